@@ -1,0 +1,1 @@
+"""Diffusion-coefficient maps from time-domain electrochemical strain microscopy."""
