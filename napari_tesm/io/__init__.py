@@ -1,0 +1,1 @@
+"""Files: one module per format; nothing here knows a screen."""
