@@ -1,7 +1,7 @@
 """Files written whole or not at all, one or several together.
 
 Everything is written under another name in the target's folder first and reaches the disk before it is
-renamed. A process that is killed leaves at most a file named ``.NAME.….unfinished`` and never a partial target.
+renamed. A process that is killed leaves at most a file named ``.NAME.….unfinished``, never a part of one.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class AtomicOutputs:
     Notes
     -----
     Leaving the ``with`` block normally commits: every file is brought to the disk under its temporary name,
-    the targets are checked once more, and only then all are renamed. If a rename fails the ones done are undone.
+    the targets are checked once more, and only then all are renamed. If one fails those done are undone.
     Only a process killed between two renames can leave some of the new files beside ``.….previous`` copies.
     """
 

@@ -92,7 +92,7 @@ class MappedFile(mmap.mmap):
             raise FileChangedError(f"{self.path} was replaced by another file while in use: open it anew.")
         if status.st_size != self.n_bytes:
             raise FileChangedError(
-                f"{self.path} changed from {self.n_bytes} to {status.st_size} bytes while in use: open it anew."
+                f"{self.path} changed from {self.n_bytes} to {status.st_size} bytes in use: open it anew."
             )
         if status.st_mtime_ns != self.mtime_ns:
             raise FileChangedError(f"{self.path} was written to while in use: open it anew.")

@@ -1,8 +1,8 @@
 """Units as Gwyddion understands them: products of powers of unprefixed symbols.
 
 Gwyddion 2.62 drops a prefix in a file without rescaling the numbers (``nm`` becomes ``m``), takes ``kg`` for
-``g`` and ``min`` for milli-``in``, and drops ``a.u.`` and ``%`` altogether. So only symbols that it reads back as
-they were written are ever written.
+``g`` and ``min`` for milli-``in``, and drops ``a.u.`` and ``%`` altogether. So only symbols that it reads
+back as they were written are ever written.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def is_empty_for_gwyddion(text: str) -> bool:
 
 
 def _factors(text: str) -> list[tuple[str, int]] | None:
-    """Return symbols and powers in the order they first appear, or None where the text is no product of powers."""
+    """Return symbols and powers in order of appearance, or None where the text is no product of powers."""
     text = text.translate(_SAME)
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+", lambda raised: "^" + raised[0].translate(_RAISED), text)
     text = re.sub(r"\s*/\s*", " / ", re.sub("[·*]", " ", text)).strip()

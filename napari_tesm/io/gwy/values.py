@@ -58,7 +58,7 @@ class LazyArray:
 
 
 def encoded(text: str | PurePath, key: str) -> bytes:
-    """Return the bytes of a string with its closing NUL; bytes that were no UTF-8 on reading come back as they were.
+    """Return the bytes of a string and its closing NUL; what was no UTF-8 on reading comes back as it was.
 
     Raises
     ------
