@@ -22,7 +22,9 @@ square in three dimensions; slowest mode of a slab of thickness l between two si
 slowest mode of a slab open at one side."""
 
 
-def diffusion_from_tau(tau: NDArray[np.floating], length: float, *, geometry: str = "l2/tau") -> NDArray[np.float64]:
+def diffusion_from_tau(
+    tau: NDArray[np.floating], length: float, *, geometry: str = "l2/tau"
+) -> NDArray[np.float64]:
     """Return the diffusion coefficient, in m²/s, that belongs to a relaxation time.
 
     Parameters
@@ -50,7 +52,9 @@ def diffusion_from_tau(tau: NDArray[np.floating], length: float, *, geometry: st
     return np.asarray(factor * length**2 / tau)
 
 
-def tau_from_diffusion(diffusion: NDArray[np.floating], length: float, *, geometry: str = "l2/tau") -> NDArray[np.float64]:
+def tau_from_diffusion(
+    diffusion: NDArray[np.floating], length: float, *, geometry: str = "l2/tau"
+) -> NDArray[np.float64]:
     """Return the relaxation time, in s, that belongs to a diffusion coefficient in m²/s."""
     return diffusion_from_tau(diffusion, length, geometry=geometry)  # the relation is its own inverse
 

@@ -75,7 +75,9 @@ def _peaks_of_density(
     # The transform of a Gaussian is known, so the smoothing is one multiplication; zeros pad the far end.
     frequency = np.fft.rfftfreq(2 * centres.size, d=step)
     transfer = np.exp(-2 * (np.pi * frequency * width) ** 2)
-    density = np.fft.irfft(np.fft.rfft(counts, n=2 * centres.size, axis=1) * transfer, axis=1)[:, : centres.size]
+    density = np.fft.irfft(np.fft.rfft(counts, n=2 * centres.size, axis=1) * transfer, axis=1)[
+        :, : centres.size
+    ]
     peak = np.clip(density.argmax(axis=1), 1, centres.size - 2)
     rows = np.arange(len(peak))
     left, top, right = (density[rows, peak + shift] for shift in (-1, 0, 1))

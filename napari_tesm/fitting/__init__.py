@@ -1,0 +1,5 @@
+"""The batch engine: fits one-parameter relaxation kernels to many traces at once. Plain arrays, no units, no files."""
+
+from napari_tesm.fitting.fit import FitResult, fit_traces, single_threaded_blas
+
+__all__ = ["FitResult", "fit_traces", "single_threaded_blas"]
