@@ -1,1 +1,35 @@
-"""Diffusion-coefficient maps from time-domain electrochemical strain microscopy."""
+"""Diffusion-coefficient maps from time-domain electrochemical strain microscopy (t-ESM).
+
+>>> from napari_tesm import open_dataset, fit, save, simulate_dataset  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_tesm.interface import fit, save
+    from napari_tesm.io.registry import open_dataset, open_datasets
+    from napari_tesm.simulation import simulate_dataset
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "fit", "open_dataset", "open_datasets", "save", "simulate_dataset"]
+
+# Loaded when first asked for: `import napari_tesm` itself costs nothing.
+_HOMES = {
+    "fit": "napari_tesm.interface",
+    "save": "napari_tesm.interface",
+    "open_dataset": "napari_tesm.io.registry",
+    "open_datasets": "napari_tesm.io.registry",
+    "simulate_dataset": "napari_tesm.simulation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'napari_tesm' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,203 @@
+"""Every parameter of an evaluation in one object that is read from and written to JSON.
+
+Values are SI. What is None follows from the file: the same recipe on the same file gives the same numbers.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Literal, Self
+
+from napari_tesm.diffusion import GEOMETRIES, geometry_factor
+from napari_tesm.kernels import kernel_from_name
+from napari_tesm.protocol import Window
+
+RECIPE_VERSION: Final = 1
+
+NO_WINDOW: Final = "none"
+WindowChoice = Window | Literal["none"] | None
+
+_POSITIVE: Final = ("tip_radius", "pulse_duration", "max_log_tau_error")
+_NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Parameters of an evaluation, in SI units.
+
+    Parameters
+    ----------
+    traces : tuple of str, optional
+        Titles or numbers of the trace stacks to evaluate; by default those with a protocol.
+    kernel : str
+        Relaxation kernel.
+    geometry : str
+        How D follows from tau, a key of `napari_tesm.diffusion.GEOMETRIES`.
+    tip_radius, tip_radius_error : float, optional
+        Characteristic length and its standard error, in m; stand in for the file's.
+    threshold : float
+        Fraction of the map's maximum ``|H|`` below which a pixel is not evaluated.
+    threshold_of : {"robust", "max", "p99"}
+        Which maximum.
+    pulse_start, pulse_duration, voltage : float, optional
+        Stand in for metadata the file lacks; s on the file's time axis, s, V.
+    window1, window2 : Window, "none" or None
+        Replace the windows that follow from the pulse; "none" leaves one out.
+    time_unit, lateral_unit : str, optional
+        Units of axes that have none in the file.
+    tau_bounds : (float, float), optional
+        Range in which tau is searched, in s; by default a hundredth of the window to ten windows.
+    skip_after_edge : float
+        Samples within this time after a window's start are left out, in s.
+    response_level : float
+        A pixel shows a response where the F-test against a constant stays below this probability.
+    max_log_tau_error : float
+        A larger standard error of ln tau means unresolved.
+
+    Raises
+    ------
+    ValueError
+        If a value makes no sense; the sentence names it.
+    """
+
+    traces: tuple[str, ...] | None = None
+    kernel: str = "exponential"
+    geometry: str = "l2/tau"
+    tip_radius: float | None = None
+    tip_radius_error: float | None = None
+    threshold: float = 0.15
+    threshold_of: Literal["robust", "max", "p99"] = "robust"
+    pulse_start: float | None = None
+    pulse_duration: float | None = None
+    voltage: float | None = None
+    window1: WindowChoice = None
+    window2: WindowChoice = None
+    time_unit: str | None = None
+    lateral_unit: str | None = None
+    tau_bounds: tuple[float, float] | None = None
+    skip_after_edge: float = 0.0
+    response_level: float = 0.001
+    max_log_tau_error: float = 0.5
+
+    def __post_init__(self) -> None:
+        kernel_from_name(self.kernel)
+        geometry_factor(self.geometry)
+        if self.threshold_of not in ("robust", "max", "p99"):
+            raise ValueError(f"the threshold is taken of 'robust', 'max' or 'p99', not '{self.threshold_of}'")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            words = field.name.replace("_", " ")
+            if not math.isfinite(value):
+                raise ValueError(f"the {words} must be a finite number")
+            if field.name in _POSITIVE and value <= 0:
+                raise ValueError(f"the {words} must be larger than zero, not {value:g}")
+            if field.name in _NOT_NEGATIVE and value < 0:
+                raise ValueError(f"the {words} must not be negative, not {value:g}")
+        if self.threshold > 1:
+            raise ValueError(
+                f"the threshold is a fraction of the maximum, at most 1 (100 %), not {self.threshold:g}"
+            )
+        if not 0 < self.response_level <= 1:
+            raise ValueError(f"the response level is a probability, not {self.response_level:g}")
+        if self.tip_radius_error is not None and self.tip_radius is None:
+            raise ValueError("the tip radius has an error but no value")
+        if self.window1 == NO_WINDOW and self.window2 == NO_WINDOW:
+            raise ValueError("both windows are 'none': there is nothing to fit")
+        if self.tau_bounds is not None and not 0 < self.tau_bounds[0] < self.tau_bounds[1] < math.inf:
+            raise ValueError(f"the bounds of tau must be positive and in order, not {self.tau_bounds}")
+
+    def updated(self, **values: Any) -> Self:
+        """Return a copy in which every value given (not None) replaces the present one."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def to_json(self) -> str:
+        """Return the recipe as JSON, the same text for the same recipe."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, sort_keys=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as what JSON knows: numbers, texts, lists and None."""
+        entries: dict[str, Any] = {"version": RECIPE_VERSION}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Window):
+                value = [value.start, value.stop]
+            entries[field.name] = list(value) if isinstance(value, tuple) else value
+        return entries
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the recipe written as JSON.
+
+        Raises
+        ------
+        ValueError
+            If it is no JSON, of a later version, or has an unknown or nonsensical entry.
+        """
+        try:
+            entries = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"the recipe is not JSON: {error}") from None
+        if not isinstance(entries, Mapping):
+            raise ValueError("the recipe must be a JSON object with named entries")
+        return cls.from_dict(entries)
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> Self:
+        """Return the recipe of such a dictionary as `to_dict` gives; raises as `from_json`."""
+        values = dict(entries)
+        version = values.pop("version", None)
+        if version != RECIPE_VERSION:
+            raise ValueError(
+                f"the recipe has version {version!r}; this program reads version {RECIPE_VERSION}"
+            )
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"the recipe has unknown entries: {', '.join(unknown)}")
+        for name, value in values.items():
+            values[name] = _value_from_json(name, value)
+        return cls(**values)
+
+
+_TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit")
+_NEVER_NONE: Final = (
+    "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
+)  # fmt: skip
+
+
+def _value_from_json(name: str, value: Any) -> Any:
+    """Return one entry in the type the recipe holds, or raise a ValueError that names it."""
+    if value is None:
+        if name in _NEVER_NONE:
+            raise ValueError(f"the recipe's '{name}' must not be null")
+        return None
+    if name == "traces":
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise ValueError("the recipe's 'traces' must be a list of titles")
+    if name in _TEXTS:
+        if isinstance(value, str):
+            return value
+        raise ValueError(f"the recipe's '{name}' must be a text, not {value!r}")
+    if name in ("window1", "window2", "tau_bounds"):
+        if value == NO_WINDOW and name != "tau_bounds":
+            return NO_WINDOW
+        if isinstance(value, list) and len(value) == 2 and _is_number(value[0]):
+            if name == "tau_bounds" and _is_number(value[1]):
+                return (float(value[0]), float(value[1]))
+            if name != "tau_bounds" and (value[1] is None or _is_number(value[1])):
+                return Window(float(value[0]), None if value[1] is None else float(value[1]))
+        raise ValueError(f"the recipe's '{name}' must be two times in s, not {value!r}")
+    if not _is_number(value):
+        raise ValueError(f"the recipe's '{name}' must be a number, not {value!r}")
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+__all__ = ["GEOMETRIES", "NO_WINDOW", "RECIPE_VERSION", "Recipe", "WindowChoice"]

@@ -1,0 +1,115 @@
+"""The numbers of a result in one dictionary that JSON can hold, and as lines a person reads."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.displacement import OK, STATUS_MEANINGS
+from napari_tesm.maps import WINDOWS, labels_from_maps
+from napari_tesm.statistics import mode_from_values, quartiles
+from napari_tesm.units import text_from_quantity
+
+
+def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> dict[str, Any]:
+    """Return the summary of a result; all numbers SI, None where there is nothing to state.
+
+    Parameters
+    ----------
+    maps : Dataset
+        From `napari_tesm.pipeline.run`.
+    name, sha256 : str
+        File name and hash of the input.
+    """
+    pulses = [_pulse_summary(maps.isel(pulse=index)) for index in range(maps.sizes["pulse"])]
+    return {
+        "version": maps.attrs["version"],
+        "input": {"name": name, "sha256": sha256},
+        "recipe": json.loads(maps.attrs["recipe"]),
+        "pulses": pulses,
+    }
+
+
+def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "voltage": _number(float(maps["voltage"])),
+        "direction": str(maps["direction"].values),
+        "n_pixels": int(maps.sizes["y"] * maps.sizes["x"]),
+    }
+    if "H" in maps:
+        entry["H"] = _distribution(maps["H"].values) | {"threshold": _number(float(maps["threshold"]))}
+    for prefix in ("D", "tau"):
+        for number in WINDOWS:
+            if f"{prefix}{number}" in maps:
+                entry[f"{prefix}{number}"] = _map_summary(maps, f"{prefix}{number}", f"status{number}")
+                if prefix == "D":
+                    entry[f"D{number}"]["systematic"] = _number(maps.attrs.get("systematic", math.nan))
+    return entry
+
+
+def _map_summary(maps: xr.Dataset, name: str, status_name: str) -> dict[str, Any]:
+    status = maps[status_name].values
+    values = maps[name].values
+    counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
+    mode = mode_from_values(np.log10(values[status == OK]))
+    return {
+        "n_ok": int(counts[OK]),
+        "status": {meaning: int(count) for meaning, count in zip(STATUS_MEANINGS, counts, strict=True)},
+        **_distribution(values),
+        "mode_log10": None if mode is None else mode.value,
+        "mode_log10_ci": None if mode is None else [mode.low, mode.high],
+    }
+
+
+def _distribution(values: NDArray[np.floating]) -> dict[str, float | None]:
+    low, median, high = quartiles(values)
+    return {"median": _number(median), "q25": _number(low), "q75": _number(high)}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[str]:
+    """Yield the summary as lines for a terminal."""
+    unit = maps["H"].attrs["units"] if "H" in maps else ""
+    for entry, label in zip(summary["pulses"], labels_from_maps(maps), strict=True):
+        yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
+        if "H" in entry and entry["H"]["median"] is not None:
+            h = entry["H"]
+            median, limit = (text_from_quantity(h[key], unit, digits=3) for key in ("median", "threshold"))
+            yield f"  H     median {median}, threshold {limit}"
+        for number in WINDOWS:
+            if f"tau{number}" not in entry:
+                continue
+            yield from _window_lines(entry, number)
+    if not any(f"D{number}" in entry for entry in summary["pulses"] for number in WINDOWS):
+        yield "No tip radius is known: tau maps only. Give it, for example --tip-radius '25nm±5nm', to get D."
+
+
+def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
+    tau = entry[f"tau{number}"]
+    share = 100 * tau["n_ok"] / entry["n_pixels"]
+    others = ", ".join(
+        f"{count} {meaning.replace('_', ' ')}"
+        for meaning, count in tau["status"].items()
+        if count and meaning != "ok"
+    )
+    if tau["n_ok"] == 0:
+        yield f"  tau{number}  no pixel accepted: {others}"
+        return
+    low, middle, high = (text_from_quantity(tau[key], "s", digits=3) for key in ("q25", "median", "q75"))
+    yield f"  tau{number}  median {middle}, half of the pixels within {low} … {high}"
+    if f"D{number}" in entry:
+        d = entry[f"D{number}"]
+        text = f"  D{number}    median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
+        if d["mode_log10"] is not None:
+            text += f", mode {10 ** d['mode_log10']:.3g}"
+        if d["systematic"] is not None:
+            text += f"; ±{100 * d['systematic']:.0f} % systematic, from the tip radius"
+        yield text
+    yield f"        {tau['n_ok']} pixels fitted ({share:.1f} %)" + (f"; {others}" if others else "")
