@@ -72,8 +72,9 @@ class _Output:
     """Where the file to be replaced stays until all are in place."""
     file: BinaryIO | None = None
     text: TextIO | None = None
+    identity: tuple[int, int] | None = None
+    """Device and inode, by which a target is known to be ours."""
     new: bool = True
-    published: bool = False
 
 
 @dataclass
@@ -148,6 +149,7 @@ class AtomicOutputs:
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
             output.file = os.fdopen(os.open(output.temporary, flags, 0o666), "w+b", buffering=1 << 20)
+            output.identity = _identity(os.fstat(output.file.fileno()))
             if mode is not None:
                 output.temporary.chmod(mode)
         except OSError as error:
@@ -215,14 +217,13 @@ class AtomicOutputs:
             if len(self._outputs) > 1:
                 _keep(output.target, output.previous)
             output.temporary.replace(output.target)
-        output.published = True
 
     def _undo(self) -> None:
         for output in self._outputs:
             with contextlib.suppress(OSError):
                 if output.previous.exists():
                     output.previous.replace(output.target)
-                elif output.published and output.new:
+                elif output.new and _identity(output.target.stat()) == output.identity:
                     output.target.unlink()
 
     def _discard(self) -> None:
@@ -244,6 +245,10 @@ class AtomicOutputs:
         names = str(output.asked) if output else ", ".join(str(output.asked) for output in self._outputs)
         reason = _NO_ROOM.get(error.errno, error.strerror or str(error))
         return type(error)(f"{names or 'The output'} cannot be written: {reason}; nothing was written.")
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _exists(output: _Output) -> FileExistsError:

@@ -11,7 +11,7 @@ from gwyfile.objects import GwyObject
 
 from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.objects import DataLine
-from napari_tesm.io.gwy.parts import Doubles, doubles_in_shape, expect_type, new_object
+from napari_tesm.io.gwy.parts import Doubles, doubles_in_shape, expect_type, new_object, put
 from napari_tesm.io.gwy.si_units import si_unit, unit_text
 
 POINTS, LINE, LINE_AND_POINTS = 1, 2, 3
@@ -60,7 +60,7 @@ class Graph:
     Parameters
     ----------
     curves : sequence of Curve
-        At least none.
+        Possibly none.
     title, x_label, y_label : str
         Texts.
     x_unit, y_unit : str
@@ -83,15 +83,18 @@ class Graph:
             If a curve is empty, not finite or has x and y of different lengths, or a unit cannot be stored.
         """
         curves = [_curve_object(curve, _COLOURS[n % len(_COLOURS)]) for n, curve in enumerate(self.curves)]
-        return new_object(
+        result = new_object(
             "GwyGraphModel",
             x_unit=("o", si_unit(self.x_unit)),
             y_unit=("o", si_unit(self.y_unit)),
             title=("s", self.title),
             bottom_label=("s", self.x_label),
             left_label=("s", self.y_label),
-            curves=("O", curves),
         )
+        # Gwyddion drops an object with an empty array, and all that follows it.
+        if curves:
+            put(result, "curves", curves, "O")
+        return result
 
     @classmethod
     def from_object(cls, obj: GwyObject, key: str = "") -> Self:
@@ -182,15 +185,13 @@ class Spectra:
             raise ValueError(
                 f"{len(self.curves)} spectra need as many (x, y), not the shape {positions.shape}."
             )
-        return new_object(
-            "GwySpectra",
-            title=("s", self.title),
-            si_unit_xy=("o", si_unit(self.unit_xy)),
-            coords=("D", positions.reshape(-1)),
-            data=("O", [curve.to_object() for curve in self.curves]),
-            spec_xlabel=("s", self.x_label),
-            spec_ylabel=("s", self.y_label),
-        )
+        result = new_object("GwySpectra", title=("s", self.title), si_unit_xy=("o", si_unit(self.unit_xy)))
+        if len(self.curves):
+            put(result, "coords", positions.reshape(-1), "D")
+            put(result, "data", [curve.to_object() for curve in self.curves], "O")
+        put(result, "spec_xlabel", self.x_label, "s")
+        put(result, "spec_ylabel", self.y_label, "s")
+        return result
 
     @classmethod
     def from_object(cls, obj: GwyObject, key: str = "") -> Self:

@@ -108,7 +108,8 @@ class Lawn:
         Raises
         ------
         ValueError
-            If sizes contradict each other, a unit cannot be stored, or only some curves have one.
+            If sizes contradict each other, there are no samples, a unit cannot be stored, or only some curves
+            have one.
         """
         if self.lengths.ndim != 2 or self.lengths.size == 0 or (self.lengths < 0).any():
             raise ValueError(
@@ -123,6 +124,10 @@ class Lawn:
             raise ValueError(
                 f"Gwyddion cannot save a curve map where some curves have a unit and others none ({units}): "
                 "give every curve a unit, or none."
+            )
+        if self._starts[-1] == 0:
+            raise ValueError(
+                "A curve map without a single sample cannot be stored: Gwyddion takes no empty arrays."
             )
         if self.data.size != self._starts[-1]:
             raise ValueError(

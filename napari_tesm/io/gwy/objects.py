@@ -319,7 +319,11 @@ def metadata_entries(obj: GwyObject | None) -> dict[str, str]:
 
 def string_list(strings: Sequence[str]) -> GwyObject:
     """Return a list of texts, such as the log of a channel."""
-    return new_object("GwyStringList", strings=("S", list(strings)))
+    result = new_object("GwyStringList")
+    # Gwyddion drops an object with an empty array, and all that follows it.
+    if strings:
+        put(result, "strings", list(strings), "S")
+    return result
 
 
 def strings_of(obj: GwyObject | None) -> list[str]:

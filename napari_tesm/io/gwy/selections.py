@@ -56,8 +56,10 @@ class Selection:
         numbers = NUMBERS_PER_ITEM[self.kind]
         if items.ndim != 2 or items.shape[1] != numbers or not np.isfinite(items).all():
             raise ValueError(f"A {self.kind} selection needs {numbers} finite numbers per item.")
-        # Gwyddion cuts items beyond `max`, and takes 0 for none at all.
-        result = new_object(_TYPES[self.kind], max=("i", max(1, len(items))), data=("D", items.reshape(-1)))
+        # Gwyddion cuts items beyond `max`, and drops a selection with an empty array and all that follows it.
+        result = new_object(_TYPES[self.kind], max=("i", max(1, len(items))))
+        if items.size:
+            put(result, "data", items.reshape(-1), "D")
         if self.kind == "path":
             put(result, "slackness", float(self.slackness), "d")
             put(result, "closed", bool(self.closed), "b")
