@@ -1,0 +1,119 @@
+"""The Python interface: quantities as text or SI numbers in, the pipeline behind."""
+
+import hashlib
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from napari_tesm.io.atomic import atomic_output, refuse_same_file
+from napari_tesm.io.gwy.saving import container_for_output
+from napari_tesm.io.gwy.writing import write_container_to
+from napari_tesm.pipeline import Progress, run
+from napari_tesm.protocol import Window
+from napari_tesm.recipe import NO_WINDOW, Recipe
+from napari_tesm.units import fraction_from_text, quantity_and_error_from_text, quantity_from_text
+
+_UNITS = {"pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s"}
+
+
+def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
+    """Return a recipe from values as people write them, on top of another one.
+
+    Parameters
+    ----------
+    recipe : Recipe, optional
+        Supplies what is not given.
+    **values
+        Fields of `Recipe`. Quantities may be texts with their unit, ``tip_radius="25 nm ± 5 nm"``, or SI numbers.
+
+    Raises
+    ------
+    ValueError
+        If a text cannot be understood or a value makes no sense.
+    """
+    understood: dict[str, Any] = {}
+    for name, value in values.items():
+        if not isinstance(value, str):
+            understood[name] = value
+        elif name == "tip_radius":
+            radius, error = quantity_and_error_from_text(value, "m")
+            understood |= {"tip_radius": radius, "tip_radius_error": error}
+        elif name == "tip_radius_error":
+            understood[name] = quantity_from_text(value, "m")
+        elif name == "threshold":
+            understood[name] = fraction_from_text(value)
+        elif name in ("window1", "window2"):
+            understood[name] = value if value == NO_WINDOW else Window.from_text(value)
+        elif name in _UNITS:
+            understood[name] = quantity_from_text(value, _UNITS[name])
+        else:
+            understood[name] = value
+    base = recipe or Recipe()
+    if understood.get("tip_radius") is not None and understood.get("tip_radius_error") is None:
+        # A new radius does not inherit the error of the old one.
+        entries = base.to_dict() | {"tip_radius": None, "tip_radius_error": None}
+        base = Recipe.from_dict(entries)
+    return base.updated(**understood)
+
+
+def fit(
+    dataset: xr.Dataset,
+    *,
+    recipe: Recipe | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    **values: Any,
+) -> xr.Dataset:
+    """Return the result maps of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From `open_dataset` or `simulate_dataset`.
+    recipe : Recipe, optional
+        Parameters; those given by name replace its own.
+    jobs : int
+        Threads; the numbers do not depend on it.
+    progress : callable, optional
+        Called with the fraction done and a few words.
+    **values
+        Fields of `napari_tesm.recipe.Recipe`: ``tip_radius="25 nm"``, ``threshold=0.15``, ``window2="10ms:25ms"`` …
+
+    Raises
+    ------
+    ValueError
+        If a parameter makes no sense or the dataset lacks what is needed.
+    """
+    return run(dataset, recipe_from_values(recipe, **values), jobs=jobs, progress=progress)
+
+
+def save(
+    path: str | PathLike[str],
+    dataset: xr.Dataset | None,
+    maps: xr.Dataset | None = None,
+    *,
+    maps_only: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Write a .gwy file with what the dataset came with and the result maps.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be written; nothing is left behind then.
+    """
+    source = None if dataset is None else dataset.encoding.get("source")
+    if source is not None:
+        refuse_same_file(path, source)
+    sha256 = "" if source is None else sha256_of_file(source)
+    container = container_for_output(dataset, maps, maps_only=maps_only, sha256=sha256)
+    with atomic_output(path, overwrite=overwrite) as file:
+        write_container_to(file, container)
+
+
+def sha256_of_file(path: str | PathLike[str]) -> str:
+    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,198 @@
+"""From a .gwy file to datasets: traces that share a time base and a grid, with the channels of that grid."""
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.dataset import dataset_from_traces, slug_from_title
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.mapping import mapped_file_of
+from napari_tesm.io.gwy.objects import Field, metadata_entries
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.io.gwy.results import is_result
+from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, time_in_seconds, trace_stacks
+from napari_tesm.protocol import PulseProtocol
+from napari_tesm.units import factor_from_unit
+
+
+def datasets_from_gwy(
+    path: str | PathLike[str],
+    *,
+    traces: Sequence[str] | None = None,
+    time_unit: str | None = None,
+    lateral_unit: str | None = None,
+) -> list[xr.Dataset]:
+    """Return a dataset for every group of traces with one time base, one protocol and one grid.
+
+    Parameters
+    ----------
+    path : path-like
+    traces : sequence of str, optional
+        Titles or numbers of the volumes and curve maps to take; by default those whose metadata tell of a
+        pulse, or all of them if none does.
+    time_unit, lateral_unit : str, optional
+        Units of axes that have none in the file.
+
+    Raises
+    ------
+    GwyFormatError, OSError
+        If the file cannot be read.
+    ValueError
+        If it holds no traces, or a unit is missing or contradicts the file.
+    """
+    container = read_container(path)
+    stacks = chosen_stacks(trace_stacks(container), traces)
+    if not stacks:
+        raise ValueError(f"{path} holds no time traces: no volume or curve map with a time axis")
+    channels = channels_from_container(container)
+    groups = [_dataset(group, channels, container, time_unit, lateral_unit) for group in _groups(stacks)]
+    for dataset in groups:
+        dataset.encoding["source"] = str(Path(path).absolute())
+    return groups
+
+
+def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
+    """Return the ordinary channels, each on its own grid; results of an earlier fit are left out.
+
+    A channel's mask follows it as a boolean channel of the same name with ``_mask`` at its end.
+    """
+    found: list[xr.DataArray] = []
+    names: list[str] = []
+    for number in contents.ids(container, contents.CHANNEL):
+        if is_result(metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))):
+            continue
+        title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
+        names.append(slug_from_title(title, names))
+        key = contents.object_key(contents.CHANNEL, number)
+        field = Field.from_object(container[key], key)
+        found.append(_channel(field.values, field, names[-1], title, field.unit_z))
+        mask = container.get(f"/{number}/mask")
+        if mask is not None:
+            marked = Field.from_object(mask, f"/{number}/mask").values > 0.5
+            if marked.shape == field.values.shape:
+                found.append(_channel(marked, field, f"{names[-1]}_mask", f"Mask of {title}", ""))
+    return found
+
+
+def _channel(values: np.ndarray, field: Field, name: str, title: str, unit: str) -> xr.DataArray:
+    height, width = field.values.shape
+    axes = {
+        axis: (
+            axis,
+            offset + (np.arange(count) + 0.5) * (real / count),
+            {"units": field.unit_xy, "spacing": real / count},
+        )
+        for axis, offset, real, count in (
+            ("x", field.x_offset, field.x_real, width),
+            ("y", field.y_offset, field.y_real, height),
+        )
+    }
+    return xr.DataArray(
+        values, dims=("y", "x"), coords=axes, name=name, attrs={"units": unit, "long_name": title}
+    )
+
+
+def _groups(stacks: Iterable[TraceStackInfo]) -> list[list[TraceStackInfo]]:
+    groups: dict[tuple[object, ...], list[TraceStackInfo]] = {}
+    for stack in stacks:
+        protocol = stack.protocol()
+        key = (
+            stack.values.shape,
+            stack.extents,
+            stack.lateral_unit,
+            stack.time_unit,
+            stack.time.tobytes(),
+            protocol.pulse_start,
+            protocol.pulse_duration,
+        )
+        groups.setdefault(key, []).append(stack)
+    return list(groups.values())
+
+
+def _dataset(
+    stacks: list[TraceStackInfo],
+    channels: list[xr.DataArray],
+    container: GwyContainer,
+    time_unit: str | None,
+    lateral_unit: str | None,
+) -> xr.Dataset:
+    first = stacks[0]
+    time = time_in_seconds(first, time_unit)
+    if time.size > 1 and (np.diff(time) <= 0).any():
+        where = int(np.flatnonzero(np.diff(time) <= 0)[0]) + 1
+        raise ValueError(
+            f"the time of {first.name} runs backwards at sample {where}: correct its calibration"
+        )
+    protocol = first.protocol()
+    origin = protocol.pulse_start if protocol.pulse_start is not None else float(time[0])
+    scale, unit = _lateral_scale(first, lateral_unit)
+    by_signal = _stacks_by_signal(stacks)
+    main = by_signal["X"]
+    spacing = {"x": first.extents[1] / first.x.size, "y": first.extents[3] / first.y.size}
+    # A channel belongs to the traces' grid where its pixels lie at the same places, to a hundredth of a pixel.
+    same_grid = [
+        channel
+        for channel in channels
+        if channel.shape == first.values.shape[:2]
+        and channel["x"].attrs["units"] == first.lateral_unit
+        and all(
+            np.allclose(channel[axis].values, centres, rtol=0, atol=0.01 * abs(spacing[axis]))
+            for axis, centres in (("x", first.x), ("y", first.y))
+        )
+    ]
+    mapped = mapped_file_of(container)
+    dataset = dataset_from_traces(
+        {signal: [stack.values for stack in members] for signal, members in by_signal.items()},
+        time=time - origin,
+        x=first.x * scale,
+        y=first.y * scale,
+        voltage=[stack.voltage for stack in main],
+        direction=[stack.direction for stack in main],
+        unit=first.unit,
+        lateral_unit=unit,
+        protocol=protocol,
+        channels=same_grid,
+        check=None if mapped is None else mapped.check,
+    )
+    for axis, step in spacing.items():
+        dataset[axis].attrs["spacing"] = step * scale
+    dataset.attrs["time_origin"] = origin
+    dataset.attrs["traces"] = [stack.title for stack in main]
+    return dataset
+
+
+def _stacks_by_signal(stacks: list[TraceStackInfo]) -> dict[str, list[TraceStackInfo]]:
+    """Return the stacks by lock-in signal; X (or the only signal there is) rules the pulse settings."""
+    signals = {stack.signal for stack in stacks}
+    leading = "X" if "X" in signals else stacks[0].signal
+    main = [stack for stack in stacks if stack.signal == leading]
+    grouped = {"X": main}
+    for signal in sorted(signals - {leading, "X"}):
+        partners = []
+        for stack in main:
+            same = [
+                other
+                for other in stacks
+                if other.signal == signal
+                and other.direction == stack.direction
+                and (other.voltage == stack.voltage or np.isnan([other.voltage, stack.voltage]).all())
+            ]
+            partners += same[:1]
+        if len(partners) == len(main):
+            grouped[signal] = partners
+    return grouped
+
+
+def _lateral_scale(stack: TraceStackInfo, lateral_unit: str | None) -> tuple[float, str]:
+    if stack.lateral_unit:
+        if lateral_unit is not None and lateral_unit != stack.lateral_unit:
+            raise ValueError(
+                f"the image of {stack.name} is in {stack.lateral_unit}: "
+                f"--lateral-unit {lateral_unit} would contradict the file"
+            )
+        return 1.0, stack.lateral_unit
+    return (1.0, "") if lateral_unit is None else (factor_from_unit(lateral_unit, "m"), "m")

@@ -1,0 +1,170 @@
+"""The container an output file is made of: what the input held, or the dataset itself, and the result maps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.dataset import SIGNALS, pulse_labels
+from napari_tesm.io.gwy.errors import GwySizeError
+from napari_tesm.io.gwy.objects import Brick, metadata_container
+from napari_tesm.io.gwy.parts import put
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.io.gwy.results import add_results, axis_spacing, field_on_grid, remove_results
+from napari_tesm.io.gwy.traces import metadata_from_protocol
+from napari_tesm.io.gwy.values import LazyArray
+from napari_tesm.io.gwy.writing import LARGEST_BODY, check_size, size_of
+from napari_tesm.maps import MAP_KINDS
+from napari_tesm.protocol import PulseProtocol, sampling_interval
+
+_PLANES_BYTES = 8 << 20
+
+
+def container_for_output(
+    dataset: xr.Dataset | None, maps: xr.Dataset | None, *, maps_only: bool = False, sha256: str = ""
+) -> GwyContainer:
+    """Return what to write: the input's content, bit-equal, with earlier results replaced by `maps`.
+
+    Parameters
+    ----------
+    dataset : Dataset, optional
+        Where it came from a .gwy file, that file's content is carried over; else its traces and channels
+        are written.
+    maps : Dataset, optional
+        Results to add.
+    maps_only : bool
+        Leave out everything but the results.
+
+    Raises
+    ------
+    GwySizeError
+        If the file would pass 4 GiB.
+    """
+    container = GwyContainer() if maps_only or dataset is None else carried_container(dataset)
+    if maps is not None:
+        add_results(container, maps, sha256=sha256)
+    check_size(container)
+    return container
+
+
+def carried_container(dataset: xr.Dataset) -> GwyContainer:
+    """Return the content of the file a dataset came from without earlier results, or the dataset as objects."""
+    source = dataset.encoding.get("source")
+    if source is None:
+        return container_from_dataset(dataset)
+    container = read_container(source)
+    remove_results(container)
+    return container
+
+
+def check_output_size(dataset: xr.Dataset, *, maps_only: bool) -> None:
+    """See that the results will fit beside what is carried over, before anything is fitted.
+
+    Raises
+    ------
+    GwySizeError
+        If the file would pass the 4 GiB the format can hold.
+    """
+    exported = sum(kind.exported for kind in MAP_KINDS.values())
+    pixels = dataset.sizes["y"] * dataset.sizes["x"]
+    # Values and mask as doubles, and some room for titles and metadata.
+    size = dataset.sizes["pulse"] * exported * (2 * 8 * pixels + 8192)
+    if not maps_only:
+        size += size_of(carried_container(dataset))
+    if size > LARGEST_BODY:
+        advice = "fit fewer traces at a time" if maps_only else "leave the traces out with --maps-only"
+        raise GwySizeError(
+            f"the output would take {size / 2**30:.1f} GiB, and .gwy files end at 4 GiB: {advice}"
+        )
+
+
+def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
+    """Return channels and traces of a dataset as objects; the traces are read while they are written."""
+    container = GwyContainer()
+    number = 0
+    for name, channel in dataset.data_vars.items():
+        if channel.dims != ("y", "x"):
+            continue
+        unit = str(channel.attrs.get("units", ""))
+        metadata = {}
+        if unit == "a.u.":
+            unit, metadata = "", {"Unit": "a.u."}
+        field = field_on_grid(np.asarray(channel.values, dtype=np.float64), channel, unit)
+        put(container, f"/{number}/data", field.to_object(), "o")
+        put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", name)), "s")
+        put(container, f"/{number}/data/visible", True, "b")
+        if metadata:
+            put(container, f"/{number}/meta", metadata_container(metadata), "o")
+        number += 1
+    brick = 0
+    for signal, name in SIGNALS.items():
+        if name not in dataset:
+            continue
+        labels = pulse_labels(dataset["voltage"].values, [str(way) for way in dataset["direction"].values])
+        for pulse, label in enumerate(labels):
+            prefix = "Traces" if signal == "X" else f"Traces {signal}"
+            _add_brick(container, brick, dataset, name, signal, pulse, f"{prefix} {label}".strip())
+            brick += 1
+    return container
+
+
+def _add_brick(
+    container: GwyContainer, number: int, dataset: xr.Dataset, name: str, signal: str, pulse: int, title: str
+) -> None:
+    traces = dataset[name].isel(pulse=pulse)
+    unit = str(traces.attrs.get("units", ""))
+    time = dataset["time"].values + float(dataset.attrs.get("time_origin", 0.0))
+    planes = time.size
+    step = float((time[-1] - time[0]) / (planes - 1)) if planes > 1 else 1.0
+    regular = time[0] + np.arange(planes) * step
+    uniform = np.abs(regular - time).max() <= 1e-6 * sampling_interval(time) if planes > 1 else True
+    spacing = {axis: axis_spacing(dataset[axis]) for axis in ("x", "y")}
+    lateral = str(dataset["x"].attrs.get("units", ""))
+    values = LazyArray((planes, dataset.sizes["y"], dataset.sizes["x"]), lambda: _planes(traces))
+    brick = Brick(
+        values,
+        x_real=spacing["x"] * dataset.sizes["x"],
+        y_real=spacing["y"] * dataset.sizes["y"],
+        z_real=step * planes,
+        x_offset=float(dataset["x"].values[0]) - spacing["x"] / 2,
+        y_offset=float(dataset["y"].values[0]) - spacing["y"] / 2,
+        z_offset=float(time[0]),
+        unit_x=lateral,
+        unit_y=lateral,
+        unit_z="s",
+        unit_w="" if unit == "a.u." else unit,
+        calibration=None if uniform else time,
+        calibration_unit="s",
+    )
+    metadata = metadata_from_protocol(
+        PulseProtocol.from_attributes(dataset.attrs),
+        voltage=float(dataset["voltage"].values[pulse]),
+        direction=str(dataset["direction"].values[pulse]),
+        signal=signal,
+        unit=unit,
+    )
+    put(container, f"/brick/{number}", brick.to_object(), "o")
+    put(container, f"/brick/{number}/title", title, "s")
+    put(container, f"/brick/{number}/visible", True, "b")
+    # Gwyddion shows a volume by its preview: the sample before the end of the pulse tells most.
+    preview = np.nan_to_num(traces.isel(time=_preview_sample(dataset)).values.astype(np.float64))
+    field = field_on_grid(preview, dataset[name], "" if unit == "a.u." else unit)
+    put(container, f"/brick/{number}/preview", field.to_object(), "o")
+    put(container, f"/brick/{number}/meta", metadata_container(metadata), "o")
+
+
+def _preview_sample(dataset: xr.Dataset) -> int:
+    duration = dataset.attrs.get("pulse_duration")
+    time = dataset["time"].values
+    return time.size // 2 if duration is None else max(0, int(np.searchsorted(time, duration)) - 1)
+
+
+def _planes(traces: xr.DataArray) -> Iterator[Any]:
+    """Yield the traces time-first in blocks of planes."""
+    step = max(1, _PLANES_BYTES // (8 * traces.sizes["y"] * traces.sizes["x"]))
+    for start in range(0, traces.sizes["time"], step):
+        yield np.ascontiguousarray(
+            np.moveaxis(traces.isel(time=slice(start, start + step)).values, -1, 0), dtype=np.float64
+        )

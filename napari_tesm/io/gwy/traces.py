@@ -1,0 +1,277 @@
+"""Trace stacks in a container: which bricks and curve maps hold traces, and their pulse protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from gwyfile.objects import GwyContainer
+from numpy.typing import NDArray
+
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.lawns import Lawn
+from napari_tesm.io.gwy.objects import Brick, metadata_entries
+from napari_tesm.protocol import PulseProtocol
+from napari_tesm.units import (
+    factor_from_unit,
+    plain_text,
+    quantity_and_error_from_text,
+    quantity_from_text,
+    text_from_quantity,
+)
+
+Array = NDArray[np.float64]
+
+PROTOCOL_KEYS: Final = {
+    "Pulse voltage": "V",
+    "Pulse start": "s",
+    "Pulse duration": "s",
+    "AC amplitude": "V",
+    "AC frequency": "Hz",
+    "Lock-in time constant": "s",
+    "Tip radius": "m",
+}
+"""Metadata that hold a quantity, and its unit."""
+_FIELDS: Final = {
+    "Pulse start": "pulse_start",
+    "Pulse duration": "pulse_duration",
+    "AC amplitude": "ac_amplitude",
+    "AC frequency": "ac_frequency",
+    "Lock-in time constant": "lock_in_time_constant",
+}
+_SIGNALS: Final = {"x": "X", "y": "Y", "r": "R", "phase": "phase"}
+
+
+@dataclass(frozen=True, eq=False)
+class TraceStackInfo:
+    """One brick or curve map as a stack of traces; nothing of it is read until it is indexed.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x, time)
+        A view of the file.
+    time : ndarray, shape (time,)
+        Sample times on the file's axis, in `time_unit`.
+    x, y : ndarray
+        Pixel centres in `lateral_unit`.
+    metadata : dict of str
+        As they stand in the file.
+    """
+
+    kind: str
+    number: int
+    title: str
+    values: Array
+    time: Array
+    time_unit: str
+    x: Array
+    y: Array
+    extents: tuple[float, float, float, float]
+    lateral_unit: str
+    unit: str
+    metadata: dict[str, str]
+
+    @property
+    def has_protocol(self) -> bool:
+        """Whether the metadata say anything of a pulse."""
+        return any(key in self.metadata for key in ("Pulse voltage", "Pulse start", "Pulse duration"))
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        kind = "volume" if self.kind == contents.BRICK else "curve map"
+        return f"{kind} {self.number}, '{self.title}'" if self.title else f"{kind} {self.number}"
+
+    def quantity(self, key: str) -> float | None:
+        """Return a quantity of the metadata in SI units, None where it is missing.
+
+        Raises
+        ------
+        GwyFormatError
+            If it is there and cannot be understood.
+        """
+        if key not in self.metadata:
+            return None
+        try:
+            return quantity_from_text(self.metadata[key], PROTOCOL_KEYS[key])
+        except ValueError as error:
+            raise GwyFormatError(f"the metadata '{key}' of {self.name}: {error}") from None
+
+    @property
+    def voltage(self) -> float:
+        """Pulse voltage in V, NaN where unknown."""
+        value = self.quantity("Pulse voltage")
+        return np.nan if value is None else value
+
+    @property
+    def direction(self) -> str:
+        """Scan direction: trace, retrace or nothing."""
+        text = self.metadata.get("Scan direction", "").strip().lower()
+        if text not in ("trace", "retrace", ""):
+            raise GwyFormatError(
+                f"the metadata 'Scan direction' of {self.name} is '{text}', not trace or retrace"
+            )
+        return text
+
+    @property
+    def signal(self) -> str:
+        """Lock-in signal: X, Y, R or phase; X where nothing is said."""
+        text = plain_text(self.metadata.get("Lock-in signal", "X")).lower()
+        if text not in _SIGNALS:
+            raise GwyFormatError(
+                f"the metadata 'Lock-in signal' of {self.name} is '{text}', not X, Y, R or phase"
+            )
+        return _SIGNALS[text]
+
+    def protocol(self) -> PulseProtocol:
+        """Return what the metadata say of the pulse, beyond voltage and direction."""
+        values: dict[str, Any] = {field: self.quantity(key) for key, field in _FIELDS.items()}
+        try:
+            if "Tip radius" in self.metadata:
+                radius, error = quantity_and_error_from_text(self.metadata["Tip radius"], "m")
+                values |= {"tip_radius": radius, "tip_radius_error": error}
+            return PulseProtocol(**values)
+        except ValueError as error:
+            raise GwyFormatError(f"the metadata of {self.name}: {error}") from None
+
+
+def trace_stacks(container: GwyContainer) -> list[TraceStackInfo]:
+    """Return every brick and every curve map that can hold traces, in the order of their ids."""
+    stacks = [_stack_from_brick(container, number) for number in contents.ids(container, contents.BRICK)]
+    for number in contents.ids(container, contents.LAWN):
+        stacks += _stacks_from_lawn(container, number)
+    return stacks
+
+
+def chosen_stacks(stacks: Sequence[TraceStackInfo], names: Sequence[str] | None) -> list[TraceStackInfo]:
+    """Return the stacks named by title or number; without names those with a protocol, or else all.
+
+    Raises
+    ------
+    ValueError
+        If a name fits none.
+    """
+    if not names:
+        return [stack for stack in stacks if stack.has_protocol] or [
+            stack for stack in stacks if stack.time_unit in ("s", "")
+        ]
+    chosen = []
+    for name in names:
+        found = [stack for stack in stacks if name in (stack.title, str(stack.number))]
+        titled = [stack for stack in found if stack.title == name]
+        if not found:
+            known = ", ".join(f"{stack.number} '{stack.title}'" for stack in stacks) or "none"
+            raise ValueError(f"there are no traces called '{name}'; the file holds: {known}")
+        chosen += [stack for stack in titled or found if stack not in chosen]
+    return chosen
+
+
+def time_in_seconds(stack: TraceStackInfo, time_unit: str | None) -> Array:
+    """Return the time axis of the file in s.
+
+    Raises
+    ------
+    ValueError
+        If the axis has no unit and none is given, or both are there and differ, or it is no time.
+    """
+    if not stack.time_unit:
+        if time_unit is None:
+            raise ValueError(f"the time axis of {stack.name} has no unit: give it with --time-unit, e.g. s")
+        return np.asarray(stack.time * factor_from_unit(time_unit, "s"))
+    if stack.time_unit != "s":
+        raise ValueError(
+            f"the axis of {stack.name} is in {stack.time_unit}, not in s: it holds no time traces"
+        )
+    if time_unit is not None and factor_from_unit(time_unit, "s") != 1.0:
+        raise ValueError(
+            f"the time axis of {stack.name} is in s: --time-unit {time_unit} would contradict the file"
+        )
+    return stack.time
+
+
+def metadata_from_protocol(
+    protocol: PulseProtocol, *, voltage: float, direction: str, signal: str, unit: str
+) -> dict[str, str]:
+    """Return the metadata a person reads and edits in Gwyddion's metadata browser."""
+    entries: dict[str, str] = {}
+    if np.isfinite(voltage):
+        entries["Pulse voltage"] = text_from_quantity(voltage, "V")
+    for key, field in _FIELDS.items():
+        value = getattr(protocol, field)
+        if value is not None:
+            entries[key] = text_from_quantity(value, PROTOCOL_KEYS[key])
+    if protocol.tip_radius is not None:
+        entries["Tip radius"] = text_from_quantity(protocol.tip_radius, "m")
+        if protocol.tip_radius_error is not None:
+            entries["Tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
+    if direction:
+        entries["Scan direction"] = direction
+    entries["Lock-in signal"] = signal
+    if unit == "a.u.":
+        entries["Unit"] = unit
+    return entries
+
+
+def _stack_from_brick(container: GwyContainer, number: int) -> TraceStackInfo:
+    key = contents.object_key(contents.BRICK, number)
+    brick = Brick.from_object(container[key], key)
+    values = np.asarray(brick.values)
+    metadata = metadata_entries(container.get(contents.metadata_key(contents.BRICK, number)))
+    calibrated = brick.calibration is not None
+    return TraceStackInfo(
+        contents.BRICK,
+        number,
+        contents.title(container, contents.BRICK, number),
+        values.transpose(1, 2, 0),
+        np.asarray(brick.z),
+        (brick.calibration_unit if calibrated else "") or brick.unit_z,
+        _centres(brick.x_offset, brick.x_real, values.shape[2]),
+        _centres(brick.y_offset, brick.y_real, values.shape[1]),
+        (brick.x_offset, brick.x_real, brick.y_offset, brick.y_real),
+        brick.unit_x,
+        metadata.get("Unit", brick.unit_w) if not brick.unit_w else brick.unit_w,
+        metadata,
+    )
+
+
+def _stacks_from_lawn(container: GwyContainer, number: int) -> list[TraceStackInfo]:
+    """Return a stack for each signal of a curve map whose pixels share one time curve, else nothing."""
+    key = contents.object_key(contents.LAWN, number)
+    lawn = Lawn.from_object(container[key], key)
+    curves = lawn.regular_curves()
+    times = [
+        index
+        for index, (unit, label) in enumerate(zip(lawn.units, lawn.labels, strict=True))
+        if unit == "s" or (not unit and label.strip().lower().startswith("time"))
+    ]
+    if curves is None or not times or curves.shape[-1] == 0:
+        return []
+    time = np.array(curves[0, 0, times[0]])
+    if not np.allclose(curves[:, :, times[0]], time, rtol=0, atol=1e-6 * float(np.ptp(time) or 1.0)):
+        return []
+    metadata = metadata_entries(container.get(contents.metadata_key(contents.LAWN, number)))
+    title = contents.title(container, contents.LAWN, number)
+    height, width = curves.shape[:2]
+    return [
+        TraceStackInfo(
+            contents.LAWN,
+            number,
+            title if len(lawn.units) == 2 else f"{title} {lawn.labels[index]}".strip(),
+            curves[:, :, index],
+            time,
+            lawn.units[times[0]],
+            _centres(lawn.x_offset, lawn.x_real, width),
+            _centres(lawn.y_offset, lawn.y_real, height),
+            (lawn.x_offset, lawn.x_real, lawn.y_offset, lawn.y_real),
+            lawn.unit_xy,
+            lawn.units[index] or metadata.get("Unit", ""),
+            metadata,
+        )
+        for index in range(lawn.n_curves)
+        if index != times[0]
+    ]
+
+
+def _centres(offset: float, real: float, count: int) -> Array:
+    return offset + (np.arange(count) + 0.5) * (real / count)
