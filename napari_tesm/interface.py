@@ -26,7 +26,8 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
     recipe : Recipe, optional
         Supplies what is not given.
     **values
-        Fields of `Recipe`. Quantities may be texts with their unit, ``tip_radius="25 nm ± 5 nm"``, or SI numbers.
+        Fields of `Recipe`. Quantities may be texts with their unit, ``tip_radius="25 nm ± 5 nm"``, or
+        SI numbers.
 
     Raises
     ------
@@ -79,7 +80,8 @@ def fit(
     progress : callable, optional
         Called with the fraction done and a few words.
     **values
-        Fields of `napari_tesm.recipe.Recipe`: ``tip_radius="25 nm"``, ``threshold=0.15``, ``window2="10ms:25ms"`` …
+        Fields of `napari_tesm.recipe.Recipe`: ``tip_radius="25 nm"``, ``threshold=0.15``,
+        ``window2="10ms:25ms"`` …
 
     Raises
     ------

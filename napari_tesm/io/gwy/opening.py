@@ -15,7 +15,6 @@ from napari_tesm.io.gwy.objects import Field, metadata_entries
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import is_result
 from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, time_in_seconds, trace_stacks
-from napari_tesm.protocol import PulseProtocol
 from napari_tesm.units import factor_from_unit
 
 

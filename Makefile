@@ -1,0 +1,51 @@
+# Two commands do all the set-up: `make run` fits the sample, `make test` runs the whole suite.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLE := sample_data/si_c_step.gwy
+OUT := build/si_c_step_D
+
+# What the tests use of the system: Gwyddion with its libraries, a compiler, a virtual screen.
+SYSTEM_PACKAGES := gwyddion libgwyddion20-dev libgtk2.0-dev libgtkglext1-dev libfftw3-dev \
+	gcc pkg-config xvfb xauth xdotool
+
+.PHONY: run test lint benchmark clean system-packages
+
+run: $(VENV)/installed
+	@mkdir -p build
+	@$(BIN)/tesm fit $(SAMPLE) -o $(OUT).gwy --figure $(OUT).png --json $(OUT).json --overwrite
+
+test: system-packages $(VENV)/installed-for-tests lint
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: $(VENV)/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+benchmark: $(VENV)/installed-for-tests
+	$(BIN)/python benchmarks/engine.py
+
+clean:
+	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+system-packages:
+	@sh .ci/system_packages.sh $(SYSTEM_PACKAGES)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or later is needed; $(PYTHON) is `$(PYTHON) --version`." \
+		     "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python cannot make virtual environments. On Debian and Ubuntu install what it lacks:" >&2; \
+		echo "    sudo apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/installed

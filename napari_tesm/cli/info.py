@@ -1,0 +1,93 @@
+"""``tesm info``: what a file holds and what is missing for a fit."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from napari_tesm.io.gwy.description import description_from_file
+from napari_tesm.units import prefix_for
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Describe a file; see ``tesm info --help``."""
+    description = description_from_file(options.file)
+    if options.json:
+        print(json.dumps(description, indent=2, ensure_ascii=True))
+    else:
+        for line in _lines(description):
+            print(line.encode("utf-8", "replace").decode("utf-8"))
+    return 0
+
+
+def _lines(description: dict[str, Any]) -> Iterator[str]:
+    size = description["bytes"]
+    yield f"{description['name']}: {description['format']}, {size / 1e6:.1f} MB"
+    for heading, key in (
+        ("Channels", "channels"),
+        ("Volumes", "volumes"),
+        ("Curve maps", "curve_maps"),
+        ("Graphs", "graphs"),
+        ("Spectra", "spectra"),
+    ):
+        entries = description[key]
+        if not entries:
+            continue
+        yield f"{heading}:"
+        for entry in entries:
+            yield f"  {entry['id']:>3}  {_entry_line(entry)}"
+            for selection in entry.get("selections", ()):
+                kind, count = selection["kind"], selection["count"]
+                yield f"       selection '{selection['name']}': {kind}, {count} items"
+            for curve in entry.get("curves", ()):
+                yield f"       curve '{curve['label']}' [{curve['unit'] or '-'}]{_samples(curve)}"
+    for group in description["traces"]:
+        yield f"Traces for a fit: {', '.join(group['titles'])}"
+        for name, value in group["protocol"].items():
+            yield f"  {name}: {value}"
+        for sentence in group["missing"]:
+            yield f"  missing: {sentence}"
+    if not description["traces"]:
+        yield "Traces for a fit: none"
+    for problem in description["problems"]:
+        yield f"Problem: {problem}"
+
+
+def _entry_line(entry: dict[str, Any]) -> str:
+    if "problem" in entry:
+        return f"unreadable: {entry['problem']}"
+    parts = [entry["title"] or "(untitled)"]
+    if "pixels" in entry:
+        width, height = entry["pixels"]
+        parts.append(f"{width} × {height} px")
+        parts.append(_extent(entry["size"], entry["lateral_unit"]))
+    if "samples" in entry:
+        start, stop = entry["time_range"]
+        unit = entry["time_unit"]
+        factor, shown = prefix_for([start, stop], unit)
+        span = f"{start / factor:.6g} to {stop / factor:.6g} {shown or '(no unit)'}"
+        parts.append(f"{entry['samples']} samples from {span}")
+    if "lengths" in entry:
+        low, high = entry["lengths"]
+        parts.append(f"{low} samples per curve" if low == high else f"{low} to {high} samples per curve")
+    if "unit" in entry:
+        parts.append(f"in {entry['unit'] or 'no unit'}")
+    if entry.get("mask"):
+        parts.append(f"mask on {entry['mask']} px")
+    if "count" in entry:
+        parts.append(f"{entry['count']} curves")
+    if "x_unit" in entry:
+        axes = ((entry[f"{axis}_label"] or axis, entry[f"{axis}_unit"] or "-") for axis in ("x", "y"))
+        parts += [f"{label} [{unit}]" for label, unit in axes]
+    if entry.get("result"):
+        parts.append(f"result map {entry['result']}")
+    return ", ".join(parts)
+
+
+def _extent(size: list[float], unit: str) -> str:
+    factor, shown = prefix_for(max(size), unit)
+    return f"{size[0] / factor:.5g} × {size[1] / factor:.5g} {shown or '(no unit)'}"
+
+
+def _samples(curve: dict[str, Any]) -> str:
+    return f", {curve['samples']} samples" if "samples" in curve else ""

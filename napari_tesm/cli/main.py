@@ -1,0 +1,188 @@
+"""Arguments, exit codes and messages of ``tesm``; each command lives in a file of its own.
+
+Exit codes: 0 done, 1 could not be done (one line says why), 2 bad usage, 130 interrupted, 143 terminated.
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+from napari_tesm import __version__
+
+
+class UsageError(Exception):
+    """The words of the command line are wrong."""
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception, so that temporary files are removed on the way out."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\nTry '{self.prog} --help'.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``tesm`` and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        previous = signal.signal(signal.SIGTERM, _terminate)
+    except ValueError:  # not in the main thread
+        previous = None
+    try:
+        return _run(words)
+    except UsageError as error:
+        _say(error)
+        return 2
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was written")
+        return 130
+    except _Terminated:
+        _say("terminated; nothing was written")
+        return 143
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError:
+        if debug:
+            raise
+        _say("there is not enough memory: use fewer --jobs, or fewer traces at a time")
+        return 1
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        if debug:
+            raise
+        _say(error)
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"unexpected {type(error).__name__}: {error} (please report it, with what --debug prints)")
+        return 1
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def _run(words: list[str]) -> int:
+    parser = parser_for_tesm()
+    try:
+        options = parser.parse_args(_with_joined_values(words))
+    except SystemExit as stop:  # --help and --version
+        return int(stop.code or 0)
+    if not options.command:
+        parser.print_help()
+        return 2
+    command = import_module(f"napari_tesm.cli.{options.command}")
+    code: int = command.run_command(options)
+    sys.stdout.flush()
+    return code
+
+
+def parser_for_tesm() -> argparse.ArgumentParser:
+    """Return the parser of all commands; nothing heavy is imported for it."""
+    parser = _Parser(prog="tesm", description="Diffusion-coefficient maps from t-ESM time traces.")
+    parser.add_argument("--version", action="version", version=f"napari-tesm {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", title="commands", metavar="COMMAND", parser_class=_Parser
+    )
+    _add_info(commands)
+    _add_fit(commands)
+    _add_simulate(commands)
+    return parser
+
+
+def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    info = commands.add_parser("info", help="say what a file holds and what is missing for a fit")
+    info.add_argument("file", metavar="FILE")
+    info.add_argument("--json", action="store_true", help="print the same for programs")
+    info.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
+def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    fit = commands.add_parser(
+        "fit",
+        help="fit every pixel and write maps of tau and D",
+        description="Fit every pixel and write maps of tau and D. Quantities carry their unit: 25nm, 10ms.",
+    )
+    fit.add_argument("file", metavar="FILE")
+    fit.add_argument("-o", "--output", metavar="OUT.gwy", required=True)
+    data = fit.add_argument_group("what the file does not say, or says differently")
+    data.add_argument(
+        "--traces", action="append", metavar="TITLE|N", help="trace stack to fit; may be repeated"
+    )
+    data.add_argument(
+        "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
+    )
+    data.add_argument("--voltage", metavar="-3V", help="pulse voltage")
+    data.add_argument("--pulse-start", metavar="0ms", help="start of the pulse on the file's time axis")
+    data.add_argument("--pulse-duration", metavar="10ms")
+    data.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
+    data.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
+    how = fit.add_argument_group("how to fit")
+    how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
+    how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
+    how.add_argument("--kernel", metavar="exponential")
+    how.add_argument("--geometry", metavar="l2/tau", help="how D follows from tau")
+    how.add_argument("--threshold", metavar="15%%", help="smallest |H| to fit, of the map's maximum")
+    how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
+    how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
+    how.add_argument(
+        "--recipe", metavar="R.json|OUT.gwy", help="parameters of a file or of an earlier output"
+    )
+    out = fit.add_argument_group("output")
+    out.add_argument("--maps-only", action="store_true", help="leave out what the input held")
+    out.add_argument("--json", metavar="SUMMARY.json")
+    out.add_argument("--csv", metavar="PIXELS.csv")
+    out.add_argument("--figure", metavar="OVERVIEW.png")
+    out.add_argument("--save-recipe", metavar="R.json")
+    out.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+    out.add_argument("--progress", choices=("bar", "lines", "none"))
+    out.add_argument("--quiet", action="store_true", help="print no summary")
+    out.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
+def _add_simulate(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    simulate = commands.add_parser("simulate", help="write a simulated dataset with known D")
+    simulate.add_argument("-o", "--output", metavar="FILE.gwy", required=True)
+    simulate.add_argument("--preset", default="si-c-step", help="si-c-step, silicon-wafer or hopg")
+    simulate.add_argument("--size", default="64x48", metavar="64x48", help="pixels across and down")
+    simulate.add_argument("--samples", default="250", metavar="250")
+    simulate.add_argument("--seed", default="0", metavar="0")
+    simulate.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    simulate.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
+def _with_joined_values(words: list[str]) -> list[str]:
+    """Join options with values that begin with a minus: argparse takes ``-3V`` for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and re.fullmatch(r"--[a-z0-9-]+", joined[-1]) and re.match(r"-[0-9.]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _say(message: object) -> None:
+    lines = [line for line in str(message).splitlines() if line.strip()] or [type(message).__name__]
+    text = "\n".join(lines[:3]) if isinstance(message, UsageError) else " ".join(lines)
+    text = text[0].lower() + text[1:] if text[:2].istitle() and not text[:2].isupper() else text
+    print(f"tesm: {text}".encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

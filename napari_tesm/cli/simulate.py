@@ -1,0 +1,30 @@
+"""``tesm simulate``: a simulated dataset as a file."""
+
+import argparse
+import re
+
+from napari_tesm.cli.main import UsageError
+from napari_tesm.interface import save
+from napari_tesm.simulation import simulate_dataset
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Write a simulated dataset; see ``tesm simulate --help``."""
+    size = re.fullmatch(r"\s*(\d{1,5})\s*[x×]\s*(\d{1,5})\s*", options.size)
+    if size is None:
+        raise UsageError(f"--size takes pixels across and down, like 64x48, not '{options.size}'")
+    for name in ("samples", "seed"):
+        if not getattr(options, name).isdecimal() or len(getattr(options, name)) > 9:
+            raise UsageError(f"--{name} takes a whole number, not '{getattr(options, name)}'")
+    try:
+        dataset = simulate_dataset(
+            options.preset,
+            size=(int(size[1]), int(size[2])),
+            samples=int(options.samples),
+            seed=int(options.seed),
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    save(options.output, dataset, overwrite=options.overwrite)
+    print(f"Written: {options.output} (simulated, preset {options.preset})")
+    return 0

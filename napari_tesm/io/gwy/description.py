@@ -1,0 +1,189 @@
+"""Everything a .gwy file holds, in words and numbers that JSON can carry; no sample is read."""
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.graphs import Graph, Spectra
+from napari_tesm.io.gwy.lawns import Lawn
+from napari_tesm.io.gwy.mapping import mapped_file_of
+from napari_tesm.io.gwy.objects import Brick, Field, metadata_entries
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.io.gwy.results import MAP_KEY, is_result
+from napari_tesm.io.gwy.selections import Selection
+from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, trace_stacks
+from napari_tesm.units import text_from_quantity
+
+Entry = dict[str, Any]
+
+
+def description_from_file(path: str | PathLike[str]) -> Entry:
+    """Return what a file holds: channels, volumes, curve maps, graphs, spectra, selections, traces.
+
+    Raises
+    ------
+    GwyFormatError, OSError
+        If the file cannot be read at all. An object that is not sound is described by its problem.
+    """
+    container = read_container(path)
+    mapped = mapped_file_of(container)
+    assert mapped is not None
+    problems: list[str] = []
+    return {
+        "name": Path(path).name,
+        "format": "Gwyddion 1 file (GWYO)" if mapped and mapped[:4] == b"GWYO" else "Gwyddion file (GWYP)",
+        "bytes": Path(path).stat().st_size,
+        "channels": _entries(container, contents.CHANNEL, _channel),
+        "volumes": _entries(container, contents.BRICK, _volume),
+        "curve_maps": _entries(container, contents.LAWN, _curve_map),
+        "graphs": _entries(container, contents.GRAPH, _graph),
+        "spectra": _entries(container, contents.SPECTRA, _spectra),
+        "traces": _traces(container, problems),
+        "problems": problems,
+    }
+
+
+def _entries(
+    container: GwyContainer, kind: str, describe: Callable[[GwyContainer, int, str], Entry]
+) -> list[Entry]:
+    entries = []
+    for number in contents.ids(container, kind):
+        entry: Entry = {"id": number, "title": contents.title(container, kind, number)}
+        try:
+            entry |= describe(container, number, contents.object_key(kind, number))
+        except GwyFormatError as error:
+            entry["problem"] = str(error)
+        metadata = metadata_entries(container.get(contents.metadata_key(kind, number)))
+        if metadata and not is_result(metadata):
+            entry["metadata"] = metadata
+        entries.append(entry)
+    return entries
+
+
+def _channel(container: GwyContainer, number: int, key: str) -> Entry:
+    field = Field.from_object(container[key], key)
+    entry: Entry = {
+        "pixels": [field.values.shape[1], field.values.shape[0]],
+        "size": [field.x_real, field.y_real],
+        "lateral_unit": field.unit_xy,
+        "unit": field.unit_z,
+        "selections": [],
+    }
+    mask = container.get(f"/{number}/mask")
+    if mask is not None:
+        entry["mask"] = int((Field.from_object(mask, f"/{number}/mask").values > 0.5).sum())
+    for name, value in contents.selections(container, number).items():
+        selection = Selection.from_object(value, f"/{number}/select/{name}")
+        entry["selections"].append({"name": name, "kind": selection.kind, "count": len(selection.items)})
+    metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
+    if is_result(metadata):
+        entry["result"] = metadata[MAP_KEY]
+    return entry
+
+
+def _volume(container: GwyContainer, number: int, key: str) -> Entry:
+    brick = Brick.from_object(container[key], key)
+    planes, height, width = brick.values.shape
+    calibrated = brick.calibration is not None
+    return {
+        "pixels": [width, height],
+        "size": [brick.x_real, brick.y_real],
+        "lateral_unit": brick.unit_x,
+        "samples": planes,
+        "time_range": [float(brick.z[0]), float(brick.z[-1])],
+        "time_unit": (brick.calibration_unit if calibrated else "") or brick.unit_z,
+        "unit": brick.unit_w,
+    }
+
+
+def _curve_map(container: GwyContainer, number: int, key: str) -> Entry:
+    lawn = Lawn.from_object(container[key], key)
+    height, width = lawn.lengths.shape
+    return {
+        "pixels": [width, height],
+        "size": [lawn.x_real, lawn.y_real],
+        "lateral_unit": lawn.unit_xy,
+        "lengths": [int(lawn.lengths.min()), int(lawn.lengths.max())],
+        "curves": [
+            {"label": label, "unit": unit} for label, unit in zip(lawn.labels, lawn.units, strict=True)
+        ],
+        "segments": list(lawn.segment_labels),
+    }
+
+
+def _graph(container: GwyContainer, number: int, key: str) -> Entry:
+    graph = Graph.from_object(container[key], key)
+    return {
+        "x_label": graph.x_label,
+        "x_unit": graph.x_unit,
+        "y_label": graph.y_label,
+        "y_unit": graph.y_unit,
+        "count": len(graph.curves),
+        "curves": [
+            {"label": curve.description, "unit": graph.y_unit, "samples": len(curve.x)}
+            for curve in graph.curves
+        ],
+    }
+
+
+def _spectra(container: GwyContainer, number: int, key: str) -> Entry:
+    spectra = Spectra.from_object(container[key], key)
+    line = spectra.curves[0] if spectra.curves else None
+    return {
+        "count": len(spectra.curves),
+        "x_label": spectra.x_label,
+        "y_label": spectra.y_label,
+        "x_unit": line.unit_x if line else "",
+        "y_unit": line.unit_y if line else "",
+    }
+
+
+def _traces(container: GwyContainer, problems: list[str]) -> list[Entry]:
+    """Return the stacks that ``tesm fit`` would take, with what is understood and what is missing."""
+    try:
+        stacks = chosen_stacks(trace_stacks(container), None)
+    except GwyFormatError as error:
+        problems.append(str(error))
+        return []
+    entries = []
+    for stack in stacks:
+        try:
+            entries.append(_trace_entry(stack))
+        except GwyFormatError as error:
+            problems.append(str(error))
+    return entries
+
+
+def _trace_entry(stack: TraceStackInfo) -> Entry:
+    protocol = stack.protocol()
+    known: dict[str, str] = {}
+    if np.isfinite(stack.voltage):
+        known["pulse voltage"] = text_from_quantity(stack.voltage, "V")
+    if stack.direction:
+        known["scan direction"] = stack.direction
+    known["lock-in signal"] = stack.signal
+    units = {"ac_amplitude": "V", "ac_frequency": "Hz", "tip_radius": "m", "tip_radius_error": "m"}
+    for name, value in protocol.to_attributes().items():
+        known[name.replace("_", " ")] = text_from_quantity(value, units.get(name, "s"))
+    missing = []
+    if not stack.time_unit:
+        missing.append("unit of the time axis (--time-unit)")
+    for name, known_time in (("start", protocol.pulse_start), ("duration", protocol.pulse_duration)):
+        if known_time is None:
+            missing.append(f"{name} of the pulse (--pulse-{name}, or windows)")
+    if protocol.tip_radius is None:
+        missing.append("tip radius (--tip-radius); without it tau maps only")
+    if not np.isfinite(stack.voltage):
+        missing.append("pulse voltage (--voltage); without it titles have no suffix")
+    return {
+        "titles": [stack.title or stack.name],
+        "id": stack.number,
+        "protocol": known,
+        "missing": missing,
+    }

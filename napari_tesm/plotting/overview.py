@@ -1,0 +1,208 @@
+"""One page that shows a whole result: maps, histograms and examples of fits."""
+
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from napari_tesm.kernels import kernel_from_name
+from napari_tesm.maps import WINDOWS, labels_from_maps
+from napari_tesm.pipeline import prepared_dataset, settings_from_recipe
+from napari_tesm.recipe import Recipe
+from napari_tesm.units import prefix_for, text_with_error
+
+_EMPTY: Final = "#d9d9d9"
+"""Colour of pixels without a value: neither end of any colour map in use."""
+_WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99"}
+_MOST_PULSES: Final = 4
+
+
+def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
+    """Return a figure of a result: a row of H, D1, D2 and their histograms for each pulse setting.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What was fitted; supplies channels and the traces of a few pixels.
+    maps : Dataset
+        From `napari_tesm.pipeline.run`.
+
+    Notes
+    -----
+    At most four pulse settings are drawn. Without a tip radius tau takes the place of D.
+    """
+    pulses = min(maps.sizes["pulse"], _MOST_PULSES)
+    figure = Figure(figsize=(15, 3.6 * (pulses + 1)), layout="constrained", dpi=110)
+    axes = figure.subplots(pulses + 1, 4, squeeze=False)
+    quantity = "D" if any(f"D{number}" in maps for number in WINDOWS) else "tau"
+    numbers = [number for number in WINDOWS if f"{quantity}{number}" in maps]
+    norm = _shared_norm([maps[f"{quantity}{number}"].values for number in numbers])
+    for pulse, label in enumerate(labels_from_maps(maps)[:pulses]):
+        here = maps.isel(pulse=pulse)
+        row = list(axes[pulse])
+        if "H" in here:
+            limit = (
+                float(np.nanpercentile(np.abs(here["H"].values), 99.5))
+                if np.isfinite(here["H"]).any()
+                else 1.0
+            )
+            draw_map(row[0], here["H"], f"H {label}", cmap="RdBu_r", norm=Normalize(-limit, limit))
+        else:
+            row[0].set_axis_off()
+        for axis, number in zip(row[1:3], WINDOWS, strict=True):
+            name = f"{quantity}{number}"
+            if name in here:
+                draw_map(axis, here[name], f"{name} {label}", cmap="viridis", norm=norm)
+            else:
+                axis.set_axis_off()
+        draw_histograms(row[3], here, quantity, numbers)
+    _draw_last_row(figure, list(axes[-1]), dataset, maps)
+    return figure
+
+
+def draw_map(
+    axis: Axes, values: xr.DataArray, title: str, *, cmap: str, norm: Normalize | None = None
+) -> None:
+    """Draw a map on its physical scale, with a colour bar; pixels without a value are grey."""
+    numbers = np.asarray(values.values, dtype=np.float64)
+    unit = str(values.attrs.get("units", ""))
+    factor, shown = (1.0, unit) if isinstance(norm, LogNorm) else prefix_for(numbers, unit)
+    scaled = norm
+    if norm is not None and not isinstance(norm, LogNorm) and norm.vmin is not None and norm.vmax is not None:
+        scaled = Normalize(norm.vmin / factor, norm.vmax / factor)
+    extent, lateral = _extent(values)
+    axis.set_facecolor(_EMPTY)
+    image = axis.imshow(
+        np.ma.masked_invalid(numbers / factor), cmap=cmap, norm=scaled, extent=extent, interpolation="nearest"
+    )
+    axis.set_title(title, fontsize=11)
+    axis.set_xlabel(f"x ({lateral})" if lateral else "x")
+    axis.set_ylabel(f"y ({lateral})" if lateral else "y")
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.85)
+    bar.set_label(shown)
+    if not np.isfinite(numbers).any():
+        axis.text(
+            0.5, 0.5, "no pixel accepted", transform=axis.transAxes, ha="center", va="center", fontsize=10
+        )
+
+
+def draw_histograms(axis: Axes, maps: xr.Dataset, quantity: str, numbers: list[int]) -> None:
+    """Draw the distributions of a quantity in both windows, with the same bins on a logarithmic axis."""
+    values = {number: _finite(maps[f"{quantity}{number}"].values) for number in numbers}
+    everything = np.concatenate(list(values.values())) if values else np.empty(0)
+    if everything.size < 2:
+        axis.set_axis_off()
+        return
+    low, high = np.percentile(everything, [0.1, 99.9])
+    bins = np.geomspace(low / 1.1, high * 1.1, 41).tolist()
+    for number, finite in values.items():
+        axis.hist(
+            finite,
+            bins=bins,
+            histtype="stepfilled",
+            alpha=0.35,
+            color=_WINDOW_COLOURS[number],
+            label=f"{quantity}{number}",
+        )
+        axis.hist(finite, bins=bins, histtype="step", color=_WINDOW_COLOURS[number])
+    axis.set_xscale("log")
+    unit = "m²/s" if quantity == "D" else "s"
+    axis.set_xlabel(f"{quantity} ({unit})")
+    axis.set_ylabel("pixels")
+    axis.legend(frameon=False)
+
+
+def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row: int, column: int) -> None:
+    """Draw the trace of one pixel and the curves fitted to it."""
+    recipe = Recipe.from_json(maps.attrs["recipe"])
+    dataset = prepared_dataset(dataset, recipe)
+    settings = settings_from_recipe(dataset, recipe)
+    kernel = kernel_from_name(recipe.kernel)
+    time = dataset["time"].values
+    trace = dataset["displacement"].isel(pulse=pulse, y=row, x=column)
+    t_factor, t_unit = prefix_for(time, "s")
+    factor, unit = prefix_for(trace.values, str(trace.attrs["units"]))
+    axis.plot(time / t_factor, trace.values / factor, ".", ms=2.5, color="0.45")
+    here = maps.isel(pulse=pulse, y=row, x=column)
+    if settings.pulse is not None and settings.pulse.stop is not None:
+        axis.axvspan(settings.pulse.start / t_factor, settings.pulse.stop / t_factor, color="0.92", zorder=0)
+    words = []
+    for number, window in settings.windows.items():
+        tau = float(here[f"tau{number}"])
+        if not np.isfinite(tau):
+            continue
+        inside = time[window.samples(time, skip=recipe.skip_after_edge)]
+        start = min(window.start, float(inside[0]))
+        curves, constant = kernel.curves(inside - start, np.array([np.log(tau)]))
+        fitted = float(here[f"a{number}"]) * (curves[0] + constant[0]) + float(here[f"c{number}"])
+        axis.plot(inside / t_factor, fitted / factor, color=_WINDOW_COLOURS[number], lw=1.8)
+        words.append(f"τ{number} = {text_with_error(tau, float(here[f'tau{number}_stderr']), 's')}")
+    axis.set_xlabel(f"time ({t_unit})")
+    axis.set_ylabel(f"displacement ({unit})" if unit else "displacement")
+    label = labels_from_maps(maps)[pulse]
+    axis.set_title(f"pixel ({row}, {column}) {label}  " + ", ".join(words), fontsize=9)
+
+
+def _draw_last_row(figure: Figure, axes: list[Axes], dataset: xr.Dataset, maps: xr.Dataset) -> None:
+    """Channels at the left, two examples of fits at the right."""
+    channels = [
+        name
+        for name in ("deflection_error", "topography", *dataset.data_vars)
+        if name in dataset and dataset[name].dims == ("y", "x") and dataset[name].dtype.kind == "f"
+    ]
+    for axis, name in zip(axes[:2], [*list(dict.fromkeys(channels))[:2], None, None], strict=False):
+        if name is None:
+            axis.set_axis_off()
+            continue
+        channel = dataset[name]
+        low, high = np.nanpercentile(channel.values, [0.5, 99.5])
+        norm = Normalize(low, high if high > low else low + 1)
+        draw_map(axis, channel, str(channel.attrs.get("long_name", name)), cmap="gray", norm=norm)
+    for axis, fraction in zip(axes[2:], (0.9, 0.3), strict=True):
+        pixel = _example_pixel(maps, fraction)
+        if pixel is None:
+            axis.set_axis_off()
+        else:
+            draw_fit(axis, dataset, maps, *pixel)
+
+
+def _example_pixel(maps: xr.Dataset, fraction: float) -> tuple[int, int, int] | None:
+    """Return an accepted pixel of the last pulse setting: at a given rank among tau's values."""
+    pulse = maps.sizes["pulse"] - 1
+    number = 2 if "tau2" in maps else 1
+    tau = maps[f"tau{number}"].values[pulse]
+    accepted = np.flatnonzero(np.isfinite(tau))
+    if accepted.size == 0:
+        return None
+    # Fast pixels (small tau) are the rare ones: they rank first.
+    order = accepted[np.argsort(tau.ravel()[accepted], kind="stable")]
+    row, column = np.unravel_index(order[int((1 - fraction) * (order.size - 1))], tau.shape)
+    return pulse, int(row), int(column)
+
+
+def _shared_norm(maps: list[NDArray[Any]]) -> LogNorm | None:
+    values = np.concatenate([_finite(values) for values in maps]) if maps else np.empty(0)
+    if values.size == 0:
+        return LogNorm(1e-14, 1e-12)
+    low, high = np.percentile(values, [1, 99])
+    return LogNorm(low / 1.05, high * 1.05)
+
+
+def _finite(values: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(values[np.isfinite(values)])
+
+
+def _extent(values: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:
+    """Return the edges of the image, y downwards as the file has it, and their unit."""
+    edges = []
+    for axis in ("x", "y"):
+        centres = values[axis].values
+        step = values[axis].attrs.get("spacing", np.ptp(centres) / max(centres.size - 1, 1) or 1.0)
+        edges += [centres[0] - step / 2, centres[-1] + step / 2]
+    left, right, top, bottom = edges
+    factor, unit = prefix_for([right - left, bottom - top], str(values["x"].attrs.get("units", "")))
+    return (0.0, (right - left) / factor, (bottom - top) / factor, 0.0), unit
