@@ -1,7 +1,7 @@
 """Relaxation kernels as pure formulas.
 
-A kernel with one shape parameter describes a trace as ``a·g(t; tau) + c``. It is registered by name in `KERNELS`;
-the engine in `napari_tesm.fitting` knows nothing else about it.
+A kernel with one shape parameter describes a trace as ``a·g(t; tau) + c``, t counted from the start of the
+relaxation. It is registered by name in `KERNELS`; the engine in `napari_tesm.fitting` knows nothing else about it.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-CurveFunction = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+Array = NDArray[np.float64]
+CurveFunction = Callable[[Array, Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -23,29 +24,33 @@ class Kernel:
     name : str
         The name used everywhere: command line, recipe, metadata.
     curves : callable
-        Takes times, shape (time,), and ln tau, shape (n, 1), and returns ``g − constant``, shape (n, time),
-        computed without cancellation for tau much longer than the record.
-    constant : float
-        What `curves` leaves out of g.
+        Takes times, shape (time,), increasing from 0 or later, and ln tau, shape (n,). Returns ``g − constant``, shape
+        (n, time), and the constant, shape (n,). The constant is the kernel's to choose: it keeps the digits that
+        g itself loses where tau is much longer than the record and g hardly leaves 1.
     """
 
     name: str
     curves: CurveFunction
-    constant: float
 
 
-def exponential_decay(time: NDArray[np.float64], log_tau: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``exp(−t/tau) − 1``, the paper's eq. 4 for a = 1 and c = −1.
+def exponential_decay(time: Array, log_tau: Array) -> tuple[Array, Array]:
+    """Return ``exp(−t/tau)`` less its first value, and that value; the paper's eq. 4 with a = 1, c = 0.
 
     Examples
     --------
-    >>> exponential_decay(np.array([0.0, 1.0]), np.array([[0.0]])).round(4)
-    array([[-0.    , -0.6321]])
+    >>> curves, constant = exponential_decay(np.array([0.0, 1.0]), np.log([1.0, 1e20]))
+    >>> curves.round(22)
+    array([[-0.00000000e+00, -6.32120559e-01],
+           [-0.00000000e+00, -1.00000000e-20]])
+    >>> constant
+    array([1., 1.])
     """
-    return np.expm1(-time * np.exp(-log_tau))
+    rate = np.exp(-log_tau)
+    first = np.exp(-time[0] * rate)
+    return first[:, None] * np.expm1(rate[:, None] * (time[0] - time)), first
 
 
-KERNELS: Final = {kernel.name: kernel for kernel in (Kernel("exponential", exponential_decay, 1.0),)}
+KERNELS: Final = {kernel.name: kernel for kernel in (Kernel("exponential", exponential_decay),)}
 """The kernels by name."""
 
 

@@ -106,5 +106,6 @@ def map_values(maps: xr.Dataset, name: str) -> xr.DataArray:
     """Return a map of a result, also one that is derived from another."""
     if name in DERIVED:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return xr.apply_ufunc(np.log10, maps[DERIVED[name]])
+            values = maps[DERIVED[name]]
+            return values.copy(data=np.log10(values.values))
     return maps[name]

@@ -7,7 +7,7 @@ numbers do not depend on the number of threads.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -59,10 +59,6 @@ class Settings:
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
     """Raise it from a progress callback to end a run."""
-
-
-class _Reader(Protocol):
-    def __call__(self, pulse: int, rows: slice, columns: slice) -> Array: ...
 
 
 def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
@@ -279,7 +275,7 @@ def _gate(
             [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in height]
         )
     for number in settings.windows:
-        probability = response_probability(maps[f"r2_{number}"], samples[number])
+        probability = response_probability(np.asarray(maps[f"r2_{number}"], np.float64), samples[number])
         for pulse in range(len(probability)):
             maps[f"status{number}"][pulse] = gated_status(
                 maps[f"status{number}"][pulse],

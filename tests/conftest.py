@@ -1,7 +1,8 @@
 """Fixtures that several rooms share: real instrument files, and Gwyddion as the judge of written files."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import gwyddion
@@ -34,3 +35,24 @@ def gwyddion_check(
     """Call with a path to get the complaints of ``gwyddion --check``, empty if there are none."""
     home = tmp_path_factory.mktemp("home")
     return lambda path: gwyddion.check(path, home=home)
+
+
+@pytest.fixture
+def without_privileges(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Context in which permissions mean something: not to root, so tests run as somebody else for a moment."""
+
+    @contextmanager
+    def as_somebody_else() -> Iterator[None]:
+        if os.geteuid() != 0:
+            yield
+            return
+        for folder in [tmp_path, *tmp_path.parents]:
+            if "pytest" in str(folder):
+                folder.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return as_somebody_else

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -31,22 +30,6 @@ def write_together(*paths, overwrite=False):
     with AtomicOutputs(overwrite=overwrite) as outputs:
         for path in paths:
             outputs.open(path).write(b"new")
-
-
-@contextmanager
-def without_privileges(folder):
-    """Permissions mean nothing to root, so tests of them run as somebody else for a moment."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for parent in [folder, *folder.parents]:
-        if parent.stat().st_uid == 0 and "pytest" in str(parent):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_file_appears_at_the_end_with_all_its_bytes(tmp_path):
@@ -86,9 +69,12 @@ def test_nothing_changes_when_interrupted(tmp_path, error, overwrite):
     path = tmp_path / "maps.gwy"
     if overwrite:
         path.write_bytes(b"old")
-    with pytest.raises(error), atomic_output(path, overwrite=overwrite) as file:
-        file.write(b"new" * 1_000_000)
+
+    def interrupt(file):
         raise error
+
+    with pytest.raises(error):
+        write(path, b"new" * 1_000_000, overwrite=overwrite, then=interrupt)
     assert names(tmp_path) == ["maps.gwy"] * overwrite
     if overwrite:
         assert path.read_bytes() == b"old"
@@ -107,10 +93,8 @@ def test_existing_file_needs_permission_to_overwrite(tmp_path):
 
 def test_file_that_appears_meanwhile_is_not_overwritten(tmp_path):
     path = tmp_path / "maps.gwy"
-    with pytest.raises(FileExistsError), atomic_output(path) as slow:  # noqa: PT012
-        with atomic_output(path) as quick:
-            quick.write(b"quick")
-        slow.write(b"slow")
+    with pytest.raises(FileExistsError):
+        write(path, b"slow", then=lambda file: write(path, b"quick"))
     assert path.read_bytes() == b"quick"
     assert names(tmp_path) == ["maps.gwy"]
 
@@ -168,11 +152,11 @@ def test_device_is_refused():
     one_sentence(error)
 
 
-def test_folder_that_cannot_be_written_to(tmp_path):
+def test_folder_that_cannot_be_written_to(tmp_path, without_privileges):
     folder = tmp_path / "locked"
     folder.mkdir()
     folder.chmod(0o555)
-    with without_privileges(tmp_path):
+    with without_privileges():
         with pytest.raises(PermissionError) as error, atomic_output(folder / "maps.gwy"):
             pass
         assert "Permission denied" in one_sentence(error)
@@ -185,13 +169,8 @@ def test_no_room(tmp_path, flushed):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        with (
-            pytest.raises(OSError, match="larger than allowed") as error,
-            atomic_output(tmp_path / "x") as file,
-        ):
-            file.write(b"x" * 8192)
-            if flushed:
-                file.flush()
+        with pytest.raises(OSError, match="larger than allowed") as error:
+            write(tmp_path / "x", b"x" * 8192, then=(lambda file: file.flush()) if flushed else None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     one_sentence(error)
@@ -272,9 +251,8 @@ class TestSeveralOutputs:
 
     def test_none_appears_if_one_exists(self, tmp_path):
         (tmp_path / "pixels.csv").write_text("old")
-        with pytest.raises(FileExistsError, match=r"pixels\.csv"), AtomicOutputs() as outputs:
-            outputs.open(tmp_path / "maps.gwy").write(b"new")
-            outputs.open(tmp_path / "pixels.csv").write(b"new")
+        with pytest.raises(FileExistsError, match=r"pixels\.csv"):
+            write_together(tmp_path / "maps.gwy", tmp_path / "pixels.csv")
         assert names(tmp_path) == ["pixels.csv"]
         assert (tmp_path / "pixels.csv").read_text() == "old"
 
@@ -292,25 +270,21 @@ class TestSeveralOutputs:
                 raise error  # after the rename: the latest moment possible
 
         monkeypatch.setattr(AtomicOutputs, "_publish", failing_publish)
-        with pytest.raises(type(error)), AtomicOutputs(overwrite=True) as outputs:
-            for name in "abc":
-                outputs.open(tmp_path / name).write(b"new")
+        with pytest.raises(type(error)):
+            write_together(*(tmp_path / name for name in "abc"), overwrite=True)
         assert names(tmp_path) == ["b", "c"]
         assert [(tmp_path / name).read_text() for name in "bc"] == ["old b", "old c"]
 
     def test_replaces_all(self, tmp_path):
         for name in "ab":
             (tmp_path / name).write_text("old")
-        with AtomicOutputs(overwrite=True) as outputs:
-            for name in "abc":
-                outputs.open(tmp_path / name).write(b"new")
+        write_together(*(tmp_path / name for name in "abc"), overwrite=True)
         assert [(tmp_path / name).read_text() for name in names(tmp_path)] == ["new"] * 3
 
     def test_same_target_twice(self, tmp_path):
         (tmp_path / "link").symlink_to(tmp_path / "a")
-        with pytest.raises(ValueError, match="twice"), AtomicOutputs() as outputs:
-            outputs.open(tmp_path / "a")
-            outputs.open(tmp_path / "link")
+        with pytest.raises(ValueError, match="twice"):
+            write_together(tmp_path / "a", tmp_path / "link")
         assert names(tmp_path) == ["link"]
 
     def test_all_reach_the_disk_before_the_first_rename(self, tmp_path, monkeypatch):

@@ -1,16 +1,17 @@
-"""Fits of whole traces, for the few that the table cannot serve: missing samples, or hardly any noise.
+"""Fits of whole traces, for the few that a table cannot serve: gaps of their own, or hardly any noise.
 
-Every trace here may miss samples of its own, so nothing can be projected beforehand: all sums run over the trace.
-It costs some fifty times more than the table and is exact to rounding.
+Nothing can be projected beforehand when every trace may miss other samples, so all sums run over the trace. It is
+the same variable projection (`napari_tesm.fitting.table`), exact to rounding, at some twenty times the cost.
 """
 
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.fitting.search import Parameters
+from napari_tesm.fitting.table import unit_curves
 from napari_tesm.kernels import Kernel
 
 Array = NDArray[np.float64]
@@ -18,23 +19,16 @@ Array = NDArray[np.float64]
 _STEP: Final = 1e-4
 """Step of the derivatives in u: their error, of order 1e-9, is far below any standard error."""
 _SCAN_SPACING: Final = 0.1
-_ROWS: Final = 512
-"""Rows handled at once, which bounds the memory."""
-
-
-@dataclass(frozen=True)
-class ExactFit:
-    """Optimum and parameters of each row, shapes (rows,)."""
-
-    u: Array
-    parameters: Parameters
-    total: Array
-    samples: NDArray[np.intp]
+"""Spacing in u of the scan that finds the hill to climb."""
+_ROWS: Final = 256
+"""Rows handled at once: with 500 samples their arrays fit into the second-level cache."""
+_SMALLEST_SQUARE: Final = 1e-12
+"""A unit curve with less than this left on a row's samples says nothing about the row but rounding errors."""
 
 
 def exact_fit(
     traces: Array, present: NDArray[np.bool_], kernel: Kernel, time: Array, low: float, high: float
-) -> ExactFit:
+) -> tuple[Array, Parameters]:
     """Fit traces with missing samples by variable projection on whole traces.
 
     Parameters
@@ -45,91 +39,112 @@ def exact_fit(
         Where there is a sample; at least four in each row.
     low, high : float
         Bounds of u = ln tau.
+
+    Returns
+    -------
+    u : ndarray, shape (rows,)
+        The optimum, exactly at a bound if it lies there.
+    parameters : Parameters
+        The linear part and all errors.
     """
     parts = [
-        _exact_fit(traces[i : i + _ROWS], present[i : i + _ROWS].astype(np.float64), kernel, time, low, high)
+        _MaskedRows(traces[i : i + _ROWS], present[i : i + _ROWS], kernel, time).fit(low, high)
         for i in range(0, len(traces), _ROWS)
     ]
-    names = ("a", "c", "u_error", "a_error", "c_error", "rss")
-    parameters = Parameters(*(np.concatenate([getattr(p.parameters, name) for p in parts]) for name in names))
-    return ExactFit(
-        np.concatenate([part.u for part in parts]),
-        parameters,
-        np.concatenate([part.total for part in parts]),
-        np.concatenate([part.samples for part in parts]),
+    u, parameters = zip(*parts, strict=True)
+    joined = (
+        np.concatenate([getattr(part, field.name) for part in parameters]) for field in fields(Parameters)
     )
+    return np.concatenate(u), Parameters(*joined)
 
 
-def _exact_fit(y: Array, weight: Array, kernel: Kernel, time: Array, low: float, high: float) -> ExactFit:
-    count = weight.sum(axis=1)
-    mean = y.sum(axis=1) / count
-    y = (y - mean[:, None]) * weight
-    total = np.vecdot(y, y)
-    u = _best_of_scan(y, weight, count, kernel, time, low, high)
-    left, right = np.maximum(u - _SCAN_SPACING, low), np.minimum(u + _SCAN_SPACING, high)
+class _MaskedRows:
+    """Mean-free traces on the samples they have."""
 
-    def score(at: Array) -> Array:
-        return np.vecdot(_unit_rows(kernel, time, at, weight, count)[0], y)
+    def __init__(self, traces: Array, present: NDArray[np.bool_], kernel: Kernel, time: Array) -> None:
+        self.kernel, self.time = kernel, time
+        self.weight = present.astype(np.float64)
+        self.count = self.weight.sum(axis=1)
+        self.mean = traces.sum(axis=1) / self.count
+        self.traces = (traces - self.mean[:, None]) * self.weight
 
-    for _ in range(60):
-        behind, here, ahead = (score(u + shift) ** 2 for shift in (-_STEP, 0.0, _STEP))
-        slope, bend = (ahead - behind) / (2 * _STEP), (ahead - 2 * here + behind) / _STEP**2
-        left, right = np.where(slope > 0, u, left), np.where(slope > 0, right, u)
-        newton = u - slope / np.where(bend < 0, bend, -np.inf)
-        inside = (bend < 0) & (newton > left) & (newton < right)
-        moved = np.where(inside, newton, np.where(slope == 0, u, (left + right) / 2))
-        change = np.abs(moved - u).max(initial=0)
-        u = moved
-        if change < 1e-9:
-            break
-    # A bisection that ran into a bound ends a hair beside it.
-    u = np.where(u - low < 1e-7, low, np.where(high - u < 1e-7, high, u))
+    def fit(self, low: float, high: float) -> tuple[Array, Parameters]:
+        u = self._climb(self._best_of_scan(low, high), low, high)
+        return u, self._parameters(u)
 
-    unit, norm, level = _unit_rows(kernel, time, u, weight, count)
-    ahead, norm_ahead, level_ahead = _unit_rows(kernel, time, u + _STEP, weight, count)
-    behind, norm_behind, level_behind = _unit_rows(kernel, time, u - _STEP, weight, count)
-    h = np.vecdot(unit, y)
-    residual = y - h[:, None] * unit
-    rss = np.vecdot(residual, residual)
-    noise = np.sqrt(rss / np.maximum(count - 3, 1))
-    tangent = (ahead - behind) / (2 * _STEP)
-    w = 1 / np.vecdot(tangent, tangent)
-    log_slope = np.log(norm_ahead / norm_behind) / (2 * _STEP)
-    level_slope = (level_ahead - level_behind) / (2 * _STEP)
-    a = h / norm
-    parameters = Parameters(
-        a=a,
-        c=mean - a * level,
-        u_error=noise * np.sqrt(w) / np.abs(h),
-        a_error=noise * np.sqrt(1 + log_slope**2 * w) / norm,
-        c_error=noise
-        * np.sqrt(1 / count + (level / norm) ** 2 + (level_slope - level * log_slope) ** 2 * w / norm**2),
-        rss=rss,
-    )
-    return ExactFit(u, parameters, total, count.astype(np.intp))
+    def _best_of_scan(self, low: float, high: float) -> Array:
+        """Return u near the top of the highest hill; three products give the scores of all rows at all u."""
+        u = np.linspace(low, high, max(3, int(np.ceil((high - low) / _SCAN_SPACING)) + 1))
+        curves = unit_curves(self.kernel, self.time, u).unit
+        squares = self.weight @ (curves * curves).T - (self.weight @ curves.T) ** 2 / self.count[:, None]
+        usable = squares > _SMALLEST_SQUARE
+        scores = np.where(usable, (self.traces @ curves.T) ** 2 / np.where(usable, squares, 1.0), -1.0)
+        # The parabola through the best three.
+        row, best = np.arange(len(scores)), scores.argmax(axis=1)
+        middle = np.clip(best, 1, u.size - 2)
+        left, top, right = (scores[row, middle + shift] for shift in (-1, 0, 1))
+        bend = left - 2 * top + right
+        shift = np.where(bend < 0, (left - right) / (2 * np.where(bend < 0, bend, 1.0)), best - middle)
+        return np.asarray(u[middle] + (u[1] - u[0]) * np.clip(shift, best - middle - 1, best - middle + 1))
 
+    def _climb(self, u: Array, low: float, high: float) -> Array:
+        """Return the top of h² next to `u`, by Newton steps kept inside a bracket."""
+        u = np.clip(u, low, high)
+        left, right = np.maximum(u - _SCAN_SPACING, low), np.minimum(u + _SCAN_SPACING, high)
+        climbing = np.arange(u.size)
+        for _ in range(50):
+            here = u[climbing]
+            behind, height, ahead = (
+                self._score(here + shift, climbing) ** 2 for shift in (-_STEP, 0.0, _STEP)
+            )
+            slope, bend = (ahead - behind) / (2 * _STEP), (ahead - 2 * height + behind) / _STEP**2
+            left[climbing] = np.where(slope > 0, here, left[climbing])
+            right[climbing] = np.where(slope < 0, here, right[climbing])
+            newton = here - slope / np.where(bend < 0, bend, -np.inf)
+            inside = (bend < 0) & (newton > left[climbing]) & (newton < right[climbing])
+            moved = np.where(inside, newton, (left[climbing] + right[climbing]) / 2)
+            moved = np.where(slope == 0, here, moved)
+            u[climbing] = moved
+            climbing = climbing[np.abs(moved - here) > 1e-9]
+            if climbing.size == 0:
+                break
+        # A bisection towards a bound ends a hair beside it.
+        return np.where(u - low < 1e-7, low, np.where(high - u < 1e-7, high, u))
 
-def _best_of_scan(
-    y: Array, weight: Array, count: Array, kernel: Kernel, time: Array, low: float, high: float
-) -> Array:
-    """Return the best u of a dense scan; three products give the scores of all rows at all u."""
-    u = np.linspace(low, high, max(2, int(np.ceil((high - low) / _SCAN_SPACING)) + 1))
-    curves = kernel.curves(time, u[:, None])
-    curves = curves - curves.mean(axis=1, keepdims=True)
-    curves /= np.sqrt(np.vecdot(curves, curves))[:, None]
-    squares = weight @ (curves * curves).T - (weight @ curves.T) ** 2 / count[:, None]
-    # A curve that is flat on the samples that are left has no direction: rounding must not make it the best.
-    usable = squares > 1e-9
-    scores = np.where(usable, (y @ curves.T) ** 2 / np.where(usable, squares, 1.0), -1.0)
-    return np.asarray(u[scores.argmax(axis=1)])
+    def _unit(self, u: Array, rows: NDArray[np.intp] | slice = slice(None)) -> tuple[Array, Array, Array]:
+        """Return each row's unit curve at its own u on its own samples, the norm, and mean(g)/norm."""
+        curves, constant = self.kernel.curves(self.time, u)
+        weight = self.weight[rows]
+        curves *= weight
+        mean = curves.sum(axis=1) / self.count[rows]
+        curves -= mean[:, None]
+        curves *= weight
+        norm = np.sqrt(np.maximum(np.vecdot(curves, curves), np.finfo(float).tiny))
+        curves /= norm[:, None]
+        return curves, norm, (mean + constant) / norm
 
+    def _score(self, u: Array, rows: NDArray[np.intp]) -> Array:
+        return np.vecdot(self._unit(u, rows)[0], self.traces[rows])
 
-def _unit_rows(
-    kernel: Kernel, time: Array, u: Array, weight: Array, count: Array
-) -> tuple[Array, Array, Array]:
-    """Return the unit curve of each row at its own u on its own samples, its norm, and the mean of g."""
-    curves = kernel.curves(time, u[:, None]) * weight
-    level = curves.sum(axis=1) / count
-    curves = (curves - level[:, None]) * weight
-    norm = np.sqrt(np.vecdot(curves, curves))
-    return curves / norm[:, None], norm, level + kernel.constant
+    def _parameters(self, u: Array) -> Parameters:
+        """Return the linear part and all errors, by the formulas of `napari_tesm.fitting.table`."""
+        unit, norm, mean = self._unit(u)
+        ahead, norm_ahead, mean_ahead = self._unit(u + _STEP)
+        behind, norm_behind, mean_behind = self._unit(u - _STEP)
+        h = np.vecdot(unit, self.traces)
+        residual = (self.traces - h[:, None] * unit) * self.weight
+        rss = np.vecdot(residual, residual)
+        noise = np.sqrt(rss / (self.count - 3))
+        tangent = (ahead - behind) / (2 * _STEP)
+        u_factor = 1 / np.sqrt(np.maximum(np.vecdot(tangent, tangent), _SMALLEST_SQUARE))
+        log_slope = np.log(norm_ahead / norm_behind) / (2 * _STEP)
+        mean_slope = (mean_ahead - mean_behind) / (2 * _STEP)
+        return Parameters(
+            a=h / norm,
+            c=self.mean - h * mean,
+            u_error=noise * u_factor / np.abs(h),
+            a_error=noise * np.hypot(1, log_slope * u_factor) / norm,
+            c_error=noise * np.sqrt(1 / self.count + mean**2 + (mean_slope * u_factor) ** 2),
+            rms=np.sqrt(rss / self.count),
+            r2=np.clip(1 - rss / np.vecdot(self.traces, self.traces), 0, 1),
+        )

@@ -10,7 +10,8 @@ is TSS − h²: the least-squares optimum is where h² is largest (variable proj
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,21 +25,24 @@ WIDTH: Final = 8
 """Coordinates of one block of samples; OpenBLAS has a fast path for products this narrow."""
 DEGREES: Final = 8
 """Coefficients of the polynomial that stands for h(u) around a node."""
-REACH: Final = 0.64
+REACH: Final = 0.6
 """The polynomials hold to this distance from their node, in node spacings; a cell needs 0.5."""
-SPACING: Final = 0.32
-"""Largest distance of two nodes in u."""
+SPACING: Final = 0.28
+"""Largest distance of two nodes in u: with eight coefficients u is right to 1e-8 without noise."""
 TOLERANCE: Final = 2e-6
-"""Largest part of a unit curve, or of its unit tangent, that the projection loses.
+"""Largest part of a unit curve, or of its unit tangent, that the projection may lose.
 
-It is the error of u in standard errors: 3.6e-6 at most was seen against fits of whole traces."""
-FINE: Final = 2048
+A lost part of the tangent is the error of u in standard errors."""
+FINE: Final = 1024
 """Intervals of the tables that give a, c and the errors from u."""
+_TANGENT_STEP: Final = 1e-3
+_SHORTEST_TANGENT: Final = 1e-6
+"""A unit curve that moves less than this per unit of u says nothing of u; shorter tangents are rounding noise."""
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Unit curves of a kernel at some u: the curves, their norms before scaling, and the means of g."""
+    """Unit curves of a kernel at some u: the curves (n, time), their lengths before scaling, and mean(g)/length."""
 
     unit: Array
     norm: Array
@@ -61,8 +65,8 @@ class FitTable:
         Turns coordinates into the score at each node and, in the last row, the mean of the trace.
     polynomials : ndarray, shape (nodes, coordinates, 8)
         Turns coordinates into h(s) about a node, s being the distance in node spacings.
-    fine_... : ndarray
-        Values and derivatives on the fine grid of u, see `_linear_tables`.
+    fine_... : ndarray, shape (2 or 3, FINE + 1)
+        Value, slope and half the curvature on the fine grid of u, see `_linear_tables`.
     """
 
     kernel: Kernel
@@ -72,7 +76,7 @@ class FitTable:
     blocks: tuple[tuple[slice, Array], ...]
     scores: Array
     polynomials: Array
-    fine_amplitude: Array
+    fine_log_norm: Array
     fine_mean: Array
     fine_u_error: Array
     fine_a_error: Array
@@ -96,15 +100,20 @@ class FitTable:
 
 def unit_curves(kernel: Kernel, time: Array, u: Array) -> Curves:
     """Return the mean-free unit curves at `u`, shape (n,), on a time grid."""
-    curves = kernel.curves(time, u[:, None])
+    curves, constant = kernel.curves(time, u)
     mean = curves.mean(axis=1)
-    curves = curves - mean[:, None]
-    norm = np.sqrt(np.vecdot(curves, curves))
-    return Curves(curves / norm[:, None], norm, mean + kernel.constant)
+    curves -= mean[:, None]
+    # Scaled before squaring: what is left of a fast curve long after the start may be very small.
+    largest = np.abs(curves).max(axis=1)
+    curves /= largest[:, None]
+    length = np.sqrt(np.vecdot(curves, curves))
+    curves /= length[:, None]
+    norm = largest * length
+    return Curves(curves, norm, (mean + constant) / norm)
 
 
 def table_from_times(time: Array, low: float, high: float, kernel: str = "exponential") -> FitTable:
-    """Return the table for a time grid, from a small cache where it was made before.
+    """Return the table for a time grid, from a cache of the last 16 where it was made before.
 
     Parameters
     ----------
@@ -112,6 +121,11 @@ def table_from_times(time: Array, low: float, high: float, kernel: str = "expone
         Increasing times counted from the start of the window.
     low, high : float
         Bounds of tau, in the unit of `time`.
+
+    Raises
+    ------
+    ValueError
+        If the bounds are too wide, or so low that nothing is left of the fastest curve at the first sample.
     """
     return _cached_table(np.ascontiguousarray(time, dtype=np.float64).tobytes(), low, high, kernel)
 
@@ -123,6 +137,11 @@ def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel_nam
     nodes = max(2, int(np.ceil((high - low) / SPACING)) + 1)
     if nodes > np.iinfo(np.uint8).max:
         raise ValueError(f"tau cannot be searched from {tau_low:g} to {tau_high:g}: narrow the bounds")
+    if not np.ptp(kernel.curves(time, np.array([low - SPACING]))[0]) > np.finfo(float).tiny:
+        raise ValueError(
+            f"nothing is left of tau = {tau_low:g} at the first sample, {time[0]:g} after the start: "
+            "raise the lower bound of tau"
+        )
     spacing = (high - low) / (nodes - 1)
     blocks = _blocks_from_curves(_curves_and_tangents(kernel, time, low, high, 2 * nodes))
 
@@ -144,14 +163,18 @@ def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel_nam
     )  # fmt: skip
 
 
+def _tangents(kernel: Kernel, time: Array, u: Array) -> tuple[Array, Array]:
+    """Return dq/du at `u` and its length, kept from below."""
+    ahead, behind = (unit_curves(kernel, time, u + step).unit for step in (_TANGENT_STEP, -_TANGENT_STEP))
+    tangents = (ahead - behind) / (2 * _TANGENT_STEP)
+    return tangents, np.maximum(np.sqrt(np.vecdot(tangents, tangents)), _SHORTEST_TANGENT)
+
+
 def _curves_and_tangents(kernel: Kernel, time: Array, low: float, high: float, count: int) -> Array:
     """Return unit curves and unit tangents, a little beyond the bounds: both must survive the projection."""
-    u, step = np.linspace(low - 0.05, high + 0.05, count), 1e-3
-    ahead, behind = (unit_curves(kernel, time, u + shift).unit for shift in (step, -step))
-    tangents = ahead - behind
-    return np.vstack(
-        [unit_curves(kernel, time, u).unit, tangents / np.linalg.norm(tangents, axis=1)[:, None]]
-    )
+    u = np.linspace(low - 0.05, high + 0.05, count)
+    tangents, lengths = _tangents(kernel, time, u)
+    return np.vstack([unit_curves(kernel, time, u).unit, tangents / lengths[:, None]])
 
 
 def _blocks_from_curves(curves: Array) -> tuple[tuple[slice, Array], ...]:
@@ -160,68 +183,82 @@ def _blocks_from_curves(curves: Array) -> tuple[tuple[slice, Array], ...]:
     A whole window needs 16 to 20 vectors; three or four blocks of 8 are cheaper, as each sample then meets
     8 vectors only.
     """
-    total, start, blocks = curves.shape[1], 0, []
-    while start < total:
-        # The longest block that still meets the tolerance, by bisection.
-        stop, refused = min(start + WIDTH, total), total + 1
-        while refused - stop > max(1, total // 128):
-            middle = (stop + refused) // 2
-            if _basis(curves[:, start:middle])[1] <= TOLERANCE:
-                stop = middle
-            else:
-                refused = middle
-        if _basis(curves[:, start:])[1] <= TOLERANCE:
-            stop = total
-        samples = slice(start, stop)
-        basis = _basis(curves[:, samples])[0]
-        padded = np.zeros((stop - start, WIDTH))
-        padded[:, : basis.shape[1]] = basis
-        blocks.append((samples, padded))
-        start = stop
-    return tuple(blocks)
-
-
-def _basis(curves: Array) -> tuple[Array, float]:
-    """Return the best orthonormal columns for a block, the constant first, and the largest loss of a curve."""
     samples = curves.shape[1]
-    free = curves - curves.mean(axis=1, keepdims=True)
-    constant = np.full((samples, 1), samples**-0.5)
+    # Some thirty of the curves' principal components stand for all of them in what follows.
+    mixing, sizes, shapes = np.linalg.svd(curves, full_matrices=False)
+    kept = sizes > 1e-4 * TOLERANCE
+    mixing, components = mixing[:, kept], sizes[kept, None] * shapes[kept]
+
+    @cache
+    def basis_and_loss(start: int, stop: int) -> tuple[Array, float]:
+        return _basis(components[:, start:stop], mixing)
+
+    def edges_from_tolerance(tolerance: float) -> list[int]:
+        edges, grain = [0], max(1, samples // 128)
+        while edges[-1] < samples:
+            start = edges[-1]
+            good, refused = min(start + WIDTH, samples), samples + 1
+            if basis_and_loss(start, samples)[1] <= tolerance:
+                good = samples
+            while good < samples and refused - good > grain:
+                middle = (good + refused) // 2
+                if basis_and_loss(start, middle)[1] <= tolerance:
+                    good = middle
+                else:
+                    refused = middle
+            edges.append(good)
+        return edges
+
+    # The last block of a greedy division is better than it need be: a smaller tolerance may do with as many.
+    edges, possible, asked = edges_from_tolerance(TOLERANCE), TOLERANCE, TOLERANCE / 100
+    for _ in range(5):
+        tolerance = float(np.sqrt(possible * asked))
+        candidate = edges_from_tolerance(tolerance)
+        if len(candidate) <= len(edges):
+            edges, possible = candidate, tolerance
+        else:
+            asked = tolerance
+    return tuple((slice(a, b), basis_and_loss(a, b)[0]) for a, b in pairwise(edges))
+
+
+def _basis(components: Array, mixing: Array) -> tuple[Array, float]:
+    """Return the best eight orthonormal columns for a block, the constant first, and the largest loss of a curve.
+
+    The curves on the block are ``mixing @ components``; mixing has orthonormal columns.
+    """
+    samples = components.shape[1]
     vectors = min(samples, WIDTH) - 1
-    if vectors == 0:
-        return constant, 0.0
-    # Right singular vectors from the smaller of the two Gram matrices.
-    if samples < len(free):
-        shapes = np.linalg.eigh(free.T @ free)[1][:, ::-1][:, :vectors]
-    else:
-        shapes = free.T @ np.linalg.eigh(free @ free.T)[1][:, ::-1][:, :vectors]
-    shapes = np.linalg.qr(np.hstack([constant, shapes - shapes.mean(axis=0)]))[0][:, 1:]
-    lost = free - (free @ shapes) @ shapes.T
-    return np.hstack([constant, shapes]), float(np.sqrt(np.vecdot(lost, lost).max()))
+    free = components - components.mean(axis=1, keepdims=True)
+    left, sizes, shapes = np.linalg.svd(free, full_matrices=False)
+    lost = mixing @ (left[:, vectors:] * sizes[vectors:])
+    shapes = shapes[:vectors].T
+    columns = np.hstack([np.ones((samples, 1)), shapes - shapes.mean(axis=0)])
+    basis = np.zeros((samples, WIDTH))
+    basis[:, : columns.shape[1]] = np.linalg.qr(columns)[0]
+    return basis, float(np.sqrt(np.vecdot(lost, lost).max()))
 
 
 def _linear_tables(kernel: Kernel, time: Array, low: float, high: float) -> tuple[Array, ...]:
-    r"""Return 1/n and the mean of g, and the factors of the standard errors, on the fine grid of u.
+    r"""Return ln n and mean(g)/n, and the factors of the standard errors, on the fine grid of u.
 
-    With v = RSS/(T − 3), w = 1/\|q'\|² and primes for d/du:
+    With the noise v = RSS/(T − 3), w = 1/\|q'\|², m = mean(g) and primes for d/du:
     Var(u) = v w/h², Var(a) = v (1 + (ln n)'² w)/n², and
-    Var(c) = v [1/T + m²/n² + (m' − m (ln n)')² w/n²].
+    Var(c) = v [1/T + (m/n)² + ((m/n)')² w], as m' − m (ln n)' = n (m/n)'.
     The first two tables also hold first and second derivatives, the error factors the first, in grid steps.
     """
     du = (high - low) / FINE
-    u, step = low + du * np.arange(-2, FINE + 3), 1e-3
-    norms, means, tangents2 = (np.empty(u.size) for _ in range(3))
+    u = low + du * np.arange(-4, FINE + 5)  # each differentiation takes two points at either end
+    norms, means, tangents = (np.empty(u.size) for _ in range(3))
     for part in np.array_split(np.arange(u.size), max(1, u.size * time.size // 100_000)):
-        here, ahead, behind = (unit_curves(kernel, time, u[part] + shift) for shift in (0.0, step, -step))
+        here = unit_curves(kernel, time, u[part])
         norms[part], means[part] = here.norm, here.mean
-        tangent = (ahead.unit - behind.unit) / (2 * step)
-        tangents2[part] = np.vecdot(tangent, tangent)
-    w, log_slope, mean_slope = 1 / tangents2, np.gradient(np.log(norms), du), np.gradient(means, du)
-    a_factor = np.sqrt(1 + log_slope**2 * w) / norms
-    c_factor = np.sqrt(
-        1 / time.size + (means / norms) ** 2 + (mean_slope - means * log_slope) ** 2 * w / norms**2
-    )
-    with_slopes = [_taylor(values)[:2] for values in (np.sqrt(w), a_factor, c_factor)]
-    return _taylor(1 / norms), _taylor(means), *with_slopes
+        tangents[part] = _tangents(kernel, time, u[part])[1]
+    log_norms, means = _taylor(np.log(norms)), _taylor(means)
+    u_factor = 1 / tangents[2:-2]
+    a_factor = np.hypot(1, log_norms[1] / du * u_factor)  # times 1/n
+    c_factor = np.sqrt(1 / time.size + means[0] ** 2 + (means[1] / du * u_factor) ** 2)
+    factors = [_taylor(values)[:2] for values in (u_factor, a_factor, c_factor)]
+    return log_norms[:, 2:-2], means[:, 2:-2], *factors
 
 
 def _taylor(f: Array) -> Array:

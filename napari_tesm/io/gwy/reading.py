@@ -183,4 +183,5 @@ def _object(name: str, values: OrderedDict[str, Any], typecodes: dict[str, str])
 
 def _shown(text: str) -> str:
     """Text as it can be printed anywhere, and not too much of it."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    shown = repr(text)
+    return shown if len(shown) <= 80 else f"{shown[:77]}...'"

@@ -75,9 +75,8 @@ def check_output_size(dataset: xr.Dataset, *, maps_only: bool) -> None:
         size += size_of(carried_container(dataset))
     if size > LARGEST_BODY:
         advice = "fit fewer traces at a time" if maps_only else "leave the traces out with --maps-only"
-        raise GwySizeError(
-            f"the output would take {size / 2**30:.1f} GiB, and .gwy files end at 4 GiB: {advice}"
-        )
+        gibibytes = size / 2**30
+        raise GwySizeError(f"the output would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: {advice}")
 
 
 def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:

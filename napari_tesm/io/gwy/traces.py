@@ -274,4 +274,4 @@ def _stacks_from_lawn(container: GwyContainer, number: int) -> list[TraceStackIn
 
 
 def _centres(offset: float, real: float, count: int) -> Array:
-    return offset + (np.arange(count) + 0.5) * (real / count)
+    return np.asarray(offset + (np.arange(count) + 0.5) * (real / count), dtype=np.float64)
