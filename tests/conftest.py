@@ -32,7 +32,7 @@ def gwyoracle(tmp_path_factory: pytest.TempPathFactory) -> gwyddion.Oracle:
 def gwyddion_check(
     gwyoracle: gwyddion.Oracle, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Path], str]:
-    """Call with a path to get the complaints of ``gwyddion --check``, empty if there are none."""
+    """Call with a path to get what ``gwyddion --check`` complains about."""
     home = tmp_path_factory.mktemp("home")
     return lambda path: gwyddion.check(path, home=home)
 

@@ -41,9 +41,9 @@ class MappedFile(mmap.mmap):
     truncated file before that; a truncation between the check and the access cannot be caught by anyone, so
     callers check right before each larger read. On Windows the system itself refuses to change a mapped file.
 
-    The system reads ahead around every page touched. For a few scattered traces of a large file that is not in
-    the cache yet, ``madvise(mmap.MADV_RANDOM)`` makes that two orders of magnitude faster, and a pass over all
-    of it slower on a real disk.
+    The system reads ahead around every page touched. For a few scattered traces of a large file that is not
+    cached yet, ``madvise(mmap.MADV_RANDOM)`` makes that two orders of magnitude faster, and a pass over all of
+    it slower on a real disk.
     """
 
     path: Path
