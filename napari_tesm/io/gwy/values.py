@@ -173,13 +173,15 @@ def flat_array(value: Any, typecode: str, key: str) -> npt.NDArray[Any] | LazyAr
     target = ARRAYS[typecode]
     if array.size == 0:
         return np.empty(0, target)
-    if array.dtype == target or np.can_cast(array.dtype, target, "safe"):
+    if array.dtype == target:
         return array
     # 64-bit integers are what Python lists become, and harmless as long as each value fits.
     if array.dtype.kind in "iu":
         same = array.astype(target)
-        if np.array_equal(same, array):
+        if np.array_equal(same.astype(array.dtype), array):
             return same
+    elif np.can_cast(array.dtype, target, "safe"):
+        return array
     raise TypeError(
         f"The {array.dtype} array under {key!r} cannot be written as type {typecode!r} without loss."
     )
