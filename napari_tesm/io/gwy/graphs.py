@@ -9,9 +9,17 @@ from typing import Self
 import numpy as np
 from gwyfile.objects import GwyObject
 
-from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.objects import DataLine
-from napari_tesm.io.gwy.parts import Doubles, doubles_in_shape, expect_type, new_object, put
+from napari_tesm.io.gwy.parts import (
+    Doubles,
+    doubles_in_shape,
+    expect_type,
+    finite_number,
+    list_of,
+    new_object,
+    put,
+    text_of,
+)
 from napari_tesm.io.gwy.si_units import si_unit, unit_text
 
 POINTS, LINE, LINE_AND_POINTS = 1, 2, 3
@@ -107,10 +115,10 @@ class Graph:
         """
         expect_type(obj, "GwyGraphModel", key)
         return cls(
-            curves=[_curve(item, f"{key}/curves/{n}") for n, item in enumerate(obj.get("curves") or [])],
-            title=obj.get("title", ""),
-            x_label=obj.get("bottom_label", ""),
-            y_label=obj.get("left_label", ""),
+            curves=[_curve(item, f"{key}/curves/{n}") for n, item in enumerate(list_of(obj, "curves", key))],
+            title=text_of(obj, "title"),
+            x_label=text_of(obj, "bottom_label"),
+            y_label=text_of(obj, "left_label"),
             x_unit=unit_text(obj.get("x_unit"), key),
             y_unit=unit_text(obj.get("y_unit"), key),
         )
@@ -139,12 +147,12 @@ def _curve(obj: GwyObject, key: str) -> Curve:
     expect_type(obj, "GwyGraphCurveModel", key)
     x = obj.get("xdata")
     n = x.size if isinstance(x, np.ndarray) else 0
-    red, green, blue = (float(obj.get(f"color.{name}", 0.0)) for name in ("red", "green", "blue"))
+    red, green, blue = (finite_number(obj, f"color.{name}") for name in ("red", "green", "blue"))
     return Curve(
         x=doubles_in_shape(obj, "xdata", (n,), key),
         y=doubles_in_shape(obj, "ydata", (n,), key),
-        description=obj.get("description", ""),
-        style=obj.get("type", LINE),
+        description=text_of(obj, "description"),
+        style=style if isinstance(style := obj.get("type"), int) else LINE,
         colour=(red, green, blue),
     )
 
@@ -203,15 +211,13 @@ class Spectra:
             If the object is no spectra or its parts contradict each other.
         """
         expect_type(obj, "GwySpectra", key)
-        lines = obj.get("data") or []
-        if not isinstance(lines, list):
-            raise GwyFormatError(f"{key or 'Spectra'} should hold a list of curves under 'data'.")
+        lines = list_of(obj, "data", key)
         empty = not lines and "coords" not in obj
         return cls(
             positions=np.empty((0, 2)) if empty else doubles_in_shape(obj, "coords", (len(lines), 2), key),
             curves=[DataLine.from_object(line, f"{key}/data/{n}") for n, line in enumerate(lines)],
-            title=obj.get("title", ""),
-            x_label=obj.get("spec_xlabel", ""),
-            y_label=obj.get("spec_ylabel", ""),
+            title=text_of(obj, "title"),
+            x_label=text_of(obj, "spec_xlabel"),
+            y_label=text_of(obj, "spec_ylabel"),
             unit_xy=unit_text(obj.get("si_unit_xy"), key),
         )

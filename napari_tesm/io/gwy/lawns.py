@@ -18,6 +18,7 @@ from napari_tesm.io.gwy.parts import (
     expect_type,
     extent,
     finite_number,
+    list_of,
     new_object,
     positive_int,
     put,
@@ -184,13 +185,13 @@ class Lawn:
         lengths = _counts(obj, "curvelengths", (rows, columns), key)
         if (lengths < 0).any():
             raise GwyFormatError(f"{key or 'A curve map'} has curves of negative length.")
-        units = obj.get("si_units_curves") or []
+        units = list_of(obj, "si_units_curves", key)
         segments, segment_labels = _segments(obj, (rows, columns), key)
         return cls(
             data=doubles_in_shape(obj, "data", (int(lengths.sum(dtype=np.int64)) * n_curves,), key),
             lengths=lengths,
             units=_filled([unit_text(unit, key) for unit in units], n_curves),
-            labels=_filled(obj.get("curve_labels") or [], n_curves),
+            labels=_filled(list_of(obj, "curve_labels", key), n_curves),
             x_real=extent(obj, "xreal"),
             y_real=extent(obj, "yreal"),
             x_offset=finite_number(obj, "xoff"),
@@ -206,7 +207,7 @@ def _segments(obj: GwyObject, shape: tuple[int, int], key: str) -> tuple[Counts 
     if not isinstance(number_of_segments, int) or number_of_segments < 1 or "segments" not in obj:
         return None, []
     segments = _counts(obj, "segments", (*shape, number_of_segments, 2), key)
-    return segments, _filled(obj.get("segment_labels") or [], number_of_segments)
+    return segments, _filled(list_of(obj, "segment_labels", key), number_of_segments)
 
 
 def _counts(obj: GwyObject, component: str, shape: tuple[int, ...], key: str) -> Counts:
@@ -220,4 +221,5 @@ def _counts(obj: GwyObject, component: str, shape: tuple[int, ...], key: str) ->
 
 def _filled(texts: Sequence[str], n: int) -> list[str]:
     """Return exactly `n` texts: files may leave labels and units out."""
-    return [*texts, *[""] * n][:n]
+    found = [text if isinstance(text, str) else "" for text in texts[:n]]
+    return found + [""] * (n - len(found))

@@ -22,6 +22,7 @@ from napari_tesm.io.gwy.parts import (
     expect_type,
     extent,
     finite_number,
+    list_of,
     new_object,
     positive_int,
     put,
@@ -276,12 +277,8 @@ class Brick:
             positive_int(obj, "yres", key),
             positive_int(obj, "xres", key),
         )
-        lines = obj.get("calibration") or []
-        line = (
-            DataLine.from_object(lines[0], f"{key}/calibration")
-            if isinstance(lines, list) and lines
-            else None
-        )
+        lines = list_of(obj, "calibration", key)
+        line = DataLine.from_object(lines[0], f"{key}/calibration") if lines else None
         if line is not None and line.values.shape != shape[:1]:
             raise GwyFormatError(
                 f"The calibration of {key or 'a brick'} has {line.values.size} values for {shape[0]} planes; "

@@ -47,6 +47,22 @@ def positive_int(obj: GwyObject, component: str, key: str) -> int:
     return value
 
 
+def text_of(obj: GwyObject, component: str) -> str:
+    """Return a text, empty in place of anything else."""
+    value = obj.get(component, "")
+    return value if isinstance(value, str) else ""
+
+
+def list_of(obj: GwyObject, component: str, key: str) -> list[Any]:
+    """Return a list, empty where there is none; raises GwyFormatError."""
+    value = obj.get(component, [])
+    if not isinstance(value, list):
+        raise GwyFormatError(
+            f"{key or obj.name} should hold a list under {component!r}: save it anew in Gwyddion."
+        )
+    return value
+
+
 def finite_number(obj: GwyObject, component: str) -> float:
     """Return a finite number, 0 in place of anything else."""
     value = obj.get(component, 0.0)

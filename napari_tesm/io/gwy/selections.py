@@ -9,7 +9,7 @@ import numpy as np
 from gwyfile.objects import GwyObject
 
 from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.parts import Doubles, new_object, put
+from napari_tesm.io.gwy.parts import Doubles, finite_number, new_object, put
 
 NUMBERS_PER_ITEM: Final = {"point": 2, "line": 4, "rectangle": 4, "ellipse": 4, "lattice": 4, "path": 2}
 """Kinds of selections and how many coordinates make one item; the items of a path are its vertices."""
@@ -85,7 +85,7 @@ class Selection:
             kind=kind,
             items=data.reshape(-1, numbers),
             closed=bool(obj.get("closed", False)),
-            slackness=float(obj.get("slackness", 1.0)),
+            slackness=finite_number(obj, "slackness") if "slackness" in obj else 1.0,
         )
 
 
