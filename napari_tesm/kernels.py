@@ -1,7 +1,7 @@
 """Relaxation kernels as pure formulas.
 
 A kernel with one shape parameter describes a trace as ``a·g(t; tau) + c``, t counted from the start of the
-relaxation. It is registered by name in `KERNELS`; the engine in `napari_tesm.fitting` knows nothing else about it.
+relaxation. It is registered by name in `KERNELS`; the engine in `napari_tesm.fitting` knows nothing else of it.
 """
 
 from collections.abc import Callable
@@ -24,9 +24,9 @@ class Kernel:
     name : str
         The name used everywhere: command line, recipe, metadata.
     curves : callable
-        Takes times, shape (time,), increasing from 0 or later, and ln tau, shape (n,). Returns ``g − constant``, shape
-        (n, time), and the constant, shape (n,). The constant is the kernel's to choose: it keeps the digits that
-        g itself loses where tau is much longer than the record and g hardly leaves 1.
+        Takes times, shape (time,), increasing from 0 or later, and ln tau, shape (n,). Returns new arrays of
+        ``g − constant``, shape (n, time), and of the constant, shape (n,). The constant is the kernel's to
+        choose: without it g would lose its digits where tau is much longer than the record and g hardly leaves 1.
     """
 
     name: str
@@ -47,7 +47,11 @@ def exponential_decay(time: Array, log_tau: Array) -> tuple[Array, Array]:
     """
     rate = np.exp(-log_tau)
     first = np.exp(-time[0] * rate)
-    return first[:, None] * np.expm1(rate[:, None] * (time[0] - time)), first
+    curves = rate[:, None] * (time[0] - time)
+    # In place: fresh memory for large arrays costs more time than the exponential.
+    np.expm1(curves, out=curves)
+    curves *= first[:, None]
+    return curves, first
 
 
 KERNELS: Final = {kernel.name: kernel for kernel in (Kernel("exponential", exponential_decay),)}

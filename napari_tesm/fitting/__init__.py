@@ -1,4 +1,4 @@
-"""The batch engine: fits one-parameter relaxation kernels to many traces at once. Plain arrays, no units, no files."""
+"""The batch engine: fits one-parameter kernels to many traces at once. Plain arrays, no units, no files."""
 
 from napari_tesm.fitting.blas import single_threaded_blas
 from napari_tesm.fitting.fit import FitResult, fit_traces

@@ -289,12 +289,14 @@ def _store(out: FitResult, pixels: slice | NDArray[np.intp], u: Array, found: Pa
 
 
 def _status(fit: FitResult, problem: _Problem) -> NDArray[np.int8]:
-    """Return what a fit can claim; the first that holds of invalid, slow and fast."""
+    """Return what a fit can claim: the first that holds of invalid, slow, fast, ok."""
     lowest, highest = np.exp([problem.table.low + 1e-9, problem.table.high - 1e-9])
     uncertain = ~(fit.log_tau_stderr <= problem.max_log_tau_error)
     late = fit.tau > problem.window / 2
     slow = (fit.tau >= highest) | (uncertain & late)
     fast = (fit.tau <= lowest) | (fit.tau < problem.interval) | uncertain
-    return np.select([np.isnan(fit.tau), slow, fast], [INVALID, UNRESOLVED_SLOW, UNRESOLVED_FAST], OK).astype(
-        np.int8
-    )
+    status = np.zeros(fit.tau.shape, dtype=np.int8)
+    status[fast] = UNRESOLVED_FAST
+    status[slow] = UNRESOLVED_SLOW
+    status[np.isnan(fit.tau)] = INVALID
+    return status

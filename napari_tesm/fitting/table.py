@@ -25,7 +25,7 @@ WIDTH: Final = 8
 """Coordinates of one block of samples; OpenBLAS has a fast path for products this narrow."""
 DEGREES: Final = 8
 """Coefficients of the polynomial that stands for h(u) around a node."""
-REACH: Final = 0.6
+REACH: Final = 0.56
 """The polynomials hold to this distance from their node, in node spacings; a cell needs 0.5."""
 SPACING: Final = 0.28
 """Largest distance of two nodes in u: with eight coefficients u is right to 1e-8 without noise."""

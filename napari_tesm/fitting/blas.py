@@ -1,0 +1,50 @@
+"""BLAS held to one thread while traces are fitted."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+
+class _SharedLimit:
+    """A limit that is set for the first of its users and taken back after the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._controller: ThreadpoolController | None = None
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                # Looking for the libraries takes milliseconds: once per process is enough.
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+
+
+_limit = _SharedLimit()
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Hold BLAS to one thread; may be nested, and entered from several threads at once.
+
+    The products of the fit are small and its chunks have threads of their own: two pools would fight for the
+    cores. The setting is global to the process, so concurrent fits share it: the first one in sets it, the last
+    one out puts back what was.
+    """
+    _limit.enter()
+    try:
+        yield
+    finally:
+        _limit.leave()
