@@ -1,5 +1,5 @@
 """The command line, ``tesm``."""
 
-from napari_tesm.cli.main import main
+from napari_tesm.cli.entry import main
 
 __all__ = ["main"]

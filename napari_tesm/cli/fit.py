@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 import xarray as xr
 
-from napari_tesm.cli.main import UsageError
+from napari_tesm.cli.entry import UsageError
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.interface import recipe_from_values, sha256_of_file
 from napari_tesm.io.atomic import AtomicOutputs, refuse_same_file

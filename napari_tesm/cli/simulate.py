@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from napari_tesm.cli.main import UsageError
+from napari_tesm.cli.entry import UsageError
 from napari_tesm.interface import save
 from napari_tesm.simulation import simulate_dataset
 

@@ -182,7 +182,3 @@ def _say(message: object) -> None:
     text = "\n".join(lines[:3]) if isinstance(message, UsageError) else " ".join(lines)
     text = text[0].lower() + text[1:] if text[:2].istitle() and not text[:2].isupper() else text
     print(f"tesm: {text}".encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,199 @@
+"""Level 0: every pixel relaxes by itself, exactly as the paper's recipe assumes.
+
+The surface moves as ``A (1 − exp(−t/tau1))`` during the pulse and falls back as ``exp(−(t − T)/tau2)``, with
+tau = l²/D. What the recipe makes of real diffusion is a matter of the higher levels.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from napari_tesm.dataset import dataset_from_traces
+from napari_tesm.diffusion import tau_from_diffusion
+from napari_tesm.protocol import PulseProtocol
+from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
+
+RECORD: Final = 25e-3
+PULSE_DURATION: Final = 10e-3
+TIP_RADIUS: Final = 25e-9
+TIP_RADIUS_ERROR: Final = 2e-9
+FEWEST_SAMPLES: Final = 25
+_BEFORE_PULSE: Final = 0.02
+"""Part of the record before the pulse."""
+_SETTINGS: Final = ((3.0, "trace", -0.9), (-3.0, "retrace", 1.0))
+"""Voltage, scan direction and relative displacement: a positive tip drives ions away, the surface contracts."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A kind of sample: displacement at the step and noise, in V of the lock-in's output."""
+
+    description: str
+    displacement: float
+    noise: float = 0.008
+    defects: bool = True
+
+
+PRESETS: Final = {
+    "si-c-step": Preset("aged Si/C anode with two steps across grains", 0.3),
+    "silicon-wafer": Preset(
+        "silicon wafer without lithium: noise only, the negative control", 0.0, defects=False
+    ),
+    "hopg": Preset("lithiated graphite: a response five times weaker than Si/C", 0.06),
+}
+"""The samples that can be simulated, by name."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated dataset and the truth behind it.
+
+    Parameters
+    ----------
+    truth : Dataset
+        ``D1``, ``D2`` (m²/s), ``tau1``, ``tau2`` (s), ``amplitude`` (V, signed, per pulse), ``distance`` (m, from
+        the middle of the first step) and ``pixel_class`` with CF flags.
+    """
+
+    dataset: xr.Dataset
+    truth: xr.Dataset
+
+
+def simulate_dataset(
+    preset: str = "si-c-step", *, size: tuple[int, int] = (64, 48), samples: int = 250, seed: int = 0
+) -> xr.Dataset:
+    """Return a simulated dataset; see `simulate` for the truth behind it."""
+    return simulate(preset, size=size, samples=samples, seed=seed).dataset
+
+
+def simulate(
+    preset: str = "si-c-step", *, size: tuple[int, int] = (64, 48), samples: int = 250, seed: int = 0
+) -> Simulation:
+    """Simulate a scan with both polarities.
+
+    Parameters
+    ----------
+    preset : str
+        A key of `PRESETS`.
+    size : (int, int)
+        Pixels across and down, 6 nm each.
+    samples : int
+        Samples in the record of 25 ms, of which the first 2 % lie before the pulse.
+    seed : int
+        The same seed gives the same numbers.
+
+    Raises
+    ------
+    ValueError
+        If the preset is unknown, a size is not positive, or there are fewer than 25 samples.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
+    width, height = size
+    if width < 1 or height < 1:
+        raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
+    if samples < FEWEST_SAMPLES:
+        raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
+    chosen = PRESETS[preset]
+    rng = np.random.default_rng(seed)
+    scene = drawn_scene(width, height, rng)
+    if chosen.defects:
+        _mark_defects(scene, rng)
+    interval = RECORD / samples
+    start = max(1, round(_BEFORE_PULSE * samples)) * interval
+    time = np.arange(samples) * interval - start
+    traces = [
+        _traces(scene, time, chosen.displacement * factor, chosen.noise, rng) for _, _, factor in _SETTINGS
+    ]
+    protocol = PulseProtocol(
+        pulse_start=start, pulse_duration=PULSE_DURATION, ac_amplitude=2.0, ac_frequency=25e3,
+        tip_radius=TIP_RADIUS, tip_radius_error=TIP_RADIUS_ERROR,
+    )  # fmt: skip
+    dataset = dataset_from_traces(
+        traces,
+        time=time,
+        x=scene.x,
+        y=scene.y,
+        voltage=[voltage for voltage, _, _ in _SETTINGS],
+        direction=[direction for _, direction, _ in _SETTINGS],
+        unit="V",
+        protocol=protocol,
+        channels=_channels(scene, rng),
+    )
+    dataset.attrs["time_origin"] = start
+    dataset.attrs["title"] = f"Simulated: {chosen.description}"
+    return Simulation(dataset, _truth(scene, chosen.displacement))
+
+
+def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
+    """Mark one dead line and three hot pixels in a hundred lines and thousand pixels, at least one of each."""
+    height, width = scene.classes.shape
+    if height < 8 or width < 8:
+        return
+    scene.classes[rng.choice(height, max(1, height // 100), replace=False)] = DEAD_LINE
+    hot = rng.choice(scene.classes.size, max(1, 3 * scene.classes.size // 1000), replace=False)
+    alive = hot[scene.classes.flat[hot] != DEAD_LINE]
+    scene.classes.flat[alive] = HOT_PIXEL
+
+
+def _traces(
+    scene: Scene, time: np.ndarray, displacement: float, noise: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the traces of one pulse setting as a (y, x, time) view of a time-first array, as bricks are."""
+    height, width = scene.classes.shape
+    out = np.empty((time.size, height, width))
+    driven, free = np.clip(time, 0, PULSE_DURATION), np.clip(time - PULSE_DURATION, 0, None)
+    tau1 = tau_from_diffusion(scene.d1, TIP_RADIUS)
+    tau2 = tau_from_diffusion(scene.d2, TIP_RADIUS)
+    for row in range(height):
+        shape = -np.expm1(-driven[:, None] / tau1[row]) * np.exp(-free[:, None] / tau2[row])
+        values = displacement * scene.amplitude[row] * shape
+        values += noise * rng.standard_normal(values.shape)
+        values[:, scene.classes[row] == DEAD_LINE] = 0.0
+        hot = scene.classes[row] == HOT_PIXEL
+        # A tip that sticks: the signal jumps to a huge value in the middle of the pulse and stays there.
+        values[driven > 0.6 * PULSE_DURATION, :] += 40 * max(abs(displacement), noise) * hot
+        out[:, row] = values
+    return out.transpose(1, 2, 0)
+
+
+def _channels(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+    noise = {"topography": 0.15e-9, "deflection_error": 2e-5}
+    units = {"topography": "m", "deflection_error": "V"}
+    titles = {"topography": "Topography", "deflection_error": "Deflection error"}
+    coordinates = {"y": scene.y, "x": scene.x}
+    return [
+        xr.DataArray(
+            getattr(scene, name) + noise[name] * rng.standard_normal(scene.classes.shape),
+            dims=("y", "x"),
+            coords=coordinates,
+            name=name,
+            attrs={"units": units[name], "long_name": titles[name]},
+        )
+        for name in ("topography", "deflection_error")
+    ]
+
+
+def _truth(scene: Scene, displacement: float) -> xr.Dataset:
+    signed = np.stack([displacement * factor * scene.amplitude for _, _, factor in _SETTINGS])
+    responding = (displacement != 0) & (scene.classes < NO_RESPONSE)
+    d1, d2 = (np.where(responding, values, np.nan) for values in (scene.d1, scene.d2))
+    grid = ("y", "x")
+    return xr.Dataset(
+        {
+            "D1": (grid, d1, {"units": "m²/s"}),
+            "D2": (grid, d2, {"units": "m²/s"}),
+            "tau1": (grid, tau_from_diffusion(d1, TIP_RADIUS), {"units": "s"}),
+            "tau2": (grid, tau_from_diffusion(d2, TIP_RADIUS), {"units": "s"}),
+            "amplitude": (("pulse", *grid), signed, {"units": "V"}),
+            "distance": (grid, scene.distance, {"units": "m"}),
+            "pixel_class": (
+                grid,
+                scene.classes,
+                {"flag_values": np.arange(len(CLASSES), dtype=np.int8), "flag_meanings": " ".join(CLASSES)},
+            ),
+        },
+        coords={"x": scene.x, "y": scene.y},
+    )

@@ -1,0 +1,108 @@
+"""A drawn electrode surface: grains, two steps, a spot without response, and what they do to D and amplitude.
+
+Shapes follow the t-ESM paper's Figs. 4 and 7: a diagonal step of 12 nm with D2 near 1e-12 m²/s, a second one of
+35 nm, 6e-13 beside the step rising slightly further away at one side, 4e-13 at the other.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+PIXEL_SIZE: Final = 6e-9
+STEP_WIDTH: Final = 12e-9
+SECOND_STEP_WIDTH: Final = 35e-9
+
+GRAIN, STEP, NO_RESPONSE, DEAD_LINE, HOT_PIXEL = range(5)
+CLASSES: Final = ("grain", "step", "no_response", "dead_line", "hot_pixel")
+"""Names of the pixel classes, by their number."""
+
+_STEP_ANGLE: Final = np.deg2rad(55)
+_SECOND_STEP_DISTANCE: Final = 110e-9
+_GRAIN_SIZE: Final = 70e-9
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Maps of shape (y, x): diffusion coefficients in m²/s, relative amplitude, channels in SI units.
+
+    Parameters
+    ----------
+    classes : ndarray of int
+        Index into `CLASSES`.
+    distance : ndarray
+        Signed distance from the middle of the first step, in m.
+    """
+
+    x: Array
+    y: Array
+    d1: Array
+    d2: Array
+    amplitude: Array
+    topography: Array
+    deflection_error: Array
+    classes: NDArray[np.int8]
+    distance: Array
+
+
+def drawn_scene(width: int, height: int, rng: np.random.Generator) -> Scene:
+    """Return a surface of `width` × `height` pixels of 6 nm."""
+    x = np.asarray((np.arange(width) + 0.5) * PIXEL_SIZE, dtype=np.float64)
+    y = np.asarray((np.arange(height) + 0.5) * PIXEL_SIZE, dtype=np.float64)
+    across, down = np.meshgrid(x, y)
+    # The step runs through a point left of the middle; positive distances lie to its lower right.
+    dx, dy = across - 0.4 * width * PIXEL_SIZE, down - 0.5 * height * PIXEL_SIZE
+    distance = dx * np.sin(_STEP_ANGLE) + dy * np.cos(_STEP_ANGLE)
+    first = _band(distance, STEP_WIDTH)
+    second = _band(distance - _SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH)
+    step = np.maximum(first, second)
+
+    grain, tilt = _grains(across, down, rng)
+    beyond = np.clip(-distance / 200e-9, 0, 1)
+    in_grains = np.where(distance < 0, 6e-13 * (1 + 0.15 * beyond), 4e-13) * np.exp(0.08 * grain)
+    d2 = np.exp(np.log(in_grains) * (1 - step) + np.log(1e-12) * step)
+    amplitude = (0.55 + 0.05 * grain) * (1 - step) + step
+
+    classes = np.where(step > 0.5, STEP, GRAIN).astype(np.int8)
+    spot = ((across - 0.85 * width * PIXEL_SIZE) / 45e-9) ** 2 + (
+        (down - 0.2 * height * PIXEL_SIZE) / 30e-9
+    ) ** 2
+    classes[spot < 1] = NO_RESPONSE
+    amplitude[spot < 1] = 0.0
+
+    # Terraces of different height on the two sides of each step, on softly tilted grains.
+    topography = 12e-9 * _rise(distance, STEP_WIDTH) + 20e-9 * _rise(
+        distance - _SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH
+    )
+    topography = topography + 3e-9 * tilt
+    # The deflection error follows the slope along the fast axis, as the feedback lags behind.
+    slope = np.gradient(topography, PIXEL_SIZE, axis=1) if width > 1 else np.zeros_like(topography)
+    return Scene(
+        x, y, d2 / 2, d2, amplitude, topography, 8e-3 * slope, classes, distance
+    )  # fmt: skip
+
+
+def _band(distance: Array, width: float) -> Array:
+    """Return 1 inside a band and 0 outside, soft over a fraction of its width; half of it at ± width / 2."""
+    return np.asarray(1 / (1 + (2 * distance / width) ** 8))
+
+
+def _rise(distance: Array, width: float) -> Array:
+    return np.asarray(0.5 * (1 + np.tanh(2 * distance / width)))
+
+
+def _grains(across: Array, down: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return a random number per grain, and a height that is tilted within each grain."""
+    extent = np.array([across.max(), down.max()]) + PIXEL_SIZE
+    count = max(2, int(extent.prod() / _GRAIN_SIZE**2))
+    centres = rng.uniform(0, 1, (count, 2)) * extent
+    squares = (across[..., None] - centres[:, 0]) ** 2 + (down[..., None] - centres[:, 1]) ** 2
+    nearest = squares.argmin(axis=-1)
+    values = np.clip(rng.standard_normal(count), -2, 2)
+    angles = rng.uniform(0, 2 * np.pi, count)
+    from_centre = (across - centres[nearest, 0]) * np.cos(angles[nearest])
+    from_centre += (down - centres[nearest, 1]) * np.sin(angles[nearest])
+    return values[nearest], from_centre / _GRAIN_SIZE
