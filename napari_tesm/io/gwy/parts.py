@@ -40,7 +40,7 @@ def expect_type(obj: Any, name: str, key: str) -> None:
 def positive_int(obj: GwyObject, component: str, key: str) -> int:
     """Return a positive number of items; raises GwyFormatError."""
     value = obj.get(component)
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise GwyFormatError(
             f"{key or obj.name} has {component} = {value!r}, where a positive number is needed."
         )
