@@ -5,8 +5,11 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from napari_tesm.kernels import kernel_from_name
@@ -36,7 +39,11 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     At most four pulse settings are drawn. Without a tip radius tau takes the place of D.
     """
     pulses = min(maps.sizes["pulse"], _MOST_PULSES)
-    figure = Figure(figsize=(15, 3.6 * (pulses + 1)), layout="constrained", dpi=110)
+    extent, _ = _extent(maps["status1" if "status1" in maps else "status2"])
+    # A map is some 2.6 inches wide; its row is as high as that leaves it, within reason.
+    row_height = float(np.clip(2.6 * extent[2] / extent[1] + 0.9, 2.3, 4.5))
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    figure = Figure(figsize=(15, row_height * (pulses + 1)), layout=layout, dpi=110)
     axes = figure.subplots(pulses + 1, 4, squeeze=False)
     quantity = "D" if any(f"D{number}" in maps for number in WINDOWS) else "tau"
     numbers = [number for number in WINDOWS if f"{quantity}{number}" in maps]
@@ -82,8 +89,10 @@ def draw_map(
     axis.set_title(title, fontsize=11)
     axis.set_xlabel(f"x ({lateral})" if lateral else "x")
     axis.set_ylabel(f"y ({lateral})" if lateral else "y")
-    bar = axis.figure.colorbar(image, ax=axis, shrink=0.85)
+    bar = axis.figure.colorbar(image, ax=axis, fraction=0.05, pad=0.03)
     bar.set_label(shown)
+    if isinstance(norm, LogNorm):
+        _label_ones_twos_and_fives(bar.ax.yaxis)
     if not np.isfinite(numbers).any():
         axis.text(
             0.5, 0.5, "no pixel accepted", transform=axis.transAxes, ha="center", va="center", fontsize=10
@@ -110,10 +119,12 @@ def draw_histograms(axis: Axes, maps: xr.Dataset, quantity: str, numbers: list[i
         )
         axis.hist(finite, bins=bins, histtype="step", color=_WINDOW_COLOURS[number])
     axis.set_xscale("log")
+    _label_ones_twos_and_fives(axis.xaxis)
     unit = "m²/s" if quantity == "D" else "s"
     axis.set_xlabel(f"{quantity} ({unit})")
     axis.set_ylabel("pixels")
-    axis.legend(frameon=False)
+    axis.set_ylim(top=1.25 * axis.get_ylim()[1])  # room for the legend above the bars
+    axis.legend(frameon=False, ncols=2, loc="upper right")
 
 
 def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row: int, column: int) -> None:
@@ -144,7 +155,7 @@ def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row:
     axis.set_xlabel(f"time ({t_unit})")
     axis.set_ylabel(f"displacement ({unit})" if unit else "displacement")
     label = labels_from_maps(maps)[pulse]
-    axis.set_title(f"pixel ({row}, {column}) {label}  " + ", ".join(words), fontsize=9)
+    axis.set_title(f"pixel ({row}, {column}) {label}\n" + ", ".join(words), fontsize=9)
 
 
 def _draw_last_row(figure: Figure, axes: list[Axes], dataset: xr.Dataset, maps: xr.Dataset) -> None:
@@ -182,6 +193,13 @@ def _example_pixel(maps: xr.Dataset, fraction: float) -> tuple[int, int, int] | 
     order = accepted[np.argsort(tau.ravel()[accepted], kind="stable")]
     row, column = np.unravel_index(order[int((1 - fraction) * (order.size - 1))], tau.shape)
     return pulse, int(row), int(column)
+
+
+def _label_ones_twos_and_fives(axis: Axis) -> None:
+    """Keep the labels of a logarithmic axis apart where it spans about a decade."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _shared_norm(maps: list[NDArray[Any]]) -> LogNorm | None:

@@ -76,9 +76,24 @@ def _add_channel(
     put(container, f"/{number}/data/visible", MAP_KINDS[name].visible, "b")
     palette = next((known for start, known in _PALETTES.items() if name.startswith(start)), "Viridis")
     put(container, f"/{number}/base/palette", palette, "s")
+    if (limits := _shown_range(name, numbers[~missing])) is not None:
+        put(container, f"/{number}/base/range-type", 1, "i")
+        put(container, f"/{number}/base/min", limits[0], "d")
+        put(container, f"/{number}/base/max", limits[1], "d")
     if missing.any():
         put(container, f"/{number}/mask", mask_field(missing, field), "o")
     put(container, f"/{number}/meta", metadata_container(metadata), "o")
+
+
+def _shown_range(name: str, values: np.ndarray) -> tuple[float, float] | None:
+    """Return a colour range that a few hot pixels do not stretch; H keeps zero in the middle of its colours."""
+    if values.size == 0 or name.startswith("status"):
+        return None
+    if name == "H":
+        limit = float(np.percentile(np.abs(values), 99))
+        return (-limit, limit) if limit > 0 else None
+    low, high = (float(edge) for edge in np.percentile(values, [1, 99]))
+    return (low, high) if high > low else None
 
 
 def field_on_grid(numbers: np.ndarray, like: xr.DataArray, unit: str) -> Field:

@@ -1,0 +1,163 @@
+"""Files that `tesm fit` writes, judged by Gwyddion itself; what the input held is carried over bit-equal."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from examples import PROTOCOL, example_dataset, exponential_traces
+
+from napari_tesm import fit, open_dataset, save
+from napari_tesm.dataset import dataset_from_traces
+from napari_tesm.io.gwy import GwySizeError, read_container, size_of
+from napari_tesm.io.gwy.results import is_result, maps_from_container, metadata_entries
+from napari_tesm.io.gwy.saving import carried_container, check_output_size
+
+SAMPLE = Path(__file__).parents[1] / "sample_data" / "si_c_step.gwy"
+
+
+@pytest.mark.parametrize("maps_only", [False, True])
+def test_gwyddion_reads_a_result_without_a_warning(tmp_path, gwyoracle, gwyddion_check, maps_only):
+    out = tmp_path / "out.gwy"
+    dataset = open_dataset(SAMPLE)
+    save(out, dataset, fit(dataset), maps_only=maps_only)
+    assert gwyoracle(out).problems == []
+    assert gwyddion_check(out) == ""
+
+
+def test_negative_control_reads_without_a_warning(tmp_path, gwyoracle, gwyddion_check):
+    rng = np.random.default_rng(0)
+    traces = rng.standard_normal((4, 6, 100))
+    dataset = dataset_from_traces(
+        [traces], time=np.arange(100) * 25e-5, x=np.arange(6) * 1e-8, y=np.arange(4) * 1e-8, voltage=[-3.0],
+        unit="a.u.", protocol=PROTOCOL,
+    )  # fmt: skip
+    out = tmp_path / "out.gwy"
+    save(out, dataset, fit(dataset))
+    assert gwyoracle(out).problems == []
+    assert gwyddion_check(out) == ""
+
+
+def test_what_gwyddion_resaves_gives_the_same_maps(tmp_path, gwyoracle):
+    """A user opens and saves the file in Gwyddion; the traces and the protocol must survive that."""
+    import os
+    import subprocess
+
+    resaved = tmp_path / "resaved.gwy"
+    subprocess.run(
+        ["gwyddion", f"--convert-to-gwy={resaved}", str(SAMPLE)],
+        check=True, timeout=120, capture_output=True, env=os.environ | {"HOME": str(tmp_path)},
+    )  # fmt: skip
+    before, after = fit(open_dataset(SAMPLE)), fit(open_dataset(resaved))
+    for name in ("H", "tau1", "tau2", "status1", "status2"):
+        np.testing.assert_array_equal(before[name].values, after[name].values)
+
+
+def test_input_content_is_carried_over_bit_equal(tmp_path, shared_data):
+    sources = [SAMPLE, shared_data / "gwy/tcspc64_brick.gwy"]
+    for number, source in enumerate(sources):
+        out = tmp_path / f"{number}.gwy"
+        dataset = open_dataset(source, time_unit=None if source == SAMPLE else "s")
+        maps = fit(dataset) if source == SAMPLE else fit(dataset, window1="none", window2="3.3 ns:12 ns")
+        save(out, dataset, maps)
+        before, after = read_container(source), read_container(out)
+        results = {
+            key.split("/")[1]
+            for key, value in after.items()
+            if key.endswith("/meta") and is_result(metadata_entries(value))
+        }
+        kept = [key for key in after if key.split("/")[1] not in results]
+        assert kept == list(before)
+        for key in kept:
+            _assert_same(before[key], after[key])
+
+
+def _assert_same(first, second):
+    assert type(first) is type(second)
+    if isinstance(first, np.ndarray):
+        assert first.tobytes() == second.tobytes()
+    elif isinstance(first, dict):
+        assert list(first) == list(second)
+        assert first.typecodes == second.typecodes
+        for key in first:
+            _assert_same(first[key], second[key])
+    elif isinstance(first, list):
+        assert len(first) == len(second)
+        for one, other in zip(first, second, strict=True):
+            _assert_same(one, other)
+    else:
+        assert first == second
+
+
+def test_maps_read_back_are_those_written(tmp_path):
+    dataset = example_dataset(noise=0.05)
+    maps = fit(dataset)
+    assert np.isnan(maps["D2"].values).any()
+    save(tmp_path / "out.gwy", dataset, maps)
+    back = maps_from_container(read_container(tmp_path / "out.gwy"))
+    for name in back.data_vars:
+        np.testing.assert_array_equal(back[name].values, maps[name].values)
+    np.testing.assert_allclose(back["x"].values, maps["x"].values, rtol=1e-12)
+    assert back["voltage"].values.tolist() == [3.0, -3.0]
+
+
+def test_traces_and_protocol_survive_saving(tmp_path):
+    dataset = example_dataset(shape=(4, 7))
+    save(tmp_path / "a.gwy", dataset)
+    back = open_dataset(tmp_path / "a.gwy")
+    np.testing.assert_array_equal(back["displacement"].values, dataset["displacement"].values)
+    np.testing.assert_allclose(back["time"].values, dataset["time"].values, atol=1e-15)
+    np.testing.assert_array_equal(back["topography"].values, dataset["topography"].values)
+    for name in (
+        "pulse_start",
+        "pulse_duration",
+        "ac_amplitude",
+        "ac_frequency",
+        "tip_radius",
+        "tip_radius_error",
+    ):
+        assert back.attrs[name] == dataset.attrs[name]
+    assert back["direction"].values.tolist() == ["trace", "retrace"]
+
+
+def test_non_uniform_times_survive_as_a_calibration(tmp_path, gwyoracle):
+    time = np.concatenate([np.arange(50) * 1e-4, 5e-3 + np.arange(80) * 2.5e-4])
+    tau = np.full((3, 5), 1.5e-3)
+    dataset = dataset_from_traces(
+        [exponential_traces(time, tau, tau, 0.1 + 0 * tau)], time=time, x=np.arange(5) * 1e-8,
+        y=np.arange(3) * 1e-8, voltage=[-3.0], unit="V", protocol=PROTOCOL,
+    )  # fmt: skip
+    save(tmp_path / "a.gwy", dataset)
+    assert gwyoracle(tmp_path / "a.gwy").problems == []
+    back = open_dataset(tmp_path / "a.gwy")
+    np.testing.assert_array_equal(back["time"].values, time)
+    np.testing.assert_allclose(fit(back)["tau2"].values, 1.5e-3, rtol=1e-6)
+
+
+def test_arbitrary_units_survive(tmp_path):
+    save(tmp_path / "a.gwy", example_dataset(unit="a.u."))
+    back = open_dataset(tmp_path / "a.gwy")
+    assert back["displacement"].attrs["units"] == "a.u."
+    maps = fit(back)
+    save(tmp_path / "b.gwy", back, maps)
+    assert maps_from_container(read_container(tmp_path / "b.gwy"))["H"].attrs["units"] == "a.u."
+
+
+def test_too_large_an_output_is_refused_before_fitting(tmp_path):
+    huge = np.broadcast_to(np.float64(0), (4096, 4096, 33))
+    dataset = dataset_from_traces(
+        [huge], time=np.arange(33) * 1e-3, x=np.arange(4096.0), y=np.arange(4096.0), voltage=[-3.0],
+        unit="V", protocol=PROTOCOL,
+    )  # fmt: skip
+    assert size_of(carried_container(dataset)) > 2**32
+    with pytest.raises(GwySizeError, match="--maps-only"):
+        check_output_size(dataset, maps_only=False)
+
+
+def test_a_file_that_changes_while_open_is_noticed(tmp_path):
+    path = tmp_path / "a.gwy"
+    save(path, example_dataset())
+    dataset = open_dataset(path)
+    with path.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(OSError, match=r"changed from \d+ to \d+ bytes"):
+        fit(dataset)
