@@ -6,7 +6,7 @@ long contiguous rows.
 
 import threading
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,8 @@ _of_thread = threading.local()
 class Optimum:
     """Where h² is largest for each pixel of a chunk, and the sums that go with it.
 
-    `u` is ln tau and `score` is h there; `mean`, `mean_square` and `total` (TSS, about the mean) belong to the trace.
+    `u` is ln tau and `score` is h there; `mean`, `mean_square` and `total` (the sum of squares about the mean)
+    belong to the trace.
     """
 
     u: Array
@@ -95,7 +96,7 @@ def cached_rows(table: FitTable) -> int:
     return int(np.clip(2 ** int(np.log2(_CACHE_BYTES / (8 * table.time.size))), 128, 2048))
 
 
-def optimum_from_traces(traces: NDArray[np.floating], table: FitTable, work: Workspace) -> Optimum:
+def optimum_from_traces(traces: NDArray[np.generic], table: FitTable, work: Workspace) -> Optimum:
     """Return the least-squares optimum of each trace.
 
     Parameters
@@ -130,7 +131,7 @@ def optimum_from_traces(traces: NDArray[np.floating], table: FitTable, work: Wor
 
 
 def _project(
-    traces: NDArray[np.floating],
+    traces: NDArray[np.generic],
     table: FitTable,
     coordinates: Array,
     scores: Array,
@@ -158,14 +159,14 @@ def _project(
         start = stop
 
 
-def _plain_rows(traces: NDArray[np.floating], work: Workspace) -> Array:
+def _plain_rows(traces: NDArray[np.generic], work: Workspace) -> Array:
     """Return traces, (pixels, time), as native doubles with neighbouring samples side by side.
 
     Every memory order and type goes through the same products then, and gives the same numbers.
     """
     plain = traces.dtype == np.float64 and traces.dtype.isnative and traces.flags.aligned
     if plain and traces.strides[1] == traces.itemsize and traces.strides[0] > 0:
-        return traces
+        return cast(Array, traces)
     rows = work.rows[: len(traces)]
     if abs(traces.strides[0]) < abs(traces.strides[1]):
         # Time first: planes are read along their pixels, and turned in cache (4 times faster than one copy).
@@ -244,7 +245,7 @@ def _climb(
     s[lowest][h[0, lowest] * slope[0, lowest] <= 0] = 0
     s[highest][h[0, highest] * slope[0, highest] >= 0] = 0
     score = _polynomial(h, s)
-    settled = (np.abs(step) < 1e-4) & (np.abs(s) < REACH) & (bend * score < 0)
+    settled = (np.abs(step) < 3e-5) & (np.abs(s) < REACH) & (bend * score < 0)
     settled[lowest] &= s[lowest] > 0
     settled[highest] &= s[highest] < 0
     settled |= s == 0
@@ -259,25 +260,26 @@ def _climb_carefully(
 ) -> tuple[NDArray[np.intp], Array, Array]:
     """Climb from nodes that are peaks, by Newton steps kept inside a bracket. For few pixels."""
     last = table.nodes - 1
-    node = node.astype(np.intp)
+    at = node.astype(np.intp)
 
-    def polynomials(at: NDArray[np.intp]) -> Array:
-        return np.einsum("pc,pck->kp", coordinates, table.polynomials[at])
+    def polynomials() -> Array:
+        found: Array = np.einsum("pc,pck->kp", coordinates, table.polynomials[at])
+        return found
 
-    h = polynomials(node)
+    h = polynomials()
     # The top of the hill may lie in the next cell.
     climbs = [
-        _polynomial(h, np.full(node.size, edge)) * _polynomial(_derivative(h), np.full(node.size, edge))
+        _polynomial(h, np.full(at.size, edge)) * _polynomial(_derivative(h), np.full(at.size, edge))
         for edge in (-0.5, 0.5)
     ]
-    right = (climbs[1] > 0) & (node < last)
-    left = (climbs[0] < 0) & (node > 0) & ~right
-    node = node + right - left
-    h = polynomials(node)
+    right = (climbs[1] > 0) & (at < last)
+    left = (climbs[0] < 0) & (at > 0) & ~right
+    at = at + right - left
+    h = polynomials()
     slope = _derivative(h) * np.where(h[0] < 0, -1.0, 1.0)
     bend = _derivative(slope)
-    low = np.where(node == 0, 0.0, -REACH)
-    high = np.where(node == last, 0.0, REACH)
+    low = np.where(at == 0, 0.0, -REACH)
+    high = np.where(at == last, 0.0, REACH)
     s = (low + high) / 2
     for _ in range(60):
         value, curvature = _polynomial(slope, s), _polynomial(bend, s)
@@ -289,14 +291,14 @@ def _climb_carefully(
         s = moved
         if done:
             break
-    at_bound = ((node == 0) & (s < 1e-9)) | ((node == last) & (s > -1e-9))
+    at_bound = ((at == 0) & (s < 1e-9)) | ((at == last) & (s > -1e-9))
     s = np.where(at_bound, 0.0, s)
-    return node, s, _polynomial(h, s)
+    return at, s, _polynomial(h, s)
 
 
 def _polynomial(coefficients: Array, s: Array) -> Array:
     """Return the value of one polynomial per pixel, coefficients (terms, pixels), lowest power first."""
-    value = coefficients[-1] * s
+    value: Array = coefficients[-1] * s
     for coefficient in coefficients[-2:0:-1]:
         value += coefficient
         value *= s
@@ -305,7 +307,9 @@ def _polynomial(coefficients: Array, s: Array) -> Array:
 
 
 def _derivative(coefficients: Array) -> Array:
-    return coefficients[1:] * np.arange(1.0, len(coefficients))[:, None]
+    """Return the coefficients of the derivatives."""
+    derivative: Array = coefficients[1:] * np.arange(1.0, len(coefficients))[:, None]
+    return derivative
 
 
 @dataclass(frozen=True)

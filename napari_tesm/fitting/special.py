@@ -1,5 +1,6 @@
-"""Traces for which a projection as they stand is not good enough; see `special_fit`."""
+"""Traces for which a projection as they stand is not good enough; see `special_fits`."""
 
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Final
 
@@ -15,50 +16,95 @@ Array = NDArray[np.float64]
 FEWEST_SAMPLES: Final = 6
 """A trace with fewer finite samples is invalid."""
 NOISE_FREE: Final = 1e-5
-"""Below this part of unexplained variance (amplitude/noise above some 1000) the table's own error of 1e-8 in u would
-come near 1e-5 standard errors; such traces are fitted whole."""
+"""Below this part of unexplained variance (amplitude/noise above some 1500) the table's own error of 5e-9 in u would
+pass 3e-5 standard errors; such traces are fitted whole."""
 ROUNDED_AWAY: Final = 1e-7
 """Residuals with a mean square below this part of the trace's own have lost half their digits."""
 SMALLEST_SQUARE: Final = 1e-200
 LARGEST_SQUARE: Final = 1e200
 """Mean squares outside this range come near the limits of a double."""
+_MODERATE_EXPONENT: Final = 300
+"""Traces up to two to this power, and down to its inverse, have squares well within the range of a double."""
 _SAME_GAPS: Final = 1024
-"""A table costs as much as this many whole-trace fits or less (500 samples: 45 ms against 45 µs each): gaps that more
-traces share get a table of their own."""
-ROWS: Final = 2048
+"""A table costs what this many whole-trace fits do (500 samples: 40 ms against 35 µs each): gaps that more traces of a
+chunk share get a table of their own."""
+_BATCH_BYTES: Final = 1 << 22
 """Traces handled at once, which bounds the memory."""
 
 
 def needs_care(parameters: Parameters, mean_square: Array) -> NDArray[np.bool_]:
-    """Return which rows of a fit from the table `special_fit` must do again."""
+    """Return which rows of a fit from the table `special_fits` must do again."""
     ordinary = (mean_square > SMALLEST_SQUARE) & (mean_square < LARGEST_SQUARE)  # neither NaN nor infinite
     ordinary &= parameters.rms**2 > ROUNDED_AWAY * mean_square
     ordinary &= parameters.r2 < 1 - NOISE_FREE
     return ~ordinary
 
 
-def special_fit(traces: Array, table: FitTable) -> tuple[Array, Parameters, NDArray[np.intp]]:
+def special_fits(
+    traces: NDArray[np.generic], pixels: NDArray[np.intp], table: FitTable
+) -> Iterator[tuple[NDArray[np.intp], Array, Parameters, int | NDArray[np.intp]]]:
     """Fit traces with missing samples, large offsets, hardly any noise, or very large or small numbers.
 
     Parameters
     ----------
-    traces : ndarray, shape (rows, time)
-        At most `ROWS` traces.
+    traces : ndarray, shape (n, time)
+        Traces of any real type.
+    pixels : ndarray of int
+        Which of them to fit.
     table : FitTable
         The table for traces without gaps.
 
-    Returns
-    -------
-    u : ndarray, shape (rows,)
+    Yields
+    ------
+    pixels : ndarray of int, shape (m,)
+        Some of the pixels.
+    u : ndarray, shape (m,)
         ln tau; NaN where the trace is constant or has fewer than 6 finite samples.
     parameters : Parameters
         On the scale of the traces; NaN likewise.
-    samples : ndarray of int, shape (rows,)
+    samples : int or ndarray of int
         Finite samples.
     """
-    present = np.isfinite(traces)
-    samples = present.sum(axis=1)
-    y, offset, exponent = _normalised(traces, present)
+
+    def batches(of: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+        size = int(np.clip(_BATCH_BYTES // (8 * table.time.size), 128, 2048))
+        return (of[first : first + size] for first in range(0, of.size, size))
+
+    patterns = np.concatenate([np.packbits(np.isfinite(traces[rows]), axis=1) for rows in batches(pixels)])
+    for group, kept in _same_gaps(patterns, table.time.size):
+        if kept is not None and FEWEST_SAMPLES <= kept.sum() < kept.size:
+            bounds = float(np.exp(table.low)), float(np.exp(table.high))
+            own = table_from_times(table.time[kept], *bounds, table.kernel.name)
+        else:
+            own = table
+        for rows in batches(pixels[group]):
+            y = traces[rows].astype(np.float64)
+            if kept is None:
+                present = np.isfinite(y)
+                yield rows, *_fit_batch(y, present, own), present.sum(axis=1)
+            else:
+                y = y if kept.all() else y[:, kept]
+                yield rows, *_fit_batch(y, None, own), y.shape[1]
+
+
+def _same_gaps(
+    patterns: NDArray[np.uint8], samples: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_] | None]]:
+    """Yield the rows that have the same samples, if many do or if they have all, and which; the others with None."""
+    _, first, number, sizes = np.unique(
+        patterns.view(np.dtype((np.void, patterns.shape[1]))).ravel(),
+        return_index=True, return_inverse=True, return_counts=True,
+    )  # fmt: skip
+    kept = np.unpackbits(patterns[first], axis=1, count=samples).astype(np.bool_)
+    together = (sizes >= _SAME_GAPS) | kept.all(axis=1)
+    for pattern in np.flatnonzero(together):
+        yield np.flatnonzero(number == pattern), kept[pattern]
+    yield np.flatnonzero(~together[number]), None
+
+
+def _fit_batch(y: Array, present: NDArray[np.bool_] | None, table: FitTable) -> tuple[Array, Parameters]:
+    """Fit traces with gaps of their own, or (None) finite ones on the table's grid. `y` is overwritten."""
+    offset, exponent = _normalise(y, present)
     u = np.full(len(y), np.nan)
     found = Parameters(*(np.full(len(y), np.nan) for _ in fields(Parameters)))
 
@@ -67,24 +113,18 @@ def special_fit(traces: Array, table: FitTable) -> tuple[Array, Parameters, NDAr
         for field in fields(Parameters):
             getattr(found, field.name)[rows] = getattr(fitted, field.name)
 
-    usable = np.flatnonzero((samples >= FEWEST_SAMPLES) & y.any(axis=1))
-    groups, alone = _same_gaps(present[usable])
-    whole = [usable[alone]]
-    for group in groups:
-        rows = usable[group]
-        kept = present[rows[0]]
-        if kept.all():
-            own, clean = table, y[rows]
-        else:
-            bounds = float(np.exp(table.low)), float(np.exp(table.high))
-            own, clean = table_from_times(table.time[kept], *bounds, table.kernel.name), y[rows][:, kept]
-        optimum = optimum_from_traces(clean, own, Workspace.for_table(own))
-        fitted = parameters_from_optimum(optimum, own)
+    samples = y.shape[1] if present is None else present.sum(axis=1)
+    rows = np.flatnonzero(y.any(axis=1) & (samples >= FEWEST_SAMPLES))
+    if present is None and rows.size:
+        optimum = optimum_from_traces(
+            y if rows.size == len(y) else y[rows], table, Workspace.for_table(table)
+        )
+        fitted = parameters_from_optimum(optimum, table)
         keep(rows, optimum.u, fitted)
-        whole.append(rows[needs_care(fitted, optimum.mean_square)])
-    rows = np.concatenate(whole)
+        rows = rows[needs_care(fitted, optimum.mean_square)]
     if rows.size:
-        keep(rows, *exact_fit(y[rows], present[rows], table.kernel, table.time, table.low, table.high))
+        has = np.ones((rows.size, y.shape[1]), dtype=np.bool_) if present is None else present[rows]
+        keep(rows, *exact_fit(y[rows], has, table.kernel, table.time, table.low, table.high))
 
     scaled = Parameters(
         a=np.ldexp(found.a, exponent),
@@ -95,37 +135,29 @@ def special_fit(traces: Array, table: FitTable) -> tuple[Array, Parameters, NDAr
         rms=np.ldexp(found.rms, exponent),
         r2=found.r2,
     )
-    return u, scaled, samples
+    return u, scaled
 
 
-def _normalised(traces: Array, present: NDArray[np.bool_]) -> tuple[Array, Array, NDArray[np.intc]]:
-    """Return traces of size one without their offset (0 where missing), the offset, and the exponent taken out.
+def _normalise(y: Array, present: NDArray[np.bool_] | None) -> tuple[Array, NDArray[np.intc]]:
+    """Take the offset out of traces, in place, and the exponent out of very large or small ones; return both.
 
-    A power of two scales without rounding; the first sample is subtracted before the mean because that difference
-    of neighbours is exact where the offset is large.
+    A power of two scales without rounding. The first sample is subtracted before the mean because that
+    difference is exact where the offset is large. Missing samples become 0.
     """
-    y = np.where(present, traces, 0.0)
-    exponent = np.frexp(np.abs(y).max(axis=1))[1]
-    y = np.ldexp(y, -exponent[:, None])
-    first = y[np.arange(len(y)), present.argmax(axis=1)]
-    y = np.where(present, y - first[:, None], 0.0)
+    if present is not None:
+        y[~present] = 0.0
+    exponent = np.frexp(np.maximum(y.max(axis=1), -y.min(axis=1)))[1]
+    exponent[np.abs(exponent) < _MODERATE_EXPONENT] = 0
+    if exponent.any():
+        np.ldexp(y, -exponent[:, None], out=y)
+    first = y[:, 0].copy() if present is None else y[np.arange(len(y)), present.argmax(axis=1)]
+    y -= first[:, None]
+    if present is not None:
+        y *= present
+    mean = y.sum(axis=1) / (y.shape[1] if present is None else np.maximum(present.sum(axis=1), 1))
     varies = y.any(axis=1)
-    mean = y.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
-    y = np.where(present & varies[:, None], y - mean[:, None], 0.0)
-    return y, first + mean, exponent
-
-
-def _same_gaps(
-    present: NDArray[np.bool_],
-) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
-    """Return groups of rows that have the same samples, if all or if many do, and the rows left over."""
-    complete = present.all(axis=1)
-    groups, rest = [np.flatnonzero(complete)], np.flatnonzero(~complete)
-    if rest.size < _SAME_GAPS:
-        return [group for group in groups if group.size], rest
-    packed = np.packbits(present[rest], axis=1)
-    patterns = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, number, sizes = np.unique(patterns, return_inverse=True, return_counts=True)
-    common = np.flatnonzero(sizes >= _SAME_GAPS)
-    groups += [rest[number == pattern] for pattern in common]
-    return [group for group in groups if group.size], rest[sizes[number] < _SAME_GAPS]
+    mean[~varies] = 0.0
+    y -= mean[:, None]
+    if present is not None:
+        y *= present
+    return first + mean, exponent

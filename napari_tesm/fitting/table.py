@@ -6,7 +6,8 @@ Only u = ln tau is nonlinear. With the mean removed and the length made one, the
 
 lie in a space of few dimensions, so a trace y is projected once and everything else happens on a handful of
 coordinates. The best amplitude for a given u is a = h/n with the score h(u) = q(u)·y, and the residual sum of squares
-is TSS − h²: the least-squares optimum is where h² is largest (variable projection, Golub & Pereyra 1973).
+is TSS − h², TSS being the sum of squares about the mean: the least-squares optimum is where h² is largest
+(variable projection: Golub, G. H. and Pereyra, V. (1973). SIAM J. Numer. Anal. 10, 413-432).
 """
 
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel_nam
     def coordinates(rows: Array) -> Array:
         return np.hstack([rows[:, samples] @ basis for samples, basis in blocks])
 
-    at_nodes = low + spacing * np.arange(nodes)
+    at_nodes = np.linspace(low, high, nodes)
     mean_row = coordinates(np.full((1, time.size), 1 / time.size))
     scores = np.vstack([coordinates(unit_curves(kernel, time, at_nodes).unit), mean_row])
 
@@ -157,6 +158,9 @@ def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel_nam
     fitted = np.linalg.pinv(np.vander(points, DEGREES, increasing=True))
     around = [coordinates(unit_curves(kernel, time, at_nodes + spacing * point).unit) for point in points]
     polynomials = np.einsum("kp,pnc->nck", fitted, np.stack(around))
+    # Unit curves have no mean: what rounding leaves of one would let a large offset into h.
+    constant = mean_row[0] / np.linalg.norm(mean_row)
+    polynomials -= constant[:, None] * (constant @ polynomials)[:, None, :]
     return FitTable(
         kernel, time, low, high, blocks, np.asfortranarray(scores), np.ascontiguousarray(polynomials),
         *_linear_tables(kernel, time, low, high),
@@ -247,7 +251,8 @@ def _linear_tables(kernel: Kernel, time: Array, low: float, high: float) -> tupl
     The first two tables also hold first and second derivatives, the error factors the first, in grid steps.
     """
     du = (high - low) / FINE
-    u = low + du * np.arange(-4, FINE + 5)  # each differentiation takes two points at either end
+    # Differentiating twice takes four points at either end.
+    u = np.linspace(low - 4 * du, high + 4 * du, FINE + 9)
     norms, means, tangents = (np.empty(u.size) for _ in range(3))
     for part in np.array_split(np.arange(u.size), max(1, u.size * time.size // 100_000)):
         here = unit_curves(kernel, time, u[part])
