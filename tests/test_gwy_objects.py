@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from gwyfile.objects import GwyContainer, GwyDataField, GwyObject
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tesm.io.gwy import (
@@ -317,6 +317,7 @@ COMPONENTS = st.one_of(
 )
 
 
+@settings(max_examples=400, deadline=None)
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_any_component_may_be_wrong(example, data):
     obj = example.to_object()

@@ -203,9 +203,9 @@ class Lawn:
 
 
 def _segments(obj: GwyObject, shape: tuple[int, int], key: str) -> tuple[Counts | None, list[str]]:
-    if not obj.get("nsegments") or "segments" not in obj:
+    number_of_segments = obj.get("nsegments", 0)
+    if not isinstance(number_of_segments, int) or number_of_segments < 1 or "segments" not in obj:
         return None, []
-    number_of_segments = positive_int(obj, "nsegments", key)
     segments = _counts(obj, "segments", (*shape, number_of_segments, 2), key)
     return segments, _filled(list_of(obj, "segment_labels", key), number_of_segments)
 

@@ -84,7 +84,7 @@ class Selection:
         return cls(
             kind=kind,
             items=data.reshape(-1, numbers),
-            closed=bool(obj.get("closed", False)),
+            closed=obj.get("closed") is True,
             slackness=finite_number(obj, "slackness") if "slackness" in obj else 1.0,
         )
 
