@@ -40,8 +40,8 @@ def exponential_decay(time: Array, log_tau: Array) -> tuple[Array, Array]:
     --------
     >>> curves, constant = exponential_decay(np.array([0.0, 1.0]), np.log([1.0, 1e20]))
     >>> curves.round(22)
-    array([[-0.00000000e+00, -6.32120559e-01],
-           [-0.00000000e+00, -1.00000000e-20]])
+    array([[ 0.00000000e+00, -6.32120559e-01],
+           [ 0.00000000e+00, -1.00000000e-20]])
     >>> constant
     array([1., 1.])
     """

@@ -38,7 +38,9 @@ FINE: Final = 1024
 """Intervals of the tables that give a, c and the errors from u."""
 _TANGENT_STEP: Final = 1e-3
 _SHORTEST_TANGENT: Final = 1e-6
-"""A unit curve that moves less than this per unit of u says nothing of u; shorter tangents are rounding noise."""
+"""A unit tangent shorter than this has too few digits for a basis; nothing can be resolved there anyway."""
+_ROUNDING: Final = 1e-12
+"""Length of a tangent that is rounding noise only."""
 
 
 @dataclass(frozen=True)
@@ -168,17 +170,19 @@ def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel_nam
 
 
 def _tangents(kernel: Kernel, time: Array, u: Array) -> tuple[Array, Array]:
-    """Return dq/du at `u` and its length, kept from below."""
+    """Return dq/du at `u` and its length."""
     ahead, behind = (unit_curves(kernel, time, u + step).unit for step in (_TANGENT_STEP, -_TANGENT_STEP))
     tangents = (ahead - behind) / (2 * _TANGENT_STEP)
-    return tangents, np.maximum(np.sqrt(np.vecdot(tangents, tangents)), _SHORTEST_TANGENT)
+    return tangents, np.sqrt(np.vecdot(tangents, tangents))
 
 
 def _curves_and_tangents(kernel: Kernel, time: Array, low: float, high: float, count: int) -> Array:
     """Return unit curves and unit tangents, a little beyond the bounds: both must survive the projection."""
     u = np.linspace(low - 0.05, high + 0.05, count)
     tangents, lengths = _tangents(kernel, time, u)
-    return np.vstack([unit_curves(kernel, time, u).unit, tangents / lengths[:, None]])
+    return np.vstack(
+        [unit_curves(kernel, time, u).unit, tangents / np.maximum(lengths, _SHORTEST_TANGENT)[:, None]]
+    )
 
 
 def _blocks_from_curves(curves: Array) -> tuple[tuple[slice, Array], ...]:
@@ -257,7 +261,7 @@ def _linear_tables(kernel: Kernel, time: Array, low: float, high: float) -> tupl
     for part in np.array_split(np.arange(u.size), max(1, u.size * time.size // 100_000)):
         here = unit_curves(kernel, time, u[part])
         norms[part], means[part] = here.norm, here.mean
-        tangents[part] = _tangents(kernel, time, u[part])[1]
+        tangents[part] = np.maximum(_tangents(kernel, time, u[part])[1], _ROUNDING)
     log_norms, means = _taylor(np.log(norms)), _taylor(means)
     u_factor = 1 / tangents[2:-2]
     a_factor = np.hypot(1, log_norms[1] / du * u_factor)  # times 1/n
