@@ -12,8 +12,9 @@ name                       dims                    meaning
 ``topography`` …           ``y, x``                ordinary channels, the title kept in ``long_name``
 ========================== ======================= =================================================
 
-The pulse protocol lives in the attributes (see `napari_tesm.protocol.PulseProtocol`). Traces stay where they
-are, in a mapped file or any other array, until rows of them are asked for.
+The pulse protocol lives in the attributes (see `napari_tesm.protocol.PulseProtocol`), and with it `time_origin`,
+where the file's time axis has this one's zero (s; the start of the pulse where it is left out). Traces stay where
+they are, in a mapped file or any other array, until rows of them are asked for.
 """
 
 import re
@@ -243,7 +244,7 @@ def with_protocol(
     attributes = {**dataset.attrs, **after.to_attributes()}
     changed = dataset.assign_attrs(attributes)
     if after.pulse_start is not None:
-        origin = float(dataset.attrs.get("time_origin", 0.0))
+        origin = float(dataset.attrs.get("time_origin", before.pulse_start or 0.0))
         time = dataset["time"]
         changed = changed.assign_coords(time=time.copy(data=time.values + (origin - after.pulse_start)))
         changed.attrs["time_origin"] = after.pulse_start

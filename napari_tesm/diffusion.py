@@ -43,7 +43,7 @@ def diffusion_from_tau(
 
     Examples
     --------
-    >>> float(diffusion_from_tau(np.float64(1.5625e-3), 25e-9))
+    >>> print(f"{diffusion_from_tau(np.float64(1.5625e-3), 25e-9):.3g}")
     4e-13
     """
     factor = geometry_factor(geometry)

@@ -81,7 +81,9 @@ def noise_from_traces(traces: NDArray[np.floating]) -> NDArray[np.float64]:
     traces : ndarray, shape (..., time)
         At least two samples; without a jump between them (one window, not the whole record).
     """
-    steps = np.diff(traces, axis=-1)
+    # As doubles: differences of integers would wrap around.
+    samples = np.asarray(traces, dtype=np.float64)
+    steps = np.diff(np.where(np.isfinite(samples), samples, np.nan), axis=-1)
     return np.sqrt(_finite_mean(steps * steps) / 2)
 
 
@@ -131,6 +133,8 @@ def threshold_from_displacement(
     """
     if of == "robust":
         return fraction * supported_maximum(displacement)
+    if of not in ("max", "p99"):
+        raise ValueError(f"a threshold is a fraction of robust, max or p99, not of '{of}'")
     finite = np.abs(displacement[np.isfinite(displacement)])
     if finite.size == 0:
         return 0.0
@@ -189,13 +193,14 @@ def gated_status(
 
 def _finite_mean(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the mean over the last axis of the finite values, NaN where there are none."""
-    mean = values.mean(axis=-1, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        mean = values.mean(axis=-1, dtype=np.float64)
     broken = ~np.isfinite(mean)
     if broken.any():
         rows = values[broken]
         finite = np.isfinite(rows)
         count = finite.sum(axis=-1)
-        total = np.where(finite, rows, 0.0).sum(axis=-1)
+        total = np.where(finite, rows, 0.0).sum(axis=-1, dtype=np.float64)
         mean = np.array(mean)
         mean[broken] = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
     return np.asarray(mean)

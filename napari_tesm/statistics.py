@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 _BINS: Final = 512
 _REPLICATES: Final = 500
 _FEWEST_VALUES: Final = 10
+_FARTHEST: Final = 40
+"""Values are looked at to this distance from the median, in units of the spread."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,21 @@ def mode_from_values(values: NDArray[np.floating], *, seed: int = 0) -> Mode | N
     finite = np.sort(values[np.isfinite(values)].ravel())
     if finite.size < _FEWEST_VALUES:
         return None
-    lower, _, upper = quartiles(finite)
-    spreads = [spread for spread in (float(finite.std()), (upper - lower) / 1.34) if spread > 0]
-    if not spreads:
-        return Mode(float(finite[0]), float(finite[0]), float(finite[0]))
-    width = 0.9 * min(spreads) * finite.size**-0.2
-    # A few far outliers must not make the bins coarser than the kernel.
-    start = max(finite[0], lower - 40 * spreads[-1]) - 3 * width
-    stop = min(finite[-1], upper + 40 * spreads[-1]) + 3 * width
-    counts, edges = np.histogram(finite, bins=_BINS, range=(start, stop))
+    lower, median, upper = quartiles(finite)
+    spread = (upper - lower) / 1.34
+    if spread == 0:  # half of the values are one and the same
+        return Mode(median, median, median)
+    # In units of the spread no bin is too narrow for its numbers; the few far outliers are left to one side, so
+    # that the bins stay finer than the kernel.
+    scaled = (finite - median) / spread
+    scaled = scaled[np.abs(scaled) <= _FARTHEST]
+    width = 0.9 * min(float(scaled.std()), 1.0) * finite.size**-0.2
+    counts, edges = np.histogram(scaled, bins=_BINS, range=(scaled[0] - 3 * width, scaled[-1] + 3 * width))
     centres = (edges[1:] + edges[:-1]) / 2
     rng = np.random.default_rng(seed)
     total = int(counts.sum())
     drawn = rng.multinomial(total, counts / total, size=_REPLICATES)
-    modes = _peaks_of_density(np.vstack([counts, drawn]), centres, width)
+    modes = median + spread * _peaks_of_density(np.vstack([counts, drawn]), centres, width)
     low, high = np.percentile(modes[1:], [2.5, 97.5])
     return Mode(float(modes[0]), min(float(low), float(modes[0])), max(float(high), float(modes[0])))
 

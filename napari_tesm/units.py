@@ -7,6 +7,7 @@ Prefixes exist at the edges only: a user writes ``25 nm`` or ``25nm±5nm``, a fi
 import math
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -225,8 +226,9 @@ def text_from_quantity(value: float, unit: str, *, digits: int | None = None) ->
     """
     if not math.isfinite(value):
         return "unknown"
+    value += 0.0  # no minus before a zero
     factor, shown = prefix_for(value, unit)
-    number = f"{value / factor:.{digits}g}" if digits else _shortest_number(value, factor, unit, shown)
+    number = f"{value / factor:.{digits}g}" if digits else _shortest_number(value, factor)
     return f"{number} {shown}".rstrip()
 
 
@@ -242,10 +244,12 @@ def text_with_error(value: float, error: float, unit: str = "") -> str:
     """
     if not math.isfinite(value):
         return "not determined"
-    factor, shown = prefix_for(value, unit)
+    # The larger of the two decides: zero with an error has a size, too.
+    size = max(abs(value), error if math.isfinite(error) else 0.0)
+    factor, shown = prefix_for(size, unit)
     power = 0
-    if factor == 1.0 and value != 0 and not 1e-2 <= abs(value) < 1e4:
-        power = math.floor(math.log10(abs(value)))
+    if factor == 1.0 and size != 0 and not 1e-2 <= size < 1e4:
+        power = math.floor(math.log10(size))
         factor = float(f"1e{power}")
     number = _number_with_error(value / factor, error / factor)
     times = f"×10{str(power).translate(_SUPERSCRIPTS)}" if power else ""
@@ -268,17 +272,13 @@ def _number_with_error(value: float, error: float) -> str:
     return f"{value:.{decimals}f}({round(error * 10.0**decimals):d})"
 
 
-def _shortest_number(value: float, factor: float, unit: str, shown: str) -> str:
-    """Return the shortest decimal that reads back as exactly `value`."""
+def _shortest_number(value: float, factor: float) -> str:
+    """Return the shortest decimal that, times the factor, reads back as exactly `value`."""
     if factor == 1.0 and value != 0 and not 1e-4 <= abs(value) < 1e6:
         return repr(value)
-    for digits in range(1, 18):
-        number = np.format_float_positional(
-            value / factor, precision=digits, unique=False, fractional=False, trim="-"
-        )
-        if _scaled(number, shown, unit) == value:
-            return number
-    return repr(value / factor)
+    # Moving the decimal point of the shortest text is exact; dividing by 1e-9 is not.
+    moved = format(Decimal(repr(value)).scaleb(-round(math.log10(factor))), "f")
+    return moved.rstrip("0").rstrip(".") if "." in moved else moved
 
 
 def _number_and_unit(text: str, unit: str) -> tuple[str, str]:
