@@ -163,10 +163,12 @@ def test_bytes_after_the_container_are_ignored(read):
 
 
 @pytest.mark.parametrize("name", ["GWYP", "GWYO"])
-def test_real_files_equal_what_others_read(shared_data, tmp_path, name):
+def test_real_files_equal_what_others_read(shared_data, tmp_path, name, request):
     """gwyfile for GWYP; for GWYO, which it refuses, the file Gwyddion itself makes of it."""
     sources = [path for path in (shared_data / "gwy").glob("*.gwy") if path.read_bytes()[:4] == name.encode()]
     assert sources
+    if name == "GWYO":
+        request.getfixturevalue("gwyoracle")  # skips where Gwyddion is missing
     for path in sources:
         ours = read_container(path)
         if name == "GWYP":
