@@ -173,7 +173,7 @@ def test_no_room(tmp_path, flushed):
             write(tmp_path / "x", b"x" * 8192, then=(lambda file: file.flush()) if flushed else None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    one_sentence(error)
+    assert str(tmp_path / "x") in one_sentence(error)
     assert names(tmp_path) == []
 
 
@@ -184,7 +184,7 @@ def test_disk_that_is_full_only_when_bytes_reach_it(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="the disk is full") as error, atomic_output(tmp_path / "x") as file:
         file.write(b"x")
-    one_sentence(error)
+    assert str(tmp_path / "x") in one_sentence(error)
     assert names(tmp_path) == []
 
 

@@ -115,12 +115,12 @@ class AtomicOutputs:
         try:
             if error is None:
                 self._commit()
+            elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise self._explained(error) from error
         except OSError as failure:
             raise self._explained(failure) from failure
         finally:
             self._discard()
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise self._explained(error) from error
 
     def open(self, path: str | os.PathLike[str]) -> BinaryIO:
         """Return a new binary file that will become `path`.
