@@ -118,6 +118,8 @@ class AtomicOutputs:
             elif isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise self._explained(error) from error
         except OSError as failure:
+            if failure.errno is None:  # explained already
+                raise
             raise self._explained(failure) from failure
         finally:
             self._discard()
