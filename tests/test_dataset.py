@@ -86,7 +86,9 @@ def test_only_the_rows_asked_for_are_read():
     np.testing.assert_array_equal(rows, source.values[3:5])
 
 
-keys = st.one_of(st.integers(-3, 2), st.slices(3), st.lists(st.integers(-3, 2), min_size=1, max_size=4))
+# xarray itself trips over empty slices with a negative step.
+slices = st.slices(3).filter(lambda part: (part.step or 1) > 0 or len(range(*part.indices(3))) > 0)
+keys = st.one_of(st.integers(-3, 2), slices, st.lists(st.integers(-3, 2), min_size=1, max_size=4))
 
 
 @given(st.tuples(st.sampled_from([0, 1, slice(None), [1, 0]]), keys, keys, keys), st.booleans())
