@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 
 class _SharedLimit:
@@ -16,6 +16,7 @@ class _SharedLimit:
         self._users = 0
         self._controller: ThreadpoolController | None = None
         self._limit: Any = None
+        self._setter = 0
 
     def enter(self) -> None:
         with self._lock:
@@ -23,13 +24,20 @@ class _SharedLimit:
                 # Looking for the libraries takes milliseconds: once per process is enough.
                 self._controller = self._controller or ThreadpoolController()
                 self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._setter = threading.get_ident()
             self._users += 1
 
     def leave(self) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
+                # Newer threadpoolctl lets only the thread that set a limit change it, and ignores all others until
+                # it lets go; the last user may be another thread than the first.
+                release = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)
+                if threading.get_ident() != self._setter:
+                    release(force=True)
                 self._limit.restore_original_limits()
+                release()
 
 
 _limit = _SharedLimit()
