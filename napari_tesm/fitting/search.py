@@ -278,21 +278,21 @@ def _climb_carefully(
     h = polynomials()
     slope = _derivative(h) * np.where(h[0] < 0, -1.0, 1.0)
     bend = _derivative(slope)
-    low = np.where(at == 0, 0.0, -REACH)
-    high = np.where(at == last, 0.0, REACH)
+    # The first and last node are the bounds: a hill that rises outwards there has its top at the bound.
+    at_bound = ((at == 0) & (slope[0] <= 0)) | ((at == last) & (slope[0] >= 0))
+    low = np.where(at_bound | (at == 0), 0.0, -REACH)
+    high = np.where(at_bound | (at == last), 0.0, REACH)
     s = (low + high) / 2
     for _ in range(60):
         value, curvature = _polynomial(slope, s), _polynomial(bend, s)
         low, high = np.where(value > 0, s, low), np.where(value > 0, high, s)
         newton = s - value / np.where(curvature < 0, curvature, -np.inf)
-        inside = (curvature < 0) & (newton > low) & (newton < high)
+        inside = (curvature < 0) & (newton >= low) & (newton <= high)
         moved = np.where(inside, newton, (low + high) / 2)
         done = np.abs(moved - s).max() < 1e-11
         s = moved
         if done:
             break
-    at_bound = ((at == 0) & (s < 1e-9)) | ((at == last) & (s > -1e-9))
-    s = np.where(at_bound, 0.0, s)
     return at, s, _polynomial(h, s)
 
 
