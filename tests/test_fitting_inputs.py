@@ -1,6 +1,7 @@
 """What the fit engine is given: memory orders, types, gaps, offsets, scales, threads, and what it refuses."""
 
 import threading
+import tracemalloc
 from dataclasses import fields
 
 import numpy as np
@@ -137,6 +138,43 @@ def test_samples_missing_in_all_traces():
     assert_close(fit_traces(traces[:500], data.time), FitResult(
         *(getattr(result, field.name)[:500] for field in fields(FitResult))
     ))  # fmt: skip
+
+
+@pytest.mark.parametrize("delay", [0.0, 2e-3])
+def test_the_table_and_fits_of_whole_traces_agree(delay):
+    """A sample missing at the end of a few traces sends them to the exact fit, which the reference vouches for."""
+    data = sample_traces(4000, samples=200, seed=23)
+    longer = np.append(data.time, 1.0)
+    options = {"bounds": (1e-4, 0.1), "start": -delay}
+    table = fit_traces(data.traces, data.time, **options)
+    for first in range(0, 4000, 500):
+        some = slice(first, first + 500)
+        exact = fit_traces(
+            np.pad(data.traces[some], ((0, 0), (0, 1)), constant_values=np.nan), longer, **options
+        )
+        off = np.log(exact.tau / table.tau[some]) / exact.log_tau_stderr
+        inside = (exact.tau > 1.01e-4) & (exact.tau < 0.099)
+        assert np.abs(off[inside]).max() < 1e-5
+        for name in ("log_tau_stderr", "a_stderr", "c_stderr"):
+            np.testing.assert_allclose(
+                getattr(table, name)[some][inside], getattr(exact, name)[inside], rtol=3e-4
+            )
+
+
+def test_memory_stays_bounded():
+    """A crop of a brick as large as 100 MB in doubles, half of it with gaps, in a few tens of MB."""
+    brick = np.random.default_rng(0).standard_normal((200, 260, 260), dtype=np.float32)
+    brick[7, ::2, 1::2] = np.nan
+    crop = brick.transpose(1, 2, 0)[3:, 5:]
+    time = np.arange(200) * 1e-4
+    fit_traces(crop[:2, :2], time)
+    tracemalloc.start()
+    try:
+        fit_traces(crop, time)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 80e6
 
 
 def test_gaps_and_offsets_together():
