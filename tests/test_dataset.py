@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from examples import example_dataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tesm.dataset import (
@@ -14,6 +14,7 @@ from napari_tesm.dataset import (
     violations,
     with_protocol,
 )
+from napari_tesm.protocol import PulseProtocol
 
 
 def _dataset(**changes):
@@ -91,6 +92,7 @@ slices = st.slices(3).filter(lambda part: (part.step or 1) > 0 or len(range(*par
 keys = st.one_of(st.integers(-3, 2), slices, st.lists(st.integers(-3, 2), min_size=1, max_size=4))
 
 
+@settings(deadline=None)
 @given(st.tuples(st.sampled_from([0, 1, slice(None), [1, 0]]), keys, keys, keys), st.booleans())
 def test_indexing_equals_numpy(key, time_first):
     values = np.random.default_rng(1).random((2, 3, 3, 3))
@@ -142,6 +144,7 @@ def test_pulse_labels(voltage, direction, labels):
     assert pulse_labels(voltage, direction) == labels
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), max_size=12))
 def test_slugs_are_unique_identifiers(titles):
     taken = []
@@ -149,3 +152,20 @@ def test_slugs_are_unique_identifiers(titles):
         taken.append(slug_from_title(title, taken))
     assert len(set(taken)) == len(taken)
     assert all(name.isidentifier() for name in taken)
+
+
+def test_times_that_count_from_the_pulse_stay_where_they_are():
+    """A known start is where time 0 is, unless `time_origin` says otherwise."""
+    dataset = _dataset(protocol=PulseProtocol(pulse_start=5e-3, pulse_duration=1e-3))
+    assert "time_origin" not in dataset.attrs
+    np.testing.assert_array_equal(with_protocol(dataset, tip_radius=1e-9)["time"], dataset["time"])
+    np.testing.assert_allclose(with_protocol(dataset, pulse_start=6e-3)["time"], dataset["time"] - 1e-3)
+
+
+@settings(deadline=None)
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_the_last_start_given_counts(first, last):
+    once = with_protocol(_dataset(), pulse_start=last)
+    twice = with_protocol(with_protocol(_dataset(), pulse_start=first), pulse_start=last)
+    np.testing.assert_allclose(twice["time"], once["time"], atol=1e-15)
+    xr.testing.assert_identical(with_protocol(once), once)

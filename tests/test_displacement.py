@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -72,6 +72,7 @@ def _brute_supported_maximum(h):
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 5))
 
 
+@settings(deadline=None)
 @given(shapes.flatmap(lambda shape: arrays(float, shape, elements=st.floats(-10, 10) | st.just(np.nan))))
 def test_supported_maximum_equals_its_definition(h):
     assert supported_maximum(h) == _brute_supported_maximum(h)
@@ -111,3 +112,23 @@ def test_precedence_of_the_gates():
         np.array([0, 0]), np.array([0.0, 0.001]), np.array([-0.5, 0.5]), 0.5, response_level=0.001
     )
     assert edge.tolist() == [0, 2]
+
+
+def test_infinities_of_both_signs_are_left_out():
+    trace = np.where(TIME < 0, 1.0, 3.0)
+    trace[[2, 105]], trace[[3, 106]] = np.inf, -np.inf
+    assert displacement_from_traces(trace, TIME, PULSE) == 2.0
+    assert noise_from_traces(trace[20:]) == 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int16, np.uint8, ">f8"])
+def test_any_type_is_averaged_as_doubles(dtype):
+    traces = np.random.default_rng(0).integers(0, 200, (3, 4, TIME.size)).astype(dtype)
+    plain = traces.astype(np.float64)
+    for measured in (noise_from_traces, lambda y: displacement_from_traces(y, TIME, PULSE)):
+        np.testing.assert_array_equal(measured(traces), measured(plain))
+
+
+def test_a_misspelled_threshold_is_refused():
+    with pytest.raises(ValueError, match="p95"):
+        threshold_from_displacement(np.ones((3, 3)), 0.15, of="p95")

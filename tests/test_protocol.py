@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
 
@@ -62,3 +64,28 @@ def test_attributes_round_trip():
     protocol = PulseProtocol(pulse_start=1e-3, pulse_duration=1e-2, ac_amplitude=2.0, tip_radius=25e-9)
     assert PulseProtocol.from_attributes(protocol.to_attributes() | {"other": "text"}) == protocol
     assert protocol.updated(tip_radius=None, pulse_start=0.0).tip_radius == 25e-9
+
+
+@settings(deadline=None)
+@given(st.floats(1e-9, 10), st.integers(-500, 500), st.integers(2, 400), st.data())
+def test_edges_on_the_grid_hold_whatever_its_rounding(interval, first, count, data):
+    start = data.draw(st.integers(0, count - 1))
+    stop = data.draw(st.integers(start + 1, count))
+    grids = [
+        interval * np.arange(first, first + count),
+        interval * first + np.concatenate([[0], np.cumsum(np.full(count - 1, interval))]),
+        np.linspace(interval * first, interval * (first + count - 1), count),
+    ]
+    window = Window(interval * (first + start), interval * (first + stop))
+    for time in grids:
+        assert window.samples(time) == slice(start, stop)
+        assert Window(window.stop).samples(time) == slice(stop, count)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(-10, 10).filter(lambda edge: edge == 0 or abs(edge) > 1e-15), min_size=2, unique=True)
+)
+def test_windows_read_back_as_written(edges):
+    for window in (Window(min(edges), max(edges)), Window(edges[0])):
+        assert Window.from_text(str(window)) == window

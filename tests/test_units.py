@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tesm.units import (
@@ -66,12 +66,14 @@ def test_fractions_need_their_sign():
             fraction_from_text(text)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-17, 1e13), st.sampled_from(["m", "s", "V", "Hz"]), st.booleans())
 def test_text_reads_back_as_the_same_number(value, unit, negative):
     value = -value if negative else value
     assert quantity_from_text(text_from_quantity(value, unit), unit) == value
 
 
+@settings(deadline=None)
 @given(st.floats(1e-17, 1e13), st.sampled_from(["m", "s", "V"]))
 def test_prefixed_numbers_are_comfortable(value, unit):
     factor, shown = prefix_for(value, unit)
@@ -92,3 +94,22 @@ def test_prefixed_numbers_are_comfortable(value, unit):
 )
 def test_values_with_errors_as_physicists_write_them(value, error, unit, text):
     assert text_with_error(value, error, unit) == text
+
+
+def test_zero_has_a_unit_a_size_and_no_sign():
+    assert text_from_quantity(-0.0, "V") == text_from_quantity(0, "V") == "0 V"
+    assert text_with_error(0.0, 1e-9, "m") == "0.0(10) nm"
+    assert text_with_error(0.0, 1e-14, "m²/s") == "0.0(10)×10⁻¹⁴ m²/s"
+
+
+@settings(deadline=None)
+@given(
+    st.integers(-999_999, 999_999),
+    st.integers(-6, 6),
+    st.sampled_from([(-9, "n"), (-6, "µ"), (-3, "m"), (3, "k")]),
+)
+def test_reading_multiplies_without_rounding(mantissa, exponent, prefix):
+    power, symbol = prefix
+    assert quantity_from_text(f"{mantissa}e{exponent} {symbol}m", "m") == float(
+        f"{mantissa}e{exponent + power}"
+    )
