@@ -81,7 +81,7 @@ def reference_fit(trace, time, log_tau) -> Reference:
     )  # fmt: skip
 
 
-def smallest_rms(traces, time, bounds, count=800) -> np.ndarray:
+def smallest_rms(traces, time, bounds, count=400) -> np.ndarray:
     """Return the best rms of a brute-force scan over tau."""
     best = np.full(len(traces), np.inf)
     free = traces - traces.mean(axis=1, keepdims=True)
