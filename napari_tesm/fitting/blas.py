@@ -21,7 +21,8 @@ class _SharedLimit:
     def enter(self) -> None:
         with self._lock:
             if self._users == 0:
-                # Looking for the libraries takes milliseconds: once per process is enough.
+                # Looking for the libraries takes milliseconds. Once per process is enough: all products of the
+                # fit are NumPy's, and a BLAS that SciPy may bring later has no part in them.
                 self._controller = self._controller or ThreadpoolController()
                 self._limit = self._controller.limit(limits=1, user_api="blas")
                 self._setter = threading.get_ident()
