@@ -174,7 +174,7 @@ def violations(dataset: xr.Dataset) -> list[str]:
         elif dataset[name].dims != ("pulse",):
             found.append(f"'{name}' must have the dimension pulse, not {dataset[name].dims}")
     if "direction" in dataset.coords:
-        unknown = sorted({str(value) for value in dataset["direction"].values} - set(DIRECTIONS))
+        unknown = sorted({str(value) for value in dataset["direction"].values.flat} - set(DIRECTIONS))
         if unknown:
             found.append(f"the direction must be 'trace', 'retrace' or empty, not {unknown}")
     for name in SIGNALS.values():

@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from napari_tesm.io.atomic import atomic_output, refuse_same_file
@@ -37,7 +38,7 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
     understood: dict[str, Any] = {}
     for name, value in values.items():
         if not isinstance(value, str):
-            understood[name] = value
+            understood[name] = _entry_from_value(value)
         elif name == "tip_radius":
             radius, error = quantity_and_error_from_text(value, "m")
             understood |= {"tip_radius": radius, "tip_radius_error": error}
@@ -46,17 +47,30 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
         elif name == "threshold":
             understood[name] = fraction_from_text(value)
         elif name in ("window1", "window2"):
-            understood[name] = value if value == NO_WINDOW else Window.from_text(value)
+            understood[name] = value if value == NO_WINDOW else _entry_from_value(Window.from_text(value))
+        elif name == "traces":
+            understood[name] = [value]
         elif name in _UNITS:
             understood[name] = quantity_from_text(value, _UNITS[name])
         else:
             understood[name] = value
-    base = recipe or Recipe()
-    if understood.get("tip_radius") is not None and understood.get("tip_radius_error") is None:
+    given = {name: value for name, value in understood.items() if value is not None}
+    if "tip_radius" in given:
         # A new radius does not inherit the error of the old one.
-        entries = base.to_dict() | {"tip_radius": None, "tip_radius_error": None}
-        base = Recipe.from_dict(entries)
-    return base.updated(**understood)
+        given.setdefault("tip_radius_error", None)
+    # By way of what JSON knows: every type and name is checked in one place.
+    return Recipe.from_dict((recipe or Recipe()).to_dict() | given)
+
+
+def _entry_from_value(value: Any) -> Any:
+    """Return a value as a recipe in JSON holds it; what it cannot hold is left for the recipe to refuse."""
+    if isinstance(value, Window):
+        return [value.start, value.stop]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [_entry_from_value(item) for item in value]
+    return value
 
 
 def fit(

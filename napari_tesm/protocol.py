@@ -16,6 +16,12 @@ EDGE_TOLERANCE: Final = 1e-6
 """Window edges compare with this tolerance, in sampling intervals."""
 
 
+def check_tip_radius(value: float) -> None:
+    """Raise a ValueError for a tip radius, in m, that no tip has and whose square may not even be a number."""
+    if not 1e-12 <= value <= 1:
+        raise ValueError(f"the tip radius must lie between 1 pm and 1 m, not {value:g} m")
+
+
 @dataclass(frozen=True)
 class PulseProtocol:
     """How the pulses were applied and recorded; every value in SI units, None where unknown.
@@ -59,6 +65,8 @@ class PulseProtocol:
                 raise ValueError(f"the {words} must be larger than zero, not {value:g}")
             if field.name not in ("pulse_start", "ac_amplitude") and value < 0:
                 raise ValueError(f"the {words} must not be negative, not {value:g}")
+        if self.tip_radius is not None:
+            check_tip_radius(self.tip_radius)
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> "PulseProtocol":

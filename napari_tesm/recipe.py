@@ -5,13 +5,14 @@ Values are SI. What is None follows from the file: the same recipe on the same f
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, Self
 
 from napari_tesm.diffusion import GEOMETRIES, geometry_factor
 from napari_tesm.kernels import kernel_from_name
-from napari_tesm.protocol import Window
+from napari_tesm.protocol import Window, check_tip_radius
 
 RECIPE_VERSION: Final = 1
 
@@ -96,6 +97,8 @@ class Recipe:
                 raise ValueError(f"the {words} must be larger than zero, not {value:g}")
             if field.name in _NOT_NEGATIVE and value < 0:
                 raise ValueError(f"the {words} must not be negative, not {value:g}")
+        if self.tip_radius is not None:
+            check_tip_radius(self.tip_radius)
         if self.threshold > 1:
             raise ValueError(
                 f"the threshold is a fraction of the maximum, at most 1 (100 %), not {self.threshold:g}"
@@ -197,6 +200,8 @@ def _value_from_json(name: str, value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        return False  # JSON knows whole numbers of any length
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -39,6 +39,7 @@ _QUANTITY_NAMES: Final = {
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _MEASURE = re.compile(rf"({_NUMBER})\s*(\S.*)?")
+_LONGEST_EXPONENT: Final = 20
 _PLUS_MINUS = re.compile(r"±|\+/-|\+-")
 _SPELLINGS: Final = str.maketrans(
     {
@@ -294,6 +295,8 @@ def _number_and_unit(text: str, unit: str) -> tuple[str, str]:
 def _scaled(number: str, written: str, unit: str) -> float:
     factor = factor_from_unit(written, unit)
     mantissa, _, exponent = number.lower().partition("e")
+    if len(exponent) > _LONGEST_EXPONENT:
+        raise ValueError(f"'{number} {written}' has too many digits in its exponent")
     power = round(math.log10(factor)) + int(exponent or 0)
     # "25 nm" must be the float 25e-9 that a programmer would write; 25 * 1e-9 is not.
     value = float(f"{mantissa}e{power}")

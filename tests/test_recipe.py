@@ -15,7 +15,7 @@ windows = st.one_of(
 
 
 @given(
-    radius=positive, threshold=st.floats(0, 1), window1=windows, window2=windows,
+    radius=st.floats(1e-12, 1), threshold=st.floats(0, 1), window1=windows, window2=windows,
     traces=st.one_of(st.none(), st.lists(st.text(max_size=5), min_size=1, max_size=3).map(tuple)),
 )  # fmt: skip
 def test_json_round_trip_is_exact(radius, threshold, window1, window2, traces):

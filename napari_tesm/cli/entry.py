@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from napari_tesm import __version__
+from napari_tesm.cli.terminal import prepare_process, printable, sentence_from_error, shortened
 
 
 class UsageError(Exception):
@@ -25,6 +26,10 @@ class _Terminated(BaseException):
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **settings: Any) -> None:
+        # A script that says --tip would break with the next option that begins so.
+        super().__init__(allow_abbrev=False, **settings)
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}\nTry '{self.prog} --help'.")
 
@@ -33,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``tesm`` and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    if arguments is None:
+        prepare_process(debug=debug)
     try:
         previous = signal.signal(signal.SIGTERM, _terminate)
     except ValueError:  # not in the main thread
@@ -50,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 143
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except MemoryError:
         if debug:
@@ -79,11 +87,11 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
     if not options.command:
-        parser.print_help()
-        return 2
+        raise UsageError(f"a command is needed: info, fit or simulate\nTry '{parser.prog} --help'.")
     command = import_module(f"napari_tesm.cli.{options.command}")
     code: int = command.run_command(options)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # it is None where the caller has closed it
+        sys.stdout.flush()
     return code
 
 
@@ -102,7 +110,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
 
 def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:
     info = commands.add_parser("info", help="say what a file holds and what is missing for a fit")
-    info.add_argument("file", metavar="FILE")
+    info.add_argument("file", metavar="FILE", type=_file_name)
     info.add_argument("--json", action="store_true", help="print the same for programs")
     info.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
@@ -113,8 +121,8 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="fit every pixel and write maps of tau and D",
         description="Fit every pixel and write maps of tau and D. Quantities carry their unit: 25nm, 10ms.",
     )
-    fit.add_argument("file", metavar="FILE")
-    fit.add_argument("-o", "--output", metavar="OUT.gwy", required=True)
+    fit.add_argument("file", metavar="FILE", type=_file_name)
+    fit.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
     data = fit.add_argument_group("what the file does not say, or says differently")
     data.add_argument(
         "--traces", action="append", metavar="TITLE|N", help="trace stack to fit; may be repeated"
@@ -136,14 +144,17 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
     how.add_argument(
-        "--recipe", metavar="R.json|OUT.gwy", help="parameters of a file or of an earlier output"
+        "--recipe",
+        metavar="R.json|OUT.gwy",
+        type=_file_name,
+        help="parameters of a file or of an earlier output",
     )
     out = fit.add_argument_group("output")
     out.add_argument("--maps-only", action="store_true", help="leave out what the input held")
-    out.add_argument("--json", metavar="SUMMARY.json")
-    out.add_argument("--csv", metavar="PIXELS.csv")
-    out.add_argument("--figure", metavar="OVERVIEW.png")
-    out.add_argument("--save-recipe", metavar="R.json")
+    out.add_argument("--json", metavar="SUMMARY.json", type=_output_name)
+    out.add_argument("--csv", metavar="PIXELS.csv", type=_output_name)
+    out.add_argument("--figure", metavar="OVERVIEW.png", type=_output_name)
+    out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
     out.add_argument("--overwrite", action="store_true", help="replace files that exist")
     out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
     out.add_argument("--progress", choices=("bar", "lines", "none"))
@@ -153,13 +164,26 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 def _add_simulate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     simulate = commands.add_parser("simulate", help="write a simulated dataset with known D")
-    simulate.add_argument("-o", "--output", metavar="FILE.gwy", required=True)
+    simulate.add_argument("-o", "--output", metavar="FILE.gwy", type=_output_name, required=True)
     simulate.add_argument("--preset", default="si-c-step", help="si-c-step, silicon-wafer or hopg")
     simulate.add_argument("--size", default="64x48", metavar="64x48", help="pixels across and down")
     simulate.add_argument("--samples", default="250", metavar="250")
     simulate.add_argument("--seed", default="0", metavar="0")
     simulate.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     simulate.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
+def _file_name(text: str) -> str:
+    """Refuse an empty name: a script's variable that is not set must not pass for no option at all."""
+    if not text:
+        raise argparse.ArgumentTypeError("the file name is empty")
+    return text
+
+
+def _output_name(text: str) -> str:
+    if text == "-":
+        raise argparse.ArgumentTypeError("outputs are files: give a name instead of '-'")
+    return _file_name(text)
 
 
 def _with_joined_values(words: list[str]) -> list[str]:
@@ -178,7 +202,8 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _say(message: object) -> None:
-    lines = [line for line in str(message).splitlines() if line.strip()] or [type(message).__name__]
+    text = sentence_from_error(message) if isinstance(message, BaseException) else str(message)
+    lines = [printable(line.strip()) for line in text.splitlines() if line.strip()] or ["failed"]
     text = "\n".join(lines[:3]) if isinstance(message, UsageError) else " ".join(lines)
     text = text[0].lower() + text[1:] if text[:2].istitle() and not text[:2].isupper() else text
-    print(f"tesm: {text}".encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)
+    print(f"tesm: {shortened(text)}", file=sys.stderr)

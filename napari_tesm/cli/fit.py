@@ -13,6 +13,7 @@ import xarray as xr
 
 from napari_tesm.cli.entry import UsageError
 from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import recipe_from_values, sha256_of_file
 from napari_tesm.io.atomic import AtomicOutputs, refuse_same_file
 from napari_tesm.io.gwy.reading import read_container
@@ -79,13 +80,18 @@ def run_command(options: argparse.Namespace) -> int:
     if not options.quiet:
         for line in lines_from_summary(summary, maps):
             print(line)
-        print(f"Written: {', '.join(str(path) for path in outputs_asked)}")
+        print(f"Written: {', '.join(printable(path) for path in outputs_asked)}")
     return 0
 
 
 def _outputs(options: argparse.Namespace) -> list[str]:
     asked = [options.output, options.json, options.csv, options.figure, options.save_recipe]
-    return [path for path in asked if path]
+    paths = [path for path in asked if path]
+    targets = [Path(path).resolve() for path in paths]
+    for index, path in enumerate(paths):
+        if targets[index] in targets[:index]:
+            raise UsageError(f"{path} is asked for twice: give each output a name of its own")
+    return paths
 
 
 def _jobs(text: str | None) -> int:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from napari_tesm.cli.terminal import printable
 from napari_tesm.io.gwy.description import description_from_file
 from napari_tesm.units import prefix_for
 
@@ -16,7 +17,7 @@ def run_command(options: argparse.Namespace) -> int:
         print(json.dumps(description, indent=2, ensure_ascii=True))
     else:
         for line in _lines(description):
-            print(line.encode("utf-8", "replace").decode("utf-8"))
+            print(printable(line))
     return 0
 
 

@@ -4,7 +4,9 @@ import argparse
 import re
 
 from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import save
+from napari_tesm.io.gwy.writing import LARGEST_BODY
 from napari_tesm.simulation import simulate_dataset
 
 
@@ -16,6 +18,13 @@ def run_command(options: argparse.Namespace) -> int:
     for name in ("samples", "seed"):
         if not getattr(options, name).isdecimal() or len(getattr(options, name)) > 9:
             raise UsageError(f"--{name} takes a whole number, not '{getattr(options, name)}'")
+    size_in_file = 2 * 8 * int(size[1]) * int(size[2]) * int(options.samples)
+    if size_in_file > LARGEST_BODY:
+        gibibytes = size_in_file / 2**30
+        raise UsageError(
+            f"the traces would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: "
+            "choose a smaller --size or fewer --samples"
+        )
     try:
         dataset = simulate_dataset(
             options.preset,
@@ -26,5 +35,5 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     save(options.output, dataset, overwrite=options.overwrite)
-    print(f"Written: {options.output} (simulated, preset {options.preset})")
+    print(f"Written: {printable(options.output)} (simulated, preset {options.preset})")
     return 0

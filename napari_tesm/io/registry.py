@@ -54,6 +54,7 @@ def open_dataset(
     if len(groups) > 1:
         titles = "; ".join(" + ".join(f"'{title}'" for title in group.attrs["traces"]) for group in groups)
         raise ValueError(
-            f"{path} holds traces with different time bases or grids: choose one group with --traces ({titles})"
+            f"{path} holds traces with different time bases, protocols, units or grids: "
+            f"choose one group with --traces ({titles})"
         )
     return groups[0]

@@ -22,6 +22,7 @@ _EMPTY: Final = "#d9d9d9"
 """Colour of pixels without a value: neither end of any colour map in use."""
 _WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99"}
 _MOST_PULSES: Final = 4
+_STEEPEST: Final = 1000.0
 
 
 def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
@@ -41,7 +42,7 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     pulses = min(maps.sizes["pulse"], _MOST_PULSES)
     extent, _ = _extent(maps["status1" if "status1" in maps else "status2"])
     # A map is some 2.6 inches wide; its row is as high as that leaves it, within reason.
-    row_height = float(np.clip(2.6 * extent[2] / extent[1] + 0.9, 2.3, 4.5))
+    row_height = float(np.clip(2.6 * _proportion(extent) + 0.9, 2.3, 4.5))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     figure = Figure(figsize=(15, row_height * (pulses + 1)), layout=layout, dpi=110)
     axes = figure.subplots(pulses + 1, 4, squeeze=False)
@@ -84,7 +85,13 @@ def draw_map(
     extent, lateral = _extent(values)
     axis.set_facecolor(_EMPTY)
     image = axis.imshow(
-        np.ma.masked_invalid(numbers / factor), cmap=cmap, norm=scaled, extent=extent, interpolation="nearest"
+        np.ma.masked_invalid(numbers / factor),
+        cmap=cmap,
+        norm=scaled,
+        extent=extent,
+        interpolation="nearest",
+        # A file may claim a pixel as long as a galaxy; no axes can be drawn in that proportion.
+        aspect="equal" if 1 / _STEEPEST < _proportion(extent) < _STEEPEST else "auto",
     )
     axis.set_title(title, fontsize=11)
     axis.set_xlabel(f"x ({lateral})" if lateral else "x")
@@ -212,6 +219,14 @@ def _shared_norm(maps: list[NDArray[Any]]) -> LogNorm | None:
 
 def _finite(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values[np.isfinite(values)])
+
+
+def _proportion(extent: tuple[float, float, float, float]) -> float:
+    """Return height over width of an image, within a thousand either way."""
+    with np.errstate(all="ignore"):
+        return float(
+            np.clip(np.nan_to_num(np.divide(extent[2], extent[1]), nan=1.0), 1 / _STEEPEST, _STEEPEST)
+        )
 
 
 def _extent(values: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:

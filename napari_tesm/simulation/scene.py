@@ -96,11 +96,13 @@ def _rise(distance: Array, width: float) -> Array:
 
 def _grains(across: Array, down: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return a random number per grain, and a height that is tilted within each grain."""
+    from scipy.spatial import cKDTree  # slow to load, and needed here alone
+
     extent = np.array([across.max(), down.max()]) + PIXEL_SIZE
     count = max(2, int(extent.prod() / _GRAIN_SIZE**2))
     centres = rng.uniform(0, 1, (count, 2)) * extent
-    squares = (across[..., None] - centres[:, 0]) ** 2 + (down[..., None] - centres[:, 1]) ** 2
-    nearest = squares.argmin(axis=-1)
+    # By a tree: a table of every distance would take 60 GB for a million pixels.
+    nearest = cKDTree(centres).query(np.stack([across, down], axis=-1))[1]
     values = np.clip(rng.standard_normal(count), -2, 2)
     angles = rng.uniform(0, 2 * np.pi, count)
     from_centre = (across - centres[nearest, 0]) * np.cos(angles[nearest])

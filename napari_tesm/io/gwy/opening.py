@@ -105,11 +105,21 @@ def _groups(stacks: Iterable[TraceStackInfo]) -> list[list[TraceStackInfo]]:
             stack.lateral_unit,
             stack.time_unit,
             stack.time.tobytes(),
-            protocol.pulse_start,
-            protocol.pulse_duration,
+            protocol,
         )
         groups.setdefault(key, []).append(stack)
-    return list(groups.values())
+    return [part for group in groups.values() for part in _parts_by_unit(group)]
+
+
+def _parts_by_unit(stacks: list[TraceStackInfo]) -> list[list[TraceStackInfo]]:
+    """Return the stacks apart by unit; phases, in a unit of their own, stay with the first."""
+    units = list(dict.fromkeys(stack.unit for stack in stacks if stack.signal != "phase"))
+    if len(units) <= 1:
+        return [stacks]
+    parts: dict[str, list[TraceStackInfo]] = {unit: [] for unit in units}
+    for stack in stacks:
+        parts[units[0] if stack.signal == "phase" else stack.unit].append(stack)
+    return list(parts.values())
 
 
 def _dataset(

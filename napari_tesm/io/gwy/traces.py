@@ -230,7 +230,7 @@ def _stack_from_brick(container: GwyContainer, number: int) -> TraceStackInfo:
         _centres(brick.y_offset, brick.y_real, values.shape[1]),
         (brick.x_offset, brick.x_real, brick.y_offset, brick.y_real),
         brick.unit_x,
-        metadata.get("Unit", brick.unit_w) if not brick.unit_w else brick.unit_w,
+        brick.unit_w or _unit_from_metadata(metadata),
         metadata,
     )
 
@@ -265,12 +265,17 @@ def _stacks_from_lawn(container: GwyContainer, number: int) -> list[TraceStackIn
             _centres(lawn.y_offset, lawn.y_real, height),
             (lawn.x_offset, lawn.x_real, lawn.y_offset, lawn.y_real),
             lawn.unit_xy,
-            lawn.units[index] or metadata.get("Unit", ""),
+            lawn.units[index] or _unit_from_metadata(metadata),
             metadata,
         )
         for index in range(lawn.n_curves)
         if index != times[0]
     ]
+
+
+def _unit_from_metadata(metadata: dict[str, str]) -> str:
+    """Return the one unit that a .gwy file cannot hold; any other text there would contradict the file."""
+    return "a.u." if metadata.get("Unit", "").strip() == "a.u." else ""
 
 
 def _centres(offset: float, real: float, count: int) -> Array:
