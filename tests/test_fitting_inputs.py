@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from fitting_reference import reference_fit, sample_traces
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from napari_tesm.fitting import FitResult, fit_traces, single_threaded_blas
 from napari_tesm.fitting.fit import INVALID, OK
@@ -308,8 +308,16 @@ def blas_threads():
     return [library["num_threads"] for library in of_numpy or libraries]
 
 
-def test_blas_threads_come_back_when_the_last_fit_ends():
+@pytest.fixture
+def three_blas_threads():
+    """A limit that differs from the fit's, also on one core and after a fit that left its own behind."""
+    with threadpool_limits(limits=3, user_api="blas"):
+        yield
+
+
+def test_blas_threads_come_back_when_the_last_fit_ends(three_blas_threads):
     before = blas_threads()
+    assert set(before) == {3}
     with single_threaded_blas():
         with single_threaded_blas():
             assert set(blas_threads()) == {1}
