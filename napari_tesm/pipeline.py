@@ -111,7 +111,19 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
 
 
 def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return the dataset with the recipe's protocol put in for what the file says or lacks."""
+    """Return the dataset with the recipe's protocol put in for what the file says or lacks.
+
+    Raises
+    ------
+    ValueError
+        If one voltage is given for pulse settings of different ones: their maps would trade names.
+    """
+    known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
+    if recipe.voltage is not None and known.size > 1:
+        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
+        raise ValueError(
+            f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
+        )
     return with_protocol(
         dataset,
         voltage=recipe.voltage,

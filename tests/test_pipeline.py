@@ -189,3 +189,10 @@ def test_summary_counts_every_pixel_once():
             assert entry[name]["median"] == pytest.approx(float(np.nanmedian(maps[name][pulse])))
     assert summary["pulses"][0]["D1"]["systematic"] == pytest.approx(0.4)
     assert summary["recipe"]["version"] == 1
+
+
+def test_one_voltage_is_not_put_on_pulses_of_different_ones():
+    with pytest.raises(ValueError, match="pulses of -3 V, 3 V"):
+        run(example_dataset(), Recipe(voltage=-5.0))
+    maps = run(example_dataset(voltage=(-3.0,), direction=("",)), Recipe(voltage=-5.0))
+    assert maps["voltage"].values.tolist() == [-5.0]
