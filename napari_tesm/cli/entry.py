@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(error)
         return 2
     except KeyboardInterrupt:
-        _say("interrupted; nothing was written")
+        _say("interrupted; no unfinished file is left")
         return 130
     except _Terminated:
-        _say("terminated; nothing was written")
+        _say("terminated; no unfinished file is left")
         return 143
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; Python must not complain about it at exit.
