@@ -254,7 +254,9 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _exists(output: _Output) -> FileExistsError:
-    return FileExistsError(f"{output.asked} exists already: choose another name or allow overwriting (--overwrite).")
+    return FileExistsError(
+        f"{output.asked} exists already: choose another name or allow overwriting (--overwrite)."
+    )
 
 
 def _rename_to_new(output: _Output) -> None:
