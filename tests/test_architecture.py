@@ -14,7 +14,8 @@ LAYERS = [
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory"},
-    {"regions", "profiles", "steps", "grains", "statistics", "model_choice", "simulation", "recording"},
+    {"regions", "profiles", "steps", "grains", "statistics", "comparison", "registration", "model_choice",
+     "simulation", "recording"},
     {"series"},
     {"pipeline"},
     {"summary"},
