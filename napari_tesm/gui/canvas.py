@@ -1,0 +1,27 @@
+"""A matplotlib figure inside a panel, in the colours of napari's theme."""
+
+from typing import Any
+
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from qtpy.QtWidgets import QSizePolicy
+
+from napari_tesm.plotting.theme import PlotTheme, theme_from_colours
+
+
+class PlotCanvas(FigureCanvasQTAgg):
+    """Canvas of a figure without layout engine: plots place their axes themselves, which keeps drawing fast."""
+
+    def __init__(self, *, height: int = 220) -> None:
+        super().__init__(Figure())  # type: ignore[no-untyped-call]
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumHeight(height)
+        self.setMinimumWidth(280)
+
+
+def theme_of(viewer: Any) -> PlotTheme:
+    """Return the plot colours that go with the viewer's theme."""
+    from napari.utils.theme import get_theme
+
+    theme = get_theme(viewer.theme)
+    return theme_from_colours(background=theme.background.as_hex(), text=theme.text.as_hex())

@@ -1,0 +1,132 @@
+"""Opening files in napari: drag and drop, File → Open, and `tesm view`."""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.gui.layers import LayerTuple, layers_from_scan
+from napari_tesm.gui.scan import Scan
+
+_MAGIC = (b"GWYP", b"GWYO")
+
+
+def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerTuple]] | None:
+    """Return the reader of a path or several, None where one is not a Gwyddion file by its content."""
+    paths = [path] if isinstance(path, str | PathLike) else list(path)
+    return layers_from_paths if paths and all(_is_gwy(Path(one)) for one in paths) else None
+
+
+def layers_from_paths(path: str | Sequence[str]) -> list[LayerTuple]:
+    """Return the layers of files, and open the workspace once napari has added them."""
+    paths = [path] if isinstance(path, str | PathLike) else list(path)
+    scans = [scan for one in paths for scan in scans_from_path(one)]
+    layers = [layer for scan in scans for layer in layers_from_scan(scan)]
+    if len(scans) > 1:
+        for _, options, _ in layers:
+            options["name"] = f"{options['name']} · {options['metadata']['tesm']['scan'].name}"
+    open_workspace_later()
+    return layers
+
+
+def scans_from_path(
+    path: str | PathLike[str], *, time_unit: str | None = None, lateral_unit: str | None = None
+) -> list[Scan]:
+    """Return a scan for each group of traces in a file, or one of its channels alone.
+
+    Parameters
+    ----------
+    time_unit, lateral_unit : str, optional
+        Units of axes that have none in the file.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read, or holds neither traces nor images.
+    """
+    from napari_tesm.io.gwy.opening import channels_from_container
+    from napari_tesm.io.gwy.reading import read_container
+    from napari_tesm.io.registry import open_datasets
+
+    path = Path(path)
+    container = read_container(path)
+    channels = channels_from_container(container)
+    problem, datasets = "", []
+    try:
+        datasets = open_datasets(path, time_unit=time_unit, lateral_unit=lateral_unit)
+    except ValueError as error:
+        problem = str(error)
+        if not channels:
+            raise
+    if not datasets:
+        grids = _channels_by_grid(channels)
+        scan = Scan(
+            path.stem, None, [channel for grid in grids for channel in grid], path=path, problem=problem
+        )
+        return [_with_saved_work(scan, container)]
+    scans = []
+    for number, dataset in enumerate(datasets):
+        own = [channel for channel in channels if str(channel.name) in dataset]
+        others = [channel for channel in channels if str(channel.name) not in dataset]
+        # Channels on no trace's grid come along with the first group.
+        kept = own + (others if number == 0 else [])
+        name = path.stem if len(datasets) == 1 else f"{path.stem} {' + '.join(dataset.attrs['traces'])}"
+        scans.append(_with_saved_work(Scan(name, dataset, kept, path=path), container))
+    return scans
+
+
+def _channels_by_grid(channels: Sequence[xr.DataArray]) -> list[list[xr.DataArray]]:
+    grids: dict[tuple[Any, ...], list[xr.DataArray]] = {}
+    for channel in channels:
+        key = (channel.shape, channel["x"].values.tobytes(), channel["y"].values.tobytes())
+        grids.setdefault(key, []).append(channel)
+    return sorted(grids.values(), key=len, reverse=True)
+
+
+def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
+    """Put in results, recipe, regions and points that an earlier session saved in the file."""
+    import json
+
+    from napari_tesm.io.gwy.results import maps_from_container, recipe_text
+    from napari_tesm.recipe import Recipe
+
+    if scan.dataset is not None:
+        maps = maps_from_container(container)
+        same_grid = maps is not None and all(
+            maps.sizes[name] == scan.dataset.sizes[name] for name in ("pulse", "y", "x")
+        )
+        if same_grid:
+            scan.maps = maps
+            text = recipe_text(container)
+            if text:
+                scan.recipe = Recipe.from_dict(json.loads(text))
+    return scan
+
+
+def _is_gwy(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in _MAGIC
+    except OSError:
+        return False
+
+
+def open_workspace_later() -> None:
+    """Show the workspace beside the new layers, where there is a window to show it in."""
+    import napari
+    from qtpy.QtCore import QTimer
+
+    viewer = napari.current_viewer()
+    if viewer is None or getattr(viewer, "window", None) is None:
+        return
+
+    def show() -> None:
+        from napari_tesm.gui.view import open_workspace
+
+        if napari.current_viewer() is viewer:
+            open_workspace(viewer)
+
+    QTimer.singleShot(0, show)

@@ -1,0 +1,28 @@
+"""File → Open Sample: the shipped sample's kind of scan, and other simulated ones. All of them are simulated."""
+
+from napari_tesm.gui.layers import LayerTuple, layers_from_scan
+from napari_tesm.gui.reader import open_workspace_later
+from napari_tesm.gui.scan import Scan
+from napari_tesm.simulation import simulate_dataset
+
+
+def si_c_step() -> list[LayerTuple]:
+    """Return a simulated aged Si/C electrode with two fast steps, as the shipped sample."""
+    return _layers("si-c-step", "Si/C step (simulated)")
+
+
+def hopg() -> list[LayerTuple]:
+    """Return a simulated weak response, as of lithiated graphite."""
+    return _layers("hopg", "HOPG (simulated)")
+
+
+def silicon_wafer() -> list[LayerTuple]:
+    """Return a simulated negative control: noise without response."""
+    return _layers("silicon-wafer", "Silicon wafer (simulated)")
+
+
+def _layers(preset: str, name: str) -> list[LayerTuple]:
+    dataset = simulate_dataset(preset)
+    channels = [array for array in dataset.data_vars.values() if array.dims == ("y", "x")]
+    open_workspace_later()
+    return layers_from_scan(Scan(name, dataset, channels))

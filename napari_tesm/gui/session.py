@@ -1,0 +1,125 @@
+"""The scans of one viewer, which of them is looked at, and the threads between viewer and scan.
+
+The session listens to the viewer only while a panel is on screen: panels attach when they are shown and detach when
+they are hidden, as closing a dock in napari destroys nothing.
+"""
+
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+from psygnal import Signal
+
+from napari_tesm.gui.scan import Scan, role_of
+
+
+class Session:
+    """What all panels of one viewer share.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    """
+
+    scan_changed = Signal(object)
+    """Another scan is looked at: a `Scan`, or None."""
+    layers_changed = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        # Weakly, as the session is found by its viewer: it must not keep a closed one alive.
+        self._viewer = ref(viewer)
+        self.scan: Scan | None = None
+        self._attached = 0
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer model."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("the viewer of this session is closed")
+        return viewer
+
+    @property
+    def scans(self) -> list[Scan]:
+        """Scans that have a layer in the viewer, in the order in which they came."""
+        found: list[Scan] = []
+        for layer in self.viewer.layers:
+            scan = role_of(layer.metadata).get("scan")
+            if scan is not None and scan not in found:
+                found.append(scan)
+        return found
+
+    def layers_of(self, scan: Scan | None, kind: str) -> list[Any]:
+        """Return the layers of a scan that play a role: channel, traces, map, preview, regions, points."""
+        if scan is None:
+            return []
+        roles = ((layer, role_of(layer.metadata)) for layer in self.viewer.layers)
+        return [layer for layer, role in roles if role.get("scan") is scan and role.get("kind") == kind]
+
+    def choose(self, scan: Scan | None) -> None:
+        """Look at another scan."""
+        if scan is not self.scan:
+            self.scan = scan
+            self.scan_changed.emit(scan)
+
+    def attach(self) -> None:
+        """Listen to the viewer; called once for each panel that is shown."""
+        self._attached += 1
+        if self._attached == 1:
+            self.viewer.layers.events.inserted.connect(self._layers_changed)
+            self.viewer.layers.events.removed.connect(self._layers_changed)
+            self.viewer.layers.selection.events.active.connect(self._active_layer_changed)
+            self.viewer.dims.events.current_step.connect(self._slider_moved)
+            self.viewer.mouse_move_callbacks.append(self._mouse_moved)
+            self._layers_changed()
+
+    def detach(self) -> None:
+        """Stop listening; called once for each panel that is hidden."""
+        self._attached -= 1
+        if self._attached == 0:
+            self.viewer.layers.events.inserted.disconnect(self._layers_changed)
+            self.viewer.layers.events.removed.disconnect(self._layers_changed)
+            self.viewer.layers.selection.events.active.disconnect(self._active_layer_changed)
+            self.viewer.dims.events.current_step.disconnect(self._slider_moved)
+            self.viewer.mouse_move_callbacks.remove(self._mouse_moved)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether any panel is on screen."""
+        return self._attached > 0
+
+    def _layers_changed(self, event: Any = None) -> None:
+        scans = self.scans
+        if self.scan not in scans:
+            self.choose(scans[-1] if scans else None)
+        self.layers_changed.emit()
+
+    def _active_layer_changed(self, event: Any = None) -> None:
+        layer = self.viewer.layers.selection.active
+        scan = None if layer is None else role_of(layer.metadata).get("scan")
+        if scan is not None:
+            self.choose(scan)
+
+    def _mouse_moved(self, viewer: Any, event: Any) -> None:
+        if self.scan is not None:
+            self.scan.look_at(self.scan.display.pixel_from_world(event.position))
+
+    def _slider_moved(self, event: Any = None) -> None:
+        traces = self.layers_of(self.scan, "traces")
+        dims = self.viewer.dims
+        if self.scan is None or self.scan.dataset is None or not traces or dims.ndim < 3:
+            return
+        time = self.scan.dataset["time"].values
+        index = round((dims.point[-3] - traces[0].translate[0]) / traces[0].scale[0])
+        if 0 <= index < len(time):
+            self.scan.set_time(float(time[index]))
+
+
+_SESSIONS: "WeakKeyDictionary[Any, Session]" = WeakKeyDictionary()
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the session of a viewer, the same for every panel in it."""
+    model = getattr(viewer, "__wrapped__", viewer)
+    if model not in _SESSIONS:
+        _SESSIONS[model] = Session(model)
+    return _SESSIONS[model]

@@ -1,0 +1,45 @@
+"""``tesm view``, and opening the workspace in a viewer that is there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+WORKSPACE = "t-ESM workspace"
+
+
+def open_workspace(viewer: Any) -> Any:
+    """Show the workspace dock of a viewer and return its widget."""
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-tesm", WORKSPACE)
+    dock.show()
+    dock.raise_()
+    return widget
+
+
+def view(paths: Sequence[str], *, block: bool = True) -> Any:
+    """Open files in a new viewer with the workspace beside them.
+
+    Raises
+    ------
+    OSError, ValueError
+        If a file cannot be read: nothing is opened then.
+    """
+    import napari
+
+    from napari_tesm.gui.layers import layers_from_scan
+    from napari_tesm.gui.reader import scans_from_path
+
+    scans = [scan for path in paths for scan in scans_from_path(path)]
+    viewer = napari.Viewer(title="t-ESM")
+    for scan in scans:
+        for layer in layers_from_scan(scan):
+            add_layer(viewer, layer)
+    open_workspace(viewer)
+    if block:
+        napari.run()
+    return viewer
+
+
+def add_layer(viewer: Any, layer: tuple[Any, dict[str, Any], str]) -> Any:
+    """Add a layer-data tuple to a viewer (or viewer model) and return the layer."""
+    from napari.layers import Layer
+
+    return viewer.add_layer(Layer.create(*layer))
