@@ -7,6 +7,11 @@ from pathlib import Path
 
 import gwyddion
 import pytest
+from hypothesis import settings
+
+# The first example of a property pays for imports; no test may depend on the speed of a machine.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
