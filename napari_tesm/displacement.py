@@ -59,6 +59,18 @@ def displacement_from_traces(
     ValueError
         If no sample lies inside the pulse.
     """
+    before, at_end = samples_for_displacement(time, pulse)
+    return displacement_from_samples(traces[..., before], traces[..., at_end])
+
+
+def samples_for_displacement(time: NDArray[np.float64], pulse: Window) -> tuple[slice, slice]:
+    """Return the samples before the pulse and at its end that H is the difference of.
+
+    Raises
+    ------
+    ValueError
+        If no sample lies inside the pulse.
+    """
     inside = pulse.samples(time)
     count = inside.stop - inside.start
     if count == 0:
@@ -67,7 +79,14 @@ def displacement_from_traces(
         )
     at_end = slice(inside.stop - max(1, round(END_FRACTION * count)), inside.stop)
     before = slice(0, inside.start) if inside.start > 0 else slice(inside.start, inside.start + 1)
-    return _finite_mean(traces[..., at_end]) - _finite_mean(traces[..., before])
+    return before, at_end
+
+
+def displacement_from_samples(
+    before: NDArray[np.floating], at_end: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return H from the samples that `samples_for_displacement` names, both of shape (..., time)."""
+    return _finite_mean(at_end) - _finite_mean(before)
 
 
 def noise_from_traces(traces: NDArray[np.floating]) -> NDArray[np.float64]:

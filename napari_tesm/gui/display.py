@@ -97,10 +97,10 @@ def display_from_axes(y: xr.DataArray, x: xr.DataArray, *, unit: str | None = No
     if written == "m":
         shown = unit if unit in _METRES else ("nm" if extent <= _LARGEST_IN_NM else "µm")
         factor = _METRES[shown]
-    else:
-        factor, shown = (1.0, written) if written and _is_known(written) else (1.0, "pixel")
-        if shown == written and shown.isalpha():
-            factor, shown = prefix_for(extent, written)
+    elif written and _is_known(written):
+        factor, shown = prefix_for(extent, written)
+    else:  # in pixel widths: there is nothing else to say of an axis without unit
+        factor, shown = steps["x"], "pixel"
     return Display(
         origin=(float(y.values[0]) / factor, float(x.values[0]) / factor),
         spacing=(steps["y"] / factor, steps["x"] / factor),

@@ -20,11 +20,13 @@ from napari_tesm.units import prefix_for
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 
+_LARGEST_READ: Final = 1 << 28
+"""More than 256 MB are not read just to open a file; H then comes with the fit."""
 _SAMPLED_PIXELS: Final = 64
 """Traces read to find the contrast of a stack; a stack may be larger than memory."""
 
 REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#2ec4b6", "other": "#b8b8ff"}
-_SHOWN_MAPS: Final = ("log10_D1", "log10_D2")
+_SHOWN_MAPS: Final[tuple[str, ...]] = ("log10_D1", "log10_D2")
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,7 @@ def look_of(name: str) -> Look:
 def layers_from_scan(scan: Scan) -> list[LayerTuple]:
     """Return all layers of a scan, the bottom one first: channels, traces, results, regions, points."""
     layers = [_channel_layer(scan, channel) for channel in _ordered(scan.channels)]
-    if scan.dataset is not None:
-        layers += [_traces_layer(scan, pulse) for pulse in range(scan.dataset.sizes["pulse"])]
+    layers += traces_layers(scan)
     if scan.maps is not None:
         layers += layers_from_maps(scan, scan.maps)
     elif scan.dataset is not None:
@@ -123,34 +124,46 @@ def displacement_layers(scan: Scan) -> list[LayerTuple]:
     ]
 
 
-def displacement_maps(scan: Scan, *, most_bytes: int = 1 << 28) -> xr.Dataset | None:
-    """Return H of every pulse setting, None where the pulse is not known or reading the traces would take long.
+def displacement_maps(scan: Scan) -> xr.Dataset | None:
+    """Return H of every pulse setting, None where the pulse is not known or reading the samples would take long.
 
-    Parameters
-    ----------
-    most_bytes : int
-        Traces larger than this are not read just to open a file: fit them.
+    Only the samples that H is made of are read: a few planes of a brick, however long the record.
     """
-    from napari_tesm.displacement import displacement_from_traces
+    from napari_tesm.displacement import displacement_from_samples, samples_for_displacement
     from napari_tesm.protocol import PulseProtocol, windows_from_protocol
 
     dataset = scan.dataset
     if dataset is None:
         return None
     pulse_window, _ = windows_from_protocol(PulseProtocol.from_attributes(dataset.attrs))
-    traces = dataset["displacement"]
-    if pulse_window is None or traces.size * traces.dtype.itemsize > most_bytes:
+    if pulse_window is None:
         return None
-    time = dataset["time"].values
     try:
-        heights = [
-            displacement_from_traces(traces.isel(pulse=pulse).values, time, pulse_window)
-            for pulse in range(traces.sizes["pulse"])
-        ]
-    except ValueError:  # no sample lies inside the pulse: the form says so when a fit is asked for
+        before, at_end = samples_for_displacement(dataset["time"].values, pulse_window)
+    except ValueError:  # no sample lies inside the pulse: the fit panel says so
         return None
+    traces = dataset["displacement"]
+    if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
+        return None
+    heights = [
+        displacement_from_samples(
+            stack.isel(time=before).values.astype(np.float64),
+            stack.isel(time=at_end).values.astype(np.float64),
+        )
+        for stack in (traces.isel(pulse=pulse) for pulse in range(traces.sizes["pulse"]))
+    ]
     attributes = {"units": scan.unit, "long_name": "H"}
     return xr.Dataset({"H": (("pulse", "y", "x"), np.stack(heights), attributes)})
+
+
+def _bytes_to_read(traces: xr.DataArray, before: slice, at_end: slice) -> int:
+    """Return how much of a file the samples of H cost: single planes where time is the slow axis, else all."""
+    corner = traces.isel(pulse=0, y=slice(0, 1), x=slice(0, 2)).values
+    planes = before.stop - before.start + at_end.stop - at_end.start
+    time_is_slow = corner.ndim == 3 and corner.strides[-1] > corner.itemsize
+    samples = planes if time_is_slow else traces.sizes["time"]
+    pixels = traces.sizes["pulse"] * traces.sizes["y"] * traces.sizes["x"]
+    return int(pixels * samples * traces.dtype.itemsize)
 
 
 class TimeStack:
@@ -181,21 +194,27 @@ class TimeStack:
         return np.asarray(self[:], dtype=dtype)
 
 
-def _traces_layer(scan: Scan, pulse: int) -> LayerTuple:
-    dataset = scan.dataset
-    assert dataset is not None
+def traces_layers(scan: Scan) -> list[LayerTuple]:
+    """Return a (time, y, x) layer for every pulse setting, read plane by plane as the slider moves."""
+    dataset = scan.dataset if scan.dataset is not None else scan.unfinished
+    return [] if dataset is None else [_traces_layer(scan, dataset, i) for i in range(dataset.sizes["pulse"])]
+
+
+def _traces_layer(scan: Scan, dataset: xr.Dataset, pulse: int) -> LayerTuple:
     traces = dataset["displacement"].isel(pulse=pulse)
     time = dataset["time"].values
     sample = _sampled(traces)
-    limits = _limits(sample, signed=True)
-    factor, unit = prefix_for(limits, scan.unit)
+    limits = _limits(sample, signed=True, percent=4.0)  # one dead pixel of the few must not rule
+    factor, unit = prefix_for(limits, str(traces.attrs["units"]))
     display = scan.display
+    labels = labels_from_maps(dataset)
     interval = float((time[-1] - time[0]) / (time.size - 1)) if time.size > 1 else 1e-3
     time_factor, time_unit = prefix_for(float(np.abs(time).max()) or interval, "s")
-    if time_unit not in ("s", "ms", "µs", "ns", "ps"):
-        time_factor, time_unit = 1e-3, "ms"
+    if scan.dataset is None:  # the unit of the time axis is not known: count samples
+        interval, time_factor, time_unit = 1.0, 1.0, "pixel"
+        time = np.arange(time.size, dtype=np.float64)
     options = {
-        "name": f"Traces {scan.labels[pulse]}".strip(),
+        "name": f"Traces {labels[pulse]}".strip(),
         "scale": (interval / time_factor, *display.spacing),
         "translate": (float(time[0]) / time_factor, *display.origin),
         "units": (time_unit, display.unit, display.unit),
@@ -264,12 +283,12 @@ def _readable(values: NDArray[Any], unit: str) -> tuple[NDArray[np.float32], flo
         return np.asarray(values / factor, dtype=np.float32), factor, shown
 
 
-def _limits(values: NDArray[Any], *, signed: bool) -> tuple[float, float]:
+def _limits(values: NDArray[Any], *, signed: bool, percent: float = 0.5) -> tuple[float, float]:
     """Return colour limits that hot pixels do not stretch: 0.5 to 99.5 %, about zero for signed quantities."""
     finite = np.asarray(values)[np.isfinite(values)]
     if finite.size == 0:
         return (0.0, 1.0)
-    low, high = (float(edge) for edge in np.percentile(finite, [0.5, 99.5]))
+    low, high = (float(edge) for edge in np.percentile(finite, [percent, 100 - percent]))
     if signed and low < 0 < high:
         high = max(-low, high)
         low = -high

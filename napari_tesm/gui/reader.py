@@ -49,24 +49,24 @@ def scans_from_path(
     """
     from napari_tesm.io.gwy.opening import channels_from_container
     from napari_tesm.io.gwy.reading import read_container
+    from napari_tesm.io.gwy.traces import chosen_stacks, trace_stacks
     from napari_tesm.io.registry import open_datasets
 
     path = Path(path)
     container = read_container(path)
     channels = channels_from_container(container)
-    problem, datasets = "", []
-    try:
-        datasets = open_datasets(path, time_unit=time_unit, lateral_unit=lateral_unit)
-    except ValueError as error:
-        problem = str(error)
+    stacks = chosen_stacks(trace_stacks(container), None)
+    if not stacks:
         if not channels:
-            raise
-    if not datasets:
-        grids = _channels_by_grid(channels)
+            raise ValueError(f"{path.name} holds neither time traces nor images")
+        ordered = [channel for grid in _channels_by_grid(channels) for channel in grid]
         scan = Scan(
-            path.stem, None, [channel for grid in grids for channel in grid], path=path, problem=problem
+            path.stem, None, ordered, path=path, problem="This file holds images only, no time traces."
         )
         return [_with_saved_work(scan, container)]
+    unknown = time_unit is None and any(not stack.time_unit for stack in stacks)
+    # A stand-in lets the traces be looked at; nothing is computed with it.
+    datasets = open_datasets(path, time_unit="s" if unknown else time_unit, lateral_unit=lateral_unit)
     scans = []
     for number, dataset in enumerate(datasets):
         own = [channel for channel in channels if str(channel.name) in dataset]
@@ -74,8 +74,26 @@ def scans_from_path(
         # Channels on no trace's grid come along with the first group.
         kept = own + (others if number == 0 else [])
         name = path.stem if len(datasets) == 1 else f"{path.stem} {' + '.join(dataset.attrs['traces'])}"
-        scans.append(_with_saved_work(Scan(name, dataset, kept, path=path), container))
+        scan = Scan(
+            name,
+            None if unknown else dataset,
+            kept,
+            path=path,
+            group=number,
+            unfinished=dataset if unknown else None,
+            problem="The time axis has no unit: say it below, then the traces can be fitted."
+            if unknown
+            else "",
+        )
+        scans.append(_with_saved_work(scan, container))
     return scans
+
+
+def reopened(scan: Scan, *, time_unit: str | None = None, lateral_unit: str | None = None) -> Scan:
+    """Return the same scan read again with units that its file lacks."""
+    if scan.path is None:
+        raise ValueError("this scan did not come from a file")
+    return scans_from_path(scan.path, time_unit=time_unit, lateral_unit=lateral_unit)[scan.group]
 
 
 def _channels_by_grid(channels: Sequence[xr.DataArray]) -> list[list[xr.DataArray]]:

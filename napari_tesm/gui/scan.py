@@ -63,7 +63,11 @@ class Scan:
     path : Path, optional
         File it came from.
     problem : str
-        Why there are no traces, in a sentence; empty where there are.
+        Why there are no traces to fit, in a sentence; empty where there are.
+    unfinished : Dataset, optional
+        Traces that can be looked at but not evaluated before somebody has said the unit of their time axis.
+    group : int
+        Which of the file's groups of traces this is.
     """
 
     dataset_changed = Signal()
@@ -84,17 +88,21 @@ class Scan:
         *,
         path: Path | None = None,
         problem: str = "",
+        unfinished: xr.Dataset | None = None,
+        group: int = 0,
         maps: xr.Dataset | None = None,
         recipe: Recipe | None = None,
         regions: Iterable[Region] = (),
         points: Iterable[PinnedPoint] = (),
     ) -> None:
-        if dataset is None and not channels:
+        if dataset is None and unfinished is None and not channels:
             raise ValueError(f"{name} holds neither traces nor images")
         self.name = name
         self.path = path
         self.problem = problem
         self.dataset = dataset
+        self.unfinished = unfinished
+        self.group = group
         self.channels = list(channels)
         self.maps = maps
         self.recipe = recipe or Recipe()
@@ -108,7 +116,9 @@ class Scan:
     @property
     def grid(self) -> xr.DataArray | xr.Dataset:
         """What has the axes `y` and `x` on which regions are drawn: the traces, or the first channel."""
-        return self.channels[0] if self.dataset is None else self.dataset
+        if self.dataset is not None:
+            return self.dataset
+        return self.channels[0] if self.unfinished is None else self.unfinished
 
     @property
     def display(self) -> Display:
@@ -142,8 +152,10 @@ class Scan:
 
     def missing(self) -> list[str]:
         """Return the names of what a fit or a physical scale needs and nobody has said yet."""
+        if self.unfinished is not None:
+            return ["time_unit"] + ([] if self.unfinished["x"].attrs.get("units") else ["lateral_unit"])
         if self.dataset is None:
-            return ["time_unit"] if "time" in self.problem and "unit" in self.problem else []
+            return [] if self.channels[0]["x"].attrs.get("units") else ["lateral_unit"]
         known = PulseProtocol.from_attributes(self.dataset.attrs)
         names = [name for name in MISSING_PULSE if getattr(known, name) is None]
         if not np.isfinite(self.dataset["voltage"].values).all():
@@ -182,6 +194,7 @@ class Scan:
     def replace_recording(self, other: "Scan") -> None:
         """Take over traces and channels of the same file, opened anew with units that were missing."""
         self.dataset, self.channels, self.problem = other.dataset, other.channels, other.problem
+        self.unfinished = other.unfinished
         self.changed_since_save = True
         self.dataset_changed.emit()
 

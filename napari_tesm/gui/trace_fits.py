@@ -1,0 +1,193 @@
+"""The fits of one place's traces, with the recipe of the moment: what the trace panel draws and says.
+
+The numbers are those of a whole run: the same engine, windows and gates. The threshold of ``|H|`` needs the whole map;
+it is taken from the last results where there are any.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.diffusion import diffusion_from_tau
+from napari_tesm.displacement import OK, displacement_from_traces, gated_status, response_probability
+from napari_tesm.fitting import fit_traces
+from napari_tesm.gui.scan import Scan, TraceSample
+from napari_tesm.kernels import kernel_from_name
+from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.recipe import Recipe
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WindowFit:
+    """Fit of one window of one trace; NaN where it gives no number.
+
+    Parameters
+    ----------
+    number : int
+        1 for the pulse, 2 for the relaxation.
+    time, curve : ndarray
+        Samples of the window, in s, and the fitted values there.
+    residuals : ndarray
+        Data minus fit.
+    tau, tau_error, D, D_error : float
+        In s and m²/s; D is NaN without a tip radius.
+    status : int
+        As in the status maps.
+    """
+
+    number: int
+    time: Array
+    curve: Array
+    residuals: Array
+    a: float
+    c: float
+    tau: float
+    tau_error: float
+    D: float
+    D_error: float
+    r2: float
+    rms: float
+    status: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether tau and D are resolved."""
+        return self.status == OK
+
+
+@dataclass(frozen=True)
+class PulseFit:
+    """What the trace of one pulse setting at one place comes to; `height` is H, NaN without a pulse window."""
+
+    pulse: int
+    label: str
+    height: float
+    windows: dict[int, WindowFit] = field(default_factory=dict)
+
+
+class TraceFitter:
+    """Fits traces of a scan; remembers what recipe and dataset come to, so that a hover costs only the fit.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self._known_for: tuple[xr.Dataset | None, Recipe] | None = None
+        self._settings: Settings | None = None
+        self._time: Array = np.zeros(0)
+        self.problem = ""
+        """Why nothing can be fitted, in a sentence; empty where it can."""
+
+    @property
+    def settings(self) -> Settings | None:
+        """Windows and tip radius that hold now; None where `problem` says why there are none."""
+        self._understand()
+        return self._settings
+
+    @property
+    def time(self) -> Array:
+        """Sample times in s from the start of the pulse, as the recipe has it."""
+        self._understand()
+        return self._time
+
+    def fits_of(self, sample: TraceSample) -> list[PulseFit]:
+        """Return the fits of a sample's mean traces, one for each pulse setting."""
+        self._understand()
+        settings, time = self._settings, self._time
+        labels = self.scan.labels
+        if settings is None:
+            return [PulseFit(pulse, label, np.nan) for pulse, label in enumerate(labels)]
+        heights = np.full(len(labels), np.nan)
+        if settings.pulse is not None:
+            heights = displacement_from_traces(sample.mean, time, settings.pulse)
+        windows = {number: self._window_fits(sample, heights, number) for number in settings.windows}
+        return [
+            PulseFit(pulse, label, float(heights[pulse]), {n: fits[pulse] for n, fits in windows.items()})
+            for pulse, label in enumerate(labels)
+        ]
+
+    def _understand(self) -> None:
+        known = (self.scan.dataset, self.scan.recipe)
+        if self._known_for is not None and all(a is b for a, b in zip(self._known_for, known, strict=True)):
+            return
+        self._known_for, self._settings, self.problem = known, None, ""
+        if self.scan.dataset is None:
+            self.problem = self.scan.problem or "this file holds no traces"
+            return
+        self._time = self.scan.dataset["time"].values
+        try:
+            prepared = prepared_dataset(self.scan.dataset, self.scan.recipe)
+            self._time = prepared["time"].values
+            self._settings = settings_from_recipe(prepared, self.scan.recipe)
+        except ValueError as error:
+            self.problem = str(error)
+
+    def _window_fits(self, sample: TraceSample, heights: Array, number: int) -> list[WindowFit]:
+        settings, recipe = self._settings, self.scan.recipe
+        assert settings is not None
+        window = settings.windows[number]
+        inside = window.samples(self._time, skip=recipe.skip_after_edge)
+        time = self._time[inside]
+        start = min(window.start, float(time[0]))
+        data = np.ascontiguousarray(sample.mean[:, inside])
+        fitted = fit_traces(
+            data, time, kernel=recipe.kernel, start=start, bounds=recipe.tau_bounds,
+            max_log_tau_error=recipe.max_log_tau_error,
+        )  # fmt: skip
+        probability = response_probability(fitted.r2, fitted.samples)
+        known_height = settings.pulse is not None
+        fits = []
+        for pulse in range(len(data)):
+            status = int(
+                gated_status(
+                    fitted.status[pulse : pulse + 1],
+                    probability[pulse : pulse + 1],
+                    heights[pulse : pulse + 1] if known_height else None,
+                    self._threshold(pulse),
+                    response_level=recipe.response_level,
+                )[0]
+            )
+            tau, error = float(fitted.tau[pulse]), float(fitted.tau_stderr[pulse])
+            a, c = float(fitted.a[pulse]), float(fitted.c[pulse])
+            curve = np.full(time.size, np.nan)
+            if np.isfinite([tau, a, c]).all():
+                # Drawn whatever the status: a fit that is not trusted should be seen, too.
+                shape, constant = kernel_from_name(recipe.kernel).curves(time - start, np.log([tau]))
+                curve = a * (shape[0] + constant[0]) + c
+            diffusion = np.nan
+            if settings.tip_radius is not None and np.isfinite(tau) and tau > 0:
+                diffusion = float(
+                    diffusion_from_tau(np.float64(tau), settings.tip_radius, geometry=recipe.geometry)  # type: ignore[arg-type]
+                )
+            fits.append(
+                WindowFit(
+                    number,
+                    time,
+                    curve,
+                    data[pulse] - curve,
+                    a,
+                    c,
+                    tau,
+                    error,
+                    diffusion,
+                    diffusion * error / tau if tau else np.nan,
+                    float(fitted.r2[pulse]),
+                    float(fitted.rms[pulse]),
+                    status,
+                )
+            )
+        return fits
+
+    def _threshold(self, pulse: int) -> float:
+        maps = self.scan.maps
+        if maps is None or "threshold" not in maps.coords or pulse >= maps.sizes["pulse"]:
+            return 0.0
+        value = float(maps["threshold"].values[pulse])
+        return value if np.isfinite(value) else 0.0
