@@ -8,7 +8,12 @@ OUT := build/si_c_step_D
 
 # What the tests use of the system: Gwyddion with its libraries, a compiler, a virtual screen.
 SYSTEM_PACKAGES := gwyddion libgwyddion20-dev libgtk2.0-dev libgtkglext1-dev libfftw3-dev \
-	gcc pkg-config xvfb xauth xdotool
+	gcc pkg-config xvfb xauth xdotool \
+	libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 \
+	libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
+	libxcb-shape0 libxcb-xfixes0 libxcb-xkb1 fonts-dejavu-core
+# Windows are opened on a screen of their own, so that nobody's desktop flickers.
+SCREEN := xvfb-run -a -s "-screen 0 1600x1200x24"
 
 .PHONY: run test lint benchmark clean system-packages
 
@@ -17,7 +22,7 @@ run: $(VENV)/installed
 	@$(BIN)/tesm fit $(SAMPLE) -o $(OUT).gwy --figure $(OUT).png --json $(OUT).json --overwrite
 
 test: system-packages $(VENV)/installed-for-tests lint
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(SCREEN) $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
@@ -47,5 +52,5 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --editable '.[gui,test]'
 	@touch $@ $(VENV)/installed

@@ -87,7 +87,7 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
     if not options.command:
-        raise UsageError(f"a command is needed: info, fit or simulate\nTry '{parser.prog} --help'.")
+        raise UsageError(f"a command is needed: info, fit, simulate or view\nTry '{parser.prog} --help'.")
     command = import_module(f"napari_tesm.cli.{options.command}")
     code: int = command.run_command(options)
     if sys.stdout is not None:  # it is None where the caller has closed it
@@ -105,6 +105,9 @@ def parser_for_tesm() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_fit(commands)
     _add_simulate(commands)
+    view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
+    view.add_argument("files", metavar="FILE", nargs="+", type=_file_name)
+    view.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     return parser
 
 

@@ -146,9 +146,10 @@ class Scan:
         if self.display.unit != "pixel":
             parts.append(f"{width:.4g} × {height:.4g} {self.display.unit}")
         if self.dataset is not None:
-            volts = [label.strip("()") for label in self.labels if label]
-            parts.append(" / ".join(volts) if volts else "voltage unknown")
-        return " · ".join(parts)
+            parts.append(" / ".join(label.strip("()") for label in self.labels if label))
+            if not np.isfinite(self.dataset["voltage"].values).all():
+                parts.append("voltage unknown")
+        return " · ".join(part for part in parts if part)
 
     def missing(self) -> list[str]:
         """Return the names of what a fit or a physical scale needs and nobody has said yet."""

@@ -1,0 +1,185 @@
+"""The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile, Histogram, Compare below."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+)
+
+from napari_tesm.gui.compare_panel import ComparePanel
+from napari_tesm.gui.fit_panel import FitPanel
+from napari_tesm.gui.histogram_panel import HistogramPanel
+from napari_tesm.gui.layer_keeper import points_moved, rebuild_recording, show_points
+from napari_tesm.gui.panel import Connection, Panel, say
+from napari_tesm.gui.profile_panel import ProfilePanel
+from napari_tesm.gui.protocol_form import ProtocolForm
+from napari_tesm.gui.region_panel import RegionPanel
+from napari_tesm.gui.saving import save_scan, suggested_path
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.trace_panel import TracePanel
+
+if TYPE_CHECKING:
+    import napari
+
+_TABS = (
+    ("Fit", FitPanel),
+    ("Regions", RegionPanel),
+    ("Profile", ProfilePanel),
+    ("Histogram", HistogramPanel),
+    ("Compare", ComparePanel),
+)
+_NOTHING = "Drop a .gwy file on napari, or choose File → Open Sample → t-ESM."
+
+
+class Workspace(Panel):
+    """Everything of a scan beside the canvas.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__(viewer)
+        self.summary = QLabel(_NOTHING)
+        self.summary.setWordWrap(True)
+        self.scan_box = QComboBox()
+        self.scan_box.setToolTip("The scan that the panels below look at")
+        self.scan_box.activated.connect(self._scan_chosen)
+        self.protocol_button = QToolButton()
+        self.protocol_button.setText("Protocol")
+        self.protocol_button.setToolTip("What is known of the pulses, and what the file does not say")
+        self.protocol_button.setCheckable(True)
+        self.protocol_button.toggled.connect(self._protocol_toggled)
+        self.save_button = QPushButton("Save .gwy…")
+        self.save_button.setToolTip("Save results, regions, points and what was entered as a new .gwy file")
+        self.save_button.clicked.connect(self.ask_and_save)
+        self.form = ProtocolForm()
+        self.form.hide()
+        self.trace = TracePanel(viewer)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.panels: dict[str, Panel] = {}
+        for title, make in _TABS:
+            self.panels[title] = panel = make(viewer)
+            self.tabs.addTab(panel, title)
+        self.panels["Profile"].profile_wanted.connect(self._raise_profile)
+        self._asked_about: Scan | None = None
+        self._keeping_points = False
+
+        top = QHBoxLayout()
+        top.addWidget(self.summary, 1)
+        top.addWidget(self.scan_box)
+        top.addWidget(self.protocol_button)
+        top.addWidget(self.save_button)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.addWidget(self.trace)
+        splitter.addWidget(self.tabs)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 2)
+        splitter.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self.form)
+        layout.addWidget(splitter, 1)
+        self.setMinimumWidth(400)
+
+    def connections(self, scan: Scan | None) -> list[Connection]:
+        """Listen to what changes layers or the head line."""
+        found: list[Connection] = [(self.session.layers_changed, self.refresh_soon)]
+        if scan is not None:
+            found += [
+                (scan.dataset_changed, self._recording_changed),
+                (scan.points_changed, self._points_changed),
+                (scan.results_changed, self.refresh_soon),
+            ]
+            for layer in self.session.layers_of(scan, "points"):
+                found.append((layer.events.data, self._points_layer_changed))
+        return found
+
+    def refresh(self) -> None:
+        """Show which scan is looked at and what is missing."""
+        scan, scans = self.scan, self.session.scans
+        self.scan_box.setVisible(len(scans) > 1)
+        self.scan_box.clear()
+        self.scan_box.addItems([known.name for known in scans])
+        if scan in scans:
+            self.scan_box.setCurrentIndex(scans.index(scan))
+        self.summary.setText(_NOTHING if scan is None else scan.summary())
+        self.protocol_button.setVisible(scan is not None)
+        self.save_button.setEnabled(scan is not None)
+        if scan is not None and scan.missing() and self._asked_about is not scan:
+            self._asked_about = scan
+            self.protocol_button.setChecked(True)
+        self.form.show_scan(scan)
+        self.form.setVisible(scan is not None and self.protocol_button.isChecked())
+
+    def ask_and_save(self) -> None:
+        """Ask for a file name and save; a problem is said in a sentence."""
+        scan = self.scan
+        if scan is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save t-ESM results", str(suggested_path(scan)), "Gwyddion (*.gwy)"
+        )
+        if name:
+            self.save_to(Path(name))
+
+    def save_to(self, path: Path) -> bool:
+        """Save to a path that the user has agreed to; return whether it worked."""
+        if self.scan is None:
+            return False
+        try:
+            written = save_scan(self.scan, path, overwrite=True)
+        except (OSError, ValueError) as error:
+            say(self.viewer, f"Not saved: {error}", warning=True)
+            return False
+        say(self.viewer, f"Saved {written.name}")
+        return True
+
+    def _scan_chosen(self, index: int) -> None:
+        scans = self.session.scans
+        if 0 <= index < len(scans):
+            self.session.choose(scans[index])
+
+    def _protocol_toggled(self, shown: bool) -> None:
+        self.form.setVisible(shown and self.scan is not None)
+
+    def _recording_changed(self) -> None:
+        if self.scan is not None:
+            rebuild_recording(self.session, self.scan)
+            if not self.scan.missing():
+                self.protocol_button.setChecked(False)
+        self.refresh_soon()
+
+    def _points_changed(self) -> None:
+        if self.scan is not None and not self._keeping_points:
+            self._keeping_points = True
+            try:
+                show_points(self.session, self.scan)
+            finally:
+                self._keeping_points = False
+
+    def _points_layer_changed(self, event: Any = None) -> None:
+        # napari says "adding", "removing" … before and "added" … after; a drag ends with "changed".
+        if self.scan is not None and not self._keeping_points and str(event.action) in ("removed", "changed"):
+            self._keeping_points = True
+            try:
+                points_moved(self.session, self.scan)
+            finally:
+                self._keeping_points = False
+
+    def _raise_profile(self) -> None:
+        self.tabs.setCurrentWidget(self.panels["Profile"])

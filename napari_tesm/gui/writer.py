@@ -1,0 +1,33 @@
+"""File → Save in napari: the layers of a scan as one .gwy file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari_tesm.gui.region_layer import regions_from_layer_data
+from napari_tesm.gui.saving import save_scan
+from napari_tesm.gui.scan import role_of
+
+
+def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
+    """Write the scan that layers belong to, with results, regions and points, and return the path.
+
+    Raises
+    ------
+    ValueError
+        If the layers belong to no scan of this plugin, or to several.
+    """
+    roles = [role_of(options.get("metadata", {})) for _, options, _ in layer_data]
+    scans = list(dict.fromkeys(role["scan"] for role in roles if "scan" in role))
+    if not scans:
+        raise ValueError("none of these layers comes from t-ESM data: choose another file type than .gwy")
+    if len(scans) > 1:
+        names = " and ".join(scan.name for scan in scans)
+        raise ValueError(
+            f"these layers belong to different scans ({names}): save the layers of one at a time"
+        )
+    scan = scans[0]
+    for (data, options, _), role in zip(layer_data, roles, strict=True):
+        if role.get("kind") == "regions":
+            # Somebody may have drawn while no panel was there to notice.
+            scan.set_regions(regions_from_layer_data(data, options, scan))
+    return [str(save_scan(scan, path, overwrite=True))]
