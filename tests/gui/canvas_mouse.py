@@ -1,5 +1,6 @@
 """A mouse on napari's canvas: real Qt events at places given in world coordinates (y, x)."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class CanvasMouse:
         """Press at the first place, pass by the others in small steps, and release at the last."""
         self.move(places[0])
         self.press(places[0])
-        for start, stop in zip(places, places[1:], strict=False):
+        for start, stop in pairwise(places):
             for fraction in np.linspace(0, 1, steps + 1)[1:]:
                 here = tuple(np.asarray(start) + fraction * (np.asarray(stop) - np.asarray(start)))
                 self.drag_to(here)
