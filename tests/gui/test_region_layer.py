@@ -1,0 +1,343 @@
+"""The Shapes layer and the regions of a scan are the same, whoever changed them; without a display."""
+
+import numpy as np
+import pytest
+from examples import example_dataset
+
+from napari_tesm.gui.layers import REGION_COLOURS, layers_from_scan, regions_layer
+from napari_tesm.gui.region_layer import region_link_of
+from napari_tesm.gui.region_model import region_model_of
+from napari_tesm.gui.region_shapes import reading_from_layer
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.session import session_of
+from napari_tesm.gui.view import add_layer
+from napari_tesm.regions import Region
+
+LINE = Region("line", ((10e-9, 20e-9), (90e-9, 71.3e-9)), "step 1", "step", 20e-9)
+PATH = Region("path", ((10e-9, 20e-9), (90e-9, 71.3e-9), (50e-9, 3e-9)), "step 2", "step", 0.0)
+BOX = Region(
+    "rectangle", ((20e-9, 20e-9), (80e-9, 20e-9), (80e-9, 50e-9), (20e-9, 50e-9)), "grain 1", "grain"
+)
+TURNED = Region(
+    "rectangle", ((50e-9, 10e-9), (90e-9, 50e-9), (50e-9, 90e-9), (10e-9, 50e-9)), "grain 2", "grain"
+)
+OVAL = Region(
+    "ellipse", ((20e-9, 20e-9), (80e-9, 20e-9), (80e-9, 50e-9), (20e-9, 50e-9)), "region 1", "other"
+)
+POLYGON = Region("polygon", ((1e-9, 2e-9), (70e-9, 3e-9), (33.3e-9, 60e-9)), "pore 1", "pore")
+ALL = [LINE, PATH, BOX, TURNED, OVAL, POLYGON]
+
+
+@pytest.fixture
+def link(viewer_model, example_scan):
+    for layer in layers_from_scan(example_scan):
+        add_layer(viewer_model, layer)
+    session = session_of(viewer_model)
+    session.attach()
+    link = region_link_of(session)
+    link.attach()
+    yield link
+    link.detach()
+    session.detach()
+
+
+@pytest.fixture
+def scan(example_scan):
+    return example_scan
+
+
+def _near(regions, others):
+    assert [(r.kind, r.name, r.region_class, r.width) for r in regions] == [
+        (r.kind, r.name, r.region_class, r.width) for r in others
+    ]
+    for region, other in zip(regions, others, strict=True):
+        np.testing.assert_allclose(region.xy(), other.xy(), rtol=1e-6)
+
+
+def test_shapes_become_regions_of_their_kind(link, scan):
+    layer = link.layer
+    layer.add([[20.0, 10.0], [71.3, 90.0]], shape_type="line", edge_width=20)
+    layer.add([[20.0, 20], [20, 80], [50, 80], [50, 20]], shape_type="rectangle")
+    layer.add([[20.0, 20], [20, 80], [50, 80], [50, 20]], shape_type="ellipse")
+    layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon")
+    layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="path", edge_width=7.5)
+    line, box, oval, polygon, path = scan.regions
+    assert [region.kind for region in scan.regions] == ["line", "rectangle", "ellipse", "polygon", "path"]
+    np.testing.assert_allclose(line.xy(), [[10e-9, 20e-9], [90e-9, 71.3e-9]], rtol=1e-6)
+    assert (line.width, path.width) == (20e-9, 7.5e-9)
+    assert {box.width, oval.width, polygon.width} == {0.0}
+    np.testing.assert_allclose(polygon.xy()[2], [33.3e-9, 60e-9], rtol=1e-6)
+    assert [region.name for region in scan.regions] == [f"step {n}" for n in range(1, 6)]
+
+
+def test_new_shapes_get_class_name_and_colours_of_the_pen(link, scan):
+    model = region_model_of(scan)
+    model.set_pen(region_class="other")
+    link.layer.add([[20.0, 20], [20, 80], [50, 80], [50, 20]], shape_type="rectangle")
+    model.set_pen(region_class="grain")
+    link.layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon")
+    assert [(r.name, r.region_class) for r in scan.regions] == [("region 1", "other"), ("grain 1", "grain")]
+    layer = link.layer
+    assert list(layer.features["name"]) == ["region 1", "grain 1"]
+    assert list(layer.features["class"]) == ["other", "grain"]
+    for shown, name in zip(layer.edge_color, ("other", "grain"), strict=True):
+        expected = [int(REGION_COLOURS[name][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        np.testing.assert_allclose(shown[:3], expected, atol=0.003)
+    assert 0 < layer.face_color[0][3] < 0.4
+    assert max(layer.edge_width) < 0.02 * max(scan.display.extent())
+
+
+def test_regions_set_elsewhere_are_drawn_exactly_and_read_back_bit_equal(link, scan):
+    scan.set_regions(ALL)
+    layer = link.layer
+    assert layer.shape_type == [region.kind for region in ALL]
+    assert list(layer.features["name"]) == [region.name for region in ALL]
+    assert layer.edge_width[0] == pytest.approx(20)
+    np.testing.assert_allclose(layer.data[5], POLYGON.xy()[:, ::-1] * 1e9, rtol=1e-6)
+    assert reading_from_layer(layer, scan.display, known=ALL).regions == ALL
+    layer.refresh()
+    assert scan.regions == ALL
+    scan.set_regions([])
+    assert layer.nshapes == 0
+    scan.set_regions([BOX])
+    assert (layer.nshapes, scan.regions) == (1, [BOX])
+
+
+def test_what_is_drawn_comes_back_as_drawn(link, scan, viewer_model):
+    rng = np.random.default_rng(3)
+    for kind, count in (("line", 2), ("path", 5), ("polygon", 7), ("rectangle", 4), ("ellipse", 4)):
+        corners = rng.uniform(0, 90, (count, 2))
+        if count == 4:
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            corners = np.array([low, (low[0], high[1]), high, (high[0], low[1])])
+        link.layer.add(corners, shape_type=kind, edge_width=12.3)
+    drawn = [np.array(data) for data in link.layer.data]
+    again = [Region.from_feature(region.to_feature()) for region in scan.regions]
+    other = Scan("again", scan.dataset, scan.channels, regions=again)
+    layer = add_layer(viewer_model, regions_layer(other))
+    for data, before in zip(layer.data, drawn, strict=True):
+        np.testing.assert_array_equal(data, before)
+    assert reading_from_layer(layer, other.display, known=again).regions == again
+
+
+def test_moving_a_shape_changes_its_region_alone(link, scan):
+    scan.set_regions(ALL)
+    data = [np.array(one) for one in link.layer.data]
+    data[2] = data[2] + (4.0, -3.0)
+    link.layer.data = data
+    moved = BOX.moved(-3e-9, 4e-9)
+    np.testing.assert_allclose(scan.regions[2].xy(), moved.xy(), rtol=1e-6)
+    assert scan.regions[:2] + scan.regions[3:] == ALL[:2] + ALL[3:]
+    region_model_of(scan).undo()
+    assert scan.regions == ALL
+    np.testing.assert_allclose(link.layer.data[2], BOX.xy()[:, ::-1] * 1e9, rtol=1e-6)
+
+
+def test_the_edge_width_of_a_line_is_its_averaging_width(link, scan):
+    scan.set_regions([LINE, BOX])
+    link.layer.selected_data = {0, 1}
+    for width in (25, 30, 35):
+        link.layer.current_edge_width = width
+    assert [region.width for region in scan.regions] == [35e-9, 0.0]
+    model = region_model_of(scan)
+    model.undo()
+    assert [region.width for region in scan.regions] == [20e-9, 0.0]
+    model.set_width([0], 50e-9)
+    assert link.layer.edge_width[0] == pytest.approx(50)
+
+
+def test_a_width_of_nothing_stays_nothing(link, scan):
+    scan.set_regions([PATH])
+    link.layer.refresh()
+    assert link.layer.edge_width[0] > 0
+    assert scan.regions == [PATH]
+
+
+def test_names_and_classes_can_be_changed_in_napari_s_feature_table(link, scan):
+    scan.set_regions([LINE, BOX])
+    link.layer.features = {"name": ["left edge", "grain 1"], "class": ["step", "pore"]}
+    assert [(r.name, r.region_class) for r in scan.regions] == [("left edge", "step"), ("grain 1", "pore")]
+    region_model_of(scan).rename(1, "hole")
+    assert list(link.layer.features["name"]) == ["left edge", "hole"]
+    link.layer.features = {"name": ["", None], "class": [None, "x"]}
+    assert [r.region_class for r in scan.regions] == ["step", "x"]
+    assert all(region.name for region in scan.regions)
+
+
+def test_deleting_shapes_deletes_their_regions(link, scan):
+    scan.set_regions(ALL)
+    link.layer.selected_data = {1, 3}
+    link.layer.remove_selected()
+    assert scan.regions == [LINE, BOX, OVAL, POLYGON]
+    region_model_of(scan).undo()
+    assert scan.regions == ALL
+    assert link.layer.nshapes == 6
+
+
+def test_pasted_shapes_get_names_of_their_own(link, scan):
+    scan.set_regions([LINE, BOX])
+    layer = link.layer
+    layer.selected_data = {0}
+    layer.mode = "select"
+    layer._copy_data()
+    layer._paste_data()
+    assert [region.name for region in scan.regions] == ["step 1", "grain 1", "step 2"]
+    assert list(layer.features["name"]) == ["step 1", "grain 1", "step 2"]
+    assert scan.regions[2].vertices == LINE.vertices
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("line", [[5.0, 5], [5, 5]]),
+        ("path", [[5.0, 5], [5, 5], [5, 5]]),
+        ("rectangle", [[5.0, 5], [5, 5], [5, 5], [5, 5]]),
+        ("ellipse", [[5.0, 5], [5, 50], [5, 50], [5, 5]]),
+    ],
+)
+def test_shapes_without_size_are_no_regions(link, scan, kind, data):
+    scan.set_regions([LINE])
+    link.layer.add(data, shape_type=kind)
+    assert scan.regions == [LINE]
+    link.layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon")
+    assert [region.kind for region in scan.regions] == ["line", "polygon"]
+    link.layer.selected_data = {2}
+    assert region_model_of(scan).selection == {1}
+    region_model_of(scan).select([0])
+    assert set(link.layer.selected_data) == {0}
+
+
+def test_selection_goes_both_ways_and_outlives_a_change(link, scan):
+    scan.set_regions(ALL)
+    model = region_model_of(scan)
+    link.layer.selected_data = {2, 4}
+    assert model.selection == {2, 4}
+    model.select([3])
+    assert set(link.layer.selected_data) == {3}
+    model.rename(3, "mine")
+    assert set(link.layer.selected_data) == {3}
+    assert model.selection == {3}
+    model.undo()
+    assert model.selection == {3}
+
+
+def test_the_whole_layer_may_have_been_moved(link, scan):
+    scan.set_regions([BOX])
+    link.layer.affine = np.array([[1.0, 0, 10], [0, 1, -5], [0, 0, 1]])
+    np.testing.assert_allclose(scan.regions[0].xy(), BOX.moved(-5e-9, 10e-9).xy(), rtol=1e-6)
+    region_model_of(scan).undo()
+    assert scan.regions == [BOX]
+    np.testing.assert_allclose(link.layer.affine.affine_matrix, np.eye(3))
+    np.testing.assert_allclose(link.layer.data[0], BOX.xy()[:, ::-1] * 1e9, rtol=1e-6)
+
+
+def test_drawing_while_nobody_listens_is_found_later(viewer_model, scan):
+    for layer in layers_from_scan(scan):
+        add_layer(viewer_model, layer)
+    session = session_of(viewer_model)
+    link = region_link_of(session)
+    regions = session.layers_of(scan, "regions")[0]
+    regions.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon", edge_width=3)
+    assert scan.regions == []
+    session.attach()
+    link.attach()
+    assert [(r.kind, r.name) for r in scan.regions] == [("polygon", "step 1")]
+    link.detach()
+    regions.add([[20.0, 10.0], [71.3, 90.0]], shape_type="line", edge_width=20)
+    assert len(scan.regions) == 1
+    link.attach()
+    assert [r.kind for r in scan.regions] == ["polygon", "line"]
+    link.detach()
+    scan.set_regions([BOX])
+    link.attach()
+    assert (scan.regions, regions.nshapes) == ([BOX], 1)
+    assert region_model_of(scan).undo()
+    assert [r.kind for r in scan.regions] == ["polygon", "line"]
+    link.detach()
+    session.detach()
+
+
+def test_a_layer_with_regions_from_a_file_is_not_a_change(viewer_model, scan):
+    scan = Scan("file", scan.dataset, scan.channels, regions=ALL)
+    for layer in layers_from_scan(scan):
+        add_layer(viewer_model, layer)
+    session = session_of(viewer_model)
+    link = region_link_of(session)
+    session.attach()
+    link.attach()
+    assert scan.regions == ALL
+    assert not scan.changed_since_save
+    assert not region_model_of(scan).history.can_undo
+    link.detach()
+    session.detach()
+
+
+def test_a_deleted_layer_comes_back_when_something_is_drawn(link, scan, viewer_model):
+    scan.set_regions([LINE, BOX])
+    viewer_model.layers.remove(link.layer)
+    assert link.layer is None
+    assert scan.regions == [LINE, BOX]
+    region_model_of(scan).remove([0])
+    link.draw("add_polygon")
+    assert viewer_model.layers.selection.active is link.layer
+    assert link.layer.mode == "add_polygon"
+    assert scan.regions == [BOX]
+    assert link.layer.nshapes == 1
+    assert link.layer.units == viewer_model.layers[0].units
+
+
+def test_no_scan_and_three_dimensions_are_said(viewer_model, scan):
+    session = session_of(viewer_model)
+    link = region_link_of(session)
+    with pytest.raises(ValueError, match="open a scan first"):
+        link.draw("add_line")
+    for layer in layers_from_scan(scan):
+        add_layer(viewer_model, layer)
+    session.attach()
+    link.attach()
+    viewer_model.dims.ndisplay = 3
+    with pytest.raises(ValueError, match="2D view"):
+        link.draw("add_line")
+    link.detach()
+    session.detach()
+
+
+def test_two_scans_keep_their_own_regions(link, scan, viewer_model):
+    scan.set_regions([LINE])
+    other = Scan("other", example_dataset(shape=(5, 6)), regions=[BOX])
+    layers = [add_layer(viewer_model, layer) for layer in layers_from_scan(other)]
+    viewer_model.layers.selection.active = layers[0]
+    assert link.model is region_model_of(other)
+    link.layer.add([[2.0, 1], [3, 30], [20, 33.3]], shape_type="polygon")
+    assert [region.kind for region in other.regions] == ["rectangle", "polygon"]
+    assert scan.regions == [LINE]
+    viewer_model.layers.selection.active = viewer_model.layers[0]
+    region_model_of(scan).undo()
+    assert (scan.regions, len(other.regions)) == ([], 2)
+
+
+def test_attaching_twenty_times_leaves_no_callback(viewer_model, scan):
+    for layer in layers_from_scan(scan):
+        add_layer(viewer_model, layer)
+    session = session_of(viewer_model)
+    link = region_link_of(session)
+    regions = session.layers_of(scan, "regions")[0]
+
+    def count():
+        emitters = [*regions.events.emitters.values(), *viewer_model.layers.events.emitters.values()]
+        return (
+            sum(len(emitter.callbacks) for emitter in emitters),
+            len(regions.selected_data.events.items_changed),
+            len(regions.mouse_drag_callbacks),
+            *(len(signal) for signal in (scan.regions_changed, session.scan_changed, session.layers_changed)),
+        )
+
+    before = count()
+    for _ in range(20):
+        session.attach()
+        link.attach()
+        link.attach()
+        link.detach()
+        link.detach()
+        session.detach()
+    assert count() == before
