@@ -22,9 +22,6 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 
 _LARGEST_READ: Final = 1 << 28
 """More than 256 MB are not read just to open a file; H then comes with the fit."""
-_SAMPLED_PIXELS: Final = 64
-"""Traces read to find the contrast of a stack; a stack may be larger than memory."""
-
 REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#2ec4b6", "other": "#b8b8ff"}
 _SHOWN_MAPS: Final[tuple[str, ...]] = ("log10_D1", "log10_D2")
 
@@ -177,17 +174,24 @@ class TimeStack:
     """
 
     def __init__(self, traces: xr.DataArray, factor: float) -> None:
-        self._traces = traces.transpose("time", "y", "x")
+        self._traces = traces
         self._factor = factor
-        self.shape = self._traces.shape
+        rows, columns, samples = traces.shape
+        self.shape = (samples, rows, columns)
         self.ndim = 3
         self.dtype = np.dtype(np.float32)
 
     def __len__(self) -> int:
-        return int(self.shape[0])
+        return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        values = self._traces[key].values
+        parts = key if isinstance(key, tuple) else (key,)
+        parts = tuple(part for part in parts if part is not Ellipsis)
+        time, rows, columns = (*parts, *(slice(None),) * (3 - len(parts)))
+        # Indexed before it is transposed: xarray would read everything of a transposed lazy array.
+        values = self._traces[rows, columns, time].values
+        if not isinstance(time, int | np.integer):
+            values = np.moveaxis(values, -1, 0)
         return np.asarray(values / self._factor, dtype=np.float32)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -233,13 +237,11 @@ def _traces_layer(scan: Scan, dataset: xr.Dataset, pulse: int) -> LayerTuple:
 
 
 def _sampled(traces: xr.DataArray) -> NDArray[np.float64]:
-    """Return a few traces and a few planes, whatever the size of the whole."""
-    rows, columns = traces.sizes["y"], traces.sizes["x"]
-    side = int(_SAMPLED_PIXELS**0.5)
-    y = np.unique(np.linspace(0, rows - 1, min(side, rows)).astype(int))
-    x = np.unique(np.linspace(0, columns - 1, min(side, columns)).astype(int))
-    times = np.unique(np.linspace(0, traces.sizes["time"] - 1, min(32, traces.sizes["time"])).astype(int))
-    return np.asarray(traces.isel(time=times, y=y, x=x).values, dtype=np.float64)
+    """Return samples of some 64 pixels, whatever the size of the whole, to find a contrast."""
+    # Slices with steps are views of a mapped file; lists of indices would copy whole planes first.
+    steps = {axis: max(1, traces.sizes[axis] // count) for axis, count in (("y", 8), ("x", 8), ("time", 24))}
+    parts = {axis: slice(step // 2, None, step) for axis, step in steps.items()}
+    return np.asarray(traces.isel(parts).values, dtype=np.float64)
 
 
 def _channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:
