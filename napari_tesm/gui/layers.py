@@ -44,7 +44,7 @@ class Look:
 
 _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     # The first pattern that the slug of a title or the name of a map matches decides.
-    (r"^h$|^h_\d|displacement|piezoresponse|strain", Look("RdBu", signed=True)),
+    (r"^h$|^h_\d|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
     (r"^status", Look("tab10")),
     (r"^log10_d|^d[12]?$", Look("viridis")),
     (r"^tau", Look("plasma")),
@@ -58,7 +58,7 @@ _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
 
 def look_of(name: str) -> Look:
     """Return how a channel or map of this name is coloured."""
-    return next((look for pattern, look in _LOOKS if re.search(pattern, name)), Look("gray"))
+    return next((look for pattern, look in _LOOKS if re.search(pattern, name.lower())), Look("gray"))
 
 
 def layers_from_scan(scan: Scan) -> list[LayerTuple]:
@@ -115,10 +115,23 @@ def displacement_layers(scan: Scan) -> list[LayerTuple]:
     maps = displacement_maps(scan)
     if maps is None:
         return []
-    return [
+    layers = [
         map_layer(scan, maps["H"].values[pulse], "H", map_title("H", label), scan.unit, pulse)
         for pulse, label in enumerate(scan.labels)
     ]
+    share_colours(layers)
+    return layers
+
+
+def share_colours(layers: list[LayerTuple]) -> None:
+    """Give maps that will be compared one colour scale: the widest of them, in the unit of each."""
+    factors = [options["metadata"]["tesm"]["factor"] for _, options, _ in layers]
+    limits = [options["contrast_limits"] for _, options, _ in layers]
+    if layers:
+        low = min(pair[0] * factor for pair, factor in zip(limits, factors, strict=True))
+        high = max(pair[1] * factor for pair, factor in zip(limits, factors, strict=True))
+        for (_, options, _), factor in zip(layers, factors, strict=True):
+            options["contrast_limits"] = (low / factor, high / factor)
 
 
 def displacement_maps(scan: Scan) -> xr.Dataset | None:
@@ -265,10 +278,9 @@ def _image_layer(
     limits = _limits(values, signed=look.signed)
     if name.startswith("status"):
         limits = (0.0, float(len(STATUS_MEANINGS) - 1))
-    signed_both = look.signed and limits[0] < 0 < limits[1]
     options = {
         "name": title,
-        "colormap": (f"{look.colormap}_r" if signed_both else "viridis") if look.signed else look.colormap,
+        "colormap": look.colormap,
         "contrast_limits": limits,
         "visible": False,
         "metadata": {"tesm": role},
@@ -291,8 +303,8 @@ def _limits(values: NDArray[Any], *, signed: bool, percent: float = 0.5) -> tupl
     if finite.size == 0:
         return (0.0, 1.0)
     low, high = (float(edge) for edge in np.percentile(finite, [percent, 100 - percent]))
-    if signed and low < 0 < high:
-        high = max(-low, high)
+    if signed:
+        high = max(abs(low), abs(high))
         low = -high
     if not high > low:
         low, high = float(finite.min()), float(finite.max())
