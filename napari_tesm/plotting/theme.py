@@ -105,8 +105,8 @@ def mixed(first: str, second: str, share: float) -> str:
     >>> mixed("#000000", "#ffffff", 0.2)
     '#333333'
     """
-    pairs = zip(to_rgb(first), to_rgb(second), strict=True)
-    return to_hex(tuple(a + share * (b - a) for a, b in pairs))
+    red, green, blue = (a + share * (b - a) for a, b in zip(to_rgb(first), to_rgb(second), strict=True))
+    return to_hex((red, green, blue))
 
 
 def colour_of_point(number: int) -> str:
@@ -165,3 +165,9 @@ def _lightness(colour: str) -> float:
     """Return the relative luminance of a colour, from 0 to 1 (sRGB, IEC 61966-2-1)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+DARK: Final = theme_from_colours("#262930", "#f0f1f2")
+"""The plots' colours on napari's dark theme."""
+LIGHT: Final = theme_from_colours("#ffffff", "#262626")
+"""The plots' colours on white paper."""

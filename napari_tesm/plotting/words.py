@@ -1,0 +1,154 @@
+"""What a fit says, in words: numbers as physicists write them, or why there are none."""
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.displacement import (
+    BELOW_THRESHOLD,
+    INVALID,
+    NO_RESPONSE,
+    OK,
+    UNRESOLVED_FAST,
+    UNRESOLVED_SLOW,
+)
+from napari_tesm.fitting.fit import FEWEST_SAMPLES
+from napari_tesm.protocol import sampling_interval
+from napari_tesm.units import text_from_quantity, text_with_error
+
+_SMALL_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+class FitNumbers(Protocol):
+    """What a sentence needs to know of a fit; in s and m²/s, NaN where unknown.
+
+    Attributes
+    ----------
+    number : int
+        Of the window.
+    time : ndarray
+        The window's samples.
+    """
+
+    @property
+    def number(self) -> int: ...  # noqa: D102
+    @property
+    def time(self) -> NDArray[Any]: ...  # noqa: D102
+    @property
+    def tau(self) -> float: ...  # noqa: D102
+    @property
+    def tau_error(self) -> float: ...  # noqa: D102
+    @property
+    def D(self) -> float: ...  # noqa: D102
+    @property
+    def D_error(self) -> float: ...  # noqa: D102
+    @property
+    def status(self) -> int: ...  # noqa: D102
+
+
+def sentence_from_fit(fit: FitNumbers) -> str:
+    """Return the numbers of one window's fit as a short sentence, or what can be said instead of them.
+
+    What a record cannot tell is given as a bound where the fit has a tau and a D to take it from: their product does
+    not depend on either.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> fit = SimpleNamespace(
+    ...     number=1,
+    ...     time=np.arange(100) * 1e-4,
+    ...     tau=1.42e-3,
+    ...     tau_error=6e-5,
+    ...     D=4.4e-13,
+    ...     D_error=2e-14,
+    ...     status=0,
+    ... )
+    >>> sentence_from_fit(fit)
+    'τ1 1.42(6) ms, D1 4.40(20)×10⁻¹³ m²/s'
+    """
+    n = fit.number
+    if fit.status == OK:
+        words = f"τ{n} {text_with_error(fit.tau, fit.tau_error, 's')}"
+        return (
+            f"{words}, D{n} {text_with_error(fit.D, fit.D_error, 'm²/s')}" if math.isfinite(fit.D) else words
+        )
+    if fit.status == INVALID:
+        return f"window {n}: fewer than {_SMALL_NUMBERS[FEWEST_SAMPLES]} samples, or all of them alike"
+    if fit.status == NO_RESPONSE:
+        return f"window {n}: no response, a constant describes it as well"
+    if fit.status == BELOW_THRESHOLD:
+        return f"window {n}: |H| below the threshold"
+    if fit.status == UNRESOLVED_SLOW:
+        return _words_of_slow(fit)
+    if fit.status == UNRESOLVED_FAST:
+        return _words_of_fast(fit)
+    raise ValueError(f"{fit.status} is no status of a fit")
+
+
+def sentence_from_status(status: int, window: int) -> str:
+    """Return what a status alone says of a window, for places where no fit is at hand.
+
+    Examples
+    --------
+    >>> sentence_from_status(1, 2)
+    'window 2: |H| below the threshold'
+    """
+    if status == OK:
+        return f"window {window}: fitted"
+    unknown = math.nan
+    return sentence_from_fit(_Numbers(window, np.zeros(0), unknown, unknown, unknown, unknown, status))
+
+
+class _Numbers:
+    def __init__(
+        self,
+        number: int,
+        time: NDArray[Any],
+        tau: float,
+        tau_error: float,
+        D: float,
+        D_error: float,
+        status: int,
+    ) -> None:
+        self.number, self.time, self.status = number, time, status
+        self.tau, self.tau_error, self.D, self.D_error = tau, tau_error, D, D_error
+
+
+def _words_of_slow(fit: FitNumbers) -> str:
+    """Say what slow means: beyond two windows a time constant is lost even without much noise."""
+    n, length = fit.number, float(np.ptp(fit.time)) if fit.time.size else math.nan
+    if math.isfinite(fit.tau) and math.isfinite(length) and fit.tau < 2 * length:
+        return (
+            f"τ{n} near {text_from_quantity(fit.tau, 's', digits=2)}, too slow for this window and this noise: "
+            f"{_lost(fit, 'its value')}"
+        )
+    bound = _diffusion_at(fit, 2 * length)
+    what = "it" if bound is None else f"D{n} below {bound}"
+    return f"τ{n} > 2 windows: {what} cannot be told from this record"
+
+
+def _words_of_fast(fit: FitNumbers) -> str:
+    n = fit.number
+    interval = sampling_interval(np.asarray(fit.time, dtype=np.float64)) if fit.time.size > 1 else math.nan
+    if math.isfinite(fit.tau) and math.isfinite(interval) and fit.tau > 2 * interval:
+        return (
+            f"τ{n} near {text_from_quantity(fit.tau, 's', digits=2)}, uncertain by more than half: "
+            f"{_lost(fit, 'its value')}"
+        )
+    bound = _diffusion_at(fit, interval)
+    what = "it" if bound is None else f"D{n} above {bound}"
+    return f"τ{n} faster than the sampling: {what} cannot be told from this record"
+
+
+def _lost(fit: FitNumbers, otherwise: str) -> str:
+    what = f"D{fit.number}" if math.isfinite(fit.D) else otherwise
+    return f"{what} cannot be told from this record"
+
+
+def _diffusion_at(fit: FitNumbers, tau: float) -> str | None:
+    """Return D, to one digit, that the fit would have with another tau; None where the length is not known."""
+    value = fit.D * fit.tau / tau if tau > 0 else math.nan
+    return text_with_error(float(f"{value:.0e}"), math.nan, "m²/s") if math.isfinite(value) else None
