@@ -244,7 +244,7 @@ class TracePlot:
         self.frame.set_windows(self.windows, self._pulse)
         self._marker = Line2D(
             [0, 0], [0, 1], color=self.theme.accent, lw=1.1, visible=False,
-            transform=blended_transform_factory(self.frame.bottom.transData, self.figure.transFigure),
+            transform=blended_transform_factory(self.frame.panels[0].transData, self.figure.transFigure),
         )  # fmt: skip
         self.figure.add_artist(self._marker)
         self._remark = self.frame.panels[0].text(
@@ -325,9 +325,7 @@ class TracePlot:
             )
             disc.set_transform(self.figure.transFigure)
             self.figure.add_artist(disc)
-            text = self.figure.text(
-                0, 0, "", ha="center", va="center_baseline", fontsize=0.9 * self.theme.font_size
-            )
+            text = self.figure.text(0, 0, "", ha="center", va="center_baseline")
             self._badges.append((disc, text))
             new += [disc, text]
         self._drawing.add(_PINNED, new)
@@ -340,18 +338,20 @@ class TracePlot:
         self._place_badges()
 
     def _place_badges(self) -> None:
-        """Stack the badges at the right of the first panel; where there are many, they overlap."""
+        """Stack the badges at the right of the panels, as large as there is room."""
         assert self.frame is not None
         width, height = size_in_points(self.figure)
         size = self.theme.font_size
         shown = [pair for pair in self._badges if pair[0].get_visible()]
         top = self.frame.panels[0].get_position().y1 * height - 0.75 * size
         bottom = self.frame.bottom.get_position().y0 * height + 0.75 * size
-        step = min(1.75 * size, (top - bottom) / max(len(shown) - 1, 1))
+        step = min(1.75 * size, max(top - bottom, size) / max(len(shown) - 1, 1))
         for index, (disc, text) in enumerate(shown):
             x, y = 1 - 1.05 * size / width, (top - index * step) / height
             disc.set_data([x], [y])
+            disc.set_markersize(min(1.5 * size, 0.95 * step))
             text.set_position((x, y))
+            text.set_fontsize(min(0.9 * size, 0.6 * step))
 
     def _place(self) -> None:
         assert self.frame is not None
@@ -368,7 +368,7 @@ class TracePlot:
         if shown is not None:
             self._marker.set_data(
                 [shown, shown],
-                [self.frame.bottom.get_position().y0, self.frame.data_axes[0].get_position().y1],
+                [self.frame.bottom.get_position().y0, self.frame.visible_axes[0].get_position().y1],
             )
 
     def _panel_of(self, curve: TraceCurve) -> int:

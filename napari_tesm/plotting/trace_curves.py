@@ -124,10 +124,10 @@ class CurveArtists:
         level = 3.0 if pinned else 4.0
         self.band = PolyCollection([], linewidths=0, alpha=0.22, zorder=level)
         panel.add_collection(self.band, autolim=False)
-        self.data = self._line(panel, level + 0.1, 0.8)
+        self.data = self._line(panel, level + 0.1, 0.6 if pinned else 0.8)
         # A dark edge under a fit would cost as much again as the fit; width alone sets it off.
         self.fits = {
-            number: self._line(panel, level + 0.2, 1.2 if pinned else 1.7)
+            number: self._line(panel, level + 0.2, 1.1 if pinned else 1.9)
             for number in (windows[:1] if pinned else windows)
         }
         self.residuals = None if residuals is None else self._line(residuals, level, 0.7)
@@ -163,7 +163,7 @@ class CurveArtists:
         values = curve.values / factor
         self.data.set_data(shown, values)
         self.data.set(
-            color=colour, visible=True, alpha=0.75 if self._pinned else 0.85,
+            color=colour, visible=True, alpha=0.5 if self._pinned else 0.85,
             linestyle=LINE_STYLES[style % len(LINE_STYLES)],
             # A single sample, or samples between gaps, would be invisible as a line.
             marker="." if _has_lone_samples(values) else "", markersize=3.0,

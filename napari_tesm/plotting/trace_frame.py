@@ -27,7 +27,7 @@ from napari_tesm.units import prefix_for, text_from_quantity
 
 Array = NDArray[np.float64]
 
-_CHARACTER: Final = 0.56
+_CHARACTER: Final = 0.58
 """Width of a character of DejaVu Sans, in units of the type's size."""
 
 
@@ -74,8 +74,6 @@ class TraceFrame:
         self.voltage = self._axes() if with_voltage else None
         self.panels = [self._axes() for _ in range(panels)]
         self.residuals = self._axes() if with_residuals else None
-        self.bottom = self.data_axes[-1]
-        self.bottom.tick_params(labelbottom=True)
         self._window_artists: list[Artist] = []
         self._window_names: list[tuple[Text, float, Sequence[str]]] = []
         self._voltage_lines: list[Line2D] = []
@@ -102,6 +100,16 @@ class TraceFrame:
     def data_axes(self) -> list[Axes]:
         """All axes with a time axis, from the top down, without the strip."""
         return [axes for axes in (self.voltage, *self.panels, self.residuals) if axes is not None]
+
+    @property
+    def bottom(self) -> Axes:
+        """The lowest visible axes: their time axis is labelled."""
+        return self.visible_axes[-1]
+
+    @property
+    def visible_axes(self) -> list[Axes]:
+        """Those axes with a time axis that the figure has room for."""
+        return [axes for axes in self.data_axes if axes.get_visible()]
 
     def set_windows(self, windows: Mapping[int, Window], pulse: Window | None) -> None:
         """Shade the windows and name them in the strip; an open end is that of the record."""
@@ -185,6 +193,9 @@ class TraceFrame:
         self.unit = unit
         for axes, (low, high) in zip(self.panels, limits, strict=True):
             axes.set_ylim(low, high)
+            legend = axes.get_legend()
+            if legend is not None:  # where the relaxed curves are not
+                legend.set_loc("lower right" if low + high < 0 and -low > 2 * high else "upper right")
 
     def set_residual_limits(self, limit: float) -> None:
         """Set the residuals' limits to minus and plus a number, in the shown unit."""
@@ -194,21 +205,34 @@ class TraceFrame:
     def place(self) -> None:
         """Put everything where it belongs on a figure of the present size; ticks follow the limits."""
         size = self.theme.font_size
-        heights: list[float | None] = [1.5 * size]
-        heights += [] if self.voltage is None else [4.2 * size]
-        heights += [None] * len(self.panels)
-        heights += [] if self.residuals is None else [4.8 * size]
-        place_axes(
-            self.figure, [self.strip, *self.data_axes], heights,
-            margins=(5.4 * size, 0.5 * size, 2.2 * size, 3.1 * size), gap=0.7 * size,
-        )  # fmt: skip
+        margins, gap = (5.4 * size, 0.5 * size, 2.2 * size, 3.1 * size), 0.7 * size
+        _, height = size_in_points(self.figure)
+        strip, voltage, residuals, panel = (factor * size for factor in (1.5, 4.2, 4.8, 7.0))
+        room = height - margins[1] - margins[3] - gap * len(self.data_axes) - strip - panel * len(self.panels)
+        # Where it gets tight, the small axes give way to half their height, then vanish: first the voltage.
+        shown = [axes for axes in (self.residuals, self.voltage) if axes is not None]
+        while len(shown) > 0 and room < 0.55 * (residuals + (voltage if len(shown) > 1 else 0)):
+            shown.pop()
+        for axes in (self.voltage, self.residuals):
+            if axes is not None:
+                axes.set_visible(axes in shown)
+        share = min(1.0, max(0.55, room / (voltage + residuals)))
+        stack = [self.strip, *self.visible_axes]
+        heights = {
+            id(self.strip): strip,
+            id(self.voltage): share * voltage,
+            id(self.residuals): share * residuals,
+        }
+        place_axes(self.figure, stack, [heights.get(id(axes)) for axes in stack], margins=margins, gap=gap)
+        for axes in self.visible_axes:
+            axes.tick_params(labelbottom=axes is self.visible_axes[-1])
         width, _ = axes_size_in_points(self.bottom)
         begin, end = self.bottom.get_xlim()
         for axes in self.data_axes:
-            label_axis(axes.xaxis, begin, end, most=max(2, int(width / (4.5 * size))))
+            label_axis(axes.xaxis, begin, end, most=max(2, int(width / (5 * size))))
         for axes in self.panels:
             _, height = axes_size_in_points(axes)
-            label_axis(axes.yaxis, *axes.get_ylim(), most=max(2, int(height / (2.2 * size))))
+            label_axis(axes.yaxis, *axes.get_ylim(), most=max(3, int(height / (2.2 * size))))
         if self.residuals is not None:
             _, height = axes_size_in_points(self.residuals)
             label_symmetric_axis(
@@ -250,13 +274,14 @@ class TraceFrame:
         width, height = size_in_points(self.figure)
         size = self.theme.font_size
         for text, axes, names in self._side_labels:
+            text.set_visible(axes[0].get_visible())
             top, bottom = axes[0].get_position().y1, axes[-1].get_position().y0
             candidates = names or (
                 label_with_unit("displacement", self.unit),
                 label_with_unit("u", self.unit),
             )
             text.set_position((0.85 * size / width, (top + bottom) / 2))
-            text.set_text(_longest_that_fits(candidates, (top - bottom) * height + size, size))
+            text.set_text(_longest_that_fits(candidates, (top - bottom) * height + 0.2 * size, size))
         box = self.bottom.get_position()
         self._time_label.set_position(((box.x0 + box.x1) / 2, 0.75 * size / height))
 

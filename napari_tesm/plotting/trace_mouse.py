@@ -115,7 +115,7 @@ class TraceMouse:
     def _time_at(self, event: Any) -> float:
         frame = self._plot.frame
         assert frame is not None
-        x, _ = frame.bottom.transData.inverted().transform((event.x, event.y))
+        x, _ = frame.panels[0].transData.inverted().transform((event.x, event.y))
         return float(x) * frame.time_factor
 
     def _edge_at(self, event: Any) -> Edge | None:
@@ -128,7 +128,7 @@ class TraceMouse:
             start, stop = edges_of_window(window, self._plot.time)
             sides: tuple[Literal["start", "stop"], ...] = ("start", "stop")
             for side, time in zip(sides, (start, stop), strict=True):
-                x, _ = frame.bottom.transData.transform((time / frame.time_factor, 0))
+                x, _ = frame.panels[0].transData.transform((time / frame.time_factor, 0))
                 near.append((round(abs(x - event.x), 3), not start <= here <= stop, (number, side)))
         if not near:
             return None
