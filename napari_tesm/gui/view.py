@@ -4,14 +4,35 @@ from collections.abc import Sequence
 from typing import Any
 
 WORKSPACE = "t-ESM workspace"
+WIDTH = 450
+"""Width of the workspace when it opens, in pixels."""
 
 
 def open_workspace(viewer: Any) -> Any:
-    """Show the workspace dock of a viewer and return its widget."""
+    """Show the workspace dock of a viewer, at a width that leaves room for the image, and return its widget."""
+    from qtpy.QtCore import Qt, QTimer
+
     dock, widget = viewer.window.add_plugin_dock_widget("napari-tesm", WORKSPACE)
     dock.show()
     dock.raise_()
+    prepare_canvas(viewer)
+    window = dock.window()
+    if hasattr(window, "resizeDocks"):
+        window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
+    # The canvas takes its new size when Qt gets to it; only then is it known what fits.
+    timer = QTimer(widget)
+    timer.setSingleShot(True)
+    timer.timeout.connect(viewer.reset_view)
+    timer.timeout.connect(timer.deleteLater)
+    timer.start(50)
     return widget
+
+
+def prepare_canvas(viewer: Any) -> None:
+    """Switch on what a measured image needs: a scale bar, and the time of the slice that is shown."""
+    overlays = viewer.canvas.overlays
+    overlays.scale_bar.visible = True
+    overlays.current_slice.visible = viewer.dims.ndim > 2
 
 
 def view(paths: Sequence[str], *, block: bool = True) -> Any:

@@ -1,0 +1,466 @@
+"""The trace panel: what the cursor is over, what is pinned, and the windows to drag."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QColor, QKeyEvent
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+)
+
+from napari_tesm.gui.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panel import Connection, Panel, say
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.trace_fits import PulseFit, WindowFit
+from napari_tesm.gui.trace_model import SIZES, PlaceTraces, TraceModel
+from napari_tesm.io.atomic import atomic_output
+from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
+from napari_tesm.plotting.words import sentence_from_fit
+from napari_tesm.units import prefix_for, text_with_error
+
+_HINT: Final = "Move over the image to see traces; click pins a point, shift-click the mean of 3 × 3."
+_ROWS_SHOWN: Final = 4
+_HEADINGS: Final = ("", "H", "τ1", "D1 (m²/s)", "τ2", "D2 (m²/s)")
+_WINDOW_OF_COLUMN: Final = {2: 1, 3: 1, 4: 2, 5: 2}
+
+
+class CallbackSlot:
+    """One of napari's lists of mouse callbacks, with the connect and disconnect of a signal."""
+
+    def __init__(self, callbacks: list[Any]) -> None:
+        self._callbacks = callbacks
+
+    def connect(self, callback: Callable[..., Any]) -> None:
+        """Call back on mouse events."""
+        self._callbacks.append(callback)
+
+    def disconnect(self, callback: Callable[..., Any]) -> None:
+        """Do so no longer."""
+        if callback in self._callbacks:
+            self._callbacks.remove(callback)
+
+
+class TracePanel(Panel):
+    """Traces, fits and residuals at the probe and at pinned points, with their numbers.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.model: TraceModel | None = None
+        self.canvas = PlotCanvas(height=190)
+        self.plot = TracePlot(self.canvas.figure)
+        self.plot.on_window_dragged = self._window_dragged
+        self.plot.on_curve_clicked = self._curve_clicked
+        self.plot.on_time_clicked = self._time_clicked
+        self._axes_for: tuple[Any, ...] | None = None
+
+        self.pulse_box = QComboBox()
+        self.pulse_box.setToolTip("Which pulse settings are drawn")
+        self.pulse_box.activated.connect(self._pulses_chosen)
+        self.layout_button = QPushButton("Stack")
+        self.layout_button.setToolTip("One axis for each polarity, on one scale")
+        self.layout_button.setCheckable(True)
+        self.layout_button.toggled.connect(self._layout_toggled)
+        self.size_box = QComboBox()
+        self.size_box.addItems([f"{size} × {size} px" if size > 1 else "1 px" for size in SIZES])
+        self.size_box.setToolTip("Mean and standard deviation of the pixels around the cursor")
+        self.size_box.activated.connect(self._size_chosen)
+        self.pin_button = _button("Pin", "Pin the pixel under the probe (space)", self._pin)
+        self.remove_button = _button("Unpin", "Remove the selected point (Delete)", self._remove)
+        self.export_button = _button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
+
+        self.table = QTableWidget(0, len(_HEADINGS))
+        self.table.setHorizontalHeaderLabels(_HEADINGS)
+        self.table.verticalHeader().setVisible(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.setShowGrid(False)
+        self.table.cellClicked.connect(self._row_clicked)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
+        header.setMinimumSectionSize(20)
+        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 4)
+        self.sentence = QLabel(_HINT)
+        self.sentence.setWordWrap(True)
+        self.sentence.setMinimumHeight(2 * self.fontMetrics().height())
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+        row = QHBoxLayout()
+        row.setSpacing(3)
+        for widget in (self.pulse_box, self.layout_button, self.size_box):
+            row.addWidget(widget)
+        row.addStretch(1)
+        for button in (self.pin_button, self.remove_button, self.export_button):
+            row.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.canvas, 1)
+        layout.addLayout(row)
+        layout.addWidget(self.table)
+        layout.addWidget(self.sentence)
+
+        # Hovering draws at most once per frame, and only the blitted part; numbers follow when the hand rests.
+        self._hover_timer = QTimer(self)
+        self._hover_timer.setSingleShot(True)
+        self._hover_timer.setInterval(15)
+        self._hover_timer.timeout.connect(self._draw_curves)
+
+    def connections(self, scan: Scan | None) -> list[Connection]:
+        """Follow the probe, the points, the recipe, the slider and the theme."""
+        viewer = self.viewer
+        found: list[Connection] = [
+            (viewer.events.theme, self._theme_changed),
+            (CallbackSlot(viewer.mouse_drag_callbacks), self._mouse_pressed),
+        ]
+        self.model = None if scan is None else TraceModel(scan)
+        if scan is not None and self.model is not None:
+            found += [
+                (scan.probe_changed, self._probe_changed),
+                (scan.points_changed, self.refresh_soon),
+                (scan.recipe_changed, self.refresh_soon),
+                (scan.dataset_changed, self.refresh_soon),
+                (scan.results_changed, self.refresh_soon),
+                (scan.time_changed, self._time_changed),
+                (self.model.changed, self.refresh_soon),
+            ]
+        return found
+
+    def refresh(self) -> None:
+        """Draw everything anew."""
+        model = self.model
+        self._fill_pulse_box()
+        self.plot.set_theme(theme_of(self.viewer))
+        if model is None or model.scan.dataset is None:
+            self._axes_for = None
+            self.plot.clear()
+            self.table.setRowCount(0)
+            self.sentence.setText(_HINT if model is None else model.scan.problem)
+            self._fit_table_height()
+            return
+        self._lay_out_axes(model)
+        self._draw_curves()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Arrows move the selected point or the probe, space pins, digits jump, Delete removes."""
+        if event is None or self.model is None or not self._act_on_key(event.key()):
+            super().keyPressEvent(event)
+
+    def _act_on_key(self, key: int) -> bool:
+        moves = {
+            Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1),
+        }  # fmt: skip
+        assert self.model is not None
+        if key in moves:
+            self.model.move(*moves[Qt.Key(key)])
+        elif key == Qt.Key.Key_Space:
+            self._pin()
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._remove()
+        elif Qt.Key.Key_1 <= key <= Qt.Key.Key_9:
+            self._jump_to(key - Qt.Key.Key_0)
+        else:
+            return False
+        return True
+
+    def export(self, path: Path) -> bool:
+        """Write the curves shown to a CSV file and return whether it worked."""
+        if self.model is None or not self.model.places():
+            say(self.viewer, "No trace is shown yet: move over the image or pin a point first", warning=True)
+            return False
+        try:
+            with atomic_output(path, overwrite=True) as file:
+                file.write(self.model.csv_text().encode())
+        except (OSError, ValueError) as error:
+            say(self.viewer, f"Not saved: {error}", warning=True)
+            return False
+        say(self.viewer, f"Saved {path.name}")
+        return True
+
+    def ask_and_export(self) -> None:
+        """Ask for a file name and export."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save traces", "traces.csv", "CSV (*.csv)")
+        if name:
+            self.export(Path(name))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Keep the table as high as its rows when the font changes."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange and hasattr(self, "table"):
+            self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 4)
+            self._fit_table_height()
+
+    # What the model says, drawn
+
+    def _lay_out_axes(self, model: TraceModel) -> None:
+        settings, time = model.fitter.settings, model.fitter.time
+        windows = {} if settings is None else dict(settings.windows)
+        pulse = None if settings is None else settings.pulse
+        layout = "polarities" if self.layout_button.isChecked() and len(model.pulses) > 1 else "overlay"
+        wanted = (
+            id(model.scan.dataset), time.tobytes(), str(windows), str(pulse), layout, tuple(model.pulses),
+            tuple(model.scan.labels),
+        )  # fmt: skip
+        if wanted == self._axes_for:
+            return
+        same_but_windows = self._axes_for is not None and (*wanted[:2], *wanted[4:]) == (
+            *self._axes_for[:2],
+            *self._axes_for[4:],
+        )
+        self._axes_for = wanted
+        if same_but_windows:
+            self.plot.set_windows(windows, pulse)
+        else:
+            self.plot.set_axes(
+                time,
+                windows=windows,
+                pulse=pulse,
+                unit=model.scan.unit,
+                layout=layout,
+                labels=[model.scan.labels[pulse] for pulse in model.pulses],
+            )
+        self.plot.set_marker(model.scan.time)
+
+    def _draw_curves(self) -> None:
+        model = self.model
+        if model is None or model.scan.dataset is None or self._axes_for is None:
+            return
+        places = model.places()
+        self.plot.show([curve for place in places for curve in self._curves(model, place)])
+        self._fill_table(model, places)
+        self._say_in_words(model, places)
+
+    def _curves(self, model: TraceModel, place: PlaceTraces) -> list[TraceCurve]:
+        voltages = model.scan.dataset["voltage"].values if model.scan.dataset is not None else []
+        point = place.point
+        return [
+            TraceCurve(
+                label=place.fits[pulse].label,
+                colour="" if point is None else point.colour,
+                values=place.sample.mean[pulse],
+                spread=None if place.sample.spread is None else place.sample.spread[pulse],
+                fits=tuple(
+                    FitCurve(number, fit.time, fit.curve) for number, fit in place.fits[pulse].windows.items()
+                ),
+                voltage=float(voltages[pulse]),
+                role="probe" if point is None else "pinned",
+                number=None if point is None else point.number,
+                pulse=model.pulses.index(pulse),
+            )
+            for pulse in model.pulses
+        ]
+
+    def _fill_table(self, model: TraceModel, places: list[PlaceTraces]) -> None:
+        rows = [(place, pulse) for place in places for pulse in model.pulses]
+        self.table.setRowCount(len(rows))
+        several = len(model.pulses) > 1
+        for index, (place, pulse) in enumerate(rows):
+            fit = place.fits[pulse]
+            name = "●" if place.point is None else f"● {place.point.number}"
+            words = [f"{name} {fit.label}" if several else name, _height_text(model.scan, fit)]
+            for number in (1, 2):
+                window = fit.windows.get(number)
+                words += ["", ""] if window is None else _numbers(window)
+            for column, text in enumerate(words):
+                item = self.table.item(index, column)
+                if item is None:
+                    item = QTableWidgetItem()
+                    self.table.setItem(index, column, item)
+                item.setText(text)
+                if column == 0:
+                    colour = QColor(place.point.colour) if place.point is not None else self._probe_colour()
+                    item.setForeground(colour)
+                    item.setData(
+                        Qt.ItemDataRole.UserRole, None if place.point is None else place.point.number
+                    )
+                else:
+                    window = fit.windows.get(_WINDOW_OF_COLUMN.get(column, 0))
+                    item.setToolTip("" if window is None else _sentence(window))
+            chosen = place.point is not None and place.point.number == model.selected
+            if chosen and pulse == model.pulses[0]:
+                self.table.selectRow(index)
+        if model.selected is None:
+            self.table.clearSelection()
+        self._fit_table_height()
+
+    def _say_in_words(self, model: TraceModel, places: list[PlaceTraces]) -> None:
+        if model.problem:
+            self.sentence.setText(_capital(model.problem))
+            return
+        if not places:
+            self.sentence.setText(_HINT)
+            return
+        place = places[0]
+        chosen = next((p for p in places if p.point is not None and p.point.number == model.selected), None)
+        place = chosen if chosen is not None and model.scan.probe is None else place
+        lines = []
+        for pulse in model.pulses[-1:]:
+            for window in place.fits[pulse].windows.values():
+                if not window.ok:
+                    lines.append(_sentence(window))
+        where = self._place_words(model, place)
+        self.sentence.setText(" · ".join([where, *lines]))
+
+    def _place_words(self, model: TraceModel, place: PlaceTraces) -> str:
+        sample = place.sample
+        display = model.scan.display
+        y, x = display.world_from_xy((sample.x, sample.y))
+        words = f"x {x:.4g}, y {y:.4g} {display.unit}" if display.unit != "pixel" else ""
+        text = f"pixel ({sample.row}, {sample.column})"
+        if sample.pixels > 1:
+            text += f", mean of {sample.pixels}"
+        return f"{text}, {words}" if words else text
+
+    def _probe_colour(self) -> QColor:
+        return QColor(theme_of(self.viewer).foreground)
+
+    def _fit_table_height(self) -> None:
+        header = self.table.horizontalHeader().sizeHint().height()
+        rows = min(max(self.table.rowCount(), 1), _ROWS_SHOWN)
+        self.table.setFixedHeight(header + rows * self.table.verticalHeader().defaultSectionSize() + 4)
+
+    def _fill_pulse_box(self) -> None:
+        labels = [] if self.model is None else self.model.scan.labels
+        wanted = ["All pulses", *(label.strip("()") or f"pulse {i + 1}" for i, label in enumerate(labels))]
+        present = [self.pulse_box.itemText(i) for i in range(self.pulse_box.count())]
+        if present != wanted:
+            self.pulse_box.clear()
+            self.pulse_box.addItems(wanted)
+        several = len(labels) > 1
+        self.pulse_box.setVisible(several)
+        self.layout_button.setVisible(several)
+
+    # What the user does, handed to the model
+
+    def _probe_changed(self) -> None:
+        if not self._hover_timer.isActive():
+            self._hover_timer.start()
+
+    def _time_changed(self, time: float) -> None:
+        self.plot.set_marker(time)
+
+    def _theme_changed(self, event: Any = None) -> None:
+        self._axes_for = None
+        self.refresh_soon()
+
+    def _mouse_pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        """Pin where the mouse is clicked: pressed and released without moving, while no tool is active."""
+        start = np.asarray(event.pos if hasattr(event, "pos") else event.position, dtype=float)
+        yield
+        moved = False
+        while event.type == "mouse_move":
+            here = np.asarray(event.pos if hasattr(event, "pos") else event.position, dtype=float)
+            moved = moved or bool(np.abs(here - start).max() > 3)
+            yield
+        active = viewer.layers.selection.active
+        tool = str(getattr(active, "mode", "pan_zoom"))
+        if moved or event.button != 1 or tool not in ("pan_zoom",) or self.model is None:
+            return
+        scan = self.model.scan
+        pixel = scan.display.pixel_from_world(event.position)
+        modifiers = {str(modifier) for modifier in event.modifiers}
+        if scan.dataset is None or pixel is None or modifiers - {"Shift"}:
+            return
+        scan.look_at(pixel)
+        self.model.pin_probe(size=max(3, scan.probe_size) if "Shift" in modifiers else None)
+
+    def _window_dragged(self, number: int, start: float, stop: float, final: bool) -> None:
+        if self.model is not None:
+            self.model.set_window(number, start, stop)
+
+    def _curve_clicked(self, number: int) -> None:
+        if self.model is not None:
+            self.model.select(number)
+
+    def _time_clicked(self, time: float) -> None:
+        """Move napari's slider to a time that was clicked in the plot."""
+        scan = self.scan
+        if scan is None or scan.dataset is None:
+            return
+        scan.set_time(time)
+        layers = self.session.layers_of(scan, "traces")
+        if layers and self.viewer.dims.ndim >= 3:
+            factor = layers[0].metadata["tesm"]["time_factor"]
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, time / factor)
+
+    def _pulses_chosen(self, index: int) -> None:
+        if self.model is not None:
+            self.model.show_pulses(set() if index == 0 else {index - 1})
+
+    def _layout_toggled(self, stacked: bool) -> None:
+        self.refresh_soon()
+
+    def _size_chosen(self, index: int) -> None:
+        if self.scan is not None:
+            self.scan.look_at(self.scan.probe, size=SIZES[index])
+
+    def _pin(self) -> None:
+        if self.model is None or self.model.pin_probe() is None:
+            say(self.viewer, "There is no pixel to pin: move over the image first", warning=True)
+
+    def _remove(self) -> None:
+        if self.model is not None and self.model.selected is not None:
+            self.model.remove(self.model.selected)
+
+    def _jump_to(self, number: int) -> None:
+        if self.model is None:
+            return
+        for point in self.model.scan.points:
+            if point.number == number:
+                self.model.select(number)
+                self.model.scan.look_at(self.model.scan.pixel_of(point.x, point.y))
+
+    def _row_clicked(self, row: int, column: int) -> None:
+        item = self.table.item(row, 0)
+        if self.model is not None and item is not None:
+            self.model.select(item.data(Qt.ItemDataRole.UserRole))
+
+
+def _button(text: str, tip: str, clicked: Callable[[], Any]) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda _=False: clicked())
+    return button
+
+
+def _height_text(scan: Scan, fit: PulseFit) -> str:
+    if not np.isfinite(fit.height):
+        return "–"
+    factor, unit = prefix_for(fit.height, scan.unit)
+    return f"{fit.height / factor:.3g} {unit}".strip()
+
+
+def _numbers(window: WindowFit) -> list[str]:
+    """Return tau and D as text; a dash where the pixel does not deserve a number."""
+    if not window.ok:
+        return ["–", "–"]
+    diffusion = text_with_error(window.D, window.D_error) if np.isfinite(window.D) else "–"
+    return [text_with_error(window.tau, window.tau_error, "s"), diffusion]
+
+
+def _sentence(window: WindowFit) -> str:
+    return sentence_from_fit(window)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
