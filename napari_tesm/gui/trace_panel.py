@@ -94,7 +94,9 @@ class TracePanel(Panel):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.setShowGrid(False)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.cellClicked.connect(self._row_clicked)
+        self._shrink_type()
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)
@@ -203,10 +205,18 @@ class TracePanel(Panel):
         if name:
             self.export(Path(name))
 
+    def _shrink_type(self) -> None:
+        """Set the table in slightly smaller type: six columns of numbers with errors beside an image."""
+        font = self.font()
+        font.setPointSizeF(0.88 * font.pointSizeF())
+        self.table.setFont(font)
+        self.table.horizontalHeader().setFont(font)
+
     def changeEvent(self, event: QEvent | None) -> None:
         """Keep the table as high as its rows when the font changes."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.FontChange and hasattr(self, "table"):
+            self._shrink_type()
             self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 4)
             self._fit_table_height()
 
@@ -360,7 +370,6 @@ class TracePanel(Panel):
         self.plot.set_marker(time)
 
     def _theme_changed(self, event: Any = None) -> None:
-        self._axes_for = None
         self.refresh_soon()
 
     def _mouse_pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:

@@ -29,10 +29,8 @@ def open_workspace(viewer: Any) -> Any:
 
 
 def prepare_canvas(viewer: Any) -> None:
-    """Switch on what a measured image needs: a scale bar, and the time of the slice that is shown."""
-    overlays = viewer.canvas.overlays
-    overlays.scale_bar.visible = True
-    overlays.current_slice.visible = viewer.dims.ndim > 2
+    """Switch on what a measured image needs: a scale bar."""
+    viewer.canvas.overlays.scale_bar.visible = True
 
 
 def view(paths: Sequence[str], *, block: bool = True) -> Any:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -27,6 +28,7 @@ from napari_tesm.gui.region_panel import RegionPanel
 from napari_tesm.gui.saving import save_scan, suggested_path
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_panel import TracePanel
+from napari_tesm.units import prefix_for
 
 if TYPE_CHECKING:
     import napari
@@ -104,7 +106,10 @@ class Workspace(Panel):
                 (scan.dataset_changed, self._recording_changed),
                 (scan.points_changed, self._points_changed),
                 (scan.results_changed, self.refresh_soon),
+                (scan.time_changed, self._show_time),
             ]
+            for layer in self.session.layers_of(scan, "traces"):
+                found.append((layer.events.visible, self._show_time))
             for layer in self.session.layers_of(scan, "points"):
                 found.append((layer.events.data, self._points_layer_changed))
         return found
@@ -163,6 +168,15 @@ class Workspace(Panel):
             if not self.scan.missing():
                 self.protocol_button.setChecked(False)
         self.refresh_soon()
+
+    def _show_time(self, _: Any = None) -> None:
+        """Write the time of the slice on the canvas while traces are shown; napari's own text lacks the unit."""
+        scan, overlay = self.scan, self.viewer.canvas.overlays.text
+        layers = [layer for layer in self.session.layers_of(scan, "traces") if layer.visible]
+        overlay.visible = bool(layers) and scan is not None and scan.dataset is not None
+        if scan is not None and overlay.visible:
+            factor, unit = prefix_for(float(np.abs(scan.dataset["time"].values).max()), "s")  # type: ignore[index]
+            overlay.text = f"t = {scan.time / factor:.2f} {unit}"
 
     def _points_changed(self) -> None:
         if self.scan is not None and not self._keeping_points:

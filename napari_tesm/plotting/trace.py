@@ -176,6 +176,8 @@ class TracePlot:
                     f"a trace of {curve.values.size} samples does not go with {self.time.size} sample times"
                 )
         before, self._curves = self._curves, tuple(curves)
+        if not before:  # limits of empty axes say nothing about the data to come
+            self._limits = self._residual_limits = None
         pinned_before, pinned = _of_role(before, "pinned"), _of_role(self._curves, "pinned")
         same_pinned = len(pinned_before) == len(pinned) and all(
             ours.looks_like(theirs) for ours, theirs in zip(pinned, pinned_before, strict=True)
@@ -190,6 +192,11 @@ class TracePlot:
             self._drawing.redraw()
         else:
             self._drawing.update(_PROBE if same_pinned else _PINNED)
+
+    @property
+    def curves(self) -> tuple[TraceCurve, ...]:
+        """The curves that are shown."""
+        return self._curves
 
     def clear(self) -> None:
         """Show nothing, not even axes."""
