@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt, QTimer
@@ -226,7 +226,8 @@ class TracePanel(Panel):
         settings, time = model.fitter.settings, model.fitter.time
         windows = {} if settings is None else dict(settings.windows)
         pulse = None if settings is None else settings.pulse
-        layout = "polarities" if self.layout_button.isChecked() and len(model.pulses) > 1 else "overlay"
+        stacked = self.layout_button.isChecked() and len(model.pulses) > 1
+        layout: Literal["overlay", "polarities"] = "polarities" if stacked else "overlay"
         wanted = (
             id(model.scan.dataset), time.tobytes(), str(windows), str(pulse), layout, tuple(model.pulses),
             tuple(model.scan.labels),
@@ -261,7 +262,8 @@ class TracePanel(Panel):
         self._say_in_words(model, places)
 
     def _curves(self, model: TraceModel, place: PlaceTraces) -> list[TraceCurve]:
-        voltages = model.scan.dataset["voltage"].values if model.scan.dataset is not None else []
+        assert model.scan.dataset is not None
+        voltages = model.scan.dataset["voltage"].values
         point = place.point
         return [
             TraceCurve(
