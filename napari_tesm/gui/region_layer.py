@@ -174,7 +174,8 @@ class RegionLayerLink:
         if action == "adding":
             self._apply_pen()
         elif action in _OVER:
-            self._drop_speck(action)
+            if action == "added":
+                self._drop_speck()
             self._drop_orphan(tuple(event.data_indices))
             self._read(settle=True)
             self._restyle()
@@ -267,15 +268,22 @@ class RegionLayerLink:
         finally:
             self._busy = False
 
-    def _drop_speck(self, action: str) -> None:
-        """Remove what a click without a drag leaves: napari draws a shape smaller than its own handles."""
+    def _drop_speck(self) -> None:
+        """Remove what a click without a drag leaves, or a path that was given up after its first vertex."""
         layer = self.layer
-        if action != "added" or layer.nshapes == 0 or str(layer.mode) not in (
-            "add_line", "add_rectangle", "add_ellipse"
-        ):  # fmt: skip
+        mode = str(layer.mode)
+        by_drag = mode in ("add_line", "add_rectangle", "add_ellipse")
+        if (
+            not getattr(layer, "_is_creating", False)
+            or not layer.nshapes
+            or (mode[:4] == "add_" and not by_drag)
+        ):
             return
-        size = float(np.ptp(np.asarray(layer.data[-1]), axis=0).max())
-        if size <= 0.51 * getattr(layer, "_normalized_vertex_radius", 0.0):
+        last = np.asarray(layer.data[-1])
+        # napari draws a click as a shape of half the size of a handle.
+        tiny = float(np.ptp(last, axis=0).max()) <= 0.51 * getattr(layer, "_normalized_vertex_radius", 0.0)
+        given_up = not by_drag and layer.shape_type[-1] == "path" and len(last) <= 2
+        if (by_drag and tiny) or given_up:
             self._busy = True
             try:
                 layer.remove([layer.nshapes - 1])
@@ -283,17 +291,24 @@ class RegionLayerLink:
                 self._busy = False
 
     def _drop_orphan(self, indices: tuple[int, ...]) -> None:
-        """Mend the features where napari took away a shape (its last vertices were removed) and left its row."""
+        """Mend the layer where napari took away a shape, its last vertices being removed, and left its row behind."""
         layer = self.layer
         features = layer.features
-        if len(features) == layer.nshapes + 1 and len(indices) == 1:
-            row = indices[0] % len(features)
-            kept = [index for index in range(len(features)) if index != row]
-            self._busy = True
-            try:
-                layer.features = features.iloc[kept].reset_index(drop=True)
-            finally:
-                self._busy = False
+        if len(features) != layer.nshapes + 1 or len(indices) != 1:
+            return
+        row = indices[0] % len(features)
+        shapes = getattr(layer, "_data_view", None)
+        for name in ("_edge_color", "_face_color"):
+            # What napari itself does where shapes are deleted; without it the next shapes get wrong colours.
+            colours = getattr(shapes, name, None)
+            if colours is not None and len(colours) == len(features):
+                setattr(shapes, name, np.delete(colours, row, axis=0))
+        kept = [index for index in range(len(features)) if index != row]
+        self._busy = True
+        try:
+            layer.features = features.iloc[kept].reset_index(drop=True)
+        finally:
+            self._busy = False
 
     def _apply_pen(self) -> None:
         """Let napari draw the next shape in the class and width that are chosen."""

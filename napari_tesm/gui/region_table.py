@@ -1,0 +1,303 @@
+"""The table of regions: what a quantity comes to in each region and each class, and steps against grains."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.comparison import comparison_from_values
+from napari_tesm.gui.layers import REGION_COLOURS
+from napari_tesm.gui.region_model import RegionModel, region_model_of
+from napari_tesm.gui.region_quantities import Field, Quantity, QuantityBook, quantities_of
+from napari_tesm.gui.scan import Scan
+from napari_tesm.regions import Region, mask_from_region
+from napari_tesm.statistics import Description, description_from_values
+from napari_tesm.steps import steps_from_images
+from napari_tesm.units import prefix_for
+
+Mask = NDArray[np.bool_]
+
+_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PLURALS: Final = {"step": "all steps", "grain": "all grains", "other": "all others"}
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """One line of the table.
+
+    Parameters
+    ----------
+    index : int
+        Place of the region in the list; -1 for the line of a whole class.
+    name, region_class, kind : str
+    colour : str
+        ``"#rrggbb"``.
+    width : float
+        Of a line, in the lateral unit of the dataset.
+    pixels : int
+        How many pixels lie inside; none where the region is outside the image.
+    values : Description or None
+        Of the quantity, in its SI unit; None without a quantity.
+    """
+
+    index: int
+    name: str
+    region_class: str
+    kind: str
+    colour: str
+    width: float
+    pixels: int
+    values: Description | None
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The unit in which a column is comfortable to read.
+
+    Parameters
+    ----------
+    factor : float
+        SI value divided by this is the number shown.
+    unit : str
+        ``"ms"``, or with a power of ten, ``"10⁻¹³ m²/s"``.
+    """
+
+    factor: float
+    unit: str
+
+    def text(self, value: float, *, decimals: int | None = None) -> str:
+        """Return a value as it stands in the table: three digits, or as many decimals as are given."""
+        if not math.isfinite(value):
+            return ""
+        number = value / self.factor
+        if decimals is not None:
+            return f"{number:.{decimals}f}"
+        plain = number == 0 or 1e-3 <= abs(number) < 1e5
+        if not plain:
+            return f"{number:.2e}"
+        return f"{number:.{max(0, 2 - _power(number))}f}" if number else "0"
+
+    def text_with_spread(self, value: float, spread: float) -> str:
+        """Return ``mean ± sd``, both to the second digit of the spread."""
+        if not math.isfinite(value):
+            return ""
+        if not math.isfinite(spread) or spread <= 0 or not 1e-6 < spread / self.factor < 1e6:
+            return self.text(value)
+        decimals = max(0, 1 - _power(spread / self.factor))
+        return f"{self.text(value, decimals=decimals)} ± {self.text(spread, decimals=decimals)}"
+
+
+def scaling_of(values: Iterable[float], unit: str) -> Scaling:
+    """Return the common unit, or power of ten, of a column of SI values."""
+    sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
+    if not sizes:
+        return Scaling(1.0, unit)
+    typical = float(np.median(sizes))
+    if unit.isalpha() and unit not in ("deg", "rad"):
+        return Scaling(*prefix_for(typical, unit))
+    if 1e-2 <= typical < 1e4:
+        return Scaling(1.0, unit)
+    power = _power(typical)
+    return Scaling(float(f"1e{power}"), f"10{str(power).translate(_SUPERSCRIPTS)} {unit}".rstrip())
+
+
+def _power(value: float) -> int:
+    return math.floor(math.log10(abs(value))) if value else 0
+
+
+class RegionTable:
+    """What the regions of a scan come to.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    choice_changed = Signal()
+    """Another quantity or pulse setting is looked at."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = ref(scan)
+        self.model: RegionModel = region_model_of(scan)
+        self.book: QuantityBook = quantities_of(scan)
+        self.key: str | None = None
+        """The quantity that was chosen; None takes the best there is."""
+        self.pulse = max(0, len(scan.labels) - 1)
+        self._masks: dict[tuple[object, ...], Mask] = {}
+        self._used: set[tuple[object, ...]] = set()
+
+    @property
+    def quantity(self) -> Quantity | None:
+        """The quantity that is looked at."""
+        return self.book.quantity(self.key)
+
+    def choose(self, key: str | None = None, *, pulse: int | None = None) -> None:
+        """Look at another quantity, or another pulse setting."""
+        before = (self.key, self.pulse)
+        self.key = self.key if key is None else key
+        self.pulse = self.pulse if pulse is None else pulse
+        if before != (self.key, self.pulse):
+            self.choice_changed.emit()
+
+    def field(self) -> Field | None:
+        """Return the values of the quantity, None without one."""
+        quantity = self.quantity
+        return None if quantity is None else self.book.field(quantity, self.pulse)
+
+    def mask(self, region: Region, field: Field) -> Mask:
+        """Return which pixels of a field lie in a region, shape (y, x)."""
+        key = (field.grid, region.kind, region.vertices, region.width)
+        self._used.add(key)
+        if key not in self._masks:
+            self._masks[key] = mask_from_region(region, field.x, field.y)
+        return self._masks[key]
+
+    def mask_of_class(self, region_class: str, field: Field) -> Mask:
+        """Return which pixels lie in any region of a class; a pixel in two of them counts once."""
+        inside = np.zeros(field.values.shape, dtype=bool)
+        for region in self.model.regions:
+            if region.region_class == region_class:
+                inside |= self.mask(region, field)
+        return inside
+
+    def rows(self) -> list[RegionRow]:
+        """Return a line for each region, in the order drawn, and one for each class that has several."""
+        field = self.field()
+        self._used = set()
+        rows = []
+        for index, region in enumerate(self.model.regions):
+            inside = None if field is None else self.mask(region, field)
+            rows.append(
+                _row(index, region.name, region.region_class, region.kind, region.width, inside, field)
+            )
+        for name in self.model.classes:
+            count = sum(region.region_class == name for region in self.model.regions)
+            if count < 2:
+                continue  # the line would only say again what the region's own says
+            inside = None if field is None else self.mask_of_class(name, field)
+            title = f"{_PLURALS.get(name, f'all {name}')} ({count})"
+            rows.append(_row(-1, title, name, "", 0.0, inside, field))
+        # Masks of shapes as they were before a drag are of no use any more.
+        self._masks = {key: mask for key, mask in self._masks.items() if key in self._used}
+        return rows
+
+    def scaling(self, rows: Sequence[RegionRow]) -> Scaling:
+        """Return the unit in which all numbers of the table are shown."""
+        quantity = self.quantity
+        unit = "" if quantity is None else quantity.unit
+        return scaling_of([row.values.median for row in rows if row.values is not None], unit)
+
+    def comparison(self) -> str:
+        """Return steps against grains in a sentence, or against all the rest where no grain is drawn; empty without."""
+        quantity, field = self.quantity, self.field()
+        if quantity is None or field is None or "step" not in self.model.classes:
+            return ""
+        steps = self.mask_of_class("step", field)
+        if "grain" in self.model.classes:
+            others, name = self.mask_of_class("grain", field) & ~steps, "grain"
+        else:
+            others, name = ~steps, "the rest of the image"
+        try:
+            found = comparison_from_values(field.values[steps], field.values[others], names=("step", name))
+        except ValueError as error:
+            return str(error)
+        return f"{quantity.title}: {found.sentence}"
+
+    def propose_steps(self) -> str:
+        """Find steps, add them as regions, and return in a sentence what was found.
+
+        Raises
+        ------
+        ValueError
+            If there is no image in which steps could be found.
+        """
+        book = self.book
+        heights, errors = book.topography(), book.deflection_error()
+        first = heights or errors
+        if first is None:
+            raise ValueError("steps are found in topography or deflection error, and this scan has neither")
+        ground = book.field(first)
+        images = {"topography": ground.values if heights else None, "deflection_error": None}
+        if errors is not None:
+            other = book.field(errors)
+            # An error signal on another grid says nothing about the pixels of this one.
+            images["deflection_error"] = other.values if other.grid == ground.grid else None
+        used = [
+            name.title
+            for name, key in ((heights, "topography"), (errors, "deflection_error"))
+            if name is not None and images[key] is not None
+        ]
+        found = steps_from_images(**images, x=ground.x, y=ground.y)
+        source = " and ".join(used)
+        if not found:
+            return f"no step stands out in {source}: draw it by hand"
+        self.model.add(found)
+        count = "one step" if len(found) == 1 else f"{len(found)} steps"
+        return (
+            f"{count} found in {source}: look at them, move or delete what is wrong; Ctrl+Z takes them back"
+        )
+
+    def separated_text(self, separator: str = "\t") -> str:
+        """Return the table as text that a spreadsheet takes, all numbers in SI units."""
+        quantity = self.quantity
+        unit = f" ({quantity.unit})" if quantity is not None and quantity.unit else ""
+        title = "" if quantity is None else f"{self.title()} "
+        lateral = str(self.model.scan.grid["x"].attrs.get("units", "")) or "pixel"
+        measured = [f"{title}{name}{unit}" for name in ("median", "q25", "q75", "mean", "sd")]
+        head = ["name", "class", "kind", f"width ({lateral})", "pixels", "n ok", *measured]
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+        writer.writerow(head)
+        for row in self.rows():
+            line: list[object] = [
+                row.name, row.region_class, row.kind or "class", f"{row.width:.9g}" if row.kind else "", row.pixels
+            ]  # fmt: skip
+            if row.values is not None:
+                found = row.values
+                numbers = (found.median, found.q25, found.q75, found.mean, found.sd)
+                line += [
+                    found.count,
+                    *(f"{number:.9g}" if math.isfinite(number) else "" for number in numbers),
+                ]
+            writer.writerow(line)
+        return out.getvalue()
+
+    def title(self) -> str:
+        """Return what is measured, with the pulse setting: ``D2 (-3 V)``."""
+        quantity, labels = self.quantity, self.model.scan.labels
+        if quantity is None:
+            return ""
+        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
+        return f"{quantity.title} {label}".rstrip()
+
+
+def _row(
+    index: int,
+    name: str,
+    region_class: str,
+    kind: str,
+    width: float,
+    inside: Mask | None,
+    field: Field | None,
+) -> RegionRow:
+    colour = REGION_COLOURS.get(region_class, REGION_COLOURS["other"])
+    pixels = 0 if inside is None else int(inside.sum())
+    values = None if inside is None or field is None else description_from_values(field.values[inside])
+    return RegionRow(index, name, region_class, kind, colour, width, pixels, values)
+
+
+_TABLES: "WeakKeyDictionary[Scan, RegionTable]" = WeakKeyDictionary()
+
+
+def region_table_of(scan: Scan) -> RegionTable:
+    """Return the table of a scan, the same for every panel."""
+    if scan not in _TABLES:
+        _TABLES[scan] = RegionTable(scan)
+    return _TABLES[scan]

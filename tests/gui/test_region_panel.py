@@ -1,0 +1,300 @@
+"""Regions drawn with a real mouse in a real window, and the tab that tells of them."""
+
+import numpy as np
+import pytest
+from canvas_mouse import CanvasMouse
+from examples import example_dataset
+
+from napari_tesm.gui.layers import layers_from_scan
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.view import add_layer
+from napari_tesm.interface import fit
+from napari_tesm.regions import Region
+
+pytestmark = pytest.mark.display
+
+BOX = Region(
+    "rectangle", ((20e-9, 20e-9), (80e-9, 20e-9), (80e-9, 50e-9), (20e-9, 50e-9)), "grain 1", "grain"
+)
+FAR = Region("ellipse", ((1e-6, 1e-6), (2e-6, 1e-6), (2e-6, 2e-6), (1e-6, 2e-6)), "region 1", "other")
+LINE = Region("line", ((100e-9, 20e-9), (150e-9, 60e-9)), "step 1", "step", 20e-9)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    dataset = example_dataset(shape=(12, 16))
+    return dataset, fit(dataset, tip_radius="25 nm", threshold=0.0)
+
+
+@pytest.fixture
+def scan(fitted):
+    dataset, maps = fitted
+    return Scan("example", dataset, [dataset["topography"]], maps=maps)
+
+
+@pytest.fixture
+def panel(viewer, scan, qtbot):
+    from napari_tesm.gui.region_panel import RegionPanel
+
+    for layer in layers_from_scan(scan):
+        add_layer(viewer, layer)
+    panel = RegionPanel(viewer)
+    viewer.window.add_dock_widget(panel, area="right", name="regions")
+    qtbot.waitUntil(lambda: panel.quantity_box.count() > 0)
+    return panel
+
+
+@pytest.fixture
+def mouse(viewer, panel):
+    return CanvasMouse(viewer)
+
+
+def _settled(qtbot, panel):
+    """Wait until the tab shows the regions as they are."""
+    qtbot.waitUntil(lambda: panel._listening and not panel._refresh_timer.isActive())
+    regions = [] if panel.table is None else panel.table.model.regions
+    assert sum(row.index >= 0 for row in panel.view.shown.rows) == len(regions)
+
+
+def _cells(panel, column):
+    shown = panel.view.shown
+    return [shown.index(row, column).data() for row in range(shown.rowCount())]
+
+
+def test_a_rectangle_a_line_and_a_polygon_are_drawn_with_the_mouse(panel, mouse, scan, qtbot):
+    followed = []
+    scan.regions_changed.connect(lambda: followed.append(scan.regions))
+    panel.class_box.setCurrentText("grain")
+    panel._class_chosen("grain")
+    panel.tool_buttons["add_rectangle"].click()
+    mouse.drag((20, 30), (60, 100))
+    assert len(followed) >= 4, "the region follows the mouse"
+    panel._class_chosen("step")
+    panel.width_box.setValue(25)
+    panel.tool_buttons["add_line"].click()
+    mouse.drag((10, 110), (80, 150))
+    panel.tool_buttons["add_polygon"].click()
+    for place in ((70, 10), (70, 60), (90, 60)):
+        mouse.click(place)
+    mouse.double_click((90, 10))
+    box, line, polygon = scan.regions
+    assert [region.kind for region in scan.regions] == ["rectangle", "line", "polygon"]
+    assert [region.name for region in scan.regions] == ["grain 1", "step 1", "step 2"]
+    np.testing.assert_allclose(box.xy().min(axis=0), (30e-9, 20e-9), atol=1e-9)
+    np.testing.assert_allclose(box.xy().max(axis=0), (100e-9, 60e-9), atol=1e-9)
+    np.testing.assert_allclose(line.xy(), [(110e-9, 10e-9), (150e-9, 80e-9)], atol=1e-9)
+    assert line.width == 25e-9
+    assert len(polygon.vertices) == 4
+    _settled(qtbot, panel)
+    assert _cells(panel, 0) == ["grain 1", "step 1", "step 2", "all steps (2)"]
+    inside = int(_cells(panel, 2)[0].split("/")[1])
+    assert inside == 35, "7 columns of 10 nm and 5 rows of 8 nm"
+
+
+def test_a_dragged_vertex_moves_the_numbers_and_is_one_action(panel, mouse, scan, qtbot):
+    scan.set_regions([Region.from_xy("polygon", np.array([(20, 20), (80, 20), (80, 60)]) * 1e-9, name="a")])
+    before = scan.regions
+    panel.tool_buttons["direct"].click()
+    mouse.click((25, 70))
+    pixels = []
+    mouse.move((20, 20))
+    mouse.press((20, 20))
+    for x in (18, 12, 6, 3):
+        mouse.drag_to((30, x))
+        panel.refresh()
+        pixels.append(panel.view.shown.rows[0].pixels)
+    mouse.release((30, 3))
+    assert pixels == sorted(pixels)
+    assert len(set(pixels)) > 2, "the table follows the vertex"
+    np.testing.assert_allclose(scan.regions[0].xy()[0], (3e-9, 30e-9), atol=1e-9)
+    np.testing.assert_allclose(scan.regions[0].xy()[1:], before[0].xy()[1:], rtol=1e-6)
+    qtbot.keyClick(panel.view, "Z", modifier=_control())
+    assert scan.regions == before
+    qtbot.keyClick(panel.view, "Z", modifier=_control() | _shift())
+    np.testing.assert_allclose(scan.regions[0].xy()[0], (3e-9, 30e-9), atol=1e-9)
+
+
+def test_a_click_without_a_drag_leaves_nothing(panel, mouse, scan):
+    for tool in ("add_rectangle", "add_ellipse", "add_line", "add_polygon", "add_polyline"):
+        panel.tool_buttons[tool].click()
+        mouse.click((50, 50))
+        panel.tool_buttons["select"].click()
+        assert scan.regions == []
+        assert panel.link.layer.nshapes == 0
+        assert not panel.table.model.history.can_undo
+
+
+def test_moving_and_deleting_with_napari_s_own_tools(panel, mouse, scan, viewer, qtbot):
+    scan.set_regions([BOX, LINE])
+    panel.tool_buttons["select"].click()
+    mouse.click((35, 50))
+    assert panel.table.model.selection == {0}
+    mouse.drag((35, 50), (45, 60))
+    np.testing.assert_allclose(scan.regions[0].xy(), BOX.moved(10e-9, 10e-9).xy(), atol=1e-9)
+    panel.link.layer.remove_selected()
+    assert scan.regions == [LINE]
+    panel.undo_button.click()
+    panel.undo_button.click()
+    assert scan.regions == [BOX, LINE]
+    _settled(qtbot, panel)
+    assert not panel.redo_button.isHidden()
+    assert panel.redo_button.isEnabled()
+
+
+def test_removing_vertices_until_a_shape_is_gone_keeps_the_others_names(panel, mouse, scan):
+    triangle = Region.from_xy("polygon", np.array([(20, 20), (80, 20), (80, 60)]) * 1e-9, name="gone")
+    scan.set_regions([triangle, LINE, BOX])
+    layer = panel.link.layer
+    panel.link.draw("vertex_remove")
+    layer.selected_data = {0}
+    mouse.click((20, 20))
+    assert [region.name for region in scan.regions] == ["step 1", "grain 1"]
+    assert [region.region_class for region in scan.regions] == ["step", "grain"]
+    assert len(layer.features) == layer.nshapes == len(layer.edge_color) == 2
+    panel.undo()
+    assert scan.regions == [triangle, LINE, BOX]
+
+
+def test_names_and_classes_are_edited_in_the_table(panel, scan, qtbot):
+    scan.set_regions([BOX, LINE])
+    _settled(qtbot, panel)
+    shown = panel.view.shown
+    assert shown.setData(shown.index(0, 0), "the big one")
+    assert shown.setData(shown.index(1, 1), "crack")
+    assert [(r.name, r.region_class) for r in scan.regions] == [("the big one", "grain"), ("step 1", "crack")]
+    assert list(panel.link.layer.features["class"]) == ["grain", "crack"]
+    panel.undo()
+    assert scan.regions[1].region_class == "step"
+
+
+def test_rows_and_shapes_are_selected_together(panel, scan, qtbot):
+    scan.set_regions([BOX, LINE, FAR])
+    _settled(qtbot, panel)
+    panel.view.selectRow(1)
+    assert set(panel.link.layer.selected_data) == {1}
+    assert panel.width_box.value() == 20
+    panel.width_box.setValue(30)
+    assert scan.regions[1].width == 30e-9
+    assert panel.link.layer.edge_width[1] == pytest.approx(30)
+    panel.link.layer.selected_data = {0, 2}
+    assert panel.view.selected_regions() == [0, 2]
+    panel.delete_button.click()
+    assert scan.regions == [Region("line", LINE.vertices, "step 1", "step", 30e-9)]
+
+
+def test_the_class_box_is_for_selected_shapes_except_while_drawing(panel, scan, mouse, qtbot):
+    scan.set_regions([BOX])
+    panel.tool_buttons["select"].click()
+    mouse.click((35, 50))
+    panel._class_chosen("other")
+    assert scan.regions[0].region_class == "other"
+    panel.tool_buttons["add_rectangle"].click()
+    mouse.drag((60, 20), (80, 60))
+    panel._class_chosen("step")
+    assert [region.region_class for region in scan.regions] == ["other", "other"]
+
+
+def test_a_region_outside_the_image_says_so(panel, scan, qtbot):
+    scan.set_regions([FAR])
+    _settled(qtbot, panel)
+    assert _cells(panel, 3) == ["no pixels"]
+
+
+def test_the_layer_may_be_deleted_while_the_tab_is_open(panel, scan, viewer, mouse, qtbot):
+    scan.set_regions([BOX])
+    viewer.layers.remove(panel.link.layer)
+    _settled(qtbot, panel)
+    assert "deleted" in panel.message.text()
+    assert scan.regions == [BOX]
+    panel.tool_buttons["add_line"].click()
+    mouse.drag((10, 110), (80, 150))
+    assert [region.kind for region in scan.regions] == ["rectangle", "line"]
+    _settled(qtbot, panel)
+    assert panel.message.isHidden()
+
+
+def test_all_layers_may_be_deleted_while_the_tab_is_open(panel, scan, viewer, qtbot):
+    scan.set_regions([BOX])
+    viewer.layers.clear()
+    _settled(qtbot, panel)
+    assert "Open a scan" in panel.message.text()
+    panel.draw("add_line")
+    panel.undo()
+    panel.find_steps()
+    panel.copy_table()
+    assert viewer.layers == []
+
+
+def test_the_table_is_copied_and_exported_in_si_units(panel, scan, qtbot, tmp_path):
+    from qtpy.QtGui import QGuiApplication
+
+    scan.set_regions([BOX, LINE])
+    panel.quantity_box.setCurrentIndex(panel.quantity_box.findData("channel:topography"))
+    panel._quantity_chosen()
+    panel.copy_table()
+    head, first, *_ = QGuiApplication.clipboard().text().splitlines()
+    columns = dict(zip(head.split("\t"), first.split("\t"), strict=True))
+    y, x = np.meshgrid(scan.dataset["y"], scan.dataset["x"], indexing="ij")
+    inside = (x > 20e-9) & (x < 80e-9) & (y > 20e-9) & (y < 50e-9)
+    values = scan.dataset["topography"].values[inside]
+    assert int(columns["pixels"]) == values.size
+    assert float(columns["Topography median (m)"]) == pytest.approx(np.median(values))
+    assert float(columns["Topography mean (m)"]) == pytest.approx(values.mean(), rel=1e-8)
+    panel.export_to(tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text("utf-8").startswith(head.replace("\t", ","))
+    panel.export_to(tmp_path)
+    assert "cannot be written" in panel.message.text()
+
+
+def test_opening_and_closing_twenty_times_leaves_no_callback(viewer, scan, qtbot):
+    from napari_tesm.gui.region_panel import RegionPanel
+    from napari_tesm.gui.session import session_of
+
+    for layer in layers_from_scan(scan):
+        add_layer(viewer, layer)
+    session = session_of(viewer)
+    regions = session.layers_of(scan, "regions")[0]
+
+    def count():
+        emitters = [*viewer.layers.events.emitters.values(), *viewer.events.emitters.values()]
+        for layer in viewer.layers:
+            emitters += layer.events.emitters.values()
+        signals = (session.scan_changed, session.layers_changed, scan.regions_changed, scan.results_changed)
+        return [
+            sum(len(emitter.callbacks) for emitter in emitters),
+            len(regions.selected_data.events.items_changed),
+            len(viewer.mouse_move_callbacks),
+            len(viewer.mouse_drag_callbacks),
+            len(regions.mouse_drag_callbacks),
+            *(len(signal) for signal in signals),
+        ]
+
+    panel = RegionPanel(viewer)
+    dock = viewer.window.add_dock_widget(panel, area="right", name="regions")
+    qtbot.waitUntil(lambda: panel.link.layer is regions)
+    panel.draw("add_line")  # napari gives a layer that was ever in another mode a callback that does nothing
+    panel.draw("add_line")
+    dock.hide()
+    qtbot.wait(50)
+    before = count()
+    for _ in range(20):
+        dock.show()
+        panel.draw("add_line")
+        panel.draw("add_line")  # once more goes back to moving the picture
+        dock.hide()
+    assert count() == before
+    dock.show()
+    assert count() != before
+    dock.hide()
+
+
+def _control():
+    from qtpy.QtCore import Qt
+
+    return Qt.KeyboardModifier.ControlModifier
+
+
+def _shift():
+    from qtpy.QtCore import Qt
+
+    return Qt.KeyboardModifier.ShiftModifier
