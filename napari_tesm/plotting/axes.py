@@ -15,7 +15,7 @@ from napari_tesm.units import prefix_for
 
 _SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOG_STEPS: Final = (
-    (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0),
+    (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0),
     (1.0, 2.0, 3.0, 5.0, 7.0),
     (1.0, 2.0, 5.0),
     (1.0, 3.0),
@@ -122,9 +122,15 @@ def sticky_limits(
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return round numbers between two positive limits: as many as there is room for, two where possible.
+    """Return round numbers between two positive limits, three or more where they do not touch, else two.
 
-    Within less than a decade they are steps of 1, 2 or 5, beyond it the digits 1-2-5 or 1-3, then decades.
+    The digits 1 to 9 of a decade, 1-2-3-5-7, 1-2-5, 1-3 or 1; linear steps where all of these are too far apart;
+    some of the decades where there are many.
+
+    Parameters
+    ----------
+    most : int
+        How many evenly spaced labels there is room for.
 
     Examples
     --------
@@ -135,23 +141,23 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     slack = 1 + 1e-9
-    for digits in _LOG_STEPS:
-        ticks = [
-            float(f"{digit}e{power}")
-            for power in range(first, last + 1)
-            for digit in digits
-            if low / slack <= float(f"{digit}e{power}") <= high * slack
-        ]
-        if 3 <= len(ticks) <= most:
-            return ticks
+    closest = 0.75 * math.log10(high / low) / max(most, 1)
+    found: list[list[float]] = []
+    if last - first <= 3 * most:
+        for digits in _LOG_STEPS:
+            numbers = [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in digits]
+            ticks = [number for number in numbers if low / slack <= number <= high * slack]
+            if len(ticks) > 1 and np.diff(np.log10(ticks)).min() >= closest:
+                found.append(ticks)
     if high / low < 10:
-        return _linear_ticks(low, high, most)
+        found.append(_linear_ticks(low, high, most))
+    for fewest in (3, 2):
+        for ticks in found:
+            if len(ticks) >= fewest:
+                return ticks
     stride = max(1, math.ceil((last - first) / max(most - 1, 1)))
-    return [
-        float(f"1e{p}")
-        for p in range(math.ceil(math.log10(low) - 1e-9), last + 1, stride)
-        if 10.0**p <= high * slack
-    ]
+    powers = range(math.ceil(math.log10(low) - 1e-9), last + 1, stride)
+    return [float(f"1e{power}") for power in powers if float(f"1e{power}") <= high * slack]
 
 
 def label_log_axis(axis: Axis, low: float, high: float, *, most: int) -> None:

@@ -24,7 +24,7 @@ __all__ = ["FitCurve", "TraceCurve", "TracePlot"]
 Array = NDArray[np.float64]
 Layout = Literal["overlay", "polarities"]
 
-_PINNED, _PROBE = 0, 1
+_PINNED, _PROBE, _MARKER = 0, 1, 2
 
 
 class TracePlot:
@@ -72,7 +72,7 @@ class TracePlot:
         self._residual_limits: list[tuple[float, float]] | None = None
         self._pools: dict[tuple[int, int], list[CurveArtists]] = {}
         self._badges: list[tuple[Line2D, Text]] = []
-        self._drawing = LayeredBlitting(figure, layers=2)
+        self._drawing = LayeredBlitting(figure, layers=3)
         self._mouse = TraceMouse(self)
         self._resizing: int | None = figure.canvas.mpl_connect("resize_event", self._after_resize)
         figure.set_facecolor(theme.background)
@@ -158,7 +158,7 @@ class TracePlot:
         self._marker_time = time
         if self.frame is not None:
             self._place_marker()
-            self._drawing.update(_PROBE)
+            self._drawing.update(_MARKER)
 
     def show(self, curves: Sequence[TraceCurve]) -> None:
         """Show these curves and no others.
@@ -258,7 +258,8 @@ class TracePlot:
             0.5, 0.5, "no finite sample here", transform=self.frame.panels[0].transAxes, ha="center", va="center",
             color=self.theme.muted, fontsize=self.theme.font_size, visible=False,
         )  # fmt: skip
-        self._drawing.add(_PROBE, [self._marker, self._remark])
+        self._drawing.add(_PROBE, [self._remark])
+        self._drawing.add(_MARKER, [self._marker])
         self._limits = self._residual_limits = None
         self._update_frame()
         self._fill(_PINNED)

@@ -11,6 +11,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from napari_tesm.plotting.lines import band_outlines, has_lone_samples
 from napari_tesm.plotting.theme import PlotTheme
 
 Array = NDArray[np.float64]
@@ -166,7 +167,7 @@ class CurveArtists:
             color=colour, visible=True, alpha=0.5 if self._pinned else 0.85,
             linestyle=LINE_STYLES[style % len(LINE_STYLES)],
             # A single sample, or samples between gaps, would be invisible as a line.
-            marker="." if _has_lone_samples(values) else "", markersize=3.0,
+            marker="." if has_lone_samples(values) else "", markersize=3.0,
         )  # fmt: skip
         self._show_band(curve, shown, factor, colour)
         self._show_fits(curve, time_factor, factor, colour)
@@ -180,10 +181,7 @@ class CurveArtists:
         self.band.set_visible(curve.spread is not None)
         if curve.spread is not None:
             low, high = (curve.values - curve.spread) / factor, (curve.values + curve.spread) / factor
-            known = np.isfinite(low) & np.isfinite(high)
-            x, low, high = shown[known], low[known], high[known]
-            outline = np.column_stack([np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]])])
-            self.band.set_verts([outline] if len(outline) else [])
+            self.band.set_verts(band_outlines(shown, low, high))
             self.band.set_facecolor(colour)
 
     def _show_fits(self, curve: TraceCurve, time_factor: float, factor: float, colour: str) -> None:
@@ -207,12 +205,6 @@ class CurveArtists:
         line = Line2D([], [], linewidth=width, zorder=level, solid_capstyle="round", solid_joinstyle="round")
         axes.add_line(line)
         return line
-
-
-def _has_lone_samples(values: Array) -> bool:
-    """Return whether a finite sample stands between two that are not."""
-    known = np.concatenate([[False], np.isfinite(values), [False]])
-    return bool((known[1:-1] & ~known[:-2] & ~known[2:]).any())
 
 
 def _same(first: Array | None, second: Array | None) -> bool:
