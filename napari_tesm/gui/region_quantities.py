@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.gui.display import display_from_axes
 from napari_tesm.gui.layers import displacement_maps
 from napari_tesm.gui.scan import Scan
 
@@ -56,11 +57,14 @@ class Field:
         In the quantity's SI unit; NaN where there is no number.
     x, y : ndarray
         Pixel centres, in the lateral unit of the dataset.
+    spacing : (float, float)
+        Size of a pixel along y and x.
     """
 
     values: Array
     x: Array
     y: Array
+    spacing: tuple[float, float]
 
     @property
     def grid(self) -> tuple[bytes, bytes]:
@@ -122,16 +126,20 @@ class QuantityBook:
             if maps is None or quantity.key not in maps:
                 raise ValueError(f"{quantity.title} is not known: fit the traces first")
             found = maps[quantity.key].isel(pulse=min(pulse, maps.sizes["pulse"] - 1))
-            x, y = self._axes(found)
+            # Maps that came out of a file may have lost a digit on the way: their grid is that of the traces.
+            grid = self.scan.grid
+            axes = grid if all(grid.sizes[axis] == found.sizes[axis] for axis in ("y", "x")) else found
         else:
             name = quantity.key.removeprefix("channel:")
             channels = [channel for channel in self.scan.channels if str(channel.name) == name]
             if not channels:
                 raise ValueError(f"the channel {quantity.title} is not there any more")
-            found = channels[0]
-            x, y = (np.asarray(found[axis].values, dtype=np.float64) for axis in ("x", "y"))
+            found = axes = channels[0]
         values = np.asarray(found.transpose("y", "x").values, dtype=np.float64)
-        return Field(np.where(np.isfinite(values), values, np.nan), x, y)
+        x, y = (np.asarray(axes[axis].values, dtype=np.float64) for axis in ("x", "y"))
+        display = display_from_axes(axes["y"], axes["x"])
+        spacing = (display.spacing[0] * display.factor, display.spacing[1] * display.factor)
+        return Field(np.where(np.isfinite(values), values, np.nan), x, y, spacing)
 
     def topography(self) -> Quantity | None:
         """Return the channel that holds heights, None without one."""
@@ -161,16 +169,6 @@ class QuantityBook:
         if self._heights is None or self._heights[0] is not scan.dataset:
             self._heights = (scan.dataset, displacement_maps(scan))
         return self._heights[1]
-
-    def _axes(self, found: xr.DataArray) -> tuple[Array, Array]:
-        # Maps that came out of a file may have lost a digit on the way: their grid is that of the traces.
-        grid = self.scan.grid
-        same = all(grid.sizes[axis] == found.sizes[axis] for axis in ("y", "x"))
-        source = grid if same else found
-        return (
-            np.asarray(source["x"].values, dtype=np.float64),
-            np.asarray(source["y"].values, dtype=np.float64),
-        )
 
 
 _BOOKS: "WeakKeyDictionary[Scan, QuantityBook]" = WeakKeyDictionary()

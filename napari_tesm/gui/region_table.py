@@ -156,7 +156,7 @@ class RegionTable:
         key = (field.grid, region.kind, region.vertices, region.width)
         self._used.add(key)
         if key not in self._masks:
-            self._masks[key] = mask_from_region(region, field.x, field.y)
+            self._masks[key] = mask_from_region(region, field.x, field.y, spacing=field.spacing)
         return self._masks[key]
 
     def mask_of_class(self, region_class: str, field: Field) -> Mask:
