@@ -1,10 +1,11 @@
-"""Numbers that describe a map: quantiles, and the mode of a distribution with its confidence interval.
+"""Numbers that describe a map or a region of it: moments, quantiles, histograms, modes with confidence intervals.
 
 Pure functions of plain arrays. Everything random is seeded: the same data give the same numbers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,3 +88,160 @@ def _peaks_of_density(
     bend = left - 2 * top + right
     shift = np.divide(left - right, 2 * bend, out=np.zeros_like(bend), where=bend < 0)
     return np.asarray(centres[peak] + np.clip(shift, -0.5, 0.5) * step)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a sample of pixels comes to; NaN where there are too few values.
+
+    Parameters
+    ----------
+    n, n_total : int
+        Finite values, and pixels.
+    std : float
+        Standard deviation, n − 1.
+    """
+
+    n: int
+    n_total: int
+    mean: float
+    std: float
+    median: float
+    q25: float
+    q75: float
+    minimum: float
+    maximum: float
+
+    @property
+    def iqr(self) -> float:
+        """Distance of the quartiles."""
+        return self.q75 - self.q25
+
+    @property
+    def sem(self) -> float:
+        """Standard error of the mean as if the pixels were independent, which neighbours are not."""
+        return self.std / np.sqrt(self.n) if self.n else np.nan
+
+
+def description_from_values(values: NDArray[np.floating]) -> Description:
+    """Return number, mean, standard deviation, quartiles and extremes of the finite values."""
+    numbers = np.asarray(values, dtype=np.float64).ravel()
+    finite = numbers[np.isfinite(numbers)]
+    if finite.size == 0:
+        return Description(0, numbers.size, *(float("nan"),) * 7)
+    q25, median, q75 = quartiles(finite)
+    return Description(
+        n=finite.size,
+        n_total=numbers.size,
+        mean=float(finite.mean()),
+        std=float(finite.std(ddof=1)) if finite.size > 1 else float("nan"),
+        median=median,
+        q25=q25,
+        q75=q75,
+        minimum=float(finite.min()),
+        maximum=float(finite.max()),
+    )
+
+
+Scale = Literal["linear", "log"]
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Histograms of several samples with the same bins.
+
+    Parameters
+    ----------
+    edges : ndarray, shape (bin + 1,)
+        In the unit of the values, also on a logarithmic scale.
+    counts : dict of str to ndarray
+    scale : {"linear", "log"}
+    rule : str
+        How the bins were chosen, in words.
+    left_out : dict of str to int
+        Values that are not finite, or not positive on a logarithmic scale.
+    """
+
+    edges: NDArray[np.float64]
+    counts: dict[str, NDArray[np.int64]]
+    scale: Scale
+    rule: str
+    left_out: dict[str, int]
+
+
+_FEWEST_BINS: Final = 5
+_MOST_BINS: Final = 200
+
+
+def histograms_from_values(
+    samples: Mapping[str, NDArray[np.floating]],
+    *,
+    scale: Scale = "log",
+    bins: int | NDArray[np.floating] | None = None,
+) -> Histograms:
+    """Return histograms with common bins, as the t-ESM paper's Fig. 8 compares D1 and D2.
+
+    Parameters
+    ----------
+    samples : mapping of str to ndarray
+    scale : {"linear", "log"}
+        Bins of equal width in the value or in its logarithm; the mode differs between the two.
+    bins : int or array of edges, optional
+        By default the rule of Freedman and Diaconis (1981) for all values together, between 5 and 200 bins.
+
+    Raises
+    ------
+    ValueError
+        If the number of bins is not positive or edges do not increase.
+    """
+    used, left_out = {}, {}
+    for name, values in samples.items():
+        numbers = np.asarray(values, dtype=np.float64).ravel()
+        good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
+        used[name] = np.log10(numbers[good]) if scale == "log" else numbers[good]
+        left_out[name] = int(numbers.size - good.sum())
+    together = np.concatenate([*used.values(), np.zeros(0)])
+    words = "logarithmic" if scale == "log" else "linear"
+    if bins is not None and not isinstance(bins, int | np.integer):
+        given = np.asarray(bins, dtype=np.float64)
+        if given.size < 2 or not (np.diff(given) > 0).all() or (scale == "log" and given[0] <= 0):
+            raise ValueError("the edges of bins must increase, and be positive on a logarithmic scale")
+        edges = np.log10(given) if scale == "log" else given
+        rule = f"{given.size - 1} {words} bins as given"
+    else:
+        edges, rule = _common_edges(together, None if bins is None else int(bins), words)
+    counts = {name: np.histogram(numbers, edges)[0].astype(np.int64) for name, numbers in used.items()}
+    return Histograms(10.0**edges if scale == "log" else edges, counts, scale, rule, left_out)
+
+
+def _common_edges(
+    values: NDArray[np.float64], count: int | None, words: str
+) -> tuple[NDArray[np.float64], str]:
+    if count is not None and count < 1:
+        raise ValueError(f"a histogram needs at least one bin, not {count}")
+    if values.size == 0:
+        return np.linspace(0.0, 1.0, (count or _FEWEST_BINS) + 1), "no values"
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        # All alike: one bin in the middle holds them.
+        margin = abs(low) * 1e-3 or 0.5
+        return np.linspace(low - margin, high + margin, (count or _FEWEST_BINS) + 1), "all values alike"
+    if count is not None:
+        return np.linspace(low, high, count + 1), f"{count} {words} bins as asked for"
+    lower, _, upper = quartiles(values)
+    width = 2 * (upper - lower) * values.size ** (-1 / 3)
+    wanted = int(np.ceil((high - low) / width)) if width > 0 else _MOST_BINS
+    bins = min(max(wanted, _FEWEST_BINS), _MOST_BINS)
+    return np.linspace(low, high, bins + 1), f"{bins} {words} bins, Freedman and Diaconis"
+
+
+def mode_with_interval(values: NDArray[np.floating], *, scale: Scale = "log", seed: int = 0) -> Mode | None:
+    """Return the mode, in the unit of the values, of their density on a scale, or None for fewer than ten values.
+
+    A density over ln D and one over D have their maxima at different places: say which scale was used.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if scale == "linear":
+        return mode_from_values(numbers, seed=seed)
+    found = mode_from_values(np.log10(numbers[np.isfinite(numbers) & (numbers > 0)]), seed=seed)
+    return None if found is None else Mode(10**found.value, 10**found.low, 10**found.high)

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.statistics import mode_from_values, quartiles
+from napari_tesm.statistics import (
+    description_from_values,
+    histograms_from_values,
+    mode_from_values,
+    mode_with_interval,
+    quartiles,
+)
 
 
 def test_quartiles_equal_numpy_and_skip_nan():
@@ -73,3 +79,65 @@ def test_the_mode_moves_and_stretches_with_the_values(factor, shift):
     plain, moved = mode_from_values(values), mode_from_values(factor * (values + shift))
     for name in ("value", "low", "high"):
         assert getattr(moved, name) / factor - shift == pytest.approx(getattr(plain, name), abs=1e-6)
+
+
+def test_a_description_is_that_of_numpy():
+    values = np.random.default_rng(0).lognormal(0, 1, (30, 40))
+    values[::5, ::3] = np.nan
+    finite = values[np.isfinite(values)]
+    found = description_from_values(values)
+    assert (found.n, found.n_total) == (finite.size, values.size)
+    assert found.mean == finite.mean()
+    assert found.std == finite.std(ddof=1)
+    assert found.median == np.median(finite)
+    assert (found.q25, found.q75) == tuple(np.percentile(finite, [25, 75]))
+    assert (found.minimum, found.maximum) == (finite.min(), finite.max())
+
+
+@pytest.mark.parametrize("values", [[], [np.nan, np.inf]])
+def test_a_description_of_nothing_holds_no_number(values):
+    found = description_from_values(np.array(values))
+    assert found.n == 0
+    assert np.isnan([found.mean, found.std, found.median, found.iqr, found.sem]).all()
+
+
+def test_one_value_has_no_spread():
+    found = description_from_values(np.array([2.5]))
+    assert found.mean == found.median == 2.5
+    assert np.isnan(found.std)
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_histograms_share_their_bins_and_count_every_value(scale):
+    rng = np.random.default_rng(1)
+    samples = {"D1": rng.lognormal(-29, 0.4, 900), "D2": 2 * rng.lognormal(-29, 0.4, 700)}
+    samples["D1"][:50] = np.nan
+    found = histograms_from_values(samples, scale=scale)
+    assert found.counts["D1"].sum() == 850
+    assert found.counts["D2"].sum() == 700
+    assert found.left_out == {"D1": 50, "D2": 0}
+    assert np.array_equal(np.histogram(samples["D2"], found.edges)[0], found.counts["D2"])
+    steps = np.diff(np.log(found.edges) if scale == "log" else found.edges)
+    assert np.allclose(steps, steps[0])
+    assert "Freedman" in found.rule
+
+
+def test_logarithmic_histograms_leave_out_what_is_not_positive_and_say_so():
+    found = histograms_from_values({"a": np.array([-1.0, 0.0, 1.0, 10.0])}, scale="log", bins=3)
+    assert found.left_out == {"a": 2}
+    assert found.counts["a"].sum() == 2
+
+
+@pytest.mark.parametrize("values", [[], [3.0], [3.0, 3.0, 3.0], [np.nan]])
+def test_histograms_of_next_to_nothing_are_defined(values):
+    for scale in ("linear", "log"):
+        found = histograms_from_values({"a": np.array(values)}, scale=scale)
+        assert found.counts["a"].sum() == np.isfinite(values).sum()
+        assert (np.diff(found.edges) > 0).all()
+
+
+def test_the_mode_depends_on_the_scale_it_is_looked_for_on():
+    values = np.random.default_rng(2).lognormal(0, 0.8, 20000)
+    logarithmic, linear = mode_with_interval(values, scale="log"), mode_with_interval(values, scale="linear")
+    assert logarithmic.low <= 1.0 <= logarithmic.high  # the median of ln x
+    assert linear.value == pytest.approx(np.exp(-0.64), rel=0.15)  # exp(µ − σ²)

@@ -1,0 +1,107 @@
+"""Comparing regions: against scipy where pixels are independent, and at the right level where they are not."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.stats import binom, mannwhitneyu, norm
+
+from napari_tesm.comparison import comparison_from_values, independent_samples, paired_ratio
+
+
+def test_independent_values_give_the_rank_test_of_scipy():
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 0.2, 0.6):
+        a, b = rng.normal(shift, 1, 120), rng.normal(0, 1, 300)
+        found = comparison_from_values(a, b)
+        expected = mannwhitneyu(a, b, method="asymptotic", use_continuity=False)
+        # As deviates: t is used where scipy takes the normal distribution.
+        assert norm.isf(found.p_value / 2) == pytest.approx(norm.isf(expected.pvalue / 2), rel=0.02)
+        assert found.cliffs_delta == pytest.approx(2 * expected.statistic / (120 * 300) - 1)
+
+
+def test_ratio_of_medians_and_its_interval_cover_the_truth():
+    covered = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        a, b = 3 * rng.lognormal(0, 0.3, 60), rng.lognormal(0, 0.3, 90)
+        found = comparison_from_values(a, b)
+        covered += found.ratio_low <= 3 <= found.ratio_high
+    assert 0.90 <= covered / 200 <= 0.99
+
+
+def step_mask(shape):
+    rows, columns = np.indices(shape)
+    return np.abs((columns - 0.5 * shape[1]) * 0.8 + (rows - 0.5 * shape[0]) * 0.6) < 3
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1.5, 3.0])
+def test_on_maps_without_a_difference_the_test_keeps_its_level(smooth):
+    mask = step_mask((64, 64))
+    rejected = naive = 0
+    for seed in range(200):
+        noise = np.random.default_rng(seed).standard_normal((64, 64))
+        field = gaussian_filter(noise, smooth, mode="wrap") if smooth else noise
+        independent = independent_samples(field, mask, ~mask)
+        rejected += comparison_from_values(field[mask], field[~mask], independent=independent).significant
+        naive += comparison_from_values(field[mask], field[~mask]).significant
+    most = binom.ppf(0.999, 200, 0.05)
+    assert rejected <= most
+    if smooth:
+        assert naive > 2 * most  # what counting every pixel does
+
+
+def test_a_real_difference_is_found_on_a_smooth_map():
+    mask = step_mask((64, 64))
+    field = np.exp(
+        0.3 * gaussian_filter(np.random.default_rng(1).standard_normal((64, 64)), 1.5) * 5 + 1.1 * mask
+    )
+    found = comparison_from_values(
+        field[mask], field[~mask], independent=independent_samples(field, mask, ~mask)
+    )
+    assert found.significant
+    assert found.ratio_low < np.exp(1.1) < found.ratio_high
+    assert found.size_in_words == "large"
+    assert "step" in found.sentence_about("D1")
+    assert "D1" in found.sentence_about("D1")
+
+
+def test_independent_pixels_are_all_counted_and_blocks_once():
+    rng = np.random.default_rng(2)
+    everywhere = np.ones((60, 60), dtype=bool)
+    (single,) = independent_samples(rng.standard_normal((60, 60)), everywhere)
+    assert single == pytest.approx(3600, rel=0.25)
+    blocks = np.kron(rng.standard_normal((15, 15)), np.ones((4, 4)))
+    (grouped,) = independent_samples(blocks, everywhere)
+    assert grouped == pytest.approx(225, rel=0.4)
+
+
+@pytest.mark.parametrize("values", [np.full((5, 5), 2.0), np.full((5, 5), np.nan), np.zeros((1, 1))])
+def test_degenerate_maps_have_a_defined_number(values):
+    mask = np.ones(values.shape, dtype=bool)
+    (count,) = independent_samples(values, mask)
+    assert 0 <= count <= values.size
+
+
+@pytest.mark.parametrize(
+    ("a", "word"), [([], "no pixel"), ([1.0], "only one"), ([np.nan, np.nan], "no pixel")]
+)
+def test_too_few_values_are_refused_in_a_sentence(a, word):
+    with pytest.raises(ValueError, match=word):
+        comparison_from_values(np.array(a), np.arange(5.0))
+
+
+def test_equal_constants_do_not_differ():
+    found = comparison_from_values(np.ones(10), np.ones(20))
+    assert found.p_value == 1.0
+    assert found.cliffs_delta == 0.0
+    assert found.hedges_g == 0.0
+
+
+def test_paired_ratio_sees_each_pixel_beside_itself():
+    rng = np.random.default_rng(3)
+    first = rng.lognormal(0, 1, 400)
+    found = paired_ratio(1.3 * first * rng.lognormal(0, 0.05, 400), first)
+    assert found.low < 1.3 < found.high
+    assert found.p_value < 1e-6
+    assert paired_ratio(first, first).p_value == 1.0
+    assert paired_ratio(first[:3], first[:3]) is None
