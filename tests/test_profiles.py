@@ -1,0 +1,153 @@
+"""Profiles across steps, and their widths against steps of known width."""
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from napari_tesm.profiles import profile_along, profiles_along, width_from_profile
+
+PIXEL = 3e-9
+SIDE = 48
+X = (np.arange(SIDE) + 0.5) * PIXEL
+CENTRE = np.array([SIDE / 2 * PIXEL] * 2)
+
+
+def oversampled(function, oversampling=7):
+    """Return an image whose pixels are means of a function over their area, as a scan's are."""
+    fine = (np.arange(SIDE * oversampling) + 0.5) * (PIXEL / oversampling)
+    image = function(*np.meshgrid(fine, fine))
+    return image.reshape(SIDE, oversampling, SIDE, oversampling).mean(axis=(1, 3))
+
+
+def strip(fwhm, angle, shift, shape):
+    """A strip through the middle; `angle` is that of its normal."""
+
+    def height(x, y):
+        u = (x - CENTRE[0]) * np.cos(angle) + (y - CENTRE[1]) * np.sin(angle) - shift
+        if shape == "gaussian":
+            return np.exp(-4 * np.log(2) * (u / fwhm) ** 2)
+        blur = 2e-9 * np.sqrt(2)
+        return 0.5 * (erf((u + fwhm / 2) / blur) - erf((u - fwhm / 2) / blur))
+
+    return height
+
+
+def line_across(angle, rng, half=60e-9):
+    tilt = angle + rng.uniform(-0.05, 0.05)
+    middle = CENTRE + rng.uniform(-4e-9, 4e-9, 2)
+    direction = np.array([np.cos(tilt), np.sin(tilt)])
+    return [middle - half * direction, middle + half * direction]
+
+
+@pytest.mark.parametrize("shape", ["gaussian", "box"])
+@pytest.mark.parametrize("fwhm", [12e-9, 35e-9])
+def test_the_papers_steps_of_12_and_35_nm_are_measured_within_five_percent(fwhm, shape):
+    widths, pulls = [], []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        angle, shift = rng.uniform(0, np.pi), rng.uniform(-PIXEL, PIXEL)
+        image = oversampled(strip(fwhm, angle, shift, shape)) + 0.1 * rng.standard_normal((SIDE, SIDE))
+        profile = profile_along(image, line_across(angle, rng), X, X, width=60e-9)
+        found = width_from_profile(profile, kind="ridge")
+        widths.append(found.fwhm)
+        pulls.append((found.fwhm - fwhm) / found.error)
+    assert np.median(widths) == pytest.approx(fwhm, rel=0.03)
+    assert (np.abs(np.array(widths) / fwhm - 1) < 0.05).mean() > 0.6
+    assert (np.abs(np.array(widths) / fwhm - 1) < 0.12).all()
+    assert 0.3 < np.std(pulls) < 2.5
+
+
+@pytest.mark.parametrize("fwhm", [12e-9, 35e-9])
+def test_without_noise_the_width_is_right_at_any_angle(fwhm):
+    for angle in np.linspace(0, np.pi, 9):
+        rng = np.random.default_rng(0)
+        image = oversampled(strip(fwhm, angle, 0.7e-9, "gaussian"))
+        profile = profile_along(image, line_across(angle, rng), X, X, width=40e-9)
+        assert width_from_profile(profile, kind="ridge").fwhm == pytest.approx(fwhm, rel=0.03)
+
+
+def test_a_terrace_edge_is_known_as_one_and_its_slope_has_a_width():
+    rng = np.random.default_rng(1)
+    angle, width = 0.7, 12e-9
+
+    def terrace(x, y):
+        u = (x - CENTRE[0]) * np.cos(angle) + (y - CENTRE[1]) * np.sin(angle)
+        return 5e-9 * 0.5 * (1 + erf(u / (width / 2.3548 * np.sqrt(2))))
+
+    image = oversampled(terrace) + 0.2e-9 * rng.standard_normal((SIDE, SIDE))
+    found = width_from_profile(profile_along(image, line_across(angle, rng), X, X, width=50e-9))
+    assert found.kind == "edge"
+    assert found.fwhm == pytest.approx(width, rel=0.12)
+    assert found.height == pytest.approx(5e-9, rel=0.05)
+
+
+def test_a_strip_is_known_as_one_also_on_a_slope_and_upside_down():
+    rng = np.random.default_rng(2)
+    image = (
+        -3 * oversampled(strip(12e-9, 0.3, 0.0, "box"))
+        + X[None, :] / 40e-9
+        + 0.1 * rng.standard_normal((SIDE, SIDE))
+    )
+    found = width_from_profile(profile_along(image, line_across(0.3, rng), X, X, width=50e-9))
+    assert found.kind == "ridge"
+    assert found.fwhm == pytest.approx(12e-9, rel=0.06)
+    assert found.height < 0
+
+
+def test_noise_alone_has_no_step():
+    seen = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        profile = profile_along(rng.standard_normal((SIDE, SIDE)), line_across(0.5, rng), X, X, width=12e-9)
+        seen += width_from_profile(profile) is not None
+    assert seen <= 6
+
+
+@pytest.mark.parametrize("values", [np.full((SIDE, SIDE), 3.0), np.full((SIDE, SIDE), np.nan)])
+def test_flat_and_empty_maps_have_no_step(values):
+    assert width_from_profile(profile_along(values, [(0, 0), (1e-7, 1e-7)], X, X)) is None
+
+
+def test_a_plane_is_sampled_exactly_also_with_an_offset_and_unequal_pixels():
+    x, y = 5e-7 + np.arange(12) * 4e-9, -2e-7 + np.arange(9) * 7e-9
+    image = 3 * x[None, :] - 2 * y[:, None]
+    line = [(x[1], y[1]), (x[9], y[6])]
+    profile = profile_along(image, line, x, y, width=10e-9)
+    direction = np.subtract(line[1], line[0]) / np.hypot(*np.subtract(line[1], line[0]))
+    places = np.array(line[0]) + profile.position[:, None] * direction
+    assert np.allclose(profile.mean, 3 * places[:, 0] - 2 * places[:, 1], rtol=1e-9)
+
+
+def test_outside_the_image_and_beside_missing_pixels_there_is_no_value():
+    image = np.ones((10, 10))
+    image[4:6, :] = np.nan
+    x = np.arange(10) * 1e-9
+    profile = profile_along(image, [(5e-9, -3e-9), (5e-9, 12e-9)], x, x, step=1e-9)
+    at = -3 + np.arange(profile.position.size)
+    assert np.isnan(profile.mean[(at < 0) | (at > 9)]).all()
+    assert np.isnan(profile.mean[(at == 4) | (at == 5)]).all()
+    assert (profile.mean[(at == 3) | (at == 6)] == 1).all()
+
+
+def test_a_path_is_followed_round_its_corner():
+    x = np.arange(20) * 1e-9
+    image = np.broadcast_to(x, (20, 20))
+    profile = profile_along(image, [(2e-9, 3e-9), (12e-9, 3e-9), (12e-9, 15e-9)], x, x, step=1e-9)
+    assert profile.position[-1] == pytest.approx(22e-9)
+    assert np.allclose(profile.mean, np.minimum(2e-9 + profile.position, 12e-9))
+
+
+def test_profiles_of_several_maps_share_their_positions():
+    maps = profiles_along(
+        {"a": np.zeros((5, 5)), "b": np.ones((5, 5))}, [(0, 0), (4, 4)], np.arange(5.0), np.arange(5.0)
+    )
+    assert np.array_equal(maps["a"].position, maps["b"].position)
+    assert (maps["b"].mean == 1).all()
+
+
+def test_a_line_without_length_is_refused_and_one_pixel_has_a_profile():
+    with pytest.raises(ValueError, match="no length"):
+        profile_along(np.zeros((3, 3)), [(1, 1), (1, 1)], np.arange(3.0), np.arange(3.0))
+    profile = profile_along([[7.0]], [(-1, 0), (1, 0)], [0.0], [0.0], spacing=(1.0, 1.0))
+    assert 7.0 in profile.mean
+    assert width_from_profile(profile) is None
