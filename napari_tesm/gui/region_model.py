@@ -111,6 +111,8 @@ class RegionModel:
     """
 
     selection_changed = Signal()
+    settled = Signal()
+    """An action is over: there is something to undo, and time for what takes longer than a frame."""
     pen_changed = Signal()
     """Class or width of what is drawn next."""
 
@@ -164,10 +166,11 @@ class RegionModel:
 
     def settle(self, regions: Sequence[Region] | None = None, *, merge: str = "") -> None:
         """Take the regions as an action left them; without any, note what was changed elsewhere."""
-        self.is_live = False
+        was_live, self.is_live = self.is_live, False
         if regions is not None:
             self._set(regions)
-        self.history.settle(self.regions, merge=merge)
+        if self.history.settle(self.regions, merge=merge) or was_live:
+            self.settled.emit()
 
     def note(self) -> None:
         """Note what somebody else made of the regions, a file or another panel, as an action of its own."""
@@ -242,6 +245,7 @@ class RegionModel:
         if regions is None:
             return False
         self._set(regions)
+        self.settled.emit()
         return True
 
     def _set(self, regions: Sequence[Region]) -> None:

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.canvas import theme_of
 from napari_tesm.gui.panel import Connection, Panel
+from napari_tesm.gui.region_choices import fill_box, fill_pulses, write_text
 from napari_tesm.gui.region_icons import icon_of
 from napari_tesm.gui.region_layer import RegionLayerLink, region_link_of
 from napari_tesm.gui.region_model import round_length
@@ -136,6 +137,7 @@ class RegionPanel(Panel):
                 (table.choice_changed, self.refresh_soon),
                 (table.model.selection_changed, self._regions_selected),
                 (table.model.pen_changed, self.refresh_soon),
+                (table.model.settled, self.refresh_soon),
             ]
         return found
 
@@ -191,9 +193,11 @@ class RegionPanel(Panel):
             button.setEnabled(bool(regions))
         for widget in (*self.tool_buttons.values(), self.find_button, self.class_box, self.width_box):
             widget.setEnabled(table is not None)
-        comparison = "" if table is None else table.comparison()
-        self.comparison.setText(comparison)
-        self.comparison.setVisible(bool(comparison))
+        if table is None or not table.model.is_live:
+            # Independent pixels take a Fourier transform of the map: not for every frame of a drag.
+            comparison = "" if table is None else table.comparison()
+            self.comparison.setText(comparison)
+            self.comparison.setVisible(bool(comparison))
         self._show_message(table)
         self._regions_selected()
         self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
@@ -246,13 +250,8 @@ class RegionPanel(Panel):
 
     def export_to(self, path: Path) -> None:
         """Write the table as CSV, in SI units."""
-        if self.table is None:
-            return
-        try:
-            path.write_text(self.table.separated_text(","), encoding="utf-8")
-            self.tell(f"wrote {path.name}")
-        except OSError as error:
-            self.tell(f"{path.name} cannot be written: {error.strerror or error}")
+        if self.table is not None:
+            self.tell(write_text(path, self.table.separated_text(",")))
 
     def tell(self, sentence: str) -> None:
         """Show a sentence below the table."""
@@ -278,14 +277,12 @@ class RegionPanel(Panel):
 
     def _show_choices(self, table: RegionTable | None) -> None:
         quantities = [] if table is None else table.book.quantities()
-        labels = [] if table is None else [label.strip("()") or "all" for label in table.model.scan.labels]
         chosen = None if table is None else table.quantity
-        _fill(self.quantity_box, [(quantity.title, quantity.key) for quantity in quantities])
-        _fill(self.pulse_box, [(label, number) for number, label in enumerate(labels)])
+        fill_box(self.quantity_box, [(quantity.title, quantity.key) for quantity in quantities])
+        fill_pulses(self.pulse_box, self.scan)
         if table is not None and chosen is not None:
             self.quantity_box.setCurrentIndex(self.quantity_box.findData(chosen.key))
             self.pulse_box.setCurrentIndex(table.pulse)
-        self.pulse_box.setVisible(len(labels) > 1)
         self.pulse_box.setEnabled(chosen is not None and chosen.by_pulse)
 
     def _show_pen(self, table: RegionTable | None) -> None:
@@ -409,11 +406,3 @@ def _undo_or_redo(event: Any) -> str:
     with_shift = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     is_redo = event.key() == Qt.Key.Key_Z and event.modifiers() == with_shift
     return "redo" if is_redo or event.matches(QKeySequence.StandardKey.Redo) else ""
-
-
-def _fill(box: QComboBox, items: list[tuple[str, Any]]) -> None:
-    """Put items into a combo box, leaving it alone where they are the same."""
-    if [(box.itemText(i), box.itemData(i)) for i in range(box.count())] != items:
-        box.clear()
-        for text, data in items:
-            box.addItem(text, data)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.comparison import comparison_from_values
+from napari_tesm.comparison import comparison_from_values, independent_samples
 from napari_tesm.gui.layers import REGION_COLOURS
 from napari_tesm.gui.region_model import RegionModel, region_model_of
 from napari_tesm.gui.region_quantities import Field, Quantity, QuantityBook, quantities_of
@@ -159,13 +159,19 @@ class RegionTable:
             self._masks[key] = mask_from_region(region, field.x, field.y, spacing=field.spacing)
         return self._masks[key]
 
-    def mask_of_class(self, region_class: str, field: Field) -> Mask:
-        """Return which pixels lie in any region of a class; a pixel in two of them counts once."""
+    def mask_of(self, indices: Iterable[int], field: Field) -> Mask:
+        """Return which pixels lie in any of these regions; a pixel in two of them counts once."""
         inside = np.zeros(field.values.shape, dtype=bool)
-        for region in self.model.regions:
-            if region.region_class == region_class:
-                inside |= self.mask(region, field)
+        for index in indices:
+            inside |= self.mask(self.model.regions[index], field)
         return inside
+
+    def mask_of_class(self, region_class: str, field: Field) -> Mask:
+        """Return which pixels lie in any region of a class."""
+        regions = self.model.regions
+        return self.mask_of(
+            (i for i, region in enumerate(regions) if region.region_class == region_class), field
+        )
 
     def rows(self) -> list[RegionRow]:
         """Return a line for each region, in the order drawn, and one for each class that has several."""
@@ -204,11 +210,19 @@ class RegionTable:
             others, name = self.mask_of_class("grain", field) & ~steps, "grain"
         else:
             others, name = ~steps, "the rest of the image"
+        # The test goes by ranks; how alike neighbours are is told better on the scale on which they are symmetric.
+        independent = independent_samples(_symmetric(field.values, quantity), steps, others)
         try:
-            found = comparison_from_values(field.values[steps], field.values[others], names=("step", name))
+            found = comparison_from_values(
+                field.values[steps],
+                field.values[others],
+                names=("step", name),
+                independent=(independent[0], independent[1]),
+            )
         except ValueError as error:
-            return str(error)
-        return f"{quantity.title}: {found.sentence}"
+            text = str(error)
+            return f"{text[:1].upper()}{text[1:]}."
+        return found.sentence_about(self.title())
 
     def propose_steps(self) -> str:
         """Find steps, add them as regions, and return in a sentence what was found.
@@ -261,9 +275,9 @@ class RegionTable:
             ]  # fmt: skip
             if row.values is not None:
                 found = row.values
-                numbers = (found.median, found.q25, found.q75, found.mean, found.sd)
+                numbers = (found.median, found.q25, found.q75, found.mean, found.std)
                 line += [
-                    found.count,
+                    found.n,
                     *(f"{number:.9g}" if math.isfinite(number) else "" for number in numbers),
                 ]
             writer.writerow(line)
@@ -291,6 +305,13 @@ def _row(
     pixels = 0 if inside is None else int(inside.sum())
     values = None if inside is None or field is None else description_from_values(field.values[inside])
     return RegionRow(index, name, region_class, kind, colour, width, pixels, values)
+
+
+def _symmetric(values: NDArray[np.float64], quantity: Quantity) -> NDArray[np.float64]:
+    """Return logarithms of what spreads over decades, NaN where there is none."""
+    if not quantity.many_decades:
+        return values
+    return np.log10(values, out=np.full(values.shape, np.nan), where=values > 0)
 
 
 _TABLES: "WeakKeyDictionary[Scan, RegionTable]" = WeakKeyDictionary()

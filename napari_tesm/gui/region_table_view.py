@@ -99,14 +99,14 @@ class RegionTableModel(QAbstractTableModel):
         if values is None:
             return ""
         if column == COUNT:
-            return f"{values.count}/{row.pixels}"
+            return f"{values.n}/{row.pixels}"
         show = self.scaling
         if column == MEDIAN:
             if row.pixels == 0:
                 return _NO_PIXELS
-            quartiles = f" ({show.text(values.q25)}…{show.text(values.q75)})" if values.count else "no value"
+            quartiles = f" ({show.text(values.q25)}…{show.text(values.q75)})" if values.n else "no value"
             return show.text(values.median) + quartiles
-        return show.text_with_spread(values.mean, values.sd)
+        return show.text_with_spread(values.mean, values.std)
 
 
 class ClassDelegate(QStyledItemDelegate):

@@ -1,0 +1,35 @@
+"""What the tabs of regions, profiles and histograms share: boxes to choose from, and files to write."""
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox
+
+from napari_tesm.gui.scan import Scan
+from napari_tesm.io.atomic import atomic_output
+
+
+def fill_box(box: QComboBox, items: list[tuple[str, Any]]) -> None:
+    """Put items, each with its text and data, into a box; it is left alone where they are the same."""
+    if [(box.itemText(i), box.itemData(i)) for i in range(box.count())] != items:
+        box.clear()
+        for text, data in items:
+            box.addItem(text, data)
+
+
+def fill_pulses(box: QComboBox, scan: Scan | None) -> None:
+    """Offer the pulse settings of a scan; where there is only one, there is nothing to choose."""
+    labels = [] if scan is None else scan.labels
+    fill_box(box, [(label.strip("()") or str(number + 1), number) for number, label in enumerate(labels)])
+    box.setVisible(len(labels) > 1)
+
+
+def write_text(path: Path, text: str) -> str:
+    """Write a text file, whole or not at all, and return in a sentence how that went."""
+    try:
+        with atomic_output(path, overwrite=True) as file:
+            file.write(text.encode())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return f"{path.name} is not written: {reason}."
+    return f"Wrote {path.name}."

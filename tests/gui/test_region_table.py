@@ -1,0 +1,206 @@
+"""The numbers of the table are those of numpy on the same mask; units, summaries, comparison."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+import xarray as xr
+from examples import example_dataset
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_tesm.gui.region_model import region_model_of
+from napari_tesm.gui.region_table import region_table_of, scaling_of
+from napari_tesm.gui.scan import Scan
+from napari_tesm.interface import fit
+from napari_tesm.regions import Region, mask_from_region
+
+NM = 1e-9
+LEFT = Region.from_xy("rectangle", np.array([(0, 0), (60, 0), (60, 96), (0, 96)]) * NM, name="left",
+                      region_class="grain")  # fmt: skip
+RIGHT = Region.from_xy("polygon", np.array([(90, 5), (155, 5), (150, 90), (95, 80)]) * NM, name="right",
+                       region_class="step")  # fmt: skip
+OVAL = Region.from_xy("ellipse", np.array([(80, 10), (150, 10), (150, 90), (80, 90)]) * NM, name="oval",
+                      region_class="step")  # fmt: skip
+LINE = Region.from_xy(
+    "line", np.array([(5, 5), (150, 90)]) * NM, name="line", region_class="other", width=20e-9
+)
+FAR = Region.from_xy("rectangle", np.array([(1e4, 1e4), (2e4, 1e4), (2e4, 2e4), (1e4, 2e4)]) * NM, name="far")
+ALL = [LEFT, RIGHT, OVAL, LINE, FAR]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    dataset = example_dataset(shape=(12, 16))
+    maps = fit(dataset, tip_radius="25 nm", threshold=0.15)
+    # The map of a real sample has holes.
+    maps["D2"].values[1, 2:5, 11:14] = np.nan
+    return dataset, maps
+
+
+@pytest.fixture
+def scan(fitted):
+    dataset, maps = fitted
+    return Scan("example", dataset, [dataset["topography"]], maps=maps.copy(deep=True), regions=ALL)
+
+
+@pytest.mark.parametrize("key", ["H", "tau1", "D1", "tau2", "D2", "channel:topography"])
+def test_every_row_equals_numpy_on_the_same_mask(scan, key):
+    table = region_table_of(scan)
+    table.choose(key, pulse=1)
+    source = scan.dataset["topography"].values if ":" in key else scan.maps[key].values[1]
+    x, y = scan.dataset["x"].values, scan.dataset["y"].values
+    rows = [row for row in table.rows() if row.index >= 0]
+    assert [row.name for row in rows] == [region.name for region in ALL]
+    for row, region in zip(rows[:-1], ALL, strict=False):
+        inside = source[mask_from_region(region, x, y)]
+        values = inside[np.isfinite(inside)]
+        assert row.pixels == inside.size > 0
+        assert row.values.n == values.size
+        assert row.values.median == np.median(values)
+        assert (row.values.q25, row.values.q75) == tuple(np.percentile(values, [25, 75]))
+        assert row.values.mean == pytest.approx(values.mean(), rel=1e-14)
+        assert row.values.std == pytest.approx(values.std(ddof=1), rel=1e-12)
+    assert rows[-1].pixels == 0
+    assert rows[-1].values.n == 0
+
+
+def test_a_class_counts_pixels_of_overlapping_regions_once(scan):
+    table = region_table_of(scan)
+    table.choose("D2", pulse=1)
+    steps, others = [row for row in table.rows() if row.index < 0]
+    assert others.region_class == "other"
+    x, y = scan.dataset["x"].values, scan.dataset["y"].values
+    both = mask_from_region(RIGHT, x, y) | mask_from_region(OVAL, x, y)
+    values = scan.maps["D2"].values[1][both]
+    assert steps.region_class == "step"
+    assert steps.pixels == both.sum()
+    assert steps.values.n == np.isfinite(values).sum() < both.sum()
+    assert steps.values.median == np.nanmedian(values)
+
+
+def test_steps_are_compared_with_grains_and_else_with_the_rest(scan):
+    table = region_table_of(scan)
+    table.choose("D2", pulse=0)
+    sentence = table.comparison()
+    assert "D2 (+3 V)" in sentence
+    assert "grain" in sentence
+    x, y = scan.dataset["x"].values, scan.dataset["y"].values
+    steps = mask_from_region(RIGHT, x, y) | mask_from_region(OVAL, x, y)
+    values = scan.maps["D2"].values[0]
+    ratio = np.nanmedian(values[steps]) / np.nanmedian(values[mask_from_region(LEFT, x, y)])
+    assert f"{ratio:.3g} times" in sentence
+    scan.set_regions([RIGHT])
+    assert "rest of the image" in table.comparison()
+    scan.set_regions([LEFT])
+    assert table.comparison() == ""
+    scan.set_regions([Region(FAR.kind, FAR.vertices, "far", "step"), LEFT])
+    assert "no pixel of step has a value" in table.comparison().lower()
+
+
+def test_pixels_that_differ_from_their_neighbours_are_independent_also_where_d_is_skewed(scan, monkeypatch):
+    from napari_tesm.gui import region_table
+
+    seen = {}
+    real = region_table.comparison_from_values
+
+    def spy(a, b, **options):
+        seen.update(options, sizes=(np.isfinite(a).sum(), np.isfinite(b).sum()))
+        return real(a, b, **options)
+
+    monkeypatch.setattr(region_table, "comparison_from_values", spy)
+    rng = np.random.default_rng(0)
+    scan.maps["D2"].values[:] = 1e-13 * rng.lognormal(sigma=1.0, size=scan.maps["D2"].shape)
+    table = region_table_of(scan)
+    table.choose("D2", pulse=0)
+    table.comparison()
+    for independent, size in zip(seen["independent"], seen["sizes"], strict=True):
+        assert independent > 0.7 * size
+
+
+def test_channels_of_another_grid_are_measured_on_their_own(scan):
+    y, x = (np.arange(count) * 5e-9 for count in (20, 30))
+    fine = xr.DataArray(
+        np.add.outer(y, 2 * x),
+        dims=("y", "x"),
+        coords={"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})},
+        name="fine",
+        attrs={"units": "m", "long_name": "Fine"},
+    )
+    scan.channels.append(fine)
+    table = region_table_of(scan)
+    table.choose("channel:fine")
+    row = table.rows()[0]
+    inside = mask_from_region(LEFT, x, y)
+    assert row.pixels == inside.sum() == 13 * 20 - 20
+    assert row.values.mean == pytest.approx(fine.values[inside].mean(), rel=1e-13)
+
+
+def test_scans_without_traces_have_a_table_too():
+    dataset = example_dataset(shape=(12, 16))
+    scan = Scan("images", None, [dataset["topography"]], regions=[LEFT])
+    table = region_table_of(scan)
+    assert (table.quantity.key, table.title()) == ("channel:topography", "Topography")
+    assert table.rows()[0].values.n == table.rows()[0].pixels > 0
+
+
+def test_a_map_without_a_single_value_is_a_table_of_blanks(scan):
+    scan.maps["D2"].values[:] = np.nan
+    table = region_table_of(scan)
+    table.choose("D2")
+    assert {row.values.n for row in table.rows()} == {0}
+    assert "has a value" in table.comparison()
+    assert table.scaling(table.rows()).text(float("nan")) == ""
+    table.separated_text()
+
+
+def test_the_separated_text_holds_si_numbers_of_every_row(scan):
+    scan.set_regions([Region(LEFT.kind, LEFT.vertices, 'a "quoted",\tname', "grain"), LINE])
+    table = region_table_of(scan)
+    table.choose("tau2", pulse=1)
+    for separator in ("\t", ","):
+        head, *lines = list(csv.reader(io.StringIO(table.separated_text(separator)), delimiter=separator))
+        assert len(lines) == 2
+        first = dict(zip(head, lines[0], strict=True))
+        assert first["name"] == 'a "quoted",\tname'
+        x, y = scan.dataset["x"].values, scan.dataset["y"].values
+        values = scan.maps["tau2"].values[1][mask_from_region(LEFT, x, y)]
+        assert float(first["tau2 (-3 V) median (s)"]) == pytest.approx(np.nanmedian(values), rel=1e-8)
+        assert float(dict(zip(head, lines[1], strict=True))["width (m)"]) == 20e-9
+
+
+def test_masks_of_shapes_that_are_gone_are_forgotten(scan):
+    table = region_table_of(scan)
+    model = region_model_of(scan)
+    for shift in range(30):
+        model.follow([LEFT.moved(shift * NM, 0), *ALL[1:]])
+        table.rows()
+    assert len(table._masks) <= len(ALL)
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6).filter(lambda v: abs(v) > 1e-25), min_size=1, max_size=8),
+    st.sampled_from(["m", "s", "m²/s", "", "V"]),
+)
+def test_a_column_has_one_unit_in_which_its_middle_is_a_short_number(values, unit):
+    scaling = scaling_of(values, unit)
+    typical = np.median(np.abs(values))
+    assert scaling.unit.endswith(unit)
+    if typical > 1e-17:
+        assert 0.99e-2 <= typical / scaling.factor < 1.01e4
+    for value in values:
+        shown = float(scaling.text(value)) * scaling.factor
+        assert shown == pytest.approx(value, rel=0.006, abs=1e-3 * scaling.factor)
+
+
+def test_numbers_are_rounded_to_their_spread():
+    scaling = scaling_of([4.4e-13], "m²/s")
+    assert scaling.unit == "10⁻¹³ m²/s"
+    assert scaling.text(4.412e-13) == "4.41"
+    assert scaling.text_with_spread(4.412e-13, 0.21e-13) == "4.41 ± 0.21"
+    assert scaling.text_with_spread(44.12e-13, 21e-13) == "44 ± 21"
+    assert scaling.text_with_spread(4.4e-13, float("nan")) == "4.40"
+    assert scaling_of([1.4e-3], "s").unit == "ms"
+    assert scaling_of([], "m²/s").text(0.0) == "0"
+    assert scaling_of([45.0], "deg").text_with_spread(45.0, 0.0) == "45.0"
