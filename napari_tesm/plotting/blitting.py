@@ -41,7 +41,7 @@ class LayeredBlitting:
         for artist in artists:
             artist.set_animated(True)
             self._layers[layer].append(artist)
-        self._stale = True
+            self._stale = True
 
     def forget(self) -> None:
         """Empty all layers; the artists themselves are the caller's."""

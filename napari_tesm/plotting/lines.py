@@ -1,9 +1,15 @@
 """Lines and bands of data with gaps."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+
+def finite_or_nan(values: ArrayLike) -> Array:
+    """Return the values as doubles, infinite ones as NaN."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.where(np.isinf(numbers), np.nan, numbers) if np.isinf(numbers).any() else numbers
 
 
 def has_lone_samples(values: Array) -> bool:

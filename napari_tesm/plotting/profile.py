@@ -22,7 +22,7 @@ from napari_tesm.plotting.axes import (
     size_in_points,
     sticky_limits,
 )
-from napari_tesm.plotting.lines import band_outlines, has_lone_samples
+from napari_tesm.plotting.lines import band_outlines, finite_or_nan, has_lone_samples
 from napari_tesm.plotting.theme import DARK, PlotTheme, style_axes
 from napari_tesm.units import text_with_error
 
@@ -267,7 +267,7 @@ class ProfilePlot:
         self._x_label.set_position(((box.x0 + box.x1) / 2, 0.8 * size / height))
         if self._edges is not None:
             middle = self.axes[0].transData.transform((sum(self._edges) / 2, 0))[0] / self.figure.bbox.width
-            half = len(self._width_label.get_text()) * _CHARACTER * size / 2 / width
+            half = self._width_label.get_window_extent().width / 2 / self.figure.bbox.width
             x = float(np.clip(middle, left / width + half, 1 - half)) if half < 0.4 else 0.5
             self._width_label.set_position((x, 1 - size / height))
 
@@ -312,16 +312,12 @@ class _PanelArtists:
 
     def show(self, panel: ProfilePanel, position: Array, edges: tuple[float, float] | None) -> None:
         """Show a panel's curves; limits and unit follow them, the limits reluctantly."""
-        arrays = [np.asarray(curve.values, dtype=np.float64) for curve in panel.curves]
-        spreads = [
-            None if curve.spread is None else np.asarray(curve.spread, dtype=np.float64)
-            for curve in panel.curves
-        ]
-        around = [
-            part
-            for values, spread in zip(arrays, spreads, strict=True)
-            for part in ([values] if spread is None else [values, values - spread, values + spread])
-        ]
+        arrays = [finite_or_nan(curve.values) for curve in panel.curves]
+        spreads = [None if curve.spread is None else finite_or_nan(curve.spread) for curve in panel.curves]
+        pairs = list(zip(arrays, spreads, strict=True))
+        around = [*arrays, *(values + spread for values, spread in pairs if spread is not None)]
+        if not panel.log:  # a lower end near zero would stretch a logarithmic axis for nothing
+            around += [values - spread for values, spread in pairs if spread is not None]
         if panel.log:
             with np.errstate(invalid="ignore", divide="ignore"):
                 logs = [np.log10(np.where(values > 0, values, np.nan)) for values in around]

@@ -11,7 +11,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from napari_tesm.plotting.lines import band_outlines, has_lone_samples
+from napari_tesm.plotting.lines import band_outlines, finite_or_nan, has_lone_samples
 from napari_tesm.plotting.theme import PlotTheme
 
 Array = NDArray[np.float64]
@@ -71,6 +71,11 @@ class TraceCurve:
     role: Literal["probe", "pinned"] = "probe"
     number: int | None = None
     pulse: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", finite_or_nan(self.values))
+        if self.spread is not None:
+            object.__setattr__(self, "spread", finite_or_nan(self.spread))
 
     def residuals(self, time: Array) -> Array:
         """Return data minus fit at the samples of the record, NaN outside the fitted windows."""

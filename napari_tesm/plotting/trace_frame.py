@@ -205,7 +205,7 @@ class TraceFrame:
     def place(self) -> None:
         """Put everything where it belongs on a figure of the present size; ticks follow the limits."""
         size = self.theme.font_size
-        margins, gap = (5.4 * size, 0.5 * size, 2.2 * size, 3.1 * size), 0.7 * size
+        margins, gap = (5.9 * size, 0.5 * size, 2.2 * size, 3.1 * size), 0.7 * size
         _, height = size_in_points(self.figure)
         strip, voltage, residuals, panel = (factor * size for factor in (1.5, 4.2, 4.8, 7.0))
         room = height - margins[1] - margins[3] - gap * len(self.data_axes) - strip - panel * len(self.panels)
