@@ -150,20 +150,34 @@ def test_the_voltage_is_the_pulse():
         assert np.asarray(line.get_xdata())[inside].tolist() == [0.0, 10.0]
 
 
-def test_a_saved_figure_holds_the_curves():
+def saved(plot, dpi):
+    file = io.BytesIO()
+    plot.figure.savefig(file, format="png", dpi=dpi)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("dpi", [100, 200])
+def test_a_saved_figure_holds_the_curves_and_leaves_no_ghosts_on_the_screen(dpi):
     plot = a_plot()
     plot.show([a_curve(0.1)])
-    full, empty = io.BytesIO(), io.BytesIO()
-    plot.figure.savefig(full, format="png", dpi=200)
-    blitted = pixels(plot.figure)
-    plot.show([a_curve(0.1)])  # the screen still works afterwards
-    plot.show([])
-    plot.figure.savefig(empty, format="png", dpi=200)
-    assert full.getvalue() != empty.getvalue()
-    plot.show([a_curve(0.1)])
-    blitted = pixels(plot.figure)
+    with_curve = saved(plot, dpi)
+    plot.show([a_curve(0.07, seed=4)])
+    after_saving = pixels(plot.figure)
     plot.figure.canvas.draw()
-    np.testing.assert_array_equal(blitted, pixels(plot.figure))
+    np.testing.assert_array_equal(after_saving, pixels(plot.figure))
+    plot.show([])
+    assert saved(plot, dpi) != with_curve
+
+
+def test_a_size_that_changed_unannounced_is_noticed():
+    plot = a_plot()
+    plot.show([a_curve(0.1)])
+    plot.figure.set_size_inches(5, 3)
+    plot.show([a_curve(0.09)])
+    shown = pixels(plot.figure)
+    plot.figure.canvas.draw()
+    np.testing.assert_array_equal(shown, pixels(plot.figure))
+    assert shown.shape[:2] == (300, 500)
 
 
 def test_the_theme_colours_everything():
