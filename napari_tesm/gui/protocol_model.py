@@ -48,7 +48,9 @@ def questions_about(scan: Scan) -> list[Question]:
         grid = scan.grid
         questions = []
         if scan.unfinished is not None:
-            questions.append(Question("time_unit", "Unit of the time axis", choices=_TIME_UNITS))
+            time = scan.unfinished["time"].values + float(scan.unfinished.attrs.get("time_origin", 0.0))
+            title = f"Unit of the time axis ({time[0]:.4g} to {time[-1]:.4g})"
+            questions.append(Question("time_unit", title, choices=_TIME_UNITS))
         if not grid["x"].attrs.get("units"):
             questions.append(Question("lateral_unit", "Unit of the image's axes", choices=_LENGTH_UNITS))
         return questions
@@ -91,7 +93,9 @@ def answer_questions(scan: Scan, answers: dict[str, str]) -> str:
 
             if scan.unfinished is not None and "time_unit" not in units:
                 return "the unit of the time axis is needed first"
-            scan.replace_recording(reopened(scan, **units))
+            other = reopened(scan, **{**scan.entered, **units})
+            scan.entered.update(units)
+            scan.replace_recording(other)
         if scan.dataset is not None and (protocol or voltage):
             scan.enter(voltage=voltage, **protocol)
     except (ValueError, OSError) as error:

@@ -112,6 +112,8 @@ class Scan:
         self.probe_size = 1
         self.time = 0.0
         self.changed_since_save = False
+        self.entered: dict[str, str] = {}
+        """Units of axes that the file does not say and somebody has entered."""
 
     @property
     def grid(self) -> xr.DataArray | xr.Dataset:
