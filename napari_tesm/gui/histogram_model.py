@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary, ref
@@ -13,19 +12,17 @@ from psygnal import Signal
 
 from napari_tesm.gui.layers import REGION_COLOURS
 from napari_tesm.gui.region_quantities import Quantity, quantities_of
-from napari_tesm.gui.region_table import region_table_of
+from napari_tesm.gui.region_table import region_table_of, scaling_of
 from napari_tesm.gui.scan import Scan
 from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.statistics import Mode, Scale, histograms_from_values, mode_with_interval
-from napari_tesm.units import prefix_for
 
 Array = NDArray[np.float64]
 
 PAIRS: Final = {"D1 and D2": ("D1", "D2"), "tau1 and tau2": ("tau1", "tau2")}
-SPLITS: Final = {"map": "Whole map", "regions": "By region", "classes": "By class"}
+SPLITS: Final = {"map": "Map", "regions": "Regions", "classes": "Classes"}
 _MOST: Final = 6
 """Distributions in one plot; more cannot be told apart."""
-_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -73,12 +70,20 @@ class HistogramView:
     rule: str = ""
     message: str = ""
 
-    def sentences(self) -> list[str]:
-        """Return number and mode of each distribution in words."""
-        return [
-            f"{sample.label}: n = {sample.values.size}, {_mode_in_words(mode, self.unit)}"
-            for sample, mode in zip(self.samples, self.modes, strict=True)
-        ]
+    def words(self) -> str:
+        """Return the modes with their intervals in a sentence."""
+        scaling = scaling_of([mode.value for mode in self.modes if mode is not None], self.unit)
+        parts = []
+        for sample, mode in zip(self.samples, self.modes, strict=True):
+            if mode is None:
+                parts.append(f"{sample.label} too few values")
+            else:
+                low, high = scaling.text(mode.low), scaling.text(mode.high)
+                parts.append(f"{sample.label} {scaling.text(mode.value)} ({low}…{high})")
+        bins = "logarithmic" if self.scale == "log" else "linear"
+        unit = f" {scaling.unit}" if scaling.unit else ""
+        times = " ×" if unit.startswith(" 10") else ""
+        return f"Mode (95 % interval), {bins} scale: {', '.join(parts)}{times}{unit}."
 
 
 class HistogramModel:
@@ -168,9 +173,9 @@ class HistogramModel:
                 message="There is nothing to count: fit the traces, or open a scan with images."
             )
         samples, message = self._samples(quantities)
-        if scale == "log" and samples and not any((sample.values > 0).any() for sample in samples):
-            scale, message = "linear", "No value is positive: the bins are linear."
         used = [sample for sample in samples if sample.values.size]
+        if scale == "log" and used and not any((sample.values > 0).any() for sample in used):
+            scale, message = "linear", "No value is positive: the bins are linear."
         name, unit = _name_of(quantities), quantities[0].unit
         if not used:
             return HistogramView(name, unit, scale, message=message or self._why_nothing(quantities))
@@ -272,21 +277,6 @@ class HistogramModel:
 def _name_of(quantities: list[Quantity]) -> str:
     titles = [quantity.title for quantity in quantities]
     return titles[0] if len(titles) == 1 else titles[0].rstrip("12")
-
-
-def _mode_in_words(mode: Mode | None, unit: str) -> str:
-    if mode is None:
-        return "too few for a mode"
-    ends = (mode.value, mode.low, mode.high)
-    size = max(abs(end) for end in ends)
-    factor, shown = prefix_for(size, unit)
-    power = 0
-    if factor == 1.0 and size != 0 and not 1e-2 <= size < 1e4:
-        power = math.floor(math.log10(abs(mode.value) or size))
-        factor = float(f"1e{power}")
-    times = f"×10{str(power).translate(_SUPERSCRIPTS)}" if power else ""
-    value, low, high = (f"{end / factor:.3g}" for end in ends)
-    return f"mode {value} (95 %: {low} … {high}){times} {shown}".rstrip()
 
 
 _MODELS: "WeakKeyDictionary[Scan, HistogramModel]" = WeakKeyDictionary()

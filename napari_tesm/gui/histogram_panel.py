@@ -47,7 +47,7 @@ class HistogramPanel(Panel):
         self.split_box.setToolTip("Where it is counted; selected regions come alone")
         for key, title in SPLITS.items():
             self.split_box.addItem(title, key)
-        self.log_box = QCheckBox("Log bins")
+        self.log_box = QCheckBox("Log")
         self.log_box.setToolTip("Bins of equal ratio; the mode depends on it")
         for box in (self.quantity_box, self.pulse_box, self.split_box):
             box.activated.connect(self._chosen)
@@ -61,13 +61,16 @@ class HistogramPanel(Panel):
         self.words.setWordWrap(True)
         row = QHBoxLayout()
         row.setSpacing(3)
-        row.addWidget(self.quantity_box, 3)
-        row.addWidget(self.pulse_box, 2)
-        row.addWidget(self.split_box, 3)
+        row.addWidget(self.quantity_box, 1)
+        row.addWidget(self.pulse_box)
+        row.addWidget(self.split_box)
         row.addWidget(self.log_box)
         row.addWidget(self.export_button)
-        for box in (self.quantity_box, self.pulse_box, self.split_box):
-            box.setSizePolicy(box.sizePolicy().Policy.Ignored, box.sizePolicy().verticalPolicy())
+        self.quantity_box.setSizePolicy(
+            self.quantity_box.sizePolicy().Policy.Ignored, self.quantity_box.sizePolicy().verticalPolicy()
+        )
+        for box in (self.pulse_box, self.split_box):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(3)
@@ -150,10 +153,8 @@ class HistogramPanel(Panel):
             for sample, counts, mode in zip(view.samples, view.counts, view.modes, strict=True)
         ]
         self.plot.show(view.edges, shown, name=view.name, unit=view.unit, log=view.scale == "log")
-        lines = view.sentences()
-        text = "\n".join(lines[:2]) + (f"\n{view.message}" if view.message else "")
-        self.words.setText(text)
-        self.words.setToolTip("\n".join([*lines, view.rule]))
+        self.words.setText(f"{view.words()} {view.message}".strip())
+        self.words.setToolTip(view.rule)
 
     def _regions_changed(self, *_: Any) -> None:
         if self.model is not None and self.model.split != "map":

@@ -248,7 +248,7 @@ class RegionTable:
             for name, key in ((heights, "topography"), (errors, "deflection_error"))
             if name is not None and images[key] is not None
         ]
-        found = steps_from_images(**images, x=ground.x, y=ground.y)
+        found = steps_from_images(**images, x=ground.x, y=ground.y, spacing=ground.spacing)
         source = " and ".join(used)
         if not found:
             return f"no step stands out in {source}: draw it by hand"

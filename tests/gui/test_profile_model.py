@@ -1,0 +1,220 @@
+"""Profiles along the drawn line and values against the distance from a step, without a screen."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+import xarray as xr
+from examples import example_dataset
+
+from napari_tesm.gui.profile_model import ProfileModel
+from napari_tesm.gui.region_model import region_model_of
+from napari_tesm.gui.scan import Scan
+from napari_tesm.interface import fit
+from napari_tesm.profiles import profile_along
+from napari_tesm.regions import Region, distance_from_region
+
+NM = 1e-9
+ACROSS = Region.from_xy("line", np.array([(20, 50), (220, 50)]) * NM, name="across", region_class="step",
+                        width=30e-9)  # fmt: skip
+
+
+def _channel(name, values, spacing, *, unit="m"):
+    y, x = ((np.arange(count) + 0.5) * spacing for count in values.shape)
+    coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
+    return xr.DataArray(
+        values, dims=("y", "x"), coords=coords, name=name, attrs={"units": unit, "long_name": name.title()}
+    )
+
+
+def _strip(width, *, centre=120e-9, spacing=3e-9, shape=(34, 80), seed=0, noise=0.02):
+    """Return a raised strip of a Gaussian's profile whose full width at half maximum is known."""
+    x = (np.arange(shape[1]) + 0.5) * spacing
+    line = np.exp(-4 * np.log(2) * ((x - centre) / width) ** 2)
+    return 1e-9 * (line + noise * np.random.default_rng(seed).standard_normal(shape))
+
+
+@pytest.fixture
+def images():
+    """Channels alone: topography, deflection error of a step, and phase on a coarser grid."""
+    return Scan(
+        "images",
+        None,
+        [
+            _channel("topography", _strip(35e-9), 3e-9),
+            _channel("deflection_error", _strip(12e-9, seed=1), 3e-9, unit="V"),
+            _channel("phase", np.arange(10 * 24.0).reshape(10, 24), 10e-9, unit="deg"),
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    dataset = example_dataset(shape=(12, 16))
+    return dataset, fit(dataset, tip_radius="25 nm", threshold=0.0)
+
+
+@pytest.fixture
+def scan(fitted):
+    dataset, maps = fitted
+    return Scan("example", dataset, [dataset["topography"]], maps=maps.copy(deep=True))
+
+
+def test_without_a_line_it_says_what_to_do(images):
+    view = ProfileModel(images).line_view()
+    assert view.curves == []
+    assert "Draw a line" in view.message
+
+
+def test_the_profile_is_that_of_every_channel_on_its_own_grid(images):
+    images.set_regions([ACROSS])
+    view = ProfileModel(images).line_view()
+    assert [[curve.title for curve in group] for group in view.curves] == [
+        ["Topography"], ["Deflection_Error"], ["Phase"],
+    ]  # fmt: skip
+    for (curve,), channel in zip(view.curves, images.channels, strict=True):
+        expected = profile_along(
+            channel.values, ACROSS.xy(), channel["x"], channel["y"], width=ACROSS.width, step=1.5e-9
+        )
+        np.testing.assert_allclose(curve.profile.position, expected.position, rtol=1e-12)
+        np.testing.assert_allclose(curve.profile.mean, expected.mean, rtol=1e-9, atol=1e-20)
+        np.testing.assert_allclose(curve.profile.std, expected.std, rtol=1e-6, atol=1e-20)
+
+
+@pytest.mark.parametrize(
+    ("key", "width"), [("channel:topography", 35e-9), ("channel:deflection_error", 12e-9)]
+)
+def test_the_width_of_the_step_is_found_in_the_channel_that_is_chosen(images, key, width):
+    images.set_regions([ACROSS])
+    model = ProfileModel(images)
+    model.choose(width_key=key)
+    view = model.line_view()
+    assert view.width.fwhm == pytest.approx(width, rel=0.05)
+    assert view.width.left == pytest.approx(100e-9 - width / 2, abs=2e-9)
+    assert "FWHM" in view.words
+    assert f"{width * 1e9:.0f}"[:1] in view.words
+    assert "averaged over 30 nm" in view.words
+
+
+def test_maps_of_the_chosen_pulse_are_drawn_with_d1_and_d2_together(scan):
+    scan.set_regions([Region.from_xy("line", np.array([(10, 40), (150, 50)]) * NM, name="l", width=20e-9)])
+    model = ProfileModel(scan)
+    model.choose(pulse=1)
+    view = model.line_view()
+    assert [[curve.title for curve in group] for group in view.curves] == [
+        ["Topography"], ["H (-3 V)"], ["D1 (-3 V)", "D2 (-3 V)"],
+    ]  # fmt: skip
+    curve = view.curves[2][1]
+    x, y = scan.dataset["x"].values, scan.dataset["y"].values
+    logs = profile_along(
+        np.log10(scan.maps["D2"].values[1]), scan.regions[0].xy(), x, y, width=20e-9, step=4e-9
+    )
+    np.testing.assert_allclose(curve.profile.mean, 10**logs.mean, rtol=1e-12)
+    assert curve.profile.mean[-5:].min() > 2 * curve.profile.mean[:5].max(), "the right half is faster"
+
+
+def test_the_selected_line_goes_before_the_last_one(images):
+    other = ACROSS.moved(0, 20e-9)
+    images.set_regions([ACROSS, other])
+    model = ProfileModel(images)
+    assert model.line_view().line == other
+    region_model_of(images).select([0])
+    assert model.line_view().line == ACROSS
+
+
+def test_lines_that_show_nothing_are_a_sentence(images, scan):
+    images.set_regions([ACROSS.moved(1e-3, 0)])
+    assert "outside the image" in ProfileModel(images).line_view().message
+    flat = Scan("flat", None, [_channel("topography", np.zeros((34, 80)), 3e-9)], regions=[ACROSS])
+    view = ProfileModel(flat).line_view()
+    assert view.width is None
+    assert "No step stands out" in view.words
+    scan.set_regions([ACROSS])
+    scan.maps["D2"].values[:] = np.nan
+    view = ProfileModel(scan).line_view()
+    assert "No step stands out of the noise in D2" in view.words
+    assert view.message == ""
+    assert not np.isfinite(view.curves[-1][1].profile.mean).any()
+
+
+def test_one_pixel_has_a_profile(fitted):
+    one = Scan("one", example_dataset(shape=(1, 1)))
+    one.set_regions([Region.from_xy("line", np.array([(-5, 4), (20, 4)]) * NM, name="l")])
+    view = ProfileModel(one).line_view()
+    assert view.width is None
+    assert view.message == ""
+
+
+def test_what_is_drawn_can_be_chosen(images):
+    images.set_regions([ACROSS])
+    model = ProfileModel(images)
+    told = []
+    model.changed.connect(lambda: told.append(1))
+    model.choose(shown=["channel:phase"])
+    model.choose(shown=["channel:phase"])
+    assert len(told) == 1
+    view = model.line_view()
+    assert [[curve.title for curve in group] for group in view.curves] == [["Phase"]]
+    assert view.width is not None, "the width is still taken from the deflection error"
+
+
+def test_distances_count_from_the_nearest_step(scan):
+    step = Region.from_xy("line", np.array([(75, 0), (75, 96)]) * NM, name="edge", region_class="step")
+    far = step.moved(60e-9, 0)
+    scan.set_regions([step])
+    model = ProfileModel(scan)
+    model.choose(view="distance", width_key="D2", pulse=0)
+    view = model.distance_view()
+    x, y = scan.dataset["x"].values, scan.dataset["y"].values
+    distance = distance_from_region(step, x, y)
+    values = scan.maps["D2"].values[0]
+    good = np.isfinite(values)
+    assert sorted(view.distance) == sorted(distance[good])
+    assert view.curve.n.sum() == good.sum()
+    there = np.abs(np.abs(view.curve.distance) - 20e-9) < 1e-12
+    near = np.abs(distance + 20e-9) < 4e-9
+    assert view.curve.median[there].min() == pytest.approx(np.median(values[near & good]))
+    scan.set_regions([step, far])
+    view = model.distance_view()
+    assert np.abs(view.distance).max() <= 75e-9
+    assert "nearest of 2" in view.words
+    region_model_of(scan).select([1])
+    assert "distance from edge" in model.distance_view().words
+
+
+def test_distances_need_a_step_and_values(scan):
+    model = ProfileModel(scan)
+    assert "Draw a region of class step" in model.distance_view().message
+    scan.set_regions([ACROSS])
+    scan.maps["D2"].values[:] = np.nan
+    model.choose(width_key="D2")
+    assert "No pixel has a value of D2" in model.distance_view().message
+
+
+def test_large_maps_are_thinned_out_for_drawing_only():
+    rng = np.random.default_rng(0)
+    image = _channel("topography", rng.standard_normal((200, 200)), 3e-9)
+    scan = Scan("large", None, [image], regions=[ACROSS])
+    view = ProfileModel(scan).distance_view()
+    assert view.distance.size <= 4000
+    assert view.curve.n.sum() == 40000
+
+
+def test_the_profile_is_exported_in_si_units(images, scan):
+    images.set_regions([ACROSS])
+    model = ProfileModel(images)
+    rows = list(csv.reader(io.StringIO(model.csv_text())))
+    assert rows[0][0].startswith("# Strip in Deflection_Error: FWHM")
+    assert rows[1][:3] == ["position (m)", "Topography (m)", "Topography sd (m)"]
+    table = np.array([[float(cell or "nan") for cell in row] for row in rows[2:]])
+    view = model.line_view()
+    np.testing.assert_allclose(table[:, 0], view.curves[0][0].profile.position, rtol=1e-8)
+    np.testing.assert_allclose(table[:, 1], view.curves[0][0].profile.mean, rtol=1e-8)
+    scan.set_regions([ACROSS])
+    other = ProfileModel(scan)
+    other.choose(view="distance", width_key="D2", pulse=0)
+    rows = list(csv.reader(io.StringIO(other.csv_text())))
+    assert rows[0][:2] == ["distance (m)", "D2 (+3 V) median (m²/s)"]
+    assert sum(int(row[-1]) for row in rows[1:]) == np.isfinite(scan.maps["D2"].values[0]).sum()
+    assert ProfileModel(Scan("n", None, [images.channels[0]])).csv_text().startswith("position (m)")
