@@ -1,0 +1,178 @@
+"""The tab of profiles follows the line that is dragged; real mouse, real window."""
+
+import numpy as np
+import pytest
+from canvas_mouse import CanvasMouse
+from examples import example_dataset
+
+from napari_tesm.gui.layers import layers_from_scan
+from napari_tesm.gui.profile_model import profile_model_of
+from napari_tesm.gui.region_model import region_model_of
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.view import add_layer
+from napari_tesm.interface import fit
+from napari_tesm.regions import Region
+
+pytestmark = pytest.mark.display
+
+LINE = Region.from_xy("line", np.array([(10, 48), (150, 48)]) * 1e-9, name="step 1", region_class="step",
+                      width=20e-9)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    dataset = example_dataset(shape=(12, 16))
+    return dataset, fit(dataset, tip_radius="25 nm", threshold=0.0)
+
+
+@pytest.fixture
+def scan(fitted):
+    dataset, maps = fitted
+    return Scan("example", dataset, [dataset["topography"]], maps=maps)
+
+
+@pytest.fixture
+def panel(viewer, scan, qtbot):
+    from napari_tesm.gui.profile_panel import ProfilePanel
+
+    for layer in layers_from_scan(scan):
+        add_layer(viewer, layer)
+    panel = ProfilePanel(viewer)
+    viewer.window.add_dock_widget(panel, area="right", name="profile")
+    qtbot.waitUntil(lambda: panel.width_box.count() > 0)
+    return panel
+
+
+@pytest.fixture
+def mouse(viewer, panel):
+    return CanvasMouse(viewer)
+
+
+def _settled(qtbot, panel):
+    qtbot.waitUntil(lambda: panel._listening and not panel._refresh_timer.isActive())
+
+
+def test_a_line_that_is_drawn_becomes_a_profile_at_once(panel, mouse, scan, qtbot):
+    wanted, lengths = [], []
+    panel.profile_wanted.connect(lambda: wanted.append(len(scan.regions)))
+    assert "Draw a line" in panel.words.text()
+    panel.draw_button.click()
+    mouse.move((50, 20))
+    mouse.press((50, 20))
+    for x in (60, 90, 120):
+        mouse.drag_to((50, x))
+        panel.refresh()
+        lengths.append(panel.plot.axes[0].get_xlim()[1])
+    assert wanted == []
+    mouse.release((50, 120))
+    assert wanted == [1]
+    assert lengths == sorted(set(lengths)), "the profile follows the line while it is drawn"
+    assert lengths[-1] == pytest.approx(100, rel=0.05)
+    assert region_model_of(scan).selection == {0}
+    _settled(qtbot, panel)
+    assert len(panel.plot.axes) == 3
+
+
+def test_a_click_and_an_area_are_no_reason_to_look_at_a_profile(panel, mouse, scan):
+    wanted = []
+    panel.profile_wanted.connect(lambda: wanted.append(1))
+    panel.link.draw("add_line")
+    mouse.click((50, 50))
+    panel.link.draw("add_rectangle")
+    mouse.drag((20, 20), (60, 90))
+    assert wanted == []
+    assert [region.kind for region in scan.regions] == ["rectangle"]
+
+
+def test_a_line_that_is_moved_takes_its_profile_along(panel, mouse, scan, qtbot):
+    scan.set_regions([LINE])
+    _settled(qtbot, panel)
+    before = panel.plot.axes[0].lines
+    assert before
+    panel.link.draw("select")
+    mouse.click((48, 80))
+    first = profile_model_of(scan).line_view().curves[-1][0].profile.mean
+    mouse.drag((48, 80), (70, 80))
+    _settled(qtbot, panel)
+    second = profile_model_of(scan).line_view().curves[-1][0].profile.mean
+    assert not np.array_equal(first, second)
+    region_model_of(scan).undo()
+    np.testing.assert_array_equal(profile_model_of(scan).line_view().curves[-1][0].profile.mean, first)
+
+
+def test_choices_change_what_is_drawn(panel, scan, qtbot, tmp_path):
+    scan.set_regions([LINE])
+    _settled(qtbot, panel)
+    panel.view_box.setCurrentIndex(1)
+    panel._chosen()
+    _settled(qtbot, panel)
+    assert "distance from step 1" in panel.words.text()
+    assert len(panel.plot.axes) == 1
+    panel.export_to(tmp_path / "profile.csv")
+    assert (tmp_path / "profile.csv").read_text("utf-8").startswith("distance (m)")
+    panel.export_to(tmp_path / "no" / "such" / "folder.csv")
+    assert "not written" in panel.words.text()
+    panel.view_box.setCurrentIndex(0)
+    panel.width_box.setCurrentIndex(panel.width_box.findData("H"))
+    panel._chosen()
+    _settled(qtbot, panel)
+    assert "H (-3 V)" in panel.words.text()
+    panel._fill_menu()
+    shown = {action.text(): action for action in panel.shown_menu.actions()}
+    assert shown["Topography"].isChecked()
+    assert not shown["tau1"].isChecked()
+    shown["Topography"].trigger()
+    shown["tau1"].trigger()
+    _settled(qtbot, panel)
+    assert {quantity.key for quantity in profile_model_of(scan).drawn()} == {"H", "D1", "D2", "tau1"}
+    for action in panel.shown_menu.actions():
+        action.setChecked(False)
+    _settled(qtbot, panel)
+    assert "Choose under Show" in panel.words.text()
+
+
+def test_all_layers_may_go_while_the_tab_is_open(panel, scan, viewer, qtbot):
+    scan.set_regions([LINE])
+    viewer.layers.remove(panel.link.layer)
+    _settled(qtbot, panel)
+    assert "step 1" in panel.words.text(), "the region is still there"
+    viewer.layers.clear()
+    _settled(qtbot, panel)
+    assert "Open a scan" in panel.words.text()
+    panel.draw_button.click()
+    panel.view_box.setCurrentIndex(1)
+    panel._chosen()
+
+
+def test_both_themes_and_twenty_openings(panel, scan, viewer, qtbot):
+    scan.set_regions([LINE])
+    _settled(qtbot, panel)
+    viewer.theme = "light"
+    qtbot.waitUntil(lambda: not panel.plot.theme.is_dark)
+    dock = panel.parent()
+    regions = panel.link.layer
+
+    def count():
+        emitters = [*viewer.layers.events.emitters.values(), *viewer.events.emitters.values()]
+        for layer in viewer.layers:
+            emitters += layer.events.emitters.values()
+        signals = (
+            scan.regions_changed, scan.results_changed, scan.dataset_changed, panel.link.mode_changed,
+            region_model_of(scan).selection_changed, region_model_of(scan).settled, panel.profile_wanted,
+            profile_model_of(scan).changed, panel.session.scan_changed, panel.session.layers_changed,
+        )  # fmt: skip
+        return [
+            sum(len(emitter.callbacks) for emitter in emitters),
+            len(regions.selected_data.events.items_changed),
+            len(regions.mouse_drag_callbacks),
+            len(viewer.mouse_move_callbacks),
+            *(len(signal) for signal in signals),
+        ]
+
+    dock.hide()
+    before = count()
+    for _ in range(20):
+        dock.show()
+        dock.hide()
+    assert count() == before
+    dock.show()
