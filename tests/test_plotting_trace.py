@@ -104,6 +104,18 @@ def test_limits_stay_while_the_data_fit_and_follow_when_they_leave_or_shrink_a_l
     assert plot.full_draws == draws + 2
 
 
+def test_limits_outlast_an_empty_plot_but_do_not_come_from_it():
+    plot = a_plot()
+    plot.show(both(0.5))  # fits into the axes that were drawn for nothing
+    assert plot.limits[0][1] < 0.7
+    limits, draws = plot.limits, plot.full_draws
+    plot.show([])
+    plot.show([])
+    plot.show(both(0.4))
+    assert plot.limits == limits
+    assert plot.full_draws == draws
+
+
 def test_polarities_share_one_scale():
     plot = a_plot(layout="polarities")
     plot.show([a_curve(-0.02, pulse=0), a_curve(0.1, pulse=1)])
@@ -261,7 +273,7 @@ def test_odd_traces_are_drawn_without_a_warning(name, layout):
     remark = "no finite sample here" in [text.get_text() for text in visible_texts(plot.figure)]
     assert remark == (name in ("all missing", "infinite"))
     if remark:
-        assert plot.limits[0] == (-1.0, 1.0)
+        assert plot.limits == []
     plot.show(both())
     assert plot.limits[-1][1] < 0.3
 

@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.plotting.axes import finite_range, pixels_from_points, size_in_points, sticky_limits
+from napari_tesm.plotting.axes import finite_range, pixels_from_points, sticky_limits
 from napari_tesm.plotting.blitting import LayeredBlitting
-from napari_tesm.plotting.theme import DARK, PlotTheme, colour_of_point, text_colour_on
+from napari_tesm.plotting.theme import DARK, PlotTheme, colour_of_point
+from napari_tesm.plotting.trace_badges import PointBadges
 from napari_tesm.plotting.trace_curves import CurveArtists, FitCurve, TraceCurve
 from napari_tesm.plotting.trace_frame import TraceFrame, displacement_scale
 from napari_tesm.plotting.trace_mouse import TraceMouse
@@ -71,7 +70,7 @@ class TracePlot:
         self._limits: list[tuple[float, float]] | None = None
         self._residual_limits: list[tuple[float, float]] | None = None
         self._pools: dict[tuple[int, int], list[CurveArtists]] = {}
-        self._badges: list[tuple[Line2D, Text]] = []
+        self._badges = PointBadges(figure, theme)
         self._drawing = LayeredBlitting(figure, layers=3)
         self._mouse = TraceMouse(self)
         self._resizing: int | None = figure.canvas.mpl_connect("resize_event", self._after_resize)
@@ -84,7 +83,7 @@ class TracePlot:
 
     @property
     def limits(self) -> list[tuple[float, float]]:
-        """The y limits of each panel of displacement, in the unit of the traces."""
+        """The y limits of each panel of displacement, in the unit of the traces; none before there are data."""
         return [] if self._limits is None else list(self._limits)
 
     def set_theme(self, theme: PlotTheme) -> None:
@@ -176,8 +175,6 @@ class TracePlot:
                     f"a trace of {curve.values.size} samples does not go with {self.time.size} sample times"
                 )
         before, self._curves = self._curves, tuple(curves)
-        if not before:  # limits of empty axes say nothing about the data to come
-            self._limits = self._residual_limits = None
         pinned_before, pinned = _of_role(before, "pinned"), _of_role(self._curves, "pinned")
         same_pinned = len(pinned_before) == len(pinned) and all(
             ours.looks_like(theirs) for ours, theirs in zip(pinned, pinned_before, strict=True)
@@ -205,7 +202,7 @@ class TracePlot:
         self.figure.set_facecolor(self.theme.background)
         self.frame, self.time = None, np.zeros(0)
         self._curves, self._limits, self._residual_limits = (), None, None
-        self._pools, self._badges = {}, []
+        self._pools, self._badges = {}, PointBadges(self.figure, self.theme)
         self._drawing.redraw()
 
     def close(self) -> None:
@@ -227,17 +224,12 @@ class TracePlot:
 
     def badges_on_screen(self) -> list[tuple[int, float, float]]:
         """Return number and position, in pixels, of the badges of the pinned points."""
-        found = []
-        for disc, text in self._badges:
-            if disc.get_visible():
-                x, y = self.figure.transFigure.transform(text.get_position())
-                found.append((int(text.get_text()), float(x), float(y)))
-        return found
+        return self._badges.positions()
 
     def _rebuild(self) -> None:
         """Make all axes and artists anew."""
         self._drawing.forget()
-        self._pools, self._badges = {}, []
+        self._pools, self._badges = {}, PointBadges(self.figure, self.theme)
         if self.time.size == 0:
             return
         stacked = self._layout == "polarities"
@@ -262,6 +254,7 @@ class TracePlot:
         self._drawing.add(_MARKER, [self._marker])
         self._limits = self._residual_limits = None
         self._update_frame()
+        self._show_limits()
         self._fill(_PINNED)
         self._fill(_PROBE)
         self._place()
@@ -276,20 +269,30 @@ class TracePlot:
             finite_range([a for c in self._curves if self._panel_of(c) == k for a in c.extremes()])
             for k in range(len(frame.panels))
         ]
-        limits = sticky_limits(self._limits, ranges)
-        if limits != self._limits:
-            self._limits, changed = limits, True
-            self._factor, unit = displacement_scale(limits, self._unit)
-            frame.set_limits([(low / self._factor, high / self._factor) for low, high in limits], unit)
-        if frame.residuals is not None:
-            left = finite_range([c.residuals(self.time) for c in self._curves if self._shows_residuals(c)])
+        # Without data the limits stay as they are; those of empty axes say nothing about data to come.
+        if any(one is not None for one in ranges):
+            limits = sticky_limits(self._limits, ranges)
+            changed = changed or limits != self._limits
+            self._limits = limits
+        left = finite_range([c.residuals(self.time) for c in self._curves if self._shows_residuals(c)])
+        if left is not None:
             residual_limits = sticky_limits(self._residual_limits, [left], symmetric=True)
-            if residual_limits != self._residual_limits or changed:
-                self._residual_limits, changed = residual_limits, True
-                frame.set_residual_limits(residual_limits[0][1] / self._factor)
+            changed = changed or residual_limits != self._residual_limits
+            self._residual_limits = residual_limits
+        if changed:
+            self._show_limits()
         if changed:
             self._place()
         return changed
+
+    def _show_limits(self) -> None:
+        """Give the limits, or some where there are none yet, to the axes."""
+        assert self.frame is not None
+        limits = self._limits or [(-1.0, 1.0)] * len(self.frame.panels)
+        self._factor, unit = displacement_scale(limits, self._unit)
+        self.frame.set_limits([(low / self._factor, high / self._factor) for low, high in limits], unit)
+        low, high = (self._residual_limits or limits)[0]
+        self.frame.set_residual_limits((high - low) / 2 / self._factor)
 
     def _fill(self, role: int) -> None:
         """Put the curves of one role into artists, making more of these where they are too few."""
@@ -308,7 +311,7 @@ class TracePlot:
                 pool.append(made)
                 self._drawing.add(role, made.artists)
             pool[index].show(
-                curve, curve.pulse if self._layout == "overlay" else 0, self.time,
+                curve, self.time,
                 time_factor=self.frame.time_factor, factor=self._factor, residuals=self._shows_residuals(curve),
             )  # fmt: skip
         for (kind, panel), pool in self._pools.items():
@@ -316,56 +319,25 @@ class TracePlot:
                 for artists in pool[used.get((kind, panel), 0) :]:
                     artists.hide()
         if role == _PINNED:
-            self._show_badges()
+            numbers = {
+                c.number: c.colour or colour_of_point(c.number) for c in self._curves if c.number is not None
+            }
+            self._drawing.add(_PINNED, self._badges.show(numbers))
+            self._place_badges()
         else:
             self._remark.set_visible(
                 bool(self._curves) and finite_range([c.values for c in self._curves]) is None
             )
-
-    def _show_badges(self) -> None:
-        colours = {
-            c.number: c.colour or colour_of_point(c.number) for c in self._curves if c.number is not None
-        }
-        new: list[Artist] = []
-        while len(self._badges) < len(colours):
-            disc = Line2D(
-                [0], [0], marker="o", ls="", markersize=1.45 * self.theme.font_size, markeredgewidth=0
-            )
-            disc.set_transform(self.figure.transFigure)
-            self.figure.add_artist(disc)
-            text = self.figure.text(0, 0, "", ha="center", va="center_baseline")
-            self._badges.append((disc, text))
-            new += [disc, text]
-        self._drawing.add(_PINNED, new)
-        for (disc, text), (number, colour) in zip(self._badges, sorted(colours.items()), strict=False):
-            disc.set(color=colour, visible=True)
-            text.set(text=str(number), color=text_colour_on(colour), visible=True)
-        for artists in self._badges[len(colours) :]:
-            for artist in artists:
-                artist.set_visible(False)
-        self._place_badges()
-
-    def _place_badges(self) -> None:
-        """Stack the badges at the right of the panels, as large as there is room."""
-        assert self.frame is not None
-        width, height = size_in_points(self.figure)
-        size = self.theme.font_size
-        shown = [pair for pair in self._badges if pair[0].get_visible()]
-        top = self.frame.panels[0].get_position().y1 * height - 0.75 * size
-        bottom = self.frame.bottom.get_position().y0 * height + 0.75 * size
-        step = min(1.75 * size, max(top - bottom, size) / max(len(shown) - 1, 1))
-        for index, (disc, text) in enumerate(shown):
-            x, y = 1 - 1.05 * size / width, (top - index * step) / height
-            disc.set_data([x], [y])
-            disc.set_markersize(min(1.5 * size, 0.95 * step))
-            text.set_position((x, y))
-            text.set_fontsize(min(0.9 * size, 0.6 * step))
 
     def _place(self) -> None:
         assert self.frame is not None
         self.frame.place()
         self._place_badges()
         self._place_marker()
+
+    def _place_badges(self) -> None:
+        assert self.frame is not None
+        self._badges.place(self.frame.panels[0].get_position().y1, self.frame.bottom.get_position().y0)
 
     def _place_marker(self) -> None:
         assert self.frame is not None

@@ -155,7 +155,6 @@ class CurveArtists:
     def show(
         self,
         curve: TraceCurve,
-        style: int,
         time: Array,
         *,
         time_factor: float,
@@ -170,7 +169,7 @@ class CurveArtists:
         self.data.set_data(shown, values)
         self.data.set(
             color=colour, visible=True, alpha=0.5 if self._pinned else 0.85,
-            linestyle=LINE_STYLES[style % len(LINE_STYLES)],
+            linestyle=LINE_STYLES[curve.pulse % len(LINE_STYLES)],
             # A single sample, or samples between gaps, would be invisible as a line.
             marker="." if has_lone_samples(values) else "", markersize=3.0,
         )  # fmt: skip
