@@ -151,14 +151,9 @@ class FitForm(QWidget):
         for number in (1, 2):
             window = model.window(number)
             left_out = (recipe.window1 if number == 1 else recipe.window2) == NO_WINDOW
-            _set_text(
-                self.edges[number, "start"],
-                NO_WINDOW if left_out else _in_units(None if window is None else window.start, 1e-3),
-            )
-            _set_text(
-                self.edges[number, "stop"],
-                "" if left_out else _in_units(None if window is None else window.stop, 1e-3),
-            )
+            start, stop = ("", "") if window is None else map(_in_milliseconds, (window.start, window.stop))
+            _set_text(self.edges[number, "start"], NO_WINDOW if left_out else start)
+            _set_text(self.edges[number, "stop"], "" if left_out else stop)
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.kernel.value = recipe.kernel
         self.geometry.value = next(text for text, name in _GEOMETRY_TEXTS.items() if name == recipe.geometry)
@@ -236,3 +231,7 @@ def _set_text(entry: LineEdit, text: str) -> None:
 
 def _in_units(value: float | None, factor: float) -> str:
     return "" if value is None else f"{value / factor:.10g}"
+
+
+def _in_milliseconds(time: float | None) -> str:
+    return _in_units(time, 1e-3)

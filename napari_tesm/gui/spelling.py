@@ -69,8 +69,8 @@ def command_from_scan(scan: Scan) -> str:
     recipe = recipe_for_file(scan)
     changed = [name for name in _NOT_OPTIONS if getattr(recipe, name) != getattr(Recipe(), name)]
     if changed:
-        words = ", ".join(name.replace("_", " ") for name in changed)
-        raise ValueError(f"the command line takes {words} from a recipe file only: copy as Python instead")
+        named = ", ".join(name.replace("_", " ") for name in changed)
+        raise ValueError(f"the command line takes {named} from a recipe file only: copy as Python instead")
     words = ["tesm", "fit", str(scan.path), "-o", f"{scan.path.stem}_D.gwy"]
     for name, value in _entries(recipe):
         option = f"--{name.replace('_', '-')}"
@@ -118,9 +118,9 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
     default = Recipe()
     for field in fields(recipe):
         name, value = field.name, getattr(recipe, field.name)
+        text: Any
         if value == getattr(default, name) or name == "tip_radius_error":
             continue
-        text: Any
         if name == "traces":
             text = list(value)
         elif name == "tip_radius":
