@@ -52,6 +52,8 @@ class RegionLayerLink:
         """The Shapes layer, None where there is none (it may have been deleted)."""
         self._shapes: list[int] = []
         self._busy = False
+        self._factor = 1.0
+        """Of the display for which the layer was made; with another unit, the layer is about to be replaced."""
         self._written: WeakKeyDictionary[Any, list[Region]] = WeakKeyDictionary()
 
     @property
@@ -128,7 +130,8 @@ class RegionLayerLink:
             self._listen(self.layer, connect=False)
         self.layer = layer
         self._shapes = []
-        if layer is not None:
+        if layer is not None and self._scan is not None:
+            self._factor = self._scan.display.factor
             self._take_over(layer)
             self._listen(layer, connect=True)
         self.layer_changed.emit()
@@ -153,6 +156,8 @@ class RegionLayerLink:
         scan = self._scan
         assert scan is not None
         last = self._written.get(layer)
+        model = region_model_of(scan)
+        is_new = last is None and not model.history.can_undo and not model.history.can_redo
         # A layer seen for the first time was made from the scan, unless it is empty where the scan is not.
         scan_is_newer = (
             scan.regions != last if last is not None else layer.nshapes == 0 and bool(scan.regions)
@@ -162,8 +167,8 @@ class RegionLayerLink:
         else:
             self._read(settle=True)
             self._restyle()
-        model = region_model_of(scan)
-        if last is None and not model.history.can_redo:
+        if is_new:
+            # Names given to shapes that came without one are no action of the user.
             model.history = RegionHistory(scan.regions)
         self._apply_pen()
 
@@ -204,7 +209,7 @@ class RegionLayerLink:
     def _read(self, *, settle: bool, merge: str = "") -> None:
         """Bring the regions up to the layer."""
         layer, scan = self.layer, self._scan
-        if self._busy or layer is None or scan is None:
+        if self._busy or layer is None or scan is None or scan.display.factor != self._factor:
             return
         model = region_model_of(scan)
         self._busy = True

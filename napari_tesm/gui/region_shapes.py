@@ -58,7 +58,9 @@ def reading_from_layer(
     regions: list[Region] = []
     shapes: list[int] = []
     taken = {name for name in names[: len(known)] if name}
-    for index, (data, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True)):
+    for index, (data, kind, edge) in enumerate(
+        zip(layer.data, layer.shape_type, layer.edge_width, strict=True)
+    ):
         if index == creating and str(layer.mode).startswith("add_polygon"):
             kind = "polygon"  # a path until napari closes it
         world = _world(layer, np.asarray(data))
@@ -75,7 +77,6 @@ def reading_from_layer(
         )
         width = 0.0
         if kind in LINE_KINDS:
-            edge = float(layer.edge_width[index])
             width = widths.get(edge, 0.0 if edge == edge_width_of(0.0, display) else edge * display.factor)
             width = float(f"{width:.12g}")
         regions.append(Region(str(kind), vertices, name, region_class, width))

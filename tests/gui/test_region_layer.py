@@ -341,3 +341,35 @@ def test_attaching_twenty_times_leaves_no_callback(viewer_model, scan):
         link.detach()
         session.detach()
     assert count() == before
+
+
+def test_undo_outlives_the_layer(link, scan, viewer_model):
+    scan.set_regions([LINE])
+    scan.set_regions([LINE, BOX])
+    viewer_model.layers.remove(link.layer)
+    link.draw("add_line")
+    assert region_model_of(scan).undo()
+    assert scan.regions == [LINE]
+    assert link.layer.nshapes == 1
+
+
+def test_a_layer_in_the_units_of_before_is_not_read(viewer_model):
+    dataset = example_dataset(shape=(12, 16))
+    bare = dataset.assign_coords({axis: dataset[axis].copy() for axis in ("x", "y")})
+    for axis in ("x", "y"):
+        bare[axis].attrs.pop("units", None)
+        bare[axis].attrs["units"] = ""
+    scan = Scan("bare", bare)
+    for layer in layers_from_scan(scan):
+        add_layer(viewer_model, layer)
+    session = session_of(viewer_model)
+    link = region_link_of(session)
+    session.attach()
+    link.attach()
+    assert scan.display.unit == "pixel"
+    known = scan.regions
+    scan.dataset = dataset
+    link.layer.add([[0.0, 0], [1e-8, 1e-8]], shape_type="line")
+    assert scan.regions == known == []
+    link.detach()
+    session.detach()
