@@ -87,7 +87,7 @@ def answer_questions(scan: Scan, answers: dict[str, str]) -> str:
                 else value
                 for pulse, value in enumerate(scan.dataset["voltage"].values)
             ]
-        units = {name: given[name] for name in ("time_unit", "lateral_unit") if name in given}
+        units: dict[str, str] = {name: given[name] for name in ("time_unit", "lateral_unit") if name in given}
         if units:
             from napari_tesm.gui.reader import reopened
 
