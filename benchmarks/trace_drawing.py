@@ -77,7 +77,9 @@ def measure(name: str, figure: Figure, settle: Callable[[], object]) -> float:
     updates, redraws, markers = [], [], []
     for turn in range(REPEATS):
         before = plot.full_draws
-        updates.append(seconds(lambda turn=turn: (plot.show(scenes[turn % len(scenes)]), settle())))
+        for step in range(4):  # a cursor that moves comes by several times
+            scene = scenes[(turn + step) % len(scenes)]
+            updates.append(seconds(lambda scene=scene: (plot.show(scene), settle())))
         markers.append(seconds(lambda turn=turn: (plot.set_marker(turn * 1e-4), settle())))
         if plot.full_draws != before:
             sys.exit("an update was a full redraw: nothing was measured")

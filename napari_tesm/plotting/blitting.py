@@ -3,11 +3,12 @@
 A full redraw of a figure is mostly ticks, labels and text, which stay as they are while curves follow the cursor.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.transforms import BboxBase
 
 
 class LayeredBlitting:
@@ -20,10 +21,16 @@ class LayeredBlitting:
     figure : Figure
     layers : int
         Number of layers, from the back to the front.
+    area : callable, optional
+        Returns the part of the figure, in pixels, that all artists of the layers stay in; by default all of it.
     """
 
-    def __init__(self, figure: Figure, *, layers: int = 1) -> None:
+    def __init__(
+        self, figure: Figure, *, layers: int = 1, area: Callable[[], BboxBase] | None = None
+    ) -> None:
         self._figure = figure
+        self._find_area = area
+        self._area: BboxBase = figure.bbox
         self._layers: list[list[Artist]] = [[] for _ in range(layers)]
         self._below: list[Any] = []
         self._size: tuple[float, float] = (0.0, 0.0)
@@ -61,7 +68,7 @@ class LayeredBlitting:
             return False
         self._canvas.restore_region(self._below[layer])
         self._draw_layers(layer)
-        self._canvas.blit(self._figure.bbox)
+        self._canvas.blit(self._area)
         return True
 
     def close(self) -> None:
@@ -89,14 +96,18 @@ class LayeredBlitting:
 
     def _keep_picture(self, number: int) -> None:
         del self._below[number:]
-        self._below.append(self._canvas.copy_from_bbox(self._figure.bbox))
+        self._below.append(self._canvas.copy_from_bbox(self._area))
 
     def _after_full_draw(self, _: object) -> None:
-        if self._canvas.is_saving():  # on a canvas of another size perhaps, and with all artists drawn
+        if (
+            self._canvas.is_saving()
+        ):  # of another size perhaps, with all artists drawn, and over what the screen shows
+            self._stale = True
             return
         self.full_draws += 1
         self._size = self._canvas_size()
         self._stale = False
+        self._area = self._figure.bbox if self._find_area is None else self._find_area()
         self._keep_picture(0)
         self._draw_layers(0)
 

@@ -1,12 +1,13 @@
 """Traces, their fits and residuals, redrawn fast enough to follow the cursor."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.transforms import Bbox, BboxBase, blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.plotting.axes import finite_range, pixels_from_points, sticky_limits
@@ -71,7 +72,7 @@ class TracePlot:
         self._residual_limits: list[tuple[float, float]] | None = None
         self._pools: dict[tuple[int, int], list[CurveArtists]] = {}
         self._badges = PointBadges(figure, theme)
-        self._drawing = LayeredBlitting(figure, layers=3)
+        self._drawing = LayeredBlitting(figure, layers=3, area=self._changing_area)
         self._mouse = TraceMouse(self)
         self._resizing: int | None = figure.canvas.mpl_connect("resize_event", self._after_resize)
         figure.set_facecolor(theme.background)
@@ -350,6 +351,17 @@ class TracePlot:
                 [shown, shown],
                 [self.frame.bottom.get_position().y0, self.frame.visible_axes[0].get_position().y1],
             )
+
+    def _changing_area(self) -> BboxBase:
+        """Return where curves, marker and badges are, in whole pixels; a line may stick out of its axes a little."""
+        if self.frame is None:
+            return self.figure.bbox
+        boxes = [axes.get_window_extent() for axes in self.frame.visible_axes]
+        left, bottom = (math.floor(min(edge) - 3) for edge in ([b.x0 for b in boxes], [b.y0 for b in boxes]))
+        top = math.ceil(max(box.y1 for box in boxes) + 3)
+        return Bbox.from_extents(
+            max(left, 0), max(bottom, 0), self.figure.bbox.x1, min(top, self.figure.bbox.y1)
+        )
 
     def _panel_of(self, curve: TraceCurve) -> int:
         assert self.frame is not None
