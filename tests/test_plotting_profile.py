@@ -15,7 +15,7 @@ from napari_tesm.displacement import (
     UNRESOLVED_FAST,
     UNRESOLVED_SLOW,
 )
-from napari_tesm.plotting.lines import band_outlines
+from napari_tesm.plotting.lines import band_outlines, thinned
 from napari_tesm.plotting.profile import ProfileCurve, ProfilePanel, ProfilePlot
 from napari_tesm.plotting.theme import DARK, LIGHT
 from napari_tesm.plotting.words import sentence_from_fit, sentence_from_status
@@ -176,6 +176,20 @@ def test_a_band_has_a_part_for_each_run_of_values():
     np.testing.assert_array_equal(first, [[0, 1], [1, 1], [1, 0], [0, 0]])
     np.testing.assert_array_equal(second[:2], [[3, 1], [4, 1]])
     assert band_outlines(x, np.full(6, np.nan), np.ones(6)) == []
+
+
+def test_a_thinned_line_keeps_its_peaks_and_its_place():
+    x = np.linspace(0, 1, 50_001)
+    y = np.sin(40 * x)
+    y[12_345], y[30_000:30_400] = 7.0, np.nan
+    thin_x, thin_y = thinned(x, y, 2000)
+    assert thin_x.size == thin_y.size == 2000
+    assert np.nanmax(thin_y) == 7.0
+    assert np.nanmin(thin_y) == np.nanmin(y)
+    assert abs(thin_x[np.nanargmax(thin_y)] - x[12_345]) < 1e-3
+    assert np.isnan(thin_y[(thin_x > x[30_060]) & (thin_x < x[30_340])]).all()
+    assert (np.diff(thin_x) >= 0).all()
+    np.testing.assert_array_equal(thinned(x[:2000], y[:2000])[1], y[:2000])
 
 
 # Words

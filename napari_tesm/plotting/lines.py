@@ -18,6 +18,18 @@ def has_lone_samples(values: Array) -> bool:
     return bool((known[1:-1] & ~known[:-2] & ~known[2:]).any())
 
 
+def thinned(x: Array, y: Array, most: int = 2000) -> tuple[Array, Array]:
+    """Return a line of at most so many points that looks the same: lowest and highest value of each short stretch.
+
+    Drawing a noisy line costs as much as it has points, also where thousands share a pixel.
+    """
+    if x.size <= most:
+        return x, y
+    starts = np.linspace(0, x.size, most // 2 + 1).astype(np.intp)[:-1]
+    low, high = np.fmin.reduceat(y, starts), np.fmax.reduceat(y, starts)
+    return np.repeat(x[starts], 2), np.column_stack([low, high]).ravel()
+
+
 def band_outlines(x: Array, low: Array, high: Array) -> list[Array]:
     """Return the outline of a band as polygons of shape (vertex, 2), one for each run of known values."""
     known = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)

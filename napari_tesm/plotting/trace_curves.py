@@ -11,7 +11,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from napari_tesm.plotting.lines import band_outlines, finite_or_nan, has_lone_samples
+from napari_tesm.plotting.lines import band_outlines, finite_or_nan, has_lone_samples, thinned
 from napari_tesm.plotting.theme import PlotTheme
 
 Array = NDArray[np.float64]
@@ -166,7 +166,7 @@ class CurveArtists:
         colour = curve.colour or self._theme.data
         shown = time / time_factor
         values = curve.values / factor
-        self.data.set_data(shown, values)
+        self.data.set_data(*thinned(shown, values))
         self.data.set(
             color=colour, visible=True, alpha=0.5 if self._pinned else 0.85,
             linestyle=LINE_STYLES[curve.pulse % len(LINE_STYLES)],
@@ -178,14 +178,15 @@ class CurveArtists:
         if self.residuals is not None:
             self.residuals.set_visible(residuals and bool(curve.fits))
             if self.residuals.get_visible():
-                self.residuals.set_data(shown, curve.residuals(time) / factor)
+                self.residuals.set_data(*thinned(shown, curve.residuals(time) / factor))
                 self.residuals.set(color=colour, alpha=0.85, linestyle=self.data.get_linestyle())
 
     def _show_band(self, curve: TraceCurve, shown: Array, factor: float, colour: str) -> None:
         self.band.set_visible(curve.spread is not None)
         if curve.spread is not None:
             low, high = (curve.values - curve.spread) / factor, (curve.values + curve.spread) / factor
-            self.band.set_verts(band_outlines(shown, low, high))
+            (x, low), (_, high) = thinned(shown, low), thinned(shown, high)
+            self.band.set_verts(band_outlines(x, low, high))
             self.band.set_facecolor(colour)
 
     def _show_fits(self, curve: TraceCurve, time_factor: float, factor: float, colour: str) -> None:
@@ -199,7 +200,8 @@ class CurveArtists:
             line_artist.set_visible(bool(fits))
             if fits:
                 # One line for all of them, with a gap between two windows.
-                pieces = [(np.append(fit.time, np.nan), np.append(fit.values, np.nan)) for fit in fits]
+                lines = [thinned(fit.time, fit.values) for fit in fits]
+                pieces = [(np.append(x, np.nan), np.append(y, np.nan)) for x, y in lines]
                 times, values = (np.concatenate(piece) for piece in zip(*pieces, strict=True))
                 line_artist.set_data(times / time_factor, values / factor)
                 line_artist.set_color(colour if self._pinned else self._theme.colour_of_window(number))
