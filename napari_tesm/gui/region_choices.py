@@ -30,6 +30,5 @@ def write_text(path: Path, text: str) -> str:
         with atomic_output(path, overwrite=True) as file:
             file.write(text.encode())
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        return f"{path.name} is not written: {reason}."
-    return f"Wrote {path.name}."
+        return f"Not saved: {str(error).rstrip('.')}."
+    return f"Saved {path.name}."

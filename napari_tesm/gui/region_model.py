@@ -149,15 +149,14 @@ class RegionModel:
 
     @property
     def line_of_interest(self) -> Region | None:
-        """The line whose profile is shown: the selected one, else the one drawn last."""
-        return next(
-            (
-                self.regions[index]
-                for index in (*sorted(self.selection), *reversed(range(len(self.regions))))
-                if index < len(self.regions) and self.regions[index].is_line
-            ),
-            None,
-        )
+        """The line whose profile is shown: a selected one, else the one drawn last.
+
+        A path of class step lies along the step, not across it: only a selected one is meant.
+        """
+        chosen = [self.regions[i] for i in sorted(self.selection) if i < len(self.regions)]
+        others = [one for one in reversed(self.regions) if one.kind == "line" or one.region_class != "step"]
+        wanted = sorted(chosen, key=lambda region: region.kind != "line") + others
+        return next((region for region in wanted if region.is_line), None)
 
     def follow(self, regions: Sequence[Region]) -> None:
         """Take the regions as they are in the middle of an action."""
@@ -196,15 +195,13 @@ class RegionModel:
             self.selection_changed.emit()
 
     def add(self, regions: Iterable[Region]) -> None:
-        """Put more regions behind those that are there, name those without a name, and select them."""
+        """Put more regions behind those that are there; those without a name, or with one that is taken, get a name."""
         known = list(self.regions)
-        count = len(known)
         for region in regions:
             taken = {other.name for other in known}
             fresh = region.name and region.name not in taken
             known.append(region if fresh else replace(region, name=free_name(region.region_class, taken)))
         self.settle(known)
-        self.select(range(count, len(known)))
 
     def remove(self, indices: Iterable[int]) -> None:
         """Delete regions."""

@@ -71,7 +71,7 @@ def test_regions_are_followed(panel, scan, qtbot, tmp_path):
     assert "mine" in panel.words.text()
     panel.export_to(tmp_path / "bins.csv")
     assert "mine" in (tmp_path / "bins.csv").read_text("utf-8")
-    assert "Wrote bins.csv" in panel.words.text()
+    assert "Saved bins.csv" in panel.words.text()
 
 
 def test_no_scan_no_values_and_the_other_theme(panel, scan, viewer, qtbot):

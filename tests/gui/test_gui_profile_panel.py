@@ -111,7 +111,7 @@ def test_choices_change_what_is_drawn(panel, scan, qtbot, tmp_path):
     panel.export_to(tmp_path / "profile.csv")
     assert (tmp_path / "profile.csv").read_text("utf-8").startswith("distance (m)")
     panel.export_to(tmp_path / "no" / "such" / "folder.csv")
-    assert "not written" in panel.words.text()
+    assert "Not saved" in panel.words.text()
     panel.view_box.setCurrentIndex(0)
     panel.width_box.setCurrentIndex(panel.width_box.findData("H"))
     panel._chosen()

@@ -139,7 +139,7 @@ def test_name_class_and_width_are_changed_one_region_at_a_time(model):
     assert model.regions[0].width == 20e-9
 
 
-def test_deleting_deselects_and_adding_selects(model):
+def test_deleting_deselects_and_adding_names(model):
     model.settle([_line(), _box(), _line("step 2")])
     model.select([0, 2, 9])
     assert model.selection == {0, 2}
@@ -148,7 +148,7 @@ def test_deleting_deselects_and_adding_selects(model):
     assert model.selection == frozenset()
     model.add([_line("step 2"), _line("")])
     assert [region.name for region in model.regions] == ["grain 1", "step 2", "step 1", "step 3"]
-    assert model.selection == {2, 3}
+    model.select([3])
     model.undo()
     assert model.selection == frozenset()
 
@@ -161,6 +161,15 @@ def test_the_line_of_interest_is_the_selected_or_the_last_one(model):
     assert model.line_of_interest.name == "step 1"
     model.select([2])
     assert model.line_of_interest.name == "step 2"
+    corners = ((0, 0), (1e-8, 1e-8), (2e-8, 0))
+    along, across = Region("path", corners, "along", "step"), Region("path", corners, "across", "other")
+    model.settle([along])
+    assert model.line_of_interest is None, "a path along a step is no profile"
+    model.select([0])
+    assert model.line_of_interest == along
+    model.settle([across, along])
+    model.select([])
+    assert model.line_of_interest == across
 
 
 def test_the_pen_starts_about_five_pixels_wide_and_tells_of_changes(model):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from canvas_mouse import CanvasMouse
 from examples import example_dataset
 
@@ -170,7 +171,8 @@ def test_names_and_classes_are_edited_in_the_table(panel, scan, qtbot):
 def test_rows_and_shapes_are_selected_together(panel, scan, qtbot):
     scan.set_regions([BOX, LINE, FAR])
     _settled(qtbot, panel)
-    panel.view.selectRow(1)
+    place = panel.view.visualRect(panel.view.shown.index(1, 3)).center()
+    qtbot.mouseClick(panel.view.viewport(), _left(), pos=place)
     assert set(panel.link.layer.selected_data) == {1}
     assert panel.width_box.value() == 20
     panel.width_box.setValue(30)
@@ -235,7 +237,7 @@ def test_the_table_is_copied_and_exported_in_si_units(panel, scan, qtbot, tmp_pa
     head, first, *_ = QGuiApplication.clipboard().text().splitlines()
     columns = dict(zip(head.split("\t"), first.split("\t"), strict=True))
     y, x = np.meshgrid(scan.dataset["y"], scan.dataset["x"], indexing="ij")
-    inside = (x > 20e-9) & (x < 80e-9) & (y > 20e-9) & (y < 50e-9)
+    inside = (x > 20e-9) & (x < 80e-9) & (y > 19e-9) & (y < 50e-9)
     values = scan.dataset["topography"].values[inside]
     assert int(columns["pixels"]) == values.size
     assert float(columns["Topography median (m)"]) == pytest.approx(np.median(values))
@@ -243,7 +245,28 @@ def test_the_table_is_copied_and_exported_in_si_units(panel, scan, qtbot, tmp_pa
     panel.export_to(tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text("utf-8").startswith(head.replace("\t", ","))
     panel.export_to(tmp_path)
-    assert "cannot be written" in panel.message.text()
+    assert "Not saved" in panel.message.text()
+
+
+def test_steps_are_found_and_can_be_taken_back(panel, scan, qtbot):
+    topography = scan.channels[0]
+    image = np.zeros((48, 64))
+    image[:, 30:] = 5e-9
+    axes = {axis: (axis, (np.arange(n) + 0.5) * 2.5e-9, {"units": "m"}) for axis, n in (("y", 48), ("x", 64))}
+    panel.find_button.click()
+    assert "no step stands out" in panel.message.text().lower()
+    scan.channels[0] = xr.DataArray(
+        image + 1e-11 * np.random.default_rng(0).standard_normal(image.shape),
+        dims=("y", "x"), coords=axes, name="topography", attrs=topography.attrs,
+    )  # fmt: skip
+    panel.find_button.click()
+    assert [region.region_class for region in scan.regions] == ["step"]
+    assert panel.link.layer.shape_type == ["path"]
+    assert "Ctrl+Z" in panel.message.text()
+    _settled(qtbot, panel)
+    panel.undo_button.click()
+    assert scan.regions == []
+    assert panel.link.layer.nshapes == 0
 
 
 def test_opening_and_closing_twenty_times_leaves_no_callback(viewer, scan, qtbot):
@@ -292,6 +315,12 @@ def _control():
     from qtpy.QtCore import Qt
 
     return Qt.KeyboardModifier.ControlModifier
+
+
+def _left():
+    from qtpy.QtCore import Qt
+
+    return Qt.MouseButton.LeftButton
 
 
 def _shift():

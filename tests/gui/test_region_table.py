@@ -204,3 +204,76 @@ def test_numbers_are_rounded_to_their_spread():
     assert scaling_of([1.4e-3], "s").unit == "ms"
     assert scaling_of([], "m²/s").text(0.0) == "0"
     assert scaling_of([45.0], "deg").text_with_spread(45.0, 0.0) == "45.0"
+
+
+def _ridge(shape=(48, 64), *, seed=0, height=4e-9):
+    rows, columns = np.indices(shape)
+    rng = np.random.default_rng(seed)
+    return height / (1 + np.exp(-(columns - 0.5 * rows - 20.0))) + 0.05e-9 * rng.standard_normal(shape)
+
+
+def _image(name, values, spacing=5e-9):
+    y, x = ((np.arange(count) + 0.5) * spacing for count in values.shape)
+    coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
+    return xr.DataArray(
+        values, dims=("y", "x"), coords=coords, name=name, attrs={"units": "m", "long_name": name}
+    )
+
+
+def test_steps_are_proposed_as_regions_that_can_be_taken_back():
+    scan = Scan("images", None, [_image("topography", _ridge())], regions=[LINE])
+    table = region_table_of(scan)
+    words = table.propose_steps()
+    assert "found in topography" in words
+    assert scan.regions[0] == LINE
+    found = scan.regions[1]
+    assert (found.kind, found.region_class) == ("path", "step")
+    x, y = found.xy().T / 5e-9 - 0.5
+    assert np.abs(x - 0.5 * y - 20).max() < 3
+    table.propose_steps()
+    assert len({region.name for region in scan.regions}) == len(scan.regions)
+    table.model.undo()
+    table.model.undo()
+    assert scan.regions == [LINE]
+
+
+def test_no_step_and_no_image_are_said():
+    flat = Scan("flat", None, [_image("topography", np.zeros((48, 64)))])
+    table = region_table_of(flat)
+    assert "no step stands out in topography" in table.propose_steps()
+    assert flat.regions == []
+    assert not table.model.history.can_undo
+    other = Scan("other", None, [_image("phase", _ridge())])
+    with pytest.raises(ValueError, match="neither"):
+        region_table_of(other).propose_steps()
+
+
+def test_a_deflection_error_of_another_grid_is_left_out():
+    scan = Scan("images", None, [_image("topography", _ridge()), _image("deflection", _ridge((10, 12)))])
+    assert "found in topography:" in region_table_of(scan).propose_steps()
+
+
+@pytest.mark.parametrize("name", ["SingFreqPFM_0003.gwy", "PTO_110_Virgin0001.gwy"])
+def test_real_scans_of_channels_alone(shared_data, name):
+    from napari_tesm.gui.histogram_model import HistogramModel
+    from napari_tesm.gui.profile_model import ProfileModel
+    from napari_tesm.gui.reader import scans_from_path
+
+    (scan,) = scans_from_path(shared_data / "gwy" / name)
+    table = region_table_of(scan)
+    assert "HeightRetrace" in table.propose_steps()
+    height, width = (size * scan.display.factor for size in scan.display.extent())
+    across = Region(
+        "line", ((0.1 * width, 0.2 * height), (0.9 * width, 0.7 * height)), "across", "other", 1e-7
+    )
+    table.model.add([across])
+    for quantity in table.book.quantities():
+        table.choose(quantity.key)
+        channel = next(c for c in scan.channels if f"channel:{c.name}" == quantity.key)
+        row = next(row for row in table.rows() if row.name == "across")
+        inside = mask_from_region(across, channel["x"].values, channel["y"].values)
+        assert row.values.median == np.median(channel.values[inside])
+    view = ProfileModel(scan).line_view()
+    assert len(view.curves) == 4
+    assert all(np.isfinite(curve.profile.mean).all() for (curve,) in view.curves)
+    assert HistogramModel(scan).view().counts[0].sum() == channel.size
