@@ -7,7 +7,6 @@ from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
-    QGroupBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -105,30 +104,25 @@ class FitForm(QWidget):
             windows += [start, QLabel("–"), stop] + ([QLabel("  2:")] if number == 1 else [QLabel("ms")])
         form.addRow("Windows  1:", row_of(*windows))
         form.addRow("Kernel", row_of(self.kernel.native, self.geometry.native))
-        self.gates = QGroupBox("Gates")
-        self.gates.setCheckable(True)
-        self.gates.setChecked(False)
-        self.gates.setFlat(True)
-        inner = QWidget()
-        gate_row = QHBoxLayout(inner)
-        gate_row.setContentsMargins(0, 0, 0, 0)
-        for text, widget in (
-            ("F-test p <", self.response_level),
-            ("SE(ln τ) ≤", self.max_log_tau_error),
-            ("skip (ms)", self.skip),
-        ):
-            gate_row.addWidget(QLabel(text))
-            gate_row.addWidget(widget.native)
-        box = QVBoxLayout(self.gates)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(inner)
-        inner.setVisible(False)
-        self.gates.toggled.connect(inner.setVisible)
+        self.gates_button = QToolButton()
+        self.gates_button.setText("Gates ▸")
+        self.gates_button.setToolTip("When a pixel does not deserve a number")
+        self.gates_button.setCheckable(True)
+        self.gates = row_of(
+            QLabel("F-test p <"), self.response_level.native, QLabel("SE(ln τ) ≤"), self.max_log_tau_error.native,
+            QLabel("skip"), self.skip.native, QLabel("ms"),
+        )  # fmt: skip
+        self.gates.setVisible(False)
+        self.gates_button.toggled.connect(self._gates_toggled)
+        form.addRow(self.gates_button, self.gates)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(form)
-        layout.addWidget(self.gates)
+
+    def _gates_toggled(self, shown: bool) -> None:
+        self.gates.setVisible(shown)
+        self.gates_button.setText("Gates ▾" if shown else "Gates ▸")
 
     def fill(self, model: FitModel) -> None:
         """Show the parameters of a model, and change this model from now on."""

@@ -17,12 +17,13 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.fit_form import FitForm, row_of
 from napari_tesm.gui.fit_model import FitModel, counts_in_words
+from napari_tesm.gui.layers import names_of_maps
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.result_layers import add_result_layers, remove_preview, show_one_map, show_preview
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.spelling import command_from_scan, python_from_scan
 from napari_tesm.gui.worker import Worker
-from napari_tesm.maps import MAP_KINDS, labels_from_maps, map_title
+from napari_tesm.maps import labels_from_maps, map_title
 from napari_tesm.pipeline import Cancelled, prepared_dataset, settings_from_recipe
 
 _MOST_JOBS: Final = 8
@@ -125,13 +126,14 @@ class FitPanel(Panel):
     def _fill_show_box(self, model: FitModel) -> None:
         maps = model.scan.maps
         self.show_row.setVisible(maps is not None)
-        choices: list[tuple[str, tuple[str, int]]] = []
-        for layer in reversed(self.session.layers_of(model.scan, "map")):
-            role = layer.metadata["tesm"]
-            labels = model.scan.labels if maps is None else labels_from_maps(maps)
-            if role["map"] in MAP_KINDS and role["pulse"] < len(labels):
-                choices.append((map_title(role["map"], labels[role["pulse"]]), (role["map"], role["pulse"])))
-        unique = list(dict(choices).items())
+        if maps is None:
+            return
+        labels = labels_from_maps(maps)
+        unique = [
+            (map_title(name, label), (name, pulse))
+            for name in names_of_maps(maps)
+            for pulse, label in enumerate(labels)
+        ]
         box = self.show_box.native
         box.blockSignals(True)
         box.clear()

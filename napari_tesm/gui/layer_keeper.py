@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_tesm.gui.layers import displacement_layers, layers_from_scan, point_size, traces_layers
+from napari_tesm.gui.layers import displacement_layers, layers_from_scan, point_size
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.session import Session
+from napari_tesm.gui.time_stack import traces_layers
 from napari_tesm.gui.view import add_layer
 
 

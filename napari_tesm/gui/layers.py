@@ -5,7 +5,7 @@ Values are shown in units people read (nm, pm, ms); what a layer holds and the f
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from napari_tesm.displacement import STATUS_MEANINGS
 from napari_tesm.gui.display import Display, display_from_axes
+from napari_tesm.gui.layer_looks import colour_limits, look_of
 from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.time_stack import traces_layers
 from napari_tesm.maps import DERIVED, MAP_KINDS, labels_from_maps, map_title, map_values
 from napari_tesm.units import prefix_for
 
@@ -23,42 +25,6 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 _LARGEST_READ: Final = 1 << 28
 """More than 256 MB are not read just to open a file; H then comes with the fit."""
 REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#2ec4b6", "other": "#b8b8ff"}
-_SHOWN_MAPS: Final[tuple[str, ...]] = ("log10_D1", "log10_D2")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a quantity is coloured.
-
-    Parameters
-    ----------
-    colormap : str
-        Name of a napari colour map.
-    signed : bool
-        Zero lies in the middle of the colours.
-    """
-
-    colormap: str
-    signed: bool = False
-
-
-_LOOKS: Final[tuple[tuple[str, Look], ...]] = (
-    # The first pattern that the slug of a title or the name of a map matches decides.
-    (r"^h$|^h_\d|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
-    (r"^status", Look("tab10")),
-    (r"^log10_d|^d[12]?$", Look("viridis")),
-    (r"^tau", Look("plasma")),
-    (r"stderr|standard_error", Look("magma")),
-    (r"^r2", Look("gray")),
-    (r"topograph|height|^z_|zsensor|^channel", Look("gist_earth")),
-    (r"deflection|error|amplitude|adhesion|friction|gray", Look("gray")),
-    (r"phase", Look("twilight_shifted")),
-)
-
-
-def look_of(name: str) -> Look:
-    """Return how a channel or map of this name is coloured."""
-    return next((look for pattern, look in _LOOKS if re.search(pattern, name.lower())), Look("gray"))
 
 
 def layers_from_scan(scan: Scan) -> list[LayerTuple]:
@@ -73,29 +39,45 @@ def layers_from_scan(scan: Scan) -> list[LayerTuple]:
     return [*layers, regions_layer(scan), points_layer(scan)]
 
 
-def layers_from_maps(scan: Scan, maps: xr.Dataset, *, kind: str = "map") -> list[LayerTuple]:
-    """Return a layer for every exported map and pulse setting; log10 D is shown, the others wait hidden.
+def layers_from_maps(
+    scan: Scan, maps: xr.Dataset, *, kind: str = "map", names: Sequence[str] | None = None
+) -> list[LayerTuple]:
+    """Return layers of result maps, one for each pulse setting; log10 D (or tau) is shown.
 
     Parameters
     ----------
     kind : {"map", "preview"}
         The role in the metadata.
+    names : sequence of str, optional
+        Which maps; by default those that are looked at first. A layer costs napari a tenth of a second, so the others
+        are made when somebody asks for them.
     """
+    known = names_of_maps(maps)
+    first = [name for name in known if name in ("log10_D1", "log10_D2")]
+    first = first or [name for name in known if name in ("tau1", "tau2")]
+    wanted = [*(["H"] if "H" in known else []), *first] if names is None else list(names)
     layers = []
-    names = [name for name in MAP_KINDS if MAP_KINDS[name].exported and DERIVED.get(name, name) in maps]
-    shown = [name for name in _SHOWN_MAPS if name in names] or [
-        name for name in names if name in ("tau1", "tau2")
-    ]
-    # What is looked at most comes last, as napari's list shows the last layer on top.
-    for name in sorted(names, key=lambda known: (known in shown, known == "H", -names.index(known))):
+    for name in wanted:
+        of_name = []
         for pulse, label in enumerate(labels_from_maps(maps)):
             values = map_values(maps.isel(pulse=pulse), name)
-            unit = "log10 m²/s" if name in DERIVED else str(values.attrs.get("units", ""))
+            unit = "" if name in DERIVED else str(values.attrs.get("units", ""))
             layer = map_layer(scan, np.asarray(values.values), name, map_title(name, label), unit, pulse)
             layer[1]["metadata"]["tesm"] |= {"kind": kind, "recipe": maps.attrs.get("recipe", "")}
-            layer[1]["visible"] = name in shown
-            layers.append(layer)
+            layer[1]["visible"] = name in first
+            of_name.append(layer)
+        if not name.startswith("status"):
+            share_colours(of_name)
+        layers += of_name
+    share_colours(
+        [layer for layer in layers if layer[1]["metadata"]["tesm"]["map"] in ("log10_D1", "log10_D2")]
+    )
     return layers
+
+
+def names_of_maps(maps: xr.Dataset) -> list[str]:
+    """Return the names of the maps of a result that can be shown, in their order."""
+    return [name for name in MAP_KINDS if MAP_KINDS[name].exported and DERIVED.get(name, name) in maps]
 
 
 def map_layer(scan: Scan, values: NDArray[Any], name: str, title: str, unit: str, pulse: int) -> LayerTuple:
@@ -176,87 +158,6 @@ def _bytes_to_read(traces: xr.DataArray, before: slice, at_end: slice) -> int:
     return int(pixels * samples * traces.dtype.itemsize)
 
 
-class TimeStack:
-    """The traces of one pulse setting as images, dims (time, y, x), read when they are looked at.
-
-    Parameters
-    ----------
-    traces : DataArray of dims (y, x, time)
-    factor : float
-        Values are divided by it.
-    """
-
-    def __init__(self, traces: xr.DataArray, factor: float) -> None:
-        self._traces = traces
-        self._factor = factor
-        rows, columns, samples = traces.shape
-        self.shape = (samples, rows, columns)
-        self.ndim = 3
-        self.dtype = np.dtype(np.float32)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        parts = key if isinstance(key, tuple) else (key,)
-        parts = tuple(part for part in parts if part is not Ellipsis)
-        time, rows, columns = (*parts, *(slice(None),) * (3 - len(parts)))
-        # Indexed before it is transposed: xarray would read everything of a transposed lazy array.
-        values = self._traces[rows, columns, time].values
-        if not isinstance(time, int | np.integer):
-            values = np.moveaxis(values, -1, 0)
-        return np.asarray(values / self._factor, dtype=np.float32)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[:], dtype=dtype)
-
-
-def traces_layers(scan: Scan) -> list[LayerTuple]:
-    """Return a (time, y, x) layer for every pulse setting, read plane by plane as the slider moves."""
-    dataset = scan.dataset if scan.dataset is not None else scan.unfinished
-    return [] if dataset is None else [_traces_layer(scan, dataset, i) for i in range(dataset.sizes["pulse"])]
-
-
-def _traces_layer(scan: Scan, dataset: xr.Dataset, pulse: int) -> LayerTuple:
-    traces = dataset["displacement"].isel(pulse=pulse)
-    time = dataset["time"].values
-    sample = _sampled(traces)
-    limits = _limits(sample, signed=True, percent=4.0)  # one dead pixel of the few must not rule
-    factor, unit = prefix_for(limits, str(traces.attrs["units"]))
-    display = scan.display
-    labels = labels_from_maps(dataset)
-    interval = float((time[-1] - time[0]) / (time.size - 1)) if time.size > 1 else 1e-3
-    time_factor, time_unit = prefix_for(float(np.abs(time).max()) or interval, "s")
-    if scan.dataset is None:  # the unit of the time axis is not known: count samples
-        interval, time_factor, time_unit = 1.0, 1.0, "pixel"
-        time = np.arange(time.size, dtype=np.float64)
-    options = {
-        "name": f"Traces {labels[pulse]}".strip(),
-        "scale": (interval / time_factor, *display.spacing),
-        "translate": (float(time[0]) / time_factor, *display.origin),
-        "units": (time_unit, display.unit, display.unit),
-        "axis_labels": ("time", "y", "x"),
-        "contrast_limits": (limits[0] / factor, limits[1] / factor),
-        "colormap": "RdBu_r",
-        "visible": False,
-        "metadata": {
-            "tesm": {
-                "scan": scan, "kind": "traces", "pulse": pulse, "unit": unit, "factor": factor,
-                "time_factor": time_factor,
-            }
-        },
-    }  # fmt: skip
-    return TimeStack(traces, factor), options, "image"
-
-
-def _sampled(traces: xr.DataArray) -> NDArray[np.float64]:
-    """Return samples of some 64 pixels, whatever the size of the whole, to find a contrast."""
-    # Slices with steps are views of a mapped file; lists of indices would copy whole planes first.
-    steps = {axis: max(1, traces.sizes[axis] // count) for axis, count in (("y", 8), ("x", 8), ("time", 24))}
-    parts = {axis: slice(step // 2, None, step) for axis, step in steps.items()}
-    return np.asarray(traces.isel(parts).values, dtype=np.float64)
-
-
 def _channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:
     name = str(channel.name)
     display = display_from_axes(channel["y"], channel["x"], unit=scan.display.unit)
@@ -275,7 +176,7 @@ def _image_layer(
     values: NDArray[Any], title: str, name: str, display: Display, role: dict[str, Any]
 ) -> LayerTuple:
     look = look_of(name)
-    limits = _limits(values, signed=look.signed)
+    limits = colour_limits(values, signed=look.signed)
     if name.startswith("status"):
         limits = (0.0, float(len(STATUS_MEANINGS) - 1))
     options = {
@@ -291,27 +192,10 @@ def _image_layer(
 
 def _readable(values: NDArray[Any], unit: str) -> tuple[NDArray[np.float32], float, str]:
     """Return values in a unit that people read, the factor to SI, and that unit."""
-    limits = _limits(values, signed=False)
+    limits = colour_limits(values, signed=False)
     factor, shown = prefix_for(limits, unit)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(values / factor, dtype=np.float32), factor, shown
-
-
-def _limits(values: NDArray[Any], *, signed: bool, percent: float = 0.5) -> tuple[float, float]:
-    """Return colour limits that hot pixels do not stretch: 0.5 to 99.5 %, about zero for signed quantities."""
-    finite = np.asarray(values)[np.isfinite(values)]
-    if finite.size == 0:
-        return (0.0, 1.0)
-    low, high = (float(edge) for edge in np.percentile(finite, [percent, 100 - percent]))
-    if signed:
-        high = max(abs(low), abs(high))
-        low = -high
-    if not high > low:
-        low, high = float(finite.min()), float(finite.max())
-    if not high > low:
-        margin = abs(low) / 2 or 0.5
-        return (low - margin, high + margin)
-    return (low, high)
 
 
 def _ordered(channels: list[xr.DataArray]) -> list[xr.DataArray]:

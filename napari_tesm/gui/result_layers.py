@@ -6,10 +6,9 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.gui.display import Display
-from napari_tesm.gui.layers import layers_from_maps, share_colours
+from napari_tesm.gui.layers import layers_from_maps
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.session import Session
-from napari_tesm.gui.view import add_layer
 from napari_tesm.maps import labels_from_maps, map_title, map_values
 
 PREVIEW = " preview"
@@ -23,23 +22,25 @@ def add_result_layers(session: Session, scan: Scan, maps: xr.Dataset) -> list[An
     has_height = any(layer.metadata["tesm"].get("map") == "H" for layer in session.layers_of(scan, "map"))
     made = []
     for tuple_ in layers_from_maps(scan, maps):
-        if tuple_[1]["metadata"]["tesm"]["map"] == "H" and has_height:
+        role = tuple_[1]["metadata"]["tesm"]
+        if role["map"] == "H" and has_height:
             continue
+        tuple_[1]["visible"] = False
         made.append(add_below_drawings(session, scan, tuple_))
-    show_one_map(session, scan, _first_choice(maps), len(labels_from_maps(maps)) - 1)
+    made[-1].visible = True
+    show_colour_bar(session, scan)
     return made
 
 
 def add_below_drawings(session: Session, scan: Scan, tuple_: tuple[Any, dict[str, Any], str]) -> Any:
     """Add a layer under regions and points, which must stay on top to be seen and picked."""
+    from napari.layers import Layer
+
     layers = session.viewer.layers
     active = layers.selection.active
-    layer = add_layer(session.viewer, tuple_)
     drawings = [*session.layers_of(scan, "regions"), *session.layers_of(scan, "points")]
-    if drawings:
-        target = min(layers.index(drawing) for drawing in drawings)
-        if target < layers.index(layer):
-            layers.move(layers.index(layer), target)
+    layer = Layer.create(*tuple_)
+    layers.insert(min([layers.index(drawing) for drawing in drawings], default=len(layers)), layer)
     if active is not None and active in layers:
         # A new result must not take the tool out of the user's hand.
         layers.selection.active = active
@@ -47,16 +48,22 @@ def add_below_drawings(session: Session, scan: Scan, tuple_: tuple[Any, dict[str
 
 
 def show_one_map(session: Session, scan: Scan, name: str, pulse: int) -> Any | None:
-    """Show one map of the last fit and hide the others; return its layer."""
+    """Show one map of the last fit and hide the others; make its layer where there is none yet. Return it."""
     shown = None
+    recipe = None if scan.maps is None else scan.maps.attrs.get("recipe", "")
     for layer in session.layers_of(scan, "map"):
         role = layer.metadata["tesm"]
-        if role.get("map") == name and role.get("pulse") == pulse:
+        if role.get("map") == name and role.get("pulse") == pulse and role.get("recipe", recipe) == recipe:
             shown = layer
+    if shown is None and scan.maps is not None:
+        for tuple_ in layers_from_maps(scan, scan.maps, names=[name]):
+            if tuple_[1]["metadata"]["tesm"]["pulse"] == pulse:
+                shown = add_below_drawings(session, scan, tuple_)
     if shown is None:
         return None
     for layer in [*session.layers_of(scan, "map"), *session.layers_of(scan, "preview")]:
-        layer.visible = layer is shown
+        if layer.visible != (layer is shown):
+            layer.visible = layer is shown
     show_colour_bar(session, scan)
     return shown
 
@@ -90,15 +97,15 @@ def show_preview(session: Session, scan: Scan, maps: xr.Dataset) -> None:
 def _add_previews(
     session: Session, scan: Scan, maps: xr.Dataset, display: Display, fresh: list[tuple[str, int, str]]
 ) -> None:
+    names = list(dict.fromkeys(name for name, _, _ in fresh))
     tuples = {
         (options["metadata"]["tesm"]["map"], options["metadata"]["tesm"]["pulse"]): (data, options, kind)
-        for data, options, kind in layers_from_maps(scan, maps, kind="preview")
+        for data, options, kind in layers_from_maps(scan, maps, kind="preview", names=names)
     }
     last = fresh[-1]
     for layer in session.layers_of(scan, "map"):
         layer.visible = False
     chosen = [tuples[name, pulse] for name, pulse, _ in fresh]
-    share_colours(chosen)
     for (name, pulse, title), tuple_ in zip(fresh, chosen, strict=True):
         tuple_[1].update(display.layer_options(), name=title, visible=(name, pulse, title) == last)
         add_below_drawings(session, scan, tuple_)
@@ -124,12 +131,6 @@ def show_colour_bar(session: Session, scan: Scan) -> None:
             layer.colorbar.visible = wanted
         if hasattr(layer, "name_overlay") and layer.name_overlay.visible != wanted:
             layer.name_overlay.visible = wanted
-
-
-def _first_choice(maps: xr.Dataset) -> str:
-    names = ("D2", "D1")
-    found = next((f"log10_{name}" for name in names if name in maps), None)
-    return found or next((name for name in ("tau2", "tau1") if name in maps), "H")
 
 
 def _display_of(maps: xr.Dataset, scan: Scan) -> Display:

@@ -195,10 +195,10 @@ class TraceModel:
 
 
 def name_of(place: PlaceTraces) -> str:
-    """Return what a place is called: its number, or its pixel."""
+    """Return what a place is called: its number, or its row and column."""
     if place.point is not None:
         return f"point {place.point.number}"
-    return f"pixel ({place.sample.row}, {place.sample.column})"
+    return f"pixel {place.sample.row} {place.sample.column}"
 
 
 def _columns(

@@ -5,35 +5,28 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QColor, QKeyEvent
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
 )
 
 from napari_tesm.gui.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.trace_fits import PulseFit, WindowFit
+from napari_tesm.gui.trace_fits import WindowFit
 from napari_tesm.gui.trace_model import SIZES, PlaceTraces, TraceModel
+from napari_tesm.gui.trace_table import TraceTable
 from napari_tesm.io.atomic import atomic_output
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
 from napari_tesm.plotting.words import sentence_from_fit
-from napari_tesm.units import prefix_for, text_with_error
 
 _HINT: Final = "Move over the image to see traces; click pins a point, shift-click the mean of 3 × 3."
-_ROWS_SHOWN: Final = 4
-_HEADINGS: Final = ("", "H", "τ1", "D1 (m²/s)", "τ2", "D2 (m²/s)")
-_WINDOW_OF_COLUMN: Final = {2: 1, 3: 1, 4: 2, 5: 2}
 
 
 class CallbackSlot:
@@ -86,22 +79,8 @@ class TracePanel(Panel):
         self.remove_button = _button("Unpin", "Remove the selected point (Delete)", self._remove)
         self.export_button = _button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
 
-        self.table = QTableWidget(0, len(_HEADINGS))
-        self.table.setHorizontalHeaderLabels(_HEADINGS)
-        self.table.verticalHeader().setVisible(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setShowGrid(False)
-        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.table.cellClicked.connect(self._row_clicked)
-        self._shrink_type()
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
-        header.setMinimumSectionSize(20)
-        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 4)
+        self.table = TraceTable()
+        self.table.place_chosen.connect(self._row_chosen)
         self.sentence = QLabel(_HINT)
         self.sentence.setWordWrap(True)
         self.sentence.setMinimumHeight(2 * self.fontMetrics().height())
@@ -157,8 +136,8 @@ class TracePanel(Panel):
             self._axes_for = None
             self.plot.clear()
             self.table.setRowCount(0)
+            self.table.fit_height()
             self.sentence.setText(_HINT if model is None else model.scan.problem)
-            self._fit_table_height()
             return
         self._lay_out_axes(model)
         self._draw_curves()
@@ -205,21 +184,6 @@ class TracePanel(Panel):
         if name:
             self.export(Path(name))
 
-    def _shrink_type(self) -> None:
-        """Set the table in slightly smaller type: six columns of numbers with errors beside an image."""
-        font = self.font()
-        font.setPointSizeF(0.88 * font.pointSizeF())
-        self.table.setFont(font)
-        self.table.horizontalHeader().setFont(font)
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Keep the table as high as its rows when the font changes."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.FontChange and hasattr(self, "table"):
-            self._shrink_type()
-            self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 4)
-            self._fit_table_height()
-
     # What the model says, drawn
 
     def _lay_out_axes(self, model: TraceModel) -> None:
@@ -258,7 +222,7 @@ class TracePanel(Panel):
             return
         places = model.places()
         self.plot.show([curve for place in places for curve in self._curves(model, place)])
-        self._fill_table(model, places)
+        self.table.fill(model, places, theme_of(self.viewer).foreground)
         self._say_in_words(model, places)
 
     def _curves(self, model: TraceModel, place: PlaceTraces) -> list[TraceCurve]:
@@ -282,39 +246,6 @@ class TracePanel(Panel):
             for pulse in model.pulses
         ]
 
-    def _fill_table(self, model: TraceModel, places: list[PlaceTraces]) -> None:
-        rows = [(place, pulse) for place in places for pulse in model.pulses]
-        self.table.setRowCount(len(rows))
-        several = len(model.pulses) > 1
-        for index, (place, pulse) in enumerate(rows):
-            fit = place.fits[pulse]
-            name = "●" if place.point is None else f"● {place.point.number}"
-            words = [f"{name} {fit.label}" if several else name, _height_text(model.scan, fit)]
-            for number in (1, 2):
-                window = fit.windows.get(number)
-                words += ["", ""] if window is None else _numbers(window)
-            for column, text in enumerate(words):
-                item = self.table.item(index, column)
-                if item is None:
-                    item = QTableWidgetItem()
-                    self.table.setItem(index, column, item)
-                item.setText(text)
-                if column == 0:
-                    colour = QColor(place.point.colour) if place.point is not None else self._probe_colour()
-                    item.setForeground(colour)
-                    item.setData(
-                        Qt.ItemDataRole.UserRole, None if place.point is None else place.point.number
-                    )
-                else:
-                    window = fit.windows.get(_WINDOW_OF_COLUMN.get(column, 0))
-                    item.setToolTip("" if window is None else _sentence(window))
-            chosen = place.point is not None and place.point.number == model.selected
-            if chosen and pulse == model.pulses[0]:
-                self.table.selectRow(index)
-        if model.selected is None:
-            self.table.clearSelection()
-        self._fit_table_height()
-
     def _say_in_words(self, model: TraceModel, places: list[PlaceTraces]) -> None:
         if model.problem:
             self.sentence.setText(_capital(model.problem))
@@ -329,7 +260,7 @@ class TracePanel(Panel):
         for pulse in model.pulses[-1:]:
             for window in place.fits[pulse].windows.values():
                 if not window.ok:
-                    lines.append(_sentence(window))
+                    lines.append(sentence_from_fit(window))
         where = self._place_words(model, place)
         self.sentence.setText(" · ".join([where, *lines]))
 
@@ -342,14 +273,6 @@ class TracePanel(Panel):
         if sample.pixels > 1:
             text += f", mean of {sample.pixels}"
         return f"{text}, {words}" if words else text
-
-    def _probe_colour(self) -> QColor:
-        return QColor(theme_of(self.viewer).foreground)
-
-    def _fit_table_height(self) -> None:
-        header = self.table.horizontalHeader().sizeHint().height()
-        rows = min(max(self.table.rowCount(), 1), _ROWS_SHOWN)
-        self.table.setFixedHeight(header + rows * self.table.verticalHeader().defaultSectionSize() + 4)
 
     def _fill_pulse_box(self) -> None:
         labels = [] if self.model is None else self.model.scan.labels
@@ -441,10 +364,9 @@ class TracePanel(Panel):
                 self.model.select(number)
                 self.model.scan.look_at(self.model.scan.pixel_of(point.x, point.y))
 
-    def _row_clicked(self, row: int, column: int) -> None:
-        item = self.table.item(row, 0)
-        if self.model is not None and item is not None:
-            self.model.select(item.data(Qt.ItemDataRole.UserRole))
+    def _row_chosen(self, number: object) -> None:
+        if self.model is not None:
+            self.model.select(number if isinstance(number, int) else None)
 
 
 def _button(text: str, tip: str, clicked: Callable[[], Any]) -> QPushButton:
@@ -452,21 +374,6 @@ def _button(text: str, tip: str, clicked: Callable[[], Any]) -> QPushButton:
     button.setToolTip(tip)
     button.clicked.connect(lambda _=False: clicked())
     return button
-
-
-def _height_text(scan: Scan, fit: PulseFit) -> str:
-    if not np.isfinite(fit.height):
-        return "–"
-    factor, unit = prefix_for(fit.height, scan.unit)
-    return f"{fit.height / factor:.3g} {unit}".strip()
-
-
-def _numbers(window: WindowFit) -> list[str]:
-    """Return tau and D as text; a dash where the pixel does not deserve a number."""
-    if not window.ok:
-        return ["–", "–"]
-    diffusion = text_with_error(window.D, window.D_error) if np.isfinite(window.D) else "–"
-    return [text_with_error(window.tau, window.tau_error, "s"), diffusion]
 
 
 def _sentence(window: WindowFit) -> str:

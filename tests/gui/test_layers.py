@@ -8,10 +8,11 @@ from examples import example_dataset
 pytest.importorskip("psygnal")
 from napari_tesm import fit, save
 from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.gui.layers import TimeStack, displacement_maps, layers_from_maps, layers_from_scan
+from napari_tesm.gui.layers import displacement_maps, layers_from_maps, layers_from_scan, names_of_maps
 from napari_tesm.gui.reader import napari_get_reader, scans_from_path
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.session import session_of
+from napari_tesm.gui.time_stack import TimeStack
 from napari_tesm.regions import PinnedPoint, Region
 
 
@@ -53,7 +54,8 @@ def test_every_layer_has_the_same_place_unit_and_labels(viewer_model):
     scan.regions = [Region("line", ((10e-9, 10e-9), (60e-9, 30e-9)), "step 1", "step", 12e-9)]
     scan.points = [PinnedPoint(1, 5e-9, 4e-9, 1, "#ff0000")]
     layers = show(viewer_model, layers_from_scan(scan))
-    layers += show(viewer_model, layers_from_maps(scan, fit(dataset)))
+    maps = fit(dataset)
+    layers += show(viewer_model, layers_from_maps(scan, maps, names=names_of_maps(maps)))
     for layer in layers:
         assert [str(unit) for unit in layer.units[-2:]] == ["nanometer", "nanometer"]
         assert layer.axis_labels[-2:] == ("y", "x")
@@ -149,7 +151,10 @@ def test_result_layers_hold_si_recipes_and_leave_out_what_is_not_resolved(viewer
     dataset["displacement"] = dataset["displacement"].copy(data=values)
     scan = Scan("example", dataset, [])
     maps = fit(dataset)
-    layers = {layer.name: layer for layer in show(viewer_model, layers_from_maps(scan, maps))}
+    layers = {
+        layer.name: layer
+        for layer in show(viewer_model, layers_from_maps(scan, maps, names=names_of_maps(maps)))
+    }
     logarithm = layers["log10 D1 (-3 V)"]
     assert np.isnan(logarithm.data[0, 0])
     assert np.allclose(10.0**logarithm.data, maps["D1"].values[1], rtol=1e-5, equal_nan=True)

@@ -1,0 +1,60 @@
+"""How quantities look: a perceptual colour map for each, and limits that hot pixels do not stretch."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a quantity is coloured.
+
+    Parameters
+    ----------
+    colormap : str
+        Name of a napari colour map.
+    signed : bool
+        Zero lies in the middle of the colours.
+    """
+
+    colormap: str
+    signed: bool = False
+
+
+_LOOKS: Final[tuple[tuple[str, Look], ...]] = (
+    # The first pattern that the slug of a title or the name of a map matches decides.
+    (r"^h$|^h_\d|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
+    (r"^status", Look("tab10")),
+    (r"^log10_d|^d[12]?$", Look("viridis")),
+    (r"^tau", Look("plasma")),
+    (r"stderr|standard_error", Look("magma")),
+    (r"^r2", Look("gray")),
+    (r"topograph|height|^z_|zsensor|^channel", Look("gist_earth")),
+    (r"deflection|error|amplitude|adhesion|friction|gray", Look("gray")),
+    (r"phase", Look("twilight_shifted")),
+)
+
+
+def look_of(name: str) -> Look:
+    """Return how a channel or map of this name is coloured."""
+    return next((look for pattern, look in _LOOKS if re.search(pattern, name.lower())), Look("gray"))
+
+
+def colour_limits(values: NDArray[Any], *, signed: bool, percent: float = 0.5) -> tuple[float, float]:
+    """Return colour limits that hot pixels do not stretch: 0.5 to 99.5 %, about zero for signed quantities."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    if finite.size == 0:
+        return (0.0, 1.0)
+    low, high = (float(edge) for edge in np.percentile(finite, [percent, 100 - percent]))
+    if signed:
+        high = max(abs(low), abs(high))
+        low = -high
+    if not high > low:
+        low, high = float(finite.min()), float(finite.max())
+    if not high > low:
+        margin = abs(low) / 2 or 0.5
+        return (low - margin, high + margin)
+    return (low, high)
