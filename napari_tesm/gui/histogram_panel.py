@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -11,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -61,22 +63,19 @@ class HistogramPanel(Panel):
         self.words.setWordWrap(True)
         row = QHBoxLayout()
         row.setSpacing(3)
-        row.addWidget(self.quantity_box, 1)
-        row.addWidget(self.pulse_box)
-        row.addWidget(self.split_box)
+        for box, share in ((self.quantity_box, 14), (self.pulse_box, 9), (self.split_box, 11)):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            row.addWidget(box, share)
         row.addWidget(self.log_box)
-        row.addWidget(self.export_button)
-        self.quantity_box.setSizePolicy(
-            self.quantity_box.sizePolicy().Policy.Ignored, self.quantity_box.sizePolicy().verticalPolicy()
-        )
-        for box in (self.pulse_box, self.split_box):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        below = QHBoxLayout()
+        below.addWidget(self.words, 1)
+        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignBottom)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(3)
         layout.addLayout(row)
         layout.addWidget(self.canvas, 1)
-        layout.addWidget(self.words)
+        layout.addLayout(below)
 
     @property
     def model(self) -> HistogramModel | None:

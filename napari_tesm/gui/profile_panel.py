@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from psygnal import SignalInstance
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -12,6 +13,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -64,10 +66,6 @@ class ProfilePanel(Panel):
         )
         for box in (self.view_box, self.pulse_box, self.width_box):
             box.activated.connect(self._chosen)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.width_box.setSizePolicy(
-            self.width_box.sizePolicy().Policy.Ignored, self.width_box.sizePolicy().verticalPolicy()
-        )
         self.shown_button = QPushButton("Show")
         self.shown_button.setToolTip("What is drawn along the line")
         self.shown_menu = QMenu(self)
@@ -84,17 +82,19 @@ class ProfilePanel(Panel):
         row = QHBoxLayout()
         row.setSpacing(3)
         row.addWidget(self.draw_button)
-        row.addWidget(self.view_box)
-        row.addWidget(self.pulse_box)
-        row.addWidget(self.width_box, 1)
+        for box, share in ((self.view_box, 13), (self.pulse_box, 9), (self.width_box, 12)):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            row.addWidget(box, share)
         row.addWidget(self.shown_button)
-        row.addWidget(self.export_button)
+        below = QHBoxLayout()
+        below.addWidget(self.words, 1)
+        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignBottom)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(3)
         layout.addLayout(row)
         layout.addWidget(self.canvas, 1)
-        layout.addWidget(self.words)
+        layout.addLayout(below)
 
     @property
     def profile_wanted(self) -> SignalInstance:

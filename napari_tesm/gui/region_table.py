@@ -238,17 +238,18 @@ class RegionTable:
         if first is None:
             raise ValueError("steps are found in topography or deflection error, and this scan has neither")
         ground = book.field(first)
-        images = {"topography": ground.values if heights else None, "deflection_error": None}
+        topography = None if heights is None else ground.values
+        deflection = None
         if errors is not None:
             other = book.field(errors)
             # An error signal on another grid says nothing about the pixels of this one.
-            images["deflection_error"] = other.values if other.grid == ground.grid else None
+            deflection = other.values if other.grid == ground.grid else None
         used = [
-            name.title
-            for name, key in ((heights, "topography"), (errors, "deflection_error"))
-            if name is not None and images[key] is not None
+            one.title
+            for one, image in ((heights, topography), (errors, deflection))
+            if one and image is not None
         ]
-        found = steps_from_images(**images, x=ground.x, y=ground.y, spacing=ground.spacing)
+        found = steps_from_images(topography, deflection, x=ground.x, y=ground.y, spacing=ground.spacing)
         source = " and ".join(used)
         if not found:
             return f"no step stands out in {source}: draw it by hand"
