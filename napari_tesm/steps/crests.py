@@ -23,11 +23,14 @@ def levelled(image: Array) -> Array:
     flat, downs = flat - rows * slope, downs - slope
     # Medians of the differences between neighbouring lines give each line's level, and a step that lies across the
     # lines does not move them. Of the levels only the jitter is taken off: a shift that lasts may be a step.
-    levels = np.cumsum([0.0, *map(_median, downs)])
-    jitter = levels - _running_median(levels, 5)
+    middles = np.array([_median(down) for down in downs])
+    levels = np.cumsum([0.0, *middles])
     # A median of noise moves a little by itself; taken off, it would draw lines where there are none.
-    chance = 2 * _median(np.abs(downs)) / np.sqrt(image.shape[1])
-    return np.asarray(flat - np.where(np.abs(jitter) > 5 * chance, jitter, 0.0)[:, None])
+    chance = 10 * _median(np.abs(downs - middles[:, None])) / np.sqrt(image.shape[1])
+    jitter = levels - _running_median(levels, 5)
+    if np.median(np.abs(jitter)) > chance:  # not a line here and there, but all of them
+        jitter = levels - _running_median(levels, 31)
+    return np.asarray(flat - np.where(np.abs(jitter) > chance, jitter, 0.0)[:, None])
 
 
 def squared(image: Array, rows: float, columns: float) -> Array:
@@ -123,5 +126,6 @@ def _median(values: Array) -> float:
 
 
 def _running_median(values: Array, count: int) -> Array:
+    count = min(count, values.size - 1 + values.size % 2)
     padded = np.pad(values, count // 2, mode="reflect", reflect_type="odd")
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, count), axis=1))

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tesm.regions import Region
 from napari_tesm.steps.crests import crests_from_strength, filled, levelled, squared, strength_from_images
 from napari_tesm.steps.tracing import (
+    cut_from_border,
     extended_to_border,
+    is_ring,
     length,
     paths_from_crests,
     simplified,
@@ -27,14 +29,25 @@ Array = NDArray[np.float64]
 _SCALES: Final = (1.5, 3.0, 6.0)
 """Standard deviations of the Gaussians that steps are looked for with, in pixels."""
 _FEWEST_PIXELS: Final = 12
-_EVERYWHERE: Final = 2.2
-_SOMEWHERE: Final = 4.0
-_MOSTLY: Final = 3.2
+_EVERYWHERE: Final = 1.8
+_SOMEWHERE: Final = 3.4
+_MOSTLY: Final = 2.7
 """Strength that a step reaches at every pixel, at one, and at half of them. White noise comes to 2.5 in the last (30
 images of 64 × 64 pixels), rough surfaces of most kinds to 3.2."""
-_EXPLAINED: Final = 0.6
+_EXPLAINED: Final = 0.8
 """Part of the variance across a path that an edge or strip has to explain."""
 _FWHM_OF_SIGMA: Final = 2.3548
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What is best seen across a path: width and place of an edge or strip, in pixels, and how much it explains."""
+
+    width: float
+    shift: float
+    explained: float
+    is_strip: bool
+    box: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +57,7 @@ class _Candidate:
     path: Array
     strength: float
     sigma: float
-    width: float
-    explained: float
+    fit: _Fit
 
 
 def steps_from_images(
@@ -129,7 +141,7 @@ def steps_from_images(
             origin + simplified(one.path, 0.4)[:, ::-1] * pixel,
             name=f"step {number}",
             region_class="step",
-            width=float(f"{max(one.width, 1.0) * pixel:.3g}"),
+            width=float(f"{max(one.fit.width, 1.0) * pixel:.3g}"),
         )
         for number, one in enumerate(kept, start=1)
     ]
@@ -169,12 +181,17 @@ def _candidates(images: Sequence[Array], sigma: float, least: float, contrast: f
         if median < max(_MOSTLY, contrast * strongest) or _keeps_to_a_line(path, whole[0].shape):
             continue
         smooth = smoothed(path, sigma)
-        width, explained = max(
-            (_width_across(image, smooth, sigma) for image in whole), key=lambda fit: fit[1]
+        fit, image = max(
+            ((_fit_across(one, smooth, sigma), one) for one in whole), key=lambda pair: pair[0].explained
         )
-        if explained >= _EXPLAINED:
-            to_border = extended_to_border(smooth, whole[0].shape, 2.5 * sigma)
-            yield _Candidate(to_border, float(median), sigma, width, explained)
+        if fit.explained < _EXPLAINED:
+            continue
+        # One shift for all of it: place by place it would follow the noise.
+        moved = smooth + fit.shift * _normals(smooth)
+        inner = cut_from_border(moved, image.shape, 2 * sigma)
+        if span(inner) >= least:
+            whole_way = extended_to_border(inner, image.shape, 4 * sigma)
+            yield _Candidate(whole_way, float(median), sigma, fit)
 
 
 def _weighted_quantile(values: Array, weights: Array, part: float) -> float:
@@ -185,47 +202,92 @@ def _weighted_quantile(values: Array, weights: Array, part: float) -> float:
 
 def _keeps_to_a_line(path: Array, shape: tuple[int, ...]) -> bool:
     """Whether a path keeps to a scan line and ends within the image, as does the feedback's shadow of a particle."""
-    flat = np.abs(path[:, 0] - np.median(path[:, 0])) <= 1.5
+    flat = np.abs(path[:, 0] - np.median(path[:, 0])) <= 1.0
     return bool(flat.mean() > 0.5) and float(np.ptp(path[:, 1])) < 0.9 * shape[1]
 
 
-def _width_across(image: Array, path: Array, sigma: float) -> tuple[float, float]:
-    """Return the width of the step along a path, in pixels, and the part of the variance across it that it explains.
-
-    The mean profile across the path is described by an edge and a strip of the same width on a slope, for a ladder of
-    widths and places; the best one is taken.
-    """
-    from scipy.ndimage import map_coordinates
-    from scipy.special import erf
-
+def _normals(path: Array) -> Array:
+    """Return unit vectors across a path."""
     tangent = np.gradient(path, axis=0)
+    if is_ring(path):
+        tangent[[0, -1]] = (path[1] - path[-2]) / 2
     tangent /= np.maximum(np.hypot(*tangent.T), 1e-12)[:, None]
-    half = 5 * sigma
+    return np.column_stack([-tangent[:, 1], tangent[:, 0]])
+
+
+def _values_across(image: Array, path: Array, half: float) -> tuple[Array, Array]:
+    """Return offsets across a path, and an image's values there, shape (point, offset); NaN outside the image."""
+    from scipy.ndimage import map_coordinates
+
     offsets = np.linspace(-half, half, 2 * int(2 * half) + 1)
-    normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
-    places = path[:, None, :] + offsets[None, :, None] * normal[:, None, :]
+    places = path[:, None, :] + offsets[None, :, None] * _normals(path)[:, None, :]
     inside = (places >= -0.5).all(axis=-1) & (places <= np.array(image.shape) - 0.5).all(axis=-1)
     across = map_coordinates(image, np.moveaxis(places, -1, 0), order=1, mode="nearest")
-    across = np.where(inside, across - across[:, offsets.size // 2, None], np.nan)
-    seen = inside.sum(axis=0) >= max(3, 0.3 * len(path))
+    return offsets, np.where(inside, across - across[:, offsets.size // 2, None], np.nan)
+
+
+def _fit_across(image: Array, path: Array, sigma: float) -> _Fit:
+    """Return the step in the mean profile across a path.
+
+    The profile is described by an edge and a strip of the same width on a slope, for two shapes and a ladder of widths
+    and places; the best one is taken.
+    """
+    offsets, across = _values_across(image, path, 5 * sigma)
+    seen = np.isfinite(across).sum(axis=0) >= max(3, 0.3 * len(path))
     if seen.sum() < 7:
-        return 2 * sigma, 0.0
+        return _Fit(2 * sigma, 0.0, 0.0, False, 0.0)
     profile, u = np.nanmedian(across[:, seen], axis=0), offsets[seen]
-    widths, shifts = np.geomspace(0.7, 6 * sigma, 24), np.linspace(-sigma, sigma, 9)
+    widths, shifts = np.geomspace(0.7, 4.5 * sigma, 20), np.linspace(-2 * sigma, 2 * sigma, 17)
+    fits = [_fit_of_shape(profile, u, widths, shifts, sigma, box) for box in (0.0, 0.9)]
+    return max(fits, key=lambda fit: fit.explained)
+
+
+def _shapes(u: Array, widths: Array, shifts: Array, box: float) -> Array:
+    """Return level, slope, edge and strip at offsets u, for every width and place: (width, shift, u, function).
+
+    Of the width, `box` is a box (or a ramp), and the rest its soft sides.
+    """
+    from scipy.special import erf
+
     # A pixel, and the interpolation between two, have together the spread of half a pixel.
-    blur = np.sqrt(2) * np.hypot(widths / _FWHM_OF_SIGMA, 0.5)
-    t = (u - shifts[:, None]) / blur[:, None, None]
-    slope = np.broadcast_to(u, t.shape)
-    basis = np.stack([np.ones(t.shape), slope, erf(t), np.exp(-(t**2))], axis=-1)
-    total = _left(basis[0, 0, :, :2], profile)
-    left = _left(basis, profile).min(axis=1)
+    soft = np.sqrt(2) * np.hypot((1 - box) * widths / _FWHM_OF_SIGMA, 0.5)[:, None, None]
+    half = box * widths[:, None, None] / 2
+    left, right = ((u - shifts[:, None] + sign * half) / soft for sign in (1, -1))
+    if box:
+        strip = (erf(left) - erf(right)) / 2
+        edge = soft * (_integral_of_erf(left) - _integral_of_erf(right)) / (2 * half)
+    else:
+        strip, edge = np.exp(-(left**2)), erf(left)
+    return np.stack([np.ones(strip.shape), np.broadcast_to(u, strip.shape), edge, strip], axis=-1)
+
+
+def _fit_of_shape(profile: Array, u: Array, widths: Array, shifts: Array, sigma: float, box: float) -> _Fit:
+    basis = _shapes(u, widths, shifts, box)
+    total = float(_left(basis[0, 0, :, :2], profile))
     if total <= 0:
-        return 2 * sigma, 0.0
-    best = int(np.argmin(left))
+        return _Fit(2 * sigma, 0.0, 0.0, False, box)
+    # The crest is in the middle already, unless it is one of the two of a broad strip.
+    table = _left(basis, profile) * (1 + 0.1 * (shifts / sigma) ** 2)
+    best, place = np.unravel_index(int(np.argmin(table)), table.shape)
     # The ladder is coarse; the lowest point of a parabola through three rungs is between them.
-    a, b, c = left[np.clip([best - 1, best, best + 1], 0, left.size - 1)]
-    shift = 0.5 * (a - c) / (a - 2 * b + c) if 0 < best < left.size - 1 and a - 2 * b + c > 0 else 0.0
-    return float(widths[best] * (widths[1] / widths[0]) ** shift), 1 - float(left[best]) / float(total)
+    a, b, c = table.min(axis=1)[np.clip([best - 1, best, best + 1], 0, widths.size - 1)]
+    rung = 0.5 * (a - c) / (a - 2 * b + c) if 0 < best < widths.size - 1 and a - 2 * b + c > 0 else 0.0
+    width = float(widths[best] * (widths[1] / widths[0]) ** rung)
+    heights = np.abs(np.linalg.lstsq(basis[best, place], profile, rcond=None)[0][2:])
+    # From −1 to 1, an edge is twice as high as its function.
+    return _Fit(
+        width,
+        float(shifts[place]),
+        1 - float(table[best, place]) / total,
+        bool(heights[1] > 2 * heights[0]),
+        box,
+    )
+
+
+def _integral_of_erf(t: Array) -> Array:
+    from scipy.special import erf
+
+    return np.asarray(t * erf(t) + np.exp(-(t**2)) / np.sqrt(np.pi))
 
 
 def _left(basis: Array, values: Array) -> Array:
@@ -235,15 +297,21 @@ def _left(basis: Array, values: Array) -> Array:
     return np.asarray(np.maximum((values**2).sum() - covered.sum(axis=-1), 0.0))
 
 
+def _merit(one: _Candidate) -> float:
+    # The two sides of a strip are steps of their own to a finer scale, and as well explained.
+    return one.fit.explained * float(np.sqrt(length(one.path))) * (1.2 if one.fit.is_strip else 1.0)
+
+
 def _best_of(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     """Return those candidates that do not lie on a better one of another scale."""
     from scipy.spatial import cKDTree
 
     kept: list[tuple[_Candidate, cKDTree]] = []
-    for one in sorted(candidates, key=lambda one: -one.explained * np.sqrt(length(one.path))):
+    for one in sorted(candidates, key=_merit, reverse=True):
         covered = np.zeros(len(one.path), dtype=bool)
         for other, places in kept:
-            reach = 1.5 * max(one.sigma, other.sigma, other.width / 2)
+            # Two crests of one broad strip are nearer than its width.
+            reach = max(1.5 * one.sigma, 1.5 * other.sigma, 0.75 * other.fit.width)
             covered |= places.query(one.path, distance_upper_bound=reach)[0] <= reach
         if covered.mean() < 0.4:
             kept.append((one, cKDTree(one.path)))

@@ -71,6 +71,15 @@ def smoothed(path: Array, sigma: float) -> Array:
     return out
 
 
+def cut_from_border(path: Array, shape: tuple[int, ...], near: float) -> Array:
+    """Return a path without those ends that lie in the rim of the image, where half of what crests need is not seen."""
+    inner = ((path >= near) & (path <= np.array(shape) - 1 - near)).all(axis=1)
+    if is_ring(path) or inner.sum() < 3:
+        return path
+    first, last = np.flatnonzero(inner)[[0, -1]]
+    return path[first : last + 1]
+
+
 def extended_to_border(path: Array, shape: tuple[int, ...], reach: float) -> Array:
     """Return a path that goes straight on to the border of the image where it ends less than `reach` before it.
 
@@ -80,7 +89,7 @@ def extended_to_border(path: Array, shape: tuple[int, ...], reach: float) -> Arr
         return path
     for _ in range(2):
         path = path[::-1]
-        step = path[-1] - path[-1 - min(len(path) - 1, max(2, round(2 * reach)))]
+        step = path[-1] - path[-1 - min(len(path) - 1, max(2, round(reach)))]
         size = float(np.hypot(*step))
         with np.errstate(divide="ignore", invalid="ignore"):
             border = np.where(step > 0, np.array(shape) - 0.5, -0.5)
