@@ -22,8 +22,10 @@ from napari_tesm.units import text_from_quantity, text_with_error
 Array = NDArray[np.float64]
 
 VIEWS: Final = {"line": "Profile", "distance": "Distance"}
-_WIDTH_FROM: Final = ("D2", "D1", "D", "H")
-"""What the width of a step is taken from, where nobody has chosen: the first of these that is known."""
+_WIDTH_FROM: Final = ("H", "D2", "D1", "D")
+"""What the width of a step is taken from, where nobody has chosen: the first of these that is known.
+
+H is known at every pixel, and where terraces differ in D their difference does not tilt it."""
 _MOST_PANELS: Final = 4
 _MOST_SAMPLES: Final = 1500
 _MOST_POINTS: Final = 4000
@@ -113,6 +115,8 @@ class ProfileModel:
         """Keys of the quantities that are drawn; None takes what belongs to a step."""
         self.width_key: str | None = None
         """The quantity whose width is measured; None takes the best there is."""
+        self.distance_key: str | None = None
+        """The quantity that is drawn against the distance; None takes the best there is."""
         self._last_width: tuple[object, StepWidth | None] | None = None
 
     @property
@@ -145,14 +149,16 @@ class ProfileModel:
         pulse: int | None = None,
         shown: Sequence[str] | None = None,
         width_key: str | None = None,
+        distance_key: str | None = None,
     ) -> None:
         """Look at something else; what is None stays as it is."""
-        before = (self.view, self.pulse, self.shown, self.width_key)
+        before = (self.view, self.pulse, self.shown, self.width_key, self.distance_key)
         self.view = self.view if view is None else view
         self.pulse = self.pulse if pulse is None else pulse
         self.shown = self.shown if shown is None else tuple(shown)
         self.width_key = self.width_key if width_key is None else width_key
-        if before != (self.view, self.pulse, self.shown, self.width_key):
+        self.distance_key = self.distance_key if distance_key is None else distance_key
+        if before != (self.view, self.pulse, self.shown, self.width_key, self.distance_key):
             self.changed.emit()
 
     def drawn(self) -> list[Quantity]:
@@ -174,6 +180,10 @@ class ProfileModel:
         ]
         wanted = (self.width_key or "", *_WIDTH_FROM, *ground, *known)
         return next((known[key] for key in wanted if key in known), None)
+
+    def distance_quantity(self) -> Quantity | None:
+        """Return the quantity that is drawn against the distance from the step."""
+        return self.book.quantity(self.distance_key)
 
     def line_view(self) -> LineView:
         """Return the profiles along the selected line, or the one drawn last."""
@@ -203,7 +213,7 @@ class ProfileModel:
 
     def distance_view(self) -> DistanceView:
         """Return a quantity against the distance from the selected region, or from all steps."""
-        quantity, regions = self.width_quantity(), self._steps()
+        quantity, regions = self.distance_quantity(), self._steps()
         if quantity is None:
             return DistanceView(message="There is no image to measure: open a scan.")
         if not regions:

@@ -26,6 +26,7 @@ from napari_tesm.gui.region_choices import fill_box, fill_pulses, write_text
 from napari_tesm.gui.region_icons import icon_of
 from napari_tesm.gui.region_layer import RegionLayerLink, region_link_of
 from napari_tesm.gui.region_model import region_model_of
+from napari_tesm.gui.region_quantities import Quantity
 from napari_tesm.gui.scan import Scan
 from napari_tesm.plotting.profile import ProfileCurve, ProfilePlot
 from napari_tesm.plotting.profile import ProfilePanel as PlotPanel
@@ -159,7 +160,7 @@ class ProfilePanel(Panel):
         if model is None:
             self._say_only(_NO_SCAN)
             return
-        measured = model.width_quantity()
+        measured = self._measured(model)
         self.view_box.setCurrentIndex(self.view_box.findData(model.view))
         self.pulse_box.setCurrentIndex(model.pulse)
         self.width_box.setCurrentIndex(-1 if measured is None else self.width_box.findData(measured.key))
@@ -267,17 +268,21 @@ class ProfilePanel(Panel):
             drawn = drawn | {key} if on else drawn - {key}
             self.model.choose(shown=[one.key for one in self.model.book.quantities() if one.key in drawn])
 
+    def _measured(self, model: ProfileModel) -> Quantity | None:
+        return model.distance_quantity() if model.view == "distance" else model.width_quantity()
+
     def _chosen(self, *_: Any) -> None:
         model = self.model
-        if model is not None:
-            measured = model.width_quantity()
-            chosen = self.width_box.currentData()
-            model.choose(
-                view=self.view_box.currentData(),
-                pulse=max(0, self.pulse_box.currentIndex()),
-                # What was taken by itself stays free to become a better one after a fit.
-                width_key=None if measured is not None and chosen == measured.key else chosen,
-            )
+        if model is None:
+            return
+        measured, chosen = self._measured(model), self.width_box.currentData()
+        if measured is not None and chosen != measured.key:
+            # What was taken by itself stays free to become a better one after a fit.
+            if model.view == "distance":
+                model.choose(distance_key=chosen)
+            else:
+                model.choose(width_key=chosen)
+        model.choose(view=self.view_box.currentData(), pulse=max(0, self.pulse_box.currentIndex()))
 
     def _ask_and_export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Save the profile", "profile.csv", "CSV (*.csv)")

@@ -1,8 +1,10 @@
-"""What the tabs of regions, profiles and histograms share: boxes to choose from, and files to write."""
+"""What the tabs of regions, profiles and histograms share: boxes to choose from, files to write, keys to undo."""
 
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QComboBox
 
 from napari_tesm.gui.scan import Scan
@@ -32,3 +34,14 @@ def write_text(path: Path, text: str) -> str:
     except (OSError, ValueError) as error:
         return f"Not saved: {str(error).rstrip('.')}."
     return f"Saved {path.name}."
+
+
+def undo_or_redo(event: Any) -> str:
+    """Return what a key press asks for; empty where it is another key."""
+    if event is None:
+        return ""
+    if event.matches(QKeySequence.StandardKey.Undo):
+        return "undo"
+    with_shift = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    is_redo = event.key() == Qt.Key.Key_Z and event.modifiers() == with_shift
+    return "redo" if is_redo or event.matches(QKeySequence.StandardKey.Redo) else ""

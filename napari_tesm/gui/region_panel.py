@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShowEvent
+from qtpy.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.canvas import theme_of
 from napari_tesm.gui.panel import Connection, Panel
-from napari_tesm.gui.region_choices import fill_box, fill_pulses, write_text
+from napari_tesm.gui.region_choices import fill_box, fill_pulses, undo_or_redo, write_text
 from napari_tesm.gui.region_icons import icon_of
 from napari_tesm.gui.region_layer import RegionLayerLink, region_link_of
 from napari_tesm.gui.region_model import round_length
@@ -162,14 +162,14 @@ class RegionPanel(Panel):
 
     def event(self, event: QEvent | None) -> bool:
         """Claim the keys for undo and redo while the focus is in here: elsewhere they are napari's."""
-        if event is not None and event.type() == QEvent.Type.ShortcutOverride and _undo_or_redo(event):
+        if event is not None and event.type() == QEvent.Type.ShortcutOverride and undo_or_redo(event):
             event.accept()
             return True
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Undo with Ctrl+Z, redo with Ctrl+Shift+Z."""
-        wanted = _undo_or_redo(event)
+        wanted = undo_or_redo(event)
         if wanted:
             (self.undo if wanted == "undo" else self.redo)()
         else:
@@ -395,14 +395,3 @@ class RegionPanel(Panel):
         layout.addWidget(self.comparison)
         layout.addWidget(self.message)
         layout.addLayout(actions)
-
-
-def _undo_or_redo(event: Any) -> str:
-    """Return what a key press asks for; empty where it is another key."""
-    if event is None:
-        return ""
-    if event.matches(QKeySequence.StandardKey.Undo):
-        return "undo"
-    with_shift = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-    is_redo = event.key() == Qt.Key.Key_Z and event.modifiers() == with_shift
-    return "redo" if is_redo or event.matches(QKeySequence.StandardKey.Redo) else ""

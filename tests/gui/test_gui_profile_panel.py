@@ -106,6 +106,7 @@ def test_choices_change_what_is_drawn(panel, scan, qtbot, tmp_path):
     panel.view_box.setCurrentIndex(1)
     panel._chosen()
     _settled(qtbot, panel)
+    assert "D2 (-3 V)" in panel.words.text()
     assert "distance from step 1" in panel.words.text()
     assert len(panel.plot.axes) == 1
     panel.export_to(tmp_path / "profile.csv")
@@ -113,10 +114,13 @@ def test_choices_change_what_is_drawn(panel, scan, qtbot, tmp_path):
     panel.export_to(tmp_path / "no" / "such" / "folder.csv")
     assert "Not saved" in panel.words.text()
     panel.view_box.setCurrentIndex(0)
-    panel.width_box.setCurrentIndex(panel.width_box.findData("H"))
     panel._chosen()
     _settled(qtbot, panel)
-    assert "H (-3 V)" in panel.words.text()
+    assert panel.width_box.currentText() == "H"
+    panel.width_box.setCurrentIndex(panel.width_box.findData("D1"))
+    panel._chosen()
+    _settled(qtbot, panel)
+    assert "D1 (-3 V)" in panel.words.text()
     panel._fill_menu()
     shown = {action.text(): action for action in panel.shown_menu.actions()}
     assert shown["Topography"].isChecked()

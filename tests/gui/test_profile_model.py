@@ -132,7 +132,9 @@ def test_lines_that_show_nothing_are_a_sentence(images, scan):
     assert "No step stands out" in view.words
     scan.set_regions([ACROSS])
     scan.maps["D2"].values[:] = np.nan
-    view = ProfileModel(scan).line_view()
+    model = ProfileModel(scan)
+    model.choose(width_key="D2")
+    view = model.line_view()
     assert "No step stands out of the noise in D2" in view.words
     assert view.message == ""
     assert not np.isfinite(view.curves[-1][1].profile.mean).any()
@@ -164,7 +166,7 @@ def test_distances_count_from_the_nearest_step(scan):
     far = step.moved(60e-9, 0)
     scan.set_regions([step])
     model = ProfileModel(scan)
-    model.choose(view="distance", width_key="D2", pulse=0)
+    model.choose(view="distance", pulse=0)
     view = model.distance_view()
     x, y = scan.dataset["x"].values, scan.dataset["y"].values
     distance = distance_from_region(step, x, y)
@@ -188,7 +190,6 @@ def test_distances_need_a_step_and_values(scan):
     assert "Draw a region of class step" in model.distance_view().message
     scan.set_regions([ACROSS])
     scan.maps["D2"].values[:] = np.nan
-    model.choose(width_key="D2")
     assert "No pixel has a value of D2" in model.distance_view().message
 
 
@@ -213,7 +214,7 @@ def test_the_profile_is_exported_in_si_units(images, scan):
     np.testing.assert_allclose(table[:, 1], view.curves[0][0].profile.mean, rtol=1e-8)
     scan.set_regions([ACROSS])
     other = ProfileModel(scan)
-    other.choose(view="distance", width_key="D2", pulse=0)
+    other.choose(view="distance", pulse=0)
     rows = list(csv.reader(io.StringIO(other.csv_text())))
     assert rows[0][:2] == ["distance (m)", "D2 (+3 V) median (m²/s)"]
     assert sum(int(row[-1]) for row in rows[1:]) == np.isfinite(scan.maps["D2"].values[0]).sum()
