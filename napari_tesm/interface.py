@@ -1,6 +1,7 @@
 """The Python interface: quantities as text or SI numbers in, the pipeline behind."""
 
 import hashlib
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
 from napari_tesm.recipe import NO_WINDOW, Recipe
+from napari_tesm.regions import PinnedPoint, Region
 from napari_tesm.units import fraction_from_text, quantity_and_error_from_text, quantity_from_text
 
 _UNITS = {"pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s"}
@@ -112,19 +114,46 @@ def save(
     *,
     maps_only: bool = False,
     overwrite: bool = False,
+    regions: Sequence[Region] | None = None,
+    points: Sequence[PinnedPoint] | None = None,
+    source: str | PathLike[str] | None = None,
+    with_entered: bool = False,
 ) -> None:
-    """Write a .gwy file with what the dataset came with and the result maps.
+    """Write a .gwy file with what the dataset came with, the result maps, and regions and points.
+
+    Parameters
+    ----------
+    path : path-like
+    dataset : Dataset, optional
+        What its file held is carried over, bit-equal.
+    maps : Dataset, optional
+        Results; they replace those of an earlier fit.
+    maps_only : bool
+        Leave out everything but results, regions and points.
+    overwrite : bool
+        Replace a file that is there.
+    regions, points : sequence of Region and PinnedPoint, optional
+        Replace those that the file held; None carries them over.
+    source : path-like, optional
+        File whose content is carried over where there is no dataset: one of images alone.
+    with_entered : bool
+        Write what was put in since by `napari_tesm.dataset.with_protocol`, or as a unit when it was opened, into the
+        metadata and axes of the traces, so that nobody has to say it again.
 
     Raises
     ------
     OSError, ValueError
         If it cannot be written; nothing is left behind then.
     """
-    source = None if dataset is None else dataset.encoding.get("source")
+    if dataset is not None:
+        source = dataset.encoding.get("source")
     if source is not None:
         refuse_same_file(path, source)
     sha256 = "" if source is None else sha256_of_file(source)
-    container = container_for_output(dataset, maps, maps_only=maps_only, sha256=sha256)
+    container = container_for_output(
+        dataset, maps, maps_only=maps_only, sha256=sha256, regions=regions, points=points, source=source,
+        with_entered=with_entered,
+    )  # fmt: skip
     with atomic_output(path, overwrite=overwrite) as file:
         write_container_to(file, container)
 

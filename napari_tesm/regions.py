@@ -325,7 +325,8 @@ def curve_from_distance(values: ArrayLike, distance: ArrayLike, bin_width: float
             mean[number], median[number] = group.mean(), np.median(group)
         if group.size > 1:
             std[number] = group.std(ddof=1)
-    return DistanceCurve((np.arange(counts.size) + first) * bin_width, mean, std, median, counts)
+    centres = (np.arange(counts.size, dtype=np.float64) + first) * bin_width
+    return DistanceCurve(centres, mean, std, median, counts)
 
 
 def _spacing(axis: NDArray[np.float64]) -> float:

@@ -1,6 +1,7 @@
 """Opening files in napari: drag and drop, File → Open, and `tesm view`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def scans_from_path(
     OSError, ValueError
         If the file cannot be read, or holds neither traces nor images.
     """
-    from napari_tesm.io.gwy.opening import channels_from_container
+    from napari_tesm.io.gwy.channels import channels_from_container
     from napari_tesm.io.gwy.reading import read_container
     from napari_tesm.io.gwy.traces import chosen_stacks, trace_stacks
     from napari_tesm.io.registry import open_datasets
@@ -105,22 +106,32 @@ def _channels_by_grid(channels: Sequence[xr.DataArray]) -> list[list[xr.DataArra
 
 
 def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
-    """Put in results, recipe, regions and points that an earlier session saved in the file."""
+    """Put in results, recipe, regions and points that the file holds from an earlier session or from Gwyddion."""
     import json
 
+    from napari_tesm.io.gwy.annotations import annotations_from_container
     from napari_tesm.io.gwy.results import maps_from_container, recipe_text
+    from napari_tesm.plotting.theme import colour_of_point
     from napari_tesm.recipe import Recipe
 
-    if scan.dataset is not None:
-        maps = maps_from_container(container)
-        same_grid = maps is not None and all(
-            maps.sizes[name] == scan.dataset.sizes[name] for name in ("pulse", "y", "x")
-        )
-        if same_grid:
-            scan.maps = maps
-            text = recipe_text(container)
-            if text:
+    found = annotations_from_container(container, scan.grid["y"], scan.grid["x"])
+    scan.regions = found.regions
+    scan.points = [
+        point if point.colour else replace(point, colour=colour_of_point(point.number))
+        for point in found.points
+    ]
+    scan.notes = found.notes
+    if scan.dataset is None:
+        return scan
+    maps = maps_from_container(container)
+    if maps is not None and all(maps.sizes[name] == scan.dataset.sizes[name] for name in ("pulse", "y", "x")):
+        scan.maps = maps
+        text = recipe_text(container)
+        if text:
+            try:
                 scan.recipe = Recipe.from_dict(json.loads(text))
+            except ValueError as error:
+                scan.notes.append(f"the recipe in the file cannot be used: {error}")
     return scan
 
 

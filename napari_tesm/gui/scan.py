@@ -111,6 +111,8 @@ class Scan:
         self.probe: tuple[int, int] | None = None
         self.probe_size = 1
         self.time = 0.0
+        self.notes: list[str] = []
+        """What of the file could not be understood, in sentences."""
         self.changed_since_save = False
         self.entered: dict[str, str] = {}
         """Units of axes that the file does not say and somebody has entered."""

@@ -37,8 +37,9 @@ class TimeStack:
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         given = key if isinstance(key, tuple) else (key,)
-        parts = [part for part in given if part is not Ellipsis]
-        time, rows, columns = [*parts, *[slice(None)] * (3 - len(parts))]
+        parts: list[Any] = [part for part in given if part is not Ellipsis]
+        parts += [slice(None)] * (3 - len(parts))
+        time, rows, columns = parts
         # Indexed before it is transposed: xarray would read everything of a transposed lazy array.
         values = self._traces[rows, columns, time].values
         if not isinstance(time, int | np.integer):

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from napari_tesm.gui.region_layer import regions_from_layer_data
+from napari.layers import Layer
+
+from napari_tesm.gui.region_shapes import reading_from_layer
 from napari_tesm.gui.saving import save_scan
 from napari_tesm.gui.scan import role_of
 
@@ -29,5 +31,6 @@ def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]
     for (data, options, _), role in zip(layer_data, roles, strict=True):
         if role.get("kind") == "regions":
             # Somebody may have drawn while no panel was there to notice.
-            scan.set_regions(regions_from_layer_data(data, options, scan))
+            layer = Layer.create(data, {**options, "metadata": {}}, "shapes")
+            scan.set_regions(reading_from_layer(layer, scan.display, known=scan.regions).regions)
     return [str(save_scan(scan, path, overwrite=True))]

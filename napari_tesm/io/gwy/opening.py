@@ -8,12 +8,10 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.dataset import dataset_from_traces, slug_from_title
-from napari_tesm.io.gwy import contents
+from napari_tesm.dataset import dataset_from_traces
+from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.mapping import mapped_file_of
-from napari_tesm.io.gwy.objects import Field, metadata_entries
 from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.io.gwy.results import is_result
 from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, time_in_seconds, trace_stacks
 from napari_tesm.units import factor_from_unit
 
@@ -52,47 +50,6 @@ def datasets_from_gwy(
     for dataset in groups:
         dataset.encoding["source"] = str(Path(path).absolute())
     return groups
-
-
-def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
-    """Return the ordinary channels, each on its own grid; results of an earlier fit are left out.
-
-    A channel's mask follows it as a boolean channel of the same name with ``_mask`` at its end.
-    """
-    found: list[xr.DataArray] = []
-    names: list[str] = []
-    for number in contents.ids(container, contents.CHANNEL):
-        if is_result(metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))):
-            continue
-        title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
-        names.append(slug_from_title(title, names))
-        key = contents.object_key(contents.CHANNEL, number)
-        field = Field.from_object(container[key], key)
-        found.append(_channel(field.values, field, names[-1], title, field.unit_z))
-        mask = container.get(f"/{number}/mask")
-        if mask is not None:
-            marked = Field.from_object(mask, f"/{number}/mask").values > 0.5
-            if marked.shape == field.values.shape:
-                found.append(_channel(marked, field, f"{names[-1]}_mask", f"Mask of {title}", ""))
-    return found
-
-
-def _channel(values: np.ndarray, field: Field, name: str, title: str, unit: str) -> xr.DataArray:
-    height, width = field.values.shape
-    axes = {
-        axis: (
-            axis,
-            offset + (np.arange(count) + 0.5) * (real / count),
-            {"units": field.unit_xy, "spacing": real / count},
-        )
-        for axis, offset, real, count in (
-            ("x", field.x_offset, field.x_real, width),
-            ("y", field.y_offset, field.y_real, height),
-        )
-    }
-    return xr.DataArray(
-        values, dims=("y", "x"), coords=axes, name=name, attrs={"units": unit, "long_name": title}
-    )
 
 
 def _groups(stacks: Iterable[TraceStackInfo]) -> list[list[TraceStackInfo]]:
@@ -171,6 +128,21 @@ def _dataset(
         dataset[axis].attrs["spacing"] = step * scale
     dataset.attrs["time_origin"] = origin
     dataset.attrs["traces"] = [stack.title for stack in main]
+    # Where they came from, so that what a user enters can be written back to the right ones.
+    dataset.encoding["stacks"] = [
+        (stack.kind, stack.number, pulse)
+        for members in by_signal.values()
+        for pulse, stack in enumerate(members)
+    ]
+    entered = {
+        name: given
+        for name, given, own in (
+            ("time_unit", time_unit, first.time_unit), ("lateral_unit", lateral_unit, first.lateral_unit),
+        )
+        if given is not None and not own
+    }  # fmt: skip
+    if entered:
+        dataset.encoding["entered_units"] = entered
     return dataset
 
 

@@ -1,6 +1,7 @@
 """The container an output file is made of: what the input held, or the dataset itself, and the result maps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,19 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.dataset import SIGNALS, pulse_labels
+from napari_tesm.io.gwy.annotations import (
+    Annotations,
+    add_annotations,
+    annotations_from_container,
+    annotations_on_results,
+    remove_annotations,
+)
+from napari_tesm.io.gwy.channels import channels_from_container
+from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
 from napari_tesm.io.gwy.objects import Brick, metadata_container
 from napari_tesm.io.gwy.parts import put
+from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import add_results, axis_spacing, field_on_grid, remove_results
 from napari_tesm.io.gwy.traces import metadata_from_protocol
@@ -18,35 +29,84 @@ from napari_tesm.io.gwy.values import LazyArray
 from napari_tesm.io.gwy.writing import LARGEST_BODY, check_size, size_of
 from napari_tesm.maps import MAP_KINDS
 from napari_tesm.protocol import PulseProtocol, sampling_interval
+from napari_tesm.regions import PinnedPoint, Region
 
 _PLANES_BYTES = 8 << 20
 
 
 def container_for_output(
-    dataset: xr.Dataset | None, maps: xr.Dataset | None, *, maps_only: bool = False, sha256: str = ""
+    dataset: xr.Dataset | None,
+    maps: xr.Dataset | None,
+    *,
+    maps_only: bool = False,
+    sha256: str = "",
+    regions: Sequence[Region] | None = None,
+    points: Sequence[PinnedPoint] | None = None,
+    source: str | PathLike[str] | None = None,
+    with_entered: bool = False,
 ) -> GwyContainer:
     """Return what to write: the input's content, bit-equal, with earlier results replaced by `maps`.
 
     Parameters
     ----------
     dataset : Dataset, optional
-        Where it came from a .gwy file, that file's content is carried over; else its traces and channels
-        are written.
+        Where it came from a .gwy file, that file's content is carried over; else its traces and channels are written.
     maps : Dataset, optional
         Results to add.
     maps_only : bool
-        Leave out everything but the results.
+        Leave out everything but the results, regions and points.
+    regions, points : sequence, optional
+        Replace those of the input; None carries them over.
+    source : path-like, optional
+        File whose content is carried over where there is no dataset: one of images alone.
+    with_entered : bool
+        Write protocol, voltages and units of the dataset into the carried traces where they differ.
 
     Raises
     ------
     GwySizeError
         If the file would pass 4 GiB.
     """
-    container = GwyContainer() if maps_only or dataset is None else carried_container(dataset)
+    if dataset is not None:
+        source = dataset.encoding.get("source")
+    container = GwyContainer() if maps_only or source is None else read_container(source)
+    grid = _grid_axes(dataset, maps, container)
+    kept = Annotations()
+    if grid is not None and source is not None and not maps_only:
+        kept = annotations_from_container(container, *grid)
+    carried = regions is None and points is None
+    anchored = carried and annotations_on_results(container)
+    remove_results(container)
+    if not maps_only and source is None and dataset is not None:
+        container = container_from_dataset(dataset)
+    elif with_entered and not maps_only and dataset is not None:
+        add_entered(container, dataset)
+    if not carried or anchored:
+        remove_annotations(container)
     if maps is not None:
         add_results(container, maps, sha256=sha256)
+    if grid is not None and (not carried or anchored):
+        grid = _grid_axes(dataset, maps, container) or grid
+        wanted = (
+            list(kept.regions if regions is None else regions),
+            list(kept.points if points is None else points),
+        )
+        add_annotations(container, *wanted, *grid)
+        if dataset is not None:
+            add_point_graphs(container, dataset, maps, wanted[1])
     check_size(container)
     return container
+
+
+def _grid_axes(
+    dataset: xr.Dataset | None, maps: xr.Dataset | None, container: GwyContainer
+) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return the axes (y, x) that regions are drawn on: of the traces, the maps, or the most common of the images."""
+    for one in (dataset, maps):
+        if one is not None:
+            return one["y"], one["x"]
+    channels = channels_from_container(container)
+    return None if not channels else (channels[0]["y"], channels[0]["x"])
 
 
 def carried_container(dataset: xr.Dataset) -> GwyContainer:

@@ -1,0 +1,53 @@
+"""The ordinary channels of a container: images with their axes, without results and regions of this program."""
+
+import numpy as np
+import xarray as xr
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.dataset import slug_from_title
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.annotations import is_annotation
+from napari_tesm.io.gwy.objects import Field, metadata_entries
+from napari_tesm.io.gwy.results import is_result
+
+
+def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
+    """Return the ordinary channels, each on its own grid; results of an earlier fit are left out.
+
+    A channel's mask follows it as a boolean channel of the same name with ``_mask`` at its end.
+    """
+    found: list[xr.DataArray] = []
+    names: list[str] = []
+    for number in contents.ids(container, contents.CHANNEL):
+        metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
+        if is_result(metadata) or is_annotation(metadata):
+            continue
+        title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
+        names.append(slug_from_title(title, names))
+        key = contents.object_key(contents.CHANNEL, number)
+        field = Field.from_object(container[key], key)
+        found.append(_channel(field.values, field, names[-1], title, field.unit_z))
+        mask = container.get(f"/{number}/mask")
+        if mask is not None:
+            marked = Field.from_object(mask, f"/{number}/mask").values > 0.5
+            if marked.shape == field.values.shape:
+                found.append(_channel(marked, field, f"{names[-1]}_mask", f"Mask of {title}", ""))
+    return found
+
+
+def _channel(values: np.ndarray, field: Field, name: str, title: str, unit: str) -> xr.DataArray:
+    height, width = field.values.shape
+    axes = {
+        axis: (
+            axis,
+            offset + (np.arange(count) + 0.5) * (real / count),
+            {"units": field.unit_xy, "spacing": real / count},
+        )
+        for axis, offset, real, count in (
+            ("x", field.x_offset, field.x_real, width),
+            ("y", field.y_offset, field.y_real, height),
+        )
+    }
+    return xr.DataArray(
+        values, dims=("y", "x"), coords=axes, name=name, attrs={"units": unit, "long_name": title}
+    )

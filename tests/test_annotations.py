@@ -1,0 +1,296 @@
+"""Regions and points in .gwy files: as drawn after reopening, beside what Gwyddion shows and changes."""
+
+import json
+
+import numpy as np
+import pytest
+from examples import example_dataset
+from gwyfile.objects import GwyContainer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_tesm import fit, open_dataset, save
+from napari_tesm.dataset import with_protocol
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.annotations import annotations_from_container
+from napari_tesm.io.gwy.channels import channels_from_container
+from napari_tesm.io.gwy.graphs import Graph
+from napari_tesm.io.gwy.objects import Field, metadata_entries
+from napari_tesm.io.gwy.parts import put
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.io.gwy.selections import Selection
+from napari_tesm.io.gwy.writing import write_container
+from napari_tesm.protocol import PulseProtocol
+from napari_tesm.regions import PinnedPoint, Region, mask_from_region
+
+REGIONS = [
+    Region("rectangle", ((10e-9, 8e-9), (50e-9, 8e-9), (50e-9, 30e-9), (10e-9, 30e-9)), "grain 1", "grain"),
+    Region("line", ((5e-9, 40e-9), (80e-9, 12e-9)), "step 1", "step", 12e-9),
+    Region(
+        "ellipse",
+        ((20e-9, 10e-9), (60e-9, 20e-9), (50e-9, 45e-9), (10e-9, 35e-9)),
+        'a "turned" one\n²',
+        "other",
+    ),
+    Region("path", ((3e-9, 3e-9), (30e-9, 20e-9), (85e-9, 22e-9)), "step 2", "step", 20e-9),
+    Region("polygon", ((60e-9, 5e-9), (88e-9, 6e-9), (70e-9, 40e-9)), "défaut", "Cluster"),
+]
+POINTS = [PinnedPoint(1, 45e-9, 20e-9, 1, "#3c78d2"), PinnedPoint(3, 15e-9, 36e-9, 3, "#f0781e")]
+
+
+def read_back(path):
+    dataset = open_dataset(path)
+    return annotations_from_container(read_container(path), dataset["y"], dataset["x"])
+
+
+def test_regions_and_points_come_back_as_drawn(tmp_path):
+    dataset = example_dataset()
+    save(tmp_path / "out.gwy", dataset, fit(dataset), regions=REGIONS, points=POINTS)
+    found = read_back(tmp_path / "out.gwy")
+    assert found.regions == REGIONS
+    assert found.points == POINTS
+    assert found.notes == []
+
+
+coordinates = st.floats(-1e-7, 3e-7, allow_nan=False)
+pairs = st.tuples(coordinates, coordinates)
+
+
+@st.composite
+def any_region(draw):
+    kind = draw(st.sampled_from(["polygon", "rectangle", "ellipse", "line", "path"]))
+    count = {"rectangle": 4, "ellipse": 4, "line": 2}.get(kind) or draw(st.integers(3, 6))
+    text = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=10)
+    width = draw(st.floats(0, 1e-7)) if kind in ("line", "path") else 0.0
+    vertices = tuple(draw(st.lists(pairs, min_size=count, max_size=count)))
+    return Region(kind, vertices, draw(text), draw(st.sampled_from(["step", "grain", "my own"])), width)
+
+
+@settings(max_examples=40)
+@given(st.lists(any_region(), max_size=5))
+def test_any_regions_come_back_exactly(tmp_path_factory, regions):
+    path = tmp_path_factory.mktemp("any") / "out.gwy"
+    save(path, example_dataset(shape=(4, 5), samples=30), regions=regions, points=[])
+    assert read_back(path).regions == regions
+
+
+def test_saved_again_from_its_own_output_the_file_is_the_same(tmp_path):
+    dataset = example_dataset()
+    save(tmp_path / "1.gwy", dataset, fit(dataset), regions=REGIONS, points=POINTS)
+    contents_ = []
+    for name in ("2.gwy", "3.gwy"):
+        again = open_dataset(tmp_path / "1.gwy")
+        found = read_back(tmp_path / "1.gwy")
+        save(tmp_path / name, again, fit(again), regions=found.regions, points=found.points)
+        contents_.append((tmp_path / name).read_bytes())
+    assert contents_[0] == contents_[1]
+    kept = read_container(tmp_path / "2.gwy")
+    titles = [contents.title(kept, contents.CHANNEL, n) for n in contents.ids(kept, contents.CHANNEL)]
+    assert sum(title.startswith("Region:") for title in titles) == 4
+    assert len(contents.ids(kept, contents.GRAPH)) == 2
+
+
+def test_nothing_given_carries_everything_over(tmp_path):
+    dataset = example_dataset()
+    save(tmp_path / "in.gwy", dataset, regions=REGIONS, points=POINTS)
+    again = open_dataset(tmp_path / "in.gwy")
+    save(tmp_path / "out.gwy", again, fit(again))
+    assert read_back(tmp_path / "out.gwy").regions == REGIONS
+    save(tmp_path / "none.gwy", again, fit(again), regions=[], points=[])
+    found = read_back(tmp_path / "none.gwy")
+    assert (found.regions, found.points) == ([], [])
+
+
+@pytest.mark.parametrize("maps_only", [True, False])
+def test_without_an_image_the_results_carry_the_regions_also_through_another_fit(tmp_path, maps_only):
+    dataset = example_dataset().drop_vars("topography")
+    save(tmp_path / "1.gwy", dataset, fit(dataset), regions=REGIONS, points=POINTS, maps_only=maps_only)
+    maps = fit(dataset)
+    container = read_container(tmp_path / "1.gwy")
+    found = annotations_from_container(container, maps["y"], maps["x"])
+    assert (found.regions, found.points) == (REGIONS, POINTS)
+    if not maps_only:
+        again = open_dataset(tmp_path / "1.gwy")
+        save(tmp_path / "2.gwy", again, fit(again, threshold=0.3))
+        assert read_back(tmp_path / "2.gwy").regions == REGIONS
+
+
+def test_points_alone_without_image_or_maps_are_kept(tmp_path):
+    save(tmp_path / "p.gwy", example_dataset().drop_vars("topography"), points=POINTS)
+    assert read_back(tmp_path / "p.gwy").points == POINTS
+
+
+def test_region_channels_are_the_masks_and_no_images_of_the_scan(tmp_path):
+    dataset = example_dataset()
+    save(tmp_path / "out.gwy", dataset, regions=REGIONS)
+    container = read_container(tmp_path / "out.gwy")
+    for number in contents.ids(container, contents.CHANNEL):
+        if contents.title(container, contents.CHANNEL, number) == "Region: step":
+            values = Field.from_object(container[f"/{number}/data"], "").values
+            masks = [
+                mask_from_region(region, dataset["x"], dataset["y"]) for region in (REGIONS[1], REGIONS[3])
+            ]
+            assert np.array_equal(values, (masks[0] | masks[1]).astype(float))
+            break
+    else:
+        pytest.fail("there is no channel 'Region: step'")
+    assert [str(channel.name) for channel in channels_from_container(container)] == ["topography"]
+
+
+def gwyddion_selections(path, out, change):
+    """Change the selections of a file's first channel as Gwyddion would, and write it anew."""
+    container = read_container(path)
+    found = {
+        name: Selection.from_object(obj, name) for name, obj in contents.selections(container, 0).items()
+    }
+    for name, selection in change(found).items():
+        put(container, f"/0/select/{name}", selection.to_object(), "o")
+    write_container(out, container)
+
+
+def test_what_is_drawn_in_gwyddion_arrives_in_its_place(tmp_path):
+    dataset = example_dataset()
+    # Another origin: Gwyddion's selections do not know it.
+    moved = dataset.assign_coords(x=dataset["x"] + 1e-6, y=dataset["y"] - 3e-7)
+    for axis in ("x", "y"):
+        moved[axis].attrs.update(dataset[axis].attrs)
+    save(tmp_path / "in.gwy", moved)
+    drawn = {
+        "rectangle": Selection("rectangle", np.array([[50e-9, 30e-9, 10e-9, 8e-9]])),
+        "line": Selection("line", np.array([[0, 0, 20e-9, 10e-9], [5e-9, 5e-9, 70e-9, 40e-9]])),
+        "point": Selection("point", np.array([[12e-9, 9e-9]])),
+        "path": Selection("path", np.array([[0, 0], [10e-9, 0], [10e-9, 10e-9]]), closed=True),
+    }
+    gwyddion_selections(tmp_path / "in.gwy", tmp_path / "drawn.gwy", lambda _: drawn)
+    found = read_back(tmp_path / "drawn.gwy")
+    kinds = sorted(region.kind for region in found.regions)
+    assert kinds == ["line", "line", "polygon", "rectangle"]
+    rectangle = next(region for region in found.regions if region.kind == "rectangle")
+    corner = np.array([10e-9 + 1e-6, 8e-9 - 3e-7])
+    assert np.allclose(rectangle.vertices[0], corner, rtol=0, atol=1e-15)
+    assert [(point.number, round(point.x * 1e9), round(point.y * 1e9)) for point in found.points] == [
+        (1, 1012, -291)
+    ]
+
+
+def test_a_selection_moved_in_gwyddion_moves_its_region_and_keeps_its_name(tmp_path):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS, points=POINTS)
+
+    def move(selections):
+        line, point = selections["line"].items.copy(), selections["point"].items.copy()
+        line[0, 2:] += 5e-9
+        point[1] += (2e-9, -3e-9)
+        return {"line": Selection("line", line), "point": Selection("point", point)}
+
+    gwyddion_selections(tmp_path / "in.gwy", tmp_path / "moved.gwy", move)
+    found = read_back(tmp_path / "moved.gwy")
+    assert len(found.regions) == len(REGIONS)
+    line = found.regions[1]
+    assert (line.name, line.region_class, line.width) == ("step 1", "step", 12e-9)
+    assert np.allclose(line.vertices, ((5e-9, 40e-9), (85e-9, 17e-9)), rtol=0, atol=1e-15)
+    assert found.regions[0] == REGIONS[0]
+    assert [point.number for point in found.points] == [1, 3]
+    assert found.points[1].x == pytest.approx(17e-9)
+
+
+def test_one_more_drawn_in_gwyddion_is_one_more_region(tmp_path):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS)
+
+    def add(selections):
+        items = np.vstack([selections["rectangle"].items, [1e-9, 1e-9, 7e-9, 9e-9]])
+        return {"rectangle": Selection("rectangle", items)}
+
+    gwyddion_selections(tmp_path / "in.gwy", tmp_path / "more.gwy", add)
+    found = read_back(tmp_path / "more.gwy")
+    assert found.regions[:-1] == REGIONS
+    assert found.regions[-1].kind == "rectangle"
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"features": 3}', '{"features": [{}, 4, null]}', '{"features": [[1]]}']
+)
+def test_broken_json_is_said_and_the_file_still_opens(tmp_path, text):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS[:1])
+    container = read_container(tmp_path / "in.gwy")
+    metadata = container["/0/meta"]
+    put(metadata, "Regions", text, "s")
+    write_container(tmp_path / "broken.gwy", container)
+    found = read_back(tmp_path / "broken.gwy")
+    assert found.notes
+    assert len(found.regions) <= 1  # the rectangle that Gwyddion's selection still shows
+
+
+def test_the_graph_of_a_point_holds_its_traces_and_fits(tmp_path):
+    dataset = example_dataset()
+    save(tmp_path / "out.gwy", dataset, fit(dataset), points=POINTS)
+    container = read_container(tmp_path / "out.gwy")
+    first, second = (
+        Graph.from_object(container[contents.object_key(contents.GRAPH, number)])
+        for number in contents.ids(container, contents.GRAPH)
+    )
+    row, column = int(20e-9 / 8e-9), int(45e-9 / 10e-9)
+    assert first.title == f"t-ESM point 1 (row {row}, column {column})"
+    assert np.array_equal(first.curves[0].y, dataset["displacement"].values[0, row, column])
+    assert [curve.description for curve in first.curves[:3]] == [
+        "data (+3 V)",
+        "fit 1 (+3 V)",
+        "fit 2 (+3 V)",
+    ]
+    inside = first.curves[0].y[(first.curves[0].x >= 10e-3 - 1e-9)]
+    assert np.std(inside - first.curves[2].y) == pytest.approx(0.004, rel=0.3)
+    block = dataset["displacement"].values[0, 3:6, 0:3].reshape(9, -1)
+    assert np.allclose(second.curves[0].y, block.mean(axis=0), rtol=1e-12)
+
+
+def test_a_file_of_images_alone_keeps_its_regions(tmp_path):
+    dataset = example_dataset()
+    container = GwyContainer()
+    from napari_tesm.io.gwy.results import field_on_grid
+
+    put(container, "/3/data", field_on_grid(np.zeros((6, 9)), dataset["topography"], "m").to_object(), "o")
+    write_container(tmp_path / "images.gwy", container)
+    save(tmp_path / "out.gwy", None, regions=REGIONS, source=tmp_path / "images.gwy")
+    found = annotations_from_container(read_container(tmp_path / "out.gwy"), dataset["y"], dataset["x"])
+    assert found.regions == REGIONS
+    with pytest.raises(ValueError, match=r"same|itself|input"):
+        save(tmp_path / "images.gwy", None, regions=[], source=tmp_path / "images.gwy", overwrite=True)
+
+
+def test_what_was_entered_is_written_and_need_not_be_said_again(tmp_path):
+    bare = example_dataset(protocol=PulseProtocol(), voltage=(np.nan, np.nan))
+    save(tmp_path / "bare.gwy", bare)
+    opened = open_dataset(tmp_path / "bare.gwy")
+    said = with_protocol(opened, pulse_start=0.0, pulse_duration=10e-3, tip_radius=20e-9)
+    said = said.assign_coords(voltage=said["voltage"].copy(data=[3.0, -3.0]))
+    save(tmp_path / "said.gwy", said, with_entered=True)
+    again = open_dataset(tmp_path / "said.gwy")
+    assert again["voltage"].values.tolist() == [3.0, -3.0]
+    assert (again.attrs["pulse_duration"], again.attrs["tip_radius"]) == (10e-3, 20e-9)
+    assert again["displacement"].values.tobytes() == bare["displacement"].values.tobytes()
+    save(tmp_path / "unsaid.gwy", said)
+    assert np.isnan(open_dataset(tmp_path / "unsaid.gwy")["voltage"].values).all()
+
+
+def test_units_that_were_entered_are_written_in_si(tmp_path, shared_data):
+    source = shared_data / "gwy" / "tcspc64_brick.gwy"
+    opened = open_dataset(source, time_unit="ns", lateral_unit="µm")
+    save(tmp_path / "units.gwy", opened, with_entered=True)
+    again = open_dataset(tmp_path / "units.gwy")
+    assert np.allclose(again["time"].values, opened["time"].values, rtol=1e-12)
+    assert again["x"].attrs["units"] == "m"
+    assert np.allclose(again["x"].values, opened["x"].values, rtol=1e-12)
+    assert again["displacement"].values.tobytes() == opened["displacement"].values.tobytes()
+
+
+def test_gwyddion_opens_it_without_a_warning_and_sees_the_selections(tmp_path, gwyddion_check, gwyoracle):
+    dataset = example_dataset()
+    path = tmp_path / "out.gwy"
+    save(path, dataset, fit(dataset), regions=REGIONS, points=POINTS)
+    assert gwyddion_check(path) == ""
+    view = gwyoracle(path)
+    assert view.problems == []
+    seen = {item["type"] for key, item in view.items.items() if "/select/" in key}
+    assert seen >= {"GwySelectionPoint", "GwySelectionLine", "GwySelectionRectangle", "GwySelectionPath"}
+    assert sum(item["type"] == "GwyGraphModel" for item in view.items.values()) == len(POINTS)
+    metadata = metadata_entries(read_container(path)["/0/meta"])
+    assert len(json.loads(metadata["Regions"])["features"]) == len(REGIONS)
