@@ -1,7 +1,7 @@
 """The tab of histograms: D1 and D2 over the map, its regions or its classes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -29,7 +29,9 @@ from napari_tesm.plotting.histogram import Distribution, HistogramPlot
 if TYPE_CHECKING:
     import napari
 
-_NO_SCAN = "Open a scan to see distributions."
+_NO_SCAN: Final = "Open a scan to see distributions."
+_REDRAW_EVERY: Final = 30
+"""ms between two drawings while a region is dragged."""
 
 
 class HistogramPanel(Panel):
@@ -61,6 +63,7 @@ class HistogramPanel(Panel):
         self.plot = HistogramPlot(self.canvas.figure)
         self.words = QLabel()
         self.words.setWordWrap(True)
+        self._refresh_timer.setInterval(_REDRAW_EVERY)
         row = QHBoxLayout()
         row.setSpacing(3)
         for box, share in ((self.quantity_box, 14), (self.pulse_box, 9), (self.split_box, 11)):
@@ -109,6 +112,11 @@ class HistogramPanel(Panel):
         if self._listening:
             self.link.detach()
         super().hideEvent(event)
+
+    def refresh_soon(self, *_: Any) -> None:
+        """Ask for a refresh; a drag does not put it off for ever, as starting the timer anew would."""
+        if not self._refresh_timer.isActive():
+            super().refresh_soon()
 
     def refresh(self) -> None:
         """Count anew and draw."""

@@ -30,6 +30,8 @@ _MOST_PANELS: Final = 4
 _MOST_SAMPLES: Final = 1500
 _MOST_POINTS: Final = 4000
 """Points drawn of a scatter; the medians take all of them."""
+_MOST_SAMPLES_LIVE: Final = 400
+"""Beyond this, the search for the width takes longer than a frame of a drag, and waits for its end."""
 _DRAW_A_LINE: Final = "Draw a line across a step: its profile is shown here and follows the line."
 
 
@@ -205,8 +207,12 @@ class ProfileModel:
         curves = [Curve(one, self._title(one), profiles[one.key]) for one in drawn]
         if not any(np.isfinite(profile.mean).any() for profile in profiles.values()):
             return LineView(line, message="The line lies outside the image: move it across a step.")
-        width = None if measured is None else self._width(profiles[measured.key], measured)
-        words = "" if measured is None else self._width_in_words(width, measured, line)
+        if measured is None:
+            return LineView(line, self.lateral_unit, _grouped(curves))
+        if self.regions.is_live and profiles[measured.key].position.size > _MOST_SAMPLES_LIVE:
+            return LineView(line, self.lateral_unit, _grouped(curves), words=f"Profile along {line.name} …")
+        width = self._width(profiles[measured.key], measured)
+        words = self._width_in_words(width, measured, line)
         if width is not None and not width.error < width.fwhm:
             width = None
         return LineView(line, self.lateral_unit, _grouped(curves), width, words)

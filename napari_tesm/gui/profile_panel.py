@@ -147,6 +147,8 @@ class ProfilePanel(Panel):
     def refresh(self) -> None:
         """Take the profile anew and draw it."""
         model = self.model
+        if model is not None and model.view == "distance" and model.regions.is_live:
+            return  # distances of all pixels are taken when the drag is over
         theme = theme_of(self.viewer)
         self.plot.set_theme(theme)
         self.draw_button.setIcon(icon_of("add_line", theme.foreground))

@@ -62,6 +62,8 @@ def test_linear_bins_are_equally_wide_and_counted_again(model):
     view = model.view()
     np.testing.assert_allclose(np.diff(view.edges), np.diff(view.edges)[0])
     assert view.counts[0].sum() == view.samples[0].values.size
+    assert view.modes[0] == mode_with_interval(view.samples[0].values, scale="linear")
+    assert "linear scale" in view.words()
     model.choose("D1", scale="log")
     steps = np.diff(np.log10(model.view().edges))
     np.testing.assert_allclose(steps, steps[0])

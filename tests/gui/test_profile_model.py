@@ -219,3 +219,15 @@ def test_the_profile_is_exported_in_si_units(images, scan):
     assert rows[0][:2] == ["distance (m)", "D2 (+3 V) median (m²/s)"]
     assert sum(int(row[-1]) for row in rows[1:]) == np.isfinite(scan.maps["D2"].values[0]).sum()
     assert ProfileModel(Scan("n", None, [images.channels[0]])).csv_text().startswith("position (m)")
+
+
+def test_the_width_along_a_long_line_waits_for_the_end_of_the_drag():
+    image = _channel("topography", _strip(35e-9, centre=300e-9, shape=(34, 240)), 3e-9)
+    long = Region.from_xy("line", np.array([(2, 50), (715, 50)]) * NM, name="long")
+    scan = Scan("long", None, [image], regions=[long])
+    model = ProfileModel(scan)
+    region_model_of(scan).follow([long.moved(0, 1e-9)])
+    view = model.line_view()
+    assert (view.width, len(view.curves)) == (None, 1)
+    region_model_of(scan).settle()
+    assert model.line_view().width.fwhm == pytest.approx(35e-9, rel=0.05)
