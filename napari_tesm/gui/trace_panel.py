@@ -312,7 +312,7 @@ class TracePanel(Panel):
             return
         scan = self.model.scan
         pixel = scan.display.pixel_from_world(event.position)
-        modifiers = {str(modifier) for modifier in event.modifiers}
+        modifiers = {name for name in ("Shift", "Control", "Alt", "Meta") if name in event.modifiers}
         if scan.dataset is None or pixel is None or modifiers - {"Shift"}:
             return
         scan.look_at(pixel)
