@@ -373,3 +373,21 @@ def test_a_layer_in_the_units_of_before_is_not_read(viewer_model):
     assert scan.regions == known == []
     link.detach()
     session.detach()
+
+
+def test_regions_come_back_from_a_file_as_drawn(link, scan, viewer_model, tmp_path):
+    from napari_tesm.gui.reader import scans_from_path
+    from napari_tesm.gui.saving import save_scan
+
+    scan.set_regions(ALL)
+    link.layer.add([[12.3, 45.6], [78.9, 12.3], [50.5, 60.6]], shape_type="path", edge_width=7.7)
+    drawn = [np.array(data) for data in link.layer.data]
+    save_scan(scan, tmp_path / "saved.gwy")
+    (again,) = scans_from_path(tmp_path / "saved.gwy")
+    assert again.regions == scan.regions
+    layer = add_layer(viewer_model, regions_layer(again))
+    for data, before in zip(layer.data, drawn, strict=True):
+        np.testing.assert_array_equal(data, before)
+    assert layer.shape_type == link.layer.shape_type
+    assert list(layer.features["name"]) == list(link.layer.features["name"])
+    np.testing.assert_allclose(layer.edge_width, link.layer.edge_width)
