@@ -27,7 +27,6 @@ class Look:
 _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     # The first pattern that the slug of a title or the name of a map matches decides.
     (r"^h$|^h_\d|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
-    (r"^status", Look("tab10")),
     (r"^log10_d|^d[12]?$", Look("viridis")),
     (r"^tau", Look("plasma")),
     (r"stderr|standard_error", Look("magma")),
@@ -36,6 +35,12 @@ _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     (r"deflection|error|amplitude|adhesion|friction|gray", Look("gray")),
     (r"phase", Look("twilight_shifted")),
 )
+
+STATUS_COLOURS: Final = {
+    "ok": "#009e73", "below_threshold": "#999999", "no_response": "#56b4e9", "unresolved_slow": "#e69f00",
+    "unresolved_fast": "#d55e00", "invalid": "#cc79a7",
+}  # fmt: skip
+"""Colours of status maps, in the order of the values; Okabe and Ito's, which colour-blind readers tell apart."""
 
 
 def look_of(name: str) -> Look:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.displacement import STATUS_MEANINGS
 from napari_tesm.gui.display import Display, display_from_axes
-from napari_tesm.gui.layer_looks import colour_limits, look_of
+from napari_tesm.gui.layer_looks import STATUS_COLOURS, colour_limits, look_of
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.time_stack import traces_layers
 from napari_tesm.maps import DERIVED, MAP_KINDS, labels_from_maps, map_title, map_values
@@ -61,8 +61,12 @@ def layers_from_maps(
         of_name = []
         for pulse, label in enumerate(labels_from_maps(maps)):
             values = map_values(maps.isel(pulse=pulse), name)
-            unit = "" if name in DERIVED else str(values.attrs.get("units", ""))
-            layer = map_layer(scan, np.asarray(values.values), name, map_title(name, label), unit, pulse)
+            title, unit = map_title(name, label), str(values.attrs.get("units", ""))
+            if name.startswith("status"):
+                layer = _status_layer(scan, np.asarray(values.values), name, title, pulse)
+            else:
+                unit = "" if name in DERIVED else unit
+                layer = map_layer(scan, np.asarray(values.values), name, title, unit, pulse)
             layer[1]["metadata"]["tesm"] |= {"kind": kind, "recipe": maps.attrs.get("recipe", "")}
             layer[1]["visible"] = name in first
             of_name.append(layer)
@@ -90,6 +94,28 @@ def map_layer(scan: Scan, values: NDArray[Any], name: str, title: str, unit: str
         scan.display,
         {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": shown_unit, "factor": factor},
     )
+
+
+def _status_layer(scan: Scan, values: NDArray[Any], name: str, title: str, pulse: int) -> LayerTuple:
+    """Return a status map as labels: napari says under the cursor what a colour means."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    role = {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": "", "factor": 1.0}
+    options = {
+        "name": title,
+        "colormap": DirectLabelColormap(
+            color_dict={None: "transparent", **dict(enumerate(STATUS_COLOURS.values()))}
+        ),
+        "features": {
+            "index": np.arange(len(STATUS_MEANINGS)),
+            "meaning": [meaning.replace("_", " ") for meaning in STATUS_MEANINGS],
+        },
+        "opacity": 1.0,
+        "visible": False,
+        "metadata": {"tesm": role},
+        **scan.display.layer_options(),
+    }
+    return values.astype(np.uint8), options, "labels"
 
 
 def displacement_layers(scan: Scan) -> list[LayerTuple]:
@@ -176,13 +202,10 @@ def _image_layer(
     values: NDArray[Any], title: str, name: str, display: Display, role: dict[str, Any]
 ) -> LayerTuple:
     look = look_of(name)
-    limits = colour_limits(values, signed=look.signed)
-    if name.startswith("status"):
-        limits = (0.0, float(len(STATUS_MEANINGS) - 1))
     options = {
         "name": title,
         "colormap": look.colormap,
-        "contrast_limits": limits,
+        "contrast_limits": colour_limits(values, signed=look.signed),
         "visible": False,
         "metadata": {"tesm": role},
         **display.layer_options(),
