@@ -23,6 +23,8 @@ class Session:
     scan_changed = Signal(object)
     """Another scan is looked at: a `Scan`, or None."""
     layers_changed = Signal()
+    visible_changed = Signal()
+    """A layer was shown, hidden, or moved over another."""
 
     def __init__(self, viewer: Any) -> None:
         # Weakly, as the session is found by its viewer: it must not keep a closed one alive.
@@ -67,6 +69,7 @@ class Session:
         if self._attached == 1:
             self.viewer.layers.events.inserted.connect(self._layers_changed)
             self.viewer.layers.events.removed.connect(self._layers_changed)
+            self.viewer.layers.events.connect(self._any_layer_changed)
             self.viewer.layers.selection.events.active.connect(self._active_layer_changed)
             self.viewer.dims.events.current_step.connect(self._slider_moved)
             self.viewer.mouse_move_callbacks.append(self._mouse_moved)
@@ -78,6 +81,7 @@ class Session:
         if self._attached == 0:
             self.viewer.layers.events.inserted.disconnect(self._layers_changed)
             self.viewer.layers.events.removed.disconnect(self._layers_changed)
+            self.viewer.layers.events.disconnect(self._any_layer_changed)
             self.viewer.layers.selection.events.active.disconnect(self._active_layer_changed)
             self.viewer.dims.events.current_step.disconnect(self._slider_moved)
             self.viewer.mouse_move_callbacks.remove(self._mouse_moved)
@@ -92,6 +96,11 @@ class Session:
         if self.scan not in scans:
             self.choose(scans[-1] if scans else None)
         self.layers_changed.emit()
+
+    def _any_layer_changed(self, event: Any) -> None:
+        # The list hands on what happens to any of its layers.
+        if event.type in ("visible", "reordered"):
+            self.visible_changed.emit()
 
     def _active_layer_changed(self, event: Any = None) -> None:
         layer = self.viewer.layers.selection.active
