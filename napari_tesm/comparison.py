@@ -155,7 +155,9 @@ def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[flo
             # Ranks are what the test works on; clipping does for the correlation what ranks do.
             middle = numbers[mask] - np.median(numbers[mask])
             limit = 3 * 1.4826 * np.median(np.abs(middle))
-            residual[mask] = np.clip(middle, -limit, limit) if limit > 0 else np.sign(middle)
+            clipped = np.clip(middle, -limit, limit) if limit > 0 else np.sign(middle)
+            # A skewed quantity has its mean beside its median; what is left would be alike everywhere.
+            residual[mask] = clipped - clipped.mean()
             known |= mask
     pairs = _autocorrelation(known.astype(np.float64), shape)
     products = _autocorrelation(residual, shape)

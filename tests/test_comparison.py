@@ -70,6 +70,8 @@ def test_independent_pixels_are_all_counted_and_blocks_once():
     everywhere = np.ones((60, 60), dtype=bool)
     (single,) = independent_samples(rng.standard_normal((60, 60)), everywhere)
     assert single == pytest.approx(3600, rel=0.25)
+    (skewed,) = independent_samples(rng.lognormal(0, 1, (60, 60)), everywhere)
+    assert skewed == pytest.approx(3600, rel=0.25)
     blocks = np.kron(rng.standard_normal((15, 15)), np.ones((4, 4)))
     (grouped,) = independent_samples(blocks, everywhere)
     assert grouped == pytest.approx(225, rel=0.4)

@@ -28,7 +28,7 @@ from napari_tesm.gui.scan import Scan
 from napari_tesm.plotting.scatter import ScatterPlot
 from napari_tesm.registration import Correlation
 
-_HEADINGS: Final = ("correlation of |H|", "r", "95 %", "n")
+_HEADINGS: Final = ("|H| with", "r", "95 %")
 
 
 class ComparePanel(Panel):
@@ -100,8 +100,8 @@ class ComparePanel(Panel):
         for widget in (self.flip_box, self.spins["dx"], self.spins["dy"], self.measure_button):
             tools.addWidget(widget)
         tools.addStretch(1)
-        middle.addWidget(self.table, 3)
-        middle.addWidget(self.canvas, 2)
+        middle.addWidget(self.table, 5)
+        middle.addWidget(self.canvas, 3)
         buttons = QHBoxLayout()
         buttons.addWidget(self.difference_button)
         buttons.addWidget(self.aligned_button)
@@ -150,9 +150,10 @@ class ComparePanel(Panel):
         heights = model.heights()
         if result is None or second is None or heights is None:
             return
-        rows = {"with the other way": result.between}
-        rows |= {f"with {name}": one for name, one in result.with_surface.items()}
-        self._fill_table(rows, {name for name in rows if any(name[5:] in text for text in result.warnings)})
+        rows = {"the other way": result.between, **result.with_surface}
+        self._fill_table(
+            rows, {name for name in rows if any(f"the {name} " in text for text in result.warnings)}
+        )
         self.plot.set_theme(theme_of(self.viewer))
         names = [model.scan.labels[index].strip("()") for index in (model.first, model.second)]
         self.plot.show(
@@ -207,11 +208,11 @@ class ComparePanel(Panel):
                 f"⚠ {name}" if name in warned else name,
                 f"{one.pearson:.2f}" if known else "–",
                 f"{one.low:.2f} … {one.high:.2f}" if known else "–",
-                str(one.n),
             ]
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"Spearman {one.spearman:.2f}" if known else "one of the two does not vary")
+                tip = f"{name}: n = {one.n}, Spearman {one.spearman:.2f}"
+                item.setToolTip(tip if known else f"{name}: one of the two does not vary")
                 self.table.setItem(index, column, item)
 
     def _recording_changed(self) -> None:

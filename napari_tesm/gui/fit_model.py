@@ -141,34 +141,44 @@ def _thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
 
 
 def counts_in_words(maps: xr.Dataset) -> list[str]:
-    """Return for each window and pulse setting how many pixels were fitted, and why the others were not.
+    """Return for each window how many pixels were fitted, one number for each pulse setting.
 
     Examples
     --------
-    ``"window 1 (-3 V): 1 402 of 1 961 pixels fitted (71 %); below threshold 300, no response 259"``
+    ``"window 1: 1 402 (71 %), 1 380 (70 %) of 1 961 pixels fitted"``
     """
+    lines = []
+    for number in WINDOWS:
+        if f"status{number}" in maps:
+            status = maps[f"status{number}"].values
+            size = status[0].size
+            fitted = [int((here == OK).sum()) for here in status]
+            numbers = ", ".join(f"{_grouped(count)} ({_percent(count / size)} %)" for count in fitted)
+            lines.append(f"window {number}: {numbers} of {_grouped(size)} pixels fitted")
+    return lines
+
+
+def reasons_in_words(maps: xr.Dataset) -> list[str]:
+    """Return for each window and pulse setting why pixels were not fitted, with their numbers."""
     lines = []
     for number in WINDOWS:
         if f"status{number}" not in maps:
             continue
         for pulse, label in enumerate(labels_from_maps(maps)):
-            status = maps[f"status{number}"].values[pulse]
-            counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
-            share = counts[OK] / status.size
-            percent = (
-                f"{100 * share:.0f}" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{100 * share:.2f}"
-            )
-            line = (
-                f"window {number} {label}".rstrip()
-                + f": {_grouped(counts[OK])} of {_grouped(status.size)} pixels fitted ({percent} %)"
+            counts = np.bincount(
+                maps[f"status{number}"].values[pulse].ravel(), minlength=len(STATUS_MEANINGS)
             )
             others = [
                 f"{meaning.replace('_', ' ')} {_grouped(count)}"
                 for value, (meaning, count) in enumerate(zip(STATUS_MEANINGS, counts, strict=True))
                 if value != OK and count
             ]
-            lines.append("; ".join([line, ", ".join(others)]) if others else line)
+            lines.append(f"window {number} {label}".rstrip() + f": {', '.join(others) or 'all fitted'}")
     return lines
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{100 * share:.2f}"
 
 
 def _grouped(count: int) -> str:

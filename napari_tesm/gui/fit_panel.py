@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.gui.fit_form import FitForm, row_of
-from napari_tesm.gui.fit_model import FitModel, counts_in_words
+from napari_tesm.gui.fit_model import FitModel, counts_in_words, reasons_in_words
 from napari_tesm.gui.layers import names_of_maps
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.result_layers import add_result_layers, remove_preview, show_one_map, show_preview
@@ -210,7 +210,7 @@ class FitPanel(Panel):
         model = self.model
         if model is not None and self.form.preview.value and self._belongs(model, maps):
             show_preview(self.session, model.scan, maps)
-            self.counts.setText("\n".join(counts_in_words(maps)) + self._preview_note(maps))
+            self._show_counts(maps)
         if self._preview_wanted:
             self.start_preview()
 
@@ -225,9 +225,11 @@ class FitPanel(Panel):
             self._listening and scan in self.session.scans and maps.sizes["pulse"] == len(scan.labels)
         )
 
-    def _preview_note(self, maps: Any) -> str:
+    def _show_counts(self, maps: Any) -> None:
         step = maps.attrs.get("preview_step", 1)
-        return f"\nPreview of every {step}th pixel each way." if step > 1 else ""
+        note = [f"Preview of every {step}th pixel each way."] if step > 1 else []
+        self.counts.setText("\n".join([*counts_in_words(maps), *note]))
+        self.counts.setToolTip("\n".join(reasons_in_words(maps)))
 
     def fit_all(self) -> None:
         """Fit the whole scan in the background."""

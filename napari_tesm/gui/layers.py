@@ -259,12 +259,13 @@ def _show_the_first_glance(layers: list[LayerTuple]) -> None:
 def regions_layer(scan: Scan) -> LayerTuple:
     """Return the shapes layer on which regions are drawn; its data are world coordinates."""
     display = scan.display
-    data, kinds, widths, colours = [], [], [], []
+    data, kinds, widths, colours, fills = [], [], [], [], []
     for region in scan.regions:
         data.append(display.world_from_xy(region.xy()))
         kinds.append(region.kind)
         widths.append(edge_width_of(region.width, display))
         colours.append(colour_of_class(region.region_class))
+        fills.append(fill_of_class(region.region_class, is_line=region.is_line))
     options: dict[str, Any] = {
         "name": "Regions",
         "ndim": 2,
@@ -293,6 +294,11 @@ def edge_width_of(width: float, display: Display) -> float:
 def colour_of_class(name: str) -> str:
     """Return the colour of regions of a class, half transparent so that the map under a wide line shows."""
     return REGION_COLOURS.get(name, REGION_COLOURS["other"]) + "b0"
+
+
+def fill_of_class(name: str, *, is_line: bool) -> str:
+    """Return the colour inside a shape of a class: a breath of it for areas, none for lines."""
+    return colour_of_class(name)[:7] + ("00" if is_line else "30")
 
 
 def points_layer(scan: Scan) -> LayerTuple:

@@ -45,12 +45,12 @@ class SideBySide:
         for layer in viewer.layers:
             layer.visible = False
         options = scan.display.drawing_options()
-        # The top of napari's list is the first cell; two layers make a cell: a map, and the cross on it.
-        for number, layer in enumerate(reversed(layers)):
+        # The bottom of napari's list is the first cell; two layers make a cell: a map, and the cross on it.
+        for number, layer in enumerate(layers):
             viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
             cross = viewer.add_layer(
                 Points(
-                    np.zeros((0, 2)), name=f"probe {len(layers) - number}", symbol="cross", face_color="white",
+                    np.zeros((0, 2)), name=f"probe {number + 1}", symbol="cross", face_color="white",
                     border_color="black", border_width=0.15, size=1.6 * point_size(scan.display),
                     metadata={"tesm": {"scan": scan, "kind": "probe"}}, **options,
                 )
@@ -68,7 +68,7 @@ class SideBySide:
             self._crosses.append(filler)
         viewer.layers.selection.active = layers[0]
         grid.stride = 2
-        grid.shape = (1, len(layers))
+        grid.shape = _largest_cells(len(layers), scan.display.extent(), viewer.canvas.size)
         grid.enabled = True
         scan.probe_changed.connect(self._move_crosses)
         self._move_crosses()
@@ -107,3 +107,14 @@ class SideBySide:
         for cross in self._crosses:
             if cross.visible and cross in self._session.viewer.layers:
                 cross.data = place
+
+
+def _largest_cells(count: int, extent: tuple[float, float], canvas: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and columns in which images of this height and width come out largest on the canvas."""
+
+    def scale(rows: int) -> float:
+        columns = -(-count // rows)
+        return min(canvas[0] / (rows * extent[0]), canvas[1] / (columns * extent[1]))
+
+    rows = max(range(1, count + 1), key=scale)
+    return rows, -(-count // rows)

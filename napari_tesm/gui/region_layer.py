@@ -6,12 +6,11 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from psygnal import Signal
 
-from napari_tesm.gui.layers import colour_of_class, edge_width_of, regions_layer
+from napari_tesm.gui.layers import colour_of_class, edge_width_of, fill_of_class, regions_layer
 from napari_tesm.gui.region_model import RegionHistory, RegionModel, region_model_of
 from napari_tesm.gui.region_shapes import (
     column,
     describe,
-    fill_of_class,
     reading_from_layer,
     rgba,
     shown_width,

@@ -6,18 +6,15 @@ shape was not touched keeps its exact numbers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.gui.display import Display
-from napari_tesm.gui.layers import colour_of_class, edge_width_of
+from napari_tesm.gui.layers import colour_of_class, edge_width_of, fill_of_class
 from napari_tesm.gui.region_model import free_name
 from napari_tesm.regions import LINE_KINDS, Region
-
-_FILL: Final = "30"
-"""Opacity of the inside of areas, as two hexadecimal digits: it tells inside from outside and hides no map."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +99,6 @@ def write_to_layer(layer: Any, display: Display, regions: Sequence[Region]) -> N
 def shown_width(region: Region, display: Display) -> float:
     """Return the edge width of a region's shape, in world units: the averaging width of a line, else a hair."""
     return edge_width_of(region.width if region.is_line else 0.0, display)
-
-
-def fill_of_class(region_class: str, *, is_line: bool) -> str:
-    """Return the colour inside a shape of a class."""
-    return colour_of_class(region_class)[:7] + ("00" if is_line else _FILL)
 
 
 def _key(kind: str, world: NDArray[np.floating]) -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ from examples import example_dataset
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit, save
-from napari_tesm.gui.fit_model import FitModel, counts_in_words
+from napari_tesm.gui.fit_model import FitModel, counts_in_words, reasons_in_words
 from napari_tesm.gui.protocol_model import answer_questions
 from napari_tesm.gui.reader import scans_from_path
 from napari_tesm.gui.scan import Scan
@@ -117,10 +117,14 @@ def test_counts_say_how_many_and_why_not():
     values[:, 1, 0] *= 0.01
     dataset["displacement"] = dataset["displacement"].copy(data=values)
     maps = fit(dataset)
+    first, second = ((maps["status1"].values[pulse] == 0).sum() for pulse in (0, 1))
     line = counts_in_words(maps)[0]
-    ok = int((maps["status1"].values[0] == 0).sum())
-    assert line.startswith(f"window 1 (+3 V): {ok} of 54 pixels fitted")
-    assert "invalid 2" in line
+    assert (
+        line
+        == f"window 1: {first} ({100 * first / 54:.0f} %), {second} ({100 * second / 54:.0f} %) of 54 pixels fitted"
+    )
+    assert "invalid 2" in reasons_in_words(maps)[0]
+    assert reasons_in_words(maps)[0].startswith("window 1 (+3 V)")
 
 
 def commands_agree(scan, tmp_path, **run_options):
