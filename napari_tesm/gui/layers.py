@@ -24,7 +24,7 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 
 _LARGEST_READ: Final = 1 << 28
 """More than 256 MB are not read just to open a file; H then comes with the fit."""
-REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#2ec4b6", "other": "#b8b8ff"}
+REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#ff6ad5", "other": "#8fd3ff"}
 
 
 def layers_from_scan(scan: Scan) -> list[LayerTuple]:

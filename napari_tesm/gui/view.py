@@ -16,6 +16,7 @@ def open_workspace(viewer: Any) -> Any:
     dock.show()
     dock.raise_()
     prepare_canvas(viewer)
+    _select_a_map(viewer)
     window = dock.window()
     if hasattr(window, "resizeDocks"):
         window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
@@ -26,6 +27,19 @@ def open_workspace(viewer: Any) -> Any:
     timer.timeout.connect(timer.deleteLater)
     timer.start(50)
     return widget
+
+
+def _select_a_map(viewer: Any) -> None:
+    """Make the topmost map on screen the active layer: napari then says its value under the cursor."""
+    from napari_tesm.gui.scan import role_of
+
+    active = viewer.layers.selection.active
+    if active is not None and role_of(active.metadata).get("kind") not in ("points", "regions"):
+        return
+    for layer in reversed(viewer.layers):
+        if layer.visible and role_of(layer.metadata).get("kind") in ("map", "preview", "channel", "traces"):
+            viewer.layers.selection.active = layer
+            return
 
 
 def prepare_canvas(viewer: Any) -> None:

@@ -1,0 +1,91 @@
+"""Take the pictures of the README from a real napari with the shipped (simulated) sample.
+
+Run it on a screen of its own::
+
+    xvfb-run -a -s "-screen 0 1280x800x24" .venv/bin/python docs/make_screenshots.py
+"""
+
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtCore import QEventLoop, QTimer
+
+from napari_tesm.gui.layers import layers_from_scan
+from napari_tesm.gui.reader import scans_from_path
+from napari_tesm.gui.view import add_layer, open_workspace
+from napari_tesm.regions import Region
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+SIZE = (1280, 800)
+COLOURS = 256
+"""A picture of this many colours is a third as large and looks the same."""
+
+
+def wait(milliseconds: int) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def wait_for(condition: Any, longest: int = 20_000) -> None:
+    for _ in range(longest // 50):
+        wait(50)
+        if condition():
+            return
+    raise RuntimeError("the workspace did not get ready")
+
+
+def take(viewer: Any, name: str) -> None:
+    wait(600)
+    picture = viewer.screenshot(canvas_only=False, flash=False)
+    image = Image.fromarray(np.asarray(picture)[..., :3])
+    image.quantize(COLOURS, kmeans=3, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+
+
+def main() -> None:
+    viewer = napari.Viewer(title="napari")
+    viewer.window._qt_window.resize(*SIZE)
+    viewer.theme = "dark"
+    (scan,) = scans_from_path(ROOT / "sample_data" / "si_c_step.gwy")
+    for layer in layers_from_scan(scan):
+        add_layer(viewer, layer)
+    workspace = open_workspace(viewer)
+    wait(800)
+    workspace.panels["Fit"].fit_all()
+    wait_for(lambda: scan.maps is not None)
+    for pixel in ((14, 37), (30, 12)):
+        scan.pin(pixel)
+    scan.look_at((36, 44))
+    take(viewer, "napari_fit.png")
+
+    workspace.tabs.setCurrentWidget(workspace.panels["Regions"])
+    wait(300)
+    workspace.panels["Regions"].find_button.click()
+    wait_for(lambda: len(scan.regions) > 1)
+    grain = Region(
+        "rectangle", ((20e-9, 110e-9), (95e-9, 110e-9), (95e-9, 230e-9), (20e-9, 230e-9)), "grain 1", "grain"
+    )
+    scan.set_regions([*scan.regions, grain])
+    take(viewer, "napari_regions.png")
+
+    line = Region("line", ((70e-9, 130e-9), (185e-9, 200e-9)), "profile", "other", 24e-9)
+    scan.set_regions([line])
+    workspace.tabs.setCurrentWidget(workspace.panels["Profile"])
+    viewer.theme = "light"
+    take(viewer, "napari_profile.png")
+
+    scan.set_regions([])
+    viewer.theme = "dark"
+    workspace.tabs.setCurrentWidget(workspace.panels["Compare"])
+    workspace.panels["Compare"].side_button.setChecked(True)
+    scan.look_at((20, 20))
+    take(viewer, "napari_compare.png")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
