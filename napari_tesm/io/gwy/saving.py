@@ -9,6 +9,7 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.dataset import SIGNALS, pulse_labels
+from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import (
     Annotations,
     add_annotations,
@@ -19,7 +20,7 @@ from napari_tesm.io.gwy.annotations import (
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
-from napari_tesm.io.gwy.objects import Brick, metadata_container
+from napari_tesm.io.gwy.objects import Brick, Field, metadata_container
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
@@ -69,31 +70,45 @@ def container_for_output(
     """
     if dataset is not None:
         source = dataset.encoding.get("source")
-    container = GwyContainer() if maps_only or source is None else read_container(source)
-    grid = _grid_axes(dataset, maps, container)
-    kept = Annotations()
-    if grid is not None and source is not None and not maps_only:
-        kept = annotations_from_container(container, *grid)
-    carried = regions is None and points is None
-    anchored = carried and annotations_on_results(container)
-    remove_results(container)
-    if not maps_only and source is None and dataset is not None:
+    if maps_only:
+        source = None
+    container = GwyContainer() if source is None else read_container(source)
+    if source is None and not maps_only and dataset is not None:
         container = container_from_dataset(dataset)
-    elif with_entered and not maps_only and dataset is not None:
+    grid = _grid_axes(dataset, maps, container)
+    if grid is None and (regions or points):
+        raise ValueError("there is no image that regions and points could be saved with")
+    # A file of images alone may hold results that nobody can fit anew.
+    refitted = source is not None and not (dataset is None and maps is None)
+    rescaled = (
+        with_entered and dataset is not None and "lateral_unit" in dataset.encoding.get("entered_units", {})
+    )
+    kept = Annotations()
+    if grid is not None and source is not None:
+        kept = annotations_from_container(container, *grid)
+    rewritten = grid is not None and not (regions is None and points is None)
+    if grid is not None and not rewritten:
+        # What nobody changed stays bit-equal, unless what it stands on goes or is measured anew.
+        gone = refitted and annotations_on_results(container, *grid)
+        rewritten = gone or (rescaled and bool(kept.regions or kept.points))
+    wanted = (
+        list(kept.regions if regions is None else regions),
+        list(kept.points if points is None else points),
+    )
+    if rewritten and grid is not None:
+        remove_annotations(container, *grid, graphs_of=wanted[1] if dataset is None else ())
+    if refitted:
+        remove_results(container)
+    if with_entered and source is not None and dataset is not None:
         add_entered(container, dataset)
-    if not carried or anchored:
-        remove_annotations(container)
     if maps is not None:
         add_results(container, maps, sha256=sha256)
-    if grid is not None and (not carried or anchored):
-        grid = _grid_axes(dataset, maps, container) or grid
-        wanted = (
-            list(kept.regions if regions is None else regions),
-            list(kept.points if points is None else points),
-        )
+    if rewritten and grid is not None:
         add_annotations(container, *wanted, *grid)
-        if dataset is not None:
-            add_point_graphs(container, dataset, maps, wanted[1])
+        if dataset is not None and wanted[1]:
+            _put_last_graph_at_end(container)
+            same_pulses = maps is not None and maps.sizes["pulse"] == dataset.sizes["pulse"]
+            add_point_graphs(container, dataset, maps if same_pulses else None, wanted[1])
     check_size(container)
     return container
 
@@ -101,12 +116,46 @@ def container_for_output(
 def _grid_axes(
     dataset: xr.Dataset | None, maps: xr.Dataset | None, container: GwyContainer
 ) -> tuple[xr.DataArray, xr.DataArray] | None:
-    """Return the axes (y, x) that regions are drawn on: of the traces, the maps, or the most common of the images."""
+    """Return the axes (y, x) that regions are drawn on: of the traces, the maps, or most of the images.
+
+    Where there are as many images of one grid as of another, that of the first counts.
+    """
     for one in (dataset, maps):
         if one is not None:
             return one["y"], one["x"]
-    channels = channels_from_container(container)
-    return None if not channels else (channels[0]["y"], channels[0]["x"])
+    images = channels_from_container(container)
+    grids: dict[tuple[object, ...], list[xr.DataArray]] = {}
+    for image in images:
+        key = (image.shape, image["x"].values.tobytes(), image["y"].values.tobytes())
+        grids.setdefault(key, []).append(image)
+    # max() takes the first of equals.
+    most = max(grids.values(), key=len, default=None)
+    return _axes_of_first_channel(container) if most is None else (most[0]["y"], most[0]["x"])
+
+
+def _axes_of_first_channel(container: GwyContainer) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return the axes (y, x) of the first channel there is, also of one that this program made."""
+    for number in contents.ids(container, contents.CHANNEL):
+        key = contents.object_key(contents.CHANNEL, number)
+        image = Field.from_object(container[key], key)
+        axes = []
+        for name, offset, real, count in (
+            ("y", image.y_offset, image.y_real, image.values.shape[0]),
+            ("x", image.x_offset, image.x_real, image.values.shape[1]),
+        ):
+            centres = offset + (np.arange(count) + 0.5) * (real / count)
+            attributes = {"units": image.unit_xy, "spacing": real / count}
+            axes.append(xr.DataArray(centres, dims=name, name=name, attrs=attributes))
+        return axes[0], axes[1]
+    return None
+
+
+def _put_last_graph_at_end(container: GwyContainer) -> None:
+    """Move what the file remembers of its graphs before those that follow, so that their order is always the same."""
+    last = contents.next_id(container, contents.GRAPH) - 1
+    container.pop("/0/graph/lastid", None)
+    if last >= 0:
+        put(container, "/0/graph/lastid", last, "i")
 
 
 def carried_container(dataset: xr.Dataset) -> GwyContainer:

@@ -1,4 +1,4 @@
-"""Selections: the points, lines and shapes that Gwyddion keeps on a channel."""
+"""Selections: the points, lines and shapes that Gwyddion keeps on a channel, and the regions they draw."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gwyfile.objects import GwyObject
 
 from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.parts import Doubles, finite_number, new_object, put
+from napari_tesm.regions import Region
 
 NUMBERS_PER_ITEM: Final = {"point": 2, "line": 4, "rectangle": 4, "ellipse": 4, "lattice": 4, "path": 2}
 """Kinds of selections and how many coordinates make one item; the items of a path are its vertices."""
@@ -92,3 +93,96 @@ class Selection:
 def is_selection(obj: object) -> bool:
     """Return whether an object is a selection that `Selection` understands."""
     return isinstance(obj, GwyObject) and obj.name in _KINDS
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where an image lies, in its lateral unit: selections count from its top left corner.
+
+    Parameters
+    ----------
+    left, top, width, height : float
+        Outer edges of the pixels.
+    columns, rows : int
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    columns: int
+    rows: int
+
+    @property
+    def tolerance(self) -> float:
+        """Length below which two places are one: less than anybody can draw, more than rounding makes."""
+        return 1e-9 * max(self.width, self.height)
+
+    def scaled(self, factor: float) -> Frame:
+        """Return the frame in another unit."""
+        left, top, width, height = (
+            factor * value for value in (self.left, self.top, self.width, self.height)
+        )
+        return Frame(left, top, width, height, self.columns, self.rows)
+
+    def is_same(self, other: Frame) -> bool:
+        """Whether the pixels lie at the same places, to a hundredth of a pixel."""
+        if (self.columns, self.rows) != (other.columns, other.rows):
+            return False
+        step = 0.01 * np.array([self.width / self.columns, self.height / self.rows] * 2)
+        ours, theirs = (np.array([f.left, f.top, f.left + f.width, f.top + f.height]) for f in (self, other))
+        with np.errstate(invalid="ignore", over="ignore"):
+            return bool((np.abs(ours - theirs) <= step).all())
+
+    def holds(self, xy: Doubles) -> bool:
+        """Whether places, counted from the corner, lie on the image or its border."""
+        inside = (xy >= -self.tolerance) & (xy <= np.array([self.width, self.height]) + self.tolerance)
+        return bool(inside.all())
+
+    def pixel(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return row and column of a place, None beside the image."""
+        column = np.floor((x - self.left) / (self.width / self.columns))
+        row = np.floor((y - self.top) / (self.height / self.rows))
+        # Written so that what is no number lies beside the image, too.
+        if not (0 <= row < self.rows and 0 <= column < self.columns):
+            return None
+        return int(row), int(column)
+
+
+def item_from_region(region: Region, frame: Frame) -> tuple[str, Doubles] | None:
+    """Return the kind of selection that shows a region in Gwyddion, and its numbers; None where there is none.
+
+    Nobody can draw beside the image in Gwyddion, and there are no turned frames.
+    """
+    xy = region.xy() - (frame.left, frame.top)
+    if not frame.holds(xy):
+        return None
+    if region.kind not in ("rectangle", "ellipse"):
+        return ("line" if region.kind == "line" else "path"), xy.ravel()
+    x0, y0, x1, y1 = box = np.concatenate([xy.min(axis=0), xy.max(axis=0)])
+    ring = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    # A frame may begin at any corner and run either way round, but it must not cross itself.
+    rings = [np.roll(way, turn, axis=0) for way in (ring, ring[::-1]) for turn in range(4)]
+    upright = any(np.abs(xy - one).max() <= frame.tolerance for one in rings)
+    return (region.kind, box) if upright else None
+
+
+def vertices_from_item(kind: str, numbers: Doubles, frame: Frame) -> tuple[tuple[float, float], ...]:
+    """Return the vertices of a region from the numbers of a selection; a frame from its top left corner."""
+    pairs = np.asarray(numbers, dtype=np.float64).reshape(-1, 2)
+    if kind in ("rectangle", "ellipse"):
+        (x0, y0), (x1, y1) = pairs.min(axis=0), pairs.max(axis=0)
+        pairs = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    return tuple((float(x + frame.left), float(y + frame.top)) for x, y in pairs)
+
+
+def same_item(kind: str, first: Doubles, second: Doubles, frame: Frame) -> bool:
+    """Whether the numbers of two selections draw the same, whichever corner or end comes first."""
+    if first.size != second.size:
+        return False
+    one, other = first.reshape(-1, 2), second.reshape(-1, 2)
+    if kind in ("rectangle", "ellipse"):
+        one, other = (np.array([xy.min(axis=0), xy.max(axis=0)]) for xy in (one, other))
+    ways = (other, other[::-1]) if kind == "line" else (other,)
+    with np.errstate(over="ignore"):
+        return any(np.abs(one - way).max(initial=0.0) <= frame.tolerance for way in ways)
