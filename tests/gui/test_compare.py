@@ -1,0 +1,161 @@
+"""Trace against retrace: the model against simulated shifts, and the tab in a real window."""
+
+import numpy as np
+import pytest
+from examples import example_dataset
+
+pytest.importorskip("psygnal")
+from napari_tesm.gui.compare_model import Alignment, CompareModel
+from napari_tesm.gui.linked_views import _largest_cells
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.session import session_of
+
+
+def rough(shape, seed=0):
+    from scipy.ndimage import gaussian_filter
+
+    field = gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 2.0)
+    return field / field.std()
+
+
+def scan_with_heights(first, second, **options):
+    """A scan whose H maps are these: the amplitude of each trace is scaled."""
+    dataset = example_dataset(shape=first.shape, noise=1e-6, **options)
+    values = dataset["displacement"].values.copy()
+    for pulse, height in enumerate((first, second)):
+        values[pulse] *= (height / 0.1)[..., None] * (-1 if pulse == 0 else 1)
+    dataset["displacement"] = dataset["displacement"].copy(data=values)
+    return Scan("ways", dataset, [dataset["topography"]])
+
+
+def test_a_shift_between_the_ways_is_measured_and_taken_back():
+    field = 0.1 + 0.02 * rough((60, 70))
+    scan = scan_with_heights(field[5:45, 8:58], field[8:48, 6:56])
+    model = CompareModel(scan)
+    before = model.result().between.pearson
+    assert model.measure()
+    assert model.alignment.dy == pytest.approx(3, abs=0.15)
+    assert model.alignment.dx == pytest.approx(-2, abs=0.15)
+    assert model.result().between.pearson > max(before, 0.95)
+    left = model.difference()
+    assert np.nanstd(left[5:-5, 5:-5]) < 0.3 * 0.02
+    assert "nm" in model.shift_in_words()
+
+
+def test_a_mirrored_way_back_is_found_alike_when_it_is_flipped():
+    field = 0.1 + 0.02 * rough((40, 50))
+    model = CompareModel(scan_with_heights(field, field[:, ::-1]))
+    assert model.result().between.pearson < 0.5
+    assert any("little alike" in text for text in model.result().warnings)
+    model.align(Alignment(flip=True))
+    assert model.result().between.pearson > 0.85  # the halves of the example relax differently fast
+    assert str(model.alignment) == "flipped left to right"
+    assert not any("little alike" in text for text in model.result().warnings)
+
+
+def test_traces_are_never_moved():
+    scan = scan_with_heights(0.1 + 0.02 * rough((20, 25)), 0.1 + 0.02 * rough((20, 25), 1))
+    before = scan.dataset["displacement"].values.tobytes()
+    model = CompareModel(scan)
+    model.align(Alignment(True, 1.5, -2.25))
+    model.result()
+    assert scan.dataset["displacement"].values.tobytes() == before
+
+
+def test_one_pulse_setting_has_nothing_to_be_compared_with():
+    scan = Scan("single", example_dataset(voltage=(-3.0,), direction=("",)), [])
+    assert "Only one pulse setting" in CompareModel(scan).problem
+
+
+@pytest.mark.parametrize("change", ["nan", "pixel", "constant"])
+def test_what_cannot_be_compared_is_said_in_a_sentence(change):
+    dataset = example_dataset(shape=(1, 1) if change == "pixel" else (5, 6), noise=0.0)
+    values = dataset["displacement"].values.copy()
+    values[:] = np.nan if change == "nan" else values[:, :1, :1]
+    dataset["displacement"] = dataset["displacement"].copy(data=values)
+    model = CompareModel(Scan(change, dataset, []))
+    assert not model.measure()
+    assert "no shift can be measured" in model.message
+    assert np.isnan(model.result().between.pearson)
+
+
+def test_cells_are_as_large_as_the_canvas_allows():
+    assert _largest_cells(3, (300, 400), (700, 480)) == (3, 1)
+    assert _largest_cells(3, (300, 400), (400, 1500)) == (1, 3)
+    assert _largest_cells(4, (100, 100), (500, 500)) == (2, 2)
+
+
+@pytest.fixture
+def opened(viewer, qtbot):
+    from napari_tesm.gui.layers import layers_from_scan
+    from napari_tesm.gui.view import add_layer, open_workspace
+
+    dataset = example_dataset(shape=(12, 16))
+    error = dataset["topography"].rename("deflection_error").assign_attrs(long_name="Deflection error")
+    scan = Scan("example", dataset, [dataset["topography"], error])
+    for layer in layers_from_scan(scan):
+        add_layer(viewer, layer)
+    workspace = open_workspace(viewer)
+    workspace.tabs.setCurrentWidget(workspace.panels["Compare"])
+    qtbot.wait(150)
+    return viewer, workspace.panels["Compare"], scan
+
+
+@pytest.mark.display
+def test_side_by_side_shows_three_linked_maps_and_gives_everything_back(opened, qtbot):
+    viewer, panel, scan = opened
+    before = [(layer.name, layer.visible) for layer in viewer.layers]
+    grid = viewer.canvas.grid
+    state = (grid.enabled, grid.stride, tuple(grid.shape))
+    callbacks = len(scan.probe_changed)
+    for _ in range(5):
+        panel.side_button.setChecked(True)
+        qtbot.wait(20)
+        shown = [layer for layer in viewer.layers if layer.visible]
+        assert [layer.name for layer in shown if not layer.name.startswith("probe")] == [
+            "Deflection error", "H (+3 V)", "H (-3 V)",
+        ]  # fmt: skip
+        assert grid.enabled
+        scan.look_at((3, 4))
+        crosses = [layer for layer in shown if layer.name.startswith("probe")]
+        place = np.array(scan.display.origin) + np.array([3, 4]) * scan.display.spacing
+        assert all(np.allclose(cross.data, [place]) for cross in crosses)
+        cells = [grid.position(viewer.layers.index(layer), viewer.layers) for layer in shown]
+        assert len(set(cells)) == 3
+        assert cells[0::2] == cells[1::2]  # each cross on its map
+        panel.side_button.setChecked(False)
+        qtbot.wait(20)
+    assert [(layer.name, layer.visible) for layer in viewer.layers] == before
+    assert (grid.enabled, grid.stride, tuple(grid.shape)) == state
+    assert len(scan.probe_changed) == callbacks
+
+
+@pytest.mark.display
+def test_maps_that_are_added_lie_right_and_say_what_was_done_to_them(opened, qtbot):
+    viewer, panel, scan = opened
+    panel.flip_box.setChecked(True)
+    panel.spins["dx"].setValue(1.5)
+    qtbot.wait(50)
+    panel.add_difference()
+    panel.add_aligned()
+    made = [layer for layer in viewer.layers if layer.metadata["tesm"].get("kind") == "derived"]
+    assert [layer.name for layer in made] == ["Difference of |H|", "H (-3 V) aligned"]
+    for layer in made:
+        assert np.allclose(layer.scale, scan.display.spacing)
+        assert np.allclose(layer.translate, scan.display.origin)
+        assert "flipped" in layer.metadata["tesm"]["done"]
+        assert "+1.50 px right" in layer.metadata["tesm"]["done"]
+    assert [layer.name for layer in viewer.layers][-2:] == ["Regions", "Points"]
+
+
+@pytest.mark.display
+def test_deleting_a_layer_that_lies_side_by_side_is_survived(opened, qtbot):
+    viewer, panel, scan = opened
+    panel.side_button.setChecked(True)
+    qtbot.wait(20)
+    viewer.layers.remove(viewer.layers["H (+3 V)"])
+    qtbot.wait(20)
+    panel.side_button.setChecked(False)
+    qtbot.wait(20)
+    assert not viewer.canvas.grid.enabled
+    assert session_of(viewer).scan is scan
