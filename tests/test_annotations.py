@@ -15,7 +15,7 @@ from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import annotations_from_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.graphs import Graph
-from napari_tesm.io.gwy.objects import Field, metadata_entries
+from napari_tesm.io.gwy.objects import Brick, Field, metadata_entries
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.selections import Selection
@@ -295,3 +295,242 @@ def test_gwyddion_opens_it_without_a_warning_and_sees_the_selections(tmp_path, g
     assert kinds.count("GwyGraphModel") == len(POINTS)
     metadata = metadata_entries(read_container(path)["/0/meta"])
     assert len(json.loads(metadata["Regions"])["features"]) == len(REGIONS)
+
+
+def on_grid(shape, step_y, step_x, left, top):
+    """Return a dataset whose pixels have this size and whose image lies there."""
+    dataset = example_dataset(shape=shape, samples=30)
+    for axis, start, step in (("x", left, step_x), ("y", top, step_y)):
+        centres = start + (np.arange(dataset.sizes[axis]) + 0.5) * step
+        attributes = {**dataset[axis].attrs, "spacing": step}
+        dataset = dataset.assign_coords({axis: (axis, centres, attributes)})
+    return dataset
+
+
+@settings(max_examples=40)
+@given(
+    st.floats(1e-10, 1e-7), st.floats(1e-10, 1e-7), st.floats(-1e-4, 1e-4), st.floats(-1e-4, 1e-4), st.data()
+)  # fmt: skip
+def test_on_any_grid_a_selection_and_its_region_are_the_same_place(
+    tmp_path_factory, step_y, step_x, left, top, data
+):
+    dataset = on_grid((4, 7), step_y, step_x, left, top)
+    low, size = np.array([left, top]), np.array([7 * step_x, 4 * step_y])
+    fractions = st.tuples(st.floats(0.05, 0.9), st.floats(0.05, 0.9))
+    drawn = np.array(data.draw(st.lists(fractions, min_size=2, max_size=2))) * size
+    folder = tmp_path_factory.mktemp("grid")
+    line = Region("line", tuple(map(tuple, (drawn + low).tolist())), "mine", "step", step_x)
+    point = PinnedPoint(7, *(drawn[0] + low).tolist(), 3)
+    save(folder / "a.gwy", dataset, regions=[line], points=[point])
+    again = open_dataset(folder / "a.gwy")
+    container = read_container(folder / "a.gwy")
+    shown = {
+        name: Selection.from_object(obj).items for name, obj in contents.selections(container, 0).items()
+    }
+    tolerance = 1e-9 * size.max()
+    assert np.allclose(shown["line"], drawn.ravel(), rtol=0, atol=tolerance)
+    assert np.allclose(shown["point"], drawn[0], rtol=0, atol=tolerance)
+    # Exactly what was given comes back, not what the selection makes of it.
+    found = annotations_from_container(container, again["y"], again["x"])
+    assert (found.regions, found.points) == ([line], [point])
+    moved = shown["line"] + 0.05 * np.tile(size, 2)
+    put(container, "/0/select/line", Selection("line", moved).to_object(), "o")
+    found = annotations_from_container(container, again["y"], again["x"])
+    assert len(found.regions) == 1
+    assert np.allclose(found.regions[0].xy(), drawn + 0.05 * size + low, rtol=0, atol=tolerance)
+    assert (found.regions[0].name, found.regions[0].width) == ("mine", step_x)
+
+
+def test_saved_again_and_again_the_bytes_stay_the_same(tmp_path):
+    save(tmp_path / "bare.gwy", example_dataset())
+    container = read_container(tmp_path / "bare.gwy")
+    own = Graph([], title="my own graph")
+    put(container, "/0/graph/graph/3", own.to_object(), "o")
+    put(container, "/0/graph/lastid", 5, "i")
+    write_container(tmp_path / "0.gwy", container)
+    given_ = (REGIONS, POINTS)
+    for number in (1, 2, 3):
+        save(
+            tmp_path / f"{number}.gwy", open_dataset(tmp_path / f"{number - 1}.gwy"),
+            regions=given_[0], points=given_[1],
+        )  # fmt: skip
+        found = read_back(tmp_path / f"{number}.gwy")
+        given_ = (found.regions, found.points)
+    first = (tmp_path / "1.gwy").read_bytes()
+    assert first == (tmp_path / "2.gwy").read_bytes() == (tmp_path / "3.gwy").read_bytes()
+    assert contents.ids(read_container(tmp_path / "3.gwy"), contents.GRAPH) == [3, 6, 7]
+    # Given nothing, nothing is touched.
+    save(tmp_path / "carried.gwy", open_dataset(tmp_path / "3.gwy"))
+    assert (tmp_path / "carried.gwy").read_bytes() == first
+
+
+def test_one_list_replaces_only_its_own_kind(tmp_path):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS, points=POINTS)
+    save(tmp_path / "out.gwy", open_dataset(tmp_path / "in.gwy"), regions=REGIONS[:1])
+    assert (read_back(tmp_path / "out.gwy").regions, read_back(tmp_path / "out.gwy").points) == (
+        REGIONS[:1],
+        POINTS,
+    )
+    save(tmp_path / "out2.gwy", open_dataset(tmp_path / "in.gwy"), points=[])
+    assert (read_back(tmp_path / "out2.gwy").regions, read_back(tmp_path / "out2.gwy").points) == (
+        REGIONS,
+        [],
+    )
+    assert contents.ids(read_container(tmp_path / "out2.gwy"), contents.GRAPH) == []
+
+
+def test_regions_of_another_image_and_foreign_metadata_stay(tmp_path):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS, points=POINTS)
+    container = read_container(tmp_path / "in.gwy")
+    put(container["/0/meta"], "Number", 3, "i")
+    other = Field(np.zeros((4, 4)), 1e-6, 1e-6, unit_xy="m")
+    put(container, "/50/data", other.to_object(), "o")
+    put(container, "/50/meta", container["/0/meta"], "o")
+    put(container, "/50/select/line", Selection("line", np.array([[0, 0, 1e-7, 1e-7]])).to_object(), "o")
+    write_container(tmp_path / "two.gwy", container)
+    save(tmp_path / "out.gwy", open_dataset(tmp_path / "two.gwy"), regions=[], points=[])
+    left = read_container(tmp_path / "out.gwy")
+    assert [key for key in left if key.startswith("/50/")] == ["/50/data", "/50/meta", "/50/select/line"]
+    assert set(left["/50/meta"]) == {"Number", "Regions", "Points"}
+    assert dict(left["/0/meta"]) == {"Number": 3}
+
+
+def test_results_that_nobody_can_fit_anew_stay_beside_the_regions(tmp_path):
+    dataset = example_dataset()
+    save(tmp_path / "maps.gwy", dataset, fit(dataset), maps_only=True, points=POINTS)
+    save(tmp_path / "out.gwy", None, source=tmp_path / "maps.gwy", regions=REGIONS[:1])
+    before, after = (read_container(tmp_path / name) for name in ("maps.gwy", "out.gwy"))
+    assert set(before) < set(after)
+    found = annotations_from_container(after, dataset["y"], dataset["x"])
+    assert (found.regions, found.points) == (REGIONS[:1], POINTS)
+    save(tmp_path / "unpinned.gwy", None, source=tmp_path / "out.gwy", points=POINTS[:1])
+    assert len(contents.ids(read_container(tmp_path / "unpinned.gwy"), contents.GRAPH)) == 1
+
+
+def test_without_any_image_regions_are_refused_and_nothing_is_written(tmp_path):
+    with pytest.raises(ValueError, match="no image"):
+        save(tmp_path / "out.gwy", None, regions=REGIONS)
+    with pytest.raises(ValueError, match="point 2"):
+        save(tmp_path / "out.gwy", example_dataset(), points=[PinnedPoint(2, np.nan, 0.0)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_drawn_on_a_map_outlives_the_next_fit(tmp_path):
+    dataset = example_dataset()
+    save(tmp_path / "in.gwy", dataset, fit(dataset), regions=REGIONS)
+    container = read_container(tmp_path / "in.gwy")
+    drawn = Selection("line", np.array([[1e-9, 2e-9, 30e-9, 40e-9]]))
+    put(container, "/5/select/line", drawn.to_object(), "o")
+    write_container(tmp_path / "drawn.gwy", container)
+    again = open_dataset(tmp_path / "drawn.gwy")
+    save(tmp_path / "out.gwy", again, fit(again))
+    found = read_back(tmp_path / "out.gwy").regions
+    assert found[:-1] == REGIONS
+    assert np.allclose(found[-1].xy(), [[1e-9, 2e-9], [30e-9, 40e-9]], rtol=0, atol=1e-16)
+
+
+def test_moved_and_one_more_drawn_are_told_apart(tmp_path):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS)
+
+    def change(selections):
+        return {"line": Selection("line", np.vstack([selections["line"].items + 1e-9, [0, 0, 9e-9, 7e-9]]))}
+
+    gwyddion_selections(tmp_path / "in.gwy", tmp_path / "out.gwy", change)
+    found = read_back(tmp_path / "out.gwy").regions
+    assert [region.name for region in found] == [*(region.name for region in REGIONS), "line 1"]
+    assert np.allclose(found[1].xy(), REGIONS[1].xy() + 1e-9, rtol=0, atol=1e-16)
+
+
+def test_a_copy_of_the_channel_with_the_places_of_before_adds_nothing(tmp_path):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS, points=POINTS)
+    container = read_container(tmp_path / "in.gwy")
+    for key in [key for key in container if key.startswith("/0/") and not key.startswith("/0/graph")]:
+        put(container, f"/60{key[2:]}", container[key], container.typecodes[key])
+    moved = Selection.from_object(container["/0/select/line"]).items + 1e-9
+    put(container, "/0/select/line", Selection("line", moved).to_object(), "o")
+    write_container(tmp_path / "copy.gwy", container)
+    found = read_back(tmp_path / "copy.gwy")
+    assert [region.name for region in found.regions] == [region.name for region in REGIONS]
+    assert found.points == POINTS
+
+
+@pytest.mark.parametrize(
+    ("kind", "items"),
+    [
+        ("path", [[1e-9, 1e-9]]),
+        ("path", [[1e300, -1e300], [1e-9, 1e308], [0, 0]]),
+        ("line", [[-1e308, -1e308, 1e308, 1e308]]),
+        ("point", [[1e308, 1e-9]]),
+        ("line", None),
+        ("rectangle", [[1e-9, 1e-9, np.nan, 1e-9]]),
+    ],
+)
+def test_an_odd_selection_never_keeps_a_file_from_opening_or_fitting(tmp_path, kind, items):
+    save(tmp_path / "in.gwy", example_dataset(samples=60), regions=REGIONS, points=POINTS)
+    container = read_container(tmp_path / "in.gwy")
+    obj = Selection(kind, np.zeros((1, 2 if kind in ("path", "point") else 4))).to_object()
+    put(obj, "data", np.zeros(3) if items is None else np.ravel(items), "D")
+    put(container, f"/0/select/{kind}", obj, "o")
+    write_container(tmp_path / "odd.gwy", container)
+    found = read_back(tmp_path / "odd.gwy")
+    assert [region.name for region in found.regions][: len(REGIONS)] == [region.name for region in REGIONS]
+    again = open_dataset(tmp_path / "odd.gwy")
+    save(tmp_path / "out.gwy", again, fit(again))
+    save(tmp_path / "out2.gwy", again, regions=found.regions, points=found.points)
+    assert read_back(tmp_path / "out2.gwy").regions == found.regions
+
+
+def test_a_number_without_end_is_a_note(tmp_path):
+    save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS[:1])
+    container = read_container(tmp_path / "in.gwy")
+    metadata = container["/0/meta"]
+    put(metadata, "Regions", metadata["Regions"].replace("5e-08", "1" + "0" * 400), "s")
+    write_container(tmp_path / "out.gwy", container)
+    assert len(read_back(tmp_path / "out.gwy").notes) == 1
+
+
+@pytest.mark.parametrize("text", ["a\nb", 'é "<', "", "nul\0", "\ud800", "x" * 3000])
+def test_any_name_and_class_are_kept(tmp_path, text):
+    region = Region("line", ((1e-9, 1e-9), (50e-9, 9e-9)), text, text)
+    save(tmp_path / "out.gwy", example_dataset(), regions=[region], points=[PinnedPoint(1, 9e-9, 9e-9)])
+    assert read_back(tmp_path / "out.gwy").regions == [region]
+
+
+def test_turned_crossed_and_protruding_shapes_are_no_selections(tmp_path):
+    corners = ((1e-9, 1e-9), (50e-9, 1e-9), (50e-9, 30e-9), (1e-9, 30e-9))
+    shapes = [
+        Region("rectangle", tuple(corners[index] for index in order))
+        for order in ((0, 2, 1, 3), (2, 1, 0, 3))
+    ] + [Region("line", ((5e-9, 5e-9), (5e-9, 900e-9)))]
+    points = [PinnedPoint(1, 1.0, 1.0), PinnedPoint(2, 5e-9, 5e-9, int(np.int64(3)))]
+    save(tmp_path / "out.gwy", example_dataset(), regions=shapes, points=points)
+    container = read_container(tmp_path / "out.gwy")
+    shown = {
+        name: Selection.from_object(obj).items for name, obj in contents.selections(container, 0).items()
+    }
+    assert set(shown) == {"rectangle", "point"}
+    assert len(shown["rectangle"]) == len(shown["point"]) == 1
+    assert (read_back(tmp_path / "out.gwy").regions, read_back(tmp_path / "out.gwy").points) == (
+        shapes,
+        points,
+    )
+
+
+def test_a_drawing_on_an_image_whose_unit_was_entered_is_in_metres(tmp_path):
+    container = GwyContainer()
+    image = Field(np.ones((4, 5)), 500.0, 400.0, 20.0, 10.0)
+    put(container, "/0/data", image.to_object(), "o")
+    drawn = Selection("rectangle", np.array([[100.0, 100.0, 200.0, 300.0]]))
+    put(container, "/0/select/rectangle", drawn.to_object(), "o")
+    traces = np.random.default_rng(0).normal(size=(30, 4, 5))
+    brick = Brick(traces, 500.0, 400.0, 30e-3, 20.0, 10.0, 0.0, "", "", "s", "m")
+    put(container, "/brick/0", brick.to_object(), "o")
+    write_container(tmp_path / "in.gwy", container)
+    opened = open_dataset(tmp_path / "in.gwy", lateral_unit="nm")
+    found = annotations_from_container(container, opened["y"], opened["x"]).regions
+    assert np.allclose(found[0].vertices[0], (120e-9, 110e-9), rtol=1e-12)
+    for number, regions in enumerate((found, None)):
+        save(tmp_path / f"{number}.gwy", opened, regions=regions, with_entered=True)
+        again = read_back(tmp_path / f"{number}.gwy").regions
+        assert len(again) == 1
+        assert np.allclose(again[0].xy(), found[0].xy(), rtol=1e-12)

@@ -41,6 +41,8 @@ CLASS_KEY: Final = "t-ESM region class"
 
 _KINDS: Final = ("point", "line", "rectangle", "ellipse", "path")
 _GRAPH_TITLE: Final = re.compile(r"t-ESM point (\d+) \(row (-?\d+), column (-?\d+)\)")
+_FARTHEST: Final = 1000.0
+"""Selections farther away than so many images are damaged: in Gwyddion nobody can draw beside the image."""
 _LAST_GRAPH: Final = "/0/graph/lastid"
 
 
@@ -68,11 +70,11 @@ def annotations_from_container(container: GwyContainer, y: xr.DataArray, x: xr.D
         shown = _shown(found.regions, found.points, frame)
         for kind, members in shown.items():
             seen[kind] += [numbers for _, numbers in members]
-            selection = _selections(container, anchor, channels[anchor]).get(kind)
+            selection = _selections(container, anchor, channels[anchor], frame).get(kind)
             if selection is not None and selection.kind == kind:
                 _take_over_moved(found, kind, members, _items(selection), frame)
     for number, scale in channels.items():
-        for selection in _selections(container, number, scale, found.notes).values():
+        for selection in _selections(container, number, scale, frame, found.notes).values():
             kept = seen[selection.kind]
             kept += [item for _, item in _shown(found.regions, found.points, frame).get(selection.kind, [])]
             for numbers in _items(selection):
@@ -84,9 +86,10 @@ def annotations_from_container(container: GwyContainer, y: xr.DataArray, x: xr.D
 
 def annotations_on_results(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> bool:
     """Whether regions or points of a grid stand on channels that go with the results of an earlier fit."""
+    frame = _frame_from_axes(y, x)
     return any(
         is_result(texts := _texts(container, number))
-        and (texts.keys() & {REGIONS_KEY, POINTS_KEY} or _selections(container, number, scale))
+        and (texts.keys() & {REGIONS_KEY, POINTS_KEY} or _selections(container, number, scale, frame))
         for number, scale in _channels_on(container, y, x).items()
     )
 
@@ -113,8 +116,8 @@ def remove_annotations(
     graphs_of : iterable of PinnedPoint
         Points whose graphs stay: without the traces nobody can make them again.
     """
-    here = _channels_on(container, y, x)
-    frames = [(_frame_from_axes(y, x), tuple(graphs_of))]
+    here, own = _channels_on(container, y, x), _frame_from_axes(y, x)
+    frames = [(own, tuple(graphs_of))]
     for number in contents.ids(container, contents.CHANNEL):
         if number not in here and POINTS_KEY in _texts(container, number):
             key = contents.object_key(contents.CHANNEL, number)
@@ -125,7 +128,7 @@ def remove_annotations(
             for key in contents.keys_of(container, contents.CHANNEL, number):
                 _delete(container, key)
             continue
-        for name in _selections(container, number, scale):
+        for name in _selections(container, number, scale, own):
             _delete(container, f"/{number}/select/{name}")
         metadata = container.get(contents.metadata_key(contents.CHANNEL, number))
         if isinstance(metadata, GwyObject) and metadata.keys() & {REGIONS_KEY, POINTS_KEY}:
@@ -238,7 +241,7 @@ def _storable(text: str) -> str:
 
 
 def _selections(
-    container: GwyContainer, number: int, scale: float, notes: list[str] | None = None
+    container: GwyContainer, number: int, scale: float, frame: Frame, notes: list[str] | None = None
 ) -> dict[str, Selection]:
     """Return the selections of a channel that draw regions or points, in the unit of the axes."""
     found, said = {}, [] if notes is None else notes
@@ -250,10 +253,13 @@ def _selections(
             continue
         if selection.kind not in _KINDS or len(selection.items) == 0:
             continue
-        if np.isfinite(selection.items).all():
-            found[name] = replace(selection, items=scale * selection.items)
+        with np.errstate(over="ignore"):
+            items = scale * selection.items
+        # Written so that what is no number is left out, too.
+        if (np.abs(items) <= _FARTHEST * max(frame.width, frame.height)).all():
+            found[name] = replace(selection, items=items)
         else:
-            said.append(f"a {selection.kind} selection holds numbers that are not finite; it is left out")
+            said.append(f"a {selection.kind} selection lies nowhere near its image; it is left out")
     return found
 
 
