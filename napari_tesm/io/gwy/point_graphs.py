@@ -8,12 +8,13 @@ from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.dataset import pulse_labels
+from napari_tesm.displacement import OK
+from napari_tesm.fitting import fit_traces
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.graphs import LINE, POINTS, Curve, Graph
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.kernels import kernel_from_name
-from napari_tesm.maps import WINDOWS
-from napari_tesm.pipeline import prepared_dataset, settings_from_recipe
+from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint
 
@@ -28,13 +29,15 @@ def add_point_graphs(
     Parameters
     ----------
     maps : Dataset, optional
-        Where it holds the parameters of the fits, their curves are drawn, for points of a single pixel.
+        Results of the dataset, new or read from a file. A single pixel gets the curves of its tau; the mean of a
+        neighbourhood, which the maps do not hold, is fitted with their recipe, and drawn where its tau is resolved.
     """
+    fits = None if maps is None else _settings(dataset, maps)
     for point in points:
         pixel = _pixel_of(point, dataset)
         if pixel is None:
             continue
-        curves = _curves(dataset, maps, pixel, point)
+        curves = _curves(dataset, maps, fits, pixel, point)
         unit = str(dataset["displacement"].attrs.get("units", ""))
         graph = Graph(
             curves,
@@ -47,6 +50,18 @@ def add_point_graphs(
         number = contents.next_id(container, contents.GRAPH)
         put(container, contents.object_key(contents.GRAPH, number), graph.to_object(), "o")
         put(container, "/0/graph/lastid", number, "i")
+
+
+def _settings(dataset: xr.Dataset, maps: xr.Dataset) -> tuple[Recipe, Settings, Array] | None:
+    """Return recipe, windows and times of the results; None where they do not fit the dataset."""
+    if any(maps.sizes.get(name) != dataset.sizes[name] for name in ("pulse", "y", "x")):
+        return None
+    try:
+        recipe = Recipe.from_json(str(maps.attrs.get("recipe", "")))
+        prepared = prepared_dataset(dataset, recipe)
+        return recipe, settings_from_recipe(prepared, recipe), prepared["time"].values
+    except ValueError:
+        return None  # results of another recording: its curves would not be those of these traces
 
 
 def _pixel_of(point: PinnedPoint, dataset: xr.Dataset) -> tuple[int, int] | None:
@@ -64,52 +79,76 @@ def _pixel_of(point: PinnedPoint, dataset: xr.Dataset) -> tuple[int, int] | None
 
 
 def _curves(
-    dataset: xr.Dataset, maps: xr.Dataset | None, pixel: tuple[int, int], point: PinnedPoint
+    dataset: xr.Dataset,
+    maps: xr.Dataset | None,
+    fits: tuple[Recipe, Settings, Array] | None,
+    pixel: tuple[int, int],
+    point: PinnedPoint,
 ) -> list[Curve]:
     half = point.size // 2
     rows, columns = (slice(max(0, place - half), place + half + 1) for place in pixel)
     block = dataset["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
-    time = dataset["time"].values
+    # The recipe may know better than the file when the pulse began.
+    time = dataset["time"].values if fits is None else fits[2]
     labels = pulse_labels(dataset["voltage"].values, [str(way) for way in dataset["direction"].values])
     colour = _rgb(point.colour)
     curves = []
     for pulse, label in enumerate(labels):
-        traces = block[pulse].reshape(-1, time.size)
-        finite = np.isfinite(traces)
-        count = finite.sum(axis=0)
+        mean = _mean(block[pulse].reshape(-1, time.size))
         # Gwyddion cannot hold missing samples in a curve: they are left out.
-        known = count > 0
+        known = np.isfinite(mean)
         if known.any():
-            mean = np.where(finite, traces, 0.0).sum(axis=0)[known] / count[known]
-            curves.append(Curve(time[known], mean, f"data {label}".strip(), POINTS, colour))
-        if maps is not None and point.size == 1:
-            curves += _fits(dataset, maps, pixel, pulse, label)
+            curves.append(Curve(time[known], mean[known], f"data {label}".strip(), POINTS, colour))
+        if maps is None or fits is None:
+            continue
+        recipe, settings, _ = fits
+        for number, window in settings.windows.items():
+            inside = window.samples(time, skip=recipe.skip_after_edge)
+            start = min(window.start, float(time[inside.start]))
+            data = np.ascontiguousarray(mean[inside])
+            if half:
+                tau = _fitted_tau(data, time[inside], start, recipe)
+            elif f"tau{number}" in maps:
+                tau = float(maps[f"tau{number}"].values[pulse, pixel[0], pixel[1]])
+            else:
+                tau = np.nan
+            curve = _curve_of_tau(data, time[inside] - start, tau, recipe)
+            if curve is not None:
+                curves.append(Curve(time[inside], curve, f"fit {number} {label}".strip(), LINE))
     return curves
 
 
-def _fits(
-    dataset: xr.Dataset, maps: xr.Dataset, pixel: tuple[int, int], pulse: int, label: str
-) -> list[Curve]:
-    recipe = Recipe.from_json(maps.attrs["recipe"])
-    prepared = prepared_dataset(dataset, recipe)
-    settings = settings_from_recipe(prepared, recipe)
-    kernel = kernel_from_name(recipe.kernel)
-    time = prepared["time"].values
-    here = maps.isel(pulse=pulse, y=pixel[0], x=pixel[1])
-    curves = []
-    for number in WINDOWS:
-        window = settings.windows.get(number)
-        names = [f"tau{number}", f"a{number}", f"c{number}"]
-        if window is None or not all(name in here for name in names):
-            continue
-        tau, a, c = (float(here[name]) for name in names)
-        if not np.isfinite([tau, a, c]).all():
-            continue
-        inside = time[window.samples(time, skip=recipe.skip_after_edge)]
-        start = min(window.start, float(inside[0]))
-        shape, constant = kernel.curves(inside - start, np.log([tau]))
-        curves.append(Curve(inside, a * (shape[0] + constant[0]) + c, f"fit {number} {label}".strip(), LINE))
-    return curves
+def _mean(traces: Array) -> Array:
+    """Return the mean of what is finite, shape (time,), NaN where nothing is."""
+    finite = np.isfinite(traces)
+    count = finite.sum(axis=0)
+    total = np.where(finite, traces, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+
+
+def _fitted_tau(data: Array, time: Array, start: float, recipe: Recipe) -> float:
+    fitted = fit_traces(
+        data[None], time, kernel=recipe.kernel, start=start, bounds=recipe.tau_bounds,
+        max_log_tau_error=recipe.max_log_tau_error,
+    )  # fmt: skip
+    return float(fitted.tau[0]) if fitted.status[0] == OK else np.nan
+
+
+def _curve_of_tau(data: Array, time: Array, tau: float, recipe: Recipe) -> Array | None:
+    """Return ``a·g(t; tau) + c`` with the a and c of least squares, at every time; None without a tau.
+
+    Files hold tau and not a and c: so the curve is the same for results just made and for those read back.
+    """
+    known = np.isfinite(data)
+    if not (np.isfinite(tau) and tau > 0 and known.sum() > 1):
+        return None
+    shape = kernel_from_name(recipe.kernel).curves(time, np.log([tau]))[0][0]
+    centred = shape[known] - shape[known].mean()
+    norm = float(centred @ centred)
+    if not (norm > 0 and np.isfinite(norm)):
+        return None
+    a = float(centred @ (data[known] - data[known].mean())) / norm
+    return np.asarray(a * (shape - shape[known].mean()) + data[known].mean())
 
 
 def _rgb(colour: str) -> tuple[float, float, float] | None:
