@@ -5,8 +5,13 @@ Run it on a screen of its own::
     xvfb-run -a -s "-screen 0 1280x800x24" .venv/bin/python docs/make_screenshots.py
 """
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
+
+# Whoever takes the pictures may have another theme and type size.
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 
 import napari
 import numpy as np

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 
 from napari_tesm.gui.canvas import PlotCanvas, theme_of
@@ -86,7 +87,9 @@ class TracePanel(Panel):
         self.sentence.setMinimumHeight(2 * self.fontMetrics().height())
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
 
-        row = QHBoxLayout()
+        self.tools = QWidget()
+        row = QHBoxLayout(self.tools)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(3)
         for widget in (self.pulse_box, self.layout_button, self.size_box):
             row.addWidget(widget)
@@ -97,7 +100,7 @@ class TracePanel(Panel):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self.canvas, 1)
-        layout.addLayout(row)
+        layout.addWidget(self.tools)
         layout.addWidget(self.table)
         layout.addWidget(self.sentence)
 
@@ -134,13 +137,20 @@ class TracePanel(Panel):
         self.plot.set_theme(theme_of(self.viewer))
         if model is None or model.scan.dataset is None:
             self._axes_for = None
+            self._show_tools(False)
             self.plot.clear()
             self.table.setRowCount(0)
             self.table.fit_height()
             self.sentence.setText(_HINT if model is None else model.scan.problem)
             return
+        self._show_tools(True)
         self._lay_out_axes(model)
         self._draw_curves()
+
+    def _show_tools(self, shown: bool) -> None:
+        """Leave the room to the tabs where there are no traces."""
+        for widget in (self.canvas, self.tools, self.table):
+            widget.setVisible(shown)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Arrows move the selected point or the probe, space pins, digits jump, Delete removes."""
