@@ -27,6 +27,8 @@ from napari_tesm.io.atomic import atomic_output
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
 from napari_tesm.plotting.words import sentence_from_fit
 
+_NO_LIMIT: Final = 16_777_215
+"""Qt's own largest height."""
 _HINT: Final = "Move over the image to see traces; click pins a point, shift-click the mean of 3 × 3."
 
 
@@ -151,6 +153,7 @@ class TracePanel(Panel):
         """Leave the room to the tabs where there are no traces."""
         for widget in (self.canvas, self.tools, self.table):
             widget.setVisible(shown)
+        self.setMaximumHeight(_NO_LIMIT if shown else self.sentence.sizeHint().height() + 8)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Arrows move the selected point or the probe, space pins, digits jump, Delete removes."""
