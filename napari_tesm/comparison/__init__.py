@@ -1,0 +1,24 @@
+"""One region against another, and one map against another, where neighbouring pixels are no independent values."""
+
+from napari_tesm.comparison.independence import Structure, correlation_area, independent_samples
+from napari_tesm.comparison.ranks import Comparison, comparison_from_values
+from napari_tesm.comparison.ratios import (
+    PairedRatio,
+    SignalRatio,
+    paired_ratio,
+    paired_ratio_from_maps,
+    signal_ratio,
+)
+
+__all__ = [
+    "Comparison",
+    "PairedRatio",
+    "SignalRatio",
+    "Structure",
+    "comparison_from_values",
+    "correlation_area",
+    "independent_samples",
+    "paired_ratio",
+    "paired_ratio_from_maps",
+    "signal_ratio",
+]

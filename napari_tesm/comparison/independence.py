@@ -1,0 +1,164 @@
+"""As how many independent values the pixels of a map count, from how alike neighbours are."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_NOISE: Final = 0.05
+"""A correlation below this is noise of its estimate."""
+
+
+def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[float, ...]:
+    """Return as how many independent pixels each region counts for the mean of a quantity.
+
+    The variance of a region's mean is ``σ²/n² Σ ρ(distance of two pixels)`` over all its pairs; n² over that sum is the
+    number of independent pixels that would have the same (Bayley and Hammersley 1946, in two dimensions). The
+    correlation ρ is that of what remains of the map when each region's own middle is taken off, in all regions
+    together. Taking the middle off takes the variance of the middle off ρ at every distance, which is put back. ρ is
+    cut where it falls below 0.05, as its tail is noise: in all directions alike, and along lines and columns by
+    themselves, which the noise of scan lines makes alike far beyond their neighbours.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+        On the scale on which they are symmetric: logarithms of a diffusion coefficient.
+    *masks : ndarray of bool, shape (y, x)
+
+    Raises
+    ------
+    ValueError
+        If a mask has another shape than the map.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if any(mask.shape != numbers.shape for mask in masks):
+        raise ValueError("a region's mask and the map differ in size: draw the region on this map")
+    finite = np.isfinite(numbers)
+    used = [mask & finite for mask in masks]
+    shared = [_autocorrelation(mask.astype(np.float64)) for mask in used]
+    correlation = _correlation_by_distance(numbers, used, shared)
+    counted = [int(mask.sum()) for mask in used]
+    return tuple(_independent(n, pairs, correlation) for n, pairs in zip(counted, shared, strict=True))
+
+
+def correlation_area(values: NDArray[np.floating], mask: Mask | None = None) -> float:
+    """Return how many pixels count as one independent value; NaN where there is no value.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+    mask : ndarray of bool, shape (y, x), optional
+        The region that is meant, by default the whole map.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    inside = np.isfinite(numbers) & (True if mask is None else mask)
+    n = int(inside.sum())
+    return n / independent_samples(numbers, inside)[0] if n else float("nan")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How alike the pixels of a map are, by their distance: for the correlation of several maps with each other.
+
+    Parameters
+    ----------
+    n : int
+        Pixels.
+    pairs : ndarray, shape (2 y, 2 x)
+        Pairs of pixels at each distance.
+    correlation : ndarray, shape (2 y, 2 x)
+    """
+
+    n: int
+    pairs: Array
+    correlation: Array
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating], mask: Mask) -> "Structure":
+        """Return the structure of the finite values inside a mask."""
+        used = mask & np.isfinite(values)
+        pairs = _autocorrelation(used.astype(np.float64))
+        numbers = np.asarray(values, dtype=np.float64)
+        return cls(int(used.sum()), pairs, _correlation_by_distance(numbers, [used], [pairs]))
+
+    def independent_with(self, other: "Structure") -> float:
+        """Return as how many independent pixels a correlation coefficient of two maps counts (Clifford et al. 1989).
+
+        Both must be of the same pixels.
+        """
+        return _independent(self.n, self.pairs, self.correlation * other.correlation)
+
+
+def _correlation_by_distance(numbers: Array, used: list[Mask], shared: list[Array]) -> Array:
+    """Return the correlation of two pixels for every distance of theirs, 0 beyond where it is noise."""
+    residual, known = np.zeros(numbers.shape), np.zeros(numbers.shape, dtype=bool)
+    for mask in used:
+        if mask.any():
+            # Ranks are what the test works on; clipping does for the correlation what ranks do.
+            middle = numbers[mask] - np.median(numbers[mask])
+            limit = 3 * 1.4826 * np.median(np.abs(middle))
+            clipped = np.clip(middle, -limit, limit) if limit > 0 else np.sign(middle)
+            # A skewed quantity has its mean beside its median; what is left would be alike everywhere.
+            residual[mask] = clipped - clipped.mean()
+            known |= mask
+    scale = float(np.abs(residual).max(initial=0.0))
+    pairs = shared[0] if len(used) == 1 else _autocorrelation(known.astype(np.float64))
+    alone = np.zeros(pairs.shape)
+    alone[0, 0] = 1.0
+    if scale == 0:
+        return alone
+    counted = pairs > 0.5
+    products = _autocorrelation(residual / scale)
+    covariance = np.divide(products, pairs, out=np.zeros(pairs.shape), where=counted)
+    rings, taken_off = _rings(pairs.shape), 0.0
+    sizes = np.array([mask.sum() for mask in used], dtype=np.float64)
+    correlation = alone
+    for _ in range(3):  # settles to a few per cent
+        total = covariance[0, 0] + taken_off
+        correlation = _core(np.where(counted, (covariance + taken_off) / total, 0.0), *rings)
+        independent = np.array(
+            [_independent(int(n), part, correlation) for n, part in zip(sizes, shared, strict=True)]
+        )
+        variances = sizes / np.maximum(independent - 1, 1.0)
+        taken_off = float(covariance[0, 0] * variances.sum() / sizes.sum())
+    return correlation
+
+
+def _independent(n: int, pairs: Array, correlation: Array) -> float:
+    shared = float(np.vdot(pairs, correlation))
+    return float(n) if n == 0 or shared <= 0 else min(float(n), max(1.0, n * n / shared))
+
+
+def _autocorrelation(image: Array) -> Array:
+    shape = tuple(2 * size for size in image.shape)  # so that no pixel meets another around the edge
+    transform = np.fft.rfft2(image, s=shape)
+    return np.asarray(np.fft.irfft2(transform.real**2 + transform.imag**2, s=shape))
+
+
+def _rings(shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distances down and to the right and the distance in whole pixels, for every shift of a map."""
+    down, right = (np.minimum(np.arange(size), size - np.arange(size)) for size in shape)
+    return down, right, np.round(np.hypot(down[:, None], right[None, :])).astype(np.int64)
+
+
+def _core(
+    correlation: Array, down: NDArray[np.int64], right: NDArray[np.int64], ring: NDArray[np.int64]
+) -> Array:
+    """Return the correlation to where it becomes noise, and 0 beyond."""
+    mean = np.bincount(ring.ravel(), correlation.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
+    low = np.flatnonzero(mean < _NOISE)
+    near = ring < (int(low[0]) if low.size else mean.size)
+    reaches = [_reach(correlation[: down.size // 2, 0]), _reach(correlation[0, : right.size // 2])]
+    near |= (down[:, None] / reaches[0]) ** 2 + (right[None, :] / reaches[1]) ** 2 < 1
+    return np.where(near, correlation, 0.0)
+
+
+def _reach(profile: Array) -> int:
+    """Return at which distance a correlation and the two after it are noise, at least 1."""
+    following = np.concatenate([profile[1:], np.zeros(3)])
+    low = np.flatnonzero((following[:-2] + following[1:-1] + following[2:]) / 3 < _NOISE)
+    return int(low[0]) + 1
