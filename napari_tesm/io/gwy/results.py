@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.displacement import OK, STATUS_MEANINGS
+from napari_tesm.diffusion import systematic_error
+from napari_tesm.displacement import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container, metadata_entries
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.maps import (
+    DERIVED,
     MAP_KINDS,
     exported_maps,
     labels_from_maps,
@@ -20,11 +23,21 @@ from napari_tesm.maps import (
     map_values,
     status_name,
 )
-from napari_tesm.units import text_from_quantity
+from napari_tesm.units import quantity_from_text, text_from_quantity
 
 MAP_KEY: Final = "t-ESM map"
 """Metadata key that marks a channel as a result; its value is the map's name."""
 
+SHA256_KEY: Final = "Input SHA-256"
+_QUANTITIES: Final = (
+    ("Pulse start", "pulse_start", "s"),
+    ("Pulse duration", "pulse_duration", "s"),
+    ("AC amplitude", "ac_amplitude", "V"),
+    ("AC frequency", "ac_frequency", "Hz"),
+    ("Tip radius", "tip_radius", "m"),
+    ("Tip radius error", "tip_radius_error", "m"),
+)
+"""Metadata key, attribute of the maps and unit of what is written as a quantity."""
 _PALETTES: Final = {"H": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
 
 
@@ -121,24 +134,20 @@ def axis_spacing(axis: xr.DataArray) -> float:
 
 def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     attributes = maps.attrs
-    recipe: dict[str, Any] = json.loads(attributes["recipe"])
-    entries = {
-        "Recipe": attributes["recipe"],
-        "napari-tesm version": attributes["version"],
-        "Kernel": recipe["kernel"],
-        "Geometry": recipe["geometry"],
-        "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
-    }
-    if sha256:
-        entries["Input SHA-256"] = sha256
-    for key, name, unit in (
-        ("Pulse start", "pulse_start", "s"),
-        ("Pulse duration", "pulse_duration", "s"),
-        ("AC amplitude", "ac_amplitude", "V"),
-        ("AC frequency", "ac_frequency", "Hz"),
-        ("Tip radius", "tip_radius", "m"),
-        ("Tip radius error", "tip_radius_error", "m"),
-    ):
+    entries = {"Recipe": attributes["recipe"], "napari-tesm version": attributes["version"]}
+    try:
+        recipe = json.loads(attributes["recipe"])
+        entries |= {
+            "Kernel": recipe["kernel"],
+            "Geometry": recipe["geometry"],
+            "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
+        }
+    except (ValueError, KeyError, TypeError):
+        pass  # somebody has edited the recipe of results that were read back; it is kept as it stands
+    # Maps read back from a file were made from what that file came from.
+    if known := attributes.get("input_sha256", sha256):
+        entries[SHA256_KEY] = str(known)
+    for key, name, unit in _QUANTITIES:
         if name in attributes:
             entries[key] = text_from_quantity(float(attributes[name]), unit)
     for number in (1, 2):
@@ -177,59 +186,163 @@ def recipe_text(container: GwyContainer) -> str | None:
     return None
 
 
-def maps_from_container(container: GwyContainer) -> xr.Dataset | None:
-    """Return the results that a container holds, NaN under their masks; None where there are none."""
-    found: dict[int, dict[str, xr.DataArray]] = {}
-    settings: dict[int, tuple[float, str]] = {}
-    attributes: dict[str, str] = {}
+def maps_from_container(container: GwyContainer, *, notes: list[str] | None = None) -> xr.Dataset | None:
+    """Return the results that a container holds, NaN under their masks; None where there are none.
+
+    Written again, they make the same channels.
+
+    Parameters
+    ----------
+    notes : list of str, optional
+        Gets a sentence for every result channel that does not go with the others: cropped, or copied, in Gwyddion.
+    """
+    said = [] if notes is None else notes
+    chosen: dict[tuple[int, str], _Result] = {}
+    for result in _results_of_one_size(container, said):
+        first = chosen.setdefault((result.pulse, result.name), result)
+        if first is not result:
+            said.append(f"'{result.title}' is there twice: the first one counts")
+    if not chosen:
+        return None
+    pulses = sorted({pulse for pulse, _ in chosen})
+    names = [name for name in MAP_KINDS if all((pulse, name) in chosen for pulse in pulses)]
+    for pulse, name in sorted(chosen.keys() - {(pulse, name) for pulse in pulses for name in names}):
+        said.append(f"'{chosen[pulse, name].title}' is not there for every pulse: it is left out")
+    first = next(iter(chosen.values()))
+    # One grid for all: fields that Gwyddion has saved may differ in the last digit.
+    axes = _axes_from_field(first.field)
+    variables = {}
+    for name in names:
+        values = np.stack([chosen[pulse, name].values() for pulse in pulses])
+        attributes: dict[str, Any] = {
+            "units": chosen[pulses[0], name].unit,
+            "long_name": MAP_KINDS[name].title,
+        }
+        if name.startswith("status"):
+            # A channel may have been worked on in Gwyddion; what is no status any more is no valid pixel.
+            values = np.where(np.isin(values, range(len(STATUS_MEANINGS))), values, INVALID).astype(np.int8)
+            attributes["flag_values"] = np.arange(len(STATUS_MEANINGS), dtype=np.int8)
+            attributes["flag_meanings"] = " ".join(STATUS_MEANINGS)
+        variables[name] = (("pulse", "y", "x"), values, attributes)
+    of_pulse = [
+        next(chosen[pulse, name].metadata for name in MAP_KINDS if (pulse, name) in chosen)
+        for pulse in pulses
+    ]
+    coordinates: dict[str, Any] = dict(axes)
+    coordinates["voltage"] = (
+        "pulse",
+        [_number(said, entries, "Pulse voltage", "V") for entries in of_pulse],
+        {"units": "V"},
+    )
+    coordinates["direction"] = ("pulse", [entries.get("Scan direction", "") for entries in of_pulse])
+    unit = chosen[pulses[0], "H"].unit if "H" in names else ""
+    thresholds = [_number(said, entries, "Threshold value", unit) for entries in of_pulse]
+    if "H" in names and all("Threshold value" in entries for entries in of_pulse):
+        coordinates["threshold"] = ("pulse", thresholds, {"units": unit})
+    return xr.Dataset(variables, coords=coordinates, attrs=_attributes(first.metadata, said))
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """One result channel of a container."""
+
+    container: GwyContainer
+    number: int
+    title: str
+    pulse: int
+    name: str
+    field: Field
+    metadata: dict[str, str]
+
+    @property
+    def unit(self) -> str:
+        return (
+            MAP_KINDS[self.name].unit
+            if MAP_KINDS[self.name].unit != "displacement"
+            else self.metadata.get("Unit", self.field.unit_z)
+        )
+
+    def values(self) -> np.ndarray:
+        """Return the numbers, NaN under the mask."""
+        values = np.array(self.field.values)
+        mask = self.container.get(f"/{self.number}/mask")
+        if mask is not None:
+            marked = Field.from_object(mask, f"/{self.number}/mask").values > 0.5
+            if marked.shape == values.shape:
+                values[marked] = np.nan
+        return values
+
+
+def _results_of_one_size(container: GwyContainer, notes: list[str]) -> list[_Result]:
+    """Return the result channels that have the size most of them have."""
+    by_size: dict[tuple[int, ...], list[_Result]] = {}
     for number in contents.ids(container, contents.CHANNEL):
         metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
-        if not is_result(metadata) or metadata[MAP_KEY].startswith("log10"):
+        if not is_result(metadata) or metadata[MAP_KEY] in DERIVED:
             continue
+        title = contents.title(container, contents.CHANNEL, number)
         key = contents.object_key(contents.CHANNEL, number)
-        field = Field.from_object(container[key], key)
-        values = np.array(field.values)
-        mask = container.get(f"/{number}/mask")
-        if mask is not None:
-            values[Field.from_object(mask, f"/{number}/mask").values > 0.5] = np.nan
-        pulse = int(metadata.get("Pulse number", "1"))
-        found.setdefault(pulse, {})[metadata[MAP_KEY]] = _map_from_field(values, field, metadata)
-        settings[pulse] = (_voltage(metadata), metadata.get("Scan direction", ""))
-        attributes = {
-            "recipe": metadata.get("Recipe", ""),
-            "version": metadata.get("napari-tesm version", ""),
-        }
-    if not found:
-        return None
-    pulses = sorted(found)
-    names = [name for name in MAP_KINDS if all(name in found[pulse] for pulse in pulses)]
-    variables = {name: xr.concat([found[pulse][name] for pulse in pulses], dim="pulse") for name in names}
-    maps = xr.Dataset(variables, attrs=attributes)
-    return maps.assign_coords(
-        voltage=("pulse", [settings[pulse][0] for pulse in pulses], {"units": "V"}),
-        direction=("pulse", [settings[pulse][1] for pulse in pulses]),
-    )
+        try:
+            field = Field.from_object(container[key], key)
+            pulse = int(metadata.get("Pulse number", "1"))
+        except ValueError as error:
+            notes.append(f"the result '{title}' cannot be read: {error}")
+            continue
+        result = _Result(container, number, title, pulse, metadata[MAP_KEY], field, metadata)
+        by_size.setdefault(field.values.shape, []).append(result)
+    # max() takes the first of equals.
+    most = max(by_size.values(), key=len, default=[])
+    for results in by_size.values():
+        if results is not most:
+            notes += [
+                f"'{one.title}' has another size than the other results: it is left out" for one in results
+            ]
+    return most
 
 
-def _map_from_field(values: np.ndarray, field: Field, metadata: Mapping[str, str]) -> xr.DataArray:
-    name = metadata[MAP_KEY]
-    height, width = values.shape
-    axes = {
-        "x": ("x", field.x_offset + (np.arange(width) + 0.5) * (field.x_real / width)),
-        "y": ("y", field.y_offset + (np.arange(height) + 0.5) * (field.y_real / height)),
+def _axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, Any]]]:
+    height, width = field.values.shape
+    return {
+        axis: (
+            axis,
+            offset + (np.arange(count) + 0.5) * (real / count),
+            {"units": field.unit_xy, "long_name": axis, "spacing": real / count},
+        )
+        for axis, offset, real, count in (
+            ("x", field.x_offset, field.x_real, width),
+            ("y", field.y_offset, field.y_real, height),
+        )
     }
-    unit = metadata.get("Unit", field.unit_z)
-    attributes = {"units": unit, "long_name": MAP_KINDS[name].title}
-    if name.startswith("status"):
-        values = values.astype(np.int8)
-    made = xr.DataArray(values, dims=("y", "x"), coords=axes, name=name, attrs=attributes)
-    for axis, step in (("x", field.x_real / width), ("y", field.y_real / height)):
-        made[axis].attrs.update(units=field.unit_xy, spacing=step)
-    return made
 
 
-def _voltage(metadata: Mapping[str, str]) -> float:
-    from napari_tesm.units import quantity_from_text
+def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    """Return what the metadata of a result say of its making, as `napari_tesm.pipeline.run` puts it."""
+    attributes: dict[str, Any] = {
+        "recipe": metadata.get("Recipe", ""),
+        "version": metadata.get("napari-tesm version", ""),
+    }
+    for key, name, unit in _QUANTITIES:
+        value = _number(notes, metadata, key, unit)
+        if np.isfinite(value):
+            attributes[name] = value
+    for number in (1, 2):
+        if f"Window {number}" in metadata:
+            attributes[f"window{number}"] = metadata[f"Window {number}"]
+    if "tip_radius" in attributes and "tip_radius_error" in attributes:
+        attributes["systematic"] = systematic_error(attributes["tip_radius"], attributes["tip_radius_error"])
+    # Empty where what was fitted had come from no file.
+    attributes["input_sha256"] = metadata.get(SHA256_KEY, "")
+    return attributes
 
-    text = metadata.get("Pulse voltage")
-    return np.nan if text is None else quantity_from_text(text, "V")
+
+def _number(notes: list[str], metadata: Mapping[str, str], key: str, unit: str) -> float:
+    """Return a quantity of the metadata, NaN where it is missing or no quantity."""
+    text = metadata.get(key)
+    if text is None:
+        return np.nan
+    try:
+        # A unit of nobody's system stands behind the number as it is.
+        return quantity_from_text(text, unit) if unit in ("V", "m", "s", "Hz") else float(text.split()[0])
+    except (ValueError, IndexError) as error:
+        notes.append(f"'{key}' of the results in the file is left out: {error}")
+        return np.nan
