@@ -1,12 +1,14 @@
 """The form of the fit: what a user types, as parameters of the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, Final
 
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import (
-    QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -28,6 +30,20 @@ _THRESHOLDS: Final = {
 _GEOMETRY_TEXTS: Final = {
     f"D = {name}".replace("l2", "l²").replace("tau", "τ").replace("pi2", "π²"): name for name in GEOMETRIES
 }
+_TIPS: Final = {
+    "tip_radius": "Characteristic length l of the diffusion, in nm. Empty: the file's, where it says one; nothing is "
+    "assumed.",
+    "tip_radius_error": "Its standard error, in nm",
+    "threshold": "Pixels with a smaller |H| are not evaluated, in % of the map's maximum",
+    "threshold_of": "Robust: the largest |H| that three neighbouring pixels support, so that hot pixels do not count",
+    "kernel": "Shape of the relaxation",
+    "geometry": "How D follows from τ and the tip radius l",
+    "response_level": "F-test against a constant: a pixel responds where its probability is below this",
+    "max_log_tau_error": "A larger standard error of ln τ means unresolved",
+    "skip_after_edge": "Samples within this time after a window's start are left out, in ms",
+    "window": "Edges in ms from the start of the pulse; empty as the pulse has it. They can be dragged in the plot.",
+    "use": "Fit this window",
+}
 
 
 class FitForm(QWidget):
@@ -36,136 +52,198 @@ class FitForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.model: FitModel | None = None
+        self.taking = False
+        """Whether the change that is going on comes from this form."""
         self._filling = False
         self._make_fields()
         self._lay_out()
+        self._connect()
 
     def _make_fields(self) -> None:
-        self.tip_radius = LineEdit(
-            name="tip_radius", tooltip="Characteristic length l of the diffusion, in nm"
-        )
-        self.tip_error = LineEdit(name="tip_radius_error", tooltip="Its standard error, in nm")
+        numbers = ("tip_radius", "tip_radius_error", "response_level", "max_log_tau_error", "skip_after_edge")
+        self.numbers = {name: LineEdit(name=name, tooltip=_TIPS[name]) for name in numbers}
         self.threshold = FloatSpinBox(
-            name="threshold", min=0.0, max=100.0, step=1.0, value=15.0,
-            tooltip="Pixels with a smaller |H| are not evaluated, in % of the map's maximum",
-        )  # fmt: skip
+            name="threshold", min=0.0, max=100.0, step=1.0, value=15.0, tooltip=_TIPS["threshold"]
+        )
+        self.threshold.native.setDecimals(1)
         self.threshold_of = ComboBox(
-            name="threshold_of", choices=list(_THRESHOLDS),
-            tooltip="Robust: the largest |H| that three neighbouring pixels support, so that hot pixels do not count",
-        )  # fmt: skip
-        tip = "Edges in time from the start of the pulse; empty as the pulse has it, “none” to leave the window out"
+            name="threshold_of", choices=list(_THRESHOLDS), tooltip=_TIPS["threshold_of"]
+        )
+        self.use = {
+            number: CheckBox(name=f"use{number}", text=str(number), tooltip=_TIPS["use"]) for number in (1, 2)
+        }
         self.edges = {
-            (number, edge): LineEdit(name=f"window{number}_{edge}", tooltip=tip)
+            (number, edge): LineEdit(name=f"window{number}_{edge}", tooltip=_TIPS["window"])
             for number in (1, 2)
             for edge in ("start", "stop")
         }
-        self.kernel = ComboBox(name="kernel", choices=list(KERNELS), tooltip="Shape of the relaxation")
-        self.geometry = ComboBox(
-            name="geometry",
-            choices=list(_GEOMETRY_TEXTS),
-            tooltip="How D follows from τ and the tip radius l",
-        )
-        self.response_level = LineEdit(
-            name="response_level",
-            tooltip="F-test against a constant: a pixel responds below this probability",
-        )
-        self.max_log_tau_error = LineEdit(
-            name="max_log_tau_error", tooltip="A larger standard error of ln τ means unresolved"
-        )
-        self.skip = LineEdit(
-            name="skip_after_edge",
-            tooltip="Samples within this time after a window's start are left out, in ms",
-        )
+        self.kernel = ComboBox(name="kernel", choices=list(KERNELS), tooltip=_TIPS["kernel"])
+        self.geometry = ComboBox(name="geometry", choices=list(_GEOMETRY_TEXTS), tooltip=_TIPS["geometry"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
-        for widget, entry in (
-            (self.tip_radius, "tip_radius"), (self.tip_error, "tip_radius"), (self.skip, "skip_after_edge"),
-            (self.response_level, "response_level"), (self.max_log_tau_error, "max_log_tau_error"),
-        ):  # fmt: skip
-            widget.native.textEdited.connect(self._entered(entry))
-        for (number, _), widget in self.edges.items():
-            widget.native.textEdited.connect(self._entered(f"window{number}"))
-        for combo, entry in (
-            (self.kernel, "kernel"), (self.geometry, "geometry"), (self.threshold_of, "threshold_of"),
-            (self.threshold, "threshold"),
-        ):  # fmt: skip
-            combo.changed.connect(self._entered(entry))
-
-    def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(3)
-        form.addRow(
-            "Tip radius", row_of(self.tip_radius.native, QLabel("±"), self.tip_error.native, QLabel("nm"))
-        )
-        form.addRow("Threshold", row_of(self.threshold.native, QLabel("% of"), self.threshold_of.native))
-        windows = []
-        for number in (1, 2):
-            start, stop = self.edges[number, "start"].native, self.edges[number, "stop"].native
-            windows += [start, QLabel("–"), stop] + ([QLabel("  2:")] if number == 1 else [QLabel("ms")])
-        form.addRow("Windows  1:", row_of(*windows))
-        form.addRow("Kernel", row_of(self.kernel.native, self.geometry.native))
+        self.preview.tooltip = "Maps follow while a parameter changes"
+        self.unit = QLabel("nm")
         self.gates_button = QToolButton()
         self.gates_button.setText("Gates ▸")
         self.gates_button.setToolTip("When a pixel does not deserve a number")
         self.gates_button.setCheckable(True)
+
+    def _lay_out(self) -> None:
+        native = {name: entry.native for name, entry in self.numbers.items()}
+        windows: list[QWidget] = []
+        for number in (1, 2):
+            start, stop = (self.edges[number, edge].native for edge in ("start", "stop"))
+            windows += [self.use[number].native, start, QLabel("–"), stop]
         self.gates = row_of(
-            QLabel("F-test p <"), self.response_level.native, QLabel("SE(ln τ) ≤"), self.max_log_tau_error.native,
-            QLabel("skip"), self.skip.native, QLabel("ms"),
+            QLabel("F-test p <"), native["response_level"], QLabel("SE(ln τ) ≤"), native["max_log_tau_error"],
+            QLabel("skip"), native["skip_after_edge"], QLabel("ms"),
         )  # fmt: skip
         self.gates.setVisible(False)
-        self.gates_button.toggled.connect(self._gates_toggled)
-        form.addRow(self.gates_button, self.gates)
+        rows = (
+            ("Tip radius", (native["tip_radius"], QLabel("±"), native["tip_radius_error"], self.unit)),
+            ("Threshold", (self.threshold.native, QLabel("% of"), self.threshold_of.native)),
+            ("Windows", (*windows, QLabel("ms"))),
+            ("Kernel", (self.kernel.native, self.geometry.native, self.gates_button)),
+        )
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(2)
+        grid.setHorizontalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        for line, (title, widgets) in enumerate(rows):
+            grid.addWidget(QLabel(title), line, 0)
+            grid.addWidget(row_of(*widgets), line, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        layout.addLayout(form)
+        layout.setSpacing(2)
+        layout.addLayout(grid)
+        layout.addWidget(self.gates)
+        for entry in self._line_edits():
+            entry.native.setMinimumWidth(36)
+        order = [
+            native["tip_radius"], native["tip_radius_error"], self.threshold.native, self.threshold_of.native,
+            *(widget for widget in windows if not isinstance(widget, QLabel)), self.kernel.native, self.geometry.native,
+            self.gates_button, native["response_level"], native["max_log_tau_error"], native["skip_after_edge"],
+        ]  # fmt: skip
+        for before, after in pairwise(order):
+            QWidget.setTabOrder(before, after)
+
+    def _connect(self) -> None:
+        entries = {
+            "tip_radius": "tip_radius",
+            "tip_radius_error": "tip_radius",
+            "response_level": "response_level",
+            "max_log_tau_error": "max_log_tau_error",
+            "skip_after_edge": "skip_after_edge",
+        }
+        for name, entry in self.numbers.items():
+            entry.native.textEdited.connect(self._entered(entries[name]))
+        for (number, _), entry in self.edges.items():
+            entry.native.textEdited.connect(self._entered(f"window{number}"))
+        for number, box in self.use.items():
+            box.changed.connect(self._entered(f"window{number}"))
+            box.changed.connect(self._ticked)
+        for name in ("kernel", "geometry", "threshold_of", "threshold"):
+            getattr(self, name).changed.connect(self._entered(name))
+        for entry in self._line_edits():
+            entry.native.editingFinished.connect(self._tidy)
+            entry.native.installEventFilter(self)
+        self.gates_button.toggled.connect(self._gates_toggled)
+
+    def _line_edits(self) -> list[LineEdit]:
+        return [*self.numbers.values(), *self.edges.values()]
 
     def _gates_toggled(self, shown: bool) -> None:
         self.gates.setVisible(shown)
         self.gates_button.setText("Gates ▾" if shown else "Gates ▸")
 
+    # The model's parameters, shown
+
     def fill(self, model: FitModel) -> None:
         """Show the parameters of a model, and change this model from now on."""
         self.model = model
-        self._filling = True
-        try:
+        with self._untouched():
             self._fill(model)
-        finally:
-            self._filling = False
 
     def _fill(self, model: FitModel) -> None:
         recipe = model.recipe
         radius, error = model.tip_radius
-        _set_text(self.tip_radius, _in_units(radius, 1e-9))
-        _set_text(self.tip_error, _in_units(error, 1e-9))
-        self.tip_radius.native.setPlaceholderText("25 (assumed)")
-        self.tip_error.native.setPlaceholderText("5")
-        self.threshold.value = round(100 * recipe.threshold, 6)
+        numbers = {
+            "tip_radius": _in_units(radius, 1e-9),
+            "tip_radius_error": _in_units(error, 1e-9),
+            "response_level": f"{recipe.response_level:g}",
+            "max_log_tau_error": f"{recipe.max_log_tau_error:g}",
+            "skip_after_edge": _in_units(recipe.skip_after_edge, 1e-3),
+        }
+        for name, text in numbers.items():
+            _set_text(self.numbers[name], text)
+        self.numbers["tip_radius"].native.setPlaceholderText("25 (assumed)")
+        self.numbers["tip_radius_error"].native.setPlaceholderText("5")
+        self.show_origin()
+        self.threshold.value = round(100 * recipe.threshold, 1)
         self.threshold_of.value = next(text for text, of in _THRESHOLDS.items() if of == recipe.threshold_of)
         for number in (1, 2):
             window = model.window(number)
             left_out = (recipe.window1 if number == 1 else recipe.window2) == NO_WINDOW
-            start, stop = ("", "") if window is None else map(_in_milliseconds, (window.start, window.stop))
-            _set_text(self.edges[number, "start"], NO_WINDOW if left_out else start)
-            _set_text(self.edges[number, "stop"], "" if left_out else stop)
+            self.use[number].value = not left_out
+            for edge in ("start", "stop"):
+                entry = self.edges[number, edge]
+                _set_text(entry, "" if window is None else _in_units(getattr(window, edge), 1e-3))
+                entry.enabled = not left_out
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.kernel.value = recipe.kernel
         self.geometry.value = next(text for text, name in _GEOMETRY_TEXTS.items() if name == recipe.geometry)
-        _set_text(self.response_level, f"{recipe.response_level:g}")
-        _set_text(self.max_log_tau_error, f"{recipe.max_log_tau_error:g}")
-        _set_text(self.skip, _in_units(recipe.skip_after_edge, 1e-3))
+
+    def show_origin(self) -> None:
+        """Say whether the tip radius that holds is the file's or was entered."""
+        from_file = self.model is not None and self.model.radius_is_the_files
+        self.unit.setText("nm (file)" if from_file else "nm")
+
+    def _tidy(self) -> None:
+        """Write what holds when an entry is left: an emptied one takes the file's value; an error stays to be seen."""
+        if self.model is not None and not self.model.message:
+            self.fill(self.model)
+
+    def _ticked(self, _: Any = None) -> None:
+        # The edges of a window that is taken in again are to be seen; one that cannot be left out stays ticked.
+        if not self._filling and self.model is not None:
+            self.fill(self.model)
+
+    @contextmanager
+    def _untouched(self) -> Iterator[None]:
+        self._filling = True
+        try:
+            yield
+        finally:
+            self._filling = False
+
+    # What is entered, taken
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Step numbers with the arrow keys, in the last digit that is written."""
+        if event is not None and event.type() == QEvent.Type.KeyPress:
+            direction = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}.get(event.key())
+            entry = next((one for one in self._line_edits() if one.native is watched), None)
+            if direction is not None and entry is not None and entry.value.strip():
+                _step(entry, direction)
+                return True
+        return bool(super().eventFilter(watched, event))
 
     def _entered(self, entry: str) -> Callable[[Any], None]:
         def changed(_: Any = None) -> None:
             if not self._filling and self.model is not None:
-                self._take(self.model, entry)
+                self.taking = True
+                try:
+                    self._take(self.model, entry)
+                finally:
+                    self.taking = False
+                self.show_origin()
 
         return changed
 
     def _take(self, model: FitModel, entry: str) -> None:
         """Read one entry of the form into the recipe."""
         if entry == "tip_radius":
-            radius, error = self.tip_radius.value.strip(), self.tip_error.value.strip()
+            radius, error = (self.numbers[name].value.strip() for name in ("tip_radius", "tip_radius_error"))
             if not radius:
                 model.set(tip_radius=None)
             else:
@@ -181,15 +259,18 @@ class FitForm(QWidget):
         elif entry == "kernel":
             model.set(kernel=self.kernel.value)
         elif entry == "skip_after_edge":
-            text = self.skip.value.strip()
+            text = self.numbers[entry].value.strip()
             model.set(skip_after_edge=f"{text} ms" if text else None)
         else:
             self._take_number(model, entry)
 
     def _take_window(self, model: FitModel, entry: str) -> None:
         number = int(entry[-1])
+        used = self.use[number].value
+        for edge in ("start", "stop"):
+            self.edges[number, edge].enabled = used
         start, stop = (self.edges[number, edge].value.strip() for edge in ("start", "stop"))
-        if start == NO_WINDOW:
+        if not used:
             model.set(**{entry: NO_WINDOW})
         elif not start and not stop:
             model.set(**{entry: None})
@@ -197,11 +278,11 @@ class FitForm(QWidget):
             model.set(**{entry: f"{start or '0'} ms:{f'{stop} ms' if stop else ''}"})
 
     def _take_number(self, model: FitModel, entry: str) -> None:
-        text = getattr(self, entry).value.strip()
+        text = self.numbers[entry].value.strip()
         try:
-            value = float(text)
+            value = None if not text else float(text)
         except ValueError:
-            model.refuse(f"'{text}' is not a number")
+            model.refuse(f"'{text}' is not a number", entry=entry)
             return
         model.set(**{entry: value})
 
@@ -218,6 +299,22 @@ def row_of(*widgets: QWidget) -> QWidget:
     return row
 
 
+def _step(entry: LineEdit, direction: int) -> None:
+    """Add one to, or take it from, the last digit of a number, and tell it as if it were typed."""
+    text = entry.value.strip()
+    try:
+        value = float(text)
+    except ValueError:
+        return
+    if "e" in text.lower():
+        return
+    digits = len(text.partition(".")[2])
+    stepped = f"{value + direction * 10.0**-digits:.{digits}f}"
+    if not stepped.startswith("-") or text.startswith("-"):
+        entry.value = stepped
+        entry.native.textEdited.emit(stepped)
+
+
 def _set_text(entry: LineEdit, text: str) -> None:
     if entry.value != text:
         entry.value = text
@@ -225,7 +322,3 @@ def _set_text(entry: LineEdit, text: str) -> None:
 
 def _in_units(value: float | None, factor: float) -> str:
     return "" if value is None else f"{value / factor:.10g}"
-
-
-def _in_milliseconds(time: float | None) -> str:
-    return _in_units(time, 1e-3)

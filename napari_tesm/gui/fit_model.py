@@ -1,4 +1,4 @@
-"""The fit widget without its widgets: parameters as people write them, previews, counts, messages."""
+"""The fit widget without its widgets: parameters as people write them, previews, which map is shown, messages."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -7,16 +7,24 @@ import numpy as np
 import xarray as xr
 from psygnal import Signal
 
-from napari_tesm.displacement import OK, STATUS_MEANINGS
+from napari_tesm.gui.layers import names_of_maps
 from napari_tesm.gui.scan import Scan
 from napari_tesm.interface import recipe_from_values
-from napari_tesm.maps import WINDOWS, labels_from_maps
-from napari_tesm.pipeline import Progress, run
+from napari_tesm.pipeline import Progress, prepared_dataset, run, settings_from_recipe
 from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
 from napari_tesm.recipe import NO_WINDOW, Recipe
 
 PREVIEW_SAMPLES: Final = 128 * 128 * 250
 """Samples that are refitted at each change of a parameter; larger maps are thinned to this."""
+
+
+_FIRST_SHOWN: Final = ("log10_D2", "log10_D1", "tau2", "tau1", "H")
+_TITLES: Final = {
+    "tip_radius": "tip radius", "tip_radius_error": "tip radius", "window1": "window 1", "window2": "window 2",
+    "skip_after_edge": "time to skip", "response_level": "response level",
+    "max_log_tau_error": "largest error of ln τ",
+}  # fmt: skip
+"""What the entries are called on the screen, where that is not their name."""
 
 
 class FitModel:
@@ -28,11 +36,17 @@ class FitModel:
     """
 
     changed = Signal()
+    """The message is another one."""
+    shown_changed = Signal()
+    """Other maps are there to be shown, or another one of them is."""
 
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
         self.message = ""
         """What is wrong with the last entry, in a sentence; empty where nothing is."""
+        self.preview_maps: xr.Dataset | None = None
+        """Maps of the last preview; None where results, or nothing, are on the screen."""
+        self._choice: tuple[str, int] | None = None
         self._thinned: tuple[xr.Dataset, xr.Dataset] | None = None
 
     @property
@@ -50,6 +64,70 @@ class FitModel:
         protocol = PulseProtocol.from_attributes(self.scan.dataset.attrs)
         return protocol.tip_radius, protocol.tip_radius_error
 
+    @property
+    def radius_is_the_files(self) -> bool:
+        """Whether the tip radius that holds comes from the file."""
+        return self.recipe.tip_radius is None and self.tip_radius[0] is not None
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be fitted, in a sentence; empty where it can."""
+        if self.scan.dataset is None:
+            reason = self.scan.problem or "This file holds no time traces."
+            return reason if self.scan.unfinished is not None else f"{reason} There is nothing to fit."
+        try:
+            settings_from_recipe(prepared_dataset(self.scan.dataset, self.recipe), self.recipe)
+        except ValueError as error:
+            # The command line's options mean nothing here; what they say can be entered.
+            sentence = str(error).split(": give ")[0]
+            hint = ": press Protocol and say it there, or enter the windows" if sentence != str(error) else ""
+            return f"{sentence[:1].upper()}{sentence[1:]}{hint}."
+        return ""
+
+    @property
+    def hint(self) -> str:
+        """What is worth saying although nothing is wrong; empty where nothing is."""
+        if self.tip_radius[0] is None:
+            return "Without a tip radius there are maps of τ, but none of D."
+        return ""
+
+    @property
+    def maps(self) -> xr.Dataset | None:
+        """The maps that are looked at: those of the preview, else of the last whole fit."""
+        return self.scan.maps if self.preview_maps is None else self.preview_maps
+
+    @property
+    def shown(self) -> tuple[str, int] | None:
+        """Name and pulse setting of the map on top: the one chosen, or what comes closest; None where there is none."""
+        return None if self.maps is None else self.shown_of(self.maps)
+
+    def shown_of(self, maps: xr.Dataset) -> tuple[str, int]:
+        """Return which of these maps would be on top."""
+        names, pulses = names_of_maps(maps), maps.sizes["pulse"]
+        name, pulse = self._choice or ("", pulses - 1)
+        if name not in names:
+            known = [first for first in _FIRST_SHOWN if first in names]
+            window = name.removesuffix("_stderr")[-1:]
+            name = next((first for first in known if first[-1] == window), known[0])
+        return name, min(pulse, pulses - 1)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the maps that are looked at belong to another recipe than the present one."""
+        written = None if self.maps is None else self.maps.attrs.get("recipe")
+        return bool(written) and Recipe.from_json(str(written)) != self.recipe
+
+    def show(self, name: str, pulse: int) -> None:
+        """Choose the map on top."""
+        if self._choice != (name, pulse):
+            self._choice = (name, pulse)
+            self.shown_changed.emit()
+
+    def show_preview(self, maps: xr.Dataset | None) -> None:
+        """Look at the maps of a preview; None goes back to the results."""
+        self.preview_maps = maps
+        self.shown_changed.emit()
+
     def window(self, number: int) -> Window | None:
         """Return a window as it holds now, None where it is left out or not known."""
         chosen = self.recipe.window1 if number == 1 else self.recipe.window2
@@ -63,7 +141,7 @@ class FitModel:
     def set(self, **values: Any) -> bool:
         """Change parameters, as text with units or SI numbers; None takes back to the file's or the default.
 
-        Returns whether they made sense; where not, `message` says why and everything stays as it was.
+        Returns whether they made sense; where not, `message` says which and why, and everything stays as it was.
         """
         cleared = {name: getattr(Recipe(), name) for name, value in values.items() if value is None}
         given = {name: value for name, value in values.items() if value is not None}
@@ -75,15 +153,15 @@ class FitModel:
                 given["tip_radius"] = self.tip_radius[0]
             recipe = recipe_from_values(recipe, **given)
         except (ValueError, TypeError) as error:
-            self._say(str(error))
+            self._say(_naming(next(iter(values), ""), str(error)))
             return False
         self._say("")
         self.scan.set_recipe(recipe)
         return True
 
-    def refuse(self, message: str) -> None:
-        """Say what is wrong with an entry that was not understood."""
-        self._say(message)
+    def refuse(self, message: str, *, entry: str = "") -> None:
+        """Say what is wrong with an entry that was not understood, or why something could not be done."""
+        self._say(_naming(entry, message) if entry else message)
 
     def preview_dataset(self) -> tuple[xr.Dataset, int]:
         """Return the scan in memory, thinned to what can be refitted while a hand moves, and every how many pixels.
@@ -118,8 +196,19 @@ class FitModel:
         return run(self.scan.dataset, self.recipe, jobs=jobs, progress=progress)
 
     def _say(self, message: str) -> None:
-        self.message = message[:1].upper() + message[1:]
-        self.changed.emit()
+        message = message[:1].upper() + message[1:]
+        if message and message[-1] not in ".!?":
+            message += "."
+        if message != self.message:
+            self.message = message
+            self.changed.emit()
+
+
+def _naming(entry: str, message: str) -> str:
+    """Return a message that says which entry it is about."""
+    title = _TITLES.get(entry, entry.replace("_", " "))
+    message = message.replace(entry.replace("_", " "), title)
+    return message if title in message.lower() else f"{title}: {message}"
 
 
 def _thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
@@ -138,48 +227,3 @@ def _thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
         if spacing is not None:
             made[axis].attrs["spacing"] = spacing * step
     return made
-
-
-def counts_in_words(maps: xr.Dataset) -> list[str]:
-    """Return for each window how many pixels were fitted, one number for each pulse setting.
-
-    Examples
-    --------
-    ``"window 1: 1 402 (71 %), 1 380 (70 %) of 1 961 pixels fitted"``
-    """
-    lines = []
-    for number in WINDOWS:
-        if f"status{number}" in maps:
-            status = maps[f"status{number}"].values
-            size = status[0].size
-            fitted = [int((here == OK).sum()) for here in status]
-            numbers = ", ".join(f"{_grouped(count)} ({_percent(count / size)} %)" for count in fitted)
-            lines.append(f"window {number}: {numbers} of {_grouped(size)} pixels fitted")
-    return lines
-
-
-def reasons_in_words(maps: xr.Dataset) -> list[str]:
-    """Return for each window and pulse setting why pixels were not fitted, with their numbers."""
-    lines = []
-    for number in WINDOWS:
-        if f"status{number}" not in maps:
-            continue
-        for pulse, label in enumerate(labels_from_maps(maps)):
-            counts = np.bincount(
-                maps[f"status{number}"].values[pulse].ravel(), minlength=len(STATUS_MEANINGS)
-            )
-            others = [
-                f"{meaning.replace('_', ' ')} {_grouped(count)}"
-                for value, (meaning, count) in enumerate(zip(STATUS_MEANINGS, counts, strict=True))
-                if value != OK and count
-            ]
-            lines.append(f"window {number} {label}".rstrip() + f": {', '.join(others) or 'all fitted'}")
-    return lines
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{100 * share:.2f}"
-
-
-def _grouped(count: int) -> str:
-    return f"{int(count):,}".replace(",", "\u2009")

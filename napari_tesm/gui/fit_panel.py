@@ -4,27 +4,35 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-from magicgui.widgets import ComboBox
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
-    QToolButton,
+    QSizePolicy,
     QVBoxLayout,
 )
 
 from napari_tesm.gui.fit_form import FitForm, row_of
-from napari_tesm.gui.fit_model import FitModel, counts_in_words, reasons_in_words
-from napari_tesm.gui.layers import names_of_maps
+from napari_tesm.gui.fit_model import FitModel
+from napari_tesm.gui.fit_outcome import FitOutcome
+from napari_tesm.gui.map_legend import show_map_legend
 from napari_tesm.gui.panel import Connection, Panel, say
-from napari_tesm.gui.result_layers import add_result_layers, remove_preview, show_one_map, show_preview
+from napari_tesm.gui.result_layers import (
+    add_result_layers,
+    remove_preview,
+    show_one_map,
+    show_one_preview,
+    show_preview,
+    shown_map,
+)
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.spelling import command_from_scan, python_from_scan
 from napari_tesm.gui.worker import Worker
-from napari_tesm.maps import labels_from_maps, map_title
-from napari_tesm.pipeline import Cancelled, prepared_dataset, settings_from_recipe
+from napari_tesm.pipeline import Cancelled
 
 _MOST_JOBS: Final = 8
 
@@ -42,10 +50,20 @@ class FitPanel(Panel):
         self.model: FitModel | None = None
         self._preview_wanted = False
         self._fit_worker, self._preview_worker = Worker(self), Worker(self)
-        self.form = FitForm()
+        self._fitted: FitModel | None = None
+        self.form, self.outcome = FitForm(), FitOutcome()
         self.form.preview.changed.connect(self._preview_toggled)
+        self.outcome.map_chosen.connect(self._map_chosen)
         self._make_buttons()
         self._lay_out()
+        # Behind another tab, too, the colour bar belongs to what is seen; the session speaks only while a panel is
+        # on screen.
+        self._legend_timer = QTimer(self)
+        self._legend_timer.setSingleShot(True)
+        self._legend_timer.setInterval(0)
+        self._legend_timer.timeout.connect(self._show_legend)
+        for signal in (self.session.visible_changed, self.session.layers_changed):
+            signal.connect(self._legend_soon)
 
     # What the panel consists of
 
@@ -57,217 +75,199 @@ class FitPanel(Panel):
         self.cancel_button.clicked.connect(self._fit_worker.cancel)
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
-        self.copy_button = QToolButton()
-        self.copy_button.setText("Copy ▾")
+        self.progress.setMinimumWidth(60)
+        self.copy_button = QPushButton("Copy")
         self.copy_button.setToolTip("This evaluation as a command line, or as Python")
-        self.copy_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.copy_button)
         self.copy_command = menu.addAction("Copy as command")
         self.copy_command.triggered.connect(lambda: self._copy(command_from_scan, "command"))
         self.copy_python = menu.addAction("Copy as Python")
         self.copy_python.triggered.connect(lambda: self._copy(python_from_scan, "Python code"))
         self.copy_button.setMenu(menu)
-        self.show_box = ComboBox(name="show", choices=[], tooltip="Which map lies on top")
-        self.show_box.native.activated.connect(self._map_chosen)
-        self.counts = QLabel()
-        self.counts.setWordWrap(True)
         self.message = QLabel()
         self.message.setWordWrap(True)
+        self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.message.setObjectName("message")
 
     def _lay_out(self) -> None:
         buttons = row_of(
             self.fit_button, self.progress, self.cancel_button, self.copy_button, self.form.preview.native
         )
-        show_row = row_of(QLabel("Show"), self.show_box.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
-        layout.setSpacing(4)
-        layout.addWidget(self.form)
-        layout.addWidget(buttons)
-        layout.addWidget(show_row)
-        layout.addWidget(self.counts)
-        layout.addWidget(self.message)
+        layout.setSpacing(3)
+        for widget in (self.form, buttons, self.message, self.outcome):
+            layout.addWidget(widget)
         layout.addStretch(1)
-        self.show_row = show_row
         self._show_running(False)
 
     # What the model says, shown
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Follow recipe, dataset and results of the scan."""
-        self.model = None if scan is None else FitModel(scan)
+        if scan is None:
+            self.model = None
+        elif self.model is None or self.model.scan is not scan:
+            self.model = FitModel(scan)
         if scan is None or self.model is None:
             return []
         return [
             (scan.recipe_changed, self._recipe_changed),
-            (scan.dataset_changed, self._recipe_changed),
+            (scan.dataset_changed, self._dataset_changed),
             (scan.results_changed, self.refresh_soon),
             (self.model.changed, self._show_message),
+            (self.model.shown_changed, self._show_outcome),
         ]
 
     def refresh(self) -> None:
         """Fill the form from the scan."""
         model = self.model
         usable = model is not None and model.scan.dataset is not None
-        for widget in (self.fit_button, self.copy_button, self.form.preview.native):
+        self.form.setEnabled(usable)
+        for widget in (self.copy_button, self.form.preview.native):
             widget.setEnabled(usable)
+        self.fit_button.setEnabled(usable and not self._fit_worker.running)
+        if model is not None and usable:
+            self.form.fill(model)
         self._show_message()
-        if model is None or not usable:
-            self.counts.setText("")
-            self.show_row.setVisible(False)
-            return
-        self.form.fill(model)
-        self._fill_show_box(model)
-        self.counts.setText(
-            "\n".join(counts_in_words(model.scan.maps)) if model.scan.maps is not None else ""
-        )
+        self._show_outcome()
+        if model is not None and model.is_stale:
+            self.start_preview()
 
-    def _fill_show_box(self, model: FitModel) -> None:
-        maps = model.scan.maps
-        self.show_row.setVisible(maps is not None)
-        if maps is None:
-            return
-        labels = labels_from_maps(maps)
-        unique = [
-            (map_title(name, label), (name, pulse))
-            for name in names_of_maps(maps)
-            for pulse, label in enumerate(labels)
-        ]
-        box = self.show_box.native
-        box.blockSignals(True)
-        box.clear()
-        for title, data in unique:
-            box.addItem(title, data)
-        visible = [
-            layer.metadata["tesm"] for layer in self.session.layers_of(model.scan, "map") if layer.visible
-        ]
-        if visible:
-            names = [data for _, data in unique]
-            here = (visible[-1]["map"], visible[-1]["pulse"])
-            if here in names:
-                box.setCurrentIndex(names.index(here))
-        box.blockSignals(False)
+    def _show_outcome(self) -> None:
+        self.outcome.show_model(self.model)
 
     def _show_message(self) -> None:
         model = self.model
-        text = ""
         if model is None:
             text = "No scan is open."
-        elif model.message:
-            text = model.message
-        elif model.scan.dataset is None:
-            text = f"{model.scan.problem} There is nothing to fit."
-            if model.scan.unfinished is not None:
-                text = model.scan.problem
         else:
-            problem = self._problem(model)
-            if problem:
-                text = problem
-            elif model.tip_radius[0] is None:
-                text = "Without a tip radius there are maps of τ, but none of D."
+            text = model.message or model.problem or model.hint
         self.message.setText(text)
         self.message.setVisible(bool(text))
 
-    def _problem(self, model: FitModel) -> str:
-        assert model.scan.dataset is not None
-        try:
-            settings_from_recipe(prepared_dataset(model.scan.dataset, model.recipe), model.recipe)
-        except ValueError as error:
-            sentence = str(error).split(": give ")[0]
-            hint = ": press Protocol and say it there" if sentence != str(error) else ""
-            return f"{sentence[:1].upper()}{sentence[1:]}{hint}."
-        return ""
+    def _legend_soon(self) -> None:
+        if isalive(self._legend_timer):
+            self._legend_timer.start()
+
+    def _show_legend(self) -> None:
+        show_map_legend(self.session, self.scan)
+        if self.model is not None and self.model.maps is not None:
+            seen = shown_map(self.session, self.model.scan)
+            if seen is not None and seen[0] != "H":
+                self.model.show(*seen)
 
     # What the user does
 
     def _recipe_changed(self, _: Any = None) -> None:
-        focused = QApplication.focusWidget()
         # What is being typed stays as it is typed.
-        if focused is None or not self.isAncestorOf(focused):
-            self.refresh_soon()
+        if not self.form.taking and self.model is not None:
+            self.form.fill(self.model)
         self._show_message()
         self.start_preview()
 
+    def _dataset_changed(self) -> None:
+        if self._fit_worker.running and self._fitted is self.model:
+            self._fit_worker.cancel()
+        self.refresh_soon()
+        self.start_preview()
+
     def _preview_toggled(self, wanted: bool) -> None:
+        model = self.model
         if wanted:
             self.start_preview()
-        elif self.scan is not None:
-            remove_preview(self.session, self.scan)
+        elif model is not None:
+            self._preview_wanted = False
+            remove_preview(self.session, model.scan)
+            model.show_preview(None)
+            if model.shown is not None:
+                show_one_map(self.session, model.scan, *model.shown)
+            else:
+                for layer in self.session.layers_of(model.scan, "map")[-1:]:
+                    layer.visible = True
 
     def start_preview(self) -> None:
         """Refit the preview; while one is computed only the newest wish is kept."""
         model = self.model
-        if model is None or model.scan.dataset is None or not self.form.preview.value or self._problem(model):
+        if model is None or not self.form.preview.value or model.problem:
             return
         if self._preview_worker.running:
             self._preview_wanted = True
             return
         self._preview_wanted = False
-        self._preview_worker.start(model.preview, done=self._preview_done, failed=self._preview_failed)
+        self._preview_worker.start(
+            lambda progress: model.preview(progress),
+            done=lambda maps: self._preview_done(model, maps),
+            failed=lambda error: self._preview_failed(model, error),
+        )
 
-    def _preview_done(self, maps: Any) -> None:
-        model = self.model
-        if model is not None and self.form.preview.value and self._belongs(model, maps):
-            show_preview(self.session, model.scan, maps)
-            self._show_counts(maps)
+    def _preview_done(self, model: FitModel, maps: Any) -> None:
+        if self._is_looked_at(model) and maps.sizes["pulse"] == len(model.scan.labels):
+            model.show_preview(maps)
+            if model.shown is not None:
+                show_preview(self.session, model.scan, maps, model.shown)
         if self._preview_wanted:
             self.start_preview()
 
-    def _preview_failed(self, error: BaseException) -> None:
-        if not isinstance(error, Cancelled) and self.model is not None:
-            self.model.refuse(_sentence(error))
+    def _preview_failed(self, model: FitModel, error: BaseException) -> None:
+        if not isinstance(error, Cancelled):
+            model.refuse(_sentence(error))
+        if self._preview_wanted:
+            self.start_preview()
 
-    def _belongs(self, model: FitModel, maps: Any) -> bool:
-        """Whether a preview is of the scan that is looked at: it may have been changed in the meantime."""
-        scan = model.scan
+    def _is_looked_at(self, model: FitModel) -> bool:
+        """Whether a preview is still wanted: another scan may have been chosen, or its layers deleted."""
         return bool(
-            self._listening and scan in self.session.scans and maps.sizes["pulse"] == len(scan.labels)
+            self._listening
+            and model is self.model
+            and model.scan in self.session.scans
+            and self.form.preview.value
         )
-
-    def _show_counts(self, maps: Any) -> None:
-        step = maps.attrs.get("preview_step", 1)
-        note = [f"Preview of every {step}th pixel each way."] if step > 1 else []
-        self.counts.setText("\n".join([*counts_in_words(maps), *note]))
-        self.counts.setToolTip("\n".join(reasons_in_words(maps)))
 
     def fit_all(self) -> None:
         """Fit the whole scan in the background."""
         model = self.model
         if model is None or model.scan.dataset is None or self._fit_worker.running:
             return
-        if problem := self._problem(model):
+        if problem := model.problem:
             model.refuse(problem)
             return
-        jobs = min(os.cpu_count() or 1, _MOST_JOBS)
+        self._fitted = model
         self._show_running(True)
         self._fit_worker.start(
-            lambda progress: (model.scan, model.fit(jobs=jobs, progress=progress)),
-            done=self._fit_done,
-            failed=self._fit_failed,
+            lambda progress: model.fit(jobs=_jobs(), progress=progress),
+            done=lambda maps: self._fit_done(model, maps),
+            failed=lambda error: self._fit_failed(model, error),
             progress=lambda fraction, _: self.progress.setValue(round(1000 * fraction)),
         )
 
-    def _fit_done(self, result: Any) -> None:
-        scan, maps = result
+    def _fit_done(self, model: FitModel, maps: Any) -> None:
         self._show_running(False)
+        scan = model.scan
         if scan not in self.session.scans:
             return  # its layers were deleted while it was fitted
-        add_result_layers(self.session, scan, maps)
+        self._preview_wanted = False
+        add_result_layers(self.session, scan, maps, shown=model.shown_of(maps))
         scan.set_results(maps)
+        model.show_preview(None)
         self.refresh_soon()
 
-    def _fit_failed(self, error: BaseException) -> None:
+    def _fit_failed(self, model: FitModel, error: BaseException) -> None:
         self._show_running(False)
         if isinstance(error, Cancelled):
-            say(self.viewer, "The fit was cancelled; nothing was changed")
-        elif self.model is not None:
-            self.model.refuse(_sentence(error))
+            say(self.viewer, "The fit was stopped; nothing was changed")
+        else:
+            model.refuse(_sentence(error))
 
-    def _map_chosen(self, index: int) -> None:
-        data = self.show_box.native.itemData(index)
-        if data is not None and self.scan is not None:
-            show_one_map(self.session, self.scan, *data)
+    def _map_chosen(self, name: str, pulse: int) -> None:
+        model = self.model
+        if model is None:
+            return
+        model.show(name, pulse)
+        if model.preview_maps is not None:
+            show_one_preview(self.session, model.scan, model.preview_maps, (name, pulse))
+        else:
+            show_one_map(self.session, model.scan, name, pulse)
 
     def _copy(self, spell: Callable[[Scan], str], what: str) -> None:
         if self.scan is None:
@@ -284,6 +284,11 @@ class FitPanel(Panel):
         self.progress.setValue(0)
         self.cancel_button.setVisible(running)
         self.fit_button.setEnabled(not running)
+
+
+def _jobs() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_JOBS)
 
 
 def _sentence(error: BaseException) -> str:

@@ -32,12 +32,13 @@ class Worker(QObject):
         self._timer.setInterval(_INTERVAL)
         self._timer.timeout.connect(self._ask)
         self._queue: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-        self._stop = Event()
         self._on_done: Callable[[Any], None] | None = None
         self._on_failed: Callable[[BaseException], None] | None = None
         self._on_progress: Callable[[float, str], None] | None = None
         self._thread: Thread | None = None
-        parent.destroyed.connect(self._stop.set)
+        # One connection for the life of the worker, to no method of an object that is going: it only needs the list.
+        self._stop = stop = [Event()]
+        parent.destroyed.connect(lambda: stop[-1].set())
 
     @property
     def running(self) -> bool:
@@ -61,9 +62,9 @@ class Worker(QObject):
         """
         if self.running:
             raise RuntimeError("a worker runs one function at a time")
-        self._queue, stop = SimpleQueue(), Event()
-        self.parent().destroyed.connect(stop.set)
-        self._stop, queue = stop, self._queue
+        self._queue = SimpleQueue()
+        queue = self._queue
+        self._stop[-1] = stop = Event()
         self._on_done, self._on_failed, self._on_progress = done, failed, progress
 
         def report(fraction: float, words: str) -> None:
@@ -82,8 +83,8 @@ class Worker(QObject):
         self._timer.start()
 
     def cancel(self) -> None:
-        """Ask the function to end at its next report of progress."""
-        self._stop.set()
+        """Ask the function to end at its next report of progress; a result that is ready by then is dropped."""
+        self._stop[-1].set()
 
     def _ask(self) -> None:
         latest = None
@@ -97,6 +98,8 @@ class Worker(QObject):
                 continue
             self._timer.stop()
             self._thread = None
+            if kind == "done" and self._stop[-1].is_set():
+                kind, content = "failed", Cancelled()
             if kind == "done" and self._on_done is not None:
                 self._on_done(content)
             elif kind == "failed" and self._on_failed is not None:
