@@ -101,11 +101,10 @@ def _status_layer(scan: Scan, values: NDArray[Any], name: str, title: str, pulse
     from napari.utils.colormaps import DirectLabelColormap
 
     role = {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": "", "factor": 1.0}
+    colours: dict[int | None, Any] = {None: "transparent", **dict(enumerate(STATUS_COLOURS.values()))}
     options = {
         "name": title,
-        "colormap": DirectLabelColormap(
-            color_dict={None: "transparent", **dict(enumerate(STATUS_COLOURS.values()))}
-        ),
+        "colormap": DirectLabelColormap(color_dict=colours),
         "features": {
             "index": np.arange(len(STATUS_MEANINGS)),
             "meaning": [meaning.replace("_", " ") for meaning in STATUS_MEANINGS],
