@@ -30,7 +30,7 @@ LAYERS = [
     {"pipeline"},
     {"summary"},
     {"report", "plotting", "io"},
-    {"interface"},
+    {"interface", "gwyddion_install"},
     {"gui", "cli"},
 ]
 EXCEPTIONS = {("recipe", "diffusion")}
