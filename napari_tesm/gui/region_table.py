@@ -255,9 +255,7 @@ class RegionTable:
             return f"no step stands out in {source}: draw it by hand"
         self.model.add(found)
         count = "one step" if len(found) == 1 else f"{len(found)} steps"
-        return (
-            f"{count} found in {source}: look at them, move or delete what is wrong; Ctrl+Z takes them back"
-        )
+        return f"{count} found in {source}; Ctrl+Z takes them back"
 
     def separated_text(self, separator: str = "\t") -> str:
         """Return the table as text that a spreadsheet takes, all numbers in SI units."""

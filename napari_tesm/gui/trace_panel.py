@@ -78,6 +78,8 @@ class TracePanel(Panel):
         self.size_box.addItems([f"{size} × {size} px" if size > 1 else "1 px" for size in SIZES])
         self.size_box.setToolTip("Mean and standard deviation of the pixels around the cursor")
         self.size_box.activated.connect(self._size_chosen)
+        for box in (self.pulse_box, self.size_box):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.pin_button = _button("Pin", "Pin the pixel under the probe (space)", self._pin)
         self.remove_button = _button("Unpin", "Remove the selected point (Delete)", self._remove)
         self.export_button = _button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)

@@ -123,7 +123,7 @@ class Workspace(Panel):
         self.scan_box.addItems([known.name for known in scans])
         if scan in scans:
             self.scan_box.setCurrentIndex(scans.index(scan))
-        self.summary.setText(_NOTHING if scan is None else scan.summary())
+        self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))
         self.protocol_button.setVisible(scan is not None)
         self.save_button.setEnabled(scan is not None)
         if scan is not None and scan.missing() and self._asked_about is not scan:
@@ -203,3 +203,9 @@ class Workspace(Panel):
 
     def _raise_profile(self) -> None:
         self.tabs.setCurrentWidget(self.panels["Profile"])
+
+
+def _unbroken(summary: str) -> str:
+    """Return a summary whose lines are broken between its parts, never between a number and its unit."""
+    parts = summary.split(" · ")
+    return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)

@@ -71,8 +71,9 @@ def callbacks_of(viewer, scan):
 def test_the_workspace_shows_the_scan_that_is_there(opened):
     _, workspace, scan = opened
     assert workspace.scan is scan
-    assert "16 × 12 px" in workspace.summary.text()
-    assert "-3 V" in workspace.summary.text()
+    assert workspace.summary.text().replace("\N{NO-BREAK SPACE}", " ") == scan.summary()
+    assert "16 × 12 px" in scan.summary()
+    assert "-3 V" in scan.summary()
 
 
 def test_hovering_shows_the_trace_under_the_mouse(opened, qtbot):
