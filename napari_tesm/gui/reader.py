@@ -123,7 +123,7 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
     scan.notes = found.notes
     if scan.dataset is None:
         return scan
-    maps = maps_from_container(container)
+    maps = maps_from_container(container, notes=scan.notes)
     if maps is not None and all(maps.sizes[name] == scan.dataset.sizes[name] for name in ("pulse", "y", "x")):
         scan.maps = maps
         text = recipe_text(container)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 from qtpy.QtCore import Qt
@@ -78,6 +79,7 @@ class Workspace(Panel):
             self.tabs.addTab(panel, title)
         self.panels["Profile"].profile_wanted.connect(self._raise_profile)
         self._asked_about: Scan | None = None
+        self._told: WeakSet[Scan] = WeakSet()
         self._keeping_points = False
 
         top = QHBoxLayout()
@@ -126,11 +128,20 @@ class Workspace(Panel):
         self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))
         self.protocol_button.setVisible(scan is not None)
         self.save_button.setEnabled(scan is not None)
+        self._tell_notes(scan)
         if scan is not None and scan.missing() and self._asked_about is not scan:
             self._asked_about = scan
             self.protocol_button.setChecked(True)
         self.form.show_scan(scan)
         self.form.setVisible(scan is not None and self.protocol_button.isChecked())
+
+    def _tell_notes(self, scan: Scan | None) -> None:
+        """Say, once, what in the file was not understood: she may miss it otherwise only when it is gone."""
+        if scan is None or scan in self._told:
+            return
+        self._told.add(scan)
+        for note in scan.notes:
+            say(self.viewer, f"{scan.name}: {note}", warning=True)
 
     def ask_and_save(self) -> None:
         """Ask for a file name and save; a problem is said in a sentence."""
