@@ -82,7 +82,7 @@ def scans_from_path(
             path=path,
             group=number,
             unfinished=dataset if unknown else None,
-            problem="The time axis has no unit: say it below, then the traces can be fitted."
+            problem="The time axis has no unit: say it in the form, then the traces can be fitted."
             if unknown
             else "",
         )
