@@ -27,7 +27,7 @@ LAYERS = [
         "recording",
     },
     {"series"},
-    {"pipeline"},
+    {"pipeline", "displacement_maps"},
     {"summary"},
     {"report", "plotting", "io"},
     {"interface"},
@@ -94,6 +94,7 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
         "io.registry", "io.gwy", "interface", "cli.fit", "cli.info",
+        "cli.displacement",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

@@ -135,15 +135,9 @@ def axis_spacing(axis: xr.DataArray) -> float:
 def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     attributes = maps.attrs
     entries = {"Recipe": attributes["recipe"], "napari-tesm version": attributes["version"]}
-    try:
-        recipe = json.loads(attributes["recipe"])
-        entries |= {
-            "Kernel": recipe["kernel"],
-            "Geometry": recipe["geometry"],
-            "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
-        }
-    except (ValueError, KeyError, TypeError):
-        pass  # somebody has edited the recipe of results that were read back; it is kept as it stands
+    # Maps of H alone are made without kernel and threshold.
+    if any(name != "H" for name in exported_maps(maps)):
+        entries |= _metadata_from_recipe(attributes["recipe"])
     # Maps read back from a file were made from what that file came from.
     if known := attributes.get("input_sha256", sha256):
         entries[SHA256_KEY] = str(known)
@@ -156,6 +150,18 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
     return entries
+
+
+def _metadata_from_recipe(text: str) -> dict[str, str]:
+    try:
+        recipe = json.loads(text)
+        return {
+            "Kernel": recipe["kernel"],
+            "Geometry": recipe["geometry"],
+            "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
+        }
+    except (ValueError, KeyError, TypeError):
+        return {}  # somebody has edited the recipe of results that were read back; it is kept as it stands
 
 
 def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The container an output file is made of: what the input held, or the dataset itself, and the result maps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from os import PathLike
 from typing import Any
 
@@ -168,22 +168,31 @@ def carried_container(dataset: xr.Dataset) -> GwyContainer:
     return container
 
 
-def check_output_size(dataset: xr.Dataset, *, maps_only: bool) -> None:
+def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection[str] | None = None) -> None:
     """See that the results will fit beside what is carried over, before anything is fitted.
+
+    Parameters
+    ----------
+    names : collection of str, optional
+        The maps there will be; by default all that a fit makes.
 
     Raises
     ------
     GwySizeError
         If the file would pass the 4 GiB the format can hold.
     """
-    exported = sum(kind.exported for kind in MAP_KINDS.values())
+    exported = sum(kind.exported and (names is None or name in names) for name, kind in MAP_KINDS.items())
     pixels = dataset.sizes["y"] * dataset.sizes["x"]
     # Values and mask as doubles, and some room for titles and metadata.
     size = dataset.sizes["pulse"] * exported * (2 * 8 * pixels + 8192)
     if not maps_only:
         size += size_of(carried_container(dataset))
     if size > LARGEST_BODY:
-        advice = "fit fewer traces at a time" if maps_only else "leave the traces out with --maps-only"
+        advice = (
+            "choose fewer traces at a time with --traces"
+            if maps_only
+            else "leave the traces out with --maps-only"
+        )
         gibibytes = size / 2**30
         raise GwySizeError(f"the output would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: {advice}")
 
