@@ -250,7 +250,7 @@ def test_no_step_and_no_image_are_said():
 
 def test_a_deflection_error_of_another_grid_is_left_out():
     scan = Scan("images", None, [_image("topography", _ridge()), _image("deflection", _ridge((10, 12)))])
-    assert "found in topography:" in region_table_of(scan).propose_steps()
+    assert "found in topography;" in region_table_of(scan).propose_steps()
 
 
 @pytest.mark.parametrize("name", ["SingFreqPFM_0003.gwy", "PTO_110_Virgin0001.gwy"])
