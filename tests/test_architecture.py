@@ -30,7 +30,7 @@ LAYERS = [
     {"pipeline", "displacement_maps"},
     {"summary"},
     {"report", "plotting", "io"},
-    {"interface"},
+    {"interface", "gwyddion_install"},
     {"gui", "cli"},
 ]
 EXCEPTIONS = {("recipe", "diffusion")}

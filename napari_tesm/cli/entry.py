@@ -88,7 +88,8 @@ def _run(words: list[str]) -> int:
         return int(stop.code or 0)
     if not options.command:
         raise UsageError(
-            f"a command is needed: info, fit, displacement, simulate or view\nTry '{parser.prog} --help'."
+            "a command is needed: info, fit, displacement, regions, simulate, view or gwyddion\n"
+            f"Try '{parser.prog} --help'."
         )
     command = import_module(f"napari_tesm.cli.{options.command}")
     code: int = command.run_command(options)
@@ -111,7 +112,18 @@ def parser_for_tesm() -> argparse.ArgumentParser:
     view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
     view.add_argument("files", metavar="FILE", nargs="+", type=_file_name)
     view.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+    _add_gwyddion(commands)
     return parser
+
+
+def _add_gwyddion(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    gwyddion = commands.add_parser("gwyddion", help="install or remove the module for Gwyddion's menus")
+    gwyddion.add_argument(
+        "action",
+        choices=("install", "uninstall", "status"),
+        help="build and install it for this user, remove it, or say whether it works",
+    )
+    gwyddion.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
 
 def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:

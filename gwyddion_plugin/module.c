@@ -1,0 +1,135 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 The napari-tesm developers
+ *
+ * This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later
+ * version.  See COPYING.
+ */
+
+/* The functions as Gwyddion's menus have them, and the course that all of them take. */
+#include "tesm.h"
+
+#define RUN_MODES (GWY_RUN_INTERACTIVE | GWY_RUN_IMMEDIATE)
+
+static gboolean module_register(void);
+
+static GwyModuleInfo module_info = {
+    GWY_MODULE_ABI_VERSION,
+    &module_register,
+    "Diffusion coefficients from time-domain electrochemical strain microscopy (t-ESM), by the engine tesm.",
+    "The napari-tesm developers",
+    TESM_VERSION,
+    "The napari-tesm developers",
+    "2026",
+};
+
+GWY_MODULE_QUERY2(module_info, tesm)
+
+static const TesmFunction functions[] = {
+    { "tesm_diffusion_maps", "Diffusion Maps", "fit", TRUE, FALSE },
+};
+
+GQuark
+tesm_error_quark(void)
+{
+    return g_quark_from_static_string("tesm-error");
+}
+
+static gboolean
+call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *params, const gchar *folder,
+            GError **error)
+{
+    gchar *input = g_build_filename(folder, "in.gwy", NULL), *output = g_build_filename(folder, "out.gwy", NULL);
+    gchar *engine = NULL, *printed = NULL;
+    GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
+    gboolean ok = FALSE;
+
+    if ((engine = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), NULL, error))
+        && tesm_handover_write(source, input, error)) {
+        g_ptr_array_add(words, g_strdup(engine));
+        g_ptr_array_add(words, g_strdup(function->command));
+        g_ptr_array_add(words, g_strdup(input));
+        g_ptr_array_add(words, g_strdup("-o"));
+        g_ptr_array_add(words, g_strdup(output));
+        tesm_params_add_words(params, function, source, words);
+        g_ptr_array_add(words, NULL);
+        ok = (tesm_process_run((gchar**)words->pdata, source->window, function->title, &printed, error)
+              && tesm_results_adopt(source, function, output, error) >= 0);
+    }
+    if (ok && function->prints_table && source->window && printed && *printed)
+        tesm_show_table(source->window, function->title, printed);
+    g_ptr_array_free(words, TRUE);
+    g_free(printed);
+    g_free(engine);
+    g_free(output);
+    g_free(input);
+    return ok;
+}
+
+static void
+run_function(GwyContainer *data, GwyRunType run, const gchar *name, TesmMenu menu)
+{
+    const TesmFunction *function = functions;
+    TesmSource *source;
+    GwyParams *params = NULL;
+    GError *error = NULL;
+    gchar *folder = NULL;
+    gboolean accepted;
+    guint i;
+
+    g_return_if_fail(run & RUN_MODES);
+    for (i = 0; i < G_N_ELEMENTS(functions); i++) {
+        if (gwy_strequal(functions[i].name, name))
+            function = functions + i;
+    }
+    source = tesm_source_new(data, menu, &error);
+    if (!error) {
+        params = tesm_params_new(function);
+        accepted = run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source);
+        /* Also where nobody was asked: the log takes the parameters from the settings. */
+        tesm_params_save(params);
+        if (!accepted)
+            goto end;
+        if ((folder = tesm_folder_new(&error)))
+            call_engine(source, function, params, folder, &error);
+    }
+    /* What was written for the engine can be gigabytes: gone before somebody reads a message. */
+    tesm_folder_remove(folder);
+    if (error && !g_error_matches(error, TESM_ERROR, TESM_ERROR_CANCELLED))
+        tesm_show_error(source->window, function->title, error);
+end:
+    g_clear_error(&error);
+    GWY_OBJECT_UNREF(params);
+    tesm_source_free(source);
+}
+
+static void
+run_on_image(GwyContainer *data, GwyRunType run, const gchar *name)
+{
+    run_function(data, run, name, TESM_IMAGE);
+}
+
+static void
+run_on_volume(GwyContainer *data, GwyRunType run, const gchar *name)
+{
+    run_function(data, run, name, TESM_VOLUME);
+}
+
+static void
+run_on_curve_map(GwyContainer *data, GwyRunType run, const gchar *name)
+{
+    run_function(data, run, name, TESM_CURVE_MAP);
+}
+
+static gboolean
+module_register(void)
+{
+    gwy_process_func_register("tesm_diffusion_maps", run_on_image, "/_t-ESM/_Diffusion Maps...", NULL, RUN_MODES,
+                              GWY_MENU_FLAG_DATA, "Fit the traces that belong to the channel: maps of tau and D");
+    gwy_volume_func_register("tesm_diffusion_maps", run_on_volume, "/_t-ESM/_Diffusion Maps...", NULL, RUN_MODES,
+                             GWY_MENU_FLAG_VOLUME, "Fit the traces of all pixels: maps of tau and D");
+    gwy_curve_map_func_register("tesm_diffusion_maps", run_on_curve_map, "/_t-ESM/_Diffusion Maps...", NULL,
+                                RUN_MODES, GWY_MENU_FLAG_CURVE_MAP, "Fit the curves of all pixels: maps of tau and D");
+    return TRUE;
+}

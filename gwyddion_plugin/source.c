@@ -1,0 +1,194 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 The napari-tesm developers
+ *
+ * This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later
+ * version.  See COPYING.
+ */
+
+/* What a function works on: the current traces, or those that belong to the current channel. */
+#include <libprocess/arithmetic.h>
+#include "tesm.h"
+
+static gint
+compare_numbers(gconstpointer a, gconstpointer b)
+{
+    return *(const gint*)a - *(const gint*)b;
+}
+
+#define SAME_GRID (GWY_DATA_COMPATIBILITY_RES | GWY_DATA_COMPATIBILITY_REAL)
+
+static GObject*
+brick_of(const TesmSource *source, gint id)
+{
+    return gwy_container_get_object(source->data, gwy_app_get_brick_key_for_id(id));
+}
+
+static GObject*
+lawn_of(const TesmSource *source, gint id)
+{
+    return gwy_container_get_object(source->data, gwy_app_get_lawn_key_for_id(id));
+}
+
+static gboolean
+brick_has_grid(const TesmSource *source, gint id, GwyDataField *field)
+{
+    return !gwy_data_field_check_compatibility_with_brick_xy(field, GWY_BRICK(brick_of(source, id)), SAME_GRID);
+}
+
+static gboolean
+lawn_has_grid(const TesmSource *source, gint id, GwyDataField *field)
+{
+    return !gwy_data_field_check_compatibility_with_lawn(field, GWY_LAWN(lawn_of(source, id)), SAME_GRID);
+}
+
+static void
+add_traces_of_channel(TesmSource *source, GwyDataField *field)
+{
+    gint *ids, *id;
+
+    ids = gwy_app_data_browser_get_volume_ids(source->data);
+    for (id = ids; *id >= 0; id++) {
+        if (brick_has_grid(source, *id, field))
+            g_array_append_val(source->bricks, *id);
+    }
+    g_free(ids);
+    ids = gwy_app_data_browser_get_curve_map_ids(source->data);
+    for (id = ids; *id >= 0; id++) {
+        if (lawn_has_grid(source, *id, field))
+            g_array_append_val(source->lawns, *id);
+    }
+    g_free(ids);
+    g_array_sort(source->bricks, compare_numbers);
+    g_array_sort(source->lawns, compare_numbers);
+}
+
+/* The source is returned also with an error: its window is where the error is shown. */
+TesmSource*
+tesm_source_new(GwyContainer *data, TesmMenu menu, GError **error)
+{
+    TesmSource *source = g_new0(TesmSource, 1);
+    GwyDataField *field = NULL;
+    gint channel = -1;
+
+    source->data = g_object_ref(data);
+    source->menu = menu;
+    source->bricks = g_array_new(FALSE, FALSE, sizeof(gint));
+    source->lawns = g_array_new(FALSE, FALSE, sizeof(gint));
+    gwy_app_data_browser_get_current(GWY_APP_DATA_FIELD_ID, &channel, 0);
+    if (channel >= 0)
+        gwy_container_gis_object(data, gwy_app_get_data_key_for_id(channel), &field);
+
+    if (menu == TESM_VOLUME) {
+        gwy_app_data_browser_get_current(GWY_APP_BRICK_ID, &source->id, 0);
+        g_array_append_val(source->bricks, source->id);
+        if (gwy_app_data_browser_get_gui_enabled())
+            source->window = gwy_app_find_window_for_volume(data, source->id);
+    }
+    else if (menu == TESM_CURVE_MAP) {
+        gwy_app_data_browser_get_current(GWY_APP_LAWN_ID, &source->id, 0);
+        g_array_append_val(source->lawns, source->id);
+        if (gwy_app_data_browser_get_gui_enabled())
+            source->window = gwy_app_find_window_for_curve_map(data, source->id);
+    }
+    else {
+        source->id = channel;
+        if (gwy_app_data_browser_get_gui_enabled())
+            source->window = gwy_app_find_window_for_channel(data, channel);
+        if (field)
+            add_traces_of_channel(source, field);
+        if (!source->bricks->len && !source->lawns->len) {
+            g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
+                        "This file holds no volume and no curve map with the pixels of this channel: "
+                        "there are no traces to work on.");
+            source->channel = -1;
+            return source;
+        }
+    }
+    source->channel = channel;
+    if (!field || (menu == TESM_VOLUME && !brick_has_grid(source, source->id, field))
+        || (menu == TESM_CURVE_MAP && !lawn_has_grid(source, source->id, field)))
+        source->channel = -1;
+    return source;
+}
+
+void
+tesm_source_free(TesmSource *source)
+{
+    g_array_free(source->bricks, TRUE);
+    g_array_free(source->lawns, TRUE);
+    g_object_unref(source->data);
+    g_free(source);
+}
+
+static const gchar*
+metadata_entry(const TesmSource *source, GQuark key, const gchar *name)
+{
+    GwyContainer *metadata;
+    const guchar *text;
+
+    if (gwy_container_gis_object(source->data, key, &metadata)
+        && gwy_container_gis_string_by_name(metadata, name, &text))
+        return (const gchar*)text;
+    return NULL;
+}
+
+/* What the first traces that say it say; NULL if none does. */
+const gchar*
+tesm_source_metadata(const TesmSource *source, const gchar *name)
+{
+    const gchar *text = NULL;
+    guint i;
+
+    for (i = 0; i < source->bricks->len && !text; i++)
+        text = metadata_entry(source, gwy_app_get_brick_meta_key_for_id(g_array_index(source->bricks, gint, i)), name);
+    for (i = 0; i < source->lawns->len && !text; i++)
+        text = metadata_entry(source, gwy_app_get_lawn_meta_key_for_id(g_array_index(source->lawns, gint, i)), name);
+    return text;
+}
+
+gboolean
+tesm_source_has_time_unit(const TesmSource *source)
+{
+    GwyBrick *brick;
+
+    /* The unit of a curve map belongs to one of its curves, and which is the time the engine finds out. */
+    if (!source->bricks->len)
+        return TRUE;
+    brick = GWY_BRICK(brick_of(source, g_array_index(source->bricks, gint, 0)));
+    return !gwy_si_unit_equal_string(gwy_brick_get_si_unit_z(brick), NULL);
+}
+
+gboolean
+tesm_source_has_lateral_unit(const TesmSource *source)
+{
+    GwySIUnit *unit;
+
+    if (source->bricks->len)
+        unit = gwy_brick_get_si_unit_x(GWY_BRICK(brick_of(source, g_array_index(source->bricks, gint, 0))));
+    else
+        unit = gwy_lawn_get_si_unit_xy(GWY_LAWN(lawn_of(source, g_array_index(source->lawns, gint, 0))));
+    return !gwy_si_unit_equal_string(unit, NULL);
+}
+
+/* For the dialog: "Traces (+3 V), Traces (-3 V)". */
+gchar*
+tesm_source_titles(const TesmSource *source)
+{
+    GString *titles = g_string_new(NULL);
+    gchar *title;
+    guint i;
+
+    for (i = 0; i < source->bricks->len; i++) {
+        title = gwy_app_get_brick_title(source->data, g_array_index(source->bricks, gint, i));
+        g_string_append_printf(titles, "%s%s", titles->len ? ", " : "", title);
+        g_free(title);
+    }
+    for (i = 0; i < source->lawns->len; i++) {
+        title = gwy_app_get_lawn_title(source->data, g_array_index(source->lawns, gint, i));
+        g_string_append_printf(titles, "%s%s", titles->len ? ", " : "", title);
+        g_free(title);
+    }
+    return g_string_free(titles, FALSE);
+}
