@@ -10,12 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "protocol", "dataset", "units"},
+    {"kernels", "protocol", "dataset", "units", "scaling"},
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory"},
     {
         "regions",
+        "region_statistics",
         "profiles",
         "steps",
         "grains",
@@ -94,7 +95,7 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
         "io.registry", "io.gwy", "interface", "cli.fit", "cli.info",
-        "cli.displacement",
+        "cli.displacement", "cli.regions", "region_statistics",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

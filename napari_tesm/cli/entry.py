@@ -108,6 +108,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_fit(commands)
     _add_displacement(commands)
+    _add_regions(commands)
     _add_simulate(commands)
     view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
     view.add_argument("files", metavar="FILE", nargs="+", type=_file_name)
@@ -172,6 +173,36 @@ def _add_displacement(commands: "argparse._SubParsersAction[_Parser]") -> None:
     _add_map_files(displacement)
 
 
+def _add_regions(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    regions = commands.add_parser(
+        "regions",
+        help="say what H, tau and D come to in the regions of a file",
+        description="Statistics of the maps in a file (of H alone where nothing was fitted yet) for each region, each "
+        "class of regions, what is under a mask and what is not, and the pixels outside of all; steps against "
+        "grains with effect size and rank test. Regions are those saved by napari, the selections drawn in "
+        "Gwyddion, and the masks of channels.",
+    )
+    regions.add_argument("file", metavar="FILE", type=_file_name)
+    regions.add_argument(
+        "--channel",
+        metavar="TITLE|N",
+        type=_file_name,
+        help="only what is drawn on this channel; measure it, too",
+    )
+    _add_protocol(regions)
+    out = regions.add_argument_group("output")
+    out.add_argument(
+        "--json", metavar="OUT.json|-", nargs="?", const="-", type=_file_name,
+        help="the same for programs; without a name, or -, on stdout instead of the table",
+    )  # fmt: skip
+    out.add_argument("--csv", metavar="OUT.csv", type=_output_name, help="a row per part, map and pulse")
+    out.add_argument(
+        "-o", "--output", metavar="OUT.gwy", type=_output_name,
+        help="graphs for Gwyddion: mean traces and histograms of D, inside against outside",
+    )  # fmt: skip
+    _add_ways(out)
+
+
 def _add_protocol(command: _Parser) -> "argparse._ArgumentGroup":
     data = command.add_argument_group("what the file does not say, or says differently")
     data.add_argument("--traces", action="append", metavar="TITLE|N", help="trace stack; may be repeated")
@@ -198,11 +229,15 @@ def _add_map_files(command: _Parser) -> "argparse._ArgumentGroup":
     out.add_argument("--json", metavar="SUMMARY.json", type=_output_name)
     out.add_argument("--csv", metavar="PIXELS.csv", type=_output_name)
     out.add_argument("--figure", metavar="OVERVIEW.png", type=_output_name)
+    _add_ways(out)
+    return out
+
+
+def _add_ways(out: "argparse._ArgumentGroup") -> None:
     out.add_argument("--overwrite", action="store_true", help="replace files that exist")
     out.add_argument("--progress", choices=("bar", "lines", "none"))
     out.add_argument("--quiet", action="store_true", help="print no summary")
     out.add_argument("--debug", action="store_true", help="show a traceback when something fails")
-    return out
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[_Parser]") -> None:

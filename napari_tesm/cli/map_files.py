@@ -94,7 +94,8 @@ def write_maps(
 
 
 def _paths_asked(options: argparse.Namespace) -> list[str]:
-    return [path for name in _FILES if (path := getattr(options, name, None))]
+    paths = [getattr(options, name, None) for name in _FILES]
+    return [path for path in paths if path and path != "-"]
 
 
 def _write_pixels(file: TextIO, maps: xr.Dataset) -> None:

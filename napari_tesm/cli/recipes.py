@@ -17,8 +17,8 @@ _OPTIONS: Final = (
 _LARGEST_RECIPE: Final = 1 << 20
 
 
-def recipe_from_options(options: argparse.Namespace) -> Recipe:
-    """Return the recipe of the options a command has, on top of that of ``--recipe``.
+def recipe_from_options(options: argparse.Namespace, base: Recipe | None = None) -> Recipe:
+    """Return the recipe of the options a command has, on top of that of ``--recipe`` or of another one.
 
     Raises
     ------
@@ -27,7 +27,8 @@ def recipe_from_options(options: argparse.Namespace) -> Recipe:
     OSError, ValueError
         If the file of ``--recipe`` holds no recipe.
     """
-    base = _recipe_from_file(options.recipe) if options.recipe else None
+    if getattr(options, "recipe", None):
+        base = _recipe_from_file(options.recipe)
     values: dict[str, Any] = {name: getattr(options, name, None) for name in _OPTIONS}
     if options.traces:
         values["traces"] = tuple(options.traces)

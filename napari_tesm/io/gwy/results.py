@@ -216,7 +216,7 @@ def maps_from_container(container: GwyContainer, *, notes: list[str] | None = No
         said.append(f"'{chosen[pulse, name].title}' is not there for every pulse: it is left out")
     first = next(iter(chosen.values()))
     # One grid for all: fields that Gwyddion has saved may differ in the last digit.
-    axes = _axes_from_field(first.field)
+    axes = axes_from_field(first.field)
     variables = {}
     for name in names:
         values = np.stack([chosen[pulse, name].values() for pulse in pulses])
@@ -306,7 +306,8 @@ def _results_of_one_size(container: GwyContainer, notes: list[str]) -> list[_Res
     return most
 
 
-def _axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, Any]]]:
+def axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, Any]]]:
+    """Return the pixel centres of an image as xarray takes coordinates."""
     height, width = field.values.shape
     return {
         axis: (
