@@ -20,7 +20,7 @@ from napari_tesm.io.gwy.annotations import (
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
-from napari_tesm.io.gwy.objects import Brick, Field, metadata_container
+from napari_tesm.io.gwy.objects import Brick, Field, mask_field, metadata_container
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
@@ -208,9 +208,15 @@ def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
         metadata = {}
         if unit == "a.u.":
             unit, metadata = "", {"Unit": "a.u."}
-        field = field_on_grid(np.asarray(channel.values, dtype=np.float64), channel, unit)
+        numbers = np.asarray(channel.values, dtype=np.float64)
+        missing = ~np.isfinite(numbers)
+        # As in result maps: Gwyddion cannot show NaN.
+        fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
+        field = field_on_grid(np.where(missing, fill, numbers), channel, unit)
         put(container, f"/{number}/data", field.to_object(), "o")
         put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", name)), "s")
+        if missing.any():
+            put(container, f"/{number}/mask", mask_field(missing, field), "o")
         put(container, f"/{number}/data/visible", True, "b")
         if metadata:
             put(container, f"/{number}/meta", metadata_container(metadata), "o")
