@@ -16,22 +16,28 @@ engine_has_kernel(const GwyEnum *kernel, G_GNUC_UNUSED gpointer unused)
     return tesm_engine_knows(tesm_kernel_name(kernel->value));
 }
 
+/* The error belongs to the radius that is set here; an enabler switches only one row. */
+static void
+param_changed(GwyParamTable *table, gint id, GwyParams *params)
+{
+    if (id < 0 || id == TESM_USE_RADIUS)
+        gwy_param_table_set_sensitive(table, TESM_RADIUS_ERROR, gwy_params_get_boolean(params, TESM_USE_RADIUS));
+}
+
 static void
 append_fit(GwyParamTable *table, const TesmSource *source)
 {
-    const gchar *radius = tesm_source_metadata(source, "Tip radius");
-    const gchar *error = tesm_source_metadata(source, "Tip radius error");
-    gchar *text;
+    gchar *radius = tesm_source_metadata(source, "Tip radius");
+    gchar *error = tesm_source_metadata(source, "Tip radius error");
+    gchar *text = radius && error ? g_strdup_printf("%s ± %s", radius, error) : g_strdup(radius);
 
-    if (radius)
-        text = error ? g_strdup_printf("%s ± %s", radius, error) : g_strdup(radius);
-    else
-        text = g_strdup("not known: maps of τ only");
     gwy_param_table_append_info(table, TESM_INFO_RADIUS, "Tip radius in the file");
-    gwy_param_table_info_set_valuestr(table, TESM_INFO_RADIUS, text);
+    gwy_param_table_info_set_valuestr(table, TESM_INFO_RADIUS, text ? text : "not known: maps of τ only");
     g_free(text);
-    gwy_param_table_append_checkbox(table, TESM_USE_RADIUS);
+    g_free(error);
+    g_free(radius);
     gwy_param_table_append_slider(table, TESM_RADIUS);
+    gwy_param_table_add_enabler(table, TESM_USE_RADIUS, TESM_RADIUS);
     gwy_param_table_slider_set_factor(table, TESM_RADIUS, 1e9);
     gwy_param_table_slider_set_mapping(table, TESM_RADIUS, GWY_SCALE_MAPPING_LOG);
     gwy_param_table_set_unitstr(table, TESM_RADIUS, "nm");
@@ -39,8 +45,6 @@ append_fit(GwyParamTable *table, const TesmSource *source)
     gwy_param_table_slider_set_factor(table, TESM_RADIUS_ERROR, 1e9);
     gwy_param_table_slider_set_mapping(table, TESM_RADIUS_ERROR, GWY_SCALE_MAPPING_SQRT);
     gwy_param_table_set_unitstr(table, TESM_RADIUS_ERROR, "nm");
-    gwy_param_table_add_enabler(table, TESM_USE_RADIUS, TESM_RADIUS);
-    gwy_param_table_add_enabler(table, TESM_USE_RADIUS, TESM_RADIUS_ERROR);
 
     gwy_param_table_append_header(table, TESM_HEADER_FIT, "Fit");
     gwy_param_table_append_combo(table, TESM_KERNEL);
@@ -63,6 +67,7 @@ append_pulse(GwyParamTable *table, const TesmSource *source)
 {
     static const gchar *examples[] = { "e.g. 0 ms", "e.g. 10 ms", "e.g. -3 V", "e.g. s", "e.g. nm" };
     const TesmFileValue *value;
+    gchar *text;
     gint i;
 
     gwy_param_table_append_header(table, TESM_HEADER_PULSE, "Pulse");
@@ -73,10 +78,25 @@ append_pulse(GwyParamTable *table, const TesmSource *source)
         }
         else if (value->metadata) {
             /* An info row goes by a number of its own: that of the parameter is the entry's. */
+            text = tesm_source_metadata(source, value->metadata);
             gwy_param_table_append_info(table, 100 + value->id, value->metadata);
-            gwy_param_table_info_set_valuestr(table, 100 + value->id, tesm_source_metadata(source, value->metadata));
+            gwy_param_table_info_set_valuestr(table, 100 + value->id, text);
+            g_free(text);
         }
     }
+}
+
+/* What is drawn on the current channel: without it, all regions of the file count. */
+static void
+append_drawn(GwyParamTable *table, const TesmSource *source)
+{
+    gchar *title = NULL;
+
+    if (source->channel >= 0)
+        title = gwy_app_get_data_field_title(source->data, source->channel);
+    gwy_param_table_append_info(table, TESM_INFO_DRAWN, "Drawn on");
+    gwy_param_table_info_set_valuestr(table, TESM_INFO_DRAWN, title ? title : "all channels");
+    g_free(title);
 }
 
 static void
@@ -107,13 +127,20 @@ tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSourc
 
     gwy_dialog_add_buttons(dialog, GWY_RESPONSE_RESET, GTK_RESPONSE_CANCEL, GTK_RESPONSE_OK, 0);
     gwy_param_table_append_info(table, TESM_INFO_TRACES, "Traces");
-    gwy_param_table_info_set_valuestr(table, TESM_INFO_TRACES, titles);
+    gwy_param_table_info_set_valuestr(table, TESM_INFO_TRACES, *titles ? titles : "none on this grid");
     g_free(titles);
+    if (function->about_regions)
+        append_drawn(table, source);
     if (function->fits)
         append_fit(table, source);
-    append_pulse(table, source);
+    if (tesm_source_has_traces(source))
+        append_pulse(table, source);
     append_engine(table, params);
     gwy_dialog_add_param_table(dialog, table);
+    if (function->fits) {
+        g_signal_connect(table, "param-changed", G_CALLBACK(param_changed), params);
+        param_changed(table, -1, params);
+    }
     gwy_dialog_add_content(dialog, gwy_param_table_widget(table), FALSE, FALSE, 0);
     return gwy_dialog_run(dialog) != GWY_DIALOG_CANCEL;
 }

@@ -8,7 +8,6 @@
  */
 
 /* The file that the engine reads: the traces, and the channels on their grid. */
-#include <libprocess/arithmetic.h>
 #include "tesm.h"
 
 /* Sizes in a .gwy file are 32-bit: Gwyddion writes what is larger without a word and cannot read it again. */
@@ -39,29 +38,37 @@ static void
 share_channel(const TesmSource *source, GwyContainer *target, gint id)
 {
     GwyContainer *containers[] = { source->data, target };
-    gchar *selections;
+    gchar *selections = g_strdup_printf("/%d/select/", id);
 
     share(source->data, target, gwy_app_get_data_key_for_id(id));
     share(source->data, target, gwy_app_get_data_title_key_for_id(id));
     share(source->data, target, gwy_app_get_data_meta_key_for_id(id));
-    if (id != source->channel)
-        return;
-    /* What is marked counts on the channel that the user looks at, not on those behind it. */
     share(source->data, target, gwy_app_get_mask_key_for_id(id));
-    selections = g_strdup_printf("/%d/select/", id);
     gwy_container_foreach(source->data, selections, share_one, containers);
     g_free(selections);
 }
 
 static gboolean
-on_grid_of_channel(GwyContainer *data, gint id, gint channel)
+write_container(GwyContainer *container, const gchar *path, GError **error)
 {
-    GwyDataField *field = gwy_container_get_object(data, gwy_app_get_data_key_for_id(id));
-    GwyDataField *current = gwy_container_get_object(data, gwy_app_get_data_key_for_id(channel));
+    gsize size = gwy_serializable_get_size(G_OBJECT(container));
+    gchar *text;
 
-    return !gwy_data_field_check_compatibility(field, current,
-                                               GWY_DATA_COMPATIBILITY_RES | GWY_DATA_COMPATIBILITY_REAL
-                                               | GWY_DATA_COMPATIBILITY_LATERAL);
+    if (size > LARGEST_FILE) {
+        text = g_format_size(size);
+        g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
+                    "The data take %s, and a Gwyddion file ends at 4 GiB: crop them, or work on one volume at a time.",
+                    text);
+        g_free(text);
+        return FALSE;
+    }
+    /* The module "gwyfile" reports what it could not write, but not always why. */
+    if (!gwy_file_func_run_save("gwyfile", container, path, GWY_RUN_NONINTERACTIVE, error)) {
+        if (error && !*error)
+            g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "%s cannot be written.", path);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* Writes a container of the traces and of the channels on their grid: nothing is ever written from the live container,
@@ -87,38 +94,28 @@ tesm_handover_write(const TesmSource *source, const gchar *path, GError **error)
         share(source->data, target, gwy_app_get_lawn_title_key_for_id(id));
         share(source->data, target, gwy_app_get_lawn_meta_key_for_id(id));
     }
-    if (source->channel >= 0) {
-        ids = gwy_app_data_browser_get_data_ids(source->data);
-        for (channel = ids; *channel >= 0; channel++) {
-            if (on_grid_of_channel(source->data, *channel, source->channel))
-                share_channel(source, target, *channel);
-        }
-        g_free(ids);
+    ids = gwy_app_data_browser_get_data_ids(source->data);
+    for (channel = ids; *channel >= 0; channel++) {
+        if (tesm_source_has_grid(source, gwy_container_get_object(source->data,
+                                                                  gwy_app_get_data_key_for_id(*channel))))
+            share_channel(source, target, *channel);
     }
-    ok = tesm_container_write(target, path, error);
+    g_free(ids);
+    ok = write_container(target, path, error);
     g_object_unref(target);
     return ok;
 }
 
+/* Writes everything that is open, as a file of its own. */
 gboolean
-tesm_container_write(GwyContainer *container, const gchar *path, GError **error)
+tesm_handover_write_all(GwyContainer *data, const gchar *path, GError **error)
 {
-    gsize size = gwy_serializable_get_size(G_OBJECT(container));
-    gchar *text;
+    GwyContainer *target = gwy_container_new(), *containers[] = { data, target };
+    gboolean ok;
 
-    if (size > LARGEST_FILE) {
-        text = g_format_size(size);
-        g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
-                    "The data take %s, and a Gwyddion file ends at 4 GiB: crop them, or work on one volume at a time.",
-                    text);
-        g_free(text);
-        return FALSE;
-    }
-    /* The module "gwyfile" reports what it could not write, but not always why. */
-    if (!gwy_file_func_run_save("gwyfile", container, path, GWY_RUN_NONINTERACTIVE, error)) {
-        if (error && !*error)
-            g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "%s cannot be written.", path);
-        return FALSE;
-    }
-    return TRUE;
+    gwy_container_foreach(data, NULL, share_one, containers);
+    gwy_container_remove_by_name(target, "/filename");
+    ok = write_container(target, path, error);
+    g_object_unref(target);
+    return ok;
 }

@@ -27,7 +27,22 @@ static GwyModuleInfo module_info = {
 GWY_MODULE_QUERY2(module_info, tesm)
 
 static const TesmFunction functions[] = {
-    { "tesm_diffusion_maps", "Diffusion Maps", "fit", TRUE, FALSE },
+    {
+        "tesm_diffusion_maps", "Diffusion Maps", "/_t-ESM/_Diffusion Maps...",
+        "Fit the traces of all pixels: maps of tau and D", "fit", TRUE, FALSE,
+    },
+    {
+        "tesm_displacement_map", "Displacement Map", "/_t-ESM/Displacement _Map...",
+        "Map of H, the displacement caused by the pulse", "displacement", FALSE, FALSE,
+    },
+    {
+        "tesm_region_statistics", "Region Statistics", "/_t-ESM/_Region Statistics...",
+        "D and mean traces inside and outside of what is drawn on the channel", "regions", FALSE, TRUE,
+    },
+    {
+        "tesm_open_in_napari", "Open in napari", "/_t-ESM/_Open in napari",
+        "Open the file in napari, with the t-ESM workspace beside it", NULL, FALSE, FALSE,
+    },
 };
 
 GQuark
@@ -57,7 +72,7 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
         ok = (tesm_process_run((gchar**)words->pdata, source->window, function->title, &printed, error)
               && tesm_results_adopt(source, function, output, error) >= 0);
     }
-    if (ok && function->prints_table && source->window && printed && *printed)
+    if (ok && function->about_regions && source->window && *printed)
         tesm_show_table(source->window, function->title, printed);
     g_ptr_array_free(words, TRUE);
     g_free(printed);
@@ -67,40 +82,53 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
     return ok;
 }
 
+/* Asks for the parameters, if somebody is to be asked, and has the engine do it. */
+static gboolean
+make_data(const TesmSource *source, const TesmFunction *function, GwyRunType run, GError **error)
+{
+    GwyParams *params;
+    gboolean ok = FALSE;
+    gchar *folder;
+
+    if (!function->about_regions && !tesm_source_has_traces(source)) {
+        g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
+                    "This file holds no volume and no curve map with the pixels of this channel: there are no traces "
+                    "to work on.");
+        return FALSE;
+    }
+    params = tesm_params_new(function);
+    if (run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source)) {
+        /* Also where nobody was asked: the log takes the parameters from the settings. */
+        tesm_params_save(params);
+        if ((folder = tesm_folder_new(error))) {
+            ok = call_engine(source, function, params, folder, error);
+            tesm_folder_remove(folder);
+        }
+    }
+    else
+        tesm_params_save(params);
+    g_object_unref(params);
+    return ok;
+}
+
 static void
 run_function(GwyContainer *data, GwyRunType run, const gchar *name, TesmMenu menu)
 {
     const TesmFunction *function = functions;
     TesmSource *source;
-    GwyParams *params = NULL;
     GError *error = NULL;
-    gchar *folder = NULL;
-    gboolean accepted;
-    guint i;
 
     g_return_if_fail(run & RUN_MODES);
-    for (i = 0; i < G_N_ELEMENTS(functions); i++) {
-        if (gwy_strequal(functions[i].name, name))
-            function = functions + i;
-    }
-    source = tesm_source_new(data, menu, &error);
-    if (!error) {
-        params = tesm_params_new(function);
-        accepted = run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source);
-        /* Also where nobody was asked: the log takes the parameters from the settings. */
-        tesm_params_save(params);
-        if (!accepted)
-            goto end;
-        if ((folder = tesm_folder_new(&error)))
-            call_engine(source, function, params, folder, &error);
-    }
-    /* What was written for the engine can be gigabytes: gone before somebody reads a message. */
-    tesm_folder_remove(folder);
+    while (!gwy_strequal(function->name, name))
+        function++;
+    source = tesm_source_new(data, menu);
+    if (function->command)
+        make_data(source, function, run, &error);
+    else
+        tesm_open_in_napari(source, function, &error);
     if (error && !g_error_matches(error, TESM_ERROR, TESM_ERROR_CANCELLED))
         tesm_show_error(source->window, function->title, error);
-end:
     g_clear_error(&error);
-    GWY_OBJECT_UNREF(params);
     tesm_source_free(source);
 }
 
@@ -125,11 +153,15 @@ run_on_curve_map(GwyContainer *data, GwyRunType run, const gchar *name)
 static gboolean
 module_register(void)
 {
-    gwy_process_func_register("tesm_diffusion_maps", run_on_image, "/_t-ESM/_Diffusion Maps...", NULL, RUN_MODES,
-                              GWY_MENU_FLAG_DATA, "Fit the traces that belong to the channel: maps of tau and D");
-    gwy_volume_func_register("tesm_diffusion_maps", run_on_volume, "/_t-ESM/_Diffusion Maps...", NULL, RUN_MODES,
-                             GWY_MENU_FLAG_VOLUME, "Fit the traces of all pixels: maps of tau and D");
-    gwy_curve_map_func_register("tesm_diffusion_maps", run_on_curve_map, "/_t-ESM/_Diffusion Maps...", NULL,
-                                RUN_MODES, GWY_MENU_FLAG_CURVE_MAP, "Fit the curves of all pixels: maps of tau and D");
+    const TesmFunction *function;
+
+    for (function = functions; function < functions + G_N_ELEMENTS(functions); function++) {
+        gwy_process_func_register(function->name, run_on_image, function->menu_path, NULL, RUN_MODES,
+                                  GWY_MENU_FLAG_DATA, function->tooltip);
+        gwy_volume_func_register(function->name, run_on_volume, function->menu_path, NULL, RUN_MODES,
+                                 GWY_MENU_FLAG_VOLUME, function->tooltip);
+        gwy_curve_map_func_register(function->name, run_on_curve_map, function->menu_path, NULL, RUN_MODES,
+                                    GWY_MENU_FLAG_CURVE_MAP, function->tooltip);
+    }
     return TRUE;
 }

@@ -65,7 +65,7 @@ new_definition(const TesmFunction *function)
     /* The log shows the settings that are stored under the name of the function. */
     gwy_param_def_set_function_name(definition, function->name);
     if (function->fits) {
-        gwy_param_def_add_boolean(definition, TESM_USE_RADIUS, "use_tip_radius", "Set the _tip radius here", FALSE);
+        gwy_param_def_add_boolean(definition, TESM_USE_RADIUS, "use_tip_radius", "Set the tip radius", FALSE);
         gwy_param_def_add_double(definition, TESM_RADIUS, "tip_radius", "_Tip radius", 1e-9, 1e-5, 25e-9);
         gwy_param_def_add_double(definition, TESM_RADIUS_ERROR, "tip_radius_error", "Its _standard error", 0.0, 1e-6,
                                  0.0);
@@ -125,11 +125,15 @@ tesm_kernel_name(gint kernel)
 gboolean
 tesm_source_says(const TesmSource *source, const TesmFileValue *value)
 {
+    gchar *text;
+
     if (value->id == TESM_TIME_UNIT)
         return tesm_source_has_time_unit(source);
     if (value->id == TESM_LATERAL_UNIT)
         return tesm_source_has_lateral_unit(source);
-    return tesm_source_metadata(source, value->metadata) != NULL;
+    text = tesm_source_metadata(source, value->metadata);
+    g_free(text);
+    return text != NULL;
 }
 
 static void
@@ -197,13 +201,15 @@ tesm_params_add_words(GwyParams *params, const TesmFunction *function, const Tes
 
     if (source->menu != TESM_IMAGE)
         add_option(words, "--traces", g_strdup_printf("%d", source->id));
+    if (function->about_regions && source->channel >= 0)
+        add_option(words, "--channel", g_strdup_printf("%d", source->channel));
     if (function->fits)
         add_fit_words(params, words);
     for (value = tesm_file_values; value->option; value++) {
         if (!tesm_source_says(source, value))
             add_text_option(words, value->option, gwy_params_get_string(params, value->id));
     }
-    if (!function->prints_table)
+    if (!function->about_regions)
         g_ptr_array_add(words, g_strdup("--maps-only"));
     g_ptr_array_add(words, g_strdup("--progress=lines"));
 }

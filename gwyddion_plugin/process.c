@@ -38,16 +38,10 @@ typedef struct {
 } Engine;
 
 /* In the child: a group of its own, so that Cancel reaches also what the engine has started. */
-void
-tesm_process_lead_group(G_GNUC_UNUSED gpointer unused)
+static void
+prepare_child(G_GNUC_UNUSED gpointer unused)
 {
     setpgid(0, 0);
-}
-
-static void
-prepare_child(gpointer unused)
-{
-    tesm_process_lead_group(unused);
 #ifdef __linux__
     /* Nobody waits for the engine of a Gwyddion that has crashed. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -79,6 +79,16 @@ name_in_log(const TesmSource *source, const TesmFunction *function)
     return g_strconcat(kinds[source->menu], "::", function->name, NULL);
 }
 
+/* The engine has read a file that is no more: nobody could ever compare its digest with anything. */
+static void
+forget_digest(GwyContainer *results, gint number)
+{
+    GwyContainer *metadata;
+
+    if (gwy_container_gis_object(results, gwy_app_get_data_meta_key_for_id(number), &metadata))
+        gwy_container_remove_by_name(metadata, "Input SHA-256");
+}
+
 static void
 adopt_channel(const TesmSource *source, const TesmFunction *function, GwyContainer *results, gint number)
 {
@@ -89,6 +99,7 @@ adopt_channel(const TesmSource *source, const TesmFunction *function, GwyContain
     id = gwy_app_data_browser_add_data_field(gwy_container_get_object(results, gwy_app_get_data_key_for_id(number)),
                                              source->data, is_visible(results, "/%d/data/visible", number));
     move.to = g_strdup_printf("/%d/", id);
+    forget_digest(results, number);
     gwy_container_foreach(results, from, move_value, &move);
     name = name_in_log(source, function);
     gwy_app_channel_log_add(source->data, source->channel, id, name, NULL);

@@ -43,6 +43,16 @@ lawn_has_grid(const TesmSource *source, gint id, GwyDataField *field)
     return !gwy_data_field_check_compatibility_with_lawn(field, GWY_LAWN(lawn_of(source, id)), SAME_GRID);
 }
 
+static GwyDataField*
+field_of(const TesmSource *source, gint id)
+{
+    GwyDataField *field = NULL;
+
+    if (id >= 0)
+        gwy_container_gis_object(source->data, gwy_app_get_data_key_for_id(id), &field);
+    return field;
+}
+
 static void
 add_traces_of_channel(TesmSource *source, GwyDataField *field)
 {
@@ -64,52 +74,46 @@ add_traces_of_channel(TesmSource *source, GwyDataField *field)
     g_array_sort(source->lawns, compare_numbers);
 }
 
-/* The source is returned also with an error: its window is where the error is shown. */
+static GtkWindow*
+find_window(const TesmSource *source)
+{
+    if (!gwy_app_data_browser_get_gui_enabled())
+        return NULL;
+    if (source->menu == TESM_VOLUME)
+        return gwy_app_find_window_for_volume(source->data, source->id);
+    if (source->menu == TESM_CURVE_MAP)
+        return gwy_app_find_window_for_curve_map(source->data, source->id);
+    return gwy_app_find_window_for_channel(source->data, source->id);
+}
+
 TesmSource*
-tesm_source_new(GwyContainer *data, TesmMenu menu, GError **error)
+tesm_source_new(GwyContainer *data, TesmMenu menu)
 {
     TesmSource *source = g_new0(TesmSource, 1);
-    GwyDataField *field = NULL;
-    gint channel = -1;
+    GwyDataField *field;
 
     source->data = g_object_ref(data);
     source->menu = menu;
     source->bricks = g_array_new(FALSE, FALSE, sizeof(gint));
     source->lawns = g_array_new(FALSE, FALSE, sizeof(gint));
-    gwy_app_data_browser_get_current(GWY_APP_DATA_FIELD_ID, &channel, 0);
-    if (channel >= 0)
-        gwy_container_gis_object(data, gwy_app_get_data_key_for_id(channel), &field);
-
+    source->channel = -1;
+    gwy_app_data_browser_get_current(GWY_APP_DATA_FIELD_ID, &source->channel, 0);
+    field = field_of(source, source->channel);
     if (menu == TESM_VOLUME) {
         gwy_app_data_browser_get_current(GWY_APP_BRICK_ID, &source->id, 0);
         g_array_append_val(source->bricks, source->id);
-        if (gwy_app_data_browser_get_gui_enabled())
-            source->window = gwy_app_find_window_for_volume(data, source->id);
     }
     else if (menu == TESM_CURVE_MAP) {
         gwy_app_data_browser_get_current(GWY_APP_LAWN_ID, &source->id, 0);
         g_array_append_val(source->lawns, source->id);
-        if (gwy_app_data_browser_get_gui_enabled())
-            source->window = gwy_app_find_window_for_curve_map(data, source->id);
     }
     else {
-        source->id = channel;
-        if (gwy_app_data_browser_get_gui_enabled())
-            source->window = gwy_app_find_window_for_channel(data, channel);
-        if (field)
-            add_traces_of_channel(source, field);
-        if (!source->bricks->len && !source->lawns->len) {
-            g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
-                        "This file holds no volume and no curve map with the pixels of this channel: "
-                        "there are no traces to work on.");
-            source->channel = -1;
-            return source;
-        }
+        source->id = source->channel;
+        add_traces_of_channel(source, field);
     }
-    source->channel = channel;
-    if (!field || (menu == TESM_VOLUME && !brick_has_grid(source, source->id, field))
-        || (menu == TESM_CURVE_MAP && !lawn_has_grid(source, source->id, field)))
+    if (!field || !tesm_source_has_grid(source, field))
         source->channel = -1;
+    source->window = find_window(source);
     return source;
 }
 
@@ -120,6 +124,23 @@ tesm_source_free(TesmSource *source)
     g_array_free(source->lawns, TRUE);
     g_object_unref(source->data);
     g_free(source);
+}
+
+gboolean
+tesm_source_has_traces(const TesmSource *source)
+{
+    return source->bricks->len || source->lawns->len;
+}
+
+/* Whether an image lies on the grid of the traces, or of the current channel if there are no traces. */
+gboolean
+tesm_source_has_grid(const TesmSource *source, GwyDataField *field)
+{
+    if (source->bricks->len)
+        return brick_has_grid(source, g_array_index(source->bricks, gint, 0), field);
+    if (source->lawns->len)
+        return lawn_has_grid(source, g_array_index(source->lawns, gint, 0), field);
+    return !gwy_data_field_check_compatibility(field, field_of(source, source->id), SAME_GRID);
 }
 
 static const gchar*
@@ -134,18 +155,35 @@ metadata_entry(const TesmSource *source, GQuark key, const gchar *name)
     return NULL;
 }
 
-/* What the first traces that say it say; NULL if none does. */
-const gchar*
+static void
+append_text(GString *string, const gchar *text)
+{
+    g_string_append_printf(string, "%s%s", string->len ? ", " : "", text);
+}
+
+/* What the traces say, "3 V, -3 V" where they differ; NULL if one of them does not say it. */
+gchar*
 tesm_source_metadata(const TesmSource *source, const gchar *name)
 {
-    const gchar *text = NULL;
-    guint i;
+    GHashTable *seen = g_hash_table_new(g_str_hash, g_str_equal);
+    GString *joined = g_string_new(NULL);
+    guint i, n = source->bricks->len + source->lawns->len;
+    gboolean complete = n > 0;
+    const gchar *text;
+    GQuark key;
 
-    for (i = 0; i < source->bricks->len && !text; i++)
-        text = metadata_entry(source, gwy_app_get_brick_meta_key_for_id(g_array_index(source->bricks, gint, i)), name);
-    for (i = 0; i < source->lawns->len && !text; i++)
-        text = metadata_entry(source, gwy_app_get_lawn_meta_key_for_id(g_array_index(source->lawns, gint, i)), name);
-    return text;
+    for (i = 0; i < n && complete; i++) {
+        if (i < source->bricks->len)
+            key = gwy_app_get_brick_meta_key_for_id(g_array_index(source->bricks, gint, i));
+        else
+            key = gwy_app_get_lawn_meta_key_for_id(g_array_index(source->lawns, gint, i - source->bricks->len));
+        text = metadata_entry(source, key, name);
+        complete = text != NULL;
+        if (complete && g_hash_table_add(seen, (gpointer)text))
+            append_text(joined, text);
+    }
+    g_hash_table_destroy(seen);
+    return g_string_free(joined, !complete);
 }
 
 gboolean
@@ -165,6 +203,8 @@ tesm_source_has_lateral_unit(const TesmSource *source)
 {
     GwySIUnit *unit;
 
+    if (!tesm_source_has_traces(source))
+        return TRUE;
     if (source->bricks->len)
         unit = gwy_brick_get_si_unit_x(GWY_BRICK(brick_of(source, g_array_index(source->bricks, gint, 0))));
     else
@@ -182,12 +222,12 @@ tesm_source_titles(const TesmSource *source)
 
     for (i = 0; i < source->bricks->len; i++) {
         title = gwy_app_get_brick_title(source->data, g_array_index(source->bricks, gint, i));
-        g_string_append_printf(titles, "%s%s", titles->len ? ", " : "", title);
+        append_text(titles, title);
         g_free(title);
     }
     for (i = 0; i < source->lawns->len; i++) {
         title = gwy_app_get_lawn_title(source->data, g_array_index(source->lawns, gint, i));
-        g_string_append_printf(titles, "%s%s", titles->len ? ", " : "", title);
+        append_text(titles, title);
         g_free(title);
     }
     return g_string_free(titles, FALSE);

@@ -27,9 +27,11 @@ typedef enum { TESM_IMAGE, TESM_VOLUME, TESM_CURVE_MAP } TesmMenu;
 typedef struct {
     const gchar *name;       /* as registered, and as the settings and the log have it */
     const gchar *title;
-    const gchar *command;    /* of the engine */
+    const gchar *menu_path;
+    const gchar *tooltip;
+    const gchar *command;    /* of the engine; NULL for none that makes data */
     gboolean fits;           /* takes the parameters of a fit, not only the pulse */
-    gboolean prints_table;   /* what it prints is shown */
+    gboolean about_regions;  /* is about what is drawn on the current channel: prints a table, can do without traces */
 } TesmFunction;
 
 /* What a function works on. */
@@ -48,16 +50,18 @@ typedef enum { TESM_ERROR_CANCELLED, TESM_ERROR_FAILED } TesmError;
 GQuark        tesm_error_quark(void);
 
 /* source.c */
-TesmSource*   tesm_source_new     (GwyContainer *data, TesmMenu menu, GError **error);
+TesmSource*   tesm_source_new     (GwyContainer *data, TesmMenu menu);
 void          tesm_source_free    (TesmSource *source);
-const gchar*  tesm_source_metadata(const TesmSource *source, const gchar *name);
+gboolean      tesm_source_has_traces(const TesmSource *source);
+gboolean      tesm_source_has_grid(const TesmSource *source, GwyDataField *field);
+gchar*        tesm_source_metadata(const TesmSource *source, const gchar *name);
 gboolean      tesm_source_has_time_unit   (const TesmSource *source);
 gboolean      tesm_source_has_lateral_unit(const TesmSource *source);
 gchar*        tesm_source_titles  (const TesmSource *source);
 
 /* handover.c */
 gboolean      tesm_handover_write(const TesmSource *source, const gchar *path, GError **error);
-gboolean      tesm_container_write(GwyContainer *container, const gchar *path, GError **error);
+gboolean      tesm_handover_write_all(GwyContainer *data, const gchar *path, GError **error);
 
 /* engine.c */
 gchar*        tesm_engine_find   (const gchar *chosen, const gchar **origin, GError **error);
@@ -67,7 +71,6 @@ gboolean      tesm_engine_knows  (const gchar *kernel);
 
 /* process.c */
 gboolean      tesm_process_run(gchar **words, GtkWindow *window, const gchar *title, gchar **output, GError **error);
-void          tesm_process_lead_group(gpointer unused);
 gchar*        tesm_reason_from_status(gint status, const gchar *line);
 
 /* folder.c */
@@ -78,7 +81,7 @@ void          tesm_folder_remove(gchar *folder);
 enum {
     TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR, TESM_GEOMETRY, TESM_THRESHOLD, TESM_THRESHOLD_OF, TESM_KERNEL,
     TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_START, TESM_DURATION, TESM_VOLTAGE, TESM_TIME_UNIT,
-    TESM_LATERAL_UNIT, TESM_ENGINE, TESM_INFO_TRACES, TESM_INFO_RADIUS, TESM_INFO_ENGINE, TESM_HEADER_FIT,
+    TESM_LATERAL_UNIT, TESM_ENGINE, TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_ENGINE, TESM_HEADER_FIT,
     TESM_HEADER_PULSE, TESM_HEADER_ENGINE,
 };
 GwyParams*    tesm_params_new   (const TesmFunction *function);
@@ -103,6 +106,6 @@ void          tesm_show_error(GtkWindow *window, const gchar *title, const GErro
 void          tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text);
 
 /* napari.c */
-void          tesm_open_in_napari(GwyContainer *data, TesmMenu menu);
+gboolean      tesm_open_in_napari(const TesmSource *source, const TesmFunction *function, GError **error);
 
 #endif

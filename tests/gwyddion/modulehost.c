@@ -5,8 +5,9 @@
  * the current channel, volume or curve map, CHANNEL that of the channel that is current beside it.  IN.gwy may be
  * "huge:NX:NY:NZ", a volume of zeros in no file.  What the function has made of the data is saved to OUT.gwy.
  *
- * Prints, on stdout: "function NAME" for each function of the module, "seconds T" for the run, "filename PATH" under
- * which the data go afterwards, "peak KB" of memory.  Every warning of the libraries goes to stderr as "LOG DOMAIN: TEXT".
+ * Prints, on stdout: "function NAME" for each function of the module, "milliseconds T" for the run, "filename PATH" under
+ * which the data go afterwards, "decimal POINT" of the locale, "peak KB" of memory.  Every warning of the libraries goes
+ * to stderr as "LOG DOMAIN: TEXT".  Settings are read and saved as Gwyddion does.
  *
  * Exit status: 0 no warnings, 1 warnings, 2 could not be run.
  */
@@ -96,6 +97,7 @@ load_data(const gchar *name)
         fprintf(stderr, "%s: %s\n", name, error->message);
         exit(2);
     }
+    gwy_container_set_const_string_by_name(data, "/filename", (const guchar*)name);
     return data;
 }
 
@@ -108,6 +110,7 @@ main(int argc, char **argv)
     GTimer *timer;
     struct rusage usage;
     const guchar *filename = NULL;
+    gchar *path;
     gint id;
 
     if (argc < 7) {
@@ -138,10 +141,11 @@ main(int argc, char **argv)
         gwy_app_data_browser_select_lawn(data, id);
         gwy_curve_map_func_run(argv[3], data, GWY_RUN_IMMEDIATE);
     }
-    printf("seconds %.3f\n", g_timer_elapsed(timer, NULL));
+    printf("milliseconds %d\n", (gint)(1000*g_timer_elapsed(timer, NULL)));
     g_timer_destroy(timer);
     gwy_container_gis_string_by_name(data, "/filename", &filename);
     printf("filename %s\n", filename ? (const gchar*)filename : "");
+    printf("decimal %s\n", localeconv()->decimal_point);
     getrusage(RUSAGE_SELF, &usage);
     printf("peak %ld\n", usage.ru_maxrss);
     fflush(stdout);
@@ -149,5 +153,8 @@ main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[6], error->message);
         return 2;
     }
+    path = gwy_app_settings_get_settings_filename();
+    gwy_app_settings_save(path, NULL);
+    g_free(path);
     return n_warnings ? 1 : 0;
 }

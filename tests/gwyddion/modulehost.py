@@ -32,6 +32,7 @@ class Run:
     functions: set[str]
     seconds: float
     filename: str
+    decimal: str
     peak: int  # bytes
     stderr: str
 
@@ -94,8 +95,9 @@ class Host:
         said = dict(words)
         return Run(
             functions={value for name, value in words if name == "function"},
-            seconds=float(said["seconds"]),
+            seconds=int(said["milliseconds"]) / 1000,
             filename=said["filename"],
+            decimal=said["decimal"],
             peak=int(said["peak"]) * 1024,
             stderr=stderr,
         )
