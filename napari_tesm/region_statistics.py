@@ -208,13 +208,17 @@ def measure_from_map(
     """
     if any(part.mask.shape != values.shape for part in parts):
         raise ValueError("the regions and the map differ in size")
-    described = tuple(description_from_values(values[part.mask]) for part in parts)
     comparisons, problems = [], []
-    for first, second, names in _pairs(parts):
-        try:
-            comparisons.append(comparison_of_masks(values, first, second, names, many_decades=many_decades))
-        except ValueError as error:
-            problems.append(f"{' and '.join(names)} cannot be compared: {error}")
+    # A damaged file may hold numbers whose squares are none; what comes of them is no number either.
+    with np.errstate(over="ignore", invalid="ignore"):
+        described = tuple(description_from_values(values[part.mask]) for part in parts)
+        for first, second, names in _pairs(parts):
+            try:
+                comparisons.append(
+                    comparison_of_masks(values, first, second, names, many_decades=many_decades)
+                )
+            except ValueError as error:
+                problems.append(f"{' and '.join(names)} cannot be compared: {error}")
     return Measure(quantity, label, unit, pulse, described, tuple(comparisons), tuple(problems))
 
 

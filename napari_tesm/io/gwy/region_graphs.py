@@ -171,7 +171,8 @@ def mean_traces(
                 counted = counted & ~left_out[pulse, rows, columns]
             inside = np.asarray(traces[counted], dtype=np.float64)
             finite = np.isfinite(inside)
-            total[pulse, number] += np.where(finite, inside, 0.0).sum(axis=0)
+            with np.errstate(over="ignore"):
+                total[pulse, number] += np.where(finite, inside, 0.0).sum(axis=0)
             count[pulse, number] += finite.sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
