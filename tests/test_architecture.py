@@ -37,7 +37,21 @@ LAYERS = [
 EXCEPTIONS = {("recipe", "diffusion")}
 """Imports against the order that are meant: recipe validates names that diffusion knows."""
 
-HEAVY = ("napari", "qtpy", "PyQt6", "PySide6", "magicgui", "matplotlib", "dask", "skimage", "scipy")
+HEAVY = (
+    "napari",
+    "qtpy",
+    "PyQt6",
+    "PySide6",
+    "magicgui",
+    "matplotlib",
+    "dask",
+    "skimage",
+    "scipy",
+    "nptdms",
+    "h5py",
+    "zarr",
+    "gwyddionpy",
+)
 
 
 def _level(room: str) -> int:
@@ -95,7 +109,7 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
         "recording",
-        "io.registry", "io.gwy", "interface", "cli.fit", "cli.info",
+        "io.registry", "io.gwy", "io.tdms", "interface", "cli.fit", "cli.info",
         "cli.displacement", "cli.regions", "region_statistics",
     ],
 )  # fmt: skip
