@@ -88,7 +88,8 @@ def _run(words: list[str]) -> int:
         return int(stop.code or 0)
     if not options.command:
         raise UsageError(
-            f"a command is needed: info, fit, simulate, view or gwyddion\nTry '{parser.prog} --help'."
+            "a command is needed: info, fit, displacement, regions, simulate, view or gwyddion\n"
+            f"Try '{parser.prog} --help'."
         )
     command = import_module(f"napari_tesm.cli.{options.command}")
     code: int = command.run_command(options)
@@ -106,6 +107,8 @@ def parser_for_tesm() -> argparse.ArgumentParser:
     )
     _add_info(commands)
     _add_fit(commands)
+    _add_displacement(commands)
+    _add_regions(commands)
     _add_simulate(commands)
     view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
     view.add_argument("files", metavar="FILE", nargs="+", type=_file_name)
@@ -139,18 +142,10 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     fit.add_argument("file", metavar="FILE", type=_file_name)
     fit.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
-    data = fit.add_argument_group("what the file does not say, or says differently")
-    data.add_argument(
-        "--traces", action="append", metavar="TITLE|N", help="trace stack to fit; may be repeated"
-    )
+    data = _add_protocol(fit)
     data.add_argument(
         "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
     )
-    data.add_argument("--voltage", metavar="-3V", help="pulse voltage")
-    data.add_argument("--pulse-start", metavar="0ms", help="start of the pulse on the file's time axis")
-    data.add_argument("--pulse-duration", metavar="10ms")
-    data.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
-    data.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
     how = fit.add_argument_group("how to fit")
     how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
     how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
@@ -159,20 +154,87 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     how.add_argument("--threshold", metavar="15%%", help="smallest |H| to fit, of the map's maximum")
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
-    how.add_argument(
+    _add_recipe(how)
+    out = _add_map_files(fit)
+    out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
+    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+
+
+def _add_displacement(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    displacement = commands.add_parser(
+        "displacement",
+        help="write maps of H alone: what the pulse lifted, in a moment",
+        description="Write maps of H, the displacement caused by the pulse, the same as those of tesm fit. "
+        "Only the samples that H is made of are read. Quantities carry their unit: 10ms.",
+    )
+    displacement.add_argument("file", metavar="FILE", type=_file_name)
+    displacement.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
+    _add_recipe(_add_protocol(displacement))
+    _add_map_files(displacement)
+
+
+def _add_regions(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    regions = commands.add_parser(
+        "regions",
+        help="say what H, tau and D come to in the regions of a file",
+        description="Statistics of the maps in a file (of H alone where nothing was fitted yet) for each region, each "
+        "class of regions, what is under a mask and what is not, and the pixels outside of all; steps against "
+        "grains with effect size and rank test. Regions are those saved by napari, the selections drawn in "
+        "Gwyddion, and the masks of channels.",
+    )
+    regions.add_argument("file", metavar="FILE", type=_file_name)
+    regions.add_argument(
+        "--channel",
+        metavar="TITLE|N",
+        type=_file_name,
+        help="only what is drawn on this channel; measure it, too",
+    )
+    _add_protocol(regions)
+    out = regions.add_argument_group("output")
+    out.add_argument(
+        "--json", metavar="OUT.json|-", nargs="?", const="-", type=_file_name,
+        help="the same for programs; without a name, or -, on stdout instead of the table",
+    )  # fmt: skip
+    out.add_argument("--csv", metavar="OUT.csv", type=_output_name, help="a row per part, map and pulse")
+    out.add_argument(
+        "-o", "--output", metavar="OUT.gwy", type=_output_name,
+        help="graphs for Gwyddion: mean traces and histograms of D, inside against outside",
+    )  # fmt: skip
+    _add_ways(out)
+
+
+def _add_protocol(command: _Parser) -> "argparse._ArgumentGroup":
+    data = command.add_argument_group("what the file does not say, or says differently")
+    data.add_argument("--traces", action="append", metavar="TITLE|N", help="trace stack; may be repeated")
+    data.add_argument("--voltage", metavar="-3V", help="pulse voltage")
+    data.add_argument("--pulse-start", metavar="0ms", help="start of the pulse on the file's time axis")
+    data.add_argument("--pulse-duration", metavar="10ms")
+    data.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
+    data.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
+    return data
+
+
+def _add_recipe(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
         "--recipe",
         metavar="R.json|OUT.gwy",
         type=_file_name,
         help="parameters of a file or of an earlier output",
     )
-    out = fit.add_argument_group("output")
+
+
+def _add_map_files(command: _Parser) -> "argparse._ArgumentGroup":
+    out = command.add_argument_group("output")
     out.add_argument("--maps-only", action="store_true", help="leave out what the input held")
     out.add_argument("--json", metavar="SUMMARY.json", type=_output_name)
     out.add_argument("--csv", metavar="PIXELS.csv", type=_output_name)
     out.add_argument("--figure", metavar="OVERVIEW.png", type=_output_name)
-    out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
+    _add_ways(out)
+    return out
+
+
+def _add_ways(out: "argparse._ArgumentGroup") -> None:
     out.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
     out.add_argument("--progress", choices=("bar", "lines", "none"))
     out.add_argument("--quiet", action="store_true", help="print no summary")
     out.add_argument("--debug", action="store_true", help="show a traceback when something fails")

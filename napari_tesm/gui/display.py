@@ -17,6 +17,10 @@ _LARGEST_IN_NM: Final = 2e-6
 """Scans up to this size, in m, are shown in nm."""
 
 
+LENGTHS: Final = {"nm": 1e-9, "µm": 1e-6}
+"""Units of length of the viewer, in m."""
+
+
 @dataclass(frozen=True)
 class Display:
     """How pixels of one grid lie in the world of the viewer.
@@ -95,8 +99,8 @@ def display_from_axes(y: xr.DataArray, x: xr.DataArray, *, unit: str | None = No
     extent = max(steps["y"] * y.size, steps["x"] * x.size)
     written = str(x.attrs.get("units", ""))
     if written == "m":
-        shown = unit if unit in _METRES else ("nm" if extent <= _LARGEST_IN_NM else "µm")
-        factor = _METRES[shown]
+        shown = unit if unit in LENGTHS else ("nm" if extent <= _LARGEST_IN_NM else "µm")
+        factor = LENGTHS[shown]
     elif written and _is_known(written):
         factor, shown = prefix_for(extent, written)
     else:  # in pixel widths: there is nothing else to say of an axis without unit
@@ -108,9 +112,6 @@ def display_from_axes(y: xr.DataArray, x: xr.DataArray, *, unit: str | None = No
         unit=shown,
         factor=factor,
     )
-
-
-_METRES: Final = {"nm": 1e-9, "µm": 1e-6}
 
 
 def _spacing(axis: xr.DataArray) -> float:

@@ -246,7 +246,9 @@ class FitPanel(Panel):
         scan = model.scan
         if scan not in self.session.scans:
             return  # its layers were deleted while it was fitted
+        # A preview that is still computed would lie over what has just been fitted.
         self._preview_wanted = False
+        self._preview_worker.cancel()
         add_result_layers(self.session, scan, maps, shown=model.shown_of(maps))
         scan.set_results(maps)
         model.show_preview(None)

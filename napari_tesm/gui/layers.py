@@ -146,7 +146,8 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
 
     Only the samples that H is made of are read: a few planes of a brick, however long the record.
     """
-    from napari_tesm.displacement import displacement_from_samples, samples_for_displacement
+    from napari_tesm.displacement import samples_for_displacement
+    from napari_tesm.displacement_maps import displacement_of_pulses
     from napari_tesm.protocol import PulseProtocol, windows_from_protocol
 
     dataset = scan.dataset
@@ -162,15 +163,9 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
     traces = dataset["displacement"]
     if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
         return None
-    heights = [
-        displacement_from_samples(
-            stack.isel(time=before).values.astype(np.float64),
-            stack.isel(time=at_end).values.astype(np.float64),
-        )
-        for stack in (traces.isel(pulse=pulse) for pulse in range(traces.sizes["pulse"]))
-    ]
+    heights = displacement_of_pulses(dataset, pulse_window)
     attributes = {"units": scan.unit, "long_name": "H"}
-    return xr.Dataset({"H": (("pulse", "y", "x"), np.stack(heights), attributes)})
+    return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)})
 
 
 def _bytes_to_read(traces: xr.DataArray, before: slice, at_end: slice) -> int:

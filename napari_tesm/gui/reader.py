@@ -10,7 +10,7 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.gui.layers import LayerTuple, layers_from_scan
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.scan import Scan, role_of, share_world_unit
 
 _MAGIC = (b"GWYP", b"GWYO")
 
@@ -25,6 +25,7 @@ def layers_from_paths(path: str | Sequence[str]) -> list[LayerTuple]:
     """Return the layers of files, and open the workspace once napari has added them."""
     paths = [path] if isinstance(path, str | PathLike) else list(path)
     scans = [scan for one in paths for scan in scans_from_path(one)]
+    share_unit_of_viewer(scans)
     layers = [layer for scan in scans for layer in layers_from_scan(scan)]
     if len(scans) > 1:
         for _, options, _ in layers:
@@ -82,7 +83,7 @@ def scans_from_path(
             path=path,
             group=number,
             unfinished=dataset if unknown else None,
-            problem="The time axis has no unit: say it below, then the traces can be fitted."
+            problem="The time axis has no unit: say it in the form, then the traces can be fitted."
             if unknown
             else "",
         )
@@ -123,7 +124,7 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
     scan.notes = found.notes
     if scan.dataset is None:
         return scan
-    maps = maps_from_container(container)
+    maps = maps_from_container(container, notes=scan.notes)
     if maps is not None and all(maps.sizes[name] == scan.dataset.sizes[name] for name in ("pulse", "y", "x")):
         scan.maps = maps
         text = recipe_text(container)
@@ -141,6 +142,15 @@ def _is_gwy(path: Path) -> bool:
             return file.read(4) in _MAGIC
     except OSError:
         return False
+
+
+def share_unit_of_viewer(scans: Sequence[Scan]) -> None:
+    """Let new scans take the unit of length of those in the viewer that they will be added to, where there is one."""
+    import napari
+
+    viewer = napari.current_viewer()
+    known = () if viewer is None else (role_of(layer.metadata).get("scan") for layer in viewer.layers)
+    share_world_unit(scans, [scan for scan in known if scan is not None])
 
 
 def open_workspace_later() -> None:

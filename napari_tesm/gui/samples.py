@@ -1,7 +1,7 @@
 """File → Open Sample: the shipped sample's kind of scan, and other simulated ones. All of them are simulated."""
 
 from napari_tesm.gui.layers import LayerTuple, layers_from_scan
-from napari_tesm.gui.reader import open_workspace_later
+from napari_tesm.gui.reader import open_workspace_later, share_unit_of_viewer
 from napari_tesm.gui.scan import Scan
 from napari_tesm.simulation import simulate_dataset
 
@@ -24,5 +24,7 @@ def silicon_wafer() -> list[LayerTuple]:
 def _layers(preset: str, name: str) -> list[LayerTuple]:
     dataset = simulate_dataset(preset)
     channels = [array for array in dataset.data_vars.values() if array.dims == ("y", "x")]
+    scan = Scan(name, dataset, channels)
+    share_unit_of_viewer([scan])
     open_workspace_later()
-    return layers_from_scan(Scan(name, dataset, channels))
+    return layers_from_scan(scan)

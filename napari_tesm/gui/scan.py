@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.dataset import pulse_labels, with_protocol
-from napari_tesm.gui.display import Display, display_from_axes
+from napari_tesm.gui.display import LENGTHS, Display, display_from_axes
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
@@ -116,6 +116,8 @@ class Scan:
         self.changed_since_save = False
         self.entered: dict[str, str] = {}
         """Units of axes that the file does not say and somebody has entered."""
+        self.world_unit = ""
+        """Unit of length of the viewer, where other scans have settled it; empty where this one may choose."""
 
     @property
     def grid(self) -> xr.DataArray | xr.Dataset:
@@ -127,7 +129,7 @@ class Scan:
     @property
     def display(self) -> Display:
         """How the grid lies in the viewer."""
-        return display_from_axes(self.grid["y"], self.grid["x"])
+        return display_from_axes(self.grid["y"], self.grid["x"], unit=self.world_unit or None)
 
     @property
     def labels(self) -> list[str]:
@@ -287,6 +289,18 @@ def _mean_and_spread(traces: Array) -> tuple[Array, Array]:
     squares = np.where(finite, (traces - np.where(count > 0, mean, 0.0)[:, None]) ** 2, 0.0).sum(axis=1)
     variance = np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1)
     return mean, np.sqrt(variance)
+
+
+def share_world_unit(new: Sequence[Scan], known: Iterable[Scan] = ()) -> None:
+    """Let scans lie in one viewer in one unit of length, that of those it knows, else the finest of the new ones.
+
+    napari draws layers of several units in one world, but its drawing tools and its cursor do not convert: a shape
+    drawn on a scan in µm would lie a thousand times too far out beside one in nm.
+    """
+    units = [scan.display.unit for scan in known] or sorted(scan.display.unit for scan in new)
+    settled = next((unit for unit in units if unit in LENGTHS), "")
+    for scan in new:
+        scan.world_unit = settled
 
 
 def role_of(metadata: dict[str, Any]) -> dict[str, Any]:

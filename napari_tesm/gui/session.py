@@ -7,6 +7,7 @@ they are hidden, as closing a dock in napari destroys nothing.
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+import pint
 from psygnal import Signal
 
 from napari_tesm.gui.scan import Scan, role_of
@@ -63,6 +64,29 @@ class Session:
             self.scan = scan
             self.scan_changed.emit(scan)
 
+    def pixel_under(self, position: Any) -> tuple[int, int] | None:
+        """Return the row and column of the scan under a position in napari's world, None outside."""
+        if self.scan is None:
+            return None
+        display = self.scan.display
+        steps = [self.world_step(axis, display.unit) for axis in (-2, -1)]
+        return display.pixel_from_world([position[-2] * steps[0], position[-1] * steps[1]])
+
+    def world_step(self, axis: int, unit: Any) -> float:
+        """Return how many of a layer's units one unit of napari's world is along an axis.
+
+        With layers in several units, napari takes the finest of them.
+        """
+        units = self.viewer.layers.units
+        if units is None or len(units) < -axis:
+            return 1.0
+        registry: Any = pint.application_registry
+        wanted = registry.parse_units(unit) if isinstance(unit, str) else unit
+        world = units[axis]
+        if world == wanted or not world.is_compatible_with(wanted):
+            return 1.0
+        return float(registry.Quantity(1.0, world).to(wanted).magnitude)
+
     def attach(self) -> None:
         """Listen to the viewer; called once for each panel that is shown."""
         self._attached += 1
@@ -110,7 +134,7 @@ class Session:
 
     def _mouse_moved(self, viewer: Any, event: Any) -> None:
         if self.scan is not None:
-            self.scan.look_at(self.scan.display.pixel_from_world(event.position))
+            self.scan.look_at(self.pixel_under(event.position))
 
     def _slider_moved(self, event: Any = None) -> None:
         traces = self.layers_of(self.scan, "traces")
@@ -118,7 +142,8 @@ class Session:
         if self.scan is None or self.scan.dataset is None or not traces or dims.ndim < 3:
             return
         time = self.scan.dataset["time"].values
-        index = round((dims.point[-3] - traces[0].translate[0]) / traces[0].scale[0])
+        here = dims.point[-3] * self.world_step(-3, traces[0].units[0])
+        index = round((here - traces[0].translate[0]) / traces[0].scale[0])
         if 0 <= index < len(time):
             self.scan.set_time(float(time[index]))
 

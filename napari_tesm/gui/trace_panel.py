@@ -78,6 +78,8 @@ class TracePanel(Panel):
         self.size_box.addItems([f"{size} × {size} px" if size > 1 else "1 px" for size in SIZES])
         self.size_box.setToolTip("Mean and standard deviation of the pixels around the cursor")
         self.size_box.activated.connect(self._size_chosen)
+        for box in (self.pulse_box, self.size_box):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.pin_button = _button("Pin", "Pin the pixel under the probe (space)", self._pin)
         self.remove_button = _button("Unpin", "Remove the selected point (Delete)", self._remove)
         self.export_button = _button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
@@ -324,7 +326,7 @@ class TracePanel(Panel):
         if moved or event.button != 1 or tool not in ("pan_zoom",) or self.model is None:
             return
         scan = self.model.scan
-        pixel = scan.display.pixel_from_world(event.position)
+        pixel = self.session.pixel_under(event.position)
         modifiers = {name for name in ("Shift", "Control", "Alt", "Meta") if name in event.modifiers}
         if scan.dataset is None or pixel is None or modifiers - {"Shift"}:
             return
@@ -348,7 +350,8 @@ class TracePanel(Panel):
         layers = self.session.layers_of(scan, "traces")
         if layers and self.viewer.dims.ndim >= 3:
             factor = layers[0].metadata["tesm"]["time_factor"]
-            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, time / factor)
+            step = self.session.world_step(-3, layers[0].units[0])
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, time / factor / step)
 
     def _pulses_chosen(self, index: int) -> None:
         if self.model is not None:

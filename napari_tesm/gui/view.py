@@ -59,8 +59,10 @@ def view(paths: Sequence[str], *, block: bool = True) -> Any:
 
     from napari_tesm.gui.layers import layers_from_scan
     from napari_tesm.gui.reader import scans_from_path
+    from napari_tesm.gui.scan import share_world_unit
 
     scans = [scan for path in paths for scan in scans_from_path(path)]
+    share_world_unit(scans)
     viewer = napari.Viewer(title="t-ESM")
     for scan in scans:
         for layer in layers_from_scan(scan):

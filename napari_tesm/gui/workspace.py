@@ -1,7 +1,9 @@
 """The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile, Histogram, Compare below."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 from qtpy.QtCore import Qt
@@ -77,7 +79,9 @@ class Workspace(Panel):
             self.panels[title] = panel = make(viewer)
             self.tabs.addTab(panel, title)
         self.panels["Profile"].profile_wanted.connect(self._raise_profile)
-        self._asked_about: Scan | None = None
+        self._asked_about: WeakSet[Scan] = WeakSet()
+        self._told: WeakSet[Scan] = WeakSet()
+        self._shown: ReferenceType[Scan] | None = None
         self._keeping_points = False
 
         top = QHBoxLayout()
@@ -120,17 +124,35 @@ class Workspace(Panel):
         scan, scans = self.scan, self.session.scans
         self.scan_box.setVisible(len(scans) > 1)
         self.scan_box.clear()
-        self.scan_box.addItems([known.name for known in scans])
+        self.scan_box.addItems(_told_apart([known.name for known in scans]))
         if scan in scans:
             self.scan_box.setCurrentIndex(scans.index(scan))
-        self.summary.setText(_NOTHING if scan is None else scan.summary())
+        self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))
         self.protocol_button.setVisible(scan is not None)
         self.save_button.setEnabled(scan is not None)
-        if scan is not None and scan.missing() and self._asked_about is not scan:
-            self._asked_about = scan
-            self.protocol_button.setChecked(True)
+        self._tell_notes(scan)
+        self._ask_about(scan)
         self.form.show_scan(scan)
         self.form.setVisible(scan is not None and self.protocol_button.isChecked())
+
+    def _ask_about(self, scan: Scan | None) -> None:
+        """Open the form once for every scan that lacks something, and close it when one comes that lacks nothing."""
+        another = scan is not None and (self._shown is None or self._shown() is not scan)
+        self._shown = None if scan is None else ref(scan)
+        if scan is not None and scan.missing():
+            if scan not in self._asked_about:
+                self._asked_about.add(scan)
+                self.protocol_button.setChecked(True)
+        elif another:
+            self.protocol_button.setChecked(False)
+
+    def _tell_notes(self, scan: Scan | None) -> None:
+        """Say, once, what in the file was not understood: she may miss it otherwise only when it is gone."""
+        if scan is None or scan in self._told:
+            return
+        self._told.add(scan)
+        for note in scan.notes:
+            say(self.viewer, f"{scan.name}: {note}", warning=True)
 
     def ask_and_save(self) -> None:
         """Ask for a file name and save; a problem is said in a sentence."""
@@ -203,3 +225,19 @@ class Workspace(Panel):
 
     def _raise_profile(self) -> None:
         self.tabs.setCurrentWidget(self.panels["Profile"])
+
+
+def _unbroken(summary: str) -> str:
+    """Return a summary whose lines are broken between its parts, never between a number and its unit."""
+    parts = summary.split(" · ")
+    return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Return names in which one that comes again is numbered, as napari does with its layers."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        found.append(f"{name} [{seen[name]}]" if seen[name] else name)
+        seen[name] += 1
+    return found

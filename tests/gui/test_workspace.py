@@ -71,8 +71,9 @@ def callbacks_of(viewer, scan):
 def test_the_workspace_shows_the_scan_that_is_there(opened):
     _, workspace, scan = opened
     assert workspace.scan is scan
-    assert "16 × 12 px" in workspace.summary.text()
-    assert "-3 V" in workspace.summary.text()
+    assert workspace.summary.text().replace("\N{NO-BREAK SPACE}", " ") == scan.summary()
+    assert "16 × 12 px" in scan.summary()
+    assert "-3 V" in scan.summary()
 
 
 def test_hovering_shows_the_trace_under_the_mouse(opened, qtbot):
@@ -318,6 +319,26 @@ def test_saving_over_the_source_is_refused_in_a_sentence(viewer, qtbot, tmp_path
     assert path.read_bytes() == content
     assert len(said) == 1
     assert "Not saved" in said[0]
+
+
+def test_what_the_file_holds_and_nobody_understands_is_said_once(viewer, qtbot, tmp_path, monkeypatch):
+    from napari_tesm.io.gwy import metadata_container, put, read_container, write_container
+
+    path = tmp_path / "odd.gwy"
+    save(path, example_dataset(shape=(5, 6)))
+    container = read_container(path)
+    put(container, "/0/meta", metadata_container({"Regions": "[not JSON"}), "o")
+    other = tmp_path / "odder.gwy"
+    write_container(other, container)
+    said = []
+    monkeypatch.setattr("napari_tesm.gui.workspace.say", lambda viewer, text, **_: said.append(text))
+    (scan,) = scans_from_path(other)
+    add_scan(viewer, scan)
+    workspace = open_workspace(viewer)
+    settle(qtbot, 100)
+    workspace.refresh()
+    assert len(said) == 1
+    assert said[0].startswith("odder: the regions in the file")
 
 
 def test_dropping_a_file_opens_layers_and_the_workspace(viewer, qtbot, tmp_path):

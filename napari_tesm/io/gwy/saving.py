@@ -1,6 +1,6 @@
 """The container an output file is made of: what the input held, or the dataset itself, and the result maps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from os import PathLike
 from typing import Any
 
@@ -20,7 +20,7 @@ from napari_tesm.io.gwy.annotations import (
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
-from napari_tesm.io.gwy.objects import Brick, Field, metadata_container
+from napari_tesm.io.gwy.objects import Brick, Field, mask_field, metadata_container
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
@@ -168,22 +168,31 @@ def carried_container(dataset: xr.Dataset) -> GwyContainer:
     return container
 
 
-def check_output_size(dataset: xr.Dataset, *, maps_only: bool) -> None:
+def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection[str] | None = None) -> None:
     """See that the results will fit beside what is carried over, before anything is fitted.
+
+    Parameters
+    ----------
+    names : collection of str, optional
+        The maps there will be; by default all that a fit makes.
 
     Raises
     ------
     GwySizeError
         If the file would pass the 4 GiB the format can hold.
     """
-    exported = sum(kind.exported for kind in MAP_KINDS.values())
+    exported = sum(kind.exported and (names is None or name in names) for name, kind in MAP_KINDS.items())
     pixels = dataset.sizes["y"] * dataset.sizes["x"]
     # Values and mask as doubles, and some room for titles and metadata.
     size = dataset.sizes["pulse"] * exported * (2 * 8 * pixels + 8192)
     if not maps_only:
         size += size_of(carried_container(dataset))
     if size > LARGEST_BODY:
-        advice = "fit fewer traces at a time" if maps_only else "leave the traces out with --maps-only"
+        advice = (
+            "choose fewer traces at a time with --traces"
+            if maps_only
+            else "leave the traces out with --maps-only"
+        )
         gibibytes = size / 2**30
         raise GwySizeError(f"the output would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: {advice}")
 
@@ -199,9 +208,15 @@ def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
         metadata = {}
         if unit == "a.u.":
             unit, metadata = "", {"Unit": "a.u."}
-        field = field_on_grid(np.asarray(channel.values, dtype=np.float64), channel, unit)
+        numbers = np.asarray(channel.values, dtype=np.float64)
+        missing = ~np.isfinite(numbers)
+        # As in result maps: Gwyddion cannot show NaN.
+        fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
+        field = field_on_grid(np.where(missing, fill, numbers), channel, unit)
         put(container, f"/{number}/data", field.to_object(), "o")
         put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", name)), "s")
+        if missing.any():
+            put(container, f"/{number}/mask", mask_field(missing, field), "o")
         put(container, f"/{number}/data/visible", True, "b")
         if metadata:
             put(container, f"/{number}/meta", metadata_container(metadata), "o")

@@ -1,0 +1,209 @@
+"""What an instrument's file holds, in terms that no format owns: named arrays with axes, units and attributes.
+
+The readers of TDMS, HDF5, MATLAB, NumPy and the vendors' formats say what is there. What it means, which array is the
+lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapping`).
+"""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.units import factor_from_unit, plain_text
+
+_SI_UNITS = (
+    "m",
+    "s",
+    "V",
+    "A",
+    "Hz",
+    "deg",
+    "rad",
+    "N",
+    "Pa",
+    "m/V",
+    "V/m",
+    "m2/s",
+    "K",
+    "C",
+    "F",
+    "Ohm",
+    "W",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """One axis of an array.
+
+    Parameters
+    ----------
+    size : int
+    name : str
+        As the file calls it; empty where it does not.
+    unit : str
+        As the file writes it; empty where it does not.
+    start, step : float
+        Position of the first sample and distance of two, in `unit`.
+    values : ndarray, shape (size,), optional
+        Positions that are not equally spaced; they go before start and step.
+    known : bool
+        False where start and step are only counted, because the file says nothing of positions.
+    """
+
+    size: int
+    name: str = ""
+    unit: str = ""
+    start: float = 0.0
+    step: float = 1.0
+    values: NDArray[np.float64] | None = None
+    known: bool = True
+
+    def positions(self) -> NDArray[np.float64]:
+        """Return the position of every sample, in `unit`."""
+        if self.values is not None:
+            return np.asarray(self.values, dtype=np.float64)
+        return self.start + self.step * np.arange(self.size, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One array of a file.
+
+    Parameters
+    ----------
+    name : str
+        Unlike that of any other array in the file, such as ``"Untitled/Dev1/ai0"``: mappings name arrays by it.
+    array : array-like
+        Has `shape` and `dtype`, and gives a NumPy array when it is indexed with a tuple of slices and integers. Nothing
+        is read before that where the format allows it. Values are in `unit`: the file's scaling is applied.
+    axes : sequence of Axis
+        One for each dimension of `array`.
+    unit : str
+        As the file writes it; empty where it does not.
+    title : str
+        What a person calls it; the name's last part by default.
+    attributes : dict
+        What else the file says of it: texts, numbers, or short arrays.
+    """
+
+    name: str
+    array: Any
+    axes: Sequence[Axis]
+    unit: str = ""
+    title: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = tuple(axis.size for axis in self.axes)
+        if tuple(self.array.shape) != shape:
+            raise ValueError(f"'{self.name}' has the shape {tuple(self.array.shape)}, its axes say {shape}")
+        if not self.title:
+            object.__setattr__(self, "title", self.name.rsplit("/", 1)[-1])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size along each axis."""
+        return tuple(axis.size for axis in self.axes)
+
+
+@dataclass(frozen=True, eq=False)
+class FileContent:
+    """What a reader found in a file.
+
+    Parameters
+    ----------
+    path : Path
+    format : str
+        For people: ``"NI TDMS"``, ``"HDF5, NSID"``.
+    sources : list of Source
+        In the order of the file.
+    attributes : dict
+        What the file says of itself.
+    notes : list of str
+        Sentences about what is odd and was not refused: a time base left at its default, a channel left out.
+    check : callable, optional
+        Raises where the file is no longer what it was when it was opened.
+    """
+
+    path: Path
+    format: str
+    sources: list[Source]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    check: Callable[[], None] | None = None
+
+    def source(self, name: str) -> Source:
+        """Return an array by its name, or by its title where only one has it.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or several; the sentence lists what there is.
+        """
+        exact = [one for one in self.sources if one.name == name]
+        titled = [one for one in self.sources if one.title == name]
+        found = exact or titled
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(f"'{one.name}'" for one in self.sources[:20]) or "nothing"
+        more = f" and {len(self.sources) - 20} more" if len(self.sources) > 20 else ""
+        reason = "there is no" if not found else "there are several"
+        raise ValueError(f"{reason} '{name}' in {self.path.name}; it holds {known}{more}")
+
+
+class ContentError(ValueError):
+    """A file that cannot be what it says it is: cut, corrupt or lying. The sentence names the file and the place."""
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """Return a text of a file as it can stand in a sentence: printable, in one line, not endless."""
+    line = "".join(sign if sign.isprintable() else "·" for sign in text[: longest + 1])
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def distinct_name(name: str, taken: Container[str]) -> str:
+    """Return a name unlike those in `taken`: the name itself, or with a number.
+
+    Examples
+    --------
+    >>> distinct_name("X", {"X", "X #2"})
+    'X #3'
+    """
+    distinct, number = name, 1
+    while distinct in taken:
+        number += 1
+        distinct = f"{name} #{number}"
+    return distinct
+
+
+def si_from_unit(written: str) -> tuple[float, str]:
+    """Return the factor and the SI unit of a unit as instruments write it; 1 and the text itself where it is no such.
+
+    Examples
+    --------
+    >>> si_from_unit("nm"), si_from_unit("Volts"), si_from_unit("counts")
+    ((1e-09, 'm'), (1.0, 'V'), (1.0, 'counts'))
+    """
+    text = plain_text(written).strip()
+    text = _WORDS.get(text.lower(), text)
+    if not text:
+        return 1.0, ""
+    for unit in _SI_UNITS:
+        try:
+            return factor_from_unit(text, unit), unit
+        except ValueError:
+            continue
+    return 1.0, text
+
+
+_WORDS = {
+    "volt": "V", "volts": "V", "v": "V", "millivolt": "mV", "millivolts": "mV", "meter": "m", "meters": "m",
+    "metre": "m", "metres": "m", "nanometer": "nm", "nanometers": "nm", "micrometer": "µm", "micrometers": "µm",
+    "second": "s", "seconds": "s", "sec": "s", "millisecond": "ms", "milliseconds": "ms", "microseconds": "µs",
+    "hertz": "Hz", "amps": "A", "ampere": "A", "amperes": "A", "degree": "deg", "degrees": "deg", "°": "deg",
+    "arb": "a.u.", "arb.": "a.u.", "arbitrary": "a.u.", "none": "", "~m": "µm",
+}  # fmt: skip

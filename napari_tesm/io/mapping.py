@@ -1,0 +1,113 @@
+"""What is what in a file that does not say it: which array is X, which the dc voltage, how many pixels and lines.
+
+It is written as YAML, see `napari_tesm.io.mapping_text`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from napari_tesm.protocol import PulseProtocol
+
+AXES: Final = ("pulse", "y", "x", "pixel", "time")
+"""Names of axes; ``pixel`` counts along the lines, ``skip`` stands for an axis of length one."""
+
+
+class MappingError(ValueError):
+    """A mapping that cannot be used; the sentence says which entry and why."""
+
+
+@dataclass(frozen=True)
+class TraceEntry:
+    """An array with one trace per pixel.
+
+    Parameters
+    ----------
+    source : str
+        Name of the array in the file.
+    axes : tuple of str
+        What its axes are, from `AXES`; empty where the file says it.
+    signal : str
+        "X", "Y", "R" or "phase".
+    voltage : float, optional
+        Pulse voltage, V.
+    direction : str
+        "trace", "retrace" or "".
+    unit : str
+        Replaces the unit of the file, where given.
+    """
+
+    source: str
+    axes: tuple[str, ...] = ()
+    signal: str = "X"
+    voltage: float | None = None
+    direction: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """An image: topography, deflection error …; `title` and `unit` replace those of the file where given."""
+
+    source: str
+    title: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class RecordingEntry:
+    """Channels of a continuous recording, by their names in the file.
+
+    Parameters
+    ----------
+    signals : dict of str
+        Name of the channel of each lock-in signal: X, and Y, R, phase where recorded.
+    dc : str
+        Channel of the dc voltage, in which the pulses are found.
+    pixel_trigger, line_trigger : str
+        Channels of trigger lines; empty where there is none.
+    before, length : float, optional
+        How long before the pulse a trace begins, and how long it is in all, s.
+    """
+
+    signals: dict[str, str]
+    dc: str = ""
+    pixel_trigger: str = ""
+    line_trigger: str = ""
+    before: float | None = None
+    length: float | None = None
+
+
+@dataclass(frozen=True)
+class ScanEntry:
+    """The image that the pixels make: their number, its size in m, and the order in which they were scanned."""
+
+    pixels: int | None = None
+    lines: int | None = None
+    width: float | None = None
+    height: float | None = None
+    ways: tuple[str, ...] = ("trace",)
+    serpentine: bool = False
+    voltages: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """What the arrays of a file are; every quantity in SI units.
+
+    Parameters
+    ----------
+    traces, images : tuple
+    recording : RecordingEntry, optional
+    scan : ScanEntry
+    interval, start : float, optional
+        Time between two samples, and the time of the first, where the file does not say it, s.
+    protocol : PulseProtocol
+    """
+
+    traces: tuple[TraceEntry, ...] = ()
+    images: tuple[ImageEntry, ...] = ()
+    recording: RecordingEntry | None = None
+    scan: ScanEntry = field(default_factory=ScanEntry)
+    interval: float | None = None
+    start: float | None = None
+    protocol: PulseProtocol = field(default_factory=PulseProtocol)
