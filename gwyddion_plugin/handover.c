@@ -8,10 +8,12 @@
  */
 
 /* The file that the engine reads: the traces, and the channels on their grid. */
+#include <string.h>
 #include "tesm.h"
 
 /* Sizes in a .gwy file are 32-bit: Gwyddion writes what is larger without a word and cannot read it again. */
 #define LARGEST_FILE (G_MAXUINT32 - 1024)
+#define LONGEST_NAME 240
 
 /* Values are shared, not copied. */
 static void
@@ -118,4 +120,32 @@ tesm_handover_write_all(GwyContainer *data, const gchar *path, GError **error)
     ok = write_container(target, path, error);
     g_object_unref(target);
     return ok;
+}
+
+/* The name of the open file, in the encoding of file names; NULL if it was never saved. */
+gchar*
+tesm_file_name(GwyContainer *data)
+{
+    const guchar *name;
+
+    if (!gwy_container_gis_string_by_name(data, "/filename", &name))
+        return NULL;
+    return g_filename_from_utf8((const gchar*)name, -1, NULL, NULL, NULL);
+}
+
+/* Where a copy goes: it carries the name under which the user knows the data. */
+gchar*
+tesm_handover_path(GwyContainer *data, const gchar *folder)
+{
+    gchar *path = tesm_file_name(data), *name = path ? g_path_get_basename(path) : g_strdup("unsaved"), *copy, *full;
+
+    /* Not every name can take an ending. */
+    if (strlen(name) > LONGEST_NAME)
+        strcpy(name, "data");
+    copy = g_str_has_suffix(name, ".gwy") ? g_strdup(name) : g_strconcat(name, ".gwy", NULL);
+    full = g_build_filename(folder, copy, NULL);
+    g_free(copy);
+    g_free(name);
+    g_free(path);
+    return full;
 }

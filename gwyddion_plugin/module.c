@@ -8,6 +8,8 @@
  */
 
 /* The functions as Gwyddion's menus have them, and the course that all of them take. */
+#include <string.h>
+#include <glib/gstdio.h>
 #include "tesm.h"
 
 #define RUN_MODES (GWY_RUN_INTERACTIVE | GWY_RUN_IMMEDIATE)
@@ -51,15 +53,35 @@ tesm_error_quark(void)
     return g_quark_from_static_string("tesm-error");
 }
 
+/* What the engine has printed, without its last line about a file that is no more. */
+static void
+show_table(const TesmSource *source, const TesmFunction *function, gchar *printed)
+{
+    gchar *last;
+
+    g_strchomp(printed);
+    last = strrchr(printed, '\n');
+    if (last && g_str_has_prefix(last + 1, "Written: "))
+        *last = '\0';
+    g_strchomp(printed);
+    if (!*printed)
+        return;
+    tesm_results_keep_table(source, printed);
+    if (source->window)
+        tesm_show_table(source->window, function->title, printed);
+}
+
 static gboolean
 call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *params, const gchar *folder,
             GError **error)
 {
-    gchar *input = g_build_filename(folder, "in.gwy", NULL), *output = g_build_filename(folder, "out.gwy", NULL);
+    gchar *input = tesm_handover_path(source->data, folder), *output_folder = g_build_filename(folder, "out", NULL);
+    gchar *output = g_build_filename(output_folder, "out.gwy", NULL);
     gchar *engine = NULL, *printed = NULL;
     GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
     gboolean ok = FALSE;
 
+    g_mkdir(output_folder, 0700);
     if ((engine = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), NULL, error))
         && tesm_handover_write(source, input, error)) {
         g_ptr_array_add(words, g_strdup(engine));
@@ -72,12 +94,13 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
         ok = (tesm_process_run((gchar**)words->pdata, source->window, function->title, &printed, error)
               && tesm_results_adopt(source, function, output, error) >= 0);
     }
-    if (ok && function->about_regions && source->window && *printed)
-        tesm_show_table(source->window, function->title, printed);
+    if (ok && function->about_regions)
+        show_table(source, function, printed);
     g_ptr_array_free(words, TRUE);
     g_free(printed);
     g_free(engine);
     g_free(output);
+    g_free(output_folder);
     g_free(input);
     return ok;
 }
@@ -121,7 +144,7 @@ run_function(GwyContainer *data, GwyRunType run, const gchar *name, TesmMenu men
     g_return_if_fail(run & RUN_MODES);
     while (!gwy_strequal(function->name, name))
         function++;
-    source = tesm_source_new(data, menu);
+    source = tesm_source_new(data, menu, function->about_regions);
     if (function->command)
         make_data(source, function, run, &error);
     else

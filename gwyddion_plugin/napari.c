@@ -94,41 +94,17 @@ viewer_ended(GPid pid, gint status, gpointer user_data)
     g_free(viewer);
 }
 
-static gchar*
-name_of_file(GwyContainer *data)
-{
-    const guchar *name;
-
-    if (!gwy_container_gis_string_by_name(data, "/filename", &name))
-        return NULL;
-    return g_filename_from_utf8((const gchar*)name, -1, NULL, NULL, NULL);
-}
-
 /* The file on the disk if it is what is open, else NULL.  A file of an instrument is handed over as Gwyddion has
  * understood it. */
 static gchar*
 file_as_it_is(GwyContainer *data)
 {
-    gchar *path = gwy_undo_container_get_modified(data) ? NULL : name_of_file(data);
+    gchar *path = gwy_undo_container_get_modified(data) ? NULL : tesm_file_name(data);
 
     if (path && g_file_test(path, G_FILE_TEST_IS_REGULAR) && gwy_file_func_run_detect("gwyfile", path, FALSE) > 0)
         return path;
     g_free(path);
     return NULL;
-}
-
-/* Where a copy goes: it carries the name under which the user knows the data. */
-static gchar*
-path_of_copy(GwyContainer *data, const gchar *folder)
-{
-    gchar *path = name_of_file(data), *name = path ? g_path_get_basename(path) : g_strdup("unsaved"), *copy, *full;
-
-    copy = g_str_has_suffix(name, ".gwy") ? g_strdup(name) : g_strconcat(name, ".gwy", NULL);
-    full = g_build_filename(folder, copy, NULL);
-    g_free(copy);
-    g_free(name);
-    g_free(path);
-    return full;
 }
 
 static gboolean
@@ -171,7 +147,7 @@ tesm_open_in_napari(const TesmSource *source, const TesmFunction *function, GErr
     if ((path = file_as_it_is(source->data)))
         ok = start_viewer(source, function, engine, path, NULL, error);
     else if ((folder = tesm_folder_new(error))) {
-        path = path_of_copy(source->data, folder);
+        path = tesm_handover_path(source->data, folder);
         ok = (tesm_handover_write_all(source->data, path, error)
               && start_viewer(source, function, engine, path, folder, error));
         if (ok)

@@ -199,7 +199,7 @@ tesm_params_add_words(GwyParams *params, const TesmFunction *function, const Tes
 {
     const TesmFileValue *value;
 
-    if (source->menu != TESM_IMAGE)
+    if (source->menu != TESM_IMAGE && !function->about_regions)
         add_option(words, "--traces", g_strdup_printf("%d", source->id));
     if (function->about_regions && source->channel >= 0)
         add_option(words, "--channel", g_strdup_printf("%d", source->channel));

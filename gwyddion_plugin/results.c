@@ -146,3 +146,21 @@ tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const
     g_object_unref(results);
     return n ? (gint)n : -1;
 }
+
+/* Keeps a table with the channel that it is about: graphs have no metadata in Gwyddion. */
+void
+tesm_results_keep_table(const TesmSource *source, const gchar *table)
+{
+    GwyContainer *metadata;
+    GQuark key;
+
+    if (source->channel < 0)
+        return;
+    key = gwy_app_get_data_meta_key_for_id(source->channel);
+    if (!gwy_container_gis_object(source->data, key, &metadata)) {
+        metadata = gwy_container_new();
+        gwy_container_set_object(source->data, key, metadata);
+        g_object_unref(metadata);
+    }
+    gwy_container_set_const_string_by_name(metadata, "Region statistics", (const guchar*)table);
+}

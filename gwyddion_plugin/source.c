@@ -86,8 +86,9 @@ find_window(const TesmSource *source)
     return gwy_app_find_window_for_channel(source->data, source->id);
 }
 
+/* Maps are of all traces of a grid, and so is what is said of regions on them. */
 TesmSource*
-tesm_source_new(GwyContainer *data, TesmMenu menu)
+tesm_source_new(GwyContainer *data, TesmMenu menu, gboolean all_traces)
 {
     TesmSource *source = g_new0(TesmSource, 1);
     GwyDataField *field;
@@ -113,6 +114,11 @@ tesm_source_new(GwyContainer *data, TesmMenu menu)
     }
     if (!field || !tesm_source_has_grid(source, field))
         source->channel = -1;
+    else if (all_traces && menu != TESM_IMAGE) {
+        g_array_set_size(source->bricks, 0);
+        g_array_set_size(source->lawns, 0);
+        add_traces_of_channel(source, field);
+    }
     source->window = find_window(source);
     return source;
 }

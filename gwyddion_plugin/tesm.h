@@ -50,7 +50,7 @@ typedef enum { TESM_ERROR_CANCELLED, TESM_ERROR_FAILED } TesmError;
 GQuark        tesm_error_quark(void);
 
 /* source.c */
-TesmSource*   tesm_source_new     (GwyContainer *data, TesmMenu menu);
+TesmSource*   tesm_source_new     (GwyContainer *data, TesmMenu menu, gboolean all_traces);
 void          tesm_source_free    (TesmSource *source);
 gboolean      tesm_source_has_traces(const TesmSource *source);
 gboolean      tesm_source_has_grid(const TesmSource *source, GwyDataField *field);
@@ -61,6 +61,8 @@ gchar*        tesm_source_titles  (const TesmSource *source);
 
 /* handover.c */
 gboolean      tesm_handover_write(const TesmSource *source, const gchar *path, GError **error);
+gchar*        tesm_file_name     (GwyContainer *data);
+gchar*        tesm_handover_path (GwyContainer *data, const gchar *folder);
 gboolean      tesm_handover_write_all(GwyContainer *data, const gchar *path, GError **error);
 
 /* engine.c */
@@ -100,6 +102,8 @@ gboolean      tesm_dialog_run(GwyParams *params, const TesmFunction *function, c
 /* results.c */
 gint          tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const gchar *path,
                                  GError **error);
+
+void          tesm_results_keep_table(const TesmSource *source, const gchar *table);
 
 /* messages.c */
 void          tesm_show_error(GtkWindow *window, const gchar *title, const GError *error);
