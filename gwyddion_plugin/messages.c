@@ -45,7 +45,7 @@ tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text)
     gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(scrolled), GTK_POLICY_AUTOMATIC, GTK_POLICY_AUTOMATIC);
     gtk_container_add(GTK_CONTAINER(scrolled), view);
     gtk_box_pack_start(GTK_BOX(GTK_DIALOG(dialog)->vbox), scrolled, TRUE, TRUE, 6);
-    gtk_window_set_default_size(GTK_WINDOW(dialog), 760, 320);
+    gtk_window_set_default_size(GTK_WINDOW(dialog), 860, 420);
     g_signal_connect(dialog, "response", G_CALLBACK(gtk_widget_destroy), NULL);
     gtk_widget_show_all(dialog);
 }

@@ -81,6 +81,14 @@ class Session:
         windows = self.wait(lambda windows: any(title.startswith(name) for title in windows), name)
         return next(window for title, window in windows.items() if title.startswith(name))
 
+    def wait_for_peace(self) -> None:
+        """Wait until windows neither come nor go: the last one to open takes the focus, and is the current one."""
+        seen, since = self.windows(), time.monotonic()
+        while time.monotonic() < since + 1:
+            time.sleep(0.1)
+            if (now := self.windows()) != seen:
+                seen, since = now, time.monotonic()
+
     def call(self, function: str, item: str, *, menu: str = "control") -> None:
         """Focus the window of an item of the file and call a function by its accelerator.
 
@@ -147,6 +155,7 @@ def session(module: Path, file: Path, folder: Path, display: str, **environment:
         running = Session(home, settings, process, shots)
         try:
             running.wait_for("Data Browser")
+            running.wait_for_peace()
             yield running
         finally:
             process.terminate()

@@ -15,7 +15,10 @@ from pathlib import Path
 
 
 def main(words: list[str]) -> int:
-    mode, output = os.environ["STRESS"], Path(words[words.index("-o") + 1])
+    mode = os.environ["STRESS"]
+    if words[0] == "view":
+        return _view(Path(words[1]), mode)
+    output = Path(words[words.index("-o") + 1])
     _note({"pid": os.getpid(), "group": os.getpgid(0), "words": words})
     if mode == "flood":  # 10 MB of progress and of one endless line, then a good result
         for step in range(10_000):
@@ -63,6 +66,26 @@ def main(words: list[str]) -> int:
         with contextlib.suppress(KeyboardInterrupt):
             time.sleep(600)
     return 1
+
+
+def _view(path: Path, mode: str) -> int:
+    """Stand in for napari: stay open until a file says so; somebody saves something beside what is open."""
+    _note(
+        {
+            "pid": os.getpid(),
+            "session": os.getsid(0),
+            "viewed": str(path),
+            "magic": str(path.read_bytes()[:4]),
+        }
+    )
+    if mode == "no-view":
+        sys.stderr.write("lots of\nwords\ntesm: there is no display to open a window on\n")
+        return 1
+    while not Path(os.environ["STRESS_TARGET"]).exists():
+        time.sleep(0.05)
+    if mode == "save":
+        path.with_name("saved.gwy").write_bytes(b"precious")
+    return 0
 
 
 def _succeed(words: list[str]) -> int:

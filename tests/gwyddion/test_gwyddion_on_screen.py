@@ -7,6 +7,7 @@ import pytest
 from gwyddion import gui_session
 from gwyddion.gui_session import session
 from gwyddion.test_module_under_stress import Stress, gone_soon, is_alive
+from gwyddion.test_regions_in_gwyddion import drawn
 
 pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
 
@@ -48,7 +49,6 @@ def test_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, displa
 
 def test_cancel_ends_the_engine_and_its_children(module, sample, tmp_path, display, stress):
     with session(module, sample, tmp_path, display, **stress.environment("hang")) as gwyddion:
-        gwyddion.wait(lambda windows: sum("si_c_step" in title for title in windows) == 4, "the file")
         before = len(gwyddion.windows())
         gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
         gwyddion.wait_for("Diffusion Maps")
@@ -78,6 +78,36 @@ def test_a_failure_is_said_in_a_dialog(module, sample, tmp_path, display, stress
         gwyddion.key("alt+o")
         gwyddion.wait_for("t-ESM")
         gwyddion.shot("failure")
+        gwyddion.key("Escape")
+        gwyddion.wait(lambda windows: "t-ESM" not in windows, "the end of the dialog")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+
+
+def test_region_statistics_are_a_table_to_read_and_graphs(module, sample, tmp_path, display, host):
+    marked = drawn(sample, tmp_path / "marked.gwy", selection=[[5e-8, 5e-8, 15e-8, 20e-8]])
+    with session(
+        module, marked, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+    ) as gwyddion:
+        gwyddion.call("tesm_region_statistics", "Topography")
+        gwyddion.wait_for("Region Statistics")
+        gwyddion.key("alt+o")
+        gwyddion.wait(lambda windows: any("t-ESM mean trace" in title for title in windows), "the graphs")
+        gwyddion.wait_for("Region Statistics")
+        gwyddion.wait_for("t-ESM mean trace (-3 V): rectangle 1, outside of all")
+        gwyddion.shot("regions")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+        # The table keeps nobody from working on.
+        gwyddion.call("tesm_displacement_map", "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Displacement Map")
+
+
+def test_a_napari_that_does_not_start_is_said_in_a_dialog(module, sample, tmp_path, display, stress):
+    with session(module, sample, tmp_path, display, **stress.environment("no-view")) as gwyddion:
+        gwyddion.call("tesm_open_in_napari", "Topography")
+        gwyddion.wait_for("t-ESM")
+        gwyddion.shot("no napari")
         gwyddion.key("Escape")
         gwyddion.wait(lambda windows: "t-ESM" not in windows, "the end of the dialog")
         assert gwyddion.problems() == []
