@@ -94,14 +94,14 @@ viewer_ended(GPid pid, gint status, gpointer user_data)
     g_free(viewer);
 }
 
-/* The file on the disk if it is what is open, else NULL.  A file of an instrument is handed over as Gwyddion has
+/* The file on the disk if it holds what is open, else NULL.  A file of an instrument is handed over as Gwyddion has
  * understood it. */
 static gchar*
 file_as_it_is(GwyContainer *data)
 {
-    gchar *path = gwy_undo_container_get_modified(data) ? NULL : tesm_file_name(data);
+    gchar *path = tesm_file_name(data);
 
-    if (path && g_file_test(path, G_FILE_TEST_IS_REGULAR) && gwy_file_func_run_detect("gwyfile", path, FALSE) > 0)
+    if (path && gwy_file_func_run_detect("gwyfile", path, FALSE) > 0 && tesm_file_holds(path, data))
         return path;
     g_free(path);
     return NULL;

@@ -65,6 +65,9 @@ gchar*        tesm_file_name     (GwyContainer *data);
 gchar*        tesm_handover_path (GwyContainer *data, const gchar *folder);
 gboolean      tesm_handover_write_all(GwyContainer *data, const gchar *path, GError **error);
 
+/* disk.c */
+gboolean      tesm_file_holds    (const gchar *path, GwyContainer *data);
+
 /* engine.c */
 gchar*        tesm_engine_find   (const gchar *chosen, const gchar **origin, GError **error);
 gchar*        tesm_engine_setting(void);

@@ -1,7 +1,8 @@
 /*
  * modulehost MODULE.so KIND FUNCTION ID IN.gwy OUT.gwy [CHANNEL]
  *
- * Runs one module function on a file without a screen, as Gwyddion would: KIND is proc, volume or cmap, ID the number of
+ * Runs module functions, separated by commas, on a file without a screen, as Gwyddion would (the function "move" stands
+ * for a user who moves the first point of a selection): KIND is proc, volume or cmap, ID the number of
  * the current channel, volume or curve map, CHANNEL that of the channel that is current beside it.  IN.gwy may be
  * "huge:NX:NY:NZ", a volume of zeros in no file.  What the function has made of the data is saved to OUT.gwy.
  *
@@ -101,6 +102,36 @@ load_data(const gchar *name)
     return data;
 }
 
+static void
+move_point(GwyContainer *data, gint id)
+{
+    gchar *key = g_strdup_printf("/%d/select/point", id);
+    GwySelection *selection = GWY_SELECTION(gwy_container_get_object_by_name(data, key));
+    gdouble xy[] = { 1e-8, 2e-8 };
+
+    gwy_selection_set_object(selection, 0, xy);
+    g_free(key);
+}
+
+static void
+run_function(GwyContainer *data, const gchar *kind, const gchar *name, gint id)
+{
+    if (gwy_strequal(name, "move"))
+        move_point(data, id);
+    else if (gwy_strequal(kind, "proc")) {
+        gwy_app_data_browser_select_data_field(data, id);
+        gwy_process_func_run(name, data, GWY_RUN_IMMEDIATE);
+    }
+    else if (gwy_strequal(kind, "volume")) {
+        gwy_app_data_browser_select_brick(data, id);
+        gwy_volume_func_run(name, data, GWY_RUN_IMMEDIATE);
+    }
+    else {
+        gwy_app_data_browser_select_lawn(data, id);
+        gwy_curve_map_func_run(name, data, GWY_RUN_IMMEDIATE);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -110,7 +141,7 @@ main(int argc, char **argv)
     GTimer *timer;
     struct rusage usage;
     const guchar *filename = NULL;
-    gchar *path;
+    gchar *path, **names, **name;
     gint id;
 
     if (argc < 7) {
@@ -129,18 +160,10 @@ main(int argc, char **argv)
         gwy_app_data_browser_select_data_field(data, atoi(argv[7]));
     id = atoi(argv[4]);
     timer = g_timer_new();
-    if (!strcmp(argv[2], "proc")) {
-        gwy_app_data_browser_select_data_field(data, id);
-        gwy_process_func_run(argv[3], data, GWY_RUN_IMMEDIATE);
-    }
-    else if (!strcmp(argv[2], "volume")) {
-        gwy_app_data_browser_select_brick(data, id);
-        gwy_volume_func_run(argv[3], data, GWY_RUN_IMMEDIATE);
-    }
-    else {
-        gwy_app_data_browser_select_lawn(data, id);
-        gwy_curve_map_func_run(argv[3], data, GWY_RUN_IMMEDIATE);
-    }
+    names = g_strsplit(argv[3], ",", -1);
+    for (name = names; *name; name++)
+        run_function(data, argv[2], *name, id);
+    g_strfreev(names);
     printf("milliseconds %d\n", (gint)(1000*g_timer_elapsed(timer, NULL)));
     g_timer_destroy(timer);
     gwy_container_gis_string_by_name(data, "/filename", &filename);

@@ -108,6 +108,7 @@ def test_a_napari_that_does_not_start_is_said_in_a_dialog(module, sample, tmp_pa
         gwyddion.call("tesm_open_in_napari", "Topography")
         gwyddion.wait_for("t-ESM")
         gwyddion.shot("no napari")
+        assert stress.said("viewed") == str(sample)  # and no copy of it
         gwyddion.key("Escape")
         gwyddion.wait(lambda windows: "t-ESM" not in windows, "the end of the dialog")
         assert gwyddion.problems() == []

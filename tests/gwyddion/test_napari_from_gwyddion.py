@@ -1,14 +1,17 @@
 """The open file in napari: the file itself if it is what is open, else a copy that goes when napari goes."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gwyddion.test_module_under_stress import Stress, gone_soon
-from napari_tesm.io.gwy import Field, read_container
+from gwyddion.test_module_under_stress import ENGINE, Stress, gone_soon
+from napari_tesm.gwyddion_install.places import own_engine
+from napari_tesm.io.gwy import Field, Selection, put, read_container, write_container
 
 pytestmark = pytest.mark.gwyddion
 
@@ -42,6 +45,48 @@ def test_a_saved_file_is_opened_itself(host, stress, sample, tmp_path, close_nap
     close_napari()
     assert gone_soon(stress.said("pid"))
     assert sample.exists()
+
+
+def with_point(sample, path):
+    container = read_container(sample)
+    put(container, "/0/select/point", Selection("point", np.array([[5e-8, 5e-8]])).to_object(), "o")
+    write_container(path, container)
+    return path
+
+
+def resaved(source, folder):
+    """Return the file as Gwyddion writes it."""
+    path = folder / "resaved.gwy"
+    subprocess.run(["gwyddion", f"--convert-to-gwy={path}", source], check=True, timeout=120)
+    return path
+
+
+def test_a_file_with_selections_is_opened_itself_as_long_as_they_stay(
+    host, stress, sample, tmp_path, close_napari
+):
+    marked = resaved(with_point(sample, tmp_path / "marked.gwy"), tmp_path)
+    close_napari()
+    for steps, itself in ((FUNCTION, True), (f"move,{FUNCTION}", False)):
+        stress.notes.unlink(missing_ok=True)
+        run = host("proc", steps, 0, marked, "", environment=environment(stress, tmp_path))
+        assert run.log == []
+        viewed = Path(stress.wait_for("viewed"))
+        assert (viewed == marked) == itself, steps
+        assert viewed.name == "resaved.gwy"
+
+
+def test_maps_that_are_not_saved_yet_are_shown(host, stress, sample, tmp_path, close_napari):
+    stress.engine.write_text(
+        f'#!/bin/sh\n[ "$1" = view ] && exec "{sys.executable}" "{ENGINE}" "$@"\nexec "{own_engine()}" "$@"\n'
+    )
+    steps = f"tesm_displacement_map,{FUNCTION}"
+    run = host("proc", steps, 0, sample, "", environment=environment(stress, tmp_path))
+    assert run.log == []
+    copy = Path(stress.wait_for("viewed"))
+    assert copy != sample
+    assert copy.name == sample.name
+    titles = [value for key, value in read_container(copy).items() if key.endswith("/data/title")]
+    assert "H (-3 V)" in [str(title) for title in titles]
 
 
 def test_unsaved_data_are_a_copy_that_outlives_gwyddion_but_not_napari(host, stress, tmp_path, close_napari):
