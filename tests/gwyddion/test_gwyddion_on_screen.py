@@ -1,0 +1,84 @@
+"""The real Gwyddion under a virtual screen: dialog, progress, Cancel, error, results."""
+
+import time
+
+import pytest
+
+from gwyddion import gui_session
+from gwyddion.gui_session import session
+from gwyddion.test_module_under_stress import Stress, gone_soon, is_alive
+
+pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
+
+FUNCTION = "tesm_diffusion_maps"
+
+
+@pytest.fixture(scope="module")
+def display():
+    if missing := gui_session.missing_tools():
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with gui_session.screen() as name:
+        yield name
+
+
+@pytest.fixture
+def stress(host, sample, tmp_path):
+    return Stress(host, sample, tmp_path)
+
+
+def test_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, display, host):
+    with session(
+        module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+    ) as gwyddion:
+        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.shot("dialog")
+        gwyddion.key("alt+o")
+        gwyddion.wait(lambda windows: any("[log10 D2 (-3 V)]" in title for title in windows), "the maps")
+        titles = " ".join(gwyddion.windows())
+        for name in ("H", "D1", "log10 D1", "D2", "log10 D2"):
+            assert f"[{name} (-3 V)]" in titles
+        assert "[tau1 (-3 V)]" not in titles  # in the data browser, not on the screen
+        assert "(+3 V)]" in titles
+        assert "[D1 (+3 V)]" not in titles
+        gwyddion.shot("maps")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+
+
+def test_cancel_ends_the_engine_and_its_children(module, sample, tmp_path, display, stress):
+    with session(module, sample, tmp_path, display, **stress.environment("hang")) as gwyddion:
+        gwyddion.wait(lambda windows: sum("si_c_step" in title for title in windows) == 4, "the file")
+        before = len(gwyddion.windows())
+        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.key("alt+o")
+        pid, child = stress.wait_for("pid"), stress.wait_for("child")
+        gwyddion.wait(lambda windows: "Diffusion Maps" not in windows, "the end of the dialog")
+        time.sleep(1)
+        assert is_alive(pid)
+        gwyddion.shot("progress")
+        # The button of the progress dialog; its window has no title of its own to wait for.
+        gwyddion.key("Escape")
+        assert gone_soon(pid)
+        assert gone_soon(child)
+        gwyddion.wait(lambda windows: len(windows) <= before, "the end of the progress dialog")
+        gwyddion.shot("cancelled")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+        # Gwyddion is as alive as before.
+        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Diffusion Maps")
+
+
+def test_a_failure_is_said_in_a_dialog(module, sample, tmp_path, display, stress):
+    with session(module, sample, tmp_path, display, **stress.environment("flood-and-fail")) as gwyddion:
+        gwyddion.call(FUNCTION, "Topography")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.key("alt+o")
+        gwyddion.wait_for("t-ESM")
+        gwyddion.shot("failure")
+        gwyddion.key("Escape")
+        gwyddion.wait(lambda windows: "t-ESM" not in windows, "the end of the dialog")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
