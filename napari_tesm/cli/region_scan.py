@@ -178,7 +178,7 @@ def _measure_height(
     except ValueError as error:
         if scan.channel is None or options.traces:
             raise ValueError(
-                f"there are no result maps, run 'tesm fit' first; for H alone: {error}"
+                f"there are no result maps, run 'tesm fit' first; H alone cannot be measured: {error}"
             ) from None
         scan.notes.append("there are no result maps: run 'tesm fit' first to get tau and D in the regions")
     else:

@@ -52,8 +52,10 @@ class FitOutcome(QWidget):
         """Show maps and counts of a model; nothing where it has no maps."""
         maps = None if model is None else model.maps
         shown = None if model is None else model.shown
-        self.setVisible(maps is not None)
-        if maps is None or shown is None:
+        counts = [] if maps is None else counts_from_maps(maps)
+        # A file of H maps alone holds nothing that was fitted.
+        self.setVisible(bool(counts))
+        if maps is None or shown is None or not counts:
             return
         names = sorted(names_of_maps(maps), key=lambda name: name not in _FIRST)
         _fill(self.map_box, [(words_of_map(name), name) for name in names], shown[0])
@@ -61,7 +63,6 @@ class FitOutcome(QWidget):
         settings = [(label.strip("()") or f"pulse {n + 1}", n) for n, label in enumerate(labels)]
         _fill(self.pulse_box, settings, shown[1])
         self.pulse_box.setVisible(len(labels) > 1)
-        counts = counts_from_maps(maps)
         self.counts.setText(_table(maps, counts, shown[1]))
         self.counts.setToolTip("\n".join(line.in_words() for line in counts))
         self.reasons.setText(_reasons(counts, *shown) + _note(maps))
