@@ -493,6 +493,20 @@ def test_hot_pixels_do_not_bend_the_mean(tmp_path: Path) -> None:
     np.testing.assert_allclose(curve.y, values[1][counted].mean(axis=0), rtol=1e-9)
 
 
+def test_mean_traces_of_some_of_the_pulses(
+    fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "g.gwy"
+    assert tesm("regions", fitted, "-o", out, "--quiet", "--traces", 1) == 0
+    titles = list(graphs_of(out))
+    assert [title for title in titles if "mean" in title] == ["t-ESM mean trace (-3 V)"]
+    assert len(titles) == 5
+    mean = open_dataset(fitted)["displacement"].values[1][COLUMNS < 3].mean(axis=0)
+    np.testing.assert_allclose(graphs_of(out)[titles[0]].curves[0].y, mean, rtol=1e-9)
+    assert tesm("regions", fitted, "--traces", "nothing") == 1
+    assert "nothing" in capsys.readouterr().err
+
+
 def test_gwyddion_opens_the_graphs_without_a_warning(
     fitted: Path,
     plain: Path,
