@@ -237,7 +237,7 @@ class RegionLayerLink:
         layer, scan = self.layer, self._scan
         if layer is None or scan is None:
             return
-        self._give_up_drawing()
+        self.give_up_drawing()
         self._busy = True
         try:
             untransform(layer)
@@ -249,17 +249,23 @@ class RegionLayerLink:
             self._busy = False
         self._apply_pen()
 
-    def _give_up_drawing(self) -> None:
-        """Let napari end a shape that is being drawn: it would go on with one that is not there any more."""
+    def give_up_drawing(self) -> bool:
+        """Let napari end a shape that is being drawn, and return whether that took one back that was no region yet.
+
+        napari would go on with it after it is not there any more.
+        """
         layer = self.layer
-        if getattr(layer, "_is_creating", False):
-            last = layer.nshapes - 1
-            self._busy = True
-            try:
-                layer._finish_drawing()
-            finally:
-                self._busy = False
-            self._drop_orphan((last,))
+        if not getattr(layer, "_is_creating", False):
+            return False
+        last = layer.nshapes - 1
+        was_region = last in self._shapes
+        self._busy = True
+        try:
+            layer._finish_drawing()
+        finally:
+            self._busy = False
+        self._drop_orphan((last,))
+        return not was_region
 
     def _restyle(self) -> None:
         """Give shapes that napari drew the name, class and colours of their region."""

@@ -216,7 +216,7 @@ class RegionPanel(Panel):
 
     def undo(self) -> None:
         """Take the last change of regions back."""
-        if self.table is not None and not self.table.model.undo():
+        if self.table is not None and not self.link.give_up_drawing() and not self.table.model.undo():
             self.tell("there is nothing to take back")
 
     def redo(self) -> None:

@@ -62,7 +62,7 @@ def test_napari_s_save_takes_the_original_not_its_copy(shown, tmp_path):
 
 
 def test_a_copy_of_the_traces_reads_the_same_file(shown):
-    viewer, _, scan = shown
+    viewer, _, _ = shown
     copy(viewer, "Traces (-3 V)")
     assert viewer.layers["Traces (-3 V) copy"].data is viewer.layers["Traces (-3 V)"].data
 
