@@ -195,10 +195,14 @@ def test_mean_traces_are_those_of_numpy(monkeypatch, time_first, block):
 
 
 def test_hot_pixels_stand_out_of_what_neighbours_support():
-    height = np.full((1, 6, 9), -1e-3)
+    dataset = example_dataset()
+    height = np.full((2, 6, 9), -1e-3)
     height[0, 2:4, 3:6] = 2e-3
     height[0, 5, 8], height[0, 0, 0], height[0, 1, 1] = -5e-3, 3.9e-3, np.nan
-    maps = xr.Dataset({"H": (("pulse", "y", "x"), height)})
-    found = hot_pixels(maps)
-    assert np.argwhere(found).tolist() == [[0, 5, 8]]
-    assert hot_pixels(maps.drop_vars("H")) is None
+    coordinates = {name: dataset[name] for name in ("voltage", "direction")}
+    maps = xr.Dataset({"H": (("pulse", "y", "x"), height)}, coords=coordinates)
+    assert np.argwhere(hot_pixels(maps, dataset)).tolist() == [[0, 5, 8]]
+    # Pulse settings are known by their voltage and direction, wherever they stand.
+    assert np.argwhere(hot_pixels(maps, dataset.isel(pulse=[1, 0]))).tolist() == [[1, 5, 8]]
+    assert not hot_pixels(maps, dataset.isel(pulse=[1])).any()
+    assert not hot_pixels(maps.drop_vars("H"), dataset).any()

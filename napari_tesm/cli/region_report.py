@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,10 @@ def lines_of_table(parts: Sequence[Part], measures: Sequence[Measure]) -> Iterat
             *measure.problems,
         ):
             text = printable(sentence.rstrip(".") + ".")
-            yield from textwrap.wrap(text, LINE_WIDTH, initial_indent="  ", subsequent_indent="    ")
+            # A probability and its number stay on one line.
+            tied = re.sub("p ([=<]) ", "p\u00a0\\1\u00a0", text)
+            for line in textwrap.wrap(tied, LINE_WIDTH, initial_indent="  ", subsequent_indent="    "):
+                yield line.replace("\u00a0", " ")
 
 
 def _row(part: Part, found: Description, scaling: Scaling) -> str:

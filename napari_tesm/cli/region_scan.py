@@ -145,12 +145,16 @@ def _traces_of_maps(options: argparse.Namespace, scan: RegionScan, recipe: Recip
         if options.traces:
             raise
         return None
-    sizes = {name: scan.maps.sizes[name] for name in ("pulse", "y", "x")}
-    fitting = [group for group in groups if all(group.sizes[name] == size for name, size in sizes.items())]
+    fitting = [
+        group for group in groups if all(group.sizes[axis] == scan.maps.sizes[axis] for axis in ("y", "x"))
+    ]
+    # Some of the traces will do where somebody has chosen them.
+    if not options.traces:
+        fitting = [group for group in fitting if group.sizes["pulse"] == scan.maps.sizes["pulse"]]
     if len(fitting) != 1:
         which = "several trace stacks" if fitting else "no traces"
         advice = ": choose one with --traces" if fitting else ""
-        scan.notes.append(f"the file holds {which} of the size of its maps{advice}")
+        scan.notes.append(f"the file holds {which} of the size of its maps{advice}; mean traces are left out")
         return None
     try:
         return prepared_dataset(fitting[0], recipe)
@@ -178,7 +182,7 @@ def _measure_height(
     except ValueError as error:
         if scan.channel is None or options.traces:
             raise ValueError(
-                f"there are no result maps, run 'tesm fit' first; for H alone: {error}"
+                f"there are no result maps, run 'tesm fit' first; H alone cannot be measured: {error}"
             ) from None
         scan.notes.append("there are no result maps: run 'tesm fit' first to get tau and D in the regions")
     else:

@@ -24,7 +24,7 @@ from napari_tesm.gui.layers import LayerTuple, map_layer
 from napari_tesm.gui.linked_views import SideBySide
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.result_layers import add_below_drawings
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.scan import Scan, plain_label
 from napari_tesm.plotting.scatter import ScatterPlot
 from napari_tesm.registration import Correlation
 
@@ -155,7 +155,7 @@ class ComparePanel(Panel):
             rows, {name for name in rows if any(f"the {name} " in text for text in result.warnings)}
         )
         self.plot.set_theme(theme_of(self.viewer))
-        names = [model.scan.labels[index].strip("()") for index in (model.first, model.second)]
+        names = [plain_label(model.scan.labels[index]) for index in (model.first, model.second)]
         self.plot.show(
             np.abs(heights[model.first]), np.abs(second), names=(names[0], names[1]), unit=model.scan.unit
         )
@@ -185,7 +185,7 @@ class ComparePanel(Panel):
         add_below_drawings(self.session, model.scan, layer)
 
     def _fill_boxes(self, model: CompareModel) -> None:
-        labels = [label.strip("()") or f"pulse {index + 1}" for index, label in enumerate(model.scan.labels)]
+        labels = [plain_label(label) or f"pulse {index + 1}" for index, label in enumerate(model.scan.labels)]
         for box, index in ((self.first_box, model.first), (self.second_box, model.second)):
             if [box.itemText(i) for i in range(box.count())] != labels:
                 box.clear()

@@ -32,6 +32,10 @@ class TimeStack:
         self.ndim = 3
         self.dtype = np.dtype(np.float32)
 
+    def __deepcopy__(self, memo: Any) -> "TimeStack":
+        # What is only read need not be copied, least of all from a file larger than memory.
+        return self
+
     def __len__(self) -> int:
         return self.shape[0]
 

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.panel import Connection, Panel, say
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.scan import Scan, plain_label
 from napari_tesm.gui.trace_fits import WindowFit
 from napari_tesm.gui.trace_model import SIZES, PlaceTraces, TraceModel
 from napari_tesm.gui.trace_table import TraceTable
@@ -291,7 +291,7 @@ class TracePanel(Panel):
 
     def _fill_pulse_box(self) -> None:
         labels = [] if self.model is None else self.model.scan.labels
-        wanted = ["All pulses", *(label.strip("()") or f"pulse {i + 1}" for i, label in enumerate(labels))]
+        wanted = ["All pulses", *(plain_label(label) or f"pulse {i + 1}" for i, label in enumerate(labels))]
         present = [self.pulse_box.itemText(i) for i in range(self.pulse_box.count())]
         if present != wanted:
             self.pulse_box.clear()

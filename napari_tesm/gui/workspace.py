@@ -26,8 +26,8 @@ from napari_tesm.gui.layer_keeper import points_moved, rebuild_recording, show_p
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.profile_panel import ProfilePanel
 from napari_tesm.gui.protocol_form import ProtocolForm
+from napari_tesm.gui.region_layer import region_link_of
 from napari_tesm.gui.region_panel import RegionPanel
-from napari_tesm.gui.region_shapes import reading_from_layer
 from napari_tesm.gui.saving import save_scan, suggested_path
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_panel import TracePanel
@@ -169,11 +169,10 @@ class Workspace(Panel):
         """Save to a path that the user has agreed to; return whether it worked."""
         if self.scan is None:
             return False
-        for layer in self.session.layers_of(self.scan, "regions"):
-            # Somebody may have drawn while none of the tabs that notice it was open.
-            self.scan.set_regions(
-                reading_from_layer(layer, self.scan.display, known=self.scan.regions).regions
-            )
+        # Somebody may have drawn while none of the tabs that notice it was open.
+        link = region_link_of(self.session)
+        link.attach()
+        link.detach()
         try:
             written = save_scan(self.scan, path, overwrite=True)
         except (OSError, ValueError) as error:

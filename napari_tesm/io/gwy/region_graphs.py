@@ -56,7 +56,7 @@ def container_of_region_graphs(
     container = GwyContainer()
     sets = [members for members in _parts_side_by_side(parts) if members]
     if dataset is not None:
-        hot = None if maps is None else hot_pixels(maps)
+        hot = None if maps is None else hot_pixels(maps, dataset)
         for members, graphs in zip(sets, _trace_graphs(sets, dataset, hot, progress), strict=True):
             for graph in graphs:
                 _add(container, graph, members)
@@ -127,15 +127,28 @@ def _trace_graphs(
     return found
 
 
-def hot_pixels(maps: xr.Dataset) -> Mask | None:
+def hot_pixels(maps: xr.Dataset, dataset: xr.Dataset) -> Mask:
     """Return the pixels whose ``|H|`` is more than twice what three neighbours support, shape (pulse, y, x).
 
-    Their traces hold a jump that is no displacement. None where H is not known.
+    Their traces hold a jump that is no displacement. There are none for pulse settings of the dataset whose H is not
+    known.
     """
-    if "H" not in maps:
-        return None
-    size = np.abs(np.asarray(maps["H"].transpose("pulse", "y", "x").values, dtype=np.float64))
-    return np.array([one > _HOT * supported_maximum(one) for one in size])
+    found = np.zeros([dataset.sizes[name] for name in ("pulse", "y", "x")], dtype=bool)
+    known = _settings(maps) if "H" in maps else []
+    for pulse, setting in enumerate(_settings(dataset)):
+        if setting in known:
+            height = maps["H"].isel(pulse=known.index(setting)).transpose("y", "x").values
+            size = np.abs(np.asarray(height, dtype=np.float64))
+            found[pulse] = size > _HOT * supported_maximum(size)
+    return found
+
+
+def _settings(maps: xr.Dataset) -> list[tuple[str, str, int]]:
+    """Return what tells pulse settings apart: voltage, direction, and the how-manieth of such it is."""
+    pairs = [
+        (f"{v:.9g}", str(d)) for v, d in zip(maps["voltage"].values, maps["direction"].values, strict=True)
+    ]
+    return [(*pair, pairs[:index].count(pair)) for index, pair in enumerate(pairs)]
 
 
 def mean_traces(
