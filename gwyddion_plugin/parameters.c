@@ -211,5 +211,7 @@ tesm_params_add_words(GwyParams *params, const TesmFunction *function, const Tes
     }
     if (!function->about_regions)
         g_ptr_array_add(words, g_strdup("--maps-only"));
+    if (function->fits)
+        g_ptr_array_add(words, g_strdup("--graphs"));
     g_ptr_array_add(words, g_strdup("--progress=lines"));
 }

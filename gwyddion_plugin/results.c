@@ -55,6 +55,9 @@ move_value(gpointer key, gpointer value, gpointer user_data)
     /* The field itself and whether it is shown are the data browser's already; the log gets its entry later. */
     if (gwy_strequal(rest, "data") || gwy_strequal(rest, "data/visible") || gwy_strequal(rest, "data/log"))
         return;
+    /* All graphs of a file are kept below channel 0, to which they do not belong. */
+    if (g_str_has_prefix(rest, "graph/"))
+        return;
     name = g_strconcat(move->to, rest, NULL);
     gwy_container_set_value(move->data, g_quark_from_string(name), value, 0);
     g_free(name);

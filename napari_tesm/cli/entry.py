@@ -156,6 +156,11 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
     _add_recipe(how)
     out = _add_map_files(fit)
+    out.add_argument(
+        "--graphs",
+        action="store_true",
+        help="with --maps-only: histograms of D and curves at the points, too",
+    )
     out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
     out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
 

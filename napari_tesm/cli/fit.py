@@ -20,6 +20,8 @@ _MOST_JOBS: Final = 8
 def run_command(options: argparse.Namespace) -> int:
     """Fit a file as the options say; see ``tesm fit --help``."""
     jobs = _jobs(options.jobs)
+    if options.graphs and not options.maps_only:
+        raise UsageError("--graphs goes with --maps-only: what an input held is carried over as it is")
     recipe = recipe_from_options(options)
     check_outputs(options)
     dataset = open_dataset(

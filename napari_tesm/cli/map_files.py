@@ -14,6 +14,7 @@ from napari_tesm.cli.entry import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import sha256_of_file
 from napari_tesm.io.atomic import AtomicOutputs, refuse_same_file
+from napari_tesm.io.gwy.map_graphs import add_map_graphs
 from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.maps import DERIVED, MAP_KINDS
@@ -75,6 +76,8 @@ def write_maps(
         maps = make_maps()
         sha256 = sha256_of_file(options.file) if with_sha256 else ""
         container = container_for_output(dataset, maps, maps_only=options.maps_only, sha256=sha256)
+        if getattr(options, "graphs", False):
+            add_map_graphs(container, dataset, maps)
         write_container_to(gwy, container)
         summary = summary_from_maps(maps, name=Path(options.file).name, sha256=sha256)
         if summary_file is not None:

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from gwyddion.test_diffusion_maps_in_gwyddion import assert_same_channels, channels, fitted
+from gwyddion.comparing import assert_same_channels, channels, fitted
 from napari_tesm.io.gwy import Brick, Lawn, metadata_container, metadata_entries, put, read_container
 from napari_tesm.io.gwy.writing import write_container
 

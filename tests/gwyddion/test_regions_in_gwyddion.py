@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from gwyddion.test_diffusion_maps_in_gwyddion import assert_same_channels, channels, fitted
+from gwyddion.comparing import assert_same_channels, assert_same_graphs, channels, fitted, graphs
 from napari_tesm.cli import main
 from napari_tesm.io.gwy import (
     Field,
-    Graph,
     Selection,
     mask_field,
     metadata_container,
@@ -41,24 +40,6 @@ def drawn(source, path, *, selection=None, mask=None, without=()):
         del container[key]
     write_container(path, container)
     return path
-
-
-def graphs(container):
-    """Return the graphs in order, each as title and curves."""
-    keys = [key for key in container if key.startswith("/0/graph/graph/") and key.count("/") == 4]
-    return [
-        Graph.from_object(container[key], key) for key in sorted(keys, key=lambda key: int(key.split("/")[4]))
-    ]
-
-
-def assert_same_graphs(found, expected):
-    assert [graph.title for graph in found] == [graph.title for graph in expected]
-    for mine, its in zip(found, expected, strict=True):
-        assert (mine.x_unit, mine.y_unit, mine.x_label) == (its.x_unit, its.y_unit, its.x_label)
-        for one, other in zip(mine.curves, its.curves, strict=True):
-            assert one.description == other.description
-            np.testing.assert_array_equal(one.x, other.x)
-            np.testing.assert_array_equal(one.y, other.y)
 
 
 @pytest.mark.parametrize("what", ["selection", "mask"])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_tesm.displacement import supported_maximum
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import storable_text
-from napari_tesm.io.gwy.graphs import LINE, Curve, Graph
+from napari_tesm.io.gwy.graphs import LINE, Curve, Graph, stairs
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.maps import labels_from_maps
 from napari_tesm.pipeline import blocks_of_rows
@@ -217,9 +217,7 @@ def _histogram(members: Sequence[Part], values: Array, name: str, unit: str, tit
     for number, part in enumerate(members):
         counts = bins.counts[str(number)]
         if counts.sum():
-            # Stairs: Gwyddion draws lines between points.
-            share = np.concatenate([[0.0], np.repeat(counts / counts.sum(), 2), [0.0]])
-            curves.append(Curve(np.repeat(edges, 2), share, f"{_name(part)}, {counts.sum()} px", LINE))
+            curves.append(stairs(edges, counts / counts.sum(), f"{_name(part)}, {counts.sum()} px"))
     if not curves:
         return None
     # A logarithm has no unit; Gwyddion would show 1e-13 m²/s as a power of an odd prefix.
