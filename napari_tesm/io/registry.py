@@ -13,7 +13,7 @@ from napari_tesm.io.mapping import Mapping, MappingError
 from napari_tesm.io.mapping_text import mapping_from_file, text_from_mapping
 
 _GWY = (b"GWYP", b"GWYO")
-_HEAD = 4096
+_SHORTEST = 8
 _SIDECARS = (".yaml", ".yml")
 
 
@@ -51,6 +51,15 @@ def is_gwy(path: str | PathLike[str]) -> bool:
             return file.read(4) in _GWY
     except OSError:
         return False
+
+
+def says_itself_what_it_is(path: str | PathLike[str]) -> bool:
+    """Whether a path is for the reader of .gwy files, which also has the sentences for what is missing or empty."""
+    path = Path(path)
+    try:
+        return is_gwy(path) or not (path.is_dir() or path.stat().st_size >= _SHORTEST)
+    except OSError:
+        return True
 
 
 def open_file(
@@ -152,7 +161,7 @@ def open_datasets(
     """
     names = [traces] if isinstance(traces, str) else traces
     path = Path(path)
-    if is_gwy(path) or _is_small_or_missing(path):
+    if says_itself_what_it_is(path):
         if mapping is not None:
             raise MappingError(
                 f"{path.name} is a .gwy file: it says itself what is what, a mapping is not used"
@@ -168,14 +177,6 @@ def open_datasets(
             )
         raise ValueError(f"{path.name} holds images only, no time traces")
     return _chosen(opened.datasets, names)
-
-
-def _is_small_or_missing(path: Path) -> bool:
-    """Whether a file is too short to be of any format, or not there: the reader of .gwy files has the sentence."""
-    try:
-        return not path.is_dir() and path.stat().st_size < 8
-    except OSError:
-        return True
 
 
 def _first_question(questions: Sequence[str]) -> str:
