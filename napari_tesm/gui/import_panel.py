@@ -28,7 +28,13 @@ from napari_tesm.io.mapping_text import text_from_mapping
 if TYPE_CHECKING:
     import napari
 
-_FILES = "Recordings (*.tdms *.h5 *.hdf5 *.nc *.mat *.npy *.npz);;AFM files (*.spm *.0?? *.ibw *.mdt *.nid);;All files (*)"
+_FILES = ";;".join(
+    (
+        "Recordings (*.tdms *.h5 *.hdf5 *.mat *.npy *.npz)",
+        "AFM files (*.spm *.0?? *.ibw *.mdt *.nid)",
+        "All files (*)",
+    )
+)
 _HINT = "Choose the recorder's file; what it does not say is asked below. Nothing is guessed."
 
 
