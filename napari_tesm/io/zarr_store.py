@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -136,22 +137,27 @@ def dataset_from_zarr(path: str | PathLike[str]) -> xr.Dataset:
     """
     path = Path(path)
     optional_module("zarr", path, "a Zarr store")
+    others = []
     try:
-        dataset = _opened(path)
-        check_dataset(dataset)
-        others = []
-        for number in range(len(list((path / _IMAGES).iterdir())) if (path / _IMAGES).is_dir() else 0):
-            if not (path / _IMAGES / str(number)).is_dir():
-                continue
-            group = _opened(path, group=f"{_IMAGES}/{number}").load()
-            others.append(group["image"].rename(group.attrs["name"]))
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ContentError(f"{path.name} is a damaged dataset: {str(error).splitlines()[0]}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of parts that are no Zarr
+            dataset = _opened(path)
+            check_dataset(dataset)
+            for number in range(_images_in(path)):
+                group = _opened(path, group=f"{_IMAGES}/{number}").load()
+                others.append(group["image"].rename(group.attrs["name"]))
+    except Exception as error:
+        raise ContentError(f"{path.name} is a damaged dataset: {_first_line(error)}") from None
     dataset.attrs.pop("tesm_format", None)
     dataset.encoding = {"origin": str(path.absolute())}
     if others:
         dataset.encoding[_IMAGES] = others
     return dataset
+
+
+def _images_in(path: Path) -> int:
+    folder = path / _IMAGES
+    return sum(part.is_dir() for part in folder.iterdir()) if folder.is_dir() else 0
 
 
 def _opened(path: Path, group: str | None = None) -> xr.Dataset:
@@ -161,6 +167,9 @@ def _opened(path: Path, group: str | None = None) -> xr.Dataset:
     )  # fmt: skip
     for variable in opened.variables.values():
         variable.encoding = {}
+        variable.attrs.pop(
+            "_FillValue", None
+        )  # what Zarr puts where nothing was written; here everything was
     # Strings of one length come back as what xarray makes of them.
     if "direction" in opened.coords:
         direction = opened["direction"]
@@ -182,13 +191,13 @@ def content_from_zarr(path: Path) -> FileContent:
     path = Path(path)
     zarr = optional_module("zarr", path, "a Zarr store")
     try:
-        root = zarr.open(os.fspath(path), mode="r")
-        arrays = [("", root)] if isinstance(root, zarr.Array) else _arrays(root, "")
-        sources = [_source(name or path.stem, array, dict(arrays)) for name, array in arrays]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            root = zarr.open(os.fspath(path), mode="r")
+            arrays = [("", root)] if isinstance(root, zarr.Array) else _arrays(root, "")
+            sources = [_source(name or path.stem, array, dict(arrays)) for name, array in arrays]
     except Exception as error:
-        raise ContentError(
-            f"{path.name} is no sound Zarr store: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        ) from None
+        raise ContentError(f"{path.name} is no sound Zarr store: {_first_line(error)}") from None
     return FileContent(path, "Zarr", [one for one in sources if one is not None])
 
 
@@ -225,3 +234,7 @@ def _source(name: str, array: Any, arrays: dict[str, Any]) -> Source | None:
     unit = str(array.attrs.get("units", ""))
     attributes = {str(key): value for key, value in array.attrs.items() if not str(key).startswith("_")}
     return Source(name, array, axes, unit, str(array.attrs.get("long_name", "")), attributes)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
