@@ -24,9 +24,9 @@ LAYERS = [
         "comparison",
         "registration",
         "model_choice",
-        "simulation",
         "recording",
     },
+    {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"pipeline", "displacement_maps"},
     {"summary"},
