@@ -40,6 +40,9 @@ scans = st.builds(
     ways=st.sampled_from([("trace",), ("retrace",), ("trace", "retrace")]),
     serpentine=st.booleans(),
     voltages=st.lists(st.sampled_from([-3.0, 3.0, 0.5, -1.25]), max_size=3).map(tuple),
+    voltages_per=st.sampled_from(["pixel", "way"]),
+    upward=st.booleans(),
+    first_line=st.integers(0, 9),
 )
 traces = st.builds(
     TraceEntry,
@@ -57,6 +60,7 @@ recordings = st.builds(
     pixel_trigger=names | st.just(""),
     before=maybe,
     length=maybe,
+    pulse_delay=maybe,
 )
 mappings = st.builds(
     Mapping,

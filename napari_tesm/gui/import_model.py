@@ -110,11 +110,12 @@ class ImportModel:
         content = content_from_file(path)
         beside = mapping_beside(path)
         proposal = proposal_from_content(content)
-        if proposal is None and beside is None:
+        mapping = beside if beside is not None or proposal is None else proposal.mapping
+        if mapping is None:
             hint = f" ({content.notes[0]})" if content.notes else ""
             raise ValueError(f"{path.name} holds neither time traces over an image nor images{hint}")
         self.path, self.content, self.proposal = path, content, proposal
-        self._take(beside if beside is not None or proposal is None else proposal.mapping)
+        self._take(mapping)
 
     def load_mapping(self, path: Path) -> None:
         """Take what a mapping file says.

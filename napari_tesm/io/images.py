@@ -120,3 +120,21 @@ def roles_of_axes(axes: Sequence[Axis]) -> list[str]:
 def size_in_words(source: Source) -> str:
     """Return the size of an array, ``64 × 48 × 250``."""
     return " × ".join(str(axis.size) for axis in source.axes)
+
+
+def channels_on_grid(
+    channels: Sequence[xr.DataArray],
+    y: np.ndarray,
+    x: np.ndarray,
+    spacing: tuple[float, float],
+    unit: str,
+) -> list[xr.DataArray]:
+    """Return the images whose pixels lie where those of the traces do, to a hundredth of a pixel."""
+    return [
+        channel
+        for channel in channels
+        if channel.shape == (y.size, x.size)
+        and str(channel["x"].attrs.get("units", "")) == unit
+        and np.allclose(channel["y"].values, y, rtol=0, atol=0.01 * spacing[0])
+        and np.allclose(channel["x"].values, x, rtol=0, atol=0.01 * spacing[1])
+    ]

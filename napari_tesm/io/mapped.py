@@ -10,7 +10,13 @@ import xarray as xr
 from napari_tesm.dataset import SIGNALS, dataset_from_traces
 from napari_tesm.io.arranged import ArrangedTraces
 from napari_tesm.io.content import Axis, FileContent, si_from_unit
-from napari_tesm.io.images import images_from_content, lateral_axis, roles_of_axes, size_in_words
+from napari_tesm.io.images import (
+    channels_on_grid,
+    images_from_content,
+    lateral_axis,
+    roles_of_axes,
+    size_in_words,
+)
 from napari_tesm.io.mapping import Mapping, MappingError, TraceEntry
 from napari_tesm.units import factor_from_unit
 
@@ -264,21 +270,3 @@ def _dataset(
 def _same_pulse(a: _Stack, b: _Stack) -> bool:
     same_voltage = a.voltage == b.voltage or np.isnan([a.voltage, b.voltage]).all()
     return bool(same_voltage and a.direction == b.direction)
-
-
-def channels_on_grid(
-    channels: Sequence[xr.DataArray],
-    y: np.ndarray,
-    x: np.ndarray,
-    spacing: tuple[float, float],
-    unit: str,
-) -> list[xr.DataArray]:
-    """Return the images whose pixels lie where those of the traces do, to a hundredth of a pixel."""
-    return [
-        channel
-        for channel in channels
-        if channel.shape == (y.size, x.size)
-        and str(channel["x"].attrs.get("units", "")) == unit
-        and np.allclose(channel["y"].values, y, rtol=0, atol=0.01 * spacing[0])
-        and np.allclose(channel["x"].values, x, rtol=0, atol=0.01 * spacing[1])
-    ]

@@ -67,6 +67,8 @@ class RecordingEntry:
         Channels of trigger lines; empty where there is none.
     before, length : float, optional
         How long before the pulse a trace begins, and how long it is in all, s.
+    pulse_delay : float, optional
+        Time from the pixel trigger to the start of the pulse where there is no channel of the dc voltage, s.
     """
 
     signals: dict[str, str]
@@ -75,11 +77,30 @@ class RecordingEntry:
     line_trigger: str = ""
     before: float | None = None
     length: float | None = None
+    pulse_delay: float | None = None
 
 
 @dataclass(frozen=True)
 class ScanEntry:
-    """The image that the pixels make: their number, its size in m, and the order in which they were scanned."""
+    """The image that the pixels make: their number, its size in m, and the order in which they were scanned.
+
+    Parameters
+    ----------
+    pixels, lines : int, optional
+    width, height : float, optional
+        Size of the image, m.
+    ways : tuple of "trace", "retrace"
+        Ways of a line in which pulses are applied.
+    serpentine : bool
+        Every second line was scanned backwards.
+    voltages : tuple of float
+        Pulse voltages, V: of each pixel in turn, or one for each way.
+    voltages_per : "pixel" or "way"
+    upward : bool
+        The first line that was scanned is the lowest of the image.
+    first_line : int
+        The line, in the order of time, in which the recording starts.
+    """
 
     pixels: int | None = None
     lines: int | None = None
@@ -88,6 +109,9 @@ class ScanEntry:
     ways: tuple[str, ...] = ("trace",)
     serpentine: bool = False
     voltages: tuple[float, ...] = ()
+    voltages_per: str = "pixel"
+    upward: bool = False
+    first_line: int = 0
 
 
 @dataclass(frozen=True)

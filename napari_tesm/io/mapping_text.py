@@ -160,19 +160,19 @@ class _Reader:
             raise MappingError(f"'{name}' of {self.where} is '{text}', not one of {shown}")
         return text
 
-    def count(self, name: str) -> int | None:
+    def count(self, name: str, *, least: int = 1) -> int | None:
         value = self._take(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
-            raise MappingError(f"'{name}' of {self.where} must be a whole number from 1, not '{value}'")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1_000_000:
+            raise MappingError(f"'{name}' of {self.where} must be a whole number from {least}, not '{value}'")
         return value
 
     def quantity(self, name: str) -> float | None:
         value = self._take(name)
-        return None if value is None else self._quantity(name, value)
+        return None if value is None else self.quantity_of(name, value)
 
-    def _quantity(self, name: str, value: Any) -> float:
+    def quantity_of(self, name: str, value: Any) -> float:
         try:
             found = quantity_from_text(str(value), _DIMENSIONS[name])
         except ValueError as error:
@@ -247,6 +247,7 @@ def _recording(reader: _Reader) -> RecordingEntry:
         line_trigger=reader.text("line trigger"),
         before=_not_negative(reader, "before"),
         length=_not_negative(reader, "length"),
+        pulse_delay=_not_negative(reader, "pulse delay"),
     )
     reader.done()
     if not (entry.dc or entry.pixel_trigger):
@@ -278,7 +279,10 @@ def _scan(reader: _Reader) -> ScanEntry:
         height=reader.positive("height"),
         ways=ways,
         serpentine=reader.yes("serpentine"),
-        voltages=tuple(reader._quantity("voltage", one) for one in reader.list_of("voltages")),
+        voltages=tuple(reader.quantity_of("voltage", one) for one in reader.list_of("voltages")),
+        voltages_per=reader.choice("voltages per", ("pixel", "way"), "pixel"),
+        upward=reader.yes("upward"),
+        first_line=reader.count("first line", least=0) or 0,
     )
     reader.done()
     return entry
@@ -320,7 +324,7 @@ def _entries(entry: TraceEntry | ImageEntry | ScanEntry) -> dict[str, Any]:
     for one in fields(entry):
         value = getattr(entry, one.name)
         if value != one.default and value not in (None, "", ()):
-            found[one.name] = _written(one.name, value)
+            found[one.name.replace("_", " ")] = _written(one.name, value)
     return found
 
 
@@ -341,6 +345,9 @@ def _recording_entries(entry: RecordingEntry) -> dict[str, Any]:
         "line trigger": lambda: entry.line_trigger,
         "before": lambda: None if entry.before is None else text_from_quantity(entry.before, "s"),
         "length": lambda: None if entry.length is None else text_from_quantity(entry.length, "s"),
+        "pulse delay": lambda: (
+            None if entry.pulse_delay is None else text_from_quantity(entry.pulse_delay, "s")
+        ),
     }
     found: dict[str, Any] = dict(entry.signals)
     return found | {name: value() for name, value in named.items() if value() not in (None, "")}

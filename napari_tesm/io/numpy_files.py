@@ -102,9 +102,9 @@ class _Member:
 
 def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Return shape, type and the length of a header; nothing of the data is read."""
-    version = np.lib.format.read_magic(file)  # type: ignore[arg-type]
+    version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)  # type: ignore[arg-type]
+    shape, _, dtype = read(file)
     if dtype.hasobject:
         raise ContentError(f"'{name}' holds Python objects, which are not opened: they could run code")
     if dtype.kind not in "fiub":

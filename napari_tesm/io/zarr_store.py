@@ -161,7 +161,7 @@ def _images_in(path: Path) -> int:
 
 
 def _opened(path: Path, group: str | None = None) -> xr.Dataset:
-    opened = xr.open_zarr(
+    opened: xr.Dataset = xr.open_zarr(
         os.fspath(path), group=group, consolidated=False, chunks=None, mask_and_scale=False, decode_times=False,
         zarr_format=2,
     )  # fmt: skip
