@@ -109,8 +109,8 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
         "recording",
-        "io.registry", "io.gwy", "io.tdms", "interface", "cli.fit", "cli.info",
-        "cli.displacement", "cli.regions", "region_statistics",
+        "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.detection", "interface", "cli.fit", "cli.info",
+        "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):
