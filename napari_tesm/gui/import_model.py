@@ -66,7 +66,7 @@ class ImportModel:
         """Name of the array for each of `CHANNELS`; empty where there is none."""
         self.texts: dict[str, str] = {}
         """What is entered, by the name of its entry."""
-        self.ways, self.serpentine = "trace", False
+        self.ways, self.serpentine, self.per_way = "trace", False, False
         self._base = Mapping()
 
     @property
@@ -101,7 +101,7 @@ class ImportModel:
             If it cannot be read, or holds nothing that could be traces.
         """
         from napari_tesm.io.detection import content_from_file
-        from napari_tesm.io.registry import is_gwy, mapping_beside
+        from napari_tesm.io.registry import is_gwy, mapping_beside, sentence_about_nothing
 
         if is_gwy(path):
             raise ValueError(
@@ -112,8 +112,7 @@ class ImportModel:
         proposal = proposal_from_content(content)
         mapping = beside if beside is not None or proposal is None else proposal.mapping
         if mapping is None:
-            hint = f" ({content.notes[0]})" if content.notes else ""
-            raise ValueError(f"{path.name} holds neither time traces over an image nor images{hint}")
+            raise ValueError(sentence_about_nothing(content))
         self.path, self.content, self.proposal = path, content, proposal
         self._take(mapping)
 
@@ -155,7 +154,9 @@ class ImportModel:
             entries[part].pop(key, None)
             if text.strip():
                 entries[part][key] = _value(name, text.strip())
-        entries["scan"] |= {"ways": WAYS[self.ways], "serpentine": self.serpentine}
+        entries["scan"] |= {
+            "ways": WAYS[self.ways], "serpentine": self.serpentine, "voltages per": "way" if self.per_way else "pixel",
+        }  # fmt: skip
         if self.is_recording:
             for role in CHANNELS:
                 entries["recording"].pop(role, None)
@@ -205,7 +206,7 @@ class ImportModel:
             for role in CHANNELS
         }
         self.ways = next((name for name, ways in WAYS.items() if tuple(ways) == mapping.scan.ways), "trace")
-        self.serpentine = mapping.scan.serpentine
+        self.serpentine, self.per_way = mapping.scan.serpentine, mapping.scan.voltages_per == "way"
 
 
 def _value(name: str, text: str) -> Any:

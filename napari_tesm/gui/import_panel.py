@@ -67,6 +67,7 @@ class ImportPanel(QWidget):
         self.ways_box = QComboBox()
         self.ways_box.addItems(list(WAYS))
         self.serpentine_box = QCheckBox("every second line backwards")
+        self.per_way_box = QCheckBox("one for each way, not all in every pixel")
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setVerticalSpacing(2)
@@ -158,8 +159,8 @@ class ImportPanel(QWidget):
 
     def _build(self) -> None:
         model = self.model
-        for kept in (self.ways_box, self.serpentine_box):
-            kept.setParent(None)
+        for kept in (self.ways_box, self.serpentine_box, self.per_way_box):
+            kept.setParent(None)  # type: ignore[call-overload]
         while self.form.rowCount():
             self.form.removeRow(0)
         self.fields, self.boxes = {}, {}
@@ -188,8 +189,10 @@ class ImportPanel(QWidget):
             self.form.addRow(entry.title, field)
         self.ways_box.setCurrentText(model.ways)
         self.serpentine_box.setChecked(model.serpentine)
+        self.per_way_box.setChecked(model.per_way)
         if model.is_recording:
             self.form.addRow("Ways", self.ways_box)
+            self.form.addRow("Voltages are", self.per_way_box)
         self.form.addRow("Serpentine", self.serpentine_box)
 
     def _collect(self) -> None:
@@ -199,6 +202,7 @@ class ImportPanel(QWidget):
             self.model.channels[role] = box.currentData()
         self.model.ways = self.ways_box.currentText()
         self.model.serpentine = self.serpentine_box.isChecked()
+        self.model.per_way = self.per_way_box.isChecked()
 
     def _show_running(self, running: bool) -> None:
         self.progress.setVisible(running)

@@ -151,13 +151,15 @@ def _traces_proposed(sources: Sequence[Source], images: tuple[ImageEntry, ...]) 
 
 
 def _streams(content: FileContent) -> list[Source]:
-    """Return the channels of one continuous recording: long, one axis, and as many samples as the most have."""
+    """Return the channels of one continuous recording: long, along time, and as many samples as the most have."""
     long = [
         source
         for source in content.sources
         if sum(axis.size > 1 for axis in source.axes) == 1
         and max(source.shape) >= _SHORTEST_RECORDING
         and source.array.dtype.kind in "fiub"
+        # A force curve runs along a distance, a spectrum along a voltage.
+        and all(si_from_unit(axis.unit)[1] in ("s", "") for axis in source.axes)
     ]
     sizes = [max(source.shape) for source in long]
     if not sizes:

@@ -11,6 +11,7 @@ from napari_tesm.io.content import FileContent
 from napari_tesm.io.gwy.opening import datasets_from_gwy
 from napari_tesm.io.mapping import Mapping, MappingError
 from napari_tesm.io.mapping_text import mapping_from_file, text_from_mapping
+from napari_tesm.io.proposal import lines_from_content, proposal_from_content
 
 _GWY = (b"GWYP", b"GWYO")
 _SHORTEST = 8
@@ -88,7 +89,6 @@ def open_file(
     """
     from napari_tesm.io.detection import content_from_file
     from napari_tesm.io.mapped import opened_from_content
-    from napari_tesm.io.proposal import proposal_from_content
     from napari_tesm.io.zarr_store import dataset_from_zarr, is_dataset_store
 
     path = Path(path)
@@ -102,8 +102,7 @@ def open_file(
     if given is None:
         proposal = proposal_from_content(content)
         if proposal is None:
-            hint = f" ({content.notes[0]})" if content.notes else ""
-            raise ValueError(f"{path.name} holds neither time traces over an image nor images{hint}")
+            raise ValueError(sentence_about_nothing(content))
         questions = proposal.questions
         given = proposal.mapping if proposal.is_complete else Mapping(images=proposal.mapping.images)
     opened = opened_from_content(content, given, time_unit=time_unit, lateral_unit=lateral_unit)
@@ -114,6 +113,12 @@ def open_file(
         own = {str(name) for name, array in dataset.data_vars.items() if array.dims == ("y", "x")}
         dataset.encoding["other_channels"] = [one for one in opened.channels if str(one.name) not in own]
     return OpenedFile(content, opened.datasets, opened.channels, given, questions, opened.notes)
+
+
+def sentence_about_nothing(content: FileContent) -> str:
+    """Return why nothing of a file can be opened: what it holds instead of traces and images."""
+    held = lines_from_content(content)[:1] or ["nothing"]
+    return f"{content.path.name} holds neither time traces over an image nor images; {(content.notes or held)[0]}"
 
 
 def mapping_beside(path: Path) -> Mapping | None:

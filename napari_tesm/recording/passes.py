@@ -138,8 +138,8 @@ class PassClock:
         whole = float((self.last - self.first + 1).sum()) / float(self.last[-1] - self.first[0] + 1)
         if self.scatter > _STEADY and whole < _LEAST_WHOLE:
             raise ValueError(
-                f"only {whole:.0%} of the pulses lie in lines of which both ends can be seen, and the lines do not follow "
-                "one another evenly enough to tell where the others lie: record a line trigger"
+                f"only {whole:.0%} of the pulses lie in lines of which both ends can be seen, and the lines do not "
+                "follow one another evenly enough to tell where the others lie: record a line trigger"
             )
 
     def _covered(self) -> float:
