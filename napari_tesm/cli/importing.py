@@ -13,6 +13,7 @@ from napari_tesm.io.atomic import refuse_same_file
 from napari_tesm.io.mapping import MappingError
 from napari_tesm.io.mapping_text import mapping_from_file
 from napari_tesm.io.registry import OpenedFile, is_gwy, open_file
+from napari_tesm.recording import REPORT
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -106,6 +107,5 @@ def lines_from_dataset(dataset: xr.Dataset, notes: list[str]) -> list[str]:
     ]
     if images:
         lines.append(f"Images: {', '.join(images)}")
-    report = dataset.attrs.get("recording_report", [])
-    lines += [str(line) for line in ([report] if isinstance(report, str) else report)]
+    lines += str(dataset.attrs.get(REPORT, "")).splitlines()
     return lines + [f"Note: {note}" for note in notes]

@@ -44,12 +44,12 @@ ENTRIES: Final = (
     Entry("scan.width", "Width", "384 nm"),
     Entry("scan.height", "Height", "288 nm"),
     Entry("scan.voltages", "Voltages", "+3 V, -3 V"),
-    Entry("time.interval", "Time between samples", "0.1 ms"),
-    Entry("recording.before", "Trace begins before the pulse", "1 ms"),
-    Entry("recording.length", "Trace lasts", "26 ms"),
+    Entry("time.interval", "Sampling interval", "0.1 ms"),
+    Entry("recording.before", "Record before pulse", "1 ms"),
+    Entry("recording.length", "Record length", "26 ms"),
     Entry("protocol.pulse start", "Pulse starts at", "0 ms"),
     Entry("protocol.pulse duration", "Pulse lasts", "10 ms"),
-    Entry("protocol.tip radius", "Tip radius", "25 nm ± 5 nm"),
+    Entry("protocol.tip radius", "Tip radius", "25 nm"),
 )
 _WHOLE: Final = ("scan.pixels", "scan.lines")
 

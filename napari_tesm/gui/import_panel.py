@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QDockWidget,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +26,7 @@ from napari_tesm.gui.panel import say
 from napari_tesm.gui.worker import Worker
 from napari_tesm.io.atomic import atomic_output
 from napari_tesm.io.mapping_text import text_from_mapping
+from napari_tesm.recording import REPORT
 
 if TYPE_CHECKING:
     import napari
@@ -63,11 +66,12 @@ class ImportPanel(QWidget):
         self.scan_label = QLabel("none")
         self.found = QLabel(_HINT)
         self.found.setWordWrap(True)
+        self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.found.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.ways_box = QComboBox()
         self.ways_box.addItems(list(WAYS))
-        self.serpentine_box = QCheckBox("every second line backwards")
-        self.per_way_box = QCheckBox("one for each way, not all in every pixel")
+        self.serpentine_box = QCheckBox("every other line back")
+        self.per_way_box = QCheckBox("one for each way")
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setVerticalSpacing(2)
@@ -98,6 +102,7 @@ class ImportPanel(QWidget):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inner)
         buttons = QHBoxLayout()
         for button in (self.load_button, self.save_button):
@@ -149,7 +154,13 @@ class ImportPanel(QWidget):
             for layer in layers_from_scan(scan):
                 add_layer(self.viewer, layer)
         open_workspace(self.viewer)
-        self._say(f"Imported {', '.join(scan.name for scan in scans)}. Save it as .gwy from the workspace.")
+        found = [line for scan in scans if scan.dataset is not None for line in report_of(scan.dataset)]
+        self._say(" ".join([f"Imported {', '.join(scan.name for scan in scans)}.", *found]))
+        # The form has done its work; what was found is said where the eye is now.
+        say(self.viewer, self.message.text())
+        dock = self.parentWidget()
+        if isinstance(dock, QDockWidget):
+            dock.hide()
 
     def _failed(self, error: BaseException) -> None:
         self._show_running(False)
@@ -160,7 +171,7 @@ class ImportPanel(QWidget):
     def _build(self) -> None:
         model = self.model
         for kept in (self.ways_box, self.serpentine_box, self.per_way_box):
-            kept.setParent(None)  # type: ignore[call-overload]
+            kept.setParent(None)
         while self.form.rowCount():
             self.form.removeRow(0)
         self.fields, self.boxes = {}, {}
@@ -180,10 +191,12 @@ class ImportPanel(QWidget):
                     box.addItem(name, name)
                 box.setCurrentIndex(max(0, box.findData(model.channels[role])))
                 box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+                box.setMinimumContentsLength(8)
                 self.boxes[role] = box
                 self.form.addRow(title, box)
         for entry in model.entries:
             field = QLineEdit(model.texts[entry.name])
+            field.setMinimumWidth(60)
             field.setPlaceholderText(f"for example {entry.example}")
             self.fields[entry.name] = field
             self.form.addRow(entry.title, field)
@@ -264,6 +277,11 @@ class ImportPanel(QWidget):
             return False
         say(self.viewer, f"Saved {path.name}")
         return True
+
+
+def report_of(dataset: Any) -> list[str]:
+    """Return what was found in a recording, in sentences."""
+    return str(dataset.attrs.get(REPORT, "")).splitlines()
 
 
 def _button(text: str, tip: str, action: Any) -> QPushButton:

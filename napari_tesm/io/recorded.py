@@ -11,7 +11,7 @@ from napari_tesm.io.content import FileContent, Source, si_from_unit
 from napari_tesm.io.images import channels_on_grid, size_in_words
 from napari_tesm.io.mapping import Mapping, MappingError
 from napari_tesm.io.proposal import UNKNOWN
-from napari_tesm.recording import REPORT, ScanOrder, dataset_from_recording
+from napari_tesm.recording import ScanOrder, dataset_from_recording
 
 
 class Stream:
@@ -119,7 +119,6 @@ def dataset_from_streams(
     for channel in own:
         dataset[str(channel.name)] = channel.variable
     dataset.attrs["traces"] = [sources["X"].name] * dataset.sizes["pulse"]
-    notes += [line for line in str(dataset.attrs.get(REPORT, "")).splitlines() if line]
     return dataset
 
 
