@@ -20,23 +20,35 @@ IMPORT = "Import a t-ESM recording"
 def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
     """Return the reader of a path or several; None where one is neither a Gwyddion file nor an instrument's."""
     paths = [Path(path)] if isinstance(path, str | PathLike) else [Path(one) for one in path]
-    return layers_from_paths if paths and all(is_gwy(one) or _is_instruments(one) for one in paths) else None
+    return layers_from_paths if paths and all(_is_gwy(one) or _is_instruments(one) for one in paths) else None
 
 
 def layers_from_paths(path: str | Sequence[str]) -> list[Any]:
     """Return the layers of files, and open the workspace once napari has added them.
 
-    For a recording that does not say what is what, the import form is opened instead.
+    In a window, what cannot be read is said in a sentence, and napari's word for "no layers" returned where nothing
+    can: napari would show the user a traceback and advise her to install another plugin. For a recording that does not
+    say what is what, the import form is opened.
+
+    Raises
+    ------
+    OSError, ValueError
+        Without a window: if a file cannot be read.
     """
     paths = [path] if isinstance(path, str | PathLike) else list(path)
-    scans = []
+    scans: list[Scan] = []
     for one in paths:
         try:
             scans += scans_from_path(one)
-        except UnknownContentError:
-            _open_import_later(Path(one))
+        except (OSError, ValueError) as error:
+            if not _has_window():
+                raise
+            if isinstance(error, UnknownContentError):
+                _open_import_later(Path(one))
+            else:
+                _say_not_opened(error)
     if not scans:
-        return [(None,)]  # napari's word for: taken care of, no layer
+        return [(None,)]
     share_unit_of_viewer(scans)
     layers = [layer for scan in scans for layer in layers_from_scan(scan)]
     if len(scans) > 1:
@@ -195,6 +207,11 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
     return scan
 
 
+def _is_gwy(path: Path) -> bool:
+    # What has the name of a Gwyddion file is taken too: the reader says best what is wrong with it.
+    return path.is_file() if path.suffix.lower() == ".gwy" else is_gwy(path)
+
+
 def _is_instruments(path: Path) -> bool:
     """Whether a file or folder is of a format that recorders and microscopes write, by its content."""
     from napari_tesm.io.detection import format_of_file
@@ -205,16 +222,24 @@ def _is_instruments(path: Path) -> bool:
         return False
 
 
+def _has_window() -> bool:
+    import napari
+
+    return getattr(napari.current_viewer(), "window", None) is not None
+
+
+def _say_not_opened(error: Exception) -> None:
+    from napari.utils.notifications import show_warning
+
+    show_warning(f"Not opened: {error}")
+
+
 def _open_import_later(path: Path) -> None:
     """Open the import form with a file once napari is done with its drop."""
     import napari
     from qtpy.QtCore import QTimer
 
-    viewer = napari.current_viewer()
-    if viewer is None or getattr(viewer, "window", None) is None:
-        raise UnknownContentError(
-            f"{path.name} does not say what is what: write a mapping, see tesm info --mapping"
-        )
+    viewer: Any = napari.current_viewer()
 
     def show() -> None:
         _, panel = viewer.window.add_plugin_dock_widget("napari-tesm", IMPORT)

@@ -201,7 +201,10 @@ class Workspace(Panel):
 
     def _recording_changed(self) -> None:
         if self.scan is not None:
-            rebuild_recording(self.session, self.scan)
+            try:
+                rebuild_recording(self.session, self.scan)
+            except OSError as error:  # the file is gone, or was changed by somebody else
+                say(self.viewer, f"The layers stay as they are: {error}", warning=True)
             if not self.scan.missing():
                 self.protocol_button.setChecked(False)
         self.refresh_soon()
