@@ -109,7 +109,7 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
         "recording",
-        "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.detection", "interface", "cli.fit", "cli.info",
+        "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface", "cli.fit", "cli.info",
         "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
     ],
 )  # fmt: skip
