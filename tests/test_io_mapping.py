@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from napari_tesm.io.content import Axis, FileContent, Source
 from napari_tesm.io.images import roles_of_axes
 from napari_tesm.io.mapped import opened_from_content
-from napari_tesm.io.mapping import ImageEntry, Mapping, MappingError, RecordingEntry, ScanEntry, TraceEntry
+from napari_tesm.io.mapping import (
+    AfmEntry,
+    ImageEntry,
+    Mapping,
+    MappingError,
+    RecordingEntry,
+    ScanEntry,
+    TraceEntry,
+)
 from napari_tesm.io.mapping_text import mapping_from_file, mapping_from_text, text_from_mapping
 from napari_tesm.io.proposal import proposal_from_content
 from napari_tesm.protocol import PulseProtocol
@@ -67,6 +75,13 @@ mappings = st.builds(
     traces=st.lists(traces, min_size=1, max_size=3).map(tuple),
     images=st.lists(st.builds(ImageEntry, names, names | st.just("")), max_size=2).map(tuple),
     scan=scans,
+    afm=st.builds(
+        AfmEntry,
+        flip_x=st.booleans(),
+        rotate=st.sampled_from([0, 90, 180, 270]),
+        offset_y=st.none() | st.sampled_from([-1e-8, 0.0, 2.5e-7]),
+        register=names | st.just(""),
+    ),
     interval=maybe,
     start=maybe,
     protocol=st.builds(

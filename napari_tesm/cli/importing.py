@@ -37,7 +37,9 @@ def run_command(options: argparse.Namespace) -> int:
     if options.scan:
         from napari_tesm.io.joining import dataset_with_scan
 
-        dataset, said = dataset_with_scan(dataset, options.scan)
+        dataset, said = dataset_with_scan(
+            dataset, options.scan, None if opened.mapping is None else opened.mapping.afm
+        )
         opened.notes += said
     progress = progress_for(options.progress)
     if progress is not None:

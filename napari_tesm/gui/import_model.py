@@ -184,7 +184,7 @@ class ImportModel:
         if self.scan_path is not None:
             from napari_tesm.io.joining import dataset_with_scan
 
-            joined = [dataset_with_scan(dataset, self.scan_path) for dataset in opened.datasets]
+            joined = [dataset_with_scan(dataset, self.scan_path, mapping.afm) for dataset in opened.datasets]
             opened = replace(
                 opened,
                 datasets=[dataset for dataset, _ in joined],

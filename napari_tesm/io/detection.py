@@ -11,7 +11,7 @@ from napari_tesm.io.content import ContentError, FileContent
 _HEAD: Final = 4096
 _READERS: Final = (
     ("NI TDMS", "tdms", "is_tdms", "content_from_tdms"),
-        ("MATLAB", "matlab", "is_matlab", "content_from_matlab"),
+    ("MATLAB", "matlab", "is_matlab", "content_from_matlab"),
     ("HDF5", "hdf5", "is_hdf5", "content_from_hdf5"),
     ("NumPy", "numpy_files", "is_numpy", "content_from_numpy"),
     #    ("vendor", "vendor", "is_vendor", "content_from_vendor"),

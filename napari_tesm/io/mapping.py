@@ -115,6 +115,30 @@ class ScanEntry:
 
 
 @dataclass(frozen=True)
+class AfmEntry:
+    """How the images of the microscope's file lie over the scan of the recorder.
+
+    Parameters
+    ----------
+    flip_x, flip_y : bool
+        They are mirrored left and right, or upside down.
+    rotate : int
+        Degrees counter-clockwise: 0, 90, 180 or 270; before the flips.
+    offset_x, offset_y : float, optional
+        How far they are moved to the right and down, m.
+    register : str
+        Title of the image that shows what |H| shows: all are moved so that the two agree. Empty: none.
+    """
+
+    flip_x: bool = False
+    flip_y: bool = False
+    rotate: int = 0
+    offset_x: float | None = None
+    offset_y: float | None = None
+    register: str = ""
+
+
+@dataclass(frozen=True)
 class Mapping:
     """What the arrays of a file are; every quantity in SI units.
 
@@ -123,6 +147,8 @@ class Mapping:
     traces, images : tuple
     recording : RecordingEntry, optional
     scan : ScanEntry
+    afm : AfmEntry
+        For the images of another file.
     interval, start : float, optional
         Time between two samples, and the time of the first, where the file does not say it, s.
     protocol : PulseProtocol
@@ -132,6 +158,7 @@ class Mapping:
     images: tuple[ImageEntry, ...] = ()
     recording: RecordingEntry | None = None
     scan: ScanEntry = field(default_factory=ScanEntry)
+    afm: AfmEntry = field(default_factory=AfmEntry)
     interval: float | None = None
     start: float | None = None
     protocol: PulseProtocol = field(default_factory=PulseProtocol)

@@ -30,6 +30,7 @@ import yaml
 from napari_tesm.dataset import DIRECTIONS, SIGNALS
 from napari_tesm.io.mapping import (
     AXES,
+    AfmEntry,
     ImageEntry,
     Mapping,
     MappingError,
@@ -44,7 +45,8 @@ FORMAT: Final = "t-ESM mapping 1"
 _LARGEST: Final = 1 << 20
 _DIMENSIONS: Final = {
     "voltage": "V", "width": "m", "height": "m", "rate": "Hz", "interval": "s", "start": "s", "line period": "s",
-    "pixel period": "s", "pulse start": "s", "pulse duration": "s", "ac amplitude": "V", "ac frequency": "Hz",
+    "pixel period": "s", "offset x": "m", "offset_x": "m", "offset y": "m", "offset_y": "m",
+    "pulse start": "s", "pulse duration": "s", "ac amplitude": "V", "ac frequency": "Hz",
     "lock-in time constant": "s",
 }  # fmt: skip
 _PROTOCOL: Final = (
@@ -77,6 +79,7 @@ def mapping_from_text(text: str) -> Mapping:
         images=tuple(_image(one) for one in reader.parts("images")),
         recording=_recording(reader.part("recording")) if "recording" in entries else None,
         scan=_scan(reader.part("scan")),
+        afm=_afm(reader.part("afm")),
         interval=time.positive("interval"),
         start=time.quantity("start"),
         protocol=_protocol(reader.part("protocol")),
@@ -116,8 +119,9 @@ def text_from_mapping(mapping: Mapping) -> str:
         entries["images"] = [_entries(one) for one in mapping.images]
     if mapping.recording is not None:
         entries["recording"] = _recording_entries(mapping.recording)
-    if scan := _entries(mapping.scan):
-        entries["scan"] = scan
+    for name, entry in (("scan", mapping.scan), ("afm", mapping.afm)):
+        if part := _entries(entry):
+            entries[name] = part
     time = {name: _written(name, getattr(mapping, name)) for name in ("interval", "start")}
     if time := {name: text for name, text in time.items() if text is not None}:
         entries["time"] = time
@@ -288,6 +292,22 @@ def _scan(reader: _Reader) -> ScanEntry:
     return entry
 
 
+def _afm(reader: _Reader) -> AfmEntry:
+    rotate = reader.count("rotate", least=0) or 0
+    if rotate not in (0, 90, 180, 270):
+        raise MappingError(f"'rotate' of 'afm' is 0, 90, 180 or 270, not {rotate}")
+    entry = AfmEntry(
+        flip_x=reader.yes("flip x"),
+        flip_y=reader.yes("flip y"),
+        rotate=rotate,
+        offset_x=reader.quantity("offset x"),
+        offset_y=reader.quantity("offset y"),
+        register=reader.text("register"),
+    )
+    reader.done()
+    return entry
+
+
 def _protocol(reader: _Reader) -> PulseProtocol:
     values: dict[str, float | None] = {}
     for name in _PROTOCOL:
@@ -319,7 +339,7 @@ def _needed(reader: _Reader, name: str) -> str:
 # Writing
 
 
-def _entries(entry: TraceEntry | ImageEntry | ScanEntry) -> dict[str, Any]:
+def _entries(entry: TraceEntry | ImageEntry | ScanEntry | AfmEntry) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in fields(entry):
         value = getattr(entry, one.name)
