@@ -8,6 +8,7 @@
  */
 
 /* The dialog of the functions that have parameters. */
+#include <string.h>
 #include "tesm.h"
 
 static gboolean
@@ -99,12 +100,27 @@ append_drawn(GwyParamTable *table, const TesmSource *source)
     g_free(title);
 }
 
+static gchar*
+name_to_show(const gchar *path)
+{
+    const gchar *home = g_get_home_dir();
+    gchar *shown = g_filename_display_name(path), *shorter;
+
+    if (g_str_has_prefix(path, home) && path[strlen(home)] == G_DIR_SEPARATOR) {
+        shorter = g_filename_display_name(path + strlen(home));
+        g_free(shown);
+        shown = g_strconcat("~", shorter, NULL);
+        g_free(shorter);
+    }
+    return shown;
+}
+
 static void
 append_engine(GwyParamTable *table, GwyParams *params)
 {
     const gchar *origin;
     gchar *path = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), &origin, NULL);
-    gchar *shown = path ? g_filename_display_name(path) : NULL;
+    gchar *shown = path ? name_to_show(path) : NULL;
     gchar *text = shown ? g_strdup_printf("%s (%s)", shown, origin) : g_strdup("not found");
 
     gwy_param_table_append_header(table, TESM_HEADER_ENGINE, "Engine");
