@@ -159,6 +159,19 @@ def save(
 
 
 def sha256_of_file(path: str | PathLike[str]) -> str:
-    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read: one sentence saying why.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path} is no longer there, and its content belongs into the output: put it back."
+        ) from None
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -65,6 +66,12 @@ class ComparePanel(Panel):
         )
         self.side_button.setCheckable(True)
         self.side_button.toggled.connect(self._side_by_side)
+        # After all that happens to the layers at once, such as the maps of a fit.
+        self._end_timer = QTimer(self)
+        self._end_timer.setSingleShot(True)
+        self._end_timer.setInterval(0)
+        self._end_timer.timeout.connect(lambda: self.side_button.setChecked(False))
+        self.views.disturbed.connect(self._views_disturbed)
         self.difference_button = _button(
             "Add difference", "A new layer: |H| of the second less that of the first"
         )
@@ -233,6 +240,10 @@ class ComparePanel(Panel):
     def _measure(self) -> None:
         if self.model is not None:
             self.model.measure()
+
+    def _views_disturbed(self) -> None:
+        if isalive(self._end_timer):
+            self._end_timer.start()
 
     def _side_by_side(self, wanted: bool) -> None:
         if not wanted:

@@ -142,7 +142,7 @@ def share_colours(layers: list[LayerTuple]) -> None:
 
 
 def displacement_maps(scan: Scan) -> xr.Dataset | None:
-    """Return H of every pulse setting, None where the pulse is not known or reading the samples would take long.
+    """Return H of every pulse setting, None where the pulse is not known or the samples cannot be read, or not soon.
 
     Only the samples that H is made of are read: a few planes of a brick, however long the record.
     """
@@ -161,9 +161,12 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
     except ValueError:  # no sample lies inside the pulse: the fit panel says so
         return None
     traces = dataset["displacement"]
-    if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
+    try:
+        if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
+            return None
+        heights = displacement_of_pulses(dataset, pulse_window)
+    except OSError:  # the file is gone or another one: the trace panel says so
         return None
-    heights = displacement_of_pulses(dataset, pulse_window)
     attributes = {"units": scan.unit, "long_name": "H"}
     return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)})
 

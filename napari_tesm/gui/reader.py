@@ -16,15 +16,33 @@ _MAGIC = (b"GWYP", b"GWYO")
 
 
 def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerTuple]] | None:
-    """Return the reader of a path or several, None where one is not a Gwyddion file by its content."""
+    """Return the reader of a path or several, None where one is not a Gwyddion file, by its content or its name."""
     paths = [path] if isinstance(path, str | PathLike) else list(path)
     return layers_from_paths if paths and all(_is_gwy(Path(one)) for one in paths) else None
 
 
 def layers_from_paths(path: str | Sequence[str]) -> list[LayerTuple]:
-    """Return the layers of files, and open the workspace once napari has added them."""
+    """Return the layers of files, and open the workspace once napari has added them.
+
+    In a window, what cannot be read is said in a sentence, and napari's word for "no layers" returned where nothing
+    can: napari would show the user a traceback and advise her to install another plugin.
+
+    Raises
+    ------
+    OSError, ValueError
+        Without a window: if a file cannot be read.
+    """
     paths = [path] if isinstance(path, str | PathLike) else list(path)
-    scans = [scan for one in paths for scan in scans_from_path(one)]
+    scans: list[Scan] = []
+    for one in paths:
+        try:
+            scans += scans_from_path(one)
+        except (OSError, ValueError) as error:
+            if not _has_window():
+                raise
+            _say_not_opened(error)
+    if not scans:
+        return [(None,)]  # type: ignore[list-item]
     share_unit_of_viewer(scans)
     layers = [layer for scan in scans for layer in layers_from_scan(scan)]
     if len(scans) > 1:
@@ -137,11 +155,26 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
 
 
 def _is_gwy(path: Path) -> bool:
+    # What has the name of a Gwyddion file is taken too: the reader says best what is wrong with it.
+    if path.suffix.lower() == ".gwy":
+        return path.is_file()
     try:
         with path.open("rb") as file:
             return file.read(4) in _MAGIC
     except OSError:
         return False
+
+
+def _has_window() -> bool:
+    import napari
+
+    return getattr(napari.current_viewer(), "window", None) is not None
+
+
+def _say_not_opened(error: Exception) -> None:
+    from napari.utils.notifications import show_warning
+
+    show_warning(f"Not opened: {error}")
 
 
 def share_unit_of_viewer(scans: Sequence[Scan]) -> None:

@@ -81,8 +81,11 @@ class Session:
             self.scan_changed.emit(scan)
 
     def pixel_under(self, position: Any) -> tuple[int, int] | None:
-        """Return the row and column of the scan under a position in napari's world, None outside."""
-        if self.scan is None:
+        """Return the row and column of the scan under a position in napari's world, None outside.
+
+        In 3D the position is where the view enters the scene, which is over no pixel in particular.
+        """
+        if self.scan is None or self.viewer.dims.ndisplay != 2:
             return None
         display = self.scan.display
         steps = [self.world_step(axis, display.unit) for axis in (-2, -1)]

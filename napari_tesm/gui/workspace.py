@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -23,6 +23,7 @@ from napari_tesm.gui.compare_panel import ComparePanel
 from napari_tesm.gui.fit_panel import FitPanel
 from napari_tesm.gui.histogram_panel import HistogramPanel
 from napari_tesm.gui.layer_keeper import points_moved, rebuild_recording, show_points
+from napari_tesm.gui.map_legend import show_map_legend
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.profile_panel import ProfilePanel
 from napari_tesm.gui.protocol_form import ProtocolForm
@@ -75,14 +76,19 @@ class Workspace(Panel):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.panels: dict[str, Panel] = {}
+        self.fit_panel = FitPanel(viewer)
         for title, make in _TABS:
-            self.panels[title] = panel = make(viewer)
+            self.panels[title] = panel = self.fit_panel if make is FitPanel else make(viewer)
             self.tabs.addTab(panel, title)
         self.panels["Profile"].profile_wanted.connect(self._raise_profile)
         self._asked_about: WeakSet[Scan] = WeakSet()
         self._told: WeakSet[Scan] = WeakSet()
         self._shown: ReferenceType[Scan] | None = None
         self._keeping_points = False
+        self._legend_timer = QTimer(self)
+        self._legend_timer.setSingleShot(True)
+        self._legend_timer.setInterval(0)
+        self._legend_timer.timeout.connect(self._show_legend)
 
         top = QHBoxLayout()
         top.addWidget(self.summary, 1)
@@ -105,7 +111,11 @@ class Workspace(Panel):
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to what changes layers or the head line."""
-        found: list[Connection] = [(self.session.layers_changed, self.refresh_soon)]
+        found: list[Connection] = [
+            (self.session.layers_changed, self.refresh_soon),
+            (self.session.layers_changed, self._legend_soon),
+            (self.session.visible_changed, self._legend_soon),
+        ]
         if scan is not None:
             found += [
                 (scan.dataset_changed, self._recording_changed),
@@ -191,10 +201,23 @@ class Workspace(Panel):
 
     def _recording_changed(self) -> None:
         if self.scan is not None:
-            rebuild_recording(self.session, self.scan)
+            try:
+                rebuild_recording(self.session, self.scan)
+            except OSError as error:  # the file is gone, or was changed by somebody else
+                say(self.viewer, f"The layers stay as they are: {error}", warning=True)
             if not self.scan.missing():
                 self.protocol_button.setChecked(False)
         self.refresh_soon()
+
+    def _legend_soon(self) -> None:
+        # Here, not in a tab: behind any of them the colour bar belongs to what is seen.
+        if self._listening:
+            self._legend_timer.start()
+
+    def _show_legend(self) -> None:
+        if self._listening:
+            show_map_legend(self.session, self.scan)
+            self.fit_panel.follow_canvas()
 
     def _show_time(self, _: Any = None) -> None:
         """Write the time of the slice on the canvas while traces are shown; napari's own text lacks the unit."""

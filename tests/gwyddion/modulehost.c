@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <locale.h>
-#include <sys/resource.h>
 #include <gtk/gtk.h>
 #include <libgwyddion/gwyddion.h>
 #include <libprocess/gwyprocess.h>
@@ -132,6 +131,23 @@ run_function(GwyContainer *data, const gchar *kind, const gchar *name, gint id)
     }
 }
 
+/* Largest memory of this program in KB.  getrusage() would begin with that of the program which started it. */
+static long
+peak_of_memory(void)
+{
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    long peak = -1;
+
+    while (status && fgets(line, sizeof(line), status)) {
+        if (sscanf(line, "VmHWM: %ld kB", &peak) == 1)
+            break;
+    }
+    if (status)
+        fclose(status);
+    return peak;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -139,7 +155,6 @@ main(int argc, char **argv)
     GError *error = NULL;
     GSList *item;
     GTimer *timer;
-    struct rusage usage;
     const guchar *filename = NULL;
     gchar *path, **names, **name;
     gint id;
@@ -169,8 +184,7 @@ main(int argc, char **argv)
     gwy_container_gis_string_by_name(data, "/filename", &filename);
     printf("filename %s\n", filename ? (const gchar*)filename : "");
     printf("decimal %s\n", localeconv()->decimal_point);
-    getrusage(RUSAGE_SELF, &usage);
-    printf("peak %ld\n", usage.ru_maxrss);
+    printf("peak %ld\n", peak_of_memory());
     fflush(stdout);
     if (*argv[6] && !gwy_file_func_run_save("gwyfile", data, argv[6], GWY_RUN_NONINTERACTIVE, &error)) {
         fprintf(stderr, "%s: %s\n", argv[6], error->message);
