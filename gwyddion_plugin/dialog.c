@@ -87,6 +87,21 @@ append_pulse(GwyParamTable *table, const TesmSource *source)
     }
 }
 
+static gboolean
+is_of_source(GwyContainer *data, gint id, gpointer source)
+{
+    return data == ((const TesmSource*)source)->data && tesm_source_has_volume(source, id);
+}
+
+/* Several volumes on the grid of a channel are fitted together, but not where their pulses differ. */
+static void
+append_volume(GwyParamTable *table, const TesmSource *source)
+{
+    gwy_param_table_append_volume_id(table, TESM_VOLUME_ID);
+    gwy_param_table_data_id_set_filter(table, TESM_VOLUME_ID, is_of_source, (gpointer)source, NULL);
+    gwy_param_table_add_enabler(table, TESM_USE_VOLUME, TESM_VOLUME_ID);
+}
+
 /* What is drawn on the current channel: without it, all regions of the file count. */
 static void
 append_drawn(GwyParamTable *table, const TesmSource *source)
@@ -147,6 +162,8 @@ tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSourc
     g_free(titles);
     if (function->about_regions)
         append_drawn(table, source);
+    if (!function->about_regions && source->menu == TESM_IMAGE && source->bricks->len > 1)
+        append_volume(table, source);
     if (function->fits)
         append_fit(table, source);
     if (tesm_source_has_traces(source))
