@@ -127,6 +127,11 @@ def _add_gwyddion(commands: "argparse._SubParsersAction[_Parser]") -> None:
         choices=("install", "uninstall", "status"),
         help="build and install it for this user, remove it, or say whether it works",
     )
+    gwyddion.add_argument(
+        "--pygwy",
+        action="store_true",
+        help="install the plug-ins for pygwy instead: no compiler, fewer functions",
+    )
     gwyddion.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
 
