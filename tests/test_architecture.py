@@ -93,6 +93,7 @@ def _loaded(statement: str) -> set[str]:
     "module",
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
+        "recording",
         "io.registry", "io.gwy", "interface", "cli.fit", "cli.info",
     ],
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Continuous recordings: pulses found, traces cut and put in their pixels, images joined."""
