@@ -23,9 +23,9 @@ LAYERS = [
         "comparison",
         "registration",
         "model_choice",
-        "simulation",
         "recording",
     },
+    {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"pipeline"},
     {"summary"},

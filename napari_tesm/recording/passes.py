@@ -1,0 +1,304 @@
+"""Passages of the tip over lines, numbered and laid out in time from those that are seen whole."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+_FARTHEST: Final = 0.35
+"""Largest distance, in pixels, of a line's pulses from where its neighbours say they are."""
+_STEADY: Final = 0.15
+"""Scatter of the line period, in pixels, up to which a line that is off by a pixel is the one that errs."""
+
+
+@dataclass
+class Pass:
+    """One passage over a line: its number in the recording, its pulses and where they belong.
+
+    Parameters
+    ----------
+    number : int
+        Counted from the first passage in the recording.
+    start : float
+        Time of the first pixel, in pixel periods.
+    events, slots : ndarray of int
+        Indices of the pulses, and the pixel each belongs to in the order of time. Two may have one pixel.
+    problem : str
+        Why nothing of it could be placed; empty where it could.
+    """
+
+    number: int
+    start: float
+    events: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    slots: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Train:
+    """The pulses in step: their times, pixels counted from the first one, and changes of phase before each.
+
+    `index` is what each of them is called by the caller; `others` and `other_index` are the pulses out of step.
+    """
+
+    z: Array
+    count: Indices
+    slips: Indices
+    index: Indices
+    others: Array
+    other_index: Indices
+
+
+class PassClock:
+    """When passages over lines begin, from those whose begin is certain.
+
+    Parameters
+    ----------
+    train : Train
+    first, last : ndarray of int
+        First and last pulse of each line that is seen whole, in order.
+    kinds : int
+        How many different pauses follow each other in turn.
+    slots : int
+        Pixels of a line.
+    triggers : ndarray, optional
+        Times of line triggers.
+    """
+
+    def __init__(
+        self, train: Train, first: Indices, last: Indices, kinds: int, slots: int, triggers: Array | None
+    ) -> None:
+        self.train, self.kinds, self.slots = train, kinds, slots
+        self.first, self.last = first, last
+        self.triggers = np.empty(0) if triggers is None else triggers
+        self.notes: list[str] = []
+        self._number()
+        if self._demoted():
+            self._number()
+        self._learn_triggers()
+
+    def passes(self, expected: int) -> list[Pass]:
+        """Return the passages without gaps in their numbers; one that cannot be placed says why.
+
+        Parameters
+        ----------
+        expected : int
+            Passages in the rest of the scan.
+        """
+        self._settle_pauses(expected)
+        low, high = -self._beyond(-1, expected), int(self.numbers[-1]) + self._beyond(1, expected)
+        certain = {int(number): index for index, number in enumerate(self.numbers)}
+        found = []
+        for number in range(low, high + 1):
+            if number in certain:
+                one, two = int(self.first[certain[number]]), int(self.last[certain[number]])
+                inside = slice(one, two + 1)
+                slots = self.train.count[inside] - self.train.count[one]
+                start = float(np.median(self.train.z[inside] - slots))
+                found.append(Pass(number - low, start, self.train.index[inside], slots))
+            else:
+                found.append(self._placed(number, number - low))
+        return found
+
+    @property
+    def start(self) -> Array:
+        """Begin of the lines that are seen whole."""
+        return self.train.z[self.first]
+
+    def _number(self) -> None:
+        """Give the whole lines their numbers by the time between them, and learn the line periods."""
+        apart = np.diff(self.start)
+        self.numbers = np.zeros(self.first.size, np.int64)
+        self.residual = np.zeros(apart.size)
+        self.scatter = np.inf
+        self.steps = np.full(self.kinds, np.nan)
+        if apart.size == 0:
+            return
+        if self.kinds > 1 and apart.size >= self.kinds:
+            both = self.start[self.kinds :] - self.start[: -self.kinds]
+            mean = _commonest(both) / self.kinds
+        else:
+            mean = _commonest(apart)
+        count = np.maximum(1, np.rint(apart / mean).astype(np.int64))
+        parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
+        for kind in range(self.kinds):
+            single = apart[(count == 1) & (parity == kind)]
+            self.steps[kind] = _commonest(single) if single.size else np.nan
+        self.steps[np.isnan(self.steps)] = mean
+        number = 0
+        for index, distance in enumerate(apart):
+            options = [max(1, int(count[index]) + extra) for extra in (-1, 0, 1)]
+            left = [distance - self._time_between(number, number + option) for option in options]
+            best = int(np.argmin(np.abs(left)))
+            self.residual[index] = left[best]
+            number += options[best]
+            self.numbers[index + 1] = number
+        self.scatter = 1.4826 * float(np.median(np.abs(self.residual)))
+
+    def _time_between(self, a: int, b: int) -> float:
+        """Return the time from the begin of passage `a` to that of `b`."""
+        if b < a:
+            return -self._time_between(b, a)
+        turns, rest = divmod(b - a, self.kinds)
+        return turns * float(self.steps.sum()) + sum(
+            float(self.steps[(a + k) % self.kinds]) for k in range(rest)
+        )
+
+    def _demoted(self) -> bool:
+        """Leave out whole lines that are off by a pixel where the others keep time; return whether there were any.
+
+        A line that lacks its first pulse and has a stray one after its last looks whole.
+        """
+        if self.first.size < 5 or self.scatter > _STEADY:
+            return False
+        # A pause moves all that follows, an error one line.
+        drift = np.concatenate([[0.0], np.cumsum(self.residual)])
+        padded = np.concatenate([[drift[1], drift[2]], drift, [drift[-2], drift[-3]]])
+        usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+        good = np.abs(drift - usual) <= 0.5
+        self.first, self.last = self.first[good], self.last[good]
+        return not good.all()
+
+    def _learn_triggers(self) -> None:
+        """Learn by how much a line begins after its trigger, for each kind of passage."""
+        self.delays, self.delay_scatter = np.full(self.kinds, np.nan), np.full(self.kinds, np.inf)
+        if self.triggers.size == 0:
+            return
+        at = np.searchsorted(self.triggers, self.start + 0.4) - 1
+        delay = np.where(at >= 0, self.start - self.triggers[np.maximum(at, 0)], np.nan)
+        for kind in range(self.kinds):
+            mine = delay[(self.numbers % self.kinds == kind) & np.isfinite(delay)]
+            if mine.size >= 3:
+                self.delays[kind] = float(np.median(mine))
+                self.delay_scatter[kind] = 1.4826 * float(np.median(np.abs(mine - self.delays[kind])))
+
+    def _triggered(self, number: int, about: float, reach: float) -> float | None:
+        """Return the begin of a passage according to a line trigger near the one expected, None without one."""
+        kind = number % self.kinds
+        if not self.delay_scatter[kind] <= _STEADY:
+            return None
+        starts = self.triggers + self.delays[kind]
+        nearest = int(np.argmin(np.abs(starts - about)))
+        return float(starts[nearest]) if abs(starts[nearest] - about) <= reach else None
+
+    def _settle_pauses(self, expected: int) -> None:
+        """Decide what a long silence between two lines is: lines that are missing, or a pause."""
+        if self.residual.size == 0:
+            return
+        jump = np.diff(self.numbers)
+        inside = np.searchsorted(self.train.z, self.start[1:] - 0.5) - self.last[:-1] - 1
+        silent = inside == 0
+        odd = np.abs(self.residual) > 0.25 * float(self.steps.mean())
+        spare = int(self.numbers[-1]) + 1 - expected
+        if spare > 0 and int((jump - 1)[silent].sum()) == spare:
+            # More lines than the scan has, unless the silences are pauses: then exactly as many.
+            self.numbers = np.concatenate([[0], np.cumsum(np.where(silent, 1, jump))])
+            self.notes.append(f"The recording pauses {int((silent & (jump > 1)).sum())} times between lines.")
+            odd &= ~silent
+        doubtful = np.flatnonzero(odd & (jump > 1))
+        if doubtful.size:
+            keep = int(doubtful[0]) + 1
+            self.notes.append(
+                f"After {int(self.numbers[keep - 1]) + 1} passes over lines the recording falls out of step: how many "
+                "lines are missing there cannot be told, and what follows is left out."
+            )
+            self.until = float(self.start[keep] - self.slots)
+            self.first, self.last, self.numbers = self.first[:keep], self.last[:keep], self.numbers[:keep]
+            self.residual = self.residual[: keep - 1]
+
+    until: float = np.inf
+    """Time from which nothing is placed any more."""
+
+    def _beyond(self, sign: int, expected: int) -> int:
+        """Return how many passages before the first whole line, or after the last, hold pulses or have a trigger."""
+        if not np.isfinite(self.steps).all():
+            return 0
+        edge = int(self.numbers[0 if sign < 0 else -1])
+        origin = float(self.start[0 if sign < 0 else -1])
+        needed, away = 0, 0
+        room = expected - (int(self.numbers[-1] - self.numbers[0]) + 1)
+        z = self.train.z[self.train.z < self.until]
+        earliest, latest = (
+            float(pick([pick(z), *self.train.others[:1], *self.train.others[-1:]])) for pick in (min, max)
+        )
+        while away < expected:
+            away += 1
+            begin = origin + sign * abs(self._time_between(edge, edge + sign * away))
+            if (begin + self.slots < earliest) if sign < 0 else (begin > latest + 1):
+                break
+            low, high = np.searchsorted(z, [begin - 0.5, begin + self.slots - 0.5])
+            if high > low or (away <= room and self._adopted(begin).any()):
+                needed = away
+        # Lines without a single pulse whose triggers are there; not more than the scan has.
+        while needed < room and not np.isfinite(self.until):
+            number = edge + sign * (needed + 1)
+            begin = origin + sign * abs(self._time_between(edge, number))
+            if self.delays[number % self.kinds] > self.slots or self._triggered(number, begin, 1.0) is None:
+                break
+            needed += 1
+        return needed
+
+    def _predicted(self, number: int) -> tuple[float, str]:
+        """Return when a passage begins, and why that is not known."""
+        after = int(np.searchsorted(self.numbers, number))
+        guesses = []
+        for index in (after - 1, after):
+            if 0 <= index < self.numbers.size:
+                known = int(self.numbers[index])
+                guesses.append((abs(number - known), self.start[index] + self._time_between(known, number)))
+        about = sum(guess / away for away, guess in guesses) / sum(1 / away for away, _ in guesses)
+        apart = abs(guesses[0][1] - guesses[-1][1])
+        triggered = self._triggered(number, about, max(2.0, apart))
+        if triggered is not None:
+            return triggered, ""
+        if len(guesses) == 2 and apart > 2 * _FARTHEST:
+            return about, f"the lines before and after it are out of step by {apart:.1f} pixels"
+        if len(guesses) == 1 and not 2 * self.scatter * np.sqrt(guesses[0][0]) <= _FARTHEST:
+            return about, "the lines follow each other too irregularly to tell where it begins"
+        return float(about), ""
+
+    def _placed(self, number: int, counted: int) -> Pass:
+        """Return a passage whose ends are not both seen."""
+        begin, problem = self._predicted(number)
+        low, high = (int(i) for i in np.searchsorted(self.train.z, [begin - 0.5, begin + self.slots - 0.5]))
+        adopted = self._adopted(begin) if not problem else np.zeros(self.train.others.size, np.bool_)
+        if high <= low and not adopted.any():
+            return Pass(counted, begin)
+        if problem:
+            return Pass(counted, begin, problem=problem)
+        events, slots = self.train.index[low:high], self.train.count[low:high]
+        if high > low:
+            if self.train.slips[high - 1] != self.train.slips[low]:
+                return Pass(counted, begin, problem="its pulses fall out of step within the line")
+            count = slots - slots[0]
+            offset = float(np.median(self.train.z[low:high] - begin - count))
+            slots = count + round(offset)
+            if abs(offset - round(offset)) > _FARTHEST or slots[0] < 0 or slots[-1] >= self.slots:
+                return Pass(
+                    counted, begin, problem="its pulses lie between the pixels of the lines beside it"
+                )
+            begin += offset - round(offset)
+        # At an end of the recording too few pulses of a line may be left to be in step with one another.
+        events = np.concatenate([events, self.train.other_index[adopted]])
+        slots = np.concatenate([slots, np.rint(self.train.others[adopted] - begin).astype(np.int64)])
+        order = np.argsort(events)
+        return Pass(counted, begin, events[order], slots[order])
+
+    def _adopted(self, begin: float) -> NDArray[np.bool_]:
+        """Return which pulses that are in step with no others lie on the pixels of a passage that begins at a time."""
+        slot = np.rint(self.train.others - begin)
+        near = np.abs(self.train.others - begin - slot) <= _STEADY
+        return near & (slot >= 0) & (slot < self.slots) & (self.scatter <= _STEADY)
+
+
+def _commonest(values: Array) -> float:
+    """Return the value about which most others lie, the smallest of several that are as common."""
+    ordered = np.sort(values)
+    width = max(0.6, 0.02 * float(np.median(ordered)))
+    crowd = np.searchsorted(ordered, ordered + width, side="right") - np.arange(ordered.size)
+    best = int(np.flatnonzero(crowd >= 0.8 * crowd.max())[0])
+    return float(np.median(ordered[best : best + int(crowd[best])]))
