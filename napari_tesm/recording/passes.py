@@ -270,17 +270,15 @@ class PassClock:
             return Pass(counted, begin)
         if problem:
             return Pass(counted, begin, problem=problem)
-        events, slots = self.train.index[low:high], self.train.count[low:high]
+        events, slots = self.train.index[low:low], self.train.count[low:low]
         if high > low:
-            if self.train.slips[high - 1] != self.train.slips[low]:
+            chosen, count = _in_phase(self.train.z[low:high])
+            if count is None:
                 return Pass(counted, begin, problem="its pulses fall out of step within the line")
-            count = slots - slots[0]
-            offset = float(np.median(self.train.z[low:high] - begin - count))
-            slots = count + round(offset)
+            offset = float(np.median(self.train.z[low:high][chosen] - begin - count))
+            events, slots = self.train.index[low:high][chosen], count + round(offset)
             if abs(offset - round(offset)) > _FARTHEST or slots[0] < 0 or slots[-1] >= self.slots:
-                return Pass(
-                    counted, begin, problem="its pulses lie between the pixels of the lines beside it"
-                )
+                return Pass(counted, begin, problem="its pulses lie between the pixels of the lines beside it")
             begin += offset - round(offset)
         # At an end of the recording too few pulses of a line may be left to be in step with one another.
         events = np.concatenate([events, self.train.other_index[adopted]])
@@ -293,6 +291,22 @@ class PassClock:
         slot = np.rint(self.train.others - begin)
         near = np.abs(self.train.others - begin - slot) <= _STEADY
         return near & (slot >= 0) & (slot < self.slots) & (self.scatter <= _STEADY)
+
+
+def _in_phase(z: Array) -> tuple[Indices, Indices | None]:
+    """Return which pulses of a line share its phase, and the pixels between each of them and the first.
+
+    None where what is left still changes its phase: then the line stood still somewhere.
+    """
+    mean = np.exp(2j * np.pi * z)
+    # The phase that most share, not their mean: strays have any.
+    votes = (np.abs(np.angle(mean[:, None] / mean[None, :])) < 2 * np.pi * _FARTHEST / 2).sum(axis=1)
+    away = np.angle(mean / mean[int(np.argmax(votes))]) / (2 * np.pi)
+    chosen = np.flatnonzero(np.abs(away) <= _FARTHEST)
+    step = np.diff(z[chosen])
+    if chosen.size < 0.7 * z.size or (np.abs(step - np.rint(step)) > _FARTHEST).any():
+        return chosen, None
+    return chosen, np.concatenate([[0], np.cumsum(np.rint(step).astype(np.int64))])
 
 
 def _commonest(values: Array) -> float:

@@ -62,6 +62,8 @@ def rhythm_from_times(times: Array) -> Rhythm:
 def in_step(z: Array, slots: int, tolerance: float) -> NDArray[np.bool_]:
     """Return which pulses are in step with most of those before them, or with most of those after them.
 
+    Near ones weigh more: a stray pulse at the begin of a line may be in step with the line before.
+
     Parameters
     ----------
     z : ndarray, shape (pulse,)
@@ -72,13 +74,15 @@ def in_step(z: Array, slots: int, tolerance: float) -> NDArray[np.bool_]:
     reach = min(_NEIGHBOURS, max(slots - 1, 1), max(z.size - 1, 1))
     shares = []
     for side in (1, -1):
-        agreed, asked = np.zeros(z.size), np.zeros(z.size)
+        agreed, asked, number = np.zeros(z.size), np.zeros(z.size), np.zeros(z.size)
         for offset in range(1, reach + 1):
             step = z[offset:] - z[:-offset]
             agrees = np.abs(step - np.rint(step)) <= tolerance
             at = slice(None, -offset) if side == 1 else slice(offset, None)
-            agreed[at] += agrees
-            asked[at] += 1
+            weight = 1 / np.maximum(step, 1.0)
+            agreed[at] += weight * agrees
+            asked[at] += weight
+            number[at] += 1
         # Near the ends of the recording fewer neighbours are asked; one alone says little.
-        shares.append(np.where(asked >= min(3, reach), agreed / np.maximum(asked, 1), 0.0))
+        shares.append(np.where(number >= min(3, reach), agreed / np.maximum(asked, 1e-12), 0.0))
     return np.asarray(np.maximum(*shares) >= 0.5)
