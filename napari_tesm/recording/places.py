@@ -1,7 +1,7 @@
 """Pulses put into their pixels, and a report by line of what was missing, doubled or left out."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -66,6 +66,11 @@ class _Entries:
     residual: Array
     """Distance from an even pace along the line, in pixel periods."""
 
+    def chosen(self, which: NDArray[Any]) -> "_Entries":
+        return _Entries(
+            self.event[which], self.number[which], self.pixel[which], self.part[which], self.residual[which]
+        )
+
 
 def places_from_events(
     start: ArrayLike,
@@ -115,7 +120,9 @@ def places_from_events(
     if first + len(beats.passes) > order.passes:
         raise ValueError(_too_many_message(beats, first, order))
     entries = _entries(beats, first)
-    entries, extra = _without_doubles(entries, beats.rhythm.jitter)
+    near = _on_pace(entries, beats.rhythm.period)
+    kept = near & ~_doubles(entries, near, beats.rhythm.jitter)
+    entries, extra = entries.chosen(kept), entries.chosen(~kept)
     disturbed = _disturbed(starts, length, record)
     problems = {first + one.number: one.problem for one in beats.passes if one.problem}
     if volts is not None:
@@ -178,29 +185,49 @@ def _entries(beats: Beats, first: int) -> _Entries:
     return _Entries(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def _without_doubles(entries: _Entries, jitter: float) -> tuple[_Entries, _Entries]:
-    """Return the entries with one pulse for each place, and those that are left.
+def _pace(slot: Indices, z: Array) -> Array:
+    """Return where the pulses of a line would lie at an even pace; a stray or two do not move it."""
+    if slot.size < 3 or np.ptp(slot) == 0:
+        return z.copy()
+    chosen = np.ones(slot.size, np.bool_)
+    for _ in range(2):
+        slope, start = np.polyfit(slot[chosen], z[chosen], 1)
+        away = np.abs(z - start - slope * slot)
+        nearer = away <= max(5 * float(np.median(away)), 1e-6)
+        if np.ptp(slot[nearer]) == 0:
+            break
+        chosen = nearer
+    return np.asarray(start + slope * slot)
 
-    Of two pulses the first is meant, a bounce comes after it; unless the jitter cannot explain where it lies, and the
-    other is nearer to the pace.
+
+def _on_pace(entries: _Entries, period: float) -> Mask:
+    """Return which entries are not much farther from the even pace than the others: those are strays."""
+    scale = 1.4826 * float(np.median(np.abs(entries.residual))) if entries.event.size else 0.0
+    return np.abs(entries.residual) <= max(6 * scale, 2.5 / period)
+
+
+def _doubles(entries: _Entries, near: Mask, jitter: float) -> Mask:
+    """Return which of the pulses on pace have the place of another.
+
+    Of two the first is meant, as a bounce comes after it; unless the jitter cannot explain where it lies, and the other
+    is nearer to the pace.
     """
-    order = np.lexsort((entries.event, entries.part, entries.pixel, entries.number))
+    order = np.flatnonzero(near)
     parts = (entries.number, entries.pixel, entries.part)
+    order = order[np.lexsort((entries.event[order], *(part[order] for part in reversed(parts))))]
+    double = np.zeros(near.size, np.bool_)
+    far = max(3 * jitter, 0.02)
     same = np.logical_and.reduce([np.diff(part[order]) == 0 for part in parts])
-    keep = np.ones(order.size, np.bool_)
+    holder = -1
     for index in np.flatnonzero(same):
-        a, b = order[index], order[index + 1]
-        if not keep[index]:  # a third pulse: the one before was lost already
-            a = order[index - 1]
-        far = max(3 * jitter, 0.02)
-        second = abs(entries.residual[a]) > far and abs(entries.residual[b]) < abs(entries.residual[a])
-        keep[index if second else index + 1] = False
-    kept, left = np.sort(order[keep]), np.sort(order[~keep])
-    names = ("event", "number", "pixel", "part", "residual")
-    return (
-        _Entries(*(getattr(entries, name)[kept] for name in names)),
-        _Entries(*(getattr(entries, name)[left] for name in names)),
-    )
+        first, second = order[index], order[index + 1]
+        if double[first]:  # of three in one place, the one that was kept so far
+            first = holder
+        away = np.abs(entries.residual)
+        better = away[first] > far and away[second] < away[first]
+        holder, lost = (second, first) if better else (first, second)
+        double[lost] = True
+    return double
 
 
 def _disturbed(starts: Indices, length: ArrayLike | None, record: tuple[int, int] | None) -> Mask:
