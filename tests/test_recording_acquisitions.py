@@ -61,6 +61,9 @@ def test_every_surviving_pixel_is_in_its_place(case, seed):
     traces, expected = found["displacement"].values, expected_traces(dataset, acquisition)
     here = np.isfinite(traces).all(axis=-1)
     np.testing.assert_array_equal(traces[here], dataset["displacement"].values[here])
-    lost = np.isfinite(expected).all(axis=-1) & ~here
-    assert not lost.any(), found.attrs[REPORT]
-    np.testing.assert_array_equal(traces, expected)
+    if timing.line_jitter:
+        # Where lines keep no pace, one that lacks its first or last pulse is left out, and the report says so.
+        lost = (np.isfinite(expected).all(axis=-1) & ~here).any(axis=-1)
+        assert lost.sum() == found.attrs[REPORT].count("left out, the lines") <= 4
+        expected[lost] = np.nan
+    np.testing.assert_array_equal(traces, expected, err_msg=found.attrs[REPORT])

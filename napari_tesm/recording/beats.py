@@ -47,6 +47,8 @@ class Beats:
     beat: list[Indices]
     slots: int
     notes: list[str]
+    triggered: int | None = None
+    """Where every second passage has a line trigger: 0 or 1, the first one that has."""
 
     def members(self, one: Pass) -> Indices:
         """Return the pulses of a passage."""
@@ -118,7 +120,19 @@ def beats_from_starts(
     triggers = None if line_triggers is None else np.asarray(line_triggers, dtype=np.float64) / rhythm.period
     slots = order.columns * per_pixel
     passes, notes = _passes(times, order, slots, rhythm, triggers)
-    return Beats(rhythm, z, label, per_pixel, passes, beat, slots, notes)
+    return Beats(rhythm, z, label, per_pixel, passes, beat, slots, notes, _triggered(passes, triggers))
+
+
+def _triggered(passes: list[Pass], triggers: Array | None) -> int | None:
+    """Return whether the even or the odd passages have a line trigger, None where that is not clear."""
+    if triggers is None or len(passes) < 4:
+        return None
+    starts = np.array([one.start for one in passes])
+    own = np.searchsorted(triggers, starts[1:] + 0.4) > np.searchsorted(triggers, starts[:-1] + 0.4)
+    odd, even = float(own[::2].mean()), float(own[1::2].mean())
+    if max(odd, even) < 0.6 or min(odd, even) > 0.3:
+        return None
+    return int(odd > even)
 
 
 def check_voltages(volts: Array, expected: tuple[float, ...]) -> None:

@@ -15,6 +15,8 @@ from napari_tesm.recording.passes import Pass, PassClock, Train
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+_COMPANIONS: Final = 8
+"""Stretches before and after one that are asked whether they lie at the distance of lines."""
 _LEAST_WHOLE: Final = 0.3
 """Least part of the lines whose both ends must be seen."""
 
@@ -54,7 +56,7 @@ def passes_from_times(
     train = train_from_times(times, good, tolerance)
     bound = _bounds(train, triggers)
     first, last = _whole_lines(train, bound, slots)
-    chosen = _not_overlapping(train.z[first], first, last, slots)
+    chosen = _not_overlapping(_weights(train.z[first], slots, triggers), first, last)
     first, last = first[chosen], last[chosen]
     if first.size == 0 or first.size < _LEAST_WHOLE * train.z.size / slots:
         if train.count[-1] == expected * slots - 1 and train.slips[-1] == 0:
@@ -99,24 +101,38 @@ def _whole_lines(train: Train, bound: NDArray[np.bool_], slots: int) -> tuple[In
     return first[fits], last[fits]
 
 
-def _not_overlapping(start: Array, first: Indices, last: Indices, slots: int) -> Indices:
-    """Return the lines to believe: the most that do not overlap, those with neighbours at the right distance first.
+def _weights(start: Array, slots: int, triggers: Array | None) -> Array:
+    """Return how much speaks for each stretch to be a line: others at the distance of lines, its trigger.
 
-    Two missing pulses can bound a stretch of the right length that reaches from one line into the next; it has no
-    neighbours at the distance of the lines.
+    Two missing pulses can bound a stretch of the right length that reaches from one line into the next; it has hardly
+    any companions.
     """
+    weight = np.ones(start.size)
+    for apart in range(1, min(_COMPANIONS, start.size - 1) + 1):
+        distance = start[apart:] - start[:-apart]
+        # Distances shorter than a line are those of two stretches of which one is none.
+        usual = _usual(distance, distance > slots - 0.5, start.size)
+        weight[apart:] += usual
+        weight[:-apart] += usual
+    if triggers is not None and triggers.size:
+        at = np.searchsorted(triggers, start + 0.4) - 1
+        delay = start - triggers[np.maximum(at, 0)]
+        weight += _COMPANIONS * _usual(delay, at >= 0, start.size)
+    return weight
+
+
+def _usual(values: Array, valid: NDArray[np.bool_], lines: int) -> NDArray[np.bool_]:
+    """Return which values many others agree with; none where no value is frequent."""
+    ordered = np.sort(values[valid])
+    crowd = np.searchsorted(ordered, values + 0.3, side="right") - np.searchsorted(ordered, values - 0.3)
+    most = int(crowd[valid].max()) if ordered.size else 0
+    return valid & (crowd >= max(0.3 * most, 3)) & (most >= 0.1 * lines)
+
+
+def _not_overlapping(weight: Array, first: Indices, last: Indices) -> Indices:
+    """Return the lines to believe: of those that overlap the ones with most weight, and none with hardly any."""
     if first.size < 2:
         return np.arange(first.size)
-    weight = np.ones(first.size)
-    apart = np.concatenate([start[k:] - start[:-k] for k in range(1, min(6, first.size))])
-    apart = np.sort(apart[apart > slots - 0.5])
-    if apart.size:
-        crowd = np.searchsorted(apart, apart + 0.6, side="right") - np.arange(apart.size)
-        distance = float(apart[int(np.argmax(crowd))]) + 0.3
-        for sign in (1, -1):
-            nearest = np.searchsorted(start, start + sign * distance - 0.5)
-            there = start[np.minimum(nearest, start.size - 1)]
-            weight += np.abs(there - (start + sign * distance)) <= 0.5
     order = np.argsort(last, kind="stable")
     before = np.searchsorted(last[order], first[order])  # how many end before this one begins
     best, taken = [0.0], []
@@ -131,7 +147,8 @@ def _not_overlapping(start: Array, first: Indices, last: Indices, slots: int) ->
             index = int(before[index - 1])
         else:
             index -= 1
-    return np.array(chosen[::-1], np.int64)
+    lines = np.array(chosen[::-1], np.int64)
+    return lines[weight[lines] >= 0.4 * np.median(weight[lines])]
 
 
 def _unbroken(train: Train, slots: int, expected: int) -> tuple[list[Pass], list[str]]:

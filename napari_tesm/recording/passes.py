@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-_FARTHEST: Final = 0.35
+_FARTHEST: Final = 0.25
 """Largest distance, in pixels, of a line's pulses from where its neighbours say they are."""
-_STEADY: Final = 0.15
+_LEAST_COVERED: Final = 0.9
+"""Least part of the pulses in step that must lie in lines."""
+_LEAST_WHOLE: Final = 0.85
+"""Least part of the pulses that must lie in lines seen whole, where the lines keep no even pace."""
+_STEADY: Final = 0.1
 """Scatter of the line period, in pixels, up to which a line that is off by a pixel is the one that errs."""
 
 
@@ -76,9 +80,9 @@ class PassClock:
         self.first, self.last = first, last
         self.triggers = np.empty(0) if triggers is None else triggers
         self.notes: list[str] = []
-        self._number()
+        self._number_by_cover()
         if self._demoted():
-            self._number()
+            self._number_by_cover()
         self._learn_triggers()
 
     def passes(self, expected: int) -> list[Pass]:
@@ -109,7 +113,45 @@ class PassClock:
         """Begin of the lines that are seen whole."""
         return self.train.z[self.first]
 
-    def _number(self) -> None:
+    def _number_by_cover(self) -> None:
+        """Give the whole lines numbers so that hardly any pulses are left between the lines.
+
+        Where many lines are not whole, the commonest distance may be that of every second one.
+
+        Raises
+        ------
+        ValueError
+            If many pulses are left between the lines whatever the distance.
+        """
+        for part in range(1, 5):
+            self._number(part)
+            if (
+                not (covered := self._covered()) < _LEAST_COVERED
+                or np.nanmean(self.steps) / (part + 1) * part < self.slots
+            ):
+                break
+        if covered < _LEAST_COVERED:
+            raise ValueError(
+                f"{1 - covered:.0%} of the pulses lie between the lines of {self.slots} pixels that can be seen: "
+                "check the number of columns and the ways"
+            )
+        whole = float((self.last - self.first + 1).sum()) / float(self.last[-1] - self.first[0] + 1)
+        if self.scatter > _STEADY and whole < _LEAST_WHOLE:
+            raise ValueError(
+                f"only {whole:.0%} of the pulses lie in lines of which both ends can be seen, and the lines do not follow "
+                "one another evenly enough to tell where the others lie: record a line trigger"
+            )
+
+    def _covered(self) -> float:
+        """Return the part of the pulses, from the first whole line to the last, that lie in lines; 1 for one line."""
+        if self.first.size < 2:
+            return 1.0
+        known = np.interp(np.arange(int(self.numbers[-1]) + 1), self.numbers, self.start)
+        inside = self.train.z[self.first[0] : self.last[-1] + 1]
+        after = inside - known[np.maximum(np.searchsorted(known, inside + 0.5) - 1, 0)]
+        return float(np.mean(after < self.slots + 0.5))
+
+    def _number(self, part: int) -> None:
         """Give the whole lines their numbers by the time between them, and learn the line periods."""
         apart = np.diff(self.start)
         self.numbers = np.zeros(self.first.size, np.int64)
@@ -120,9 +162,9 @@ class PassClock:
             return
         if self.kinds > 1 and apart.size >= self.kinds:
             both = self.start[self.kinds :] - self.start[: -self.kinds]
-            mean = _commonest(both) / self.kinds
+            mean = _commonest(both) / self.kinds / part
         else:
-            mean = _commonest(apart)
+            mean = _commonest(apart) / part
         count = np.maximum(1, np.rint(apart / mean).astype(np.int64))
         parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
         for kind in range(self.kinds):
@@ -137,7 +179,9 @@ class PassClock:
             self.residual[index] = left[best]
             number += options[best]
             self.numbers[index + 1] = number
-        self.scatter = 1.4826 * float(np.median(np.abs(self.residual)))
+        # Few lines say nothing of how even their pace is; nor do they where many are off.
+        enough = apart.size - self.kinds >= 2 and np.mean(np.abs(self.residual) > 2 * _FARTHEST) < 0.2
+        self.scatter = 1.4826 * float(np.median(np.abs(self.residual))) if enough else np.inf
 
     def _time_between(self, a: int, b: int) -> float:
         """Return the time from the begin of passage `a` to that of `b`."""
@@ -174,7 +218,8 @@ class PassClock:
             mine = delay[(self.numbers % self.kinds == kind) & np.isfinite(delay)]
             if mine.size >= 3:
                 self.delays[kind] = float(np.median(mine))
-                self.delay_scatter[kind] = 1.4826 * float(np.median(np.abs(mine - self.delays[kind])))
+                # Not the median: a trigger that comes a pass earlier tells no more than the pace of the passes does.
+                self.delay_scatter[kind] = float(np.quantile(np.abs(mine - self.delays[kind]), 0.8)) / 1.3
 
     def _triggered(self, number: int, about: float, reach: float) -> float | None:
         """Return the begin of a passage according to a line trigger near the one expected, None without one."""
@@ -231,7 +276,7 @@ class PassClock:
             if (begin + self.slots < earliest) if sign < 0 else (begin > latest + 1):
                 break
             low, high = np.searchsorted(z, [begin - 0.5, begin + self.slots - 0.5])
-            if high > low or (away <= room and self._adopted(begin).any()):
+            if high > low or (away <= room and self._evidence(begin)):
                 needed = away
         # Lines without a single pulse whose triggers are there; not more than the scan has.
         while needed < room and not np.isfinite(self.until):
@@ -255,9 +300,9 @@ class PassClock:
         triggered = self._triggered(number, about, max(2.0, apart))
         if triggered is not None:
             return triggered, ""
-        if len(guesses) == 2 and apart > 2 * _FARTHEST:
-            return about, f"the lines before and after it are out of step by {apart:.1f} pixels"
-        if len(guesses) == 1 and not 2 * self.scatter * np.sqrt(guesses[0][0]) <= _FARTHEST:
+        if len(guesses) == 2 and (apart > 2 * _FARTHEST or self.scatter > _STEADY):
+            return about, "the lines before and after it are too far out of step to tell where it begins"
+        if len(guesses) == 1 and not self.scatter * np.sqrt(guesses[0][0]) <= _STEADY:
             return about, "the lines follow each other too irregularly to tell where it begins"
         return float(about), ""
 
@@ -278,13 +323,23 @@ class PassClock:
             offset = float(np.median(self.train.z[low:high][chosen] - begin - count))
             events, slots = self.train.index[low:high][chosen], count + round(offset)
             if abs(offset - round(offset)) > _FARTHEST or slots[0] < 0 or slots[-1] >= self.slots:
-                return Pass(counted, begin, problem="its pulses lie between the pixels of the lines beside it")
+                return Pass(
+                    counted, begin, problem="its pulses lie between the pixels of the lines beside it"
+                )
             begin += offset - round(offset)
         # At an end of the recording too few pulses of a line may be left to be in step with one another.
         events = np.concatenate([events, self.train.other_index[adopted]])
         slots = np.concatenate([slots, np.rint(self.train.others[adopted] - begin).astype(np.int64)])
         order = np.argsort(events)
         return Pass(counted, begin, events[order], slots[order])
+
+    def _evidence(self, begin: float) -> bool:
+        """Return whether pulses that are in step with no others speak for a passage that begins at a time."""
+        if self.scatter <= _STEADY:
+            return bool(self._adopted(begin).any())
+        # Where lines keep no time, a pulse about there is all that can be asked for; the line itself cannot be placed.
+        low, high = begin - 0.5 - self.scatter, begin + self.slots - 0.5 + self.scatter
+        return bool(((self.train.others > low) & (self.train.others < high)).any())
 
     def _adopted(self, begin: float) -> NDArray[np.bool_]:
         """Return which pulses that are in step with no others lie on the pixels of a passage that begins at a time."""
@@ -300,7 +355,7 @@ def _in_phase(z: Array) -> tuple[Indices, Indices | None]:
     """
     mean = np.exp(2j * np.pi * z)
     # The phase that most share, not their mean: strays have any.
-    votes = (np.abs(np.angle(mean[:, None] / mean[None, :])) < 2 * np.pi * _FARTHEST / 2).sum(axis=1)
+    votes = (np.abs(np.angle(mean[:, None] / mean[None, :])) < np.pi * _FARTHEST).sum(axis=1)
     away = np.angle(mean / mean[int(np.argmax(votes))]) / (2 * np.pi)
     chosen = np.flatnonzero(np.abs(away) <= _FARTHEST)
     step = np.diff(z[chosen])

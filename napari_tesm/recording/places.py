@@ -145,6 +145,9 @@ def _first_pass(beats: Beats, order: ScanOrder, volts: Array | None) -> tuple[in
         if shift:
             notes.append(f"The recording starts with a {order.ways[shift]}, as its voltage shows.")
         first += shift
+    elif ways > 1 and beats.triggered:
+        notes.append(f"The recording starts with a {order.ways[1]}, as the line triggers show.")
+        first += 1
     found, missing = len(beats.passes), order.passes - first - len(beats.passes)
     if missing > 0:
         line, way = order.line_and_way(first)
