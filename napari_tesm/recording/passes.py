@@ -1,6 +1,6 @@
 """Passages of the tip over lines, numbered and laid out in time from those that are seen whole."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -76,14 +76,25 @@ class PassClock:
     def __init__(
         self, train: Train, first: Indices, last: Indices, kinds: int, slots: int, triggers: Array | None
     ) -> None:
-        self.train, self.kinds, self.slots = train, kinds, slots
-        self.first, self.last = first, last
-        self.triggers = np.empty(0) if triggers is None else triggers
+        self.kinds, self.slots = kinds, slots
+        # A line is long: a period that is a thousandth off would be a pixel off at its end.
+        self.pace = _pace(train, first, last)
+        self.train = replace(train, z=train.z / self.pace, others=train.others / self.pace)
+        self.triggers = np.empty(0) if triggers is None else triggers / self.pace
         self.notes: list[str] = []
+        self._keep(first, last)
         self._number_by_cover()
         if self._demoted():
             self._number_by_cover()
         self._learn_triggers()
+
+    def _keep(self, first: Indices, last: Indices) -> None:
+        """Take these as the lines that are seen whole."""
+        self.first, self.last = first, last
+        z, count = self.train.z, self.train.count
+        self.start = np.array(
+            [np.median(z[a : b + 1] - count[a : b + 1]) + count[a] for a, b in zip(first, last, strict=True)]
+        )
 
     def passes(self, expected: int) -> list[Pass]:
         """Return the passages without gaps in their numbers; one that cannot be placed says why.
@@ -93,25 +104,27 @@ class PassClock:
         expected : int
             Passages in the rest of the scan.
         """
+        if self.first.size == 1 and expected > 1 and self.train.z[0] < self.start[0] - 1:
+            raise ValueError(
+                f"only one line of {self.slots} pixels can be seen whole, and which of the {expected} it is cannot be "
+                "told: record a line trigger"
+            )
         self._settle_pauses(expected)
         low, high = -self._beyond(-1, expected), int(self.numbers[-1]) + self._beyond(1, expected)
         certain = {int(number): index for index, number in enumerate(self.numbers)}
         found = []
         for number in range(low, high + 1):
             if number in certain:
-                one, two = int(self.first[certain[number]]), int(self.last[certain[number]])
-                inside = slice(one, two + 1)
-                slots = self.train.count[inside] - self.train.count[one]
-                start = float(np.median(self.train.z[inside] - slots))
+                begin, end = int(self.first[certain[number]]), int(self.last[certain[number]])
+                inside = slice(begin, end + 1)
+                slots = self.train.count[inside] - self.train.count[begin]
+                start = float(self.start[certain[number]])
                 found.append(Pass(number - low, start, self.train.index[inside], slots))
             else:
                 found.append(self._placed(number, number - low))
+        for one in found:
+            one.start *= self.pace
         return found
-
-    @property
-    def start(self) -> Array:
-        """Begin of the lines that are seen whole."""
-        return self.train.z[self.first]
 
     def _number_by_cover(self) -> None:
         """Give the whole lines numbers so that hardly any pulses are left between the lines.
@@ -123,13 +136,14 @@ class PassClock:
         ValueError
             If many pulses are left between the lines whatever the distance.
         """
-        for part in range(1, 5):
-            self._number(part)
-            if (
-                not (covered := self._covered()) < _LEAST_COVERED
-                or np.nanmean(self.steps) / (part + 1) * part < self.slots
-            ):
-                break
+        best, chosen = -np.inf, 0.0
+        for mean in self._distances():
+            self._number(mean)
+            covered, silent = self._cover()
+            if covered - silent > best + 1e-9:
+                best, chosen = covered - silent, mean
+        self._number(chosen)
+        covered, _ = self._cover()
         if covered < _LEAST_COVERED:
             raise ValueError(
                 f"{1 - covered:.0%} of the pulses lie between the lines of {self.slots} pixels that can be seen: "
@@ -138,20 +152,37 @@ class PassClock:
         whole = float((self.last - self.first + 1).sum()) / float(self.last[-1] - self.first[0] + 1)
         if self.scatter > _STEADY and whole < _LEAST_WHOLE:
             raise ValueError(
-                f"only {whole:.0%} of the pulses lie in lines of which both ends can be seen, and the lines do not follow "
-                "one another evenly enough to tell where the others lie: record a line trigger"
+                f"only {whole:.0%} of the pulses lie in lines of which both ends can be seen, and the lines do not "
+                "follow one another evenly enough to tell where the others lie: record a line trigger"
             )
 
-    def _covered(self) -> float:
-        """Return the part of the pulses, from the first whole line to the last, that lie in lines; 1 for one line."""
+    def _cover(self) -> tuple[float, float]:
+        """Return the part of the pulses, from the first whole line to the last, that lie in lines.
+
+        And the part of the lines in which no pulse lies.
+        """
         if self.first.size < 2:
-            return 1.0
+            return 1.0, 0.0
         known = np.interp(np.arange(int(self.numbers[-1]) + 1), self.numbers, self.start)
         inside = self.train.z[self.first[0] : self.last[-1] + 1]
-        after = inside - known[np.maximum(np.searchsorted(known, inside + 0.5) - 1, 0)]
-        return float(np.mean(after < self.slots + 0.5))
+        number = np.maximum(np.searchsorted(known, inside + 0.5) - 1, 0)
+        covered = inside - known[number] < self.slots + 0.5
+        silent = known.size - np.unique(number[covered]).size
+        return float(np.mean(covered)), silent / known.size
 
-    def _number(self, part: int) -> None:
+    def _distances(self) -> list[float]:
+        """Return what the distance of two passes may be, on average over the kinds, the longest first."""
+        found: list[float] = []
+        for apart in range(1, self.kinds + 1):
+            distances = np.sort(self.start[apart:] - self.start[:-apart]) / apart
+            if distances.size:
+                parts = np.split(distances, np.flatnonzero(np.diff(distances) > 0.3) + 1)
+                parts.sort(key=len, reverse=True)
+                found += [float(np.median(part)) for part in parts[:6]]
+                found.append(float(np.median(distances)))
+        return sorted(found, reverse=True) or [0.0]
+
+    def _number(self, mean: float) -> None:
         """Give the whole lines their numbers by the time between them, and learn the line periods."""
         apart = np.diff(self.start)
         self.numbers = np.zeros(self.first.size, np.int64)
@@ -160,11 +191,6 @@ class PassClock:
         self.steps = np.full(self.kinds, np.nan)
         if apart.size == 0:
             return
-        if self.kinds > 1 and apart.size >= self.kinds:
-            both = self.start[self.kinds :] - self.start[: -self.kinds]
-            mean = _commonest(both) / self.kinds / part
-        else:
-            mean = _commonest(apart) / part
         count = np.maximum(1, np.rint(apart / mean).astype(np.int64))
         parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
         for kind in range(self.kinds):
@@ -204,7 +230,7 @@ class PassClock:
         padded = np.concatenate([[drift[1], drift[2]], drift, [drift[-2], drift[-3]]])
         usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
         good = np.abs(drift - usual) <= 0.5
-        self.first, self.last = self.first[good], self.last[good]
+        self._keep(self.first[good], self.last[good])
         return not good.all()
 
     def _learn_triggers(self) -> None:
@@ -252,7 +278,8 @@ class PassClock:
                 "lines are missing there cannot be told, and what follows is left out."
             )
             self.until = float(self.start[keep] - self.slots)
-            self.first, self.last, self.numbers = self.first[:keep], self.last[:keep], self.numbers[:keep]
+            self._keep(self.first[:keep], self.last[:keep])
+            self.numbers = self.numbers[:keep]
             self.residual = self.residual[: keep - 1]
 
     until: float = np.inf
@@ -346,6 +373,16 @@ class PassClock:
         slot = np.rint(self.train.others - begin)
         near = np.abs(self.train.others - begin - slot) <= _STEADY
         return near & (slot >= 0) & (slot < self.slots) & (self.scatter <= _STEADY)
+
+
+def _pace(train: Train, first: Indices, last: Indices) -> float:
+    """Return the distance of two pixels in lines that are seen whole, in the periods of the train."""
+    slopes = [
+        np.polyfit(train.count[a : b + 1], train.z[a : b + 1], 1)[0]
+        for a, b in zip(first, last, strict=True)
+        if b > a
+    ]
+    return float(np.median(slopes)) if slopes else 1.0
 
 
 def _in_phase(z: Array) -> tuple[Indices, Indices | None]:
