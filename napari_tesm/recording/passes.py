@@ -140,8 +140,9 @@ class PassClock:
         for mean in self._distances():
             self._number(mean)
             covered, silent = self._cover()
-            if covered - silent > best + 1e-9:
-                best, chosen = covered - silent, mean
+            uneven = float(np.mean(np.abs(self.residual) > 2 * _FARTHEST)) if self.residual.size else 0.0
+            if covered - silent - uneven / 100 > best + 1e-9:
+                best, chosen = covered - silent - uneven / 100, mean
         self._number(chosen)
         covered, _ = self._cover()
         if covered < _LEAST_COVERED:
@@ -192,19 +193,23 @@ class PassClock:
         if apart.size == 0:
             return
         count = np.maximum(1, np.rint(apart / mean).astype(np.int64))
-        parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
-        for kind in range(self.kinds):
-            single = apart[(count == 1) & (parity == kind)]
-            self.steps[kind] = _commonest(single) if single.size else np.nan
-        self.steps[np.isnan(self.steps)] = mean
-        number = 0
-        for index, distance in enumerate(apart):
-            options = [max(1, int(count[index]) + extra) for extra in (-1, 0, 1)]
-            left = [distance - self._time_between(number, number + option) for option in options]
-            best = int(np.argmin(np.abs(left)))
-            self.residual[index] = left[best]
-            number += options[best]
-            self.numbers[index + 1] = number
+        for _ in range(4):  # what the numbers teach of the periods may correct the numbers
+            parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
+            for kind in range(self.kinds):
+                single = apart[(count == 1) & (parity == kind)]
+                self.steps[kind] = _commonest(single) if single.size else np.nan
+            self.steps[np.isnan(self.steps)] = mean
+            before, number = count, 0
+            count = before.copy()
+            for index, distance in enumerate(apart):
+                options = [max(1, int(before[index]) + extra) for extra in (-1, 0, 1)]
+                left = [distance - self._time_between(number, number + option) for option in options]
+                best = int(np.argmin(np.abs(left)))
+                self.residual[index], count[index] = left[best], options[best]
+                number += options[best]
+            if (count == before).all():
+                break
+        self.numbers = np.concatenate([[0], np.cumsum(count)])
         # Few lines say nothing of how even their pace is; nor do they where many are off.
         enough = apart.size - self.kinds >= 2 and np.mean(np.abs(self.residual) > 2 * _FARTHEST) < 0.2
         self.scatter = 1.4826 * float(np.median(np.abs(self.residual))) if enough else np.inf
