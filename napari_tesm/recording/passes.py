@@ -143,6 +143,8 @@ class PassClock:
             uneven = float(np.mean(np.abs(self.residual) > 2 * _FARTHEST)) if self.residual.size else 0.0
             if covered - silent - uneven / 100 > best + 1e-9:
                 best, chosen = covered - silent - uneven / 100, mean
+            if best > 1 - 1e-9:
+                break
         self._number(chosen)
         covered, _ = self._cover()
         if covered < _LEAST_COVERED:
@@ -181,7 +183,10 @@ class PassClock:
                 parts.sort(key=len, reverse=True)
                 found += [float(np.median(part)) for part in parts[:6]]
                 found.append(float(np.median(distances)))
-        return sorted(found, reverse=True) or [0.0]
+        found.sort(reverse=True)
+        return [one for one, longer in zip(found, [np.inf, *found], strict=False) if longer - one > 0.05] or [
+            0.0
+        ]
 
     def _number(self, mean: float) -> None:
         """Give the whole lines their numbers by the time between them, and learn the line periods."""
@@ -201,12 +206,19 @@ class PassClock:
             self.steps[np.isnan(self.steps)] = mean
             before, number = count, 0
             count = before.copy()
-            for index, distance in enumerate(apart):
-                options = [max(1, int(before[index]) + extra) for extra in (-1, 0, 1)]
-                left = [distance - self._time_between(number, number + option) for option in options]
-                best = int(np.argmin(np.abs(left)))
-                self.residual[index], count[index] = left[best], options[best]
-                number += options[best]
+            # Time of one passage, two … from each kind on.
+            ahead = [np.cumsum(np.tile(np.roll(self.steps, -kind), 2)) for kind in range(self.kinds)]
+            sums = [[0.0, *one.tolist()] for one in ahead]
+            both = float(self.steps.sum())
+            for index, distance in enumerate(apart.tolist()):
+                best, kind = np.inf, number % self.kinds
+                for option in range(max(1, int(before[index]) - 1), int(before[index]) + 2):
+                    turns, rest = divmod(option, self.kinds)
+                    left = distance - turns * both - sums[kind][rest]
+                    if abs(left) < abs(best):
+                        best, count[index] = left, option
+                self.residual[index] = best
+                number += int(count[index])
             if (count == before).all():
                 break
         self.numbers = np.concatenate([[0], np.cumsum(count)])
@@ -219,9 +231,8 @@ class PassClock:
         if b < a:
             return -self._time_between(b, a)
         turns, rest = divmod(b - a, self.kinds)
-        return turns * float(self.steps.sum()) + sum(
-            float(self.steps[(a + k) % self.kinds]) for k in range(rest)
-        )
+        steps = self.steps
+        return float(turns * steps.sum() + sum(steps[(a + k) % self.kinds] for k in range(rest)))
 
     def _demoted(self) -> bool:
         """Leave out whole lines that are off by a pixel where the others keep time; return whether there were any.
