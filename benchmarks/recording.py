@@ -124,7 +124,7 @@ def main() -> None:
         ]
         runs = [(measured([*command, "read"]), measured([*command, "cut"])) for _ in range(3)]
     read = min(one[0][0] for one in runs)
-    seconds, peak, words = min((one[1] for one in runs), key=lambda one: one[0])
+    seconds, _, words = min((one[1] for one in runs), key=lambda one: one[0])
     print(words)
     print(
         f"{size / 1e9:.2f} GB read once in {read:.2f} s; cut in {seconds:.2f} s: {seconds / read:.1f} times as long"

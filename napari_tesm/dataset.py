@@ -117,7 +117,7 @@ def dataset_from_traces(
     time : array-like, shape (time,)
         Sample times in s, 0 at the start of the pulse.
     x, y : array-like, shape (x,) and (y,)
-        Pixel centres, in `lateral_unit`.
+        Pixel centres, in `lateral_unit`. A single row or column is taken to consist of square pixels.
     voltage : array-like, shape (pulse,), optional
         Pulse voltages in V; unknown ones are NaN.
     direction : sequence of str, optional
@@ -157,7 +157,16 @@ def dataset_from_traces(
         attrs=(protocol or PulseProtocol()).to_attributes(),
     )
     check_dataset(dataset)
+    _give_a_line_square_pixels(dataset)
     return dataset
+
+
+def _give_a_line_square_pixels(dataset: xr.Dataset) -> None:
+    """Note the width of pixels on an axis that has only one, as wide as they are along the line."""
+    for axis, other in (("x", "y"), ("y", "x")):
+        centres = dataset[other].values
+        if dataset.sizes[axis] == 1 and centres.size > 1:
+            dataset[axis].attrs["spacing"] = float(abs(centres[-1] - centres[0]) / (centres.size - 1))
 
 
 def check_dataset(dataset: xr.Dataset) -> None:
