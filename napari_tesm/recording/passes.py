@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.recording.numbering import Numbering, likely_distances, numbering_from_starts
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -82,6 +84,7 @@ class PassClock:
         self.train = replace(train, z=train.z / self.pace, others=train.others / self.pace)
         self.triggers = np.empty(0) if triggers is None else triggers / self.pace
         self.notes: list[str] = []
+        self.numbering: Numbering
         self._keep(first, last)
         self._number_by_cover()
         if self._demoted():
@@ -126,6 +129,11 @@ class PassClock:
             one.start *= self.pace
         return found
 
+    @property
+    def numbers(self) -> Indices:
+        """Numbers of the lines that are seen whole."""
+        return self.numbering.numbers
+
     def _number_by_cover(self) -> None:
         """Give the whole lines numbers so that hardly any pulses are left between the lines.
 
@@ -136,113 +144,51 @@ class PassClock:
         ValueError
             If many pulses are left between the lines whatever the distance.
         """
-        best, chosen = -np.inf, 0.0
-        for mean in self._distances():
-            self._number(mean)
-            covered, silent = self._cover()
-            uneven = float(np.mean(np.abs(self.residual) > 2 * _FARTHEST)) if self.residual.size else 0.0
-            if covered - silent - uneven / 100 > best + 1e-9:
-                best, chosen = covered - silent - uneven / 100, mean
+        best = -np.inf
+        for mean in likely_distances(self.start, self.kinds):
+            numbering = numbering_from_starts(self.start, self.kinds, mean)
+            covered, silent = self._cover(numbering.numbers)
+            score = covered - silent - numbering.uneven / 100
+            if score > best + 1e-9:
+                best, self.numbering = score, numbering
             if best > 1 - 1e-9:
                 break
-        self._number(chosen)
-        covered, _ = self._cover()
+        covered, _ = self._cover(self.numbers)
         if covered < _LEAST_COVERED:
             raise ValueError(
                 f"{1 - covered:.0%} of the pulses lie between the lines of {self.slots} pixels that can be seen: "
                 "check the number of columns and the ways"
             )
         whole = float((self.last - self.first + 1).sum()) / float(self.last[-1] - self.first[0] + 1)
-        if self.scatter > _STEADY and whole < _LEAST_WHOLE:
+        if self.numbering.scatter > _STEADY and whole < _LEAST_WHOLE:
             raise ValueError(
                 f"only {whole:.0%} of the pulses lie in lines of which both ends can be seen, and the lines do not "
                 "follow one another evenly enough to tell where the others lie: record a line trigger"
             )
 
-    def _cover(self) -> tuple[float, float]:
+    def _cover(self, numbers: Indices) -> tuple[float, float]:
         """Return the part of the pulses, from the first whole line to the last, that lie in lines.
 
         And the part of the lines in which no pulse lies.
         """
         if self.first.size < 2:
             return 1.0, 0.0
-        known = np.interp(np.arange(int(self.numbers[-1]) + 1), self.numbers, self.start)
+        known = np.interp(np.arange(int(numbers[-1]) + 1), numbers, self.start)
         inside = self.train.z[self.first[0] : self.last[-1] + 1]
         number = np.maximum(np.searchsorted(known, inside + 0.5) - 1, 0)
         covered = inside - known[number] < self.slots + 0.5
         silent = known.size - np.unique(number[covered]).size
         return float(np.mean(covered)), silent / known.size
 
-    def _distances(self) -> list[float]:
-        """Return what the distance of two passes may be, on average over the kinds, the longest first."""
-        found: list[float] = []
-        for apart in range(1, self.kinds + 1):
-            distances = np.sort(self.start[apart:] - self.start[:-apart]) / apart
-            if distances.size:
-                parts = np.split(distances, np.flatnonzero(np.diff(distances) > 0.3) + 1)
-                parts.sort(key=len, reverse=True)
-                found += [float(np.median(part)) for part in parts[:6]]
-                found.append(float(np.median(distances)))
-        found.sort(reverse=True)
-        return [one for one, longer in zip(found, [np.inf, *found], strict=False) if longer - one > 0.05] or [
-            0.0
-        ]
-
-    def _number(self, mean: float) -> None:
-        """Give the whole lines their numbers by the time between them, and learn the line periods."""
-        apart = np.diff(self.start)
-        self.numbers = np.zeros(self.first.size, np.int64)
-        self.residual = np.zeros(apart.size)
-        self.scatter = np.inf
-        self.steps = np.full(self.kinds, np.nan)
-        if apart.size == 0:
-            return
-        count = np.maximum(1, np.rint(apart / mean).astype(np.int64))
-        for _ in range(4):  # what the numbers teach of the periods may correct the numbers
-            parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
-            for kind in range(self.kinds):
-                single = apart[(count == 1) & (parity == kind)]
-                self.steps[kind] = _commonest(single) if single.size else np.nan
-            self.steps[np.isnan(self.steps)] = mean
-            before, number = count, 0
-            count = before.copy()
-            # Time of one passage, two … from each kind on.
-            ahead = [np.cumsum(np.tile(np.roll(self.steps, -kind), 2)) for kind in range(self.kinds)]
-            sums = [[0.0, *one.tolist()] for one in ahead]
-            both = float(self.steps.sum())
-            for index, distance in enumerate(apart.tolist()):
-                best, kind = np.inf, number % self.kinds
-                for option in range(max(1, int(before[index]) - 1), int(before[index]) + 2):
-                    turns, rest = divmod(option, self.kinds)
-                    left = distance - turns * both - sums[kind][rest]
-                    if abs(left) < abs(best):
-                        best, count[index] = left, option
-                self.residual[index] = best
-                number += int(count[index])
-            if (count == before).all():
-                break
-        self.numbers = np.concatenate([[0], np.cumsum(count)])
-        # Few lines say nothing of how even their pace is; nor do they where many are off.
-        enough = apart.size - self.kinds >= 2 and np.mean(np.abs(self.residual) > 2 * _FARTHEST) < 0.2
-        self.scatter = 1.4826 * float(np.median(np.abs(self.residual))) if enough else np.inf
-
-    def _time_between(self, a: int, b: int) -> float:
-        """Return the time from the begin of passage `a` to that of `b`."""
-        if b < a:
-            return -self._time_between(b, a)
-        turns, rest = divmod(b - a, self.kinds)
-        steps = self.steps
-        return float(turns * steps.sum() + sum(steps[(a + k) % self.kinds] for k in range(rest)))
-
     def _demoted(self) -> bool:
         """Leave out whole lines that are off by a pixel where the others keep time; return whether there were any.
 
         A line that lacks its first pulse and has a stray one after its last looks whole.
         """
-        if self.first.size < 5 or self.scatter > _STEADY:
+        if self.first.size < 5 or self.numbering.scatter > _STEADY:
             return False
         # A pause moves all that follows, an error one line.
-        drift = np.concatenate([[0.0], np.cumsum(self.residual)])
+        drift = np.concatenate([[0.0], np.cumsum(self.numbering.residual)])
         padded = np.concatenate([[drift[1], drift[2]], drift, [drift[-2], drift[-3]]])
         usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
         good = np.abs(drift - usual) <= 0.5
@@ -274,16 +220,17 @@ class PassClock:
 
     def _settle_pauses(self, expected: int) -> None:
         """Decide what a long silence between two lines is: lines that are missing, or a pause."""
-        if self.residual.size == 0:
+        if self.numbering.residual.size == 0:
             return
         jump = np.diff(self.numbers)
         inside = np.searchsorted(self.train.z, self.start[1:] - 0.5) - self.last[:-1] - 1
         silent = inside == 0
-        odd = np.abs(self.residual) > 0.25 * float(self.steps.mean())
+        odd = np.abs(self.numbering.residual) > 0.25 * float(self.numbering.steps.mean())
         spare = int(self.numbers[-1]) + 1 - expected
         if spare > 0 and int((jump - 1)[silent].sum()) == spare:
             # More lines than the scan has, unless the silences are pauses: then exactly as many.
-            self.numbers = np.concatenate([[0], np.cumsum(np.where(silent, 1, jump))])
+            numbers = np.concatenate([[0], np.cumsum(np.where(silent, 1, jump))])
+            self.numbering = replace(self.numbering, numbers=numbers)
             self.notes.append(f"The recording pauses {int((silent & (jump > 1)).sum())} times between lines.")
             odd &= ~silent
         doubtful = np.flatnonzero(odd & (jump > 1))
@@ -295,15 +242,15 @@ class PassClock:
             )
             self.until = float(self.start[keep] - self.slots)
             self._keep(self.first[:keep], self.last[:keep])
-            self.numbers = self.numbers[:keep]
-            self.residual = self.residual[: keep - 1]
+            numbers, residual = self.numbers[:keep], self.numbering.residual[: keep - 1]
+            self.numbering = replace(self.numbering, numbers=numbers, residual=residual)
 
     until: float = np.inf
     """Time from which nothing is placed any more."""
 
     def _beyond(self, sign: int, expected: int) -> int:
         """Return how many passages before the first whole line, or after the last, hold pulses or have a trigger."""
-        if not np.isfinite(self.steps).all():
+        if not np.isfinite(self.numbering.steps).all():
             return 0
         edge = int(self.numbers[0 if sign < 0 else -1])
         origin = float(self.start[0 if sign < 0 else -1])
@@ -315,7 +262,7 @@ class PassClock:
         )
         while away < expected:
             away += 1
-            begin = origin + sign * abs(self._time_between(edge, edge + sign * away))
+            begin = origin + sign * abs(self.numbering.time_between(edge, edge + sign * away))
             if (begin + self.slots < earliest) if sign < 0 else (begin > latest + 1):
                 break
             low, high = np.searchsorted(z, [begin - 0.5, begin + self.slots - 0.5])
@@ -324,7 +271,7 @@ class PassClock:
         # Lines without a single pulse whose triggers are there; not more than the scan has.
         while needed < room and not np.isfinite(self.until):
             number = edge + sign * (needed + 1)
-            begin = origin + sign * abs(self._time_between(edge, number))
+            begin = origin + sign * abs(self.numbering.time_between(edge, number))
             if self.delays[number % self.kinds] > self.slots or self._triggered(number, begin, 1.0) is None:
                 break
             needed += 1
@@ -337,15 +284,17 @@ class PassClock:
         for index in (after - 1, after):
             if 0 <= index < self.numbers.size:
                 known = int(self.numbers[index])
-                guesses.append((abs(number - known), self.start[index] + self._time_between(known, number)))
+                guesses.append(
+                    (abs(number - known), self.start[index] + self.numbering.time_between(known, number))
+                )
         about = sum(guess / away for away, guess in guesses) / sum(1 / away for away, _ in guesses)
         apart = abs(guesses[0][1] - guesses[-1][1])
         triggered = self._triggered(number, about, max(2.0, apart))
         if triggered is not None:
             return triggered, ""
-        if len(guesses) == 2 and (apart > 2 * _FARTHEST or self.scatter > _STEADY):
+        if len(guesses) == 2 and (apart > 2 * _FARTHEST or self.numbering.scatter > _STEADY):
             return about, "the lines before and after it are too far out of step to tell where it begins"
-        if len(guesses) == 1 and not self.scatter * np.sqrt(guesses[0][0]) <= _STEADY:
+        if len(guesses) == 1 and not self.numbering.scatter * np.sqrt(guesses[0][0]) <= _STEADY:
             return about, "the lines follow each other too irregularly to tell where it begins"
         return float(about), ""
 
@@ -378,17 +327,18 @@ class PassClock:
 
     def _evidence(self, begin: float) -> bool:
         """Return whether pulses that are in step with no others speak for a passage that begins at a time."""
-        if self.scatter <= _STEADY:
+        if self.numbering.scatter <= _STEADY:
             return bool(self._adopted(begin).any())
         # Where lines keep no time, a pulse about there is all that can be asked for; the line itself cannot be placed.
-        low, high = begin - 0.5 - self.scatter, begin + self.slots - 0.5 + self.scatter
-        return bool(((self.train.others > low) & (self.train.others < high)).any())
+        others = self.train.others
+        beyond = others[(others < self.start[0] - 1) | (others > self.start[-1] + self.slots)]
+        return bool(((beyond > begin - 2) & (beyond < begin + self.slots + 1)).any())
 
     def _adopted(self, begin: float) -> NDArray[np.bool_]:
         """Return which pulses that are in step with no others lie on the pixels of a passage that begins at a time."""
         slot = np.rint(self.train.others - begin)
         near = np.abs(self.train.others - begin - slot) <= _STEADY
-        return near & (slot >= 0) & (slot < self.slots) & (self.scatter <= _STEADY)
+        return near & (slot >= 0) & (slot < self.slots) & (self.numbering.scatter <= _STEADY)
 
 
 def _pace(train: Train, first: Indices, last: Indices) -> float:
@@ -415,12 +365,3 @@ def _in_phase(z: Array) -> tuple[Indices, Indices | None]:
     if chosen.size < 0.7 * z.size or (np.abs(step - np.rint(step)) > _FARTHEST).any():
         return chosen, None
     return chosen, np.concatenate([[0], np.cumsum(np.rint(step).astype(np.int64))])
-
-
-def _commonest(values: Array) -> float:
-    """Return the value about which most others lie, the smallest of several that are as common."""
-    ordered = np.sort(values)
-    width = max(0.6, 0.02 * float(np.median(ordered)))
-    crowd = np.searchsorted(ordered, ordered + width, side="right") - np.arange(ordered.size)
-    best = int(np.flatnonzero(crowd >= 0.8 * crowd.max())[0])
-    return float(np.median(ordered[best : best + int(crowd[best])]))
