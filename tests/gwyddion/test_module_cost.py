@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 
-from gwyddion.test_module_under_stress import Stress
 from napari_tesm.cli import main
 from napari_tesm.io.gwy import read_container
 
@@ -14,11 +13,6 @@ pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
 VALGRIND = (
     "valgrind", "--leak-check=full", "--show-leak-kinds=definite", "--num-callers=40", "--child-silent-after-fork=yes",
 )  # fmt: skip
-
-
-@pytest.fixture
-def stress(host, sample, tmp_path):
-    return Stress(host, sample, tmp_path)
 
 
 def findings(stderr):
