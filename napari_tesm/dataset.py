@@ -48,7 +48,8 @@ class TraceStack(BackendArray):
     ----------
     sources : sequence of array-like, each of shape (y, x, time)
         One array per pulse setting: a view of a mapped file, an HDF5 dataset, a plain array, in any memory
-        order.
+        order. One with a method `outer` is given the index of each axis, a slice, an integer or a list of integers,
+        all at once; others are given slices alone.
     check : callable, optional
         Called before each reading; raises where the file behind the arrays is no longer what it was.
     """
@@ -81,6 +82,9 @@ class TraceStack(BackendArray):
 
     @staticmethod
     def _read_one(source: Any, key: Sequence[Any]) -> NDArray[Any]:
+        # What is no view of an array, but cut or computed when asked, takes lists of pixels itself.
+        if hasattr(source, "outer"):
+            return np.asarray(source.outer(tuple(key)))
         # Slices first: they only narrow the view; lists of rows, columns or samples then copy little.
         view = source[tuple(part if isinstance(part, slice) else slice(None) for part in key)]
         for axis in range(len(key) - 1, -1, -1):

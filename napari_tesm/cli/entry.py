@@ -88,10 +88,12 @@ def _run(words: list[str]) -> int:
         return int(stop.code or 0)
     if not options.command:
         raise UsageError(
-            "a command is needed: info, fit, displacement, regions, simulate, view or gwyddion\n"
+            "a command is needed: info, import, fit, displacement, regions, simulate, view or gwyddion\n"
             f"Try '{parser.prog} --help'."
         )
-    command = import_module(f"napari_tesm.cli.{options.command}")
+    # `import` is a word of Python's own: no module can be called that and be imported by name.
+    module = {"import": "importing"}.get(options.command, options.command)
+    command = import_module(f"napari_tesm.cli.{module}")
     code: int = command.run_command(options)
     if sys.stdout is not None:  # it is None where the caller has closed it
         sys.stdout.flush()
@@ -106,6 +108,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
         dest="command", title="commands", metavar="COMMAND", parser_class=_Parser
     )
     _add_info(commands)
+    _add_import(commands)
     _add_fit(commands)
     _add_displacement(commands)
     _add_regions(commands)
@@ -136,7 +139,31 @@ def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:
     info = commands.add_parser("info", help="say what a file holds and what is missing for a fit")
     info.add_argument("file", metavar="FILE", type=_file_name)
     info.add_argument("--json", action="store_true", help="print the same for programs")
+    info.add_argument(
+        "--mapping",
+        action="store_true",
+        help="print a mapping to start from, for a file that does not say what is what",
+    )
     info.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
+def _add_import(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    importing = commands.add_parser(
+        "import",
+        help="make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, vendors'",
+        description="Make a dataset of an instrument's file: cut a continuous recording at its pulses, or take arrays "
+        "of traces as they are; join the images of an AFM file, and several recordings of one area. A mapping says what is what where the file does not: "
+        "tesm info --mapping FILE proposes one.",
+    )
+    importing.add_argument(
+        "files", metavar="RECORDING", nargs="+", type=_file_name, help="several become one voltage series"
+    )
+    importing.add_argument("-o", "--output", metavar="OUT.gwy|OUT.zarr", type=_output_name, required=True)
+    importing.add_argument("--mapping", metavar="M.yaml", type=_file_name, help="what is what in the file")
+    importing.add_argument("--scan", metavar="AFMFILE", type=_file_name, help="take its images along")
+    importing.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
+    importing.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
+    _add_ways(importing.add_argument_group("output"))
 
 
 def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -148,6 +175,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     fit.add_argument("file", metavar="FILE", type=_file_name)
     fit.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
     data = _add_protocol(fit)
+    _add_mapping(data)
     data.add_argument(
         "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
     )
@@ -179,7 +207,9 @@ def _add_displacement(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     displacement.add_argument("file", metavar="FILE", type=_file_name)
     displacement.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
-    _add_recipe(_add_protocol(displacement))
+    data = _add_protocol(displacement)
+    _add_mapping(data)
+    _add_recipe(data)
     _add_map_files(displacement)
 
 
@@ -224,6 +254,12 @@ def _add_protocol(command: _Parser) -> "argparse._ArgumentGroup":
     return data
 
 
+def _add_mapping(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--mapping", metavar="M.yaml", type=_file_name, help="what is what in a file that is no .gwy"
+    )
+
+
 def _add_recipe(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--recipe",
@@ -252,7 +288,10 @@ def _add_ways(out: "argparse._ArgumentGroup") -> None:
 
 def _add_simulate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     simulate = commands.add_parser("simulate", help="write a simulated dataset with known D")
-    simulate.add_argument("-o", "--output", metavar="FILE.gwy", type=_output_name, required=True)
+    simulate.add_argument(
+        "-o", "--output", metavar="FILE.gwy|FILE.tdms", type=_output_name, required=True,
+        help=".tdms: as a recorder writes it, with its mapping and the AFM's images beside it",
+    )  # fmt: skip
     simulate.add_argument("--preset", default="si-c-step", help="si-c-step, silicon-wafer or hopg")
     simulate.add_argument("--size", default="64x48", metavar="64x48", help="pixels across and down")
     simulate.add_argument("--samples", default="250", metavar="250")

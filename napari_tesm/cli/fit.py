@@ -29,6 +29,7 @@ def run_command(options: argparse.Namespace) -> int:
         traces=recipe.traces,
         time_unit=recipe.time_unit,
         lateral_unit=recipe.lateral_unit,
+        mapping=options.mapping,
     )
     settings_from_recipe(prepared_dataset(dataset, recipe), recipe)
     check_output_size(dataset, maps_only=options.maps_only)

@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from napari_tesm.dataset import pulse_labels, with_protocol
 from napari_tesm.gui.display import LENGTHS, Display, display_from_axes
+from napari_tesm.io.mapping import Mapping
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
@@ -116,6 +117,8 @@ class Scan:
         self.changed_since_save = False
         self.entered: dict[str, str] = {}
         """Units of axes that the file does not say and somebody has entered."""
+        self.mapping: Mapping | None = None
+        """What is what in an instrument's file; None for .gwy files, which say it themselves."""
         self.world_unit = ""
         """Unit of length of the viewer, where other scans have settled it; empty where this one may choose."""
 

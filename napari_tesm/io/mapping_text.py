@@ -30,6 +30,7 @@ import yaml
 from napari_tesm.dataset import DIRECTIONS, SIGNALS
 from napari_tesm.io.mapping import (
     AXES,
+    AfmEntry,
     ImageEntry,
     Mapping,
     MappingError,
@@ -44,7 +45,8 @@ FORMAT: Final = "t-ESM mapping 1"
 _LARGEST: Final = 1 << 20
 _DIMENSIONS: Final = {
     "voltage": "V", "width": "m", "height": "m", "rate": "Hz", "interval": "s", "start": "s", "line period": "s",
-    "pixel period": "s", "pulse start": "s", "pulse duration": "s", "ac amplitude": "V", "ac frequency": "Hz",
+    "pixel period": "s", "offset x": "m", "offset_x": "m", "offset y": "m", "offset_y": "m",
+    "pulse start": "s", "pulse duration": "s", "ac amplitude": "V", "ac frequency": "Hz",
     "lock-in time constant": "s",
 }  # fmt: skip
 _PROTOCOL: Final = (
@@ -77,6 +79,7 @@ def mapping_from_text(text: str) -> Mapping:
         images=tuple(_image(one) for one in reader.parts("images")),
         recording=_recording(reader.part("recording")) if "recording" in entries else None,
         scan=_scan(reader.part("scan")),
+        afm=_afm(reader.part("afm")),
         interval=time.positive("interval"),
         start=time.quantity("start"),
         protocol=_protocol(reader.part("protocol")),
@@ -116,8 +119,9 @@ def text_from_mapping(mapping: Mapping) -> str:
         entries["images"] = [_entries(one) for one in mapping.images]
     if mapping.recording is not None:
         entries["recording"] = _recording_entries(mapping.recording)
-    if scan := _entries(mapping.scan):
-        entries["scan"] = scan
+    for name, entry in (("scan", mapping.scan), ("afm", mapping.afm)):
+        if part := _entries(entry):
+            entries[name] = part
     time = {name: _written(name, getattr(mapping, name)) for name in ("interval", "start")}
     if time := {name: text for name, text in time.items() if text is not None}:
         entries["time"] = time
@@ -160,19 +164,19 @@ class _Reader:
             raise MappingError(f"'{name}' of {self.where} is '{text}', not one of {shown}")
         return text
 
-    def count(self, name: str) -> int | None:
+    def count(self, name: str, *, least: int = 1) -> int | None:
         value = self._take(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
-            raise MappingError(f"'{name}' of {self.where} must be a whole number from 1, not '{value}'")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1_000_000:
+            raise MappingError(f"'{name}' of {self.where} must be a whole number from {least}, not '{value}'")
         return value
 
     def quantity(self, name: str) -> float | None:
         value = self._take(name)
-        return None if value is None else self._quantity(name, value)
+        return None if value is None else self.quantity_of(name, value)
 
-    def _quantity(self, name: str, value: Any) -> float:
+    def quantity_of(self, name: str, value: Any) -> float:
         try:
             found = quantity_from_text(str(value), _DIMENSIONS[name])
         except ValueError as error:
@@ -247,6 +251,7 @@ def _recording(reader: _Reader) -> RecordingEntry:
         line_trigger=reader.text("line trigger"),
         before=_not_negative(reader, "before"),
         length=_not_negative(reader, "length"),
+        pulse_delay=_not_negative(reader, "pulse delay"),
     )
     reader.done()
     if not (entry.dc or entry.pixel_trigger):
@@ -278,7 +283,26 @@ def _scan(reader: _Reader) -> ScanEntry:
         height=reader.positive("height"),
         ways=ways,
         serpentine=reader.yes("serpentine"),
-        voltages=tuple(reader._quantity("voltage", one) for one in reader.list_of("voltages")),
+        voltages=tuple(reader.quantity_of("voltage", one) for one in reader.list_of("voltages")),
+        voltages_per=reader.choice("voltages per", ("pixel", "way"), "pixel"),
+        upward=reader.yes("upward"),
+        first_line=reader.count("first line", least=0) or 0,
+    )
+    reader.done()
+    return entry
+
+
+def _afm(reader: _Reader) -> AfmEntry:
+    rotate = reader.count("rotate", least=0) or 0
+    if rotate not in (0, 90, 180, 270):
+        raise MappingError(f"'rotate' of 'afm' is 0, 90, 180 or 270, not {rotate}")
+    entry = AfmEntry(
+        flip_x=reader.yes("flip x"),
+        flip_y=reader.yes("flip y"),
+        rotate=rotate,
+        offset_x=reader.quantity("offset x"),
+        offset_y=reader.quantity("offset y"),
+        register=reader.text("register"),
     )
     reader.done()
     return entry
@@ -315,12 +339,12 @@ def _needed(reader: _Reader, name: str) -> str:
 # Writing
 
 
-def _entries(entry: TraceEntry | ImageEntry | ScanEntry) -> dict[str, Any]:
+def _entries(entry: TraceEntry | ImageEntry | ScanEntry | AfmEntry) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in fields(entry):
         value = getattr(entry, one.name)
         if value != one.default and value not in (None, "", ()):
-            found[one.name] = _written(one.name, value)
+            found[one.name.replace("_", " ")] = _written(one.name, value)
     return found
 
 
@@ -341,6 +365,9 @@ def _recording_entries(entry: RecordingEntry) -> dict[str, Any]:
         "line trigger": lambda: entry.line_trigger,
         "before": lambda: None if entry.before is None else text_from_quantity(entry.before, "s"),
         "length": lambda: None if entry.length is None else text_from_quantity(entry.length, "s"),
+        "pulse delay": lambda: (
+            None if entry.pulse_delay is None else text_from_quantity(entry.pulse_delay, "s")
+        ),
     }
     found: dict[str, Any] = dict(entry.signals)
     return found | {name: value() for name, value in named.items() if value() not in (None, "")}

@@ -25,6 +25,7 @@ from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import add_results, axis_spacing, field_on_grid, remove_results
+from napari_tesm.io.gwy.si_units import checked_unit
 from napari_tesm.io.gwy.traces import metadata_from_protocol
 from napari_tesm.io.gwy.values import LazyArray
 from napari_tesm.io.gwy.writing import LARGEST_BODY, check_size, size_of
@@ -33,6 +34,8 @@ from napari_tesm.protocol import PulseProtocol, sampling_interval
 from napari_tesm.regions import PinnedPoint, Region
 
 _PLANES_BYTES = 8 << 20
+_BAND_BYTES = 256 << 20
+"""Planes gathered at a time from a file which holds trace after trace: for each band it is read from end to end."""
 
 
 def container_for_output(
@@ -44,6 +47,7 @@ def container_for_output(
     regions: Sequence[Region] | None = None,
     points: Sequence[PinnedPoint] | None = None,
     source: str | PathLike[str] | None = None,
+    channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
 ) -> GwyContainer:
     """Return what to write: the input's content, bit-equal, with earlier results replaced by `maps`.
@@ -59,7 +63,9 @@ def container_for_output(
     regions, points : sequence, optional
         Replace those of the input; None carries them over.
     source : path-like, optional
-        File whose content is carried over where there is no dataset: one of images alone.
+        .gwy file whose content is carried over where there is no dataset: one of images alone.
+    channels : sequence of DataArray with dims (y, x)
+        Images to write where there is neither a dataset nor such a file.
     with_entered : bool
         Write protocol, voltages and units of the dataset into the carried traces where they differ.
 
@@ -73,8 +79,8 @@ def container_for_output(
     if maps_only:
         source = None
     container = GwyContainer() if source is None else read_container(source)
-    if source is None and not maps_only and dataset is not None:
-        container = container_from_dataset(dataset)
+    if source is None and not maps_only:
+        container = container_from_images(channels) if dataset is None else container_from_dataset(dataset)
     grid = _grid_axes(dataset, maps, container)
     if grid is None and (regions or points):
         raise ValueError("there is no image that regions and points could be saved with")
@@ -198,29 +204,12 @@ def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection
 
 
 def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
-    """Return channels and traces of a dataset as objects; the traces are read while they are written."""
-    container = GwyContainer()
-    number = 0
-    for name, channel in dataset.data_vars.items():
-        if channel.dims != ("y", "x"):
-            continue
-        unit = str(channel.attrs.get("units", ""))
-        metadata = {}
-        if unit == "a.u.":
-            unit, metadata = "", {"Unit": "a.u."}
-        numbers = np.asarray(channel.values, dtype=np.float64)
-        missing = ~np.isfinite(numbers)
-        # As in result maps: Gwyddion cannot show NaN.
-        fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
-        field = field_on_grid(np.where(missing, fill, numbers), channel, unit)
-        put(container, f"/{number}/data", field.to_object(), "o")
-        put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", name)), "s")
-        if missing.any():
-            put(container, f"/{number}/mask", mask_field(missing, field), "o")
-        put(container, f"/{number}/data/visible", True, "b")
-        if metadata:
-            put(container, f"/{number}/meta", metadata_container(metadata), "o")
-        number += 1
+    """Return channels and traces of a dataset as objects; the traces are read while they are written.
+
+    Images of its file that lie on other grids come along, as `encoding["other_channels"]` tells.
+    """
+    own = [channel for channel in dataset.data_vars.values() if channel.dims == ("y", "x")]
+    container = container_from_images([*own, *dataset.encoding.get("other_channels", [])])
     brick = 0
     for signal, name in SIGNALS.items():
         if name not in dataset:
@@ -231,6 +220,38 @@ def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
             _add_brick(container, brick, dataset, name, signal, pulse, f"{prefix} {label}".strip())
             brick += 1
     return container
+
+
+def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
+    """Return images as channels, each on its own grid."""
+    container = GwyContainer()
+    for number, channel in enumerate(channels):
+        unit = str(channel.attrs.get("units", ""))
+        metadata = {}
+        if unit and not _can_be_written(unit):
+            unit, metadata = "", {"Unit": unit}
+        numbers = np.asarray(channel.values, dtype=np.float64)
+        missing = ~np.isfinite(numbers)
+        # As in result maps: Gwyddion cannot show NaN.
+        fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
+        field = field_on_grid(np.where(missing, fill, numbers), channel, unit)
+        put(container, f"/{number}/data", field.to_object(), "o")
+        put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", channel.name)), "s")
+        if missing.any():
+            put(container, f"/{number}/mask", mask_field(missing, field), "o")
+        put(container, f"/{number}/data/visible", True, "b")
+        if metadata:
+            put(container, f"/{number}/meta", metadata_container(metadata), "o")
+    return container
+
+
+def _can_be_written(unit: str) -> bool:
+    """Whether Gwyddion would read a unit as what it is; counts and a.u. are kept in words."""
+    try:
+        checked_unit(unit)
+    except ValueError:
+        return False
+    return True
 
 
 def _add_brick(
@@ -245,7 +266,8 @@ def _add_brick(
     uniform = np.abs(regular - time).max() <= 1e-6 * sampling_interval(time) if planes > 1 else True
     spacing = {axis: axis_spacing(dataset[axis]) for axis in ("x", "y")}
     lateral = str(dataset["x"].attrs.get("units", ""))
-    values = LazyArray((planes, dataset.sizes["y"], dataset.sizes["x"]), lambda: _planes(traces))
+    band = _BAND_BYTES if dataset.encoding.get("origin") else _PLANES_BYTES
+    values = LazyArray((planes, dataset.sizes["y"], dataset.sizes["x"]), lambda: _planes(traces, band))
     brick = Brick(
         values,
         x_real=spacing["x"] * dataset.sizes["x"],
@@ -286,9 +308,9 @@ def _preview_sample(dataset: xr.Dataset) -> int:
     return time.size // 2 if duration is None else max(0, int(np.searchsorted(time, duration)) - 1)
 
 
-def _planes(traces: xr.DataArray) -> Iterator[Any]:
-    """Yield the traces time-first in blocks of planes."""
-    step = max(1, _PLANES_BYTES // (8 * traces.sizes["y"] * traces.sizes["x"]))
+def _planes(traces: xr.DataArray, band: int) -> Iterator[Any]:
+    """Yield the traces time-first in blocks of planes, each of about `band` bytes."""
+    step = max(1, band // (8 * traces.sizes["y"] * traces.sizes["x"]))
     for start in range(0, traces.sizes["time"], step):
         yield np.ascontiguousarray(
             np.moveaxis(traces.isel(time=slice(start, start + step)).values, -1, 0), dtype=np.float64
