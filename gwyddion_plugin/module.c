@@ -71,6 +71,20 @@ show_table(const TesmSource *source, const TesmFunction *function, gchar *printe
         tesm_show_table(source->window, function->title, printed);
 }
 
+/* A large volume takes seconds, in which nothing else can be shown. */
+static gboolean
+write_input(const TesmSource *source, const gchar *path, GError **error)
+{
+    gboolean ok;
+
+    if (source->window)
+        gwy_app_wait_cursor_start(source->window);
+    ok = tesm_handover_write(source, path, error);
+    if (source->window)
+        gwy_app_wait_cursor_finish(source->window);
+    return ok;
+}
+
 static gboolean
 call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *params, const gchar *folder,
             GError **error)
@@ -83,7 +97,7 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
 
     g_mkdir(output_folder, 0700);
     if ((engine = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), NULL, error))
-        && tesm_handover_write(source, input, error)) {
+        && write_input(source, input, error)) {
         g_ptr_array_add(words, g_strdup(engine));
         g_ptr_array_add(words, g_strdup(function->command));
         g_ptr_array_add(words, g_strdup(input));

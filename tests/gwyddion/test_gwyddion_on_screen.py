@@ -6,7 +6,7 @@ import pytest
 
 from gwyddion import gui_session
 from gwyddion.gui_session import session
-from gwyddion.test_module_under_stress import Stress, gone_soon, is_alive
+from gwyddion.stress import gone_soon, is_alive
 from gwyddion.test_regions_in_gwyddion import drawn
 
 pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
@@ -20,11 +20,6 @@ def display():
         pytest.skip(f"not installed: {', '.join(missing)}")
     with gui_session.screen() as name:
         yield name
-
-
-@pytest.fixture
-def stress(host, sample, tmp_path):
-    return Stress(host, sample, tmp_path)
 
 
 def test_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, display, host):
