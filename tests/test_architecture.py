@@ -36,7 +36,21 @@ LAYERS = [
 EXCEPTIONS = {("recipe", "diffusion")}
 """Imports against the order that are meant: recipe validates names that diffusion knows."""
 
-HEAVY = ("napari", "qtpy", "PyQt6", "PySide6", "magicgui", "matplotlib", "dask", "skimage", "scipy")
+HEAVY = (
+    "napari",
+    "qtpy",
+    "PyQt6",
+    "PySide6",
+    "magicgui",
+    "matplotlib",
+    "dask",
+    "skimage",
+    "scipy",
+    "nptdms",
+    "h5py",
+    "zarr",
+    "gwyddionpy",
+)
 
 
 def _level(room: str) -> int:
@@ -93,7 +107,7 @@ def _loaded(statement: str) -> set[str]:
     "module",
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
-        "io.registry", "io.gwy", "interface", "cli.fit", "cli.info",
+        "io.registry", "io.gwy", "io.tdms", "interface", "cli.fit", "cli.info",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

@@ -4,7 +4,7 @@ The readers of TDMS, HDF5, MATLAB, NumPy and the vendors' formats say what is th
 lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapping`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,6 +157,27 @@ class FileContent:
 
 class ContentError(ValueError):
     """A file that cannot be what it says it is: cut, corrupt or lying. The sentence names the file and the place."""
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """Return a text of a file as it can stand in a sentence: printable, in one line, not endless."""
+    line = "".join(sign if sign.isprintable() else "·" for sign in text[: longest + 1])
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def distinct_name(name: str, taken: Container[str]) -> str:
+    """Return a name unlike those in `taken`: the name itself, or with a number.
+
+    Examples
+    --------
+    >>> distinct_name("X", {"X", "X #2"})
+    'X #3'
+    """
+    distinct, number = name, 1
+    while distinct in taken:
+        number += 1
+        distinct = f"{name} #{number}"
+    return distinct
 
 
 def si_from_unit(written: str) -> tuple[float, str]:

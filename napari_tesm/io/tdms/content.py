@@ -1,0 +1,283 @@
+"""What a TDMS file holds: every channel with its unit and its time base."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.io.content import (
+    Axis,
+    ContentError,
+    FileContent,
+    Source,
+    distinct_name,
+    one_line,
+    si_from_unit,
+)
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.io.optional import optional_module
+from napari_tesm.io.tdms.pieces import Pieces
+from napari_tesm.io.tdms.samples import RawSamples, SampleArray
+from napari_tesm.io.tdms.segments import Channel, TdmsIndex, TimeStamp, tdms_index
+
+_FRACTION: Final = 2.0**-64
+# A scaling is a handful of steps; a number of them that fills the memory is a lie.
+_MOST_SCALINGS: Final = 200
+_RAW_INPUT: Final = 0xFFFFFFFF
+_INPUTS: Final = ("input_source", "left_input_source", "right_input_source")
+_NAMES_IN_A_NOTE: Final = 5
+
+
+def is_tdms(path: str | PathLike[str], head: bytes) -> bool:
+    """Return whether a file starting with the bytes `head` is TDMS."""
+    return head[:4] == b"TDSm"
+
+
+def content_from_tdms(path: str | PathLike[str]) -> FileContent:
+    """Return the channels of a TDMS file, whose samples stay in the file.
+
+    Every channel is an array of one dimension named ``group/channel``, with NI's scaling applied. Time stamps are in s
+    since the channel's first one (attribute ``first_time``); complex channels are two, ``…/real`` and ``…/imag``. A
+    waveform of several records is one array, its attribute ``wf_samples`` the samples of a record.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    ContentError
+        If the file is not sound.
+    OSError
+        If it cannot be opened.
+    ValueError
+        If nptdms, which knows NI's scalings, is not installed.
+    """
+    path = Path(path)
+    scaling_module = optional_module("nptdms.scaling", path, "a TDMS file")
+    try:
+        mapped = MappedFile(path)
+    except GwyFormatError as error:
+        raise ContentError(str(error)) from None
+    index = tdms_index(mapped)
+    notes = _Notes()
+    if index.open_end:
+        notes.sentences.append("The recorder did not close this file; what it wrote is all there is.")
+    if index.incomplete:
+        notes.sentences.append(
+            "A segment ends within a chunk; of this incomplete one, every channel has its share."
+        )
+    sources: list[Source] = []
+    names: set[str] = set()
+    for channel in index.channels:
+        for source in _sources_from_channel(channel, index, scaling_module, notes):
+            name = distinct_name(source.name, names)
+            names.add(name)
+            sources.append(
+                Source(name, source.array, source.axes, source.unit, source.title, source.attributes)
+            )
+    return FileContent(
+        path=path,
+        format="NI TDMS",
+        sources=sources,
+        attributes=_file_attributes(index),
+        notes=notes.all(),
+        check=mapped.check,
+    )
+
+
+class _Notes:
+    """Sentences, those that hold for several channels said once."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+        self._channels: dict[str, list[str]] = {}
+
+    def of(self, channel: str, what: str) -> None:
+        self._channels.setdefault(one_line(what), []).append(channel)
+
+    def all(self) -> list[str]:
+        together = []
+        for what, channels in self._channels.items():
+            shown = ", ".join(f"'{name}'" for name in channels[:_NAMES_IN_A_NOTE])
+            more = f" and {len(channels) - _NAMES_IN_A_NOTE} more" if len(channels) > _NAMES_IN_A_NOTE else ""
+            together.append(f"{shown}{more}: {what}")
+        return self.sentences + together
+
+
+def _sources_from_channel(
+    channel: Channel, index: TdmsIndex, scalings: Any, notes: _Notes
+) -> Iterator[Source]:
+    name = one_line(f"{channel.group}/{channel.name}")
+    if channel.is_text:
+        notes.of(name, "left out: text.")
+        return
+    n_samples = min((len(stream) for stream in channel.streams.values()), default=0)
+    if n_samples == 0:
+        notes.of(name, "left out: without samples.")
+        return
+    properties = {key: _attribute(value) for key, value in channel.properties.items()}
+    axis = _time_axis(channel.properties, n_samples, name, notes)
+    code = channel.streams[None].code if None in channel.streams else ""
+    if code == "time":
+        array = SampleArray(
+            index.mapped, channel.streams, _seconds_since(_first_time(index, channel.streams[None]))
+        )
+        first = TimeStamp(*(int(part) for part in channel.streams[None].read(index.mapped, 0, 1)[0]))
+        yield Source(name, array, [axis], "s", channel.name, {**properties, "first_time": str(first)})
+        return
+    unit = str(channel.properties.get("unit_string") or channel.properties.get("NI_UnitDescription") or "")
+    if code.startswith("c"):
+        for part in ("real", "imag"):
+            array = SampleArray(index.mapped, channel.streams, _part_of_complex(part))
+            yield Source(f"{name}/{part}", array, [axis], unit, f"{channel.name} {part}", properties)
+        return
+    try:
+        array = SampleArray(index.mapped, channel.streams, _scaling(channel, index, scalings))
+    # A scaling is made of whatever the properties say; what goes wrong in its arithmetic can be anything.
+    except Exception as error:
+        notes.of(name, f"left out: the scaling cannot be applied ({_reason(error)}).")
+        return
+    if array.dtype.kind not in "biuf":
+        notes.of(name, f"left out: the scaling gives {array.dtype} and no real numbers.")
+        return
+    yield Source(name, array, [axis], unit, channel.name, properties)
+
+
+def _scaling(
+    channel: Channel, index: TdmsIndex, scalings: Any
+) -> Callable[[RawSamples], NDArray[Any]] | None:
+    """Return what makes values in the channel's unit of its samples; None where they are such already."""
+    places = (channel.properties, index.groups.get(channel.group, {}), index.properties)
+    for properties in places:
+        number = properties.get("NI_Number_Of_Scales")
+        if number is not None and not (isinstance(number, int) and 0 <= number <= _MOST_SCALINGS):
+            raise ValueError(f"{number} scalings are announced")
+    # Its log writes to the screen what becomes a note here.
+    log = logging.getLogger(scalings.__name__)
+    was, log.disabled = log.disabled, True
+    try:
+        found = scalings.get_scaling(*places)
+    finally:
+        log.disabled = was
+    if found is not None:
+        _refuse_endless(found.scalings)
+        scale: Callable[[RawSamples], NDArray[Any]] = found.scale
+        return scale
+    announced = [properties for properties in places if _is_unscaled(properties)]
+    if announced or None not in channel.streams:
+        kinds = {str(value) for key, value in _all(announced) if key.endswith("_Scale_Type")}
+        raise ValueError(f"of the type {', '.join(sorted(kinds))}" if kinds else "the file does not give it")
+    return None
+
+
+def _refuse_endless(steps: list[Any]) -> None:
+    """Refuse scalings whose steps take each other as input over and over.
+
+    nptdms computes the inputs of a step each time it is used: 64 sums of the one before with itself never end.
+    """
+    costs: dict[int, int] = {}
+
+    def cost(number: int, depth: int) -> int:
+        if number == _RAW_INPUT:
+            return 1
+        if number not in costs:
+            if depth > len(steps):
+                raise RecursionError
+            step = steps[number]
+            inputs = [getattr(step, name) for name in _INPUTS if hasattr(step, name)]
+            costs[number] = 1 + sum(cost(one, depth + 1) for one in inputs)
+        return costs[number]
+
+    if cost(len(steps) - 1, 0) > _MOST_SCALINGS:
+        raise ValueError(f"it takes more than {_MOST_SCALINGS} steps")
+
+
+def _is_unscaled(properties: dict[str, Any]) -> bool:
+    status = properties.get("NI_Scaling_Status", "unscaled")
+    steps = any(key.startswith("NI_Scale[") and key.endswith("_Scale_Type") for key in properties)
+    return status != "scaled" and (steps or bool(properties.get("NI_Number_Of_Scales")))
+
+
+def _all(dictionaries: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for one in dictionaries:
+        yield from one.items()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"the property {one_line(str(error))} is missing"
+    if isinstance(error, RecursionError):
+        return "it refers to itself"
+    return one_line(str(error)) or type(error).__name__
+
+
+def _time_axis(properties: dict[str, Any], n_samples: int, name: str, notes: _Notes) -> Axis:
+    """Return the axis of the samples; a time base that nobody set is noted and not believed."""
+    step, start = properties.get("wf_increment"), properties.get("wf_start_offset", 0.0)
+    unit = str(properties.get("wf_xunit_string") or "s")
+    is_time = si_from_unit(unit)[1] == "s"
+    axis_name = "time" if is_time else str(properties.get("wf_xname") or "")
+    if step is None:
+        notes.of(name, "without a time base (no wf_increment): give the sampling rate.")
+        return Axis(n_samples, "time", "s", known=False)
+    if not _is_finite(step) or step <= 0 or not _is_finite(start):
+        notes.of(
+            name,
+            f"the time base makes no sense (wf_increment {step!r}, wf_start_offset {start!r}): give the sampling rate.",
+        )
+        return Axis(n_samples, axis_name, unit, known=False)
+    if is_time and step == 1.0:
+        notes.of(name, "wf_increment is 1 s, LabVIEW's default, and is not believed: give the sampling rate.")
+        return Axis(n_samples, axis_name, unit, known=False)
+    record = properties.get("wf_samples")
+    if _is_finite(record) and 1 < record < n_samples:
+        notes.of(
+            name,
+            f"written in records of {record:g} samples (wf_samples), {n_samples / record:g} of them; "
+            "that they follow each other without a pause the file does not say.",
+        )
+    return Axis(n_samples, axis_name, unit, float(start), float(step))
+
+
+def _is_finite(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _first_time(index: TdmsIndex, stream: Pieces) -> NDArray[Any]:
+    return stream.read(index.mapped, 0, 1)
+
+
+def _seconds_since(first: NDArray[Any]) -> Callable[[RawSamples], NDArray[Any]]:
+    def seconds(raw: RawSamples) -> NDArray[Any]:
+        assert raw.data is not None
+        # Differences of the whole seconds are exact; only then the parts come in, so that no digit is lost.
+        whole = raw.data["seconds"] - first["seconds"]
+        parts = raw.data["fractions"].astype(np.float64) - first["fractions"].astype(np.float64)
+        return np.asarray(whole + parts * _FRACTION)
+
+    return seconds
+
+
+def _part_of_complex(part: str) -> Callable[[RawSamples], NDArray[Any]]:
+    return lambda raw: np.asarray(getattr(raw.data, part))
+
+
+def _attribute(value: Any) -> Any:
+    return str(value) if isinstance(value, TimeStamp) else value
+
+
+def _file_attributes(index: TdmsIndex) -> dict[str, Any]:
+    """Return the properties of the file, and those of its groups under ``group/property``."""
+    found = {key: _attribute(value) for key, value in index.properties.items()}
+    for group, properties in index.groups.items():
+        found |= {f"{group}/{key}": _attribute(value) for key, value in properties.items()}
+    return found
