@@ -1,0 +1,316 @@
+"""What an HDF5 file holds: every array of numbers, with the axes its structure gives it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from napari_tesm.io.content import (
+    Axis,
+    ContentError,
+    FileContent,
+    Source,
+    distinct_name,
+    one_line,
+    si_from_unit,
+)
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.io.hdf5.axes import axes_from_scales
+from napari_tesm.io.hdf5.datasets import (
+    UnusableDatasetError,
+    attributes_of,
+    lazy_array,
+    numbers_of,
+    plain_value,
+    with_cf_scaling,
+)
+from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
+from napari_tesm.io.lazy import LazyArray
+from napari_tesm.io.optional import optional_module
+from napari_tesm.io.rehearsal import rehearse
+
+_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+_MOST_ITEMS: Final = 20_000
+_DEEPEST: Final = 64
+_MOST_NOTES: Final = 50
+_LONGEST_TEXT: Final = 10_000
+
+
+def is_hdf5(path: str | PathLike[str], head: bytes) -> bool:
+    """Return whether a file starting with the bytes `head` is HDF5, possibly behind a block of the user's."""
+    return any(head[start : start + 8] == _SIGNATURE for start in (0, 512, 1024, 2048))
+
+
+def content_from_hdf5(path: str | PathLike[str]) -> FileContent:
+    """Return the arrays of an HDF5 file, whose numbers stay in the file.
+
+    Datasets are known by their structure: with dimension scales (NSID, netCDF), with USID's tables of positions, which
+    are reshaped to their grid where it is complete, or without either. Parts of complex numbers and fields of records
+    are arrays of their own, ``…/real``, ``…/imag``, ``…/field``. Other files are never opened.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    ContentError
+        If the file is damaged.
+    OSError
+        If it cannot be opened.
+    MissingPackageError
+        If h5py is not installed.
+    """
+    mapped = mapped_hdf5(path)
+    rehearse(path, __name__, "_rehearsal")
+    return _content(Path(path), mapped)
+
+
+def mapped_hdf5(path: str | PathLike[str]) -> MappedFile:
+    """Return the file, mapped, once it is sure that h5py is there to read it."""
+    try:
+        mapped = MappedFile(path)
+    except GwyFormatError as error:
+        raise ContentError(str(error)) from None
+    optional_module("h5py", path, "an HDF5 file")
+    return mapped
+
+
+def opened(mapped: MappedFile) -> Any:
+    """Return the h5py.File of a mapped file; it closes with the last array that uses it.
+
+    HDF5 gets its bytes from the mapping. Opening a file by its path a second time, it would show what it read the
+    first time, even if the file was written anew since.
+    """
+    import h5py
+
+    try:
+        return h5py.File(_MappedBytes(mapped), "r")
+    except Exception as error:
+        raise ContentError(f"{mapped.path} is not a sound HDF5 file: {one_line(str(error))}.") from None
+
+
+class _MappedBytes(io.RawIOBase):
+    """A mapped file as h5py takes it."""
+
+    def __init__(self, mapped: MappedFile) -> None:
+        self._mapped = mapped
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._mapped.n_bytes}[whence]
+        self._position = max(start + offset, 0)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._mapped[self._position : self._position + len(buffer)]
+        buffer[: len(found)] = found
+        self._position += len(found)
+        return len(found)
+
+
+def _rehearsal(path: str) -> None:
+    touch(_content(Path(path), mapped_hdf5(path)))
+
+
+def touch(content: FileContent) -> None:
+    """Read the first and the last number of every array."""
+    for source in content.sources:
+        for corner in (0, -1):
+            try:
+                source.array[(corner,) * len(source.axes)]
+            except OSError:  # said when it is read; only what a process does not survive matters here
+                continue
+
+
+def _content(path: Path, mapped: MappedFile) -> FileContent:
+    file = opened(mapped)
+    try:
+        return _Walk(file, mapped).content(path)
+    except (ContentError, OSError):
+        raise
+    # HDF5 and h5py raise a dozen kinds of errors at damaged structures; all of them mean the same.
+    except Exception as error:
+        reason = one_line(str(error)) or type(error).__name__
+        raise ContentError(f"{path} is not a sound HDF5 file: {reason}.") from None
+
+
+class _Walk:
+    """Goes once through every group and dataset of a file."""
+
+    def __init__(self, file: Any, mapped: MappedFile) -> None:
+        self.file = file
+        self.mapped = mapped
+        self.datasets: list[tuple[str, Any]] = []
+        self.attributes: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self.used: set[int] = set()
+        """Datasets that describe others: scales and tables."""
+        self.kinds: set[str] = set()
+
+    def content(self, path: Path) -> FileContent:
+        self.visit(self.file, "", {_address(self.file)}, 0)
+        tables = {}
+        for name, dataset in self.datasets:
+            found = tables_of(dataset)
+            if found is not None:
+                tables[name] = found
+                self.used |= {_address(table) for table in found.values()}
+            self.used |= {_address(scale) for dimension in dataset.dims for scale in dimension.values()}
+        sources: list[Source] = []
+        names: set[str] = set()
+        for name, dataset in self.datasets:
+            if _address(dataset) in self.used:
+                continue
+            try:
+                for source in self.sources(name, dataset, tables.get(name)):
+                    distinct = distinct_name(source.name, names)
+                    names.add(distinct)
+                    sources.append(
+                        Source(
+                            distinct, source.array, source.axes, source.unit, source.title, source.attributes
+                        )
+                    )
+            except UnusableDatasetError as error:
+                self.note(f"'{name}' is left out: {error}")
+        kind = next((kind for kind in ("NSID", "USID", "netCDF") if kind in self.kinds), "")
+        if len(self.notes) > _MOST_NOTES:
+            more = len(self.notes) - _MOST_NOTES
+            self.notes = [*self.notes[:_MOST_NOTES], f"{more} more notes are left out."]
+        return FileContent(
+            path=path,
+            format=f"HDF5, {kind}" if kind else "HDF5",
+            sources=sources,
+            attributes=self.attributes,
+            notes=self.notes,
+            check=self.mapped.check,
+        )
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(one_line(sentence, 400))
+
+    def visit(self, group: Any, prefix: str, seen: set[int], depth: int) -> None:
+        """Collect what is in a group; links back to where we came from end here."""
+        import h5py
+
+        self.attributes |= {f"{prefix}{key}": value for key, value in attributes_of(group).items()}
+        for key in group:
+            name = f"{prefix}{one_line(key)}"
+            link = group.get(key, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                self.note(f"'{name}' is in another file ({link.filename}), which is not opened.")
+                continue
+            # What a soft link points to is there under its own name.
+            if not isinstance(link, h5py.HardLink):
+                continue
+            item = group[key]
+            address = _address(item)
+            if address in seen:
+                continue
+            seen.add(address)
+            if len(seen) > _MOST_ITEMS or depth > _DEEPEST:
+                raise ContentError(f"{self.mapped.path} holds too many groups, or nests them too deeply.")
+            if isinstance(item, h5py.Group):
+                self.visit(item, f"{name}/", seen, depth + 1)
+            elif isinstance(item, h5py.Dataset):
+                self.datasets.append((name, item))
+
+    def sources(self, name: str, dataset: Any, tables: dict[str, Any] | None) -> Iterator[Source]:
+        if dataset.shape == () and dataset.dtype.kind != "V":
+            self.scalar(name, dataset)
+            return
+        attributes = attributes_of(dataset)
+        array = lazy_array(dataset, self.mapped)
+        unit = str(attributes.get("units") or attributes.get("unit") or "")
+        title = str(attributes.get("quantity") or attributes.get("long_name") or "")
+        axes: list[Axis] | None = None
+        if tables is not None:
+            array, axes = self.usid(name, array, tables)
+            self.kinds.add("USID")
+        if axes is None:
+            axes, kinds, notes = axes_from_scales(dataset, self.mapped)
+            for sentence in notes:
+                self.note(sentence)
+            if any(kinds):
+                attributes["dimension_type"] = kinds
+                self.wrong_lengths(name, axes, kinds)
+            if {"data_type", "quantity", "units"} <= set(attributes) and any(kinds):
+                self.kinds.add("NSID")
+            if "_Netcdf4Coordinates" in dataset.attrs or "_Netcdf4Dimid" in dataset.attrs:
+                self.kinds.add("netCDF")
+        for part, numbers in numbers_of(array, name):
+            of_part = part[len(name) :].replace("/", " ")
+            called = f"{title or name.rsplit('/', 1)[-1]}{of_part}"
+            yield Source(part, with_cf_scaling(numbers, attributes), axes, unit, called, attributes)
+
+    def scalar(self, name: str, dataset: Any) -> None:
+        """Keep single numbers and texts as attributes of the file."""
+        if dataset.external or dataset.is_virtual:
+            raise UnusableDatasetError("it is in another file, which is not opened.")
+        value = plain_value(dataset[()])
+        if value is None or (isinstance(value, str) and len(value) > _LONGEST_TEXT):
+            raise UnusableDatasetError("it is no number and no short text.")
+        self.attributes[name] = value
+
+    def usid(
+        self, name: str, array: LazyArray, tables: dict[str, Any]
+    ) -> tuple[LazyArray, list[Axis] | None]:
+        """Return a USID array in the shape of its grid, and its axes."""
+        try:
+            rows, columns = grids_from_tables(tables, (array.shape[0], array.shape[1]), self.mapped)
+        except UnusableDatasetError as error:
+            self.note(f"'{name}' has no axes: {error}")
+            return array, None
+        for grid, what in ((rows, "positions"), (columns, "spectroscopic values")):
+            if not grid.complete:
+                self.note(f"'{name}' stays a list of {what}: they are no complete grid in order.")
+        if array.shape[0] == 1 and array.shape[1] > 1:
+            self.note(f"'{name}' is a single curve, no map.")
+        return _without_single(array.regrouped(rows.sizes, columns.sizes), rows, columns)
+
+    def wrong_lengths(self, name: str, axes: list[Axis], kinds: list[str]) -> None:
+        wrong = [
+            axis.name
+            for axis, kind in zip(axes, kinds, strict=True)
+            if kind == "SPATIAL" and axis.unit and si_from_unit(axis.unit)[1] != "m"
+        ]
+        if wrong:
+            units = ", ".join(sorted({axis.unit for axis in axes if axis.name in wrong}))
+            self.note(f"'{name}' has places along {', '.join(wrong)} in '{units}', which is no length.")
+
+
+def _without_single(array: LazyArray, rows: Grid, columns: Grid) -> tuple[LazyArray, list[Axis]]:
+    """Leave out dimensions of one place, such as the spectroscopic one of an image; not all of them."""
+    axes = [*rows.axes, *columns.axes]
+    kept = [number for number, axis in enumerate(axes) if axis.size > 1] or [len(axes) - 1]
+    if len(kept) == len(axes):
+        return array, axes
+    full = array
+
+    def read(part: tuple[slice, ...]) -> Any:
+        wanted: list[slice | int] = [0] * len(axes)
+        for number, one in zip(kept, part, strict=True):
+            wanted[number] = one
+        return full[tuple(wanted)]
+
+    shape = tuple(axes[number].size for number in kept)
+    return LazyArray(shape, array.dtype, read), [axes[number] for number in kept]
+
+
+def _address(item: Any) -> int:
+    import h5py
+
+    return int(h5py.h5o.get_info(item.id).addr)

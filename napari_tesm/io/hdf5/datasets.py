@@ -1,0 +1,167 @@
+"""Arrays and attributes of an HDF5 file, as far as they are what they claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.io.content import one_line
+from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.io.lazy import LazyArray, Part
+
+# zlib cannot do better than 1032:1; a file that promises more promises numbers it does not have. The allowance on top
+# is for what is reserved and not written yet.
+_BEST_COMPRESSION: Final = 1032
+_ALLOWANCE: Final = 1 << 28
+# HDF5 reads a chunk as a whole to give one number of it.
+_LARGEST_CHUNK: Final = 1 << 28
+_LARGEST_ATTRIBUTE: Final = 1 << 16
+_LONGEST_ARRAY_ATTRIBUTE: Final = 64
+_NUMBERS: Final = "biufc"
+
+
+class UnusableDatasetError(ValueError):
+    """A dataset that cannot become an array. The text completes "left out: …"."""
+
+
+def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
+    """Return a dataset's numbers, read when they are asked for.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Of numbers or of records; closing its file ends its use.
+    mapped : MappedFile
+        The same file; where the numbers lie in it as they are, HDF5 is not asked again.
+
+    Raises
+    ------
+    UnusableDatasetError
+        If the numbers are in another file, or are more than the file can hold.
+    """
+    import h5py
+
+    shape, dtype = dataset.shape, dataset.dtype
+    if shape is None or 0 in shape:
+        raise UnusableDatasetError("it is empty.")
+    if dataset.external:
+        raise UnusableDatasetError("its numbers are in other files, which are not opened.")
+    if dataset.is_virtual:
+        raise UnusableDatasetError("it is put together from other files, which are not opened.")
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > _BEST_COMPRESSION * mapped.n_bytes + _ALLOWANCE:
+        raise UnusableDatasetError(f"it claims {n_bytes:.3g} bytes in a file of {mapped.n_bytes}.")
+    same_bytes = h5py.h5t.py_create(dtype, logical=True) == dataset.id.get_type()
+    layout = dataset.id.get_create_plist().get_layout()
+    offset = dataset.id.get_offset() if layout == h5py.h5d.CONTIGUOUS else None
+    if offset is not None and same_bytes and dtype.kind != "b":
+        if offset + n_bytes > mapped.n_bytes:
+            raise UnusableDatasetError(
+                f"it ends {offset + n_bytes - mapped.n_bytes} bytes behind the end of the file."
+            )
+        view: NDArray[Any] = np.ndarray(shape, dtype, mapped, offset)
+        return LazyArray(shape, dtype, lambda part: view[part].copy(), check=mapped.check)
+    if dataset.chunks is not None:
+        if math.prod(dataset.chunks) * dtype.itemsize > _LARGEST_CHUNK:
+            raise UnusableDatasetError(f"its chunks of {dataset.chunks} are too large.")
+        # Goes through the whole index of chunks, which a damaged file should not survive later than now.
+        dataset.id.get_num_chunks()
+
+    def read(part: Part) -> NDArray[Any]:
+        try:
+            return np.asarray(dataset[part])
+        # HDF5 finds the damage when it unpacks a chunk, and says so in many ways.
+        except Exception as error:
+            raise OSError(
+                f"{mapped.path}: '{dataset.name}' cannot be read ({one_line(str(error))})."
+            ) from None
+
+    return LazyArray(shape, dtype, read, check=mapped.check)
+
+
+def numbers_of(array: LazyArray, name: str) -> Iterator[tuple[str, LazyArray]]:
+    """Yield the real arrays of a dataset by name: parts of complex numbers and fields of records apart.
+
+    Raises
+    ------
+    UnusableDatasetError
+        If there is no number in it.
+    """
+    dtype = array.dtype
+    if dtype.names:
+        fields = [field for field in dtype.names if dtype[field].kind in _NUMBERS]
+        if not fields:
+            raise UnusableDatasetError("its records hold no numbers.")
+        for field in fields:
+            yield from numbers_of(array.converted(_field(field)), f"{name}/{field}")
+    elif dtype.kind == "c":
+        yield f"{name}/real", array.converted(np.real)
+        yield f"{name}/imag", array.converted(np.imag)
+    elif dtype.kind in _NUMBERS:
+        yield name, array
+    else:
+        raise UnusableDatasetError(f"it holds {'text' if dtype.kind in 'OSU' else 'no numbers'}.")
+
+
+def _field(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    return lambda records: np.ascontiguousarray(records[name])
+
+
+def with_cf_scaling(array: LazyArray, attributes: dict[str, Any]) -> LazyArray:
+    """Return the array with netCDF's ``scale_factor`` and ``add_offset`` applied, where there are such."""
+    factor, offset = attributes.get("scale_factor", 1.0), attributes.get("add_offset", 0.0)
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in (factor, offset)):
+        return array
+    if (factor, offset) == (1.0, 0.0):
+        return array
+    return array.converted(lambda values: values * np.float64(factor) + np.float64(offset))
+
+
+def small_array(dataset: Any, mapped: MappedFile, longest: int) -> NDArray[Any]:
+    """Return all numbers of a dataset that describes another.
+
+    Raises
+    ------
+    UnusableDatasetError
+        If there are more than `longest`, or it cannot be read.
+    """
+    array = lazy_array(dataset, mapped)
+    if array.size > longest:
+        raise UnusableDatasetError(f"it has {array.size} numbers where at most {longest} are possible.")
+    return np.asarray(array[...])
+
+
+def attributes_of(item: Any) -> dict[str, Any]:
+    """Return the attributes of a group or dataset that are texts, numbers or short arrays."""
+    found = {}
+    for name in item.attrs:
+        attribute = item.attrs.get_id(name)
+        if attribute.get_storage_size() > _LARGEST_ATTRIBUTE:
+            continue
+        value = plain_value(item.attrs[name])
+        if value is not None:
+            found[str(name)] = value
+    return found
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value as text, number, short array of numbers or list of texts; None where it is no such."""
+    if isinstance(value, bytes | np.bytes_):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, np.generic) and value.dtype.kind in _NUMBERS:
+        return value.item()
+    if not isinstance(value, np.ndarray) or value.size > _LONGEST_ARRAY_ATTRIBUTE:
+        return None
+    if value.dtype.kind in _NUMBERS:
+        return value.reshape(-1)[0].item() if value.size == 1 else value
+    if value.dtype.kind in "SUO":
+        texts = [plain_value(one) for one in value.reshape(-1).tolist()]
+        if all(isinstance(one, str) for one in texts):
+            return texts[0] if len(texts) == 1 else texts
+    return None

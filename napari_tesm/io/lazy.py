@@ -1,0 +1,152 @@
+"""Arrays whose numbers are read when they are asked for."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Part = tuple[slice, ...]
+"""One slice for each dimension, with start, stop and a positive step."""
+
+
+class LazyArray:
+    """An array that is indexed with integers and slices like any other, and read only then.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype
+    read : callable
+        Gives the values of a part, a tuple of one slice with a positive step for each dimension.
+    check : callable, optional
+        Called before each reading; raises where the file is no longer what it was.
+
+    Examples
+    --------
+    >>> squares = LazyArray((10,), np.dtype(int), lambda part: np.arange(10)[part] ** 2)
+    >>> squares[-3:]
+    array([49, 64, 81])
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: Any,
+        read: Callable[[Part], NDArray[Any]],
+        *,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.check = check
+        self._read = read
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape, dtype=object))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the values are in a file and cannot be had without copying them")
+        return np.asarray(self[...], dtype or self.dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if Ellipsis in [one for one in keys if one is Ellipsis]:
+            place = next(index for index, one in enumerate(keys) if one is Ellipsis)
+            keys[place : place + 1] = [slice(None)] * (len(self.shape) - len(keys) + 1)
+        keys += [slice(None)] * (len(self.shape) - len(keys))
+        if len(keys) > len(self.shape):
+            raise IndexError(f"{len(keys)} indices for an array of {len(self.shape)} dimensions")
+        part: list[slice] = []
+        after: list[slice | int] = []
+        for one, size in zip(keys, self.shape, strict=True):
+            if isinstance(one, slice):
+                chosen = range(size)[one]
+                forward = chosen if chosen.step > 0 else chosen[::-1]
+                stop = forward[-1] + 1 if forward else forward.start
+                part.append(slice(forward.start, stop, forward.step))
+                after.append(slice(None, None, None if chosen.step > 0 else -1))
+            else:
+                index = range(size)[operator.index(one)]
+                part.append(slice(index, index + 1, 1))
+                after.append(0)
+        if self.check is not None:
+            self.check()
+        return self._read(tuple(part))[tuple(after)]
+
+    def transposed(self) -> LazyArray:
+        """Return the array with its dimensions in the opposite order."""
+        return LazyArray(
+            self.shape[::-1], self.dtype, lambda part: self._read(part[::-1]).T, check=self.check
+        )
+
+    def converted(self, convert: Callable[[NDArray[Any]], NDArray[Any]]) -> LazyArray:
+        """Return the array with a function of its values, which keeps their shape."""
+        dtype = convert(np.zeros((1,) * self.ndim, self.dtype)).dtype
+        return LazyArray(self.shape, dtype, lambda part: convert(self._read(part)), check=self.check)
+
+    def regrouped(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> LazyArray:
+        """Return an array of two dimensions with each of them made several, the last of each the fastest.
+
+        Parameters
+        ----------
+        rows, columns : tuple of int
+            Their products are the two sizes.
+        """
+        if self.shape != (int(np.prod(rows)), int(np.prod(columns))):
+            raise ValueError(f"{self.shape} cannot be made {rows} and {columns}")
+
+        def read(part: Part) -> NDArray[Any]:
+            of_rows, of_columns = part[: len(rows)], part[len(rows) :]
+            wanted = _flat_positions(of_columns, columns)
+            sizes = [len(range(one.start, one.stop, one.step)) for one in part]
+            out = np.empty((int(np.prod(sizes[: len(rows)])), wanted.size), self.dtype)
+            if out.size:
+                low, high = int(wanted.min()), int(wanted.max()) + 1
+                done = 0
+                for run in _flat_runs(of_rows, rows):
+                    values = self._read((run, slice(low, high, 1)))
+                    out[done : done + len(values)] = values[:, wanted - low]
+                    done += len(values)
+            return out.reshape(sizes)
+
+        return LazyArray(rows + columns, self.dtype, read, check=self.check)
+
+
+def _flat_positions(part: Part, sizes: tuple[int, ...]) -> NDArray[np.intp]:
+    flat = np.zeros(1, dtype=np.intp)
+    for one, size in zip(part, sizes, strict=True):
+        flat = (flat[:, None] * size + np.arange(one.start, one.stop, one.step)).ravel()
+    return flat
+
+
+def _flat_runs(part: Part, sizes: tuple[int, ...]) -> list[slice]:
+    """Return slices of the flat array that give the part in order; one where the part is a whole stretch."""
+    *outer, last = part
+    whole = [(one.start, one.stop, one.step) == (0, size, 1) for one, size in zip(part, sizes, strict=True)]
+    if all(whole[1:]) and part[0].step == 1:
+        inner = int(np.prod(sizes[1:]))
+        return [slice(part[0].start * inner, part[0].stop * inner, 1)]
+    runs = []
+    for places in product(*(range(one.start, one.stop, one.step) for one in outer)):
+        start = 0
+        for place, size in zip(places, sizes, strict=False):
+            start = start * size + place
+        start *= sizes[-1]
+        runs.append(slice(start + last.start, start + last.stop, last.step))
+    return runs
