@@ -1,0 +1,347 @@
+"""MATLAB's .mat format of version 5, read from a mapping: nothing is believed, nothing unpacked before it is used."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.io.lazy import LazyArray
+from napari_tesm.io.matlab.content import Variables, element_names
+
+_HEADER: Final = 128
+_MATRIX, _COMPRESSED = 14, 15
+_NUMBERS: Final = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_TEXTS: Final = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
+_CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE = 1, 2, 3, 4, 5
+_CLASSES: Final = {
+    6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8",
+}  # fmt: skip
+_OTHERS: Final = {_SPARSE: "a sparse matrix", 16: "a function", 17: "an object"}
+_COMPLEX, _LOGICAL = 0x08, 0x02
+_DEEPEST: Final = 32
+_LARGEST: Final = 1 << 31
+"""MATLAB's own limit for a variable of this version, in bytes."""
+_LARGEST_STRUCT: Final = 1 << 28
+"""Structs must be unpacked to see what is in them."""
+_BEST_COMPRESSION: Final = 1032
+_PREFIX: Final = 1 << 14
+
+
+def read_version_5(found: Variables) -> None:
+    """Put the variables of the mapped file into `found`.
+
+    Raises
+    ------
+    ContentError
+        If the file is damaged.
+    """
+    mapped = found.mapped
+    if mapped.n_bytes < _HEADER:
+        raise ContentError(f"{mapped.path} is cut: it ends within its header.")
+    order = "<" if mapped[126:128] == b"IM" else ">"
+    text = mapped[:116].decode("latin-1").rstrip("\0 ")
+    found.add_text("header", one_line(text))
+    pos = _HEADER
+    while pos < mapped.n_bytes:
+        block = _Block(mapped, order, mapped, 0, mapped.n_bytes)
+        element = block.element(pos)
+        if element.kind == _COMPRESSED:
+            _read_compressed(found, block, element)
+        elif element.kind == _MATRIX:
+            _Reader(found, block).matrix(element, None, 0)
+        # Anything else at this level is no variable; MATLAB skips it, too.
+        pos = element.after if element.kind != _COMPRESSED else element.stop
+
+
+@dataclass(frozen=True)
+class _Element:
+    """A piece of the file: its type and where its bytes are."""
+
+    kind: int
+    start: int
+    stop: int
+    after: int
+    """Where the next one starts: multiples of eight bytes."""
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Bytes with elements in them: the file, or an unpacked variable."""
+
+    mapped: MappedFile
+    order: str
+    bytes: Any
+    base: int
+    """Where in the file the block is, for messages."""
+    end: int
+
+    def error(self, what: str, pos: int) -> ContentError:
+        at = self.base or pos
+        return ContentError(f"{self.mapped.path} is not a sound MATLAB file: {one_line(what)} at byte {at}.")
+
+    def element(self, pos: int, end: int | None = None) -> _Element:
+        end = self.end if end is None else end
+        if end - pos < 8:
+            raise self.error("a part has no end", pos)
+        kind, size = struct.unpack_from(self.order + "II", self.bytes, pos)
+        if kind >> 16:
+            kind, size = kind & 0xFFFF, kind >> 16
+            if size > 4:
+                raise self.error(f"a small part has {size} bytes", pos)
+            return _Element(kind, pos + 4, pos + 4 + size, pos + 8)
+        start = pos + 8
+        if size > end - start:
+            raise self.error(f"a part needs {size} bytes where {end - start} are left", pos)
+        # The last part of a block may go without the bytes that fill it up to eight.
+        return _Element(kind, start, start + size, min(start + size + -size % 8, end))
+
+    def numbers(self, element: _Element) -> NDArray[Any]:
+        """Return the numbers of an element, a view of the block."""
+        code = _NUMBERS.get(element.kind)
+        if code is None or element.size % np.dtype(code).itemsize:
+            raise self.error("a part should hold numbers and does not", element.start)
+        count = element.size // np.dtype(code).itemsize
+        return np.ndarray((count,), np.dtype(self.order + code), self.bytes, element.start)
+
+    def text(self, element: _Element) -> str:
+        return bytes(self.bytes[element.start : element.stop]).rstrip(b"\0").decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a variable says of itself."""
+
+    kind: int
+    flags: int
+    shape: tuple[int, ...]
+    name: str
+    body: int
+    """Where its contents start."""
+
+
+def _head(block: _Block, element: _Element) -> _Head:
+    flags = block.element(element.start, element.stop)
+    dimensions = block.element(flags.after, element.stop)
+    name = block.element(dimensions.after, element.stop)
+    if flags.size != 8 or flags.kind not in (5, 6) or dimensions.kind not in (5, 6):
+        raise block.error("a variable has no proper header", element.start)
+    (word,) = struct.unpack_from(block.order + "I", block.bytes, flags.start)
+    shape = tuple(int(size) for size in block.numbers(dimensions).astype(np.int64))
+    if len(shape) < 2 or len(shape) > _DEEPEST or min(shape) < 0:
+        raise block.error(f"a variable has the shape {shape}", element.start)
+    return _Head(word & 0xFF, word >> 8 & 0xFF, shape, block.text(name), name.after)
+
+
+def _read_compressed(found: Variables, outside: _Block, packed: _Element) -> None:
+    mapped, order = outside.mapped, outside.order
+    prefix = _unpacked(outside, packed, _PREFIX)
+    block = _Block(mapped, order, prefix, packed.start, len(prefix))
+    if len(prefix) < 8:
+        raise outside.error("a packed variable is empty", packed.start)
+    kind, size = struct.unpack_from(order + "II", prefix, 0)
+    if kind != _MATRIX or size > _BEST_COMPRESSION * packed.size:
+        raise outside.error(f"a packed variable claims {size} bytes", packed.start)
+    head = _head(block, _Element(_MATRIX, 8, len(prefix), len(prefix)))
+
+    def unpacked() -> _Block:
+        whole = _unpacked(outside, packed, size + 8, all_of_it=True)
+        return _Block(mapped, order, whole, packed.start, len(whole))
+
+    if not head.name:
+        return  # what functions and objects of the file need; MATLAB does not show it either
+    if head.kind in _CLASSES:
+        if size > _LARGEST:
+            found.leave_out(head.name, f"it claims {size} bytes unpacked.")
+            return
+        # A number is stored in one byte at least, in 16 at most (complex).
+        count = math.prod(head.shape)
+        if not count <= size <= 16 * count + _PREFIX:
+            raise outside.error(f"'{head.name}' has the shape {head.shape} in {size} bytes", packed.start)
+        _add_packed_numbers(found, head, unpacked)
+    elif head.kind in _OTHERS:
+        found.leave_out(head.name, f"it is {_OTHERS[head.kind]}.")
+    elif size > _LARGEST_STRUCT:
+        found.leave_out(head.name, f"it claims {size} bytes unpacked; save it with -v7.3.")
+    else:
+        whole = unpacked()
+        _Reader(found, whole).matrix(whole.element(0), None, 0)
+
+
+def _unpacked(outside: _Block, packed: _Element, size: int, *, all_of_it: bool = False) -> bytes:
+    """Return the first `size` bytes of a packed part, which may be fewer unless they must be all of it."""
+    unpacker = zlib.decompressobj()
+    try:
+        found = unpacker.decompress(outside.bytes[packed.start : packed.stop], size)
+        if all_of_it and not unpacker.eof:
+            # The checksum behind the last byte comes into sight when one more is asked for.
+            found += unpacker.decompress(unpacker.unconsumed_tail, 1)
+    except zlib.error as error:
+        raise outside.error(f"a packed variable is damaged ({error})", packed.start) from None
+    if all_of_it and (len(found) != size or not unpacker.eof):
+        raise outside.error(f"a packed variable is not the {size} bytes it says", packed.start)
+    return found
+
+
+def _add_packed_numbers(found: Variables, head: _Head, unpacked: Callable[[], _Block]) -> None:
+    """Add numbers that are unpacked when the first of them is asked for, and then kept."""
+    kept: list[NDArray[Any]] = []
+    stored = np.dtype(_CLASSES[head.kind])
+    complex_type = np.result_type(stored, np.complex64)
+    dtype = np.dtype(bool) if head.flags & _LOGICAL else complex_type if head.flags & _COMPLEX else stored
+
+    def read(part: tuple[slice, ...]) -> NDArray[Any]:
+        if not kept:
+            try:
+                block = unpacked()
+                reader = _Reader(found, block)
+                element = block.element(0)
+                kept.append(reader.numbers(_head(block, element), element)[...])
+            except (ContentError, MemoryError) as error:
+                raise OSError(f"'{one_line(head.name)}' cannot be read: {error}") from None
+        return kept[0][part]
+
+    numbers = LazyArray(head.shape, dtype, read, check=found.mapped.check)
+    _add_real_arrays(found, head.name, numbers)
+
+
+def _add_real_arrays(found: Variables, name: str, array: LazyArray) -> None:
+    found.visit()
+    if array.dtype.kind == "c":
+        found.add_array(f"{name}/real", array.converted(np.real))
+        found.add_array(f"{name}/imag", array.converted(np.imag))
+    else:
+        found.add_array(name, array)
+
+
+class _Reader:
+    def __init__(self, found: Variables, block: _Block) -> None:
+        self.found = found
+        self.block = block
+
+    def matrix(self, element: _Element, name: str | None, depth: int) -> None:
+        """Put a variable and what is in it to the others; `name` is that of a field or cell."""
+        block, found = self.block, self.found
+        if depth > _DEEPEST:
+            raise block.error(f"variables are nested deeper than {_DEEPEST} levels", element.start)
+        if element.kind != _MATRIX:
+            raise block.error("a part should be a variable and is not", element.start)
+        if element.size == 0 and name is not None:
+            return
+        head = _head(block, element)
+        name = head.name if name is None else name
+        if not name:
+            return
+        if head.kind in _CLASSES:
+            _add_real_arrays(found, name, self.numbers(head, element))
+        elif head.kind == _CHAR:
+            found.visit()
+            found.add_text(name, self.characters(head, element))
+        elif head.kind == _CELL:
+            found.visit()
+            self.elements(
+                element, head.body, element_names(name, head.shape, "{{{}}}"), head.shape, [""], depth
+            )
+        elif head.kind in (_STRUCT, _OBJECT):
+            found.visit()
+            self.struct(head, element, name, depth)
+        else:
+            found.visit()
+            found.leave_out(name, f"it is {_OTHERS.get(head.kind, f'of the unknown class {head.kind}')}.")
+
+    def struct(self, head: _Head, element: _Element, name: str, depth: int) -> None:
+        block = self.block
+        pos = head.body
+        if head.kind == _OBJECT:
+            pos = block.element(pos, element.stop).after
+        length_element = block.element(pos, element.stop)
+        lengths = block.numbers(length_element)
+        names = block.element(length_element.after, element.stop)
+        length = int(lengths[0]) if lengths.size == 1 else 0
+        if length <= 0 or names.size % length:
+            raise block.error("a struct has no proper field names", element.start)
+        raw = bytes(block.bytes[names.start : names.stop])
+        fields = [
+            "." + raw[at : at + length].split(b"\0")[0].decode("utf-8", "replace")
+            for at in range(0, len(raw), length)
+        ]
+        self.elements(
+            element, names.after, element_names(name, head.shape, "({})"), head.shape, fields, depth
+        )
+
+    def elements(
+        self,
+        element: _Element,
+        pos: int,
+        name_of: Callable[[int], str],
+        shape: tuple[int, ...],
+        fields: list[str],
+        depth: int,
+    ) -> None:
+        for index in range(math.prod(shape) if fields else 0):
+            for field in fields:
+                inside = self.block.element(pos, element.stop)
+                self.matrix(inside, f"{name_of(index)}{field}", depth + 1)
+                pos = inside.after
+
+    def numbers(self, head: _Head, element: _Element) -> LazyArray:
+        """Return the numbers of a variable in its own type, however they are stored."""
+        block = self.block
+        if 0 in head.shape:
+            return LazyArray(head.shape, float, lambda part: np.zeros(head.shape)[part])
+        dtype = np.dtype(_CLASSES[head.kind])
+        real = self.part(head, block.element(head.body, element.stop))
+        if head.flags & _COMPLEX:
+            after = block.element(head.body, element.stop).after
+            imaginary = self.part(head, block.element(after, element.stop))
+            dtype = np.result_type(dtype, np.complex64)
+
+            def read(part: tuple[slice, ...]) -> NDArray[Any]:
+                out = np.empty(real[part].shape, dtype)
+                with np.errstate(all="ignore"):
+                    out.real, out.imag = real[part], imaginary[part]
+                return out
+        else:
+            dtype = np.dtype(bool) if head.flags & _LOGICAL else dtype
+
+            def read(part: tuple[slice, ...]) -> NDArray[Any]:
+                # A wider type than the variable's own, which no writer uses, may hold what that cannot.
+                with np.errstate(all="ignore"):
+                    return real[part].astype(dtype)
+
+        return LazyArray(head.shape, dtype, read, check=block.mapped.check)
+
+    def part(self, head: _Head, element: _Element) -> NDArray[Any]:
+        stored = self.block.numbers(element)
+        if stored.size != math.prod(head.shape):
+            raise self.block.error(
+                f"'{head.name}' has {stored.size} numbers where its shape is {head.shape}", element.start
+            )
+        return stored.reshape(head.shape[::-1]).T
+
+    def characters(self, head: _Head, element: _Element) -> str:
+        block = self.block
+        if 0 in head.shape:
+            return ""
+        letters = block.element(head.body, element.stop)
+        encoding = _TEXTS.get(letters.kind)
+        if encoding is None:
+            raise block.error(f"'{head.name}' should be text and is not", element.start)
+        if encoding in ("utf-16", "utf-32"):
+            encoding += "-le" if block.order == "<" else "-be"
+        text = bytes(block.bytes[letters.start : letters.stop]).decode(encoding, "replace")
+        rows = head.shape[0]
+        # Letters go down the columns; one row is the usual case.
+        return "\n".join(text[row::rows].rstrip("\0 ") for row in range(rows)) if rows < len(text) else text

@@ -1,0 +1,134 @@
+"""MATLAB's .mat format of version 7.3: HDF5 with the classes of MATLAB in attributes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.hdf5.content import mapped_hdf5, opened, touch
+from napari_tesm.io.hdf5.datasets import UnusableDatasetError, lazy_array, numbers_of, plain_value
+from napari_tesm.io.matlab.content import Variables, content_from_matlab, element_names
+from napari_tesm.io.rehearsal import rehearse
+
+_DEEPEST: Final = 32
+_MOST_ELEMENTS: Final = 10_000
+_LONGEST_TEXT: Final = 1 << 20
+_NUMERIC: Final = {
+    "double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "logical",
+}  # fmt: skip
+_rehearsing = False
+
+
+def read_version_7_3(path: Path, found: Variables) -> None:
+    """Put the variables of the file into `found`.
+
+    Raises
+    ------
+    ContentError
+        If the file is damaged.
+    """
+    if not _rehearsing:
+        mapped_hdf5(path)
+        rehearse(path, __name__, "_rehearsal")
+    file = opened(found.mapped)
+    try:
+        _Walk(file, found).group(file, "", 0)
+    except (ContentError, OSError):
+        raise
+    # As for any HDF5 file: damage shows in a dozen kinds of errors.
+    except Exception as error:
+        reason = one_line(str(error)) or type(error).__name__
+        raise ContentError(f"{path} is not a sound MATLAB file: {reason}.") from None
+
+
+def _rehearsal(path: str) -> None:
+    global _rehearsing
+    _rehearsing = True
+    touch(content_from_matlab(path))
+
+
+class _Walk:
+    def __init__(self, file: Any, found: Variables) -> None:
+        self.file = file
+        self.found = found
+
+    def group(self, group: Any, prefix: str, depth: int) -> None:
+        """Put the variables of the file, or the fields of a struct, to the others."""
+        import h5py
+
+        for key in group:
+            # What cells and structs refer to is found through them.
+            if key.startswith("#"):
+                continue
+            name = f"{prefix}{one_line(key)}"
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                self.found.leave_out(name, "it is a link, which MATLAB does not write.")
+                continue
+            self.item(group[key], name, depth)
+
+    def item(self, item: Any, name: str, depth: int) -> None:
+        import h5py
+
+        self.found.visit()
+        if depth > _DEEPEST:
+            raise ContentError(f"{self.found.mapped.path} nests variables deeper than {_DEEPEST} levels.")
+        kind = str(plain_value(item.attrs.get("MATLAB_class")) or "")
+        try:
+            if isinstance(item, h5py.Group):
+                if "MATLAB_sparse" in item.attrs:
+                    raise UnusableDatasetError("it is a sparse matrix.")
+                self.group(item, f"{name}.", depth + 1)
+            elif not isinstance(item, h5py.Dataset):
+                return
+            elif item.attrs.get("MATLAB_empty"):
+                if kind == "char":
+                    self.found.add_text(name, "")
+                else:
+                    raise UnusableDatasetError("it is empty.")
+            elif item.dtype == h5py.ref_dtype:
+                # Cells; and a field of an array of structs has no class of its own.
+                self.references(item, name, "{{{}}}" if kind == "cell" else "({})", depth)
+            elif kind == "char":
+                self.found.add_text(name, self.characters(item))
+            elif kind in _NUMERIC or not kind:
+                self.numbers(item, name, kind)
+            else:
+                raise UnusableDatasetError(f"it is of the class {one_line(kind)}.")
+        except UnusableDatasetError as error:
+            self.found.leave_out(name, str(error))
+
+    def numbers(self, dataset: Any, name: str, kind: str) -> None:
+        if dataset.shape == ():
+            self.found.attributes[name] = plain_value(dataset[()])
+            return
+        for part, array in numbers_of(lazy_array(dataset, self.found.mapped).transposed(), name):
+            self.found.add_array(part, array.converted(_as_bool) if kind == "logical" else array)
+
+    def characters(self, dataset: Any) -> str:
+        array = lazy_array(dataset, self.found.mapped)
+        if array.size > _LONGEST_TEXT or array.dtype.kind != "u" or array.dtype.itemsize > 4:
+            raise UnusableDatasetError("it is no text of a usual length.")
+        codes = np.atleast_2d(np.asarray(array[...])).T
+        rows = codes.reshape(codes.shape[0], -1)
+        encoding = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[array.dtype.itemsize]
+        little = rows.astype(rows.dtype.newbyteorder("<"))
+        return "\n".join(row.tobytes().decode(encoding, "replace").rstrip("\0 ") for row in little)
+
+    def references(self, dataset: Any, name: str, form: str, depth: int) -> None:
+        if dataset.shape is None or dataset.size > _MOST_ELEMENTS:
+            raise UnusableDatasetError(f"it has more than {_MOST_ELEMENTS} elements.")
+        shape = dataset.shape[::-1]
+        # A field of an array of structs, s.x, is called s(2).x: the number belongs to what is before the dot.
+        owner, dot, field = name.rpartition(".") if form == "({})" else (name, "", "")
+        name_of = element_names(owner, shape, form)
+        for index, reference in enumerate(dataset[...].reshape(-1)):
+            if reference:
+                self.item(self.file[reference], f"{name_of(index)}{dot}{field}", depth + 1)
+
+
+def _as_bool(values: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(values != 0)
