@@ -107,7 +107,7 @@ def _loaded(statement: str) -> set[str]:
     "module",
     [
         "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
-        "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "interface", "cli.fit", "cli.info",
+        "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.numpy_files", "interface", "cli.fit", "cli.info",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

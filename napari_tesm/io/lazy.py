@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+_NUMBERS: Final = "biufc"
 Part = tuple[slice, ...]
 """One slice for each dimension, with start, stop and a positive step."""
+
+
+class UnusableArrayError(ValueError):
+    """Something in a file that cannot become an array of numbers. The text completes "left out: …"."""
 
 
 class LazyArray:
@@ -126,6 +131,34 @@ class LazyArray:
             return out.reshape(sizes)
 
         return LazyArray(rows + columns, self.dtype, read, check=self.check)
+
+
+def numbers_of(array: LazyArray, name: str) -> Iterator[tuple[str, LazyArray]]:
+    """Yield the real arrays in an array, by name: parts of complex numbers and fields of records apart.
+
+    Raises
+    ------
+    UnusableArrayError
+        If there is no number in it.
+    """
+    dtype = array.dtype
+    if dtype.names:
+        fields = [field for field in dtype.names if dtype[field].kind in _NUMBERS]
+        if not fields:
+            raise UnusableArrayError("its records hold no numbers.")
+        for field in fields:
+            yield from numbers_of(array.converted(_field(field)), f"{name}/{field}")
+    elif dtype.kind == "c":
+        yield f"{name}/real", array.converted(np.real)
+        yield f"{name}/imag", array.converted(np.imag)
+    elif dtype.kind in _NUMBERS:
+        yield name, array
+    else:
+        raise UnusableArrayError(f"it holds {'text' if dtype.kind in 'OSU' else 'no numbers'}.")
+
+
+def _field(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    return lambda records: np.ascontiguousarray(records[name])
 
 
 def _flat_positions(part: Part, sizes: tuple[int, ...]) -> NDArray[np.intp]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from napari_tesm.io.content import Axis, one_line
 from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.hdf5.datasets import UnusableDatasetError, attributes_of, small_array
+from napari_tesm.io.hdf5.datasets import attributes_of, small_array
+from napari_tesm.io.lazy import UnusableArrayError
 
 _UNEQUAL: Final = 1e-4
 
@@ -67,12 +68,12 @@ def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list
             axis = Axis(size, name, unit, known=False)
             try:
                 if scale.shape != (size,) or scale.dtype.kind not in "iuf":
-                    raise UnusableDatasetError(f"its scale {number + 1} has not {size} numbers.")
+                    raise UnusableArrayError(f"its scale {number + 1} has not {size} numbers.")
                 found = axis_from_positions(small_array(scale, mapped, size), name, unit)
                 if not found.known:
-                    raise UnusableDatasetError(f"its scale {number + 1} is not finite.")
+                    raise UnusableArrayError(f"its scale {number + 1} is not finite.")
                 axis = found
-            except UnusableDatasetError as error:
+            except UnusableArrayError as error:
                 notes.append(f"'{_shown(dataset)}' has no positions along '{one_line(name)}': {error}")
         axes.append(axis)
         kinds.append(kind)

@@ -21,15 +21,13 @@ from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.mapping import MappedFile
 from napari_tesm.io.hdf5.axes import axes_from_scales
 from napari_tesm.io.hdf5.datasets import (
-    UnusableDatasetError,
     attributes_of,
     lazy_array,
-    numbers_of,
     plain_value,
     with_cf_scaling,
 )
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
-from napari_tesm.io.lazy import LazyArray
+from napari_tesm.io.lazy import LazyArray, UnusableArrayError, numbers_of
 from napari_tesm.io.optional import optional_module
 from napari_tesm.io.rehearsal import rehearse
 
@@ -184,7 +182,7 @@ class _Walk:
                             distinct, source.array, source.axes, source.unit, source.title, source.attributes
                         )
                     )
-            except UnusableDatasetError as error:
+            except UnusableArrayError as error:
                 self.note(f"'{name}' is left out: {error}")
         kind = next((kind for kind in ("NSID", "USID", "netCDF") if kind in self.kinds), "")
         if len(self.notes) > _MOST_NOTES:
@@ -259,10 +257,10 @@ class _Walk:
     def scalar(self, name: str, dataset: Any) -> None:
         """Keep single numbers and texts as attributes of the file."""
         if dataset.external or dataset.is_virtual:
-            raise UnusableDatasetError("it is in another file, which is not opened.")
+            raise UnusableArrayError("it is in another file, which is not opened.")
         value = plain_value(dataset[()])
         if value is None or (isinstance(value, str) and len(value) > _LONGEST_TEXT):
-            raise UnusableDatasetError("it is no number and no short text.")
+            raise UnusableArrayError("it is no number and no short text.")
         self.attributes[name] = value
 
     def usid(
@@ -271,7 +269,7 @@ class _Walk:
         """Return a USID array in the shape of its grid, and its axes."""
         try:
             rows, columns = grids_from_tables(tables, (array.shape[0], array.shape[1]), self.mapped)
-        except UnusableDatasetError as error:
+        except UnusableArrayError as error:
             self.note(f"'{name}' has no axes: {error}")
             return array, None
         for grid, what in ((rows, "positions"), (columns, "spectroscopic values")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.io.content import one_line
 from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.lazy import LazyArray, Part
+from napari_tesm.io.lazy import LazyArray, Part, UnusableArrayError
 
 # zlib cannot do better than 1032:1; a file that promises more promises numbers it does not have. The allowance on top
 # is for what is reserved and not written yet.
@@ -22,10 +21,6 @@ _LARGEST_CHUNK: Final = 1 << 28
 _LARGEST_ATTRIBUTE: Final = 1 << 16
 _LONGEST_ARRAY_ATTRIBUTE: Final = 64
 _NUMBERS: Final = "biufc"
-
-
-class UnusableDatasetError(ValueError):
-    """A dataset that cannot become an array. The text completes "left out: …"."""
 
 
 def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
@@ -40,34 +35,34 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
 
     Raises
     ------
-    UnusableDatasetError
+    UnusableArrayError
         If the numbers are in another file, or are more than the file can hold.
     """
     import h5py
 
     shape, dtype = dataset.shape, dataset.dtype
     if shape is None or 0 in shape:
-        raise UnusableDatasetError("it is empty.")
+        raise UnusableArrayError("it is empty.")
     if dataset.external:
-        raise UnusableDatasetError("its numbers are in other files, which are not opened.")
+        raise UnusableArrayError("its numbers are in other files, which are not opened.")
     if dataset.is_virtual:
-        raise UnusableDatasetError("it is put together from other files, which are not opened.")
+        raise UnusableArrayError("it is put together from other files, which are not opened.")
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes > _BEST_COMPRESSION * mapped.n_bytes + _ALLOWANCE:
-        raise UnusableDatasetError(f"it claims {n_bytes:.3g} bytes in a file of {mapped.n_bytes}.")
+        raise UnusableArrayError(f"it claims {n_bytes:.3g} bytes in a file of {mapped.n_bytes}.")
     same_bytes = h5py.h5t.py_create(dtype, logical=True) == dataset.id.get_type()
     layout = dataset.id.get_create_plist().get_layout()
     offset = dataset.id.get_offset() if layout == h5py.h5d.CONTIGUOUS else None
     if offset is not None and same_bytes and dtype.kind != "b":
         if offset + n_bytes > mapped.n_bytes:
-            raise UnusableDatasetError(
+            raise UnusableArrayError(
                 f"it ends {offset + n_bytes - mapped.n_bytes} bytes behind the end of the file."
             )
         view: NDArray[Any] = np.ndarray(shape, dtype, mapped, offset)
         return LazyArray(shape, dtype, lambda part: view[part].copy(), check=mapped.check)
     if dataset.chunks is not None:
         if math.prod(dataset.chunks) * dtype.itemsize > _LARGEST_CHUNK:
-            raise UnusableDatasetError(f"its chunks of {dataset.chunks} are too large.")
+            raise UnusableArrayError(f"its chunks of {dataset.chunks} are too large.")
         # Goes through the whole index of chunks, which a damaged file should not survive later than now.
         dataset.id.get_num_chunks()
 
@@ -81,34 +76,6 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
             ) from None
 
     return LazyArray(shape, dtype, read, check=mapped.check)
-
-
-def numbers_of(array: LazyArray, name: str) -> Iterator[tuple[str, LazyArray]]:
-    """Yield the real arrays of a dataset by name: parts of complex numbers and fields of records apart.
-
-    Raises
-    ------
-    UnusableDatasetError
-        If there is no number in it.
-    """
-    dtype = array.dtype
-    if dtype.names:
-        fields = [field for field in dtype.names if dtype[field].kind in _NUMBERS]
-        if not fields:
-            raise UnusableDatasetError("its records hold no numbers.")
-        for field in fields:
-            yield from numbers_of(array.converted(_field(field)), f"{name}/{field}")
-    elif dtype.kind == "c":
-        yield f"{name}/real", array.converted(np.real)
-        yield f"{name}/imag", array.converted(np.imag)
-    elif dtype.kind in _NUMBERS:
-        yield name, array
-    else:
-        raise UnusableDatasetError(f"it holds {'text' if dtype.kind in 'OSU' else 'no numbers'}.")
-
-
-def _field(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    return lambda records: np.ascontiguousarray(records[name])
 
 
 def with_cf_scaling(array: LazyArray, attributes: dict[str, Any]) -> LazyArray:
@@ -126,12 +93,12 @@ def small_array(dataset: Any, mapped: MappedFile, longest: int) -> NDArray[Any]:
 
     Raises
     ------
-    UnusableDatasetError
+    UnusableArrayError
         If there are more than `longest`, or it cannot be read.
     """
     array = lazy_array(dataset, mapped)
     if array.size > longest:
-        raise UnusableDatasetError(f"it has {array.size} numbers where at most {longest} are possible.")
+        raise UnusableArrayError(f"it has {array.size} numbers where at most {longest} are possible.")
     return np.asarray(array[...])
 
 

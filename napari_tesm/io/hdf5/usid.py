@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_tesm.io.content import Axis
 from napari_tesm.io.gwy.mapping import MappedFile
 from napari_tesm.io.hdf5.axes import axis_from_positions
-from napari_tesm.io.hdf5.datasets import UnusableDatasetError, attributes_of, small_array
+from napari_tesm.io.hdf5.datasets import attributes_of, small_array
+from napari_tesm.io.lazy import UnusableArrayError
 
 TABLES: Final = ("Position_Indices", "Position_Values", "Spectroscopic_Indices", "Spectroscopic_Values")
 _MOST_DIMENSIONS: Final = 32
@@ -61,7 +62,7 @@ def grids_from_tables(
 
     Raises
     ------
-    UnusableDatasetError
+    UnusableArrayError
         If the tables do not fit the array.
     """
     grids = []
@@ -70,9 +71,9 @@ def grids_from_tables(
         arrays = []
         for table in (indices, values):
             if table.shape is None or len(table.shape) != 2 or table.shape[along] != size:
-                raise UnusableDatasetError(f"its {kind.lower()} tables do not fit its shape {shape}.")
+                raise UnusableArrayError(f"its {kind.lower()} tables do not fit its shape {shape}.")
             if table.dtype.kind not in "iuf" or not 0 < table.shape[1 - along] <= _MOST_DIMENSIONS:
-                raise UnusableDatasetError(f"its {kind.lower()} tables make no sense.")
+                raise UnusableArrayError(f"its {kind.lower()} tables make no sense.")
             numbers = small_array(table, mapped, size * _MOST_DIMENSIONS)
             arrays.append(numbers if along == 0 else numbers.T)
         attributes = attributes_of(values) | attributes_of(indices)

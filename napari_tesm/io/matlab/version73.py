@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.hdf5.content import mapped_hdf5, opened, touch
-from napari_tesm.io.hdf5.datasets import UnusableDatasetError, lazy_array, numbers_of, plain_value
+from napari_tesm.io.hdf5.datasets import lazy_array, plain_value
+from napari_tesm.io.lazy import UnusableArrayError, numbers_of
 from napari_tesm.io.matlab.content import Variables, content_from_matlab, element_names
 from napari_tesm.io.rehearsal import rehearse
 
@@ -80,7 +81,7 @@ class _Walk:
         try:
             if isinstance(item, h5py.Group):
                 if "MATLAB_sparse" in item.attrs:
-                    raise UnusableDatasetError("it is a sparse matrix.")
+                    raise UnusableArrayError("it is a sparse matrix.")
                 self.group(item, f"{name}.", depth + 1)
             elif not isinstance(item, h5py.Dataset):
                 return
@@ -88,7 +89,7 @@ class _Walk:
                 if kind == "char":
                     self.found.add_text(name, "")
                 else:
-                    raise UnusableDatasetError("it is empty.")
+                    raise UnusableArrayError("it is empty.")
             elif item.dtype == h5py.ref_dtype:
                 # Cells; and a field of an array of structs has no class of its own.
                 self.references(item, name, "{{{}}}" if kind == "cell" else "({})", depth)
@@ -97,8 +98,8 @@ class _Walk:
             elif kind in _NUMERIC or not kind:
                 self.numbers(item, name, kind)
             else:
-                raise UnusableDatasetError(f"it is of the class {one_line(kind)}.")
-        except UnusableDatasetError as error:
+                raise UnusableArrayError(f"it is of the class {one_line(kind)}.")
+        except UnusableArrayError as error:
             self.found.leave_out(name, str(error))
 
     def numbers(self, dataset: Any, name: str, kind: str) -> None:
@@ -111,7 +112,7 @@ class _Walk:
     def characters(self, dataset: Any) -> str:
         array = lazy_array(dataset, self.found.mapped)
         if array.size > _LONGEST_TEXT or array.dtype.kind != "u" or array.dtype.itemsize > 4:
-            raise UnusableDatasetError("it is no text of a usual length.")
+            raise UnusableArrayError("it is no text of a usual length.")
         codes = np.atleast_2d(np.asarray(array[...])).T
         rows = codes.reshape(codes.shape[0], -1)
         encoding = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}[array.dtype.itemsize]
@@ -120,7 +121,7 @@ class _Walk:
 
     def references(self, dataset: Any, name: str, form: str, depth: int) -> None:
         if dataset.shape is None or dataset.size > _MOST_ELEMENTS:
-            raise UnusableDatasetError(f"it has more than {_MOST_ELEMENTS} elements.")
+            raise UnusableArrayError(f"it has more than {_MOST_ELEMENTS} elements.")
         shape = dataset.shape[::-1]
         # A field of an array of structs, s.x, is called s(2).x: the number belongs to what is before the dot.
         owner, dot, field = name.rpartition(".") if form == "({})" else (name, "", "")

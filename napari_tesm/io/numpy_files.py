@@ -1,0 +1,234 @@
+"""NumPy's own files: .npy stays in the file, .npz is unpacked member by member, pickled objects are never loaded."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zipfile
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from napari_tesm.io.content import Axis, ContentError, FileContent, Source, distinct_name, one_line
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.io.lazy import LazyArray, Part, UnusableArrayError, numbers_of
+
+_NPY: Final = b"\x93NUMPY"
+_ZIP: Final = b"PK\x03\x04"
+_EMPTY_ZIP: Final = b"PK\x05\x06"
+_LONGEST_HEADER: Final = 1 << 16
+_MOST_MEMBERS: Final = 20_000
+_MOST_NOTES: Final = 50
+_BEST_COMPRESSION: Final = 1032
+# A packed member is unpacked as a whole; beyond this, the file should have been saved unpacked.
+_LARGEST_PACKED: Final = 1 << 31
+
+
+def is_numpy(path: str | PathLike[str], head: bytes) -> bool:
+    """Return whether a file starting with the bytes `head` is .npy or .npz."""
+    if head.startswith(_NPY):
+        return True
+    if head.startswith(_EMPTY_ZIP):
+        return Path(path).suffix.lower() == ".npz"
+    if not head.startswith(_ZIP) or len(head) < 30:
+        return False
+    (length,) = struct.unpack_from("<H", head, 26)
+    return head[30 : 30 + length].endswith(b".npy")
+
+
+def content_from_numpy(path: str | PathLike[str]) -> FileContent:
+    """Return the arrays of a .npy or .npz file.
+
+    A .npy array stays in the file, as do the members of an .npz that are not packed; packed ones are unpacked when
+    their first number is asked for. Parts of complex numbers and fields of records are arrays of their own. A file
+    beside it, ``NAME.yaml`` or ``NAME.npy.yaml``, is its attribute ``sidecar``: it says what the arrays are.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    ContentError
+        If the file is damaged, or holds a pickled object where an array should be.
+    OSError
+        If it cannot be opened.
+    """
+    path = Path(path)
+    try:
+        mapped = MappedFile(path)
+    except GwyFormatError as error:
+        raise ContentError(str(error)) from None
+    arrays: dict[str, LazyArray] = {}
+    notes: list[str] = []
+    if mapped[:6] == _NPY:
+        kind = "NumPy array"
+        try:
+            arrays[path.stem] = _mapped_array(mapped, 0, mapped.n_bytes)
+        except UnusableArrayError as error:
+            raise ContentError(f"{path} cannot be read: {error}") from None
+    else:
+        kind = "NumPy archive"
+        arrays, notes = _members(mapped)
+    attributes: dict[str, Any] = {}
+    sources: list[Source] = []
+    names: set[str] = set()
+    for name, array in arrays.items():
+        try:
+            for part, numbers in numbers_of(array, name):
+                if numbers.size == 0:
+                    raise UnusableArrayError("it is empty.")
+                if numbers.ndim == 0:
+                    attributes[part] = numbers[()].item()
+                    continue
+                distinct = distinct_name(part, names)
+                names.add(distinct)
+                sources.append(Source(distinct, numbers, [Axis(size, known=False) for size in numbers.shape]))
+        except UnusableArrayError as error:
+            notes.append(one_line(f"'{name}' is left out: {error}", 400))
+    sidecar = _sidecar(path)
+    if sidecar is not None:
+        attributes["sidecar"] = str(sidecar)
+    if len(notes) > _MOST_NOTES:
+        notes = [*notes[:_MOST_NOTES], f"{len(notes) - _MOST_NOTES} more members are left out."]
+    return FileContent(path, kind, sources, attributes, notes, mapped.check)
+
+
+def _sidecar(path: Path) -> Path | None:
+    candidates = (path.with_suffix(".yaml"), path.with_name(f"{path.name}.yaml"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _header(raw: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Return shape, whether columns come first, dtype, and where the numbers start.
+
+    Raises
+    ------
+    UnusableArrayError
+        If there is no proper header, or the array holds objects.
+    """
+    try:
+        version = npy_format.read_magic(raw)
+        read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+        # Version 3 differs from 2 in the encoding of field names alone.
+        reading: Callable[..., Any] = read.get(version, npy_format.read_array_header_2_0)
+        shape, by_columns, dtype = reading(raw, max_header_size=_LONGEST_HEADER)
+    # NumPy reads the header as a Python literal; what can go wrong there has no common type.
+    except Exception as error:
+        raise UnusableArrayError(f"its header is damaged ({one_line(str(error))}).") from None
+    if dtype.hasobject:
+        raise UnusableArrayError("it holds pickled Python objects, which are never loaded.")
+    if not all(isinstance(size, int) and size >= 0 for size in shape):
+        raise UnusableArrayError(f"it has the shape {one_line(str(shape))}.")
+    return tuple(shape), bool(by_columns), dtype, raw.tell()
+
+
+def _mapped_array(mapped: MappedFile, start: int, stop: int) -> LazyArray:
+    raw = io.BytesIO(mapped[start : min(start + _LONGEST_HEADER + 16, stop)])
+    shape, by_columns, dtype, offset = _header(raw)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > stop - start - offset:
+        raise UnusableArrayError(f"it claims {n_bytes} bytes where {stop - start - offset} are: it was cut.")
+    if not n_bytes:
+        return LazyArray(shape, dtype, lambda part: np.zeros((0,) * len(shape), dtype))
+    order: Any = "F" if by_columns else "C"
+    values: NDArray[Any] = np.ndarray(shape, dtype, mapped, start + offset, order=order)
+    return LazyArray(shape, dtype, lambda part: np.array(values[part]), check=mapped.check)
+
+
+def _members(mapped: MappedFile) -> tuple[dict[str, LazyArray], list[str]]:
+    """Return the arrays of an archive by name, and notes about what is none."""
+    try:
+        with zipfile.ZipFile(mapped.path) as archive:
+            infos = archive.infolist()
+            if len(infos) > _MOST_MEMBERS:
+                raise ContentError(f"{mapped.path} has {len(infos)} members, more than {_MOST_MEMBERS}.")
+            arrays: dict[str, LazyArray] = {}
+            notes = []
+            for info in infos:
+                name = one_line(info.filename.removesuffix(".npy"))
+                try:
+                    if not info.filename.endswith(".npy"):
+                        raise UnusableArrayError("it is no array.")
+                    array = _member(mapped, archive, info)
+                except UnusableArrayError as error:
+                    notes.append(one_line(f"'{name}' is left out: {error}", 400))
+                else:
+                    arrays[distinct_name(name, arrays)] = array
+    except (ContentError, OSError):
+        raise
+    # zipfile tells of damage in half a dozen ways, NotImplementedError and struct.error among them.
+    except Exception as error:
+        raise ContentError(f"{mapped.path} is not a sound NumPy archive: {one_line(str(error))}.") from None
+    return arrays, notes
+
+
+def _member(mapped: MappedFile, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> LazyArray:
+    if info.flag_bits & 1:
+        raise UnusableArrayError("it is encrypted.")
+    if info.compress_type == zipfile.ZIP_STORED:
+        start = _start_of_member(mapped, info)
+        if info.file_size > mapped.n_bytes - start:
+            raise ContentError(f"{mapped.path} is cut: '{one_line(info.filename)}' ends behind its end.")
+        return _mapped_array(mapped, start, start + info.file_size)
+    if info.file_size > min(_BEST_COMPRESSION * info.compress_size + _LONGEST_HEADER, _LARGEST_PACKED):
+        raise UnusableArrayError(f"it claims {info.file_size} bytes unpacked.")
+    with archive.open(info) as raw:
+        shape, by_columns, dtype, offset = _header(io.BytesIO(raw.read(_LONGEST_HEADER + 16)))
+    if math.prod(shape) * dtype.itemsize > info.file_size - offset:
+        raise UnusableArrayError(f"it claims the shape {shape} in {info.file_size} bytes.")
+    kept: list[LazyArray | NDArray[Any]] = []
+
+    def read(part: Part) -> NDArray[Any]:
+        if not kept:
+            kept.append(_unpacked(mapped.path, info, offset, shape, dtype, by_columns))
+        return np.array(kept[0][part])
+
+    return LazyArray(shape, dtype, read, check=mapped.check)
+
+
+def _start_of_member(mapped: MappedFile, info: zipfile.ZipInfo) -> int:
+    """Return where the bytes of a member start, behind its own header."""
+    start = info.header_offset
+    if start + 30 > mapped.n_bytes or mapped[start : start + 4] != _ZIP:
+        raise ContentError(
+            f"{mapped.path} is damaged: '{one_line(info.filename)}' is not where it should be."
+        )
+    of_name, of_extra = struct.unpack_from("<HH", mapped, start + 26)
+    return int(start + 30 + of_name + of_extra)
+
+
+def _unpacked(
+    path: Path,
+    info: zipfile.ZipInfo,
+    offset: int,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    by_columns: bool,
+) -> NDArray[Any]:
+    """Return a packed member; its checksum is checked at its end."""
+    out = np.empty(math.prod(shape), dtype)
+    view = out.view(np.uint8).data
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(info) as raw:
+            raw.read(offset)
+            done = 0
+            while done < len(view):
+                count = raw.readinto(view[done : done + (1 << 20)])  # type: ignore[attr-defined]
+                if not count:
+                    raise EOFError("it is shorter than it says")
+                done += count
+            while raw.read(1 << 20):
+                pass
+    # zlib, zipfile and struct each have an error of their own for damage.
+    except Exception as error:
+        name = one_line(info.filename)
+        raise OSError(f"{path}: '{name}' cannot be read ({one_line(str(error))}).") from None
+    return out.reshape(shape, order="F" if by_columns else "C")
