@@ -8,7 +8,7 @@ OUT := build/si_c_step_D
 
 # What the tests use of the system: Gwyddion with its libraries, a compiler, a virtual screen.
 SYSTEM_PACKAGES := gwyddion libgwyddion20-dev libgtk2.0-dev libgtkglext1-dev libfftw3-dev \
-	gcc pkg-config xvfb xauth xdotool \
+	gcc pkg-config locales valgrind xvfb xauth xdotool openbox imagemagick \
 	libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 \
 	libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xfixes0 libxcb-xkb1 fonts-dejavu-core

@@ -48,7 +48,8 @@ class TraceStack(BackendArray):
     ----------
     sources : sequence of array-like, each of shape (y, x, time)
         One array per pulse setting: a view of a mapped file, an HDF5 dataset, a plain array, in any memory
-        order.
+        order. One with a method `outer` is given the index of each axis, a slice, an integer or a list of integers,
+        all at once; others are given slices alone.
     check : callable, optional
         Called before each reading; raises where the file behind the arrays is no longer what it was.
     """
@@ -81,6 +82,9 @@ class TraceStack(BackendArray):
 
     @staticmethod
     def _read_one(source: Any, key: Sequence[Any]) -> NDArray[Any]:
+        # What is no view of an array, but cut or computed when asked, takes lists of pixels itself.
+        if hasattr(source, "outer"):
+            return np.asarray(source.outer(tuple(key)))
         # Slices first: they only narrow the view; lists of rows, columns or samples then copy little.
         view = source[tuple(part if isinstance(part, slice) else slice(None) for part in key)]
         for axis in range(len(key) - 1, -1, -1):
@@ -113,7 +117,7 @@ def dataset_from_traces(
     time : array-like, shape (time,)
         Sample times in s, 0 at the start of the pulse.
     x, y : array-like, shape (x,) and (y,)
-        Pixel centres, in `lateral_unit`.
+        Pixel centres, in `lateral_unit`. A single row or column is taken to consist of square pixels.
     voltage : array-like, shape (pulse,), optional
         Pulse voltages in V; unknown ones are NaN.
     direction : sequence of str, optional
@@ -153,7 +157,16 @@ def dataset_from_traces(
         attrs=(protocol or PulseProtocol()).to_attributes(),
     )
     check_dataset(dataset)
+    _give_a_line_square_pixels(dataset)
     return dataset
+
+
+def _give_a_line_square_pixels(dataset: xr.Dataset) -> None:
+    """Note the width of pixels on an axis that has only one, as wide as they are along the line."""
+    for axis, other in (("x", "y"), ("y", "x")):
+        centres = dataset[other].values
+        if dataset.sizes[axis] == 1 and centres.size > 1:
+            dataset[axis].attrs["spacing"] = float(abs(centres[-1] - centres[0]) / (centres.size - 1))
 
 
 def check_dataset(dataset: xr.Dataset) -> None:

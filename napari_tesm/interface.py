@@ -12,6 +12,7 @@ import xarray as xr
 from napari_tesm.io.atomic import atomic_output, refuse_same_file
 from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
+from napari_tesm.io.registry import is_gwy
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
 from napari_tesm.recipe import NO_WINDOW, Recipe
@@ -117,6 +118,7 @@ def save(
     regions: Sequence[Region] | None = None,
     points: Sequence[PinnedPoint] | None = None,
     source: str | PathLike[str] | None = None,
+    channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
 ) -> None:
     """Write a .gwy file with what the dataset came with, the result maps, and regions and points.
@@ -135,7 +137,9 @@ def save(
     regions, points : sequence of Region and PinnedPoint, optional
         Replace those that the file held; None carries them over.
     source : path-like, optional
-        File whose content is carried over where there is no dataset: one of images alone.
+        File whose content is carried over where there is no dataset: a .gwy of images alone.
+    channels : sequence of DataArray with dims (y, x)
+        Images to write where there is neither a dataset nor a .gwy file: those of an instrument's file.
     with_entered : bool
         Write what was put in since by `napari_tesm.dataset.with_protocol`, or as a unit when it was opened, into the
         metadata and axes of the traces, so that nobody has to say it again.
@@ -145,13 +149,16 @@ def save(
     OSError, ValueError
         If it cannot be written; nothing is left behind then.
     """
+    origin = source
     if dataset is not None:
         source = dataset.encoding.get("source")
-    if source is not None:
-        refuse_same_file(path, source)
-    sha256 = "" if source is None else sha256_of_file(source)
+        origin = source or dataset.encoding.get("origin")
+    if origin is not None:
+        refuse_same_file(path, origin)
+    sha256 = "" if origin is None else sha256_of_file(origin)
     container = container_for_output(
-        dataset, maps, maps_only=maps_only, sha256=sha256, regions=regions, points=points, source=source,
+        dataset, maps, maps_only=maps_only, sha256=sha256, regions=regions, points=points,
+        source=source if source is not None and is_gwy(source) else None, channels=channels,
         with_entered=with_entered,
     )  # fmt: skip
     with atomic_output(path, overwrite=overwrite) as file:
@@ -159,6 +166,25 @@ def save(
 
 
 def sha256_of_file(path: str | PathLike[str]) -> str:
-    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file, as 64 hexadecimal digits; of a folder, that of its files' names and sums.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read: one sentence saying why.
+    """
+    path = Path(path)
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for part in sorted(one for one in path.rglob("*") if one.is_file()):
+            digest.update(f"{part.relative_to(path).as_posix()}\0{sha256_of_file(part)}\n".encode())
+        return digest.hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path} is no longer there, and its content belongs into the output: put it back."
+        ) from None
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror or error}.") from error

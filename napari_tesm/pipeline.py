@@ -4,7 +4,7 @@ Knows neither files nor screens. Rows are read block by block and the blocks dep
 numbers do not depend on the number of threads.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Final
@@ -78,17 +78,8 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     }
     windows = {number: window for number, window in chosen.items() if window is not None}
     if not windows:
-        missing = [
-            option
-            for option, value in (
-                ("--pulse-start", protocol.pulse_start),
-                ("--pulse-duration", protocol.pulse_duration),
-            )
-            if value is None
-        ]
         raise ValueError(
-            f"the file does not say when the pulse was on: give {' and '.join(missing)}, "
-            "or the windows to fit (--window1, --window2)"
+            f"{sentence_about_missing_pulse(protocol)}, or the windows to fit (--window1, --window2)"
         )
     time = dataset["time"].values
     for number, window in windows.items():
@@ -103,11 +94,32 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     from_recipe = recipe.tip_radius is not None
     return Settings(
         protocol,
-        first if first is not None else windows.get(1),
+        pulse_from_recipe(protocol, recipe),
         windows,
         recipe.tip_radius if from_recipe else protocol.tip_radius,
         recipe.tip_radius_error if from_recipe else protocol.tip_radius_error,
     )
+
+
+def pulse_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> Window | None:
+    """Return when the pulse was on: as the protocol says, else window 1 of the recipe, None where neither is known."""
+    pulse, _ = windows_from_protocol(protocol)
+    if pulse is None and isinstance(recipe.window1, Window):
+        return recipe.window1
+    return pulse
+
+
+def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
+    """Return what to give where it is not known when the pulse was on."""
+    missing = [
+        option
+        for option, value in (
+            ("--pulse-start", protocol.pulse_start),
+            ("--pulse-duration", protocol.pulse_duration),
+        )
+        if value is None
+    ]
+    return f"the file does not say when the pulse was on: give {' and '.join(missing)}"
 
 
 def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
@@ -195,15 +207,15 @@ def run(
             _store(fitted, number, maps, target)
             samples[number][target] = _as_block(fitted.samples, samples[number][target])
 
-    _evaluate_blocks(evaluate, list(_blocks(shape, time.size)), jobs, progress)
+    _evaluate_blocks(evaluate, list(blocks_of_rows(shape, time.size)), jobs, progress)
     if not any(counts.any() for counts in samples.values()):
         raise ValueError("the traces hold no finite value")
     thresholds = _gate(maps, samples, settings, recipe)
     _add_diffusion(maps, settings, recipe)
-    return _results(dataset, maps, thresholds, settings, recipe)
+    return dataset_from_maps(dataset, maps, thresholds, settings, recipe)
 
 
-def _blocks(shape: tuple[int, ...], samples: int) -> Iterator[tuple[int, slice, slice]]:
+def blocks_of_rows(shape: tuple[int, ...], samples: int) -> Iterator[tuple[int, slice, slice]]:
     """Yield blocks of whole rows, or of parts of rows where one row alone is too large."""
     pulses, height, width = shape
     pixels = max(1, BLOCK_BYTES // (8 * samples))
@@ -314,13 +326,14 @@ def _add_diffusion(maps: dict[str, NDArray[np.generic]], settings: Settings, rec
             maps[f"D{number}_stderr"] = relative * diffusion
 
 
-def _results(
+def dataset_from_maps(
     dataset: xr.Dataset,
-    maps: dict[str, NDArray[np.generic]],
+    maps: Mapping[str, NDArray[np.generic]],
     thresholds: Array | None,
     settings: Settings,
     recipe: Recipe,
 ) -> xr.Dataset:
+    """Return maps of dims (pulse, y, x) with units, the axes of what they were made from, and all that made them."""
     from napari_tesm import __version__
 
     unit = str(dataset["displacement"].attrs["units"])

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Self
 from napari_tesm.diffusion import GEOMETRIES, geometry_factor
 from napari_tesm.kernels import kernel_from_name
 from napari_tesm.protocol import Window, check_tip_radius
+from napari_tesm.units import text_from_quantity
 
 RECIPE_VERSION: Final = 1
 
@@ -21,6 +22,7 @@ WindowChoice = Window | Literal["none"] | None
 
 _POSITIVE: Final = ("tip_radius", "pulse_duration", "max_log_tau_error")
 _NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold")
+_UNITS: Final = {"tip_radius": "m", "tip_radius_error": "m", "pulse_duration": "s", "skip_after_edge": "s"}
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,11 @@ class Recipe:
             words = field.name.replace("_", " ")
             if not math.isfinite(value):
                 raise ValueError(f"the {words} must be a finite number")
+            written = text_from_quantity(value, _UNITS.get(field.name, ""))
             if field.name in _POSITIVE and value <= 0:
-                raise ValueError(f"the {words} must be larger than zero, not {value:g}")
+                raise ValueError(f"the {words} must be larger than zero, not {written}")
             if field.name in _NOT_NEGATIVE and value < 0:
-                raise ValueError(f"the {words} must not be negative, not {value:g}")
+                raise ValueError(f"the {words} must not be negative, not {written}")
         if self.tip_radius is not None:
             check_tip_radius(self.tip_radius)
         if self.threshold > 1:

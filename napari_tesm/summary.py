@@ -41,7 +41,9 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
         "n_pixels": int(maps.sizes["y"] * maps.sizes["x"]),
     }
     if "H" in maps:
-        entry["H"] = _distribution(maps["H"].values) | {"threshold": _number(float(maps["threshold"]))}
+        # Where nothing was fitted there is no threshold.
+        threshold = float(maps["threshold"]) if "threshold" in maps.coords else math.nan
+        entry["H"] = _distribution(maps["H"].values) | {"threshold": _number(threshold)}
     for prefix in ("D", "tau"):
         for number in WINDOWS:
             if f"{prefix}{number}" in maps:
@@ -80,15 +82,23 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
     for entry, label in zip(summary["pulses"], labels_from_maps(maps), strict=True):
         yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
         if "H" in entry and entry["H"]["median"] is not None:
-            h = entry["H"]
-            median, limit = (text_from_quantity(h[key], unit, digits=3) for key in ("median", "threshold"))
-            yield f"  H     median {median}, threshold {limit}"
+            yield _height_line(entry["H"], unit)
         for number in WINDOWS:
             if f"tau{number}" not in entry:
                 continue
             yield from _window_lines(entry, number)
-    if not any(f"D{number}" in entry for entry in summary["pulses"] for number in WINDOWS):
+    windows = [
+        (entry, number) for entry in summary["pulses"] for number in WINDOWS if f"tau{number}" in entry
+    ]
+    if windows and not any(f"D{number}" in entry for entry, number in windows):
         yield "No tip radius is known: tau maps only. Give it, for example --tip-radius '25nm±5nm', to get D."
+
+
+def _height_line(height: dict[str, Any], unit: str) -> str:
+    median, low, high = (text_from_quantity(height[key], unit, digits=3) for key in ("median", "q25", "q75"))
+    if height["threshold"] is None:
+        return f"  H     median {median}, half of the pixels within {low} … {high}"
+    return f"  H     median {median}, threshold {text_from_quantity(height['threshold'], unit, digits=3)}"
 
 
 def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:

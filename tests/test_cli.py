@@ -242,7 +242,14 @@ def test_progress_lines(scan, tmp_path, capsys):
 @contextmanager
 def _process(*words):
     command = [sys.executable, "-m", "napari_tesm.cli", *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job, such as this test run may be, ignores Ctrl+C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     with process:
         yield process
 

@@ -161,3 +161,24 @@ def test_a_file_that_changes_while_open_is_noticed(tmp_path):
         file.write(b"more")
     with pytest.raises(OSError, match=r"changed from \d+ to \d+ bytes"):
         fit(dataset)
+
+
+def test_a_channel_with_missing_pixels_is_saved_with_them_marked(tmp_path, gwyddion_check):
+    dataset = example_dataset(shape=(4, 5))
+    values = dataset["topography"].values.copy()
+    values[1, 2], values[3, 0] = np.nan, np.inf
+    dataset["topography"] = dataset["topography"].copy(data=values)
+    out = tmp_path / "out.gwy"
+    save(out, dataset)
+    again = open_dataset(out)
+    good = np.isfinite(values)
+    assert np.array_equal(again["topography"].values[good], values[good])
+    assert np.array_equal(again["topography_mask"].values, ~good)
+    assert gwyddion_check(out) == ""
+
+
+@pytest.mark.parametrize(("shape", "size"), [((1, 40), (10e-9, 10e-9)), ((40, 1), (8e-9, 8e-9))])
+def test_a_single_line_is_saved_as_square_pixels(tmp_path, shape, size):
+    save(tmp_path / "line.gwy", example_dataset(shape=shape))
+    again = open_dataset(tmp_path / "line.gwy")
+    assert [again[axis].attrs["spacing"] for axis in ("y", "x")] == pytest.approx(size)

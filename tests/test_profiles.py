@@ -187,3 +187,9 @@ def test_a_line_without_length_is_refused_and_one_pixel_has_a_profile():
     profile = profile_along([[7.0]], [(-1, 0), (1, 0)], [0.0], [0.0], spacing=(1.0, 1.0))
     assert 7.0 in profile.mean
     assert width_from_profile(profile) is None
+
+
+@pytest.mark.parametrize(("far", "width"), [(1e9, 0.0), (3.0, 1e8), (1e5, 1e4)])
+def test_a_line_far_beyond_the_image_is_refused_and_takes_no_memory(far, width):
+    with pytest.raises(ValueError, match="draw it on the image"):
+        profile_along(np.zeros((4, 4)), [(0, 0), (far, 0)], np.arange(4.0), np.arange(4.0), width=width)

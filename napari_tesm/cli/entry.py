@@ -87,8 +87,13 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
     if not options.command:
-        raise UsageError(f"a command is needed: info, fit, simulate or view\nTry '{parser.prog} --help'.")
-    command = import_module(f"napari_tesm.cli.{options.command}")
+        raise UsageError(
+            "a command is needed: info, import, fit, displacement, regions, simulate, view or gwyddion\n"
+            f"Try '{parser.prog} --help'."
+        )
+    # `import` is a word of Python's own: no module can be called that and be imported by name.
+    module = {"import": "importing"}.get(options.command, options.command)
+    command = import_module(f"napari_tesm.cli.{module}")
     code: int = command.run_command(options)
     if sys.stdout is not None:  # it is None where the caller has closed it
         sys.stdout.flush()
@@ -103,19 +108,55 @@ def parser_for_tesm() -> argparse.ArgumentParser:
         dest="command", title="commands", metavar="COMMAND", parser_class=_Parser
     )
     _add_info(commands)
+    _add_import(commands)
     _add_fit(commands)
+    _add_displacement(commands)
+    _add_regions(commands)
     _add_simulate(commands)
     view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
     view.add_argument("files", metavar="FILE", nargs="+", type=_file_name)
     view.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+    _add_gwyddion(commands)
     return parser
+
+
+def _add_gwyddion(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    gwyddion = commands.add_parser("gwyddion", help="install or remove the module for Gwyddion's menus")
+    gwyddion.add_argument(
+        "action",
+        choices=("install", "uninstall", "status"),
+        help="build and install it for this user, remove it, or say whether it works",
+    )
+    gwyddion.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
 
 def _add_info(commands: "argparse._SubParsersAction[_Parser]") -> None:
     info = commands.add_parser("info", help="say what a file holds and what is missing for a fit")
     info.add_argument("file", metavar="FILE", type=_file_name)
     info.add_argument("--json", action="store_true", help="print the same for programs")
+    info.add_argument(
+        "--mapping",
+        action="store_true",
+        help="print a mapping to start from, for a file that does not say what is what",
+    )
     info.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
+def _add_import(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    importing = commands.add_parser(
+        "import",
+        help="make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, vendors'",
+        description="Make a dataset of an instrument's file: cut a continuous recording at its pulses, or take arrays "
+        "of traces as they are; join the images of an AFM file. A mapping says what is what where the file does not: "
+        "tesm info --mapping FILE proposes one.",
+    )
+    importing.add_argument("file", metavar="RECORDING", type=_file_name)
+    importing.add_argument("-o", "--output", metavar="OUT.gwy|OUT.zarr", type=_output_name, required=True)
+    importing.add_argument("--mapping", metavar="M.yaml", type=_file_name, help="what is what in the file")
+    importing.add_argument("--scan", metavar="AFMFILE", type=_file_name, help="take its images along")
+    importing.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
+    importing.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
+    _add_ways(importing.add_argument_group("output"))
 
 
 def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -126,18 +167,11 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     fit.add_argument("file", metavar="FILE", type=_file_name)
     fit.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
-    data = fit.add_argument_group("what the file does not say, or says differently")
-    data.add_argument(
-        "--traces", action="append", metavar="TITLE|N", help="trace stack to fit; may be repeated"
-    )
+    data = _add_protocol(fit)
+    _add_mapping(data)
     data.add_argument(
         "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
     )
-    data.add_argument("--voltage", metavar="-3V", help="pulse voltage")
-    data.add_argument("--pulse-start", metavar="0ms", help="start of the pulse on the file's time axis")
-    data.add_argument("--pulse-duration", metavar="10ms")
-    data.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
-    data.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
     how = fit.add_argument_group("how to fit")
     how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
     how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
@@ -146,20 +180,100 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     how.add_argument("--threshold", metavar="15%%", help="smallest |H| to fit, of the map's maximum")
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
-    how.add_argument(
+    _add_recipe(how)
+    out = _add_map_files(fit)
+    out.add_argument(
+        "--graphs",
+        action="store_true",
+        help="with --maps-only: histograms of D and curves at the points, too",
+    )
+    out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
+    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+
+
+def _add_displacement(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    displacement = commands.add_parser(
+        "displacement",
+        help="write maps of H alone: what the pulse lifted, in a moment",
+        description="Write maps of H, the displacement caused by the pulse, the same as those of tesm fit. "
+        "Only the samples that H is made of are read. Quantities carry their unit: 10ms.",
+    )
+    displacement.add_argument("file", metavar="FILE", type=_file_name)
+    displacement.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
+    data = _add_protocol(displacement)
+    _add_mapping(data)
+    _add_recipe(data)
+    _add_map_files(displacement)
+
+
+def _add_regions(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    regions = commands.add_parser(
+        "regions",
+        help="say what H, tau and D come to in the regions of a file",
+        description="Statistics of the maps in a file (of H alone where nothing was fitted yet) for each region, each "
+        "class of regions, what is under a mask and what is not, and the pixels outside of all; steps against "
+        "grains with effect size and rank test. Regions are those saved by napari, the selections drawn in "
+        "Gwyddion, and the masks of channels.",
+    )
+    regions.add_argument("file", metavar="FILE", type=_file_name)
+    regions.add_argument(
+        "--channel",
+        metavar="TITLE|N",
+        type=_file_name,
+        help="only what is drawn on this channel; measure it, too",
+    )
+    _add_protocol(regions)
+    out = regions.add_argument_group("output")
+    out.add_argument(
+        "--json", metavar="OUT.json|-", nargs="?", const="-", type=_file_name,
+        help="the same for programs; without a name, or -, on stdout instead of the table",
+    )  # fmt: skip
+    out.add_argument("--csv", metavar="OUT.csv", type=_output_name, help="a row per part, map and pulse")
+    out.add_argument(
+        "-o", "--output", metavar="OUT.gwy", type=_output_name,
+        help="graphs for Gwyddion: mean traces and histograms of D, inside against outside",
+    )  # fmt: skip
+    _add_ways(out)
+
+
+def _add_protocol(command: _Parser) -> "argparse._ArgumentGroup":
+    data = command.add_argument_group("what the file does not say, or says differently")
+    data.add_argument("--traces", action="append", metavar="TITLE|N", help="trace stack; may be repeated")
+    data.add_argument("--voltage", metavar="-3V", help="pulse voltage")
+    data.add_argument("--pulse-start", metavar="0ms", help="start of the pulse on the file's time axis")
+    data.add_argument("--pulse-duration", metavar="10ms")
+    data.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
+    data.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
+    return data
+
+
+def _add_mapping(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--mapping", metavar="M.yaml", type=_file_name, help="what is what in a file that is no .gwy"
+    )
+
+
+def _add_recipe(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
         "--recipe",
         metavar="R.json|OUT.gwy",
         type=_file_name,
         help="parameters of a file or of an earlier output",
     )
-    out = fit.add_argument_group("output")
+
+
+def _add_map_files(command: _Parser) -> "argparse._ArgumentGroup":
+    out = command.add_argument_group("output")
     out.add_argument("--maps-only", action="store_true", help="leave out what the input held")
     out.add_argument("--json", metavar="SUMMARY.json", type=_output_name)
     out.add_argument("--csv", metavar="PIXELS.csv", type=_output_name)
     out.add_argument("--figure", metavar="OVERVIEW.png", type=_output_name)
-    out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
+    _add_ways(out)
+    return out
+
+
+def _add_ways(out: "argparse._ArgumentGroup") -> None:
     out.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
     out.add_argument("--progress", choices=("bar", "lines", "none"))
     out.add_argument("--quiet", action="store_true", help="print no summary")
     out.add_argument("--debug", action="store_true", help="show a traceback when something fails")

@@ -5,19 +5,64 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from napari_tesm.cli.entry import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.io.gwy.description import description_from_file
+from napari_tesm.io.registry import says_itself_what_it_is
 from napari_tesm.units import prefix_for
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Describe a file; see ``tesm info --help``."""
+    if not says_itself_what_it_is(options.file):
+        return _describe_content(options)
+    if options.mapping:
+        raise UsageError("a .gwy file says itself what is what: there is no mapping to propose")
     description = description_from_file(options.file)
     if options.json:
         print(json.dumps(description, indent=2, ensure_ascii=True))
     else:
         for line in _lines(description):
             print(printable(line))
+    return 0
+
+
+def _describe_content(options: argparse.Namespace) -> int:
+    """Describe an instrument's file, which may not say what is what."""
+    from napari_tesm.io.content_description import description_from_content
+    from napari_tesm.io.detection import content_from_file
+    from napari_tesm.io.proposal import lines_from_content, proposal_from_content
+
+    content = content_from_file(options.file)
+    proposal = proposal_from_content(content)
+    if options.mapping:
+        if proposal is None:
+            raise ValueError(
+                f"{options.file} holds nothing that could be traces or images: there is nothing to map"
+            )
+        print(proposal.to_text(content), end="")
+        return 0
+    description = description_from_content(content, proposal)
+    if options.json:
+        print(json.dumps(description, indent=2, ensure_ascii=True))
+        return 0
+    lines = [
+        f"{description['name']}: {description['format']}, {description['bytes'] / 1e6:.1f} MB",
+        "Arrays:",
+    ]
+    lines += [f"  {line}" for line in lines_from_content(content)] or ["  none"]
+    lines += [f"Note: {note}" for note in description["notes"]]
+    if proposal is None:
+        lines.append("Traces for a fit: none")
+    elif proposal.questions:
+        lines.append("To be said in a mapping (tesm info --mapping proposes one):")
+        lines += [f"  {question}" for question in proposal.questions]
+    elif proposal.mapping.traces:
+        lines.append(f"Traces for a fit: {', '.join(entry.source for entry in proposal.mapping.traces)}")
+    else:
+        lines.append("Traces for a fit: none, images only")
+    for line in lines:
+        print(printable(line))
     return 0
 
 

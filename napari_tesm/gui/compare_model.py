@@ -112,7 +112,8 @@ class CompareModel:
         maps, second = self._pair(), self.aligned()
         if maps is None or second is None:
             return None
-        state = (maps[0], self.alignment, self.scan.dataset)
+        # The whole array: a part of it is another object each time it is taken.
+        state = (self.heights(), self.alignment, self.scan.dataset)
         if self._result is None or any(a is not b for a, b in zip(self._result[0], state, strict=True)):
             self._result = (
                 state,

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -24,7 +25,7 @@ from napari_tesm.gui.layers import LayerTuple, map_layer
 from napari_tesm.gui.linked_views import SideBySide
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.result_layers import add_below_drawings
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.scan import Scan, plain_label
 from napari_tesm.plotting.scatter import ScatterPlot
 from napari_tesm.registration import Correlation
 
@@ -65,6 +66,12 @@ class ComparePanel(Panel):
         )
         self.side_button.setCheckable(True)
         self.side_button.toggled.connect(self._side_by_side)
+        # After all that happens to the layers at once, such as the maps of a fit.
+        self._end_timer = QTimer(self)
+        self._end_timer.setSingleShot(True)
+        self._end_timer.setInterval(0)
+        self._end_timer.timeout.connect(lambda: self.side_button.setChecked(False))
+        self.views.disturbed.connect(self._views_disturbed)
         self.difference_button = _button(
             "Add difference", "A new layer: |H| of the second less that of the first"
         )
@@ -155,7 +162,7 @@ class ComparePanel(Panel):
             rows, {name for name in rows if any(f"the {name} " in text for text in result.warnings)}
         )
         self.plot.set_theme(theme_of(self.viewer))
-        names = [model.scan.labels[index].strip("()") for index in (model.first, model.second)]
+        names = [plain_label(model.scan.labels[index]) for index in (model.first, model.second)]
         self.plot.show(
             np.abs(heights[model.first]), np.abs(second), names=(names[0], names[1]), unit=model.scan.unit
         )
@@ -185,7 +192,7 @@ class ComparePanel(Panel):
         add_below_drawings(self.session, model.scan, layer)
 
     def _fill_boxes(self, model: CompareModel) -> None:
-        labels = [label.strip("()") or f"pulse {index + 1}" for index, label in enumerate(model.scan.labels)]
+        labels = [plain_label(label) or f"pulse {index + 1}" for index, label in enumerate(model.scan.labels)]
         for box, index in ((self.first_box, model.first), (self.second_box, model.second)):
             if [box.itemText(i) for i in range(box.count())] != labels:
                 box.clear()
@@ -233,6 +240,10 @@ class ComparePanel(Panel):
     def _measure(self) -> None:
         if self.model is not None:
             self.model.measure()
+
+    def _views_disturbed(self) -> None:
+        if isalive(self._end_timer):
+            self._end_timer.start()
 
     def _side_by_side(self, wanted: bool) -> None:
         if not wanted:

@@ -247,7 +247,8 @@ class FitForm(QWidget):
             if not radius:
                 model.set(tip_radius=None)
             else:
-                model.set(tip_radius=f"{radius} nm ± {error} nm" if error else f"{radius} nm")
+                radius = _with_unit(radius, "nm")
+                model.set(tip_radius=f"{radius} ± {_with_unit(error, 'nm')}" if error else radius)
         elif entry in ("window1", "window2"):
             self._take_window(model, entry)
         elif entry == "threshold":
@@ -260,7 +261,7 @@ class FitForm(QWidget):
             model.set(kernel=self.kernel.value)
         elif entry == "skip_after_edge":
             text = self.numbers[entry].value.strip()
-            model.set(skip_after_edge=f"{text} ms" if text else None)
+            model.set(skip_after_edge=_with_unit(text, "ms") if text else None)
         else:
             self._take_number(model, entry)
 
@@ -275,7 +276,7 @@ class FitForm(QWidget):
         elif not start and not stop:
             model.set(**{entry: None})
         else:
-            model.set(**{entry: f"{start or '0'} ms:{f'{stop} ms' if stop else ''}"})
+            model.set(**{entry: f"{_with_unit(start or '0', 'ms')}:{_with_unit(stop, 'ms') if stop else ''}"})
 
     def _take_number(self, model: FitModel, entry: str) -> None:
         text = self.numbers[entry].value.strip()
@@ -313,6 +314,11 @@ def _step(entry: LineEdit, direction: int) -> None:
     if not stepped.startswith("-") or text.startswith("-"):
         entry.value = stepped
         entry.native.textEdited.emit(stepped)
+
+
+def _with_unit(text: str, unit: str) -> str:
+    """Return what was typed with the unit that stands beside the entry, unless it was typed with one."""
+    return text if text[-1:].isalpha() or text.endswith("%") else f"{text} {unit}"
 
 
 def _set_text(entry: LineEdit, text: str) -> None:

@@ -9,6 +9,7 @@ from psygnal import Signal
 
 from napari_tesm.gui.layers import names_of_maps
 from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.trace_fits import sentence_for_forms
 from napari_tesm.interface import recipe_from_values
 from napari_tesm.pipeline import Progress, prepared_dataset, run, settings_from_recipe
 from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
@@ -78,10 +79,7 @@ class FitModel:
         try:
             settings_from_recipe(prepared_dataset(self.scan.dataset, self.recipe), self.recipe)
         except ValueError as error:
-            # The command line's options mean nothing here; what they say can be entered.
-            sentence = str(error).split(": give ")[0]
-            hint = ": press Protocol and say it there, or enter the windows" if sentence != str(error) else ""
-            return f"{sentence[:1].upper()}{sentence[1:]}{hint}."
+            return sentence_for_forms(error)
         return ""
 
     @property

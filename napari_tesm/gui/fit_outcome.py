@@ -10,6 +10,7 @@ from napari_tesm.gui.fit_counts import FitCounts, counts_from_maps, grouped
 from napari_tesm.gui.fit_model import FitModel
 from napari_tesm.gui.layer_looks import STATUS_COLOURS
 from napari_tesm.gui.layers import names_of_maps
+from napari_tesm.gui.scan import plain_label
 from napari_tesm.maps import MAP_KINDS, WINDOWS, labels_from_maps
 
 _MOST_ROWS: Final = 3
@@ -52,16 +53,17 @@ class FitOutcome(QWidget):
         """Show maps and counts of a model; nothing where it has no maps."""
         maps = None if model is None else model.maps
         shown = None if model is None else model.shown
-        self.setVisible(maps is not None)
-        if maps is None or shown is None:
+        counts = [] if maps is None else counts_from_maps(maps)
+        # A file of H maps alone holds nothing that was fitted.
+        self.setVisible(bool(counts))
+        if maps is None or shown is None or not counts:
             return
         names = sorted(names_of_maps(maps), key=lambda name: name not in _FIRST)
         _fill(self.map_box, [(words_of_map(name), name) for name in names], shown[0])
         labels = labels_from_maps(maps)
-        settings = [(label.strip("()") or f"pulse {n + 1}", n) for n, label in enumerate(labels)]
+        settings = [(plain_label(label) or f"pulse {n + 1}", n) for n, label in enumerate(labels)]
         _fill(self.pulse_box, settings, shown[1])
         self.pulse_box.setVisible(len(labels) > 1)
-        counts = counts_from_maps(maps)
         self.counts.setText(_table(maps, counts, shown[1]))
         self.counts.setToolTip("\n".join(line.in_words() for line in counts))
         self.reasons.setText(_reasons(counts, *shown) + _note(maps))
@@ -106,7 +108,7 @@ def _table(maps: xr.Dataset, counts: list[FitCounts], shown_pulse: int) -> str:
     rows = [f"<tr><td>Fitted of {grouped(counts[0].pixels)} pixels</td>{head}</tr>"]
     for pulse in pulses:
         of_pulse = {line.window: line for line in counts if line.pulse == pulse}
-        label = next(iter(of_pulse.values())).label.strip("()")
+        label = plain_label(next(iter(of_pulse.values())).label)
         cells = "".join(f"<td>{of_pulse[number].share_in_words()}</td>" for number in windows)
         rows.append(f"<tr><td>{label}</td>{cells}</tr>")
     return f"<table cellspacing='0' cellpadding='0'>{''.join(rows).replace('<td>', _CELL)}</table>"

@@ -4,8 +4,6 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-from qtpy.compat import isalive
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QLabel,
@@ -19,7 +17,6 @@ from qtpy.QtWidgets import (
 from napari_tesm.gui.fit_form import FitForm, row_of
 from napari_tesm.gui.fit_model import FitModel
 from napari_tesm.gui.fit_outcome import FitOutcome
-from napari_tesm.gui.map_legend import show_map_legend
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.result_layers import (
     add_result_layers,
@@ -56,14 +53,6 @@ class FitPanel(Panel):
         self.outcome.map_chosen.connect(self._map_chosen)
         self._make_buttons()
         self._lay_out()
-        # Behind another tab, too, the colour bar belongs to what is seen; the session speaks only while a panel is
-        # on screen.
-        self._legend_timer = QTimer(self)
-        self._legend_timer.setSingleShot(True)
-        self._legend_timer.setInterval(0)
-        self._legend_timer.timeout.connect(self._show_legend)
-        for signal in (self.session.visible_changed, self.session.layers_changed):
-            signal.connect(self._legend_soon)
 
     # What the panel consists of
 
@@ -146,13 +135,9 @@ class FitPanel(Panel):
         self.message.setText(text)
         self.message.setVisible(bool(text))
 
-    def _legend_soon(self) -> None:
-        if isalive(self._legend_timer):
-            self._legend_timer.start()
-
-    def _show_legend(self) -> None:
-        show_map_legend(self.session, self.scan)
-        if self.model is not None and self.model.maps is not None:
+    def follow_canvas(self) -> None:
+        """Tell of the map that is seen, also where it was chosen in napari's list of layers."""
+        if self.model is not None and self.model.scan is self.scan and self.model.maps is not None:
             seen = shown_map(self.session, self.model.scan)
             if seen is not None and seen[0] != "H":
                 self.model.show(*seen)

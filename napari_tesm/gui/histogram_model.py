@@ -12,9 +12,10 @@ from psygnal import Signal
 
 from napari_tesm.gui.layers import REGION_COLOURS
 from napari_tesm.gui.region_quantities import Quantity, quantities_of
-from napari_tesm.gui.region_table import region_table_of, scaling_of
+from napari_tesm.gui.region_table import region_table_of
 from napari_tesm.gui.scan import Scan
 from napari_tesm.plotting.theme import colour_of_point, mixed
+from napari_tesm.scaling import scaling_of
 from napari_tesm.statistics import Mode, Scale, histograms_from_values, mode_with_interval
 
 Array = NDArray[np.float64]

@@ -30,12 +30,13 @@ def rebuild_recording(session: Session, scan: Scan) -> None:
         if len(new) > 0 and new[-1][1]["metadata"]["tesm"].get("map") == "H":
             new[-1][1]["visible"] = True
     # The new ones first: a scan without any layer would be taken for closed.
-    for layer in new:
-        added = add_layer(viewer, layer)
-        if not unit_changed:
-            _move_below_drawings(session, scan, added)
-    for layer in old:
-        viewer.layers.remove(layer)
+    with viewer.layers.batched_update():
+        for layer in new:
+            added = add_layer(viewer, layer)
+            if not unit_changed:
+                _move_below_drawings(session, scan, added)
+        for layer in old:
+            viewer.layers.remove(layer)
     _restore_names(session, new)
 
 

@@ -142,11 +142,12 @@ def share_colours(layers: list[LayerTuple]) -> None:
 
 
 def displacement_maps(scan: Scan) -> xr.Dataset | None:
-    """Return H of every pulse setting, None where the pulse is not known or reading the samples would take long.
+    """Return H of every pulse setting, None where the pulse is not known or the samples cannot be read, or not soon.
 
     Only the samples that H is made of are read: a few planes of a brick, however long the record.
     """
-    from napari_tesm.displacement import displacement_from_samples, samples_for_displacement
+    from napari_tesm.displacement import samples_for_displacement
+    from napari_tesm.displacement_maps import displacement_of_pulses
     from napari_tesm.protocol import PulseProtocol, windows_from_protocol
 
     dataset = scan.dataset
@@ -160,17 +161,14 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
     except ValueError:  # no sample lies inside the pulse: the fit panel says so
         return None
     traces = dataset["displacement"]
-    if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
+    try:
+        if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
+            return None
+        heights = displacement_of_pulses(dataset, pulse_window)
+    except OSError:  # the file is gone or another one: the trace panel says so
         return None
-    heights = [
-        displacement_from_samples(
-            stack.isel(time=before).values.astype(np.float64),
-            stack.isel(time=at_end).values.astype(np.float64),
-        )
-        for stack in (traces.isel(pulse=pulse) for pulse in range(traces.sizes["pulse"]))
-    ]
     attributes = {"units": scan.unit, "long_name": "H"}
-    return xr.Dataset({"H": (("pulse", "y", "x"), np.stack(heights), attributes)})
+    return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)})
 
 
 def _bytes_to_read(traces: xr.DataArray, before: slice, at_end: slice) -> int:

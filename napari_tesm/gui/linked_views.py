@@ -1,12 +1,15 @@
 """Side by side: chosen layers next to each other with one zoom and one cursor, and everything back afterwards."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from psygnal import Signal
 
 from napari_tesm.gui.layers import point_size
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.scan import Scan, role_of
 from napari_tesm.gui.session import Session
+
+_DRAWINGS: Final = ("regions", "points")
 
 
 class SideBySide:
@@ -16,6 +19,9 @@ class SideBySide:
     ----------
     session : Session
     """
+
+    disturbed = Signal()
+    """Layers came or went while maps lay side by side: the cells no longer hold what they should."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -30,8 +36,6 @@ class SideBySide:
 
     def show(self, scan: Scan, layers: list[Any]) -> None:
         """Show these layers, one in each cell, from left to right."""
-        from napari.layers import Points
-
         self.restore()
         viewer = self._session.viewer
         grid = viewer.canvas.grid
@@ -42,6 +46,18 @@ class SideBySide:
             "order": list(viewer.layers),
             "active": viewer.layers.selection.active,
         }
+        with viewer.layers.batched_update():
+            self._arrange(scan, layers)
+        self._session.layers_changed.connect(self._layers_changed)
+        scan.probe_changed.connect(self._move_crosses)
+        self._move_crosses()
+        viewer.reset_view()
+
+    def _arrange(self, scan: Scan, layers: list[Any]) -> None:
+        from napari.layers import Points
+
+        viewer = self._session.viewer
+        grid = viewer.canvas.grid
         for layer in viewer.layers:
             layer.visible = False
         options = scan.display.drawing_options()
@@ -70,9 +86,9 @@ class SideBySide:
         grid.stride = 2
         grid.shape = _largest_cells(len(layers), scan.display.extent(), viewer.canvas.size)
         grid.enabled = True
-        scan.probe_changed.connect(self._move_crosses)
-        self._move_crosses()
-        viewer.reset_view()
+
+    def _layers_changed(self) -> None:
+        self.disturbed.emit()
 
     def restore(self) -> None:
         """Show everything as it was before."""
@@ -81,6 +97,13 @@ class SideBySide:
         viewer, before = self._session.viewer, self._before
         self._scan.probe_changed.disconnect(self._move_crosses)
         self._before, self._scan = None, None
+        self._session.layers_changed.disconnect(self._layers_changed)
+        with viewer.layers.batched_update():
+            self._put_back(before)
+        viewer.reset_view()
+
+    def _put_back(self, before: dict[str, Any]) -> None:
+        viewer = self._session.viewer
         grid = viewer.canvas.grid
         grid.enabled, grid.stride, grid.shape = before["grid"]
         for cross in self._crosses:
@@ -90,11 +113,19 @@ class SideBySide:
         for place, layer in enumerate([known for known in before["order"] if known in viewer.layers]):
             if viewer.layers.index(layer) != place:
                 viewer.layers.move(viewer.layers.index(layer), place)
-        for layer in viewer.layers:
-            layer.visible = before["visible"].get(id(layer), layer.visible)
+        # A map that came in the meantime is the one to be seen, below what is drawn.
+        new = [layer for layer in viewer.layers if layer not in before["order"] and _is_map(layer)]
+        drawings = [layer for layer in viewer.layers if role_of(layer.metadata).get("kind") in _DRAWINGS]
+        if drawings:
+            for layer in new:
+                place = min(viewer.layers.index(drawing) for drawing in drawings)
+                viewer.layers.move(viewer.layers.index(layer), place)
+        came = any(layer.visible for layer in new)
+        for layer in before["order"]:
+            if layer in viewer.layers:
+                layer.visible = before["visible"][id(layer)] and not (came and _is_map(layer))
         if before["active"] in viewer.layers:
             viewer.layers.selection.active = before["active"]
-        viewer.reset_view()
 
     def _move_crosses(self) -> None:
         scan = self._scan
@@ -107,6 +138,10 @@ class SideBySide:
         for cross in self._crosses:
             if cross.visible and cross in self._session.viewer.layers:
                 cross.data = place
+
+
+def _is_map(layer: Any) -> bool:
+    return role_of(layer.metadata).get("kind") in ("map", "preview")
 
 
 def _largest_cells(count: int, extent: tuple[float, float], canvas: tuple[int, int]) -> tuple[int, int]:

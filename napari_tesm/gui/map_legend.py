@@ -24,6 +24,9 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
             continue
         top = layer if top is None and is_map and role.get("scan") is scan else top
         wanted = (is_map and grid) or layer is top
+        if grid and not layer.visible:
+            # Its bar is out of the scene: switched off now, it could not be switched on again afterwards.
+            continue
         if hasattr(layer, "colorbar") and layer.colorbar.visible != wanted:
             layer.colorbar.visible = wanted
         if hasattr(layer, "name_overlay") and layer.name_overlay.visible != (wanted and grid):

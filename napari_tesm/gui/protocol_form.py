@@ -54,6 +54,8 @@ class ProtocolForm(QWidget):
         if questions != self._questions or not self._entries:
             self._questions = questions
             self._build()
+        complete = scan is None or not scan.missing()
+        self.heading.setText("<b>The pulses</b>" if complete else "<b>What the file does not say</b>")
         self.message.setText("")
 
     def apply(self) -> None:

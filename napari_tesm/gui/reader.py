@@ -9,22 +9,46 @@ from typing import Any
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.gui.layers import LayerTuple, layers_from_scan
+from napari_tesm.gui.layers import layers_from_scan
 from napari_tesm.gui.scan import Scan, role_of, share_world_unit
+from napari_tesm.io.mapping import Mapping
+from napari_tesm.io.registry import OpenedFile, is_gwy, open_datasets, open_file, says_itself_what_it_is
 
-_MAGIC = (b"GWYP", b"GWYO")
+IMPORT = "Import a t-ESM recording"
 
 
-def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerTuple]] | None:
-    """Return the reader of a path or several, None where one is not a Gwyddion file by its content."""
+def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
+    """Return the reader of a path or several; None where one is neither a Gwyddion file nor an instrument's."""
+    paths = [Path(path)] if isinstance(path, str | PathLike) else [Path(one) for one in path]
+    return layers_from_paths if paths and all(_is_gwy(one) or _is_instruments(one) for one in paths) else None
+
+
+def layers_from_paths(path: str | Sequence[str]) -> list[Any]:
+    """Return the layers of files, and open the workspace once napari has added them.
+
+    In a window, what cannot be read is said in a sentence, and napari's word for "no layers" returned where nothing
+    can: napari would show the user a traceback and advise her to install another plugin. For a recording that does not
+    say what is what, the import form is opened.
+
+    Raises
+    ------
+    OSError, ValueError
+        Without a window: if a file cannot be read.
+    """
     paths = [path] if isinstance(path, str | PathLike) else list(path)
-    return layers_from_paths if paths and all(_is_gwy(Path(one)) for one in paths) else None
-
-
-def layers_from_paths(path: str | Sequence[str]) -> list[LayerTuple]:
-    """Return the layers of files, and open the workspace once napari has added them."""
-    paths = [path] if isinstance(path, str | PathLike) else list(path)
-    scans = [scan for one in paths for scan in scans_from_path(one)]
+    scans: list[Scan] = []
+    for one in paths:
+        try:
+            scans += scans_from_path(one)
+        except (OSError, ValueError) as error:
+            if not _has_window():
+                raise
+            if isinstance(error, UnknownContentError):
+                _open_import_later(Path(one))
+            else:
+                _say_not_opened(error)
+    if not scans:
+        return [(None,)]
     share_unit_of_viewer(scans)
     layers = [layer for scan in scans for layer in layers_from_scan(scan)]
     if len(scans) > 1:
@@ -34,8 +58,16 @@ def layers_from_paths(path: str | Sequence[str]) -> list[LayerTuple]:
     return layers
 
 
+class UnknownContentError(ValueError):
+    """A file holds a recording, but does not say what is what in it."""
+
+
 def scans_from_path(
-    path: str | PathLike[str], *, time_unit: str | None = None, lateral_unit: str | None = None
+    path: str | PathLike[str],
+    *,
+    time_unit: str | None = None,
+    lateral_unit: str | None = None,
+    mapping: Mapping | None = None,
 ) -> list[Scan]:
     """Return a scan for each group of traces in a file, or one of its channels alone.
 
@@ -43,18 +75,25 @@ def scans_from_path(
     ----------
     time_unit, lateral_unit : str, optional
         Units of axes that have none in the file.
+    mapping : Mapping, optional
+        What is what in an instrument's file.
 
     Raises
     ------
+    UnknownContentError
+        If it holds traces, but not what they are.
     OSError, ValueError
         If the file cannot be read, or holds neither traces nor images.
     """
     from napari_tesm.io.gwy.channels import channels_from_container
     from napari_tesm.io.gwy.reading import read_container
     from napari_tesm.io.gwy.traces import chosen_stacks, trace_stacks
-    from napari_tesm.io.registry import open_datasets
 
     path = Path(path)
+    if not says_itself_what_it_is(path):
+        return scans_from_opened(
+            path, open_file(path, time_unit=time_unit, lateral_unit=lateral_unit, mapping=mapping)
+        )
     container = read_container(path)
     channels = channels_from_container(container)
     stacks = chosen_stacks(trace_stacks(container), None)
@@ -91,11 +130,43 @@ def scans_from_path(
     return scans
 
 
+def scans_from_opened(path: Path, opened: OpenedFile) -> list[Scan]:
+    """Return a scan for each group of traces of an instrument's file, or one of its images alone.
+
+    Raises
+    ------
+    UnknownContentError
+        If there is neither, because it is not known what is what.
+    """
+    scans = []
+    for number, dataset in enumerate(opened.datasets):
+        own = [array for array in dataset.data_vars.values() if array.dims == ("y", "x")]
+        others = list(dataset.encoding.get("other_channels", []))
+        name = (
+            path.stem if len(opened.datasets) == 1 else f"{path.stem} {' + '.join(dataset.attrs['traces'])}"
+        )
+        scans.append(Scan(name, dataset, own + (others if number == 0 else []), path=path, group=number))
+    if not scans:
+        if opened.questions and not opened.channels:
+            raise UnknownContentError(f"{path.name}: it is not known {opened.questions[0]}")
+        problem = "This file holds images only, no time traces."
+        if opened.questions:
+            problem = f"Its traces wait for Plugins → {IMPORT}: it is not known {opened.questions[0]}."
+        ordered = [channel for grid in _channels_by_grid(opened.channels) for channel in grid]
+        scans.append(Scan(path.stem, None, ordered, path=path, problem=problem))
+    scans[0].notes = list(opened.notes)
+    for scan in scans:
+        scan.mapping = opened.mapping
+    return scans
+
+
 def reopened(scan: Scan, *, time_unit: str | None = None, lateral_unit: str | None = None) -> Scan:
     """Return the same scan read again with units that its file lacks."""
     if scan.path is None:
         raise ValueError("this scan did not come from a file")
-    return scans_from_path(scan.path, time_unit=time_unit, lateral_unit=lateral_unit)[scan.group]
+    return scans_from_path(scan.path, time_unit=time_unit, lateral_unit=lateral_unit, mapping=scan.mapping)[
+        scan.group
+    ]
 
 
 def _channels_by_grid(channels: Sequence[xr.DataArray]) -> list[list[xr.DataArray]]:
@@ -137,11 +208,44 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
 
 
 def _is_gwy(path: Path) -> bool:
+    # What has the name of a Gwyddion file is taken too: the reader says best what is wrong with it.
+    return path.is_file() if path.suffix.lower() == ".gwy" else is_gwy(path)
+
+
+def _is_instruments(path: Path) -> bool:
+    """Whether a file or folder is of a format that recorders and microscopes write, by its content."""
+    from napari_tesm.io.detection import format_of_file
+
     try:
-        with path.open("rb") as file:
-            return file.read(4) in _MAGIC
-    except OSError:
+        return bool(format_of_file(path))
+    except (OSError, ValueError, ImportError):
         return False
+
+
+def _has_window() -> bool:
+    import napari
+
+    return getattr(napari.current_viewer(), "window", None) is not None
+
+
+def _say_not_opened(error: Exception) -> None:
+    from napari.utils.notifications import show_warning
+
+    show_warning(f"Not opened: {error}")
+
+
+def _open_import_later(path: Path) -> None:
+    """Open the import form with a file once napari is done with its drop."""
+    import napari
+    from qtpy.QtCore import QTimer
+
+    viewer: Any = napari.current_viewer()
+
+    def show() -> None:
+        _, panel = viewer.window.add_plugin_dock_widget("napari-tesm", IMPORT)
+        panel.open_file(path)
+
+    QTimer.singleShot(0, show)
 
 
 def share_unit_of_viewer(scans: Sequence[Scan]) -> None:

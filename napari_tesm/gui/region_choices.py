@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QComboBox
 
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.scan import Scan, plain_label
 from napari_tesm.io.atomic import atomic_output
 
 
@@ -22,7 +22,7 @@ def fill_box(box: QComboBox, items: list[tuple[str, Any]]) -> None:
 def fill_pulses(box: QComboBox, scan: Scan | None) -> None:
     """Offer the pulse settings of a scan; where there is only one, there is nothing to choose."""
     labels = [] if scan is None else scan.labels
-    fill_box(box, [(label.strip("()") or str(number + 1), number) for number, label in enumerate(labels)])
+    fill_box(box, [(plain_label(label) or str(number + 1), number) for number, label in enumerate(labels)])
     box.setVisible(len(labels) > 1)
 
 

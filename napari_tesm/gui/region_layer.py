@@ -106,6 +106,14 @@ class RegionLayerLink:
         viewer.layers.selection.active = self.layer
         self.layer.mode = mode
 
+    def set_class_of_drawing(self, region_class: str) -> None:
+        """Put the shape that is being drawn, if there is one, into another class."""
+        layer = self.layer
+        if getattr(layer, "_is_creating", False):
+            names, classes = column(layer, "name"), column(layer, "class")
+            classes[-1] = region_class.strip() or "other"
+            describe(layer, names, classes, classes[-1])
+
     def _follow(self, scan: Scan | None) -> None:
         if scan is self._scan:
             return
@@ -229,6 +237,7 @@ class RegionLayerLink:
         layer, scan = self.layer, self._scan
         if layer is None or scan is None:
             return
+        self.give_up_drawing()
         self._busy = True
         try:
             untransform(layer)
@@ -239,6 +248,24 @@ class RegionLayerLink:
         finally:
             self._busy = False
         self._apply_pen()
+
+    def give_up_drawing(self) -> bool:
+        """Let napari end a shape that is being drawn, and return whether that took one back that was no region yet.
+
+        napari would go on with it after it is not there any more.
+        """
+        layer = self.layer
+        if not getattr(layer, "_is_creating", False):
+            return False
+        last = layer.nshapes - 1
+        was_region = last in self._shapes
+        self._busy = True
+        try:
+            layer._finish_drawing()
+        finally:
+            self._busy = False
+        self._drop_orphan((last,))
+        return not was_region
 
     def _restyle(self) -> None:
         """Give shapes that napari drew the name, class and colours of their region."""

@@ -216,7 +216,7 @@ class RegionPanel(Panel):
 
     def undo(self) -> None:
         """Take the last change of regions back."""
-        if self.table is not None and not self.table.model.undo():
+        if self.table is not None and not self.link.give_up_drawing() and not self.table.model.undo():
             self.tell("there is nothing to take back")
 
     def redo(self) -> None:
@@ -266,10 +266,10 @@ class RegionPanel(Panel):
     def _show_message(self, table: RegionTable | None) -> None:
         if table is None:
             text = _NO_SCAN
-        elif self._said:
-            text = self._said
         elif table.model.regions and self.link.layer is None:
             text = "The layer Regions was deleted; choose a tool to get it back with its regions."
+        elif self._said:
+            text = self._said
         else:
             text = "" if table.model.regions else _WHAT_TO_DO
         self.message.setText(text)
@@ -313,6 +313,7 @@ class RegionPanel(Panel):
         model = self.table.model
         if self._is_selecting() and model.selection:
             model.set_class(model.selection, name)
+        self.link.set_class_of_drawing(name)
         model.set_pen(region_class=name)
 
     def _width_entered(self, value: float) -> None:

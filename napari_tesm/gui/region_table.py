@@ -5,27 +5,23 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.comparison import comparison_from_values, independent_samples
 from napari_tesm.gui.layers import REGION_COLOURS
 from napari_tesm.gui.region_model import RegionModel, region_model_of
 from napari_tesm.gui.region_quantities import Field, Quantity, QuantityBook, quantities_of
 from napari_tesm.gui.scan import Scan
+from napari_tesm.region_statistics import comparison_of_steps, title_of_class
 from napari_tesm.regions import Region, mask_from_region
+from napari_tesm.scaling import Scaling, scaling_of
 from napari_tesm.statistics import Description, description_from_values
 from napari_tesm.steps import steps_from_images
-from napari_tesm.units import prefix_for
 
 Mask = NDArray[np.bool_]
-
-_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_PLURALS: Final = {"step": "all steps", "grain": "all grains", "other": "all others"}
 
 
 @dataclass(frozen=True)
@@ -55,61 +51,6 @@ class RegionRow:
     width: float
     pixels: int
     values: Description | None
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """The unit in which a column is comfortable to read.
-
-    Parameters
-    ----------
-    factor : float
-        SI value divided by this is the number shown.
-    unit : str
-        ``"ms"``, or with a power of ten, ``"10⁻¹³ m²/s"``.
-    """
-
-    factor: float
-    unit: str
-
-    def text(self, value: float, *, decimals: int | None = None) -> str:
-        """Return a value as it stands in the table: three digits, or as many decimals as are given."""
-        if not math.isfinite(value):
-            return ""
-        number = value / self.factor
-        if decimals is not None:
-            return f"{number:.{decimals}f}"
-        plain = number == 0 or 1e-3 <= abs(number) < 1e5
-        if not plain:
-            return f"{number:.2e}"
-        return f"{number:.{max(0, 2 - _power(number))}f}" if number else "0"
-
-    def text_with_spread(self, value: float, spread: float) -> str:
-        """Return ``mean ± sd``, both to the second digit of the spread."""
-        if not math.isfinite(value):
-            return ""
-        if not math.isfinite(spread) or spread <= 0 or not 1e-6 < spread / self.factor < 1e6:
-            return self.text(value)
-        decimals = max(0, 1 - _power(spread / self.factor))
-        return f"{self.text(value, decimals=decimals)} ± {self.text(spread, decimals=decimals)}"
-
-
-def scaling_of(values: Iterable[float], unit: str) -> Scaling:
-    """Return the common unit, or power of ten, of a column of SI values."""
-    sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
-    if not sizes:
-        return Scaling(1.0, unit)
-    typical = float(np.median(sizes))
-    if unit.isalpha() and unit not in ("deg", "rad"):
-        return Scaling(*prefix_for(typical, unit))
-    if 1e-2 <= typical < 1e4:
-        return Scaling(1.0, unit)
-    power = _power(typical)
-    return Scaling(float(f"1e{power}"), f"10{str(power).translate(_SUPERSCRIPTS)} {unit}".rstrip())
-
-
-def _power(value: float) -> int:
-    return math.floor(math.log10(abs(value))) if value else 0
 
 
 class RegionTable:
@@ -188,8 +129,7 @@ class RegionTable:
             if count < 2:
                 continue  # the line would only say again what the region's own says
             inside = None if field is None else self.mask_of_class(name, field)
-            title = f"{_PLURALS.get(name, f'all {name}')} ({count})"
-            rows.append(_row(-1, title, name, "", 0.0, inside, field))
+            rows.append(_row(-1, title_of_class(name, count), name, "", 0.0, inside, field))
         # Masks of shapes as they were before a drag are of no use any more.
         self._masks = {key: mask for key, mask in self._masks.items() if key in self._used}
         return rows
@@ -205,20 +145,9 @@ class RegionTable:
         quantity, field = self.quantity, self.field()
         if quantity is None or field is None or "step" not in self.model.classes:
             return ""
-        steps = self.mask_of_class("step", field)
-        if "grain" in self.model.classes:
-            others, name = self.mask_of_class("grain", field) & ~steps, "grain"
-        else:
-            others, name = ~steps, "the rest of the image"
-        # The test goes by ranks; how alike neighbours are is told better on the scale on which they are symmetric.
-        independent = independent_samples(_symmetric(field.values, quantity), steps, others)
+        masks = {name: self.mask_of_class(name, field) for name in self.model.classes}
         try:
-            found = comparison_from_values(
-                field.values[steps],
-                field.values[others],
-                names=("step", name),
-                independent=(independent[0], independent[1]),
-            )
+            found = comparison_of_steps(field.values, masks, many_decades=quantity.many_decades)
         except ValueError as error:
             text = str(error)
             return f"{text[:1].upper()}{text[1:]}."
@@ -304,13 +233,6 @@ def _row(
     pixels = 0 if inside is None else int(inside.sum())
     values = None if inside is None or field is None else description_from_values(field.values[inside])
     return RegionRow(index, name, region_class, kind, colour, width, pixels, values)
-
-
-def _symmetric(values: NDArray[np.float64], quantity: Quantity) -> NDArray[np.float64]:
-    """Return logarithms of what spreads over decades, NaN where there is none."""
-    if not quantity.many_decades:
-        return values
-    return np.log10(values, out=np.full(values.shape, np.nan), where=values > 0)
 
 
 _TABLES: "WeakKeyDictionary[Scan, RegionTable]" = WeakKeyDictionary()

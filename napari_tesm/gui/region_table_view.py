@@ -6,8 +6,9 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QColor, QFont
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QStyledItemDelegate, QTableView, QWidget
 
-from napari_tesm.gui.region_table import RegionRow, RegionTable, Scaling
+from napari_tesm.gui.region_table import RegionRow, RegionTable
 from napari_tesm.regions import REGION_CLASSES
+from napari_tesm.scaling import Scaling
 
 NAME, CLASS, COUNT, MEDIAN, MEAN = range(5)
 _TOOLTIPS: Final = (

@@ -27,6 +27,14 @@ def add_result_layers(
     shown : (str, int), optional
         Name and pulse setting of the map that is shown; the last one by default.
     """
+    # napari brings its scene up to date once, not for every layer.
+    with session.viewer.layers.batched_update():
+        return _replace_preview(session, scan, maps, shown)
+
+
+def _replace_preview(
+    session: Session, scan: Scan, maps: xr.Dataset, shown: tuple[str, int] | None
+) -> list[Any]:
     earlier = session.layers_of(scan, "map")
     remove_preview(session, scan)
     hide_maps(session, scan)

@@ -35,6 +35,7 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False)
         points=scan.points,
         overwrite=overwrite,
         source=scan.path,
+        channels=scan.channels,
         with_entered=True,
     )
     scan.changed_since_save = False

@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from napari_tesm.dataset import pulse_labels, with_protocol
 from napari_tesm.gui.display import LENGTHS, Display, display_from_axes
+from napari_tesm.io.mapping import Mapping
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
@@ -116,6 +117,8 @@ class Scan:
         self.changed_since_save = False
         self.entered: dict[str, str] = {}
         """Units of axes that the file does not say and somebody has entered."""
+        self.mapping: Mapping | None = None
+        """What is what in an instrument's file; None for .gwy files, which say it themselves."""
         self.world_unit = ""
         """Unit of length of the viewer, where other scans have settled it; empty where this one may choose."""
 
@@ -152,7 +155,7 @@ class Scan:
         if self.display.unit != "pixel":
             parts.append(f"{width:.4g} × {height:.4g} {self.display.unit}")
         if self.dataset is not None:
-            parts.append(" / ".join(label.strip("()") for label in self.labels if label))
+            parts.append(" / ".join(plain_label(label) for label in self.labels if label))
             if not np.isfinite(self.dataset["voltage"].values).all():
                 parts.append("voltage unknown")
         return " · ".join(part for part in parts if part)
@@ -289,6 +292,17 @@ def _mean_and_spread(traces: Array) -> tuple[Array, Array]:
     squares = np.where(finite, (traces - np.where(count > 0, mean, 0.0)[:, None]) ** 2, 0.0).sum(axis=1)
     variance = np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1)
     return mean, np.sqrt(variance)
+
+
+def plain_label(label: str) -> str:
+    """Return what tells a pulse setting apart without its brackets.
+
+    Examples
+    --------
+    >>> plain_label("(-3 V trace) #2")
+    '-3 V trace #2'
+    """
+    return label.replace("(", "").replace(")", "")
 
 
 def share_world_unit(new: Sequence[Scan], known: Iterable[Scan] = ()) -> None:

@@ -55,8 +55,24 @@ class Session:
         """Return the layers of a scan that play a role: channel, traces, map, preview, regions, points."""
         if scan is None:
             return []
-        roles = ((layer, role_of(layer.metadata)) for layer in self.viewer.layers)
-        return [layer for layer, role in roles if role.get("scan") is scan and role.get("kind") == kind]
+        roles = [(layer, role_of(layer.metadata)) for layer in self.viewer.layers]
+        mine = [
+            (layer, role) for layer, role in roles if role.get("scan") is scan and role.get("kind") == kind
+        ]
+        return [layer for layer, role in mine if self._plays(layer, role)]
+
+    def _plays(self, layer: Any, role: dict[str, Any]) -> bool:
+        """Whether a layer plays its role itself: napari gives copies, and layers converted from it, the same role."""
+        from napari.layers import Points, Shapes
+
+        wanted = {"regions": Shapes, "points": Points}.get(role["kind"])
+        if wanted is not None and not isinstance(layer, wanted):
+            return False
+        player = role["player"]() if "player" in role else None
+        if player is None or player not in self.viewer.layers:
+            role["player"] = ref(layer)
+            return True
+        return player is layer
 
     def choose(self, scan: Scan | None) -> None:
         """Look at another scan."""
@@ -65,8 +81,11 @@ class Session:
             self.scan_changed.emit(scan)
 
     def pixel_under(self, position: Any) -> tuple[int, int] | None:
-        """Return the row and column of the scan under a position in napari's world, None outside."""
-        if self.scan is None:
+        """Return the row and column of the scan under a position in napari's world, None outside.
+
+        In 3D the position is where the view enters the scene, which is over no pixel in particular.
+        """
+        if self.scan is None or self.viewer.dims.ndisplay != 2:
             return None
         display = self.scan.display
         steps = [self.world_step(axis, display.unit) for axis in (-2, -1)]

@@ -27,10 +27,15 @@ class TimeStack:
     def __init__(self, traces: xr.DataArray, factor: float) -> None:
         self._traces = traces
         self._factor = factor
+        self._failed = False
         rows, columns, samples = traces.shape
         self.shape = (samples, rows, columns)
         self.ndim = 3
         self.dtype = np.dtype(np.float32)
+
+    def __deepcopy__(self, memo: Any) -> "TimeStack":
+        # What is only read need not be copied, least of all from a file larger than memory.
+        return self
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -41,10 +46,23 @@ class TimeStack:
         parts += [slice(None)] * (3 - len(parts))
         time, rows, columns = parts
         # Indexed before it is transposed: xarray would read everything of a transposed lazy array.
-        values = self._traces[rows, columns, time].values
+        try:
+            values = self._traces[rows, columns, time].values
+        except OSError as error:
+            values = self._nothing(error)[time, rows, columns]
+            return np.asarray(values, dtype=np.float32)
         if not isinstance(time, int | np.integer):
             values = np.moveaxis(values, -1, 0)
         return np.asarray(values / self._factor, dtype=np.float32)
+
+    def _nothing(self, error: OSError) -> NDArray[np.float32]:
+        """Return an empty picture and say why, once: napari would show a traceback at every step of the slider."""
+        from napari.utils.notifications import show_warning
+
+        if not self._failed:
+            self._failed = True
+            show_warning(f"Not shown: {error}")
+        return np.broadcast_to(np.float32(np.nan), self.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[:], dtype=dtype)

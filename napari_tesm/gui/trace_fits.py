@@ -69,6 +69,14 @@ class PulseFit:
     windows: dict[int, WindowFit] = field(default_factory=dict)
 
 
+def sentence_for_forms(error: Exception) -> str:
+    """Return what is missing for a fit as a sentence that names the form, not the command line's options."""
+    sentence = str(error)
+    known = sentence.split(": give --")[0]
+    hint = ": press Protocol and say it there, or enter the windows" if known != sentence else ""
+    return f"{known[:1].upper()}{known[1:]}{hint}."
+
+
 class TraceFitter:
     """Fits traces of a scan; remembers what recipe and dataset come to, so that a hover costs only the fit.
 
@@ -127,7 +135,7 @@ class TraceFitter:
             self._time = prepared["time"].values
             self._settings = settings_from_recipe(prepared, self.scan.recipe)
         except ValueError as error:
-            self.problem = str(error)
+            self.problem = sentence_for_forms(error)
 
     def _window_fits(self, sample: TraceSample, heights: Array, number: int) -> list[WindowFit]:
         settings, recipe = self._settings, self.scan.recipe

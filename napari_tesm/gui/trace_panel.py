@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.panel import Connection, Panel, say
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.scan import Scan, plain_label
 from napari_tesm.gui.trace_fits import WindowFit
 from napari_tesm.gui.trace_model import SIZES, PlaceTraces, TraceModel
 from napari_tesm.gui.trace_table import TraceTable
@@ -181,10 +181,14 @@ class TracePanel(Panel):
 
     def export(self, path: Path) -> bool:
         """Write the curves shown to a CSV file and return whether it worked."""
-        if self.model is None or not self.model.places():
-            say(self.viewer, "No trace is shown yet: move over the image or pin a point first", warning=True)
-            return False
         try:
+            if self.model is None or not self.model.places():
+                say(
+                    self.viewer,
+                    "No trace is shown yet: move over the image or pin a point first",
+                    warning=True,
+                )
+                return False
             with atomic_output(path, overwrite=True) as file:
                 file.write(self.model.csv_text().encode())
         except (OSError, ValueError) as error:
@@ -235,7 +239,13 @@ class TracePanel(Panel):
         model = self.model
         if model is None or model.scan.dataset is None or self._axes_for is None:
             return
-        places = model.places()
+        try:
+            places = model.places()
+        except OSError as error:  # the file is gone, or was changed by somebody else
+            self.plot.show([])
+            self.table.setRowCount(0)
+            self.sentence.setText(_capital(str(error)))
+            return
         self.plot.show([curve for place in places for curve in self._curves(model, place)])
         self.table.fill(model, places, theme_of(self.viewer).foreground)
         self._say_in_words(model, places)
@@ -291,7 +301,7 @@ class TracePanel(Panel):
 
     def _fill_pulse_box(self) -> None:
         labels = [] if self.model is None else self.model.scan.labels
-        wanted = ["All pulses", *(label.strip("()") or f"pulse {i + 1}" for i, label in enumerate(labels))]
+        wanted = ["All pulses", *(plain_label(label) or f"pulse {i + 1}" for i, label in enumerate(labels))]
         present = [self.pulse_box.itemText(i) for i in range(self.pulse_box.count())]
         if present != wanted:
             self.pulse_box.clear()

@@ -1,11 +1,12 @@
 """The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile, Histogram, Compare below."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -22,11 +23,12 @@ from napari_tesm.gui.compare_panel import ComparePanel
 from napari_tesm.gui.fit_panel import FitPanel
 from napari_tesm.gui.histogram_panel import HistogramPanel
 from napari_tesm.gui.layer_keeper import points_moved, rebuild_recording, show_points
+from napari_tesm.gui.map_legend import show_map_legend
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.profile_panel import ProfilePanel
 from napari_tesm.gui.protocol_form import ProtocolForm
+from napari_tesm.gui.region_layer import region_link_of
 from napari_tesm.gui.region_panel import RegionPanel
-from napari_tesm.gui.region_shapes import reading_from_layer
 from napari_tesm.gui.saving import save_scan, suggested_path
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_panel import TracePanel
@@ -74,13 +76,19 @@ class Workspace(Panel):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.panels: dict[str, Panel] = {}
+        self.fit_panel = FitPanel(viewer)
         for title, make in _TABS:
-            self.panels[title] = panel = make(viewer)
+            self.panels[title] = panel = self.fit_panel if make is FitPanel else make(viewer)
             self.tabs.addTab(panel, title)
         self.panels["Profile"].profile_wanted.connect(self._raise_profile)
-        self._asked_about: Scan | None = None
+        self._asked_about: WeakSet[Scan] = WeakSet()
         self._told: WeakSet[Scan] = WeakSet()
+        self._shown: ReferenceType[Scan] | None = None
         self._keeping_points = False
+        self._legend_timer = QTimer(self)
+        self._legend_timer.setSingleShot(True)
+        self._legend_timer.setInterval(0)
+        self._legend_timer.timeout.connect(self._show_legend)
 
         top = QHBoxLayout()
         top.addWidget(self.summary, 1)
@@ -103,7 +111,11 @@ class Workspace(Panel):
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to what changes layers or the head line."""
-        found: list[Connection] = [(self.session.layers_changed, self.refresh_soon)]
+        found: list[Connection] = [
+            (self.session.layers_changed, self.refresh_soon),
+            (self.session.layers_changed, self._legend_soon),
+            (self.session.visible_changed, self._legend_soon),
+        ]
         if scan is not None:
             found += [
                 (scan.dataset_changed, self._recording_changed),
@@ -122,18 +134,27 @@ class Workspace(Panel):
         scan, scans = self.scan, self.session.scans
         self.scan_box.setVisible(len(scans) > 1)
         self.scan_box.clear()
-        self.scan_box.addItems([known.name for known in scans])
+        self.scan_box.addItems(_told_apart([known.name for known in scans]))
         if scan in scans:
             self.scan_box.setCurrentIndex(scans.index(scan))
         self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))
         self.protocol_button.setVisible(scan is not None)
         self.save_button.setEnabled(scan is not None)
         self._tell_notes(scan)
-        if scan is not None and scan.missing() and self._asked_about is not scan:
-            self._asked_about = scan
-            self.protocol_button.setChecked(True)
+        self._ask_about(scan)
         self.form.show_scan(scan)
         self.form.setVisible(scan is not None and self.protocol_button.isChecked())
+
+    def _ask_about(self, scan: Scan | None) -> None:
+        """Open the form once for every scan that lacks something, and close it when one comes that lacks nothing."""
+        another = scan is not None and (self._shown is None or self._shown() is not scan)
+        self._shown = None if scan is None else ref(scan)
+        if scan is not None and scan.missing():
+            if scan not in self._asked_about:
+                self._asked_about.add(scan)
+                self.protocol_button.setChecked(True)
+        elif another:
+            self.protocol_button.setChecked(False)
 
     def _tell_notes(self, scan: Scan | None) -> None:
         """Say, once, what in the file was not understood: she may miss it otherwise only when it is gone."""
@@ -158,11 +179,10 @@ class Workspace(Panel):
         """Save to a path that the user has agreed to; return whether it worked."""
         if self.scan is None:
             return False
-        for layer in self.session.layers_of(self.scan, "regions"):
-            # Somebody may have drawn while none of the tabs that notice it was open.
-            self.scan.set_regions(
-                reading_from_layer(layer, self.scan.display, known=self.scan.regions).regions
-            )
+        # Somebody may have drawn while none of the tabs that notice it was open.
+        link = region_link_of(self.session)
+        link.attach()
+        link.detach()
         try:
             written = save_scan(self.scan, path, overwrite=True)
         except (OSError, ValueError) as error:
@@ -181,10 +201,23 @@ class Workspace(Panel):
 
     def _recording_changed(self) -> None:
         if self.scan is not None:
-            rebuild_recording(self.session, self.scan)
+            try:
+                rebuild_recording(self.session, self.scan)
+            except OSError as error:  # the file is gone, or was changed by somebody else
+                say(self.viewer, f"The layers stay as they are: {error}", warning=True)
             if not self.scan.missing():
                 self.protocol_button.setChecked(False)
         self.refresh_soon()
+
+    def _legend_soon(self) -> None:
+        # Here, not in a tab: behind any of them the colour bar belongs to what is seen.
+        if self._listening:
+            self._legend_timer.start()
+
+    def _show_legend(self) -> None:
+        if self._listening:
+            show_map_legend(self.session, self.scan)
+            self.fit_panel.follow_canvas()
 
     def _show_time(self, _: Any = None) -> None:
         """Write the time of the slice on the canvas while traces are shown; napari's own text lacks the unit."""
@@ -220,3 +253,13 @@ def _unbroken(summary: str) -> str:
     """Return a summary whose lines are broken between its parts, never between a number and its unit."""
     parts = summary.split(" · ")
     return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Return names in which one that comes again is numbered, as napari does with its layers."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        found.append(f"{name} [{seen[name]}]" if seen[name] else name)
+        seen[name] += 1
+    return found

@@ -28,9 +28,20 @@ def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]
             f"these layers belong to different scans ({names}): save the layers of one at a time"
         )
     scan = scans[0]
-    for (data, options, _), role in zip(layer_data, roles, strict=True):
-        if role.get("kind") == "regions":
-            # Somebody may have drawn while no panel was there to notice.
-            layer = Layer.create(data, {**options, "metadata": {}}, "shapes")
-            scan.set_regions(reading_from_layer(layer, scan.display, known=scan.regions).regions)
+    drawn = [
+        (data, options, role)
+        for (data, options, kind), role in zip(layer_data, roles, strict=True)
+        if role.get("kind") == "regions" and kind == "shapes"
+    ]
+    # Of copies, which have the same role, the one that the panels follow.
+    drawn.sort(key=lambda one: one[1].get("name") != _name_of_player(one[2]))
+    for data, options, _ in drawn[:1]:
+        # Somebody may have drawn while no panel was there to notice.
+        layer = Layer.create(data, {**options, "metadata": {}}, "shapes")
+        scan.set_regions(reading_from_layer(layer, scan.display, known=scan.regions).regions)
     return [str(save_scan(scan, path, overwrite=True))]
+
+
+def _name_of_player(role: dict[str, Any]) -> str:
+    player = role["player"]() if "player" in role else None
+    return "" if player is None else str(player.name)

@@ -1,12 +1,139 @@
 """Opening files by their content, whatever their name says."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
 import xarray as xr
 
+from napari_tesm.io.content import FileContent
 from napari_tesm.io.gwy.opening import datasets_from_gwy
+from napari_tesm.io.mapping import Mapping, MappingError
+from napari_tesm.io.mapping_text import mapping_from_file, text_from_mapping
+from napari_tesm.io.proposal import lines_from_content, proposal_from_content
+
+_GWY = (b"GWYP", b"GWYO")
+_SHORTEST = 8
+_SIDECARS = (".yaml", ".yml")
+
+
+@dataclass
+class OpenedFile:
+    """An instrument's file, opened as far as it and its mapping say what it is.
+
+    Parameters
+    ----------
+    content : FileContent
+    datasets : list of Dataset
+        One for each group of traces.
+    channels : list of DataArray with dims (y, x)
+        Every image, each on its own grid.
+    mapping : Mapping, optional
+        What was used to open it.
+    questions : tuple of str
+        What has to be said before its traces can be opened.
+    notes : list of str
+        Sentences about what is odd.
+    """
+
+    content: FileContent
+    datasets: list[xr.Dataset] = field(default_factory=list)
+    channels: list[xr.DataArray] = field(default_factory=list)
+    mapping: Mapping | None = None
+    questions: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+def is_gwy(path: str | PathLike[str]) -> bool:
+    """Whether a file begins as Gwyddion's do; False where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(4) in _GWY
+    except OSError:
+        return False
+
+
+def says_itself_what_it_is(path: str | PathLike[str]) -> bool:
+    """Whether a path is for the reader of .gwy files, which also has the sentences for what is missing or empty."""
+    path = Path(path)
+    try:
+        return is_gwy(path) or not (path.is_dir() or path.stat().st_size >= _SHORTEST)
+    except OSError:
+        return True
+
+
+def open_file(
+    path: str | PathLike[str],
+    *,
+    mapping: Mapping | None = None,
+    time_unit: str | None = None,
+    lateral_unit: str | None = None,
+) -> OpenedFile:
+    """Open a file of any format but .gwy: traces as far as it is known what they are, and images.
+
+    Parameters
+    ----------
+    mapping : Mapping, optional
+        What is what; by default the YAML file beside it, ``scan.h5`` with ``scan.yaml`` or ``scan.h5.yaml``, or what
+        can be told from the file alone.
+    time_unit, lateral_unit : str, optional
+        Units of axes that have none in the file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    ValueError
+        If it is of no known format, or not sound, or the mapping does not fit it.
+    """
+    from napari_tesm.io.detection import content_from_file
+    from napari_tesm.io.mapped import opened_from_content
+    from napari_tesm.io.zarr_store import dataset_from_zarr, is_dataset_store
+
+    path = Path(path)
+    if is_dataset_store(path):
+        dataset = dataset_from_zarr(path)
+        channels = [array for array in dataset.data_vars.values() if array.dims == ("y", "x")]
+        return OpenedFile(FileContent(path, "Zarr, t-ESM dataset", []), [dataset], channels)
+    content = content_from_file(path)
+    questions: tuple[str, ...] = ()
+    given = mapping or mapping_beside(path)
+    if given is None:
+        proposal = proposal_from_content(content)
+        if proposal is None:
+            raise ValueError(sentence_about_nothing(content))
+        questions = proposal.questions
+        given = proposal.mapping if proposal.is_complete else Mapping(images=proposal.mapping.images)
+    opened = opened_from_content(content, given, time_unit=time_unit, lateral_unit=lateral_unit)
+    text = text_from_mapping(given)
+    for dataset in opened.datasets:
+        dataset.attrs["mapping"] = text
+        dataset.encoding["origin"] = str(path.absolute())
+        own = {str(name) for name, array in dataset.data_vars.items() if array.dims == ("y", "x")}
+        dataset.encoding["other_channels"] = [one for one in opened.channels if str(one.name) not in own]
+    return OpenedFile(content, opened.datasets, opened.channels, given, questions, opened.notes)
+
+
+def sentence_about_nothing(content: FileContent) -> str:
+    """Return why nothing of a file can be opened: what it holds instead of traces and images."""
+    held = lines_from_content(content)[:1] or ["nothing"]
+    return f"{content.path.name} holds neither time traces over an image nor images; {(content.notes or held)[0]}"
+
+
+def mapping_beside(path: Path) -> Mapping | None:
+    """Return the mapping that lies beside a file, ``scan.yaml`` or ``scan.h5.yaml``; None where there is none.
+
+    Raises
+    ------
+    MappingError
+        If it cannot be understood.
+    """
+    for ending in _SIDECARS:
+        for candidate in (path.with_name(path.name + ending), path.with_suffix(ending)):
+            if candidate != path and candidate.is_file():
+                return mapping_from_file(candidate)
+    return None
 
 
 def open_datasets(
@@ -15,17 +142,20 @@ def open_datasets(
     traces: Sequence[str] | str | None = None,
     time_unit: str | None = None,
     lateral_unit: str | None = None,
+    mapping: Mapping | str | PathLike[str] | None = None,
 ) -> list[xr.Dataset]:
     """Open every group of traces in a file, each with one time base, pulse timing and grid.
 
     Parameters
     ----------
     path : path-like
-        A .gwy file.
+        A .gwy file, or one of an instrument: NI TDMS, HDF5, MATLAB, NumPy, Zarr.
     traces : str or sequence of str, optional
         Titles or numbers of the trace stacks to take.
     time_unit, lateral_unit : str, optional
         Units of axes that have none in the file.
+    mapping : Mapping or path-like, optional
+        What is what in a file that does not say it; by default the YAML file beside it.
 
     Raises
     ------
@@ -35,7 +165,51 @@ def open_datasets(
         If it is not of a known format, or not sound, or holds no traces.
     """
     names = [traces] if isinstance(traces, str) else traces
-    return datasets_from_gwy(Path(path), traces=names, time_unit=time_unit, lateral_unit=lateral_unit)
+    path = Path(path)
+    if says_itself_what_it_is(path):
+        if mapping is not None:
+            raise MappingError(
+                f"{path.name} is a .gwy file: it says itself what is what, a mapping is not used"
+            )
+        return datasets_from_gwy(path, traces=names, time_unit=time_unit, lateral_unit=lateral_unit)
+    known = mapping if isinstance(mapping, Mapping) or mapping is None else mapping_from_file(mapping)
+    opened = open_file(path, mapping=known, time_unit=time_unit, lateral_unit=lateral_unit)
+    if not opened.datasets:
+        if opened.questions:
+            raise MappingError(
+                f"{path.name}: it is not known {_first_question(opened.questions)}. Write what is what into a mapping: "
+                f"tesm info --mapping {path.name} proposes one"
+            )
+        raise ValueError(f"{path.name} holds images only, no time traces")
+    return _chosen(opened.datasets, names)
+
+
+def _first_question(questions: Sequence[str]) -> str:
+    more = len(questions) - 1
+    return questions[0] + (f" (and {more} more)" if more else "")
+
+
+def _chosen(datasets: list[xr.Dataset], names: Sequence[str] | None) -> list[xr.Dataset]:
+    """Return the groups that hold traces of these names or numbers, with these alone."""
+    if not names:
+        return datasets
+    chosen = []
+    titles = [title for dataset in datasets for title in dataset.attrs["traces"]]
+    for name in names:
+        if name not in titles and not (name.isdecimal() and int(name) < len(titles)):
+            known = ", ".join(f"{number} '{title}'" for number, title in enumerate(titles))
+            raise ValueError(f"there are no traces called '{name}'; the file holds: {known}")
+    first = 0
+    for dataset in datasets:
+        own = dataset.attrs["traces"]
+        wanted = [n for n, title in enumerate(own) if title in names or str(first + n) in names]
+        first += len(own)
+        if wanted:
+            part = dataset.isel(pulse=wanted) if len(wanted) < len(own) else dataset
+            part.encoding |= dataset.encoding
+            part.attrs["traces"] = [own[n] for n in wanted]
+            chosen.append(part)
+    return chosen
 
 
 def open_dataset(
@@ -44,13 +218,16 @@ def open_dataset(
     traces: Sequence[str] | str | None = None,
     time_unit: str | None = None,
     lateral_unit: str | None = None,
+    mapping: Mapping | str | PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Open a file as a dataset whose traces stay in the file until they are asked for.
 
     Parameters and errors are those of `open_datasets`; where the file holds several groups, choose one by
     `traces`.
     """
-    groups = open_datasets(path, traces=traces, time_unit=time_unit, lateral_unit=lateral_unit)
+    groups = open_datasets(
+        path, traces=traces, time_unit=time_unit, lateral_unit=lateral_unit, mapping=mapping
+    )
     if len(groups) > 1:
         titles = "; ".join(" + ".join(f"'{title}'" for title in group.attrs["traces"]) for group in groups)
         raise ValueError(

@@ -40,9 +40,9 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     At most four pulse settings are drawn. Without a tip radius tau takes the place of D.
     """
     pulses = min(maps.sizes["pulse"], _MOST_PULSES)
-    extent, _ = _extent(maps["status1" if "status1" in maps else "status2"])
+    extent, _ = map_extent(maps["status1" if "status1" in maps else "status2"])
     # A map is some 2.6 inches wide; its row is as high as that leaves it, within reason.
-    row_height = float(np.clip(2.6 * _proportion(extent) + 0.9, 2.3, 4.5))
+    row_height = float(np.clip(2.6 * map_proportion(extent) + 0.9, 2.3, 4.5))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     figure = Figure(figsize=(15, row_height * (pulses + 1)), layout=layout, dpi=110)
     axes = figure.subplots(pulses + 1, 4, squeeze=False)
@@ -82,7 +82,7 @@ def draw_map(
     scaled = norm
     if norm is not None and not isinstance(norm, LogNorm) and norm.vmin is not None and norm.vmax is not None:
         scaled = Normalize(norm.vmin / factor, norm.vmax / factor)
-    extent, lateral = _extent(values)
+    extent, lateral = map_extent(values)
     axis.set_facecolor(_EMPTY)
     image = axis.imshow(
         np.ma.masked_invalid(numbers / factor),
@@ -91,7 +91,7 @@ def draw_map(
         extent=extent,
         interpolation="nearest",
         # A file may claim a pixel as long as a galaxy; no axes can be drawn in that proportion.
-        aspect="equal" if 1 / _STEEPEST < _proportion(extent) < _STEEPEST else "auto",
+        aspect="equal" if 1 / _STEEPEST < map_proportion(extent) < _STEEPEST else "auto",
     )
     axis.set_title(title, fontsize=11)
     axis.set_xlabel(f"x ({lateral})" if lateral else "x")
@@ -221,7 +221,7 @@ def _finite(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values[np.isfinite(values)])
 
 
-def _proportion(extent: tuple[float, float, float, float]) -> float:
+def map_proportion(extent: tuple[float, float, float, float]) -> float:
     """Return height over width of an image, within a thousand either way."""
     with np.errstate(all="ignore"):
         return float(
@@ -229,7 +229,7 @@ def _proportion(extent: tuple[float, float, float, float]) -> float:
         )
 
 
-def _extent(values: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:
+def map_extent(values: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:
     """Return the edges of the image, y downwards as the file has it, and their unit."""
     edges = []
     for axis in ("x", "y"):

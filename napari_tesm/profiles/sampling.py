@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+_MOST_SAMPLES: Final = 2**24
+"""Values along and across a line; one across the whole of an image of 2000 × 2000 pixels takes fewer."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def profile_along(
     Raises
     ------
     ValueError
-        If the line has no length.
+        If the line has no length, or is so long or wide that it can only have been meant for a larger image.
     """
     image, vertices = np.asarray(values, dtype=np.float64), np.asarray(xy, dtype=np.float64)
     columns, rows = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
@@ -76,9 +80,11 @@ def profile_along(
         raise ValueError("the line has no length: draw it from one side of the step to the other")
     pixel = min(dx, dy)
     spaced = pixel / 2 if step is None else step
+    across = max(1, int(np.ceil(width / (pixel / 2))))
+    if total / spaced * across > _MOST_SAMPLES:
+        raise ValueError("the line is far longer or wider than the image: draw it on the image")
     position = np.arange(0.0, total * (1 + 1e-12), spaced)
     places, normals = _places_on_path(vertices, lengths, position)
-    across = max(1, int(np.ceil(width / (pixel / 2))))
     # The middle of each of `across` strips of equal width; a single one lies on the line.
     offsets = ((np.arange(across) + 0.5) / across - 0.5) * width
     sampled = places[:, None, :] + offsets[None, :, None] * normals[:, None, :]

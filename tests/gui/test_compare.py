@@ -53,6 +53,22 @@ def test_a_mirrored_way_back_is_found_alike_when_it_is_flipped():
     assert not any("little alike" in text for text in model.result().warnings)
 
 
+def test_correlations_are_found_once_for_an_alignment(monkeypatch):
+    from napari_tesm.gui import compare_model as module
+
+    calls = []
+    find = module.cross_talk_from_maps
+    monkeypatch.setattr(module, "cross_talk_from_maps", lambda *a, **k: (calls.append(1), find(*a, **k))[1])
+    model = CompareModel(Scan("example", example_dataset(shape=(12, 16)), []))
+    assert model.result() is model.result()
+    assert len(calls) == 1
+    model.choose(1, 0)
+    other = model.result()
+    model.align(Alignment(dx=1.0))
+    assert model.result() is not other
+    assert len(calls) == 3
+
+
 def test_traces_are_never_moved():
     scan = scan_with_heights(0.1 + 0.02 * rough((20, 25)), 0.1 + 0.02 * rough((20, 25), 1))
     before = scan.dataset["displacement"].values.tobytes()

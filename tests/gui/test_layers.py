@@ -221,7 +221,7 @@ def test_the_reader_takes_gwyddion_files_by_content_and_leaves_others(tmp_path):
     fake.write_bytes(b"not a Gwyddion file")
     assert napari_get_reader(str(path)) is not None
     assert napari_get_reader([str(path), str(renamed)]) is not None
-    assert napari_get_reader(str(fake)) is None
+    assert napari_get_reader(str(fake.rename(tmp_path / "fake.dat"))) is None
     assert napari_get_reader(str(tmp_path / "missing.gwy")) is None
     assert napari_get_reader([]) is None
 

@@ -327,3 +327,35 @@ def _shift():
     from qtpy.QtCore import Qt
 
     return Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.mark.parametrize("clicks", [2, 3])
+def test_taking_back_a_polygon_while_it_is_drawn_leaves_the_layer_sound(panel, mouse, scan, qtbot, clicks):
+    scan.set_regions([BOX, LINE])
+    panel.tool_buttons["add_polygon"].click()
+    for place in ((10, 10), (10, 60), (40, 60))[:clicks]:
+        mouse.click(place)
+    panel.undo()
+    layer = panel.link.layer
+    assert scan.regions == [BOX, LINE]
+    assert layer.nshapes == len(layer.features) == len(layer.edge_color) == 2
+    mouse.drag((60, 60), (61, 61))
+    _settled(qtbot, panel)
+    assert list(layer.features["name"])[:2] == [BOX.name, LINE.name]
+
+
+def test_a_class_chosen_while_a_polygon_is_drawn_is_that_polygon_s(panel, mouse, scan):
+    panel.tool_buttons["add_polygon"].click()
+    for place in ((10, 10), (10, 60), (40, 60)):
+        mouse.click(place)
+    panel._class_chosen("grain")
+    mouse.double_click((40, 10))
+    assert [region.region_class for region in scan.regions] == ["grain"]
+
+
+def test_a_deleted_layer_is_said_also_after_another_sentence(panel, viewer, scan, qtbot):
+    scan.set_regions([BOX])
+    panel.tell("the table is on the clipboard")
+    viewer.layers.remove(panel.link.layer)
+    _settled(qtbot, panel)
+    assert "deleted" in panel.message.text()

@@ -183,3 +183,8 @@ def test_hidden_pulse_settings_are_left_out_and_an_empty_choice_shows_all():
     assert model.pulses == [1]
     model.show_pulses(set())
     assert model.pulses == [0, 1]
+
+
+def test_settings_are_told_apart_without_brackets():
+    scan = scan_of(example_dataset(voltage=(-3.0, -3.0, -3.0), direction=("trace", "trace", "retrace")))
+    assert scan.summary().endswith("-3 V trace / -3 V trace #2 / -3 V retrace")

@@ -59,3 +59,35 @@ def test_cursor_and_slider_read_layers_in_other_units_than_the_world(viewer_mode
     viewer_model.dims.set_point(0, 7e3)
     session.detach()
     assert coarse.time == pytest.approx(7e-3, abs=51e-6)
+
+
+@pytest.mark.display
+def test_the_form_asks_once_about_each_scan_and_goes_away_with_it(viewer, qtbot):
+    from napari_tesm.gui.layers import layers_from_scan
+    from napari_tesm.gui.view import add_layer, open_workspace
+    from napari_tesm.protocol import PulseProtocol
+
+    complete = scan_of_size(400e-9)
+    lacking = Scan("example", example_dataset(shape=(6, 9), protocol=PulseProtocol()), [])
+    for scan in (complete, lacking):
+        for layer in layers_from_scan(scan):
+            add_layer(viewer, layer)
+    workspace = open_workspace(viewer)
+
+    def choose(scan):
+        workspace.session.choose(scan)
+        qtbot.wait(60)
+
+    choose(complete)
+    choose(lacking)
+    assert workspace.form.isVisible()
+    assert "does not say" in workspace.form.heading.text()
+    assert "--" not in workspace.trace.sentence.text()
+    choose(complete)
+    assert not workspace.form.isVisible()
+    workspace.protocol_button.click()
+    assert "does not say" not in workspace.form.heading.text()
+    workspace.protocol_button.click()
+    choose(lacking)
+    assert not workspace.form.isVisible()
+    assert [workspace.scan_box.itemText(i) for i in range(2)] == ["example", "example [1]"]

@@ -62,6 +62,28 @@ def test_tesm_view_shows_the_files_with_the_workspace(tmp_path, make_viewer, mon
     assert viewer.canvas.overlays.scale_bar.visible
 
 
+@pytest.mark.display
+def test_a_file_of_h_alone_is_looked_at_without_a_fit(tmp_path, make_viewer, monkeypatch, qtbot):
+    import napari
+
+    from napari_tesm.cli import main
+    from napari_tesm.gui import view as module
+    from napari_tesm.gui.fit_outcome import FitOutcome
+
+    dataset = example_dataset(shape=(4, 5))
+    save(tmp_path / "a.gwy", dataset)
+    assert main(["displacement", str(tmp_path / "a.gwy"), "-o", str(tmp_path / "h.gwy"), "--quiet"]) == 0
+    monkeypatch.setattr(napari, "Viewer", lambda **_: make_viewer(show=True))
+    viewer = module.view([str(tmp_path / "h.gwy")], block=False)
+    qtbot.wait(300)
+    shown = [layer for layer in viewer.layers if layer.name == "H (-3 V)"]
+    assert len(shown) == 1
+    factor = shown[0].metadata["tesm"]["factor"]
+    np.testing.assert_allclose(shown[0].data * factor, fit(dataset)["H"].values[1], rtol=1e-6)
+    for outcome in viewer.window._qt_window.findChildren(FitOutcome):
+        assert not outcome.isVisible()
+
+
 def test_the_manifest_is_valid_and_everything_in_it_can_be_imported():
     from npe2 import PluginManifest
 

@@ -62,7 +62,7 @@ def annotations_from_container(container: GwyContainer, y: xr.DataArray, x: xr.D
     back as its corners, however slack it is drawn.
     """
     frame, found = _frame_from_axes(y, x), Annotations()
-    channels = _channels_on(container, y, x)
+    channels = channels_on_grid(container, y, x)
     anchor = next((n for n in channels if _texts(container, n).keys() & {REGIONS_KEY, POINTS_KEY}), None)
     seen: dict[str, list[Doubles]] = {kind: [] for kind in _KINDS}
     if anchor is not None:
@@ -90,7 +90,7 @@ def annotations_on_results(container: GwyContainer, y: xr.DataArray, x: xr.DataA
     return any(
         is_result(texts := _texts(container, number))
         and (texts.keys() & {REGIONS_KEY, POINTS_KEY} or _selections(container, number, scale, frame))
-        for number, scale in _channels_on(container, y, x).items()
+        for number, scale in channels_on_grid(container, y, x).items()
     )
 
 
@@ -116,7 +116,7 @@ def remove_annotations(
     graphs_of : iterable of PinnedPoint
         Points whose graphs stay: without the traces nobody can make them again.
     """
-    here, own = _channels_on(container, y, x), _frame_from_axes(y, x)
+    here, own = channels_on_grid(container, y, x), _frame_from_axes(y, x)
     frames = [(own, tuple(graphs_of))]
     for number in contents.ids(container, contents.CHANNEL):
         if number not in here and POINTS_KEY in _texts(container, number):
@@ -163,7 +163,9 @@ def add_annotations(
             raise ValueError(f"the place of point {point.number} is not known: pin it anew, or leave it out")
     frame = _frame_from_axes(y, x)
     masks = _masks_by_class(regions, y, x)
-    anchor = next((number for number, scale in _channels_on(container, y, x).items() if scale == 1.0), None)
+    anchor = next(
+        (number for number, scale in channels_on_grid(container, y, x).items() if scale == 1.0), None
+    )
     if anchor is None and not masks:
         masks = {"none": np.zeros((y.size, x.size), dtype=bool)}  # something has to hold the points
     for name, mask in masks.items():
@@ -232,10 +234,10 @@ def _json(collection: dict[str, Any]) -> str:
 
     text = json.dumps(collection, ensure_ascii=False, default=plain)
     # A person reads the metadata in Gwyddion; only what UTF-8 cannot hold is escaped.
-    return text if _storable(text) == text else json.dumps(collection, default=plain)
+    return text if storable_text(text) == text else json.dumps(collection, default=plain)
 
 
-def _storable(text: str) -> str:
+def storable_text(text: str) -> str:
     """Return a text without what neither a title nor a line of metadata can hold."""
     return text.replace("\0", "").encode(errors="replace").decode()
 
@@ -344,12 +346,12 @@ def _masks_by_class(
     for region in regions:
         mask = mask_from_region(region, x.values, y.values, spacing=(axis_spacing(y), axis_spacing(x)))
         if mask.any():
-            name = " ".join(_storable(region.region_class).split())
+            name = " ".join(storable_text(region.region_class).split())
             masks[name] = masks[name] | mask if name in masks else mask
     return masks
 
 
-def _channels_on(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> dict[int, float]:
+def channels_on_grid(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> dict[int, float]:
     """Return the channels of a grid, and what makes their lengths those of the axes: 1 but for a unit entered."""
     frame, unit = _frame_from_axes(y, x), x.attrs.get("units")
     found = {}

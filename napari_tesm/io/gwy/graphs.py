@@ -124,6 +124,20 @@ class Graph:
         )
 
 
+def stairs(edges: Doubles, heights: Doubles, description: str) -> Curve:
+    """Return a histogram as a curve: Gwyddion draws lines between points.
+
+    Parameters
+    ----------
+    edges : numpy.ndarray
+        Of the bins, shape ``(bins + 1,)``.
+    heights : numpy.ndarray
+        Shape ``(bins,)``.
+    """
+    levels = np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])
+    return Curve(np.repeat(edges, 2), levels, description, LINE)
+
+
 def _curve_object(curve: Curve, colour: tuple[float, float, float]) -> GwyObject:
     x, y = np.asarray(curve.x, "<f8"), np.asarray(curve.y, "<f8")
     if x.ndim != 1 or x.shape != y.shape or x.size == 0:

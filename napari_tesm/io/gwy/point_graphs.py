@@ -14,6 +14,7 @@ from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.graphs import LINE, POINTS, Curve, Graph
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.kernels import kernel_from_name
+from napari_tesm.maps import WINDOWS
 from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint
@@ -56,6 +57,8 @@ def _settings(dataset: xr.Dataset, maps: xr.Dataset) -> tuple[Recipe, Settings, 
     """Return recipe, windows and times of the results; None where they do not fit the dataset."""
     if any(maps.sizes.get(name) != dataset.sizes[name] for name in ("pulse", "y", "x")):
         return None
+    if not any(f"tau{number}" in maps for number in WINDOWS):
+        return None  # H alone: nothing was fitted
     try:
         recipe = Recipe.from_json(str(maps.attrs.get("recipe", "")))
         prepared = prepared_dataset(dataset, recipe)

@@ -135,15 +135,9 @@ def axis_spacing(axis: xr.DataArray) -> float:
 def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     attributes = maps.attrs
     entries = {"Recipe": attributes["recipe"], "napari-tesm version": attributes["version"]}
-    try:
-        recipe = json.loads(attributes["recipe"])
-        entries |= {
-            "Kernel": recipe["kernel"],
-            "Geometry": recipe["geometry"],
-            "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
-        }
-    except (ValueError, KeyError, TypeError):
-        pass  # somebody has edited the recipe of results that were read back; it is kept as it stands
+    # Maps of H alone are made without kernel and threshold.
+    if any(name != "H" for name in exported_maps(maps)):
+        entries |= _metadata_from_recipe(attributes["recipe"])
     # Maps read back from a file were made from what that file came from.
     if known := attributes.get("input_sha256", sha256):
         entries[SHA256_KEY] = str(known)
@@ -156,6 +150,18 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
     return entries
+
+
+def _metadata_from_recipe(text: str) -> dict[str, str]:
+    try:
+        recipe = json.loads(text)
+        return {
+            "Kernel": recipe["kernel"],
+            "Geometry": recipe["geometry"],
+            "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
+        }
+    except (ValueError, KeyError, TypeError):
+        return {}  # somebody has edited the recipe of results that were read back; it is kept as it stands
 
 
 def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
@@ -210,7 +216,7 @@ def maps_from_container(container: GwyContainer, *, notes: list[str] | None = No
         said.append(f"'{chosen[pulse, name].title}' is not there for every pulse: it is left out")
     first = next(iter(chosen.values()))
     # One grid for all: fields that Gwyddion has saved may differ in the last digit.
-    axes = _axes_from_field(first.field)
+    axes = axes_from_field(first.field)
     variables = {}
     for name in names:
         values = np.stack([chosen[pulse, name].values() for pulse in pulses])
@@ -300,7 +306,8 @@ def _results_of_one_size(container: GwyContainer, notes: list[str]) -> list[_Res
     return most
 
 
-def _axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, Any]]]:
+def axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, Any]]]:
+    """Return the pixel centres of an image as xarray takes coordinates."""
     height, width = field.values.shape
     return {
         axis: (

@@ -1,6 +1,6 @@
 """The container an output file is made of: what the input held, or the dataset itself, and the result maps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from os import PathLike
 from typing import Any
 
@@ -20,11 +20,12 @@ from napari_tesm.io.gwy.annotations import (
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
-from napari_tesm.io.gwy.objects import Brick, Field, metadata_container
+from napari_tesm.io.gwy.objects import Brick, Field, mask_field, metadata_container
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import add_results, axis_spacing, field_on_grid, remove_results
+from napari_tesm.io.gwy.si_units import checked_unit
 from napari_tesm.io.gwy.traces import metadata_from_protocol
 from napari_tesm.io.gwy.values import LazyArray
 from napari_tesm.io.gwy.writing import LARGEST_BODY, check_size, size_of
@@ -44,6 +45,7 @@ def container_for_output(
     regions: Sequence[Region] | None = None,
     points: Sequence[PinnedPoint] | None = None,
     source: str | PathLike[str] | None = None,
+    channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
 ) -> GwyContainer:
     """Return what to write: the input's content, bit-equal, with earlier results replaced by `maps`.
@@ -59,7 +61,9 @@ def container_for_output(
     regions, points : sequence, optional
         Replace those of the input; None carries them over.
     source : path-like, optional
-        File whose content is carried over where there is no dataset: one of images alone.
+        .gwy file whose content is carried over where there is no dataset: one of images alone.
+    channels : sequence of DataArray with dims (y, x)
+        Images to write where there is neither a dataset nor such a file.
     with_entered : bool
         Write protocol, voltages and units of the dataset into the carried traces where they differ.
 
@@ -73,8 +77,8 @@ def container_for_output(
     if maps_only:
         source = None
     container = GwyContainer() if source is None else read_container(source)
-    if source is None and not maps_only and dataset is not None:
-        container = container_from_dataset(dataset)
+    if source is None and not maps_only:
+        container = container_from_images(channels) if dataset is None else container_from_dataset(dataset)
     grid = _grid_axes(dataset, maps, container)
     if grid is None and (regions or points):
         raise ValueError("there is no image that regions and points could be saved with")
@@ -168,44 +172,42 @@ def carried_container(dataset: xr.Dataset) -> GwyContainer:
     return container
 
 
-def check_output_size(dataset: xr.Dataset, *, maps_only: bool) -> None:
+def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection[str] | None = None) -> None:
     """See that the results will fit beside what is carried over, before anything is fitted.
+
+    Parameters
+    ----------
+    names : collection of str, optional
+        The maps there will be; by default all that a fit makes.
 
     Raises
     ------
     GwySizeError
         If the file would pass the 4 GiB the format can hold.
     """
-    exported = sum(kind.exported for kind in MAP_KINDS.values())
+    exported = sum(kind.exported and (names is None or name in names) for name, kind in MAP_KINDS.items())
     pixels = dataset.sizes["y"] * dataset.sizes["x"]
     # Values and mask as doubles, and some room for titles and metadata.
     size = dataset.sizes["pulse"] * exported * (2 * 8 * pixels + 8192)
     if not maps_only:
         size += size_of(carried_container(dataset))
     if size > LARGEST_BODY:
-        advice = "fit fewer traces at a time" if maps_only else "leave the traces out with --maps-only"
+        advice = (
+            "choose fewer traces at a time with --traces"
+            if maps_only
+            else "leave the traces out with --maps-only"
+        )
         gibibytes = size / 2**30
         raise GwySizeError(f"the output would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: {advice}")
 
 
 def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
-    """Return channels and traces of a dataset as objects; the traces are read while they are written."""
-    container = GwyContainer()
-    number = 0
-    for name, channel in dataset.data_vars.items():
-        if channel.dims != ("y", "x"):
-            continue
-        unit = str(channel.attrs.get("units", ""))
-        metadata = {}
-        if unit == "a.u.":
-            unit, metadata = "", {"Unit": "a.u."}
-        field = field_on_grid(np.asarray(channel.values, dtype=np.float64), channel, unit)
-        put(container, f"/{number}/data", field.to_object(), "o")
-        put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", name)), "s")
-        put(container, f"/{number}/data/visible", True, "b")
-        if metadata:
-            put(container, f"/{number}/meta", metadata_container(metadata), "o")
-        number += 1
+    """Return channels and traces of a dataset as objects; the traces are read while they are written.
+
+    Images of its file that lie on other grids come along, as `encoding["other_channels"]` tells.
+    """
+    own = [channel for channel in dataset.data_vars.values() if channel.dims == ("y", "x")]
+    container = container_from_images([*own, *dataset.encoding.get("other_channels", [])])
     brick = 0
     for signal, name in SIGNALS.items():
         if name not in dataset:
@@ -216,6 +218,38 @@ def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
             _add_brick(container, brick, dataset, name, signal, pulse, f"{prefix} {label}".strip())
             brick += 1
     return container
+
+
+def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
+    """Return images as channels, each on its own grid."""
+    container = GwyContainer()
+    for number, channel in enumerate(channels):
+        unit = str(channel.attrs.get("units", ""))
+        metadata = {}
+        if unit and not _can_be_written(unit):
+            unit, metadata = "", {"Unit": unit}
+        numbers = np.asarray(channel.values, dtype=np.float64)
+        missing = ~np.isfinite(numbers)
+        # As in result maps: Gwyddion cannot show NaN.
+        fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
+        field = field_on_grid(np.where(missing, fill, numbers), channel, unit)
+        put(container, f"/{number}/data", field.to_object(), "o")
+        put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", channel.name)), "s")
+        if missing.any():
+            put(container, f"/{number}/mask", mask_field(missing, field), "o")
+        put(container, f"/{number}/data/visible", True, "b")
+        if metadata:
+            put(container, f"/{number}/meta", metadata_container(metadata), "o")
+    return container
+
+
+def _can_be_written(unit: str) -> bool:
+    """Whether Gwyddion would read a unit as what it is; counts and a.u. are kept in words."""
+    try:
+        checked_unit(unit)
+    except ValueError:
+        return False
+    return True
 
 
 def _add_brick(

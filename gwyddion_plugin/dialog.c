@@ -1,0 +1,146 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 The napari-tesm developers
+ *
+ * This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later
+ * version.  See COPYING.
+ */
+
+/* The dialog of the functions that have parameters. */
+#include "tesm.h"
+
+static gboolean
+engine_has_kernel(const GwyEnum *kernel, G_GNUC_UNUSED gpointer unused)
+{
+    return tesm_engine_knows(tesm_kernel_name(kernel->value));
+}
+
+/* The error belongs to the radius that is set here; an enabler switches only one row. */
+static void
+param_changed(GwyParamTable *table, gint id, GwyParams *params)
+{
+    if (id < 0 || id == TESM_USE_RADIUS)
+        gwy_param_table_set_sensitive(table, TESM_RADIUS_ERROR, gwy_params_get_boolean(params, TESM_USE_RADIUS));
+}
+
+static void
+append_fit(GwyParamTable *table, const TesmSource *source)
+{
+    gchar *radius = tesm_source_metadata(source, "Tip radius");
+    gchar *error = tesm_source_metadata(source, "Tip radius error");
+    gchar *text = radius && error ? g_strdup_printf("%s ± %s", radius, error) : g_strdup(radius);
+
+    gwy_param_table_append_info(table, TESM_INFO_RADIUS, "Tip radius in the file");
+    gwy_param_table_info_set_valuestr(table, TESM_INFO_RADIUS, text ? text : "not known: maps of τ only");
+    g_free(text);
+    g_free(error);
+    g_free(radius);
+    gwy_param_table_append_slider(table, TESM_RADIUS);
+    gwy_param_table_add_enabler(table, TESM_USE_RADIUS, TESM_RADIUS);
+    gwy_param_table_slider_set_factor(table, TESM_RADIUS, 1e9);
+    gwy_param_table_slider_set_mapping(table, TESM_RADIUS, GWY_SCALE_MAPPING_LOG);
+    gwy_param_table_set_unitstr(table, TESM_RADIUS, "nm");
+    gwy_param_table_append_slider(table, TESM_RADIUS_ERROR);
+    gwy_param_table_slider_set_factor(table, TESM_RADIUS_ERROR, 1e9);
+    gwy_param_table_slider_set_mapping(table, TESM_RADIUS_ERROR, GWY_SCALE_MAPPING_SQRT);
+    gwy_param_table_set_unitstr(table, TESM_RADIUS_ERROR, "nm");
+
+    gwy_param_table_append_header(table, TESM_HEADER_FIT, "Fit");
+    gwy_param_table_append_combo(table, TESM_KERNEL);
+    gwy_param_table_combo_set_filter(table, TESM_KERNEL, engine_has_kernel, NULL, NULL);
+    gwy_param_table_append_combo(table, TESM_GEOMETRY);
+    gwy_param_table_append_slider(table, TESM_THRESHOLD);
+    gwy_param_table_slider_set_factor(table, TESM_THRESHOLD, 100.0);
+    gwy_param_table_set_unitstr(table, TESM_THRESHOLD, "%");
+    gwy_param_table_append_combo(table, TESM_THRESHOLD_OF);
+    gwy_param_table_append_entry(table, TESM_WINDOW1);
+    gwy_param_table_set_unitstr(table, TESM_WINDOW1, "e.g. 0 ms:10 ms");
+    gwy_param_table_append_entry(table, TESM_WINDOW2);
+    gwy_param_table_set_unitstr(table, TESM_WINDOW2, "or none");
+    gwy_param_table_append_entry(table, TESM_SKIP);
+    gwy_param_table_set_unitstr(table, TESM_SKIP, "e.g. 0.1 ms");
+}
+
+static void
+append_pulse(GwyParamTable *table, const TesmSource *source)
+{
+    static const gchar *examples[] = { "e.g. 0 ms", "e.g. 10 ms", "e.g. -3 V", "e.g. s", "e.g. nm" };
+    const TesmFileValue *value;
+    gchar *text;
+    gint i;
+
+    gwy_param_table_append_header(table, TESM_HEADER_PULSE, "Pulse");
+    for (value = tesm_file_values, i = 0; value->option; value++, i++) {
+        if (!tesm_source_says(source, value)) {
+            gwy_param_table_append_entry(table, value->id);
+            gwy_param_table_set_unitstr(table, value->id, examples[i]);
+        }
+        else if (value->metadata) {
+            /* An info row goes by a number of its own: that of the parameter is the entry's. */
+            text = tesm_source_metadata(source, value->metadata);
+            gwy_param_table_append_info(table, 100 + value->id, value->metadata);
+            gwy_param_table_info_set_valuestr(table, 100 + value->id, text);
+            g_free(text);
+        }
+    }
+}
+
+/* What is drawn on the current channel: without it, all regions of the file count. */
+static void
+append_drawn(GwyParamTable *table, const TesmSource *source)
+{
+    gchar *title = NULL;
+
+    if (source->channel >= 0)
+        title = gwy_app_get_data_field_title(source->data, source->channel);
+    gwy_param_table_append_info(table, TESM_INFO_DRAWN, "Drawn on");
+    gwy_param_table_info_set_valuestr(table, TESM_INFO_DRAWN, title ? title : "all channels");
+    g_free(title);
+}
+
+static void
+append_engine(GwyParamTable *table, GwyParams *params)
+{
+    const gchar *origin;
+    gchar *path = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), &origin, NULL);
+    gchar *shown = path ? g_filename_display_name(path) : NULL;
+    gchar *text = shown ? g_strdup_printf("%s (%s)", shown, origin) : g_strdup("not found");
+
+    gwy_param_table_append_header(table, TESM_HEADER_ENGINE, "Engine");
+    gwy_param_table_append_info(table, TESM_INFO_ENGINE, "Program");
+    gwy_param_table_info_set_valuestr(table, TESM_INFO_ENGINE, text);
+    gwy_param_table_append_entry(table, TESM_ENGINE);
+    gwy_param_table_entry_set_width(table, TESM_ENGINE, 24);
+    g_free(text);
+    g_free(shown);
+    g_free(path);
+}
+
+/* Returns whether the user wants it done; what was set is in `params` either way. */
+gboolean
+tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSource *source)
+{
+    GwyDialog *dialog = GWY_DIALOG(gwy_dialog_new(function->title));
+    GwyParamTable *table = gwy_param_table_new(params);
+    gchar *titles = tesm_source_titles(source);
+
+    gwy_dialog_add_buttons(dialog, GWY_RESPONSE_RESET, GTK_RESPONSE_CANCEL, GTK_RESPONSE_OK, 0);
+    gwy_param_table_append_info(table, TESM_INFO_TRACES, "Traces");
+    gwy_param_table_info_set_valuestr(table, TESM_INFO_TRACES, *titles ? titles : "none on this grid");
+    g_free(titles);
+    if (function->about_regions)
+        append_drawn(table, source);
+    if (function->fits)
+        append_fit(table, source);
+    if (tesm_source_has_traces(source))
+        append_pulse(table, source);
+    append_engine(table, params);
+    gwy_dialog_add_param_table(dialog, table);
+    if (function->fits) {
+        g_signal_connect(table, "param-changed", G_CALLBACK(param_changed), params);
+        param_changed(table, -1, params);
+    }
+    gwy_dialog_add_content(dialog, gwy_param_table_widget(table), FALSE, FALSE, 0);
+    return gwy_dialog_run(dialog) != GWY_DIALOG_CANCEL;
+}

@@ -1,0 +1,190 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 The napari-tesm developers
+ *
+ * This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later
+ * version.  See COPYING.
+ */
+
+/* The functions as Gwyddion's menus have them, and the course that all of them take. */
+#include <string.h>
+#include <glib/gstdio.h>
+#include "tesm.h"
+
+#define RUN_MODES (GWY_RUN_INTERACTIVE | GWY_RUN_IMMEDIATE)
+
+static gboolean module_register(void);
+
+static GwyModuleInfo module_info = {
+    GWY_MODULE_ABI_VERSION,
+    &module_register,
+    "Diffusion coefficients from time-domain electrochemical strain microscopy (t-ESM), by the engine tesm.",
+    "The napari-tesm developers",
+    TESM_VERSION,
+    "The napari-tesm developers",
+    "2026",
+};
+
+GWY_MODULE_QUERY2(module_info, tesm)
+
+static const TesmFunction functions[] = {
+    {
+        "tesm_diffusion_maps", "Diffusion Maps", "/_t-ESM/_Diffusion Maps...",
+        "Fit the traces of all pixels: maps of tau and D", "fit", TRUE, FALSE,
+    },
+    {
+        "tesm_displacement_map", "Displacement Map", "/_t-ESM/Displacement _Map...",
+        "Map of H, the displacement caused by the pulse", "displacement", FALSE, FALSE,
+    },
+    {
+        "tesm_region_statistics", "Region Statistics", "/_t-ESM/_Region Statistics...",
+        "D and mean traces inside and outside of what is drawn on the channel", "regions", FALSE, TRUE,
+    },
+    {
+        "tesm_open_in_napari", "Open in napari", "/_t-ESM/_Open in napari",
+        "Open the file in napari, with the t-ESM workspace beside it", NULL, FALSE, FALSE,
+    },
+};
+
+GQuark
+tesm_error_quark(void)
+{
+    return g_quark_from_static_string("tesm-error");
+}
+
+/* What the engine has printed, without its last line about a file that is no more. */
+static void
+show_table(const TesmSource *source, const TesmFunction *function, gchar *printed)
+{
+    gchar *last;
+
+    g_strchomp(printed);
+    last = strrchr(printed, '\n');
+    if (last && g_str_has_prefix(last + 1, "Written: "))
+        *last = '\0';
+    g_strchomp(printed);
+    if (!*printed)
+        return;
+    tesm_results_keep_table(source, printed);
+    if (source->window)
+        tesm_show_table(source->window, function->title, printed);
+}
+
+static gboolean
+call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *params, const gchar *folder,
+            GError **error)
+{
+    gchar *input = tesm_handover_path(source->data, folder), *output_folder = g_build_filename(folder, "out", NULL);
+    gchar *output = g_build_filename(output_folder, "out.gwy", NULL);
+    gchar *engine = NULL, *printed = NULL;
+    GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
+    gboolean ok = FALSE;
+
+    g_mkdir(output_folder, 0700);
+    if ((engine = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), NULL, error))
+        && tesm_handover_write(source, input, error)) {
+        g_ptr_array_add(words, g_strdup(engine));
+        g_ptr_array_add(words, g_strdup(function->command));
+        g_ptr_array_add(words, g_strdup(input));
+        g_ptr_array_add(words, g_strdup("-o"));
+        g_ptr_array_add(words, g_strdup(output));
+        tesm_params_add_words(params, function, source, words);
+        g_ptr_array_add(words, NULL);
+        ok = (tesm_process_run((gchar**)words->pdata, source->window, function->title, &printed, error)
+              && tesm_results_adopt(source, function, output, error) >= 0);
+    }
+    if (ok && function->about_regions)
+        show_table(source, function, printed);
+    g_ptr_array_free(words, TRUE);
+    g_free(printed);
+    g_free(engine);
+    g_free(output);
+    g_free(output_folder);
+    g_free(input);
+    return ok;
+}
+
+/* Asks for the parameters, if somebody is to be asked, and has the engine do it. */
+static gboolean
+make_data(const TesmSource *source, const TesmFunction *function, GwyRunType run, GError **error)
+{
+    GwyParams *params;
+    gboolean ok = FALSE;
+    gchar *folder;
+
+    if (!function->about_regions && !tesm_source_has_traces(source)) {
+        g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
+                    "This file holds no volume and no curve map with the pixels of this channel: there are no traces "
+                    "to work on.");
+        return FALSE;
+    }
+    params = tesm_params_new(function);
+    if (run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source)) {
+        /* Also where nobody was asked: the log takes the parameters from the settings. */
+        tesm_params_save(params);
+        if ((folder = tesm_folder_new(error))) {
+            ok = call_engine(source, function, params, folder, error);
+            tesm_folder_remove(folder);
+        }
+    }
+    else
+        tesm_params_save(params);
+    g_object_unref(params);
+    return ok;
+}
+
+static void
+run_function(GwyContainer *data, GwyRunType run, const gchar *name, TesmMenu menu)
+{
+    const TesmFunction *function = functions;
+    TesmSource *source;
+    GError *error = NULL;
+
+    g_return_if_fail(run & RUN_MODES);
+    while (!gwy_strequal(function->name, name))
+        function++;
+    source = tesm_source_new(data, menu, function->about_regions);
+    if (function->command)
+        make_data(source, function, run, &error);
+    else
+        tesm_open_in_napari(source, function, &error);
+    if (error && !g_error_matches(error, TESM_ERROR, TESM_ERROR_CANCELLED))
+        tesm_show_error(source->window, function->title, error);
+    g_clear_error(&error);
+    tesm_source_free(source);
+}
+
+static void
+run_on_image(GwyContainer *data, GwyRunType run, const gchar *name)
+{
+    run_function(data, run, name, TESM_IMAGE);
+}
+
+static void
+run_on_volume(GwyContainer *data, GwyRunType run, const gchar *name)
+{
+    run_function(data, run, name, TESM_VOLUME);
+}
+
+static void
+run_on_curve_map(GwyContainer *data, GwyRunType run, const gchar *name)
+{
+    run_function(data, run, name, TESM_CURVE_MAP);
+}
+
+static gboolean
+module_register(void)
+{
+    const TesmFunction *function;
+
+    for (function = functions; function < functions + G_N_ELEMENTS(functions); function++) {
+        gwy_process_func_register(function->name, run_on_image, function->menu_path, NULL, RUN_MODES,
+                                  GWY_MENU_FLAG_DATA, function->tooltip);
+        gwy_volume_func_register(function->name, run_on_volume, function->menu_path, NULL, RUN_MODES,
+                                 GWY_MENU_FLAG_VOLUME, function->tooltip);
+        gwy_curve_map_func_register(function->name, run_on_curve_map, function->menu_path, NULL, RUN_MODES,
+                                    GWY_MENU_FLAG_CURVE_MAP, function->tooltip);
+    }
+    return TRUE;
+}

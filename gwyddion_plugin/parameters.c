@@ -1,0 +1,217 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 The napari-tesm developers
+ *
+ * This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later
+ * version.  See COPYING.
+ */
+
+/* What can be set, as Gwyddion remembers it and as the engine is told. */
+#include "tesm.h"
+
+static const GwyEnum kernels[] = {
+    { "Exponential",       0 },
+    { "Stretched",         1 },
+    { "Two exponentials",  2 },
+    { "Power law",         3 },
+    { "erfc",              4 },
+    { "Gaussian source",   5 },
+    { "Flux pulse",        6 },
+    { "Clamped",           7 },
+};
+static const gchar *kernel_names[] = {
+    "exponential", "stretched", "biexponential", "power", "erfc", "gaussian-source", "flux-pulse", "clamped",
+};
+
+static const GwyEnum maxima[] = {
+    { "maximum of three neighbours", 0 },
+    { "plain maximum",               1 },
+    { "99th percentile",             2 },
+};
+static const gchar *maximum_names[] = { "robust", "max", "p99" };
+
+static const GwyEnum geometries[] = {
+    { "D = l²/τ",      0 },
+    { "D = l²/2τ",     1 },
+    { "D = l²/4τ",     2 },
+    { "D = l²/6τ",     3 },
+    { "D = l²/π²τ",    4 },
+    { "D = 4l²/π²τ",   5 },
+};
+static const gchar *geometry_names[] = { "l2/tau", "l2/2tau", "l2/4tau", "l2/6tau", "l2/pi2tau", "4l2/pi2tau" };
+
+/* Asked for only where the file does not say it: a value remembered from another file must not win over this one's. */
+const TesmFileValue tesm_file_values[] = {
+    { TESM_START,        "--pulse-start",    "Pulse start"    },
+    { TESM_DURATION,     "--pulse-duration", "Pulse duration" },
+    { TESM_VOLTAGE,      "--voltage",        "Pulse voltage"  },
+    { TESM_TIME_UNIT,    "--time-unit",      NULL             },
+    { TESM_LATERAL_UNIT, "--lateral-unit",   NULL             },
+    { 0, NULL, NULL },
+};
+
+static void
+add_text(GwyParamDef *definition, gint id, const gchar *name, const gchar *label)
+{
+    gwy_param_def_add_string(definition, id, name, label, GWY_PARAM_STRING_NULL_IS_EMPTY, NULL, "");
+}
+
+static GwyParamDef*
+new_definition(const TesmFunction *function)
+{
+    GwyParamDef *definition = gwy_param_def_new();
+
+    /* The log shows the settings that are stored under the name of the function. */
+    gwy_param_def_set_function_name(definition, function->name);
+    if (function->fits) {
+        gwy_param_def_add_boolean(definition, TESM_USE_RADIUS, "use_tip_radius", "Set the tip radius", FALSE);
+        gwy_param_def_add_double(definition, TESM_RADIUS, "tip_radius", "_Tip radius", 1e-9, 1e-5, 25e-9);
+        gwy_param_def_add_double(definition, TESM_RADIUS_ERROR, "tip_radius_error", "Its _standard error", 0.0, 1e-6,
+                                 0.0);
+        gwy_param_def_add_gwyenum(definition, TESM_GEOMETRY, "geometry", "_Geometry", geometries,
+                                  G_N_ELEMENTS(geometries), 0);
+        gwy_param_def_add_percentage(definition, TESM_THRESHOLD, "threshold", "T_hreshold of |H|", 0.15);
+        gwy_param_def_add_gwyenum(definition, TESM_THRESHOLD_OF, "threshold_of", "o_f the", maxima,
+                                  G_N_ELEMENTS(maxima), 0);
+        gwy_param_def_add_gwyenum(definition, TESM_KERNEL, "kernel", "_Kernel", kernels, G_N_ELEMENTS(kernels), 0);
+        add_text(definition, TESM_WINDOW1, "window1", "Window _1 (empty: the pulse)");
+        add_text(definition, TESM_WINDOW2, "window2", "Window _2 (empty: after the pulse)");
+        add_text(definition, TESM_SKIP, "skip_after_edge", "_Leave out after an edge");
+    }
+    add_text(definition, TESM_START, "pulse_start", "Pulse s_tart");
+    add_text(definition, TESM_DURATION, "pulse_duration", "Pulse _duration");
+    add_text(definition, TESM_VOLTAGE, "voltage", "Pulse _voltage");
+    add_text(definition, TESM_TIME_UNIT, "time_unit", "_Unit of the time axis");
+    add_text(definition, TESM_LATERAL_UNIT, "lateral_unit", "U_nit of the image axes");
+    add_text(definition, TESM_ENGINE, "engine", "_Engine (empty: found by itself)");
+    return definition;
+}
+
+GwyParams*
+tesm_params_new(const TesmFunction *function)
+{
+    static GHashTable *definitions = NULL;
+    GwyParamDef *definition;
+    GwyParams *params;
+    gchar *engine;
+
+    if (!definitions)
+        definitions = g_hash_table_new(g_str_hash, g_str_equal);
+    if (!(definition = g_hash_table_lookup(definitions, function->name))) {
+        definition = new_definition(function);
+        g_hash_table_insert(definitions, (gpointer)function->name, definition);
+    }
+    params = gwy_params_new_from_settings(definition);
+    engine = tesm_engine_setting();
+    gwy_params_set_string(params, TESM_ENGINE, engine);
+    g_free(engine);
+    return params;
+}
+
+void
+tesm_params_save(GwyParams *params)
+{
+    tesm_engine_set(gwy_params_get_string(params, TESM_ENGINE));
+    gwy_params_save_to_settings(params);
+}
+
+const gchar*
+tesm_kernel_name(gint kernel)
+{
+    return kernel_names[kernel];
+}
+
+gboolean
+tesm_source_says(const TesmSource *source, const TesmFileValue *value)
+{
+    gchar *text;
+
+    if (value->id == TESM_TIME_UNIT)
+        return tesm_source_has_time_unit(source);
+    if (value->id == TESM_LATERAL_UNIT)
+        return tesm_source_has_lateral_unit(source);
+    text = tesm_source_metadata(source, value->metadata);
+    g_free(text);
+    return text != NULL;
+}
+
+static void
+add_option(GPtrArray *words, const gchar *option, gchar *value)
+{
+    /* In one word: a value such as -3 V would be taken for an option otherwise. */
+    g_ptr_array_add(words, g_strconcat(option, "=", value, NULL));
+    g_free(value);
+}
+
+static void
+add_text_option(GPtrArray *words, const gchar *option, const gchar *text)
+{
+    if (text && *text)
+        add_option(words, option, g_strdup(text));
+}
+
+/* Six digits are what the dialog shows; more would turn 25 nm into 25.000000000000004 nm.  Never printf: the decimal
+ * point is the locale's there. */
+static gchar*
+text_from_number(gdouble value)
+{
+    gchar buffer[G_ASCII_DTOSTR_BUF_SIZE];
+
+    return g_strdup(g_ascii_formatd(buffer, sizeof(buffer), "%.6g", value));
+}
+
+static gchar*
+tip_radius_text(GwyParams *params)
+{
+    gchar *radius = text_from_number(1e9*gwy_params_get_double(params, TESM_RADIUS));
+    gchar *error = text_from_number(1e9*gwy_params_get_double(params, TESM_RADIUS_ERROR));
+    gchar *text;
+
+    if (gwy_params_get_double(params, TESM_RADIUS_ERROR) > 0.0)
+        text = g_strdup_printf("%snm+/-%snm", radius, error);
+    else
+        text = g_strdup_printf("%snm", radius);
+    g_free(radius);
+    g_free(error);
+    return text;
+}
+
+static void
+add_fit_words(GwyParams *params, GPtrArray *words)
+{
+    gchar *percent = text_from_number(100.0*gwy_params_get_double(params, TESM_THRESHOLD));
+
+    if (gwy_params_get_boolean(params, TESM_USE_RADIUS))
+        add_option(words, "--tip-radius", tip_radius_text(params));
+    add_text_option(words, "--geometry", geometry_names[gwy_params_get_enum(params, TESM_GEOMETRY)]);
+    add_option(words, "--threshold", g_strconcat(percent, "%", NULL));
+    add_text_option(words, "--threshold-of", maximum_names[gwy_params_get_enum(params, TESM_THRESHOLD_OF)]);
+    add_text_option(words, "--kernel", kernel_names[gwy_params_get_enum(params, TESM_KERNEL)]);
+    add_text_option(words, "--window1", gwy_params_get_string(params, TESM_WINDOW1));
+    add_text_option(words, "--window2", gwy_params_get_string(params, TESM_WINDOW2));
+    add_text_option(words, "--skip-after-edge", gwy_params_get_string(params, TESM_SKIP));
+    g_free(percent);
+}
+
+void
+tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source, GPtrArray *words)
+{
+    const TesmFileValue *value;
+
+    if (source->menu != TESM_IMAGE && !function->about_regions)
+        add_option(words, "--traces", g_strdup_printf("%d", source->id));
+    if (function->about_regions && source->channel >= 0)
+        add_option(words, "--channel", g_strdup_printf("%d", source->channel));
+    if (function->fits)
+        add_fit_words(params, words);
+    for (value = tesm_file_values; value->option; value++) {
+        if (!tesm_source_says(source, value))
+            add_text_option(words, value->option, gwy_params_get_string(params, value->id));
+    }
+    if (!function->about_regions)
+        g_ptr_array_add(words, g_strdup("--maps-only"));
+    if (function->fits)
+        g_ptr_array_add(words, g_strdup("--graphs"));
+    g_ptr_array_add(words, g_strdup("--progress=lines"));
+}

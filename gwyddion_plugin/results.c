@@ -1,0 +1,169 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 The napari-tesm developers
+ *
+ * This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later
+ * version.  See COPYING.
+ */
+
+/* What the engine wrote, as new data in the open file. */
+#include <string.h>
+#include "tesm.h"
+
+static gint
+compare_numbers(gconstpointer a, gconstpointer b)
+{
+    return *(const gint*)a - *(const gint*)b;
+}
+
+/* The numbers N of the keys PREFIX N SUFFIX, in order.  The data browser knows only the containers it manages. */
+static GArray*
+numbers_of_items(GwyContainer *container, const gchar *prefix, const gchar *suffix)
+{
+    GArray *numbers = g_array_new(FALSE, FALSE, sizeof(gint));
+    const gchar **keys = gwy_container_keys_by_name(container);
+    guint i, n = gwy_container_get_n_items(container);    /* the list has no end mark */
+    gchar *end;
+    gint number;
+
+    for (i = 0; i < n; i++) {
+        if (!g_str_has_prefix(keys[i], prefix) || !g_ascii_isdigit(keys[i][strlen(prefix)]))
+            continue;
+        number = g_ascii_strtoll(keys[i] + strlen(prefix), &end, 10);
+        if (gwy_strequal(end, suffix))
+            g_array_append_val(numbers, number);
+    }
+    g_free(keys);
+    g_array_sort(numbers, compare_numbers);
+    return numbers;
+}
+
+typedef struct {
+    GwyContainer *data;
+    const gchar *from;    /* "/3/" */
+    gchar *to;            /* "/17/" */
+} Move;
+
+static void
+move_value(gpointer key, gpointer value, gpointer user_data)
+{
+    const Move *move = user_data;
+    const gchar *rest = g_quark_to_string(GPOINTER_TO_UINT(key)) + strlen(move->from);
+    gchar *name;
+
+    /* The field itself and whether it is shown are the data browser's already; the log gets its entry later. */
+    if (gwy_strequal(rest, "data") || gwy_strequal(rest, "data/visible") || gwy_strequal(rest, "data/log"))
+        return;
+    /* All graphs of a file are kept below channel 0, to which they do not belong. */
+    if (g_str_has_prefix(rest, "graph/"))
+        return;
+    name = g_strconcat(move->to, rest, NULL);
+    gwy_container_set_value(move->data, g_quark_from_string(name), value, 0);
+    g_free(name);
+}
+
+static gboolean
+is_visible(GwyContainer *container, const gchar *format, gint number)
+{
+    gchar *key = g_strdup_printf(format, number);
+    gboolean visible = FALSE;
+
+    gwy_container_gis_boolean_by_name(container, key, &visible);
+    g_free(key);
+    return visible;
+}
+
+static gchar*
+name_in_log(const TesmSource *source, const TesmFunction *function)
+{
+    static const gchar *kinds[] = { "proc", "volume", "cmap" };
+
+    return g_strconcat(kinds[source->menu], "::", function->name, NULL);
+}
+
+/* The engine has read a file that is no more: nobody could ever compare its digest with anything. */
+static void
+forget_digest(GwyContainer *results, gint number)
+{
+    GwyContainer *metadata;
+
+    if (gwy_container_gis_object(results, gwy_app_get_data_meta_key_for_id(number), &metadata))
+        gwy_container_remove_by_name(metadata, "Input SHA-256");
+}
+
+static void
+adopt_channel(const TesmSource *source, const TesmFunction *function, GwyContainer *results, gint number)
+{
+    gchar *from = g_strdup_printf("/%d/", number), *name;
+    Move move = { source->data, from, NULL };
+    gint id;
+
+    id = gwy_app_data_browser_add_data_field(gwy_container_get_object(results, gwy_app_get_data_key_for_id(number)),
+                                             source->data, is_visible(results, "/%d/data/visible", number));
+    move.to = g_strdup_printf("/%d/", id);
+    forget_digest(results, number);
+    gwy_container_foreach(results, from, move_value, &move);
+    name = name_in_log(source, function);
+    gwy_app_channel_log_add(source->data, source->channel, id, name, NULL);
+    g_free(name);
+    g_free(move.to);
+    g_free(from);
+}
+
+/* Adds everything that is in a file to the open one and returns how much it was, -1 with an error. */
+gint
+tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const gchar *path, GError **error)
+{
+    GwyContainer *results;
+    GArray *channels, *graphs;
+    GError *cause = NULL;
+    guint i, n;
+
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+        g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The engine has ended without a result.");
+        return -1;
+    }
+    results = gwy_file_func_run_load("gwyfile", path, GWY_RUN_NONINTERACTIVE, &cause);
+    if (!results) {
+        g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The result of the engine cannot be read: %s",
+                    cause ? cause->message : "it is no Gwyddion file");
+        g_clear_error(&cause);
+        return -1;
+    }
+    channels = numbers_of_items(results, "/", "/data");
+    graphs = numbers_of_items(results, "/0/graph/graph/", "");
+    for (i = 0; i < channels->len; i++)
+        adopt_channel(source, function, results, g_array_index(channels, gint, i));
+    for (i = 0; i < graphs->len; i++) {
+        gint number = g_array_index(graphs, gint, i);
+
+        gwy_app_data_browser_add_graph_model(gwy_container_get_object(results, gwy_app_get_graph_key_for_id(number)),
+                                             source->data, is_visible(results, "/0/graph/graph/%d/visible", number));
+    }
+    n = channels->len + graphs->len;
+    if (!n)
+        g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The engine has written a file without a result.");
+    g_array_free(channels, TRUE);
+    g_array_free(graphs, TRUE);
+    g_object_unref(results);
+    return n ? (gint)n : -1;
+}
+
+/* Keeps a table with the channel that it is about: graphs have no metadata in Gwyddion. */
+void
+tesm_results_keep_table(const TesmSource *source, const gchar *table)
+{
+    GwyContainer *metadata;
+    GQuark key;
+
+    if (source->channel < 0)
+        return;
+    key = gwy_app_get_data_meta_key_for_id(source->channel);
+    if (!gwy_container_gis_object(source->data, key, &metadata)) {
+        metadata = gwy_container_new();
+        gwy_container_set_object(source->data, key, metadata);
+        g_object_unref(metadata);
+    }
+    gwy_container_set_const_string_by_name(metadata, "Region statistics", (const guchar*)table);
+}

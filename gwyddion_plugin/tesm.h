@@ -1,0 +1,118 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 The napari-tesm developers
+ *
+ * This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later
+ * version.  See COPYING.
+ */
+
+/* What the files of the module have in common; one block per file. */
+#ifndef TESM_H
+#define TESM_H
+
+#include <gtk/gtk.h>
+#include <libgwyddion/gwyddion.h>
+#include <libprocess/brick.h>
+#include <libprocess/datafield.h>
+#include <libprocess/lawn.h>
+#include <libgwymodule/gwymodule.h>
+#include <app/gwyapp.h>
+
+#define TESM_VERSION "0.1.0"
+
+/* The menu a function was called from. */
+typedef enum { TESM_IMAGE, TESM_VOLUME, TESM_CURVE_MAP } TesmMenu;
+
+typedef struct {
+    const gchar *name;       /* as registered, and as the settings and the log have it */
+    const gchar *title;
+    const gchar *menu_path;
+    const gchar *tooltip;
+    const gchar *command;    /* of the engine; NULL for none that makes data */
+    gboolean fits;           /* takes the parameters of a fit, not only the pulse */
+    gboolean about_regions;  /* is about what is drawn on the current channel: prints a table, can do without traces */
+} TesmFunction;
+
+/* What a function works on. */
+typedef struct {
+    GwyContainer *data;
+    TesmMenu menu;
+    gint id;                 /* current channel, volume or curve map */
+    gint channel;            /* current channel, if it lies on the grid of the traces, else -1 */
+    GtkWindow *window;       /* NULL where there is no GUI */
+    GArray *bricks, *lawns;  /* numbers of the traces */
+} TesmSource;
+
+#define TESM_ERROR (tesm_error_quark())
+typedef enum { TESM_ERROR_CANCELLED, TESM_ERROR_FAILED } TesmError;
+
+GQuark        tesm_error_quark(void);
+
+/* source.c */
+TesmSource*   tesm_source_new     (GwyContainer *data, TesmMenu menu, gboolean all_traces);
+void          tesm_source_free    (TesmSource *source);
+gboolean      tesm_source_has_traces(const TesmSource *source);
+gboolean      tesm_source_has_grid(const TesmSource *source, GwyDataField *field);
+gchar*        tesm_source_metadata(const TesmSource *source, const gchar *name);
+gboolean      tesm_source_has_time_unit   (const TesmSource *source);
+gboolean      tesm_source_has_lateral_unit(const TesmSource *source);
+gchar*        tesm_source_titles  (const TesmSource *source);
+
+/* handover.c */
+gboolean      tesm_handover_write(const TesmSource *source, const gchar *path, GError **error);
+gchar*        tesm_file_name     (GwyContainer *data);
+gchar*        tesm_handover_path (GwyContainer *data, const gchar *folder);
+gboolean      tesm_handover_write_all(GwyContainer *data, const gchar *path, GError **error);
+
+/* disk.c */
+gboolean      tesm_file_holds    (const gchar *path, GwyContainer *data);
+
+/* engine.c */
+gchar*        tesm_engine_find   (const gchar *chosen, const gchar **origin, GError **error);
+gchar*        tesm_engine_setting(void);
+void          tesm_engine_set    (const gchar *chosen);
+gboolean      tesm_engine_knows  (const gchar *kernel);
+
+/* process.c */
+gboolean      tesm_process_run(gchar **words, GtkWindow *window, const gchar *title, gchar **output, GError **error);
+gchar*        tesm_reason_from_status(gint status, const gchar *line);
+
+/* folder.c */
+gchar*        tesm_folder_new   (GError **error);
+void          tesm_folder_remove(gchar *folder);
+
+/* parameters.c */
+enum {
+    TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR, TESM_GEOMETRY, TESM_THRESHOLD, TESM_THRESHOLD_OF, TESM_KERNEL,
+    TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_START, TESM_DURATION, TESM_VOLTAGE, TESM_TIME_UNIT,
+    TESM_LATERAL_UNIT, TESM_ENGINE, TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_ENGINE, TESM_HEADER_FIT,
+    TESM_HEADER_PULSE, TESM_HEADER_ENGINE,
+};
+GwyParams*    tesm_params_new   (const TesmFunction *function);
+void          tesm_params_save  (GwyParams *params);
+void          tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source,
+                                    GPtrArray *words);
+const gchar*  tesm_kernel_name  (gint kernel);
+
+typedef struct { gint id; const gchar *option, *metadata; } TesmFileValue;
+extern const TesmFileValue tesm_file_values[];   /* what a file may say itself; ends with a NULL option */
+gboolean      tesm_source_says  (const TesmSource *source, const TesmFileValue *value);
+
+/* dialog.c */
+gboolean      tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSource *source);
+
+/* results.c */
+gint          tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const gchar *path,
+                                 GError **error);
+
+void          tesm_results_keep_table(const TesmSource *source, const gchar *table);
+
+/* messages.c */
+void          tesm_show_error(GtkWindow *window, const gchar *title, const GError *error);
+void          tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text);
+
+/* napari.c */
+gboolean      tesm_open_in_napari(const TesmSource *source, const TesmFunction *function, GError **error);
+
+#endif

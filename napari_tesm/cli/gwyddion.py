@@ -1,0 +1,62 @@
+"""``tesm gwyddion``: the module that brings t-ESM into Gwyddion's menus."""
+
+import argparse
+from collections.abc import Iterator
+
+from napari_tesm import __version__
+from napari_tesm.cli.terminal import printable
+from napari_tesm.gwyddion_install import Status, install, status, uninstall
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Install, describe or remove the module; see ``tesm gwyddion --help``."""
+    if options.action == "install":
+        return _install()
+    if options.action == "uninstall":
+        removed = uninstall()
+        for path in removed:
+            print(f"Removed: {printable(str(path))}")
+        if not removed:
+            print("The module is not installed for this user.")
+        return 0
+    found = status()
+    for line in _lines(found):
+        print(printable(line))
+    return 0 if found.ready else 1
+
+
+def _install() -> int:
+    installed = install()
+    print(f"Module: {printable(str(installed.module))}")
+    print(f"Engine: {printable(str(installed.engine))}")
+    found = status()
+    if found.problem:
+        raise RuntimeError(
+            f"the module is built and installed, but Gwyddion would not load it: {found.problem}"
+        )
+    if found.program is None:
+        print("Gwyddion itself is not on the PATH; its libraries are here and load the module.")
+    print("Start Gwyddion anew and look under Volume Data, Curve Maps and Data Process for t-ESM.")
+    return 0
+
+
+def _lines(found: Status) -> Iterator[str]:
+    if found.module is None:
+        yield "Module:   not installed for this user; tesm gwyddion install does it"
+    else:
+        version = found.version or "unknown version"
+        other = "" if version == __version__ else f" (this is napari-tesm {__version__}: install it anew)"
+        yield f"Module:   {version}{other}, {found.module}"
+    program = found.program or "no program gwyddion on the PATH"
+    # The version is known only where the libraries were asked to load the module.
+    yield f"Gwyddion: {found.gwyddion + ', ' if found.gwyddion else ''}{program}"
+    if found.module is not None:
+        kinds = {"proc": "Data Process", "volume": "Volume Data", "cmap": "Curve Maps"}
+        menus = sorted({kinds[name.split("::")[0]] for name in found.functions})
+        loads = f"yes: {len(found.functions)} functions in {', '.join(menus)}"
+        yield f"Loads:    {loads if not found.problem else 'no: ' + found.problem}"
+    if found.engine is None:
+        yield f"Engine:   none ({found.engine_origin})"
+    else:
+        version = found.engine_version or "it does not run"
+        yield f"Engine:   {version}, {found.engine} ({found.engine_origin})"

@@ -1,0 +1,124 @@
+"""The files a command writes its maps to: .gwy, summary, pixels, figure, recipe; all of them or none."""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import xarray as xr
+
+from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.terminal import printable
+from napari_tesm.interface import sha256_of_file
+from napari_tesm.io.atomic import AtomicOutputs, refuse_same_file
+from napari_tesm.io.gwy.map_graphs import add_map_graphs
+from napari_tesm.io.gwy.saving import container_for_output
+from napari_tesm.io.gwy.writing import write_container_to
+from napari_tesm.maps import DERIVED, MAP_KINDS
+from napari_tesm.recipe import Recipe
+from napari_tesm.summary import lines_from_summary, summary_from_maps
+
+_FILES = ("output", "json", "csv", "figure", "save_recipe")
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """See that no output is asked for twice and none is an input.
+
+    Raises
+    ------
+    UsageError
+        If one is.
+    """
+    paths = _paths_asked(options)
+    targets = [Path(path).resolve() for path in paths]
+    for index, path in enumerate(paths):
+        if targets[index] in targets[:index]:
+            raise UsageError(f"{path} is asked for twice: give each output a name of its own")
+    inputs = [path for path in (options.file, getattr(options, "recipe", None)) if path]
+    for path in paths:
+        try:
+            refuse_same_file(path, *inputs)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+
+def write_maps(
+    options: argparse.Namespace,
+    dataset: xr.Dataset,
+    recipe: Recipe,
+    make_maps: Callable[[], xr.Dataset],
+    draw: Callable[[xr.Dataset], Any],
+    *,
+    with_sha256: bool = True,
+) -> None:
+    """Make maps and write every file that the options ask for, then say what came out.
+
+    Parameters
+    ----------
+    make_maps : callable
+        Called when all files are open: what cannot be written is said before an hour of fitting, not after.
+    draw : callable
+        Gives the figure of the maps.
+    with_sha256 : bool
+        Take the input's SHA-256, for which all of it has to be read.
+    """
+    with AtomicOutputs(overwrite=options.overwrite) as outputs:
+        gwy = outputs.open(options.output)
+        summary_file = outputs.open_text(options.json) if options.json else None
+        pixels_file = outputs.open_text(options.csv) if options.csv else None
+        figure_file = outputs.open(options.figure) if options.figure else None
+        save_recipe = getattr(options, "save_recipe", None)
+        recipe_file = outputs.open_text(save_recipe) if save_recipe else None
+
+        maps = make_maps()
+        sha256 = sha256_of_file(options.file) if with_sha256 else ""
+        container = container_for_output(dataset, maps, maps_only=options.maps_only, sha256=sha256)
+        if getattr(options, "graphs", False):
+            add_map_graphs(container, dataset, maps)
+        write_container_to(gwy, container)
+        summary = summary_from_maps(maps, name=Path(options.file).name, sha256=sha256)
+        if summary_file is not None:
+            json.dump(summary, summary_file, indent=2, ensure_ascii=False)
+            summary_file.write("\n")
+        if pixels_file is not None:
+            _write_pixels(pixels_file, maps)
+        if figure_file is not None:
+            draw(maps).savefig(figure_file, format="png", metadata={"Software": None})
+        if recipe_file is not None:
+            json.dump(recipe.to_dict(), recipe_file, indent=2, ensure_ascii=False)
+            recipe_file.write("\n")
+    if not options.quiet:
+        for line in lines_from_summary(summary, maps):
+            print(line)
+        print(f"Written: {', '.join(printable(path) for path in _paths_asked(options))}")
+
+
+def _paths_asked(options: argparse.Namespace) -> list[str]:
+    paths = [getattr(options, name, None) for name in _FILES]
+    return [path for path in paths if path and path != "-"]
+
+
+def _write_pixels(file: TextIO, maps: xr.Dataset) -> None:
+    names = [name for name in MAP_KINDS if name in maps.data_vars and name not in DERIVED]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["pulse", "voltage", "direction", "row", "column", "x", "y", *names])
+    for pulse in range(maps.sizes["pulse"]):
+        here = maps.isel(pulse=pulse)
+        voltage = _cell(float(here["voltage"]))
+        direction = str(here["direction"].values)
+        for row in range(maps.sizes["y"]):
+            columns = [here[name].values[row].tolist() for name in names]
+            writer.writerows(_pixel_rows(here, columns, [pulse + 1, voltage, direction, row], row))
+
+
+def _pixel_rows(here: xr.Dataset, columns: list[list[Any]], head: list[Any], row: int) -> Iterator[list[Any]]:
+    y = float(here["y"].values[row])
+    for column, (x, *values) in enumerate(zip(here["x"].values.tolist(), *columns, strict=True)):
+        yield [*head, column, x, y, *map(_cell, values)]
+
+
+def _cell(value: float) -> float | str:
+    return "" if isinstance(value, float) and np.isnan(value) else value

@@ -1,0 +1,64 @@
+"""The recipe that the options of a command come to, on top of a recipe's file."""
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from napari_tesm.cli.entry import UsageError
+from napari_tesm.interface import recipe_from_values
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.io.gwy.results import recipe_text
+from napari_tesm.recipe import Recipe
+
+_OPTIONS: Final = (
+    "tip_radius", "voltage", "pulse_start", "pulse_duration", "time_unit", "lateral_unit",
+    "window1", "window2", "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge",
+)  # fmt: skip
+_LARGEST_RECIPE: Final = 1 << 20
+
+
+def recipe_from_options(options: argparse.Namespace, base: Recipe | None = None) -> Recipe:
+    """Return the recipe of the options a command has, on top of that of ``--recipe`` or of another one.
+
+    Raises
+    ------
+    UsageError
+        If an option makes no sense.
+    OSError, ValueError
+        If the file of ``--recipe`` holds no recipe.
+    """
+    if getattr(options, "recipe", None):
+        base = _recipe_from_file(options.recipe)
+    values: dict[str, Any] = {name: getattr(options, name, None) for name in _OPTIONS}
+    if options.traces:
+        values["traces"] = tuple(options.traces)
+    try:
+        return recipe_from_values(
+            base, **{name: value for name, value in values.items() if value is not None}
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _recipe_from_file(name: str) -> Recipe:
+    """Return the recipe of a JSON file or of an earlier output, told apart by content."""
+    path = Path(name)
+    if path.is_dir():
+        raise IsADirectoryError(f"{name} is a folder, not a recipe")
+    with path.open("rb") as file:
+        start = file.read(_LARGEST_RECIPE + 1)
+    if start[:4] in (b"GWYP", b"GWYO"):
+        text = recipe_text(read_container(path))
+        if text is None:
+            raise ValueError(f"{name} holds no recipe: it is no output of tesm fit")
+    elif len(start) > _LARGEST_RECIPE:
+        raise ValueError(f"{name} is no recipe: it is larger than 1 MB")
+    else:
+        try:
+            text = start.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValueError(f"{name} is neither a recipe in JSON nor an earlier output") from None
+    try:
+        return Recipe.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -1,0 +1,110 @@
+"""``tesm regions``: what the maps of a file come to in its regions, and one part of the image against another."""
+
+import argparse
+import contextlib
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from napari_tesm import __version__
+from napari_tesm.cli.map_files import check_outputs
+from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.region_report import LINE_WIDTH, lines_of_table, report_of_regions, write_csv
+from napari_tesm.cli.region_scan import RegionScan, region_scan
+from napari_tesm.cli.terminal import printable
+from napari_tesm.interface import sha256_of_file
+from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.io.gwy.region_graphs import container_of_region_graphs
+from napari_tesm.io.gwy.writing import write_container_to
+from napari_tesm.pipeline import Progress
+from napari_tesm.region_statistics import Measure, measure_from_map, measures_from_maps
+
+_TO_STDOUT = "-"
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Measure regions as the options say; see ``tesm regions --help``."""
+    check_outputs(options)
+    progress = progress_for(options.progress)
+    json_path = None if options.json in (None, _TO_STDOUT) else options.json
+    with AtomicOutputs(overwrite=options.overwrite) as outputs:
+        gwy = outputs.open(options.output) if options.output else None
+        json_file = outputs.open_text(json_path) if json_path else None
+        csv_file = outputs.open_text(options.csv) if options.csv else None
+
+        scan = region_scan(options, _share(progress, 0.0, 0.3))
+        measures = _measures(scan, _share(progress, 0.3, 0.6))
+        if gwy is not None:
+            graphs = container_of_region_graphs(
+                scan.parts, scan.maps, scan.dataset, progress=_share(progress, 0.6, 1.0)
+            )
+            write_container_to(gwy, graphs)
+        report = _report(options, scan, measures) if options.json else {}
+        if json_file is not None:
+            json_file.write(_json(report) + "\n")
+        if csv_file is not None:
+            write_csv(csv_file, scan.parts, measures, scan.pulses())
+    if progress is not None:
+        progress(1.0, "done")
+    if options.json == _TO_STDOUT:
+        # A name must not steer the terminal.
+        print(json.dumps(report, indent=2, ensure_ascii=True))
+    elif not options.quiet:
+        for line in _lines(options, scan, measures):
+            print(line)
+    return 0
+
+
+def _measures(scan: RegionScan, progress: Progress | None) -> list[Measure]:
+    measures = [] if scan.maps is None else measures_from_maps(scan.maps, scan.parts, progress=progress)
+    channel = scan.channel_values()
+    if channel is not None:
+        title, unit, values = channel
+        measures.append(measure_from_map(values, scan.parts, title, unit))
+    return measures
+
+
+def _report(options: argparse.Namespace, scan: RegionScan, measures: list[Measure]) -> dict[str, Any]:
+    recipe = None
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # somebody has edited it
+        recipe = json.loads(scan.maps.attrs["recipe"]) if scan.maps is not None else None
+    return report_of_regions(
+        scan.parts,
+        measures,
+        scan.pulses(),
+        version=__version__,
+        name=Path(options.file).name,
+        sha256=sha256_of_file(options.file),
+        recipe=recipe if isinstance(recipe, dict) else None,
+        notes=scan.notes,
+    )
+
+
+def _lines(options: argparse.Namespace, scan: RegionScan, measures: list[Measure]) -> Iterator[str]:
+    height, width = scan.parts[0].mask.shape
+    count = sum(part.part == "region" for part in scan.parts)
+    words = [f"{width} × {height} px", "1 region" if count == 1 else f"{count} regions"]
+    words += [part.name.removeprefix("under ") for part in scan.parts if part.part == "masked"]
+    yield printable(f"{Path(options.file).name}: {', '.join(words)}")
+    for note in scan.notes:
+        yield from textwrap.wrap(printable(f"Note: {note}"), LINE_WIDTH, subsequent_indent="  ")
+    yield from lines_of_table(scan.parts, measures)
+    written = [path for path in (options.output, options.json, options.csv) if path]
+    if written:
+        yield ""
+        yield f"Written: {', '.join(map(printable, written))}"
+
+
+def _json(report: dict[str, Any]) -> str:
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    # A name from a file may hold what UTF-8 cannot.
+    return text if text.encode(errors="replace").decode() == text else json.dumps(report, indent=2)
+
+
+def _share(progress: Progress | None, start: float, stop: float) -> Progress | None:
+    """Return the progress of a stage as that of the whole."""
+    if progress is None:
+        return None
+    return lambda fraction, text: progress(start + (stop - start) * fraction, text)

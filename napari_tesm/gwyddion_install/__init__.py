@@ -1,0 +1,6 @@
+"""The Gwyddion module on this computer: built, put where Gwyddion looks for it, checked, taken away again."""
+
+from napari_tesm.gwyddion_install.installation import Installed, install, uninstall
+from napari_tesm.gwyddion_install.status import Status, status
+
+__all__ = ["Installed", "Status", "install", "status", "uninstall"]

@@ -1,0 +1,138 @@
+"""From the C sources to the module, with what the system has; what it lacks is named with its package."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from napari_tesm.gwyddion_install.places import MODULE_NAME, source_folder
+
+OLDEST_GWYDDION: Final = "2.60"
+"""The first with curve maps and with the parameter tables that the dialogs are made of."""
+_FIRST_TOO_NEW: Final = "3"
+_FLAGS: Final = (
+    "-std=gnu99",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-shared",
+    "-Wno-deprecated-declarations",
+)
+_TIMEOUT: Final = 300  # s
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something the module is built with, and the packages it comes in."""
+
+    what: str
+    debian: str
+    fedora: str
+
+
+_COMPILER: Final = Requirement("a C compiler", "gcc libc6-dev", "gcc")
+_HEADERS: Final = {
+    # Debian's libgwyddion20-dev does not bring all that its own pkg-config file asks for.
+    "gwyddion": Requirement("the headers of Gwyddion", "libgwyddion20-dev", "gwyddion-devel"),
+    "gtk+-2.0": Requirement("the headers of GTK 2", "libgtk2.0-dev", "gtk2-devel"),
+    "gtkglext-1.0": Requirement("the headers of GtkGLExt", "libgtkglext1-dev", "gtkglext-devel"),
+    "fftw3": Requirement("the headers of FFTW", "libfftw3-dev", "fftw-devel"),
+}
+
+_PKG_CONFIG: Final = Requirement(
+    "pkg-config (without it nobody can say which headers are here)",
+    " ".join(["pkg-config", *(headers.debian for headers in _HEADERS.values())]),
+    " ".join(["pkgconf-pkg-config", *(headers.fedora for headers in _HEADERS.values())]),
+)
+
+
+def build_module(folder: Path) -> Path:
+    """Compile the module into a folder and return its path.
+
+    Raises
+    ------
+    OSError
+        If something to build with is missing; the sentence says what, and how to get it.
+    RuntimeError
+        If the compiler fails; the first of its errors is quoted.
+    """
+    if sys.platform in ("win32", "darwin"):
+        raise OSError(
+            "the module is built on Linux; elsewhere Gwyddion reads what tesm fit writes (see docs/gwyddion.md)"
+        )
+    compiler = _compiler()
+    _check_requirements(compiler)
+    flags = _pkg_config("--cflags", "gwyddion").stdout.split()
+    module = folder / MODULE_NAME
+    # Gwyddion's functions are found in the program that loads the module: nothing is linked.
+    sources = [str(path) for path in sorted(source_folder().glob("*.c"))]
+    done = _output([*(compiler or []), *_FLAGS, "-o", str(module), *sources, *flags])
+    if done.returncode or not module.is_file():
+        errors = [line.strip() for line in done.stderr.splitlines() if "error" in line]
+        raise RuntimeError(f"the compiler failed: {errors[0] if errors else done.stderr.strip()[:300]}")
+    return module
+
+
+def missing_requirements() -> list[Requirement]:
+    """Return what this computer lacks to build the module."""
+    missing = []
+    if _compiler() is None:
+        missing.append(_COMPILER)
+    if shutil.which(_pkg_config_name()) is None:
+        return [*missing, _PKG_CONFIG]
+    return missing + [requirement for name, requirement in _HEADERS.items() if not _is_there(name)]
+
+
+def _check_requirements(compiler: Sequence[str] | None) -> None:
+    if missing := missing_requirements():
+        names = [requirement.what for requirement in missing]
+        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        verb = "is" if len(names) == 1 and not names[0].startswith("the ") else "are"
+        raise OSError(
+            f"the module cannot be built: {listed} {verb} missing. "
+            f"On Debian or Ubuntu: sudo apt-get install {' '.join(r.debian for r in missing)}; "
+            f"on Fedora: sudo dnf install {' '.join(r.fedora for r in missing)}"
+        )
+    version = _pkg_config("--modversion", "gwyddion").stdout.strip()
+    if _pkg_config(f"--atleast-version={OLDEST_GWYDDION}", "gwyddion").returncode:
+        raise OSError(f"the headers are of Gwyddion {version}: {OLDEST_GWYDDION} or later is needed")
+    if not _pkg_config(f"--atleast-version={_FIRST_TOO_NEW}", "gwyddion").returncode:
+        raise OSError(f"the headers are of Gwyddion {version}: the module is for Gwyddion 2")
+    # What else the file of Gwyddion asks for on this system.
+    asked = _pkg_config("--cflags", "gwyddion")
+    if asked.returncode:
+        raise OSError(f"the headers of Gwyddion are not complete: {asked.stderr.strip().splitlines()[-1]}")
+
+
+def _is_there(name: str) -> bool:
+    found = _pkg_config("--exists", "--print-errors", name)
+    # It fails also for what a package asks for; that has a line of its own here.
+    return found.returncode == 0 or f"Package {name} was not found" not in found.stderr
+
+
+def _compiler() -> list[str] | None:
+    """Return the compiler as words: $CC, as make has it, or what the system calls it."""
+    if given := shlex.split(os.environ.get("CC", "")):
+        return given if shutil.which(given[0]) else None
+    return next(([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
+
+
+def _pkg_config_name() -> str:
+    return os.environ.get("PKG_CONFIG") or "pkg-config"
+
+
+def _pkg_config(*words: str) -> subprocess.CompletedProcess[str]:
+    return _output([_pkg_config_name(), *words])
+
+
+def _output(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    # Messages are searched for "error": in English, whatever the user's language.
+    environment = os.environ | {"LC_ALL": "C"}
+    return subprocess.run(
+        words, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, env=environment
+    )

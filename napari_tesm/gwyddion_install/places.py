@@ -1,0 +1,99 @@
+"""Where the module's sources are, where Gwyddion looks for a user's modules, and which engine they call."""
+
+import configparser
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+MODULE_NAME: Final = "tesm.so"
+_SETTING: Final = re.compile(r'^"/module/tesm/engine" string "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
+"""The engine chosen in the module's dialog, as Gwyddion writes its settings."""
+
+
+def source_folder() -> Path:
+    """Return the folder of the module's C sources: inside the installed package, or beside it in a checkout.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they are in neither place.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "gwyddion_plugin", package.parent / "gwyddion_plugin"):
+        if (folder / "tesm.h").is_file():
+            return folder
+    raise FileNotFoundError("the sources of the Gwyddion module are missing: install napari-tesm anew")
+
+
+def gwyddion_folder() -> Path:
+    """Return Gwyddion's folder of this user."""
+    return Path.home() / ".gwyddion"
+
+
+def module_path() -> Path:
+    """Return where the module is installed for this user."""
+    return gwyddion_folder() / "modules" / MODULE_NAME
+
+
+def memory_path() -> Path:
+    """Return the file in which the installation tells the module of its engine."""
+    return gwyddion_folder() / "tesm.conf"
+
+
+def own_engine() -> Path:
+    """Return the command ``tesm`` that belongs to the Python that is running.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    beside = Path(sys.executable).with_name("tesm")
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("tesm")
+    if found is None:
+        raise FileNotFoundError(
+            "there is no command tesm beside this Python nor on the PATH: pip install napari-tesm"
+        )
+    return Path(found).absolute()
+
+
+def engine_for_gwyddion() -> tuple[Path | None, str]:
+    """Return the engine that the module would call, None if there is none, and where it is named.
+
+    The order is the module's own: ``$TESM_ENGINE``, the dialog, the installation, the PATH.
+    """
+    if given := os.environ.get("TESM_ENGINE"):
+        return _program(given), "$TESM_ENGINE"
+    if chosen := _chosen_in_dialog():
+        return _program(chosen), "chosen in Gwyddion"
+    if (remembered := remembered_engine()) and (found := _program(remembered)):
+        return found, "remembered at installation"
+    return _program("tesm"), "found on the PATH"
+
+
+def remembered_engine() -> str | None:
+    """Return the engine that was remembered at installation."""
+    memory = configparser.ConfigParser(interpolation=None)
+    try:
+        memory.read(memory_path(), encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return None
+    # GLib writes a backslash twice.
+    return memory.get("engine", "command", fallback="").replace("\\\\", "\\") or None
+
+
+def _chosen_in_dialog() -> str:
+    try:
+        text = (gwyddion_folder() / "settings").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = _SETTING.search(text)
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else ""
+
+
+def _program(name: str) -> Path | None:
+    found = shutil.which(name)
+    return Path(found) if found else None

@@ -1,0 +1,100 @@
+"""What is installed, whether the Gwyddion here would load it, and which engine it would call."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from napari_tesm.gwyddion_install.places import engine_for_gwyddion, module_path
+
+_TIMEOUT: Final = 60  # s
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the module on this computer.
+
+    Parameters
+    ----------
+    module : Path, optional
+        The module of this user; None where it is not installed.
+    version : str
+        The module's version, as Gwyddion's loader read it; empty if it could not.
+    gwyddion : str
+        Version of Gwyddion's libraries; empty where there are none.
+    program : str, optional
+        Path of the program ``gwyddion``.
+    functions : tuple of str
+        What the module offers in Gwyddion, as ``"volume::tesm_diffusion_maps"``.
+    problem : str
+        Why Gwyddion would not load the module; empty if it would.
+    engine : Path, optional
+        The engine that the module would call; None if there is none.
+    engine_origin : str
+        Where that engine is named.
+    engine_version : str
+        What the engine says to ``--version``; empty if it does not run.
+    """
+
+    module: Path | None
+    version: str
+    gwyddion: str
+    program: str | None
+    functions: tuple[str, ...]
+    problem: str
+    engine: Path | None
+    engine_origin: str
+    engine_version: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything is there and fits together."""
+        return bool(self.module and self.program and not self.problem and self.engine_version)
+
+
+def status() -> Status:
+    """Return the state of the module on this computer."""
+    module = module_path() if module_path().is_file() else None
+    found: dict[str, Any] = _findings(module) if module else {"problem": "it is not installed"}
+    engine, origin = engine_for_gwyddion()
+    return Status(
+        module=module,
+        version=found.get("module", ""),
+        gwyddion=found.get("gwyddion") or "",
+        program=shutil.which("gwyddion"),
+        functions=tuple(found.get("functions", ())),
+        problem=found.get("problem", ""),
+        engine=engine,
+        engine_origin=origin,
+        engine_version=_version_of_engine(engine) if engine else "",
+    )
+
+
+def _findings(module: Path) -> dict[str, Any]:
+    script = Path(__file__).with_name("loading.py")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", str(script), os.fspath(module)],
+            capture_output=True, text=True, errors="replace", timeout=_TIMEOUT,
+        )  # fmt: skip
+        return dict(json.loads(done.stdout))
+    except subprocess.TimeoutExpired:
+        return {"problem": "loading it takes longer than a minute"}
+    except ValueError:
+        last = done.stderr.strip().splitlines()[-1:] or [f"it ended with status {done.returncode}"]
+        return {"problem": f"loading it ends the program: {last[0]}"}
+
+
+def _version_of_engine(engine: Path) -> str:
+    try:
+        done = subprocess.run(
+            [engine, "--version"], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = done.stdout.strip().splitlines()
+    return lines[0] if done.returncode == 0 and lines else ""

@@ -1,0 +1,81 @@
+"""Graphs that go with the maps of one file: histograms of D1 and D2, and the curves at its points."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.annotations import annotations_from_container
+from napari_tesm.io.gwy.graphs import Graph, stairs
+from napari_tesm.io.gwy.parts import put
+from napari_tesm.io.gwy.point_graphs import add_point_graphs
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.maps import MAP_KINDS, WINDOWS, labels_from_maps
+from napari_tesm.statistics import histograms_from_values
+
+_MOST_SHOWN: Final = 4
+"""More graphs of points than these are there, but hidden: nobody wants a screen full of windows."""
+
+
+def add_map_graphs(container: GwyContainer, dataset: xr.Dataset, maps: xr.Dataset) -> None:
+    """Add histograms for every pulse setting, and a graph for every point of the file the dataset came from.
+
+    Points are those pinned in napari and the point selections drawn in Gwyddion.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The traces.
+    maps : Dataset
+        Their results. Histograms are of D, or of tau where there is no tip radius, in bins that both windows have
+        in common; a window without a single value is left out.
+    """
+    for graph in _histograms(maps):
+        _add(container, graph)
+    source = dataset.encoding.get("source")
+    if source is None:
+        return
+    points = annotations_from_container(read_container(source), dataset["y"], dataset["x"]).points
+    before = set(contents.ids(container, contents.GRAPH))
+    add_point_graphs(container, dataset, maps, points)
+    for number in contents.ids(container, contents.GRAPH):
+        if number not in before:
+            visible = len(points) <= _MOST_SHOWN
+            put(container, f"{contents.object_key(contents.GRAPH, number)}/visible", visible, "b")
+
+
+def _histograms(maps: xr.Dataset) -> list[Graph]:
+    graphs = []
+    for pulse, label in enumerate(labels_from_maps(maps)):
+        quantity = "D" if any(f"D{number}" in maps for number in WINDOWS) else "tau"
+        names = [name for number in WINDOWS if (name := f"{quantity}{number}") in maps]
+        values = {name: maps[name].values[pulse].astype(np.float64) for name in names}
+        histograms = histograms_from_values(values, scale="log")
+        edges = np.log10(histograms.edges)
+        curves = [
+            stairs(edges, counts / counts.sum(), f"{name}, {counts.sum()} px")
+            for name, counts in histograms.counts.items()
+            if counts.sum()
+        ]
+        if curves:
+            unit = MAP_KINDS[names[0]].unit
+            graphs.append(
+                Graph(
+                    curves,
+                    title=f"t-ESM histogram {label}".rstrip(),
+                    # A logarithm has no unit; Gwyddion would show 1e-13 m²/s with an odd prefix.
+                    x_label=f"log10 {quantity} ({unit})",
+                    y_label="share of pixels",
+                )
+            )
+    return graphs
+
+
+def _add(container: GwyContainer, graph: Graph) -> None:
+    number = contents.next_id(container, contents.GRAPH)
+    key = contents.object_key(contents.GRAPH, number)
+    put(container, key, graph.to_object(), "o")
+    put(container, f"{key}/visible", True, "b")
+    put(container, "/0/graph/lastid", number, "i")

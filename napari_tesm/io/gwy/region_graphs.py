@@ -1,0 +1,244 @@
+"""Graphs that hold one part of an image against another: mean traces, and histograms of what was fitted."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from gwyfile.objects import GwyContainer
+from numpy.typing import NDArray
+
+from napari_tesm.displacement import supported_maximum
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.annotations import storable_text
+from napari_tesm.io.gwy.graphs import LINE, Curve, Graph, stairs
+from napari_tesm.io.gwy.parts import put
+from napari_tesm.maps import labels_from_maps
+from napari_tesm.pipeline import blocks_of_rows
+from napari_tesm.region_statistics import Part
+from napari_tesm.statistics import histograms_from_values
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Progress = Callable[[float, str], None]
+
+_LONGEST_NAME: Final = 60
+_HOT: Final = 2.0
+
+
+def container_of_region_graphs(
+    parts: Sequence[Part],
+    maps: xr.Dataset | None,
+    dataset: xr.Dataset | None,
+    *,
+    progress: Progress | None = None,
+) -> GwyContainer:
+    """Return graphs of the classes of regions, and of each mask, against the pixels outside.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        From `napari_tesm.region_statistics.parts_of_image`.
+    maps : Dataset, optional
+        Histograms of D1 and D2, or of tau where there is no tip radius, or of H where nothing was fitted: shares of
+        the pixels with a value, in bins that all parts have in common.
+    dataset : Dataset, optional
+        Mean traces, at the times since the start of the pulse, without hot pixels: a single one may outweigh hundreds.
+    progress : callable, optional
+        Called with the fraction done and a few words while traces are read.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+    """
+    container = GwyContainer()
+    sets = [members for members in _parts_side_by_side(parts) if members]
+    if dataset is not None:
+        hot = None if maps is None else hot_pixels(maps, dataset)
+        for members, graphs in zip(sets, _trace_graphs(sets, dataset, hot, progress), strict=True):
+            for graph in graphs:
+                _add(container, graph, members)
+    if maps is not None:
+        for members in sets:
+            for graph in _histogram_graphs(members, maps):
+                _add(container, graph, members)
+    if not container:
+        raise ValueError("there is nothing to draw: no part of the image holds a trace or a fitted value")
+    return container
+
+
+def _parts_side_by_side(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Yield the parts that are drawn in one graph: classes (or a lone region) and the rest, a mask and the rest."""
+    lone = [part for part in parts if part.part == "region"]
+    classes = [part for part in parts if part.part == "class"]
+    outside = [part for part in parts if part.part in ("outside", "image")]
+    if classes:
+        inside = [
+            next(region for region in lone if region.region_class == part.region_class)
+            if part.members == 1
+            else part
+            for part in classes
+        ]
+        yield [part for part in (*inside, *outside) if part.pixels]
+    elif outside and outside[0].part == "image":
+        yield outside
+    for under, beside in pairwise(parts):
+        if under.part == "masked":
+            yield [part for part in (under, beside) if part.pixels]
+
+
+def _trace_graphs(
+    sets: Sequence[Sequence[Part]], dataset: xr.Dataset, hot: Mask | None, progress: Progress | None
+) -> list[list[Graph]]:
+    every = list({id(part): part for members in sets for part in members}.values())
+    means = mean_traces(dataset, [part.mask for part in every], left_out=hot, progress=progress)
+    row = {id(part): number for number, part in enumerate(every)}
+    time = dataset["time"].values
+    unit = str(dataset["displacement"].attrs.get("units", ""))
+    found = []
+    for members in sets:
+        graphs = []
+        for pulse, label in enumerate(labels_from_maps(dataset)):
+            curves = []
+            for part in members:
+                mean = means[pulse, row[id(part)]]
+                # Gwyddion cannot hold missing samples in a curve: they are left out.
+                known = np.isfinite(mean)
+                if known.any():
+                    count = 0 if hot is None else int((part.mask & hot[pulse]).sum())
+                    name = f"{_name(part)}, {part.pixels - count} px" + (
+                        f" ({count} hot left out)" if count else ""
+                    )
+                    curves.append(Curve(time[known], mean[known], name, LINE))
+            if curves:
+                graphs.append(
+                    Graph(
+                        curves,
+                        title=f"t-ESM mean trace {label}".rstrip(),
+                        x_label="time",
+                        y_label="displacement",
+                        x_unit="s",
+                        y_unit="" if unit == "a.u." else unit,
+                    )
+                )
+        found.append(graphs)
+    return found
+
+
+def hot_pixels(maps: xr.Dataset, dataset: xr.Dataset) -> Mask:
+    """Return the pixels whose ``|H|`` is more than twice what three neighbours support, shape (pulse, y, x).
+
+    Their traces hold a jump that is no displacement. There are none for pulse settings of the dataset whose H is not
+    known.
+    """
+    found = np.zeros([dataset.sizes[name] for name in ("pulse", "y", "x")], dtype=bool)
+    known = _settings(maps) if "H" in maps else []
+    for pulse, setting in enumerate(_settings(dataset)):
+        if setting in known:
+            height = maps["H"].isel(pulse=known.index(setting)).transpose("y", "x").values
+            size = np.abs(np.asarray(height, dtype=np.float64))
+            found[pulse] = size > _HOT * supported_maximum(size)
+    return found
+
+
+def _settings(maps: xr.Dataset) -> list[tuple[str, str, int]]:
+    """Return what tells pulse settings apart: voltage, direction, and the how-manieth of such it is."""
+    pairs = [
+        (f"{v:.9g}", str(d)) for v, d in zip(maps["voltage"].values, maps["direction"].values, strict=True)
+    ]
+    return [(*pair, pairs[:index].count(pair)) for index, pair in enumerate(pairs)]
+
+
+def mean_traces(
+    dataset: xr.Dataset,
+    masks: Sequence[Mask],
+    *,
+    left_out: Mask | None = None,
+    progress: Progress | None = None,
+) -> Array:
+    """Return the mean of the finite samples under each mask, shape (pulse, mask, time); NaN where there is none.
+
+    Traces are read once, block by block.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `napari_tesm.dataset` describes.
+    masks : sequence of ndarray of bool, shape (y, x)
+    left_out : ndarray of bool, shape (pulse, y, x), optional
+        Pixels that do not count.
+    """
+    shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
+    samples = dataset.sizes["time"]
+    total, count = (np.zeros((shape[0], len(masks), samples)) for _ in range(2))
+    blocks = list(blocks_of_rows(shape, samples))
+    for done, (pulse, rows, columns) in enumerate(blocks):
+        if progress is not None:
+            progress(done / len(blocks), "averaging traces")
+        traces = dataset["displacement"].isel(pulse=pulse, y=rows, x=columns).values
+        for number, mask in enumerate(masks):
+            counted = mask[rows, columns]
+            if left_out is not None:
+                counted = counted & ~left_out[pulse, rows, columns]
+            inside = np.asarray(traces[counted], dtype=np.float64)
+            finite = np.isfinite(inside)
+            with np.errstate(over="ignore"):
+                total[pulse, number] += np.where(finite, inside, 0.0).sum(axis=0)
+            count[pulse, number] += finite.sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+
+def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[Graph]:
+    names = next(
+        (
+            known
+            for pair in (("D1", "D2"), ("tau1", "tau2"), ("H",))
+            if (known := [n for n in pair if n in maps])
+        ),
+        [],
+    )
+    for pulse, label in enumerate(labels_from_maps(maps)):
+        for name in names:
+            values = np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+            unit = str(maps[name].attrs.get("units", ""))
+            graph = _histogram(members, values, name, unit, f"t-ESM histogram {name} {label}".rstrip())
+            if graph is not None:
+                yield graph
+
+
+def _histogram(members: Sequence[Part], values: Array, name: str, unit: str, title: str) -> Graph | None:
+    log = name != "H"
+    samples = {str(number): values[part.mask] for number, part in enumerate(members)}
+    bins = histograms_from_values(samples, scale="log" if log else "linear")
+    edges = np.log10(bins.edges) if log else bins.edges
+    curves = []
+    for number, part in enumerate(members):
+        counts = bins.counts[str(number)]
+        if counts.sum():
+            curves.append(stairs(edges, counts / counts.sum(), f"{_name(part)}, {counts.sum()} px"))
+    if not curves:
+        return None
+    # A logarithm has no unit; Gwyddion would show 1e-13 m²/s as a power of an odd prefix.
+    label = f"log10 {name} ({unit})" if log else name
+    x_unit = "" if log or unit == "a.u." else unit
+    return Graph(curves, title=title, x_label=label, y_label="share of pixels", x_unit=x_unit)
+
+
+def _add(container: GwyContainer, graph: Graph, members: Sequence[Part]) -> None:
+    number = contents.next_id(container, contents.GRAPH)
+    key = contents.object_key(contents.GRAPH, number)
+    names = ", ".join(_name(part) for part in members)
+    titled = Graph(
+        graph.curves, f"{graph.title}: {names}", graph.x_label, graph.y_label, graph.x_unit, graph.y_unit
+    )
+    put(container, key, titled.to_object(), "o")
+    put(container, f"{key}/visible", True, "b")
+    put(container, "/0/graph/lastid", number, "i")
+
+
+def _name(part: Part) -> str:
+    """Return what a part is called in a key: a name from a file may hold anything."""
+    text = " ".join(storable_text(part.name).split())
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"

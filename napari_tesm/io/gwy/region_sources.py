@@ -1,0 +1,234 @@
+"""Which parts of an image a file names: regions, selections drawn in Gwyddion, and masks of channels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from gwyfile.objects import GwyContainer
+from numpy.typing import NDArray
+
+from napari_tesm.displacement import OK
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.objects import Field, metadata_entries
+from napari_tesm.io.gwy.parts import put
+from napari_tesm.io.gwy.results import MAP_KEY, axes_from_field, is_result, maps_from_container
+from napari_tesm.maps import MAP_KINDS, status_name
+from napari_tesm.regions import Region
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RegionSources:
+    """Regions and masks of a file.
+
+    Parameters
+    ----------
+    regions : list of Region
+        In the unit of the axes they were asked for.
+    masks : dict of str to (ndarray, ndarray) of bool
+        For each mask the pixels under it, and those of the same image that are not.
+    notes : list of str
+        In a sentence each: what could not be understood, or is no region.
+    """
+
+    regions: list[Region] = field(default_factory=list)
+    masks: dict[str, tuple[Mask, Mask]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def number_of_channel(container: GwyContainer, name: str) -> int:
+    """Return the id of a channel by its title, or by its id itself.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or there are several of this title.
+    """
+    titles = {
+        number: contents.title(container, contents.CHANNEL, number)
+        for number in contents.ids(container, contents.CHANNEL)
+    }
+    titled = [number for number, title in titles.items() if title == name]
+    if len(titled) > 1:
+        numbers = ", ".join(map(str, titled))
+        raise ValueError(
+            f"there are {len(titled)} channels called '{name}': choose one by its number ({numbers})"
+        )
+    if titled:
+        return titled[0]
+    if name.isdecimal() and len(name) < 10 and int(name) in titles:
+        return int(name)
+    known = ", ".join(f"{number} '{title}'" for number, title in titles.items()) or "none"
+    raise ValueError(f"there is no channel called '{name}'; the file holds: {known}")
+
+
+def regions_from_container(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> RegionSources:
+    """Return all regions of the grid with these axes, and the masks of its channels.
+
+    The mask of a result marks pixels without a value, and is no part of the image.
+    """
+    annotations = annotations_from_container(container, y, x)
+    found = RegionSources(regions=annotations.regions, notes=annotations.notes)
+    for number in channels_on_grid(container, y, x):
+        texts = _texts(container, number)
+        if is_result(texts) or is_annotation(texts):
+            continue
+        mask = _mask_of(container, number, found.notes)
+        if mask is not None:
+            found.masks[_new_name(container, number, found.masks)] = (mask, ~mask)
+    return found
+
+
+def regions_of_channel(
+    container: GwyContainer, number: int, y: xr.DataArray, x: xr.DataArray
+) -> RegionSources:
+    """Return what is drawn on one channel alone: its regions, its selections and its mask.
+
+    The channel may have other pixels than the grid: places count then, and pixels of the grid beside the channel are
+    neither under its mask nor not.
+
+    Raises
+    ------
+    GwyFormatError
+        If the channel cannot be read.
+    ValueError
+        If it is no image of the same space.
+    """
+    key = contents.object_key(contents.CHANNEL, number)
+    image = Field.from_object(container[key], key)
+    alone = _container_of(container, lambda name: _belongs(name, number))
+    if number in channels_on_grid(container, y, x):
+        own_y, own_x = y, x
+    else:
+        own_y, own_x = axes_of_field(image)
+        unit = str(x.attrs.get("units", ""))
+        if image.unit_xy != unit:
+            title = contents.title(container, contents.CHANNEL, number)
+            raise ValueError(
+                f"the channel '{title}' is in {image.unit_xy or 'no unit'} and the maps are in {unit or 'no unit'}: "
+                "what is drawn on it cannot be found on them"
+            )
+    annotations = annotations_from_container(alone, own_y, own_x)
+    found = RegionSources(regions=annotations.regions, notes=annotations.notes)
+    mask = _mask_of(container, number, found.notes)
+    if mask is None:
+        return found
+    name = _new_name(container, number, {})
+    if _is_mask_of_missing(container, number, mask):
+        found.notes.append(f"{name} marks the pixels without a value: it is no region")
+        return found
+    found.masks[name] = _on_grid(mask, own_y, own_x, y, x)
+    return found
+
+
+def maps_beside_mask(
+    container: GwyContainer, number: int | None, *, notes: list[str] | None = None
+) -> xr.Dataset | None:
+    """Return the results in a container; the mask of one channel is a drawing there, and takes no values away.
+
+    Somebody may mark grains on a map of D in Gwyddion: which of its pixels have a value is then told by the status.
+
+    Parameters
+    ----------
+    number : int, optional
+        Id of the channel.
+    notes : list of str, optional
+        Gets a sentence for every result channel that is left out.
+    """
+    if number is None or not is_result(_texts(container, number)):
+        return maps_from_container(container, notes=notes)
+    mask = _mask_of(container, number, [])
+    if mask is None or _is_mask_of_missing(container, number, mask):
+        return maps_from_container(container, notes=notes)
+    drawn = _container_of(container, lambda key: key != f"/{number}/mask")
+    maps = maps_from_container(drawn, notes=notes)
+    name = _texts(container, number)[MAP_KEY]
+    if maps is None or name not in maps or not MAP_KINDS[name].gated:
+        return maps
+    status = status_name(name)
+    if status not in maps:  # nobody can say any more which pixels had a value
+        return maps_from_container(container, notes=notes)
+    return maps.assign({name: maps[name].where(maps[status] == OK)})
+
+
+def axes_of_field(image: Field) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the axes (y, x) of an image."""
+    axes = axes_from_field(image)
+    found = [xr.DataArray(axes[name][1], dims=name, name=name, attrs=axes[name][2]) for name in ("y", "x")]
+    return found[0], found[1]
+
+
+def _belongs(key: str, number: int) -> bool:
+    """Whether a key is that of a channel; the graphs that hang below channel 0 by convention do not matter."""
+    return key.startswith(f"/{number}/") and "/graph/" not in key
+
+
+def _container_of(container: GwyContainer, wanted: Callable[[str], bool]) -> GwyContainer:
+    """Return a container with some of the objects of another."""
+    chosen = GwyContainer()
+    for key in container:
+        if wanted(key):
+            put(chosen, key, container[key], container.typecodes[key])
+    return chosen
+
+
+def _texts(container: GwyContainer, number: int) -> dict[str, str]:
+    return metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
+
+
+def _mask_of(container: GwyContainer, number: int, notes: list[str]) -> Mask | None:
+    key = f"/{number}/mask"
+    if key not in container:
+        return None
+    title = contents.title(container, contents.CHANNEL, number)
+    image_key = contents.object_key(contents.CHANNEL, number)
+    try:
+        marked = Field.from_object(container[key], key).values > 0.5
+        image = Field.from_object(container[image_key], image_key)
+    except GwyFormatError as error:
+        notes.append(str(error))
+        return None
+    if marked.shape != image.values.shape:
+        notes.append(f"the mask of '{title}' has another size than the channel: it is left out")
+        return None
+    return np.asarray(marked)
+
+
+def _is_mask_of_missing(container: GwyContainer, number: int, mask: Mask) -> bool:
+    """Whether the mask of a result is the one it was written with: what it covers carries the median of the rest."""
+    if not is_result(_texts(container, number)) or not mask.any():
+        return False
+    key = contents.object_key(contents.CHANNEL, number)
+    values = Field.from_object(container[key], key).values
+    fill = 0.0 if mask.all() else float(np.median(values[~mask]))
+    return bool((values[mask] == fill).all())
+
+
+def _new_name(container: GwyContainer, number: int, taken: Mapping[str, object]) -> str:
+    title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
+    name = f"the mask of {title}"
+    return f"{name} (channel {number})" if name in taken else name
+
+
+def _on_grid(
+    mask: Mask, own_y: xr.DataArray, own_x: xr.DataArray, y: xr.DataArray, x: xr.DataArray
+) -> tuple[Mask, Mask]:
+    """Return which pixels of a grid lie under the mask of another image, and which beside it on that image."""
+    rows, columns = (_nearest(own, axis) for own, axis in ((own_y, y), (own_x, x)))
+    there = (rows >= 0)[:, None] & (columns >= 0)[None, :]
+    under = mask[np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
+    return under & there, ~under & there
+
+
+def _nearest(own: xr.DataArray, wanted: xr.DataArray) -> NDArray[np.int64]:
+    """Return the index of the pixel each place lies in, -1 beside the image."""
+    step = float(own.attrs["spacing"]) if "spacing" in own.attrs else 1.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        index = np.floor((wanted.values - own.values[0]) / step + 0.5)
+    beside = ~((index >= 0) & (index < own.size))
+    return np.where(beside, -1, np.where(beside, 0, index)).astype(np.int64)

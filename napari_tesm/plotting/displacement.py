@@ -1,0 +1,97 @@
+"""One page that shows maps of H: where the surface moved, how much, and which samples say so."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+
+from napari_tesm.displacement import samples_for_displacement, supported_maximum
+from napari_tesm.displacement_maps import known_pulse
+from napari_tesm.maps import labels_from_maps
+from napari_tesm.pipeline import prepared_dataset
+from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
+from napari_tesm.recipe import Recipe
+from napari_tesm.units import prefix_for
+
+_MOST_PULSES: Final = 4
+_COLOUR: Final = "#2166ac"
+
+
+def displacement_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
+    """Return a figure of H: map, histogram and the trace that moved most, a row for each pulse setting.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What was measured; supplies a trace for each row.
+    maps : Dataset
+        From `napari_tesm.displacement_maps.displacement_maps`.
+
+    Notes
+    -----
+    At most four pulse settings are drawn.
+    """
+    recipe = Recipe.from_json(maps.attrs["recipe"])
+    prepared = prepared_dataset(dataset, recipe)
+    pulses = min(maps.sizes["pulse"], _MOST_PULSES)
+    row_height = float(np.clip(3.2 * map_proportion(map_extent(maps["H"])[0]) + 0.9, 2.3, 4.5))
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    figure = Figure(figsize=(13, row_height * pulses), layout=layout, dpi=110)
+    axes = figure.subplots(pulses, 3, squeeze=False)
+    for pulse, label in enumerate(labels_from_maps(maps)[:pulses]):
+        height = maps["H"].isel(pulse=pulse)
+        size = np.abs(height.values[np.isfinite(height.values)])
+        limit = float(np.percentile(size, 99.5)) if size.size and size.any() else 1.0
+        draw_map(axes[pulse, 0], height, f"H {label}", cmap="RdBu_r", norm=Normalize(-limit, limit))
+        if size.size:
+            _draw_histogram(axes[pulse, 1], height)
+            _draw_strongest_trace(axes[pulse, 2], prepared, height, recipe, pulse)
+        else:
+            axes[pulse, 1].set_axis_off()
+            axes[pulse, 2].set_axis_off()
+    return figure
+
+
+def _draw_histogram(axes: Axes, height: xr.DataArray) -> None:
+    values = height.values[np.isfinite(height.values)]
+    factor, unit = prefix_for(values, str(height.attrs.get("units", "")))
+    low, high = np.percentile(values, [0.5, 99.5])
+    margin = 0.05 * (high - low) or abs(low) * 1e-3 or 0.5
+    edges = np.linspace(low - margin, high + margin, 61) / factor
+    if (np.diff(edges) > 0).all():
+        axes.hist(values / factor, bins=edges.tolist(), histtype="stepfilled", color=_COLOUR, alpha=0.5)
+    axes.axvline(0, color="0.6", lw=0.8)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_xlabel(f"H ({unit})" if unit else "H")
+    axes.set_ylabel("pixels")
+
+
+def _draw_strongest_trace(
+    axes: Axes, dataset: xr.Dataset, height: xr.DataArray, recipe: Recipe, pulse: int
+) -> None:
+    """Draw the trace of a pixel that moved most, with the pulse and the samples that H is the difference of."""
+    # Of the strongest that neighbours support: a hot pixel would show nothing but its jump.
+    distance = np.abs(np.abs(height.values) - supported_maximum(height.values))
+    row, column = np.unravel_index(int(np.nanargmin(distance)), height.shape)
+    trace = dataset["displacement"].isel(pulse=pulse, y=int(row), x=int(column))
+    time, values = dataset["time"].values, np.asarray(trace.values, dtype=np.float64)
+    t_factor, t_unit = prefix_for(time, "s")
+    factor, unit = prefix_for(values[np.isfinite(values)], str(trace.attrs["units"]))
+    window = known_pulse(dataset, recipe)
+    axes.axvspan(
+        window.start / t_factor,
+        (time[-1] if window.stop is None else window.stop) / t_factor,
+        color="0.92",
+        zorder=0,
+    )
+    axes.plot(time / t_factor, values / factor, ".", ms=2.5, color="0.45")
+    for part in samples_for_displacement(time, window):
+        axes.plot(time[part] / t_factor, values[part] / factor, ".", ms=4, color=_COLOUR)
+    axes.set_xlabel(f"time ({t_unit})")
+    axes.set_ylabel(f"displacement ({unit})" if unit else "displacement")
+    axes.set_title(f"pixel ({row}, {column}), H from the blue samples", fontsize=9)

@@ -1,0 +1,284 @@
+"""Pulses in a recorded dc channel and edges in a trigger line, found block by block.
+
+A pulse begins at the first sample halfway to the smallest pulse level of its sign, and ends after the last one; in
+between it may fall back as far as three tenths of that level (noise, ringing) without ending. Where the blocks begin
+and end changes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.recording.levels import Levels, levels_from_stream, low_and_high
+from napari_tesm.recording.streams import BLOCK, blocks_of, length_of
+
+Indices = NDArray[np.int64]
+Array = NDArray[np.float64]
+
+_HALF: Final = 0.5
+_BACK: Final = 0.3
+"""Part of the level below which a pulse is over."""
+_UP, _DOWN, _IDLE = 1, 2, 4
+_SHORTEST: Final = 0.25
+"""Pulses shorter than this part of the usual length are spikes."""
+_HOLE: Final = 0.05
+"""Interruptions shorter than this part of the usual length do not end a pulse."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pulses:
+    """Pulses of a recording in the order of time; arrays of shape (pulse,).
+
+    Parameters
+    ----------
+    start, stop : ndarray of int
+        First sample of the pulse and first sample after it.
+    voltage : ndarray of float
+        Mean over the pulse, in the unit of the channel.
+    crossing : ndarray of float
+        Where a straight line between the samples crosses half the level, just before `start`.
+    levels : Levels
+    spikes : int
+        Excursions too short for a pulse, left out.
+    clipped : int
+        Pulses the recording begins or ends in, left out.
+    """
+
+    start: Indices
+    stop: Indices
+    voltage: Array
+    crossing: Array
+    levels: Levels
+    spikes: int = 0
+    clipped: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of pulses."""
+        return int(self.start.size)
+
+
+def find_pulses(stream: Any, *, idle: float | None = None, block: int = BLOCK) -> Pulses:
+    """Find the pulses in a dc channel.
+
+    Parameters
+    ----------
+    stream : array-like, shape (sample,)
+        The recorded voltage; read in slices of `block` samples, twice.
+    idle : float, optional
+        Level between the pulses; read from the data by default.
+    block : int
+        Samples read at once.
+
+    Raises
+    ------
+    ValueError
+        If the channel is constant, or noise alone, or no pulse stands out.
+    """
+    size = length_of(stream, "the dc channel")
+    levels = levels_from_stream(stream, idle=idle, block=block)
+    runs = _runs_beyond(
+        stream, block,
+        up=(levels.idle + _HALF * levels.smallest_rise, levels.idle + _BACK * levels.smallest_rise),
+        down=(levels.idle - _HALF * levels.smallest_fall, levels.idle - _BACK * levels.smallest_fall),
+    )  # fmt: skip
+    # A pulse that the recording begins in has no start; one that it ends in has no stop.
+    whole = ~runs.from_start & (runs.last < size - 1)
+    clipped = int(np.count_nonzero(~whole))
+    runs = runs.chosen(whole).without_holes()
+    lengths = runs.last - runs.first + 1
+    long = lengths >= _SHORTEST * _usual_length(lengths)
+    spikes = int(np.count_nonzero(~long))
+    runs = runs.chosen(long)
+    if runs.first.size == 0:
+        raise ValueError("the dc channel holds no whole pulse")
+    counted = runs.last - runs.first + 1
+    return Pulses(
+        runs.first, runs.last + 1, runs.total / counted, runs.crossing, levels, spikes=spikes, clipped=clipped
+    )
+
+
+def find_edges(
+    stream: Any,
+    *,
+    polarity: Literal["rising", "falling"] = "rising",
+    levels: tuple[float, float] | None = None,
+    name: str = "the trigger line",
+    block: int = BLOCK,
+) -> Indices:
+    """Return the samples at which a trigger line switches.
+
+    Parameters
+    ----------
+    stream : array-like, shape (sample,)
+        A digital line, or the voltage of one.
+    polarity : "rising" or "falling"
+        Which edges count. The index is that of the first sample beyond halfway; the line must have gone back by
+        another fifth of the step before the next edge counts.
+    levels : (float, float), optional
+        Low and high level; read from the data by default.
+    name : str
+        For the sentences of errors.
+
+    Raises
+    ------
+    ValueError
+        If the line is constant or no digital line.
+    """
+    if polarity not in ("rising", "falling"):
+        raise ValueError(f"the polarity must be 'rising' or 'falling', not '{polarity}'")
+    length_of(stream, name)
+    low, high = low_and_high(stream, name=name, block=block) if levels is None else levels
+    half, step = (low + high) / 2, high - low
+    if polarity == "rising":
+        runs = _runs_beyond(stream, block, up=(half, half - 0.2 * step), down=(-np.inf, -np.inf))
+    else:
+        runs = _runs_beyond(stream, block, up=(np.inf, np.inf), down=(half, half + 0.2 * step))
+    return runs.first[~runs.from_start]
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Stretches beyond a threshold, arrays of shape (run,): first and last sample, sign, sum of the values."""
+
+    first: Indices
+    last: Indices
+    sign: NDArray[np.uint8]
+    total: Array
+    crossing: Array
+    from_start: NDArray[np.bool_]
+    """Whether the recording begins inside it."""
+
+    def chosen(self, which: NDArray[Any]) -> "_Runs":
+        return _Runs(
+            self.first[which], self.last[which], self.sign[which], self.total[which], self.crossing[which],
+            self.from_start[which],
+        )  # fmt: skip
+
+    def without_holes(self) -> "_Runs":
+        """Return the runs with those put together that a spike towards the idle level has parted."""
+        if self.first.size < 2:
+            return self
+        hole = max(1.0, _HOLE * _usual_length(self.last - self.first + 1))
+        begins = np.ones(self.first.size, np.bool_)
+        begins[1:] = (self.first[1:] - self.last[:-1] - 1 > hole) | (self.sign[1:] != self.sign[:-1])
+        at = np.flatnonzero(begins)
+        ends = np.append(at[1:], begins.size) - 1
+        # The mean is one over the samples of the pulse: what the holes lack is put in at the pulse's own level.
+        counted = np.add.reduceat(self.last - self.first + 1, at)
+        total = np.add.reduceat(self.total, at) * (self.last[ends] - self.first[at] + 1) / counted
+        return _Runs(
+            self.first[at], self.last[ends], self.sign[at], total, self.crossing[at], self.from_start[at]
+        )
+
+
+def _usual_length(lengths: Indices) -> float:
+    """Return the length of the runs in which half of all the time is spent: spikes, however many, weigh nothing."""
+    ordered = np.sort(lengths)
+    return float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)]) if ordered.size else 0.0
+
+
+def _runs_beyond(stream: Any, block: int, *, up: tuple[float, float], down: tuple[float, float]) -> _Runs:
+    """Return the stretches at or beyond ``up[0]`` or ``down[0]``; each lasts until ``up[1]``, ``down[1]`` is passed."""
+    parts: list[tuple[Array, ...]] = []
+    state, last_sure, before = 0, -1, np.nan
+    for offset, values in blocks_of(stream, block):
+        code = _codes(values, up, down)
+        sure = slice(None) if code.all() else np.flatnonzero(code)
+        codes = code[sure]
+        if codes.size:
+            change = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+            begins = np.concatenate([[0], change])
+            ends = np.append(change, codes.size) - 1
+            if not isinstance(sure, slice):
+                begins_at, ends_at = sure[begins], sure[ends]
+            else:
+                begins_at, ends_at = begins, ends
+            kinds = codes[begins]
+            beyond = kinds != _IDLE
+            first, last, kind = begins_at[beyond], ends_at[beyond], kinds[beyond]
+            total = _sums(values, first, last)
+            # What went on in the block before goes on here, be it beyond the threshold or not.
+            goes_on = np.zeros(first.size, np.bool_)
+            if first.size and beyond[0] and state == kind[0]:
+                goes_on[0] = True
+                # Samples in between, at the end of the block before, belong to it now.
+                total[0] += _between(stream, last_sure + 1, offset + int(first[0]))
+            unknown = np.zeros(first.size, np.bool_)
+            if first.size and beyond[0] and state == 0:
+                unknown[0] = True
+            crossing = _crossings(values, before, first, kind, up[0], down[0])
+            parts.append((first + offset, last + offset, kind, total, crossing + offset, unknown, goes_on))
+            state, last_sure = int(codes[-1]), offset + int(ends_at[-1])
+        before = float(values[-1])
+    return _joined(parts)
+
+
+def _codes(values: NDArray[Any], up: tuple[float, float], down: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return the state each sample is sure to be in; 0 where it keeps the one before."""
+    # Sums of whole bytes: three times as fast as assigning through masks.
+    code = np.zeros(values.size, np.uint8)
+    quiet = None
+    if np.isfinite(up[0]):
+        code += (values >= up[0]).view(np.uint8)
+        quiet = values < up[1]
+    if np.isfinite(down[0]):
+        code += (values <= down[0]).view(np.uint8) * np.uint8(_DOWN)
+        quiet = values > down[1] if quiet is None else quiet & (values > down[1])
+    if quiet is not None:
+        code += quiet.view(np.uint8) * np.uint8(_IDLE)
+    return code
+
+
+def _sums(values: NDArray[Any], first: Indices, last: Indices) -> Array:
+    if first.size == 0:
+        return np.empty(0)
+    edges = np.column_stack([first, last + 1]).ravel()
+    inside = edges[edges < values.size]
+    total = np.asarray(np.add.reduceat(values, inside, dtype=np.float64)[::2])
+    for index in np.flatnonzero(np.isnan(total)):  # lost samples count as the mean of the others
+        total[index] = np.nanmean(values[first[index] : last[index] + 1]) * (last[index] + 1 - first[index])
+    return total
+
+
+def _between(stream: Any, start: int, stop: int) -> float:
+    if stop <= start:
+        return 0.0
+    values = np.asarray(stream[start:stop], dtype=np.float64)
+    return float(np.nanmean(values)) * values.size if not np.isnan(values).all() else 0.0
+
+
+def _crossings(
+    values: NDArray[Any], before: float, first: Indices, kind: NDArray[np.uint8], up: float, down: float
+) -> Array:
+    """Return where a straight line from the sample before crosses the threshold."""
+    at = values[first].astype(np.float64)
+    previous = np.where(first > 0, values[first - 1], before).astype(np.float64)
+    threshold = np.where(kind == _UP, up, down)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (threshold - previous) / (at - previous)
+    return np.asarray(first - 1 + np.where((share >= 0) & (share <= 1), share, 1.0))
+
+
+def _joined(parts: list[tuple[Array, ...]]) -> _Runs:
+    """Return the runs of all blocks, those that go on across the edge of a block as one."""
+    if not parts:
+        nothing = np.empty(0)
+        return _Runs(
+            nothing.astype(np.int64), nothing.astype(np.int64), nothing.astype(np.uint8), nothing, nothing,
+            nothing.astype(np.bool_),
+        )  # fmt: skip
+    first, last, kind, total, crossing, unknown, goes_on = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    at = np.flatnonzero(~goes_on)
+    if at.size == 0:
+        return _joined([])
+    ends = np.append(at[1:], goes_on.size) - 1
+    totals = np.add.reduceat(total, at)
+    return _Runs(
+        first[at].astype(np.int64), last[ends].astype(np.int64), kind[at].astype(np.uint8), totals, crossing[at],
+        unknown[at].astype(np.bool_),
+    )  # fmt: skip

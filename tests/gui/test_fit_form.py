@@ -1,0 +1,54 @@
+"""What is typed into the entries of the Fit form."""
+
+import pytest
+from examples import example_dataset
+
+pytest.importorskip("qtpy")
+from napari_tesm.gui.fit_form import FitForm
+from napari_tesm.gui.fit_model import FitModel
+from napari_tesm.gui.scan import Scan
+from napari_tesm.protocol import PulseProtocol, Window
+
+pytestmark = pytest.mark.display
+
+
+@pytest.fixture
+def form(make_viewer, qtbot):
+    form = FitForm()
+    qtbot.addWidget(form)
+    form.fill(FitModel(Scan("example", example_dataset(protocol=PulseProtocol(0.0, 10e-3)), [])))
+    return form
+
+
+def type_in(entry, text):
+    entry.native.setText(text)
+    entry.native.textEdited.emit(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "metres"), [("25", 25e-9), ("25 nm", 25e-9), ("0.03 µm", 30e-9), ("2.5e1", 25e-9)]
+)
+def test_a_number_is_in_the_unit_beside_the_entry_unless_it_has_its_own(form, text, metres):
+    type_in(form.numbers["tip_radius"], text)
+    assert form.model.message == ""
+    assert form.model.recipe.tip_radius == pytest.approx(metres)
+    form.numbers["tip_radius"].native.editingFinished.emit()
+    assert form.numbers["tip_radius"].value == f"{metres / 1e-9:g}"
+
+
+def test_windows_and_errors_take_units_too(form):
+    type_in(form.numbers["tip_radius"], "25")
+    type_in(form.numbers["tip_radius_error"], "20 %")
+    assert form.model.recipe.tip_radius_error == pytest.approx(5e-9)
+    type_in(form.edges[1, "stop"], "9000 µs")
+    assert form.model.recipe.window1 == Window(0.0, 9e-3)
+    type_in(form.numbers["skip_after_edge"], "200 µs")
+    assert form.model.recipe.skip_after_edge == pytest.approx(0.2e-3)
+
+
+@pytest.mark.parametrize(("text", "words"), [("-3", "-3 nm"), ("25,5", "decimal point"), ("abc", "'abc'")])
+def test_nonsense_is_answered_in_the_units_that_were_typed(form, text, words):
+    before = form.model.recipe
+    type_in(form.numbers["tip_radius"], text)
+    assert words in form.model.message
+    assert form.model.recipe is before

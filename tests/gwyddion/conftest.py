@@ -1,0 +1,32 @@
+"""The module, built once as `tesm gwyddion install` builds it, and the program that runs it without a screen."""
+
+from pathlib import Path
+
+import pytest
+
+from gwyddion.modulehost import Host, compile_host
+from napari_tesm.gwyddion_install.building import build_module
+
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "si_c_step.gwy"
+
+
+@pytest.fixture(scope="session")
+def module(gwyoracle, tmp_path_factory) -> Path:
+    """Path of the built module; skipped, or failed in CI, where Gwyddion is missing (see `gwyoracle`)."""
+    return build_module(tmp_path_factory.mktemp("module"))
+
+
+@pytest.fixture(scope="session")
+def host_program(gwyoracle, tmp_path_factory) -> Path:
+    return compile_host(tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture
+def host(module, host_program, tmp_path) -> Host:
+    """Call with kind, function, number, input and output to run a function of the module."""
+    return Host(host_program, module, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    return SAMPLE

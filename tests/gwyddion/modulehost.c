@@ -1,0 +1,197 @@
+/*
+ * modulehost MODULE.so KIND FUNCTION ID IN.gwy OUT.gwy [CHANNEL]
+ *
+ * Runs module functions, separated by commas, on a file without a screen, as Gwyddion would (the function "move" stands
+ * for a user who moves the first point of a selection): KIND is proc, volume or cmap, ID the number of
+ * the current channel, volume or curve map, CHANNEL that of the channel that is current beside it.  IN.gwy may be
+ * "huge:NX:NY:NZ", a volume of zeros in no file.  What the function has made of the data is saved to OUT.gwy.
+ *
+ * Prints, on stdout: "function NAME" for each function of the module, "milliseconds T" for the run, "filename PATH" under
+ * which the data go afterwards, "decimal POINT" of the locale, "peak KB" of memory.  Every warning of the libraries goes
+ * to stderr as "LOG DOMAIN: TEXT".  Settings are read and saved as Gwyddion does.
+ *
+ * Exit status: 0 no warnings, 1 warnings, 2 could not be run.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <locale.h>
+#include <gtk/gtk.h>
+#include <libgwyddion/gwyddion.h>
+#include <libprocess/gwyprocess.h>
+#include <libprocess/gwycalibration.h>
+#include <libprocess/gwygrainvalue.h>
+#include <libdraw/gwydraw.h>
+#include <libgwydgets/gwydgets.h>
+#include <libgwymodule/gwymodule.h>
+#include <app/gwyapp.h>
+
+static gint n_warnings = 0;
+
+static void
+note_warning(const gchar *domain, GLogLevelFlags level, const gchar *message, G_GNUC_UNUSED gpointer data)
+{
+    if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING)) {
+        fprintf(stderr, "LOG %s: %s\n", domain ? domain : "", message);
+        n_warnings++;
+    }
+}
+
+static void
+load_module(const gchar *path)
+{
+    GError *error = NULL;
+
+    if (!gwy_module_register_module(path, &error)) {
+        fprintf(stderr, "%s: %s\n", path, error->message);
+        exit(2);
+    }
+}
+
+/* What gwyddion itself does before it shows a window. */
+static void
+start_gwyddion(void)
+{
+    gchar *modules, *path;
+
+    gwy_widgets_type_init();
+    gwy_app_settings_create_config_dir(NULL);
+    gwy_app_data_browser_set_gui_enabled(FALSE);
+    gwy_app_wait_set_enabled(FALSE);
+    gwy_resource_class_load(g_type_class_peek(GWY_TYPE_GRADIENT));
+    gwy_resource_class_load(g_type_class_peek(GWY_TYPE_GL_MATERIAL));
+    gwy_resource_class_load(g_type_class_peek(GWY_TYPE_GRAIN_VALUE));
+    gwy_resource_class_load(g_type_class_peek(GWY_TYPE_CALIBRATION));
+    path = gwy_app_settings_get_settings_filename();
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        gwy_app_settings_load(path, NULL);
+    g_free(path);
+    gwy_app_settings_get();
+    modules = gwy_find_self_dir("modules");
+    load_module(path = g_build_filename(modules, "layer", "layer.so", NULL));
+    g_free(path);
+    load_module(path = g_build_filename(modules, "file", "file.so", NULL));
+    g_free(path);
+    g_free(modules);
+}
+
+static GwyContainer*
+load_data(const gchar *name)
+{
+    GwyContainer *data;
+    GwyBrick *brick;
+    GError *error = NULL;
+    gint nx, ny, nz;
+
+    if (sscanf(name, "huge:%d:%d:%d", &nx, &ny, &nz) == 3) {
+        data = gwy_container_new();
+        brick = gwy_brick_new(nx, ny, nz, 1e-6, 1e-6, 1e-3, TRUE);
+        gwy_si_unit_set_from_string(gwy_brick_get_si_unit_x(brick), "m");
+        gwy_si_unit_set_from_string(gwy_brick_get_si_unit_y(brick), "m");
+        gwy_si_unit_set_from_string(gwy_brick_get_si_unit_z(brick), "s");
+        gwy_container_set_object(data, gwy_app_get_brick_key_for_id(0), brick);
+        g_object_unref(brick);
+        return data;
+    }
+    if (!(data = gwy_file_load(name, GWY_RUN_NONINTERACTIVE, &error))) {
+        fprintf(stderr, "%s: %s\n", name, error->message);
+        exit(2);
+    }
+    gwy_container_set_const_string_by_name(data, "/filename", (const guchar*)name);
+    return data;
+}
+
+static void
+move_point(GwyContainer *data, gint id)
+{
+    gchar *key = g_strdup_printf("/%d/select/point", id);
+    GwySelection *selection = GWY_SELECTION(gwy_container_get_object_by_name(data, key));
+    gdouble xy[] = { 1e-8, 2e-8 };
+
+    gwy_selection_set_object(selection, 0, xy);
+    g_free(key);
+}
+
+static void
+run_function(GwyContainer *data, const gchar *kind, const gchar *name, gint id)
+{
+    if (gwy_strequal(name, "move"))
+        move_point(data, id);
+    else if (gwy_strequal(kind, "proc")) {
+        gwy_app_data_browser_select_data_field(data, id);
+        gwy_process_func_run(name, data, GWY_RUN_IMMEDIATE);
+    }
+    else if (gwy_strequal(kind, "volume")) {
+        gwy_app_data_browser_select_brick(data, id);
+        gwy_volume_func_run(name, data, GWY_RUN_IMMEDIATE);
+    }
+    else {
+        gwy_app_data_browser_select_lawn(data, id);
+        gwy_curve_map_func_run(name, data, GWY_RUN_IMMEDIATE);
+    }
+}
+
+/* Largest memory of this program in KB.  getrusage() would begin with that of the program which started it. */
+static long
+peak_of_memory(void)
+{
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    long peak = -1;
+
+    while (status && fgets(line, sizeof(line), status)) {
+        if (sscanf(line, "VmHWM: %ld kB", &peak) == 1)
+            break;
+    }
+    if (status)
+        fclose(status);
+    return peak;
+}
+
+int
+main(int argc, char **argv)
+{
+    GwyContainer *data;
+    GError *error = NULL;
+    GSList *item;
+    GTimer *timer;
+    const guchar *filename = NULL;
+    gchar *path, **names, **name;
+    gint id;
+
+    if (argc < 7) {
+        fprintf(stderr, "modulehost MODULE.so KIND FUNCTION ID IN.gwy OUT.gwy [CHANNEL]\n");
+        return 2;
+    }
+    setlocale(LC_ALL, "");
+    g_log_set_default_handler(note_warning, NULL);
+    start_gwyddion();
+    load_module(argv[1]);
+    for (item = gwy_module_get_functions("tesm"); item; item = g_slist_next(item))
+        printf("function %s\n", (gchar*)item->data);
+    data = load_data(argv[5]);
+    gwy_app_data_browser_add(data);
+    if (argc > 7)
+        gwy_app_data_browser_select_data_field(data, atoi(argv[7]));
+    id = atoi(argv[4]);
+    timer = g_timer_new();
+    names = g_strsplit(argv[3], ",", -1);
+    for (name = names; *name; name++)
+        run_function(data, argv[2], *name, id);
+    g_strfreev(names);
+    printf("milliseconds %d\n", (gint)(1000*g_timer_elapsed(timer, NULL)));
+    g_timer_destroy(timer);
+    gwy_container_gis_string_by_name(data, "/filename", &filename);
+    printf("filename %s\n", filename ? (const gchar*)filename : "");
+    printf("decimal %s\n", localeconv()->decimal_point);
+    printf("peak %ld\n", peak_of_memory());
+    fflush(stdout);
+    if (*argv[6] && !gwy_file_func_run_save("gwyfile", data, argv[6], GWY_RUN_NONINTERACTIVE, &error)) {
+        fprintf(stderr, "%s: %s\n", argv[6], error->message);
+        return 2;
+    }
+    path = gwy_app_settings_get_settings_filename();
+    gwy_app_settings_save(path, NULL);
+    g_free(path);
+    return n_warnings ? 1 : 0;
+}

@@ -1,0 +1,59 @@
+"""The module's functions in Gwyddion's own libraries: the maps are the engine's, bit for bit."""
+
+import numpy as np
+import pytest
+
+from gwyddion.comparing import assert_same_channels, assert_same_graphs, channels, fitted, graphs
+from napari_tesm.io.gwy import Selection, put, read_container, write_container
+
+pytestmark = pytest.mark.gwyddion
+
+FUNCTION = "tesm_diffusion_maps"
+
+
+def test_the_fit_of_one_volume_is_the_engines(host, sample, tmp_path, gwyoracle, gwyddion_check):
+    run = host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy")
+    assert run.log == []
+    assert {"proc::" + FUNCTION, "volume::" + FUNCTION, "cmap::" + FUNCTION} <= run.functions
+    found = read_container(tmp_path / "out.gwy")
+    expected = fitted(sample, tmp_path / "fit.gwy", "--traces", "1")
+    assert_same_channels(found, expected)
+    assert set(channels(found)) == {"Topography", "Deflection error", *channels(expected)}
+    assert gwyoracle(tmp_path / "out.gwy").problems == []
+    assert gwyddion_check(tmp_path / "out.gwy") == ""
+    assert host.leftovers() == []
+
+
+def test_the_fit_from_a_channel_takes_all_traces_on_its_grid(host, sample, tmp_path):
+    run = host("proc", FUNCTION, 0, sample, tmp_path / "out.gwy")
+    assert run.log == []
+    found = read_container(tmp_path / "out.gwy")
+    expected = fitted(sample, tmp_path / "fit.gwy")
+    assert len(channels(expected)) == 30
+    assert_same_channels(found, expected)
+    assert host.leftovers() == []
+
+
+def test_the_log_tells_the_parameters(host, sample, tmp_path):
+    host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy")
+    found = read_container(tmp_path / "out.gwy")
+    number = channels(found)["D1 (-3 V)"]
+    entries = found[f"/{number}/data/log"]["strings"]
+    assert len(entries) == 1
+    assert entries[0].startswith(f"volume::{FUNCTION}(")
+    for name in ("threshold=0.15", "kernel=0", "use_tip_radius=False"):
+        assert name in entries[0]
+
+
+def test_graphs_come_with_the_maps(host, sample, tmp_path):
+    container = read_container(sample)
+    points = np.array([[20e-8, 10e-8], [30e-8, 20e-8]])
+    put(container, "/0/select/point", Selection("point", points).to_object(), "o")
+    write_container(tmp_path / "scan.gwy", container)
+    run = host("proc", FUNCTION, 0, tmp_path / "scan.gwy", tmp_path / "out.gwy")
+    assert run.log == []
+    found = graphs(read_container(tmp_path / "out.gwy"))
+    assert_same_graphs(found, graphs(fitted(tmp_path / "scan.gwy", tmp_path / "fit.gwy")))
+    assert [graph.title.split(" (")[0] for graph in found] == [
+        "t-ESM histogram", "t-ESM histogram", "t-ESM point 1", "t-ESM point 2",
+    ]  # fmt: skip

@@ -1,0 +1,114 @@
+"""The real Gwyddion under a virtual screen: dialog, progress, Cancel, error, results."""
+
+import time
+
+import pytest
+
+from gwyddion import gui_session
+from gwyddion.gui_session import session
+from gwyddion.test_module_under_stress import Stress, gone_soon, is_alive
+from gwyddion.test_regions_in_gwyddion import drawn
+
+pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
+
+FUNCTION = "tesm_diffusion_maps"
+
+
+@pytest.fixture(scope="module")
+def display():
+    if missing := gui_session.missing_tools():
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with gui_session.screen() as name:
+        yield name
+
+
+@pytest.fixture
+def stress(host, sample, tmp_path):
+    return Stress(host, sample, tmp_path)
+
+
+def test_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, display, host):
+    with session(
+        module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+    ) as gwyddion:
+        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.shot("dialog")
+        gwyddion.key("alt+o")
+        # Their windows open one after the other; the last ones are those of the other voltage.
+        wanted = [f"[{name} (-3 V)]" for name in ("H", "D1", "log10 D1", "D2", "log10 D2")] + ["(+3 V)]"]
+        gwyddion.wait(lambda windows: all(name in " ".join(windows) for name in wanted), "the maps")
+        titles = " ".join(gwyddion.windows())
+        assert "[tau1 (-3 V)]" not in titles  # in the data browser, not on the screen
+        assert "[D1 (+3 V)]" not in titles
+        gwyddion.shot("maps")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+
+
+def test_cancel_ends_the_engine_and_its_children(module, sample, tmp_path, display, stress):
+    with session(module, sample, tmp_path, display, **stress.environment("hang")) as gwyddion:
+        before = len(gwyddion.windows())
+        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.key("alt+o")
+        pid, child = stress.wait_for("pid"), stress.wait_for("child")
+        gwyddion.wait(lambda windows: "Diffusion Maps" not in windows, "the end of the dialog")
+        time.sleep(1)
+        assert is_alive(pid)
+        gwyddion.shot("progress")
+        # The button of the progress dialog; its window has no title of its own to wait for.
+        gwyddion.key("Escape")
+        assert gone_soon(pid)
+        assert gone_soon(child)
+        gwyddion.wait(lambda windows: len(windows) <= before, "the end of the progress dialog")
+        gwyddion.shot("cancelled")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+        # Gwyddion is as alive as before.
+        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Diffusion Maps")
+
+
+def test_a_failure_is_said_in_a_dialog(module, sample, tmp_path, display, stress):
+    with session(module, sample, tmp_path, display, **stress.environment("flood-and-fail")) as gwyddion:
+        gwyddion.call(FUNCTION, "Topography")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.key("alt+o")
+        gwyddion.wait_for("t-ESM")
+        gwyddion.shot("failure")
+        gwyddion.key("Escape")
+        gwyddion.wait(lambda windows: "t-ESM" not in windows, "the end of the dialog")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+
+
+def test_region_statistics_are_a_table_to_read_and_graphs(module, sample, tmp_path, display, host):
+    marked = drawn(sample, tmp_path / "marked.gwy", selection=[[5e-8, 5e-8, 15e-8, 20e-8]])
+    with session(
+        module, marked, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+    ) as gwyddion:
+        gwyddion.call("tesm_region_statistics", "Topography")
+        gwyddion.wait_for("Region Statistics")
+        gwyddion.key("alt+o")
+        gwyddion.wait(lambda windows: any("t-ESM mean trace" in title for title in windows), "the graphs")
+        gwyddion.wait_for("Region Statistics")
+        gwyddion.wait_for("t-ESM mean trace (-3 V): rectangle 1, outside of all")
+        gwyddion.shot("regions")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+        # The table keeps nobody from working on.
+        gwyddion.call("tesm_displacement_map", "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Displacement Map")
+
+
+def test_a_napari_that_does_not_start_is_said_in_a_dialog(module, sample, tmp_path, display, stress):
+    with session(module, sample, tmp_path, display, **stress.environment("no-view")) as gwyddion:
+        gwyddion.call("tesm_open_in_napari", "Topography")
+        gwyddion.wait_for("t-ESM")
+        gwyddion.shot("no napari")
+        assert stress.said("viewed") == str(sample)  # and no copy of it
+        gwyddion.key("Escape")
+        gwyddion.wait(lambda windows: "t-ESM" not in windows, "the end of the dialog")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []

@@ -1,0 +1,153 @@
+"""What is set in Gwyddion reaches the engine, whatever the locale; what the file says itself is not overruled."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from gwyddion.comparing import assert_same_channels, channels, fitted
+from napari_tesm.io.gwy import Brick, Lawn, metadata_container, metadata_entries, put, read_container
+from napari_tesm.io.gwy.writing import write_container
+
+pytestmark = pytest.mark.gwyddion
+
+FUNCTION = "tesm_diffusion_maps"
+
+
+def remember(host, **values):
+    """Write Gwyddion's settings as if somebody had entered these values in the dialog."""
+    kinds = {str: 'string "{}"', bool: "boolean {}", int: "int32 {}", float: "double {!r}"}
+    lines = [
+        f'"/module/{FUNCTION}/{name}" {kinds[type(value)].format(value)}' for name, value in values.items()
+    ]
+    settings = host.home / ".gwyddion" / "settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("\n".join(["Gwyddion Settings 1.0", *lines, ""]))
+
+
+@pytest.fixture(scope="session")
+def german(tmp_path_factory):
+    """Environment in which a decimal point is a comma."""
+    folder = tmp_path_factory.mktemp("locale")
+    if shutil.which("localedef") is None:
+        pytest.skip("localedef is not installed")
+    made = subprocess.run(
+        ["localedef", "-i", "de_DE", "-f", "UTF-8", folder / "de_DE.UTF-8"], capture_output=True, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"there is no German locale to make: {made.stderr}")
+    return {"LOCPATH": str(folder), "LC_ALL": "de_DE.UTF-8"}
+
+
+def test_every_parameter_reaches_the_engine_in_a_german_locale(host, sample, tmp_path, german):
+    remember(
+        host, use_tip_radius=True, tip_radius=27.5e-9, tip_radius_error=2.5e-9, geometry=2, threshold=0.225,
+        threshold_of=1, window1="0 ms:5,5ms".replace(",", "."), window2="none", skip_after_edge="0.2 ms",
+    )  # fmt: skip
+    run = host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy", environment=german)
+    assert run.decimal == ","
+    assert run.log == []
+    expected = fitted(
+        sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "27.5nm±2.5nm", "--geometry", "l2/4tau",
+        "--threshold", "22.5%", "--threshold-of", "max", "--window1", "0ms:5.5ms", "--window2", "none",
+        "--skip-after-edge", "0.2ms",
+    )  # fmt: skip
+    assert len(channels(expected)) == 8
+    assert_same_channels(read_container(tmp_path / "out.gwy"), expected)
+
+
+def test_settings_are_remembered_to_the_last_digit(host, sample, tmp_path, german):
+    remember(host, use_tip_radius=True, tip_radius=27.5e-9, threshold=0.225)
+    host("volume", FUNCTION, 1, sample, tmp_path / "1.gwy", environment=german)
+    host("volume", FUNCTION, 1, sample, tmp_path / "2.gwy", environment=german)
+    first, second = (read_container(tmp_path / f"{number}.gwy") for number in (1, 2))
+    entries = metadata_entries(first[f"/{channels(first)['D1 (-3 V)']}/meta"])
+    assert entries["Tip radius"] == "27.5 nm"
+    assert metadata_entries(second[f"/{channels(second)['D1 (-3 V)']}/meta"]) == entries
+
+
+def without_metadata(sample, path, *names):
+    """Copy the sample with one volume, without some lines of its metadata."""
+    container = read_container(sample)
+    entries = metadata_entries(container["/brick/1/meta"])
+    for key in [key for key in container if key.startswith("/brick/0")]:
+        del container[key]
+    kept = {name: text for name, text in entries.items() if name not in names}
+    put(container, "/brick/1/meta", metadata_container(kept), "o")
+    write_container(path, container)
+    return path
+
+
+def test_the_pulse_of_the_dialog_stands_in_only_for_what_the_file_lacks(host, sample, tmp_path):
+    lacking = without_metadata(sample, tmp_path / "lacking.gwy", "Pulse duration", "Pulse voltage")
+    remember(host, pulse_start="1 ms", pulse_duration="9 ms", voltage="-2.5 V")
+    run = host("volume", FUNCTION, 1, lacking, tmp_path / "out.gwy")
+    assert run.log == []
+    found = read_container(tmp_path / "out.gwy")
+    entries = metadata_entries(found[f"/{channels(found)['D1 (-2.5 V)']}/meta"])
+    assert entries["Pulse duration"] == "9 ms"
+    assert entries["Pulse start"] == "510.2040816326531 µs"  # the file's own
+    assert_same_channels(
+        found,
+        fitted(
+            lacking, tmp_path / "fit.gwy", "--traces", "1", "--pulse-duration", "9ms", "--voltage", "-2.5V"
+        ),
+    )
+
+
+def test_a_file_without_a_pulse_asks_for_it_in_the_engines_words(host, sample, tmp_path):
+    lacking = without_metadata(sample, tmp_path / "lacking.gwy", "Pulse duration")
+    run = host("volume", FUNCTION, 1, lacking, tmp_path / "out.gwy")
+    assert len(run.log) == 1
+    assert "--pulse-duration" in run.log[0]
+
+
+def test_curve_maps_are_fitted_like_volumes(host, sample, tmp_path, gwyoracle):
+    container = read_container(sample)
+    brick = Brick.from_object(container["/brick/1"], "/brick/1")
+    values = np.moveaxis(np.asarray(brick.values), 0, -1)  # y, x, time
+    times = np.broadcast_to(brick.z, values.shape)
+    curves = np.stack([times, values], axis=2).reshape(-1)  # y, x, curve, sample
+    lengths = np.full(values.shape[:2], values.shape[2], dtype=np.int32)
+    lawn = Lawn(curves, lengths, ["s", brick.unit_w], ["Time", "Displacement"], brick.x_real, brick.y_real,
+                brick.x_offset, brick.y_offset, brick.unit_x)  # fmt: skip
+    put(container, "/lawn/0", lawn.to_object(), "o")
+    put(container, "/lawn/0/title", "Curves", "s")
+    put(container, "/lawn/0/meta", container["/brick/1/meta"], "o")
+    for key in [key for key in container if key.startswith("/brick/")]:
+        del container[key]
+    write_container(tmp_path / "curves.gwy", container)
+    for kind, number in (("cmap", 0), ("proc", 0)):
+        run = host(kind, FUNCTION, number, tmp_path / "curves.gwy", tmp_path / f"{kind}.gwy")
+        assert run.log == []
+        expected = fitted(
+            tmp_path / "curves.gwy",
+            tmp_path / f"{kind} fit.gwy",
+            *(["--traces", "0"] if kind == "cmap" else []),
+        )
+        assert_same_channels(read_container(tmp_path / f"{kind}.gwy"), expected)
+        assert gwyoracle(tmp_path / f"{kind}.gwy").problems == []
+
+
+def test_a_channel_on_another_grid_has_no_traces(host, sample, tmp_path):
+    container = read_container(sample)
+    for axis in "xy":
+        container["/0/data"][f"{axis}real"] *= 2
+    write_container(tmp_path / "other.gwy", container)
+    run = host("proc", FUNCTION, 0, tmp_path / "other.gwy", tmp_path / "out.gwy")
+    assert len(run.log) == 1
+    assert "there are no traces to work on" in run.log[0]
+    assert host("proc", FUNCTION, 1, tmp_path / "other.gwy", tmp_path / "out.gwy").log == []
+
+
+def test_the_open_file_keeps_its_name(host, sample, tmp_path):
+    assert host("volume", FUNCTION, 1, sample, "").filename == str(sample)
+
+
+def test_what_passes_four_gigabytes_is_refused_before_it_is_written(host, tmp_path):
+    run = host("volume", FUNCTION, 0, "huge:1024:1024:513", "")
+    assert len(run.log) == 1
+    assert "The data take 4.3\N{NO-BREAK SPACE}GB, and a Gwyddion file ends at 4 GiB" in run.log[0]
+    assert run.peak < 1e9
+    assert host.leftovers() == []

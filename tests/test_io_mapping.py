@@ -1,0 +1,273 @@
+"""Mappings: read in sentences, written as they are read, and put to use on arrays of any order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_tesm.io.content import Axis, FileContent, Source
+from napari_tesm.io.images import roles_of_axes
+from napari_tesm.io.mapped import opened_from_content
+from napari_tesm.io.mapping import (
+    AfmEntry,
+    ImageEntry,
+    Mapping,
+    MappingError,
+    RecordingEntry,
+    ScanEntry,
+    TraceEntry,
+)
+from napari_tesm.io.mapping_text import mapping_from_file, mapping_from_text, text_from_mapping
+from napari_tesm.io.proposal import proposal_from_content
+from napari_tesm.protocol import PulseProtocol
+
+TIME = Axis(7, "time", "ms", -1.0, 0.5)
+X, Y = Axis(6, "x", "nm", 0.0, 10.0), Axis(5, "y", "nm", 0.0, 10.0)
+TRACES = np.random.default_rng(1).standard_normal((5, 6, 7))
+
+
+def content(*sources):
+    return FileContent(Path("scan.h5"), "HDF5", list(sources))
+
+
+def source(array, *axes, name="scan/X", unit="mV", **options):
+    return Source(name, np.asarray(array), axes, unit, **options)
+
+
+quantities = st.floats(1e-12, 1e3, allow_nan=False).map(lambda value: float(f"{value:.6g}"))
+names = st.text("abcXYZ019 /_-", min_size=1, max_size=12).map(str.strip).filter(bool)
+maybe = st.none() | quantities
+scans = st.builds(
+    ScanEntry,
+    pixels=st.none() | st.integers(1, 4096),
+    lines=st.none() | st.integers(1, 4096),
+    width=maybe,
+    height=maybe,
+    ways=st.sampled_from([("trace",), ("retrace",), ("trace", "retrace")]),
+    serpentine=st.booleans(),
+    voltages=st.lists(st.sampled_from([-3.0, 3.0, 0.5, -1.25]), max_size=3).map(tuple),
+    voltages_per=st.sampled_from(["pixel", "way"]),
+    upward=st.booleans(),
+    first_line=st.integers(0, 9),
+)
+traces = st.builds(
+    TraceEntry,
+    source=names,
+    axes=st.sampled_from([(), ("y", "x", "time"), ("time", "pixel"), ("pulse", "skip", "y", "x", "time")]),
+    signal=st.sampled_from(["X", "Y", "R", "phase"]),
+    voltage=st.none() | st.sampled_from([-3.0, 3.0, 0.0]),
+    direction=st.sampled_from(["", "trace", "retrace"]),
+    unit=st.sampled_from(["", "mV", "nm"]),
+)
+recordings = st.builds(
+    RecordingEntry,
+    signals=st.fixed_dictionaries({"X": names}, optional={"Y": names, "phase": names}),
+    dc=names,
+    pixel_trigger=names | st.just(""),
+    before=maybe,
+    length=maybe,
+    pulse_delay=maybe,
+)
+mappings = st.builds(
+    Mapping,
+    traces=st.lists(traces, min_size=1, max_size=3).map(tuple),
+    images=st.lists(st.builds(ImageEntry, names, names | st.just("")), max_size=2).map(tuple),
+    scan=scans,
+    afm=st.builds(
+        AfmEntry,
+        flip_x=st.booleans(),
+        rotate=st.sampled_from([0, 90, 180, 270]),
+        offset_y=st.none() | st.sampled_from([-1e-8, 0.0, 2.5e-7]),
+        register=names | st.just(""),
+    ),
+    interval=maybe,
+    start=maybe,
+    protocol=st.builds(
+        PulseProtocol,
+        pulse_start=maybe,
+        pulse_duration=maybe,
+        ac_frequency=maybe,
+        tip_radius=st.none() | st.floats(1e-9, 1e-7).map(lambda value: float(f"{value:.6g}")),
+    ),
+)
+
+
+@given(mapping=mappings | st.builds(Mapping, recording=recordings, scan=scans))
+def test_what_is_written_is_read_as_it_was(mapping):
+    assert mapping_from_text(text_from_mapping(mapping)) == mapping
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "made of entries"),
+        ("[1, 2]", "made of entries"),
+        ("a: [", "no YAML in line"),
+        ("traces: 3", "'traces' of the mapping must be a list"),
+        ("traces: [{axes: [y, x, time]}]", "number 1 of 'traces' must say its 'source'"),
+        ("traces: [{source: a, axes: [y, x]}]", "must name time once"),
+        ("traces: [{source: a, axes: [y, y, time]}]", "no other axis twice"),
+        ("traces: [{source: a, axes: [z, time]}]", "not 'z'"),
+        ("traces: [{source: a, voltage: 3}]", "'3' has no unit"),
+        ("traces: [{source: a, signal: Z}]", "'signal' of number 1 of 'traces' is 'Z'"),
+        ("images: [{source: a}]\nscan: {pixels: 0}", "'pixels' of 'scan' must be a whole number"),
+        ("images: [{source: a}]\nscan: {pixels: yes}", "'pixels' of 'scan' must be a whole number"),
+        ("images: [{source: a}]\nscan: {width: -1 nm}", "'width' of 'scan' must be larger than zero"),
+        ("images: [{source: a}]\nscan: {ways: [up]}", "'ways' of 'scan'"),
+        ("images: [{source: a}]\ntime: {interval: 0 s}", "'interval' of 'time' must be larger"),
+        ("images: [{source: a}]\ncolour: red", "nobody knows: 'colour'"),
+        ("images: [{source: a}]\nprotocol: {pulse duration: 10 nm}", "'pulse duration' of 'protocol'"),
+        ("images: [{source: a}]\nprotocol: {tip radius: 1 km}", "tip radius must lie between"),
+        ("recording: {dc: a}", "which channel is X"),
+        ("recording: {X: a}", "which channel is the dc voltage"),
+        ("recording: {X: a, dc: b}\ntraces: [{source: a}]", "not both"),
+        ("scan: {pixels: 3}", "names no traces, no recording and no image"),
+        ("format: t-ESM mapping 9\nimages: [{source: a}]", "this program knows"),
+        ("a: &a [*a]", "no YAML|nobody knows"),
+        ("!!python/object/apply:os.system ['true']", "no YAML"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_sentence(text, words):
+    with pytest.raises(MappingError, match=words) as caught:
+        mapping_from_text(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_mapping_are_named(tmp_path):
+    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MappingError, match=r"a\.yaml is no mapping: it is not text"):
+        mapping_from_file(tmp_path / "a.yaml")
+    with pytest.raises(IsADirectoryError, match="a folder"):
+        mapping_from_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("array", "axes"),
+    [
+        (TRACES, (Y, X, TIME)),
+        (TRACES.transpose(2, 1, 0), (TIME, X, Y)),
+        (TRACES[::-1], (Axis(5, "y", "nm", 40.0, -10.0), X, TIME)),
+    ],
+)
+def test_arrays_that_say_what_they_are_need_nobody(array, axes):
+    proposal = proposal_from_content(content(source(array, *axes)))
+    assert proposal.is_complete
+    (dataset,) = opened_from_content(content(source(array, *axes)), proposal.mapping).datasets
+    assert np.array_equal(dataset["displacement"].values[0], TRACES * 1e-3)
+    assert dataset["displacement"].attrs["units"] == "V"
+    assert np.allclose(dataset["x"].values, np.arange(6) * 10e-9, rtol=1e-12)
+    assert np.allclose(dataset["time"].values, np.arange(7) * 0.5e-3, atol=1e-18)
+    assert dataset.attrs["time_origin"] == pytest.approx(-1e-3)
+    assert np.isnan(dataset["voltage"].values).all()
+
+
+def test_what_is_known_nowhere_is_asked_and_then_taken_from_the_mapping():
+    lines = source(TRACES.reshape(30, 7), Axis(30, "position", known=False), Axis(7, "samples", known=False))
+    proposal = proposal_from_content(content(lines))
+    assert len(proposal.questions) == 2
+    text = proposal.to_text(content(lines))
+    completed = mapping_from_text(
+        text + "scan: {pixels: 6, width: 60 nm, height: 50 nm, voltages: [-3 V]}\ntime: {interval: 0.1 ms}\n"
+        "protocol: {pulse start: 0.2 ms, pulse duration: 0.3 ms}\n"
+    )
+    (dataset,) = opened_from_content(content(lines), completed).datasets
+    assert np.array_equal(dataset["displacement"].values[0], TRACES * 1e-3)
+    assert dataset["voltage"].values.tolist() == [-3.0]
+    assert np.allclose(dataset["time"].values, np.arange(7) * 1e-4 - 2e-4)
+    assert dataset["y"].values[0] == pytest.approx(5e-9)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        (Mapping(traces=(TraceEntry("other"),)), "there is no 'other' in scan.h5; it holds 'scan/X'"),
+        (Mapping(traces=(TraceEntry("scan/X", ("y", "time")),)), "has 3 axes .*, the mapping names 2"),
+        (Mapping(traces=(TraceEntry("scan/X"),), scan=ScanEntry(pixels=7)), "has 6 pixels in a line, 'scan' says 7"),
+        (Mapping(traces=(TraceEntry("scan/X", ("skip", "x", "time")),)), "cannot be skipped"),
+        (Mapping(traces=(TraceEntry("scan/X", ("pulse", "x", "time")),), scan=ScanEntry(voltages=(3.0,))), "5 pulse"),
+        (Mapping(images=(ImageEntry("scan/X"),)), "is no image: its size is 5 × 6 × 7"),
+    ],
+)  # fmt: skip
+def test_a_mapping_that_does_not_fit_is_said_in_a_sentence(mapping, words):
+    with pytest.raises(MappingError, match=words):
+        opened_from_content(content(source(TRACES, Y, X, TIME)), mapping)
+
+
+def test_contradicting_units_are_refused():
+    known = content(source(TRACES, Y, X, TIME))
+    mapping = Mapping(traces=(TraceEntry("scan/X"),))
+    with pytest.raises(MappingError, match="would contradict"):
+        opened_from_content(known, mapping, time_unit="s")
+    with pytest.raises(MappingError, match="would contradict"):
+        opened_from_content(known, mapping, lateral_unit="µm")
+
+
+def test_images_come_along_and_those_of_the_traces_grid_join_them():
+    image = source(np.arange(30.0).reshape(5, 6), Y, X, name="scan/height", unit="nm", title="Height")
+    other = source(np.ones((3, 4)), Axis(3, "y", "nm"), Axis(4, "x", "nm"), name="other", unit="counts")
+    found = content(source(TRACES, Y, X, TIME), image, other)
+    proposal = proposal_from_content(found)
+    opened = opened_from_content(found, proposal.mapping)
+    assert [one.attrs["long_name"] for one in opened.channels] == ["Height", "other"]
+    (dataset,) = opened.datasets
+    assert np.allclose(dataset["height"].values, np.arange(30.0).reshape(5, 6) * 1e-9)
+    assert "other" not in dataset
+    assert opened.channels[1].attrs["units"] == "counts"
+
+
+def test_pulses_and_signals_become_settings_of_one_dataset():
+    both = np.stack([TRACES, TRACES + 1])
+    in_phase = source(both, Axis(2, "bias", "V", 3.0, -6.0), Y, X, TIME, name="scan/X")
+    quadrature = source(both * 2, Axis(2, "bias", "V", 3.0, -6.0), Y, X, TIME, name="scan/quadrature")
+    axes = ("pulse", "y", "x", "time")
+    mapping = Mapping(traces=(TraceEntry("scan/X", axes), TraceEntry("scan/quadrature", axes, signal="Y")))
+    (dataset,) = opened_from_content(content(in_phase, quadrature), mapping).datasets
+    assert dataset["voltage"].values.tolist() == [3.0, -3.0]
+    assert np.array_equal(dataset["displacement"].values, both * 1e-3)
+    assert np.array_equal(dataset["displacement_quadrature"].values, both * 2 * 1e-3)
+
+
+def test_a_recording_is_recognised_by_the_names_of_its_channels():
+    time = Axis(5000, "time", "s", 0.0, 1e-4)
+    channels = [
+        source(np.zeros(5000), time, name=f"Untitled/{name}", unit="V")
+        for name in ("Lock-in X", "Lock-in Y", "dc bias", "pixel trigger", "room light")
+    ]
+    proposal = proposal_from_content(content(*channels))
+    assert proposal.mapping.recording == RecordingEntry(
+        signals={"X": "Untitled/Lock-in X", "Y": "Untitled/Lock-in Y"},
+        dc="Untitled/dc bias",
+        pixel_trigger="Untitled/pixel trigger",
+    )
+    assert proposal.questions == ("the number of pixels and lines, and the size of the image, as scan: {…}",)
+
+
+def test_channels_without_telling_names_are_asked_for_by_name():
+    time = Axis(5000, "time", known=False)
+    channels = [source(np.zeros(5000), time, name=f"Dev1/ai{n}", unit="V") for n in range(3)]
+    proposal = proposal_from_content(content(*channels))
+    questions = " ".join(proposal.questions)
+    assert "which channel is X, the displacement: 'Dev1/ai0', 'Dev1/ai1', 'Dev1/ai2'" in questions
+    assert "which channel is the dc voltage" in questions
+    assert "the sampling rate" in questions
+    assert proposal.mapping.recording.signals == {"X": "?"}
+
+
+def test_a_single_curve_is_no_map():
+    curve = source(np.zeros(2000), Axis(2000, "time", "s", 0.0, 1e-4), name="curve")
+    assert proposal_from_content(content(curve)) is None
+
+
+@pytest.mark.parametrize(
+    ("axes", "roles"),
+    [
+        ((Axis(3, "X Position", "m"), Axis(4, "Y Position", "m"), Axis(5, "t", "s")), ["x", "y", "time"]),
+        ((Axis(3, "", "m"), Axis(4, "", "m"), Axis(5, "", "ms")), ["y", "x", "time"]),
+        ((Axis(3), Axis(1), Axis(5, "", "s")), ["", "skip", "time"]),
+        ((Axis(3, "Voltage", "V"), Axis(5, "time", "s")), ["", "time"]),
+    ],
+)
+def test_axes_are_told_by_name_and_unit(axes, roles):
+    assert roles_of_axes(axes) == roles

@@ -1,0 +1,169 @@
+"""Traces of the recorder and images of the microscope, joined: turned, moved, registered, nothing interpolated."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from napari_tesm import open_dataset, simulate_dataset
+from napari_tesm.cli import main
+from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_scan_images, save_tdms
+from napari_tesm.io.joining import dataset_with_scan
+from napari_tesm.io.mapping import AfmEntry
+from napari_tesm.io.mapping_text import text_from_mapping
+from napari_tesm.recording.joining import Placement, placed_image, registration_between
+from napari_tesm.simulation.acquisition import simulate_acquisition
+
+
+def image(values, spacing=(1.0, 1.0), origin=(0.0, 0.0), title="Height"):
+    values = np.asarray(values, dtype=float)
+    coords = {
+        name: (name, start + (np.arange(size) + 0.5) * step, {"units": "m", "spacing": step})
+        for name, size, step, start in zip(("y", "x"), values.shape, spacing, origin, strict=True)
+    }
+    return xr.DataArray(
+        values, dims=("y", "x"), coords=coords, name="height", attrs={"units": "m", "long_name": title}
+    )
+
+
+def blobs(height, width, seed=0):
+    """A smooth picture, as a function of place."""
+    rng = np.random.default_rng(seed)
+    places = rng.uniform(0, 1, (12, 2)) * (height, width)
+    sizes, heights = rng.uniform(0.04, 0.1, 12) * width, rng.uniform(0.5, 1.5, 12)
+
+    def at(y, x):
+        y, x = np.meshgrid(y, x, indexing="ij")
+        return sum(
+            h * np.exp(-((y - py) ** 2 + (x - px) ** 2) / (2 * s * s))
+            for (py, px), s, h in zip(places, sizes, heights, strict=True)
+        )
+
+    return at
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
+def test_a_turned_image_shows_the_same_things_at_their_turned_places(turns, flips):
+    source = image(np.arange(12.0).reshape(3, 4), spacing=(2.0, 1.0), origin=(5.0, 7.0))
+    placed = placed_image(source, Placement(*flips, quarter_turns=turns, dx=0.5, dy=-1.0))
+    expected = np.rot90(source.values, turns)
+    expected = expected[:, ::-1] if flips[0] else expected
+    expected = expected[::-1] if flips[1] else expected
+    assert np.array_equal(placed.values, expected)
+    middle = [float(placed[name].values.mean()) for name in ("y", "x")]
+    assert middle == pytest.approx([5.0 + 3.0 - 1.0, 7.0 + 2.0 + 0.5])
+    assert placed["y"].attrs["spacing"] == (1.0 if turns % 2 else 2.0)
+    assert np.allclose(np.diff(placed["x"].values), placed["x"].attrs["spacing"])
+
+
+def test_what_is_turned_round_and_back_is_as_it_was():
+    source = image(np.random.default_rng(0).normal(size=(3, 5)), spacing=(2.0, 1.0))
+    back = placed_image(placed_image(source, Placement(quarter_turns=1)), Placement(quarter_turns=3))
+    assert np.array_equal(back.values, source.values)
+    assert np.allclose(back["x"].values, source["x"].values)
+
+
+@pytest.mark.parametrize("fineness", [1.0, 0.5, 1.7])
+def test_a_shift_is_found_to_a_tenth_of_a_pixel(fineness):
+    rng = np.random.default_rng(2)
+    at = blobs(48.0, 64.0)
+    y, x = np.arange(48) + 0.5, np.arange(64) + 0.5
+    fixed = image(at(y, x) + 0.05 * rng.standard_normal((48, 64)))
+    dy, dx = 2.3, -3.6
+    fine_y, fine_x = ((np.arange(int(n / fineness)) + 0.5) * fineness for n in (48, 64))
+    moving = image(
+        at(fine_y + dy, fine_x + dx) + 0.05 * rng.standard_normal((fine_y.size, fine_x.size)),
+        spacing=(fineness, fineness),
+    )
+    found = registration_between(fixed, moving)
+    assert (found.dy, found.dx) == (pytest.approx(dy, abs=0.1), pytest.approx(dx, abs=0.1))
+    assert found.residual < 0.1
+    assert found.correlation > 0.9
+
+
+def test_images_of_different_things_are_not_registered():
+    y, x = np.arange(48) + 0.5, np.arange(64) + 0.5
+    with pytest.raises(ValueError, match="show different things"):
+        registration_between(
+            image(np.random.default_rng(0).normal(size=(48, 64))), image(blobs(48.0, 64.0, 5)(y, x))
+        )
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return simulate_dataset("si-c-step", size=(24, 16), samples=60, seed=3)
+
+
+@pytest.fixture
+def files(tmp_path, truth):
+    pytest.importorskip("nptdms")
+    acquisition = simulate_acquisition(truth, seed=1)
+    save_tdms(tmp_path / "scan.tdms", acquisition)
+    (tmp_path / "scan.yaml").write_text(
+        text_from_mapping(mapping_from_acquisition(acquisition)), encoding="utf-8"
+    )
+    save_scan_images(tmp_path / "afm.gwy", truth)
+    return tmp_path
+
+
+def test_one_line_joins_recorder_and_microscope(files, truth, capsys):
+    out = files / "joined.gwy"
+    words = ["import", files / "scan.tdms", "--scan", files / "afm.gwy", "-o", out]
+    assert main([str(word) for word in words]) == 0
+    said = capsys.readouterr().out
+    assert "The scan's size, 144 nm × 96 nm, is that of afm.gwy." in said
+    assert "Images: Topography, Deflection error" in said
+    joined = open_dataset(out)
+    assert np.allclose(joined["topography"].values, truth["topography"].values)
+    assert np.allclose(joined["x"].values, truth["x"].values)
+    assert np.array_equal(joined["displacement"].values, truth["displacement"].values)
+
+
+def test_a_flipped_image_is_turned_back_and_one_of_another_grid_comes_along(files, truth):
+    dataset = open_dataset(files / "scan.tdms")
+    flipped = truth.isel(y=slice(None, None, -1), x=slice(None, None, -1)).assign_coords(
+        y=truth["y"], x=truth["x"]
+    )
+    save_scan_images(files / "flipped.gwy", flipped)
+    joined, _ = dataset_with_scan(dataset, files / "flipped.gwy", AfmEntry(rotate=180))
+    assert np.allclose(joined["topography"].values, truth["topography"].values)
+    coarse = truth.isel(y=slice(None, None, 2), x=slice(None, None, 2))
+    save_scan_images(files / "coarse.gwy", coarse)
+    sized, _ = dataset_with_scan(dataset, files / "afm.gwy")
+    joined, said = dataset_with_scan(sized, files / "coarse.gwy")
+    titles = [one.attrs["long_name"] for one in joined.encoding["other_channels"]]
+    assert titles == ["Topography", "Deflection error"]
+    assert "topography_2" not in joined
+    assert said == []
+
+
+def test_an_image_is_registered_on_what_the_traces_show(files, truth):
+    dataset, _ = dataset_with_scan(open_dataset(files / "scan.tdms"), files / "afm.gwy")
+    step = float(np.diff(truth["x"].values)[0])
+    heights = np.abs(truth["displacement"].isel(time=slice(20, 24)).mean("time")).mean("pulse")
+    moved = xr.Dataset(
+        {"amplitude": (("y", "x"), heights.values, {"units": "m", "long_name": "Amplitude"})}
+    ).assign_coords(
+        y=("y", truth["y"].values + 2 * step, truth["y"].attrs),
+        x=("x", truth["x"].values - step, truth["x"].attrs),
+    )
+    # As the microscope would have it: a larger image of which the recorder saw a part.
+    padded = moved.pad(y=(4, 4), x=(4, 4), mode="edge").assign_coords(
+        y=("y", moved["y"].values[0] + (np.arange(24) - 4) * step, truth["y"].attrs),
+        x=("x", moved["x"].values[0] + (np.arange(32) - 4) * step, truth["x"].attrs),
+    )
+    save_scan_images(files / "wide.gwy", padded)
+    joined, said = dataset_with_scan(dataset, files / "wide.gwy", AfmEntry(register="Amplitude"))
+    assert "residual" in said[-1]
+    (image_of_it,) = joined.encoding["other_channels"]
+    assert image_of_it["x"].values[4] == pytest.approx(truth["x"].values[0], abs=0.1 * step)
+    assert image_of_it["y"].values[4] == pytest.approx(truth["y"].values[0], abs=0.1 * step)
+
+
+def test_what_does_not_go_together_is_said(files):
+    dataset = open_dataset(files / "scan.tdms")
+    with pytest.raises(ValueError, match=r"there is no image 'Phase' in afm.gwy; it holds 'Topography'"):
+        dataset_with_scan(dataset, files / "afm.gwy", AfmEntry(register="Phase"))
+    save_tdms(files / "other.tdms", simulate_acquisition(simulate_dataset("hopg", size=(4, 4), samples=60)))
+    with pytest.raises(ValueError, match="holds no images"):
+        dataset_with_scan(dataset, files / "other.tdms")
