@@ -22,7 +22,7 @@ def remember(host, **values):
         f'"/module/{FUNCTION}/{name}" {kinds[type(value)].format(value)}' for name, value in values.items()
     ]
     settings = host.home / ".gwyddion" / "settings"
-    settings.parent.mkdir(parents=True)
+    settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text("\n".join(["Gwyddion Settings 1.0", *lines, ""]))
 
 
