@@ -152,8 +152,8 @@ def _add_import(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "import",
         help="make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, vendors'",
         description="Make a dataset of an instrument's file: cut a continuous recording at its pulses, or take arrays "
-        "of traces as they are; join the images of an AFM file, and several recordings of one area. A mapping says what is what where the file does not: "
-        "tesm info --mapping FILE proposes one.",
+        "of traces as they are; join the images of an AFM file, and several recordings of one area. A mapping says "
+        "what is what where the file does not: tesm info --mapping FILE proposes one.",
     )
     importing.add_argument(
         "files", metavar="RECORDING", nargs="+", type=_file_name, help="several become one voltage series"
