@@ -109,6 +109,9 @@ tesm_params_new(const TesmFunction *function)
     params = gwy_params_new_from_settings(definition);
     engine = tesm_engine_setting();
     gwy_params_set_string(params, TESM_ENGINE, engine);
+    /* What was remembered may be of a later engine. */
+    if (function->fits && !tesm_engine_knows(kernel_names[gwy_params_get_enum(params, TESM_KERNEL)]))
+        gwy_params_set_enum(params, TESM_KERNEL, 0);
     g_free(engine);
     return params;
 }

@@ -68,7 +68,7 @@ def _lines(found: Status) -> Iterator[str]:
         loads = f"yes: {len(found.functions)} functions in {', '.join(menus)}"
         yield f"Loads:    {loads if not found.problem else 'no: ' + found.problem}"
     if found.plugins:
-        yield f"Plug-ins: for pygwy, in {found.plugins[0].parent}"
+        yield f"Plug-ins: for pygwy, in {found.plugins[-1].parent}"
     if found.engine is None:
         yield f"Engine:   none ({found.engine_origin})"
     else:

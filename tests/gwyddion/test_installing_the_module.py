@@ -213,7 +213,7 @@ def test_the_plugins_for_pygwy_come_and_go_without_a_compiler(home, capsys, monk
     assert places.engine_for_gwyddion() == (places.own_engine(), "remembered at installation")
     code, out, _ = tesm(capsys, "status")
     assert code == 1  # the module itself is not there
-    assert f"Plug-ins: for pygwy, in {folder}" in out
+    assert f"Plug-ins: for pygwy, in {folder}\n" in out
     assert tesm(capsys, "uninstall")[0] == 0
     assert not list(folder.rglob("*"))
     assert tesm(capsys, "status", "--pygwy")[0] == 2

@@ -3,10 +3,12 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
 
+from gwyddion.test_regions_in_gwyddion import drawn
 from napari_tesm.cli import main
-from napari_tesm.io.gwy import read_container
+from napari_tesm.io.gwy import Selection, put, read_container, write_container
 
 pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
 
@@ -33,6 +35,28 @@ def test_valgrind_finds_nothing_in_the_module(host, stress, sample, tmp_path, ca
         "tesm_diffusion_maps",
         0,
         sample,
+        tmp_path / "out.gwy",
+        environment=environment,
+        under=VALGRIND,
+    )
+    assert findings(host.finish(process).stderr) == []
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+@pytest.mark.parametrize(
+    "functions", ["tesm_region_statistics", "tesm_open_in_napari,move,tesm_open_in_napari"]
+)
+def test_valgrind_finds_nothing_in_the_other_functions(host, stress, sample, tmp_path, functions):
+    marked = drawn(sample, tmp_path / "marked.gwy", selection=[[5e-8, 5e-8, 15e-8, 20e-8]])
+    container = read_container(marked)
+    put(container, "/0/select/point", Selection("point", np.array([[5e-8, 5e-8]])).to_object(), "o")
+    write_container(tmp_path / "points.gwy", container)
+    environment = {} if "region" in functions else stress.environment("no-view")
+    process = host.start(
+        "proc",
+        functions,
+        0,
+        tmp_path / "points.gwy",
         tmp_path / "out.gwy",
         environment=environment,
         under=VALGRIND,

@@ -22,7 +22,7 @@ def remember(host, **values):
         f'"/module/{FUNCTION}/{name}" {kinds[type(value)].format(value)}' for name, value in values.items()
     ]
     settings = host.home / ".gwyddion" / "settings"
-    settings.parent.mkdir(parents=True)
+    settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text("\n".join(["Gwyddion Settings 1.0", *lines, ""]))
 
 
@@ -65,6 +65,28 @@ def test_settings_are_remembered_to_the_last_digit(host, sample, tmp_path, germa
     entries = metadata_entries(first[f"/{channels(first)['D1 (-3 V)']}/meta"])
     assert entries["Tip radius"] == "27.5 nm"
     assert metadata_entries(second[f"/{channels(second)['D1 (-3 V)']}/meta"]) == entries
+
+
+def test_a_kernel_that_this_engine_lacks_is_not_asked_for(host, sample, tmp_path):
+    remember(host, kernel=3)
+    memory = host.home / ".gwyddion" / "tesm.conf"
+    assert (
+        "power" in host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log[0]
+    )  # who knows, without a memory
+    memory.write_text("[engine]\nkernels=exponential;\n")
+    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log == []
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
+def test_names_are_read_in_every_locale(host, sample, tmp_path, locale):
+    folder = tmp_path / "Ätzung – č"
+    folder.mkdir()
+    shutil.copy(sample, folder / "č.gwy")
+    environment = {"LC_ALL": locale, "TMPDIR": str(folder)}
+    run = host("volume", FUNCTION, 1, folder / "č.gwy", folder / "out.gwy", environment=environment)
+    assert run.log == []
+    assert len(channels(read_container(folder / "out.gwy"))) == 17
+    assert sorted(path.name for path in folder.iterdir()) == ["out.gwy", "č.gwy"]
 
 
 def without_metadata(sample, path, *names):
