@@ -105,9 +105,23 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
     return ok;
 }
 
+/* The engine names the files it was given; the user knows them without the folder. */
+static void
+forget_folder(GError *error, const gchar *folder)
+{
+    gchar *prefix = g_strconcat(folder, G_DIR_SEPARATOR_S, NULL), *message;
+
+    if (error && strstr(error->message, prefix)) {
+        message = gwy_strreplace(error->message, prefix, "", (gsize)-1);
+        g_free(error->message);
+        error->message = message;
+    }
+    g_free(prefix);
+}
+
 /* Asks for the parameters, if somebody is to be asked, and has the engine do it. */
 static gboolean
-make_data(const TesmSource *source, const TesmFunction *function, GwyRunType run, GError **error)
+make_data(TesmSource *source, const TesmFunction *function, GwyRunType run, GError **error)
 {
     GwyParams *params;
     gboolean ok = FALSE;
@@ -123,8 +137,11 @@ make_data(const TesmSource *source, const TesmFunction *function, GwyRunType run
     if (run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source)) {
         /* Also where nobody was asked: the log takes the parameters from the settings. */
         tesm_params_save(params);
+        if (!function->about_regions)
+            tesm_params_choose(params, source);
         if ((folder = tesm_folder_new(error))) {
             ok = call_engine(source, function, params, folder, error);
+            forget_folder(*error, folder);
             tesm_folder_remove(folder);
         }
     }

@@ -32,9 +32,9 @@ class Beats:
     per_pixel : int
         Beats in a pixel: more than one where time alone tells the pulses of a pixel apart.
     passes : list of Pass
-        Their `events` are indices into `beat`.
-    beat : list of ndarray
-        The pulses that make up each beat.
+        Their `events` are numbers of beats.
+    ascending, bounds : ndarray of int
+        The pulses in the order of `z`; beat k is made up of those from ``bounds[k]`` to ``bounds[k + 1]``.
     slots : int
         Beats of a line.
     """
@@ -44,7 +44,8 @@ class Beats:
     label: Indices
     per_pixel: int
     passes: list[Pass]
-    beat: list[Indices]
+    ascending: Indices
+    bounds: Indices
     slots: int
     notes: list[str]
     triggered: int | None = None
@@ -52,14 +53,14 @@ class Beats:
 
     def members(self, one: Pass) -> Indices:
         """Return the pulses of a passage."""
-        if one.events.size == 0:
-            return np.empty(0, np.int64)
-        return np.concatenate([self.beat[event] for event in one.events])
+        sizes = self.bounds[one.events + 1] - self.bounds[one.events]
+        # Counted on from the first pulse of each beat.
+        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return np.asarray(self.ascending[np.repeat(self.bounds[one.events], sizes) + within])
 
     def member_slots(self, one: Pass) -> Indices:
         """Return the beat of the line that each of `members` belongs to."""
-        sizes = [self.beat[event].size for event in one.events]
-        return np.repeat(one.slots, sizes)
+        return np.repeat(one.slots, self.bounds[one.events + 1] - self.bounds[one.events])
 
     def strays_in_passes(self) -> tuple[Indices, Indices, int]:
         """Return the passage and the pixel at which each pulse came that has no pixel, and how many came between lines.
@@ -115,12 +116,14 @@ def beats_from_starts(
     begins = np.ones(z.size, np.bool_)
     if told_apart:
         begins[1:] = np.diff(z[ascending]) > _TOGETHER
-    beat = np.split(ascending, np.flatnonzero(begins)[1:])
-    times = np.array([np.median(z[one]) for one in beat]) if told_apart else z
+    bounds = np.append(np.flatnonzero(begins), z.size)
+    times = np.add.reduceat(z[ascending], bounds[:-1]) / np.diff(bounds)
     triggers = None if line_triggers is None else np.asarray(line_triggers, dtype=np.float64) / rhythm.period
     slots = order.columns * per_pixel
     passes, notes = _passes(times, order, slots, rhythm, triggers)
-    return Beats(rhythm, z, label, per_pixel, passes, beat, slots, notes, _triggered(passes, triggers))
+    return Beats(
+        rhythm, z, label, per_pixel, passes, ascending, bounds, slots, notes, _triggered(passes, triggers)
+    )
 
 
 def _triggered(passes: list[Pass], triggers: Array | None) -> int | None:

@@ -4,6 +4,7 @@ Only settled samples are looked at, those whose neighbours are as high: edges, o
 value and would be found as levels otherwise.
 """
 
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -16,7 +17,7 @@ from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
 
-_LOOKED_AT: Final = 4_000_000
+_LOOKED_AT: Final = 1_000_000
 """Samples that are enough to tell the levels; taken at equal distances from the whole of the recording."""
 _BINS: Final = 2000
 _RAREST: Final = 5e-4
@@ -129,30 +130,42 @@ def low_and_high(stream: Any, *, name: str = "the trigger line", block: int = BL
         If the line is constant, or is no digital line: its values lie in between as often as at the levels.
     """
     size = length_of(stream, name)
-    least, most, changes = [], [], []
     # Stretches of one length, whatever the blocks are.
+    least: list[float] = []
+    most: list[float] = []
+    changes: list[float] = []
     for _, values in blocks_of(stream, -(-block // _STRETCH) * _STRETCH):
-        for piece in np.split(values, range(_STRETCH, values.size, _STRETCH)):
-            if not np.isnan(piece).all():
-                least.append(float(np.nanmin(piece)))
-                most.append(float(np.nanmax(piece)))
-                changes.append(float(np.nanmedian(np.abs(np.diff(piece)))) if piece.size > 1 else 0.0)
+        pieces = [values[: values.size // _STRETCH * _STRETCH].reshape(-1, _STRETCH)]
+        if values.size % _STRETCH:
+            pieces.append(values[pieces[0].size :].reshape(1, -1))
+        for piece in pieces:
+            with warnings.catch_warnings():  # a stretch without one finite value
+                warnings.simplefilter("ignore", RuntimeWarning)
+                least += np.nanmin(piece, axis=1).tolist() if piece.size else []
+                most += np.nanmax(piece, axis=1).tolist() if piece.size else []
+                changes += [float(np.nanmedian(np.abs(np.diff(piece[0]))))] if piece.size > 1 else []
+    least, most, changes = (
+        [value for value in values if np.isfinite(value)] for values in (least, most, changes)
+    )
     if not least:
         raise ValueError(f"{name} holds no finite values")
+    noise = float(np.median(changes)) / (0.6745 * np.sqrt(2)) if changes else 0.0
     low, high = min(least), max(most)
     third_low, third_high = sorted(least)[min(2, len(least) - 1)], sorted(most)[-min(3, len(most))]
     # Where less than three stretches hold an edge, the third is no more than noise.
-    if third_high - third_low > 2 * _LEAST_STEP * float(np.median(changes)) / (0.6745 * np.sqrt(2)):
+    if third_high - third_low > 2 * _LEAST_STEP * noise:
         low, high = third_low, third_high
     if not high > low:
         raise ValueError(f"{name} is constant ({low:g}): there are no edges in it")
-    between = 0
-    for _, values in blocks_of(stream, block):
+    # Some stretches tell noise from a digital line; an edge takes a sample or two.
+    seen, between = 0, 0
+    for first in np.linspace(0, max(size - _STRETCH, 0), min(256, -(-size // _STRETCH))).astype(np.int64):
+        values = np.asarray(stream[int(first) : int(first) + _STRETCH], dtype=np.float64)
         share = (values - low) / (high - low)
-        between += int(np.count_nonzero((share > 0.3) & (share < 0.7)))
-    if between > 0.1 * size:
+        seen, between = seen + values.size, between + int(np.count_nonzero((share > 0.3) & (share < 0.7)))
+    if between > 0.1 * seen:
         raise ValueError(
-            f"{name} has no clear low and high level: {between / size:.0%} of its values lie halfway between {low:g} "
+            f"{name} has no clear low and high level: {between / seen:.0%} of its values lie halfway between {low:g} "
             f"and {high:g}"
         )
     return low, high
@@ -232,14 +245,25 @@ def _valleys(density: Array, tops: list[int]) -> list[int]:
     return [0, density.size]
 
 
+def _stretches(values: Array, middles: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the level of each stretch of samples at one level, and its length."""
+    state = np.searchsorted(middles, values)
+    first = np.concatenate([[0], np.flatnonzero(np.diff(state)) + 1])
+    return state[first], np.diff(np.append(first, values.size))
+
+
 def _idle_level(stream: Any, levels: Array, shares: Array) -> int:
     """Return the index of the level the channel rests at."""
-    size = int(stream.shape[0])
-    values = np.asarray(stream[: min(size, _LOOKED_AT)], dtype=np.float64)
-    state = np.searchsorted((levels[:-1] + levels[1:]) / 2, values)
-    first = np.concatenate([[0], np.flatnonzero(np.diff(state)) + 1])
-    held = np.diff(np.append(first, values.size))
-    state = state[first]
+    middles = (levels[:-1] + levels[1:]) / 2
+    state, held = _stretches(np.asarray(stream[:_LOOKED_AT], dtype=np.float64), middles)
+    stride = int(np.median(held)) // 8
+    if stride > 1 and int(stream.shape[0]) > _LOOKED_AT:
+        # Quickly sampled: the pauses between the lines may lie far apart.
+        pieces = [
+            np.asarray(stream[first : first + stride * 4096 : stride], dtype=np.float64)
+            for first in range(0, min(int(stream.shape[0]), stride * _LOOKED_AT), stride * 4096)
+        ]
+        state, held = _stretches(np.concatenate(pieces), middles)
     # A passage from one level to a far one crosses those between; what is held for a sample or two is no visit.
     long = held > 0.1 * np.median(np.sort(held)[-max(1, held.size // 4) :])
     state, held = state[long], held[long]

@@ -172,7 +172,7 @@ def _no_lines_message(train: Train, bound: NDArray[np.bool_], slots: int) -> str
         lengths += (train.count[last] - train.count[first] + 1)[alike].tolist()
     found, times = np.unique(lengths, return_counts=True) if lengths else (np.array([0]), np.array([0]))
     best = int(np.argmax(found * times))
-    if found[best] * times[best] > 0.5 * train.z.size and found[best] != slots:
+    if times[best] > 1 and found[best] * times[best] > 0.5 * train.z.size and found[best] != slots:
         return (
             f"the lines of the recording have {found[best]} pixels, not {slots}: "
             f"{times[best]} stretches of {found[best]} pulses lie between pauses"

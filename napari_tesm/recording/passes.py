@@ -140,8 +140,11 @@ class PassClock:
         for mean in self._distances():
             self._number(mean)
             covered, silent = self._cover()
-            if covered - silent > best + 1e-9:
-                best, chosen = covered - silent, mean
+            uneven = float(np.mean(np.abs(self.residual) > 2 * _FARTHEST)) if self.residual.size else 0.0
+            if covered - silent - uneven / 100 > best + 1e-9:
+                best, chosen = covered - silent - uneven / 100, mean
+            if best > 1 - 1e-9:
+                break
         self._number(chosen)
         covered, _ = self._cover()
         if covered < _LEAST_COVERED:
@@ -180,7 +183,10 @@ class PassClock:
                 parts.sort(key=len, reverse=True)
                 found += [float(np.median(part)) for part in parts[:6]]
                 found.append(float(np.median(distances)))
-        return sorted(found, reverse=True) or [0.0]
+        found.sort(reverse=True)
+        return [one for one, longer in zip(found, [np.inf, *found], strict=False) if longer - one > 0.05] or [
+            0.0
+        ]
 
     def _number(self, mean: float) -> None:
         """Give the whole lines their numbers by the time between them, and learn the line periods."""
@@ -192,19 +198,30 @@ class PassClock:
         if apart.size == 0:
             return
         count = np.maximum(1, np.rint(apart / mean).astype(np.int64))
-        parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
-        for kind in range(self.kinds):
-            single = apart[(count == 1) & (parity == kind)]
-            self.steps[kind] = _commonest(single) if single.size else np.nan
-        self.steps[np.isnan(self.steps)] = mean
-        number = 0
-        for index, distance in enumerate(apart):
-            options = [max(1, int(count[index]) + extra) for extra in (-1, 0, 1)]
-            left = [distance - self._time_between(number, number + option) for option in options]
-            best = int(np.argmin(np.abs(left)))
-            self.residual[index] = left[best]
-            number += options[best]
-            self.numbers[index + 1] = number
+        for _ in range(4):  # what the numbers teach of the periods may correct the numbers
+            parity = np.concatenate([[0], np.cumsum(count)])[:-1] % self.kinds
+            for kind in range(self.kinds):
+                single = apart[(count == 1) & (parity == kind)]
+                self.steps[kind] = _commonest(single) if single.size else np.nan
+            self.steps[np.isnan(self.steps)] = mean
+            before, number = count, 0
+            count = before.copy()
+            # Time of one passage, two … from each kind on.
+            ahead = [np.cumsum(np.tile(np.roll(self.steps, -kind), 2)) for kind in range(self.kinds)]
+            sums = [[0.0, *one.tolist()] for one in ahead]
+            both = float(self.steps.sum())
+            for index, distance in enumerate(apart.tolist()):
+                best, kind = np.inf, number % self.kinds
+                for option in range(max(1, int(before[index]) - 1), int(before[index]) + 2):
+                    turns, rest = divmod(option, self.kinds)
+                    left = distance - turns * both - sums[kind][rest]
+                    if abs(left) < abs(best):
+                        best, count[index] = left, option
+                self.residual[index] = best
+                number += int(count[index])
+            if (count == before).all():
+                break
+        self.numbers = np.concatenate([[0], np.cumsum(count)])
         # Few lines say nothing of how even their pace is; nor do they where many are off.
         enough = apart.size - self.kinds >= 2 and np.mean(np.abs(self.residual) > 2 * _FARTHEST) < 0.2
         self.scatter = 1.4826 * float(np.median(np.abs(self.residual))) if enough else np.inf
@@ -214,9 +231,8 @@ class PassClock:
         if b < a:
             return -self._time_between(b, a)
         turns, rest = divmod(b - a, self.kinds)
-        return turns * float(self.steps.sum()) + sum(
-            float(self.steps[(a + k) % self.kinds]) for k in range(rest)
-        )
+        steps = self.steps
+        return float(turns * steps.sum() + sum(steps[(a + k) % self.kinds] for k in range(rest)))
 
     def _demoted(self) -> bool:
         """Leave out whole lines that are off by a pixel where the others keep time; return whether there were any.

@@ -103,6 +103,20 @@ def test_a_file_without_a_pulse_asks_for_it_in_the_engines_words(host, sample, t
     assert "--pulse-duration" in run.log[0]
 
 
+def test_pulses_that_differ_are_not_fitted_together_and_no_temporary_name_is_told(host, sample, tmp_path):
+    container = read_container(sample)
+    entries = metadata_entries(container["/brick/1/meta"])
+    put(container, "/brick/1/meta", metadata_container(entries | {"Pulse duration": "9 ms"}), "o")
+    write_container(tmp_path / "mixed.gwy", container)
+    run = host("proc", FUNCTION, 0, tmp_path / "mixed.gwy", tmp_path / "out.gwy")
+    assert len(run.log) == 1
+    assert "Diffusion Maps: mixed.gwy holds traces with different" in run.log[0]
+    assert "'Traces (+3 V)'; 'Traces (-3 V)'" in run.log[0]
+    assert "tmp" not in run.log[0]
+    run = host("volume", FUNCTION, 1, tmp_path / "mixed.gwy", tmp_path / "out.gwy")
+    assert run.log == []
+
+
 def test_curve_maps_are_fitted_like_volumes(host, sample, tmp_path, gwyoracle):
     container = read_container(sample)
     brick = Brick.from_object(container["/brick/1"], "/brick/1")
