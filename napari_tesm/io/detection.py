@@ -14,7 +14,7 @@ _READERS: Final = (
     ("MATLAB", "matlab", "is_matlab", "content_from_matlab"),
     ("HDF5", "hdf5", "is_hdf5", "content_from_hdf5"),
     ("NumPy", "numpy_files", "is_numpy", "content_from_numpy"),
-    #    ("vendor", "vendor", "is_vendor", "content_from_vendor"),
+    ("vendor", "vendor", "is_vendor", "content_from_vendor"),
 )
 """Format, module, test and reader, in the order in which they are asked: MATLAB's newer files are HDF5, too."""
 
