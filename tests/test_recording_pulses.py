@@ -84,6 +84,17 @@ def test_slow_edges_and_overshoot_make_no_levels_and_begin_halfway():
     assert (np.abs(found.stop - found.start - 100) <= 1).all()
 
 
+def test_every_pulse_begins_halfway_to_its_own_level():
+    truth = regular(120, levels=(-3.0, -6.0, 3.0, -5.0))
+    found = find_pulses(with_edges(channel(truth, size=31_000), 8) + channel([], size=31_000, noise=0.002))
+    assert found.size == 120
+    late = found.start - [start for start, *_ in truth]
+    # 8 samples of rise to 110 %: half is passed at 3.64 of them, whatever the level.
+    assert set(late) == {3}
+    np.testing.assert_allclose(found.crossing - [start for start, *_ in truth], 2.64, atol=0.02)
+    assert set(found.stop - found.start) == {100}
+
+
 def test_spikes_are_no_pulses_and_do_not_part_them():
     values = channel(regular(50), size=13_000)
     values[500 + 7] = values[1950] = -3.0  # between pulses

@@ -67,7 +67,7 @@ class CutTraces:
         rows, columns, times = (
             np.atleast_1d(np.arange(size)[part]) for size, part in zip(self.shape, keys, strict=True)
         )
-        out = np.full((rows.size, columns.size, times.size), np.nan, self.dtype)
+        out = np.empty((rows.size, columns.size, times.size), self.dtype)
         if out.size:
             for index, row in enumerate(rows):
                 self._read_line(out[index], int(row), columns, times)
@@ -78,7 +78,9 @@ class CutTraces:
         """Put the traces of some pixels of a row into `out`, of shape (x, time)."""
         starts = self.start[row, columns]
         order = np.argsort(starts, kind="stable")
-        order = order[np.searchsorted(starts[order], 0) :]
+        missing = int(np.searchsorted(starts[order], 0))
+        out[order[:missing]] = np.nan
+        order = order[missing:]
         first_time, span = int(times.min()), int(np.ptp(times)) + 1
         extra = 0 if self.shift is None else 1
         begin = starts[order] - self.before + first_time

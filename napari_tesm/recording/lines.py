@@ -17,6 +17,8 @@ Indices = NDArray[np.int64]
 
 _COMPANIONS: Final = 8
 """Stretches before and after one that are asked whether they lie at the distance of lines."""
+_LIKE_A_GAP: Final = 2.2
+"""Pause between lines, in pixels, up to which one or two missing pulses look the same."""
 _LEAST_WHOLE: Final = 0.3
 """Least part of the lines whose both ends must be seen."""
 
@@ -56,7 +58,7 @@ def passes_from_times(
     train = train_from_times(times, good, tolerance)
     bound = _bounds(train, triggers)
     first, last = _whole_lines(train, bound, slots)
-    chosen = _not_overlapping(_weights(train.z[first], slots, triggers), first, last)
+    chosen = _believed(_weights(train.z[first], slots, triggers), train.z, first, last)
     first, last = first[chosen], last[chosen]
     if first.size == 0 or first.size < _LEAST_WHOLE * train.z.size / slots:
         if train.count[-1] == expected * slots - 1 and train.slips[-1] == 0:
@@ -129,8 +131,24 @@ def _usual(values: Array, valid: NDArray[np.bool_], lines: int) -> NDArray[np.bo
     return valid & (crowd >= max(0.3 * most, 3)) & (most >= 0.1 * lines)
 
 
+def _believed(weight: Array, z: Array, first: Indices, last: Indices) -> Indices:
+    """Return the lines to believe: the ones with weight, and of the others those between pauses as long as theirs.
+
+    What comes after a pause of its own has few companions at the distance of lines, though it is one.
+    """
+    lines = _not_overlapping(weight, first, last)
+    if lines.size < 2:
+        return lines
+    pause = np.concatenate([[np.inf], np.diff(z), [np.inf]])
+    shortest = np.minimum(pause[first[lines]], pause[last[lines] + 1])
+    heavy = weight[lines] >= 0.4 * np.median(weight[lines])
+    usual = float(np.median(shortest[heavy]))
+    # A pulse or two that are missing make a pause of two or three pixels.
+    return np.asarray(lines[heavy | (usual > _LIKE_A_GAP) & (shortest >= 0.8 * usual)])
+
+
 def _not_overlapping(weight: Array, first: Indices, last: Indices) -> Indices:
-    """Return the lines to believe: of those that overlap the ones with most weight, and none with hardly any."""
+    """Return the lines with most weight in all that do not overlap."""
     if first.size < 2:
         return np.arange(first.size)
     order = np.argsort(last, kind="stable")
@@ -147,8 +165,7 @@ def _not_overlapping(weight: Array, first: Indices, last: Indices) -> Indices:
             index = int(before[index - 1])
         else:
             index -= 1
-    lines = np.array(chosen[::-1], np.int64)
-    return lines[weight[lines] >= 0.4 * np.median(weight[lines])]
+    return np.array(chosen[::-1], np.int64)
 
 
 def _unbroken(train: Train, slots: int, expected: int) -> tuple[list[Pass], list[str]]:

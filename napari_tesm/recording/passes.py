@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.recording.numbering import Numbering, likely_distances, numbering_from_starts
+from napari_tesm.recording.rhythm import straight_line
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -224,15 +225,19 @@ class PassClock:
             return
         jump = np.diff(self.numbers)
         inside = np.searchsorted(self.train.z, self.start[1:] - 0.5) - self.last[:-1] - 1
-        silent = inside == 0
+        # Passages between two lines that are seen whole in which there is no pulse.
+        held = np.where(inside > 0.1 * self.slots, np.maximum(1, np.rint(inside / self.slots)), 0).astype(
+            np.int64
+        )
+        silent = np.maximum(jump - 1 - held, 0)
         odd = np.abs(self.numbering.residual) > 0.25 * float(self.numbering.steps.mean())
-        spare = int(self.numbers[-1]) + 1 - expected
-        if spare > 0 and int((jump - 1)[silent].sum()) == spare:
+        spare = int(self.numbers[-1]) + 1 + self._beyond(-1, expected) + self._beyond(1, expected) - expected
+        if spare > 0 and int(silent.sum()) == spare:
             # More lines than the scan has, unless the silences are pauses: then exactly as many.
-            numbers = np.concatenate([[0], np.cumsum(np.where(silent, 1, jump))])
-            self.numbering = replace(self.numbering, numbers=numbers)
-            self.notes.append(f"The recording pauses {int((silent & (jump > 1)).sum())} times between lines.")
-            odd &= ~silent
+            jump = jump - silent
+            self.numbering = replace(self.numbering, numbers=np.concatenate([[0], np.cumsum(jump)]))
+            self.notes.append(f"The recording pauses {np.count_nonzero(silent)} times between lines.")
+            odd &= silent == 0
         doubtful = np.flatnonzero(odd & (jump > 1))
         if doubtful.size:
             keep = int(doubtful[0]) + 1
@@ -344,7 +349,7 @@ class PassClock:
 def _pace(train: Train, first: Indices, last: Indices) -> float:
     """Return the distance of two pixels in lines that are seen whole, in the periods of the train."""
     slopes = [
-        np.polyfit(train.count[a : b + 1], train.z[a : b + 1], 1)[0]
+        straight_line(train.count[a : b + 1], train.z[a : b + 1])[0]
         for a, b in zip(first, last, strict=True)
         if b > a
     ]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tesm.recording.beats import Beats, beats_from_starts
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.report import LineReport, report_lines
+from napari_tesm.recording.rhythm import straight_line
 from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
@@ -194,7 +195,7 @@ def _pace(slot: Indices, z: Array) -> Array:
         return z.copy()
     chosen = np.ones(slot.size, np.bool_)
     for _ in range(2):
-        slope, start = np.polyfit(slot[chosen], z[chosen], 1)
+        slope, start = straight_line(slot[chosen], z[chosen])
         away = np.abs(z - start - slope * slot)
         nearer = away <= max(5 * float(np.median(away)), 1e-6)
         if np.ptp(slot[nearer]) == 0:

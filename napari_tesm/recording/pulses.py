@@ -1,16 +1,17 @@
 """Pulses in a recorded dc channel and edges in a trigger line, found block by block.
 
-A pulse begins at the first sample halfway to the smallest pulse level of its sign, and ends after the last one; in
-between it may fall back as far as three tenths of that level (noise, ringing) without ending. Where the blocks begin
-and end changes nothing.
+A pulse begins at the first sample halfway to its level and ends after the last one. It is found by the smallest pulse
+level of its sign, and may fall back as far as three tenths of that one (noise, ringing) without ending. Where the
+blocks begin and end changes nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.levels import Levels, levels_from_stream, low_and_high
 from napari_tesm.recording.streams import BLOCK, blocks_of, length_of
 
@@ -21,6 +22,9 @@ _HALF: Final = 0.5
 _BACK: Final = 0.3
 """Part of the level below which a pulse is over."""
 _UP, _DOWN, _IDLE = 1, 2, 4
+_TALLER: Final = 1.2
+"""Height, as a part of the smallest, from which the edges of a pulse are looked at anew."""
+_LONGEST_EDGE: Final = 64
 _SHORTEST: Final = 0.25
 """Pulses shorter than this part of the usual length are spikes."""
 _HOLE: Final = 0.05
@@ -94,10 +98,9 @@ def find_pulses(stream: Any, *, idle: float | None = None, block: int = BLOCK) -
     runs = runs.chosen(long)
     if runs.first.size == 0:
         raise ValueError("the dc channel holds no whole pulse")
-    counted = runs.last - runs.first + 1
-    return Pulses(
-        runs.first, runs.last + 1, runs.total / counted, runs.crossing, levels, spikes=spikes, clipped=clipped
-    )
+    runs = _halfway_to_their_own(stream, runs, levels)
+    voltage = runs.total / (runs.last - runs.first + 1)
+    return Pulses(runs.first, runs.last + 1, voltage, runs.crossing, levels, spikes=spikes, clipped=clipped)
 
 
 def find_edges(
@@ -137,6 +140,39 @@ def find_edges(
     else:
         runs = _runs_beyond(stream, block, up=(np.inf, np.inf), down=(half, half + 0.2 * step))
     return runs.first[~runs.from_start]
+
+
+def _halfway_to_their_own(stream: Any, runs: "_Runs", levels: Levels) -> "_Runs":
+    """Return pulses that begin and end at half their own height, which may be more than the smallest.
+
+    Slow edges pass the half of -3 V before that of -6 V: time zero would depend on the voltage.
+    """
+    first, last = runs.first.copy(), runs.last.copy()
+    total, crossing = runs.total.copy(), runs.crossing.copy()
+    smallest = np.where(runs.sign == _UP, levels.smallest_rise, levels.smallest_fall)
+    height = total / (last - first + 1) - levels.idle
+    # The mean holds the edges, too; the level does not.
+    known = np.array(levels.pulses) - levels.idle
+    nearest = known[np.argmin(np.abs(height[:, None] - known), axis=1)]
+    height = np.where(np.abs(nearest - height) < 0.2 * np.abs(height), nearest, height)
+    taller = np.flatnonzero(np.abs(height) > _TALLER * smallest)
+    reach = int(np.clip(np.median(last - first + 1) // 4, 1, _LONGEST_EDGE))
+    for some in np.array_split(taller, -(-taller.size // 4096)) if taller.size else []:
+        half, here = height[some] / 2, np.arange(some.size)
+        for edge, sign in ((first, 1), (last, -1)):
+            # From the sample outside of the pulse inwards.
+            begin = edge[some] - 1 if sign == 1 else edge[some] + 1 - reach
+            near = CutTraces(stream, begin[None], 0, reach + 1)[:][0].astype(np.float64)[:, ::sign]
+            inside = (near[:, 1:] - levels.idle) / half[:, None] >= 1
+            away = np.where(inside.any(axis=1), np.argmax(inside, axis=1), 0)
+            edge[some] += sign * away
+            total[some] -= np.where(np.arange(reach) < away[:, None], near[:, 1:], 0.0).sum(axis=1)
+            if sign == 1:
+                outer, inner = near[here, away], near[here, away + 1]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    share = (levels.idle + half - outer) / (inner - outer)
+                crossing[some] = edge[some] - 1 + np.where((share >= 0) & (share <= 1), share, 1.0)
+    return replace(runs, first=first, last=last, total=total, crossing=crossing)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ that is missing leaves its pixel empty, and one too many moves nothing.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,3 +86,11 @@ def in_step(z: Array, slots: int, tolerance: float) -> NDArray[np.bool_]:
         # Near the ends of the recording fewer neighbours are asked; one alone says little.
         shares.append(np.where(number >= min(3, reach), agreed / np.maximum(asked, 1e-12), 0.0))
     return np.asarray(np.maximum(*shares) >= 0.5)
+
+
+def straight_line(x: NDArray[Any], y: Array) -> tuple[float, float]:
+    """Return slope and height at zero of the straight line of least squares; `x` must not be all alike."""
+    middle, height = float(x.mean()), float(y.mean())
+    away = x - middle
+    slope = float(away @ (y - height)) / float(away @ away)
+    return slope, height - slope * middle
