@@ -1,5 +1,6 @@
 """Opening files in napari: drag and drop, File → Open, and `tesm view`."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -15,6 +16,7 @@ from napari_tesm.io.mapping import Mapping
 from napari_tesm.io.registry import OpenedFile, is_gwy, open_datasets, open_file, says_itself_what_it_is
 
 IMPORT = "Import a t-ESM recording"
+_MICROSCOPES = re.compile(r"\.(ibw|spm|mdt|nid|gsf|sxm|jpk|jpk-force-map|[0-9]{3})")
 
 
 def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
@@ -213,11 +215,16 @@ def _is_gwy(path: Path) -> bool:
 
 
 def _is_instruments(path: Path) -> bool:
-    """Whether a file or folder is of a format that recorders and microscopes write, by its content."""
-    from napari_tesm.io.detection import format_of_file
+    """Whether a file or folder is of a format that recorders and microscopes write, by its content.
+
+    What only Gwyddion's converter could tell is taken where its name is one of the manifest's: this is asked at every
+    file that is dropped.
+    """
+    from napari_tesm.io.detection import MAYBE, format_of_file
 
     try:
-        return bool(format_of_file(path))
+        found = format_of_file(path)
+        return bool(found) and (found != MAYBE or _MICROSCOPES.fullmatch(path.suffix.lower()) is not None)
     except (OSError, ValueError, ImportError):
         return False
 

@@ -8,13 +8,15 @@ from typing import Final
 
 from napari_tesm.io.content import ContentError, FileContent
 
+MAYBE: Final = "microscope"
+"""Format of what is none of the others: only the converter knows whether a microscope wrote it."""
 _HEAD: Final = 4096
 _READERS: Final = (
     ("NI TDMS", "tdms", "is_tdms", "content_from_tdms"),
     ("MATLAB", "matlab", "is_matlab", "content_from_matlab"),
     ("HDF5", "hdf5", "is_hdf5", "content_from_hdf5"),
     ("NumPy", "numpy_files", "is_numpy", "content_from_numpy"),
-    ("vendor", "vendor", "is_vendor", "content_from_vendor"),
+    (MAYBE, "vendor", "is_vendor", "content_from_vendor"),
 )
 """Format, module, test and reader, in the order in which they are asked: MATLAB's newer files are HDF5, too."""
 
