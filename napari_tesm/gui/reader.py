@@ -217,14 +217,12 @@ def _is_gwy(path: Path) -> bool:
 def _is_instruments(path: Path) -> bool:
     """Whether a file or folder is of a format that recorders and microscopes write, by its content.
 
-    What only Gwyddion's converter could tell is taken where its name is one of the manifest's: this is asked at every
-    file that is dropped.
+    What only the converter could tell, which is slow, is taken by its name: this is asked at every file that is dropped.
     """
-    from napari_tesm.io.detection import MAYBE, format_of_file
+    from napari_tesm.io.detection import format_of_file
 
     try:
-        found = format_of_file(path)
-        return bool(found) and (found != MAYBE or _MICROSCOPES.fullmatch(path.suffix.lower()) is not None)
+        return bool(format_of_file(path)) or _MICROSCOPES.fullmatch(path.suffix.lower()) is not None
     except (OSError, ValueError, ImportError):
         return False
 
