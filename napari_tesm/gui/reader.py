@@ -217,7 +217,7 @@ def _is_gwy(path: Path) -> bool:
 def _is_instruments(path: Path) -> bool:
     """Whether a file or folder is of a format that recorders and microscopes write, by its content.
 
-    What only the converter could tell, which is slow, is taken by its name: this is asked at every file that is dropped.
+    What only the converter could tell, which is slow, is taken by its name: this is asked at every file dropped.
     """
     from napari_tesm.io.detection import format_of_file
 
