@@ -1,15 +1,21 @@
 """Forward models that make datasets with known diffusion coefficients, and recordings of them."""
 
 from napari_tesm.simulation.acquisition import Acquisition, simulate_acquisition
+from napari_tesm.simulation.half_space import RingGrid
 from napari_tesm.simulation.level0 import PRESETS, Simulation, simulate, simulate_dataset
+from napari_tesm.simulation.level1 import record_times, step_response, traces_from_diffusion
 from napari_tesm.simulation.timing import Timing
 
 __all__ = [
     "PRESETS",
     "Acquisition",
+    "RingGrid",
     "Simulation",
     "Timing",
+    "record_times",
     "simulate",
     "simulate_acquisition",
     "simulate_dataset",
+    "step_response",
+    "traces_from_diffusion",
 ]
