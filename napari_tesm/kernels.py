@@ -117,7 +117,8 @@ def flux_pulse(time: Array, log_tau: Array, pulse: float) -> tuple[Array, Array]
     r"""Return ``[F(t) − F(t − T)]/T``, and 0: a constant flux exp(−r²/R0²) during a pulse of length T, tau = R0²/(4D).
 
     F is `gaussian_source_decay` integrated over time,
-    :math:`F(t) = t - \sqrt{t(t+\tau)} + \tau\,\mathrm{asinh}\sqrt{t/\tau}` and 0 before t = 0. A flux that D does not limit makes F ≈ t at short times; at long ones it grows as ln t.
+    :math:`F(t) = t - \sqrt{t(t+\tau)} + \tau\,\mathrm{asinh}\sqrt{t/\tau}` and 0 before t = 0.
+    At short times F ≈ t, what flows in piles up; at long ones it grows as ln t.
     """
     return _of_a_pulse(_flux_response, time, log_tau, pulse)
 
