@@ -14,6 +14,8 @@ SYSTEM_PACKAGES := gwyddion libgwyddion20-dev libgtk2.0-dev libgtkglext1-dev lib
 	libxcb-shape0 libxcb-xfixes0 libxcb-xkb1 fonts-dejavu-core
 # Windows are opened on a screen of their own, so that nobody's desktop flickers.
 SCREEN := xvfb-run -a -s "-screen 0 1600x1200x24"
+# Two processes; the tests of one file stay together, as they share what is costly to make.
+PYTEST_OPTIONS ?= -n 2 --dist loadfile
 
 .PHONY: run test lint benchmark clean system-packages
 

@@ -8,6 +8,7 @@
  */
 
 /* The dialog of the functions that have parameters. */
+#include <string.h>
 #include "tesm.h"
 
 static gboolean
@@ -86,6 +87,21 @@ append_pulse(GwyParamTable *table, const TesmSource *source)
     }
 }
 
+static gboolean
+is_of_source(GwyContainer *data, gint id, gpointer source)
+{
+    return data == ((const TesmSource*)source)->data && tesm_source_has_volume(source, id);
+}
+
+/* Several volumes on the grid of a channel are fitted together, but not where their pulses differ. */
+static void
+append_volume(GwyParamTable *table, const TesmSource *source)
+{
+    gwy_param_table_append_volume_id(table, TESM_VOLUME_ID);
+    gwy_param_table_data_id_set_filter(table, TESM_VOLUME_ID, is_of_source, (gpointer)source, NULL);
+    gwy_param_table_add_enabler(table, TESM_USE_VOLUME, TESM_VOLUME_ID);
+}
+
 /* What is drawn on the current channel: without it, all regions of the file count. */
 static void
 append_drawn(GwyParamTable *table, const TesmSource *source)
@@ -99,12 +115,27 @@ append_drawn(GwyParamTable *table, const TesmSource *source)
     g_free(title);
 }
 
+static gchar*
+name_to_show(const gchar *path)
+{
+    const gchar *home = g_get_home_dir();
+    gchar *shown = g_filename_display_name(path), *shorter;
+
+    if (g_str_has_prefix(path, home) && path[strlen(home)] == G_DIR_SEPARATOR) {
+        shorter = g_filename_display_name(path + strlen(home));
+        g_free(shown);
+        shown = g_strconcat("~", shorter, NULL);
+        g_free(shorter);
+    }
+    return shown;
+}
+
 static void
 append_engine(GwyParamTable *table, GwyParams *params)
 {
     const gchar *origin;
     gchar *path = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), &origin, NULL);
-    gchar *shown = path ? g_filename_display_name(path) : NULL;
+    gchar *shown = path ? name_to_show(path) : NULL;
     gchar *text = shown ? g_strdup_printf("%s (%s)", shown, origin) : g_strdup("not found");
 
     gwy_param_table_append_header(table, TESM_HEADER_ENGINE, "Engine");
@@ -131,6 +162,8 @@ tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSourc
     g_free(titles);
     if (function->about_regions)
         append_drawn(table, source);
+    if (!function->about_regions && source->menu == TESM_IMAGE && source->bricks->len > 1)
+        append_volume(table, source);
     if (function->fits)
         append_fit(table, source);
     if (tesm_source_has_traces(source))

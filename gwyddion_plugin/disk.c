@@ -7,8 +7,8 @@
  * version.  See COPYING.
  */
 
-/* Whether a file holds what is open.  Gwyddion itself counts only what can be undone as a change: new channels, graphs and
- * selections are none to it. */
+/* Whether a file holds what is open.  Gwyddion itself counts only what can be undone as a change: new channels, graphs
+ * and selections are none to it. */
 #include <stdio.h>
 #include <string.h>
 #include <glib/gstdio.h>
@@ -136,7 +136,8 @@ typedef struct {
 static gboolean
 is_by_the_way(const gchar *key)
 {
-    return g_str_has_suffix(key, "/log") || g_str_has_suffix(key, "/preview") || g_str_has_suffix(key, "/select/pointer");
+    return (g_str_has_suffix(key, "/log") || g_str_has_suffix(key, "/preview")
+            || g_str_has_suffix(key, "/select/pointer"));
 }
 
 /* A tool leaves one on each channel it looks at. */

@@ -71,6 +71,20 @@ show_table(const TesmSource *source, const TesmFunction *function, gchar *printe
         tesm_show_table(source->window, function->title, printed);
 }
 
+/* A large volume takes seconds, in which nothing else can be shown. */
+static gboolean
+write_input(const TesmSource *source, const gchar *path, GError **error)
+{
+    gboolean ok;
+
+    if (source->window)
+        gwy_app_wait_cursor_start(source->window);
+    ok = tesm_handover_write(source, path, error);
+    if (source->window)
+        gwy_app_wait_cursor_finish(source->window);
+    return ok;
+}
+
 static gboolean
 call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *params, const gchar *folder,
             GError **error)
@@ -83,7 +97,7 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
 
     g_mkdir(output_folder, 0700);
     if ((engine = tesm_engine_find(gwy_params_get_string(params, TESM_ENGINE), NULL, error))
-        && tesm_handover_write(source, input, error)) {
+        && write_input(source, input, error)) {
         g_ptr_array_add(words, g_strdup(engine));
         g_ptr_array_add(words, g_strdup(function->command));
         g_ptr_array_add(words, g_strdup(input));
@@ -105,9 +119,23 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
     return ok;
 }
 
+/* The engine names the files it was given; the user knows them without the folder. */
+static void
+forget_folder(GError *error, const gchar *folder)
+{
+    gchar *prefix = g_strconcat(folder, G_DIR_SEPARATOR_S, NULL), *message;
+
+    if (error && strstr(error->message, prefix)) {
+        message = gwy_strreplace(error->message, prefix, "", (gsize)-1);
+        g_free(error->message);
+        error->message = message;
+    }
+    g_free(prefix);
+}
+
 /* Asks for the parameters, if somebody is to be asked, and has the engine do it. */
 static gboolean
-make_data(const TesmSource *source, const TesmFunction *function, GwyRunType run, GError **error)
+make_data(TesmSource *source, const TesmFunction *function, GwyRunType run, GError **error)
 {
     GwyParams *params;
     gboolean ok = FALSE;
@@ -123,8 +151,11 @@ make_data(const TesmSource *source, const TesmFunction *function, GwyRunType run
     if (run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source)) {
         /* Also where nobody was asked: the log takes the parameters from the settings. */
         tesm_params_save(params);
+        if (!function->about_regions)
+            tesm_params_choose(params, source);
         if ((folder = tesm_folder_new(error))) {
             ok = call_engine(source, function, params, folder, error);
+            forget_folder(*error, folder);
             tesm_folder_remove(folder);
         }
     }

@@ -16,8 +16,8 @@
 #include <glib/gstdio.h>
 #include "tesm.h"
 
-/* Shows the file, and removes it afterwards if it is only a copy, for Gwyddion may have ended by then.  What somebody has
- * saved beside the copy stays, and the folder with it. */
+/* Shows the file, and removes it afterwards if it is only a copy, for Gwyddion may have ended by then.  What somebody
+ * has saved beside the copy stays, and the folder with it. */
 #define SCRIPT \
     "\"$1\" view \"$2\"; status=$?; " \
     "if [ -n \"$3\" ]; then rm -f -- \"$2\"; rmdir -- \"$3\" 2>/dev/null; fi; exit $status"
@@ -118,8 +118,8 @@ start_viewer(const TesmSource *source, const TesmFunction *function, const gchar
 
     viewer->title = function->title;
     viewer->words = open_nameless();
-    if (!g_spawn_async(NULL, (gchar**)words, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, prepare_child,
-                       GINT_TO_POINTER(viewer->words), &pid, &cause)) {
+    if (!g_spawn_async(NULL, (gchar**)words, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL,
+                       prepare_child, GINT_TO_POINTER(viewer->words), &pid, &cause)) {
         g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The engine cannot be started: %s", cause->message);
         g_error_free(cause);
         if (viewer->words >= 0)

@@ -84,6 +84,10 @@ new_definition(const TesmFunction *function)
     add_text(definition, TESM_VOLTAGE, "voltage", "Pulse _voltage");
     add_text(definition, TESM_TIME_UNIT, "time_unit", "_Unit of the time axis");
     add_text(definition, TESM_LATERAL_UNIT, "lateral_unit", "U_nit of the image axes");
+    if (!function->about_regions) {
+        gwy_param_def_add_boolean(definition, TESM_USE_VOLUME, "one_volume", "One volume only", FALSE);
+        gwy_param_def_add_volume_id(definition, TESM_VOLUME_ID, "volume", "Onl_y");
+    }
     add_text(definition, TESM_ENGINE, "engine", "_Engine (empty: found by itself)");
     return definition;
 }
@@ -105,6 +109,9 @@ tesm_params_new(const TesmFunction *function)
     params = gwy_params_new_from_settings(definition);
     engine = tesm_engine_setting();
     gwy_params_set_string(params, TESM_ENGINE, engine);
+    /* What was remembered may be of a later engine. */
+    if (function->fits && !tesm_engine_knows(kernel_names[gwy_params_get_enum(params, TESM_KERNEL)]))
+        gwy_params_set_enum(params, TESM_KERNEL, 0);
     g_free(engine);
     return params;
 }
@@ -114,6 +121,20 @@ tesm_params_save(GwyParams *params)
 {
     tesm_engine_set(gwy_params_get_string(params, TESM_ENGINE));
     gwy_params_save_to_settings(params);
+}
+
+/* One volume instead of all on the grid of the channel, if it is one of them: what is remembered may be of another
+ * file. */
+void
+tesm_params_choose(GwyParams *params, TesmSource *source)
+{
+    GwyAppDataId volume;
+
+    if (source->menu != TESM_IMAGE || !gwy_params_get_boolean(params, TESM_USE_VOLUME))
+        return;
+    volume = gwy_params_get_data_id(params, TESM_VOLUME_ID);
+    if (volume.datano == gwy_app_data_browser_get_number(source->data) && tesm_source_has_volume(source, volume.id))
+        tesm_source_choose_volume(source, volume.id);
 }
 
 const gchar*
@@ -199,8 +220,11 @@ tesm_params_add_words(GwyParams *params, const TesmFunction *function, const Tes
 {
     const TesmFileValue *value;
 
-    if (source->menu != TESM_IMAGE && !function->about_regions)
-        add_option(words, "--traces", g_strdup_printf("%d", source->id));
+    if (source->chosen) {
+        const GArray *traces = source->bricks->len ? source->bricks : source->lawns;
+
+        add_option(words, "--traces", g_strdup_printf("%d", g_array_index(traces, gint, 0)));
+    }
     if (function->about_regions && source->channel >= 0)
         add_option(words, "--channel", g_strdup_printf("%d", source->channel));
     if (function->fits)

@@ -74,16 +74,21 @@ add_traces_of_channel(TesmSource *source, GwyDataField *field)
     g_array_sort(source->lawns, compare_numbers);
 }
 
+/* Whose window shows progress and errors: any will do if what is worked on is hidden. */
 static GtkWindow*
 find_window(const TesmSource *source)
 {
+    GtkWindow *window;
+
     if (!gwy_app_data_browser_get_gui_enabled())
         return NULL;
     if (source->menu == TESM_VOLUME)
-        return gwy_app_find_window_for_volume(source->data, source->id);
-    if (source->menu == TESM_CURVE_MAP)
-        return gwy_app_find_window_for_curve_map(source->data, source->id);
-    return gwy_app_find_window_for_channel(source->data, source->id);
+        window = gwy_app_find_window_for_volume(source->data, source->id);
+    else if (source->menu == TESM_CURVE_MAP)
+        window = gwy_app_find_window_for_curve_map(source->data, source->id);
+    else
+        window = gwy_app_find_window_for_channel(source->data, source->id);
+    return window ? window : GTK_WINDOW(gwy_app_main_window_get());
 }
 
 /* Maps are of all traces of a grid, and so is what is said of regions on them. */
@@ -103,10 +108,12 @@ tesm_source_new(GwyContainer *data, TesmMenu menu, gboolean all_traces)
     if (menu == TESM_VOLUME) {
         gwy_app_data_browser_get_current(GWY_APP_BRICK_ID, &source->id, 0);
         g_array_append_val(source->bricks, source->id);
+        source->chosen = !all_traces;
     }
     else if (menu == TESM_CURVE_MAP) {
         gwy_app_data_browser_get_current(GWY_APP_LAWN_ID, &source->id, 0);
         g_array_append_val(source->lawns, source->id);
+        source->chosen = !all_traces;
     }
     else {
         source->id = source->channel;
@@ -216,6 +223,27 @@ tesm_source_has_lateral_unit(const TesmSource *source)
     else
         unit = gwy_lawn_get_si_unit_xy(GWY_LAWN(lawn_of(source, g_array_index(source->lawns, gint, 0))));
     return !gwy_si_unit_equal_string(unit, NULL);
+}
+
+gboolean
+tesm_source_has_volume(const TesmSource *source, gint id)
+{
+    guint i;
+
+    for (i = 0; i < source->bricks->len; i++) {
+        if (g_array_index(source->bricks, gint, i) == id)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void
+tesm_source_choose_volume(TesmSource *source, gint id)
+{
+    g_array_set_size(source->bricks, 0);
+    g_array_set_size(source->lawns, 0);
+    g_array_append_val(source->bricks, id);
+    source->chosen = TRUE;
 }
 
 /* For the dialog: "Traces (+3 V), Traces (-3 V)". */

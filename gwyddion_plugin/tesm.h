@@ -42,6 +42,7 @@ typedef struct {
     gint channel;            /* current channel, if it lies on the grid of the traces, else -1 */
     GtkWindow *window;       /* NULL where there is no GUI */
     GArray *bricks, *lawns;  /* numbers of the traces */
+    gboolean chosen;         /* it is one of them that somebody has named */
 } TesmSource;
 
 #define TESM_ERROR (tesm_error_quark())
@@ -58,6 +59,8 @@ gchar*        tesm_source_metadata(const TesmSource *source, const gchar *name);
 gboolean      tesm_source_has_time_unit   (const TesmSource *source);
 gboolean      tesm_source_has_lateral_unit(const TesmSource *source);
 gchar*        tesm_source_titles  (const TesmSource *source);
+gboolean      tesm_source_has_volume(const TesmSource *source, gint id);
+void          tesm_source_choose_volume(TesmSource *source, gint id);
 
 /* handover.c */
 gboolean      tesm_handover_write(const TesmSource *source, const gchar *path, GError **error);
@@ -84,13 +87,15 @@ void          tesm_folder_remove(gchar *folder);
 
 /* parameters.c */
 enum {
-    TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR, TESM_GEOMETRY, TESM_THRESHOLD, TESM_THRESHOLD_OF, TESM_KERNEL,
-    TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_START, TESM_DURATION, TESM_VOLTAGE, TESM_TIME_UNIT,
-    TESM_LATERAL_UNIT, TESM_ENGINE, TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_ENGINE, TESM_HEADER_FIT,
-    TESM_HEADER_PULSE, TESM_HEADER_ENGINE,
+    TESM_USE_VOLUME, TESM_VOLUME_ID, TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR, TESM_GEOMETRY, TESM_THRESHOLD,
+    TESM_THRESHOLD_OF, TESM_KERNEL, TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_START, TESM_DURATION, TESM_VOLTAGE,
+    TESM_TIME_UNIT, TESM_LATERAL_UNIT, TESM_ENGINE,
+    TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_ENGINE,
+    TESM_HEADER_FIT, TESM_HEADER_PULSE, TESM_HEADER_ENGINE,
 };
 GwyParams*    tesm_params_new   (const TesmFunction *function);
 void          tesm_params_save  (GwyParams *params);
+void          tesm_params_choose(GwyParams *params, TesmSource *source);
 void          tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source,
                                     GPtrArray *words);
 const gchar*  tesm_kernel_name  (gint kernel);

@@ -55,17 +55,23 @@ def assert_as_scipy(path):
     return content
 
 
-@pytest.mark.skipif(not MADE_BY_MATLAB.is_dir(), reason="scipy came without its test files")
-@pytest.mark.parametrize("version", ["6.1_SOL2", "6.5.1_GLNX86", "7.1_GLNX86", "7.4_GLNX86"])
-@pytest.mark.parametrize(
-    "name",
-    ["test3dmatrix", "testcell", "testcellnest", "testcomplex", "testdouble", "testemptycell", "testmatrix",
-     "testmulti", "testobject", "testsparse", "teststring", "teststruct", "teststructarr", "teststructnest"],
+KINDS_OF_MATLAB = (
+    "test3dmatrix", "testcell", "testcellnest", "testcomplex", "testdouble", "testemptycell", "testmatrix", "testmulti",
+    "testobject", "testsparse", "teststring", "teststruct", "teststructarr", "teststructnest",
 )  # fmt: skip
-def test_files_of_matlab_itself_are_read_as_scipy_reads_them(name, version):
-    path = MADE_BY_MATLAB / f"{name}_{version}.mat"
-    if not path.exists():
-        pytest.skip("there is no such file")
+VERSIONS = ("6.1_SOL2", "6.5.1_GLNX86", "7.1_GLNX86", "7.4_GLNX86")
+FILES = [
+    path
+    for name in KINDS_OF_MATLAB
+    for version in VERSIONS
+    if (path := MADE_BY_MATLAB / f"{name}_{version}.mat").exists()
+]
+
+
+@pytest.mark.skipif(not FILES, reason="scipy came without its test files")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_files_of_matlab_itself_are_read_as_scipy_reads_them(path):
+    name = path.stem.partition("_")[0]
     assert is_matlab(path, path.read_bytes()[:4096])
     if name != "testsparse":
         assert_as_scipy(path)

@@ -26,7 +26,9 @@ from tdms_bytes import (
 )
 
 from napari_tesm.io.content import ContentError
+from napari_tesm.io.gwy import MappedFile
 from napari_tesm.io.tdms import content_from_tdms, is_tdms
+from napari_tesm.io.tdms.segments import tdms_index
 
 nptdms = pytest.importorskip("nptdms")
 FIXED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
@@ -280,10 +282,11 @@ def test_a_large_file_takes_little_memory_in_one_segment_of_any_layout(tmp_path)
 def test_pieces_of_equal_distance_are_one(tmp_path):
     objects = [described(channel("a"), samples_of("i2", 2))]
     raw = segment(objects, b"\1\0\2\0") + 500 * segment(None, b"\3\0\4\0", RAW)
-    array = content_from_tdms(written(tmp_path, raw)).source("a").array
-    assert len(array) == 1002
-    assert len(array._streams[None]._orders) == 1
-    assert array[500:503].tolist() == [3, 4, 3]
+    index = tdms_index(MappedFile(written(tmp_path, raw)))
+    stream = index.channels[0].streams[None]
+    assert len(stream) == 1002
+    assert stream.n_pieces == 1
+    assert stream.read(index.mapped, 500, 503).tolist() == [3, 4, 3]
 
 
 # Time bases

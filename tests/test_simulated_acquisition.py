@@ -101,3 +101,24 @@ def test_without_a_mapping_it_is_said_what_is_missing(tmp_path, truth, capsys):
     )
     opened = open_dataset(tmp_path / "scan.tdms")
     assert opened.sizes["x"] == 24
+
+
+def test_several_recordings_become_one_voltage_series(tmp_path, capsys):
+    names = []
+    for seed in (1, 2):
+        name = str(tmp_path / f"scan{seed}.tdms")
+        assert main(["simulate", "-o", name, "--size", "8x6", "--samples", "60", "--seed", str(seed)]) == 0
+        names.append(name)
+    said = capsys.readouterr().out
+    assert "scan1.tdms" in said
+    assert "scan1.yaml" in said
+    assert "scan1_afm.gwy" in said
+    out = tmp_path / "series.gwy"
+    assert main(["import", *names, "--scan", str(tmp_path / "scan1_afm.gwy"), "-o", str(out), "--quiet"]) == 0
+    series = open_dataset(out)
+    assert series.sizes["pulse"] == 4
+    parts = [open_dataset(name)["displacement"].values for name in names]
+    assert np.array_equal(series["displacement"].values, np.concatenate(parts))
+    assert series["x"].attrs["units"] == "m"
+    assert main(["simulate", "-o", names[0], "--size", "8x6"]) == 1
+    assert "exists" in capsys.readouterr().err

@@ -127,6 +127,11 @@ def _add_gwyddion(commands: "argparse._SubParsersAction[_Parser]") -> None:
         choices=("install", "uninstall", "status"),
         help="build and install it for this user, remove it, or say whether it works",
     )
+    gwyddion.add_argument(
+        "--pygwy",
+        action="store_true",
+        help="install the plug-ins for pygwy instead: no compiler, fewer functions",
+    )
     gwyddion.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
 
@@ -147,10 +152,12 @@ def _add_import(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "import",
         help="make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, vendors'",
         description="Make a dataset of an instrument's file: cut a continuous recording at its pulses, or take arrays "
-        "of traces as they are; join the images of an AFM file. A mapping says what is what where the file does not: "
-        "tesm info --mapping FILE proposes one.",
+        "of traces as they are; join the images of an AFM file, and several recordings of one area. A mapping says "
+        "what is what where the file does not: tesm info --mapping FILE proposes one.",
     )
-    importing.add_argument("file", metavar="RECORDING", type=_file_name)
+    importing.add_argument(
+        "files", metavar="RECORDING", nargs="+", type=_file_name, help="several become one voltage series"
+    )
     importing.add_argument("-o", "--output", metavar="OUT.gwy|OUT.zarr", type=_output_name, required=True)
     importing.add_argument("--mapping", metavar="M.yaml", type=_file_name, help="what is what in the file")
     importing.add_argument("--scan", metavar="AFMFILE", type=_file_name, help="take its images along")
@@ -281,7 +288,10 @@ def _add_ways(out: "argparse._ArgumentGroup") -> None:
 
 def _add_simulate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     simulate = commands.add_parser("simulate", help="write a simulated dataset with known D")
-    simulate.add_argument("-o", "--output", metavar="FILE.gwy", type=_output_name, required=True)
+    simulate.add_argument(
+        "-o", "--output", metavar="FILE.gwy|FILE.tdms", type=_output_name, required=True,
+        help=".tdms: as a recorder writes it, with its mapping and the AFM's images beside it",
+    )  # fmt: skip
     simulate.add_argument("--preset", default="si-c-step", help="si-c-step, silicon-wafer or hopg")
     simulate.add_argument("--size", default="64x48", metavar="64x48", help="pixels across and down")
     simulate.add_argument("--samples", default="250", metavar="250")

@@ -4,20 +4,23 @@ import argparse
 from collections.abc import Iterator
 
 from napari_tesm import __version__
+from napari_tesm.cli.entry import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.gwyddion_install import Status, install, status, uninstall
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Install, describe or remove the module; see ``tesm gwyddion --help``."""
+    if options.pygwy and options.action != "install":
+        raise UsageError("--pygwy goes with install; uninstall removes everything")
     if options.action == "install":
-        return _install()
+        return _install_plugins() if options.pygwy else _install_module()
     if options.action == "uninstall":
         removed = uninstall()
         for path in removed:
             print(f"Removed: {printable(str(path))}")
         if not removed:
-            print("The module is not installed for this user.")
+            print("Nothing is installed for this user.")
         return 0
     found = status()
     for line in _lines(found):
@@ -25,7 +28,7 @@ def run_command(options: argparse.Namespace) -> int:
     return 0 if found.ready else 1
 
 
-def _install() -> int:
+def _install_module() -> int:
     installed = install()
     print(f"Module: {printable(str(installed.module))}")
     print(f"Engine: {printable(str(installed.engine))}")
@@ -37,6 +40,15 @@ def _install() -> int:
     if found.program is None:
         print("Gwyddion itself is not on the PATH; its libraries are here and load the module.")
     print("Start Gwyddion anew and look under Volume Data, Curve Maps and Data Process for t-ESM.")
+    return 0
+
+
+def _install_plugins() -> int:
+    installed = install(pygwy=True)
+    for path in installed.plugins:
+        print(f"Plug-in: {printable(str(path))}")
+    print(f"Engine:  {printable(str(installed.engine))}")
+    print("A Gwyddion that has pygwy shows them under Volume Data and Data Process when it is started anew.")
     return 0
 
 
@@ -55,6 +67,8 @@ def _lines(found: Status) -> Iterator[str]:
         menus = sorted({kinds[name.split("::")[0]] for name in found.functions})
         loads = f"yes: {len(found.functions)} functions in {', '.join(menus)}"
         yield f"Loads:    {loads if not found.problem else 'no: ' + found.problem}"
+    if found.plugins:
+        yield f"Plug-ins: for pygwy, in {found.plugins[-1].parent}"
     if found.engine is None:
         yield f"Engine:   none ({found.engine_origin})"
     else:

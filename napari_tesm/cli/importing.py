@@ -10,9 +10,10 @@ from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import save
 from napari_tesm.io.atomic import refuse_same_file
-from napari_tesm.io.mapping import MappingError
+from napari_tesm.io.mapping import Mapping, MappingError
 from napari_tesm.io.mapping_text import mapping_from_file
 from napari_tesm.io.registry import OpenedFile, is_gwy, open_file
+from napari_tesm.io.series import series_from_datasets
 from napari_tesm.recording import REPORT
 
 
@@ -21,26 +22,22 @@ def run_command(options: argparse.Namespace) -> int:
     output = Path(options.output)
     if output.suffix.lower() not in (".gwy", ".zarr"):
         raise UsageError(f"the output is FILE.gwy or FILE.zarr, not '{options.output}'")
-    for path in (options.file, options.scan, options.mapping):
+    for path in (*options.files, options.scan, options.mapping):
         if path:
             try:
                 refuse_same_file(output, path)
             except ValueError as error:
                 raise UsageError(str(error)) from None
-    if is_gwy(options.file):
-        raise ValueError(f"{options.file} is a .gwy file already: tesm fit and napari open it as it is")
     mapping = mapping_from_file(options.mapping) if options.mapping else None
-    opened = open_file(
-        options.file, mapping=mapping, time_unit=options.time_unit, lateral_unit=options.lateral_unit
-    )
-    dataset = _dataset(opened, options.file)
+    opened = [(Path(name), *_opened(name, mapping, options)) for name in options.files]
+    notes = [f"{path.name}: {note}" for path, _, file in opened for note in file.notes]
+    dataset = series_from_datasets([(path, dataset) for path, dataset, _ in opened])
     if options.scan:
         from napari_tesm.io.joining import dataset_with_scan
 
-        dataset, said = dataset_with_scan(
-            dataset, options.scan, None if opened.mapping is None else opened.mapping.afm
-        )
-        opened.notes += said
+        known = opened[0][2].mapping
+        dataset, said = dataset_with_scan(dataset, options.scan, None if known is None else known.afm)
+        notes += said
     progress = progress_for(options.progress)
     if progress is not None:
         progress(0.0, "writing")
@@ -53,10 +50,17 @@ def run_command(options: argparse.Namespace) -> int:
     if progress is not None:
         progress(1.0, "written")
     if not options.quiet:
-        for line in lines_from_dataset(dataset, opened.notes):
+        for line in lines_from_dataset(dataset, notes):
             print(printable(line))
         print(f"Written: {printable(options.output)}")
     return 0
+
+
+def _opened(name: str, mapping: Mapping | None, options: argparse.Namespace) -> tuple[xr.Dataset, OpenedFile]:
+    if is_gwy(name):
+        raise ValueError(f"{name} is a .gwy file already: tesm fit and napari open it as it is")
+    file = open_file(name, mapping=mapping, time_unit=options.time_unit, lateral_unit=options.lateral_unit)
+    return _dataset(file, name), file
 
 
 def _dataset(opened: OpenedFile, name: str) -> xr.Dataset:

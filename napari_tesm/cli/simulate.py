@@ -2,6 +2,9 @@
 
 import argparse
 import re
+from pathlib import Path
+
+import xarray as xr
 
 from napari_tesm.cli.entry import UsageError
 from napari_tesm.cli.terminal import printable
@@ -34,6 +37,31 @@ def run_command(options: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if Path(options.output).suffix.lower() == ".tdms":
+        return _write_acquisition(options, dataset)
     save(options.output, dataset, overwrite=options.overwrite)
     print(f"Written: {printable(options.output)} (simulated, preset {options.preset})")
+    return 0
+
+
+def _write_acquisition(options: argparse.Namespace, dataset: xr.Dataset) -> int:
+    """Write a recorder's stream, the mapping that goes with it, and the images of the microscope."""
+    from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_scan_images, save_tdms
+    from napari_tesm.io.atomic import atomic_output
+    from napari_tesm.io.mapping_text import text_from_mapping
+    from napari_tesm.simulation.acquisition import simulate_acquisition
+
+    stream = Path(options.output)
+    mapping, images = stream.with_suffix(".yaml"), stream.with_name(f"{stream.stem}_afm.gwy")
+    for path in (stream, mapping, images):
+        if path.exists() and not options.overwrite:
+            raise FileExistsError(f"{path} exists: choose another name, or --overwrite")
+    acquisition = simulate_acquisition(dataset, seed=int(options.seed))
+    save_tdms(stream, acquisition, overwrite=options.overwrite)
+    text = text_from_mapping(mapping_from_acquisition(acquisition))
+    with atomic_output(mapping, overwrite=options.overwrite) as file:
+        file.write(text.encode())
+    save_scan_images(images, dataset, overwrite=options.overwrite)
+    names = ", ".join(printable(str(path)) for path in (stream, mapping, images))
+    print(f"Written: {names} (simulated, preset {options.preset})")
     return 0

@@ -63,7 +63,8 @@ def build_module(folder: Path) -> Path:
     """
     if sys.platform in ("win32", "darwin"):
         raise OSError(
-            "the module is built on Linux; elsewhere Gwyddion reads what tesm fit writes (see docs/gwyddion.md)"
+            "the module is built on Linux. A Gwyddion with pygwy can have the plug-ins: tesm gwyddion install --pygwy; "
+            "every Gwyddion reads what tesm fit writes"
         )
     compiler = _compiler()
     _check_requirements(compiler)

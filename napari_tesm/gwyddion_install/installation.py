@@ -1,5 +1,8 @@
 """The module put in its place for this user, and taken away."""
 
+import configparser
+import contextlib
+import io
 import os
 import tempfile
 from dataclasses import dataclass
@@ -7,47 +10,87 @@ from pathlib import Path
 
 from napari_tesm import __version__
 from napari_tesm.gwyddion_install.building import build_module
-from napari_tesm.gwyddion_install.places import memory_path, module_path, own_engine
+from napari_tesm.gwyddion_install.places import memory_path, module_path, own_engine, pygwy_paths
 from napari_tesm.kernels import KERNELS
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What an installation has put where."""
+    """What an installation has put where.
 
-    module: Path
+    Parameters
+    ----------
+    module : Path, optional
+        The module in C.
+    plugins : tuple of Path
+        The plug-ins for pygwy.
+    engine : Path
+        The program that they call.
+    """
+
+    module: Path | None
+    plugins: tuple[Path, ...]
     engine: Path
 
 
-def install() -> Installed:
+def install(*, pygwy: bool = False) -> Installed:
     """Build the module and install it for this user; the module remembers the ``tesm`` of this Python.
 
     An earlier one is replaced, and stays if anything fails.
+
+    Parameters
+    ----------
+    pygwy : bool
+        Install the plug-ins for pygwy instead, which need no compiler and can do less.
 
     Raises
     ------
     OSError, RuntimeError
         If it cannot be built or written.
     """
-    engine = own_engine()
+    if pygwy:
+        engine = own_engine()
+        plugins = pygwy_paths()
+        for source, target in plugins.items():
+            _write(target, source.read_bytes())
+        _remember(engine)
+        return Installed(None, tuple(plugins.values()), engine)
     with tempfile.TemporaryDirectory(prefix="tesm-module-") as folder:
         built = build_module(Path(folder)).read_bytes()
+    engine = own_engine()
     _write(module_path(), built, executable=True)
-    # A GLib key file: a backslash is written twice there.
-    command = str(engine).replace("\\", "\\\\")
-    memory = f"[engine]\ncommand={command}\nversion={__version__}\nkernels={';'.join(KERNELS)};\n"
-    _write(memory_path(), memory.encode())
-    return Installed(module_path(), engine)
+    _remember(engine)
+    return Installed(module_path(), (), engine)
 
 
 def uninstall() -> list[Path]:
     """Remove what was installed for this user, and return what there was."""
+    plugins = list(pygwy_paths().values())
     removed = []
-    for path in (module_path(), memory_path()):
+    for path in (module_path(), *plugins, memory_path()):
         if path.is_file() or path.is_symlink():
             path.unlink()
             removed.append(path)
+    for path in plugins:
+        # What Python has made of it, and the folder that is only ours.
+        path.with_suffix(".pyc").unlink(missing_ok=True)
+        if path.parent.name == "tesm":
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
     return removed
+
+
+def _remember(engine: Path) -> None:
+    # A GLib key file: a backslash is written twice there.
+    command = str(engine).replace("\\", "\\\\")
+    memory = configparser.RawConfigParser()
+    # What the user has set for the plug-ins stays.
+    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
+        memory.read(memory_path(), encoding="utf-8")
+    memory["engine"] = {"command": command, "version": __version__, "kernels": f"{';'.join(KERNELS)};"}
+    text = io.StringIO()
+    memory.write(text, space_around_delimiters=False)
+    _write(memory_path(), text.getvalue().encode())
 
 
 def _write(path: Path, content: bytes, *, executable: bool = False) -> None:

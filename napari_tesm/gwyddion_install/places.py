@@ -30,12 +30,19 @@ def source_folder() -> Path:
 
 def gwyddion_folder() -> Path:
     """Return Gwyddion's folder of this user."""
-    return Path.home() / ".gwyddion"
+    return Path.home() / ("gwyddion" if sys.platform == "win32" else ".gwyddion")
 
 
 def module_path() -> Path:
     """Return where the module is installed for this user."""
     return gwyddion_folder() / "modules" / MODULE_NAME
+
+
+def pygwy_paths() -> dict[Path, Path]:
+    """Return where each file of the pygwy plug-ins comes from and goes to."""
+    sources = source_folder() / "pygwy"
+    target = gwyddion_folder() / "pygwy"
+    return {path: target / path.relative_to(sources) for path in sorted(sources.rglob("*.py"))}
 
 
 def memory_path() -> Path:
@@ -51,8 +58,10 @@ def own_engine() -> Path:
     FileNotFoundError
         If there is none.
     """
-    beside = Path(sys.executable).with_name("tesm")
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("tesm")
+    beside = Path(sys.executable).parent
+    # On Windows, programs of packages are in a folder of their own.
+    places = os.pathsep.join(map(str, (beside, beside / "Scripts")))
+    found = shutil.which("tesm", path=places) or shutil.which("tesm")
     if found is None:
         raise FileNotFoundError(
             "there is no command tesm beside this Python nor on the PATH: pip install napari-tesm"

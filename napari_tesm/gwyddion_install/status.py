@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from napari_tesm.gwyddion_install.places import engine_for_gwyddion, module_path
+from napari_tesm.gwyddion_install.places import engine_for_gwyddion, module_path, pygwy_paths
 
 _TIMEOUT: Final = 60  # s
 
@@ -30,6 +30,8 @@ class Status:
         Path of the program ``gwyddion``.
     functions : tuple of str
         What the module offers in Gwyddion, as ``"volume::tesm_diffusion_maps"``.
+    plugins : tuple of Path
+        The plug-ins for pygwy that are installed; whether Gwyddion has pygwy nobody can tell from outside.
     problem : str
         Why Gwyddion would not load the module; empty if it would.
     engine : Path, optional
@@ -45,6 +47,7 @@ class Status:
     gwyddion: str
     program: str | None
     functions: tuple[str, ...]
+    plugins: tuple[Path, ...]
     problem: str
     engine: Path | None
     engine_origin: str
@@ -67,6 +70,7 @@ def status() -> Status:
         gwyddion=found.get("gwyddion") or "",
         program=shutil.which("gwyddion"),
         functions=tuple(found.get("functions", ())),
+        plugins=tuple(path for path in pygwy_paths().values() if path.is_file()),
         problem=found.get("problem", ""),
         engine=engine,
         engine_origin=origin,

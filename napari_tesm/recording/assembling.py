@@ -22,8 +22,9 @@ STREAMS: Final = (*SIGNALS, "dc", "trigger", "line")
 REPORT: Final = "recording_report"
 """Attribute of the dataset that holds what was found, as lines of text."""
 
-_BASELINE: Final = 0.05
-"""Part of the record that lies before the pulse, where nobody says."""
+_BASELINE: Final = 0.02
+"""Part of the record that lies before the pulse, where nobody says: as many samples as H takes from the pulse's end,
+and few enough to stay clear of the pixel before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def dataset_from_recording(
         Position of the left upper corner.
     before, after : float, optional
         Record before and after the start of the pulse, in s. By default the record lasts as long as the pulses are
-        apart, and a twentieth of it lies before the pulse.
+        apart, and a fiftieth of it lies before the pulse.
     unit : str
         Of the lock-in's X, Y and R.
     protocol : PulseProtocol, optional

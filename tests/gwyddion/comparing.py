@@ -14,7 +14,7 @@ def fitted(sample, path, *options):
 def channels(container):
     """Return title -> number."""
     return {
-        str(container[f"{key}/title"]): int(key.split("/")[1])
+        str(container.get(f"{key}/title", f"untitled {key}")): int(key.split("/")[1])
         for key in container
         if key.endswith("/data") and key.count("/") == 2
     }

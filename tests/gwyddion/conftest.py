@@ -1,10 +1,12 @@
 """The module, built once as `tesm gwyddion install` builds it, and the program that runs it without a screen."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gwyddion.modulehost import Host, compile_host
+from gwyddion.stress import Stress
 from napari_tesm.gwyddion_install.building import build_module
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "si_c_step.gwy"
@@ -25,6 +27,14 @@ def host_program(gwyoracle, tmp_path_factory) -> Path:
 def host(module, host_program, tmp_path) -> Host:
     """Call with kind, function, number, input and output to run a function of the module."""
     return Host(host_program, module, tmp_path)
+
+
+@pytest.fixture
+def stress(host: Host, sample: Path, tmp_path: Path) -> Iterator[Stress]:
+    """Call with what goes wrong to fit a volume with an engine that behaves so."""
+    engines = Stress(host, sample, tmp_path)
+    yield engines
+    engines.close()
 
 
 @pytest.fixture(scope="session")

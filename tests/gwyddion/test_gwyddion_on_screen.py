@@ -6,7 +6,7 @@ import pytest
 
 from gwyddion import gui_session
 from gwyddion.gui_session import session
-from gwyddion.test_module_under_stress import Stress, gone_soon, is_alive
+from gwyddion.stress import gone_soon, is_alive
 from gwyddion.test_regions_in_gwyddion import drawn
 
 pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
@@ -20,11 +20,6 @@ def display():
         pytest.skip(f"not installed: {', '.join(missing)}")
     with gui_session.screen() as name:
         yield name
-
-
-@pytest.fixture
-def stress(host, sample, tmp_path):
-    return Stress(host, sample, tmp_path)
 
 
 def test_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, display, host):
@@ -46,8 +41,24 @@ def test_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, displa
         assert gwyddion.leftovers() == []
 
 
-def test_cancel_ends_the_engine_and_its_children(module, sample, tmp_path, display, stress):
-    with session(module, sample, tmp_path, display, **stress.environment("hang")) as gwyddion:
+def test_one_of_several_volumes_can_be_chosen(module, sample, tmp_path, display, host):
+    with session(
+        module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+    ) as gwyddion:
+        gwyddion.call(FUNCTION, "Topography")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.key("alt+y")
+        gwyddion.shot("one volume")
+        gwyddion.key("alt+o")
+        gwyddion.wait(lambda windows: any("[log10 D2 (+3 V)]" in title for title in windows), "the maps")
+        gwyddion.wait_for_peace()
+        assert not [title for title in gwyddion.windows() if "[D1 (-3 V)]" in title]
+        assert gwyddion.problems() == []
+
+
+@pytest.mark.parametrize("mode", ["hang", "stubborn"])
+def test_cancel_ends_the_engine_and_its_children(module, sample, tmp_path, display, stress, mode):
+    with session(module, sample, tmp_path, display, **stress.environment(mode)) as gwyddion:
         before = len(gwyddion.windows())
         gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
         gwyddion.wait_for("Diffusion Maps")

@@ -71,7 +71,7 @@ def test_installed_described_and_removed(home, capsys, gwyoracle):
         f"Removed: {module}\nRemoved: {home / '.gwyddion' / 'tesm.conf'}\n",
         "",
     )
-    assert tesm(capsys, "uninstall") == (0, "The module is not installed for this user.\n", "")
+    assert tesm(capsys, "uninstall") == (0, "Nothing is installed for this user.\n", "")
     assert not list(home.rglob("*.so"))
 
 
@@ -197,6 +197,35 @@ def test_a_build_that_fails_leaves_the_earlier_module(home, capsys, tmp_path, mo
     assert "nobody" in err
     assert module.read_bytes() == b"earlier"
     assert sorted(path.name for path in module.parent.iterdir()) == ["tesm.so"]
+
+
+def test_the_plugins_for_pygwy_come_and_go_without_a_compiler(home, capsys, monkeypatch):
+    monkeypatch.setenv("CC", "no-such-program")
+    memory = home / ".gwyddion" / "tesm.conf"
+    memory.parent.mkdir()
+    memory.write_text("[pygwy]\noptions = --tip-radius=30nm\n")
+    code, out, err = tesm(capsys, "install", "--pygwy")
+    assert (code, err) == (0, "")
+    folder = home / ".gwyddion" / "pygwy"
+    names = ["tesm/tesm_pygwy.py", "tesm_process.py", "tesm_volume.py"]
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py")) == names
+    assert "options=--tip-radius=30nm" in memory.read_text()
+    assert places.engine_for_gwyddion() == (places.own_engine(), "remembered at installation")
+    code, out, _ = tesm(capsys, "status")
+    assert code == 1  # the module itself is not there
+    assert f"Plug-ins: for pygwy, in {folder}\n" in out
+    assert tesm(capsys, "uninstall")[0] == 0
+    assert not list(folder.rglob("*"))
+    assert tesm(capsys, "status", "--pygwy")[0] == 2
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_elsewhere_than_on_linux_the_way_out_is_named(home, capsys, monkeypatch, platform):
+    monkeypatch.setattr(sys, "platform", platform)
+    code, out, err = tesm(capsys, "install")
+    assert (code, out) == (1, "")
+    assert "tesm gwyddion install --pygwy" in err
+    assert (places.gwyddion_folder().name == "gwyddion") == (platform == "win32")
 
 
 def test_the_sources_travel_with_the_package(tmp_path):

@@ -22,7 +22,7 @@ def remember(host, **values):
         f'"/module/{FUNCTION}/{name}" {kinds[type(value)].format(value)}' for name, value in values.items()
     ]
     settings = host.home / ".gwyddion" / "settings"
-    settings.parent.mkdir(parents=True)
+    settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text("\n".join(["Gwyddion Settings 1.0", *lines, ""]))
 
 
@@ -67,6 +67,28 @@ def test_settings_are_remembered_to_the_last_digit(host, sample, tmp_path, germa
     assert metadata_entries(second[f"/{channels(second)['D1 (-3 V)']}/meta"]) == entries
 
 
+def test_a_kernel_that_this_engine_lacks_is_not_asked_for(host, sample, tmp_path):
+    remember(host, kernel=3)
+    memory = host.home / ".gwyddion" / "tesm.conf"
+    assert (
+        "power" in host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log[0]
+    )  # who knows, without a memory
+    memory.write_text("[engine]\nkernels=exponential;\n")
+    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log == []
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
+def test_names_are_read_in_every_locale(host, sample, tmp_path, locale):
+    folder = tmp_path / "Ätzung – č"
+    folder.mkdir()
+    shutil.copy(sample, folder / "č.gwy")
+    environment = {"LC_ALL": locale, "TMPDIR": str(folder)}
+    run = host("volume", FUNCTION, 1, folder / "č.gwy", folder / "out.gwy", environment=environment)
+    assert run.log == []
+    assert len(channels(read_container(folder / "out.gwy"))) == 17
+    assert sorted(path.name for path in folder.iterdir()) == ["out.gwy", "č.gwy"]
+
+
 def without_metadata(sample, path, *names):
     """Copy the sample with one volume, without some lines of its metadata."""
     container = read_container(sample)
@@ -101,6 +123,20 @@ def test_a_file_without_a_pulse_asks_for_it_in_the_engines_words(host, sample, t
     run = host("volume", FUNCTION, 1, lacking, tmp_path / "out.gwy")
     assert len(run.log) == 1
     assert "--pulse-duration" in run.log[0]
+
+
+def test_pulses_that_differ_are_not_fitted_together_and_no_temporary_name_is_told(host, sample, tmp_path):
+    container = read_container(sample)
+    entries = metadata_entries(container["/brick/1/meta"])
+    put(container, "/brick/1/meta", metadata_container(entries | {"Pulse duration": "9 ms"}), "o")
+    write_container(tmp_path / "mixed.gwy", container)
+    run = host("proc", FUNCTION, 0, tmp_path / "mixed.gwy", tmp_path / "out.gwy")
+    assert len(run.log) == 1
+    assert "Diffusion Maps: mixed.gwy holds traces with different" in run.log[0]
+    assert "'Traces (+3 V)'; 'Traces (-3 V)'" in run.log[0]
+    assert "tmp" not in run.log[0]
+    run = host("volume", FUNCTION, 1, tmp_path / "mixed.gwy", tmp_path / "out.gwy")
+    assert run.log == []
 
 
 def test_curve_maps_are_fitted_like_volumes(host, sample, tmp_path, gwyoracle):

@@ -1,81 +1,17 @@
 """Engines that fail, flood, hang or write junk: one sentence in the log, nothing in the file, nothing left behind."""
 
-import json
 import os
 import shutil
 import signal
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from gwyddion.stress import FUNCTION, gone_soon
 from napari_tesm.gwyddion_install.places import own_engine
 from napari_tesm.io.gwy import read_container
 
 pytestmark = pytest.mark.gwyddion
-
-FUNCTION = "tesm_diffusion_maps"
-ENGINE = Path(__file__).with_name("stress_engine.py")
-
-
-class Stress:
-    """Runs the diffusion maps of one volume with an engine that behaves badly."""
-
-    def __init__(self, host, sample, folder):
-        self.host, self.sample, self.output, self.notes = host, sample, folder / "out.gwy", folder / "notes"
-        self.engine = folder / "stress engine"
-        self.engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ENGINE}" "$@"\n')
-        self.engine.chmod(0o755)
-
-    def environment(self, mode, **extra):
-        return {
-            "TESM_ENGINE": str(self.engine),
-            "STRESS": mode,
-            "STRESS_NOTES": str(self.notes),
-            "STRESS_ENGINE": str(own_engine()),
-        } | extra
-
-    def __call__(self, mode, **extra):
-        return self.host(
-            "volume", FUNCTION, 1, self.sample, self.output, environment=self.environment(mode, **extra)
-        )
-
-    def said(self, name):
-        entries = [json.loads(line) for line in self.notes.read_text().splitlines()]
-        return next(entry[name] for entry in entries if name in entry)
-
-    def wait_for(self, name):
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if self.notes.exists() and f'"{name}"' in self.notes.read_text():
-                return self.said(name)
-            time.sleep(0.05)
-        raise AssertionError(f"the engine never said '{name}'")
-
-    def n_channels(self):
-        return sum(key.endswith("/data") for key in read_container(self.output) if "brick" not in key)
-
-
-@pytest.fixture
-def stress(host, sample, tmp_path):
-    return Stress(host, sample, tmp_path)
-
-
-def is_alive(pid):
-    """Whether a process runs; one that waits to be reaped by somebody else does not."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def gone_soon(pid):
-    deadline = time.monotonic() + 10
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not is_alive(pid)
 
 
 FAILURES = {

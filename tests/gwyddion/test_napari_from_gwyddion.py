@@ -9,18 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gwyddion.test_module_under_stress import ENGINE, Stress, gone_soon
+from gwyddion.stress import ENGINE, gone_soon
 from napari_tesm.gwyddion_install.places import own_engine
 from napari_tesm.io.gwy import Field, Selection, put, read_container, write_container
 
 pytestmark = pytest.mark.gwyddion
 
 FUNCTION = "tesm_open_in_napari"
-
-
-@pytest.fixture
-def stress(host, sample, tmp_path):
-    return Stress(host, sample, tmp_path)
 
 
 @pytest.fixture

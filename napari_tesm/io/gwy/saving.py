@@ -34,6 +34,8 @@ from napari_tesm.protocol import PulseProtocol, sampling_interval
 from napari_tesm.regions import PinnedPoint, Region
 
 _PLANES_BYTES = 8 << 20
+_BAND_BYTES = 256 << 20
+"""Planes gathered at a time from a file which holds trace after trace: for each band it is read from end to end."""
 
 
 def container_for_output(
@@ -264,7 +266,8 @@ def _add_brick(
     uniform = np.abs(regular - time).max() <= 1e-6 * sampling_interval(time) if planes > 1 else True
     spacing = {axis: axis_spacing(dataset[axis]) for axis in ("x", "y")}
     lateral = str(dataset["x"].attrs.get("units", ""))
-    values = LazyArray((planes, dataset.sizes["y"], dataset.sizes["x"]), lambda: _planes(traces))
+    band = _BAND_BYTES if dataset.encoding.get("origin") else _PLANES_BYTES
+    values = LazyArray((planes, dataset.sizes["y"], dataset.sizes["x"]), lambda: _planes(traces, band))
     brick = Brick(
         values,
         x_real=spacing["x"] * dataset.sizes["x"],
@@ -305,9 +308,9 @@ def _preview_sample(dataset: xr.Dataset) -> int:
     return time.size // 2 if duration is None else max(0, int(np.searchsorted(time, duration)) - 1)
 
 
-def _planes(traces: xr.DataArray) -> Iterator[Any]:
-    """Yield the traces time-first in blocks of planes."""
-    step = max(1, _PLANES_BYTES // (8 * traces.sizes["y"] * traces.sizes["x"]))
+def _planes(traces: xr.DataArray, band: int) -> Iterator[Any]:
+    """Yield the traces time-first in blocks of planes, each of about `band` bytes."""
+    step = max(1, band // (8 * traces.sizes["y"] * traces.sizes["x"]))
     for start in range(0, traces.sizes["time"], step):
         yield np.ascontiguousarray(
             np.moveaxis(traces.isel(time=slice(start, start + step)).values, -1, 0), dtype=np.float64

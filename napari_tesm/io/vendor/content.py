@@ -1,0 +1,297 @@
+"""What a microscope's file holds: images, volumes, curve maps, curves at points, and single curves."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from gwyfile.objects import GwyContainer
+from numpy.typing import NDArray
+
+from napari_tesm.io.content import Axis, ContentError, FileContent, Source, distinct_name, one_line
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.graphs import Graph, Spectra
+from napari_tesm.io.gwy.lawns import Lawn
+from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.io.gwy.objects import Brick, Field, metadata_entries
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.io.hdf5.axes import axis_from_positions
+from napari_tesm.io.vendor.converter import convert
+
+# Pictures and documents, which say nothing of units; of .gwy files there is a reader of their own.
+_OTHERS: Final = (
+    b"GWYP", b"GWYO", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"<svg", b"\x7fELF", b"#!", b"\x1f\x8b",
+    b"\xd0\xcf\x11\xe0",
+)  # fmt: skip
+_JPK: Final = b"header.properties"
+_MOST_CURVES: Final = 10_000
+
+
+def is_vendor(path: str | PathLike[str], head: bytes) -> bool:
+    """Return whether a file starting with the bytes `head` may be a microscope's own.
+
+    Only the converter knows all of them, so this tells what is certainly none; other formats are to be asked first.
+    """
+    return bool(head) and not head.startswith(_OTHERS)
+
+
+def content_from_vendor(path: str | PathLike[str]) -> FileContent:
+    """Return what a microscope's file holds, as Gwyddion understands it.
+
+    The file is converted in a temporary folder by another process. Images have the axes y and x, at the centres of
+    pixels; volumes and curve maps have y, x and that of the curves; curves at points have y and x, too, where the
+    points are a grid, and else one axis of points. Titles, units and metadata are the file's.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    ContentError
+        If the file is of no known format, damaged, or needs too much time or memory.
+    OSError
+        If it cannot be opened.
+    MissingPackageError
+        If the converter is not installed.
+    """
+    path = Path(path)
+    try:
+        mapped = MappedFile(path)
+    except GwyFormatError as error:
+        raise ContentError(str(error)) from None
+    if mapped[:4] == b"PK\x03\x04" and _JPK in mapped[:200]:
+        raise ContentError(
+            f"{path} is a force file of JPK, in which Gwyddion finds no data: a map of curves cannot be read from it."
+        )
+    # Converted files disappear at once: what is found in them is copied.
+    with tempfile.TemporaryDirectory(prefix="tesm-", ignore_cleanup_errors=True) as folder:
+        output = Path(folder) / "converted.gwy"
+        kind = convert(path, output)
+        try:
+            container = read_container(output)
+            found = _Found(mapped)
+            found.read(container)
+        except GwyFormatError as error:
+            reason = one_line(str(error).replace(str(output), "its conversion"))
+            raise ContentError(f"{path} cannot be read as a microscope's file: {reason}") from None
+        finally:
+            container = None
+    if not found.sources:
+        raise ContentError(f"{path} holds neither images nor curves.")
+    return FileContent(
+        path, f"microscope file ({kind})", found.sources, found.attributes, found.notes, mapped.check
+    )
+
+
+class _Found:
+    """Collects what is in a converted file, as copies."""
+
+    def __init__(self, mapped: MappedFile) -> None:
+        self.mapped = mapped
+        self.sources: list[Source] = []
+        self.attributes: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self._names: set[str] = set()
+
+    def read(self, container: GwyContainer) -> None:
+        for kind, reading in (
+            (contents.CHANNEL, self.image),
+            (contents.BRICK, self.volume),
+            (contents.LAWN, self.curve_map),
+            (contents.SPECTRA, self.spectra),
+            (contents.GRAPH, self.graph),
+        ):
+            for number in contents.ids(container, kind):
+                title = contents.title(container, kind, number).strip() or f"{kind.capitalize()} {number}"
+                metadata = metadata_entries(container.get(contents.metadata_key(kind, number)))
+                for source in reading(container[contents.object_key(kind, number)], title, metadata):
+                    self.add(source)
+        if self.sources and all(len(source.axes) == 1 for source in self.sources):
+            self.note("It holds single curves and no map.")
+
+    def add(self, source: Source) -> None:
+        name = distinct_name(one_line(source.name), self._names)
+        self._names.add(name)
+        self.sources.append(
+            Source(name, source.array, source.axes, source.unit, source.title, source.attributes)
+        )
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(one_line(sentence, 400))
+
+    def image(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+        field = Field.from_object(item, title)
+        axes = _lateral_axes(field, field.values.shape, field.unit_xy)
+        yield Source(title, np.array(field.values), axes, field.unit_z, title, metadata)
+
+    def volume(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+        brick = Brick.from_object(item, title)
+        values = np.asarray(brick.values)
+        calibrated = brick.calibration is not None
+        unit = (brick.calibration_unit if calibrated else "") or brick.unit_z
+        axes = [
+            *_lateral_axes(brick, (values.shape[1], values.shape[2]), brick.unit_x),
+            axis_from_positions(np.asarray(brick.z), "time" if unit == "s" else "", unit),
+        ]
+        yield Source(title, np.array(values).transpose(1, 2, 0), axes, brick.unit_w, title, metadata)
+
+    def curve_map(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+        lawn = Lawn.from_object(item, title)
+        curves = lawn.regular_curves()
+        if curves is None:
+            lengths = f"{int(lawn.lengths.min())} to {int(lawn.lengths.max())}"
+            self.note(
+                f"'{title}' is left out: its curves have {lengths} samples, and only one length makes a map."
+            )
+            return
+        axes = _lateral_axes(lawn, lawn.lengths.shape, lawn.unit_xy)
+        attributes = dict(metadata)
+        if lawn.segments is not None:
+            attributes["segments"] = list(lawn.segment_labels)
+        # The curve that is the same in every pixel is what the others were recorded over.
+        common = [
+            index
+            for index in range(lawn.n_curves)
+            if curves.shape[-1] and bool((curves[..., index, :] == curves[:1, :1, index]).all())
+        ]
+        along = Axis(curves.shape[-1], known=False)
+        if len(common) == 1:
+            label, unit = lawn.labels[common[0]], lawn.units[common[0]]
+            along = axis_from_positions(np.array(curves[0, 0, common[0]]), label, unit)
+        for index in range(lawn.n_curves):
+            if [index] == common and lawn.n_curves > 1:
+                continue
+            name = f"{title}/{lawn.labels[index]}" if lawn.labels[index] and lawn.n_curves > 1 else title
+            yield Source(
+                name, np.array(curves[:, :, index]), [*axes, along], lawn.units[index], name, attributes
+            )
+
+    def spectra(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+        spectra = Spectra.from_object(item, title)
+        if not spectra.curves:
+            return
+        first = spectra.curves[0]
+        kinds = {
+            (line.values.size, line.real, line.offset, line.unit_x, line.unit_y) for line in spectra.curves
+        }
+        if len(kinds) > 1:
+            self.note(f"'{title}' is left out: its {len(spectra.curves)} curves have not the same samples.")
+            return
+        size = first.values.size
+        along = Axis(
+            size,
+            spectra.x_label or ("time" if first.unit_x == "s" else ""),
+            first.unit_x,
+            first.offset,
+            first.real / size,
+        )
+        values = np.array([line.values for line in spectra.curves])
+        positions = np.array(spectra.positions)
+        grid = _grid(positions)
+        unit = spectra.unit_xy
+        if grid is None:
+            self.note(
+                f"'{title}' is a list of {len(values)} curves: their points are no grid (attributes x, y)."
+            )
+            attributes = {**metadata, "x": positions[:, 0], "y": positions[:, 1], "unit of x and y": unit}
+            yield Source(
+                title,
+                values,
+                [Axis(len(values), "point", known=False), along],
+                first.unit_y,
+                title,
+                attributes,
+            )
+            return
+        y, x, order = grid
+        axes = [axis_from_positions(y, "y", unit), axis_from_positions(x, "x", unit)]
+        if order.shape[2] == 1:
+            order = order[:, :, 0]
+        else:
+            self.note(f"'{title}' has {order.shape[2]} curves at each of its {y.size} × {x.size} points.")
+            axes.append(Axis(order.shape[2], "curve", known=False))
+        yield Source(title, values[order], [*axes, along], first.unit_y, title, metadata)
+
+    def graph(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+        graph = Graph.from_object(item, title)
+        for number, curve in enumerate(graph.curves[:_MOST_CURVES]):
+            if not curve.y.size:
+                continue
+            called = curve.description.strip() or f"curve {number + 1}"
+            name = title if len(graph.curves) == 1 else f"{title}/{called}"
+            along = axis_from_positions(
+                np.array(curve.x), "time" if graph.x_unit == "s" else graph.x_label, graph.x_unit
+            )
+            values = np.array(curve.y)
+            if _is_backwards(values, self.mapped):
+                values = values[::-1].copy()
+                self.note(f"'{name}' is in the order of the file, in which Gwyddion shows it backwards.")
+            yield Source(name, values, [along], graph.y_unit, name, {**metadata, "y_label": graph.y_label})
+
+
+def _lateral_axes(item: Any, shape: tuple[int, ...], unit: str) -> list[Axis]:
+    """Return the axes y and x of an image or map: its pixels' centres."""
+    axes = []
+    for name, size in zip("yx", shape, strict=True):
+        step = getattr(item, f"{name}_real") / size
+        axes.append(Axis(size, name, unit, getattr(item, f"{name}_offset") + step / 2, step))
+    return axes
+
+
+def _is_backwards(values: NDArray[np.float64], mapped: MappedFile) -> bool:
+    """Return whether the samples of a curve stand in the file as they are, but in the opposite order.
+
+    Gwyddion takes the curves of an Igor file for lines of an image, which are turned upside down.
+    """
+    for code in ("<f4", ">f4", "<f8", ">f8"):
+        with np.errstate(over="ignore"):
+            forwards = values.astype(code)
+        if not np.array_equal(forwards, values):
+            continue
+        if mapped.find(forwards.tobytes()) < 0 <= mapped.find(forwards[::-1].tobytes()):
+            return True
+    return False
+
+
+def _grid(
+    positions: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]] | None:
+    """Return the lines and columns on which points lie, and the curves at each; None where they are no full grid.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (curve, 2)
+        x and y.
+
+    Returns
+    -------
+    y, x : ndarray
+    order : ndarray, shape (y, x, curve)
+        Numbers of the curves at each point, in the order of the file.
+    """
+    if not np.isfinite(positions).all():
+        return None
+    (x, column), (y, line) = (_levels(positions[:, axis]) for axis in (0, 1))
+    place = line * x.size + column
+    counts = np.bincount(place, minlength=x.size * y.size)
+    if counts.size != x.size * y.size or x.size * y.size < 2 or (counts != counts[0]).any():
+        return None
+    order = np.argsort(place, kind="stable").reshape(y.size, x.size, counts[0])
+    return y, x, order
+
+
+def _levels(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the different values, and which of them each is; those that differ by rounding are one."""
+    span = float(np.ptp(values))
+    order = np.argsort(values, kind="stable")
+    new = np.diff(values[order]) > max(1e-6 * span, 1e-9 * float(np.abs(values).max()))
+    number = np.empty(values.size, np.intp)
+    number[order] = np.concatenate([[0], np.cumsum(new)])
+    sums = np.bincount(number, weights=values)
+    return sums / np.bincount(number), number

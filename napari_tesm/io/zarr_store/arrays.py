@@ -1,0 +1,217 @@
+"""Arrays of a Zarr folder, read chunk by chunk when they are asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.lazy import LazyArray, Part, UnusableArrayError
+from napari_tesm.io.optional import MissingPackageError, optional_module
+
+MARK: Final = "t-ESM dataset 1"
+"""Attribute ``tesm_format`` of a store that `save_zarr` wrote."""
+OTHER_CHANNELS: Final = "other_channels"
+"""Group of the images that lie on other grids; they travel in the encoding of a dataset under this name."""
+_MARKS: Final = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+# What unpacks numbers and nothing else. Zarr knows codecs that load pickled objects, which run what they like.
+_SAFE_CODECS: Final = {
+    "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta", "endian", "fixedscaleoffset",
+    "fletcher32", "gzip", "jenkins_lookup3", "lz4", "lzma", "packbits", "pcodec", "quantize", "sharding_indexed",
+    "shuffle", "transpose", "zfpy", "zlib", "zstd",
+}  # fmt: skip
+_BEST_COMPRESSION: Final = 1032
+_ALLOWANCE: Final = 1 << 28
+_LARGEST_CHUNK: Final = 1 << 28
+_MOST_MEMBERS: Final = 20_000
+_DEEPEST: Final = 32
+_MOST_FILES: Final = 5_000_000
+
+
+def is_zarr(path: str | PathLike[str], head: bytes = b"") -> bool:
+    """Return whether `path` is a folder with a Zarr group or array in it."""
+    return Path(path).is_dir() and any((Path(path) / mark).is_file() for mark in _MARKS)
+
+
+def opened_group(path: str | PathLike[str]) -> Any:
+    """Return the zarr.Group of a folder; for the folder of a single array, that zarr.Array.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder.
+    ContentError
+        If it is no sound Zarr store.
+    MissingPackageError
+        If zarr is not installed.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path} does not exist.")
+    if not is_zarr(path):
+        raise ContentError(
+            f"{path} is no Zarr folder: it holds neither 'zarr.json' nor '.zgroup' nor '.zarray'."
+        )
+    zarr = optional_module("zarr", path, "a Zarr folder")
+    try:
+        # Without consolidated metadata: it may name members that are not in the folder.
+        try:
+            return zarr.open_group(str(path), mode="r", use_consolidated=False)
+        except zarr.errors.ContainsArrayError:
+            return zarr.open_array(str(path), mode="r")
+    except Exception as error:
+        if (Path(path) / ".zarray").is_file():
+            return _opened_array(zarr, path)
+        raise _not_sound(path, error) from None
+
+
+@contextmanager
+def damage_told(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn what the packages below raise at damaged descriptions, which can be anything, into a sentence."""
+    try:
+        yield
+    except (OSError, ContentError, MissingPackageError):
+        raise
+    except Exception as error:
+        raise _not_sound(path, error) from None
+
+
+def _opened_array(zarr: Any, path: str | PathLike[str]) -> Any:
+    try:
+        return zarr.open_array(str(path), mode="r")
+    except Exception as error:
+        raise _not_sound(path, error) from None
+
+
+def _not_sound(path: str | PathLike[str], error: Exception) -> ContentError:
+    reason = one_line(str(error)) or type(error).__name__
+    return ContentError(f"{path} is no sound Zarr store: {reason}.")
+
+
+def members(group: Any, path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield every group and array of a Zarr group with its name, the group itself first under ``""``.
+
+    Raises
+    ------
+    ContentError
+        If there are too many, too deeply nested, or one is damaged.
+    """
+    waiting = [("", group)]
+    n_seen = 0
+    while waiting:
+        name, item = waiting.pop(0)
+        yield name, item
+        if not hasattr(item, "members"):
+            continue
+        inside = sorted(item.members(use_consolidated_for_children=False))
+        n_seen += len(inside)
+        if n_seen > _MOST_MEMBERS or name.count("/") > _DEEPEST:
+            raise ContentError(f"{path} holds too many arrays, or nests them too deeply.")
+        waiting += [(f"{name}/{key}".strip("/"), one) for key, one in inside]
+
+
+def stored_bytes(path: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    total = n_files = 0
+    for folder, _, names in os.walk(path):
+        n_files += len(names)
+        if n_files > _MOST_FILES:
+            raise ContentError(f"{path} holds more than {_MOST_FILES} files.")
+        total += sum(os.lstat(os.path.join(folder, name)).st_size for name in names)  # noqa: PTH118 - for speed
+    return total
+
+
+def lazy_array(array: Any, name: str, path: Path, n_stored: int) -> LazyArray:
+    """Return a zarr array whose chunks are read when they are asked for.
+
+    Parameters
+    ----------
+    array : zarr.Array
+    name : str
+        In messages.
+    path : Path
+        Folder of the store.
+    n_stored : int
+        Bytes the store has for all its arrays.
+
+    Raises
+    ------
+    UnusableArrayError
+        If its numbers cannot be there, or would be unpacked by what may run a program.
+    """
+    shape, dtype = tuple(array.shape), np.dtype(array.dtype)
+    if dtype.hasobject or dtype.kind not in "biufcUSV":
+        raise UnusableArrayError(f"it holds {dtype}, no numbers.")
+    strange = sorted(_codecs(array) - _SAFE_CODECS)
+    if strange:
+        raise UnusableArrayError(f"it is packed by {', '.join(map(repr, strange))}, which is not trusted.")
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > _BEST_COMPRESSION * n_stored + _ALLOWANCE:
+        raise UnusableArrayError(f"it claims {n_bytes:.3g} bytes in a store of {n_stored}.")
+    chunks = tuple(array.chunks)
+    if math.prod(chunks) * dtype.itemsize > _LARGEST_CHUNK:
+        raise UnusableArrayError(f"its chunks of {chunks} are too large.")
+
+    def read(part: Part) -> NDArray[Any]:
+        missing = missing_chunks(array, part)
+        if missing:
+            raise OSError(f"{path}: '{name}' is incomplete: its piece '{missing[0]}' is not there.")
+        try:
+            return np.asarray(array[part])
+        # Each codec has errors of its own for damaged bytes.
+        except Exception as error:
+            raise OSError(f"{path}: '{name}' cannot be read ({one_line(str(error))}).") from None
+
+    return LazyArray(shape, dtype, read)
+
+
+def missing_chunks(array: Any, part: Part) -> list[str]:
+    """Return the names of the chunks of a part that are not there and cannot be made up.
+
+    Zarr takes a missing chunk for one full of the fill value, and for one full of zeros where there is none.
+    """
+    if array.metadata.zarr_format != 2 or array.fill_value is not None:
+        return []
+    folder = Path(array.store.root) / array.path
+    along = [
+        range(one.start // size, -(-one.stop // size)) if one.stop > one.start else range(0)
+        for one, size in zip(part, array.chunks, strict=True)
+    ]
+    separator = array.metadata.dimension_separator
+    names = (separator.join(map(str, place)) or "0" for place in product(*along))
+    return [name for name in names if not (folder / name).is_file()]
+
+
+def _codecs(array: Any) -> set[str]:
+    """Return the names of everything that turns the bytes of a chunk into numbers."""
+    metadata = array.metadata.to_dict()
+    if metadata["zarr_format"] == 2:
+        found = [metadata.get("compressor"), *(metadata.get("filters") or ())]
+        return {str(one.get("id")) for one in found if one}
+    names: set[str] = set()
+    waiting = list(metadata.get("codecs") or ())
+    while waiting:
+        codec = waiting.pop()
+        names.add(str(codec.get("name")).removeprefix("numcodecs."))
+        inside = codec.get("configuration") or {}
+        waiting += [*(inside.get("codecs") or ()), *(inside.get("index_codecs") or ())]
+    return names
+
+
+def dimension_names(array: Any) -> list[str]:
+    """Return what the dimensions of an array are called; empty where nothing is said."""
+    ndim = len(array.shape)
+    names = array.attrs.get("_ARRAY_DIMENSIONS")
+    if names is None:
+        names = getattr(array.metadata, "dimension_names", None)
+    if not isinstance(names, list | tuple) or len(names) != ndim:
+        return [""] * ndim
+    return [name if isinstance(name, str) else "" for name in names]

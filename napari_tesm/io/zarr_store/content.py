@@ -1,0 +1,137 @@
+"""What a Zarr folder holds: every array of numbers, with the axes that arrays of the same name give it."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from napari_tesm.io.content import Axis, FileContent, Source, distinct_name, one_line
+from napari_tesm.io.hdf5.axes import axis_from_positions
+from napari_tesm.io.hdf5.datasets import plain_value, with_cf_scaling
+from napari_tesm.io.lazy import LazyArray, UnusableArrayError, numbers_of
+from napari_tesm.io.zarr_store.arrays import (
+    damage_told,
+    dimension_names,
+    lazy_array,
+    members,
+    opened_group,
+    stored_bytes,
+)
+
+_MOST_NOTES: Final = 50
+
+
+def content_from_zarr(path: str | PathLike[str]) -> FileContent:
+    """Return the arrays of a Zarr folder of format 2 or 3, whose numbers stay there.
+
+    Axes are taken from arrays that are called like a dimension, as xarray and OME write them.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    ContentError
+        If the folder is no sound Zarr store.
+    OSError
+        If it is not there.
+    MissingPackageError
+        If zarr is not installed.
+    """
+    path = Path(path)
+    with damage_told(path):
+        return _content(path, opened_group(path))
+
+
+def _content(path: Path, root: Any) -> FileContent:
+    n_stored = stored_bytes(path)
+    attributes: dict[str, Any] = {}
+    notes: list[str] = []
+    found: dict[str, tuple[Any, LazyArray]] = {}
+    for name, item in members(root, path):
+        if hasattr(item, "members"):
+            prefix = f"{name}/" if name else ""
+            attributes |= {f"{prefix}{key}": value for key, value in _plain(dict(item.attrs)).items()}
+            continue
+        shown = name or path.stem
+        try:
+            found[shown] = item, lazy_array(item, shown, path, n_stored)
+        except UnusableArrayError as error:
+            notes.append(one_line(f"'{shown}' is left out: {error}", 400))
+    sources: list[Source] = []
+    names: set[str] = set()
+    used: set[str] = set()
+    for name, (array, _) in found.items():
+        used |= {
+            other for other in map(_beside(name), dimension_names(array)) if other in found and other != name
+        }
+    for name, (array, numbers) in found.items():
+        if name in used:
+            continue
+        of_array = _plain(dict(array.attrs))
+        try:
+            axes = [
+                _axis(size, called, found.get(_beside(name)(called)))
+                for size, called in zip(array.shape, dimension_names(array), strict=True)
+            ]
+            if not numbers.size:
+                raise UnusableArrayError("it is empty.")
+            if not axes:
+                value = plain_value(np.asarray(numbers[()])[()])
+                if value is not None:
+                    attributes[name] = value
+                continue
+            unit = str(of_array.get("units") or of_array.get("unit") or "")
+            title = str(of_array.get("long_name") or "")
+            for part, real in numbers_of(numbers, name):
+                distinct = distinct_name(one_line(part), names)
+                names.add(distinct)
+                called = f"{title}{part[len(name) :].replace('/', ' ')}" if title else ""
+                sources.append(
+                    Source(distinct, with_cf_scaling(real, of_array), axes, unit, called, of_array)
+                )
+        except UnusableArrayError as error:
+            notes.append(one_line(f"'{name}' is left out: {error}", 400))
+    if len(notes) > _MOST_NOTES:
+        notes = [*notes[:_MOST_NOTES], f"{len(notes) - _MOST_NOTES} more notes are left out."]
+    return FileContent(path, "Zarr", sources, attributes, notes)
+
+
+def _beside(name: str) -> Any:
+    """Return what gives the name of an array in the same group, none for a dimension without a name."""
+    group = name.rpartition("/")[0]
+    return lambda other: f"{group}/{other}".strip("/") if other else ""
+
+
+def _axis(size: int, name: str, scale: tuple[Any, LazyArray] | None) -> Axis:
+    if scale is None or scale[1].shape != (size,) or scale[1].dtype.kind not in "iuf" or not size:
+        return Axis(size, name, known=False)
+    array, positions = scale
+    unit = plain_value(array.attrs.get("units")) or ""
+    return axis_from_positions(positions[...], name, str(unit))
+
+
+def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return what are texts, numbers, or short lists of them."""
+    found = {}
+    for key, value in attributes.items():
+        kept = (
+            np.asarray(value)
+            if isinstance(value, list) and all(isinstance(one, int | float) for one in value)
+            else value
+        )
+        plain = kept if isinstance(kept, bool | int | float) else plain_value(kept)
+        if (
+            isinstance(value, list)
+            and value
+            and all(isinstance(one, str) for one in value)
+            and len(value) <= 64
+        ):
+            plain = value
+        if plain is not None:
+            found[str(key)] = plain
+    return found

@@ -1,0 +1,198 @@
+"""A dataset written to a Zarr folder, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from itertools import product
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from napari_tesm.dataset import check_dataset
+from napari_tesm.io.atomic import refuse_same_file
+from napari_tesm.io.optional import optional_module
+from napari_tesm.io.zarr_store.arrays import MARK, OTHER_CHANNELS
+from napari_tesm.io.zarr_store.reading import is_dataset_store
+
+# Small enough that one trace costs little, large enough that a scan of 2 GB is a few hundred files.
+_CHUNK: Final = 4 << 20
+_RESERVED: Final = ("_ARRAY_DIMENSIONS", "coordinates", "tesm_format")
+
+
+def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool = False) -> None:
+    """Write a dataset to a Zarr folder that gives back every value, coordinate and attribute.
+
+    Traces are read and written in blocks. The folder gets its name when all of it is on the disk.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder to make, such as ``scan.zarr``; the one it is in must exist.
+    dataset : xarray.Dataset
+        Of the schema of `napari_tesm.dataset`.
+    overwrite : bool
+        Replace a dataset that is there; another folder is never replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder exists, unless `overwrite`.
+    OSError
+        If it cannot be written.
+    ValueError
+        If the dataset is not of the schema, holds what Zarr cannot, or comes from that very folder.
+    MissingPackageError
+        If zarr is not installed.
+    """
+    asked = Path(path)
+    zarr = optional_module("zarr", path, "a Zarr folder")
+    check_dataset(dataset)
+    others = [_as_dataset(image) for image in dataset.encoding.get(OTHER_CHANNELS, ())]
+    for one in (dataset, *others):
+        _check_storable(one)
+    for origin in ("source", "origin"):
+        if origin in dataset.encoding:
+            refuse_same_file(asked, dataset.encoding[origin])
+    _refuse_existing(asked, overwrite)
+    target = asked.resolve()
+    stem = f".{os.fsdecode(os.fsencode(target.name)[:200])}.{secrets.token_hex(6)}"
+    temporary, previous = target.with_name(f"{stem}.unfinished"), target.with_name(f"{stem}.previous")
+    try:
+        # Readable by all that read Zarr, and with fixed-length texts, which format 3 has not settled yet.
+        root = zarr.open_group(str(temporary), mode="w-", zarr_format=2)
+        _write(root, dataset, {"tesm_format": MARK})
+        for number, image in enumerate(others):
+            _write(root.require_group(f"{OTHER_CHANNELS}/{number}"), image, {})
+        _to_disk(temporary)
+        _refuse_existing(asked, overwrite)
+        if target.exists():
+            target.rename(previous)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if previous.exists():
+                previous.rename(target)
+            raise
+    except FileExistsError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise type(error)(f"{asked} cannot be written: {reason}; nothing was written.") from error
+    finally:
+        for leftover in (temporary, previous):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist.")
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{path} exists already: choose another name or allow overwriting (--overwrite)."
+        )
+    # A folder of other things would be lost with everything in it.
+    if not is_dataset_store(path):
+        raise FileExistsError(
+            f"{path} exists and is no t-ESM dataset, so it is not replaced: choose another name."
+        )
+
+
+def _as_dataset(image: xr.DataArray) -> xr.Dataset:
+    """Return an image as a dataset of its own that remembers its name."""
+    return image.to_dataset(name="image").assign_attrs(name=str(image.name))
+
+
+def _check_storable(dataset: xr.Dataset) -> None:
+    """Raise a ValueError for what would not come back as it was."""
+    for name, variable in dataset.variables.items():
+        if not str(name).strip(".") or "/" in str(name) or variable.dtype.kind not in "biufcU":
+            raise ValueError(f"'{name}' ({variable.dtype}) cannot be stored in a Zarr folder")
+        _attributes(f"'{name}'", variable.attrs)
+    _attributes("the dataset", dataset.attrs)
+
+
+def _write(group: Any, dataset: xr.Dataset, attributes: dict[str, Any]) -> None:
+    import numcodecs
+
+    coordinates = " ".join(str(name) for name in dataset.coords if name not in dataset.dims)
+    listed = {"coordinates": coordinates} if coordinates else {}
+    group.attrs.update(_attributes("the dataset", dataset.attrs) | attributes | listed)
+    for name, variable in dataset.variables.items():
+        chunks = _chunks(variable.shape, variable.dtype.itemsize)
+        array = group.create_array(
+            str(name),
+            shape=variable.shape,
+            chunks=chunks,
+            dtype=variable.dtype,
+            # No value is a fill value, and every chunk is written: one that is missing is then known to be lost.
+            fill_value=None,
+            config={"write_empty_chunks": True},
+            compressors=numcodecs.Blosc(cname="zstd", clevel=1, shuffle=numcodecs.Blosc.SHUFFLE),
+            attributes=_attributes(f"'{name}'", variable.attrs)
+            | {"_ARRAY_DIMENSIONS": [str(dim) for dim in variable.dims]},
+        )
+        for part in _blocks(variable.shape, chunks):
+            array[part] = variable[part].values
+
+
+def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return a chunk shape of a few MB: whole along the last dimensions, in which traces are read."""
+    chunks = [max(size, 1) for size in shape]
+    for axis in range(len(shape)):
+        excess = math.prod(chunks) * max(itemsize, 1) / _CHUNK
+        if excess <= 1:
+            break
+        chunks[axis] = max(1, int(chunks[axis] / excess))
+    return tuple(chunks)
+
+
+def _blocks(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    starts = (range(0, size, chunk) for size, chunk in zip(shape, chunks, strict=True))
+    for places in product(*starts):
+        yield tuple(
+            slice(start, min(start + chunk, size))
+            for start, chunk, size in zip(places, chunks, shape, strict=True)
+        )
+
+
+def _attributes(name: Any, attributes: dict[Any, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in attributes.items():
+        if not isinstance(key, str) or key in _RESERVED:
+            raise ValueError(f"the attribute {key!r} of {name} cannot be stored in a Zarr folder")
+        found[key] = _storable(value, f"the attribute '{key}' of {name}")
+    return found
+
+
+def _storable(value: Any, what: str) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, np.generic | np.ndarray) and value.dtype.kind in "biufU":
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_storable(one, what) for one in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _storable(one, what) for key, one in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(f"{what} is a {type(value).__name__}, which cannot be stored in a Zarr folder")
+
+
+def _to_disk(folder: Path) -> None:
+    """Bring every file of a folder to the disk, so that its new name never stands for less."""
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(Path(inside) / name, os.O_RDWR)
+            # Some network file systems cannot; the files themselves are safe.
+            with contextlib.suppress(OSError):
+                os.fsync(descriptor)
+            os.close(descriptor)
