@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import tracemalloc
 
 import numpy as np
@@ -514,3 +515,16 @@ def test_no_file_an_empty_one_and_a_folder(tmp_path):
         content_from_tdms(tmp_path)
     with pytest.raises(ContentError, match="empty"):
         content_from_tdms(written(tmp_path, b""))
+
+
+def test_many_channels_in_many_segments_are_opened_at_once(tmp_path):
+    """A recorder that writes 2000 channels 20 000 times must not take minutes."""
+    many = [described(channel(f"c{number}"), samples_of("i2", 1)) for number in range(500)]
+    rows = np.arange(500 * 4000, dtype="<i2").reshape(4000, 500)
+    told_again = segment([described("/", NO_DATA, {"n": 1.0})], b"", METADATA)
+    raw = segment(many, rows[0].tobytes()) + b"".join(segment(None, row.tobytes(), RAW) for row in rows[1:])
+    path = written(tmp_path, raw + 4000 * told_again)
+    started = time.process_time()
+    content = content_from_tdms(path)
+    assert time.process_time() - started < 5  # 0.2 s; two million entries by themselves took 12 s
+    np.testing.assert_array_equal(content.source("c123").array[...], rows[:, 123])
