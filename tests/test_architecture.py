@@ -28,7 +28,7 @@ LAYERS = [
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
-    {"settings"},
+    {"settings", "null_curve"},
     {"pipeline", "displacement_maps"},
     {"summary"},
     {"report", "plotting", "io"},
