@@ -1,6 +1,7 @@
 """Forward models that make datasets with known diffusion coefficients, and recordings of them."""
 
 from napari_tesm.simulation.acquisition import Acquisition, simulate_acquisition
+from napari_tesm.simulation.drift import DriftTrace, Host, drift_trace, voltage_series
 from napari_tesm.simulation.half_space import RingGrid
 from napari_tesm.simulation.level0 import PRESETS, Simulation, simulate, simulate_dataset
 from napari_tesm.simulation.level1 import record_times, step_response, traces_from_diffusion
@@ -9,13 +10,17 @@ from napari_tesm.simulation.timing import Timing
 __all__ = [
     "PRESETS",
     "Acquisition",
+    "DriftTrace",
+    "Host",
     "RingGrid",
     "Simulation",
     "Timing",
+    "drift_trace",
     "record_times",
     "simulate",
     "simulate_acquisition",
     "simulate_dataset",
     "step_response",
     "traces_from_diffusion",
+    "voltage_series",
 ]

@@ -88,7 +88,7 @@ def traces_from_diffusion(
 
     Notes
     -----
-    Within 0.15 % of the closed forms, sample by sample, for D = 1e-15 … 1e-11 m²/s with the default pulse and tip.
+    Within 0.2 % of the closed forms, sample by sample, for D = 1e-15 … 1e-11 m²/s with the default pulse and tip.
 
     Examples
     --------
