@@ -208,6 +208,28 @@ def test_what_does_not_fit_is_refused_in_one_sentence(case):
     assert len(str(caught.value)) < 260
 
 
+@pytest.mark.parametrize("times", [{"after": 0.1}, {"after": 1e9}, {"before": 0.03}, {"before": 0.022}])
+@pytest.mark.parametrize("missing", ["", "dc"])
+def test_records_that_hold_the_pulses_of_other_pixels_are_refused(times, missing):
+    acquisition = simulate_acquisition(simulate_dataset(size=(12, 8), samples=60))
+    streams = {name: stream for name, stream in acquisition.streams.items() if name != missing}
+    whole = {"before": 0.0, "after": 0.025} | times
+    if missing and times == {"before": 0.022}:  # triggers alone do not show how long the pulse before lasts
+        assert dataset_from_recording(streams, acquisition.rate, acquisition.order, **whole).sizes["x"] == 12
+        return
+    with pytest.raises(ValueError, match="reaches into the pulses of other pixels"):
+        dataset_from_recording(streams, acquisition.rate, acquisition.order, **whole)
+
+
+def test_a_setting_without_a_pulse_is_named():
+    acquisition = simulate_acquisition(simulate_dataset(size=(12, 8), samples=60))
+    order = replace(acquisition.order, voltages_per="pixel")
+    report = dataset_from_recording(acquisition.streams, acquisition.rate, order).attrs[REPORT]
+    assert "No pulse of the trace at -3 V could be placed" in report
+    assert "No pulse of the retrace at +3 V could be placed" in report
+    assert "trace at +3 V could" not in report.replace("retrace at +3 V could", "")
+
+
 def test_swapped_ways_are_noticed():
     acquisition = simulate_acquisition(simulate_dataset(size=(30, 20), samples=60))
     swapped = replace(acquisition.order, voltages=(-3.0, 3.0))

@@ -132,3 +132,17 @@ def test_all_files_of_an_acquisition_are_written_or_none(tmp_path, monkeypatch, 
     assert main(["simulate", "-o", str(tmp_path / "scan.tdms"), "--size", "8x6", "--samples", "60"]) == 1
     assert "no space left" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"), [("dc", "both X and dc"), ("pixel trigger", "both X and pixel trigger")]
+)
+def test_a_channel_has_one_part_in_a_recording(tmp_path, truth, capsys, entry, words):
+    written(tmp_path, truth)
+    mapping = tmp_path / "scan.yaml"
+    lines = mapping.read_text(encoding="utf-8").splitlines()
+    lines = [f"  {entry}: Recording/Lock-in X" if line.startswith(f"  {entry}:") else line for line in lines]
+    mapping.write_text("\n".join(lines), encoding="utf-8")
+    assert main(["import", str(tmp_path / "scan.tdms"), "-o", str(tmp_path / "scan.gwy")]) == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "scan.gwy").exists()

@@ -1,7 +1,7 @@
 """Channels of a file, as a mapping names them, made into the streams of a recording and cut at its pulses."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,9 @@ from napari_tesm.io.images import channels_on_grid, size_in_words
 from napari_tesm.io.mapping import Mapping, MappingError
 from napari_tesm.io.proposal import UNKNOWN
 from napari_tesm.recording import ScanOrder, dataset_from_recording
+
+_ENTRIES: Final = {"trigger": "pixel trigger", "line": "line trigger"}
+"""What streams are called in a mapping, where that is another name."""
 
 
 class Stream:
@@ -75,6 +78,11 @@ def dataset_from_streams(
     if unknown:
         known = ", ".join(f"'{source.name}'" for source in content.sources[:12])
         raise MappingError(f"which channel is {unknown[0]}? The file holds {known}")
+    for role, name in names.items():
+        if twin := next((other for other in names if names[other] == name and other != role), None):
+            raise MappingError(
+                f"'{name}' cannot be both {_ENTRIES.get(role, role)} and {_ENTRIES.get(twin, twin)}"
+            )
     sources = {role: content.source(name) for role, name in names.items()}
     unit = si_from_unit(sources["X"].unit)[1]
     streams = {

@@ -16,6 +16,7 @@ from napari_tesm.recording.places import MISSING, Places, places_from_events
 from napari_tesm.recording.pulses import Pulses, find_edges, find_pulses
 from napari_tesm.recording.rhythm import rhythm_from_times
 from napari_tesm.recording.streams import length_of
+from napari_tesm.units import text_from_quantity
 
 STREAMS: Final = (*SIGNALS, "dc", "trigger", "line")
 """Names of the streams of a recording: the lock-in's signals, the dc voltage, the pixel and the line trigger."""
@@ -25,6 +26,9 @@ REPORT: Final = "recording_report"
 _BASELINE: Final = 0.02
 """Part of the record that lies before the pulse, where nobody says: as many samples as H takes from the pulse's end,
 and few enough to stay clear of the pixel before."""
+
+_MOST: Final = 2 / 3
+"""Part of the records from which their length is wrong, not a few pulses: of two pulses in each pixel half may do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +189,24 @@ def _record(found: _Starts, rate: float, before: float | None, after: float | No
         raise ValueError(
             f"the record after the start of the pulse is shorter than a sample of {1 / rate:g} s"
         )
+    pulse = 0 if found.pulses is None else int(np.median(found.pulses.stop - found.pulses.start))
+    _refuse_records_that_hold_others(found.start, pulse, rate, first, last)
     return first, last
+
+
+def _refuse_records_that_hold_others(
+    start: NDArray[np.int64], pulse: int, rate: float, before: int, after: int
+) -> None:
+    """See that most records end before the next pulse begins, and begin after the one before has ended."""
+    apart = np.diff(start)
+    if apart.size and max(np.mean(apart < after), np.mean(apart - pulse < before)) > _MOST:
+        long, period = (
+            text_from_quantity(n / rate, "s", digits=4) for n in (before + after, np.median(apart))
+        )
+        raise ValueError(
+            f"a record of {long} reaches into the pulses of other pixels, which come every {period}: check 'before', "
+            "'length' and the sampling interval"
+        )
 
 
 def _positions(

@@ -316,6 +316,13 @@ def _places(
         raise ValueError(
             "no pulse could be placed: " + "; ".join(sorted(set(problems.values())) or ["all are disturbed"])
         )
+    for (way, voltage), placed in zip(settings, event, strict=True):
+        if not (placed != MISSING).any():
+            setting = f"{way} at {voltage:+g} V" if np.isfinite(voltage) else way
+            notes = [
+                *notes,
+                f"No pulse of the {setting} could be placed: check 'voltages', 'voltages per' and 'ways'.",
+            ]
     spread = np.concatenate(squares)
     return Places(
         event, order, reports, beats.rhythm.period / rate,
