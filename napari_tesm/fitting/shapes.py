@@ -140,6 +140,8 @@ def _fit_chunk(y: Array, table: ShapeTable, window: float, max_log_tau_error: fl
     total = square - samples * mean**2
     for rows_, present in missing:
         kept = count[rows_] >= FEWEST_SHAPE_SAMPLES
+        if not kept.any():
+            continue
         gaps = rows_[kept]
         _fill_gaps(y, present[kept], gaps, place, table)
         filled = y[gaps]
