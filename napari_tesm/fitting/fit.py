@@ -161,8 +161,8 @@ def fit_traces(
     >>> float(result.tau.round(9)), float(result.a.round(6)), int(result.status)
     (0.0015, 2.0, 0)
     """
-    times = _checked_times(time)
-    traces = _checked_traces(traces, times)
+    times = checked_times(time)
+    traces = checked_traces(traces, times)
     if jobs < 1:
         raise ValueError(f"a fit needs at least one job, not {jobs}")
     shape = traces.shape[:-1]
@@ -187,7 +187,8 @@ def _checked_kernel(kernel: str | Kernel, pulse: float | None) -> Kernel:
     return found
 
 
-def _checked_times(time: ArrayLike) -> Array:
+def checked_times(time: ArrayLike) -> Array:
+    """Return sample times as doubles, or raise a ValueError that says what is wrong with them."""
     times = np.asarray(time, dtype=np.float64)
     if times.ndim != 1:
         raise ValueError(f"time must have one dimension, not {times.ndim}")
@@ -201,7 +202,8 @@ def _checked_times(time: ArrayLike) -> Array:
     return times
 
 
-def _checked_traces(traces: ArrayLike, times: Array) -> NDArray[np.generic]:
+def checked_traces(traces: ArrayLike, times: Array) -> NDArray[np.generic]:
+    """Return traces as an array of real numbers whose last axis is time, or raise a ValueError."""
     if isinstance(traces, np.ma.MaskedArray):
         traces = np.ma.filled(traces.astype(np.float64), np.nan)
     traces = np.asarray(traces)

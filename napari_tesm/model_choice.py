@@ -1,0 +1,262 @@
+r"""Which kernel the data support: information criterion, evidence and whiteness of the residuals, pixel by pixel.
+
+All kernels are judged on the same samples, from the start of the pulse on. Kernels of one window describe pulse and
+relaxation with parameters of their own and pay for them in the criterion,
+
+.. math:: \mathrm{AICc} = n \ln(\mathrm{RSS}/n) + 2k + \frac{2k(k+1)}{n-k-1}
+
+(Hurvich, C. M. and Tsai, C.-L. (1989). Biometrika 76, 297-307), k counting the noise, too. The criterion only ranks:
+whether the best kernel describes the data at all is said by its residuals, which must be white (Ljung, G. M. and Box,
+G. E. P. (1978). Biometrika 65, 297-303).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_tesm.fitting import FEWEST_SAMPLES, fit_shapes, fit_traces
+from napari_tesm.kernels import KERNELS, kernel_from_name
+from napari_tesm.protocol import Window
+from napari_tesm.shape_kernels import SHAPE_KERNELS
+
+Array = NDArray[np.float64]
+
+LAGS: Final = 10
+"""Lags of the test for white residuals."""
+WHITE_LEVEL: Final = 0.01
+"""Residuals are white where noise would look less so with at least this probability."""
+CLEAR: Final = 10.0
+"""A kernel is preferred clearly where its AICc is smaller by this.
+
+Burnham, K. P. and Anderson, D. R. (2002). Model Selection and Multimodel Inference, 2nd ed., section 2.6."""
+MOSTLY: Final = 0.9
+"""A kernel describes a map where this part of the residuals is white; by chance alone 1 % are not."""
+_CHUNK: Final = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class ModelChoice:
+    """What the data of each trace say about each kernel; the first axis is that of the kernels.
+
+    Parameters
+    ----------
+    kernels : tuple of str
+    parameters : tuple of int
+        Of each kernel, with the noise.
+    aicc : ndarray, shape (kernels, ...)
+        NaN where a trace cannot be judged.
+    weight : ndarray, shape (kernels, ...)
+        Akaike weights: the evidence for each kernel among those compared, summing to one.
+    whiteness : ndarray, shape (kernels, ...)
+        Probability of residuals at least as correlated as these, if they were white.
+    best : ndarray of int, shape (...)
+        Number of the kernel with the smallest AICc; −1 where a trace cannot be judged.
+    """
+
+    kernels: tuple[str, ...]
+    parameters: tuple[int, ...]
+    aicc: Array
+    weight: Array
+    whiteness: Array
+    best: NDArray[np.intp]
+
+    @property
+    def evidence(self) -> Array:
+        """AICc of the second best kernel less that of the best, shape (...): beyond 10 the choice is clear."""
+        ordered = np.sort(self.aicc, axis=0)
+        return np.asarray(ordered[1] - ordered[0])
+
+    @property
+    def white(self) -> Array:
+        """Whiteness of the best kernel's residuals, shape (...); NaN where there is none."""
+        chosen = np.take_along_axis(self.whiteness, np.maximum(self.best, 0)[None], axis=0)[0]
+        return np.asarray(np.where(self.best >= 0, chosen, np.nan))
+
+    def share(self, kernel: str) -> float:
+        """Part of the judged traces that this kernel describes best; NaN without any."""
+        judged = self.best >= 0
+        if not judged.any():
+            return float("nan")
+        return float((self.best[judged] == self.kernels.index(kernel)).mean())
+
+    def total(self) -> Array:
+        """AICc of the whole map for each kernel, shape (kernels,): the traces are independent."""
+        judged = self.best >= 0
+        return np.asarray(self.aicc[:, judged].sum(axis=1))
+
+    def recommended(self) -> str | None:
+        """Return the kernel with the smallest AICc of the whole map; None without a trace that can be judged."""
+        return self.kernels[int(self.total().argmin())] if (self.best >= 0).any() else None
+
+    def sentence(self) -> str:
+        """Return which kernel the data support, and whether it describes them, in words."""
+        name = self.recommended()
+        if name is None:
+            return "No trace can be judged: all are too short, constant, or hold no finite value."
+        number, judged = self.kernels.index(name), self.best >= 0
+        total = self.total()
+        margin = float(np.delete(total, number).min() - total[number])
+        second = self.kernels[int(np.argsort(total)[1])]
+        white = float((self.whiteness[number][judged] >= WHITE_LEVEL).mean())
+        if margin >= CLEAR:
+            words = f"The data support '{name}'"
+        else:
+            words = f"The data hardly tell '{name}' from '{second}'"
+        words += f": best in {100 * self.share(name):.0f} % of {int(judged.sum())} traces"
+        words += f", AICc of the map {margin:.3g} below that of '{second}'"
+        if white >= MOSTLY:
+            return f"{words}; its residuals are white in {100 * white:.0f} %."
+        return (
+            f"{words}. But its residuals are white in {100 * white:.0f} % only: none of these kernels describes the "
+            "data, and D from any of them is a number without a meaning yet."
+        )
+
+
+def model_choice(
+    traces: ArrayLike,
+    time: ArrayLike,
+    pulse: Window,
+    *,
+    kernels: Sequence[str] = ("exponential", "stretched", "flux-pulse", "clamped"),
+) -> ModelChoice:
+    """Return what traces say about several kernels.
+
+    Parameters
+    ----------
+    traces : array-like, shape (..., time)
+    time : array-like, shape (time,)
+        Increasing sample times, in s.
+    pulse : Window
+        When the pulse was on.
+    kernels : sequence of str
+        At least two, of one or two parameters.
+
+    Raises
+    ------
+    ValueError
+        If a kernel is not known or named twice, there are fewer than two, or pulse or relaxation hold too few samples.
+    """
+    names = tuple(kernels)
+    known = {**KERNELS, **SHAPE_KERNELS}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown kernel '{name}': choose among {', '.join(known)}")
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError("a choice needs at least two kernels, none of them twice")
+    if pulse.stop is None:
+        raise ValueError("it is not known when the pulse ends: give its length")
+    times = np.asarray(time, dtype=np.float64)
+    values = np.asarray(traces)
+    record = Window(pulse.start).samples(times)
+    first, second = pulse.samples(times), Window(pulse.stop).samples(times)
+    fewest = FEWEST_SAMPLES + 2
+    for part, title in ((first, "the pulse"), (second, "the relaxation")):
+        if part.stop - part.start < fewest:
+            raise ValueError(f"{title} holds {part.stop - part.start} samples where {fewest} are needed")
+    shape = values.shape[:-1]
+    flat = values.reshape(-1, times.size)[:, record]
+    since = times[record]
+    windows = [slice(part.start - record.start, part.stop - record.start) for part in (first, second)]
+    aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
+    parameters = tuple(_parameters(name) for name in names)
+    for start in range(0, len(flat), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        y = flat[part].astype(np.float64)
+        y[~np.isfinite(y)] = np.nan
+        for number, name in enumerate(names):
+            residuals = _residuals(y, since, name, pulse, windows)
+            aicc[number, part] = _aicc(residuals, parameters[number])
+            whiteness[number, part] = whiteness_of_residuals(residuals)
+    judged = np.isfinite(aicc).all(axis=0)
+    aicc[:, ~judged] = np.nan
+    whiteness[:, ~judged] = np.nan
+    best = np.where(judged, np.where(judged, aicc, np.inf).argmin(axis=0), -1)
+    with np.errstate(invalid="ignore"):
+        weight = np.exp(-(aicc - np.where(judged, np.where(judged, aicc, 0).min(axis=0), np.nan)) / 2)
+    weight /= weight.sum(axis=0)
+    by_kernel = (len(names), *shape)
+    return ModelChoice(
+        kernels=names,
+        parameters=parameters,
+        aicc=aicc.reshape(by_kernel),
+        weight=weight.reshape(by_kernel),
+        whiteness=whiteness.reshape(by_kernel),
+        best=best.reshape(shape),
+    )
+
+
+def _parameters(name: str) -> int:
+    """Return how many numbers describe the record with a kernel: time, amplitude, final value …, and the noise."""
+    if name in KERNELS:
+        return (3 if KERNELS[name].joint else 6) + 1
+    return 2 * (3 + SHAPE_KERNELS[name].curves) + 1
+
+
+def _residuals(y: Array, time: Array, name: str, pulse: Window, windows: list[slice]) -> Array:
+    """Return data less fit, NaN where a sample is missing or nothing could be fitted."""
+    if name in KERNELS and KERNELS[name].joint:
+        assert pulse.stop is not None
+        kernel = kernel_from_name(name, pulse=pulse.stop - pulse.start)
+        fitted = fit_traces(y, time, kernel=kernel, start=min(pulse.start, float(time[0])))
+        curves, constant = kernel.curves(time - min(pulse.start, float(time[0])), np.log(_usable(fitted.tau)))
+        return np.asarray(y - fitted.a[:, None] * (curves + constant[:, None]) - fitted.c[:, None])
+    parts = []
+    for window in windows:
+        inside, data = time[window] - time[window][0], y[:, window]
+        if name in KERNELS:
+            one = fit_traces(data, time[window], kernel=name)
+            curves, constant = KERNELS[name].curves(inside, np.log(_usable(one.tau)))
+            parts.append(data - one.a[:, None] * (curves + constant[:, None]) - one.c[:, None])
+            continue
+        kernel_ = SHAPE_KERNELS[name]
+        both = fit_shapes(data, time[window], kernel=name)
+        logs = np.log(np.stack([_usable(both.tau), _usable(both.shape)], axis=1))
+        p = np.linalg.solve(np.array(kernel_.natural, dtype=np.float64), logs.T).T
+        shapes, constants = kernel_.formula(inside, p)
+        share = np.stack([both.share, 1 - both.share], axis=1)[:, : kernel_.curves]
+        curve = (share[:, :, None] * (shapes + constants[:, :, None])).sum(axis=1)
+        parts.append(data - both.a[:, None] * curve - both.c[:, None])
+    return np.concatenate(parts, axis=1)
+
+
+def _usable(values: Array) -> Array:
+    """Return values with ones where there are none; amplitudes are missing there, too, and spread the gap."""
+    return np.where(np.isfinite(values), values, 1.0)
+
+
+def _aicc(residuals: Array, parameters: int) -> Array:
+    present = np.isfinite(residuals)
+    n = present.sum(axis=1)
+    rss = np.square(np.where(present, residuals, 0.0)).sum(axis=1)
+    usable = (n > parameters + 1) & (rss > 0)
+    k, n = parameters, np.where(usable, n, parameters + 2)
+    value = n * np.log(np.where(usable, rss, 1.0) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+    return np.asarray(np.where(usable, value, np.nan))
+
+
+def whiteness_of_residuals(residuals: NDArray[np.floating], *, lags: int = LAGS) -> Array:
+    """Return the probability that white noise is at least as correlated, shape (...); the test of Ljung and Box.
+
+    Parameters
+    ----------
+    residuals : ndarray, shape (..., time)
+        NaN where a sample is missing.
+    lags : int
+        Correlations of neighbours up to this distance are looked at.
+    """
+    from scipy.special import gammaincc
+
+    known = np.isfinite(residuals)
+    n = known.sum(axis=-1)
+    mean = np.where(known, residuals, 0.0).sum(axis=-1) / np.maximum(n, 1)
+    free = np.where(known, residuals - mean[..., None], 0.0)
+    square = np.square(free).sum(axis=-1)
+    statistic = np.zeros(n.shape)
+    for lag in range(1, lags + 1):
+        together = (free[..., lag:] * free[..., :-lag]).sum(axis=-1) / np.where(square > 0, square, np.nan)
+        statistic += together**2 / np.maximum(n - lag, 1)
+    statistic *= n * (n + 2.0)
+    return np.asarray(np.where(n > lags + 1, gammaincc(lags / 2, statistic / 2), np.nan))
