@@ -1,7 +1,7 @@
 """Result maps: their names, titles, units, and which of them a file or a screen shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,10 @@ import xarray as xr
 from napari_tesm.dataset import pulse_labels
 
 WINDOWS: Final = (1, 2)
+JOINT: Final = 0
+"""Number of the one fit of a joint kernel, whose maps carry no number."""
+FITS: Final = (*WINDOWS, JOINT)
+"""All numbers a fit may have."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class MapKind:
         Written as a channel of a .gwy file.
     visible : bool
         Shown when the file is opened.
+    fit : int, optional
+        Number of the fit it comes from; None for H, which comes from none.
     """
 
     title: str
@@ -35,26 +41,48 @@ class MapKind:
     gated: bool = False
     exported: bool = False
     visible: bool = False
+    fit: int | None = None
+
+
+def map_name(quantity: str, number: int) -> str:
+    """Return the name of a map of a fit.
+
+    Examples
+    --------
+    >>> map_name("D_stderr", 1), map_name("r2", 2), map_name("D", JOINT)
+    ('D1_stderr', 'r2_2', 'D')
+    """
+    if number == JOINT:
+        return quantity
+    stem, error, _ = quantity.partition("_stderr")
+    return f"{stem}{'_' if stem in ('r2', 'rms') else ''}{number}{error}"
 
 
 def _kinds() -> dict[str, MapKind]:
     kinds = {"H": MapKind("H", "displacement", exported=True, visible=True)}
-    for n in WINDOWS:
+    for n in FITS:
+        title = "" if n == JOINT else str(n)
+        space = "" if n == JOINT else f" {n}"
+        of_fit = {
+            "tau": MapKind(f"tau{title}", "s", gated=True, exported=True),
+            "tau_stderr": MapKind(f"tau{title} standard error", "s", gated=True, exported=True),
+            "D": MapKind(f"D{title}", "m²/s", gated=True, exported=True, visible=True),
+            "D_stderr": MapKind(f"D{title} standard error", "m²/s", gated=True, exported=True),
+            "log10_D": MapKind(f"log10 D{title}", "", gated=True, exported=True, visible=True),
+            "r2": MapKind(f"R2{space}", "", exported=True),
+            "status": MapKind(f"status{title}", "", exported=True),
+            "a": MapKind(f"a{title}", "displacement"),
+            "a_stderr": MapKind(f"a{title} standard error", "displacement"),
+            "b": MapKind(f"b{title}", "1/s", gated=True),
+            "b_stderr": MapKind(f"b{title} standard error", "1/s", gated=True),
+            "c": MapKind(f"c{title}", "displacement"),
+            "c_stderr": MapKind(f"c{title} standard error", "displacement"),
+            "rms": MapKind(f"RMS{space}", "displacement"),
+        }
         kinds |= {
-            f"tau{n}": MapKind(f"tau{n}", "s", gated=True, exported=True),
-            f"tau{n}_stderr": MapKind(f"tau{n} standard error", "s", gated=True, exported=True),
-            f"D{n}": MapKind(f"D{n}", "m²/s", gated=True, exported=True, visible=True),
-            f"D{n}_stderr": MapKind(f"D{n} standard error", "m²/s", gated=True, exported=True),
-            f"log10_D{n}": MapKind(f"log10 D{n}", "", gated=True, exported=True, visible=True),
-            f"r2_{n}": MapKind(f"R2 {n}", "", exported=True),
-            f"status{n}": MapKind(f"status{n}", "", exported=True),
-            f"a{n}": MapKind(f"a{n}", "displacement"),
-            f"a{n}_stderr": MapKind(f"a{n} standard error", "displacement"),
-            f"b{n}": MapKind(f"b{n}", "1/s", gated=True),
-            f"b{n}_stderr": MapKind(f"b{n} standard error", "1/s", gated=True),
-            f"c{n}": MapKind(f"c{n}", "displacement"),
-            f"c{n}_stderr": MapKind(f"c{n} standard error", "displacement"),
-            f"rms_{n}": MapKind(f"RMS {n}", "displacement"),
+            map_name(quantity, n): replace(kind, fit=n)
+            for quantity, kind in of_fit.items()
+            if not (n == JOINT and quantity.startswith("b"))
         }
     return kinds
 
@@ -62,8 +90,23 @@ def _kinds() -> dict[str, MapKind]:
 MAP_KINDS: Final = _kinds()
 """Every map by its name, in the order in which channels and columns are written."""
 
-DERIVED: Final = {f"log10_D{n}": f"D{n}" for n in WINDOWS}
+DERIVED: Final = {map_name("log10_D", n): map_name("D", n) for n in FITS}
 """Maps that are computed from another one when they are written; the results do not hold them."""
+
+
+LOGARITHMS: Final = tuple(DERIVED)
+"""The maps of log10 D, whatever was fitted."""
+
+
+def words_of_fit(number: int) -> str:
+    """Return what was fitted, in words.
+
+    Examples
+    --------
+    >>> words_of_fit(2), words_of_fit(JOINT)
+    ('window 2', 'pulse and relaxation')
+    """
+    return "pulse and relaxation" if number == JOINT else f"window {number}"
 
 
 def status_name(name: str) -> str:
@@ -71,10 +114,18 @@ def status_name(name: str) -> str:
 
     Examples
     --------
-    >>> status_name("D2_stderr")
-    'status2'
+    >>> status_name("D2_stderr"), status_name("r2")
+    ('status2', 'status')
+
+    Raises
+    ------
+    ValueError
+        If the map comes from no fit: H.
     """
-    return f"status{name.removesuffix('_stderr')[-1]}"
+    fit = MAP_KINDS[name].fit
+    if fit is None:
+        raise ValueError(f"the map '{name}' comes from no fit and has no status")
+    return map_name("status", fit)
 
 
 def map_title(name: str, label: str) -> str:

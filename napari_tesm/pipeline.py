@@ -6,15 +6,14 @@ numbers do not depend on the number of threads.
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.dataset import check_dataset, with_protocol
-from napari_tesm.diffusion import diffusion_from_tau, systematic_error
+from napari_tesm.dataset import check_dataset
+from napari_tesm.diffusion import systematic_error
 from napari_tesm.displacement import (
     INVALID,
     OK,
@@ -25,11 +24,20 @@ from napari_tesm.displacement import (
     threshold_from_displacement,
 )
 from napari_tesm.fitting import FitResult, fit_traces, single_threaded_blas
-from napari_tesm.fitting.fit import FEWEST_SAMPLES
-from napari_tesm.maps import MAP_KINDS, WINDOWS
-from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
-from napari_tesm.recipe import NO_WINDOW, Recipe
-from napari_tesm.units import text_from_quantity
+from napari_tesm.maps import JOINT, MAP_KINDS, map_name
+from napari_tesm.recipe import Recipe
+from napari_tesm.settings import (
+    Settings,
+    prepared_dataset,
+    pulse_from_recipe,
+    sentence_about_missing_pulse,
+    settings_from_recipe,
+)
+
+__all__ = [
+    "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "prepared_dataset",
+    "pulse_from_recipe", "run", "sentence_about_missing_pulse", "settings_from_recipe",
+]  # fmt: skip
 
 Progress = Callable[[float, str], None]
 Array = NDArray[np.float64]
@@ -37,111 +45,12 @@ Array = NDArray[np.float64]
 BLOCK_BYTES: Final = 1 << 25
 """Traces read at once by one thread, as doubles; 32 MB are some 16 000 pixels of 250 samples."""
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What a recipe comes to for one dataset: everything resolved, nothing left open.
-
-    Parameters
-    ----------
-    pulse : Window, optional
-        Where H is measured; None where the pulse is not known.
-    windows : dict of int to Window
-        The windows to fit, by their number.
-    """
-
-    protocol: PulseProtocol
-    pulse: Window | None
-    windows: dict[int, Window]
-    tip_radius: float | None
-    tip_radius_error: float | None
+_FITTED: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
+"""What a fit gives that becomes maps."""
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
     """Raise it from a progress callback to end a run."""
-
-
-def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
-    """Return what the recipe means for a dataset in which its protocol is already put.
-
-    Raises
-    ------
-    ValueError
-        If the timing of the pulse is missing, or a window lies outside the record.
-    """
-    protocol = PulseProtocol.from_attributes(dataset.attrs)
-    first, second = windows_from_protocol(protocol)
-    chosen = {
-        number: given if isinstance(given, Window) else default
-        for number, given, default in ((1, recipe.window1, first), (2, recipe.window2, second))
-        if given != NO_WINDOW
-    }
-    windows = {number: window for number, window in chosen.items() if window is not None}
-    if not windows:
-        raise ValueError(
-            f"{sentence_about_missing_pulse(protocol)}, or the windows to fit (--window1, --window2)"
-        )
-    time = dataset["time"].values
-    for number, window in windows.items():
-        inside = window.samples(time, skip=recipe.skip_after_edge)
-        if inside.stop - inside.start < FEWEST_SAMPLES:
-            raise ValueError(
-                f"window {number}, {window}, holds {inside.stop - inside.start} samples where {FEWEST_SAMPLES} "
-                f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
-                f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
-            )
-    # The recipe's radius is taken with its own error only: the file's belongs to the file's radius.
-    from_recipe = recipe.tip_radius is not None
-    return Settings(
-        protocol,
-        pulse_from_recipe(protocol, recipe),
-        windows,
-        recipe.tip_radius if from_recipe else protocol.tip_radius,
-        recipe.tip_radius_error if from_recipe else protocol.tip_radius_error,
-    )
-
-
-def pulse_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> Window | None:
-    """Return when the pulse was on: as the protocol says, else window 1 of the recipe, None where neither is known."""
-    pulse, _ = windows_from_protocol(protocol)
-    if pulse is None and isinstance(recipe.window1, Window):
-        return recipe.window1
-    return pulse
-
-
-def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
-    """Return what to give where it is not known when the pulse was on."""
-    missing = [
-        option
-        for option, value in (
-            ("--pulse-start", protocol.pulse_start),
-            ("--pulse-duration", protocol.pulse_duration),
-        )
-        if value is None
-    ]
-    return f"the file does not say when the pulse was on: give {' and '.join(missing)}"
-
-
-def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return the dataset with the recipe's protocol put in for what the file says or lacks.
-
-    Raises
-    ------
-    ValueError
-        If one voltage is given for pulse settings of different ones: their maps would trade names.
-    """
-    known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
-    if recipe.voltage is not None and known.size > 1:
-        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
-        raise ValueError(
-            f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
-        )
-    return with_protocol(
-        dataset,
-        voltage=recipe.voltage,
-        pulse_start=recipe.pulse_start,
-        pulse_duration=recipe.pulse_duration,
-    )
 
 
 def run(
@@ -194,16 +103,10 @@ def run(
             maps["H"][target] = _as_block(
                 displacement_from_traces(traces, time, settings.pulse), maps["H"][target]
             )
-        for number, window in settings.windows.items():
-            inside = window.samples(time, skip=recipe.skip_after_edge)
-            fitted = fit_traces(
-                traces[:, inside],
-                time[inside],
-                kernel=recipe.kernel,
-                start=min(window.start, float(time[inside.start])),
-                bounds=recipe.tau_bounds,
-                max_log_tau_error=recipe.max_log_tau_error,
-            )
+        for number in settings.windows:
+            inside = settings.samples(number, time)
+            options = settings.fit_options(number, time[inside], recipe)
+            fitted = fit_traces(traces[:, inside], time[inside], **options)
             _store(fitted, number, maps, target)
             samples[number][target] = _as_block(fitted.samples, samples[number][target])
 
@@ -211,7 +114,7 @@ def run(
     if not any(counts.any() for counts in samples.values()):
         raise ValueError("the traces hold no finite value")
     thresholds = _gate(maps, samples, settings, recipe)
-    _add_diffusion(maps, settings, recipe)
+    _add_diffusion(maps, settings)
     return dataset_from_maps(dataset, maps, thresholds, settings, recipe)
 
 
@@ -256,29 +159,19 @@ def _evaluate_blocks(
 def _empty_maps(shape: tuple[int, ...], settings: Settings) -> dict[str, NDArray[np.generic]]:
     names = [] if settings.pulse is None else ["H"]
     for number in settings.windows:
-        for name in ("tau{}", "tau{}_stderr", "a{}", "a{}_stderr", "c{}", "c{}_stderr", "r2_{}", "rms_{}"):
-            names.append(name.format(number))
+        names += [map_name(quantity, number) for quantity in _FITTED]
     maps: dict[str, NDArray[np.generic]] = {name: np.full(shape, np.nan) for name in names}
     for number in settings.windows:
-        maps[f"status{number}"] = np.full(shape, INVALID, dtype=np.int8)
+        maps[map_name("status", number)] = np.full(shape, INVALID, dtype=np.int8)
     return maps
 
 
 def _store(
     fitted: FitResult, number: int, maps: dict[str, NDArray[np.generic]], target: tuple[int, slice, slice]
 ) -> None:
-    for name, values in (
-        (f"tau{number}", fitted.tau),
-        (f"tau{number}_stderr", fitted.tau_stderr),
-        (f"a{number}", fitted.a),
-        (f"a{number}_stderr", fitted.a_stderr),
-        (f"c{number}", fitted.c),
-        (f"c{number}_stderr", fitted.c_stderr),
-        (f"r2_{number}", fitted.r2),
-        (f"rms_{number}", fitted.rms),
-        (f"status{number}", fitted.status),
-    ):
-        maps[name][target] = _as_block(values, maps[name][target])
+    for quantity in (*_FITTED, "status"):
+        name = map_name(quantity, number)
+        maps[name][target] = _as_block(getattr(fitted, quantity), maps[name][target])
 
 
 def _as_block(values: NDArray[np.generic], like: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -299,31 +192,32 @@ def _gate(
             [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in height]
         )
     for number in settings.windows:
-        probability = response_probability(np.asarray(maps[f"r2_{number}"], np.float64), samples[number])
+        status, r2 = maps[map_name("status", number)], maps[map_name("r2", number)]
+        probability = response_probability(np.asarray(r2, np.float64), samples[number])
         for pulse in range(len(probability)):
-            maps[f"status{number}"][pulse] = gated_status(
-                maps[f"status{number}"][pulse],
+            status[pulse] = gated_status(
+                status[pulse],
                 probability[pulse],
                 None if height is None else height[pulse],
                 0.0 if thresholds is None else float(thresholds[pulse]),
                 response_level=recipe.response_level,
             )
-        rejected = maps[f"status{number}"] != OK
-        for name in (f"tau{number}", f"tau{number}_stderr"):
-            maps[name][rejected] = np.nan
+        for quantity in ("tau", "tau_stderr"):
+            maps[map_name(quantity, number)][status != OK] = np.nan
     return thresholds
 
 
-def _add_diffusion(maps: dict[str, NDArray[np.generic]], settings: Settings, recipe: Recipe) -> None:
+def _add_diffusion(maps: dict[str, NDArray[np.generic]], settings: Settings) -> None:
     for number in settings.windows:
-        tau = np.asarray(maps[f"tau{number}"], dtype=np.float64)
-        relative = np.asarray(maps[f"tau{number}_stderr"], dtype=np.float64) / tau
-        maps[f"b{number}"] = 1 / tau
-        maps[f"b{number}_stderr"] = relative / tau
-        if settings.tip_radius is not None:
-            diffusion = diffusion_from_tau(tau, settings.tip_radius, geometry=recipe.geometry)
-            maps[f"D{number}"] = diffusion
-            maps[f"D{number}_stderr"] = relative * diffusion
+        tau = np.asarray(maps[map_name("tau", number)], dtype=np.float64)
+        relative = np.asarray(maps[map_name("tau_stderr", number)], dtype=np.float64) / tau
+        if number != JOINT:
+            maps[f"b{number}"] = 1 / tau
+            maps[f"b{number}_stderr"] = relative / tau
+        diffusion = settings.diffusion(tau)
+        if diffusion is not None:
+            maps[map_name("D", number)] = diffusion
+            maps[map_name("D_stderr", number)] = relative * diffusion
 
 
 def dataset_from_maps(
@@ -353,9 +247,8 @@ def dataset_from_maps(
     if thresholds is not None:
         coordinates["threshold"] = xr.Variable("pulse", thresholds, {"units": unit})
     attributes = {"recipe": recipe.to_json(), "version": __version__, **settings.protocol.to_attributes()}
-    for number in WINDOWS:
-        if number in settings.windows:
-            attributes[f"window{number}"] = str(settings.windows[number])
+    for number, window in settings.windows.items():
+        attributes["record" if number == JOINT else f"window{number}"] = str(window)
     attributes.pop("tip_radius", None)
     attributes.pop("tip_radius_error", None)
     if settings.tip_radius is not None:

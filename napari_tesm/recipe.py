@@ -16,6 +16,7 @@ from napari_tesm.protocol import Window, check_tip_radius
 from napari_tesm.units import text_from_quantity
 
 RECIPE_VERSION: Final = 1
+DEFAULT_GEOMETRY: Final = "l2/tau"
 
 NO_WINDOW: Final = "none"
 WindowChoice = Window | Literal["none"] | None
@@ -36,7 +37,8 @@ class Recipe:
     kernel : str
         Relaxation kernel.
     geometry : str
-        How D follows from tau, a key of `napari_tesm.diffusion.GEOMETRIES`.
+        How D follows from tau, a key of `napari_tesm.diffusion.GEOMETRIES`. Kernels made from the diffusion equation
+        have a relation of their own, which then holds.
     tip_radius, tip_radius_error : float, optional
         Characteristic length and its standard error, in m; stand in for the file's.
     threshold : float
@@ -66,7 +68,7 @@ class Recipe:
 
     traces: tuple[str, ...] | None = None
     kernel: str = "exponential"
-    geometry: str = "l2/tau"
+    geometry: str = DEFAULT_GEOMETRY
     tip_radius: float | None = None
     tip_radius_error: float | None = None
     threshold: float = 0.15
@@ -84,8 +86,13 @@ class Recipe:
     max_log_tau_error: float = 0.5
 
     def __post_init__(self) -> None:
-        kernel_from_name(self.kernel)
+        own = kernel_from_name(self.kernel).geometry
         geometry_factor(self.geometry)
+        if own is not None and self.geometry not in (own, DEFAULT_GEOMETRY):
+            raise ValueError(
+                f"the kernel '{self.kernel}' gives D by itself, D = {own}: "
+                f"the geometry '{self.geometry}' has no place in it"
+            )
         if self.threshold_of not in ("robust", "max", "p99"):
             raise ValueError(f"the threshold is taken of 'robust', 'max' or 'p99', not '{self.threshold_of}'")
         for field in fields(self):
@@ -110,6 +117,10 @@ class Recipe:
             raise ValueError(f"the response level is a probability, not {self.response_level:g}")
         if self.tip_radius_error is not None and self.tip_radius is None:
             raise ValueError("the tip radius has an error but no value")
+        if kernel_from_name(self.kernel).joint and NO_WINDOW in (self.window1, self.window2):
+            raise ValueError(
+                f"the kernel '{self.kernel}' fits pulse and relaxation together: neither window can be 'none'"
+            )
         if self.window1 == NO_WINDOW and self.window2 == NO_WINDOW:
             raise ValueError("both windows are 'none': there is nothing to fit")
         if self.tau_bounds is not None and not 0 < self.tau_bounds[0] < self.tau_bounds[1] < math.inf:
@@ -208,4 +219,4 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-__all__ = ["GEOMETRIES", "NO_WINDOW", "RECIPE_VERSION", "Recipe", "WindowChoice"]
+__all__ = ["DEFAULT_GEOMETRY", "GEOMETRIES", "NO_WINDOW", "RECIPE_VERSION", "Recipe", "WindowChoice"]

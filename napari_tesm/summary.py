@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.displacement import OK, STATUS_MEANINGS
-from napari_tesm.maps import WINDOWS, labels_from_maps
+from napari_tesm.maps import FITS, labels_from_maps, map_name
 from napari_tesm.statistics import mode_from_values, quartiles
 from napari_tesm.units import text_from_quantity
 
@@ -45,11 +45,12 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
         threshold = float(maps["threshold"]) if "threshold" in maps.coords else math.nan
         entry["H"] = _distribution(maps["H"].values) | {"threshold": _number(threshold)}
     for prefix in ("D", "tau"):
-        for number in WINDOWS:
-            if f"{prefix}{number}" in maps:
-                entry[f"{prefix}{number}"] = _map_summary(maps, f"{prefix}{number}", f"status{number}")
+        for number in FITS:
+            name = map_name(prefix, number)
+            if name in maps:
+                entry[name] = _map_summary(maps, name, map_name("status", number))
                 if prefix == "D":
-                    entry[f"D{number}"]["systematic"] = _number(maps.attrs.get("systematic", math.nan))
+                    entry[name]["systematic"] = _number(maps.attrs.get("systematic", math.nan))
     return entry
 
 
@@ -83,14 +84,11 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
         yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
         if "H" in entry and entry["H"]["median"] is not None:
             yield _height_line(entry["H"], unit)
-        for number in WINDOWS:
-            if f"tau{number}" not in entry:
-                continue
-            yield from _window_lines(entry, number)
-    windows = [
-        (entry, number) for entry in summary["pulses"] for number in WINDOWS if f"tau{number}" in entry
-    ]
-    if windows and not any(f"D{number}" in entry for entry, number in windows):
+        for number in FITS:
+            if map_name("tau", number) in entry:
+                yield from _window_lines(entry, number)
+    names = {name for entry in summary["pulses"] for name in entry}
+    if any(map_name("tau", n) in names for n in FITS) and not any(map_name("D", n) in names for n in FITS):
         yield "No tip radius is known: tau maps only. Give it, for example --tip-radius '25nm±5nm', to get D."
 
 
@@ -102,7 +100,8 @@ def _height_line(height: dict[str, Any], unit: str) -> str:
 
 
 def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
-    tau = entry[f"tau{number}"]
+    tau_name, d_name = map_name("tau", number), map_name("D", number)
+    tau = entry[tau_name]
     share = 100 * tau["n_ok"] / entry["n_pixels"]
     others = ", ".join(
         f"{count} {meaning.replace('_', ' ')}"
@@ -110,13 +109,13 @@ def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
         if count and meaning != "ok"
     )
     if tau["n_ok"] == 0:
-        yield f"  tau{number}  no pixel accepted: {others}"
+        yield f"  {tau_name:4}  no pixel accepted: {others}"
         return
     low, middle, high = (text_from_quantity(tau[key], "s", digits=3) for key in ("q25", "median", "q75"))
-    yield f"  tau{number}  median {middle}, half of the pixels within {low} … {high}"
-    if f"D{number}" in entry:
-        d = entry[f"D{number}"]
-        text = f"  D{number}    median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
+    yield f"  {tau_name:4}  median {middle}, half of the pixels within {low} … {high}"
+    if d_name in entry:
+        d = entry[d_name]
+        text = f"  {d_name:4}  median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
         if d["mode_log10"] is not None:
             text += f", mode {10 ** d['mode_log10']:.3g}"
         if d["systematic"] is not None:

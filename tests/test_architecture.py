@@ -28,6 +28,7 @@ LAYERS = [
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
+    {"settings", "null_curve"},
     {"pipeline", "displacement_maps"},
     {"summary"},
     {"report", "plotting", "io"},

@@ -125,7 +125,12 @@ def test_what_is_written_is_read_as_it_was(mapping):
         ("recording: {X: a, dc: b}\ntraces: [{source: a}]", "not both"),
         ("scan: {pixels: 3}", "names no traces, no recording and no image"),
         ("format: t-ESM mapping 9\nimages: [{source: a}]", "this program knows"),
-        ("a: &a [*a]", "no YAML|nobody knows"),
+        ("a: &a [*a]", "line 1 of the mapping repeats"),
+        ("recording: {X: a, dc: b, X: c}", "says 'X' twice, again in line 1"),
+        ("images: [{source: a}]\nscan: {pixels: 0x" + "f" * 9000 + "}", "more than 40 digits"),
+        ("images: [{source: a}]\nscan: {pixels: " + "p" * 9000 + "}", "not 'p{39}…'$"),
+        ("images: [{source: a}]\nscan: {width: [1 nm]}", "must be one quantity, not a list"),
+        ("traces: [{source: a, axes: [[y], x, time]}]", "not a list"),
         ("!!python/object/apply:os.system ['true']", "no YAML"),
     ],
 )
@@ -133,6 +138,20 @@ def test_what_makes_no_sense_is_said_in_a_sentence(text, words):
     with pytest.raises(MappingError, match=words) as caught:
         mapping_from_text(text)
     assert "\n" not in str(caught.value)
+
+
+BOMB = "a: &a [lol, lol]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+    for old, new in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "entry", ["scan: {pixels: *k}", "scan: {voltages: *k}", "traces: [{source: x, axes: *k}]", "format: *k"]
+)
+def test_references_that_stand_for_endless_text_are_not_followed(entry):
+    with pytest.raises(MappingError, match="line 2 of the mapping repeats another entry"):
+        mapping_from_text(BOMB + entry)
 
 
 def test_files_that_are_no_mapping_are_named(tmp_path):

@@ -241,3 +241,10 @@ def test_only_blocks_are_read():
     find_pulses(stream, block=1000)
     # Once, for the idle level, a longer stretch, though never more than 32 MB of it.
     assert stream.longest <= 4_000_000
+
+
+def test_noise_of_two_values_fills_no_memory():
+    noise = np.random.default_rng(0).integers(0, 2, 3_000_000).astype(np.int8)
+    for find in (find_pulses, find_edges):
+        with pytest.raises(ValueError, match="every few samples"):
+            find(noise)

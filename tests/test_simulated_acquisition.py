@@ -122,3 +122,13 @@ def test_several_recordings_become_one_voltage_series(tmp_path, capsys):
     assert series["x"].attrs["units"] == "m"
     assert main(["simulate", "-o", names[0], "--size", "8x6"]) == 1
     assert "exists" in capsys.readouterr().err
+
+
+def test_all_files_of_an_acquisition_are_written_or_none(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError("no space left on the disk")
+
+    monkeypatch.setattr("napari_tesm.io.acquisition_files.save_tdms", full)
+    assert main(["simulate", "-o", str(tmp_path / "scan.tdms"), "--size", "8x6", "--samples", "60"]) == 1
+    assert "no space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

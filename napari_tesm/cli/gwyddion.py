@@ -70,7 +70,10 @@ def _lines(found: Status) -> Iterator[str]:
     if found.plugins:
         yield f"Plug-ins: for pygwy, in {found.plugins[-1].parent}"
     if found.engine is None:
-        yield f"Engine:   none ({found.engine_origin})"
+        where = {
+            "found on the PATH": "there is no tesm on the PATH; installing the module remembers this one"
+        }
+        yield f"Engine:   none: {where.get(found.engine_origin, f'what is {found.engine_origin} is no program')}"
     else:
         version = found.engine_version or "it does not run"
         yield f"Engine:   {version}, {found.engine} ({found.engine_origin})"

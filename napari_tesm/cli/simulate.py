@@ -57,11 +57,20 @@ def _write_acquisition(options: argparse.Namespace, dataset: xr.Dataset) -> int:
         if path.exists() and not options.overwrite:
             raise FileExistsError(f"{path} exists: choose another name, or --overwrite")
     acquisition = simulate_acquisition(dataset, seed=int(options.seed))
-    save_tdms(stream, acquisition, overwrite=options.overwrite)
     text = text_from_mapping(mapping_from_acquisition(acquisition))
-    with atomic_output(mapping, overwrite=options.overwrite) as file:
-        file.write(text.encode())
-    save_scan_images(images, dataset, overwrite=options.overwrite)
+    written: list[Path] = []
+    try:
+        save_scan_images(images, dataset, overwrite=options.overwrite)
+        written.append(images)
+        with atomic_output(mapping, overwrite=options.overwrite) as file:
+            file.write(text.encode())
+        written.append(mapping)
+        save_tdms(stream, acquisition, overwrite=options.overwrite)
+    except BaseException:
+        # All of them or none.
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
     names = ", ".join(printable(str(path)) for path in (stream, mapping, images))
     print(f"Written: {names} (simulated, preset {options.preset})")
     return 0

@@ -19,6 +19,7 @@ from napari_tesm.fitting.search import (
 )
 from napari_tesm.fitting.special import FEWEST_SAMPLES, needs_care, special_fits
 from napari_tesm.fitting.table import FitTable, table_from_times
+from napari_tesm.kernels import Kernel, kernel_from_name
 
 __all__ = ["FEWEST_SAMPLES", "INVALID", "OK", "UNRESOLVED_FAST", "UNRESOLVED_SLOW", "FitResult", "fit_traces"]
 
@@ -84,7 +85,7 @@ class _Problem:
 
     table: FitTable
     window: float
-    interval: float
+    shortest: float
     max_log_tau_error: float
 
 
@@ -92,7 +93,8 @@ def fit_traces(
     traces: ArrayLike,
     time: ArrayLike,
     *,
-    kernel: str = "exponential",
+    kernel: str | Kernel = "exponential",
+    pulse: float | None = None,
     start: float | None = None,
     bounds: tuple[float, float] | None = None,
     max_log_tau_error: float = 0.5,
@@ -108,17 +110,22 @@ def fit_traces(
         time. Samples that are not finite are left out.
     time : array-like, shape (time,)
         Increasing sample times, at any spacing.
-    kernel : str
-        A name of `napari_tesm.kernels.KERNELS`.
+    kernel : str or Kernel
+        A name of `napari_tesm.kernels.KERNELS`, or what `napari_tesm.kernels.kernel_from_name` makes of one.
+    pulse : float, optional
+        Length of the pulse, in the unit of `time`, for the joint kernels: they describe the whole record, with the
+        pulse from `start` on.
     start : float, optional
         Time at which g begins, the first sample or earlier; by default the first sample. It sets what `a` refers to:
         for an exponential, tau and c do not depend on it.
     bounds : (float, float), optional
-        Range of tau to search; by default a hundredth of the window to ten windows. The window is the time
-        from the first to the last sample plus one mean sampling interval.
+        Range of tau to search; by default a hundredth of the window to ten windows, for joint kernels a ten
+        thousandth to a hundred. The window is the time from the first to the last sample plus one mean sampling
+        interval.
     max_log_tau_error : float
         A standard error of ln tau above this means unresolved: slow where tau is above half the window, fast
-        otherwise. So do tau at a bound and tau below the first sampling interval.
+        otherwise. So do tau at a bound and, window by window, tau below the first sampling interval: what joint
+        kernels say at longer times depends on tau, too.
     jobs : int
         Threads. The result is the same, bit for bit, for any number.
     progress : callable, optional
@@ -164,9 +171,20 @@ def fit_traces(
         result.samples[:] = np.isfinite(traces).sum(axis=-1).ravel()
     elif result.tau.size:
         with single_threaded_blas():
-            problem = _problem_from_times(times, kernel, start, bounds, max_log_tau_error)
+            problem = _problem_from_times(
+                times, _checked_kernel(kernel, pulse), start, bounds, max_log_tau_error
+            )
             _fit_chunks(traces, problem, result, jobs, progress)
     return result.reshaped(shape)
+
+
+def _checked_kernel(kernel: str | Kernel, pulse: float | None) -> Kernel:
+    found = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
+    if found.joint and found.pulse is None:
+        raise ValueError(
+            f"the kernel '{found.name}' fits pulse and relaxation together: say how long the pulse is"
+        )
+    return found
 
 
 def _checked_times(time: ArrayLike) -> Array:
@@ -200,13 +218,13 @@ def _checked_traces(traces: ArrayLike, times: Array) -> NDArray[np.generic]:
 
 def _problem_from_times(
     times: Array,
-    kernel: str,
+    kernel: Kernel,
     start: float | None,
     bounds: tuple[float, float] | None,
     max_log_tau_error: float,
 ) -> _Problem:
     window = float((times[-1] - times[0]) * (times.size / (times.size - 1)))
-    low, high = bounds or (window / 100, 10 * window)
+    low, high = bounds or (kernel.search[0] * window, kernel.search[1] * window)
     if not 0 < low < high < np.inf:
         raise ValueError(f"the bounds of tau must be positive and in order, not {low:g} to {high:g}")
     if not max_log_tau_error > 0:
@@ -215,7 +233,8 @@ def _problem_from_times(
     if not -np.inf < origin <= times[0]:
         raise ValueError(f"the kernel must start at the first sample or earlier, not at {origin:g}")
     table = table_from_times(times - origin, float(low), float(high), kernel)
-    return _Problem(table, window, float(times[1] - times[0]), max_log_tau_error)
+    shortest = 0.0 if kernel.joint else float(times[1] - times[0])
+    return _Problem(table, window, shortest, max_log_tau_error)
 
 
 def _fit_chunks(
@@ -294,7 +313,7 @@ def _status(fit: FitResult, problem: _Problem) -> NDArray[np.int8]:
     uncertain = ~(fit.log_tau_stderr <= problem.max_log_tau_error)
     late = fit.tau > problem.window / 2
     slow = (fit.tau >= highest) | (uncertain & late)
-    fast = (fit.tau <= lowest) | (fit.tau < problem.interval) | uncertain
+    fast = (fit.tau <= lowest) | (fit.tau < problem.shortest) | uncertain
     status = np.zeros(fit.tau.shape, dtype=np.int8)
     status[fast] = UNRESOLVED_FAST
     status[slow] = UNRESOLVED_SLOW

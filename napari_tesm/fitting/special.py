@@ -74,7 +74,7 @@ def special_fits(
     for group, kept in _same_gaps(patterns, table.time.size):
         if kept is not None and FEWEST_SAMPLES <= kept.sum() < kept.size:
             bounds = float(np.exp(table.low)), float(np.exp(table.high))
-            own = table_from_times(table.time[kept], *bounds, table.kernel.name)
+            own = table_from_times(table.time[kept], *bounds, table.kernel)
         else:
             own = table
         for rows in batches(pixels[group]):

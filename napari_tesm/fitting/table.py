@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.kernels import Kernel, kernel_from_name
+from napari_tesm.kernels import Kernel
 
 Array = NDArray[np.float64]
 
@@ -115,7 +115,7 @@ def unit_curves(kernel: Kernel, time: Array, u: Array) -> Curves:
     return Curves(curves, norm, (mean + constant) / norm)
 
 
-def table_from_times(time: Array, low: float, high: float, kernel: str = "exponential") -> FitTable:
+def table_from_times(time: Array, low: float, high: float, kernel: Kernel) -> FitTable:
     """Return the table for a time grid, from a cache of the last 16 where it was made before.
 
     Parameters
@@ -134,8 +134,8 @@ def table_from_times(time: Array, low: float, high: float, kernel: str = "expone
 
 
 @lru_cache(maxsize=16)
-def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel_name: str) -> FitTable:
-    kernel, time = kernel_from_name(kernel_name), np.frombuffer(time_bytes)
+def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel: Kernel) -> FitTable:
+    time = np.frombuffer(time_bytes)
     low, high = float(np.log(tau_low)), float(np.log(tau_high))
     nodes = max(2, int(np.ceil((high - low) / SPACING)) + 1)
     if nodes > np.iinfo(np.uint8).max:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.displacement import OK, STATUS_MEANINGS
-from napari_tesm.maps import WINDOWS, labels_from_maps
+from napari_tesm.maps import FITS, labels_from_maps, map_name, words_of_fit
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class FitCounts:
     Parameters
     ----------
     window : int
-        1 for the pulse, 2 for the relaxation.
+        1 for the pulse, 2 for the relaxation, `napari_tesm.maps.JOINT` for both together.
     label : str
         What tells the pulse setting apart, ``(-3 V)``; may be empty.
     by_status : tuple of int
@@ -52,7 +52,7 @@ class FitCounts:
 
     def in_words(self) -> str:
         """Return ``window 1 (-3 V): 1 402 of 1 961 pixels fitted (71 %); no response 559``."""
-        line = f"window {self.window} {self.label}".rstrip()
+        line = f"{words_of_fit(self.window)} {self.label}".rstrip()
         line += f": {grouped(self.fitted)} of {grouped(self.pixels)} pixels fitted ({self._percent()} %)"
         reasons = ", ".join(
             f"{meaning.replace('_', ' ')} {grouped(count)}" for meaning, count in self.rejected()
@@ -67,9 +67,9 @@ class FitCounts:
 def counts_from_maps(maps: xr.Dataset) -> list[FitCounts]:
     """Return the counts of every window and pulse setting of a result."""
     return [
-        FitCounts(number, pulse, label, _counted(maps[f"status{number}"].values[pulse]))
-        for number in WINDOWS
-        if f"status{number}" in maps
+        FitCounts(number, pulse, label, _counted(maps[map_name("status", number)].values[pulse]))
+        for number in FITS
+        if map_name("status", number) in maps
         for pulse, label in enumerate(labels_from_maps(maps))
     ]
 

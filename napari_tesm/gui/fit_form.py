@@ -191,7 +191,14 @@ class FitForm(QWidget):
                 entry.enabled = not left_out
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.kernel.value = recipe.kernel
-        self.geometry.value = next(text for text, name in _GEOMETRY_TEXTS.items() if name == recipe.geometry)
+        kernel = KERNELS[recipe.kernel]
+        relation = kernel.geometry or recipe.geometry
+        self.geometry.value = next(text for text, name in _GEOMETRY_TEXTS.items() if name == relation)
+        self.geometry.enabled = kernel.geometry is None
+        for number in (1, 2):
+            self.use[number].enabled = not kernel.joint
+            for edge in ("start", "stop"):
+                self.edges[number, edge].enabled = not kernel.joint and self.use[number].value
 
     def show_origin(self) -> None:
         """Say whether the tip radius that holds is the file's or was entered."""
@@ -258,12 +265,23 @@ class FitForm(QWidget):
         elif entry == "geometry":
             model.set(geometry=_GEOMETRY_TEXTS[self.geometry.value])
         elif entry == "kernel":
-            model.set(kernel=self.kernel.value)
+            self._take_kernel(model, self.kernel.value)
         elif entry == "skip_after_edge":
             text = self.numbers[entry].value.strip()
             model.set(skip_after_edge=_with_unit(text, "ms") if text else None)
         else:
             self._take_number(model, entry)
+
+    def _take_kernel(self, model: FitModel, name: str) -> None:
+        """Take a kernel; what has no place beside it, a geometry or windows of their own, goes with the same step."""
+        kernel = KERNELS[name]
+        values: dict[str, Any] = {"kernel": name}
+        if kernel.geometry is not None:
+            values["geometry"] = None
+        if kernel.joint:
+            values |= {"window1": None, "window2": None}
+        model.set(**values)
+        self.fill(model)
 
     def _take_window(self, model: FitModel, entry: str) -> None:
         number = int(entry[-1])

@@ -19,7 +19,7 @@ PREVIEW_SAMPLES: Final = 128 * 128 * 250
 """Samples that are refitted at each change of a parameter; larger maps are thinned to this."""
 
 
-_FIRST_SHOWN: Final = ("log10_D2", "log10_D1", "tau2", "tau1", "H")
+_FIRST_SHOWN: Final = ("log10_D2", "log10_D1", "log10_D", "tau2", "tau1", "tau", "H")
 _TITLES: Final = {
     "tip_radius": "tip radius", "tip_radius_error": "tip radius", "window1": "window 1", "window2": "window 2",
     "skip_after_edge": "time to skip", "response_level": "response level",

@@ -11,10 +11,9 @@ from napari_tesm.gui.fit_model import FitModel
 from napari_tesm.gui.layer_looks import STATUS_COLOURS
 from napari_tesm.gui.layers import names_of_maps
 from napari_tesm.gui.scan import plain_label
-from napari_tesm.maps import MAP_KINDS, WINDOWS, labels_from_maps
+from napari_tesm.maps import FITS, LOGARITHMS, MAP_KINDS, labels_from_maps, map_name, words_of_fit
 
 _MOST_ROWS: Final = 3
-_FIRST: Final = ("log10_D1", "log10_D2")
 
 
 class FitOutcome(QWidget):
@@ -58,7 +57,7 @@ class FitOutcome(QWidget):
         self.setVisible(bool(counts))
         if maps is None or shown is None or not counts:
             return
-        names = sorted(names_of_maps(maps), key=lambda name: name not in _FIRST)
+        names = sorted(names_of_maps(maps), key=lambda name: name not in LOGARITHMS)
         _fill(self.map_box, [(words_of_map(name), name) for name in names], shown[0])
         labels = labels_from_maps(maps)
         settings = [(plain_label(label) or f"pulse {n + 1}", n) for n, label in enumerate(labels)]
@@ -81,10 +80,9 @@ def words_of_map(name: str) -> str:
     >>> words_of_map("tau1_stderr"), words_of_map("r2_2"), words_of_map("log10_D1")
     ('τ1 standard error', 'R² of window 2', 'log10 D1')
     """
-    if name.startswith("r2_"):
-        return f"R² of window {name[-1]}"
-    if name.startswith("status"):
-        return f"status of window {name[-1]}"
+    fit = MAP_KINDS[name].fit
+    if fit is not None and name in (map_name("r2", fit), map_name("status", fit)):
+        return f"{'R²' if name.startswith('r2') else 'status'} of {words_of_fit(fit)}"
     return MAP_KINDS[name].title.replace("tau", "τ")
 
 
@@ -100,11 +98,11 @@ def _fill(box: QComboBox, items: list[tuple[str, str]] | list[tuple[str, int]], 
 
 def _table(maps: xr.Dataset, counts: list[FitCounts], shown_pulse: int) -> str:
     """Return the fitted pixels as rich text: a row for each pulse setting, a column for each window."""
-    windows = [number for number in WINDOWS if f"status{number}" in maps]
+    windows = [number for number in FITS if map_name("status", number) in maps]
     pulses = list(range(maps.sizes["pulse"]))
     if len(pulses) > _MOST_ROWS:
         pulses = [shown_pulse]
-    head = "".join(f"<td>window {number}</td>" for number in windows)
+    head = "".join(f"<td>{words_of_fit(number)}</td>" for number in windows)
     rows = [f"<tr><td>Fitted of {grouped(counts[0].pixels)} pixels</td>{head}</tr>"]
     for pulse in pulses:
         of_pulse = {line.window: line for line in counts if line.pulse == pulse}
@@ -119,8 +117,8 @@ _CELL: Final = "<td style='padding-right: 14px'>"
 
 def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
     """Return why the other pixels of the map on top have no number, with the colours of the status map."""
-    number = name.removesuffix("_stderr")[-1]
-    window = int(number) if number.isdigit() else 1
+    window = MAP_KINDS[name].fit
+    # H comes from no fit: the first one stands in.
     line = next((one for one in counts if (one.window, one.pulse) == (window, pulse)), counts[0])
     of_status = name.startswith("status")
     parts = [*([("ok", line.fitted)] if of_status else []), *line.rejected()]

@@ -17,7 +17,16 @@ from napari_tesm.gui.display import Display, display_from_axes
 from napari_tesm.gui.layer_looks import STATUS_COLOURS, colour_limits, look_of
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.time_stack import traces_layers
-from napari_tesm.maps import DERIVED, MAP_KINDS, labels_from_maps, map_title, map_values
+from napari_tesm.maps import (
+    DERIVED,
+    FITS,
+    LOGARITHMS,
+    MAP_KINDS,
+    labels_from_maps,
+    map_name,
+    map_title,
+    map_values,
+)
 from napari_tesm.units import prefix_for
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -53,8 +62,8 @@ def layers_from_maps(
         are made when somebody asks for them.
     """
     known = names_of_maps(maps)
-    first = [name for name in known if name in ("log10_D1", "log10_D2")]
-    first = first or [name for name in known if name in ("tau1", "tau2")]
+    first = [name for name in known if name in LOGARITHMS]
+    first = first or [name for n in FITS if (name := map_name("tau", n)) in known]
     wanted = [*(["H"] if "H" in known else []), *first] if names is None else list(names)
     layers = []
     for name in wanted:
@@ -73,9 +82,7 @@ def layers_from_maps(
         if not name.startswith("status"):
             share_colours(of_name)
         layers += of_name
-    share_colours(
-        [layer for layer in layers if layer[1]["metadata"]["tesm"]["map"] in ("log10_D1", "log10_D2")]
-    )
+    share_colours([layer for layer in layers if layer[1]["metadata"]["tesm"]["map"] in LOGARITHMS])
     return layers
 
 

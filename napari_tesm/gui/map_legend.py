@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.session import Session
+from napari_tesm.maps import LOGARITHMS
 
 _OVERLAY: Final = "tesm_map"
-_UNITS: Final = {"log10_D1": "D in m²/s", "log10_D2": "D in m²/s"}
+_UNITS: Final = dict.fromkeys(LOGARITHMS, "D in m²/s")
 
 
 def show_map_legend(session: Session, scan: Scan | None) -> None:

@@ -1,5 +1,6 @@
 """Opening files in napari: drag and drop, File → Open, and `tesm view`."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -15,6 +16,7 @@ from napari_tesm.io.mapping import Mapping
 from napari_tesm.io.registry import OpenedFile, is_gwy, open_datasets, open_file, says_itself_what_it_is
 
 IMPORT = "Import a t-ESM recording"
+_MICROSCOPES = re.compile(r"\.(ibw|spm|mdt|nid|gsf|sxm|jpk|jpk-force-map|[0-9]{3})")
 
 
 def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
@@ -213,11 +215,14 @@ def _is_gwy(path: Path) -> bool:
 
 
 def _is_instruments(path: Path) -> bool:
-    """Whether a file or folder is of a format that recorders and microscopes write, by its content."""
+    """Whether a file or folder is of a format that recorders and microscopes write, by its content.
+
+    What only the converter could tell, which is slow, is taken by its name: this is asked at every file dropped.
+    """
     from napari_tesm.io.detection import format_of_file
 
     try:
-        return bool(format_of_file(path))
+        return bool(format_of_file(path)) or _MICROSCOPES.fullmatch(path.suffix.lower()) is not None
     except (OSError, ValueError, ImportError):
         return False
 

@@ -11,10 +11,9 @@ from napari_tesm.gui.layer_looks import colour_limits, look_of
 from napari_tesm.gui.layers import LayerTuple, layers_from_maps
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.session import Session
-from napari_tesm.maps import labels_from_maps, map_title, map_values
+from napari_tesm.maps import LOGARITHMS, labels_from_maps, map_title, map_values
 
 PREVIEW: Final = " preview"
-_LOGARITHMS: Final = ("log10_D1", "log10_D2")
 
 
 def add_result_layers(
@@ -197,7 +196,7 @@ def _update(layer: Any, maps: xr.Dataset, display: Display) -> bool:
 def _limits_of_preview(maps: xr.Dataset, name: str, factor: float) -> tuple[float, float]:
     """Return the colour limits that a map shares with those it will be compared with, in the unit of its layer."""
     names = (
-        [one for one in _LOGARITHMS if one.removeprefix("log10_") in maps] if name in _LOGARITHMS else [name]
+        [one for one in LOGARITHMS if one.removeprefix("log10_") in maps] if name in LOGARITHMS else [name]
     )
     limits = [
         colour_limits(values, signed=look_of(name).signed)

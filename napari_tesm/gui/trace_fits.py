@@ -10,11 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.diffusion import diffusion_from_tau
 from napari_tesm.displacement import OK, displacement_from_traces, gated_status, response_probability
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gui.scan import Scan, TraceSample
-from napari_tesm.kernels import kernel_from_name
 from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
 from napari_tesm.recipe import Recipe
 
@@ -28,7 +26,7 @@ class WindowFit:
     Parameters
     ----------
     number : int
-        1 for the pulse, 2 for the relaxation.
+        1 for the pulse, 2 for the relaxation, `napari_tesm.maps.JOINT` for both together.
     time, curve : ndarray
         Samples of the window, in s, and the fitted values there.
     residuals : ndarray
@@ -140,15 +138,11 @@ class TraceFitter:
     def _window_fits(self, sample: TraceSample, heights: Array, number: int) -> list[WindowFit]:
         settings, recipe = self._settings, self.scan.recipe
         assert settings is not None
-        window = settings.windows[number]
-        inside = window.samples(self._time, skip=recipe.skip_after_edge)
+        inside = settings.samples(number, self._time)
         time = self._time[inside]
-        start = min(window.start, float(time[0]))
+        options = settings.fit_options(number, time, recipe)
         data = np.ascontiguousarray(sample.mean[:, inside])
-        fitted = fit_traces(
-            data, time, kernel=recipe.kernel, start=start, bounds=recipe.tau_bounds,
-            max_log_tau_error=recipe.max_log_tau_error,
-        )  # fmt: skip
+        fitted = fit_traces(data, time, **options)
         probability = response_probability(fitted.r2, fitted.samples)
         known_height = settings.pulse is not None
         fits = []
@@ -167,13 +161,12 @@ class TraceFitter:
             curve = np.full(time.size, np.nan)
             if np.isfinite([tau, a, c]).all():
                 # Drawn whatever the status: a fit that is not trusted should be seen, too.
-                shape, constant = kernel_from_name(recipe.kernel).curves(time - start, np.log([tau]))
+                shape, constant = settings.kernel.curves(time - options["start"], np.log([tau]))
                 curve = a * (shape[0] + constant[0]) + c
             diffusion = np.nan
-            if settings.tip_radius is not None and np.isfinite(tau) and tau > 0:
-                diffusion = float(
-                    diffusion_from_tau(np.float64(tau), settings.tip_radius, geometry=recipe.geometry)  # type: ignore[arg-type]
-                )
+            known = settings.diffusion(np.array([tau]))
+            if known is not None and np.isfinite(tau) and tau > 0:
+                diffusion = float(known[0])
             fits.append(
                 WindowFit(
                     number,

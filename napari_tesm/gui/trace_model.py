@@ -16,6 +16,7 @@ from psygnal import Signal
 from napari_tesm.displacement import OK
 from napari_tesm.gui.scan import Scan, TraceSample
 from napari_tesm.gui.trace_fits import PulseFit, TraceFitter
+from napari_tesm.maps import JOINT
 from napari_tesm.protocol import Window
 from napari_tesm.regions import PinnedPoint
 
@@ -102,8 +103,8 @@ class TraceModel:
         A window that holds too few samples is not taken: the one before stays.
         """
         settings, time = self.fitter.settings, self.fitter.time
-        if settings is None or number not in settings.windows:
-            return
+        if settings is None or number not in settings.windows or number == JOINT:
+            return  # what a joint kernel fits follows from the pulse
         open_end = stop is None or stop >= time[-1]
         try:
             window = Window(float(start), None if open_end else float(stop))  # type: ignore[arg-type]
@@ -210,9 +211,8 @@ def _columns(
         yield f"{name} standard deviation", place.sample.spread[pulse]
     for number, fit in place.fits[pulse].windows.items():
         curve = np.full(time.size, np.nan)
-        first = int(np.searchsorted(time, fit.time[0]))
-        curve[first : first + fit.time.size] = fit.curve
-        yield f"{name} fit {number}", curve
+        curve[np.searchsorted(time, fit.time)] = fit.curve
+        yield f"{name} fit" if number == JOINT else f"{name} fit {number}", curve
 
 
 def _parameter_lines(place: PlaceTraces, pulses: list[int]) -> Iterator[str]:
@@ -225,11 +225,12 @@ def _parameter_lines(place: PlaceTraces, pulses: list[int]) -> Iterator[str]:
             f"H={fit.height:.6g}",
         ]
         for number, window in fit.windows.items():
+            n = "" if number == JOINT else str(number)
             if window.status == OK:
                 words.append(
-                    f"tau{number}={window.tau:.6g} tau{number}_stderr={window.tau_error:.3g} D{number}={window.D:.6g} "
-                    f"D{number}_stderr={window.D_error:.3g}"
+                    f"tau{n}={window.tau:.6g} tau{n}_stderr={window.tau_error:.3g} D{n}={window.D:.6g} "
+                    f"D{n}_stderr={window.D_error:.3g}"
                 )
-            words.append(f"a{number}={window.a:.6g} c{number}={window.c:.6g} R2_{number}={window.r2:.4f}")
-            words.append(f"status{number}={window.status}")
+            words.append(f"a{n}={window.a:.6g} c{n}={window.c:.6g} R2{n and '_'}{n}={window.r2:.4f}")
+            words.append(f"status{n}={window.status}")
         yield "; ".join(words)

@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_fits import WindowFit
 from napari_tesm.gui.trace_model import PlaceTraces, TraceModel
+from napari_tesm.maps import JOINT
 from napari_tesm.plotting.words import sentence_from_fit
 from napari_tesm.units import prefix_for, text_with_error
 
 _ROWS_SHOWN: Final = 4
 _COLUMNS: Final = 6
-_WINDOW_OF_COLUMN: Final = {2: 1, 3: 1, 4: 2, 5: 2}
 
 
 class TraceTable(QTableWidget):
@@ -48,18 +48,21 @@ class TraceTable(QTableWidget):
         self.setRowCount(len(rows))
         several = len(model.pulses) > 1
         units = _Units.of(model.scan, places)
-        self.setHorizontalHeaderLabels(units.headings())
+        headings = units.headings()
+        self.setColumnCount(len(headings))
+        self.setHorizontalHeaderLabels(headings)
         for index, (place, pulse) in enumerate(rows):
             fit, point = place.fits[pulse], place.point
             name = "●" if point is None else f"● {point.number}"
             words = [f"{name} {fit.label}" if several else name, units.height(fit.height)]
-            for number in (1, 2):
+            shown = (JOINT,) if JOINT in fit.windows else (1, 2)
+            for number in shown:
                 window = fit.windows.get(number)
                 words += ["", ""] if window is None else units.numbers(window)
             for column, text in enumerate(words):
                 item = self._item(index, column)
                 item.setText(text)
-                window = fit.windows.get(_WINDOW_OF_COLUMN.get(column, 0))
+                window = fit.windows.get(shown[column // 2 - 1]) if column >= 2 else None
                 item.setToolTip("" if window is None else sentence_from_fit(window))
             first = self._item(index, 0)
             first.setForeground(QColor(probe_colour if point is None else point.colour))
@@ -117,17 +120,20 @@ class _Units:
     height_unit: str
     time_factor: float
     time_unit: str
+    joint: bool
 
     @classmethod
     def of(cls, scan: Scan, places: list[PlaceTraces]) -> "_Units":
         fits = [fit for place in places for fit in place.fits]
         height = prefix_for([fit.height for fit in fits], scan.unit)
         lengths = [float(window.time[-1]) for fit in fits for window in fit.windows.values()]
-        return cls(*height, *prefix_for(max(lengths, default=1e-3), "s"))
+        joint = any(JOINT in fit.windows for fit in fits)
+        return cls(*height, *prefix_for(max(lengths, default=1e-3), "s"), joint)
 
     def headings(self) -> list[str]:
         height = f"H ({self.height_unit})" if self.height_unit else "H"
-        return ["", height, f"τ1 ({self.time_unit})", "D1 (m²/s)", f"τ2 ({self.time_unit})", "D2 (m²/s)"]
+        numbers = ("",) if self.joint else ("1", "2")
+        return ["", height, *(text for n in numbers for text in (f"τ{n} ({self.time_unit})", f"D{n} (m²/s)"))]
 
     def height(self, value: float) -> str:
         return f"{value / self.height_factor:.3g}" if np.isfinite(value) else "–"

@@ -1,5 +1,6 @@
 """Which reader a file is for: told by its content, by its name only where the content cannot tell."""
 
+import stat
 from collections.abc import Callable
 from importlib import import_module
 from os import PathLike
@@ -9,30 +10,34 @@ from typing import Final
 from napari_tesm.io.content import ContentError, FileContent
 
 _HEAD: Final = 4096
+_GWY: Final = (b"GWYP", b"GWYO")
 _READERS: Final = (
     ("NI TDMS", "tdms", "is_tdms", "content_from_tdms"),
     ("MATLAB", "matlab", "is_matlab", "content_from_matlab"),
     ("HDF5", "hdf5", "is_hdf5", "content_from_hdf5"),
     ("NumPy", "numpy_files", "is_numpy", "content_from_numpy"),
-    ("vendor", "vendor", "is_vendor", "content_from_vendor"),
+    ("microscope", "vendor", "is_marked", "content_from_vendor"),
 )
 """Format, module, test and reader, in the order in which they are asked: MATLAB's newer files are HDF5, too."""
 
 
 def format_of_file(path: str | PathLike[str]) -> str:
-    """Return the format of an instrument's file or folder, empty where it is of none that is known.
+    """Return the format of an instrument's file or folder, empty where it is of none that can be told by its beginning.
 
     Raises
     ------
     OSError
         If it cannot be read.
     """
-    found = _reader(Path(path))
+    path = Path(path)
+    found = _reader(path, _beginning(path))
     return "" if found is None else found[0]
 
 
 def content_from_file(path: str | PathLike[str]) -> FileContent:
     """Return what an instrument's file holds; .gwy files have a reader of their own.
+
+    A file that does not say what it is goes to the converter of microscopes' files, which knows some 170 formats.
 
     Raises
     ------
@@ -40,26 +45,59 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
         If it is of no known format, or not sound.
     OSError
         If it cannot be read.
-    ImportError
+    MissingPackageError
         If a package that reads it is not installed; the sentence says how to get it.
     """
+    from napari_tesm.io.vendor import content_from_vendor, is_vendor
+    from napari_tesm.io.vendor.converter import KNOWN_FORMATS
+
     path = Path(path)
-    found = _reader(path)
-    if found is None:
-        what = "a folder that is no Zarr store" if path.is_dir() else "of no format that is known"
+    head = _beginning(path)
+    if head.startswith(_GWY):
         raise ContentError(
-            f"{path.name} is {what}: .gwy, TDMS, HDF5, MATLAB, NumPy, Zarr and microscopes' own files can be opened"
+            f"{path} is a file of Gwyddion's own, which says itself what is what: open it as such."
         )
-    return found[1](path)
+    if not head and not path.is_dir():
+        raise ContentError(f"{path} is empty (0 bytes): copy it again from where it was made.")
+    found = _reader(path, head)
+    if found is not None:
+        return found[1](path)
+    if is_vendor(path, head):
+        return content_from_vendor(path)
+    what = "a folder that is no Zarr store" if path.is_dir() else "of no format that is known"
+    raise ContentError(f"{path} is {what}: {KNOWN_FORMATS}.")
 
 
-def _reader(path: Path) -> tuple[str, Callable[[Path], FileContent]] | None:
+def _beginning(path: Path) -> bytes:
+    """Return the first bytes of a file, none of a folder.
+
+    Raises
+    ------
+    OSError
+        If there is nothing of that name, or nothing that can be read: one sentence saying why.
+    """
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            return b""
+        # A pipe would wait for somebody to write.
+        if not stat.S_ISREG(kind):
+            raise OSError(f"{path} is a device or a pipe; only ordinary files can be read.")
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} does not exist.") from None
+    except OSError as error:
+        if error.errno is None:  # explained already
+            raise
+        raise type(error)(f"{path} cannot be opened: {error.strerror}.") from None
+
+
+def _reader(path: Path, head: bytes) -> tuple[str, Callable[[Path], FileContent]] | None:
     if path.is_dir():
         from napari_tesm.io.zarr_store import content_from_zarr, is_zarr
 
         return ("Zarr", content_from_zarr) if is_zarr(path) else None
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
     if not head:
         return None
     for name, module, test, reader in _READERS:

@@ -38,6 +38,7 @@ from napari_tesm.io.mapping import (
     ScanEntry,
     TraceEntry,
 )
+from napari_tesm.io.mapping_yaml import entries_from_yaml, shown
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.units import quantity_and_error_from_text, quantity_from_text, text_from_quantity
 
@@ -62,17 +63,14 @@ def mapping_from_text(text: str) -> Mapping:
     MappingError
         Naming the entry that cannot be understood.
     """
-    try:
-        entries = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise MappingError(f"the mapping is no YAML{where}") from None
+    entries = entries_from_yaml(text)
     if not isinstance(entries, dict):
         raise MappingError("a mapping is made of entries like 'traces:' and 'scan:'")
     reader = _Reader(entries, "the mapping")
     if reader.text("format", FORMAT) != FORMAT:
-        raise MappingError(f"the mapping says 'format: {entries['format']}', this program knows '{FORMAT}'")
+        raise MappingError(
+            f"the mapping says format: {shown(entries['format'])}, this program knows '{FORMAT}'"
+        )
     time = reader.part("time")
     mapping = Mapping(
         traces=tuple(_trace(one) for one in reader.parts("traces")),
@@ -147,7 +145,7 @@ class _Reader:
 
     def done(self) -> None:
         if self.entries:
-            raise MappingError(f"{self.where} has an entry nobody knows: '{next(iter(self.entries))}'")
+            raise MappingError(f"{self.where} has an entry nobody knows: {shown(next(iter(self.entries)))}")
 
     def text(self, name: str, default: str = "") -> str:
         value = self._take(name)
@@ -160,8 +158,8 @@ class _Reader:
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         text = self.text(name, default)
         if text not in choices:
-            shown = ", ".join(f"'{one}'" for one in choices if one)
-            raise MappingError(f"'{name}' of {self.where} is '{text}', not one of {shown}")
+            known = ", ".join(f"'{one}'" for one in choices if one)
+            raise MappingError(f"'{name}' of {self.where} is {shown(text)}, not one of {known}")
         return text
 
     def count(self, name: str, *, least: int = 1) -> int | None:
@@ -169,7 +167,9 @@ class _Reader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1_000_000:
-            raise MappingError(f"'{name}' of {self.where} must be a whole number from {least}, not '{value}'")
+            raise MappingError(
+                f"'{name}' of {self.where} must be a whole number from {least}, not {shown(value)}"
+            )
         return value
 
     def quantity(self, name: str) -> float | None:
@@ -177,6 +177,8 @@ class _Reader:
         return None if value is None else self.quantity_of(name, value)
 
     def quantity_of(self, name: str, value: Any) -> float:
+        if isinstance(value, bool | list | dict | set):
+            raise MappingError(f"'{name}' of {self.where} must be one quantity, not {shown(value)}")
         try:
             found = quantity_from_text(str(value), _DIMENSIONS[name])
         except ValueError as error:
@@ -194,7 +196,7 @@ class _Reader:
         if value is None:
             return False
         if not isinstance(value, bool):
-            raise MappingError(f"'{name}' of {self.where} must be yes or no, not '{value}'")
+            raise MappingError(f"'{name}' of {self.where} must be yes or no, not {shown(value)}")
         return value
 
     def list_of(self, name: str) -> list[Any]:
@@ -214,10 +216,12 @@ class _Reader:
 
 
 def _trace(reader: _Reader) -> TraceEntry:
-    axes = tuple(str(axis) for axis in reader.list_of("axes"))
+    axes = tuple(reader.list_of("axes"))
     unknown = [axis for axis in axes if axis not in (*AXES, "skip")]
     if unknown:
-        raise MappingError(f"the axes of {reader.where} are from {', '.join(AXES)}, skip; not '{unknown[0]}'")
+        raise MappingError(
+            f"the axes of {reader.where} are from {', '.join(AXES)}, skip; not {shown(unknown[0])}"
+        )
     if axes and (
         axes.count("time") != 1 or len(set(axes) - {"skip"}) != len([a for a in axes if a != "skip"])
     ):
@@ -273,8 +277,8 @@ def _not_negative(reader: _Reader, name: str) -> float | None:
 
 
 def _scan(reader: _Reader) -> ScanEntry:
-    ways = tuple(str(way) for way in reader.list_of("ways")) or ("trace",)
-    if not set(ways) <= {"trace", "retrace"} or len(set(ways)) != len(ways):
+    ways = tuple(reader.list_of("ways")) or ("trace",)
+    if any(way not in ("trace", "retrace") for way in ways) or len(set(ways)) != len(ways):
         raise MappingError("'ways' of 'scan' is [trace], [retrace] or [trace, retrace]")
     entry = ScanEntry(
         pixels=reader.count("pixels"),

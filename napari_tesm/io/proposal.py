@@ -13,6 +13,8 @@ from napari_tesm.io.mapping import ImageEntry, Mapping, RecordingEntry, ScanEntr
 from napari_tesm.io.mapping_text import text_from_mapping
 
 UNKNOWN: Final = "?"
+MICROSCOPE: Final = "microscope file"
+"""How the formats of the vendors' reader begin."""
 _SHORTEST_RECORDING: Final = 1000
 _LIKELY: Final = {
     "dc": r"\b(dc|bias|pulse|tip ?voltage|v ?tip|drive)\b",
@@ -80,7 +82,8 @@ def proposal_from_content(content: FileContent) -> Proposal | None:
     traces = [source for source in content.sources if _holds_traces(source)]
     if traces:
         return _traces_proposed(traces, images)
-    streams = _streams(content)
+    # A microscope's file of single curves is no recording of a scan, though they run along time.
+    streams = [] if content.format.startswith(MICROSCOPE) else _streams(content)
     if streams:
         return _recording_proposed(streams, images)
     if images:

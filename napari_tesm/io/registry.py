@@ -117,8 +117,9 @@ def open_file(
 
 def sentence_about_nothing(content: FileContent) -> str:
     """Return why nothing of a file can be opened: what it holds instead of traces and images."""
-    held = lines_from_content(content)[:1] or ["nothing"]
-    return f"{content.path.name} holds neither time traces over an image nor images; {(content.notes or held)[0]}"
+    told = [note for note in content.notes if "no map" in note]
+    held = [f"it holds {line}" for line in lines_from_content(content)[:1]] or ["it is empty"]
+    return f"{content.path.name} holds neither time traces over an image nor images: {(told or held)[0]}"
 
 
 def mapping_beside(path: Path) -> Mapping | None:

@@ -1,5 +1,6 @@
 """One page that shows a whole result: maps, histograms and examples of fits."""
 
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -12,15 +13,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from napari_tesm.kernels import kernel_from_name
-from napari_tesm.maps import WINDOWS, labels_from_maps
+from napari_tesm.maps import FITS, JOINT, labels_from_maps, map_name
 from napari_tesm.pipeline import prepared_dataset, settings_from_recipe
 from napari_tesm.recipe import Recipe
 from napari_tesm.units import prefix_for, text_with_error
 
 _EMPTY: Final = "#d9d9d9"
 """Colour of pixels without a value: neither end of any colour map in use."""
-_WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99"}
+_WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99", JOINT: "#1b7837"}
 _MOST_PULSES: Final = 4
 _STEEPEST: Final = 1000.0
 
@@ -40,15 +40,16 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     At most four pulse settings are drawn. Without a tip radius tau takes the place of D.
     """
     pulses = min(maps.sizes["pulse"], _MOST_PULSES)
-    extent, _ = map_extent(maps["status1" if "status1" in maps else "status2"])
+    extent, _ = map_extent(maps[next(name for n in FITS if (name := map_name("status", n)) in maps)])
     # A map is some 2.6 inches wide; its row is as high as that leaves it, within reason.
     row_height = float(np.clip(2.6 * map_proportion(extent) + 0.9, 2.3, 4.5))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     figure = Figure(figsize=(15, row_height * (pulses + 1)), layout=layout, dpi=110)
     axes = figure.subplots(pulses + 1, 4, squeeze=False)
-    quantity = "D" if any(f"D{number}" in maps for number in WINDOWS) else "tau"
-    numbers = [number for number in WINDOWS if f"{quantity}{number}" in maps]
-    norm = _shared_norm([maps[f"{quantity}{number}"].values for number in numbers])
+    quantity = "D" if any(map_name("D", number) in maps for number in FITS) else "tau"
+    numbers = [number for number in FITS if map_name(quantity, number) in maps]
+    norm = _shared_norm([maps[map_name(quantity, number)].values for number in numbers])
+    slots = numbers if numbers == [JOINT] else [1, 2]
     for pulse, label in enumerate(labels_from_maps(maps)[:pulses]):
         here = maps.isel(pulse=pulse)
         row = list(axes[pulse])
@@ -61,8 +62,8 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
             draw_map(row[0], here["H"], f"H {label}", cmap="RdBu_r", norm=Normalize(-limit, limit))
         else:
             row[0].set_axis_off()
-        for axis, number in zip(row[1:3], WINDOWS, strict=True):
-            name = f"{quantity}{number}"
+        for axis, number in zip_longest(row[1:3], slots):
+            name = "" if number is None else map_name(quantity, number)
             if name in here:
                 draw_map(axis, here[name], f"{name} {label}", cmap="viridis", norm=norm)
             else:
@@ -108,7 +109,7 @@ def draw_map(
 
 def draw_histograms(axis: Axes, maps: xr.Dataset, quantity: str, numbers: list[int]) -> None:
     """Draw the distributions of a quantity in both windows, with the same bins on a logarithmic axis."""
-    values = {number: _finite(maps[f"{quantity}{number}"].values) for number in numbers}
+    values = {number: _finite(maps[map_name(quantity, number)].values) for number in numbers}
     everything = np.concatenate(list(values.values())) if values else np.empty(0)
     if everything.size < 2:
         axis.set_axis_off()
@@ -122,7 +123,7 @@ def draw_histograms(axis: Axes, maps: xr.Dataset, quantity: str, numbers: list[i
             histtype="stepfilled",
             alpha=0.35,
             color=_WINDOW_COLOURS[number],
-            label=f"{quantity}{number}",
+            label=map_name(quantity, number),
         )
         axis.hist(finite, bins=bins, histtype="step", color=_WINDOW_COLOURS[number])
     axis.set_xscale("log")
@@ -139,7 +140,6 @@ def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row:
     recipe = Recipe.from_json(maps.attrs["recipe"])
     dataset = prepared_dataset(dataset, recipe)
     settings = settings_from_recipe(dataset, recipe)
-    kernel = kernel_from_name(recipe.kernel)
     time = dataset["time"].values
     trace = dataset["displacement"].isel(pulse=pulse, y=row, x=column)
     t_factor, t_unit = prefix_for(time, "s")
@@ -149,16 +149,18 @@ def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row:
     if settings.pulse is not None and settings.pulse.stop is not None:
         axis.axvspan(settings.pulse.start / t_factor, settings.pulse.stop / t_factor, color="0.92", zorder=0)
     words = []
-    for number, window in settings.windows.items():
-        tau = float(here[f"tau{number}"])
+    for number in settings.windows:
+        tau, error, a, c = (float(here[map_name(q, number)]) for q in ("tau", "tau_stderr", "a", "c"))
         if not np.isfinite(tau):
             continue
-        inside = time[window.samples(time, skip=recipe.skip_after_edge)]
-        start = min(window.start, float(inside[0]))
-        curves, constant = kernel.curves(inside - start, np.array([np.log(tau)]))
-        fitted = float(here[f"a{number}"]) * (curves[0] + constant[0]) + float(here[f"c{number}"])
+        inside = time[settings.samples(number, time)]
+        curves, constant = settings.kernel.curves(
+            inside - settings.start(number, inside), np.array([np.log(tau)])
+        )
+        fitted = a * (curves[0] + constant[0]) + c
         axis.plot(inside / t_factor, fitted / factor, color=_WINDOW_COLOURS[number], lw=1.8)
-        words.append(f"τ{number} = {text_with_error(tau, float(here[f'tau{number}_stderr']), 's')}")
+        name = map_name("tau", number).replace("tau", "τ")
+        words.append(f"{name} = {text_with_error(tau, error, 's')}")
     axis.set_xlabel(f"time ({t_unit})")
     axis.set_ylabel(f"displacement ({unit})" if unit else "displacement")
     label = labels_from_maps(maps)[pulse]
@@ -191,8 +193,7 @@ def _draw_last_row(figure: Figure, axes: list[Axes], dataset: xr.Dataset, maps: 
 def _example_pixel(maps: xr.Dataset, fraction: float) -> tuple[int, int, int] | None:
     """Return an accepted pixel of the last pulse setting: at a given rank among tau's values."""
     pulse = maps.sizes["pulse"] - 1
-    number = 2 if "tau2" in maps else 1
-    tau = maps[f"tau{number}"].values[pulse]
+    tau = maps[next(name for name in ("tau2", "tau1", "tau") if name in maps)].values[pulse]
     accepted = np.flatnonzero(np.isfinite(tau))
     if accepted.size == 0:
         return None

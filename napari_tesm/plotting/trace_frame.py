@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from napari_tesm.maps import JOINT, words_of_fit
 from napari_tesm.plotting.axes import (
     axes_size_in_points,
     label_axis,
@@ -136,7 +137,8 @@ class TraceFrame:
             )  # fmt: skip
             self._window_artists += [bar, text]
             edges = f"{start:.4g}–{stop:.4g} {self.time_unit}".rstrip()
-            names = (f"window {number}:  {edges}", f"{number}:  {edges}", edges, str(number), "")
+            short = "" if number == JOINT else str(number)
+            names = (f"{words_of_fit(number)}:  {edges}", f"{short}:  {edges}".lstrip(": "), edges, short, "")
             self._window_names.append((text, stop - start, names))
         self._write_window_names()
 

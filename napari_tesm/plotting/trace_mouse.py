@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from napari_tesm.fitting.fit import FEWEST_SAMPLES
+from napari_tesm.maps import JOINT
 from napari_tesm.plotting.trace_frame import edges_of_window
 from napari_tesm.protocol import Window, sampling_interval
 
@@ -125,6 +126,8 @@ class TraceMouse:
         here = self._time_at(event)
         near: list[tuple[float, bool, Edge]] = []
         for number, window in self._plot.windows.items():
+            if number == JOINT:
+                continue  # it follows from the pulse
             start, stop = edges_of_window(window, self._plot.time)
             sides: tuple[Literal["start", "stop"], ...] = ("start", "stop")
             for side, time in zip(sides, (start, stop), strict=True):

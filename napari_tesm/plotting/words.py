@@ -15,6 +15,7 @@ from napari_tesm.displacement import (
     UNRESOLVED_SLOW,
 )
 from napari_tesm.fitting.fit import FEWEST_SAMPLES
+from napari_tesm.maps import map_name, words_of_fit
 from napari_tesm.protocol import sampling_interval
 from napari_tesm.units import text_from_quantity, text_with_error
 
@@ -70,17 +71,18 @@ def sentence_from_fit(fit: FitNumbers) -> str:
     'τ1 1.42(6) ms, D1 4.40(20)×10⁻¹³ m²/s'
     """
     n = fit.number
+    where = words_of_fit(n)
     if fit.status == OK:
-        words = f"τ{n} {text_with_error(fit.tau, fit.tau_error, 's')}"
-        return (
-            f"{words}, D{n} {text_with_error(fit.D, fit.D_error, 'm²/s')}" if math.isfinite(fit.D) else words
-        )
+        words = f"{_tau(n)} {text_with_error(fit.tau, fit.tau_error, 's')}"
+        if not math.isfinite(fit.D):
+            return words
+        return f"{words}, {map_name('D', n)} {text_with_error(fit.D, fit.D_error, 'm²/s')}"
     if fit.status == INVALID:
-        return f"window {n}: fewer than {_SMALL_NUMBERS[FEWEST_SAMPLES]} samples, or all of them alike"
+        return f"{where}: fewer than {_SMALL_NUMBERS[FEWEST_SAMPLES]} samples, or all of them alike"
     if fit.status == NO_RESPONSE:
-        return f"window {n}: no response, a constant describes it as well"
+        return f"{where}: no response, a constant describes it as well"
     if fit.status == BELOW_THRESHOLD:
-        return f"window {n}: |H| below the threshold"
+        return f"{where}: |H| below the threshold"
     if fit.status == UNRESOLVED_SLOW:
         return _words_of_slow(fit)
     if fit.status == UNRESOLVED_FAST:
@@ -97,7 +99,7 @@ def sentence_from_status(status: int, window: int) -> str:
     'window 2: |H| below the threshold'
     """
     if status == OK:
-        return f"window {window}: fitted"
+        return f"{words_of_fit(window)}: fitted"
     unknown = math.nan
     return sentence_from_fit(_Numbers(window, np.zeros(0), unknown, unknown, unknown, unknown, status))
 
@@ -117,17 +119,21 @@ class _Numbers:
         self.tau, self.tau_error, self.D, self.D_error = tau, tau_error, D, D_error
 
 
+def _tau(number: int) -> str:
+    return map_name("tau", number).replace("tau", "τ")
+
+
 def _words_of_slow(fit: FitNumbers) -> str:
     """Say what slow means: beyond two windows a time constant is lost even without much noise."""
     n, length = fit.number, float(np.ptp(fit.time)) if fit.time.size else math.nan
     if math.isfinite(fit.tau) and math.isfinite(length) and fit.tau < 2 * length:
         return (
-            f"τ{n} near {text_from_quantity(fit.tau, 's', digits=2)}, too slow for this window and this noise: "
+            f"{_tau(n)} near {text_from_quantity(fit.tau, 's', digits=2)}, too slow for this window and this noise: "
             f"{_lost(fit, 'its value')}"
         )
     bound = _diffusion_at(fit, 2 * length)
-    what = "it" if bound is None else f"D{n} below {bound}"
-    return f"τ{n} > 2 windows: {what} cannot be told from this record"
+    what = "it" if bound is None else f"{map_name('D', n)} below {bound}"
+    return f"{_tau(n)} > 2 windows: {what} cannot be told from this record"
 
 
 def _words_of_fast(fit: FitNumbers) -> str:
@@ -135,16 +141,16 @@ def _words_of_fast(fit: FitNumbers) -> str:
     interval = sampling_interval(np.asarray(fit.time, dtype=np.float64)) if fit.time.size > 1 else math.nan
     if math.isfinite(fit.tau) and math.isfinite(interval) and fit.tau > 2 * interval:
         return (
-            f"τ{n} near {text_from_quantity(fit.tau, 's', digits=2)}, uncertain by more than half: "
+            f"{_tau(n)} near {text_from_quantity(fit.tau, 's', digits=2)}, uncertain by more than half: "
             f"{_lost(fit, 'its value')}"
         )
     bound = _diffusion_at(fit, interval)
-    what = "it" if bound is None else f"D{n} above {bound}"
-    return f"τ{n} faster than the sampling: {what} cannot be told from this record"
+    what = "it" if bound is None else f"{map_name('D', n)} above {bound}"
+    return f"{_tau(n)} faster than the sampling: {what} cannot be told from this record"
 
 
 def _lost(fit: FitNumbers, otherwise: str) -> str:
-    what = f"D{fit.number}" if math.isfinite(fit.D) else otherwise
+    what = map_name("D", fit.number) if math.isfinite(fit.D) else otherwise
     return f"{what} cannot be told from this record"
 
 

@@ -19,6 +19,7 @@ _COMPANIONS: Final = 8
 """Stretches before and after one that are asked whether they lie at the distance of lines."""
 _LIKE_A_GAP: Final = 2.2
 """Pause between lines, in pixels, up to which one or two missing pulses look the same."""
+_FEW: Final = 4
 _LEAST_WHOLE: Final = 0.3
 """Least part of the lines whose both ends must be seen."""
 
@@ -64,6 +65,11 @@ def passes_from_times(
         if train.count[-1] == expected * slots - 1 and train.slips[-1] == 0:
             return _unbroken(train, slots, expected)
         raise ValueError(_no_lines_message(train, bound, slots))
+    if first.size < _FEW and (triggers is None or not triggers.size) and _doubtful(train.z, first, last):
+        raise ValueError(
+            f"few lines of {slots} pixels lie in the recording, and the pauses between them are no longer than where a "
+            "pulse is missing: record a line trigger"
+        )
     clock = PassClock(train, first, last, kinds, slots, triggers)
     return clock.passes(expected), clock.notes
 
@@ -145,6 +151,14 @@ def _believed(weight: Array, z: Array, first: Indices, last: Indices) -> Indices
     usual = float(np.median(shortest[heavy]))
     # A pulse or two that are missing make a pause of two or three pixels.
     return np.asarray(lines[heavy | (usual > _LIKE_A_GAP) & (shortest >= 0.8 * usual)])
+
+
+def _doubtful(z: Array, first: Indices, last: Indices) -> bool:
+    """Return whether a few lines may be none: pulses lie beside them, and missing ones may be what ends them."""
+    if int((last - first + 1).sum()) == z.size:
+        return False
+    pause = np.concatenate([[np.inf], np.diff(z), [np.inf]])
+    return bool(min(pause[first].min(), pause[last + 1].min()) < _LIKE_A_GAP + 1)
 
 
 def _not_overlapping(weight: Array, first: Indices, last: Indices) -> Indices:

@@ -25,6 +25,9 @@ _UP, _DOWN, _IDLE = 1, 2, 4
 _TALLER: Final = 1.2
 """Height, as a part of the smallest, from which the edges of a pulse are looked at anew."""
 _LONGEST_EDGE: Final = 64
+_SHORTEST_PERIOD: Final = 5
+_TOO_MANY: Final = 100_000
+"""Pulses beyond one in five samples from which a channel is none of pulses."""
 _SHORTEST: Final = 0.25
 """Pulses shorter than this part of the usual length are spikes."""
 _HOLE: Final = 0.05
@@ -136,9 +139,9 @@ def find_edges(
     low, high = low_and_high(stream, name=name, block=block) if levels is None else levels
     half, step = (low + high) / 2, high - low
     if polarity == "rising":
-        runs = _runs_beyond(stream, block, up=(half, half - 0.2 * step), down=(-np.inf, -np.inf))
+        runs = _runs_beyond(stream, block, up=(half, half - 0.2 * step), down=(-np.inf, -np.inf), name=name)
     else:
-        runs = _runs_beyond(stream, block, up=(np.inf, np.inf), down=(half, half + 0.2 * step))
+        runs = _runs_beyond(stream, block, up=(np.inf, np.inf), down=(half, half + 0.2 * step), name=name)
     return runs.first[~runs.from_start]
 
 
@@ -216,10 +219,17 @@ def _usual_length(lengths: Indices) -> float:
     return float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)]) if ordered.size else 0.0
 
 
-def _runs_beyond(stream: Any, block: int, *, up: tuple[float, float], down: tuple[float, float]) -> _Runs:
+def _runs_beyond(
+    stream: Any,
+    block: int,
+    *,
+    up: tuple[float, float],
+    down: tuple[float, float],
+    name: str = "the dc channel",
+) -> _Runs:
     """Return the stretches at or beyond ``up[0]`` or ``down[0]``; each lasts until ``up[1]``, ``down[1]`` is passed."""
     parts: list[tuple[Array, ...]] = []
-    state, last_sure, before = 0, -1, np.nan
+    state, last_sure, before, found = 0, -1, np.nan, 0
     for offset, values in blocks_of(stream, block):
         code = _codes(values, up, down)
         sure = slice(None) if code.all() else np.flatnonzero(code)
@@ -248,7 +258,13 @@ def _runs_beyond(stream: Any, block: int, *, up: tuple[float, float], down: tupl
             crossing = _crossings(values, before, first, kind, up[0], down[0])
             parts.append((first + offset, last + offset, kind, total, crossing + offset, unknown, goes_on))
             state, last_sure = int(codes[-1]), offset + int(ends_at[-1])
+            found += first.size
         before = float(values[-1])
+        if found > _TOO_MANY + (offset + values.size) / _SHORTEST_PERIOD:
+            # Noise of two values: endless runs would fill the memory, and no scan comes of them.
+            raise ValueError(
+                f"{name} switches every few samples, as no series of pulses does: check which channel it is"
+            )
     return _joined(parts)
 
 

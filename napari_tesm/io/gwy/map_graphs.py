@@ -12,7 +12,7 @@ from napari_tesm.io.gwy.graphs import Graph, stairs
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.maps import MAP_KINDS, WINDOWS, labels_from_maps
+from napari_tesm.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.statistics import histograms_from_values
 
 _MOST_SHOWN: Final = 4
@@ -49,8 +49,8 @@ def add_map_graphs(container: GwyContainer, dataset: xr.Dataset, maps: xr.Datase
 def _histograms(maps: xr.Dataset) -> list[Graph]:
     graphs = []
     for pulse, label in enumerate(labels_from_maps(maps)):
-        quantity = "D" if any(f"D{number}" in maps for number in WINDOWS) else "tau"
-        names = [name for number in WINDOWS if (name := f"{quantity}{number}") in maps]
+        quantity = "D" if any(map_name("D", number) in maps for number in FITS) else "tau"
+        names = [name for number in FITS if (name := map_name(quantity, number)) in maps]
         values = {name: maps[name].values[pulse].astype(np.float64) for name in names}
         histograms = histograms_from_values(values, scale="log")
         edges = np.log10(histograms.edges)

@@ -1,6 +1,7 @@
 """A graph for each pinned point: the traces of its neighbourhood and the curves fitted there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,8 +14,8 @@ from napari_tesm.fitting import fit_traces
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.graphs import LINE, POINTS, Curve, Graph
 from napari_tesm.io.gwy.parts import put
-from napari_tesm.kernels import kernel_from_name
-from napari_tesm.maps import WINDOWS
+from napari_tesm.kernels import Kernel
+from napari_tesm.maps import FITS, JOINT, map_name
 from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint
@@ -57,7 +58,7 @@ def _settings(dataset: xr.Dataset, maps: xr.Dataset) -> tuple[Recipe, Settings, 
     """Return recipe, windows and times of the results; None where they do not fit the dataset."""
     if any(maps.sizes.get(name) != dataset.sizes[name] for name in ("pulse", "y", "x")):
         return None
-    if not any(f"tau{number}" in maps for number in WINDOWS):
+    if not any(map_name("tau", number) in maps for number in FITS):
         return None  # H alone: nothing was fitted
     try:
         recipe = Recipe.from_json(str(maps.attrs.get("recipe", "")))
@@ -105,19 +106,21 @@ def _curves(
         if maps is None or fits is None:
             continue
         recipe, settings, _ = fits
-        for number, window in settings.windows.items():
-            inside = window.samples(time, skip=recipe.skip_after_edge)
-            start = min(window.start, float(time[inside.start]))
+        for number in settings.windows:
+            inside = settings.samples(number, time)
+            options = settings.fit_options(number, time[inside], recipe)
             data = np.ascontiguousarray(mean[inside])
+            name = map_name("tau", number)
             if half:
-                tau = _fitted_tau(data, time[inside], start, recipe)
-            elif f"tau{number}" in maps:
-                tau = float(maps[f"tau{number}"].values[pulse, pixel[0], pixel[1]])
+                tau = _fitted_tau(data, time[inside], options)
+            elif name in maps:
+                tau = float(maps[name].values[pulse, pixel[0], pixel[1]])
             else:
                 tau = np.nan
-            curve = _curve_of_tau(data, time[inside] - start, tau, recipe)
+            curve = _curve_of_tau(data, time[inside] - options["start"], tau, settings.kernel)
             if curve is not None:
-                curves.append(Curve(time[inside], curve, f"fit {number} {label}".strip(), LINE))
+                words = f"fit {label}" if number == JOINT else f"fit {number} {label}"
+                curves.append(Curve(time[inside], curve, words.strip(), LINE))
     return curves
 
 
@@ -129,15 +132,12 @@ def _mean(traces: Array) -> Array:
     return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
 
 
-def _fitted_tau(data: Array, time: Array, start: float, recipe: Recipe) -> float:
-    fitted = fit_traces(
-        data[None], time, kernel=recipe.kernel, start=start, bounds=recipe.tau_bounds,
-        max_log_tau_error=recipe.max_log_tau_error,
-    )  # fmt: skip
+def _fitted_tau(data: Array, time: Array, options: Mapping[str, Any]) -> float:
+    fitted = fit_traces(data[None], time, **options)
     return float(fitted.tau[0]) if fitted.status[0] == OK else np.nan
 
 
-def _curve_of_tau(data: Array, time: Array, tau: float, recipe: Recipe) -> Array | None:
+def _curve_of_tau(data: Array, time: Array, tau: float, kernel: Kernel) -> Array | None:
     """Return ``a·g(t; tau) + c`` with the a and c of least squares, at every time; None without a tau.
 
     Files hold tau and not a and c: so the curve is the same for results just made and for those read back.
@@ -145,7 +145,7 @@ def _curve_of_tau(data: Array, time: Array, tau: float, recipe: Recipe) -> Array
     known = np.isfinite(data)
     if not (np.isfinite(tau) and tau > 0 and known.sum() > 1):
         return None
-    shape = kernel_from_name(recipe.kernel).curves(time, np.log([tau]))[0][0]
+    shape = kernel.curves(time, np.log([tau]))[0][0]
     centred = shape[known] - shape[known].mean()
     norm = float(centred @ centred)
     if not (norm > 0 and np.isfinite(norm)):

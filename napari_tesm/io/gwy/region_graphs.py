@@ -194,7 +194,7 @@ def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[Gra
     names = next(
         (
             known
-            for pair in (("D1", "D2"), ("tau1", "tau2"), ("H",))
+            for pair in (("D1", "D2", "D"), ("tau1", "tau2", "tau"), ("H",))
             if (known := [n for n in pair if n in maps])
         ),
         [],

@@ -14,6 +14,7 @@ from napari_tesm.displacement import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container, metadata_entries
 from napari_tesm.io.gwy.parts import put
+from napari_tesm.kernels import kernel_from_name
 from napari_tesm.maps import (
     DERIVED,
     MAP_KINDS,
@@ -38,6 +39,8 @@ _QUANTITIES: Final = (
     ("Tip radius error", "tip_radius_error", "m"),
 )
 """Metadata key, attribute of the maps and unit of what is written as a quantity."""
+_STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
+"""Metadata key and attribute of the maps of what was fitted."""
 _PALETTES: Final = {"H": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
 
 
@@ -80,7 +83,7 @@ def _add_channel(
     if missing.any():
         fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
         numbers = np.where(missing, fill, numbers)
-    unit = str(values.attrs.get("units", "")) if name not in ("log10_D1", "log10_D2") else ""
+    unit = str(values.attrs.get("units", "")) if name not in DERIVED else ""
     if unit == "a.u.":
         unit, metadata = "", metadata | {"Unit": "a.u."}
     field = field_on_grid(numbers, values, unit)
@@ -144,9 +147,7 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     for key, name, unit in _QUANTITIES:
         if name in attributes:
             entries[key] = text_from_quantity(float(attributes[name]), unit)
-    for number in (1, 2):
-        if f"window{number}" in attributes:
-            entries[f"Window {number}"] = attributes[f"window{number}"]
+    entries |= {key: attributes[name] for key, name in _STRETCHES if name in attributes}
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
     return entries
@@ -157,7 +158,7 @@ def _metadata_from_recipe(text: str) -> dict[str, str]:
         recipe = json.loads(text)
         return {
             "Kernel": recipe["kernel"],
-            "Geometry": recipe["geometry"],
+            "Geometry": kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
             "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
         }
     except (ValueError, KeyError, TypeError):
@@ -332,9 +333,7 @@ def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
         value = _number(notes, metadata, key, unit)
         if np.isfinite(value):
             attributes[name] = value
-    for number in (1, 2):
-        if f"Window {number}" in metadata:
-            attributes[f"window{number}"] = metadata[f"Window {number}"]
+    attributes |= {name: metadata[key] for key, name in _STRETCHES if key in metadata}
     if "tip_radius" in attributes and "tip_radius_error" in attributes:
         attributes["systematic"] = systematic_error(attributes["tip_radius"], attributes["tip_radius_error"])
     # Empty where what was fitted had come from no file.

@@ -25,7 +25,7 @@ from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.mapping import MappedFile
 from napari_tesm.io.optional import optional_module
 from napari_tesm.io.tdms.pieces import Pieces
-from napari_tesm.io.tdms.samples import RawSamples, SampleArray
+from napari_tesm.io.tdms.samples import RawSamples, sample_array
 from napari_tesm.io.tdms.segments import Channel, TdmsIndex, TimeStamp, tdms_index
 
 _FRACTION: Final = 2.0**-64
@@ -128,7 +128,7 @@ def _sources_from_channel(
     axis = _time_axis(channel.properties, n_samples, name, notes)
     code = channel.streams[None].code if None in channel.streams else ""
     if code == "time":
-        array = SampleArray(
+        array = sample_array(
             index.mapped, channel.streams, _seconds_since(_first_time(index, channel.streams[None]))
         )
         first = TimeStamp(*(int(part) for part in channel.streams[None].read(index.mapped, 0, 1)[0]))
@@ -137,11 +137,11 @@ def _sources_from_channel(
     unit = str(channel.properties.get("unit_string") or channel.properties.get("NI_UnitDescription") or "")
     if code.startswith("c"):
         for part in ("real", "imag"):
-            array = SampleArray(index.mapped, channel.streams, _part_of_complex(part))
+            array = sample_array(index.mapped, channel.streams, _part_of_complex(part))
             yield Source(f"{name}/{part}", array, [axis], unit, f"{channel.name} {part}", properties)
         return
     try:
-        array = SampleArray(index.mapped, channel.streams, _scaling(channel, index, scalings))
+        array = sample_array(index.mapped, channel.streams, _scaling(channel, index, scalings))
     # A scaling is made of whatever the properties say; what goes wrong in its arithmetic can be anything.
     except Exception as error:
         notes.of(name, f"left out: the scaling cannot be applied ({_reason(error)}).")

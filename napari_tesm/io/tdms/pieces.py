@@ -89,6 +89,11 @@ class Pieces:
         ends = self._finished()
         return int(ends[-1]) if ends.size else 0
 
+    @property
+    def n_pieces(self) -> int:
+        """Number of pieces it is kept as."""
+        return len(self._orders)
+
     def _finished(self) -> NDArray[np.int64]:
         if self._ends is None:
             table = np.frombuffer(self._rows, np.int64).reshape(-1, _COLUMNS)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.io.lazy import LazyArray, Part
 from napari_tesm.io.tdms.pieces import Pieces
 
 _BLOCK: Final = 1 << 20
@@ -23,8 +24,12 @@ class RawSamples:
     scaler_data: dict[int, NDArray[Any]]
 
 
-class SampleArray:
-    """Samples of one channel, shape (samples,).
+def sample_array(
+    mapped: MappedFile,
+    streams: Mapping[int | None, Pieces],
+    convert: Callable[[RawSamples], NDArray[Any]] | None = None,
+) -> LazyArray:
+    """Return the samples of one channel, shape (samples,).
 
     Parameters
     ----------
@@ -39,50 +44,31 @@ class SampleArray:
     Exception
         What `convert` raises on a sample.
     """
+    size = min(len(stream) for stream in streams.values())
 
-    def __init__(
-        self,
-        mapped: MappedFile,
-        streams: Mapping[int | None, Pieces],
-        convert: Callable[[RawSamples], NDArray[Any]] | None = None,
-    ) -> None:
-        self._mapped = mapped
-        self._streams = dict(streams)
-        self._convert = convert
-        self.shape = (min(len(stream) for stream in self._streams.values()),)
-        # Only values tell the type: a scaling may be a table, a sum of others ...
-        self.dtype = np.dtype(self._read(0, min(self.shape[0], 2)).dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> Any:
-        (part,) = key if isinstance(key, tuple) else (key,)
-        self._mapped.check()
-        if isinstance(part, slice):
-            chosen = range(self.shape[0])[part]
-            if abs(chosen.step) == 1:
-                low, high = sorted((chosen.start, chosen[-1])) if chosen else (0, -1)
-                return self._read(low, high + 1)[:: chosen.step]
-            return self._spaced(chosen)
-        index = range(self.shape[0])[part]
-        return self._read(index, index + 1)[0]
-
-    def _spaced(self, chosen: range) -> NDArray[Any]:
-        """Read every n-th sample without holding those between."""
-        forward = chosen if chosen.step > 0 else chosen[::-1]
-        out = np.empty(len(chosen), self.dtype)
-        at_once = max(_BLOCK // forward.step, 1)
-        for done in range(0, len(forward), at_once):
-            part = forward[done : done + at_once]
-            out[done : done + len(part)] = self._read(part[0], part[-1] + 1)[:: forward.step]
-        return out if chosen.step > 0 else out[::-1]
-
-    def _read(self, first: int, stop: int) -> NDArray[Any]:
-        read = {number: stream.read(self._mapped, first, stop) for number, stream in self._streams.items()}
-        if self._convert is None:
-            return read[None]
-        scalers = {number: data for number, data in read.items() if number is not None}
+    def read(first: int, stop: int) -> NDArray[Any]:
+        found = {number: stream.read(mapped, first, stop) for number, stream in streams.items()}
+        if convert is None:
+            return found[None]
+        scalers = {number: data for number, data in found.items() if number is not None}
         # Samples outside a table or a formula become NaN or infinite, which is what they are.
         with np.errstate(all="ignore"):
-            return np.asarray(self._convert(RawSamples(read.get(None), scalers)))
+            return np.asarray(convert(RawSamples(found.get(None), scalers)))
+
+    # Only values tell the type: a scaling may be a table, a sum of others ...
+    dtype = np.dtype(read(0, min(size, 2)).dtype)
+
+    def read_part(part: Part) -> NDArray[Any]:
+        (one,) = part
+        if one.step == 1:
+            return read(one.start, one.stop)
+        # Every n-th sample, without holding those between.
+        chosen = range(one.start, one.stop, one.step)
+        out = np.empty(len(chosen), dtype)
+        at_once = max(_BLOCK // one.step, 1)
+        for done in range(0, len(chosen), at_once):
+            block = chosen[done : done + at_once]
+            out[done : done + len(block)] = read(block[0], block[-1] + 1)[:: one.step]
+        return out
+
+    return LazyArray((size,), dtype, read_part, check=mapped.check)

@@ -9,14 +9,15 @@ nptdms knows the format as well, but reads a whole chunk to give a part of it, a
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.tdms.layout import Layout, Samples, Scaler, itemsize
+from napari_tesm.io.tdms.layout import Layout, Place, Samples, Scaler, itemsize
 from napari_tesm.io.tdms.pieces import Pieces
 
 _LEAD_IN: Final = 28
@@ -36,7 +37,7 @@ _PROPERTY_FORMS: Final = {
 _SCALER_TYPES: Final = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 # Each change of the list of channels costs the time to go through it. Real files change it a few times; one that
 # changes a long list in each of its segments would take hours.
-_MOST_LISTED: Final = 10_000_000
+_MOST_LISTED: Final = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,21 @@ _Listed = dict[str, tuple[Samples | None, bool]]
 """Channels of a segment by path, in order: their samples as last described, and whether this segment has some."""
 
 
+@dataclass
+class _Run:
+    """Segments of one chunk each, at equal distances: what a recorder writes that writes often."""
+
+    layout: Layout
+    order: str
+    start: int
+    last: int
+    count: int = 1
+    distance: int = 0
+
+    def goes_on(self, start: int) -> bool:
+        return self.count == 1 or start - self.last == self.distance
+
+
 class _Reader:
     def __init__(self, mapped: MappedFile) -> None:
         self.mapped = mapped
@@ -101,6 +117,7 @@ class _Reader:
         self.channels: dict[str, Channel] = {}
         self.described: dict[str, Samples | None] = {}
         self.listed_so_far = 0
+        self.run: _Run | None = None
         self.last_layout: tuple[_Listed, bool, Layout] | None = None
         self.order = "<"
 
@@ -144,23 +161,21 @@ class _Reader:
             if n_metadata > stop - start:
                 raise self.error("the header of a segment is longer than the segment", pos)
             if flags & _METADATA:
-                listed = self.metadata(start, start + n_metadata, None if flags & _NEW_LIST else listed)
+                listed = self.metadata(start, start + n_metadata, listed, new=bool(flags & _NEW_LIST))
             elif listed is None:
                 raise self.error("the first segment describes no channel", pos)
             self.segment(listed, flags, start + n_metadata, stop, cut)
             self.result.open_end |= cut
             pos = stop
+        self.end_run()
         self.result.channels = list(self.channels.values())
         return self.result
 
-    def metadata(self, pos: int, end: int, before: _Listed | None) -> _Listed:
-        """Return the channels of a segment after reading what it says of them."""
+    def metadata(self, pos: int, end: int, before: _Listed | None, *, new: bool) -> _Listed:
+        """Return the channels of a segment as its header says; `before` itself where it says nothing new."""
         (n_objects,) = self.take("I", pos, end)
         pos += 4
-        listed: _Listed = {}
-        if before is not None:
-            self.listed_so_far += len(before)
-            listed = dict(before)
+        listed: _Listed = {} if new or before is None else before
         self.listed_so_far += n_objects
         seen = set()
         for _ in range(n_objects):
@@ -170,15 +185,20 @@ class _Reader:
             (header,) = self.take("I", pos, end)
             pos += 4
             if header == _NO_DATA:
-                listed[path] = (self.described.get(path), False)
+                said = self.described.get(path), False
             elif header == _AS_BEFORE:
                 if self.described.get(path) is None:
                     raise self.error(f"'{path}' is said to be as before, but was not there", pos)
-                listed[path] = (self.described[path], True)
+                said = self.described[path], True
             else:
                 samples, pos = self.samples(header, pos, end)
                 self.described[path] = samples
-                listed[path] = (samples, True)
+                said = samples, True
+            if listed.get(path) != said or path not in listed:
+                if listed is before:
+                    listed = dict(before)
+                    self.listed_so_far += len(before)
+                listed[path] = said
             if path in seen:
                 raise self.error(f"'{path[:80]}' is described twice", pos)
             seen.add(path)
@@ -188,6 +208,9 @@ class _Reader:
             for _ in range(n_properties):
                 name, pos = self.text(pos, end)
                 properties[name], pos = self.property_value(pos, end)
+        # The order of channels is the order of their samples.
+        if new and before is not None and list(before.items()) == list(listed.items()):
+            return before
         return listed
 
     def properties_of(self, path: str, pos: int) -> dict[str, Any]:
@@ -260,14 +283,35 @@ class _Reader:
         """Put the samples of one segment to their channels."""
         n_bytes = stop - start
         layout = self.layout(listed, bool(flags & _INTERLEAVED), start)
-        if not layout.pitch:
-            if n_bytes:
-                raise self.error(f"{n_bytes} bytes belong to no channel", start)
+        if not n_bytes:
             return
-        if n_bytes and not flags & _RAW_DATA:
+        if not layout.pitch:
+            raise self.error(f"{n_bytes} bytes belong to no channel", start)
+        if not flags & _RAW_DATA:
             raise self.error(f"{n_bytes} bytes are there where none are announced", start)
         self.result.incomplete |= bool(n_bytes % layout.pitch) and not cut
-        for place in layout.places(n_bytes, cut=cut):
+        run = self.run
+        if n_bytes != layout.pitch:
+            self.end_run()
+            self.place(self.order, start, layout.places(n_bytes, cut=cut), layout.pitch)
+        elif run and run.layout is layout and run.order == self.order and run.goes_on(start):
+            run.distance = start - run.last
+            run.last = start
+            run.count += 1
+        else:
+            self.end_run()
+            self.run = _Run(layout, self.order, start, start)
+
+    def end_run(self) -> None:
+        """Put the samples of segments in a row to their channels."""
+        run, self.run = self.run, None
+        if run is not None:
+            whole = run.layout.places(run.layout.pitch, cut=False)
+            places = (replace(place, chunks=run.count) for place in whole)
+            self.place(run.order, run.start, places, run.distance)
+
+    def place(self, order: str, start: int, places: Iterable[Place], pitch: int) -> None:
+        for place in places:
             if not place.count or not place.chunks:
                 continue
             channel = self.channels.get(place.path)
@@ -278,10 +322,10 @@ class _Reader:
                 continue
             stream = channel.streams.setdefault(place.scaler, Pieces(place.code, place.bit))
             # The length of a chunk that is there but in part may be any number.
-            pitch = layout.pitch if place.chunks > 1 else 0
+            distance = pitch if place.chunks > 1 else 0
             first = start + place.offset
             try:
-                stream.add(self.order, place.code, first, place.step, place.count, place.chunks, pitch)
+                stream.add(order, place.code, first, place.step, place.count, place.chunks, distance)
             except ValueError as error:
                 raise self.error(f"'{place.path[:80]}': {error}", start) from None
 

@@ -1,0 +1,208 @@
+"""What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.dataset import with_protocol
+from napari_tesm.diffusion import diffusion_from_tau
+from napari_tesm.fitting import FEWEST_SAMPLES
+from napari_tesm.kernels import KERNELS, Kernel, kernel_from_name
+from napari_tesm.maps import JOINT
+from napari_tesm.protocol import (
+    EDGE_TOLERANCE,
+    PulseProtocol,
+    Window,
+    sampling_interval,
+    windows_from_protocol,
+)
+from napari_tesm.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.units import text_from_quantity
+
+Array = NDArray[np.float64]
+Samples = slice | NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a recipe comes to for one dataset: everything resolved, nothing left open.
+
+    Parameters
+    ----------
+    pulse : Window, optional
+        Where H is measured; None where the pulse is not known.
+    windows : dict of int to Window
+        The windows to fit, by their number; `napari_tesm.maps.JOINT` for a kernel that takes the record as one.
+    kernel : Kernel
+        Knows the length of the pulse where it needs it.
+    geometry : str
+        How D follows from tau: the kernel's own relation, else the recipe's.
+    skip : float
+        Samples within this time after an edge are left out, in s.
+    """
+
+    protocol: PulseProtocol
+    pulse: Window | None
+    windows: dict[int, Window]
+    tip_radius: float | None
+    tip_radius_error: float | None
+    kernel: Kernel = KERNELS["exponential"]
+    geometry: str = DEFAULT_GEOMETRY
+    skip: float = 0.0
+
+    def samples(self, number: int, time: Array) -> Samples:
+        """Return which samples are fitted in a window."""
+        window = self.windows[number]
+        inside = window.samples(time, skip=self.skip)
+        if number != JOINT or self.skip == 0 or self.pulse is None or self.pulse.stop is None:
+            return inside
+        # The record has two edges, and a transient after either.
+        slack = EDGE_TOLERANCE * sampling_interval(time)
+        edge = self.pulse.stop
+        transient = (time >= edge - slack) & (time < edge + self.skip - slack)
+        kept = np.arange(inside.start, inside.stop)
+        return kept[~transient[inside]]
+
+    def start(self, number: int, time: Array) -> float:
+        """Return when the kernel of a window begins, given the times of the samples that are fitted."""
+        return min(self.windows[number].start, float(time[0]))
+
+    def fit_options(self, number: int, time: Array, recipe: Recipe) -> Mapping[str, Any]:
+        """Return the options of `napari_tesm.fitting.fit_traces` for a window, given the times that are fitted."""
+        return {
+            "kernel": self.kernel,
+            "start": self.start(number, time),
+            "bounds": recipe.tau_bounds,
+            "max_log_tau_error": recipe.max_log_tau_error,
+        }
+
+    def diffusion(self, tau: NDArray[np.floating]) -> Array | None:
+        """Return D, in m²/s, that belongs to relaxation times in s; None without a tip radius."""
+        if self.tip_radius is None:
+            return None
+        return diffusion_from_tau(tau, self.tip_radius, geometry=self.geometry)
+
+
+def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
+    """Return what the recipe means for a dataset in which its protocol is already put.
+
+    Raises
+    ------
+    ValueError
+        If the timing of the pulse is missing, a window lies outside the record, or the kernel has no use for it.
+    """
+    protocol = PulseProtocol.from_attributes(dataset.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    kernel = kernel_from_name(recipe.kernel)
+    if kernel.joint:
+        record = _record_from_recipe(protocol, pulse, recipe)
+        assert pulse is not None
+        assert pulse.stop is not None
+        kernel = kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
+        windows = {JOINT: record}
+    else:
+        windows = _windows_from_recipe(protocol, recipe)
+    # The recipe's radius is taken with its own error only: the file's belongs to the file's radius.
+    from_recipe = recipe.tip_radius is not None
+    settings = Settings(
+        protocol,
+        pulse,
+        windows,
+        recipe.tip_radius if from_recipe else protocol.tip_radius,
+        recipe.tip_radius_error if from_recipe else protocol.tip_radius_error,
+        kernel,
+        kernel.geometry or recipe.geometry,
+        recipe.skip_after_edge,
+    )
+    _check_samples(settings, dataset["time"].values)
+    return settings
+
+
+def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, Window]:
+    first, second = windows_from_protocol(protocol)
+    chosen = {
+        number: given if isinstance(given, Window) else default
+        for number, given, default in ((1, recipe.window1, first), (2, recipe.window2, second))
+        if given != NO_WINDOW
+    }
+    windows = {number: window for number, window in chosen.items() if window is not None}
+    if not windows:
+        raise ValueError(
+            f"{sentence_about_missing_pulse(protocol)}, or the windows to fit (--window1, --window2)"
+        )
+    return windows
+
+
+def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: Recipe) -> Window:
+    """Return the stretch from the start of the pulse on that a joint kernel describes."""
+    if pulse is None or pulse.stop is None:
+        raise ValueError(sentence_about_missing_pulse(protocol))
+    first, second = recipe.window1, recipe.window2
+    # Windows that say the same as the pulse do no harm: forms fill them in.
+    fits = first is None or first == pulse
+    fits &= second is None or (isinstance(second, Window) and second.start == pulse.stop)
+    if not fits:
+        raise ValueError(
+            f"the kernel '{recipe.kernel}' fits pulse and relaxation together, from {pulse} on: leave both windows as "
+            "the pulse has them, or choose another kernel"
+        )
+    return Window(pulse.start, second.stop if isinstance(second, Window) else None)
+
+
+def _check_samples(settings: Settings, time: Array) -> None:
+    for number, window in settings.windows.items():
+        count = time[settings.samples(number, time)].size
+        if count < FEWEST_SAMPLES:
+            name = "the record" if number == JOINT else f"window {number}"
+            raise ValueError(
+                f"{name}, {window}, holds {count} samples where {FEWEST_SAMPLES} "
+                f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
+                f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
+            )
+
+
+def pulse_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> Window | None:
+    """Return when the pulse was on: as the protocol says, else window 1 of the recipe, None where neither is known."""
+    pulse, _ = windows_from_protocol(protocol)
+    if pulse is None and isinstance(recipe.window1, Window):
+        return recipe.window1
+    return pulse
+
+
+def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
+    """Return what to give where it is not known when the pulse was on."""
+    missing = [
+        option
+        for option, value in (
+            ("--pulse-start", protocol.pulse_start),
+            ("--pulse-duration", protocol.pulse_duration),
+        )
+        if value is None
+    ]
+    return f"the file does not say when the pulse was on: give {' and '.join(missing)}"
+
+
+def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
+    """Return the dataset with the recipe's protocol put in for what the file says or lacks.
+
+    Raises
+    ------
+    ValueError
+        If one voltage is given for pulse settings of different ones: their maps would trade names.
+    """
+    known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
+    if recipe.voltage is not None and known.size > 1:
+        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
+        raise ValueError(
+            f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
+        )
+    return with_protocol(
+        dataset,
+        voltage=recipe.voltage,
+        pulse_start=recipe.pulse_start,
+        pulse_duration=recipe.pulse_duration,
+    )
