@@ -5,22 +5,30 @@ from napari_tesm.simulation.drift import DriftTrace, Host, drift_trace, voltage_
 from napari_tesm.simulation.half_space import RingGrid
 from napari_tesm.simulation.level0 import PRESETS, Simulation, simulate, simulate_dataset
 from napari_tesm.simulation.level1 import record_times, step_response, traces_from_diffusion
+from napari_tesm.simulation.level2 import BoxGrid, TipModel
+from napari_tesm.simulation.positions import apparent_diffusion, band_diffusion, map_diffusion, traces_at
 from napari_tesm.simulation.timing import Timing
 
 __all__ = [
     "PRESETS",
     "Acquisition",
+    "BoxGrid",
     "DriftTrace",
     "Host",
     "RingGrid",
     "Simulation",
     "Timing",
+    "TipModel",
+    "apparent_diffusion",
+    "band_diffusion",
     "drift_trace",
+    "map_diffusion",
     "record_times",
     "simulate",
     "simulate_acquisition",
     "simulate_dataset",
     "step_response",
+    "traces_at",
     "traces_from_diffusion",
     "voltage_series",
 ]

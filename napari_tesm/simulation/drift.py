@@ -276,7 +276,7 @@ class SiteLattice:
         from scipy.sparse.linalg import splu
 
         inner, outer = self._sides(change)
-        by_inner = drive[0] * (1 - outer) + drive[1] * outer * (1 - inner)
+        by_inner = drive[0] * (1 - outer) + drive[1] * outer
         by_outer = -(drive[0] * inner + drive[1] * (1 - inner))
         rows = np.concatenate([self.outer, self.outer, self.inner, self.inner])
         columns = np.concatenate([self.inner, self.outer, self.inner, self.outer])

@@ -1,0 +1,166 @@
+"""Level 2 at many places: a line across a step or a whole map, in parallel, and what its traces look like as D."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_tesm.simulation.level1 import check_diffusion, traces_from_diffusion
+from napari_tesm.simulation.level2 import DiffusionMap, TipModel
+
+Array = NDArray[np.float64]
+
+SECONDS_PER_TRACE: Final = 3.0
+"""What one place takes of a core: 2.9 s at 4e-13 m²/s, 6.8 s at 3e-12, measured with the default grid and tip."""
+_TABLE: Final = 241
+_TABLE_DECADES: Final = 1.5
+
+
+def band_diffusion(inside: float, outside: float, width: float, *, centre: float = 0.0) -> DiffusionMap:
+    """Return a step: D is `inside` in a band of a width across x, in m, and `outside` elsewhere, in m²/s.
+
+    Raises
+    ------
+    ValueError
+        If a D or the width is not positive.
+    """
+    check_diffusion(np.array([inside, outside]))
+    if not 0 < width < np.inf:
+        raise ValueError(f"the step must be wider than nothing, not {width:g} m")
+    return lambda x, y: np.where(np.abs(x - centre) <= width / 2, inside, outside)
+
+
+def map_diffusion(x: ArrayLike, y: ArrayLike, D: ArrayLike) -> DiffusionMap:
+    """Return the function that looks D up in a map, pixel by pixel; its edges go on outside of it.
+
+    Parameters
+    ----------
+    x, y : array_like
+        Centres of the columns and rows, in m, increasing evenly.
+    D : array_like, shape (y, x)
+        In m²/s.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a D is not positive.
+    """
+    xs, ys, values = (np.asarray(one, dtype=np.float64) for one in (x, y, D))
+    if xs.ndim != 1 or ys.ndim != 1 or values.shape != (ys.size, xs.size) or not values.size:
+        raise ValueError(f"the map of D has the shape {values.shape}, its axes say ({ys.size}, {xs.size})")
+    check_diffusion(values)
+
+    def nearest(points: Array, axis: Array) -> NDArray[np.intp]:
+        return np.searchsorted((axis[1:] + axis[:-1]) / 2, points)
+
+    return lambda px, py: values[nearest(py, ys), nearest(px, xs)]
+
+
+def traces_at(
+    model: TipModel,
+    places: ArrayLike,
+    *,
+    jobs: int = 1,
+    known: Mapping[int, Array] | None = None,
+    store: Callable[[int, Array], None] | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> Array:
+    """Return the trace of each place of the tip, in m, shape (place, time).
+
+    Parameters
+    ----------
+    places : array_like, shape (place, 2)
+        x and y in m.
+    jobs : int
+        Threads; the numbers do not depend on it.
+    known : mapping of int to ndarray, optional
+        Traces of an earlier run, by the number of their place: they are not computed again.
+    store : callable, optional
+        Called with the number of a place and its trace as soon as it is there, in the caller's thread.
+    progress : callable, optional
+        Called with the fraction done and a text; what it raises stops the work.
+
+    Raises
+    ------
+    ValueError
+        If the places are not pairs, or a trace of an earlier run has another length.
+    """
+    points = np.asarray(places, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise ValueError("the places of the tip are pairs of x and y, in m")
+    if jobs < 1:
+        raise ValueError(f"at least one job is needed, not {jobs}")
+    out = np.full((len(points), model.times.size), np.nan)
+    for number, trace in (known or {}).items():
+        if not 0 <= number < len(points) or np.shape(trace) != out.shape[1:]:
+            raise ValueError("the traces of the earlier run are those of other places or times")
+        out[number] = trace
+    missing = [number for number in range(len(points)) if number not in (known or {})]
+    done = len(points) - len(missing)
+    with ThreadPoolExecutor(jobs) as executor:
+        running = {executor.submit(model.trace_at, *points[number]): number for number in missing}
+        try:
+            while running:
+                if progress:
+                    progress(done / len(points), f"tip position {done} of {len(points)}")
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    number = running.pop(future)
+                    out[number] = future.result()
+                    if store:
+                        store(number, out[number])
+                    done += 1
+        finally:
+            for future in running:
+                future.cancel()
+    if progress:
+        progress(1.0, "done")
+    return out
+
+
+def apparent_diffusion(traces: ArrayLike, model: TipModel, *, expected: float) -> Array:
+    """Return the D in m²/s that a uniform sample would need for the same traces, up to a scale and an offset.
+
+    The traces of level 1 take the place of a kernel: no closed form enters.
+
+    Parameters
+    ----------
+    traces : array_like, shape (..., time)
+    model : TipModel
+        Gives times, pulse, tip and boundary.
+    expected : float
+        D in m²/s around which it is searched, by a factor of 30 to both sides.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN where the best D lies at the end of the search.
+    """
+    from scipy.interpolate import CubicSpline
+
+    check_diffusion(np.asarray(expected))
+    values = np.asarray(traces, dtype=np.float64)
+    logs = np.log(expected) + np.linspace(-1, 1, _TABLE) * _TABLE_DECADES * np.log(10)
+    curves = traces_from_diffusion(
+        np.exp(logs),
+        time=model.times,
+        pulse=model.pulse,
+        tip_radius=model.tip_radius,
+        boundary=model.boundary,
+    )
+    curves -= curves.mean(axis=1, keepdims=True)
+    curves /= np.linalg.norm(curves, axis=1, keepdims=True)
+    flat = values.reshape(-1, values.shape[-1])
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    likeness = flat @ curves.T
+    # The misfit of the best scale, as a smooth function of ln D, and where its slope vanishes.
+    found = np.full(len(flat), np.nan)
+    for index, row in enumerate(likeness**2):
+        best = int(row.argmax())
+        if 2 <= best < _TABLE - 2:
+            near = slice(best - 2, best + 3)
+            peaks = CubicSpline(logs[near], row[near]).derivative().roots(extrapolate=False)
+            if peaks.size:
+                found[index] = peaks[np.argmin(np.abs(peaks - logs[best]))]
+    return np.asarray(np.exp(found).reshape(values.shape[:-1]))
