@@ -13,7 +13,7 @@ LAYERS = [
     {"kernels", "shape_kernels", "protocol", "dataset", "units", "scaling"},
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
-    {"displacement", "diffusion", "theory"},
+    {"displacement", "diffusion", "theory", "tip_radius"},
     {
         "regions",
         "region_statistics",

@@ -2,6 +2,10 @@
 
 from napari_tesm.fitting.blas import single_threaded_blas
 from napari_tesm.fitting.fit import FEWEST_SAMPLES, FitResult, fit_traces
+from napari_tesm.fitting.profile import TauIntervals, profile_intervals
 from napari_tesm.fitting.shapes import ShapeResult, fit_shapes
 
-__all__ = ["FEWEST_SAMPLES", "FitResult", "ShapeResult", "fit_shapes", "fit_traces", "single_threaded_blas"]
+__all__ = [
+    "FEWEST_SAMPLES", "FitResult", "ShapeResult", "TauIntervals", "fit_shapes", "fit_traces", "profile_intervals",
+    "single_threaded_blas",
+]  # fmt: skip

@@ -172,13 +172,14 @@ def fit_traces(
     elif result.tau.size:
         with single_threaded_blas():
             problem = _problem_from_times(
-                times, _checked_kernel(kernel, pulse), start, bounds, max_log_tau_error
+                times, checked_kernel(kernel, pulse), start, bounds, max_log_tau_error
             )
             _fit_chunks(traces, problem, result, jobs, progress)
     return result.reshaped(shape)
 
 
-def _checked_kernel(kernel: str | Kernel, pulse: float | None) -> Kernel:
+def checked_kernel(kernel: str | Kernel, pulse: float | None) -> Kernel:
+    """Return a kernel that knows all it needs, or raise a ValueError."""
     found = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
     if found.joint and found.pulse is None:
         raise ValueError(
