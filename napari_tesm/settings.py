@@ -147,7 +147,7 @@ def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: R
     fits &= second is None or (isinstance(second, Window) and second.start == pulse.stop)
     if not fits:
         raise ValueError(
-            f"the kernel '{recipe.kernel}' fits pulse and relaxation together, from {pulse} on: leave both windows as "
+            f"the kernel '{recipe.kernel}' fits pulse ({pulse}) and relaxation together: leave both windows as "
             "the pulse has them, or choose another kernel"
         )
     return Window(pulse.start, second.stop if isinstance(second, Window) else None)

@@ -157,8 +157,8 @@ def test_the_gaussian_source_and_erfc_bring_their_own_geometry():
     [
         ({"kernel": "flux-pulse", "geometry": "l2/6tau"}, "gives D by itself"),
         ({"kernel": "flux-pulse", "window1": "none"}, "neither window can be 'none'"),
-        ({"kernel": "clamped", "window2": "12ms:20ms"}, "fits pulse and relaxation together"),
-        ({"kernel": "clamped", "window1": "1ms:9ms"}, "fits pulse and relaxation together"),
+        ({"kernel": "clamped", "window2": "12ms:20ms"}, "and relaxation together: leave both windows"),
+        ({"kernel": "clamped", "window1": "1ms:9ms"}, "and relaxation together: leave both windows"),
     ],
 )
 def test_what_has_no_place_beside_a_joint_kernel_is_refused(values, words):

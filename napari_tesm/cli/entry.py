@@ -182,7 +182,11 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     how = fit.add_argument_group("how to fit")
     how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
     how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
-    how.add_argument("--kernel", metavar="exponential")
+    how.add_argument(
+        "--kernel",
+        metavar="exponential",
+        help="exponential, erfc or gaussian-source for each window; flux-pulse or clamped for the record as one",
+    )
     how.add_argument("--geometry", metavar="l2/tau", help="how D follows from tau")
     how.add_argument("--threshold", metavar="15%%", help="smallest |H| to fit, of the map's maximum")
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
