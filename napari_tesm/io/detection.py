@@ -60,6 +60,8 @@ def _reader(path: Path) -> tuple[str, Callable[[Path], FileContent]] | None:
         from napari_tesm.io.zarr_store import content_from_zarr, is_zarr
 
         return ("Zarr", content_from_zarr) if is_zarr(path) else None
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path.name} is a device or a pipe; only ordinary files can be read.")
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
