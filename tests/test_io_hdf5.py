@@ -367,3 +367,19 @@ def test_a_cut_file_is_refused(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(ContentError, match="empty"):
         content_from_hdf5(path)
+
+
+@pytest.mark.parametrize(
+    "unit", [h5py.Empty("f4"), np.array([1, 2, 3]), 5, np.array([b"V", b"nm"]), "reference"]
+)
+def test_attributes_that_make_no_sense_cost_the_array_its_unit_and_nothing_else(tmp_path, unit):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        array = file.create_dataset("tr", data=np.arange(60.0).reshape(3, 4, 5))
+        scale = file.create_dataset("t", data=np.arange(5.0))
+        array.dims[2].attach_scale(scale)
+        for item in (array, scale, file):
+            for name in ("units", "quantity", "dimension_type"):
+                item.attrs[name] = file.ref if isinstance(unit, str) else unit
+    found = next(one for one in content_from_hdf5(tmp_path / "a.h5").sources if one.name == "tr")
+    assert (found.unit, found.title) == ("", "tr")
+    assert np.array_equal(found.array[...], np.arange(60.0).reshape(3, 4, 5))

@@ -1,5 +1,6 @@
 """Mappings: read in sentences, written as they are read, and put to use on arrays of any order."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_tesm.io.content import Axis, FileContent, Source
+from napari_tesm.io.detection import content_from_file
 from napari_tesm.io.images import roles_of_axes
 from napari_tesm.io.mapped import opened_from_content
 from napari_tesm.io.mapping import (
@@ -21,6 +23,7 @@ from napari_tesm.io.mapping import (
 )
 from napari_tesm.io.mapping_text import mapping_from_file, mapping_from_text, text_from_mapping
 from napari_tesm.io.proposal import proposal_from_content
+from napari_tesm.io.registry import open_datasets, open_file
 from napari_tesm.protocol import PulseProtocol
 
 TIME = Axis(7, "time", "ms", -1.0, 0.5)
@@ -290,3 +293,37 @@ def test_a_single_curve_is_no_map():
 )
 def test_axes_are_told_by_name_and_unit(axes, roles):
     assert roles_of_axes(axes) == roles
+
+
+def test_an_array_without_axes_is_asked_for():
+    bare = [Axis(size, known=False) for size in TRACES.shape]
+    held = content(source(TRACES, *bare, name="tr", unit=""), source(TRACES[..., 0], *bare[:2], name="h"))
+    proposal = proposal_from_content(held)
+    assert [entry.source for entry in proposal.mapping.traces] == ["tr"]
+    assert [entry.source for entry in proposal.mapping.images] == ["h"]
+    assert "what the axes of 'tr' (5 × 6 × 7) are" in proposal.questions[0]
+    text = proposal.to_text(held)
+    with pytest.raises(MappingError, match="the axes of number 1"):  # before it is completed
+        mapping_from_text(text)
+    completed = text.replace("- '?'\n  - '?'\n  - '?'", "- y\n  - x\n  - time") + "\ntime: {interval: 1 ms}"
+    (dataset,) = opened_from_content(held, mapping_from_text(completed)).datasets
+    assert np.array_equal(dataset["displacement"].values[0], TRACES)
+    picture = np.zeros((60, 80, 3), np.uint8)
+    assert (
+        proposal_from_content(content(source(picture, *(Axis(n, known=False) for n in picture.shape))))
+        is None
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "scan.tdms"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # were the pipe read, it would give this
+    try:
+        os.write(writer, b"TDSm" + bytes(60000))
+        for read in (open_file, content_from_file, open_datasets, mapping_from_file):
+            with pytest.raises((OSError, MappingError), match="a device or a pipe"):
+                read(pipe)
+    finally:
+        os.close(writer)

@@ -8,7 +8,7 @@ from typing import Any
 from napari_tesm.cli.entry import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.io.gwy.description import description_from_file
-from napari_tesm.io.registry import says_itself_what_it_is
+from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
 from napari_tesm.units import prefix_for
 
 
@@ -16,7 +16,7 @@ def run_command(options: argparse.Namespace) -> int:
     """Describe a file; see ``tesm info --help``."""
     if not says_itself_what_it_is(options.file):
         return _describe_content(options)
-    if options.mapping:
+    if options.mapping and is_gwy(options.file):
         raise UsageError("a .gwy file says itself what is what: there is no mapping to propose")
     description = description_from_file(options.file)
     if options.json:

@@ -96,6 +96,8 @@ def mapping_from_file(path: str | PathLike[str]) -> Mapping:
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, not a mapping")
+    if path.exists() and not path.is_file():
+        raise MappingError(f"{path} is a device or a pipe, not a mapping")
     with path.open("rb") as file:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:

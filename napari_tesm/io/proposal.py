@@ -83,7 +83,11 @@ def proposal_from_content(content: FileContent) -> Proposal | None:
     if traces:
         return _traces_proposed(traces, images)
     # A microscope's file of single curves is no recording of a scan, though they run along time.
-    streams = [] if content.format.startswith(MICROSCOPE) else _streams(content)
+    single = content.format.startswith(MICROSCOPE)
+    streams = [] if single else _streams(content)
+    unnamed = [source for source in content.sources if _may_hold_traces(source)]
+    if unnamed and len(streams) < 2 and not single:
+        return _axes_asked(unnamed, images)
     if streams:
         return _recording_proposed(streams, images)
     if images:
@@ -123,6 +127,34 @@ def _holds_traces(source: Source) -> bool:
         and int(np.prod(long)) >= 1
         and all(si_from_unit(axis.unit)[1] in ("m", "s", "", "V") for axis in source.axes)
     )
+
+
+def _may_hold_traces(source: Source) -> bool:
+    """Whether an array has three axes of which nothing is known, as programs write them that keep no axes."""
+    long = [axis for axis in source.axes if axis.size > 1]
+    # Three or four small whole numbers for each pixel are the colours of a picture.
+    colours = source.array.dtype == np.uint8 and min((axis.size for axis in long), default=0) <= 4
+    return (
+        len(long) == 3
+        and source.array.dtype.kind in "fiu"
+        and not colours
+        and not any(roles_of_axes(long))
+        and all(not si_from_unit(axis.unit)[1] for axis in long)
+    )
+
+
+def _axes_asked(sources: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal:
+    """Return the proposal for arrays of which only their owner knows which axis is time."""
+    entries, questions = [], []
+    for source in sources:
+        entries.append(
+            TraceEntry(source.name, tuple("skip" if a.size == 1 else UNKNOWN for a in source.axes))
+        )
+        questions.append(
+            f"what the axes of '{source.name}' ({size_in_words(source)}) are, as axes: [y, x, time], if they are traces"
+        )
+    questions.append("the time between two samples, as time: {interval: 0.1 ms}")
+    return Proposal(Mapping(traces=tuple(entries), images=images), tuple(questions))
 
 
 def _traces_proposed(sources: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal:

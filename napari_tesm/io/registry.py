@@ -47,8 +47,11 @@ class OpenedFile:
 
 def is_gwy(path: str | PathLike[str]) -> bool:
     """Whether a file begins as Gwyddion's do; False where it cannot be read."""
+    path = Path(path)
+    if not path.is_file():  # to open a pipe is to wait for somebody who writes
+        return False
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             return file.read(4) in _GWY
     except OSError:
         return False
@@ -58,7 +61,7 @@ def says_itself_what_it_is(path: str | PathLike[str]) -> bool:
     """Whether a path is for the reader of .gwy files, which also has the sentences for what is missing or empty."""
     path = Path(path)
     try:
-        return is_gwy(path) or not (path.is_dir() or path.stat().st_size >= _SHORTEST)
+        return is_gwy(path) or not (path.is_dir() or (path.is_file() and path.stat().st_size >= _SHORTEST))
     except OSError:
         return True
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.io.content import Axis, one_line
 from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.hdf5.datasets import attributes_of, small_array
+from napari_tesm.io.hdf5.datasets import attributes_of, small_array, text_of
 from napari_tesm.io.lazy import UnusableArrayError
 
 _UNEQUAL: Final = 1e-4
@@ -62,9 +62,9 @@ def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list
         if len(dimension):
             scale = dimension[0]
             attributes = attributes_of(scale)
-            name = str(attributes.get("name") or label or _last_part(scale.name))
-            unit = str(attributes.get("units") or attributes.get("unit") or "")
-            kind = str(attributes.get("dimension_type") or "")
+            name = text_of(attributes, "name") or label or _last_part(scale.name)
+            unit = text_of(attributes, "units", "unit")
+            kind = text_of(attributes, "dimension_type")
             axis = Axis(size, name, unit, known=False)
             try:
                 if scale.shape != (size,) or scale.dtype.kind not in "iuf":

@@ -24,6 +24,7 @@ from napari_tesm.io.hdf5.datasets import (
     attributes_of,
     lazy_array,
     plain_value,
+    text_of,
     with_cf_scaling,
 )
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
@@ -232,8 +233,8 @@ class _Walk:
             return
         attributes = attributes_of(dataset)
         array = lazy_array(dataset, self.mapped)
-        unit = str(attributes.get("units") or attributes.get("unit") or "")
-        title = str(attributes.get("quantity") or attributes.get("long_name") or "")
+        unit = text_of(attributes, "units", "unit")
+        title = text_of(attributes, "quantity", "long_name")
         axes: list[Axis] | None = None
         if tables is not None:
             array, axes = self.usid(name, array, tables)

@@ -104,15 +104,25 @@ def small_array(dataset: Any, mapped: MappedFile, longest: int) -> NDArray[Any]:
 
 def attributes_of(item: Any) -> dict[str, Any]:
     """Return the attributes of a group or dataset that are texts, numbers or short arrays."""
+    import h5py
+
     found = {}
     for name in item.attrs:
         attribute = item.attrs.get_id(name)
+        # An attribute without a value has no size, which HDF5 takes for an error.
+        if attribute.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+            continue
         if attribute.get_storage_size() > _LARGEST_ATTRIBUTE:
             continue
         value = plain_value(item.attrs[name])
         if value is not None:
             found[str(name)] = value
     return found
+
+
+def text_of(attributes: dict[str, Any], *names: str) -> str:
+    """Return the first attribute of these names that is a text; a unit that is a number or a list says nothing."""
+    return next((one for name in names if isinstance(one := attributes.get(name), str) and one), "")
 
 
 def plain_value(value: Any) -> Any:
