@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(error)
         return 2
     except KeyboardInterrupt:
-        _say("interrupted; no unfinished file is left")
+        _say("interrupted; no half-written output is left")
         return 130
     except _Terminated:
-        _say("terminated; no unfinished file is left")
+        _say("terminated; no half-written output is left")
         return 143
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; Python must not complain about it at exit.
@@ -297,9 +297,15 @@ def _add_simulate(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help=".tdms: as a recorder writes it, with its mapping and the AFM's images beside it",
     )  # fmt: skip
     simulate.add_argument("--preset", default="si-c-step", help="si-c-step, silicon-wafer or hopg")
+    simulate.add_argument(
+        "--model", default="exponential",
+        help="exponential, or diffusion: flux-pulse, clamped (each pixel by itself), lateral (across the pixels; slow)",
+    )  # fmt: skip
     simulate.add_argument("--size", default="64x48", metavar="64x48", help="pixels across and down")
     simulate.add_argument("--samples", default="250", metavar="250")
     simulate.add_argument("--seed", default="0", metavar="0")
+    simulate.add_argument("--jobs", metavar="N", help="threads of the lateral model")
+    simulate.add_argument("--progress", choices=("bar", "lines", "none"))
     simulate.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     simulate.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 

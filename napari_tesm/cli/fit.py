@@ -1,12 +1,12 @@
 """``tesm fit``: file → maps → file."""
 
 import argparse
-import os
-from typing import Any, Final
+from typing import Any
 
 import xarray as xr
 
 from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import check_outputs, write_maps
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
@@ -14,12 +14,10 @@ from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.io.registry import open_dataset
 from napari_tesm.pipeline import prepared_dataset, run, settings_from_recipe
 
-_MOST_JOBS: Final = 8
-
 
 def run_command(options: argparse.Namespace) -> int:
     """Fit a file as the options say; see ``tesm fit --help``."""
-    jobs = _jobs(options.jobs)
+    jobs = jobs_from_text(options.jobs)
     if options.graphs and not options.maps_only:
         raise UsageError("--graphs goes with --maps-only: what an input held is carried over as it is")
     recipe = recipe_from_options(options)
@@ -42,12 +40,3 @@ def run_command(options: argparse.Namespace) -> int:
 
     write_maps(options, dataset, recipe, lambda: run(dataset, recipe, jobs=jobs, progress=progress), figure)
     return 0
-
-
-def _jobs(text: str | None) -> int:
-    if text is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(cores, _MOST_JOBS)
-    if not text.isdecimal() or not 1 <= int(text) <= 256:
-        raise UsageError(f"--jobs takes a number of threads from 1 to 256, not '{text}'")
-    return int(text)

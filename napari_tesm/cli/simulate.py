@@ -1,16 +1,23 @@
 """``tesm simulate``: a simulated dataset as a file."""
 
 import argparse
+import os
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
 
+from napari_tesm import __version__
 from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.jobs import jobs_from_text
+from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import save
 from napari_tesm.io.gwy.writing import LARGEST_BODY
-from napari_tesm.simulation import simulate_dataset
+from napari_tesm.io.unfinished import UnfinishedTraces
+from napari_tesm.simulation import Work, seconds_from_size, simulate
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -28,19 +35,57 @@ def run_command(options: argparse.Namespace) -> int:
             f"the traces would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: "
             "choose a smaller --size or fewer --samples"
         )
+    jobs = jobs_from_text(options.jobs)
+    pixels = (int(size[1]), int(size[2]))
+    unfinished = _unfinished(options, pixels, jobs) if options.model == "lateral" else None
     try:
-        dataset = simulate_dataset(
+        work = Work(jobs, progress=progress_for(options.progress))
+        if unfinished:
+            work = replace(work, known=unfinished.known, store=unfinished.store)
+        dataset = simulate(
             options.preset,
-            size=(int(size[1]), int(size[2])),
+            size=pixels,
             samples=int(options.samples),
             seed=int(options.seed),
-        )
+            model=options.model,
+            work=work,
+        ).dataset
     except ValueError as error:
         raise UsageError(str(error)) from None
+    _write(options, dataset)
+    if unfinished:
+        unfinished.discard()
+    return 0
+
+
+def _unfinished(options: argparse.Namespace, size: tuple[int, int], jobs: int) -> UnfinishedTraces:
+    """Return the traces of an interrupted run, having said what the rest will take."""
+    output = Path(options.output)
+    if output.exists() and not options.overwrite:
+        # Hours before the traces are there, not after.
+        raise FileExistsError(f"{output} exists: choose another name, or --overwrite")
+    names = ("preset", "samples", "seed", "model")
+    parameters = {name: getattr(options, name) for name in names} | {
+        "size": list(size),
+        "version": __version__,
+    }
+    unfinished = UnfinishedTraces(f"{output}.unfinished", parameters, int(options.samples))
+    share = 1 - len(unfinished.known) / (size[0] * size[1])
+    minutes = share * seconds_from_size(size) / min(jobs, os.cpu_count() or 1) / 60
+    duration = f"{max(minutes, 1):.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"
+    print(
+        f"{size[0] * size[1]} tip positions, {len(unfinished.known)} of them there: about {duration}. "
+        "Interrupted, the same command goes on from there.",
+        file=sys.stderr,
+    )
+    return unfinished
+
+
+def _write(options: argparse.Namespace, dataset: xr.Dataset) -> int:
     if Path(options.output).suffix.lower() == ".tdms":
         return _write_acquisition(options, dataset)
     save(options.output, dataset, overwrite=options.overwrite)
-    print(f"Written: {printable(options.output)} (simulated, preset {options.preset})")
+    print(f"Written: {printable(options.output)} (simulated, preset {options.preset}{_model_words(options)})")
     return 0
 
 
@@ -72,5 +117,9 @@ def _write_acquisition(options: argparse.Namespace, dataset: xr.Dataset) -> int:
             path.unlink(missing_ok=True)
         raise
     names = ", ".join(printable(str(path)) for path in (stream, mapping, images))
-    print(f"Written: {names} (simulated, preset {options.preset})")
+    print(f"Written: {names} (simulated, preset {options.preset}{_model_words(options)})")
     return 0
+
+
+def _model_words(options: argparse.Namespace) -> str:
+    return "" if options.model == "exponential" else f", model {options.model}"

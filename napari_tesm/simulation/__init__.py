@@ -6,10 +6,12 @@ from napari_tesm.simulation.half_space import RingGrid
 from napari_tesm.simulation.level0 import PRESETS, Simulation, simulate, simulate_dataset
 from napari_tesm.simulation.level1 import record_times, step_response, traces_from_diffusion
 from napari_tesm.simulation.level2 import BoxGrid, TipModel
+from napari_tesm.simulation.models import MODELS, Work, seconds_from_size
 from napari_tesm.simulation.positions import apparent_diffusion, band_diffusion, map_diffusion, traces_at
 from napari_tesm.simulation.timing import Timing
 
 __all__ = [
+    "MODELS",
     "PRESETS",
     "Acquisition",
     "BoxGrid",
@@ -19,11 +21,13 @@ __all__ = [
     "Simulation",
     "Timing",
     "TipModel",
+    "Work",
     "apparent_diffusion",
     "band_diffusion",
     "drift_trace",
     "map_diffusion",
     "record_times",
+    "seconds_from_size",
     "simulate",
     "simulate_acquisition",
     "simulate_dataset",

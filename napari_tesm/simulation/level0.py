@@ -1,9 +1,10 @@
-"""Level 0: every pixel relaxes by itself, exactly as the paper's recipe assumes.
+"""Scans of a drawn surface with known D; on level 0 every pixel relaxes exactly as the paper's recipe assumes.
 
-The surface moves as ``A (1 − exp(−t/tau1))`` during the pulse and falls back as ``exp(−(t − T)/tau2)``, with
-tau = l²/D. What the recipe makes of real diffusion is a matter of the higher levels.
+There the surface moves as ``A (1 − exp(−t/tau1))`` during the pulse and falls back as ``exp(−(t − T)/tau2)``, with
+tau = l²/D. What the recipe makes of real diffusion is a matter of the higher levels (`MODELS`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ import xarray as xr
 from napari_tesm.dataset import dataset_from_traces
 from napari_tesm.diffusion import tau_from_diffusion
 from napari_tesm.protocol import PulseProtocol
+from napari_tesm.simulation.models import MODELS, Work, check_model, unit_traces
 from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
 
 RECORD: Final = 25e-3
@@ -54,7 +56,8 @@ class Simulation:
     ----------
     truth : Dataset
         ``D1``, ``D2`` (m²/s), ``tau1``, ``tau2`` (s), ``amplitude`` (V, signed, per pulse), ``distance`` (m, from
-        the middle of the first step) and ``pixel_class`` with CF flags.
+        the middle of the first step) and ``pixel_class`` with CF flags. The diffusion models have one ``D``, and
+        ``tau`` = R0²/(4D), in place of the first four.
     """
 
     dataset: xr.Dataset
@@ -69,7 +72,13 @@ def simulate_dataset(
 
 
 def simulate(
-    preset: str = "si-c-step", *, size: tuple[int, int] = (64, 48), samples: int = 250, seed: int = 0
+    preset: str = "si-c-step",
+    *,
+    size: tuple[int, int] = (64, 48),
+    samples: int = 250,
+    seed: int = 0,
+    model: str = "exponential",
+    work: Work | None = None,
 ) -> Simulation:
     """Simulate a scan with both polarities.
 
@@ -83,14 +92,19 @@ def simulate(
         Samples in the record of 25 ms, of which the first 2 % lie before the pulse.
     seed : int
         The same seed gives the same numbers.
+    model : str
+        A key of `MODELS`. The lateral one takes seconds for each pixel.
+    work : Work, optional
+        Threads, traces of an earlier run and progress, for the lateral model.
 
     Raises
     ------
     ValueError
-        If the preset is unknown, a size is not positive, or there are fewer than 25 samples.
+        If the preset or the model is unknown, a size is not positive, or there are fewer than 25 samples.
     """
     if preset not in PRESETS:
         raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
+    check_model(model)
     width, height = size
     if width < 1 or height < 1:
         raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
@@ -103,9 +117,11 @@ def simulate(
         _mark_defects(scene, rng)
     interval = RECORD / samples
     start = max(1, round(_BEFORE_PULSE * samples)) * interval
-    time = np.arange(samples) * interval - start
+    time = np.asarray(np.arange(samples) * interval - start, dtype=np.float64)
+    unit = unit_traces(model, scene, time, pulse=PULSE_DURATION, tip_radius=TIP_RADIUS, work=work or Work())
     traces = [
-        _traces(scene, time, chosen.displacement * factor, chosen.noise, rng) for _, _, factor in _SETTINGS
+        _traces(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
+        for _, _, factor in _SETTINGS
     ]
     protocol = PulseProtocol(
         pulse_start=start, pulse_duration=PULSE_DURATION, ac_amplitude=2.0, ac_frequency=25e3,
@@ -124,7 +140,9 @@ def simulate(
     )
     dataset.attrs["time_origin"] = start
     dataset.attrs["title"] = f"Simulated: {chosen.description}"
-    return Simulation(dataset, _truth(scene, chosen.displacement))
+    if model != "exponential":
+        dataset.attrs["title"] += f" ({MODELS[model]})"
+    return Simulation(dataset, _truth(scene, chosen.displacement, model))
 
 
 def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
@@ -139,22 +157,24 @@ def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
 
 
 def _traces(
-    scene: Scene, time: np.ndarray, displacement: float, noise: float, rng: np.random.Generator
+    scene: Scene,
+    unit: Callable[[int], np.ndarray],
+    time: np.ndarray,
+    displacement: float,
+    noise: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return the traces of one pulse setting as a (y, x, time) view of a time-first array, as bricks are."""
     height, width = scene.classes.shape
     out = np.empty((time.size, height, width))
-    driven, free = np.clip(time, 0, PULSE_DURATION), np.clip(time - PULSE_DURATION, 0, None)
-    tau1 = tau_from_diffusion(scene.d1, TIP_RADIUS)
-    tau2 = tau_from_diffusion(scene.d2, TIP_RADIUS)
+    stuck = np.clip(time, 0, PULSE_DURATION) > 0.6 * PULSE_DURATION
     for row in range(height):
-        shape = -np.expm1(-driven[:, None] / tau1[row]) * np.exp(-free[:, None] / tau2[row])
-        values = displacement * scene.amplitude[row] * shape
+        values = displacement * scene.amplitude[row] * unit(row)
         values += noise * rng.standard_normal(values.shape)
         values[:, scene.classes[row] == DEAD_LINE] = 0.0
         hot = scene.classes[row] == HOT_PIXEL
         # A tip that sticks: the signal jumps to a huge value in the middle of the pulse and stays there.
-        values[driven > 0.6 * PULSE_DURATION, :] += 40 * max(abs(displacement), noise) * hot
+        values[stuck, :] += 40 * max(abs(displacement), noise) * hot
         out[:, row] = values
     return out.transpose(1, 2, 0)
 
@@ -176,17 +196,24 @@ def _channels(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
     ]
 
 
-def _truth(scene: Scene, displacement: float) -> xr.Dataset:
+def _truth(scene: Scene, displacement: float, model: str) -> xr.Dataset:
     signed = np.stack([displacement * factor * scene.amplitude for _, _, factor in _SETTINGS])
     responding = (displacement != 0) & (scene.classes < NO_RESPONSE)
     d1, d2 = (np.where(responding, values, np.nan) for values in (scene.d1, scene.d2))
     grid = ("y", "x")
-    return xr.Dataset(
-        {
+    if model == "exponential":
+        coefficients = {
             "D1": (grid, d1, {"units": "m²/s"}),
             "D2": (grid, d2, {"units": "m²/s"}),
             "tau1": (grid, tau_from_diffusion(d1, TIP_RADIUS), {"units": "s"}),
             "tau2": (grid, tau_from_diffusion(d2, TIP_RADIUS), {"units": "s"}),
+        }
+    else:
+        tau = tau_from_diffusion(d2, TIP_RADIUS, geometry="l2/4tau")
+        coefficients = {"D": (grid, d2, {"units": "m²/s"}), "tau": (grid, tau, {"units": "s"})}
+    return xr.Dataset(
+        {
+            **coefficients,
             "amplitude": (("pulse", *grid), signed, {"units": "V"}),
             "distance": (grid, scene.distance, {"units": "m"}),
             "pixel_class": (

@@ -244,7 +244,7 @@ class _Plane:
         area = self.areas.ravel()
         matrix = (self._plane_matrix + diags(rate * (self.mean * self.areas).ravel())).tocsc()
         capacity = diags(area)
-        content = np.zeros(area.size)
+        content, gain = np.zeros(area.size), source
         strain, slopes = [0.0], [float(weight @ source)]
         factors: Any = None
         length = 0.0
@@ -252,11 +252,12 @@ class _Plane:
             if span != length:
                 factors, length = splu((capacity + _GAMMA * span * matrix).tocsc()), span
             # Two stages of the L-stable method of second order; contents are concentration times area.
-            one = area * factors.solve(source - matrix @ (content / area))
+            one = area * factors.solve(gain)
             two = area * factors.solve(source - matrix @ ((content + (1 - _GAMMA) * span * one) / area))
             content = content + span * ((1 - _GAMMA) * one + _GAMMA * two)
             strain.append(float(weight @ content))
-            slopes.append(float(weight @ (source - matrix @ (content / area))))
+            gain = source - matrix @ (content / area)
+            slopes.append(float(weight @ gain))
         return np.array(strain), np.array(slopes), content
 
     @cached_property
