@@ -3,6 +3,8 @@
 import json
 import pickle
 import random
+import signal
+import time
 import tracemalloc
 import warnings
 
@@ -297,3 +299,32 @@ def test_claims_of_huge_sizes_cost_nothing(tmp_path):
         tracemalloc.stop()
     assert [source.name for source in content.sources] == ["a"]
     assert len(content.notes) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_an_interrupted_folder_is_not_made_anew_by_what_zarr_still_writes(tmp_path, monkeypatch):
+    from zarr.storage import _local
+
+    put = _local._put
+
+    def slow_put(*arguments, **options):
+        time.sleep(0.15)
+        return put(*arguments, **options)
+
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(number, frame):
+        raise Interrupted
+
+    monkeypatch.setattr(_local, "_put", slow_put)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)  # in the middle of one of some dozens of files
+        with pytest.raises(Interrupted):
+            save_zarr(tmp_path / "a.zarr", example_dataset())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    time.sleep(0.4)
+    assert list(tmp_path.iterdir()) == []

@@ -137,3 +137,9 @@ def test_impossible_records_are_refused(change, words):
     arguments = {"stream": VALUES, "start": STARTS, "before": 1, "after": 2} | change
     with pytest.raises(ValueError, match=words):
         CutTraces(**arguments)
+
+
+@pytest.mark.parametrize("times", [[0, 2, 1], [0, 3, 1, 2], [0, 2, 2], [2, 0, 1], [5, 4, 3], [7]])
+def test_samples_come_in_the_order_asked_for(times):
+    cut = CutTraces(np.arange(100.0), [[10, 40]], 2, 8)
+    np.testing.assert_array_equal(cut.outer((slice(None), slice(None), times)), cut[:][:, :, times])

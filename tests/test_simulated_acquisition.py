@@ -6,7 +6,7 @@ import pytest
 from napari_tesm import fit, open_dataset, save, simulate_dataset
 from napari_tesm.cli import main
 from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_tdms
-from napari_tesm.io.mapping_text import text_from_mapping
+from napari_tesm.io.mapping_text import mapping_from_file, mapping_from_text, text_from_mapping
 from napari_tesm.simulation.acquisition import simulate_acquisition
 from napari_tesm.simulation.timing import Timing
 
@@ -103,7 +103,7 @@ def test_without_a_mapping_it_is_said_what_is_missing(tmp_path, truth, capsys):
     assert opened.sizes["x"] == 24
 
 
-def test_several_recordings_become_one_voltage_series(tmp_path, capsys):
+def test_several_recordings_become_one_voltage_series(tmp_path, capsys, gwyddion_check):
     names = []
     for seed in (1, 2):
         name = str(tmp_path / f"scan{seed}.tdms")
@@ -120,6 +120,13 @@ def test_several_recordings_become_one_voltage_series(tmp_path, capsys):
     parts = [open_dataset(name)["displacement"].values for name in names]
     assert np.array_equal(series["displacement"].values, np.concatenate(parts))
     assert series["x"].attrs["units"] == "m"
+    for name in ("scan1.tdms", "scan2.tdms"):  # what each recording lacked is said, and stays with the data
+        assert f"{name}: 8×6 pixels" in series.attrs["recording_report"]
+    assert mapping_from_text(series.attrs["mapping"]) == mapping_from_file(tmp_path / "scan1.yaml")
+    assert gwyddion_check(out) == ""
+    capsys.readouterr()
+    assert main(["import", *names, "-o", str(out), "--overwrite"]) == 0
+    assert capsys.readouterr().out.count("96 pulses placed in 12 of 12 passes") == 2
     assert main(["simulate", "-o", names[0], "--size", "8x6"]) == 1
     assert "exists" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ from napari_tesm.dataset import SIGNALS, TRACE_DIMS, dataset_from_traces, slug_f
 from napari_tesm.io.mapping import Mapping
 from napari_tesm.io.registry import open_dataset
 from napari_tesm.protocol import EDGE_TOLERANCE, PulseProtocol, sampling_interval
+from napari_tesm.recording import REPORT
 
 _SAME_PLACE = 0.01
 """Part of a pixel by which the grids of two files may differ."""
@@ -105,6 +106,9 @@ def series_from_datasets(opened: Sequence[tuple[Path, xr.Dataset]]) -> xr.Datase
     for name in ("time_origin", "sampling_rate", "mapping"):
         if name in first.attrs:
             series.attrs[name] = first.attrs[name]
+    reports = [(path, str(dataset.attrs[REPORT])) for path, dataset in opened if dataset.attrs.get(REPORT)]
+    if reports:
+        series.attrs[REPORT] = "\n".join(f"{path.name}: {report}" for path, report in reports)
     series.attrs["traces"] = [
         f"{path.stem}: {title}"
         for path, dataset in opened

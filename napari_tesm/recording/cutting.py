@@ -100,7 +100,7 @@ class CutTraces:
                 share = self.shift[row, columns[pixels], None]  # type: ignore[index]
                 wide = records[at].astype(self.dtype)
                 out[pixels] = ((1 - share) * wide[:, :-1] + share * wide[:, 1:])[:, times - first_time]
-            elif span == times.size and (span == 1 or times[0] < times[1]):
+            elif span == times.size and (np.diff(times) == 1).all():
                 out[pixels] = records[at]
             else:
                 out[pixels] = records[at[:, None], (times - first_time)[None, :]]

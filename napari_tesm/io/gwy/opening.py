@@ -12,7 +12,13 @@ from napari_tesm.dataset import dataset_from_traces
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.mapping import mapped_file_of
 from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, time_in_seconds, trace_stacks
+from napari_tesm.io.gwy.traces import (
+    ORIGIN_KEYS,
+    TraceStackInfo,
+    chosen_stacks,
+    time_in_seconds,
+    trace_stacks,
+)
 from napari_tesm.units import factor_from_unit
 
 
@@ -128,6 +134,9 @@ def _dataset(
         dataset[axis].attrs["spacing"] = step * scale
     dataset.attrs["time_origin"] = origin
     dataset.attrs["traces"] = [stack.title for stack in main]
+    dataset.attrs.update(
+        {name: first.metadata[key] for key, name in ORIGIN_KEYS.items() if first.metadata.get(key)}
+    )
     # Where they came from, so that what a user enters can be written back to the right ones.
     dataset.encoding["stacks"] = [
         (stack.kind, stack.number, pulse)

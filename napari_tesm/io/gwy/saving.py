@@ -26,7 +26,7 @@ from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import add_results, axis_spacing, field_on_grid, remove_results
 from napari_tesm.io.gwy.si_units import checked_unit
-from napari_tesm.io.gwy.traces import metadata_from_protocol
+from napari_tesm.io.gwy.traces import ORIGIN_KEYS, metadata_from_protocol
 from napari_tesm.io.gwy.values import LazyArray
 from napari_tesm.io.gwy.writing import LARGEST_BODY, check_size, size_of
 from napari_tesm.maps import MAP_KINDS
@@ -290,6 +290,10 @@ def _add_brick(
         signal=signal,
         unit=unit,
     )
+    # How a recording became these traces, and what it lacked, stays with them.
+    metadata |= {
+        key: str(dataset.attrs[name]) for key, name in ORIGIN_KEYS.items() if dataset.attrs.get(name)
+    }
     put(container, f"/brick/{number}", brick.to_object(), "o")
     put(container, f"/brick/{number}/title", title, "s")
     put(container, f"/brick/{number}/visible", True, "b")

@@ -42,6 +42,9 @@ _FIELDS: Final = {
 }
 _SIGNALS: Final = {"x": "X", "y": "Y", "r": "R", "phase": "phase"}
 
+ORIGIN_KEYS: Final = {"Mapping": "mapping", "Recording report": "recording_report"}
+"""Metadata that tell how traces came from a recording, and the dataset's attributes of them."""
+
 
 @dataclass(frozen=True, eq=False)
 class TraceStackInfo:

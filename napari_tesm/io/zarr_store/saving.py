@@ -7,10 +7,12 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from os import PathLike
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 
 import numpy as np
@@ -66,11 +68,15 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
     stem = f".{os.fsdecode(os.fsencode(target.name)[:200])}.{secrets.token_hex(6)}"
     temporary, previous = target.with_name(f"{stem}.unfinished"), target.with_name(f"{stem}.previous")
     try:
-        # Readable by all that read Zarr, and with fixed-length texts, which format 3 has not settled yet.
-        root = zarr.open_group(str(temporary), mode="w-", zarr_format=2)
-        _write(root, dataset, {"tesm_format": MARK})
-        for number, image in enumerate(others):
-            _write(root.require_group(f"{OTHER_CHANNELS}/{number}"), image, {})
+
+        def write(stop: Event) -> None:
+            # Readable by all that read Zarr, and with fixed-length texts, which format 3 has not settled yet.
+            root = zarr.open_group(str(temporary), mode="w-", zarr_format=2)
+            _write(root, dataset, {"tesm_format": MARK}, stop)
+            for number, image in enumerate(others):
+                _write(root.require_group(f"{OTHER_CHANNELS}/{number}"), image, {}, stop)
+
+        _run_to_its_end(write)
         _to_disk(temporary)
         _refuse_existing(asked, overwrite)
         if target.exists():
@@ -89,6 +95,20 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
     finally:
         for leftover in (temporary, previous):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _run_to_its_end(write: Callable[[Event], None]) -> None:
+    """Run a function in a thread and do not leave before it has ended, interrupted or not.
+
+    Zarr writes from a thread of its own: an interrupt would leave it writing, and making anew what is cleared away.
+    """
+    stop = Event()
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(write, stop)
+        try:
+            running.result()
+        finally:
+            stop.set()
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
@@ -121,7 +141,7 @@ def _check_storable(dataset: xr.Dataset) -> None:
     _attributes("the dataset", dataset.attrs)
 
 
-def _write(group: Any, dataset: xr.Dataset, attributes: dict[str, Any]) -> None:
+def _write(group: Any, dataset: xr.Dataset, attributes: dict[str, Any], stop: Event) -> None:
     import numcodecs
 
     coordinates = " ".join(str(name) for name in dataset.coords if name not in dataset.dims)
@@ -142,6 +162,8 @@ def _write(group: Any, dataset: xr.Dataset, attributes: dict[str, Any]) -> None:
             | {"_ARRAY_DIMENSIONS": [str(dim) for dim in variable.dims]},
         )
         for part in _blocks(variable.shape, chunks):
+            if stop.is_set():
+                return
             array[part] = variable[part].values
 
 
