@@ -13,7 +13,7 @@ from napari_tesm.simulation.level2 import DiffusionMap, TipModel
 Array = NDArray[np.float64]
 
 SECONDS_PER_TRACE: Final = 4.5
-"""What one place takes of a core, in s: 64 places across the steps of a drawn surface, with the default grid and tip, took
+"""What one place takes of a core, in s: 64 places across the steps of a drawn surface, with the default grid, took
 285 s of processor time on two busy cores. It grows with D, 3 s at 4e-13 m²/s and 7 s at 3e-12."""
 _TABLE: Final = 241
 _TABLE_DECADES: Final = 1.5
