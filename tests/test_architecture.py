@@ -108,7 +108,7 @@ def _loaded(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "fitting", "dataset", "displacement", "diffusion", "statistics", "simulation", "pipeline", "summary",
+        "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
         "cli.fit", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
         "io.numpy_files", "io.zarr_store", "io.vendor",
