@@ -30,6 +30,8 @@ Complex = NDArray[np.complex128]
 FARADAY: Final = 96485.33212
 _TERMS: Final = 4000
 _LATE: Final = 0.65
+GITT_PULSE: Final = 0.05
+"""Length of the current pulse of `compared_methods`, in L²/D: short of what the substrate answers."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def diffusion_from_titration_current(time: ArrayLike, current: ArrayLike, thickn
     return _positive(4 * thickness**2 / np.pi**2 * float(np.exp(found.x)), "PITT")
 
 
-def pulse_potential(time: ArrayLike, film: Film, *, pulse: float, current: float = 1e-6) -> Array:
+def pulse_potential(time: ArrayLike, film: Film, *, pulse: float, current: float = 1e-3) -> Array:
     """Return the GITT potential against that before the pulse, in V, at times in s, without the ohmic drop.
 
     A constant current in A until `pulse`, in s, then rest.
@@ -244,7 +246,7 @@ def compared_methods(
     start = replace(contact, diffusion=3 * contact.diffusion)
     slow, span = film.diffusion_time, 1 / (2 * np.pi * contact.diffusion_time)
     out = []
-    time = np.asarray(np.arange(1, 626) * (2.5 * pulse / 625), dtype=np.float64)
+    time = np.asarray(np.arange(1, 251) * (pulse / 100), dtype=np.float64)
     trace = real(response_from_time(time, contact, pulse=pulse))
     found = diffusion_from_response(time, trace, start, pulse=pulse)
     out.append(MethodResult("ESM, time", time, trace, found, 2.5 * pulse, contact.tip_radius))
@@ -256,7 +258,7 @@ def compared_methods(
     current = real(titration_current(time, film))
     found = diffusion_from_titration_current(time, current, film.thickness)
     out.append(MethodResult("PITT", time, current, found, 1.5 * slow, film.thickness))
-    gitt_pulse = 0.05 * slow
+    gitt_pulse = GITT_PULSE * slow
     time = np.linspace(0, 2 * slow, 4001)[1:]
     potential = real(pulse_potential(time, film, pulse=gitt_pulse))
     found = diffusion_from_pulse_potential(time, potential, film.thickness, pulse=gitt_pulse)

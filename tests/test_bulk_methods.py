@@ -43,7 +43,9 @@ def test_pulse_potential_starts_with_the_root_and_ends_with_the_mean_concentrati
     assert found[2] == pytest.approx(FILM.potential_slope * flux * pulse / FILM.thickness, rel=1e-9)
     # Half-space and film meet without a step.
     edge = np.array([0.999999e-3, 1.000001e-3]) * SPAN
-    assert np.diff(pulse_potential(edge, FILM, pulse=SPAN))[0] / found[1] == pytest.approx(0, abs=1e-5)
+    assert np.diff(pulse_potential(edge, FILM, pulse=SPAN, current=current))[0] / found[1] == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 def test_impedance_is_warburgs_line_and_then_a_capacity():
@@ -58,7 +60,7 @@ def test_impedance_is_warburgs_line_and_then_a_capacity():
     assert -1 / (2 * np.pi * 1e-4 / SPAN * low.imag) == pytest.approx(capacity, rel=1e-4)
 
 
-@pytest.mark.parametrize("diffusion", [1e-15, 4e-13, 3e-11])
+@pytest.mark.parametrize("diffusion", [1e-15, 3e-11])
 def test_five_methods_give_back_the_one_coefficient(diffusion):
     film, contact = Film(diffusion, 0.3e-6), TipContact(diffusion, 20e-9)
     pulse = 6 * contact.diffusion_time
