@@ -30,7 +30,7 @@ _TALBOT: Final = 18
 _WAVES: Final = 128
 _WIDEST: Final = 13.0
 """Wave numbers beyond this many over the tip radius carry less than e^−42 of a Gaussian contact."""
-_FINEST: Final = 1e-9
+_FINEST: Final = 1e-7
 _HALF: Final = 0.5
 _SHARPEST: Final = 0.2
 _AT_ONCE: Final = 4096
@@ -225,7 +225,7 @@ def diffusion_from_response(
         return float((data.conj() @ data).real) - (likeness**2 / size if size > 0 and likeness > 0 else 0.0)
 
     width = decades * np.log(10)
-    grid = np.linspace(-width, width, 31)
+    grid = np.linspace(-width, width, 19)
     best = int(np.argmin([misfit(one) for one in grid]))
     if best in (0, grid.size - 1):
         raise ValueError("the response does not tell D: the best one lies at the end of the search")

@@ -88,7 +88,7 @@ def _run(words: list[str]) -> int:
         return int(stop.code or 0)
     if not options.command:
         raise UsageError(
-            "a command is needed: info, import, fit, displacement, regions, simulate, view or gwyddion\n"
+            "a command is needed: info, import, fit, displacement, regions, simulate, theory, view or gwyddion\n"
             f"Try '{parser.prog} --help'."
         )
     # `import` is a word of Python's own: no module can be called that and be imported by name.
@@ -113,6 +113,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
     _add_displacement(commands)
     _add_regions(commands)
     _add_simulate(commands)
+    _add_theory(commands)
     view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
     view.add_argument("files", metavar="FILE", nargs="+", type=_file_name)
     view.add_argument("--debug", action="store_true", help="show a traceback when something fails")
@@ -308,6 +309,30 @@ def _add_simulate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     simulate.add_argument("--progress", choices=("bar", "lines", "none"))
     simulate.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     simulate.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
+def _add_theory(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    theory = commands.add_parser(
+        "theory", help="what ESM, PITT, GITT and EIS record of one material, and the D each gives back"
+    )
+    theory.add_argument("--diffusion", default="4e-13 m²/s", metavar="4e-13m2/s")
+    theory.add_argument("--tip-radius", default="25 nm", metavar="25nm")
+    theory.add_argument(
+        "--surface-rate",
+        metavar="10um/s",
+        help="of the reaction at the surface; by default always in balance",
+    )
+    theory.add_argument("--poisson-ratio", default="0.25", metavar="0.25")
+    theory.add_argument("--pulse-duration", default="10 ms", metavar="10ms")
+    theory.add_argument("--thickness", default="1 um", metavar="1um", help="of the film of the bulk methods")
+    theory.add_argument("--noise", default="1%", metavar="1%%")
+    theory.add_argument("--seed", default="0", metavar="0")
+    out = theory.add_argument_group("output")
+    out.add_argument("--json", metavar="THEORY.json", type=_file_name, help="- for standard output")
+    out.add_argument("--csv", metavar="RECORDS.csv", type=_output_name)
+    out.add_argument("--figure", metavar="THEORY.png", type=_output_name)
+    out.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    out.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
 
 def _file_name(text: str) -> str:

@@ -1,0 +1,119 @@
+"""``tesm theory``: what a tip and the bulk methods record of one material, and the D that each gives back."""
+
+import argparse
+import csv
+import json
+import math
+from typing import IO, Any
+
+from napari_tesm import __version__
+from napari_tesm.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
+from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.terminal import printable
+from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.theory import TipContact, resolution_from_frequency
+from napari_tesm.units import fraction_from_text, quantity_from_text, text_from_quantity
+
+_TO_STDOUT = "-"
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Compare the methods as the options say; see ``tesm theory --help``."""
+    try:
+        diffusion = quantity_from_text(options.diffusion, "m²/s")
+        rate = quantity_from_text(options.surface_rate, "m/s") if options.surface_rate else math.inf
+        contact = TipContact(
+            diffusion,
+            quantity_from_text(options.tip_radius, "m"),
+            surface_rate=rate,
+            poisson_ratio=_number(options.poisson_ratio, "--poisson-ratio"),
+        )
+        film = Film(diffusion, quantity_from_text(options.thickness, "m"))
+        pulse = quantity_from_text(options.pulse_duration, "s")
+        if not options.seed.isdecimal() or len(options.seed) > 9:
+            raise UsageError(f"--seed takes a whole number, not '{options.seed}'")
+        results = compared_methods(
+            film, contact, pulse=pulse, noise=fraction_from_text(options.noise), seed=int(options.seed)
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    written = []
+    with AtomicOutputs(overwrite=options.overwrite) as outputs:
+        if options.json not in (None, _TO_STDOUT):
+            outputs.open_text(options.json).write(_json(options, results, contact) + "\n")
+            written.append(options.json)
+        if options.csv:
+            _write_csv(outputs.open_text(options.csv), results)
+            written.append(options.csv)
+        if options.figure:
+            from napari_tesm.plotting.theory import theory_figure
+
+            file = outputs.open(options.figure)
+            figure = theory_figure(
+                results, film, contact, pulse=pulse, gitt_pulse=GITT_PULSE * film.diffusion_time
+            )
+            figure.savefig(file, format="png", metadata={"Software": None})
+            written.append(options.figure)
+    if options.json == _TO_STDOUT:
+        print(_json(options, results, contact))
+        return 0
+    for line in _lines(results, film, contact):
+        print(line)
+    for name in written:
+        print(f"Written: {printable(name)}")
+    return 0
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{option} takes a number, not '{text}'") from None
+
+
+def _lines(results: list[MethodResult], film: Film, contact: TipContact) -> list[str]:
+    header = f"D = {text_from_quantity(film.diffusion, 'm²/s')}, tip {text_from_quantity(contact.tip_radius, 'm')}, "
+    header += f"film {text_from_quantity(film.thickness, 'm')}"
+    if math.isfinite(contact.surface_rate):
+        header += f", D/(k_s R0) = {contact.kinetic_length:.3g}"
+    lines = [header, "", f"{'method':<16}{'D (m²/s)':>12}{'error':>9}{'takes':>10}{'ions move':>12}"]
+    for one in results:
+        error = one.diffusion / film.diffusion - 1
+        takes = text_from_quantity(one.seconds, "s", digits=3)
+        moves = text_from_quantity(one.length, "m", digits=3)
+        lines.append(f"{one.name:<16}{one.diffusion:>12.3e}{100 * error:>+8.2f}%{takes:>10}{moves:>12}")
+    slow, fast = (
+        text_from_quantity(resolution_from_frequency(frequency, contact), "m", digits=3)
+        for frequency in (0.0, 1e3 / contact.diffusion_time)
+    )
+    lines += [
+        "",
+        f"ESM resolves half-periods of {slow} (slow drive) to {fast} (fast drive) at half contrast.",
+    ]
+    return lines
+
+
+def _json(options: argparse.Namespace, results: list[MethodResult], contact: TipContact) -> str:
+    content: dict[str, Any] = {
+        "version": __version__,
+        "D": contact.diffusion,
+        "tip_radius": contact.tip_radius,
+        "surface_rate": contact.surface_rate if math.isfinite(contact.surface_rate) else None,
+        "noise": fraction_from_text(options.noise),
+        "seed": int(options.seed),
+        "resolution_slow": resolution_from_frequency(0.0, contact),
+        "methods": [
+            {"name": one.name, "D": one.diffusion, "seconds": one.seconds, "length": one.length}
+            for one in results
+        ],
+    }
+    return json.dumps(content, indent=2)
+
+
+def _write_csv(file: IO[str], results: list[MethodResult]) -> None:
+    """Write every record: time in s or frequency in Hz, and its real and imaginary part in SI units."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["method", "time_or_frequency", "real", "imaginary"])
+    for one in results:
+        for where, value in zip(one.where.tolist(), one.signal.tolist(), strict=True):
+            writer.writerow([one.name, repr(where), repr(value.real), repr(value.imag)])

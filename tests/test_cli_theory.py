@@ -1,0 +1,74 @@
+"""``tesm theory``: table, records, figure, and what it refuses."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from napari_tesm.bulk_methods import GITT_PULSE, Film, compared_methods
+from napari_tesm.cli import main
+from napari_tesm.plotting.theory import theory_figure
+from napari_tesm.theory import TipContact
+
+
+def test_every_method_is_in_the_table_the_records_and_the_figure(tmp_path, capsys):
+    figure, records, numbers = (tmp_path / name for name in ("a.png", "a.csv", "a.json"))
+    words = ["theory", "--diffusion", "2e-13m2/s", "--noise", "0%", "--surface-rate", "50um/s"]
+    words += ["--figure", str(figure), "--csv", str(records), "--json", str(numbers)]
+    assert main(words) == 0
+    table = capsys.readouterr().out
+    found = json.loads(numbers.read_text())
+    assert len(found["methods"]) == 5
+    for one in found["methods"]:
+        assert one["D"] == pytest.approx(2e-13, rel=5e-3)
+        assert f"{one['D']:.3e}" in next(line for line in table.splitlines() if line.startswith(one["name"]))
+    rows = list(csv.DictReader(records.read_text().splitlines()))
+    assert {row["method"] for row in rows} == {one["name"] for one in found["methods"]}
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert main(words) == 1
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_the_same_seed_gives_the_same_numbers_as_json(capsys):
+    outputs = []
+    for seed in ("1", "1", "2"):
+        assert main(["theory", "--json", "-", "--seed", seed]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] != outputs[2]
+    json.loads(outputs[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--diffusion", "-1e-13m2/s"], "larger than zero"),
+        (["--diffusion", "4e-13"], "unit"),
+        (["--tip-radius", "0nm"], "tip radius"),
+        (["--thickness", "0um"], "thickness"),
+        (["--surface-rate", "0um/s"], "surface rate"),
+        (["--poisson-ratio", "x"], "--poisson-ratio"),
+        (["--poisson-ratio", "0.9"], "Poisson"),
+        (["--noise", "5"], "percentage"),
+        (["--noise", "150%"], "noise"),
+        (["--pulse-duration", "0ms"], "pulse"),
+        (["--seed", "x"], "--seed"),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(words, said, capsys):
+    assert main(["theory", *words]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) <= 3
+
+
+def test_the_curves_of_the_figure_run_through_the_records():
+    film, contact = Film(4e-13), TipContact(4e-13)
+    results = compared_methods(film, contact, noise=0.0)
+    figure = theory_figure(results, film, contact, pulse=10e-3, gitt_pulse=GITT_PULSE * film.diffusion_time)
+    for title in ("ESM, time", "PITT", "GITT"):
+        axes = next(one for one in figure.axes if one.get_title().startswith(title))
+        record, curve = axes.get_lines()[:2]
+        expected = np.interp(record.get_xdata(), curve.get_xdata(), curve.get_ydata())
+        # The edge of a pulse lies between two points of the smooth curve.
+        assert np.mean(np.isclose(record.get_ydata(), expected, rtol=0.02)) > 0.95
