@@ -17,7 +17,7 @@ from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import save
 from napari_tesm.io.gwy.writing import LARGEST_BODY
 from napari_tesm.io.unfinished import UnfinishedTraces
-from napari_tesm.simulation import Work, seconds_from_size, simulate
+from napari_tesm.simulation import Work, check_simulation, seconds_from_size, simulate
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -37,6 +37,17 @@ def run_command(options: argparse.Namespace) -> int:
         )
     jobs = jobs_from_text(options.jobs)
     pixels = (int(size[1]), int(size[2]))
+    try:
+        # Before the first word about how long it will take.
+        check_simulation(
+            options.preset,
+            size=pixels,
+            samples=int(options.samples),
+            seed=int(options.seed),
+            model=options.model,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     unfinished = _unfinished(options, pixels, jobs) if options.model == "lateral" else None
     try:
         work = Work(jobs, progress=progress_for(options.progress))
