@@ -84,7 +84,7 @@ def draw_profiles(left: Axes, middle: Axes, profiles: dict[str, Profile]) -> Non
     left.set(xlim=(-220, 220), ylim=(3, 11), yscale="log")
     left.set(xlabel="distance from the middle of the step (nm)", ylabel="apparent D (1e-13 m²/s)")
     label_log_axis(left.yaxis, 3, 11, most=7)
-    left.legend(loc="upper right")
+    left.legend(loc="upper right", fontsize=8.5)
     left.set_title("a step of 12 nm, D = 1e-12 in 4e-13 m²/s", fontsize=9.5)
     middle.set(xlim=(-220, 220), xlabel="distance from the middle of the step (nm)", ylabel="H / H far away")
     middle.set_title("displacement at the end of the pulse", fontsize=9.5)
@@ -102,10 +102,10 @@ def draw_bands(right: Axes, bands: dict[tuple[str, float], np.ndarray]) -> None:
                    color=COLOURS[boundary])  # fmt: skip
     for factor, style in FACTORS.items():
         right.plot([], [], style, color=THEME.foreground, label=f"{diffusion_length(factor) * 1e9:.0f} nm")
-    right.set(xscale="log", xlim=(low, high), ylim=(0.2, 1.25))
+    right.set(xscale="log", xlim=(low, high), ylim=(0.15, 1.25))
     label_log_axis(right.xaxis, low, high, most=6)
     right.set(xlabel="width of the band (nm)", ylabel="apparent D in its middle / true D")
-    right.legend(title="√(4DT) of the band", loc="upper left", ncols=3)
+    right.legend(title="√(4DT) of the band", loc="upper left", ncols=3, fontsize=8.5, title_fontsize=8.5)
     right.set_title("how wide a band must be", fontsize=9.5)
 
 

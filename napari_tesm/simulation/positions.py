@@ -168,7 +168,7 @@ def apparent_diffusion(traces: ArrayLike, model: TipModel, *, expected: float) -
     curves /= np.linalg.norm(curves, axis=1, keepdims=True)
     flat = values.reshape(-1, values.shape[-1])
     # A row with a gap has no best D, as one of zeros has none.
-    flat = np.where(np.isfinite(flat).all(axis=1)[:, None], flat, 0.0)
+    flat = np.where(np.isfinite(flat).all(axis=1, keepdims=True), flat, 0.0)
     # Only the shape counts: a size near the largest number would overflow as a square.
     flat = flat / np.maximum(np.abs(flat).max(axis=1, keepdims=True), 1e-300)
     flat = flat - flat.mean(axis=1, keepdims=True)
