@@ -1,11 +1,10 @@
 """From files to the data of a report: open them, fit them with one recipe, take their regions and points along."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Final
 
 import xarray as xr
 
@@ -22,10 +21,6 @@ from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, ReportData, Scan
 
 PathLikeText = str | PathLike[str]
-MakeRecipe = Callable[[Recipe | None], Recipe]
-
-FITTING_SHARE: Final = 0.6
-"""Part of the work of a report that is fitting; the rest is drawing."""
 
 
 def recipe_in_files(paths: Sequence[PathLikeText]) -> Recipe | None:
