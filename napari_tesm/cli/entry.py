@@ -88,7 +88,8 @@ def _run(words: list[str]) -> int:
         return int(stop.code or 0)
     if not options.command:
         raise UsageError(
-            "a command is needed: info, import, fit, displacement, regions, simulate, theory, view or gwyddion\n"
+            "a command is needed: info, import, fit, kernels, displacement, regions, simulate, theory, view or "
+            "gwyddion\n"
             f"Try '{parser.prog} --help'."
         )
     # `import` is a word of Python's own: no module can be called that and be imported by name.
@@ -110,6 +111,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_import(commands)
     _add_fit(commands)
+    _add_kernels(commands)
     _add_displacement(commands)
     _add_regions(commands)
     _add_simulate(commands)
@@ -189,7 +191,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="exponential, erfc or gaussian-source for each window; flux-pulse or clamped for the record as one",
     )
     how.add_argument("--geometry", metavar="l2/tau", help="how D follows from tau")
-    how.add_argument("--threshold", metavar="15%%", help="smallest |H| to fit, of the map's maximum")
+    how.add_argument("--threshold", metavar="15%", help="smallest |H| to fit, of the map's maximum")
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
     _add_recipe(how)
@@ -201,6 +203,43 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
     out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+
+
+def _add_kernels(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    kernels = commands.add_parser(
+        "kernels",
+        help="say which kernel the traces support, and whether it describes them",
+        description="Compare kernels on the same samples of every pixel with a response (AICc), and see whether "
+        "what the best one leaves is noise. Quantities carry their unit: 10ms.",
+    )
+    kernels.add_argument("file", metavar="FILE", type=_file_name)
+    kernels.add_argument(
+        "--kernels",
+        metavar="A,B,...",
+        default="exponential,stretched,flux-pulse,clamped",
+        help="at least two; by default %(default)s",
+    )
+    data = _add_protocol(kernels)
+    _add_mapping(data)
+    data.add_argument("--threshold", metavar="15%", help="smallest |H| that has a vote, of the map's maximum")
+    data.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
+    data.add_argument(
+        "--skip-after-edge", metavar="0ms", help="leave out samples after both edges of the pulse"
+    )
+    _add_recipe(data)
+    out = kernels.add_argument_group("output")
+    out.add_argument(
+        "-o", "--output", metavar="OUT.gwy", type=_output_name,
+        help="maps of the best kernel, the evidence and the whiteness, beside what the input holds",
+    )  # fmt: skip
+    out.add_argument("--maps-only", action="store_true", help="leave out what the input held")
+    out.add_argument(
+        "--json", metavar="OUT.json|-", nargs="?", const="-", type=_file_name,
+        help="the same for programs; without a name, or -, on stdout instead of the table",
+    )  # fmt: skip
+    out.add_argument("--figure", metavar="CHOICE.png", type=_output_name)
+    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+    _add_ways(out)
 
 
 def _add_displacement(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -325,7 +364,7 @@ def _add_theory(commands: "argparse._SubParsersAction[_Parser]") -> None:
     theory.add_argument("--poisson-ratio", default="0.25", metavar="0.25")
     theory.add_argument("--pulse-duration", default="10 ms", metavar="10ms")
     theory.add_argument("--thickness", default="1 um", metavar="1um", help="of the film of the bulk methods")
-    theory.add_argument("--noise", default="1%", metavar="1%%")
+    theory.add_argument("--noise", default="1%", metavar="1%")
     theory.add_argument("--seed", default="0", metavar="0")
     out = theory.add_argument_group("output")
     out.add_argument("--json", metavar="THEORY.json", type=_file_name, help="- for standard output")
