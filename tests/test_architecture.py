@@ -25,12 +25,14 @@ LAYERS = [
         "comparison",
         "registration",
         "model_choice",
+        "kernel_votes",
         "recording",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"settings", "null_curve"},
     {"pipeline", "displacement_maps"},
+    {"kernel_maps"},
     {"summary"},
     {"plotting", "io"},
     {"interface", "gwyddion_install"},
@@ -112,7 +114,7 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
-        "cli.fit", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
+        "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
         "io.numpy_files", "io.zarr_store", "io.vendor",
     ],
 )  # fmt: skip

@@ -77,6 +77,43 @@ def _add_fit(commands: "argparse._SubParsersAction[Parser]") -> None:
     out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
 
 
+def _add_kernels(commands: "argparse._SubParsersAction[Parser]") -> None:
+    kernels = commands.add_parser(
+        "kernels",
+        help="say which kernel the traces support, and whether it describes them",
+        description="Compare kernels on the same samples of every pixel with a response (AICc), and see whether "
+        "what the best one leaves is noise. Quantities carry their unit: 10ms.",
+    )
+    kernels.add_argument("file", metavar="FILE", type=file_name)
+    kernels.add_argument(
+        "--kernels",
+        metavar="A,B,...",
+        default="exponential,stretched,flux-pulse,clamped",
+        help="at least two; by default %(default)s",
+    )
+    data = add_protocol(kernels)
+    add_mapping(data)
+    data.add_argument("--threshold", metavar="15%", help="smallest |H| that has a vote, of the map's maximum")
+    data.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
+    data.add_argument(
+        "--skip-after-edge", metavar="0ms", help="leave out samples after both edges of the pulse"
+    )
+    add_recipe(data)
+    out = kernels.add_argument_group("output")
+    out.add_argument(
+        "-o", "--output", metavar="OUT.gwy", type=output_name,
+        help="maps of the best kernel, the evidence and the whiteness, beside what the input holds",
+    )  # fmt: skip
+    out.add_argument("--maps-only", action="store_true", help="leave out what the input held")
+    out.add_argument(
+        "--json", metavar="OUT.json|-", nargs="?", const="-", type=file_name,
+        help="the same for programs; without a name, or -, on stdout instead of the table",
+    )  # fmt: skip
+    out.add_argument("--figure", metavar="CHOICE.png", type=output_name)
+    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+    add_ways(out)
+
+
 def _add_displacement(commands: "argparse._SubParsersAction[Parser]") -> None:
     displacement = commands.add_parser(
         "displacement",
@@ -187,7 +224,7 @@ def _add_theory(commands: "argparse._SubParsersAction[Parser]") -> None:
     theory.add_argument("--poisson-ratio", default="0.25", metavar="0.25")
     theory.add_argument("--pulse-duration", default="10 ms", metavar="10ms")
     theory.add_argument("--thickness", default="1 um", metavar="1um", help="of the film of the bulk methods")
-    theory.add_argument("--noise", default="1%", metavar="1%%")
+    theory.add_argument("--noise", default="1%", metavar="1%")
     theory.add_argument("--seed", default="0", metavar="0")
     out = theory.add_argument_group("output")
     out.add_argument("--json", metavar="THEORY.json", type=file_name, help="- for standard output")
@@ -222,6 +259,7 @@ _ADDED_BY: Final = {
     "info": _add_info,
     "import": _add_import,
     "fit": _add_fit,
+    "kernels": _add_kernels,
     "displacement": _add_displacement,
     "regions": _add_regions,
     "report": _add_report,
