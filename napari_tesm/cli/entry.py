@@ -88,7 +88,8 @@ def _run(words: list[str]) -> int:
         return int(stop.code or 0)
     if not options.command:
         raise UsageError(
-            "a command is needed: info, import, fit, displacement, regions, report, simulate, theory, view or gwyddion\n"
+            "a command is needed: info, import, fit, displacement, regions, report, simulate, theory, view or "
+            "gwyddion\n"
             f"Try '{parser.prog} --help'."
         )
     # `import` is a word of Python's own: no module can be called that and be imported by name.

@@ -11,6 +11,7 @@ SectionFromData = Callable[[ReportData], Section | None]
 
 SECTIONS: Final = (
     "summary",
+    "trace",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 
