@@ -11,9 +11,11 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Polygon, Rectangle
 from numpy.typing import NDArray
 
+from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.overview import draw_map, map_extent
 from napari_tesm.plotting.theme import colour_of_point, text_colour_on
 from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.units import prefix_for
 
 Array = NDArray[np.float64]
 
@@ -102,8 +104,8 @@ def draw_points(axes: Axes, frame: MapFrame, points: Sequence[PinnedPoint]) -> N
         place = frame.shown(np.array([point.x, point.y]))
         axes.plot(*place, "o", ms=11, color=colour, markeredgecolor=_HALO, markeredgewidth=1.2, zorder=5)
         axes.text(
-            *place, str(point.number), ha="center", va="center_baseline", fontsize=7.5, zorder=6, color=text_colour_on(colour),
-            fontweight="bold",
+            *place, str(point.number), ha="center", va="center_baseline", fontsize=7.5, zorder=6,
+            color=text_colour_on(colour), fontweight="bold",
         )  # fmt: skip
 
 
@@ -111,3 +113,41 @@ def draw_zoom_frame(axes: Axes, frame: MapFrame, box: tuple[float, float, float,
     """Draw the red square around the part that is shown larger: left, top, right, bottom in the lateral unit."""
     (left, top), (right, bottom) = frame.shown(np.array([[box[0], box[1]], [box[2], box[3]]]))
     axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=_ZOOM, lw=1.6))
+
+
+def draw_overlay(axes: Axes, surface: xr.DataArray, values: xr.DataArray, title: str) -> None:
+    """Draw a map of H over the surface: the more a pixel moved, the less of the surface is seen."""
+    draw_map(axes, np.abs(values), title, cmap="inferno", norm=None)
+    size = np.abs(np.asarray(values.values, dtype=np.float64))
+    finite = size[np.isfinite(size)]
+    high = float(np.percentile(finite, 99.5)) if finite.size else 1.0
+    image = axes.images[0]
+    image.set_clim(
+        0.0, image.get_clim()[1] if high <= 0 else image.get_clim()[1] * high / float(finite.max())
+    )
+    alpha = np.clip(np.nan_to_num(size) / (high or 1.0), 0.0, 1.0)
+    image.set_alpha(0.15 + 0.75 * alpha)
+    image.set_zorder(2)
+    grey = np.asarray(surface.values, dtype=np.float64)
+    axes.imshow(
+        grey, cmap="gray", norm=surface_norm(grey), extent=image.get_extent(), interpolation="nearest", zorder=1,
+        aspect=axes.get_aspect(),
+    )  # fmt: skip
+
+
+def draw_density(
+    axes: Axes, first: Array, second: Array, *, names: tuple[str, str], unit: str, bins: int = 64
+) -> None:
+    """Draw one map against another, pixel by pixel, as a density with the line of equality."""
+    good = np.isfinite(first) & np.isfinite(second)
+    a, b = np.abs(first[good]), np.abs(second[good])
+    high = max((float(np.percentile(part, 99.5)) for part in (a, b) if part.size), default=1.0) or 1.0
+    factor, shown = prefix_for(high, unit)
+    edge = 1.08 * high / factor
+    counts, *_ = np.histogram2d(b / factor, a / factor, bins=bins, range=((0, edge), (0, edge)))
+    axes.imshow(
+        np.sqrt(counts), origin="lower", extent=(0, edge, 0, edge), cmap="Greys", interpolation="nearest"
+    )
+    axes.plot([0, edge], [0, edge], ls="--", lw=1.0, color=_ZOOM)
+    axes.set_xlabel(label_with_unit(f"|H| {names[0]}", shown))
+    axes.set_ylabel(label_with_unit(f"|H| {names[1]}", shown))

@@ -108,9 +108,8 @@ def _draw_applied(
         words = f"ac {text_from_quantity(amplitude, 'V')}"
         if frequency:
             words += f" at {text_from_quantity(frequency, 'Hz')}"
-        axes.fill_between(
-            corners, levels - amplitude, levels + amplitude, color=_APPLIED, alpha=0.22, lw=0, label=words
-        )
+        low, high = levels - amplitude, levels + amplitude
+        axes.fill_between(corners, low, high, color=_APPLIED, alpha=0.22, lw=0, label=words)
     axes.plot(corners, levels, color=_APPLIED, lw=1.5, label=f"dc {text_from_quantity(size, 'V')}")
     axes.legend(frameon=False, fontsize=9, loc="upper right", ncols=2)
 
@@ -124,13 +123,12 @@ def _draw_response(axes: Axes, time: Array, response: Response, factor: float, u
     at = float(np.mean(time[response.at_end]))
     axes.plot([time[response.before][0], at], [low, low], color=_HEIGHT, lw=0.9, ls="--")
     if low != high:
-        axes.annotate(
-            "", (at, high), (at, low), arrowprops={"arrowstyle": "<->", "color": _HEIGHT, "lw": 1.3, "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip
+        arrow = {"arrowstyle": "<->", "color": _HEIGHT, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", (at, high), (at, low), arrowprops=arrow)
+    size = text_from_quantity((high - low) * factor, unit_without_prefix(unit, factor), digits=3)
     axes.annotate(
-        f"H = {text_from_quantity((high - low) * factor, unit_without_prefix(unit, factor), digits=3)}",
-        (at, (low + high) / 2), (-6, 0), textcoords="offset points", ha="right", va="center", color=_HEIGHT, fontsize=10,
-        bbox={"facecolor": _PULSE, "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        f"H = {size}", (at, (low + high) / 2), (-6, 0), textcoords="offset points", ha="right", va="center",
+        color=_HEIGHT, fontsize=10, bbox={"facecolor": _PULSE, "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )  # fmt: skip
     axes.set_ylabel(label_with_unit("u", unit))
 

@@ -64,10 +64,11 @@ def section_from_data(data: ReportData) -> Section | None:
     section.figures.append(
         ReportFigure(
             "trace",
-            f"{scan.label}, pixel (row {row}, column {column}){mean}. Top: applied voltage, size of the dc pulse with the "
-            f"ac drive as a band. Below: displacement; the pulse ({text_from_quantity(edges[1] - edges[0], 's', digits=3)}) "
-            f"is shaded. H is the mean of the last {n_end} samples of the pulse less that of {n_before} "
-            f"{'sample' if n_before == 1 else 'samples'} before it (red): {told}.",
+            f"{scan.label}, pixel (row {row}, column {column}){mean}. Top: applied voltage, size of the dc "
+            "pulse with the ac drive as a band. Below: displacement; the pulse "
+            f"({text_from_quantity(edges[1] - edges[0], 's', digits=3)}) is shaded. H is the mean of the last "
+            f"{n_end} samples of the pulse less that of {n_before} {'sample' if n_before == 1 else 'samples'} "
+            f"before it (red): {told}.",
             draw,
             (8.0, 2.0 + 2.3 * len(responses)),
         )
@@ -96,6 +97,6 @@ def _sentence_about_other_polarity(scan: Scan) -> str:
     if not known:
         return "The voltage of the pulses is not known (--voltage), so that the two polarities cannot be told apart."
     return (
-        f"{scan.label} holds pulses of {', '.join(dict.fromkeys(known))}: no positive and negative pulse of one size can "
-        "be shown side by side."
+        f"{scan.label} holds pulses of {', '.join(dict.fromkeys(known))}: no positive and negative pulse of one "
+        "size can be shown side by side."
     )
