@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,9 @@ from napari_tesm.regions import PinnedPoint, Region
 from napari_tesm.settings import Settings, settings_from_recipe
 
 Array = NDArray[np.float64]
+PAPER_VOLTAGE: Final = -3.0
+"""Of the pulse on the way back, in V: the setting that the paper's maps are of."""
+
 Surface = Literal["topography", "deflection_error"]
 
 _WORDS_OF_SURFACE = {
@@ -152,6 +155,24 @@ class Scan:
         """Pulse voltage of each setting, in V; NaN where unknown."""
         holder = self.maps if self.maps is not None else self.traces
         return np.zeros(0) if holder is None else np.asarray(holder["voltage"].values, dtype=np.float64)
+
+    @property
+    def main_pulse(self) -> int:
+        """Index of the pulse that figures of a single pulse show: the paper's -3 V, else the nearest to it."""
+        away = np.abs(self.voltages - PAPER_VOLTAGE)
+        return int(np.nanargmin(away)) if np.isfinite(away).any() else 0
+
+    @property
+    def polarity_pair(self) -> tuple[int, int] | None:
+        """Indices of a positive and a negative pulse of one size, the ones nearest to 3 V; None where there is none."""
+        volts = self.voltages
+        pairs = [
+            (abs(first - abs(PAPER_VOLTAGE)), one, other)
+            for one, first in enumerate(volts)
+            for other, second in enumerate(volts)
+            if first > 0 and np.isclose(first, -second, rtol=1e-3)
+        ]
+        return min(pairs)[1:] if pairs else None
 
     @cached_property
     def settings(self) -> Settings | None:

@@ -11,6 +11,9 @@ SectionFromData = Callable[[ReportData], Section | None]
 
 SECTIONS: Final = (
     "summary",
+    "trace",
+    "displacement",
+    "similarity",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 
