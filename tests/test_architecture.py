@@ -32,8 +32,9 @@ LAYERS = [
     {"settings", "null_curve"},
     {"pipeline", "displacement_maps"},
     {"summary"},
-    {"report", "plotting", "io"},
+    {"plotting", "io"},
     {"interface", "gwyddion_install"},
+    {"report"},  # opens and fits files as a user would, and draws them
     {"gui", "cli"},
 ]
 EXCEPTIONS = {("recipe", "diffusion")}

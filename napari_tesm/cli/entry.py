@@ -88,7 +88,7 @@ def _run(words: list[str]) -> int:
         return int(stop.code or 0)
     if not options.command:
         raise UsageError(
-            "a command is needed: info, import, fit, displacement, regions, simulate, theory, view or gwyddion\n"
+            "a command is needed: info, import, fit, displacement, regions, report, simulate, theory, view or gwyddion\n"
             f"Try '{parser.prog} --help'."
         )
     # `import` is a word of Python's own: no module can be called that and be imported by name.
@@ -112,6 +112,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_displacement(commands)
     _add_regions(commands)
+    _add_report(commands)
     _add_simulate(commands)
     _add_theory(commands)
     view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
@@ -175,12 +176,25 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     fit.add_argument("file", metavar="FILE", type=_file_name)
     fit.add_argument("-o", "--output", metavar="OUT.gwy", type=_output_name, required=True)
-    data = _add_protocol(fit)
+    _add_fitting(fit)
+    out = _add_map_files(fit)
+    out.add_argument(
+        "--graphs",
+        action="store_true",
+        help="with --maps-only: histograms of D and curves at the points, too",
+    )
+    out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
+    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+
+
+def _add_fitting(command: _Parser) -> "argparse._ArgumentGroup":
+    """Add what decides the numbers of a fit; the same for every command that fits."""
+    data = _add_protocol(command)
     _add_mapping(data)
     data.add_argument(
         "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
     )
-    how = fit.add_argument_group("how to fit")
+    how = command.add_argument_group("how to fit")
     how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
     how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
     how.add_argument(
@@ -193,14 +207,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
     _add_recipe(how)
-    out = _add_map_files(fit)
-    out.add_argument(
-        "--graphs",
-        action="store_true",
-        help="with --maps-only: histograms of D and curves at the points, too",
-    )
-    out.add_argument("--save-recipe", metavar="R.json", type=_output_name)
-    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+    return data
 
 
 def _add_displacement(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -246,6 +253,37 @@ def _add_regions(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="graphs for Gwyddion: mean traces and histograms of D, inside against outside",
     )  # fmt: skip
     _add_ways(out)
+
+
+def _add_report(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    report = commands.add_parser(
+        "report",
+        help="make the paper's figures and tables of a scan or a series, as one HTML page",
+        description="Fit every pixel and make the figures and tables of the t-ESM paper, as far as the data allow: one "
+        "HTML page that needs nothing beside it, figures as PNG and SVG, tables as CSV, all numbers as JSON. What "
+        "cannot be made says what is missing.",
+    )
+    report.add_argument(
+        "files", metavar="FILE", nargs="+", type=_file_name, help="a scan, or those of a series"
+    )
+    report.add_argument("-o", "--output", metavar="DIR", type=_output_name, required=True)
+    _add_fitting(report)
+    more = report.add_argument_group("what else goes into the report")
+    more.add_argument("--labels", metavar="LABEL", nargs="+", help="what each file is called, in their order")
+    more.add_argument("--title", metavar="TEXT", help="heading of the page")
+    more.add_argument(
+        "--control", metavar="FILE", nargs="+", type=_file_name, default=[],
+        help="scans in which no or little response is expected",
+    )  # fmt: skip
+    more.add_argument(
+        "--cycling", metavar="CSV", nargs="+", type=_file_name, default=[], help="capacity against voltage"
+    )
+    out = report.add_argument_group("output")
+    out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
+    out.add_argument("--overwrite", action="store_true", help="replace an earlier report in DIR")
+    out.add_argument("--progress", choices=("bar", "lines", "none"))
+    out.add_argument("--quiet", action="store_true", help="print no summary")
+    out.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
 
 def _add_protocol(command: _Parser) -> "argparse._ArgumentGroup":
