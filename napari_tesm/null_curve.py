@@ -60,7 +60,7 @@ class NullCurve:
         return (float(known.min()), float(known.max())) if known.size else None
 
     def apparent_range(self, window: int) -> tuple[float, float] | None:
-        """Smallest and largest apparent D, in m²/s, that diffusion returns in a window, whatever its D; None without."""
+        """Smallest and largest apparent D, in m²/s, that diffusion of any D shows in a window; None without."""
         values = self.apparent.get(window, np.zeros(0))
         known = values[np.isfinite(values)]
         return (float(known.min()), float(known.max())) if known.size else None
@@ -73,7 +73,9 @@ class NullCurve:
         if last - first < 2:
             return float("nan")
         known_logs = np.log(values[first:last])
-        return float(np.interp(np.log(apparent), known_logs, self.ratio[first:last], left=np.nan, right=np.nan))
+        return float(
+            np.interp(np.log(apparent), known_logs, self.ratio[first:last], left=np.nan, right=np.nan)
+        )
 
     def sensitivity(self, window: int) -> Array:
         """Return d ln(apparent D)/d ln D, shape (n,): 1 where the recipe sees D, 0 where it does not."""
