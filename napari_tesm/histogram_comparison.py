@@ -127,8 +127,8 @@ class HistogramComparison:
             return lines
         one = self.ratio
         lines.append(
-            f"{self.ratio_words}, pixel by pixel: median {one.median:.2f} (95 % {one.low:.2f} to {one.high:.2f}), half of "
-            f"the {one.n} pixels within {one.q25:.2f} to {one.q75:.2f}; signed-rank test against 1 "
+            f"{self.ratio_words}, pixel by pixel: median {one.median:.2f} (95 % {one.low:.2f} to {one.high:.2f}), half "
+            f"of the {one.n} pixels within {one.q25:.2f} to {one.q75:.2f}; signed-rank test against 1 "
             f"{_p_in_words(one.p_value)}, as {one.independent:.0f} independent pixels."
         )
         if self.alike is not None:

@@ -25,6 +25,7 @@ LAYERS = [
         "comparison",
         "registration",
         "model_choice",
+        "kernel_votes",
         "recording",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
@@ -32,9 +33,11 @@ LAYERS = [
     {"settings", "null_curve"},
     {"null_bands"},
     {"pipeline", "displacement_maps", "histogram_comparison"},
+    {"kernel_maps"},
     {"summary"},
-    {"report", "plotting", "io"},
+    {"plotting", "io"},
     {"interface", "gwyddion_install"},
+    {"report"},  # opens and fits files as a user would, and draws them
     {"gui", "cli"},
 ]
 EXCEPTIONS = {("recipe", "diffusion")}
@@ -112,7 +115,7 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
-        "cli.fit", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
+        "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
         "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison",
     ],
 )  # fmt: skip
