@@ -60,7 +60,7 @@ class NullCurve:
         return (float(known.min()), float(known.max())) if known.size else None
 
     def apparent_range(self, window: int) -> tuple[float, float] | None:
-        """Smallest and largest apparent D, in m²/s, that diffusion returns in a window; None without."""
+        """Smallest and largest apparent D, in m²/s, that diffusion of any D shows in a window; None without."""
         values = self.apparent.get(window, np.zeros(0))
         known = values[np.isfinite(values)]
         return (float(known.min()), float(known.max())) if known.size else None

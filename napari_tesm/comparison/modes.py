@@ -12,7 +12,7 @@ from napari_tesm.statistics import Mode, Scale, mode_with_interval, values_on_sc
 _FEWEST_INDEPENDENT: Final = 50
 """With fewer, blocks give intervals that are too narrow: on 64x64 pixels smoothed with a Gaussian of 3 pixels, some 23
 independent values, the 95 % interval of blocks holds the mode in 79 % of 150 maps."""
-_MOST_BLOCKS: Final = 1024
+_MOST_BLOCKS: Final = 400
 """More say nothing new about their scatter and cost memory."""
 
 
@@ -69,7 +69,7 @@ def mode_from_map(
     Pixels that are alike are drawn together, in blocks of `patchwork_from_map`. Where they come to fewer than 50
     independent values, that many are drawn instead, which makes the interval wide rather than too narrow. Drawing every
     pixel by itself, on 64x64 pixels smoothed with a Gaussian of 1.5, the interval holds the mode of the distribution in
-    85 % of 200 maps instead of 95 %; smoothed with 3, in 48 %.
+    85 % of 200 maps instead of 95 %, smoothed with 3 in 47 %; with blocks in 91 and 97 %.
 
     Parameters
     ----------
