@@ -24,6 +24,7 @@ LAYERS = [
         "statistics",
         "comparison",
         "registration",
+        "step_course",
         "model_choice",
         "kernel_votes",
         "recording",

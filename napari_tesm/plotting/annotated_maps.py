@@ -12,7 +12,7 @@ from matplotlib.patches import Polygon, Rectangle
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.plotting.overview import draw_map, map_extent
+from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
 from napari_tesm.plotting.theme import colour_of_point, text_colour_on
 from napari_tesm.regions import PinnedPoint, Region
 from napari_tesm.units import prefix_for
@@ -55,6 +55,14 @@ class MapFrame:
     def shown(self, xy: Array) -> Array:
         """Return positions (…, 2), x before y, on the axes."""
         return np.asarray((xy - np.array([self.left, self.top])) / self.factor)
+
+
+def row_size(values: xr.DataArray, panels: int, *, width: float = 10.0) -> tuple[float, float]:
+    """Return the size in inches of a figure with a row of maps, so that no colour bar is taller than its map."""
+    across = min(width / panels, 5.0)
+    # Ticks, labels and the bar take some 1.3 inches of the width and 0.9 of the height.
+    height = max(across - 1.3, 0.5) * map_proportion(map_extent(values)[0]) + 0.9
+    return across * panels, float(np.clip(height, 1.8, 7.0))
 
 
 def signed_norm(maps: Iterable[Array]) -> Normalize:
@@ -101,10 +109,10 @@ def draw_points(axes: Axes, frame: MapFrame, points: Sequence[PinnedPoint]) -> N
     """Draw points as numbered discs in their colours."""
     for point in points:
         colour = point.colour or colour_of_point(point.number)
-        place = frame.shown(np.array([point.x, point.y]))
-        axes.plot(*place, "o", ms=11, color=colour, markeredgecolor=_HALO, markeredgewidth=1.2, zorder=5)
+        x, y = frame.shown(np.array([point.x, point.y])).tolist()
+        axes.plot(x, y, "o", ms=11, color=colour, markeredgecolor=_HALO, markeredgewidth=1.2, zorder=5)
         axes.text(
-            *place, str(point.number), ha="center", va="center_baseline", fontsize=7.5, zorder=6,
+            x, y, str(point.number), ha="center", va="center_baseline", fontsize=7.5, zorder=6,
             color=text_colour_on(colour), fontweight="bold",
         )  # fmt: skip
 
@@ -117,14 +125,11 @@ def draw_zoom_frame(axes: Axes, frame: MapFrame, box: tuple[float, float, float,
 
 def draw_overlay(axes: Axes, surface: xr.DataArray, values: xr.DataArray, title: str) -> None:
     """Draw a map of H over the surface: the more a pixel moved, the less of the surface is seen."""
-    draw_map(axes, np.abs(values), title, cmap="inferno", norm=None)
     size = np.abs(np.asarray(values.values, dtype=np.float64))
     finite = size[np.isfinite(size)]
     high = float(np.percentile(finite, 99.5)) if finite.size else 1.0
+    draw_map(axes, values.copy(data=size), title, cmap="inferno", norm=Normalize(0.0, high or 1.0))
     image = axes.images[0]
-    image.set_clim(
-        0.0, image.get_clim()[1] if high <= 0 else image.get_clim()[1] * high / float(finite.max())
-    )
     alpha = np.clip(np.nan_to_num(size) / (high or 1.0), 0.0, 1.0)
     image.set_alpha(0.15 + 0.75 * alpha)
     image.set_zorder(2)

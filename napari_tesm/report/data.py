@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.maps import labels_from_maps
+from napari_tesm.maps import labels_from_maps, map_name
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
 from napari_tesm.settings import Settings, settings_from_recipe
@@ -208,7 +208,7 @@ class Scan:
         """Return a map of one pulse setting, shape (y, x), NaN where there is no value; None where it is not there."""
         if self.maps is None or name not in self.maps:
             return None
-        return np.asarray(self.maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+        return np.array(self.maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
 
     def pixel_at(self, x: float, y: float) -> tuple[int, int]:
         """Return row and column of the pixel nearest to a position."""
@@ -223,6 +223,26 @@ class Scan:
         total = np.where(known, values, 0.0).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(total / known.sum(axis=0))
+
+    def fitted_curves(self, pulse: int, row: int, column: int) -> list[tuple[Array, Array]]:
+        """Return time and values of the curves fitted to the trace of one pixel, one for each window with a result."""
+        if self.traces is None or self.settings is None or self.maps is None:
+            return []
+        time = np.asarray(self.traces["time"].values, dtype=np.float64)
+        found = []
+        for number in self.settings.windows:
+            tau, a, c = (
+                self.value_at(map_name(quantity, number), pulse, row, column)
+                for quantity in ("tau", "a", "c")
+            )
+            if not np.isfinite(tau):
+                continue
+            inside = time[self.settings.samples(number, time)]
+            curves, constant = self.settings.kernel.curves(
+                inside - self.settings.start(number, inside), np.array([np.log(tau)])
+            )
+            found.append((inside, a * (curves[0] + constant[0]) + c))
+        return found
 
     def value_at(self, name: str, pulse: int, row: int, column: int) -> float:
         """Return a map's value in one pixel; NaN where there is none."""

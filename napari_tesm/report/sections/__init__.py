@@ -14,6 +14,9 @@ SECTIONS: Final = (
     "trace",
     "displacement",
     "similarity",
+    "points",
+    "diffusion",
+    "regions",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 

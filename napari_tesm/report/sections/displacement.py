@@ -13,6 +13,7 @@ from napari_tesm.plotting.annotated_maps import (
     draw_points,
     draw_regions,
     draw_surface,
+    row_size,
     signed_norm,
 )
 from napari_tesm.plotting.overview import draw_map
@@ -103,7 +104,7 @@ def _figure(scan: Scan, label: str, height: xr.DataArray, surfaces: dict[str, xr
             "  ", " "
         ),
         draw,
-        (5.0 if name is None else 10.0, 3.6),
+        row_size(height, 1 if name is None else 3),
     )
 
 

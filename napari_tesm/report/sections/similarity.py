@@ -14,6 +14,7 @@ from napari_tesm.plotting.annotated_maps import (
     draw_points,
     draw_regions,
     draw_surface,
+    row_size,
     signed_norm,
 )
 from napari_tesm.plotting.overview import draw_map
@@ -106,7 +107,7 @@ def _figure_of_maps(scan: Scan, labels: list[str], heights: list[xr.DataArray]) 
         f"{scan.label}: {first}{ways}, signed, on one colour scale (n = {counted[0]} and {counted[1]} pixels"
         f"{'; points as in the curves' if scan.points else ''}).",
         draw,
-        (10.0, 3.6),
+        row_size(heights[0], panels),
     )
 
 
@@ -129,7 +130,7 @@ def _figure_of_difference(
 
     def draw(figure: Figure) -> None:
         figure.set_layout_engine("constrained")
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(1, 2, width_ratios=(1.2, 1.0))
         draw_map(
             left,
             difference,
@@ -146,7 +147,7 @@ def _figure_of_difference(
         f"pixel by pixel (n = {talk.between.n}; hot pixels beyond the 99.5th percentile are outside), grey as "
         "the root of the number of pixels, equality dashed.",
         draw,
-        (8.0, 3.6),
+        row_size(like, 2, width=9.0),
     )
 
 

@@ -1,5 +1,6 @@
 """One pixel on one time axis: applied voltage, displacement for either polarity, the pulse, H (the paper's Fig. 1b)."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from napari_tesm.displacement import displacement_from_samples, samples_for_displacement
@@ -89,11 +90,7 @@ def _place(scan: Scan) -> tuple[int, int, int]:
 
 
 def _sentence_about_other_polarity(scan: Scan) -> str:
-    known = [
-        text_from_quantity(float(volts), "V")
-        for volts in scan.voltages
-        if scan.voltages.size and volts == volts
-    ]
+    known = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
     if not known:
         return "The voltage of the pulses is not known (--voltage), so that the two polarities cannot be told apart."
     return (
