@@ -26,6 +26,7 @@ LAYERS = [
         "registration",
         "model_choice",
         "recording",
+        "controls",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},

@@ -56,9 +56,7 @@ def test_one_of_several_volumes_can_be_chosen(module, sample, tmp_path, display,
         assert gwyddion.problems() == []
 
 
-def test_a_joint_kernel_can_be_chosen_after_a_geometry_and_a_window(
-    module, sample, tmp_path, display, host
-):
+def test_a_joint_kernel_can_be_chosen_after_a_geometry_and_a_window(module, sample, tmp_path, display, host):
     with session(
         module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
     ) as gwyddion:
