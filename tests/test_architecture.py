@@ -28,6 +28,7 @@ LAYERS = [
         "model_choice",
         "kernel_votes",
         "recording",
+        "controls",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
