@@ -35,8 +35,8 @@ from napari_tesm.settings import (
 )
 
 __all__ = [
-    "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "prepared_dataset",
-    "pulse_from_recipe", "run", "sentence_about_missing_pulse", "settings_from_recipe",
+    "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "evaluate_blocks",
+    "prepared_dataset", "pulse_from_recipe", "run", "sentence_about_missing_pulse", "settings_from_recipe",
 ]  # fmt: skip
 
 Progress = Callable[[float, str], None]
@@ -110,7 +110,7 @@ def run(
             _store(fitted, number, maps, target)
             samples[number][target] = _as_block(fitted.samples, samples[number][target])
 
-    _evaluate_blocks(evaluate, list(blocks_of_rows(shape, time.size)), jobs, progress)
+    evaluate_blocks(evaluate, list(blocks_of_rows(shape, time.size)), jobs, progress)
     if not any(counts.any() for counts in samples.values()):
         raise ValueError("the traces hold no finite value")
     thresholds = _gate(maps, samples, settings, recipe)
@@ -129,15 +129,19 @@ def blocks_of_rows(shape: tuple[int, ...], samples: int) -> Iterator[tuple[int, 
                 yield pulse, slice(y, min(y + rows, height)), slice(x, min(x + columns, width))
 
 
-def _evaluate_blocks(
+def evaluate_blocks(
     evaluate: Callable[[int, slice, slice], None],
     blocks: list[tuple[int, slice, slice]],
     jobs: int,
     progress: Progress | None,
+    *,
+    words: str = "fitting",
 ) -> None:
+    """Call a function for every block, in threads; what `progress` raises ends it between two blocks."""
+
     def report(done: int) -> None:
         if progress is not None:
-            progress(done / len(blocks), "fitting")
+            progress(done / len(blocks), words)
 
     report(0)
     with single_threaded_blas():

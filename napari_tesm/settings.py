@@ -99,7 +99,7 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     pulse = pulse_from_recipe(protocol, recipe)
     kernel = kernel_from_name(recipe.kernel)
     if kernel.joint:
-        record = _record_from_recipe(protocol, pulse, recipe)
+        record = record_from_recipe(protocol, pulse, recipe)
         assert pulse is not None
         assert pulse.stop is not None
         kernel = kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
@@ -137,8 +137,16 @@ def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, W
     return windows
 
 
-def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: Recipe) -> Window:
-    """Return the stretch from the start of the pulse on that a joint kernel describes."""
+def record_from_recipe(
+    protocol: PulseProtocol, pulse: Window | None, recipe: Recipe, *, who: str = ""
+) -> Window:
+    """Return the stretch from the start of the pulse on that a joint kernel describes.
+
+    Parameters
+    ----------
+    who : str
+        What takes the record as one, for the sentence that refuses other windows; by default the recipe's kernel.
+    """
     if pulse is None or pulse.stop is None:
         raise ValueError(sentence_about_missing_pulse(protocol))
     first, second = recipe.window1, recipe.window2
@@ -146,9 +154,10 @@ def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: R
     fits = first is None or first == pulse
     fits &= second is None or (isinstance(second, Window) and second.start == pulse.stop)
     if not fits:
+        whole = who or f"the kernel '{recipe.kernel}' fits"
         raise ValueError(
-            f"the kernel '{recipe.kernel}' fits pulse ({pulse}) and relaxation together: leave both windows as "
-            "the pulse has them, or choose another kernel"
+            f"{whole} pulse ({pulse}) and relaxation together: leave both "
+            f"windows as the pulse has them{'' if who else ', or choose another kernel'}"
         )
     return Window(pulse.start, second.stop if isinstance(second, Window) else None)
 

@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.comparison import mode_from_map, patchwork_from_map
 from napari_tesm.displacement import OK, STATUS_MEANINGS
 from napari_tesm.maps import FITS, labels_from_maps, map_name
-from napari_tesm.statistics import mode_from_values, quartiles
+from napari_tesm.statistics import quartiles
 from napari_tesm.units import text_from_quantity
 
 
@@ -58,7 +59,9 @@ def _map_summary(maps: xr.Dataset, name: str, status_name: str) -> dict[str, Any
     status = maps[status_name].values
     values = maps[name].values
     counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
-    mode = mode_from_values(np.log10(values[status == OK]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log10(np.where(status == OK, values, np.nan))
+    mode = mode_from_map(logs, scale="linear", patchwork=patchwork_from_map(logs, scale="linear"))
     return {
         "n_ok": int(counts[OK]),
         "status": {meaning: int(count) for meaning, count in zip(STATUS_MEANINGS, counts, strict=True)},

@@ -110,17 +110,15 @@ def simulate(
     """
     check_simulation(preset, size=size, samples=samples, seed=seed, model=model)
     width, height = size
+    time, start = record_of_samples(samples)
     chosen = PRESETS[preset]
     rng = np.random.default_rng(int(seed))
     scene = drawn_scene(width, height, rng)
     if chosen.defects:
-        _mark_defects(scene, rng)
-    interval = RECORD / samples
-    start = max(1, round(_BEFORE_PULSE * samples)) * interval
-    time = np.asarray(np.arange(samples) * interval - start, dtype=np.float64)
+        mark_defects(scene, rng)
     unit = unit_traces(model, scene, time, pulse=PULSE_DURATION, tip_radius=TIP_RADIUS, work=work or Work())
     traces = [
-        _traces(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
+        traces_of_scene(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
         for _, _, factor in _SETTINGS
     ]
     protocol = PulseProtocol(
@@ -136,7 +134,7 @@ def simulate(
         direction=[direction for _, direction, _ in _SETTINGS],
         unit="V",
         protocol=protocol,
-        channels=_channels(scene, rng),
+        channels=channels_of_scene(scene, rng),
     )
     dataset.attrs["time_origin"] = start
     dataset.attrs["title"] = f"Simulated: {chosen.description}"
@@ -155,9 +153,7 @@ def check_simulation(preset: str, *, size: tuple[int, int], samples: int, seed: 
         raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
     for pixels in size:
         check_count(pixels, "size in pixels", fewest=1, most=MOST_PIXELS)
-    if samples < FEWEST_SAMPLES:
-        raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
-    check_count(samples, "number of samples", fewest=FEWEST_SAMPLES, most=MOST_SAMPLES)
+    record_of_samples(samples)
     check_count(seed, "seed", fewest=0, most=2**63)
     values = len(_SETTINGS) * width * height * samples
     if values > MOST_VALUES:
@@ -167,7 +163,23 @@ def check_simulation(preset: str, *, size: tuple[int, int], samples: int, seed: 
         )
 
 
-def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
+def record_of_samples(samples: int) -> tuple[np.ndarray, float]:
+    """Return the times of a record's samples from the start of the pulse, and when that is in the record, in s.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 25 samples, or more than a million.
+    """
+    if samples < FEWEST_SAMPLES:
+        raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
+    check_count(samples, "number of samples", fewest=FEWEST_SAMPLES, most=MOST_SAMPLES)
+    interval = RECORD / samples
+    start = max(1, round(_BEFORE_PULSE * samples)) * interval
+    return np.asarray(np.arange(samples) * interval - start, dtype=np.float64), start
+
+
+def mark_defects(scene: Scene, rng: np.random.Generator) -> None:
     """Mark one dead line and three hot pixels in a hundred lines and thousand pixels, at least one of each."""
     height, width = scene.classes.shape
     if height < 8 or width < 8:
@@ -178,7 +190,7 @@ def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
     scene.classes.flat[alive] = HOT_PIXEL
 
 
-def _traces(
+def traces_of_scene(
     scene: Scene,
     unit: Callable[[int], np.ndarray],
     time: np.ndarray,
@@ -201,7 +213,8 @@ def _traces(
     return out.transpose(1, 2, 0)
 
 
-def _channels(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+def channels_of_scene(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+    """Return topography and deflection error with their noise."""
     noise = {"topography": 0.15e-9, "deflection_error": 2e-5}
     units = {"topography": "m", "deflection_error": "V"}
     titles = {"topography": "Topography", "deflection_error": "Deflection error"}
