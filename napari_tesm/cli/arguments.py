@@ -33,7 +33,8 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
     how.add_argument(
         "--kernel",
         metavar="exponential",
-        help="exponential, erfc or gaussian-source for each window; flux-pulse or clamped for the record as one",
+        help="exponential, stretched, biexponential, power, erfc or gaussian-source for each window; flux-pulse or "
+        "clamped for the record as one",
     )
     how.add_argument("--geometry", metavar="l2/tau", help="how D follows from tau")
     how.add_argument("--threshold", metavar="15%", help="smallest |H| to fit, of the map's maximum")

@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.all_kernels import any_kernel_from_name
 from napari_tesm.diffusion import systematic_error
 from napari_tesm.displacement import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container, metadata_entries
 from napari_tesm.io.gwy.parts import put
-from napari_tesm.kernels import kernel_from_name
 from napari_tesm.maps import (
     DERIVED,
     MAP_KINDS,
@@ -182,7 +182,7 @@ def _metadata_from_recipe(text: str) -> dict[str, str]:
         recipe = json.loads(text)
         return {
             "Kernel": recipe["kernel"],
-            "Geometry": kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
+            "Geometry": any_kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
             "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
         }
     except (ValueError, KeyError, TypeError):
