@@ -73,7 +73,9 @@ class NullCurve:
         if last - first < 2:
             return float("nan")
         known_logs = np.log(values[first:last])
-        return float(np.interp(np.log(apparent), known_logs, self.ratio[first:last], left=np.nan, right=np.nan))
+        return float(
+            np.interp(np.log(apparent), known_logs, self.ratio[first:last], left=np.nan, right=np.nan)
+        )
 
     def sensitivity(self, window: int) -> Array:
         """Return d ln(apparent D)/d ln D, shape (n,): 1 where the recipe sees D, 0 where it does not."""
