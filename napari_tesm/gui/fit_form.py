@@ -156,6 +156,11 @@ class FitForm(QWidget):
         self.gates.setVisible(shown)
         self.gates_button.setText("Gates ▾" if shown else "Gates ▸")
 
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """The kernels that can be chosen."""
+        return tuple(str(name) for name in self.kernel.choices)
+
     # The model's parameters, shown
 
     def fill(self, model: FitModel) -> None:
