@@ -24,9 +24,11 @@ LAYERS = [
         "statistics",
         "comparison",
         "registration",
+        "step_course",
         "model_choice",
         "kernel_votes",
         "recording",
+        "controls",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},

@@ -193,10 +193,14 @@ def _add_report(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
     simulate = commands.add_parser("simulate", help="write a simulated dataset with known D")
     simulate.add_argument(
-        "-o", "--output", metavar="FILE.gwy|FILE.tdms", type=output_name, required=True,
-        help=".tdms: as a recorder writes it, with its mapping and the AFM's images beside it",
+        "-o", "--output", metavar="FILE.gwy|FILE.tdms|FOLDER", type=output_name, required=True,
+        help=".tdms: as a recorder writes it, with its mapping and the AFM's images beside it; "
+        "a folder for the preset paper-series",
     )  # fmt: skip
-    simulate.add_argument("--preset", default="si-c-step", help="si-c-step, silicon-wafer or hopg")
+    simulate.add_argument(
+        "--preset", default="si-c-step",
+        help="si-c-step, silicon-wafer or hopg; paper-series: one area with six voltages, two controls, the truth",
+    )  # fmt: skip
     simulate.add_argument(
         "--model", default="exponential",
         help="exponential, or diffusion: flux-pulse, clamped (each pixel by itself), lateral (across the pixels; slow)",

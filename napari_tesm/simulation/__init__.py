@@ -9,15 +9,18 @@ from napari_tesm.simulation.level2 import BoxGrid, TipModel
 from napari_tesm.simulation.models import MODELS, Work, seconds_from_size
 from napari_tesm.simulation.positions import apparent_diffusion, band_diffusion, map_diffusion, traces_at
 from napari_tesm.simulation.timing import Timing
+from napari_tesm.simulation.voltage_scans import SERIES_PRESET, SimulatedSeries, simulate_series
 
 __all__ = [
     "MODELS",
     "PRESETS",
+    "SERIES_PRESET",
     "Acquisition",
     "BoxGrid",
     "DriftTrace",
     "Host",
     "RingGrid",
+    "SimulatedSeries",
     "Simulation",
     "Timing",
     "TipModel",
@@ -31,6 +34,7 @@ __all__ = [
     "simulate",
     "simulate_acquisition",
     "simulate_dataset",
+    "simulate_series",
     "step_response",
     "traces_at",
     "traces_from_diffusion",

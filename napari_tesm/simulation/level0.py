@@ -108,19 +108,15 @@ def simulate(
     width, height = size
     if width < 1 or height < 1:
         raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
-    if samples < FEWEST_SAMPLES:
-        raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
+    time, start = record_of_samples(samples)
     chosen = PRESETS[preset]
     rng = np.random.default_rng(seed)
     scene = drawn_scene(width, height, rng)
     if chosen.defects:
-        _mark_defects(scene, rng)
-    interval = RECORD / samples
-    start = max(1, round(_BEFORE_PULSE * samples)) * interval
-    time = np.asarray(np.arange(samples) * interval - start, dtype=np.float64)
+        mark_defects(scene, rng)
     unit = unit_traces(model, scene, time, pulse=PULSE_DURATION, tip_radius=TIP_RADIUS, work=work or Work())
     traces = [
-        _traces(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
+        traces_of_scene(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
         for _, _, factor in _SETTINGS
     ]
     protocol = PulseProtocol(
@@ -136,7 +132,7 @@ def simulate(
         direction=[direction for _, direction, _ in _SETTINGS],
         unit="V",
         protocol=protocol,
-        channels=_channels(scene, rng),
+        channels=channels_of_scene(scene, rng),
     )
     dataset.attrs["time_origin"] = start
     dataset.attrs["title"] = f"Simulated: {chosen.description}"
@@ -145,7 +141,22 @@ def simulate(
     return Simulation(dataset, _truth(scene, chosen.displacement, model))
 
 
-def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
+def record_of_samples(samples: int) -> tuple[np.ndarray, float]:
+    """Return the times of a record's samples from the start of the pulse, and when that is in the record, in s.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 25 samples.
+    """
+    if samples < FEWEST_SAMPLES:
+        raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
+    interval = RECORD / samples
+    start = max(1, round(_BEFORE_PULSE * samples)) * interval
+    return np.asarray(np.arange(samples) * interval - start, dtype=np.float64), start
+
+
+def mark_defects(scene: Scene, rng: np.random.Generator) -> None:
     """Mark one dead line and three hot pixels in a hundred lines and thousand pixels, at least one of each."""
     height, width = scene.classes.shape
     if height < 8 or width < 8:
@@ -156,7 +167,7 @@ def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
     scene.classes.flat[alive] = HOT_PIXEL
 
 
-def _traces(
+def traces_of_scene(
     scene: Scene,
     unit: Callable[[int], np.ndarray],
     time: np.ndarray,
@@ -179,7 +190,8 @@ def _traces(
     return out.transpose(1, 2, 0)
 
 
-def _channels(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+def channels_of_scene(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+    """Return topography and deflection error with their noise."""
     noise = {"topography": 0.15e-9, "deflection_error": 2e-5}
     units = {"topography": "m", "deflection_error": "V"}
     titles = {"topography": "Topography", "deflection_error": "Deflection error"}
