@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from napari_tesm.maps import WINDOWS
-from napari_tesm.null_bands import NullBands
+from napari_tesm.null_bands import NullBands, number_in_words
 from napari_tesm.null_curve import SOURCES, NullCurve
 
 Range = tuple[float, float]
@@ -114,9 +114,12 @@ def draw_null_brackets(
         height, tick = top - 0.085 * row, 0.022
         ends = max(first, low), min(last, high)
         if ends[0] >= ends[1]:
-            words = f"{SOURCES[name]} ⟶" if first >= high else f"⟵ {SOURCES[name]}"
-            side = (0.99, "right") if first >= high else (0.01, "left")
-            axes.text(side[0], height, words, transform=axes.transAxes, ha=side[1], va="center", color=colour, fontsize=font_size)  # fmt: skip
+            words = f"{SOURCES[name]} →" if first >= high else f"← {SOURCES[name]}"
+            place, side = (0.99, "right") if first >= high else (0.01, "left")
+            axes.text(
+                place, height, f"pure diffusion, {words}", transform=axes.transAxes, ha=side, va="center", color=colour,
+                fontsize=font_size,
+            )  # fmt: skip
             continue
         axes.plot(
             ends, [height, height], transform=across, color=colour, lw=1.0, ls=SOURCE_STYLES[name], zorder=5
@@ -134,26 +137,27 @@ def draw_null_brackets(
         middle = np.sqrt(ends[0] * ends[1]) if axes.get_xscale() == "log" else (ends[0] + ends[1]) / 2
         label = f"pure diffusion, {SOURCES[name]}"
         axes.text(
-            middle, height, label, transform=across, ha="center", va="center", color=colour, fontsize=font_size, zorder=6,
-            bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1.0},
+            middle, height, label, transform=across, ha="center", va="center", color=colour, fontsize=font_size,
+            zorder=6, bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1.0},
         ).set_clip_on(True)  # fmt: skip
 
 
-def draw_null_band(
-    axes: Axes, ratios: Mapping[str, Range], *, colour: str = _MUTED, font_size: float = 8.0
-) -> None:
-    """Shade on a histogram of D2/D1 what pure diffusion shows, named at its foot; the limits of the axis stay."""
+def draw_null_band(axes: Axes, ratios: Mapping[str, Range], *, colour: str = _MUTED) -> None:
+    """Shade on a histogram of D2/D1 what pure diffusion shows, with its numbers in the legend.
+
+    The limits of the axis stay.
+
+    Parameters
+    ----------
+    ratios : mapping of str to (float, float)
+        From `NullBands.ratios`.
+    """
     limits = axes.get_xlim()
-    for row, (name, (low, high)) in enumerate(ratios.items()):
+    for name, (low, high) in ratios.items():
         axes.axvspan(low, high, color=colour, alpha=0.16, lw=0, zorder=0.5)
-        for end in (low, high):
-            axes.axvline(end, color=colour, lw=0.9, ls=SOURCE_STYLES[name], zorder=0.6)
-        if limits[0] < high and low < limits[1]:
-            right = (high, 0.97 - 0.085 * row)
-            axes.annotate(
-                SOURCES[name], right, (3, 0), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
-                va="center", fontsize=font_size, color=colour, annotation_clip=True,
-            )  # fmt: skip
+        label = f"pure diffusion, {SOURCES[name]}: {number_in_words(low)} to {number_in_words(high)}"
+        for end, words in ((low, label), (high, None)):
+            axes.axvline(end, color=colour, lw=0.9, ls=SOURCE_STYLES[name], zorder=0.6, label=words)
     axes.set_xlim(limits)
 
 
