@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from napari_tesm.maps import WINDOWS
 from napari_tesm.null_bands import NullBands, number_in_words
@@ -15,6 +16,8 @@ Range = tuple[float, float]
 
 SOURCE_STYLES: Final[dict[str, Any]] = {"flux-pulse": "-", "clamped": (0, (3, 1.5))}
 """Line style of each source: marks beside data have no colour of their own."""
+BRACKET_ROW: Final = 1.7
+"""Height of a bracket with its name, in sizes of the type."""
 _SOURCE_COLOURS: Final = {"flux-pulse": "#1b6ca8", "clamped": "#b3261e"}
 _MUTED: Final = "#6b6b6b"
 _WINDOW_STYLES: Final[dict[int, Any]] = {1: "-", 2: (0, (4, 2))}
@@ -95,51 +98,62 @@ def draw_null_brackets(
     *,
     colour: str = _MUTED,
     font_size: float = 8.0,
-    top: float = 0.97,
-) -> None:
-    """Draw above a histogram of D what pure diffusion can show at all: a bracket for each source, with its name.
+    numbers: bool = False,
+) -> list[Artist]:
+    """Draw at the top of a histogram what pure diffusion can show: a bracket for each source, with its name.
 
-    The limits of the axis stay; an end that lies beyond them is left open.
+    The limits of the axes stay; an end that lies beyond them is left open. A row needs
+    `BRACKET_ROW` times the size of the type.
 
     Parameters
     ----------
     ranges : mapping of str to (float, float)
-        From `NullBands.apparent_ranges`, in the unit of the axis.
-    top : float
-        Height of the first bracket, as a share of the axes; the next ones stand below.
+        From `NullBands.apparent_ranges` or `NullBands.ratios`, in the unit of the axis.
+    numbers : bool
+        Write the ends, too.
+
+    Returns
+    -------
+    list of Artist
+        What was drawn.
     """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    drawn: list[Artist] = []
     low, high = axes.get_xlim()
-    across = axes.get_xaxis_transform()
     for row, (name, (first, last)) in enumerate(ranges.items()):
-        height, tick = top - 0.085 * row, 0.022
+        down = (0.8 + BRACKET_ROW * row) * font_size / 72
+        lowered = ScaledTranslation(0, -down, figure.dpi_scale_trans)
+        across = axes.get_xaxis_transform() + lowered
+        label = f"pure diffusion, {SOURCES[name]}"
+        if numbers:
+            label += f": {number_in_words(first)} to {number_in_words(last)}"
         ends = max(first, low), min(last, high)
         if ends[0] >= ends[1]:
-            words = f"{SOURCES[name]} →" if first >= high else f"← {SOURCES[name]}"
-            place, side = (0.99, "right") if first >= high else (0.01, "left")
-            axes.text(
-                place, height, f"pure diffusion, {words}", transform=axes.transAxes, ha=side, va="center", color=colour,
-                fontsize=font_size,
+            label = f"{label} →" if first >= high else f"← {label}"
+            middle = 1.0 if first >= high else 0.0
+        else:
+            drawn += axes.plot(
+                ends, [1, 1], transform=across, color=colour, lw=1.0, ls=SOURCE_STYLES[name], zorder=5
+            )
+            inside = [end for end in (first, last) if low <= end <= high]
+            drawn += axes.plot(
+                inside, [1] * len(inside), transform=across, color=colour, ls="none", marker="|", ms=0.6 * font_size,
+                mew=1.0, zorder=5,
             )  # fmt: skip
-            continue
-        axes.plot(
-            ends, [height, height], transform=across, color=colour, lw=1.0, ls=SOURCE_STYLES[name], zorder=5
-        )
-        for end, inside in ((first, first >= low), (last, last <= high)):
-            if inside:
-                axes.plot(
-                    [end, end],
-                    [height - tick, height + tick],
-                    transform=across,
-                    color=colour,
-                    lw=1.0,
-                    zorder=5,
-                )
-        middle = np.sqrt(ends[0] * ends[1]) if axes.get_xscale() == "log" else (ends[0] + ends[1]) / 2
-        label = f"pure diffusion, {SOURCES[name]}"
-        axes.text(
-            middle, height, label, transform=across, ha="center", va="center", color=colour, fontsize=font_size,
-            zorder=6, bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1.0},
-        ).set_clip_on(True)  # fmt: skip
+            places = axes.transAxes.inverted().transform(axes.transData.transform([(end, 0) for end in ends]))
+            middle = float(places[:, 0].mean())
+        # At a side the text stays inside, wherever the bracket's middle is.
+        side = "left" if middle < 0.35 else "right" if middle > 0.65 else "center"
+        drawn.append(
+            axes.text(
+                {"left": 0.02, "right": 0.98}.get(side, middle), 1, label, transform=axes.transAxes + lowered, ha=side,
+                va="center", color=colour, fontsize=font_size, zorder=6,
+                bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1.0},
+            )
+        )  # fmt: skip
+    axes.set_xlim(low, high)
+    return drawn
 
 
 def draw_null_band(axes: Axes, ratios: Mapping[str, Range], *, colour: str = _MUTED) -> None:

@@ -184,7 +184,7 @@ def _write_sentences(axis: Axes, compared: HistogramComparison) -> None:
     axis.set_axis_off()
     if compared.alike is not None and compared.ratio is not None:
         lines = [f"{compared.ratio_words} {compared.label}", compared.alike.sentence(), compared.verdict()]
-        text = "\n\n".join(textwrap.fill(line, 44) for line in lines)
+        text = "\n\n".join(textwrap.fill(line, 40) for line in lines)
         axis.text(0.0, 0.95, text, transform=axis.transAxes, ha="left", va="top", fontsize=9)
 
 
