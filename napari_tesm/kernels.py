@@ -65,7 +65,19 @@ class Kernel:
     """The time that D is taken from."""
 
     def curves(self, time: Array, log_tau: Array) -> tuple[Array, Array]:
-        """Return ``g − constant``, shape (n, time), and the constant, shape (n,), for ln tau of shape (n,)."""
+        """Return ``g − constant``, shape (n, time), and the constant, shape (n,), for ln tau of shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If a time or ln tau is not finite, a time lies before the kernel's start, or a joint kernel has no pulse.
+        """
+        if not (np.isfinite(log_tau).all() and np.isfinite(time).all()):
+            raise ValueError(
+                "a kernel's times must be finite, and its relaxation times finite and larger than zero"
+            )
+        if not self.joint and time.size and time.min() < 0:
+            raise ValueError(f"the kernel '{self.name}' begins at zero, there is no curve before it")
         if not self.joint:
             return self.formula(time, log_tau)  # type: ignore[call-arg]
         if self.pulse is None:
