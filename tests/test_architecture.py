@@ -14,6 +14,7 @@ LAYERS = [
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
+    {"phase"},
     {"bulk_methods"},  # other ways to the same D, beside the theory of the tip
     {
         "regions",
