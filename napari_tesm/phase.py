@@ -36,6 +36,7 @@ _THRESHOLD: Final = 0.15
 _CLEAR: Final = 4.0
 """A response this many times its noise is one: noise alone gets there in one of 3000 pixels."""
 _LEAST_SHARE: Final = 0.005
+_HOT: Final = 20.0
 
 
 def has_quadrature(dataset: xr.Dataset) -> bool:
@@ -181,10 +182,15 @@ def complex_displacement(dataset: xr.Dataset, pulse: Window) -> ComplexDisplacem
     noise = float("nan")
     if variances:
         found = np.concatenate(variances)
-        found = found[np.isfinite(found)]
+        # Hot pixels aside, the mean: the median of one or two differences is far below it.
+        found = (
+            found[found <= _HOT * np.median(found[np.isfinite(found)])]
+            if np.isfinite(found).any()
+            else found[:0]
+        )
         counts = [part.stop - part.start for part in (before, at_end)]
         if found.size:
-            noise = float(np.sqrt(np.median(found) * sum(1 / count for count in counts)))
+            noise = float(np.sqrt(found.mean() * sum(1 / count for count in counts)))
     return ComplexDisplacement(heights[0], heights[1], noise)
 
 

@@ -28,11 +28,12 @@ LAYERS = [
         "model_choice",
         "recording",
         "controls",
+        "signal_check",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"settings", "null_curve"},
-    {"pipeline", "displacement_maps"},
+    {"pipeline", "displacement_maps", "fit_examples"},
     {"summary"},
     {"plotting", "io"},
     {"interface", "gwyddion_install"},
