@@ -14,6 +14,7 @@ LAYERS = [
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
+    {"phase"},
     {"bulk_methods"},  # other ways to the same D, beside the theory of the tip
     {
         "regions",
@@ -29,12 +30,13 @@ LAYERS = [
         "kernel_votes",
         "recording",
         "controls",
+        "signal_check",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"settings", "null_curve"},
     {"null_bands"},
-    {"pipeline", "displacement_maps", "histogram_comparison"},
+    {"pipeline", "displacement_maps", "histogram_comparison", "fit_examples"},
     {"kernel_maps"},
     {"summary"},
     {"plotting", "io"},
