@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "shape_kernels", "protocol", "dataset", "units", "scaling"},
+    {"kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling", "limits"},
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
@@ -26,12 +26,16 @@ LAYERS = [
         "registration",
         "step_course",
         "model_choice",
+        "kernel_votes",
         "recording",
+        "controls",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"settings", "null_curve"},
-    {"pipeline", "displacement_maps"},
+    {"null_bands"},
+    {"pipeline", "displacement_maps", "histogram_comparison"},
+    {"kernel_maps"},
     {"summary"},
     {"plotting", "io"},
     {"interface", "gwyddion_install"},
@@ -113,8 +117,8 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
-        "cli.fit", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
-        "io.numpy_files", "io.zarr_store", "io.vendor",
+        "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
+        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):
