@@ -167,4 +167,4 @@ def _curve(result: FitResult, time: Array, settings: Settings) -> Array:
     numbers = {
         name: np.atleast_1d(result.values(name)) for name in ("tau", "a", "c", *settings.kernel.quantities)
     }
-    return fitted_curves(settings.kernel, time, numbers)[0]
+    return np.asarray(fitted_curves(settings.kernel, time, numbers)[0])

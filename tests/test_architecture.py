@@ -121,6 +121,8 @@ def _loaded(statement: str) -> set[str]:
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
         "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
         "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison",
+        "cli.fit", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
+        "io.numpy_files", "io.zarr_store", "io.vendor", "grains",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):
