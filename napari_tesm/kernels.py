@@ -13,7 +13,7 @@ is :math:`\tau_d = R_0^2/(4D)` for a source exp(−r²/R0²).
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,14 @@ class Kernel:
     joint: bool = False
     search: tuple[float, float] = (0.01, 10.0)
     pulse: float | None = None
+    parameters: ClassVar[int] = 3
+    """How many numbers describe a trace: time, amplitude and final value."""
+    fewest_samples: ClassVar[int] = 6
+    """A trace with fewer finite samples is invalid."""
+    quantities: ClassVar[tuple[str, ...]] = ()
+    """What a fit gives beyond tau, a and c."""
+    time_of_diffusion: ClassVar[str] = "tau"
+    """The time that D is taken from."""
 
     def curves(self, time: Array, log_tau: Array) -> tuple[Array, Array]:
         """Return ``g − constant``, shape (n, time), and the constant, shape (n,), for ln tau of shape (n,)."""

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "shape_kernels", "protocol", "dataset", "units", "scaling"},
+    {"kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling"},
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
@@ -25,7 +25,9 @@ LAYERS = [
         "statistics",
         "comparison",
         "registration",
+        "step_course",
         "model_choice",
+        "kernel_votes",
         "recording",
         "controls",
         "signal_check",
@@ -33,7 +35,9 @@ LAYERS = [
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"settings", "null_curve"},
-    {"pipeline", "displacement_maps", "fit_examples"},
+    {"null_bands"},
+    {"pipeline", "displacement_maps", "histogram_comparison", "fit_examples"},
+    {"kernel_maps"},
     {"summary"},
     {"plotting", "io"},
     {"interface", "gwyddion_install"},
@@ -115,8 +119,8 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
-        "cli.fit", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
-        "io.numpy_files", "io.zarr_store", "io.vendor",
+        "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
+        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options

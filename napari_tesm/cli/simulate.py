@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from napari_tesm import __version__
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import xarray as xr
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.io.atomic import AtomicOutputs
 from napari_tesm.io.gwy.saving import container_for_output

@@ -4,18 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.maps import labels_from_maps
+from napari_tesm.all_kernels import fitted_curves
+from napari_tesm.maps import labels_from_maps, map_name
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
 from napari_tesm.settings import Settings, settings_from_recipe
 
 Array = NDArray[np.float64]
+PAPER_VOLTAGE: Final = -3.0
+"""Of the pulse on the way back, in V: the setting that the paper's maps are of."""
+
 Surface = Literal["topography", "deflection_error"]
 
 _WORDS_OF_SURFACE = {
@@ -153,6 +157,24 @@ class Scan:
         holder = self.maps if self.maps is not None else self.traces
         return np.zeros(0) if holder is None else np.asarray(holder["voltage"].values, dtype=np.float64)
 
+    @property
+    def main_pulse(self) -> int:
+        """Index of the pulse that figures of a single pulse show: the paper's -3 V, else the nearest to it."""
+        away = np.abs(self.voltages - PAPER_VOLTAGE)
+        return int(np.nanargmin(away)) if np.isfinite(away).any() else 0
+
+    @property
+    def polarity_pair(self) -> tuple[int, int] | None:
+        """Indices of a positive and a negative pulse of one size, the ones nearest to 3 V; None where there is none."""
+        volts = self.voltages
+        pairs = [
+            (abs(first - abs(PAPER_VOLTAGE)), one, other)
+            for one, first in enumerate(volts)
+            for other, second in enumerate(volts)
+            if first > 0 and np.isclose(first, -second, rtol=1e-3)
+        ]
+        return min(pairs)[1:] if pairs else None
+
     @cached_property
     def settings(self) -> Settings | None:
         """Windows, kernel and tip radius of the traces; None where they cannot be fitted."""
@@ -187,7 +209,7 @@ class Scan:
         """Return a map of one pulse setting, shape (y, x), NaN where there is no value; None where it is not there."""
         if self.maps is None or name not in self.maps:
             return None
-        return np.asarray(self.maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+        return np.array(self.maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
 
     def pixel_at(self, x: float, y: float) -> tuple[int, int]:
         """Return row and column of the pixel nearest to a position."""
@@ -202,6 +224,25 @@ class Scan:
         total = np.where(known, values, 0.0).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(total / known.sum(axis=0))
+
+    def fitted_curves(self, pulse: int, row: int, column: int) -> list[tuple[Array, Array]]:
+        """Return time and values of the curves fitted to the trace of one pixel, one for each window with a result."""
+        if self.traces is None or self.settings is None or self.maps is None:
+            return []
+        time = np.asarray(self.traces["time"].values, dtype=np.float64)
+        found = []
+        for number in self.settings.windows:
+            numbers = {
+                quantity: np.array([self.value_at(map_name(quantity, number), pulse, row, column)])
+                for quantity in ("tau", "a", "c", *self.settings.kernel.quantities)
+            }
+            inside = time[self.settings.samples(number, time)]
+            curve = fitted_curves(
+                self.settings.kernel, inside - self.settings.start(number, inside), numbers
+            )[0]
+            if np.isfinite(curve).all():
+                found.append((inside, curve))
+        return found
 
     def value_at(self, name: str, pulse: int, row: int, column: int) -> float:
         """Return a map's value in one pixel; NaN where there is none."""

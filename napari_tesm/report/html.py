@@ -83,7 +83,10 @@ def _section(section: Section, drawn: dict[str, DrawnFigure]) -> str:
     parts += [f"<p>{_text(paragraph)}</p>" for paragraph in section.paragraphs]
     parts += [f'<p class="note">{_text(sentence)}</p>' for sentence in section.missing]
     parts += [_figure(drawn[figure.name]) for figure in section.figures]
-    parts += [_table(table) for table in section.tables]
+    parts += [_table(table) for table in section.tables if table.on_page]
+    hidden = [f"tables/{table.name}.csv" for table in section.tables if not table.on_page]
+    if hidden:
+        parts.append(f'<p class="note">More numbers beside this page: {_text(", ".join(hidden))}.</p>')
     parts.append("</section>")
     return "\n".join(parts)
 

@@ -73,6 +73,8 @@ class Table:
     columns : sequence of Column
     rows : sequence of sequence
         Texts, numbers in SI, truth values; None or NaN where there is no value.
+    on_page : bool
+        Whether the page shows it; long ones, such as curves, are for the CSV alone.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class Table:
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+    on_page: bool = True
 
     def __post_init__(self) -> None:
         _check_name(self.name)

@@ -11,6 +11,12 @@ SectionFromData = Callable[[ReportData], Section | None]
 
 SECTIONS: Final = (
     "summary",
+    "trace",
+    "displacement",
+    "similarity",
+    "points",
+    "diffusion",
+    "regions",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 
