@@ -40,6 +40,21 @@ def test_numbers_are_those_of_the_maps(maps):
             assert (int(here[f"status{n}"]) == OK) == (window.status == "ok")
 
 
+def test_curve_and_residuals_belong_together(maps):
+    example = fit_examples(SCAN, maps, 1, pixels_by_quality(maps, 1)[-1:])[0]
+    for window in example.windows:
+        inside = np.isin(example.time, window.time)
+        np.testing.assert_allclose(window.fitted + window.residuals, example.trace[inside], atol=1e-15)
+        # What the formula of the paper says, and what its residuals come to.
+        values = window.values
+        start = min(0.0 if window.number == 1 else 10e-3, window.time[0])
+        formula = values["a"] * np.exp(-values["b"] * (window.time - start)) + values["c"]
+        np.testing.assert_allclose(window.fitted, formula, rtol=0, atol=1e-9)
+        explained = 1 - window.residuals.var() / example.trace[inside].var()
+        assert explained == pytest.approx(values["r2"], abs=1e-6)
+        assert np.abs(window.residuals.mean()) < 1e-6
+
+
 def test_quality_is_in_order(maps):
     pixels = pixels_by_quality(maps, 1, quantiles=(0.0, 0.5, 1.0))
     r2 = [float(maps["r2_2"].values[1, row, column]) for _, row, column in pixels]
