@@ -137,15 +137,16 @@ def drawn_figure(figure: ReportFigure) -> DrawnFigure:
     # Not by savefig, which goes through all of a figure twice for each format.
     canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=DPI, facecolor="white"))
     figure.draw(canvas.figure)
-    canvas.draw()
-    pixels = np.array(canvas.buffer_rgba())
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     png, svg = io.BytesIO(), io.StringIO()
-    imsave(png, pixels, format="png", dpi=DPI, metadata={"Software": None})
+    imsave(png, pixels, format="png", dpi=DPI, metadata={"Software": None})  # type: ignore[dict-item]
     # The layout is settled now.
     canvas.figure.set_layout_engine("none")
     # The ids in an SVG are random but for the salt.
     with mpl.rc_context({"svg.hashsalt": "napari-tesm"}):
-        FigureCanvasSVG(canvas.figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+        canvas_of_svg = FigureCanvasSVG(canvas.figure)
+        canvas_of_svg.print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     height, width = pixels.shape[:2]
     return DrawnFigure(
         figure.name, figure.caption, png.getvalue(), svg.getvalue().encode("utf-8"), width, height
