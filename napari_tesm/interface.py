@@ -13,13 +13,20 @@ from napari_tesm.io.atomic import atomic_output, refuse_same_file
 from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.io.registry import is_gwy
+from napari_tesm.low_pass import order_from_text
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
 from napari_tesm.recipe import NO_WINDOW, Recipe
 from napari_tesm.regions import PinnedPoint, Region
 from napari_tesm.units import fraction_from_text, quantity_and_error_from_text, quantity_from_text
 
-_UNITS = {"pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s"}
+_UNITS = {
+    "pulse_start": "s",
+    "pulse_duration": "s",
+    "voltage": "V",
+    "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}
 
 
 def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
@@ -53,6 +60,8 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood[name] = value if value == NO_WINDOW else _entry_from_value(Window.from_text(value))
         elif name == "traces":
             understood[name] = [value]
+        elif name == "lock_in_order":
+            understood[name] = order_from_text(value)
         elif name in _UNITS:
             understood[name] = quantity_from_text(value, _UNITS[name])
         else:

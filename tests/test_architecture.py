@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling"},
+    {"low_pass", "kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling"},
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
