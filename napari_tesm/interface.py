@@ -142,7 +142,7 @@ def kernel_choice(
     dataset : Dataset
         From `open_dataset` or `simulate_dataset`.
     kernels : sequence of str
-        At least two names of `napari_tesm.kernels.KERNELS` or `napari_tesm.shape_kernels.SHAPE_KERNELS`.
+        At least two names of `napari_tesm.all_kernels.ALL_KERNELS`.
     recipe, jobs, progress, **values
         As for `fit`; of the recipe protocol, threshold, response level and the time to skip after the edges count.
 
