@@ -17,9 +17,14 @@ from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice import COMPARED
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
-from napari_tesm.recipe import NO_WINDOW, Recipe
+from napari_tesm.recipe import AUTO, NO_WINDOW, Recipe
 from napari_tesm.regions import PinnedPoint, Region
-from napari_tesm.units import fraction_from_text, quantity_and_error_from_text, quantity_from_text
+from napari_tesm.units import (
+    angle_from_text,
+    fraction_from_text,
+    quantity_and_error_from_text,
+    quantity_from_text,
+)
 
 _UNITS = {"pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s"}
 
@@ -49,6 +54,8 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood |= {"tip_radius": radius, "tip_radius_error": error}
         elif name == "tip_radius_error":
             understood[name] = quantity_from_text(value, "m")
+        elif name == "phase_rotation":
+            understood[name] = value if value == AUTO else angle_from_text(value)
         elif name == "threshold":
             understood[name] = fraction_from_text(value)
         elif name in ("window1", "window2"):

@@ -1,18 +1,18 @@
 """What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.all_kernels import ALL_KERNELS, AnyKernel, any_kernel_from_name
 from napari_tesm.dataset import with_protocol
 from napari_tesm.diffusion import diffusion_from_tau
-from napari_tesm.fitting import FEWEST_SAMPLES
-from napari_tesm.kernels import KERNELS, Kernel, kernel_from_name
 from napari_tesm.maps import JOINT
+from napari_tesm.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
 from napari_tesm.protocol import (
     EDGE_TOLERANCE,
     PulseProtocol,
@@ -20,7 +20,7 @@ from napari_tesm.protocol import (
     sampling_interval,
     windows_from_protocol,
 )
-from napari_tesm.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, Recipe
 from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
@@ -37,7 +37,7 @@ class Settings:
         Where H is measured; None where the pulse is not known.
     windows : dict of int to Window
         The windows to fit, by their number; `napari_tesm.maps.JOINT` for a kernel that takes the record as one.
-    kernel : Kernel
+    kernel : Kernel or ShapeKernel
         Knows the length of the pulse where it needs it.
     geometry : str
         How D follows from tau: the kernel's own relation, else the recipe's.
@@ -50,7 +50,7 @@ class Settings:
     windows: dict[int, Window]
     tip_radius: float | None
     tip_radius_error: float | None
-    kernel: Kernel = KERNELS["exponential"]
+    kernel: AnyKernel = ALL_KERNELS["exponential"]
     geometry: str = DEFAULT_GEOMETRY
     skip: float = 0.0
 
@@ -97,12 +97,12 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     """
     protocol = PulseProtocol.from_attributes(dataset.attrs)
     pulse = pulse_from_recipe(protocol, recipe)
-    kernel = kernel_from_name(recipe.kernel)
+    kernel = any_kernel_from_name(recipe.kernel)
     if kernel.joint:
         record = record_from_recipe(protocol, pulse, recipe)
         assert pulse is not None
         assert pulse.stop is not None
-        kernel = kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
+        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
         windows = {JOINT: record}
     else:
         windows = _windows_from_recipe(protocol, recipe)
@@ -165,10 +165,11 @@ def record_from_recipe(
 def _check_samples(settings: Settings, time: Array) -> None:
     for number, window in settings.windows.items():
         count = time[settings.samples(number, time)].size
-        if count < FEWEST_SAMPLES:
+        fewest = settings.kernel.fewest_samples
+        if count < fewest:
             name = "the record" if number == JOINT else f"window {number}"
             raise ValueError(
-                f"{name}, {window}, holds {count} samples where {FEWEST_SAMPLES} "
+                f"{name}, {window}, holds {count} samples where {fewest} "
                 f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
                 f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
             )
@@ -196,12 +197,13 @@ def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
 
 
 def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return the dataset with the recipe's protocol put in for what the file says or lacks.
+    """Return the dataset with the recipe's protocol put in for what the file says or lacks, its phase turned.
 
     Raises
     ------
     ValueError
-        If one voltage is given for pulse settings of different ones: their maps would trade names.
+        If one voltage is given for pulse settings of different ones: their maps would trade names; or the phase is to
+        be turned and Y is not recorded.
     """
     known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
     if recipe.voltage is not None and known.size > 1:
@@ -209,9 +211,38 @@ def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
         raise ValueError(
             f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
         )
-    return with_protocol(
+    known_pulse = with_protocol(
         dataset,
         voltage=recipe.voltage,
         pulse_start=recipe.pulse_start,
         pulse_duration=recipe.pulse_duration,
     )
+    if recipe.phase_rotation is None:
+        return known_pulse
+    return rotated_dataset(known_pulse, _angle_from_recipe(known_pulse, recipe))
+
+
+def resolved_recipe(dataset: xr.Dataset, recipe: Recipe) -> Recipe:
+    """Return the recipe with the angle that "auto" comes to for a dataset, so that it gives the same numbers again.
+
+    Raises
+    ------
+    ValueError
+        If Y is not recorded, or nothing responds, where the phase is to be found.
+    """
+    if recipe.phase_rotation != AUTO:
+        return recipe
+    prepared = prepared_dataset(dataset, replace(recipe, phase_rotation=None))
+    return replace(recipe, phase_rotation=_angle_from_recipe(prepared, recipe))
+
+
+def _angle_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> float:
+    """Return by how much (X, Y) is to be turned, in degrees."""
+    if isinstance(recipe.phase_rotation, float | int):
+        return float(recipe.phase_rotation)
+    protocol = PulseProtocol.from_attributes(dataset.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    if pulse is None:
+        raise ValueError(sentence_about_missing_pulse(protocol))
+    turned = float(dataset.attrs.get(ATTRIBUTE, 0.0))
+    return turned + response_axis(complex_displacement(dataset, pulse))

@@ -33,12 +33,17 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
     how.add_argument(
         "--kernel",
         metavar="exponential",
-        help="exponential, erfc or gaussian-source for each window; flux-pulse or clamped for the record as one",
+        help="exponential, stretched, biexponential, power, erfc or gaussian-source for each window; flux-pulse or "
+        "clamped for the record as one",
     )
     how.add_argument("--geometry", metavar="l2/tau", help="how D follows from tau")
     how.add_argument("--threshold", metavar="15%", help="smallest |H| to fit, of the map's maximum")
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
+    how.add_argument(
+        "--rotate-phase", dest="phase_rotation", metavar="auto|DEG",
+        help="turn the lock-in's X and Y by an angle; auto: so that X holds most of the response",
+    )  # fmt: skip
     add_recipe(how)
     return data
 

@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from napari_tesm.all_kernels import fitted_curves
 from napari_tesm.histogram_comparison import HistogramComparison, histogram_comparison
 from napari_tesm.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
 from napari_tesm.pipeline import prepared_dataset, settings_from_recipe
@@ -139,14 +140,15 @@ def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row:
         axis.axvspan(settings.pulse.start / t_factor, settings.pulse.stop / t_factor, color="0.92", zorder=0)
     words = []
     for number in settings.windows:
-        tau, error, a, c = (float(here[map_name(q, number)]) for q in ("tau", "tau_stderr", "a", "c"))
+        numbers = {
+            quantity: here[map_name(quantity, number)].values.reshape(1)
+            for quantity in ("tau", "tau_stderr", "a", "c", *settings.kernel.quantities)
+        }
+        tau, error = (float(numbers[quantity][0]) for quantity in ("tau", "tau_stderr"))
         if not np.isfinite(tau):
             continue
         inside = time[settings.samples(number, time)]
-        curves, constant = settings.kernel.curves(
-            inside - settings.start(number, inside), np.array([np.log(tau)])
-        )
-        fitted = a * (curves[0] + constant[0]) + c
+        fitted = fitted_curves(settings.kernel, inside - settings.start(number, inside), numbers)[0]
         axis.plot(inside / t_factor, fitted / factor, color=WINDOW_COLOURS[number], lw=1.8)
         name = map_name("tau", number).replace("tau", "τ")
         words.append(f"{name} = {text_with_error(tau, error, 's')}")
