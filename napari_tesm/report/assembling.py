@@ -21,6 +21,8 @@ from napari_tesm.report.sections import SectionFromData, section_functions
 DPI: Final = 120
 """Of the PNG; a page of ten inches is then 1200 pixels wide, two for each of a phone's."""
 
+_NO_SOFTWARE: Final[dict[str, Any]] = {"Software": None}
+
 
 @dataclass(frozen=True)
 class DrawnFigure:
@@ -137,15 +139,17 @@ def drawn_figure(figure: ReportFigure) -> DrawnFigure:
     # Not by savefig, which goes through all of a figure twice for each format.
     canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=DPI, facecolor="white"))
     figure.draw(canvas.figure)
-    canvas.draw()
-    pixels = np.array(canvas.buffer_rgba())
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     png, svg = io.BytesIO(), io.StringIO()
-    imsave(png, pixels, format="png", dpi=DPI, metadata={"Software": None})
+    # No metadata: the version of matplotlib, which it puts in by itself, is in the methods.
+    imsave(png, pixels, format="png", dpi=DPI, metadata=_NO_SOFTWARE)
     # The layout is settled now.
     canvas.figure.set_layout_engine("none")
     # The ids in an SVG are random but for the salt.
     with mpl.rc_context({"svg.hashsalt": "napari-tesm"}):
-        FigureCanvasSVG(canvas.figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+        vector = FigureCanvasSVG(canvas.figure)
+        vector.print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     height, width = pixels.shape[:2]
     return DrawnFigure(
         figure.name, figure.caption, png.getvalue(), svg.getvalue().encode("utf-8"), width, height
