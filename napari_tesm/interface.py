@@ -13,6 +13,8 @@ from napari_tesm.io.atomic import atomic_output, refuse_same_file
 from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.io.registry import is_gwy
+from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
+from napari_tesm.model_choice import COMPARED
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
 from napari_tesm.recipe import NO_WINDOW, Recipe
@@ -108,6 +110,36 @@ def fit(
     return run(dataset, recipe_from_values(recipe, **values), jobs=jobs, progress=progress)
 
 
+def kernel_choice(
+    dataset: xr.Dataset,
+    *,
+    kernels: Sequence[str] = COMPARED,
+    recipe: Recipe | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    **values: Any,
+) -> KernelChoice:
+    """Return which kernel the traces of a dataset support, pixel by pixel and in words.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From `open_dataset` or `simulate_dataset`.
+    kernels : sequence of str
+        At least two names of `napari_tesm.kernels.KERNELS` or `napari_tesm.shape_kernels.SHAPE_KERNELS`.
+    recipe, jobs, progress, **values
+        As for `fit`; of the recipe protocol, threshold, response level and the time to skip after the edges count.
+
+    Raises
+    ------
+    ValueError
+        If a parameter makes no sense or the dataset lacks what is needed.
+    """
+    return choice_of_kernels(
+        dataset, recipe_from_values(recipe, **values), kernels=kernels, jobs=jobs, progress=progress
+    )
+
+
 def save(
     path: str | PathLike[str],
     dataset: xr.Dataset | None,
@@ -120,6 +152,7 @@ def save(
     source: str | PathLike[str] | None = None,
     channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
+    choice: KernelChoice | None = None,
 ) -> None:
     """Write a .gwy file with what the dataset came with, the result maps, and regions and points.
 
@@ -143,6 +176,8 @@ def save(
     with_entered : bool
         Write what was put in since by `napari_tesm.dataset.with_protocol`, or as a unit when it was opened, into the
         metadata and axes of the traces, so that nobody has to say it again.
+    choice : KernelChoice, optional
+        From `kernel_choice`; its maps replace those of an earlier one. Without `maps` earlier results stay then.
 
     Raises
     ------
@@ -159,7 +194,7 @@ def save(
     container = container_for_output(
         dataset, maps, maps_only=maps_only, sha256=sha256, regions=regions, points=points,
         source=source if source is not None and is_gwy(source) else None, channels=channels,
-        with_entered=with_entered,
+        with_entered=with_entered, choice=choice,
     )  # fmt: skip
     with atomic_output(path, overwrite=overwrite) as file:
         write_container_to(file, container)

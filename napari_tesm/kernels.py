@@ -13,7 +13,7 @@ is :math:`\tau_d = R_0^2/(4D)` for a source exp(−r²/R0²).
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,9 +55,29 @@ class Kernel:
     joint: bool = False
     search: tuple[float, float] = (0.01, 10.0)
     pulse: float | None = None
+    parameters: ClassVar[int] = 3
+    """How many numbers describe a trace: time, amplitude and final value."""
+    fewest_samples: ClassVar[int] = 6
+    """A trace with fewer finite samples is invalid."""
+    quantities: ClassVar[tuple[str, ...]] = ()
+    """What a fit gives beyond tau, a and c."""
+    time_of_diffusion: ClassVar[str] = "tau"
+    """The time that D is taken from."""
 
     def curves(self, time: Array, log_tau: Array) -> tuple[Array, Array]:
-        """Return ``g − constant``, shape (n, time), and the constant, shape (n,), for ln tau of shape (n,)."""
+        """Return ``g − constant``, shape (n, time), and the constant, shape (n,), for ln tau of shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If a time or ln tau is not finite, a time lies before the kernel's start, or a joint kernel has no pulse.
+        """
+        if not (np.isfinite(log_tau).all() and np.isfinite(time).all()):
+            raise ValueError(
+                "a kernel's times must be finite, and its relaxation times finite and larger than zero"
+            )
+        if not self.joint and time.size and time.min() < 0:
+            raise ValueError(f"the kernel '{self.name}' begins at zero, there is no curve before it")
         if not self.joint:
             return self.formula(time, log_tau)  # type: ignore[call-arg]
         if self.pulse is None:

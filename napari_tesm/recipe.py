@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, Self
 
+from napari_tesm.all_kernels import any_kernel_from_name
 from napari_tesm.diffusion import GEOMETRIES, geometry_factor
-from napari_tesm.kernels import kernel_from_name
 from napari_tesm.protocol import Window, check_tip_radius
 from napari_tesm.units import text_from_quantity
 
@@ -86,7 +86,8 @@ class Recipe:
     max_log_tau_error: float = 0.5
 
     def __post_init__(self) -> None:
-        own = kernel_from_name(self.kernel).geometry
+        kernel = any_kernel_from_name(self.kernel)
+        own = kernel.geometry
         geometry_factor(self.geometry)
         if own is not None and self.geometry not in (own, DEFAULT_GEOMETRY):
             raise ValueError(
@@ -117,7 +118,7 @@ class Recipe:
             raise ValueError(f"the response level is a probability, not {self.response_level:g}")
         if self.tip_radius_error is not None and self.tip_radius is None:
             raise ValueError("the tip radius has an error but no value")
-        if kernel_from_name(self.kernel).joint and NO_WINDOW in (self.window1, self.window2):
+        if kernel.joint and NO_WINDOW in (self.window1, self.window2):
             raise ValueError(
                 f"the kernel '{self.kernel}' fits pulse and relaxation together: neither window can be 'none'"
             )

@@ -8,10 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.all_kernels import ALL_KERNELS, AnyKernel, any_kernel_from_name
 from napari_tesm.dataset import with_protocol
 from napari_tesm.diffusion import diffusion_from_tau
-from napari_tesm.fitting import FEWEST_SAMPLES
-from napari_tesm.kernels import KERNELS, Kernel, kernel_from_name
 from napari_tesm.maps import JOINT
 from napari_tesm.protocol import (
     EDGE_TOLERANCE,
@@ -37,7 +36,7 @@ class Settings:
         Where H is measured; None where the pulse is not known.
     windows : dict of int to Window
         The windows to fit, by their number; `napari_tesm.maps.JOINT` for a kernel that takes the record as one.
-    kernel : Kernel
+    kernel : Kernel or ShapeKernel
         Knows the length of the pulse where it needs it.
     geometry : str
         How D follows from tau: the kernel's own relation, else the recipe's.
@@ -50,7 +49,7 @@ class Settings:
     windows: dict[int, Window]
     tip_radius: float | None
     tip_radius_error: float | None
-    kernel: Kernel = KERNELS["exponential"]
+    kernel: AnyKernel = ALL_KERNELS["exponential"]
     geometry: str = DEFAULT_GEOMETRY
     skip: float = 0.0
 
@@ -97,12 +96,12 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     """
     protocol = PulseProtocol.from_attributes(dataset.attrs)
     pulse = pulse_from_recipe(protocol, recipe)
-    kernel = kernel_from_name(recipe.kernel)
+    kernel = any_kernel_from_name(recipe.kernel)
     if kernel.joint:
-        record = _record_from_recipe(protocol, pulse, recipe)
+        record = record_from_recipe(protocol, pulse, recipe)
         assert pulse is not None
         assert pulse.stop is not None
-        kernel = kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
+        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
         windows = {JOINT: record}
     else:
         windows = _windows_from_recipe(protocol, recipe)
@@ -137,8 +136,16 @@ def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, W
     return windows
 
 
-def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: Recipe) -> Window:
-    """Return the stretch from the start of the pulse on that a joint kernel describes."""
+def record_from_recipe(
+    protocol: PulseProtocol, pulse: Window | None, recipe: Recipe, *, who: str = ""
+) -> Window:
+    """Return the stretch from the start of the pulse on that a joint kernel describes.
+
+    Parameters
+    ----------
+    who : str
+        What takes the record as one, for the sentence that refuses other windows; by default the recipe's kernel.
+    """
     if pulse is None or pulse.stop is None:
         raise ValueError(sentence_about_missing_pulse(protocol))
     first, second = recipe.window1, recipe.window2
@@ -146,9 +153,10 @@ def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: R
     fits = first is None or first == pulse
     fits &= second is None or (isinstance(second, Window) and second.start == pulse.stop)
     if not fits:
+        whole = who or f"the kernel '{recipe.kernel}' fits"
         raise ValueError(
-            f"the kernel '{recipe.kernel}' fits pulse ({pulse}) and relaxation together: leave both windows as "
-            "the pulse has them, or choose another kernel"
+            f"{whole} pulse ({pulse}) and relaxation together: leave both "
+            f"windows as the pulse has them{'' if who else ', or choose another kernel'}"
         )
     return Window(pulse.start, second.stop if isinstance(second, Window) else None)
 
@@ -156,10 +164,11 @@ def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: R
 def _check_samples(settings: Settings, time: Array) -> None:
     for number, window in settings.windows.items():
         count = time[settings.samples(number, time)].size
-        if count < FEWEST_SAMPLES:
+        fewest = settings.kernel.fewest_samples
+        if count < fewest:
             name = "the record" if number == JOINT else f"window {number}"
             raise ValueError(
-                f"{name}, {window}, holds {count} samples where {FEWEST_SAMPLES} "
+                f"{name}, {window}, holds {count} samples where {fewest} "
                 f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
                 f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
             )

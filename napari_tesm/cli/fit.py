@@ -5,7 +5,7 @@ from typing import Any
 
 import xarray as xr
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import check_outputs, write_maps
 from napari_tesm.cli.progress import progress_for

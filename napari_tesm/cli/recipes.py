@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.interface import recipe_from_values
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import recipe_text

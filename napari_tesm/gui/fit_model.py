@@ -11,6 +11,7 @@ from napari_tesm.gui.layers import names_of_maps
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_fits import sentence_for_forms
 from napari_tesm.interface import recipe_from_values
+from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
 from napari_tesm.pipeline import Progress, prepared_dataset, run, settings_from_recipe
 from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
 from napari_tesm.recipe import NO_WINDOW, Recipe
@@ -192,6 +193,14 @@ class FitModel:
         if self.scan.dataset is None:
             raise ValueError(self.scan.problem or "this file holds no traces")
         return run(self.scan.dataset, self.recipe, jobs=jobs, progress=progress)
+
+    def compare_kernels(self, *, jobs: int = 1, progress: Progress | None = None) -> KernelChoice:
+        """Return which kernel the scan's traces support."""
+        if self.scan.dataset is None:
+            raise ValueError(self.scan.problem or "this file holds no traces")
+        # The kernel of the fit plays no part in the question.
+        recipe = replace(self.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
+        return choice_of_kernels(self.scan.dataset, recipe, jobs=jobs, progress=progress)
 
     def _say(self, message: str) -> None:
         message = message[:1].upper() + message[1:]

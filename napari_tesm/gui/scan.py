@@ -16,6 +16,7 @@ from psygnal import Signal
 from napari_tesm.dataset import pulse_labels, with_protocol
 from napari_tesm.gui.display import LENGTHS, Display, display_from_axes
 from napari_tesm.io.mapping import Mapping
+from napari_tesm.kernel_maps import KernelChoice
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
@@ -106,6 +107,8 @@ class Scan:
         self.group = group
         self.channels = list(channels)
         self.maps = maps
+        self.choice: KernelChoice | None = None
+        """Which kernel the traces support, where somebody has asked."""
         self.recipe = recipe or Recipe()
         self.regions = list(regions)
         self.points = list(points)

@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.all_kernels import any_kernel_from_name
 from napari_tesm.diffusion import systematic_error
 from napari_tesm.displacement import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container, metadata_entries
 from napari_tesm.io.gwy.parts import put
-from napari_tesm.kernels import kernel_from_name
 from napari_tesm.maps import (
     DERIVED,
     MAP_KINDS,
@@ -77,22 +77,46 @@ def add_results(container: GwyContainer, maps: xr.Dataset, *, sha256: str = "") 
 def _add_channel(
     container: GwyContainer, values: xr.DataArray, name: str, title: str, metadata: dict[str, str]
 ) -> None:
+    numbers = np.asarray(values.values, dtype=np.float64)
+    unit = str(values.attrs.get("units", "")) if name not in DERIVED else ""
+    if unit == "a.u.":
+        unit, metadata = "", metadata | {"Unit": "a.u."}
+    add_channel(
+        container,
+        values,
+        title,
+        metadata,
+        unit=unit,
+        palette=next((known for start, known in _PALETTES.items() if name.startswith(start)), "Viridis"),
+        limits=_shown_range(name, numbers[np.isfinite(numbers)]),
+        visible=MAP_KINDS[name].visible,
+    )
+
+
+def add_channel(
+    container: GwyContainer,
+    values: xr.DataArray,
+    title: str,
+    metadata: dict[str, str],
+    *,
+    unit: str = "",
+    palette: str = "Viridis",
+    limits: tuple[float, float] | None = None,
+    visible: bool = False,
+) -> None:
+    """Add a map as a channel; pixels without a value carry the median of the others and are marked in its mask."""
     number = contents.next_id(container, contents.CHANNEL)
     numbers = np.asarray(values.values, dtype=np.float64)
     missing = ~np.isfinite(numbers)
     if missing.any():
         fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
         numbers = np.where(missing, fill, numbers)
-    unit = str(values.attrs.get("units", "")) if name not in DERIVED else ""
-    if unit == "a.u.":
-        unit, metadata = "", metadata | {"Unit": "a.u."}
     field = field_on_grid(numbers, values, unit)
     put(container, f"/{number}/data", field.to_object(), "o")
     put(container, f"/{number}/data/title", title, "s")
-    put(container, f"/{number}/data/visible", MAP_KINDS[name].visible, "b")
-    palette = next((known for start, known in _PALETTES.items() if name.startswith(start)), "Viridis")
+    put(container, f"/{number}/data/visible", visible, "b")
     put(container, f"/{number}/base/palette", palette, "s")
-    if (limits := _shown_range(name, numbers[~missing])) is not None:
+    if limits is not None:
         put(container, f"/{number}/base/range-type", 1, "i")
         put(container, f"/{number}/base/min", limits[0], "d")
         put(container, f"/{number}/base/max", limits[1], "d")
@@ -158,7 +182,7 @@ def _metadata_from_recipe(text: str) -> dict[str, str]:
         recipe = json.loads(text)
         return {
             "Kernel": recipe["kernel"],
-            "Geometry": kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
+            "Geometry": any_kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
             "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
         }
     except (ValueError, KeyError, TypeError):
