@@ -17,9 +17,8 @@ from napari_tesm.comparison import (
     paired_ratio,
     patchwork_from_map,
 )
-from napari_tesm.displacement import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 from napari_tesm.maps import FITS, WINDOWS, labels_from_maps, map_name
-from napari_tesm.null_bands import NullBands, null_bands_from_result
+from napari_tesm.null_bands import NullBands, null_bands_from_result, unresolved_share
 from napari_tesm.null_curve import SOURCES
 from napari_tesm.scaling import scaling_of
 from napari_tesm.statistics import (
@@ -36,9 +35,6 @@ from napari_tesm.statistics import (
 Array = NDArray[np.float64]
 SCALES: Final[tuple[Scale, ...]] = ("log", "linear")
 RATIO: Final = "D2/D1"
-_MANY_UNRESOLVED: Final = 0.05
-"""Share of unresolved pixels above which those that are left are a selection: of clamped traces at D = 1e-12 m²/s and
-SNR 10 10 % are, and the median ratio of the others is 0.92 instead of 0.98."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +108,6 @@ class HistogramComparison:
     alike: NullBands | None = None
     without_bands: str = ""
 
-    @property
-    def is_selection(self) -> bool:
-        """Whether so many pixels were unresolved that those left over are a selection, whose ratio is biased."""
-        return any(one.unresolved > _MANY_UNRESOLVED for one in self.windows.values())
-
     def sentences(self) -> list[str]:
         """Return the comparison in sentences: modes, bins, ratio, what diffusion would have shown, what that means."""
         lines = [_modes_in_words(self, scale) for scale in SCALES]
@@ -146,15 +137,9 @@ class HistogramComparison:
         """Return in a sentence whether the observed ratio is one of pure diffusion; empty without bands."""
         if self.ratio is None or self.alike is None:
             return ""
-        if self.is_selection and not any(
-            self.ratio.low <= high and self.ratio.high >= low for low, high in self.alike.ratios.values()
-        ):
-            share = 100 * max(one.unresolved for one in self.windows.values())
-            return (
-                f"The ratio of {self.ratio.median:.2f} lies outside, but {share:.0f} % of the pixels were unresolved "
-                "in a window: those left are a selection, and nothing follows from their ratio."
-            )
-        return f"The ratio of {self.ratio.median:.2f} lies {self.alike.verdict(self.ratio.low, self.ratio.high)}."
+        unresolved = max(one.unresolved for one in self.windows.values())
+        place = self.alike.verdict(self.ratio.low, self.ratio.high, unresolved=unresolved)
+        return f"The ratio of {self.ratio.median:.2f} lies {place}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as JSON can hold them, SI; None where there is nothing to state."""
@@ -249,8 +234,6 @@ def _window(maps: xr.Dataset, quantity: str, number: int, seed: int) -> WindowHi
     name = map_name(quantity, number)
     values = np.asarray(maps[name].values, dtype=np.float64)
     status = maps[map_name("status", number)].values
-    lost = int(np.isin(status, (UNRESOLVED_SLOW, UNRESOLVED_FAST)).sum())
-    kept = int((status == OK).sum())
     logs = values_on_scale(values, "log")
     return WindowHistogram(
         name,
@@ -259,7 +242,7 @@ def _window(maps: xr.Dataset, quantity: str, number: int, seed: int) -> WindowHi
         independent_samples(logs, np.isfinite(logs))[0],
         {scale: _mode(values, scale, seed) for scale in SCALES},
         {scale: half_maximum(values, scale=scale) for scale in SCALES},
-        lost / (lost + kept) if lost + kept else 0.0,
+        unresolved_share(status),
     )
 
 

@@ -87,6 +87,18 @@ class KernelVotes:
         name = self.recommended()
         return name is not None and self.white_share(name) >= MOSTLY
 
+    @property
+    def rival(self) -> str | None:
+        """The kernel that is best in more traces than the recommended one; None where there is none."""
+        name = self.recommended()
+        most = self.kernels[int(np.argmax(self.best))]
+        return most if name is not None and self.share(most) > self.share(name) else None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the recommended kernel does not describe the map, or another one most of its traces."""
+        return self.judged > 0 and (not self.describes or self.rival is not None)
+
     def sentence(self) -> str:
         """Return which kernel the data support, and whether it describes them, in words."""
         name = self.recommended()
@@ -101,11 +113,8 @@ class KernelVotes:
             words = f"The data hardly tell '{name}' from '{second}'"
         words += f": best in {100 * self.share(name):.0f} % of {self.judged} traces"
         words += f", AICc of the map {rounded(margin)} below that of '{second}'"
-        most = self.kernels[int(np.argmax(self.best))]
-        if self.share(most) > self.share(name):
-            words += (
-                f" (but '{most}' is best in more of them, {100 * self.share(most):.0f} %: the traces differ)"
-            )
+        if (rival := self.rival) is not None:
+            words += f" (but '{rival}' is best in more of them, {100 * self.share(rival):.0f} %: the traces differ)"
         if self.describes:
             return f"{words}; its residuals are white in {white:.0f} %."
         return (

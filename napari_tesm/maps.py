@@ -44,6 +44,10 @@ class MapKind:
     fit: int | None = None
 
 
+_OF_WINDOWS: Final = ("b", "beta", "tau_slow", "share", "exponent", "tau_mean")
+"""Quantities that a joint kernel does not have."""
+
+
 def map_name(quantity: str, number: int) -> str:
     """Return the name of a map of a fit.
 
@@ -66,6 +70,16 @@ def _kinds() -> dict[str, MapKind]:
         of_fit = {
             "tau": MapKind(f"tau{title}", "s", gated=True, exported=True),
             "tau_stderr": MapKind(f"tau{title} standard error", "s", gated=True, exported=True),
+            "beta": MapKind(f"beta{title}", "", gated=True, exported=True),
+            "beta_stderr": MapKind(f"beta{title} standard error", "", gated=True, exported=True),
+            "tau_slow": MapKind(f"slow tau{title}", "s", gated=True, exported=True),
+            "tau_slow_stderr": MapKind(f"slow tau{title} standard error", "s", gated=True, exported=True),
+            "share": MapKind(f"share{title}", "", gated=True, exported=True),
+            "share_stderr": MapKind(f"share{title} standard error", "", gated=True, exported=True),
+            "exponent": MapKind(f"exponent{title}", "", gated=True, exported=True),
+            "exponent_stderr": MapKind(f"exponent{title} standard error", "", gated=True, exported=True),
+            "tau_mean": MapKind(f"mean tau{title}", "s", gated=True, exported=True),
+            "tau_mean_stderr": MapKind(f"mean tau{title} standard error", "s", gated=True, exported=True),
             "D": MapKind(f"D{title}", "m²/s", gated=True, exported=True, visible=True),
             "D_stderr": MapKind(f"D{title} standard error", "m²/s", gated=True, exported=True),
             "log10_D": MapKind(f"log10 D{title}", "", gated=True, exported=True, visible=True),
@@ -82,7 +96,7 @@ def _kinds() -> dict[str, MapKind]:
         kinds |= {
             map_name(quantity, n): replace(kind, fit=n)
             for quantity, kind in of_fit.items()
-            if not (n == JOINT and quantity.startswith("b"))
+            if not (n == JOINT and quantity.removesuffix("_stderr") in _OF_WINDOWS)
         }
     return kinds
 

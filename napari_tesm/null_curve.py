@@ -122,10 +122,34 @@ class Correction:
         """Range of apparent D in which the table holds, in m²/s; None where it is empty."""
         return (float(self.apparent[0]), float(self.apparent[-1])) if self.apparent.size else None
 
+    @property
+    def amplification(self) -> float:
+        """How many times larger a relative error becomes at worst; NaN where the table is empty."""
+        return float(1 / self.slope.min()) if self.slope.size else float("nan")
+
+    def sentence(self) -> str:
+        """Return the range of validity in words."""
+        if self.valid is None:
+            return f"D{self.window} does not follow the true D anywhere: there is no correction"
+        low, high = self.valid
+        first, last = self.diffusion[0], self.diffusion[-1]
+        return (
+            f"D{self.window} from {low:.2g} to {high:.2g} m²/s stands for {first:.2g} to {last:.2g} m²/s; "
+            f"errors grow up to {self.amplification:.1f}-fold"
+        )
+
     def apply(
         self, apparent: NDArray[np.floating], stderr: NDArray[np.floating] | None = None
     ) -> tuple[Array, Array]:
-        """Return the true D, and its standard error, of apparent ones, in m²/s; NaN outside the valid range."""
+        """Return the true D, and its standard error, of apparent ones, in m²/s; NaN outside the valid range.
+
+        Parameters
+        ----------
+        apparent : ndarray
+            A map of D1 or D2, or any other array, in m²/s.
+        stderr : ndarray, optional
+            Its standard errors; they are linearised.
+        """
         given = np.asarray(apparent, dtype=np.float64)
         error = np.full(given.shape, np.nan) if stderr is None else np.asarray(stderr, dtype=np.float64)
         if self.apparent.size == 0:

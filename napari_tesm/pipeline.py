@@ -30,13 +30,15 @@ from napari_tesm.settings import (
     Settings,
     prepared_dataset,
     pulse_from_recipe,
+    resolved_recipe,
     sentence_about_missing_pulse,
     settings_from_recipe,
 )
 
 __all__ = [
     "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "evaluate_blocks",
-    "prepared_dataset", "pulse_from_recipe", "run", "sentence_about_missing_pulse", "settings_from_recipe",
+    "prepared_dataset", "pulse_from_recipe", "resolved_recipe", "run", "sentence_about_missing_pulse",
+    "settings_from_recipe",
 ]  # fmt: skip
 
 Progress = Callable[[float, str], None]
@@ -85,6 +87,7 @@ def run(
     Memory: the maps, and for each thread about 100 MB.
     """
     check_dataset(dataset)
+    recipe = resolved_recipe(dataset, recipe)
     dataset = prepared_dataset(dataset, recipe)
     settings = settings_from_recipe(dataset, recipe)
     time = dataset["time"].values
@@ -163,19 +166,25 @@ def evaluate_blocks(
 def _empty_maps(shape: tuple[int, ...], settings: Settings) -> dict[str, NDArray[np.generic]]:
     names = [] if settings.pulse is None else ["H"]
     for number in settings.windows:
-        names += [map_name(quantity, number) for quantity in _FITTED]
+        names += [map_name(quantity, number) for quantity in _fitted_quantities(settings)]
     maps: dict[str, NDArray[np.generic]] = {name: np.full(shape, np.nan) for name in names}
     for number in settings.windows:
         maps[map_name("status", number)] = np.full(shape, INVALID, dtype=np.int8)
     return maps
 
 
+def _fitted_quantities(settings: Settings) -> list[str]:
+    """Return what the fit of a window gives that becomes maps of numbers."""
+    further = settings.kernel.quantities
+    return [*_FITTED, *(name for stem in further for name in (stem, f"{stem}_stderr"))]
+
+
 def _store(
     fitted: FitResult, number: int, maps: dict[str, NDArray[np.generic]], target: tuple[int, slice, slice]
 ) -> None:
-    for quantity in (*_FITTED, "status"):
+    for quantity in (*_FITTED, *fitted.extra, "status"):
         name = map_name(quantity, number)
-        maps[name][target] = _as_block(getattr(fitted, quantity), maps[name][target])
+        maps[name][target] = _as_block(fitted.values(quantity), maps[name][target])
 
 
 def _as_block(values: NDArray[np.generic], like: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -197,7 +206,9 @@ def _gate(
         )
     for number in settings.windows:
         status, r2 = maps[map_name("status", number)], maps[map_name("r2", number)]
-        probability = response_probability(np.asarray(r2, np.float64), samples[number])
+        probability = response_probability(
+            np.asarray(r2, np.float64), samples[number], parameters=settings.kernel.parameters
+        )
         for pulse in range(len(probability)):
             status[pulse] = gated_status(
                 status[pulse],
@@ -206,16 +217,29 @@ def _gate(
                 0.0 if thresholds is None else float(thresholds[pulse]),
                 response_level=recipe.response_level,
             )
-        for quantity in ("tau", "tau_stderr"):
-            maps[map_name(quantity, number)][status != OK] = np.nan
+        for quantity in _fitted_quantities(settings):
+            name = map_name(quantity, number)
+            if MAP_KINDS[name].gated:
+                maps[name][status != OK] = np.nan
+        if "tau_mean" in settings.kernel.quantities:
+            _gate_mean_time(maps, number, recipe.max_log_tau_error)
     return thresholds
+
+
+def _gate_mean_time(maps: dict[str, NDArray[np.generic]], number: int, limit: float) -> None:
+    """Blank mean times, and with them D, that are not known as well as a tau must be."""
+    mean, error = (maps[map_name(quantity, number)] for quantity in ("tau_mean", "tau_mean_stderr"))
+    # Written so that a mean that is not there does not pass.
+    lost = ~(np.asarray(error, np.float64) <= limit * np.asarray(mean, np.float64))
+    mean[lost] = error[lost] = np.nan
 
 
 def _add_diffusion(maps: dict[str, NDArray[np.generic]], settings: Settings) -> None:
     for number in settings.windows:
-        tau = np.asarray(maps[map_name("tau", number)], dtype=np.float64)
-        relative = np.asarray(maps[map_name("tau_stderr", number)], dtype=np.float64) / tau
-        if number != JOINT:
+        quantity = settings.kernel.time_of_diffusion
+        tau = np.asarray(maps[map_name(quantity, number)], dtype=np.float64)
+        relative = np.asarray(maps[map_name(f"{quantity}_stderr", number)], dtype=np.float64) / tau
+        if number != JOINT and quantity == "tau":
             maps[f"b{number}"] = 1 / tau
             maps[f"b{number}_stderr"] = relative / tau
         diffusion = settings.diffusion(tau)

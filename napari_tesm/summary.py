@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.comparison import mode_from_map, patchwork_from_map
 from napari_tesm.displacement import OK, STATUS_MEANINGS
-from napari_tesm.maps import FITS, labels_from_maps, map_name
+from napari_tesm.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.statistics import quartiles
 from napari_tesm.units import text_from_quantity
 
@@ -35,6 +35,9 @@ def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> 
     }
 
 
+_SUMMARIZED: Final = ("D", "tau", "beta", "tau_slow", "share", "exponent", "tau_mean")
+
+
 def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "voltage": _number(float(maps["voltage"])),
@@ -45,7 +48,7 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
         # Where nothing was fitted there is no threshold.
         threshold = float(maps["threshold"]) if "threshold" in maps.coords else math.nan
         entry["H"] = _distribution(maps["H"].values) | {"threshold": _number(threshold)}
-    for prefix in ("D", "tau"):
+    for prefix in _SUMMARIZED:
         for number in FITS:
             name = map_name(prefix, number)
             if name in maps:
@@ -59,11 +62,12 @@ def _map_summary(maps: xr.Dataset, name: str, status_name: str) -> dict[str, Any
     status = maps[status_name].values
     values = maps[name].values
     counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # a share may be negative
         logs = np.log10(np.where(status == OK, values, np.nan))
     mode = mode_from_map(logs, scale="linear", patchwork=patchwork_from_map(logs, scale="linear"))
     return {
-        "n_ok": int(counts[OK]),
+        # A mean time, and D with it, may be missing where the fit itself is ok.
+        "n_ok": int(((status == OK) & np.isfinite(values)).sum()),
         "status": {meaning: int(count) for meaning, count in zip(STATUS_MEANINGS, counts, strict=True)},
         **_distribution(values),
         "mode_log10": None if mode is None else mode.value,
@@ -102,6 +106,22 @@ def _height_line(height: dict[str, Any], unit: str) -> str:
     return f"  H     median {median}, threshold {text_from_quantity(height['threshold'], unit, digits=3)}"
 
 
+def _shape_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
+    """Yield what kernels of two parameters give beyond tau; D is taken from the mean time."""
+    for quantity in _SUMMARIZED[2:]:
+        name = map_name(quantity, number)
+        if name not in entry or entry[name]["n_ok"] == 0:
+            continue
+        unit = "s" if quantity.startswith("tau") else ""
+        low, middle, high = (
+            text_from_quantity(entry[name][key], unit, digits=3) for key in ("q25", "median", "q75")
+        )
+        lost = entry[map_name("tau", number)]["n_ok"] - entry[name]["n_ok"]
+        missing = f"; not known in {lost} pixels, nor is D" if lost else ""
+        title = MAP_KINDS[name].title
+        yield f"  {title}  median {middle}, half of the pixels within {low} … {high}{missing}"
+
+
 def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
     tau_name, d_name = map_name("tau", number), map_name("D", number)
     tau = entry[tau_name]
@@ -116,7 +136,10 @@ def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
         return
     low, middle, high = (text_from_quantity(tau[key], "s", digits=3) for key in ("q25", "median", "q75"))
     yield f"  {tau_name:4}  median {middle}, half of the pixels within {low} … {high}"
-    if d_name in entry:
+    yield from _shape_lines(entry, number)
+    if d_name in entry and entry[d_name]["n_ok"] == 0:
+        yield f"  {d_name:4}  none: the mean time is not known in any pixel"
+    elif d_name in entry:
         d = entry[d_name]
         text = f"  {d_name:4}  median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
         if d["mode_log10"] is not None:

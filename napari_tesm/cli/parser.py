@@ -238,6 +238,58 @@ def _add_theory(commands: "argparse._SubParsersAction[Parser]") -> None:
     out.add_argument("--debug", action="store_true", help="show a traceback when something fails")
 
 
+def _add_null(commands: "argparse._SubParsersAction[Parser]") -> None:
+    null = commands.add_parser(
+        "null",
+        help="say what D1, D2 and D2/D1 the exponential recipe returns for pure diffusion",
+        description="What one exponential for each window and D = l²/tau return for pure diffusion with this pulse, "
+        "windows, sampling and tip radius, and the way back from the apparent D to the true one. The protocol is that "
+        "of a file, or said here. Quantities carry their unit: 25nm, 10ms.",
+    )
+    null.add_argument(
+        "file", metavar="FILE", nargs="?", type=file_name, help="takes times and protocol from it"
+    )
+    data = add_protocol(null)
+    add_mapping(data)
+    data.add_argument("--tip-radius", metavar="25nm", help="radius of the source and length of the recipe")
+    data.add_argument(
+        "--samples", metavar="500", help="without a file: samples from the start of the pulse on"
+    )
+    data.add_argument("--sampling", metavar="50us", help="without a file: time between two of them")
+    data.add_argument(
+        "--record", metavar="25ms", help="without a file: length of the record, from the pulse on"
+    )
+    how = null.add_argument_group("how it is fitted")
+    how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
+    how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
+    how.add_argument("--geometry", metavar="l2/tau", help="how D follows from tau")
+    how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
+    add_recipe(how)
+    how.add_argument(
+        "--noise",
+        metavar="10%",
+        help="of a sample, in parts of H: what would be rejected is left out (default: 10%%)",
+    )
+    how.add_argument(
+        "--diffusion",
+        metavar="1e-15m2/s:1e-11m2/s",
+        default="1e-15m2/s:1e-11m2/s",
+        help="range of the true D",
+    )
+    null.add_argument(
+        "--apparent", metavar="2e-13m2/s", help="only this: the true D of an apparent one, with ± its error"
+    )
+    out = null.add_argument_group("output")
+    out.add_argument(
+        "--json", metavar="NULL.json|-", nargs="?", const="-", type=file_name,
+        help="the same for programs; without a name, or -, on stdout instead of the table",
+    )  # fmt: skip
+    out.add_argument("--csv", metavar="CURVES.csv", type=output_name, help="a row per true D and source")
+    out.add_argument("--figure", metavar="CURVES.png", type=output_name)
+    out.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    out.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+
+
 def _add_view(commands: "argparse._SubParsersAction[Parser]") -> None:
     view = commands.add_parser("view", help="open files in napari, with the t-ESM workspace beside them")
     view.add_argument("files", metavar="FILE", nargs="+", type=file_name)
@@ -268,6 +320,7 @@ _ADDED_BY: Final = {
     "regions": _add_regions,
     "report": _add_report,
     "simulate": _add_simulate,
+    "null": _add_null,
     "theory": _add_theory,
     "view": _add_view,
     "gwyddion": _add_gwyddion,

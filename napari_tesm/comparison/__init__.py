@@ -6,6 +6,7 @@ from napari_tesm.comparison.ranks import Comparison, comparison_from_values
 from napari_tesm.comparison.ratios import (
     PairedRatio,
     SignalRatio,
+    interval_of_median,
     paired_ratio,
     paired_ratio_from_maps,
     signal_ratio,
@@ -20,6 +21,7 @@ __all__ = [
     "comparison_from_values",
     "correlation_area",
     "independent_samples",
+    "interval_of_median",
     "mode_from_map",
     "paired_ratio",
     "paired_ratio_from_maps",

@@ -12,6 +12,7 @@ from napari_tesm.statistics import Mode, Scale, mode_with_interval, values_on_sc
 _FEWEST_INDEPENDENT: Final = 50
 """With fewer, blocks give intervals that are too narrow: on 64x64 pixels smoothed with a Gaussian of 3 pixels, some 23
 independent values, the 95 % interval of blocks holds the mode in 79 % of 150 maps."""
+_LARGE: Final = 256
 _MOST_BLOCKS: Final = 400
 """More say nothing new about their scatter and cost memory."""
 
@@ -47,13 +48,22 @@ def patchwork_from_map(values: NDArray[np.floating], *, scale: Scale = "log") ->
     scale : {"linear", "log"}
     """
     numbers = values_on_scale(values, scale)
-    area = correlation_area(numbers)
+    area = correlation_area(_middle(numbers))
     if not np.isfinite(area):
         return Patchwork(1.0, 1)
     side = round(float(np.sqrt(area)))
     if side > 1:
         side = max(side, int(np.ceil(np.sqrt(numbers.size / _MOST_BLOCKS))))
     return Patchwork(float(area), max(1, side))
+
+
+def _middle(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the middle of a large map: how alike neighbours are is known from there, in a tenth of a second."""
+    cut = tuple(
+        slice(max(0, (size - _LARGE) // 2), max(0, (size - _LARGE) // 2) + _LARGE) for size in numbers.shape
+    )
+    middle = numbers[cut]
+    return middle if 2 * np.isfinite(middle).sum() >= middle.size else numbers
 
 
 def mode_from_map(

@@ -23,7 +23,8 @@ REACH: Final = 0.56
 _POINTS: Final = 9
 _TOLERANCE: Final = 1e-5
 """Largest part of a unit curve that the projection may lose."""
-_BATCH: Final = 4_000_000
+_BATCH: Final = 1_000_000
+_MOST_NODES: Final = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +38,12 @@ class ShapeTable:
     nodes : (int, int)
     basis : ndarray, shape (time, r)
         Orthonormal, without mean.
-    at_nodes : ndarray, shape (r, nodes · curves)
-        The vectors at the nodes, those of one node side by side.
-    vectors : ndarray, shape (nodes, curves, r, TERMS, TERMS)
-        Polynomials in the distance from the node, in node distances.
+    at_nodes : ndarray, shape (r, curves · nodes)
+        The vectors at the nodes, the first ones of all nodes before the second ones.
+    towards_h : ndarray, shape (nodes, curves · TERMS², r)
+        Turns coordinates into the coefficients of h, polynomials in the distance from the node, in node distances.
+    vectors : ndarray, shape (nodes, TERMS², curves · r + quantities)
+        Coefficients of the vectors' coordinates and of what leads from h to amplitudes (`SpannedCurves.linear`).
     """
 
     kernel: ShapeKernel
@@ -50,6 +53,7 @@ class ShapeTable:
     nodes: tuple[int, int]
     basis: Array
     at_nodes: Array
+    towards_h: Array
     vectors: Array
 
 
@@ -57,43 +61,59 @@ class ShapeTable:
 class SpannedCurves:
     """Vectors that span a kernel's curves at some p, and what leads from them to amplitudes.
 
-    `vectors` has shape (n, curves, time); `mixing` (n, curves, curves) turns h into amplitudes of the kernel's curves,
-    whose means are `mean`, shape (n, curves).
+    `vectors` has shape (n, curves, time). `linear` has shape (n, 2) for one curve, ln of its length and its mean in
+    units of that length; for two (n, 6): ln of their lengths, ln of the lengths of the sum and the difference of the
+    unit curves, and both means in units of the curves' lengths.
     """
 
     vectors: Array
-    mixing: Array
-    mean: Array
+    linear: Array
 
 
 def spanned_curves(kernel: ShapeKernel, time: Array, p: Array) -> SpannedCurves:
     """Return orthonormal mean-free vectors at p, shape (n, 2), that span the curves and move smoothly with p."""
-    curves, constants = kernel.formula(time, p)
+    curves, constants = kernel.unit_curves(time, p)
     mean = curves.mean(axis=2)
     curves -= mean[:, :, None]
-    norm = np.sqrt(np.vecdot(curves, curves))
-    curves /= norm[:, :, None]
-    mean += constants
+    # Scaled before squaring: what is left of a fast curve long after the start may be very small.
+    largest = np.abs(curves).max(axis=2)
+    curves /= largest[:, :, None]
+    length = np.sqrt(np.vecdot(curves, curves))
+    curves /= length[:, :, None]
+    norm = largest * length
+    mean = (mean + constants) / norm
     if kernel.curves == 1:
-        return SpannedCurves(curves, (1 / norm)[:, :, None], mean)
+        return SpannedCurves(curves, np.concatenate([np.log(norm), mean], axis=1))
     # Of two vectors of one length sum and difference are orthogonal, also where they nearly coincide.
     total, difference = curves[:, 0] + curves[:, 1], curves[:, 0] - curves[:, 1]
-    lengths = [np.sqrt(np.vecdot(one, one)) for one in (total, difference)]
-    vectors = np.stack([total / lengths[0][:, None], difference / lengths[1][:, None]], axis=1)
-    plus, minus = 1 / lengths[0], 1 / lengths[1]
-    mixing = np.stack([np.stack([plus, minus], axis=1), np.stack([plus, -minus], axis=1)], axis=1)
-    return SpannedCurves(vectors, mixing / norm[:, :, None], mean)
+    lengths = np.stack([np.sqrt(np.vecdot(one, one)) for one in (total, difference)], axis=1)
+    vectors = np.stack([total, difference], axis=1) / lengths[:, :, None]
+    return SpannedCurves(vectors, np.concatenate([np.log(norm), np.log(lengths), mean], axis=1))
 
 
 @lru_cache(maxsize=8)
-def shape_table(time_bytes: bytes, window: float, kernel: ShapeKernel) -> ShapeTable:
-    """Return the table for times from the start of a window, given as bytes, and the length of the window."""
+def shape_table(time_bytes: bytes, shortest: float, longest: float, kernel: ShapeKernel) -> ShapeTable:
+    """Return the table for times from the start of a window, given as bytes, and the range of exp(p) of the first p.
+
+    Raises
+    ------
+    ValueError
+        If the range is too wide, or nothing of it is left at the first sample.
+    """
     time = np.frombuffer(time_bytes)
-    low = np.log([kernel.first[0] * window, kernel.second[0]])
-    high = np.log([kernel.first[1] * window, kernel.second[1]])
+    second = np.log(kernel.second)
+    low = np.array([_lowest(kernel, time, np.log(shortest), second), second[0]])
+    high = np.array([np.log(longest), second[1]])
+    if not low[0] < high[0]:
+        raise ValueError(
+            f"nothing is left of times up to {longest:g} at the first sample, {time[0]:g} after the start of the "
+            "window: leave out less after the edge, or raise the bounds of tau"
+        )
     counts = [
         max(3, int(np.ceil(width / most)) + 1) for width, most in zip(high - low, kernel.spacing, strict=True)
     ]
+    if counts[0] > _MOST_NODES:
+        raise ValueError(f"tau cannot be searched from {shortest:g} to {longest:g}: narrow the bounds")
     step = (high - low) / (np.array(counts) - 1)
     grid = [np.linspace(low[axis], high[axis], counts[axis]) for axis in (0, 1)]
     at = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -103,17 +123,37 @@ def shape_table(time_bytes: bytes, window: float, kernel: ShapeKernel) -> ShapeT
     fitted = np.linalg.pinv(np.vander(points, TERMS, increasing=True))
     offsets = np.stack(np.meshgrid(points, points, indexing="ij"), axis=-1).reshape(-1, 2) * step
     rank, curves = basis.shape[1], kernel.curves
-    vectors = np.empty((len(at), curves, rank, TERMS, TERMS))
+    parts = []
     size = max(1, _BATCH // (time.size * len(offsets) * curves))
     for first in range(0, len(at), size):
         p = (at[first : first + size, None] + offsets).reshape(-1, 2)
-        found = spanned_curves(kernel, time, p).vectors @ basis
-        found = found.reshape(-1, _POINTS, _POINTS, curves, rank)
-        vectors[first : first + size] = np.einsum("ai,bj,nijcr->ncrab", fitted, fitted, found, optimize=True)
-    at_nodes = (spanned_curves(kernel, time, at).vectors @ basis).reshape(-1, rank).T
+        spanned = spanned_curves(kernel, time, p)
+        found = np.concatenate([(spanned.vectors @ basis).reshape(len(p), -1), spanned.linear], axis=1)
+        found = found.reshape(-1, _POINTS, _POINTS, found.shape[1])
+        parts.append(np.einsum("ai,bj,nijk->nabk", fitted, fitted, found, optimize=True))
+    vectors = np.concatenate(parts).reshape(len(at), TERMS * TERMS, -1)
+    of_curves = vectors[:, :, : curves * rank].reshape(len(at), TERMS * TERMS, curves, rank)
+    at_nodes = (spanned_curves(kernel, time, at).vectors @ basis).transpose(2, 1, 0).reshape(rank, -1)
     return ShapeTable(
-        kernel, time, low, step, (counts[0], counts[1]), basis, np.ascontiguousarray(at_nodes), vectors
+        kernel,
+        time,
+        low,
+        step,
+        (counts[0], counts[1]),
+        basis,
+        np.ascontiguousarray(at_nodes),
+        np.ascontiguousarray(of_curves.transpose(0, 2, 1, 3)).reshape(len(at), -1, rank),
+        np.ascontiguousarray(vectors),
     )
+
+
+def _lowest(kernel: ShapeKernel, time: Array, low: float, second: Array) -> float:
+    """Return the first p from which on something is left of every curve at the first sample."""
+    for p in np.arange(low, low + 50, 0.1):
+        curves, _ = kernel.unit_curves(time, np.stack([np.full(2, p - 0.5), second], axis=1))
+        if (np.ptp(curves, axis=2) > kernel.least_left).all():
+            return float(p)
+    return np.inf
 
 
 def _basis(kernel: ShapeKernel, time: Array, grid: list[Array], step: Array) -> Array:

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tesm.all_kernels import ALL_KERNELS
 from napari_tesm.diffusion import GEOMETRIES
 from napari_tesm.gui.fit_model import FitModel
-from napari_tesm.kernels import KERNELS
 from napari_tesm.recipe import NO_WINDOW
 
 _THRESHOLDS: Final = {
@@ -77,7 +77,7 @@ class FitForm(QWidget):
             for number in (1, 2)
             for edge in ("start", "stop")
         }
-        self.kernel = ComboBox(name="kernel", choices=list(KERNELS), tooltip=_TIPS["kernel"])
+        self.kernel = ComboBox(name="kernel", choices=list(ALL_KERNELS), tooltip=_TIPS["kernel"])
         self.geometry = ComboBox(name="geometry", choices=list(_GEOMETRY_TEXTS), tooltip=_TIPS["geometry"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
         self.preview.tooltip = "Maps follow while a parameter changes"
@@ -156,6 +156,11 @@ class FitForm(QWidget):
         self.gates.setVisible(shown)
         self.gates_button.setText("Gates ▾" if shown else "Gates ▸")
 
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """The kernels that can be chosen."""
+        return tuple(str(name) for name in self.kernel.choices)
+
     # The model's parameters, shown
 
     def fill(self, model: FitModel) -> None:
@@ -191,7 +196,7 @@ class FitForm(QWidget):
                 entry.enabled = not left_out
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.kernel.value = recipe.kernel
-        kernel = KERNELS[recipe.kernel]
+        kernel = ALL_KERNELS[recipe.kernel]
         relation = kernel.geometry or recipe.geometry
         self.geometry.value = next(text for text, name in _GEOMETRY_TEXTS.items() if name == relation)
         self.geometry.enabled = kernel.geometry is None
@@ -274,7 +279,7 @@ class FitForm(QWidget):
 
     def _take_kernel(self, model: FitModel, name: str) -> None:
         """Take a kernel; what has no place beside it, a geometry or windows of their own, goes with the same step."""
-        kernel = KERNELS[name]
+        kernel = ALL_KERNELS[name]
         values: dict[str, Any] = {"kernel": name}
         if kernel.geometry is not None:
             values["geometry"] = None

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.all_kernels import fitted_curves
 from napari_tesm.displacement import OK, displacement_from_traces, gated_status, response_probability
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gui.scan import Scan, TraceSample
@@ -35,6 +36,8 @@ class WindowFit:
         In s and m²/s; D is NaN without a tip radius.
     status : int
         As in the status maps.
+    extra : dict of str to (float, float)
+        What a kernel of two parameters gives beyond tau, by the names of the maps, each with its standard error.
     """
 
     number: int
@@ -50,6 +53,7 @@ class WindowFit:
     r2: float
     rms: float
     status: int
+    extra: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -143,7 +147,9 @@ class TraceFitter:
         options = settings.fit_options(number, time, recipe)
         data = np.ascontiguousarray(sample.mean[:, inside])
         fitted = fit_traces(data, time, **options)
-        probability = response_probability(fitted.r2, fitted.samples)
+        numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
+        curves = fitted_curves(settings.kernel, time - options["start"], numbers)
+        probability = response_probability(fitted.r2, fitted.samples, parameters=settings.kernel.parameters)
         known_height = settings.pulse is not None
         fits = []
         for pulse in range(len(data)):
@@ -158,14 +164,18 @@ class TraceFitter:
             )
             tau, error = float(fitted.tau[pulse]), float(fitted.tau_stderr[pulse])
             a, c = float(fitted.a[pulse]), float(fitted.c[pulse])
-            curve = np.full(time.size, np.nan)
-            if np.isfinite([tau, a, c]).all():
-                # Drawn whatever the status: a fit that is not trusted should be seen, too.
-                shape, constant = settings.kernel.curves(time - options["start"], np.log([tau]))
-                curve = a * (shape[0] + constant[0]) + c
+            # Drawn whatever the status: a fit that is not trusted should be seen, too.
+            curve = curves[pulse]
+            extra = {
+                name: (float(fitted.extra[name][pulse]), float(fitted.extra[f"{name}_stderr"][pulse]))
+                for name in settings.kernel.quantities
+            }
+            time_of_d, time_error = extra.get(settings.kernel.time_of_diffusion, (tau, error))
+            if extra and not (status == OK and time_error <= recipe.max_log_tau_error * time_of_d):
+                time_of_d = np.nan  # a mean time that is not known: D has no meaning
             diffusion = np.nan
-            known = settings.diffusion(np.array([tau]))
-            if known is not None and np.isfinite(tau) and tau > 0:
+            known = settings.diffusion(np.array([time_of_d]))
+            if known is not None and np.isfinite(time_of_d) and time_of_d > 0:
                 diffusion = float(known[0])
             fits.append(
                 WindowFit(
@@ -178,10 +188,11 @@ class TraceFitter:
                     tau,
                     error,
                     diffusion,
-                    diffusion * error / tau if tau else np.nan,
+                    diffusion * time_error / time_of_d if time_of_d else np.nan,
                     float(fitted.r2[pulse]),
                     float(fitted.rms[pulse]),
                     status,
+                    extra,
                 )
             )
         return fits

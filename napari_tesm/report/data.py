@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.all_kernels import fitted_curves
 from napari_tesm.maps import labels_from_maps, map_name
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
@@ -231,17 +232,16 @@ class Scan:
         time = np.asarray(self.traces["time"].values, dtype=np.float64)
         found = []
         for number in self.settings.windows:
-            tau, a, c = (
-                self.value_at(map_name(quantity, number), pulse, row, column)
-                for quantity in ("tau", "a", "c")
-            )
-            if not np.isfinite(tau):
-                continue
+            numbers = {
+                quantity: np.array([self.value_at(map_name(quantity, number), pulse, row, column)])
+                for quantity in ("tau", "a", "c", *self.settings.kernel.quantities)
+            }
             inside = time[self.settings.samples(number, time)]
-            curves, constant = self.settings.kernel.curves(
-                inside - self.settings.start(number, inside), np.array([np.log(tau)])
-            )
-            found.append((inside, a * (curves[0] + constant[0]) + c))
+            curve = fitted_curves(
+                self.settings.kernel, inside - self.settings.start(number, inside), numbers
+            )[0]
+            if np.isfinite(curve).all():
+                found.append((inside, curve))
         return found
 
     def value_at(self, name: str, pulse: int, row: int, column: int) -> float:
