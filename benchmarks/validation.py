@@ -1,7 +1,8 @@
 """D found against D put in, for every kernel, and what a wrong kernel makes of it: all of docs/validation.md.
 
 Run: python benchmarks/validation.py; two minutes on one core. Seeded: the same numbers every time. Writes the figures
-docs/images/validation_*.png, the table docs/validation.csv, and the tables between the markers of docs/validation.md.
+docs/images/validation_*.png, the table docs/validation.csv, and the tables between the markers of docs/validation.md
+and docs/kernels.md.
 """
 
 import csv
@@ -12,9 +13,10 @@ import numpy as np
 import validation_traces as made
 from page_tables import DOCS, table_from_rows, write_table
 from validation_figures import draw_misfits, draw_pulls, draw_recovery, draw_status
-from validation_fits import Recovered, choice, noisy, recovered
+from validation_fits import NO_D, Recovered, choice, noisy, recovered
 
 from napari_tesm.displacement import STATUS_MEANINGS
+from napari_tesm.low_pass import LowPass
 from napari_tesm.model_choice import WHITE_LEVEL
 from napari_tesm.null_curve import null_curve
 from napari_tesm.protocol import PulseProtocol
@@ -26,30 +28,17 @@ SHOWN = ALL_D[::2]
 Trace = Callable[[float], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Right:
-    """A kernel and the traces it is made for; `slower` is l²/(D τ), where D comes from a mean time."""
-
-    trace: Trace
-    source: str
-    slower: float | None = None
-
-
 RIGHT = {
-    "exponential": Right(lambda D: np.exp(-made.AFTER / made.time_from_diffusion(D)), "its formula"),
-    "stretched": Right(
-        made.stretched_trace, "its formula, n = 0.6", made.gamma(1 / made.STRETCHED) / made.STRETCHED
-    ),
-    "biexponential": Right(
-        made.two_exponentials_trace, "its formula, 60 % fast, times 1 : 8", made.SHARE + (1 - made.SHARE) * made.FACTOR
-    ),
-    "power": Right(made.power_trace, "its formula, m = 2", 1 / (made.POWER - 1)),
-    "erfc": Right(lambda D: made.erfc(np.sqrt(made.AFTER / made.time_from_diffusion(D))), "its formula"),
-    "gaussian-source": Right(made.thin_source_trace, "finite volumes"),
-    "flux-pulse": Right(made.flux_trace, "finite volumes"),
-    "clamped": Right(made.clamped_trace, "finite volumes"),
-}  # fmt: skip
-"""Data of the right kind for every kernel."""
+    "exponential": (lambda D: np.exp(-made.AFTER / made.time_from_diffusion(D)), "its formula"),
+    "stretched": (made.stretched_trace, "its formula, β = 0.6"),
+    "biexponential": (made.two_exponentials_trace, "its formula, 60 % fast, times 1 : 8"),
+    "power": (made.power_trace, "its formula, m = 2"),
+    "erfc": (lambda D: made.erfc(np.sqrt(made.AFTER / made.time_from_diffusion(D))), "its formula"),
+    "gaussian-source": (made.thin_source_trace, "finite volumes"),
+    "flux-pulse": (made.flux_trace, "finite volumes"),
+    "clamped": (made.clamped_trace, "finite volumes"),
+}
+"""Data of the right kind for every kernel, and where they come from."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +48,7 @@ class Wrong:
     words: str
     trace: Trace
     kernel: str
+    low_pass: LowPass | None = None
 
 
 WRONG = [
@@ -74,6 +64,7 @@ WRONG = [
     Wrong("flux of a tip 20 % larger", lambda D: made.flux_trace(D, radius=1.2 * made.RADIUS), "flux-pulse"),
     Wrong("flux of a point charge", made.point_charge_trace, "flux-pulse"),
     Wrong("flux behind a lock-in of 0.3 ms", made.lock_in_trace, "flux-pulse"),
+    Wrong("the same, lock-in given to the fit", made.lock_in_trace, "flux-pulse", LowPass(made.LOCK_IN)),
     Wrong("drift at −3 V, limited sites", made.drift_pulse_trace, "flux-pulse"),
 ]  # fmt: skip
 CHOICES = {
@@ -90,12 +81,11 @@ def all_recovered(seed: int) -> dict[tuple[str, float, float], Recovered]:
     """Return what every kernel makes of its own traces, by kernel, D and SNR."""
     rng = np.random.default_rng(seed)
     found = {}
-    for name, right in RIGHT.items():
+    for name, (right, _) in RIGHT.items():
         for D in ALL_D:
-            tau = None if right.slower is None else made.time_from_diffusion(D) / right.slower
-            trace = right.trace(D)
+            trace = right(D)
             for snr in SNRS:
-                found[name, D, snr] = recovered(noisy(trace, snr, COPIES, rng), name, D, tau=tau)
+                found[name, D, snr] = recovered(noisy(trace, snr, COPIES, rng), name, D)
         print("recovered:", name, flush=True)
     return found
 
@@ -108,7 +98,8 @@ def all_misfits(seed: int) -> dict[tuple[int, float, float], Recovered]:
         for D in ALL_D:
             trace = wrong.trace(D)
             for snr in (10, 100):
-                found[number, D, snr] = recovered(noisy(trace, snr, FEW, rng), wrong.kernel, D)
+                copies = noisy(trace, snr, FEW, rng)
+                found[number, D, snr] = recovered(copies, wrong.kernel, D, low_pass=wrong.low_pass)
         print("misfit:", wrong.words, "with", wrong.kernel, flush=True)
     return found
 
@@ -125,18 +116,18 @@ def cell(one: Recovered, *, pulls: bool = False) -> str:
 def recovery_tables(found: dict[tuple[str, float, float], Recovered]) -> str:
     """Return one table for each kernel."""
     parts = []
-    for name, right in RIGHT.items():
+    for name, (_, source) in RIGHT.items():
         rows = [
             [f"{D:.0e}", *(cell(found[name, D, snr], pulls=True) for snr in SNRS)] for D in SHOWN
         ]  # fmt: skip
         header = ["D (m²/s)", *(f"SNR {snr}" for snr in SNRS)]
-        parts.append(f"`{name}`, traces from {right.source}:\n\n{table_from_rows(header, rows)}")
+        parts.append(f"`{name}`, traces from {source}:\n\n{table_from_rows(header, rows)}")
     return "\n\n".join(parts)
 
 
 def status_table(found: dict[tuple[str, float, float], Recovered]) -> str:
     """Return the shares of the statuses at SNR 10."""
-    words = [name for name in STATUS_MEANINGS if name not in ("below_threshold", "invalid")]
+    words = [name for name in (*STATUS_MEANINGS, NO_D) if name not in ("below_threshold", "invalid")]
     rows = []
     for name in RIGHT:
         cells = []
@@ -212,9 +203,9 @@ def write_csv(
     """Write every number behind tables and figures."""
     with (DOCS / "validation.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        names = ["median_ratio", "spread_ln", "pull_sd", *STATUS_MEANINGS]
+        names = ["median_ratio", "spread_ln", "pull_sd", *STATUS_MEANINGS, NO_D]
         writer.writerow(["traces", "kernel", "D", "snr", *names])
-        cases = [(RIGHT[name].source, name, D, snr, one) for (name, D, snr), one in found.items()]
+        cases = [(RIGHT[name][1], name, D, snr, one) for (name, D, snr), one in found.items()]
         cases += [(WRONG[n].words, WRONG[n].kernel, D, snr, one) for (n, D, snr), one in wrong.items()]
         for words, kernel, D, snr, one in cases:
             numbers = [one.median, one.spread, one.pull, *one.shares.values()]
@@ -233,10 +224,10 @@ def main() -> None:
         "misfit, SNR 100": misfit_table(wrong, 100),
         "misfit, SNR 10": misfit_table(wrong, 10),
         "model choice": choice_table(SEED + 2),
-        "null curve": null_table(),
     }
     for name, text in tables.items():
         write_table("validation.md", name, text)
+    write_table("kernels.md", "null curve", null_table())
     images = DOCS / "images"
     draw_recovery(found, tuple(RIGHT), ALL_D, SNRS, images / "validation_recovery.png")
     draw_pulls(found, tuple(RIGHT), ALL_D, SNRS, images / "validation_pulls.png")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from validation_fits import Recovered
+from validation_fits import NO_D, Recovered
 
 from napari_tesm.plotting.axes import label_log_axis
 from napari_tesm.plotting.theme import apply_theme, colour_of_point, mixed, theme_from_colours
@@ -17,9 +17,9 @@ Found = Mapping[tuple[Any, float, float], Recovered]
 
 THEME = theme_from_colours("white", "#222222", font_size=8.5)
 STATUS_COLOURS = {
-    "ok": "#009e73", "no_response": "#56b4e9", "unresolved_slow": "#e69f00", "unresolved_fast": "#d55e00",
+    "ok": "#009e73", NO_D: "#a3d9c8", "no_response": "#56b4e9", "unresolved_slow": "#e69f00", "unresolved_fast": "#d55e00",
 }  # fmt: skip
-"""Those of the status maps in napari."""
+"""Those of the status maps in napari; accepted without a D is a lighter ok."""
 
 
 def colours_of(count: int) -> list[str]:

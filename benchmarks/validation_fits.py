@@ -1,28 +1,29 @@
 """Fits of the validation page: D, its error and the status of many noisy copies of one trace, by any kernel."""
 
 from dataclasses import dataclass
-from math import gamma
+from typing import Final
 
 import numpy as np
 from validation_traces import IN_PULSE, PULSE, RADIUS, TIME
 
+from napari_tesm.all_kernels import any_kernel_from_name
 from napari_tesm.diffusion import diffusion_from_tau
 from napari_tesm.displacement import OK, STATUS_MEANINGS, gated_status, response_probability
-from napari_tesm.fitting import fit_shapes, fit_traces
-from napari_tesm.kernels import KERNELS
+from napari_tesm.fitting import fit_traces
+from napari_tesm.low_pass import LowPass
 from napari_tesm.model_choice import ModelChoice, model_choice
 from napari_tesm.protocol import Window
+from napari_tesm.recipe import Recipe
 
-LEVEL = 0.001
-"""Of the F-test for a response, as the recipe has it."""
+RECIPE: Final = Recipe()
+"""Its gates and its geometry."""
+NO_D: Final = "ok_without_D"
+"""Accepted, but without a mean relaxation time, so without D."""
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """Of noisy copies of one trace: ln(D found/D) where *ok*, the pulls there, and the shares of each status.
-
-    Pulls are those of ln tau; for the kernels of one parameter that is ln D, too.
-    """
+    """Of noisy copies of one trace: ln(D found/D) where there is a D, the pulls there, and the shares of each status."""
 
     log_ratio: np.ndarray
     pulls: np.ndarray
@@ -30,7 +31,7 @@ class Recovered:
 
     @property
     def ok(self) -> float:
-        """Share that is *ok*."""
+        """Share that is *ok* and has a D."""
         return self.shares["ok"]
 
     @property
@@ -67,45 +68,23 @@ def times_of(trace: np.ndarray) -> np.ndarray:
     return TIME[IN_PULSE] if trace.shape[-1] == IN_PULSE.sum() else TIME[~IN_PULSE]
 
 
-def recovered(traces: np.ndarray, kernel: str, D: float, *, tau: float | None = None) -> Recovered:
-    """Fit and compare.
-
-    Parameters
-    ----------
-    tau : float, optional
-        The kernel's own time, where D comes from a mean time.
-    """
-    time = times_of(traces)
-    if kernel in KERNELS:
-        known = KERNELS[kernel]
-        fitted = fit_traces(traces, time, kernel=kernel, pulse=PULSE if known.joint else None)
-        found = diffusion_from_tau(fitted.tau, RADIUS, geometry=known.geometry or "l2/tau")
-        log_time = np.log(D / found)
-    else:
-        fitted = fit_shapes(traces, time, kernel=kernel)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found = RADIUS**2 / mean_time(kernel, fitted.tau, fitted.shape, fitted.share)
-        log_time = np.log(fitted.tau / tau) if tau else np.full(fitted.tau.shape, np.nan)
-    probability = response_probability(fitted.r2, fitted.samples)
-    status = gated_status(fitted.status, probability, None, 0.0, response_level=LEVEL)
+def recovered(traces: np.ndarray, kernel: str, D: float, *, low_pass: LowPass | None = None) -> Recovered:
+    """Fit, gate and compare as the pipeline does; kernels of two parameters give D by their mean relaxation time."""
+    time, known = times_of(traces), any_kernel_from_name(kernel)
+    fitted = fit_traces(traces, time, kernel=kernel, pulse=PULSE if known.joint else None, low_pass=low_pass)
+    tau, error = (fitted.values(f"{known.time_of_diffusion}{ending}") for ending in ("", "_stderr"))
+    probability = response_probability(fitted.r2, fitted.samples, parameters=known.parameters)
+    status = gated_status(fitted.status, probability, None, 0.0, response_level=RECIPE.response_level)
+    shares = np.bincount(status, minlength=len(STATUS_MEANINGS)) / status.size
     ok = status == OK
-    counts = np.bincount(status, minlength=len(STATUS_MEANINGS)) / status.size
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.log(found[ok] / D)
-    return Recovered(
-        ratio[np.isfinite(ratio)],
-        (log_time / fitted.log_tau_stderr)[ok],
-        dict(zip(STATUS_MEANINGS, counts.tolist(), strict=True)),
-    )
-
-
-def mean_time(kernel: str, tau: np.ndarray, shape: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Return the mean relaxation time of a kernel of two parameters; infinite where there is none."""
-    if kernel == "stretched":
-        return tau / shape * np.vectorize(gamma)(1 / np.where(np.isfinite(shape), shape, 1.0))
-    if kernel == "biexponential":
-        return share * tau + (1 - share) * shape
-    return np.where(shape > 1, tau / (shape - 1), np.inf)
+    # Written so that a mean time that is not there does not pass.
+    has_d = ok & (error <= RECIPE.max_log_tau_error * tau)
+    named = dict(zip(STATUS_MEANINGS, shares.tolist(), strict=True))
+    named[NO_D] = float((ok & ~has_d).mean())
+    named["ok"] -= named[NO_D]
+    found = diffusion_from_tau(tau[has_d], RADIUS, geometry=known.geometry or RECIPE.geometry)
+    ratio = np.log(found / D)
+    return Recovered(ratio, ratio / (error / tau)[has_d], named)
 
 
 def choice(traces: np.ndarray, kernels: tuple[str, ...]) -> ModelChoice:
