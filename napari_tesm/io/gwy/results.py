@@ -35,6 +35,8 @@ _QUANTITIES: Final = (
     ("Pulse duration", "pulse_duration", "s"),
     ("AC amplitude", "ac_amplitude", "V"),
     ("AC frequency", "ac_frequency", "Hz"),
+    ("Lock-in time constant", "lock_in_time_constant", "s"),
+    ("Lock-in order", "lock_in_order", ""),
     ("Tip radius", "tip_radius", "m"),
     ("Tip radius error", "tip_radius_error", "m"),
 )
@@ -162,6 +164,7 @@ def axis_spacing(axis: xr.DataArray) -> float:
 def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     attributes = maps.attrs
     entries = {"Recipe": attributes["recipe"], "napari-tesm version": attributes["version"]}
+    entries |= _phase_from_recipe(attributes["recipe"])
     # Maps of H alone are made without kernel and threshold.
     if any(name != "H" for name in exported_maps(maps)):
         entries |= _metadata_from_recipe(attributes["recipe"])
@@ -187,6 +190,15 @@ def _metadata_from_recipe(text: str) -> dict[str, str]:
         }
     except (ValueError, KeyError, TypeError):
         return {}  # somebody has edited the recipe of results that were read back; it is kept as it stands
+
+
+def _phase_from_recipe(text: str) -> dict[str, str]:
+    """Return by how much the lock-in's X and Y were turned; nothing where they were not."""
+    try:
+        angle = json.loads(text).get("phase_rotation")
+    except (ValueError, AttributeError):
+        return {}
+    return {} if angle is None else {"Phase rotation": f"{angle} deg"}
 
 
 def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
