@@ -59,6 +59,8 @@ class Recipe:
         A pixel shows a response where the F-test against a constant stays below this probability.
     max_log_tau_error : float
         A larger standard error of ln tau means unresolved.
+    intervals : bool
+        Also take the limits between which tau and D lie with 95 %.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class Recipe:
     skip_after_edge: float = 0.0
     response_level: float = 0.001
     max_log_tau_error: float = 0.5
+    intervals: bool = False
 
     def __post_init__(self) -> None:
         kernel = any_kernel_from_name(self.kernel)
@@ -108,6 +111,11 @@ class Recipe:
                 raise ValueError(f"the {words} must be larger than zero, not {written}")
             if field.name in _NOT_NEGATIVE and value < 0:
                 raise ValueError(f"the {words} must not be negative, not {written}")
+        if self.intervals and kernel.quantities:
+            raise ValueError(
+                f"the kernel '{self.kernel}' has a shape beside its time, and their errors hang together: there are "
+                "intervals for kernels of one parameter only"
+            )
         if self.tip_radius is not None:
             check_tip_radius(self.tip_radius)
         if self.threshold > 1:
@@ -183,6 +191,7 @@ class Recipe:
 _TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit")
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
+    "intervals",
 )  # fmt: skip
 
 
@@ -209,6 +218,10 @@ def _value_from_json(name: str, value: Any) -> Any:
             if name != "tau_bounds" and (value[1] is None or _is_number(value[1])):
                 return Window(float(value[0]), None if value[1] is None else float(value[1]))
         raise ValueError(f"the recipe's '{name}' must be two times in s, not {value!r}")
+    if name == "intervals":
+        if isinstance(value, bool):
+            return value
+        raise ValueError(f"the recipe's 'intervals' must be true or false, not {value!r}")
     if not _is_number(value):
         raise ValueError(f"the recipe's '{name}' must be a number, not {value!r}")
     return float(value)

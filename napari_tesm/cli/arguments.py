@@ -40,6 +40,9 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
     how.add_argument("--threshold", metavar="15%", help="smallest |H| to fit, of the map's maximum")
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
+    how.add_argument(
+        "--intervals", action="store_true", default=None, help="limits of tau and D that hold them with 95 %%"
+    )
     add_recipe(how)
     return data
 
