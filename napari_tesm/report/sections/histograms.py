@@ -78,8 +78,8 @@ def _figure(scan: Scan, found: HistogramComparison, scale: Scale) -> ReportFigur
         )
     if found.ratio is not None:
         caption += (
-            f" Right: {found.ratio_words} in the {found.ratio.n} pixels accepted in both windows, with the median and its "
-            "95 % interval"
+            f" Right: {found.ratio_words} in the {found.ratio.n} pixels accepted in both windows, with the median and "
+            "its 95 % interval"
         )
         caption += "; grey: pure diffusion of such D." if found.alike is not None else "."
     return ReportFigure(f"histograms_{scale}", caption, draw, (10.0, 4.4))
@@ -112,8 +112,8 @@ def _table_of_windows(found: list[tuple[Scan, HistogramComparison]]) -> Table:
         columns += [Column(f"{words} ({short})", unit) for words in ("mode", "from", "to", "FWHM")]
     return Table(
         "histograms_modes",
-        "Modes of densities over a logarithmic and a linear scale with their 95 % intervals, and the full width at half "
-        "maximum.",
+        "Modes of densities over a logarithmic and a linear scale with their 95 % intervals, and the full width at "
+        "half maximum.",
         columns,
         rows,
     )
