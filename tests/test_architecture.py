@@ -10,7 +10,17 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling", "limits"},
+    {
+        "kernels",
+        "shape_kernels",
+        "all_kernels",
+        "protocol",
+        "dataset",
+        "units",
+        "scaling",
+        "limits",
+        "low_pass",
+    },
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},

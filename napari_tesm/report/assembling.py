@@ -21,6 +21,8 @@ from napari_tesm.report.sections import SectionFromData, section_functions
 DPI: Final = 120
 """Of the PNG; a page of ten inches is then 1200 pixels wide, two for each of a phone's."""
 
+_NO_SOFTWARE: Final[dict[str, Any]] = {"Software": None}
+
 
 @dataclass(frozen=True)
 class DrawnFigure:
@@ -140,13 +142,14 @@ def drawn_figure(figure: ReportFigure) -> DrawnFigure:
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     png, svg = io.BytesIO(), io.StringIO()
-    imsave(png, pixels, format="png", dpi=DPI, metadata={"Software": None})  # type: ignore[dict-item]
+    # No metadata: the version of matplotlib, which it puts in by itself, is in the methods.
+    imsave(png, pixels, format="png", dpi=DPI, metadata=_NO_SOFTWARE)
     # The layout is settled now.
     canvas.figure.set_layout_engine("none")
     # The ids in an SVG are random but for the salt.
     with mpl.rc_context({"svg.hashsalt": "napari-tesm"}):
-        canvas_of_svg = FigureCanvasSVG(canvas.figure)
-        canvas_of_svg.print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+        vector = FigureCanvasSVG(canvas.figure)
+        vector.print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     height, width = pixels.shape[:2]
     return DrawnFigure(
         figure.name, figure.caption, png.getvalue(), svg.getvalue().encode("utf-8"), width, height
