@@ -16,6 +16,7 @@ SECTIONS: Final = (
     "similarity",
     "points",
     "diffusion",
+    "histograms",
     "regions",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
