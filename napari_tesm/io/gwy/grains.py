@@ -1,8 +1,8 @@
 """Grains in a container: labels and boundaries as channels, and copies of the maps under a mask of the boundaries.
 
-The truth is the channel `Grains`: labels as numbers, and in its metadata (key `Grains`) what they were found in, how, and
-which of them are clusters and defects. `Grain boundaries` is 1 in the band and 0 elsewhere. The masks of the maps
-themselves say which pixels have no value, so the boundaries are shown on copies of them.
+The truth is the channel `Grains`: labels as numbers, and in its metadata (key `Grains`) what they were found in and
+how, and which of them are clusters and defects. `Grain boundaries` is 1 in the band and 0 elsewhere. The masks of the
+maps themselves say which pixels have no value, so the boundaries are shown on copies of them.
 """
 
 import json
