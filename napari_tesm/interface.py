@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from napari_tesm.grains import Boundaries, Grains
 from napari_tesm.histogram_comparison import HistogramComparison, histogram_comparison
 from napari_tesm.io.atomic import atomic_output, refuse_same_file
 from napari_tesm.io.gwy.saving import container_for_output
@@ -223,6 +224,7 @@ def save(
     source: str | PathLike[str] | None = None,
     channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
+    grains: tuple[Grains, Boundaries] | None = None,
     choice: KernelChoice | None = None,
 ) -> None:
     """Write a .gwy file with what the dataset came with, the result maps, and regions and points.
@@ -249,6 +251,8 @@ def save(
         metadata and axes of the traces, so that nobody has to say it again.
     choice : KernelChoice, optional
         From `kernel_choice`; its maps replace those of an earlier one. Without `maps` earlier results stay then.
+    grains : (Grains, Boundaries), optional
+        Replace those that the file held; None carries them over.
 
     Raises
     ------
@@ -265,7 +269,7 @@ def save(
     container = container_for_output(
         dataset, maps, maps_only=maps_only, sha256=sha256, regions=regions, points=points,
         source=source if source is not None and is_gwy(source) else None, channels=channels,
-        with_entered=with_entered, choice=choice,
+        with_entered=with_entered, grains=grains, choice=choice,
     )  # fmt: skip
     with atomic_output(path, overwrite=overwrite) as file:
         write_container_to(file, container)
