@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.all_kernels import fitted_curves
 from napari_tesm.displacement import OK, STATUS_MEANINGS
-from napari_tesm.fitting import FitResult, fit_traces
+from napari_tesm.fitting import fit_traces
 from napari_tesm.maps import FITS, labels_from_maps, map_name
 from napari_tesm.recipe import Recipe
 from napari_tesm.settings import Settings, prepared_dataset, settings_from_recipe
@@ -32,7 +32,8 @@ class FittedWindow:
     time, fitted, residuals : ndarray, shape (n,)
         In s and in the unit of the trace; the residuals are data minus fit.
     values : dict of str to float
-        ``tau``, ``b`` (1/tau), ``a``, ``c``, ``D`` with their ``…_stderr``, ``r2`` and ``rms``; NaN where unknown.
+        ``tau``, ``b`` (1/tau), ``a``, ``c``, ``D`` and what else the kernel has, with their ``…_stderr``, ``r2`` and
+        ``rms``; NaN where unknown.
     status : str
         One of `napari_tesm.displacement.STATUS_MEANINGS`.
     """
@@ -150,21 +151,17 @@ def _fitted_window(
     times, data = time[inside], np.ascontiguousarray(trace[inside])
     options = settings.fit_options(number, times, recipe)
     result = fit_traces(data[None], times, **options)
-    values = {name: float(np.ravel(getattr(result, name))[0]) for name in _PARAMETERS}
-    tau, relative = values["tau"], float(np.ravel(result.log_tau_stderr)[0])
-    values["b"], values["b_stderr"] = 1 / tau, relative / tau
+    further = (part for stem in settings.kernel.quantities for part in (stem, f"{stem}_stderr"))
+    numbers = {name: np.asarray(result.values(name), dtype=np.float64) for name in (*_PARAMETERS, *further)}
+    values = {name: float(found[0]) for name, found in numbers.items()}
+    timed = settings.kernel.time_of_diffusion
+    tau, relative = values[timed], values[f"{timed}_stderr"] / values[timed]
+    if timed == "tau":
+        values["b"], values["b_stderr"] = 1 / tau, relative / tau
     d = settings.diffusion(np.array([tau]))
     values["D"] = float("nan") if d is None else float(d[0])
     values["D_stderr"] = relative * values["D"]
-    fitted = _curve(result, times - options["start"], settings)
+    fitted = fitted_curves(settings.kernel, times - options["start"], numbers)[0]
     name = map_name("status", number)
     status = int(here[name]) if name in here else int(np.ravel(result.status)[0])
     return FittedWindow(number, times, fitted, data - fitted, values, STATUS_MEANINGS[status])
-
-
-def _curve(result: FitResult, time: Array, settings: Settings) -> Array:
-    """Return the fitted curve of the one trace of a result; NaN where there is no tau."""
-    numbers = {
-        name: np.atleast_1d(result.values(name)) for name in ("tau", "a", "c", *settings.kernel.quantities)
-    }
-    return np.asarray(fitted_curves(settings.kernel, time, numbers)[0])

@@ -98,3 +98,19 @@ def test_the_drawing_shows_data_fits_and_residuals(maps):
     np.testing.assert_allclose(above.lines[1].get_ydata(), examples[0].windows[0].fitted * 1e3)
     below = figure.axes[3]
     np.testing.assert_allclose(below.lines[0].get_ydata(), examples[0].windows[0].residuals * 1e3)
+
+
+def test_kernels_with_a_shape_have_more_numbers():
+    found = fit(SCAN, kernel="stretched")
+    example = fit_examples(SCAN, found, 1, pixels_by_quality(found, 1)[-1:])[0]
+    assert example.windows[1].status == "ok"
+    for window in example.windows:
+        here = found.isel(pulse=1, y=example.row, x=example.column)
+        if window.status == "ok":
+            assert window.values["beta"] == pytest.approx(float(here[f"beta{window.number}"]), rel=1e-4)
+            assert window.values["D"] == pytest.approx(float(here[f"D{window.number}"]), rel=1e-3)
+        assert np.isfinite(window.values["beta"])
+        explained = 1 - (window.residuals**2).sum() / (
+            (window.fitted + window.residuals).var() * window.time.size
+        )
+        assert explained == pytest.approx(window.values["r2"], abs=1e-4)
