@@ -14,6 +14,7 @@ from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.io.registry import is_gwy
 from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
+from napari_tesm.low_pass import order_from_text
 from napari_tesm.model_choice import COMPARED
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
@@ -26,7 +27,13 @@ from napari_tesm.units import (
     quantity_from_text,
 )
 
-_UNITS = {"pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s"}
+_UNITS = {
+    "pulse_start": "s",
+    "pulse_duration": "s",
+    "voltage": "V",
+    "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}
 
 
 def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
@@ -62,6 +69,8 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood[name] = value if value == NO_WINDOW else _entry_from_value(Window.from_text(value))
         elif name == "traces":
             understood[name] = [value]
+        elif name == "lock_in_order":
+            understood[name] = order_from_text(value)
         elif name in _UNITS:
             understood[name] = quantity_from_text(value, _UNITS[name])
         else:
@@ -133,7 +142,7 @@ def kernel_choice(
     dataset : Dataset
         From `open_dataset` or `simulate_dataset`.
     kernels : sequence of str
-        At least two names of `napari_tesm.kernels.KERNELS` or `napari_tesm.shape_kernels.SHAPE_KERNELS`.
+        At least two names of `napari_tesm.all_kernels.ALL_KERNELS`.
     recipe, jobs, progress, **values
         As for `fit`; of the recipe protocol, threshold, response level and the time to skip after the edges count.
 

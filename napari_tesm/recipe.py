@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 
 from napari_tesm.all_kernels import any_kernel_from_name
 from napari_tesm.diffusion import GEOMETRIES, geometry_factor
+from napari_tesm.low_pass import check_order
 from napari_tesm.protocol import Window, check_tip_radius
 from napari_tesm.units import text_from_quantity
 
@@ -24,8 +25,14 @@ _FULL_TURN: Final = 360.0
 WindowChoice = Window | Literal["none"] | None
 
 _POSITIVE: Final = ("tip_radius", "pulse_duration", "max_log_tau_error")
-_NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold")
-_UNITS: Final = {"tip_radius": "m", "tip_radius_error": "m", "pulse_duration": "s", "skip_after_edge": "s"}
+_NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold", "lock_in_time_constant")
+_UNITS: Final = {
+    "tip_radius": "m",
+    "tip_radius_error": "m",
+    "pulse_duration": "s",
+    "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,11 @@ class Recipe:
         Fraction of the map's maximum ``|H|`` below which a pixel is not evaluated.
     threshold_of : {"robust", "max", "p99"}
         Which maximum.
+    lock_in_time_constant : float, optional
+        Of each stage of the lock-in's low-pass filter, which kernels pass, too, in s; stands in for the file's, 0 for
+        none.
+    lock_in_order : int, optional
+        Number of its stages, by default the file's, or 1.
     pulse_start, pulse_duration, voltage : float, optional
         Stand in for metadata the file lacks; s on the file's time axis, s, V.
     window1, window2 : Window, "none" or None
@@ -90,6 +102,8 @@ class Recipe:
     response_level: float = 0.001
     max_log_tau_error: float = 0.5
     phase_rotation: float | Literal["auto"] | None = None
+    lock_in_time_constant: float | None = None
+    lock_in_order: int | None = None
 
     def __post_init__(self) -> None:
         kernel = any_kernel_from_name(self.kernel)
@@ -116,6 +130,8 @@ class Recipe:
                 raise ValueError(f"the {words} must not be negative, not {written}")
         if self.tip_radius is not None:
             check_tip_radius(self.tip_radius)
+        if self.lock_in_order is not None:
+            check_order(self.lock_in_order)
         if self.threshold > 1:
             raise ValueError(
                 f"the threshold is a fraction of the maximum, at most 1 (100 %), not {self.threshold:g}"
@@ -225,7 +241,7 @@ def _value_from_json(name: str, value: Any) -> Any:
         raise ValueError(f"the recipe's '{name}' must be two times in s, not {value!r}")
     if not _is_number(value):
         raise ValueError(f"the recipe's '{name}' must be a number, not {value!r}")
-    return float(value)
+    return int(value) if name == "lock_in_order" and value == int(value) else float(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_tesm.all_kernels import ALL_KERNELS, AnyKernel, any_kernel_from_name
 from napari_tesm.dataset import with_protocol
 from napari_tesm.diffusion import diffusion_from_tau
+from napari_tesm.low_pass import LowPass
 from napari_tesm.maps import JOINT
 from napari_tesm.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
 from napari_tesm.protocol import (
@@ -38,7 +39,7 @@ class Settings:
     windows : dict of int to Window
         The windows to fit, by their number; `napari_tesm.maps.JOINT` for a kernel that takes the record as one.
     kernel : Kernel or ShapeKernel
-        Knows the length of the pulse where it needs it.
+        Knows the length of the pulse where it needs it, and the lock-in's filter.
     geometry : str
         How D follows from tau: the kernel's own relation, else the recipe's.
     skip : float
@@ -97,12 +98,13 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     """
     protocol = PulseProtocol.from_attributes(dataset.attrs)
     pulse = pulse_from_recipe(protocol, recipe)
-    kernel = any_kernel_from_name(recipe.kernel)
+    low_pass = _low_pass_from_protocol(protocol, recipe)
+    kernel = any_kernel_from_name(recipe.kernel, low_pass=low_pass)
     if kernel.joint:
         record = record_from_recipe(protocol, pulse, recipe)
         assert pulse is not None
         assert pulse.stop is not None
-        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
+        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start, low_pass=low_pass)
         windows = {JOINT: record}
     else:
         windows = _windows_from_recipe(protocol, recipe)
@@ -120,6 +122,15 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     )
     _check_samples(settings, dataset["time"].values)
     return settings
+
+
+def _low_pass_from_protocol(protocol: PulseProtocol, recipe: Recipe) -> LowPass | None:
+    """Return the lock-in's filter that the kernels pass."""
+    if recipe.lock_in_order is not None and protocol.lock_in_time_constant is None:
+        raise ValueError(
+            "the lock-in's order says nothing without its time constant: give --lock-in-time-constant"
+        )
+    return protocol.low_pass
 
 
 def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, Window]:
@@ -173,6 +184,13 @@ def _check_samples(settings: Settings, time: Array) -> None:
                 f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
                 f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
             )
+        low_pass = settings.kernel.low_pass
+        if low_pass is not None and low_pass.time_constant > np.ptp(time[settings.samples(number, time)]):
+            constant = text_from_quantity(low_pass.time_constant, "s")
+            raise ValueError(
+                f"the lock-in's time constant, {constant}, is longer than what is fitted, {window}: nothing of the "
+                "relaxation is left"
+            )
 
 
 def pulse_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> Window | None:
@@ -216,6 +234,8 @@ def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
         voltage=recipe.voltage,
         pulse_start=recipe.pulse_start,
         pulse_duration=recipe.pulse_duration,
+        lock_in_time_constant=recipe.lock_in_time_constant,
+        lock_in_order=recipe.lock_in_order,
     )
     if recipe.phase_rotation is None:
         return known_pulse

@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 _NODES: Final = 401
 """Equally likely radii that stand for a distribution."""
+_LARGEST_ERROR: Final = 50.0
+"""Of ln D: its limits would not be numbers any more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,10 @@ class TipRadius:
         from scipy.special import ndtr, ndtri
 
         check_tip_radius(radius)
-        if not 0 <= error < np.inf:
-            raise ValueError(f"the error of the tip radius must not be negative, not {error:g} m")
+        if not 0 <= error < 1:
+            raise ValueError(
+                f"the error of the tip radius must not be negative, nor a metre or more, not {error:g} m"
+            )
         if error == 0:
             return cls(radius, np.array([radius]))
         lowest = ndtr(-radius / error)
@@ -92,9 +96,19 @@ class TipRadius:
         diffusion : ndarray
             D with the nominal radius, in m²/s.
         log_stderr : ndarray
-            Standard error of ln D from the fit.
+            Standard error of ln D from the fit. Where it, or D, is NaN the limits are.
+
+        Raises
+        ------
+        ValueError
+            If a D is not positive, an error negative or infinite, or the level no probability.
         """
         from scipy.special import ndtr
+
+        if (np.asarray(diffusion) <= 0).any() or np.isinf(diffusion).any():
+            raise ValueError("a diffusion coefficient must be larger than zero, and finite")
+        if (np.asarray(log_stderr) < 0).any() or (np.asarray(log_stderr) > _LARGEST_ERROR).any():
+            raise ValueError(f"the standard error of ln D must lie between 0 and {_LARGEST_ERROR:g}")
 
         tail = (1 - _checked_level(level)) / 2
         shifts = 2 * np.log(self.radii / self.nominal)

@@ -10,7 +10,17 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling"},
+    {
+        "kernels",
+        "shape_kernels",
+        "all_kernels",
+        "protocol",
+        "dataset",
+        "units",
+        "scaling",
+        "limits",
+        "low_pass",
+    },
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
@@ -121,7 +131,7 @@ def _loaded(statement: str) -> set[str]:
         "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
         "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
-        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison",
+        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison", "grains",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

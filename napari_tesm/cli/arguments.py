@@ -27,6 +27,12 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
     data.add_argument(
         "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
     )
+    data.add_argument(
+        "--lock-in-time-constant",
+        metavar="100us",
+        help="of its low-pass filter, which kernels pass, too; 0s: none",
+    )
+    data.add_argument("--lock-in-order", metavar="1", help="RC stages of that filter, 1 to 8")
     how = command.add_argument_group("how to fit")
     how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
     how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")

@@ -35,6 +35,8 @@ _QUANTITIES: Final = (
     ("Pulse duration", "pulse_duration", "s"),
     ("AC amplitude", "ac_amplitude", "V"),
     ("AC frequency", "ac_frequency", "Hz"),
+    ("Lock-in time constant", "lock_in_time_constant", "s"),
+    ("Lock-in order", "lock_in_order", ""),
     ("Tip radius", "tip_radius", "m"),
     ("Tip radius error", "tip_radius_error", "m"),
 )
