@@ -14,14 +14,26 @@ from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.io.registry import is_gwy
 from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
+from napari_tesm.low_pass import order_from_text
 from napari_tesm.model_choice import COMPARED
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
-from napari_tesm.recipe import NO_WINDOW, Recipe
+from napari_tesm.recipe import AUTO, NO_WINDOW, Recipe
 from napari_tesm.regions import PinnedPoint, Region
-from napari_tesm.units import fraction_from_text, quantity_and_error_from_text, quantity_from_text
+from napari_tesm.units import (
+    angle_from_text,
+    fraction_from_text,
+    quantity_and_error_from_text,
+    quantity_from_text,
+)
 
-_UNITS = {"pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s"}
+_UNITS = {
+    "pulse_start": "s",
+    "pulse_duration": "s",
+    "voltage": "V",
+    "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}
 
 
 def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
@@ -49,12 +61,16 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood |= {"tip_radius": radius, "tip_radius_error": error}
         elif name == "tip_radius_error":
             understood[name] = quantity_from_text(value, "m")
+        elif name == "phase_rotation":
+            understood[name] = value if value == AUTO else angle_from_text(value)
         elif name == "threshold":
             understood[name] = fraction_from_text(value)
         elif name in ("window1", "window2"):
             understood[name] = value if value == NO_WINDOW else _entry_from_value(Window.from_text(value))
         elif name == "traces":
             understood[name] = [value]
+        elif name == "lock_in_order":
+            understood[name] = order_from_text(value)
         elif name in _UNITS:
             understood[name] = quantity_from_text(value, _UNITS[name])
         else:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from napari_tesm.diffusion import diffusion_from_tau, tau_from_diffusion
 from napari_tesm.displacement import OK, displacement_from_traces, response_probability
 from napari_tesm.fitting import FEWEST_SAMPLES, FitResult, fit_traces
+from napari_tesm.fitting.fit import checked_times
 from napari_tesm.kernels import KERNELS, kernel_from_name
+from napari_tesm.limits import check_diffusion, check_times
 from napari_tesm.maps import WINDOWS
 from napari_tesm.protocol import PulseProtocol, Window, check_tip_radius, windows_from_protocol
 from napari_tesm.recipe import DEFAULT_GEOMETRY
@@ -213,6 +215,10 @@ def null_curve(
     array([5.14, 0.53])
     """
     check_tip_radius(tip_radius)
+    time = checked_times(time)
+    check_times(time)
+    if not 0 <= skip < np.inf:
+        raise ValueError(f"the time left out after an edge must not be negative, not {skip:g} s")
     if not kernel_from_name(kernel).joint:
         whole = ", ".join(name for name, known in KERNELS.items() if known.joint)
         raise ValueError(f"a null curve is made from a kernel of whole traces ({whole}), not from '{kernel}'")
@@ -274,6 +280,7 @@ def _checked_diffusion(diffusion: Array | None) -> Array:
         raise ValueError("the diffusion coefficients of a null curve must be at least two positive numbers")
     if not (np.diff(true) > 0).all():
         raise ValueError("the diffusion coefficients of a null curve must increase")
+    check_diffusion(true)
     return true
 
 

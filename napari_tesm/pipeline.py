@@ -31,6 +31,7 @@ from napari_tesm.settings import (
     Settings,
     prepared_dataset,
     pulse_from_recipe,
+    resolved_recipe,
     sentence_about_missing_pulse,
     settings_from_recipe,
 )
@@ -38,7 +39,8 @@ from napari_tesm.tau_limits import KNOWN, limits_of_tau
 
 __all__ = [
     "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "evaluate_blocks",
-    "prepared_dataset", "pulse_from_recipe", "run", "sentence_about_missing_pulse", "settings_from_recipe",
+    "prepared_dataset", "pulse_from_recipe", "resolved_recipe", "run", "sentence_about_missing_pulse",
+    "settings_from_recipe",
 ]  # fmt: skip
 
 Progress = Callable[[float, str], None]
@@ -88,6 +90,7 @@ def run(
     Memory: the maps, and for each thread about 100 MB.
     """
     check_dataset(dataset)
+    recipe = resolved_recipe(dataset, recipe)
     dataset = prepared_dataset(dataset, recipe)
     settings = settings_from_recipe(dataset, recipe)
     time = dataset["time"].values

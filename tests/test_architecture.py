@@ -10,10 +10,21 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling"},
+    {
+        "kernels",
+        "shape_kernels",
+        "all_kernels",
+        "protocol",
+        "dataset",
+        "units",
+        "scaling",
+        "limits",
+        "low_pass",
+    },
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
+    {"phase"},
     {"bulk_methods"},  # other ways to the same D, beside the theory of the tip
     {
         "regions",
@@ -29,12 +40,13 @@ LAYERS = [
         "kernel_votes",
         "recording",
         "controls",
+        "signal_check",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
     {"settings", "tau_limits", "null_curve"},
     {"null_bands"},
-    {"pipeline", "displacement_maps", "histogram_comparison"},
+    {"pipeline", "displacement_maps", "histogram_comparison", "fit_examples"},
     {"kernel_maps"},
     {"summary"},
     {"plotting", "io"},
@@ -118,7 +130,7 @@ def _loaded(statement: str) -> set[str]:
         "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
         "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
-        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison",
+        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison", "grains",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

@@ -17,7 +17,7 @@ from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import save
 from napari_tesm.io.gwy.writing import LARGEST_BODY
 from napari_tesm.io.unfinished import UnfinishedTraces
-from napari_tesm.simulation import PRESETS, SERIES_PRESET, Work, seconds_from_size, simulate
+from napari_tesm.simulation import PRESETS, SERIES_PRESET, Work, check_simulation, seconds_from_size, simulate
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -39,6 +39,18 @@ def run_command(options: argparse.Namespace) -> int:
         )
     jobs = jobs_from_text(options.jobs)
     pixels = (int(size[1]), int(size[2]))
+    try:
+        # Before the first word about how long it will take.
+        check_simulation(
+            options.preset,
+            size=pixels,
+            samples=int(options.samples),
+            seed=int(options.seed),
+            model=options.model,
+        )
+    except ValueError as error:
+        more = f", or {SERIES_PRESET}" if options.preset not in PRESETS else ""
+        raise UsageError(f"{error}{more}") from None
     unfinished = _unfinished(options, pixels, jobs) if options.model == "lateral" else None
     try:
         work = Work(jobs, progress=progress_for(options.progress))
@@ -53,8 +65,7 @@ def run_command(options: argparse.Namespace) -> int:
             work=work,
         ).dataset
     except ValueError as error:
-        more = f", or {SERIES_PRESET}" if options.preset not in PRESETS else ""
-        raise UsageError(f"{error}{more}") from None
+        raise UsageError(str(error)) from None
     _write(options, dataset)
     if unfinished:
         unfinished.discard()

@@ -25,8 +25,6 @@ _TOLERANCE: Final = 1e-5
 """Largest part of a unit curve that the projection may lose."""
 _BATCH: Final = 1_000_000
 _MOST_NODES: Final = 100
-_LEAST_LEFT: Final = 1e-100
-"""Curves of which less is left at the first sample are not looked for: their squares would be no numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +72,7 @@ class SpannedCurves:
 
 def spanned_curves(kernel: ShapeKernel, time: Array, p: Array) -> SpannedCurves:
     """Return orthonormal mean-free vectors at p, shape (n, 2), that span the curves and move smoothly with p."""
-    curves, constants = kernel.formula(time, p)
+    curves, constants = kernel.unit_curves(time, p)
     mean = curves.mean(axis=2)
     curves -= mean[:, :, None]
     # Scaled before squaring: what is left of a fast curve long after the start may be very small.
@@ -152,8 +150,8 @@ def shape_table(time_bytes: bytes, shortest: float, longest: float, kernel: Shap
 def _lowest(kernel: ShapeKernel, time: Array, low: float, second: Array) -> float:
     """Return the first p from which on something is left of every curve at the first sample."""
     for p in np.arange(low, low + 50, 0.1):
-        curves, _ = kernel.formula(time, np.stack([np.full(2, p - 0.5), second], axis=1))
-        if (np.ptp(curves, axis=2) > _LEAST_LEFT).all():
+        curves, _ = kernel.unit_curves(time, np.stack([np.full(2, p - 0.5), second], axis=1))
+        if (np.ptp(curves, axis=2) > kernel.least_left).all():
             return float(p)
     return np.inf
 

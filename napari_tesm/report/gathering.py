@@ -174,12 +174,10 @@ def _scan_without_traces(
     else:
         channels = open_file(path).channels
     if scan.maps is None:
-        first = channels[0].shape if channels else None
-        scan.images = _images_of([one for one in channels if one.shape == first])
+        scan.images = images_on_grid(channels, None)
         scan.notes.append(f"there are neither traces nor maps: {problem}")
         return scan
-    like = tuple(scan.maps.sizes[axis] for axis in ("y", "x"))
-    scan.images = _images_of([one for one in channels if one.shape == like])
+    scan.images = images_on_grid(channels, scan.maps)
     scan.maps_from_file = True
     text = scan.maps.attrs.get("recipe")
     if text:
@@ -191,6 +189,17 @@ def _scan_without_traces(
         f"there are no traces to fit, the maps are those of an earlier fit and were taken as they are ({problem})"
     )
     return scan
+
+
+def images_on_grid(channels: Sequence[xr.DataArray], grid: xr.Dataset | None) -> dict[str, xr.DataArray]:
+    """Return the images by their titles that have the pixels of a grid; without one, of the first image's."""
+    if grid is not None:
+        shape: tuple[int, ...] = (grid.sizes["y"], grid.sizes["x"])
+    elif channels:
+        shape = channels[0].shape
+    else:
+        return {}
+    return _images_of([one for one in channels if one.shape == shape])
 
 
 def _images_of(channels: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:

@@ -13,7 +13,9 @@ import xarray as xr
 
 from napari_tesm.dataset import dataset_from_traces
 from napari_tesm.diffusion import tau_from_diffusion
+from napari_tesm.limits import check_count
 from napari_tesm.protocol import PulseProtocol
+from napari_tesm.simulation.level1 import MOST_SAMPLES
 from napari_tesm.simulation.models import MODELS, Work, check_model, unit_traces
 from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
 
@@ -22,6 +24,9 @@ PULSE_DURATION: Final = 10e-3
 TIP_RADIUS: Final = 25e-9
 TIP_RADIUS_ERROR: Final = 2e-9
 FEWEST_SAMPLES: Final = 25
+MOST_PIXELS: Final = 100_000
+MOST_VALUES: Final = 1 << 33
+"""What 64 GiB hold; a memory that ends before that says so itself."""
 _BEFORE_PULSE: Final = 0.02
 """Part of the record before the pulse."""
 _SETTINGS: Final = ((3.0, "trace", -0.9), (-3.0, "retrace", 1.0))
@@ -100,17 +105,14 @@ def simulate(
     Raises
     ------
     ValueError
-        If the preset or the model is unknown, a size is not positive, or there are fewer than 25 samples.
+        If the preset or the model is unknown, a size is not positive, there are fewer than 25 samples, or more of both
+        than a memory holds.
     """
-    if preset not in PRESETS:
-        raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
-    check_model(model)
+    check_simulation(preset, size=size, samples=samples, seed=seed, model=model)
     width, height = size
-    if width < 1 or height < 1:
-        raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
     time, start = record_of_samples(samples)
     chosen = PRESETS[preset]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(int(seed))
     scene = drawn_scene(width, height, rng)
     if chosen.defects:
         mark_defects(scene, rng)
@@ -141,16 +143,37 @@ def simulate(
     return Simulation(dataset, _truth(scene, chosen.displacement, model))
 
 
+def check_simulation(preset: str, *, size: tuple[int, int], samples: int, seed: int, model: str) -> None:
+    """Raise a ValueError for what `simulate` cannot do, before anything is done."""
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
+    check_model(model)
+    width, height = size
+    if not (width >= 1 and height >= 1):
+        raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
+    for pixels in size:
+        check_count(pixels, "size in pixels", fewest=1, most=MOST_PIXELS)
+    record_of_samples(samples)
+    check_count(seed, "seed", fewest=0, most=2**63)
+    values = len(_SETTINGS) * width * height * samples
+    if values > MOST_VALUES:
+        raise ValueError(
+            f"the traces would hold {values:.2g} values, more than {MOST_VALUES:.2g}: choose a smaller size or fewer "
+            "samples"
+        )
+
+
 def record_of_samples(samples: int) -> tuple[np.ndarray, float]:
     """Return the times of a record's samples from the start of the pulse, and when that is in the record, in s.
 
     Raises
     ------
     ValueError
-        If there are fewer than 25 samples.
+        If there are fewer than 25 samples, or more than a million.
     """
     if samples < FEWEST_SAMPLES:
         raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
+    check_count(samples, "number of samples", fewest=FEWEST_SAMPLES, most=MOST_SAMPLES)
     interval = RECORD / samples
     start = max(1, round(_BEFORE_PULSE * samples)) * interval
     return np.asarray(np.arange(samples) * interval - start, dtype=np.float64), start

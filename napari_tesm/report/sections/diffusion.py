@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.displacement import OK, STATUS_MEANINGS, supported_maximum
+from napari_tesm.displacement import OK, STATUS_MEANINGS, without_hot_pixels
 from napari_tesm.maps import FITS, map_name, words_of_fit
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
@@ -278,7 +278,7 @@ def _add_thickness(section: Section, scan: Scan, pulse: int, name: str) -> None:
         if values is not None:
             if title == "H":
                 # A hot pixel would be the strip that stands out most.
-                values[np.abs(values) > 1.2 * supported_maximum(values)] = np.nan
+                values = without_hot_pixels(values)
             sources[title] = (_unit(scan, title), values)
     rows: list[list[Cell]] = []
     for number, step in enumerate(scan.steps[:_MOST_STEPS]):
