@@ -136,6 +136,21 @@ def supported_maximum(displacement: NDArray[np.floating]) -> float:
     return 0.0
 
 
+def without_hot_pixels(displacement: NDArray[np.floating], *, above: float = 1.2) -> NDArray[np.float64]:
+    """Return a map of H with NaN where a pixel stands alone: ``|H|`` larger than neighbours support anywhere.
+
+    Parameters
+    ----------
+    displacement : ndarray, shape (y, x)
+    above : float
+        Times `supported_maximum` from which on a pixel is hot.
+    """
+    values = np.array(displacement, dtype=np.float64)
+    if np.isfinite(values).any():
+        values[np.abs(values) > above * supported_maximum(values)] = np.nan
+    return values
+
+
 def threshold_from_displacement(
     displacement: NDArray[np.floating], fraction: float, *, of: ThresholdOf = "robust"
 ) -> float:
@@ -160,12 +175,15 @@ def threshold_from_displacement(
     return fraction * float(finite.max() if of == "max" else np.percentile(finite, 99))
 
 
-def response_probability(r2: NDArray[np.floating], samples: NDArray[np.integer] | int) -> NDArray[np.float64]:
+def response_probability(
+    r2: NDArray[np.floating], samples: NDArray[np.integer] | int, *, parameters: int = 3
+) -> NDArray[np.float64]:
     """Return the probability that noise around a constant is described at least this well by a relaxation.
 
-    The F-test of a·g(t; tau) + c against c alone, with 2 and n − 3 degrees of freedom. For two degrees of freedom
-    its tail has a closed form, ``(1 − R²)^((n−3)/2)``. As tau is not a linear parameter the level is nominal:
-    about 1.3 % of pure-noise traces pass at 1 %.
+    The F-test of a·g(t; tau) + c against c alone, with 2 and n − 3 degrees of freedom, or p − 1 and n − p for a kernel
+    of p parameters. For two degrees of freedom its tail has a closed form, ``(1 − R²)^((n−3)/2)``, else it is the
+    incomplete beta function. As tau is not a linear parameter the level is nominal: about 1.3 % of pure-noise traces
+    pass at 1 %.
 
     Parameters
     ----------
@@ -173,9 +191,22 @@ def response_probability(r2: NDArray[np.floating], samples: NDArray[np.integer] 
         Fraction of the variance the relaxation explains.
     samples : ndarray or int
         Number of finite samples n in the window.
+    parameters : int
+        Numbers that describe a trace (`napari_tesm.kernels.Kernel.parameters`).
+
+    Examples
+    --------
+    >>> [float(response_probability(np.float64(0.2), 53, parameters=p).round(6)) for p in (3, 4, 5)]
+    [0.003778, 0.011068, 0.026293]
     """
-    degrees = np.maximum(np.asarray(samples, dtype=np.float64) - 3, 0)
-    return np.asarray(np.clip(1 - r2, 0, 1) ** (degrees / 2), dtype=np.float64)
+    degrees = np.maximum(np.asarray(samples, dtype=np.float64) - parameters, 0)
+    unexplained = np.clip(1 - r2, 0, 1)
+    if parameters == 3:
+        return np.asarray(unexplained ** (degrees / 2), dtype=np.float64)
+    from scipy.special import betainc
+
+    tail = betainc(np.maximum(degrees, 1) / 2, (parameters - 1) / 2, unexplained)
+    return np.asarray(np.where(degrees > 0, tail, np.where(np.isnan(r2), np.nan, 1.0)), dtype=np.float64)
 
 
 def gated_status(

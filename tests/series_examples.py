@@ -21,8 +21,17 @@ _MARGIN = 20
 
 
 def scans(
-    voltages=VOLTAGES, *, shape=(40, 48), drift=None, noise=NOISE, surface_snr=5.0, curves=None, seed=0, sign=1.0,
-    smooth=0.0, surfaces=("deflection_error", "topography"),
+    voltages=VOLTAGES,
+    *,
+    shape=(40, 48),
+    drift=None,
+    noise=NOISE,
+    surface_snr=5.0,
+    curves=None,
+    seed=0,
+    sign=1.0,
+    smooth=0.0,
+    surfaces=("deflection_error", "topography"),
 ):
     """Return for each voltage its maps, its images and the truth: a map of curves by their names.
 

@@ -193,6 +193,11 @@ def _channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:
     display = display_from_axes(channel["y"], channel["x"], unit=scan.display.unit)
     title = str(channel.attrs.get("long_name", name))
     metadata = {"scan": scan, "kind": "channel", "channel": name}
+    if "kernel_map" in channel.attrs and "flag_meanings" in channel.attrs:
+        from napari_tesm.gui.kernel_layers import best_kernel_layer
+
+        kernels = tuple(str(channel.attrs["flag_meanings"]).split())
+        return best_kernel_layer(np.asarray(channel.values), kernels, title, display, metadata)
     if channel.dtype == bool:
         options = {
             "name": title, "visible": False, "opacity": 0.5, "metadata": {"tesm": metadata}, **display.layer_options()

@@ -37,6 +37,7 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False)
         source=scan.path,
         channels=scan.channels,
         with_entered=True,
+        choice=scan.choice,
     )
     scan.changed_since_save = False
     return path

@@ -10,11 +10,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.all_kernels import fitted_curves
 from napari_tesm.displacement import OK, displacement_from_traces, gated_status, response_probability
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gui.scan import Scan, TraceSample
+from napari_tesm.kernels import Kernel
+from napari_tesm.maps import map_name
 from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.plotting.words import sentence_from_limits
 from napari_tesm.recipe import Recipe
+from napari_tesm.tau_limits import KNOWN, limits_of_tau
 
 Array = NDArray[np.float64]
 
@@ -35,6 +40,10 @@ class WindowFit:
         In s and m²/s; D is NaN without a tip radius.
     status : int
         As in the status maps.
+    extra : dict of str to (float, float)
+        What a kernel of two parameters gives beyond tau, by the names of the maps, each with its standard error.
+    tau_limits, D_limits : (float, float)
+        Limits that hold tau and D with 95 %, where the recipe asks for them; NaN where the data set none.
     """
 
     number: int
@@ -50,6 +59,16 @@ class WindowFit:
     r2: float
     rms: float
     status: int
+    extra: dict[str, tuple[float, float]] = field(default_factory=dict)
+    tau_limits: tuple[float, float] = (np.nan, np.nan)
+    D_limits: tuple[float, float] = (np.nan, np.nan)
+
+    @property
+    def limits_in_words(self) -> str:
+        """What the data say with 95 %, of D where the radius is known; empty where nobody asked or they say nothing."""
+        if np.isfinite(self.D_limits).any():
+            return sentence_from_limits(map_name("D", self.number), *self.D_limits, "m²/s")
+        return sentence_from_limits(map_name("tau", self.number).replace("tau", "τ"), *self.tau_limits, "s")
 
     @property
     def ok(self) -> bool:
@@ -143,8 +162,15 @@ class TraceFitter:
         options = settings.fit_options(number, time, recipe)
         data = np.ascontiguousarray(sample.mean[:, inside])
         fitted = fit_traces(data, time, **options)
-        probability = response_probability(fitted.r2, fitted.samples)
+        numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
+        curves = fitted_curves(settings.kernel, time - options["start"], numbers)
+        probability = response_probability(fitted.r2, fitted.samples, parameters=settings.kernel.parameters)
         known_height = settings.pulse is not None
+        limits = np.full((2, len(data)), np.nan)
+        if recipe.intervals and isinstance(settings.kernel, Kernel):
+            limits[:] = limits_of_tau(
+                data, time, fitted, kernel=settings.kernel, start=options["start"], bounds=recipe.tau_bounds
+            )
         fits = []
         for pulse in range(len(data)):
             status = int(
@@ -158,14 +184,18 @@ class TraceFitter:
             )
             tau, error = float(fitted.tau[pulse]), float(fitted.tau_stderr[pulse])
             a, c = float(fitted.a[pulse]), float(fitted.c[pulse])
-            curve = np.full(time.size, np.nan)
-            if np.isfinite([tau, a, c]).all():
-                # Drawn whatever the status: a fit that is not trusted should be seen, too.
-                shape, constant = settings.kernel.curves(time - options["start"], np.log([tau]))
-                curve = a * (shape[0] + constant[0]) + c
+            # Drawn whatever the status: a fit that is not trusted should be seen, too.
+            curve = curves[pulse]
+            extra = {
+                name: (float(fitted.extra[name][pulse]), float(fitted.extra[f"{name}_stderr"][pulse]))
+                for name in settings.kernel.quantities
+            }
+            time_of_d, time_error = extra.get(settings.kernel.time_of_diffusion, (tau, error))
+            if extra and not (status == OK and time_error <= recipe.max_log_tau_error * time_of_d):
+                time_of_d = np.nan  # a mean time that is not known: D has no meaning
             diffusion = np.nan
-            known = settings.diffusion(np.array([tau]))
-            if known is not None and np.isfinite(tau) and tau > 0:
+            known = settings.diffusion(np.array([time_of_d]))
+            if known is not None and np.isfinite(time_of_d) and time_of_d > 0:
                 diffusion = float(known[0])
             fits.append(
                 WindowFit(
@@ -178,13 +208,22 @@ class TraceFitter:
                     tau,
                     error,
                     diffusion,
-                    diffusion * error / tau if tau else np.nan,
+                    diffusion * time_error / time_of_d if time_of_d else np.nan,
                     float(fitted.r2[pulse]),
                     float(fitted.rms[pulse]),
                     status,
+                    extra,
+                    *self._limits(settings, limits[:, pulse] if status in KNOWN else np.full(2, np.nan)),
                 )
             )
         return fits
+
+    @staticmethod
+    def _limits(settings: Settings, tau: Array) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the limits of tau, and of D, whose lower one belongs to the slowest time."""
+        diffusion = settings.diffusion(tau[::-1])
+        low, high = (np.nan, np.nan) if diffusion is None else diffusion.tolist()
+        return (float(tau[0]), float(tau[1])), (low, high)
 
     def _threshold(self, pulse: int) -> float:
         maps = self.scan.maps

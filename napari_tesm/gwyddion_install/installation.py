@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_tesm import __version__
+from napari_tesm.all_kernels import ALL_KERNELS
 from napari_tesm.gwyddion_install.building import build_module
 from napari_tesm.gwyddion_install.places import memory_path, module_path, own_engine, pygwy_paths
-from napari_tesm.kernels import KERNELS
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _remember(engine: Path) -> None:
     # What the user has set for the plug-ins stays.
     with contextlib.suppress(configparser.Error, UnicodeDecodeError):
         memory.read(memory_path(), encoding="utf-8")
-    memory["engine"] = {"command": command, "version": __version__, "kernels": f"{';'.join(KERNELS)};"}
+    memory["engine"] = {"command": command, "version": __version__, "kernels": f"{';'.join(ALL_KERNELS)};"}
     text = io.StringIO()
     memory.write(text, space_around_delimiters=False)
     _write(memory_path(), text.getvalue().encode())

@@ -1,6 +1,7 @@
 """What a fit says, in words: numbers as physicists write them, or why there are none."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,8 +16,9 @@ from napari_tesm.displacement import (
     UNRESOLVED_SLOW,
 )
 from napari_tesm.fitting.fit import FEWEST_SAMPLES
-from napari_tesm.maps import map_name, words_of_fit
+from napari_tesm.maps import MAP_KINDS, map_name, words_of_fit
 from napari_tesm.protocol import sampling_interval
+from napari_tesm.shape_kernels import SHAPE_KERNELS
 from napari_tesm.units import text_from_quantity, text_with_error
 
 _SMALL_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -47,6 +49,8 @@ class FitNumbers(Protocol):
     def D_error(self) -> float: ...  # noqa: D102
     @property
     def status(self) -> int: ...  # noqa: D102
+    @property
+    def extra(self) -> Mapping[str, tuple[float, float]]: ...  # noqa: D102
 
 
 def sentence_from_fit(fit: FitNumbers) -> str:
@@ -66,6 +70,7 @@ def sentence_from_fit(fit: FitNumbers) -> str:
     ...     D=4.4e-13,
     ...     D_error=2e-14,
     ...     status=0,
+    ...     extra={},
     ... )
     >>> sentence_from_fit(fit)
     'τ1 1.42(6) ms, D1 4.40(20)×10⁻¹³ m²/s'
@@ -74,11 +79,15 @@ def sentence_from_fit(fit: FitNumbers) -> str:
     where = words_of_fit(n)
     if fit.status == OK:
         words = f"{_tau(n)} {text_with_error(fit.tau, fit.tau_error, 's')}"
+        for name, (value, error) in fit.extra.items():
+            kind = MAP_KINDS[map_name(name, n)]
+            words += f", {kind.title.replace('tau', 'τ')} {text_with_error(value, error, kind.unit)}"
         if not math.isfinite(fit.D):
             return words
         return f"{words}, {map_name('D', n)} {text_with_error(fit.D, fit.D_error, 'm²/s')}"
     if fit.status == INVALID:
-        return f"{where}: fewer than {_SMALL_NUMBERS[FEWEST_SAMPLES]} samples, or all of them alike"
+        fewest = SHAPE_KERNELS["stretched"].fewest_samples if fit.extra else FEWEST_SAMPLES
+        return f"{where}: fewer than {_SMALL_NUMBERS[fewest]} samples, or all of them alike"
     if fit.status == NO_RESPONSE:
         return f"{where}: no response, a constant describes it as well"
     if fit.status == BELOW_THRESHOLD:
@@ -104,6 +113,28 @@ def sentence_from_status(status: int, window: int) -> str:
     return sentence_from_fit(_Numbers(window, np.zeros(0), unknown, unknown, unknown, unknown, status))
 
 
+def sentence_from_limits(name: str, low: float, high: float, unit: str) -> str:
+    """Return the limits that hold a quantity with 95 %, as a few words; empty where the data set none.
+
+    Examples
+    --------
+    >>> sentence_from_limits("D1", 3.91e-13, 5.04e-13, "m²/s")
+    'D1 3.9×10⁻¹³ … 5×10⁻¹³ m²/s (95 %)'
+    >>> sentence_from_limits("D1", math.nan, 2.13e-14, "m²/s")
+    'D1 below 2.1×10⁻¹⁴ m²/s (95 %)'
+    """
+    below, above = (
+        text_with_error(float(f"{one:.1e}"), math.nan, unit) if math.isfinite(one) else ""
+        for one in (low, high)
+    )
+    if below and above:
+        number, _, shown = below.rpartition(" ")
+        return f"{name} {number if above.endswith(f' {shown}') else below} … {above} (95 %)"
+    if above:
+        return f"{name} below {above} (95 %)"
+    return f"{name} above {below} (95 %)" if below else ""
+
+
 class _Numbers:
     def __init__(
         self,
@@ -117,6 +148,7 @@ class _Numbers:
     ) -> None:
         self.number, self.time, self.status = number, time, status
         self.tau, self.tau_error, self.D, self.D_error = tau, tau_error, D, D_error
+        self.extra: dict[str, tuple[float, float]] = {}
 
 
 def _tau(number: int) -> str:

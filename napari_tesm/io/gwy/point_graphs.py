@@ -8,17 +8,18 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
+from napari_tesm.all_kernels import AnyKernel, curves_of_fit
 from napari_tesm.dataset import pulse_labels
 from napari_tesm.displacement import OK
 from napari_tesm.fitting import fit_traces
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.graphs import LINE, POINTS, Curve, Graph
 from napari_tesm.io.gwy.parts import put
-from napari_tesm.kernels import Kernel
 from napari_tesm.maps import FITS, JOINT, map_name
 from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint
+from napari_tesm.shape_kernels import ShapeKernel
 
 Array = NDArray[np.float64]
 
@@ -110,14 +111,14 @@ def _curves(
             inside = settings.samples(number, time)
             options = settings.fit_options(number, time[inside], recipe)
             data = np.ascontiguousarray(mean[inside])
-            name = map_name("tau", number)
+            names = _names_of_curve(settings.kernel)
             if half:
-                tau = _fitted_tau(data, time[inside], options)
-            elif name in maps:
-                tau = float(maps[name].values[pulse, pixel[0], pixel[1]])
+                numbers = _fitted_numbers(data, time[inside], options, names)
             else:
-                tau = np.nan
-            curve = _curve_of_tau(data, time[inside] - options["start"], tau, settings.kernel)
+                place = (pulse, *pixel)
+                known_maps = {quantity: map_name(quantity, number) for quantity in names}
+                numbers = {q: maps[m].values[place] if m in maps else np.nan for q, m in known_maps.items()}
+            curve = _curve_of_numbers(data, time[inside] - options["start"], numbers, settings.kernel)
             if curve is not None:
                 words = f"fit {label}" if number == JOINT else f"fit {number} {label}"
                 curves.append(Curve(time[inside], curve, words.strip(), LINE))
@@ -132,26 +133,39 @@ def _mean(traces: Array) -> Array:
     return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
 
 
-def _fitted_tau(data: Array, time: Array, options: Mapping[str, Any]) -> float:
+def _names_of_curve(kernel: AnyKernel) -> tuple[str, ...]:
+    """Return the quantities that set the shape of a kernel's curve."""
+    return ("tau", kernel.second_name) if isinstance(kernel, ShapeKernel) else ("tau",)
+
+
+def _fitted_numbers(
+    data: Array, time: Array, options: Mapping[str, Any], names: tuple[str, ...]
+) -> dict[str, float]:
     fitted = fit_traces(data[None], time, **options)
-    return float(fitted.tau[0]) if fitted.status[0] == OK else np.nan
+    return {name: float(fitted.values(name)[0]) if fitted.status[0] == OK else np.nan for name in names}
 
 
-def _curve_of_tau(data: Array, time: Array, tau: float, kernel: Kernel) -> Array | None:
+def _curve_of_numbers(
+    data: Array, time: Array, numbers: Mapping[str, float], kernel: AnyKernel
+) -> Array | None:
     """Return ``a·g(t; tau) + c`` with the a and c of least squares, at every time; None without a tau.
 
     Files hold tau and not a and c: so the curve is the same for results just made and for those read back.
     """
     known = np.isfinite(data)
-    if not (np.isfinite(tau) and tau > 0 and known.sum() > 1):
+    if not all(np.isfinite(value) and value > 0 for value in numbers.values()):
         return None
-    shape = kernel.curves(time, np.log([tau]))[0][0]
-    centred = shape[known] - shape[known].mean()
-    norm = float(centred @ centred)
-    if not (norm > 0 and np.isfinite(norm)):
+    shapes = curves_of_fit(kernel, time, {name: np.array([value]) for name, value in numbers.items()})[0][0]
+    if known.sum() <= len(shapes):
         return None
-    a = float(centred @ (data[known] - data[known].mean())) / norm
-    return np.asarray(a * (shape - shape[known].mean()) + data[known].mean())
+    centred = shapes[:, known] - shapes[:, known].mean(axis=1, keepdims=True)
+    norm = np.sqrt(np.vecdot(centred, centred))
+    if not ((norm > 0) & np.isfinite(norm)).all():
+        return None
+    mean = data[known].mean()
+    unit = np.linalg.lstsq((centred / norm[:, None]).T, data[known] - mean)[0]
+    offset = shapes[:, known].mean(axis=1, keepdims=True)
+    return np.asarray((unit / norm) @ (shapes - offset) + mean)
 
 
 def _rgb(colour: str) -> tuple[float, float, float] | None:

@@ -1,0 +1,65 @@
+"""Chunk by chunk through many traces, by one thread or several."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.fitting.result import FitResult
+
+FitChunk = Callable[[NDArray[np.generic], FitResult], None]
+
+
+def fit_in_chunks(
+    fit_chunk: FitChunk,
+    traces: NDArray[np.generic],
+    result: FitResult,
+    *,
+    size: int,
+    jobs: int,
+    progress: Callable[[float], None] | None,
+) -> None:
+    """Fit chunk by chunk; their edges do not depend on the number of jobs, and so neither does the result.
+
+    Parameters
+    ----------
+    fit_chunk : callable
+        Takes traces, shape (pixels, time), and the part of the result to put their parameters into.
+    size : int
+        Pixels of a chunk.
+    """
+    chunks = [slice(first, first + size) for first in range(0, result.tau.size, size)]
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(done / len(chunks))
+
+    def fit_one(pixels: slice) -> None:
+        with np.errstate(all="ignore"):
+            fit_chunk(_rows_from_traces(traces, pixels), result.part(pixels))
+
+    if jobs == 1 or len(chunks) == 1:
+        for done, pixels in enumerate(chunks, start=1):
+            fit_one(pixels)
+            report(done)
+        return
+    executor = ThreadPoolExecutor(min(jobs, len(chunks)))
+    try:
+        futures = [executor.submit(fit_one, pixels) for pixels in chunks]
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            report(done)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _rows_from_traces(traces: NDArray[np.generic], pixels: slice) -> NDArray[np.generic]:
+    """Return some of the traces as (pixels, time): a view where the memory order has one, else a copy of them."""
+    *shape, samples = traces.shape
+    steps = [(size, step) for size, step in zip(shape, traces.strides, strict=False) if size > 1]
+    if all(step == size * next_ for (_, step), (size, next_) in pairwise(steps)):
+        return traces.reshape(-1, samples)[pixels]
+    count = int(np.prod(shape))
+    return traces[np.unravel_index(np.arange(*pixels.indices(count)), shape)]

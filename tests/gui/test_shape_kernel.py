@@ -1,0 +1,63 @@
+"""A kernel of two parameters in the workspace: form, layers through the Show box, curve and words of the inspector."""
+
+import numpy as np
+import pytest
+from examples import example_dataset
+
+pytest.importorskip("qtpy")
+from test_workspace import add_scan, settle
+
+from napari_tesm.all_kernels import ALL_KERNELS
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.trace_fits import TraceFitter
+from napari_tesm.gui.view import open_workspace
+from napari_tesm.interface import recipe_from_values
+from napari_tesm.plotting.words import sentence_from_fit
+
+
+@pytest.fixture
+def scan():
+    """Return a scan whose relaxation is one exponential: stretched by one."""
+    dataset = example_dataset(shape=(8, 10), noise=5e-4)
+    return Scan("stretched", dataset, [dataset["topography"]])
+
+
+@pytest.mark.display
+def test_the_fit_panel_offers_maps_of_the_shape(viewer, qtbot, scan):
+    add_scan(viewer, scan)
+    workspace = open_workspace(viewer)
+    panel = workspace.panels["Fit"]
+    settle(qtbot, 100)
+    assert list(panel.form.kernel.choices) == list(ALL_KERNELS)
+    panel.form.kernel.value = "stretched"
+    assert panel.model.message == ""
+    assert panel.form.geometry.enabled
+    assert panel.form.edges[1, "stop"].enabled
+    qtbot.waitUntil(lambda: not panel._preview_worker.running and not panel._preview_wanted, timeout=20_000)
+    panel.fit_button.click()
+    qtbot.waitUntil(lambda: scan.maps is not None, timeout=20_000)
+    settle(qtbot)
+    box = panel.outcome.map_box
+    for text in ("beta2", "beta2 standard error", "mean τ2"):
+        assert box.findText(text) >= 0
+    panel.outcome.map_chosen.emit("beta2", 1)
+    settle(qtbot)
+    layer = next(layer for layer in viewer.layers if layer.name == "beta2 (-3 V)")
+    assert layer.visible
+    assert np.nanmedian(layer.data) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_inspector_draws_the_fitted_curve_and_says_the_shape(scan):
+    for kernel in ("stretched", "biexponential", "power"):
+        scan.set_recipe(recipe_from_values(scan.recipe, kernel=kernel))
+        sample = scan.traces_at((2, 3))
+        fitted = TraceFitter(scan).fits_of(sample)[1].windows[2]
+        assert np.sqrt(np.mean(fitted.residuals**2)) == pytest.approx(fitted.rms, rel=1e-3)
+        assert np.sqrt(np.mean(fitted.residuals**2)) < 1.2 * 5e-4
+        assert set(fitted.extra) == set(ALL_KERNELS[kernel].quantities)
+    scan.set_recipe(recipe_from_values(scan.recipe, kernel="stretched"))
+    fitted = TraceFitter(scan).fits_of(scan.traces_at((2, 3)))[1].windows[2]
+    assert fitted.D * fitted.extra["tau_mean"][0] == pytest.approx(25e-9**2)
+    words = sentence_from_fit(fitted)
+    assert "beta2 " in words
+    assert "mean τ2 " in words
