@@ -17,6 +17,10 @@ SECTIONS: Final = (
     "points",
     "diffusion",
     "regions",
+    "controls",
+    "signal",
+    "fit_examples",
+    "cycling",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 
