@@ -162,11 +162,15 @@ def test_regions_are_compared_step_against_the_rest(data):
 def test_the_summary_counts_what_the_maps_hold(data):
     section = summary.section_from_data(data)
     assert [entry["n_pixels"] for entry in section.numbers["pulses"]] == [40 * 32] * 2
-    names = [column.name for column in section.tables[0].columns]
-    row = section.tables[0].rows[1]
     maps = data.main.maps.isel(pulse=1)
-    assert row[names.index("D2, median")] == pytest.approx(float(np.nanmedian(maps["D2"].values)))
-    assert row[names.index("fitted, window 2")] == int((maps["status2"].values == OK).sum())
+    cells = {
+        column.name: cell
+        for table in section.tables
+        for column, cell in zip(table.columns, table.rows[1], strict=True)
+    }
+    assert cells["D2, median"] == pytest.approx(float(np.nanmedian(maps["D2"].values)))
+    assert cells["fitted, window 2"] == int((maps["status2"].values == OK).sum())
+    assert cells["threshold"] == pytest.approx(float(maps["threshold"]))
 
 
 # What lacks something.

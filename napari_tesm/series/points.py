@@ -255,7 +255,7 @@ def _curve(
 def adjacent_values(
     values: Array, row: float, column: float, *, along: Along = "x", pixels: int = PIXELS
 ) -> Array:
-    """Return the values of the pixel nearest to a place and its neighbours along an axis; NaN outside.
+    """Return the values of the pixel nearest to a place and its neighbours on an axis; NaN outside.
 
     At the border the nearest pixels that there are; NaN for those that a map has too few of.
 
