@@ -21,8 +21,8 @@ from napari_tesm.io.gwy.annotations import (
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
-from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
 from napari_tesm.io.gwy.grains import add_grains, grains_from_container, remove_grains
+from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
 from napari_tesm.io.gwy.objects import Brick, Field, mask_field, metadata_container
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
