@@ -131,6 +131,15 @@ def test_fitted_curves_are_those_of_the_maps(data):
     assert values == pytest.approx(a * np.exp(-(time - 10e-3) / tau) + c, rel=1e-6, abs=1e-9)
 
 
+def test_fitted_curves_of_two_parameters_follow_the_trace():
+    scan = example_scan(replace(RECIPE, kernel="stretched", window1="none"), pulses=(1,))
+    row, column = np.argwhere(scan.maps["status2"].values[0] == OK)[0]
+    ((time, values),) = scan.fitted_curves(0, row, column)
+    measured = scan.trace_at(0, row, column)[-time.size :]
+    # The noise of the preset is 8 mV.
+    assert np.std(measured - values) == pytest.approx(8e-3, rel=0.3)
+
+
 def test_the_maps_of_d_tell_the_truth_about_the_step(data):
     section = diffusion.section_from_data(data)
     truth = simulation().truth
