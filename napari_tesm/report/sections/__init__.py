@@ -18,6 +18,10 @@ SECTIONS: Final = (
     "diffusion",
     "histograms",
     "regions",
+    "controls",
+    "signal",
+    "fit_examples",
+    "cycling",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 
