@@ -23,6 +23,13 @@ param_changed(GwyParamTable *table, gint id, GwyParams *params)
 {
     if (id < 0 || id == TESM_USE_RADIUS)
         gwy_param_table_set_sensitive(table, TESM_RADIUS_ERROR, gwy_params_get_boolean(params, TESM_USE_RADIUS));
+    if (id < 0 || id == TESM_KERNEL) {
+        static const gint beside_kernel[] = { TESM_GEOMETRY, TESM_WINDOW1, TESM_WINDOW2 };
+        guint i;
+
+        for (i = 0; i < G_N_ELEMENTS(beside_kernel); i++)
+            gwy_param_table_set_sensitive(table, beside_kernel[i], tesm_params_use(params, beside_kernel[i]));
+    }
 }
 
 static void

@@ -20,8 +20,21 @@ static const GwyEnum kernels[] = {
     { "Flux pulse",        6 },
     { "Clamped",           7 },
 };
-static const gchar *kernel_names[] = {
-    "exponential", "stretched", "biexponential", "power", "erfc", "gaussian-source", "flux-pulse", "clamped",
+
+/* What has no place beside a kernel is not sent: the engine refuses it, and what is remembered was another kernel's. */
+static const struct {
+    const gchar *name;
+    gboolean own_geometry;   /* it says itself how D follows from tau */
+    gboolean joint;          /* it describes pulse and relaxation together: no windows */
+} kernel_traits[] = {
+    { "exponential",     FALSE, FALSE },
+    { "stretched",       FALSE, FALSE },
+    { "biexponential",   FALSE, FALSE },
+    { "power",           FALSE, FALSE },
+    { "erfc",            TRUE,  FALSE },
+    { "gaussian-source", TRUE,  FALSE },
+    { "flux-pulse",      TRUE,  TRUE  },
+    { "clamped",         TRUE,  TRUE  },
 };
 
 static const GwyEnum maxima[] = {
@@ -110,7 +123,7 @@ tesm_params_new(const TesmFunction *function)
     engine = tesm_engine_setting();
     gwy_params_set_string(params, TESM_ENGINE, engine);
     /* What was remembered may be of a later engine. */
-    if (function->fits && !tesm_engine_knows(kernel_names[gwy_params_get_enum(params, TESM_KERNEL)]))
+    if (function->fits && !tesm_engine_knows(tesm_kernel_name(gwy_params_get_enum(params, TESM_KERNEL))))
         gwy_params_set_enum(params, TESM_KERNEL, 0);
     g_free(engine);
     return params;
@@ -140,7 +153,20 @@ tesm_params_choose(GwyParams *params, TesmSource *source)
 const gchar*
 tesm_kernel_name(gint kernel)
 {
-    return kernel_names[kernel];
+    return kernel_traits[kernel].name;
+}
+
+/* Whether a parameter of the fit means something beside the kernel that is chosen. */
+gboolean
+tesm_params_use(GwyParams *params, gint id)
+{
+    gint kernel = gwy_params_get_enum(params, TESM_KERNEL);
+
+    if (id == TESM_GEOMETRY)
+        return !kernel_traits[kernel].own_geometry;
+    if (id == TESM_WINDOW1 || id == TESM_WINDOW2)
+        return !kernel_traits[kernel].joint;
+    return TRUE;
 }
 
 gboolean
@@ -205,12 +231,15 @@ add_fit_words(GwyParams *params, GPtrArray *words)
 
     if (gwy_params_get_boolean(params, TESM_USE_RADIUS))
         add_option(words, "--tip-radius", tip_radius_text(params));
-    add_text_option(words, "--geometry", geometry_names[gwy_params_get_enum(params, TESM_GEOMETRY)]);
+    if (tesm_params_use(params, TESM_GEOMETRY))
+        add_text_option(words, "--geometry", geometry_names[gwy_params_get_enum(params, TESM_GEOMETRY)]);
     add_option(words, "--threshold", g_strconcat(percent, "%", NULL));
     add_text_option(words, "--threshold-of", maximum_names[gwy_params_get_enum(params, TESM_THRESHOLD_OF)]);
-    add_text_option(words, "--kernel", kernel_names[gwy_params_get_enum(params, TESM_KERNEL)]);
-    add_text_option(words, "--window1", gwy_params_get_string(params, TESM_WINDOW1));
-    add_text_option(words, "--window2", gwy_params_get_string(params, TESM_WINDOW2));
+    add_text_option(words, "--kernel", tesm_kernel_name(gwy_params_get_enum(params, TESM_KERNEL)));
+    if (tesm_params_use(params, TESM_WINDOW1)) {
+        add_text_option(words, "--window1", gwy_params_get_string(params, TESM_WINDOW1));
+        add_text_option(words, "--window2", gwy_params_get_string(params, TESM_WINDOW2));
+    }
     add_text_option(words, "--skip-after-edge", gwy_params_get_string(params, TESM_SKIP));
     g_free(percent);
 }

@@ -98,6 +98,7 @@ void          tesm_params_save  (GwyParams *params);
 void          tesm_params_choose(GwyParams *params, TesmSource *source);
 void          tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source,
                                     GPtrArray *words);
+gboolean      tesm_params_use   (GwyParams *params, gint id);
 const gchar*  tesm_kernel_name  (gint kernel);
 
 typedef struct { gint id; const gchar *option, *metadata; } TesmFileValue;

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.limits import check_count, check_diffusion, check_duration, check_factor
 from napari_tesm.theory import (
     TipContact,
     diffusion_from_response,
@@ -28,8 +29,11 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 FARADAY: Final = 96485.33212
-_TERMS: Final = 4000
+_TERMS: Final = 20
+_FLAT: Final = 0.02
 _LATE: Final = 0.65
+_THICKNESSES: Final = (1e-12, 1.0)
+_AREAS: Final = (1e-24, 1e6)
 GITT_PULSE: Final = 0.05
 """Length of the current pulse of `compared_methods`, in L²/D: short of what the substrate answers."""
 
@@ -61,13 +65,15 @@ class Film:
     potential_slope: float = -2e-5
 
     def __post_init__(self) -> None:
-        for name, unit in (("diffusion", "m²/s"), ("thickness", "m"), ("area", "m²")):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(
-                    f"the {name} of the film must be larger than zero, not {getattr(self, name):g} {unit}"
-                )
-        if not np.isfinite(self.potential_slope) or self.potential_slope == 0:
+        check_diffusion(self.diffusion)
+        _check_thickness(self.thickness)
+        if not _AREAS[0] <= self.area <= _AREAS[1]:
+            raise ValueError(
+                f"the area of the film lies between {_AREAS[0]:g} and {_AREAS[1]:g} m², not at {self.area:g} m²"
+            )
+        if self.potential_slope == 0:
             raise ValueError("the potential must depend on the concentration: its slope cannot be zero")
+        check_factor(self.potential_slope, "slope of the potential")
 
     @property
     def diffusion_time(self) -> float:
@@ -79,12 +85,24 @@ def titration_current(time: ArrayLike, film: Film, *, potential_step: float = -1
     r"""Return the PITT current, in A, at times after a step of potential, in s and V; positive where ions enter.
 
     :math:`I = \frac{2FAD\Delta c}{L}\sum_n e^{-(n+1/2)^2\pi^2Dt/L^2}`.
+
+    Raises
+    ------
+    ValueError
+        If a time is not positive: the current begins infinite.
     """
-    x = _reduced_times(time, film)
+    check_factor(potential_step, "step of the potential")
+    x = np.atleast_1d(_reduced_times(time, film))
+    if not (x > 0).all():
+        raise ValueError("the current begins infinite: the times must be larger than zero")
     change = potential_step / film.potential_slope
-    rates = (np.arange(_terms(x)) + 0.5) ** 2 * np.pi**2
-    sums = np.exp(-np.multiply.outer(x, rates)).sum(axis=-1)
-    return np.asarray(2 * FARADAY * film.area * film.diffusion * change / film.thickness * sums)
+    # Before anything comes back from the substrate the series is Cottrell's law, to e^−50.
+    sums = 1 / (2 * np.sqrt(np.pi * x))
+    late = x > _FLAT
+    rates = (np.arange(_TERMS) + 0.5) ** 2 * np.pi**2
+    sums[late] = np.exp(-np.multiply.outer(x[late], rates)).sum(axis=-1)
+    current = 2 * FARADAY * film.area * film.diffusion * change / film.thickness * sums
+    return np.asarray(current.reshape(np.shape(time)))
 
 
 def diffusion_from_titration_current(time: ArrayLike, current: ArrayLike, thickness: float) -> float:
@@ -96,10 +114,11 @@ def diffusion_from_titration_current(time: ArrayLike, current: ArrayLike, thickn
     Raises
     ------
     ValueError
-        If there are too few samples, or the late current does not decay.
+        If there are too few samples, their times do not increase from zero, or the late current does not decay.
     """
     from scipy.optimize import minimize_scalar
 
+    _check_thickness(thickness)
     t, i = _pair(time, current)
     charge = np.concatenate([[0.0], np.cumsum((i[1:] + i[:-1]) / 2 * np.diff(t))]) + 2 * i[0] * t[0]
     late = charge / charge[-1] > _LATE
@@ -124,8 +143,8 @@ def pulse_potential(time: ArrayLike, film: Film, *, pulse: float, current: float
     A constant current in A until `pulse`, in s, then rest.
     """
     values = np.asarray(time, dtype=np.float64)
-    if not 0 < pulse < np.inf:
-        raise ValueError(f"the pulse must last longer than nothing, not {pulse:g} s")
+    check_duration(pulse, "pulse")
+    check_factor(current, "current")
     flux = current / (FARADAY * film.area)
     x = _reduced_times(np.maximum(values, 0), film)
     after = _reduced_times(np.maximum(values - pulse, 0), film)
@@ -143,6 +162,8 @@ def diffusion_from_pulse_potential(
     ValueError
         If there are too few samples in the pulse or in the rest.
     """
+    _check_thickness(thickness)
+    check_duration(pulse, "pulse")
     t, e = _pair(time, potential)
     inside, late = (t > 0.05 * pulse) & (t <= pulse), t >= t.max() - 0.1 * (t.max() - pulse)
     if inside.sum() < 3 or not late.any() or t.max() <= pulse:
@@ -173,7 +194,12 @@ def diffusion_from_impedance(frequency: ArrayLike, impedances: ArrayLike, thickn
     ValueError
         If one of the two regimes is not in the spectrum.
     """
+    _check_thickness(thickness)
     f, z = np.asarray(frequency, dtype=np.float64), np.asarray(impedances, dtype=np.complex128)
+    if f.shape != z.shape or f.ndim != 1:
+        raise ValueError("the spectrum needs one frequency for each impedance")
+    if not (f > 0).all() or not np.isfinite(f).all() or not np.isfinite(z).all():
+        raise ValueError("the spectrum must be finite, its frequencies larger than zero")
     phase = np.angle(z, deg=True)
     warburg, capacitive = np.abs(phase + 45) < 3, phase < -80
     if warburg.sum() < 3 or not capacitive.any():
@@ -233,7 +259,9 @@ def compared_methods(
         raise ValueError("film and contact are to be of the same material: their D differ")
     if not 0 <= noise < 1:
         raise ValueError(f"the noise is a part of the signal, 0 to 1, not {noise:g}")
-    rng = np.random.default_rng(seed)
+    check_duration(pulse, "pulse")
+    check_count(seed, "seed", fewest=0, most=2**63)
+    rng = np.random.default_rng(int(seed))
 
     def real(signal: Array) -> Array:
         return np.asarray(signal + noise * np.abs(signal).max() * rng.standard_normal(signal.size))
@@ -277,13 +305,6 @@ def _reduced_times(time: ArrayLike, film: Film) -> Array:
     return np.asarray(values / film.diffusion_time)
 
 
-def _terms(x: Array) -> int:
-    """Return how many terms of a series in exp(−n²π²x) matter."""
-    positive = x[x > 0]
-    shortest = float(positive.min()) if positive.size else 1.0
-    return int(min(_TERMS, np.ceil(7 / (np.pi * np.sqrt(shortest))) + 2))
-
-
 def _surface_concentration(x: Array) -> Array:
     """Return x + 1/3 − (2/π²) Σ exp(−n²π²x)/n², the surface under a unit flux."""
     out = 2 * np.sqrt(x / np.pi)
@@ -299,7 +320,14 @@ def _pair(where: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
     one, two = (np.asarray(part, dtype=np.float64) for part in (where, values))
     if one.shape != two.shape or one.ndim != 1 or one.size < 5:
         raise ValueError("five samples at least are needed, each with its time")
+    if not (np.isfinite(one).all() and np.isfinite(two).all() and one[0] >= 0 and (np.diff(one) > 0).all()):
+        raise ValueError("the samples must be finite, and their times increase from zero or later")
     return one, two
+
+
+def _check_thickness(thickness: float) -> None:
+    if not _THICKNESSES[0] <= thickness <= _THICKNESSES[1]:
+        raise ValueError(f"the thickness of the film lies between 1 pm and 1 m, not at {thickness:g} m")
 
 
 def _positive(value: float, method: str) -> float:

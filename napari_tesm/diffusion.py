@@ -9,6 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.limits import check_diffusion
+from napari_tesm.protocol import check_tip_radius
+
 GEOMETRIES: Final[dict[str, float]] = {
     "l2/tau": 1.0,
     "l2/2tau": 1 / 2,
@@ -39,7 +42,7 @@ def diffusion_from_tau(
     Raises
     ------
     ValueError
-        If the geometry is unknown or the length is not positive.
+        If the geometry is unknown, the length is none of a tip, or a time is not positive; NaN stays NaN.
 
     Examples
     --------
@@ -47,16 +50,19 @@ def diffusion_from_tau(
     4e-13
     """
     factor = geometry_factor(geometry)
-    if not length > 0:
-        raise ValueError(f"the tip radius must be larger than zero, not {length:g} m")
+    check_tip_radius(length)
+    if (np.asarray(tau) <= 0).any():
+        raise ValueError("a relaxation time must be larger than zero")
     return np.asarray(factor * length**2 / tau)
 
 
 def tau_from_diffusion(
     diffusion: NDArray[np.floating], length: float, *, geometry: str = "l2/tau"
 ) -> NDArray[np.float64]:
-    """Return the relaxation time, in s, that belongs to a diffusion coefficient in m²/s."""
-    return diffusion_from_tau(diffusion, length, geometry=geometry)  # the relation is its own inverse
+    """Return the relaxation time, in s, that belongs to a diffusion coefficient in m²/s; NaN stays NaN."""
+    known = np.asarray(diffusion, dtype=np.float64)
+    check_diffusion(known[~np.isnan(known)])
+    return diffusion_from_tau(known, length, geometry=geometry)  # the relation is its own inverse
 
 
 def geometry_factor(geometry: str) -> float:
@@ -72,4 +78,9 @@ def systematic_error(length: float, length_error: float | None) -> float | None:
 
     ``2 σ_l / l``, as D goes with l². None where the error of the length is unknown.
     """
-    return None if length_error is None else 2 * length_error / length
+    if length_error is None:
+        return None
+    check_tip_radius(length)
+    if not 0 <= length_error < np.inf:
+        raise ValueError(f"the error of the tip radius must not be negative, not {length_error:g} m")
+    return 2 * length_error / length

@@ -72,7 +72,19 @@ class Kernel:
     """The time that D is taken from."""
 
     def curves(self, time: Array, log_tau: Array) -> tuple[Array, Array]:
-        """Return ``g − constant``, shape (n, time), and the constant, shape (n,), for ln tau of shape (n,)."""
+        """Return ``g − constant``, shape (n, time), and the constant, shape (n,), for ln tau of shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If a time or ln tau is not finite, a time lies before the kernel's start, or a joint kernel has no pulse.
+        """
+        if not (np.isfinite(log_tau).all() and np.isfinite(time).all()):
+            raise ValueError(
+                "a kernel's times must be finite, and its relaxation times finite and larger than zero"
+            )
+        if not self.joint and time.size and time.min() < 0:
+            raise ValueError(f"the kernel '{self.name}' begins at zero, there is no curve before it")
         if self.joint:
             if self.pulse is None:
                 raise ValueError(f"the kernel '{self.name}' needs to know how long the pulse is")

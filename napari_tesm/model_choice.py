@@ -17,23 +17,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.fitting import FEWEST_SAMPLES, fit_shapes, fit_traces
-from napari_tesm.kernels import KERNELS, kernel_from_name
+from napari_tesm.all_kernels import ALL_KERNELS, AnyKernel, any_kernel_from_name, fitted_curves
+from napari_tesm.fitting import FEWEST_SAMPLES, fit_traces
+from napari_tesm.kernel_votes import KernelVotes
 from napari_tesm.protocol import Window
-from napari_tesm.shape_kernels import SHAPE_KERNELS
 
 Array = NDArray[np.float64]
 
+COMPARED: Final = ("exponential", "stretched", "flux-pulse", "clamped")
+"""The paper's kernel, its empirical widening, and the two conditions under the tip."""
 LAGS: Final = 10
 """Lags of the test for white residuals."""
 WHITE_LEVEL: Final = 0.01
 """Residuals are white where noise would look less so with at least this probability."""
-CLEAR: Final = 10.0
-"""A kernel is preferred clearly where its AICc is smaller by this.
-
-Burnham, K. P. and Anderson, D. R. (2002). Model Selection and Multimodel Inference, 2nd ed., section 2.6."""
-MOSTLY: Final = 0.9
-"""A kernel describes a map where this part of the residuals is white; by chance alone 1 % are not."""
 _CHUNK: Final = 4096
 
 
@@ -75,44 +71,36 @@ class ModelChoice:
         chosen = np.take_along_axis(self.whiteness, np.maximum(self.best, 0)[None], axis=0)[0]
         return np.asarray(np.where(self.best >= 0, chosen, np.nan))
 
+    def votes(self, *, left_out: int = 0) -> KernelVotes:
+        """Return what all traces say together.
+
+        Parameters
+        ----------
+        left_out : int
+            Traces that were not even asked.
+        """
+        judged = self.best >= 0
+        return KernelVotes(
+            self.kernels,
+            self.parameters,
+            int(judged.sum()),
+            tuple(np.bincount(self.best[judged], minlength=len(self.kernels)).tolist()),
+            tuple((self.whiteness[:, judged] >= WHITE_LEVEL).sum(axis=1).tolist()),
+            tuple(self.aicc[:, judged].sum(axis=1).tolist()),
+            int((~judged).sum()) + left_out,
+        )
+
     def share(self, kernel: str) -> float:
         """Part of the judged traces that this kernel describes best; NaN without any."""
-        judged = self.best >= 0
-        if not judged.any():
-            return float("nan")
-        return float((self.best[judged] == self.kernels.index(kernel)).mean())
-
-    def total(self) -> Array:
-        """AICc of the whole map for each kernel, shape (kernels,): the traces are independent."""
-        judged = self.best >= 0
-        return np.asarray(self.aicc[:, judged].sum(axis=1))
+        return self.votes().share(kernel)
 
     def recommended(self) -> str | None:
         """Return the kernel with the smallest AICc of the whole map; None without a trace that can be judged."""
-        return self.kernels[int(self.total().argmin())] if (self.best >= 0).any() else None
+        return self.votes().recommended()
 
     def sentence(self) -> str:
         """Return which kernel the data support, and whether it describes them, in words."""
-        name = self.recommended()
-        if name is None:
-            return "No trace can be judged: all are too short, constant, or hold no finite value."
-        number, judged = self.kernels.index(name), self.best >= 0
-        total = self.total()
-        margin = float(np.delete(total, number).min() - total[number])
-        second = self.kernels[int(np.argsort(total)[1])]
-        white = float((self.whiteness[number][judged] >= WHITE_LEVEL).mean())
-        if margin >= CLEAR:
-            words = f"The data support '{name}'"
-        else:
-            words = f"The data hardly tell '{name}' from '{second}'"
-        words += f": best in {100 * self.share(name):.0f} % of {int(judged.sum())} traces"
-        words += f", AICc of the map {margin:.3g} below that of '{second}'"
-        if white >= MOSTLY:
-            return f"{words}; its residuals are white in {100 * white:.0f} %."
-        return (
-            f"{words}. But its residuals are white in {100 * white:.0f} % only: none of these kernels describes the "
-            "data, and D from any of them is a number without a meaning yet."
-        )
+        return self.votes().sentence()
 
 
 def model_choice(
@@ -120,7 +108,9 @@ def model_choice(
     time: ArrayLike,
     pulse: Window,
     *,
-    kernels: Sequence[str] = ("exponential", "stretched", "flux-pulse", "clamped"),
+    kernels: Sequence[str] = COMPARED,
+    stop: float | None = None,
+    skip: float = 0.0,
 ) -> ModelChoice:
     """Return what traces say about several kernels.
 
@@ -133,43 +123,40 @@ def model_choice(
         When the pulse was on.
     kernels : sequence of str
         At least two, of one or two parameters.
+    stop : float, optional
+        Samples from this time on are left out, in s.
+    skip : float
+        So are samples within this time, in s, after the start and the end of the pulse.
 
     Raises
     ------
     ValueError
         If a kernel is not known or named twice, there are fewer than two, or pulse or relaxation hold too few samples.
     """
-    names = tuple(kernels)
-    known = {**KERNELS, **SHAPE_KERNELS}
-    for name in names:
-        if name not in known:
-            raise ValueError(f"unknown kernel '{name}': choose among {', '.join(known)}")
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError("a choice needs at least two kernels, none of them twice")
+    names = checked_kernels(kernels)
     if pulse.stop is None:
         raise ValueError("it is not known when the pulse ends: give its length")
     times = np.asarray(time, dtype=np.float64)
     values = np.asarray(traces)
-    record = Window(pulse.start).samples(times)
-    first, second = pulse.samples(times), Window(pulse.stop).samples(times)
-    fewest = FEWEST_SAMPLES + 2
-    for part, title in ((first, "the pulse"), (second, "the relaxation")):
-        if part.stop - part.start < fewest:
-            raise ValueError(f"{title} holds {part.stop - part.start} samples where {fewest} are needed")
+    record = Window(pulse.start, stop).samples(times)
+    since = times[record]
+    windows = (pulse, Window(pulse.stop, stop))
+    parts = [
+        _Part(since, window.start, window.samples(since, skip=skip), title)
+        for window, title in zip(windows, ("the pulse", "the relaxation"), strict=True)
+    ]
     shape = values.shape[:-1]
     flat = values.reshape(-1, times.size)[:, record]
-    since = times[record]
-    windows = [slice(part.start - record.start, part.stop - record.start) for part in (first, second)]
     aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
     parameters = tuple(_parameters(name) for name in names)
     for start in range(0, len(flat), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        y = flat[part].astype(np.float64)
+        rows = slice(start, start + _CHUNK)
+        y = flat[rows].astype(np.float64)
         y[~np.isfinite(y)] = np.nan
         for number, name in enumerate(names):
-            residuals = _residuals(y, since, name, pulse, windows)
-            aicc[number, part] = _aicc(residuals, parameters[number])
-            whiteness[number, part] = whiteness_of_residuals(residuals)
+            residuals = _residuals(y, since, name, pulse, parts)
+            aicc[number, rows] = _aicc(residuals, parameters[number])
+            whiteness[number, rows] = whiteness_of_residuals(residuals)
     judged = np.isfinite(aicc).all(axis=0)
     aicc[:, ~judged] = np.nan
     whiteness[:, ~judged] = np.nan
@@ -188,43 +175,56 @@ def model_choice(
     )
 
 
+def checked_kernels(kernels: Sequence[str]) -> tuple[str, ...]:
+    """Return kernels that can be compared, or raise a ValueError."""
+    names = tuple(kernels)
+    for name in names:
+        any_kernel_from_name(name)
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError("a choice needs at least two kernels, none of them twice")
+    return names
+
+
+class _Part:
+    """One of the two windows: which samples of the record it has, and when its kernel begins."""
+
+    def __init__(self, record: Array, start: float, samples: slice, title: str) -> None:
+        fewest = FEWEST_SAMPLES + 2
+        if samples.stop - samples.start < fewest:
+            raise ValueError(
+                f"{title} holds {samples.stop - samples.start} samples where {fewest} are needed"
+            )
+        self.samples = samples
+        self.time = record[samples]
+        self.start = min(start, float(self.time[0]))
+
+
 def _parameters(name: str) -> int:
     """Return how many numbers describe the record with a kernel: time, amplitude, final value …, and the noise."""
-    if name in KERNELS:
-        return (3 if KERNELS[name].joint else 6) + 1
-    return 2 * (3 + SHAPE_KERNELS[name].curves) + 1
+    kernel = ALL_KERNELS[name]
+    return kernel.parameters * (1 if kernel.joint else 2) + 1
 
 
-def _residuals(y: Array, time: Array, name: str, pulse: Window, windows: list[slice]) -> Array:
-    """Return data less fit, NaN where a sample is missing or nothing could be fitted."""
-    if name in KERNELS and KERNELS[name].joint:
+def _residuals(y: Array, time: Array, name: str, pulse: Window, parts: list[_Part]) -> Array:
+    """Return data less fit, NaN where a sample is missing or left out, or nothing could be fitted."""
+    residuals = np.full(y.shape, np.nan)
+    if ALL_KERNELS[name].joint:
         assert pulse.stop is not None
-        kernel = kernel_from_name(name, pulse=pulse.stop - pulse.start)
-        fitted = fit_traces(y, time, kernel=kernel, start=min(pulse.start, float(time[0])))
-        curves, constant = kernel.curves(time - min(pulse.start, float(time[0])), np.log(_usable(fitted.tau)))
-        return np.asarray(y - fitted.a[:, None] * (curves + constant[:, None]) - fitted.c[:, None])
-    parts = []
-    for window in windows:
-        inside, data = time[window] - time[window][0], y[:, window]
-        if name in KERNELS:
-            one = fit_traces(data, time[window], kernel=name)
-            curves, constant = KERNELS[name].curves(inside, np.log(_usable(one.tau)))
-            parts.append(data - one.a[:, None] * (curves + constant[:, None]) - one.c[:, None])
-            continue
-        kernel_ = SHAPE_KERNELS[name]
-        both = fit_shapes(data, time[window], kernel=name)
-        logs = np.log(np.stack([_usable(both.tau), _usable(both.shape)], axis=1))
-        p = np.linalg.solve(np.array(kernel_.natural, dtype=np.float64), logs.T).T
-        shapes, constants = kernel_.formula(inside, p)
-        share = np.stack([both.share, 1 - both.share], axis=1)[:, : kernel_.curves]
-        curve = (share[:, :, None] * (shapes + constants[:, :, None])).sum(axis=1)
-        parts.append(data - both.a[:, None] * curve - both.c[:, None])
-    return np.concatenate(parts, axis=1)
+        kernel = any_kernel_from_name(name, pulse=pulse.stop - pulse.start)
+        kept = np.concatenate([np.arange(part.samples.start, part.samples.stop) for part in parts])
+        start = min(pulse.start, float(time[kept[0]]))
+        residuals[:, kept] = _residuals_of_fit(y[:, kept], time[kept], kernel, start)
+        return residuals
+    for part in parts:
+        data = y[:, part.samples]
+        residuals[:, part.samples] = _residuals_of_fit(data, part.time, ALL_KERNELS[name], part.start)
+    return residuals
 
 
-def _usable(values: Array) -> Array:
-    """Return values with ones where there are none; amplitudes are missing there, too, and spread the gap."""
-    return np.where(np.isfinite(values), values, 1.0)
+def _residuals_of_fit(data: Array, time: Array, kernel: AnyKernel, start: float) -> Array:
+    fitted = fit_traces(data, time, kernel=kernel, start=start)
+    numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
+    return np.asarray(data - fitted_curves(kernel, time - start, numbers))
 
 
 def _aicc(residuals: Array, parameters: int) -> Array:

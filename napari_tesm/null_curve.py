@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.diffusion import diffusion_from_tau, tau_from_diffusion
-from napari_tesm.fitting import FEWEST_SAMPLES, fit_traces
-from napari_tesm.fitting.fit import OK
+from napari_tesm.displacement import OK, displacement_from_traces, response_probability
+from napari_tesm.fitting import FEWEST_SAMPLES, FitResult, fit_traces
+from napari_tesm.fitting.fit import checked_times
 from napari_tesm.kernels import KERNELS, kernel_from_name
+from napari_tesm.limits import check_diffusion, check_times
 from napari_tesm.maps import WINDOWS
 from napari_tesm.protocol import PulseProtocol, Window, check_tip_radius, windows_from_protocol
 from napari_tesm.recipe import DEFAULT_GEOMETRY
@@ -24,6 +26,8 @@ Array = NDArray[np.float64]
 SMALLEST_SLOPE: Final = 0.15
 """Where ln of the apparent D follows ln D less than this, an error of 10 % becomes one of a factor of two: the recipe
 has lost D, and no correction brings it back."""
+SOURCES: Final = {"flux-pulse": "a flux", "clamped": "a clamped tip"}
+"""What can drive the diffusion, in words, by the name of its kernel."""
 _PER_DECADE: Final = 24
 
 
@@ -56,6 +60,24 @@ class NullCurve:
         """Smallest and largest D2/D1 that diffusion alone makes; None where there is none."""
         known = self.ratio[np.isfinite(self.ratio)]
         return (float(known.min()), float(known.max())) if known.size else None
+
+    def apparent_range(self, window: int) -> tuple[float, float] | None:
+        """Smallest and largest apparent D, in m²/s, that diffusion of any D shows in a window; None without."""
+        values = self.apparent.get(window, np.zeros(0))
+        known = values[np.isfinite(values)]
+        return (float(known.min()), float(known.max())) if known.size else None
+
+    def ratio_at(self, apparent: float, *, window: int = 2) -> float:
+        """Return D2/D1 of the diffusion that would show this apparent D, in m²/s, in a window; NaN where none does."""
+        values = self.apparent.get(window, np.full(self.diffusion.shape, np.nan))
+        known = np.isfinite(values) & np.isfinite(self.ratio)
+        first, last = _longest_run(known & (np.diff(values, prepend=-np.inf) > 0))
+        if last - first < 2:
+            return float("nan")
+        known_logs = np.log(values[first:last])
+        return float(
+            np.interp(np.log(apparent), known_logs, self.ratio[first:last], left=np.nan, right=np.nan)
+        )
 
     def sensitivity(self, window: int) -> Array:
         """Return d ln(apparent D)/d ln D, shape (n,): 1 where the recipe sees D, 0 where it does not."""
@@ -100,10 +122,34 @@ class Correction:
         """Range of apparent D in which the table holds, in m²/s; None where it is empty."""
         return (float(self.apparent[0]), float(self.apparent[-1])) if self.apparent.size else None
 
+    @property
+    def amplification(self) -> float:
+        """How many times larger a relative error becomes at worst; NaN where the table is empty."""
+        return float(1 / self.slope.min()) if self.slope.size else float("nan")
+
+    def sentence(self) -> str:
+        """Return the range of validity in words."""
+        if self.valid is None:
+            return f"D{self.window} does not follow the true D anywhere: there is no correction"
+        low, high = self.valid
+        first, last = self.diffusion[0], self.diffusion[-1]
+        return (
+            f"D{self.window} from {low:.2g} to {high:.2g} m²/s stands for {first:.2g} to {last:.2g} m²/s; "
+            f"errors grow up to {self.amplification:.1f}-fold"
+        )
+
     def apply(
         self, apparent: NDArray[np.floating], stderr: NDArray[np.floating] | None = None
     ) -> tuple[Array, Array]:
-        """Return the true D, and its standard error, of apparent ones, in m²/s; NaN outside the valid range."""
+        """Return the true D, and its standard error, of apparent ones, in m²/s; NaN outside the valid range.
+
+        Parameters
+        ----------
+        apparent : ndarray
+            A map of D1 or D2, or any other array, in m²/s.
+        stderr : ndarray, optional
+            Its standard errors; they are linearised.
+        """
         given = np.asarray(apparent, dtype=np.float64)
         error = np.full(given.shape, np.nan) if stderr is None else np.asarray(stderr, dtype=np.float64)
         if self.apparent.size == 0:
@@ -127,6 +173,9 @@ def null_curve(
     geometry: str = DEFAULT_GEOMETRY,
     skip: float = 0.0,
     bounds: tuple[float, float] | None = None,
+    noise: float = 0.0,
+    max_log_tau_error: float = 0.5,
+    response_level: float = 0.001,
 ) -> NullCurve:
     """Return what one exponential per window makes of pure diffusion.
 
@@ -146,11 +195,17 @@ def null_curve(
         True D, increasing, in m²/s; by default 1e-16 to 1e-10, 24 for each decade.
     geometry, skip, bounds
         As in `napari_tesm.recipe.Recipe`.
+    noise : float
+        Of a sample, as a fraction of H. No noise is put on the traces; what the gates of the recipe would reject at
+        this noise is left out.
+    max_log_tau_error, response_level : float
+        Those gates, as in `napari_tesm.recipe.Recipe`.
 
     Raises
     ------
     ValueError
-        If the kernel makes no whole traces, a radius, D or window makes no sense, or nobody says when the pulse was.
+        If the kernel makes no whole traces, a radius, D, noise or window makes no sense, or nobody says when the pulse
+        was.
 
     Examples
     --------
@@ -160,17 +215,24 @@ def null_curve(
     array([5.14, 0.53])
     """
     check_tip_radius(tip_radius)
+    time = checked_times(time)
+    check_times(time)
+    if not 0 <= skip < np.inf:
+        raise ValueError(f"the time left out after an edge must not be negative, not {skip:g} s")
     if not kernel_from_name(kernel).joint:
         whole = ", ".join(name for name, known in KERNELS.items() if known.joint)
         raise ValueError(f"a null curve is made from a kernel of whole traces ({whole}), not from '{kernel}'")
     first, second = windows_from_protocol(protocol)
     if first is None or second is None or protocol.pulse_duration is None:
         raise ValueError("a null curve needs to know when the pulse was on")
+    if not 0 <= noise < np.inf:
+        raise ValueError(f"the noise of a null curve is a fraction of H, 0 or more, not {noise:g}")
     chosen = {1: first, 2: second} if windows is None else windows
     true = _checked_diffusion(diffusion)
     source = kernel_from_name(kernel, pulse=protocol.pulse_duration)
     tau = tau_from_diffusion(true, tip_radius, geometry=source.geometry or geometry)
     curves = source.curves(np.maximum(time, 0.0), np.log(tau))[0]
+    sigma = noise * np.abs(displacement_from_traces(curves, time, first))
     apparent: dict[int, Array] = {}
     for number in (n for n in WINDOWS if n in chosen):
         inside = chosen[number].samples(time, skip=skip)
@@ -179,10 +241,25 @@ def null_curve(
                 f"window {number}, {chosen[number]}, holds {inside.stop - inside.start} samples where "
                 f"{FEWEST_SAMPLES} are needed"
             )
-        fitted = fit_traces(curves[:, inside], time[inside], bounds=bounds)
+        fitted = fit_traces(
+            curves[:, inside], time[inside], bounds=bounds, max_log_tau_error=max_log_tau_error
+        )
         found = diffusion_from_tau(fitted.tau, tip_radius, geometry=geometry)
-        apparent[number] = np.where(fitted.status == OK, found, np.nan)
+        seen = _seen_in_noise(fitted, sigma, max_log_tau_error, response_level)
+        apparent[number] = np.where((fitted.status == OK) & seen, found, np.nan)
     return NullCurve(kernel, true, apparent)
+
+
+def _seen_in_noise(
+    fitted: FitResult, sigma: Array, max_log_tau_error: float, response_level: float
+) -> NDArray[np.bool_]:
+    """Return which fits of traces without noise would pass the gates with noise of this size on them."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # The linearised error is proportional to the residuals; what misses the curve is there beside the noise.
+        error = fitted.log_tau_stderr * np.hypot(1.0, sigma / fitted.rms)
+        share = sigma**2 / (fitted.rms**2 / (1 - fitted.r2))
+        probability = response_probability(fitted.r2 / (1 + share), fitted.samples)
+        return np.asarray((sigma == 0) | ((error <= max_log_tau_error) & (probability < response_level)))
 
 
 def part_of_null_curve(curve: NullCurve, lowest: float, highest: float) -> NullCurve:
@@ -203,6 +280,7 @@ def _checked_diffusion(diffusion: Array | None) -> Array:
         raise ValueError("the diffusion coefficients of a null curve must be at least two positive numbers")
     if not (np.diff(true) > 0).all():
         raise ValueError("the diffusion coefficients of a null curve must increase")
+    check_diffusion(true)
     return true
 
 

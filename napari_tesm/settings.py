@@ -1,7 +1,7 @@
 """What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from napari_tesm.dataset import with_protocol
 from napari_tesm.diffusion import diffusion_from_tau
 from napari_tesm.low_pass import LowPass
 from napari_tesm.maps import JOINT
+from napari_tesm.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
 from napari_tesm.protocol import (
     EDGE_TOLERANCE,
     PulseProtocol,
@@ -20,7 +21,7 @@ from napari_tesm.protocol import (
     sampling_interval,
     windows_from_protocol,
 )
-from napari_tesm.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, Recipe
 from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
@@ -100,7 +101,7 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     low_pass = _low_pass_from_protocol(protocol, recipe)
     kernel = any_kernel_from_name(recipe.kernel, low_pass=low_pass)
     if kernel.joint:
-        record = _record_from_recipe(protocol, pulse, recipe)
+        record = record_from_recipe(protocol, pulse, recipe)
         assert pulse is not None
         assert pulse.stop is not None
         kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start, low_pass=low_pass)
@@ -147,8 +148,16 @@ def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, W
     return windows
 
 
-def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: Recipe) -> Window:
-    """Return the stretch from the start of the pulse on that a joint kernel describes."""
+def record_from_recipe(
+    protocol: PulseProtocol, pulse: Window | None, recipe: Recipe, *, who: str = ""
+) -> Window:
+    """Return the stretch from the start of the pulse on that a joint kernel describes.
+
+    Parameters
+    ----------
+    who : str
+        What takes the record as one, for the sentence that refuses other windows; by default the recipe's kernel.
+    """
     if pulse is None or pulse.stop is None:
         raise ValueError(sentence_about_missing_pulse(protocol))
     first, second = recipe.window1, recipe.window2
@@ -156,9 +165,10 @@ def _record_from_recipe(protocol: PulseProtocol, pulse: Window | None, recipe: R
     fits = first is None or first == pulse
     fits &= second is None or (isinstance(second, Window) and second.start == pulse.stop)
     if not fits:
+        whole = who or f"the kernel '{recipe.kernel}' fits"
         raise ValueError(
-            f"the kernel '{recipe.kernel}' fits pulse ({pulse}) and relaxation together: leave both windows as "
-            "the pulse has them, or choose another kernel"
+            f"{whole} pulse ({pulse}) and relaxation together: leave both "
+            f"windows as the pulse has them{'' if who else ', or choose another kernel'}"
         )
     return Window(pulse.start, second.stop if isinstance(second, Window) else None)
 
@@ -205,12 +215,13 @@ def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
 
 
 def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return the dataset with the recipe's protocol put in for what the file says or lacks.
+    """Return the dataset with the recipe's protocol put in for what the file says or lacks, its phase turned.
 
     Raises
     ------
     ValueError
-        If one voltage is given for pulse settings of different ones: their maps would trade names.
+        If one voltage is given for pulse settings of different ones: their maps would trade names; or the phase is to
+        be turned and Y is not recorded.
     """
     known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
     if recipe.voltage is not None and known.size > 1:
@@ -218,7 +229,7 @@ def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
         raise ValueError(
             f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
         )
-    return with_protocol(
+    known_pulse = with_protocol(
         dataset,
         voltage=recipe.voltage,
         pulse_start=recipe.pulse_start,
@@ -226,3 +237,32 @@ def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
         lock_in_time_constant=recipe.lock_in_time_constant,
         lock_in_order=recipe.lock_in_order,
     )
+    if recipe.phase_rotation is None:
+        return known_pulse
+    return rotated_dataset(known_pulse, _angle_from_recipe(known_pulse, recipe))
+
+
+def resolved_recipe(dataset: xr.Dataset, recipe: Recipe) -> Recipe:
+    """Return the recipe with the angle that "auto" comes to for a dataset, so that it gives the same numbers again.
+
+    Raises
+    ------
+    ValueError
+        If Y is not recorded, or nothing responds, where the phase is to be found.
+    """
+    if recipe.phase_rotation != AUTO:
+        return recipe
+    prepared = prepared_dataset(dataset, replace(recipe, phase_rotation=None))
+    return replace(recipe, phase_rotation=_angle_from_recipe(prepared, recipe))
+
+
+def _angle_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> float:
+    """Return by how much (X, Y) is to be turned, in degrees."""
+    if isinstance(recipe.phase_rotation, float | int):
+        return float(recipe.phase_rotation)
+    protocol = PulseProtocol.from_attributes(dataset.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    if pulse is None:
+        raise ValueError(sentence_about_missing_pulse(protocol))
+    turned = float(dataset.attrs.get(ATTRIBUTE, 0.0))
+    return turned + response_axis(complex_displacement(dataset, pulse))

@@ -21,6 +21,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.limits import (
+    check_diffusion,
+    check_duration,
+    check_factor,
+    check_poisson_ratio,
+    check_times,
+)
 from napari_tesm.protocol import check_tip_radius
 
 Array = NDArray[np.float64]
@@ -33,7 +40,13 @@ _WIDEST: Final = 13.0
 _FINEST: Final = 1e-7
 _HALF: Final = 0.5
 _SHARPEST: Final = 0.2
+_FINEST_WAVE: Final = 100.0
+"""Over the tip radius: finer waves fall between the points of the integral; their contrast is zero long before."""
+_MOST_DECADES: Final = 12.0
 _AT_ONCE: Final = 4096
+_SLOWEST_REACTION: Final = 1e-30
+_FASTEST: Final = 1e18
+_FEWEST_POINTS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -67,14 +80,14 @@ class TipContact:
 
     def __post_init__(self) -> None:
         check_tip_radius(self.tip_radius)
-        if not 0 < self.diffusion < np.inf:
+        check_diffusion(self.diffusion)
+        if not self.surface_rate >= _SLOWEST_REACTION:
             raise ValueError(
-                f"the diffusion coefficient must be larger than zero, not {self.diffusion:g} m²/s"
+                f"the surface rate must be larger than {_SLOWEST_REACTION:g} m/s, not {self.surface_rate:g} m/s"
             )
-        if not self.surface_rate > 0:
-            raise ValueError(f"the surface rate must be larger than zero, not {self.surface_rate:g} m/s")
-        if not -1 < self.poisson_ratio <= 0.5:
-            raise ValueError(f"the Poisson ratio lies between -1 and 0.5, not at {self.poisson_ratio:g}")
+        check_poisson_ratio(self.poisson_ratio)
+        check_factor(self.vegard, "Vegard coefficient")
+        check_factor(self.concentration, "concentration")
 
     @property
     def diffusion_time(self) -> float:
@@ -101,7 +114,7 @@ def response_from_frequency(frequency: ArrayLike, contact: TipContact) -> Comple
     Raises
     ------
     ValueError
-        If a frequency is negative.
+        If a frequency is negative, or beyond those of light.
 
     Examples
     --------
@@ -111,8 +124,7 @@ def response_from_frequency(frequency: ArrayLike, contact: TipContact) -> Comple
     0.8862 -44
     """
     values = np.asarray(frequency, dtype=np.float64)
-    if not ((values >= 0) & np.isfinite(values)).all():
-        raise ValueError("frequencies must be zero or larger")
+    _check_frequencies(values)
     laplace = np.asarray(2j * np.pi * values * contact.diffusion_time, dtype=np.complex128)
     return np.asarray(contact.scale * _integral(laplace, contact.kinetic_length))
 
@@ -131,12 +143,16 @@ def response_from_time(time: ArrayLike, contact: TipContact, *, pulse: float = n
     -----
     By inverting the Laplace transform on a contour (Abate, J. and Valkó, P. P. (2004). Int. J. Numer. Methods Eng.
     60, 979); for k_s → ∞ it is the kernel ``clamped`` within 1e-6.
+
+    Raises
+    ------
+    ValueError
+        If a time is not finite or the pulse not positive.
     """
     values = np.asarray(time, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("the times must be finite")
-    if not pulse > 0:
-        raise ValueError(f"the pulse must last longer than nothing, not {pulse:g} s")
+    check_times(np.atleast_1d(values).ravel())
+    if not np.isinf(pulse) or pulse < 0:
+        check_duration(pulse, "pulse")
     found = _step(values / contact.diffusion_time, contact.kinetic_length)
     if np.isfinite(pulse):
         found = found - _step((values - pulse) / contact.diffusion_time, contact.kinetic_length)
@@ -160,9 +176,17 @@ def transfer_function(
         In Hz.
     detection_radius : float, optional
         a in m, within a factor of 5 of R0; R0 by default.
+
+    Raises
+    ------
+    ValueError
+        If a wave number is not finite or too large, the frequency negative, or the radius too far from R0.
     """
+    waves = np.asarray(wave_number, dtype=np.float64) * contact.tip_radius
+    if not (np.abs(waves) <= _FINEST_WAVE).all():
+        raise ValueError(f"the wave numbers must be finite, and at most {_FINEST_WAVE:g} over the tip radius")
     r, spread = _spread(frequency, contact, detection_radius)
-    return _contrast(np.asarray(wave_number, dtype=np.float64) * contact.tip_radius, r, spread)
+    return _contrast(waves, r, spread)
 
 
 def resolution_from_frequency(
@@ -206,10 +230,16 @@ def diffusion_from_response(
     from scipy.optimize import minimize_scalar
 
     values, points = np.asarray(response), np.asarray(where, dtype=np.float64)
-    if values.shape != points.shape or values.ndim != 1 or values.size < 3:
+    if values.shape != points.shape or values.ndim != 1 or values.size < _FEWEST_POINTS:
         raise ValueError("the response needs three points at least, each with its frequency or time")
     if not np.isfinite(values).all() or not np.abs(values).max() > 0:
         raise ValueError("the response must be finite, and not zero throughout")
+    if not 0 < decades <= _MOST_DECADES:
+        raise ValueError(f"D is searched over a part of {_MOST_DECADES:g} decades, not {decades:g}")
+    if np.iscomplexobj(values):
+        _check_frequencies(points)
+        if not np.abs(values).min() > 0:
+            raise ValueError("no amplitude of the response may be zero: leave such frequencies out")
     # Amplitudes fall by decades over the frequencies: each point counts by its own size there.
     weight = 1 / np.abs(values) if np.iscomplexobj(values) else np.ones(values.size)
 
@@ -234,12 +264,16 @@ def diffusion_from_response(
     return float(contact.diffusion * np.exp(found.x))
 
 
+def _check_frequencies(values: Array) -> None:
+    if not ((values >= 0) & (values <= _FASTEST)).all():
+        raise ValueError(f"frequencies must be zero or larger, and {_FASTEST:g} Hz at most")
+
+
 def _spread(frequency: float, contact: TipContact, detection_radius: float | None) -> tuple[Array, Complex]:
     """Return radii in tip radii, and the point-spread function there times r dr."""
     from scipy.special import j0
 
-    if not (frequency >= 0 and np.isfinite(frequency)):
-        raise ValueError("frequencies must be zero or larger")
+    _check_frequencies(np.asarray(frequency, dtype=np.float64))
     radius = contact.tip_radius if detection_radius is None else detection_radius
     check_tip_radius(radius)
     a = radius / contact.tip_radius

@@ -182,6 +182,25 @@ def fraction_from_text(text: str) -> float:
     return float(f"{number}e-2") if "e" not in number.lower() else float(number) / 100
 
 
+def angle_from_text(text: str) -> float:
+    """Return an angle in degrees, written with or without its unit.
+
+    Raises
+    ------
+    ValueError
+        If the text is no angle.
+
+    Examples
+    --------
+    >>> angle_from_text("-12.5°"), angle_from_text("30 deg"), angle_from_text("8")
+    (-12.5, 30.0, 8.0)
+    """
+    match = _MEASURE.fullmatch(plain_text(text))
+    if match is None or (match[2] or "°") not in ("°", "deg", "degrees"):
+        raise ValueError(f"'{text}' is not an angle: write degrees, for example '-12.5' or '30 deg'")
+    return float(match[1])
+
+
 def prefix_for(values: float | Iterable[float], unit: str) -> tuple[float, str]:
     """Return the factor and the prefixed unit in which `values` are comfortable to read.
 
@@ -273,12 +292,19 @@ def _number_with_error(value: float, error: float) -> str:
     return f"{value:.{decimals}f}({round(error * 10.0**decimals):d})"
 
 
+_MOST_ZEROS: Final = 21
+"""Numbers beyond the prefixes are written with an exponent, not with hundreds of zeros."""
+
+
 def _shortest_number(value: float, factor: float) -> str:
     """Return the shortest decimal that, times the factor, reads back as exactly `value`."""
     if factor == 1.0 and value != 0 and not 1e-4 <= abs(value) < 1e6:
         return repr(value)
     # Moving the decimal point of the shortest text is exact; dividing by 1e-9 is not.
-    moved = format(Decimal(repr(value)).scaleb(-round(math.log10(factor))), "f")
+    number = Decimal(repr(value)).scaleb(-round(math.log10(factor)))
+    if not -_MOST_ZEROS < number.adjusted() < _MOST_ZEROS:
+        return f"{number.normalize():e}".lower()
+    moved = format(number, "f")
     return moved.rstrip("0").rstrip(".") if "." in moved else moved
 
 

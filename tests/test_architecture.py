@@ -10,10 +10,21 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"low_pass", "kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling"},
+    {
+        "kernels",
+        "shape_kernels",
+        "all_kernels",
+        "protocol",
+        "dataset",
+        "units",
+        "scaling",
+        "limits",
+        "low_pass",
+    },
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
+    {"phase"},
     {"bulk_methods"},  # other ways to the same D, beside the theory of the tip
     {
         "regions",
@@ -24,16 +35,24 @@ LAYERS = [
         "statistics",
         "comparison",
         "registration",
+        "step_course",
         "model_choice",
+        "kernel_votes",
         "recording",
+        "controls",
+        "signal_check",
+        "cycling",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
-    {"settings", "null_curve"},
-    {"pipeline", "displacement_maps"},
+    {"settings", "tau_limits", "null_curve"},
+    {"null_bands"},
+    {"pipeline", "displacement_maps", "histogram_comparison", "fit_examples"},
+    {"kernel_maps"},
     {"summary"},
-    {"report", "plotting", "io"},
+    {"plotting", "io"},
     {"interface", "gwyddion_install"},
+    {"report"},  # opens and fits files as a user would, and draws them
     {"gui", "cli"},
 ]
 EXCEPTIONS = {("recipe", "diffusion")}
@@ -111,8 +130,8 @@ def _loaded(statement: str) -> set[str]:
     [
         "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
         "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
-        "cli.fit", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
-        "io.numpy_files", "io.zarr_store", "io.vendor",
+        "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
+        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison", "grains",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):

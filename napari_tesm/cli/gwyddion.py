@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 
 from napari_tesm import __version__
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.gwyddion_install import Status, install, status, uninstall
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import save

@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 
 _MOST_JOBS: Final = 8
 

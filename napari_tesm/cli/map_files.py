@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import numpy as np
 import xarray as xr
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import sha256_of_file
 from napari_tesm.io.atomic import AtomicOutputs, refuse_same_file

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.interface import recipe_from_values
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import recipe_text
@@ -12,8 +12,8 @@ from napari_tesm.recipe import Recipe
 
 _OPTIONS: Final = (
     "tip_radius", "voltage", "pulse_start", "pulse_duration", "time_unit", "lateral_unit",
-    "window1", "window2", "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge",
-    "lock_in_time_constant", "lock_in_order",
+    "window1", "window2", "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "phase_rotation",
+    "lock_in_time_constant", "lock_in_order", "intervals",
 )  # fmt: skip
 _LARGEST_RECIPE: Final = 1 << 20
 

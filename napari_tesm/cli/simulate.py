@@ -10,14 +10,14 @@ from pathlib import Path
 import xarray as xr
 
 from napari_tesm import __version__
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
 from napari_tesm.interface import save
 from napari_tesm.io.gwy.writing import LARGEST_BODY
 from napari_tesm.io.unfinished import UnfinishedTraces
-from napari_tesm.simulation import Work, seconds_from_size, simulate
+from napari_tesm.simulation import PRESETS, SERIES_PRESET, Work, check_simulation, seconds_from_size, simulate
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -28,6 +28,8 @@ def run_command(options: argparse.Namespace) -> int:
     for name in ("samples", "seed"):
         if not getattr(options, name).isdecimal() or len(getattr(options, name)) > 9:
             raise UsageError(f"--{name} takes a whole number, not '{getattr(options, name)}'")
+    if options.preset == SERIES_PRESET:
+        return _simulate_series(options, (int(size[1]), int(size[2])))
     size_in_file = 2 * 8 * int(size[1]) * int(size[2]) * int(options.samples)
     if size_in_file > LARGEST_BODY:
         gibibytes = size_in_file / 2**30
@@ -37,6 +39,18 @@ def run_command(options: argparse.Namespace) -> int:
         )
     jobs = jobs_from_text(options.jobs)
     pixels = (int(size[1]), int(size[2]))
+    try:
+        # Before the first word about how long it will take.
+        check_simulation(
+            options.preset,
+            size=pixels,
+            samples=int(options.samples),
+            seed=int(options.seed),
+            model=options.model,
+        )
+    except ValueError as error:
+        more = f", or {SERIES_PRESET}" if options.preset not in PRESETS else ""
+        raise UsageError(f"{error}{more}") from None
     unfinished = _unfinished(options, pixels, jobs) if options.model == "lateral" else None
     try:
         work = Work(jobs, progress=progress_for(options.progress))
@@ -55,6 +69,26 @@ def run_command(options: argparse.Namespace) -> int:
     _write(options, dataset)
     if unfinished:
         unfinished.discard()
+    return 0
+
+
+def _simulate_series(options: argparse.Namespace, size: tuple[int, int]) -> int:
+    """Write the folder of a series."""
+    from napari_tesm.cli.simulate_series import say_written, write_series
+
+    if options.model != "exponential":
+        raise UsageError(
+            f"the preset {SERIES_PRESET} is made of exponentials: it goes with no other --model "
+            "(napari_tesm.simulation.voltage_series follows ions in the field of the tip)"
+        )
+    written = write_series(
+        options.output,
+        size=size,
+        samples=int(options.samples),
+        seed=int(options.seed),
+        overwrite=options.overwrite,
+    )
+    say_written(options.output, written, options.preset)
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from napari_tesm import __version__
 from napari_tesm.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
-from napari_tesm.cli.entry import UsageError
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.io.atomic import AtomicOutputs
 from napari_tesm.theory import TipContact, resolution_from_frequency

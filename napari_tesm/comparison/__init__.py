@@ -1,10 +1,12 @@
 """One region against another, and one map against another, where neighbouring pixels are no independent values."""
 
 from napari_tesm.comparison.independence import Structure, correlation_area, independent_samples
+from napari_tesm.comparison.modes import Patchwork, mode_from_map, patchwork_from_map
 from napari_tesm.comparison.ranks import Comparison, comparison_from_values
 from napari_tesm.comparison.ratios import (
     PairedRatio,
     SignalRatio,
+    interval_of_median,
     paired_ratio,
     paired_ratio_from_maps,
     signal_ratio,
@@ -13,12 +15,16 @@ from napari_tesm.comparison.ratios import (
 __all__ = [
     "Comparison",
     "PairedRatio",
+    "Patchwork",
     "SignalRatio",
     "Structure",
     "comparison_from_values",
     "correlation_area",
     "independent_samples",
+    "interval_of_median",
+    "mode_from_map",
     "paired_ratio",
     "paired_ratio_from_maps",
+    "patchwork_from_map",
     "signal_ratio",
 ]

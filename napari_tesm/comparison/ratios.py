@@ -88,8 +88,7 @@ def paired_ratio(
     if n < _FEWEST_PAIRS:
         return None
     count = float(n) if independent is None else min(max(independent, 1.0), float(n))
-    level = np.random.default_rng(seed).beta((count + 1) / 2, (count + 1) / 2, _DRAWS)
-    low, high = np.percentile(np.quantile(logs, level), [2.5, 97.5])
+    low, high = interval_of_median(logs, count, seed=seed)
     q25, median, q75 = np.percentile(logs, [25, 50, 75])
     p = 1.0
     if logs.any():
@@ -97,6 +96,18 @@ def paired_ratio(
         p = float(2 * t.sf(deviate, max(count - 1, 1.0)))
     ratio, lower, upper, least, most = (float(np.exp(value)) for value in (median, q25, q75, low, high))
     return PairedRatio(ratio, lower, upper, least, most, n, p, count)
+
+
+def interval_of_median(
+    values: NDArray[np.floating], independent: float, *, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % interval of the median of values that count as so many independent ones.
+
+    Drawn as for `interval_of_ratio`.
+    """
+    level = np.random.default_rng(seed).beta((independent + 1) / 2, (independent + 1) / 2, _DRAWS)
+    low, high = np.percentile(np.quantile(values, level), [2.5, 97.5])
+    return float(low), float(high)
 
 
 def paired_ratio_from_maps(

@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
 from napari_tesm.gui.fit_form import FitForm, row_of
 from napari_tesm.gui.fit_model import FitModel
 from napari_tesm.gui.fit_outcome import FitOutcome
+from napari_tesm.gui.kernel_advice import KernelAdvice
+from napari_tesm.gui.kernel_layers import add_choice_layers
 from napari_tesm.gui.panel import Connection, Panel, say
 from napari_tesm.gui.result_layers import (
     add_result_layers,
@@ -28,7 +30,10 @@ from napari_tesm.gui.result_layers import (
 )
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.spelling import command_from_scan, python_from_scan
+from napari_tesm.gui.trace_fits import sentence_for_forms
 from napari_tesm.gui.worker import Worker
+from napari_tesm.kernel_maps import KernelChoice
+from napari_tesm.maps import MAP_KINDS
 from napari_tesm.pipeline import Cancelled
 
 _MOST_JOBS: Final = 8
@@ -48,9 +53,12 @@ class FitPanel(Panel):
         self._preview_wanted = False
         self._fit_worker, self._preview_worker = Worker(self), Worker(self)
         self._fitted: FitModel | None = None
-        self.form, self.outcome = FitForm(), FitOutcome()
+        self.form, self.outcome, self.advice = FitForm(), FitOutcome(), KernelAdvice()
         self.form.preview.changed.connect(self._preview_toggled)
         self.outcome.map_chosen.connect(self._map_chosen)
+        self.advice.ask_button.clicked.connect(self.compare_kernels)
+        self.advice.wanted.connect(self._kernel_wanted)
+        self.advice.closed.connect(self._show_outcome)
         self._make_buttons()
         self._lay_out()
 
@@ -80,12 +88,13 @@ class FitPanel(Panel):
 
     def _lay_out(self) -> None:
         buttons = row_of(
-            self.fit_button, self.progress, self.cancel_button, self.copy_button, self.form.preview.native
-        )
+            self.fit_button, self.progress, self.cancel_button, self.advice.ask_button, self.copy_button,
+            self.form.preview.native,
+        )  # fmt: skip
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(3)
-        for widget in (self.form, buttons, self.message, self.outcome):
+        for widget in (self.form, buttons, self.message, self.advice, self.outcome):
             layout.addWidget(widget)
         layout.addStretch(1)
         self._show_running(False)
@@ -115,6 +124,8 @@ class FitPanel(Panel):
         self.form.setEnabled(usable)
         for widget in (self.copy_button, self.form.preview.native):
             widget.setEnabled(usable)
+        self.advice.ask_button.setEnabled(usable and not self.advice.worker.running)
+        self._show_advice()
         self.fit_button.setEnabled(usable and not self._fit_worker.running)
         if model is not None and usable:
             self.form.fill(model)
@@ -125,6 +136,19 @@ class FitPanel(Panel):
 
     def _show_outcome(self) -> None:
         self.outcome.show_model(self.model)
+        if self.advice.choice is not None:
+            self.outcome.hide()  # there is room for one of them
+
+    def _show_advice(self) -> None:
+        """Keep the advice to the scan it is about."""
+        choice = None if self.model is None else self.model.scan.choice
+        if choice is None or choice is self.advice.put_away:
+            self.advice.clear()
+        elif self.model is not None:
+            if choice is not self.advice.choice:
+                self.advice.show_choice(choice, self.form.kernels, self.model.recipe.kernel)
+            self.advice.show_present(self.form.kernels, self.model.recipe.kernel)
+        self._show_outcome()
 
     def _show_message(self) -> None:
         model = self.model
@@ -139,7 +163,7 @@ class FitPanel(Panel):
         """Tell of the map that is seen, also where it was chosen in napari's list of layers."""
         if self.model is not None and self.model.scan is self.scan and self.model.maps is not None:
             seen = shown_map(self.session, self.model.scan)
-            if seen is not None and seen[0] != "H":
+            if seen is not None and seen[0] != "H" and seen[0] in MAP_KINDS:
                 self.model.show(*seen)
 
     # What the user does
@@ -149,6 +173,8 @@ class FitPanel(Panel):
         if not self.form.taking and self.model is not None:
             self.form.fill(self.model)
         self._show_message()
+        if self.model is not None and self.advice.choice is not None:
+            self.advice.show_present(self.form.kernels, self.model.recipe.kernel)
         self.start_preview()
 
     def _dataset_changed(self) -> None:
@@ -245,6 +271,40 @@ class FitPanel(Panel):
             say(self.viewer, "The fit was stopped; nothing was changed")
         else:
             model.refuse(_sentence(error))
+
+    def compare_kernels(self) -> None:
+        """Ask in the background which kernel the traces support."""
+        model = self.model
+        if model is None or model.scan.dataset is None or self.advice.worker.running:
+            return
+        self.advice.worker.start(
+            lambda progress: model.compare_kernels(jobs=_jobs(), progress=progress),
+            done=lambda choice: self._kernels_compared(model, choice),
+            failed=lambda error: self._comparison_failed(model, error),
+            progress=lambda fraction, _: self.advice.progress.setValue(round(1000 * fraction)),
+        )
+        self.advice.show_running(True)
+
+    def _kernels_compared(self, model: FitModel, choice: KernelChoice) -> None:
+        self.advice.show_running(False)
+        if model.scan not in self.session.scans:
+            return  # its layers were deleted meanwhile
+        model.scan.choice = choice
+        model.scan.changed_since_save = True
+        if choice.together.judged:
+            add_choice_layers(self.session, model.scan, choice)
+        self._show_advice()
+
+    def _comparison_failed(self, model: FitModel, error: BaseException) -> None:
+        self.advice.show_running(False)
+        if isinstance(error, Cancelled):
+            say(self.viewer, "The comparison was stopped; nothing was changed")
+        else:
+            model.refuse(sentence_for_forms(error) if isinstance(error, ValueError) else _sentence(error))
+
+    def _kernel_wanted(self, name: str) -> None:
+        # As if it were chosen by hand: what has no place beside it goes with it.
+        self.form.kernel.value = name
 
     def _map_chosen(self, name: str, pulse: int) -> None:
         model = self.model

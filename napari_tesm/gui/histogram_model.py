@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakKeyDictionary, ref
 
@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.comparison import Patchwork, mode_from_map, patchwork_from_map
+from napari_tesm.gui.histogram_nulls import NullMarks, ScanNulls
 from napari_tesm.gui.layers import REGION_COLOURS
-from napari_tesm.gui.region_quantities import Quantity, quantities_of
+from napari_tesm.gui.region_quantities import Field, Quantity, quantities_of
 from napari_tesm.gui.region_table import region_table_of
 from napari_tesm.gui.scan import Scan
+from napari_tesm.histogram_comparison import RATIO, ratios_of_maps
 from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.scaling import scaling_of
-from napari_tesm.statistics import Mode, Scale, histograms_from_values, mode_with_interval
+from napari_tesm.statistics import Mode, Scale, histograms_from_values
 
 Array = NDArray[np.float64]
 
@@ -24,6 +27,7 @@ PAIRS: Final = {"D1 and D2": ("D1", "D2"), "tau1 and tau2": ("tau1", "tau2")}
 SPLITS: Final = {"map": "Map", "regions": "Regions", "classes": "Classes"}
 _MOST: Final = 6
 """Distributions in one plot; more cannot be told apart."""
+_MOST_PATCHWORKS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,20 @@ class Sample:
         ``"#rrggbb"``; empty for the colours of the plot.
     values : ndarray
         Finite ones, in SI units.
+    field : ndarray, shape (y, x)
+        The map they come from.
+    inside : ndarray of bool, shape (y, x)
+        Where.
+    key : str
+        Of the map.
     """
 
     label: str
     colour: str
     values: Array
+    field: Array
+    inside: NDArray[np.bool_]
+    key: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,8 @@ class HistogramView:
     modes : list of Mode or None
     message : str
         Why there is nothing, or not all, in a sentence.
+    nulls : NullMarks
+        What pure diffusion would have shown.
     """
 
     name: str = ""
@@ -70,6 +85,7 @@ class HistogramView:
     modes: list[Mode | None] = field(default_factory=list)
     rule: str = ""
     message: str = ""
+    nulls: NullMarks = field(default_factory=NullMarks)
 
     def words(self) -> str:
         """Return the modes with their intervals in a sentence."""
@@ -84,7 +100,7 @@ class HistogramView:
         bins = "logarithmic" if self.scale == "log" else "linear"
         unit = f" {scaling.unit}" if scaling.unit else ""
         times = " ×" if unit.startswith(" 10") else ""
-        return f"Mode (95 % interval), {bins} scale: {', '.join(parts)}{times}{unit}."
+        return f"Mode (95 %), {bins} scale: {', '.join(parts)}{times}{unit}."
 
 
 class HistogramModel:
@@ -105,6 +121,10 @@ class HistogramModel:
         self.scale: Scale | None = None
         """None takes what suits the quantity."""
         self.pulse = max(0, len(scan.labels) - 1)
+        self.with_nulls = True
+        """Whether what pure diffusion shows stands beside D1, D2 and D2/D1."""
+        self._nulls = ScanNulls(scan)
+        self._patchworks: tuple[object, dict[tuple[str, int, Scale], Patchwork]] = (None, {})
 
     @property
     def scan(self) -> Scan:
@@ -119,6 +139,8 @@ class HistogramModel:
         quantities = quantities_of(self.scan).quantities()
         keys = {quantity.key for quantity in quantities}
         pairs = [(title, title) for title, names in PAIRS.items() if keys.issuperset(names)]
+        if keys.issuperset(("D1", "D2")):
+            pairs.append((RATIO, RATIO))
         return pairs + [(quantity.title, quantity.key) for quantity in quantities]
 
     def chosen(self) -> str | None:
@@ -138,18 +160,20 @@ class HistogramModel:
         split: str | None = None,
         scale: Scale | None = None,
         pulse: int | None = None,
+        with_nulls: bool | None = None,
     ) -> None:
         """Look at something else; what is None stays as it is.
 
         Another quantity gets the scale that suits it.
         """
-        before = (self.choice, self.split, self.scale, self.pulse)
+        before = (self.choice, self.split, self.scale, self.pulse, self.with_nulls)
         if choice is not None and choice != self.chosen():
             self.choice, self.scale = choice, None
         self.split = self.split if split is None else split
         self.scale = self.scale if scale is None else scale
         self.pulse = self.pulse if pulse is None else pulse
-        if before != (self.choice, self.split, self.scale, self.pulse):
+        self.with_nulls = self.with_nulls if with_nulls is None else with_nulls
+        if before != (self.choice, self.split, self.scale, self.pulse, self.with_nulls):
             self.changed.emit()
 
     def quantities(self) -> list[Quantity]:
@@ -157,6 +181,8 @@ class HistogramModel:
         book, chosen = quantities_of(self.scan), self.chosen()
         if chosen is None:
             return []
+        if chosen == RATIO:
+            return [Quantity(RATIO, RATIO, "", by_pulse=True, many_decades=True)]
         found = [book.quantity(name) for name in PAIRS.get(chosen, (chosen,))]
         return [quantity for quantity in found if quantity is not None]
 
@@ -198,10 +224,28 @@ class HistogramModel:
             found.edges,
             used,
             [found.counts[str(number)] for number in range(len(used))],
-            [mode_with_interval(sample.values, scale=scale) for sample in used],
+            [self._mode(sample, scale) for sample in used],
             found.rule,
             message,
+            self._nulls.marks([quantity.key for quantity in quantities], self.pulse)
+            if self.with_nulls
+            else NullMarks(),
         )
+
+    def _mode(self, sample: Sample, scale: Scale) -> Mode | None:
+        """Return the mode of a sample; how alike neighbours are is found once for each map."""
+        fitted, known = self._patchworks
+        if fitted is not self.scan.maps or len(known) > _MOST_PATCHWORKS:
+            known = {}
+            self._patchworks = (self.scan.maps, known)
+        key = (sample.key, self.pulse, scale)
+        if key not in known:
+            known[key] = patchwork_from_map(sample.field, scale=scale)
+        return mode_from_map(sample.field, mask=sample.inside, scale=scale, patchwork=known[key])
+
+    def has_nulls(self) -> bool:
+        """Whether what is looked at can be compared with pure diffusion: D1, D2 or their ratio."""
+        return any(quantity.key in ("D1", "D2", RATIO) for quantity in self.quantities())
 
     def csv_text(self) -> str:
         """Return the bins as CSV, in SI units: a line of edges and counts for each bin."""
@@ -225,27 +269,36 @@ class HistogramModel:
         if not places:
             what = "region" if self.split == "regions" else "class"
             return [], f"No {what} is drawn yet: draw some in the tab Regions."
-        book, samples = quantities_of(self.scan), []
+        samples = []
         for label, colour, indices in places:
             for number, quantity in enumerate(quantities):
-                grid = book.field(quantity, self.pulse)
+                grid = self._field(quantity)
                 if indices is None:
-                    values, words = grid.values, self._title(quantity)
+                    inside, words = np.isfinite(grid.values), self._title(quantity)
                 else:
-                    inside = region_table_of(self.scan).mask_of(indices, grid)
-                    values = grid.values[inside]
+                    inside = region_table_of(self.scan).mask_of(indices, grid) & np.isfinite(grid.values)
                     words = f"{quantity.title}, {label}" if len(quantities) > 1 else label
                 shade = (
                     mixed(colour, "#808080", 0.6)
                     if colour and number == 0 and len(quantities) > 1
                     else colour
                 )
-                samples.append(Sample(words, shade, values[np.isfinite(values)]))
+                samples.append(Sample(words, shade, grid.values[inside], grid.values, inside, quantity.key))
         if len(samples) > _MOST:
             return samples[
                 :_MOST
             ], f"The first {_MOST} of {len(samples)} are shown: select the regions to look at."
         return samples, ""
+
+    def _field(self, quantity: Quantity) -> Field:
+        """Return the values of a quantity; of D2/D1 where both are known."""
+        book = quantities_of(self.scan)
+        if quantity.key != RATIO:
+            return book.field(quantity, self.pulse)
+        first, second = (
+            book.field(replace(quantity, key=name, title=name), self.pulse) for name in ("D1", "D2")
+        )
+        return replace(first, values=ratios_of_maps(second.values, first.values))
 
     def _places(self) -> list[tuple[str, str, list[int] | None]]:
         """Return name, colour and regions of every place; None stands for the whole map."""

@@ -53,9 +53,14 @@ class HistogramPanel(Panel):
             self.split_box.addItem(title, key)
         self.log_box = QCheckBox("Log")
         self.log_box.setToolTip("Bins of equal ratio; the mode depends on it")
+        self.null_box = QCheckBox("Null")
+        self.null_box.setToolTip(
+            "What the exponential recipe shows for pure diffusion, beside D1, D2 and D2/D1"
+        )
         for box in (self.quantity_box, self.pulse_box, self.split_box):
             box.activated.connect(self._chosen)
         self.log_box.clicked.connect(self._scale_chosen)
+        self.null_box.clicked.connect(self._nulls_chosen)
         self.export_button = QPushButton("CSV…")
         self.export_button.setToolTip("Save the bins and their counts, in SI units")
         self.export_button.clicked.connect(self._ask_and_export)
@@ -70,6 +75,7 @@ class HistogramPanel(Panel):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             row.addWidget(box, share)
         row.addWidget(self.log_box)
+        row.addWidget(self.null_box)
         below = QHBoxLayout()
         below.addWidget(self.words, 1)
         below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignBottom)
@@ -135,6 +141,8 @@ class HistogramPanel(Panel):
         self.split_box.setCurrentIndex(self.split_box.findData(model.split))
         view = model.view()
         self.log_box.setChecked(view.scale == "log")
+        self.null_box.setChecked(model.with_nulls)
+        self.null_box.setVisible(model.has_nulls())
         self._draw(view)
 
     def export_to(self, path: Path) -> None:
@@ -159,9 +167,12 @@ class HistogramPanel(Panel):
             )
             for sample, counts, mode in zip(view.samples, view.counts, view.modes, strict=True)
         ]
-        self.plot.show(view.edges, shown, name=view.name, unit=view.unit, log=view.scale == "log")
-        self.words.setText(f"{view.words()} {view.message}".strip())
-        self.words.setToolTip(view.rule)
+        self.plot.show(
+            view.edges, shown, name=view.name, unit=view.unit, log=view.scale == "log", ranges=view.nulls.ranges,
+            shaded=view.nulls.shaded,
+        )  # fmt: skip
+        self.words.setText(" ".join(part for part in (view.words(), view.nulls.words, view.message) if part))
+        self.words.setToolTip("\n".join(part for part in (view.rule, view.nulls.explanation) if part))
 
     def _regions_changed(self, *_: Any) -> None:
         if self.model is not None and self.model.split != "map":
@@ -178,6 +189,10 @@ class HistogramPanel(Panel):
     def _scale_chosen(self, log: bool) -> None:
         if self.model is not None:
             self.model.choose(scale="log" if log else "linear")
+
+    def _nulls_chosen(self, shown: bool) -> None:
+        if self.model is not None:
+            self.model.choose(with_nulls=shown)
 
     def _ask_and_export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Save the histograms", "histograms.csv", "CSV (*.csv)")

@@ -27,10 +27,11 @@ class Look:
 _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     # The first pattern that the slug of a title or the name of a map matches decides.
     (r"^h$|^h_\d|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
-    (r"^log10_d|^d[12]?$", Look("viridis")),
+    (r"^log10_d|^d[12]?(_lower|_upper)?$", Look("viridis")),
     (r"^tau", Look("plasma")),
     (r"stderr|standard_error", Look("magma")),
-    (r"^r2", Look("gray")),
+    (r"^evidence", Look("viridis")),
+    (r"^r2|^whiteness", Look("gray")),
     (r"topograph|height|^z_|zsensor|^channel", Look("gist_earth")),
     (r"deflection|error|amplitude|adhesion|friction|gray", Look("gray")),
     (r"phase", Look("twilight_shifted")),

@@ -1,10 +1,11 @@
 """Distributions over the same bins, one over the other, each with its mode."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,6 +22,7 @@ from napari_tesm.plotting.axes import (
     scale_for,
     size_in_points,
 )
+from napari_tesm.plotting.null_curve import BRACKET_ROW, draw_null_brackets
 from napari_tesm.plotting.theme import DARK, PlotTheme, style_axes
 
 Array = NDArray[np.float64]
@@ -72,6 +74,9 @@ class HistogramPlot:
         self._distributions: tuple[Distribution, ...] = ()
         self._name, self._unit, self._log, self._counted = "", "", False, "pixels"
         self._artists: list[_DistributionArtists] = []
+        self._ranges: dict[str, tuple[float, float]] = {}
+        self._shaded = False
+        self._marks: list[Artist] = []
         self._message = ""
         self._resizing: int | None = figure.canvas.mpl_connect("resize_event", self._after_resize)
         self._build()
@@ -92,6 +97,8 @@ class HistogramPlot:
         unit: str = "",
         log: bool = False,
         counted: str = "pixels",
+        ranges: Mapping[str, tuple[float, float]] | None = None,
+        shaded: bool = False,
     ) -> None:
         """Show these distributions and no others.
 
@@ -104,6 +111,10 @@ class HistogramPlot:
             What is counted by its size: "D" and "m²/s", "tau" and "s" …
         counted : str
             What is counted: "pixels", "points" …
+        ranges : mapping of str to (float, float), optional
+            What pure diffusion shows, in `unit`, by its source: brackets above the histograms.
+        shaded : bool
+            Shade the ranges, too.
 
         Raises
         ------
@@ -123,6 +134,7 @@ class HistogramPlot:
                 )
         self._edges, self._distributions = borders, tuple(distributions)
         self._name, self._unit, self._log, self._counted = name, unit, log, counted
+        self._ranges, self._shaded = dict(ranges or {}), shaded
         self._message = "" if distributions else "nothing to count"
         self._draw()
 
@@ -144,7 +156,7 @@ class HistogramPlot:
         figure.set_facecolor(theme.background)
         self.axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
         style_axes(self.axes, theme)
-        self._artists = []
+        self._artists, self._marks = [], []
         size = theme.font_size
         self._x_label = figure.text(0, 0, "", ha="center", va="center", fontsize=size, color=theme.foreground)
         self._y_label = figure.text(
@@ -174,9 +186,7 @@ class HistogramPlot:
         self._factor, unit = _scale_of_bins(self._edges, self._unit, log=self._log)
         edges = self._edges / self._factor
         axes.set_xscale("log" if self._log else "linear")
-        axes.set_xlim(edges[0], edges[-1])
-        highest = max(float(np.nanmax(one.counts, initial=0.0)) for one in self._distributions)
-        axes.set_ylim(0, 1.06 * highest or 1.0)
+        axes.set_xlim(*self._limits(edges))
         for index, (artists, one) in enumerate(zip(self._artists, self._distributions, strict=False)):
             artists.show(
                 one, edges, self._factor, self._unit, one.colour or self.theme.colour_of_window(index + 1)
@@ -201,10 +211,44 @@ class HistogramPlot:
             label_log_axis(axes.xaxis, low, high, most=max(3, int(across / (4.2 * size))))
         else:
             label_axis(axes.xaxis, low, high, most=max(3, int(across / (5 * size))))
+        self._leave_room(axes, up)
         label_axis(axes.yaxis, *axes.get_ylim(), most=max(3, int(up / (2.4 * size))))
         box = axes.get_position()
         self._x_label.set_position(((box.x0 + box.x1) / 2, 0.8 * size / height))
         self._y_label.set_position((0.85 * size / width, (box.y0 + box.y1) / 2))
+
+    def _limits(self, edges: Array) -> tuple[float, float]:
+        """Return the ends of the axis: those of the bins, wide enough for what is shaded."""
+        low, high = float(edges[0]), float(edges[-1])
+        if self._shaded and self._ranges:
+            marks = np.ravel(list(self._ranges.values())) / self._factor
+            # Ratios are positive, on either scale.
+            low, high = min(low, float(marks.min()) / 1.03), max(high, 1.03 * float(marks.max()))
+        return low, high
+
+    def _leave_room(self, axes: Axes, up: float) -> None:
+        """Lower the histograms by as much as the brackets above them need, and draw these."""
+        for artist in self._marks:
+            artist.remove()
+        self._marks = []
+        highest = max(float(np.nanmax(one.counts, initial=0.0)) for one in self._distributions) or 1.0
+        rows = BRACKET_ROW * self.theme.font_size * len(self._ranges)
+        axes.set_ylim(0, 1.06 * highest / max(0.4, 1 - rows / up))
+        if not self._ranges:
+            return
+        ranges = {
+            name: (low / self._factor, high / self._factor) for name, (low, high) in self._ranges.items()
+        }
+        if self._shaded:
+            limits = axes.get_xlim()
+            self._marks += [
+                axes.axvspan(*ends, color=self.theme.muted, alpha=0.16, lw=0, zorder=0.5)
+                for ends in ranges.values()
+            ]
+            axes.set_xlim(limits)
+        self._marks += draw_null_brackets(
+            axes, ranges, colour=self.theme.muted, font_size=0.9 * self.theme.font_size, numbers=self._shaded
+        )
 
     def _place_entries(self, left: float, right: float, height: float) -> int:
         """Write the legend from the left to the right, row by row; return the number of rows.

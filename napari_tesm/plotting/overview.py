@@ -1,5 +1,6 @@
 """One page that shows a whole result: maps, histograms and examples of fits."""
 
+import textwrap
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -14,20 +15,28 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from napari_tesm.all_kernels import fitted_curves
-from napari_tesm.maps import FITS, JOINT, labels_from_maps, map_name
+from napari_tesm.histogram_comparison import HistogramComparison, histogram_comparison
+from napari_tesm.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
 from napari_tesm.pipeline import prepared_dataset, settings_from_recipe
+from napari_tesm.plotting.histogram_comparison import (
+    WINDOW_COLOURS,
+    draw_histogram_comparison,
+    draw_ratio_comparison,
+)
 from napari_tesm.recipe import Recipe
 from napari_tesm.units import prefix_for, text_with_error
 
 _EMPTY: Final = "#d9d9d9"
 """Colour of pixels without a value: neither end of any colour map in use."""
-_WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99", JOINT: "#1b7837"}
+_COLUMNS: Final = 4
 _MOST_PULSES: Final = 4
 _STEEPEST: Final = 1000.0
 
 
 def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
-    """Return a figure of a result: a row of H, D1, D2 and their histograms for each pulse setting.
+    """Return a figure of a result: a row of H, D1, D2, their histograms and their ratio for each pulse setting.
+
+    Beside the histograms stands what pure diffusion would have shown (`napari_tesm.null_bands`).
 
     Parameters
     ----------
@@ -46,9 +55,12 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     row_height = float(np.clip(2.6 * map_proportion(extent) + 0.9, 2.3, 4.5))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     figure = Figure(figsize=(15, row_height * (pulses + 1)), layout=layout, dpi=110)
-    axes = figure.subplots(pulses + 1, 4, squeeze=False)
     quantity = "D" if any(map_name("D", number) in maps for number in FITS) else "tau"
     numbers = [number for number in FITS if map_name(quantity, number) in maps]
+    # D2/D1 has a column of its own, beside the histograms.
+    columns = _COLUMNS + int(all(number in numbers for number in WINDOWS))
+    figure.set_size_inches(3.75 * columns, figure.get_figheight())
+    axes = figure.subplots(pulses + 1, columns, squeeze=False)
     norm = _shared_norm([maps[map_name(quantity, number)].values for number in numbers])
     slots = numbers if numbers == [JOINT] else [1, 2]
     for pulse, label in enumerate(labels_from_maps(maps)[:pulses]):
@@ -69,8 +81,13 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
                 draw_map(axis, here[name], f"{name} {label}", cmap="viridis", norm=norm)
             else:
                 axis.set_axis_off()
-        draw_histograms(row[3], here, quantity, numbers)
-    _draw_last_row(figure, list(axes[-1]), dataset, maps)
+        compared = histogram_comparison(maps, dataset, pulse=pulse)
+        draw_histogram_comparison(row[3], compared)
+        if len(row) > _COLUMNS:
+            draw_ratio_comparison(row[4], compared)
+    _draw_last_row(figure, list(axes[-1][:_COLUMNS]), dataset, maps)
+    if axes.shape[1] > _COLUMNS:
+        _write_sentences(axes[-1, -1], compared)
     return figure
 
 
@@ -108,34 +125,6 @@ def draw_map(
         )
 
 
-def draw_histograms(axis: Axes, maps: xr.Dataset, quantity: str, numbers: list[int]) -> None:
-    """Draw the distributions of a quantity in both windows, with the same bins on a logarithmic axis."""
-    values = {number: _finite(maps[map_name(quantity, number)].values) for number in numbers}
-    everything = np.concatenate(list(values.values())) if values else np.empty(0)
-    if everything.size < 2:
-        axis.set_axis_off()
-        return
-    low, high = np.percentile(everything, [0.1, 99.9])
-    bins = np.geomspace(low / 1.1, high * 1.1, 41).tolist()
-    for number, finite in values.items():
-        axis.hist(
-            finite,
-            bins=bins,
-            histtype="stepfilled",
-            alpha=0.35,
-            color=_WINDOW_COLOURS[number],
-            label=map_name(quantity, number),
-        )
-        axis.hist(finite, bins=bins, histtype="step", color=_WINDOW_COLOURS[number])
-    axis.set_xscale("log")
-    _label_ones_twos_and_fives(axis.xaxis)
-    unit = "m²/s" if quantity == "D" else "s"
-    axis.set_xlabel(f"{quantity} ({unit})")
-    axis.set_ylabel("pixels")
-    axis.set_ylim(top=1.25 * axis.get_ylim()[1])  # room for the legend above the bars
-    axis.legend(frameon=False, ncols=2, loc="upper right")
-
-
 def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row: int, column: int) -> None:
     """Draw the trace of one pixel and the curves fitted to it."""
     recipe = Recipe.from_json(maps.attrs["recipe"])
@@ -160,7 +149,7 @@ def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row:
             continue
         inside = time[settings.samples(number, time)]
         fitted = fitted_curves(settings.kernel, inside - settings.start(number, inside), numbers)[0]
-        axis.plot(inside / t_factor, fitted / factor, color=_WINDOW_COLOURS[number], lw=1.8)
+        axis.plot(inside / t_factor, fitted / factor, color=WINDOW_COLOURS[number], lw=1.8)
         name = map_name("tau", number).replace("tau", "τ")
         words.append(f"{name} = {text_with_error(tau, error, 's')}")
     axis.set_xlabel(f"time ({t_unit})")
@@ -190,6 +179,15 @@ def _draw_last_row(figure: Figure, axes: list[Axes], dataset: xr.Dataset, maps: 
             axis.set_axis_off()
         else:
             draw_fit(axis, dataset, maps, *pixel)
+
+
+def _write_sentences(axis: Axes, compared: HistogramComparison) -> None:
+    """Write what the recipe shows for pure diffusion, and where the ratio lies, for the last pulse setting."""
+    axis.set_axis_off()
+    if compared.alike is not None and compared.ratio is not None:
+        lines = [f"{compared.ratio_words} {compared.label}", compared.alike.sentence(), compared.verdict()]
+        text = "\n\n".join(textwrap.fill(line, 40) for line in lines)
+        axis.text(0.0, 0.95, text, transform=axis.transAxes, ha="left", va="top", fontsize=9)
 
 
 def _example_pixel(maps: xr.Dataset, fraction: float) -> tuple[int, int, int] | None:

@@ -3,27 +3,31 @@
 from napari_tesm.simulation.acquisition import Acquisition, simulate_acquisition
 from napari_tesm.simulation.drift import DriftTrace, Host, drift_trace, voltage_series
 from napari_tesm.simulation.half_space import RingGrid
-from napari_tesm.simulation.level0 import PRESETS, Simulation, simulate, simulate_dataset
+from napari_tesm.simulation.level0 import PRESETS, Simulation, check_simulation, simulate, simulate_dataset
 from napari_tesm.simulation.level1 import record_times, step_response, traces_from_diffusion
 from napari_tesm.simulation.level2 import BoxGrid, TipModel
 from napari_tesm.simulation.models import MODELS, Work, seconds_from_size
 from napari_tesm.simulation.positions import apparent_diffusion, band_diffusion, map_diffusion, traces_at
 from napari_tesm.simulation.timing import Timing
+from napari_tesm.simulation.voltage_scans import SERIES_PRESET, SimulatedSeries, simulate_series
 
 __all__ = [
     "MODELS",
     "PRESETS",
+    "SERIES_PRESET",
     "Acquisition",
     "BoxGrid",
     "DriftTrace",
     "Host",
     "RingGrid",
+    "SimulatedSeries",
     "Simulation",
     "Timing",
     "TipModel",
     "Work",
     "apparent_diffusion",
     "band_diffusion",
+    "check_simulation",
     "drift_trace",
     "map_diffusion",
     "record_times",
@@ -31,6 +35,7 @@ __all__ = [
     "simulate",
     "simulate_acquisition",
     "simulate_dataset",
+    "simulate_series",
     "step_response",
     "traces_at",
     "traces_from_diffusion",

@@ -22,22 +22,30 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.protocol import check_tip_radius
-from napari_tesm.simulation.half_space import RingGrid
-from napari_tesm.simulation.level1 import (
-    PULSE,
+from napari_tesm.limits import (
+    check_count,
     check_diffusion,
     check_duration,
+    check_factor,
     check_poisson_ratio,
-    record_times,
+    check_times,
 )
+from napari_tesm.protocol import check_tip_radius
+from napari_tesm.simulation.half_space import RingGrid
+from napari_tesm.simulation.level1 import PULSE, record_times
 
 Array = NDArray[np.float64]
 
 FARADAY_OVER_GAS: Final = 96485.33212 / 8.314462618
 """F/R in K/V."""
 DRIFT_GRID: Final = RingGrid(finest_r=0.06, finest_z=0.01, growth_r=1.09, growth_z=1.1, extent=60.0)
+_LARGEST_CHARGE: Final = 10
+_LARGEST_VOLTAGE: Final = 1e3
+_TEMPERATURES: Final = (1.0, 1e4)
+_MOST_REFINED: Final = 1000
 _GAMMA: Final = float(1 - 1 / np.sqrt(2))
+_LEAST_SPREAD: Final = 1e-6
+"""Of D t/R0²: a tenth of the thinnest layer of the default grid."""
 _NEWTON_STEPS: Final = 25
 _NEWTON_TOLERANCE: Final = 1e-10
 """Of θ; the error left is the square of it."""
@@ -81,13 +89,21 @@ class Host:
         check_poisson_ratio(self.poisson_ratio)
         if not 0 < self.filling < 1:
             raise ValueError(f"the filling must lie between 0 and 1, not at {self.filling:g}")
-        for name in ("site_concentration", "temperature"):
-            if not 0 < getattr(self, name) < np.inf:
-                words = name.replace("_", " ")
-                raise ValueError(f"the {words} must be larger than zero, not {getattr(self, name):g}")
-        if not (np.isfinite(self.charge) and self.charge != 0 and np.isfinite(self.vegard)):
+        if not self.site_concentration > 0:
             raise ValueError(
-                "the ions need a charge and a Vegard coefficient that are numbers, the charge not zero"
+                f"the site concentration must be larger than zero, not {self.site_concentration:g} mol/m³"
+            )
+        if not _TEMPERATURES[0] <= self.temperature <= _TEMPERATURES[1]:
+            low, high = _TEMPERATURES
+            raise ValueError(
+                f"the temperature lies between {low:g} and {high:g} K, not at {self.temperature:g} K"
+            )
+        check_factor(self.site_concentration, "site concentration")
+        check_factor(self.vegard, "Vegard coefficient")
+        if not 0 < abs(self.charge) <= _LARGEST_CHARGE:
+            raise ValueError(
+                f"the charge of the ions must not be zero, and at most {_LARGEST_CHARGE} elementary charges, "
+                f"not {self.charge:g}"
             )
 
 
@@ -151,19 +167,21 @@ def drift_trace(
     times = record_times(pulse) if time is None else np.asarray(time, dtype=np.float64)
     check_duration(pulse, "pulse")
     check_tip_radius(tip_radius)
-    if not np.isfinite(voltage):
-        raise ValueError("the voltage is not a finite number")
+    if not abs(voltage) <= _LARGEST_VOLTAGE:
+        raise ValueError(
+            f"the voltage of a tip lies between -{_LARGEST_VOLTAGE:g} and {_LARGEST_VOLTAGE:g} V, not at {voltage:g} V"
+        )
     if not 0 <= coupling <= 1:
         raise ValueError(f"the coupling is a part of the voltage, 0 to 1, not {coupling:g}")
-    if times.ndim != 1 or not times.size or not np.isfinite(times).all():
-        raise ValueError("the times must be finite numbers along one axis")
-    if refinement < 1:
-        raise ValueError(f"the refinement must be 1 or more, not {refinement}")
+    check_times(times)
+    check_count(refinement, "refinement of the steps", fewest=1, most=_MOST_REFINED)
     rate = host.diffusion / tip_radius**2
     end = max(float(times.max()), pulse) * rate
-    if 3 * np.sqrt(end) > grid.extent:
+    grid.check_reach(end)
+    if pulse * rate < _LEAST_SPREAD:
         raise ValueError(
-            f"the ions spread over {np.sqrt(end):.0f} tip radii, the grid reaches {grid.extent:g}: take a larger one"
+            "D is too small for this tip and pulse: the ions spread by less than "
+            f"{np.sqrt(_LEAST_SPREAD):.1g} tip radii during the pulse, and the grid is too coarse to follow that"
         )
     energy = host.charge * FARADAY_OVER_GAS / host.temperature * voltage * coupling
     lattice = SiteLattice(grid, host.filling)

@@ -16,12 +16,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.limits import check_count
+
 Array = NDArray[np.float64]
 
 COARSEST: Final = 0.25
 """Cells larger than this part of the tip radius under the tip do not resolve a contact."""
 _STEEPEST_GROWTH: Final = 1.3
 _SMALLEST_EXTENT: Final = 10.0
+_LARGEST_EXTENT: Final = 1e6
 _MOST_CELLS: Final = 2000
 
 
@@ -66,12 +69,12 @@ class RingGrid:
                     f"the cells along {name} must grow by a factor between 1 and {_STEEPEST_GROWTH:g}, "
                     f"not {growth:g}: the grid is too coarse otherwise"
                 )
-        if not self.extent >= _SMALLEST_EXTENT:
+        if not _SMALLEST_EXTENT <= self.extent <= _LARGEST_EXTENT:
             raise ValueError(
-                f"the grid must reach {_SMALLEST_EXTENT:g} tip radii at least, not {self.extent:g}"
+                f"the grid must reach {_SMALLEST_EXTENT:g} tip radii at least and {_LARGEST_EXTENT:g} at most, "
+                f"not {self.extent:g}"
             )
-        if self.refinement < 1:
-            raise ValueError(f"the refinement must be 1 or more, not {self.refinement}")
+        check_count(self.refinement, "refinement of the grid", fewest=1, most=_MOST_CELLS)
         if self.refinement * max(self._counts) > _MOST_CELLS:
             raise ValueError(f"the grid has more than {_MOST_CELLS} cells along one direction")
 
@@ -81,6 +84,14 @@ class RingGrid:
             int(np.ceil(np.log1p(self.extent * (growth - 1) / finest) / np.log(growth)))
             for finest, growth in ((self.finest_r, self.growth_r), (self.finest_z, self.growth_z))
         )
+
+    def check_reach(self, spread: float) -> None:
+        """Raise a ValueError if ions that diffuse for a time, in R0²/D, come to the end of the grid."""
+        if 3 * np.sqrt(spread) > self.extent:
+            raise ValueError(
+                f"the ions spread over {np.sqrt(spread):.3g} tip radii, the grid reaches {self.extent:g}: "
+                "take a larger one"
+            )
 
     @cached_property
     def r_faces(self) -> Array:

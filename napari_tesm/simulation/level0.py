@@ -13,7 +13,9 @@ import xarray as xr
 
 from napari_tesm.dataset import dataset_from_traces
 from napari_tesm.diffusion import tau_from_diffusion
+from napari_tesm.limits import check_count
 from napari_tesm.protocol import PulseProtocol
+from napari_tesm.simulation.level1 import MOST_SAMPLES
 from napari_tesm.simulation.models import MODELS, Work, check_model, unit_traces
 from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
 
@@ -22,6 +24,9 @@ PULSE_DURATION: Final = 10e-3
 TIP_RADIUS: Final = 25e-9
 TIP_RADIUS_ERROR: Final = 2e-9
 FEWEST_SAMPLES: Final = 25
+MOST_PIXELS: Final = 100_000
+MOST_VALUES: Final = 1 << 33
+"""What 64 GiB hold; a memory that ends before that says so itself."""
 _BEFORE_PULSE: Final = 0.02
 """Part of the record before the pulse."""
 _SETTINGS: Final = ((3.0, "trace", -0.9), (-3.0, "retrace", 1.0))
@@ -100,27 +105,20 @@ def simulate(
     Raises
     ------
     ValueError
-        If the preset or the model is unknown, a size is not positive, or there are fewer than 25 samples.
+        If the preset or the model is unknown, a size is not positive, there are fewer than 25 samples, or more of both
+        than a memory holds.
     """
-    if preset not in PRESETS:
-        raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
-    check_model(model)
+    check_simulation(preset, size=size, samples=samples, seed=seed, model=model)
     width, height = size
-    if width < 1 or height < 1:
-        raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
-    if samples < FEWEST_SAMPLES:
-        raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
+    time, start = record_of_samples(samples)
     chosen = PRESETS[preset]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(int(seed))
     scene = drawn_scene(width, height, rng)
     if chosen.defects:
-        _mark_defects(scene, rng)
-    interval = RECORD / samples
-    start = max(1, round(_BEFORE_PULSE * samples)) * interval
-    time = np.asarray(np.arange(samples) * interval - start, dtype=np.float64)
+        mark_defects(scene, rng)
     unit = unit_traces(model, scene, time, pulse=PULSE_DURATION, tip_radius=TIP_RADIUS, work=work or Work())
     traces = [
-        _traces(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
+        traces_of_scene(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
         for _, _, factor in _SETTINGS
     ]
     protocol = PulseProtocol(
@@ -136,7 +134,7 @@ def simulate(
         direction=[direction for _, direction, _ in _SETTINGS],
         unit="V",
         protocol=protocol,
-        channels=_channels(scene, rng),
+        channels=channels_of_scene(scene, rng),
     )
     dataset.attrs["time_origin"] = start
     dataset.attrs["title"] = f"Simulated: {chosen.description}"
@@ -145,7 +143,43 @@ def simulate(
     return Simulation(dataset, _truth(scene, chosen.displacement, model))
 
 
-def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
+def check_simulation(preset: str, *, size: tuple[int, int], samples: int, seed: int, model: str) -> None:
+    """Raise a ValueError for what `simulate` cannot do, before anything is done."""
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
+    check_model(model)
+    width, height = size
+    if not (width >= 1 and height >= 1):
+        raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")
+    for pixels in size:
+        check_count(pixels, "size in pixels", fewest=1, most=MOST_PIXELS)
+    record_of_samples(samples)
+    check_count(seed, "seed", fewest=0, most=2**63)
+    values = len(_SETTINGS) * width * height * samples
+    if values > MOST_VALUES:
+        raise ValueError(
+            f"the traces would hold {values:.2g} values, more than {MOST_VALUES:.2g}: choose a smaller size or fewer "
+            "samples"
+        )
+
+
+def record_of_samples(samples: int) -> tuple[np.ndarray, float]:
+    """Return the times of a record's samples from the start of the pulse, and when that is in the record, in s.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 25 samples, or more than a million.
+    """
+    if samples < FEWEST_SAMPLES:
+        raise ValueError(f"at least {FEWEST_SAMPLES} samples are needed, not {samples}")
+    check_count(samples, "number of samples", fewest=FEWEST_SAMPLES, most=MOST_SAMPLES)
+    interval = RECORD / samples
+    start = max(1, round(_BEFORE_PULSE * samples)) * interval
+    return np.asarray(np.arange(samples) * interval - start, dtype=np.float64), start
+
+
+def mark_defects(scene: Scene, rng: np.random.Generator) -> None:
     """Mark one dead line and three hot pixels in a hundred lines and thousand pixels, at least one of each."""
     height, width = scene.classes.shape
     if height < 8 or width < 8:
@@ -156,7 +190,7 @@ def _mark_defects(scene: Scene, rng: np.random.Generator) -> None:
     scene.classes.flat[alive] = HOT_PIXEL
 
 
-def _traces(
+def traces_of_scene(
     scene: Scene,
     unit: Callable[[int], np.ndarray],
     time: np.ndarray,
@@ -179,7 +213,8 @@ def _traces(
     return out.transpose(1, 2, 0)
 
 
-def _channels(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+def channels_of_scene(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+    """Return topography and deflection error with their noise."""
     noise = {"topography": 0.15e-9, "deflection_error": 2e-5}
     units = {"topography": "m", "deflection_error": "V"}
     titles = {"topography": "Topography", "deflection_error": "Deflection error"}

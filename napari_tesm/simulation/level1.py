@@ -17,6 +17,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.limits import (
+    check_count,
+    check_diffusion,
+    check_duration,
+    check_factor,
+    check_poisson_ratio,
+    check_times,
+)
 from napari_tesm.protocol import check_tip_radius
 from napari_tesm.simulation.half_space import RingGrid, modes_from_conductances
 
@@ -29,6 +37,7 @@ RELAXATION: Final = 15e-3
 SAMPLES: Final = 625
 """The record of the t-ESM paper, 10 + 15 ms; 375 samples in the relaxation."""
 POISSON_RATIO: Final = 0.25
+MOST_SAMPLES: Final = 1_000_000
 _SHORTEST, _LONGEST = 1e-6, 1e4
 """Times D t/R0² that the table of responses covers; the grid reaches 6√(D t) at the longest."""
 _PER_DECADE: Final = 24
@@ -41,12 +50,11 @@ def record_times(pulse: float = PULSE, relaxation: float = RELAXATION, samples: 
     Raises
     ------
     ValueError
-        If a length is not positive or there are fewer than two samples.
+        If a length is not positive, or the samples are fewer than two, too many, or no whole number.
     """
     check_duration(pulse, "pulse")
     check_duration(relaxation, "relaxation")
-    if samples < 2:
-        raise ValueError(f"a record has two samples at least, not {samples}")
+    check_count(samples, "number of samples", fewest=2, most=MOST_SAMPLES)
     return np.asarray(np.arange(samples) * ((pulse + relaxation) / samples), dtype=np.float64)
 
 
@@ -102,11 +110,11 @@ def traces_from_diffusion(
     check_tip_radius(tip_radius)
     check_duration(pulse, "pulse")
     check_poisson_ratio(poisson_ratio)
-    if boundary not in BOUNDARIES:
-        raise ValueError(f"unknown boundary '{boundary}': choose one of {', '.join(BOUNDARIES)}")
+    check_factor(drive, "drive")
+    check_factor(vegard, "Vegard coefficient")
+    _check_boundary(boundary)
     times = record_times(pulse) if time is None else np.asarray(time, dtype=np.float64)
-    if times.ndim != 1 or not np.isfinite(times).all():
-        raise ValueError("the times must be finite numbers along one axis")
+    check_times(times)
     rate = diffusion[..., None] / tip_radius**2
     _check_spread(rate * pulse, rate * max(float(times.max(initial=0.0)), pulse))
     traces = _response(rate * times, boundary) - _response(rate * (times - pulse), boundary)
@@ -132,8 +140,17 @@ def step_response(
     -------
     strain, mass, inflow : ndarray, shape (n,)
         ``∫ c z/(r² + z²)^(3/2) dV``, ``∫ c dV`` and what came in through the surface, lengths in tip radii.
+
+    Raises
+    ------
+    ValueError
+        If a duration is negative or not finite, or so long that the ions come to the end of the grid.
     """
     grid = grid or RingGrid()
+    _check_boundary(boundary)
+    if not ((duration >= 0) & np.isfinite(duration)).all():
+        raise ValueError("the durations must be zero or larger, and finite")
+    grid.check_reach(float(duration.max(initial=0.0)))
     clamped = boundary == "clamped"
     surface = grid.surface_conductance if clamped else 0.0
     rates_r, modes_r = modes_from_conductances(grid.areas, grid.conductances_r)
@@ -197,6 +214,11 @@ def _response(duration: Array, boundary: str) -> Array:
     return out
 
 
+def _check_boundary(boundary: str) -> None:
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"unknown boundary '{boundary}': choose one of {', '.join(BOUNDARIES)}")
+
+
 def _check_spread(of_pulse: Array, of_record: Array) -> None:
     if of_pulse.size and of_pulse.min() < _LEAST_SPREAD:
         raise ValueError(
@@ -208,22 +230,3 @@ def _check_spread(of_pulse: Array, of_record: Array) -> None:
             "D is too large for this tip and record: the ions spread over more than "
             f"{np.sqrt(_LONGEST):.0f} tip radii, and the grid ends at {6 * np.sqrt(_LONGEST):.0f}"
         )
-
-
-def check_diffusion(diffusion: Array) -> None:
-    """Raise a ValueError unless all diffusion coefficients, in m²/s, are positive and finite."""
-    bad = diffusion[~((diffusion > 0) & np.isfinite(diffusion))]
-    if bad.size:
-        raise ValueError(f"a diffusion coefficient must be larger than zero, not {bad.flat[0]:g} m²/s")
-
-
-def check_duration(duration: float, name: str) -> None:
-    """Raise a ValueError unless a length of time, in s, is positive and finite."""
-    if not 0 < duration < np.inf:
-        raise ValueError(f"the {name} must last longer than nothing, not {duration:g} s")
-
-
-def check_poisson_ratio(ratio: float) -> None:
-    """Raise a ValueError for a Poisson ratio that no isotropic material has."""
-    if not -1 < ratio <= 0.5:
-        raise ValueError(f"the Poisson ratio lies between -1 and 0.5, not at {ratio:g}")

@@ -13,17 +13,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.protocol import check_tip_radius
-from napari_tesm.simulation.half_space import RingGrid, modes_from_conductances
-from napari_tesm.simulation.level1 import (
-    BOUNDARIES,
-    POISSON_RATIO,
-    PULSE,
+from napari_tesm.limits import (
     check_diffusion,
     check_duration,
+    check_factor,
     check_poisson_ratio,
-    record_times,
+    check_times,
 )
+from napari_tesm.protocol import check_tip_radius
+from napari_tesm.simulation.half_space import RingGrid, modes_from_conductances
+from napari_tesm.simulation.level1 import BOUNDARIES, POISSON_RATIO, PULSE, record_times
 
 Array = NDArray[np.float64]
 DiffusionMap = Callable[[Array, Array], Array]
@@ -36,6 +35,8 @@ _LEVELS: Final = 9
 _POINTS: Final = (-0.4, -0.2, 0.0, 0.2, 0.4)
 """Where in a cell D is looked up, in cells from its centre."""
 _REACH: Final = 4.0
+_FARTHEST_REACH: Final = 100.0
+_FARTHEST: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,11 @@ class TipModel:
         check_duration(self.pulse, "pulse")
         check_tip_radius(self.tip_radius)
         check_poisson_ratio(self.poisson_ratio)
+        check_factor(self.drive, "drive")
+        check_factor(self.vegard, "Vegard coefficient")
         if self.boundary not in BOUNDARIES:
             raise ValueError(f"unknown boundary '{self.boundary}': choose one of {', '.join(BOUNDARIES)}")
-        if self.times.ndim != 1 or not self.times.size or not np.isfinite(self.times).all():
-            raise ValueError("the times must be finite numbers along one axis")
+        check_times(self.times)
 
     @cached_property
     def times(self) -> Array:
@@ -135,6 +137,8 @@ class TipModel:
         """
         from scipy.interpolate import CubicHermiteSpline
 
+        if not (abs(x) <= _FARTHEST and abs(y) <= _FARTHEST):
+            raise ValueError("the place of the tip is x and y in m, and within a metre of zero")
         end = max(float(self.times.max()), self.pulse)
         unit, plane = self._plane_at(x, y, end)
         rate = unit / self.tip_radius**2
@@ -161,6 +165,7 @@ class TipModel:
             seen = np.asarray(self.diffusion(x + ring * np.cos(angles), y + ring * np.sin(angles)))
             check_diffusion(seen)
             reach = float(np.sqrt(seen.max() * end))
+        self._check_spread(under, reach)
         faces = self.grid.faces(_REACH * reach / self.tip_radius)
         layers = self.grid.layers(_REACH * reach / self.tip_radius)
         widths, centres = np.diff(faces), (faces[1:] + faces[:-1]) / 2
@@ -171,6 +176,19 @@ class TipModel:
         parts = len(_POINTS)
         values = values.reshape(centres.size, parts, centres.size, parts) / under
         return under, _Plane(faces, layers, values)
+
+    def _check_spread(self, under: float, reach: float) -> None:
+        spread = np.sqrt(under * self.pulse) / self.tip_radius
+        if spread < self.grid.finest_z:
+            raise ValueError(
+                f"D is too small for this tip and pulse: the ions spread by {spread:.2g} tip radii during the pulse, "
+                f"and the grid is too coarse to follow that: its first layer is {self.grid.finest_z:g} thick"
+            )
+        if reach > _FARTHEST_REACH * self.tip_radius:
+            raise ValueError(
+                f"D is too large for this tip and record: the ions spread over {reach / self.tip_radius:.3g} tip "
+                f"radii, and a grid for more than {_FARTHEST_REACH:g} would be too large"
+            )
 
 
 class _Plane:

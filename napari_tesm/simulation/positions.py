@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.simulation.level1 import check_diffusion, traces_from_diffusion
+from napari_tesm.limits import check_count, check_diffusion
+from napari_tesm.simulation.level1 import traces_from_diffusion
 from napari_tesm.simulation.level2 import DiffusionMap, TipModel
 
 Array = NDArray[np.float64]
@@ -28,8 +29,10 @@ def band_diffusion(inside: float, outside: float, width: float, *, centre: float
         If a D or the width is not positive.
     """
     check_diffusion(np.array([inside, outside]))
-    if not 0 < width < np.inf:
-        raise ValueError(f"the step must be wider than nothing, not {width:g} m")
+    if not 0 < width <= 1:
+        raise ValueError(f"the step must be wider than nothing and narrower than a metre, not {width:g} m")
+    if not abs(centre) <= 1:
+        raise ValueError(f"the middle of the step must lie within a metre of zero, not at {centre:g} m")
     return lambda x, y: np.where(np.abs(x - centre) <= width / 2, inside, outside)
 
 
@@ -46,11 +49,14 @@ def map_diffusion(x: ArrayLike, y: ArrayLike, D: ArrayLike) -> DiffusionMap:
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a D is not positive.
+        If the shapes do not fit, the centres do not increase, or a D is not positive.
     """
     xs, ys, values = (np.asarray(one, dtype=np.float64) for one in (x, y, D))
     if xs.ndim != 1 or ys.ndim != 1 or values.shape != (ys.size, xs.size) or not values.size:
         raise ValueError(f"the map of D has the shape {values.shape}, its axes say ({ys.size}, {xs.size})")
+    for axis, name in ((xs, "x"), (ys, "y")):
+        if not np.isfinite(axis).all() or not (np.diff(axis) > 0).all():
+            raise ValueError(f"the centres along {name} must be finite and increase")
     check_diffusion(values)
 
     def nearest(points: Array, axis: Array) -> NDArray[np.intp]:
@@ -91,8 +97,7 @@ def traces_at(
     points = np.asarray(places, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ValueError("the places of the tip are pairs of x and y, in m")
-    if jobs < 1:
-        raise ValueError(f"at least one job is needed, not {jobs}")
+    check_count(jobs, "number of threads", fewest=1, most=256)
     out = np.full((len(points), model.times.size), np.nan)
     for number, trace in (known or {}).items():
         if not 0 <= number < len(points) or np.shape(trace) != out.shape[1:]:
@@ -136,12 +141,21 @@ def apparent_diffusion(traces: ArrayLike, model: TipModel, *, expected: float) -
     Returns
     -------
     ndarray, shape (...)
-        NaN where the best D lies at the end of the search.
+        NaN where the best D lies at the end of the search, or a sample is not finite.
+
+    Raises
+    ------
+    ValueError
+        If the traces have another length than the model's, or D makes no sense.
     """
     from scipy.interpolate import CubicSpline
 
-    check_diffusion(np.asarray(expected))
+    check_diffusion(expected)
     values = np.asarray(traces, dtype=np.float64)
+    if values.ndim < 1 or values.shape[-1] != model.times.size:
+        raise ValueError(
+            f"the traces' last axis must be time: the shape {values.shape} does not end in {model.times.size} samples"
+        )
     logs = np.log(expected) + np.linspace(-1, 1, _TABLE) * _TABLE_DECADES * np.log(10)
     curves = traces_from_diffusion(
         np.exp(logs),
@@ -153,6 +167,10 @@ def apparent_diffusion(traces: ArrayLike, model: TipModel, *, expected: float) -
     curves -= curves.mean(axis=1, keepdims=True)
     curves /= np.linalg.norm(curves, axis=1, keepdims=True)
     flat = values.reshape(-1, values.shape[-1])
+    # A row with a gap has no best D, as one of zeros has none.
+    flat = np.where(np.isfinite(flat).all(axis=1, keepdims=True), flat, 0.0)
+    # Only the shape counts: a size near the largest number would overflow as a square.
+    flat = flat / np.maximum(np.abs(flat).max(axis=1, keepdims=True), 1e-300)
     flat = flat - flat.mean(axis=1, keepdims=True)
     likeness = flat @ curves.T
     # The misfit of the best scale, as a smooth function of ln D, and where its slope vanishes.

@@ -20,8 +20,10 @@ GRAIN, STEP, NO_RESPONSE, DEAD_LINE, HOT_PIXEL = range(5)
 CLASSES: Final = ("grain", "step", "no_response", "dead_line", "hot_pixel")
 """Names of the pixel classes, by their number."""
 
-_STEP_ANGLE: Final = np.deg2rad(55)
-_SECOND_STEP_DISTANCE: Final = 110e-9
+STEP_ANGLE: Final = np.deg2rad(55)
+FEEDBACK_LAG: Final = 8e-3
+"""Deflection error, in V, for a slope of one."""
+SECOND_STEP_DISTANCE: Final = 110e-9
 _GRAIN_SIZE: Final = 70e-9
 
 
@@ -48,19 +50,28 @@ class Scene:
     distance: Array
 
 
-def drawn_scene(width: int, height: int, rng: np.random.Generator) -> Scene:
-    """Return a surface of `width` × `height` pixels of 6 nm."""
+def drawn_scene(
+    width: int, height: int, rng: np.random.Generator, *, drift: tuple[float, float] = (0.0, 0.0)
+) -> Scene:
+    """Return a surface of `width` × `height` pixels of 6 nm.
+
+    Parameters
+    ----------
+    rng : Generator
+        In the same state it draws the same surface, whatever the drift.
+    drift : (float, float)
+        By how much the surface lies further to the right and down than without, in m.
+    """
     x = np.asarray((np.arange(width) + 0.5) * PIXEL_SIZE, dtype=np.float64)
     y = np.asarray((np.arange(height) + 0.5) * PIXEL_SIZE, dtype=np.float64)
-    across, down = np.meshgrid(x, y)
-    # The step runs through a point left of the middle; positive distances lie to its lower right.
-    dx, dy = across - 0.4 * width * PIXEL_SIZE, down - 0.5 * height * PIXEL_SIZE
-    distance = dx * np.sin(_STEP_ANGLE) + dy * np.cos(_STEP_ANGLE)
+    across, down = np.meshgrid(x - drift[0], y - drift[1])
+    extent = np.array([x.max(), y.max()]) + PIXEL_SIZE
+    distance = distance_from_step(across, down, width, height)
     first = _band(distance, STEP_WIDTH)
-    second = _band(distance - _SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH)
+    second = _band(distance - SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH)
     step = np.maximum(first, second)
 
-    grain, tilt = _grains(across, down, rng)
+    grain, tilt = _grains(across, down, extent, rng)
     beyond = np.clip(-distance / 200e-9, 0, 1)
     in_grains = np.where(distance < 0, 6e-13 * (1 + 0.15 * beyond), 4e-13) * np.exp(0.08 * grain)
     d2 = np.exp(np.log(in_grains) * (1 - step) + np.log(1e-12) * step)
@@ -75,14 +86,24 @@ def drawn_scene(width: int, height: int, rng: np.random.Generator) -> Scene:
 
     # Terraces of different height on the two sides of each step, on softly tilted grains.
     topography = 12e-9 * _rise(distance, STEP_WIDTH) + 20e-9 * _rise(
-        distance - _SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH
+        distance - SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH
     )
     topography = topography + 3e-9 * tilt
     # The deflection error follows the slope along the fast axis, as the feedback lags behind.
     slope = np.gradient(topography, PIXEL_SIZE, axis=1) if width > 1 else np.zeros_like(topography)
     return Scene(
-        x, y, d2 / 2, d2, amplitude, topography, 8e-3 * slope, classes, distance
+        x, y, d2 / 2, d2, amplitude, topography, FEEDBACK_LAG * slope, classes, distance
     )  # fmt: skip
+
+
+def distance_from_step(across: Array, down: Array, width: int, height: int) -> Array:
+    """Return the signed distance from the middle of the first step, in m: positive to its lower right.
+
+    It runs through a point left of the middle of a surface of `width` × `height` pixels, the second step
+    `SECOND_STEP_DISTANCE` beside it.
+    """
+    dx, dy = across - 0.4 * width * PIXEL_SIZE, down - 0.5 * height * PIXEL_SIZE
+    return np.asarray(dx * np.sin(STEP_ANGLE) + dy * np.cos(STEP_ANGLE))
 
 
 def _band(distance: Array, width: float) -> Array:
@@ -94,11 +115,10 @@ def _rise(distance: Array, width: float) -> Array:
     return np.asarray(0.5 * (1 + np.tanh(2 * distance / width)))
 
 
-def _grains(across: Array, down: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def _grains(across: Array, down: Array, extent: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return a random number per grain, and a height that is tilted within each grain."""
     from scipy.spatial import cKDTree  # slow to load, and needed here alone
 
-    extent = np.array([across.max(), down.max()]) + PIXEL_SIZE
     count = max(2, int(extent.prod() / _GRAIN_SIZE**2))
     centres = rng.uniform(0, 1, (count, 2)) * extent
     # By a tree: a table of every distance would take 60 GB for a million pixels.

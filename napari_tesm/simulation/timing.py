@@ -11,6 +11,7 @@ from napari_tesm.recording.order import ScanOrder
 
 Indices = NDArray[np.int64]
 
+_LARGEST: Final = 1e6
 _LEAD_IN: Final = 2.5
 """Pixel periods before the first line, where the start is not clipped."""
 
@@ -74,8 +75,11 @@ class Timing:
             self.dc_noise,
             self.idle_noise,
         )
-        if min(values) < 0 or not np.isfinite(values).all():
-            raise ValueError("jitter, pause, clipping and noise must be numbers from zero")
+        turns = np.atleast_1d(np.asarray(self.turnaround, dtype=np.float64))
+        if not all(0 <= value <= _LARGEST for value in (*values, *turns)):
+            raise ValueError(
+                f"turnaround, jitter, pause, clipping and noise must be numbers from zero to {_LARGEST:g}"
+            )
 
 
 def order_from_dataset(

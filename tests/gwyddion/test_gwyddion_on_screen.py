@@ -56,6 +56,22 @@ def test_one_of_several_volumes_can_be_chosen(module, sample, tmp_path, display,
         assert gwyddion.problems() == []
 
 
+def test_a_joint_kernel_can_be_chosen_after_a_geometry_and_a_window(module, sample, tmp_path, display, host):
+    with session(
+        module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+    ) as gwyddion:
+        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Diffusion Maps")
+        gwyddion.key("alt+g", "Down", "Down")
+        gwyddion.key("alt+1", "n", "o", "n", "e")
+        gwyddion.key("alt+k", "End", "Up")
+        gwyddion.shot("joint kernel")  # geometry and windows are grey
+        gwyddion.key("alt+o")
+        gwyddion.wait(lambda windows: any("[log10 D (" in title for title in windows), "the map")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+
+
 @pytest.mark.parametrize("mode", ["hang", "stubborn"])
 def test_cancel_ends_the_engine_and_its_children(module, sample, tmp_path, display, stress, mode):
     with session(module, sample, tmp_path, display, **stress.environment(mode)) as gwyddion:

@@ -77,6 +77,37 @@ def test_a_kernel_that_this_engine_lacks_is_not_asked_for(host, sample, tmp_path
     assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log == []
 
 
+@pytest.mark.parametrize(("number", "kernel"), [(5, "gaussian-source"), (6, "flux-pulse"), (7, "clamped")])
+def test_what_is_remembered_of_another_kernel_does_not_keep_one_from_running(
+    host, sample, tmp_path, number, kernel
+):
+    """A kernel of diffusion has a geometry of its own; one for the whole record has no windows, either."""
+    joint = number > 5
+    windows = {"window1": "none", "window2": "12 ms:20 ms"} if joint else {}
+    remember(host, use_tip_radius=True, geometry=3, kernel=number, **windows)
+    run = host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy")
+    assert run.log == []
+    expected = fitted(
+        sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "25nm", "--kernel", kernel
+    )
+    assert f"{'D' if joint else 'D2'} (-3 V)" in channels(expected)
+    assert_same_channels(read_container(tmp_path / "out.gwy"), expected)
+    # Nothing is forgotten: the next fit of exponentials has its geometry again.
+    settings = (host.home / ".gwyddion" / "settings").read_text()
+    assert f'"/module/{FUNCTION}/geometry" int32 3' in settings
+
+
+def test_geometry_and_windows_hold_for_the_other_kernels(host, sample, tmp_path):
+    remember(host, use_tip_radius=True, geometry=3, kernel=0, window1="none")
+    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log == []
+    expected = fitted(
+        sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "25nm", "--geometry", "l2/6tau",
+        "--window1", "none",
+    )  # fmt: skip
+    assert "D1 (-3 V)" not in channels(expected)
+    assert_same_channels(read_container(tmp_path / "out.gwy"), expected)
+
+
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
 def test_names_are_read_in_every_locale(host, sample, tmp_path, locale):
     folder = tmp_path / "Ätzung – č"

@@ -7,6 +7,8 @@ from gwyfile.objects import GwyContainer
 from napari_tesm.dataset import slug_from_title
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import is_annotation
+from napari_tesm.io.gwy.grains import is_grain_channel
+from napari_tesm.io.gwy.kernel_channels import kernel_map_attributes
 from napari_tesm.io.gwy.objects import Field, metadata_entries
 from napari_tesm.io.gwy.results import is_result
 
@@ -14,13 +16,14 @@ from napari_tesm.io.gwy.results import is_result
 def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
     """Return the ordinary channels, each on its own grid; results of an earlier fit are left out.
 
-    A channel's mask follows it as a boolean channel of the same name with ``_mask`` at its end.
+    A channel's mask follows it as a boolean channel of the same name with ``_mask`` at its end; maps of a comparison of
+    kernels are NaN there, and say in their attributes which of them they are.
     """
     found: list[xr.DataArray] = []
     names: list[str] = []
     for number in contents.ids(container, contents.CHANNEL):
         metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
-        if is_result(metadata) or is_annotation(metadata):
+        if is_result(metadata) or is_annotation(metadata) or is_grain_channel(metadata):
             continue
         title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
         names.append(slug_from_title(title, names))
@@ -28,9 +31,13 @@ def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
         field = Field.from_object(container[key], key)
         found.append(_channel(field.values, field, names[-1], title, field.unit_z))
         mask = container.get(f"/{number}/mask")
+        said = kernel_map_attributes(metadata)
+        found[-1].attrs |= said
         if mask is not None:
             marked = Field.from_object(mask, f"/{number}/mask").values > 0.5
-            if marked.shape == field.values.shape:
+            if marked.shape == field.values.shape and said:
+                found[-1] = found[-1].where(~marked)
+            elif marked.shape == field.values.shape:
                 found.append(_channel(marked, field, f"{names[-1]}_mask", f"Mask of {title}", ""))
     return found
 

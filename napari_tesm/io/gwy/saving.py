@@ -9,6 +9,7 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.dataset import SIGNALS, pulse_labels
+from napari_tesm.grains import Boundaries, Grains, boundaries_from_grains, overrides_from_regions
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import (
     Annotations,
@@ -20,6 +21,8 @@ from napari_tesm.io.gwy.annotations import (
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
+from napari_tesm.io.gwy.grains import add_grains, grains_from_container, remove_grains
+from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
 from napari_tesm.io.gwy.objects import Brick, Field, mask_field, metadata_container
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
@@ -29,6 +32,7 @@ from napari_tesm.io.gwy.si_units import checked_unit
 from napari_tesm.io.gwy.traces import ORIGIN_KEYS, metadata_from_protocol
 from napari_tesm.io.gwy.values import LazyArray
 from napari_tesm.io.gwy.writing import LARGEST_BODY, check_size, size_of
+from napari_tesm.kernel_maps import KernelChoice
 from napari_tesm.maps import MAP_KINDS
 from napari_tesm.protocol import PulseProtocol, sampling_interval
 from napari_tesm.regions import PinnedPoint, Region
@@ -49,6 +53,8 @@ def container_for_output(
     source: str | PathLike[str] | None = None,
     channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
+    choice: KernelChoice | None = None,
+    grains: tuple[Grains, Boundaries] | None = None,
 ) -> GwyContainer:
     """Return what to write: the input's content, bit-equal, with earlier results replaced by `maps`.
 
@@ -68,6 +74,11 @@ def container_for_output(
         Images to write where there is neither a dataset nor such a file.
     with_entered : bool
         Write protocol, voltages and units of the dataset into the carried traces where they differ.
+    choice : KernelChoice, optional
+        Its maps replace those of an earlier one. Without `maps` the results of an earlier fit then stay.
+    grains : (Grains, Boundaries), optional
+        Replace those of the input, without a single label they are taken away; None carries them over, and new maps are
+        shown under their boundaries.
 
     Raises
     ------
@@ -86,6 +97,7 @@ def container_for_output(
         raise ValueError("there is no image that regions and points could be saved with")
     # A file of images alone may hold results that nobody can fit anew.
     refitted = source is not None and not (dataset is None and maps is None)
+    refitted &= maps is not None or choice is None
     rescaled = (
         with_entered and dataset is not None and "lateral_unit" in dataset.encoding.get("entered_units", {})
     )
@@ -103,20 +115,41 @@ def container_for_output(
     )
     if rewritten and grid is not None:
         remove_annotations(container, *grid, graphs_of=wanted[1] if dataset is None else ())
+    if grid is not None and source is not None and grains is None and refitted:
+        grains = _saved_grains(container, wanted[0], *grid)
+    if grid is not None and grains is not None:
+        remove_grains(container, *grid)
     if refitted:
         remove_results(container)
     if with_entered and source is not None and dataset is not None:
         add_entered(container, dataset)
     if maps is not None:
         add_results(container, maps, sha256=sha256)
+    if choice is not None:
+        remove_kernel_channels(container)
+        add_kernel_channels(container, choice, sha256=sha256)
     if rewritten and grid is not None:
         add_annotations(container, *wanted, *grid)
         if dataset is not None and wanted[1]:
             _put_last_graph_at_end(container)
             same_pulses = maps is not None and maps.sizes["pulse"] == dataset.sizes["pulse"]
             add_point_graphs(container, dataset, maps if same_pulses else None, wanted[1])
+    if grid is not None and grains is not None and grains[0].count:
+        add_grains(container, *grains, *grid, maps=maps)
     check_size(container)
     return container
+
+
+def _saved_grains(
+    container: GwyContainer, regions: Sequence[Region], y: xr.DataArray, x: xr.DataArray
+) -> tuple[Grains, Boundaries] | None:
+    """Return the grains of the input with their boundaries, as they were asked for when they were saved."""
+    saved = grains_from_container(container, y, x)
+    if saved is None or not saved[1] > 0:
+        return None
+    grains, width = saved
+    drawn = overrides_from_regions(regions, x.values, y.values, spacing=grains.spacing)
+    return grains, boundaries_from_grains(grains, width, overrides=drawn)
 
 
 def _grid_axes(
@@ -180,14 +213,14 @@ def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection
     Parameters
     ----------
     names : collection of str, optional
-        The maps there will be; by default all that a fit makes.
+        The maps there will be beside what the input holds; by default all that a fit makes.
 
     Raises
     ------
     GwySizeError
         If the file would pass the 4 GiB the format can hold.
     """
-    exported = sum(kind.exported and (names is None or name in names) for name, kind in MAP_KINDS.items())
+    exported = sum(kind.exported for kind in MAP_KINDS.values()) if names is None else len(names)
     pixels = dataset.sizes["y"] * dataset.sizes["x"]
     # Values and mask as doubles, and some room for titles and metadata.
     size = dataset.sizes["pulse"] * exported * (2 * 8 * pixels + 8192)

@@ -1,0 +1,138 @@
+"""``tesm kernels``: which kernel the traces of a file support."""
+
+import argparse
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from napari_tesm import __version__
+from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.jobs import jobs_from_text
+from napari_tesm.cli.map_files import check_outputs
+from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.terminal import printable
+from napari_tesm.interface import sha256_of_file
+from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.io.gwy.saving import check_output_size, container_for_output
+from napari_tesm.io.gwy.writing import write_container_to
+from napari_tesm.io.registry import open_dataset
+from napari_tesm.kernel_maps import MAPS, KernelChoice, check_choice, choice_of_kernels
+from napari_tesm.kernel_votes import KernelVotes, rounded
+from napari_tesm.maps import labels_from_maps
+from napari_tesm.model_choice import checked_kernels
+from napari_tesm.recipe import Recipe
+
+_TO_STDOUT = "-"
+_WIDTH = 100
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Compare kernels as the options say; see ``tesm kernels --help``."""
+    jobs = jobs_from_text(options.jobs)
+    if options.maps_only and not options.output:
+        raise UsageError("--maps-only says what goes into the output: give one with -o")
+    recipe = recipe_from_options(options)
+    try:
+        kernels = checked_kernels([name.strip() for name in options.kernels.split(",") if name.strip()])
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    check_outputs(options)
+    dataset = open_dataset(
+        options.file,
+        traces=recipe.traces,
+        time_unit=recipe.time_unit,
+        lateral_unit=recipe.lateral_unit,
+        mapping=options.mapping,
+    )
+    check_choice(dataset, recipe, kernels=kernels)
+    if options.output:
+        check_output_size(dataset, maps_only=options.maps_only, names=tuple(MAPS))
+    json_path = None if options.json in (None, _TO_STDOUT) else options.json
+    progress = progress_for(options.progress)
+    with AtomicOutputs(overwrite=options.overwrite) as outputs:
+        gwy = outputs.open(options.output) if options.output else None
+        json_file = outputs.open_text(json_path) if json_path else None
+        figure_file = outputs.open(options.figure) if options.figure else None
+
+        choice = choice_of_kernels(dataset, recipe, kernels=kernels, jobs=jobs, progress=progress)
+        sha256 = sha256_of_file(options.file) if options.output or options.json else ""
+        if gwy is not None:
+            container = container_for_output(
+                dataset, None, maps_only=options.maps_only, sha256=sha256, choice=choice
+            )
+            write_container_to(gwy, container)
+        report = _report(choice, recipe, Path(options.file).name, sha256) if options.json else {}
+        if json_file is not None:
+            json.dump(report, json_file, indent=2, ensure_ascii=True)
+            json_file.write("\n")
+        if figure_file is not None:
+            from napari_tesm.plotting.kernel_choice import kernel_choice_figure
+
+            kernel_choice_figure(choice).savefig(figure_file, format="png", metadata={"Software": None})
+    if options.json == _TO_STDOUT:
+        print(json.dumps(report, indent=2, ensure_ascii=True))
+    elif not options.quiet:
+        for line in lines_from_choice(choice):
+            print(line)
+        written = [path for path in (options.output, json_path, options.figure) if path]
+        if written:
+            print(f"Written: {', '.join(map(printable, written))}")
+    return 0
+
+
+def _report(choice: KernelChoice, recipe: Recipe, name: str, sha256: str) -> dict[str, Any]:
+    maps = choice.maps
+    pulses = []
+    for pulse, votes in enumerate(choice.votes):
+        voltage = float(maps["voltage"].values[pulse])
+        pulses.append(
+            {
+                "voltage": voltage if voltage == voltage else None,
+                "direction": str(maps["direction"].values[pulse]),
+                "n_pixels": votes.judged + votes.left_out,
+                "left_out": choice.left_out(pulse),
+                **votes.to_dict(),
+            }
+        )
+    return {
+        "version": __version__,
+        "input": {"name": name, "sha256": sha256},
+        "recipe": recipe.to_dict(),
+        "pulses": pulses,
+        "together": choice.together.to_dict(),
+    }
+
+
+def lines_from_choice(choice: KernelChoice) -> Iterator[str]:
+    """Yield the votes as lines for a terminal: a table for each pulse setting, and what they come to."""
+    for pulse, (votes, label) in enumerate(zip(choice.votes, labels_from_maps(choice.maps), strict=True)):
+        total = votes.judged + votes.left_out
+        yield f"Pulse {label or 'setting'}: {votes.judged} of {total} pixels vote{_left_out(choice, pulse)}"
+        if votes.judged:
+            yield from _table(votes)
+        yield from _wrapped(votes.sentence())
+    if len(choice.votes) > 1:
+        yield "All pulse settings together:"
+        yield from _wrapped(choice.sentence())
+
+
+def _left_out(choice: KernelChoice, pulse: int) -> str:
+    reasons = [f"{count} {meaning.replace('_', ' ')}" for meaning, count in choice.left_out(pulse).items()]
+    return f"; no vote: {', '.join(reasons)}" if reasons else ""
+
+
+def _table(votes: KernelVotes) -> Iterator[str]:
+    yield f"  {'kernel':<16}{'parameters':>10}{'best in':>11}{'AICc':>12}{'white in':>11}"
+    for name in votes.ranked():
+        behind = votes.behind(name)
+        yield (
+            f"  {name:<16}{votes.parameters[votes.kernels.index(name)]:>10}{100 * votes.share(name):>9.1f} %"
+            f"{'best' if behind == 0 else '+' + rounded(behind):>12}{100 * votes.white_share(name):>9.1f} %"
+        )
+
+
+def _wrapped(sentence: str) -> list[str]:
+    return textwrap.wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="  ")

@@ -1,0 +1,306 @@
+"""``tesm null``: what the exponential recipe returns for pure diffusion, and the way back."""
+
+import argparse
+import csv
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm import __version__
+from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.map_files import check_outputs
+from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.terminal import printable
+from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.io.registry import open_dataset
+from napari_tesm.maps import WINDOWS
+from napari_tesm.null_bands import USUAL_NOISE, NullBands, null_bands_from_settings
+from napari_tesm.null_curve import SOURCES, NullCurve
+from napari_tesm.protocol import PulseProtocol
+from napari_tesm.recipe import Recipe
+from napari_tesm.settings import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.units import (
+    fraction_from_text,
+    quantity_and_error_from_text,
+    quantity_from_text,
+    text_from_quantity,
+)
+
+_TO_STDOUT: Final = "-"
+_MOST_SAMPLES: Final = 100_000
+_DIGITS: Final = (1.0, 2.0, 5.0)
+_FINE_DIGITS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A protocol with its times, and what was made of them."""
+
+    time: NDArray[np.float64]
+    settings: Settings
+    recipe: Recipe
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Print the null curves as the options say; see ``tesm null --help``."""
+    recipe = recipe_from_options(options)
+    check_outputs(options)
+    try:
+        noise = None if options.noise is None else fraction_from_text(options.noise)
+        ends = options.diffusion.split(":")
+        if len(ends) != 2:
+            raise ValueError(f"'{options.diffusion}' is no range: write it like '1e-15m2/s:1e-11m2/s'")
+        low, high = (quantity_from_text(end, "m²/s") for end in ends)
+        apparent = None if options.apparent is None else _apparent_from_text(options.apparent)
+        record = _record_without_file(options, recipe) if options.file is None else None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if record is None:
+        record = _record_of_file(options, recipe)
+    try:
+        bands = null_bands_from_settings(
+            record.time,
+            record.settings,
+            recipe,
+            noise=USUAL_NOISE if noise is None else noise,
+            diffusion=(low, high),
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    content = _content(record, bands, apparent)
+    written = [path for path in (options.json, options.csv, options.figure) if path not in (None, _TO_STDOUT)]
+    with AtomicOutputs(overwrite=options.overwrite) as outputs:
+        if options.json not in (None, _TO_STDOUT):
+            outputs.open_text(options.json).write(json.dumps(content, indent=2) + "\n")
+        if options.csv:
+            _write_csv(outputs.open_text(options.csv), bands)
+        if options.figure:
+            from napari_tesm.plotting.null_curve import null_figure
+
+            figure = null_figure(bands, _header(record))
+            figure.savefig(outputs.open(options.figure), format="png", metadata={"Software": None})
+    if options.json == _TO_STDOUT:
+        print(json.dumps(content, indent=2))
+        return 0
+    for line in _lines(record, bands) if apparent is None else _apparent_lines(record, bands, *apparent):
+        print(line)
+    if written:
+        print(f"Written: {', '.join(map(printable, written))}")
+    return 0
+
+
+def _apparent_from_text(text: str) -> tuple[float, float | None]:
+    value, error = quantity_and_error_from_text(text, "m²/s")
+    if not value > 0:
+        raise ValueError(f"an apparent D must be larger than zero, not {text}")
+    return value, error
+
+
+def _record_of_file(options: argparse.Namespace, recipe: Recipe) -> _Record:
+    if options.samples or options.sampling or options.record:
+        raise UsageError(
+            "--samples, --sampling and --record describe a record without a file; the file has its own"
+        )
+    dataset = open_dataset(
+        options.file, traces=recipe.traces, time_unit=recipe.time_unit, lateral_unit=recipe.lateral_unit,
+        mapping=options.mapping,
+    )  # fmt: skip
+    known = prepared_dataset(dataset, recipe)
+    return _Record(known["time"].values, settings_from_recipe(known, recipe), recipe)
+
+
+def _record_without_file(options: argparse.Namespace, recipe: Recipe) -> _Record:
+    """Return the record that the options describe; nothing of it is guessed."""
+    given = {
+        "--tip-radius": recipe.tip_radius is not None,
+        "--pulse-duration": recipe.pulse_duration is not None,
+        "--record": bool(options.record),
+        "--sampling or --samples": bool(options.sampling or options.samples),
+    }
+    if missing := [name for name, there in given.items() if not there]:
+        raise ValueError(f"without a file, say {', '.join(missing)}, too")
+    if options.sampling and options.samples:
+        raise ValueError("--sampling and --samples say the same: give one of them")
+    if recipe.pulse_start:
+        raise ValueError("without a file the record begins with the pulse: leave out --pulse-start")
+    length = quantity_from_text(options.record, "s")
+    if not length > (recipe.pulse_duration or 0.0):
+        raise ValueError("the record must be longer than the pulse: see --record and --pulse-duration")
+    if options.samples:
+        if not options.samples.isdecimal() or not 0 < int(options.samples[:9]) <= _MOST_SAMPLES:
+            raise ValueError(f"--samples takes a whole number up to {_MOST_SAMPLES}, not '{options.samples}'")
+        interval = length / int(options.samples)
+    else:
+        interval = quantity_from_text(options.sampling, "s")
+        if not interval > 0 or length / interval > _MOST_SAMPLES:
+            raise ValueError(
+                f"--sampling must give 1 to {_MOST_SAMPLES} samples in the record, not {options.sampling}"
+            )
+    protocol = PulseProtocol(0.0, recipe.pulse_duration)
+    time = np.arange(round(length / interval), dtype=np.float64) * interval
+    dataset = xr.Dataset(coords={"time": time}, attrs=protocol.to_attributes())
+    return _Record(time, settings_from_recipe(dataset, recipe), recipe)
+
+
+def _header(record: _Record) -> str:
+    settings, time = record.settings, record.time
+    parts = [f"pulse {text_from_quantity(settings.protocol.pulse_duration or math.nan, 's', digits=4)}"]
+    parts += [f"window {number} {window}" for number, window in settings.windows.items()]
+    step = text_from_quantity(float(np.diff(time).mean()), "s", digits=4)
+    parts.append(f"{time.size} samples, one in {step}")
+    parts.append(f"tip {text_from_quantity(settings.tip_radius or math.nan, 'm', digits=4)}")
+    parts.append(f"D = {settings.geometry}")
+    return "; ".join(parts)
+
+
+def _lines(record: _Record, bands: NullBands) -> Iterator[str]:
+    yield f"Pure diffusion, fitted with one exponential for each window: {_header(record)}"
+    yield ""
+    yield " " * 10 + "".join(f"{SOURCES[name]:^33}" for name in bands.curves).rstrip()
+    yield f"{'D (m²/s)':>10}" + "".join(f"{'D1':>12}{'D2':>11}{'D2/D1':>10}" for _ in bands.curves)
+    for true in _round_numbers(*_ends(bands), _DIGITS):
+        cells = []
+        for curve in bands.curves.values():
+            d1, d2 = (_at(curve, number, true) for number in WINDOWS)
+            cells.append(f"{_cell(d1):>12}{_cell(d2):>11}{_cell(d2 / d1, '.2f'):>10}")
+        yield f"{true:>10.0e}{''.join(cells)}"
+    yield ""
+    yield bands.sentence()
+    yield f"A dash is what the gates of the recipe reject at noise of {100 * bands.noise:.2g} % of H."
+    yield ""
+    yield from _correction_lines(bands)
+
+
+def _correction_lines(bands: NullBands) -> Iterator[str]:
+    """Yield the table from the apparent D back to the true one, and where it holds."""
+    columns = [(name, number) for name, curve in bands.curves.items() for number in curve.apparent]
+    corrections = {column: bands.curves[column[0]].correction(column[1]) for column in columns}
+    yield "Back to the true D, if it is pure diffusion from that source:"
+    for (name, _), correction in corrections.items():
+        yield f"  {SOURCES[name]}: {correction.sentence()}."
+    valid = [one.valid for one in corrections.values() if one.valid is not None]
+    if not valid:
+        return
+    yield ""
+    yield f"{'apparent':>10}" + "".join(f"{f'{SOURCES[name]}, D{number}':>20}" for name, number in columns)
+    for apparent in _round_numbers(
+        min(low for low, _ in valid), max(high for _, high in valid), _FINE_DIGITS
+    ):
+        trues = [one.apply(np.array([apparent]))[0][0] for one in corrections.values()]
+        yield f"{apparent:>10.1e}" + "".join(f"{_cell(true):>20}" for true in trues)
+
+
+def _apparent_lines(record: _Record, bands: NullBands, apparent: float, error: float | None) -> Iterator[str]:
+    for entry in _apparent_entries(bands, apparent, error):
+        words = f"{SOURCES[entry['source']]}, apparent D{entry['window']}:"
+        if entry["D"] is None:
+            yield f"{words:<28} no true D; {entry['valid']}"
+        else:
+            spread = "" if entry["D_stderr"] is None else f" ± {entry['D_stderr']:.1e}"
+            yield f"{words:<28} true D {entry['D']:.2e}{spread} m²/s; {entry['valid']}"
+    radius_error = record.settings.tip_radius_error
+    if radius_error is not None and record.settings.tip_radius:
+        share = 200 * radius_error / record.settings.tip_radius
+        yield f"The tip radius adds ±{share:.0f} % to all of them, as D goes with its square."
+
+
+def _apparent_entries(bands: NullBands, apparent: float, error: float | None) -> Iterator[dict[str, Any]]:
+    for name, curve in bands.curves.items():
+        for number in curve.apparent:
+            correction = curve.correction(number)
+            stderr = None if error is None else np.array([error])
+            true, true_error = (float(values[0]) for values in correction.apply(np.array([apparent]), stderr))
+            yield {
+                "source": name, "window": number, "apparent": apparent, "D": _json_number(true),
+                "D_stderr": _json_number(true_error), "valid": correction.sentence(),
+            }  # fmt: skip
+
+
+def _content(
+    record: _Record, bands: NullBands, apparent: tuple[float, float | None] | None
+) -> dict[str, Any]:
+    settings = record.settings
+    content: dict[str, Any] = {
+        "version": __version__,
+        "protocol": {
+            "pulse_duration": settings.protocol.pulse_duration,
+            "windows": {str(n): [window.start, window.stop] for n, window in settings.windows.items()},
+            "samples": int(record.time.size),
+            "sampling": float(np.diff(record.time).mean()),
+            "tip_radius": settings.tip_radius,
+            "geometry": settings.geometry,
+            "skip_after_edge": settings.skip,
+            "noise": bands.noise,
+        },
+        "words": bands.sentence(),
+        "sources": {name: _source_content(curve) for name, curve in bands.curves.items()},
+    }
+    if apparent is not None:
+        content["apparent"] = list(_apparent_entries(bands, *apparent))
+    return content
+
+
+def _source_content(curve: NullCurve) -> dict[str, Any]:
+    corrections = {}
+    for number in curve.apparent:
+        table = curve.correction(number)
+        corrections[f"D{number}"] = {
+            "valid": table.valid, "words": table.sentence(), "apparent": table.apparent.tolist(),
+            "D": table.diffusion.tolist(), "slope": table.slope.tolist(),
+        }  # fmt: skip
+    return {
+        "D": curve.diffusion.tolist(),
+        **{
+            f"D{n}": [_json_number(value) for value in values.tolist()]
+            for n, values in curve.apparent.items()
+        },
+        "ratio": [_json_number(value) for value in curve.ratio.tolist()],
+        "band": curve.band,
+        "correction": corrections,
+    }
+
+
+def _write_csv(file: IO[str], bands: NullBands) -> None:
+    """Write a row for each source and true D, in m²/s; a cell is empty where the recipe rejects."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["source", "D", "D1", "D2", "D2/D1"])
+    for name, curve in bands.curves.items():
+        missing = np.full(curve.diffusion.shape, np.nan)
+        columns = [curve.diffusion, *(curve.apparent.get(n, missing) for n in WINDOWS), curve.ratio]
+        for row in zip(*(values.tolist() for values in columns), strict=True):
+            writer.writerow([name, *("" if math.isnan(value) else repr(value) for value in row)])
+
+
+def _at(curve: NullCurve, window: int, true: float) -> float:
+    values = curve.apparent.get(window)
+    if values is None:
+        return math.nan
+    return float(np.exp(np.interp(math.log(true), np.log(curve.diffusion), np.log(values))))
+
+
+def _ends(bands: NullBands) -> tuple[float, float]:
+    diffusion = next(iter(bands.curves.values())).diffusion
+    return float(diffusion[0]), float(diffusion[-1])
+
+
+def _round_numbers(low: float, high: float, digits: tuple[float, ...]) -> Iterator[float]:
+    slack = 1 + 1e-9
+    for power in range(math.floor(math.log10(low) - 1e-9), math.ceil(math.log10(high)) + 1):
+        for digit in digits:
+            number = float(f"{digit}e{power}")
+            if low / slack <= number <= high * slack:
+                yield number
+
+
+def _cell(value: float, form: str = ".2e") -> str:
+    return format(value, form) if math.isfinite(value) else "–"
+
+
+def _json_number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,66 @@
+"""``tesm report``: files → fits → the paper's figures and tables, as a folder with one HTML page."""
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Final
+
+from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.jobs import jobs_from_text
+from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.terminal import printable
+from napari_tesm.pipeline import Progress
+from napari_tesm.report.assembling import report_from_data
+from napari_tesm.report.gathering import recipe_in_files, report_data_from_files
+from napari_tesm.report.writing import PAGE, check_folder, write_report
+
+_FITTING: Final = 0.5
+"""Part of the time that fitting takes; measured with six voltages of 128 × 128 pixels."""
+_LINE_WIDTH: Final = 100
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Make a report as the options say; see ``tesm report --help``."""
+    jobs = jobs_from_text(options.jobs)
+    if options.labels and len(options.labels) != len(options.files):
+        raise UsageError(
+            f"there are {len(options.files)} files and {len(options.labels)} --labels: give one for each file"
+        )
+    recipe = recipe_from_options(options, recipe_in_files(options.files))
+    inputs = [*options.files, *options.control, *options.cycling]
+    check_folder(options.output, overwrite=options.overwrite, inputs=inputs)
+    progress = progress_for(options.progress)
+    data = report_data_from_files(
+        options.files,
+        recipe=recipe,
+        labels=options.labels or (),
+        controls=options.control,
+        cycling=options.cycling,
+        mapping=options.mapping,
+        title=options.title or "",
+        jobs=jobs,
+        progress=_share(progress, 0.0, _FITTING),
+    )
+    report = report_from_data(data, strict=options.debug, progress=_share(progress, _FITTING, 0.99))
+    write_report(report, options.output, overwrite=options.overwrite)
+    if progress is not None:
+        progress(1.0, "done")
+    if not options.quiet:
+        figures = sum(len(section.figures) for section in report.sections)
+        print(f"{len(report.sections)} sections, {figures} figures")
+        for heading, sentences in (("Note", report.warnings), ("Missing", report.missing)):
+            for _, sentence in sentences:
+                for line in textwrap.wrap(
+                    printable(f"{heading}: {sentence}"), _LINE_WIDTH, subsequent_indent="  "
+                ):
+                    print(line)
+        print(f"Written: {printable(str(Path(options.output) / PAGE))}")
+    return 0
+
+
+def _share(progress: Progress | None, start: float, stop: float) -> Progress | None:
+    """Return the progress of a stage as that of the whole."""
+    if progress is None:
+        return None
+    return lambda fraction, text: progress(start + (stop - start) * fraction, text)

@@ -1,0 +1,394 @@
+"""What maps come to at grain boundaries and inside grains, against the distance from a boundary, and grain by grain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.comparison import Comparison, independent_samples
+from napari_tesm.grains.boundaries import PIXEL_CLASSES, Boundaries
+from napari_tesm.grains.labels import Grains, touches_edge
+from napari_tesm.maps import labels_from_maps
+from napari_tesm.region_statistics import QUANTITIES, comparison_of_masks
+from napari_tesm.statistics import Description, description_from_values
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MEASURED: Final = ("interior", "boundary", "cluster", "defect")
+"""Classes of pixels that are measured, in this order."""
+_FEWEST: Final = 5
+"""Independent values a bin of distance needs for an interval."""
+
+
+@dataclass(frozen=True)
+class DistanceBins:
+    """A quantity against the distance from the nearest boundary; NaN in bins without a value.
+
+    Parameters
+    ----------
+    distance : ndarray
+        Centres of the bins, in m.
+    bin_width : float
+        In m.
+    median, low, high : ndarray
+        Median and its 95 % interval, neighbouring pixels counted as far as they are independent.
+    q25, q75 : ndarray
+    n : ndarray of int
+    independent : ndarray
+        As how many independent pixels those of the bin count.
+    """
+
+    distance: Array
+    bin_width: float
+    median: Array
+    low: Array
+    high: Array
+    q25: Array
+    q75: Array
+    n: NDArray[np.int64]
+    independent: Array
+
+
+@dataclass(frozen=True)
+class GrainMeasure:
+    """One map measured at boundaries and in grains.
+
+    Parameters
+    ----------
+    quantity : str
+        ``"D2"``, or the title of a channel.
+    label : str
+        What tells pulse settings apart, ``"(-3 V)"``.
+    unit : str
+        SI unit.
+    pulse : int or None
+    logarithmic : bool
+        Whether it is described on a logarithmic scale: means are geometric, standard deviations factors.
+    values : mapping of str to Description
+        For each class of pixels (`MEASURED`); of the logarithms (base 10) where it is logarithmic.
+    comparison : Comparison or None
+        Boundaries against interiors.
+    problem : str
+        Why there is none, in a sentence.
+    """
+
+    quantity: str
+    label: str
+    unit: str
+    pulse: int | None
+    logarithmic: bool
+    values: Mapping[str, Description]
+    comparison: Comparison | None
+    problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """What is measured, ``D2 (-3 V)``."""
+        return f"{self.quantity} {self.label}".rstrip()
+
+    @property
+    def verdict(self) -> str:
+        """Whether boundaries differ, by how much and in which direction, in a sentence."""
+        return (
+            self.problem if self.comparison is None else verdict_from_comparison(self.comparison, self.title)
+        )
+
+
+def verdict_from_comparison(found: Comparison, title: str) -> str:
+    """Return in a sentence what boundaries are beside interiors: higher, lower, or not to be told apart.
+
+    Of negative values, a contraction, it is the size that counts.
+    """
+    counts = f"n = {found.n[0]} and {found.n[1]}"
+    counts += f", as {found.independent[0]:.0f} and {found.independent[1]:.0f} independent"
+    p = "p < 10⁻⁶" if found.p_value < 1e-6 else f"p = {found.p_value:.2g}"
+    tail = f"({p}, Cliff's delta {found.cliffs_delta:+.2f}, {found.size_in_words}; {counts})"
+    name = title
+    if np.isfinite(found.ratio):
+        if found.medians[0] < 0:
+            name = f"|{title}|"
+        factor = f"{found.ratio:.3g} [{found.ratio_low:.3g}, {found.ratio_high:.3g}]"
+        if not found.significant:
+            return f"{name} at boundaries cannot be told from that in interiors: ratio {factor} {tail}."
+        return (
+            f"{name} is {'higher' if found.ratio > 1 else 'lower'} at boundaries by factor {factor} {tail}."
+        )
+    if not found.significant:
+        return f"{name} at boundaries cannot be told from that in interiors {tail}."
+    return (
+        f"{name} is {'higher' if found.cliffs_delta > 0 else 'lower'} at boundaries than in interiors {tail}."
+    )
+
+
+def measures_at_boundaries(maps: xr.Dataset, boundaries: Boundaries) -> list[GrainMeasure]:
+    """Return what every known quantity of every pulse setting comes to at boundaries and in interiors.
+
+    Parameters
+    ----------
+    maps : Dataset
+        From `napari_tesm.pipeline.run`, or read from a file.
+    boundaries : Boundaries
+        On the grid of the maps.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in size.
+    """
+    labels = labels_from_maps(maps)
+    found = []
+    for pulse, label in enumerate(labels):
+        for name in (name for name in QUANTITIES if name in maps):
+            unit = str(maps[name].attrs.get("units", ""))
+            found.append(
+                measure_at_boundaries(
+                    values_of(maps, name, pulse),
+                    boundaries,
+                    name,
+                    unit,
+                    label,
+                    pulse,
+                    logarithmic=name != "H",
+                )
+            )
+    return found
+
+
+def measure_at_boundaries(
+    values: Array, boundaries: Boundaries, quantity: str, unit: str, label: str = "", pulse: int | None = None, *,
+    logarithmic: bool = False,
+) -> GrainMeasure:  # fmt: skip
+    """Return what one map, of shape (y, x), comes to at boundaries and in interiors."""
+    _check_size(values, boundaries.classes)
+    scaled = _log10(values) if logarithmic else values
+    with np.errstate(over="ignore", invalid="ignore"):
+        described = {name: description_from_values(scaled[boundaries.mask(name)]) for name in MEASURED}
+        comparison, problem = None, ""
+        try:
+            comparison = comparison_of_masks(
+                values, boundaries.mask("boundary"), boundaries.mask("interior"), ("boundaries", "interiors"),
+                many_decades=logarithmic,
+            )  # fmt: skip
+        except ValueError as error:
+            title = f"{quantity} {label}".rstrip()
+            problem = f"{title} of boundaries and interiors cannot be compared: {error}."
+    return GrainMeasure(quantity, label, unit, pulse, logarithmic, described, comparison, problem)
+
+
+def curve_from_boundary(
+    values: Array, boundaries: Boundaries, *, bin_width: float, logarithmic: bool = False, seed: int = 0
+) -> DistanceBins:
+    """Return a map against the distance from the nearest boundary, with the interval of each bin's median.
+
+    Clusters, defects and pixels without a label are left out. The interval is that of `napari_tesm.comparison` for
+    a median: a bootstrap whose sample has as many values as the bin has independent ones (Maritz and Jarrett 1978).
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+    boundaries : Boundaries
+    bin_width : float
+        In m; the first bin begins at the boundary.
+    logarithmic : bool
+        Whether it is on a logarithmic scale that the values are symmetric.
+    seed : int
+        Of the intervals.
+
+    Raises
+    ------
+    ValueError
+        If the bins are not wider than zero, or the map has another size.
+    """
+    if not (np.isfinite(bin_width) and bin_width > 0):
+        raise ValueError("the bins of a distance must be wider than zero")
+    _check_size(values, boundaries.classes)
+    used = boundaries.mask("boundary") | boundaries.mask("interior")
+    scaled = _log10(values) if logarithmic else np.asarray(values, dtype=np.float64)
+    used &= np.isfinite(boundaries.distance) & np.isfinite(scaled)
+    if not used.any():
+        nothing = np.zeros(0)
+        return DistanceBins(nothing, bin_width, *(nothing,) * 5, np.zeros(0, dtype=np.int64), nothing)
+    index = np.where(used, np.floor(np.where(used, boundaries.distance, 0.0) / bin_width), -1).astype(
+        np.int64
+    )
+    count = int(index.max()) + 1
+    masks = [index == number for number in range(count)]
+    independent = np.array(independent_samples(scaled, *masks))
+    columns: Array = np.full((5, count), np.nan)
+    rng = np.random.default_rng(seed)
+    for number, mask in enumerate(masks):
+        inside = scaled[mask]
+        if inside.size == 0:
+            continue
+        columns[:3, number] = np.percentile(inside, [50, 25, 75])
+        n = min(independent[number], float(inside.size))
+        if n >= _FEWEST:
+            drawn = np.quantile(inside, rng.beta((n + 1) / 2, (n + 1) / 2, 2000))
+            columns[3:, number] = np.percentile(drawn, [2.5, 97.5])
+    median, q25, q75, low, high = (np.asarray(10.0**one if logarithmic else one) for one in columns)
+    centres: Array = (np.arange(count, dtype=np.float64) + 0.5) * bin_width
+    counts = np.array([int(mask.sum()) for mask in masks], dtype=np.int64)
+    return DistanceBins(centres, float(bin_width), median, low, high, q25, q75, counts, independent)
+
+
+@dataclass(frozen=True)
+class GrainValue:
+    """A quantity in a grain: accepted pixels, median, quartiles, and the median of its boundary over its interior's."""
+
+    n: int
+    median: float
+    q25: float
+    q75: float
+    boundary_ratio: float
+
+    @property
+    def iqr(self) -> float:
+        """Distance of the quartiles."""
+        return self.q75 - self.q25
+
+
+@dataclass(frozen=True)
+class GrainRow:
+    """One line of the table of grains.
+
+    Parameters
+    ----------
+    number : int
+        The label.
+    grain_class : str
+        "grain", "cluster" or "defect".
+    pixels : int
+    area : float
+        In m².
+    diameter : float
+        Of a disc of the same area, in m.
+    height : float
+        Mean of the topography, NaN without.
+    x, y : float
+        Centre of mass, in m from the image's upper left pixel.
+    at_edge : bool
+        Whether it reaches the edge of the image.
+    values : mapping of (quantity, pulse) to GrainValue
+    """
+
+    number: int
+    grain_class: str
+    pixels: int
+    area: float
+    diameter: float
+    height: float
+    x: float
+    y: float
+    at_edge: bool
+    values: Mapping[tuple[str, int | None], GrainValue]
+
+
+def table_of_grains(
+    grains: Grains,
+    boundaries: Boundaries,
+    maps: xr.Dataset | None = None,
+    *,
+    topography: Array | None = None,
+    others: Mapping[str, Array] | None = None,
+) -> list[GrainRow]:
+    """Return a line for each grain.
+
+    Parameters
+    ----------
+    maps : Dataset, optional
+        H, tau and D are taken from it, for every pulse setting.
+    topography : ndarray, shape (y, x), optional
+        For the mean height.
+    others : mapping of str to ndarray, optional
+        Further images to measure, by title.
+    """
+    labels = grains.labels
+    if not (labels > 0).any():
+        return []
+    sources: dict[tuple[str, int | None], Array] = {}
+    if maps is not None:
+        for pulse in range(maps.sizes["pulse"]):
+            sources |= {(name, pulse): values_of(maps, name, pulse) for name in QUANTITIES if name in maps}
+    sources |= {(title, None): np.asarray(image, dtype=np.float64) for title, image in (others or {}).items()}
+    for image in (*sources.values(), *(() if topography is None else (topography,))):
+        _check_size(image, labels)
+    edge, flat = touches_edge(labels), labels.ravel()
+    order = np.argsort(flat, kind="stable")
+    starts = np.flatnonzero(np.diff(flat[order], prepend=-1))
+    classes = boundaries.classes.ravel()
+    rows = []
+    for part in np.split(order, starts[1:]):
+        number = int(flat[part[0]])
+        if number <= 0:
+            continue
+        down, across = np.unravel_index(part, labels.shape)
+        area = part.size * grains.pixel_area
+        found = {
+            key: _value(image.ravel()[part], classes[part]) for key, image in sources.items()
+        }  # fmt: skip
+        heights = np.zeros(0) if topography is None else topography.ravel()[part]
+        heights = heights[np.isfinite(heights)]
+        rows.append(
+            GrainRow(
+                number, grains.class_of(number), part.size, area, 2 * float(np.sqrt(area / np.pi)),
+                float(heights.mean()) if heights.size else float("nan"),
+                float(across.mean()) * grains.spacing[1], float(down.mean()) * grains.spacing[0],
+                number in edge, found,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def values_of(maps: xr.Dataset, name: str, pulse: int) -> Array:
+    """Return one map of one pulse setting, shape (y, x)."""
+    return np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+
+
+def shares_of_classes(boundaries: Boundaries) -> dict[str, float]:
+    """Return which part of the image each class of pixels takes."""
+    counts = np.bincount(boundaries.classes.ravel(), minlength=len(PIXEL_CLASSES))
+    return {
+        name: float(count) / boundaries.classes.size
+        for name, count in zip(PIXEL_CLASSES, counts, strict=True)
+    }
+
+
+def default_bin_width(spacing: tuple[float, float]) -> float:
+    """Return a round width of bins of about two pixels, in the unit of the spacing."""
+    wanted = 2 * max(spacing)
+    power = 10.0 ** np.floor(np.log10(wanted))
+    return float(
+        next((step * power for step in (1, 2, 2.5, 5, 10) if step * power >= wanted * (1 - 1e-9)), wanted)
+    )
+
+
+def _value(values: Array, classes: NDArray[np.int8]) -> GrainValue:
+    good = np.isfinite(values)
+    if not good.any():
+        return GrainValue(0, *(float("nan"),) * 4)
+    q25, median, q75 = (float(one) for one in np.percentile(values[good], [25, 50, 75]))
+    ratio = float("nan")
+    parts: Sequence[Array] = [
+        values[good & (classes == PIXEL_CLASSES.index(name))] for name in ("boundary", "interior")
+    ]
+    if all(part.size for part in parts):
+        at, inside = (float(np.median(part)) for part in parts)
+        ratio = at / inside if at * inside > 0 else float("nan")
+    return GrainValue(int(good.sum()), median, q25, q75, ratio)
+
+
+def _log10(values: Array) -> Array:
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.log10(numbers, out=np.full(numbers.shape, np.nan), where=numbers > 0)
+
+
+def _check_size(values: Array, like: NDArray[np.integer]) -> None:
+    if values.shape != like.shape:
+        raise ValueError(
+            f"the grains ({like.shape[1]} × {like.shape[0]} pixels) and the map "
+            f"({values.shape[1]} × {values.shape[0]}) differ in size: grains must be found on the grid of the maps"
+        )

@@ -1,0 +1,79 @@
+"""Maps of a comparison of kernels as napari layers: the best kernel in colours of its own, and the evidence for it."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.gui.display import Display
+from napari_tesm.gui.layers import LayerTuple, map_layer
+from napari_tesm.gui.result_layers import add_below_drawings, hide_maps
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.session import Session
+from napari_tesm.kernel_maps import BEST, EVIDENCE, MAPS, VOTING, KernelChoice
+from napari_tesm.maps import labels_from_maps
+from napari_tesm.plotting.kernel_choice import colour_of_kernel
+
+SHOWN: Final = (EVIDENCE, BEST)
+"""The maps that become layers, the bottom one first."""
+
+
+def layers_from_choice(scan: Scan, choice: KernelChoice) -> list[LayerTuple]:
+    """Return a layer of the evidence and one of the best kernel for every pulse setting, all hidden."""
+    layers = []
+    for name in SHOWN:
+        for pulse, label in enumerate(labels_from_maps(choice.maps)):
+            here = choice.maps.isel(pulse=pulse)
+            values = np.where(here[VOTING].values == 0, here[name].values, np.nan)
+            title = f"{MAPS[name]} {label}".rstrip()
+            role = {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": "", "factor": 1.0}
+            if name == BEST:
+                layer = best_kernel_layer(values, choice.kernels, title, scan.display, role)
+            else:
+                layer = map_layer(scan, values, name, title, "", pulse)
+                layer[1]["contrast_limits"] = (0.0, layer[1]["contrast_limits"][1])
+            layer[1]["metadata"]["tesm"]["recipe"] = choice.maps.attrs["recipe"]
+            layers.append(layer)
+    return layers
+
+
+def best_kernel_layer(
+    values: NDArray[Any], kernels: tuple[str, ...], title: str, display: Display, role: dict[str, Any]
+) -> LayerTuple:
+    """Return the best kernels as labels: napari says under the cursor which one a colour means.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+        Numbers of kernels, NaN where a pixel has no vote.
+    """
+    from napari.utils.colormaps import DirectLabelColormap
+
+    none = len(kernels)
+    colours: dict[int | None, Any] = {None: "transparent", none: "transparent"}
+    colours |= {number: colour_of_kernel(name) for number, name in enumerate(kernels)}
+    options = {
+        "name": title,
+        "colormap": DirectLabelColormap(color_dict=colours),
+        "features": {"index": np.arange(none + 1), "kernel": [*kernels, "no vote"]},
+        "opacity": 1.0,
+        "visible": False,
+        "metadata": {"tesm": role},
+        **display.layer_options(),
+    }
+    return np.where(np.isfinite(values), values, none).astype(np.uint8), options, "labels"
+
+
+def add_choice_layers(session: Session, scan: Scan, choice: KernelChoice) -> None:
+    """Put the maps of a comparison over the others, the best kernel of the last pulse setting on top.
+
+    They take the place of those of an earlier comparison.
+    """
+    layers = session.viewer.layers
+    with layers.batched_update():
+        for layer in session.layers_of(scan, "map"):
+            if layer.metadata["tesm"]["map"] in SHOWN:
+                layers.remove(layer)
+        hide_maps(session, scan)
+        made = [add_below_drawings(session, scan, one) for one in layers_from_choice(scan, choice)]
+        made[-1].visible = True

@@ -1,0 +1,154 @@
+"""What the traces of a map say together about several kernels, counted and in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+CLEAR: Final = 10.0
+"""A kernel is preferred clearly where its AICc is smaller by this.
+
+Burnham, K. P. and Anderson, D. R. (2002). Model Selection and Multimodel Inference, 2nd ed., section 2.6."""
+MOSTLY: Final = 0.9
+"""A kernel describes a map where this part of the residuals is white; by chance alone 1 % are not."""
+
+
+@dataclass(frozen=True)
+class KernelVotes:
+    """Sums over the traces that could be judged.
+
+    Parameters
+    ----------
+    kernels : tuple of str
+    parameters : tuple of int
+        Of each kernel, with the noise.
+    judged : int
+        How many traces voted.
+    best : tuple of int
+        How many of them each kernel describes best.
+    white : tuple of int
+        How many of them each kernel leaves white residuals.
+    aicc : tuple of float
+        AICc of all of them together, for each kernel: the traces are independent.
+    left_out : int
+        Traces that had no vote.
+    """
+
+    kernels: tuple[str, ...]
+    parameters: tuple[int, ...]
+    judged: int
+    best: tuple[int, ...]
+    white: tuple[int, ...]
+    aicc: tuple[float, ...]
+    left_out: int = 0
+
+    @classmethod
+    def joined(cls, parts: Sequence["KernelVotes"]) -> "KernelVotes":
+        """Return the votes of several parts of a map, or of several maps, as those of one."""
+        first = parts[0]
+
+        def total(name: str) -> tuple[Any, ...]:
+            return tuple(np.sum([getattr(part, name) for part in parts], axis=0).tolist())
+
+        return cls(
+            first.kernels,
+            first.parameters,
+            sum(part.judged for part in parts),
+            total("best"),
+            total("white"),
+            total("aicc"),
+            sum(part.left_out for part in parts),
+        )
+
+    def share(self, kernel: str) -> float:
+        """Part of the traces that this kernel describes best; NaN without any."""
+        return self.best[self.kernels.index(kernel)] / self.judged if self.judged else float("nan")
+
+    def white_share(self, kernel: str) -> float:
+        """Part of the traces whose residuals from this kernel are white; NaN without any."""
+        return self.white[self.kernels.index(kernel)] / self.judged if self.judged else float("nan")
+
+    def behind(self, kernel: str) -> float:
+        """AICc of all traces less that of the best kernel; NaN without any."""
+        return self.aicc[self.kernels.index(kernel)] - min(self.aicc) if self.judged else float("nan")
+
+    def ranked(self) -> list[str]:
+        """Return the kernels, the one with the smallest AICc first."""
+        return [self.kernels[number] for number in np.argsort(self.aicc, kind="stable")]
+
+    def recommended(self) -> str | None:
+        """Return the kernel with the smallest AICc of all traces; None where there is none to judge by."""
+        return self.ranked()[0] if self.judged else None
+
+    @property
+    def describes(self) -> bool:
+        """Whether the recommended kernel leaves white residuals nearly everywhere."""
+        name = self.recommended()
+        return name is not None and self.white_share(name) >= MOSTLY
+
+    @property
+    def rival(self) -> str | None:
+        """The kernel that is best in more traces than the recommended one; None where there is none."""
+        name = self.recommended()
+        most = self.kernels[int(np.argmax(self.best))]
+        return most if name is not None and self.share(most) > self.share(name) else None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the recommended kernel does not describe the map, or another one most of its traces."""
+        return self.judged > 0 and (not self.describes or self.rival is not None)
+
+    def sentence(self) -> str:
+        """Return which kernel the data support, and whether it describes them, in words."""
+        name = self.recommended()
+        if name is None:
+            reason = "no response above the threshold" if self.left_out else "no finite value"
+            return f"No trace can be judged: all are too short, constant, or hold {reason}."
+        second = self.ranked()[1]
+        margin, white = self.behind(second), 100 * self.white_share(name)
+        if margin >= CLEAR:
+            words = f"The data support '{name}'"
+        else:
+            words = f"The data hardly tell '{name}' from '{second}'"
+        words += f": best in {100 * self.share(name):.0f} % of {self.judged} traces"
+        words += f", AICc of the map {rounded(margin)} below that of '{second}'"
+        if (rival := self.rival) is not None:
+            words += f" (but '{rival}' is best in more of them, {100 * self.share(rival):.0f} %: the traces differ)"
+        if self.describes:
+            return f"{words}; its residuals are white in {white:.0f} %."
+        return (
+            f"{words}. But its residuals are white in {white:.0f} % only: none of these kernels describes the "
+            "data, and D from any of them is a number without a meaning yet."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the votes as JSON holds them, kernels in the order of their rank."""
+        return {
+            "n_judged": self.judged,
+            "n_left_out": self.left_out,
+            "recommended": self.recommended(),
+            "describes": self.describes,
+            "sentence": self.sentence(),
+            "kernels": [
+                {
+                    "kernel": name,
+                    "parameters": self.parameters[self.kernels.index(name)],
+                    "best_share": self.share(name) if self.judged else None,
+                    "aicc_behind": self.behind(name) if self.judged else None,
+                    "white_share": self.white_share(name) if self.judged else None,
+                }
+                for name in self.ranked()
+            ],
+        }
+
+
+def rounded(difference: float) -> str:
+    """Return a difference of AICc as it is written: whole numbers where they tell enough.
+
+    Examples
+    --------
+    >>> rounded(52130.4), rounded(3.14159)
+    ('52130', '3.1')
+    """
+    return f"{difference:.0f}" if difference >= CLEAR or difference == 0 else f"{difference:.2g}"

@@ -1,0 +1,158 @@
+"""Maps with what was drawn on them: steps, regions, points and the part that is shown larger elsewhere."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.patches import Polygon, Rectangle
+from numpy.typing import NDArray
+
+from napari_tesm.plotting.axes import label_with_unit
+from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
+from napari_tesm.plotting.theme import colour_of_point, text_colour_on
+from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.units import prefix_for
+
+Array = NDArray[np.float64]
+
+_LINE: Final = "#111111"
+_HALO: Final = "#ffffff"
+_ZOOM: Final = "#e3120b"
+
+
+@dataclass(frozen=True)
+class MapFrame:
+    """From positions in the lateral unit to those on drawn axes, which begin at the image's corner.
+
+    Parameters
+    ----------
+    left, top : float
+        Corner of the first pixel, in the lateral unit.
+    factor : float
+        Lateral units in one unit of the axes.
+    """
+
+    left: float
+    top: float
+    factor: float
+
+    @classmethod
+    def of(cls, values: xr.DataArray) -> "MapFrame":
+        """Return the frame in which `draw_map` draws a map."""
+        extent, _ = map_extent(values)
+        centres = [np.asarray(values[axis].values, dtype=np.float64) for axis in ("x", "y")]
+        steps = [
+            float(values[axis].attrs.get("spacing", np.ptp(places) / max(places.size - 1, 1) or 1.0))
+            for axis, places in zip(("x", "y"), centres, strict=True)
+        ]
+        factor = steps[0] * centres[0].size / extent[1]
+        return cls(float(centres[0][0]) - steps[0] / 2, float(centres[1][0]) - steps[1] / 2, factor)
+
+    def shown(self, xy: Array) -> Array:
+        """Return positions (…, 2), x before y, on the axes."""
+        return np.asarray((xy - np.array([self.left, self.top])) / self.factor)
+
+
+def row_size(values: xr.DataArray, panels: int, *, width: float = 10.0) -> tuple[float, float]:
+    """Return the size in inches of a figure with a row of maps, so that no colour bar is taller than its map."""
+    across = min(width / panels, 5.0)
+    # Ticks, labels and the bar take some 1.4 inches of the width; title and labels 0.65 of the height.
+    height = max(across - 1.4, 0.5) * map_proportion(map_extent(values)[0]) + 0.65
+    return across * panels, float(np.clip(height, 1.7, 7.0))
+
+
+def signed_norm(maps: Iterable[Array]) -> Normalize:
+    """Return one scale for signed maps, zero in the middle; hot pixels do not rule it."""
+    sizes = np.concatenate([np.abs(one[np.isfinite(one)]).ravel() for one in maps] or [np.zeros(0)])
+    limit = float(np.percentile(sizes, 99.5)) if sizes.size else 1.0
+    return Normalize(-(limit or 1.0), limit or 1.0)
+
+
+def logarithmic_norm(maps: Iterable[Array]) -> LogNorm:
+    """Return one logarithmic scale for maps of positive quantities, from the first to the 99th percentile."""
+    values = np.concatenate([one[np.isfinite(one) & (one > 0)].ravel() for one in maps] or [np.zeros(0)])
+    if not values.size:
+        return LogNorm(1e-14, 1e-12)
+    low, high = np.percentile(values, [1, 99])
+    return LogNorm(low / 1.05, high * 1.05)
+
+
+def surface_norm(image: Array) -> Normalize:
+    """Return the scale of an image of the surface, its extremes cut."""
+    finite = image[np.isfinite(image)]
+    low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
+    return Normalize(float(low), float(high) if high > low else float(low) + 1.0)
+
+
+def draw_surface(axes: Axes, image: xr.DataArray, title: str) -> None:
+    """Draw topography or deflection error in grey."""
+    draw_map(axes, image, title, cmap="gray", norm=surface_norm(np.asarray(image.values, dtype=np.float64)))
+
+
+def draw_regions(axes: Axes, frame: MapFrame, regions: Sequence[Region]) -> None:
+    """Draw the outlines of regions, and lines with their names."""
+    for region in regions:
+        corners = frame.shown(region.xy())
+        if region.is_line:
+            axes.plot(*corners.T, color=_HALO, lw=2.4, alpha=0.8)
+            axes.plot(*corners.T, color=_LINE, lw=1.0)
+        else:
+            axes.add_patch(Polygon(corners, closed=True, fill=False, edgecolor=_HALO, lw=2.4, alpha=0.8))
+            axes.add_patch(Polygon(corners, closed=True, fill=False, edgecolor=_LINE, lw=1.0))
+
+
+def draw_points(axes: Axes, frame: MapFrame, points: Sequence[PinnedPoint]) -> None:
+    """Draw points as numbered discs in their colours."""
+    for point in points:
+        colour = point.colour or colour_of_point(point.number)
+        x, y = frame.shown(np.array([point.x, point.y])).tolist()
+        axes.plot(x, y, "o", ms=11, color=colour, markeredgecolor=_HALO, markeredgewidth=1.2, zorder=5)
+        axes.text(
+            x, y, str(point.number), ha="center", va="center_baseline", fontsize=7.5, zorder=6,
+            color=text_colour_on(colour), fontweight="bold",
+        )  # fmt: skip
+
+
+def draw_zoom_frame(axes: Axes, frame: MapFrame, box: tuple[float, float, float, float]) -> None:
+    """Draw the red square around the part that is shown larger: left, top, right, bottom in the lateral unit."""
+    (left, top), (right, bottom) = frame.shown(np.array([[box[0], box[1]], [box[2], box[3]]]))
+    axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=_ZOOM, lw=1.6))
+
+
+def draw_overlay(axes: Axes, surface: xr.DataArray, values: xr.DataArray, title: str) -> None:
+    """Draw a map of H over the surface: the more a pixel moved, the less of the surface is seen."""
+    size = np.abs(np.asarray(values.values, dtype=np.float64))
+    finite = size[np.isfinite(size)]
+    high = float(np.percentile(finite, 99.5)) if finite.size else 1.0
+    draw_map(axes, values.copy(data=size), title, cmap="inferno", norm=Normalize(0.0, high or 1.0))
+    image = axes.images[0]
+    alpha = np.clip(np.nan_to_num(size) / (high or 1.0), 0.0, 1.0)
+    image.set_alpha(0.15 + 0.75 * alpha)
+    image.set_zorder(2)
+    grey = np.asarray(surface.values, dtype=np.float64)
+    axes.imshow(
+        grey, cmap="gray", norm=surface_norm(grey), extent=image.get_extent(), interpolation="nearest", zorder=1,
+        aspect=axes.get_aspect(),
+    )  # fmt: skip
+
+
+def draw_density(
+    axes: Axes, first: Array, second: Array, *, names: tuple[str, str], unit: str, bins: int = 64
+) -> None:
+    """Draw one map against another, pixel by pixel, as a density with the line of equality."""
+    good = np.isfinite(first) & np.isfinite(second)
+    a, b = np.abs(first[good]), np.abs(second[good])
+    high = max((float(np.percentile(part, 99.5)) for part in (a, b) if part.size), default=1.0) or 1.0
+    factor, shown = prefix_for(high, unit)
+    edge = 1.08 * high / factor
+    counts, *_ = np.histogram2d(b / factor, a / factor, bins=bins, range=((0, edge), (0, edge)))
+    axes.imshow(
+        np.sqrt(counts), origin="lower", extent=(0, edge, 0, edge), cmap="Greys", interpolation="nearest"
+    )
+    axes.plot([0, edge], [0, edge], ls="--", lw=1.0, color=_ZOOM)
+    axes.set_xlabel(label_with_unit(f"|H| {names[0]}", shown))
+    axes.set_ylabel(label_with_unit(f"|H| {names[1]}", shown))

@@ -1,0 +1,116 @@
+"""Which kernel the data support, drawn: where which one is best, how clearly, and what the map comes to."""
+
+import textwrap
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
+
+from napari_tesm.kernel_maps import BEST, EVIDENCE, VOTING, KernelChoice
+from napari_tesm.kernel_votes import KernelVotes, rounded
+from napari_tesm.maps import labels_from_maps
+from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
+
+KERNEL_COLOURS: Final = {
+    "exponential": "#e69f00", "stretched": "#56b4e9", "biexponential": "#0072b2", "power": "#cc79a7",
+    "erfc": "#f0e442", "gaussian-source": "#d55e00", "flux-pulse": "#009e73", "clamped": "#7b3294",
+}  # fmt: skip
+"""A kernel's colour is its own, whatever it is compared with; Okabe and Ito's, and a violet."""
+_OTHER: Final = "#666666"
+_NO_VOTE: Final = "#d9d9d9"
+_MOST_PULSES: Final = 4
+_LINE: Final = 62
+
+
+def colour_of_kernel(name: str) -> str:
+    """Return the colour of a kernel."""
+    return KERNEL_COLOURS.get(name, _OTHER)
+
+
+def kernel_choice_figure(choice: KernelChoice) -> Figure:
+    """Return a figure of a choice: best kernel, evidence and votes, a row for each pulse setting (four at most)."""
+    pulses = min(len(choice.votes), _MOST_PULSES)
+    proportion = map_proportion(map_extent(choice.maps[BEST])[0])
+    row_height = float(np.clip(3.4 * proportion + 1.1, 2.9, 4.8))
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    figure = Figure(figsize=(13, row_height * pulses), layout=layout, dpi=110)
+    axes = figure.subplots(pulses, 3, squeeze=False, width_ratios=(1, 1, 1.1))
+    for pulse, label in enumerate(labels_from_maps(choice.maps)[:pulses]):
+        draw_best_kernel(axes[pulse, 0], choice, pulse, f"Best kernel {label}")
+        draw_evidence(axes[pulse, 1], choice, pulse, f"Evidence {label}")
+        draw_votes(axes[pulse, 2], choice.votes[pulse])
+    return figure
+
+
+def draw_best_kernel(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:
+    """Draw which kernel describes each pixel best, with a legend; pixels without a vote are grey."""
+    best = _of_voters(choice, BEST, pulse)
+    extent, lateral = map_extent(best)
+    axes.set_facecolor(_NO_VOTE)
+    axes.imshow(
+        np.ma.masked_invalid(best.values),
+        cmap=ListedColormap([colour_of_kernel(name) for name in choice.kernels]),
+        norm=Normalize(-0.5, len(choice.kernels) - 0.5),
+        extent=extent,
+        interpolation="nearest",
+        aspect="equal" if 1e-3 < map_proportion(extent) < 1e3 else "auto",
+    )
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel(f"x ({lateral})" if lateral else "x")
+    axes.set_ylabel(f"y ({lateral})" if lateral else "y")
+    here = [number for number in range(len(choice.kernels)) if (best.values == number).any()]
+    handles = [Patch(color=colour_of_kernel(choice.kernels[n]), label=choice.kernels[n]) for n in here]
+    if choice.votes[pulse].left_out:
+        handles.append(Patch(color=_NO_VOTE, label="no vote"))
+    axes.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        fontsize=8,
+        frameon=False,
+    )
+
+
+def draw_evidence(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:
+    """Draw how much the best kernel of each pixel is ahead: ΔAICc to the second, clear from 10 on."""
+    evidence = _of_voters(choice, EVIDENCE, pulse)
+    finite = evidence.values[np.isfinite(evidence.values)]
+    high = float(np.percentile(finite, 99)) if finite.size else 1.0
+    draw_map(axes, evidence, title, cmap="viridis", norm=Normalize(0, max(high, 1.0)))
+    axes.set_title(f"{title}, ΔAICc", fontsize=11)
+
+
+def draw_votes(axes: Axes, votes: KernelVotes) -> None:
+    """Draw for each kernel in how many pixels it is best and leaves white residuals, and say what follows."""
+    names = votes.ranked()
+    place = np.arange(len(names))
+    if votes.judged:
+        shares = [100 * votes.share(name) for name in names]
+        white = [100 * votes.white_share(name) for name in names]
+        colours = [colour_of_kernel(name) for name in names]
+        axes.barh(place - 0.19, shares, 0.36, color=colours)
+        axes.barh(place + 0.19, white, 0.36, color="none", edgecolor=colours, hatch="////", linewidth=0.8)
+        for number, name in enumerate(names):
+            behind = votes.behind(name)
+            text = "best of the map" if behind == 0 else f"AICc +{rounded(behind)}"
+            axes.text(101, number, text, va="center", fontsize=8)
+        axes.legend(
+            handles=[Patch(color="0.4", label="best in"), Patch(fill=False, ec="0.4", hatch="////", label="white in")],
+            fontsize=8, frameon=False, loc="lower right", ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1,
+        )  # fmt: skip
+    axes.set_yticks(place, names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("% of the pixels that vote\n" + textwrap.fill(votes.sentence(), _LINE), fontsize=9)
+
+
+def _of_voters(choice: KernelChoice, name: str, pulse: int) -> xr.DataArray:
+    here = choice.maps.isel(pulse=pulse)
+    return here[name].where(here[VOTING] == 0)

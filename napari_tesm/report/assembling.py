@@ -1,0 +1,173 @@
+"""From data to a finished report: the sections are asked, their figures drawn, their failures turned into sentences."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+
+from napari_tesm.pipeline import Cancelled, Progress
+from napari_tesm.report.data import InputFile, ReportData
+from napari_tesm.report.methods import methods_from_data, warnings_about
+from napari_tesm.report.section import ReportFigure, Section
+from napari_tesm.report.sections import SectionFromData, section_functions
+
+DPI: Final = 120
+"""Of the PNG; a page of ten inches is then 1200 pixels wide, two for each of a phone's."""
+
+_NO_SOFTWARE: Final[dict[str, Any]] = {"Software": None}
+
+
+@dataclass(frozen=True)
+class DrawnFigure:
+    """A figure as the bytes of its files.
+
+    Parameters
+    ----------
+    png, svg : bytes
+    width, height : int
+        Of the PNG, in pixels.
+    """
+
+    name: str
+    caption: str
+    png: bytes
+    svg: bytes
+    width: int
+    height: int
+
+
+@dataclass(eq=False)
+class Report:
+    """A report, ready to be written.
+
+    Parameters
+    ----------
+    sections : list of Section
+    drawn : dict of str to DrawnFigure
+        By the names of the figures.
+    warnings, missing : list of (str, str)
+        Slug of the section (empty for the report as a whole) and sentence.
+    methods : list of str
+        Paragraphs.
+    files : sequence of InputFile
+    recipe : dict
+    versions : dict of str to str
+    """
+
+    title: str
+    sections: list[Section]
+    drawn: dict[str, DrawnFigure]
+    warnings: list[tuple[str, str]]
+    missing: list[tuple[str, str]]
+    methods: list[str]
+    files: Sequence[InputFile]
+    recipe: dict[str, Any]
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def report_from_data(
+    data: ReportData,
+    *,
+    sections: Mapping[str, SectionFromData] | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Return the report on some data, its figures drawn.
+
+    Parameters
+    ----------
+    data : ReportData
+    sections : mapping of str to callable, optional
+        The functions of the sections by their subjects; by default all there are.
+    strict : bool
+        Let an error in a section or a figure through; by default it becomes a warning and the report goes on.
+    progress : callable, optional
+        What it raises (`Cancelled`) ends the work.
+    """
+    from napari_tesm.report.methods import versions
+
+    wanted = section_functions() if sections is None else sections
+    tell = progress or (lambda fraction, text: None)
+    found: list[Section] = []
+    warnings = [("", sentence) for sentence in warnings_about(data)]
+    for number, (subject, make) in enumerate(wanted.items()):
+        tell(0.3 * number / max(len(wanted), 1), subject.replace("_", " "))
+        try:
+            section = make(data)
+        except Cancelled:
+            raise
+        except Exception as error:
+            if strict:
+                raise
+            warnings.append(("", f"The section '{subject.replace('_', ' ')}' is left out: {_reason(error)}"))
+            continue
+        if section is not None:
+            found.append(section)
+    _check_names(found)
+    drawn: dict[str, DrawnFigure] = {}
+    count = sum(len(section.figures) for section in found)
+    for section in found:
+        for figure in list(section.figures):
+            tell(0.3 + 0.7 * len(drawn) / max(count, 1), f"drawing {section.title}")
+            try:
+                drawn[figure.name] = drawn_figure(figure)
+            except Cancelled:
+                raise
+            except Exception as error:
+                if strict:
+                    raise
+                section.figures.remove(figure)
+                section.warnings.append(f"The figure '{figure.name}' could not be drawn: {_reason(error)}")
+    warnings += [(section.slug, sentence) for section in found for sentence in section.warnings]
+    missing = [("", note) for note in data.notes]
+    missing += [(section.slug, sentence) for section in found for sentence in section.missing]
+    return Report(
+        data.title, found, drawn, warnings, missing, methods_from_data(data), data.files,
+        data.recipe.to_dict(), versions(),
+    )  # fmt: skip
+
+
+def drawn_figure(figure: ReportFigure) -> DrawnFigure:
+    """Draw a figure as PNG and SVG; the same bytes for the same data."""
+    # Not by savefig, which goes through all of a figure twice for each format.
+    canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=DPI, facecolor="white"))
+    figure.draw(canvas.figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    png, svg = io.BytesIO(), io.StringIO()
+    # No metadata: the version of matplotlib, which it puts in by itself, is in the methods.
+    imsave(png, pixels, format="png", dpi=DPI, metadata=_NO_SOFTWARE)
+    # The layout is settled now.
+    canvas.figure.set_layout_engine("none")
+    # The ids in an SVG are random but for the salt.
+    with mpl.rc_context({"svg.hashsalt": "napari-tesm"}):
+        vector = FigureCanvasSVG(canvas.figure)
+        vector.print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+    height, width = pixels.shape[:2]
+    return DrawnFigure(
+        figure.name, figure.caption, png.getvalue(), svg.getvalue().encode("utf-8"), width, height
+    )
+
+
+def _check_names(sections: Sequence[Section]) -> None:
+    slugs = [section.slug for section in sections]
+    names = [part.name for section in sections for part in section.figures]
+    tables = [part.name for section in sections for part in section.tables]
+    for kind, all_names in (("sections", slugs), ("figures", names), ("tables", tables)):
+        twice = sorted({name for name in all_names if all_names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two {kind} of the report are called '{twice[0]}'")
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, ValueError | OSError) and text:
+        return f"{text}."
+    return f"unexpected {type(error).__name__}: {text} (please report it)."

@@ -1,0 +1,136 @@
+"""What a report picks by itself where nobody drew or pinned anything: steps, and points on them and beside them."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.plotting.theme import colour_of_point
+from napari_tesm.regions import PinnedPoint, Region, distance_from_path, mask_from_region
+from napari_tesm.report.data import Scan
+from napari_tesm.steps import steps_from_images
+
+Array = NDArray[np.float64]
+
+_OF_A_GROUP: Final = 3
+_SIZE: Final = 3
+"""Pixels across that the curve of a point is the mean of."""
+_APART: Final = 1 / 8
+"""Least distance of two chosen points, as a part of the image's diagonal."""
+
+
+def choose_examples(scan: Scan) -> None:
+    """Put steps and points into a scan that has none, and mark them as such."""
+    if scan.grid is None:
+        return
+    if not scan.regions:
+        scan.regions = tuple(proposed_steps(scan))
+        scan.regions_proposed = bool(scan.regions)
+    if not scan.points and scan.traces is not None:
+        on_step, beside = chosen_pixels(scan)
+        pixels = [*on_step, *beside]
+        scan.points = tuple(
+            PinnedPoint(n, float(scan.x[column]), float(scan.y[row]), _SIZE, colour_of_point(n))
+            for n, (row, column) in enumerate(pixels, start=1)
+        )
+        scan.points_chosen = bool(pixels)
+        scan.points_on_step = tuple(range(1, len(on_step) + 1))
+
+
+def proposed_steps(scan: Scan) -> list[Region]:
+    """Return the steps that stand out in topography and deflection error; none where both are missing."""
+    topography, error = scan.surface("topography"), scan.surface("deflection_error")
+    images = [
+        None if one is None else np.asarray(one.values, dtype=np.float64) for one in (topography, error)
+    ]
+    if all(image is None for image in images):
+        return []
+    return steps_from_images(*images, x=scan.x, y=scan.y, spacing=scan.spacing)
+
+
+def chosen_pixels(scan: Scan) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return pixels (row, column) on the most prominent step and away from it.
+
+    Without a step they are those that moved most, and those that moved as much as the middle one.
+    """
+    steps = scan.steps
+    if steps:
+        return _pixels_on_and_beside(scan, steps)
+    height = next((h for pulse in range(scan.pulses) if (h := scan.map("H", pulse)) is not None), None)
+    if height is None or not np.isfinite(height).any():
+        middle = (scan.y.size // 2, scan.x.size // 2)
+        return [], [middle]
+    size = _median_of_neighbours(np.abs(height))
+    typical = float(np.nanmedian(size))
+    strong = _apart(-size, [], _OF_A_GROUP)
+    return strong, _apart(np.abs(size - typical), strong, _OF_A_GROUP)
+
+
+def _pixels_on_and_beside(
+    scan: Scan, steps: list[Region]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    first = steps[0]
+    inside = np.logical_or.reduce(
+        [mask_from_region(step, scan.x, scan.y, spacing=scan.spacing) for step in steps]
+    )
+    distance, along = distance_from_path(_line_of(first), scan.x, scan.y)
+    on_step = []
+    for part in (0.25, 0.5, 0.75):
+        target = part * float(along.max())
+        on_step.append(_smallest(np.hypot(distance, along - target)))
+    # Away from the middle of the step, to the side where there is more room.
+    near_middle = np.abs(along - 0.5 * float(along.max())) <= 0.15 * max(float(along.max()), scan.spacing[1])
+    free = near_middle & ~inside
+    side = 1.0 if (distance[free].max(initial=0.0) >= -distance[free].min(initial=0.0)) else -1.0
+    room = float((side * distance[free]).max(initial=0.0))
+    beside: list[tuple[int, int]] = []
+    for part in (0.3, 0.6, 0.9):
+        cost = np.hypot(side * distance - part * room, along - 0.5 * float(along.max()))
+        pixel = _smallest(np.where(inside, np.inf, cost))
+        if not inside[pixel] and pixel not in beside:
+            beside.append(pixel)
+    return list(dict.fromkeys(on_step)), beside
+
+
+def _line_of(step: Region) -> Array:
+    """Return the line along a step; of an area, that between the middles of its shorter sides."""
+    vertices = step.xy()
+    if step.is_line:
+        return vertices
+    centre = vertices.mean(axis=0)
+    _, _, axes = np.linalg.svd(vertices - centre)
+    along = (vertices - centre) @ axes[0]
+    return np.array([centre + along.min() * axes[0], centre + along.max() * axes[0]])
+
+
+def _median_of_neighbours(image: Array) -> Array:
+    """Return the median of each 3×3 block: one hot pixel is no place worth showing."""
+    padded = np.pad(image, 1, mode="edge")
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).reshape(*image.shape, 9)
+    known = np.isfinite(blocks).any(axis=-1)
+    medians = np.full(image.shape, np.nan)
+    medians[known] = np.nanmedian(blocks[known], axis=-1)
+    return medians
+
+
+def _apart(cost: Array, taken: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    """Return the cheapest pixels that keep a distance from each other and from those taken."""
+    left = np.where(np.isfinite(cost), cost, np.inf)
+    rows, columns = np.indices(cost.shape)
+    least = _APART * float(np.hypot(*cost.shape))
+
+    def keep_off(pixel: tuple[int, int]) -> None:
+        left[np.hypot(rows - pixel[0], columns - pixel[1]) < least] = np.inf
+
+    for pixel in taken:
+        keep_off(pixel)
+    found: list[tuple[int, int]] = []
+    while len(found) < count and np.isfinite(left).any():
+        found.append(_smallest(left))
+        keep_off(found[-1])
+    return found
+
+
+def _smallest(cost: Array) -> tuple[int, int]:
+    row, column = np.unravel_index(int(np.argmin(cost)), cost.shape)
+    return int(row), int(column)

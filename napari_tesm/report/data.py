@@ -1,0 +1,312 @@
+"""What the sections of a report draw on: scans with their traces, maps, regions and points, and what was asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.all_kernels import fitted_curves
+from napari_tesm.maps import labels_from_maps, map_name
+from napari_tesm.recipe import Recipe
+from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.settings import Settings, settings_from_recipe
+
+Array = NDArray[np.float64]
+PAPER_VOLTAGE: Final = -3.0
+"""Of the pulse on the way back, in V: the setting that the paper's maps are of."""
+
+Surface = Literal["topography", "deflection_error"]
+
+_WORDS_OF_SURFACE = {
+    "topography": ("topograph", "height"),
+    "deflection_error": ("deflection", "amplitude error"),
+}
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that a report was made from.
+
+    Parameters
+    ----------
+    name : str
+        Without its folder.
+    sha256 : str
+        Of its content; empty where there is no file.
+    role : str
+        "scan", "control" or "cycling".
+    """
+
+    name: str
+    sha256: str
+    role: str = "scan"
+
+
+@dataclass(eq=False)
+class Scan:
+    """Traces of one area with one time base, and all that goes with them.
+
+    Parameters
+    ----------
+    label : str
+        What it is called in the report.
+    file : InputFile
+    traces : Dataset, optional
+        As `napari_tesm.dataset` describes, time 0 at the start of the pulse; None where the file holds no traces.
+    maps : Dataset, optional
+        From `napari_tesm.pipeline.run`, or read from the file; None where nothing could be fitted.
+    images : dict of str to DataArray
+        Channels of the scan's grid by their titles, dims (y, x).
+    regions : tuple of Region
+        As the file has them, or proposed.
+    points : tuple of PinnedPoint
+        As the file has them, or chosen.
+    regions_proposed, points_chosen : bool
+        Whether the report found them by itself; texts have to say so.
+    points_on_step : tuple of int
+        Numbers of those points that were chosen on the step, the others beside it; empty where somebody else pinned
+        them.
+    recipe : Recipe
+        What the maps were made with.
+    maps_from_file : bool
+        Whether the maps are those of an earlier fit, taken as they are.
+    notes : list of str
+        Sentences: what was left out or is missing.
+    """
+
+    label: str
+    file: InputFile
+    traces: xr.Dataset | None = None
+    maps: xr.Dataset | None = None
+    images: dict[str, xr.DataArray] = field(default_factory=dict)
+    regions: tuple[Region, ...] = ()
+    points: tuple[PinnedPoint, ...] = ()
+    regions_proposed: bool = False
+    points_chosen: bool = False
+    points_on_step: tuple[int, ...] = ()
+    recipe: Recipe = field(default_factory=Recipe)
+    maps_from_file: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def grid(self) -> xr.Dataset | None:
+        """Where `x` and `y` are to be had: the maps, else the traces, else an image."""
+        if self.maps is not None:
+            return self.maps
+        if self.traces is not None:
+            return self.traces
+        first = next(iter(self.images.values()), None)
+        return None if first is None else first.to_dataset(name="image")
+
+    @property
+    def x(self) -> Array:
+        """Pixel centres across, in the lateral unit (m)."""
+        assert self.grid is not None
+        return np.asarray(self.grid["x"].values, dtype=np.float64)
+
+    @property
+    def y(self) -> Array:
+        """Pixel centres down, in the lateral unit (m)."""
+        assert self.grid is not None
+        return np.asarray(self.grid["y"].values, dtype=np.float64)
+
+    @property
+    def spacing(self) -> tuple[float, float]:
+        """Pixel size (dy, dx), in the lateral unit."""
+        assert self.grid is not None
+        steps = []
+        for name, centres in (("y", self.y), ("x", self.x)):
+            known = self.grid[name].attrs.get("spacing")
+            apart = float(np.ptp(centres)) / max(centres.size - 1, 1)
+            steps.append(float(known) if known else apart or 1.0)
+        return steps[0], steps[1]
+
+    @property
+    def lateral_unit(self) -> str:
+        """Unit of `x` and `y`, usually m."""
+        return "" if self.grid is None else str(self.grid["x"].attrs.get("units", ""))
+
+    @property
+    def unit(self) -> str:
+        """Unit of displacement and H."""
+        for holder, name in ((self.maps, "H"), (self.traces, "displacement")):
+            if holder is not None and name in holder:
+                return str(holder[name].attrs.get("units", ""))
+        return ""
+
+    @property
+    def pulses(self) -> int:
+        """How many pulse settings there are."""
+        holder = self.maps if self.maps is not None else self.traces
+        return 0 if holder is None else int(holder.sizes["pulse"])
+
+    @property
+    def labels(self) -> list[str]:
+        """What tells the pulse settings apart, ``"(-3 V)"``; one for each."""
+        holder = self.maps if self.maps is not None else self.traces
+        return [] if holder is None else labels_from_maps(holder)
+
+    @property
+    def voltages(self) -> Array:
+        """Pulse voltage of each setting, in V; NaN where unknown."""
+        holder = self.maps if self.maps is not None else self.traces
+        return np.zeros(0) if holder is None else np.asarray(holder["voltage"].values, dtype=np.float64)
+
+    @property
+    def main_pulse(self) -> int:
+        """Index of the pulse that figures of a single pulse show: the paper's -3 V, else the nearest to it."""
+        away = np.abs(self.voltages - PAPER_VOLTAGE)
+        return int(np.nanargmin(away)) if np.isfinite(away).any() else 0
+
+    @property
+    def polarity_pair(self) -> tuple[int, int] | None:
+        """Indices of a positive and a negative pulse of one size, the ones nearest to 3 V; None where there is none."""
+        volts = self.voltages
+        pairs = [
+            (abs(first - abs(PAPER_VOLTAGE)), one, other)
+            for one, first in enumerate(volts)
+            for other, second in enumerate(volts)
+            if first > 0 and np.isclose(first, -second, rtol=1e-3)
+        ]
+        return min(pairs)[1:] if pairs else None
+
+    @cached_property
+    def settings(self) -> Settings | None:
+        """Windows, kernel and tip radius of the traces; None where they cannot be fitted."""
+        if self.traces is None:
+            return None
+        try:
+            return settings_from_recipe(self.traces, self.recipe)
+        except ValueError:
+            return None
+
+    @property
+    def steps(self) -> list[Region]:
+        """Regions of the class "step"."""
+        return [region for region in self.regions if region.region_class == "step"]
+
+    def surface(self, kind: Surface) -> xr.DataArray | None:
+        """Return the image that is the topography or the deflection error; None where there is none."""
+        for title, image in self.images.items():
+            if any(word in title.lower() for word in _WORDS_OF_SURFACE[kind]):
+                return image
+        return None
+
+    def surfaces(self) -> dict[str, xr.DataArray]:
+        """Return topography and deflection error by their plain names, as far as they are there."""
+        found = {
+            "topography": self.surface("topography"),
+            "deflection error": self.surface("deflection_error"),
+        }
+        return {name: image for name, image in found.items() if image is not None}
+
+    def map(self, name: str, pulse: int) -> Array | None:
+        """Return a map of one pulse setting, shape (y, x), NaN where there is no value; None where it is not there."""
+        if self.maps is None or name not in self.maps:
+            return None
+        return np.array(self.maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+
+    def pixel_at(self, x: float, y: float) -> tuple[int, int]:
+        """Return row and column of the pixel nearest to a position."""
+        return int(np.abs(self.y - y).argmin()), int(np.abs(self.x - x).argmin())
+
+    def trace_at(self, pulse: int, row: int, column: int, *, size: int = 1) -> Array:
+        """Return the mean trace of a neighbourhood of `size` × `size` pixels, shape (time,)."""
+        assert self.traces is not None
+        block = self.traces["displacement"].isel({"pulse": pulse, **neighbourhood(row, column, size)})
+        values = np.asarray(block.values, dtype=np.float64).reshape(-1, block.sizes["time"])
+        known = np.isfinite(values)
+        total = np.where(known, values, 0.0).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(total / known.sum(axis=0))
+
+    def fitted_curves(self, pulse: int, row: int, column: int) -> list[tuple[Array, Array]]:
+        """Return time and values of the curves fitted to the trace of one pixel, one for each window with a result."""
+        if self.traces is None or self.settings is None or self.maps is None:
+            return []
+        time = np.asarray(self.traces["time"].values, dtype=np.float64)
+        found = []
+        for number in self.settings.windows:
+            numbers = {
+                quantity: np.array([self.value_at(map_name(quantity, number), pulse, row, column)])
+                for quantity in ("tau", "a", "c", *self.settings.kernel.quantities)
+            }
+            inside = time[self.settings.samples(number, time)]
+            curve = fitted_curves(
+                self.settings.kernel, inside - self.settings.start(number, inside), numbers
+            )[0]
+            if np.isfinite(curve).all():
+                found.append((inside, curve))
+        return found
+
+    def value_at(self, name: str, pulse: int, row: int, column: int) -> float:
+        """Return a map's value in one pixel; NaN where there is none."""
+        values = self.map(name, pulse)
+        return float("nan") if values is None else float(values[row, column])
+
+
+def neighbourhood(row: int, column: int, size: int) -> dict[str, slice]:
+    """Return the slices of a square neighbourhood, cut at the image's upper and left border.
+
+    Examples
+    --------
+    >>> neighbourhood(0, 5, 3)
+    {'y': slice(0, 2, None), 'x': slice(4, 7, None)}
+    """
+    reach = size // 2
+    return {
+        "y": slice(max(row - reach, 0), row + reach + 1),
+        "x": slice(max(column - reach, 0), column + reach + 1),
+    }
+
+
+@dataclass(eq=False)
+class ReportData:
+    """Everything a report is made from.
+
+    Parameters
+    ----------
+    scans : sequence of Scan
+        What the report is about, in the order in which it was given: one scan, or the files of a series.
+    controls : sequence of Scan
+        Where no or little response is expected.
+    cycling : sequence of path
+        CSV files of capacity against voltage.
+    recipe : Recipe
+        The one recipe of all fits.
+    title : str
+    files : sequence of InputFile
+        Of all of these, once each.
+    notes : list of str
+        Sentences about the files as such.
+    """
+
+    scans: Sequence[Scan]
+    controls: Sequence[Scan] = ()
+    cycling: Sequence[Path] = ()
+    recipe: Recipe = field(default_factory=Recipe)
+    title: str = "t-ESM report"
+    files: Sequence[InputFile] = ()
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def main(self) -> Scan:
+        """The scan that figures of a single scan show: of those with maps the one with the pulse nearest to -3 V."""
+        fitted = [scan for scan in self.scans if scan.maps is not None]
+        return min(fitted, key=_away_from_paper) if fitted else self.scans[0]
+
+    @property
+    def settings_of_series(self) -> list[tuple[Scan, int]]:
+        """Every pulse setting of every scan with maps, as (scan, index of the pulse), in order."""
+        return [(scan, pulse) for scan in self.scans if scan.maps is not None for pulse in range(scan.pulses)]
+
+
+def _away_from_paper(scan: Scan) -> float:
+    away = np.abs(scan.voltages - PAPER_VOLTAGE)
+    known = away[np.isfinite(away)]
+    return float(known.min()) if known.size else float("inf")

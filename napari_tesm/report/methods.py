@@ -1,0 +1,173 @@
+"""How the numbers of a report were made, in words: parameters, versions, input files; and what to beware of."""
+
+import platform
+from importlib import metadata
+from typing import Final
+
+import numpy as np
+
+from napari_tesm import __version__
+from napari_tesm.maps import JOINT, words_of_fit
+from napari_tesm.recipe import Recipe
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.settings import Settings
+from napari_tesm.units import text_from_quantity
+
+_PACKAGES: Final = ("numpy", "scipy", "xarray", "matplotlib", "scikit-image", "gwyfile")
+_MAXIMA: Final = {
+    "robust": "the largest |H| that three neighbouring pixels support",
+    "max": "the largest |H| of the map",
+    "p99": "the 99th percentile of |H|",
+}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that has a say in the numbers."""
+    return {
+        "napari-tesm": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def methods_from_data(data: ReportData) -> list[str]:
+    """Return the methods in paragraphs of plain text, every parameter named."""
+    paragraphs = [_about_scan(scan) for scan in (*data.scans, *data.controls)]
+    fitted = next((scan for scan in (*data.scans, *data.controls) if scan.settings is not None), None)
+    if fitted is not None:
+        assert fitted.settings is not None
+        paragraphs += [_about_height(data.recipe), _about_fit(fitted, fitted.settings, data.recipe)]
+    elif any(scan.maps_from_file for scan in data.scans):
+        main = data.main
+        paragraphs.append(f"The maps are those of an earlier fit; its recipe: {main.recipe.to_json()}")
+    paragraphs.append(
+        "Tests and intervals that hold pixels against each other count as many independent pixels as the likeness of "
+        "neighbours leaves (Bayley and Hammersley 1946). Random draws start from fixed seeds."
+    )
+    listed = ", ".join(f"{name} {version}" for name, version in versions().items())
+    paragraphs.append(f"Made with {listed}.")
+    return paragraphs
+
+
+def warnings_about(data: ReportData) -> list[str]:
+    """Return what has to be known before any number of the report is read."""
+    found = []
+    with_maps = [scan for scan in data.scans if scan.maps is not None]
+    fitted = [scan for scan in with_maps if scan.settings is not None]
+    radii = {
+        (scan.settings.tip_radius, scan.settings.tip_radius_error)
+        for scan in fitted
+        if scan.settings is not None
+    }
+    if any(radius is None for radius, _ in radii):
+        found.append(
+            "No tip radius is known: there are maps of tau but none of D. Give it, for example "
+            "--tip-radius '25nm±5nm'."
+        )
+    for radius in sorted(r for r, e in radii if r is not None and e is None):
+        found.append(
+            f"The tip radius, {text_from_quantity(radius, 'm', digits=3)}, has no error: D is proportional to its "
+            f"square, so that {text_from_quantity(0.2 * radius, 'm', digits=2)} more or less would move every D by "
+            "40 %. That uncertainty is in none of the numbers below."
+        )
+    for radius, error in sorted((r, e) for r, e in radii if r is not None and e is not None):
+        found.append(
+            f"Every D shares the error of the tip radius, {text_from_quantity(radius, 'm', digits=3)} ± "
+            f"{text_from_quantity(error, 'm', digits=2)}: ±{200 * error / radius:.0f} %, common to all pixels. The "
+            "errors given below come on top of it."
+        )
+    if len(radii) > 1:
+        found.append("The scans were made with different tip radii: their D share no common error.")
+    if any(_has_two_windows(scan) for scan in with_maps):
+        found.append(
+            "D1 and D2 are what the paper's recipe makes of a trace: one exponential for each window. Pure diffusion "
+            "with a single D gives D2 above D1, too, and squeezes the range of D; compare with the null curve before "
+            "reading a difference between D1 and D2 as migration."
+        )
+    if any(scan.maps_from_file for scan in data.scans):
+        found.append("Maps of an earlier fit were taken as they are: their traces are not in the file.")
+    if any(scan.regions_proposed for scan in with_maps):
+        found.append(
+            "Nobody drew regions: the steps were proposed from topography and deflection error by the program. Look at "
+            "them, and draw your own where they are wrong."
+        )
+    if any(scan.points_chosen for scan in with_maps):
+        found.append("Nobody pinned points: the positions of the curves were chosen by the program.")
+    return found
+
+
+def _has_two_windows(scan: Scan) -> bool:
+    return scan.maps is not None and "D1" in scan.maps and "D2" in scan.maps
+
+
+def _about_scan(scan: Scan) -> str:
+    if scan.grid is None:
+        return f"{scan.label}: nothing in the file {scan.file.name} lies on a grid."
+    height, width = scan.y.size, scan.x.size
+    dy, dx = scan.spacing
+    unit = scan.lateral_unit
+    size = f"{text_from_quantity(width * dx, unit, digits=3)} × {text_from_quantity(height * dy, unit, digits=3)}"
+    words = f"{scan.label} ({scan.file.name}): {width} × {height} pixels, {size}"
+    known = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
+    if known:
+        words += f"; pulses of {', '.join(known)}"
+    if scan.traces is not None:
+        time = scan.traces["time"].values
+        words += (
+            f"; {time.size} samples from {text_from_quantity(float(time[0]), 's', digits=3)} to "
+            f"{text_from_quantity(float(time[-1]), 's', digits=3)}, counted from the start of the pulse"
+        )
+    if scan.settings is not None:
+        protocol = scan.settings.protocol
+        for name, value, its_unit in (
+            ("pulse duration", protocol.pulse_duration, "s"),
+            ("ac amplitude", protocol.ac_amplitude, "V"),
+            ("ac frequency", protocol.ac_frequency, "Hz"),
+            ("lock-in time constant", protocol.lock_in_time_constant, "s"),
+        ):
+            words += f"; {name} {'not known' if value is None else text_from_quantity(value, its_unit)}"
+    return f"{words}."
+
+
+def _about_height(recipe: Recipe) -> str:
+    return (
+        "H, the displacement by the pulse, is the mean of the last 5 % of the pulse's samples less the mean of the "
+        "samples before the pulse (the first sample where there are none), with its sign. Pixels are fitted where |H| "
+        f"is at least {100 * recipe.threshold:g} % of the map's maximum, {_MAXIMA[recipe.threshold_of]}, and where the "
+        f"window is described better than by a constant (F-test, p < {recipe.response_level:g})."
+    )
+
+
+def _about_fit(scan: Scan, settings: Settings, recipe: Recipe) -> str:
+    windows = "; ".join(f"{words_of_fit(number)}: {window}" for number, window in settings.windows.items())
+    how = (
+        f"Pulse and relaxation were fitted together by the kernel '{recipe.kernel}'"
+        if JOINT in settings.windows
+        else f"Each window was fitted by itself by a·f(t/tau) + c with the kernel '{recipe.kernel}'"
+    )
+    words = f"{how} ({windows}), by least squares."
+    if settings.protocol.lock_in_time_constant:
+        constant = text_from_quantity(settings.protocol.lock_in_time_constant, "s")
+        words += f" The kernel is convolved with the lock-in's low-pass filter (time constant {constant})."
+    if settings.skip:
+        words += f" Samples within {text_from_quantity(settings.skip, 's')} after an edge were left out."
+    bounds = (
+        "a hundredth of the window to ten windows"
+        if recipe.tau_bounds is None
+        else " to ".join(text_from_quantity(bound, "s", digits=3) for bound in recipe.tau_bounds)
+    )
+    words += (
+        f" tau was searched from {bounds}; where it ran to a bound, or its logarithm has a standard error above "
+        f"{recipe.max_log_tau_error:g}, the pixel is unresolved and left blank."
+    )
+    if settings.tip_radius is None:
+        return f"{words} Without a tip radius there is no D."
+    error = (
+        "not known"
+        if settings.tip_radius_error is None
+        else text_from_quantity(settings.tip_radius_error, "m")
+    )
+    return (
+        f"{words} D = {settings.geometry}, the length l being the tip radius, "
+        f"{text_from_quantity(settings.tip_radius, 'm')} (standard error {error})."
+    )

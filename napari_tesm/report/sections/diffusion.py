@@ -1,0 +1,335 @@
+"""Maps of D: the relaxation first, a zoom on the step, the pulse, and how D goes away from the step (Fig. 7)."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from napari_tesm.displacement import OK, STATUS_MEANINGS, without_hot_pixels
+from napari_tesm.maps import FITS, map_name, words_of_fit
+from napari_tesm.plotting.annotated_maps import (
+    MapFrame,
+    draw_regions,
+    draw_zoom_frame,
+    logarithmic_norm,
+    row_size,
+)
+from napari_tesm.plotting.overview import draw_map
+from napari_tesm.plotting.step_course import AcrossStep, draw_across_step, draw_course
+from napari_tesm.regions import Region, distance_from_path
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.step_course import (
+    StepCourse,
+    centre_line,
+    course_across_step,
+    pixels_of_step,
+    thickness_of_step,
+)
+from napari_tesm.units import text_from_quantity
+
+Array = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+
+_MOST_STEPS = 3
+_ZOOM = 0.3
+"""Part of the image's width and height that is shown larger."""
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return the maps of D (tau without a tip radius) of the main pulse."""
+    scan = data.main
+    section = Section("diffusion", "Maps of D")
+    quantity, numbers = _quantity(scan)
+    if scan.maps is None or not numbers:
+        section.missing.append("There are no maps of tau or D: no trace was fitted.")
+        return section
+    pulse = scan.main_pulse
+    label = scan.labels[pulse]
+    section.title = f"Maps of {quantity} {label}".rstrip()
+    if quantity == "tau":
+        section.missing.append("No tip radius is known, so that tau takes the place of D (--tip-radius).")
+    first = 2 if 2 in numbers else numbers[0]
+    names = [map_name(quantity, number) for number in sorted(numbers, key=lambda number: number != first)]
+    box = _zoom_box(scan)
+    section.figures.append(_figure_of_maps(scan, pulse, names, box))
+    section.tables.append(_table_of_status(scan, pulse, numbers))
+    section.paragraphs += [_sentence_about_kept(scan, pulse, number) for number in numbers]
+    section.numbers |= {"scan": scan.label, "pulse": label, "kept": _kept(scan, pulse, numbers)}
+    if not scan.steps:
+        section.missing.append(
+            "No region of the class 'step' is drawn and none stands out in topography or deflection error: D "
+            "against the distance from a step, and the thickness of a step, are left out."
+        )
+        return section
+    _add_course(section, scan, pulse, map_name(quantity, first))
+    _add_thickness(section, scan, pulse, map_name(quantity, first))
+    return section
+
+
+def _quantity(scan: Scan) -> tuple[str, list[int]]:
+    for quantity in ("D", "tau"):
+        numbers = [n for n in FITS if scan.maps is not None and map_name(quantity, n) in scan.maps]
+        if numbers:
+            return quantity, numbers
+    return "D", []
+
+
+def _unit(scan: Scan, name: str) -> str:
+    assert scan.maps is not None
+    return str(scan.maps[name].attrs.get("units", ""))
+
+
+def _zoom_box(scan: Scan) -> Box | None:
+    """Return the part around the middle of the most prominent step that is shown larger."""
+    if not scan.steps:
+        return None
+    line, _ = centre_line(scan.steps[0])
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    centre = [float(np.interp(lengths[-1] / 2, lengths, line[:, axis])) for axis in (0, 1)]
+    dy, dx = scan.spacing
+    sides = [(scan.x[0] - dx / 2, scan.x[-1] + dx / 2), (scan.y[0] - dy / 2, scan.y[-1] + dy / 2)]
+    corners = []
+    for at, (low, high) in zip(centre, sides, strict=True):
+        half = _ZOOM / 2 * (high - low)
+        middle = float(np.clip(at, low + half, high - half))
+        corners.append((middle - half, middle + half))
+    (left, right), (top, bottom) = corners
+    return left, top, right, bottom
+
+
+def _figure_of_maps(scan: Scan, pulse: int, names: list[str], box: Box | None) -> ReportFigure:
+    assert scan.maps is not None
+    maps = [scan.maps[name].isel(pulse=pulse) for name in names]
+    norm = logarithmic_norm([np.asarray(one.values, dtype=np.float64) for one in maps])
+    zoomed = None if box is None else _part_of(maps[0], box)
+    panels = len(maps) + (zoomed is not None)
+    label = scan.labels[pulse]
+
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        axes = list(figure.subplots(1, panels, squeeze=False)[0])
+        draw_map(axes[0], maps[0], f"{names[0]} {label}".rstrip(), cmap="viridis", norm=_copy(norm))
+        if zoomed is not None and box is not None:
+            draw_zoom_frame(axes[0], MapFrame.of(maps[0]), box)
+            draw_map(axes[1], zoomed, f"{names[0]}, zoom on the step", cmap="viridis", norm=_copy(norm))
+            for spine in axes[1].spines.values():
+                spine.set(edgecolor="#e3120b", linewidth=1.6)
+        if len(maps) > 1:
+            draw_map(axes[-1], maps[1], f"{names[1]} {label}".rstrip(), cmap="viridis", norm=_copy(norm))
+            draw_regions(axes[-1], MapFrame.of(maps[1]), scan.regions)
+
+    kept = [int(np.isfinite(one.values).sum()) for one in maps]
+    told = "; ".join(
+        f"{name}: {count} of {one.size} pixels ({100 * count / one.size:.1f} %)"
+        for name, one, count in zip(names, maps, kept, strict=True)
+    )
+    zoom = " The part in the red frame is shown larger beside it." if zoomed is not None else ""
+    lines = " Lines: the regions." if scan.regions and len(maps) > 1 else ""
+    return ReportFigure(
+        "diffusion_maps",
+        f"{scan.label} {label}: {' and '.join(names)} on one logarithmic scale, first to 99th percentile.{zoom}{lines} "
+        f"{told}; pixels without a value are grey.",
+        draw,
+        row_size(maps[0], panels),
+    )
+
+
+def _copy(norm: LogNorm) -> LogNorm:
+    # Axes that share a norm would update each other.
+    return LogNorm(norm.vmin, norm.vmax)
+
+
+def _part_of(values: xr.DataArray, box: Box) -> xr.DataArray:
+    x, y = values["x"].values, values["y"].values
+    columns = np.flatnonzero((x >= box[0]) & (x <= box[2]))
+    rows = np.flatnonzero((y >= box[1]) & (y <= box[3]))
+    return values.isel(x=columns, y=rows) if columns.size > 1 and rows.size > 1 else values
+
+
+def _kept(scan: Scan, pulse: int, numbers: list[int]) -> dict[str, Any]:
+    found = {}
+    for number in numbers:
+        status = scan.map(map_name("status", number), pulse)
+        if status is not None:
+            counts = np.bincount(status.astype(int).ravel(), minlength=len(STATUS_MEANINGS))
+            found[words_of_fit(number)] = dict(zip(STATUS_MEANINGS, counts.tolist(), strict=True))
+    return found
+
+
+def _threshold(scan: Scan, pulse: int) -> float:
+    assert scan.maps is not None
+    return float(scan.maps["threshold"].values[pulse]) if "threshold" in scan.maps.coords else float("nan")
+
+
+def _sentence_about_kept(scan: Scan, pulse: int, number: int) -> str:
+    status = scan.map(map_name("status", number), pulse)
+    if status is None:
+        return f"How many pixels of {words_of_fit(number)} were fitted is not in the file."
+    kept = int((status == OK).sum())
+    share = 100 * kept / status.size
+    words = f"{words_of_fit(number).capitalize()}: {kept} of {status.size} pixels ({share:.1f} %) kept"
+    threshold = _threshold(scan, pulse)
+    if np.isfinite(threshold):
+        words += (
+            f", those with |H| of at least {text_from_quantity(threshold, scan.unit, digits=3)} "
+            f"({100 * scan.recipe.threshold:g} % of the map's maximum) whose time constant can be resolved"
+        )
+    return f"{words}."
+
+
+def _table_of_status(scan: Scan, pulse: int, numbers: list[int]) -> Table:
+    rows: list[list[Cell]] = []
+    for number in numbers:
+        status = scan.map(map_name("status", number), pulse)
+        if status is None:
+            continue
+        for value, meaning in enumerate(STATUS_MEANINGS):
+            count = int((status == value).sum())
+            if not count:
+                continue
+            rows.append([words_of_fit(number), meaning.replace("_", " "), count, 100 * count / status.size])
+    return Table(
+        "diffusion_status",
+        "What became of the pixels.",
+        [Column("fit"), Column("status"), Column("pixels"), Column("share", "%")],
+        rows,
+    )
+
+
+def _add_course(section: Section, scan: Scan, pulse: int, name: str) -> None:
+    step, *others = scan.steps
+    values = scan.map(name, pulse)
+    assert values is not None
+    course = course_across_step(values, step, scan.x, scan.y, others=others, spacing=scan.spacing)
+    if course is None:
+        section.missing.append(
+            f"Too few pixels on or beside '{step.name}' have a {name}: how it goes away from the step is left out."
+        )
+        return
+    unit = _unit(scan, name)
+    section.paragraphs += course.sentences_about(name, unit, scan.lateral_unit)
+    section.figures.append(_figure_of_course(scan, pulse, name, step, course, values))
+    section.numbers["course"] = {
+        "step": step.name,
+        "quantity": name,
+        "half_width": course.half_width,
+        "median_on_step": course.median,
+        "n_on_step": course.n,
+        "peak_at": course.peak,
+        "peaks_on_step": course.peaks_on_step,
+        "sides": [asdict(one) | {"falls": one.falls, "rises_again": one.rises_again} for one in course.sides],
+    }
+    curve = course.curve
+    section.tables.append(
+        Table(
+            "diffusion_distance",
+            f"{name} against the signed distance from {step.name}.",
+            [
+                Column("distance", scan.lateral_unit), Column("pixels"), Column("median", unit), Column("mean", unit),
+                Column("standard deviation", unit),
+            ],
+            [
+                list(row)
+                for row in zip(
+                    curve.distance.tolist(), curve.n.tolist(), curve.median.tolist(), curve.mean.tolist(),
+                    curve.std.tolist(), strict=True,
+                )
+            ],
+            on_page=False,
+        )
+    )  # fmt: skip
+
+
+def _figure_of_course(
+    scan: Scan, pulse: int, name: str, step: Region, course: StepCourse, values: Array
+) -> ReportFigure:
+    line, _ = centre_line(step)
+    distance, _ = distance_from_path(line, scan.x, scan.y)
+    others = [one for one in scan.steps if one is not step]
+    own = pixels_of_step(step, others, scan.x, scan.y, spacing=scan.spacing)
+
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        draw_course(
+            figure.subplots(), distance[own], values[own], bins=course.curve.distance, medians=course.curve.median,
+            counts=course.curve.n, half_width=course.half_width, name=name, unit=_unit(scan, name),
+            lateral_unit=scan.lateral_unit,
+        )  # fmt: skip
+
+    left_out = "; pixels nearer to another step are left out" if others else ""
+    return ReportFigure(
+        "diffusion_distance",
+        f"{name} {scan.labels[pulse]} of each pixel against its signed distance from {step.name or 'the step'}, "
+        f"and the median in bins of a pixel (n = {int(course.curve.n.sum())}{left_out}). The step is shaded.",
+        draw,
+        (8.0, 4.0),
+    )
+
+
+def _add_thickness(section: Section, scan: Scan, pulse: int, name: str) -> None:
+    """Add how thick the most prominent steps are in the surface, in H and in D."""
+    sources: dict[str, tuple[str, Array]] = {
+        title: (str(image.attrs.get("units", "")), np.asarray(image.values, dtype=np.float64))
+        for title, image in scan.surfaces().items()
+    }
+    for title in ("H", name):
+        values = scan.map(title, pulse)
+        if values is not None:
+            if title == "H":
+                # A hot pixel would be the strip that stands out most.
+                values = without_hot_pixels(values)
+            sources[title] = (_unit(scan, title), values)
+    rows: list[list[Cell]] = []
+    for number, step in enumerate(scan.steps[:_MOST_STEPS]):
+        found = []
+        for title, (unit, values) in sources.items():
+            try:
+                others = [one for one in scan.steps if one is not step]
+                profile, width = thickness_of_step(
+                    values, step, scan.x, scan.y, others=others, spacing=scan.spacing
+                )
+            except ValueError:  # a step without a length
+                continue
+            found.append(AcrossStep(title, unit, profile, width))
+            if width is not None:
+                rows.append(
+                    [step.name, title, "strip" if width.kind == "ridge" else "edge", width.fwhm, width.error]
+                )
+        if number == 0 and found:
+            section.figures.append(_figure_across(scan, pulse, step, found))
+    unit = scan.lateral_unit
+    if rows:
+        section.tables.append(
+            Table(
+                "diffusion_thickness",
+                "Thickness of the steps: full width at half maximum of a strip, or of the slope of an edge, across the "
+                "middle of the step; the pixel's own width is taken off.",
+                [
+                    Column("step"), Column("seen in"), Column("shape"), Column("thickness", unit),
+                    Column("standard error", unit, 2),
+                ],
+                rows,
+            )
+        )  # fmt: skip
+    section.numbers["thickness"] = [
+        {"step": row[0], "seen_in": row[1], "shape": row[2], "fwhm": row[3], "error": row[4]} for row in rows
+    ]
+
+
+def _figure_across(scan: Scan, pulse: int, step: Region, found: list[AcrossStep]) -> ReportFigure:
+    def draw(figure: Figure) -> None:
+        draw_across_step(figure, found, lateral_unit=scan.lateral_unit)
+
+    return ReportFigure(
+        "diffusion_thickness",
+        f"Mean profiles across the middle of {step.name or 'the step'}, {scan.labels[pulse]}, with the standard "
+        "deviation "
+        "along it. Shaded: the full width at half maximum.".replace(", ,", ","),
+        draw,
+        (7.0, 0.9 + 1.5 * len(found)),
+    )

@@ -1,0 +1,123 @@
+"""Displacement over the surface: does it go with what is seen there (the paper's Fig. 3, for any single pulse)."""
+
+from dataclasses import asdict
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from napari_tesm.displacement import without_hot_pixels
+from napari_tesm.plotting.annotated_maps import (
+    MapFrame,
+    draw_overlay,
+    draw_points,
+    draw_regions,
+    draw_surface,
+    row_size,
+    signed_norm,
+)
+from napari_tesm.plotting.overview import draw_map
+from napari_tesm.registration import Correlation, correlation_between, slope_of
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Column, ReportFigure, Section, Table
+from napari_tesm.units import text_from_quantity
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return H of the main pulse over the surface; None where two polarities are compared instead."""
+    scan = data.main
+    if scan.polarity_pair is not None:
+        return None
+    section = Section("displacement", "Displacement and the surface")
+    if scan.maps is None or "H" not in scan.maps:
+        section.missing.append(
+            "H, the displacement by the pulse, is not known: the start and the length of the pulse are."
+        )
+        return section
+    pulse = scan.main_pulse
+    label = scan.labels[pulse]
+    height = scan.maps["H"].isel(pulse=pulse)
+    # One hot pixel would decide Pearson's correlation.
+    size = np.abs(without_hot_pixels(height.values))
+    surfaces = scan.surfaces()
+    section.title = f"Displacement {label} and the surface".replace("  ", " ")
+    section.figures.append(_figure(scan, label, height, surfaces))
+    found = _correlations(size, surfaces, scan.spacing)
+    for name, one in found.items():
+        section.paragraphs.append(
+            f"|H| against the {name}: r = {one.pearson:.2f} ({one.low:.2f} to {one.high:.2f}), rank correlation "
+            f"{one.spearman:.2f}, n = {one.n} pixels"
+            f"{'' if one.certain else '; not to be told from zero with as many independent pixels as there are'}."
+        )
+        if one.certain and abs(one.pearson) >= 0.3:
+            section.warnings.append(
+                f"|H| follows the {name} (r = {one.pearson:.2f}): part of it may be cross-talk. With a pulse of "
+                "one polarity alone that cannot be told from ions that move where the surface is like this."
+            )
+    if not surfaces:
+        section.missing.append(
+            "Neither topography nor deflection error is in the file: displacement cannot be held against the surface."
+        )
+    if found:
+        section.tables.append(
+            Table(
+                "displacement",
+                "Correlation of |H| with the surface, hot pixels left out; the 95 % interval counts independent "
+                "pixels.",
+                [
+                    Column("surface"),
+                    Column("Pearson r"),
+                    Column("from"),
+                    Column("to"),
+                    Column("Spearman"),
+                    Column("pixels"),
+                ],
+                [[name, one.pearson, one.low, one.high, one.spearman, one.n] for name, one in found.items()],
+            )
+        )
+    section.numbers |= {
+        "scan": scan.label, "pulse": label, "with_surface": {name: asdict(one) for name, one in found.items()},
+    }  # fmt: skip
+    return section
+
+
+def _figure(scan: Scan, label: str, height: xr.DataArray, surfaces: dict[str, xr.DataArray]) -> ReportFigure:
+    name = next((one for one in ("deflection error", "topography") if one in surfaces), None)
+    norm = signed_norm([np.asarray(height.values, dtype=np.float64)])
+
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        axes = list(figure.subplots(1, 1 if name is None else 3, squeeze=False)[0])
+        if name is not None:
+            draw_surface(axes[0], surfaces[name], name)
+            draw_regions(axes[0], MapFrame.of(surfaces[name]), scan.regions)
+            draw_overlay(axes[2], surfaces[name], height, f"|H| over the {name}")
+        where = axes[0] if name is None else axes[1]
+        draw_map(where, height, f"H {label}".rstrip(), cmap="RdBu_r", norm=norm)
+        draw_points(where, MapFrame.of(height), scan.points)
+
+    finite = height.values[np.isfinite(height.values)]
+    middle = text_from_quantity(float(np.median(finite)), scan.unit, digits=3) if finite.size else "not known"
+    surface = "" if name is None else f"{name}; "
+    overlay = "" if name is None else f"; |H| over the {name}, opaque where it is large"
+    return ReportFigure(
+        "displacement",
+        f"{scan.label}: {surface}H {label}, signed, median {middle}, n = {finite.size} pixels{overlay}.".replace(
+            "  ", " "
+        ),
+        draw,
+        row_size(height, 1 if name is None else 3),
+    )
+
+
+def _correlations(
+    size: NDArray[np.float64], surfaces: dict[str, xr.DataArray], spacing: tuple[float, float]
+) -> dict[str, Correlation]:
+    found = {}
+    for name, image in surfaces.items():
+        values = np.asarray(image.values, dtype=np.float64)
+        found[name] = correlation_between(size, values)
+        if name == "topography":
+            found["slope of the topography"] = correlation_between(size, slope_of(values, spacing=spacing))
+    return {name: one for name, one in found.items() if np.isfinite(one.pearson)}

@@ -1,0 +1,206 @@
+"""Curves at marked points, those on a step beside those away from it, on one scale (the paper's Fig. 5)."""
+
+from typing import Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from napari_tesm.maps import FITS, map_name
+from napari_tesm.plotting.annotated_maps import MapFrame, draw_points, row_size, signed_norm
+from napari_tesm.plotting.overview import draw_map
+from napari_tesm.plotting.point_curves import PointCurve, draw_point_curves
+from napari_tesm.plotting.theme import colour_of_point
+from napari_tesm.regions import PinnedPoint, mask_from_region
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.units import text_with_error
+
+Array = NDArray[np.float64]
+
+_MOST: Final = 12
+"""Points that are shown; more curves cannot be told apart by their colours."""
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return the curves of the points of the main pulse."""
+    section = Section("points", "Curves at marked points")
+    scan = next((one for one in (data.main, *data.scans) if one.traces is not None), None)
+    if scan is None or scan.traces is None:
+        section.missing.append("There are no traces in the file: curves at points cannot be shown.")
+        return section
+    if not scan.points:
+        section.missing.append("No point is pinned, and none could be chosen.")
+        return section
+    pulse = scan.main_pulse
+    points = scan.points[:_MOST]
+    if len(scan.points) > _MOST:
+        section.missing.append(f"Of {len(scan.points)} points the first {_MOST} are shown.")
+    groups = _groups(scan, points)
+    label = scan.labels[pulse]
+    section.title = f"Curves at marked points {label}".rstrip()
+    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    curves = {
+        title: [_curve(scan, pulse, point, time) for point in members] for title, members in groups.items()
+    }
+    sizes = sorted({point.size for point in points})
+    mean = "" if sizes == [1] else f", each the mean of {' or '.join(f'{n} × {n}' for n in sizes)} pixels"
+    chosen = (
+        " The program chose the points: on the most prominent step and moving away from its middle."
+        if scan.points_chosen and scan.steps
+        else " The program chose the points: where the surface moved most, and where it moved as much as the median."
+        if scan.points_chosen
+        else ""
+    )
+    section.figures += [
+        *_figure_of_map(scan, pulse, points),
+        _figure_of_curves(
+            scan, time, curves, f"{scan.label} {label}: displacement against time{mean}; ", chosen
+        ),
+    ]
+    section.tables += [
+        *_tables_of_points(scan, pulse, groups),
+        _table_of_curves(time, [curve for members in curves.values() for curve in members], scan.unit),
+    ]
+    section.numbers |= {
+        "scan": scan.label,
+        "pulse": label,
+        "chosen_by_program": scan.points_chosen,
+        "groups": {title: [point.number for point in members] for title, members in groups.items()},
+    }
+    return section
+
+
+def _groups(scan: Scan, points: tuple[PinnedPoint, ...]) -> dict[str, list[PinnedPoint]]:
+    """Return the points on a step and the others; one group where no step is known."""
+    if scan.points_chosen and not scan.steps:
+        strong = [point for point in points if point.number in scan.points_on_step]
+        rest = [point for point in points if point.number not in scan.points_on_step]
+        return {"largest displacement": strong, "median displacement": rest}
+    steps = scan.steps
+    if not steps:
+        return {"points": list(points)}
+    inside = np.logical_or.reduce(
+        [mask_from_region(step, scan.x, scan.y, spacing=scan.spacing) for step in steps]
+    )
+    on = [point for point in points if inside[scan.pixel_at(point.x, point.y)]]
+    return {"on a step": on, "away from steps": [point for point in points if point not in on]}
+
+
+def _curve(scan: Scan, pulse: int, point: PinnedPoint, time: Array) -> PointCurve:
+    row, column = scan.pixel_at(point.x, point.y)
+    values = scan.trace_at(pulse, row, column, size=point.size)
+    colour = point.colour or colour_of_point(point.number)
+    # A mean of several pixels has no fit of its own in the maps.
+    fits = scan.fitted_curves(pulse, row, column) if point.size == 1 else []
+    return PointCurve(point.number, colour, values, fits)
+
+
+def _figure_of_map(scan: Scan, pulse: int, points: tuple[PinnedPoint, ...]) -> list[ReportFigure]:
+    if scan.maps is None or "H" not in scan.maps:
+        return []
+    height = scan.maps["H"].isel(pulse=pulse)
+
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        axes = figure.subplots()
+        norm = signed_norm([np.asarray(height.values, dtype=np.float64)])
+        draw_map(axes, height, f"H {scan.labels[pulse]}".rstrip(), cmap="RdBu_r", norm=norm)
+        draw_points(axes, MapFrame.of(height), points)
+
+    return [
+        ReportFigure(
+            "points_map",
+            f"{scan.label}: where the points lie, on H {scan.labels[pulse]}".rstrip() + ".",
+            draw,
+            row_size(height, 1),
+        )
+    ]
+
+
+def _figure_of_curves(
+    scan: Scan, time: Array, curves: dict[str, list[PointCurve]], caption: str, chosen: str
+) -> ReportFigure:
+    pulse = None if scan.settings is None else scan.settings.pulse
+    edges = None if pulse is None else (pulse.start, float(time[-1]) if pulse.stop is None else pulse.stop)
+
+    def draw(figure: Figure) -> None:
+        draw_point_curves(figure, time, curves, unit=scan.unit, pulse=edges)
+
+    shown = "; ".join(f"{title} (n = {len(members)})" for title, members in curves.items() if members)
+    dashed = (
+        " Dashed: the fits." if any(curve.fits for members in curves.values() for curve in members) else ""
+    )
+    panels = sum(bool(members) for members in curves.values())
+    return ReportFigure(
+        "points_curves",
+        f"{caption}{shown}, on one scale, each curve in the colour of its point. The pulse is shaded.{dashed}{chosen}",
+        draw,
+        (10.0 if panels > 1 else 6.0, 4.0),
+    )
+
+
+def _tables_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint]]) -> list[Table]:
+    """Return the points' numbers with their errors for the page, and all of them in SI units."""
+    lateral = scan.lateral_unit
+    head = [
+        Column("point"), Column("group"), Column("row"), Column("column"), Column("x", lateral, 4),
+        Column("y", lateral, 4), Column("H", scan.unit),
+    ]  # fmt: skip
+    fitted = {
+        name: unit
+        for number in FITS
+        for quantity, unit in (("tau", "s"), ("D", "m²/s"), ("r2", ""))
+        if scan.maps is not None and (name := map_name(quantity, number)) in scan.maps
+    }
+    errors = [name for name in fitted if scan.maps is not None and _error_of(name) in scan.maps]
+    shown: list[list[Cell]] = []
+    in_si: list[list[Cell]] = []
+    for title, members in groups.items():
+        for point in members:
+            row, column = scan.pixel_at(point.x, point.y)
+            values = {
+                name: scan.value_at(name, pulse, row, column)
+                for name in (*fitted, *(_error_of(name) for name in errors))
+            }
+            place: list[Cell] = [point.number, title, row, column, point.x, point.y]
+            place.append(scan.value_at("H", pulse, row, column))
+            shown.append(
+                [
+                    *place,
+                    *(
+                        _in_words(values, name, unit) if unit else values[name]
+                        for name, unit in fitted.items()
+                    ),
+                ]
+            )
+            in_si.append([*place, *values.values()])
+    columns = [Column(_title(scan, name)) for name in fitted]
+    columns_in_si = [Column(_title(scan, name), unit) for name, unit in fitted.items()]
+    columns_in_si += [Column(_title(scan, _error_of(name)), fitted[name]) for name in errors]
+    return [
+        Table("points", "The points and the maps' values in the pixel of each.", [*head, *columns], shown),
+        Table("points_si", "The same in SI units.", [*head, *columns_in_si], in_si, on_page=False),
+    ]
+
+
+def _error_of(name: str) -> str:
+    return f"{name}_stderr"
+
+
+def _title(scan: Scan, name: str) -> str:
+    assert scan.maps is not None
+    return str(scan.maps[name].attrs.get("long_name", name))
+
+
+def _in_words(values: dict[str, float], name: str, unit: str) -> str:
+    value = values[name]
+    return (
+        text_with_error(value, values.get(_error_of(name), float("nan")), unit) if np.isfinite(value) else "–"
+    )
+
+
+def _table_of_curves(time: Array, curves: list[PointCurve], unit: str) -> Table:
+    columns = [Column("time", "s"), *(Column(f"point {curve.number}", unit) for curve in curves)]
+    rows = np.column_stack([time, *(curve.values for curve in curves)]).tolist()
+    return Table("points_curves", "The curves.", columns, rows, on_page=False)

@@ -1,0 +1,226 @@
+"""Both polarities on one scale, how alike they are, and whether the surface shines through (the paper's Fig. 4)."""
+
+from dataclasses import asdict
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from napari_tesm.displacement import without_hot_pixels
+from napari_tesm.plotting.annotated_maps import (
+    MapFrame,
+    draw_density,
+    draw_points,
+    draw_regions,
+    draw_surface,
+    row_size,
+    signed_norm,
+)
+from napari_tesm.plotting.overview import draw_map
+from napari_tesm.registration import (
+    Correlation,
+    CrossTalk,
+    Shift,
+    correlation_between,
+    cross_talk_from_maps,
+    moved_map,
+    shift_between,
+)
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.units import text_from_quantity
+
+_NO_SHIFT: Final = 0.05
+"""Pixels; a shift that is smaller is none: registration is good to a tenth of a pixel."""
+_MIRRORED: Final = 0.2
+"""By how much a mirrored map must be more alike before the way back is taken to be stored in the order of time."""
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return maps and similarity of the positive and the negative pulse; None where there is no such pair."""
+    scan = data.main
+    pair = scan.polarity_pair
+    if pair is None or scan.maps is None or "H" not in scan.maps:
+        return None
+    labels = [scan.labels[pulse] for pulse in pair]
+    told = " and ".join(label.strip("()") for label in labels)
+    section = Section("similarity", f"Both polarities, {told}: displacement and its cross-talk")
+    heights = [scan.maps["H"].isel(pulse=pulse) for pulse in pair]
+    section.figures.append(_figure_of_maps(scan, labels, heights))
+    # One hot pixel would decide Pearson's correlation.
+    sizes = [np.abs(without_hot_pixels(one.values)) for one in heights]
+    try:
+        shift = shift_between(*sizes)
+    except ValueError as error:
+        section.missing.append(f"The two maps of H cannot be compared: {error}.")
+        return section
+    dy, dx = scan.spacing
+    moved = shift.after > shift.before and np.hypot(shift.dy, shift.dx) >= _NO_SHIFT
+    aligned = moved_map(sizes[1], shift.dy, shift.dx) if moved else sizes[1]
+    surfaces = {name: np.asarray(one.values, dtype=np.float64) for name, one in scan.surfaces().items()}
+    talk = cross_talk_from_maps(sizes[0], aligned, surfaces, spacing=scan.spacing)
+    _say_how_alike(section, scan, labels, shift, talk, sizes, aligned)
+    section.figures.append(_figure_of_difference(scan, labels, heights[0], sizes[0], aligned, talk))
+    section.tables.append(_table(labels, talk))
+    section.warnings += [f"{sentence}" for sentence in talk.warnings]
+    if not surfaces:
+        section.missing.append(
+            "Neither topography nor deflection error is in the file: cross-talk with the surface cannot be looked for."
+        )
+    section.numbers |= {
+        "scan": scan.label,
+        "pulses": labels,
+        "shift_pixels": {"dy": shift.dy, "dx": shift.dx},
+        "shift": {"dy": shift.dy * dy, "dx": shift.dx * dx},
+        "correlation_before": shift.before,
+        "correlation_after": shift.after,
+        "between": asdict(talk.between),
+        "with_surface": {name: asdict(one) for name, one in talk.with_surface.items()},
+    }
+    return section
+
+
+def _figure_of_maps(scan: Scan, labels: list[str], heights: list[xr.DataArray]) -> ReportFigure:
+    surface = scan.surface("deflection_error")
+    name = "deflection error"
+    if surface is None:
+        surface, name = scan.surface("topography"), "topography"
+    norm = signed_norm([np.asarray(one.values, dtype=np.float64) for one in heights])
+    panels = len(heights) + (surface is not None)
+
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        axes = list(figure.subplots(1, panels, squeeze=False)[0])
+        if surface is not None:
+            draw_surface(axes[0], surface, name)
+            draw_regions(axes[0], MapFrame.of(surface), scan.regions)
+        for axis, height, label in zip(axes[-2:], heights, labels, strict=True):
+            draw_map(axis, height, f"H {label}", cmap="RdBu_r", norm=norm)
+            draw_points(axis, MapFrame.of(height), scan.points if axis is axes[-1] else ())
+
+    counted = [int(np.isfinite(one.values).sum()) for one in heights]
+    first = f"{name} with {_words_of_regions(scan)}; " if surface is not None else ""
+    directions = [str(one["direction"].values) for one in heights]
+    ways = " and ".join(
+        f"H {label}{f', {way}' if way else ''}" for label, way in zip(labels, directions, strict=True)
+    )
+    return ReportFigure(
+        "similarity_maps",
+        f"{scan.label}: {first}{ways}, signed, on one colour scale (n = {counted[0]} and {counted[1]} pixels"
+        f"{'; points as in the curves' if scan.points else ''}).",
+        draw,
+        row_size(heights[0], panels),
+    )
+
+
+def _words_of_regions(scan: Scan) -> str:
+    if not scan.regions:
+        return "no regions"
+    count = f"{len(scan.regions)} region{'' if len(scan.regions) == 1 else 's'}"
+    return f"{count} (steps proposed by the program)" if scan.regions_proposed else count
+
+
+def _figure_of_difference(
+    scan: Scan,
+    labels: list[str],
+    like: xr.DataArray,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    talk: CrossTalk,
+) -> ReportFigure:
+    difference = like.copy(data=talk.difference)
+
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.2, 1.0))
+        draw_map(
+            left,
+            difference,
+            f"|H| {labels[1]} − |H| {labels[0]}",
+            cmap="PuOr_r",
+            norm=signed_norm([talk.difference]),
+        )
+        draw_density(right, first, second, names=(labels[0], labels[1]), unit=scan.unit)
+        right.set_title(f"r = {talk.between.pearson:.2f}", fontsize=11)
+
+    return ReportFigure(
+        "similarity_difference",
+        f"Left: difference of |H|, {labels[1]} less {labels[0]}, after the shift. Right: one against the other, "
+        f"pixel by pixel (n = {talk.between.n}; hot pixels beyond the 99.5th percentile are outside), grey as "
+        "the root of the number of pixels, equality dashed.",
+        draw,
+        row_size(like, 2, width=9.0),
+    )
+
+
+def _say_how_alike(
+    section: Section,
+    scan: Scan,
+    labels: list[str],
+    shift: Shift,
+    talk: CrossTalk,
+    sizes: list[NDArray[np.float64]],
+    aligned: NDArray[np.float64],
+) -> None:
+    dy, dx = scan.spacing
+    far = float(np.hypot(shift.dy * dy, shift.dx * dx))
+    between = talk.between
+    if np.hypot(shift.dy, shift.dx) < _NO_SHIFT:
+        where = f"without a shift, to {_NO_SHIFT:g} pixels"
+    else:
+        where = (
+            f"when it is shifted by {shift.dx:+.2f} pixels across and {shift.dy:+.2f} down "
+            f"({text_from_quantity(far, scan.lateral_unit, digits=2)})"
+        )
+    hot = int(sum(np.isnan(one).sum() for one in sizes))
+    section.paragraphs.append(
+        f"|H| {labels[1]} lies on |H| {labels[0]} {where}; their correlation is r = {shift.before:.2f} as they are in "
+        f"the file and r = {between.pearson:.2f} ({between.low:.2f} to {between.high:.2f}) as they are compared below. "
+        f"Spearman's rank correlation is {between.spearman:.2f}; n = {between.n} pixels; {hot} hot or missing "
+        "pixels of the two maps are left out."
+    )
+    mirrored = correlation_between(sizes[0], sizes[1][:, ::-1]).pearson
+    if np.isfinite(mirrored) and mirrored > between.pearson + _MIRRORED:
+        section.warnings.append(
+            f"|H| {labels[1]} is more like |H| {labels[0]} when it is mirrored (r = {mirrored:.2f} rather than "
+            f"{between.pearson:.2f}): the recorder may have stored the way back in the order of time. Import it with "
+            "the lines of the way back reversed."
+        )
+    medians = [float(np.nanmedian(one)) for one in (sizes[0], aligned)]
+    if medians[0] > 0:
+        section.paragraphs.append(
+            f"The median of |H| is {text_from_quantity(medians[0], scan.unit, digits=3)} {labels[0]} and "
+            f"{text_from_quantity(medians[1], scan.unit, digits=3)} {labels[1]}, a ratio of "
+            f"{medians[1] / medians[0]:.2f}."
+        )
+    for name, one in talk.with_surface.items():
+        if np.isfinite(one.pearson):
+            section.paragraphs.append(_sentence_about_surface(name, one))
+
+
+def _sentence_about_surface(name: str, one: Correlation) -> str:
+    verdict = "follows" if one.certain and abs(one.pearson) >= 0.3 else "hardly follows"
+    if not one.certain:
+        verdict = "does not follow"
+    return (
+        f"|H| {verdict} the {name}: r = {one.pearson:.2f} ({one.low:.2f} to {one.high:.2f}), rank correlation "
+        f"{one.spearman:.2f}, n = {one.n}."
+    )
+
+
+def _table(labels: list[str], talk: CrossTalk) -> Table:
+    rows: list[list[Cell]] = []
+    for name, one in ((f"|H| {labels[0]} with |H| {labels[1]}", talk.between), *talk.with_surface.items()):
+        shown = name if name.startswith("|H|") else f"mean |H| with {name}"
+        rows.append([shown, one.pearson, one.low, one.high, one.spearman, one.n])
+    return Table(
+        "similarity",
+        "Correlations of the maps, hot pixels left out; the 95 % interval of r (Fisher) counts independent pixels.",
+        [
+            Column("maps"), Column("Pearson r"), Column("from"), Column("to"), Column("Spearman"),
+            Column("pixels"),
+        ],
+        rows,
+    )  # fmt: skip

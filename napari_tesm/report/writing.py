@@ -1,0 +1,187 @@
+"""A report as a folder: page, figures, tables and numbers, written whole or not at all."""
+
+import contextlib
+import csv
+import io
+import json
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+
+from napari_tesm.report.assembling import Report
+from napari_tesm.report.html import page_from_report
+from napari_tesm.report.section import Table
+
+PAGE: Final = "report.html"
+NUMBERS: Final = "numbers.json"
+_MARK: Final = "t-ESM report"
+"""What `numbers.json` says it belongs to, by which the folder of an earlier report is known."""
+
+
+def check_folder(
+    folder: str | PathLike[str], *, overwrite: bool = False, inputs: Sequence[str | PathLike[str]] = ()
+) -> None:
+    """See that a report may be written to a folder.
+
+    Raises
+    ------
+    OSError
+        If it exists, unless `overwrite`; if it holds what is no part of an earlier report, which would be lost; or if
+        the folder it should lie in is not there.
+    """
+    target = Path(folder)
+    parent = target.resolve().parent
+    if not parent.is_dir():
+        raise FileNotFoundError(f"{folder} cannot be written: the folder {parent} does not exist.")
+    if not (target.exists() or target.is_symlink()):
+        return
+    if not target.is_dir():
+        raise FileExistsError(f"{folder} is a file: a report is a folder, give it another name.")
+    if not overwrite:
+        raise FileExistsError(
+            f"{folder} exists already: choose another name or allow overwriting (--overwrite)."
+        )
+    here = target.resolve()
+    for path in inputs:
+        if Path(path).resolve().is_relative_to(here):
+            raise FileExistsError(
+                f"{folder} holds {path}, which the report is made from: give another folder."
+            )
+    strangers = _strangers(target)
+    if strangers:
+        raise FileExistsError(
+            f"{folder} holds {strangers[0]}, which is no part of a report and would be lost: give another folder."
+        )
+
+
+def write_report(report: Report, folder: str | PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a report as a folder with ``report.html``, ``numbers.json``, ``figures/`` and ``tables/``.
+
+    Raises
+    ------
+    OSError
+        As `check_folder`, or if it cannot be written; the folder is then as it was.
+    """
+    check_folder(folder, overwrite=overwrite)
+    target = Path(folder).resolve()
+    mark = secrets.token_hex(6)
+    unfinished = target.with_name(f".{target.name[:100]}.{mark}.unfinished")
+    previous = target.with_name(f".{target.name[:100]}.{mark}.previous")
+    try:
+        for name, content in files_of_report(report).items():
+            path = unfinished / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        if target.exists():
+            target.rename(previous)
+        try:
+            unfinished.rename(target)
+        except OSError:
+            if previous.exists():
+                previous.rename(target)
+            raise
+    except OSError as error:
+        raise type(error)(
+            f"{folder} cannot be written: {error.strerror or error}; nothing was written."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(unfinished)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(previous)
+
+
+def files_of_report(report: Report) -> dict[str, bytes]:
+    """Return the content of every file of a report by its name in the folder; the same bytes for the same report."""
+    contents = {PAGE: page_from_report(report).encode("utf-8")}
+    for section in report.sections:
+        for figure in section.figures:
+            drawn = report.drawn[figure.name]
+            contents[f"figures/{figure.name}.png"] = drawn.png
+            contents[f"figures/{figure.name}.svg"] = drawn.svg
+        for table in section.tables:
+            contents[f"tables/{table.name}.csv"] = csv_from_table(table).encode("utf-8")
+    numbers = numbers_of_report(report) | {"files": sorted([*contents, NUMBERS])}
+    text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
+    contents[NUMBERS] = f"{text}\n".encode("utf-8", "replace")
+    return contents
+
+
+def numbers_of_report(report: Report) -> dict[str, Any]:
+    """Return all numbers of a report as JSON can hold them: SI, None where there is none."""
+    plain: dict[str, Any] = _plain(
+        {
+            "made_by": _MARK,
+            "title": report.title,
+            "versions": report.versions,
+            "inputs": [
+                {"role": file.role, "name": file.name, "sha256": file.sha256} for file in report.files
+            ],
+            "recipe": report.recipe,
+            "warnings": [sentence for _, sentence in report.warnings],
+            "missing": [sentence for _, sentence in report.missing],
+            "sections": {section.slug: section.numbers for section in report.sections},
+        }
+    )
+    return plain
+
+
+def csv_from_table(table: Table) -> str:
+    """Return a table as CSV, numbers in SI with all their digits, units in the heads."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        [f"{column.name} ({column.unit})" if column.unit else column.name for column in table.columns]
+    )
+    for row in table.rows:
+        writer.writerow([_csv_cell(value) for value in row])
+    return text.getvalue().encode("utf-8", "replace").decode("utf-8")
+
+
+def _csv_cell(value: Any) -> Any:
+    plain = _plain(value)
+    if isinstance(plain, bool):
+        return "yes" if plain else "no"
+    return "" if plain is None else plain
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's numbers and arrays as Python's, and None for what is no number."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise TypeError(f"a report's numbers cannot hold a {type(value).__name__}")
+
+
+def _strangers(folder: Path) -> list[str]:
+    """Return the files of a folder that no report wrote there."""
+    here = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if not path.is_dir() or path.is_symlink()
+    )
+    known: set[str] = set()
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        if numbers.get("made_by") == _MARK:
+            known = {str(PurePosixPath(name)) for name in numbers["files"]}
+    return [name for name in here if name not in known]

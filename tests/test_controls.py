@@ -1,0 +1,184 @@
+"""Controls: "no response" with its level, what would have been seen, and ratios whose intervals hold the truth."""
+
+import numpy as np
+import pytest
+
+from napari_tesm import fit, simulate_dataset
+from napari_tesm.comparison import signal_ratio
+from napari_tesm.controls import (
+    accepted_share,
+    compare_with_control,
+    detectable_displacement,
+    noise_of_displacement,
+    noise_of_samples,
+    response_of_control,
+    sentence_from_comparison,
+    sentences_from_control,
+)
+from napari_tesm.dataset import dataset_from_traces
+from napari_tesm.maps import map_name
+from napari_tesm.protocol import PulseProtocol, Window
+from napari_tesm.registration import moved_map
+
+TIME = np.arange(250) * 1e-4 - 5e-4
+PULSE, REST = Window(0.0, 10e-3), Window(10e-3)
+
+
+def judged(maps, pulse=1):
+    here = maps.isel(pulse=pulse)
+    status = {n: here[map_name("status", n)].values for n in (1, 2)}
+    return response_of_control(here["H"].values, status)
+
+
+def test_a_wafer_does_not_respond():
+    for seed in range(3):
+        found = judged(fit(simulate_dataset("silicon-wafer", size=(64, 64), samples=125, seed=seed)))
+        assert found.verdict in ("no response", "shift")
+        for one in found.shares:
+            assert one.pixels == 4096
+            assert one.accepted <= 0.001 * one.pixels
+            assert one.share <= one.high < 0.003
+        assert abs(found.mean) < 4e-4
+        assert found.high - found.low < 1e-3
+
+
+def test_weak_graphite_responds():
+    found = judged(fit(simulate_dataset("hopg", size=(40, 30), samples=125)))
+    assert found.verdict == "response"
+    # Hot pixels, forty times as high, do not count.
+    assert found.hot == 3
+    assert found.mean == pytest.approx(0.0345, rel=0.15)
+    assert found.low > 0.02
+    assert "A response (-3 V)" in sentences_from_control(found, unit="V", label="(-3 V)")[0]
+
+
+def test_limits_of_a_share():
+    # The rule of three, and Clopper and Pearson's limits of 5 in 100 as tables have them.
+    assert accepted_share(1, 0, 3000).high == pytest.approx(0.001, rel=0.01)
+    five = accepted_share(1, 5, 100)
+    assert (five.low, five.high) == (pytest.approx(0.0199, abs=2e-4), pytest.approx(0.1023, abs=2e-4))
+    assert accepted_share(1, 7, 7).high == 1.0
+    with pytest.raises(ValueError, match="cannot have been"):
+        accepted_share(1, 3, 2)
+
+
+def test_the_verdict_needs_more_than_chance():
+    height = np.random.default_rng(0).normal(0, 1, (64, 64))
+    height -= height.mean()
+
+    def verdict(accepted, shift=0.0):
+        status = np.full(height.size, 2)
+        status[:accepted] = 0
+        return response_of_control(height + shift, {1: status.reshape(height.shape)}).verdict
+
+    assert verdict(0) == verdict(4) == verdict(9) == "no response"
+    assert verdict(13) == "response"
+    assert verdict(0, shift=0.1) == "shift"
+
+
+def test_the_mean_of_a_smooth_map_is_less_certain():
+    rng = np.random.default_rng(1)
+    white = rng.normal(0, 1, (60, 60))
+    smooth = sum(np.roll(white, (i, j), (0, 1)) for i in range(6) for j in range(6)) / 6
+    status = {1: np.full(white.shape, 2)}
+    sharp, blurred = (response_of_control(one, status) for one in (white, smooth))
+    assert blurred.high - blurred.low > 3 * (sharp.high - sharp.low)
+
+
+def test_intervals_of_the_mean_hold_zero():
+    status = {1: np.full((20, 20), 2)}
+    rng = np.random.default_rng(2)
+    held = [
+        (one := response_of_control(rng.normal(0, 1, (20, 20)), status)).low < 0 < one.high
+        for _ in range(300)
+    ]
+    assert 0.92 < np.mean(held) < 0.985
+
+
+@pytest.mark.parametrize(("window", "rising"), [(PULSE, True), (REST, False)])
+@pytest.mark.parametrize("tau", [1e-3, 8e-3])
+def test_what_is_called_detectable_is_detected_in_nine_of_ten_pixels(window, rising, tau):
+    from napari_tesm.displacement import response_probability
+    from napari_tesm.fitting import fit_traces
+
+    noise = 0.01
+    height = float(detectable_displacement(noise, TIME, window, tau, rising=rising))
+    inside = TIME[window.samples(TIME)] - window.start
+    curve = np.exp(-inside / tau)
+    if rising:
+        curve = (1 - curve) / (1 - np.exp(-10e-3 / tau))
+    traces = height * curve + noise * np.random.default_rng(3).standard_normal((1500, inside.size))
+    fitted = fit_traces(traces, inside, start=0.0)
+    passed = (response_probability(fitted.r2, inside.size) < 0.001).mean()
+    assert 0.87 < passed < 0.95
+    # Half as much is hardly ever seen, twice as much always.
+    weaker = fit_traces(traces - height / 2 * curve, inside, start=0.0)
+    assert (response_probability(weaker.r2, inside.size) < 0.001).mean() < 0.35
+
+
+def test_too_short_a_window_detects_nothing():
+    with pytest.raises(ValueError, match="holds 2 samples"):
+        detectable_displacement(1.0, TIME, Window(0.0, 2e-4), 1e-3, rising=True)
+
+
+def test_noise_of_h_is_that_of_its_samples():
+    traces = 0.02 * np.random.default_rng(4).standard_normal((40, 50, TIME.size))
+    dataset = dataset_from_traces(
+        [traces], time=TIME, x=np.arange(50) * 1e-9, y=np.arange(40) * 1e-9, unit="V",
+        protocol=PulseProtocol(pulse_start=5e-4, pulse_duration=10e-3),
+    )  # fmt: skip
+    height = fit(dataset)["H"].values
+    noise = noise_of_samples(traces, TIME, PULSE)
+    assert noise == pytest.approx(0.02, rel=0.02)
+    assert noise_of_displacement(noise, TIME, PULSE) == pytest.approx(height.std(), rel=0.05)
+
+
+@pytest.mark.parametrize("reach", [0, 3])
+def test_intervals_of_a_ratio_hold_the_true_one(reach):
+    """0.3 against 0.06, as the paper's Si/C against HOPG; grains of several pixels make neighbours alike."""
+    rng = np.random.default_rng(5)
+
+    def height(mean):
+        grains = rng.normal(0, 1, (30, 40))
+        if reach:
+            shifts = range(-reach, reach + 1)
+            grains = sum(np.roll(grains, (i, j), (0, 1)) for i in shifts for j in shifts) / (2 * reach + 1)
+        return mean * (1 + 0.1 * grains) + rng.normal(0, 0.005, grains.shape)
+
+    held = [
+        (one := signal_ratio(height(0.3), height(0.06), seed=number)).low < 5 < one.high
+        for number in range(300)
+    ]
+    assert 0.92 <= np.mean(held) <= 0.99
+
+
+def test_a_ratio_to_noise_is_a_lower_limit():
+    rng = np.random.default_rng(6)
+    strong, none = 0.3 + rng.normal(0, 0.01, (30, 30)), rng.normal(0, 0.005, (30, 30))
+    weak = 0.06 + rng.normal(0, 0.005, (30, 30))
+    against_noise = compare_with_control(strong, none, noise=0.005)
+    assert against_noise.of_noise == pytest.approx(1, abs=0.1)
+    assert "at least" in sentence_from_comparison(against_noise, names=("Si/C", "wafer"))
+    against_weak = compare_with_control(strong, weak, noise=0.005)
+    assert not against_weak.at_least
+    assert against_weak.ratio.low < 5 < against_weak.ratio.high
+    assert "5.02 times as strongly as HOPG (95 %: 4.98 to 5.06" in sentence_from_comparison(
+        against_weak, names=("Si/C", "HOPG")
+    )
+
+
+def test_words_give_the_level():
+    height = moved_map(np.random.default_rng(7).normal(0, 1e-3, (64, 64)), 0, 0)
+    height -= height.mean()
+    status = {1: np.full((64, 64), 2), 2: np.full((64, 64), 2)}
+    words = " ".join(sentences_from_control(response_of_control(height, status), unit="V", label="(-3 V)"))
+    assert words.startswith("No response (-3 V): the mean H of 4096 pixels")
+    assert "0 of 4096 pixels (at most 0.073 %" in words
+    assert "wholly masked" in words
+
+
+def test_nothing_to_judge_is_refused():
+    with pytest.raises(ValueError, match="nothing to judge"):
+        response_of_control(np.full((2, 2), np.nan), {1: np.zeros((2, 2), int)})
+    with pytest.raises(ValueError, match="differ in size"):
+        response_of_control(np.zeros((2, 2)), {1: np.zeros((3, 2), int)})
