@@ -17,6 +17,7 @@ SECTIONS: Final = (
     "points",
     "diffusion",
     "histograms",
+    "series",
     "regions",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
