@@ -19,6 +19,10 @@ SECTIONS: Final = (
     "histograms",
     "series",
     "regions",
+    "controls",
+    "signal",
+    "fit_examples",
+    "cycling",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 
