@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.kernels import KERNELS, Kernel, kernel_from_name
-from napari_tesm.shape_kernels import SHAPE_KERNELS, ShapeKernel
+from napari_tesm.low_pass import LowPass
+from napari_tesm.shape_kernels import SHAPE_KERNELS, ShapeKernel, shape_kernel_from_name
 
 Array = NDArray[np.float64]
 AnyKernel = Kernel | ShapeKernel
@@ -20,17 +21,23 @@ ALL_KERNELS: Final[dict[str, AnyKernel]] = {
 """The kernels by name, in the order in which they are offered."""
 
 
-def any_kernel_from_name(name: str, *, pulse: float | None = None) -> AnyKernel:
+def any_kernel_from_name(
+    name: str, *, pulse: float | None = None, low_pass: LowPass | None = None
+) -> AnyKernel:
     """Return a kernel, or raise a ValueError that lists those there are.
 
     Parameters
     ----------
     pulse : float, optional
         Length of the pulse, in the unit of the times, for joint kernels.
+    low_pass : LowPass, optional
+        The lock-in's filter that traces have passed.
     """
     if name not in ALL_KERNELS:
         raise ValueError(f"unknown kernel '{name}': choose one of {', '.join(ALL_KERNELS)}")
-    return SHAPE_KERNELS[name] if name in SHAPE_KERNELS else kernel_from_name(name, pulse=pulse)
+    if name in SHAPE_KERNELS:
+        return shape_kernel_from_name(name, low_pass=low_pass)
+    return kernel_from_name(name, pulse=pulse, low_pass=low_pass)
 
 
 def curves_of_fit(kernel: AnyKernel, time: Array, values: Mapping[str, Array]) -> tuple[Array, Array]:
@@ -46,7 +53,7 @@ def curves_of_fit(kernel: AnyKernel, time: Array, values: Mapping[str, Array]) -
     tau = np.asarray(values["tau"], dtype=np.float64)
     if isinstance(kernel, ShapeKernel):
         second = np.asarray(values[kernel.second_name], dtype=np.float64)
-        return kernel.formula(time, kernel.points(tau, second))
+        return kernel.unit_curves(time, kernel.points(tau, second))
     curves, constant = kernel.curves(time, np.log(tau))
     return curves[:, None], constant[:, None]
 

@@ -136,6 +136,21 @@ def supported_maximum(displacement: NDArray[np.floating]) -> float:
     return 0.0
 
 
+def without_hot_pixels(displacement: NDArray[np.floating], *, above: float = 1.2) -> NDArray[np.float64]:
+    """Return a map of H with NaN where a pixel stands alone: ``|H|`` larger than neighbours support anywhere.
+
+    Parameters
+    ----------
+    displacement : ndarray, shape (y, x)
+    above : float
+        Times `supported_maximum` from which on a pixel is hot.
+    """
+    values = np.array(displacement, dtype=np.float64)
+    if np.isfinite(values).any():
+        values[np.abs(values) > above * supported_maximum(values)] = np.nan
+    return values
+
+
 def threshold_from_displacement(
     displacement: NDArray[np.floating], fraction: float, *, of: ThresholdOf = "robust"
 ) -> float:

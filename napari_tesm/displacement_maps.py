@@ -16,6 +16,7 @@ from napari_tesm.pipeline import (
     dataset_from_maps,
     prepared_dataset,
     pulse_from_recipe,
+    resolved_recipe,
     sentence_about_missing_pulse,
 )
 from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
@@ -34,7 +35,7 @@ def displacement_maps(
     dataset : Dataset
         As `napari_tesm.dataset` describes; traces are read block by block.
     recipe : Recipe, optional
-        Supplies what the file does not say of the pulse; nothing else of it counts.
+        Supplies what the file does not say of the pulse, and the rotation of the phase; nothing else of it counts.
     progress : callable, optional
         Called with the fraction done and a few words.
 
@@ -49,7 +50,7 @@ def displacement_maps(
         If the dataset breaks the schema, it is not known when the pulse was on, or no pixel has an H.
     """
     check_dataset(dataset)
-    recipe = recipe or Recipe()
+    recipe = resolved_recipe(dataset, recipe or Recipe())
     prepared = prepared_dataset(dataset, recipe)
     pulse = known_pulse(prepared, recipe)
     height = displacement_of_pulses(prepared, pulse, progress=progress)

@@ -10,19 +10,33 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.grains import Boundaries, Grains
+from napari_tesm.histogram_comparison import HistogramComparison, histogram_comparison
 from napari_tesm.io.atomic import atomic_output, refuse_same_file
 from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.io.registry import is_gwy
 from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
+from napari_tesm.low_pass import order_from_text
 from napari_tesm.model_choice import COMPARED
+from napari_tesm.null_bands import NullBands, null_bands_from_result
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
-from napari_tesm.recipe import NO_WINDOW, Recipe
+from napari_tesm.recipe import AUTO, NO_WINDOW, Recipe
 from napari_tesm.regions import PinnedPoint, Region
-from napari_tesm.units import fraction_from_text, quantity_and_error_from_text, quantity_from_text
+from napari_tesm.units import (
+    angle_from_text,
+    fraction_from_text,
+    quantity_and_error_from_text,
+    quantity_from_text,
+)
 
-_UNITS = {"pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s"}
+_UNITS = {
+    "pulse_start": "s",
+    "pulse_duration": "s",
+    "voltage": "V",
+    "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}
 
 
 def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
@@ -50,12 +64,16 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood |= {"tip_radius": radius, "tip_radius_error": error}
         elif name == "tip_radius_error":
             understood[name] = quantity_from_text(value, "m")
+        elif name == "phase_rotation":
+            understood[name] = value if value == AUTO else angle_from_text(value)
         elif name == "threshold":
             understood[name] = fraction_from_text(value)
         elif name in ("window1", "window2"):
             understood[name] = value if value == NO_WINDOW else _entry_from_value(Window.from_text(value))
         elif name == "traces":
             understood[name] = [value]
+        elif name == "lock_in_order":
+            understood[name] = order_from_text(value)
         elif name in _UNITS:
             understood[name] = quantity_from_text(value, _UNITS[name])
         else:
@@ -127,7 +145,7 @@ def kernel_choice(
     dataset : Dataset
         From `open_dataset` or `simulate_dataset`.
     kernels : sequence of str
-        At least two names of `napari_tesm.kernels.KERNELS` or `napari_tesm.shape_kernels.SHAPE_KERNELS`.
+        At least two names of `napari_tesm.all_kernels.ALL_KERNELS`.
     recipe, jobs, progress, **values
         As for `fit`; of the recipe protocol, threshold, response level and the time to skip after the edges count.
 
@@ -139,6 +157,59 @@ def kernel_choice(
     return choice_of_kernels(
         dataset, recipe_from_values(recipe, **values), kernels=kernels, jobs=jobs, progress=progress
     )
+
+
+def compare_histograms(
+    dataset: xr.Dataset | None, maps: xr.Dataset, *, pulse: int = 0, bins: int | None = None
+) -> HistogramComparison:
+    """Return D1 beside D2 over a map, as the t-ESM paper's Fig. 8 shows them, and what pure diffusion would have shown.
+
+    Parameters
+    ----------
+    dataset : Dataset, optional
+        What was fitted; without it nothing is said of pure diffusion.
+    maps : Dataset
+        From `fit`.
+    pulse : int
+        Number of the pulse setting, from 0.
+    bins : int, optional
+        By default the rule of Freedman and Diaconis for both windows together.
+
+    Returns
+    -------
+    HistogramComparison
+        Modes and widths on both scales, the paired ratio with its test, and `sentences()`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such pulse setting, or no map of D or tau.
+    """
+    return histogram_comparison(maps, dataset, pulse=pulse, bins=bins)
+
+
+def pure_diffusion(dataset: xr.Dataset, maps: xr.Dataset) -> NullBands:
+    """Return what the recipe of a result shows for pure diffusion: apparent D, D2/D1, and the way back to the true D.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What was fitted.
+    maps : Dataset
+        From `fit`, with the exponential kernel and a tip radius.
+
+    Returns
+    -------
+    NullBands
+        `ratios` and `sentence()`; `corrected(maps, "flux-pulse")` gives maps of the true D, NaN where the apparent one
+        does not determine it.
+
+    Raises
+    ------
+    ValueError
+        If the kernel is not the exponential one, or tip radius or pulse are not known.
+    """
+    return null_bands_from_result(dataset, maps)
 
 
 def save(

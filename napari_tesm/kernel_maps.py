@@ -29,7 +29,7 @@ from napari_tesm.model_choice import COMPARED, ModelChoice, checked_kernels, mod
 from napari_tesm.pipeline import Progress, blocks_of_rows, evaluate_blocks, prepared_dataset
 from napari_tesm.protocol import PulseProtocol, Window
 from napari_tesm.recipe import Recipe
-from napari_tesm.settings import pulse_from_recipe, record_from_recipe
+from napari_tesm.settings import pulse_from_recipe, record_from_recipe, resolved_recipe
 
 Array = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def choice_of_kernels(
         If a kernel is not known, it is not known when the pulse was on, windows of the recipe leave out a part of the
         record, or pulse or relaxation hold too few samples.
     """
-    recipe = recipe or Recipe()
+    recipe = resolved_recipe(dataset, recipe or Recipe())
     jury = _jury_from_recipe(dataset, recipe, checked_kernels(kernels))
     dataset = jury.dataset
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))

@@ -18,9 +18,13 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.low_pass import LowPass
+
 Array = NDArray[np.float64]
+LEAST_FILTERED: Final = 1e-4
+"""Of filtered curves; what is convolved numerically is right to 1e-7."""
 CurveFunction = Callable[[Array, Array], tuple[Array, Array]]
-PulseFunction = Callable[[Array, Array, float], tuple[Array, Array]]
+PulseFunction = Callable[[Array, Array, float, LowPass | None], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Kernel:
         Range of tau that is searched by default, in windows.
     pulse : float, optional
         Length of the pulse, for a joint kernel; see `kernel_from_name`.
+    low_pass : LowPass, optional
+        The lock-in's filter, which the curves have passed.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Kernel:
     joint: bool = False
     search: tuple[float, float] = (0.01, 10.0)
     pulse: float | None = None
+    low_pass: LowPass | None = None
     parameters: ClassVar[int] = 3
     """How many numbers describe a trace: time, amplitude and final value."""
     fewest_samples: ClassVar[int] = 6
@@ -78,11 +85,21 @@ class Kernel:
             )
         if not self.joint and time.size and time.min() < 0:
             raise ValueError(f"the kernel '{self.name}' begins at zero, there is no curve before it")
-        if not self.joint:
-            return self.formula(time, log_tau)  # type: ignore[call-arg]
-        if self.pulse is None:
-            raise ValueError(f"the kernel '{self.name}' needs to know how long the pulse is")
-        return self.formula(time, log_tau, self.pulse)  # type: ignore[call-arg]
+        if self.joint:
+            if self.pulse is None:
+                raise ValueError(f"the kernel '{self.name}' needs to know how long the pulse is")
+            return self.formula(time, log_tau, self.pulse, self.low_pass)  # type: ignore[call-arg]
+        formula: CurveFunction = self.formula  # type: ignore[assignment]
+        if self.low_pass is None:
+            return formula(time, log_tau)
+        # From the start of the window on the filter sees g − g(0), and before it nothing.
+        curves = self.low_pass.filtered(lambda grid: formula(grid, log_tau)[0], time)
+        return curves, formula(np.zeros(1), log_tau)[1]
+
+    @property
+    def least_left(self) -> float:
+        """How much of a curve must be left from the first sample on for its digits to mean anything."""
+        return float(np.finfo(float).tiny) if self.low_pass is None else LEAST_FILTERED
 
 
 def exponential_decay(time: Array, log_tau: Array) -> tuple[Array, Array]:
@@ -133,34 +150,44 @@ def gaussian_source_decay(time: Array, log_tau: Array) -> tuple[Array, Array]:
     return curves, np.ones(log_tau.size)
 
 
-def flux_pulse(time: Array, log_tau: Array, pulse: float) -> tuple[Array, Array]:
+def flux_pulse(
+    time: Array, log_tau: Array, pulse: float, low_pass: LowPass | None = None
+) -> tuple[Array, Array]:
     r"""Return ``[F(t) − F(t − T)]/T``, and 0: a constant flux exp(−r²/R0²) during a pulse of length T, tau = R0²/(4D).
 
     F is `gaussian_source_decay` integrated over time,
     :math:`F(t) = t - \sqrt{t(t+\tau)} + \tau\,\mathrm{asinh}\sqrt{t/\tau}` and 0 before t = 0.
     At short times F ≈ t, what flows in piles up; at long ones it grows as ln t.
     """
-    return _of_a_pulse(_flux_response, time, log_tau, pulse)
+    return _of_a_pulse(_flux_response, time, log_tau, pulse, low_pass)
 
 
-def clamped_contact(time: Array, log_tau: Array, pulse: float) -> tuple[Array, Array]:
+def clamped_contact(
+    time: Array, log_tau: Array, pulse: float, low_pass: LowPass | None = None
+) -> tuple[Array, Array]:
     r"""Return ``U(t) − U(t − T)``, and 0: a concentration held at exp(−r²/R0²) under the tip for T, then at zero.
 
     tau = R0²/(4D). With x = t/tau, :math:`U = \frac{2}{\pi}[\arctan\sqrt x - x\,\mathrm{arccot}\sqrt x + \sqrt x]`: the
     Hankel transform of :math:`\mathrm{erf}(k s)/(2k) - k s^2\,\mathrm{erfc}(k s) + s\,e^{-k^2s^2}/\sqrt\pi`, s = √(Dt),
     over :math:`c_0(k) \propto e^{-k^2R_0^2/4}`. Short times 4√x/π (Cottrell), late 1 − 4/(3π√x).
     """
-    return _of_a_pulse(_clamped_response, time, log_tau, pulse)
+    return _of_a_pulse(_clamped_response, time, log_tau, pulse, low_pass)
 
 
 def _of_a_pulse(
-    response: Callable[[Array], Array], time: Array, log_tau: Array, pulse: float
+    response: Callable[[Array], Array], time: Array, log_tau: Array, pulse: float, low_pass: LowPass | None
 ) -> tuple[Array, Array]:
     """Return the response to a drive that is switched on at 0 and off at the end of the pulse."""
     rate = np.exp(-log_tau)[:, None]
-    curves = response(rate * np.maximum(time, 0.0))
+
+    def since_switched(times: Array) -> Array:
+        if low_pass is None:
+            return response(rate * times)
+        return low_pass.filtered(lambda grid: response(rate * grid), times)
+
+    curves = since_switched(np.maximum(time, 0.0))
     after = int(np.searchsorted(time, pulse, side="right"))
-    curves[:, after:] -= response(rate * (time[after:] - pulse))
+    curves[:, after:] -= since_switched(time[after:] - pulse)
     # A scale that keeps the curve of order one or below: the fit's amplitude takes the place of all prefactors.
     if response is _flux_response:
         curves /= pulse * rate
@@ -219,18 +246,22 @@ KERNELS: Final = {
 """The kernels by name."""
 
 
-def kernel_from_name(name: str, *, pulse: float | None = None) -> Kernel:
+def kernel_from_name(name: str, *, pulse: float | None = None, low_pass: LowPass | None = None) -> Kernel:
     """Return a kernel, or raise a ValueError that lists those there are.
 
     Parameters
     ----------
     pulse : float, optional
         Length of the pulse, in the unit of the times: what a joint kernel's curves need, and no other has use for.
+    low_pass : LowPass, optional
+        The lock-in's filter that traces have passed.
     """
     try:
         kernel = KERNELS[name]
     except KeyError:
         raise ValueError(f"unknown kernel '{name}': choose one of {', '.join(KERNELS)}") from None
+    if low_pass is not None:
+        kernel = replace(kernel, low_pass=low_pass)
     if pulse is None or not kernel.joint:
         return kernel
     if not 0 < pulse < np.inf:

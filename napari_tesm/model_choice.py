@@ -17,11 +17,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.fitting import FEWEST_SAMPLES, fit_shapes, fit_traces
+from napari_tesm.all_kernels import ALL_KERNELS, AnyKernel, any_kernel_from_name, fitted_curves
+from napari_tesm.fitting import FEWEST_SAMPLES, fit_traces
 from napari_tesm.kernel_votes import KernelVotes
-from napari_tesm.kernels import KERNELS, Kernel, kernel_from_name
 from napari_tesm.protocol import Window
-from napari_tesm.shape_kernels import SHAPE_KERNELS
 
 Array = NDArray[np.float64]
 
@@ -127,8 +126,7 @@ def model_choice(
     stop : float, optional
         Samples from this time on are left out, in s.
     skip : float
-        So are samples within this time, in s, after the start and the end of the pulse. Kernels with two parameters
-        then begin at the first sample that is left.
+        So are samples within this time, in s, after the start and the end of the pulse.
 
     Raises
     ------
@@ -180,10 +178,8 @@ def model_choice(
 def checked_kernels(kernels: Sequence[str]) -> tuple[str, ...]:
     """Return kernels that can be compared, or raise a ValueError."""
     names = tuple(kernels)
-    known = {**KERNELS, **SHAPE_KERNELS}
     for name in names:
-        if name not in known:
-            raise ValueError(f"unknown kernel '{name}': choose among {', '.join(known)}")
+        any_kernel_from_name(name)
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError("a choice needs at least two kernels, none of them twice")
     return names
@@ -205,50 +201,30 @@ class _Part:
 
 def _parameters(name: str) -> int:
     """Return how many numbers describe the record with a kernel: time, amplitude, final value …, and the noise."""
-    if name in KERNELS:
-        return (3 if KERNELS[name].joint else 6) + 1
-    return 2 * (3 + SHAPE_KERNELS[name].curves) + 1
+    kernel = ALL_KERNELS[name]
+    return kernel.parameters * (1 if kernel.joint else 2) + 1
 
 
 def _residuals(y: Array, time: Array, name: str, pulse: Window, parts: list[_Part]) -> Array:
     """Return data less fit, NaN where a sample is missing or left out, or nothing could be fitted."""
     residuals = np.full(y.shape, np.nan)
-    if name in KERNELS and KERNELS[name].joint:
+    if ALL_KERNELS[name].joint:
         assert pulse.stop is not None
-        kernel = kernel_from_name(name, pulse=pulse.stop - pulse.start)
+        kernel = any_kernel_from_name(name, pulse=pulse.stop - pulse.start)
         kept = np.concatenate([np.arange(part.samples.start, part.samples.stop) for part in parts])
         start = min(pulse.start, float(time[kept[0]]))
         residuals[:, kept] = _residuals_of_fit(y[:, kept], time[kept], kernel, start)
         return residuals
     for part in parts:
         data = y[:, part.samples]
-        if name in KERNELS:
-            residuals[:, part.samples] = _residuals_of_fit(data, part.time, KERNELS[name], part.start)
-        else:
-            residuals[:, part.samples] = _residuals_of_shapes(data, part.time, name)
+        residuals[:, part.samples] = _residuals_of_fit(data, part.time, ALL_KERNELS[name], part.start)
     return residuals
 
 
-def _residuals_of_fit(data: Array, time: Array, kernel: Kernel, start: float) -> Array:
+def _residuals_of_fit(data: Array, time: Array, kernel: AnyKernel, start: float) -> Array:
     fitted = fit_traces(data, time, kernel=kernel, start=start)
-    curves, constant = kernel.curves(time - start, np.log(_usable(fitted.tau)))
-    return np.asarray(data - fitted.a[:, None] * (curves + constant[:, None]) - fitted.c[:, None])
-
-
-def _residuals_of_shapes(data: Array, time: Array, name: str) -> Array:
-    kernel = SHAPE_KERNELS[name]
-    fitted = fit_shapes(data, time, kernel=name)
-    logs = np.log(np.stack([_usable(fitted.tau), _usable(fitted.shape)], axis=1))
-    p = np.linalg.solve(np.array(kernel.natural, dtype=np.float64), logs.T).T
-    shapes, constants = kernel.formula(time - time[0], p)
-    share = np.stack([fitted.share, 1 - fitted.share], axis=1)[:, : kernel.curves]
-    curve = (share[:, :, None] * (shapes + constants[:, :, None])).sum(axis=1)
-    return np.asarray(data - fitted.a[:, None] * curve - fitted.c[:, None])
-
-
-def _usable(values: Array) -> Array:
-    """Return values with ones where there are none; amplitudes are missing there, too, and spread the gap."""
-    return np.where(np.isfinite(values), values, 1.0)
+    numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
+    return np.asarray(data - fitted_curves(kernel, time - start, numbers))
 
 
 def _aicc(residuals: Array, parameters: int) -> Array:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.low_pass import LowPass, check_order
 from napari_tesm.units import quantity_from_text, text_from_quantity
 
 EDGE_TOLERANCE: Final = 1e-6
@@ -35,7 +36,9 @@ class PulseProtocol:
     ac_amplitude, ac_frequency : float, optional
         The ac drive, in V and Hz.
     lock_in_time_constant : float, optional
-        Time constant of the lock-in's low-pass filter, in s.
+        Time constant of each stage of the lock-in's low-pass filter, in s; 0 for none.
+    lock_in_order : float, optional
+        Number of its stages, 1 where only the time constant is known.
     tip_radius, tip_radius_error : float, optional
         The characteristic length of the paper and its standard error, in m.
 
@@ -52,6 +55,7 @@ class PulseProtocol:
     lock_in_time_constant: float | None = None
     tip_radius: float | None = None
     tip_radius_error: float | None = None
+    lock_in_order: float | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -67,6 +71,15 @@ class PulseProtocol:
                 raise ValueError(f"the {words} must not be negative, not {value:g}")
         if self.tip_radius is not None:
             check_tip_radius(self.tip_radius)
+        if self.lock_in_order is not None:
+            check_order(self.lock_in_order)
+
+    @property
+    def low_pass(self) -> LowPass | None:
+        """The lock-in's filter; None where its time constant is not known, or zero."""
+        if not self.lock_in_time_constant:
+            return None
+        return LowPass(self.lock_in_time_constant, int(self.lock_in_order or 1))
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> "PulseProtocol":

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 
 from napari_tesm.all_kernels import any_kernel_from_name
 from napari_tesm.diffusion import GEOMETRIES, geometry_factor
+from napari_tesm.low_pass import check_order
 from napari_tesm.protocol import Window, check_tip_radius
 from napari_tesm.units import text_from_quantity
 
@@ -19,11 +20,19 @@ RECIPE_VERSION: Final = 1
 DEFAULT_GEOMETRY: Final = "l2/tau"
 
 NO_WINDOW: Final = "none"
+AUTO: Final = "auto"
+_FULL_TURN: Final = 360.0
 WindowChoice = Window | Literal["none"] | None
 
 _POSITIVE: Final = ("tip_radius", "pulse_duration", "max_log_tau_error")
-_NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold")
-_UNITS: Final = {"tip_radius": "m", "tip_radius_error": "m", "pulse_duration": "s", "skip_after_edge": "s"}
+_NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold", "lock_in_time_constant")
+_UNITS: Final = {
+    "tip_radius": "m",
+    "tip_radius_error": "m",
+    "pulse_duration": "s",
+    "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,11 @@ class Recipe:
         Fraction of the map's maximum ``|H|`` below which a pixel is not evaluated.
     threshold_of : {"robust", "max", "p99"}
         Which maximum.
+    lock_in_time_constant : float, optional
+        Of each stage of the lock-in's low-pass filter, which kernels pass, too, in s; stands in for the file's, 0 for
+        none.
+    lock_in_order : int, optional
+        Number of its stages, by default the file's, or 1.
     pulse_start, pulse_duration, voltage : float, optional
         Stand in for metadata the file lacks; s on the file's time axis, s, V.
     window1, window2 : Window, "none" or None
@@ -59,6 +73,11 @@ class Recipe:
         A pixel shows a response where the F-test against a constant stays below this probability.
     max_log_tau_error : float
         A larger standard error of ln tau means unresolved.
+    phase_rotation : float or "auto", optional
+        By how many degrees the lock-in's (X, Y) is turned before X is evaluated; "auto" finds the angle that puts most
+        of the response into X, and stands for that angle in the recipe of the result.
+    intervals : bool
+        Also take the limits between which tau and D lie with 95 %.
 
     Raises
     ------
@@ -84,6 +103,10 @@ class Recipe:
     skip_after_edge: float = 0.0
     response_level: float = 0.001
     max_log_tau_error: float = 0.5
+    phase_rotation: float | Literal["auto"] | None = None
+    lock_in_time_constant: float | None = None
+    lock_in_order: int | None = None
+    intervals: bool = False
 
     def __post_init__(self) -> None:
         kernel = any_kernel_from_name(self.kernel)
@@ -108,8 +131,15 @@ class Recipe:
                 raise ValueError(f"the {words} must be larger than zero, not {written}")
             if field.name in _NOT_NEGATIVE and value < 0:
                 raise ValueError(f"the {words} must not be negative, not {written}")
+        if self.intervals and kernel.quantities:
+            raise ValueError(
+                f"the kernel '{self.kernel}' has a shape beside its time, and their errors hang together: there are "
+                "intervals for kernels of one parameter only"
+            )
         if self.tip_radius is not None:
             check_tip_radius(self.tip_radius)
+        if self.lock_in_order is not None:
+            check_order(self.lock_in_order)
         if self.threshold > 1:
             raise ValueError(
                 f"the threshold is a fraction of the maximum, at most 1 (100 %), not {self.threshold:g}"
@@ -121,6 +151,12 @@ class Recipe:
         if kernel.joint and NO_WINDOW in (self.window1, self.window2):
             raise ValueError(
                 f"the kernel '{self.kernel}' fits pulse and relaxation together: neither window can be 'none'"
+            )
+        if isinstance(self.phase_rotation, str) and self.phase_rotation != AUTO:
+            raise ValueError(f"the phase rotation is an angle or '{AUTO}', not '{self.phase_rotation}'")
+        if isinstance(self.phase_rotation, float | int) and abs(self.phase_rotation) > _FULL_TURN:
+            raise ValueError(
+                f"the phase rotation lies between -360 and 360 degrees, not {self.phase_rotation:g}"
             )
         if self.window1 == NO_WINDOW and self.window2 == NO_WINDOW:
             raise ValueError("both windows are 'none': there is nothing to fit")
@@ -183,6 +219,7 @@ class Recipe:
 _TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit")
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
+    "intervals",
 )  # fmt: skip
 
 
@@ -196,6 +233,8 @@ def _value_from_json(name: str, value: Any) -> Any:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
         raise ValueError("the recipe's 'traces' must be a list of titles")
+    if name == "phase_rotation" and value == AUTO:
+        return AUTO
     if name in _TEXTS:
         if isinstance(value, str):
             return value
@@ -209,9 +248,13 @@ def _value_from_json(name: str, value: Any) -> Any:
             if name != "tau_bounds" and (value[1] is None or _is_number(value[1])):
                 return Window(float(value[0]), None if value[1] is None else float(value[1]))
         raise ValueError(f"the recipe's '{name}' must be two times in s, not {value!r}")
+    if name == "intervals":
+        if isinstance(value, bool):
+            return value
+        raise ValueError(f"the recipe's 'intervals' must be true or false, not {value!r}")
     if not _is_number(value):
         raise ValueError(f"the recipe's '{name}' must be a number, not {value!r}")
-    return float(value)
+    return int(value) if name == "lock_in_order" and value == int(value) else float(value)
 
 
 def _is_number(value: Any) -> bool:
@@ -220,4 +263,4 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-__all__ = ["DEFAULT_GEOMETRY", "GEOMETRIES", "NO_WINDOW", "RECIPE_VERSION", "Recipe", "WindowChoice"]
+__all__ = ["AUTO", "DEFAULT_GEOMETRY", "GEOMETRIES", "NO_WINDOW", "RECIPE_VERSION", "Recipe", "WindowChoice"]

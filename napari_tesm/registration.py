@@ -56,6 +56,40 @@ def shift_between(
         If the maps differ in size, or one of them is constant or has fewer than ten values.
     """
     a, b = np.asarray(fixed, dtype=np.float64), np.asarray(moving, dtype=np.float64)
+    window = correlation_by_shift(a, b, largest=largest)
+    row, column = np.unravel_index(int(np.nanargmax(window)), window.shape)
+    dy, dx = (
+        row - window.shape[0] // 2 + _vertex(window[:, column], int(row)),
+        column - window.shape[1] // 2 + _vertex(window[row], int(column)),
+    )
+    before = correlation_between(a, b).pearson
+    after = correlation_between(a, moved_map(b, dy, dx)).pearson
+    return Shift(float(dy), float(dx), before, after)
+
+
+def correlation_by_shift(
+    fixed: NDArray[np.floating], moving: NDArray[np.floating], *, largest: float = 0.25
+) -> Array:
+    """Return the correlation of two maps for every shift of whole pixels up to a largest one, no shift in the middle.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray, shape (y, x)
+        Pixels without a value are left out (Padfield 2012).
+    largest : float
+        Farthest shift, as a fraction of the size.
+
+    Returns
+    -------
+    ndarray, shape (2 n + 1, 2 m + 1)
+        ``-inf`` where the maps overlap too little.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in size, or one of them is constant or has fewer than ten values.
+    """
+    a, b = np.asarray(fixed, dtype=np.float64), np.asarray(moving, dtype=np.float64)
     if a.shape != b.shape:
         raise ValueError(
             f"maps of {a.shape[1]}×{a.shape[0]} and {b.shape[1]}×{b.shape[0]} pixels cannot be compared"
@@ -67,17 +101,9 @@ def shift_between(
     correlation = _masked_correlation(a, b, *known)
     reach = [max(1, int(largest * size)) if size > 1 else 0 for size in a.shape]
     centre = (a.shape[0] - 1, a.shape[1] - 1)
-    window = correlation[
+    return correlation[
         centre[0] - reach[0] : centre[0] + reach[0] + 1, centre[1] - reach[1] : centre[1] + reach[1] + 1
     ]
-    row, column = np.unravel_index(int(np.nanargmax(window)), window.shape)
-    dy, dx = (
-        row - reach[0] + _vertex(window[:, column], int(row)),
-        column - reach[1] + _vertex(window[row], int(column)),
-    )
-    before = correlation_between(a, b).pearson
-    after = correlation_between(a, moved_map(b, dy, dx)).pearson
-    return Shift(float(dy), float(dx), before, after)
 
 
 def moved_map(values: NDArray[np.floating], dy: float, dx: float, *, flip: bool = False) -> Array:
@@ -93,6 +119,12 @@ def moved_map(values: NDArray[np.floating], dy: float, dx: float, *, flip: bool 
         image = image[:, ::-1]
     rows = np.arange(image.shape[0], dtype=np.float64) - dy
     columns = np.arange(image.shape[1], dtype=np.float64) - dx
+    return map_at(image, rows, columns)
+
+
+def map_at(values: NDArray[np.floating], rows: Array, columns: Array) -> Array:
+    """Return a map at fractional rows and columns, shape (row, column), linear in between, NaN outside."""
+    image: Array = np.asarray(values, dtype=np.float64)
     return _interpolated(_interpolated(image, rows, 0), columns, 1)
 
 

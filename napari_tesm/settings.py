@@ -1,7 +1,7 @@
 """What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from napari_tesm.all_kernels import ALL_KERNELS, AnyKernel, any_kernel_from_name
 from napari_tesm.dataset import with_protocol
 from napari_tesm.diffusion import diffusion_from_tau
+from napari_tesm.low_pass import LowPass
 from napari_tesm.maps import JOINT
+from napari_tesm.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
 from napari_tesm.protocol import (
     EDGE_TOLERANCE,
     PulseProtocol,
@@ -19,7 +21,7 @@ from napari_tesm.protocol import (
     sampling_interval,
     windows_from_protocol,
 )
-from napari_tesm.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, Recipe
 from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
@@ -37,7 +39,7 @@ class Settings:
     windows : dict of int to Window
         The windows to fit, by their number; `napari_tesm.maps.JOINT` for a kernel that takes the record as one.
     kernel : Kernel or ShapeKernel
-        Knows the length of the pulse where it needs it.
+        Knows the length of the pulse where it needs it, and the lock-in's filter.
     geometry : str
         How D follows from tau: the kernel's own relation, else the recipe's.
     skip : float
@@ -96,12 +98,13 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     """
     protocol = PulseProtocol.from_attributes(dataset.attrs)
     pulse = pulse_from_recipe(protocol, recipe)
-    kernel = any_kernel_from_name(recipe.kernel)
+    low_pass = _low_pass_from_protocol(protocol, recipe)
+    kernel = any_kernel_from_name(recipe.kernel, low_pass=low_pass)
     if kernel.joint:
         record = record_from_recipe(protocol, pulse, recipe)
         assert pulse is not None
         assert pulse.stop is not None
-        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start)
+        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start, low_pass=low_pass)
         windows = {JOINT: record}
     else:
         windows = _windows_from_recipe(protocol, recipe)
@@ -119,6 +122,15 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     )
     _check_samples(settings, dataset["time"].values)
     return settings
+
+
+def _low_pass_from_protocol(protocol: PulseProtocol, recipe: Recipe) -> LowPass | None:
+    """Return the lock-in's filter that the kernels pass."""
+    if recipe.lock_in_order is not None and protocol.lock_in_time_constant is None:
+        raise ValueError(
+            "the lock-in's order says nothing without its time constant: give --lock-in-time-constant"
+        )
+    return protocol.low_pass
 
 
 def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, Window]:
@@ -172,6 +184,13 @@ def _check_samples(settings: Settings, time: Array) -> None:
                 f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
                 f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
             )
+        low_pass = settings.kernel.low_pass
+        if low_pass is not None and low_pass.time_constant > np.ptp(time[settings.samples(number, time)]):
+            constant = text_from_quantity(low_pass.time_constant, "s")
+            raise ValueError(
+                f"the lock-in's time constant, {constant}, is longer than what is fitted, {window}: nothing of the "
+                "relaxation is left"
+            )
 
 
 def pulse_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> Window | None:
@@ -196,12 +215,13 @@ def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
 
 
 def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return the dataset with the recipe's protocol put in for what the file says or lacks.
+    """Return the dataset with the recipe's protocol put in for what the file says or lacks, its phase turned.
 
     Raises
     ------
     ValueError
-        If one voltage is given for pulse settings of different ones: their maps would trade names.
+        If one voltage is given for pulse settings of different ones: their maps would trade names; or the phase is to
+        be turned and Y is not recorded.
     """
     known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
     if recipe.voltage is not None and known.size > 1:
@@ -209,9 +229,40 @@ def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
         raise ValueError(
             f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
         )
-    return with_protocol(
+    known_pulse = with_protocol(
         dataset,
         voltage=recipe.voltage,
         pulse_start=recipe.pulse_start,
         pulse_duration=recipe.pulse_duration,
+        lock_in_time_constant=recipe.lock_in_time_constant,
+        lock_in_order=recipe.lock_in_order,
     )
+    if recipe.phase_rotation is None:
+        return known_pulse
+    return rotated_dataset(known_pulse, _angle_from_recipe(known_pulse, recipe))
+
+
+def resolved_recipe(dataset: xr.Dataset, recipe: Recipe) -> Recipe:
+    """Return the recipe with the angle that "auto" comes to for a dataset, so that it gives the same numbers again.
+
+    Raises
+    ------
+    ValueError
+        If Y is not recorded, or nothing responds, where the phase is to be found.
+    """
+    if recipe.phase_rotation != AUTO:
+        return recipe
+    prepared = prepared_dataset(dataset, replace(recipe, phase_rotation=None))
+    return replace(recipe, phase_rotation=_angle_from_recipe(prepared, recipe))
+
+
+def _angle_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> float:
+    """Return by how much (X, Y) is to be turned, in degrees."""
+    if isinstance(recipe.phase_rotation, float | int):
+        return float(recipe.phase_rotation)
+    protocol = PulseProtocol.from_attributes(dataset.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    if pulse is None:
+        raise ValueError(sentence_about_missing_pulse(protocol))
+    turned = float(dataset.attrs.get(ATTRIBUTE, 0.0))
+    return turned + response_axis(complex_displacement(dataset, pulse))

@@ -11,11 +11,14 @@ amplitudes, for the power law :math:`t_0/(m-1)`. It does not exist, and D has no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_tesm.kernels import LEAST_FILTERED
+from napari_tesm.low_pass import LowPass
 
 Array = NDArray[np.float64]
 MeanTime = tuple[Array, Array, Array]
@@ -44,11 +47,13 @@ class ShapeKernel:
         Range of exp(p), the first in windows.
     spacing : (float, float)
         Largest distance of two nodes of its table in p, found by measuring: with these the residual sum of squares is
-        right to 1e-5 of itself.
+        right to 1e-6 of itself.
     natural : ((float, float), (float, float))
         Rows that lead from p to ln tau and to ln shape.
     second_name : str
         What the second parameter is called in results and maps: ``"beta"``, ``"tau_slow"``, ``"exponent"``.
+    low_pass : LowPass, optional
+        The lock-in's filter, which the curves have passed.
     """
 
     name: str
@@ -61,6 +66,7 @@ class ShapeKernel:
     spacing: tuple[float, float]
     natural: tuple[tuple[float, float], tuple[float, float]]
     second_name: str
+    low_pass: LowPass | None = None
     geometry: ClassVar[None] = None
     """How D follows is the user's to choose, as for the exponential."""
     joint: ClassVar[bool] = False
@@ -78,6 +84,23 @@ class ShapeKernel:
     def quantities(self) -> tuple[str, ...]:
         """What a fit gives beyond tau, a and c; each has a standard error of its own."""
         return (self.second_name, *(("share",) if self.curves == 2 else ()), "tau_mean")
+
+    @property
+    def least_left(self) -> float:
+        """How much of a curve must be left from the first sample on for its digits to mean anything."""
+        # The squares of less would be no numbers.
+        return 1e-100 if self.low_pass is None else LEAST_FILTERED
+
+    def unit_curves(self, time: Array, p: Array) -> tuple[Array, Array]:
+        """Return ``g − constant``, shape (n, curves, time), and the constants, shape (n, curves), after the filter."""
+        if self.low_pass is None:
+            return self.formula(time, p)
+
+        def before(grid: Array) -> Array:
+            return self.formula(grid, p)[0].reshape(-1, grid.size)
+
+        filtered = self.low_pass.filtered(before, time).reshape(len(p), self.curves, time.size)
+        return filtered, np.ones((len(p), self.curves))
 
     def points(self, tau: Array, second: Array) -> Array:
         """Return p, shape (n, 2), of tau and the second parameter, shape (n,)."""
@@ -156,7 +179,7 @@ SHAPE_KERNELS: Final = {
     for kernel in (
         ShapeKernel(
             "stretched", "a distribution of relaxation times", stretched_decay, mean_of_stretched, 1,
-            (0.01, 10.0), (0.2, 2.0), (0.32, 0.32), ((1, 0), (0, 1)), "beta",
+            (0.01, 10.0), (0.2, 2.0), (0.27, 0.24), ((1, 0), (0, 1)), "beta",
         ),
         ShapeKernel(
             "biexponential", "two processes, each with an exponential", two_decays, mean_of_two, 2,
@@ -171,11 +194,12 @@ SHAPE_KERNELS: Final = {
 """The kernels by name."""
 
 
-def shape_kernel_from_name(name: str) -> ShapeKernel:
+def shape_kernel_from_name(name: str, *, low_pass: LowPass | None = None) -> ShapeKernel:
     """Return a kernel, or raise a ValueError that lists those there are."""
     try:
-        return SHAPE_KERNELS[name]
+        kernel = SHAPE_KERNELS[name]
     except KeyError:
         raise ValueError(
             f"unknown kernel '{name}' of two parameters: choose one of {', '.join(SHAPE_KERNELS)}"
         ) from None
+    return kernel if low_pass is None else replace(kernel, low_pass=low_pass)

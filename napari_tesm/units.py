@@ -182,6 +182,25 @@ def fraction_from_text(text: str) -> float:
     return float(f"{number}e-2") if "e" not in number.lower() else float(number) / 100
 
 
+def angle_from_text(text: str) -> float:
+    """Return an angle in degrees, written with or without its unit.
+
+    Raises
+    ------
+    ValueError
+        If the text is no angle.
+
+    Examples
+    --------
+    >>> angle_from_text("-12.5°"), angle_from_text("30 deg"), angle_from_text("8")
+    (-12.5, 30.0, 8.0)
+    """
+    match = _MEASURE.fullmatch(plain_text(text))
+    if match is None or (match[2] or "°") not in ("°", "deg", "degrees"):
+        raise ValueError(f"'{text}' is not an angle: write degrees, for example '-12.5' or '30 deg'")
+    return float(match[1])
+
+
 def prefix_for(values: float | Iterable[float], unit: str) -> tuple[float, str]:
     """Return the factor and the prefixed unit in which `values` are comfortable to read.
 

@@ -10,10 +10,21 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
 
 LAYERS = [
-    {"kernels", "shape_kernels", "all_kernels", "protocol", "dataset", "units", "scaling", "limits"},
+    {
+        "kernels",
+        "shape_kernels",
+        "all_kernels",
+        "protocol",
+        "dataset",
+        "units",
+        "scaling",
+        "limits",
+        "low_pass",
+    },
     {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
     {"fitting"},
     {"displacement", "diffusion", "theory", "tip_radius"},
+    {"phase"},
     {"bulk_methods"},  # other ways to the same D, beside the theory of the tip
     {
         "regions",
@@ -29,12 +40,14 @@ LAYERS = [
         "kernel_votes",
         "recording",
         "controls",
+        "signal_check",
+        "cycling",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
-    {"settings", "null_curve"},
+    {"settings", "tau_limits", "null_curve"},
     {"null_bands"},
-    {"pipeline", "displacement_maps", "histogram_comparison"},
+    {"pipeline", "displacement_maps", "histogram_comparison", "fit_examples"},
     {"kernel_maps"},
     {"summary"},
     {"plotting", "io"},

@@ -11,6 +11,7 @@ from napari_tesm.displacement import (
     response_probability,
     supported_maximum,
     threshold_from_displacement,
+    without_hot_pixels,
 )
 from napari_tesm.protocol import Window
 
@@ -86,6 +87,17 @@ def test_one_pixel_wide_step_keeps_its_height_and_hot_pixels_do_not_count():
     assert threshold_from_displacement(h, 0.15) == pytest.approx(0.45)
     assert threshold_from_displacement(h, 0.15, of="max") == pytest.approx(150.0)
     assert threshold_from_displacement(h, 0.5, of="p99") == pytest.approx(0.5 * np.percentile(np.abs(h), 99))
+
+
+def test_hot_pixels_are_left_out_and_the_step_is_not():
+    h = np.full((8, 8), 0.1)
+    h[:, 3] = -0.3
+    h[5, 6] = 2.0
+    left = without_hot_pixels(h)
+    assert np.isnan(left[5, 6])
+    assert np.isfinite(left).sum() == h.size - 1
+    assert h[5, 6] == 2.0
+    assert np.isnan(without_hot_pixels(np.full((3, 3), np.nan))).all()
 
 
 def test_empty_maps_have_threshold_zero():

@@ -198,7 +198,7 @@ def test_a_thinned_line_keeps_its_peaks_and_its_place():
 def a_fit(status=OK, **values):
     numbers = {
         "number": 2, "time": np.arange(151) * 1e-4, "tau": 1.42e-3, "tau_error": 6e-5, "D": 4.4e-13,
-        "D_error": 1.9e-14, "status": status,
+        "D_error": 1.9e-14, "status": status, "extra": {},
     }  # fmt: skip
     return SimpleNamespace(**(numbers | values))
 

@@ -44,6 +44,8 @@ def test_json_round_trip_is_exact(radius, threshold, window1, window2, traces):
         ('{"version": 1, "window1": "none", "window2": "none"}', "nothing to fit"),
         ('{"version": 1, "tau_bounds": [1, 0.1]}', "in order"),
         ('{"version": 1, "traces": "a"}', "list of titles"),
+        ('{"version": 1, "phase_rotation": "some"}', "phase_rotation"),
+        ('{"version": 1, "phase_rotation": 400}', "360 degrees"),
         ("[" * 100_000, "not JSON"),
     ],
 )
@@ -57,7 +59,8 @@ def test_every_field_survives_json():
         traces=("a",), kernel="exponential", geometry="l2/4tau", tip_radius=1e-8, tip_radius_error=1e-9,
         threshold=0.2, threshold_of="p99", pulse_start=1e-3, pulse_duration=5e-3, voltage=-3.0,
         window1="none", window2=Window(0.01), time_unit="s", lateral_unit="m", tau_bounds=(1e-4, 0.1),
-        skip_after_edge=1e-4, response_level=0.01, max_log_tau_error=0.3,
+        skip_after_edge=1e-4, response_level=0.01, max_log_tau_error=0.3, phase_rotation=-12.5,
+        lock_in_time_constant=1e-4, lock_in_order=4, intervals=True,
     )  # fmt: skip
     default = Recipe()
     same = [

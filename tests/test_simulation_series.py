@@ -7,6 +7,7 @@ import pytest
 
 from napari_tesm import fit, open_dataset
 from napari_tesm.cli import main
+from napari_tesm.cycling import cycles_from_cycling, read_cycling
 from napari_tesm.dataset import violations
 from napari_tesm.displacement import OK
 from napari_tesm.displacement_maps import displacement_maps
@@ -179,6 +180,10 @@ def test_the_command_writes_a_folder(tmp_path, capsys):
     assert [point.number for point in found.points] == [1, 2, 3]
     assert [region.region_class for region in found.regions].count("step") == 2
     assert open_dataset(folder / "hopg.gwy").sizes["x"] == 48
+    for name, capacities in truth["cycling"].items():
+        found = cycles_from_cycling(read_cycling(folder / name))
+        np.testing.assert_allclose([[one.discharge, one.charge] for one in found], capacities, rtol=1e-4)
+        assert found[-1].cycle == 68
 
     assert main([*words, "-o", str(folder)]) == 1
     assert "exists" in capsys.readouterr().err

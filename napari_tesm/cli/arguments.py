@@ -27,6 +27,12 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
     data.add_argument(
         "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
     )
+    data.add_argument(
+        "--lock-in-time-constant",
+        metavar="100us",
+        help="of its low-pass filter, which kernels pass, too; 0s: none",
+    )
+    data.add_argument("--lock-in-order", metavar="1", help="RC stages of that filter, 1 to 8")
     how = command.add_argument_group("how to fit")
     how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
     how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
@@ -40,6 +46,13 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
     how.add_argument("--threshold", metavar="15%", help="smallest |H| to fit, of the map's maximum")
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
+    how.add_argument(
+        "--rotate-phase", dest="phase_rotation", metavar="auto|DEG",
+        help="turn the lock-in's X and Y by an angle; auto: so that X holds most of the response",
+    )  # fmt: skip
+    how.add_argument(
+        "--intervals", action="store_true", default=None, help="limits of tau and D that hold them with 95 %%"
+    )
     add_recipe(how)
     return data
 

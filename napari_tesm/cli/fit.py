@@ -12,7 +12,7 @@ from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.io.registry import open_dataset
-from napari_tesm.pipeline import prepared_dataset, run, settings_from_recipe
+from napari_tesm.pipeline import prepared_dataset, resolved_recipe, run, settings_from_recipe
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -29,6 +29,8 @@ def run_command(options: argparse.Namespace) -> int:
         lateral_unit=recipe.lateral_unit,
         mapping=options.mapping,
     )
+    # Now, so that --save-recipe writes the angle that "auto" came to.
+    recipe = resolved_recipe(dataset, recipe)
     settings_from_recipe(prepared_dataset(dataset, recipe), recipe)
     check_output_size(dataset, maps_only=options.maps_only)
     progress = progress_for(options.progress)

@@ -227,15 +227,22 @@ def _add_report(commands: "argparse._SubParsersAction[Parser]") -> None:
     report.add_argument("-o", "--output", metavar="DIR", type=output_name, required=True)
     add_fitting(report)
     more = report.add_argument_group("what else goes into the report")
-    more.add_argument("--labels", metavar="LABEL", nargs="+", help="what each file is called, in their order")
+    more.add_argument(
+        "--labels",
+        metavar="LABEL",
+        nargs="+",
+        action="extend",
+        help="what each file is called, in their order",
+    )
     more.add_argument("--title", metavar="TEXT", help="heading of the page")
     more.add_argument(
-        "--control", metavar="FILE", nargs="+", type=file_name, default=[],
+        "--control", metavar="FILE", nargs="+", action="extend", type=file_name, default=[],
         help="scans in which no or little response is expected",
     )  # fmt: skip
     more.add_argument(
-        "--cycling", metavar="CSV", nargs="+", type=file_name, default=[], help="capacity against voltage"
-    )
+        "--cycling", metavar="CSV", nargs="+", action="extend", type=file_name, default=[],
+        help="capacity against voltage",
+    )  # fmt: skip
     out = report.add_argument_group("output")
     out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
     out.add_argument("--overwrite", action="store_true", help="replace an earlier report in DIR")

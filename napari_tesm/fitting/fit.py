@@ -1,7 +1,7 @@
 """The front door of the engine: traces of any kind in, parameters, errors and a status per trace out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,8 +27,9 @@ from napari_tesm.fitting.search import (
 )
 from napari_tesm.fitting.shapes import SHAPE_CHUNK, shape_chunk_fitter
 from napari_tesm.fitting.special import FEWEST_SAMPLES, needs_care, special_fits
-from napari_tesm.fitting.table import FitTable, table_from_times
+from napari_tesm.fitting.table import SPACING, FitTable, table_from_times
 from napari_tesm.kernels import Kernel, kernel_from_name
+from napari_tesm.low_pass import LowPass
 from napari_tesm.shape_kernels import ShapeKernel
 
 __all__ = [
@@ -55,6 +56,7 @@ def fit_traces(
     *,
     kernel: str | Kernel | ShapeKernel = "exponential",
     pulse: float | None = None,
+    low_pass: LowPass | None = None,
     start: float | None = None,
     bounds: tuple[float, float] | None = None,
     max_log_tau_error: float = 0.5,
@@ -76,6 +78,8 @@ def fit_traces(
     pulse : float, optional
         Length of the pulse, in the unit of `time`, for the joint kernels: they describe the whole record, with the
         pulse from `start` on.
+    low_pass : LowPass, optional
+        The lock-in's filter that the traces have passed; the kernel's curves pass it, too, from `start` on.
     start : float, optional
         Time at which g begins, the first sample or earlier; by default the first sample. It sets what `a` refers to:
         for an exponential, tau and c do not depend on it.
@@ -127,6 +131,8 @@ def fit_traces(
     if jobs < 1:
         raise ValueError(f"a fit needs at least one job, not {jobs}")
     known = any_kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
+    if low_pass is not None:
+        known = replace(known, low_pass=low_pass)
     shape = traces.shape[:-1]
     result = FitResult.empty(int(np.prod(shape)), extra=known.quantities)
     if result.tau.size and times.size < known.fewest_samples:
@@ -165,7 +171,10 @@ def _chunk_fitter(
     window = window_from_times(times)
     low, high = range_of_tau(kernel.search, window, bounds)
     check_error_limit(max_log_tau_error)
-    table = table_from_times(times - origin_from_start(start, times), low, high, kernel)
+    origin = origin_from_start(start, times)
+    if kernel.low_pass is not None and bounds is None:
+        low = _lowest_left(kernel, times - origin, low, high)
+    table = table_from_times(times - origin, low, high, kernel)
     shortest = 0.0 if kernel.joint else float(times[1] - times[0])
     problem = _Problem(table, window, shortest, max_log_tau_error)
 
@@ -182,6 +191,14 @@ def _chunk_fitter(
         out.status[:] = _status(out, problem)
 
     return fit_chunk
+
+
+def _lowest_left(kernel: Kernel, time: Array, low: float, high: float) -> float:
+    """Return the shortest tau from `low` on of which enough is left at the first sample."""
+    tau = np.geomspace(low, high, 64)
+    # A little beyond the bound, as far as tables reach.
+    left = np.ptp(kernel.curves(time, np.log(tau) - SPACING)[0], axis=1) > kernel.least_left
+    return float(tau[left.argmax()])
 
 
 def _store(out: FitResult, pixels: slice | NDArray[np.intp], u: Array, found: Parameters) -> None:

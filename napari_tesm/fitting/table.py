@@ -140,7 +140,7 @@ def _cached_table(time_bytes: bytes, tau_low: float, tau_high: float, kernel: Ke
     nodes = max(2, int(np.ceil((high - low) / SPACING)) + 1)
     if nodes > np.iinfo(np.uint8).max:
         raise ValueError(f"tau cannot be searched from {tau_low:g} to {tau_high:g}: narrow the bounds")
-    if not np.ptp(kernel.curves(time, np.array([low - SPACING]))[0]) > np.finfo(float).tiny:
+    if not np.ptp(kernel.curves(time, np.array([low - SPACING]))[0]) > kernel.least_left:
         raise ValueError(
             f"nothing is left of tau = {tau_low:g} at the first sample, {time[0]:g} after the start: "
             "raise the lower bound of tau"

@@ -1,5 +1,6 @@
 """The fit widget without its widgets: parameters as people write them, previews, which map is shown, messages."""
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_fits import sentence_for_forms
 from napari_tesm.interface import recipe_from_values
 from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
+from napari_tesm.maps import ENDINGS
+from napari_tesm.phase import ATTRIBUTE
 from napari_tesm.pipeline import Progress, prepared_dataset, run, settings_from_recipe
 from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
 from napari_tesm.recipe import NO_WINDOW, Recipe
@@ -106,7 +109,7 @@ class FitModel:
         name, pulse = self._choice or ("", pulses - 1)
         if name not in names:
             known = [first for first in _FIRST_SHOWN if first in names]
-            window = name.removesuffix("_stderr")[-1:]
+            window = re.sub(f"({'|'.join(ENDINGS)})$", "", name)[-1:]
             name = next((first for first in known if first[-1] == window), known[0])
         return name, min(pulse, pulses - 1)
 
@@ -170,7 +173,7 @@ class FitModel:
         ValueError
             If there are no traces.
         """
-        dataset = self.scan.dataset
+        dataset = self.scan.evaluated
         if dataset is None:
             raise ValueError(self.scan.problem or "this file holds no traces")
         samples = int(dataset["displacement"].size)
@@ -184,7 +187,10 @@ class FitModel:
     def preview(self, progress: Progress | None = None) -> xr.Dataset:
         """Return the maps of the preview with the present recipe; thread-safe, as it changes nothing but a cache."""
         dataset, step = self.preview_dataset()
-        maps = run(dataset, self.recipe, jobs=1, progress=progress)
+        recipe = self.recipe
+        if ATTRIBUTE in dataset.attrs:  # turned already, and Y is left out
+            recipe = replace(recipe, phase_rotation=dataset.attrs[ATTRIBUTE])
+        maps = run(dataset, recipe, jobs=1, progress=progress)
         maps.attrs["preview_step"] = step
         return maps
 

@@ -100,7 +100,7 @@ class HistogramView:
         bins = "logarithmic" if self.scale == "log" else "linear"
         unit = f" {scaling.unit}" if scaling.unit else ""
         times = " ×" if unit.startswith(" 10") else ""
-        return f"Mode (95 % interval), {bins} scale: {', '.join(parts)}{times}{unit}."
+        return f"Mode (95 %), {bins} scale: {', '.join(parts)}{times}{unit}."
 
 
 class HistogramModel:

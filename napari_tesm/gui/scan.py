@@ -24,9 +24,11 @@ from napari_tesm.grains import (
 from napari_tesm.gui.display import LENGTHS, Display, display_from_axes
 from napari_tesm.io.mapping import Mapping
 from napari_tesm.kernel_maps import KernelChoice
+from napari_tesm.phase import rotated_dataset
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.settings import resolved_recipe
 
 Array = NDArray[np.float64]
 
@@ -134,6 +136,7 @@ class Scan:
         """Units of axes that the file does not say and somebody has entered."""
         self.mapping: Mapping | None = None
         """What is what in an instrument's file; None for .gwy files, which say it themselves."""
+        self._evaluated: tuple[xr.Dataset, float | str, xr.Dataset] | None = None
         self.world_unit = ""
         """Unit of length of the viewer, where other scans have settled it; empty where this one may choose."""
 
@@ -161,6 +164,22 @@ class Scan:
     def unit(self) -> str:
         """Unit of the traces."""
         return "" if self.dataset is None else str(self.dataset["displacement"].attrs["units"])
+
+    @property
+    def evaluated(self) -> xr.Dataset | None:
+        """The traces as the recipe evaluates them: X and Y turned where it says so, as they are where that fails."""
+        dataset, angle = self.dataset, self.recipe.phase_rotation
+        if dataset is None or angle is None:
+            return dataset
+        known = self._evaluated
+        if known is None or known[0] is not dataset or known[1] != angle:
+            try:
+                found = resolved_recipe(dataset, self.recipe).phase_rotation
+                turned = rotated_dataset(dataset, float(found or 0.0))
+            except ValueError:  # the fit says why
+                turned = dataset
+            self._evaluated = known = (dataset, angle, turned)
+        return known[2]
 
     def summary(self) -> str:
         """Return the scan in one line: pixels, size, voltages."""
@@ -307,13 +326,14 @@ class Scan:
 
     def traces_at(self, pixel: tuple[int, int], *, size: int = 1) -> TraceSample:
         """Return the traces of a pixel, or the mean of the `size` × `size` pixels around it that exist."""
-        if self.dataset is None:
+        evaluated = self.evaluated
+        if self.dataset is None or evaluated is None:
             raise ValueError("there are no traces")
         row, column = pixel
         half = size // 2
         rows = slice(max(0, row - half), row + half + 1)
         columns = slice(max(0, column - half), column + half + 1)
-        block = self.dataset["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
+        block = evaluated["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
         flat = block.reshape(block.shape[0], -1, block.shape[-1])
         count = flat.shape[1]
         mean, spread = flat[:, 0], None

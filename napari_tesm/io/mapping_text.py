@@ -39,6 +39,7 @@ from napari_tesm.io.mapping import (
     TraceEntry,
 )
 from napari_tesm.io.mapping_yaml import entries_from_yaml, shown
+from napari_tesm.low_pass import order_from_text
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.units import quantity_and_error_from_text, quantity_from_text, text_from_quantity
 
@@ -51,7 +52,8 @@ _DIMENSIONS: Final = {
     "lock-in time constant": "s",
 }  # fmt: skip
 _PROTOCOL: Final = (
-    "pulse start", "pulse duration", "ac amplitude", "ac frequency", "lock-in time constant", "tip radius",
+    "pulse start", "pulse duration", "ac amplitude", "ac frequency", "lock-in time constant", "lock-in order",
+    "tip radius",
 )  # fmt: skip
 
 
@@ -326,6 +328,12 @@ def _protocol(reader: _Reader) -> PulseProtocol:
                 except ValueError as problem:
                     raise MappingError(f"'tip radius' of 'protocol': {problem}") from None
                 values |= {"tip_radius": radius, "tip_radius_error": error}
+        elif name == "lock-in order":
+            text = reader.text(name)
+            try:
+                values[key] = order_from_text(text) if text else None
+            except ValueError as problem:
+                raise MappingError(f"'{name}' of 'protocol': {problem}") from None
         else:
             values[key] = reader.quantity(name)
     reader.done()
@@ -384,7 +392,9 @@ def _protocol_entries(protocol: PulseProtocol) -> dict[str, str]:
     for name in _PROTOCOL:
         value = getattr(protocol, name.replace(" ", "_").replace("-", "_"))
         if value is not None:
-            found[name] = text_from_quantity(value, "m" if name == "tip radius" else _DIMENSIONS[name])
+            found[name] = text_from_quantity(
+                value, "m" if name == "tip radius" else _DIMENSIONS.get(name, "")
+            )
     if protocol.tip_radius is not None and protocol.tip_radius_error is not None:
         found["tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
     return found

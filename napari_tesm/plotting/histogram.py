@@ -186,7 +186,7 @@ class HistogramPlot:
         self._factor, unit = _scale_of_bins(self._edges, self._unit, log=self._log)
         edges = self._edges / self._factor
         axes.set_xscale("log" if self._log else "linear")
-        axes.set_xlim(edges[0], edges[-1])
+        axes.set_xlim(*self._limits(edges))
         for index, (artists, one) in enumerate(zip(self._artists, self._distributions, strict=False)):
             artists.show(
                 one, edges, self._factor, self._unit, one.colour or self.theme.colour_of_window(index + 1)
@@ -216,6 +216,15 @@ class HistogramPlot:
         box = axes.get_position()
         self._x_label.set_position(((box.x0 + box.x1) / 2, 0.8 * size / height))
         self._y_label.set_position((0.85 * size / width, (box.y0 + box.y1) / 2))
+
+    def _limits(self, edges: Array) -> tuple[float, float]:
+        """Return the ends of the axis: those of the bins, wide enough for what is shaded."""
+        low, high = float(edges[0]), float(edges[-1])
+        if self._shaded and self._ranges:
+            marks = np.ravel(list(self._ranges.values())) / self._factor
+            # Ratios are positive, on either scale.
+            low, high = min(low, float(marks.min()) / 1.03), max(high, 1.03 * float(marks.max()))
+        return low, high
 
     def _leave_room(self, axes: Axes, up: float) -> None:
         """Lower the histograms by as much as the brackets above them need, and draw these."""

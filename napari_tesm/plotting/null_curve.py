@@ -18,6 +18,8 @@ SOURCE_STYLES: Final[dict[str, Any]] = {"flux-pulse": "-", "clamped": (0, (3, 1.
 """Line style of each source: marks beside data have no colour of their own."""
 BRACKET_ROW: Final = 1.7
 """Height of a bracket with its name, in sizes of the type."""
+_LONG_BRACKET: Final = 0.6
+"""Share of the axes that takes a name in its middle."""
 _SOURCE_COLOURS: Final = {"flux-pulse": "#1b6ca8", "clamped": "#b3261e"}
 _MUTED: Final = "#6b6b6b"
 _WINDOW_STYLES: Final[dict[int, Any]] = {1: "-", 2: (0, (4, 2))}
@@ -131,7 +133,7 @@ def draw_null_brackets(
         ends = max(first, low), min(last, high)
         if ends[0] >= ends[1]:
             label = f"{label} →" if first >= high else f"← {label}"
-            middle = 1.0 if first >= high else 0.0
+            place, side = (0.98, "right") if first >= high else (0.02, "left")
         else:
             drawn += axes.plot(
                 ends, [1, 1], transform=across, color=colour, lw=1.0, ls=SOURCE_STYLES[name], zorder=5
@@ -142,18 +144,23 @@ def draw_null_brackets(
                 mew=1.0, zorder=5,
             )  # fmt: skip
             places = axes.transAxes.inverted().transform(axes.transData.transform([(end, 0) for end in ends]))
-            middle = float(places[:, 0].mean())
-        # At a side the text stays inside, wherever the bracket's middle is.
-        side = "left" if middle < 0.35 else "right" if middle > 0.65 else "center"
+            place, side = _beside(float(places[0, 0]), float(places[1, 0]))
         drawn.append(
             axes.text(
-                {"left": 0.02, "right": 0.98}.get(side, middle), 1, label, transform=axes.transAxes + lowered, ha=side,
+                place, 1, label, transform=axes.transAxes + lowered, ha=side,
                 va="center", color=colour, fontsize=font_size, zorder=6,
                 bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1.0},
             )
         )  # fmt: skip
     axes.set_xlim(low, high)
     return drawn
+
+
+def _beside(first: float, last: float) -> tuple[float, str]:
+    """Return where the name of a bracket stands, in shares of the axes: on a long one, beside a short one."""
+    if last - first > _LONG_BRACKET:
+        return (first + last) / 2, "center"
+    return (last + 0.02, "left") if first + last < 1 else (first - 0.02, "right")
 
 
 def draw_null_band(axes: Axes, ratios: Mapping[str, Range], *, colour: str = _MUTED) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 
 from napari_tesm.pipeline import Cancelled, Progress
 from napari_tesm.report.data import InputFile, ReportData
@@ -17,6 +20,8 @@ from napari_tesm.report.sections import SectionFromData, section_functions
 
 DPI: Final = 120
 """Of the PNG; a page of ten inches is then 1200 pixels wide, two for each of a phone's."""
+
+_NO_SOFTWARE: Final[dict[str, Any]] = {"Software": None}
 
 
 @dataclass(frozen=True)
@@ -131,17 +136,24 @@ def report_from_data(
 
 def drawn_figure(figure: ReportFigure) -> DrawnFigure:
     """Draw a figure as PNG and SVG; the same bytes for the same data."""
+    # Not by savefig, which goes through all of a figure twice for each format.
     canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=DPI, facecolor="white"))
     figure.draw(canvas.figure)
-    png, svg = io.BytesIO(), io.BytesIO()
-    canvas.figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    # The layout is settled now; to settle it again for the SVG would take as long as drawing it.
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    png, svg = io.BytesIO(), io.StringIO()
+    # No metadata: the version of matplotlib, which it puts in by itself, is in the methods.
+    imsave(png, pixels, format="png", dpi=DPI, metadata=_NO_SOFTWARE)
+    # The layout is settled now.
     canvas.figure.set_layout_engine("none")
     # The ids in an SVG are random but for the salt.
     with mpl.rc_context({"svg.hashsalt": "napari-tesm"}):
-        canvas.figure.savefig(svg, format="svg", dpi=DPI, metadata={"Date": None, "Creator": None})
-    width, height = canvas.get_width_height()
-    return DrawnFigure(figure.name, figure.caption, png.getvalue(), svg.getvalue(), width, height)
+        vector = FigureCanvasSVG(canvas.figure)
+        vector.print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+    height, width = pixels.shape[:2]
+    return DrawnFigure(
+        figure.name, figure.caption, png.getvalue(), svg.getvalue().encode("utf-8"), width, height
+    )
 
 
 def _check_names(sections: Sequence[Section]) -> None:

@@ -57,6 +57,26 @@ def test_h_before_a_fit_and_d_after_it(panel, scan, qtbot):
     assert panel.words.text().count("(+3 V)") == 2
 
 
+def test_the_null_box_takes_the_brackets_away_and_brings_them_back(panel, scan, qtbot):
+    assert not panel.null_box.isVisible()
+    scan.set_results(fit(scan.dataset, tip_radius="25 nm", threshold=0.0))
+    _settled(qtbot, panel)
+    assert panel.null_box.isVisible()
+    assert panel.null_box.isChecked()
+    assert "Pure diffusion" in panel.words.text()
+    shown = [text.get_text() for text in panel.plot.axes.texts]
+    assert shown == ["pure diffusion, a flux", "pure diffusion, a clamped tip"]
+    panel.null_box.click()
+    _settled(qtbot, panel)
+    assert panel.plot.axes.texts[:] == []
+    assert "Pure diffusion" not in panel.words.text()
+    histogram_model_of(scan).choose("D2/D1", with_nulls=True)
+    _settled(qtbot, panel)
+    low, high = panel.plot.axes.get_xlim()
+    for first, last in histogram_model_of(scan).view().nulls.ranges.values():
+        assert low < first < last < high
+
+
 def test_regions_are_followed(panel, scan, qtbot, tmp_path):
     panel.split_box.setCurrentIndex(panel.split_box.findData("regions"))
     panel._chosen()

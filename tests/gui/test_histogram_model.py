@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from examples import example_dataset
 
+from napari_tesm.comparison import mode_from_map
 from napari_tesm.gui.histogram_model import HistogramModel
 from napari_tesm.gui.region_model import region_model_of
 from napari_tesm.gui.scan import Scan
 from napari_tesm.interface import fit
+from napari_tesm.null_bands import null_bands_from_result
+from napari_tesm.recipe import Recipe
 from napari_tesm.regions import Region, mask_from_region
 from napari_tesm.statistics import mode_with_interval
 
@@ -47,11 +50,12 @@ def test_d1_and_d2_of_the_whole_map_come_first(model, scan):
     assert (view.name, view.unit, view.scale) == ("D", "m²/s", "log")
     assert [sample.label for sample in view.samples] == ["D1 (+3 V)", "D2 (+3 V)"]
     for sample, counts, mode, name in zip(view.samples, view.counts, view.modes, ("D1", "D2"), strict=True):
-        values = scan.maps[name].values[0]
-        values = values[np.isfinite(values)]
+        field = scan.maps[name].values[0]
+        values = field[np.isfinite(field)]
         np.testing.assert_array_equal(np.sort(sample.values), np.sort(values))
         np.testing.assert_array_equal(counts, np.histogram(np.log10(values), np.log10(view.edges))[0])
-        assert mode == mode_with_interval(values, scale="log")
+        assert mode == mode_from_map(field, scale="log")
+        assert mode.value == mode_with_interval(values, scale="log").value
     assert view.words().endswith("× 10⁻¹³ m²/s.")
     for sample, mode in zip(view.samples, view.modes, strict=True):
         assert f"{sample.label} {mode.value / 1e-13:.2f} (" in view.words()
@@ -62,7 +66,7 @@ def test_linear_bins_are_equally_wide_and_counted_again(model):
     view = model.view()
     np.testing.assert_allclose(np.diff(view.edges), np.diff(view.edges)[0])
     assert view.counts[0].sum() == view.samples[0].values.size
-    assert view.modes[0] == mode_with_interval(view.samples[0].values, scale="linear")
+    assert view.modes[0] == mode_from_map(view.samples[0].field, scale="linear")
     assert "linear scale" in view.words()
     model.choose("D1", scale="log")
     steps = np.diff(np.log10(model.view().edges))
@@ -168,3 +172,46 @@ def test_it_tells_of_changes_once(model):
     model.choose(split="classes")
     model.choose("D1 and D2")
     assert len(told) == 1
+
+
+def test_what_pure_diffusion_shows_stands_beside_d_and_their_ratio(model, scan):
+    bands = null_bands_from_result(scan.dataset, scan.maps)
+    model.choose("D1 and D2", pulse=0)
+    assert model.view().nulls.ranges == bands.apparent_ranges(1, 2)
+    model.choose("D1")
+    assert model.view().nulls.ranges == bands.apparent_ranges(1)
+    model.choose("D2/D1")
+    view = model.view()
+    first, second = (scan.maps[name].values[0] for name in ("D1", "D2"))
+    known = np.isfinite(first) & np.isfinite(second)
+    np.testing.assert_allclose(view.samples[0].values, (second / first)[known])
+    assert view.nulls.shaded
+    assert view.nulls.ranges == bands.among({1: first, 2: second}).ratios
+    assert f"found {np.median((second / first)[known]):.2f}, above" in view.nulls.words
+    assert "does not explain" in view.nulls.explanation
+    assert (view.unit, view.scale) == ("", "log")
+    model.choose(with_nulls=False)
+    assert model.view().nulls.ranges == {}
+    model.choose("tau1", with_nulls=True)
+    assert model.view().nulls.ranges == {}
+    assert not model.has_nulls()
+
+
+def test_without_the_times_or_the_radius_nothing_is_said_of_diffusion(scan):
+    scan.maps.attrs.pop("tip_radius")
+    bare = scan.dataset.copy()
+    bare.attrs.pop("tip_radius")
+    bare.attrs.pop("tip_radius_error")
+    scan.maps.attrs["recipe"] = Recipe().to_json()
+    other = Scan("other", bare, [], maps=scan.maps)
+    nulls = HistogramModel(other).view().nulls
+    assert nulls.ranges == {}
+    assert "tip radius" in nulls.explanation
+
+
+def test_a_second_look_costs_no_second_curve(model, monkeypatch):
+    model.choose("D2/D1")
+    first = model.view().nulls
+    monkeypatch.setattr("napari_tesm.gui.histogram_nulls.null_bands_from_result", None)
+    monkeypatch.setattr("napari_tesm.gui.histogram_model.patchwork_from_map", None)
+    assert model.view().nulls == first

@@ -168,7 +168,9 @@ def _trace_entry(stack: TraceStackInfo) -> Entry:
     if stack.direction:
         known["scan direction"] = stack.direction
     known["lock-in signal"] = stack.signal
-    units = {"ac_amplitude": "V", "ac_frequency": "Hz", "tip_radius": "m", "tip_radius_error": "m"}
+    units = {
+        "ac_amplitude": "V", "ac_frequency": "Hz", "tip_radius": "m", "tip_radius_error": "m", "lock_in_order": "",
+    }  # fmt: skip
     for name, value in protocol.to_attributes().items():
         known[name.replace("_", " ")] = text_from_quantity(value, units.get(name, "s"))
     missing = []

@@ -20,10 +20,12 @@ from napari_tesm.maps import (
     MAP_KINDS,
     exported_maps,
     labels_from_maps,
+    map_name,
     map_title,
     map_values,
     status_name,
 )
+from napari_tesm.summary import intervals_of_median
 from napari_tesm.units import quantity_from_text, text_from_quantity
 
 MAP_KEY: Final = "t-ESM map"
@@ -35,6 +37,8 @@ _QUANTITIES: Final = (
     ("Pulse duration", "pulse_duration", "s"),
     ("AC amplitude", "ac_amplitude", "V"),
     ("AC frequency", "ac_frequency", "Hz"),
+    ("Lock-in time constant", "lock_in_time_constant", "s"),
+    ("Lock-in order", "lock_in_order", ""),
     ("Tip radius", "tip_radius", "m"),
     ("Tip radius error", "tip_radius_error", "m"),
 )
@@ -162,6 +166,7 @@ def axis_spacing(axis: xr.DataArray) -> float:
 def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     attributes = maps.attrs
     entries = {"Recipe": attributes["recipe"], "napari-tesm version": attributes["version"]}
+    entries |= _phase_from_recipe(attributes["recipe"])
     # Maps of H alone are made without kernel and threshold.
     if any(name != "H" for name in exported_maps(maps)):
         entries |= _metadata_from_recipe(attributes["recipe"])
@@ -189,6 +194,15 @@ def _metadata_from_recipe(text: str) -> dict[str, str]:
         return {}  # somebody has edited the recipe of results that were read back; it is kept as it stands
 
 
+def _phase_from_recipe(text: str) -> dict[str, str]:
+    """Return by how much the lock-in's X and Y were turned; nothing where they were not."""
+    try:
+        angle = json.loads(text).get("phase_rotation")
+    except (ValueError, AttributeError):
+        return {}
+    return {} if angle is None else {"Phase rotation": f"{angle} deg"}
+
+
 def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
     entries = {MAP_KEY: name, "Pulse number": str(pulse + 1)}
     voltage = float(maps["voltage"])
@@ -204,7 +218,21 @@ def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
         status = maps[status_name(name)].values
         counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
         entries["Pixels fitted"] = f"{counts[OK]} of {status.size}"
+        entries |= _interval_metadata(maps, name)
         entries["Status values"] = ", ".join(f"{i} {text}" for i, text in enumerate(STATUS_MEANINGS))
+    return entries
+
+
+def _interval_metadata(maps: xr.Dataset, name: str) -> dict[str, str]:
+    """Return the median of a map of D, and where it lies for what is known of the tip radius."""
+    source = DERIVED.get(name, name)
+    fit = MAP_KINDS[source].fit
+    if fit is None or source != map_name("D", fit) or not np.isfinite(maps[source].values).any():
+        return {}
+    median = float(np.nanmedian(maps[source].values))
+    entries = {"Median": f"{median:.4g} m²/s"}
+    for level, (low, high) in (intervals_of_median(median, maps.attrs) or {}).items():
+        entries[f"Median, {level} % for the tip radius"] = f"{low:.4g} to {high:.4g} m²/s"
     return entries
 
 

@@ -12,6 +12,7 @@ from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.lawns import Lawn
 from napari_tesm.io.gwy.objects import Brick, metadata_entries
+from napari_tesm.low_pass import order_from_text
 from napari_tesm.protocol import PulseProtocol
 from napari_tesm.units import (
     factor_from_unit,
@@ -40,6 +41,8 @@ _FIELDS: Final = {
     "AC frequency": "ac_frequency",
     "Lock-in time constant": "lock_in_time_constant",
 }
+_ORDER: Final = "Lock-in order"
+"""Metadata key of a number without a unit."""
 _SIGNALS: Final = {"x": "X", "y": "Y", "r": "R", "phase": "phase"}
 
 ORIGIN_KEYS: Final = {"Mapping": "mapping", "Recording report": "recording_report"}
@@ -134,6 +137,8 @@ class TraceStackInfo:
             if "Tip radius" in self.metadata:
                 radius, error = quantity_and_error_from_text(self.metadata["Tip radius"], "m")
                 values |= {"tip_radius": radius, "tip_radius_error": error}
+            if _ORDER in self.metadata:
+                values["lock_in_order"] = order_from_text(plain_text(self.metadata[_ORDER]))
             return PulseProtocol(**values)
         except ValueError as error:
             raise GwyFormatError(f"the metadata of {self.name}: {error}") from None
@@ -204,6 +209,8 @@ def metadata_from_protocol(
         value = getattr(protocol, field)
         if value is not None:
             entries[key] = text_from_quantity(value, PROTOCOL_KEYS[key])
+    if protocol.lock_in_order is not None:
+        entries[_ORDER] = f"{protocol.lock_in_order:g}"
     if protocol.tip_radius is not None:
         entries["Tip radius"] = text_from_quantity(protocol.tip_radius, "m")
         if protocol.tip_radius_error is not None:

@@ -16,7 +16,12 @@ SECTIONS: Final = (
     "similarity",
     "points",
     "diffusion",
+    "histograms",
     "regions",
+    "controls",
+    "signal",
+    "fit_examples",
+    "cycling",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from napari_tesm.displacement import without_hot_pixels
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_overlay,
@@ -37,7 +38,8 @@ def section_from_data(data: ReportData) -> Section | None:
     pulse = scan.main_pulse
     label = scan.labels[pulse]
     height = scan.maps["H"].isel(pulse=pulse)
-    size = np.abs(np.asarray(height.values, dtype=np.float64))
+    # One hot pixel would decide Pearson's correlation.
+    size = np.abs(without_hot_pixels(height.values))
     surfaces = scan.surfaces()
     section.title = f"Displacement {label} and the surface".replace("  ", " ")
     section.figures.append(_figure(scan, label, height, surfaces))
@@ -61,7 +63,8 @@ def section_from_data(data: ReportData) -> Section | None:
         section.tables.append(
             Table(
                 "displacement",
-                "Correlation of |H| with the surface; the 95 % interval counts independent pixels.",
+                "Correlation of |H| with the surface, hot pixels left out; the 95 % interval counts independent "
+                "pixels.",
                 [
                     Column("surface"),
                     Column("Pearson r"),

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from napari_tesm.displacement import without_hot_pixels
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_density,
@@ -31,6 +32,8 @@ from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
 from napari_tesm.units import text_from_quantity
 
+_NO_SHIFT: Final = 0.05
+"""Pixels; a shift that is smaller is none: registration is good to a tenth of a pixel."""
 _MIRRORED: Final = 0.2
 """By how much a mirrored map must be more alike before the way back is taken to be stored in the order of time."""
 
@@ -42,19 +45,20 @@ def section_from_data(data: ReportData) -> Section | None:
     if pair is None or scan.maps is None or "H" not in scan.maps:
         return None
     labels = [scan.labels[pulse] for pulse in pair]
-    section = Section(
-        "similarity", f"Both polarities, {' and '.join(labels)}: displacement and its cross-talk"
-    )
+    told = " and ".join(label.strip("()") for label in labels)
+    section = Section("similarity", f"Both polarities, {told}: displacement and its cross-talk")
     heights = [scan.maps["H"].isel(pulse=pulse) for pulse in pair]
     section.figures.append(_figure_of_maps(scan, labels, heights))
-    sizes = [np.abs(np.asarray(one.values, dtype=np.float64)) for one in heights]
+    # One hot pixel would decide Pearson's correlation.
+    sizes = [np.abs(without_hot_pixels(one.values)) for one in heights]
     try:
         shift = shift_between(*sizes)
     except ValueError as error:
         section.missing.append(f"The two maps of H cannot be compared: {error}.")
         return section
     dy, dx = scan.spacing
-    aligned = moved_map(sizes[1], shift.dy, shift.dx) if shift.after > shift.before else sizes[1]
+    moved = shift.after > shift.before and np.hypot(shift.dy, shift.dx) >= _NO_SHIFT
+    aligned = moved_map(sizes[1], shift.dy, shift.dx) if moved else sizes[1]
     surfaces = {name: np.asarray(one.values, dtype=np.float64) for name, one in scan.surfaces().items()}
     talk = cross_talk_from_maps(sizes[0], aligned, surfaces, spacing=scan.spacing)
     _say_how_alike(section, scan, labels, shift, talk, sizes, aligned)
@@ -163,12 +167,19 @@ def _say_how_alike(
     dy, dx = scan.spacing
     far = float(np.hypot(shift.dy * dy, shift.dx * dx))
     between = talk.between
+    if np.hypot(shift.dy, shift.dx) < _NO_SHIFT:
+        where = f"without a shift, to {_NO_SHIFT:g} pixels"
+    else:
+        where = (
+            f"when it is shifted by {shift.dx:+.2f} pixels across and {shift.dy:+.2f} down "
+            f"({text_from_quantity(far, scan.lateral_unit, digits=2)})"
+        )
+    hot = int(sum(np.isnan(one).sum() for one in sizes))
     section.paragraphs.append(
-        f"|H| {labels[1]} lies on |H| {labels[0]} when it is shifted by {shift.dx:+.2f} pixels across and "
-        f"{shift.dy:+.2f} down ({text_from_quantity(far, scan.lateral_unit, digits=2)}); their correlation is r "
-        f"= {shift.before:.2f} without the shift and r = {between.pearson:.2f} ({between.low:.2f} to "
-        f"{between.high:.2f}) as they are compared below. Spearman's rank correlation is "
-        f"{between.spearman:.2f}; n = {between.n} pixels."
+        f"|H| {labels[1]} lies on |H| {labels[0]} {where}; their correlation is r = {shift.before:.2f} as they are in "
+        f"the file and r = {between.pearson:.2f} ({between.low:.2f} to {between.high:.2f}) as they are compared below. "
+        f"Spearman's rank correlation is {between.spearman:.2f}; n = {between.n} pixels; {hot} hot or missing "
+        "pixels of the two maps are left out."
     )
     mirrored = correlation_between(sizes[0], sizes[1][:, ::-1]).pearson
     if np.isfinite(mirrored) and mirrored > between.pearson + _MIRRORED:
@@ -206,7 +217,7 @@ def _table(labels: list[str], talk: CrossTalk) -> Table:
         rows.append([shown, one.pearson, one.low, one.high, one.spearman, one.n])
     return Table(
         "similarity",
-        "Correlations of the maps; the 95 % interval of r (Fisher) counts independent pixels.",
+        "Correlations of the maps, hot pixels left out; the 95 % interval of r (Fisher) counts independent pixels.",
         [
             Column("maps"), Column("Pearson r"), Column("from"), Column("to"), Column("Spearman"),
             Column("pixels"),

@@ -1,0 +1,34 @@
+"""Voltage series: one area scanned with pulses of several voltages, as Fig. 6 of the t-ESM paper has it."""
+
+from napari_tesm.series.alignment import AlignedSeries, Alignment, aligned_series
+from napari_tesm.series.distributions import Distribution, Distributions, distributions_of_series
+from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
+from napari_tesm.series.points import PointCurve, point_curves
+from napari_tesm.series.shifts import FineShift, fine_shift_between
+from napari_tesm.series.verdict_maps import counts_of_verdicts, noise_of_series, verdict_map
+from napari_tesm.series.verdicts import VERDICT_MEANINGS, Noise, Verdicts, verdicts_from_values
+
+__all__ = [
+    "VERDICT_MEANINGS",
+    "AlignedSeries",
+    "Alignment",
+    "Distribution",
+    "Distributions",
+    "FineShift",
+    "Member",
+    "Noise",
+    "PointCurve",
+    "Series",
+    "Verdicts",
+    "aligned_series",
+    "counts_of_verdicts",
+    "distributions_of_series",
+    "fine_shift_between",
+    "images_of_pulses",
+    "noise_of_series",
+    "point_curves",
+    "series_from_results",
+    "verdict_map",
+    "verdicts_from_values",
+    "voltage_text",
+]

@@ -1,0 +1,307 @@
+"""Named points against the voltage, as Fig. 6b of the t-ESM paper has them, and the verdict of every pixel.
+
+A point's value is the mean of three adjacent pixels: the one nearest to it and its two neighbours along the fast scan
+axis, which were measured within the same line; at the border of the scan the three nearest. The error bar is their
+standard deviation, n − 1, not the error of the mean. Each scan is looked up where the point lies in it after
+registration, and what is averaged are measured pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.regions import PinnedPoint
+from napari_tesm.series.alignment import AlignedSeries
+from napari_tesm.series.members import voltage_text
+from napari_tesm.series.ranges import family_probability
+from napari_tesm.series.verdict_maps import PIXELS, Along, noise_of_series, tested_values
+from napari_tesm.series.verdicts import (
+    FALLING,
+    FLAT,
+    LEVEL,
+    MISSING,
+    PEAKED,
+    RISING,
+    SATURATING,
+    VERDICT_MEANINGS,
+    Noise,
+    Verdicts,
+    verdicts_from_values,
+)
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one voltage to the next.
+
+    Parameters
+    ----------
+    start, stop : float
+        Voltages, in V.
+    change, error : float
+        Of the mean, and its standard error.
+    p_value : float
+        Of no change, for the whole family of pairs of voltages of this point.
+    """
+
+    start: float
+    stop: float
+    change: float
+    error: float
+    p_value: float
+
+
+@dataclass(frozen=True, eq=False)
+class PointCurve:
+    """A point of the sample against the voltage.
+
+    Parameters
+    ----------
+    number : int
+    x, y : float
+        In the lateral unit.
+    colour : str
+        As it was pinned; may be empty.
+    quantity, unit : str
+    voltages : ndarray, shape (scan,)
+        In V, by increasing size.
+    values : ndarray, shape (scan, pixel)
+        Of the pixels of each scan, signed; NaN where there is none.
+    verdict : str
+        A word of `VERDICT_MEANINGS`.
+    voltage : float
+        From which voltage it saturates, or at which it peaks; NaN otherwise.
+    statistic, p_value, p_plateau, degrees : float
+        As in `Verdicts`.
+    steps : tuple of Step
+        Between the voltages that have a value, in the direction of the response.
+    level : float
+    """
+
+    number: int
+    x: float
+    y: float
+    colour: str
+    quantity: str
+    unit: str
+    voltages: Array
+    values: Array
+    verdict: str
+    voltage: float
+    statistic: float
+    p_value: float
+    p_plateau: float
+    degrees: float
+    steps: tuple[Step, ...]
+    level: float = LEVEL
+
+    @property
+    def means(self) -> Array:
+        """Mean of the pixels of each scan, NaN where none has a value."""
+        known = np.isfinite(self.values)
+        count = known.sum(axis=1)
+        total = np.where(known, self.values, 0.0).sum(axis=1)
+        return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+
+    @property
+    def stds(self) -> Array:
+        """Standard deviation of the pixels of each scan, n − 1; NaN for fewer than two."""
+        known = np.isfinite(self.values)
+        count = known.sum(axis=1)
+        squares = np.where(known, (self.values - self.means[:, None]) ** 2, 0.0).sum(axis=1)
+        return np.asarray(
+            np.sqrt(np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1))
+        )
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many pixels of each scan have a value."""
+        return np.asarray(np.isfinite(self.values).sum(axis=1), dtype=np.int64)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words, with the tests it stands on."""
+        return f"Point {self.number} {self._what()}."
+
+    @property
+    def first_step(self) -> str:
+        """Whether the smallest voltage leaves room for more, in a sentence; empty where there is no other."""
+        if not self.steps:
+            return ""
+        one = self.steps[0]
+        low, high = voltage_text(one.start), voltage_text(one.stop)
+        if one.change > 0 and one.p_value < self.level:
+            return (
+                f"{low} does not saturate point {self.number}: {self.quantity}({high}) > {self.quantity}({low}), "
+                f"{_p_in_words(one.p_value)}."
+            )
+        return (
+            f"Whether {low} saturates point {self.number} is open: {self.quantity}({high}) is not significantly larger "
+            f"than {self.quantity}({low}), {_p_in_words(one.p_value)}."
+        )
+
+    def _what(self) -> str:
+        kind = VERDICT_MEANINGS.index(self.verdict)
+        if kind == MISSING:
+            known = int((self.counts >= 2).sum())
+            total = self.voltages.size
+            return f"cannot be judged: {known} of {total} voltages have values in at least two of its pixels"
+        at = voltage_text(self.voltage) if np.isfinite(self.voltage) else ""
+        first, last = (voltage_text(volt) for volt in (self.steps[0].start, self.steps[-1].stop))
+        if kind == FLAT:
+            return f"does not depend on the voltage ({first} → {last}: no pair differs, {_p_in_words(self.p_value)})"
+        if kind == RISING:
+            end = self.steps[-1]
+            return (
+                f"rises up to {last} (last step {voltage_text(end.start)} → {last}: {_p_in_words(end.p_value)})"
+                + ("" if len(self.steps) > 1 else "; two voltages cannot show a saturation")
+            )
+        if kind == SATURATING:
+            into = next(step for step in self.steps if step.stop == self.voltage)
+            sure = into.change > 0 and into.p_value < self.level
+            start = into.start if sure else self.steps[0].start
+            p = into.p_value if sure else self.p_value
+            return (
+                f"saturates from {at}{'' if sure else ' at the latest'} (rise {voltage_text(start)} → {at}: "
+                f"{_p_in_words(p)}; from {at} to {last} flat: {_p_in_words(self.p_plateau)})"
+            )
+        if kind == PEAKED:
+            return (
+                f"peaks at {at} (rise to it and drop after it both significant: {_p_in_words(self.p_value)})"
+            )
+        if kind == FALLING:
+            return f"falls with the voltage (drop: {_p_in_words(self.p_value)}; no rise before it)"
+        rise = self.steps[0].change if len(self.steps) == 1 else sum(step.change for step in self.steps)
+        if rise > 0 and not any(step.change < 0 and step.p_value < self.level for step in self.steps):
+            return (
+                f"rises from {first} to {last} ({_p_in_words(self.p_value)}); whether it saturates cannot be told "
+                "at this noise"
+            )
+        return f"goes up and down more than once ({_p_in_words(self.p_value)}): no single verdict"
+
+
+def point_curves(
+    aligned: AlignedSeries,
+    points: Sequence[PinnedPoint],
+    *,
+    name: str = "H",
+    along: Along = "x",
+    pixels: int = PIXELS,
+    noise: Noise | None = None,
+) -> list[PointCurve]:
+    """Return points against the voltage.
+
+    Parameters
+    ----------
+    aligned : AlignedSeries
+    points : sequence of PinnedPoint
+        On the grid of the reference. How large a neighbourhood they were pinned with does not count.
+    name : str
+        H, D1, D2 or D. A diffusion coefficient is tested by its logarithm, and shown as it is.
+    along : {"x", "y"}
+        The axis along which the pixels of a point lie; x is the fast one.
+    pixels : int
+        How many.
+    noise : Noise, optional
+        From `noise_of_series`; by default measured from the whole maps.
+
+    Raises
+    ------
+    ValueError
+        If fewer than one pixel is asked for.
+    """
+    if pixels < 1:
+        raise ValueError(f"a point has at least one pixel, not {pixels}")
+    lent = noise if noise is not None else noise_of_series(aligned, name=name, along=along, pixels=pixels)
+    return [_curve(aligned, point, name, along, pixels, lent) for point in points]
+
+
+def _curve(
+    aligned: AlignedSeries, point: PinnedPoint, name: str, along: Along, pixels: int, noise: Noise
+) -> PointCurve:
+    series = aligned.series
+    grid = aligned.grid
+    # Where the point lies between the centres of the reference does not count: it is one of its pixels.
+    row, column = (
+        int(np.abs(grid[axis].values - at).argmin()) for axis, at in (("y", point.y), ("x", point.x))
+    )
+    values = np.full((len(series.members), pixels), np.nan)
+    for index, member in enumerate(series.members):
+        rows, columns = aligned.places(index)
+        values[index] = adjacent_values(
+            member.values(name), rows[row], columns[column], along=along, pixels=pixels
+        )
+    tested = tested_values(values, name, series.sign)
+    usable = np.isfinite(tested)
+    # A pixel that fails at some voltage is left out of the test at all of them, unless that leaves no scatter.
+    scans = usable.sum(axis=1) >= min(2, pixels)
+    columns_used = usable[scans].all(axis=0) if scans.any() else np.zeros(pixels, dtype=bool)
+    if columns_used.sum() < min(2, pixels):
+        scans, columns_used = usable.all(axis=1), np.ones(pixels, dtype=bool)
+    chosen = np.where(scans[:, None], tested, np.nan)[:, columns_used]
+    found = verdicts_from_values(chosen[None], series.voltages, noise=noise)
+    return PointCurve(
+        number=point.number,
+        x=point.x,
+        y=point.y,
+        colour=point.colour,
+        quantity=name,
+        unit=series.unit(name),
+        voltages=series.voltages,
+        values=values,
+        verdict=VERDICT_MEANINGS[int(found.kind[0])],
+        voltage=float(found.voltage[0]),
+        statistic=float(found.statistic[0]),
+        p_value=float(found.p_value[0]),
+        p_plateau=float(found.p_plateau[0]),
+        degrees=float(found.degrees[0]),
+        steps=_steps(found),
+        level=found.level,
+    )
+
+
+def adjacent_values(
+    values: Array, row: float, column: float, *, along: Along = "x", pixels: int = PIXELS
+) -> Array:
+    """Return the values of the pixel nearest to a place and its neighbours on an axis.
+
+    At the border the nearest pixels that there are; NaN for those that a map has too few of, and outside of it.
+
+    Examples
+    --------
+    >>> adjacent_values(np.arange(12.0).reshape(3, 4), 1.2, 3.4)
+    array([5., 6., 7.])
+    """
+    found = np.full(pixels, np.nan)
+    place = [int(np.floor(at + 0.5)) for at in (row, column)]
+    if not all(0 <= at < size for at, size in zip(place, values.shape, strict=True)):
+        return found
+    axis = 1 if along == "x" else 0
+    line = values[place[0]] if axis == 1 else values[:, place[1]]
+    start = int(np.clip(place[axis] - pixels // 2, 0, max(line.size - pixels, 0)))
+    part = line[start : start + pixels]
+    found[: part.size] = part
+    return found
+
+
+def _steps(found: Verdicts) -> tuple[Step, ...]:
+    known = np.flatnonzero(np.isfinite(found.errors[0]))
+    steps = []
+    for a, b in pairwise(known):
+        change = float(found.means[0, b] - found.means[0, a])
+        error = float(np.hypot(found.errors[0, a], found.errors[0, b]))
+        ratio = change / error if error > 0 else np.sign(change) * 1e4
+        p = float(family_probability(ratio, known.size, float(found.degrees[0])))
+        steps.append(Step(float(found.levels[a]), float(found.levels[b]), change, error, p))
+    return tuple(steps)
+
+
+def _p_in_words(p: float) -> str:
+    if p < 1e-6:
+        return "p < 10⁻⁶"
+    return f"p = {p:.2g}" if p < 0.995 else "p = 1"

@@ -1,0 +1,150 @@
+"""The verdict of every pixel of a series, and how much its maps scatter."""
+
+from typing import Final, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.series.alignment import AlignedSeries
+from napari_tesm.series.ranges import moderation
+from napari_tesm.series.verdicts import (
+    MISSING,
+    VERDICT_MEANINGS,
+    Noise,
+    residual_variances,
+    verdicts_from_values,
+)
+
+Array = NDArray[np.float64]
+Along = Literal["x", "y"]
+
+PIXELS: Final = 3
+"""How many pixels a point is."""
+
+_ROWS: Final = 64
+"""Lines whose pixels are judged at once: a table of all pairs of voltages for each pixel of a large map is large."""
+
+
+def noise_of_series(
+    aligned: AlignedSeries, *, name: str = "H", along: Along = "x", pixels: int = PIXELS
+) -> Noise:
+    """Return how much a series scatters from pixel to pixel, by all pixels that have a value at each voltage.
+
+    Beside the scatter within the few pixels of a point, the means of neighbouring lines are compared: noise that a
+    whole line shares shows there alone.
+    """
+    volts, stack = _tested_maps(aligned, name)
+    if stack.shape[0] < 2:
+        return Noise()
+    windows = _windows(stack, pixels, along)
+    variances, degrees = residual_variances(windows.reshape(-1, *windows.shape[2:]), volts)
+    if degrees <= 0:
+        return Noise()
+    typical, worth = moderation(variances, degrees)
+    if worth == 0 or not np.isfinite(typical):
+        return Noise()
+    return Noise(typical, worth, _line_factor(windows, typical, pixels, across=0 if along == "x" else 1))
+
+
+def verdict_map(
+    aligned: AlignedSeries,
+    *,
+    name: str = "H",
+    along: Along = "x",
+    pixels: int = PIXELS,
+    noise: Noise | None = None,
+) -> xr.Dataset:
+    """Return the verdict of every pixel of the common grid, each judged with its neighbours as a point is.
+
+    Returns
+    -------
+    Dataset
+        ``verdict`` (integer with CF flags), ``verdict_voltage`` (V: from which it saturates, at which it peaks),
+        ``verdict_statistic`` and ``verdict_p`` (for the family of a pixel's comparisons; of a map
+        without any dependence 5 % of the pixels are called something by chance).
+    """
+    volts, stack = _tested_maps(aligned, name)
+    lent = noise if noise is not None else noise_of_series(aligned, name=name, along=along, pixels=pixels)
+    grid = aligned.grid
+    shape = (grid.sizes["y"], grid.sizes["x"])
+    kind = np.full(shape, MISSING, np.int8)
+    parts = {key: np.full(shape, np.nan) for key in ("voltage", "statistic", "p_value")}
+    if stack.shape[0] >= 1:
+        for start in range(0, shape[0], _ROWS):
+            rows = slice(start, min(start + _ROWS, shape[0]))
+            windows = _windows(stack, pixels, along, rows)
+            found = verdicts_from_values(windows.reshape(-1, *windows.shape[2:]), volts, noise=lent)
+            size = (rows.stop - rows.start, shape[1])
+            kind[rows] = found.kind.reshape(size)
+            for key, values in parts.items():
+                values[rows] = getattr(found, key).reshape(size)
+    flags = {
+        "flag_values": np.arange(len(VERDICT_MEANINGS), dtype=np.int8), "flag_meanings": " ".join(VERDICT_MEANINGS),
+    }  # fmt: skip
+    dims = ("y", "x")
+    return xr.Dataset(
+        {
+            "verdict": (dims, kind, {"long_name": "Verdict", "units": "", **flags}),
+            "verdict_voltage": (dims, parts["voltage"], {"long_name": "Verdict voltage", "units": "V"}),
+            "verdict_statistic": (dims, parts["statistic"], {"long_name": "Verdict t", "units": ""}),
+            "verdict_p": (dims, parts["p_value"], {"long_name": "Verdict p", "units": ""}),
+        },
+        coords={axis: grid[axis] for axis in dims},
+    )
+
+
+def counts_of_verdicts(verdicts: xr.Dataset) -> dict[str, int]:
+    """Return how many pixels of a `verdict_map` have each verdict."""
+    kinds = verdicts["verdict"].values
+    return {name: int((kinds == number).sum()) for number, name in enumerate(VERDICT_MEANINGS)}
+
+
+def tested_values(values: Array, name: str, sign: float) -> Array:
+    """Return values on the scale on which they are tested: H with the sign of the series, ln D."""
+    if name == "H":
+        return sign * values
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(values)
+    return np.where(np.isfinite(logs), logs, np.nan)
+
+
+def _tested_maps(aligned: AlignedSeries, name: str) -> tuple[Array, Array]:
+    """Return voltages and maps on the common grid, shape (scan, y, x), of the scans that have a value there."""
+    series = aligned.series
+    maps = [tested_values(aligned.measured(index, name), name, 1.0) for index in range(len(series.members))]
+    good = [index for index, one in enumerate(maps) if np.isfinite(one).any()]
+    shape = (aligned.grid.sizes["y"], aligned.grid.sizes["x"])
+    return series.voltages[good], np.stack([maps[index] for index in good]) if good else np.zeros((0, *shape))
+
+
+def _windows(stack: Array, pixels: int, along: Along, rows: slice | None = None) -> Array:
+    """Return the adjacent pixels of each pixel, shape (y, x, scan, pixel); near the border the nearest there are."""
+    axis = 2 if along == "x" else 1
+    size = stack.shape[axis]
+    lines = np.arange(stack.shape[1])[rows or slice(None)]
+    starts = np.clip(np.arange(size) - pixels // 2, 0, max(size - pixels, 0))
+    places = np.minimum(starts[:, None] + np.arange(pixels)[None, :], size - 1)
+    if size < pixels:
+        return np.full((lines.size, stack.shape[2], stack.shape[0], pixels), np.nan)
+    if axis == 2:
+        return np.asarray(stack[:, lines][:, :, places].transpose(1, 2, 0, 3))
+    return np.asarray(stack[:, places[lines]].transpose(1, 3, 0, 2))
+
+
+def _line_factor(windows: Array, variance: float, pixels: int, *, across: int) -> float:
+    """Return by how much means of adjacent pixels differ more from line to line than their own scatter says."""
+    means = windows.mean(axis=3)
+    change = np.diff(means, axis=2)
+    if change.shape[across] < 3 or change.shape[2] == 0 or variance <= 0:
+        return 1.0
+    parts = [
+        np.take(change, range(start, change.shape[across] - 2 + start), axis=across) for start in (0, 1, 2)
+    ]
+    curl = parts[1] - (parts[0] + parts[2]) / 2
+    curl = curl[np.isfinite(curl)]
+    if curl.size < 30:
+        return 1.0
+    observed = 1.4826 * float(np.median(np.abs(curl - np.median(curl))))
+    expected = np.sqrt(1.5 * 2 * variance / pixels)
+    return float(max(1.0, observed / expected))

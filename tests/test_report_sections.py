@@ -1,0 +1,295 @@
+"""What the sections of a report say of a simulated scan whose truth is known, and of scans that lack something."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from report_examples import RECIPE, StrictPage, example_data, example_scan, fitted, simulation
+
+from napari_tesm.displacement import OK
+from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.report.assembling import drawn_figure, report_from_data
+from napari_tesm.report.data import InputFile, Scan
+from napari_tesm.report.html import page_from_report
+from napari_tesm.report.section import Section
+from napari_tesm.report.sections import (
+    SECTIONS,
+    diffusion,
+    displacement,
+    points,
+    regions,
+    section_functions,
+    similarity,
+    summary,
+    trace,
+)
+
+OWN = {
+    "summary": summary, "trace": trace, "displacement": displacement, "similarity": similarity, "points": points,
+    "diffusion": diffusion, "regions": regions,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data():
+    return example_data()
+
+
+def test_every_subject_has_a_section_and_a_place():
+    assert list(section_functions()) == list(SECTIONS)
+    assert [name for name in SECTIONS if name in OWN] == [
+        "summary", "trace", "displacement", "similarity", "points", "diffusion", "regions",
+    ]  # fmt: skip
+
+
+def test_the_trace_marks_h_as_the_maps_have_it(data):
+    section = trace.section_from_data(data)
+    scan = data.main
+    # The first point is the mean of nine pixels, and H is linear in the trace.
+    numbers = section.numbers
+    near = scan.maps["H"].isel(
+        y=slice(numbers["row"] - 1, numbers["row"] + 2), x=slice(numbers["column"] - 1, numbers["column"] + 2)
+    )
+    assert numbers["H"]["(-3 V)"] == pytest.approx(float(near.isel(pulse=1).mean()), rel=1e-9)
+    assert numbers["H"]["(+3 V)"] == pytest.approx(float(near.isel(pulse=0).mean()), rel=1e-9)
+    assert numbers["H"]["(+3 V)"] < 0 < numbers["H"]["(-3 V)"]
+    assert drawn_figure(section.figures[0]).png.startswith(b"\x89PNG")
+
+
+def test_both_polarities_are_alike_and_not_shifted(data):
+    section = similarity.section_from_data(data)
+    assert np.hypot(*section.numbers["shift_pixels"].values()) < 0.1
+    assert section.numbers["between"]["pearson"] > 0.95
+    assert set(section.numbers["with_surface"]) == {"topography", "slope of topography", "deflection error"}
+
+
+def test_a_shift_of_the_way_back_is_found_and_told_in_lengths():
+    scan = example_scan()
+    shifted = np.roll(scan.maps["H"].values[1], 2, axis=1)
+    scan.maps = scan.maps.assign(H=scan.maps["H"].copy(data=np.stack([scan.maps["H"].values[0], shifted])))
+    section = similarity.section_from_data(example_data(scan))
+    assert section.numbers["shift_pixels"]["dx"] == pytest.approx(-2, abs=0.15)
+    assert section.numbers["shift"]["dx"] == pytest.approx(-2 * scan.spacing[1], abs=0.15 * scan.spacing[1])
+    assert section.numbers["correlation_after"] > section.numbers["correlation_before"] + 0.05
+
+
+def test_a_mirrored_way_back_is_noticed():
+    scan = example_scan()
+    mirrored = scan.maps["H"].values[1][:, ::-1]
+    scan.maps = scan.maps.assign(H=scan.maps["H"].copy(data=np.stack([scan.maps["H"].values[0], mirrored])))
+    section = similarity.section_from_data(example_data(scan))
+    assert any("mirrored" in sentence for sentence in section.warnings)
+
+
+def test_one_polarity_is_held_against_the_surface_instead():
+    data = example_data(example_scan(pulses=(1,)))
+    assert similarity.section_from_data(data) is None
+    section = displacement.section_from_data(data)
+    assert section.numbers["pulse"] == "(-3 V)"
+    assert set(section.numbers["with_surface"]) == {
+        "topography",
+        "slope of the topography",
+        "deflection error",
+    }
+    assert displacement.section_from_data(example_data()) is None
+
+
+def test_chosen_points_lie_on_the_step_and_away_from_it(data):
+    section = points.section_from_data(data)
+    scan = data.main
+    truth = simulation().truth["distance"].values
+    groups = section.numbers["groups"]
+    assert len(groups["on a step"]) == 3
+    assert len(groups["away from steps"]) >= 2
+    for point in scan.points:
+        away = abs(truth[scan.pixel_at(point.x, point.y)])
+        assert (away < 10e-9) == (point.number in groups["on a step"])
+    assert section.numbers["chosen_by_program"]
+    curves = next(table for table in section.tables if table.name == "points_curves")
+    assert len(curves.rows) == scan.traces.sizes["time"]
+    assert not curves.on_page
+
+
+def test_pinned_points_keep_their_numbers_places_and_colours():
+    scan = example_scan()
+    scan.points = (PinnedPoint(7, float(scan.x[3]), float(scan.y[5]), 1, "#123456"),)
+    section = points.section_from_data(example_data(scan))
+    table = next(one for one in section.tables if one.name == "points_si")
+    row = table.rows[0]
+    assert row[0] == 7
+    assert row[2:4] == [5, 3]
+    names = [column.name for column in table.columns]
+    assert row[names.index("D2")] == pytest.approx(float(scan.maps["D2"].values[1, 5, 3]))
+    assert not section.numbers["chosen_by_program"]
+
+
+def test_fitted_curves_are_those_of_the_maps(data):
+    scan = data.main
+    row, column = np.argwhere(scan.maps["status2"].values[1] == OK)[0]
+    (time, values), *_ = reversed(scan.fitted_curves(1, row, column))
+    tau, a, c = (scan.value_at(name, 1, row, column) for name in ("tau2", "a2", "c2"))
+    assert values == pytest.approx(a * np.exp(-(time - 10e-3) / tau) + c, rel=1e-6, abs=1e-9)
+
+
+def test_fitted_curves_of_two_parameters_follow_the_trace():
+    scan = example_scan(replace(RECIPE, kernel="stretched", window1="none"), pulses=(1,))
+    row, column = np.argwhere(scan.maps["status2"].values[0] == OK)[0]
+    ((time, values),) = scan.fitted_curves(0, row, column)
+    measured = scan.trace_at(0, row, column)[-time.size :]
+    # The noise of the preset is 8 mV.
+    assert np.std(measured - values) == pytest.approx(8e-3, rel=0.3)
+
+
+def test_the_maps_of_d_tell_the_truth_about_the_step(data):
+    section = diffusion.section_from_data(data)
+    truth = simulation().truth
+    on_step = np.abs(truth["distance"].values) < 4e-9
+    course = section.numbers["course"]
+    assert course["peaks_on_step"]
+    assert course["median_on_step"] == pytest.approx(
+        float(np.nanmedian(truth["D2"].values[on_step])), rel=0.1
+    )
+    assert any(side["falls"] for side in course["sides"])
+    kept = section.numbers["kept"]["window 2"]
+    assert kept["ok"] == int((data.main.maps["status2"].values[1] == OK).sum())
+    assert sum(kept.values()) == truth["distance"].size
+    thickness = {(one["step"], one["seen_in"]): one["fwhm"] for one in section.numbers["thickness"]}
+    assert thickness["step 1", "D2"] == pytest.approx(12e-9, abs=3e-9)
+
+
+def test_regions_are_compared_step_against_the_rest(data):
+    section = regions.section_from_data(data)
+    d2 = next(
+        one for one in section.numbers["measures"] if (one["quantity"], one["pulse"]) == ("D2", "(-3 V)")
+    )
+    comparison = d2["comparisons"][0]
+    assert comparison["names"] == ("step", "the rest of the image")
+    assert comparison["ratio"] > 1.3
+    assert any(paragraph.startswith("D2 (-3 V) in step") for paragraph in section.paragraphs)
+
+
+def test_the_summary_counts_what_the_maps_hold(data):
+    section = summary.section_from_data(data)
+    assert [entry["n_pixels"] for entry in section.numbers["pulses"]] == [40 * 32] * 2
+    maps = data.main.maps.isel(pulse=1)
+    cells = {
+        column.name: cell
+        for table in section.tables
+        for column, cell in zip(table.columns, table.rows[1], strict=True)
+    }
+    assert cells["D2, median"] == pytest.approx(float(np.nanmedian(maps["D2"].values)))
+    assert cells["fitted, window 2"] == int((maps["status2"].values == OK).sum())
+    assert cells["threshold"] == pytest.approx(float(maps["threshold"]))
+
+
+# What lacks something.
+
+
+def no_tip_radius():
+    scan = example_scan(replace(RECIPE, tip_radius=None, tip_radius_error=None))
+    scan.traces = scan.traces.assign_attrs(scan.traces.attrs)
+    for name in ("tip_radius", "tip_radius_error"):
+        scan.traces.attrs.pop(name)
+    scan.maps = scan.maps.drop_vars(["D1", "D2", "D1_stderr", "D2_stderr"])
+    return scan
+
+
+def empty_regions():
+    scan = example_scan()
+    far = 1e-3
+    scan.regions = (
+        Region("rectangle", ((far, far), (2 * far, far), (2 * far, 2 * far), (far, 2 * far)), "far", "step"),
+    )
+    return scan
+
+
+def nothing_accepted():
+    return example_scan(replace(RECIPE, response_level=1e-300, threshold=1.0))
+
+
+def without_traces():
+    scan = example_scan()
+    scan.traces, scan.maps_from_file = None, True
+    return scan
+
+
+def images_alone():
+    scan = example_scan()
+    scan.traces = scan.maps = None
+    return scan
+
+
+def without_h():
+    scan = example_scan()
+    scan.maps, scan.traces = scan.maps.drop_vars("H"), None
+    return scan
+
+
+def one_fit():
+    return example_scan(replace(RECIPE, kernel="flux-pulse"))
+
+
+def voltage_unknown():
+    scan = example_scan(pulses=(1,))
+    scan.maps = scan.maps.assign_coords(voltage=("pulse", [np.nan]))
+    scan.traces = scan.traces.assign_coords(voltage=("pulse", [np.nan]))
+    return scan
+
+
+def tiny():
+    dataset, maps = fitted()
+    place = {"x": slice(3, 5), "y": slice(2, 5)}
+    return Scan("tiny", InputFile("tiny.gwy", ""), dataset.isel(place), maps.isel(place), recipe=RECIPE)
+
+
+CASES = [
+    (no_tip_radius, "summary diffusion points", "No tip radius is known"),
+    (empty_regions, "regions diffusion points", "'far' lies outside the image"),
+    (nothing_accepted, "summary diffusion regions", "no pixel was accepted"),
+    (without_traces, "trace points summary", "There are no traces in the file"),
+    (
+        images_alone,
+        "summary trace similarity displacement points diffusion regions",
+        "There are no maps of tau or D",
+    ),
+    (without_h, "displacement similarity points", "There are no traces in the file"),
+    (one_fit, "diffusion summary", "Nobody drew regions"),
+    (voltage_unknown, "trace displacement", "The voltage of the pulses is not known"),
+    (
+        lambda: example_scan(without=("Topography", "Deflection error")),
+        "similarity diffusion",
+        "Neither topography nor deflection error",
+    ),
+    (lambda: example_scan(without=("Deflection error",)), "similarity", "Nobody drew regions"),
+    (tiny, "summary trace similarity points diffusion regions", "no region is drawn and no step stands out"),
+    (lambda: example_scan(pulses=(0,)), "trace", "no positive and negative pulse of one size"),
+]
+
+
+@pytest.mark.parametrize(("make", "subjects", "words"), CASES)
+def test_what_is_missing_is_said_and_the_report_goes_on(make, subjects, words):
+    sections = {name: OWN[name].section_from_data for name in subjects.split()}
+    report = report_from_data(example_data(make()), sections=sections, strict=True)
+    text = StrictPage.of(page_from_report(report)).text
+    assert words in text
+    assert all(isinstance(section, Section) for section in report.sections)
+
+
+def test_the_main_scan_is_the_one_of_the_papers_voltage():
+    def at(volts):
+        scan = example_scan(pulses=(1,), label=f"{volts} V")
+        scan.maps = scan.maps.assign_coords(voltage=("pulse", [volts]))
+        return scan
+
+    data = example_data(at(-2.0), at(-5.0), at(-3.0), at(3.0), chosen=False)
+    assert data.main.label == "-3.0 V"
+    assert example_data(images_alone(), at(-5.0), chosen=False).main.label == "-5.0 V"
+
+
+def test_scans_of_different_sizes_go_together():
+    other = tiny()
+    sections = {name: OWN[name].section_from_data for name in ("summary", "regions")}
+    report = report_from_data(example_data(example_scan(), other), sections=sections, strict=True)
+    text = StrictPage.of(page_from_report(report)).text
+    assert "40 × 32 pixels" in text
+    assert "2 × 3 pixels" in text
