@@ -25,9 +25,10 @@ _LARGEST_STEP: Final = 0.7
 _CLIPPED: Final = 4.0
 """Residuals beyond this many standard deviations count less: hot pixels and dead lines are no texture."""
 _FEWEST_PIXELS: Final = 30
-_LEAST_CORRELATION: Final = 0.3
 _BEYOND_DOUBT: Final = 0.7
-_LARGEST_ERROR: Final = 1.0
+_FEWEST_DEVIATIONS: Final = 4.5
+"""Standard errors by which a correlation differs from zero: noise comes to 3 or 4 at the best of many shifts."""
+_LARGEST_ERROR: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,7 @@ def fine_shift_between(
     moved = moved_map(b, dy, dx)
     before, after = pearson(a, b), pearson(a, moved)
     error = _length(*errors)
-    # What is lost in noise pixel by pixel may still show when smoothed. Smooth maps are alike by chance at some shift.
-    alike = max(after, best.correlation(dy, dx))
-    doubtful = alike < _BEYOND_DOUBT and not correlation_between(a, moved).certain
-    if alike < _LEAST_CORRELATION or doubtful or not error < _LARGEST_ERROR:
+    if not error < _LARGEST_ERROR or not (after > _BEYOND_DOUBT or _deviate(a, moved) > _FEWEST_DEVIATIONS):
         raise ValueError("the two maps have too little in common: no shift can be measured")
     return FineShift(dy, dx, errors[0], errors[1], before, after, others)
 
@@ -212,6 +210,15 @@ class _Pair:
         for axis, variance in zip(self.axes, variances, strict=True):
             result[axis] = float(np.sqrt(variance))
         return result[0], result[1]
+
+
+def _deviate(a: Array, b: Array) -> float:
+    """Return the correlation of two maps in units of its standard error, for pixels as independent as they are."""
+    found = correlation_between(a, b)
+    if not found.low < found.high:
+        return 0.0
+    low, middle, high = np.arctanh(np.clip([found.low, found.pearson, found.high], -1 + 1e-12, 1 - 1e-12))
+    return float(1.96 * middle / ((high - low) / 2))
 
 
 def _length(down: float, right: float) -> float:

@@ -190,6 +190,8 @@ def _table_of_status(scan: Scan, pulse: int, numbers: list[int]) -> Table:
             continue
         for value, meaning in enumerate(STATUS_MEANINGS):
             count = int((status == value).sum())
+            if not count:
+                continue
             rows.append([words_of_fit(number), meaning.replace("_", " "), count, 100 * count / status.size])
     return Table(
         "diffusion_status",
