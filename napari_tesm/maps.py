@@ -48,18 +48,25 @@ _OF_WINDOWS: Final = ("b", "beta", "tau_slow", "share", "exponent", "tau_mean")
 """Quantities that a joint kernel does not have."""
 
 
+ENDINGS: Final = ("_stderr", "_lower", "_upper")
+"""What is known of a quantity beside its value."""
+
+
 def map_name(quantity: str, number: int) -> str:
     """Return the name of a map of a fit.
 
     Examples
     --------
-    >>> map_name("D_stderr", 1), map_name("r2", 2), map_name("D", JOINT)
-    ('D1_stderr', 'r2_2', 'D')
+    >>> map_name("D_stderr", 1), map_name("D_upper", 2), map_name("r2", 2), map_name("D", JOINT)
+    ('D1_stderr', 'D2_upper', 'r2_2', 'D')
     """
     if number == JOINT:
         return quantity
-    stem, error, _ = quantity.partition("_stderr")
-    return f"{stem}{'_' if stem in ('r2', 'rms') else ''}{number}{error}"
+    stem, ending = quantity, ""
+    for known in ENDINGS:
+        if quantity.endswith(known):
+            stem, ending = quantity.removesuffix(known), known
+    return f"{stem}{'_' if stem in ('r2', 'rms') else ''}{number}{ending}"
 
 
 def _kinds() -> dict[str, MapKind]:
@@ -70,6 +77,8 @@ def _kinds() -> dict[str, MapKind]:
         of_fit = {
             "tau": MapKind(f"tau{title}", "s", gated=True, exported=True),
             "tau_stderr": MapKind(f"tau{title} standard error", "s", gated=True, exported=True),
+            "tau_lower": MapKind(f"tau{title} lower", "s", exported=True),
+            "tau_upper": MapKind(f"tau{title} upper", "s", exported=True),
             "beta": MapKind(f"beta{title}", "", gated=True, exported=True),
             "beta_stderr": MapKind(f"beta{title} standard error", "", gated=True, exported=True),
             "tau_slow": MapKind(f"slow tau{title}", "s", gated=True, exported=True),
@@ -82,6 +91,8 @@ def _kinds() -> dict[str, MapKind]:
             "tau_mean_stderr": MapKind(f"mean tau{title} standard error", "s", gated=True, exported=True),
             "D": MapKind(f"D{title}", "m²/s", gated=True, exported=True, visible=True),
             "D_stderr": MapKind(f"D{title} standard error", "m²/s", gated=True, exported=True),
+            "D_lower": MapKind(f"D{title} lower", "m²/s", exported=True),
+            "D_upper": MapKind(f"D{title} upper", "m²/s", exported=True),
             "log10_D": MapKind(f"log10 D{title}", "", gated=True, exported=True, visible=True),
             "r2": MapKind(f"R2{space}", "", exported=True),
             "status": MapKind(f"status{title}", "", exported=True),

@@ -24,6 +24,7 @@ from napari_tesm.displacement import (
     threshold_from_displacement,
 )
 from napari_tesm.fitting import FitResult, fit_traces, single_threaded_blas
+from napari_tesm.kernels import Kernel
 from napari_tesm.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.recipe import Recipe
 from napari_tesm.settings import (
@@ -34,6 +35,7 @@ from napari_tesm.settings import (
     sentence_about_missing_pulse,
     settings_from_recipe,
 )
+from napari_tesm.tau_limits import KNOWN, limits_of_tau
 
 __all__ = [
     "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "evaluate_blocks",
@@ -49,6 +51,7 @@ BLOCK_BYTES: Final = 1 << 25
 
 _FITTED: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
 """What a fit gives that becomes maps."""
+_LIMITS: Final = ("tau_lower", "tau_upper")
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
@@ -92,7 +95,7 @@ def run(
     settings = settings_from_recipe(dataset, recipe)
     time = dataset["time"].values
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
-    maps = _empty_maps(shape, settings)
+    maps = _empty_maps(shape, settings, recipe)
     samples = {number: np.zeros(shape, dtype=np.int32) for number in settings.windows}
 
     def read(pulse: int, rows: slice, columns: slice) -> Array:
@@ -111,6 +114,8 @@ def run(
             options = settings.fit_options(number, time[inside], recipe)
             fitted = fit_traces(traces[:, inside], time[inside], **options)
             _store(fitted, number, maps, target)
+            if recipe.intervals:
+                _store_limits(traces[:, inside], time[inside], fitted, number, maps, target, settings, recipe)
             samples[number][target] = _as_block(fitted.samples, samples[number][target])
 
     evaluate_blocks(evaluate, list(blocks_of_rows(shape, time.size)), jobs, progress)
@@ -163,10 +168,11 @@ def evaluate_blocks(
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _empty_maps(shape: tuple[int, ...], settings: Settings) -> dict[str, NDArray[np.generic]]:
+def _empty_maps(shape: tuple[int, ...], settings: Settings, recipe: Recipe) -> dict[str, NDArray[np.generic]]:
     names = [] if settings.pulse is None else ["H"]
     for number in settings.windows:
         names += [map_name(quantity, number) for quantity in _fitted_quantities(settings)]
+        names += [map_name(quantity, number) for quantity in (_LIMITS if recipe.intervals else ())]
     maps: dict[str, NDArray[np.generic]] = {name: np.full(shape, np.nan) for name in names}
     for number in settings.windows:
         maps[map_name("status", number)] = np.full(shape, INVALID, dtype=np.int8)
@@ -185,6 +191,22 @@ def _store(
     for quantity in (*_FITTED, *fitted.extra, "status"):
         name = map_name(quantity, number)
         maps[name][target] = _as_block(fitted.values(quantity), maps[name][target])
+
+
+def _store_limits(
+    traces: Array, time: Array, fitted: FitResult, number: int, maps: dict[str, NDArray[np.generic]],
+    target: tuple[int, slice, slice], settings: Settings, recipe: Recipe,
+) -> None:  # fmt: skip
+    assert isinstance(settings.kernel, Kernel)
+    # Noise is not worth the search; the threshold is known at the end only.
+    responds = response_probability(fitted.r2, fitted.samples) < recipe.response_level
+    limits = limits_of_tau(
+        traces, time, fitted, kernel=settings.kernel, start=settings.start(number, time), bounds=recipe.tau_bounds,
+        asked=responds,
+    )  # fmt: skip
+    for side, values in zip(("lower", "upper"), limits, strict=True):
+        name = map_name(f"tau_{side}", number)
+        maps[name][target] = _as_block(values, maps[name][target])
 
 
 def _as_block(values: NDArray[np.generic], like: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -221,6 +243,8 @@ def _gate(
             name = map_name(quantity, number)
             if MAP_KINDS[name].gated:
                 maps[name][status != OK] = np.nan
+        for quantity in _LIMITS if recipe.intervals else ():
+            maps[map_name(quantity, number)][~np.isin(status, KNOWN)] = np.nan
         if "tau_mean" in settings.kernel.quantities:
             _gate_mean_time(maps, number, recipe.max_log_tau_error)
     return thresholds
@@ -246,6 +270,12 @@ def _add_diffusion(maps: dict[str, NDArray[np.generic]], settings: Settings) -> 
         if diffusion is not None:
             maps[map_name("D", number)] = diffusion
             maps[map_name("D_stderr", number)] = relative * diffusion
+        # The slowest time belongs to the lowest D.
+        for side, other in (("lower", "upper"), ("upper", "lower")):
+            limit = maps.get(map_name(f"tau_{side}", number))
+            of_limit = None if limit is None else settings.diffusion(np.asarray(limit, dtype=np.float64))
+            if of_limit is not None:
+                maps[map_name(f"D_{other}", number)] = of_limit
 
 
 def dataset_from_maps(

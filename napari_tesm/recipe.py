@@ -76,6 +76,8 @@ class Recipe:
     phase_rotation : float or "auto", optional
         By how many degrees the lock-in's (X, Y) is turned before X is evaluated; "auto" finds the angle that puts most
         of the response into X, and stands for that angle in the recipe of the result.
+    intervals : bool
+        Also take the limits between which tau and D lie with 95 %.
 
     Raises
     ------
@@ -104,6 +106,7 @@ class Recipe:
     phase_rotation: float | Literal["auto"] | None = None
     lock_in_time_constant: float | None = None
     lock_in_order: int | None = None
+    intervals: bool = False
 
     def __post_init__(self) -> None:
         kernel = any_kernel_from_name(self.kernel)
@@ -128,6 +131,11 @@ class Recipe:
                 raise ValueError(f"the {words} must be larger than zero, not {written}")
             if field.name in _NOT_NEGATIVE and value < 0:
                 raise ValueError(f"the {words} must not be negative, not {written}")
+        if self.intervals and kernel.quantities:
+            raise ValueError(
+                f"the kernel '{self.kernel}' has a shape beside its time, and their errors hang together: there are "
+                "intervals for kernels of one parameter only"
+            )
         if self.tip_radius is not None:
             check_tip_radius(self.tip_radius)
         if self.lock_in_order is not None:
@@ -211,6 +219,7 @@ class Recipe:
 _TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit")
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
+    "intervals",
 )  # fmt: skip
 
 
@@ -239,6 +248,10 @@ def _value_from_json(name: str, value: Any) -> Any:
             if name != "tau_bounds" and (value[1] is None or _is_number(value[1])):
                 return Window(float(value[0]), None if value[1] is None else float(value[1]))
         raise ValueError(f"the recipe's '{name}' must be two times in s, not {value!r}")
+    if name == "intervals":
+        if isinstance(value, bool):
+            return value
+        raise ValueError(f"the recipe's 'intervals' must be true or false, not {value!r}")
     if not _is_number(value):
         raise ValueError(f"the recipe's '{name}' must be a number, not {value!r}")
     return int(value) if name == "lock_in_order" and value == int(value) else float(value)

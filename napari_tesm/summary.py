@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,8 @@ from napari_tesm.comparison import mode_from_map, patchwork_from_map
 from napari_tesm.displacement import OK, STATUS_MEANINGS
 from napari_tesm.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.statistics import quartiles
+from napari_tesm.tau_limits import LEVEL
+from napari_tesm.tip_radius import systematic_intervals
 from napari_tesm.units import text_from_quantity
 
 
@@ -53,8 +55,13 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
             name = map_name(prefix, number)
             if name in maps:
                 entry[name] = _map_summary(maps, name, map_name("status", number))
+                if map_name(f"{prefix}_lower", number) in maps:
+                    entry[name]["limits"] = _limits_summary(maps, prefix, number)
                 if prefix == "D":
                     entry[name]["systematic"] = _number(maps.attrs.get("systematic", math.nan))
+                    entry[name]["systematic_interval"] = intervals_of_median(
+                        entry[name]["median"], maps.attrs
+                    )
     return entry
 
 
@@ -73,6 +80,47 @@ def _map_summary(maps: xr.Dataset, name: str, status_name: str) -> dict[str, Any
         "mode_log10": None if mode is None else mode.value,
         "mode_log10_ci": None if mode is None else [mode.low, mode.high],
     }
+
+
+def intervals_of_median(median: float | None, attributes: Mapping[Any, Any]) -> dict[str, list[float]] | None:
+    """Return where the median of D lies for what is known of the tip radius, by the probability in %, in m²/s.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the maps; None is returned where they say no error of the radius.
+    """
+    if median is None or not math.isfinite(median) or "tip_radius_error" not in attributes:
+        return None
+    found = systematic_intervals(
+        median, float(attributes["tip_radius"]), float(attributes["tip_radius_error"])
+    )
+    return {level: list(limits) for level, limits in found.items()}
+
+
+def _limits_summary(maps: xr.Dataset, quantity: str, number: int) -> dict[str, Any]:
+    """Return in how many pixels a quantity has limits, on both sides or on one."""
+    lower, upper = (
+        np.isfinite(maps[map_name(f"{quantity}_{side}", number)].values) for side in ("lower", "upper")
+    )
+    return {
+        "level": LEVEL,
+        "n_both": int((lower & upper).sum()),
+        "n_only_upper": int((upper & ~lower).sum()),
+        "n_only_lower": int((lower & ~upper).sum()),
+    }
+
+
+def _limits_line(entry: dict[str, Any], number: int) -> Iterator[str]:
+    name = next((one for one in (map_name("D", number), map_name("tau", number)) if one in entry), "")
+    limits = entry.get(name, {}).get("limits")
+    if limits is not None:
+        one_sided = [
+            f"{words} in {limits[key]}" for key, words in (("n_only_upper", "only an upper limit"),
+            ("n_only_lower", "only a lower one")) if limits[key]
+        ]  # fmt: skip
+        words = "".join(f", {one}" for one in one_sided)
+        yield f"        {100 * limits['level']:g} % interval of {name} in {limits['n_both']} pixels{words}"
 
 
 def _distribution(values: NDArray[np.floating]) -> dict[str, float | None]:
@@ -133,6 +181,7 @@ def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
     )
     if tau["n_ok"] == 0:
         yield f"  {tau_name:4}  no pixel accepted: {others}"
+        yield from _limits_line(entry, number)
         return
     low, middle, high = (text_from_quantity(tau[key], "s", digits=3) for key in ("q25", "median", "q75"))
     yield f"  {tau_name:4}  median {middle}, half of the pixels within {low} … {high}"
@@ -144,7 +193,12 @@ def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
         text = f"  {d_name:4}  median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
         if d["mode_log10"] is not None:
             text += f", mode {10 ** d['mode_log10']:.3g}"
-        if d["systematic"] is not None:
-            text += f"; ±{100 * d['systematic']:.0f} % systematic, from the tip radius"
         yield text
+        if d["systematic_interval"] and d["systematic"]:
+            parts = [
+                f"{low:.3g} … {high:.3g} ({level} %)"
+                for level, (low, high) in d["systematic_interval"].items()
+            ]
+            yield f"        median for the error of the tip radius: {', '.join(parts)}, common to all pixels"
+    yield from _limits_line(entry, number)
     yield f"        {tau['n_ok']} pixels fitted ({share:.1f} %)" + (f"; {others}" if others else "")

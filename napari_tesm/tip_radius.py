@@ -14,6 +14,8 @@ from napari_tesm.protocol import check_tip_radius
 
 Array = NDArray[np.float64]
 
+LEVELS: Final = {"68": 0.6827, "95": 0.95}
+"""Probabilities of the intervals that are given, by what they are called."""
 _NODES: Final = 401
 """Equally likely radii that stand for a distribution."""
 _LARGEST_ERROR: Final = 50.0
@@ -127,6 +129,29 @@ class TipRadius:
                 low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
             limits.append(np.asarray(np.exp(centre + (low + high) / 2)))
         return limits[0], limits[1]
+
+
+def systematic_intervals(diffusion: float, radius: float, error: float) -> dict[str, tuple[float, float]]:
+    """Return where D, in m²/s, lies for a normal error of the tip radius, with 68 and with 95 %.
+
+    Parameters
+    ----------
+    diffusion : float
+        D that was taken with this radius; of a map its median, as all pixels share the radius.
+    radius, error : float
+        In m; the distribution is cut off at zero, so that the error may be as large as it is.
+
+    Examples
+    --------
+    The rule D·(1 ± 2 σ/l) would say 0.6 to 1.4, and 0.2 to 1.8.
+
+    >>> found = systematic_intervals(1.0, 25e-9, 5e-9)
+    >>> {level: (round(low, 2), round(high, 2)) for level, (low, high) in found.items()}
+    {'68': (0.64, 1.44), '95': (0.37, 1.94)}
+    """
+    tip = TipRadius.normal(radius, error)
+    factors = {name: tip.factors(level) for name, level in LEVELS.items()}
+    return {name: (diffusion * low, diffusion * high) for name, (low, high) in factors.items()}
 
 
 def _checked_level(level: float) -> float:

@@ -41,10 +41,11 @@ LAYERS = [
         "recording",
         "controls",
         "signal_check",
+        "cycling",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},
-    {"settings", "null_curve"},
+    {"settings", "tau_limits", "null_curve"},
     {"null_bands"},
     {"pipeline", "displacement_maps", "histogram_comparison", "fit_examples"},
     {"kernel_maps"},

@@ -50,6 +50,9 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
         "--rotate-phase", dest="phase_rotation", metavar="auto|DEG",
         help="turn the lock-in's X and Y by an angle; auto: so that X holds most of the response",
     )  # fmt: skip
+    how.add_argument(
+        "--intervals", action="store_true", default=None, help="limits of tau and D that hold them with 95 %%"
+    )
     add_recipe(how)
     return data
 

@@ -13,7 +13,7 @@ from napari_tesm.recipe import Recipe
 _OPTIONS: Final = (
     "tip_radius", "voltage", "pulse_start", "pulse_duration", "time_unit", "lateral_unit",
     "window1", "window2", "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "phase_rotation",
-    "lock_in_time_constant", "lock_in_order",
+    "lock_in_time_constant", "lock_in_order", "intervals",
 )  # fmt: skip
 _LARGEST_RECIPE: Final = 1 << 20
 

@@ -5,12 +5,14 @@ is none: it flattens on the slow side, and the interval may have no upper end at
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.fitting.fit import FEWEST_SAMPLES, checked_kernel, checked_times, checked_traces
+from napari_tesm.fitting.inputs import origin_from_start
 from napari_tesm.fitting.table import unit_curves
 from napari_tesm.kernels import Kernel
 
@@ -49,6 +51,7 @@ def profile_intervals(
     *,
     kernel: str | Kernel = "exponential",
     pulse: float | None = None,
+    start: float | None = None,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
 ) -> TauIntervals:
@@ -59,8 +62,8 @@ def profile_intervals(
     traces : array-like, shape (..., time)
         Samples that are not finite are left out.
     time : array-like, shape (time,)
-        Increasing; the kernel begins at the first sample.
-    kernel, pulse
+        Increasing.
+    kernel, pulse, start
         As for `napari_tesm.fitting.fit_traces`.
     level : float
         Probability.
@@ -104,7 +107,7 @@ def profile_intervals(
     ends = np.full((2, len(flat)), np.nan)
     if times.size < FEWEST_SAMPLES:
         return TauIntervals(*ends.reshape(2, *values.shape[:-1]))
-    curves = unit_curves(known, times - times[0], u).unit
+    curves = _curves_of_scan(known, (times - origin_from_start(start, times)).tobytes(), u.tobytes())
     for first in range(0, len(flat), _CHUNK):
         part = slice(first, first + _CHUNK)
         y = flat[part].astype(np.float64)
@@ -113,6 +116,17 @@ def profile_intervals(
         limit = fdtri(1, np.maximum(count - 3, 1), level) / np.maximum(count - 3, 1)
         ends[:, part] = _ends(rss, limit, u)
     return TauIntervals(*ends.reshape(2, *values.shape[:-1]))
+
+
+@lru_cache(maxsize=8)
+def _curves_of_scan(kernel: Kernel, time: bytes, u: bytes) -> Array:
+    """Return the unit curves of a scan; the same for every block of a map, and for every place that is looked at."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        curves = unit_curves(kernel, np.frombuffer(time), np.frombuffer(u)).unit
+    # A kernel that is over before the first sample has no curve: it describes as much as a constant.
+    curves[~np.isfinite(curves).all(axis=1)] = 0.0
+    curves.flags.writeable = False
+    return curves
 
 
 def _profile(y: Array, curves: Array, whole: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:

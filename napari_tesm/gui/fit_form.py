@@ -43,6 +43,7 @@ _TIPS: Final = {
     "skip_after_edge": "Samples within this time after a window's start are left out, in ms",
     "window": "Edges in ms from the start of the pulse; empty as the pulse has it. They can be dragged in the plot.",
     "use": "Fit this window",
+    "intervals": "Maps of the limits that hold τ and D with 95 %; where a pixel is unresolved, what can be said of it",
 }
 
 
@@ -79,6 +80,7 @@ class FitForm(QWidget):
         }
         self.kernel = ComboBox(name="kernel", choices=list(ALL_KERNELS), tooltip=_TIPS["kernel"])
         self.geometry = ComboBox(name="geometry", choices=list(_GEOMETRY_TEXTS), tooltip=_TIPS["geometry"])
+        self.intervals = CheckBox(name="intervals", text="95 % limits of τ and D", tooltip=_TIPS["intervals"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
         self.preview.tooltip = "Maps follow while a parameter changes"
         self.unit = QLabel("nm")
@@ -97,7 +99,8 @@ class FitForm(QWidget):
             QLabel("F-test p <"), native["response_level"], QLabel("SE(ln τ) ≤"), native["max_log_tau_error"],
             QLabel("skip"), native["skip_after_edge"], QLabel("ms"),
         )  # fmt: skip
-        self.gates.setVisible(False)
+        for widget in (self.gates, self.intervals.native):
+            widget.setVisible(False)
         rows = (
             ("Tip radius", (native["tip_radius"], QLabel("±"), native["tip_radius_error"], self.unit)),
             ("Threshold", (self.threshold.native, QLabel("% of"), self.threshold_of.native)),
@@ -117,12 +120,14 @@ class FitForm(QWidget):
         layout.setSpacing(2)
         layout.addLayout(grid)
         layout.addWidget(self.gates)
+        layout.addWidget(self.intervals.native)
         for entry in self._line_edits():
             entry.native.setMinimumWidth(36)
         order = [
             native["tip_radius"], native["tip_radius_error"], self.threshold.native, self.threshold_of.native,
             *(widget for widget in windows if not isinstance(widget, QLabel)), self.kernel.native, self.geometry.native,
             self.gates_button, native["response_level"], native["max_log_tau_error"], native["skip_after_edge"],
+            self.intervals.native,
         ]  # fmt: skip
         for before, after in pairwise(order):
             QWidget.setTabOrder(before, after)
@@ -142,7 +147,7 @@ class FitForm(QWidget):
         for number, box in self.use.items():
             box.changed.connect(self._entered(f"window{number}"))
             box.changed.connect(self._ticked)
-        for name in ("kernel", "geometry", "threshold_of", "threshold"):
+        for name in ("kernel", "geometry", "threshold_of", "threshold", "intervals"):
             getattr(self, name).changed.connect(self._entered(name))
         for entry in self._line_edits():
             entry.native.editingFinished.connect(self._tidy)
@@ -153,7 +158,8 @@ class FitForm(QWidget):
         return [*self.numbers.values(), *self.edges.values()]
 
     def _gates_toggled(self, shown: bool) -> None:
-        self.gates.setVisible(shown)
+        for widget in (self.gates, self.intervals.native):
+            widget.setVisible(shown)
         self.gates_button.setText("Gates ▾" if shown else "Gates ▸")
 
     @property
@@ -195,11 +201,13 @@ class FitForm(QWidget):
                 _set_text(entry, "" if window is None else _in_units(getattr(window, edge), 1e-3))
                 entry.enabled = not left_out
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
+        self.intervals.value = recipe.intervals
         self.kernel.value = recipe.kernel
         kernel = ALL_KERNELS[recipe.kernel]
         relation = kernel.geometry or recipe.geometry
         self.geometry.value = next(text for text, name in _GEOMETRY_TEXTS.items() if name == relation)
         self.geometry.enabled = kernel.geometry is None
+        self.intervals.enabled = not kernel.quantities
         for number in (1, 2):
             self.use[number].enabled = not kernel.joint
             for edge in ("start", "stop"):
@@ -269,6 +277,8 @@ class FitForm(QWidget):
             model.set(threshold_of=_THRESHOLDS[self.threshold_of.value])
         elif entry == "geometry":
             model.set(geometry=_GEOMETRY_TEXTS[self.geometry.value])
+        elif entry == "intervals":
+            model.set(intervals=bool(self.intervals.value))
         elif entry == "kernel":
             self._take_kernel(model, self.kernel.value)
         elif entry == "skip_after_edge":
@@ -283,6 +293,8 @@ class FitForm(QWidget):
         values: dict[str, Any] = {"kernel": name}
         if kernel.geometry is not None:
             values["geometry"] = None
+        if kernel.quantities:
+            values["intervals"] = None
         if kernel.joint:
             values |= {"window1": None, "window2": None}
         model.set(**values)

@@ -1,5 +1,6 @@
 """The fit widget without its widgets: parameters as people write them, previews, which map is shown, messages."""
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_fits import sentence_for_forms
 from napari_tesm.interface import recipe_from_values
 from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
+from napari_tesm.maps import ENDINGS
 from napari_tesm.phase import ATTRIBUTE
 from napari_tesm.pipeline import Progress, prepared_dataset, run, settings_from_recipe
 from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
@@ -107,7 +109,7 @@ class FitModel:
         name, pulse = self._choice or ("", pulses - 1)
         if name not in names:
             known = [first for first in _FIRST_SHOWN if first in names]
-            window = name.removesuffix("_stderr")[-1:]
+            window = re.sub(f"({'|'.join(ENDINGS)})$", "", name)[-1:]
             name = next((first for first in known if first[-1] == window), known[0])
         return name, min(pulse, pulses - 1)
 

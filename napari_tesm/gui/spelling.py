@@ -77,6 +77,8 @@ def command_from_scan(scan: Scan) -> str:
         if name == "traces":
             for title in value:
                 words += [option, str(title)]
+        elif name == "intervals":
+            words.append(option)
         elif str(value).startswith("-"):
             words.append(f"{option}={value}")
         else:

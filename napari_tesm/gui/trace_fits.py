@@ -14,8 +14,12 @@ from napari_tesm.all_kernels import fitted_curves
 from napari_tesm.displacement import OK, displacement_from_traces, gated_status, response_probability
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gui.scan import Scan, TraceSample
+from napari_tesm.kernels import Kernel
+from napari_tesm.maps import map_name
 from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.plotting.words import sentence_from_limits
 from napari_tesm.recipe import Recipe
+from napari_tesm.tau_limits import KNOWN, limits_of_tau
 
 Array = NDArray[np.float64]
 
@@ -38,6 +42,8 @@ class WindowFit:
         As in the status maps.
     extra : dict of str to (float, float)
         What a kernel of two parameters gives beyond tau, by the names of the maps, each with its standard error.
+    tau_limits, D_limits : (float, float)
+        Limits that hold tau and D with 95 %, where the recipe asks for them; NaN where the data set none.
     """
 
     number: int
@@ -54,6 +60,15 @@ class WindowFit:
     rms: float
     status: int
     extra: dict[str, tuple[float, float]] = field(default_factory=dict)
+    tau_limits: tuple[float, float] = (np.nan, np.nan)
+    D_limits: tuple[float, float] = (np.nan, np.nan)
+
+    @property
+    def limits_in_words(self) -> str:
+        """What the data say with 95 %, of D where the radius is known; empty where nobody asked or they say nothing."""
+        if np.isfinite(self.D_limits).any():
+            return sentence_from_limits(map_name("D", self.number), *self.D_limits, "m²/s")
+        return sentence_from_limits(map_name("tau", self.number).replace("tau", "τ"), *self.tau_limits, "s")
 
     @property
     def ok(self) -> bool:
@@ -151,6 +166,11 @@ class TraceFitter:
         curves = fitted_curves(settings.kernel, time - options["start"], numbers)
         probability = response_probability(fitted.r2, fitted.samples, parameters=settings.kernel.parameters)
         known_height = settings.pulse is not None
+        limits = np.full((2, len(data)), np.nan)
+        if recipe.intervals and isinstance(settings.kernel, Kernel):
+            limits[:] = limits_of_tau(
+                data, time, fitted, kernel=settings.kernel, start=options["start"], bounds=recipe.tau_bounds
+            )
         fits = []
         for pulse in range(len(data)):
             status = int(
@@ -193,9 +213,17 @@ class TraceFitter:
                     float(fitted.rms[pulse]),
                     status,
                     extra,
+                    *self._limits(settings, limits[:, pulse] if status in KNOWN else np.full(2, np.nan)),
                 )
             )
         return fits
+
+    @staticmethod
+    def _limits(settings: Settings, tau: Array) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the limits of tau, and of D, whose lower one belongs to the slowest time."""
+        diffusion = settings.diffusion(tau[::-1])
+        low, high = (np.nan, np.nan) if diffusion is None else diffusion.tolist()
+        return (float(tau[0]), float(tau[1])), (low, high)
 
     def _threshold(self, pulse: int) -> float:
         maps = self.scan.maps

@@ -286,6 +286,7 @@ class TracePanel(Panel):
             for window in place.fits[pulse].windows.values():
                 if not window.ok:
                     lines.append(sentence_from_fit(window))
+                lines += [words] if (words := window.limits_in_words) else []
         where = self._place_words(model, place)
         self.sentence.setText(" · ".join([where, *lines]))
 

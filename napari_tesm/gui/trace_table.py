@@ -63,7 +63,8 @@ class TraceTable(QTableWidget):
                 item = self._item(index, column)
                 item.setText(text)
                 window = fit.windows.get(shown[column // 2 - 1]) if column >= 2 else None
-                item.setToolTip("" if window is None else sentence_from_fit(window))
+                tips = [] if window is None else [sentence_from_fit(window), window.limits_in_words]
+                item.setToolTip("\n".join(filter(None, tips)))
             first = self._item(index, 0)
             first.setForeground(QColor(probe_colour if point is None else point.colour))
             first.setData(Qt.ItemDataRole.UserRole, None if point is None else point.number)

@@ -1,4 +1,4 @@
-"""The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile, Histogram, Compare below."""
+"""The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile and others below."""
 
 from collections import Counter
 from pathlib import Path
@@ -21,6 +21,8 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.compare_panel import ComparePanel
 from napari_tesm.gui.fit_panel import FitPanel
+from napari_tesm.gui.grain_layer import take_painted_labels
+from napari_tesm.gui.grain_panel import GrainPanel
 from napari_tesm.gui.histogram_panel import HistogramPanel
 from napari_tesm.gui.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.map_legend import show_map_legend
@@ -29,6 +31,7 @@ from napari_tesm.gui.profile_panel import ProfilePanel
 from napari_tesm.gui.protocol_form import ProtocolForm
 from napari_tesm.gui.region_layer import region_link_of
 from napari_tesm.gui.region_panel import RegionPanel
+from napari_tesm.gui.report_button import ReportButton
 from napari_tesm.gui.saving import save_scan, suggested_path
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_panel import TracePanel
@@ -43,6 +46,7 @@ _TABS = (
     ("Profile", ProfilePanel),
     ("Histogram", HistogramPanel),
     ("Compare", ComparePanel),
+    ("Grains", GrainPanel),
 )
 _NOTHING = "Drop a .gwy file on napari, or choose File → Open Sample → t-ESM."
 
@@ -70,6 +74,7 @@ class Workspace(Panel):
         self.save_button = QPushButton("Save .gwy…")
         self.save_button.setToolTip("Save results, regions, points and what was entered as a new .gwy file")
         self.save_button.clicked.connect(self.ask_and_save)
+        self.report_button = ReportButton(self, self._take_up_drawing)
         self.form = ProtocolForm()
         self.form.hide()
         self.trace = TracePanel(viewer)
@@ -95,6 +100,7 @@ class Workspace(Panel):
         top.addWidget(self.scan_box)
         top.addWidget(self.protocol_button)
         top.addWidget(self.save_button)
+        top.addWidget(self.report_button)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.trace)
         splitter.addWidget(self.tabs)
@@ -140,6 +146,7 @@ class Workspace(Panel):
         self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))
         self.protocol_button.setVisible(scan is not None)
         self.save_button.setEnabled(scan is not None)
+        self.report_button.setEnabled(scan is not None or self.report_button.worker.running)
         self._tell_notes(scan)
         self._ask_about(scan)
         self.form.show_scan(scan)
@@ -179,10 +186,7 @@ class Workspace(Panel):
         """Save to a path that the user has agreed to; return whether it worked."""
         if self.scan is None:
             return False
-        # Somebody may have drawn while none of the tabs that notice it was open.
-        link = region_link_of(self.session)
-        link.attach()
-        link.detach()
+        self._take_up_drawing()
         try:
             written = save_scan(self.scan, path, overwrite=True)
         except (OSError, ValueError) as error:
@@ -190,6 +194,15 @@ class Workspace(Panel):
             return False
         say(self.viewer, f"Saved {written.name}")
         return True
+
+    def _take_up_drawing(self) -> None:
+        """Take up what somebody drew while none of the tabs that notice it was open."""
+        link = region_link_of(self.session)
+        link.attach()
+        link.detach()
+        if self.scan is not None:
+            for layer in self.session.layers_of(self.scan, "grains")[:1]:
+                take_painted_labels(self.scan, layer.data)
 
     def _scan_chosen(self, index: int) -> None:
         scans = self.session.scans

@@ -113,6 +113,28 @@ def sentence_from_status(status: int, window: int) -> str:
     return sentence_from_fit(_Numbers(window, np.zeros(0), unknown, unknown, unknown, unknown, status))
 
 
+def sentence_from_limits(name: str, low: float, high: float, unit: str) -> str:
+    """Return the limits that hold a quantity with 95 %, as a few words; empty where the data set none.
+
+    Examples
+    --------
+    >>> sentence_from_limits("D1", 3.91e-13, 5.04e-13, "m²/s")
+    'D1 3.9×10⁻¹³ … 5×10⁻¹³ m²/s (95 %)'
+    >>> sentence_from_limits("D1", math.nan, 2.13e-14, "m²/s")
+    'D1 below 2.1×10⁻¹⁴ m²/s (95 %)'
+    """
+    below, above = (
+        text_with_error(float(f"{one:.1e}"), math.nan, unit) if math.isfinite(one) else ""
+        for one in (low, high)
+    )
+    if below and above:
+        number, _, shown = below.rpartition(" ")
+        return f"{name} {number if above.endswith(f' {shown}') else below} … {above} (95 %)"
+    if above:
+        return f"{name} below {above} (95 %)"
+    return f"{name} above {below} (95 %)" if below else ""
+
+
 class _Numbers:
     def __init__(
         self,

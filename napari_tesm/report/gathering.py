@@ -81,6 +81,9 @@ def report_data_from_files(
         raise ValueError("a report needs at least one file")
     if labels and len(labels) != len(files):
         raise ValueError(f"there are {len(files)} files and {len(labels)} labels: give one for each")
+    for path in (*files, *controls, *cycling):
+        if not Path(path).exists():
+            raise FileNotFoundError(f"{path} does not exist.")
     chosen = recipe or recipe_in_files(files) or Recipe()
     wanted = [
         *((path, "scan", label) for path, label in zip(files, labels or _labels(files), strict=True)),
@@ -134,6 +137,8 @@ def scans_from_file(
     except GwyFormatError:
         raise
     except ValueError as error:
+        if recipe.traces:  # somebody has chosen them
+            raise ValueError(f"{Path(path).name}: {error}") from None
         problem = str(error)
     scans = []
     for group in groups:
@@ -174,12 +179,10 @@ def _scan_without_traces(
     else:
         channels = open_file(path).channels
     if scan.maps is None:
-        first = channels[0].shape if channels else None
-        scan.images = _images_of([one for one in channels if one.shape == first])
+        scan.images = images_on_grid(channels, None)
         scan.notes.append(f"there are neither traces nor maps: {problem}")
         return scan
-    like = tuple(scan.maps.sizes[axis] for axis in ("y", "x"))
-    scan.images = _images_of([one for one in channels if one.shape == like])
+    scan.images = images_on_grid(channels, scan.maps)
     scan.maps_from_file = True
     text = scan.maps.attrs.get("recipe")
     if text:
@@ -191,6 +194,17 @@ def _scan_without_traces(
         f"there are no traces to fit, the maps are those of an earlier fit and were taken as they are ({problem})"
     )
     return scan
+
+
+def images_on_grid(channels: Sequence[xr.DataArray], grid: xr.Dataset | None) -> dict[str, xr.DataArray]:
+    """Return the images by their titles that have the pixels of a grid; without one, of the first image's."""
+    if grid is not None:
+        shape: tuple[int, ...] = (grid.sizes["y"], grid.sizes["x"])
+    elif channels:
+        shape = channels[0].shape
+    else:
+        return {}
+    return _images_of([one for one in channels if one.shape == shape])
 
 
 def _images_of(channels: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:

@@ -52,3 +52,15 @@ def test_nonsense_is_answered_in_the_units_that_were_typed(form, text, words):
     type_in(form.numbers["tip_radius"], text)
     assert words in form.model.message
     assert form.model.recipe is before
+
+
+def test_limits_are_ticked_and_go_where_a_kernel_has_none(form):
+    form.intervals.value = True
+    assert form.model.recipe.intervals
+    form.kernel.value = "stretched"
+    assert form.model.recipe.kernel == "stretched"
+    assert not form.model.recipe.intervals
+    assert not form.intervals.value
+    assert not form.intervals.enabled
+    form.kernel.value = "erfc"
+    assert form.intervals.enabled

@@ -32,7 +32,8 @@ def commands_agree(scan, tmp_path, **run_options):
     code = python_from_scan(scan)
     names = {}
     exec(compile(code.replace("save(", "(lambda *_: None)("), "copied", "exec"), names)
-    for name in ("H", "tau1", "tau2", *(["D1", "D2"] if "D1" in expected else [])):
+    names_of_d = ["D1", "D2", *(["D2_lower"] if scan.recipe.intervals else [])]
+    for name in ("H", "tau1", "tau2", *(names_of_d if "D1" in expected else [])):
         assert np.array_equal(written[name].values, expected[name].values, equal_nan=True), name
         assert np.array_equal(names["maps"][name].values, expected[name].values, equal_nan=True), name
 
@@ -45,7 +46,7 @@ def test_the_copied_command_and_python_give_the_same_numbers(tmp_path):
     assert model.set(
         tip_radius="18 nm ± 3 nm", threshold="7.5 %", window2="10.5 ms:24 ms", threshold_of="max"
     )
-    assert model.set(geometry="l2/4tau", skip_after_edge="0.2 ms")
+    assert model.set(geometry="l2/4tau", skip_after_edge="0.2 ms", intervals=True)
     commands_agree(scan, tmp_path)
 
 

@@ -20,10 +20,12 @@ from napari_tesm.maps import (
     MAP_KINDS,
     exported_maps,
     labels_from_maps,
+    map_name,
     map_title,
     map_values,
     status_name,
 )
+from napari_tesm.summary import intervals_of_median
 from napari_tesm.units import quantity_from_text, text_from_quantity
 
 MAP_KEY: Final = "t-ESM map"
@@ -216,7 +218,21 @@ def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
         status = maps[status_name(name)].values
         counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
         entries["Pixels fitted"] = f"{counts[OK]} of {status.size}"
+        entries |= _interval_metadata(maps, name)
         entries["Status values"] = ", ".join(f"{i} {text}" for i, text in enumerate(STATUS_MEANINGS))
+    return entries
+
+
+def _interval_metadata(maps: xr.Dataset, name: str) -> dict[str, str]:
+    """Return the median of a map of D, and where it lies for what is known of the tip radius."""
+    source = DERIVED.get(name, name)
+    fit = MAP_KINDS[source].fit
+    if fit is None or source != map_name("D", fit) or not np.isfinite(maps[source].values).any():
+        return {}
+    median = float(np.nanmedian(maps[source].values))
+    entries = {"Median": f"{median:.4g} m²/s"}
+    for level, (low, high) in (intervals_of_median(median, maps.attrs) or {}).items():
+        entries[f"Median, {level} % for the tip radius"] = f"{low:.4g} to {high:.4g} m²/s"
     return entries
 
 

@@ -16,7 +16,13 @@ SECTIONS: Final = (
     "similarity",
     "points",
     "diffusion",
+    "histograms",
+    "series",
     "regions",
+    "controls",
+    "signal",
+    "fit_examples",
+    "cycling",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 

@@ -1,0 +1,51 @@
+"""95 % limits on the screen: the probe says what the maps hold, and what was asked for can be spelled."""
+
+import numpy as np
+import pytest
+from test_intervals import WINDOW, dataset_of_taus
+
+from napari_tesm import fit
+from napari_tesm.gui.fit_model import FitModel
+from napari_tesm.gui.layers import names_of_maps
+from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.trace_fits import TraceFitter
+
+
+@pytest.fixture
+def scan():
+    return Scan("slow", dataset_of_taus([2e-3, 40 * WINDOW]))
+
+
+def test_the_probe_says_what_the_maps_hold(scan):
+    model = FitModel(scan)
+    model.set(intervals=True)
+    maps = fit(scan.dataset, recipe=scan.recipe)
+    scan.set_results(maps)
+    fitter = TraceFitter(scan)
+    slow = 0
+    for row in range(10):
+        for column in range(2):
+            window = fitter.fits_of(scan.traces_at((row, column)))[0].windows[2]
+            limits = [maps[name].values[0, row, column] for name in ("D2_lower", "D2_upper")]
+            np.testing.assert_allclose(window.D_limits, limits, rtol=1e-9)
+            if column == 0:
+                assert "…" in window.limits_in_words
+                assert window.limits_in_words.startswith("D2 ")
+            elif np.isfinite(limits[1]) and np.isnan(limits[0]):
+                assert window.limits_in_words.startswith("D2 below")
+                slow += 1
+    assert slow > 3
+    assert {"D1_lower", "D2_upper", "tau1_upper"} <= set(names_of_maps(maps))
+
+
+def test_nothing_is_said_where_nobody_asked(scan):
+    window = TraceFitter(scan).fits_of(scan.traces_at((0, 0)))[0].windows[2]
+    assert window.limits_in_words == ""
+
+
+def test_a_map_of_limits_stays_chosen_as_long_as_there_is_one(scan):
+    model = FitModel(scan)
+    with_limits, without = fit(scan.dataset, intervals=True), fit(scan.dataset)
+    model.show("D1_upper", 0)
+    assert model.shown_of(with_limits) == ("D1_upper", 0)
+    assert model.shown_of(without) == ("log10_D1", 0)
