@@ -18,6 +18,7 @@ SECTIONS: Final = (
     "diffusion",
     "histograms",
     "regions",
+    "grains",
     "controls",
     "signal",
     "fit_examples",
