@@ -19,6 +19,7 @@ SECTIONS: Final = (
     "histograms",
     "series",
     "regions",
+    "grains",
     "controls",
     "signal",
     "fit_examples",
