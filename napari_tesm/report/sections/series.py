@@ -199,8 +199,8 @@ def _figures(
         ReportFigure(
             f"{stem}_verdicts",
             f"What H does with the voltage, pixel by pixel, {series.name}: Tukey's test of all pairs of voltages at "
-            "5 % for each pixel with its two neighbours; a plateau has a slope of less than a third of that before it (two "
-            "one-sided tests).",
+            "5 % for each pixel with its two neighbours; a plateau has a slope of less than a third of that before it "
+            "(two one-sided tests).",
             draw_kinds,
             (7.5, 4.2),
         ),
