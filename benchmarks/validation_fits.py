@@ -23,7 +23,7 @@ NO_D: Final = "ok_without_D"
 
 @dataclass(frozen=True)
 class Recovered:
-    """Of noisy copies of one trace: ln(D found/D) where there is a D, the pulls there, and the shares of each status."""
+    """Of noisy copies of one trace: ln(D found/D) where there is a D, the pulls there, and shares of each status."""
 
     log_ratio: np.ndarray
     pulls: np.ndarray

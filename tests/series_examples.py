@@ -81,7 +81,10 @@ def result(H, voltages, *, direction=None, step=PIXEL_SIZE, offset=(0.0, 0.0), *
     dims = ("pulse", "y", "x")
     units = {"H": "V"}
     return xr.Dataset(
-        {name: (dims, np.asarray(one, dtype=float), {"units": units.get(name, "m²/s")}) for name, one in {"H": H, **maps}.items()},
+        {
+            name: (dims, np.asarray(one, dtype=float), {"units": units.get(name, "m²/s")})
+            for name, one in {"H": H, **maps}.items()
+        },
         coords={
             **axes(H.shape[1:], step=step, offset=offset),
             "voltage": ("pulse", np.asarray(voltages, dtype=float)),

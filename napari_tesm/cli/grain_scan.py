@@ -19,6 +19,7 @@ from napari_tesm.grains import (
     Grains,
     GrainSettings,
     boundaries_from_grains,
+    default_band_width,
     defect_candidates,
     grains_from_image,
     grains_from_labels,
@@ -40,7 +41,6 @@ Array = NDArray[np.float64]
 
 _NAMES: Final = {"topography": ("topograph", "height"), "deflection_error": ("deflection",)}
 """What a title holds of a channel that is asked for by its kind."""
-_PIXELS_OF_BAND: Final = 4
 
 
 @dataclass
@@ -118,7 +118,8 @@ def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainS
     lateral = str(x.attrs.get("units", ""))
     width_words = "as asked for"
     if width is None:
-        width, width_words = _width(maps, spacing)
+        radius = None if maps is None else maps.attrs.get("tip_radius")
+        width, width_words = default_band_width(radius, spacing)
     boundaries = boundaries_from_grains(grains, width, overrides=overrides)
     notes += boundaries.notes
     shown = text_from_quantity(width, lateral, digits=3) if lateral else f"{width:.3g}"
@@ -255,11 +256,3 @@ def _topography(container: GwyContainer, here: list[int]) -> tuple[Array | None,
             image = image_of(container, number)
             return np.array(image.values, dtype=np.float64), image.unit_z
     return None, ""
-
-
-def _width(maps: xr.Dataset | None, spacing: tuple[float, float]) -> tuple[float, str]:
-    """Return the width of the band where nobody has said it: what the tip covers, or four pixels."""
-    radius = None if maps is None else maps.attrs.get("tip_radius")
-    if radius is not None and float(radius) > 0:
-        return 2 * float(radius), "twice the tip radius: finer the tip does not see"
-    return _PIXELS_OF_BAND * max(spacing), f"{_PIXELS_OF_BAND} pixels, as no tip radius is known"

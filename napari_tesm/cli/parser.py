@@ -166,8 +166,7 @@ def _add_grains(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Find grains in topography or deflection error, or take them from a label image, and compare what "
         "the maps of the file come to at boundaries and in interiors: statistics with a test that knows that "
         "neighbours are alike, the course with the distance from the nearest boundary, and a table of grains. Regions "
-        "called cluster or defect, drawn in napari or Gwyddion, are classes of their own. Quantities carry their unit: "
-        "30nm.",
+        "called cluster or defect are classes of their own. Quantities carry their unit: 30nm.",
     )
     grains.add_argument("file", metavar="FILE", type=file_name)
     how = grains.add_argument_group("where the grains come from")

@@ -1,4 +1,4 @@
-"""``tesm simulate --preset paper-series``: a folder of scans, controls, cycling of two cells, and the truth."""
+"""``tesm simulate --preset paper-series``: a folder of scans, controls, cycling of cells, the truth."""
 
 import json
 from pathlib import Path
