@@ -17,6 +17,7 @@ SECTIONS: Final = (
     "points",
     "diffusion",
     "histograms",
+    "series",
     "regions",
     "controls",
     "signal",
