@@ -1,7 +1,7 @@
 """How long kernels with a time and a shape take, against scipy's curve_fit on the same traces.
 
-Run ``python benchmarks/shape_kernels.py``. Processor time of one thread is compared, with BLAS held to one for all, so
-that other work on the machine hardly counts; the fastest of several runs in turns. Against
+Run ``python benchmarks/shape_kernels.py``. Processor time of one thread is compared, BLAS held to one thread for all,
+so that other work on the machine hardly counts; the fastest of several runs in turns. Against
 
 - *plain curve_fit*, what most people write for one pixel: the formula with rough starting values and no Jacobian;
 - *tuned curve_fit*, what a competent user writes: logarithms as parameters, starting values read off the trace, an
@@ -127,7 +127,7 @@ def fastest(calls: list[Callable[[], object]], rounds: int) -> list[float]:
 
 
 def accuracy(name: str, result: FitResult, found: Array, rss: Array) -> str:
-    """Return how far ln tau is from tuned curve_fit's where both are on one hill, and whose squares are less."""
+    """Return how far ln tau is from tuned curve_fit's on the same hill, and who ended higher how often."""
     rows = slice(len(found))
     # Which of two times is the first is curve_fit's to choose.
     other = found[:, 2:4].min(axis=1) if name == "biexponential" else found[:, 2]

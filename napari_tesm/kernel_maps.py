@@ -25,6 +25,7 @@ from napari_tesm.displacement import (
 from napari_tesm.displacement_maps import displacement_of_pulses
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernel_votes import KernelVotes
+from napari_tesm.low_pass import LowPass
 from napari_tesm.model_choice import COMPARED, ModelChoice, checked_kernels, model_choice
 from napari_tesm.pipeline import Progress, blocks_of_rows, evaluate_blocks, prepared_dataset
 from napari_tesm.protocol import PulseProtocol, Window
@@ -178,6 +179,7 @@ class _Jury:
     time: Array
     skip: float
     response_level: float
+    low_pass: LowPass | None = None
 
     def status(self, traces: NDArray[np.floating], height: Array, threshold: float) -> NDArray[np.int8]:
         """Return 0 where a trace deserves a vote, else the status value that says why not, shape of `height`."""
@@ -192,15 +194,17 @@ class _Jury:
         found = np.zeros(len(traces), dtype=bool)
         for window in (self.pulse, self.relaxation):
             inside = window.samples(self.time, skip=self.skip)
-            fitted = fit_traces(traces[:, inside], self.time[inside])
+            start = min(window.start, float(self.time[inside][0]))
+            fitted = fit_traces(traces[:, inside], self.time[inside], start=start, low_pass=self.low_pass)
             found |= response_probability(fitted.r2, fitted.samples) < self.response_level
         return found
 
     def choice(self, traces: NDArray[np.floating]) -> ModelChoice:
         """Return what traces, shape (n, time), say; n may be 0."""
         return model_choice(
-            traces, self.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop, skip=self.skip
-        )
+            traces, self.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop, skip=self.skip,
+            low_pass=self.low_pass,
+        )  # fmt: skip
 
 
 def _jury_from_recipe(dataset: xr.Dataset, recipe: Recipe, kernels: tuple[str, ...]) -> _Jury:
@@ -219,6 +223,7 @@ def _jury_from_recipe(dataset: xr.Dataset, recipe: Recipe, kernels: tuple[str, .
         np.asarray(prepared["time"].values, dtype=np.float64),
         recipe.skip_after_edge,
         recipe.response_level,
+        protocol.low_pass,
     )
     jury.choice(np.empty((0, jury.time.size)))  # nothing to judge yet, but what has to be refused is
     return jury

@@ -74,7 +74,8 @@ def store_parameters(
 
     def error(of: _Gradient) -> Array:
         size = np.square(of.by_h).sum(axis=1) + of.by_mean**2 / samples
-        size += (of.by_p[:, None] @ spread @ of.by_p[:, :, None])[:, 0, 0]
+        one, other = of.by_p[:, 0], of.by_p[:, 1]
+        size += one * (spread[0] * one + 2 * spread[1] * other) + spread[2] * other**2
         return np.asarray(np.sqrt(size * variance))
 
     natural = np.array(kernel.natural, dtype=np.float64)
@@ -141,19 +142,19 @@ def _at_place(place: Place, table: ShapeTable) -> tuple[Array, Array]:
 
 
 def _movement(h: Array, products: Array) -> tuple[Array, Array]:
-    """Return the products of what only p does to the fitted curve, (n, 2, 2), and what h could do, (n, curves, 2).
+    """Return the products of what only p does to the fitted curve, (3, n), and what h could do, (n, curves, 2).
 
+    The products are those of the first p with itself, of both, and of the second with itself.
     From `napari_tesm.fitting.shape_table._products_of_tangents` and h, shape (n, curves).
     """
     count = 2 * h.shape[1]
     rows, columns = np.triu_indices(count)
-    information = np.zeros((len(h), 2, 2))
+    information = np.zeros((3, len(h)))
     for product, (i, j) in zip(products.T, zip(rows, columns, strict=True), strict=False):
         # Tangents are ordered by vector and then by p; those of one p are added with their h.
-        part = h[:, i // 2] * h[:, j // 2] * product
-        information[:, i % 2, j % 2] += part
-        if i != j:
-            information[:, j % 2, i % 2] += part
+        # Two tangents of one p stand for both orders.
+        factor = 2 if i != j and i % 2 == j % 2 else 1
+        information[i % 2 + j % 2] += factor * h[:, i // 2] * h[:, j // 2] * product
     mimicked = np.zeros((len(h), h.shape[1], 2))
     if h.shape[1] == 2:
         turning = products[:, rows.size :]
@@ -162,11 +163,10 @@ def _movement(h: Array, products: Array) -> tuple[Array, Array]:
 
 
 def _inverse(information: Array) -> Array:
-    """Return the inverses of symmetric 2 × 2 matrices, NaN where there is none."""
-    one, both, other = information[:, 0, 0], information[:, 0, 1], information[:, 1, 1]
+    """Return the inverses of symmetric 2 × 2 matrices, both given by three elements, NaN where there is none."""
+    one, both, other = information
     determinant = one * other - both**2
-    inverse = np.stack([other, -both, -both, one], axis=1).reshape(-1, 2, 2)
-    return np.asarray(inverse / np.where(determinant > 0, determinant, np.nan)[:, None, None])
+    return np.stack([other, -both, one]) / np.where(determinant > 0, determinant, np.nan)
 
 
 def _amplitudes(h: Array, linear: Array) -> tuple[Array, Array, Array]:

@@ -16,8 +16,14 @@ from napari_tesm.fitting.shape_table import DEGREE, POWERS, REACH, ShapeTable
 Array = NDArray[np.float64]
 
 _ROUNDS: Final = 60
-_SETTLED: Final = 1e-3
+_SETTLED: Final = 3e-3
 """A step shorter than this, in node distances, is the last: the next would be of the order of its square."""
+_EARLY: Final = 1
+"""So many steps are followed by an evaluation of fewer terms: the next step corrects what they lack."""
+_FEWER: Final = 5
+"""Degree of those."""
+_ALIKE: Final = 1e-3
+"""What fewer terms may make of h²."""
 _SCORED: Final = 512
 """Traces whose scores at all nodes stay in cache."""
 
@@ -80,19 +86,19 @@ def _at_nodes(polynomials: Array) -> Array:
     return np.ascontiguousarray(polynomials[:, terms].transpose(1, 0, 2))
 
 
-def _evaluate(polynomials: Array, s: Array) -> Array:
+def _evaluate(polynomials: Array, s: Array, degree: int = DEGREE) -> Array:
     """Return h, its slopes along both axes, and half its curvatures with the mixed one between, (6, curves, n)."""
     out = np.zeros((6, polynomials.shape[0], s.shape[1]))
     for target, of_curve in zip(out.swapaxes(0, 1), polynomials, strict=True):
         h, along, across, along2, both, across2 = target
         value, slope, bend = (np.empty(s.shape[1]) for _ in range(3))
-        for i in range(DEGREE, -1, -1):
+        for i in range(degree, -1, -1):
             value[:], slope[:], bend[:] = 0.0, 0.0, 0.0
-            for j in range(DEGREE - i, -1, -1):
-                if j < DEGREE - i - 1:
+            for j in range(degree - i, -1, -1):
+                if j < degree - i - 1:
                     bend *= s[1]
                     bend += slope
-                if j < DEGREE - i:
+                if j < degree - i:
                     slope *= s[1]
                     slope += value
                 value *= s[1]
@@ -118,16 +124,18 @@ def _climb(z: Array, place: Place, table: ShapeTable) -> Array:
     at = _at_nodes(polynomials)
     found: Array = at[0].copy()
     damping = np.full(who.size, 1e-6)
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         step = _newton_step(at, s, node, last, damping)
-        wanted = np.clip(s + step, -REACH, REACH)
+        # As far as the polynomials hold, and in the same direction: hills may be long ridges.
+        room = (np.copysign(REACH, step) - s) / np.where(step == 0, np.inf, step)
+        wanted = s + step * np.minimum(np.where(step == 0, 1.0, room).min(axis=0), 1.0)
         if (edge := node == 0).any():
             wanted[edge] = np.maximum(wanted[edge], 0.0)
         if (edge := node == last).any():
             wanted[edge] = np.minimum(wanted[edge], 0.0)
         step = wanted - s
         settled = (np.abs(step).max(axis=0) < _SETTLED) | (damping > 1e12)
-        ending = np.flatnonzero(settled)
+        ending = np.flatnonzero(settled) if number > _EARLY else np.zeros(0, dtype=np.intp)
         if ending.size:
             # The last step is too short for anything but the parabola.
             taken = step[:, ending]
@@ -140,11 +148,14 @@ def _climb(z: Array, place: Place, table: ShapeTable) -> Array:
                 who[going], node[:, going], s[:, going], wanted[:, going], damping[going],
             )  # fmt: skip
             polynomials, at = polynomials[..., going], at[..., going]
-        there = _evaluate(polynomials, wanted)
+        there = _evaluate(polynomials, wanted, _FEWER if number < _EARLY else DEGREE)
         before, after = (np.square(one[0]).sum(axis=0) for one in (at, there))
-        better = after >= before * (1 - 1e-9)
-        damping = np.where(better, damping / 5, damping * 8)
-        s, at = np.where(better, wanted, s), np.where(better, there, at)
+        better = after >= before * (1 - (1e-9 if number > _EARLY else _ALIKE))
+        if better.all():
+            damping, s, at = damping / 5, wanted, there
+        else:
+            damping = np.where(better, damping / 5, damping * 8)
+            s, at = np.where(better, wanted, s), np.where(better, there, at)
         over = np.flatnonzero((np.abs(s) > 0.5).any(axis=0))
         if over.size:
             crossing = np.rint(np.sign(s[:, over]) * (np.abs(s[:, over]) > 0.5)).astype(np.intp)

@@ -24,7 +24,7 @@ from napari_tesm.shape_kernels import ShapeKernel, shape_kernel_from_name
 
 Array = NDArray[np.float64]
 
-SHAPE_CHUNK: Final = 4096
+SHAPE_CHUNK: Final = 8192
 """Traces fitted at once."""
 _IN_CACHE: Final = 1 << 17
 """Numbers that stay in cache while a few passes go over them."""
