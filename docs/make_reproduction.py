@@ -237,7 +237,10 @@ def _about_fits(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row
 def _about_cycling(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row]:
     for cell in sections.get("cycling", {}).get("cells", []):
         put_in = truth["cycling"][f"{cell['name']}.csv"]
-        found, last = [one[kind] for one in cell["cycles"] for kind in ("discharge", "charge")], cell["cycles"][-1]
+        found, last = (
+            [one[kind] for one in cell["cycles"] for kind in ("discharge", "charge")],
+            cell["cycles"][-1],
+        )
         true = [value for cycle in put_in for value in cycle]
         yield Row(
             "S1", f"cycling of the {cell['name'].removeprefix('cycling_').replace('_', ' ')} cell",

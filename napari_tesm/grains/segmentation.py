@@ -277,8 +277,8 @@ def _better(
     other = next(method for method in found if method != best)
     counts = {method: len(np.unique(labels[labels > 0])) for method, labels in found.items()}
     return best, (
-        f", the better of two accounts: a smooth surface for each of {counts[best]} grains leaves {shares[best]} of the "
-        f"variance, for each of {counts[other]} {_WORDS[other].split(' (')[0]} {shares[other]}"
+        f", the better of two accounts: a smooth surface for each of {counts[best]} grains leaves {shares[best]} of "
+        f"the variance, for each of {counts[other]} {_WORDS[other].split(' (')[0]} {shares[other]}"
     )
 
 
