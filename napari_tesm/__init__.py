@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_tesm.interface import fit, kernel_choice, save
+    from napari_tesm.interface import compare_histograms, fit, kernel_choice, pure_diffusion, save
     from napari_tesm.io.registry import open_dataset, open_datasets
     from napari_tesm.io.series import open_series
     from napari_tesm.simulation import simulate_dataset
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__", "fit", "kernel_choice", "open_dataset", "open_datasets", "open_series", "save", "simulate_dataset",
+    "__version__", "compare_histograms", "fit", "kernel_choice", "open_dataset", "open_datasets", "open_series",
+    "pure_diffusion", "save", "simulate_dataset",
 ]  # fmt: skip
 
 # Loaded when first asked for: `import napari_tesm` itself costs nothing.
 _HOMES = {
+    "compare_histograms": "napari_tesm.interface",
     "fit": "napari_tesm.interface",
     "kernel_choice": "napari_tesm.interface",
+    "pure_diffusion": "napari_tesm.interface",
     "save": "napari_tesm.interface",
     "open_dataset": "napari_tesm.io.registry",
     "open_datasets": "napari_tesm.io.registry",

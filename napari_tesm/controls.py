@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.comparison import SignalRatio, independent_samples, signal_ratio
-from napari_tesm.displacement import OK, samples_for_displacement
+from napari_tesm.displacement import OK, noise_from_traces, samples_for_displacement
 from napari_tesm.maps import words_of_fit
 from napari_tesm.protocol import Window
 from napari_tesm.units import prefix_for, text_from_quantity
@@ -25,6 +25,7 @@ POWER: Final = 0.9
 """Share of the pixels that would pass with the displacement called detectable."""
 _UNLIKELY: Final = 0.01
 _HOT: Final = 20.0
+_FEWEST_QUIET: Final = 8
 _SPREAD_OF_MEDIAN: Final = 1.4826
 _MEDIAN_OF_NOISE: Final = 0.6744897501960817
 """Median of the size of a normal deviate."""
@@ -221,6 +222,30 @@ def detectable_displacement(
         curve = curve / -np.expm1(-(stop - window.start) / taus[..., None])
     power_of_curve = ((curve - curve.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
     return np.asarray(noise * root / np.sqrt(power_of_curve))
+
+
+def noise_of_samples(traces: NDArray[np.floating], time: ArrayLike, pulse: Window) -> float:
+    """Return the standard deviation of the noise of a sample: the median over the traces; NaN where it cannot be told.
+
+    Of the later half of what follows the pulse, where nothing is steep, else of the whole record.
+
+    Parameters
+    ----------
+    traces : ndarray, shape (..., time)
+    time : array-like, shape (time,)
+    pulse : Window
+    """
+    times = np.asarray(time, dtype=np.float64)
+    quiet = slice(0, times.size)
+    if pulse.stop is not None:
+        rest = Window(pulse.stop).samples(times)
+        if rest.stop - rest.start >= _FEWEST_QUIET:
+            quiet = slice((rest.start + rest.stop) // 2, rest.stop)
+    if quiet.stop - quiet.start < 2:
+        return float("nan")
+    noise = noise_from_traces(traces[..., quiet])
+    known = noise[np.isfinite(noise)]
+    return float(np.median(known)) if known.size else float("nan")
 
 
 def noise_of_displacement(noise: float, time: ArrayLike, pulse: Window) -> float:

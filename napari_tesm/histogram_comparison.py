@@ -260,7 +260,9 @@ def _with_ratio(
     ratio = paired_ratio(above, below, independent=independent_samples(logs, np.isfinite(logs))[0], seed=seed)
     histogram = histograms_from_values({RATIO: ratios}, scale="log") if ratio is not None else None
     bands, alike, why = None, None, ""
-    if dataset is None:
+    if found.quantity != "D":
+        why = "no tip radius is known"
+    elif dataset is None:
         why = "the times of the traces are not at hand"
     else:
         try:

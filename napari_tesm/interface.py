@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from napari_tesm.grains import Boundaries, Grains
+from napari_tesm.histogram_comparison import HistogramComparison, histogram_comparison
 from napari_tesm.io.atomic import atomic_output, refuse_same_file
 from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import write_container_to
@@ -16,6 +18,7 @@ from napari_tesm.io.registry import is_gwy
 from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
 from napari_tesm.low_pass import order_from_text
 from napari_tesm.model_choice import COMPARED
+from napari_tesm.null_bands import NullBands, null_bands_from_result
 from napari_tesm.pipeline import Progress, run
 from napari_tesm.protocol import Window
 from napari_tesm.recipe import AUTO, NO_WINDOW, Recipe
@@ -156,6 +159,59 @@ def kernel_choice(
     )
 
 
+def compare_histograms(
+    dataset: xr.Dataset | None, maps: xr.Dataset, *, pulse: int = 0, bins: int | None = None
+) -> HistogramComparison:
+    """Return D1 beside D2 over a map, as the t-ESM paper's Fig. 8 shows them, and what pure diffusion would have shown.
+
+    Parameters
+    ----------
+    dataset : Dataset, optional
+        What was fitted; without it nothing is said of pure diffusion.
+    maps : Dataset
+        From `fit`.
+    pulse : int
+        Number of the pulse setting, from 0.
+    bins : int, optional
+        By default the rule of Freedman and Diaconis for both windows together.
+
+    Returns
+    -------
+    HistogramComparison
+        Modes and widths on both scales, the paired ratio with its test, and `sentences()`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such pulse setting, or no map of D or tau.
+    """
+    return histogram_comparison(maps, dataset, pulse=pulse, bins=bins)
+
+
+def pure_diffusion(dataset: xr.Dataset, maps: xr.Dataset) -> NullBands:
+    """Return what the recipe of a result shows for pure diffusion: apparent D, D2/D1, and the way back to the true D.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What was fitted.
+    maps : Dataset
+        From `fit`, with the exponential kernel and a tip radius.
+
+    Returns
+    -------
+    NullBands
+        `ratios` and `sentence()`; `corrected(maps, "flux-pulse")` gives maps of the true D, NaN where the apparent one
+        does not determine it.
+
+    Raises
+    ------
+    ValueError
+        If the kernel is not the exponential one, or tip radius or pulse are not known.
+    """
+    return null_bands_from_result(dataset, maps)
+
+
 def save(
     path: str | PathLike[str],
     dataset: xr.Dataset | None,
@@ -168,6 +224,7 @@ def save(
     source: str | PathLike[str] | None = None,
     channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
+    grains: tuple[Grains, Boundaries] | None = None,
     choice: KernelChoice | None = None,
 ) -> None:
     """Write a .gwy file with what the dataset came with, the result maps, and regions and points.
@@ -194,6 +251,8 @@ def save(
         metadata and axes of the traces, so that nobody has to say it again.
     choice : KernelChoice, optional
         From `kernel_choice`; its maps replace those of an earlier one. Without `maps` earlier results stay then.
+    grains : (Grains, Boundaries), optional
+        Replace those that the file held; None carries them over.
 
     Raises
     ------
@@ -210,7 +269,7 @@ def save(
     container = container_for_output(
         dataset, maps, maps_only=maps_only, sha256=sha256, regions=regions, points=points,
         source=source if source is not None and is_gwy(source) else None, channels=channels,
-        with_entered=with_entered, choice=choice,
+        with_entered=with_entered, grains=grains, choice=choice,
     )  # fmt: skip
     with atomic_output(path, overwrite=overwrite) as file:
         write_container_to(file, container)

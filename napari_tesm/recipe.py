@@ -73,11 +73,11 @@ class Recipe:
         A pixel shows a response where the F-test against a constant stays below this probability.
     max_log_tau_error : float
         A larger standard error of ln tau means unresolved.
-    intervals : bool
-        Also take the limits between which tau and D lie with 95 %.
     phase_rotation : float or "auto", optional
         By how many degrees the lock-in's (X, Y) is turned before X is evaluated; "auto" finds the angle that puts most
         of the response into X, and stands for that angle in the recipe of the result.
+    intervals : bool
+        Also take the limits between which tau and D lie with 95 %.
 
     Raises
     ------
@@ -103,10 +103,10 @@ class Recipe:
     skip_after_edge: float = 0.0
     response_level: float = 0.001
     max_log_tau_error: float = 0.5
-    intervals: bool = False
     phase_rotation: float | Literal["auto"] | None = None
     lock_in_time_constant: float | None = None
     lock_in_order: int | None = None
+    intervals: bool = False
 
     def __post_init__(self) -> None:
         kernel = any_kernel_from_name(self.kernel)

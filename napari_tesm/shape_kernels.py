@@ -47,7 +47,7 @@ class ShapeKernel:
         Range of exp(p), the first in windows.
     spacing : (float, float)
         Largest distance of two nodes of its table in p, found by measuring: with these the residual sum of squares is
-        right to 1e-5 of itself.
+        right to 1e-6 of itself.
     natural : ((float, float), (float, float))
         Rows that lead from p to ln tau and to ln shape.
     second_name : str
@@ -179,7 +179,7 @@ SHAPE_KERNELS: Final = {
     for kernel in (
         ShapeKernel(
             "stretched", "a distribution of relaxation times", stretched_decay, mean_of_stretched, 1,
-            (0.01, 10.0), (0.2, 2.0), (0.32, 0.32), ((1, 0), (0, 1)), "beta",
+            (0.01, 10.0), (0.2, 2.0), (0.27, 0.24), ((1, 0), (0, 1)), "beta",
         ),
         ShapeKernel(
             "biexponential", "two processes, each with an exponential", two_decays, mean_of_two, 2,

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.controls import noise_of_samples
 from napari_tesm.dataset import pulse_labels
-from napari_tesm.displacement import noise_from_traces
 from napari_tesm.phase import (
     ComplexDisplacement,
     complex_displacement,
@@ -110,7 +110,7 @@ def check_signals(dataset: xr.Dataset, pulse: Window) -> SignalCheck:
     """
     height = complex_displacement(dataset, pulse)
     chosen = height.responding()
-    noise = _noise_of_samples(dataset, pulse)
+    noise = _noise(dataset, pulse)
     ways = [str(way) for way in dataset["direction"].values]
     labels = pulse_labels(dataset["voltage"].values, ways)
     pulses = tuple(
@@ -135,25 +135,12 @@ def corrected_amplitude(x: NDArray[np.floating], y: NDArray[np.floating], noise_
     return np.sqrt(np.maximum(squared - (noise_of_y**2 if np.isfinite(noise_of_y) else 0.0), 0.0))
 
 
-def _noise_of_samples(dataset: xr.Dataset, pulse: Window) -> tuple[float, float]:
-    """Return the noise of X and of Y, of the later half of the relaxation where there is one: it is not steep."""
+def _noise(dataset: xr.Dataset, pulse: Window) -> tuple[float, float]:
+    """Return the noise of a sample of X and of Y."""
+    step = max(1, dataset.sizes["y"] * dataset.sizes["x"] * dataset.sizes["time"] // _ROWS)
+    x, y = in_phase_and_quadrature(dataset, pulse=-1, y=slice(None, None, step))
     time = dataset["time"].values
-    rest = slice(0, time.size)
-    if pulse.stop is not None:
-        rest = Window(pulse.stop).samples(time)
-        rest = slice((rest.start + rest.stop) // 2, rest.stop)
-    if rest.stop - rest.start < 2:
-        rest = pulse.samples(time)
-    if rest.stop - rest.start < 2:
-        return float("nan"), float("nan")
-    step = max(1, dataset.sizes["y"] * dataset.sizes["x"] * (rest.stop - rest.start) // _ROWS)
-    parts = in_phase_and_quadrature(dataset, pulse=-1, y=slice(None, None, step), time=rest)
-    found = []
-    for values in parts:
-        noise = noise_from_traces(values)
-        known = noise[np.isfinite(noise)]
-        found.append(float(np.median(known)) if known.size else float("nan"))
-    return found[0], found[1]
+    return noise_of_samples(x, time, pulse), noise_of_samples(y, time, pulse)
 
 
 def _pulse_signals(

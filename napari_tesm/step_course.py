@@ -4,6 +4,7 @@ The t-ESM paper describes D2 so: largest on the step, a minimum beside it, then 
 said with a rank test that counts independent pixels, and how thick the step is.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +23,7 @@ from napari_tesm.regions import (
     distance_from_path,
     mask_from_region,
 )
-from napari_tesm.units import text_from_quantity
+from napari_tesm.units import text_from_quantity, text_with_error
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -79,16 +80,24 @@ class SideCourse:
     rise: Comparison | None
 
     @property
+    def p_of_fall(self) -> float:
+        """Of the rank test, multiplied by the number of zones that the lowest was chosen from (Bonferroni)."""
+        return min(1.0, self.fall.p_value * len(self.zones))
+
+    @property
+    def p_of_rise(self) -> float:
+        """Of the rank test, multiplied likewise; 1 where there is no rise to test."""
+        return 1.0 if self.rise is None else min(1.0, self.rise.p_value * max(len(self.zones) - 1, 1))
+
+    @property
     def falls(self) -> bool:
-        """Whether the quantity is lower beside the step, tested at 5 % with the choice of the zone allowed for."""
-        return self.fall.ratio > 1 and self.fall.p_value * len(self.zones) < _LEVEL
+        """Whether the quantity is lower beside the step, at the level of 5 %."""
+        return self.fall.ratio > 1 and self.p_of_fall < _LEVEL
 
     @property
     def rises_again(self) -> bool:
-        """Whether it is higher in the farthest zone than in the lowest one, tested likewise."""
-        if self.rise is None:
-            return False
-        return self.rise.ratio > 1 and self.rise.p_value * max(len(self.zones) - 1, 1) < _LEVEL
+        """Whether it is higher in the farthest zone than in the lowest one, at the level of 5 %."""
+        return self.rise is not None and self.rise.ratio > 1 and self.p_of_rise < _LEVEL
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,7 @@ class StepCourse:
             return text_from_quantity(value, lateral_unit, digits=3)
 
         def size(value: float) -> str:
-            return f"{value:.3g} {unit}".rstrip()
+            return text_with_error(float(f"{value:.3g}"), math.nan, unit)
 
         where = (
             "on the step" if self.peaks_on_step else f"not on the step but {length(abs(self.peak))} from it"
@@ -148,7 +157,7 @@ class StepCourse:
             text = (
                 f"On the side of {side} distances it {verdict} {size(lowest.median)} between "
                 f"{length(lowest.start)} and {length(lowest.stop)} (n = {lowest.n}; step over this "
-                f"{one.fall.ratio:.2f}, rank test {_p_in_words(one.fall.p_value)})"
+                f"{one.fall.ratio:.2f}, rank test {_p_in_words(one.p_of_fall)})"
             )
             if one.rise is None:
                 yield f"{text}; it does not rise again within the image."
@@ -157,7 +166,7 @@ class StepCourse:
             again = "rises again to" if one.rises_again else "does not rise again significantly: it comes to"
             yield (
                 f"{text} and {again} {size(far.median)} beyond {length(far.start)} (n = {far.n}; ratio "
-                f"{one.rise.ratio:.2f}, {_p_in_words(one.rise.p_value)})."
+                f"{one.rise.ratio:.2f}, {_p_in_words(one.p_of_rise)})."
             )
 
 

@@ -50,7 +50,7 @@ def scans(
     results, images = [], []
     for number, volts in enumerate(voltages):
         known = min(range(len(VOLTAGES)), key=lambda i: abs(abs(VOLTAGES[i]) - abs(volts)))
-        levels = np.array([CURVES[name][known] if name in CURVES else curves[name][known] for name in names])
+        levels = np.array([CURVES[name][known] for name in names])
         height_map = levels[truth] * texture
         dy, dx = drifts[number]
         whole = (round(dy), round(dx)) if float(dy).is_integer() and float(dx).is_integer() else None
@@ -81,7 +81,10 @@ def result(H, voltages, *, direction=None, step=PIXEL_SIZE, offset=(0.0, 0.0), *
     dims = ("pulse", "y", "x")
     units = {"H": "V"}
     return xr.Dataset(
-        {name: (dims, np.asarray(one, dtype=float), {"units": units.get(name, "m²/s")}) for name, one in {"H": H, **maps}.items()},
+        {
+            name: (dims, np.asarray(one, dtype=float), {"units": units.get(name, "m²/s")})
+            for name, one in {"H": H, **maps}.items()
+        },
         coords={
             **axes(H.shape[1:], step=step, offset=offset),
             "voltage": ("pulse", np.asarray(voltages, dtype=float)),

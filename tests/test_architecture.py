@@ -41,6 +41,7 @@ LAYERS = [
         "recording",
         "controls",
         "signal_check",
+        "cycling",
     },
     {"simulation"},  # simulates recordings, too, in the terms of recording
     {"series"},

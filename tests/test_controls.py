@@ -10,12 +10,12 @@ from napari_tesm.controls import (
     compare_with_control,
     detectable_displacement,
     noise_of_displacement,
+    noise_of_samples,
     response_of_control,
     sentence_from_comparison,
     sentences_from_control,
 )
 from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.displacement import noise_from_traces
 from napari_tesm.maps import map_name
 from napari_tesm.protocol import PulseProtocol, Window
 from napari_tesm.registration import moved_map
@@ -128,7 +128,8 @@ def test_noise_of_h_is_that_of_its_samples():
         protocol=PulseProtocol(pulse_start=5e-4, pulse_duration=10e-3),
     )  # fmt: skip
     height = fit(dataset)["H"].values
-    noise = float(np.median(noise_from_traces(traces)))
+    noise = noise_of_samples(traces, TIME, PULSE)
+    assert noise == pytest.approx(0.02, rel=0.02)
     assert noise_of_displacement(noise, TIME, PULSE) == pytest.approx(height.std(), rel=0.05)
 
 

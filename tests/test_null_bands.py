@@ -164,7 +164,7 @@ def test_corrected_maps_hold_the_true_d(source):
     for name in ("D1", "D2"):
         assert np.nanmedian(corrected[name].values) == pytest.approx(1e-13, rel=0.05)
         if source == "flux-pulse":
-            # Errors grow with the inverse of the slope, as the scatter of the corrected map does. The traces of a clamped
+            # Errors grow with the inverse of the slope, as the scatter does. The traces of a clamped
             # tip are so little exponential that the errors of the recipe itself are too small.
             scatter = np.nanstd(np.log(corrected[name].values))
             error = np.nanmedian((corrected[f"{name}_stderr"] / corrected[name]).values)

@@ -151,10 +151,14 @@ def test_log_ticks_lie_within_the_limits_and_do_not_crowd(low, decades, most):
 
 @given(
     data=st.lists(
-        st.one_of(st.none(), st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1e6))), min_size=1, max_size=4
+        st.one_of(st.none(), st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1e6, allow_subnormal=False))),
+        min_size=1,
+        max_size=4,
     ),
     more=st.lists(
-        st.one_of(st.none(), st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1e6))), min_size=4, max_size=4
+        st.one_of(st.none(), st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1e6, allow_subnormal=False))),
+        min_size=4,
+        max_size=4,
     ),
     symmetric=st.booleans(),
 )

@@ -335,13 +335,18 @@ def test_regions_and_points_of_the_file_are_taken_and_not_replaced(tmp_path):
     assert not scan.points_chosen
 
 
-def test_several_groups_of_traces_become_several_scans(tmp_path):
-    path = tmp_path / "two.gwy"
-    dataset = simulation().dataset
-    save(path, dataset)
-    data = report_data_from_files([path, path], labels=["a", "b"])
-    assert [scan.label for scan in data.scans] == ["a", "b"]
-    assert len(data.settings_of_series) == 4
+def test_labels_that_begin_with_a_minus_are_understood(scan_file, tmp_path, monkeypatch):
+    summary = section_functions()["summary"]
+    monkeypatch.setattr("napari_tesm.report.assembling.section_functions", lambda: {"summary": summary})
+    words = ["report", str(scan_file), str(scan_file), "-o", str(tmp_path / "R"), "--quiet"]
+    assert main([*words, "--labels", "-3V", "--labels", "-5V"]) == 0
+    numbers = json.loads((tmp_path / "R" / "numbers.json").read_text())
+    assert [entry["scan"] for entry in numbers["sections"]["summary"]["pulses"]] == [
+        "-3V",
+        "-3V",
+        "-5V",
+        "-5V",
+    ]
 
 
 def test_a_tip_radius_without_an_error_is_warned_of():

@@ -114,7 +114,7 @@ def test_pinned_points_keep_their_numbers_places_and_colours():
     scan = example_scan()
     scan.points = (PinnedPoint(7, float(scan.x[3]), float(scan.y[5]), 1, "#123456"),)
     section = points.section_from_data(example_data(scan))
-    table = next(one for one in section.tables if one.name == "points")
+    table = next(one for one in section.tables if one.name == "points_si")
     row = table.rows[0]
     assert row[0] == 7
     assert row[2:4] == [5, 3]
@@ -129,6 +129,15 @@ def test_fitted_curves_are_those_of_the_maps(data):
     (time, values), *_ = reversed(scan.fitted_curves(1, row, column))
     tau, a, c = (scan.value_at(name, 1, row, column) for name in ("tau2", "a2", "c2"))
     assert values == pytest.approx(a * np.exp(-(time - 10e-3) / tau) + c, rel=1e-6, abs=1e-9)
+
+
+def test_fitted_curves_of_two_parameters_follow_the_trace():
+    scan = example_scan(replace(RECIPE, kernel="stretched", window1="none"), pulses=(1,))
+    row, column = np.argwhere(scan.maps["status2"].values[0] == OK)[0]
+    ((time, values),) = scan.fitted_curves(0, row, column)
+    measured = scan.trace_at(0, row, column)[-time.size :]
+    # The noise of the preset is 8 mV.
+    assert np.std(measured - values) == pytest.approx(8e-3, rel=0.3)
 
 
 def test_the_maps_of_d_tell_the_truth_about_the_step(data):
@@ -162,11 +171,15 @@ def test_regions_are_compared_step_against_the_rest(data):
 def test_the_summary_counts_what_the_maps_hold(data):
     section = summary.section_from_data(data)
     assert [entry["n_pixels"] for entry in section.numbers["pulses"]] == [40 * 32] * 2
-    names = [column.name for column in section.tables[0].columns]
-    row = section.tables[0].rows[1]
     maps = data.main.maps.isel(pulse=1)
-    assert row[names.index("D2, median")] == pytest.approx(float(np.nanmedian(maps["D2"].values)))
-    assert row[names.index("fitted, window 2")] == int((maps["status2"].values == OK).sum())
+    cells = {
+        column.name: cell
+        for table in section.tables
+        for column, cell in zip(table.columns, table.rows[1], strict=True)
+    }
+    assert cells["D2, median"] == pytest.approx(float(np.nanmedian(maps["D2"].values)))
+    assert cells["fitted, window 2"] == int((maps["status2"].values == OK).sum())
+    assert cells["threshold"] == pytest.approx(float(maps["threshold"]))
 
 
 # What lacks something.
@@ -260,6 +273,17 @@ def test_what_is_missing_is_said_and_the_report_goes_on(make, subjects, words):
     text = StrictPage.of(page_from_report(report)).text
     assert words in text
     assert all(isinstance(section, Section) for section in report.sections)
+
+
+def test_the_main_scan_is_the_one_of_the_papers_voltage():
+    def at(volts):
+        scan = example_scan(pulses=(1,), label=f"{volts} V")
+        scan.maps = scan.maps.assign_coords(voltage=("pulse", [volts]))
+        return scan
+
+    data = example_data(at(-2.0), at(-5.0), at(-3.0), at(3.0), chosen=False)
+    assert data.main.label == "-3.0 V"
+    assert example_data(images_alone(), at(-5.0), chosen=False).main.label == "-5.0 V"
 
 
 def test_scans_of_different_sizes_go_together():

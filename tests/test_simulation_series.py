@@ -7,6 +7,7 @@ import pytest
 
 from napari_tesm import fit, open_dataset
 from napari_tesm.cli import main
+from napari_tesm.cycling import cycles_from_cycling, read_cycling
 from napari_tesm.dataset import violations
 from napari_tesm.displacement import OK
 from napari_tesm.displacement_maps import displacement_maps
@@ -75,13 +76,13 @@ def test_steps_have_the_widths_of_the_paper(maps, scans):
     lines = [region for region in SERIES.regions if region.region_class == "other"]
     for line, width in zip(lines, (12e-9, 35e-9), strict=True):
         profile = profile_along(
-            np.log(maps["D2"].values[1]),
+            maps["D2"].values[1],
             line.xy(),
             scans[3.0]["x"].values,
             scans[3.0]["y"].values,
             width=line.width,
         )
-        assert width_from_profile(profile).fwhm == pytest.approx(width, rel=0.15)
+        assert width_from_profile(profile).fwhm == pytest.approx(width, rel=0.08)
 
 
 def test_regions_hold_what_they_are_called(scans):
@@ -179,6 +180,10 @@ def test_the_command_writes_a_folder(tmp_path, capsys):
     assert [point.number for point in found.points] == [1, 2, 3]
     assert [region.region_class for region in found.regions].count("step") == 2
     assert open_dataset(folder / "hopg.gwy").sizes["x"] == 48
+    for name, capacities in truth["cycling"].items():
+        found = cycles_from_cycling(read_cycling(folder / name))
+        np.testing.assert_allclose([[one.discharge, one.charge] for one in found], capacities, rtol=1e-4)
+        assert found[-1].cycle == 68
 
     assert main([*words, "-o", str(folder)]) == 1
     assert "exists" in capsys.readouterr().err

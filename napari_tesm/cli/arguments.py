@@ -47,12 +47,12 @@ def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
     how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
     how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
     how.add_argument(
-        "--intervals", action="store_true", default=None, help="limits of tau and D that hold them with 95 %%"
-    )
-    how.add_argument(
         "--rotate-phase", dest="phase_rotation", metavar="auto|DEG",
         help="turn the lock-in's X and Y by an angle; auto: so that X holds most of the response",
     )  # fmt: skip
+    how.add_argument(
+        "--intervals", action="store_true", default=None, help="limits of tau and D that hold them with 95 %%"
+    )
     add_recipe(how)
     return data
 

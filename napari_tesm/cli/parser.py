@@ -159,6 +159,60 @@ def _add_regions(commands: "argparse._SubParsersAction[Parser]") -> None:
     add_ways(out)
 
 
+def _add_grains(commands: "argparse._SubParsersAction[Parser]") -> None:
+    grains = commands.add_parser(
+        "grains",
+        help="find grains and say what H, tau and D come to at their boundaries and inside them",
+        description="Find grains in topography or deflection error, or take them from a label image, and compare what "
+        "the maps of the file come to at boundaries and in interiors: statistics with a test that knows that "
+        "neighbours are alike, the course with the distance from the nearest boundary, and a table of grains. Regions "
+        "called cluster or defect are classes of their own. Quantities carry their unit: 30nm.",
+    )
+    grains.add_argument("file", metavar="FILE", type=file_name)
+    how = grains.add_argument_group("where the grains come from")
+    how.add_argument(
+        "--from", dest="source", metavar="topography|deflection_error|TITLE", type=file_name,
+        help="the channel they are found in; grains saved in the file are taken where this is not given",
+    )  # fmt: skip
+    how.add_argument(
+        "--labels",
+        metavar="FILE|TITLE",
+        type=file_name,
+        help="a label image: .npy, .tif, .png, .gwy, or a channel",
+    )
+    how.add_argument(
+        "--method", choices=("auto", "edges", "domes"), default="auto",
+        help="watershed on the gradient, on inverted height, or what describes the image better (default)",
+    )  # fmt: skip
+    how.add_argument(
+        "--smooth", metavar="5nm", help="standard deviation of the smoothing (default: by the noise)"
+    )
+    how.add_argument("--min-area", metavar="500nm2", help="smaller grains belong to a neighbour")
+    how.add_argument(
+        "--noise-factor", metavar="1.5", help="a border stands out so many times as much as in noise"
+    )
+    how.add_argument("--contrast", metavar="0.15", help="and at least this part of what borders usually do")
+    how.add_argument(
+        "--width", metavar="30nm", help="full width of the band at boundaries (default: twice the tip radius)"
+    )
+    how.add_argument("--bin", metavar="10nm", help="width of the bins of distance (default: two pixels)")
+    add_protocol(grains)
+    out = grains.add_argument_group("output")
+    out.add_argument(
+        "-o", "--output", metavar="OUT.gwy", type=output_name,
+        help="the file with channels of grains and boundaries, and maps under a mask of the boundaries",
+    )  # fmt: skip
+    out.add_argument(
+        "--json", metavar="OUT.json|-", nargs="?", const="-", type=file_name,
+        help="the same for programs; without a name, or -, on stdout instead of the tables",
+    )  # fmt: skip
+    out.add_argument(
+        "--csv", metavar="GRAINS.csv|DIR", type=output_name,
+        help="a row per grain and pulse; into a folder: grains.csv, classes.csv and distances.csv",
+    )  # fmt: skip
+    add_ways(out)
+
+
 def _add_report(commands: "argparse._SubParsersAction[Parser]") -> None:
     report = commands.add_parser(
         "report",
@@ -173,15 +227,22 @@ def _add_report(commands: "argparse._SubParsersAction[Parser]") -> None:
     report.add_argument("-o", "--output", metavar="DIR", type=output_name, required=True)
     add_fitting(report)
     more = report.add_argument_group("what else goes into the report")
-    more.add_argument("--labels", metavar="LABEL", nargs="+", help="what each file is called, in their order")
+    more.add_argument(
+        "--labels",
+        metavar="LABEL",
+        nargs="+",
+        action="extend",
+        help="what each file is called, in their order",
+    )
     more.add_argument("--title", metavar="TEXT", help="heading of the page")
     more.add_argument(
-        "--control", metavar="FILE", nargs="+", type=file_name, default=[],
+        "--control", metavar="FILE", nargs="+", action="extend", type=file_name, default=[],
         help="scans in which no or little response is expected",
     )  # fmt: skip
     more.add_argument(
-        "--cycling", metavar="CSV", nargs="+", type=file_name, default=[], help="capacity against voltage"
-    )
+        "--cycling", metavar="CSV", nargs="+", action="extend", type=file_name, default=[],
+        help="capacity against voltage",
+    )  # fmt: skip
     out = report.add_argument_group("output")
     out.add_argument("--jobs", metavar="N", help="threads (default: one for each core, eight at most)")
     out.add_argument("--overwrite", action="store_true", help="replace an earlier report in DIR")
@@ -318,6 +379,7 @@ _ADDED_BY: Final = {
     "kernels": _add_kernels,
     "displacement": _add_displacement,
     "regions": _add_regions,
+    "grains": _add_grains,
     "report": _add_report,
     "simulate": _add_simulate,
     "null": _add_null,

@@ -105,7 +105,7 @@ def region_scan(options: argparse.Namespace, progress: Progress | None) -> Regio
     if scan.maps is not None:
         scan.dataset = _traces_of_maps(options, scan, recipe)
     else:
-        _measure_height(options, scan, recipe, progress)
+        measure_height(options, scan, recipe, progress)
     y, x = scan.axes()
     if scan.channel is None:
         found = regions_from_container(container, y, x)
@@ -163,7 +163,7 @@ def _traces_of_maps(options: argparse.Namespace, scan: RegionScan, recipe: Recip
         return None
 
 
-def _measure_height(
+def measure_height(
     options: argparse.Namespace, scan: RegionScan, recipe: Recipe, progress: Progress | None
 ) -> None:
     """Put in the traces and their H where the file holds no results; a channel alone will do, too."""

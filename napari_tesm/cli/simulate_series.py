@@ -1,4 +1,4 @@
-"""``tesm simulate --preset paper-series``: a folder of scans of one area, controls, and the truth behind them."""
+"""``tesm simulate --preset paper-series``: a folder of scans, controls, cycling of cells, the truth."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from napari_tesm.cli.terminal import printable
 from napari_tesm.io.atomic import AtomicOutputs
 from napari_tesm.io.gwy.saving import container_for_output
 from napari_tesm.io.gwy.writing import LARGEST_BODY, write_container_to
+from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text
 from napari_tesm.simulation.voltage_scans import VOLTAGES, SimulatedSeries, simulate_series
 
 _CONTROLS = {"silicon_wafer.gwy": "silicon-wafer", "hopg.gwy": "hopg"}
@@ -53,9 +54,14 @@ def write_series(
     for entry, name in zip(truth["scans"], names, strict=True):
         entry["file"] = name
     truth["controls"] = list(_CONTROLS)
+    tables = {f"cycling_{cell}.csv": cycling_text(cell) for cell in CELLS}
+    truth["cycling"] = {
+        name: [list(cycle_capacities(cell, cycle)) for cycle in CYCLES]
+        for name, cell in zip(tables, CELLS, strict=True)
+    }
     made = not folder.exists()
     folder.mkdir(exist_ok=True)
-    paths = [folder / name for name in (*names, *_CONTROLS, "truth.json")]
+    paths = [folder / name for name in (*names, *_CONTROLS, *tables, "truth.json")]
     try:
         with AtomicOutputs(overwrite=overwrite) as outputs:
             # What is in the way is said before anything is computed.
@@ -64,6 +70,8 @@ def write_series(
                 _write(file, series, series.scan(voltage), marked=voltage == VOLTAGES[0])
             for file, preset in zip(files[len(names) :], _CONTROLS.values(), strict=False):
                 _write(file, series, series.control(preset), marked=False)
+            for file, table in zip(files[-1 - len(tables) : -1], tables.values(), strict=True):
+                file.write(table.encode())
             files[-1].write((json.dumps(truth, indent=1) + "\n").encode())
     except BaseException:
         if made and not any(folder.iterdir()):

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from napari_tesm.fitting.result import INVALID, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW, FitResult
 from napari_tesm.fitting.shape_search import Place, groups_of_cells
-from napari_tesm.fitting.shape_table import TERMS, ShapeTable
+from napari_tesm.fitting.shape_table import ShapeTable, monomials
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ProjectedTraces:
-    """What the search and the parameters need of some traces, each array of shape (n,) but for `z`.
+    """What the search and the parameters need of some traces, each array of shape (n,) but for `h`.
 
     Parameters
     ----------
-    z : ndarray, shape (n, r)
-        Coordinates.
+    h : ndarray, shape (curves, n)
+        Products with the vectors that span the curves, at the best place.
     origin, mean : ndarray
         What was taken from the samples, and the mean of the rest.
     total, free : ndarray
@@ -33,7 +33,7 @@ class ProjectedTraces:
         Samples that are there.
     """
 
-    z: Array
+    h: Array
     origin: Array
     mean: Array
     total: Array
@@ -60,14 +60,12 @@ def store_parameters(
 ) -> None:
     """Put parameters, errors and status of projected traces into a result."""
     kernel, p = table.kernel, place.p(table)
-    vectors, linear = _at_place(place, table)
-    h = np.vecdot(vectors[0], data.z[:, None, :])
-    tangents = np.stack([(h[:, :, None] * one).sum(axis=1) for one in vectors[1:]], axis=1)
-    mimicked = tangents @ vectors[0].transpose(0, 2, 1)
-    tangents -= mimicked @ vectors[0]
-    spread = _inverse(tangents @ tangents.transpose(0, 2, 1))
+    linear, products = _at_place(place, table)
+    h = data.h.T
+    information, mimicked = _movement(h, products)
+    spread = _inverse(information)
     amplitudes, mixing, by_p = _amplitudes(h, linear)
-    by_p -= mixing @ mimicked.transpose(0, 2, 1)
+    by_p -= mixing @ mimicked
     # Where gaps are filled from the fit their residuals are zero: what is left belongs to the samples that are there.
     rss = np.maximum(data.free - np.vecdot(h, h), 0.0)
     # Samples that are filled in tell nothing: the information is that of the share that is there.
@@ -76,7 +74,8 @@ def store_parameters(
 
     def error(of: _Gradient) -> Array:
         size = np.square(of.by_h).sum(axis=1) + of.by_mean**2 / samples
-        size += (of.by_p[:, None] @ spread @ of.by_p[:, :, None])[:, 0, 0]
+        one, other = of.by_p[:, 0], of.by_p[:, 1]
+        size += one * (spread[0] * one + 2 * spread[1] * other) + spread[2] * other**2
         return np.asarray(np.sqrt(size * variance))
 
     natural = np.array(kernel.natural, dtype=np.float64)
@@ -120,42 +119,54 @@ def store_parameters(
 
 
 def _at_place(place: Place, table: ShapeTable) -> tuple[Array, Array]:
-    """Return the vectors' coordinates, (3, n, curves, r), and what leads to amplitudes, (3, n, quantities).
+    """Return what leads to amplitudes, (3, n, quantities), and the products of tangents, (n, quantities).
 
     The first axis holds the values and the derivatives by both p.
     """
-    left, right = (_powers(s) for s in place.s)
-    monomials = np.stack(
-        [
-            (left[i][:, :, None] * right[j][:, None, :]).reshape(-1, TERMS**2)
-            for i, j in ((0, 0), (1, 0), (0, 1))
-        ]
-    )
-    monomials[1:] /= table.step[:, None, None]
-    found = np.empty((3, place.s.shape[1], table.vectors.shape[2]))
-    for number, rows in groups_of_cells(place.cell(table)):
-        found[:, rows] = monomials[:, rows] @ table.vectors[number]
-    curves, rank = table.kernel.curves, table.basis.shape[1]
-    return found[:, :, : curves * rank].reshape(3, -1, curves, rank), found[:, :, curves * rank :]
+    cell = place.cell(table)
+    order = np.argsort(cell.astype(np.uint16), kind="stable")
+    terms = monomials(place.s[:, order])
+    quantities = 2 if table.kernel.curves == 1 else 6
+    values = np.empty((table.linear.shape[1], order.size))
+    slopes = np.empty((2, quantities, order.size))
+    for number, rows in groups_of_cells(cell[order]):
+        np.matmul(table.linear[number], terms[0][:, rows], out=values[:, rows])
+        for axis in (0, 1):
+            np.matmul(table.linear[number, :quantities], terms[1 + axis][:, rows], out=slopes[axis][:, rows])
+    slopes /= table.step[:, None, None]
+    back = np.empty_like(order)
+    back[order] = np.arange(order.size)
+    values = values[:, back]
+    linear = np.concatenate([values[None, :quantities], slopes[:, :, back]])
+    return linear.transpose(0, 2, 1), values[quantities:].T
 
 
-def _powers(s: Array) -> tuple[Array, Array]:
-    """Return s^k and its derivative, shape (n, TERMS)."""
-    powers = np.empty((TERMS, s.size))
-    powers[0] = 1.0
-    for k in range(1, TERMS):
-        np.multiply(powers[k - 1], s, out=powers[k])
-    slopes = np.zeros_like(powers)
-    slopes[1:] = powers[:-1] * np.arange(1, TERMS)[:, None]
-    return powers.T, slopes.T
+def _movement(h: Array, products: Array) -> tuple[Array, Array]:
+    """Return the products of what only p does to the fitted curve, (3, n), and what h could do, (n, curves, 2).
+
+    The products are those of the first p with itself, of both, and of the second with itself.
+    From `napari_tesm.fitting.shape_table._products_of_tangents` and h, shape (n, curves).
+    """
+    count = 2 * h.shape[1]
+    rows, columns = np.triu_indices(count)
+    information = np.zeros((3, len(h)))
+    for product, (i, j) in zip(products.T, zip(rows, columns, strict=True), strict=False):
+        # Tangents are ordered by vector and then by p; those of one p are added with their h.
+        # Two tangents of one p stand for both orders.
+        factor = 2 if i != j and i % 2 == j % 2 else 1
+        information[i % 2 + j % 2] += factor * h[:, i // 2] * h[:, j // 2] * product
+    mimicked = np.zeros((len(h), h.shape[1], 2))
+    if h.shape[1] == 2:
+        turning = products[:, rows.size :]
+        mimicked[:, 0], mimicked[:, 1] = h[:, 1:] * turning, -h[:, :1] * turning
+    return information, mimicked
 
 
 def _inverse(information: Array) -> Array:
-    """Return the inverses of symmetric 2 × 2 matrices, NaN where there is none."""
-    one, both, other = information[:, 0, 0], information[:, 0, 1], information[:, 1, 1]
+    """Return the inverses of symmetric 2 × 2 matrices, both given by three elements, NaN where there is none."""
+    one, both, other = information
     determinant = one * other - both**2
-    inverse = np.stack([other, -both, -both, one], axis=1).reshape(-1, 2, 2)
-    return np.asarray(inverse / np.where(determinant > 0, determinant, np.nan)[:, None, None])
+    return np.stack([other, -both, one]) / np.where(determinant > 0, determinant, np.nan)
 
 
 def _amplitudes(h: Array, linear: Array) -> tuple[Array, Array, Array]:

@@ -5,18 +5,27 @@ Everything has the traces on its last axis, so that each step is one plain opera
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.fitting.shape_table import REACH, TERMS, ShapeTable
+from napari_tesm.fitting.shape_table import DEGREE, POWERS, REACH, ShapeTable
 
 Array = NDArray[np.float64]
 
 _ROUNDS: Final = 60
-_SETTLED: Final = 3e-4
+_SETTLED: Final = 3e-3
 """A step shorter than this, in node distances, is the last: the next would be of the order of its square."""
+_EARLY: Final = 1
+"""So many steps are followed by an evaluation of fewer terms: the next step corrects what they lack."""
+_FEWER: Final = 5
+"""Degree of those."""
+_ALIKE: Final = 1e-3
+"""What fewer terms may make of h²."""
+_SCORED: Final = 512
+"""Traces whose scores at all nodes stay in cache."""
 
 
 @dataclass
@@ -35,97 +44,137 @@ class Place:
         return np.asarray(self.node[0] * table.nodes[1] + self.node[1])
 
 
-def groups_of_cells(cell: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Yield every cell that occurs with the numbers of its traces."""
-    order = np.argsort(cell, kind="stable")
-    numbers, starts = np.unique(cell[order], return_index=True)
-    yield from zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)
+def groups_of_cells(cell: NDArray[np.intp]) -> Iterator[tuple[int, slice]]:
+    """Yield every cell that occurs, and its traces, of cells in order."""
+    edges = np.flatnonzero(np.diff(cell, prepend=-1, append=-1))
+    for first, last in pairwise(edges.tolist()):
+        yield int(cell[first]), slice(first, last)
 
 
-def search(z: Array, table: ShapeTable) -> Place:
-    """Return where Σ h² is largest for coordinates z, shape (n, r)."""
-    scores = z @ table.at_nodes
-    np.square(scores, out=scores)
-    if table.kernel.curves == 2:
-        half = scores.shape[1] // 2
-        scores = scores[:, :half] + scores[:, half:]
-    best = scores.argmax(axis=1)
+def search(z: Array, table: ShapeTable) -> tuple[Place, Array]:
+    """Return where Σ h² is largest for coordinates z, shape (n, r), and h there, shape (curves, n)."""
+    best = np.empty(len(z), dtype=np.intp)
+    for first in range(0, len(z), _SCORED):
+        part = slice(first, first + _SCORED)
+        # Single precision does for a start.
+        scores = z[part].astype(np.float32) @ table.at_nodes
+        np.square(scores, out=scores)
+        if table.kernel.curves == 2:
+            half = scores.shape[1] // 2
+            scores = scores[:, :half] + scores[:, half:]
+        scores.argmax(axis=1, out=best[part])
     # Traces of one cell side by side: their polynomials are one product.
     order = np.argsort(best.astype(np.uint16), kind="stable")
     place = Place(np.stack(np.divmod(best[order], table.nodes[1])), np.zeros((2, len(z))))
-    _climb(z[order], place, table)
-    found = Place(np.empty_like(place.node), np.empty_like(place.s))
-    found.node[:, order], found.s[:, order] = place.node, place.s
-    return found
+    h = _climb(z[order], place, table)
+    back = np.empty_like(order)
+    back[order] = np.arange(order.size)
+    return Place(place.node[:, back], place.s[:, back]), h[:, back]
 
 
 def _polynomials(z: Array, cell: NDArray[np.intp], table: ShapeTable) -> Array:
-    """Return the coefficients of h about the nodes, shape (curves, TERMS, TERMS, n)."""
+    """Return the coefficients of h about the nodes, shape (curves, terms, n), for cells in order."""
     out = np.empty((table.towards_h.shape[1], len(z)))
     for number, rows in groups_of_cells(cell):
-        if rows[-1] - rows[0] == rows.size - 1:
-            np.matmul(
-                table.towards_h[number], z[rows[0] : rows[-1] + 1].T, out=out[:, rows[0] : rows[-1] + 1]
-            )
-        else:
-            out[:, rows] = table.towards_h[number] @ z[rows].T
-    return out.reshape(table.kernel.curves, TERMS, TERMS, -1)
+        np.matmul(table.towards_h[number], z[rows].T, out=out[:, rows])
+    return out.reshape(table.kernel.curves, len(POWERS), -1)
 
 
-def _evaluate(polynomials: Array, s: Array) -> Array:
+def _at_nodes(polynomials: Array) -> Array:
+    """Return what `_evaluate` does at s = 0."""
+    terms = [POWERS.index(one) for one in ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))]
+    return np.ascontiguousarray(polynomials[:, terms].transpose(1, 0, 2))
+
+
+def _evaluate(polynomials: Array, s: Array, degree: int = DEGREE) -> Array:
     """Return h, its slopes along both axes, and half its curvatures with the mixed one between, (6, curves, n)."""
-    value, slope, bend = (np.zeros(polynomials.shape[:2] + s.shape[1:]) for _ in range(3))
-    for power in range(TERMS - 1, -1, -1):
-        for upper, lower in ((bend, slope), (slope, value), (value, polynomials[:, :, power])):
-            upper *= s[1]
-            upper += lower
     out = np.zeros((6, polynomials.shape[0], s.shape[1]))
-    h, along, across, along2, both, across2 = out
-    for power in range(TERMS - 1, -1, -1):
-        for upper, lower in ((along2, along), (along, h), (both, across)):
-            upper *= s[0]
-            upper += lower
-        for target, source in ((h, value), (across, slope), (across2, bend)):
-            target *= s[0]
-            target += source[:, power]
+    for target, of_curve in zip(out.swapaxes(0, 1), polynomials, strict=True):
+        h, along, across, along2, both, across2 = target
+        value, slope, bend = (np.empty(s.shape[1]) for _ in range(3))
+        for i in range(degree, -1, -1):
+            value[:], slope[:], bend[:] = 0.0, 0.0, 0.0
+            for j in range(degree - i, -1, -1):
+                if j < degree - i - 1:
+                    bend *= s[1]
+                    bend += slope
+                if j < degree - i:
+                    slope *= s[1]
+                    slope += value
+                value *= s[1]
+                value += of_curve[_TERM[i, j]]
+            for upper, lower in ((along2, along), (along, h), (both, across)):
+                upper *= s[0]
+                upper += lower
+            for lower, source in ((h, value), (across, slope), (across2, bend)):
+                lower *= s[0]
+                lower += source
     return out
 
 
-def _climb(z: Array, place: Place, table: ShapeTable) -> None:
-    """Move `place` to the top of its hill by damped Newton steps from cell to cell."""
+_TERM: Final = {power: term for term, power in enumerate(POWERS)}
+
+
+def _climb(z: Array, place: Place, table: ShapeTable) -> Array:
+    """Move `place` to the top of its hill by damped Newton steps from cell to cell; return h there, (curves, n)."""
     last = np.array(table.nodes)[:, None] - 1
     who = np.arange(len(z))
     node, s = place.node.copy(), place.s.copy()
     polynomials = _polynomials(z, place.cell(table), table)
-    at = _evaluate(polynomials, s)
+    at = _at_nodes(polynomials)
+    found: Array = at[0].copy()
     damping = np.full(who.size, 1e-6)
-    for _ in range(_ROUNDS):
-        if who.size == 0:
-            return
+    for number in range(_ROUNDS):
         step = _newton_step(at, s, node, last, damping)
-        wanted = np.clip(s + step, -REACH, REACH)
-        wanted = np.where(node == 0, np.maximum(wanted, 0.0), wanted)
-        wanted = np.where(node == last, np.minimum(wanted, 0.0), wanted)
-        there = _evaluate(polynomials, wanted)
+        # As far as the polynomials hold, and in the same direction: hills may be long ridges.
+        room = (np.copysign(REACH, step) - s) / np.where(step == 0, np.inf, step)
+        wanted = s + step * np.minimum(np.where(step == 0, 1.0, room).min(axis=0), 1.0)
+        if (edge := node == 0).any():
+            wanted[edge] = np.maximum(wanted[edge], 0.0)
+        if (edge := node == last).any():
+            wanted[edge] = np.minimum(wanted[edge], 0.0)
+        step = wanted - s
+        settled = (np.abs(step).max(axis=0) < _SETTLED) | (damping > 1e12)
+        ending = np.flatnonzero(settled) if number > _EARLY else np.zeros(0, dtype=np.intp)
+        if ending.size:
+            # The last step is too short for anything but the parabola.
+            taken = step[:, ending]
+            place.node[:, who[ending]], place.s[:, who[ending]] = node[:, ending], wanted[:, ending]
+            found[:, who[ending]] = _by_parabola(at[..., ending], taken)
+            going = np.flatnonzero(~settled)
+            if going.size == 0:
+                return found
+            who, node, s, wanted, damping = (
+                who[going], node[:, going], s[:, going], wanted[:, going], damping[going],
+            )  # fmt: skip
+            polynomials, at = polynomials[..., going], at[..., going]
+        there = _evaluate(polynomials, wanted, _FEWER if number < _EARLY else DEGREE)
         before, after = (np.square(one[0]).sum(axis=0) for one in (at, there))
-        better = after >= before * (1 - 1e-9)
-        damping = np.where(better, damping / 5, damping * 8)
-        settled = (np.abs(wanted - s).max(axis=0) < _SETTLED) | (damping > 1e12)
-        s, at = np.where(better, wanted, s), np.where(better, there, at)
-        crossing = np.where(s > 0.5, 1, np.where(s < -0.5, -1, 0))
-        crossing = np.clip(node + crossing, 0, last) - node
-        node += crossing
-        s -= crossing
-        place.node[:, who], place.s[:, who] = node, s
-        going = np.flatnonzero(~settled)
-        if going.size < who.size:
-            who, node, s, damping = who[going], node[:, going], s[:, going], damping[going]
-            polynomials, at, crossing = polynomials[..., going], at[..., going], crossing[:, going]
-        over = np.flatnonzero(crossing.any(axis=0))
+        better = after >= before * (1 - (1e-9 if number > _EARLY else _ALIKE))
+        if better.all():
+            damping, s, at = damping / 5, wanted, there
+        else:
+            damping = np.where(better, damping / 5, damping * 8)
+            s, at = np.where(better, wanted, s), np.where(better, there, at)
+        over = np.flatnonzero((np.abs(s) > 0.5).any(axis=0))
         if over.size:
-            beyond = Place(node[:, over], s[:, over])
-            polynomials[..., over] = _polynomials(z[who[over]], beyond.cell(table), table)
-            at[..., over] = _evaluate(polynomials[..., over], beyond.s)
+            crossing = np.rint(np.sign(s[:, over]) * (np.abs(s[:, over]) > 0.5)).astype(np.intp)
+            crossing = np.clip(node[:, over] + crossing, 0, last) - node[:, over]
+            node[:, over] += crossing
+            s[:, over] -= crossing
+            cells = Place(node[:, over], s[:, over]).cell(table)
+            over = over[np.argsort(cells, kind="stable")]
+            polynomials[..., over] = _polynomials(z[who[over]], np.sort(cells), table)
+            at[..., over] = _evaluate(polynomials[..., over], s[:, over])
+    place.node[:, who], place.s[:, who], found[:, who] = node, s, at[0]
+    return found
+
+
+def _by_parabola(at: Array, step: Array) -> Array:
+    """Return h a short step from where it was evaluated."""
+    h, along, across, along2, both, across2 = at
+    one, other = step
+    return np.asarray(h + one * (along + one * along2 + other * both) + other * (across + other * across2))
 
 
 def _newton_step(
@@ -139,11 +188,13 @@ def _newton_step(
         (along * across + h * both).sum(axis=0),
         (across * across + 2 * h * across2).sum(axis=0),
     ]
+    first, cross, second = (-one for one in bend)
     at_bound = ((node == 0) & (s <= 0) & (gradient < 0)) | ((node == last) & (s >= 0) & (gradient > 0))
-    gradient = np.where(at_bound, 0.0, gradient)
-    cross = np.where(at_bound.any(axis=0), 0.0, -bend[1])
-    first = np.where(at_bound[0], 1.0, -bend[0])
-    second = np.where(at_bound[1], 1.0, -bend[2])
+    if at_bound.any():
+        gradient[at_bound] = 0.0
+        cross[at_bound.any(axis=0)] = 0.0
+        first[at_bound[0]] = 1.0
+        second[at_bound[1]] = 1.0
     # A saddle is turned into a hill: the smaller eigenvalue must be positive.
     middle, half = (first + second) / 2, np.hypot((first - second) / 2, cross)
     size = np.maximum(np.abs(middle) + half, 1e-300)

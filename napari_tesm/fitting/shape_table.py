@@ -1,9 +1,8 @@
 """Families of tables: what is known of a two-parameter kernel on one time grid before any trace is seen.
 
 As in `napari_tesm.fitting.table`, all unit curves lie in a space of few dimensions. The plane of the two parameters p
-is cut into cells around nodes; in each cell a polynomial of two variables gives the coordinates of orthonormal vectors
-that span the kernel's curves, less their means. The best amplitudes for given p leave TSS − Σ h², h being the products
-of the trace with these vectors.
+is cut into cells around nodes; in each cell polynomials of two variables stand for the products h of a trace with
+orthonormal vectors that span the kernel's curves, less their means. The best amplitudes for given p leave TSS − Σ h².
 """
 
 from dataclasses import dataclass
@@ -17,11 +16,13 @@ from napari_tesm.shape_kernels import ShapeKernel
 
 Array = NDArray[np.float64]
 
-TERMS: Final = 7
-"""Coefficients along each of the two parameters."""
+DEGREE: Final = 7
+POWERS: Final = tuple((i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i))
+"""Powers of the distances from the node, in node distances, that the terms of a polynomial have."""
 REACH: Final = 0.56
+"""The polynomials hold to this distance from their node; a cell needs 0.5."""
 _POINTS: Final = 9
-_TOLERANCE: Final = 1e-5
+_TOLERANCE: Final = 3e-5
 """Largest part of a unit curve that the projection may lose."""
 _BATCH: Final = 1_000_000
 _MOST_NODES: Final = 100
@@ -38,12 +39,13 @@ class ShapeTable:
     nodes : (int, int)
     basis : ndarray, shape (time, r)
         Orthonormal, without mean.
-    at_nodes : ndarray, shape (r, curves · nodes)
+    at_nodes : ndarray of float32, shape (r, curves · nodes)
         The vectors at the nodes, the first ones of all nodes before the second ones.
-    towards_h : ndarray, shape (nodes, curves · TERMS², r)
-        Turns coordinates into the coefficients of h, polynomials in the distance from the node, in node distances.
-    vectors : ndarray, shape (nodes, TERMS², curves · r + quantities)
-        Coefficients of the vectors' coordinates and of what leads from h to amplitudes (`SpannedCurves.linear`).
+    towards_h : ndarray, shape (nodes, curves · terms, r)
+        Turns coordinates into the coefficients of h.
+    linear : ndarray, shape (nodes, quantities, terms)
+        What leads from h to amplitudes (`SpannedCurves.linear`), and then the products of what moves with p, see
+        `_products_of_tangents`.
     """
 
     kernel: ShapeKernel
@@ -52,9 +54,9 @@ class ShapeTable:
     step: Array
     nodes: tuple[int, int]
     basis: Array
-    at_nodes: Array
+    at_nodes: NDArray[np.float32]
     towards_h: Array
-    vectors: Array
+    linear: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,20 +121,27 @@ def shape_table(time_bytes: bytes, shortest: float, longest: float, kernel: Shap
     at = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 2)
     basis = _basis(kernel, time, grid, step)
 
-    points = REACH * np.cos(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS)
-    fitted = np.linalg.pinv(np.vander(points, TERMS, increasing=True))
-    offsets = np.stack(np.meshgrid(points, points, indexing="ij"), axis=-1).reshape(-1, 2) * step
+    one = REACH * np.cos(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS)
+    points = np.stack(np.meshgrid(one, one, indexing="ij"), axis=-1).reshape(-1, 2)
+    values, *slopes = monomials(points.T)
+    fitted = np.linalg.pinv(values.T)
     rank, curves = basis.shape[1], kernel.curves
     parts = []
-    size = max(1, _BATCH // (time.size * len(offsets) * curves))
+    size = max(1, _BATCH // (time.size * len(points) * curves))
     for first in range(0, len(at), size):
-        p = (at[first : first + size, None] + offsets).reshape(-1, 2)
+        p = (at[first : first + size, None] + points * step).reshape(-1, 2)
         spanned = spanned_curves(kernel, time, p)
         found = np.concatenate([(spanned.vectors @ basis).reshape(len(p), -1), spanned.linear], axis=1)
-        found = found.reshape(-1, _POINTS, _POINTS, found.shape[1])
-        parts.append(np.einsum("ai,bj,nijk->nabk", fitted, fitted, found, optimize=True))
-    vectors = np.concatenate(parts).reshape(len(at), TERMS * TERMS, -1)
-    of_curves = vectors[:, :, : curves * rank].reshape(len(at), TERMS * TERMS, curves, rank)
+        parts.append(fitted @ found.reshape(-1, len(points), found.shape[1]))
+    terms = np.concatenate(parts)
+    of_curves = terms[:, :, : curves * rank]
+    around = [
+        (one.T @ of_curves).reshape(len(at), len(points), curves, rank)
+        for one in (values, slopes[0] / step[0], slopes[1] / step[1])
+    ]
+    products = fitted @ _products_of_tangents(*around)
+    linear = np.concatenate([terms[:, :, curves * rank :], products], axis=2)
+    towards_h = of_curves.reshape(len(at), -1, curves, rank).transpose(0, 2, 1, 3)
     at_nodes = (spanned_curves(kernel, time, at).vectors @ basis).transpose(2, 1, 0).reshape(rank, -1)
     return ShapeTable(
         kernel,
@@ -141,10 +150,41 @@ def shape_table(time_bytes: bytes, shortest: float, longest: float, kernel: Shap
         step,
         (counts[0], counts[1]),
         basis,
-        np.ascontiguousarray(at_nodes),
-        np.ascontiguousarray(of_curves.transpose(0, 2, 1, 3)).reshape(len(at), -1, rank),
-        np.ascontiguousarray(vectors),
+        np.ascontiguousarray(at_nodes, dtype=np.float32),
+        np.ascontiguousarray(towards_h).reshape(len(at), -1, rank),
+        np.ascontiguousarray(linear.transpose(0, 2, 1)),
     )
+
+
+def monomials(s: Array) -> tuple[Array, Array, Array]:
+    """Return all terms of a polynomial and their derivatives along both axes, shape (terms, n), at s, (2, n)."""
+    powers, slopes = np.ones((DEGREE + 1, *s.shape)), np.zeros((DEGREE + 1, *s.shape))
+    for k in range(1, DEGREE + 1):
+        np.multiply(powers[k - 1], s, out=powers[k])
+        np.multiply(powers[k - 1], k, out=slopes[k])
+    found = np.empty((3, len(POWERS), s.shape[1]))
+    for term, (i, j) in enumerate(POWERS):
+        np.multiply(powers[i, 0], powers[j, 1], out=found[0, term])
+        np.multiply(slopes[i, 0], powers[j, 1], out=found[1, term])
+        np.multiply(powers[i, 0], slopes[j, 1], out=found[2, term])
+    return found[0], found[1], found[2]
+
+
+def _products_of_tangents(vectors: Array, *slopes: Array) -> Array:
+    """Return what standard errors need of how the vectors move with p; all arguments (..., curves, r).
+
+    The products of all pairs of tangents ∂v_a/∂p_k, less what the vectors themselves can mimic of them, the tangents
+    ordered by a and then k; and, for two vectors, the products v_1·∂v_2/∂p_k. Shape (..., quantities).
+    """
+    mimicked = [one @ np.swapaxes(vectors, -1, -2) for one in slopes]
+    free = [one - share @ vectors for one, share in zip(slopes, mimicked, strict=True)]
+    tangents = np.stack(free, axis=-2).reshape(*vectors.shape[:-2], -1, vectors.shape[-1])
+    products = tangents @ np.swapaxes(tangents, -1, -2)
+    upper = np.triu_indices(tangents.shape[-2])
+    found = [products[..., upper[0], upper[1]]]
+    if vectors.shape[-2] == 2:
+        found.append(np.stack([share[..., 1, 0] for share in mimicked], axis=-1))
+    return np.concatenate(found, axis=-1)
 
 
 def _lowest(kernel: ShapeKernel, time: Array, low: float, second: Array) -> float:

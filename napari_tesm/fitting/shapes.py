@@ -24,7 +24,7 @@ from napari_tesm.shape_kernels import ShapeKernel, shape_kernel_from_name
 
 Array = NDArray[np.float64]
 
-SHAPE_CHUNK: Final = 4096
+SHAPE_CHUNK: Final = 8192
 """Traces fitted at once."""
 _IN_CACHE: Final = 1 << 17
 """Numbers that stay in cache while a few passes go over them."""
@@ -155,7 +155,7 @@ def _projected(y: Array, table: ShapeTable) -> tuple[ProjectedTraces, Place]:
         y_part.mean(axis=1, out=mean[part])
         np.vecdot(y_part, y_part, out=square[part])
         np.matmul(y_part, table.basis, out=z[part])
-    place = search(z, table)
+    place, h = search(z, table)
     # Gaps hold the mean until they are filled, and add nothing to the sum about it.
     total = square - samples * mean**2
     total[total <= samples * (_ROUNDING * start) ** 2] = 0.0
@@ -164,14 +164,10 @@ def _projected(y: Array, table: ShapeTable) -> tuple[ProjectedTraces, Place]:
         if not kept.any():
             continue
         gaps = rows_[kept]
-        _fill_gaps(y, present[kept], gaps, place, table)
+        h[:, gaps] = _fill_gaps(y, present[kept], gaps, place, table)
         filled = y[gaps]
-        mean[gaps], z[gaps], square[gaps] = (
-            filled.mean(axis=1),
-            filled @ table.basis,
-            np.vecdot(filled, filled),
-        )
-    return ProjectedTraces(z, start, mean, total, square - samples * mean**2, count), place
+        mean[gaps], square[gaps] = filled.mean(axis=1), np.vecdot(filled, filled)
+    return ProjectedTraces(h, start, mean, total, square - samples * mean**2, count), place
 
 
 def _level(
@@ -192,23 +188,27 @@ def _level(
 
 def _fill_gaps(
     y: Array, present: NDArray[np.bool_], rows: NDArray[np.intp], place: Place, table: ShapeTable
-) -> None:
-    """Fill missing samples from the fit, and fit again, until nothing moves: least squares of what is there.
+) -> Array:
+    """Fill missing samples from the fit, and fit again, until nothing moves; return h, shape (curves, rows).
+
+    This is least squares of what is there.
 
     The fitted curve itself has no residual where it fills a gap, so the optimum is that of the other samples
     (Dempster, A. P., Laird, N. M. and Rubin, D. B. (1977). J. R. Stat. Soc. B 39, 1-38).
     """
     going, own = rows, np.arange(rows.size)
+    found_h = np.empty((table.kernel.curves, rows.size))
     for _ in range(_FILLINGS):
         here = Place(place.node[:, going], place.s[:, going])
         spanned = spanned_curves(table.kernel, table.time, here.p(table))
         h = np.vecdot(spanned.vectors, y[going][:, None, :])
         curve = (h[:, :, None] * spanned.vectors).sum(axis=1) + y[going].mean(axis=1)[:, None]
         y[going] = np.where(present[own], y[going], curve)
-        found = search(y[going] @ table.basis, table)
+        found, found_h[:, own] = search(y[going] @ table.basis, table)
         moved = np.abs((found.node + found.s) - (here.node + here.s)).max(axis=0)
         place.node[:, going], place.s[:, going] = found.node, found.s
         still = moved > _FILLED
         going, own = going[still], own[still]
         if going.size == 0:
             break
+    return found_h

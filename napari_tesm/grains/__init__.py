@@ -4,6 +4,7 @@ from napari_tesm.grains.boundaries import (
     PIXEL_CLASSES,
     Boundaries,
     boundaries_from_grains,
+    default_band_width,
     overrides_from_regions,
 )
 from napari_tesm.grains.defects import DefectCandidate, defect_candidates
@@ -29,6 +30,7 @@ __all__ = [
     "Grains",
     "boundaries_from_grains",
     "curve_from_boundary",
+    "default_band_width",
     "defect_candidates",
     "grains_from_image",
     "grains_from_labels",

@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 NONE, INTERIOR, BOUNDARY, CLUSTER, DEFECT = range(5)
 PIXEL_CLASSES: Final = ("none", "interior", "boundary", "cluster", "defect")
 """Names of the classes of pixels, by their number."""
+_PIXELS_OF_BAND: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,21 @@ def boundaries_from_grains(
     if not np.isfinite(distance).any():
         notes.append("there is no boundary: fewer than two grains touch each other")
     return Boundaries(distance, classes, float(width), length, tuple(notes))
+
+
+def default_band_width(tip_radius: float | None, spacing: tuple[float, float]) -> tuple[float, str]:
+    """Return how wide the band is where nobody has said it, in m, and why: what the tip covers, or four pixels.
+
+    Parameters
+    ----------
+    tip_radius : float, optional
+        In m.
+    spacing : (float, float)
+        Pixel size (dy, dx), in m.
+    """
+    if tip_radius is not None and np.isfinite(tip_radius) and tip_radius > 0:
+        return 2 * float(tip_radius), "twice the tip radius: finer the tip does not see"
+    return _PIXELS_OF_BAND * max(spacing), f"{_PIXELS_OF_BAND} pixels, as no tip radius is known"
 
 
 def overrides_from_regions(

@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 _SURE: Final = 5.0
 _BESIDE: Final = 3.0
 """A candidate has a pixel five times the spread of the surface away; around it belongs what is three times away."""
-_LARGEST: Final = 0.02
+_LARGEST: Final = 0.05
 """Of the image; what is larger is no defect of a surface but a part of it."""
 _FEWEST: Final = 4
 

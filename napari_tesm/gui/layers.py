@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.displacement import STATUS_MEANINGS
+from napari_tesm.grains import Grains
 from napari_tesm.gui.display import Display, display_from_axes
 from napari_tesm.gui.layer_looks import STATUS_COLOURS, colour_limits, look_of
 from napari_tesm.gui.scan import Scan
@@ -45,6 +46,8 @@ def layers_from_scan(scan: Scan) -> list[LayerTuple]:
     elif scan.dataset is not None:
         layers += displacement_layers(scan)
     _show_the_first_glance(layers)
+    if scan.grains is not None:
+        layers.append(grains_layer(scan, scan.grains))
     return [*layers, regions_layer(scan), points_layer(scan)]
 
 
@@ -308,6 +311,18 @@ def colour_of_class(name: str) -> str:
 def fill_of_class(name: str, *, is_line: bool) -> str:
     """Return the colour inside a shape of a class: a breath of it for areas, none for lines."""
     return colour_of_class(name)[:7] + ("00" if is_line else "30")
+
+
+def grains_layer(scan: Scan, grains: Grains, *, preview: bool = False) -> LayerTuple:
+    """Return grains as labels that napari's own tools edit; a preview shows outlines alone."""
+    options: dict[str, Any] = {
+        "name": "Grains preview" if preview else "Grains",
+        "opacity": 0.9 if preview else 0.35,
+        "metadata": {"tesm": {"scan": scan, "kind": "grain preview" if preview else "grains"}},
+        **scan.display.layer_options(),
+    }
+    # A copy: what is painted is taken over by the scan, not done to it.
+    return grains.labels.copy(), options, "labels"
 
 
 def points_layer(scan: Scan) -> LayerTuple:

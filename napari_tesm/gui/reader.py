@@ -184,6 +184,7 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
     import json
 
     from napari_tesm.io.gwy.annotations import annotations_from_container
+    from napari_tesm.io.gwy.grains import grains_from_container
     from napari_tesm.io.gwy.results import maps_from_container, recipe_text
     from napari_tesm.plotting.theme import colour_of_point
     from napari_tesm.recipe import Recipe
@@ -195,6 +196,9 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
         for point in found.points
     ]
     scan.notes = found.notes
+    grains = grains_from_container(container, scan.grid["y"], scan.grid["x"], notes=scan.notes)
+    if grains is not None:
+        scan.grains, scan.band_width = grains[0], grains[1] or None
     if scan.dataset is None:
         return scan
     maps = maps_from_container(container, notes=scan.notes)

@@ -27,6 +27,7 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False)
         path = path.with_name(f"{path.name}.gwy")
     if scan.unfinished is not None:
         raise ValueError("the unit of the time axis is not known: enter it first, then save")
+    boundaries = scan.grain_boundaries()
     save(
         path,
         scan.dataset,
@@ -37,6 +38,7 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False)
         source=scan.path,
         channels=scan.channels,
         with_entered=True,
+        grains=None if scan.grains is None or boundaries is None else (scan.grains, boundaries),
         choice=scan.choice,
     )
     scan.changed_since_save = False

@@ -14,6 +14,13 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.dataset import pulse_labels, with_protocol
+from napari_tesm.grains import (
+    Boundaries,
+    Grains,
+    boundaries_from_grains,
+    default_band_width,
+    overrides_from_regions,
+)
 from napari_tesm.gui.display import LENGTHS, Display, display_from_axes
 from napari_tesm.io.mapping import Mapping
 from napari_tesm.kernel_maps import KernelChoice
@@ -82,6 +89,7 @@ class Scan:
     probe_changed = Signal()
     points_changed = Signal()
     regions_changed = Signal()
+    grains_changed = Signal()
     time_changed = Signal(float)
 
     def __init__(
@@ -114,6 +122,10 @@ class Scan:
         self.recipe = recipe or Recipe()
         self.regions = list(regions)
         self.points = list(points)
+        self.grains: Grains | None = None
+        """On the scan's grid; None where nobody has looked for them."""
+        self.band_width: float | None = None
+        """Of the band at grain boundaries, in the dataset's unit; None takes the default."""
         self.probe: tuple[int, int] | None = None
         self.probe_size = 1
         self.time = 0.0
@@ -262,6 +274,31 @@ class Scan:
             self.regions = new
             self.changed_since_save = True
             self.regions_changed.emit()
+
+    def set_grains(self, grains: Grains | None) -> None:
+        """Take grains that were found, taken from labels, or edited; a save writes them."""
+        self.grains = grains
+        self.changed_since_save = True
+        self.grains_changed.emit()
+
+    def set_band_width(self, width: float | None) -> None:
+        """Change the width of the band at grain boundaries, in the dataset's unit."""
+        if width != self.band_width:
+            self.band_width = width
+            self.changed_since_save = True
+            self.grains_changed.emit()
+
+    def grain_boundaries(self) -> Boundaries | None:
+        """Return the boundaries of the grains, with the clusters and defects that are drawn; None without grains."""
+        if self.grains is None:
+            return None
+        width = self.band_width
+        if width is None:
+            radius = None if self.maps is None else self.maps.attrs.get("tip_radius")
+            width = default_band_width(radius, self.grains.spacing)[0]
+        x, y = self.grid["x"].values, self.grid["y"].values
+        drawn = overrides_from_regions(self.regions, x, y, spacing=self.grains.spacing)
+        return boundaries_from_grains(self.grains, width, overrides=drawn)
 
     def set_points(self, points: Iterable[PinnedPoint]) -> None:
         """Replace all pinned points."""

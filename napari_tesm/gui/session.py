@@ -63,9 +63,9 @@ class Session:
 
     def _plays(self, layer: Any, role: dict[str, Any]) -> bool:
         """Whether a layer plays its role itself: napari gives copies, and layers converted from it, the same role."""
-        from napari.layers import Points, Shapes
+        from napari.layers import Labels, Points, Shapes
 
-        wanted = {"regions": Shapes, "points": Points}.get(role["kind"])
+        wanted = {"regions": Shapes, "points": Points, "grains": Labels}.get(role["kind"])
         if wanted is not None and not isinstance(layer, wanted):
             return False
         player = role["player"]() if "player" in role else None

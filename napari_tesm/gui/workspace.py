@@ -1,4 +1,4 @@
-"""The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile, Histogram, Compare below."""
+"""The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile and others below."""
 
 from collections import Counter
 from pathlib import Path
@@ -21,6 +21,8 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.compare_panel import ComparePanel
 from napari_tesm.gui.fit_panel import FitPanel
+from napari_tesm.gui.grain_layer import take_painted_labels
+from napari_tesm.gui.grain_panel import GrainPanel
 from napari_tesm.gui.histogram_panel import HistogramPanel
 from napari_tesm.gui.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.map_legend import show_map_legend
@@ -44,6 +46,7 @@ _TABS = (
     ("Profile", ProfilePanel),
     ("Histogram", HistogramPanel),
     ("Compare", ComparePanel),
+    ("Grains", GrainPanel),
 )
 _NOTHING = "Drop a .gwy file on napari, or choose File → Open Sample → t-ESM."
 
@@ -197,6 +200,9 @@ class Workspace(Panel):
         link = region_link_of(self.session)
         link.attach()
         link.detach()
+        if self.scan is not None:
+            for layer in self.session.layers_of(self.scan, "grains")[:1]:
+                take_painted_labels(self.scan, layer.data)
 
     def _scan_chosen(self, index: int) -> None:
         scans = self.session.scans

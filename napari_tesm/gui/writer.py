@@ -5,6 +5,7 @@ from typing import Any
 
 from napari.layers import Layer
 
+from napari_tesm.gui.grain_layer import take_painted_labels
 from napari_tesm.gui.region_shapes import reading_from_layer
 from napari_tesm.gui.saving import save_scan
 from napari_tesm.gui.scan import role_of
@@ -39,6 +40,14 @@ def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]
         # Somebody may have drawn while no panel was there to notice.
         layer = Layer.create(data, {**options, "metadata": {}}, "shapes")
         scan.set_regions(reading_from_layer(layer, scan.display, known=scan.regions).regions)
+    painted = [
+        (data, options, role)
+        for (data, options, kind), role in zip(layer_data, roles, strict=True)
+        if role.get("kind") == "grains" and kind == "labels"
+    ]
+    painted.sort(key=lambda one: one[1].get("name") != _name_of_player(one[2]))
+    for data, _, _ in painted[:1]:
+        take_painted_labels(scan, data)
     return [str(save_scan(scan, path, overwrite=True))]
 
 

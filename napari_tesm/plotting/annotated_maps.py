@@ -60,9 +60,9 @@ class MapFrame:
 def row_size(values: xr.DataArray, panels: int, *, width: float = 10.0) -> tuple[float, float]:
     """Return the size in inches of a figure with a row of maps, so that no colour bar is taller than its map."""
     across = min(width / panels, 5.0)
-    # Ticks, labels and the bar take some 1.3 inches of the width and 0.9 of the height.
-    height = max(across - 1.3, 0.5) * map_proportion(map_extent(values)[0]) + 0.9
-    return across * panels, float(np.clip(height, 1.8, 7.0))
+    # Ticks, labels and the bar take some 1.4 inches of the width; title and labels 0.65 of the height.
+    height = max(across - 1.4, 0.5) * map_proportion(map_extent(values)[0]) + 0.65
+    return across * panels, float(np.clip(height, 1.7, 7.0))
 
 
 def signed_norm(maps: Iterable[Array]) -> Normalize:

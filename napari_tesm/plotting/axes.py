@@ -21,6 +21,8 @@ _LOG_STEPS: Final = (
     (1.0, 3.0),
     (1.0,),
 )
+_NARROW: Final = 3.0
+"""Ends of a logarithmic axis whose ratio is below this are told apart by equal steps."""
 
 
 def superscript(power: int) -> str:
@@ -150,7 +152,9 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
             if len(ticks) > 1 and np.diff(np.log10(ticks)).min() >= closest:
                 found.append(ticks)
     if high / low < 10:
-        found.append(_linear_ticks(low, high, most))
+        steps = _linear_ticks(low, high, most)
+        # From 0.74 to 1.45 the digits are 0.8, 0.9 and 1, which leaves half of the axis bare.
+        found.insert(0 if high / low < _NARROW and len(steps) >= 3 else len(found), steps)
     for fewest in (3, 2):
         for ticks in found:
             if len(ticks) >= fewest:

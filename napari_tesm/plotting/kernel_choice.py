@@ -37,14 +37,20 @@ def kernel_choice_figure(choice: KernelChoice) -> Figure:
     pulses = min(len(choice.votes), _MOST_PULSES)
     proportion = map_proportion(map_extent(choice.maps[BEST])[0])
     row_height = float(np.clip(3.4 * proportion + 1.1, 2.9, 4.8))
-    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure = Figure(figsize=(13, row_height * pulses), layout=layout, dpi=110)
+    figure = Figure(figsize=(13, row_height * pulses), dpi=110)
+    draw_kernel_choice(figure, choice)
+    return figure
+
+
+def draw_kernel_choice(figure: Figure, choice: KernelChoice) -> None:
+    """Draw best kernel, evidence and votes on an empty figure, a row for each pulse setting (four at most)."""
+    pulses = min(len(choice.votes), _MOST_PULSES)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     axes = figure.subplots(pulses, 3, squeeze=False, width_ratios=(1, 1, 1.1))
     for pulse, label in enumerate(labels_from_maps(choice.maps)[:pulses]):
         draw_best_kernel(axes[pulse, 0], choice, pulse, f"Best kernel {label}")
         draw_evidence(axes[pulse, 1], choice, pulse, f"Evidence {label}")
         draw_votes(axes[pulse, 2], choice.votes[pulse])
-    return figure
 
 
 def draw_best_kernel(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:

@@ -296,10 +296,17 @@ class ReportData:
 
     @property
     def main(self) -> Scan:
-        """The scan that figures of a single scan show: the first one that has maps, else the first one."""
-        return next((scan for scan in self.scans if scan.maps is not None), self.scans[0])
+        """The scan that figures of a single scan show: of those with maps the one with the pulse nearest to -3 V."""
+        fitted = [scan for scan in self.scans if scan.maps is not None]
+        return min(fitted, key=_away_from_paper) if fitted else self.scans[0]
 
     @property
     def settings_of_series(self) -> list[tuple[Scan, int]]:
         """Every pulse setting of every scan with maps, as (scan, index of the pulse), in order."""
         return [(scan, pulse) for scan in self.scans if scan.maps is not None for pulse in range(scan.pulses)]
+
+
+def _away_from_paper(scan: Scan) -> float:
+    away = np.abs(scan.voltages - PAPER_VOLTAGE)
+    known = away[np.isfinite(away)]
+    return float(known.min()) if known.size else float("inf")

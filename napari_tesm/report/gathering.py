@@ -81,6 +81,9 @@ def report_data_from_files(
         raise ValueError("a report needs at least one file")
     if labels and len(labels) != len(files):
         raise ValueError(f"there are {len(files)} files and {len(labels)} labels: give one for each")
+    for path in (*files, *controls, *cycling):
+        if not Path(path).exists():
+            raise FileNotFoundError(f"{path} does not exist.")
     chosen = recipe or recipe_in_files(files) or Recipe()
     wanted = [
         *((path, "scan", label) for path, label in zip(files, labels or _labels(files), strict=True)),
@@ -134,6 +137,8 @@ def scans_from_file(
     except GwyFormatError:
         raise
     except ValueError as error:
+        if recipe.traces:  # somebody has chosen them
+            raise ValueError(f"{Path(path).name}: {error}") from None
         problem = str(error)
     scans = []
     for group in groups:

@@ -13,6 +13,8 @@ from napari_tesm.report.section import Cell, Column, Section, Table
 
 _MOST_ROWS: Final = 60
 """Rows of a table on the page; the CSV has all of them."""
+_SHORT: Final = 24
+"""Characters up to which a text in a table stays on one line."""
 
 
 def page_from_report(report: Report) -> str:
@@ -142,7 +144,8 @@ def _scale(column: Column, values: Sequence[Cell]) -> tuple[float, str]:
 
 def _cell(value: Cell, column: Column, factor: float) -> str:
     if isinstance(value, str):
-        return f"<td>{_text(value)}</td>"
+        short = ' class="short"' if len(value) <= _SHORT else ""
+        return f"<td{short}>{_text(value)}</td>"
     return f'<td class="number">{_text(text_from_cell(value, column, factor))}</td>'
 
 
@@ -165,7 +168,7 @@ def text_from_cell(value: Cell, column: Column, factor: float = 1.0) -> str:
     if isinstance(value, int):
         return str(value)
     number = value / factor
-    text = f"{number:.{column.digits}g}"
+    text = f"{number:#.{column.digits}g}".removesuffix(".")
     # Whole numbers longer than the digits asked for are written out rather than with a power of ten.
     return f"{number:.0f}" if "e+" in text and abs(number) < 1e6 else text.replace("-", "−")
 

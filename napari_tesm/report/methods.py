@@ -130,6 +130,7 @@ def _about_scan(scan: Scan) -> str:
             ("pulse duration", protocol.pulse_duration, "s"),
             ("ac amplitude", protocol.ac_amplitude, "V"),
             ("ac frequency", protocol.ac_frequency, "Hz"),
+            ("lock-in time constant", protocol.lock_in_time_constant, "s"),
         ):
             words += f"; {name} {'not known' if value is None else text_from_quantity(value, its_unit)}"
     return f"{words}."
@@ -151,7 +152,10 @@ def _about_fit(scan: Scan, settings: Settings, recipe: Recipe) -> str:
         if JOINT in settings.windows
         else f"Each window was fitted by itself by a·f(t/tau) + c with the kernel '{recipe.kernel}'"
     )
-    words = f"{how} ({windows}), by least squares with tau as the only nonlinear parameter."
+    words = f"{how} ({windows}), by least squares."
+    if settings.protocol.lock_in_time_constant:
+        constant = text_from_quantity(settings.protocol.lock_in_time_constant, "s")
+        words += f" The kernel is convolved with the lock-in's low-pass filter (time constant {constant})."
     if settings.skip:
         words += f" Samples within {text_from_quantity(settings.skip, 's')} after an edge were left out."
     bounds = (

@@ -1,6 +1,7 @@
 """Voltage series: one area scanned with pulses of several voltages, as Fig. 6 of the t-ESM paper has it."""
 
 from napari_tesm.series.alignment import AlignedSeries, Alignment, aligned_series
+from napari_tesm.series.distributions import Distribution, Distributions, distributions_of_series
 from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
 from napari_tesm.series.points import PointCurve, point_curves
 from napari_tesm.series.shifts import FineShift, fine_shift_between
@@ -11,6 +12,8 @@ __all__ = [
     "VERDICT_MEANINGS",
     "AlignedSeries",
     "Alignment",
+    "Distribution",
+    "Distributions",
     "FineShift",
     "Member",
     "Noise",
@@ -19,6 +22,7 @@ __all__ = [
     "Verdicts",
     "aligned_series",
     "counts_of_verdicts",
+    "distributions_of_series",
     "fine_shift_between",
     "images_of_pulses",
     "noise_of_series",

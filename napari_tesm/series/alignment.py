@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.registration import map_at
+from napari_tesm.registration import map_at, moved_map
 from napari_tesm.series.members import Member, Series, spacing_of
-from napari_tesm.series.shifts import FineShift, fine_shift_between
+from napari_tesm.series.shifts import FineShift, fine_shift_between, pearson
 from napari_tesm.units import prefix_for
 
 Array = NDArray[np.float64]
@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 _WITHOUT_SURFACE: Final = "|H|"
 _TELLING: Final = 0.15
 """A half of a scan whose shift is known worse than this, in pixels, tells nothing of drift within the scan."""
+_GAIN: Final = 0.02
+"""By how much the correlation of a half has to grow for a large shift of its own."""
 _WORTH_SAYING: Final = 0.5
 """A residual, in pixels, that is worth a warning: half of a point's pixels are then others."""
 
@@ -87,11 +89,11 @@ class Alignment:
         down, right = (part / factor for part in self.length)
         words = (
             f"{self.label}: ({dx:+.2f}, {dy:+.2f}) pixels right and down, ({right:+.3g}, {down:+.3g}) {unit}, "
-            f"± {self.shift.error:.2f} pixels, by {self.channel}; correlation {self.shift.before:.2f} before, "
+            f"± {self.shift.error:.1g} pixels, by {self.channel}; correlation {self.shift.before:.2f} before, "
             f"{self.shift.after:.2f} after"
         )
         if np.isfinite(self.left):
-            words += f"; left in the halves at most {self.left:.2f} pixels"
+            words += f"; upper and lower half, measured by themselves, are within {self.left:.2f} pixels"
         return words + "."
 
     @property
@@ -300,8 +302,9 @@ def _residuals(fixed: Array, moving: Array, shift: FineShift) -> tuple[tuple[flo
         except ValueError:
             left.append((float("nan"), float("nan")))
             continue
-        if found.error > _TELLING:
-            left.append((float("nan"), float("nan")))
-            continue
-        left.append((found.dy - shift.dy, found.dx - shift.dx))
+        apart = (found.dy - shift.dy, found.dx - shift.dx)
+        # A half with nothing but a straight step in it fits as well anywhere along the step.
+        gained = found.after - pearson(half, moved_map(moving, shift.dy, shift.dx))
+        tells = found.error < _TELLING and (np.hypot(*apart) < _WORTH_SAYING or gained > _GAIN)
+        left.append(apart if tells else (float("nan"), float("nan")))
     return tuple(left)

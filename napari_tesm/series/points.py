@@ -246,18 +246,31 @@ def _curve(
     chosen = np.where(scans[:, None], tested, np.nan)[:, columns_used]
     found = verdicts_from_values(chosen[None], series.voltages, noise=noise)
     return PointCurve(
-        point.number, point.x, point.y, point.colour, name, series.unit(name), series.voltages, values,
-        VERDICT_MEANINGS[int(found.kind[0])], float(found.voltage[0]), float(found.statistic[0]), float(found.p_value[0]),
-        float(found.p_plateau[0]), float(found.degrees[0]), _steps(found), found.level,
-    )  # fmt: skip
+        number=point.number,
+        x=point.x,
+        y=point.y,
+        colour=point.colour,
+        quantity=name,
+        unit=series.unit(name),
+        voltages=series.voltages,
+        values=values,
+        verdict=VERDICT_MEANINGS[int(found.kind[0])],
+        voltage=float(found.voltage[0]),
+        statistic=float(found.statistic[0]),
+        p_value=float(found.p_value[0]),
+        p_plateau=float(found.p_plateau[0]),
+        degrees=float(found.degrees[0]),
+        steps=_steps(found),
+        level=found.level,
+    )
 
 
 def adjacent_values(
     values: Array, row: float, column: float, *, along: Along = "x", pixels: int = PIXELS
 ) -> Array:
-    """Return the values of the pixel nearest to a place and its neighbours along an axis; NaN outside.
+    """Return the values of the pixel nearest to a place and its neighbours on an axis.
 
-    At the border the nearest pixels that there are; NaN for those that a map has too few of.
+    At the border the nearest pixels that there are; NaN for those that a map has too few of, and outside of it.
 
     Examples
     --------

@@ -17,15 +17,18 @@ Array = NDArray[np.float64]
 
 _WIDTHS: Final = (0.7, 1.0, 1.5, 2.5, 4.0)
 """Standard deviations of the smoothing, in pixels; below the first, cubic interpolation would blur the noise itself."""
+_COARSE, _FINE = 3, 1
+"""Which of them goes first, and which decides whether it went astray."""
 _ITERATIONS: Final = 12
 _SETTLED: Final = 2e-3
 _LARGEST_STEP: Final = 0.7
 _CLIPPED: Final = 4.0
 """Residuals beyond this many standard deviations count less: hot pixels and dead lines are no texture."""
 _FEWEST_PIXELS: Final = 30
-_LEAST_CORRELATION: Final = 0.3
 _BEYOND_DOUBT: Final = 0.7
-_LARGEST_ERROR: Final = 1.0
+_FEWEST_DEVIATIONS: Final = 4.5
+"""Standard errors by which a correlation differs from zero: noise comes to 3 or 4 at the best of many shifts."""
+_LARGEST_ERROR: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -87,20 +90,19 @@ def fine_shift_between(
     """
     a, b = _without_scale(fixed), _without_scale(moving)
     dy, dx, others = _whole_pixels(a, b, largest) if start is None else (*start, ())
-    coarse = _Pair(a, b, 2.5)
-    dy, dx = _settled(coarse, dy, dx)
-    pairs = [coarse if width == coarse.width else _Pair(a, b, width) for width in _WIDTHS]
-    promised = [_length(*pair.errors(dy, dx)) for pair in pairs]
-    best = pairs[int(np.argmin(promised))]
-    dy, dx = _settled(best, dy, dx)
+    pairs = [_Pair(a, b, width) for width in _WIDTHS]
+    fine = pairs[_FINE]
+    # Along a straight step hardly anything changes, and a fit may run away along it: the better of both ways counts.
+    ways = [(dy, dx), _settled(pairs[_COARSE], dy, dx)]
+    dy, dx = max(ways, key=lambda place: fine.correlation(*place))
+    best = min(pairs, key=lambda pair: _length(*pair.errors(dy, dx)))
+    ways = [_settled(best, *place) for place in dict.fromkeys([(dy, dx), *ways])]
+    dy, dx = max(ways, key=lambda place: best.correlation(*place))
     errors = best.errors(dy, dx)
     moved = moved_map(b, dy, dx)
-    before, after = _correlation(a, b), _correlation(a, moved)
+    before, after = pearson(a, b), pearson(a, moved)
     error = _length(*errors)
-    # What is lost in noise pixel by pixel may still show when smoothed. Smooth maps are alike by chance at some shift.
-    alike = max(after, best.correlation(dy, dx))
-    doubtful = alike < _BEYOND_DOUBT and not correlation_between(a, moved).certain
-    if alike < _LEAST_CORRELATION or doubtful or not error < _LARGEST_ERROR:
+    if not error < _LARGEST_ERROR or not (after > _BEYOND_DOUBT or _deviate(a, moved) > _FEWEST_DEVIATIONS):
         raise ValueError("the two maps have too little in common: no shift can be measured")
     return FineShift(dy, dx, errors[0], errors[1], before, after, others)
 
@@ -154,13 +156,9 @@ class _Pair:
     def step(self, dy: float, dx: float) -> tuple[float, float]:
         """Return by how much a shift has to be changed."""
         solved = self._solved(dy, dx)
-        if solved is None:
-            return 0.0, 0.0
-        solution = solved[0]
-        contrast = solution[1 + len(self.axes)]
         steps = [0.0, 0.0]
-        if contrast > 0:
-            for axis, slope in zip(self.axes, solution[-len(self.axes) :], strict=True):
+        if solved is not None and (contrast := float(solved[0][1 + len(self.axes)])) > 0:
+            for axis, slope in zip(self.axes, solved[0][-len(self.axes) :], strict=True):
                 steps[axis] = float(np.clip(-slope / contrast, -_LARGEST_STEP, _LARGEST_STEP))
         return steps[0], steps[1]
 
@@ -214,12 +212,22 @@ class _Pair:
         return result[0], result[1]
 
 
+def _deviate(a: Array, b: Array) -> float:
+    """Return the correlation of two maps in units of its standard error, for pixels as independent as they are."""
+    found = correlation_between(a, b)
+    if not found.low < found.high:
+        return 0.0
+    low, middle, high = np.arctanh(np.clip([found.low, found.pearson, found.high], -1 + 1e-12, 1 - 1e-12))
+    return float(1.96 * middle / ((high - low) / 2))
+
+
 def _length(down: float, right: float) -> float:
     """Return a length; an axis of one pixel has no part in it."""
     return float(np.sqrt(sum(part**2 for part in (down, right) if not np.isnan(part))))
 
 
-def _correlation(a: Array, b: Array) -> float:
+def pearson(a: Array, b: Array) -> float:
+    """Return the correlation of two maps over the pixels that both have, NaN where there are too few."""
     good = np.isfinite(a) & np.isfinite(b)
     if good.sum() < _FEWEST_PIXELS or np.ptp(a[good]) == 0 or np.ptp(b[good]) == 0:
         return float("nan")

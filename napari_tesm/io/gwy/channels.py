@@ -7,6 +7,7 @@ from gwyfile.objects import GwyContainer
 from napari_tesm.dataset import slug_from_title
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import is_annotation
+from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.kernel_channels import kernel_map_attributes
 from napari_tesm.io.gwy.objects import Field, metadata_entries
 from napari_tesm.io.gwy.results import is_result
@@ -22,7 +23,7 @@ def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
     names: list[str] = []
     for number in contents.ids(container, contents.CHANNEL):
         metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
-        if is_result(metadata) or is_annotation(metadata):
+        if is_result(metadata) or is_annotation(metadata) or is_grain_channel(metadata):
             continue
         title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
         names.append(slug_from_title(title, names))

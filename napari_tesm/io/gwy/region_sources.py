@@ -12,6 +12,7 @@ from napari_tesm.displacement import OK
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
 from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.objects import Field, metadata_entries
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.results import MAP_KEY, axes_from_field, is_result, maps_from_container
@@ -76,7 +77,7 @@ def regions_from_container(container: GwyContainer, y: xr.DataArray, x: xr.DataA
     found = RegionSources(regions=annotations.regions, notes=annotations.notes)
     for number in channels_on_grid(container, y, x):
         texts = _texts(container, number)
-        if is_result(texts) or is_annotation(texts):
+        if is_result(texts) or is_annotation(texts) or is_grain_channel(texts):
             continue
         mask = _mask_of(container, number, found.notes)
         if mask is not None:

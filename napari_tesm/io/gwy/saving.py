@@ -9,6 +9,7 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.dataset import SIGNALS, pulse_labels
+from napari_tesm.grains import Boundaries, Grains, boundaries_from_grains, overrides_from_regions
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import (
     Annotations,
@@ -20,6 +21,7 @@ from napari_tesm.io.gwy.annotations import (
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.errors import GwySizeError
+from napari_tesm.io.gwy.grains import add_grains, grains_from_container, remove_grains
 from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
 from napari_tesm.io.gwy.objects import Brick, Field, mask_field, metadata_container
 from napari_tesm.io.gwy.parts import put
@@ -52,6 +54,7 @@ def container_for_output(
     channels: Sequence[xr.DataArray] = (),
     with_entered: bool = False,
     choice: KernelChoice | None = None,
+    grains: tuple[Grains, Boundaries] | None = None,
 ) -> GwyContainer:
     """Return what to write: the input's content, bit-equal, with earlier results replaced by `maps`.
 
@@ -73,6 +76,9 @@ def container_for_output(
         Write protocol, voltages and units of the dataset into the carried traces where they differ.
     choice : KernelChoice, optional
         Its maps replace those of an earlier one. Without `maps` the results of an earlier fit then stay.
+    grains : (Grains, Boundaries), optional
+        Replace those of the input, without a single label they are taken away; None carries them over, and new maps are
+        shown under their boundaries.
 
     Raises
     ------
@@ -109,6 +115,10 @@ def container_for_output(
     )
     if rewritten and grid is not None:
         remove_annotations(container, *grid, graphs_of=wanted[1] if dataset is None else ())
+    if grid is not None and source is not None and grains is None and refitted:
+        grains = _saved_grains(container, wanted[0], *grid)
+    if grid is not None and grains is not None:
+        remove_grains(container, *grid)
     if refitted:
         remove_results(container)
     if with_entered and source is not None and dataset is not None:
@@ -124,8 +134,22 @@ def container_for_output(
             _put_last_graph_at_end(container)
             same_pulses = maps is not None and maps.sizes["pulse"] == dataset.sizes["pulse"]
             add_point_graphs(container, dataset, maps if same_pulses else None, wanted[1])
+    if grid is not None and grains is not None and grains[0].count:
+        add_grains(container, *grains, *grid, maps=maps)
     check_size(container)
     return container
+
+
+def _saved_grains(
+    container: GwyContainer, regions: Sequence[Region], y: xr.DataArray, x: xr.DataArray
+) -> tuple[Grains, Boundaries] | None:
+    """Return the grains of the input with their boundaries, as they were asked for when they were saved."""
+    saved = grains_from_container(container, y, x)
+    if saved is None or not saved[1] > 0:
+        return None
+    grains, width = saved
+    drawn = overrides_from_regions(regions, x.values, y.values, spacing=grains.spacing)
+    return grains, boundaries_from_grains(grains, width, overrides=drawn)
 
 
 def _grid_axes(

@@ -16,7 +16,14 @@ SECTIONS: Final = (
     "similarity",
     "points",
     "diffusion",
+    "kernels",
+    "histograms",
+    "series",
     "regions",
+    "controls",
+    "signal",
+    "fit_examples",
+    "cycling",
 )  # fmt: skip
 """Subjects in the order of the page, one on a line."""
 

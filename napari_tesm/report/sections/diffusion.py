@@ -37,7 +37,7 @@ Box = tuple[float, float, float, float]
 
 _MOST_STEPS = 3
 _ZOOM = 0.3
-"""Side of the part shown larger, as a share of the image's smaller side."""
+"""Part of the image's width and height that is shown larger."""
 
 
 def section_from_data(data: ReportData) -> Section | None:
@@ -85,7 +85,7 @@ def _unit(scan: Scan, name: str) -> str:
 
 
 def _zoom_box(scan: Scan) -> Box | None:
-    """Return the square on the middle of the most prominent step that is shown larger, inside the image."""
+    """Return the part around the middle of the most prominent step that is shown larger."""
     if not scan.steps:
         return None
     line, _ = centre_line(scan.steps[0])
@@ -93,11 +93,13 @@ def _zoom_box(scan: Scan) -> Box | None:
     centre = [float(np.interp(lengths[-1] / 2, lengths, line[:, axis])) for axis in (0, 1)]
     dy, dx = scan.spacing
     sides = [(scan.x[0] - dx / 2, scan.x[-1] + dx / 2), (scan.y[0] - dy / 2, scan.y[-1] + dy / 2)]
-    half = _ZOOM / 2 * min(high - low for low, high in sides)
-    left, top = (
-        float(np.clip(at - half, low, high - 2 * half)) for at, (low, high) in zip(centre, sides, strict=True)
-    )
-    return left, top, left + 2 * half, top + 2 * half
+    corners = []
+    for at, (low, high) in zip(centre, sides, strict=True):
+        half = _ZOOM / 2 * (high - low)
+        middle = float(np.clip(at, low + half, high - half))
+        corners.append((middle - half, middle + half))
+    (left, right), (top, bottom) = corners
+    return left, top, right, bottom
 
 
 def _figure_of_maps(scan: Scan, pulse: int, names: list[str], box: Box | None) -> ReportFigure:
@@ -126,7 +128,7 @@ def _figure_of_maps(scan: Scan, pulse: int, names: list[str], box: Box | None) -
         f"{name}: {count} of {one.size} pixels ({100 * count / one.size:.1f} %)"
         for name, one, count in zip(names, maps, kept, strict=True)
     )
-    zoom = " The red square is shown larger beside it." if zoomed is not None else ""
+    zoom = " The part in the red frame is shown larger beside it." if zoomed is not None else ""
     lines = " Lines: the regions." if scan.regions and len(maps) > 1 else ""
     return ReportFigure(
         "diffusion_maps",
@@ -188,6 +190,8 @@ def _table_of_status(scan: Scan, pulse: int, numbers: list[int]) -> Table:
             continue
         for value, meaning in enumerate(STATUS_MEANINGS):
             count = int((status == value).sum())
+            if not count:
+                continue
             rows.append([words_of_fit(number), meaning.replace("_", " "), count, 100 * count / status.size])
     return Table(
         "diffusion_status",

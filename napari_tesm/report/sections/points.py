@@ -14,6 +14,7 @@ from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions import PinnedPoint, mask_from_region
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.units import text_with_error
 
 Array = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ def section_from_data(data: ReportData) -> Section | None:
         ),
     ]
     section.tables += [
-        _table_of_points(scan, pulse, groups),
+        *_tables_of_points(scan, pulse, groups),
         _table_of_curves(time, [curve for members in curves.values() for curve in members], scan.unit),
     ]
     section.numbers |= {
@@ -139,32 +140,64 @@ def _figure_of_curves(
     )
 
 
-def _table_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint]]) -> Table:
+def _tables_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint]]) -> list[Table]:
+    """Return the points' numbers with their errors for the page, and all of them in SI units."""
     lateral = scan.lateral_unit
-    columns = [
+    head = [
         Column("point"), Column("group"), Column("row"), Column("column"), Column("x", lateral, 4),
         Column("y", lateral, 4), Column("H", scan.unit),
     ]  # fmt: skip
-    names = []
-    for number in FITS:
-        for quantity, unit in (
-            ("tau", "s"),
-            ("tau_stderr", "s"),
-            ("D", "m²/s"),
-            ("D_stderr", "m²/s"),
-            ("r2", ""),
-        ):
-            name = map_name(quantity, number)
-            if scan.maps is not None and name in scan.maps:
-                names.append(name)
-                columns.append(Column(str(scan.maps[name].attrs.get("long_name", name)), unit))
-    rows: list[list[Cell]] = []
+    fitted = {
+        name: unit
+        for number in FITS
+        for quantity, unit in (("tau", "s"), ("D", "m²/s"), ("r2", ""))
+        if scan.maps is not None and (name := map_name(quantity, number)) in scan.maps
+    }
+    errors = [name for name in fitted if scan.maps is not None and _error_of(name) in scan.maps]
+    shown: list[list[Cell]] = []
+    in_si: list[list[Cell]] = []
     for title, members in groups.items():
         for point in members:
             row, column = scan.pixel_at(point.x, point.y)
-            values = [scan.value_at(name, pulse, row, column) for name in ("H", *names)]
-            rows.append([point.number, title, row, column, point.x, point.y, *values])
-    return Table("points", "The points and the maps' values in the pixel of each.", columns, rows)
+            values = {
+                name: scan.value_at(name, pulse, row, column)
+                for name in (*fitted, *(_error_of(name) for name in errors))
+            }
+            place: list[Cell] = [point.number, title, row, column, point.x, point.y]
+            place.append(scan.value_at("H", pulse, row, column))
+            shown.append(
+                [
+                    *place,
+                    *(
+                        _in_words(values, name, unit) if unit else values[name]
+                        for name, unit in fitted.items()
+                    ),
+                ]
+            )
+            in_si.append([*place, *values.values()])
+    columns = [Column(_title(scan, name)) for name in fitted]
+    columns_in_si = [Column(_title(scan, name), unit) for name, unit in fitted.items()]
+    columns_in_si += [Column(_title(scan, _error_of(name)), fitted[name]) for name in errors]
+    return [
+        Table("points", "The points and the maps' values in the pixel of each.", [*head, *columns], shown),
+        Table("points_si", "The same in SI units.", [*head, *columns_in_si], in_si, on_page=False),
+    ]
+
+
+def _error_of(name: str) -> str:
+    return f"{name}_stderr"
+
+
+def _title(scan: Scan, name: str) -> str:
+    assert scan.maps is not None
+    return str(scan.maps[name].attrs.get("long_name", name))
+
+
+def _in_words(values: dict[str, float], name: str, unit: str) -> str:
+    value = values[name]
+    return (
+        text_with_error(value, values.get(_error_of(name), float("nan")), unit) if np.isfinite(value) else "–"
+    )
 
 
 def _table_of_curves(time: Array, curves: list[PointCurve], unit: str) -> Table:

@@ -45,9 +45,8 @@ def section_from_data(data: ReportData) -> Section | None:
     if pair is None or scan.maps is None or "H" not in scan.maps:
         return None
     labels = [scan.labels[pulse] for pulse in pair]
-    section = Section(
-        "similarity", f"Both polarities, {' and '.join(labels)}: displacement and its cross-talk"
-    )
+    told = " and ".join(label.strip("()") for label in labels)
+    section = Section("similarity", f"Both polarities, {told}: displacement and its cross-talk")
     heights = [scan.maps["H"].isel(pulse=pulse) for pulse in pair]
     section.figures.append(_figure_of_maps(scan, labels, heights))
     # One hot pixel would decide Pearson's correlation.

@@ -19,17 +19,19 @@ def section_from_data(data: ReportData) -> Section | None:
     )
     columns = [
         Column("scan"), Column("pulse"), Column("pixels"), Column("H, median", _unit(data)),
+        Column("threshold", _unit(data)),
     ]  # fmt: skip
+    of_diffusion = [Column("scan"), Column("pulse")]
     for number in numbers:
-        tau, d = map_name("tau", number), map_name("D", number)
         columns += [
             Column(f"fitted, {words_of_fit(number)}"),
-            Column(f"{tau}, median", "s"),
-            Column(f"{d}, median", "m²/s"),
-            Column(f"{d}, quartile 1", "m²/s"),
-            Column(f"{d}, quartile 3", "m²/s"),
-            Column(f"{d}, mode (log)", "m²/s"),
+            Column(f"{map_name('tau', number)}, median", "s"),
         ]
+        of_diffusion += [
+            Column(f"{map_name('D', number)}, {name}", "m²/s")
+            for name in ("median", "quartile 1", "quartile 3", "mode of log D")
+        ]
+    diffusion_rows: list[list[Cell]] = []
     for scan in data.scans:
         if scan.maps is None:
             continue
@@ -37,13 +39,23 @@ def section_from_data(data: ReportData) -> Section | None:
         for pulse, (entry, label) in enumerate(zip(summary["pulses"], scan.labels, strict=True)):
             entries.append({"scan": scan.label, "pulse": pulse, **entry})
             rows.append(_row(scan, label, entry, numbers))
+            diffusion_rows.append(_diffusion_row(scan, label, entry, numbers))
             section.warnings += _warnings(scan, label, entry, numbers)
     if not rows:
         section.missing.append("No file holds traces that could be fitted, or maps of an earlier fit.")
         return section
     section.tables.append(
-        Table("summary", "All pulse settings; medians and quartiles over the fitted pixels.", columns, rows)
+        Table("summary", "All pulse settings; medians of tau over the fitted pixels.", columns, rows)
     )
+    if any(value is not None for row in diffusion_rows for value in row[2:]):
+        section.tables.append(
+            Table(
+                "summary_diffusion",
+                "D of the fitted pixels: median, quartiles, and the mode of its logarithm.",
+                of_diffusion,
+                diffusion_rows,
+            )
+        )
     section.numbers["pulses"] = entries
     return section
 
@@ -53,16 +65,27 @@ def _unit(data: ReportData) -> str:
 
 
 def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Cell]:
-    height = entry.get("H", {}).get("median")
-    row: list[Cell] = [scan.label, label.strip("()") or "not known", entry["n_pixels"], height]
+    height = entry.get("H", {})
+    row: list[Cell] = [
+        scan.label, _voltage(label), entry["n_pixels"], height.get("median"), height.get("threshold"),
+    ]  # fmt: skip
     for number in numbers:
-        tau, d = entry.get(map_name("tau", number), {}), entry.get(map_name("D", number), {})
-        mode = d.get("mode_log10")
-        row += [
-            tau.get("n_ok"), tau.get("median"), d.get("median"), d.get("q25"), d.get("q75"),
-            None if mode is None else 10**mode,
-        ]  # fmt: skip
+        tau = entry.get(map_name("tau", number), {})
+        row += [tau.get("n_ok"), tau.get("median")]
     return row
+
+
+def _diffusion_row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Cell]:
+    row: list[Cell] = [scan.label, _voltage(label)]
+    for number in numbers:
+        d = entry.get(map_name("D", number), {})
+        mode = d.get("mode_log10")
+        row += [d.get("median"), d.get("q25"), d.get("q75"), None if mode is None else 10**mode]
+    return row
+
+
+def _voltage(label: str) -> str:
+    return label.strip("()") or "not known"
 
 
 def _warnings(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[str]:

@@ -1,0 +1,182 @@
+"""Grains in a container: labels and boundaries as channels, and copies of the maps under a mask of the boundaries.
+
+The truth is the channel `Grains`: labels as numbers, and in its metadata (key `Grains`) what they were found in and
+how, and which of them are clusters and defects. `Grain boundaries` is 1 in the band and 0 elsewhere. The masks of the
+maps themselves say which pixels have no value, so the boundaries are shown on copies of them.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.grains import Boundaries, Grains
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.annotations import channels_on_grid, storable_text
+from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container, metadata_entries
+from napari_tesm.io.gwy.parts import put
+from napari_tesm.io.gwy.results import axis_spacing, field_on_grid
+from napari_tesm.maps import MAP_KINDS, labels_from_maps, map_title
+from napari_tesm.units import text_from_quantity
+
+GRAINS_KEY: Final = "Grains"
+KIND_KEY: Final = "t-ESM grains"
+"""Metadata key that marks a channel as one of these; its value is "labels", "boundaries" or "map"."""
+_WIDTH_KEY: Final = "Boundary width"
+_SHOWN: Final = ("H", "D1", "D2", "D")
+_TITLE: Final = "Grains"
+
+
+def is_grain_channel(metadata: Mapping[str, str]) -> bool:
+    """Whether the metadata of a channel say that it shows grains."""
+    return KIND_KEY in metadata
+
+
+def add_grains(
+    container: GwyContainer,
+    grains: Grains,
+    boundaries: Boundaries,
+    y: xr.DataArray,
+    x: xr.DataArray,
+    *,
+    maps: xr.Dataset | None = None,
+) -> None:
+    """Write grains of a grid that has none: labels, boundaries, and maps under a mask of the boundaries.
+
+    Parameters
+    ----------
+    y, x : DataArray
+        Axes of the grid.
+    maps : Dataset, optional
+        H and D of every pulse setting are shown under the mask.
+
+    Raises
+    ------
+    ValueError
+        If the grains have another size.
+    """
+    if grains.labels.shape != (y.size, x.size):
+        raise ValueError("the grains and the image they are saved with differ in size")
+    like = xr.DataArray(grains.labels, dims=("y", "x"), coords={"y": y, "x": x})
+    description = {
+        "source": grains.source,
+        "words": list(grains.words),
+        "classes": {str(number): name for number, name in sorted(grains.label_classes.items())},
+        "parameters": _plain(dict(grains.parameters)),
+        "boundary_width": boundaries.width,
+    }
+    unit = str(x.attrs.get("units", ""))
+    width = text_from_quantity(boundaries.width, unit) if unit else f"{boundaries.width:g}"
+    common = {_WIDTH_KEY: width}
+    text = storable_text(json.dumps(description, ensure_ascii=False))
+    _put(
+        container,
+        _TITLE,
+        grains.labels.astype(np.float64),
+        like,
+        {KIND_KEY: "labels", GRAINS_KEY: text},
+        "Spectral",
+    )
+    band = boundaries.mask("boundary")
+    _put(
+        container,
+        "Grain boundaries",
+        band.astype(np.float64),
+        like,
+        {KIND_KEY: "boundaries", **common},
+        "Gray",
+    )
+    if maps is None:
+        return
+    for pulse, label in enumerate(labels_from_maps(maps)):
+        for name in (name for name in _SHOWN if name in maps):
+            values = np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+            known = np.isfinite(values)
+            if not known.any():
+                continue
+            filled = np.where(known, values, np.median(values[known]))
+            unit = str(maps[name].attrs.get("units", MAP_KINDS[name].unit))
+            metadata = {KIND_KEY: "map", **common, "Mask": "pixels at grain boundaries that have a value"}
+            if unit == "a.u.":
+                unit, metadata = "", metadata | {"Unit": unit}
+            title = f"{map_title(name, label)} with grain boundaries"
+            _put(container, title, filled, like, metadata, "Viridis", mask=band & known, unit=unit)
+
+
+def remove_grains(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> None:
+    """Remove the channels of grains of a grid."""
+    for number in channels_on_grid(container, y, x):
+        if is_grain_channel(_texts(container, number)):
+            for key in contents.keys_of(container, contents.CHANNEL, number):
+                del container[key]
+                container.typecodes.pop(key, None)
+
+
+def grains_from_container(
+    container: GwyContainer, y: xr.DataArray, x: xr.DataArray, *, notes: list[str] | None = None
+) -> tuple[Grains, float] | None:
+    """Return the grains of a grid and the width of their boundaries' band, None where there are none.
+
+    Labels may have been changed in Gwyddion; what is no whole number any more is rounded.
+
+    Parameters
+    ----------
+    notes : list of str, optional
+        Gets a sentence about what cannot be understood.
+    """
+    said = [] if notes is None else notes
+    for number, scale in channels_on_grid(container, y, x).items():
+        texts = _texts(container, number)
+        if texts.get(KIND_KEY) != "labels":
+            continue
+        key = contents.object_key(contents.CHANNEL, number)
+        try:
+            image = Field.from_object(container[key], key)
+            described = json.loads(texts.get(GRAINS_KEY, "{}"))
+            width = scale * float(described.get("boundary_width", 0.0))
+            classes = {int(label): str(name) for label, name in described.get("classes", {}).items()}
+            words, source = tuple(map(str, described.get("words", ()))), str(described.get("source", ""))
+            parameters = dict(described.get("parameters", {}))
+        except (GwyFormatError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            said.append(f"the grains in the file cannot be understood ({error}); they are left out")
+            continue
+        values = np.clip(np.rint(np.where(np.isfinite(image.values), image.values, 0.0)), 0, 2**31 - 1)
+        spacing = (axis_spacing(y), axis_spacing(x))
+        return Grains(values.astype(np.int32), spacing, source, words, classes, parameters), width
+    return None
+
+
+def _put(
+    container: GwyContainer,
+    title: str,
+    values: np.ndarray,
+    like: xr.DataArray,
+    metadata: dict[str, str],
+    palette: str,
+    *,
+    mask: np.ndarray | None = None,
+    unit: str = "",
+) -> None:
+    number = contents.next_id(container, contents.CHANNEL)
+    field = field_on_grid(values, like, unit)
+    put(container, f"/{number}/data", field.to_object(), "o")
+    put(container, f"/{number}/data/title", title, "s")
+    put(container, f"/{number}/base/palette", palette, "s")
+    if mask is not None:
+        put(container, f"/{number}/mask", mask_field(mask, field), "o")
+    put(container, f"/{number}/meta", metadata_container(metadata), "o")
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows: no NumPy numbers."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _texts(container: GwyContainer, number: int) -> dict[str, str]:
+    return metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))

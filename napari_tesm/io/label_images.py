@@ -1,0 +1,95 @@
+"""Label images of other programs: .npy, .tif and .png, and channels of .gwy files."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from gwyfile.objects import GwyContainer
+from numpy.typing import NDArray
+
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.objects import Field
+from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.io.gwy.region_sources import number_of_channel
+from napari_tesm.io.registry import is_gwy
+
+_KNOWN: Final = ".npy, .tif, .png or .gwy"
+_LARGEST: Final = 1 << 28
+
+
+def labels_from_file(path: str | PathLike[str], shape: tuple[int, int]) -> NDArray[Any]:
+    """Return the label image of a file, shape (y, x).
+
+    Parameters
+    ----------
+    path : path-like
+        .npy, .tif, .png, or a .gwy with a channel called "Grains" (or with one channel alone).
+    shape : (int, int)
+        Rows and columns that it must have.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read, is no label image, or has another size.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder, not a label image")
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is not there: give the label image of the grains")
+    values = _read(file)
+    if values.ndim == 3 and values.shape[-1] in (3, 4):
+        raise ValueError(
+            f"{file.name} is a picture in colours: save the labels as numbers, one for each grain"
+        )
+    return _checked(np.squeeze(values) if values.ndim > 2 else values, shape, file.name)
+
+
+def labels_from_channel(container: GwyContainer, title: str, shape: tuple[int, int]) -> NDArray[Any]:
+    """Return a channel as a label image; raises ValueError where it has another size or is not there."""
+    number = number_of_channel(container, title)
+    key = contents.object_key(contents.CHANNEL, number)
+    return _checked(Field.from_object(container[key], key).values, shape, f"the channel '{title}'")
+
+
+def _checked(values: NDArray[Any], shape: tuple[int, int], name: str) -> NDArray[Any]:
+    if values.shape != shape:
+        found = " × ".join(map(str, values.shape[::-1]))
+        raise ValueError(f"the labels of {name} have {found} pixels and the image {shape[1]} × {shape[0]}")
+    return values
+
+
+def _read(file: Path) -> NDArray[Any]:
+    if is_gwy(file):
+        container = read_container(file)
+        numbers = contents.ids(container, contents.CHANNEL)
+        titles = [contents.title(container, contents.CHANNEL, number) for number in numbers]
+        number = (
+            numbers[titles.index("Grains")]
+            if "Grains" in titles
+            else (numbers[0] if len(numbers) == 1 else None)
+        )
+        if number is None:
+            raise ValueError(f"{file.name} holds no channel called 'Grains'")
+        key = contents.object_key(contents.CHANNEL, number)
+        return Field.from_object(container[key], key).values
+    suffix = file.suffix.lower()
+    try:
+        if suffix == ".npy":
+            mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+            if mapped.size > _LARGEST:
+                raise ValueError("it is too large for an image")
+            return np.asarray(mapped)
+        if suffix in (".tif", ".tiff"):
+            import tifffile  # comes with scikit-image
+
+            return np.asarray(tifffile.imread(file))
+        if suffix == ".png":
+            from PIL import Image  # comes with scikit-image
+
+            with Image.open(file) as picture:
+                return np.asarray(picture)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise ValueError(f"{file.name} cannot be read as a label image: {error}") from None
+    raise ValueError(f"{file.name} is no label image that is known here: give {_KNOWN}")

@@ -1,0 +1,253 @@
+"""Controls: that nothing responds, with the level, or how much weaker something does (Figs. 2, 3, S2 and S3)."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from napari_tesm.controls import (
+    POWER,
+    compare_with_control,
+    detectable_displacement,
+    noise_of_displacement,
+    noise_of_samples,
+    response_of_control,
+    sentence_from_comparison,
+    sentences_from_control,
+)
+from napari_tesm.maps import FITS, JOINT, map_name, words_of_fit
+from napari_tesm.plotting.annotated_maps import MapFrame, draw_points, draw_surface, signed_norm
+from napari_tesm.plotting.overview import draw_map
+from napari_tesm.plotting.positions import PositionCurve, common_limits, draw_positions
+from napari_tesm.plotting.theme import colour_of_point
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.units import text_from_quantity
+
+_MOST_CURVES: Final = 6
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return what the controls say, beside the scans they are controls of."""
+    section = Section("controls", "Controls")
+    if not data.controls:
+        section.missing.append(
+            "No control is given: a scan of a sample that should not respond (--control FILE) shows what noise alone "
+            "comes to."
+        )
+        return section
+    main = data.main
+    entries: list[dict[str, Any]] = []
+    for number, scan in enumerate(data.controls, start=1):
+        if scan.maps is None or "H" not in scan.maps:
+            section.missing.append(f"The control {scan.label} could not be evaluated: {_reason(scan)}.")
+            continue
+        for pulse in range(scan.pulses):
+            entries.append(_entry(scan, pulse, main, section))
+        if scan.traces is not None:
+            section.figures.append(_figure(number, scan, main))
+    if entries:
+        section.tables.append(_table(entries, data.controls[0].unit))
+    section.numbers["controls"] = entries
+    section.numbers["against"] = main.label
+    return section
+
+
+def _reason(scan: Scan) -> str:
+    return scan.notes[-1].rstrip(".") if scan.notes else "it holds no displacement"
+
+
+def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, Any]:
+    """Return the numbers of one pulse setting; its sentences go into the section."""
+    assert scan.maps is not None
+    label = scan.labels[pulse]
+    height = scan.map("H", pulse)
+    assert height is not None
+    entry: dict[str, Any] = {"control": scan.label, "pulse": label}
+    if not np.isfinite(height).any():
+        section.missing.append(f"{scan.label} {label}: no pixel has an H.".replace(" :", ":"))
+        return entry
+    status = {
+        number: np.asarray(scan.maps[map_name("status", number)].isel(pulse=pulse).transpose("y", "x").values)
+        for number in FITS
+        if map_name("status", number) in scan.maps
+    }
+    found = response_of_control(height, status, response_level=scan.recipe.response_level)
+    sentences = sentences_from_control(found, unit=scan.unit, label=label)
+    detectable = _detectable(scan, pulse)
+    if np.isfinite(detectable):
+        sentences.append(
+            f"At this noise an H of {text_from_quantity(detectable, scan.unit, digits=2)} would show as a response in "
+            f"{100 * POWER:.0f} % of the pixels, whatever its relaxation time between a tenth and all of the window."
+        )
+    ratio = _comparison(scan, pulse, main)
+    if ratio is not None:
+        sentences.append(sentence_from_comparison(ratio, names=(main.label, scan.label)))
+    section.paragraphs.append(f"{scan.label}: {' '.join(sentences)}")
+    if found.verdict == "shift":
+        section.warnings.append(
+            f"{scan.label} {label}: no pixel responds by itself, but the mean H is not zero. Something moves all of "
+            "the surface alike, which is no property of a place: an offset, drift, or the electrostatic force."
+        )
+    entry |= {
+        "verdict": found.verdict,
+        "pixels": found.pixels,
+        "hot": found.hot,
+        "H_mean": found.mean,
+        "H_interval": [found.low, found.high],
+        "independent": found.independent,
+        "accepted": {words_of_fit(one.fit): asdict(one) for one in found.shares},
+        "detectable_H": detectable,
+        "ratio": None if ratio is None else asdict(ratio.ratio) | {"at_least": ratio.at_least},
+    }
+    return entry
+
+
+def _detectable(scan: Scan, pulse: int) -> float:
+    """Return the H that would be seen in nine of ten pixels in the window where it is easier to see; NaN if unknown."""
+    settings = scan.settings
+    if scan.traces is None or settings is None or settings.pulse is None or settings.pulse.stop is None:
+        return float("nan")
+    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
+    found = []
+    for number, window in settings.windows.items():
+        if number == JOINT or not np.isfinite(noise):
+            continue
+        stop = time[-1] if window.stop is None else window.stop
+        taus = (stop - window.start) * np.geomspace(0.1, 1.0, 7)
+        try:
+            heights = detectable_displacement(
+                noise, time, window, taus, rising=number == 1, response_level=scan.recipe.response_level
+            )
+        except ValueError:
+            continue
+        found.append(float(heights.max()))
+    return min(found, default=float("nan"))
+
+
+def _some_traces(scan: Scan, pulse: int) -> np.ndarray:
+    """Return traces of a few thousand pixels, enough for the noise."""
+    assert scan.traces is not None
+    step = max(1, int(np.ceil(scan.traces.sizes["y"] * scan.traces.sizes["x"] / 4096)))
+    block = scan.traces["displacement"].isel(pulse=pulse, y=slice(None, None, step))
+    return np.asarray(block.values, dtype=np.float64)
+
+
+def _comparison(scan: Scan, pulse: int, main: Scan) -> Any:
+    """Return the ratio of the main scan's |H| to a control's at the same voltage; None where there is no such pulse."""
+    settings = scan.settings
+    if (
+        main.maps is None
+        or "H" not in main.maps
+        or scan.traces is None
+        or settings is None
+        or settings.pulse is None
+    ):
+        return None
+    if scan.unit != main.unit:
+        return None
+    same = [n for n, volts in enumerate(main.voltages) if np.isclose(volts, scan.voltages[pulse], rtol=1e-3)]
+    if not same:
+        return None
+    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
+    measured, control = main.map("H", same[0]), scan.map("H", pulse)
+    assert measured is not None
+    assert control is not None
+    try:
+        return compare_with_control(
+            measured, control, noise=noise_of_displacement(noise, time, settings.pulse)
+        )
+    except ValueError:
+        return None
+
+
+def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
+    """Return surface, H and curves at several positions of a control, on the scale of the main scan's curves."""
+    assert scan.maps is not None
+    assert scan.traces is not None
+    pulse = scan.main_pulse
+    height = scan.maps["H"].isel(pulse=pulse)
+    surface = scan.surface("deflection_error")
+    points = scan.points[:_MOST_CURVES]
+    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    curves = [
+        PositionCurve(
+            f"{point.number}", point.colour or colour_of_point(point.number),
+            scan.trace_at(pulse, *scan.pixel_at(point.x, point.y)),
+        )
+        for point in points
+    ]  # fmt: skip
+    settings = scan.settings
+    edges = None
+    if settings is not None and settings.pulse is not None and settings.pulse.stop is not None:
+        edges = (settings.pulse.start, settings.pulse.stop)
+    own = common_limits([curve.values for curve in curves])
+    of_main = _limits_of(main) if main.unit == scan.unit else None
+    both = None if own is None or of_main is None else (min(own[0], of_main[0]), max(own[1], of_main[1]))
+
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        axes = list(figure.subplots(1, 4 if surface is not None else 3, squeeze=False)[0])
+        if surface is not None:
+            draw_surface(axes.pop(0), surface, "deflection error")
+        draw_map(
+            axes[0], height, f"H {scan.labels[pulse]}".rstrip(), cmap="RdBu_r",
+            norm=signed_norm([np.asarray(height.values, dtype=np.float64)]),
+        )  # fmt: skip
+        draw_points(axes[0], MapFrame.of(height), points)
+        draw_positions(axes[1], time, curves, unit=scan.unit, pulse=edges, title="own scale")
+        title = f"scale of {main.label}" if both is not None else "own scale"
+        draw_positions(axes[2], time, curves, unit=scan.unit, pulse=edges, limits=both, title=title)
+
+    name = "controls" if number == 1 else f"controls_{number}"
+    return ReportFigure(
+        name,
+        f"{scan.label} {scan.labels[pulse]}: {'deflection error, ' if surface is not None else ''}H, and the "
+        f"displacement of {len(curves)} single pixels against time, in the colours of their points; the pulse is "
+        "shaded.",
+        draw,
+        (13.0 if surface is not None else 10.0, 3.2),
+    )
+
+
+def _limits_of(scan: Scan) -> tuple[float, float] | None:
+    """Return limits that hold the curves at the points of a scan's main pulse."""
+    if scan.traces is None or not scan.points:
+        return None
+    return common_limits(
+        [scan.trace_at(scan.main_pulse, *scan.pixel_at(one.x, one.y)) for one in scan.points[:_MOST_CURVES]]
+    )
+
+
+def _table(entries: list[dict[str, Any]], unit: str) -> Table:
+    fits = list(dict.fromkeys(fit for entry in entries for fit in entry.get("accepted", {})))
+    columns = [
+        Column("control"), Column("pulse"), Column("pixels"), Column("verdict"), Column("H, mean", unit),
+        Column("from", unit), Column("to", unit),
+    ]  # fmt: skip
+    for fit in fits:
+        columns += [Column(f"accepted, {fit}"), Column(f"share at most, {fit}")]
+    columns += [Column("detectable H", unit), Column("ratio"), Column("ratio from"), Column("ratio to")]
+    rows: list[list[Cell]] = []
+    for entry in entries:
+        shares = [entry.get("accepted", {}).get(fit, {}) for fit in fits]
+        ratio = entry.get("ratio") or {}
+        rows.append(
+            [
+                entry["control"], entry["pulse"].strip("()"), entry.get("pixels"), entry.get("verdict"),
+                entry.get("H_mean"), *entry.get("H_interval", [None, None]),
+                *(cell for share in shares for cell in (share.get("accepted"), share.get("high"))),
+                entry.get("detectable_H"), ratio.get("ratio"), ratio.get("low"), ratio.get("high"),
+            ]
+        )  # fmt: skip
+    return Table(
+        "controls",
+        "Controls: mean H with its 95 % interval, which counts independent pixels; accepted pixels with the upper 95 % "
+        "limit of their share; the H that 90 % of the pixels would show; median |H| of the scan over that of the "
+        "control, with its 95 % interval.",
+        columns,
+        rows,
+    )

@@ -1,0 +1,125 @@
+"""Examples of fits with what is left over, of poor, middling and good pixels and of the points (Fig. S5)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from napari_tesm.fit_examples import FitExample, fit_examples, pixels_by_quality
+from napari_tesm.maps import words_of_fit
+from napari_tesm.plotting.fit_examples import draw_fit_examples
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+
+_MOST_POINTS: Final = 4
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return fits of the main pulse at quantiles of their quality, and at the points."""
+    section = Section("fit_examples", "Examples of fits")
+    scan = next(
+        (one for one in (data.main, *data.scans) if one.traces is not None and one.maps is not None), None
+    )
+    if scan is None or scan.traces is None or scan.maps is None or scan.settings is None:
+        section.missing.append("There are no traces with a fit: examples of fits cannot be shown.")
+        return section
+    pulse = scan.main_pulse
+    chosen = {
+        "quality": pixels_by_quality(scan.maps, pulse),
+        "points": [
+            (f"point {point.number}", *scan.pixel_at(point.x, point.y))
+            for point in scan.points[:_MOST_POINTS]
+        ],
+    }
+    if not chosen["quality"]:
+        section.missing.append(
+            f"{scan.label} {scan.labels[pulse]}: no pixel was accepted, there is no fit to judge."
+        )
+    examples = {
+        name: fit_examples(scan.traces, scan.maps, pulse, pixels) for name, pixels in chosen.items() if pixels
+    }
+    for name, found in examples.items():
+        section.figures.append(_figure(scan, name, found))
+    everything = [one for found in examples.values() for one in found]
+    if everything:
+        section.tables += [_table(everything, scan.unit), _table_of_curves(everything, scan.unit)]
+    section.numbers |= {
+        "scan": scan.label,
+        "pulse": scan.labels[pulse],
+        "examples": [
+            {
+                "name": one.name,
+                "row": one.row,
+                "column": one.column,
+                "fits": {
+                    words_of_fit(fit.number): fit.values | {"status": fit.status} for fit in one.windows
+                },
+            }
+            for one in everything
+        ],
+    }
+    return section
+
+
+def _figure(scan: Scan, name: str, examples: Sequence[FitExample]) -> ReportFigure:
+    which = (
+        "accepted pixels at quantiles of R² of the last window, from a poor fit to a good one"
+        if name == "quality"
+        else "the pixels of the points"
+    )
+
+    def draw(figure: Figure) -> None:
+        draw_fit_examples(figure, examples, unit=scan.unit)
+
+    return ReportFigure(
+        f"fit_examples_{name}",
+        f"{scan.label} {examples[0].label}: data (grey) and fitted curves of {which}; below, data minus fit, with its "
+        "root mean square as a band. The pulse is shaded; numbers with the standard error of their last digits.",
+        draw,
+        (3.4 * len(examples) + 0.6, 4.4),
+    )
+
+
+def _table(examples: Sequence[FitExample], unit: str) -> Table:
+    columns = [
+        Column("example"), Column("row"), Column("column"), Column("fit"), Column("status"), Column("a", unit),
+        Column("a, error", unit), Column("b", "1/s"), Column("b, error", "1/s"), Column("c", unit),
+        Column("c, error", unit), Column("tau", "s"), Column("tau, error", "s"), Column("D", "m²/s"),
+        Column("D, error", "m²/s"), Column("sigma", unit), Column("R²", digits=4),
+    ]  # fmt: skip
+    names = (
+        "a", "a_stderr", "b", "b_stderr", "c", "c_stderr", "tau", "tau_stderr", "D", "D_stderr", "rms", "r2",
+    )  # fmt: skip
+    rows: list[list[Cell]] = [
+        [
+            one.name, one.row, one.column, words_of_fit(fit.number), fit.status.replace("_", " "),
+            *(fit.values.get(name) for name in names),
+        ]
+        for one in examples
+        for fit in one.windows
+    ]  # fmt: skip
+    return Table(
+        "fit_examples",
+        "The examples: a·exp(−b·t) + c, or what the kernel has in place of the exponential, with standard errors; "
+        "sigma is the root mean square of data minus fit. Where the status is not ok the numbers stand for nothing.",
+        columns,
+        rows,
+    )
+
+
+def _table_of_curves(examples: Sequence[FitExample], unit: str) -> Table:
+    """Return data, fit and residuals of every example, for the CSV."""
+    time = examples[0].time
+    columns = [Column("time", "s")]
+    parts = [time]
+    for one in examples:
+        fitted = np.full(time.shape, np.nan)
+        for fit in one.windows:
+            fitted[np.searchsorted(time, fit.time)] = fit.fitted
+        parts += [one.trace, fitted, one.trace - fitted]
+        where = f"{one.name} (row {one.row}, column {one.column})"
+        columns += [Column(f"{where}, {part}", unit) for part in ("data", "fit", "data minus fit")]
+    return Table(
+        "fit_examples_curves", "The curves.", columns, np.column_stack(parts).tolist(), on_page=False
+    )

@@ -1,0 +1,172 @@
+"""Fig. 8 in numbers and as drawings: against the maps, and for results that lack something."""
+
+import json
+
+import numpy as np
+import pytest
+from examples import example_dataset
+from plotting_checks import agg_figure, assert_legible
+from scipy.stats import wilcoxon
+
+from napari_tesm.comparison import mode_from_map
+from napari_tesm.histogram_comparison import histogram_comparison
+from napari_tesm.interface import fit
+from napari_tesm.null_bands import null_bands_from_result
+from napari_tesm.plotting.histogram_comparison import (
+    draw_histogram_comparison,
+    draw_ratio_comparison,
+    fill_histogram_figure,
+)
+from napari_tesm.plotting.null_curve import null_figure
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return example_dataset(shape=(16, 20), noise=0.01)
+
+
+@pytest.fixture(scope="module")
+def maps(dataset):
+    return fit(dataset, tip_radius="25 nm", threshold=0.0)
+
+
+@pytest.fixture(scope="module")
+def found(dataset, maps):
+    return histogram_comparison(maps, dataset, pulse=1)
+
+
+def test_every_number_is_that_of_the_maps(found, maps):
+    for number in (1, 2):
+        field = maps[f"D{number}"].values[1]
+        one = found.windows[number]
+        assert one.description.n == np.isfinite(field).sum()
+        assert one.description.median == np.nanmedian(field)
+        for scale in ("log", "linear"):
+            assert one.modes[scale] == mode_from_map(field, scale=scale)
+            low, high = one.half_maxima[scale]
+            assert low < one.modes[scale].value < high
+            counts = found.histograms[scale].counts[f"D{number}"]
+            np.testing.assert_array_equal(
+                counts.sum(), np.isfinite(field).sum(), "every accepted pixel is in a bin of the common bins"
+            )
+    ratios = maps["D2"].values[1] / maps["D1"].values[1]
+    known = np.isfinite(ratios)
+    assert found.ratio.n == known.sum()
+    assert found.ratio.median == pytest.approx(np.median(ratios[known]), rel=1e-3)
+    np.testing.assert_allclose(found.ratios[known], ratios[known])
+
+
+def test_the_test_counts_neighbours_as_far_as_they_are_independent(found):
+    logs = np.log(found.ratios[np.isfinite(found.ratios)])
+    naive = wilcoxon(logs, method="asymptotic").pvalue
+    assert found.ratio.independent <= found.ratio.n
+    assert found.ratio.p_value >= naive
+    # D itself has two halves here: as few values, though each pixel's noise is its own.
+    assert found.windows[1].independent < 0.2 * found.windows[1].description.n
+
+
+def test_what_diffusion_shows_stands_beside_it(found, dataset, maps):
+    bands = null_bands_from_result(dataset, maps)
+    assert found.bands.ratios == bands.ratios
+    assert found.alike.ratios == bands.among({n: found.windows[n].values for n in (1, 2)}).ratios
+    text = " ".join(found.sentences())
+    for words in (
+        "logarithmic scale",
+        "linear scale",
+        "Freedman",
+        "signed-rank",
+        "pure diffusion",
+        "n = 320",
+    ):
+        assert words in text
+    numbers = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert numbers["null"]["flux-pulse"]["ratio"] == list(bands.ratios["flux-pulse"])
+    assert numbers["ratio"]["median"] == found.ratio.median
+    assert len(numbers["bins"]["log"]["edges"]) == len(numbers["windows"]["D1"]["counts_log"]) + 1
+
+
+def test_the_same_result_gives_the_same_numbers(dataset, maps, found):
+    assert histogram_comparison(maps, dataset, pulse=1).to_dict() == found.to_dict()
+
+
+def test_the_bins_can_be_said(dataset, maps):
+    assert len(histogram_comparison(maps, pulse=1, bins=12).histograms["log"].counts["D1"]) == 12
+
+
+def test_what_is_missing_is_left_out(dataset, maps):
+    alone = histogram_comparison(maps)
+    assert alone.bands is None
+    assert "times of the traces" in alone.sentences()[-1]
+    assert alone.verdict() == ""
+    bare = maps.drop_vars(["D1", "D2", "D1_stderr", "D2_stderr"])
+    tau = histogram_comparison(bare, dataset)
+    assert (tau.quantity, tau.unit, tau.bands) == ("tau", "s", None)
+    # tau1/tau2 is D2/D1.
+    assert tau.ratio.median == pytest.approx(alone.ratio.median)
+    joint = histogram_comparison(fit(dataset, tip_radius="25 nm", kernel="clamped", threshold=0.0), dataset)
+    assert list(joint.windows) == [0]
+    assert joint.ratio is None
+    one = histogram_comparison(fit(dataset, tip_radius="25 nm", window2="none", threshold=0.0), dataset)
+    assert one.ratio is None
+    empty = maps.copy(deep=True)
+    for name in ("D1", "D2"):
+        empty[name].values[:] = np.nan
+    nothing = histogram_comparison(empty, dataset)
+    assert nothing.ratio is None
+    json.dumps(nothing.to_dict(), allow_nan=False)
+    assert "too few values" in nothing.sentences()[0]
+
+
+def test_nonsense_is_refused_in_a_sentence(maps):
+    with pytest.raises(ValueError, match="no number 3"):
+        histogram_comparison(maps, pulse=2)
+    with pytest.raises(ValueError, match="fit the traces first"):
+        histogram_comparison(maps[["H"]])
+    with pytest.raises(ValueError, match="at least one bin"):
+        histogram_comparison(maps, bins=0)
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_the_panel_shows_bars_modes_and_brackets_where_the_numbers_are(found, scale):
+    figure = agg_figure((1000, 440))
+    figure.set_layout_engine("constrained")
+    fill_histogram_figure(figure, found, scale=scale)
+    assert_legible(figure)
+    left, right = figure.axes
+    factor = 1e-13
+    lines = {round(float(line.get_xdata()[0]), 6) for line in left.get_lines() if len(line.get_xdata()) == 2}
+    for one in found.windows.values():
+        assert round(one.modes[scale].value / factor, 6) in lines
+    assert [text.get_text() for text in left.texts] == [
+        "pure diffusion, a flux",
+        "pure diffusion, a clamped tip",
+    ]
+    ends = {round(float(line.get_xdata()[0]), 9) for line in right.get_lines()}
+    for low, high in found.alike.ratios.values():
+        assert {round(low, 9), round(high, 9)} <= ends
+        assert right.get_xlim()[0] < low < high < right.get_xlim()[1]
+    labels = [text.get_text() for text in right.get_legend().get_texts()]
+    assert f"median {found.ratio.median:.2f}" in labels[0]
+
+
+def test_drawings_of_nothing_say_so(dataset, maps):
+    empty = maps.copy(deep=True)
+    for name in ("D1", "D2"):
+        empty[name].values[:] = np.nan
+    nothing = histogram_comparison(empty, dataset)
+    figure = agg_figure()
+    left, right = figure.subplots(1, 2)
+    draw_histogram_comparison(left, nothing)
+    draw_ratio_comparison(right, nothing)
+    assert [axes.texts[0].get_text() for axes in (left, right)] == [
+        "no pixel accepted", "no pixel accepted in both windows",
+    ]  # fmt: skip
+
+
+def test_the_curves_of_the_null_figure_are_those_of_the_bands(found):
+    figure = null_figure(found.bands, "10 ms")
+    apparent, ratio, back = figure.axes
+    curve = found.bands.curves["clamped"]
+    np.testing.assert_array_equal(apparent.get_lines()[3].get_ydata(), curve.apparent[2])
+    np.testing.assert_array_equal(ratio.get_lines()[1].get_ydata(), curve.ratio)
+    np.testing.assert_array_equal(back.get_lines()[3].get_xdata(), curve.correction(2).apparent)
