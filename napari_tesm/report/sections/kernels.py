@@ -86,8 +86,8 @@ def _figure(scan: Scan, choice: KernelChoice, label: str) -> ReportFigure:
         "kernels",
         f"{scan.label}: kernel that describes each pixel best {label}, by how much its AICc is ahead, and the "
         f"votes; n = {votes.judged} traces with a response, {votes.left_out} without a vote are grey.",
-        lambda figure: draw_kernel_choice(figure, choice),
-        (10.0, 3.6),
+        lambda figure: draw_kernel_choice(figure, choice, in_words=False),
+        (10.0, 3.2),
     )
 
 
