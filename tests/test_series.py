@@ -137,7 +137,7 @@ def test_equal_distributions_are_not_said_to_change():
         maps = np.random.default_rng(seed).standard_normal((3, 32, 32))
         found = distributions_of_series(series_from_results([result(maps, [-3.0, -5.0, -6.0])])[0], seed=seed)
         changed += sum("as far as the intervals tell" not in sentence for sentence in found.sentences)
-    assert changed <= 3  # of 60
+    assert changed <= 7  # of 60, at 5 % each and as unlikely as 1 in 100
 
 
 def test_smooth_maps_have_wider_intervals_than_their_pixels_say():

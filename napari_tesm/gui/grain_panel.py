@@ -301,7 +301,8 @@ class GrainPanel(Panel):
             self._take(model, grains)
         elif wanted == "preview" and self._listening and self.preview_box.isChecked():
             show_preview(self.session, model.scan, grains)
-            model.message = f"Preview: {grains.words[0]} Segment takes them over."
+            count = "1 grain" if grains.count == 1 else f"{grains.count} grains"
+            model.message = f"Preview: {count}. Segment takes them over."
             self.refresh_soon()
 
     def _failed(self, error: BaseException) -> None:

@@ -89,11 +89,11 @@ class Alignment:
         down, right = (part / factor for part in self.length)
         words = (
             f"{self.label}: ({dx:+.2f}, {dy:+.2f}) pixels right and down, ({right:+.3g}, {down:+.3g}) {unit}, "
-            f"± {self.shift.error:.2f} pixels, by {self.channel}; correlation {self.shift.before:.2f} before, "
+            f"± {self.shift.error:.1g} pixels, by {self.channel}; correlation {self.shift.before:.2f} before, "
             f"{self.shift.after:.2f} after"
         )
         if np.isfinite(self.left):
-            words += f"; left in the halves at most {self.left:.2f} pixels"
+            words += f"; upper and lower half, measured by themselves, are within {self.left:.2f} pixels"
         return words + "."
 
     @property

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 PIXEL_SIZE: Final = 6e-9
+STEP_DIFFUSION: Final = 1e-12
+"""D2 on the steps, in m²/s."""
 STEP_WIDTH: Final = 12e-9
 SECOND_STEP_WIDTH: Final = 35e-9
 
@@ -67,14 +69,14 @@ def drawn_scene(
     across, down = np.meshgrid(x - drift[0], y - drift[1])
     extent = np.array([x.max(), y.max()]) + PIXEL_SIZE
     distance = distance_from_step(across, down, width, height)
-    first = _band(distance, STEP_WIDTH)
-    second = _band(distance - SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH)
+    first = band(distance, STEP_WIDTH)
+    second = band(distance - SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH)
     step = np.maximum(first, second)
 
     grain, tilt = _grains(across, down, extent, rng)
     beyond = np.clip(-distance / 200e-9, 0, 1)
     in_grains = np.where(distance < 0, 6e-13 * (1 + 0.15 * beyond), 4e-13) * np.exp(0.08 * grain)
-    d2 = np.exp(np.log(in_grains) * (1 - step) + np.log(1e-12) * step)
+    d2 = np.exp(np.log(in_grains) * (1 - step) + np.log(STEP_DIFFUSION) * step)
     amplitude = (0.55 + 0.05 * grain) * (1 - step) + step
 
     classes = np.where(step > 0.5, STEP, GRAIN).astype(np.int8)
@@ -106,8 +108,8 @@ def distance_from_step(across: Array, down: Array, width: int, height: int) -> A
     return np.asarray(dx * np.sin(STEP_ANGLE) + dy * np.cos(STEP_ANGLE))
 
 
-def _band(distance: Array, width: float) -> Array:
-    """Return 1 inside a band and 0 outside, soft over a fraction of its width; half of it at ± width / 2."""
+def band(distance: Array, width: float) -> Array:
+    """Return 1 inside a band and 0 outside, soft over a fraction of its width; one half at ± width / 2."""
     return np.asarray(1 / (1 + (2 * distance / width) ** 8))
 
 

@@ -38,10 +38,13 @@ from napari_tesm.simulation.scene import (
     GRAIN,
     NO_RESPONSE,
     PIXEL_SIZE,
+    SECOND_STEP_DISTANCE,
     SECOND_STEP_WIDTH,
     STEP,
+    STEP_DIFFUSION,
     STEP_WIDTH,
     Scene,
+    band,
     drawn_scene,
 )
 from napari_tesm.statistics import mode_from_values, quartiles
@@ -210,8 +213,9 @@ class SimulatedSeries:
         dx, dy = (PIXEL_SIZE * pixels if drifted else 0.0 for pixels in _DRIFTS[voltage])
         scene = drawn_scene(*self.size, np.random.default_rng(self.seed), drift=(dx, dy))
         across, down = np.meshgrid(scene.x - dx, scene.y - dy)
+        scene = _with_plain_steps(scene)
         # Beside the first step, to its upper left, D falls to 6e-13 m²/s and rises again.
-        away = (1 + _SECOND_RISE * np.clip((-scene.distance - 40e-9) / 200e-9, 0, 1)) / (
+        away = (1 + _SECOND_RISE * np.clip((-scene.distance - 40e-9) / 120e-9, 0, 1)) / (
             1 + 0.15 * np.clip(-scene.distance / 200e-9, 0, 1)
         )
         away = away * np.exp(
@@ -356,6 +360,20 @@ def simulate_series(
 ) -> SimulatedSeries:
     """Return scans of one drawn area with six voltages; see `SimulatedSeries`."""
     return SimulatedSeries(size, samples, seed)
+
+
+def _with_plain_steps(scene: Scene) -> Scene:
+    """Return the surface with D in proportion to the step's share of a place, so that D falls by half at its border.
+
+    Between logarithms, as the surface is drawn, half of D lies a few per cent further inside.
+    """
+    share = np.maximum(
+        band(scene.distance, STEP_WIDTH), band(scene.distance - SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH)
+    )
+    apart = np.maximum(1 - share, 1e-6)
+    in_grains = np.exp((np.log(scene.d2) - share * np.log(STEP_DIFFUSION)) / apart)
+    d2 = np.where(share < 0.999, in_grains * (1 - share) + STEP_DIFFUSION * share, scene.d2)
+    return replace(scene, d1=d2 / 2, d2=d2)
 
 
 def _texture(

@@ -1,0 +1,255 @@
+"""A voltage series: maps on one scale, named points and histograms against the voltage (Fig. 6), and verdicts."""
+
+import math
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from napari_tesm.plotting.annotated_maps import MapFrame, draw_points
+from napari_tesm.plotting.axes import label_with_unit
+from napari_tesm.plotting.overview import map_extent
+from napari_tesm.plotting.theme import colour_of_point
+from napari_tesm.regions import PinnedPoint
+from napari_tesm.series import (
+    VERDICT_MEANINGS,
+    AlignedSeries,
+    Distributions,
+    PointCurve,
+    counts_of_verdicts,
+    voltage_text,
+)
+from napari_tesm.units import prefix_for
+
+PAPER_COLOURS: Final = {1: "#d62728", 2: "#000000", 3: "#1f77b4"}
+"""Points 1, 2 and 3 are red, black and blue in the paper's Fig. 6."""
+VERDICT_COLOURS: Final = ("#1b9e77", "#e6ab02", "#7570b3", "#d95f02", "#d9d9d9", "#888888", "#ffffff")
+"""One for each of `VERDICT_MEANINGS`: rising, saturating, peaked, falling, flat, undecided, missing."""
+_MARKERS: Final = "osD^vPX<>*hp"
+_BAR_PART: Final = 0.3
+"""A scale bar is at most this part of the image's width."""
+
+Trend = Literal["mode", "width", "peak"]
+
+
+def draw_series_maps(
+    figure: Figure,
+    aligned: AlignedSeries,
+    points: Sequence[PinnedPoint] = (),
+    *,
+    name: str = "H",
+    most: int = 12,
+) -> None:
+    """Draw the maps of a series side by side, on one colour scale and one grid, with a scale bar and the points.
+
+    Each map is moved onto the reference by parts of a pixel; where a scan does not reach it is grey.
+
+    Parameters
+    ----------
+    figure : Figure
+        Empty.
+    most : int
+        Scans that are drawn at the most, those with the smallest voltages.
+    """
+    series = aligned.series
+    shown = range(min(len(series.members), most))
+    columns = map_columns(len(shown))
+    rows = math.ceil(len(shown) / columns) or 1
+    figure.set_layout_engine("constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    low, high = aligned.colour_limits(name)
+    factor, unit = prefix_for(max(abs(low), abs(high)), series.unit(name))
+    norm = Normalize(low / factor, high / factor)
+    extent, lateral = map_extent(aligned.grid)
+    frame = MapFrame.of(aligned.grid)
+    image = None
+    for axes, index in zip(grid.flat, shown, strict=False):
+        axes.set_facecolor("0.85")
+        image = axes.imshow(
+            aligned.moved(index, name) / factor,
+            extent=extent,
+            cmap="viridis",
+            norm=norm,
+            interpolation="nearest",
+        )
+        axes.set_title(series.labels[index], fontsize=9)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        draw_points(axes, frame, points)
+    for axes in list(grid.flat)[len(shown) :]:
+        axes.set_axis_off()
+    if image is not None:
+        taken = frame.shown(np.array([[point.x, point.y] for point in points]).reshape(-1, 2))
+        _draw_scale_bar(grid.flat[0], (extent[1], abs(extent[2] - extent[3])), lateral, taken)
+        bar = figure.colorbar(image, ax=list(grid.flat), fraction=0.04, pad=0.02)
+        bar.set_label(label_with_unit(name, unit))
+
+
+def map_columns(count: int) -> int:
+    """Return in how many columns so many maps are drawn: at most four, in full rows as far as possible."""
+    return math.ceil(count / math.ceil(count / 4)) if count else 1
+
+
+def draw_point_values(axes: Axes, curves: Sequence[PointCurve], *, absolute: bool = False) -> None:
+    """Draw the mean of the pixels of each point against the voltage, with their standard deviation.
+
+    A point without a colour of its own has that of the paper, red, black, blue, and from the fourth on one that
+    everybody can tell apart; markers differ, too.
+
+    Parameters
+    ----------
+    absolute : bool
+        Draw |H|, so that contraction and expansion can be compared.
+    """
+    sizes = [abs(value) for curve in curves for value in curve.means if np.isfinite(value)]
+    unit = curves[0].unit if curves else ""
+    factor, shown = prefix_for(max(sizes, default=0.0), unit)
+    if unit == "m²/s" and sizes:
+        power = math.floor(math.log10(max(sizes)))
+        factor, shown = 10.0**power, f"10$^{{{power}}}$ m²/s"
+    for number, curve in enumerate(curves):
+        colour = curve.colour or PAPER_COLOURS.get(curve.number, colour_of_point(curve.number))
+        values = np.abs(curve.means) if absolute else curve.means
+        label = f"{curve.number}: {curve.verdict}"
+        if np.isfinite(curve.voltage):
+            label += f", {'from' if curve.verdict == 'saturating' else 'at'} {voltage_text(curve.voltage)}"
+        axes.errorbar(
+            curve.voltages, values / factor, curve.stds / factor, color=colour, marker=_MARKERS[number % len(_MARKERS)],
+            ms=5, lw=1.2, elinewidth=1.0, capsize=3, label=label,
+        )  # fmt: skip
+    quantity = curves[0].quantity if curves else "H"
+    axes.set_ylabel(label_with_unit(f"|{quantity}|" if absolute else quantity, shown))
+    _label_voltages(axes, np.concatenate([curve.voltages for curve in curves]) if curves else np.zeros(0))
+    if curves:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def draw_series_histograms(axes: Axes, distributions: Distributions) -> None:
+    """Draw the histograms of all image points for each voltage over the same bins, with the modes below them."""
+    factor, unit = prefix_for(distributions.histograms.edges, distributions.unit)
+    edges = distributions.histograms.edges / factor
+    known = [one for one in distributions.each if one.n]
+    for one, colour in zip(known, _colours(len(known)), strict=True):
+        counts = distributions.histograms.counts[one.label]
+        axes.stairs(counts, edges, color=colour, lw=1.4, label=f"{one.label}, n = {one.n}")
+        axes.stairs(counts, edges, color=colour, fill=True, alpha=0.08)
+        if np.isfinite(one.mode.value):
+            axes.plot(
+                one.mode.value / factor, 0, marker="|", ms=14, mew=2, color=colour, clip_on=False, zorder=4
+            )
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(label_with_unit(distributions.quantity, unit))
+    axes.set_ylabel("pixels")
+    if known:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def draw_distribution_trend(axes: Axes, distributions: Distributions, trend: Trend) -> None:
+    """Draw mode, full width at half maximum or height of the distributions against the voltage, with 95 % intervals."""
+    estimates = [getattr(one, trend) for one in distributions.each]
+    volts = np.array([one.voltage for one in distributions.each])
+    values, low, high = (
+        np.array([getattr(one, part) for one in estimates]) for part in ("value", "low", "high")
+    )
+    finite = np.abs(values[np.isfinite(values)])
+    factor, unit = (
+        (1.0, "") if trend == "peak" else prefix_for(float(finite.max(initial=0.0)), distributions.unit)
+    )
+    errors = np.stack([values - low, high - values]) / factor
+    axes.errorbar(
+        volts, values / factor, np.nan_to_num(errors), color="#333333", marker="o", ms=4, lw=1.2, capsize=3
+    )
+    quantity = distributions.quantity
+    names = {"mode": f"mode of {quantity}", "width": f"width (FWHM) of {quantity}", "peak": "peak"}
+    axes.set_ylabel(label_with_unit(names[trend], unit if trend != "peak" else "pixels"))
+    _label_voltages(axes, volts)
+
+
+def draw_shifts(axes: Axes, aligned: AlignedSeries) -> None:
+    """Draw by how many pixels each scan was moved, with standard errors, and what is left in one of its halves."""
+    place = np.arange(len(aligned.alignments))
+    right, down = (np.array([one.pixels[axis] for one in aligned.alignments]) for axis in (1, 0))
+    shifts = [one.shift for one in aligned.alignments]
+    errors = [
+        np.nan_to_num([0.0 if one is None else one.dx_error for one in shifts]),
+        np.nan_to_num([0.0 if one is None else one.dy_error for one in shifts]),
+    ]
+    axes.axhline(0, color="0.7", lw=0.8)
+    axes.errorbar(
+        place - 0.08, right, errors[0], fmt="o", ms=5, color="#1f77b4", capsize=3, label="to the right"
+    )
+    axes.errorbar(place + 0.08, down, errors[1], fmt="s", ms=5, color="#d95f02", capsize=3, label="down")
+    left = np.array([one.left for one in aligned.alignments])
+    axes.plot(place, left, "_", ms=12, mew=2, color="#333333", label="left in the halves")
+    failed = [index for index, one in enumerate(aligned.alignments) if one.note]
+    if failed:
+        axes.plot(failed, np.zeros(len(failed)), "x", ms=8, mew=2, color="#c00000", label="not measured")
+    axes.set_xticks(place, aligned.series.labels)
+    axes.set_xlim(-0.5, len(place) - 0.5)
+    axes.set_ylabel("shift (pixels)")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def draw_verdicts(axes: Axes, verdicts: xr.Dataset, points: Sequence[PinnedPoint] = ()) -> None:
+    """Draw a map of verdicts, each kind in its colour, with the part of the pixels that has it."""
+    kinds = verdicts["verdict"]
+    extent, unit = map_extent(kinds)
+    count = len(VERDICT_MEANINGS)
+    axes.imshow(
+        kinds.values, extent=extent, interpolation="nearest", cmap=ListedColormap(VERDICT_COLOURS),
+        norm=BoundaryNorm((np.arange(count + 1) - 0.5).tolist(), count),
+    )  # fmt: skip
+    axes.set_xlabel(label_with_unit("x", unit))
+    axes.set_ylabel(label_with_unit("y", unit))
+    counts = counts_of_verdicts(verdicts)
+    total = max(sum(counts.values()), 1)
+    handles = [
+        Patch(facecolor=colour, edgecolor="0.5", label=f"{name} {100 * counts[name] / total:.0f} %")
+        for name, colour in zip(VERDICT_MEANINGS, VERDICT_COLOURS, strict=True)
+        if counts[name]
+    ]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False, fontsize=8)
+    draw_points(axes, MapFrame.of(kinds), points)
+
+
+def _label_voltages(axes: Axes, volts: np.ndarray) -> None:
+    axes.set_xlabel("pulse voltage (V)")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    # The size of the voltage grows to the right, as in the paper.
+    if volts.size and (volts < 0).all() and not axes.xaxis_inverted():
+        axes.invert_xaxis()
+
+
+def _colours(count: int) -> list[str]:
+    """Return colours from light to dark, in the order of the voltages."""
+    return [to_hex(colormaps["plasma"](place)) for place in np.linspace(0.88, 0.05, max(count, 1))][:count]
+
+
+def _draw_scale_bar(axes: Axes, size: tuple[float, float], unit: str, taken: np.ndarray) -> None:
+    """Draw a scale bar in the lower corner that is farther from the points."""
+    width, height = size
+    power = 10.0 ** math.floor(math.log10(_BAR_PART * width)) if width > 0 else 1.0
+    length = max((digit * power for digit in (1, 2, 5) if digit * power <= _BAR_PART * width), default=power)
+    level = 0.93 * height
+    lefts = (0.05 * width, 0.95 * width - length)
+    distances = [
+        min((math.hypot(left + length / 2 - x, level - y) for x, y in taken), default=0.0) for left in lefts
+    ]
+    left = lefts[int(distances[1] > distances[0])]
+    for colour, thick in (("#ffffff", 3.5), ("#111111", 2.0)):
+        axes.add_line(
+            Line2D([left, left + length], [level, level], color=colour, lw=thick, solid_capstyle="butt")
+        )
+    text = axes.text(
+        left + length / 2, level - 0.03 * height, f"{length:g} {unit}", ha="center", va="bottom", fontsize=8
+    )
+    text.set_bbox({"facecolor": "#ffffff", "alpha": 0.6, "edgecolor": "none", "pad": 1.0})

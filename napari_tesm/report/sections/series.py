@@ -1,0 +1,342 @@
+"""A voltage series: maps on one scale, points and histograms against the voltage, verdicts (the paper's Fig. 6)."""
+
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from napari_tesm.plotting.annotated_maps import row_size
+from napari_tesm.plotting.series import (
+    draw_distribution_trend,
+    draw_point_values,
+    draw_series_histograms,
+    draw_series_maps,
+    draw_shifts,
+    draw_verdicts,
+    map_columns,
+)
+from napari_tesm.plotting.theme import colour_of_point
+from napari_tesm.regions import PinnedPoint
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.series import (
+    AlignedSeries,
+    Distributions,
+    PointCurve,
+    Series,
+    aligned_series,
+    counts_of_verdicts,
+    distributions_of_series,
+    images_of_pulses,
+    noise_of_series,
+    point_curves,
+    series_from_results,
+    verdict_map,
+)
+
+_MOST_POINTS: Final = 12
+_MOST_MAPS: Final = 12
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return the series of each polarity and scan direction; what is missing where there is none."""
+    section = Section("series", "Voltage series")
+    scans = [scan for scan in data.scans if scan.maps is not None and "H" in scan.maps]
+    found = series_from_results(
+        [scan.maps for scan in scans if scan.maps is not None],
+        images=[images_of_pulses(scan.images, _titles(scan), scan.pulses) for scan in scans],
+        names=[scan.label for scan in scans],
+    )
+    several = [series for series in found if series.levels.size > 1]
+    if not several:
+        section.missing.append(
+            "There is no voltage series: that takes scans of one area with pulses of two or more voltages of one sign. "
+            "Give the files of all voltages."
+        )
+        if len(scans) > 1:
+            section.missing += list(
+                dict.fromkeys(sentence for series in found for sentence in series.missing)
+            )
+        return section
+    for number, series in enumerate(several):
+        _add_series(section, series, data.main, "series" if number == 0 else f"series{number + 1}")
+    alone = [series.name for series in found if series.levels.size == 1]
+    if alone:
+        section.missing.append(f"There is one voltage only of these: {'; '.join(alone)}.")
+    return section
+
+
+def _titles(scan: Scan) -> list[str]:
+    return [] if scan.traces is None else [str(title) for title in scan.traces.attrs.get("traces", [])]
+
+
+def _add_series(section: Section, series: Series, main: Scan, stem: str) -> None:
+    with_values = [i for i, one in enumerate(series.members) if np.isfinite(one.values("H")).any()]
+    of_main = [i for i in with_values if series.members[i].source == main.label]
+    aligned = aligned_series(series, reference=(of_main or with_values or [0])[0])
+    noise = noise_of_series(aligned)
+    points = [
+        replace(one, colour=one.colour or colour_of_point(one.number)) for one in main.points[:_MOST_POINTS]
+    ]
+    curves = point_curves(aligned, points, noise=noise)
+    verdicts = verdict_map(aligned, noise=noise)
+    distributions = distributions_of_series(series)
+    others = {
+        name: point_curves(aligned, points, name=name)
+        for name in ("D1", "D2", "D")
+        if sum(name in member.maps and np.isfinite(member.values(name)).any() for member in series.members)
+        > 1
+    }
+    counts = counts_of_verdicts(verdicts)
+    total = sum(counts.values())
+    named = ", ".join(f"{100 * count / total:.0f} % {name}" for name, count in counts.items() if count)
+    section.paragraphs.append(
+        f"{series.name[0].upper()}{series.name[1:]}: {', '.join(series.labels)}. "
+        + " ".join(one.sentence for one in aligned.alignments)
+    )
+    if curves:
+        section.paragraphs.append(" ".join(curve.sentence for curve in curves))
+        section.paragraphs.append(" ".join(filter(None, (curve.first_step for curve in curves))))
+    section.paragraphs.append(
+        f"Of all {total} pixels, each judged with its two neighbours along the fast axis: {named}. Of pixels whose H "
+        "does not depend on the voltage 5 % are called something else by chance. "
+        + " ".join(distributions.sentences)
+    )
+    section.figures += _figures(aligned, points, curves, others, verdicts, distributions, stem)
+    section.tables += [
+        _table_of_registration(aligned, stem),
+        *([_table_of_points(curves, others, stem), _table_of_verdicts(curves, stem)] if curves else []),
+        _table_of_distributions(distributions, stem),
+    ]
+    section.missing += [sentence for sentence in series.missing if sentence not in section.missing]
+    if not points:
+        section.missing.append("No point is pinned, and none could be chosen: H is not followed at points.")
+    section.warnings += [one.warning for one in aligned.alignments if one.warning]
+    if noise.line > 1.5:
+        section.warnings.append(
+            f"Voltage series: neighbouring pixels of a line share part of their noise; errors of points are taken "
+            f"{noise.line:.1f} times larger than their own scatter says."
+        )
+    section.numbers.setdefault("series", []).append(
+        _numbers(aligned, curves, others, counts, distributions, {"noise": asdict(noise)})
+    )
+
+
+def _figures(
+    aligned: AlignedSeries,
+    points: list[PinnedPoint],
+    curves: list[PointCurve],
+    others: dict[str, list[PointCurve]],
+    verdicts: xr.Dataset,
+    distributions: Distributions,
+    stem: str,
+) -> list[ReportFigure]:
+    series = aligned.series
+    shown = min(len(series.members), _MOST_MAPS)
+    columns = map_columns(shown)
+    rows = -(-shown // columns)
+    width, height = row_size(aligned.grid, columns)
+    limits = aligned.colour_limits()
+    cut = (
+        f" The first {_MOST_MAPS} of {len(series.members)} scans." if len(series.members) > _MOST_MAPS else ""
+    )
+
+    def draw_maps(figure: Figure) -> None:
+        draw_series_maps(figure, aligned, points, most=_MOST_MAPS)
+
+    def draw_histograms(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        axes = figure.subplot_mosaic(
+            [["all", "all", "all"], ["mode", "width", "peak"]], height_ratios=[1.6, 1.0]
+        )
+        draw_series_histograms(axes["all"], distributions)
+        draw_distribution_trend(axes["mode"], distributions, "mode")
+        draw_distribution_trend(axes["width"], distributions, "width")
+        draw_distribution_trend(axes["peak"], distributions, "peak")
+
+    def draw_drift(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        draw_shifts(figure.subplots(), aligned)
+
+    def draw_kinds(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        draw_verdicts(figure.subplots(), verdicts, points)
+
+    def draw_values(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        panels = figure.subplots(1, 1 + len(others), squeeze=False)[0]
+        for axes, group in zip(panels, (curves, *others.values()), strict=True):
+            draw_point_values(axes, group)
+
+    found = [
+        ReportFigure(
+            f"{stem}_maps",
+            f"H of the same area, {series.name}, on one colour scale from {limits[0]:.3g} to {limits[1]:.3g} "
+            f"{series.unit()}, moved onto {series.labels[aligned.reference]}.{cut}",
+            draw_maps,
+            (max(width, 5.0), min(rows * height + 0.3, 9.0)),
+        )
+    ]
+    if curves:
+        found.append(
+            ReportFigure(
+                f"{stem}_points",
+                f"{', '.join(('H', *others))} at the points against the voltage, {series.name}: mean of three adjacent "
+                "pixels along the fast axis, error bars their standard deviation (n = 3, not the error of the mean).",
+                draw_values,
+                (min(4.5 * (1 + len(others)) + 0.5, 10.0), 3.8),
+            )
+        )
+    found += [
+        ReportFigure(
+            f"{stem}_histograms",
+            f"Histograms of H of all image points for each voltage, {series.name}, {distributions.histograms.rule}; "
+            "below, mode, full width at half maximum and height of the smoothed distributions with 95 % intervals, for "
+            "as many independent pixels as there are.",
+            draw_histograms,
+            (10.0, 5.6),
+        ),
+        ReportFigure(
+            f"{stem}_verdicts",
+            f"What H does with the voltage, pixel by pixel, {series.name}: Tukey's test of all pairs of voltages at "
+            "5 % for each pixel with its two neighbours; a plateau has a slope of less than a third of that before it "
+            "(two one-sided tests).",
+            draw_kinds,
+            (7.5, 4.2),
+        ),
+        ReportFigure(
+            f"{stem}_drift",
+            f"Drift of the scans against {series.labels[aligned.reference]}, {series.name}, with standard errors, and "
+            "what is left when the upper and the lower half are measured by themselves.",
+            draw_drift,
+            (7.5, 3.2),
+        ),
+    ]
+    return found
+
+
+def _table_of_registration(aligned: AlignedSeries, stem: str) -> Table:
+    columns = [
+        Column("scan"), Column("file"), Column("by"), Column("right, pixels"), Column("down, pixels"),
+        Column("standard error, pixels"), Column("right", aligned.alignments[0].unit),
+        Column("down", aligned.alignments[0].unit), Column("correlation before"), Column("correlation after"),
+        Column("left in the halves, pixels"), Column("remark"),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for one, member in zip(aligned.alignments, aligned.series.members, strict=True):
+        shift = one.shift
+        reference = shift is None and not one.note
+        rows.append(
+            [
+                one.label, member.source, one.channel or None, one.pixels[1], one.pixels[0],
+                None if shift is None else shift.error, one.length[1], one.length[0],
+                None if shift is None else shift.before, None if shift is None else shift.after,
+                None if reference else one.left, "reference" if reference else one.note or None,
+            ]
+        )  # fmt: skip
+    return Table(f"{stem}_registration", f"Registration of the scans, {aligned.series.name}.", columns, rows)
+
+
+def _table_of_points(curves: list[PointCurve], others: dict[str, list[PointCurve]], stem: str) -> Table:
+    groups = {curves[0].quantity: curves, **others}
+    columns = [Column("point"), Column("voltage", "V")]
+    for name, members in groups.items():
+        columns += [
+            Column(name, members[0].unit),
+            Column(f"{name}, standard deviation", members[0].unit),
+            Column(f"{name}, pixels"),
+        ]
+    rows: list[list[Cell]] = []
+    for number, curve in enumerate(curves):
+        for scan, volts in enumerate(curve.voltages):
+            row: list[Cell] = [curve.number, float(volts)]
+            for members in groups.values():
+                one = members[number]
+                row += [float(one.means[scan]), float(one.stds[scan]), int(one.counts[scan])]
+            rows.append(row)
+    return Table(
+        f"{stem}_points",
+        "Mean and standard deviation of three adjacent pixels at each point and voltage.",
+        columns,
+        rows,
+    )
+
+
+def _table_of_verdicts(curves: list[PointCurve], stem: str) -> Table:
+    columns = [
+        Column("point"), Column("verdict"), Column("voltage", "V"), Column("t"), Column("p, family of pairs"),
+        Column("p, plateau"), Column("degrees of freedom"), Column("in words"),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = [
+        [
+            curve.number, curve.verdict, curve.voltage, curve.statistic, curve.p_value, curve.p_plateau, curve.degrees,
+            curve.sentence,
+        ]
+        for curve in curves
+    ]  # fmt: skip
+    return Table(f"{stem}_verdicts", "What H does with the voltage at each point.", columns, rows)
+
+
+def _table_of_distributions(distributions: Distributions, stem: str) -> Table:
+    unit = distributions.unit
+    columns = [
+        Column("scan"), Column("pixels"), Column("independent"), Column("mode", unit), Column("mode, from", unit),
+        Column("mode, to", unit), Column("median", unit), Column("IQR", unit), Column("FWHM", unit),
+        Column("FWHM, from", unit), Column("FWHM, to", unit), Column("peak, pixels in a bin"),
+        Column("outside the bins"),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = [
+        [
+            one.label, one.n, one.independent, one.mode.value, one.mode.low, one.mode.high, one.median, one.iqr,
+            one.width.value, one.width.low, one.width.high, one.peak.value, one.outside,
+        ]
+        for one in distributions.each
+    ]  # fmt: skip
+    caption = "Distribution of H over all image points, with the sign of the response; 95 % intervals."
+    return Table(f"{stem}_histograms", caption, columns, rows)
+
+
+def _numbers(
+    aligned: AlignedSeries,
+    curves: list[PointCurve],
+    others: dict[str, list[PointCurve]],
+    counts: dict[str, int],
+    distributions: Distributions,
+    more: dict[str, Any],
+) -> dict[str, Any]:
+    return {
+        "name": aligned.series.name,
+        "voltages": aligned.series.voltages,
+        "reference": aligned.series.labels[aligned.reference],
+        "colour_limits": list(aligned.colour_limits()),
+        "registration": [
+            {
+                "scan": one.label,
+                "by": one.channel,
+                "down_right_pixels": list(one.pixels),
+                "down_right": list(one.length),
+                "left_pixels": one.left,
+                "overlap": one.overlap,
+                "shift": None if one.shift is None else asdict(one.shift),
+                "note": one.note,
+            }
+            for one in aligned.alignments
+        ],
+        "points": {
+            name: [
+                {
+                    "number": curve.number, "x": curve.x, "y": curve.y, "mean": curve.means,
+                    "standard_deviation": curve.stds, "n": curve.counts, "verdict": curve.verdict,
+                    "voltage": curve.voltage, "t": curve.statistic, "p": curve.p_value, "p_plateau": curve.p_plateau,
+                    "degrees": curve.degrees, "steps": [asdict(step) for step in curve.steps],
+                }
+                for curve in group
+            ]
+            for name, group in {"H": curves, **others}.items()
+        },
+        "verdicts": counts,
+        "distributions": [asdict(one) for one in distributions.each],
+        **more,
+    }  # fmt: skip
