@@ -189,7 +189,7 @@ def _check_samples(settings: Settings, time: Array) -> None:
             constant = text_from_quantity(low_pass.time_constant, "s")
             raise ValueError(
                 f"the lock-in's time constant, {constant}, is longer than what is fitted, {window}: nothing of the "
-                "relaxation is left"
+                "relaxation is left (--lock-in-time-constant 0s: without a filter)"
             )
 
 

@@ -20,6 +20,7 @@ SECTIONS: Final = (
     "histograms",
     "series",
     "regions",
+    "grains",
     "controls",
     "signal",
     "fit_examples",
