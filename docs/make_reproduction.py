@@ -229,7 +229,8 @@ def _about_fits(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row
     told = ", ".join(f"{value:.2f}" for value in r2)
     quantiles = ", ".join(one["name"].split()[1] for one in found)
     yield Row(
-        "S5", "examples of fits", f"the lower R² of the two windows is {told} for the fits at the quantiles {quantiles}",
+        "S5", "examples of fits",
+        f"the lower R² of the two windows is {told} for the fits at the quantiles {quantiles}",
         "exponentials with noise", bool(r2) and min(r2) > 0.5,
     )  # fmt: skip
 
