@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from examples import PROTOCOL, TIP_RADIUS
+from gwyfile.objects import GwyContainer
 from scipy.optimize import curve_fit
 from scipy.special import gamma
 
@@ -15,8 +16,12 @@ from napari_tesm.dataset import dataset_from_traces
 from napari_tesm.displacement import NO_RESPONSE, OK, response_probability
 from napari_tesm.fitting import fit_traces
 from napari_tesm.interface import fit, save
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.graphs import Graph
+from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.regions import PinnedPoint
 
 TIME = np.arange(500) * 5e-5
 WINDOW = np.arange(300) * 5e-5
@@ -214,6 +219,34 @@ def test_the_command_line_writes_and_reads_back(kernel, tmp_path, capsys):
     for name in expected.data_vars:
         if name in again:
             np.testing.assert_array_equal(again[name], expected[name])
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("kernel", QUANTITIES)
+def test_curves_of_points_and_of_the_overview_are_those_of_the_maps(kernel, size):
+    """Graphs for Gwyddion know neither a nor c; they and the overview must draw what was fitted."""
+    from matplotlib.figure import Figure
+
+    from napari_tesm.plotting.overview import draw_fit
+
+    dataset = shape_dataset(kernel)
+    maps = fit(dataset, kernel=kernel)
+    container = GwyContainer()
+    add_point_graphs(container, dataset, maps, [PinnedPoint(1, 3e-8, 2e-8, size)])
+    (number,) = contents.ids(container, contents.GRAPH)
+    graph = Graph.from_object(container[contents.object_key(contents.GRAPH, number)])
+    curves = {curve.description: curve for curve in graph.curves}
+    truth = 0.1 * relaxation(kernel, curves["fit 2 (-3 V)"].x - 10e-3)
+    np.testing.assert_allclose(curves["fit 2 (-3 V)"].y, truth, atol=2e-4)
+
+    axis = Figure().add_subplot()
+    draw_fit(axis, dataset, maps, 1, 2, 3)
+    drawn = axis.lines[2].get_ydata()
+    factor = np.ptp(drawn) / np.ptp(truth)
+    np.testing.assert_allclose(drawn / factor, truth, atol=4e-4)
+    if size == 1:
+        line = curves["fit 2 (-3 V)"].y
+        np.testing.assert_allclose(drawn * np.ptp(line) / np.ptp(drawn), line, atol=2e-6)
 
 
 def test_the_gwyddion_module_offers_what_the_engine_knows():
