@@ -25,11 +25,17 @@ from napari_tesm.displacement import (
 from napari_tesm.displacement_maps import displacement_of_pulses
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernel_votes import KernelVotes
+from napari_tesm.low_pass import LowPass
 from napari_tesm.model_choice import COMPARED, ModelChoice, checked_kernels, model_choice
 from napari_tesm.pipeline import Progress, blocks_of_rows, evaluate_blocks, prepared_dataset
 from napari_tesm.protocol import PulseProtocol, Window
 from napari_tesm.recipe import Recipe
-from napari_tesm.settings import pulse_from_recipe, record_from_recipe, resolved_recipe
+from napari_tesm.settings import (
+    low_pass_from_protocol,
+    pulse_from_recipe,
+    record_from_recipe,
+    resolved_recipe,
+)
 
 Array = NDArray[np.float64]
 
@@ -178,6 +184,7 @@ class _Jury:
     time: Array
     skip: float
     response_level: float
+    low_pass: LowPass | None
 
     def status(self, traces: NDArray[np.floating], height: Array, threshold: float) -> NDArray[np.int8]:
         """Return 0 where a trace deserves a vote, else the status value that says why not, shape of `height`."""
@@ -199,8 +206,9 @@ class _Jury:
     def choice(self, traces: NDArray[np.floating]) -> ModelChoice:
         """Return what traces, shape (n, time), say; n may be 0."""
         return model_choice(
-            traces, self.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop, skip=self.skip
-        )
+            traces, self.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop, skip=self.skip,
+            low_pass=self.low_pass,
+        )  # fmt: skip
 
 
 def _jury_from_recipe(dataset: xr.Dataset, recipe: Recipe, kernels: tuple[str, ...]) -> _Jury:
@@ -219,6 +227,7 @@ def _jury_from_recipe(dataset: xr.Dataset, recipe: Recipe, kernels: tuple[str, .
         np.asarray(prepared["time"].values, dtype=np.float64),
         recipe.skip_after_edge,
         recipe.response_level,
+        low_pass_from_protocol(protocol, recipe),
     )
     jury.choice(np.empty((0, jury.time.size)))  # nothing to judge yet, but what has to be refused is
     return jury

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tesm.all_kernels import ALL_KERNELS, AnyKernel, any_kernel_from_name, fitted_curves
 from napari_tesm.fitting import FEWEST_SAMPLES, fit_traces
 from napari_tesm.kernel_votes import KernelVotes
+from napari_tesm.low_pass import LowPass
 from napari_tesm.protocol import Window
 
 Array = NDArray[np.float64]
@@ -111,6 +112,7 @@ def model_choice(
     kernels: Sequence[str] = COMPARED,
     stop: float | None = None,
     skip: float = 0.0,
+    low_pass: LowPass | None = None,
 ) -> ModelChoice:
     """Return what traces say about several kernels.
 
@@ -127,6 +129,8 @@ def model_choice(
         Samples from this time on are left out, in s.
     skip : float
         So are samples within this time, in s, after the start and the end of the pulse.
+    low_pass : LowPass, optional
+        The lock-in's filter that all kernels pass.
 
     Raises
     ------
@@ -148,13 +152,15 @@ def model_choice(
     shape = values.shape[:-1]
     flat = values.reshape(-1, times.size)[:, record]
     aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
+    length = pulse.stop - pulse.start
+    known = {name: any_kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
     parameters = tuple(_parameters(name) for name in names)
     for start in range(0, len(flat), _CHUNK):
         rows = slice(start, start + _CHUNK)
         y = flat[rows].astype(np.float64)
         y[~np.isfinite(y)] = np.nan
         for number, name in enumerate(names):
-            residuals = _residuals(y, since, name, pulse, parts)
+            residuals = _residuals(y, since, known[name], pulse, parts)
             aicc[number, rows] = _aicc(residuals, parameters[number])
             whiteness[number, rows] = whiteness_of_residuals(residuals)
     judged = np.isfinite(aicc).all(axis=0)
@@ -205,19 +211,17 @@ def _parameters(name: str) -> int:
     return kernel.parameters * (1 if kernel.joint else 2) + 1
 
 
-def _residuals(y: Array, time: Array, name: str, pulse: Window, parts: list[_Part]) -> Array:
+def _residuals(y: Array, time: Array, kernel: AnyKernel, pulse: Window, parts: list[_Part]) -> Array:
     """Return data less fit, NaN where a sample is missing or left out, or nothing could be fitted."""
     residuals = np.full(y.shape, np.nan)
-    if ALL_KERNELS[name].joint:
-        assert pulse.stop is not None
-        kernel = any_kernel_from_name(name, pulse=pulse.stop - pulse.start)
+    if kernel.joint:
         kept = np.concatenate([np.arange(part.samples.start, part.samples.stop) for part in parts])
         start = min(pulse.start, float(time[kept[0]]))
         residuals[:, kept] = _residuals_of_fit(y[:, kept], time[kept], kernel, start)
         return residuals
     for part in parts:
         data = y[:, part.samples]
-        residuals[:, part.samples] = _residuals_of_fit(data, part.time, ALL_KERNELS[name], part.start)
+        residuals[:, part.samples] = _residuals_of_fit(data, part.time, kernel, part.start)
     return residuals
 
 

@@ -184,7 +184,7 @@ def null_curve(
     time : ndarray, shape (time,)
         Sample times, in s from the start of the pulse.
     protocol : PulseProtocol
-        Says how long the pulse is.
+        Says how long the pulse is, and the lock-in's low-pass, which traces and exponential pass alike.
     tip_radius : float
         Radius of the source, and the length of the recipe, in m.
     kernel : {"flux-pulse", "clamped"}
@@ -229,7 +229,7 @@ def null_curve(
         raise ValueError(f"the noise of a null curve is a fraction of H, 0 or more, not {noise:g}")
     chosen = {1: first, 2: second} if windows is None else windows
     true = _checked_diffusion(diffusion)
-    source = kernel_from_name(kernel, pulse=protocol.pulse_duration)
+    source = kernel_from_name(kernel, pulse=protocol.pulse_duration, low_pass=protocol.low_pass)
     tau = tau_from_diffusion(true, tip_radius, geometry=source.geometry or geometry)
     curves = source.curves(np.maximum(time, 0.0), np.log(tau))[0]
     sigma = noise * np.abs(displacement_from_traces(curves, time, first))
@@ -242,8 +242,9 @@ def null_curve(
                 f"{FEWEST_SAMPLES} are needed"
             )
         fitted = fit_traces(
-            curves[:, inside], time[inside], bounds=bounds, max_log_tau_error=max_log_tau_error
-        )
+            curves[:, inside], time[inside], start=min(chosen[number].start, float(time[inside][0])), bounds=bounds,
+            low_pass=protocol.low_pass, max_log_tau_error=max_log_tau_error,
+        )  # fmt: skip
         found = diffusion_from_tau(fitted.tau, tip_radius, geometry=geometry)
         seen = _seen_in_noise(fitted, sigma, max_log_tau_error, response_level)
         apparent[number] = np.where((fitted.status == OK) & seen, found, np.nan)

@@ -275,10 +275,10 @@ def _better(
     best = min(merit, key=lambda method: merit[method])
     shares = {method: f"{100 * part:.2g} %" for method, part in left.items()}
     other = next(method for method in found if method != best)
-    return best, (
-        f", chosen because a smooth surface for each grain leaves {shares[best]} of the variance, "
-        f"with grains {_WORDS[other].split(' (')[0]} {shares[other]}"
-    )
+    counts = {method: len(np.unique(labels[labels > 0])) for method, labels in found.items()}
+    here = f"a smooth surface for each of {counts[best]} grains leaves {shares[best]} of the variance"
+    there = f"for each of {counts[other]} {_WORDS[other].split(' (')[0]} {shares[other]}"
+    return best, f", the better of two accounts: {here}, {there}"
 
 
 def _left_by_surfaces(image: Array, labels: Labels) -> float:

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.all_kernels import fitted_curves
+from napari_tesm.grains import Grains
 from napari_tesm.maps import labels_from_maps, map_name
 from napari_tesm.recipe import Recipe
 from napari_tesm.regions import PinnedPoint, Region
@@ -73,6 +74,10 @@ class Scan:
         them.
     recipe : Recipe
         What the maps were made with.
+    grains : Grains, optional
+        As the file has them; a report finds them by itself otherwise.
+    band_width : float, optional
+        Of the band at grain boundaries, in m, as it was saved.
     maps_from_file : bool
         Whether the maps are those of an earlier fit, taken as they are.
     notes : list of str
@@ -90,6 +95,8 @@ class Scan:
     points_chosen: bool = False
     points_on_step: tuple[int, ...] = ()
     recipe: Recipe = field(default_factory=Recipe)
+    grains: Grains | None = None
+    band_width: float | None = None
     maps_from_file: bool = False
     notes: list[str] = field(default_factory=list)
 

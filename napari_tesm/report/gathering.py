@@ -12,6 +12,7 @@ from napari_tesm.interface import sha256_of_file
 from napari_tesm.io.gwy.annotations import annotations_from_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.errors import GwyFormatError
+from napari_tesm.io.gwy.grains import grains_from_container
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container, recipe_text
 from napari_tesm.io.registry import is_gwy, open_datasets, open_file, says_itself_what_it_is
@@ -153,6 +154,9 @@ def scans_from_file(
             if scan.grid is not None:
                 found = annotations_from_container(container, scan.grid["y"], scan.grid["x"])
                 scan.regions, scan.points = tuple(found.regions), tuple(found.points)
+                grains = grains_from_container(container, scan.grid["y"], scan.grid["x"], notes=scan.notes)
+                if grains is not None:
+                    scan.grains, scan.band_width = grains[0], grains[1] or None
                 scan.notes += found.notes
     return scans
 

@@ -1,0 +1,256 @@
+"""Grains and their boundaries: what H, tau and D come to at boundaries, in interiors, and on the way between."""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from napari_tesm.grains import (
+    Boundaries,
+    DistanceBins,
+    GrainMeasure,
+    Grains,
+    boundaries_from_grains,
+    curve_from_boundary,
+    default_band_width,
+    grains_from_image,
+    measures_at_boundaries,
+    overrides_from_regions,
+    table_of_grains,
+)
+from napari_tesm.grains.measures import MEASURED, default_bin_width, shares_of_classes, values_of
+from napari_tesm.plotting.grains import draw_against_distance, draw_classes, draw_grains
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.units import text_from_quantity
+
+_DRAWN: Final = ("D2", "D1", "D", "H")
+_IN_TABLE: Final = ("H", "D1", "D2", "D")
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return the statistics of grain boundaries of the first scan; None where there is no image to find grains in."""
+    scan = data.main
+    if scan.grid is None:
+        return None
+    section = Section("grains", "Grains and their boundaries")
+    found = _grains(scan, section)
+    if found is None:
+        return section if section.missing else None
+    grains, image_title = found
+    section.paragraphs.append(" ".join(grains.words))
+    width = scan.band_width
+    why = "as it was saved with the grains"
+    if width is None:
+        radius = None if scan.maps is None else scan.maps.attrs.get("tip_radius")
+        width, why = default_band_width(radius, scan.spacing)
+    drawn = overrides_from_regions(scan.regions, scan.x, scan.y, spacing=scan.spacing)
+    boundaries = boundaries_from_grains(grains, width, overrides=drawn)
+    shares = shares_of_classes(boundaries)
+    parts = ", ".join(f"{name} {100 * part:.1f} %" for name, part in shares.items() if part)
+    section.paragraphs.append(
+        f"Band at boundaries: {_length(width, scan)} wide ({why}). Of the image: {parts}."
+    )
+    section.numbers |= {
+        "count": grains.count,
+        "parameters": dict(grains.parameters),
+        "boundary_width": width,
+        "boundary_length": boundaries.length,
+        "shares": shares,
+    }
+    if grains.count < 2:
+        section.missing.append(
+            f"{scan.label}: no grain boundary stands out. Segment grains in napari's Grains tab, or give labels to "
+            "'tesm grains'."
+        )
+        return section
+    if scan.grains is None:
+        section.warnings.append(
+            "The grains were found automatically: look at their outlines before you use the numbers."
+        )
+    if scan.maps is None:
+        section.missing.append(f"{scan.label}: there are no maps to measure at grain boundaries.")
+        return section
+    measures = measures_at_boundaries(scan.maps, boundaries)
+    bin_width = default_bin_width(scan.spacing)
+    curves = [
+        curve_from_boundary(
+            values_of(scan.maps, one.quantity, one.pulse or 0), boundaries, bin_width=bin_width,
+            logarithmic=one.logarithmic,
+        )
+        for one in measures
+    ]  # fmt: skip
+    section.paragraphs += [
+        one.verdict for one in measures if one.pulse == scan.main_pulse and one.quantity in _DRAWN
+    ]
+    section.figures.append(_figure(scan, grains, boundaries, image_title, measures, curves))
+    section.tables += [
+        _table_of_classes(measures),
+        _table_of_grains(scan, grains, boundaries),
+        _course(measures, curves),
+    ]
+    section.numbers["measures"] = [_numbers(one) for one in measures]
+    return section
+
+
+def _grains(scan: Scan, section: Section) -> tuple[Grains, str] | None:
+    """Return the grains of the file, or those found in topography, else in the deflection error; and the image."""
+    surfaces = {
+        name: image for name, image in scan.surfaces().items() if image.shape == (scan.y.size, scan.x.size)
+    }
+    name = next(iter(surfaces), "")
+    if scan.grains is not None and scan.grains.labels.shape == (scan.y.size, scan.x.size):
+        return scan.grains, name
+    if not surfaces:
+        return None
+    image = surfaces[name]
+    title = str(image.attrs.get("long_name", name))
+    try:
+        found = grains_from_image(
+            np.asarray(image.values, dtype=np.float64), scan.spacing, source=title,
+            unit=str(image.attrs.get("units", "")), lateral_unit=scan.lateral_unit,
+        )  # fmt: skip
+    except ValueError as error:
+        section.missing.append(f"{scan.label}: grains cannot be found in {title}: {error}.")
+        return None
+    return found, name
+
+
+def _figure(
+    scan: Scan,
+    grains: Grains,
+    boundaries: Boundaries,
+    image_title: str,
+    measures: list[GrainMeasure],
+    curves: list[DistanceBins],
+) -> ReportFigure:
+    of_pulse = {
+        one.quantity: (one, curve)
+        for one, curve in zip(measures, curves, strict=True)
+        if one.pulse == scan.main_pulse
+    }
+    one, curve = next(of_pulse[name] for name in (*_DRAWN, *of_pulse) if name in of_pulse)
+    assert scan.maps is not None
+    values = values_of(scan.maps, one.quantity, scan.main_pulse)
+    image = scan.surfaces().get(image_title)
+    background = values if image is None else np.asarray(image.values, dtype=np.float64)
+    title = one.quantity if image is None else str(image.attrs.get("long_name", image_title))
+    unit = one.unit if image is None else str(image.attrs.get("units", ""))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(1, 3)
+        draw_grains(
+            axes[0],
+            background,
+            grains,
+            title=title,
+            unit=unit,
+            lateral_unit=scan.lateral_unit,
+            boundaries=boundaries,
+        )
+        draw_classes(axes[1], values, boundaries, name=one.quantity, unit=one.unit, log=one.logarithmic)
+        draw_against_distance(
+            axes[2], {one.quantity: curve}, name=one.quantity, unit=one.unit, lateral_unit=scan.lateral_unit,
+            width=boundaries.width, log=one.logarithmic,
+        )  # fmt: skip
+        figure.subplots_adjust(left=0.06, right=0.99, bottom=0.17, top=0.92, wspace=0.3)
+
+    inside, at = (one.values[name].n for name in ("interior", "boundary"))
+    caption = (
+        f"Left: outlines of {grains.count} grains and the band at their boundaries over {title.lower()}. Middle: "
+        f"{one.title} in interiors (n = {inside}) and at boundaries (n = {at}); "
+        "bars are quartiles, points medians. Right: median against the distance from the nearest boundary with its "
+        f"95 % interval, in bins of {_length(curve.bin_width, scan)}."
+    )
+    return ReportFigure("grains", caption, draw, (10.0, 3.4))
+
+
+def _length(value: float, scan: Scan) -> str:
+    return text_from_quantity(value, scan.lateral_unit, digits=3) if scan.lateral_unit else f"{value:.3g}"
+
+
+def _table_of_classes(measures: list[GrainMeasure]) -> Table:
+    names = (
+        "quantity",
+        "unit",
+        "pixels",
+        "n",
+        "pixels of the class",
+        "median",
+        "quartile 1",
+        "quartile 3",
+        "mean",
+    )
+    rows: list[list[Cell]] = []
+    for one in measures:
+        for name in MEASURED:
+            found = one.values[name]
+            if found.n_total:
+                numbers = (found.median, found.q25, found.q75, found.mean)
+                shown = [10.0**value if one.logarithmic else value for value in numbers]
+                rows.append([one.title, one.unit, name, found.n, found.n_total, *shown])
+    caption = "H, tau and D by class of pixels, in SI units; means of tau and D are geometric."
+    return Table("grain_classes", caption, [Column(name) for name in names], rows)
+
+
+def _table_of_grains(scan: Scan, grains: Grains, boundaries: Boundaries) -> Table:
+    assert scan.maps is not None
+    surface = scan.surface("topography")
+    heights = None
+    if surface is not None and surface.shape == grains.labels.shape:
+        heights = np.asarray(surface.values, dtype=np.float64)
+    shown = [name for name in _IN_TABLE if name in scan.maps]
+    columns = [
+        Column("grain"), Column("class"), Column("area", "m²"), Column("diameter", scan.lateral_unit),
+        Column("mean height", "m"), Column("touches the edge"),
+    ]  # fmt: skip
+    for name in shown:
+        unit = str(scan.maps[name].attrs.get("units", ""))
+        columns += [Column(f"{name} n"), Column(f"{name} median", unit), Column(f"{name} IQR", unit)]
+        columns.append(Column(f"{name} boundary/interior"))
+    rows: list[list[Cell]] = []
+    for row in table_of_grains(grains, boundaries, scan.maps, topography=heights):
+        cells: list[Cell] = [row.number, row.grain_class, row.area, row.diameter, row.height, row.at_edge]
+        for name in shown:
+            one = row.values[name, scan.main_pulse]
+            cells += [one.n, one.median, one.iqr, one.boundary_ratio]
+        rows.append(cells)
+    label = scan.labels[scan.main_pulse] if scan.labels else ""
+    caption = f"Grain by grain {label}".rstrip() + "; IQR is the distance of the quartiles."
+    return Table("grain_table", caption, columns, rows, on_page=len(rows) <= 30)
+
+
+def _course(measures: list[GrainMeasure], curves: list[DistanceBins]) -> Table:
+    names = ("quantity", "unit", "distance", "n", "independent", "median", "from", "to")
+    rows: list[list[Cell]] = []
+    for one, curve in zip(measures, curves, strict=True):
+        for index in np.flatnonzero(curve.n > 0):
+            numbers = [float(getattr(curve, key)[index]) for key in ("independent", "median", "low", "high")]
+            rows.append([one.title, one.unit, float(curve.distance[index]), int(curve.n[index]), *numbers])
+    caption = (
+        "Median and its 95 % interval against the distance from the nearest grain boundary, in SI units."
+    )
+    return Table("grain_distances", caption, [Column(name) for name in names], rows, on_page=False)
+
+
+def _numbers(one: GrainMeasure) -> dict[str, Any]:
+    found = one.comparison
+    compared: dict[str, Any] | None = None
+    if found is not None:
+        known = math.isfinite(found.ratio)
+        compared = {
+            "n": list(found.n),
+            "independent": list(found.independent),
+            "ratio": found.ratio if known else None,
+            "ratio_ci": [found.ratio_low, found.ratio_high] if known else None,
+            "cliffs_delta": found.cliffs_delta,
+            "p_value": found.p_value,
+            "significant": found.significant,
+        }
+    return {
+        "quantity": one.quantity,
+        "pulse": one.label,
+        "verdict": one.verdict,
+        "boundary_against_interior": compared,
+    }

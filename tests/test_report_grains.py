@@ -1,0 +1,78 @@
+"""The report's section on grains: verdict and numbers of a known surface, what is missing, and figures that draw."""
+
+import numpy as np
+import pytest
+from report_examples import example_data, example_scan
+from simulated_grains import simulated_grains
+
+from napari_tesm.grains import Grains, boundaries_from_grains
+from napari_tesm.regions import Region
+from napari_tesm.report.assembling import drawn_figure
+from napari_tesm.report.sections import grains
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A scan of 40 × 32 pixels whose D2 is half as large at the boundaries of known grains."""
+    truth = simulated_grains("domes", shape=(32, 40), spacing=(6e-9, 6e-9), count=5, seed=2)
+    scan = example_scan()
+    scan.images = dict(scan.images)
+    scan.images["Topography"] = scan.images["Topography"].copy(data=truth.topography)
+    near = boundaries_from_grains(Grains(truth.labels.astype(np.int32), truth.spacing), 50e-9).mask(
+        "boundary"
+    )
+    scan.maps = scan.maps.copy(deep=True)
+    noise = np.random.default_rng(0).lognormal(0, 0.1, scan.maps["D2"].shape)
+    scan.maps["D2"].values[:] = 4e-13 * np.where(near, 0.5, 1.0) * noise
+    return scan, truth
+
+
+def test_the_verdict_numbers_and_tables_are_those_of_the_truth(made):
+    scan, _ = made
+    section = grains.section_from_data(example_data(scan, chosen=False))
+    assert abs(section.numbers["count"] - 5) <= 1
+    assert section.numbers["boundary_width"] == pytest.approx(50e-9)
+    d2 = next(
+        one for one in section.numbers["measures"] if one["quantity"] == "D2" and one["pulse"] == "(-3 V)"
+    )
+    low, high = d2["boundary_against_interior"]["ratio_ci"]
+    assert 0.4 < low < 0.5 * 1.1
+    assert high < 0.75
+    assert any("D2 (-3 V) is lower at boundaries by factor" in text for text in section.paragraphs)
+    assert "found automatically" in section.warnings[0]
+    names = [table.name for table in section.tables]
+    assert names == ["grain_classes", "grain_table", "grain_distances"]
+    areas = [row[2] for row in section.tables[1].rows]
+    assert sum(areas) == pytest.approx(32 * 40 * 36e-18)
+    assert drawn_figure(section.figures[0]).png.startswith(b"\x89PNG")
+
+
+def test_saved_grains_and_their_band_are_taken_and_defects_count_apart(made):
+    _, truth = made
+    scan = example_scan()
+    scan.grains, scan.band_width = (
+        Grains(truth.labels.astype(np.int32), truth.spacing, words=("By hand.",)),
+        20e-9,
+    )
+    corners = np.array([(30, 30), (60, 30), (60, 60), (30, 60)]) * 1e-9
+    scan.regions = (Region.from_xy("rectangle", corners, name="dirt", region_class="defect"),)
+    section = grains.section_from_data(example_data(scan, chosen=False))
+    assert section.numbers["count"] == 5
+    assert section.numbers["boundary_width"] == 20e-9
+    assert section.numbers["shares"]["defect"] == pytest.approx(25 / 1280)
+    assert section.paragraphs[0] == "By hand."
+    assert section.warnings == []
+
+
+def test_what_is_missing_is_said():
+    flat = example_scan()
+    noise = np.random.default_rng(0).normal(0, 1e-10, (32, 40))
+    flat.images = {"Topography": flat.images["Topography"].copy(data=noise)}
+    section = grains.section_from_data(example_data(flat, chosen=False))
+    assert section.numbers["count"] == 1
+    assert "no grain boundary stands out" in section.missing[0]
+    assert section.figures == []
+    assert (
+        grains.section_from_data(example_data(example_scan(without=("Topography", "Deflection error"))))
+        is None
+    )
