@@ -30,7 +30,12 @@ from napari_tesm.model_choice import COMPARED, ModelChoice, checked_kernels, mod
 from napari_tesm.pipeline import Progress, blocks_of_rows, evaluate_blocks, prepared_dataset
 from napari_tesm.protocol import PulseProtocol, Window
 from napari_tesm.recipe import Recipe
-from napari_tesm.settings import pulse_from_recipe, record_from_recipe, resolved_recipe
+from napari_tesm.settings import (
+    low_pass_from_protocol,
+    pulse_from_recipe,
+    record_from_recipe,
+    resolved_recipe,
+)
 
 Array = NDArray[np.float64]
 
@@ -179,7 +184,7 @@ class _Jury:
     time: Array
     skip: float
     response_level: float
-    low_pass: LowPass | None = None
+    low_pass: LowPass | None
 
     def status(self, traces: NDArray[np.floating], height: Array, threshold: float) -> NDArray[np.int8]:
         """Return 0 where a trace deserves a vote, else the status value that says why not, shape of `height`."""
@@ -194,8 +199,7 @@ class _Jury:
         found = np.zeros(len(traces), dtype=bool)
         for window in (self.pulse, self.relaxation):
             inside = window.samples(self.time, skip=self.skip)
-            start = min(window.start, float(self.time[inside][0]))
-            fitted = fit_traces(traces[:, inside], self.time[inside], start=start, low_pass=self.low_pass)
+            fitted = fit_traces(traces[:, inside], self.time[inside])
             found |= response_probability(fitted.r2, fitted.samples) < self.response_level
         return found
 
@@ -223,7 +227,7 @@ def _jury_from_recipe(dataset: xr.Dataset, recipe: Recipe, kernels: tuple[str, .
         np.asarray(prepared["time"].values, dtype=np.float64),
         recipe.skip_after_edge,
         recipe.response_level,
-        protocol.low_pass,
+        low_pass_from_protocol(protocol, recipe),
     )
     jury.choice(np.empty((0, jury.time.size)))  # nothing to judge yet, but what has to be refused is
     return jury

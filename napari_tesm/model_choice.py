@@ -130,7 +130,7 @@ def model_choice(
     skip : float
         So are samples within this time, in s, after the start and the end of the pulse.
     low_pass : LowPass, optional
-        The lock-in's filter that the traces have passed; all kernels pass it, too.
+        The lock-in's filter that all kernels pass.
 
     Raises
     ------
@@ -152,13 +152,15 @@ def model_choice(
     shape = values.shape[:-1]
     flat = values.reshape(-1, times.size)[:, record]
     aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
+    length = pulse.stop - pulse.start
+    known = {name: any_kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
     parameters = tuple(_parameters(name) for name in names)
     for start in range(0, len(flat), _CHUNK):
         rows = slice(start, start + _CHUNK)
         y = flat[rows].astype(np.float64)
         y[~np.isfinite(y)] = np.nan
         for number, name in enumerate(names):
-            residuals = _residuals(y, since, name, pulse, parts, low_pass)
+            residuals = _residuals(y, since, known[name], pulse, parts)
             aicc[number, rows] = _aicc(residuals, parameters[number])
             whiteness[number, rows] = whiteness_of_residuals(residuals)
     judged = np.isfinite(aicc).all(axis=0)
@@ -209,13 +211,9 @@ def _parameters(name: str) -> int:
     return kernel.parameters * (1 if kernel.joint else 2) + 1
 
 
-def _residuals(
-    y: Array, time: Array, name: str, pulse: Window, parts: list[_Part], low_pass: LowPass | None
-) -> Array:
+def _residuals(y: Array, time: Array, kernel: AnyKernel, pulse: Window, parts: list[_Part]) -> Array:
     """Return data less fit, NaN where a sample is missing or left out, or nothing could be fitted."""
     residuals = np.full(y.shape, np.nan)
-    assert pulse.stop is not None
-    kernel = any_kernel_from_name(name, pulse=pulse.stop - pulse.start, low_pass=low_pass)
     if kernel.joint:
         kept = np.concatenate([np.arange(part.samples.start, part.samples.stop) for part in parts])
         start = min(pulse.start, float(time[kept[0]]))

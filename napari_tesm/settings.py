@@ -98,7 +98,7 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     """
     protocol = PulseProtocol.from_attributes(dataset.attrs)
     pulse = pulse_from_recipe(protocol, recipe)
-    low_pass = _low_pass_from_protocol(protocol, recipe)
+    low_pass = low_pass_from_protocol(protocol, recipe)
     kernel = any_kernel_from_name(recipe.kernel, low_pass=low_pass)
     if kernel.joint:
         record = record_from_recipe(protocol, pulse, recipe)
@@ -124,7 +124,7 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
     return settings
 
 
-def _low_pass_from_protocol(protocol: PulseProtocol, recipe: Recipe) -> LowPass | None:
+def low_pass_from_protocol(protocol: PulseProtocol, recipe: Recipe) -> LowPass | None:
     """Return the lock-in's filter that the kernels pass."""
     if recipe.lock_in_order is not None and protocol.lock_in_time_constant is None:
         raise ValueError(

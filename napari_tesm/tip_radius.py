@@ -85,7 +85,8 @@ class TipRadius:
         (0.64, 1.44)
         """
         tail = (1 - _checked_level(level)) / 2
-        low, high = np.quantile((self.radii / self.nominal) ** 2, [tail, 1 - tail])
+        # Each radius stands for the middle of its share, as the nodes of `normal` do.
+        low, high = np.quantile((self.radii / self.nominal) ** 2, [tail, 1 - tail], method="hazen")
         return float(low), float(high)
 
     def interval(

@@ -8,6 +8,7 @@ from examples import example_dataset
 from plotting_checks import agg_figure, assert_legible
 from scipy.stats import wilcoxon
 
+import napari_tesm
 from napari_tesm.comparison import mode_from_map
 from napari_tesm.histogram_comparison import histogram_comparison
 from napari_tesm.interface import fit
@@ -18,6 +19,7 @@ from napari_tesm.plotting.histogram_comparison import (
     fill_histogram_figure,
 )
 from napari_tesm.plotting.null_curve import null_figure
+from napari_tesm.plotting.overview import overview_figure
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +172,18 @@ def test_the_curves_of_the_null_figure_are_those_of_the_bands(found):
     np.testing.assert_array_equal(apparent.get_lines()[3].get_ydata(), curve.apparent[2])
     np.testing.assert_array_equal(ratio.get_lines()[1].get_ydata(), curve.ratio)
     np.testing.assert_array_equal(back.get_lines()[3].get_xdata(), curve.correction(2).apparent)
+
+
+def test_the_overview_has_a_column_for_the_ratio_where_there_is_one(dataset, maps, found):
+    figure = overview_figure(dataset, maps)
+    titles = [axes.get_xlabel() for axes in figure.axes]
+    assert titles.count("D2/D1") == maps.sizes["pulse"]
+    words = " ".join(text.get_text() for axes in figure.axes for text in axes.texts).replace("\n", " ")
+    assert found.verdict() in words
+    joint = fit(dataset, tip_radius="25 nm", kernel="flux-pulse", threshold=0.0)
+    assert "D2/D1" not in [axes.get_xlabel() for axes in overview_figure(dataset, joint).axes]
+
+
+def test_the_public_functions_are_these(dataset, maps, found):
+    assert napari_tesm.compare_histograms(dataset, maps, pulse=1).to_dict() == found.to_dict()
+    assert napari_tesm.pure_diffusion(dataset, maps).ratios == found.bands.ratios

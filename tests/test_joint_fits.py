@@ -44,7 +44,7 @@ def test_the_closed_forms_are_those_of_finite_volumes(kernel, pulse, scale):
 
 
 @pytest.mark.parametrize("kernel", SOURCES)
-@pytest.mark.parametrize("d", [1e-14, 1e-13, 4e-13, 3e-12])
+@pytest.mark.parametrize("d", [1e-14, 1e-13, 4e-13, 1e-12, 3e-12])
 def test_d_of_simulated_traces_is_recovered(kernel, d):
     """SNR 20: the median within 3 %, errors as large as stated."""
     clean = simulated_trace(SOURCES[kernel], TIME, d)

@@ -50,9 +50,15 @@ def test_blocks_are_as_large_as_what_is_alike():
 
 
 def test_few_independent_values_make_the_interval_wide():
+    """Blocks alone hold the mode of such maps in 79 % of the cases, and are wider than single pixels all the same."""
     field = smooth_map(3, smooth=4, size=32)
+    cut = patchwork_from_map(field)
+    assert field.size / cut.area < 50
     found, naive = mode_from_map(field), mode_with_interval(field)
-    assert np.log(found.high / found.low) > 2 * np.log(naive.high / naive.low)
+    blocks = mode_with_interval(field, blocks=cut.labels(field.shape))
+    width, alone, in_blocks = (np.log(one.high / one.low) for one in (found, naive, blocks))
+    assert width > 1.15 * in_blocks
+    assert width > 2 * alone
 
 
 def test_a_mask_says_which_pixels_count():
@@ -88,7 +94,7 @@ def test_the_width_of_a_normal_distribution():
     assert high - low == pytest.approx(2.3548 * 0.5, rel=0.06)
     assert (high + low) / 2 == pytest.approx(3.0, abs=0.05)
     ends = half_maximum(10**values, scale="log")
-    assert ends == pytest.approx((10**low, 10**high))
+    assert ends == pytest.approx((10**low, 10**high), abs=0)
     assert half_maximum_from_values(np.arange(9.0)) is None
     assert half_maximum_from_values(np.full(20, 2.0)) == (2.0, 2.0)
 

@@ -81,6 +81,22 @@ def test_displacement_saturates_with_the_voltage():
     assert -positive[1] < H[2] / 2
 
 
+def test_the_number_of_sites_is_what_makes_it_saturate():
+    """H per volt falls where sites fill up; with hardly any taken it rises instead, as Boltzmann has it."""
+    time = np.array([0.0, PULSE])
+    gains, taken = {}, {}
+    for filling in (0.2, 1e-6):
+        traces = [
+            drift_trace(voltage, Host(filling=filling), grid=COARSE, time=time) for voltage in (-0.001, -0.5)
+        ]
+        gains[filling] = traces[1].displacement[1] / traces[0].displacement[1] / 500
+        taken[filling] = drift_trace(-3.0, Host(filling=filling), grid=COARSE, time=time).occupation[0, 0]
+    assert gains[0.2] < 0.9
+    assert gains[1e-6] > 10
+    # At the paper's voltage every site at the surface below the tip is taken, from however few ions.
+    assert taken[0.2] > 0.999
+
+
 def test_grids_agree():
     fine = RingGrid(finest_r=0.08, finest_z=0.02, growth_r=1.12, growth_z=1.12, extent=60.0)
     time = np.array([1e-3, 10e-3, 20e-3])

@@ -66,8 +66,10 @@ def test_error_falls_with_the_square_of_the_cell(boundary):
 
 @pytest.mark.parametrize("boundary", ["flux", "clamped"])
 def test_mass_is_what_crossed_the_surface(boundary):
-    _, mass, inflow = step_response(np.geomspace(1e-5, 1.0, 6), boundary)
-    np.testing.assert_allclose(mass, inflow, rtol=1e-10)
+    _, mass, inflow = step_response(np.geomspace(1e-5, 1e3, 9), boundary)
+    np.testing.assert_allclose(mass[:7], inflow[:7], rtol=1e-10)
+    # Late under a clamp what came in is a small difference of what went in and out, and has lost a digit.
+    np.testing.assert_allclose(mass, inflow, rtol=1e-9)
     assert (mass > 0).all()
 
 

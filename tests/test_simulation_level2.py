@@ -31,16 +31,19 @@ def test_uniform_limit_is_level_1(boundary, limit):
     np.testing.assert_allclose(found, expected, atol=limit * expected.max(), rtol=0)
 
 
-def test_error_falls_with_the_square_of_the_box():
+@pytest.mark.parametrize("boundary", ["flux", "clamped"])
+def test_error_falls_with_the_square_of_the_box(boundary):
     time = np.array([3e-3, 10e-3])
-    expected = traces_from_diffusion(1e-13, time=time)
+    expected = traces_from_diffusion(1e-13, time=time, boundary=boundary)
     grids = [BoxGrid(0.24, 1.24, 0.08, 1.24), BoxGrid(0.12, np.sqrt(1.24), 0.04, np.sqrt(1.24))]
-    errors = [np.abs(TipModel(uniform(1e-13), time=time, grid=g).trace_at(0, 0) - expected) for g in grids]
+    models = [TipModel(uniform(1e-13), time=time, boundary=boundary, grid=grid) for grid in grids]
+    errors = [np.abs(model.trace_at(0, 0) - expected) for model in models]
     np.testing.assert_allclose(np.log2(errors[0] / errors[1]), 2.0, atol=0.5)
 
 
-def test_what_came_in_is_there():
-    model = TipModel(band_diffusion(INSIDE, OUTSIDE, 12e-9), grid=COARSE)
+@pytest.mark.parametrize("boundary", ["flux", "clamped"])
+def test_what_crossed_the_surface_is_there(boundary):
+    model = TipModel(band_diffusion(INSIDE, OUTSIDE, 12e-9), boundary=boundary, grid=COARSE)
     for x in (0.0, 15e-9):
         assert abs(model.solution_at(x, 0.0)[1]) < 1e-10
 

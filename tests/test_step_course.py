@@ -97,3 +97,10 @@ def test_the_thickness_of_a_strip_is_that_of_the_strip_and_not_of_its_neighbour(
 def test_noise_has_no_thickness():
     values = np.random.default_rng(1).standard_normal((Y.size, X.size))
     assert thickness_of_step(values, STEP, X, Y, spacing=(PIXEL, PIXEL))[1] is None
+
+
+def test_a_strip_beside_the_step_is_not_its_thickness():
+    strip = np.exp(-4 * np.log(2) * ((X - MIDDLE - 45e-9) / 15e-9) ** 2)
+    values = np.broadcast_to(strip, (Y.size, X.size))
+    values = values + 0.01 * np.random.default_rng(0).standard_normal(values.shape)
+    assert thickness_of_step(values, STEP, X, Y, spacing=(PIXEL, PIXEL))[1] is None

@@ -1,7 +1,9 @@
 """What came of a fit, in the panel: the map on top, how many pixels have a number, and why the others have none."""
 
+import math
 from typing import Final
 
+import numpy as np
 import xarray as xr
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -11,7 +13,8 @@ from napari_tesm.gui.fit_model import FitModel
 from napari_tesm.gui.layer_looks import STATUS_COLOURS
 from napari_tesm.gui.layers import names_of_maps
 from napari_tesm.gui.scan import plain_label
-from napari_tesm.maps import FITS, LOGARITHMS, MAP_KINDS, labels_from_maps, map_name, words_of_fit
+from napari_tesm.maps import DERIVED, FITS, LOGARITHMS, MAP_KINDS, labels_from_maps, map_name, words_of_fit
+from napari_tesm.summary import intervals_of_median
 
 _MOST_ROWS: Final = 3
 
@@ -65,7 +68,7 @@ class FitOutcome(QWidget):
         self.pulse_box.setVisible(len(labels) > 1)
         self.counts.setText(_table(maps, counts, shown[1]))
         self.counts.setToolTip("\n".join(line.in_words() for line in counts))
-        self.reasons.setText(_reasons(counts, *shown) + _note(maps))
+        self.reasons.setText(_joined(_reasons(counts, *shown), _radius_line(maps, *shown)) + _note(maps))
         self.reasons.setVisible(bool(self.reasons.text()))
 
     def _chosen(self, _: int) -> None:
@@ -125,6 +128,27 @@ def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
     if not parts:
         return ""
     return ("" if of_status else "Left out: ") + "&nbsp; ".join(_in_colour(*part) for part in parts)
+
+
+def _joined(*lines: str) -> str:
+    return "<br>".join(filter(None, lines))
+
+
+def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
+    """Return where the median of a map of D lies for what is known of the tip radius, shared by all pixels."""
+    source = DERIVED.get(name, name)
+    fit = MAP_KINDS[source].fit
+    if fit is None or source != map_name("D", fit):
+        return ""
+    values = maps[source].values[pulse]
+    median = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
+    found = intervals_of_median(median, maps.attrs)
+    if found is None or not maps.attrs.get("systematic"):
+        return ""
+    power = math.floor(math.log10(median))
+    low, high = (f"{limit / 10.0**power:.2g}" for limit in found["95"])
+    times = f"×10<sup>{power}</sup>&nbsp;m²/s"
+    return f"Median {source} {median / 10.0**power:.2f} (for the tip radius {low} … {high}, 95 %){times}"
 
 
 def _in_colour(meaning: str, count: int) -> str:

@@ -61,7 +61,7 @@ def draw_series_maps(
     """
     series = aligned.series
     shown = range(min(len(series.members), most))
-    columns = min(len(shown), max(2, math.ceil(math.sqrt(2 * len(shown))))) or 1
+    columns = map_columns(len(shown))
     rows = math.ceil(len(shown) / columns) or 1
     figure.set_layout_engine("constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -91,6 +91,11 @@ def draw_series_maps(
         _draw_scale_bar(grid.flat[0], (extent[1], abs(extent[2] - extent[3])), lateral, taken)
         bar = figure.colorbar(image, ax=list(grid.flat), fraction=0.04, pad=0.02)
         bar.set_label(label_with_unit(name, unit))
+
+
+def map_columns(count: int) -> int:
+    """Return in how many columns so many maps are drawn: at most four, in full rows as far as possible."""
+    return math.ceil(count / math.ceil(count / 4)) if count else 1
 
 
 def draw_point_values(axes: Axes, curves: Sequence[PointCurve], *, absolute: bool = False) -> None:

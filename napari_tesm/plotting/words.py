@@ -113,6 +113,19 @@ def sentence_from_status(status: int, window: int) -> str:
     return sentence_from_fit(_Numbers(window, np.zeros(0), unknown, unknown, unknown, unknown, status))
 
 
+def words_of_limits(low: float, high: float, unit: str = "") -> str:
+    """Return an interval with two digits, the unit once where both ends have the same.
+
+    Examples
+    --------
+    >>> words_of_limits(3.91e-13, 5.04e-13)
+    '3.9×10⁻¹³ … 5×10⁻¹³'
+    """
+    below, above = (text_with_error(float(f"{one:.1e}"), math.nan, unit) for one in (low, high))
+    number, _, shown = below.rpartition(" ")
+    return f"{number if number and above.endswith(f' {shown}') else below} … {above}"
+
+
 def sentence_from_limits(name: str, low: float, high: float, unit: str) -> str:
     """Return the limits that hold a quantity with 95 %, as a few words; empty where the data set none.
 
@@ -123,16 +136,12 @@ def sentence_from_limits(name: str, low: float, high: float, unit: str) -> str:
     >>> sentence_from_limits("D1", math.nan, 2.13e-14, "m²/s")
     'D1 below 2.1×10⁻¹⁴ m²/s (95 %)'
     """
-    below, above = (
-        text_with_error(float(f"{one:.1e}"), math.nan, unit) if math.isfinite(one) else ""
-        for one in (low, high)
-    )
-    if below and above:
-        number, _, shown = below.rpartition(" ")
-        return f"{name} {number if above.endswith(f' {shown}') else below} … {above} (95 %)"
-    if above:
-        return f"{name} below {above} (95 %)"
-    return f"{name} above {below} (95 %)" if below else ""
+    if math.isfinite(low) and math.isfinite(high):
+        return f"{name} {words_of_limits(low, high, unit)} (95 %)"
+    where, limit = ("below", high) if math.isfinite(high) else ("above", low)
+    if not math.isfinite(limit):
+        return ""
+    return f"{name} {where} {text_with_error(float(f'{limit:.1e}'), math.nan, unit)} (95 %)"
 
 
 class _Numbers:

@@ -11,6 +11,7 @@ from napari_tesm.maps import JOINT, words_of_fit
 from napari_tesm.recipe import Recipe
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.settings import Settings
+from napari_tesm.tip_radius import systematic_intervals
 from napari_tesm.units import text_from_quantity
 
 _PACKAGES: Final = ("numpy", "scipy", "xarray", "matplotlib", "scikit-image", "gwyfile")
@@ -49,6 +50,12 @@ def methods_from_data(data: ReportData) -> list[str]:
     return paragraphs
 
 
+def _factors(radius: float, error: float) -> str:
+    """Return between what parts of itself D lies, for a normal error of the radius."""
+    found = systematic_intervals(1.0, radius, error)
+    return ", ".join(f"{low:.2f} to {high:.2f} of it with {level} %" for level, (low, high) in found.items())
+
+
 def warnings_about(data: ReportData) -> list[str]:
     """Return what has to be known before any number of the report is read."""
     found = []
@@ -73,8 +80,8 @@ def warnings_about(data: ReportData) -> list[str]:
     for radius, error in sorted((r, e) for r, e in radii if r is not None and e is not None):
         found.append(
             f"Every D shares the error of the tip radius, {text_from_quantity(radius, 'm', digits=3)} ± "
-            f"{text_from_quantity(error, 'm', digits=2)}: ±{200 * error / radius:.0f} %, common to all pixels. The "
-            "errors given below come on top of it."
+            f"{text_from_quantity(error, 'm', digits=2)}: {_factors(radius, error)}, common to all pixels. The errors "
+            "given below come on top of it."
         )
     if len(radii) > 1:
         found.append("The scans were made with different tip radii: their D share no common error.")

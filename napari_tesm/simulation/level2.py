@@ -131,9 +131,9 @@ class TipModel:
         return self.solution_at(x, y)[0]
 
     def solution_at(self, x: float, y: float) -> tuple[Array, float]:
-        """Return the trace, and the ions gained or lost at the end as a part of those that came in.
+        """Return the trace, and the ions gained or lost at the end as a part of those that crossed the surface.
 
-        What crosses a clamped surface is not summed up: NaN there.
+        The end is that of the record under a drive that stays on.
         """
         from scipy.interpolate import CubicHermiteSpline
 
@@ -230,7 +230,7 @@ class _Plane:
         return np.asarray(-np.diff(np.diff(np.diff(corner, axis=0), axis=1), axis=2))
 
     def step_response(self, end: float, boundary: str) -> tuple[Array, Array, Array, float]:
-        """Return times, strain integral, its slope, and the relative error of the mass at the end."""
+        """Return times, strain integral, its slope, and the mass at the end over what crossed the surface, less 1."""
         clamped = boundary == "clamped"
         surface = self.layers.surface_conductance if clamped else 0.0
         depths = self.layers.depths
@@ -241,21 +241,29 @@ class _Plane:
         spans = np.repeat(end * 2.0 ** np.arange(_LEVELS), _PER_LEVEL) / (_PER_LEVEL * (2.0**_LEVELS - 1))
         times = np.concatenate([[0.0], np.cumsum(spans)])
         strain, slopes = np.zeros(times.size), np.zeros(times.size)
-        mass = 0.0
-        for rate, push, weight in zip(rates, into, weights, strict=True):
-            one, slope, last = self._mode_response(
+        mass, crossed = 0.0, (surface if clamped else 1.0) * float(supply.sum()) * end
+        shares, first_layer = modes.T @ np.sqrt(depths), modes[0] / np.sqrt(depths[0])
+        for rate, push, weight, share, in_first in zip(
+            rates, into, weights, shares, first_layer, strict=True
+        ):
+            one, slope, last, left = self._mode_response(
                 rate, push * supply, weight.ravel() / self.areas.ravel(), spans
             )
             strain += one
             slopes += slope
-            if rate == 0.0:
-                mass = float(last.sum()) / (push * float(supply.sum()) * end) - 1
-        return times, strain, slopes, float("nan") if clamped else mass
+            mass += share * float(last.sum())
+            # What the first layer lacks of the surface's concentration; a blocked surface has no such conductance.
+            crossed -= surface * float(in_first) * left
+        return times, strain, slopes, mass / crossed - 1
 
     def _mode_response(
         self, rate: float, source: Array, weight: Array, spans: Array
-    ) -> tuple[Array, Array, Array]:
-        """Return strain and its slope at the ends of the steps, and the last content of each cell, for one mode."""
+    ) -> tuple[Array, Array, Array, float]:
+        """Return what one mode does.
+
+        Strain and its slope at the ends of the steps, the last content of each cell, and ∫ Σ D · content dt, which
+        leaves through a surface it touches.
+        """
         from scipy.sparse import diags
         from scipy.sparse.linalg import splu
 
@@ -265,18 +273,22 @@ class _Plane:
         content, gain = np.zeros(area.size), source
         strain, slopes = [0.0], [float(weight @ source)]
         factors: Any = None
-        length = 0.0
+        length = left = 0.0
+        mean = self.mean.ravel()
         for span in spans:
             if span != length:
                 factors, length = splu((capacity + _GAMMA * span * matrix).tocsc()), span
             # Two stages of the L-stable method of second order; contents are concentration times area.
             one = area * factors.solve(gain)
             two = area * factors.solve(source - matrix @ ((content + (1 - _GAMMA) * span * one) / area))
-            content = content + span * ((1 - _GAMMA) * one + _GAMMA * two)
+            early = content + _GAMMA * span * one
+            late = content + span * ((1 - _GAMMA) * one + _GAMMA * two)
+            left += span * float(mean @ ((1 - _GAMMA) * early + _GAMMA * late))
+            content = late
             strain.append(float(weight @ content))
             gain = source - matrix @ (content / area)
             slopes.append(float(weight @ gain))
-        return np.array(strain), np.array(slopes), content
+        return np.array(strain), np.array(slopes), content, left
 
     @cached_property
     def _plane_matrix(self) -> Any:

@@ -215,7 +215,7 @@ class SimulatedSeries:
         across, down = np.meshgrid(scene.x - dx, scene.y - dy)
         scene = _with_plain_steps(scene)
         # Beside the first step, to its upper left, D falls to 6e-13 m²/s and rises again.
-        away = (1 + _SECOND_RISE * np.clip((-scene.distance - 40e-9) / 200e-9, 0, 1)) / (
+        away = (1 + _SECOND_RISE * np.clip((-scene.distance - 40e-9) / 120e-9, 0, 1)) / (
             1 + 0.15 * np.clip(-scene.distance / 200e-9, 0, 1)
         )
         away = away * np.exp(

@@ -49,3 +49,26 @@ def test_a_map_of_limits_stays_chosen_as_long_as_there_is_one(scan):
     model.show("D1_upper", 0)
     assert model.shown_of(with_limits) == ("D1_upper", 0)
     assert model.shown_of(without) == ("log10_D1", 0)
+
+
+def test_the_panel_says_what_the_tip_radius_does_to_the_median(viewer_model, qapp):
+    from examples import example_dataset
+
+    from napari_tesm.gui.fit_outcome import FitOutcome
+    from napari_tesm.tip_radius import systematic_intervals
+
+    scan = Scan("example", example_dataset())
+    model, outcome = FitModel(scan), FitOutcome()
+    scan.set_results(fit(scan.dataset, tip_radius="25 nm ± 5 nm"))
+    model.show("log10_D2", 0)
+    outcome.show_model(model)
+    median = float(np.nanmedian(scan.maps["D2"].values[0]))
+    low, high = systematic_intervals(median, 25e-9, 5e-9)["95"]
+    assert f"(for the tip radius {low * 1e13:.2g} … {high * 1e13:.2g}, 95 %)" in outcome.reasons.text()
+    model.show("tau2", 0)
+    outcome.show_model(model)
+    assert "tip radius" not in outcome.reasons.text()
+    scan.set_results(fit(scan.dataset, tip_radius="25 nm"))
+    model.show("D2", 0)
+    outcome.show_model(model)
+    assert "tip radius" not in outcome.reasons.text()

@@ -15,6 +15,7 @@ from napari_tesm.plotting.series import (
     draw_series_maps,
     draw_shifts,
     draw_verdicts,
+    map_columns,
 )
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions import PinnedPoint
@@ -133,8 +134,9 @@ def _figures(
     stem: str,
 ) -> list[ReportFigure]:
     series = aligned.series
-    columns = min(len(series.members), 4)
-    rows = -(-min(len(series.members), _MOST_MAPS) // columns)
+    shown = min(len(series.members), _MOST_MAPS)
+    columns = map_columns(shown)
+    rows = -(-shown // columns)
     width, height = row_size(aligned.grid, columns)
     limits = aligned.colour_limits()
     cut = (
@@ -199,8 +201,8 @@ def _figures(
         ReportFigure(
             f"{stem}_verdicts",
             f"What H does with the voltage, pixel by pixel, {series.name}: Tukey's test of all pairs of voltages at "
-            "5 % for each pixel with its two neighbours; a plateau has a slope of less than a third of that before it (two "
-            "one-sided tests).",
+            "5 % for each pixel with its two neighbours; a plateau has a slope of less than a third of that before it "
+            "(two one-sided tests).",
             draw_kinds,
             (7.5, 4.2),
         ),

@@ -1,0 +1,142 @@
+"""The report's voltage series on the simulated paper series, whose truth is known, and on what lacks something."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from report_examples import RECIPE, StrictPage, example_data, example_scan
+
+from napari_tesm.displacement_maps import displacement_maps
+from napari_tesm.report.assembling import drawn_figure, report_from_data
+from napari_tesm.report.data import InputFile, ReportData, Scan
+from napari_tesm.report.html import page_from_report
+from napari_tesm.report.sections.series import section_from_data
+from napari_tesm.simulation import simulate_series
+from napari_tesm.simulation.voltage_scans import POINTS, VOLTAGES
+
+SIMULATED = simulate_series(size=(64, 48), samples=100, seed=0)
+
+
+@cache
+def scan(voltage):
+    """Return a scan of the simulated series; H alone, as a fit would take its time."""
+    traces = SIMULATED.scan(voltage)
+    found = Scan(
+        f"{voltage:g}V", InputFile(f"{voltage:g}V.gwy", "ab" * 32), traces=traces, maps=displacement_maps(traces),
+        recipe=RECIPE,
+    )  # fmt: skip
+    found.images = {
+        str(one.attrs["long_name"]): one for one in traces.data_vars.values() if one.dims == ("y", "x")
+    }
+    if voltage == VOLTAGES[0]:
+        found.points = tuple(SIMULATED.points)
+    return found
+
+
+def only(voltages):
+    scans = [scan(voltage) for voltage in voltages]
+    return ReportData(scans, recipe=RECIPE, files=[one.file for one in scans])
+
+
+@pytest.fixture(scope="module")
+def section():
+    return section_from_data(only(VOLTAGES))
+
+
+def test_the_papers_verdicts_are_found_at_its_points(section):
+    (found,) = section.numbers["series"]
+    judged = [(one["verdict"], one["voltage"]) for one in found["points"]["H"]]
+    assert judged == [(point.verdict, -point.peak) for point in POINTS]
+    for one in found["points"]["H"]:
+        first = one["steps"][0]
+        assert first["change"] > 0
+        assert first["p_value"] < 0.05  # −3 V does not saturate
+    assert "Point 1 saturates from −5 V (rise −3 V → −5 V: p" in section.paragraphs[1]
+    assert "−3 V does not saturate point 3" in section.paragraphs[2]
+
+
+def test_the_drift_that_was_put_in_is_found(section):
+    (found,) = section.numbers["series"]
+    assert found["reference"] == "−3 V"
+    truth = SIMULATED.truth()["scans"]
+    assert len(found["registration"]) == len(truth)
+    for one, true in zip(found["registration"], truth, strict=True):
+        right, down = true["drift_pixels"]
+        assert np.allclose(one["down_right_pixels"], [-down, -right], atol=0.05)
+        assert one["by"] == ("" if true["voltage"] == -3 else "deflection error")
+
+
+def test_histograms_broaden_move_and_flatten(section):
+    (found,) = section.numbers["series"]
+    modes, widths, peaks = (
+        [one[key]["value"] for one in found["distributions"]] for key in ("mode", "width", "peak")
+    )
+    assert np.all(np.diff(modes) > 0)
+    assert np.all(np.diff(widths) > 0)
+    assert np.all(np.diff(peaks) < 0)
+    words = " ".join(section.paragraphs)
+    assert "broadens" in words
+    assert "Its peak falls" in words
+    assert "moves to larger values" in words
+
+
+def test_tables_hold_what_the_figures_show(section):
+    tables = {table.name: table for table in section.tables}
+    assert set(tables) == {"series_registration", "series_points", "series_verdicts", "series_histograms"}
+    points = tables["series_points"].rows
+    assert len(points) == 3 * len(VOLTAGES)
+    own = scan(5.0).maps["H"].values[0]
+    means = [row[2] for row in points if row[0] == 1 and row[1] == -5.0]
+    row, column = scan(3.0).pixel_at(SIMULATED.points[0].x, SIMULATED.points[0].y)
+    # Of three measured pixels next to each other, somewhere within the drift.
+    triples = [
+        own[r, c - 1 : c + 2].mean() for r in range(row - 2, row + 3) for c in range(column - 3, column + 4)
+    ]
+    assert min(abs(means[0] - one) for one in triples) < 1e-12
+    assert [row[4] for row in points] == [3] * len(points)
+
+
+def test_its_figures_are_drawn_and_its_page_is_valid():
+    data = only(VOLTAGES[:3])
+    report = report_from_data(data, sections={"series": section_from_data})
+    page = StrictPage.of(page_from_report(report))
+    assert page.count("img") + page.count("svg") >= 5
+    assert "could not" not in page.text.lower()
+    assert "Point 1" in page.text
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (lambda: example_data(), "two or more voltages of one sign"),
+        (lambda: only(VOLTAGES[:1]), "two or more voltages of one sign"),
+        (lambda: example_data(example_scan(pulses=(1,)), example_scan(pulses=(1,))), "two or more voltages"),
+    ],
+)
+def test_without_a_series_it_says_what_one_takes(data, words):
+    section = section_from_data(data())
+    assert any(words in sentence for sentence in section.missing)
+    assert section.figures == []
+    assert section.tables == []
+
+
+def test_scans_of_other_size_without_images_or_values_are_named_and_the_rest_shown():
+    first, second, third = (scan(voltage) for voltage in VOLTAGES[:3])
+    small = replace(second, maps=second.maps.isel(x=slice(0, 50)), images={})
+    empty = replace(third, maps=third.maps.where(third.maps["H"] > 1e9), images={})
+    section = section_from_data(ReportData([first, small, empty], recipe=RECIPE))
+    missing, warnings = " ".join(section.missing), " ".join(section.warnings)
+    assert "differ in size" in missing
+    assert "H at −6 V has no value in any pixel" in missing
+    assert "−6 V could not be registered" in warnings
+    (found,) = section.numbers["series"]
+    # −3 and −5 V alone; the second point lies beyond the smaller scan.
+    assert [one["verdict"] for one in found["points"]["H"]] == ["rising", "missing", "rising"]
+    for figure in section.figures:
+        assert drawn_figure(figure).png.startswith(b"\x89PNG")
+
+
+def test_no_scan_with_maps_is_no_error():
+    bare = replace(scan(3.0), maps=None)
+    assert section_from_data(ReportData([bare], recipe=RECIPE)).missing
