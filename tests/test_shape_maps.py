@@ -139,6 +139,18 @@ def test_d_has_no_meaning_where_the_mean_time_does_not_exist():
     np.testing.assert_array_equal(known, np.isfinite(maps["tau_mean2"].values))
 
 
+def test_a_mean_time_that_is_hardly_known_leaves_d_out():
+    """An exponent just above one: the area is finite, but lies beyond the window."""
+    maps = fit(shape_dataset("power", exponent=1.03, noise=6e-3), kernel="power")
+    exists = (maps["status2"].values == OK) & (maps["exponent2"].values > 1)
+    known = np.isfinite(maps["D2"].values)
+    assert (exists & ~known).sum() > 10
+    relative = maps["tau_mean2_stderr"].values[known] / maps["tau_mean2"].values[known]
+    assert (relative <= 0.5).all()
+    np.testing.assert_array_equal(known, np.isfinite(maps["tau_mean2_stderr"].values))
+    assert np.isfinite(maps["tau2_stderr"].values[exists]).all()
+
+
 def test_two_amplitudes_of_opposite_sign_have_no_mean_time():
     trace = relaxation("biexponential", WINDOW, share=-0.8)
     result = fit_traces(
@@ -160,6 +172,20 @@ def test_flat_noise_is_no_response(kernel):
     ]
     assert passed[0] < 0.035
     assert passed[1] > 1.8 * passed[0]
+
+
+@pytest.mark.parametrize("kernel", QUANTITIES)
+def test_the_gate_of_maps_counts_the_parameters(kernel):
+    dataset = shape_dataset(kernel)
+    noise = 1e-3 * np.random.default_rng(6).standard_normal(dataset["displacement"].shape)
+    dataset = dataset.assign(displacement=dataset["displacement"].copy(data=noise))
+    maps = fit(dataset, kernel=kernel, threshold=0, response_level=0.3)
+    for number, samples in ((1, 200), (2, 300)):
+        r2, status = maps[f"r2_{number}"].values, maps[f"status{number}"].values
+        parameters = ALL_KERNELS[kernel].parameters
+        refused = response_probability(r2, samples, parameters=parameters) >= 0.3
+        np.testing.assert_array_equal(status == NO_RESPONSE, refused)
+        assert (refused != (response_probability(r2, samples) >= 0.3)).any()
 
 
 def test_pixels_that_are_not_ok_have_no_shape():
