@@ -15,7 +15,9 @@ from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.io.registry import open_dataset
 from napari_tesm.low_pass import LowPass, order_from_text
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.model_choice import model_choice
+from napari_tesm.null_curve import null_curve
+from napari_tesm.protocol import PulseProtocol, Window
 from napari_tesm.shape_kernels import ShapeKernel
 
 PULSE = 10e-3
@@ -242,10 +244,6 @@ def test_nonsense_is_refused_in_a_sentence(values, words):
 
 def test_the_choice_of_a_kernel_and_the_null_curve_know_the_filter():
     """Flux traces behind the filter: flux-pulse with it, not without; the null curve hardly moves, as both pass it."""
-    from napari_tesm.model_choice import model_choice
-    from napari_tesm.null_curve import null_curve
-    from napari_tesm.protocol import Window
-
     trace = recorded(flux_trace, 4e-4, 3)
     traces = trace + 0.01 * np.abs(trace).max() * np.random.default_rng(3).standard_normal((30, trace.size))
     for low_pass, share in ((LowPass(4e-4, 3), 1.0), (None, 0.0)):

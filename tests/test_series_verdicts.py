@@ -6,6 +6,10 @@ from scipy.stats import binomtest, studentized_range
 from scipy.stats import t as student
 from series_examples import CURVES, NOISE, VOLTAGES, result, scans
 
+from napari_tesm import save
+from napari_tesm.io.gwy.channels import channels_from_container
+from napari_tesm.io.gwy.objects import metadata_entries
+from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.regions import PinnedPoint
 from napari_tesm.series import (
     VERDICT_MEANINGS,
@@ -14,6 +18,7 @@ from napari_tesm.series import (
     noise_of_series,
     point_curves,
     series_from_results,
+    verdict_channels,
     verdict_map,
     verdicts_from_values,
 )
@@ -179,6 +184,21 @@ def aligned():
     drift = [[0, 0], [2.3, -1.1], [-1.7, 1.6], [0.4, 1.3], [1.0, -2.0]]
     results, images, truth = scans(drift=drift, shape=(48, 100), seed=5)
     return aligned_series(series_from_results(results, images=images)[0]), truth
+
+
+def test_the_map_of_verdicts_goes_into_a_gwy_file_with_its_meanings(aligned, tmp_path):
+    series, _ = aligned
+    found = verdict_map(series)
+    save(tmp_path / "verdicts.gwy", None, channels=verdict_channels(found, series.series.name))
+    container = read_container(tmp_path / "verdicts.gwy")
+    channels = {str(one.attrs["long_name"]): one for one in channels_from_container(container)}
+    kinds = channels["Verdict (negative voltages)"]
+    assert np.array_equal(kinds.values, found["verdict"].values)
+    assert np.allclose(kinds["x"], found["x"])
+    assert metadata_entries(container["/0/meta"])["Values"].startswith("0 rising, 1 saturating, 2 peaked")
+    volts = channels["Verdict voltage (negative voltages)"].values
+    known = np.isfinite(found["verdict_voltage"].values)
+    assert np.array_equal(volts[known], found["verdict_voltage"].values[known])
 
 
 def pinned(aligned, row, column, number=1):

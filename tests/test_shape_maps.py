@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from examples import PROTOCOL, TIP_RADIUS
+from gwyfile.objects import GwyContainer
 from scipy.optimize import curve_fit
 from scipy.special import gamma
 
@@ -15,8 +16,12 @@ from napari_tesm.dataset import dataset_from_traces
 from napari_tesm.displacement import NO_RESPONSE, OK, response_probability
 from napari_tesm.fitting import fit_traces
 from napari_tesm.interface import fit, save
+from napari_tesm.io.gwy import contents
+from napari_tesm.io.gwy.graphs import Graph
+from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.regions import PinnedPoint
 
 TIME = np.arange(500) * 5e-5
 WINDOW = np.arange(300) * 5e-5
@@ -134,6 +139,18 @@ def test_d_has_no_meaning_where_the_mean_time_does_not_exist():
     np.testing.assert_array_equal(known, np.isfinite(maps["tau_mean2"].values))
 
 
+def test_a_mean_time_that_is_hardly_known_leaves_d_out():
+    """An exponent just above one: the area is finite, but lies beyond the window."""
+    maps = fit(shape_dataset("power", exponent=1.03, noise=6e-3), kernel="power")
+    exists = (maps["status2"].values == OK) & (maps["exponent2"].values > 1)
+    known = np.isfinite(maps["D2"].values)
+    assert (exists & ~known).sum() > 10
+    relative = maps["tau_mean2_stderr"].values[known] / maps["tau_mean2"].values[known]
+    assert (relative <= 0.5).all()
+    np.testing.assert_array_equal(known, np.isfinite(maps["tau_mean2_stderr"].values))
+    assert np.isfinite(maps["tau2_stderr"].values[exists]).all()
+
+
 def test_two_amplitudes_of_opposite_sign_have_no_mean_time():
     trace = relaxation("biexponential", WINDOW, share=-0.8)
     result = fit_traces(
@@ -155,6 +172,20 @@ def test_flat_noise_is_no_response(kernel):
     ]
     assert passed[0] < 0.035
     assert passed[1] > 1.8 * passed[0]
+
+
+@pytest.mark.parametrize("kernel", QUANTITIES)
+def test_the_gate_of_maps_counts_the_parameters(kernel):
+    dataset = shape_dataset(kernel)
+    noise = 1e-3 * np.random.default_rng(6).standard_normal(dataset["displacement"].shape)
+    dataset = dataset.assign(displacement=dataset["displacement"].copy(data=noise))
+    maps = fit(dataset, kernel=kernel, threshold=0, response_level=0.3)
+    for number, samples in ((1, 200), (2, 300)):
+        r2, status = maps[f"r2_{number}"].values, maps[f"status{number}"].values
+        parameters = ALL_KERNELS[kernel].parameters
+        refused = response_probability(r2, samples, parameters=parameters) >= 0.3
+        np.testing.assert_array_equal(status == NO_RESPONSE, refused)
+        assert (refused != (response_probability(r2, samples) >= 0.3)).any()
 
 
 def test_pixels_that_are_not_ok_have_no_shape():
@@ -214,6 +245,34 @@ def test_the_command_line_writes_and_reads_back(kernel, tmp_path, capsys):
     for name in expected.data_vars:
         if name in again:
             np.testing.assert_array_equal(again[name], expected[name])
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("kernel", QUANTITIES)
+def test_curves_of_points_and_of_the_overview_are_those_of_the_maps(kernel, size):
+    """Graphs for Gwyddion know neither a nor c; they and the overview must draw what was fitted."""
+    from matplotlib.figure import Figure
+
+    from napari_tesm.plotting.overview import draw_fit
+
+    dataset = shape_dataset(kernel)
+    maps = fit(dataset, kernel=kernel)
+    container = GwyContainer()
+    add_point_graphs(container, dataset, maps, [PinnedPoint(1, 3e-8, 2e-8, size)])
+    (number,) = contents.ids(container, contents.GRAPH)
+    graph = Graph.from_object(container[contents.object_key(contents.GRAPH, number)])
+    curves = {curve.description: curve for curve in graph.curves}
+    truth = 0.1 * relaxation(kernel, curves["fit 2 (-3 V)"].x - 10e-3)
+    np.testing.assert_allclose(curves["fit 2 (-3 V)"].y, truth, atol=2e-4)
+
+    axis = Figure().add_subplot()
+    draw_fit(axis, dataset, maps, 1, 2, 3)
+    drawn = axis.lines[2].get_ydata()
+    factor = np.ptp(drawn) / np.ptp(truth)
+    np.testing.assert_allclose(drawn / factor, truth, atol=4e-4)
+    if size == 1:
+        line = curves["fit 2 (-3 V)"].y
+        np.testing.assert_allclose(drawn * np.ptp(line) / np.ptp(drawn), line, atol=2e-6)
 
 
 def test_the_gwyddion_module_offers_what_the_engine_knows():

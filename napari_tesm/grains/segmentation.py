@@ -276,10 +276,9 @@ def _better(
     shares = {method: f"{100 * part:.2g} %" for method, part in left.items()}
     other = next(method for method in found if method != best)
     counts = {method: len(np.unique(labels[labels > 0])) for method, labels in found.items()}
-    return best, (
-        f", the better of two accounts: a smooth surface for each of {counts[best]} grains leaves {shares[best]} of "
-        f"the variance, for each of {counts[other]} {_WORDS[other].split(' (')[0]} {shares[other]}"
-    )
+    here = f"a smooth surface for each of {counts[best]} grains leaves {shares[best]} of the variance"
+    there = f"for each of {counts[other]} {_WORDS[other].split(' (')[0]} {shares[other]}"
+    return best, f", the better of two accounts: {here}, {there}"
 
 
 def _left_by_surfaces(image: Array, labels: Labels) -> float:

@@ -180,6 +180,9 @@ class FitPanel(Panel):
     def _dataset_changed(self) -> None:
         if self._fit_worker.running and self._fitted is self.model:
             self._fit_worker.cancel()
+        if self.model is not None:
+            self.advice.worker.cancel()
+            self.model.scan.choice = None  # it was about other times or voltages
         self.refresh_soon()
         self.start_preview()
 

@@ -37,14 +37,26 @@ def kernel_choice_figure(choice: KernelChoice) -> Figure:
     pulses = min(len(choice.votes), _MOST_PULSES)
     proportion = map_proportion(map_extent(choice.maps[BEST])[0])
     row_height = float(np.clip(3.4 * proportion + 1.1, 2.9, 4.8))
-    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure = Figure(figsize=(13, row_height * pulses), layout=layout, dpi=110)
+    figure = Figure(figsize=(13, row_height * pulses), dpi=110)
+    draw_kernel_choice(figure, choice)
+    return figure
+
+
+def draw_kernel_choice(figure: Figure, choice: KernelChoice, *, in_words: bool = True) -> None:
+    """Draw best kernel, evidence and votes on an empty figure, a row for each pulse setting (four at most).
+
+    Parameters
+    ----------
+    in_words : bool
+        Write what the votes come to below them.
+    """
+    pulses = min(len(choice.votes), _MOST_PULSES)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     axes = figure.subplots(pulses, 3, squeeze=False, width_ratios=(1, 1, 1.1))
     for pulse, label in enumerate(labels_from_maps(choice.maps)[:pulses]):
         draw_best_kernel(axes[pulse, 0], choice, pulse, f"Best kernel {label}")
         draw_evidence(axes[pulse, 1], choice, pulse, f"Evidence {label}")
-        draw_votes(axes[pulse, 2], choice.votes[pulse])
-    return figure
+        draw_votes(axes[pulse, 2], choice.votes[pulse], in_words=in_words)
 
 
 def draw_best_kernel(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:
@@ -86,7 +98,7 @@ def draw_evidence(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> N
     axes.set_title(f"{title}, ΔAICc", fontsize=11)
 
 
-def draw_votes(axes: Axes, votes: KernelVotes) -> None:
+def draw_votes(axes: Axes, votes: KernelVotes, *, in_words: bool = True) -> None:
     """Draw for each kernel in how many pixels it is best and leaves white residuals, and say what follows."""
     names = votes.ranked()
     place = np.arange(len(names))
@@ -108,7 +120,8 @@ def draw_votes(axes: Axes, votes: KernelVotes) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel("% of the pixels that vote\n" + textwrap.fill(votes.sentence(), _LINE), fontsize=9)
+    words = "\n" + textwrap.fill(votes.sentence(), _LINE) if in_words else ""
+    axes.set_xlabel(f"% of the pixels that vote{words}", fontsize=9)
 
 
 def _of_voters(choice: KernelChoice, name: str, pulse: int) -> xr.DataArray:

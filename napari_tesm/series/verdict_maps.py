@@ -94,6 +94,22 @@ def verdict_map(
     )
 
 
+def verdict_channels(verdicts: xr.Dataset, name: str = "") -> list[xr.DataArray]:
+    """Return the maps of a `verdict_map` as images for `napari_tesm.save`, the first one titled "Verdict".
+
+    Parameters
+    ----------
+    verdicts : Dataset
+    name : str
+        What tells this series from others: its name stands in brackets in the titles.
+    """
+    brackets = f" ({name})" if name else ""
+    return [
+        verdicts[key].assign_attrs(long_name=f"{verdicts[key].attrs['long_name']}{brackets}")
+        for key in map(str, verdicts.data_vars)
+    ]
+
+
 def counts_of_verdicts(verdicts: xr.Dataset) -> dict[str, int]:
     """Return how many pixels of a `verdict_map` have each verdict."""
     kinds = verdicts["verdict"].values

@@ -77,6 +77,11 @@ def test_a_kernel_that_does_not_describe_the_data_comes_with_a_warning(open_scan
     panel.session.choose(panel.session.scans[0])
     settle(qtbot, 100)
     assert panel.advice.isVisible()
+    # With another pulse it is void.
+    panel.scan.enter(pulse_duration=9e-3)
+    settle(qtbot, 100)
+    assert panel.scan.choice is None
+    assert not panel.advice.isVisible()
 
 
 @pytest.mark.display

@@ -7,11 +7,12 @@ from examples import example_dataset
 pytest.importorskip("qtpy")
 from test_workspace import add_scan, settle
 
-from napari_tesm.all_kernels import ALL_KERNELS
+from napari_tesm.all_kernels import ALL_KERNELS, any_kernel_from_name, fitted_curves
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.trace_fits import TraceFitter
 from napari_tesm.gui.view import open_workspace
 from napari_tesm.interface import recipe_from_values
+from napari_tesm.low_pass import LowPass
 from napari_tesm.plotting.words import sentence_from_fit
 
 
@@ -61,3 +62,25 @@ def test_the_inspector_draws_the_fitted_curve_and_says_the_shape(scan):
     words = sentence_from_fit(fitted)
     assert "beta2 " in words
     assert "mean τ2 " in words
+
+
+def test_the_inspector_draws_the_curve_behind_the_lock_in_s_filter():
+    """A trace that only a filtered kernel can describe leaves nothing but noise."""
+    dataset = example_dataset(shape=(2, 2), noise=0)
+    time = dataset["time"].values
+    low_pass = LowPass(3e-4, 4)
+    filtered = fitted_curves(
+        any_kernel_from_name("exponential", low_pass=low_pass),
+        time[100:] - 10e-3,
+        {"tau": np.array([8e-4]), "a": np.array([0.1]), "c": np.array([0.02])},
+    )
+    values = dataset["displacement"].values.copy()
+    values[..., 100:] = filtered + 1e-5 * np.random.default_rng(0).standard_normal(values[..., 100:].shape)
+    scan = Scan("filtered", dataset.assign(displacement=dataset["displacement"].copy(data=values)))
+    scan.set_recipe(recipe_from_values(scan.recipe, lock_in_time_constant="0.3 ms", lock_in_order=4))
+    fitted = TraceFitter(scan).fits_of(scan.traces_at((0, 1)))[1].windows[2]
+    assert fitted.tau == pytest.approx(8e-4, rel=1e-3)
+    assert np.sqrt(np.mean(fitted.residuals**2)) < 1.3e-5
+    scan.set_recipe(recipe_from_values(scan.recipe, lock_in_time_constant=0))
+    plain = TraceFitter(scan).fits_of(scan.traces_at((0, 1)))[1].windows[2]
+    assert np.sqrt(np.mean(plain.residuals**2)) > 1e-3

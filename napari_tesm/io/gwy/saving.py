@@ -263,6 +263,11 @@ def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
         metadata = {}
         if unit and not _can_be_written(unit):
             unit, metadata = "", {"Unit": unit}
+        if meanings := str(channel.attrs.get("flag_meanings", "")).split():
+            flags = np.asarray(channel.attrs.get("flag_values", range(len(meanings)))).tolist()
+            metadata["Values"] = ", ".join(
+                f"{value} {name}" for value, name in zip(flags, meanings, strict=True)
+            )
         numbers = np.asarray(channel.values, dtype=np.float64)
         missing = ~np.isfinite(numbers)
         # As in result maps: Gwyddion cannot show NaN.

@@ -1,0 +1,109 @@
+"""Which kernel the traces of the main pulse support, and whether it describes them."""
+
+import math
+from dataclasses import replace
+from typing import Final
+
+import xarray as xr
+
+from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
+from napari_tesm.kernel_votes import CLEAR, KernelVotes
+from napari_tesm.plotting.kernel_choice import draw_kernel_choice
+from napari_tesm.recipe import Recipe
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Column, ReportFigure, Section, Table
+
+_MOST_TRACES: Final = 128 * 128
+"""A map is thinned to as many: its kernel is known by then."""
+
+
+def section_from_data(data: ReportData) -> Section | None:
+    """Return the votes of the main pulse's traces; None where there are no traces to ask."""
+    scan = data.main
+    if scan.traces is None:
+        return None
+    section = Section("kernels", "Which kernel the traces support")
+    dataset, step = _thinned(scan.traces.isel(pulse=[scan.main_pulse]))
+    # The traces hold what the recipe said of the protocol; the kernel of the maps plays no part in the question.
+    recipe = replace(
+        scan.recipe, voltage=None, pulse_start=None, pulse_duration=None, phase_rotation=None,
+        lock_in_time_constant=None, lock_in_order=None, kernel=Recipe().kernel, geometry=Recipe().geometry,
+    )  # fmt: skip
+    try:
+        choice = choice_of_kernels(dataset, recipe)
+    except ValueError as error:
+        section.missing.append(f"Kernels cannot be compared: {error}.")
+        return section
+    votes = choice.votes[0]
+    label = scan.labels[scan.main_pulse]
+    section.paragraphs.append(votes.sentence())
+    section.paragraphs.append(
+        "All kernels were fitted to the same samples of every trace with a response, from the start of the pulse on. "
+        f"AICc weighs how close they come against their parameters; a kernel is preferred clearly beyond {CLEAR:g}. It "
+        "only ranks: whether the best one describes the traces is said by its residuals, which are white if what is "
+        "left is noise (Ljung and Box, ten lags, 1 %)."
+        + (f" Of this large map one pixel in {step**2} was asked." if step > 1 else "")
+    )
+    used = scan.recipe.kernel
+    if votes.is_doubtful:
+        section.warnings.append(f"Which kernel: {votes.sentence()}")
+    elif votes.judged and used != votes.recommended():
+        section.warnings.append(
+            f"D was taken with the kernel '{used}', and the traces support '{votes.recommended()}': "
+            f"{_comparison(votes, used)}."
+        )
+    if votes.judged:
+        section.figures.append(_figure(scan, choice, label))
+        section.tables.append(_table(votes))
+    section.numbers |= {"scan": scan.label, "pulse": label, "every": step, **votes.to_dict()}
+    return section
+
+
+def _thinned(dataset: xr.Dataset) -> tuple[xr.Dataset, int]:
+    """Return every k-th pixel of a dataset each way, and k."""
+    step = max(1, math.ceil(math.sqrt(dataset.sizes["y"] * dataset.sizes["x"] / _MOST_TRACES)))
+    made = (
+        dataset.isel(y=slice(step // 2, None, step), x=slice(step // 2, None, step)) if step > 1 else dataset
+    )
+    for axis in ("y", "x") if step > 1 else ():
+        if "spacing" in made[axis].attrs:
+            made[axis].attrs["spacing"] = dataset[axis].attrs["spacing"] * step
+    return made, step
+
+
+def _comparison(votes: KernelVotes, used: str) -> str:
+    if used not in votes.kernels:
+        return "it was not among those compared"
+    return (
+        f"AICc of the map {votes.behind(used):.0f} larger, residuals white in {100 * votes.white_share(used):.0f} % "
+        "of the traces"
+    )
+
+
+def _figure(scan: Scan, choice: KernelChoice, label: str) -> ReportFigure:
+    votes = choice.votes[0]
+    return ReportFigure(
+        "kernels",
+        f"{scan.label}: kernel that describes each pixel best {label}, by how much its AICc is ahead, and the "
+        f"votes; n = {votes.judged} traces with a response, {votes.left_out} without a vote are grey.",
+        lambda figure: draw_kernel_choice(figure, choice, in_words=False),
+        (10.0, 3.2),
+    )
+
+
+def _table(votes: KernelVotes) -> Table:
+    return Table(
+        "kernels",
+        "AICc is that of all traces together, above the best kernel's; the noise counts as a parameter.",
+        [Column("kernel"), Column("parameters"), Column("best in, %"), Column("AICc"), Column("white in, %")],
+        [
+            [
+                name,
+                votes.parameters[votes.kernels.index(name)],
+                100 * votes.share(name),
+                votes.behind(name),
+                100 * votes.white_share(name),
+            ]
+            for name in votes.ranked()
+        ],
+    )
