@@ -12,6 +12,7 @@ import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,8 @@ def page_from_rows(rows: list[Row], *, size: str, warning: str) -> str:
         "What diffusion in earnest gives is on the pages [kernels](kernels.md), [null curve](null_curve.md) and",
         "[validation](validation.md); the laws behind it are on [theory](theory.md).",
         "",
-    ]  # fmt: skip
-    return "\n".join(line for line in lines if line is not None)
+    ]
+    return "\n".join(lines)
 
 
 def _about_polarities(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row]:
@@ -141,7 +142,81 @@ def _about_step(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row
 
 
 def _about_series(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row]:
-    return iter(())
+    series = next(one for one in sections["series"]["series"] if min(one["voltages"]) < 0)
+    yield _about_drift(series, truth)
+    points = series["points"]["H"]
+    error = math.sqrt(series["noise"]["variance"] / 3)
+    first = [point["mean"][0] for point in points]
+    told = ", ".join(
+        f"{_volts(value)} ± {_volts(point['standard_deviation'][0])}"
+        for value, point in zip(first, points, strict=True)
+    )
+    put_in = [point["H"][0] for point in truth["points"]]
+    yield Row(
+        "6b", "with −3 V the displacement of the three points is the same", told,
+        ", ".join(map(_volts, put_in)), max(first) - min(first) < 4 * error,
+    )  # fmt: skip
+    steps = [point["steps"][0] for point in points]
+    yield Row(
+        "6b", "it rises significantly from −3 to −5 V in all of them, so that −3 V does not saturate them",
+        ", ".join(f"by {_volts(step['change'])} (p = {step['p_value']:.1g})" for step in steps),
+        ", ".join(_volts(point["H"][1] - point["H"][0]) for point in truth["points"]),
+        all(step["change"] > 0 and step["p_value"] < 0.01 for step in steps),
+    )  # fmt: skip
+    stated = {
+        1: "point 1 saturates from −5 V on",
+        2: "point 2 rises to −6 V and drops slightly",
+        3: "point 3 rises to −5 V and decreases",
+    }
+    turns = {1: -5.0, 2: -6.0, 3: -5.0}
+    for point, true in zip(points, truth["points"], strict=True):
+        number = point["number"]
+        yield Row(
+            "6b", stated[number], f"{point['verdict']} at {_volts(point['voltage'])}: {_heights(point['mean'])}",
+            f"{true['verdict']}: {_heights(true['H'])}",
+            point["verdict"] == true["verdict"] and point["voltage"] == turns[number],
+        )  # fmt: skip
+    yield from _about_distributions(series, truth)
+
+
+def _about_drift(series: dict[str, Any], truth: dict[str, Any]) -> Row:
+    drifts = [scan["drift_pixels"] for scan in truth["scans"]]
+    # What lays a scan on the first one is the drift turned round; down comes before right.
+    away = [
+        math.hypot(one["down_right_pixels"][1] + dx, one["down_right_pixels"][0] + dy)
+        for one, (dx, dy) in zip(series["registration"], drifts, strict=True)
+    ]
+    return Row(
+        "6a", "the same area is scanned with every voltage",
+        f"drift found to within {max(away):.2g} pixels", f"up to {max(math.hypot(*one) for one in drifts):.1f} pixels",
+        max(away) < 0.1,
+    )  # fmt: skip
+
+
+def _about_distributions(series: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row]:
+    known = series["distributions"]
+    modes, widths, peaks = ([one[key]["value"] for one in known] for key in ("mode", "width", "peak"))
+    true = truth["scans"]
+    yield Row(
+        "6c", "the histogram's peak shifts to higher values", f"modes {_heights(modes)}",
+        _heights([one["H_mode"] for one in true]), _grows(modes),
+    )  # fmt: skip
+    yield Row(
+        "6c", "the distribution broadens", f"widths at half maximum {_heights(widths)}",
+        "quartiles apart by " + _heights([one["H_q75"] - one["H_q25"] for one in true]), _grows(widths),
+    )  # fmt: skip
+    yield Row(
+        "6c", "and its peak falls", "pixels in the highest bin " + ", ".join(f"{peak:.0f}" for peak in peaks),
+        "follows from the width", _grows([-peak for peak in peaks]),
+    )  # fmt: skip
+
+
+def _grows(values: list[float]) -> bool:
+    return all(after > before for before, after in pairwise(values))
+
+
+def _heights(values: list[float]) -> str:
+    return ", ".join(f"{1e3 * value:.0f}" for value in values) + " mV"
 
 
 def _about_range(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row]:
@@ -229,8 +304,7 @@ def _about_fits(sections: dict[str, Any], truth: dict[str, Any]) -> Iterator[Row
     told = ", ".join(f"{value:.2f}" for value in r2)
     quantiles = ", ".join(one["name"].split()[1] for one in found)
     yield Row(
-        "S5", "examples of fits",
-        f"the lower R² of the two windows is {told} for the fits at the quantiles {quantiles}",
+        "S5", "examples of fits", f"the lower R² of the two windows is {told} for fits at the quantiles {quantiles}",
         "exponentials with noise", bool(r2) and min(r2) > 0.5,
     )  # fmt: skip
 

@@ -38,6 +38,7 @@ DIFFUSION_RANGE: Final = (1e-16, 1e-10)
 """True D that are looked at, in m²/s."""
 _MANY: Final = 24
 _FEW: Final = 8
+_FINER: Final = 10
 _LONG: Final = 4000
 """True D for each decade, and the samples above which there are fewer of them, for the sake of time."""
 
@@ -346,15 +347,33 @@ def unresolved_share(status: NDArray[np.integer]) -> float:
 
 
 def _part_among(curve: NullCurve, observed: Mapping[int, NDArray[np.floating]]) -> NullCurve:
-    kept = np.zeros(curve.diffusion.shape, dtype=bool)
+    fine = _refined(curve)
+    kept = np.zeros(fine.diffusion.shape, dtype=bool)
     for number, values in observed.items():
         finite = values[np.isfinite(values)]
-        if number in curve.apparent and finite.size:
+        if number in fine.apparent and finite.size:
             low, high = np.percentile(finite, _OBSERVED)
+            shown = fine.apparent[number]
+            # A map without noise has a range narrower than any step: what counts is which steps it meets.
             with np.errstate(invalid="ignore"):
-                kept |= (curve.apparent[number] >= low) & (curve.apparent[number] <= high)
-    apparent = {number: values[kept] for number, values in curve.apparent.items()}
-    return replace(curve, diffusion=curve.diffusion[kept], apparent=apparent)
+                met = (np.fmax(shown[1:], shown[:-1]) >= low) & (np.fmin(shown[1:], shown[:-1]) <= high)
+            kept[1:] |= met
+            kept[:-1] |= met
+    apparent = {number: values[kept] for number, values in fine.apparent.items()}
+    return replace(fine, diffusion=fine.diffusion[kept], apparent=apparent)
+
+
+def _refined(curve: NullCurve) -> NullCurve:
+    """Return the same curve with more points, straight lines in logarithms between those there are."""
+    count = curve.diffusion.size
+    known = np.arange(count)
+    place = np.linspace(0, count - 1, (count - 1) * _FINER + 1)
+
+    def between(values: Array) -> Array:
+        return np.asarray(np.exp(np.interp(place, known, np.log(values))))
+
+    apparent = {number: between(values) for number, values in curve.apparent.items()}
+    return replace(curve, diffusion=between(curve.diffusion), apparent=apparent)
 
 
 def _place(low: float, high: float, band: Range) -> str:

@@ -95,7 +95,7 @@ def verdict_map(
 
 
 def verdict_channels(verdicts: xr.Dataset, name: str = "") -> list[xr.DataArray]:
-    """Return the maps of a `verdict_map` as images for `napari_tesm.save`, titled "Verdict", "Verdict voltage" and so on.
+    """Return the maps of a `verdict_map` as images for `napari_tesm.save`, the first one titled "Verdict".
 
     Parameters
     ----------
