@@ -41,6 +41,8 @@ _TIPS: Final = {
     "response_level": "F-test against a constant: a pixel responds where its probability is below this",
     "max_log_tau_error": "A larger standard error of ln τ means unresolved",
     "skip_after_edge": "Samples within this time after a window's start are left out, in ms",
+    "lock_in_time_constant": "Time constant of the lock-in's low-pass, in ms, which the kernel passes, too; 0: none",
+    "lock_in_order": "Its number of RC stages, 1 to 8",
     "window": "Edges in ms from the start of the pulse; empty as the pulse has it. They can be dragged in the plot.",
     "use": "Fit this window",
     "intervals": "Maps of the limits that hold τ and D with 95 %; where a pixel is unresolved, what can be said of it",
@@ -61,7 +63,10 @@ class FitForm(QWidget):
         self._connect()
 
     def _make_fields(self) -> None:
-        numbers = ("tip_radius", "tip_radius_error", "response_level", "max_log_tau_error", "skip_after_edge")
+        numbers = (
+            "tip_radius", "tip_radius_error", "response_level", "max_log_tau_error", "skip_after_edge",
+            "lock_in_time_constant", "lock_in_order",
+        )  # fmt: skip
         self.numbers = {name: LineEdit(name=name, tooltip=_TIPS[name]) for name in numbers}
         self.threshold = FloatSpinBox(
             name="threshold", min=0.0, max=100.0, step=1.0, value=15.0, tooltip=_TIPS["threshold"]
@@ -95,10 +100,22 @@ class FitForm(QWidget):
         for number in (1, 2):
             start, stop = (self.edges[number, edge].native for edge in ("start", "stop"))
             windows += [self.use[number].native, start, QLabel("–"), stop]
-        self.gates = row_of(
+        gates = row_of(
             QLabel("F-test p <"), native["response_level"], QLabel("SE(ln τ) ≤"), native["max_log_tau_error"],
             QLabel("skip"), native["skip_after_edge"], QLabel("ms"),
         )  # fmt: skip
+        lock_in = row_of(
+            QLabel("Lock-in's low-pass"),
+            native["lock_in_time_constant"],
+            QLabel("ms, order"),
+            native["lock_in_order"],
+        )
+        self.gates = QWidget()
+        both = QVBoxLayout(self.gates)
+        both.setContentsMargins(0, 0, 0, 0)
+        both.setSpacing(2)
+        both.addWidget(gates)
+        both.addWidget(lock_in)
         for widget in (self.gates, self.intervals.native):
             widget.setVisible(False)
         rows = (
@@ -127,7 +144,7 @@ class FitForm(QWidget):
             native["tip_radius"], native["tip_radius_error"], self.threshold.native, self.threshold_of.native,
             *(widget for widget in windows if not isinstance(widget, QLabel)), self.kernel.native, self.geometry.native,
             self.gates_button, native["response_level"], native["max_log_tau_error"], native["skip_after_edge"],
-            self.intervals.native,
+            native["lock_in_time_constant"], native["lock_in_order"], self.intervals.native,
         ]  # fmt: skip
         for before, after in pairwise(order):
             QWidget.setTabOrder(before, after)
@@ -139,6 +156,8 @@ class FitForm(QWidget):
             "response_level": "response_level",
             "max_log_tau_error": "max_log_tau_error",
             "skip_after_edge": "skip_after_edge",
+            "lock_in_time_constant": "lock_in_time_constant",
+            "lock_in_order": "lock_in_order",
         }
         for name, entry in self.numbers.items():
             entry.native.textEdited.connect(self._entered(entries[name]))
@@ -178,12 +197,15 @@ class FitForm(QWidget):
     def _fill(self, model: FitModel) -> None:
         recipe = model.recipe
         radius, error = model.tip_radius
+        time_constant, order = model.lock_in
         numbers = {
             "tip_radius": _in_units(radius, 1e-9),
             "tip_radius_error": _in_units(error, 1e-9),
             "response_level": f"{recipe.response_level:g}",
             "max_log_tau_error": f"{recipe.max_log_tau_error:g}",
             "skip_after_edge": _in_units(recipe.skip_after_edge, 1e-3),
+            "lock_in_time_constant": _in_units(time_constant, 1e-3),
+            "lock_in_order": _in_units(order, 1),
         }
         for name, text in numbers.items():
             _set_text(self.numbers[name], text)
@@ -284,6 +306,9 @@ class FitForm(QWidget):
         elif entry == "skip_after_edge":
             text = self.numbers[entry].value.strip()
             model.set(skip_after_edge=_with_unit(text, "ms") if text else None)
+        elif entry == "lock_in_time_constant":
+            text = self.numbers[entry].value.strip()
+            model.set(lock_in_time_constant=_with_unit(text, "ms") if text else None)
         else:
             self._take_number(model, entry)
 

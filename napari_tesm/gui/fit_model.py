@@ -27,7 +27,8 @@ _FIRST_SHOWN: Final = ("log10_D2", "log10_D1", "log10_D", "tau2", "tau1", "tau",
 _TITLES: Final = {
     "tip_radius": "tip radius", "tip_radius_error": "tip radius", "window1": "window 1", "window2": "window 2",
     "skip_after_edge": "time to skip", "response_level": "response level",
-    "max_log_tau_error": "largest error of ln τ",
+    "max_log_tau_error": "largest error of ln τ", "lock_in_time_constant": "lock-in's time constant",
+    "lock_in_order": "lock-in's order",
 }  # fmt: skip
 """What the entries are called on the screen, where that is not their name."""
 
@@ -68,6 +69,15 @@ class FitModel:
             return None, None
         protocol = PulseProtocol.from_attributes(self.scan.dataset.attrs)
         return protocol.tip_radius, protocol.tip_radius_error
+
+    @property
+    def lock_in(self) -> tuple[float | None, float | None]:
+        """Time constant and order of the lock-in's low-pass that hold: the recipe's, else the file's."""
+        attributes = {} if self.scan.dataset is None else self.scan.dataset.attrs
+        protocol = PulseProtocol.from_attributes(attributes).updated(
+            lock_in_time_constant=self.recipe.lock_in_time_constant, lock_in_order=self.recipe.lock_in_order
+        )
+        return protocol.lock_in_time_constant, protocol.lock_in_order
 
     @property
     def radius_is_the_files(self) -> bool:

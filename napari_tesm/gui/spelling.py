@@ -14,6 +14,7 @@ from napari_tesm.units import text_from_quantity
 
 _UNITS: Final = {
     "tip_radius": "m", "pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
 }  # fmt: skip
 _NOT_OPTIONS: Final = ("tau_bounds", "response_level", "max_log_tau_error")
 """Entries of a recipe that the command line takes from a recipe file only."""

@@ -46,6 +46,21 @@ def test_windows_and_errors_take_units_too(form):
     assert form.model.recipe.skip_after_edge == pytest.approx(0.2e-3)
 
 
+def test_the_lock_in_s_filter_is_entered_and_taken_back(form):
+    type_in(form.numbers["lock_in_time_constant"], "0.1")
+    type_in(form.numbers["lock_in_order"], "4")
+    assert form.model.message == ""
+    assert form.model.lock_in == (pytest.approx(1e-4), 4)
+    assert form.model.problem == ""
+    type_in(form.numbers["lock_in_order"], "4.5")
+    assert "whole number from 1 to 8" in form.model.message
+    type_in(form.numbers["lock_in_order"], "")
+    type_in(form.numbers["lock_in_time_constant"], "200 µs")
+    assert form.model.lock_in == (pytest.approx(2e-4), None)
+    type_in(form.numbers["lock_in_time_constant"], "")
+    assert form.model.lock_in == (None, None)
+
+
 @pytest.mark.parametrize(("text", "words"), [("-3", "-3 nm"), ("25,5", "decimal point"), ("abc", "'abc'")])
 def test_nonsense_is_answered_in_the_units_that_were_typed(form, text, words):
     before = form.model.recipe
