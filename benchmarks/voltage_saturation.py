@@ -40,9 +40,11 @@ def draw_heights(axes: Axes, found: dict[float, list[DriftTrace]]) -> None:
         )
         slope = heights[0] / VOLTAGES[0]
         axes.plot(VOLTAGES, slope * VOLTAGES * 1e9, "--", color=colour, linewidth=0.9)
-    axes.set(ylim=(0, 40), xlabel="pulse voltage (V)", ylabel="H (nm)")
+    axes.set(ylim=(0, 50), xlabel="pulse voltage (V)", ylabel="H (nm)")
     axes.invert_xaxis()
-    axes.legend(title="voltage that the ions feel", fontsize=8.5, title_fontsize=8.5)
+    axes.legend(
+        title="voltage that the ions feel", loc="upper right", ncols=3, fontsize=8.5, title_fontsize=8.5
+    )
     axes.set_title("dashed: the line of small voltages", fontsize=9.5)
 
 

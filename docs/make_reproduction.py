@@ -346,23 +346,28 @@ def main() -> None:
     parser.add_argument("--numbers", type=Path, help="numbers.json of a report that is there already")
     parser.add_argument("--truth", type=Path, help="truth.json that goes with it")
     options = parser.parse_args()
-    if options.numbers is None:
-        folder = Path(tempfile.mkdtemp())
-        paper, report = folder / "paper", folder / "report"
-        _run("simulate", "--preset", "paper-series", "--size", SIZE, "-o", str(paper))
-        scans = [str(path) for path in sorted(paper.glob("si_c_*.gwy"))]
-        controls = [str(paper / name) for name in ("silicon_wafer.gwy", "hopg.gwy")]
-        cells = [str(path) for path in sorted(paper.glob("cycling_*.csv"))]
-        _run("report", *scans, "--control", *controls, "--cycling", *cells, "-o", str(report), "--quiet")
-        options.numbers, options.truth = report / "numbers.json", paper / "truth.json"
-    sections = json.loads(options.numbers.read_text())["sections"]
-    truth = json.loads(options.truth.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        if options.numbers is None:
+            options.numbers, options.truth = _reported(Path(folder))
+        sections = json.loads(options.numbers.read_text())["sections"]
+        truth = json.loads(options.truth.read_text())
     size = "x".join(str(count) for count in truth["made_with"]["size"])
     rows = rows_from_numbers(sections, truth)
     PAGE.write_text(page_from_rows(rows, size=size, warning=warning_from_numbers(sections)))
     lost = [f"Fig. {row.figure}: {row.paper}" for row in rows if not row.holds]
     if lost:
         raise SystemExit("not reproduced: " + "; ".join(lost))
+
+
+def _reported(folder: Path) -> tuple[Path, Path]:
+    """Make the series and its report in a folder, and return the files of its numbers and of the truth."""
+    paper, report = folder / "paper", folder / "report"
+    _run("simulate", "--preset", "paper-series", "--size", SIZE, "-o", str(paper))
+    scans = [str(path) for path in sorted(paper.glob("si_c_*.gwy"))]
+    controls = [str(paper / name) for name in ("silicon_wafer.gwy", "hopg.gwy")]
+    cells = [str(path) for path in sorted(paper.glob("cycling_*.csv"))]
+    _run("report", *scans, "--control", *controls, "--cycling", *cells, "-o", str(report), "--quiet")
+    return report / "numbers.json", paper / "truth.json"
 
 
 def _run(*words: str) -> None:

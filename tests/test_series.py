@@ -11,6 +11,7 @@ from napari_tesm.series import (
     distributions_of_series,
     images_of_pulses,
     point_curves,
+    repeats_of_series,
     series_from_results,
     verdict_map,
     voltage_text,
@@ -41,6 +42,29 @@ def test_repeated_voltages_are_scans_of_their_own_and_one_level():
     curve = point_curves(aligned_series(series), [PinnedPoint(1, 6e-8, 6e-8)])[0]
     assert curve.values.shape == (3, 3)
     assert len(curve.steps) == 1
+
+
+def test_a_voltage_scanned_twice_shows_what_changed_between_scans():
+    maps = noise_map(pulses=3, seed=2)
+    maps[2] *= 1.3
+    aligned = aligned_series(series_from_results([result(maps, [-3.0, -5.0, -3.0])])[0])
+    (found,) = repeats_of_series(aligned)
+    assert found.ratio.median == pytest.approx(1.3, rel=0.02)
+    assert found.labels == ("−3 V", "−3 V #2")
+    assert "between scans" in found.warning
+    same = series_from_results([result(noise_map(pulses=2, seed=2), [-3.0, -3.0])])[0]
+    assert repeats_of_series(aligned_series(same))[0].warning == ""
+    assert repeats_of_series(aligned_series(series_from_results([result(maps, [-3.0, -5.0, -6.0])])[0])) == []
+
+
+def test_a_point_beside_the_scan_is_missing():
+    series = series_from_results([result(noise_map(pulses=2), [-3.0, -5.0])])[0]
+    inside, beside = point_curves(
+        aligned_series(series), [PinnedPoint(1, 1e-9, 1e-9), PinnedPoint(2, 1e-6, 1e-8)]
+    )
+    assert np.isfinite(inside.means).all()
+    assert np.isnan(beside.means).all()
+    assert beside.verdict == "missing"
 
 
 def test_what_is_missing_is_said_and_the_rest_goes_on():

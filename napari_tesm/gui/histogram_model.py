@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.comparison import Patchwork, mode_from_map, patchwork_from_map
-from napari_tesm.gui.histogram_nulls import NullMarks, ScanNulls
+from napari_tesm.gui.histogram_nulls import NullMarks, NullWork, ScanNulls
 from napari_tesm.gui.layers import REGION_COLOURS
 from napari_tesm.gui.region_quantities import Field, Quantity, quantities_of
 from napari_tesm.gui.region_table import region_table_of
 from napari_tesm.gui.scan import Scan
 from napari_tesm.histogram_comparison import RATIO, ratios_of_maps
+from napari_tesm.null_bands import NullBands
 from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.scaling import scaling_of
 from napari_tesm.statistics import Mode, Scale, histograms_from_values
@@ -242,6 +243,15 @@ class HistogramModel:
         if key not in known:
             known[key] = patchwork_from_map(sample.field, scale=scale)
         return mode_from_map(sample.field, mask=sample.inside, scale=scale, patchwork=known[key])
+
+    def waiting_nulls(self) -> NullWork | None:
+        """Return what has to be computed beside the window before pure diffusion can be shown; None if nothing has."""
+        return self._nulls.waiting() if self.with_nulls and self.has_nulls() else None
+
+    def take_nulls(self, work: NullWork, bands: NullBands | str) -> None:
+        """Take over what was computed beside the window."""
+        self._nulls.take(work, bands)
+        self.changed.emit()
 
     def has_nulls(self) -> bool:
         """Whether what is looked at can be compared with pure diffusion: D1, D2 or their ratio."""

@@ -17,6 +17,8 @@ from napari_tesm.null_bands import MANY_UNRESOLVED, NullBands, null_bands_from_r
 Array = NDArray[np.float64]
 _Found = tuple[NullBands, float, float, float, float]
 _FEWEST: Final = 6
+LONG_RECORD: Final = 1000
+"""Samples above which the curves, some 0.1 s then, are not made in the window's own thread."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,26 @@ class NullMarks:
     shaded: bool = False
     words: str = ""
     explanation: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class NullWork:
+    """A result whose null bands are wanted.
+
+    Parameters
+    ----------
+    dataset, maps : Dataset
+    """
+
+    dataset: xr.Dataset
+    maps: xr.Dataset
+
+    def compute(self) -> NullBands | str:
+        """Return the bands, or why there are none; touches nothing of the window."""
+        try:
+            return null_bands_from_result(self.dataset, self.maps)
+        except (ValueError, KeyError) as error:
+            return f"No comparison with pure diffusion: {str(error).rstrip('.')}."
 
 
 class ScanNulls:
@@ -82,16 +104,26 @@ class ScanNulls:
         ranges = alike.ratios if is_ratio else bands.apparent_ranges(*windows)
         return NullMarks(ranges, is_ratio, f"{words}." if words else "", explanation)
 
+    def waiting(self) -> "NullWork | None":
+        """Return what takes too long for the window's own thread and is not done yet; None where there is nothing."""
+        scan = self._scan()
+        if scan is None or scan.maps is None or scan.dataset is None or scan.maps is self._maps:
+            return None
+        return NullWork(scan.dataset, scan.maps) if scan.dataset.sizes["time"] > LONG_RECORD else None
+
+    def take(self, work: "NullWork", bands: NullBands | str) -> None:
+        """Take over what was computed elsewhere."""
+        self._maps, self._ratios, self._bands = work.maps, {}, bands
+
     def _known_bands(self) -> NullBands | str:
         scan = self._scan()
         if scan is None or scan.maps is None or scan.dataset is None:
             return ""
+        if self.waiting() is not None:
+            return "What pure diffusion shows is being computed."
         if scan.maps is not self._maps:
-            self._maps, self._ratios = scan.maps, {}
-            try:
-                self._bands = null_bands_from_result(scan.dataset, scan.maps)
-            except (ValueError, KeyError) as error:
-                self._bands = f"No comparison with pure diffusion: {str(error).rstrip('.')}."
+            work = NullWork(scan.dataset, scan.maps)
+            self.take(work, work.compute())
         return self._bands
 
     def _ratio(self, bands: NullBands, pulse: int) -> _Found | None:

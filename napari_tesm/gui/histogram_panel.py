@@ -24,6 +24,8 @@ from napari_tesm.gui.region_choices import fill_box, fill_pulses, write_text
 from napari_tesm.gui.region_layer import RegionLayerLink, region_link_of
 from napari_tesm.gui.region_model import region_model_of
 from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.worker import Worker
+from napari_tesm.null_bands import NullBands
 from napari_tesm.plotting.histogram import Distribution, HistogramPlot
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class HistogramPanel(Panel):
         self.export_button.clicked.connect(self._ask_and_export)
         self.canvas = PlotCanvas(height=150)
         self.plot = HistogramPlot(self.canvas.figure)
+        self._worker = Worker(self)
         self.words = QLabel()
         self.words.setWordWrap(True)
         self._refresh_timer.setInterval(_REDRAW_EVERY)
@@ -144,6 +147,7 @@ class HistogramPanel(Panel):
         self.null_box.setChecked(model.with_nulls)
         self.null_box.setVisible(model.has_nulls())
         self._draw(view)
+        self._compute_nulls(model)
 
     def export_to(self, path: Path) -> None:
         """Write the bins as CSV, in SI units."""
@@ -173,6 +177,22 @@ class HistogramPanel(Panel):
         )  # fmt: skip
         self.words.setText(" ".join(part for part in (view.words(), view.nulls.words, view.message) if part))
         self.words.setToolTip("\n".join(part for part in (view.rule, view.nulls.explanation) if part))
+
+    def _compute_nulls(self, model: HistogramModel) -> None:
+        """Compute beside the window what pure diffusion shows, where the record is long."""
+        work = model.waiting_nulls()
+        if work is None or self._worker.running:
+            return
+
+        def take(bands: NullBands | str) -> None:
+            model.take_nulls(work, bands)
+            self.refresh_soon()  # by now another scan may be looked at, and wait
+
+        self._worker.start(
+            lambda _: work.compute(),
+            done=take,
+            failed=lambda error: take(f"No comparison with pure diffusion: {error}."),
+        )
 
     def _regions_changed(self, *_: Any) -> None:
         if self.model is not None and self.model.split != "map":

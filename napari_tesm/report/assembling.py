@@ -139,6 +139,10 @@ def drawn_figure(figure: ReportFigure) -> DrawnFigure:
     # Not by savefig, which goes through all of a figure twice for each format.
     canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=DPI, facecolor="white"))
     figure.draw(canvas.figure)
+    layout = canvas.figure.get_layout_engine()
+    if layout is not None:
+        # Maps keep their proportions, so their ticks are known after a first round only: one alone cuts labels off.
+        layout.execute(canvas.figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     png, svg = io.BytesIO(), io.StringIO()

@@ -93,14 +93,20 @@ def warnings_about(data: ReportData) -> list[str]:
         )
     if any(scan.maps_from_file for scan in data.scans):
         found.append("Maps of an earlier fit were taken as they are: their traces are not in the file.")
-    if any(scan.regions_proposed for scan in with_maps):
+    if proposed := [scan.label for scan in with_maps if scan.regions_proposed]:
         found.append(
-            "Nobody drew regions: the steps were proposed from topography and deflection error by the program. Look at "
-            "them, and draw your own where they are wrong."
+            f"{_among(proposed, with_maps)}Nobody drew regions: the steps were proposed from topography and "
+            "deflection error by the program. Look at them, and draw your own where they are wrong."
         )
-    if any(scan.points_chosen for scan in with_maps):
+    # Of a series, points are shown of the scan that the curves are of.
+    if with_maps and data.main.points_chosen:
         found.append("Nobody pinned points: the positions of the curves were chosen by the program.")
     return found
+
+
+def _among(labels: list[str], scans: list[Scan]) -> str:
+    """Return the scans that a sentence is about, nothing where it is about all of them."""
+    return "" if len(labels) == len(scans) else f"{', '.join(labels)}: "
 
 
 def _has_two_windows(scan: Scan) -> bool:

@@ -4,6 +4,7 @@ from napari_tesm.series.alignment import AlignedSeries, Alignment, aligned_serie
 from napari_tesm.series.distributions import Distribution, Distributions, distributions_of_series
 from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
 from napari_tesm.series.points import PointCurve, point_curves
+from napari_tesm.series.repeats import Repeat, repeats_of_series
 from napari_tesm.series.shifts import FineShift, fine_shift_between
 from napari_tesm.series.verdict_maps import counts_of_verdicts, noise_of_series, verdict_channels, verdict_map
 from napari_tesm.series.verdicts import VERDICT_MEANINGS, Noise, Verdicts, verdicts_from_values
@@ -18,6 +19,7 @@ __all__ = [
     "Member",
     "Noise",
     "PointCurve",
+    "Repeat",
     "Series",
     "Verdicts",
     "aligned_series",
@@ -27,6 +29,7 @@ __all__ = [
     "images_of_pulses",
     "noise_of_series",
     "point_curves",
+    "repeats_of_series",
     "series_from_results",
     "verdict_channels",
     "verdict_map",

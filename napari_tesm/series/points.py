@@ -231,11 +231,12 @@ def _curve(
         int(np.abs(grid[axis].values - at).argmin()) for axis, at in (("y", point.y), ("x", point.x))
     )
     values = np.full((len(series.members), pixels), np.nan)
-    for index, member in enumerate(series.members):
-        rows, columns = aligned.places(index)
-        values[index] = adjacent_values(
-            member.values(name), rows[row], columns[column], along=along, pixels=pixels
-        )
+    if _inside(aligned, point):
+        for index, member in enumerate(series.members):
+            rows, columns = aligned.places(index)
+            values[index] = adjacent_values(
+                member.values(name), rows[row], columns[column], along=along, pixels=pixels
+            )
     tested = tested_values(values, name, series.sign)
     usable = np.isfinite(tested)
     # A pixel that fails at some voltage is left out of the test at all of them, unless that leaves no scatter.
@@ -262,6 +263,15 @@ def _curve(
         degrees=float(found.degrees[0]),
         steps=_steps(found),
         level=found.level,
+    )
+
+
+def _inside(aligned: AlignedSeries, point: PinnedPoint) -> bool:
+    """Whether a point lies on the reference: one beside it is not its border pixel."""
+    axes = zip(("y", "x"), (point.y, point.x), aligned.spacing, strict=True)
+    return all(
+        aligned.grid[axis].values.min() - step <= at <= aligned.grid[axis].values.max() + step
+        for axis, at, step in axes
     )
 
 

@@ -74,6 +74,9 @@ def fine_shift_between(
     The contrast of the two may differ, as may offset and tilt. Of the shifts that correlate equally well the smallest
     is taken.
 
+    What is straight, a single step, tells a shift across itself alone; where a map has little else the standard error
+    is large, and may still be too small by half.
+
     Parameters
     ----------
     fixed, moving : ndarray, shape (y, x)

@@ -77,6 +77,13 @@ def test_the_null_box_takes_the_brackets_away_and_brings_them_back(panel, scan, 
         assert low < first < last < high
 
 
+def test_a_long_record_is_compared_beside_the_window(panel, scan, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_tesm.gui.histogram_nulls.LONG_RECORD", 10)
+    scan.set_results(fit(scan.dataset, tip_radius="25 nm", threshold=0.0))
+    qtbot.waitUntil(lambda: "Pure diffusion" in panel.words.text(), timeout=20_000)
+    assert len(panel.plot.axes.texts) == 2
+
+
 def test_regions_are_followed(panel, scan, qtbot, tmp_path):
     panel.split_box.setCurrentIndex(panel.split_box.findData("regions"))
     panel._chosen()

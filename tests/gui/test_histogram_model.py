@@ -212,6 +212,21 @@ def test_without_the_times_or_the_radius_nothing_is_said_of_diffusion(scan):
 def test_a_second_look_costs_no_second_curve(model, monkeypatch):
     model.choose("D2/D1")
     first = model.view().nulls
+    assert first.ranges
     monkeypatch.setattr("napari_tesm.gui.histogram_nulls.null_bands_from_result", None)
     monkeypatch.setattr("napari_tesm.gui.histogram_model.patchwork_from_map", None)
     assert model.view().nulls == first
+
+
+def test_a_long_record_waits_for_somebody_to_compute(model, monkeypatch):
+    monkeypatch.setattr("napari_tesm.gui.histogram_nulls.LONG_RECORD", 10)
+    model.choose("D2/D1")
+    assert model.view().nulls.ranges == {}
+    assert "being computed" in model.view().nulls.explanation
+    work = model.waiting_nulls()
+    told = []
+    model.changed.connect(lambda: told.append(1))
+    model.take_nulls(work, work.compute())
+    assert told == [1]
+    assert model.view().nulls.ranges
+    assert model.waiting_nulls() is None

@@ -22,12 +22,13 @@ def section_from_data(data: ReportData) -> Section | None:
     if not with_maps:
         section.missing.append("There are no maps to measure in regions.")
         return section
+    if bare := [scan.label for scan in with_maps if not scan.regions]:
+        section.missing.append(
+            f"{', '.join(bare)}: no region is drawn and no step stands out. Draw regions of the classes 'step' and "
+            "'grain' in napari, or make selections in Gwyddion."
+        )
     for scan in with_maps:
         if not scan.regions:
-            section.missing.append(
-                f"{scan.label}: no region is drawn and no step stands out. Draw regions of the classes 'step' "
-                "and 'grain' in napari, or make selections in Gwyddion."
-            )
             continue
         parts = parts_of_image(scan.regions, {}, scan.x, scan.y, spacing=scan.spacing)
         section.missing += [

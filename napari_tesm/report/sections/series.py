@@ -32,6 +32,7 @@ from napari_tesm.series import (
     images_of_pulses,
     noise_of_series,
     point_curves,
+    repeats_of_series,
     series_from_results,
     verdict_map,
 )
@@ -114,13 +115,23 @@ def _add_series(section: Section, series: Series, main: Scan, stem: str) -> None
     if not points:
         section.missing.append("No point is pinned, and none could be chosen: H is not followed at points.")
     section.warnings += [one.warning for one in aligned.alignments if one.warning]
+    repeats = repeats_of_series(aligned)
+    section.paragraphs += [one.sentence for one in repeats]
+    section.warnings += [one.warning for one in repeats if one.warning]
     if noise.line > 1.5:
         section.warnings.append(
             f"Voltage series: neighbouring pixels of a line share part of their noise; errors of points are taken "
             f"{noise.line:.1f} times larger than their own scatter says."
         )
     section.numbers.setdefault("series", []).append(
-        _numbers(aligned, curves, others, counts, distributions, {"noise": asdict(noise)})
+        _numbers(
+            aligned,
+            curves,
+            others,
+            counts,
+            distributions,
+            {"noise": asdict(noise), "repeats": [asdict(one) for one in repeats]},
+        )
     )
 
 

@@ -1,0 +1,60 @@
+"""Voltages that were scanned twice: whether tip, laser and gain stayed what they were."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from napari_tesm.comparison import PairedRatio, paired_ratio_from_maps
+from napari_tesm.series.alignment import AlignedSeries
+
+_WORTH_SAYING: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Two scans of one voltage.
+
+    Parameters
+    ----------
+    labels : (str, str)
+    ratio : PairedRatio
+        |H| of the second over that of the first, by the pixels that both have.
+    """
+
+    labels: tuple[str, str]
+    ratio: PairedRatio
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in words."""
+        one = self.ratio
+        return (
+            f"H at {self.labels[1]} is {one.median:.3g} times ({one.low:.3g} to {one.high:.3g}) that at "
+            f"{self.labels[0]}, the same voltage."
+        )
+
+    @property
+    def warning(self) -> str:
+        """What this says of all other differences, where the two differ by more than a tenth; else empty."""
+        sure = self.ratio.low > 1 or self.ratio.high < 1
+        if not sure or abs(self.ratio.median - 1) < _WORTH_SAYING:
+            return ""
+        return (
+            f"{self.sentence} Tip, laser spot or gain may have changed between scans; the tests between voltages do "
+            "not know of it."
+        )
+
+
+def repeats_of_series(aligned: AlignedSeries) -> list[Repeat]:
+    """Return how each pair of scans of one voltage differs; those without common pixels are left out."""
+    found = []
+    members = aligned.series.members
+    for first, second in combinations(range(len(members)), 2):
+        if members[first].voltage == members[second].voltage:
+            a, b = (np.abs(aligned.measured(index)) for index in (first, second))
+            ratio = paired_ratio_from_maps(b, a)
+            if ratio is not None:
+                found.append(Repeat((members[first].label, members[second].label), ratio))
+    return found
