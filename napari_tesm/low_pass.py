@@ -31,6 +31,8 @@ HIGHEST_ORDER: Final = 8
 """As many stages as lock-ins have."""
 _SHORTEST: Final = 1e-8
 """Curves before this part of the time constant do not count."""
+_FASTEST: Final = 1e-12
+"""Part of the longest time; a shorter time constant is taken for it."""
 _POINTS: Final = 10
 """Points of each panel of the grid: polynomials through them are right to 1e-7 of the curve."""
 _LEGENDRE: Final = 10
@@ -133,6 +135,8 @@ def _weights(time_bytes: bytes, low_pass: LowPass) -> tuple[Array, Array]:
     longest = float(time.max(initial=0.0))
     if longest == 0:
         return np.zeros(1), np.zeros((1, time.size))
+    # A filter faster than this leaves no trace in the curve, and its time constant may hardly be a number.
+    low_pass = LowPass(max(low_pass.time_constant, _FASTEST * longest), low_pass.order)
     shortest = _SHORTEST * min(low_pass.time_constant, longest)
     panels = int(np.ceil(np.log2(longest / shortest)))
     edges = np.geomspace(shortest, longest, panels + 1)
