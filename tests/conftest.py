@@ -1,11 +1,13 @@
 """Fixtures that several rooms share: real instrument files, and Gwyddion as the judge of written files."""
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import gwyddion
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -13,6 +15,24 @@ from hypothesis import settings
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
+_approx = pytest.approx
+
+
+def _approx_of_any_size(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> Any:  # noqa: A002
+    """Compare as `pytest.approx`, whose 1e-12 "beside zero" would let any D, some 1e-13 m²/s, pass for any other."""
+    if abs is None:
+        values = list(expected.values()) if isinstance(expected, Mapping) else expected
+        try:
+            sizes = np.abs(np.asarray(values, dtype=np.float64))
+        except (TypeError, ValueError):
+            return _approx(expected, rel=rel, nan_ok=nan_ok)
+        size = np.max(sizes, initial=0.0, where=np.isfinite(sizes))
+        # Given alone, an absolute tolerance would be the only one.
+        rel, abs = 1e-6 if rel is None else rel, 1e-12 * (size or 1.0)  # noqa: A001
+    return _approx(expected, rel=rel, abs=abs, nan_ok=nan_ok)
+
+
+pytest.approx = _approx_of_any_size
 
 _NOT_HERE = "the instrument files are not here"
 

@@ -169,7 +169,9 @@ def test_dragging_a_window_edge_in_the_plot_changes_the_recipe(opened, qtbot):
     CanvasMouse(viewer).move(world_of(scan, 4, 4))
     settle(qtbot)
     canvas, plot = workspace.trace.canvas, workspace.trace.plot
-    axes = next(axes for axes in plot.figure.axes[1:] if axes.get_visible())  # a small window has no room for all
+    axes = next(
+        axes for axes in plot.figure.axes[1:] if axes.get_visible()
+    )  # a small window has no room for all
     ratio = canvas.devicePixelRatioF()
 
     def place(milliseconds):
