@@ -44,7 +44,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         started = time.perf_counter()
         code = main([str(word) for word in words])
         printed = capsys.readouterr()
-        assert time.perf_counter() - started < 10
+        assert time.perf_counter() - started < 120  # it ends; how fast depends on what else runs
         assert code in (0, 1, 2), words
         lines = printed.err.splitlines()
         assert len(lines) <= (3 if code == 2 else 1), printed.err

@@ -70,11 +70,11 @@ def test_settings_are_remembered_to_the_last_digit(host, sample, tmp_path, germa
 def test_a_kernel_that_this_engine_lacks_is_not_asked_for(host, sample, tmp_path):
     remember(host, kernel=3)
     memory = host.home / ".gwyddion" / "tesm.conf"
-    assert (
-        "power" in host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log[0]
-    )  # who knows, without a memory
+    assert host("volume", FUNCTION, 1, sample, tmp_path / "power.gwy").log == []
+    assert "exponent2 (-3 V)" in channels(read_container(tmp_path / "power.gwy"))
     memory.write_text("[engine]\nkernels=exponential;\n")
     assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log == []
+    assert "exponent2 (-3 V)" not in channels(read_container(tmp_path / "out.gwy"))
 
 
 @pytest.mark.parametrize(("number", "kernel"), [(5, "gaussian-source"), (6, "flux-pulse"), (7, "clamped")])
