@@ -1,5 +1,7 @@
 """The report's section on grains: verdict and numbers of a known surface, what is missing, and figures that draw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from report_examples import example_data, example_scan
@@ -76,3 +78,13 @@ def test_what_is_missing_is_said():
         grains.section_from_data(example_data(example_scan(without=("Topography", "Deflection error"))))
         is None
     )
+
+
+def test_grains_that_are_all_boundary_are_not_compared_with_it(made):
+    scan, _ = made
+    wide = replace(scan, maps=scan.maps.assign_attrs(tip_radius=100e-9))
+    section = grains.section_from_data(example_data(wide, chosen=False))
+    assert section.numbers["shares"]["boundary"] > 0.75
+    assert "measures" not in section.numbers
+    assert not section.figures
+    assert "no grains to compare" in section.missing[0]

@@ -27,6 +27,8 @@ from napari_tesm.units import text_from_quantity
 
 _DRAWN: Final = ("D2", "D1", "D", "H")
 _IN_TABLE: Final = ("H", "D1", "D2", "D")
+_MOST_BOUNDARY: Final = 0.75
+"""Where more of the image than this is boundary, roughness was cut up, not grains."""
 
 
 def section_from_data(data: ReportData) -> Section | None:
@@ -63,6 +65,13 @@ def section_from_data(data: ReportData) -> Section | None:
         section.missing.append(
             f"{scan.label}: no grain boundary stands out. Segment grains in napari's Grains tab, or give labels to "
             "'tesm grains'."
+        )
+        return section
+    if scan.grains is None and shares.get("boundary", 0.0) > _MOST_BOUNDARY:
+        section.missing.append(
+            f"{scan.label}: what was found in {image_title} is hardly larger than the band at its boundaries, which "
+            f"covers {100 * shares['boundary']:.0f} % of the image: these are no grains to compare with their "
+            "boundaries. Segment them in napari's Grains tab, or give labels to 'tesm grains'."
         )
         return section
     if scan.grains is None:
