@@ -1,13 +1,13 @@
-"""The button that makes a report of the scan that is looked at, in the background, and opens it."""
+"""The button that makes a report of the scan that is looked at, or of all, in the background, and opens it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_tesm.gui.panel import Panel, say
 from napari_tesm.gui.scan import Scan
@@ -16,6 +16,7 @@ from napari_tesm.pipeline import Cancelled, Progress
 
 if TYPE_CHECKING:
     from napari_tesm.report.data import ReportData
+    from napari_tesm.report.data import Scan as ReportScan
 
 _MOST_JOBS: Final = 8
 _FITTING: Final = 0.4
@@ -38,8 +39,10 @@ class ReportButton(QPushButton):
         self._panel, self._before = panel, before
         self.worker = Worker(self)
         self.setToolTip(
-            "The paper's figures and tables of this scan, as one HTML page with everything beside it"
+            "The paper's figures and tables of this scan, or of all that are open as a voltage series, as one HTML "
+            "page with everything beside it"
         )
+        self.choices = QMenu(self)
         self.clicked.connect(self.ask_or_stop)
 
     def ask_or_stop(self) -> None:
@@ -47,15 +50,29 @@ class ReportButton(QPushButton):
         if self.worker.running:
             self.worker.cancel()
             return
-        scan = self._panel.scan
+        scan, scans = self._panel.scan, self._panel.session.scans
         if scan is None:
             return
-        name, _ = QFileDialog.getSaveFileName(self, "Folder for the report", str(suggested_folder(scan)))
-        if name:
-            self.make(Path(name))
+        if len(scans) == 1:
+            self._ask([scan])
+            return
+        self.choices.clear()
+        for words, chosen in (
+            (f"This scan: {scan.name}", [scan]),
+            (f"All {len(scans)} open scans: a voltage series, or scans to compare", scans),
+        ):
+            action = self.choices.addAction(words)
+            assert action is not None
+            action.triggered.connect(lambda _=False, chosen=chosen: self._ask(chosen))
+        self.choices.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
-    def make(self, folder: Path) -> None:
-        """Make a report in a folder that must not exist yet."""
+    def _ask(self, scans: Sequence[Scan]) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Folder for the report", str(suggested_folder(scans[0])))
+        if name:
+            self.make(Path(name), scans)
+
+    def make(self, folder: Path, scans: Sequence[Scan] = ()) -> None:
+        """Make a report of some scans, by default that which is looked at, in a folder that must not exist yet."""
         from napari_tesm.report.writing import check_folder
 
         scan = self._panel.scan
@@ -64,7 +81,7 @@ class ReportButton(QPushButton):
         self._before()
         try:
             check_folder(folder)
-            gather = gatherer_of(scan)
+            gather = gatherer_of(scans or [scan])
         except (OSError, ValueError) as error:
             self._say(f"No report: {error}", warning=True)
             return
@@ -96,24 +113,57 @@ class ReportButton(QPushButton):
         say(self._panel.viewer, text, warning=warning)
 
 
-def gatherer_of(scan: Scan) -> "Callable[[Progress], ReportData]":
-    """Return what makes the data of a report of a scan as it is now; it can run while the scan changes.
+def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
+    """Return what makes the data of a report of scans as they are now; it can run while they change.
 
     Raises
     ------
     ValueError
         If there is nothing to report on yet.
     """
+    frozen = [_scan_as_it_is(scan) for scan in scans]
+    names = [scan.name for scan in scans]
+    recipes = {scan.recipe.to_json() for scan in scans}
+
+    def gather(progress: Progress) -> "ReportData":
+        from napari_tesm.report.choices import choose_examples
+        from napari_tesm.report.data import ReportData
+
+        made = []
+        for number, scan in enumerate(frozen):
+            one = scan(
+                lambda part, words, done=number: progress((done + part) / len(frozen), words)  # type: ignore[misc]
+            )
+            choose_examples(one)
+            made.append(one)
+        said = [f"{one.label}: {note}" for one in made for note in one.notes]
+        if len(recipes) > 1:
+            said.append("The scans were fitted with different parameters; those of the first are listed.")
+        if not any(one.maps is not None or one.images for one in made):
+            raise ValueError(said[-1] if said else "there is nothing to report on")
+        return ReportData(
+            made,
+            recipe=made[0].recipe,
+            title=f"t-ESM report: {', '.join(names)}",
+            files=list({one.file.name: one.file for one in made}.values()),
+            notes=said,
+        )
+
+    return gather
+
+
+def _scan_as_it_is(scan: Scan) -> "Callable[[Progress], ReportScan]":
+    """Return what makes a scan of the report; everything that may change is taken now."""
     if scan.unfinished is not None:
-        raise ValueError("the unit of the time axis is not known: enter it first")
+        raise ValueError(f"{scan.name}: the unit of the time axis is not known: enter it first")
     name, path, recipe = scan.name, scan.path, scan.recipe
     dataset, maps, channels = scan.dataset, scan.maps, list(scan.channels)
     regions, points, notes = tuple(scan.regions), tuple(scan.points), list(scan.notes)
+    grains, band_width = scan.grains, scan.band_width
 
-    def gather(progress: Progress) -> "ReportData":
+    def made_scan(progress: Progress) -> "ReportScan":
         from napari_tesm.interface import sha256_of_file
         from napari_tesm.report import data as report
-        from napari_tesm.report.choices import choose_examples
         from napari_tesm.report.gathering import fit_scan, images_on_grid
         from napari_tesm.settings import prepared_dataset
 
@@ -121,23 +171,18 @@ def gatherer_of(scan: Scan) -> "Callable[[Progress], ReportData]":
             name if path is None else path.name, "" if path is None else sha256_of_file(path)
         )
         made = report.Scan(
-            name, file, traces=dataset, regions=regions, points=points, recipe=recipe, notes=list(notes)
-        )
+            name, file, traces=dataset, regions=regions, points=points, grains=grains, band_width=band_width,
+            recipe=recipe, notes=list(notes),
+        )  # fmt: skip
         if maps is not None and (dataset is None or maps.attrs.get("recipe") == recipe.to_json()):
             made.maps, made.maps_from_file = maps, dataset is None
             made.traces = None if dataset is None else prepared_dataset(dataset, recipe)
         else:
             fit_scan(made, jobs=_jobs(), progress=progress)
         made.images = images_on_grid(channels, made.grid)
-        if made.maps is None and not made.images:
-            raise ValueError(made.notes[-1] if made.notes else "there is nothing to report on")
-        choose_examples(made)
-        said = [f"{name}: {note}" for note in made.notes]
-        return report.ReportData(
-            [made], recipe=recipe, title=f"t-ESM report: {name}", files=[file], notes=said
-        )
+        return made
 
-    return gather
+    return made_scan
 
 
 def _make(gather: "Callable[[Progress], ReportData]", folder: Path, progress: Progress) -> Path:

@@ -98,3 +98,37 @@ def test_a_report_that_fails_is_a_sentence(opened, qtbot, tmp_path, monkeypatch)
     workspace.report_button.make(tmp_path / "R")
     qtbot.waitUntil(lambda: not workspace.report_button.worker.running, timeout=30000)
     assert said == ["No report: the disk is full"]
+
+
+def test_all_open_scans_make_one_report_with_what_each_has(opened, qtbot, tmp_path, monkeypatch):
+    from examples import example_dataset
+
+    from napari_tesm.gui.layers import layers_from_scan
+    from napari_tesm.gui.scan import Scan
+    from napari_tesm.gui.view import add_layer
+
+    workspace, first, said, _ = opened
+    second = Scan(
+        "other voltage", example_dataset(shape=(12, 16)).assign_coords(voltage=("pulse", [5.0, -5.0])), []
+    )
+    for layer in layers_from_scan(second):
+        add_layer(workspace.viewer, layer)
+    qtbot.wait(150)
+    folders = iter([tmp_path / "all", tmp_path / "one"])
+    monkeypatch.setattr(
+        "napari_tesm.gui.report_button.QFileDialog.getSaveFileName", lambda *_: (str(next(folders)), "")
+    )
+    made = []
+    button = workspace.report_button
+    for number in (1, 0):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert not button.worker.running  # which scans, is asked first
+        button.choices.actions()[number].trigger()
+        button.choices.close()
+        qtbot.waitUntil(lambda: not button.worker.running, timeout=30000)
+    for folder in ("all", "one"):
+        numbers = json.loads((tmp_path / folder / "numbers.json").read_text())
+        made.append([pulse["scan"] for pulse in numbers["sections"]["summary"]["pulses"]])
+    assert made[0] == [first.name, first.name, second.name, second.name]
+    assert made[1] == [workspace.scan.name] * 2
+    assert [words.startswith("The report is in") for words in said] == [True, True]
