@@ -78,9 +78,16 @@ def test_a_narrow_step_does_not_show_its_own_coefficient_and_a_wide_one_does():
     )
     # Ions that leave quickly along the step come back from there late: on it the trace looks slower than around.
     assert on < OUTSIDE < beside < 0.6 * INSIDE
-    assert away == pytest.approx(OUTSIDE, rel=0.02)
+    # The coarse grid alone takes 4 % of D: compared is with a sample that is all alike, on the same grid.
+    alike = {}
+    for D in (INSIDE, OUTSIDE):
+        plain = TipModel(uniform(D), grid=COARSE)
+        alike[D] = float(apparent_diffusion(plain.trace_at(0, 0), plain, expected=5e-13))
+    assert away == pytest.approx(alike[OUTSIDE], rel=0.005)
     wide = TipModel(band_diffusion(INSIDE, OUTSIDE, 2e-6), grid=COARSE)
-    assert apparent_diffusion(wide.trace_at(0, 0), wide, expected=5e-13) == pytest.approx(INSIDE, rel=0.03)
+    assert apparent_diffusion(wide.trace_at(0, 0), wide, expected=5e-13) == pytest.approx(
+        alike[INSIDE], rel=0.03
+    )
 
 
 @pytest.mark.parametrize("boundary", ["flux", "clamped"])
