@@ -38,6 +38,8 @@ class FitOutcome(QWidget):
         self.reasons.setTextFormat(Qt.TextFormat.RichText)
         self.reasons.setWordWrap(True)
         self.reasons.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        # Qt reckons with lines for a label of no width: room that would be taken from the trace above.
+        self.reasons.setMinimumHeight(2 * self.fontMetrics().height())
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)

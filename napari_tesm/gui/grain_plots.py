@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from qtpy.QtCore import QSize
+
 from napari_tesm.gui.canvas import PlotCanvas
 from napari_tesm.gui.grain_model import GrainModel
 from napari_tesm.plotting.axes import size_in_points
@@ -16,7 +18,7 @@ class GrainPlots(PlotCanvas):
     """The two plots of a `GrainModel`."""
 
     def __init__(self) -> None:
-        super().__init__(height=90)
+        super().__init__(height=60)
         self.classes, self.course = self.figure.subplots(1, 2)
 
     def show_model(self, model: GrainModel | None, theme: PlotTheme) -> None:
@@ -40,6 +42,10 @@ class GrainPlots(PlotCanvas):
             )
             self._place()
         self.draw_idle()  # type: ignore[no-untyped-call]
+
+    def sizeHint(self) -> QSize:
+        """Return a height that leaves the trace above its room: there are more rows here than in other tabs."""
+        return QSize(640, 360)
 
     def resizeEvent(self, event: Any) -> None:
         """Keep the room for the labels."""

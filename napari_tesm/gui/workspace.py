@@ -107,6 +107,8 @@ class Workspace(Panel):
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
         splitter.setChildrenCollapsible(False)
+        # Said, not left to what the tallest tab would like: the trace is looked at beside every tab.
+        splitter.setSizes([430, 280])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
