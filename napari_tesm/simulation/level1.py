@@ -165,30 +165,25 @@ def step_response(
     rates = rates_z[:, None] + rates_r
     strain, mass, filled = (np.empty(duration.size) for _ in range(3))
     supply = float(grid.gaussian @ grid.areas)
-    leak_of = np.outer(modes_z[0] / np.sqrt(grid.depths[0]), modes_r.T @ np.sqrt(grid.areas)) * source
+    # How much of the lack at the surface each mode makes up for in the end: together all of it, since then nothing
+    # crosses the surface of a closed box any more. So what crossed is a sum over the modes, and not the small
+    # difference of what the clamp drives in and what comes back.
+    final_of = np.outer(modes_z[0] / np.sqrt(grid.depths[0]), modes_r.T @ np.sqrt(grid.areas)) * source
+    if clamped:
+        final_of /= rates
     for index, span in enumerate(duration):
         charge = _charge(rates * span)
         strain[index] = span * np.vdot(strain_of, charge)
         mass[index] = span * np.vdot(mass_of, charge)
         filled[index] = supply * span
         if clamped:
-            # The surface conductance times what the first layer lacks, integrated over the time.
-            lag = np.vdot(leak_of, _lag(rates * span, charge))
-            filled[index] = surface * (supply * span - span**2 * lag)
+            filled[index] = surface * span * np.vdot(final_of, charge)
     return strain, mass, filled
 
 
 def _charge(decay: Array) -> Array:
     """Return (1 − e^−y)/y, what a mode with the decay y has reached under a drive switched on."""
     return np.asarray(-np.expm1(-decay) / np.maximum(decay, 1e-300) + (decay == 0))
-
-
-def _lag(decay: Array, charge: Array) -> Array:
-    """Return (y − 1 + e^−y)/y², the integral of `_charge`."""
-    slow = decay < 1e-3
-    # By its series where the terms cancel; the next one is below 1e-14.
-    series = (1 - decay / 3 * (1 - decay / 4 * (1 - decay / 5))) / 2
-    return np.where(slow, series, (1 - charge) / np.where(slow, 1.0, decay))
 
 
 @lru_cache(maxsize=len(BOUNDARIES))
