@@ -74,6 +74,9 @@ class GrainPanel(Panel):
         self.table = GrainTableView()
         self.views = QTabWidget()
         self.views.setDocumentMode(True)
+        # Who looks for grains needs the parameters, who has them the plots: there is no room for both at once.
+        self.search = QWidget()
+        self.views.addTab(self.search, "Search")
         self.views.addTab(self.canvas, "Plots")
         self.views.addTab(self.table, "Grains")
         self.words = QLabel()
@@ -91,6 +94,8 @@ class GrainPanel(Panel):
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to results, regions and what is painted."""
         self._found = None
+        if scan is not None and scan.grains is not None and self.views.currentWidget() is self.search:
+            self.views.setCurrentWidget(self.canvas)
         found: list[Connection] = [
             (self.viewer.events.theme, self.refresh_soon),
             (self.session.layers_changed, self._layers_changed),
@@ -203,7 +208,10 @@ class GrainPanel(Panel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(3)
-        layout.addWidget(self.form)
+        search = QVBoxLayout(self.search)
+        search.setContentsMargins(0, 3, 0, 0)
+        search.addWidget(self.form)
+        search.addStretch(1)
         layout.addLayout(buttons)
         layout.addLayout(choices)
         layout.addWidget(self.views, 1)
@@ -318,6 +326,8 @@ class GrainPanel(Panel):
         remove_preview(self.session, model.scan)
         model.scan.set_grains(grains)
         show_grains(self.session, model.scan, grains)
+        if self.views.currentWidget() is self.search:
+            self.views.setCurrentWidget(self.canvas)
 
     def _take_labels(self, source: Any) -> None:
         model = self.model

@@ -18,7 +18,7 @@ class GrainPlots(PlotCanvas):
     """The two plots of a `GrainModel`."""
 
     def __init__(self) -> None:
-        super().__init__(height=60)
+        super().__init__(height=120)
         self.classes, self.course = self.figure.subplots(1, 2)
 
     def show_model(self, model: GrainModel | None, theme: PlotTheme) -> None:
