@@ -14,6 +14,7 @@ from napari_tesm.comparison import (
     PairedRatio,
     independent_samples,
     mode_from_map,
+    p_in_words,
     paired_ratio,
     patchwork_from_map,
 )
@@ -120,7 +121,7 @@ class HistogramComparison:
         lines.append(
             f"{self.ratio_words}, pixel by pixel: median {one.median:.2f} (95 % {one.low:.2f} to {one.high:.2f}), half "
             f"of the {one.n} pixels within {one.q25:.2f} to {one.q75:.2f}; signed-rank test against 1 "
-            f"{_p_in_words(one.p_value)}, as {one.independent:.0f} independent pixels."
+            f"{p_in_words(one.p_value)}, as {one.independent:.0f} independent pixels."
         )
         if self.alike is not None:
             lines += [self.alike.sentence(), self.verdict()]
@@ -306,10 +307,6 @@ def _modes_in_words(found: HistogramComparison, scale: Scale) -> str:
     power = f" in {scaling.unit}" if scaling.unit else ""
     words = "logarithmic" if scale == "log" else "linear"
     return f"Mode over a {words} scale{power}: {', '.join(parts)}."
-
-
-def _p_in_words(p: float) -> str:
-    return "p < 10⁻⁶" if p < 1e-6 else f"p = {p:.2g}"
 
 
 def _number(value: float) -> float | int | None:

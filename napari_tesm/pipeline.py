@@ -4,6 +4,7 @@ Knows neither files nor screens. Rows are read block by block and the blocks dep
 numbers do not depend on the number of threads.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Final
@@ -38,9 +39,9 @@ from napari_tesm.settings import (
 from napari_tesm.tau_limits import KNOWN, limits_of_tau
 
 __all__ = [
-    "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "evaluate_blocks",
-    "prepared_dataset", "pulse_from_recipe", "resolved_recipe", "run", "sentence_about_missing_pulse",
-    "settings_from_recipe",
+    "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "default_jobs",
+    "evaluate_blocks", "prepared_dataset", "progress_of_stage", "pulse_from_recipe", "resolved_recipe", "run",
+    "sentence_about_missing_pulse", "settings_from_recipe",
 ]  # fmt: skip
 
 Progress = Callable[[float, str], None]
@@ -49,9 +50,23 @@ Array = NDArray[np.float64]
 BLOCK_BYTES: Final = 1 << 25
 """Traces read at once by one thread, as doubles; 32 MB are some 16 000 pixels of 250 samples."""
 
+_MOST_JOBS: Final = 8
 _FITTED: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
 """What a fit gives that becomes maps."""
 _LIMITS: Final = ("tau_lower", "tau_upper")
+
+
+def default_jobs() -> int:
+    """Return how many threads a fit takes by itself: one for each core, eight at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_JOBS)
+
+
+def progress_of_stage(progress: Progress | None, start: float, stop: float) -> Progress | None:
+    """Return the progress of a stage, from one part of the whole to another; None where nobody wants to know."""
+    if progress is None:
+        return None
+    return lambda fraction, text: progress(start + (stop - start) * fraction, text)
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error

@@ -18,7 +18,7 @@ from napari_tesm.interface import sha256_of_file
 from napari_tesm.io.atomic import AtomicOutputs
 from napari_tesm.io.gwy.region_graphs import container_of_region_graphs
 from napari_tesm.io.gwy.writing import write_container_to
-from napari_tesm.pipeline import Progress
+from napari_tesm.pipeline import Progress, progress_of_stage
 from napari_tesm.region_statistics import Measure, measure_from_map, measures_from_maps
 
 _TO_STDOUT = "-"
@@ -34,11 +34,11 @@ def run_command(options: argparse.Namespace) -> int:
         json_file = outputs.open_text(json_path) if json_path else None
         csv_file = outputs.open_text(options.csv) if options.csv else None
 
-        scan = region_scan(options, _share(progress, 0.0, 0.3))
-        measures = _measures(scan, _share(progress, 0.3, 0.6))
+        scan = region_scan(options, progress_of_stage(progress, 0.0, 0.3))
+        measures = _measures(scan, progress_of_stage(progress, 0.3, 0.6))
         if gwy is not None:
             graphs = container_of_region_graphs(
-                scan.parts, scan.maps, scan.dataset, progress=_share(progress, 0.6, 1.0)
+                scan.parts, scan.maps, scan.dataset, progress=progress_of_stage(progress, 0.6, 1.0)
             )
             write_container_to(gwy, graphs)
         report = _report(options, scan, measures) if options.json else {}
@@ -101,10 +101,3 @@ def _json(report: dict[str, Any]) -> str:
     text = json.dumps(report, indent=2, ensure_ascii=False)
     # A name from a file may hold what UTF-8 cannot.
     return text if text.encode(errors="replace").decode() == text else json.dumps(report, indent=2)
-
-
-def _share(progress: Progress | None, start: float, stop: float) -> Progress | None:
-    """Return the progress of a stage as that of the whole."""
-    if progress is None:
-        return None
-    return lambda fraction, text: progress(start + (stop - start) * fraction, text)

@@ -10,7 +10,7 @@ from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
-from napari_tesm.pipeline import Progress
+from napari_tesm.pipeline import progress_of_stage
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.gathering import recipe_in_files, report_data_from_files
 from napari_tesm.report.writing import PAGE, check_folder, write_report
@@ -40,9 +40,11 @@ def run_command(options: argparse.Namespace) -> int:
         mapping=options.mapping,
         title=options.title or "",
         jobs=jobs,
-        progress=_share(progress, 0.0, _FITTING),
+        progress=progress_of_stage(progress, 0.0, _FITTING),
     )
-    report = report_from_data(data, strict=options.debug, progress=_share(progress, _FITTING, 0.99))
+    report = report_from_data(
+        data, strict=options.debug, progress=progress_of_stage(progress, _FITTING, 0.99)
+    )
     write_report(report, options.output, overwrite=options.overwrite)
     if progress is not None:
         progress(1.0, "done")
@@ -57,10 +59,3 @@ def run_command(options: argparse.Namespace) -> int:
                     print(line)
         print(f"Written: {printable(str(Path(options.output) / PAGE))}")
     return 0
-
-
-def _share(progress: Progress | None, start: float, stop: float) -> Progress | None:
-    """Return the progress of a stage as that of the whole."""
-    if progress is None:
-        return None
-    return lambda fraction, text: progress(start + (stop - start) * fraction, text)

@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -39,15 +40,12 @@ def run_command(options: argparse.Namespace) -> int:
         )
     jobs = jobs_from_text(options.jobs)
     pixels = (int(size[1]), int(size[2]))
+    asked: dict[str, Any] = {
+        "size": pixels, "samples": int(options.samples), "seed": int(options.seed), "model": options.model,
+    }  # fmt: skip
     try:
         # Before the first word about how long it will take.
-        check_simulation(
-            options.preset,
-            size=pixels,
-            samples=int(options.samples),
-            seed=int(options.seed),
-            model=options.model,
-        )
+        check_simulation(options.preset, **asked)
     except ValueError as error:
         more = f", or {SERIES_PRESET}" if options.preset not in PRESETS else ""
         raise UsageError(f"{error}{more}") from None
@@ -56,14 +54,7 @@ def run_command(options: argparse.Namespace) -> int:
         work = Work(jobs, progress=progress_for(options.progress))
         if unfinished:
             work = replace(work, known=unfinished.known, store=unfinished.store)
-        dataset = simulate(
-            options.preset,
-            size=pixels,
-            samples=int(options.samples),
-            seed=int(options.seed),
-            model=options.model,
-            work=work,
-        ).dataset
+        dataset = simulate(options.preset, work=work, **asked).dataset
     except ValueError as error:
         raise UsageError(str(error)) from None
     _write(options, dataset)

@@ -2,7 +2,7 @@
 
 from napari_tesm.comparison.independence import Structure, correlation_area, independent_samples
 from napari_tesm.comparison.modes import Patchwork, mode_from_map, patchwork_from_map
-from napari_tesm.comparison.ranks import Comparison, comparison_from_values
+from napari_tesm.comparison.ranks import Comparison, comparison_from_values, p_in_words
 from napari_tesm.comparison.ratios import (
     PairedRatio,
     SignalRatio,
@@ -23,6 +23,7 @@ __all__ = [
     "independent_samples",
     "interval_of_median",
     "mode_from_map",
+    "p_in_words",
     "paired_ratio",
     "paired_ratio_from_maps",
     "patchwork_from_map",

@@ -82,7 +82,7 @@ class Comparison:
         """
         first, second = (f"{name} (n = {count})" for name, count in zip(self.names, self.n, strict=True))
         effect = f"{self.size_in_words} effect (Cliff's delta {self.cliffs_delta:.2f})"
-        verdict = f"rank test {_p_in_words(self.p_value)}, {effect}"
+        verdict = f"rank test {p_in_words(self.p_value)}, {effect}"
         if not self.significant:
             verdict += f"; as {self.independent[0]:.0f} and {self.independent[1]:.0f} independent pixels"
         if not np.isfinite(self.ratio):
@@ -184,7 +184,8 @@ def _hedges_g(a: Array, b: Array) -> float:
     return float((a.mean() - b.mean()) / np.sqrt(pooled) * (1 - 3 / (4 * degrees - 1)))
 
 
-def _p_in_words(p: float) -> str:
+def p_in_words(p: float) -> str:
+    """Return a probability as it is written in a sentence."""
     if p < 1e-6:
         return "p < 10⁻⁶"
     return f"p = {p:.2g}" if p < 0.995 else "p = 1"

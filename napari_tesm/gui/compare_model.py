@@ -117,7 +117,7 @@ class CompareModel:
         if self._result is None or any(a is not b for a, b in zip(self._result[0], state, strict=True)):
             self._result = (
                 state,
-                cross_talk_from_maps(maps[0], second, self.surface(), spacing=self.spacing()),
+                cross_talk_from_maps(maps[0], second, self.surface(), spacing=self.scan.display.xy_spacing),
             )
         return self._result[1]
 
@@ -134,11 +134,6 @@ class CompareModel:
                 title = str(channel.attrs.get("long_name", name)).lower()
                 found[title] = np.asarray(channel.values, dtype=np.float64)
         return found
-
-    def spacing(self) -> tuple[float, float]:
-        """Return the pixel size (dy, dx) in the dataset's unit."""
-        display = self.scan.display
-        return display.spacing[0] * display.factor, display.spacing[1] * display.factor
 
     def shift_in_words(self) -> str:
         """Return the alignment in pixels and in nm."""

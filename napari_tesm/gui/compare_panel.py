@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -23,7 +22,7 @@ from napari_tesm.gui.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.compare_model import Alignment, CompareModel
 from napari_tesm.gui.layers import LayerTuple, map_layer
 from napari_tesm.gui.linked_views import SideBySide
-from napari_tesm.gui.panel import Connection, Panel, say
+from napari_tesm.gui.panel import Connection, Panel, button_with_tip, say
 from napari_tesm.gui.result_layers import add_below_drawings
 from napari_tesm.gui.scan import Scan, plain_label
 from napari_tesm.plotting.scatter import ScatterPlot
@@ -59,9 +58,9 @@ class ComparePanel(Panel):
             spin.setSuffix(" px")
             spin.setToolTip("Shift to the right" if name == "dx" else "Shift down")
             spin.valueChanged.connect(self._moved)
-        self.measure_button = _button("Measure shift", "Find the shift by cross-correlation")
+        self.measure_button = button_with_tip("Measure shift", "Find the shift by cross-correlation")
         self.measure_button.clicked.connect(self._measure)
-        self.side_button = _button(
+        self.side_button = button_with_tip(
             "Side by side", "Deflection error and both maps with one zoom and one cursor"
         )
         self.side_button.setCheckable(True)
@@ -72,11 +71,13 @@ class ComparePanel(Panel):
         self._end_timer.setInterval(0)
         self._end_timer.timeout.connect(lambda: self.side_button.setChecked(False))
         self.views.disturbed.connect(self._views_disturbed)
-        self.difference_button = _button(
+        self.difference_button = button_with_tip(
             "Add difference", "A new layer: |H| of the second less that of the first"
         )
         self.difference_button.clicked.connect(self.add_difference)
-        self.aligned_button = _button("Add aligned map", "A new layer: the second map laid on the first")
+        self.aligned_button = button_with_tip(
+            "Add aligned map", "A new layer: the second map laid on the first"
+        )
         self.aligned_button.clicked.connect(self.add_aligned)
         self.table = QTableWidget(0, len(_HEADINGS))
         self.table.setHorizontalHeaderLabels(_HEADINGS)
@@ -267,9 +268,3 @@ class ComparePanel(Panel):
             if layer.metadata["tesm"].get("map") == "H"
         }
         return ground[:1] + [heights[index] for index in (model.first, model.second) if index in heights]
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

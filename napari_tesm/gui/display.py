@@ -45,6 +45,11 @@ class Display:
     unit: str
     factor: float
 
+    @property
+    def xy_spacing(self) -> tuple[float, float]:
+        """Distance of pixel centres along y and x, in the dataset's unit."""
+        return self.spacing[0] * self.factor, self.spacing[1] * self.factor
+
     def layer_options(self) -> dict[str, Any]:
         """Return the keywords of an image layer of dims (y, x)."""
         return {

@@ -1,8 +1,7 @@
 """The Fit tab: parameters, live preview, the whole fit in the background, results as new layers."""
 
-import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from qtpy.QtWidgets import (
     QApplication,
@@ -34,9 +33,7 @@ from napari_tesm.gui.trace_fits import sentence_for_forms
 from napari_tesm.gui.worker import Worker
 from napari_tesm.kernel_maps import KernelChoice
 from napari_tesm.maps import MAP_KINDS
-from napari_tesm.pipeline import Cancelled
-
-_MOST_JOBS: Final = 8
+from napari_tesm.pipeline import Cancelled, default_jobs
 
 
 class FitPanel(Panel):
@@ -249,7 +246,7 @@ class FitPanel(Panel):
         self._fitted = model
         self._show_running(True)
         self._fit_worker.start(
-            lambda progress: model.fit(jobs=_jobs(), progress=progress),
+            lambda progress: model.fit(jobs=default_jobs(), progress=progress),
             done=lambda maps: self._fit_done(model, maps),
             failed=lambda error: self._fit_failed(model, error),
             progress=lambda fraction, _: self.progress.setValue(round(1000 * fraction)),
@@ -281,7 +278,7 @@ class FitPanel(Panel):
         if model is None or model.scan.dataset is None or self.advice.worker.running:
             return
         self.advice.worker.start(
-            lambda progress: model.compare_kernels(jobs=_jobs(), progress=progress),
+            lambda progress: model.compare_kernels(jobs=default_jobs(), progress=progress),
             done=lambda choice: self._kernels_compared(model, choice),
             failed=lambda error: self._comparison_failed(model, error),
             progress=lambda fraction, _: self.advice.progress.setValue(round(1000 * fraction)),
@@ -334,11 +331,6 @@ class FitPanel(Panel):
         self.progress.setValue(0)
         self.cancel_button.setVisible(running)
         self.fit_button.setEnabled(not running)
-
-
-def _jobs() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_JOBS)
 
 
 def _sentence(error: BaseException) -> str:

@@ -71,8 +71,7 @@ class GrainModel:
     @property
     def spacing(self) -> tuple[float, float]:
         """Pixel size (dy, dx) in the dataset's unit."""
-        display = self.scan.display
-        return display.spacing[0] * display.factor, display.spacing[1] * display.factor
+        return self.scan.display.xy_spacing
 
     def sources(self) -> list[str]:
         """Return the titles of the images on the scan's grid."""

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
@@ -25,7 +24,7 @@ from napari_tesm.gui.grain_layer import remove_preview, show_grains, show_previe
 from napari_tesm.gui.grain_model import NO_GRAINS, NO_SCAN, GrainModel, grain_model_of
 from napari_tesm.gui.grain_plots import GrainPlots
 from napari_tesm.gui.grain_table_view import GrainTableView
-from napari_tesm.gui.panel import Connection, Panel
+from napari_tesm.gui.panel import Connection, Panel, button_with_tip
 from napari_tesm.gui.region_choices import fill_box, fill_pulses, write_text
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.worker import Worker
@@ -59,17 +58,17 @@ class GrainPanel(Panel):
         self.preview_box = QCheckBox("Preview")
         self.preview_box.setToolTip("Show the outlines at once while a parameter changes")
         self.preview_box.setChecked(True)
-        self.segment_button = _button(
+        self.segment_button = button_with_tip(
             "Segment", "Find grains; Ctrl+Z on the layer brings the labels before back"
         )
-        self.labels_button = _button("Labels…", "Take the labels of a file: .npy, .tif, .png or .gwy")
-        self.layer_button = _button("From layer", "Take the labels of the selected napari layer")
-        self.defects_button = _button(
+        self.labels_button = button_with_tip("Labels…", "Take the labels of a file: .npy, .tif, .png or .gwy")
+        self.layer_button = button_with_tip("From layer", "Take the labels of the selected napari layer")
+        self.defects_button = button_with_tip(
             "Defects?", "Propose: draw particles and holes as regions of class defect"
         )
         self.quantity_box, self.pulse_box = QComboBox(), QComboBox()
         self.quantity_box.setToolTip("What is compared")
-        self.export_button = _button("CSV…", "Save the table of grains, in SI units")
+        self.export_button = button_with_tip("CSV…", "Save the table of grains, in SI units")
         self.canvas = GrainPlots()
         self.table = GrainTableView()
         self.views = QTabWidget()
@@ -378,12 +377,6 @@ class GrainPanel(Panel):
         name, _ = QFileDialog.getSaveFileName(self, "Save the table of grains", "grains.csv", "CSV (*.csv)")
         if name:
             self.export_to(Path(name))
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button
 
 
 def _timer(parent: QWidget, interval: int, slot: Any) -> QTimer:

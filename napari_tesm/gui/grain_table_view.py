@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QStyledItemDelegate, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QTableView, QWidget
 
 from napari_tesm.grains import GrainRow
 from napari_tesm.grains.labels import GRAIN, OWN_CLASSES
+from napari_tesm.gui.region_table_view import ClassDelegate
 from napari_tesm.scaling import Scaling, scaling_of
 
 NUMBER, CLASS, AREA, DIAMETER, HEIGHT, COUNT, MEDIAN, RATIO = range(8)
@@ -110,7 +111,7 @@ class GrainTableModel(QAbstractTableModel):
         return f"{found.boundary_ratio:.2f}" if math.isfinite(found.boundary_ratio) else "–"
 
 
-class _ClassDelegate(QStyledItemDelegate):
+class _ClassDelegate(ClassDelegate):
     """Offers the three classes when a cell of their column is edited."""
 
     def createEditor(self, parent: QWidget | None, option: Any, index: QModelIndex) -> QWidget:
@@ -119,18 +120,6 @@ class _ClassDelegate(QStyledItemDelegate):
         editor.setFrame(False)
         editor.activated.connect(lambda _: self._finish(editor))
         return editor
-
-    def setEditorData(self, editor: QWidget | None, index: QModelIndex) -> None:
-        if isinstance(editor, QComboBox):
-            editor.setCurrentText(str(index.data()))
-
-    def setModelData(self, editor: QWidget | None, model: Any, index: QModelIndex) -> None:
-        if isinstance(editor, QComboBox):
-            model.setData(index, editor.currentText())
-
-    def _finish(self, editor: QComboBox) -> None:
-        self.commitData.emit(editor)
-        self.closeEditor.emit(editor)
 
 
 class GrainTableView(QTableView):

@@ -9,7 +9,7 @@ from typing import Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.session import Session, session_of
@@ -101,3 +101,10 @@ def say(viewer: Any, text: str, *, warning: bool = False) -> None:
 
     sentence = text[:1].upper() + text[1:]
     (show_warning if warning else show_info)(sentence)
+
+
+def button_with_tip(text: str, tip: str) -> QPushButton:
+    """Return a button that says what it does under the mouse."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button

@@ -1,9 +1,8 @@
 """The button that makes a report of the scan that is looked at, or of all, in the background, and opens it."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
@@ -12,13 +11,12 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 from napari_tesm.gui.panel import Panel, say
 from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.worker import Worker
-from napari_tesm.pipeline import Cancelled, Progress
+from napari_tesm.pipeline import Cancelled, Progress, default_jobs, progress_of_stage
 
 if TYPE_CHECKING:
     from napari_tesm.report.data import ReportData
     from napari_tesm.report.data import Scan as ReportScan
 
-_MOST_JOBS: Final = 8
 _FITTING: Final = 0.4
 _IDLE: Final = "Report…"
 
@@ -131,9 +129,7 @@ def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
 
         made = []
         for number, scan in enumerate(frozen):
-            one = scan(
-                lambda part, words, done=number: progress((done + part) / len(frozen), words)  # type: ignore[misc]
-            )
+            one = scan(progress_of_stage(progress, number / len(frozen), (number + 1) / len(frozen)))
             choose_examples(one)
             made.append(one)
         said = [f"{one.label}: {note}" for one in made for note in one.notes]
@@ -152,7 +148,7 @@ def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
     return gather
 
 
-def _scan_as_it_is(scan: Scan) -> "Callable[[Progress], ReportScan]":
+def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
     """Return what makes a scan of the report; everything that may change is taken now."""
     if scan.unfinished is not None:
         raise ValueError(f"{scan.name}: the unit of the time axis is not known: enter it first")
@@ -161,7 +157,7 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress], ReportScan]":
     regions, points, notes = tuple(scan.regions), tuple(scan.points), list(scan.notes)
     grains, band_width = scan.grains, scan.band_width
 
-    def made_scan(progress: Progress) -> "ReportScan":
+    def made_scan(progress: Progress | None) -> "ReportScan":
         from napari_tesm.interface import sha256_of_file
         from napari_tesm.report import data as report
         from napari_tesm.report.gathering import fit_scan, images_on_grid
@@ -178,7 +174,7 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress], ReportScan]":
             made.maps, made.maps_from_file = maps, dataset is None
             made.traces = None if dataset is None else prepared_dataset(dataset, recipe)
         else:
-            fit_scan(made, jobs=_jobs(), progress=progress)
+            fit_scan(made, jobs=default_jobs(), progress=progress)
         made.images = images_on_grid(channels, made.grid)
         return made
 
@@ -209,8 +205,3 @@ def suggested_folder(scan: Scan) -> Path:
         number += 1
         found = first.with_name(f"{first.name}_{number}")
     return found
-
-
-def _jobs() -> int:
-    cores: Any = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(int(cores), _MOST_JOBS)

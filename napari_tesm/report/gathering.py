@@ -16,7 +16,7 @@ from napari_tesm.io.gwy.grains import grains_from_container
 from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container, recipe_text
 from napari_tesm.io.registry import is_gwy, open_datasets, open_file, says_itself_what_it_is
-from napari_tesm.pipeline import Progress, prepared_dataset, run
+from napari_tesm.pipeline import Progress, prepared_dataset, progress_of_stage, run
 from napari_tesm.recipe import Recipe
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, ReportData, Scan
@@ -231,6 +231,4 @@ def _notes_about(scans: Sequence[Scan]) -> list[str]:
 
 def _part(progress: Progress | None, number: int, count: int) -> Progress | None:
     """Return the progress of one of several equal parts as that of the whole."""
-    if progress is None:
-        return None
-    return lambda fraction, text: progress((number + fraction) / count, text)
+    return progress_of_stage(progress, number / count, (number + 1) / count)

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.comparison import p_in_words
 from napari_tesm.regions import PinnedPoint
 from napari_tesm.series.alignment import AlignedSeries
 from napari_tesm.series.members import voltage_text
@@ -138,11 +139,11 @@ class PointCurve:
         if one.change > 0 and one.p_value < self.level:
             return (
                 f"{low} does not saturate point {self.number}: {self.quantity}({high}) > {self.quantity}({low}), "
-                f"{_p_in_words(one.p_value)}."
+                f"{p_in_words(one.p_value)}."
             )
         return (
             f"Whether {low} saturates point {self.number} is open: {self.quantity}({high}) is not significantly larger "
-            f"than {self.quantity}({low}), {_p_in_words(one.p_value)}."
+            f"than {self.quantity}({low}), {p_in_words(one.p_value)}."
         )
 
     def _what(self) -> str:
@@ -154,11 +155,11 @@ class PointCurve:
         at = voltage_text(self.voltage) if np.isfinite(self.voltage) else ""
         first, last = (voltage_text(volt) for volt in (self.steps[0].start, self.steps[-1].stop))
         if kind == FLAT:
-            return f"does not depend on the voltage ({first} → {last}: no pair differs, {_p_in_words(self.p_value)})"
+            return f"does not depend on the voltage ({first} → {last}: no pair differs, {p_in_words(self.p_value)})"
         if kind == RISING:
             end = self.steps[-1]
             return (
-                f"rises up to {last} (last step {voltage_text(end.start)} → {last}: {_p_in_words(end.p_value)})"
+                f"rises up to {last} (last step {voltage_text(end.start)} → {last}: {p_in_words(end.p_value)})"
                 + ("" if len(self.steps) > 1 else "; two voltages cannot show a saturation")
             )
         if kind == SATURATING:
@@ -168,21 +169,21 @@ class PointCurve:
             p = into.p_value if sure else self.p_value
             return (
                 f"saturates from {at}{'' if sure else ' at the latest'} (rise {voltage_text(start)} → {at}: "
-                f"{_p_in_words(p)}; from {at} to {last} flat: {_p_in_words(self.p_plateau)})"
+                f"{p_in_words(p)}; from {at} to {last} flat: {p_in_words(self.p_plateau)})"
             )
         if kind == PEAKED:
             return (
-                f"peaks at {at} (rise to it and drop after it both significant: {_p_in_words(self.p_value)})"
+                f"peaks at {at} (rise to it and drop after it both significant: {p_in_words(self.p_value)})"
             )
         if kind == FALLING:
-            return f"falls with the voltage (drop: {_p_in_words(self.p_value)}; no rise before it)"
+            return f"falls with the voltage (drop: {p_in_words(self.p_value)}; no rise before it)"
         rise = self.steps[0].change if len(self.steps) == 1 else sum(step.change for step in self.steps)
         if rise > 0 and not any(step.change < 0 and step.p_value < self.level for step in self.steps):
             return (
-                f"rises from {first} to {last} ({_p_in_words(self.p_value)}); whether it saturates cannot be told "
+                f"rises from {first} to {last} ({p_in_words(self.p_value)}); whether it saturates cannot be told "
                 "at this noise"
             )
-        return f"goes up and down more than once ({_p_in_words(self.p_value)}): no single verdict"
+        return f"goes up and down more than once ({p_in_words(self.p_value)}): no single verdict"
 
 
 def point_curves(
@@ -309,9 +310,3 @@ def _steps(found: Verdicts) -> tuple[Step, ...]:
         p = float(family_probability(ratio, known.size, float(found.degrees[0])))
         steps.append(Step(float(found.levels[a]), float(found.levels[b]), change, error, p))
     return tuple(steps)
-
-
-def _p_in_words(p: float) -> str:
-    if p < 1e-6:
-        return "p < 10⁻⁶"
-    return f"p = {p:.2g}" if p < 0.995 else "p = 1"

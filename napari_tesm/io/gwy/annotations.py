@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.objects import Field, metadata_container, metadata_entries
+from napari_tesm.io.gwy.objects import Field, metadata_container
 from napari_tesm.io.gwy.parts import Doubles, put
 from napari_tesm.io.gwy.results import axis_spacing, field_on_grid, is_result
 from napari_tesm.io.gwy.selections import (
@@ -63,7 +63,8 @@ def annotations_from_container(container: GwyContainer, y: xr.DataArray, x: xr.D
     """
     frame, found = _frame_from_axes(y, x), Annotations()
     channels = channels_on_grid(container, y, x)
-    anchor = next((n for n in channels if _texts(container, n).keys() & {REGIONS_KEY, POINTS_KEY}), None)
+    ours = {REGIONS_KEY, POINTS_KEY}
+    anchor = next((n for n in channels if contents.texts_of_channel(container, n).keys() & ours), None)
     seen: dict[str, list[Doubles]] = {kind: [] for kind in _KINDS}
     if anchor is not None:
         found = _saved(container, anchor, channels[anchor])
@@ -88,7 +89,7 @@ def annotations_on_results(container: GwyContainer, y: xr.DataArray, x: xr.DataA
     """Whether regions or points of a grid stand on channels that go with the results of an earlier fit."""
     frame = _frame_from_axes(y, x)
     return any(
-        is_result(texts := _texts(container, number))
+        is_result(texts := contents.texts_of_channel(container, number))
         and (texts.keys() & {REGIONS_KEY, POINTS_KEY} or _selections(container, number, scale, frame))
         for number, scale in channels_on_grid(container, y, x).items()
     )
@@ -119,12 +120,12 @@ def remove_annotations(
     here, own = channels_on_grid(container, y, x), _frame_from_axes(y, x)
     frames = [(own, tuple(graphs_of))]
     for number in contents.ids(container, contents.CHANNEL):
-        if number not in here and POINTS_KEY in _texts(container, number):
+        if number not in here and POINTS_KEY in contents.texts_of_channel(container, number):
             key = contents.object_key(contents.CHANNEL, number)
             image = Field.from_object(container[key], key)
             frames.append((_frame_from_field(image), tuple(_saved(container, number, 1.0).points)))
     for number, scale in here.items():
-        if is_annotation(_texts(container, number)):
+        if is_annotation(contents.texts_of_channel(container, number)):
             for key in contents.keys_of(container, contents.CHANNEL, number):
                 _delete(container, key)
             continue
@@ -195,7 +196,7 @@ def add_annotations(
 
 def _saved(container: GwyContainer, number: int, scale: float) -> Annotations:
     """Return what the JSON of a channel says, in the unit of the axes."""
-    texts, found = _texts(container, number), Annotations()
+    texts, found = contents.texts_of_channel(container, number), Annotations()
     found.regions.extend(_features(texts.get(REGIONS_KEY, ""), Region.from_feature, "regions", found.notes))
     found.points.extend(_features(texts.get(POINTS_KEY, ""), PinnedPoint.from_feature, "points", found.notes))
     if scale != 1.0:
@@ -382,10 +383,6 @@ def _frame_from_axes(y: xr.DataArray, x: xr.DataArray) -> Frame:
 def _frame_from_field(image: Field) -> Frame:
     rows, columns = image.values.shape
     return Frame(image.x_offset, image.y_offset, image.x_real, image.y_real, columns, rows)
-
-
-def _texts(container: GwyContainer, number: int) -> dict[str, str]:
-    return metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
 
 
 def _delete(container: GwyObject, key: str) -> None:

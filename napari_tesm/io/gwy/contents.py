@@ -7,6 +7,7 @@ from typing import Final
 
 from gwyfile.objects import GwyContainer, GwyObject
 
+from napari_tesm.io.gwy.objects import metadata_entries
 from napari_tesm.io.gwy.selections import is_selection
 
 CHANNEL, BRICK, LAWN, GRAPH, SPECTRA = "channel", "brick", "lawn", "graph", "spectra"
@@ -97,6 +98,11 @@ def metadata_key(kind: str, number: int) -> str:
     ('/3/meta', '/brick/0/meta')
     """
     return f"/{number}/meta" if kind == CHANNEL else f"{object_key(kind, number)}/meta"
+
+
+def texts_of_channel(container: GwyContainer, number: int) -> dict[str, str]:
+    """Return the texts of a channel's metadata; none where it has no metadata."""
+    return metadata_entries(container.get(metadata_key(CHANNEL, number)))
 
 
 def selections(container: GwyContainer, number: int) -> dict[str, GwyObject]:

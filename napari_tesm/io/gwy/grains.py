@@ -17,7 +17,7 @@ from napari_tesm.grains import Boundaries, Grains
 from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import channels_on_grid, storable_text
 from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container, metadata_entries
+from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.results import axis_spacing, field_on_grid
 from napari_tesm.maps import MAP_KINDS, labels_from_maps, map_title
@@ -110,7 +110,7 @@ def add_grains(
 def remove_grains(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> None:
     """Remove the channels of grains of a grid."""
     for number in channels_on_grid(container, y, x):
-        if is_grain_channel(_texts(container, number)):
+        if is_grain_channel(contents.texts_of_channel(container, number)):
             for key in contents.keys_of(container, contents.CHANNEL, number):
                 del container[key]
                 container.typecodes.pop(key, None)
@@ -130,7 +130,7 @@ def grains_from_container(
     """
     said = [] if notes is None else notes
     for number, scale in channels_on_grid(container, y, x).items():
-        texts = _texts(container, number)
+        texts = contents.texts_of_channel(container, number)
         if texts.get(KIND_KEY) != "labels":
             continue
         key = contents.object_key(contents.CHANNEL, number)
@@ -176,7 +176,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _texts(container: GwyContainer, number: int) -> dict[str, str]:
-    return metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))

@@ -13,7 +13,7 @@ from napari_tesm.io.gwy import contents
 from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
 from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.grains import is_grain_channel
-from napari_tesm.io.gwy.objects import Field, metadata_entries
+from napari_tesm.io.gwy.objects import Field
 from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.results import MAP_KEY, axes_from_field, is_result, maps_from_container
 from napari_tesm.maps import MAP_KINDS, status_name
@@ -76,7 +76,7 @@ def regions_from_container(container: GwyContainer, y: xr.DataArray, x: xr.DataA
     annotations = annotations_from_container(container, y, x)
     found = RegionSources(regions=annotations.regions, notes=annotations.notes)
     for number in channels_on_grid(container, y, x):
-        texts = _texts(container, number)
+        texts = contents.texts_of_channel(container, number)
         if is_result(texts) or is_annotation(texts) or is_grain_channel(texts):
             continue
         mask = _mask_of(container, number, found.notes)
@@ -141,14 +141,14 @@ def maps_beside_mask(
     notes : list of str, optional
         Gets a sentence for every result channel that is left out.
     """
-    if number is None or not is_result(_texts(container, number)):
+    if number is None or not is_result(contents.texts_of_channel(container, number)):
         return maps_from_container(container, notes=notes)
     mask = _mask_of(container, number, [])
     if mask is None or _is_mask_of_missing(container, number, mask):
         return maps_from_container(container, notes=notes)
     drawn = _container_of(container, lambda key: key != f"/{number}/mask")
     maps = maps_from_container(drawn, notes=notes)
-    name = _texts(container, number)[MAP_KEY]
+    name = contents.texts_of_channel(container, number)[MAP_KEY]
     if maps is None or name not in maps or not MAP_KINDS[name].gated:
         return maps
     status = status_name(name)
@@ -178,10 +178,6 @@ def _container_of(container: GwyContainer, wanted: Callable[[str], bool]) -> Gwy
     return chosen
 
 
-def _texts(container: GwyContainer, number: int) -> dict[str, str]:
-    return metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
-
-
 def _mask_of(container: GwyContainer, number: int, notes: list[str]) -> Mask | None:
     key = f"/{number}/mask"
     if key not in container:
@@ -202,7 +198,7 @@ def _mask_of(container: GwyContainer, number: int, notes: list[str]) -> Mask | N
 
 def _is_mask_of_missing(container: GwyContainer, number: int, mask: Mask) -> bool:
     """Whether the mask of a result is the one it was written with: what it covers carries the median of the rest."""
-    if not is_result(_texts(container, number)) or not mask.any():
+    if not is_result(contents.texts_of_channel(container, number)) or not mask.any():
         return False
     key = contents.object_key(contents.CHANNEL, number)
     values = Field.from_object(container[key], key).values
