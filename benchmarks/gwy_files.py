@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.io.gwy import Brick, Field, LazyArray, put, read_container, write_container
+from napari_tesm.gwy import Brick, Field, LazyArray, put, read_container, write_container
 
 ROWS, COLUMNS = 256, 256
 SMALL_PLANES = 64e6 / (8 * ROWS * COLUMNS)

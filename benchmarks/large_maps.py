@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol
 
 PROTOCOL = PulseProtocol(pulse_start=0.0, pulse_duration=10e-3, tip_radius=25e-9)
 

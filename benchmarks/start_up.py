@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_tesm import save
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol
 
 SIDE, SAMPLES = 1024, 250
 

@@ -16,9 +16,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from napari_tesm.data.protocol import Window
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
-from napari_tesm.protocol import Window
 
 SIZES = ((600, 350), (450, 320))
 SAMPLES, PINNED, REPEATS = 250, 5, 60

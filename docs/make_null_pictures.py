@@ -13,14 +13,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from napari_tesm import compare_histograms, fit, open_dataset
-from napari_tesm.gui.histogram_model import histogram_model_of
-from napari_tesm.gui.layers import layers_from_scan
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.models.histogram import histogram_model_of
 from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.view import add_layer, open_workspace
-from napari_tesm.null_bands import null_bands
+from napari_tesm.model_choice.null_bands import null_bands
 from napari_tesm.plotting.histogram_comparison import draw_histogram_comparison, draw_ratio_comparison
 from napari_tesm.plotting.null_curve import null_figure
-from napari_tesm.protocol import PulseProtocol
 from napari_tesm.simulation import simulate
 
 SAMPLE = ROOT / "sample_data" / "si_c_step.gwy"

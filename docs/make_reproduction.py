@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tesm.cli import main as tesm
-from napari_tesm.units import text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
 
 PAGE = Path(__file__).parent / "reproduction.md"
 SIZE = "128x128"

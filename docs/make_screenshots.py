@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_tesm.gui.layers import layers_from_scan
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.view import add_layer, open_workspace
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"

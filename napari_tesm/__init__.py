@@ -6,13 +6,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_tesm.version import __version__
+
 if TYPE_CHECKING:
     from napari_tesm.interface import compare_histograms, fit, kernel_choice, pure_diffusion, save
     from napari_tesm.io.registry import open_dataset, open_datasets
     from napari_tesm.io.series import open_series
     from napari_tesm.simulation import simulate_dataset
-
-__version__ = "0.1.0"
 
 __all__ = [
     "__version__", "compare_histograms", "fit", "kernel_choice", "open_dataset", "open_datasets", "open_series",

@@ -1,100 +1,25 @@
 """The Python interface: quantities as text or SI numbers in, the pipeline behind."""
 
-import hashlib
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from napari_tesm.evaluation.pipeline import Progress, run
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.values import recipe_from_values
+from napari_tesm.files.atomic import atomic_output, refuse_same_file
+from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.grains import Boundaries, Grains
-from napari_tesm.histogram_comparison import HistogramComparison, histogram_comparison
-from napari_tesm.io.atomic import atomic_output, refuse_same_file
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.saving import container_for_output
-from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.io.registry import is_gwy
-from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
-from napari_tesm.low_pass import order_from_text
-from napari_tesm.model_choice import COMPARED
-from napari_tesm.null_bands import NullBands, null_bands_from_result
-from napari_tesm.pipeline import Progress, run
-from napari_tesm.protocol import Window
-from napari_tesm.recipe import AUTO, NO_WINDOW, Recipe
-from napari_tesm.regions import PinnedPoint, Region
-from napari_tesm.units import (
-    angle_from_text,
-    fraction_from_text,
-    quantity_and_error_from_text,
-    quantity_from_text,
-)
-
-_UNITS = {
-    "pulse_start": "s",
-    "pulse_duration": "s",
-    "voltage": "V",
-    "skip_after_edge": "s",
-    "lock_in_time_constant": "s",
-}
-
-
-def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
-    """Return a recipe from values as people write them, on top of another one.
-
-    Parameters
-    ----------
-    recipe : Recipe, optional
-        Supplies what is not given.
-    **values
-        Fields of `Recipe`. Quantities may be texts with their unit, ``tip_radius="25 nm ± 5 nm"``, or
-        SI numbers.
-
-    Raises
-    ------
-    ValueError
-        If a text cannot be understood or a value makes no sense.
-    """
-    understood: dict[str, Any] = {}
-    for name, value in values.items():
-        if not isinstance(value, str):
-            understood[name] = _entry_from_value(value)
-        elif name == "tip_radius":
-            radius, error = quantity_and_error_from_text(value, "m")
-            understood |= {"tip_radius": radius, "tip_radius_error": error}
-        elif name == "tip_radius_error":
-            understood[name] = quantity_from_text(value, "m")
-        elif name == "phase_rotation":
-            understood[name] = value if value == AUTO else angle_from_text(value)
-        elif name == "threshold":
-            understood[name] = fraction_from_text(value)
-        elif name in ("window1", "window2"):
-            understood[name] = value if value == NO_WINDOW else _entry_from_value(Window.from_text(value))
-        elif name == "traces":
-            understood[name] = [value]
-        elif name == "lock_in_order":
-            understood[name] = order_from_text(value)
-        elif name in _UNITS:
-            understood[name] = quantity_from_text(value, _UNITS[name])
-        else:
-            understood[name] = value
-    given = {name: value for name, value in understood.items() if value is not None}
-    if "tip_radius" in given:
-        # A new radius does not inherit the error of the old one.
-        given.setdefault("tip_radius_error", None)
-    # By way of what JSON knows: every type and name is checked in one place.
-    return Recipe.from_dict((recipe or Recipe()).to_dict() | given)
-
-
-def _entry_from_value(value: Any) -> Any:
-    """Return a value as a recipe in JSON holds it; what it cannot hold is left for the recipe to refuse."""
-    if isinstance(value, Window):
-        return [value.start, value.stop]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, tuple | list):
-        return [_entry_from_value(item) for item in value]
-    return value
+from napari_tesm.model_choice.evidence import COMPARED
+from napari_tesm.model_choice.histograms import HistogramComparison, histogram_comparison
+from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
+from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result
+from napari_tesm.regions.shapes import PinnedPoint, Region
 
 
 def fit(
@@ -118,7 +43,7 @@ def fit(
     progress : callable, optional
         Called with the fraction done and a few words.
     **values
-        Fields of `napari_tesm.recipe.Recipe`: ``tip_radius="25 nm"``, ``threshold=0.15``,
+        Fields of `napari_tesm.evaluation.recipe.Recipe`: ``tip_radius="25 nm"``, ``threshold=0.15``,
         ``window2="10ms:25ms"`` …
 
     Raises
@@ -145,7 +70,7 @@ def kernel_choice(
     dataset : Dataset
         From `open_dataset` or `simulate_dataset`.
     kernels : sequence of str
-        At least two names of `napari_tesm.all_kernels.ALL_KERNELS`.
+        At least two names of `napari_tesm.kernels.named.ALL_KERNELS`.
     recipe, jobs, progress, **values
         As for `fit`; of the recipe protocol, threshold, response level and the time to skip after the edges count.
 
@@ -247,8 +172,8 @@ def save(
     channels : sequence of DataArray with dims (y, x)
         Images to write where there is neither a dataset nor a .gwy file: those of an instrument's file.
     with_entered : bool
-        Write what was put in since by `napari_tesm.dataset.with_protocol`, or as a unit when it was opened, into the
-        metadata and axes of the traces, so that nobody has to say it again.
+        Write what was put in since by `napari_tesm.data.dataset.with_protocol`, or as a unit when it was opened,
+        into the metadata and axes of the traces, so that nobody has to say it again.
     choice : KernelChoice, optional
         From `kernel_choice`; its maps replace those of an earlier one. Without `maps` earlier results stay then.
     grains : (Grains, Boundaries), optional
@@ -273,28 +198,3 @@ def save(
     )  # fmt: skip
     with atomic_output(path, overwrite=overwrite) as file:
         write_container_to(file, container)
-
-
-def sha256_of_file(path: str | PathLike[str]) -> str:
-    """Return the SHA-256 of a file, as 64 hexadecimal digits; of a folder, that of its files' names and sums.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read: one sentence saying why.
-    """
-    path = Path(path)
-    if path.is_dir():
-        digest = hashlib.sha256()
-        for part in sorted(one for one in path.rglob("*") if one.is_file()):
-            digest.update(f"{part.relative_to(path).as_posix()}\0{sha256_of_file(part)}\n".encode())
-        return digest.hexdigest()
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{path} is no longer there, and its content belongs into the output: put it back."
-        ) from None
-    except OSError as error:
-        raise type(error)(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol
 
 TIP_RADIUS = 25e-9
 PROTOCOL = PulseProtocol(

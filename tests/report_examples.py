@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import prepared_dataset
 from napari_tesm.interface import fit
-from napari_tesm.recipe import Recipe
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, ReportData, Scan
-from napari_tesm.settings import prepared_dataset
 from napari_tesm.simulation import simulate
 
 RECIPE = Recipe(tip_radius=25e-9, tip_radius_error=2e-9)

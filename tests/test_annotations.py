@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tesm import fit, open_dataset, save
-from napari_tesm.dataset import with_protocol
-from napari_tesm.io.gwy import contents
+from napari_tesm.data.dataset import with_protocol
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import Graph
+from napari_tesm.gwy.objects import Brick, Field, metadata_entries
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.selections import Selection
+from napari_tesm.gwy.writing import write_container
 from napari_tesm.io.gwy.annotations import annotations_from_container
 from napari_tesm.io.gwy.channels import channels_from_container
-from napari_tesm.io.gwy.graphs import Graph
-from napari_tesm.io.gwy.objects import Brick, Field, metadata_entries
-from napari_tesm.io.gwy.parts import put
-from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.io.gwy.selections import Selection
-from napari_tesm.io.gwy.writing import write_container
-from napari_tesm.protocol import PulseProtocol
-from napari_tesm.regions import PinnedPoint, Region, mask_from_region
+from napari_tesm.regions.shapes import PinnedPoint, Region, mask_from_region
 
 REGIONS = [
     Region("rectangle", ((10e-9, 8e-9), (50e-9, 8e-9), (50e-9, 30e-9), (10e-9, 30e-9)), "grain 1", "grain"),

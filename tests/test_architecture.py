@@ -1,122 +1,99 @@
-"""The dependency direction of the house: nothing imports upward, and numeric rooms load nothing heavy."""
+"""The plan of the house: floors of rooms, no arrow upward, no circle, and what may not load what.
+
+`docs/architecture.md` draws the same plan for people; a room that is moved is moved in both.
+"""
 
 import ast
 import subprocess
 import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "napari_tesm"
+FACE = "napari_tesm"
 
-LAYERS = [
-    {
-        "kernels",
-        "shape_kernels",
-        "all_kernels",
-        "protocol",
-        "dataset",
-        "units",
-        "scaling",
-        "limits",
-        "low_pass",
-    },
-    {"maps", "recipe"},  # names and parameters; recipe checks its geometry against diffusion's table
-    {"fitting"},
-    {"displacement", "diffusion", "theory", "tip_radius"},
-    {"phase"},
-    {"bulk_methods"},  # other ways to the same D, beside the theory of the tip
-    {
-        "regions",
-        "region_statistics",
-        "profiles",
-        "steps",
-        "grains",
-        "statistics",
-        "comparison",
-        "registration",
-        "step_course",
-        "model_choice",
-        "kernel_votes",
-        "recording",
-        "controls",
-        "signal_check",
-        "cycling",
-    },
-    {"simulation"},  # simulates recordings, too, in the terms of recording
-    {"series"},
-    {"settings", "tau_limits", "null_curve"},
-    {"null_bands"},
-    {"pipeline", "displacement_maps", "histogram_comparison", "fit_examples"},
-    {"kernel_maps"},
-    {"summary"},
-    {"plotting", "io"},
-    {"interface", "gwyddion_install"},
-    {"report"},  # opens and fits files as a user would, and draws them
-    {"gui", "cli"},
-]
-EXCEPTIONS = {("recipe", "diffusion")}
-"""Imports against the order that are meant: recipe validates names that diffusion knows."""
-
-HEAVY = (
-    "napari",
-    "qtpy",
-    "PyQt6",
-    "PySide6",
-    "magicgui",
-    "matplotlib",
-    "dask",
-    "skimage",
-    "scipy",
-    "nptdms",
-    "h5py",
-    "zarr",
-    "gwyddionpy",
+FLOORS = (
+    {"files", "kernels", "quantities", "statistics", "version"},
+    {"data", "fitting", "gwyddion_install", "physics", "registration"},
+    {"evaluation", "recording", "regions"},
+    {"findings", "grains", "gwy", "model_choice", "series", "simulation"},
+    {"io", "plotting"},
+    {"interface", "report"},
+    {"gui", FACE},
+    {"cli"},
 )
+"""The rooms, the lowest floor first. A room may use those of the floors below it, and no other."""
+
+HEAVY = frozenset(
+    {
+        "napari", "qtpy", "PyQt6", "PySide6", "magicgui", "matplotlib", "dask", "skimage", "scipy", "nptdms", "h5py",
+        "zarr", "gwyddionpy",
+    }
+)  # fmt: skip
+QT = frozenset({"napari", "qtpy", "PyQt6", "PySide6", "magicgui"})
 
 
-def _level(room: str) -> int:
-    for level, rooms in enumerate(LAYERS):
+@cache
+def _modules() -> dict[str, Path]:
+    modules = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return modules
+
+
+@cache
+def _nodes(module: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(_modules()[module].read_text(encoding="utf-8"))))
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """Return the modules of this package that a file imports, inside functions and for types as well."""
+    modules = _modules()
+    imported = set()
+    for node in _nodes(module):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports by dots: name the module in full"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                imported.add(full if full in modules else str(node.module))
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    return frozenset(name for name in imported - {module} if name in modules)
+
+
+def _room(module: str) -> str:
+    _, _, inside = module.partition(".")
+    return inside.partition(".")[0] or FACE
+
+
+def _floor(room: str) -> int:
+    for number, rooms in enumerate(FLOORS, start=1):
         if room in rooms:
-            return level
+            return number
     raise AssertionError(f"the room '{room}' is not in the plan of the house")
 
 
-def _room(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def test_every_room_of_the_plan_is_there():
+    assert {_room(module) for module in _modules()} == set().union(*FLOORS)
 
 
-def _imports(path: Path) -> set[str]:
-    """Return the rooms of this package that a file imports when it is loaded; those inside functions, too."""
-    rooms = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names = (
-                [node.module]
-                if node.module != "napari_tesm"
-                else [f"napari_tesm.{a.name}" for a in node.names]
-            )
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "napari_tesm" and len(parts) > 1 and not parts[1].startswith("__"):
-                rooms.add(parts[1])
-    return rooms
+def test_a_file_imports_from_lower_floors_only():
+    arrows = [(module, other) for module in _modules() for other in sorted(_imports(module))]
+    assert len(arrows) > 1000  # the files are read at all
+    between = [(module, other) for module, other in arrows if _room(module) != _room(other)]
+    assert [arrow for arrow in between if _floor(_room(arrow[0])) <= _floor(_room(arrow[1]))] == []
 
 
-def _sources() -> list[Path]:
-    return [
-        path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or path.name != "__init__.py"
-    ]
-
-
-@pytest.mark.parametrize("path", _sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_nothing_imports_upward(path):
-    room = _room(path)
-    for other in _imports(path) - {room}:
-        assert _level(other) <= _level(room) or (room, other) in EXCEPTIONS, f"{room} imports {other}"
+def test_no_files_import_each_other_in_a_circle():
+    try:
+        TopologicalSorter({module: _imports(module) for module in _modules()}).prepare()
+    except CycleError as circle:
+        pytest.fail(f"a circle: {' → '.join(circle.args[1])}")
 
 
 def _loaded(statement: str) -> set[str]:
@@ -128,14 +105,33 @@ def _loaded(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "fitting", "dataset", "displacement", "diffusion", "theory", "statistics", "simulation", "pipeline", "summary",
-        "recording", "io.registry", "io.gwy", "io.tdms", "io.hdf5", "io.matlab", "io.detection", "interface",
-        "cli.fit", "cli.kernels", "cli.info", "cli.displacement", "cli.regions", "cli.importing", "region_statistics",
-        "io.numpy_files", "io.zarr_store", "io.vendor", "histogram_comparison", "grains", "series",
+        "files.atomic", "quantities.text", "statistics.comparison", "kernels.named", "data.dataset",
+        "data.displacement", "gwy", "registration", "fitting", "physics.tip", "regions.measures", "recording",
+        "evaluation.pipeline", "series", "grains", "simulation", "model_choice.histograms", "findings.summary",
+        "io.registry", "io.gwy.results", "io.tdms", "io.hdf5", "io.matlab", "io.numpy_files", "io.zarr_store",
+        "io.vendor", "io.detection", "interface", "cli.fit", "cli.kernels", "cli.info", "cli.displacement",
+        "cli.regions", "cli.importing",
     ],
 )  # fmt: skip
 def test_numeric_rooms_load_neither_screens_nor_plots(module):
     assert _loaded(f"import napari_tesm.{module}").isdisjoint(HEAVY)
+
+
+def test_models_of_the_workspace_name_no_toolkit():
+    models = [module for module in _modules() if ".gui.models." in module]
+    assert len(models) > 10
+    assert {module: _outside(module) & QT for module in models if _outside(module) & QT} == {}
+
+
+def _outside(module: str) -> set[str]:
+    """Return the packages that a file names in its imports."""
+    names: set[str] = set()
+    for node in _nodes(module):
+        if isinstance(node, ast.ImportFrom):
+            names.add(str(node.module))
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.partition(".")[0] for name in names}
 
 
 def test_the_package_itself_loads_nothing():
@@ -148,6 +144,15 @@ def test_plots_need_no_display_and_no_pyplot():
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("path", _sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_files_stay_readable_in_one_sitting(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
+def test_files_and_functions_stay_readable_in_one_sitting():
+    lines = {
+        module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in _modules().items()
+    }
+    assert {module: count for module, count in lines.items() if count > 420} == {}
+    functions = {
+        f"{module}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for module in _modules()
+        for node in _nodes(module)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: count for name, count in functions.items() if count > 100} == {}

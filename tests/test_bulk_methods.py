@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_tesm.bulk_methods import (
+from napari_tesm.physics.bulk_methods import (
     FARADAY,
     Film,
     compared_methods,
@@ -14,7 +14,7 @@ from napari_tesm.bulk_methods import (
     pulse_potential,
     titration_current,
 )
-from napari_tesm.theory import TipContact
+from napari_tesm.physics.tip import TipContact
 
 D = 4e-13
 FILM = Film(D, thickness=0.8e-6, area=2e-4, potential_slope=-3e-5)
@@ -74,7 +74,7 @@ def test_five_methods_give_back_the_one_coefficient(diffusion):
 
 def test_kinetics_that_are_left_out_falsify_the_coefficient():
     # What the comparison knows of the surface is what the record was made with; here it is not.
-    from napari_tesm.theory import diffusion_from_response, response_from_time
+    from napari_tesm.physics.tip import diffusion_from_response, response_from_time
 
     time = np.linspace(1e-4, 25e-3, 200)
     slow = TipContact(D, 25e-9, surface_rate=D / 25e-9)

@@ -15,19 +15,19 @@ import xarray as xr
 from examples import PROTOCOL, example_dataset
 from gwyfile.objects import GwyContainer
 
-from napari_tesm import displacement_maps as module
 from napari_tesm import fit, open_dataset, save, simulate_dataset
 from napari_tesm.cli import main
-from napari_tesm.displacement_maps import displacement_maps, displacement_of_pulses
-from napari_tesm.io.gwy.contents import CHANNEL, ids, title
-from napari_tesm.io.gwy.lawns import Lawn
-from napari_tesm.io.gwy.objects import metadata_container, metadata_entries
-from napari_tesm.io.gwy.parts import put
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation import displacement_maps as module
+from napari_tesm.evaluation.displacement_maps import displacement_maps, displacement_of_pulses
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gwy.contents import CHANNEL, ids, title
+from napari_tesm.gwy.lawns import Lawn
+from napari_tesm.gwy.objects import metadata_container, metadata_entries
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.io.gwy.writing import write_container_to
-from napari_tesm.protocol import PulseProtocol, Window
-from napari_tesm.recipe import Recipe
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_h_is_that_of_a_fit_to_the_last_bit(
     wanted = fit(dataset)["H"].values
     assert np.isnan(wanted[0, 1, 2])
     for block in (1 << 25, 4096, 64):
-        monkeypatch.setattr("napari_tesm.pipeline.BLOCK_BYTES", block)
+        monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", block)
         assert displacement_maps(dataset)["H"].values.tobytes() == wanted.tobytes()
 
 
@@ -255,7 +255,7 @@ class _Counting:
 
 
 def test_only_the_samples_of_h_are_read() -> None:
-    from napari_tesm.dataset import dataset_from_traces
+    from napari_tesm.data.dataset import dataset_from_traces
 
     source = _Counting(np.random.default_rng(0).standard_normal((5, 6, 250)))
     time = np.arange(-10, 240) * 1e-4

@@ -13,14 +13,14 @@ from skimage.metrics import adapted_rand_error
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
 from napari_tesm.grains import Grains, boundaries_from_grains, grains_from_labels
-from napari_tesm.io.gwy import contents
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field, metadata_entries
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.grains import grains_from_container, is_grain_channel
-from napari_tesm.io.gwy.objects import Field, metadata_entries
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.region_sources import regions_from_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 SHAPE = (40, 48)
 

@@ -20,9 +20,9 @@ from gwyfile.objects import GwyContainer
 from napari_tesm import fit, open_dataset, open_datasets, save, simulate_dataset
 from napari_tesm.cli import main
 from napari_tesm.cli.terminal import printable
-from napari_tesm.io.gwy.objects import Brick, metadata_container
-from napari_tesm.io.gwy.parts import put
-from napari_tesm.io.gwy.writing import write_container_to
+from napari_tesm.gwy.objects import Brick, metadata_container
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.simulation.scene import drawn_scene
 
 STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")

@@ -9,8 +9,8 @@ from examples import example_dataset
 
 from napari_tesm import save
 from napari_tesm.cli import main
-from napari_tesm.null_curve import null_curve
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.model_choice.null_curve import null_curve
 
 RECORD = ["--tip-radius", "25nm", "--pulse-duration", "10ms", "--record", "25ms", "--samples", "500"]
 TIME = np.arange(500) * 5e-5

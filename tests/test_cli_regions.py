@@ -15,16 +15,16 @@ from gwyfile.objects import GwyContainer
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
 from napari_tesm.cli.entry import parser_for_tesm
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.graphs import Graph
-from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container
-from napari_tesm.io.gwy.parts import put
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import Graph
+from napari_tesm.gwy.objects import Field, mask_field, metadata_container
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.selections import Selection
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.io.gwy.selections import Selection
-from napari_tesm.io.gwy.writing import write_container_to
-from napari_tesm.protocol import PulseProtocol
-from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.regions.shapes import PinnedPoint, Region
 
 NM = 1e-9
 STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")

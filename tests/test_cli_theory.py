@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from napari_tesm.bulk_methods import GITT_PULSE, Film, compared_methods
 from napari_tesm.cli import main
+from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, compared_methods
+from napari_tesm.physics.tip import TipContact
 from napari_tesm.plotting.theory import theory_figure
-from napari_tesm.theory import TipContact
 
 
 def test_every_method_is_in_the_table_the_records_and_the_figure(tmp_path, capsys):

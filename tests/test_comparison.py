@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom, mannwhitneyu, norm
 
-from napari_tesm.comparison import comparison_from_values, independent_samples, paired_ratio
+from napari_tesm.statistics.comparison import comparison_from_values, independent_samples, paired_ratio
 
 
 def test_independent_values_give_the_rank_test_of_scipy():

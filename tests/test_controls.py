@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from napari_tesm import fit, simulate_dataset
-from napari_tesm.comparison import signal_ratio
-from napari_tesm.controls import (
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.maps import map_name
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.findings.controls import (
     accepted_share,
     compare_with_control,
     detectable_displacement,
@@ -15,10 +17,8 @@ from napari_tesm.controls import (
     sentence_from_comparison,
     sentences_from_control,
 )
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.maps import map_name
-from napari_tesm.protocol import PulseProtocol, Window
-from napari_tesm.registration import moved_map
+from napari_tesm.registration.maps import moved_map
+from napari_tesm.statistics.comparison import signal_ratio
 
 TIME = np.arange(250) * 1e-4 - 5e-4
 PULSE, REST = Window(0.0, 10e-3), Window(10e-3)
@@ -98,7 +98,7 @@ def test_intervals_of_the_mean_hold_zero():
 @pytest.mark.parametrize(("window", "rising"), [(PULSE, True), (REST, False)])
 @pytest.mark.parametrize("tau", [1e-3, 8e-3])
 def test_what_is_called_detectable_is_detected_in_nine_of_ten_pixels(window, rising, tau):
-    from napari_tesm.displacement import response_probability
+    from napari_tesm.data.displacement import response_probability
     from napari_tesm.fitting import fit_traces
 
     noise = 0.01

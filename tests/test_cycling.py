@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from napari_tesm.cycling import cycles_from_cycling, cycling_from_text, read_cycling
+from napari_tesm.findings.cycling import cycles_from_cycling, cycling_from_text, read_cycling
 from napari_tesm.plotting.cycling import draw_cycling
 
 HALVES = [(1, "discharge", 2000.0), (1, "charge", 1500.0), (2, "discharge", 1600.0), (2, "charge", 1520.0)]

@@ -5,7 +5,7 @@ from examples import example_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.dataset import (
+from napari_tesm.data.dataset import (
     TraceStack,
     check_dataset,
     dataset_from_traces,
@@ -14,7 +14,7 @@ from napari_tesm.dataset import (
     violations,
     with_protocol,
 )
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.protocol import PulseProtocol
 
 
 def _dataset(**changes):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_tesm.diffusion import GEOMETRIES, diffusion_from_tau, systematic_error, tau_from_diffusion
+from napari_tesm.physics.diffusion import GEOMETRIES, diffusion_from_tau, systematic_error, tau_from_diffusion
 
 
 @pytest.mark.parametrize(

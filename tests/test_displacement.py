@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_tesm.displacement import (
+from napari_tesm.data.displacement import (
     displacement_from_traces,
     gated_status,
     noise_from_traces,
@@ -13,7 +13,7 @@ from napari_tesm.displacement import (
     threshold_from_displacement,
     without_hot_pixels,
 )
-from napari_tesm.protocol import Window
+from napari_tesm.data.protocol import Window
 
 TIME = np.arange(-10, 240) * 1e-4
 PULSE = Window(0.0, 10e-3)

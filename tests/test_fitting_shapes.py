@@ -6,7 +6,7 @@ from scipy.optimize import curve_fit, least_squares
 
 from napari_tesm.fitting import fit_shapes, fit_traces
 from napari_tesm.fitting.fit import INVALID, OK, UNRESOLVED_SLOW
-from napari_tesm.shape_kernels import SHAPE_KERNELS
+from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
 
 TIME = np.arange(300) * 5e-5
 MODELS = {

@@ -6,7 +6,6 @@ import xarray as xr
 from scipy.stats import binom
 from simulated_grains import maps_of_grains, simulated_grains
 
-from napari_tesm.comparison import comparison_from_values
 from napari_tesm.grains import (
     Grains,
     boundaries_from_grains,
@@ -18,8 +17,9 @@ from napari_tesm.grains import (
 )
 from napari_tesm.grains.boundaries import neighbours_of
 from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries, shares_of_classes
-from napari_tesm.region_statistics import comparison_of_masks
-from napari_tesm.regions import Region
+from napari_tesm.regions.measures import comparison_of_masks
+from napari_tesm.regions.shapes import Region
+from napari_tesm.statistics.comparison import comparison_from_values
 
 
 def halves(shape=(6, 10), column=4, spacing=(3e-9, 2e-9)):

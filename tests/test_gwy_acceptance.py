@@ -7,7 +7,7 @@ import pytest
 from gwyddion import digest
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.io.gwy import (
+from napari_tesm.gwy import (
     Brick,
     Curve,
     DataLine,
@@ -15,7 +15,6 @@ from napari_tesm.io.gwy import (
     Graph,
     Lawn,
     LazyArray,
-    Selection,
     Spectra,
     checked_unit,
     mask_field,
@@ -27,6 +26,7 @@ from napari_tesm.io.gwy import (
     unit_text,
     write_container,
 )
+from napari_tesm.gwy.selections import Selection
 
 pytestmark = pytest.mark.gwyddion
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from napari_tesm.io.atomic import AtomicOutputs, atomic_output, refuse_same_file
+from napari_tesm.files.atomic import AtomicOutputs, atomic_output, refuse_same_file
 
 
 def names(folder):
@@ -215,7 +215,7 @@ def test_very_long_names(tmp_path):
 
 KILLED = """
 import sys, time
-from napari_tesm.io.atomic import atomic_output
+from napari_tesm.files.atomic import atomic_output
 with atomic_output(sys.argv[1], overwrite=True) as file:
     file.write(b"x" * 4_000_000)
     print("writing", flush=True)

@@ -9,9 +9,10 @@ from examples import PROTOCOL, example_dataset
 
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
-from napari_tesm.io.gwy import Graph, Selection, put, read_container, write_container
+from napari_tesm.gwy import Graph, put, read_container, write_container
+from napari_tesm.gwy.selections import Selection
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.regions.shapes import PinnedPoint
 
 
 def graphs_of(path):

@@ -6,19 +6,18 @@ from gwyfile.objects import GwyContainer, GwyDataField, GwyObject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.io.gwy import (
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.mapped import mapped_file_of
+from napari_tesm.gwy import (
     Brick,
     Curve,
     DataLine,
     Field,
     Graph,
-    GwyFormatError,
     Lawn,
     LazyArray,
-    Selection,
     Spectra,
     checked_unit,
-    mapped_file_of,
     mask_field,
     metadata_container,
     metadata_entries,
@@ -31,7 +30,8 @@ from napari_tesm.io.gwy import (
     unit_text,
     write_container,
 )
-from napari_tesm.io.gwy import contents as gwy_contents
+from napari_tesm.gwy import contents as gwy_contents
+from napari_tesm.gwy.selections import Selection
 
 RNG = np.random.default_rng(5)
 

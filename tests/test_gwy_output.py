@@ -7,8 +7,9 @@ import pytest
 from examples import PROTOCOL, example_dataset, exponential_traces
 
 from napari_tesm import fit, open_dataset, save
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.io.gwy import GwySizeError, read_container, size_of
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.files.errors import GwySizeError
+from napari_tesm.gwy import read_container, size_of
 from napari_tesm.io.gwy.results import is_result, maps_from_container, metadata_entries
 from napari_tesm.io.gwy.saving import carried_container, check_output_size
 

@@ -15,15 +15,10 @@ from gwyfile.objects import GwyContainer, GwyDataField, GwyObject, GwySIUnit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.io.gwy import (
-    FileChangedError,
-    GwyFormatError,
-    MappedFile,
-    mapped_file_of,
-    read_container,
-    write_container,
-)
-from napari_tesm.io.gwy.values import MAX_DEPTH
+from napari_tesm.files.errors import FileChangedError, GwyFormatError
+from napari_tesm.files.mapped import MappedFile, mapped_file_of
+from napari_tesm.gwy import read_container, write_container
+from napari_tesm.gwy.values import MAX_DEPTH
 
 FIXED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=2000)
 

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_gwy_reading import CONTAINERS, EVERYTHING, FIXED_FOLDER, same
 
-from napari_tesm.io.atomic import AtomicOutputs
-from napari_tesm.io.gwy import (
-    FileChangedError,
-    GwySizeError,
+from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.files.errors import FileChangedError, GwySizeError
+from napari_tesm.gwy import (
     LazyArray,
     check_size,
     new_object,
@@ -29,7 +28,7 @@ from napari_tesm.io.gwy import (
     write_container,
     write_container_to,
 )
-from napari_tesm.io.gwy.writing import LARGEST_BODY
+from napari_tesm.gwy.writing import LARGEST_BODY
 
 
 def container_of(value, typecode=None, key="/key"):

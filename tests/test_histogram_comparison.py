@@ -9,10 +9,9 @@ from plotting_checks import agg_figure, assert_legible
 from scipy.stats import wilcoxon
 
 import napari_tesm
-from napari_tesm.comparison import mode_from_map
-from napari_tesm.histogram_comparison import histogram_comparison
 from napari_tesm.interface import fit
-from napari_tesm.null_bands import null_bands_from_result
+from napari_tesm.model_choice.histograms import histogram_comparison
+from napari_tesm.model_choice.null_bands import null_bands_from_result
 from napari_tesm.plotting.histogram_comparison import (
     draw_histogram_comparison,
     draw_ratio_comparison,
@@ -20,6 +19,7 @@ from napari_tesm.plotting.histogram_comparison import (
 )
 from napari_tesm.plotting.null_curve import null_figure
 from napari_tesm.plotting.overview import overview_figure
+from napari_tesm.statistics.comparison import mode_from_map
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.io.arranged import ArrangedTraces
+from napari_tesm.io.mapping.arranged import ArrangedTraces
 
 REFERENCE = np.random.default_rng(0).standard_normal((5, 6, 7))
 SERPENTINE = np.stack([line[::-1] if n % 2 else line for n, line in enumerate(REFERENCE)])

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import scipy.io
 
+from napari_tesm.files.optional import MissingPackageError
 from napari_tesm.io.content import ContentError
 from napari_tesm.io.detection import content_from_file, format_of_file
-from napari_tesm.io.optional import MissingPackageError
 
 FORMATS = {
     "tdms": "NI TDMS",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices
 
-from napari_tesm.io.lazy import LazyArray
+from napari_tesm.files.lazy import LazyArray
 
 
 def lazy(values):

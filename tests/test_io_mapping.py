@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.io.content import Axis, FileContent, Source
 from napari_tesm.io.detection import content_from_file
 from napari_tesm.io.images import roles_of_axes
-from napari_tesm.io.mapped import opened_from_content
-from napari_tesm.io.mapping import (
+from napari_tesm.io.mapping.entries import (
     AfmEntry,
     ImageEntry,
     Mapping,
@@ -21,10 +21,10 @@ from napari_tesm.io.mapping import (
     ScanEntry,
     TraceEntry,
 )
-from napari_tesm.io.mapping_text import mapping_from_file, mapping_from_text, text_from_mapping
-from napari_tesm.io.proposal import proposal_from_content
+from napari_tesm.io.mapping.proposal import proposal_from_content
+from napari_tesm.io.mapping.text import mapping_from_file, mapping_from_text, text_from_mapping
+from napari_tesm.io.mapping.traces import opened_from_content
 from napari_tesm.io.registry import open_datasets, open_file
-from napari_tesm.protocol import PulseProtocol
 
 TIME = Axis(7, "time", "ms", -1.0, 0.5)
 X, Y = Axis(6, "x", "nm", 0.0, 10.0), Axis(5, "y", "nm", 0.0, 10.0)

@@ -5,7 +5,7 @@ import pytest
 from examples import example_dataset
 
 from napari_tesm import fit, open_dataset, open_series, save
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.protocol import PulseProtocol
 
 
 def voltages(value, **options):

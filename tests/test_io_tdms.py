@@ -26,8 +26,8 @@ from tdms_bytes import (
     segment,
 )
 
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import ContentError
-from napari_tesm.io.gwy import MappedFile
 from napari_tesm.io.tdms import content_from_tdms, is_tdms
 from napari_tesm.io.tdms.segments import tdms_index
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_tesm.io.content import ContentError
-from napari_tesm.io.gwy import (
+from napari_tesm.gwy import (
     Curve,
     Field,
     Graph,
@@ -21,7 +20,8 @@ from napari_tesm.io.gwy import (
     read_container,
     write_container,
 )
-from napari_tesm.io.gwy.graphs import DataLine
+from napari_tesm.gwy.graphs import DataLine
+from napari_tesm.io.content import ContentError
 from napari_tesm.io.vendor import content_from_vendor, is_vendor
 from napari_tesm.io.vendor.content import _grid
 

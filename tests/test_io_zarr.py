@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_tesm import open_dataset
-from napari_tesm.dataset import dataset_from_traces
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.io.content import ContentError
 from napari_tesm.io.detection import content_from_file
 from napari_tesm.io.zarr_store import dataset_from_zarr, is_dataset_store, save_zarr
-from napari_tesm.protocol import PulseProtocol
 
 pytest.importorskip("zarr")
 

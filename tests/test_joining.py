@@ -8,9 +8,9 @@ from napari_tesm import open_dataset, simulate_dataset
 from napari_tesm.cli import main
 from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_scan_images, save_tdms
 from napari_tesm.io.joining import dataset_with_scan
-from napari_tesm.io.mapping import AfmEntry
-from napari_tesm.io.mapping_text import text_from_mapping
-from napari_tesm.recording.joining import Placement, placed_image, registration_between
+from napari_tesm.io.mapping.entries import AfmEntry
+from napari_tesm.io.mapping.text import text_from_mapping
+from napari_tesm.registration.placement import Placement, placed_image, registration_between
 from napari_tesm.simulation.acquisition import simulate_acquisition
 
 

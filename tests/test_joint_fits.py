@@ -9,15 +9,15 @@ from finite_volumes import simulated_trace, step_response
 
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.displacement import OK
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.displacement import OK
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.fitting import fit_traces
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.kernels import kernel_from_name
-from napari_tesm.protocol import PulseProtocol
-from napari_tesm.recipe import Recipe
+from napari_tesm.kernels.one_parameter import kernel_from_name
 
 RADIUS, PULSE = 25e-9, 10e-3
 TIME = np.arange(500) * 5e-5

@@ -10,14 +10,14 @@ from plotting_checks import assert_legible
 
 from napari_tesm import fit, kernel_choice, open_dataset, save
 from napari_tesm.cli import main
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.diffusion import tau_from_diffusion
-from napari_tesm.io.gwy import read_container
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.evaluation.pipeline import Cancelled
+from napari_tesm.gwy import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.kernel_votes import KernelVotes
-from napari_tesm.kernels import kernel_from_name
-from napari_tesm.pipeline import Cancelled
+from napari_tesm.kernels.one_parameter import kernel_from_name
+from napari_tesm.model_choice.votes import KernelVotes
+from napari_tesm.physics.diffusion import tau_from_diffusion
 
 TIME = np.arange(250) * 1e-4
 KERNELS = ("exponential", "flux-pulse", "clamped")
@@ -99,7 +99,7 @@ def test_noise_gives_no_kernel():
 def test_the_numbers_depend_neither_on_threads_nor_on_blocks(monkeypatch):
     dataset = example_dataset(shape=(7, 5))
     expected = kernel_choice(dataset, kernels=KERNELS)
-    monkeypatch.setattr("napari_tesm.pipeline.BLOCK_BYTES", 8 * 250 * 4 * 6)
+    monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", 8 * 250 * 4 * 6)
     told = []
     choice = kernel_choice(dataset, kernels=KERNELS, jobs=3, progress=lambda *words: told.append(words))
     for name in expected.maps.data_vars:

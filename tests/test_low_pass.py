@@ -5,20 +5,20 @@ import pytest
 from scipy.integrate import quad
 from scipy.signal import lfilter
 
-from napari_tesm.all_kernels import ALL_KERNELS, any_kernel_from_name
 from napari_tesm.cli.entry import main
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.displacement import OK
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.displacement import OK
+from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.fitting import fit_traces
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.interface import fit, save
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.io.registry import open_dataset
-from napari_tesm.low_pass import LowPass, order_from_text
-from napari_tesm.model_choice import model_choice
-from napari_tesm.null_curve import null_curve
-from napari_tesm.protocol import PulseProtocol, Window
-from napari_tesm.shape_kernels import ShapeKernel
+from napari_tesm.kernels.low_pass import LowPass, order_from_text
+from napari_tesm.kernels.named import ALL_KERNELS, any_kernel_from_name
+from napari_tesm.kernels.two_parameters import ShapeKernel
+from napari_tesm.model_choice.evidence import model_choice
+from napari_tesm.model_choice.null_curve import null_curve
 
 PULSE = 10e-3
 TIME = np.arange(500) * 5e-5

@@ -3,8 +3,8 @@ import pytest
 from finite_volumes import simulated_trace
 from scipy.stats import chi2
 
-from napari_tesm.model_choice import model_choice, whiteness_of_residuals
-from napari_tesm.protocol import Window
+from napari_tesm.data.protocol import Window
+from napari_tesm.model_choice.evidence import model_choice, whiteness_of_residuals
 
 TIME = np.arange(250) * 1e-4
 PULSE = Window(0.0, 10e-3)

@@ -7,16 +7,16 @@ import pytest
 from finite_volumes import simulated_trace
 
 from napari_tesm import fit
-from napari_tesm.comparison import paired_ratio
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.null_bands import (
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.model_choice.null_bands import (
     noise_from_maps,
     null_bands,
     null_bands_from_result,
     unresolved_share,
 )
-from napari_tesm.null_curve import null_curve
-from napari_tesm.protocol import PulseProtocol, Window
+from napari_tesm.model_choice.null_curve import null_curve
+from napari_tesm.statistics.comparison import paired_ratio
 
 TIME = np.arange(250) * 1e-4
 PROTOCOL = PulseProtocol(pulse_start=0.0, pulse_duration=10e-3)

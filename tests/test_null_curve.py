@@ -3,9 +3,9 @@ import pytest
 from finite_volumes import simulated_trace
 
 from napari_tesm import fit
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.null_curve import null_curve, part_of_null_curve
-from napari_tesm.protocol import PulseProtocol, Window
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.model_choice.null_curve import null_curve, part_of_null_curve
 
 TIME = np.arange(500) * 5e-5
 PROTOCOL = PulseProtocol(pulse_start=0.0, pulse_duration=10e-3)

@@ -8,20 +8,20 @@ import xarray as xr
 
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.displacement_maps import displacement_maps
-from napari_tesm.interface import recipe_from_values
-from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.phase import (
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.phase import (
     complex_displacement,
     in_phase_and_quadrature,
     response_axis,
     rotated_dataset,
 )
-from napari_tesm.pipeline import prepared_dataset, run
-from napari_tesm.protocol import PulseProtocol, Window
-from napari_tesm.recipe import Recipe
-from napari_tesm.settings import resolved_recipe
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.evaluation.pipeline import prepared_dataset, run
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import resolved_recipe
+from napari_tesm.evaluation.values import recipe_from_values
+from napari_tesm.gwy.reading import read_container
 
 TIME = np.arange(125) * 2e-4 - 1e-3
 PULSE = Window(0.0, 10e-3)
@@ -178,8 +178,8 @@ def test_the_command_turns_and_says_so(tmp_path, capsys):
 @pytest.mark.parametrize("angle", [25.0, "auto"])
 def test_the_workspace_shows_what_it_evaluates(angle):
     pytest.importorskip("psygnal")
-    from napari_tesm.gui.fit_model import FitModel
-    from napari_tesm.gui.scan import Scan
+    from napari_tesm.gui.models.fit import FitModel
+    from napari_tesm.gui.models.scan import Scan
 
     traces = turned_scan(25.0)
     scan = Scan("turned", traces, [], recipe=Recipe(phase_rotation=angle))

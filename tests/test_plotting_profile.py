@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from plotting_checks import agg_figure, assert_legible, pixels, visible_texts
 
-from napari_tesm.displacement import (
+from napari_tesm.data.displacement import (
     BELOW_THRESHOLD,
     INVALID,
     NO_RESPONSE,

@@ -16,7 +16,7 @@ from napari_tesm.plotting.series import (
     draw_shifts,
     draw_verdicts,
 )
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series import (
     VERDICT_MEANINGS,
     aligned_series,

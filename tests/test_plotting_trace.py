@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from matplotlib.backend_bases import MouseEvent, ResizeEvent
 from plotting_checks import SIZES, agg_figure, assert_legible, pixels, visible_texts
 
+from napari_tesm.data.protocol import Window
 from napari_tesm.plotting.theme import DARK, LIGHT, colour_of_point
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
 from napari_tesm.plotting.trace_mouse import moved_window
-from napari_tesm.protocol import Window
 
 TIME = np.arange(250) * 1e-4
 PULSE = Window(0.0, 10e-3)

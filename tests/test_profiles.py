@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from napari_tesm.profiles import profile_along, profiles_along, width_from_profile
+from napari_tesm.regions.profile import profile_along, profiles_along
+from napari_tesm.regions.widths import width_from_profile
 
 PIXEL = 3e-9
 SIDE = 48

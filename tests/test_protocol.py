@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.protocol import PulseProtocol, Window, windows_from_protocol
+from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
 
 TIME = np.arange(250) * 1e-4
 

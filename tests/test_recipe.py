@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tesm.interface import recipe_from_values
-from napari_tesm.protocol import Window
-from napari_tesm.recipe import Recipe
+from napari_tesm.data.protocol import Window
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.values import recipe_from_values
 
 positive = st.floats(1e-12, 1e3)
 windows = st.one_of(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_tesm import fit
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.recording import REPORT, dataset_from_recording, find_pulses, places_from_events
 from napari_tesm.simulation import Timing, simulate_acquisition, simulate_dataset
 

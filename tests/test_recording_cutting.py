@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.dataset import dataset_from_traces
+from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.recording import CutTraces
 
 

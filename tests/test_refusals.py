@@ -8,7 +8,11 @@ import warnings
 import numpy as np
 import pytest
 
-from napari_tesm.bulk_methods import (
+from napari_tesm.cli import main
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.kernels.one_parameter import KERNELS, kernel_from_name
+from napari_tesm.model_choice.null_curve import null_curve
+from napari_tesm.physics.bulk_methods import (
     Film,
     compared_methods,
     diffusion_from_impedance,
@@ -18,12 +22,17 @@ from napari_tesm.bulk_methods import (
     pulse_potential,
     titration_current,
 )
-from napari_tesm.cli import main
-from napari_tesm.diffusion import diffusion_from_tau, systematic_error, tau_from_diffusion
-from napari_tesm.kernels import KERNELS, kernel_from_name
-from napari_tesm.limits import check_count
-from napari_tesm.null_curve import null_curve
-from napari_tesm.protocol import PulseProtocol, Window
+from napari_tesm.physics.diffusion import diffusion_from_tau, systematic_error, tau_from_diffusion
+from napari_tesm.physics.tip import (
+    TipContact,
+    diffusion_from_response,
+    resolution_from_frequency,
+    response_from_frequency,
+    response_from_time,
+    transfer_function,
+)
+from napari_tesm.physics.tip_radius import TipRadius
+from napari_tesm.quantities.limits import check_count
 from napari_tesm.simulation import (
     BoxGrid,
     Host,
@@ -41,15 +50,6 @@ from napari_tesm.simulation import (
     traces_from_diffusion,
     voltage_series,
 )
-from napari_tesm.theory import (
-    TipContact,
-    diffusion_from_response,
-    resolution_from_frequency,
-    response_from_frequency,
-    response_from_time,
-    transfer_function,
-)
-from napari_tesm.tip_radius import TipRadius
 
 ATTACKS = {"n": np.nan, "i": np.inf, "j": -np.inf, "-": -1.0, "0": 0.0, "h": 1e300, "t": 1e-300, "f": 2.5}
 NUMBER = "nijh"

@@ -7,7 +7,7 @@ from examples import example_dataset
 
 from napari_tesm import fit
 from napari_tesm.io.gwy.region_graphs import hot_pixels, mean_traces
-from napari_tesm.region_statistics import (
+from napari_tesm.regions.measures import (
     Part,
     comparison_of_masks,
     comparison_of_steps,
@@ -15,7 +15,7 @@ from napari_tesm.region_statistics import (
     measures_from_maps,
     parts_of_image,
 )
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 X, Y = (np.arange(9) + 0.5) * 10e-9, (np.arange(6) + 0.5) * 8e-9
 NM = 1e-9
@@ -170,7 +170,7 @@ def test_masks_of_another_size_are_refused():
 @pytest.mark.parametrize("time_first", [True, False])
 @pytest.mark.parametrize("block", [1 << 25, 9000, 100])
 def test_mean_traces_are_those_of_numpy(monkeypatch, time_first, block):
-    monkeypatch.setattr("napari_tesm.pipeline.BLOCK_BYTES", block)
+    monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", block)
     dataset = example_dataset(time_first=time_first)
     values = np.array(dataset["displacement"].values)
     values[np.random.default_rng(2).random(values.shape) < 0.05] = np.nan

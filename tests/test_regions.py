@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tesm.regions import (
+from napari_tesm.regions.shapes import (
     PinnedPoint,
     Region,
     collection_from_features,

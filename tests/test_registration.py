@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-from napari_tesm.registration import (
+from napari_tesm.registration.maps import (
     correlation_between,
     cross_talk_from_maps,
     moved_map,

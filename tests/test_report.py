@@ -13,7 +13,7 @@ from report_examples import RECIPE, StrictPage, example_data, example_scan, simu
 
 from napari_tesm import save
 from napari_tesm.cli import main
-from napari_tesm.pipeline import Cancelled
+from napari_tesm.evaluation.pipeline import Cancelled
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.gathering import report_data_from_files
 from napari_tesm.report.html import page_from_report
@@ -321,7 +321,7 @@ def test_a_file_that_cannot_be_fitted_is_a_note_beside_one_that_can(scan_file, t
 
 
 def test_regions_and_points_of_the_file_are_taken_and_not_replaced(tmp_path):
-    from napari_tesm.regions import PinnedPoint, Region
+    from napari_tesm.regions.shapes import PinnedPoint, Region
 
     path = tmp_path / "marked.gwy"
     region = Region(

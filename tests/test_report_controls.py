@@ -5,13 +5,13 @@ import pytest
 from report_examples import RECIPE, StrictPage, example_data
 
 from napari_tesm import fit
-from napari_tesm.displacement import OK
+from napari_tesm.data.displacement import OK
+from napari_tesm.evaluation.settings import prepared_dataset
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, Scan
 from napari_tesm.report.html import page_from_report
 from napari_tesm.report.sections import controls, cycling, fit_examples, signal
-from napari_tesm.settings import prepared_dataset
 from napari_tesm.simulation import simulate_dataset, simulate_series
 from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text
 
@@ -118,7 +118,7 @@ def test_x_beside_r(with_quadrature):
 
 
 def test_x_that_is_unfit_is_warned_of_and_turned(with_quadrature):
-    from napari_tesm.phase import rotated_dataset
+    from napari_tesm.data.phase import rotated_dataset
 
     traces = rotated_dataset(with_quadrature.traces, -60.0)
     wrong = traces.drop_attrs(deep=False).assign_attrs(

@@ -8,7 +8,7 @@ from report_examples import example_data, example_scan
 from simulated_grains import simulated_grains
 
 from napari_tesm.grains import Grains, boundaries_from_grains
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 from napari_tesm.report.assembling import drawn_figure
 from napari_tesm.report.sections import grains
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from report_examples import RECIPE, example_data, example_scan, fitted
 
-from napari_tesm.histogram_comparison import histogram_comparison
+from napari_tesm.model_choice.histograms import histogram_comparison
 from napari_tesm.report.assembling import drawn_figure
 from napari_tesm.report.sections import histograms
 

@@ -7,7 +7,7 @@ import pytest
 from test_kernel_choice import dataset_of, traces_of, two_halves
 
 from napari_tesm import fit
-from napari_tesm.recipe import Recipe
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.report.assembling import drawn_figure
 from napari_tesm.report.data import InputFile, ReportData, Scan
 from napari_tesm.report.sections.kernels import section_from_data

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from report_examples import RECIPE, StrictPage, example_data, example_scan, fitted, simulation
 
-from napari_tesm.displacement import OK
-from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.data.displacement import OK
+from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.data import InputFile, Scan
 from napari_tesm.report.html import page_from_report

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from report_examples import RECIPE, StrictPage, example_data, example_scan
 
-from napari_tesm.displacement_maps import displacement_maps
+from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.data import InputFile, ReportData, Scan
 from napari_tesm.report.html import page_from_report

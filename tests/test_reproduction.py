@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from napari_tesm import fit
-from napari_tesm.displacement_maps import displacement_maps
-from napari_tesm.recipe import Recipe
+from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import prepared_dataset
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.data import InputFile, ReportData, Scan
 from napari_tesm.report.sections import section_functions
 from napari_tesm.report.writing import numbers_of_report
-from napari_tesm.settings import prepared_dataset
 from napari_tesm.simulation import simulate_series
 from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text
 from napari_tesm.simulation.voltage_scans import VOLTAGES

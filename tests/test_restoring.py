@@ -6,19 +6,19 @@ from examples import example_dataset
 from gwyfile.objects import GwyContainer
 
 from napari_tesm import fit, open_dataset, save
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.graphs import Graph
-from napari_tesm.io.gwy.objects import Field, metadata_entries
-from napari_tesm.io.gwy.parts import put
+from napari_tesm.data.maps import exported_maps
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import Graph
+from napari_tesm.gwy.objects import Field, metadata_entries
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.writing import write_container
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.restoring import restored_from_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.io.gwy.writing import write_container
-from napari_tesm.kernels import kernel_from_name
-from napari_tesm.maps import exported_maps
-from napari_tesm.recipe import Recipe
-from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.kernels.one_parameter import kernel_from_name
+from napari_tesm.regions.shapes import PinnedPoint, Region
 
 REGIONS = [
     Region("line", ((5e-9, 40e-9), (80e-9, 12e-9)), "step 1", "step", 12e-9),

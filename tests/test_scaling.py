@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tesm.scaling import scaling_of
+from napari_tesm.quantities.scaling import scaling_of
 
 
 @given(

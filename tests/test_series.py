@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from series_examples import channel, result, scans
 
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series import (
     VERDICT_MEANINGS,
     aligned_series,

@@ -7,10 +7,10 @@ from scipy.stats import t as student
 from series_examples import CURVES, NOISE, VOLTAGES, result, scans
 
 from napari_tesm import save
+from napari_tesm.gwy.objects import metadata_entries
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
-from napari_tesm.io.gwy.objects import metadata_entries
-from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series import (
     VERDICT_MEANINGS,
     aligned_series,

@@ -10,18 +10,18 @@ from gwyfile.objects import GwyContainer
 from scipy.optimize import curve_fit
 from scipy.special import gamma
 
-from napari_tesm.all_kernels import ALL_KERNELS, fitted_curves
 from napari_tesm.cli.entry import main
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.displacement import NO_RESPONSE, OK, response_probability
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.displacement import NO_RESPONSE, OK, response_probability
 from napari_tesm.fitting import fit_traces
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import Graph
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.interface import fit, save
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.graphs import Graph
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.kernels.named import ALL_KERNELS, fitted_curves
+from napari_tesm.regions.shapes import PinnedPoint
 
 TIME = np.arange(500) * 5e-5
 WINDOW = np.arange(300) * 5e-5

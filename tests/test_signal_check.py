@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_phase import PULSE, TIME, turned_scan
 
-from napari_tesm.signal_check import check_signals, corrected_amplitude, traces_of_signals
+from napari_tesm.findings.signal_check import check_signals, corrected_amplitude, traces_of_signals
 from napari_tesm.simulation import simulate_dataset, simulate_series
 
 

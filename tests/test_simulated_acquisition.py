@@ -6,7 +6,7 @@ import pytest
 from napari_tesm import fit, open_dataset, save, simulate_dataset
 from napari_tesm.cli import main
 from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_tdms
-from napari_tesm.io.mapping_text import mapping_from_file, mapping_from_text, text_from_mapping
+from napari_tesm.io.mapping.text import mapping_from_file, mapping_from_text, text_from_mapping
 from napari_tesm.simulation.acquisition import simulate_acquisition
 from napari_tesm.simulation.timing import Timing
 

@@ -7,17 +7,18 @@ import pytest
 
 from napari_tesm import fit, open_dataset
 from napari_tesm.cli import main
-from napari_tesm.cycling import cycles_from_cycling, read_cycling
-from napari_tesm.dataset import violations
-from napari_tesm.displacement import OK
-from napari_tesm.displacement_maps import displacement_maps
+from napari_tesm.data.dataset import violations
+from napari_tesm.data.displacement import OK
+from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.findings.cycling import cycles_from_cycling, read_cycling
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import annotations_from_container
-from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.profiles import profile_along, width_from_profile
-from napari_tesm.registration import moved_map
+from napari_tesm.regions.profile import profile_along
+from napari_tesm.regions.widths import width_from_profile
+from napari_tesm.registration.maps import moved_map
 from napari_tesm.simulation import simulate_series
 from napari_tesm.simulation.voltage_scans import VOLTAGES, NamedPoint
-from napari_tesm.statistics import mode_from_values
+from napari_tesm.statistics.description import mode_from_values
 
 SERIES = simulate_series(size=(64, 48), samples=250, seed=0)
 
@@ -86,7 +87,7 @@ def test_steps_have_the_widths_of_the_paper(maps, scans):
 
 
 def test_regions_hold_what_they_are_called(scans):
-    from napari_tesm.regions import mask_from_region
+    from napari_tesm.regions.shapes import mask_from_region
 
     distance = SERIES.scene(3.0).distance
     for region in SERIES.regions:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.statistics import (
+from napari_tesm.statistics.description import (
     description_from_values,
     histograms_from_values,
     mode_from_values,

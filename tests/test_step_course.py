@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_tesm.regions import Region
-from napari_tesm.step_course import course_across_step, pixels_of_step, thickness_of_step
+from napari_tesm.regions.shapes import Region
+from napari_tesm.regions.step_course import course_across_step, pixels_of_step, thickness_of_step
 
 PIXEL = 5e-9
 X = (np.arange(80) + 0.5) * PIXEL

@@ -8,10 +8,17 @@ import pytest
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from napari_tesm import open_dataset
-from napari_tesm.regions import mask_from_region
+from napari_tesm.regions.shapes import mask_from_region
+from napari_tesm.regions.step_proposals import steps_from_images
+from napari_tesm.regions.step_tracing import (
+    extended_to_border,
+    is_ring,
+    length,
+    paths_from_crests,
+    smoothed,
+    span,
+)
 from napari_tesm.simulation.scene import STEP, drawn_scene
-from napari_tesm.steps import steps_from_images
-from napari_tesm.steps.tracing import extended_to_border, is_ring, length, paths_from_crests, smoothed, span
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 PIXEL = 5e-9

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import i0e, j0
 
-from napari_tesm.theory import (
+from napari_tesm.physics.tip import (
     TipContact,
     diffusion_from_response,
     resolution_from_frequency,

@@ -6,10 +6,10 @@ from examples import example_dataset
 
 from napari_tesm import save
 from napari_tesm.cli import main
-from napari_tesm.io.gwy import read_container
+from napari_tesm.findings.summary import summary_from_maps
+from napari_tesm.gwy import read_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.summary import summary_from_maps
-from napari_tesm.tip_radius import TipRadius, systematic_intervals
+from napari_tesm.physics.tip_radius import TipRadius, systematic_intervals
 
 
 def test_little_uncertainty_is_the_linear_error():

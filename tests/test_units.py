@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tesm.units import (
+from napari_tesm.quantities.text import (
     factor_from_unit,
     fraction_from_text,
     prefix_for,

@@ -9,12 +9,12 @@ from napari_tesm.cli.map_files import check_outputs, write_maps
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
-from napari_tesm.displacement_maps import displacement_maps, known_pulse
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.evaluation.displacement_maps import displacement_maps, known_pulse
+from napari_tesm.evaluation.pipeline import prepared_dataset
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.io.registry import open_dataset
-from napari_tesm.pipeline import prepared_dataset
 
 
 def run_command(options: argparse.Namespace) -> int:

@@ -10,9 +10,9 @@ from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import check_outputs, write_maps
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.evaluation.pipeline import prepared_dataset, resolved_recipe, run, settings_from_recipe
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.io.registry import open_dataset
-from napari_tesm.pipeline import prepared_dataset, resolved_recipe, run, settings_from_recipe
 
 
 def run_command(options: argparse.Namespace) -> int:

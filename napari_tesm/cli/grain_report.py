@@ -12,11 +12,11 @@ import numpy as np
 from napari_tesm.cli.grain_scan import GrainScan
 from napari_tesm.cli.region_report import LINE_WIDTH
 from napari_tesm.cli.terminal import printable
+from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.grains import DistanceBins, GrainMeasure, GrainRow, curve_from_boundary, table_of_grains
 from napari_tesm.grains.measures import MEASURED, measures_at_boundaries, shares_of_classes, values_of
-from napari_tesm.maps import labels_from_maps
-from napari_tesm.scaling import Scaling, scaling_of
-from napari_tesm.statistics import Description
+from napari_tesm.quantities.scaling import Scaling, scaling_of
+from napari_tesm.statistics.description import Description
 
 _SHARED: Final = ("H", "tau1", "D1", "tau2", "D2", "tau", "D")
 _SHOWN: Final = ("H", "D1", "D2", "D")

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.region_scan import RegionScan, image_of, measure_height
+from napari_tesm.evaluation.pipeline import Progress
+from napari_tesm.files.errors import FileChangedError
 from napari_tesm.grains import (
     Boundaries,
     DefectCandidate,
@@ -25,17 +27,15 @@ from napari_tesm.grains import (
     grains_from_labels,
     overrides_from_regions,
 )
-from napari_tesm.io.gwy import contents
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import metadata_entries
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
-from napari_tesm.io.gwy.errors import FileChangedError
 from napari_tesm.io.gwy.grains import grains_from_container, is_grain_channel
-from napari_tesm.io.gwy.objects import metadata_entries
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.region_sources import axes_of_field
 from napari_tesm.io.gwy.results import axis_spacing, is_result, maps_from_container
 from napari_tesm.io.label_images import labels_from_channel, labels_from_file
-from napari_tesm.pipeline import Progress
-from napari_tesm.units import quantity_from_text, text_from_quantity
+from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from gwyfile.objects import GwyContainer
 
-from napari_tesm import __version__
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.grain_report import (
     lines_of_grains,
@@ -20,13 +19,14 @@ from napari_tesm.cli.grain_scan import GrainScan, grain_scan
 from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
+from napari_tesm.evaluation.pipeline import Progress
+from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.grains.measures import default_bin_width
-from napari_tesm.interface import sha256_of_file
-from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.gwy.writing import check_size, write_container_to
 from napari_tesm.io.gwy.grains import add_grains, remove_grains
-from napari_tesm.io.gwy.writing import check_size, write_container_to
-from napari_tesm.pipeline import Progress
-from napari_tesm.units import quantity_from_text
+from napari_tesm.quantities.text import quantity_from_text
+from napari_tesm.version import __version__
 
 _TO_STDOUT = "-"
 _TABLES = ("grains.csv", "classes.csv", "distances.csv")

@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Iterator
 
-from napari_tesm import __version__
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.gwyddion_install import Status, install, status, uninstall
+from napari_tesm.version import __version__
 
 
 def run_command(options: argparse.Namespace) -> int:

@@ -8,10 +8,10 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
+from napari_tesm.files.atomic import refuse_same_file
 from napari_tesm.interface import save
-from napari_tesm.io.atomic import refuse_same_file
-from napari_tesm.io.mapping import Mapping, MappingError
-from napari_tesm.io.mapping_text import mapping_from_file
+from napari_tesm.io.mapping.entries import Mapping, MappingError
+from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import OpenedFile, is_gwy, open_file
 from napari_tesm.io.series import series_from_datasets
 from napari_tesm.recording import REPORT

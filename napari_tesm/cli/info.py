@@ -9,7 +9,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.io.gwy.description import description_from_file
 from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
-from napari_tesm.units import prefix_for
+from napari_tesm.quantities.text import prefix_for
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -31,7 +31,7 @@ def _describe_content(options: argparse.Namespace) -> int:
     """Describe an instrument's file, which may not say what is what."""
     from napari_tesm.io.content_description import description_from_content
     from napari_tesm.io.detection import content_from_file
-    from napari_tesm.io.proposal import lines_from_content, proposal_from_content
+    from napari_tesm.io.mapping.proposal import lines_from_content, proposal_from_content
 
     content = content_from_file(options.file)
     proposal = proposal_from_content(content)

@@ -1,7 +1,7 @@
 """How many threads to use."""
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.pipeline import default_jobs
+from napari_tesm.evaluation.pipeline import default_jobs
 
 
 def jobs_from_text(text: str | None) -> int:

@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_tesm import __version__
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
-from napari_tesm.interface import sha256_of_file
-from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.saving import check_output_size, container_for_output
-from napari_tesm.io.gwy.writing import write_container_to
 from napari_tesm.io.registry import open_dataset
-from napari_tesm.kernel_maps import MAPS, KernelChoice, check_choice, choice_of_kernels
-from napari_tesm.kernel_votes import KernelVotes, rounded
-from napari_tesm.maps import labels_from_maps
-from napari_tesm.model_choice import checked_kernels
-from napari_tesm.recipe import Recipe
+from napari_tesm.model_choice.evidence import checked_kernels
+from napari_tesm.model_choice.maps import MAPS, KernelChoice, check_choice, choice_of_kernels
+from napari_tesm.model_choice.votes import KernelVotes, rounded
+from napari_tesm.version import __version__
 
 _TO_STDOUT = "-"
 _WIDTH = 100

@@ -12,14 +12,14 @@ import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
-from napari_tesm.interface import sha256_of_file
-from napari_tesm.io.atomic import AtomicOutputs, refuse_same_file
+from napari_tesm.data.maps import DERIVED, MAP_KINDS
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
+from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.map_graphs import add_map_graphs
 from napari_tesm.io.gwy.saving import container_for_output
-from napari_tesm.io.gwy.writing import write_container_to
-from napari_tesm.maps import DERIVED, MAP_KINDS
-from napari_tesm.recipe import Recipe
-from napari_tesm.summary import lines_from_summary, summary_from_maps
 
 _FILES = ("output", "json", "csv", "figure", "save_recipe")
 

@@ -12,25 +12,25 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm import __version__
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
-from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.data.maps import WINDOWS
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.io.registry import open_dataset
-from napari_tesm.maps import WINDOWS
-from napari_tesm.null_bands import USUAL_NOISE, NullBands, null_bands_from_settings
-from napari_tesm.null_curve import SOURCES, NullCurve
-from napari_tesm.protocol import PulseProtocol
-from napari_tesm.recipe import Recipe
-from napari_tesm.settings import Settings, prepared_dataset, settings_from_recipe
-from napari_tesm.units import (
+from napari_tesm.model_choice.null_bands import USUAL_NOISE, NullBands, null_bands_from_settings
+from napari_tesm.model_choice.null_curve import SOURCES, NullCurve
+from napari_tesm.quantities.text import (
     fraction_from_text,
     quantity_and_error_from_text,
     quantity_from_text,
     text_from_quantity,
 )
+from napari_tesm.version import __version__
 
 _TO_STDOUT: Final = "-"
 _MOST_SAMPLES: Final = 100_000

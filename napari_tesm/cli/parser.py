@@ -3,7 +3,6 @@
 import argparse
 from typing import Final
 
-from napari_tesm import __version__
 from napari_tesm.cli.arguments import (
     Parser,
     add_fitting,
@@ -15,6 +14,7 @@ from napari_tesm.cli.arguments import (
     file_name,
     output_name,
 )
+from napari_tesm.version import __version__
 
 
 def parser_for_tesm() -> argparse.ArgumentParser:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.interface import recipe_from_values
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.values import recipe_from_values
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import recipe_text
-from napari_tesm.recipe import Recipe
 
 _OPTIONS: Final = (
     "tip_radius", "voltage", "pulse_start", "pulse_duration", "time_unit", "lateral_unit",

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, TextIO
 
 from napari_tesm.cli.terminal import printable
-from napari_tesm.comparison import Comparison
-from napari_tesm.region_statistics import Measure, Part
-from napari_tesm.scaling import Scaling, scaling_of
-from napari_tesm.statistics import Description
+from napari_tesm.quantities.scaling import Scaling, scaling_of
+from napari_tesm.regions.measures import Measure, Part
+from napari_tesm.statistics.comparison import Comparison
+from napari_tesm.statistics.description import Description
 
 LINE_WIDTH: Final = 100
 """Columns of the terminal that are used."""

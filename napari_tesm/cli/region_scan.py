@@ -9,12 +9,20 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.displacement_maps import displacement_maps
-from napari_tesm.io.gwy import contents
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.evaluation.pipeline import (
+    Progress,
+    prepared_dataset,
+    pulse_from_recipe,
+    sentence_about_missing_pulse,
+)
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.errors import FileChangedError
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field, metadata_entries
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import channels_on_grid
-from napari_tesm.io.gwy.errors import FileChangedError
-from napari_tesm.io.gwy.objects import Field, metadata_entries
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.region_sources import (
     axes_of_field,
     maps_beside_mask,
@@ -24,10 +32,7 @@ from napari_tesm.io.gwy.region_sources import (
 )
 from napari_tesm.io.gwy.results import axis_spacing, is_result
 from napari_tesm.io.registry import open_dataset, open_datasets
-from napari_tesm.pipeline import Progress, prepared_dataset, pulse_from_recipe, sentence_about_missing_pulse
-from napari_tesm.protocol import PulseProtocol
-from napari_tesm.recipe import Recipe
-from napari_tesm.region_statistics import Part, parts_of_image
+from napari_tesm.regions.measures import Part, parts_of_image
 
 
 @dataclass

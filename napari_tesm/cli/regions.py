@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_tesm import __version__
 from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.region_report import LINE_WIDTH, lines_of_table, report_of_regions, write_csv
 from napari_tesm.cli.region_scan import RegionScan, region_scan
 from napari_tesm.cli.terminal import printable
-from napari_tesm.interface import sha256_of_file
-from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.evaluation.pipeline import Progress, progress_of_stage
+from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.region_graphs import container_of_region_graphs
-from napari_tesm.io.gwy.writing import write_container_to
-from napari_tesm.pipeline import Progress, progress_of_stage
-from napari_tesm.region_statistics import Measure, measure_from_map, measures_from_maps
+from napari_tesm.regions.measures import Measure, measure_from_map, measures_from_maps
+from napari_tesm.version import __version__
 
 _TO_STDOUT = "-"
 

@@ -10,7 +10,7 @@ from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
-from napari_tesm.pipeline import progress_of_stage
+from napari_tesm.evaluation.pipeline import progress_of_stage
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.gathering import recipe_in_files, report_data_from_files
 from napari_tesm.report.writing import PAGE, check_folder, write_report

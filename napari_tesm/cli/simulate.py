@@ -10,15 +10,15 @@ from typing import Any
 
 import xarray as xr
 
-from napari_tesm import __version__
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
+from napari_tesm.gwy.writing import LARGEST_BODY
 from napari_tesm.interface import save
-from napari_tesm.io.gwy.writing import LARGEST_BODY
 from napari_tesm.io.unfinished import UnfinishedTraces
 from napari_tesm.simulation import PRESETS, SERIES_PRESET, Work, check_simulation, seconds_from_size, simulate
+from napari_tesm.version import __version__
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -116,9 +116,9 @@ def _write(options: argparse.Namespace, dataset: xr.Dataset) -> int:
 
 def _write_acquisition(options: argparse.Namespace, dataset: xr.Dataset) -> int:
     """Write a recorder's stream, the mapping that goes with it, and the images of the microscope."""
+    from napari_tesm.files.atomic import atomic_output
     from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_scan_images, save_tdms
-    from napari_tesm.io.atomic import atomic_output
-    from napari_tesm.io.mapping_text import text_from_mapping
+    from napari_tesm.io.mapping.text import text_from_mapping
     from napari_tesm.simulation.acquisition import simulate_acquisition
 
     stream = Path(options.output)

@@ -8,9 +8,9 @@ import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
-from napari_tesm.io.atomic import AtomicOutputs
+from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.gwy.writing import LARGEST_BODY, write_container_to
 from napari_tesm.io.gwy.saving import container_for_output
-from napari_tesm.io.gwy.writing import LARGEST_BODY, write_container_to
 from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text
 from napari_tesm.simulation.voltage_scans import VOLTAGES, SimulatedSeries, simulate_series
 

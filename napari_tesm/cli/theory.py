@@ -6,13 +6,13 @@ import json
 import math
 from typing import IO, Any
 
-from napari_tesm import __version__
-from napari_tesm.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
-from napari_tesm.io.atomic import AtomicOutputs
-from napari_tesm.theory import TipContact, resolution_from_frequency
-from napari_tesm.units import fraction_from_text, quantity_from_text, text_from_quantity
+from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
+from napari_tesm.physics.tip import TipContact, resolution_from_frequency
+from napari_tesm.quantities.text import fraction_from_text, quantity_from_text, text_from_quantity
+from napari_tesm.version import __version__
 
 _TO_STDOUT = "-"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.fitting.search import Parameters
 from napari_tesm.fitting.table import unit_curves
-from napari_tesm.kernels import Kernel
+from napari_tesm.kernels.one_parameter import Kernel
 
 Array = NDArray[np.float64]
 

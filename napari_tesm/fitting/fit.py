@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.all_kernels import any_kernel_from_name
 from napari_tesm.fitting.blas import single_threaded_blas
 from napari_tesm.fitting.chunks import FitChunk, fit_in_chunks
 from napari_tesm.fitting.inputs import (
@@ -28,9 +27,10 @@ from napari_tesm.fitting.search import (
 from napari_tesm.fitting.shapes import SHAPE_CHUNK, shape_chunk_fitter
 from napari_tesm.fitting.special import FEWEST_SAMPLES, needs_care, special_fits
 from napari_tesm.fitting.table import SPACING, FitTable, table_from_times
-from napari_tesm.kernels import Kernel, kernel_from_name
-from napari_tesm.low_pass import LowPass
-from napari_tesm.shape_kernels import ShapeKernel
+from napari_tesm.kernels.low_pass import LowPass
+from napari_tesm.kernels.named import any_kernel_from_name
+from napari_tesm.kernels.one_parameter import Kernel, kernel_from_name
+from napari_tesm.kernels.two_parameters import ShapeKernel
 
 __all__ = [
     "FEWEST_SAMPLES", "INVALID", "OK", "UNRESOLVED_FAST", "UNRESOLVED_SLOW", "FitResult", "checked_kernel",
@@ -73,8 +73,8 @@ def fit_traces(
     time : array-like, shape (time,)
         Increasing sample times, at any spacing.
     kernel : str, Kernel or ShapeKernel
-        A name of `napari_tesm.all_kernels.ALL_KERNELS`, or what `any_kernel_from_name` there makes of one. Those of two
-        parameters (``stretched``, ``biexponential``, ``power``) fill `FitResult.extra`.
+        A name of `napari_tesm.kernels.named.ALL_KERNELS`, or what `any_kernel_from_name` there makes of one. Those of
+        two parameters (``stretched``, ``biexponential``, ``power``) fill `FitResult.extra`.
     pulse : float, optional
         Length of the pulse, in the unit of `time`, for the joint kernels: they describe the whole record, with the
         pulse from `start` on.

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tesm.fitting.fit import FEWEST_SAMPLES, checked_kernel, checked_times, checked_traces
 from napari_tesm.fitting.inputs import origin_from_start
 from napari_tesm.fitting.table import unit_curves
-from napari_tesm.kernels import Kernel
+from napari_tesm.kernels.one_parameter import Kernel
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.shape_kernels import ShapeKernel
+from napari_tesm.kernels.two_parameters import ShapeKernel
 
 Array = NDArray[np.float64]
 

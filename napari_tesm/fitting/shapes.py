@@ -20,7 +20,7 @@ from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.shape_parameters import ProjectedTraces, store_parameters
 from napari_tesm.fitting.shape_search import Place, search
 from napari_tesm.fitting.shape_table import ShapeTable, shape_table, spanned_curves
-from napari_tesm.shape_kernels import ShapeKernel, shape_kernel_from_name
+from napari_tesm.kernels.two_parameters import ShapeKernel, shape_kernel_from_name
 
 Array = NDArray[np.float64]
 
@@ -42,7 +42,8 @@ class ShapeResult:
     Parameters
     ----------
     tau, shape : ndarray
-        As the kernel defines them; the shape is what `napari_tesm.shape_kernels.ShapeKernel.second_name` names.
+        As the kernel defines them; the shape is named by
+        `napari_tesm.kernels.two_parameters.ShapeKernel.second_name`.
     log_tau_stderr, log_shape_stderr : ndarray
         Standard errors of their logarithms, linearised.
     a, c : ndarray
@@ -80,7 +81,7 @@ def fit_shapes(
     time : array-like, shape (time,)
         Increasing sample times; the kernel begins at the first.
     kernel : str
-        A name of `napari_tesm.shape_kernels.SHAPE_KERNELS`.
+        A name of `napari_tesm.kernels.two_parameters.SHAPE_KERNELS`.
     max_log_tau_error : float
         A larger standard error of ln tau means unresolved.
 

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.kernels import Kernel
+from napari_tesm.kernels.one_parameter import Kernel
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.grains.labels import OWN_CLASSES, Grains
-from napari_tesm.regions import Region, mask_from_region
+from napari_tesm.regions.shapes import Region, mask_from_region
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.comparison import Comparison, independent_samples
+from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.grains.boundaries import PIXEL_CLASSES, Boundaries
 from napari_tesm.grains.labels import Grains, touches_edge
-from napari_tesm.maps import labels_from_maps
-from napari_tesm.region_statistics import QUANTITIES, comparison_of_masks
-from napari_tesm.statistics import Description, description_from_values
+from napari_tesm.regions.measures import QUANTITIES, comparison_of_masks
+from napari_tesm.statistics.comparison import Comparison, independent_samples
+from napari_tesm.statistics.description import Description, description_from_values
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -130,7 +130,7 @@ def measures_at_boundaries(maps: xr.Dataset, boundaries: Boundaries) -> list[Gra
     Parameters
     ----------
     maps : Dataset
-        From `napari_tesm.pipeline.run`, or read from a file.
+        From `napari_tesm.evaluation.pipeline.run`, or read from a file.
     boundaries : Boundaries
         On the grid of the maps.
 
@@ -184,8 +184,9 @@ def curve_from_boundary(
 ) -> DistanceBins:
     """Return a map against the distance from the nearest boundary, with the interval of each bin's median.
 
-    Clusters, defects and pixels without a label are left out. The interval is that of `napari_tesm.comparison` for
-    a median: a bootstrap whose sample has as many values as the bin has independent ones (Maritz and Jarrett 1978).
+    Clusters, defects and pixels without a label are left out. The interval is that of
+    `napari_tesm.statistics.comparison` for a median: a bootstrap whose sample has as many values as the bin has
+    independent ones (Maritz and Jarrett 1978).
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ from napari_tesm.grains.surface import (
     texture,
     white_noise,
 )
-from napari_tesm.steps.crests import filled
-from napari_tesm.units import text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.regions.step_crests import filled
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int32]

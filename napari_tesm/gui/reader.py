@@ -10,9 +10,9 @@ from typing import Any
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.gui.layers import layers_from_scan
-from napari_tesm.gui.scan import Scan, role_of, share_world_unit
-from napari_tesm.io.mapping import Mapping
+from napari_tesm.gui.layers.scan_layers import layers_from_scan
+from napari_tesm.gui.models.scan import Scan, role_of, share_world_unit
+from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.registry import OpenedFile, is_gwy, open_datasets, open_file, says_itself_what_it_is
 
 IMPORT = "Import a t-ESM recording"
@@ -87,8 +87,8 @@ def scans_from_path(
     OSError, ValueError
         If the file cannot be read, or holds neither traces nor images.
     """
+    from napari_tesm.gwy.reading import read_container
     from napari_tesm.io.gwy.channels import channels_from_container
-    from napari_tesm.io.gwy.reading import read_container
     from napari_tesm.io.gwy.traces import chosen_stacks, trace_stacks
 
     path = Path(path)
@@ -183,11 +183,11 @@ def _with_saved_work(scan: Scan, container: GwyContainer) -> Scan:
     """Put in results, recipe, regions and points that the file holds from an earlier session or from Gwyddion."""
     import json
 
+    from napari_tesm.evaluation.recipe import Recipe
     from napari_tesm.io.gwy.annotations import annotations_from_container
     from napari_tesm.io.gwy.grains import grains_from_container
     from napari_tesm.io.gwy.results import maps_from_container, recipe_text
     from napari_tesm.plotting.theme import colour_of_point
-    from napari_tesm.recipe import Recipe
 
     found = annotations_from_container(container, scan.grid["y"], scan.grid["x"])
     scan.regions = found.regions
@@ -276,7 +276,7 @@ def open_workspace_later() -> None:
         return
 
     def show() -> None:
-        from napari_tesm.gui.view import open_workspace
+        from napari_tesm.gui.dock import open_workspace
 
         if napari.current_viewer() is viewer:
             open_workspace(viewer)

@@ -1,8 +1,9 @@
 """File → Open Sample: the shipped sample's kind of scan, and other simulated ones. All of them are simulated."""
 
-from napari_tesm.gui.layers import LayerTuple, layers_from_scan
+from napari_tesm.gui.layers.label_layers import LayerTuple
+from napari_tesm.gui.layers.scan_layers import layers_from_scan
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.reader import open_workspace_later, share_unit_of_viewer
-from napari_tesm.gui.scan import Scan
 from napari_tesm.simulation import simulate_dataset
 
 

@@ -3,7 +3,7 @@
 from os import PathLike
 from pathlib import Path
 
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import save
 
 

@@ -1,50 +1,9 @@
-"""``tesm view``, and opening the workspace in a viewer that is there."""
+"""``tesm view``: files in a new viewer with the workspace beside them."""
 
 from collections.abc import Sequence
 from typing import Any
 
-WORKSPACE = "t-ESM workspace"
-WIDTH = 450
-"""Width of the workspace when it opens, in pixels."""
-
-
-def open_workspace(viewer: Any) -> Any:
-    """Show the workspace dock of a viewer, at a width that leaves room for the image, and return its widget."""
-    from qtpy.QtCore import Qt, QTimer
-
-    dock, widget = viewer.window.add_plugin_dock_widget("napari-tesm", WORKSPACE)
-    dock.show()
-    dock.raise_()
-    prepare_canvas(viewer)
-    _select_a_map(viewer)
-    window = dock.window()
-    if hasattr(window, "resizeDocks"):
-        window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
-    # The canvas takes its new size when Qt gets to it; only then is it known what fits.
-    timer = QTimer(widget)
-    timer.setSingleShot(True)
-    timer.timeout.connect(viewer.reset_view)
-    timer.timeout.connect(timer.deleteLater)
-    timer.start(50)
-    return widget
-
-
-def _select_a_map(viewer: Any) -> None:
-    """Make the topmost map on screen the active layer: napari then says its value under the cursor."""
-    from napari_tesm.gui.scan import role_of
-
-    active = viewer.layers.selection.active
-    if active is not None and role_of(active.metadata).get("kind") not in ("points", "regions"):
-        return
-    for layer in reversed(viewer.layers):
-        if layer.visible and role_of(layer.metadata).get("kind") in ("map", "preview", "channel", "traces"):
-            viewer.layers.selection.active = layer
-            return
-
-
-def prepare_canvas(viewer: Any) -> None:
-    """Switch on what a measured image needs: a scale bar."""
-    viewer.canvas.overlays.scale_bar.visible = True
+from napari_tesm.gui.dock import open_workspace
 
 
 def view(paths: Sequence[str], *, block: bool = True) -> Any:
@@ -57,9 +16,9 @@ def view(paths: Sequence[str], *, block: bool = True) -> Any:
     """
     import napari
 
-    from napari_tesm.gui.layers import layers_from_scan
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+    from napari_tesm.gui.models.scan import share_world_unit
     from napari_tesm.gui.reader import scans_from_path
-    from napari_tesm.gui.scan import share_world_unit
 
     scans = [scan for path in paths for scan in scans_from_path(path)]
     share_world_unit(scans)
@@ -71,10 +30,3 @@ def view(paths: Sequence[str], *, block: bool = True) -> Any:
     if block:
         napari.run()
     return viewer
-
-
-def add_layer(viewer: Any, layer: tuple[Any, dict[str, Any], str]) -> Any:
-    """Add a layer-data tuple to a viewer (or viewer model) and return the layer."""
-    from napari.layers import Layer
-
-    return viewer.add_layer(Layer.create(*layer))

@@ -5,10 +5,10 @@ from typing import Any
 
 from napari.layers import Layer
 
-from napari_tesm.gui.grain_layer import take_painted_labels
-from napari_tesm.gui.region_shapes import reading_from_layer
+from napari_tesm.gui.layers.grain_layer import take_painted_labels
+from napari_tesm.gui.models.region_shapes import reading_from_layer
+from napari_tesm.gui.models.scan import role_of
 from napari_tesm.gui.saving import save_scan
-from napari_tesm.gui.scan import role_of
 
 
 def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:

@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_tesm import __version__
-from napari_tesm.all_kernels import ALL_KERNELS
 from napari_tesm.gwyddion_install.building import build_module
 from napari_tesm.gwyddion_install.places import memory_path, module_path, own_engine, pygwy_paths
+from napari_tesm.kernels.named import ALL_KERNELS
+from napari_tesm.version import __version__
 
 
 @dataclass(frozen=True)

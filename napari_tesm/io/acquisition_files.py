@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from napari_tesm.io.atomic import atomic_output
+from napari_tesm.files.atomic import atomic_output
+from napari_tesm.files.optional import optional_module
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.saving import container_from_images
-from napari_tesm.io.gwy.writing import write_container_to
-from napari_tesm.io.mapping import Mapping, RecordingEntry, ScanEntry
-from napari_tesm.io.optional import optional_module
+from napari_tesm.io.mapping.entries import Mapping, RecordingEntry, ScanEntry
 from napari_tesm.simulation.acquisition import Acquisition
 
 GROUP: Final = "Recording"

@@ -1,7 +1,7 @@
 """What an instrument's file holds, in terms that no format owns: named arrays with axes, units and attributes.
 
 The readers of TDMS, HDF5, MATLAB, NumPy and the vendors' formats say what is there. What it means, which array is the
-lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapping`).
+lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapping.entries`).
 """
 
 from collections.abc import Callable, Container, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.units import factor_from_unit, plain_text
+from napari_tesm.quantities.text import factor_from_unit, plain_text
 
 _SI_UNITS = (
     "m",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from napari_tesm.io.content import Axis, FileContent, Source
-from napari_tesm.io.proposal import Proposal
+from napari_tesm.io.mapping.proposal import Proposal
 
 Entry = dict[str, Any]
 _LONGEST_TEXT = 200

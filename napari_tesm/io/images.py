@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from napari_tesm.dataset import slug_from_title
+from napari_tesm.data.dataset import slug_from_title
 from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
-from napari_tesm.io.mapping import ImageEntry, MappingError
-from napari_tesm.units import factor_from_unit
+from napari_tesm.io.mapping.entries import ImageEntry, MappingError
+from napari_tesm.quantities.text import factor_from_unit
 
 _LARGEST_IMAGE: Final = 1 << 28
 """Values of the largest image that is opened, 2 GiB of doubles."""

@@ -8,15 +8,16 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from napari_tesm.dataset import slug_from_title
-from napari_tesm.displacement_maps import displacement_maps
+from napari_tesm.data.dataset import slug_from_title
+from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.images import channels_on_grid
-from napari_tesm.io.mapping import AfmEntry
+from napari_tesm.io.mapping.entries import AfmEntry
 from napari_tesm.io.registry import is_gwy, open_file
-from napari_tesm.recipe import Recipe
-from napari_tesm.recording.joining import (
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.registration.placement import (
     Placement,
     corner_of,
     have_same_size,
@@ -24,7 +25,6 @@ from napari_tesm.recording.joining import (
     registration_between,
     size_of,
 )
-from napari_tesm.units import text_from_quantity
 
 _DIGITS: Final = 4
 

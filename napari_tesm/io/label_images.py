@@ -8,9 +8,9 @@ import numpy as np
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.objects import Field
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.region_sources import number_of_channel
 from napari_tesm.io.registry import is_gwy
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError, numbers_of
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis, ContentError, FileContent, Source, distinct_name, one_line
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.lazy import LazyArray, Part, UnusableArrayError, numbers_of
 
 _NPY: Final = b"\x93NUMPY"
 _ZIP: Final = b"PK\x03\x04"

@@ -9,9 +9,9 @@ import xarray as xr
 
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.gwy.opening import datasets_from_gwy
-from napari_tesm.io.mapping import Mapping, MappingError
-from napari_tesm.io.mapping_text import mapping_from_file, text_from_mapping
-from napari_tesm.io.proposal import lines_from_content, proposal_from_content
+from napari_tesm.io.mapping.entries import Mapping, MappingError
+from napari_tesm.io.mapping.proposal import lines_from_content, proposal_from_content
+from napari_tesm.io.mapping.text import mapping_from_file, text_from_mapping
 
 _GWY = (b"GWYP", b"GWYO")
 _SHORTEST = 8
@@ -91,7 +91,7 @@ def open_file(
         If it is of no known format, or not sound, or the mapping does not fit it.
     """
     from napari_tesm.io.detection import content_from_file
-    from napari_tesm.io.mapped import opened_from_content
+    from napari_tesm.io.mapping.traces import opened_from_content
     from napari_tesm.io.zarr_store import dataset_from_zarr, is_dataset_store
 
     path = Path(path)

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.dataset import SIGNALS, TRACE_DIMS, dataset_from_traces, slug_from_title
-from napari_tesm.io.mapping import Mapping
+from napari_tesm.data.dataset import SIGNALS, TRACE_DIMS, dataset_from_traces, slug_from_title
+from napari_tesm.data.protocol import EDGE_TOLERANCE, PulseProtocol, sampling_interval
+from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.registry import open_dataset
-from napari_tesm.protocol import EDGE_TOLERANCE, PulseProtocol, sampling_interval
 from napari_tesm.recording import REPORT
 
 _SAME_PLACE = 0.01

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
 from napari_tesm.plotting.theme import colour_of_point, text_colour_on
-from napari_tesm.regions import PinnedPoint, Region
-from napari_tesm.units import prefix_for
+from napari_tesm.quantities.text import prefix_for
+from napari_tesm.regions.shapes import PinnedPoint, Region
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from napari_tesm.cycling import Cycling, cycles_from_cycling
+from napari_tesm.findings.cycling import Cycling, cycles_from_cycling
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.theme import colour_of_point, mixed
 

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from napari_tesm.displacement import samples_for_displacement, supported_maximum
-from napari_tesm.displacement_maps import known_pulse
-from napari_tesm.maps import labels_from_maps
-from napari_tesm.pipeline import prepared_dataset
+from napari_tesm.data.displacement import samples_for_displacement, supported_maximum
+from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.evaluation.displacement_maps import known_pulse
+from napari_tesm.evaluation.pipeline import prepared_dataset
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
-from napari_tesm.recipe import Recipe
-from napari_tesm.units import prefix_for
+from napari_tesm.quantities.text import prefix_for
 
 _MOST_PULSES: Final = 4
 _COLOUR: Final = "#2166ac"
@@ -30,7 +30,7 @@ def displacement_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     dataset : Dataset
         What was measured; supplies a trace for each row.
     maps : Dataset
-        From `napari_tesm.displacement_maps.displacement_maps`.
+        From `napari_tesm.evaluation.displacement_maps.displacement_maps`.
 
     Notes
     -----

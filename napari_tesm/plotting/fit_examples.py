@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from napari_tesm.fit_examples import FitExample
-from napari_tesm.maps import JOINT, map_name
+from napari_tesm.data.maps import JOINT, map_name
+from napari_tesm.findings.fit_examples import FitExample
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.units import prefix_for, text_with_error
+from napari_tesm.quantities.text import prefix_for, text_with_error
 
 _PULSE: Final = "#e9edf2"
 _DATA: Final = "#8a94a3"

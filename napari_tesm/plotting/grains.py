@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_tesm.grains import Boundaries, DistanceBins, Grains
 from napari_tesm.plotting.axes import label_axis, label_log_axis, label_with_unit, scale_for
 from napari_tesm.plotting.theme import LIGHT, PlotTheme, style_axes
-from napari_tesm.statistics import quartiles
+from napari_tesm.statistics.description import quartiles
 
 Array = NDArray[np.float64]
 

@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from napari_tesm.histogram_comparison import RATIO, HistogramComparison
-from napari_tesm.maps import JOINT
+from napari_tesm.data.maps import JOINT
+from napari_tesm.model_choice.histograms import RATIO, HistogramComparison
 from napari_tesm.plotting.axes import label_axis, label_log_axis
 from napari_tesm.plotting.null_curve import draw_null_band, draw_null_brackets
-from napari_tesm.scaling import Scaling, scaling_of
-from napari_tesm.statistics import Scale
+from napari_tesm.quantities.scaling import Scaling, scaling_of
+from napari_tesm.statistics.description import Scale
 
 WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99", JOINT: "#1b7837"}
 _RATIO_COLOUR: Final = "#3b5b73"

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from napari_tesm.kernel_maps import BEST, EVIDENCE, VOTING, KernelChoice
-from napari_tesm.kernel_votes import KernelVotes, rounded
-from napari_tesm.maps import labels_from_maps
+from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.model_choice.maps import BEST, EVIDENCE, VOTING, KernelChoice
+from napari_tesm.model_choice.votes import KernelVotes, rounded
 from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
 
 KERNEL_COLOURS: Final = {

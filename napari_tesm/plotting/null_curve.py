@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from napari_tesm.maps import WINDOWS
-from napari_tesm.null_bands import NullBands, number_in_words
-from napari_tesm.null_curve import SOURCES, NullCurve
+from napari_tesm.data.maps import WINDOWS
+from napari_tesm.model_choice.null_bands import NullBands, number_in_words
+from napari_tesm.model_choice.null_curve import SOURCES, NullCurve
 
 Range = tuple[float, float]
 

@@ -14,17 +14,17 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from napari_tesm.all_kernels import fitted_curves
-from napari_tesm.histogram_comparison import HistogramComparison, histogram_comparison
-from napari_tesm.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
-from napari_tesm.pipeline import prepared_dataset, settings_from_recipe
+from napari_tesm.data.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
+from napari_tesm.evaluation.pipeline import prepared_dataset, settings_from_recipe
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.kernels.named import fitted_curves
+from napari_tesm.model_choice.histograms import HistogramComparison, histogram_comparison
 from napari_tesm.plotting.histogram_comparison import (
     WINDOW_COLOURS,
     draw_histogram_comparison,
     draw_ratio_comparison,
 )
-from napari_tesm.recipe import Recipe
-from napari_tesm.units import prefix_for, text_with_error
+from napari_tesm.quantities.text import prefix_for, text_with_error
 
 _EMPTY: Final = "#d9d9d9"
 """Colour of pixels without a value: neither end of any colour map in use."""
@@ -36,14 +36,14 @@ _STEEPEST: Final = 1000.0
 def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     """Return a figure of a result: a row of H, D1, D2, their histograms and their ratio for each pulse setting.
 
-    Beside the histograms stands what pure diffusion would have shown (`napari_tesm.null_bands`).
+    Beside the histograms stands what pure diffusion would have shown (`napari_tesm.model_choice.null_bands`).
 
     Parameters
     ----------
     dataset : Dataset
         What was fitted; supplies channels and the traces of a few pixels.
     maps : Dataset
-        From `napari_tesm.pipeline.run`.
+        From `napari_tesm.evaluation.pipeline.run`.
 
     Notes
     -----

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.units import prefix_for
+from napari_tesm.quantities.text import prefix_for
 
 Array = NDArray[np.float64]
 

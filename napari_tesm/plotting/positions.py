@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.lines import finite_or_nan, thinned
-from napari_tesm.units import prefix_for
+from napari_tesm.quantities.text import prefix_for
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tesm.plotting.axes import finite_range, label_with_unit, place_axes, scale_for, size_in_points
 from napari_tesm.plotting.profile_panels import Median, PanelArtists, ProfileCurve, ProfilePanel
 from napari_tesm.plotting.theme import DARK, PlotTheme
-from napari_tesm.units import text_with_error
+from napari_tesm.quantities.text import text_with_error
 
 __all__ = ["ProfileCurve", "ProfilePanel", "ProfilePlot"]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.units import prefix_for, text_from_quantity
+from napari_tesm.quantities.text import prefix_for, text_from_quantity
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ class Response:
         In V; NaN where unknown.
     values : ndarray, shape (time,)
     before, at_end : slice
-        Of the samples, from `napari_tesm.displacement.samples_for_displacement`.
+        Of the samples, from `napari_tesm.data.displacement.samples_for_displacement`.
     """
 
     label: str

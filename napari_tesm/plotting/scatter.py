@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.theme import DARK, PlotTheme, apply_theme, style_axes
-from napari_tesm.units import prefix_for
+from napari_tesm.quantities.text import prefix_for
 
 _BINS: Final = 64
 

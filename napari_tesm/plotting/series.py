@@ -18,7 +18,8 @@ from napari_tesm.plotting.annotated_maps import MapFrame, draw_points
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.overview import map_extent
 from napari_tesm.plotting.theme import colour_of_point
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.quantities.text import prefix_for
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series import (
     VERDICT_MEANINGS,
     AlignedSeries,
@@ -27,7 +28,6 @@ from napari_tesm.series import (
     counts_of_verdicts,
     voltage_text,
 )
-from napari_tesm.units import prefix_for
 
 PAPER_COLOURS: Final = {1: "#d62728", 2: "#000000", 3: "#1f77b4"}
 """Points 1, 2 and 3 are red, black and blue in the paper's Fig. 6."""

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.axes import label_with_unit, scale_for
-from napari_tesm.profiles import Profile, StepWidth
-from napari_tesm.units import prefix_for, text_with_error
+from napari_tesm.quantities.text import prefix_for, text_with_error
+from napari_tesm.regions.profile import Profile
+from napari_tesm.regions.widths import StepWidth
 
 Array = NDArray[np.float64]
 

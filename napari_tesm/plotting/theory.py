@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
-from napari_tesm.bulk_methods import Film, MethodResult, impedance, pulse_potential, titration_current
-from napari_tesm.theory import (
+from napari_tesm.physics.bulk_methods import Film, MethodResult, impedance, pulse_potential, titration_current
+from napari_tesm.physics.tip import (
     TipContact,
     resolution_from_frequency,
     response_from_frequency,
     response_from_time,
 )
-from napari_tesm.units import prefix_for, text_from_quantity
+from napari_tesm.quantities.text import prefix_for, text_from_quantity
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def theory_figure(
     Parameters
     ----------
     results : list of MethodResult
-        From `napari_tesm.bulk_methods.compared_methods`.
+        From `napari_tesm.physics.bulk_methods.compared_methods`.
     film, contact : Film, TipContact
     pulse, gitt_pulse : float
         Of ESM and of GITT, in s.

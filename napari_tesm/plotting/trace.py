@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox, BboxBase, blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.data.protocol import Window
 from napari_tesm.plotting.axes import finite_range, pixels_from_points, sticky_limits
 from napari_tesm.plotting.blitting import LayeredBlitting
 from napari_tesm.plotting.theme import DARK, PlotTheme, colour_of_point
@@ -17,7 +18,6 @@ from napari_tesm.plotting.trace_badges import PointBadges
 from napari_tesm.plotting.trace_curves import CurveArtists, FitCurve, TraceCurve
 from napari_tesm.plotting.trace_frame import TraceFrame, displacement_scale
 from napari_tesm.plotting.trace_mouse import TraceMouse
-from napari_tesm.protocol import Window
 
 __all__ = ["FitCurve", "TraceCurve", "TracePlot"]
 

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from napari_tesm.maps import JOINT, words_of_fit
+from napari_tesm.data.maps import JOINT, words_of_fit
+from napari_tesm.data.protocol import Window
 from napari_tesm.plotting.axes import (
     axes_size_in_points,
     label_axis,
@@ -23,8 +24,7 @@ from napari_tesm.plotting.axes import (
 )
 from napari_tesm.plotting.theme import PlotTheme, style_axes, text_colour_on
 from napari_tesm.plotting.trace_curves import LINE_STYLES
-from napari_tesm.protocol import Window
-from napari_tesm.units import prefix_for, text_from_quantity
+from napari_tesm.quantities.text import prefix_for, text_from_quantity
 
 Array = NDArray[np.float64]
 

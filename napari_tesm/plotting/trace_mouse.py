@@ -1,19 +1,18 @@
 """The mouse on a trace plot: dragging window edges, choosing curves, setting the slider's time."""
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from matplotlib.backend_tools import Cursors
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from napari_tesm.data.maps import JOINT
+from napari_tesm.data.protocol import Window, sampling_interval
 from napari_tesm.fitting.fit import FEWEST_SAMPLES
-from napari_tesm.maps import JOINT
-from napari_tesm.plotting.trace_frame import edges_of_window
-from napari_tesm.protocol import Window, sampling_interval
-
-if TYPE_CHECKING:
-    from napari_tesm.plotting.trace import TracePlot
+from napari_tesm.plotting.trace_frame import TraceFrame, edges_of_window
 
 Array = NDArray[np.float64]
 Edge = tuple[int, Literal["start", "stop"]]
@@ -24,6 +23,30 @@ _NEAR_CURVE: Final = 4.4
 _NEAR_BADGE: Final = 6.0
 
 
+class PlotUnderMouse(Protocol):
+    """What the mouse needs of a trace plot."""
+
+    figure: Figure
+    frame: TraceFrame | None
+    time: Array
+    windows: dict[int, Window]
+    on_window_dragged: Callable[[int, float, float, bool], Any] | None
+    on_curve_clicked: Callable[[int], Any] | None
+    on_time_clicked: Callable[[float], Any] | None
+
+    def set_windows(self, windows: dict[int, Window]) -> None:
+        """Show other windows."""
+
+    def pixels(self, points: float) -> float:
+        """Return a length in points as pixels."""
+
+    def pinned_curves_on_screen(self) -> list[tuple[int, list[Line2D]]]:
+        """Return the lines of each pinned point."""
+
+    def badges_on_screen(self) -> list[tuple[int, float, float]]:
+        """Return number and place of each badge."""
+
+
 class TraceMouse:
     """Turns mouse events on a trace plot's canvas into calls of its callbacks.
 
@@ -32,7 +55,7 @@ class TraceMouse:
     plot : TracePlot
     """
 
-    def __init__(self, plot: "TracePlot") -> None:
+    def __init__(self, plot: PlotUnderMouse) -> None:
         self._plot = plot
         self._dragged: Edge | None = None
         self._scrubbing = False

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.displacement import (
+from napari_tesm.data.displacement import (
     BELOW_THRESHOLD,
     INVALID,
     NO_RESPONSE,
@@ -15,11 +15,11 @@ from napari_tesm.displacement import (
     UNRESOLVED_FAST,
     UNRESOLVED_SLOW,
 )
+from napari_tesm.data.maps import MAP_KINDS, map_name, words_of_fit
+from napari_tesm.data.protocol import sampling_interval
 from napari_tesm.fitting.fit import FEWEST_SAMPLES
-from napari_tesm.maps import MAP_KINDS, map_name, words_of_fit
-from napari_tesm.protocol import sampling_interval
-from napari_tesm.shape_kernels import SHAPE_KERNELS
-from napari_tesm.units import text_from_quantity, text_with_error
+from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
+from napari_tesm.quantities.text import text_from_quantity, text_with_error
 
 _SMALL_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

@@ -8,15 +8,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.dataset import SIGNALS, dataset_from_traces
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.dataset import SIGNALS, dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.places import MISSING, Places, places_from_events
 from napari_tesm.recording.pulses import Pulses, find_edges, find_pulses
 from napari_tesm.recording.rhythm import rhythm_from_times
 from napari_tesm.recording.streams import length_of
-from napari_tesm.units import text_from_quantity
 
 STREAMS: Final = (*SIGNALS, "dc", "trigger", "line")
 """Names of the streams of a recording: the lock-in's signals, the dc voltage, the pixel and the line trigger."""

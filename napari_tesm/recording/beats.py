@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.lines import passes_from_times
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.passes import Pass
 from napari_tesm.recording.rhythm import Rhythm, in_step, rhythm_from_times
-from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.streams import BLOCK, blocks_of, length_of, native_dtype
-from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.units import text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
 
 
 class Setting(NamedTuple):

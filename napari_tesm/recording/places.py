@@ -6,11 +6,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.beats import Beats, beats_from_starts
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.report import LineReport, report_lines
 from napari_tesm.recording.rhythm import straight_line
-from napari_tesm.units import text_from_quantity
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from napari_tesm.units import text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-from napari_tesm.pipeline import Cancelled, Progress
+from napari_tesm.evaluation.pipeline import Cancelled, Progress
 from napari_tesm.report.data import InputFile, ReportData
 from napari_tesm.report.methods import methods_from_data, warnings_about
 from napari_tesm.report.section import ReportFigure, Section

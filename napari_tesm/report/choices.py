@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.theme import colour_of_point
-from napari_tesm.regions import PinnedPoint, Region, distance_from_path, mask_from_region
+from napari_tesm.regions.shapes import PinnedPoint, Region, distance_from_path, mask_from_region
+from napari_tesm.regions.step_proposals import steps_from_images
 from napari_tesm.report.data import Scan
-from napari_tesm.steps import steps_from_images
 
 Array = NDArray[np.float64]
 

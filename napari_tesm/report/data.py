@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.all_kernels import fitted_curves
+from napari_tesm.data.maps import labels_from_maps, map_name
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import Settings, settings_from_recipe
 from napari_tesm.grains import Grains
-from napari_tesm.maps import labels_from_maps, map_name
-from napari_tesm.recipe import Recipe
-from napari_tesm.regions import PinnedPoint, Region
-from napari_tesm.settings import Settings, settings_from_recipe
+from napari_tesm.kernels.named import fitted_curves
+from napari_tesm.regions.shapes import PinnedPoint, Region
 
 Array = NDArray[np.float64]
 PAPER_VOLTAGE: Final = -3.0
@@ -58,9 +58,9 @@ class Scan:
         What it is called in the report.
     file : InputFile
     traces : Dataset, optional
-        As `napari_tesm.dataset` describes, time 0 at the start of the pulse; None where the file holds no traces.
+        As `napari_tesm.data.dataset` describes, time 0 at the start of the pulse; None where the file holds no traces.
     maps : Dataset, optional
-        From `napari_tesm.pipeline.run`, or read from the file; None where nothing could be fitted.
+        From `napari_tesm.evaluation.pipeline.run`, or read from the file; None where nothing could be fitted.
     images : dict of str to DataArray
         Channels of the scan's grid by their titles, dims (y, x).
     regions : tuple of Region

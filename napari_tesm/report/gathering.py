@@ -8,16 +8,16 @@ from pathlib import Path
 
 import xarray as xr
 
-from napari_tesm.interface import sha256_of_file
+from napari_tesm.evaluation.pipeline import Progress, prepared_dataset, progress_of_stage, run
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import annotations_from_container
 from napari_tesm.io.gwy.channels import channels_from_container
-from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.grains import grains_from_container
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container, recipe_text
 from napari_tesm.io.registry import is_gwy, open_datasets, open_file, says_itself_what_it_is
-from napari_tesm.pipeline import Progress, prepared_dataset, progress_of_stage, run
-from napari_tesm.recipe import Recipe
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, ReportData, Scan
 

@@ -6,13 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from napari_tesm import __version__
-from napari_tesm.maps import JOINT, words_of_fit
-from napari_tesm.recipe import Recipe
+from napari_tesm.data.maps import JOINT, words_of_fit
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import Settings
+from napari_tesm.physics.tip_radius import systematic_intervals
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.settings import Settings
-from napari_tesm.tip_radius import systematic_intervals
-from napari_tesm.units import text_from_quantity
+from napari_tesm.version import __version__
 
 _PACKAGES: Final = ("numpy", "scipy", "xarray", "matplotlib", "scikit-image", "gwyfile")
 _MAXIMA: Final = {

@@ -1,11 +1,11 @@
 """Voltage series: one area scanned with pulses of several voltages, as Fig. 6 of the t-ESM paper has it."""
 
+from napari_tesm.registration.scans import FineShift, fine_shift_between
 from napari_tesm.series.alignment import AlignedSeries, Alignment, aligned_series
 from napari_tesm.series.distributions import Distribution, Distributions, distributions_of_series
 from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
 from napari_tesm.series.points import PointCurve, point_curves
 from napari_tesm.series.repeats import Repeat, repeats_of_series
-from napari_tesm.series.shifts import FineShift, fine_shift_between
 from napari_tesm.series.verdict_maps import counts_of_verdicts, noise_of_series, verdict_channels, verdict_map
 from napari_tesm.series.verdicts import VERDICT_MEANINGS, Noise, Verdicts, verdicts_from_values
 

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.registration import map_at, moved_map
+from napari_tesm.quantities.text import prefix_for
+from napari_tesm.registration.maps import map_at, moved_map
+from napari_tesm.registration.scans import FineShift, fine_shift_between, pearson
 from napari_tesm.series.members import Member, Series, spacing_of
-from napari_tesm.series.shifts import FineShift, fine_shift_between, pearson
-from napari_tesm.units import prefix_for
 
 Array = NDArray[np.float64]
 

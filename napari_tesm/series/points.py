@@ -13,8 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.comparison import p_in_words
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series.alignment import AlignedSeries
 from napari_tesm.series.members import voltage_text
 from napari_tesm.series.ranges import family_probability
@@ -32,6 +31,7 @@ from napari_tesm.series.verdicts import (
     Verdicts,
     verdicts_from_values,
 )
+from napari_tesm.statistics.comparison import p_in_words
 
 Array = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from napari_tesm.comparison import PairedRatio, paired_ratio_from_maps
 from napari_tesm.series.alignment import AlignedSeries
+from napari_tesm.statistics.comparison import PairedRatio, paired_ratio_from_maps
 
 _WORTH_SAYING: Final = 0.1
 

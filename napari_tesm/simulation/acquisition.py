@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.dataset import SIGNALS
-from napari_tesm.protocol import PulseProtocol, sampling_interval
+from napari_tesm.data.dataset import SIGNALS
+from napari_tesm.data.protocol import PulseProtocol, sampling_interval
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.simulation.timing import Timing, clipped_plan, order_from_dataset, plan_from_order
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 from napari_tesm.simulation.scene import (
     PIXEL_SIZE,
     SECOND_STEP_DISTANCE,

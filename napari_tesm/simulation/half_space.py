@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.limits import check_count
+from napari_tesm.quantities.limits import check_count
 
 Array = NDArray[np.float64]
 

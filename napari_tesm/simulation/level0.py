@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.diffusion import tau_from_diffusion
-from napari_tesm.limits import check_count
-from napari_tesm.protocol import PulseProtocol
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.physics.diffusion import tau_from_diffusion
+from napari_tesm.quantities.limits import check_count
 from napari_tesm.simulation.level1 import MOST_SAMPLES
 from napari_tesm.simulation.models import MODELS, Work, check_model, unit_traces
 from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene

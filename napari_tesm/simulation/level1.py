@@ -7,7 +7,7 @@ r"""Level 1, linear: traces of pure diffusion under a tip, by finite volumes in 
 
 The equations of the cells are linear, so their solution is a sum of decaying modes and no step of time is needed.
 In tip radii R0 and times R0²/D it is one function for every tip and D, tabulated once. Nothing in here knows the
-closed forms of `napari_tesm.kernels`: each can check the other.
+closed forms of `napari_tesm.kernels.one_parameter`: each can check the other.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.limits import (
+from napari_tesm.quantities.limits import (
     check_count,
     check_diffusion,
     check_duration,
     check_factor,
     check_poisson_ratio,
     check_times,
+    check_tip_radius,
 )
-from napari_tesm.protocol import check_tip_radius
 from napari_tesm.simulation.half_space import RingGrid, modes_from_conductances
 
 Array = NDArray[np.float64]

@@ -13,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.limits import (
+from napari_tesm.quantities.limits import (
     check_diffusion,
     check_duration,
     check_factor,
     check_poisson_ratio,
     check_times,
+    check_tip_radius,
 )
-from napari_tesm.protocol import check_tip_radius
 from napari_tesm.simulation.half_space import RingGrid, modes_from_conductances
 from napari_tesm.simulation.level1 import BOUNDARIES, POISSON_RATIO, PULSE, record_times
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.diffusion import tau_from_diffusion
+from napari_tesm.physics.diffusion import tau_from_diffusion
 from napari_tesm.simulation.level1 import traces_from_diffusion
 from napari_tesm.simulation.level2 import TipModel
 from napari_tesm.simulation.positions import SECONDS_PER_TRACE, map_diffusion, traces_at

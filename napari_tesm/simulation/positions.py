@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.limits import check_count, check_diffusion
+from napari_tesm.quantities.limits import check_count, check_diffusion
 from napari_tesm.simulation.level1 import traces_from_diffusion
 from napari_tesm.simulation.level2 import DiffusionMap, TipModel
 

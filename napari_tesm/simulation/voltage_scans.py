@@ -13,11 +13,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.diffusion import tau_from_diffusion
-from napari_tesm.displacement import displacement_from_traces
-from napari_tesm.protocol import PulseProtocol, Window
-from napari_tesm.regions import PinnedPoint, Region, mask_from_region
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.displacement import displacement_from_traces
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.physics.diffusion import tau_from_diffusion
+from napari_tesm.regions.shapes import PinnedPoint, Region, mask_from_region
 from napari_tesm.simulation.drawn_regions import regions_of_steps
 from napari_tesm.simulation.level0 import (
     PRESETS,
@@ -47,7 +47,7 @@ from napari_tesm.simulation.scene import (
     band,
     drawn_scene,
 )
-from napari_tesm.statistics import mode_from_values, quartiles
+from napari_tesm.statistics.description import mode_from_values, quartiles
 
 Array = NDArray[np.float64]
 

@@ -58,7 +58,7 @@ def example_scan() -> Any:
     """Return a small scan with known truth."""
     from examples import example_dataset
 
-    from napari_tesm.gui.scan import Scan
+    from napari_tesm.gui.models.scan import Scan
 
     dataset = example_dataset(shape=(12, 16))
     return Scan("example", dataset, [dataset["topography"]])

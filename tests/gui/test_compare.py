@@ -5,10 +5,10 @@ import pytest
 from examples import example_dataset
 
 pytest.importorskip("psygnal")
-from napari_tesm.gui.compare_model import Alignment, CompareModel
-from napari_tesm.gui.linked_views import _largest_cells
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.session import session_of
+from napari_tesm.gui.layers.linked_views import _largest_cells
+from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.models.compare import Alignment, CompareModel
+from napari_tesm.gui.models.scan import Scan
 
 
 def rough(shape, seed=0):
@@ -54,7 +54,7 @@ def test_a_mirrored_way_back_is_found_alike_when_it_is_flipped():
 
 
 def test_correlations_are_found_once_for_an_alignment(monkeypatch):
-    from napari_tesm.gui import compare_model as module
+    from napari_tesm.gui.models import compare as module
 
     calls = []
     find = module.cross_talk_from_maps
@@ -103,8 +103,8 @@ def test_cells_are_as_large_as_the_canvas_allows():
 
 @pytest.fixture
 def opened(viewer, qtbot):
-    from napari_tesm.gui.layers import layers_from_scan
-    from napari_tesm.gui.view import add_layer, open_workspace
+    from napari_tesm.gui.dock import open_workspace
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 
     dataset = example_dataset(shape=(12, 16))
     error = dataset["topography"].rename("deflection_error").assign_attrs(long_name="Deflection error")

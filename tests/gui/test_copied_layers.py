@@ -7,12 +7,11 @@ from examples import example_dataset
 pytest.importorskip("napari")
 from napari.layers import _layer_actions as actions
 
-from napari_tesm.gui.layers import layers_from_scan
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.session import session_of
-from napari_tesm.gui.view import add_layer
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.writer import write_layers
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 BOX = Region("rectangle", ((20e-9, 20e-9), (60e-9, 20e-9), (60e-9, 40e-9), (20e-9, 40e-9)), "step 1", "step")
 
@@ -72,8 +71,8 @@ def test_a_copy_of_the_traces_reads_the_same_file(shown):
 def test_saving_from_the_workspace_keeps_the_newest_regions_beside_a_copy(
     viewer, qtbot, tmp_path, not_watched
 ):
+    from napari_tesm.gui.dock import open_workspace
     from napari_tesm.gui.reader import scans_from_path
-    from napari_tesm.gui.view import open_workspace
 
     dataset = example_dataset(shape=(6, 9))
     scan = Scan("example", dataset, [dataset["topography"]], regions=[BOX])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("pint")
-from napari_tesm.gui.display import display_from_axes
+from napari_tesm.gui.models.display import display_from_axes
 
 
 def axes(rows, columns, *, dy=8e-9, dx=10e-9, y0=1e-7, x0=-2e-7, unit="m"):

@@ -4,10 +4,10 @@ import pytest
 from examples import example_dataset
 
 pytest.importorskip("qtpy")
-from napari_tesm.gui.fit_form import FitForm
-from napari_tesm.gui.fit_model import FitModel
-from napari_tesm.gui.scan import Scan
-from napari_tesm.protocol import PulseProtocol, Window
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.fit_form import FitForm
 
 pytestmark = pytest.mark.display
 

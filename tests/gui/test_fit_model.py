@@ -6,11 +6,11 @@ from examples import example_dataset
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit
-from napari_tesm.gui.fit_counts import FitCounts, counts_from_maps
-from napari_tesm.gui.fit_model import FitModel
-from napari_tesm.gui.scan import Scan
-from napari_tesm.protocol import PulseProtocol, Window
-from napari_tesm.recipe import Recipe
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.fit_counts import FitCounts, counts_from_maps
+from napari_tesm.gui.models.scan import Scan
 
 
 def model_of(**options):
@@ -77,7 +77,7 @@ def test_the_preview_of_a_small_map_is_the_whole_fit():
 
 
 def test_a_large_map_is_thinned_and_lies_where_its_pixels_lie(monkeypatch):
-    from napari_tesm.gui import fit_model as module
+    from napari_tesm.gui.models import fit as module
 
     monkeypatch.setattr(module, "PREVIEW_SAMPLES", 2000)
     model = model_of(shape=(20, 31))

@@ -16,10 +16,10 @@ from qtpy.QtWidgets import QApplication
 from test_workspace import add_scan, settle
 
 from napari_tesm import save
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.view import open_workspace
-from napari_tesm.recipe import Recipe
 
 pytestmark = pytest.mark.display
 
@@ -284,9 +284,10 @@ def test_napari_may_be_closed_during_a_fit():
         import napari
         from qtpy.QtCore import QTimer
         from examples import example_dataset
-        from napari_tesm.gui.layers import layers_from_scan
-        from napari_tesm.gui.scan import Scan
-        from napari_tesm.gui.view import add_layer, open_workspace
+        from napari_tesm.gui.layers.scan_layers import layers_from_scan
+        from napari_tesm.gui.models.scan import Scan
+        from napari_tesm.gui.dock import open_workspace
+        from napari_tesm.gui.layers.scan_layers import add_layer
 
         viewer = napari.Viewer()
         scan = Scan("large", example_dataset(shape=(300, 300)), [])

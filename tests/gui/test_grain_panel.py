@@ -6,13 +6,12 @@ from examples import example_dataset
 from simulated_grains import simulated_grains
 
 from napari_tesm.grains import Grains, boundaries_from_grains
-from napari_tesm.gui.grain_layer import EDITED, take_painted_labels
-from napari_tesm.gui.grain_model import grain_model_of
-from napari_tesm.gui.layers import layers_from_scan
+from napari_tesm.gui.layers.grain_layer import EDITED, take_painted_labels
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.models.grains import grain_model_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.reader import scans_from_path
 from napari_tesm.gui.saving import save_scan
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.view import add_layer
 from napari_tesm.interface import fit
 
 SHAPE = (40, 48)
@@ -101,7 +100,7 @@ def test_painted_labels_are_taken_over_and_said(made):
 
 @pytest.fixture
 def panel(viewer, made, qtbot):
-    from napari_tesm.gui.grain_panel import GrainPanel
+    from napari_tesm.gui.panels.grains import GrainPanel
 
     scan, _ = made
     for layer in layers_from_scan(scan):

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from examples import example_dataset
 
-from napari_tesm.gui.histogram_model import histogram_model_of
-from napari_tesm.gui.layers import layers_from_scan
-from napari_tesm.gui.region_model import region_model_of
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.view import add_layer
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.models.histogram import histogram_model_of
+from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 pytestmark = pytest.mark.display
 
@@ -26,7 +25,7 @@ def scan():
 
 @pytest.fixture
 def panel(viewer, scan, qtbot):
-    from napari_tesm.gui.histogram_panel import HistogramPanel
+    from napari_tesm.gui.panels.histogram import HistogramPanel
 
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)
@@ -78,7 +77,7 @@ def test_the_null_box_takes_the_brackets_away_and_brings_them_back(panel, scan, 
 
 
 def test_a_long_record_is_compared_beside_the_window(panel, scan, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_tesm.gui.histogram_nulls.LONG_RECORD", 10)
+    monkeypatch.setattr("napari_tesm.gui.models.histogram_nulls.LONG_RECORD", 10)
     scan.set_results(fit(scan.dataset, tip_radius="25 nm", threshold=0.0))
     qtbot.waitUntil(lambda: "Pure diffusion" in panel.words.text(), timeout=20_000)
     assert len(panel.plot.axes.texts) == 2

@@ -5,13 +5,12 @@ import pytest
 from canvas_mouse import CanvasMouse
 from examples import example_dataset
 
-from napari_tesm.gui.layers import layers_from_scan
-from napari_tesm.gui.profile_model import profile_model_of
-from napari_tesm.gui.region_model import region_model_of
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.view import add_layer
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.models.profile import profile_model_of
+from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 pytestmark = pytest.mark.display
 
@@ -33,7 +32,7 @@ def scan(fitted):
 
 @pytest.fixture
 def panel(viewer, scan, qtbot):
-    from napari_tesm.gui.profile_panel import ProfilePanel
+    from napari_tesm.gui.panels.profile import ProfilePanel
 
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)

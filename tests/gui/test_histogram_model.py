@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from examples import example_dataset
 
-from napari_tesm.comparison import mode_from_map
-from napari_tesm.gui.histogram_model import HistogramModel
-from napari_tesm.gui.region_model import region_model_of
-from napari_tesm.gui.scan import Scan
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gui.models.histogram import HistogramModel
+from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.null_bands import null_bands_from_result
-from napari_tesm.recipe import Recipe
-from napari_tesm.regions import Region, mask_from_region
-from napari_tesm.statistics import mode_with_interval
+from napari_tesm.model_choice.null_bands import null_bands_from_result
+from napari_tesm.regions.shapes import Region, mask_from_region
+from napari_tesm.statistics.comparison import mode_from_map
+from napari_tesm.statistics.description import mode_with_interval
 
 NM = 1e-9
 
@@ -213,13 +213,13 @@ def test_a_second_look_costs_no_second_curve(model, monkeypatch):
     model.choose("D2/D1")
     first = model.view().nulls
     assert first.ranges
-    monkeypatch.setattr("napari_tesm.gui.histogram_nulls.null_bands_from_result", None)
-    monkeypatch.setattr("napari_tesm.gui.histogram_model.patchwork_from_map", None)
+    monkeypatch.setattr("napari_tesm.gui.models.histogram_nulls.null_bands_from_result", None)
+    monkeypatch.setattr("napari_tesm.gui.models.histogram.patchwork_from_map", None)
     assert model.view().nulls == first
 
 
 def test_a_long_record_waits_for_somebody_to_compute(model, monkeypatch):
-    monkeypatch.setattr("napari_tesm.gui.histogram_nulls.LONG_RECORD", 10)
+    monkeypatch.setattr("napari_tesm.gui.models.histogram_nulls.LONG_RECORD", 10)
     model.choose("D2/D1")
     assert model.view().nulls.ranges == {}
     assert "being computed" in model.view().nulls.explanation

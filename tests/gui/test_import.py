@@ -8,11 +8,11 @@ import pytest
 pytest.importorskip("nptdms")
 
 from napari_tesm import simulate_dataset
-from napari_tesm.gui.import_model import ImportModel
+from napari_tesm.gui.models.importing import ImportModel
 from napari_tesm.gui.reader import layers_from_paths, napari_get_reader
 from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_tdms
-from napari_tesm.io.mapping import MappingError
-from napari_tesm.io.mapping_text import text_from_mapping
+from napari_tesm.io.mapping.entries import MappingError
+from napari_tesm.io.mapping.text import text_from_mapping
 from napari_tesm.simulation.acquisition import simulate_acquisition
 
 

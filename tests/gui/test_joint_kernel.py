@@ -7,13 +7,13 @@ from examples import TIP_RADIUS, example_dataset
 pytest.importorskip("qtpy")
 from test_workspace import add_scan, settle
 
-from napari_tesm.gui.fit_counts import counts_from_maps
-from napari_tesm.gui.fit_outcome import words_of_map
-from napari_tesm.gui.layers import layers_from_maps, names_of_maps
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.view import open_workspace
-from napari_tesm.kernels import kernel_from_name
-from napari_tesm.maps import JOINT
+from napari_tesm.data.maps import JOINT
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.layers.scan_layers import layers_from_maps, names_of_maps
+from napari_tesm.gui.models.fit_counts import counts_from_maps
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.fit_outcome import words_of_map
+from napari_tesm.kernels.one_parameter import kernel_from_name
 
 D = 4e-13
 
@@ -92,8 +92,8 @@ def test_the_table_of_traces_has_one_tau_and_one_d(viewer, qtbot, flux_scan):
 
 
 def test_layers_counts_and_words_of_a_joint_fit(flux_scan):
-    from napari_tesm.pipeline import run
-    from napari_tesm.recipe import Recipe
+    from napari_tesm.evaluation.pipeline import run
+    from napari_tesm.evaluation.recipe import Recipe
 
     pytest.importorskip("napari")
     maps = run(flux_scan.dataset, Recipe(kernel="clamped"))

@@ -10,11 +10,11 @@ from test_fit_panel import open_scan  # noqa: F401
 from test_workspace import add_scan, settle
 
 from napari_tesm import kernel_choice, save
-from napari_tesm.gui.kernel_layers import layers_from_choice
-from napari_tesm.gui.layers import layers_from_scan
+from napari_tesm.gui.layers.kernel_layers import layers_from_choice
+from napari_tesm.gui.layers.scan_layers import layers_from_scan
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.reader import scans_from_path
 from napari_tesm.gui.saving import save_scan
-from napari_tesm.gui.scan import Scan
 from napari_tesm.plotting.kernel_choice import colour_of_kernel
 
 

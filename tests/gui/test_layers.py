@@ -7,17 +7,22 @@ from examples import example_dataset
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit, save
-from napari_tesm.dataset import dataset_from_traces
-from napari_tesm.gui.layers import displacement_maps, layers_from_maps, layers_from_scan, names_of_maps
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.gui.layers.scan_layers import (
+    displacement_maps,
+    layers_from_maps,
+    layers_from_scan,
+    names_of_maps,
+)
+from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.layers.time_stack import TimeStack
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.reader import napari_get_reader, scans_from_path
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.session import session_of
-from napari_tesm.gui.time_stack import TimeStack
-from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.regions.shapes import PinnedPoint, Region
 
 
 def show(viewer, layers):
-    from napari_tesm.gui.view import add_layer
+    from napari_tesm.gui.layers.scan_layers import add_layer
 
     return [add_layer(viewer, layer) for layer in layers]
 

@@ -5,10 +5,10 @@ import pytest
 from test_intervals import WINDOW, dataset_of_taus
 
 from napari_tesm import fit
-from napari_tesm.gui.fit_model import FitModel
-from napari_tesm.gui.layers import names_of_maps
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.trace_fits import TraceFitter
+from napari_tesm.gui.layers.scan_layers import names_of_maps
+from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.trace_fits import TraceFitter
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_a_map_of_limits_stays_chosen_as_long_as_there_is_one(scan):
 def test_the_panel_says_what_the_tip_radius_does_to_the_median(viewer_model, qapp):
     from examples import example_dataset
 
-    from napari_tesm.gui.fit_outcome import FitOutcome
-    from napari_tesm.tip_radius import systematic_intervals
+    from napari_tesm.gui.panels.fit_outcome import FitOutcome
+    from napari_tesm.physics.tip_radius import systematic_intervals
 
     scan = Scan("example", example_dataset())
     model, outcome = FitModel(scan), FitOutcome()

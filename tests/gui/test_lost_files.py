@@ -11,8 +11,8 @@ pytest.importorskip("napari")
 from napari.utils.notifications import notification_manager
 
 from napari_tesm import save
+from napari_tesm.gui.layers.time_stack import TimeStack
 from napari_tesm.gui.reader import layers_from_paths, napari_get_reader, scans_from_path
-from napari_tesm.gui.time_stack import TimeStack
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_the_slider_of_a_lost_file_shows_nothing_and_says_why_once(path, happeni
 @pytest.mark.display
 @pytest.mark.parametrize("happening", ["removed", "replaced"])
 def test_every_tab_survives_the_loss_of_its_file(viewer, qtbot, path, happening):
-    from napari_tesm.gui.layers import layers_from_scan
-    from napari_tesm.gui.view import add_layer, open_workspace
+    from napari_tesm.gui.dock import open_workspace
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 
     (scan,) = scans_from_path(path)
     for layer in layers_from_scan(scan):

@@ -8,12 +8,12 @@ import pytest
 import xarray as xr
 from examples import example_dataset
 
-from napari_tesm.gui.profile_model import ProfileModel
-from napari_tesm.gui.region_model import region_model_of
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.models.profile import ProfileModel
+from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.profiles import profile_along
-from napari_tesm.regions import Region, distance_from_region
+from napari_tesm.regions.profile import profile_along
+from napari_tesm.regions.shapes import Region, distance_from_region
 
 NM = 1e-9
 ACROSS = Region.from_xy("line", np.array([(20, 50), (220, 50)]) * NM, name="across", region_class="step",

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from examples import example_dataset
 
-from napari_tesm.gui.layers import REGION_COLOURS, layers_from_scan, regions_layer
-from napari_tesm.gui.region_layer import region_link_of
-from napari_tesm.gui.region_model import region_model_of
-from napari_tesm.gui.region_shapes import reading_from_layer
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.session import session_of
-from napari_tesm.gui.view import add_layer
-from napari_tesm.regions import Region
+from napari_tesm.gui.layers.region_layer import region_link_of
+from napari_tesm.gui.layers.scan_layers import REGION_COLOURS, add_layer, layers_from_scan, regions_layer
+from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.models.region_shapes import reading_from_layer
+from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.regions.shapes import Region
 
 LINE = Region("line", ((10e-9, 20e-9), (90e-9, 71.3e-9)), "step 1", "step", 20e-9)
 PATH = Region("path", ((10e-9, 20e-9), (90e-9, 71.3e-9), (50e-9, 3e-9)), "step 2", "step", 0.0)

@@ -6,15 +6,15 @@ from examples import example_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tesm.gui.region_model import (
+from napari_tesm.gui.models.regions import (
     RegionHistory,
     RegionModel,
     free_name,
     region_model_of,
     round_length,
 )
-from napari_tesm.gui.scan import Scan
-from napari_tesm.regions import Region
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.regions.shapes import Region
 
 
 def _line(name="step 1", region_class="step", *, x=0.0, width=20e-9):

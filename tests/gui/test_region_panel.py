@@ -6,11 +6,10 @@ import xarray as xr
 from canvas_mouse import CanvasMouse
 from examples import example_dataset
 
-from napari_tesm.gui.layers import layers_from_scan
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.view import add_layer
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 pytestmark = pytest.mark.display
 
@@ -35,7 +34,7 @@ def scan(fitted):
 
 @pytest.fixture
 def panel(viewer, scan, qtbot):
-    from napari_tesm.gui.region_panel import RegionPanel
+    from napari_tesm.gui.panels.regions import RegionPanel
 
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)
@@ -270,8 +269,8 @@ def test_steps_are_found_and_can_be_taken_back(panel, scan, qtbot):
 
 
 def test_opening_and_closing_twenty_times_leaves_no_callback(viewer, scan, qtbot):
-    from napari_tesm.gui.region_panel import RegionPanel
-    from napari_tesm.gui.session import session_of
+    from napari_tesm.gui.layers.session import session_of
+    from napari_tesm.gui.panels.regions import RegionPanel
 
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)

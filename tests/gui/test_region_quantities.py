@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 from examples import example_dataset
 
-from napari_tesm.gui.region_quantities import quantities_of
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.models.region_quantities import quantities_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 
 
@@ -23,7 +23,7 @@ def _channel(name, shape, *, unit="m", spacing=10e-9):
 
 
 def test_h_is_known_before_a_fit_and_read_once(example_scan, monkeypatch):
-    from napari_tesm.gui import region_quantities
+    from napari_tesm.gui.models import region_quantities
 
     calls = []
     real = region_quantities.displacement_maps

@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 from examples import example_dataset
 
-from napari_tesm.gui.region_model import region_model_of
-from napari_tesm.gui.region_table import region_table_of
-from napari_tesm.gui.scan import Scan
+from napari_tesm.gui.models.region_table import region_table_of
+from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.regions import Region, mask_from_region
+from napari_tesm.regions.shapes import Region, mask_from_region
 
 NM = 1e-9
 LEFT = Region.from_xy("rectangle", np.array([(0, 0), (60, 0), (60, 96), (0, 96)]) * NM, name="left",
@@ -206,8 +206,8 @@ def test_a_deflection_error_of_another_grid_is_left_out():
 
 @pytest.mark.parametrize("name", ["SingFreqPFM_0003.gwy", "PTO_110_Virgin0001.gwy"])
 def test_real_scans_of_channels_alone(shared_data, name):
-    from napari_tesm.gui.histogram_model import HistogramModel
-    from napari_tesm.gui.profile_model import ProfileModel
+    from napari_tesm.gui.models.histogram import HistogramModel
+    from napari_tesm.gui.models.profile import ProfileModel
     from napari_tesm.gui.reader import scans_from_path
 
     (scan,) = scans_from_path(shared_data / "gwy" / name)

@@ -7,10 +7,10 @@ import pytest
 pytest.importorskip("qtpy")
 from qtpy.QtCore import Qt
 
-from napari_tesm.gui.report_button import QDesktopServices, suggested_folder
-from napari_tesm.gui.view import open_workspace
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.panels.report_button import QDesktopServices, suggested_folder
 from napari_tesm.interface import fit
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.report.sections import points, summary
 
 pytestmark = pytest.mark.display
@@ -19,8 +19,7 @@ pytestmark = pytest.mark.display
 @pytest.fixture
 def opened(viewer, qtbot, example_scan, monkeypatch):
     """Workspace and scan, the sections cut down to two, and what was said and opened."""
-    from napari_tesm.gui.layers import layers_from_scan
-    from napari_tesm.gui.view import add_layer
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 
     for layer in layers_from_scan(example_scan):
         add_layer(viewer, layer)
@@ -29,7 +28,9 @@ def opened(viewer, qtbot, example_scan, monkeypatch):
     said, shown = [], []
     two = {"summary": summary.section_from_data, "points": points.section_from_data}
     monkeypatch.setattr("napari_tesm.report.assembling.section_functions", lambda: two)
-    monkeypatch.setattr("napari_tesm.gui.report_button.say", lambda viewer, text, **_: said.append(text))
+    monkeypatch.setattr(
+        "napari_tesm.gui.panels.report_button.say", lambda viewer, text, **_: said.append(text)
+    )
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: shown.append(url.toLocalFile()) or True)
     return workspace, example_scan, said, shown
 
@@ -39,7 +40,7 @@ def test_a_click_makes_the_report_and_opens_it(opened, qtbot, tmp_path, monkeypa
     scan.set_points([PinnedPoint(1, 55e-9, 36e-9)])
     folder = tmp_path / "R"
     monkeypatch.setattr(
-        "napari_tesm.gui.report_button.QFileDialog.getSaveFileName", lambda *_: (str(folder), "")
+        "napari_tesm.gui.panels.report_button.QFileDialog.getSaveFileName", lambda *_: (str(folder), "")
     )
     assert workspace.report_button.isVisible()
     qtbot.mouseClick(workspace.report_button, Qt.MouseButton.LeftButton)
@@ -103,9 +104,8 @@ def test_a_report_that_fails_is_a_sentence(opened, qtbot, tmp_path, monkeypatch)
 def test_all_open_scans_make_one_report_with_what_each_has(opened, qtbot, tmp_path, monkeypatch):
     from examples import example_dataset
 
-    from napari_tesm.gui.layers import layers_from_scan
-    from napari_tesm.gui.scan import Scan
-    from napari_tesm.gui.view import add_layer
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+    from napari_tesm.gui.models.scan import Scan
 
     workspace, first, said, _ = opened
     second = Scan(
@@ -116,7 +116,8 @@ def test_all_open_scans_make_one_report_with_what_each_has(opened, qtbot, tmp_pa
     qtbot.wait(150)
     folders = iter([tmp_path / "all", tmp_path / "one"])
     monkeypatch.setattr(
-        "napari_tesm.gui.report_button.QFileDialog.getSaveFileName", lambda *_: (str(next(folders)), "")
+        "napari_tesm.gui.panels.report_button.QFileDialog.getSaveFileName",
+        lambda *_: (str(next(folders)), ""),
     )
     made = []
     button = workspace.report_button

@@ -6,11 +6,11 @@ from examples import example_dataset
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.trace_fits import TraceFitter
-from napari_tesm.gui.trace_model import TraceModel
-from napari_tesm.protocol import PulseProtocol, Window
-from napari_tesm.recipe import Recipe
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.trace import TraceModel
+from napari_tesm.gui.models.trace_fits import TraceFitter
 
 
 def scan_of(dataset):

@@ -5,7 +5,7 @@ import pytest
 from examples import example_dataset
 
 pytest.importorskip("psygnal")
-from napari_tesm.gui.scan import Scan, share_world_unit
+from napari_tesm.gui.models.scan import Scan, share_world_unit
 
 
 def scan_of_size(width, *, unit="m"):
@@ -42,9 +42,8 @@ def test_a_scan_without_unit_of_length_joins_the_others_when_it_gets_one():
 
 
 def test_cursor_and_slider_read_layers_in_other_units_than_the_world(viewer_model):
-    from napari_tesm.gui.layers import layers_from_scan
-    from napari_tesm.gui.session import session_of
-    from napari_tesm.gui.view import add_layer
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+    from napari_tesm.gui.layers.session import session_of
 
     coarse = scan_of_size(10e-6)
     for layer in layers_from_scan(coarse):
@@ -63,9 +62,9 @@ def test_cursor_and_slider_read_layers_in_other_units_than_the_world(viewer_mode
 
 @pytest.mark.display
 def test_the_form_asks_once_about_each_scan_and_goes_away_with_it(viewer, qtbot):
-    from napari_tesm.gui.layers import layers_from_scan
-    from napari_tesm.gui.view import add_layer, open_workspace
-    from napari_tesm.protocol import PulseProtocol
+    from napari_tesm.data.protocol import PulseProtocol
+    from napari_tesm.gui.dock import open_workspace
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 
     complete = scan_of_size(400e-9)
     lacking = Scan("example", example_dataset(shape=(6, 9), protocol=PulseProtocol()), [])

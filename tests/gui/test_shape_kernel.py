@@ -7,12 +7,12 @@ from examples import example_dataset
 pytest.importorskip("qtpy")
 from test_workspace import add_scan, settle
 
-from napari_tesm.all_kernels import ALL_KERNELS, any_kernel_from_name, fitted_curves
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.trace_fits import TraceFitter
-from napari_tesm.gui.view import open_workspace
-from napari_tesm.interface import recipe_from_values
-from napari_tesm.low_pass import LowPass
+from napari_tesm.evaluation.values import recipe_from_values
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.trace_fits import TraceFitter
+from napari_tesm.kernels.low_pass import LowPass
+from napari_tesm.kernels.named import ALL_KERNELS, any_kernel_from_name, fitted_curves
 from napari_tesm.plotting.words import sentence_from_fit
 
 

@@ -6,11 +6,11 @@ from examples import example_dataset
 
 pytest.importorskip("qtpy")
 from napari_tesm import fit
-from napari_tesm.gui.layers import layers_from_scan
-from napari_tesm.gui.result_layers import add_result_layers
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.session import session_of
-from napari_tesm.gui.view import add_layer, open_workspace
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.layers.result_layers import add_result_layers
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.models.scan import Scan
 
 pytestmark = pytest.mark.display
 

@@ -10,14 +10,14 @@ from examples import example_dataset
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit, save
-from napari_tesm.gui.fit_model import FitModel
-from napari_tesm.gui.protocol_model import answer_questions
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.protocol import answer_questions
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.spelling import command_from_scan, python_from_scan
 from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.spelling import command_from_scan, python_from_scan
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.protocol import PulseProtocol
 
 
 def commands_agree(scan, tmp_path, **run_options):

@@ -10,11 +10,11 @@ from examples import example_dataset
 
 pytest.importorskip("npe2")
 from napari_tesm import fit, save
-from napari_tesm.gui.layers import layers_from_maps, layers_from_scan
+from napari_tesm.gui.layers.scan_layers import layers_from_maps, layers_from_scan
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.scan import Scan
 from napari_tesm.gui.writer import write_layers
-from napari_tesm.regions import Region
+from napari_tesm.regions.shapes import Region
 
 
 def view_in_a_process(*arguments, display=True):
@@ -68,7 +68,7 @@ def test_a_file_of_h_alone_is_looked_at_without_a_fit(tmp_path, make_viewer, mon
 
     from napari_tesm.cli import main
     from napari_tesm.gui import view as module
-    from napari_tesm.gui.fit_outcome import FitOutcome
+    from napari_tesm.gui.panels.fit_outcome import FitOutcome
 
     dataset = example_dataset(shape=(4, 5))
     save(tmp_path / "a.gwy", dataset)
@@ -94,7 +94,7 @@ def test_the_manifest_is_valid_and_everything_in_it_can_be_imported():
 
 
 def layer_data(viewer, scan, extra=()):
-    from napari_tesm.gui.view import add_layer
+    from napari_tesm.gui.layers.scan_layers import add_layer
 
     layers = [add_layer(viewer, layer) for layer in [*layers_from_scan(scan), *extra]]
     return layers, lambda: [layer.as_layer_data_tuple() for layer in layers]

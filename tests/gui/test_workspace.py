@@ -10,11 +10,11 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_tesm import open_dataset, save
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.scan import Scan
-from napari_tesm.gui.session import session_of
-from napari_tesm.gui.view import open_workspace
-from napari_tesm.protocol import PulseProtocol
 
 pytestmark = pytest.mark.display
 
@@ -24,8 +24,7 @@ def settle(qtbot, milliseconds=60):
 
 
 def add_scan(viewer, scan):
-    from napari_tesm.gui.layers import layers_from_scan
-    from napari_tesm.gui.view import add_layer
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)
@@ -306,7 +305,7 @@ def test_saving_and_reopening_restores_the_work(opened, qtbot, tmp_path):
 
 
 def test_saving_over_the_source_is_refused_in_a_sentence(viewer, qtbot, tmp_path, monkeypatch):
-    from napari_tesm.gui import workspace as module
+    from napari_tesm.gui.panels import workspace as module
 
     path = tmp_path / "source.gwy"
     save(path, example_dataset(shape=(3, 4)))
@@ -324,7 +323,7 @@ def test_saving_over_the_source_is_refused_in_a_sentence(viewer, qtbot, tmp_path
 
 
 def test_what_the_file_holds_and_nobody_understands_is_said_once(viewer, qtbot, tmp_path, monkeypatch):
-    from napari_tesm.io.gwy import metadata_container, put, read_container, write_container
+    from napari_tesm.gwy import metadata_container, put, read_container, write_container
 
     path = tmp_path / "odd.gwy"
     save(path, example_dataset(shape=(5, 6)))
@@ -333,7 +332,7 @@ def test_what_the_file_holds_and_nobody_understands_is_said_once(viewer, qtbot, 
     other = tmp_path / "odder.gwy"
     write_container(other, container)
     said = []
-    monkeypatch.setattr("napari_tesm.gui.workspace.say", lambda viewer, text, **_: said.append(text))
+    monkeypatch.setattr("napari_tesm.gui.panels.workspace.say", lambda viewer, text, **_: said.append(text))
     (scan,) = scans_from_path(other)
     add_scan(viewer, scan)
     workspace = open_workspace(viewer)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from napari_tesm.cli import main
-from napari_tesm.io.gwy import Field, Graph, read_container
+from napari_tesm.gwy import Field, Graph, read_container
 
 
 def fitted(sample, path, *options):

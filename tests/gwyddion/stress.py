@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from napari_tesm.gwy import read_container
 from napari_tesm.gwyddion_install.places import own_engine
-from napari_tesm.io.gwy import read_container
 
 FUNCTION = "tesm_diffusion_maps"
 ENGINE = Path(__file__).with_name("stress_engine.py")

@@ -9,9 +9,10 @@ from examples import example_dataset
 
 from gwyddion import digest
 from napari_tesm import fit, open_dataset, save
-from napari_tesm.io.gwy import Selection, put, read_container, write_container
+from napari_tesm.gwy import put, read_container, write_container
+from napari_tesm.gwy.selections import Selection
 from napari_tesm.io.gwy.annotations import annotations_from_container
-from napari_tesm.regions import PinnedPoint, Region, mask_from_region
+from napari_tesm.regions.shapes import PinnedPoint, Region, mask_from_region
 
 pytestmark = pytest.mark.gwyddion
 

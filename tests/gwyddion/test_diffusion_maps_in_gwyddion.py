@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gwyddion.comparing import assert_same_channels, assert_same_graphs, channels, fitted, graphs
-from napari_tesm.io.gwy import Selection, put, read_container, write_container
+from napari_tesm.gwy import put, read_container, write_container
+from napari_tesm.gwy.selections import Selection
 
 pytestmark = pytest.mark.gwyddion
 

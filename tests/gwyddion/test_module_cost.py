@@ -8,7 +8,8 @@ import pytest
 
 from gwyddion.test_regions_in_gwyddion import drawn
 from napari_tesm.cli import main
-from napari_tesm.io.gwy import Selection, put, read_container, write_container
+from napari_tesm.gwy import put, read_container, write_container
+from napari_tesm.gwy.selections import Selection
 
 pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ import pytest
 
 from gwyddion.comparing import assert_same_channels, channels, fitted, graphs
 from gwyddion.test_module_parameters import remember
-from napari_tesm.io.gwy import Field, metadata_entries, read_container
+from napari_tesm.gwy import Field, metadata_entries, read_container
 
 pytestmark = pytest.mark.gwyddion
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gwyddion.comparing import assert_same_channels, channels, fitted
-from napari_tesm.io.gwy import Brick, Lawn, metadata_container, metadata_entries, put, read_container
-from napari_tesm.io.gwy.writing import write_container
+from napari_tesm.gwy import Brick, Lawn, metadata_container, metadata_entries, put, read_container
+from napari_tesm.gwy.writing import write_container
 
 pytestmark = pytest.mark.gwyddion
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from gwyddion.stress import FUNCTION, gone_soon
+from napari_tesm.gwy import read_container
 from napari_tesm.gwyddion_install.places import own_engine
-from napari_tesm.io.gwy import read_container
 
 pytestmark = pytest.mark.gwyddion
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from gwyddion.stress import ENGINE, gone_soon
+from napari_tesm.gwy import Field, put, read_container, write_container
+from napari_tesm.gwy.selections import Selection
 from napari_tesm.gwyddion_install.places import own_engine
-from napari_tesm.io.gwy import Field, Selection, put, read_container, write_container
 
 pytestmark = pytest.mark.gwyddion
 

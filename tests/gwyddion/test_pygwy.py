@@ -12,8 +12,8 @@ import pytest
 
 from gwyddion import standin_gwy
 from gwyddion.comparing import assert_same_channels, assert_same_graphs, fitted, graphs
+from napari_tesm.gwy import Brick, put, read_container, write_container
 from napari_tesm.gwyddion_install.places import own_engine
-from napari_tesm.io.gwy import Brick, put, read_container, write_container
 
 PLUGINS = Path(__file__).parents[2] / "gwyddion_plugin" / "pygwy"
 SCRIPT = Path(__file__).with_name("pygwy_in_python2.py")

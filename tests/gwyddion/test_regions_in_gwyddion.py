@@ -5,9 +5,8 @@ import pytest
 
 from gwyddion.comparing import assert_same_channels, assert_same_graphs, channels, fitted, graphs
 from napari_tesm.cli import main
-from napari_tesm.io.gwy import (
+from napari_tesm.gwy import (
     Field,
-    Selection,
     mask_field,
     metadata_container,
     metadata_entries,
@@ -15,6 +14,7 @@ from napari_tesm.io.gwy import (
     read_container,
     write_container,
 )
+from napari_tesm.gwy.selections import Selection
 
 pytestmark = pytest.mark.gwyddion
 

@@ -20,19 +20,19 @@ import xarray as xr
 from gwyfile.objects import GwyContainer, GwyObject
 from numpy.typing import NDArray
 
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.objects import Field, metadata_container
-from napari_tesm.io.gwy.parts import Doubles, put
-from napari_tesm.io.gwy.results import axis_spacing, field_on_grid, is_result
-from napari_tesm.io.gwy.selections import (
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field, metadata_container
+from napari_tesm.gwy.parts import Doubles, put
+from napari_tesm.gwy.selections import (
     Frame,
     Selection,
     item_from_region,
     same_item,
     vertices_from_item,
 )
-from napari_tesm.regions import PinnedPoint, Region, collection_from_features, mask_from_region
+from napari_tesm.io.gwy.results import axis_spacing, field_on_grid, is_result
+from napari_tesm.regions.shapes import PinnedPoint, Region, collection_from_features, mask_from_region
 
 REGIONS_KEY: Final = "Regions"
 POINTS_KEY: Final = "Points"

@@ -4,12 +4,12 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.dataset import slug_from_title
-from napari_tesm.io.gwy import contents
+from napari_tesm.data.dataset import slug_from_title
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field, metadata_entries
 from napari_tesm.io.gwy.annotations import is_annotation
 from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.kernel_channels import kernel_map_attributes
-from napari_tesm.io.gwy.objects import Field, metadata_entries
 from napari_tesm.io.gwy.results import is_result
 
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.graphs import Graph, Spectra
-from napari_tesm.io.gwy.lawns import Lawn
-from napari_tesm.io.gwy.mapping import mapped_file_of
-from napari_tesm.io.gwy.objects import Brick, Field, metadata_entries
-from napari_tesm.io.gwy.reading import read_container
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.mapped import mapped_file_of
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import Graph, Spectra
+from napari_tesm.gwy.lawns import Lawn
+from napari_tesm.gwy.objects import Brick, Field, metadata_entries
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.selections import Selection
 from napari_tesm.io.gwy.results import MAP_KEY, is_result
-from napari_tesm.io.gwy.selections import Selection
 from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, trace_stacks
-from napari_tesm.units import text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
 
 Entry = dict[str, Any]
 

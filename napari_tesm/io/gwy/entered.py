@@ -8,14 +8,14 @@ import xarray as xr
 from gwyfile.objects import GwyContainer, GwyObject
 from numpy.typing import NDArray
 
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.objects import metadata_container
-from napari_tesm.io.gwy.parts import finite_number, put
-from napari_tesm.io.gwy.si_units import is_empty_for_gwyddion, si_unit, unit_text
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import metadata_container
+from napari_tesm.gwy.parts import finite_number, put
+from napari_tesm.gwy.si_units import is_empty_for_gwyddion, si_unit, unit_text
+from napari_tesm.gwy.values import LazyArray
 from napari_tesm.io.gwy.traces import TraceStackInfo, metadata_from_protocol, trace_stacks
-from napari_tesm.io.gwy.values import LazyArray
-from napari_tesm.protocol import PulseProtocol
-from napari_tesm.units import factor_from_unit
+from napari_tesm.quantities.text import factor_from_unit
 
 _SIZES: Final = ("xreal", "yreal", "xoff", "yoff")
 _ROWS_BYTES: Final = 8 << 20

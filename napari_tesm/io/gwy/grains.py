@@ -13,15 +13,15 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.data.maps import MAP_KINDS, labels_from_maps, map_title
+from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.grains import Boundaries, Grains
-from napari_tesm.io.gwy import contents
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field, mask_field, metadata_container
+from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.annotations import channels_on_grid, storable_text
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container
-from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.results import axis_spacing, field_on_grid
-from napari_tesm.maps import MAP_KINDS, labels_from_maps, map_title
-from napari_tesm.units import text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
 
 GRAINS_KEY: Final = "Grains"
 KIND_KEY: Final = "t-ESM grains"

@@ -6,13 +6,13 @@ from typing import Final
 import numpy as np
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.dataset import pulse_labels
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.objects import metadata_entries
+from napari_tesm.data.dataset import pulse_labels
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import metadata_entries
 from napari_tesm.io.gwy.results import SHA256_KEY, add_channel
-from napari_tesm.kernel_maps import BEST, EVIDENCE, MAPS, KernelChoice
-from napari_tesm.kernel_votes import KernelVotes, rounded
-from napari_tesm.units import text_from_quantity
+from napari_tesm.model_choice.maps import BEST, EVIDENCE, MAPS, KernelChoice
+from napari_tesm.model_choice.votes import KernelVotes, rounded
+from napari_tesm.quantities.text import text_from_quantity
 
 KERNEL_MAP_KEY: Final = "t-ESM kernel map"
 """Metadata key that marks such a channel; its value is the map's name."""

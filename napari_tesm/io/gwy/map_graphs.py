@@ -6,14 +6,14 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.io.gwy import contents
+from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import Graph, stairs
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import annotations_from_container
-from napari_tesm.io.gwy.graphs import Graph, stairs
-from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.reading import read_container
-from napari_tesm.maps import FITS, MAP_KINDS, labels_from_maps, map_name
-from napari_tesm.statistics import histograms_from_values
+from napari_tesm.statistics.description import histograms_from_values
 
 _MOST_SHOWN: Final = 4
 """More graphs of points than these are there, but hidden: nobody wants a screen full of windows."""

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.dataset import dataset_from_traces
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.files.mapped import mapped_file_of
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
-from napari_tesm.io.gwy.mapping import mapped_file_of
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.traces import (
     ORIGIN_KEYS,
     TraceStackInfo,
@@ -19,7 +19,7 @@ from napari_tesm.io.gwy.traces import (
     time_in_seconds,
     trace_stacks,
 )
-from napari_tesm.units import factor_from_unit
+from napari_tesm.quantities.text import factor_from_unit
 
 
 def datasets_from_gwy(

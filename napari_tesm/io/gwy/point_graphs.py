@@ -8,18 +8,18 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
-from napari_tesm.all_kernels import AnyKernel, curves_of_fit
-from napari_tesm.dataset import pulse_labels
-from napari_tesm.displacement import OK
+from napari_tesm.data.dataset import pulse_labels
+from napari_tesm.data.displacement import OK
+from napari_tesm.data.maps import FITS, JOINT, map_name
+from napari_tesm.evaluation.pipeline import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.fitting import fit_traces
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.graphs import LINE, POINTS, Curve, Graph
-from napari_tesm.io.gwy.parts import put
-from napari_tesm.maps import FITS, JOINT, map_name
-from napari_tesm.pipeline import Settings, prepared_dataset, settings_from_recipe
-from napari_tesm.recipe import Recipe
-from napari_tesm.regions import PinnedPoint
-from napari_tesm.shape_kernels import ShapeKernel
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
+from napari_tesm.gwy.parts import put
+from napari_tesm.kernels.named import AnyKernel, curves_of_fit
+from napari_tesm.kernels.two_parameters import ShapeKernel
+from napari_tesm.regions.shapes import PinnedPoint
 
 Array = NDArray[np.float64]
 

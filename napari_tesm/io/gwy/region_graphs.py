@@ -9,15 +9,15 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
-from napari_tesm.displacement import supported_maximum
-from napari_tesm.io.gwy import contents
+from napari_tesm.data.displacement import supported_maximum
+from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.evaluation.pipeline import blocks_of_rows
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import LINE, Curve, Graph, stairs
+from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.annotations import storable_text
-from napari_tesm.io.gwy.graphs import LINE, Curve, Graph, stairs
-from napari_tesm.io.gwy.parts import put
-from napari_tesm.maps import labels_from_maps
-from napari_tesm.pipeline import blocks_of_rows
-from napari_tesm.region_statistics import Part
-from napari_tesm.statistics import histograms_from_values
+from napari_tesm.regions.measures import Part
+from napari_tesm.statistics.description import histograms_from_values
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -39,7 +39,7 @@ def container_of_region_graphs(
     Parameters
     ----------
     parts : sequence of Part
-        From `napari_tesm.region_statistics.parts_of_image`.
+        From `napari_tesm.regions.measures.parts_of_image`.
     maps : Dataset, optional
         Histograms of D1 and D2, or of tau where there is no tip radius, or of H where nothing was fitted: shares of
         the pixels with a value, in bins that all parts have in common.
@@ -165,7 +165,7 @@ def mean_traces(
     Parameters
     ----------
     dataset : Dataset
-        As `napari_tesm.dataset` describes.
+        As `napari_tesm.data.dataset` describes.
     masks : sequence of ndarray of bool, shape (y, x)
     left_out : ndarray of bool, shape (pulse, y, x), optional
         Pixels that do not count.

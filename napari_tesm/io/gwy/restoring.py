@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.io.gwy.annotations import Annotations, annotations_from_container
-from napari_tesm.io.gwy.errors import GwyFormatError
 from napari_tesm.io.gwy.results import maps_from_container, recipe_text
-from napari_tesm.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Restored:
     Parameters
     ----------
     maps : Dataset, optional
-        Results, as `napari_tesm.pipeline.run` returns them without what a file does not hold (a, b, c, RMS).
+        Results, as `napari_tesm.evaluation.pipeline.run` returns them without what a file does not hold (a, b, c, RMS).
     recipe : Recipe, optional
         What made them.
     annotations : Annotations

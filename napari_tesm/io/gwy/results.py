@@ -9,13 +9,8 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.all_kernels import any_kernel_from_name
-from napari_tesm.diffusion import systematic_error
-from napari_tesm.displacement import INVALID, OK, STATUS_MEANINGS
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.objects import Field, mask_field, metadata_container, metadata_entries
-from napari_tesm.io.gwy.parts import put
-from napari_tesm.maps import (
+from napari_tesm.data.displacement import INVALID, OK, STATUS_MEANINGS
+from napari_tesm.data.maps import (
     DERIVED,
     MAP_KINDS,
     exported_maps,
@@ -25,8 +20,13 @@ from napari_tesm.maps import (
     map_values,
     status_name,
 )
-from napari_tesm.summary import intervals_of_median
-from napari_tesm.units import quantity_from_text, text_from_quantity
+from napari_tesm.findings.summary import intervals_of_median
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field, mask_field, metadata_container, metadata_entries
+from napari_tesm.gwy.parts import put
+from napari_tesm.kernels.named import any_kernel_from_name
+from napari_tesm.physics.diffusion import systematic_error
+from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
 MAP_KEY: Final = "t-ESM map"
 """Metadata key that marks a channel as a result; its value is the map's name."""
@@ -376,7 +376,7 @@ def axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, 
 
 
 def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
-    """Return what the metadata of a result say of its making, as `napari_tesm.pipeline.run` puts it."""
+    """Return what the metadata of a result say of its making, as `napari_tesm.evaluation.pipeline.run` puts it."""
     attributes: dict[str, Any] = {
         "recipe": metadata.get("Recipe", ""),
         "version": metadata.get("napari-tesm version", ""),

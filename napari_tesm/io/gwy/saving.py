@@ -8,9 +8,18 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.dataset import SIGNALS, pulse_labels
+from napari_tesm.data.dataset import SIGNALS, pulse_labels
+from napari_tesm.data.maps import MAP_KINDS
+from napari_tesm.data.protocol import PulseProtocol, sampling_interval
+from napari_tesm.files.errors import GwySizeError
 from napari_tesm.grains import Boundaries, Grains, boundaries_from_grains, overrides_from_regions
-from napari_tesm.io.gwy import contents
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Brick, Field, mask_field, metadata_container
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.si_units import checked_unit
+from napari_tesm.gwy.values import LazyArray
+from napari_tesm.gwy.writing import LARGEST_BODY, check_size, size_of
 from napari_tesm.io.gwy.annotations import (
     Annotations,
     add_annotations,
@@ -20,22 +29,13 @@ from napari_tesm.io.gwy.annotations import (
 )
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.entered import add_entered
-from napari_tesm.io.gwy.errors import GwySizeError
 from napari_tesm.io.gwy.grains import add_grains, grains_from_container, remove_grains
 from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
-from napari_tesm.io.gwy.objects import Brick, Field, mask_field, metadata_container
-from napari_tesm.io.gwy.parts import put
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.gwy.results import add_results, axis_spacing, field_on_grid, remove_results
-from napari_tesm.io.gwy.si_units import checked_unit
 from napari_tesm.io.gwy.traces import ORIGIN_KEYS, metadata_from_protocol
-from napari_tesm.io.gwy.values import LazyArray
-from napari_tesm.io.gwy.writing import LARGEST_BODY, check_size, size_of
-from napari_tesm.kernel_maps import KernelChoice
-from napari_tesm.maps import MAP_KINDS
-from napari_tesm.protocol import PulseProtocol, sampling_interval
-from napari_tesm.regions import PinnedPoint, Region
+from napari_tesm.model_choice.maps import KernelChoice
+from napari_tesm.regions.shapes import PinnedPoint, Region
 
 _PLANES_BYTES = 8 << 20
 _BAND_BYTES = 256 << 20

@@ -8,13 +8,13 @@ import numpy as np
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.lawns import Lawn
-from napari_tesm.io.gwy.objects import Brick, metadata_entries
-from napari_tesm.low_pass import order_from_text
-from napari_tesm.protocol import PulseProtocol
-from napari_tesm.units import (
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.lawns import Lawn
+from napari_tesm.gwy.objects import Brick, metadata_entries
+from napari_tesm.kernels.low_pass import order_from_text
+from napari_tesm.quantities.text import (
     factor_from_unit,
     plain_text,
     quantity_and_error_from_text,

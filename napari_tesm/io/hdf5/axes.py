@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.lazy import UnusableArrayError
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis, one_line
-from napari_tesm.io.gwy.mapping import MappedFile
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array, text_of
-from napari_tesm.io.lazy import UnusableArrayError
 
 _UNEQUAL: Final = 1e-4
 

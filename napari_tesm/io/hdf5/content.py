@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
+from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import (
     Axis,
     ContentError,
@@ -17,8 +21,6 @@ from napari_tesm.io.content import (
     one_line,
     si_from_unit,
 )
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.mapping import MappedFile
 from napari_tesm.io.hdf5.axes import axes_from_scales
 from napari_tesm.io.hdf5.datasets import (
     attributes_of,
@@ -28,8 +30,6 @@ from napari_tesm.io.hdf5.datasets import (
     with_cf_scaling,
 )
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
-from napari_tesm.io.lazy import LazyArray, UnusableArrayError, numbers_of
-from napari_tesm.io.optional import optional_module
 from napari_tesm.io.rehearsal import rehearse
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -122,12 +122,12 @@ class _MappedBytes(io.RawIOBase):
 
 
 def _rehearsal(path: str) -> None:
-    touch(_content(Path(path), mapped_hdf5(path)))
+    touch(_content(Path(path), mapped_hdf5(path)).sources)
 
 
-def touch(content: FileContent) -> None:
+def touch(sources: Sequence[Source]) -> None:
     """Read the first and the last number of every array."""
-    for source in content.sources:
+    for source in sources:
         for corner in (0, -1):
             try:
                 source.array[(corner,) * len(source.axes)]

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import one_line
-from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.lazy import LazyArray, Part, UnusableArrayError
 
 # zlib cannot do better than 1032:1; a file that promises more promises numbers it does not have. The allowance on top
 # is for what is reserved and not written yet.

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.lazy import UnusableArrayError
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis
-from napari_tesm.io.gwy.mapping import MappedFile
 from napari_tesm.io.hdf5.axes import axis_from_positions
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array
-from napari_tesm.io.lazy import UnusableArrayError
 
 TABLES: Final = ("Position_Indices", "Position_Values", "Spectroscopic_Indices", "Spectroscopic_Values")
 _MOST_DIMENSIONS: Final = 32

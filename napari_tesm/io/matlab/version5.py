@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.lazy import LazyArray
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import ContentError, one_line
-from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.lazy import LazyArray
-from napari_tesm.io.matlab.content import Variables, element_names
+from napari_tesm.io.matlab.variables import Variables, element_names
 
 _HEADER: Final = 128
 _MATRIX, _COMPRESSED = 14, 15

@@ -8,11 +8,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.lazy import UnusableArrayError, numbers_of
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.hdf5.content import mapped_hdf5, opened, touch
 from napari_tesm.io.hdf5.datasets import lazy_array, plain_value
-from napari_tesm.io.lazy import UnusableArrayError, numbers_of
-from napari_tesm.io.matlab.content import Variables, content_from_matlab, element_names
+from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
 
 _DEEPEST: Final = 32
@@ -49,7 +50,9 @@ def read_version_7_3(path: Path, found: Variables) -> None:
 def _rehearsal(path: str) -> None:
     global _rehearsing
     _rehearsing = True
-    touch(content_from_matlab(path))
+    found = Variables(MappedFile(Path(path)))
+    read_version_7_3(Path(path), found)
+    touch(found.sources)
 
 
 class _Walk:

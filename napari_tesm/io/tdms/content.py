@@ -12,6 +12,9 @@ from typing import Any, Final, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import (
     Axis,
     ContentError,
@@ -21,9 +24,6 @@ from napari_tesm.io.content import (
     one_line,
     si_from_unit,
 )
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.optional import optional_module
 from napari_tesm.io.tdms.pieces import Pieces
 from napari_tesm.io.tdms.samples import RawSamples, sample_array
 from napari_tesm.io.tdms.segments import Channel, TdmsIndex, TimeStamp, tdms_index

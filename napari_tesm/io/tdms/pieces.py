@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.io.gwy.mapping import MappedFile
+from napari_tesm.files.mapped import MappedFile
 
 _COLUMNS: Final = 5
 # 40 bytes each; a file of 2 GB in pieces of 100 samples has this many.

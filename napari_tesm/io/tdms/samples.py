@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.lazy import LazyArray, Part
+from napari_tesm.files.lazy import LazyArray, Part
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.tdms.pieces import Pieces
 
 _BLOCK: Final = 1 << 20

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import ContentError, one_line
-from napari_tesm.io.gwy.mapping import MappedFile
 from napari_tesm.io.tdms.layout import Layout, Place, Samples, Scaler, itemsize
 from napari_tesm.io.tdms.pieces import Pieces
 

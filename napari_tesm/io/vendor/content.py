@@ -12,14 +12,14 @@ import numpy as np
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.mapped import MappedFile
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.graphs import Graph, Spectra
+from napari_tesm.gwy.lawns import Lawn
+from napari_tesm.gwy.objects import Brick, Field, metadata_entries
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.content import Axis, ContentError, FileContent, Source, distinct_name, one_line
-from napari_tesm.io.gwy import contents
-from napari_tesm.io.gwy.errors import GwyFormatError
-from napari_tesm.io.gwy.graphs import Graph, Spectra
-from napari_tesm.io.gwy.lawns import Lawn
-from napari_tesm.io.gwy.mapping import MappedFile
-from napari_tesm.io.gwy.objects import Brick, Field, metadata_entries
-from napari_tesm.io.gwy.reading import read_container
 from napari_tesm.io.hdf5.axes import axis_from_positions
 from napari_tesm.io.vendor.converter import convert
 

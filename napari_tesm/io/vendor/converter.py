@@ -11,8 +11,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from napari_tesm.files.optional import MissingPackageError
 from napari_tesm.io.content import ContentError, one_line
-from napari_tesm.io.optional import MissingPackageError
 
 _SECONDS: Final = 60.0
 _BYTES_PER_SECOND: Final = 2e6

@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
+from napari_tesm.files.optional import MissingPackageError, optional_module
 from napari_tesm.io.content import ContentError, one_line
-from napari_tesm.io.lazy import LazyArray, Part, UnusableArrayError
-from napari_tesm.io.optional import MissingPackageError, optional_module
 
 MARK: Final = "t-ESM dataset 1"
 """Attribute ``tesm_format`` of a store that `save_zarr` wrote."""

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
 from napari_tesm.io.content import Axis, FileContent, Source, distinct_name, one_line
 from napari_tesm.io.hdf5.axes import axis_from_positions
 from napari_tesm.io.hdf5.datasets import plain_value, with_cf_scaling
-from napari_tesm.io.lazy import LazyArray, UnusableArrayError, numbers_of
 from napari_tesm.io.zarr_store.arrays import (
     damage_told,
     dimension_names,

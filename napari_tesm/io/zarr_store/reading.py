@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from napari_tesm.dataset import violations
+from napari_tesm.data.dataset import violations
+from napari_tesm.files.lazy import LazyArray, UnusableArrayError
 from napari_tesm.io.content import ContentError, one_line
-from napari_tesm.io.lazy import LazyArray, UnusableArrayError
 from napari_tesm.io.zarr_store.arrays import (
     MARK,
     OTHER_CHANNELS,

@@ -18,9 +18,9 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from napari_tesm.dataset import check_dataset
-from napari_tesm.io.atomic import refuse_same_file
-from napari_tesm.io.optional import optional_module
+from napari_tesm.data.dataset import check_dataset
+from napari_tesm.files.atomic import refuse_same_file
+from napari_tesm.files.optional import optional_module
 from napari_tesm.io.zarr_store.arrays import MARK, OTHER_CHANNELS
 from napari_tesm.io.zarr_store.reading import is_dataset_store
 
@@ -39,7 +39,7 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
     path : path-like
         Folder to make, such as ``scan.zarr``; the one it is in must exist.
     dataset : xarray.Dataset
-        Of the schema of `napari_tesm.dataset`.
+        Of the schema of `napari_tesm.data.dataset`.
     overwrite : bool
         Replace a dataset that is there; another folder is never replaced.
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_tesm.controls import (
+from napari_tesm.data.maps import FITS, JOINT, map_name, words_of_fit
+from napari_tesm.findings.controls import (
     POWER,
     compare_with_control,
     detectable_displacement,
@@ -16,14 +17,13 @@ from napari_tesm.controls import (
     sentence_from_comparison,
     sentences_from_control,
 )
-from napari_tesm.maps import FITS, JOINT, map_name, words_of_fit
 from napari_tesm.plotting.annotated_maps import MapFrame, draw_points, draw_surface, signed_norm
 from napari_tesm.plotting.overview import draw_map
 from napari_tesm.plotting.positions import PositionCurve, common_limits, draw_positions
 from napari_tesm.plotting.theme import colour_of_point
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
-from napari_tesm.units import text_from_quantity
 
 _MOST_CURVES: Final = 6
 

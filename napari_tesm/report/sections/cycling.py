@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from matplotlib.figure import Figure
 
-from napari_tesm.cycling import Cycling, cycles_from_cycling, read_cycling
+from napari_tesm.findings.cycling import Cycling, cycles_from_cycling, read_cycling
 from napari_tesm.plotting.cycling import draw_cycling, shown_cycles
 from napari_tesm.report.data import ReportData
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table

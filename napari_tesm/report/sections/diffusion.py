@@ -9,8 +9,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.displacement import OK, STATUS_MEANINGS, without_hot_pixels
-from napari_tesm.maps import FITS, map_name, words_of_fit
+from napari_tesm.data.displacement import OK, STATUS_MEANINGS, without_hot_pixels
+from napari_tesm.data.maps import FITS, map_name, words_of_fit
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_regions,
@@ -20,17 +20,17 @@ from napari_tesm.plotting.annotated_maps import (
 )
 from napari_tesm.plotting.overview import draw_map
 from napari_tesm.plotting.step_course import AcrossStep, draw_across_step, draw_course
-from napari_tesm.regions import Region, distance_from_path
-from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
-from napari_tesm.step_course import (
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.regions.shapes import Region, distance_from_path
+from napari_tesm.regions.step_course import (
     StepCourse,
     centre_line,
     course_across_step,
     pixels_of_step,
     thickness_of_step,
 )
-from napari_tesm.units import text_from_quantity
+from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
 
 Array = NDArray[np.float64]
 Box = tuple[float, float, float, float]

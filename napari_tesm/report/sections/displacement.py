@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.displacement import without_hot_pixels
+from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_overlay,
@@ -18,10 +18,10 @@ from napari_tesm.plotting.annotated_maps import (
     signed_norm,
 )
 from napari_tesm.plotting.overview import draw_map
-from napari_tesm.registration import Correlation, correlation_between, slope_of
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.registration.maps import Correlation, correlation_between, slope_of
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Column, ReportFigure, Section, Table
-from napari_tesm.units import text_from_quantity
 
 
 def section_from_data(data: ReportData) -> Section | None:

@@ -21,9 +21,9 @@ from napari_tesm.grains import (
 )
 from napari_tesm.grains.measures import MEASURED, default_bin_width, shares_of_classes, values_of
 from napari_tesm.plotting.grains import draw_against_distance, draw_classes, draw_grains
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
-from napari_tesm.units import text_from_quantity
 
 _DRAWN: Final = ("D2", "D1", "D", "H")
 _IN_TABLE: Final = ("H", "D1", "D2", "D")

@@ -2,12 +2,12 @@
 
 from matplotlib.figure import Figure
 
-from napari_tesm.histogram_comparison import RATIO, SCALES, HistogramComparison, histogram_comparison
-from napari_tesm.null_curve import SOURCES
+from napari_tesm.model_choice.histograms import RATIO, SCALES, HistogramComparison, histogram_comparison
+from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.plotting.histogram_comparison import fill_histogram_figure
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
-from napari_tesm.statistics import Scale
+from napari_tesm.statistics.description import Scale
 
 _WORDS: dict[Scale, str] = {"log": "logarithmic", "linear": "linear"}
 

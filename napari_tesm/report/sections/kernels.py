@@ -6,10 +6,10 @@ from typing import Final
 
 import xarray as xr
 
-from napari_tesm.kernel_maps import KernelChoice, choice_of_kernels
-from napari_tesm.kernel_votes import CLEAR, KernelVotes
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
+from napari_tesm.model_choice.votes import CLEAR, KernelVotes
 from napari_tesm.plotting.kernel_choice import draw_kernel_choice
-from napari_tesm.recipe import Recipe
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Column, ReportFigure, Section, Table
 

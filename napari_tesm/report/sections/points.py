@@ -6,15 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.maps import FITS, map_name
+from napari_tesm.data.maps import FITS, map_name
 from napari_tesm.plotting.annotated_maps import MapFrame, draw_points, row_size, signed_norm
 from napari_tesm.plotting.overview import draw_map
 from napari_tesm.plotting.point_curves import PointCurve, draw_point_curves
 from napari_tesm.plotting.theme import colour_of_point
-from napari_tesm.regions import PinnedPoint, mask_from_region
+from napari_tesm.quantities.text import text_with_error
+from napari_tesm.regions.shapes import PinnedPoint, mask_from_region
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
-from napari_tesm.units import text_with_error
 
 Array = NDArray[np.float64]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_tesm.comparison import Comparison
-from napari_tesm.region_statistics import Measure, Part, measures_from_maps, parts_of_image
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.regions.measures import Measure, Part, measures_from_maps, parts_of_image
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, Section, Table
-from napari_tesm.units import text_from_quantity
+from napari_tesm.statistics.comparison import Comparison
 
 
 def section_from_data(data: ReportData) -> Section | None:

@@ -18,7 +18,7 @@ from napari_tesm.plotting.series import (
     map_columns,
 )
 from napari_tesm.plotting.theme import colour_of_point
-from napari_tesm.regions import PinnedPoint
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
 from napari_tesm.series import (

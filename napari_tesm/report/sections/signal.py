@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_tesm.phase import ATTRIBUTE, has_quadrature
+from napari_tesm.data.phase import ATTRIBUTE, has_quadrature
+from napari_tesm.findings.signal_check import CLEAR, SignalCheck, check_signals, traces_of_signals
 from napari_tesm.plotting.signals import draw_signal_maps, draw_signals
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
-from napari_tesm.signal_check import CLEAR, SignalCheck, check_signals, traces_of_signals
 
 _MOST_PLACES: Final = 3
 

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.displacement import without_hot_pixels
+from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_density,
@@ -19,7 +19,8 @@ from napari_tesm.plotting.annotated_maps import (
     signed_norm,
 )
 from napari_tesm.plotting.overview import draw_map
-from napari_tesm.registration import (
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.registration.maps import (
     Correlation,
     CrossTalk,
     Shift,
@@ -30,7 +31,6 @@ from napari_tesm.registration import (
 )
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
-from napari_tesm.units import text_from_quantity
 
 _NO_SHIFT: Final = 0.05
 """Pixels; a shift that is smaller is none: registration is good to a tenth of a pixel."""

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from napari_tesm.maps import FITS, map_name, words_of_fit
+from napari_tesm.data.maps import FITS, map_name, words_of_fit
+from napari_tesm.findings.summary import summary_from_maps
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, Section, Table
-from napari_tesm.summary import summary_from_maps
 
 
 def section_from_data(data: ReportData) -> Section | None:

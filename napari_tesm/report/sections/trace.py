@@ -3,11 +3,11 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_tesm.displacement import displacement_from_samples, samples_for_displacement
+from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
 from napari_tesm.plotting.pulse_response import Response, draw_pulse_responses
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import ReportFigure, Section
-from napari_tesm.units import text_from_quantity
 
 
 def section_from_data(data: ReportData) -> Section | None:

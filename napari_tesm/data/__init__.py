@@ -1,0 +1,1 @@
+"""What is a t-ESM recording: the dataset and its protocol, the names of result maps, displacement, phase."""

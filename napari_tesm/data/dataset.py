@@ -1,0 +1,317 @@
+"""The one data model: an `xarray.Dataset` of time traces over an image, with a documented schema.
+
+========================== ======================= =================================================
+name                       dims                    meaning
+========================== ======================= =================================================
+``x``, ``y``               ``x`` / ``y``           pixel centres
+``time``                   ``time``                s, 0 at the start of the pulse (of the record where
+                                                   the pulse is not known)
+``voltage``, ``direction`` ``pulse``               V (NaN where unknown); "trace", "retrace" or ""
+``displacement``           ``pulse, y, x, time``   the traces, lock-in X; ``displacement_quadrature``,
+                                                   ``_amplitude``, ``_phase`` where recorded
+``topography`` …           ``y, x``                ordinary channels, the title kept in ``long_name``
+========================== ======================= =================================================
+
+The pulse protocol lives in the attributes (see `napari_tesm.data.protocol.PulseProtocol`), and with it `time_origin`,
+where the file's time axis has this one's zero (s; the start of the pulse where it is left out). Traces stay where
+they are, in a mapped file or any other array, until rows of them are asked for.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from napari_tesm.data.protocol import PulseProtocol
+
+TRACE_DIMS: Final = ("pulse", "y", "x", "time")
+MAP_DIMS: Final = ("pulse", "y", "x")
+SIGNALS: Final = {
+    "X": "displacement",
+    "Y": "displacement_quadrature",
+    "R": "displacement_amplitude",
+    "phase": "displacement_phase",
+}
+"""Variable for each lock-in signal."""
+DIRECTIONS: Final = ("trace", "retrace", "")
+
+
+class TraceStack(BackendArray):
+    """Traces of several pulse settings, each in an array of its own, read when asked for.
+
+    Parameters
+    ----------
+    sources : sequence of array-like, each of shape (y, x, time)
+        One array per pulse setting: a view of a mapped file, an HDF5 dataset, a plain array, in any memory
+        order. One with a method `outer` is given the index of each axis, a slice, an integer or a list of integers,
+        all at once; others are given slices alone.
+    check : callable, optional
+        Called before each reading; raises where the file behind the arrays is no longer what it was.
+    """
+
+    def __init__(self, sources: Sequence[Any], *, check: Callable[[], None] | None = None) -> None:
+        shapes = {tuple(source.shape) for source in sources}
+        if len(shapes) != 1:
+            raise ValueError(f"traces of unequal size cannot be stacked: {sorted(shapes)}")
+        self.sources = list(sources)
+        self.check = check
+        self.shape = (len(self.sources), *shapes.pop())
+        dtypes = [np.dtype(source.dtype).newbyteorder("=") for source in sources]
+        self.dtype = np.result_type(*dtypes)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> NDArray[Any]:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)  # type: ignore[no-any-return]
+
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        if self.check is not None:
+            self.check()
+        pulse_key, *pixel_key = key
+        if isinstance(pulse_key, int | np.integer):
+            return self._read_one(self.sources[int(pulse_key)], pixel_key)
+        chosen = np.arange(len(self.sources))[pulse_key]
+        shape_of_none = self._read_one(np.broadcast_to(np.empty((), self.dtype), self.shape[1:]), pixel_key)
+        out = np.empty((chosen.size, *shape_of_none.shape), self.dtype)
+        for index, pulse in enumerate(chosen):
+            out[index] = self._read_one(self.sources[pulse], pixel_key)
+        return out
+
+    @staticmethod
+    def _read_one(source: Any, key: Sequence[Any]) -> NDArray[Any]:
+        # What is no view of an array, but cut or computed when asked, takes lists of pixels itself.
+        if hasattr(source, "outer"):
+            return np.asarray(source.outer(tuple(key)))
+        # Slices first: they only narrow the view; lists of rows, columns or samples then copy little.
+        view = source[tuple(part if isinstance(part, slice) else slice(None) for part in key)]
+        for axis in range(len(key) - 1, -1, -1):
+            if not isinstance(key[axis], slice):
+                view = np.take(view, key[axis], axis=axis)
+        return np.asarray(view)
+
+
+def dataset_from_traces(
+    traces: Mapping[str, Sequence[Any]] | Sequence[Any],
+    *,
+    time: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    voltage: ArrayLike | None = None,
+    direction: Sequence[str] | None = None,
+    unit: str = "m",
+    lateral_unit: str = "m",
+    protocol: PulseProtocol | None = None,
+    channels: Sequence[xr.DataArray] = (),
+    check: Callable[[], None] | None = None,
+) -> xr.Dataset:
+    """Build a dataset from traces that may stay on disk.
+
+    Parameters
+    ----------
+    traces : sequence of array-like, each of shape (y, x, time), or mapping of such
+        One array per pulse setting; a mapping gives them by lock-in signal, ``"X"``, ``"Y"``, ``"R"``,
+        ``"phase"``.
+    time : array-like, shape (time,)
+        Sample times in s, 0 at the start of the pulse.
+    x, y : array-like, shape (x,) and (y,)
+        Pixel centres, in `lateral_unit`. A single row or column is taken to consist of square pixels.
+    voltage : array-like, shape (pulse,), optional
+        Pulse voltages in V; unknown ones are NaN.
+    direction : sequence of str, optional
+        "trace", "retrace" or "" for each pulse setting.
+    unit : str
+        Unit of the traces: "m", "V", or "a.u.".
+    channels : sequence of DataArray with dims (y, x)
+        Images of the same grid; their `name` becomes the variable.
+    check : callable, optional
+        Passed to `TraceStack`.
+
+    Raises
+    ------
+    ValueError
+        Naming every violation of the schema.
+    """
+    by_signal = traces if isinstance(traces, Mapping) else {"X": traces}
+    n_pulses = len(next(iter(by_signal.values())))
+    voltages = np.full(n_pulses, np.nan) if voltage is None else np.asarray(voltage, dtype=np.float64)
+    directions = [""] * n_pulses if direction is None else list(direction)
+    variables: dict[str, Any] = {}
+    for signal, sources in by_signal.items():
+        attributes = {"units": "deg" if signal == "phase" else unit, "long_name": f"Traces, lock-in {signal}"}
+        stack = indexing.LazilyIndexedArray(TraceStack(sources, check=check))
+        variables[SIGNALS[signal]] = xr.Variable(TRACE_DIMS, stack, attributes)
+    for channel in channels:
+        variables[str(channel.name)] = channel.variable
+    dataset = xr.Dataset(
+        variables,
+        coords={
+            "x": ("x", np.asarray(x, dtype=np.float64), {"units": lateral_unit, "long_name": "x"}),
+            "y": ("y", np.asarray(y, dtype=np.float64), {"units": lateral_unit, "long_name": "y"}),
+            "time": ("time", np.asarray(time, dtype=np.float64), {"units": "s", "long_name": "time"}),
+            "voltage": ("pulse", voltages, {"units": "V", "long_name": "pulse voltage"}),
+            "direction": ("pulse", np.asarray(directions, dtype=np.str_)),
+        },
+        attrs=(protocol or PulseProtocol()).to_attributes(),
+    )
+    check_dataset(dataset)
+    _give_a_line_square_pixels(dataset)
+    return dataset
+
+
+def _give_a_line_square_pixels(dataset: xr.Dataset) -> None:
+    """Note the width of pixels on an axis that has only one, as wide as they are along the line."""
+    for axis, other in (("x", "y"), ("y", "x")):
+        centres = dataset[other].values
+        if dataset.sizes[axis] == 1 and centres.size > 1:
+            dataset[axis].attrs["spacing"] = float(abs(centres[-1] - centres[0]) / (centres.size - 1))
+
+
+def check_dataset(dataset: xr.Dataset) -> None:
+    """Raise a ValueError that names every violation of the schema, if there is any."""
+    found = violations(dataset)
+    if found:
+        raise ValueError("not a t-ESM dataset: " + "; ".join(found))
+
+
+def violations(dataset: xr.Dataset) -> list[str]:
+    """Return a sentence for every way in which `dataset` departs from the schema."""
+    found = [f"it has no variable '{name}'" for name in ("displacement",) if name not in dataset]
+    for name in ("x", "y", "time"):
+        found += _axis_violations(dataset, name)
+    for name in ("voltage", "direction"):
+        if name not in dataset.coords:
+            found.append(f"it has no coordinate '{name}'")
+        elif dataset[name].dims != ("pulse",):
+            found.append(f"'{name}' must have the dimension pulse, not {dataset[name].dims}")
+    if "direction" in dataset.coords:
+        unknown = sorted({str(value) for value in dataset["direction"].values.flat} - set(DIRECTIONS))
+        if unknown:
+            found.append(f"the direction must be 'trace', 'retrace' or empty, not {unknown}")
+    for name in SIGNALS.values():
+        if name in dataset:
+            found += _trace_violations(dataset[name])
+    try:
+        PulseProtocol.from_attributes(dataset.attrs)
+    except (TypeError, ValueError) as error:
+        found.append(str(error))
+    return found
+
+
+def _axis_violations(dataset: xr.Dataset, name: str) -> list[str]:
+    if name not in dataset.coords:
+        return [f"it has no coordinate '{name}'"]
+    axis = dataset[name]
+    if axis.dims != (name,):
+        return [f"'{name}' must have the dimension {name} alone, not {axis.dims}"]
+    values = axis.values
+    found = []
+    if values.size == 0:
+        found.append(f"'{name}' is empty")
+    elif not np.isfinite(values).all():
+        found.append(f"'{name}' holds values that are not finite")
+    elif (np.diff(values) <= 0).any():
+        where = int(np.flatnonzero(np.diff(values) <= 0)[0]) + 1
+        problem = "runs backwards" if name == "time" else "does not increase"
+        found.append(f"'{name}' {problem} at index {where}")
+    if "units" not in axis.attrs:
+        found.append(f"'{name}' has no attribute 'units'")
+    elif name == "time" and axis.attrs["units"] != "s":
+        found.append(f"'time' must be in s, not {axis.attrs['units']!r}")
+    return found
+
+
+def _trace_violations(traces: xr.DataArray) -> list[str]:
+    found = []
+    if traces.dims != TRACE_DIMS:
+        found.append(f"'{traces.name}' must have the dimensions {', '.join(TRACE_DIMS)}, not {traces.dims}")
+    if traces.dtype.kind not in "fiu":
+        found.append(f"'{traces.name}' must hold real numbers, not {traces.dtype}")
+    if "units" not in traces.attrs:
+        found.append(f"'{traces.name}' has no attribute 'units'")
+    return found
+
+
+def with_protocol(
+    dataset: xr.Dataset,
+    *,
+    voltage: float | None = None,
+    **protocol: float | None,
+) -> xr.Dataset:
+    """Return the dataset with what the caller knows of the protocol put in.
+
+    A new `pulse_start` (s, on the time axis of the file) moves the time axis, so that time 0 is the start of
+    the pulse again.
+
+    Parameters
+    ----------
+    voltage : float, optional
+        Pulse voltage in V, for every pulse setting.
+    **protocol : float, optional
+        Fields of `PulseProtocol`; None leaves what the dataset has.
+    """
+    before = PulseProtocol.from_attributes(dataset.attrs)
+    after = before.updated(**protocol)
+    attributes = {**dataset.attrs, **after.to_attributes()}
+    changed = dataset.assign_attrs(attributes)
+    if after.pulse_start is not None:
+        origin = float(dataset.attrs.get("time_origin", before.pulse_start or 0.0))
+        time = dataset["time"]
+        changed = changed.assign_coords(time=time.copy(data=time.values + (origin - after.pulse_start)))
+        changed.attrs["time_origin"] = after.pulse_start
+    if voltage is not None:
+        known = dataset["voltage"]
+        changed = changed.assign_coords(voltage=known.copy(data=np.full(known.shape, float(voltage))))
+    return changed
+
+
+def pulse_labels(voltage: ArrayLike, direction: Sequence[str]) -> list[str]:
+    """Return what tells the pulse settings apart in titles: ``(-3 V)``, ``(+3 V retrace)``, ``""``.
+
+    Two settings with one voltage add the direction, and `` #2`` where that is still not unique.
+
+    Examples
+    --------
+    >>> pulse_labels([3.0, -3.0], ["trace", "retrace"])
+    ['(+3 V)', '(-3 V)']
+    >>> pulse_labels([-3.0, -3.0, -3.0], ["trace", "retrace", "retrace"])
+    ['(-3 V trace)', '(-3 V retrace)', '(-3 V retrace) #2']
+    """
+    names = [_voltage_label(float(value)) for value in np.asarray(voltage, dtype=float)]
+    parts = [
+        [name] if names.count(name) == 1 else [name, way] for name, way in zip(names, direction, strict=True)
+    ]
+    plain = [" ".join(filter(None, words)) for words in parts]
+    labels = []
+    for index, text in enumerate(plain):
+        count = plain[: index + 1].count(text)
+        wrapped = f"({text})" if text else ""
+        labels.append(wrapped if count == 1 else f"{wrapped} #{count}".strip())
+    return labels
+
+
+def _voltage_label(voltage: float) -> str:
+    if not np.isfinite(voltage):
+        return ""
+    return f"{voltage:+g} V" if voltage else "0 V"
+
+
+def slug_from_title(title: str, taken: Sequence[str] = ()) -> str:
+    """Return a variable name for a channel title, unlike those in `taken`.
+
+    Examples
+    --------
+    >>> slug_from_title("Deflection Error (nm)", ["deflection_error_nm"])
+    'deflection_error_nm_2'
+    """
+    slug = re.sub(r"[^0-9a-z]+", "_", title.lower()).strip("_") or "channel"
+    if slug[0].isdigit():
+        slug = f"channel_{slug}"
+    reserved = {*taken, *SIGNALS.values(), "x", "y", "time", "pulse", "voltage", "direction"}
+    name, count = slug, 1
+    while name in reserved:
+        count += 1
+        name = f"{slug}_{count}"
+    return name

@@ -1,0 +1,107 @@
+"""Maps of H alone: of every trace only the samples that H is the difference of are read.
+
+The numbers are those of `napari_tesm.evaluation.pipeline.run` to the last bit.
+"""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.dataset import check_dataset
+from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
+from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
+from napari_tesm.evaluation.pipeline import (
+    Progress,
+    Settings,
+    blocks_of_rows,
+    dataset_from_maps,
+    prepared_dataset,
+    pulse_from_recipe,
+    resolved_recipe,
+    sentence_about_missing_pulse,
+)
+from napari_tesm.evaluation.recipe import Recipe
+
+Array = NDArray[np.float64]
+
+
+def displacement_maps(
+    dataset: xr.Dataset, recipe: Recipe | None = None, *, progress: Progress | None = None
+) -> xr.Dataset:
+    """Return H of every pixel and pulse setting, in the unit of the traces.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `napari_tesm.data.dataset` describes; traces are read block by block.
+    recipe : Recipe, optional
+        Supplies what the file does not say of the pulse, and the rotation of the phase; nothing else of it counts.
+    progress : callable, optional
+        Called with the fraction done and a few words.
+
+    Returns
+    -------
+    Dataset
+        ``H`` of dims (pulse, y, x), bit-equal to that of `napari_tesm.evaluation.pipeline.run`; without a threshold.
+
+    Raises
+    ------
+    ValueError
+        If the dataset breaks the schema, it is not known when the pulse was on, or no pixel has an H.
+    """
+    check_dataset(dataset)
+    recipe = resolved_recipe(dataset, recipe or Recipe())
+    prepared = prepared_dataset(dataset, recipe)
+    pulse = known_pulse(prepared, recipe)
+    height = displacement_of_pulses(prepared, pulse, progress=progress)
+    if not np.isfinite(height).any():
+        raise ValueError("no pixel holds a finite sample both before the pulse and at its end: there is no H")
+    protocol = PulseProtocol.from_attributes(prepared.attrs)
+    # A pulse that the protocol does not tell is a window of the recipe, and has to be named as such.
+    windows = {1: pulse} if windows_from_protocol(protocol)[0] is None else {}
+    settings = Settings(protocol, pulse, windows, None, None)
+    return dataset_from_maps(prepared, {"H": height}, None, settings, recipe)
+
+
+def known_pulse(dataset: xr.Dataset, recipe: Recipe) -> Window:
+    """Return when the pulse was on, of a dataset in which the recipe's protocol is already put.
+
+    Raises
+    ------
+    ValueError
+        If it is not known, naming the options to give, or no sample lies inside it.
+    """
+    protocol = PulseProtocol.from_attributes(dataset.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    if pulse is None:
+        raise ValueError(sentence_about_missing_pulse(protocol))
+    samples_for_displacement(dataset["time"].values, pulse)
+    return pulse
+
+
+def displacement_of_pulses(dataset: xr.Dataset, pulse: Window, *, progress: Progress | None = None) -> Array:
+    """Return H of every pulse setting, shape (pulse, y, x), in the unit of the traces.
+
+    Raises
+    ------
+    ValueError
+        If no sample lies inside the pulse.
+    """
+    before, at_end = samples_for_displacement(dataset["time"].values, pulse)
+    counts = [part.stop - part.start for part in (before, at_end)]
+    height = np.full([dataset.sizes[name] for name in ("pulse", "y", "x")], np.nan)
+    blocks = list(blocks_of_rows(height.shape, sum(counts)))
+    for done, block in enumerate(blocks):
+        if progress is not None:
+            progress(done / len(blocks), "measuring H")
+        traces = dataset["displacement"].isel(dict(zip(("pulse", "y", "x"), block, strict=True)))
+        samples = (
+            # The order in memory decides how a sum is rounded: here it is that of the fit, pixel after pixel.
+            np.require(traces.isel(time=part).values.reshape(-1, count), np.float64, ["C", "A"])
+            for part, count in zip((before, at_end), counts, strict=True)
+        )
+        target = height[block]
+        target[...] = displacement_from_samples(*samples).reshape(target.shape)
+    if progress is not None:
+        progress(1.0, "measuring H")
+    return height

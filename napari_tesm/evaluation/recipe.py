@@ -1,0 +1,267 @@
+"""Every parameter of an evaluation in one object that is read from and written to JSON.
+
+Values are SI. What is None follows from the file: the same recipe on the same file gives the same numbers.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Literal, Self
+
+from napari_tesm.data.protocol import Window
+from napari_tesm.kernels.low_pass import check_order
+from napari_tesm.kernels.named import any_kernel_from_name
+from napari_tesm.physics.diffusion import GEOMETRIES, geometry_factor
+from napari_tesm.quantities.limits import check_tip_radius
+from napari_tesm.quantities.text import text_from_quantity
+
+RECIPE_VERSION: Final = 1
+DEFAULT_GEOMETRY: Final = "l2/tau"
+
+NO_WINDOW: Final = "none"
+AUTO: Final = "auto"
+_FULL_TURN: Final = 360.0
+WindowChoice = Window | Literal["none"] | None
+
+_POSITIVE: Final = ("tip_radius", "pulse_duration", "max_log_tau_error")
+_NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold", "lock_in_time_constant")
+_UNITS: Final = {
+    "tip_radius": "m",
+    "tip_radius_error": "m",
+    "pulse_duration": "s",
+    "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Parameters of an evaluation, in SI units.
+
+    Parameters
+    ----------
+    traces : tuple of str, optional
+        Titles or numbers of the trace stacks to evaluate; by default those with a protocol.
+    kernel : str
+        Relaxation kernel.
+    geometry : str
+        How D follows from tau, a key of `napari_tesm.physics.diffusion.GEOMETRIES`. Kernels made from the diffusion
+        equation have a relation of their own, which then holds.
+    tip_radius, tip_radius_error : float, optional
+        Characteristic length and its standard error, in m; stand in for the file's.
+    threshold : float
+        Fraction of the map's maximum ``|H|`` below which a pixel is not evaluated.
+    threshold_of : {"robust", "max", "p99"}
+        Which maximum.
+    lock_in_time_constant : float, optional
+        Of each stage of the lock-in's low-pass filter, which kernels pass, too, in s; stands in for the file's, 0 for
+        none.
+    lock_in_order : int, optional
+        Number of its stages, by default the file's, or 1.
+    pulse_start, pulse_duration, voltage : float, optional
+        Stand in for metadata the file lacks; s on the file's time axis, s, V.
+    window1, window2 : Window, "none" or None
+        Replace the windows that follow from the pulse; "none" leaves one out.
+    time_unit, lateral_unit : str, optional
+        Units of axes that have none in the file.
+    tau_bounds : (float, float), optional
+        Range in which tau is searched, in s; by default a hundredth of the window to ten windows.
+    skip_after_edge : float
+        Samples within this time after a window's start are left out, in s.
+    response_level : float
+        A pixel shows a response where the F-test against a constant stays below this probability.
+    max_log_tau_error : float
+        A larger standard error of ln tau means unresolved.
+    phase_rotation : float or "auto", optional
+        By how many degrees the lock-in's (X, Y) is turned before X is evaluated; "auto" finds the angle that puts most
+        of the response into X, and stands for that angle in the recipe of the result.
+    intervals : bool
+        Also take the limits between which tau and D lie with 95 %.
+
+    Raises
+    ------
+    ValueError
+        If a value makes no sense; the sentence names it.
+    """
+
+    traces: tuple[str, ...] | None = None
+    kernel: str = "exponential"
+    geometry: str = DEFAULT_GEOMETRY
+    tip_radius: float | None = None
+    tip_radius_error: float | None = None
+    threshold: float = 0.15
+    threshold_of: Literal["robust", "max", "p99"] = "robust"
+    pulse_start: float | None = None
+    pulse_duration: float | None = None
+    voltage: float | None = None
+    window1: WindowChoice = None
+    window2: WindowChoice = None
+    time_unit: str | None = None
+    lateral_unit: str | None = None
+    tau_bounds: tuple[float, float] | None = None
+    skip_after_edge: float = 0.0
+    response_level: float = 0.001
+    max_log_tau_error: float = 0.5
+    phase_rotation: float | Literal["auto"] | None = None
+    lock_in_time_constant: float | None = None
+    lock_in_order: int | None = None
+    intervals: bool = False
+
+    def __post_init__(self) -> None:
+        kernel = any_kernel_from_name(self.kernel)
+        own = kernel.geometry
+        geometry_factor(self.geometry)
+        if own is not None and self.geometry not in (own, DEFAULT_GEOMETRY):
+            raise ValueError(
+                f"the kernel '{self.kernel}' gives D by itself, D = {own}: "
+                f"the geometry '{self.geometry}' has no place in it"
+            )
+        if self.threshold_of not in ("robust", "max", "p99"):
+            raise ValueError(f"the threshold is taken of 'robust', 'max' or 'p99', not '{self.threshold_of}'")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            words = field.name.replace("_", " ")
+            if not math.isfinite(value):
+                raise ValueError(f"the {words} must be a finite number")
+            written = text_from_quantity(value, _UNITS.get(field.name, ""))
+            if field.name in _POSITIVE and value <= 0:
+                raise ValueError(f"the {words} must be larger than zero, not {written}")
+            if field.name in _NOT_NEGATIVE and value < 0:
+                raise ValueError(f"the {words} must not be negative, not {written}")
+        if self.intervals and kernel.quantities:
+            raise ValueError(
+                f"the kernel '{self.kernel}' has a shape beside its time, and their errors hang together: there are "
+                "intervals for kernels of one parameter only"
+            )
+        if self.tip_radius is not None:
+            check_tip_radius(self.tip_radius)
+        if self.lock_in_order is not None:
+            check_order(self.lock_in_order)
+        if self.threshold > 1:
+            raise ValueError(
+                f"the threshold is a fraction of the maximum, at most 1 (100 %), not {self.threshold:g}"
+            )
+        if not 0 < self.response_level <= 1:
+            raise ValueError(f"the response level is a probability, not {self.response_level:g}")
+        if self.tip_radius_error is not None and self.tip_radius is None:
+            raise ValueError("the tip radius has an error but no value")
+        if kernel.joint and NO_WINDOW in (self.window1, self.window2):
+            raise ValueError(
+                f"the kernel '{self.kernel}' fits pulse and relaxation together: neither window can be 'none'"
+            )
+        if isinstance(self.phase_rotation, str) and self.phase_rotation != AUTO:
+            raise ValueError(f"the phase rotation is an angle or '{AUTO}', not '{self.phase_rotation}'")
+        if isinstance(self.phase_rotation, float | int) and abs(self.phase_rotation) > _FULL_TURN:
+            raise ValueError(
+                f"the phase rotation lies between -360 and 360 degrees, not {self.phase_rotation:g}"
+            )
+        if self.window1 == NO_WINDOW and self.window2 == NO_WINDOW:
+            raise ValueError("both windows are 'none': there is nothing to fit")
+        if self.tau_bounds is not None and not 0 < self.tau_bounds[0] < self.tau_bounds[1] < math.inf:
+            raise ValueError(f"the bounds of tau must be positive and in order, not {self.tau_bounds}")
+
+    def updated(self, **values: Any) -> Self:
+        """Return a copy in which every value given (not None) replaces the present one."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def to_json(self) -> str:
+        """Return the recipe as JSON, the same text for the same recipe."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, sort_keys=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as what JSON knows: numbers, texts, lists and None."""
+        entries: dict[str, Any] = {"version": RECIPE_VERSION}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Window):
+                value = [value.start, value.stop]
+            entries[field.name] = list(value) if isinstance(value, tuple) else value
+        return entries
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the recipe written as JSON.
+
+        Raises
+        ------
+        ValueError
+            If it is no JSON, of a later version, or has an unknown or nonsensical entry.
+        """
+        try:
+            entries = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"the recipe is not JSON: {error}") from None
+        if not isinstance(entries, Mapping):
+            raise ValueError("the recipe must be a JSON object with named entries")
+        return cls.from_dict(entries)
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> Self:
+        """Return the recipe of such a dictionary as `to_dict` gives; raises as `from_json`."""
+        values = dict(entries)
+        version = values.pop("version", None)
+        if version != RECIPE_VERSION:
+            raise ValueError(
+                f"the recipe has version {version!r}; this program reads version {RECIPE_VERSION}"
+            )
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"the recipe has unknown entries: {', '.join(unknown)}")
+        for name, value in values.items():
+            values[name] = _value_from_json(name, value)
+        return cls(**values)
+
+
+_TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit")
+_NEVER_NONE: Final = (
+    "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
+    "intervals",
+)  # fmt: skip
+
+
+def _value_from_json(name: str, value: Any) -> Any:
+    """Return one entry in the type the recipe holds, or raise a ValueError that names it."""
+    if value is None:
+        if name in _NEVER_NONE:
+            raise ValueError(f"the recipe's '{name}' must not be null")
+        return None
+    if name == "traces":
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise ValueError("the recipe's 'traces' must be a list of titles")
+    if name == "phase_rotation" and value == AUTO:
+        return AUTO
+    if name in _TEXTS:
+        if isinstance(value, str):
+            return value
+        raise ValueError(f"the recipe's '{name}' must be a text, not {value!r}")
+    if name in ("window1", "window2", "tau_bounds"):
+        if value == NO_WINDOW and name != "tau_bounds":
+            return NO_WINDOW
+        if isinstance(value, list) and len(value) == 2 and _is_number(value[0]):
+            if name == "tau_bounds" and _is_number(value[1]):
+                return (float(value[0]), float(value[1]))
+            if name != "tau_bounds" and (value[1] is None or _is_number(value[1])):
+                return Window(float(value[0]), None if value[1] is None else float(value[1]))
+        raise ValueError(f"the recipe's '{name}' must be two times in s, not {value!r}")
+    if name == "intervals":
+        if isinstance(value, bool):
+            return value
+        raise ValueError(f"the recipe's 'intervals' must be true or false, not {value!r}")
+    if not _is_number(value):
+        raise ValueError(f"the recipe's '{name}' must be a number, not {value!r}")
+    return int(value) if name == "lock_in_order" and value == int(value) else float(value)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        return False  # JSON knows whole numbers of any length
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+__all__ = ["AUTO", "DEFAULT_GEOMETRY", "GEOMETRIES", "NO_WINDOW", "RECIPE_VERSION", "Recipe", "WindowChoice"]

@@ -1,0 +1,268 @@
+"""What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.dataset import with_protocol
+from napari_tesm.data.maps import JOINT
+from napari_tesm.data.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
+from napari_tesm.data.protocol import (
+    EDGE_TOLERANCE,
+    PulseProtocol,
+    Window,
+    sampling_interval,
+    windows_from_protocol,
+)
+from napari_tesm.evaluation.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.kernels.low_pass import LowPass
+from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, any_kernel_from_name
+from napari_tesm.physics.diffusion import diffusion_from_tau
+from napari_tesm.quantities.text import text_from_quantity
+
+Array = NDArray[np.float64]
+Samples = slice | NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a recipe comes to for one dataset: everything resolved, nothing left open.
+
+    Parameters
+    ----------
+    pulse : Window, optional
+        Where H is measured; None where the pulse is not known.
+    windows : dict of int to Window
+        The windows to fit, by their number; `napari_tesm.data.maps.JOINT` for a kernel that takes the record as one.
+    kernel : Kernel or ShapeKernel
+        Knows the length of the pulse where it needs it, and the lock-in's filter.
+    geometry : str
+        How D follows from tau: the kernel's own relation, else the recipe's.
+    skip : float
+        Samples within this time after an edge are left out, in s.
+    """
+
+    protocol: PulseProtocol
+    pulse: Window | None
+    windows: dict[int, Window]
+    tip_radius: float | None
+    tip_radius_error: float | None
+    kernel: AnyKernel = ALL_KERNELS["exponential"]
+    geometry: str = DEFAULT_GEOMETRY
+    skip: float = 0.0
+
+    def samples(self, number: int, time: Array) -> Samples:
+        """Return which samples are fitted in a window."""
+        window = self.windows[number]
+        inside = window.samples(time, skip=self.skip)
+        if number != JOINT or self.skip == 0 or self.pulse is None or self.pulse.stop is None:
+            return inside
+        # The record has two edges, and a transient after either.
+        slack = EDGE_TOLERANCE * sampling_interval(time)
+        edge = self.pulse.stop
+        transient = (time >= edge - slack) & (time < edge + self.skip - slack)
+        kept = np.arange(inside.start, inside.stop)
+        return kept[~transient[inside]]
+
+    def start(self, number: int, time: Array) -> float:
+        """Return when the kernel of a window begins, given the times of the samples that are fitted."""
+        return min(self.windows[number].start, float(time[0]))
+
+    def fit_options(self, number: int, time: Array, recipe: Recipe) -> Mapping[str, Any]:
+        """Return the options of `napari_tesm.fitting.fit_traces` for a window, given the times that are fitted."""
+        return {
+            "kernel": self.kernel,
+            "start": self.start(number, time),
+            "bounds": recipe.tau_bounds,
+            "max_log_tau_error": recipe.max_log_tau_error,
+        }
+
+    def diffusion(self, tau: NDArray[np.floating]) -> Array | None:
+        """Return D, in m²/s, that belongs to relaxation times in s; None without a tip radius."""
+        if self.tip_radius is None:
+            return None
+        return diffusion_from_tau(tau, self.tip_radius, geometry=self.geometry)
+
+
+def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
+    """Return what the recipe means for a dataset in which its protocol is already put.
+
+    Raises
+    ------
+    ValueError
+        If the timing of the pulse is missing, a window lies outside the record, or the kernel has no use for it.
+    """
+    protocol = PulseProtocol.from_attributes(dataset.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    low_pass = low_pass_from_protocol(protocol, recipe)
+    kernel = any_kernel_from_name(recipe.kernel, low_pass=low_pass)
+    if kernel.joint:
+        record = record_from_recipe(protocol, pulse, recipe)
+        assert pulse is not None
+        assert pulse.stop is not None
+        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start, low_pass=low_pass)
+        windows = {JOINT: record}
+    else:
+        windows = _windows_from_recipe(protocol, recipe)
+    # The recipe's radius is taken with its own error only: the file's belongs to the file's radius.
+    from_recipe = recipe.tip_radius is not None
+    settings = Settings(
+        protocol,
+        pulse,
+        windows,
+        recipe.tip_radius if from_recipe else protocol.tip_radius,
+        recipe.tip_radius_error if from_recipe else protocol.tip_radius_error,
+        kernel,
+        kernel.geometry or recipe.geometry,
+        recipe.skip_after_edge,
+    )
+    _check_samples(settings, dataset["time"].values)
+    return settings
+
+
+def low_pass_from_protocol(protocol: PulseProtocol, recipe: Recipe) -> LowPass | None:
+    """Return the lock-in's filter that the kernels pass."""
+    if recipe.lock_in_order is not None and protocol.lock_in_time_constant is None:
+        raise ValueError(
+            "the lock-in's order says nothing without its time constant: give --lock-in-time-constant"
+        )
+    return protocol.low_pass
+
+
+def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, Window]:
+    first, second = windows_from_protocol(protocol)
+    chosen = {
+        number: given if isinstance(given, Window) else default
+        for number, given, default in ((1, recipe.window1, first), (2, recipe.window2, second))
+        if given != NO_WINDOW
+    }
+    windows = {number: window for number, window in chosen.items() if window is not None}
+    if not windows:
+        raise ValueError(
+            f"{sentence_about_missing_pulse(protocol)}, or the windows to fit (--window1, --window2)"
+        )
+    return windows
+
+
+def record_from_recipe(
+    protocol: PulseProtocol, pulse: Window | None, recipe: Recipe, *, who: str = ""
+) -> Window:
+    """Return the stretch from the start of the pulse on that a joint kernel describes.
+
+    Parameters
+    ----------
+    who : str
+        What takes the record as one, for the sentence that refuses other windows; by default the recipe's kernel.
+    """
+    if pulse is None or pulse.stop is None:
+        raise ValueError(sentence_about_missing_pulse(protocol))
+    first, second = recipe.window1, recipe.window2
+    # Windows that say the same as the pulse do no harm: forms fill them in.
+    fits = first is None or first == pulse
+    fits &= second is None or (isinstance(second, Window) and second.start == pulse.stop)
+    if not fits:
+        whole = who or f"the kernel '{recipe.kernel}' fits"
+        raise ValueError(
+            f"{whole} pulse ({pulse}) and relaxation together: leave both "
+            f"windows as the pulse has them{'' if who else ', or choose another kernel'}"
+        )
+    return Window(pulse.start, second.stop if isinstance(second, Window) else None)
+
+
+def _check_samples(settings: Settings, time: Array) -> None:
+    for number, window in settings.windows.items():
+        count = time[settings.samples(number, time)].size
+        fewest = settings.kernel.fewest_samples
+        if count < fewest:
+            name = "the record" if number == JOINT else f"window {number}"
+            raise ValueError(
+                f"{name}, {window}, holds {count} samples where {fewest} "
+                f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
+                f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
+            )
+        low_pass = settings.kernel.low_pass
+        if low_pass is not None and low_pass.time_constant > np.ptp(time[settings.samples(number, time)]):
+            constant = text_from_quantity(low_pass.time_constant, "s")
+            raise ValueError(
+                f"the lock-in's time constant, {constant}, is longer than what is fitted, {window}: nothing of the "
+                "relaxation is left (--lock-in-time-constant 0s: without a filter)"
+            )
+
+
+def pulse_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> Window | None:
+    """Return when the pulse was on: as the protocol says, else window 1 of the recipe, None where neither is known."""
+    pulse, _ = windows_from_protocol(protocol)
+    if pulse is None and isinstance(recipe.window1, Window):
+        return recipe.window1
+    return pulse
+
+
+def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
+    """Return what to give where it is not known when the pulse was on."""
+    missing = [
+        option
+        for option, value in (
+            ("--pulse-start", protocol.pulse_start),
+            ("--pulse-duration", protocol.pulse_duration),
+        )
+        if value is None
+    ]
+    return f"the file does not say when the pulse was on: give {' and '.join(missing)}"
+
+
+def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
+    """Return the dataset with the recipe's protocol put in for what the file says or lacks, its phase turned.
+
+    Raises
+    ------
+    ValueError
+        If one voltage is given for pulse settings of different ones: their maps would trade names; or the phase is to
+        be turned and Y is not recorded.
+    """
+    known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
+    if recipe.voltage is not None and known.size > 1:
+        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
+        raise ValueError(
+            f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
+        )
+    known_pulse = with_protocol(
+        dataset,
+        voltage=recipe.voltage,
+        pulse_start=recipe.pulse_start,
+        pulse_duration=recipe.pulse_duration,
+        lock_in_time_constant=recipe.lock_in_time_constant,
+        lock_in_order=recipe.lock_in_order,
+    )
+    if recipe.phase_rotation is None:
+        return known_pulse
+    return rotated_dataset(known_pulse, _angle_from_recipe(known_pulse, recipe))
+
+
+def resolved_recipe(dataset: xr.Dataset, recipe: Recipe) -> Recipe:
+    """Return the recipe with the angle that "auto" comes to for a dataset, so that it gives the same numbers again.
+
+    Raises
+    ------
+    ValueError
+        If Y is not recorded, or nothing responds, where the phase is to be found.
+    """
+    if recipe.phase_rotation != AUTO:
+        return recipe
+    prepared = prepared_dataset(dataset, replace(recipe, phase_rotation=None))
+    return replace(recipe, phase_rotation=_angle_from_recipe(prepared, recipe))
+
+
+def _angle_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> float:
+    """Return by how much (X, Y) is to be turned, in degrees."""
+    if isinstance(recipe.phase_rotation, float | int):
+        return float(recipe.phase_rotation)
+    protocol = PulseProtocol.from_attributes(dataset.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    if pulse is None:
+        raise ValueError(sentence_about_missing_pulse(protocol))
+    turned = float(dataset.attrs.get(ATTRIBUTE, 0.0))
+    return turned + response_axis(complex_displacement(dataset, pulse))

@@ -1,0 +1,363 @@
+"""What a control says: that nothing responds, and how sure that is, or how weakly something does.
+
+The t-ESM paper's controls are a silicon wafer, PEEK and a fresh electrode, of which it says "only noise", and graphite
+and carbon black, which respond a few times less than the electrode (Figs. 2, 3, S2, S3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_tesm.data.displacement import OK, noise_from_traces, samples_for_displacement
+from napari_tesm.data.maps import words_of_fit
+from napari_tesm.data.protocol import Window
+from napari_tesm.quantities.text import prefix_for, text_from_quantity
+from napari_tesm.statistics.comparison import SignalRatio, independent_samples, signal_ratio
+
+Array = NDArray[np.float64]
+Verdict = Literal["no response", "shift", "response"]
+
+CONFIDENCE: Final = 0.95
+POWER: Final = 0.9
+"""Share of the pixels that would pass with the displacement called detectable."""
+_UNLIKELY: Final = 0.01
+_HOT: Final = 20.0
+_FEWEST_QUIET: Final = 8
+_SPREAD_OF_MEDIAN: Final = 1.4826
+_MEDIAN_OF_NOISE: Final = 0.6744897501960817
+"""Median of the size of a normal deviate."""
+
+
+@dataclass(frozen=True)
+class AcceptedShare:
+    """How many pixels passed all gates of a fit.
+
+    Parameters
+    ----------
+    fit : int
+        Number of the window, or `napari_tesm.data.maps.JOINT`.
+    accepted, pixels : int
+    low, high : float
+        Limits of the share, of 95 % each on its side (Clopper and Pearson 1934).
+    chance : float
+        Probability that as many or more pass where nothing responds.
+    """
+
+    fit: int
+    accepted: int
+    pixels: int
+    low: float
+    high: float
+    chance: float
+
+    @property
+    def share(self) -> float:
+        """Accepted of all pixels; NaN where there are none."""
+        return self.accepted / self.pixels if self.pixels else float("nan")
+
+
+@dataclass(frozen=True)
+class ControlResponse:
+    """What one pulse setting of a control comes to.
+
+    Parameters
+    ----------
+    pixels : int
+        With an H.
+    mean, low, high : float
+        Of H, in its unit, with the 95 % interval that counts independent pixels; NaN where there are too few.
+    independent : float
+    shares : tuple of AcceptedShare
+        One for each fit.
+    hot : int
+        Pixels further than 20 spreads from the median, which are left out of the mean.
+    """
+
+    pixels: int
+    mean: float
+    low: float
+    high: float
+    independent: float
+    shares: tuple[AcceptedShare, ...]
+    hot: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether more pixels passed than chance lets pass, else whether all of them together moved."""
+        if any(one.chance < _UNLIKELY for one in self.shares):
+            return "response"
+        return "shift" if self.low > 0 or self.high < 0 else "no response"
+
+    @property
+    def masked(self) -> bool:
+        """Whether not one pixel has a D."""
+        return all(one.accepted == 0 for one in self.shares)
+
+
+def response_of_control(
+    displacement: NDArray[np.floating],
+    status: Mapping[int, NDArray[np.integer]],
+    *,
+    response_level: float = 0.001,
+) -> ControlResponse:
+    """Return whether a control responds, and to what level that is known.
+
+    Parameters
+    ----------
+    displacement : ndarray, shape (y, x)
+        H.
+    status : mapping of int to ndarray of shape (y, x)
+        Status of each fit by its number, as `napari_tesm.evaluation.pipeline.run` gives it.
+    response_level : float
+        Of the recipe: the share of the pixels that noise alone may let pass.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in size, or there is no H.
+    """
+    from scipy.stats import t
+
+    height = np.asarray(displacement, dtype=np.float64)
+    if any(np.shape(values) != height.shape for values in status.values()):
+        raise ValueError("the maps of the control differ in size")
+    good = np.isfinite(height)
+    if not good.any():
+        raise ValueError("no pixel of the control has an H: there is nothing to judge")
+    away = np.abs(height - np.median(height[good]))
+    spread = _SPREAD_OF_MEDIAN * float(np.median(away[good]))
+    hot = good & (away > _HOT * spread) if spread > 0 else np.zeros_like(good)
+    good &= ~hot
+    n = int(good.sum())
+    independent = independent_samples(np.where(good, height, np.nan), good)[0]
+    mean = float(height[good].mean())
+    reach = float("nan")
+    if n > 1 and independent > 1:
+        error = float(height[good].std(ddof=1)) / np.sqrt(independent)
+        reach = float(t.ppf((1 + CONFIDENCE) / 2, independent - 1)) * error
+    shares = tuple(
+        accepted_share(number, int((values == OK).sum()), values.size, response_level=response_level)
+        for number, values in status.items()
+    )
+    return ControlResponse(n, mean, mean - reach, mean + reach, independent, shares, int(hot.sum()))
+
+
+def accepted_share(fit: int, accepted: int, pixels: int, *, response_level: float = 0.001) -> AcceptedShare:
+    """Return the share of accepted pixels with its limits.
+
+    Examples
+    --------
+    >>> round(accepted_share(1, 0, 4096).high, 5)
+    0.00073
+
+    Raises
+    ------
+    ValueError
+        If more pixels are accepted than there are.
+    """
+    from scipy.stats import beta, binom
+
+    if not 0 <= accepted <= pixels:
+        raise ValueError(f"{accepted} of {pixels} pixels cannot have been accepted")
+    low = float(beta.ppf(1 - CONFIDENCE, accepted, pixels - accepted + 1)) if accepted else 0.0
+    high = float(beta.ppf(CONFIDENCE, accepted + 1, pixels - accepted)) if accepted < pixels else 1.0
+    chance = float(binom.sf(accepted - 1, pixels, response_level)) if pixels else 1.0
+    return AcceptedShare(fit, accepted, pixels, low, high, chance)
+
+
+def detectable_displacement(
+    noise: float,
+    time: ArrayLike,
+    window: Window,
+    tau: ArrayLike,
+    *,
+    rising: bool,
+    response_level: float = 0.001,
+    power: float = POWER,
+) -> Array:
+    """Return the H that would show as a response in a share of the pixels, for relaxation times in s.
+
+    The F-test of `napari_tesm.data.displacement.response_probability`, with the noncentral F distribution of a
+    relaxation of known tau: a fit that searches tau passes a little more often.
+
+    Parameters
+    ----------
+    noise : float
+        Standard deviation of a sample.
+    time : array-like, shape (time,)
+        Sample times, in s.
+    window : Window
+    tau : array-like
+    rising : bool
+        During the pulse, where H is what is reached at its end; afterwards H is what relaxes.
+    response_level, power : float
+
+    Raises
+    ------
+    ValueError
+        If the window has fewer than four samples.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import ncf
+
+    times = np.asarray(time, dtype=np.float64)
+    inside = times[window.samples(times)]
+    n = inside.size
+    if n < 4:
+        raise ValueError(f"the window {window} holds {n} samples: no response can be told from noise")
+    r2 = 1 - response_level ** (2 / (n - 3))
+    critical = r2 / 2 / ((1 - r2) / (n - 3))
+
+    def missed(root: float) -> float:
+        return float(ncf.cdf(critical, 2, n - 3, root * root)) - (1 - power)
+
+    root = float(brentq(missed, 0.0, 100.0))
+    taus = np.asarray(tau, dtype=np.float64)
+    stop = inside[-1] if window.stop is None else window.stop
+    curve = np.exp(-(inside - window.start) / taus[..., None])
+    if rising:
+        curve = curve / -np.expm1(-(stop - window.start) / taus[..., None])
+    power_of_curve = ((curve - curve.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+    return np.asarray(noise * root / np.sqrt(power_of_curve))
+
+
+def noise_of_samples(traces: NDArray[np.floating], time: ArrayLike, pulse: Window) -> float:
+    """Return the standard deviation of the noise of a sample: the median over the traces; NaN where it cannot be told.
+
+    Of the later half of what follows the pulse, where nothing is steep, else of the whole record.
+
+    Parameters
+    ----------
+    traces : ndarray, shape (..., time)
+    time : array-like, shape (time,)
+    pulse : Window
+    """
+    times = np.asarray(time, dtype=np.float64)
+    quiet = slice(0, times.size)
+    if pulse.stop is not None:
+        rest = Window(pulse.stop).samples(times)
+        if rest.stop - rest.start >= _FEWEST_QUIET:
+            quiet = slice((rest.start + rest.stop) // 2, rest.stop)
+    if quiet.stop - quiet.start < 2:
+        return float("nan")
+    noise = noise_from_traces(traces[..., quiet])
+    known = noise[np.isfinite(noise)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def noise_of_displacement(noise: float, time: ArrayLike, pulse: Window) -> float:
+    """Return the standard deviation of H that the noise of the samples causes, in the unit of the noise."""
+    before, at_end = samples_for_displacement(np.asarray(time, dtype=np.float64), pulse)
+    return float(noise * np.sqrt(sum(1 / (part.stop - part.start) for part in (before, at_end))))
+
+
+@dataclass(frozen=True)
+class WeakResponse:
+    """A measurement beside a control.
+
+    Parameters
+    ----------
+    ratio : SignalRatio
+        Median |H| of the measurement over that of the control.
+    of_noise : float
+        Part of the control's median |H| that noise alone would give.
+    """
+
+    ratio: SignalRatio
+    of_noise: float
+
+    @property
+    def at_least(self) -> bool:
+        """Whether the control's |H| is noise for the most part, so that the true ratio can only be larger."""
+        return self.of_noise > 0.5
+
+
+def compare_with_control(
+    measured: NDArray[np.floating], control: NDArray[np.floating], *, noise: float, seed: int = 0
+) -> WeakResponse:
+    """Return how many times stronger a measurement responds than a control.
+
+    Parameters
+    ----------
+    measured, control : ndarray, shape (y, x)
+        H, in the same unit.
+    noise : float
+        Standard deviation of the control's H by the noise of its samples, from `noise_of_displacement`.
+
+    Raises
+    ------
+    ValueError
+        As `napari_tesm.statistics.comparison.signal_ratio`.
+    """
+    ratio = signal_ratio(measured, control, seed=seed)
+    return WeakResponse(ratio, _MEDIAN_OF_NOISE * noise / ratio.medians[1])
+
+
+def sentences_from_control(response: ControlResponse, *, unit: str, label: str = "") -> list[str]:
+    """Return what a control's pulse setting says, in words.
+
+    Parameters
+    ----------
+    unit : str
+        SI unit of H.
+    label : str
+        The pulse setting, ``"(-3 V)"``.
+    """
+    where = f" {label}" if label else ""
+    first = {
+        "no response": f"No response{where}: the mean H of {response.pixels} pixels is "
+        f"{_with_interval(response, unit)}, consistent with zero.",
+        "shift": f"No pixel by itself responds{where}, but the mean H of all {response.pixels} is "
+        f"{_with_interval(response, unit)}, which is not zero.",
+        "response": f"A response{where}: more pixels were accepted than noise lets pass. The mean H of "
+        f"{response.pixels} pixels is {_with_interval(response, unit)}.",
+    }[response.verdict]
+    found = [first]
+    for one in response.shares:
+        rest = f"at most {_percent(one.high)}"
+        if one.accepted:
+            rest = f"{_percent(one.share)}; {_percent(one.low)} to {_percent(one.high)}"
+        found.append(
+            f"Accepted in {words_of_fit(one.fit)}: {one.accepted} of {one.pixels} pixels ({rest}, 95 % on either side)."
+        )
+    if response.hot:
+        found.append(f"Left out of the mean as hot: {response.hot} pixels.")
+    if response.masked and response.shares:
+        found.append("The maps of tau and D are wholly masked.")
+    return found
+
+
+def sentence_from_comparison(weak: WeakResponse, *, names: tuple[str, str]) -> str:
+    """Return the ratio of a measurement and a control in words.
+
+    Parameters
+    ----------
+    names : (str, str)
+        Of the measurement and of the control.
+    """
+    one = weak.ratio
+    if weak.at_least:
+        return (
+            f"{names[0]} responds at least {one.low:.3g} times as strongly as {names[1]}, where |H| is noise: "
+            f"{100 * min(weak.of_noise, 1.0):.0f} % of its median is what noise alone gives."
+        )
+    return (
+        f"{names[0]} responds {one.ratio:.3g} times as strongly as {names[1]} (95 %: {one.low:.3g} to {one.high:.3g}; "
+        f"medians of |H| over {one.n[0]} and {one.n[1]} pixels that count as {one.independent[0]:.0f} and "
+        f"{one.independent[1]:.0f} independent ones). Another tip, laser spot or lock-in range is not in the interval."
+    )
+
+
+def _with_interval(response: ControlResponse, unit: str) -> str:
+    if not np.isfinite(response.low):
+        return text_from_quantity(response.mean, unit, digits=2)
+    factor, shown = prefix_for([response.low, response.high], unit)
+    mean, low, high = (f"{value / factor:.3g}" for value in (response.mean, response.low, response.high))
+    return f"{mean} {shown} (95 %: {low} to {high} {shown})".replace(" )", ")")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"

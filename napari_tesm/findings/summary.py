@@ -1,0 +1,204 @@
+"""The numbers of a result in one dictionary that JSON can hold, and as lines a person reads."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.displacement import OK, STATUS_MEANINGS
+from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
+from napari_tesm.fitting.limits import LEVEL
+from napari_tesm.physics.tip_radius import systematic_intervals
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.statistics.comparison import mode_from_map, patchwork_from_map
+from napari_tesm.statistics.description import quartiles
+
+
+def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> dict[str, Any]:
+    """Return the summary of a result; all numbers SI, None where there is nothing to state.
+
+    Parameters
+    ----------
+    maps : Dataset
+        From `napari_tesm.evaluation.pipeline.run`.
+    name, sha256 : str
+        File name and hash of the input.
+    """
+    pulses = [_pulse_summary(maps.isel(pulse=index)) for index in range(maps.sizes["pulse"])]
+    return {
+        "version": maps.attrs["version"],
+        "input": {"name": name, "sha256": sha256},
+        "recipe": json.loads(maps.attrs["recipe"]),
+        "pulses": pulses,
+    }
+
+
+_SUMMARIZED: Final = ("D", "tau", "beta", "tau_slow", "share", "exponent", "tau_mean")
+
+
+def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "voltage": _number(float(maps["voltage"])),
+        "direction": str(maps["direction"].values),
+        "n_pixels": int(maps.sizes["y"] * maps.sizes["x"]),
+    }
+    if "H" in maps:
+        # Where nothing was fitted there is no threshold.
+        threshold = float(maps["threshold"]) if "threshold" in maps.coords else math.nan
+        entry["H"] = _distribution(maps["H"].values) | {"threshold": _number(threshold)}
+    for prefix in _SUMMARIZED:
+        for number in FITS:
+            name = map_name(prefix, number)
+            if name in maps:
+                entry[name] = _map_summary(maps, name, map_name("status", number))
+                if map_name(f"{prefix}_lower", number) in maps:
+                    entry[name]["limits"] = _limits_summary(maps, prefix, number)
+                if prefix == "D":
+                    entry[name]["systematic"] = _number(maps.attrs.get("systematic", math.nan))
+                    entry[name]["systematic_interval"] = intervals_of_median(
+                        entry[name]["median"], maps.attrs
+                    )
+    return entry
+
+
+def _map_summary(maps: xr.Dataset, name: str, status_name: str) -> dict[str, Any]:
+    status = maps[status_name].values
+    values = maps[name].values
+    counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
+    with np.errstate(invalid="ignore", divide="ignore"):  # a share may be negative
+        logs = np.log10(np.where(status == OK, values, np.nan))
+    mode = mode_from_map(logs, scale="linear", patchwork=patchwork_from_map(logs, scale="linear"))
+    return {
+        # A mean time, and D with it, may be missing where the fit itself is ok.
+        "n_ok": int(((status == OK) & np.isfinite(values)).sum()),
+        "status": {meaning: int(count) for meaning, count in zip(STATUS_MEANINGS, counts, strict=True)},
+        **_distribution(values),
+        "mode_log10": None if mode is None else mode.value,
+        "mode_log10_ci": None if mode is None else [mode.low, mode.high],
+    }
+
+
+def intervals_of_median(median: float | None, attributes: Mapping[Any, Any]) -> dict[str, list[float]] | None:
+    """Return where the median of D lies for what is known of the tip radius, by the probability in %, in m²/s.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the maps; None is returned where they say no error of the radius.
+    """
+    if median is None or not math.isfinite(median) or "tip_radius_error" not in attributes:
+        return None
+    found = systematic_intervals(
+        median, float(attributes["tip_radius"]), float(attributes["tip_radius_error"])
+    )
+    return {level: list(limits) for level, limits in found.items()}
+
+
+def _limits_summary(maps: xr.Dataset, quantity: str, number: int) -> dict[str, Any]:
+    """Return in how many pixels a quantity has limits, on both sides or on one."""
+    lower, upper = (
+        np.isfinite(maps[map_name(f"{quantity}_{side}", number)].values) for side in ("lower", "upper")
+    )
+    return {
+        "level": LEVEL,
+        "n_both": int((lower & upper).sum()),
+        "n_only_upper": int((upper & ~lower).sum()),
+        "n_only_lower": int((lower & ~upper).sum()),
+    }
+
+
+def _limits_line(entry: dict[str, Any], number: int) -> Iterator[str]:
+    name = next((one for one in (map_name("D", number), map_name("tau", number)) if one in entry), "")
+    limits = entry.get(name, {}).get("limits")
+    if limits is not None:
+        one_sided = [
+            f"{words} in {limits[key]}" for key, words in (("n_only_upper", "only an upper limit"),
+            ("n_only_lower", "only a lower one")) if limits[key]
+        ]  # fmt: skip
+        words = "".join(f", {one}" for one in one_sided)
+        yield f"        {100 * limits['level']:g} % interval of {name} in {limits['n_both']} pixels{words}"
+
+
+def _distribution(values: NDArray[np.floating]) -> dict[str, float | None]:
+    low, median, high = quartiles(values)
+    return {"median": _number(median), "q25": _number(low), "q75": _number(high)}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[str]:
+    """Yield the summary as lines for a terminal."""
+    unit = maps["H"].attrs["units"] if "H" in maps else ""
+    for entry, label in zip(summary["pulses"], labels_from_maps(maps), strict=True):
+        yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
+        if "H" in entry and entry["H"]["median"] is not None:
+            yield _height_line(entry["H"], unit)
+        for number in FITS:
+            if map_name("tau", number) in entry:
+                yield from _window_lines(entry, number)
+    names = {name for entry in summary["pulses"] for name in entry}
+    if any(map_name("tau", n) in names for n in FITS) and not any(map_name("D", n) in names for n in FITS):
+        yield "No tip radius is known: tau maps only. Give it, for example --tip-radius '25nm±5nm', to get D."
+
+
+def _height_line(height: dict[str, Any], unit: str) -> str:
+    median, low, high = (text_from_quantity(height[key], unit, digits=3) for key in ("median", "q25", "q75"))
+    if height["threshold"] is None:
+        return f"  H     median {median}, half of the pixels within {low} … {high}"
+    return f"  H     median {median}, threshold {text_from_quantity(height['threshold'], unit, digits=3)}"
+
+
+def _shape_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
+    """Yield what kernels of two parameters give beyond tau; D is taken from the mean time."""
+    for quantity in _SUMMARIZED[2:]:
+        name = map_name(quantity, number)
+        if name not in entry or entry[name]["n_ok"] == 0:
+            continue
+        unit = "s" if quantity.startswith("tau") else ""
+        low, middle, high = (
+            text_from_quantity(entry[name][key], unit, digits=3) for key in ("q25", "median", "q75")
+        )
+        lost = entry[map_name("tau", number)]["n_ok"] - entry[name]["n_ok"]
+        missing = f"; not known in {lost} pixels, nor is D" if lost else ""
+        title = MAP_KINDS[name].title
+        yield f"  {title}  median {middle}, half of the pixels within {low} … {high}{missing}"
+
+
+def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
+    tau_name, d_name = map_name("tau", number), map_name("D", number)
+    tau = entry[tau_name]
+    share = 100 * tau["n_ok"] / entry["n_pixels"]
+    others = ", ".join(
+        f"{count} {meaning.replace('_', ' ')}"
+        for meaning, count in tau["status"].items()
+        if count and meaning != "ok"
+    )
+    if tau["n_ok"] == 0:
+        yield f"  {tau_name:4}  no pixel accepted: {others}"
+        yield from _limits_line(entry, number)
+        return
+    low, middle, high = (text_from_quantity(tau[key], "s", digits=3) for key in ("q25", "median", "q75"))
+    yield f"  {tau_name:4}  median {middle}, half of the pixels within {low} … {high}"
+    yield from _shape_lines(entry, number)
+    if d_name in entry and entry[d_name]["n_ok"] == 0:
+        yield f"  {d_name:4}  none: the mean time is not known in any pixel"
+    elif d_name in entry:
+        d = entry[d_name]
+        text = f"  {d_name:4}  median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
+        if d["mode_log10"] is not None:
+            text += f", mode {10 ** d['mode_log10']:.3g}"
+        yield text
+        if d["systematic_interval"] and d["systematic"]:
+            parts = [
+                f"{low:.3g} … {high:.3g} ({level} %)"
+                for level, (low, high) in d["systematic_interval"].items()
+            ]
+            yield f"        median for the error of the tip radius: {', '.join(parts)}, common to all pixels"
+    yield from _limits_line(entry, number)
+    yield f"        {tau['n_ok']} pixels fitted ({share:.1f} %)" + (f"; {others}" if others else "")

@@ -1,0 +1,62 @@
+"""The layer of grains: napari's own tools edit it, the scan takes over what they did, and what was found goes in it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from napari_tesm.grains import Grains
+from napari_tesm.gui.layers.label_layers import grains_layer
+from napari_tesm.gui.layers.result_layers import add_below_drawings
+from napari_tesm.gui.layers.session import Session
+from napari_tesm.gui.models.scan import Scan
+
+EDITED = "Labels were edited by hand in napari."
+
+
+def take_painted_labels(scan: Scan, painted: ArrayLike) -> bool:
+    """Let a scan take over labels as they were painted; return whether they differ from what it had."""
+    known = scan.grains
+    labels = np.asarray(painted)
+    if known is None or labels.shape != known.labels.shape:
+        return False
+    labels = np.clip(labels, 0, 2**31 - 1).astype(np.int32)
+    if np.array_equal(labels, known.labels):
+        return False
+    there = set(np.unique(labels).tolist())
+    classes = {number: name for number, name in known.label_classes.items() if number in there}
+    words = known.words if EDITED in known.words else (*known.words, EDITED)
+    scan.set_grains(replace(known, labels=labels.copy(), label_classes=classes, words=words))
+    return True
+
+
+def show_grains(session: Session, scan: Scan, grains: Grains) -> Any:
+    """Show grains in the layer that is there, where napari can undo it, or in a new one; return it."""
+    found = session.layers_of(scan, "grains")
+    if found and found[0].data.shape == grains.labels.shape:
+        layer = found[0]
+        changed = np.nonzero(np.asarray(layer.data) != grains.labels)
+        if changed[0].size:
+            layer.data_setitem(changed, grains.labels[changed].astype(layer.data.dtype))
+        layer.visible = True
+        return layer
+    layer = add_below_drawings(session, scan, grains_layer(scan, grains))
+    layer.editable = True
+    return layer
+
+
+def show_preview(session: Session, scan: Scan, grains: Grains) -> None:
+    """Draw the outlines of grains that nobody has decided for yet."""
+    found = session.layers_of(scan, "grain preview")
+    if found and found[0].data.shape == grains.labels.shape:
+        found[0].data = grains.labels
+        return
+    layer = add_below_drawings(session, scan, grains_layer(scan, grains, preview=True))
+    layer.contour = 1
+
+
+def remove_preview(session: Session, scan: Scan) -> None:
+    """Take the preview away."""
+    for layer in session.layers_of(scan, "grain preview"):
+        session.viewer.layers.remove(layer)

@@ -1,0 +1,50 @@
+"""Maps of a comparison of kernels as napari layers: the best kernel in colours of its own, and the evidence for it."""
+
+from typing import Final
+
+import numpy as np
+
+from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer
+from napari_tesm.gui.layers.result_layers import add_below_drawings, hide_maps
+from napari_tesm.gui.layers.scan_layers import map_layer
+from napari_tesm.gui.layers.session import Session
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.model_choice.maps import BEST, EVIDENCE, MAPS, VOTING, KernelChoice
+
+SHOWN: Final = (EVIDENCE, BEST)
+"""The maps that become layers, the bottom one first."""
+
+
+def layers_from_choice(scan: Scan, choice: KernelChoice) -> list[LayerTuple]:
+    """Return a layer of the evidence and one of the best kernel for every pulse setting, all hidden."""
+    layers = []
+    for name in SHOWN:
+        for pulse, label in enumerate(labels_from_maps(choice.maps)):
+            here = choice.maps.isel(pulse=pulse)
+            values = np.where(here[VOTING].values == 0, here[name].values, np.nan)
+            title = f"{MAPS[name]} {label}".rstrip()
+            role = {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": "", "factor": 1.0}
+            if name == BEST:
+                layer = best_kernel_layer(values, choice.kernels, title, scan.display, role)
+            else:
+                layer = map_layer(scan, values, name, title, "", pulse)
+                layer[1]["contrast_limits"] = (0.0, layer[1]["contrast_limits"][1])
+            layer[1]["metadata"]["tesm"]["recipe"] = choice.maps.attrs["recipe"]
+            layers.append(layer)
+    return layers
+
+
+def add_choice_layers(session: Session, scan: Scan, choice: KernelChoice) -> None:
+    """Put the maps of a comparison over the others, the best kernel of the last pulse setting on top.
+
+    They take the place of those of an earlier comparison.
+    """
+    layers = session.viewer.layers
+    with layers.batched_update():
+        for layer in session.layers_of(scan, "map"):
+            if layer.metadata["tesm"]["map"] in SHOWN:
+                layers.remove(layer)
+        hide_maps(session, scan)
+        made = [add_below_drawings(session, scan, one) for one in layers_from_choice(scan, choice)]
+        made[-1].visible = True

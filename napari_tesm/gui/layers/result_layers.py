@@ -1,0 +1,253 @@
+"""Result maps on the canvas: new layers for every fit, previews changed in place."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from napari_tesm.data.maps import LOGARITHMS, labels_from_maps, map_title, map_values
+from napari_tesm.gui.layers.label_layers import LayerTuple
+from napari_tesm.gui.layers.scan_layers import layers_from_maps
+from napari_tesm.gui.layers.session import Session
+from napari_tesm.gui.models.display import Display
+from napari_tesm.gui.models.layer_looks import colour_limits, look_of
+from napari_tesm.gui.models.scan import Scan
+
+PREVIEW: Final = " preview"
+
+
+def add_result_layers(
+    session: Session, scan: Scan, maps: xr.Dataset, *, shown: tuple[str, int] | None = None
+) -> list[Any]:
+    """Add the layers of a whole fit below regions and points; those of earlier fits stay, hidden.
+
+    Parameters
+    ----------
+    shown : (str, int), optional
+        Name and pulse setting of the map that is shown; the last one by default.
+    """
+    # napari brings its scene up to date once, not for every layer.
+    with session.viewer.layers.batched_update():
+        return _replace_preview(session, scan, maps, shown)
+
+
+def _replace_preview(
+    session: Session, scan: Scan, maps: xr.Dataset, shown: tuple[str, int] | None
+) -> list[Any]:
+    earlier = session.layers_of(scan, "map")
+    remove_preview(session, scan)
+    hide_maps(session, scan)
+    tuples = [one for one in layers_from_maps(scan, maps) if not _is_there(one, earlier)]
+    keys = [_key(options["metadata"]["tesm"]) for _, options, _ in tuples]
+    if shown is not None and shown[0] == "H":
+        shown = None  # it may be there already, and is not what was fitted
+    if shown is not None and shown not in keys:
+        tuples += [one for one in layers_from_maps(scan, maps, names=[shown[0]]) if _key_of(one) == shown]
+    if shown is None:
+        shown = _key_of(tuples[-1])
+    made = []
+    for tuple_ in tuples:
+        tuple_[1]["visible"] = _key_of(tuple_) == shown
+        made.append(add_below_drawings(session, scan, tuple_))
+        if made[-1].visible:
+            _select(session, made[-1])
+    return made
+
+
+def add_below_drawings(session: Session, scan: Scan, tuple_: LayerTuple) -> Any:
+    """Add a layer under regions and points, which must stay on top to be seen and picked."""
+    from napari.layers import Labels, Layer
+
+    layers = session.viewer.layers
+    active = layers.selection.active
+    drawings = [*session.layers_of(scan, "regions"), *session.layers_of(scan, "points")]
+    layer = Layer.create(*tuple_)
+    if isinstance(layer, Labels):
+        layer.editable = False  # a status is not painted
+    layers.insert(min([layers.index(drawing) for drawing in drawings], default=len(layers)), layer)
+    if active is not None and active in layers:
+        # A new result must not take the tool out of the user's hand.
+        layers.selection.active = active
+    return layer
+
+
+def show_one_map(session: Session, scan: Scan, name: str, pulse: int) -> Any | None:
+    """Show one map of the last fit and hide the others; make its layer where there is none yet. Return it."""
+    if scan.maps is None:
+        return None
+    recipe = scan.maps.attrs.get("recipe", "")
+    shown = None
+    for layer in session.layers_of(scan, "map"):
+        role = layer.metadata["tesm"]
+        # What was read from a file, and H before any fit, know no recipe: they belong to what is there.
+        if _key(role) == (name, pulse) and role.get("recipe", recipe) == recipe:
+            shown = layer
+    if shown is None:
+        for tuple_ in layers_from_maps(scan, scan.maps, names=[name]):
+            if _key_of(tuple_) == (name, pulse):
+                tuple_[1]["visible"] = False
+                shown = add_below_drawings(session, scan, tuple_)
+    if shown is not None:
+        _put_on_top(session, scan, shown)
+    return shown
+
+
+def shown_map(session: Session, scan: Scan) -> tuple[str, int] | None:
+    """Return name and pulse setting of the topmost map that is visible, of results or of a preview."""
+    for layer in reversed(session.viewer.layers):
+        role = layer.metadata.get("tesm", {})
+        if layer.visible and role.get("scan") is scan and role.get("kind") in ("map", "preview"):
+            return _key(role)
+    return None
+
+
+def hide_maps(session: Session, scan: Scan, *, but: Any = None) -> None:
+    """Hide the maps of a scan, results and previews, all but one layer."""
+    for layer in [*session.layers_of(scan, "map"), *session.layers_of(scan, "preview")]:
+        if layer is not but and layer.visible:
+            layer.visible = False
+
+
+def show_preview(session: Session, scan: Scan, maps: xr.Dataset, shown: tuple[str, int]) -> Any:
+    """Draw the preview of a map, in the layer it had before where there is one, and return that layer.
+
+    Previews of other maps that were looked at before follow, too. One layer is made at a time, and only for what is
+    looked at: a new layer costs napari a tenth of a second, new pixels in an old one a few milliseconds.
+    """
+    display = _display_of_preview(maps, scan)
+    mine = None
+    for layer in session.layers_of(scan, "preview"):
+        if not _update(layer, maps, display):
+            session.viewer.layers.remove(layer)
+        elif _key(layer.metadata["tesm"]) == shown:
+            mine = layer
+    if mine is None:
+        mine = _add_preview(session, scan, maps, display, shown)
+    if not mine.visible and not any(layer.visible for layer in session.layers_of(scan, "preview")):
+        _put_on_top(session, scan, mine)
+    return mine
+
+
+def show_one_preview(session: Session, scan: Scan, maps: xr.Dataset, shown: tuple[str, int]) -> Any:
+    """Show the preview of a map and hide everything else."""
+    layer = show_preview(session, scan, maps, shown)
+    _put_on_top(session, scan, layer)
+    return layer
+
+
+def remove_preview(session: Session, scan: Scan) -> None:
+    """Remove the layers of the preview."""
+    for layer in session.layers_of(scan, "preview"):
+        session.viewer.layers.remove(layer)
+
+
+def _put_on_top(session: Session, scan: Scan, layer: Any) -> None:
+    """Show one map and no other, and let napari's controls be its, unless they serve something else than a map."""
+    hide_maps(session, scan, but=layer)
+    layer.visible = True
+    _select(session, layer)
+
+
+def _select(session: Session, layer: Any) -> None:
+    selection = session.viewer.layers.selection
+    active = selection.active
+    if active is not None and active.metadata.get("tesm", {}).get("kind") in ("map", "preview"):
+        selection.active = layer
+
+
+def _add_preview(
+    session: Session, scan: Scan, maps: xr.Dataset, display: Display, shown: tuple[str, int]
+) -> Any:
+    name, _ = shown
+    tuple_ = next(
+        one for one in layers_from_maps(scan, maps, kind="preview", names=[name]) if _key_of(one) == shown
+    )
+    options = tuple_[1]
+    role = options["metadata"]["tesm"]
+    options.update(display.layer_options(), name=options["name"] + PREVIEW, visible=False)
+    role["title"] = options["name"]
+    if "contrast_limits" in options:
+        role["limits"] = options["contrast_limits"] = _limits_of_preview(maps, name, role["factor"])
+    hide_maps(session, scan)
+    return add_below_drawings(session, scan, tuple_)
+
+
+def _update(layer: Any, maps: xr.Dataset, display: Display) -> bool:
+    """Put new values into a preview's layer; False where they are no longer there or on another grid."""
+    from napari_tesm.gui.layers.scan_layers import names_of_maps
+
+    role = layer.metadata["tesm"]
+    name, pulse = _key(role)
+    if name not in names_of_maps(maps) or pulse >= maps.sizes["pulse"] or layer.data.shape != display.shape:
+        return False
+    values = np.asarray(map_values(maps.isel(pulse=pulse), name).values)
+    if "limits" in role:
+        layer.data = (values / role["factor"]).astype(np.float32)
+        _follow_limits(layer, _limits_of_preview(maps, name, role["factor"]))
+    else:
+        layer.data = values.astype(layer.data.dtype)
+    role["recipe"] = maps.attrs.get("recipe", "")
+    title = map_title(name, labels_from_maps(maps)[pulse]) + PREVIEW
+    if title != role["title"]:
+        role["title"] = layer.name = title
+    return True
+
+
+def _limits_of_preview(maps: xr.Dataset, name: str, factor: float) -> tuple[float, float]:
+    """Return the colour limits that a map shares with those it will be compared with, in the unit of its layer."""
+    names = (
+        [one for one in LOGARITHMS if one.removeprefix("log10_") in maps] if name in LOGARITHMS else [name]
+    )
+    limits = [
+        colour_limits(values, signed=look_of(name).signed)
+        for values in (map_values(maps, one).values[p] for one in names for p in range(maps.sizes["pulse"]))
+        if np.isfinite(values).any()
+    ] or [(0.0, factor)]
+    return min(low for low, _ in limits) / factor, max(high for _, high in limits) / factor
+
+
+def _follow_limits(layer: Any, wanted: tuple[float, float]) -> None:
+    """Move a preview's colour limits when its values have left them, unless the user has set them by hand.
+
+    They stay while the colours still tell: a scale that moves at every step hides what a parameter does.
+    """
+    role = layer.metadata["tesm"]
+    low, high = layer.contrast_limits
+    if not np.allclose((low, high), role["limits"], rtol=1e-9, atol=0):
+        return
+    span = high - low
+    if wanted[0] < low - 0.1 * span or wanted[1] > high + 0.1 * span or wanted[1] - wanted[0] < 0.4 * span:
+        role["limits"] = layer.contrast_limits = wanted
+
+
+def _display_of_preview(maps: xr.Dataset, scan: Scan) -> Display:
+    """Return how a preview lies: every k-th pixel of the scan, in the scan's own unit."""
+    whole, step = scan.display, int(maps.attrs.get("preview_step", 1))
+    origin = (float(maps["y"].values[0]) / whole.factor, float(maps["x"].values[0]) / whole.factor)
+    shape = (maps.sizes["y"], maps.sizes["x"])
+    spacing = (whole.spacing[0] * step, whole.spacing[1] * step)
+    return replace(whole, origin=origin, spacing=spacing, shape=shape)
+
+
+def _key(role: dict[str, Any]) -> tuple[str, int]:
+    return str(role["map"]), int(role["pulse"])
+
+
+def _key_of(tuple_: LayerTuple) -> tuple[str, int]:
+    return _key(tuple_[1]["metadata"]["tesm"])
+
+
+def _is_there(tuple_: LayerTuple, layers: list[Any]) -> bool:
+    """Whether H, which hardly any parameter changes, has a layer with the same values already."""
+    if _key_of(tuple_)[0] != "H":
+        return False
+    values, factor = tuple_[0], tuple_[1]["metadata"]["tesm"]["factor"]
+    return any(
+        _key(layer.metadata["tesm"]) == _key_of(tuple_)
+        and layer.data.shape == values.shape
+        and np.allclose(
+            layer.data * layer.metadata["tesm"]["factor"], values * factor, rtol=1e-5, equal_nan=True
+        )
+        for layer in layers
+    )

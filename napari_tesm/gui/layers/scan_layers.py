@@ -1,0 +1,340 @@
+"""The layers of a scan, as napari's layer-data tuples: data, options, kind.
+
+Values are shown in units people read (nm, pm, ms); what a layer holds and the factor to SI stand in its metadata under
+``"tesm"``.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.displacement import STATUS_MEANINGS
+from napari_tesm.data.maps import (
+    DERIVED,
+    FITS,
+    LOGARITHMS,
+    MAP_KINDS,
+    labels_from_maps,
+    map_name,
+    map_title,
+    map_values,
+)
+from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer, grains_layer
+from napari_tesm.gui.layers.time_stack import traces_layers
+from napari_tesm.gui.models.display import Display, display_from_axes
+from napari_tesm.gui.models.layer_looks import STATUS_COLOURS, colour_limits, look_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.quantities.text import prefix_for
+
+_LARGEST_READ: Final = 1 << 28
+"""More than 256 MB are not read just to open a file; H then comes with the fit."""
+REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#ff6ad5", "other": "#8fd3ff"}
+
+
+def layers_from_scan(scan: Scan) -> list[LayerTuple]:
+    """Return all layers of a scan, the bottom one first: channels, traces, results, regions, points."""
+    layers = [_channel_layer(scan, channel) for channel in _ordered(scan.channels)]
+    layers += traces_layers(scan)
+    if scan.maps is not None:
+        layers += layers_from_maps(scan, scan.maps)
+    elif scan.dataset is not None:
+        layers += displacement_layers(scan)
+    _show_the_first_glance(layers)
+    if scan.grains is not None:
+        layers.append(grains_layer(scan, scan.grains))
+    return [*layers, regions_layer(scan), points_layer(scan)]
+
+
+def layers_from_maps(
+    scan: Scan, maps: xr.Dataset, *, kind: str = "map", names: Sequence[str] | None = None
+) -> list[LayerTuple]:
+    """Return layers of result maps, one for each pulse setting; log10 D (or tau) is shown.
+
+    Parameters
+    ----------
+    kind : {"map", "preview"}
+        The role in the metadata.
+    names : sequence of str, optional
+        Which maps; by default those that are looked at first. A layer costs napari a tenth of a second, so the others
+        are made when somebody asks for them.
+    """
+    known = names_of_maps(maps)
+    first = [name for name in known if name in LOGARITHMS]
+    first = first or [name for n in FITS if (name := map_name("tau", n)) in known]
+    wanted = [*(["H"] if "H" in known else []), *first] if names is None else list(names)
+    layers = []
+    for name in wanted:
+        of_name = []
+        for pulse, label in enumerate(labels_from_maps(maps)):
+            values = map_values(maps.isel(pulse=pulse), name)
+            title, unit = map_title(name, label), str(values.attrs.get("units", ""))
+            if name.startswith("status"):
+                layer = _status_layer(scan, np.asarray(values.values), name, title, pulse)
+            else:
+                unit = "" if name in DERIVED else unit
+                layer = map_layer(scan, np.asarray(values.values), name, title, unit, pulse)
+            layer[1]["metadata"]["tesm"] |= {"kind": kind, "recipe": maps.attrs.get("recipe", "")}
+            layer[1]["visible"] = name in first
+            of_name.append(layer)
+        if not name.startswith("status"):
+            share_colours(of_name)
+        layers += of_name
+    share_colours([layer for layer in layers if layer[1]["metadata"]["tesm"]["map"] in LOGARITHMS])
+    return layers
+
+
+def names_of_maps(maps: xr.Dataset) -> list[str]:
+    """Return the names of the maps of a result that can be shown, in their order."""
+    return [name for name in MAP_KINDS if MAP_KINDS[name].exported and DERIVED.get(name, name) in maps]
+
+
+def map_layer(scan: Scan, values: NDArray[Any], name: str, title: str, unit: str, pulse: int) -> LayerTuple:
+    """Return the layer of one map on the grid of the traces."""
+    shown, factor, shown_unit = _readable(values, unit)
+    return _image_layer(
+        shown,
+        title,
+        name,
+        scan.display,
+        {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": shown_unit, "factor": factor},
+    )
+
+
+def _status_layer(scan: Scan, values: NDArray[Any], name: str, title: str, pulse: int) -> LayerTuple:
+    """Return a status map as labels: napari says under the cursor what a colour means."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    role = {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": "", "factor": 1.0}
+    colours: dict[int | None, Any] = {None: "transparent", **dict(enumerate(STATUS_COLOURS.values()))}
+    options = {
+        "name": title,
+        "colormap": DirectLabelColormap(color_dict=colours),
+        "features": {
+            "index": np.arange(len(STATUS_MEANINGS)),
+            "meaning": [meaning.replace("_", " ") for meaning in STATUS_MEANINGS],
+        },
+        "opacity": 1.0,
+        "visible": False,
+        "metadata": {"tesm": role},
+        **scan.display.layer_options(),
+    }
+    return values.astype(np.uint8), options, "labels"
+
+
+def displacement_layers(scan: Scan) -> list[LayerTuple]:
+    """Return an H layer for every pulse setting, where it is known when the pulse was on."""
+    maps = displacement_maps(scan)
+    if maps is None:
+        return []
+    layers = [
+        map_layer(scan, maps["H"].values[pulse], "H", map_title("H", label), scan.unit, pulse)
+        for pulse, label in enumerate(scan.labels)
+    ]
+    share_colours(layers)
+    return layers
+
+
+def share_colours(layers: list[LayerTuple]) -> None:
+    """Give maps that will be compared one colour scale: the widest of them, in the unit of each."""
+    factors = [options["metadata"]["tesm"]["factor"] for _, options, _ in layers]
+    limits = [options["contrast_limits"] for _, options, _ in layers]
+    if layers:
+        low = min(pair[0] * factor for pair, factor in zip(limits, factors, strict=True))
+        high = max(pair[1] * factor for pair, factor in zip(limits, factors, strict=True))
+        for (_, options, _), factor in zip(layers, factors, strict=True):
+            options["contrast_limits"] = (low / factor, high / factor)
+
+
+def displacement_maps(scan: Scan) -> xr.Dataset | None:
+    """Return H of every pulse setting, None where the pulse is not known or the samples cannot be read, or not soon.
+
+    Only the samples that H is made of are read: a few planes of a brick, however long the record.
+    """
+    from napari_tesm.data.displacement import samples_for_displacement
+    from napari_tesm.data.protocol import PulseProtocol, windows_from_protocol
+    from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
+
+    dataset = scan.dataset
+    if dataset is None:
+        return None
+    pulse_window, _ = windows_from_protocol(PulseProtocol.from_attributes(dataset.attrs))
+    if pulse_window is None:
+        return None
+    try:
+        before, at_end = samples_for_displacement(dataset["time"].values, pulse_window)
+    except ValueError:  # no sample lies inside the pulse: the fit panel says so
+        return None
+    traces = dataset["displacement"]
+    try:
+        if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
+            return None
+        heights = displacement_of_pulses(dataset, pulse_window)
+    except OSError:  # the file is gone or another one: the trace panel says so
+        return None
+    attributes = {"units": scan.unit, "long_name": "H"}
+    return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)})
+
+
+def _bytes_to_read(traces: xr.DataArray, before: slice, at_end: slice) -> int:
+    """Return how much of a file the samples of H cost: single planes where time is the slow axis, else all."""
+    corner = traces.isel(pulse=0, y=slice(0, 1), x=slice(0, 2)).values
+    planes = before.stop - before.start + at_end.stop - at_end.start
+    time_is_slow = corner.ndim == 3 and corner.strides[-1] > corner.itemsize
+    samples = planes if time_is_slow else traces.sizes["time"]
+    pixels = traces.sizes["pulse"] * traces.sizes["y"] * traces.sizes["x"]
+    return int(pixels * samples * traces.dtype.itemsize)
+
+
+def _channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:
+    name = str(channel.name)
+    display = display_from_axes(channel["y"], channel["x"], unit=scan.display.unit)
+    title = str(channel.attrs.get("long_name", name))
+    metadata = {"scan": scan, "kind": "channel", "channel": name}
+    if "kernel_map" in channel.attrs and "flag_meanings" in channel.attrs:
+        kernels = tuple(str(channel.attrs["flag_meanings"]).split())
+        return best_kernel_layer(np.asarray(channel.values), kernels, title, display, metadata)
+    if channel.dtype == bool:
+        options = {
+            "name": title, "visible": False, "opacity": 0.5, "metadata": {"tesm": metadata}, **display.layer_options()
+        }  # fmt: skip
+        return np.asarray(channel.values, dtype=np.uint8), options, "labels"
+    values, factor, unit = _readable(np.asarray(channel.values), str(channel.attrs.get("units", "")))
+    return _image_layer(values, title, name, display, {**metadata, "unit": unit, "factor": factor})
+
+
+def _image_layer(
+    values: NDArray[Any], title: str, name: str, display: Display, role: dict[str, Any]
+) -> LayerTuple:
+    look = look_of(name)
+    options = {
+        "name": title,
+        "colormap": look.colormap,
+        "contrast_limits": colour_limits(values, signed=look.signed),
+        "visible": False,
+        "metadata": {"tesm": role},
+        **display.layer_options(),
+    }
+    return values, options, "image"
+
+
+def _readable(values: NDArray[Any], unit: str) -> tuple[NDArray[np.float32], float, str]:
+    """Return values in a unit that people read, the factor to SI, and that unit."""
+    limits = colour_limits(values, signed=False)
+    factor, shown = prefix_for(limits, unit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(values / factor, dtype=np.float32), factor, shown
+
+
+def _ordered(channels: list[xr.DataArray]) -> list[xr.DataArray]:
+    """Return channels with topography at the bottom and the deflection error above it, masks on top."""
+
+    def rank(channel: xr.DataArray) -> int:
+        name = str(channel.name)
+        if channel.dtype == bool:
+            return 3
+        return 0 if re.search(r"topograph|height", name) else 2 if "deflection" in name else 1
+
+    return sorted(channels, key=rank)
+
+
+def _show_the_first_glance(layers: list[LayerTuple]) -> None:
+    """Make visible what a user wants to see first: a channel as ground, and H or a D map on top of it."""
+    roles = [options["metadata"]["tesm"] for _, options, _ in layers]
+    for index, role in enumerate(roles):
+        if role["kind"] == "channel" and layers[index][2] == "image":
+            layers[index][1]["visible"] = False
+    ground = [i for i, role in enumerate(roles) if role["kind"] == "channel" and layers[i][2] == "image"]
+    if ground:
+        layers[ground[-1]][1]["visible"] = True
+    results = any(
+        options["visible"]
+        for (_, options, _), role in zip(layers, roles, strict=True)
+        if role["kind"] == "map"
+    )
+    heights = [i for i, role in enumerate(roles) if role.get("map") == "H"]
+    if heights and not results:
+        layers[heights[-1]][1]["visible"] = True
+    if not ground and not results and not heights:
+        traces = [i for i, role in enumerate(roles) if role["kind"] == "traces"]
+        if traces:
+            layers[traces[0]][1]["visible"] = True
+
+
+def regions_layer(scan: Scan) -> LayerTuple:
+    """Return the shapes layer on which regions are drawn; its data are world coordinates."""
+    display = scan.display
+    data, kinds, widths, colours, fills = [], [], [], [], []
+    for region in scan.regions:
+        data.append(display.world_from_xy(region.xy()))
+        kinds.append(region.kind)
+        widths.append(edge_width_of(region.width, display))
+        colours.append(colour_of_class(region.region_class))
+        fills.append(fill_of_class(region.region_class, is_line=region.is_line))
+    options: dict[str, Any] = {
+        "name": "Regions",
+        "ndim": 2,
+        "metadata": {"tesm": {"scan": scan, "kind": "regions"}},
+        "features": {
+            "name": [region.name for region in scan.regions],
+            "class": [region.region_class for region in scan.regions],
+        },
+        **display.drawing_options(),
+    }
+    if data:
+        options |= {
+            "shape_type": kinds,
+            "edge_width": widths,
+            "edge_color": colours,
+            "face_color": "#ffffff00",
+        }
+    return data, options, "shapes"
+
+
+def edge_width_of(width: float, display: Display) -> float:
+    """Return the edge width, in world units, that shows the averaging width of a line; a hair for areas."""
+    return width / display.factor if width > 0 else 0.01 * max(display.extent())
+
+
+def colour_of_class(name: str) -> str:
+    """Return the colour of regions of a class, half transparent so that the map under a wide line shows."""
+    return REGION_COLOURS.get(name, REGION_COLOURS["other"]) + "b0"
+
+
+def fill_of_class(name: str, *, is_line: bool) -> str:
+    """Return the colour inside a shape of a class: a breath of it for areas, none for lines."""
+    return colour_of_class(name)[:7] + ("00" if is_line else "30")
+
+
+def points_layer(scan: Scan) -> LayerTuple:
+    """Return the layer of pinned points, numbered and in the colours of their curves."""
+    display = scan.display
+    data = np.array([display.world_from_xy((point.x, point.y)) for point in scan.points]).reshape(-1, 2)
+    options: dict[str, Any] = {
+        "name": "Points",
+        "ndim": 2,
+        "size": point_size(display),
+        "border_width": 0.12,
+        "border_color": "white",
+        "face_color": [point.colour or "#ffffff" for point in scan.points] or "#ffffff",
+        "features": {"number": [point.number for point in scan.points]},
+        "text": {"string": "{number}", "size": 10, "color": "white", "anchor": "upper_left"},
+        "metadata": {"tesm": {"scan": scan, "kind": "points"}},
+        **display.drawing_options(),
+    }
+    return data, options, "points"
+
+
+def point_size(display: Display) -> float:
+    """Return the diameter of a marker, in world units: easy to see, small enough to show what it marks."""
+    return max(0.018 * max(display.extent()), 1.5 * min(display.spacing))
+
+
+def add_layer(viewer: Any, layer: LayerTuple) -> Any:
+    """Add a layer-data tuple to a viewer (or viewer model) and return the layer."""
+    from napari.layers import Layer
+
+    return viewer.add_layer(Layer.create(*layer))

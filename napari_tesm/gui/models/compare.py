@@ -1,0 +1,160 @@
+"""Trace against retrace, without widgets: align one map with the other, and ask whether the surface shines through."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.gui.layers.scan_layers import displacement_maps
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.registration.maps import CrossTalk, cross_talk_from_maps, moved_map, shift_between
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What is done to the second map: mirrored, then shifted by (dy, dx) pixels."""
+
+    flip: bool = False
+    dy: float = 0.0
+    dx: float = 0.0
+
+    def __str__(self) -> str:
+        words = ["flipped left to right"] if self.flip else []
+        if self.dy or self.dx:
+            words.append(f"shifted by {self.dy:+.2f} px down and {self.dx:+.2f} px right")
+        return ", ".join(words) or "as recorded"
+
+
+class CompareModel:
+    """Two pulse settings of one scan, the second aligned with the first.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    changed = Signal()
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self.message = ""
+        self.alignment = Alignment()
+        self.first, self.second = self._default_pair()
+        self._heights: tuple[Any, Array | None] | None = None
+        self._result: tuple[Any, CrossTalk | None] | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why there is nothing to compare, in a sentence; empty where there is."""
+        if self.scan.dataset is None:
+            return self.scan.problem or "This file holds no traces."
+        if len(self.scan.labels) < 2:
+            return "Only one pulse setting was recorded: there is nothing to compare it with."
+        if self.heights() is None:
+            return "H is not known yet: say when the pulse was on, or fit the scan first."
+        return ""
+
+    def heights(self) -> Array | None:
+        """Return H of every pulse setting, shape (pulse, y, x), None where it is not known."""
+        state = (self.scan.dataset, self.scan.maps)
+        if self._heights is None or any(a is not b for a, b in zip(self._heights[0], state, strict=True)):
+            maps = self.scan.maps if self.scan.maps is not None and "H" in self.scan.maps else None
+            maps = displacement_maps(self.scan) if maps is None else maps
+            values = None if maps is None else np.asarray(maps["H"].values, dtype=np.float64)
+            self._heights = (state, values)
+        return self._heights[1]
+
+    def choose(self, first: int, second: int) -> None:
+        """Compare two other pulse settings; the alignment starts anew."""
+        self.first, self.second = first, second
+        self.align(Alignment())
+
+    def align(self, alignment: Alignment) -> None:
+        """Mirror and shift the second map."""
+        self.alignment, self.message, self._result = alignment, "", None
+        self.changed.emit()
+
+    def measure(self) -> bool:
+        """Find the shift with the present choice of the flip; a sentence in `message` says why not."""
+        maps = self._pair()
+        if maps is None:
+            return False
+        flipped = maps[1][:, ::-1] if self.alignment.flip else maps[1]
+        try:
+            found = shift_between(np.abs(maps[0]), np.abs(flipped))
+        except ValueError as error:
+            self.message = str(error)[:1].upper() + str(error)[1:]
+            self.changed.emit()
+            return False
+        self.align(Alignment(self.alignment.flip, round(found.dy, 3), round(found.dx, 3)))
+        self.message = f"Correlation of |H| {found.before:.2f} before, {found.after:.2f} after the shift."
+        self.changed.emit()
+        return True
+
+    def aligned(self) -> Array | None:
+        """Return the second map, mirrored and shifted, in the unit of H."""
+        maps = self._pair()
+        if maps is None:
+            return None
+        return moved_map(maps[1], self.alignment.dy, self.alignment.dx, flip=self.alignment.flip)
+
+    def difference(self) -> Array | None:
+        """Return |H| of the aligned second map minus |H| of the first."""
+        result = self.result()
+        return None if result is None else result.difference
+
+    def result(self) -> CrossTalk | None:
+        """Return correlations and warnings for the present alignment."""
+        maps, second = self._pair(), self.aligned()
+        if maps is None or second is None:
+            return None
+        # The whole array: a part of it is another object each time it is taken.
+        state = (self.heights(), self.alignment, self.scan.dataset)
+        if self._result is None or any(a is not b for a, b in zip(self._result[0], state, strict=True)):
+            self._result = (
+                state,
+                cross_talk_from_maps(maps[0], second, self.surface(), spacing=self.scan.display.xy_spacing),
+            )
+        return self._result[1]
+
+    def surface(self) -> dict[str, Array]:
+        """Return topography and deflection error of the traces' grid, by the titles they have."""
+        dataset = self.scan.dataset
+        if dataset is None:
+            return {}
+        found = {}
+        for name, channel in dataset.data_vars.items():
+            words = str(name)
+            wanted = any(part in words for part in ("topograph", "height", "deflection"))
+            if wanted and channel.dims == ("y", "x") and channel.dtype.kind == "f":
+                title = str(channel.attrs.get("long_name", name)).lower()
+                found[title] = np.asarray(channel.values, dtype=np.float64)
+        return found
+
+    def shift_in_words(self) -> str:
+        """Return the alignment in pixels and in nm."""
+        display = self.scan.display
+        if not (self.alignment.dy or self.alignment.dx) or display.unit == "pixel":
+            return str(self.alignment)
+        down, right = self.alignment.dy * display.spacing[0], self.alignment.dx * display.spacing[1]
+        return f"{self.alignment} ({down:+.3g}, {right:+.3g} {display.unit})"
+
+    def _pair(self) -> tuple[Array, Array] | None:
+        heights = self.heights()
+        if heights is None or max(self.first, self.second) >= len(heights):
+            return None
+        return heights[self.first], heights[self.second]
+
+    def _default_pair(self) -> tuple[int, int]:
+        """Choose the first positive and the first negative voltage, else the first two settings."""
+        if self.scan.dataset is None:
+            return 0, 0
+        volts = self.scan.dataset["voltage"].values
+        up, down = np.flatnonzero(volts > 0), np.flatnonzero(volts < 0)
+        if up.size and down.size:
+            return int(up[0]), int(down[0])
+        return 0, min(1, len(volts) - 1)

@@ -1,0 +1,252 @@
+"""The fit widget without its widgets: parameters as people write them, previews, which map is shown, messages."""
+
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from psygnal import Signal
+
+from napari_tesm.data.maps import ENDINGS
+from napari_tesm.data.phase import ATTRIBUTE
+from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
+from napari_tesm.evaluation.pipeline import Progress, prepared_dataset, run, settings_from_recipe
+from napari_tesm.evaluation.recipe import NO_WINDOW, Recipe
+from napari_tesm.evaluation.values import recipe_from_values
+from napari_tesm.gui.layers.scan_layers import names_of_maps
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.trace_fits import sentence_for_forms
+from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
+
+PREVIEW_SAMPLES: Final = 128 * 128 * 250
+"""Samples that are refitted at each change of a parameter; larger maps are thinned to this."""
+
+
+_FIRST_SHOWN: Final = ("log10_D2", "log10_D1", "log10_D", "tau2", "tau1", "tau", "H")
+_TITLES: Final = {
+    "tip_radius": "tip radius", "tip_radius_error": "tip radius", "window1": "window 1", "window2": "window 2",
+    "skip_after_edge": "time to skip", "response_level": "response level",
+    "max_log_tau_error": "largest error of ln τ", "lock_in_time_constant": "lock-in's time constant",
+    "lock_in_order": "lock-in's order",
+}  # fmt: skip
+"""What the entries are called on the screen, where that is not their name."""
+
+
+class FitModel:
+    """Parameters of one scan's evaluation.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    changed = Signal()
+    """The message is another one."""
+    shown_changed = Signal()
+    """Other maps are there to be shown, or another one of them is."""
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self.message = ""
+        """What is wrong with the last entry, in a sentence; empty where nothing is."""
+        self.preview_maps: xr.Dataset | None = None
+        """Maps of the last preview; None where results, or nothing, are on the screen."""
+        self._choice: tuple[str, int] | None = None
+        self._thinned: tuple[xr.Dataset, xr.Dataset] | None = None
+
+    @property
+    def recipe(self) -> Recipe:
+        """The last parameters that made sense."""
+        return self.scan.recipe
+
+    @property
+    def tip_radius(self) -> tuple[float | None, float | None]:
+        """Tip radius and its error that hold: the recipe's, else the file's; None where nobody has said it."""
+        if self.recipe.tip_radius is not None:
+            return self.recipe.tip_radius, self.recipe.tip_radius_error
+        if self.scan.dataset is None:
+            return None, None
+        protocol = PulseProtocol.from_attributes(self.scan.dataset.attrs)
+        return protocol.tip_radius, protocol.tip_radius_error
+
+    @property
+    def lock_in(self) -> tuple[float | None, float | None]:
+        """Time constant and order of the lock-in's low-pass that hold: the recipe's, else the file's."""
+        attributes = {} if self.scan.dataset is None else self.scan.dataset.attrs
+        protocol = PulseProtocol.from_attributes(attributes).updated(
+            lock_in_time_constant=self.recipe.lock_in_time_constant, lock_in_order=self.recipe.lock_in_order
+        )
+        return protocol.lock_in_time_constant, protocol.lock_in_order
+
+    @property
+    def radius_is_the_files(self) -> bool:
+        """Whether the tip radius that holds comes from the file."""
+        return self.recipe.tip_radius is None and self.tip_radius[0] is not None
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be fitted, in a sentence; empty where it can."""
+        if self.scan.dataset is None:
+            reason = self.scan.problem or "This file holds no time traces."
+            return reason if self.scan.unfinished is not None else f"{reason} There is nothing to fit."
+        try:
+            settings_from_recipe(prepared_dataset(self.scan.dataset, self.recipe), self.recipe)
+        except ValueError as error:
+            return sentence_for_forms(error)
+        return ""
+
+    @property
+    def hint(self) -> str:
+        """What is worth saying although nothing is wrong; empty where nothing is."""
+        if self.tip_radius[0] is None:
+            return "Without a tip radius there are maps of τ, but none of D."
+        return ""
+
+    @property
+    def maps(self) -> xr.Dataset | None:
+        """The maps that are looked at: those of the preview, else of the last whole fit."""
+        return self.scan.maps if self.preview_maps is None else self.preview_maps
+
+    @property
+    def shown(self) -> tuple[str, int] | None:
+        """Name and pulse setting of the map on top: the one chosen, or what comes closest; None where there is none."""
+        return None if self.maps is None else self.shown_of(self.maps)
+
+    def shown_of(self, maps: xr.Dataset) -> tuple[str, int]:
+        """Return which of these maps would be on top."""
+        names, pulses = names_of_maps(maps), maps.sizes["pulse"]
+        name, pulse = self._choice or ("", pulses - 1)
+        if name not in names:
+            known = [first for first in _FIRST_SHOWN if first in names]
+            window = re.sub(f"({'|'.join(ENDINGS)})$", "", name)[-1:]
+            name = next((first for first in known if first[-1] == window), known[0])
+        return name, min(pulse, pulses - 1)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the maps that are looked at belong to another recipe than the present one."""
+        written = None if self.maps is None else self.maps.attrs.get("recipe")
+        return bool(written) and Recipe.from_json(str(written)) != self.recipe
+
+    def show(self, name: str, pulse: int) -> None:
+        """Choose the map on top."""
+        if self._choice != (name, pulse):
+            self._choice = (name, pulse)
+            self.shown_changed.emit()
+
+    def show_preview(self, maps: xr.Dataset | None) -> None:
+        """Look at the maps of a preview; None goes back to the results."""
+        self.preview_maps = maps
+        self.shown_changed.emit()
+
+    def window(self, number: int) -> Window | None:
+        """Return a window as it holds now, None where it is left out or not known."""
+        chosen = self.recipe.window1 if number == 1 else self.recipe.window2
+        if isinstance(chosen, Window):
+            return chosen
+        if chosen == NO_WINDOW or self.scan.dataset is None:
+            return None
+        protocol = PulseProtocol.from_attributes(self.scan.dataset.attrs)
+        return windows_from_protocol(protocol)[number - 1]
+
+    def set(self, **values: Any) -> bool:
+        """Change parameters, as text with units or SI numbers; None takes back to the file's or the default.
+
+        Returns whether they made sense; where not, `message` says which and why, and everything stays as it was.
+        """
+        cleared = {name: getattr(Recipe(), name) for name, value in values.items() if value is None}
+        given = {name: value for name, value in values.items() if value is not None}
+        try:
+            if cleared.get("tip_radius", 0) is None:
+                cleared["tip_radius_error"] = None
+            recipe = replace(self.recipe, **cleared) if cleared else self.recipe
+            if "tip_radius_error" in given and "tip_radius" not in given:
+                given["tip_radius"] = self.tip_radius[0]
+            recipe = recipe_from_values(recipe, **given)
+        except (ValueError, TypeError) as error:
+            self._say(_naming(next(iter(values), ""), str(error)))
+            return False
+        self._say("")
+        self.scan.set_recipe(recipe)
+        return True
+
+    def refuse(self, message: str, *, entry: str = "") -> None:
+        """Say what is wrong with an entry that was not understood, or why something could not be done."""
+        self._say(_naming(entry, message) if entry else message)
+
+    def preview_dataset(self) -> tuple[xr.Dataset, int]:
+        """Return the scan in memory, thinned to what can be refitted while a hand moves, and every how many pixels.
+
+        Raises
+        ------
+        ValueError
+            If there are no traces.
+        """
+        dataset = self.scan.evaluated
+        if dataset is None:
+            raise ValueError(self.scan.problem or "this file holds no traces")
+        samples = int(dataset["displacement"].size)
+        step = (
+            max(1, int(np.ceil(np.sqrt(samples / PREVIEW_SAMPLES)))) if samples > 2 * PREVIEW_SAMPLES else 1
+        )
+        if self._thinned is None or self._thinned[0] is not dataset:
+            self._thinned = (dataset, _thinned(dataset, step))
+        return self._thinned[1], step
+
+    def preview(self, progress: Progress | None = None) -> xr.Dataset:
+        """Return the maps of the preview with the present recipe; thread-safe, as it changes nothing but a cache."""
+        dataset, step = self.preview_dataset()
+        recipe = self.recipe
+        if ATTRIBUTE in dataset.attrs:  # turned already, and Y is left out
+            recipe = replace(recipe, phase_rotation=dataset.attrs[ATTRIBUTE])
+        maps = run(dataset, recipe, jobs=1, progress=progress)
+        maps.attrs["preview_step"] = step
+        return maps
+
+    def fit(self, *, jobs: int = 1, progress: Progress | None = None) -> xr.Dataset:
+        """Return the maps of the whole scan."""
+        if self.scan.dataset is None:
+            raise ValueError(self.scan.problem or "this file holds no traces")
+        return run(self.scan.dataset, self.recipe, jobs=jobs, progress=progress)
+
+    def compare_kernels(self, *, jobs: int = 1, progress: Progress | None = None) -> KernelChoice:
+        """Return which kernel the scan's traces support."""
+        if self.scan.dataset is None:
+            raise ValueError(self.scan.problem or "this file holds no traces")
+        # The kernel of the fit plays no part in the question.
+        recipe = replace(self.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
+        return choice_of_kernels(self.scan.dataset, recipe, jobs=jobs, progress=progress)
+
+    def _say(self, message: str) -> None:
+        message = message[:1].upper() + message[1:]
+        if message and message[-1] not in ".!?":
+            message += "."
+        if message != self.message:
+            self.message = message
+            self.changed.emit()
+
+
+def _naming(entry: str, message: str) -> str:
+    """Return a message that says which entry it is about."""
+    title = _TITLES.get(entry, entry.replace("_", " "))
+    message = message.replace(entry.replace("_", " "), title)
+    return message if title in message.lower() else f"{title}: {message}"
+
+
+def _thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
+    """Return every `step`-th pixel of a dataset in memory, pixels of one trace side by side."""
+    rows, columns = (
+        slice(step // 2 if dataset.sizes[axis] > step // 2 else 0, None, step) for axis in ("y", "x")
+    )
+    part = dataset[["displacement"]].isel(y=rows, x=columns)
+    traces = [
+        np.ascontiguousarray(part["displacement"].isel(pulse=p).values) for p in range(part.sizes["pulse"])
+    ]
+    values = np.stack(traces).astype(np.float64, copy=False)
+    made = part.assign(displacement=(part["displacement"].dims, values, part["displacement"].attrs))
+    for axis in ("y", "x"):
+        spacing = dataset[axis].attrs.get("spacing")
+        if spacing is not None:
+            made[axis].attrs["spacing"] = spacing * step
+    return made

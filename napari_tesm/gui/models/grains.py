@@ -1,0 +1,282 @@
+"""Grains of a scan, without widgets: where they are looked for and how, and what maps come to at their boundaries."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.grains import (
+    Boundaries,
+    DistanceBins,
+    GrainMeasure,
+    GrainRow,
+    Grains,
+    GrainSettings,
+    curve_from_boundary,
+    defect_candidates,
+    grains_from_image,
+    grains_from_labels,
+    table_of_grains,
+)
+from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries, values_of
+from napari_tesm.gui.layers.scan_layers import displacement_maps
+from napari_tesm.gui.models.display import LENGTHS
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.io.label_images import labels_from_file
+from napari_tesm.regions.measures import QUANTITIES
+
+Array = NDArray[np.float64]
+ArrayWithName = tuple[str, NDArray[Any]]
+
+NO_SCAN = "Open a scan to look for grains."
+NO_GRAINS = "Choose an image and press Segment; the labels can then be edited with napari's own tools."
+
+
+class GrainModel:
+    """Grains of one scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    changed = Signal()
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self.settings = GrainSettings()
+        self.source = next((title for title, _ in self._by_preference()), "")
+        self.quantity = ""
+        self.pulse = 0
+        self.message = ""
+        self._heights: tuple[Any, xr.Dataset | None] | None = None
+        self._boundaries: tuple[tuple[Any, ...], Boundaries | None] | None = None
+
+    @property
+    def length(self) -> tuple[float, str]:
+        """Factor and name of the unit that lengths are entered in: nm where the scan is in m."""
+        display = self.scan.display
+        return (1e-9, "nm") if display.unit in LENGTHS else (display.factor, display.unit)
+
+    @property
+    def spacing(self) -> tuple[float, float]:
+        """Pixel size (dy, dx) in the dataset's unit."""
+        return self.scan.display.xy_spacing
+
+    def sources(self) -> list[str]:
+        """Return the titles of the images on the scan's grid."""
+        return list(self._images())
+
+    def choose(self, **values: Any) -> None:
+        """Change what is asked for: `source`, `quantity`, `pulse`, or fields of the settings.
+
+        Raises
+        ------
+        ValueError
+            If a setting makes no sense.
+        """
+        own = {name: values.pop(name) for name in ("source", "quantity", "pulse") if name in values}
+        settings = replace(self.settings, **values)
+        self.settings = settings
+        for name, value in own.items():
+            setattr(self, name, value)
+        self.changed.emit()
+
+    def segmented(self, *_: Any) -> Grains:
+        """Return the grains of the chosen image; slow, and touches nothing: a thread may run it.
+
+        Raises
+        ------
+        ValueError
+            If there is no image, or none can be found in it.
+        """
+        images = self._images()
+        if self.source not in images:
+            raise ValueError("there is no image on the grid of the traces: load labels instead")
+        image = images[self.source]
+        return grains_from_image(
+            image.values,
+            self.spacing,
+            self.settings,
+            source=self.source,
+            unit=str(image.attrs.get("units", "")),
+            lateral_unit=str(self.scan.grid["x"].attrs.get("units", "")),
+        )
+
+    def labels_from(self, source: Path | ArrayWithName) -> Grains:
+        """Return the grains of a label image: a file, or a pair of name and array."""
+        shape = (self.scan.grid.sizes["y"], self.scan.grid.sizes["x"])
+        if isinstance(source, tuple):
+            name, values = source
+        else:
+            name, values = source.name, labels_from_file(source, shape)
+        if values.shape != shape:
+            raise ValueError(f"'{name}' and the scan differ in size")
+        return grains_from_labels(values, self.spacing, source=name)
+
+    def maps(self) -> xr.Dataset | None:
+        """Return the results of the scan, or H of its traces."""
+        if self.scan.maps is not None:
+            return self.scan.maps
+        if self._heights is None or self._heights[0] is not self.scan.dataset:
+            found = displacement_maps(self.scan)
+            if found is not None and self.scan.dataset is not None:
+                found = found.assign_coords(
+                    voltage=self.scan.dataset["voltage"], direction=self.scan.dataset["direction"]
+                )
+            self._heights = (self.scan.dataset, found)
+        return self._heights[1]
+
+    def quantities(self) -> list[str]:
+        """Return the quantities that can be measured: D before tau, as it is what one asks for."""
+        maps = self.maps()
+        order = ("D2", "D", "D1", "H", "tau2", "tau", "tau1")
+        return [] if maps is None else [name for name in order if name in maps and name in QUANTITIES]
+
+    def chosen(self) -> str:
+        """Return the quantity that is looked at; empty where there is none."""
+        known = self.quantities()
+        return self.quantity if self.quantity in known else (known[0] if known else "")
+
+    def boundaries(self) -> Boundaries | None:
+        """Return the boundaries of the present grains."""
+        scan = self.scan
+        state = (scan.grains, scan.band_width, tuple(scan.regions), scan.maps)
+        if self._boundaries is None or any(
+            a is not b and not (isinstance(a, (tuple, float)) and a == b)
+            for a, b in zip(self._boundaries[0], state, strict=True)
+        ):
+            self._boundaries = (state, scan.grain_boundaries())
+        return self._boundaries[1]
+
+    def measure(self) -> GrainMeasure | None:
+        """Return what the chosen quantity comes to at boundaries and inside."""
+        maps, boundaries, name = self.maps(), self.boundaries(), self.chosen()
+        if maps is None or boundaries is None or not name:
+            return None
+        pulse = min(self.pulse, maps.sizes["pulse"] - 1)
+        unit = str(maps[name].attrs.get("units", ""))
+        label = labels_from_maps(maps)[pulse] if "voltage" in maps.coords else ""
+        return measure_at_boundaries(
+            values_of(maps, name, pulse), boundaries, name, unit, label, pulse, logarithmic=name != "H"
+        )
+
+    def values(self) -> Array | None:
+        """Return the map that is looked at, shape (y, x)."""
+        maps, name = self.maps(), self.chosen()
+        return (
+            None
+            if maps is None or not name
+            else values_of(maps, name, min(self.pulse, maps.sizes["pulse"] - 1))
+        )
+
+    def curve(self) -> DistanceBins | None:
+        """Return the chosen quantity against the distance from the nearest boundary."""
+        values, boundaries = self.values(), self.boundaries()
+        if values is None or boundaries is None:
+            return None
+        width = default_bin_width(self.spacing)
+        return curve_from_boundary(values, boundaries, bin_width=width, logarithmic=self.chosen() != "H")
+
+    def rows(self) -> list[GrainRow]:
+        """Return the table of grains."""
+        boundaries = self.boundaries()
+        if self.scan.grains is None or boundaries is None:
+            return []
+        return table_of_grains(self.scan.grains, boundaries, self.maps(), topography=self.topography())
+
+    def topography(self) -> Array | None:
+        """Return the topography of the scan's grid."""
+        for title, image in self._images().items():
+            if "topograph" in title.lower() or "height" in title.lower():
+                return np.asarray(image.values, dtype=np.float64)
+        return None
+
+    def set_class(self, number: int, name: str) -> None:
+        """Call a label a grain, a cluster or a defect."""
+        if self.scan.grains is not None:
+            self.scan.set_grains(self.scan.grains.with_class(number, name))
+
+    def propose_defects(self) -> int:
+        """Draw particles and holes that nobody has drawn yet as regions of class defect, and return how many."""
+        topography = self.topography()
+        if topography is None:
+            self.message = "Defects are told by their height: there is no topography on this grid."
+            self.changed.emit()
+            return 0
+        x, y = self.scan.grid["x"].values, self.scan.grid["y"].values
+        found = defect_candidates(topography, x, y, spacing=self.spacing)
+        boundaries = self.boundaries()
+        taken = np.zeros(topography.shape, dtype=bool) if boundaries is None else boundaries.mask("defect")
+        new = [one for one in found if not taken[one.mask].any()]
+        names = {region.name for region in self.scan.regions}
+        regions = []
+        for one in new:
+            name = next(text for n in range(1, len(names) + 2) if (text := f"{one.kind} {n}") not in names)
+            names.add(name)
+            regions.append(replace(one.region, name=name))
+        words = "particle or hole stands" if len(new) == 1 else "particles and holes stand"
+        self.message = f"{len(new) or 'No'} {words} out of the surface" + (
+            ": regions of class defect, delete those that are none." if new else "."
+        )
+        if new:
+            self.scan.set_regions([*self.scan.regions, *regions])
+        self.changed.emit()
+        return len(new)
+
+    def csv_text(self) -> str:
+        """Return the table of grains as CSV, in SI units."""
+        maps, file = self.maps(), io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        names = [] if maps is None else [name for name in QUANTITIES if name in maps]
+        keys = ("n", "median", "q25", "q75", "boundary_ratio")
+        pulses = 0 if maps is None else maps.sizes["pulse"]
+        columns = [(name, pulse, key) for pulse in range(pulses) for name in names for key in keys]
+        titles = [] if maps is None or "voltage" not in maps.coords else labels_from_maps(maps)
+        heads = [f"{name} {titles[pulse] if titles else pulse + 1} {key}" for name, pulse, key in columns]
+        writer.writerow(["id", "class", "area", "diameter", "mean_height", "touches_edge", *heads])
+        for row in self.rows():
+            numbers = [getattr(row.values[name, pulse], key) for name, pulse, key in columns]
+            cells = [row.area, row.diameter, row.height, int(row.at_edge), *numbers]
+            shown = ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in cells]
+            writer.writerow([row.number, row.grain_class, *shown])
+        return file.getvalue()
+
+    def _images(self) -> dict[str, xr.DataArray]:
+        grid = self.scan.grid
+        found: dict[str, xr.DataArray] = {}
+        for channel in self.scan.channels:
+            same = channel.shape == (grid.sizes["y"], grid.sizes["x"]) and all(
+                np.allclose(channel[axis].values, grid[axis].values, rtol=0, atol=0.01 * step)
+                for axis, step in zip(("y", "x"), self.spacing, strict=True)
+            )
+            if same and channel.dtype.kind == "f":
+                found[str(channel.attrs.get("long_name", channel.name))] = channel
+        return found
+
+    def _by_preference(self) -> Sequence[tuple[str, xr.DataArray]]:
+        def rank(title: str) -> int:
+            words = title.lower()
+            return 0 if "topograph" in words or "height" in words else 1 if "deflection" in words else 2
+
+        return sorted(self._images().items(), key=lambda item: rank(item[0]))
+
+
+_MODELS: "WeakKeyDictionary[Scan, GrainModel]" = WeakKeyDictionary()
+
+
+def grain_model_of(scan: Scan) -> GrainModel:
+    """Return the model of a scan's grains."""
+    if scan not in _MODELS:
+        _MODELS[scan] = GrainModel(scan)
+    return _MODELS[scan]

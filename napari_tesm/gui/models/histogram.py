@@ -1,0 +1,353 @@
+"""Distributions of a quantity over the whole map, its regions or its classes (Fig. 8), without a screen."""
+
+import csv
+import io
+from dataclasses import dataclass, field, replace
+from typing import Final
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
+from napari_tesm.gui.models.histogram_nulls import NullMarks, NullWork, ScanNulls
+from napari_tesm.gui.models.region_quantities import Field, Quantity, quantities_of
+from napari_tesm.gui.models.region_table import region_table_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
+from napari_tesm.model_choice.null_bands import NullBands
+from napari_tesm.plotting.theme import colour_of_point, mixed
+from napari_tesm.quantities.scaling import scaling_of
+from napari_tesm.statistics.comparison import Patchwork, mode_from_map, patchwork_from_map
+from napari_tesm.statistics.description import Mode, Scale, histograms_from_values
+
+Array = NDArray[np.float64]
+
+PAIRS: Final = {"D1 and D2": ("D1", "D2"), "tau1 and tau2": ("tau1", "tau2")}
+SPLITS: Final = {"map": "Map", "regions": "Regions", "classes": "Classes"}
+_MOST: Final = 6
+"""Distributions in one plot; more cannot be told apart."""
+_MOST_PATCHWORKS: Final = 64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values of one place that are counted together.
+
+    Parameters
+    ----------
+    label : str
+    colour : str
+        ``"#rrggbb"``; empty for the colours of the plot.
+    values : ndarray
+        Finite ones, in SI units.
+    field : ndarray, shape (y, x)
+        The map they come from.
+    inside : ndarray of bool, shape (y, x)
+        Where.
+    key : str
+        Of the map.
+    """
+
+    label: str
+    colour: str
+    values: Array
+    field: Array
+    inside: NDArray[np.bool_]
+    key: str
+
+
+@dataclass(frozen=True)
+class HistogramView:
+    """What a plot of histograms shows.
+
+    Parameters
+    ----------
+    name, unit : str
+        What the axis measures, in SI units.
+    scale : {"linear", "log"}
+    edges : ndarray, shape (bin + 1,)
+    samples : list of Sample
+    counts : list of ndarray
+    modes : list of Mode or None
+    message : str
+        Why there is nothing, or not all, in a sentence.
+    nulls : NullMarks
+        What pure diffusion would have shown.
+    """
+
+    name: str = ""
+    unit: str = ""
+    scale: Scale = "linear"
+    edges: Array = field(default_factory=lambda: np.zeros(0))
+    samples: list[Sample] = field(default_factory=list)
+    counts: list[NDArray[np.int64]] = field(default_factory=list)
+    modes: list[Mode | None] = field(default_factory=list)
+    rule: str = ""
+    message: str = ""
+    nulls: NullMarks = field(default_factory=NullMarks)
+
+    def words(self) -> str:
+        """Return the modes with their intervals in a sentence."""
+        scaling = scaling_of([mode.value for mode in self.modes if mode is not None], self.unit)
+        parts = []
+        for sample, mode in zip(self.samples, self.modes, strict=True):
+            if mode is None:
+                parts.append(f"{sample.label} too few values")
+            else:
+                low, high = scaling.text(mode.low), scaling.text(mode.high)
+                parts.append(f"{sample.label} {scaling.text(mode.value)} ({low}…{high})")
+        bins = "logarithmic" if self.scale == "log" else "linear"
+        unit = f" {scaling.unit}" if scaling.unit else ""
+        times = " ×" if unit.startswith(" 10") else ""
+        return f"Mode (95 %), {bins} scale: {', '.join(parts)}{times}{unit}."
+
+
+class HistogramModel:
+    """Which distributions are looked at, and what they are.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    changed = Signal()
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = ref(scan)
+        self.choice: str | None = None
+        """A pair, ``"D1 and D2"``, or the key of a quantity; None takes the best there is."""
+        self.split = "map"
+        self.scale: Scale | None = None
+        """None takes what suits the quantity."""
+        self.pulse = max(0, len(scan.labels) - 1)
+        self.with_nulls = True
+        """Whether what pure diffusion shows stands beside D1, D2 and D2/D1."""
+        self._nulls = ScanNulls(scan)
+        self._patchworks: tuple[object, dict[tuple[str, int, Scale], Patchwork]] = (None, {})
+
+    @property
+    def scan(self) -> Scan:
+        """The scan."""
+        scan = self._scan()
+        if scan is None:
+            raise RuntimeError("the scan of these histograms is gone")
+        return scan
+
+    def choices(self) -> list[tuple[str, str]]:
+        """Return title and key of everything whose distribution can be shown, pairs first."""
+        quantities = quantities_of(self.scan).quantities()
+        keys = {quantity.key for quantity in quantities}
+        pairs = [(title, title) for title, names in PAIRS.items() if keys.issuperset(names)]
+        if keys.issuperset(("D1", "D2")):
+            pairs.append((RATIO, RATIO))
+        return pairs + [(quantity.title, quantity.key) for quantity in quantities]
+
+    def chosen(self) -> str | None:
+        """Return the key of what is looked at, None where nothing is known."""
+        keys = [key for _, key in self.choices()]
+        if self.choice in keys:
+            return self.choice
+        best = quantities_of(self.scan).quantity(None)
+        if keys and keys[0] in PAIRS:
+            return keys[0]
+        return None if best is None else best.key
+
+    def choose(
+        self,
+        choice: str | None = None,
+        *,
+        split: str | None = None,
+        scale: Scale | None = None,
+        pulse: int | None = None,
+        with_nulls: bool | None = None,
+    ) -> None:
+        """Look at something else; what is None stays as it is.
+
+        Another quantity gets the scale that suits it.
+        """
+        before = (self.choice, self.split, self.scale, self.pulse, self.with_nulls)
+        if choice is not None and choice != self.chosen():
+            self.choice, self.scale = choice, None
+        self.split = self.split if split is None else split
+        self.scale = self.scale if scale is None else scale
+        self.pulse = self.pulse if pulse is None else pulse
+        self.with_nulls = self.with_nulls if with_nulls is None else with_nulls
+        if before != (self.choice, self.split, self.scale, self.pulse, self.with_nulls):
+            self.changed.emit()
+
+    def quantities(self) -> list[Quantity]:
+        """Return the quantity that is looked at, or the two of a pair."""
+        book, chosen = quantities_of(self.scan), self.chosen()
+        if chosen is None:
+            return []
+        if chosen == RATIO:
+            return [Quantity(RATIO, RATIO, "", by_pulse=True, many_decades=True)]
+        found = [book.quantity(name) for name in PAIRS.get(chosen, (chosen,))]
+        return [quantity for quantity in found if quantity is not None]
+
+    def present_scale(self) -> Scale:
+        """Return the scale of the bins: as chosen, else logarithmic for what spreads over decades."""
+        if self.scale is not None:
+            return self.scale
+        return "log" if any(quantity.many_decades for quantity in self.quantities()) else "linear"
+
+    def view(self) -> HistogramView:
+        """Return the histograms as they are now."""
+        quantities, scale = self.quantities(), self.present_scale()
+        if not quantities:
+            return HistogramView(
+                message="There is nothing to count: fit the traces, or open a scan with images."
+            )
+        samples, message = self._samples(quantities)
+        used = [sample for sample in samples if sample.values.size]
+        if scale == "log" and used and not any((sample.values > 0).any() for sample in used):
+            scale, message = "linear", "No value is positive: the bins are linear."
+        name, unit = _name_of(quantities), quantities[0].unit
+        if not used:
+            return HistogramView(name, unit, scale, message=message or self._why_nothing(quantities))
+        try:
+            found = histograms_from_values(
+                {str(number): sample.values for number, sample in enumerate(used)}, scale=scale
+            )
+        except ValueError as error:
+            return HistogramView(name, unit, scale, message=str(error))
+        left_out = sum(found.left_out.values())
+        if left_out:
+            message = (
+                f"{left_out} values that are not positive are left out of logarithmic bins. {message}".strip()
+            )
+        return HistogramView(
+            name,
+            unit,
+            scale,
+            found.edges,
+            used,
+            [found.counts[str(number)] for number in range(len(used))],
+            [self._mode(sample, scale) for sample in used],
+            found.rule,
+            message,
+            self._nulls.marks([quantity.key for quantity in quantities], self.pulse)
+            if self.with_nulls
+            else NullMarks(),
+        )
+
+    def _mode(self, sample: Sample, scale: Scale) -> Mode | None:
+        """Return the mode of a sample; how alike neighbours are is found once for each map."""
+        fitted, known = self._patchworks
+        if fitted is not self.scan.maps or len(known) > _MOST_PATCHWORKS:
+            known = {}
+            self._patchworks = (self.scan.maps, known)
+        key = (sample.key, self.pulse, scale)
+        if key not in known:
+            known[key] = patchwork_from_map(sample.field, scale=scale)
+        return mode_from_map(sample.field, mask=sample.inside, scale=scale, patchwork=known[key])
+
+    def waiting_nulls(self) -> NullWork | None:
+        """Return what has to be computed beside the window before pure diffusion can be shown; None if nothing has."""
+        return self._nulls.waiting() if self.with_nulls and self.has_nulls() else None
+
+    def take_nulls(self, work: NullWork, bands: NullBands | str) -> None:
+        """Take over what was computed beside the window."""
+        self._nulls.take(work, bands)
+        self.changed.emit()
+
+    def has_nulls(self) -> bool:
+        """Whether what is looked at can be compared with pure diffusion: D1, D2 or their ratio."""
+        return any(quantity.key in ("D1", "D2", RATIO) for quantity in self.quantities())
+
+    def csv_text(self) -> str:
+        """Return the bins as CSV, in SI units: a line of edges and counts for each bin."""
+        view = self.view()
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        unit = f" ({view.unit})" if view.unit else ""
+        for sample, mode in zip(view.samples, view.modes, strict=True):
+            words = (
+                "" if mode is None else f"mode {mode.value:.6g}, 95 % {mode.low:.6g} to {mode.high:.6g}{unit}"
+            )
+            writer.writerow([f"# {sample.label}", f"n = {sample.values.size}", words])
+        writer.writerow([f"from{unit}", f"to{unit}", *(sample.label for sample in view.samples)])
+        for number in range(max(0, view.edges.size - 1)):
+            low, high = view.edges[number], view.edges[number + 1]
+            writer.writerow([f"{low:.9g}", f"{high:.9g}", *(int(counts[number]) for counts in view.counts)])
+        return out.getvalue()
+
+    def _samples(self, quantities: list[Quantity]) -> tuple[list[Sample], str]:
+        places = self._places()
+        if not places:
+            what = "region" if self.split == "regions" else "class"
+            return [], f"No {what} is drawn yet: draw some in the tab Regions."
+        samples = []
+        for label, colour, indices in places:
+            for number, quantity in enumerate(quantities):
+                grid = self._field(quantity)
+                if indices is None:
+                    inside, words = np.isfinite(grid.values), self._title(quantity)
+                else:
+                    inside = region_table_of(self.scan).mask_of(indices, grid) & np.isfinite(grid.values)
+                    words = f"{quantity.title}, {label}" if len(quantities) > 1 else label
+                shade = (
+                    mixed(colour, "#808080", 0.6)
+                    if colour and number == 0 and len(quantities) > 1
+                    else colour
+                )
+                samples.append(Sample(words, shade, grid.values[inside], grid.values, inside, quantity.key))
+        if len(samples) > _MOST:
+            return samples[
+                :_MOST
+            ], f"The first {_MOST} of {len(samples)} are shown: select the regions to look at."
+        return samples, ""
+
+    def _field(self, quantity: Quantity) -> Field:
+        """Return the values of a quantity; of D2/D1 where both are known."""
+        book = quantities_of(self.scan)
+        if quantity.key != RATIO:
+            return book.field(quantity, self.pulse)
+        first, second = (
+            book.field(replace(quantity, key=name, title=name), self.pulse) for name in ("D1", "D2")
+        )
+        return replace(first, values=ratios_of_maps(second.values, first.values))
+
+    def _places(self) -> list[tuple[str, str, list[int] | None]]:
+        """Return name, colour and regions of every place; None stands for the whole map."""
+        model = region_table_of(self.scan).model
+        regions = model.regions
+        if self.split == "map":
+            return [("", "", None)]
+        if self.split == "classes":
+            return [
+                (
+                    name,
+                    REGION_COLOURS.get(name, REGION_COLOURS["other"]),
+                    [index for index, region in enumerate(regions) if region.region_class == name],
+                )
+                for name in model.classes
+            ]
+        shown = sorted(model.selection) or range(len(regions))
+        return [(regions[index].name, colour_of_point(index + 1), [index]) for index in shown]
+
+    def _title(self, quantity: Quantity) -> str:
+        labels = self.scan.labels
+        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
+        return f"{quantity.title} {label}".rstrip()
+
+    def _why_nothing(self, quantities: list[Quantity]) -> str:
+        where = "there" if self.split != "map" else "in the map"
+        return f"No pixel {where} has a value of {' or '.join(quantity.title for quantity in quantities)}."
+
+
+def _name_of(quantities: list[Quantity]) -> str:
+    titles = [quantity.title for quantity in quantities]
+    return titles[0] if len(titles) == 1 else titles[0].rstrip("12")
+
+
+_MODELS: "WeakKeyDictionary[Scan, HistogramModel]" = WeakKeyDictionary()
+
+
+def histogram_model_of(scan: Scan) -> HistogramModel:
+    """Return the model of a scan's histograms."""
+    if scan not in _MODELS:
+        _MODELS[scan] = HistogramModel(scan)
+    return _MODELS[scan]

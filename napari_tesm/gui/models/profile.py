@@ -1,0 +1,382 @@
+"""Profiles along the line that is drawn across a step, the step's width, and D against the distance from it."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
+from napari_tesm.gui.models.regions import RegionModel, region_model_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.quantities.text import text_from_quantity, text_with_error
+from napari_tesm.regions.profile import Profile, profile_along
+from napari_tesm.regions.shapes import DistanceCurve, Region, curve_from_distance, distance_from_region
+from napari_tesm.regions.widths import StepWidth, width_from_profile
+
+Array = NDArray[np.float64]
+
+VIEWS: Final = {"line": "Profile", "distance": "Distance"}
+_WIDTH_FROM: Final = ("H", "D2", "D1", "D")
+"""What the width of a step is taken from, where nobody has chosen: the first of these that is known.
+
+H is known at every pixel, and where terraces differ in D their difference does not tilt it."""
+_MOST_PANELS: Final = 4
+_MOST_SAMPLES: Final = 1500
+_MOST_POINTS: Final = 4000
+"""Points drawn of a scatter; the medians take all of them."""
+_MOST_SAMPLES_LIVE: Final = 400
+"""Beyond this, the search for the width takes longer than a frame of a drag, and waits for its end."""
+_DRAW_A_LINE: Final = "Draw a line across a step: its profile is shown here and follows the line."
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity along the line.
+
+    Parameters
+    ----------
+    quantity : Quantity
+    title : str
+        With the pulse setting.
+    profile : Profile
+        In SI units; of what spreads over decades the geometric mean, without a spread.
+    """
+
+    quantity: Quantity
+    title: str
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class LineView:
+    """Profiles along a line, one below the other.
+
+    Parameters
+    ----------
+    line : Region, optional
+    unit : str
+        Of the positions.
+    curves : list of list of Curve
+        The curves of each pair of axes.
+    width : StepWidth, optional
+    message : str
+        Why there is nothing, in a sentence.
+    """
+
+    line: Region | None = None
+    unit: str = "m"
+    curves: list[list[Curve]] = field(default_factory=list)
+    width: StepWidth | None = None
+    words: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class DistanceView:
+    """A quantity against the distance from a step.
+
+    Parameters
+    ----------
+    distance, values : ndarray
+        Of the pixels with a value, at most some thousand of them.
+    curve : DistanceCurve, optional
+        Medians in bins of distance, over all pixels.
+    """
+
+    title: str = ""
+    quantity: Quantity | None = None
+    unit: str = "m"
+    distance: Array = field(default_factory=lambda: np.zeros(0))
+    values: Array = field(default_factory=lambda: np.zeros(0))
+    curve: DistanceCurve | None = None
+    words: str = ""
+    message: str = ""
+
+
+class ProfileModel:
+    """What is looked at along the lines of a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    changed = Signal()
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = ref(scan)
+        self.view = "line"
+        self.pulse = max(0, len(scan.labels) - 1)
+        self.shown: tuple[str, ...] | None = None
+        """Keys of the quantities that are drawn; None takes what belongs to a step."""
+        self.width_key: str | None = None
+        """The quantity whose width is measured; None takes the best there is."""
+        self.distance_key: str | None = None
+        """The quantity that is drawn against the distance; None takes the best there is."""
+        self._last_width: tuple[object, StepWidth | None] | None = None
+
+    @property
+    def scan(self) -> Scan:
+        """The scan."""
+        scan = self._scan()
+        if scan is None:
+            raise RuntimeError("the scan of these profiles is gone")
+        return scan
+
+    @property
+    def regions(self) -> RegionModel:
+        """The regions of the scan."""
+        return region_model_of(self.scan)
+
+    @property
+    def book(self) -> QuantityBook:
+        """The quantities of the scan."""
+        return quantities_of(self.scan)
+
+    @property
+    def lateral_unit(self) -> str:
+        """Unit of positions."""
+        return str(self.scan.grid["x"].attrs.get("units", ""))
+
+    def choose(
+        self,
+        *,
+        view: str | None = None,
+        pulse: int | None = None,
+        shown: Sequence[str] | None = None,
+        width_key: str | None = None,
+        distance_key: str | None = None,
+    ) -> None:
+        """Look at something else; what is None stays as it is."""
+        before = (self.view, self.pulse, self.shown, self.width_key, self.distance_key)
+        self.view = self.view if view is None else view
+        self.pulse = self.pulse if pulse is None else pulse
+        self.shown = self.shown if shown is None else tuple(shown)
+        self.width_key = self.width_key if width_key is None else width_key
+        self.distance_key = self.distance_key if distance_key is None else distance_key
+        if before != (self.view, self.pulse, self.shown, self.width_key, self.distance_key):
+            self.changed.emit()
+
+    def drawn(self) -> list[Quantity]:
+        """Return the quantities that are drawn: topography, deflection error, H and D, or as chosen."""
+        known = self.book.quantities()
+        if self.shown is not None:
+            return [quantity for quantity in known if quantity.key in self.shown]
+        ground = [one for one in (self.book.topography(), self.book.deflection_error()) if one is not None]
+        maps = [quantity for quantity in known if quantity.by_pulse and not quantity.key.startswith("tau")]
+        others = [quantity for quantity in known if not quantity.by_pulse and quantity not in ground]
+        found = ground + maps
+        return found if maps else (found + others)[:_MOST_PANELS]
+
+    def width_quantity(self) -> Quantity | None:
+        """Return the quantity whose width is measured."""
+        known = {quantity.key: quantity for quantity in self.book.quantities()}
+        ground = [
+            one.key for one in (self.book.deflection_error(), self.book.topography()) if one is not None
+        ]
+        wanted = (self.width_key or "", *_WIDTH_FROM, *ground, *known)
+        return next((known[key] for key in wanted if key in known), None)
+
+    def distance_quantity(self) -> Quantity | None:
+        """Return the quantity that is drawn against the distance from the step."""
+        return self.book.quantity(self.distance_key)
+
+    def line_view(self) -> LineView:
+        """Return the profiles along the selected line, or the one drawn last."""
+        line = self.regions.line_of_interest
+        if line is None:
+            return LineView(message=_DRAW_A_LINE)
+        drawn, measured = self.drawn(), self.width_quantity()
+        wanted = drawn + ([measured] if measured is not None and measured not in drawn else [])
+        fields = {quantity.key: self.book.field(quantity, self.pulse) for quantity in wanted}
+        if not fields:
+            return LineView(line, message="There is no image to take a profile of.")
+        step = self._step(line, list(fields.values()))
+        try:
+            profiles = {
+                quantity.key: _profile(line, quantity, fields[quantity.key], step) for quantity in wanted
+            }
+        except ValueError as error:
+            return LineView(line, message=_sentence(str(error)))
+        curves = [Curve(one, self._title(one), profiles[one.key]) for one in drawn]
+        if not any(np.isfinite(profile.mean).any() for profile in profiles.values()):
+            return LineView(line, message="The line lies outside the image: move it across a step.")
+        if measured is None:
+            return LineView(line, self.lateral_unit, _grouped(curves))
+        if self.regions.is_live and profiles[measured.key].position.size > _MOST_SAMPLES_LIVE:
+            return LineView(line, self.lateral_unit, _grouped(curves), words=f"Profile along {line.name} …")
+        width = self._width(profiles[measured.key], measured)
+        words = self._width_in_words(width, measured, line)
+        if width is not None and not width.error < width.fwhm:
+            width = None
+        return LineView(line, self.lateral_unit, _grouped(curves), width, words)
+
+    def distance_view(self) -> DistanceView:
+        """Return a quantity against the distance from the selected region, or from all steps."""
+        quantity, regions = self.distance_quantity(), self._steps()
+        if quantity is None:
+            return DistanceView(message="There is no image to measure: open a scan.")
+        if not regions:
+            return DistanceView(
+                message="Draw a region of class step, or select a region: distances count from there."
+            )
+        grid = self.book.field(quantity, self.pulse)
+        distance = _nearest(
+            [distance_from_region(region, grid.x, grid.y, spacing=grid.spacing) for region in regions]
+        )
+        good = np.isfinite(grid.values) & np.isfinite(distance)
+        if quantity.many_decades:
+            good &= np.where(np.isfinite(grid.values), grid.values, 0.0) > 0
+        away, values = distance[good], grid.values[good]
+        title, from_what = self._title(quantity), self._name_of(regions)
+        if away.size == 0:
+            return DistanceView(title, quantity, message=f"No pixel has a value of {title}.")
+        bins = max(*grid.spacing, float(np.ptp(away)) / 200)
+        curve = curve_from_distance(values, away, bins)
+        kept = slice(None, None, math.ceil(away.size / _MOST_POINTS))
+        words = f"{title} of {away.size} pixels against the distance from {from_what}; medians every "
+        words += f"{self._length(bins)}."
+        return DistanceView(
+            title,
+            quantity,
+            self.lateral_unit,
+            away[kept],
+            values[kept],
+            curve,
+            f"{words} {self._peak(curve, quantity)}",
+        )
+
+    def csv_text(self) -> str:
+        """Return what is shown as CSV, in SI units."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        lateral = self.lateral_unit or "pixel"
+        if self.view == "distance":
+            view = self.distance_view()
+            unit = "" if view.quantity is None or not view.quantity.unit else f" ({view.quantity.unit})"
+            columns = (f"{view.title} median{unit}", f"{view.title} mean{unit}", f"{view.title} sd{unit}")
+            writer.writerow([f"distance ({lateral})", *columns, "n"])
+            if view.curve is not None:
+                found = view.curve
+                for row in zip(found.distance, found.median, found.mean, found.std, found.n, strict=True):
+                    writer.writerow([*(_number(value) for value in row[:-1]), int(row[-1])])
+            return out.getvalue()
+        shown = self.line_view()
+        curves = [curve for group in shown.curves for curve in group]
+        if shown.words:
+            writer.writerow([f"# {shown.words}"])
+        units = [f" ({curve.quantity.unit})" if curve.quantity.unit else "" for curve in curves]
+        heads = [
+            f"{curve.title}{what}{unit}"
+            for curve, unit in zip(curves, units, strict=True)
+            for what in ("", " sd")
+        ]
+        writer.writerow([f"position ({lateral})", *heads])
+        columns_of = [part for curve in curves for part in (curve.profile.mean, curve.profile.std)]
+        for number, position in enumerate(curves[0].profile.position if curves else ()):
+            writer.writerow([_number(position), *(_number(column[number]) for column in columns_of)])
+        return out.getvalue()
+
+    def _steps(self) -> list[Region]:
+        """Return the regions that distances are counted from: the selected ones, else all steps, else the last line."""
+        model = self.regions
+        chosen = [model.regions[index] for index in sorted(model.selection)]
+        steps = [region for region in model.regions if region.region_class == "step"]
+        line = model.line_of_interest
+        return chosen or steps or ([line] if line is not None else [])
+
+    def _name_of(self, regions: list[Region]) -> str:
+        return regions[0].name if len(regions) == 1 else f"the nearest of {len(regions)} regions"
+
+    def _step(self, line: Region, fields: list[Field]) -> float:
+        """Return one distance of samples for all quantities: half a pixel of the finest grid."""
+        length = float(np.hypot(*np.diff(line.xy(), axis=0).T).sum())
+        finest = min(min(grid.spacing) for grid in fields)
+        return max(finest / 2, length / _MOST_SAMPLES)
+
+    def _title(self, quantity: Quantity) -> str:
+        labels = self.scan.labels
+        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
+        return f"{quantity.title} {label}".rstrip()
+
+    def _width(self, profile: Profile, quantity: Quantity) -> StepWidth | None:
+        """Return the width of the step; the same profile is not searched twice."""
+        key = (quantity.key, profile.mean.tobytes(), profile.sample_width)
+        if self._last_width is None or self._last_width[0] != key:
+            self._last_width = (key, width_from_profile(profile))
+        return self._last_width[1]
+
+    def _width_in_words(self, width: StepWidth | None, quantity: Quantity, line: Region) -> str:
+        title = self._title(quantity)
+        if width is None:
+            return f"No step stands out of the noise in {title} along {line.name}."
+        shape = "strip" if width.kind == "ridge" else "edge"
+        if not width.error < width.fwhm:
+            return f"There is a {shape} in {title} along {line.name}, too blurred by noise to tell its width."
+        size = text_with_error(width.fwhm, width.error, self.lateral_unit or "px")
+        averaged = f", averaged over {self._length(line.width)}" if line.width else ""
+        return f"{shape.capitalize()} in {title}: FWHM {size} along {line.name}{averaged}."
+
+    def _length(self, value: float) -> str:
+        return text_from_quantity(value, self.lateral_unit or "px", digits=3)
+
+    def _peak(self, curve: DistanceCurve, quantity: Quantity) -> str:
+        good = np.isfinite(curve.median) & (curve.n >= 3)
+        if not good.any():
+            return ""
+        top = int(np.flatnonzero(good)[np.argmax(curve.median[good])])
+        value = text_with_error(float(curve.median[top]), math.nan, quantity.unit)
+        return f"Highest median {value} at {self._length(float(curve.distance[top]))}."
+
+
+def _profile(line: Region, quantity: Quantity, grid: Field, step: float) -> Profile:
+    values = grid.values
+    if quantity.many_decades:
+        # The mean of logarithms: one fast pixel does not make the whole width fast.
+        values = np.log10(values, out=np.full(values.shape, np.nan), where=values > 0)
+    found = profile_along(
+        values, line.xy(), grid.x, grid.y, width=line.width, step=step, spacing=grid.spacing
+    )
+    if not quantity.many_decades:
+        return found
+    return replace(found, mean=10.0**found.mean, std=np.full(found.std.shape, np.nan))
+
+
+def _grouped(curves: list[Curve]) -> list[list[Curve]]:
+    """Put D1 and D2, tau1 and tau2 on one pair of axes: they are compared."""
+    groups: dict[str, list[Curve]] = {}
+    for curve in curves:
+        name = curve.quantity.key
+        groups.setdefault(name.rstrip("12") if curve.quantity.many_decades else name, []).append(curve)
+    return list(groups.values())
+
+
+def _nearest(distances: list[Array]) -> Array:
+    """Return the distance of each pixel from the region that is nearest to it, with its sign."""
+    stack = np.stack(distances)
+    return np.asarray(np.take_along_axis(stack, np.abs(stack).argmin(axis=0)[None], axis=0)[0])
+
+
+def _number(value: float) -> str:
+    return f"{value:.9g}" if math.isfinite(value) else ""
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+_MODELS: "WeakKeyDictionary[Scan, ProfileModel]" = WeakKeyDictionary()
+
+
+def profile_model_of(scan: Scan) -> ProfileModel:
+    """Return the model of a scan's profiles."""
+    if scan not in _MODELS:
+        _MODELS[scan] = ProfileModel(scan)
+    return _MODELS[scan]

@@ -1,0 +1,245 @@
+"""The table of regions: what a quantity comes to in each region and each class, and steps against grains."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
+from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
+from napari_tesm.gui.models.regions import RegionModel, region_model_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.quantities.scaling import Scaling, scaling_of
+from napari_tesm.regions.measures import comparison_of_steps, title_of_class
+from napari_tesm.regions.shapes import Region, mask_from_region
+from napari_tesm.regions.step_proposals import steps_from_images
+from napari_tesm.statistics.description import Description, description_from_values
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """One line of the table.
+
+    Parameters
+    ----------
+    index : int
+        Place of the region in the list; -1 for the line of a whole class.
+    name, region_class, kind : str
+    colour : str
+        ``"#rrggbb"``.
+    width : float
+        Of a line, in the lateral unit of the dataset.
+    pixels : int
+        How many pixels lie inside; none where the region is outside the image.
+    values : Description or None
+        Of the quantity, in its SI unit; None without a quantity.
+    """
+
+    index: int
+    name: str
+    region_class: str
+    kind: str
+    colour: str
+    width: float
+    pixels: int
+    values: Description | None
+
+
+class RegionTable:
+    """What the regions of a scan come to.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    choice_changed = Signal()
+    """Another quantity or pulse setting is looked at."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = ref(scan)
+        self.model: RegionModel = region_model_of(scan)
+        self.book: QuantityBook = quantities_of(scan)
+        self.key: str | None = None
+        """The quantity that was chosen; None takes the best there is."""
+        self.pulse = max(0, len(scan.labels) - 1)
+        self._masks: dict[tuple[object, ...], Mask] = {}
+        self._used: set[tuple[object, ...]] = set()
+
+    @property
+    def quantity(self) -> Quantity | None:
+        """The quantity that is looked at."""
+        return self.book.quantity(self.key)
+
+    def choose(self, key: str | None = None, *, pulse: int | None = None) -> None:
+        """Look at another quantity, or another pulse setting."""
+        before = (self.key, self.pulse)
+        self.key = self.key if key is None else key
+        self.pulse = self.pulse if pulse is None else pulse
+        if before != (self.key, self.pulse):
+            self.choice_changed.emit()
+
+    def field(self) -> Field | None:
+        """Return the values of the quantity, None without one."""
+        quantity = self.quantity
+        return None if quantity is None else self.book.field(quantity, self.pulse)
+
+    def mask(self, region: Region, field: Field) -> Mask:
+        """Return which pixels of a field lie in a region, shape (y, x)."""
+        key = (field.grid, region.kind, region.vertices, region.width)
+        self._used.add(key)
+        if key not in self._masks:
+            self._masks[key] = mask_from_region(region, field.x, field.y, spacing=field.spacing)
+        return self._masks[key]
+
+    def mask_of(self, indices: Iterable[int], field: Field) -> Mask:
+        """Return which pixels lie in any of these regions; a pixel in two of them counts once."""
+        inside = np.zeros(field.values.shape, dtype=bool)
+        for index in indices:
+            inside |= self.mask(self.model.regions[index], field)
+        return inside
+
+    def mask_of_class(self, region_class: str, field: Field) -> Mask:
+        """Return which pixels lie in any region of a class."""
+        regions = self.model.regions
+        return self.mask_of(
+            (i for i, region in enumerate(regions) if region.region_class == region_class), field
+        )
+
+    def rows(self) -> list[RegionRow]:
+        """Return a line for each region, in the order drawn, and one for each class that has several."""
+        field = self.field()
+        self._used = set()
+        rows = []
+        for index, region in enumerate(self.model.regions):
+            inside = None if field is None else self.mask(region, field)
+            rows.append(
+                _row(index, region.name, region.region_class, region.kind, region.width, inside, field)
+            )
+        for name in self.model.classes:
+            count = sum(region.region_class == name for region in self.model.regions)
+            if count < 2:
+                continue  # the line would only say again what the region's own says
+            inside = None if field is None else self.mask_of_class(name, field)
+            rows.append(_row(-1, title_of_class(name, count), name, "", 0.0, inside, field))
+        # Masks of shapes as they were before a drag are of no use any more.
+        self._masks = {key: mask for key, mask in self._masks.items() if key in self._used}
+        return rows
+
+    def scaling(self, rows: Sequence[RegionRow]) -> Scaling:
+        """Return the unit in which all numbers of the table are shown."""
+        quantity = self.quantity
+        unit = "" if quantity is None else quantity.unit
+        return scaling_of([row.values.median for row in rows if row.values is not None], unit)
+
+    def comparison(self) -> str:
+        """Return steps against grains in a sentence, or against all the rest where no grain is drawn; empty without."""
+        quantity, field = self.quantity, self.field()
+        if quantity is None or field is None or "step" not in self.model.classes:
+            return ""
+        masks = {name: self.mask_of_class(name, field) for name in self.model.classes}
+        try:
+            found = comparison_of_steps(field.values, masks, many_decades=quantity.many_decades)
+        except ValueError as error:
+            text = str(error)
+            return f"{text[:1].upper()}{text[1:]}."
+        return found.sentence_about(self.title())
+
+    def propose_steps(self) -> str:
+        """Find steps, add them as regions, and return in a sentence what was found.
+
+        Raises
+        ------
+        ValueError
+            If there is no image in which steps could be found.
+        """
+        book = self.book
+        heights, errors = book.topography(), book.deflection_error()
+        first = heights or errors
+        if first is None:
+            raise ValueError("steps are found in topography or deflection error, and this scan has neither")
+        ground = book.field(first)
+        topography = None if heights is None else ground.values
+        deflection = None
+        if errors is not None:
+            other = book.field(errors)
+            # An error signal on another grid says nothing about the pixels of this one.
+            deflection = other.values if other.grid == ground.grid else None
+        used = [
+            one.title
+            for one, image in ((heights, topography), (errors, deflection))
+            if one and image is not None
+        ]
+        found = steps_from_images(topography, deflection, x=ground.x, y=ground.y, spacing=ground.spacing)
+        source = " and ".join(used)
+        if not found:
+            return f"no step stands out in {source}: draw it by hand"
+        self.model.add(found)
+        count = "one step" if len(found) == 1 else f"{len(found)} steps"
+        return f"{count} found in {source}; Ctrl+Z takes them back"
+
+    def separated_text(self, separator: str = "\t") -> str:
+        """Return the table as text that a spreadsheet takes, all numbers in SI units."""
+        quantity = self.quantity
+        unit = f" ({quantity.unit})" if quantity is not None and quantity.unit else ""
+        title = "" if quantity is None else f"{self.title()} "
+        lateral = str(self.model.scan.grid["x"].attrs.get("units", "")) or "pixel"
+        measured = [f"{title}{name}{unit}" for name in ("median", "q25", "q75", "mean", "sd")]
+        head = ["name", "class", "kind", f"width ({lateral})", "pixels", "n ok", *measured]
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+        writer.writerow(head)
+        for row in self.rows():
+            line: list[object] = [
+                row.name, row.region_class, row.kind or "class", f"{row.width:.9g}" if row.kind else "", row.pixels
+            ]  # fmt: skip
+            if row.values is not None:
+                found = row.values
+                numbers = (found.median, found.q25, found.q75, found.mean, found.std)
+                line += [
+                    found.n,
+                    *(f"{number:.9g}" if math.isfinite(number) else "" for number in numbers),
+                ]
+            writer.writerow(line)
+        return out.getvalue()
+
+    def title(self) -> str:
+        """Return what is measured, with the pulse setting: ``D2 (-3 V)``."""
+        quantity, labels = self.quantity, self.model.scan.labels
+        if quantity is None:
+            return ""
+        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
+        return f"{quantity.title} {label}".rstrip()
+
+
+def _row(
+    index: int,
+    name: str,
+    region_class: str,
+    kind: str,
+    width: float,
+    inside: Mask | None,
+    field: Field | None,
+) -> RegionRow:
+    colour = REGION_COLOURS.get(region_class, REGION_COLOURS["other"])
+    pixels = 0 if inside is None else int(inside.sum())
+    values = None if inside is None or field is None else description_from_values(field.values[inside])
+    return RegionRow(index, name, region_class, kind, colour, width, pixels, values)
+
+
+_TABLES: "WeakKeyDictionary[Scan, RegionTable]" = WeakKeyDictionary()
+
+
+def region_table_of(scan: Scan) -> RegionTable:
+    """Return the table of a scan, the same for every panel."""
+    if scan not in _TABLES:
+        _TABLES[scan] = RegionTable(scan)
+    return _TABLES[scan]

@@ -1,0 +1,268 @@
+"""What is done with the regions of a scan: drawing, naming, classing, selecting, deleting, and taking all of it back.
+
+Toolkit-free: the Shapes layer (`region_layer`) and the panels are two faces of this.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+from weakref import WeakKeyDictionary, ref
+
+from psygnal import Signal
+
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.regions.shapes import Region
+
+_NAME_OF_CLASS: Final = {"other": "region", "": "region"}
+_LONGEST_HISTORY: Final = 200
+
+
+def free_name(region_class: str, taken: Collection[str]) -> str:
+    """Return the first name of the row ``step 1``, ``step 2`` … (``region 1`` … for other) that is not taken.
+
+    Examples
+    --------
+    >>> free_name("step", ["step 1", "grain 2"])
+    'step 2'
+    """
+    stem = _NAME_OF_CLASS.get(region_class, region_class)
+    return next(name for n in range(1, len(taken) + 2) if (name := f"{stem} {n}") not in taken)
+
+
+def round_length(length: float) -> float:
+    """Return the nearest of 1, 2, 5, 10, 20, 50 … to a length."""
+    if not length > 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(length))
+    return min((power * step for step in (1, 2, 5, 10)), key=lambda known: abs(math.log(known / length)))
+
+
+class RegionHistory:
+    """Whole lists of regions as they were after each action of the user.
+
+    Parameters
+    ----------
+    regions : iterable of Region
+        What is there before anything is done.
+    """
+
+    def __init__(self, regions: Iterable[Region] = ()) -> None:
+        self._now = tuple(regions)
+        self._past: list[tuple[Region, ...]] = []
+        self._future: list[tuple[Region, ...]] = []
+        self._merging = ""
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an action to take back."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an action that was taken back."""
+        return bool(self._future)
+
+    def settle(self, regions: Iterable[Region], *, merge: str = "") -> bool:
+        """Note that an action is over, and return whether it changed anything.
+
+        Parameters
+        ----------
+        regions : iterable of Region
+            What it left.
+        merge : str
+            Actions that follow each other with the same word here are one, such as the steps of a spin box.
+        """
+        after = tuple(regions)
+        if after == self._now:
+            return False
+        if not merge or merge != self._merging:
+            self._past.append(self._now)
+            del self._past[:-_LONGEST_HISTORY]
+        self._now, self._merging = after, merge
+        self._future.clear()
+        return True
+
+    def undo(self) -> list[Region] | None:
+        """Return the regions as they were before the last action, None where there was none."""
+        return self._step(self._past, self._future)
+
+    def redo(self) -> list[Region] | None:
+        """Return the regions after the action that was taken back last, None where there is none."""
+        return self._step(self._future, self._past)
+
+    def _step(
+        self, source: list[tuple[Region, ...]], target: list[tuple[Region, ...]]
+    ) -> list[Region] | None:
+        if not source:
+            return None
+        target.append(self._now)
+        self._now, self._merging = source.pop(), ""
+        return list(self._now)
+
+
+class RegionModel:
+    """The regions of one scan as the user works on them.
+
+    Parameters
+    ----------
+    scan : Scan
+        Holds the truth, `scan.regions`; every change goes through it, and its `regions_changed` tells of it.
+    """
+
+    selection_changed = Signal()
+    settled = Signal()
+    """An action is over: there is something to undo, and time for what takes longer than a frame."""
+    pen_changed = Signal()
+    """Class or width of what is drawn next."""
+
+    def __init__(self, scan: Scan) -> None:
+        # Weakly, as the model is found by its scan: it must not keep one alive that nobody looks at.
+        self._scan = ref(scan)
+        self.history = RegionHistory(scan.regions)
+        self.selection: frozenset[int] = frozenset()
+        self.pen_class = "step"
+        display = scan.display
+        self.pen_width = round_length(5 * max(display.spacing)) * display.factor
+        self.is_live = False
+        """Whether an action is going on, such as a drag: it becomes one entry of the history when it ends."""
+
+        self._setting = False
+
+    @property
+    def scan(self) -> Scan:
+        """The scan."""
+        scan = self._scan()
+        if scan is None:
+            raise RuntimeError("the scan of these regions is gone")
+        return scan
+
+    @property
+    def regions(self) -> list[Region]:
+        """The regions, in the order in which they were drawn."""
+        return self.scan.regions
+
+    @property
+    def classes(self) -> list[str]:
+        """Classes in use, in the order of their first region."""
+        return list(dict.fromkeys(region.region_class for region in self.regions))
+
+    @property
+    def line_of_interest(self) -> Region | None:
+        """The line whose profile is shown: a selected one, else the one drawn last.
+
+        A path of class step lies along the step, not across it: only a selected one is meant.
+        """
+        chosen = [self.regions[i] for i in sorted(self.selection) if i < len(self.regions)]
+        others = [one for one in reversed(self.regions) if one.kind == "line" or one.region_class != "step"]
+        wanted = sorted(chosen, key=lambda region: region.kind != "line") + others
+        return next((region for region in wanted if region.is_line), None)
+
+    def follow(self, regions: Sequence[Region]) -> None:
+        """Take the regions as they are in the middle of an action."""
+        self.is_live = True
+        self._set(regions)
+
+    def settle(self, regions: Sequence[Region] | None = None, *, merge: str = "") -> None:
+        """Take the regions as an action left them; without any, note what was changed elsewhere."""
+        was_live, self.is_live = self.is_live, False
+        if regions is not None:
+            self._set(regions)
+        if self.history.settle(self.regions, merge=merge) or was_live:
+            self.settled.emit()
+
+    def note(self) -> None:
+        """Note what somebody else made of the regions, a file or another panel, as an action of its own."""
+        if not self._setting and not self.is_live:
+            self.settle()
+            self._keep_selection()
+
+    def undo(self) -> bool:
+        """Take the last action back; return whether there was one."""
+        self.settle()
+        return self._restore(self.history.undo())
+
+    def redo(self) -> bool:
+        """Do again what was taken back; return whether there was anything."""
+        self.settle()
+        return self._restore(self.history.redo())
+
+    def select(self, indices: Iterable[int]) -> None:
+        """Select regions by their place in the list; what does not exist is left out."""
+        chosen = frozenset(index for index in indices if 0 <= index < len(self.regions))
+        if chosen != self.selection:
+            self.selection = chosen
+            self.selection_changed.emit()
+
+    def add(self, regions: Iterable[Region]) -> None:
+        """Put more regions behind those that are there; those without a name, or with one that is taken, get a name."""
+        known = list(self.regions)
+        for region in regions:
+            taken = {other.name for other in known}
+            fresh = region.name and region.name not in taken
+            known.append(region if fresh else replace(region, name=free_name(region.region_class, taken)))
+        self.settle(known)
+
+    def remove(self, indices: Iterable[int]) -> None:
+        """Delete regions."""
+        gone = set(indices)
+        self.select(())
+        self.settle([region for index, region in enumerate(self.regions) if index not in gone])
+
+    def rename(self, index: int, name: str) -> None:
+        """Give a region another name; an empty one is not taken."""
+        if name.strip():
+            self._change([index], name=name.strip())
+
+    def set_class(self, indices: Iterable[int], region_class: str) -> None:
+        """Put regions into a class, "step", "grain", "other" or one of the user's own."""
+        self._change(indices, region_class=region_class.strip() or "other")
+
+    def set_width(self, indices: Iterable[int], width: float) -> None:
+        """Set the width, in the dataset's lateral unit, of those of the regions that are lines."""
+        lines = [index for index in indices if self.regions[index].is_line]
+        self._change(lines, merge=f"width {lines}", width=max(0.0, width))
+
+    def set_pen(self, *, region_class: str | None = None, width: float | None = None) -> None:
+        """Choose class and width, in the dataset's lateral unit, of what is drawn next."""
+        before = (self.pen_class, self.pen_width)
+        self.pen_class = self.pen_class if region_class is None else region_class.strip() or "other"
+        self.pen_width = self.pen_width if width is None else max(0.0, width)
+        if before != (self.pen_class, self.pen_width):
+            self.pen_changed.emit()
+
+    def _change(self, indices: Iterable[int], *, merge: str = "", **changes: object) -> None:
+        regions = list(self.regions)
+        for index in indices:
+            if 0 <= index < len(regions):
+                regions[index] = replace(regions[index], **changes)  # type: ignore[arg-type]
+        self.settle(regions, merge=merge)
+
+    def _restore(self, regions: list[Region] | None) -> bool:
+        if regions is None:
+            return False
+        self._set(regions)
+        self.settled.emit()
+        return True
+
+    def _set(self, regions: Sequence[Region]) -> None:
+        self._setting = True
+        try:
+            self.scan.set_regions(regions)
+        finally:
+            self._setting = False
+        self._keep_selection()
+
+    def _keep_selection(self) -> None:
+        if any(index >= len(self.regions) for index in self.selection):
+            self.select(self.selection)
+
+
+_MODELS: "WeakKeyDictionary[Scan, RegionModel]" = WeakKeyDictionary()
+
+
+def region_model_of(scan: Scan) -> RegionModel:
+    """Return the model of a scan's regions, the same for every panel."""
+    if scan not in _MODELS:
+        _MODELS[scan] = RegionModel(scan)
+    return _MODELS[scan]

@@ -1,0 +1,383 @@
+"""One scan as the workspace sees it: traces, channels, results, regions and points, with events when they change.
+
+Knows neither napari nor Qt: every panel shows a `Scan` and changes it, and the tests drive it without a screen.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.data.dataset import pulse_labels, with_protocol
+from napari_tesm.data.phase import rotated_dataset
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import resolved_recipe
+from napari_tesm.grains import (
+    Boundaries,
+    Grains,
+    boundaries_from_grains,
+    default_band_width,
+    overrides_from_regions,
+)
+from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
+from napari_tesm.io.mapping.entries import Mapping
+from napari_tesm.model_choice.maps import KernelChoice
+from napari_tesm.regions.shapes import PinnedPoint, Region
+
+Array = NDArray[np.float64]
+
+MISSING_PULSE: Final = ("pulse_start", "pulse_duration")
+
+
+@dataclass(frozen=True)
+class TraceSample:
+    """Traces of one place: the mean over a neighbourhood, for every pulse setting.
+
+    Parameters
+    ----------
+    row, column : int
+        Pixel in the middle.
+    x, y : float
+        Its centre, in the dataset's lateral unit.
+    mean, spread : ndarray, shape (pulse, time)
+        Mean and standard deviation (n − 1); the spread is None for a single pixel.
+    pixels : int
+        How many pixels were averaged.
+    """
+
+    row: int
+    column: int
+    x: float
+    y: float
+    mean: Array
+    spread: Array | None
+    pixels: int
+
+
+class Scan:
+    """A recording over an area, or channels alone.
+
+    Parameters
+    ----------
+    name : str
+        What layers of several files are told apart by.
+    dataset : Dataset, optional
+        Traces with the channels of their grid; None where the file holds no traces.
+    channels : sequence of DataArray
+        Every ordinary channel, each on its own grid.
+    path : Path, optional
+        File it came from.
+    problem : str
+        Why there are no traces to fit, in a sentence; empty where there are.
+    unfinished : Dataset, optional
+        Traces that can be looked at but not evaluated before somebody has said the unit of their time axis.
+    group : int
+        Which of the file's groups of traces this is.
+    """
+
+    dataset_changed = Signal()
+    """What is known of the recording changed: its protocol or its units."""
+    recipe_changed = Signal(object)
+    results_changed = Signal(object)
+    """New maps of a whole fit: a Dataset, or None."""
+    probe_changed = Signal()
+    points_changed = Signal()
+    regions_changed = Signal()
+    grains_changed = Signal()
+    time_changed = Signal(float)
+
+    def __init__(
+        self,
+        name: str,
+        dataset: xr.Dataset | None,
+        channels: Sequence[xr.DataArray] = (),
+        *,
+        path: Path | None = None,
+        problem: str = "",
+        unfinished: xr.Dataset | None = None,
+        group: int = 0,
+        maps: xr.Dataset | None = None,
+        recipe: Recipe | None = None,
+        regions: Iterable[Region] = (),
+        points: Iterable[PinnedPoint] = (),
+    ) -> None:
+        if dataset is None and unfinished is None and not channels:
+            raise ValueError(f"{name} holds neither traces nor images")
+        self.name = name
+        self.path = path
+        self.problem = problem
+        self.dataset = dataset
+        self.unfinished = unfinished
+        self.group = group
+        self.channels = list(channels)
+        self.maps = maps
+        self.choice: KernelChoice | None = None
+        """Which kernel the traces support, where somebody has asked."""
+        self.recipe = recipe or Recipe()
+        self.regions = list(regions)
+        self.points = list(points)
+        self.grains: Grains | None = None
+        """On the scan's grid; None where nobody has looked for them."""
+        self.band_width: float | None = None
+        """Of the band at grain boundaries, in the dataset's unit; None takes the default."""
+        self.probe: tuple[int, int] | None = None
+        self.probe_size = 1
+        self.time = 0.0
+        self.notes: list[str] = []
+        """What of the file could not be understood, in sentences."""
+        self.changed_since_save = False
+        self.entered: dict[str, str] = {}
+        """Units of axes that the file does not say and somebody has entered."""
+        self.mapping: Mapping | None = None
+        """What is what in an instrument's file; None for .gwy files, which say it themselves."""
+        self._evaluated: tuple[xr.Dataset, float | str, xr.Dataset] | None = None
+        self.world_unit = ""
+        """Unit of length of the viewer, where other scans have settled it; empty where this one may choose."""
+
+    @property
+    def grid(self) -> xr.DataArray | xr.Dataset:
+        """What has the axes `y` and `x` on which regions are drawn: the traces, or the first channel."""
+        if self.dataset is not None:
+            return self.dataset
+        return self.channels[0] if self.unfinished is None else self.unfinished
+
+    @property
+    def display(self) -> Display:
+        """How the grid lies in the viewer."""
+        return display_from_axes(self.grid["y"], self.grid["x"], unit=self.world_unit or None)
+
+    @property
+    def labels(self) -> list[str]:
+        """What tells the pulse settings apart in titles, ``(-3 V)``."""
+        if self.dataset is None:
+            return []
+        ways = [str(way) for way in self.dataset["direction"].values]
+        return pulse_labels(self.dataset["voltage"].values, ways)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the traces."""
+        return "" if self.dataset is None else str(self.dataset["displacement"].attrs["units"])
+
+    @property
+    def evaluated(self) -> xr.Dataset | None:
+        """The traces as the recipe evaluates them: X and Y turned where it says so, as they are where that fails."""
+        dataset, angle = self.dataset, self.recipe.phase_rotation
+        if dataset is None or angle is None:
+            return dataset
+        known = self._evaluated
+        if known is None or known[0] is not dataset or known[1] != angle:
+            try:
+                found = resolved_recipe(dataset, self.recipe).phase_rotation
+                turned = rotated_dataset(dataset, float(found or 0.0))
+            except ValueError:  # the fit says why
+                turned = dataset
+            self._evaluated = known = (dataset, angle, turned)
+        return known[2]
+
+    def summary(self) -> str:
+        """Return the scan in one line: pixels, size, voltages."""
+        height, width = self.display.extent()
+        rows, columns = self.display.shape
+        parts = [f"{columns} × {rows} px"]
+        if self.display.unit != "pixel":
+            parts.append(f"{width:.4g} × {height:.4g} {self.display.unit}")
+        if self.dataset is not None:
+            parts.append(" / ".join(plain_label(label) for label in self.labels if label))
+            if not np.isfinite(self.dataset["voltage"].values).all():
+                parts.append("voltage unknown")
+        return " · ".join(part for part in parts if part)
+
+    def missing(self) -> list[str]:
+        """Return the names of what a fit or a physical scale needs and nobody has said yet."""
+        if self.unfinished is not None:
+            return ["time_unit"] + ([] if self.unfinished["x"].attrs.get("units") else ["lateral_unit"])
+        if self.dataset is None:
+            return [] if self.channels[0]["x"].attrs.get("units") else ["lateral_unit"]
+        known = PulseProtocol.from_attributes(self.dataset.attrs)
+        names = [name for name in MISSING_PULSE if getattr(known, name) is None]
+        if not np.isfinite(self.dataset["voltage"].values).all():
+            names.append("voltage")
+        if not self.dataset["x"].attrs.get("units"):
+            names.append("lateral_unit")
+        return names
+
+    def enter(self, *, voltage: Sequence[float] | float | None = None, **protocol: float | None) -> None:
+        """Put in what the file does not say; it is kept with the dataset and written at the next save.
+
+        Parameters
+        ----------
+        voltage : float or one per pulse setting, optional
+            In V.
+        **protocol : float, optional
+            Fields of `PulseProtocol`, in SI units.
+
+        Raises
+        ------
+        ValueError
+            If a value makes no sense.
+        """
+        if self.dataset is None:
+            raise ValueError("there are no traces whose protocol could be entered")
+        changed = with_protocol(self.dataset, **protocol)
+        changed.encoding.update(self.dataset.encoding)
+        if voltage is not None:
+            volts = np.broadcast_to(np.asarray(voltage, dtype=np.float64), changed["voltage"].shape).copy()
+            changed = changed.assign_coords(voltage=changed["voltage"].copy(data=volts))
+            changed.encoding.update(self.dataset.encoding)
+        self.dataset = changed
+        self.changed_since_save = True
+        self.dataset_changed.emit()
+
+    def replace_recording(self, other: "Scan") -> None:
+        """Take over traces and channels of the same file, opened anew with units that were missing."""
+        self.dataset, self.channels, self.problem = other.dataset, other.channels, other.problem
+        self.unfinished = other.unfinished
+        self.changed_since_save = True
+        self.dataset_changed.emit()
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Change the parameters of the evaluation."""
+        if recipe != self.recipe:
+            self.recipe = recipe
+            self.recipe_changed.emit(recipe)
+
+    def set_results(self, maps: xr.Dataset | None) -> None:
+        """Take the maps of a whole fit; a save writes the last ones."""
+        self.maps = maps
+        self.changed_since_save = True
+        self.results_changed.emit(maps)
+
+    def look_at(self, pixel: tuple[int, int] | None, *, size: int | None = None) -> None:
+        """Move the probe to a pixel (row, column), or away from the image with None."""
+        new_size = self.probe_size if size is None else size
+        if pixel != self.probe or new_size != self.probe_size:
+            self.probe, self.probe_size = pixel, new_size
+            self.probe_changed.emit()
+
+    def set_time(self, time: float) -> None:
+        """Set the time, in s, that the slider shows."""
+        if time != self.time:
+            self.time = time
+            self.time_changed.emit(time)
+
+    def set_regions(self, regions: Iterable[Region]) -> None:
+        """Replace all regions."""
+        new = list(regions)
+        if new != self.regions:
+            self.regions = new
+            self.changed_since_save = True
+            self.regions_changed.emit()
+
+    def set_grains(self, grains: Grains | None) -> None:
+        """Take grains that were found, taken from labels, or edited; a save writes them."""
+        self.grains = grains
+        self.changed_since_save = True
+        self.grains_changed.emit()
+
+    def set_band_width(self, width: float | None) -> None:
+        """Change the width of the band at grain boundaries, in the dataset's unit."""
+        if width != self.band_width:
+            self.band_width = width
+            self.changed_since_save = True
+            self.grains_changed.emit()
+
+    def grain_boundaries(self) -> Boundaries | None:
+        """Return the boundaries of the grains, with the clusters and defects that are drawn; None without grains."""
+        if self.grains is None:
+            return None
+        width = self.band_width
+        if width is None:
+            radius = None if self.maps is None else self.maps.attrs.get("tip_radius")
+            width = default_band_width(radius, self.grains.spacing)[0]
+        x, y = self.grid["x"].values, self.grid["y"].values
+        drawn = overrides_from_regions(self.regions, x, y, spacing=self.grains.spacing)
+        return boundaries_from_grains(self.grains, width, overrides=drawn)
+
+    def set_points(self, points: Iterable[PinnedPoint]) -> None:
+        """Replace all pinned points."""
+        new = list(points)
+        if new != self.points:
+            self.points = new
+            self.changed_since_save = True
+            self.points_changed.emit()
+
+    def pin(self, pixel: tuple[int, int], *, size: int = 1) -> PinnedPoint:
+        """Pin a pixel (row, column) as a new point with the lowest free number, and return it."""
+        from napari_tesm.plotting.theme import colour_of_point
+
+        taken = {point.number for point in self.points}
+        number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+        x, y = float(self.grid["x"].values[pixel[1]]), float(self.grid["y"].values[pixel[0]])
+        point = PinnedPoint(number, x, y, size, colour_of_point(number))
+        self.set_points(sorted([*self.points, point], key=lambda known: known.number))
+        return point
+
+    def pixel_of(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return the (row, column) under a position in the dataset's lateral unit, None outside."""
+        display = self.display
+        return display.pixel_from_world(display.world_from_xy((x, y)))
+
+    def traces_at(self, pixel: tuple[int, int], *, size: int = 1) -> TraceSample:
+        """Return the traces of a pixel, or the mean of the `size` × `size` pixels around it that exist."""
+        evaluated = self.evaluated
+        if self.dataset is None or evaluated is None:
+            raise ValueError("there are no traces")
+        row, column = pixel
+        half = size // 2
+        rows = slice(max(0, row - half), row + half + 1)
+        columns = slice(max(0, column - half), column + half + 1)
+        block = evaluated["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
+        flat = block.reshape(block.shape[0], -1, block.shape[-1])
+        count = flat.shape[1]
+        mean, spread = flat[:, 0], None
+        if count > 1:
+            mean, spread = _mean_and_spread(flat)
+        x, y = float(self.dataset["x"].values[column]), float(self.dataset["y"].values[row])
+        return TraceSample(row, column, x, y, mean, spread, count)
+
+
+def _mean_and_spread(traces: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation over axis 1 of the finite samples; NaN where there are too few."""
+    finite = np.isfinite(traces)
+    count = finite.sum(axis=1)
+    filled = np.where(finite, traces, 0.0)
+    mean = np.divide(filled.sum(axis=1), count, out=np.full(count.shape, np.nan), where=count > 0)
+    squares = np.where(finite, (traces - np.where(count > 0, mean, 0.0)[:, None]) ** 2, 0.0).sum(axis=1)
+    variance = np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1)
+    return mean, np.sqrt(variance)
+
+
+def plain_label(label: str) -> str:
+    """Return what tells a pulse setting apart without its brackets.
+
+    Examples
+    --------
+    >>> plain_label("(-3 V trace) #2")
+    '-3 V trace #2'
+    """
+    return label.replace("(", "").replace(")", "")
+
+
+def share_world_unit(new: Sequence[Scan], known: Iterable[Scan] = ()) -> None:
+    """Let scans lie in one viewer in one unit of length, that of those it knows, else the finest of the new ones.
+
+    napari draws layers of several units in one world, but its drawing tools and its cursor do not convert: a shape
+    drawn on a scan in µm would lie a thousand times too far out beside one in nm.
+    """
+    units = [scan.display.unit for scan in known] or sorted(scan.display.unit for scan in new)
+    settled = next((unit for unit in units if unit in LENGTHS), "")
+    for scan in new:
+        scan.world_unit = settled
+
+
+def role_of(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what the plugin wrote about a layer into its metadata; empty for layers of others."""
+    role = metadata.get("tesm")
+    return role if isinstance(role, dict) else {}

@@ -1,0 +1,149 @@
+"""The evaluation on the screen, spelled as a command line and as Python: the same recipe, the same numbers."""
+
+import shlex
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from napari_tesm.data.protocol import Window
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.quantities.text import text_from_quantity
+
+_UNITS: Final = {
+    "tip_radius": "m", "pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s",
+    "lock_in_time_constant": "s",
+}  # fmt: skip
+_NOT_OPTIONS: Final = ("tau_bounds", "response_level", "max_log_tau_error")
+"""Entries of a recipe that the command line takes from a recipe file only."""
+
+
+def recipe_for_file(scan: Scan) -> Recipe:
+    """Return the recipe with what was entered by hand put in: a file opened anew does not know it.
+
+    Raises
+    ------
+    ValueError
+        If the voltages entered differ between pulse settings, which one command cannot say.
+    """
+    recipe = scan.recipe
+    if scan.dataset is None or scan.path is None:
+        return recipe
+    from napari_tesm.gui.reader import reopened
+
+    values = recipe.to_dict()
+    original = reopened(scan)
+    if original.unfinished is not None:
+        values["time_unit"] = "s" if recipe.time_unit is None else recipe.time_unit
+        values["time_unit"] = scan.entered.get("time_unit", values["time_unit"])
+    if "lateral_unit" in scan.entered:
+        values["lateral_unit"] = scan.entered["lateral_unit"]
+    known = original.dataset if original.dataset is not None else original.unfinished
+    assert known is not None
+    for name in ("pulse_start", "pulse_duration"):
+        if scan.dataset.attrs.get(name) != known.attrs.get(name) and values.get(name) is None:
+            values[name] = scan.dataset.attrs.get(name)
+    volts = scan.dataset["voltage"].values
+    if not np.array_equal(volts, known["voltage"].values, equal_nan=True) and values.get("voltage") is None:
+        if np.unique(volts).size > 1:
+            raise ValueError(
+                "the voltages entered differ: save the file first, then its command needs none of them"
+            )
+        values["voltage"] = float(volts[0])
+    if recipe.traces is None and _several_groups(scan):
+        values["traces"] = list(scan.dataset.attrs.get("traces", []))
+    return Recipe.from_dict(values)
+
+
+def command_from_scan(scan: Scan) -> str:
+    """Return the `tesm fit` line that gives the maps on the screen.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or the recipe holds what only a recipe file can say.
+    """
+    if scan.path is None:
+        raise ValueError("this scan did not come from a file: save it first")
+    recipe = recipe_for_file(scan)
+    changed = [name for name in _NOT_OPTIONS if getattr(recipe, name) != getattr(Recipe(), name)]
+    if changed:
+        named = ", ".join(name.replace("_", " ") for name in changed)
+        raise ValueError(f"the command line takes {named} from a recipe file only: copy as Python instead")
+    words = ["tesm", "fit", str(scan.path), "-o", f"{scan.path.stem}_D.gwy"]
+    for name, value in _entries(recipe):
+        option = f"--{name.replace('_', '-')}"
+        if name == "traces":
+            for title in value:
+                words += [option, str(title)]
+        elif name == "intervals":
+            words.append(option)
+        elif str(value).startswith("-"):
+            words.append(f"{option}={value}")
+        else:
+            words += [option, str(value)]
+    return shlex.join(words)
+
+
+def python_from_scan(scan: Scan) -> str:
+    """Return Python code that gives the maps on the screen, as `maps`.
+
+    Raises
+    ------
+    ValueError
+        If there is no file.
+    """
+    if scan.path is None:
+        raise ValueError("this scan did not come from a file: save it first")
+    recipe = recipe_for_file(scan)
+    opening = [repr(str(scan.path))]
+    for name in ("traces", "time_unit", "lateral_unit"):
+        entry = getattr(recipe, name)
+        if entry is not None:
+            opening.append(f"{name}={list(entry) if name == 'traces' else entry!r}")
+    arguments = ["dataset"]
+    for name, value in _entries(recipe, plain=True):
+        if name not in ("traces", "time_unit", "lateral_unit"):
+            arguments.append(f"{name}={value}")
+    return (
+        "from napari_tesm import fit, open_dataset, save\n\n"
+        f"dataset = open_dataset({', '.join(opening)})\n"
+        f"maps = fit({', '.join(arguments)})\n"
+        f"save({f'{scan.path.stem}_D.gwy'!r}, dataset, maps)\n"
+    )
+
+
+def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
+    """Return what differs from the defaults, as text with units; for Python, as literals."""
+    found: list[tuple[str, Any]] = []
+    default = Recipe()
+    for field in fields(recipe):
+        name, value = field.name, getattr(recipe, field.name)
+        text: Any
+        if value == getattr(default, name) or name == "tip_radius_error":
+            continue
+        if name == "traces":
+            text = list(value)
+        elif name == "tip_radius":
+            text = text_from_quantity(value, "m")
+            if recipe.tip_radius_error is not None:
+                text += f" ± {text_from_quantity(recipe.tip_radius_error, 'm')}"
+        elif isinstance(value, Window):
+            text = str(value)
+        elif name in _UNITS:
+            text = text_from_quantity(value, _UNITS[name])
+        elif name == "threshold":
+            text = value if plain else f"{100 * value:.12g}%"
+        else:
+            text = value if plain else str(value)
+        found.append((name, repr(text) if plain else text))
+    return found
+
+
+def _several_groups(scan: Scan) -> bool:
+    from napari_tesm.gui.reader import scans_from_path
+
+    assert scan.path is not None
+    return len(scans_from_path(Path(scan.path))) > 1

@@ -1,0 +1,236 @@
+"""What the trace panel shows: the curves under the cursor and of pinned points, their fits, and both as text.
+
+No toolkit: the panel draws what stands here, and hands back what the user does.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_tesm.data.displacement import OK
+from napari_tesm.data.maps import JOINT
+from napari_tesm.data.protocol import Window
+from napari_tesm.gui.models.scan import Scan, TraceSample
+from napari_tesm.gui.models.trace_fits import PulseFit, TraceFitter
+from napari_tesm.regions.shapes import PinnedPoint
+
+SIZES: Final = (1, 3, 5, 7, 9)
+"""Sides of the neighbourhood that can be averaged, in pixels."""
+
+
+@dataclass(frozen=True)
+class PlaceTraces:
+    """Traces and fits of one place.
+
+    Parameters
+    ----------
+    point : PinnedPoint, optional
+        None for the place under the cursor.
+    """
+
+    point: PinnedPoint | None
+    sample: TraceSample
+    fits: list[PulseFit]
+
+
+class TraceModel:
+    """State of the trace panel for one scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    changed = Signal()
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self.fitter = TraceFitter(scan)
+        self.hidden: set[int] = set()
+        """Pulse settings that are not drawn."""
+        self.selected: int | None = None
+        """Number of the point that arrow keys move."""
+        self._cache: dict[object, PlaceTraces] = {}
+        self._cached_for: tuple[object, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """Why there is nothing to draw, or no fit, in a sentence; empty where all is well."""
+        return self.fitter.problem if self.fitter.settings is None else ""
+
+    @property
+    def pulses(self) -> list[int]:
+        """Pulse settings that are drawn."""
+        return [pulse for pulse in range(len(self.scan.labels)) if pulse not in self.hidden]
+
+    def show_pulses(self, shown: set[int]) -> None:
+        """Draw these pulse settings only; an empty set draws all."""
+        everything = set(range(len(self.scan.labels)))
+        self.hidden = everything - shown if shown & everything else set()
+        self.changed.emit()
+
+    def probe(self) -> PlaceTraces | None:
+        """Return the traces under the cursor."""
+        if self.scan.dataset is None or self.scan.probe is None:
+            return None
+        return self._place(None, self.scan.probe, self.scan.probe_size)
+
+    def pinned(self) -> list[PlaceTraces]:
+        """Return the traces of all pinned points that lie on the image."""
+        if self.scan.dataset is None:
+            return []
+        places = []
+        for point in self.scan.points:
+            pixel = self.scan.pixel_of(point.x, point.y)
+            if pixel is not None:
+                places.append(self._place(point, pixel, point.size))
+        return places
+
+    def places(self) -> list[PlaceTraces]:
+        """Return the probe's traces, where there is one, and those of the pinned points."""
+        probe = self.probe()
+        return [*([] if probe is None else [probe]), *self.pinned()]
+
+    def set_window(self, number: int, start: float, stop: float | None) -> None:
+        """Move a window's edges, in s from the start of the pulse; its end stays open where it reaches the record's.
+
+        A window that holds too few samples is not taken: the one before stays.
+        """
+        settings, time = self.fitter.settings, self.fitter.time
+        if settings is None or number not in settings.windows or number == JOINT:
+            return  # what a joint kernel fits follows from the pulse
+        open_end = stop is None or stop >= time[-1]
+        try:
+            window = Window(float(start), None if open_end else float(stop))  # type: ignore[arg-type]
+        except ValueError:
+            return
+        inside = window.samples(time, skip=self.scan.recipe.skip_after_edge)
+        if inside.stop - inside.start >= 6:
+            self.scan.set_recipe(replace(self.scan.recipe, **{f"window{number}": window}))  # type: ignore[arg-type]
+
+    def select(self, number: int | None) -> None:
+        """Select a pinned point by its number."""
+        if number != self.selected:
+            self.selected = number
+            self.changed.emit()
+
+    def move(self, rows: int, columns: int) -> None:
+        """Move the selected point, or the probe where none is, by whole pixels; it stays on the image."""
+        height, width = self.scan.display.shape
+        chosen = next((point for point in self.scan.points if point.number == self.selected), None)
+        start = self.scan.probe if chosen is None else self.scan.pixel_of(chosen.x, chosen.y)
+        if start is None:
+            start = (height // 2, width // 2)
+        row = min(max(start[0] + rows, 0), height - 1)
+        column = min(max(start[1] + columns, 0), width - 1)
+        if chosen is None:
+            self.scan.look_at((row, column))
+            return
+        x, y = float(self.scan.grid["x"].values[column]), float(self.scan.grid["y"].values[row])
+        self.scan.set_points(
+            replace(point, x=x, y=y) if point.number == chosen.number else point for point in self.scan.points
+        )
+        self.scan.look_at((row, column))
+
+    def pin_probe(self, *, size: int | None = None) -> PinnedPoint | None:
+        """Pin the pixel under the cursor; a pixel that is pinned already is selected instead."""
+        if self.scan.probe is None:
+            return None
+        for point in self.scan.points:
+            if self.scan.pixel_of(point.x, point.y) == self.scan.probe:
+                self.select(point.number)
+                return point
+        point = self.scan.pin(self.scan.probe, size=self.scan.probe_size if size is None else size)
+        self.select(point.number)
+        return point
+
+    def remove(self, number: int) -> None:
+        """Remove a pinned point."""
+        self.scan.set_points(point for point in self.scan.points if point.number != number)
+        if self.selected == number:
+            self.select(None)
+
+    def csv_text(self) -> str:
+        """Return all curves shown as CSV: time in s, then data, spread and fits of every place and pulse setting.
+
+        Parameters of the fits stand in comment lines before, in SI units.
+        """
+        places = self.places()
+        time = self.fitter.time
+        text = io.StringIO()
+        text.write(
+            f"# {self.scan.name}: time traces; displacement in {self.scan.unit or 'a.u.'}, time in s\n"
+        )
+        for place in places:
+            for line in _parameter_lines(place, self.pulses):
+                text.write(f"# {line}\n")
+        columns: list[tuple[str, NDArray[np.float64]]] = [("time_s", time)]
+        for place in places:
+            for pulse in self.pulses:
+                columns += list(_columns(place, pulse, time))
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([name for name, _ in columns])
+        for row in zip(*(values for _, values in columns), strict=True):
+            writer.writerow(["" if np.isnan(value) else repr(float(value)) for value in row])
+        return text.getvalue()
+
+    def _place(self, point: PinnedPoint | None, pixel: tuple[int, int], size: int) -> PlaceTraces:
+        # Everything that the numbers depend on; a hover asks for the pinned places again and again.
+        state = (id(self.scan.dataset), self.scan.recipe, id(self.scan.maps))
+        if state != self._cached_for:
+            self._cache, self._cached_for = {}, state
+        key = (point, pixel, size)
+        if key not in self._cache:
+            sample = self.scan.traces_at(pixel, size=size)
+            place = PlaceTraces(point, sample, self.fitter.fits_of(sample))
+            if point is None:
+                return place
+            self._cache[key] = place
+        return self._cache[key]
+
+
+def name_of(place: PlaceTraces) -> str:
+    """Return what a place is called: its number, or its row and column."""
+    if place.point is not None:
+        return f"point {place.point.number}"
+    return f"pixel {place.sample.row} {place.sample.column}"
+
+
+def _columns(
+    place: PlaceTraces, pulse: int, time: NDArray[np.float64]
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    name = f"{name_of(place)} {place.fits[pulse].label}".strip()
+    yield name, place.sample.mean[pulse]
+    if place.sample.spread is not None:
+        yield f"{name} standard deviation", place.sample.spread[pulse]
+    for number, fit in place.fits[pulse].windows.items():
+        curve = np.full(time.size, np.nan)
+        curve[np.searchsorted(time, fit.time)] = fit.curve
+        yield f"{name} fit" if number == JOINT else f"{name} fit {number}", curve
+
+
+def _parameter_lines(place: PlaceTraces, pulses: list[int]) -> Iterator[str]:
+    sample = place.sample
+    for pulse in pulses:
+        fit = place.fits[pulse]
+        words = [
+            f"{name_of(place)} {fit.label}".strip(),
+            f"row={sample.row} column={sample.column} x={sample.x:.9g} y={sample.y:.9g} pixels={sample.pixels}",
+            f"H={fit.height:.6g}",
+        ]
+        for number, window in fit.windows.items():
+            n = "" if number == JOINT else str(number)
+            if window.status == OK:
+                words.append(
+                    f"tau{n}={window.tau:.6g} tau{n}_stderr={window.tau_error:.3g} D{n}={window.D:.6g} "
+                    f"D{n}_stderr={window.D_error:.3g}"
+                )
+            words.append(f"a{n}={window.a:.6g} c{n}={window.c:.6g} R2{n and '_'}{n}={window.r2:.4f}")
+            words.append(f"status{n}={window.status}")
+        yield "; ".join(words)

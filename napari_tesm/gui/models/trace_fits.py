@@ -1,0 +1,233 @@
+"""The fits of one place's traces, with the recipe of the moment: what the trace panel draws and says.
+
+The numbers are those of a whole run: the same engine, windows and gates. The threshold of ``|H|`` needs the whole map;
+it is taken from the last results where there are any.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.displacement import OK, displacement_from_traces, gated_status, response_probability
+from napari_tesm.data.maps import map_name
+from napari_tesm.evaluation.pipeline import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.fitting import fit_traces
+from napari_tesm.fitting.limits import KNOWN, limits_of_tau
+from napari_tesm.gui.models.scan import Scan, TraceSample
+from napari_tesm.kernels.named import fitted_curves
+from napari_tesm.kernels.one_parameter import Kernel
+from napari_tesm.plotting.words import sentence_from_limits
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WindowFit:
+    """Fit of one window of one trace; NaN where it gives no number.
+
+    Parameters
+    ----------
+    number : int
+        1 for the pulse, 2 for the relaxation, `napari_tesm.data.maps.JOINT` for both together.
+    time, curve : ndarray
+        Samples of the window, in s, and the fitted values there.
+    residuals : ndarray
+        Data minus fit.
+    tau, tau_error, D, D_error : float
+        In s and m²/s; D is NaN without a tip radius.
+    status : int
+        As in the status maps.
+    extra : dict of str to (float, float)
+        What a kernel of two parameters gives beyond tau, by the names of the maps, each with its standard error.
+    tau_limits, D_limits : (float, float)
+        Limits that hold tau and D with 95 %, where the recipe asks for them; NaN where the data set none.
+    """
+
+    number: int
+    time: Array
+    curve: Array
+    residuals: Array
+    a: float
+    c: float
+    tau: float
+    tau_error: float
+    D: float
+    D_error: float
+    r2: float
+    rms: float
+    status: int
+    extra: dict[str, tuple[float, float]] = field(default_factory=dict)
+    tau_limits: tuple[float, float] = (np.nan, np.nan)
+    D_limits: tuple[float, float] = (np.nan, np.nan)
+
+    @property
+    def limits_in_words(self) -> str:
+        """What the data say with 95 %, of D where the radius is known; empty where nobody asked or they say nothing."""
+        if np.isfinite(self.D_limits).any():
+            return sentence_from_limits(map_name("D", self.number), *self.D_limits, "m²/s")
+        return sentence_from_limits(map_name("tau", self.number).replace("tau", "τ"), *self.tau_limits, "s")
+
+    @property
+    def ok(self) -> bool:
+        """Whether tau and D are resolved."""
+        return self.status == OK
+
+
+@dataclass(frozen=True)
+class PulseFit:
+    """What the trace of one pulse setting at one place comes to; `height` is H, NaN without a pulse window."""
+
+    pulse: int
+    label: str
+    height: float
+    windows: dict[int, WindowFit] = field(default_factory=dict)
+
+
+def sentence_for_forms(error: Exception) -> str:
+    """Return what is missing for a fit as a sentence that names the form, not the command line's options."""
+    sentence = str(error)
+    known = sentence.split(": give --")[0]
+    hint = ": press Protocol and say it there, or enter the windows" if known != sentence else ""
+    return f"{known[:1].upper()}{known[1:]}{hint}."
+
+
+class TraceFitter:
+    """Fits traces of a scan; remembers what recipe and dataset come to, so that a hover costs only the fit.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self._known_for: tuple[xr.Dataset | None, Recipe] | None = None
+        self._settings: Settings | None = None
+        self._time: Array = np.zeros(0)
+        self.problem = ""
+        """Why nothing can be fitted, in a sentence; empty where it can."""
+
+    @property
+    def settings(self) -> Settings | None:
+        """Windows and tip radius that hold now; None where `problem` says why there are none."""
+        self._understand()
+        return self._settings
+
+    @property
+    def time(self) -> Array:
+        """Sample times in s from the start of the pulse, as the recipe has it."""
+        self._understand()
+        return self._time
+
+    def fits_of(self, sample: TraceSample) -> list[PulseFit]:
+        """Return the fits of a sample's mean traces, one for each pulse setting."""
+        self._understand()
+        settings, time = self._settings, self._time
+        labels = self.scan.labels
+        if settings is None:
+            return [PulseFit(pulse, label, np.nan) for pulse, label in enumerate(labels)]
+        heights = np.full(len(labels), np.nan)
+        if settings.pulse is not None:
+            heights = displacement_from_traces(sample.mean, time, settings.pulse)
+        windows = {number: self._window_fits(sample, heights, number) for number in settings.windows}
+        return [
+            PulseFit(pulse, label, float(heights[pulse]), {n: fits[pulse] for n, fits in windows.items()})
+            for pulse, label in enumerate(labels)
+        ]
+
+    def _understand(self) -> None:
+        known = (self.scan.dataset, self.scan.recipe)
+        if self._known_for is not None and all(a is b for a, b in zip(self._known_for, known, strict=True)):
+            return
+        self._known_for, self._settings, self.problem = known, None, ""
+        if self.scan.dataset is None:
+            self.problem = self.scan.problem or "this file holds no traces"
+            return
+        self._time = self.scan.dataset["time"].values
+        try:
+            prepared = prepared_dataset(self.scan.dataset, self.scan.recipe)
+            self._time = prepared["time"].values
+            self._settings = settings_from_recipe(prepared, self.scan.recipe)
+        except ValueError as error:
+            self.problem = sentence_for_forms(error)
+
+    def _window_fits(self, sample: TraceSample, heights: Array, number: int) -> list[WindowFit]:
+        settings, recipe = self._settings, self.scan.recipe
+        assert settings is not None
+        inside = settings.samples(number, self._time)
+        time = self._time[inside]
+        options = settings.fit_options(number, time, recipe)
+        data = np.ascontiguousarray(sample.mean[:, inside])
+        fitted = fit_traces(data, time, **options)
+        numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
+        curves = fitted_curves(settings.kernel, time - options["start"], numbers)
+        probability = response_probability(fitted.r2, fitted.samples, parameters=settings.kernel.parameters)
+        known_height = settings.pulse is not None
+        limits = np.full((2, len(data)), np.nan)
+        if recipe.intervals and isinstance(settings.kernel, Kernel):
+            limits[:] = limits_of_tau(
+                data, time, fitted, kernel=settings.kernel, start=options["start"], bounds=recipe.tau_bounds
+            )
+        fits = []
+        for pulse in range(len(data)):
+            status = int(
+                gated_status(
+                    fitted.status[pulse : pulse + 1],
+                    probability[pulse : pulse + 1],
+                    heights[pulse : pulse + 1] if known_height else None,
+                    self._threshold(pulse),
+                    response_level=recipe.response_level,
+                )[0]
+            )
+            tau, error = float(fitted.tau[pulse]), float(fitted.tau_stderr[pulse])
+            a, c = float(fitted.a[pulse]), float(fitted.c[pulse])
+            # Drawn whatever the status: a fit that is not trusted should be seen, too.
+            curve = curves[pulse]
+            extra = {
+                name: (float(fitted.extra[name][pulse]), float(fitted.extra[f"{name}_stderr"][pulse]))
+                for name in settings.kernel.quantities
+            }
+            time_of_d, time_error = extra.get(settings.kernel.time_of_diffusion, (tau, error))
+            if extra and not (status == OK and time_error <= recipe.max_log_tau_error * time_of_d):
+                time_of_d = np.nan  # a mean time that is not known: D has no meaning
+            diffusion = np.nan
+            known = settings.diffusion(np.array([time_of_d]))
+            if known is not None and np.isfinite(time_of_d) and time_of_d > 0:
+                diffusion = float(known[0])
+            fits.append(
+                WindowFit(
+                    number,
+                    time,
+                    curve,
+                    data[pulse] - curve,
+                    a,
+                    c,
+                    tau,
+                    error,
+                    diffusion,
+                    diffusion * time_error / time_of_d if time_of_d else np.nan,
+                    float(fitted.r2[pulse]),
+                    float(fitted.rms[pulse]),
+                    status,
+                    extra,
+                    *self._limits(settings, limits[:, pulse] if status in KNOWN else np.full(2, np.nan)),
+                )
+            )
+        return fits
+
+    @staticmethod
+    def _limits(settings: Settings, tau: Array) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the limits of tau, and of D, whose lower one belongs to the slowest time."""
+        diffusion = settings.diffusion(tau[::-1])
+        low, high = (np.nan, np.nan) if diffusion is None else diffusion.tolist()
+        return (float(tau[0]), float(tau[1])), (low, high)
+
+    def _threshold(self, pulse: int) -> float:
+        maps = self.scan.maps
+        if maps is None or "threshold" not in maps.coords or pulse >= maps.sizes["pulse"]:
+            return 0.0
+        value = float(maps["threshold"].values[pulse])
+        return value if np.isfinite(value) else 0.0

@@ -1,0 +1,1 @@
+"""The tabs and forms of the workspace: Qt widgets that show a model and change it."""

@@ -1,0 +1,177 @@
+"""What came of a fit, in the panel: the map on top, how many pixels have a number, and why the others have none."""
+
+import math
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_tesm.data.maps import (
+    DERIVED,
+    FITS,
+    LOGARITHMS,
+    MAP_KINDS,
+    labels_from_maps,
+    map_name,
+    words_of_fit,
+)
+from napari_tesm.findings.summary import intervals_of_median
+from napari_tesm.gui.layers.scan_layers import names_of_maps
+from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.fit_counts import FitCounts, counts_from_maps, grouped
+from napari_tesm.gui.models.layer_looks import STATUS_COLOURS
+from napari_tesm.gui.models.scan import plain_label
+
+_MOST_ROWS: Final = 3
+
+
+class FitOutcome(QWidget):
+    """Drop-downs for the map on top, and the counts of fitted pixels."""
+
+    map_chosen = Signal(str, int)
+    """The user wants to see another map: its name and pulse setting."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.map_box, self.pulse_box = QComboBox(), QComboBox()
+        self.map_box.setToolTip("Which map lies on top")
+        self.pulse_box.setToolTip("Of which pulse setting")
+        for box in (self.map_box, self.pulse_box):
+            box.activated.connect(self._chosen)
+        self.counts = QLabel()
+        self.counts.setTextFormat(Qt.TextFormat.RichText)
+        self.reasons = QLabel()
+        self.reasons.setTextFormat(Qt.TextFormat.RichText)
+        self.reasons.setWordWrap(True)
+        self.reasons.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        # Qt reckons with lines for a label of no width: room that would be taken from the trace above.
+        self.reasons.setMinimumHeight(2 * self.fontMetrics().height())
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(QLabel("Show"))
+        row.addWidget(self.map_box, 3)
+        row.addWidget(self.pulse_box, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addLayout(row)
+        layout.addWidget(self.counts)
+        layout.addWidget(self.reasons)
+
+    def show_model(self, model: FitModel | None) -> None:
+        """Show maps and counts of a model; nothing where it has no maps."""
+        maps = None if model is None else model.maps
+        shown = None if model is None else model.shown
+        counts = [] if maps is None else counts_from_maps(maps)
+        # A file of H maps alone holds nothing that was fitted.
+        self.setVisible(bool(counts))
+        if maps is None or shown is None or not counts:
+            return
+        names = sorted(names_of_maps(maps), key=lambda name: name not in LOGARITHMS)
+        _fill(self.map_box, [(words_of_map(name), name) for name in names], shown[0])
+        labels = labels_from_maps(maps)
+        settings = [(plain_label(label) or f"pulse {n + 1}", n) for n, label in enumerate(labels)]
+        _fill(self.pulse_box, settings, shown[1])
+        self.pulse_box.setVisible(len(labels) > 1)
+        self.counts.setText(_table(maps, counts, shown[1]))
+        self.counts.setToolTip("\n".join(line.in_words() for line in counts))
+        self.reasons.setText(_joined(_reasons(counts, *shown), _radius_line(maps, *shown)) + _note(maps))
+        self.reasons.setVisible(bool(self.reasons.text()))
+
+    def _chosen(self, _: int) -> None:
+        self.map_chosen.emit(self.map_box.currentData(), self.pulse_box.currentData())
+
+
+def words_of_map(name: str) -> str:
+    """Return what a map is called in the panel.
+
+    Examples
+    --------
+    >>> words_of_map("tau1_stderr"), words_of_map("r2_2"), words_of_map("log10_D1")
+    ('τ1 standard error', 'R² of window 2', 'log10 D1')
+    """
+    fit = MAP_KINDS[name].fit
+    if fit is not None and name in (map_name("r2", fit), map_name("status", fit)):
+        return f"{'R²' if name.startswith('r2') else 'status'} of {words_of_fit(fit)}"
+    return MAP_KINDS[name].title.replace("tau", "τ")
+
+
+def _fill(box: QComboBox, items: list[tuple[str, str]] | list[tuple[str, int]], chosen: str | int) -> None:
+    box.blockSignals(True)
+    if [box.itemText(index) for index in range(box.count())] != [text for text, _ in items]:
+        box.clear()
+        for text, data in items:
+            box.addItem(text, data)
+    box.setCurrentIndex([data for _, data in items].index(chosen))
+    box.blockSignals(False)
+
+
+def _table(maps: xr.Dataset, counts: list[FitCounts], shown_pulse: int) -> str:
+    """Return the fitted pixels as rich text: a row for each pulse setting, a column for each window."""
+    windows = [number for number in FITS if map_name("status", number) in maps]
+    pulses = list(range(maps.sizes["pulse"]))
+    if len(pulses) > _MOST_ROWS:
+        pulses = [shown_pulse]
+    head = "".join(f"<td>{words_of_fit(number)}</td>" for number in windows)
+    rows = [f"<tr><td>Fitted of {grouped(counts[0].pixels)} pixels</td>{head}</tr>"]
+    for pulse in pulses:
+        of_pulse = {line.window: line for line in counts if line.pulse == pulse}
+        label = plain_label(next(iter(of_pulse.values())).label)
+        cells = "".join(f"<td>{of_pulse[number].share_in_words()}</td>" for number in windows)
+        rows.append(f"<tr><td>{label}</td>{cells}</tr>")
+    return f"<table cellspacing='0' cellpadding='0'>{''.join(rows).replace('<td>', _CELL)}</table>"
+
+
+_CELL: Final = "<td style='padding-right: 14px'>"
+
+
+def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
+    """Return why the other pixels of the map on top have no number, with the colours of the status map."""
+    window = MAP_KINDS[name].fit
+    # H comes from no fit: the first one stands in.
+    line = next((one for one in counts if (one.window, one.pulse) == (window, pulse)), counts[0])
+    of_status = name.startswith("status")
+    parts = [*([("ok", line.fitted)] if of_status else []), *line.rejected()]
+    if not parts:
+        return ""
+    return ("" if of_status else "Left out: ") + "&nbsp; ".join(_in_colour(*part) for part in parts)
+
+
+def _joined(*lines: str) -> str:
+    return "<br>".join(filter(None, lines))
+
+
+def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
+    """Return where the median of a map of D lies for what is known of the tip radius, shared by all pixels."""
+    source = DERIVED.get(name, name)
+    fit = MAP_KINDS[source].fit
+    if fit is None or source != map_name("D", fit):
+        return ""
+    values = maps[source].values[pulse]
+    median = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
+    found = intervals_of_median(median, maps.attrs)
+    if found is None or not maps.attrs.get("systematic"):
+        return ""
+    power = math.floor(math.log10(median))
+    low, high = (f"{limit / 10.0**power:.2g}" for limit in found["95"])
+    times = f"×10<sup>{power}</sup>&nbsp;m²/s"
+    return f"Median {source} {median / 10.0**power:.2f} (for the tip radius {low} … {high}, 95 %){times}"
+
+
+def _in_colour(meaning: str, count: int) -> str:
+    words = f"{meaning} {grouped(count)}".replace("_", "&nbsp;").replace(" ", "&nbsp;")
+    return f"<span style='color:{STATUS_COLOURS[meaning]}'>■</span>&nbsp;{words}"
+
+
+def _note(maps: xr.Dataset) -> str:
+    step = int(maps.attrs.get("preview_step", 1))
+    return f"<br>Preview of every {_ordinal(step)} pixel each way." if step > 1 else ""
+
+
+def _ordinal(number: int) -> str:
+    """Return 2nd, 3rd, 4th … as it is spoken."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in (11, 12, 13) else 0, "th")
+    return f"{number}{ending}"

@@ -1,0 +1,388 @@
+"""The Grains tab: find grains, edit them with napari's brushes, and see what boundaries do to H, tau and D."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QHideEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tesm.grains import Grains
+from napari_tesm.gui.layers.grain_layer import remove_preview, show_grains, show_preview, take_painted_labels
+from napari_tesm.gui.models.grains import NO_GRAINS, NO_SCAN, GrainModel, grain_model_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.canvas import theme_of
+from napari_tesm.gui.panels.grain_form import GrainForm, spin_box
+from napari_tesm.gui.panels.grain_plots import GrainPlots
+from napari_tesm.gui.panels.grain_table_view import GrainTableView
+from napari_tesm.gui.panels.panel import Connection, Panel, button_with_tip
+from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, write_text
+from napari_tesm.gui.panels.worker import Worker
+
+if TYPE_CHECKING:
+    import napari
+
+_EDITED_AFTER: Final = 60
+"""ms after the last stroke of a brush until the numbers follow."""
+_PREVIEW_AFTER: Final = 250
+_EDITS: Final = ("paint", "data", "labels_update", "set_data")
+"""What napari's layer says when it was painted on, filled, undone or replaced."""
+
+
+class GrainPanel(Panel):
+    """Grains of the scan that is looked at.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(viewer, parent)
+        self.worker = Worker(self)
+        self._wanted = ""
+        self._found: tuple[Any, Grains] | None = None
+        self.form = GrainForm()
+        self.width_spin = spin_box("Full width of the band at boundaries", 10000.0, 1, 1.0)
+        self.width_spin.setSpecialValueText("auto")
+        self.preview_box = QCheckBox("Preview")
+        self.preview_box.setToolTip("Show the outlines at once while a parameter changes")
+        self.preview_box.setChecked(True)
+        self.segment_button = button_with_tip(
+            "Segment", "Find grains; Ctrl+Z on the layer brings the labels before back"
+        )
+        self.labels_button = button_with_tip("Labels…", "Take the labels of a file: .npy, .tif, .png or .gwy")
+        self.layer_button = button_with_tip("From layer", "Take the labels of the selected napari layer")
+        self.defects_button = button_with_tip(
+            "Defects?", "Propose: draw particles and holes as regions of class defect"
+        )
+        self.quantity_box, self.pulse_box = QComboBox(), QComboBox()
+        self.quantity_box.setToolTip("What is compared")
+        self.export_button = button_with_tip("CSV…", "Save the table of grains, in SI units")
+        self.canvas = GrainPlots()
+        self.table = GrainTableView()
+        self.views = QTabWidget()
+        self.views.setDocumentMode(True)
+        # Who looks for grains needs the parameters, who has them the plots: there is no room for both at once.
+        self.search = QWidget()
+        self.views.addTab(self.search, "Search")
+        self.views.addTab(self.canvas, "Plots")
+        self.views.addTab(self.table, "Grains")
+        self.words = QLabel()
+        self.words.setWordWrap(True)
+        self._edit_timer = _timer(self, _EDITED_AFTER, self._take_edits)
+        self._preview_timer = _timer(self, _PREVIEW_AFTER, self._start_preview)
+        self._connect()
+        self._lay_out()
+
+    @property
+    def model(self) -> GrainModel | None:
+        """The model of the scan that is looked at."""
+        return None if self.scan is None else grain_model_of(self.scan)
+
+    def connections(self, scan: Scan | None) -> list[Connection]:
+        """Listen to results, regions and what is painted."""
+        self._found = None
+        if scan is not None and scan.grains is not None and self.views.currentWidget() is self.search:
+            self.views.setCurrentWidget(self.canvas)
+        found: list[Connection] = [
+            (self.viewer.events.theme, self.refresh_soon),
+            (self.session.layers_changed, self._layers_changed),
+        ]
+        if scan is not None:
+            found += [
+                (scan.results_changed, self.refresh_soon),
+                (scan.dataset_changed, self.refresh_soon),
+                (scan.regions_changed, self.refresh_soon),
+                (scan.grains_changed, self.refresh_soon),
+                (grain_model_of(scan).changed, self.refresh_soon),
+            ]
+            for layer in self.session.layers_of(scan, "grains"):
+                found += [(getattr(layer.events, name), self._painted) for name in _EDITS]
+                self._edit_timer.start()  # somebody may have painted while nobody listened
+        return found
+
+    def refresh(self) -> None:
+        """Show grains, plots and table as they are now."""
+        model, scan = self.model, self.scan
+        for widget in (
+            self.form, self.width_spin, self.segment_button, self.labels_button,
+            self.layer_button, self.defects_button, self.quantity_box,
+        ):  # fmt: skip
+            widget.setEnabled(model is not None)
+        self.export_button.setEnabled(scan is not None and scan.grains is not None)
+        if model is None or scan is None:
+            self.words.setText(NO_SCAN)
+            self._draw(None)
+            return
+        fill_box(self.quantity_box, [(name, name) for name in model.quantities()])
+        self.quantity_box.setCurrentIndex(self.quantity_box.findData(model.chosen()))
+        fill_pulses(self.pulse_box, scan)
+        self.pulse_box.setCurrentIndex(model.pulse)
+        factor, unit = model.length
+        self.width_spin.blockSignals(True)
+        self.width_spin.setSuffix(f" {unit}")
+        self.width_spin.setValue((scan.band_width or 0.0) / factor)
+        self.width_spin.blockSignals(False)
+        self.form.show_model(model)
+        self._draw(model)
+
+    def segment(self) -> None:
+        """Find grains with the present parameters and make them the scan's."""
+        self._wanted = "segment"
+        self._start()
+
+    def take_labels_of(self, path: Path) -> None:
+        """Take the grains of a label image."""
+        self._take_labels(path)
+
+    def take_selected_layer(self) -> None:
+        """Take the grains of the labels layer that is selected in napari."""
+        from napari.layers import Labels
+
+        layer = self.viewer.layers.selection.active
+        if not isinstance(layer, Labels):
+            self.words.setText("Select a labels layer in napari's list first.")
+            return
+        self._take_labels((str(layer.name), layer.data))
+
+    def export_to(self, path: Path) -> None:
+        """Write the table of grains as CSV."""
+        if self.model is not None:
+            self.words.setText(write_text(path, self.model.csv_text()))
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Take over what was painted last; the preview goes."""
+        if self._listening:
+            self._take_edits()
+            self._edit_timer.stop()
+            self._preview_timer.stop()
+            if self.worker.running:
+                self.worker.cancel()
+            if self.scan is not None:
+                remove_preview(self.session, self.scan)
+        super().hideEvent(event)
+
+    def _connect(self) -> None:
+        self.form.changed.connect(self._chosen)
+        self.width_spin.valueChanged.connect(self._width_entered)
+        self.quantity_box.activated.connect(self._quantity_chosen)
+        self.pulse_box.activated.connect(self._quantity_chosen)
+        self.preview_box.toggled.connect(self._preview_toggled)
+        self.segment_button.clicked.connect(self.segment)
+        self.labels_button.clicked.connect(self._ask_for_labels)
+        self.layer_button.clicked.connect(self.take_selected_layer)
+        self.defects_button.clicked.connect(self._propose_defects)
+        self.export_button.clicked.connect(self._ask_and_export)
+        self.table.shown.class_wanted.connect(self._class_wanted)
+        self.table.chosen.connect(self._select_label)
+        self.views.currentChanged.connect(self.refresh_soon)
+
+    def _lay_out(self) -> None:
+        for box in (self.quantity_box, self.pulse_box):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        buttons, choices = QHBoxLayout(), QHBoxLayout()
+        for row_ in (buttons, choices):
+            row_.setSpacing(3)
+        for button in (
+            self.segment_button, self.preview_box, self.labels_button, self.layer_button, self.defects_button,
+        ):  # fmt: skip
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        choices.addWidget(self.quantity_box, 2)
+        choices.addWidget(self.pulse_box, 2)
+        choices.addWidget(QLabel("band"))
+        choices.addWidget(self.width_spin)
+        choices.addWidget(self.export_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(3)
+        search = QVBoxLayout(self.search)
+        search.setContentsMargins(0, 3, 0, 0)
+        search.addWidget(self.form)
+        search.addStretch(1)
+        layout.addLayout(buttons)
+        layout.addLayout(choices)
+        layout.addWidget(self.views, 1)
+        layout.addWidget(self.words)
+
+    def _draw(self, model: GrainModel | None) -> None:
+        measure = None if model is None else model.measure()
+        if model is not None:
+            self._fill_table(model)
+            self.words.setText(self._sentence(model, "" if measure is None else measure.verdict))
+            grains = model.scan.grains
+            self.words.setToolTip("" if grains is None else "\n".join(grains.words))
+        self.canvas.show_model(None if measure is None else model, theme_of(self.viewer))
+
+    def _fill_table(self, model: GrainModel) -> None:
+        maps, name = model.maps(), model.chosen()
+        unit = "" if maps is None or not name else str(maps[name].attrs.get("units", ""))
+        pulse = 0 if maps is None else min(model.pulse, maps.sizes["pulse"] - 1)
+        lateral = str(model.scan.grid["x"].attrs.get("units", ""))
+        rows = model.rows() if self.views.currentWidget() is self.table else []
+        self.table.shown.show_rows(rows, name, pulse, unit=unit, lateral_unit=lateral)
+
+    def _sentence(self, model: GrainModel, verdict: str) -> str:
+        grains = model.scan.grains
+        if grains is None:
+            return model.message or NO_GRAINS
+        count = f"{grains.count} {'grain' if grains.count == 1 else 'grains'}."
+        if grains.count == 1 and grains.words:
+            count = grains.words[0]
+        return " ".join(part for part in (count, verdict, model.message) if part)
+
+    def _chosen(self, *_: Any) -> None:
+        model = self.model
+        if model is None:
+            return
+        try:
+            model.choose(**self.form.values(model))
+        except ValueError as error:
+            self.words.setText(f"{error}.")
+            return
+        if self.preview_box.isChecked():
+            self._preview_timer.start()
+
+    def _quantity_chosen(self, *_: Any) -> None:
+        if self.model is not None:
+            self.model.choose(
+                quantity=self.quantity_box.currentData() or "", pulse=max(0, self.pulse_box.currentIndex())
+            )
+
+    def _width_entered(self, value: float) -> None:
+        if self.model is not None:
+            self.model.scan.set_band_width(value * self.model.length[0] or None)
+
+    def _preview_toggled(self, wanted: bool) -> None:
+        if wanted:
+            self._preview_timer.start()
+        elif self.scan is not None:
+            self._preview_timer.stop()
+            remove_preview(self.session, self.scan)
+
+    def _start_preview(self) -> None:
+        self._wanted = self._wanted or "preview"
+        self._start()
+
+    def _start(self) -> None:
+        """Find grains beside the window; what is wanted then is asked for anew if it has changed in the meantime."""
+        model = self.model
+        if model is None or self.worker.running:
+            return
+        state = (model.source, model.settings, model.scan.dataset)
+        if self._found is not None and self._found[0] == (model.source, model.settings, id(model.scan)):
+            self._show_found(model, self._found[1])
+            return
+        self.words.setText("Looking for grains…")
+        self.worker.start(
+            model.segmented,
+            done=lambda grains: self._done(model, state, grains),
+            failed=lambda error: self._failed(error),
+        )
+
+    def _done(self, model: GrainModel, state: tuple[Any, ...], grains: Grains) -> None:
+        if model is not self.model:
+            self._wanted = ""
+            return
+        now = (model.source, model.settings, model.scan.dataset)
+        if now[:2] != state[:2] or now[2] is not state[2]:
+            self._start()
+            return
+        self._found = ((model.source, model.settings, id(model.scan)), grains)
+        self._show_found(model, grains)
+
+    def _show_found(self, model: GrainModel, grains: Grains) -> None:
+        wanted, self._wanted = self._wanted, ""
+        if wanted == "segment":
+            self._take(model, grains)
+        elif wanted == "preview" and self._listening and self.preview_box.isChecked():
+            show_preview(self.session, model.scan, grains)
+            count = "1 grain" if grains.count == 1 else f"{grains.count} grains"
+            model.message = f"Preview: {count}. Segment takes them over."
+            self.refresh_soon()
+
+    def _failed(self, error: BaseException) -> None:
+        self._wanted = ""
+        if self._listening and isinstance(error, (ValueError, OSError)):
+            self.words.setText(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        elif self._listening and isinstance(error, MemoryError):
+            self.words.setText("There is not enough memory to look for grains in this image.")
+
+    def _take(self, model: GrainModel, grains: Grains) -> None:
+        """Make grains the scan's and show them."""
+        model.message = ""
+        remove_preview(self.session, model.scan)
+        model.scan.set_grains(grains)
+        show_grains(self.session, model.scan, grains)
+        if self.views.currentWidget() is self.search:
+            self.views.setCurrentWidget(self.canvas)
+
+    def _take_labels(self, source: Any) -> None:
+        model = self.model
+        if model is None:
+            return
+        try:
+            grains = model.labels_from(source)
+        except (OSError, ValueError) as error:
+            self.words.setText(f"Not taken: {str(error).rstrip('.')}.")
+            return
+        self._take(model, grains)
+
+    def _layers_changed(self, *_: Any) -> None:
+        """Listen to a layer of grains that came, or no more to one that went."""
+        if self._listening:
+            found, self._found = self._found, None
+            self._follow(self.scan)
+            self._found = found
+
+    def _painted(self, *_: Any) -> None:
+        self._edit_timer.start()
+
+    def _take_edits(self) -> None:
+        scan = self.scan
+        layers = self.session.layers_of(scan, "grains")
+        if scan is not None and layers:
+            take_painted_labels(scan, layers[0].data)
+
+    def _class_wanted(self, number: int, name: str) -> None:
+        if self.model is not None:
+            self.model.set_class(number, name)
+
+    def _select_label(self, number: int) -> None:
+        for layer in self.session.layers_of(self.scan, "grains"):
+            layer.selected_label = number
+
+    def _propose_defects(self) -> None:
+        if self.model is not None:
+            self.model.propose_defects()
+
+    def _ask_for_labels(self) -> None:
+        kinds = "Label images (*.npy *.tif *.tiff *.png *.gwy)"
+        name, _ = QFileDialog.getOpenFileName(self, "Labels of grains", "", kinds)
+        if name:
+            self.take_labels_of(Path(name))
+
+    def _ask_and_export(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the table of grains", "grains.csv", "CSV (*.csv)")
+        if name:
+            self.export_to(Path(name))
+
+
+def _timer(parent: QWidget, interval: int, slot: Any) -> QTimer:
+    """Return a timer that fires once after the last of a burst."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(interval)
+    timer.timeout.connect(slot)
+    return timer

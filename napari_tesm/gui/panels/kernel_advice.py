@@ -1,0 +1,168 @@
+"""Which kernel the data support, asked and answered in the Fit tab: the question runs beside the window."""
+
+from typing import Any, Final
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.gui.models.fit_counts import grouped
+from napari_tesm.gui.models.scan import plain_label
+from napari_tesm.gui.panels.worker import Worker
+from napari_tesm.model_choice.maps import KernelChoice
+from napari_tesm.model_choice.votes import KernelVotes, rounded
+from napari_tesm.plotting.kernel_choice import colour_of_kernel
+
+_CELL: Final = "<td style='padding-right: 12px'>"
+_RIGHT: Final = "<td align='right' style='padding-right: 12px'>"
+
+
+class KernelAdvice(QWidget):
+    """Progress while kernels are compared, then the votes, what they come to, and a button that takes the advice."""
+
+    wanted = Signal(str)
+    """The user wants to fit with this kernel."""
+    closed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.worker = Worker(self)
+        self.choice: KernelChoice | None = None
+        self.put_away: KernelChoice | None = None
+        """What the user has read and closed."""
+        self.ask_button = QPushButton("Which kernel?")
+        self.ask_button.setToolTip(
+            "Compare kernels on every pixel with a response, and see whether what the best one leaves is noise"
+        )
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 1000)
+        self.progress.setFormat("comparing kernels: %p %")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.worker.cancel)
+        self.verdict, self.table = QLabel(), QLabel()
+        self.verdict.setWordWrap(True)
+        self.verdict.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.table.setTextFormat(Qt.TextFormat.RichText)
+        self.use_button = QPushButton()
+        self.use_button.clicked.connect(self._use)
+        self.close_button = QPushButton("Close")
+        self.close_button.setToolTip("The layers stay")
+        self.close_button.clicked.connect(self._close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        for widgets in ((self.progress, self.cancel_button), (self.verdict,), (self.table,)):
+            layout.addLayout(_row(*widgets))
+        self.voters = QLabel()
+        self.voters.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.voters.setToolTip("Traces with a response; noise alone would support any kernel")
+        buttons = _row(self.use_button, self.close_button, self.voters)
+        buttons.setStretch(2, 1)
+        layout.addLayout(buttons)
+        self.clear()
+
+    def show_running(self, running: bool) -> None:
+        """Show progress and Cancel, or neither."""
+        self.progress.setValue(0)
+        self.progress.setVisible(running)
+        self.cancel_button.setVisible(running)
+        self.ask_button.setEnabled(not running)
+        self._hide_when_empty()
+
+    def show_choice(self, choice: KernelChoice, fitted: tuple[str, ...], present: str) -> None:
+        """Show what came out.
+
+        Parameters
+        ----------
+        fitted : tuple of str
+            Kernels that can be fitted.
+        present : str
+            The one that is.
+        """
+        self.choice = choice
+        votes = choice.together
+        self.verdict.setText(f"⚠ {choice.sentence()}" if votes.is_doubtful else choice.sentence())
+        self.table.setText(table_of_choice(choice) if votes.judged else "")
+        self.table.setToolTip(
+            "Best in, white in: of the pixels that vote. AICc: of the whole map, above the best. White residuals: "
+            "what the kernel leaves looks like noise."
+        )
+        self.voters.setText(
+            f"{grouped(votes.judged)} of {grouped(votes.judged + votes.left_out)} traces vote"
+        )
+        for label in (self.verdict, self.table, self.voters):
+            label.setVisible(bool(label.text()))
+        self.show_present(fitted, present)
+        self.close_button.setVisible(True)
+        self._hide_when_empty()
+
+    def show_present(self, fitted: tuple[str, ...], present: str) -> None:
+        """Offer the recommended kernel, unless it is the present one or cannot be fitted."""
+        name = None if self.choice is None else self.choice.recommended()
+        self.use_button.setVisible(name is not None)
+        if name is None or self.choice is None:
+            return
+        doubtful = self.choice.together.is_doubtful
+        self.use_button.setText(f"Use {name}" + (" all the same" if doubtful else ""))
+        self.use_button.setEnabled(name in fitted and name != present)
+        self.use_button.setToolTip(
+            f"{name} is the kernel of the fit" if name == present
+            else f"{name} cannot be fitted to maps" if name not in fitted
+            else f"Fit with {name} from now on"
+        )  # fmt: skip
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.choice = None
+        self.verdict.setText("")
+        self.table.setText("")
+        for widget in (self.verdict, self.table, self.voters, self.use_button, self.close_button):
+            widget.setVisible(False)
+        self.show_running(self.worker.running)
+
+    def _hide_when_empty(self) -> None:
+        self.setVisible(self.worker.running or self.choice is not None)
+
+    def _use(self) -> None:
+        name = None if self.choice is None else self.choice.recommended()
+        self._close()
+        if name is not None:
+            self.wanted.emit(name)
+
+    def _close(self) -> None:
+        self.put_away = self.choice
+        self.clear()
+        self.closed.emit()
+
+
+def table_of_choice(choice: KernelChoice) -> str:
+    """Return the votes of all pulse settings as rich text, with the colours of the map; and who of them differs."""
+    votes = choice.together
+    head = f"<td></td>{_RIGHT}best in</td>{_RIGHT}AICc</td>{_RIGHT}white in</td>"
+    rows = "".join(_row_of_kernel(votes, name) for name in votes.ranked())
+    table = f"<table cellspacing='0' cellpadding='0'><tr>{head}</tr>{rows}</table>"
+    others = []
+    for one, label in zip(choice.votes, labels_from_maps(choice.maps), strict=True):
+        if one.recommended() not in (None, votes.recommended()):
+            others.append(f"{plain_label(label)} alone: {one.recommended()}")
+    return table + "; ".join(others)
+
+
+def _row_of_kernel(votes: KernelVotes, name: str) -> str:
+    behind = votes.behind(name)
+    cells = (
+        f"{100 * votes.share(name):.1f} %",
+        "best" if behind == 0 else f"+{rounded(behind)}",
+        f"{100 * votes.white_share(name):.1f} %",
+    )
+    square = f"<span style='color:{colour_of_kernel(name)}'>■</span>&nbsp;{name}"
+    return f"<tr>{_CELL}{square}</td>{''.join(f'{_RIGHT}{cell}</td>' for cell in cells)}</tr>"
+
+
+def _row(*widgets: Any) -> QHBoxLayout:
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout

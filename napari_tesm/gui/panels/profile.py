@@ -1,0 +1,292 @@
+"""The tab of profiles: what lies along a line across a step, the step's width, and D against the distance from it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from psygnal import SignalInstance
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
+from napari_tesm.gui.models.profile import VIEWS, DistanceView, LineView, ProfileModel, profile_model_of
+from napari_tesm.gui.models.region_quantities import Quantity
+from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, write_text
+from napari_tesm.gui.panels.region_icons import icon_of
+from napari_tesm.plotting.profile import ProfileCurve, ProfilePlot
+from napari_tesm.plotting.profile import ProfilePanel as PlotPanel
+
+if TYPE_CHECKING:
+    import napari
+
+_NO_SCAN: Final = "Open a scan to see profiles."
+_REDRAW_EVERY: Final = 30
+"""ms between two drawings while the line is dragged."""
+
+
+class ProfilePanel(Panel):
+    """Profiles along the selected line of the scan that is looked at, or the line drawn last.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(viewer, parent)
+        self.link: RegionLayerLink = region_link_of(self.session)
+        self.draw_button = QToolButton()
+        self.draw_button.setAutoRaise(True)
+        self.draw_button.setCheckable(True)
+        self.draw_button.setToolTip("Line: drag across a step")
+        self.draw_button.clicked.connect(self._draw_line)
+        self.view_box, self.pulse_box, self.width_box = QComboBox(), QComboBox(), QComboBox()
+        for key, title in VIEWS.items():
+            self.view_box.addItem(title, key)
+        self.view_box.setToolTip(
+            "Values along the line, or of all pixels against their distance from the step"
+        )
+        self.pulse_box.setToolTip("Pulse setting")
+        self.width_box.setToolTip(
+            "What the width of the step is taken from, and what is drawn against the distance"
+        )
+        for box in (self.view_box, self.pulse_box, self.width_box):
+            box.activated.connect(self._chosen)
+        self.shown_button = QPushButton("Show")
+        self.shown_button.setToolTip("What is drawn along the line")
+        self.shown_menu = QMenu(self)
+        self.shown_menu.aboutToShow.connect(self._fill_menu)
+        self.shown_button.setMenu(self.shown_menu)
+        self.export_button = QPushButton("CSV…")
+        self.export_button.setToolTip("Save what is shown, in SI units")
+        self.export_button.clicked.connect(self._ask_and_export)
+        self.canvas = PlotCanvas(height=180)
+        self.plot = ProfilePlot(self.canvas.figure)
+        self.words = QLabel()
+        self.words.setWordWrap(True)
+        self._refresh_timer.setInterval(_REDRAW_EVERY)
+        row = QHBoxLayout()
+        row.setSpacing(3)
+        row.addWidget(self.draw_button)
+        for box, share in ((self.view_box, 13), (self.pulse_box, 9), (self.width_box, 12)):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            row.addWidget(box, share)
+        row.addWidget(self.shown_button)
+        below = QHBoxLayout()
+        below.addWidget(self.words, 1)
+        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignBottom)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(3)
+        layout.addLayout(row)
+        layout.addWidget(self.canvas, 1)
+        layout.addLayout(below)
+
+    @property
+    def profile_wanted(self) -> SignalInstance:
+        """Signal that a line was drawn, whichever tab is open then: its profile is worth a look."""
+        signal: SignalInstance = self.link.profile_wanted
+        return signal
+
+    @property
+    def model(self) -> ProfileModel | None:
+        """The model of the scan that is looked at."""
+        return None if self.scan is None else profile_model_of(self.scan)
+
+    def connections(self, scan: Scan | None) -> list[Connection]:
+        """Listen to the line, to results and to the layer."""
+        found: list[Connection] = [
+            (self.viewer.events.theme, self.refresh_soon),
+            (self.link.mode_changed, self._mode_changed),
+        ]
+        if scan is not None:
+            regions = region_model_of(scan)
+            found += [
+                (scan.regions_changed, self.refresh_soon),
+                (scan.results_changed, self.refresh_soon),
+                (scan.dataset_changed, self.refresh_soon),
+                (regions.selection_changed, self.refresh_soon),
+                (regions.settled, self.refresh_soon),
+                (profile_model_of(scan).changed, self.refresh_soon),
+            ]
+        return found
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Take over what was drawn in the meantime."""
+        was_listening = self._listening
+        super().showEvent(event)
+        if not was_listening:
+            self.link.attach()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Leave the layer to itself."""
+        if self._listening:
+            self.link.detach()
+        super().hideEvent(event)
+
+    def refresh_soon(self, *_: Any) -> None:
+        """Ask for a refresh; a drag does not put it off for ever, as starting the timer anew would."""
+        if not self._refresh_timer.isActive():
+            super().refresh_soon()
+
+    def refresh(self) -> None:
+        """Take the profile anew and draw it."""
+        model = self.model
+        if model is not None and model.view == "distance" and model.regions.is_live:
+            return  # distances of all pixels are taken when the drag is over
+        theme = theme_of(self.viewer)
+        self.plot.set_theme(theme)
+        self.draw_button.setIcon(icon_of("add_line", theme.foreground))
+        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
+        fill_pulses(self.pulse_box, self.scan)
+        quantities = [] if model is None else model.book.quantities()
+        fill_box(self.width_box, [(quantity.title, quantity.key) for quantity in quantities])
+        for widget in (self.draw_button, self.view_box, self.width_box, self.shown_button):
+            widget.setEnabled(model is not None)
+        self.export_button.setEnabled(False)
+        if model is None:
+            self._say_only(_NO_SCAN)
+            return
+        measured = self._measured(model)
+        self.view_box.setCurrentIndex(self.view_box.findData(model.view))
+        self.pulse_box.setCurrentIndex(model.pulse)
+        self.width_box.setCurrentIndex(-1 if measured is None else self.width_box.findData(measured.key))
+        self.shown_button.setEnabled(model.view == "line")
+        if model.view == "distance":
+            self._show_distance(model.distance_view())
+        else:
+            self._show_line(model.line_view())
+
+    def export_to(self, path: Path) -> None:
+        """Write what is shown as CSV, in SI units."""
+        if self.model is not None:
+            self.words.setText(write_text(path, self.model.csv_text()))
+
+    def _show_line(self, view: LineView) -> None:
+        if view.message:
+            self._say_only(view.message)
+            return
+        panels = [
+            PlotPanel(
+                group[0].title if len(group) == 1 else group[0].quantity.key.rstrip("12"),
+                group[0].quantity.unit,
+                tuple(
+                    ProfileCurve(
+                        curve.profile.mean,
+                        None if group[0].quantity.many_decades else curve.profile.std,
+                        label=curve.quantity.title if len(group) > 1 else "",
+                    )
+                    for curve in group
+                ),
+                log=group[0].quantity.many_decades,
+            )
+            for group in view.curves
+        ]
+        if not panels:
+            self._say_only("Choose under Show what is to be drawn along the line.")
+            return
+        width = view.width
+        self.plot.show(
+            view.curves[0][0].profile.position,
+            panels,
+            unit=view.unit,
+            edges=None if width is None else (width.left, width.right),
+            width=None if width is None else width.fwhm,
+            width_error=float("nan") if width is None else width.error,
+        )
+        self.words.setText(view.words)
+        self.export_button.setEnabled(True)
+
+    def _show_distance(self, view: DistanceView) -> None:
+        if view.message or view.curve is None or view.quantity is None:
+            self._say_only(view.message)
+            return
+        self.plot.show_distance(
+            view.distance,
+            PlotPanel(
+                view.title,
+                view.quantity.unit,
+                (ProfileCurve(view.values, points=True),),
+                log=view.quantity.many_decades,
+            ),
+            centres=view.curve.distance,
+            medians=view.curve.median,
+            unit=view.unit,
+        )
+        self.words.setText(view.words)
+        self.export_button.setEnabled(True)
+
+    def _say_only(self, sentence: str) -> None:
+        self.plot.clear()
+        self.words.setText(sentence)
+
+    def _draw_line(self) -> None:
+        layer = self.link.layer
+        drawing = (
+            layer is not None
+            and str(layer.mode) == "add_line"
+            and self.viewer.layers.selection.active is layer
+        )
+        try:
+            self.link.draw("pan_zoom" if drawing else "add_line")
+        except ValueError as error:
+            text = str(error)
+            self.words.setText(f"{text[:1].upper()}{text[1:]}.")
+        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
+
+    def _mode_changed(self, mode: str) -> None:
+        self.draw_button.setChecked(mode == "add_line")
+
+    def _fill_menu(self) -> None:
+        self.shown_menu.clear()
+        model = self.model
+        if model is None:
+            return
+        drawn = {quantity.key for quantity in model.drawn()}
+        for quantity in model.book.quantities():
+            action = self.shown_menu.addAction(quantity.title)
+            action.setCheckable(True)
+            action.setChecked(quantity.key in drawn)
+            action.toggled.connect(lambda on, key=quantity.key: self._show_or_hide(key, on))
+
+    def _show_or_hide(self, key: str, on: bool) -> None:
+        if self.model is not None:
+            drawn = {quantity.key for quantity in self.model.drawn()}
+            drawn = drawn | {key} if on else drawn - {key}
+            self.model.choose(shown=[one.key for one in self.model.book.quantities() if one.key in drawn])
+
+    def _measured(self, model: ProfileModel) -> Quantity | None:
+        return model.distance_quantity() if model.view == "distance" else model.width_quantity()
+
+    def _chosen(self, *_: Any) -> None:
+        model = self.model
+        if model is None:
+            return
+        measured, chosen = self._measured(model), self.width_box.currentData()
+        if measured is not None and chosen != measured.key:
+            # What was taken by itself stays free to become a better one after a fit.
+            if model.view == "distance":
+                model.choose(distance_key=chosen)
+            else:
+                model.choose(width_key=chosen)
+        model.choose(view=self.view_box.currentData(), pulse=max(0, self.pulse_box.currentIndex()))
+
+    def _ask_and_export(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the profile", "profile.csv", "CSV (*.csv)")
+        if name:
+            self.export_to(Path(name))

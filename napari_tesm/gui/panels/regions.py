@@ -1,0 +1,398 @@
+"""The tab of regions: draw them, name and class them, and read off what moves faster where."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
+from napari_tesm.gui.models.region_table import RegionTable, region_table_of
+from napari_tesm.gui.models.regions import round_length
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.canvas import theme_of
+from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, undo_or_redo, write_text
+from napari_tesm.gui.panels.region_icons import icon_of
+from napari_tesm.gui.panels.region_table_view import RegionTableView
+from napari_tesm.regions.shapes import REGION_CLASSES
+
+if TYPE_CHECKING:
+    import napari
+
+_TOOLS: Final = (
+    ("add_line", "Line: drag across a step to get its profile"),
+    ("add_polyline", "Path: click along a step, double-click at its end"),
+    ("add_rectangle", "Rectangle: drag"),
+    ("add_ellipse", "Ellipse: drag"),
+    ("add_polygon", "Polygon: click around an area, double-click to close it"),
+    ("select", "Select, move and resize shapes"),
+    ("direct", "Move the vertices of a shape"),
+)
+_WHAT_TO_DO: Final = "Draw around a step with the tools above, or let them be found."
+_NO_SCAN: Final = "Open a scan to draw regions on it."
+_REDRAW_EVERY: Final = 30
+"""ms between two drawings of the table while a vertex is dragged: faster than the eye, slow enough for large maps."""
+
+
+class RegionPanel(Panel):
+    """Regions of the scan that is looked at.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(viewer, parent)
+        self.link: RegionLayerLink = region_link_of(self.session)
+        self.tool_buttons: dict[str, QToolButton] = {}
+        self._tools = QButtonGroup(self)
+        self._tools.setExclusive(False)
+        for mode, tip in _TOOLS:
+            self.tool_buttons[mode] = button = self._tool(tip)
+            button.setCheckable(True)
+            button.clicked.connect(lambda _=False, chosen=mode: self.draw(chosen))
+        self.undo_button = self._tool("Take the last change of regions back (Ctrl+Z)")
+        self.redo_button = self._tool("Do it again (Ctrl+Shift+Z)")
+        self.undo_button.clicked.connect(self.undo)
+        self.redo_button.clicked.connect(self.redo)
+        self.find_button = QPushButton("Find steps")
+        self.find_button.setToolTip(
+            "Propose steps from topography and deflection error; they can be edited and undone"
+        )
+        self.find_button.clicked.connect(self.find_steps)
+        self.class_box = QComboBox()
+        self.class_box.setEditable(True)
+        self.class_box.addItems(REGION_CLASSES)
+        self.class_box.setToolTip("Class of what is drawn next, and of selected shapes")
+        self.class_box.textActivated.connect(self._class_chosen)
+        self.class_box.lineEdit().editingFinished.connect(
+            lambda: self._class_chosen(self.class_box.currentText())
+        )
+        self.width_box = QDoubleSpinBox()
+        self.width_box.setRange(0.0, 1e6)
+        self.width_box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.width_box.setSpecialValueText("thin")
+        self.width_box.setToolTip(
+            "Width over which a line is averaged, of the selected line and of the next ones"
+        )
+        self.width_box.valueChanged.connect(self._width_entered)
+        self.quantity_box, self.pulse_box = QComboBox(), QComboBox()
+        self.quantity_box.setToolTip("What the table tells of each region")
+        self.pulse_box.setToolTip("Pulse setting")
+        self.quantity_box.activated.connect(self._quantity_chosen)
+        self.pulse_box.activated.connect(self._quantity_chosen)
+        self.view = RegionTableView()
+        self.view.selectionModel().selectionChanged.connect(self._rows_selected)
+        self.comparison, self.message = QLabel(), QLabel()
+        for label in (self.comparison, self.message):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.delete_button = QPushButton("Delete")
+        self.copy_button = QPushButton("Copy table")
+        self.export_button = QPushButton("Export CSV…")
+        self.delete_button.setToolTip("Delete the selected regions (they can be taken back)")
+        self.copy_button.setToolTip("Copy the table for a spreadsheet, all numbers in SI units")
+        self.delete_button.clicked.connect(self.delete_selected)
+        self.copy_button.clicked.connect(self.copy_table)
+        self.export_button.clicked.connect(self._ask_and_export)
+        self._said = ""
+        self._busy = False
+        self._refresh_timer.setInterval(_REDRAW_EVERY)
+        self._lay_out()
+
+    @property
+    def table(self) -> RegionTable | None:
+        """The table of the scan that is looked at."""
+        return None if self.scan is None else region_table_of(self.scan)
+
+    def connections(self, scan: Scan | None) -> list[Connection]:
+        """Listen to regions, results and the layer."""
+        found: list[Connection] = [
+            (self.viewer.events.theme, self._paint_icons),
+            (self.link.mode_changed, self._mode_changed),
+            (self.link.layer_changed, self.refresh_soon),
+        ]
+        if scan is not None:
+            table = region_table_of(scan)
+            found += [
+                (scan.regions_changed, self.refresh_soon),
+                (scan.results_changed, self.refresh_soon),
+                (scan.dataset_changed, self.refresh_soon),
+                (table.choice_changed, self.refresh_soon),
+                (table.model.selection_changed, self._regions_selected),
+                (table.model.pen_changed, self.refresh_soon),
+                (table.model.settled, self.refresh_soon),
+            ]
+        return found
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Take over what was drawn in the meantime."""
+        was_listening = self._listening
+        super().showEvent(event)
+        if not was_listening:
+            self.link.attach()
+            self._paint_icons()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Leave the layer to itself."""
+        if self._listening:
+            self.link.detach()
+        super().hideEvent(event)
+
+    def refresh_soon(self, *_: Any) -> None:
+        """Ask for a refresh; a drag does not put it off for ever, as starting the timer anew would."""
+        if not self._refresh_timer.isActive():
+            super().refresh_soon()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Claim the keys for undo and redo while the focus is in here: elsewhere they are napari's."""
+        if event is not None and event.type() == QEvent.Type.ShortcutOverride and undo_or_redo(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Undo with Ctrl+Z, redo with Ctrl+Shift+Z."""
+        wanted = undo_or_redo(event)
+        if wanted:
+            (self.undo if wanted == "undo" else self.redo)()
+        else:
+            super().keyPressEvent(event)
+
+    def refresh(self) -> None:
+        """Show the numbers of all regions as they are now."""
+        table = self.table
+        self._busy = True
+        try:
+            self._show_choices(table)
+            self.view.shown.show_table(table)
+            self._show_pen(table)
+        finally:
+            self._busy = False
+        regions = [] if table is None else table.model.regions
+        history = None if table is None else table.model.history
+        self.undo_button.setEnabled(history is not None and history.can_undo)
+        self.redo_button.setEnabled(history is not None and history.can_redo)
+        for button in (self.copy_button, self.export_button):
+            button.setEnabled(bool(regions))
+        for widget in (*self.tool_buttons.values(), self.find_button, self.class_box, self.width_box):
+            widget.setEnabled(table is not None)
+        if table is None or not table.model.is_live:
+            # Independent pixels take a Fourier transform of the map: not for every frame of a drag.
+            comparison = "" if table is None else table.comparison()
+            self.comparison.setText(comparison)
+            self.comparison.setVisible(bool(comparison))
+        self._show_message(table)
+        self._regions_selected()
+        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
+
+    def draw(self, mode: str) -> None:
+        """Start to draw or edit in one of napari's modes; pressed once more, go back to moving the picture."""
+        layer = self.link.layer
+        again = layer is not None and str(layer.mode) == mode and self.viewer.layers.selection.active is layer
+        try:
+            self.link.draw("pan_zoom" if again else mode)
+            self._said = ""
+        except ValueError as error:
+            self.tell(str(error))
+        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
+        self.refresh_soon()
+
+    def undo(self) -> None:
+        """Take the last change of regions back."""
+        if self.table is not None and not self.link.give_up_drawing() and not self.table.model.undo():
+            self.tell("there is nothing to take back")
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        if self.table is not None and not self.table.model.redo():
+            self.tell("there is nothing to do again")
+
+    def find_steps(self) -> None:
+        """Propose steps, as regions that can be edited."""
+        if self.table is None:
+            return
+        try:
+            self.tell(self.table.propose_steps())
+        except ValueError as error:
+            self.tell(str(error))
+
+    def delete_selected(self) -> None:
+        """Delete the selected regions."""
+        if self.table is not None:
+            if self.table.model.selection:
+                self.table.model.remove(self.table.model.selection)
+            else:
+                self.tell("select the regions to delete in the table or on the canvas first")
+
+    def copy_table(self) -> None:
+        """Put the table on the clipboard."""
+        clipboard = QGuiApplication.clipboard()
+        if self.table is not None and clipboard is not None:
+            clipboard.setText(self.table.separated_text())
+            self.tell("the table is on the clipboard, in SI units")
+
+    def export_to(self, path: Path) -> None:
+        """Write the table as CSV, in SI units."""
+        if self.table is not None:
+            self.tell(write_text(path, self.table.separated_text(",")))
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence below the table."""
+        self._said = sentence[:1].upper() + sentence[1:]
+        self._show_message(self.table)
+
+    def _ask_and_export(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Export the table", "regions.csv", "CSV (*.csv)")
+        if name:
+            self.export_to(Path(name))
+
+    def _show_message(self, table: RegionTable | None) -> None:
+        if table is None:
+            text = _NO_SCAN
+        elif table.model.regions and self.link.layer is None:
+            text = "The layer Regions was deleted; choose a tool to get it back with its regions."
+        elif self._said:
+            text = self._said
+        else:
+            text = "" if table.model.regions else _WHAT_TO_DO
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def _show_choices(self, table: RegionTable | None) -> None:
+        quantities = [] if table is None else table.book.quantities()
+        chosen = None if table is None else table.quantity
+        fill_box(self.quantity_box, [(quantity.title, quantity.key) for quantity in quantities])
+        fill_pulses(self.pulse_box, self.scan)
+        if table is not None and chosen is not None:
+            self.quantity_box.setCurrentIndex(self.quantity_box.findData(chosen.key))
+            self.pulse_box.setCurrentIndex(table.pulse)
+        self.pulse_box.setEnabled(chosen is not None and chosen.by_pulse)
+
+    def _show_pen(self, table: RegionTable | None) -> None:
+        if table is None:
+            return
+        model, display = table.model, table.model.scan.display
+        lines = [model.regions[i] for i in sorted(model.selection) if model.regions[i].is_line]
+        width = lines[0].width if lines else model.pen_width
+        self.width_box.setSuffix(f" {display.unit}")
+        self.width_box.setDecimals(max(0, 1 - math.floor(math.log10(min(display.spacing)))))
+        self.width_box.setSingleStep(round_length(min(display.spacing)))
+        self.width_box.setMaximum(2 * max(display.extent()))
+        if abs(self.width_box.value() - width / display.factor) > 0.5 * 10.0 ** -self.width_box.decimals():
+            self.width_box.setValue(width / display.factor)
+        chosen = {model.regions[i].region_class for i in model.selection} if self._is_selecting() else set()
+        shown = chosen.pop() if len(chosen) == 1 else model.pen_class
+        if not self.class_box.lineEdit().hasFocus() and self.class_box.currentText() != shown:
+            self.class_box.setCurrentText(shown)
+
+    def _is_selecting(self) -> bool:
+        """Whether the class that is chosen is meant for the selected shapes: not while new ones are drawn."""
+        layer = self.link.layer
+        return layer is not None and not str(layer.mode).startswith("add_")
+
+    def _class_chosen(self, name: str) -> None:
+        if self._busy or self.table is None:
+            return
+        model = self.table.model
+        if self._is_selecting() and model.selection:
+            model.set_class(model.selection, name)
+        self.link.set_class_of_drawing(name)
+        model.set_pen(region_class=name)
+
+    def _width_entered(self, value: float) -> None:
+        if self._busy or self.table is None:
+            return
+        model = self.table.model
+        width = float(f"{value * model.scan.display.factor:.12g}")  # 30 nm, not 30.000000000000004 nm
+        model.set_pen(width=width)
+        model.set_width(model.selection, width)
+
+    def _quantity_chosen(self, *_: Any) -> None:
+        if self.table is not None:
+            self._said = ""
+            self.table.choose(self.quantity_box.currentData(), pulse=max(0, self.pulse_box.currentIndex()))
+
+    def _rows_selected(self, *_: Any) -> None:
+        if not self._busy and self.table is not None:
+            self.table.model.select(self.view.selected_regions())
+
+    def _regions_selected(self) -> None:
+        table = self.table
+        self.delete_button.setEnabled(table is not None and bool(table.model.selection))
+        if table is None or self._busy:
+            return
+        self._busy = True
+        try:
+            if table.model.selection != frozenset(self.view.selected_regions()):
+                self.view.select_rows(table.model.selection)
+            self._show_pen(table)
+        finally:
+            self._busy = False
+
+    def _mode_changed(self, mode: str) -> None:
+        for name, button in self.tool_buttons.items():
+            button.setChecked(name == mode)
+
+    def _paint_icons(self, event: Any = None) -> None:
+        colour = theme_of(self.viewer).foreground
+        for mode, button in self.tool_buttons.items():
+            button.setIcon(icon_of(mode, colour))
+        self.undo_button.setIcon(icon_of("undo", colour))
+        self.redo_button.setIcon(icon_of("redo", colour))
+
+    def _tool(self, tip: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setAutoRaise(True)
+        button.setToolTip(tip)
+        return button
+
+    def _lay_out(self) -> None:
+        tools = QHBoxLayout()
+        tools.setSpacing(1)
+        for mode, button in self.tool_buttons.items():
+            if mode == "select":
+                tools.addSpacing(6)
+            tools.addWidget(button)
+        tools.addSpacing(6)
+        tools.addWidget(self.undo_button)
+        tools.addWidget(self.redo_button)
+        tools.addStretch(1)
+        tools.addWidget(self.find_button)
+        choices = QGridLayout()
+        choices.setHorizontalSpacing(4)
+        for column, widget in enumerate((self.class_box, self.width_box, self.quantity_box, self.pulse_box)):
+            widget.setSizePolicy(widget.sizePolicy().Policy.Ignored, widget.sizePolicy().verticalPolicy())
+            choices.addWidget(widget, 0, column)
+        for column, share in enumerate((10, 11, 14, 9)):
+            choices.setColumnStretch(column, share)
+        actions = QHBoxLayout()
+        actions.addWidget(self.delete_button)
+        actions.addStretch(1)
+        actions.addWidget(self.copy_button)
+        actions.addWidget(self.export_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(3)
+        layout.addLayout(tools)
+        layout.addLayout(choices)
+        layout.addWidget(self.view, 1)
+        layout.addWidget(self.comparison)
+        layout.addWidget(self.message)
+        layout.addLayout(actions)

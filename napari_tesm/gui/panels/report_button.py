@@ -1,0 +1,207 @@
+"""The button that makes a report of the scan that is looked at, or of all, in the background, and opens it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
+
+from napari_tesm.evaluation.pipeline import Cancelled, Progress, default_jobs, progress_of_stage
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.panel import Panel, say
+from napari_tesm.gui.panels.worker import Worker
+
+if TYPE_CHECKING:
+    from napari_tesm.report.data import ReportData
+    from napari_tesm.report.data import Scan as ReportScan
+
+_FITTING: Final = 0.4
+_IDLE: Final = "Report…"
+
+
+class ReportButton(QPushButton):
+    """Asks for a folder, makes the report, says where it lies; while it works, a click stops it.
+
+    Parameters
+    ----------
+    panel : Panel
+        Whose scan is reported on.
+    before : callable
+        Called before the scan is read: what was drawn and nobody noticed is taken up.
+    """
+
+    def __init__(self, panel: Panel, before: Callable[[], None]) -> None:
+        super().__init__(_IDLE)
+        self._panel, self._before = panel, before
+        self.worker = Worker(self)
+        self.setToolTip(
+            "The paper's figures and tables of this scan, or of all that are open as a voltage series, as one HTML "
+            "page with everything beside it"
+        )
+        self.choices = QMenu(self)
+        self.clicked.connect(self.ask_or_stop)
+
+    def ask_or_stop(self) -> None:
+        """Ask for a folder and begin, or stop what is being made."""
+        if self.worker.running:
+            self.worker.cancel()
+            return
+        scan, scans = self._panel.scan, self._panel.session.scans
+        if scan is None:
+            return
+        if len(scans) == 1:
+            self._ask([scan])
+            return
+        self.choices.clear()
+        for words, chosen in (
+            (f"This scan: {scan.name}", [scan]),
+            (f"All {len(scans)} open scans: a voltage series, or scans to compare", scans),
+        ):
+            action = self.choices.addAction(words)
+            assert action is not None
+            action.triggered.connect(lambda _=False, chosen=chosen: self._ask(chosen))
+        self.choices.popup(self.mapToGlobal(self.rect().bottomLeft()))
+
+    def _ask(self, scans: Sequence[Scan]) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Folder for the report", str(suggested_folder(scans[0])))
+        if name:
+            self.make(Path(name), scans)
+
+    def make(self, folder: Path, scans: Sequence[Scan] = ()) -> None:
+        """Make a report of some scans, by default that which is looked at, in a folder that must not exist yet."""
+        from napari_tesm.report.writing import check_folder
+
+        scan = self._panel.scan
+        if scan is None or self.worker.running:
+            return
+        self._before()
+        try:
+            check_folder(folder)
+            gather = gatherer_of(scans or [scan])
+        except (OSError, ValueError) as error:
+            self._say(f"No report: {error}", warning=True)
+            return
+        self._show(0.0, "")
+        self.worker.start(
+            lambda progress: _make(gather, folder, progress),
+            done=self._done,
+            failed=self._failed,
+            progress=self._show,
+        )
+
+    def _show(self, fraction: float, _: str) -> None:
+        self.setText(f"Stop report ({100 * fraction:.0f} %)")
+
+    def _done(self, page: Path) -> None:
+        self.setText(_IDLE)
+        opened = QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+        where = "" if opened else ": open it in a browser"
+        self._say(f"The report is in {page}{where}")
+
+    def _failed(self, error: BaseException) -> None:
+        self.setText(_IDLE)
+        if isinstance(error, Cancelled):
+            self._say("The report was stopped; nothing was written")
+        else:
+            self._say(f"No report: {str(error) or type(error).__name__}", warning=True)
+
+    def _say(self, text: str, *, warning: bool = False) -> None:
+        say(self._panel.viewer, text, warning=warning)
+
+
+def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
+    """Return what makes the data of a report of scans as they are now; it can run while they change.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to report on yet.
+    """
+    frozen = [_scan_as_it_is(scan) for scan in scans]
+    names = [scan.name for scan in scans]
+    recipes = {scan.recipe.to_json() for scan in scans}
+
+    def gather(progress: Progress) -> "ReportData":
+        from napari_tesm.report.choices import choose_examples
+        from napari_tesm.report.data import ReportData
+
+        made = []
+        for number, scan in enumerate(frozen):
+            one = scan(progress_of_stage(progress, number / len(frozen), (number + 1) / len(frozen)))
+            choose_examples(one)
+            made.append(one)
+        said = [f"{one.label}: {note}" for one in made for note in one.notes]
+        if len(recipes) > 1:
+            said.append("The scans were fitted with different parameters; those of the first are listed.")
+        if not any(one.maps is not None or one.images for one in made):
+            raise ValueError(said[-1] if said else "there is nothing to report on")
+        return ReportData(
+            made,
+            recipe=made[0].recipe,
+            title=f"t-ESM report: {', '.join(names)}",
+            files=list({one.file.name: one.file for one in made}.values()),
+            notes=said,
+        )
+
+    return gather
+
+
+def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
+    """Return what makes a scan of the report; everything that may change is taken now."""
+    if scan.unfinished is not None:
+        raise ValueError(f"{scan.name}: the unit of the time axis is not known: enter it first")
+    name, path, recipe = scan.name, scan.path, scan.recipe
+    dataset, maps, channels = scan.dataset, scan.maps, list(scan.channels)
+    regions, points, notes = tuple(scan.regions), tuple(scan.points), list(scan.notes)
+    grains, band_width = scan.grains, scan.band_width
+
+    def made_scan(progress: Progress | None) -> "ReportScan":
+        from napari_tesm.evaluation.settings import prepared_dataset
+        from napari_tesm.files.checksum import sha256_of_file
+        from napari_tesm.report import data as report
+        from napari_tesm.report.gathering import fit_scan, images_on_grid
+
+        file = report.InputFile(
+            name if path is None else path.name, "" if path is None else sha256_of_file(path)
+        )
+        made = report.Scan(
+            name, file, traces=dataset, regions=regions, points=points, grains=grains, band_width=band_width,
+            recipe=recipe, notes=list(notes),
+        )  # fmt: skip
+        if maps is not None and (dataset is None or maps.attrs.get("recipe") == recipe.to_json()):
+            made.maps, made.maps_from_file = maps, dataset is None
+            made.traces = None if dataset is None else prepared_dataset(dataset, recipe)
+        else:
+            fit_scan(made, jobs=default_jobs(), progress=progress)
+        made.images = images_on_grid(channels, made.grid)
+        return made
+
+    return made_scan
+
+
+def _make(gather: "Callable[[Progress], ReportData]", folder: Path, progress: Progress) -> Path:
+    from napari_tesm.report.assembling import report_from_data
+    from napari_tesm.report.writing import PAGE, write_report
+
+    data = gather(lambda fraction, words: progress(_FITTING * fraction, words))
+    report = report_from_data(
+        data, progress=lambda fraction, words: progress(_FITTING + (0.99 - _FITTING) * fraction, words)
+    )
+    progress(0.99, "writing")
+    write_report(report, folder)
+    return folder / PAGE
+
+
+def suggested_folder(scan: Scan) -> Path:
+    """Return a folder that does not exist yet, beside the file: ``scan.gwy`` gives ``scan_report``."""
+    if scan.path is None:
+        first = Path(f"{scan.name.split(' (')[0].replace('/', '-').replace(' ', '_')}_report")
+    else:
+        first = scan.path.with_name(f"{scan.path.stem}_report")
+    found, number = first, 1
+    while found.exists():
+        number += 1
+        found = first.with_name(f"{first.name}_{number}")
+    return found

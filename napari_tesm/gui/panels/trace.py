@@ -1,0 +1,411 @@
+"""The trace panel: what the cursor is over, what is pinned, and the windows to drag."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tesm.files.atomic import atomic_output
+from napari_tesm.gui.models.scan import Scan, plain_label
+from napari_tesm.gui.models.trace import SIZES, PlaceTraces, TraceModel
+from napari_tesm.gui.models.trace_fits import WindowFit
+from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panels.panel import Connection, Panel, say
+from napari_tesm.gui.panels.trace_table import TraceTable
+from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
+from napari_tesm.plotting.words import sentence_from_fit
+
+_NO_LIMIT: Final = 16_777_215
+"""Qt's own largest height."""
+_HINT: Final = "Move over the image to see traces; click pins a point, shift-click the mean of 3 × 3."
+
+
+class CallbackSlot:
+    """One of napari's lists of mouse callbacks, with the connect and disconnect of a signal."""
+
+    def __init__(self, callbacks: list[Any]) -> None:
+        self._callbacks = callbacks
+
+    def connect(self, callback: Callable[..., Any]) -> None:
+        """Call back on mouse events."""
+        self._callbacks.append(callback)
+
+    def disconnect(self, callback: Callable[..., Any]) -> None:
+        """Do so no longer."""
+        if callback in self._callbacks:
+            self._callbacks.remove(callback)
+
+
+class TracePanel(Panel):
+    """Traces, fits and residuals at the probe and at pinned points, with their numbers.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.model: TraceModel | None = None
+        self.canvas = PlotCanvas(height=190)
+        self.plot = TracePlot(self.canvas.figure)
+        self.plot.on_window_dragged = self._window_dragged
+        self.plot.on_curve_clicked = self._curve_clicked
+        self.plot.on_time_clicked = self._time_clicked
+        self._axes_for: tuple[Any, ...] | None = None
+
+        self.pulse_box = QComboBox()
+        self.pulse_box.setToolTip("Which pulse settings are drawn")
+        self.pulse_box.activated.connect(self._pulses_chosen)
+        self.layout_button = QPushButton("Stack")
+        self.layout_button.setToolTip("One axis for each polarity, on one scale")
+        self.layout_button.setCheckable(True)
+        self.layout_button.toggled.connect(self._layout_toggled)
+        self.size_box = QComboBox()
+        self.size_box.addItems([f"{size} × {size} px" if size > 1 else "1 px" for size in SIZES])
+        self.size_box.setToolTip("Mean and standard deviation of the pixels around the cursor")
+        self.size_box.activated.connect(self._size_chosen)
+        for box in (self.pulse_box, self.size_box):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.pin_button = _button("Pin", "Pin the pixel under the probe (space)", self._pin)
+        self.remove_button = _button("Unpin", "Remove the selected point (Delete)", self._remove)
+        self.export_button = _button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
+
+        self.table = TraceTable()
+        self.table.place_chosen.connect(self._row_chosen)
+        self.sentence = QLabel(_HINT)
+        self.sentence.setWordWrap(True)
+        self.sentence.setMinimumHeight(2 * self.fontMetrics().height())
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+        self.tools = QWidget()
+        row = QHBoxLayout(self.tools)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(3)
+        for widget in (self.pulse_box, self.layout_button, self.size_box):
+            row.addWidget(widget)
+        row.addStretch(1)
+        for button in (self.pin_button, self.remove_button, self.export_button):
+            row.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.tools)
+        layout.addWidget(self.table)
+        layout.addWidget(self.sentence)
+
+        # Hovering draws at most once per frame, and only the blitted part; numbers follow when the hand rests.
+        self._hover_timer = QTimer(self)
+        self._hover_timer.setSingleShot(True)
+        self._hover_timer.setInterval(15)
+        self._hover_timer.timeout.connect(self._draw_curves)
+
+    def connections(self, scan: Scan | None) -> list[Connection]:
+        """Follow the probe, the points, the recipe, the slider and the theme."""
+        viewer = self.viewer
+        found: list[Connection] = [
+            (viewer.events.theme, self._theme_changed),
+            (CallbackSlot(viewer.mouse_drag_callbacks), self._mouse_pressed),
+        ]
+        self.model = None if scan is None else TraceModel(scan)
+        if scan is not None and self.model is not None:
+            found += [
+                (scan.probe_changed, self._probe_changed),
+                (scan.points_changed, self.refresh_soon),
+                (scan.recipe_changed, self.refresh_soon),
+                (scan.dataset_changed, self.refresh_soon),
+                (scan.results_changed, self.refresh_soon),
+                (scan.time_changed, self._time_changed),
+                (self.model.changed, self.refresh_soon),
+            ]
+        return found
+
+    def refresh(self) -> None:
+        """Draw everything anew."""
+        model = self.model
+        self._fill_pulse_box()
+        self.plot.set_theme(theme_of(self.viewer))
+        if model is None or model.scan.dataset is None:
+            self._axes_for = None
+            self._show_tools(False)
+            self.plot.clear()
+            self.table.setRowCount(0)
+            self.table.fit_height()
+            self.sentence.setText(_HINT if model is None else model.scan.problem)
+            return
+        self._show_tools(True)
+        self._lay_out_axes(model)
+        self._draw_curves()
+
+    def _show_tools(self, shown: bool) -> None:
+        """Leave the room to the tabs where there are no traces."""
+        for widget in (self.canvas, self.tools, self.table):
+            widget.setVisible(shown)
+        self.setMaximumHeight(_NO_LIMIT if shown else self.sentence.sizeHint().height() + 8)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Arrows move the selected point or the probe, space pins, digits jump, Delete removes."""
+        if event is None or self.model is None or not self._act_on_key(event.key()):
+            super().keyPressEvent(event)
+
+    def _act_on_key(self, key: int) -> bool:
+        moves = {
+            Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1),
+        }  # fmt: skip
+        assert self.model is not None
+        if key in moves:
+            self.model.move(*moves[Qt.Key(key)])
+        elif key == Qt.Key.Key_Space:
+            self._pin()
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._remove()
+        elif Qt.Key.Key_1 <= key <= Qt.Key.Key_9:
+            self._jump_to(key - Qt.Key.Key_0)
+        else:
+            return False
+        return True
+
+    def export(self, path: Path) -> bool:
+        """Write the curves shown to a CSV file and return whether it worked."""
+        try:
+            if self.model is None or not self.model.places():
+                say(
+                    self.viewer,
+                    "No trace is shown yet: move over the image or pin a point first",
+                    warning=True,
+                )
+                return False
+            with atomic_output(path, overwrite=True) as file:
+                file.write(self.model.csv_text().encode())
+        except (OSError, ValueError) as error:
+            say(self.viewer, f"Not saved: {error}", warning=True)
+            return False
+        say(self.viewer, f"Saved {path.name}")
+        return True
+
+    def ask_and_export(self) -> None:
+        """Ask for a file name and export."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save traces", "traces.csv", "CSV (*.csv)")
+        if name:
+            self.export(Path(name))
+
+    # What the model says, drawn
+
+    def _lay_out_axes(self, model: TraceModel) -> None:
+        settings, time = model.fitter.settings, model.fitter.time
+        windows = {} if settings is None else dict(settings.windows)
+        pulse = None if settings is None else settings.pulse
+        stacked = self.layout_button.isChecked() and len(model.pulses) > 1
+        layout: Literal["overlay", "polarities"] = "polarities" if stacked else "overlay"
+        wanted = (
+            id(model.scan.dataset), time.tobytes(), str(windows), str(pulse), layout, tuple(model.pulses),
+            tuple(model.scan.labels),
+        )  # fmt: skip
+        if wanted == self._axes_for:
+            return
+        same_but_windows = self._axes_for is not None and (*wanted[:2], *wanted[4:]) == (
+            *self._axes_for[:2],
+            *self._axes_for[4:],
+        )
+        self._axes_for = wanted
+        if same_but_windows:
+            self.plot.set_windows(windows, pulse)
+        else:
+            self.plot.set_axes(
+                time,
+                windows=windows,
+                pulse=pulse,
+                unit=model.scan.unit,
+                layout=layout,
+                labels=[model.scan.labels[pulse] for pulse in model.pulses],
+            )
+        self.plot.set_marker(model.scan.time)
+
+    def _draw_curves(self) -> None:
+        model = self.model
+        if model is None or model.scan.dataset is None or self._axes_for is None:
+            return
+        try:
+            places = model.places()
+        except OSError as error:  # the file is gone, or was changed by somebody else
+            self.plot.show([])
+            self.table.setRowCount(0)
+            self.sentence.setText(_capital(str(error)))
+            return
+        self.plot.show([curve for place in places for curve in self._curves(model, place)])
+        self.table.fill(model, places, theme_of(self.viewer).foreground)
+        self._say_in_words(model, places)
+
+    def _curves(self, model: TraceModel, place: PlaceTraces) -> list[TraceCurve]:
+        assert model.scan.dataset is not None
+        voltages = model.scan.dataset["voltage"].values
+        point = place.point
+        return [
+            TraceCurve(
+                label=place.fits[pulse].label,
+                colour="" if point is None else point.colour,
+                values=place.sample.mean[pulse],
+                spread=None if place.sample.spread is None else place.sample.spread[pulse],
+                fits=tuple(
+                    FitCurve(number, fit.time, fit.curve) for number, fit in place.fits[pulse].windows.items()
+                ),
+                voltage=float(voltages[pulse]),
+                role="probe" if point is None else "pinned",
+                number=None if point is None else point.number,
+                pulse=model.pulses.index(pulse),
+            )
+            for pulse in model.pulses
+        ]
+
+    def _say_in_words(self, model: TraceModel, places: list[PlaceTraces]) -> None:
+        if model.problem:
+            self.sentence.setText(_capital(model.problem))
+            return
+        if not places:
+            self.sentence.setText(_HINT)
+            return
+        place = places[0]
+        chosen = next((p for p in places if p.point is not None and p.point.number == model.selected), None)
+        place = chosen if chosen is not None and model.scan.probe is None else place
+        lines = []
+        for pulse in model.pulses[-1:]:
+            for window in place.fits[pulse].windows.values():
+                if not window.ok:
+                    lines.append(sentence_from_fit(window))
+                lines += [words] if (words := window.limits_in_words) else []
+        where = self._place_words(model, place)
+        self.sentence.setText(" · ".join([where, *lines]))
+
+    def _place_words(self, model: TraceModel, place: PlaceTraces) -> str:
+        sample = place.sample
+        display = model.scan.display
+        y, x = display.world_from_xy((sample.x, sample.y))
+        words = f"x {x:.4g}, y {y:.4g} {display.unit}" if display.unit != "pixel" else ""
+        text = f"pixel ({sample.row}, {sample.column})"
+        if sample.pixels > 1:
+            text += f", mean of {sample.pixels}"
+        return f"{text}, {words}" if words else text
+
+    def _fill_pulse_box(self) -> None:
+        labels = [] if self.model is None else self.model.scan.labels
+        wanted = ["All pulses", *(plain_label(label) or f"pulse {i + 1}" for i, label in enumerate(labels))]
+        present = [self.pulse_box.itemText(i) for i in range(self.pulse_box.count())]
+        if present != wanted:
+            self.pulse_box.clear()
+            self.pulse_box.addItems(wanted)
+        several = len(labels) > 1
+        self.pulse_box.setVisible(several)
+        self.layout_button.setVisible(several)
+
+    # What the user does, handed to the model
+
+    def _probe_changed(self) -> None:
+        if not self._hover_timer.isActive():
+            self._hover_timer.start()
+
+    def _time_changed(self, time: float) -> None:
+        self.plot.set_marker(time)
+
+    def _theme_changed(self, event: Any = None) -> None:
+        self.refresh_soon()
+
+    def _mouse_pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        """Pin where the mouse is clicked: pressed and released without moving, while no tool is active."""
+        start = np.asarray(event.pos if hasattr(event, "pos") else event.position, dtype=float)
+        yield
+        moved = False
+        while event.type == "mouse_move":
+            here = np.asarray(event.pos if hasattr(event, "pos") else event.position, dtype=float)
+            moved = moved or bool(np.abs(here - start).max() > 3)
+            yield
+        active = viewer.layers.selection.active
+        tool = str(getattr(active, "mode", "pan_zoom"))
+        if moved or event.button != 1 or tool not in ("pan_zoom",) or self.model is None:
+            return
+        scan = self.model.scan
+        pixel = self.session.pixel_under(event.position)
+        modifiers = {name for name in ("Shift", "Control", "Alt", "Meta") if name in event.modifiers}
+        if scan.dataset is None or pixel is None or modifiers - {"Shift"}:
+            return
+        scan.look_at(pixel)
+        self.model.pin_probe(size=max(3, scan.probe_size) if "Shift" in modifiers else None)
+
+    def _window_dragged(self, number: int, start: float, stop: float, final: bool) -> None:
+        if self.model is not None:
+            self.model.set_window(number, start, stop)
+
+    def _curve_clicked(self, number: int) -> None:
+        if self.model is not None:
+            self.model.select(number)
+
+    def _time_clicked(self, time: float) -> None:
+        """Move napari's slider to a time that was clicked in the plot."""
+        scan = self.scan
+        if scan is None or scan.dataset is None:
+            return
+        scan.set_time(time)
+        layers = self.session.layers_of(scan, "traces")
+        if layers and self.viewer.dims.ndim >= 3:
+            factor = layers[0].metadata["tesm"]["time_factor"]
+            step = self.session.world_step(-3, layers[0].units[0])
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, time / factor / step)
+
+    def _pulses_chosen(self, index: int) -> None:
+        if self.model is not None:
+            self.model.show_pulses(set() if index == 0 else {index - 1})
+
+    def _layout_toggled(self, stacked: bool) -> None:
+        self.refresh_soon()
+
+    def _size_chosen(self, index: int) -> None:
+        if self.scan is not None:
+            self.scan.look_at(self.scan.probe, size=SIZES[index])
+
+    def _pin(self) -> None:
+        if self.model is None or self.model.pin_probe() is None:
+            say(self.viewer, "There is no pixel to pin: move over the image first", warning=True)
+
+    def _remove(self) -> None:
+        if self.model is not None and self.model.selected is not None:
+            self.model.remove(self.model.selected)
+
+    def _jump_to(self, number: int) -> None:
+        if self.model is None:
+            return
+        for point in self.model.scan.points:
+            if point.number == number:
+                self.model.select(number)
+                self.model.scan.look_at(self.model.scan.pixel_of(point.x, point.y))
+
+    def _row_chosen(self, number: object) -> None:
+        if self.model is not None:
+            self.model.select(number if isinstance(number, int) else None)
+
+
+def _button(text: str, tip: str, clicked: Callable[[], Any]) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda _=False: clicked())
+    return button
+
+
+def _sentence(window: WindowFit) -> str:
+    return sentence_from_fit(window)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,109 @@
+"""Work beside the window: a thread that computes, and a timer in the window that asks whether it is done.
+
+No Qt object is touched by the thread. When the window closes, the timer goes with it, the thread sees that nobody
+wants its result any more, and ends between two blocks.
+"""
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_tesm.evaluation.pipeline import Cancelled, Progress
+
+_INTERVAL = 15
+"""Milliseconds between two questions; shorter than a frame."""
+
+
+class Worker(QObject):
+    """Runs one function at a time.
+
+    Parameters
+    ----------
+    parent : QObject
+        With it the worker ends.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_INTERVAL)
+        self._timer.timeout.connect(self._ask)
+        self._queue: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self._on_done: Callable[[Any], None] | None = None
+        self._on_failed: Callable[[BaseException], None] | None = None
+        self._on_progress: Callable[[float, str], None] | None = None
+        self._thread: Thread | None = None
+        # One connection for the life of the worker, to no method of an object that is going: it only needs the list.
+        self._stop = stop = [Event()]
+        parent.destroyed.connect(lambda: stop[-1].set())
+
+    @property
+    def running(self) -> bool:
+        """Whether a function is being run, or its result waits to be handed over."""
+        return self._thread is not None
+
+    def start(
+        self,
+        function: Callable[[Progress], Any],
+        *,
+        done: Callable[[Any], None],
+        failed: Callable[[BaseException], None],
+        progress: Callable[[float, str], None] | None = None,
+    ) -> None:
+        """Run a function in a thread; it is given a progress callback that ends it where it was cancelled.
+
+        Raises
+        ------
+        RuntimeError
+            If one is running.
+        """
+        if self.running:
+            raise RuntimeError("a worker runs one function at a time")
+        self._queue = SimpleQueue()
+        queue = self._queue
+        self._stop[-1] = stop = Event()
+        self._on_done, self._on_failed, self._on_progress = done, failed, progress
+
+        def report(fraction: float, words: str) -> None:
+            if stop.is_set():
+                raise Cancelled
+            queue.put(("progress", (fraction, words)))
+
+        def work() -> None:
+            try:
+                queue.put(("done", function(report)))
+            except BaseException as error:
+                queue.put(("failed", error))
+
+        self._thread = Thread(target=work, daemon=True, name="t-ESM worker")
+        self._thread.start()
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """Ask the function to end at its next report of progress; a result that is ready by then is dropped."""
+        self._stop[-1].set()
+
+    def _ask(self) -> None:
+        latest = None
+        while True:
+            try:
+                kind, content = self._queue.get_nowait()
+            except Empty:
+                break
+            if kind == "progress":
+                latest = content
+                continue
+            self._timer.stop()
+            self._thread = None
+            if kind == "done" and self._stop[-1].is_set():
+                kind, content = "failed", Cancelled()
+            if kind == "done" and self._on_done is not None:
+                self._on_done(content)
+            elif kind == "failed" and self._on_failed is not None:
+                self._on_failed(content)
+            return
+        if latest is not None and self._on_progress is not None:
+            self._on_progress(*latest)

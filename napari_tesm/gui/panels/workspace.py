@@ -1,0 +1,280 @@
+"""The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile and others below."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakSet, ref
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+)
+
+from napari_tesm.gui.layers.grain_layer import take_painted_labels
+from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
+from napari_tesm.gui.layers.map_legend import show_map_legend
+from napari_tesm.gui.layers.region_layer import region_link_of
+from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.compare import ComparePanel
+from napari_tesm.gui.panels.fit import FitPanel
+from napari_tesm.gui.panels.grains import GrainPanel
+from napari_tesm.gui.panels.histogram import HistogramPanel
+from napari_tesm.gui.panels.panel import Connection, Panel, say
+from napari_tesm.gui.panels.profile import ProfilePanel
+from napari_tesm.gui.panels.protocol_form import ProtocolForm
+from napari_tesm.gui.panels.regions import RegionPanel
+from napari_tesm.gui.panels.report_button import ReportButton
+from napari_tesm.gui.panels.trace import TracePanel
+from napari_tesm.gui.saving import save_scan, suggested_path
+from napari_tesm.quantities.text import prefix_for
+
+if TYPE_CHECKING:
+    import napari
+
+_TABS = (
+    ("Fit", FitPanel),
+    ("Regions", RegionPanel),
+    ("Profile", ProfilePanel),
+    ("Histogram", HistogramPanel),
+    ("Compare", ComparePanel),
+    ("Grains", GrainPanel),
+)
+_NOTHING = "Drop a .gwy file on napari, or choose File → Open Sample → t-ESM."
+
+
+class Workspace(Panel):
+    """Everything of a scan beside the canvas.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__(viewer)
+        self.summary = QLabel(_NOTHING)
+        self.summary.setWordWrap(True)
+        self.scan_box = QComboBox()
+        self.scan_box.setToolTip("The scan that the panels below look at")
+        self.scan_box.activated.connect(self._scan_chosen)
+        self.protocol_button = QToolButton()
+        self.protocol_button.setText("Protocol")
+        self.protocol_button.setToolTip("What is known of the pulses, and what the file does not say")
+        self.protocol_button.setCheckable(True)
+        self.protocol_button.toggled.connect(self._protocol_toggled)
+        self.save_button = QPushButton("Save .gwy…")
+        self.save_button.setToolTip("Save results, regions, points and what was entered as a new .gwy file")
+        self.save_button.clicked.connect(self.ask_and_save)
+        self.report_button = ReportButton(self, self._take_up_drawing)
+        self.form = ProtocolForm()
+        self.form.hide()
+        self.trace = TracePanel(viewer)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.panels: dict[str, Panel] = {}
+        self.fit_panel = FitPanel(viewer)
+        for title, make in _TABS:
+            self.panels[title] = panel = self.fit_panel if make is FitPanel else make(viewer)
+            self.tabs.addTab(panel, title)
+        self.panels["Profile"].profile_wanted.connect(self._raise_profile)
+        self._asked_about: WeakSet[Scan] = WeakSet()
+        self._told: WeakSet[Scan] = WeakSet()
+        self._shown: ReferenceType[Scan] | None = None
+        self._keeping_points = False
+        self._legend_timer = QTimer(self)
+        self._legend_timer.setSingleShot(True)
+        self._legend_timer.setInterval(0)
+        self._legend_timer.timeout.connect(self._show_legend)
+
+        top = QHBoxLayout()
+        top.addWidget(self.summary, 1)
+        top.addWidget(self.scan_box)
+        top.addWidget(self.protocol_button)
+        top.addWidget(self.save_button)
+        top.addWidget(self.report_button)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.addWidget(self.trace)
+        splitter.addWidget(self.tabs)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 2)
+        splitter.setChildrenCollapsible(False)
+        # Said, not left to what the tallest tab would like: the trace is looked at beside every tab.
+        splitter.setSizes([430, 280])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self.form)
+        layout.addWidget(splitter, 1)
+        self.setMinimumWidth(400)
+
+    def connections(self, scan: Scan | None) -> list[Connection]:
+        """Listen to what changes layers or the head line."""
+        found: list[Connection] = [
+            (self.session.layers_changed, self.refresh_soon),
+            (self.session.layers_changed, self._legend_soon),
+            (self.session.visible_changed, self._legend_soon),
+        ]
+        if scan is not None:
+            found += [
+                (scan.dataset_changed, self._recording_changed),
+                (scan.points_changed, self._points_changed),
+                (scan.results_changed, self.refresh_soon),
+                (scan.time_changed, self._show_time),
+            ]
+            for layer in self.session.layers_of(scan, "traces"):
+                found.append((layer.events.visible, self._show_time))
+            for layer in self.session.layers_of(scan, "points"):
+                found.append((layer.events.data, self._points_layer_changed))
+        return found
+
+    def refresh(self) -> None:
+        """Show which scan is looked at and what is missing."""
+        scan, scans = self.scan, self.session.scans
+        self.scan_box.setVisible(len(scans) > 1)
+        self.scan_box.clear()
+        self.scan_box.addItems(_told_apart([known.name for known in scans]))
+        if scan in scans:
+            self.scan_box.setCurrentIndex(scans.index(scan))
+        self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))
+        self.protocol_button.setVisible(scan is not None)
+        self.save_button.setEnabled(scan is not None)
+        self.report_button.setEnabled(scan is not None or self.report_button.worker.running)
+        self._tell_notes(scan)
+        self._ask_about(scan)
+        self.form.show_scan(scan)
+        self.form.setVisible(scan is not None and self.protocol_button.isChecked())
+
+    def _ask_about(self, scan: Scan | None) -> None:
+        """Open the form once for every scan that lacks something, and close it when one comes that lacks nothing."""
+        another = scan is not None and (self._shown is None or self._shown() is not scan)
+        self._shown = None if scan is None else ref(scan)
+        if scan is not None and scan.missing():
+            if scan not in self._asked_about:
+                self._asked_about.add(scan)
+                self.protocol_button.setChecked(True)
+        elif another:
+            self.protocol_button.setChecked(False)
+
+    def _tell_notes(self, scan: Scan | None) -> None:
+        """Say, once, what in the file was not understood: she may miss it otherwise only when it is gone."""
+        if scan is None or scan in self._told:
+            return
+        self._told.add(scan)
+        for note in scan.notes:
+            say(self.viewer, f"{scan.name}: {note}", warning=True)
+
+    def ask_and_save(self) -> None:
+        """Ask for a file name and save; a problem is said in a sentence."""
+        scan = self.scan
+        if scan is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save t-ESM results", str(suggested_path(scan)), "Gwyddion (*.gwy)"
+        )
+        if name:
+            self.save_to(Path(name))
+
+    def save_to(self, path: Path) -> bool:
+        """Save to a path that the user has agreed to; return whether it worked."""
+        if self.scan is None:
+            return False
+        self._take_up_drawing()
+        try:
+            written = save_scan(self.scan, path, overwrite=True)
+        except (OSError, ValueError) as error:
+            say(self.viewer, f"Not saved: {error}", warning=True)
+            return False
+        say(self.viewer, f"Saved {written.name}")
+        return True
+
+    def _take_up_drawing(self) -> None:
+        """Take up what somebody drew while none of the tabs that notice it was open."""
+        link = region_link_of(self.session)
+        link.attach()
+        link.detach()
+        if self.scan is not None:
+            for layer in self.session.layers_of(self.scan, "grains")[:1]:
+                take_painted_labels(self.scan, layer.data)
+
+    def _scan_chosen(self, index: int) -> None:
+        scans = self.session.scans
+        if 0 <= index < len(scans):
+            self.session.choose(scans[index])
+
+    def _protocol_toggled(self, shown: bool) -> None:
+        self.form.setVisible(shown and self.scan is not None)
+
+    def _recording_changed(self) -> None:
+        if self.scan is not None:
+            try:
+                rebuild_recording(self.session, self.scan)
+            except OSError as error:  # the file is gone, or was changed by somebody else
+                say(self.viewer, f"The layers stay as they are: {error}", warning=True)
+            if not self.scan.missing():
+                self.protocol_button.setChecked(False)
+        self.refresh_soon()
+
+    def _legend_soon(self) -> None:
+        # Here, not in a tab: behind any of them the colour bar belongs to what is seen.
+        if self._listening:
+            self._legend_timer.start()
+
+    def _show_legend(self) -> None:
+        if self._listening:
+            show_map_legend(self.session, self.scan)
+            self.fit_panel.follow_canvas()
+
+    def _show_time(self, _: Any = None) -> None:
+        """Write the time of the slice on the canvas while traces are shown; napari's own text lacks the unit."""
+        scan, overlay = self.scan, self.viewer.canvas.overlays.text
+        layers = [layer for layer in self.session.layers_of(scan, "traces") if layer.visible]
+        overlay.visible = bool(layers) and scan is not None and scan.dataset is not None
+        if scan is not None and overlay.visible:
+            factor, unit = prefix_for(float(np.abs(scan.dataset["time"].values).max()), "s")  # type: ignore[index]
+            overlay.text = f"t = {scan.time / factor:.2f} {unit}"
+
+    def _points_changed(self) -> None:
+        if self.scan is not None and not self._keeping_points:
+            self._keeping_points = True
+            try:
+                show_points(self.session, self.scan)
+            finally:
+                self._keeping_points = False
+
+    def _points_layer_changed(self, event: Any = None) -> None:
+        # napari says "adding", "removing" … before and "added" … after; a drag ends with "changed".
+        if self.scan is not None and not self._keeping_points and str(event.action) in ("removed", "changed"):
+            self._keeping_points = True
+            try:
+                points_moved(self.session, self.scan)
+            finally:
+                self._keeping_points = False
+
+    def _raise_profile(self) -> None:
+        self.tabs.setCurrentWidget(self.panels["Profile"])
+
+
+def _unbroken(summary: str) -> str:
+    """Return a summary whose lines are broken between its parts, never between a number and its unit."""
+    parts = summary.split(" · ")
+    return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Return names in which one that comes again is numbered, as napari does with its layers."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        found.append(f"{name} [{seen[name]}]" if seen[name] else name)
+        seen[name] += 1
+    return found

@@ -1,0 +1,33 @@
+"""The codec of Gwyddion's ``.gwy`` files, free of t-ESM: bytes (mapped reading, streaming writing) and objects."""
+
+from napari_tesm.gwy.graphs import Curve, Graph, Spectra
+from napari_tesm.gwy.lawns import Lawn
+from napari_tesm.gwy.objects import (
+    Brick,
+    DataLine,
+    Field,
+    mask_field,
+    metadata_container,
+    metadata_entries,
+    string_list,
+    strings_of,
+)
+from napari_tesm.gwy.parts import new_object, put
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.selections import Selection
+from napari_tesm.gwy.si_units import checked_unit, si_unit, unit_text
+from napari_tesm.gwy.values import LazyArray
+from napari_tesm.gwy.writing import (
+    check_size,
+    size_of,
+    source_files,
+    write_container,
+    write_container_to,
+)
+
+__all__ = [
+    "Brick", "Curve", "DataLine", "Field", "Graph", "Lawn", "LazyArray", "Selection", "Spectra", "check_size",
+    "checked_unit", "mask_field", "metadata_container", "metadata_entries", "new_object", "put",
+    "read_container", "si_unit", "size_of", "source_files", "string_list", "strings_of", "unit_text",
+    "write_container", "write_container_to",
+]  # fmt: skip

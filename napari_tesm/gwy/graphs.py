@@ -1,0 +1,237 @@
+"""Graphs with their curves, and point spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from gwyfile.objects import GwyObject
+
+from napari_tesm.gwy.objects import DataLine
+from napari_tesm.gwy.parts import (
+    Doubles,
+    doubles_in_shape,
+    expect_type,
+    finite_number,
+    list_of,
+    new_object,
+    put,
+    text_of,
+)
+from napari_tesm.gwy.si_units import si_unit, unit_text
+
+POINTS, LINE, LINE_AND_POINTS = 1, 2, 3
+"""How Gwyddion draws a curve (0 hides it)."""
+
+# Gwyddion's first colours, so that curves of one graph are told apart as they are in its own graphs.
+_COLOURS = (
+    (0.0, 0.0, 0.0),
+    (0.95, 0.0, 0.0),
+    (0.0, 0.8, 0.0),
+    (0.3, 0.3, 1.0),
+    (1.0, 0.0, 0.75),
+    (0.0, 0.7, 0.7),
+    (0.8, 0.6, 0.0),
+    (0.5, 0.3, 0.8),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One curve of a graph.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray
+        Shape ``(samples,)``, in the units of the graph.
+    description : str
+        Text in the graph's key.
+    style : int
+        `POINTS`, `LINE` or `LINE_AND_POINTS`.
+    colour : tuple of float, optional
+        Red, green, blue between 0 and 1; None takes the next of Gwyddion's own.
+    """
+
+    x: Doubles
+    y: Doubles
+    description: str = ""
+    style: int = LINE
+    colour: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Graph model: curves over one pair of axes.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Possibly none.
+    title, x_label, y_label : str
+        Texts.
+    x_unit, y_unit : str
+        Unprefixed SI units.
+    """
+
+    curves: Sequence[Curve]
+    title: str = ""
+    x_label: str = ""
+    y_label: str = ""
+    x_unit: str = ""
+    y_unit: str = ""
+
+    def to_object(self) -> GwyObject:
+        """Return the object of the file.
+
+        Raises
+        ------
+        ValueError
+            If a curve is empty, not finite or has x and y of different lengths, or a unit cannot be stored.
+        """
+        curves = [_curve_object(curve, _COLOURS[n % len(_COLOURS)]) for n, curve in enumerate(self.curves)]
+        result = new_object(
+            "GwyGraphModel",
+            x_unit=("o", si_unit(self.x_unit)),
+            y_unit=("o", si_unit(self.y_unit)),
+            title=("s", self.title),
+            bottom_label=("s", self.x_label),
+            left_label=("s", self.y_label),
+        )
+        # Gwyddion drops an object with an empty array, and all that follows it.
+        if curves:
+            put(result, "curves", curves, "O")
+        return result
+
+    @classmethod
+    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
+        """Take a graph from a file.
+
+        Raises
+        ------
+        GwyFormatError
+            If the object is no graph or its parts contradict each other.
+        """
+        expect_type(obj, "GwyGraphModel", key)
+        return cls(
+            curves=[_curve(item, f"{key}/curves/{n}") for n, item in enumerate(list_of(obj, "curves", key))],
+            title=text_of(obj, "title"),
+            x_label=text_of(obj, "bottom_label"),
+            y_label=text_of(obj, "left_label"),
+            x_unit=unit_text(obj.get("x_unit"), key),
+            y_unit=unit_text(obj.get("y_unit"), key),
+        )
+
+
+def stairs(edges: Doubles, heights: Doubles, description: str) -> Curve:
+    """Return a histogram as a curve: Gwyddion draws lines between points.
+
+    Parameters
+    ----------
+    edges : numpy.ndarray
+        Of the bins, shape ``(bins + 1,)``.
+    heights : numpy.ndarray
+        Shape ``(bins,)``.
+    """
+    levels = np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])
+    return Curve(np.repeat(edges, 2), levels, description, LINE)
+
+
+def _curve_object(curve: Curve, colour: tuple[float, float, float]) -> GwyObject:
+    x, y = np.asarray(curve.x, "<f8"), np.asarray(curve.y, "<f8")
+    if x.ndim != 1 or x.shape != y.shape or x.size == 0:
+        raise ValueError(
+            f"A curve needs as many x as y, and at least one, not the shapes {x.shape} and {y.shape}."
+        )
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError(f"The curve {curve.description!r} holds values that are not finite: leave them out.")
+    red, green, blue = curve.colour or colour
+    return new_object(
+        "GwyGraphCurveModel",
+        xdata=("D", x),
+        ydata=("D", y),
+        description=("s", curve.description),
+        type=("i", curve.style),
+        **{"color.red": ("d", red), "color.green": ("d", green), "color.blue": ("d", blue)},
+    )
+
+
+def _curve(obj: GwyObject, key: str) -> Curve:
+    expect_type(obj, "GwyGraphCurveModel", key)
+    x = obj.get("xdata")
+    n = x.size if isinstance(x, np.ndarray) else 0
+    red, green, blue = (finite_number(obj, f"color.{name}") for name in ("red", "green", "blue"))
+    return Curve(
+        x=doubles_in_shape(obj, "xdata", (n,), key),
+        y=doubles_in_shape(obj, "ydata", (n,), key),
+        description=text_of(obj, "description"),
+        style=style if isinstance(style := obj.get("type"), int) else LINE,
+        colour=(red, green, blue),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """Curves taken at points of an image.
+
+    Parameters
+    ----------
+    positions : numpy.ndarray
+        Shape ``(points, 2)``: x and y in `unit_xy`.
+    curves : sequence of DataLine
+        One per point.
+    title, x_label, y_label : str
+        Texts.
+    unit_xy : str
+        Unit of the positions.
+    """
+
+    positions: Doubles
+    curves: Sequence[DataLine]
+    title: str = ""
+    x_label: str = ""
+    y_label: str = ""
+    unit_xy: str = ""
+
+    def to_object(self) -> GwyObject:
+        """Return the object of the file.
+
+        Raises
+        ------
+        ValueError
+            If there is not one curve per position or a unit cannot be stored.
+        """
+        positions = np.asarray(self.positions, "<f8")
+        if positions.shape != (len(self.curves), 2):
+            raise ValueError(
+                f"{len(self.curves)} spectra need as many (x, y), not the shape {positions.shape}."
+            )
+        result = new_object("GwySpectra", title=("s", self.title), si_unit_xy=("o", si_unit(self.unit_xy)))
+        if len(self.curves):
+            put(result, "coords", positions.reshape(-1), "D")
+            put(result, "data", [curve.to_object() for curve in self.curves], "O")
+        put(result, "spec_xlabel", self.x_label, "s")
+        put(result, "spec_ylabel", self.y_label, "s")
+        return result
+
+    @classmethod
+    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
+        """Take spectra from a file.
+
+        Raises
+        ------
+        GwyFormatError
+            If the object is no spectra or its parts contradict each other.
+        """
+        expect_type(obj, "GwySpectra", key)
+        lines = list_of(obj, "data", key)
+        empty = not lines and "coords" not in obj
+        return cls(
+            positions=np.empty((0, 2)) if empty else doubles_in_shape(obj, "coords", (len(lines), 2), key),
+            curves=[DataLine.from_object(line, f"{key}/data/{n}") for n, line in enumerate(lines)],
+            title=text_of(obj, "title"),
+            x_label=text_of(obj, "spec_xlabel"),
+            y_label=text_of(obj, "spec_ylabel"),
+            unit_xy=unit_text(obj.get("si_unit_xy"), key),
+        )

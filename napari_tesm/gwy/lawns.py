@@ -1,0 +1,225 @@
+"""Curve maps (lawns): for every pixel several curves of one length that may differ from pixel to pixel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from gwyfile.objects import GwyObject
+
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.gwy.parts import (
+    Doubles,
+    doubles_in_shape,
+    expect_type,
+    extent,
+    finite_number,
+    list_of,
+    new_object,
+    positive_int,
+    put,
+)
+from napari_tesm.gwy.si_units import checked_unit, is_empty_for_gwyddion, si_unit, unit_text
+from napari_tesm.gwy.values import LazyArray
+
+Counts = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Lawn:
+    """Curve map.
+
+    Parameters
+    ----------
+    data : numpy.ndarray or LazyArray
+        All samples, flat, in the order pixel (row by row), curve, sample.
+    lengths : numpy.ndarray
+        Samples of each curve of every pixel, shape ``(y, x)``.
+    units, labels : sequence of str
+        Unprefixed SI unit and label of every curve. Gwyddion 2.62 saves a corrupt file if some curves have a
+        unit and others have none, so such a map is not written.
+    x_real, y_real, x_offset, y_offset : float
+        Extents of the map and position of its top left corner in `unit_xy`.
+    unit_xy : str
+        Lateral unit.
+    segments : numpy.ndarray, optional
+        First and one past the last sample of every segment, shape ``(y, x, segments, 2)``.
+    segment_labels : sequence of str
+        Labels of the segments.
+    """
+
+    data: Doubles | LazyArray
+    lengths: Counts
+    units: Sequence[str]
+    labels: Sequence[str]
+    x_real: float = 1.0
+    y_real: float = 1.0
+    x_offset: float = 0.0
+    y_offset: float = 0.0
+    unit_xy: str = ""
+    segments: Counts | None = None
+    segment_labels: Sequence[str] = ()
+    _starts: npt.NDArray[np.int64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        ends = np.cumsum(self.lengths.reshape(-1), dtype=np.int64) * len(self.units)
+        object.__setattr__(self, "_starts", np.concatenate([[0], ends]))
+
+    @property
+    def n_curves(self) -> int:
+        """Number of curves per pixel."""
+        return len(self.units)
+
+    def curves(self, row: int, column: int) -> Doubles:
+        """Return the curves of one pixel as a view, shape ``(curve, sample)``.
+
+        Raises
+        ------
+        TypeError
+            If the samples are supplied lazily and can only be written.
+        IndexError
+            If there is no such pixel.
+        """
+        if isinstance(self.data, LazyArray):
+            raise TypeError(
+                "The curves of a map that is supplied while writing cannot be looked at one by one."
+            )
+        rows, columns = self.lengths.shape
+        if not (0 <= row < rows and 0 <= column < columns):
+            raise IndexError(
+                f"There is no pixel ({row}, {column}) in a curve map of {rows} × {columns} pixels."
+            )
+        pixel = row * columns + column
+        return self.data[self._starts[pixel] : self._starts[pixel + 1]].reshape(self.n_curves, -1)
+
+    def regular_curves(self) -> Doubles | None:
+        """Return all curves as one view, shape ``(y, x, curve, sample)``, or None where lengths differ."""
+        length = int(self.lengths.flat[0])
+        if isinstance(self.data, LazyArray) or not (self.lengths == length).all():
+            return None
+        return self.data.reshape(*self.lengths.shape, self.n_curves, length)
+
+    def to_object(self) -> GwyObject:
+        """Return the object of the file; samples are neither copied nor read.
+
+        Raises
+        ------
+        ValueError
+            If sizes contradict each other, there are no samples, a unit cannot be stored, or only some curves
+            have one.
+        """
+        if self.lengths.ndim != 2 or self.lengths.size == 0 or (self.lengths < 0).any():
+            raise ValueError(
+                "A curve map needs the number of samples of every pixel as a two-dimensional array."
+            )
+        if len(self.labels) != self.n_curves or not self.n_curves:
+            raise ValueError(
+                f"A curve map with {self.n_curves} units and {len(self.labels)} labels is no map."
+            )
+        units = [checked_unit(unit) for unit in self.units]
+        if len({is_empty_for_gwyddion(unit) for unit in units}) > 1:
+            raise ValueError(
+                f"Gwyddion cannot save a curve map where some curves have a unit and others none ({units}): "
+                "give every curve a unit, or none."
+            )
+        if self._starts[-1] == 0:
+            raise ValueError(
+                "A curve map without a single sample cannot be stored: Gwyddion takes no empty arrays."
+            )
+        if self.data.size != self._starts[-1]:
+            raise ValueError(
+                f"The curve lengths add up to {self._starts[-1]} samples, the data to {self.data.size}."
+            )
+        for name in ("x_real", "y_real"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"The extent {name} must be a positive number, not {getattr(self, name)}.")
+        result = new_object(
+            "GwyLawn",
+            xres=("i", self.lengths.shape[1]),
+            yres=("i", self.lengths.shape[0]),
+            xreal=("d", self.x_real),
+            yreal=("d", self.y_real),
+            xoff=("d", self.x_offset),
+            yoff=("d", self.y_offset),
+            si_unit_xy=("o", si_unit(self.unit_xy)),
+            ncurves=("i", self.n_curves),
+            curvelengths=("I", self.lengths.reshape(-1)),
+            data=("D", self.data),
+            si_units_curves=("O", [si_unit(unit) for unit in units]),
+            curve_labels=("S", list(self.labels)),
+        )
+        if self.segments is not None:
+            self._add_segments(result, self.segments)
+        return result
+
+    def _add_segments(self, result: GwyObject, segments: Counts) -> None:
+        number_of_segments = len(self.segment_labels)
+        if segments.shape != (*self.lengths.shape, number_of_segments, 2):
+            raise ValueError(
+                f"Segments of shape {segments.shape} do not fit {number_of_segments} labels and "
+                f"{self.lengths.shape} pixels."
+            )
+        first, last = segments[..., 0], segments[..., 1]
+        if (first < 0).any() or (last < first).any() or (last > self.lengths[..., np.newaxis]).any():
+            raise ValueError("A segment of the curve map begins or ends outside its curve.")
+        put(result, "nsegments", number_of_segments, "i")
+        put(result, "segments", segments.reshape(-1), "I")
+        put(result, "segment_labels", list(self.segment_labels), "S")
+
+    @classmethod
+    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
+        """Take a curve map from a file; samples are a view that is read when it is indexed.
+
+        Raises
+        ------
+        GwyFormatError
+            If the object is no curve map or its parts contradict each other.
+        """
+        expect_type(obj, "GwyLawn", key)
+        columns, rows = positive_int(obj, "xres", key), positive_int(obj, "yres", key)
+        n_curves = positive_int(obj, "ncurves", key)
+        lengths = _counts(obj, "curvelengths", (rows, columns), key)
+        if (lengths < 0).any():
+            raise GwyFormatError(f"{key or 'A curve map'} has curves of negative length.")
+        units = list_of(obj, "si_units_curves", key)
+        segments, segment_labels = _segments(obj, (rows, columns), key)
+        return cls(
+            data=doubles_in_shape(obj, "data", (int(lengths.sum(dtype=np.int64)) * n_curves,), key),
+            lengths=lengths,
+            units=_filled([unit_text(unit, key) for unit in units], n_curves),
+            labels=_filled(list_of(obj, "curve_labels", key), n_curves),
+            x_real=extent(obj, "xreal"),
+            y_real=extent(obj, "yreal"),
+            x_offset=finite_number(obj, "xoff"),
+            y_offset=finite_number(obj, "yoff"),
+            unit_xy=unit_text(obj.get("si_unit_xy"), key),
+            segments=segments,
+            segment_labels=segment_labels,
+        )
+
+
+def _segments(obj: GwyObject, shape: tuple[int, int], key: str) -> tuple[Counts | None, list[str]]:
+    number_of_segments = obj.get("nsegments", 0)
+    if not isinstance(number_of_segments, int) or number_of_segments < 1 or "segments" not in obj:
+        return None, []
+    segments = _counts(obj, "segments", (*shape, number_of_segments, 2), key)
+    return segments, _filled(list_of(obj, "segment_labels", key), number_of_segments)
+
+
+def _counts(obj: GwyObject, component: str, shape: tuple[int, ...], key: str) -> Counts:
+    value = obj.get(component)
+    if not isinstance(value, np.ndarray) or value.dtype != np.int32 or value.size != math.prod(shape):
+        raise GwyFormatError(
+            f"{key or obj.name} does not have {math.prod(shape)} integers under {component!r}."
+        )
+    return value.reshape(shape)
+
+
+def _filled(texts: Sequence[str], n: int) -> list[str]:
+    """Return exactly `n` texts: files may leave labels and units out."""
+    found = [text if isinstance(text, str) else "" for text in texts[:n]]
+    return found + [""] * (n - len(found))

@@ -1,0 +1,350 @@
+"""Channels, masks, volumes and metadata: plain dataclasses to and from the objects of the file.
+
+Each class has ``to_object()``, which gives what Gwyddion reads without complaint, and ``from_object()``,
+which takes what Gwyddion would take and refuses the rest. Numbers and units are SI.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from gwyfile.objects import GwyContainer, GwyDataField, GwyObject
+
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.gwy.parts import (
+    Doubles,
+    doubles_in_shape,
+    expect_type,
+    extent,
+    finite_number,
+    list_of,
+    new_object,
+    positive_int,
+    put,
+)
+from napari_tesm.gwy.si_units import si_unit, unit_text
+from napari_tesm.gwy.values import LazyArray
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Image: a channel, a mask, a presentation or a preview.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Shape ``(y, x)``, in `unit_z`.
+    x_real, y_real : float
+        Width and height in `unit_xy`.
+    x_offset, y_offset : float
+        Position of the top left corner in `unit_xy`.
+    unit_xy, unit_z : str
+        Unprefixed SI units such as ``"m"``, ``"m^2/s"``; empty for none.
+    """
+
+    values: Doubles
+    x_real: float = 1.0
+    y_real: float = 1.0
+    x_offset: float = 0.0
+    y_offset: float = 0.0
+    unit_xy: str = ""
+    unit_z: str = ""
+
+    def to_object(self) -> GwyDataField:
+        """Return the object of the file.
+
+        Raises
+        ------
+        ValueError
+            If the values are not a finite image, a size is not positive, or a unit cannot be stored.
+        """
+        values = np.asarray(self.values)
+        if values.ndim != 2 or values.size == 0:
+            raise ValueError(
+                f"An image has two dimensions and at least one pixel, not the shape {values.shape}."
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(
+                "The image holds values that are not finite, which Gwyddion shows as black: "
+                "fill them and mark them in the mask."
+            )
+        result = new_object(
+            "GwyDataField",
+            xres=("i", values.shape[1]),
+            yres=("i", values.shape[0]),
+            **_geometry(self, "xreal yreal", "xoff yoff"),
+            si_unit_xy=("o", si_unit(self.unit_xy)),
+            si_unit_z=("o", si_unit(self.unit_z)),
+            data=("D", np.ascontiguousarray(values, "<f8").reshape(-1)),
+        )
+        field: GwyDataField = GwyDataField(result, typecodes=result.typecodes)
+        return field
+
+    @classmethod
+    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
+        """Take a field from a file; `values` is a view.
+
+        A size that is missing or no number is taken as 1, as Gwyddion takes 0; a negative one loses its sign.
+
+        Raises
+        ------
+        GwyFormatError
+            If the object is no field or its parts contradict each other. `key` says where it was found.
+        """
+        expect_type(obj, "GwyDataField", key)
+        columns, rows = positive_int(obj, "xres", key), positive_int(obj, "yres", key)
+        return cls(
+            values=doubles_in_shape(obj, "data", (rows, columns), key),
+            x_real=extent(obj, "xreal"),
+            y_real=extent(obj, "yreal"),
+            x_offset=finite_number(obj, "xoff"),
+            y_offset=finite_number(obj, "yoff"),
+            unit_xy=unit_text(obj.get("si_unit_xy"), key),
+            unit_z=unit_text(obj.get("si_unit_z"), key),
+        )
+
+
+def mask_field(marked: npt.ArrayLike, like: Field) -> GwyDataField:
+    """Return a mask over a field: 1 where `marked`, 0 elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    values = np.asarray(marked, dtype=bool)
+    if values.shape != like.values.shape:
+        raise ValueError(
+            f"A mask of shape {values.shape} does not fit an image of shape {like.values.shape}."
+        )
+    return Field(
+        values.astype(float), like.x_real, like.y_real, like.x_offset, like.y_offset, like.unit_xy
+    ).to_object()
+
+
+@dataclass(frozen=True, eq=False)
+class DataLine:
+    """Regularly sampled curve, or the z-calibration of a brick.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Shape ``(samples,)``, in `unit_y`.
+    real, offset : float
+        Length and start of the abscissa in `unit_x`; sample k belongs to ``offset + k * real / samples``.
+    unit_x, unit_y : str
+        Unprefixed SI units.
+    """
+
+    values: Doubles
+    real: float = 1.0
+    offset: float = 0.0
+    unit_x: str = ""
+    unit_y: str = ""
+
+    def to_object(self) -> GwyObject:
+        """Return the object of the file.
+
+        Raises
+        ------
+        ValueError
+            If there are no values, the length is not positive, or a unit cannot be stored.
+        """
+        values = np.asarray(self.values, "<f8")
+        if values.ndim != 1 or values.size == 0:
+            raise ValueError(
+                f"A line has one dimension and at least one sample, not the shape {values.shape}."
+            )
+        return new_object(
+            "GwyDataLine",
+            res=("i", values.size),
+            **_geometry(self, "real", "off"),
+            si_unit_x=("o", si_unit(self.unit_x)),
+            si_unit_y=("o", si_unit(self.unit_y)),
+            data=("D", values),
+        )
+
+    @classmethod
+    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
+        """Take a line from a file; `values` is a view.
+
+        Raises
+        ------
+        GwyFormatError
+            If the object is no line or its parts contradict each other.
+        """
+        expect_type(obj, "GwyDataLine", key)
+        return cls(
+            values=doubles_in_shape(obj, "data", (positive_int(obj, "res", key),), key),
+            real=extent(obj, "real"),
+            offset=finite_number(obj, "off"),
+            unit_x=unit_text(obj.get("si_unit_x"), key),
+            unit_y=unit_text(obj.get("si_unit_y"), key),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Brick:
+    """Volume: one trace along z for every pixel.
+
+    Parameters
+    ----------
+    values : numpy.ndarray or LazyArray
+        Shape ``(z, y, x)``, in `unit_w`. An array of any memory layout, or a source in this order.
+    x_real, y_real, z_real : float
+        Extents in `unit_x`, `unit_y`, `unit_z`.
+    x_offset, y_offset, z_offset : float
+        Starts of the axes; plane k lies at ``z_offset + k * z_real / planes``.
+    unit_x, unit_y, unit_z, unit_w : str
+        Unprefixed SI units.
+    calibration : numpy.ndarray, optional
+        z of every plane where the sampling is not uniform, in `calibration_unit` (`unit_z` if that is empty).
+    """
+
+    values: Doubles | LazyArray
+    x_real: float = 1.0
+    y_real: float = 1.0
+    z_real: float = 1.0
+    x_offset: float = 0.0
+    y_offset: float = 0.0
+    z_offset: float = 0.0
+    unit_x: str = ""
+    unit_y: str = ""
+    unit_z: str = ""
+    unit_w: str = ""
+    calibration: Doubles | None = None
+    calibration_unit: str = ""
+
+    @property
+    def z(self) -> Doubles:
+        """Abscissa of every plane, from the calibration where there is one, shape ``(z,)``."""
+        if self.calibration is not None:
+            return self.calibration
+        planes = self.values.shape[0]
+        return self.z_offset + np.arange(planes, dtype=np.float64) * (self.z_real / planes)
+
+    def to_object(self) -> GwyObject:
+        """Return the object of the file; values are neither copied nor read.
+
+        Raises
+        ------
+        ValueError
+            If it is not a volume, a size is not positive, a unit cannot be stored, or the calibration does
+            not have one finite value per plane.
+        """
+        shape = self.values.shape
+        if len(shape) != 3 or 0 in shape:
+            raise ValueError(f"A volume has three dimensions and at least one voxel, not the shape {shape}.")
+        result = new_object(
+            "GwyBrick",
+            xres=("i", shape[2]),
+            yres=("i", shape[1]),
+            zres=("i", shape[0]),
+            **_geometry(self, "xreal yreal zreal", "xoff yoff zoff"),
+            si_unit_x=("o", si_unit(self.unit_x)),
+            si_unit_y=("o", si_unit(self.unit_y)),
+            si_unit_z=("o", si_unit(self.unit_z)),
+            si_unit_w=("o", si_unit(self.unit_w)),
+            data=("D", self.values),
+        )
+        if self.calibration is not None:
+            calibration = np.asarray(self.calibration, "<f8")
+            if calibration.shape != shape[:1] or not np.isfinite(calibration).all():
+                raise ValueError(f"The z-calibration must be {shape[0]} finite values, one per plane.")
+            line = DataLine(
+                calibration, self.z_real, unit_x=self.unit_z, unit_y=self.calibration_unit or self.unit_z
+            )
+            put(result, "calibration", [line.to_object()], "O")
+        return result
+
+    @classmethod
+    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
+        """Take a brick from a file; `values` is a view that is read when it is indexed.
+
+        Raises
+        ------
+        GwyFormatError
+            If the object is no brick or its parts contradict each other.
+        """
+        expect_type(obj, "GwyBrick", key)
+        shape = (
+            positive_int(obj, "zres", key),
+            positive_int(obj, "yres", key),
+            positive_int(obj, "xres", key),
+        )
+        lines = list_of(obj, "calibration", key)
+        line = DataLine.from_object(lines[0], f"{key}/calibration") if lines else None
+        if line is not None and line.values.shape != shape[:1]:
+            raise GwyFormatError(
+                f"The calibration of {key or 'a brick'} has {line.values.size} values for {shape[0]} planes; "
+                "set it anew in Gwyddion."
+            )
+        return cls(
+            values=doubles_in_shape(obj, "data", shape, key),
+            x_real=extent(obj, "xreal"),
+            y_real=extent(obj, "yreal"),
+            z_real=extent(obj, "zreal"),
+            x_offset=finite_number(obj, "xoff"),
+            y_offset=finite_number(obj, "yoff"),
+            z_offset=finite_number(obj, "zoff"),
+            unit_x=unit_text(obj.get("si_unit_x"), key),
+            unit_y=unit_text(obj.get("si_unit_y"), key),
+            unit_z=unit_text(obj.get("si_unit_z"), key),
+            unit_w=unit_text(obj.get("si_unit_w"), key),
+            calibration=None if line is None else line.values,
+            calibration_unit="" if line is None else line.unit_y,
+        )
+
+
+def metadata_container(entries: Mapping[str, Any]) -> GwyContainer:
+    """Return the container for Gwyddion's metadata browser: everything as text."""
+    texts = {name: str(value) for name, value in entries.items()}
+    return GwyContainer(texts, dict.fromkeys(texts, "s"))
+
+
+def metadata_entries(obj: GwyObject | None) -> dict[str, str]:
+    """Return the texts of a metadata container; other things in it are left out."""
+    if not isinstance(obj, GwyObject):
+        return {}
+    return {name: value for name, value in obj.items() if isinstance(value, str)}
+
+
+def string_list(strings: Sequence[str]) -> GwyObject:
+    """Return a list of texts, such as the log of a channel."""
+    result = new_object("GwyStringList")
+    # Gwyddion drops an object with an empty array, and all that follows it.
+    if strings:
+        put(result, "strings", list(strings), "S")
+    return result
+
+
+def strings_of(obj: GwyObject | None) -> list[str]:
+    """Return the texts of a string list; none where there is no list."""
+    strings = obj.get("strings", []) if isinstance(obj, GwyObject) else []
+    return list(strings) if isinstance(strings, list) else []
+
+
+def _geometry(item: Any, sizes: str, offsets: str) -> dict[str, tuple[str, float]]:
+    parts: dict[str, tuple[str, float]] = {}
+    for name in sizes.split():
+        value = float(getattr(item, _attribute(name, "real")))
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"The extent {_attribute(name, 'real')} must be a positive number, not {value}.")
+        parts[name] = ("d", value)
+    for name in offsets.split():
+        value = float(getattr(item, _attribute(name, "off")))
+        if not math.isfinite(value):
+            raise ValueError(f"The start {_attribute(name, 'off')} must be a finite number, not {value}.")
+        parts[name] = ("d", value)
+    return parts
+
+
+def _attribute(component: str, kind: str) -> str:
+    axis = component.removesuffix(kind)
+    name = {"real": "real", "off": "offset"}[kind]
+    return f"{axis}_{name}" if axis else name

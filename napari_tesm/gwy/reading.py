@@ -1,0 +1,187 @@
+"""Reading ``.gwy`` bytes: every length is checked before use, every large array stays in the file."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gwyfile.objects import GwyContainer, GwyDataField, GwyObject, GwySIUnit
+
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.mapped import MappedFile
+from napari_tesm.gwy.values import ARRAYS, COUNT, MAX_DEPTH, SCALARS
+
+# Gwyddion 1.x wrote the items of the outermost container as (GType, key, value) instead of (key, type code,
+# value); everything below that container is as in GWYP. Found by feeding such files to Gwyddion 2.62.
+_GTYPES = {16: "c", 20: "b", 24: "i", 40: "q", 60: "d", 64: "s", 80: "o"}
+
+# The least an item of an array can take: a string its NUL, an object an empty name, its NUL and a size.
+_LEAST_BYTES = {"S": 1, "O": 5}
+
+
+def read_container(path: str | os.PathLike[str]) -> GwyContainer:
+    """Return the objects of a ``.gwy`` file, large arrays left in the file.
+
+    Arrays are read-only, flat, little-endian and possibly unaligned views of a mapping of the file, so that
+    opening takes neither time nor memory for them. The mapping is the ``mapped_file`` attribute of the
+    container and found from any array by `mapped_file_of`; call its ``check`` before reading much.
+
+    Parameters
+    ----------
+    path : path-like
+        A file of Gwyddion 2 (GWYP) or Gwyddion 1 (GWYO).
+
+    Returns
+    -------
+    gwyfile.objects.GwyContainer
+        With exact ``typecodes`` on every object. Bytes that are not UTF-8 become surrogate escapes and are
+        written back as they were; ``c`` is an int, ``C`` an array of bytes; of items with the same key the
+        last counts. Bytes after the container are ignored, as Gwyddion does.
+
+    Raises
+    ------
+    GwyFormatError
+        If the file is not a sound .gwy file.
+    OSError
+        If it cannot be opened.
+    """
+    mapped = MappedFile(path)
+    magic = mapped[:4]
+    if magic not in (b"GWYP", b"GWYO"):
+        raise GwyFormatError(f"{path} is not a Gwyddion file: it starts with {magic!r} instead of b'GWYP'.")
+    reader = _Reader(mapped, str(path))
+    container, _ = reader.object(4, mapped.n_bytes, "", 0, old_style=magic == b"GWYO")
+    if container.name != "GwyContainer":
+        raise GwyFormatError(
+            f"{path} holds a single {_shown(container.name)} instead of a container: "
+            "open it in Gwyddion and save it anew."
+        )
+    container.mapped_file = mapped
+    return container
+
+
+class _Reader:
+    """One pass over a mapped file; positions count from its start, `end` is where the parent object ends."""
+
+    def __init__(self, mapped: MappedFile, name: str) -> None:
+        self.mapped = mapped
+        self.name = name
+        self._arrays: dict[str, Callable[[int, int, int, str, int], tuple[list[Any], int]]] = {
+            "S": self.strings,
+            "O": self.objects,
+        }
+
+    def error(self, what: str, pos: int, key: str) -> GwyFormatError:
+        under = f", under {_shown(key)}" if key else ""
+        return GwyFormatError(
+            f"{self.name} is damaged or incomplete: {what} at byte {pos}{under}. "
+            "Copy it again from where it was made."
+        )
+
+    def take(self, size: int, pos: int, end: int, key: str, what: str) -> int:
+        """Return the position after `size` bytes, once it is sure that they are there."""
+        if size > end - pos:
+            raise self.error(f"{what} needs {size} bytes where {end - pos} are left", pos, key)
+        return pos + size
+
+    def string(self, pos: int, end: int, key: str, what: str) -> tuple[str, int]:
+        stop = self.mapped.find(b"\0", pos, end)
+        if stop < 0:
+            raise self.error(f"{what} has no end", pos, key)
+        return self.mapped[pos:stop].decode("utf-8", "surrogateescape"), stop + 1
+
+    def object(
+        self, pos: int, end: int, key: str, depth: int, *, old_style: bool = False
+    ) -> tuple[GwyObject, int]:
+        if depth > MAX_DEPTH:
+            raise self.error(f"objects are nested deeper than {MAX_DEPTH} levels", pos, key)
+        name, pos = self.string(pos, end, key, "the name of an object")
+        body = self.take(4, pos, end, key, "the size of an object")
+        (size,) = COUNT.unpack_from(self.mapped, pos)
+        stop = self.take(size, body, end, key, f"the object {_shown(name)}")
+        values: OrderedDict[str, Any] = OrderedDict()
+        typecodes: dict[str, str] = {}
+        pos = body
+        while pos < stop:
+            if old_style:
+                item, typecode, pos = self.old_item(pos, stop, key)
+            else:
+                item, pos = self.string(pos, stop, key, "the name of a component")
+                after = self.take(1, pos, stop, key, "a type code")
+                typecode, pos = chr(self.mapped[pos]), after
+            within = item if depth == 0 else f"{key}/{item}"
+            values[item], pos = self.value(typecode, pos, stop, within, depth)
+            typecodes[item] = typecode
+        return _object(name, values, typecodes), stop
+
+    def old_item(self, pos: int, end: int, key: str) -> tuple[str, str, int]:
+        after = self.take(4, pos, end, key, "a type number")
+        (gtype,) = COUNT.unpack_from(self.mapped, pos)
+        if gtype not in _GTYPES:
+            raise self.error(f"unknown type number {gtype}", pos, key)
+        item, after = self.string(after, end, key, "the name of a component")
+        return item, _GTYPES[gtype], after
+
+    def value(self, typecode: str, pos: int, end: int, key: str, depth: int) -> tuple[Any, int]:
+        if typecode == "o":
+            return self.object(pos, end, key, depth + 1)
+        if typecode == "s":
+            return self.string(pos, end, key, "a string")
+        if typecode in ("b", "c"):
+            after = self.take(1, pos, end, key, "a value")
+            byte = self.mapped[pos]
+            return (byte != 0 if typecode == "b" else byte), after
+        if typecode in SCALARS:
+            scalar = SCALARS[typecode]
+            after = self.take(scalar.size, pos, end, key, "a number")
+            return scalar.unpack_from(self.mapped, pos)[0], after
+        if typecode not in ARRAYS and typecode not in self._arrays:
+            raise self.error(f"unknown type code {typecode!r}", pos - 1, key)
+
+        start = self.take(4, pos, end, key, "the length of an array")
+        (count,) = COUNT.unpack_from(self.mapped, pos)
+        if typecode in ARRAYS:
+            dtype = ARRAYS[typecode]
+            after = self.take(count * dtype.itemsize, start, end, key, f"an array of {count} values")
+            # ndarray() rather than frombuffer(): its `base` is the mapping itself, and it takes empty arrays.
+            return np.ndarray((count,), dtype, self.mapped, start), after
+        self.take(count * _LEAST_BYTES[typecode], start, end, key, f"an array of {count} items")
+        return self._arrays[typecode](count, start, end, key, depth)
+
+    def strings(self, count: int, pos: int, end: int, key: str, depth: int) -> tuple[list[Any], int]:
+        items = []
+        for _ in range(count):
+            item, pos = self.string(pos, end, key, "a string")
+            items.append(item)
+        return items, pos
+
+    def objects(self, count: int, pos: int, end: int, key: str, depth: int) -> tuple[list[Any], int]:
+        items = []
+        for number in range(count):
+            item, pos = self.object(pos, end, f"{key}/{number}", depth + 1)
+            items.append(item)
+        return items, pos
+
+
+def _object(name: str, values: OrderedDict[str, Any], typecodes: dict[str, str]) -> GwyObject:
+    if name == "GwyContainer":
+        result = GwyContainer()
+    elif name == "GwyDataField":
+        result = GwyDataField(OrderedDict())
+    elif name == "GwySIUnit":
+        result = GwySIUnit(OrderedDict())
+    else:
+        result = GwyObject(name)
+    result.update(values)
+    # The constructors of gwyfile declare codes for components that may be absent or of another type here.
+    result.typecodes = typecodes
+    return result
+
+
+def _shown(text: str) -> str:
+    """Text as it can be printed anywhere, and not too much of it."""
+    shown = repr(text)
+    return shown if len(shown) <= 80 else f"{shown[:77]}...'"

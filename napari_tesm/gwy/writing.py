@@ -1,0 +1,208 @@
+"""Writing ``.gwy`` bytes: sizes first, then one streaming pass in the order of the keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from gwyfile.objects import GwyObject
+
+from napari_tesm.files.atomic import atomic_output, refuse_same_file
+from napari_tesm.files.errors import GwySizeError
+from napari_tesm.files.mapped import MappedFile, mapped_file_of
+from napari_tesm.gwy.values import (
+    ARRAYS,
+    COUNT,
+    MAX_DEPTH,
+    LazyArray,
+    array_blocks,
+    encoded,
+    flat_array,
+    scalar_bytes,
+    typecode_of,
+)
+
+MAGIC = b"GWYP"
+LARGEST_BODY = 2**32 - 1
+"""Sizes and counts are 32-bit; Gwyddion itself writes a wrapped size without a word, and the file is lost."""
+
+# A piece of the file: bytes, or a large array with its type code and key, streamed when its turn comes.
+_Array = tuple[npt.NDArray[Any] | LazyArray, str, str]
+_Piece = bytes | _Array
+
+
+def size_of(container: GwyObject) -> int:
+    """Return the size of the file the container would make, in bytes; no large array is touched.
+
+    Parameters
+    ----------
+    container : gwyfile.objects.GwyObject
+        May hold `LazyArray` sources in place of arrays.
+
+    Raises
+    ------
+    TypeError
+        If something in it cannot be written.
+    """
+    return len(MAGIC) + sum(map(_size, _object_pieces(container, "", 0)))
+
+
+def check_size(container: GwyObject) -> int:
+    """Return the size of the file in bytes, once it is sure that the format can hold it.
+
+    Raises
+    ------
+    GwySizeError
+        If it would pass 4 GiB.
+    """
+    return _checked_size(list(_object_pieces(container, "", 0)))
+
+
+def write_container(path: str | os.PathLike[str], container: GwyObject, *, overwrite: bool = False) -> None:
+    """Write a ``.gwy`` file whole or not at all.
+
+    The same container gives the same bytes, in the order of its keys. Type codes are taken from ``typecodes``
+    where present and inferred otherwise. Large arrays are streamed, whether they lie in memory, in a mapped
+    file or in a `LazyArray`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; written under another name in the same folder first.
+    container : gwyfile.objects.GwyContainer
+        What to write.
+    overwrite : bool
+        Replace an existing file. A file that the container takes data from is never replaced.
+
+    Raises
+    ------
+    GwySizeError
+        If the file would pass 4 GiB; nothing is written then.
+    TypeError, ValueError
+        If something in the container cannot be written.
+    FileExistsError
+        If the file exists, unless `overwrite`.
+    FileChangedError
+        If a file the data come from changed in the meantime.
+    OSError
+        If the folder cannot be written to or the disk is full.
+    """
+    pieces = list(_object_pieces(container, "", 0))
+    _checked_size(pieces)
+    refuse_same_file(path, *(mapped.path for mapped in _mapped_files(pieces)))
+    with atomic_output(path, overwrite=overwrite) as file:
+        _stream(file, pieces)
+
+
+def write_container_to(file: BinaryIO, container: GwyObject) -> None:
+    """Write the bytes of a ``.gwy`` file to an open file, e.g. one of `AtomicOutputs`.
+
+    Raises
+    ------
+    GwySizeError, TypeError, ValueError, FileChangedError, OSError
+        As `write_container`; that the file is not one the data come from is for the caller to see to.
+    """
+    pieces = list(_object_pieces(container, "", 0))
+    _checked_size(pieces)
+    _stream(file, pieces)
+
+
+def source_files(container: GwyObject) -> list[Path]:
+    """Return the files that arrays of the container are still read from, for `refuse_same_file`."""
+    return [mapped.path for mapped in _mapped_files(_object_pieces(container, "", 0))]
+
+
+def _stream(file: BinaryIO, pieces: list[_Piece]) -> None:
+    sources = _mapped_files(pieces)
+    file.write(MAGIC)
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            file.write(piece)
+            continue
+        # A truncated file would kill the process at the next page; asking costs microseconds per 8 MB.
+        _check(sources)
+        for block in array_blocks(*piece):
+            file.write(block.data)
+            _check(sources)
+
+
+def _check(sources: list[MappedFile]) -> None:
+    for mapped in sources:
+        mapped.check()
+
+
+def _checked_size(pieces: list[_Piece]) -> int:
+    size = len(MAGIC) + sum(map(_size, pieces))
+    # The outermost body is the largest 32-bit size of the file; its own header is the first piece.
+    if size - len(MAGIC) - _size(pieces[0]) > LARGEST_BODY:
+        raise GwySizeError(
+            f"The file would take {size / 2**30:.2f} GiB, and .gwy files end at 4 GiB: "
+            "leave out the large volumes."
+        )
+    return size
+
+
+def _size(piece: _Piece) -> int:
+    if isinstance(piece, bytes):
+        return len(piece)
+    array, typecode, _ = piece
+    return array.size * ARRAYS[typecode].itemsize
+
+
+def _mapped_files(pieces: Iterable[_Piece]) -> list[MappedFile]:
+    found = {}
+    for piece in pieces:
+        if not isinstance(piece, bytes) and (mapped := mapped_file_of(piece[0])) is not None:
+            found[id(mapped)] = mapped
+    return list(found.values())
+
+
+def _object_pieces(obj: GwyObject, key: str, depth: int) -> Iterator[_Piece]:
+    """Header first, so that the size of everything within is found before anything of it is written."""
+    if not isinstance(obj, GwyObject):
+        raise TypeError(f"A {type(obj).__name__} stands under {key!r} where a Gwyddion object is needed.")
+    if depth > MAX_DEPTH:
+        raise ValueError(
+            f"Objects are nested deeper than {MAX_DEPTH} levels under {key[:60]!r}: is one in itself?"
+        )
+    within: list[_Piece] = []
+    for item, value in obj.items():
+        path = item if depth == 0 else f"{key}/{item}"
+        typecode = obj.typecodes.get(item) or typecode_of(value, path)
+        within.append(encoded(item, path) + typecode.encode("ascii"))
+        within.extend(_value_pieces(value, typecode, path, depth))
+    size = sum(map(_size, within))
+    # A size beyond 32 bits is refused by `_checked_size`; here it only must not fail, for `size_of`.
+    yield encoded(obj.name, key) + COUNT.pack(min(size, LARGEST_BODY))
+    yield from within
+
+
+def _value_pieces(value: Any, typecode: str, key: str, depth: int) -> Iterator[_Piece]:
+    if typecode == "o":
+        yield from _object_pieces(value, key, depth + 1)
+    elif typecode == "s":
+        yield _string(value, key)
+    elif typecode in ("b", "c", "i", "q", "d"):
+        yield scalar_bytes(value, typecode, key)
+    elif typecode in ARRAYS:
+        array = flat_array(value, typecode, key)
+        yield COUNT.pack(min(array.size, LARGEST_BODY))
+        yield (array, typecode, key)
+    elif typecode == "S":
+        yield COUNT.pack(len(value)) + b"".join(_string(item, key) for item in value)
+    elif typecode == "O":
+        yield COUNT.pack(len(value))
+        for number, item in enumerate(value):
+            yield from _object_pieces(item, f"{key}/{number}", depth + 1)
+    else:
+        raise TypeError(f"{typecode!r}, declared for {key!r}, is no type code of the format.")
+
+
+def _string(value: Any, key: str) -> bytes:
+    if not isinstance(value, (str, os.PathLike, np.str_)):
+        raise TypeError(f"{value!r} under {key!r} is no text.")
+    return encoded(value if isinstance(value, str) else Path(value), key)

@@ -1,0 +1,248 @@
+"""What the arrays of a file probably are, and what nobody but its owner can say: a mapping to start from."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from napari_tesm.io.content import FileContent, Source, si_from_unit
+from napari_tesm.io.images import is_image, roles_of_axes, size_in_words
+from napari_tesm.io.mapping.entries import ImageEntry, Mapping, RecordingEntry, ScanEntry, TraceEntry
+from napari_tesm.io.mapping.text import text_from_mapping
+
+UNKNOWN: Final = "?"
+MICROSCOPE: Final = "microscope file"
+"""How the formats of the vendors' reader begin."""
+_SHORTEST_RECORDING: Final = 1000
+_LIKELY: Final = {
+    "dc": r"\b(dc|bias|pulse|tip ?voltage|v ?tip|drive)\b",
+    "line trigger": r"\b(line|frame|eol|sol)\b",
+    "pixel trigger": r"\b(trig\w*|pixel|px|ttl|clock|sync)\b",
+    "Y": r"(\by\b|quadrature|out of phase)",
+    "R": r"(\br\b|\bmag\w*|amplitude)",
+    "phase": r"(\bphase\b|\btheta\b|\bphi\b)",
+    "X": r"(\bx\b|in ?phase|displacement|lock ?in)",
+}
+"""What channels of recorders are called, in the order in which they are looked for."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A mapping, and what has to be said before it can be used.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        Channels that could not be told are named ``"?"``.
+    questions : tuple of str
+        What is not known, in sentences; empty where the mapping can be used as it is.
+    """
+
+    mapping: Mapping
+    questions: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing has to be asked."""
+        return not self.questions
+
+    def to_text(self, content: FileContent) -> str:
+        """Return it as YAML for its owner to complete, the questions and the arrays of the file as comments."""
+        lines = [f"# A mapping proposed for {content.path.name}."]
+        if self.questions:
+            lines += ["# To be said before it can be used:", *(f"#   - {one}" for one in self.questions)]
+        lines += ["# The file holds:"]
+        lines += [f"#   {line}" for line in lines_from_content(content)]
+        text = text_from_mapping(self.mapping)
+        if self.mapping.recording is not None or self._needs_scan():
+            given = self.mapping.scan
+            hints = {
+                "pixels": given.pixels, "lines": given.lines, "width": given.width, "height": given.height,
+            }  # fmt: skip
+            missing = [name for name, value in hints.items() if value is None]
+            if missing:
+                example = {"pixels": "64", "lines": "48", "width": "384 nm", "height": "288 nm"}
+                entries = ", ".join(f"{name}: {example[name]}" for name in missing)
+                text += f"# scan: {{{entries}, ways: [trace], voltages: [-3 V]}}   # an example: put in your own\n"
+        return "\n".join(lines) + "\n" + text
+
+    def _needs_scan(self) -> bool:
+        return any("pixel" in entry.axes for entry in self.mapping.traces)
+
+
+def proposal_from_content(content: FileContent) -> Proposal | None:
+    """Return what the arrays of a file probably are; None where it holds nothing that could be traces or images.
+
+    Arrays whose axes say what they are need no question. Channels of a continuous recording are told by their names,
+    and never without a question where several could be meant.
+    """
+    images = tuple(ImageEntry(source.name) for source in content.sources if is_image(source))
+    traces = [source for source in content.sources if _holds_traces(source)]
+    if traces:
+        return _traces_proposed(traces, images)
+    # A microscope's file of single curves is no recording of a scan, though they run along time.
+    single = content.format.startswith(MICROSCOPE)
+    streams = [] if single else _streams(content)
+    unnamed = [source for source in content.sources if _may_hold_traces(source)]
+    if unnamed and len(streams) < 2 and not single:
+        return _axes_asked(unnamed, images)
+    if streams:
+        return _recording_proposed(streams, images)
+    if images:
+        return Proposal(Mapping(images=images))
+    return None
+
+
+def lines_from_content(content: FileContent) -> list[str]:
+    """Return a line for every array of a file: name, size, axes, unit."""
+    lines = []
+    for source in content.sources:
+        axes = ", ".join(filter(None, (_axis_in_words(axis) for axis in source.axes)))
+        unit = f" in {source.unit}" if source.unit else ""
+        lines.append(f"{source.name}: {size_in_words(source)}{unit}{f' ({axes})' if axes else ''}")
+    return lines
+
+
+def _axis_in_words(axis: object) -> str:
+    name, unit, size = (getattr(axis, key) for key in ("name", "unit", "size"))
+    if not getattr(axis, "known", True):
+        return f"{name or 'axis'} without positions"
+    if not name and not unit:
+        return ""
+    positions = axis.positions() if size else np.empty(0)  # type: ignore[attr-defined]
+    span = f" {positions[0]:.5g} to {positions[-1]:.5g}" if size else ""
+    return f"{name}{span} {unit}".strip()
+
+
+def _holds_traces(source: Source) -> bool:
+    roles = roles_of_axes(source.axes)
+    long = [axis.size for axis, role in zip(source.axes, roles, strict=True) if role not in ("time", "skip")]
+    return (
+        roles.count("time") == 1
+        and source.array.dtype.kind in "fiu"
+        and source.axes[roles.index("time")].size >= 2
+        and len(source.axes) >= 2
+        and int(np.prod(long)) >= 1
+        and all(si_from_unit(axis.unit)[1] in ("m", "s", "", "V") for axis in source.axes)
+    )
+
+
+def _may_hold_traces(source: Source) -> bool:
+    """Whether an array has three axes of which nothing is known, as programs write them that keep no axes."""
+    long = [axis for axis in source.axes if axis.size > 1]
+    # Three or four small whole numbers for each pixel are the colours of a picture.
+    colours = source.array.dtype == np.uint8 and min((axis.size for axis in long), default=0) <= 4
+    return (
+        len(long) == 3
+        and source.array.dtype.kind in "fiu"
+        and not colours
+        and not any(roles_of_axes(long))
+        and all(not si_from_unit(axis.unit)[1] for axis in long)
+    )
+
+
+def _axes_asked(sources: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal:
+    """Return the proposal for arrays of which only their owner knows which axis is time."""
+    entries, questions = [], []
+    for source in sources:
+        entries.append(
+            TraceEntry(source.name, tuple("skip" if a.size == 1 else UNKNOWN for a in source.axes))
+        )
+        questions.append(
+            f"what the axes of '{source.name}' ({size_in_words(source)}) are, as axes: [y, x, time], if they are traces"
+        )
+    questions.append("the time between two samples, as time: {interval: 0.1 ms}")
+    return Proposal(Mapping(traces=tuple(entries), images=images), tuple(questions))
+
+
+def _traces_proposed(sources: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal:
+    entries, questions = [], []
+    for source in sources:
+        roles = roles_of_axes(source.axes)
+        unknown = [n for n, role in enumerate(roles) if not role]
+        if len(unknown) == 1 and not {"x", "y", "pixel"} & set(roles):
+            roles[unknown[0]] = "pixel"
+        elif len(unknown) == 1 and {"x", "y"} <= set(roles):
+            roles[unknown[0]] = "pulse"
+        elif len(unknown) == 2 and not {"x", "y", "pixel"} & set(roles):
+            roles[unknown[0]], roles[unknown[1]] = "y", "x"
+        elif unknown:
+            questions.append(f"what the axes of '{source.name}' ({size_in_words(source)}) are")
+            roles = [role or UNKNOWN for role in roles]
+        time = source.axes[roles.index("time")]
+        if not time.known or si_from_unit(time.unit)[1] != "s":
+            questions.append(
+                f"the time between two samples of '{source.name}', as time: {{interval: 0.1 ms}}"
+            )
+        if "pixel" in roles:
+            questions.append(f"how many of the {source.axes[roles.index('pixel')].size} pixels make a line")
+        signal = next((name for name in ("Y", "R", "phase") if _is_called(source, name)), "X")
+        entries.append(TraceEntry(source.name, tuple(roles), signal if len(sources) > 1 else "X"))
+    if len(entries) > 1 and not any(entry.signal == "X" for entry in entries):
+        entries = [TraceEntry(entry.source, entry.axes) for entry in entries]
+    return Proposal(Mapping(traces=tuple(entries), images=images), tuple(dict.fromkeys(questions)))
+
+
+def _streams(content: FileContent) -> list[Source]:
+    """Return the channels of one continuous recording: long, along time, and as many samples as the most have."""
+    long = [
+        source
+        for source in content.sources
+        if sum(axis.size > 1 for axis in source.axes) == 1
+        and max(source.shape) >= _SHORTEST_RECORDING
+        and source.array.dtype.kind in "fiub"
+        # A force curve runs along a distance, a spectrum along a voltage.
+        and all(si_from_unit(axis.unit)[1] in ("s", "") for axis in source.axes)
+    ]
+    sizes = [max(source.shape) for source in long]
+    if not sizes:
+        return []
+    most = max(set(sizes), key=lambda size: (sizes.count(size), size))
+    return [source for source, size in zip(long, sizes, strict=True) if size == most]
+
+
+def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal | None:
+    if len(streams) < 2:
+        return Proposal(Mapping(images=images)) if images else None
+    found: dict[str, str] = {}
+    questions = []
+    for role in _LIKELY:
+        called = [one for one in streams if _is_called(one, role) and one.name not in found.values()]
+        if len(called) == 1:
+            found[role] = called[0].name
+        elif len(called) > 1 and role in ("dc", "X"):
+            questions.append(f"which channel is {_in_words(role)}: {_listed(called)}")
+    free = [one for one in streams if one.name not in found.values()]
+    for role in ("X", "dc"):
+        asked = any(_in_words(role) in question for question in questions)
+        if role not in found and not asked:
+            questions.append(f"which channel is {_in_words(role)}: {_listed(free or streams)}")
+    time = streams[0].axes[0]
+    if not time.known or si_from_unit(time.unit)[1] != "s":
+        questions.append("the sampling rate, as time: {interval: 0.1 ms}")
+    questions.append("the number of pixels and lines, and the size of the image, as scan: {…}")
+    recording = RecordingEntry(
+        signals={"X": found.get("X", UNKNOWN)}
+        | {signal: found[signal] for signal in ("Y", "R", "phase") if signal in found},
+        dc=found.get("dc", UNKNOWN),
+        pixel_trigger=found.get("pixel trigger", ""),
+        line_trigger=found.get("line trigger", ""),
+    )
+    mapping = Mapping(images=images, recording=recording, scan=ScanEntry())
+    return Proposal(mapping, tuple(questions))
+
+
+def _is_called(source: Source, role: str) -> bool:
+    words = re.sub(r"[_\-./]+|(?<=[a-z])(?=[A-Z])", " ", source.title)
+    return re.search(_LIKELY[role], words, re.IGNORECASE) is not None
+
+
+def _in_words(role: str) -> str:
+    return {"X": "X, the displacement", "dc": "the dc voltage"}[role]
+
+
+def _listed(sources: Sequence[Source]) -> str:
+    names = ", ".join(f"'{one.name}'" for one in sources[:8])
+    return names + (" …" if len(sources) > 8 else "")

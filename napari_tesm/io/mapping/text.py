@@ -1,0 +1,400 @@
+"""Mappings as YAML: a few lines that a person can write, checked in sentences and kept with the data.
+
+::
+
+    format: t-ESM mapping 1
+    traces:                       # arrays with one trace per pixel
+    - source: scan/displacement
+      axes: [y, x, time]
+      signal: X
+      voltage: -3 V
+    images:
+    - {source: scan/height, title: Topography, unit: nm}
+    scan: {pixels: 64, lines: 48, width: 384 nm, height: 288 nm, ways: [trace, retrace], voltages: [+3 V, -3 V]}
+    time: {interval: 0.1 ms}
+    protocol: {pulse start: 0 s, pulse duration: 10 ms, tip radius: 25 nm}
+
+Instead of `traces`, a mapping may name the channels of one continuous recording, to be cut at the pulses::
+
+    recording: {X: Untitled/ai0, dc: Untitled/ai1, pixel trigger: Untitled/port0, before: 1 ms, length: 26 ms}
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from napari_tesm.data.dataset import DIRECTIONS, SIGNALS
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.io.mapping.entries import (
+    AXES,
+    AfmEntry,
+    ImageEntry,
+    Mapping,
+    MappingError,
+    RecordingEntry,
+    ScanEntry,
+    TraceEntry,
+)
+from napari_tesm.io.mapping.yaml import entries_from_yaml, shown
+from napari_tesm.kernels.low_pass import order_from_text
+from napari_tesm.quantities.text import quantity_and_error_from_text, quantity_from_text, text_from_quantity
+
+FORMAT: Final = "t-ESM mapping 1"
+_LARGEST: Final = 1 << 20
+_DIMENSIONS: Final = {
+    "voltage": "V", "width": "m", "height": "m", "rate": "Hz", "interval": "s", "start": "s", "line period": "s",
+    "pixel period": "s", "offset x": "m", "offset_x": "m", "offset y": "m", "offset_y": "m",
+    "pulse start": "s", "pulse duration": "s", "ac amplitude": "V", "ac frequency": "Hz",
+    "lock-in time constant": "s",
+}  # fmt: skip
+_PROTOCOL: Final = (
+    "pulse start", "pulse duration", "ac amplitude", "ac frequency", "lock-in time constant", "lock-in order",
+    "tip radius",
+)  # fmt: skip
+
+
+def mapping_from_text(text: str) -> Mapping:
+    """Return the mapping that a YAML text holds.
+
+    Raises
+    ------
+    MappingError
+        Naming the entry that cannot be understood.
+    """
+    entries = entries_from_yaml(text)
+    if not isinstance(entries, dict):
+        raise MappingError("a mapping is made of entries like 'traces:' and 'scan:'")
+    reader = _Reader(entries, "the mapping")
+    if reader.text("format", FORMAT) != FORMAT:
+        raise MappingError(
+            f"the mapping says format: {shown(entries['format'])}, this program knows '{FORMAT}'"
+        )
+    time = reader.part("time")
+    mapping = Mapping(
+        traces=tuple(_trace(one) for one in reader.parts("traces")),
+        images=tuple(_image(one) for one in reader.parts("images")),
+        recording=_recording(reader.part("recording")) if "recording" in entries else None,
+        scan=_scan(reader.part("scan")),
+        afm=_afm(reader.part("afm")),
+        interval=time.positive("interval"),
+        start=time.quantity("start"),
+        protocol=_protocol(reader.part("protocol")),
+    )
+    time.done()
+    reader.done()
+    if mapping.recording is not None and mapping.traces:
+        raise MappingError("a mapping has either 'traces' or a 'recording', not both")
+    if not (mapping.traces or mapping.recording or mapping.images):
+        raise MappingError("the mapping names no traces, no recording and no image")
+    return mapping
+
+
+def mapping_from_file(path: str | PathLike[str]) -> Mapping:
+    """Return the mapping of a YAML file; errors are those of `mapping_from_text`, and OSError."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a mapping")
+    if path.exists() and not path.is_file():
+        raise MappingError(f"{path} is a device or a pipe, not a mapping")
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise MappingError(f"{path.name} is no mapping: it is larger than 1 MB")
+    try:
+        return mapping_from_text(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise MappingError(f"{path.name} is no mapping: it is not text") from None
+    except MappingError as error:
+        raise MappingError(f"{path.name}: {error}") from None
+
+
+def text_from_mapping(mapping: Mapping) -> str:
+    """Return the mapping as YAML, as `mapping_from_text` reads it."""
+    entries: dict[str, Any] = {"format": FORMAT}
+    if mapping.traces:
+        entries["traces"] = [_entries(one) for one in mapping.traces]
+    if mapping.images:
+        entries["images"] = [_entries(one) for one in mapping.images]
+    if mapping.recording is not None:
+        entries["recording"] = _recording_entries(mapping.recording)
+    for name, entry in (("scan", mapping.scan), ("afm", mapping.afm)):
+        if part := _entries(entry):
+            entries[name] = part
+    time = {name: _written(name, getattr(mapping, name)) for name in ("interval", "start")}
+    if time := {name: text for name, text in time.items() if text is not None}:
+        entries["time"] = time
+    if protocol := _protocol_entries(mapping.protocol):
+        entries["protocol"] = protocol
+    return str(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110))
+
+
+# Reading
+
+
+class _Reader:
+    """Takes entries out of a dictionary one by one, so that what nobody took can be named."""
+
+    def __init__(self, entries: Any, where: str) -> None:
+        if not isinstance(entries, dict):
+            raise MappingError(f"{where} must be made of entries like 'name: value'")
+        self.entries = {str(name): value for name, value in entries.items()}
+        self.where = where
+
+    def _take(self, name: str) -> Any:
+        return self.entries.pop(name, None)
+
+    def done(self) -> None:
+        if self.entries:
+            raise MappingError(f"{self.where} has an entry nobody knows: {shown(next(iter(self.entries)))}")
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self._take(name)
+        if value is None:
+            return default
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            raise MappingError(f"'{name}' of {self.where} must be a text")
+        return str(value).strip()
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        text = self.text(name, default)
+        if text not in choices:
+            known = ", ".join(f"'{one}'" for one in choices if one)
+            raise MappingError(f"'{name}' of {self.where} is {shown(text)}, not one of {known}")
+        return text
+
+    def count(self, name: str, *, least: int = 1) -> int | None:
+        value = self._take(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1_000_000:
+            raise MappingError(
+                f"'{name}' of {self.where} must be a whole number from {least}, not {shown(value)}"
+            )
+        return value
+
+    def quantity(self, name: str) -> float | None:
+        value = self._take(name)
+        return None if value is None else self.quantity_of(name, value)
+
+    def quantity_of(self, name: str, value: Any) -> float:
+        if isinstance(value, bool | list | dict | set):
+            raise MappingError(f"'{name}' of {self.where} must be one quantity, not {shown(value)}")
+        try:
+            found = quantity_from_text(str(value), _DIMENSIONS[name])
+        except ValueError as error:
+            raise MappingError(f"'{name}' of {self.where}: {error}") from None
+        return found
+
+    def positive(self, name: str) -> float | None:
+        value = self.quantity(name)
+        if value is not None and not value > 0:
+            raise MappingError(f"'{name}' of {self.where} must be larger than zero")
+        return value
+
+    def yes(self, name: str) -> bool:
+        value = self._take(name)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise MappingError(f"'{name}' of {self.where} must be yes or no, not {shown(value)}")
+        return value
+
+    def list_of(self, name: str) -> list[Any]:
+        value = self._take(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise MappingError(f"'{name}' of {self.where} must be a list: [a, b]")
+        return value
+
+    def part(self, name: str) -> "_Reader":
+        value = self._take(name)
+        return _Reader({} if value is None else value, f"'{name}'")
+
+    def parts(self, name: str) -> list["_Reader"]:
+        return [_Reader(one, f"number {n} of '{name}'") for n, one in enumerate(self.list_of(name), 1)]
+
+
+def _trace(reader: _Reader) -> TraceEntry:
+    axes = tuple(reader.list_of("axes"))
+    unknown = [axis for axis in axes if axis not in (*AXES, "skip")]
+    if unknown:
+        raise MappingError(
+            f"the axes of {reader.where} are from {', '.join(AXES)}, skip; not {shown(unknown[0])}"
+        )
+    if axes and (
+        axes.count("time") != 1 or len(set(axes) - {"skip"}) != len([a for a in axes if a != "skip"])
+    ):
+        raise MappingError(f"the axes of {reader.where} must name time once, and no other axis twice")
+    entry = TraceEntry(
+        source=_needed(reader, "source"),
+        axes=axes,
+        signal=reader.choice("signal", tuple(SIGNALS), "X"),
+        voltage=reader.quantity("voltage"),
+        direction=reader.choice("direction", DIRECTIONS, ""),
+        unit=reader.text("unit"),
+    )
+    reader.done()
+    return entry
+
+
+def _image(reader: _Reader) -> ImageEntry:
+    entry = ImageEntry(_needed(reader, "source"), reader.text("title"), reader.text("unit"))
+    reader.done()
+    return entry
+
+
+def _recording(reader: _Reader) -> RecordingEntry:
+    signals = {signal: name for signal in SIGNALS if (name := reader.text(signal))}
+    if "X" not in signals:
+        raise MappingError("'recording' must say which channel is X: the displacement")
+    entry = RecordingEntry(
+        signals=signals,
+        dc=reader.text("dc"),
+        pixel_trigger=reader.text("pixel trigger"),
+        line_trigger=reader.text("line trigger"),
+        before=_not_negative(reader, "before"),
+        length=_not_negative(reader, "length"),
+        pulse_delay=_not_negative(reader, "pulse delay"),
+    )
+    reader.done()
+    if not (entry.dc or entry.pixel_trigger):
+        raise MappingError("'recording' must say which channel is the dc voltage, or a 'pixel trigger'")
+    return entry
+
+
+def _not_negative(reader: _Reader, name: str) -> float | None:
+    value = reader.text(name)
+    if not value:
+        return None
+    try:
+        found = quantity_from_text(value, "s")
+    except ValueError as error:
+        raise MappingError(f"'{name}' of {reader.where}: {error}") from None
+    if found < 0:
+        raise MappingError(f"'{name}' of {reader.where} must not be negative")
+    return found
+
+
+def _scan(reader: _Reader) -> ScanEntry:
+    ways = tuple(reader.list_of("ways")) or ("trace",)
+    if any(way not in ("trace", "retrace") for way in ways) or len(set(ways)) != len(ways):
+        raise MappingError("'ways' of 'scan' is [trace], [retrace] or [trace, retrace]")
+    entry = ScanEntry(
+        pixels=reader.count("pixels"),
+        lines=reader.count("lines"),
+        width=reader.positive("width"),
+        height=reader.positive("height"),
+        ways=ways,
+        serpentine=reader.yes("serpentine"),
+        voltages=tuple(reader.quantity_of("voltage", one) for one in reader.list_of("voltages")),
+        voltages_per=reader.choice("voltages per", ("pixel", "way"), "pixel"),
+        upward=reader.yes("upward"),
+        first_line=reader.count("first line", least=0) or 0,
+    )
+    reader.done()
+    return entry
+
+
+def _afm(reader: _Reader) -> AfmEntry:
+    rotate = reader.count("rotate", least=0) or 0
+    if rotate not in (0, 90, 180, 270):
+        raise MappingError(f"'rotate' of 'afm' is 0, 90, 180 or 270, not {rotate}")
+    entry = AfmEntry(
+        flip_x=reader.yes("flip x"),
+        flip_y=reader.yes("flip y"),
+        rotate=rotate,
+        offset_x=reader.quantity("offset x"),
+        offset_y=reader.quantity("offset y"),
+        register=reader.text("register"),
+    )
+    reader.done()
+    return entry
+
+
+def _protocol(reader: _Reader) -> PulseProtocol:
+    values: dict[str, float | None] = {}
+    for name in _PROTOCOL:
+        key = name.replace(" ", "_").replace("-", "_")
+        if name == "tip radius":
+            text = reader.text(name)
+            if text:
+                try:
+                    radius, error = quantity_and_error_from_text(text, "m")
+                except ValueError as problem:
+                    raise MappingError(f"'tip radius' of 'protocol': {problem}") from None
+                values |= {"tip_radius": radius, "tip_radius_error": error}
+        elif name == "lock-in order":
+            text = reader.text(name)
+            try:
+                values[key] = order_from_text(text) if text else None
+            except ValueError as problem:
+                raise MappingError(f"'{name}' of 'protocol': {problem}") from None
+        else:
+            values[key] = reader.quantity(name)
+    reader.done()
+    try:
+        return PulseProtocol(**values)
+    except ValueError as problem:
+        raise MappingError(f"'protocol': {problem}") from None
+
+
+def _needed(reader: _Reader, name: str) -> str:
+    text = reader.text(name)
+    if not text:
+        raise MappingError(f"{reader.where} must say its '{name}'")
+    return text
+
+
+# Writing
+
+
+def _entries(entry: TraceEntry | ImageEntry | ScanEntry | AfmEntry) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in fields(entry):
+        value = getattr(entry, one.name)
+        if value != one.default and value not in (None, "", ()):
+            found[one.name.replace("_", " ")] = _written(one.name, value)
+    return found
+
+
+def _written(name: str, value: Any) -> Any:
+    if name == "voltages":
+        return [text_from_quantity(one, "V") for one in value]
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, float):
+        return text_from_quantity(value, _DIMENSIONS[name])
+    return value
+
+
+def _recording_entries(entry: RecordingEntry) -> dict[str, Any]:
+    named: dict[str, Callable[[], Any]] = {
+        "dc": lambda: entry.dc,
+        "pixel trigger": lambda: entry.pixel_trigger,
+        "line trigger": lambda: entry.line_trigger,
+        "before": lambda: None if entry.before is None else text_from_quantity(entry.before, "s"),
+        "length": lambda: None if entry.length is None else text_from_quantity(entry.length, "s"),
+        "pulse delay": lambda: (
+            None if entry.pulse_delay is None else text_from_quantity(entry.pulse_delay, "s")
+        ),
+    }
+    found: dict[str, Any] = dict(entry.signals)
+    return found | {name: value() for name, value in named.items() if value() not in (None, "")}
+
+
+def _protocol_entries(protocol: PulseProtocol) -> dict[str, str]:
+    found = {}
+    for name in _PROTOCOL:
+        value = getattr(protocol, name.replace(" ", "_").replace("-", "_"))
+        if value is not None:
+            found[name] = text_from_quantity(
+                value, "m" if name == "tip radius" else _DIMENSIONS.get(name, "")
+            )
+    if protocol.tip_radius is not None and protocol.tip_radius_error is not None:
+        found["tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
+    return found

@@ -1,0 +1,272 @@
+"""From an instrument's file and a mapping to what everything else consumes: datasets of traces, and images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from napari_tesm.data.dataset import SIGNALS, dataset_from_traces
+from napari_tesm.io.content import Axis, FileContent, si_from_unit
+from napari_tesm.io.images import (
+    channels_on_grid,
+    images_from_content,
+    lateral_axis,
+    roles_of_axes,
+    size_in_words,
+)
+from napari_tesm.io.mapping.arranged import ArrangedTraces
+from napari_tesm.io.mapping.entries import Mapping, MappingError, TraceEntry
+from napari_tesm.quantities.text import factor_from_unit
+
+
+@dataclass
+class OpenedContent:
+    """What a file gives once it is known what is what.
+
+    Parameters
+    ----------
+    datasets : list of Dataset
+        One for each group of traces.
+    channels : list of DataArray with dims (y, x)
+        Every image, each on its own grid.
+    notes : list of str
+        Sentences about what is odd.
+    """
+
+    datasets: list[xr.Dataset] = field(default_factory=list)
+    channels: list[xr.DataArray] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def opened_from_content(
+    content: FileContent, mapping: Mapping, *, time_unit: str | None = None, lateral_unit: str | None = None
+) -> OpenedContent:
+    """Return traces and images of a file as a mapping says.
+
+    Parameters
+    ----------
+    time_unit, lateral_unit : str, optional
+        Units of axes that have none in the file.
+
+    Raises
+    ------
+    MappingError
+        If the mapping does not fit the file; the sentence names the entry.
+    """
+    try:
+        channels = images_from_content(content, mapping.images, lateral_unit=lateral_unit)
+        opened = OpenedContent(channels=channels, notes=list(content.notes))
+        if mapping.traces:
+            groups = _groups(content, mapping, time_unit, lateral_unit)
+            opened.datasets = [_dataset(group, content, mapping, channels) for group in groups]
+        elif mapping.recording is not None:
+            from napari_tesm.io.mapping.recording import dataset_from_streams
+
+            opened.datasets = [dataset_from_streams(content, mapping, channels, opened.notes)]
+    except ValueError as error:
+        if isinstance(error, MappingError):
+            raise
+        raise MappingError(f"{content.path.name}: {error}") from None
+    return opened
+
+
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """One pulse setting of one signal, arranged."""
+
+    entry: TraceEntry
+    voltage: float
+    direction: str
+    traces: ArrangedTraces
+    time: np.ndarray
+    x: tuple[np.ndarray, float, str]
+    y: tuple[np.ndarray, float, str]
+    unit: str
+
+    def key(self) -> tuple[Any, ...]:
+        return (
+            self.traces.shape, self.time.tobytes(), self.unit, self.x[0].tobytes(), self.y[0].tobytes(), self.x[2],
+        )  # fmt: skip
+
+
+def _groups(
+    content: FileContent, mapping: Mapping, time_unit: str | None, lateral_unit: str | None
+) -> list[list[_Stack]]:
+    """Return the stacks by time base, grid and unit; phases go with what has their size."""
+    stacks = [
+        stack
+        for entry in mapping.traces
+        for stack in _stacks(content, mapping, entry, time_unit, lateral_unit)
+    ]
+    groups: dict[tuple[Any, ...], list[_Stack]] = {}
+    for stack in stacks:
+        same = (
+            next((key for key in groups if key[:2] == stack.key()[:2]), stack.key())
+            if stack.entry.signal == "phase"
+            else stack.key()
+        )
+        groups.setdefault(same, []).append(stack)
+    return list(groups.values())
+
+
+def _stacks(
+    content: FileContent,
+    mapping: Mapping,
+    entry: TraceEntry,
+    time_unit: str | None,
+    lateral_unit: str | None,
+) -> list[_Stack]:
+    source = content.source(entry.source)
+    if source.array.dtype.kind not in "fiu":
+        raise MappingError(f"'{entry.source}' does not hold real numbers")
+    axes = list(entry.axes) or roles_of_axes(source.axes)
+    if len(axes) != len(source.axes):
+        raise MappingError(
+            f"'{entry.source}' has {len(source.axes)} axes ({size_in_words(source)}), the mapping names {len(axes)}"
+        )
+    if "" in axes or "time" not in axes:
+        raise MappingError(
+            f"the axes of '{entry.source}' ({size_in_words(source)}) are not known: say them, axes: [y, x, time]"
+        )
+    for axis, own in zip(axes, source.axes, strict=True):
+        if axis == "skip" and own.size > 1:
+            raise MappingError(f"an axis of '{entry.source}' with {own.size} samples cannot be skipped")
+    named = dict(zip(axes, source.axes, strict=True))
+    if "pixel" in named and {"x", "y"} & set(named):
+        raise MappingError(f"'{entry.source}' cannot have both a pixel axis and x or y")
+    factor, unit = si_from_unit(entry.unit or source.unit)
+    time = _time(named["time"], mapping, entry.source, time_unit)
+    columns, x, y, flipped = _grid(named, mapping, entry.source, lateral_unit)
+    voltages = _voltages(entry, mapping, named)
+    return [
+        _Stack(
+            entry, voltage, entry.direction,
+            ArrangedTraces(
+                source.array, axes, columns=columns, flipped=flipped, serpentine=mapping.scan.serpentine,
+                factor=factor, pick={"pulse": number},
+            ),
+            time, x, y, unit,
+        )
+        for number, voltage in enumerate(voltages)
+    ]  # fmt: skip
+
+
+def _voltages(entry: TraceEntry, mapping: Mapping, named: dict[str, Axis]) -> list[float]:
+    if "pulse" not in named:
+        if entry.voltage is not None:
+            return [entry.voltage]
+        return [mapping.scan.voltages[0]] if len(mapping.scan.voltages) == 1 else [np.nan]
+    count = named["pulse"].size
+    known = list(mapping.scan.voltages)
+    if si_from_unit(named["pulse"].unit)[1] == "V" and named["pulse"].known and not known:
+        known = list(named["pulse"].positions() * si_from_unit(named["pulse"].unit)[0])
+    if known and len(known) != count:
+        raise MappingError(
+            f"'{entry.source}' has {count} pulse settings, 'voltages' of 'scan' names {len(known)}"
+        )
+    return known or [np.nan] * count
+
+
+def _time(axis: Axis, mapping: Mapping, name: str, time_unit: str | None) -> np.ndarray:
+    """Return sample times in s, as on the file's axis."""
+    if mapping.interval is not None:
+        return (mapping.start or 0.0) + mapping.interval * np.arange(axis.size)
+    factor, unit = si_from_unit(axis.unit or time_unit or "")
+    if not axis.known or unit != "s":
+        raise MappingError(
+            f"the times of '{name}' are not in the file: say them in a mapping, time: {{interval: 0.1 ms}}"
+        )
+    if axis.unit and time_unit is not None and factor_from_unit(time_unit, "s") != factor:
+        raise MappingError(f"the times of '{name}' are in {axis.unit}: {time_unit} would contradict the file")
+    times = axis.positions() * factor
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise MappingError(f"the times of '{name}' run backwards or are not finite")
+    return times if mapping.start is None else times - times[0] + mapping.start
+
+
+def _grid(
+    named: dict[str, Axis], mapping: Mapping, name: str, lateral_unit: str | None
+) -> tuple[int | None, tuple[Any, ...], tuple[Any, ...], list[str]]:
+    """Return the pixels in a line (of a pixel axis), the axes x and y, and which of them run backwards."""
+    scan, flipped = mapping.scan, []
+    sizes = {axis: named[axis].size if axis in named else 1 for axis in ("y", "x")}
+    columns = None
+    if "pixel" in named:
+        count = named["pixel"].size
+        columns = scan.pixels or (count // scan.lines if scan.lines and count % scan.lines == 0 else None)
+        if columns is None:
+            raise MappingError(
+                f"'{name}' has {count} pixels in a row: say how many make a line, scan: {{pixels: 64, lines: 48}}"
+            )
+        if count % columns:
+            raise MappingError(f"the {count} pixels of '{name}' do not make whole lines of {columns}")
+        sizes = {"y": count // columns, "x": columns}
+    for axis, wanted in (("x", scan.pixels), ("y", scan.lines)):
+        if wanted is not None and wanted != sizes[axis]:
+            what = "pixels in a line" if axis == "x" else "lines"
+            raise MappingError(f"'{name}' has {sizes[axis]} {what}, 'scan' says {wanted}")
+    found: dict[str, tuple[np.ndarray, float, str]] = {}
+    for axis, size in (("x", scan.width), ("y", scan.height)):
+        if size is not None:
+            step = size / sizes[axis]
+            found[axis] = ((np.arange(sizes[axis]) + 0.5) * step, step, "m")
+        elif axis in named:
+            centres, spacing, unit, backwards = lateral_axis(named[axis], lateral_unit)
+            found[axis] = (centres, spacing, unit)
+            flipped += [axis] if backwards else []
+    for axis, other in (("x", "y"), ("y", "x")):
+        if axis not in found:  # counted, or a single line or pixel: in the unit of the other axis
+            _, spacing, unit = found.get(other, (None, 1.0, ""))
+            found[axis] = (
+                (np.arange(sizes[axis]) + 0.5) * spacing,
+                spacing,
+                unit if sizes[axis] == 1 else "",
+            )
+    if found["x"][2] != found["y"][2]:
+        raise MappingError(
+            f"one axis of '{name}' has a size in m and the other has none: give both in 'scan'"
+        )
+    return columns, found["x"], found["y"], flipped
+
+
+def _dataset(
+    stacks: list[_Stack], content: FileContent, mapping: Mapping, channels: Sequence[xr.DataArray]
+) -> xr.Dataset:
+    first = stacks[0]
+    origin = mapping.protocol.pulse_start
+    origin = float(first.time[0]) if origin is None else origin
+    main = [stack for stack in stacks if stack.entry.signal == first.entry.signal]
+    by_signal: dict[str, list[Any]] = {"X": [stack.traces for stack in main]}
+    for signal in SIGNALS:
+        partners = [
+            next(
+                (one.traces for one in stacks if one.entry.signal == signal and _same_pulse(one, stack)), None
+            )
+            for stack in main
+        ]
+        if signal not in ("X", first.entry.signal) and all(one is not None for one in partners):
+            by_signal[signal] = partners
+    dataset = dataset_from_traces(
+        by_signal,
+        time=first.time - origin,
+        x=first.x[0],
+        y=first.y[0],
+        voltage=[stack.voltage for stack in main],
+        direction=[stack.direction for stack in main],
+        unit=first.unit,
+        lateral_unit=first.x[2],
+        protocol=mapping.protocol,
+        channels=channels_on_grid(channels, first.y[0], first.x[0], (first.y[1], first.x[1]), first.x[2]),
+        check=content.check,
+    )
+    dataset["x"].attrs["spacing"], dataset["y"].attrs["spacing"] = first.x[1], first.y[1]
+    dataset.attrs["time_origin"] = origin
+    dataset.attrs["traces"] = [stack.entry.source for stack in main]
+    return dataset
+
+
+def _same_pulse(a: _Stack, b: _Stack) -> bool:
+    same_voltage = a.voltage == b.voltage or np.isnan([a.voltage, b.voltage]).all()
+    return bool(same_voltage and a.direction == b.direction)

@@ -1,0 +1,94 @@
+"""All kernels by name, of one parameter and of two, and the curves that their fitted parameters stand for."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.kernels.low_pass import LowPass
+from napari_tesm.kernels.one_parameter import KERNELS, Kernel, kernel_from_name
+from napari_tesm.kernels.two_parameters import SHAPE_KERNELS, ShapeKernel, shape_kernel_from_name
+
+Array = NDArray[np.float64]
+AnyKernel = Kernel | ShapeKernel
+
+ALL_KERNELS: Final[dict[str, AnyKernel]] = {
+    "exponential": KERNELS["exponential"],
+    **SHAPE_KERNELS,
+    **{name: kernel for name, kernel in KERNELS.items() if name != "exponential"},
+}
+"""The kernels by name, in the order in which they are offered."""
+
+
+def any_kernel_from_name(
+    name: str, *, pulse: float | None = None, low_pass: LowPass | None = None
+) -> AnyKernel:
+    """Return a kernel, or raise a ValueError that lists those there are.
+
+    Parameters
+    ----------
+    pulse : float, optional
+        Length of the pulse, in the unit of the times, for joint kernels.
+    low_pass : LowPass, optional
+        The lock-in's filter that traces have passed.
+    """
+    if name not in ALL_KERNELS:
+        raise ValueError(f"unknown kernel '{name}': choose one of {', '.join(ALL_KERNELS)}")
+    if name in SHAPE_KERNELS:
+        return shape_kernel_from_name(name, low_pass=low_pass)
+    return kernel_from_name(name, pulse=pulse, low_pass=low_pass)
+
+
+def curves_of_fit(kernel: AnyKernel, time: Array, values: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Return ``g − constant``, shape (n, curves, time), and the constants, shape (n, curves), of fitted parameters.
+
+    Parameters
+    ----------
+    time : ndarray, shape (time,)
+        From the start of the window.
+    values : mapping of str to ndarray, shape (n,)
+        ``tau`` and, for a kernel of two parameters, its second one, by the names of `ShapeKernel.quantities`.
+    """
+    tau = np.asarray(values["tau"], dtype=np.float64)
+    if isinstance(kernel, ShapeKernel):
+        second = np.asarray(values[kernel.second_name], dtype=np.float64)
+        return kernel.unit_curves(time, kernel.points(tau, second))
+    curves, constant = kernel.curves(time, np.log(tau))
+    return curves[:, None], constant[:, None]
+
+
+def fitted_curves(kernel: AnyKernel, time: Array, values: Mapping[str, Array]) -> Array:
+    """Return ``a·g + c``, shape (n, time), of parameters of shape (n,); NaN where one of them is missing.
+
+    Parameters
+    ----------
+    time : ndarray, shape (time,)
+        From the start of the window, in the unit of tau.
+    values : mapping of str to ndarray, shape (n,)
+        As `curves_of_fit` takes them, with ``a``, ``c`` and, for two curves, ``share``.
+
+    Examples
+    --------
+    >>> kernel = ALL_KERNELS["stretched"]
+    >>> numbers = {"tau": [2.0], "beta": [0.5], "a": [3.0], "c": [1.0]}
+    >>> fitted_curves(kernel, np.array([0.0, 2.0]), {name: np.array(n) for name, n in numbers.items()}).round(
+    ...     4
+    ... )
+    array([[4.    , 2.1036]])
+    """
+    needed = ["tau", "a", "c"]
+    if isinstance(kernel, ShapeKernel):
+        needed += [kernel.second_name, *(("share",) if kernel.curves == 2 else ())]
+    numbers = {name: np.asarray(values[name], dtype=np.float64) for name in needed}
+    known = np.isfinite(list(numbers.values())).all(axis=0)
+    fitted = np.full((known.size, time.size), np.nan)
+    numbers = {name: one[known] for name, one in numbers.items()}
+    if not known.any():
+        return fitted
+    curves, constants = curves_of_fit(kernel, time, numbers)
+    share = numbers.get("share", np.ones(len(curves)))
+    shares = np.stack([share, 1 - share], axis=1)[:, : curves.shape[1]]
+    unit = (shares[:, :, None] * (curves + constants[:, :, None])).sum(axis=1)
+    fitted[known] = numbers["a"][:, None] * unit + numbers["c"][:, None]
+    return fitted

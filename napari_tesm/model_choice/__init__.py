@@ -1,0 +1,1 @@
+"""Which kernel the traces support, and what pure diffusion would have shown."""

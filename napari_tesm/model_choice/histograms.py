@@ -1,0 +1,317 @@
+"""D1 beside D2 over one map: all numbers of the t-ESM paper's Fig. 8, and what pure diffusion would have shown.
+
+Intervals and tests count neighbouring pixels as far as they are independent. Everything random is seeded.
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.maps import FITS, WINDOWS, labels_from_maps, map_name
+from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result, unresolved_share
+from napari_tesm.model_choice.null_curve import SOURCES
+from napari_tesm.quantities.scaling import scaling_of
+from napari_tesm.statistics.comparison import (
+    PairedRatio,
+    independent_samples,
+    mode_from_map,
+    p_in_words,
+    paired_ratio,
+    patchwork_from_map,
+)
+from napari_tesm.statistics.description import (
+    Description,
+    Histograms,
+    Mode,
+    Scale,
+    description_from_values,
+    half_maximum,
+    histograms_from_values,
+    values_on_scale,
+)
+
+Array = NDArray[np.float64]
+SCALES: Final[tuple[Scale, ...]] = ("log", "linear")
+RATIO: Final = "D2/D1"
+
+
+@dataclass(frozen=True, eq=False)
+class WindowHistogram:
+    """What the pixels of one window come to.
+
+    Parameters
+    ----------
+    name : str
+        ``"D1"``.
+    values : ndarray, shape (y, x)
+        NaN where the window was not accepted.
+    description : Description
+        Number, quartiles, mean … of the accepted pixels.
+    independent : float
+        As how many independent pixels they count, for log D.
+    modes : dict of scale to Mode or None
+        With the 95 % interval; the mode over log D is another than the one over D.
+    half_maxima : dict of scale to (float, float) or None
+        Where the density has fallen to a half; their distance is the FWHM.
+    unresolved : float
+        Share of the pixels with a response that were too slow or too fast for the window.
+    """
+
+    name: str
+    values: Array
+    description: Description
+    independent: float
+    modes: dict[Scale, Mode | None]
+    half_maxima: dict[Scale, tuple[float, float] | None]
+    unresolved: float
+
+
+@dataclass(frozen=True, eq=False)
+class HistogramComparison:
+    """All numbers of Fig. 8 for one pulse setting of a result.
+
+    Parameters
+    ----------
+    label : str
+        What tells the pulse setting apart, ``"(-3 V)"``.
+    quantity, unit : str
+        ``"D"`` in m²/s; ``"tau"`` in s where no tip radius is known.
+    windows : dict of int to WindowHistogram
+        By the number of the fit.
+    histograms : dict of scale to Histograms
+        With the same bins for all windows, and the rule that chose them.
+    ratio : PairedRatio, optional
+        D2/D1 (tau1/tau2, which is the same) in the pixels accepted in both windows, with its signed-rank test.
+    ratios : ndarray, shape (y, x)
+        D2/D1 of each pixel; NaN where one is missing.
+    ratio_histogram : Histograms, optional
+        Over logarithmic bins.
+    bands : NullBands, optional
+        What pure diffusion shows at all at the noise of this measurement.
+    alike : NullBands, optional
+        What pure diffusion shows that has D1 or D2 like these.
+    without_bands : str
+        Why there are none.
+    """
+
+    label: str
+    quantity: str
+    unit: str
+    windows: dict[int, WindowHistogram]
+    histograms: dict[Scale, Histograms]
+    ratio: PairedRatio | None = None
+    ratios: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    ratio_histogram: Histograms | None = None
+    bands: NullBands | None = None
+    alike: NullBands | None = None
+    without_bands: str = ""
+
+    def sentences(self) -> list[str]:
+        """Return the comparison in sentences: modes, bins, ratio, what diffusion would have shown, what that means."""
+        lines = [_modes_in_words(self, scale) for scale in SCALES]
+        lines.append(
+            f"Bins: {self.histograms['log'].rule}, and {self.histograms['linear'].rule}; the same for all."
+        )
+        if self.ratio is None:
+            return lines
+        one = self.ratio
+        lines.append(
+            f"{self.ratio_words}, pixel by pixel: median {one.median:.2f} (95 % {one.low:.2f} to {one.high:.2f}), half "
+            f"of the {one.n} pixels within {one.q25:.2f} to {one.q75:.2f}; signed-rank test against 1 "
+            f"{p_in_words(one.p_value)}, as {one.independent:.0f} independent pixels."
+        )
+        if self.alike is not None:
+            lines += [self.alike.sentence(), self.verdict()]
+        elif self.without_bands:
+            lines.append(f"No comparison with pure diffusion: {self.without_bands}.")
+        return lines
+
+    @property
+    def ratio_words(self) -> str:
+        """What the ratio is called: tau1/tau2 is D2/D1."""
+        return RATIO if self.quantity == "D" else f"{RATIO} = tau1/tau2"
+
+    def verdict(self) -> str:
+        """Return in a sentence whether the observed ratio is one of pure diffusion; empty without bands."""
+        if self.ratio is None or self.alike is None:
+            return ""
+        unresolved = max(one.unresolved for one in self.windows.values())
+        place = self.alike.verdict(self.ratio.low, self.ratio.high, unresolved=unresolved)
+        return f"The ratio of {self.ratio.median:.2f} lies {place}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers as JSON can hold them, SI; None where there is nothing to state."""
+        return {
+            "label": self.label,
+            "quantity": self.quantity,
+            "unit": self.unit,
+            "bins": {
+                scale: {"rule": one.rule, "edges": one.edges.tolist()}
+                for scale, one in self.histograms.items()
+            },
+            "windows": {one.name: self._window_numbers(one) for one in self.windows.values()},
+            "ratio": None
+            if self.ratio is None
+            else {key: _number(value) for key, value in asdict(self.ratio).items()},
+            "null": self._null_numbers(),
+        }
+
+    def _window_numbers(self, one: WindowHistogram) -> dict[str, Any]:
+        numbers: dict[str, Any] = {key: _number(value) for key, value in asdict(one.description).items()}
+        numbers |= {"independent": _number(one.independent), "unresolved": _number(one.unresolved)}
+        for scale in SCALES:
+            mode, ends = one.modes[scale], one.half_maxima[scale]
+            numbers[f"mode_{scale}"] = None if mode is None else mode.value
+            numbers[f"mode_{scale}_ci"] = None if mode is None else [mode.low, mode.high]
+            numbers[f"half_maximum_{scale}"] = None if ends is None else list(ends)
+            numbers[f"counts_{scale}"] = self.histograms[scale].counts[one.name].tolist()
+        return numbers
+
+    def _null_numbers(self) -> dict[str, Any] | None:
+        if self.bands is None or self.alike is None:
+            return None
+        entry: dict[str, Any] = {"noise": self.bands.noise, "noise_is_known": self.bands.noise_is_known}
+        for name in SOURCES:
+            entry[name] = {
+                "ratio": _pair(self.bands.ratios.get(name)),
+                "ratio_of_such_D": _pair(self.alike.ratios.get(name)),
+                **{f"D{n}": _pair(self.bands.apparent_ranges(n).get(name)) for n in WINDOWS},
+            }
+        return entry | {"verdict": self.verdict()}
+
+
+def histogram_comparison(
+    maps: xr.Dataset,
+    dataset: xr.Dataset | None = None,
+    *,
+    pulse: int = 0,
+    bins: int | None = None,
+    seed: int = 0,
+) -> HistogramComparison:
+    """Return all numbers of Fig. 8 for one pulse setting of a result.
+
+    Parameters
+    ----------
+    maps : Dataset
+        From `napari_tesm.evaluation.pipeline.run`.
+    dataset : Dataset, optional
+        What was fitted; without it nothing is said of pure diffusion, which needs its times.
+    pulse : int
+        Number of the pulse setting.
+    bins : int, optional
+        By default the rule of Freedman and Diaconis (1981) for all values together.
+    seed : int
+        Of the bootstraps.
+
+    Raises
+    ------
+    ValueError
+        If there is no such pulse setting, or no map of D or tau.
+    """
+    if not 0 <= pulse < maps.sizes["pulse"]:
+        raise ValueError(
+            f"the result has {maps.sizes['pulse']} pulse settings: there is no number {pulse + 1}"
+        )
+    here = maps.isel(pulse=pulse)
+    quantity = "D" if any(map_name("D", n) in maps for n in FITS) else "tau"
+    numbers = [n for n in FITS if map_name(quantity, n) in maps]
+    if not numbers:
+        raise ValueError("the result holds neither D nor tau: fit the traces first")
+    windows = {n: _window(here, quantity, n, seed) for n in numbers}
+    samples = {one.name: one.values for one in windows.values()}
+    histograms = {scale: histograms_from_values(samples, scale=scale, bins=bins) for scale in SCALES}
+    found = HistogramComparison(
+        labels_from_maps(maps)[pulse], quantity, "m²/s" if quantity == "D" else "s", windows, histograms
+    )
+    if not all(n in windows for n in WINDOWS):
+        return found
+    return _with_ratio(found, maps, dataset, seed)
+
+
+def _window(maps: xr.Dataset, quantity: str, number: int, seed: int) -> WindowHistogram:
+    name = map_name(quantity, number)
+    values = np.asarray(maps[name].values, dtype=np.float64)
+    status = maps[map_name("status", number)].values
+    logs = values_on_scale(values, "log")
+    return WindowHistogram(
+        name,
+        values,
+        description_from_values(values),
+        independent_samples(logs, np.isfinite(logs))[0],
+        {scale: _mode(values, scale, seed) for scale in SCALES},
+        {scale: half_maximum(values, scale=scale) for scale in SCALES},
+        unresolved_share(status),
+    )
+
+
+def _mode(values: Array, scale: Scale, seed: int) -> Mode | None:
+    return mode_from_map(values, scale=scale, patchwork=patchwork_from_map(values, scale=scale), seed=seed)
+
+
+def _with_ratio(
+    found: HistogramComparison, maps: xr.Dataset, dataset: xr.Dataset | None, seed: int
+) -> HistogramComparison:
+    first, second = (found.windows[n].values for n in WINDOWS)
+    above, below = (second, first) if found.quantity == "D" else (first, second)
+    ratios = ratios_of_maps(above, below)
+    logs = values_on_scale(ratios, "log")
+    ratio = paired_ratio(above, below, independent=independent_samples(logs, np.isfinite(logs))[0], seed=seed)
+    histogram = histograms_from_values({RATIO: ratios}, scale="log") if ratio is not None else None
+    bands, alike, why = None, None, ""
+    if found.quantity != "D":
+        why = "no tip radius is known"
+    elif dataset is None:
+        why = "the times of the traces are not at hand"
+    else:
+        try:
+            bands = null_bands_from_result(dataset, maps)
+        except ValueError as error:
+            why = str(error).rstrip(".")
+        else:
+            alike = bands.among({n: found.windows[n].values for n in WINDOWS})
+    return replace(
+        found,
+        ratio=ratio,
+        ratios=ratios,
+        ratio_histogram=histogram,
+        bands=bands,
+        alike=alike,
+        without_bands=why,
+    )
+
+
+def ratios_of_maps(above: NDArray[np.floating], below: NDArray[np.floating]) -> Array:
+    """Return the ratio of two maps in each pixel; NaN where one of them is not a positive number."""
+    first, second = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    good = np.isfinite(first) & np.isfinite(second) & (first > 0) & (second > 0)
+    return np.asarray(np.divide(first, second, out=np.full(first.shape, np.nan), where=good))
+
+
+def _modes_in_words(found: HistogramComparison, scale: Scale) -> str:
+    known = [mode.value for one in found.windows.values() if (mode := one.modes[scale]) is not None]
+    scaling = scaling_of(known, found.unit)
+    parts = []
+    for one in found.windows.values():
+        mode, ends = one.modes[scale], one.half_maxima[scale]
+        if mode is None or ends is None:
+            parts.append(f"{one.name} too few values (n = {one.description.n})")
+            continue
+        interval = f"{scaling.text(mode.low)} to {scaling.text(mode.high)}"
+        width = f"half maximum {scaling.text(ends[0])} to {scaling.text(ends[1])}"
+        parts.append(
+            f"{one.name} {scaling.text(mode.value)} (95 % {interval}; {width}; n = {one.description.n})"
+        )
+    power = f" in {scaling.unit}" if scaling.unit else ""
+    words = "logarithmic" if scale == "log" else "linear"
+    return f"Mode over a {words} scale{power}: {', '.join(parts)}."
+
+
+def _number(value: float) -> float | int | None:
+    return value if np.isfinite(value) else None
+
+
+def _pair(ends: tuple[float, float] | None) -> list[float] | None:
+    return None if ends is None else list(ends)

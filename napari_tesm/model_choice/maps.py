@@ -1,0 +1,261 @@
+"""Which kernel the traces of a dataset support: maps of the best one, of the evidence for it, and the votes counted.
+
+Only pixels with a response vote: those that pass the gates of a fit, |H| above the threshold and an exponential that
+describes the pulse or the relaxation better than a constant. Noise alone supports any kernel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.dataset import check_dataset
+from napari_tesm.data.displacement import (
+    BELOW_THRESHOLD,
+    INVALID,
+    NO_RESPONSE,
+    OK,
+    STATUS_MEANINGS,
+    response_probability,
+    threshold_from_displacement,
+)
+from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
+from napari_tesm.evaluation.pipeline import Progress, blocks_of_rows, evaluate_blocks, prepared_dataset
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import (
+    low_pass_from_protocol,
+    pulse_from_recipe,
+    record_from_recipe,
+    resolved_recipe,
+)
+from napari_tesm.fitting import fit_traces
+from napari_tesm.kernels.low_pass import LowPass
+from napari_tesm.model_choice.evidence import COMPARED, ModelChoice, checked_kernels, model_choice
+from napari_tesm.model_choice.votes import KernelVotes
+
+Array = NDArray[np.float64]
+
+BEST: Final = "best_kernel"
+EVIDENCE: Final = "evidence"
+WHITENESS: Final = "whiteness"
+VOTING: Final = "voting"
+MAPS: Final = {
+    BEST: "Best kernel",
+    EVIDENCE: "Evidence",
+    WHITENESS: "Whiteness",
+}
+"""Titles of the maps that are shown and written, by their names."""
+_FINER: Final = 4
+"""Blocks are smaller than those of a fit by this: a choice takes longer, and Cancel waits for the end of one."""
+
+
+@dataclass(frozen=True, eq=False)
+class KernelChoice:
+    """What the traces of a dataset say about several kernels.
+
+    Parameters
+    ----------
+    votes : tuple of KernelVotes
+        One for each pulse setting.
+    maps : Dataset
+        Of dims (pulse, y, x): ``best_kernel``, the number of the kernel that describes a pixel best, −1 where it has no
+        vote; ``evidence``, AICc of the second best less that of the best; ``whiteness``, the probability of residuals
+        at least as correlated as those of the best, were they white; ``voting``, 0 where a pixel votes, else why not,
+        as status values. Evidence and whiteness are NaN where a pixel has no vote.
+    """
+
+    votes: tuple[KernelVotes, ...]
+    maps: xr.Dataset
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """The kernels that were compared, in the order of the numbers in ``best_kernel``."""
+        return self.votes[0].kernels
+
+    @property
+    def together(self) -> KernelVotes:
+        """The votes of all pulse settings."""
+        return KernelVotes.joined(self.votes)
+
+    def recommended(self) -> str | None:
+        """Return the kernel that all pulse settings together support; None where no pixel votes."""
+        return self.together.recommended()
+
+    def sentence(self) -> str:
+        """Return what all pulse settings together support, in words."""
+        return self.together.sentence()
+
+    def left_out(self, pulse: int) -> dict[str, int]:
+        """Return how many pixels of a pulse setting have no vote, by the reason."""
+        counts = np.bincount(self.maps["voting"].values[pulse].ravel(), minlength=len(STATUS_MEANINGS))
+        return {
+            meaning: int(count)
+            for number, (meaning, count) in enumerate(zip(STATUS_MEANINGS, counts, strict=True))
+            if number != OK and count
+        }
+
+
+def choice_of_kernels(
+    dataset: xr.Dataset,
+    recipe: Recipe | None = None,
+    *,
+    kernels: Sequence[str] = COMPARED,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> KernelChoice:
+    """Return which kernel the traces of each pulse setting support.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `napari_tesm.data.dataset` describes; traces are read block by block.
+    recipe : Recipe, optional
+        Supplies protocol, threshold, response level and the time to skip after the edges.
+    kernels : sequence of str
+        At least two.
+    jobs : int
+        Threads; the numbers are the same for any number.
+    progress : callable, optional
+        Called with the fraction done and a few words; what it raises
+        (`napari_tesm.evaluation.pipeline.Cancelled`) ends the run.
+
+    Raises
+    ------
+    ValueError
+        If a kernel is not known, it is not known when the pulse was on, windows of the recipe leave out a part of the
+        record, or pulse or relaxation hold too few samples.
+    """
+    recipe = resolved_recipe(dataset, recipe or Recipe())
+    jury = _jury_from_recipe(dataset, recipe, checked_kernels(kernels))
+    dataset = jury.dataset
+    shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
+    best = np.full(shape, -1, dtype=np.int16)
+    evidence, white = np.full((2, *shape), np.nan)
+    voting = np.full(shape, INVALID, dtype=np.int8)
+    height = displacement_of_pulses(dataset, jury.pulse)
+    thresholds = [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in height]
+    blocks = list(blocks_of_rows(shape, _FINER * jury.time.size))
+    votes: dict[tuple[int, int, int], KernelVotes] = {}
+
+    def evaluate(pulse: int, rows: slice, columns: slice) -> None:
+        here = (pulse, rows, columns)
+        traces = dataset["displacement"].isel(pulse=pulse, y=rows, x=columns).values
+        status = jury.status(traces, height[here], thresholds[pulse])
+        asked = status == OK
+        choice = jury.choice(traces[asked])
+        status[asked] = np.where(choice.best >= 0, OK, INVALID)
+        voting[here] = status
+        for whole, part in ((best, choice.best), (evidence, choice.evidence), (white, choice.white)):
+            whole[here][asked] = part
+        votes[pulse, rows.start, columns.start] = choice.votes(left_out=int((~asked).sum()))
+
+    evaluate_blocks(evaluate, blocks, jobs, progress, words="comparing kernels")
+    # In the order of the blocks, not of the threads: how a sum is rounded depends on it.
+    of_pulse = [
+        KernelVotes.joined([votes[p, y.start, x.start] for p, y, x in blocks if p == pulse])
+        for pulse in range(shape[0])
+    ]
+    maps = {BEST: best, EVIDENCE: evidence, WHITENESS: white, VOTING: voting}
+    return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, recipe, maps, np.array(thresholds)))
+
+
+def check_choice(dataset: xr.Dataset, recipe: Recipe, *, kernels: Sequence[str] = COMPARED) -> None:
+    """See that kernels can be compared on a dataset, without reading a trace; raises as `choice_of_kernels`."""
+    _jury_from_recipe(dataset, recipe, checked_kernels(kernels))
+
+
+@dataclass(frozen=True, eq=False)
+class _Jury:
+    """What is compared, and on which samples.
+
+    Parameters
+    ----------
+    pulse, relaxation : Window
+        Both together are the record that all kernels have to describe.
+    """
+
+    dataset: xr.Dataset
+    kernels: tuple[str, ...]
+    pulse: Window
+    relaxation: Window
+    time: Array
+    skip: float
+    response_level: float
+    low_pass: LowPass | None
+
+    def status(self, traces: NDArray[np.floating], height: Array, threshold: float) -> NDArray[np.int8]:
+        """Return 0 where a trace deserves a vote, else the status value that says why not, shape of `height`."""
+        status = np.full(height.shape, BELOW_THRESHOLD, dtype=np.int8)
+        status[~np.isfinite(height)] = INVALID
+        high = np.abs(height) >= threshold
+        status[high] = np.where(self._responds(traces[high]), OK, NO_RESPONSE)
+        return status
+
+    def _responds(self, traces: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether an exponential describes the pulse or the relaxation better than a constant, as a fit asks."""
+        found = np.zeros(len(traces), dtype=bool)
+        for window in (self.pulse, self.relaxation):
+            inside = window.samples(self.time, skip=self.skip)
+            fitted = fit_traces(traces[:, inside], self.time[inside])
+            found |= response_probability(fitted.r2, fitted.samples) < self.response_level
+        return found
+
+    def choice(self, traces: NDArray[np.floating]) -> ModelChoice:
+        """Return what traces, shape (n, time), say; n may be 0."""
+        return model_choice(
+            traces, self.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop, skip=self.skip,
+            low_pass=self.low_pass,
+        )  # fmt: skip
+
+
+def _jury_from_recipe(dataset: xr.Dataset, recipe: Recipe, kernels: tuple[str, ...]) -> _Jury:
+    check_dataset(dataset)
+    prepared = prepared_dataset(dataset, recipe)
+    protocol = PulseProtocol.from_attributes(prepared.attrs)
+    pulse = pulse_from_recipe(protocol, recipe)
+    record = record_from_recipe(protocol, pulse, recipe, who="a comparison of kernels takes")
+    assert pulse is not None
+    assert pulse.stop is not None
+    jury = _Jury(
+        prepared,
+        kernels,
+        pulse,
+        Window(pulse.stop, record.stop),
+        np.asarray(prepared["time"].values, dtype=np.float64),
+        recipe.skip_after_edge,
+        recipe.response_level,
+        low_pass_from_protocol(protocol, recipe),
+    )
+    jury.choice(np.empty((0, jury.time.size)))  # nothing to judge yet, but what has to be refused is
+    return jury
+
+
+def _dataset_of_maps(
+    jury: _Jury, recipe: Recipe, maps: dict[str, NDArray[np.generic]], thresholds: Array
+) -> xr.Dataset:
+    from napari_tesm.version import __version__
+
+    flags = {
+        BEST: (np.arange(len(jury.kernels), dtype=np.int16), jury.kernels),
+        VOTING: (np.arange(len(STATUS_MEANINGS), dtype=np.int8), STATUS_MEANINGS),
+    }
+    variables = {}
+    for name, values in maps.items():
+        attributes: dict[str, object] = {"units": "", "long_name": MAPS.get(name, name)}
+        if name in flags:
+            attributes |= {"flag_values": flags[name][0], "flag_meanings": " ".join(flags[name][1])}
+        variables[name] = (("pulse", "y", "x"), values, attributes)
+    dataset = jury.dataset
+    coordinates = {name: dataset[name].variable for name in ("x", "y", "voltage", "direction")}
+    unit = str(dataset["displacement"].attrs["units"])
+    coordinates["threshold"] = xr.Variable("pulse", thresholds, {"units": unit})
+    record = Window(jury.pulse.start, jury.relaxation.stop)
+    return xr.Dataset(
+        variables,
+        coords=coordinates,
+        attrs={"recipe": recipe.to_json(), "version": __version__, "record": str(record)},
+    )

@@ -1,0 +1,1 @@
+"""What does a relaxation time say about diffusion: D from tau, the tip, and the methods for bulk samples."""

@@ -1,0 +1,307 @@
+"""Two scans of one area: how far they are shifted, how alike they are, and whether the surface shines through.
+
+Only maps are moved, never traces.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_CROSS_TALK: Final = 0.3
+"""A correlation of |H| with the surface's slope from which cross-talk is worth a warning."""
+_ALIKE: Final = 0.5
+_FEWEST_PIXELS: Final = 10
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Displacement of one map against another.
+
+    Parameters
+    ----------
+    dy, dx : float
+        In pixels: what the moving map must be shifted by (down, to the right) to lie on the fixed one.
+    before, after : float
+        Pearson correlation of the two without and with the shift.
+    """
+
+    dy: float
+    dx: float
+    before: float
+    after: float
+
+
+def shift_between(
+    fixed: NDArray[np.floating], moving: NDArray[np.floating], *, largest: float = 0.25
+) -> Shift:
+    """Return the sub-pixel shift that lays a map on another of the same area.
+
+    The normalised cross-correlation over the pixels that both have (Padfield 2012), with a parabola through its peak.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray, shape (y, x)
+        Pixels without a value are left out.
+    largest : float
+        Farthest shift looked for, as a fraction of the size.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in size, or one of them is constant or has fewer than ten values.
+    """
+    a, b = np.asarray(fixed, dtype=np.float64), np.asarray(moving, dtype=np.float64)
+    window = correlation_by_shift(a, b, largest=largest)
+    row, column = np.unravel_index(int(np.nanargmax(window)), window.shape)
+    dy, dx = (
+        row - window.shape[0] // 2 + _vertex(window[:, column], int(row)),
+        column - window.shape[1] // 2 + _vertex(window[row], int(column)),
+    )
+    before = correlation_between(a, b).pearson
+    after = correlation_between(a, moved_map(b, dy, dx)).pearson
+    return Shift(float(dy), float(dx), before, after)
+
+
+def correlation_by_shift(
+    fixed: NDArray[np.floating], moving: NDArray[np.floating], *, largest: float = 0.25
+) -> Array:
+    """Return the correlation of two maps for every shift of whole pixels up to a largest one, no shift in the middle.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray, shape (y, x)
+        Pixels without a value are left out (Padfield 2012).
+    largest : float
+        Farthest shift, as a fraction of the size.
+
+    Returns
+    -------
+    ndarray, shape (2 n + 1, 2 m + 1)
+        ``-inf`` where the maps overlap too little.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in size, or one of them is constant or has fewer than ten values.
+    """
+    a, b = np.asarray(fixed, dtype=np.float64), np.asarray(moving, dtype=np.float64)
+    if a.shape != b.shape:
+        raise ValueError(
+            f"maps of {a.shape[1]}×{a.shape[0]} and {b.shape[1]}×{b.shape[0]} pixels cannot be compared"
+        )
+    known = [np.isfinite(image) for image in (a, b)]
+    for image, good in zip((a, b), known, strict=True):
+        if good.sum() < _FEWEST_PIXELS or np.ptp(image[good]) == 0:
+            raise ValueError("one of the maps has too few values, or all alike: no shift can be measured")
+    correlation = _masked_correlation(a, b, *known)
+    reach = [max(1, int(largest * size)) if size > 1 else 0 for size in a.shape]
+    centre = (a.shape[0] - 1, a.shape[1] - 1)
+    return correlation[
+        centre[0] - reach[0] : centre[0] + reach[0] + 1, centre[1] - reach[1] : centre[1] + reach[1] + 1
+    ]
+
+
+def moved_map(values: NDArray[np.floating], dy: float, dx: float, *, flip: bool = False) -> Array:
+    """Return a map shifted down by `dy` and right by `dx` pixels, NaN where nothing came.
+
+    Parameters
+    ----------
+    flip : bool
+        Mirror left and right first, as a recorder that stores the way back in the order of time leaves it.
+    """
+    image: Array = np.asarray(values, dtype=np.float64)
+    if flip:
+        image = image[:, ::-1]
+    rows = np.arange(image.shape[0], dtype=np.float64) - dy
+    columns = np.arange(image.shape[1], dtype=np.float64) - dx
+    return map_at(image, rows, columns)
+
+
+def map_at(values: NDArray[np.floating], rows: Array, columns: Array) -> Array:
+    """Return a map at fractional rows and columns, shape (row, column), linear in between, NaN outside."""
+    image: Array = np.asarray(values, dtype=np.float64)
+    return _interpolated(_interpolated(image, rows, 0), columns, 1)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """How alike two maps are.
+
+    Parameters
+    ----------
+    pearson, spearman : float
+        NaN where one of the maps does not vary.
+    low, high : float
+        95 % interval of Pearson's (Fisher's z), for independent pixels as they are estimated.
+    n : int
+        Pixels that both have.
+    """
+
+    pearson: float
+    spearman: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.low > 0 or self.high < 0
+
+
+def correlation_between(a: NDArray[np.floating], b: NDArray[np.floating]) -> Correlation:
+    """Return the correlation of two maps over the pixels that both have."""
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    good = np.isfinite(first) & np.isfinite(second)
+    n = int(good.sum())
+    nothing = float("nan")
+    if n < 3 or np.ptp(first[good]) == 0 or np.ptp(second[good]) == 0:
+        return Correlation(nothing, nothing, nothing, nothing, n)
+    pearson = float(np.corrcoef(first[good], second[good])[0, 1])
+    spearman = float(np.corrcoef(_ranks(first[good]), _ranks(second[good]))[0, 1])
+    if first.ndim == 2:
+        from napari_tesm.statistics.comparison import independent_samples
+
+        # Two smooth maps are alike by chance more often than two of as many independent pixels.
+        n_first, n_second = (
+            independent_samples(np.where(good, image, np.nan), good)[0] for image in (first, second)
+        )
+        effective = min(float(n), max(n_first, n_second))
+    else:
+        effective = float(n)
+    spread = 1.96 / np.sqrt(max(effective - 3, 1.0))
+    z = np.arctanh(np.clip(pearson, -1 + 1e-12, 1 - 1e-12))
+    return Correlation(pearson, spearman, float(np.tanh(z - spread)), float(np.tanh(z + spread)), n)
+
+
+def slope_of(image: NDArray[np.floating], *, spacing: tuple[float, float] = (1.0, 1.0)) -> Array:
+    """Return the magnitude of an image's gradient, per unit of `spacing` (dy, dx); 0 along an axis of one pixel."""
+    values = np.asarray(image, dtype=np.float64)
+    parts = [
+        np.gradient(values, step, axis=axis) if values.shape[axis] > 1 else np.zeros(values.shape)
+        for axis, step in enumerate(spacing)
+    ]
+    return np.asarray(np.hypot(*parts))
+
+
+@dataclass(frozen=True)
+class CrossTalk:
+    """What the comparison of two scan directions says of the measurement.
+
+    Parameters
+    ----------
+    between : Correlation
+        Of |H| one way with |H| the other way.
+    with_surface : dict of str to Correlation
+        Of the mean |H| with topography, its slope, the deflection error.
+    difference : ndarray
+        |H| the second way minus |H| the first way, in the unit of H.
+    warnings : list of str
+    """
+
+    between: Correlation
+    with_surface: dict[str, Correlation]
+    difference: Array
+    warnings: list[str] = field(default_factory=list)
+
+
+def cross_talk_from_maps(
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    surface: Mapping[str, NDArray[np.floating]],
+    *,
+    spacing: tuple[float, float] = (1.0, 1.0),
+) -> CrossTalk:
+    """Compare |H| of two scan directions, and both with the surface.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (y, x)
+        H, aligned.
+    surface : mapping of str to ndarray
+        Images such as "topography" and "deflection error"; of a topography the slope is looked at, too.
+    spacing : (float, float)
+        Pixel size (dy, dx).
+    """
+    a, b = np.abs(np.asarray(first, dtype=np.float64)), np.abs(np.asarray(second, dtype=np.float64))
+    between = correlation_between(a, b)
+    mean = (a + b) / 2
+    found: dict[str, Correlation] = {}
+    for name, image in surface.items():
+        found[name] = correlation_between(mean, image)
+        if "topograph" in name.lower() or "height" in name.lower():
+            found[f"slope of {name}"] = correlation_between(mean, slope_of(image, spacing=spacing))
+    return CrossTalk(between, found, b - a, _warnings(between, found))
+
+
+def _warnings(between: Correlation, found: Mapping[str, Correlation]) -> list[str]:
+    warnings = []
+    if np.isfinite(between.pearson) and between.pearson < _ALIKE:
+        warnings.append(
+            f"The two ways are little alike (r = {between.pearson:.2f}): what one way shows and the other does not "
+            "is no property of the surface. Measure the shift, or try the flip."
+        )
+    for name, one in found.items():
+        if np.isfinite(one.pearson) and abs(one.pearson) >= _CROSS_TALK and one.certain:
+            warnings.append(
+                f"|H| follows the {name} (r = {one.pearson:.2f}): part of it may be cross-talk, or ions may indeed "
+                "move where the surface is like this. Look whether it stays with the other polarity and scan direction."
+            )
+    return warnings
+
+
+def _masked_correlation(a: Array, b: Array, known_a: NDArray[np.bool_], known_b: NDArray[np.bool_]) -> Array:
+    """Return the correlation coefficient for every shift, over the pixels that overlap (Padfield 2012)."""
+    shape = tuple(2 * size - 1 for size in a.shape)
+
+    def transform(image: Array) -> NDArray[np.complex128]:
+        return np.asarray(np.fft.fft2(image, s=shape))
+
+    def product(left: NDArray[np.complex128], right: NDArray[np.complex128]) -> Array:
+        return np.asarray(np.fft.fftshift(np.fft.ifft2(left * right.conj()).real))
+
+    mean = float(a[known_a].mean()), float(b[known_b].mean())
+    za, zb = np.where(known_a, a - mean[0], 0.0), np.where(known_b, b - mean[1], 0.0)
+    fa, fb, ma, mb = (transform(image) for image in (za, zb, known_a.astype(float), known_b.astype(float)))
+    count = np.maximum(product(ma, mb), 1e-9)
+    sum_a, sum_b = product(fa, mb), product(ma, fb)
+    variance_a = product(transform(za**2), mb) - sum_a**2 / count
+    variance_b = product(ma, transform(zb**2)) - sum_b**2 / count
+    scale = np.sqrt(np.maximum(variance_a, 0) * np.maximum(variance_b, 0))
+    enough = (count >= 0.3 * min(known_a.sum(), known_b.sum())) & (scale > 1e-12 * scale.max())
+    covariance = product(fa, fb) - sum_a * sum_b / count
+    return np.where(enough, covariance / np.where(enough, scale, 1.0), -np.inf)
+
+
+def _vertex(values: Array, index: int) -> float:
+    """Return where a parabola through the peak and its neighbours has its top, from the peak."""
+    if index == 0 or index == values.size - 1:
+        return 0.0
+    left, top, right = values[index - 1 : index + 2]
+    bend = left - 2 * top + right
+    if not np.isfinite(bend) or bend >= 0:
+        return 0.0
+    return float(np.clip((left - right) / (2 * bend), -0.5, 0.5))
+
+
+def _interpolated(image: Array, at: Array, axis: int) -> Array:
+    """Return an image at fractional places along one axis, NaN outside."""
+    size = image.shape[axis]
+    low = np.clip(np.floor(at).astype(np.int64), 0, max(size - 2, 0))
+    share = np.expand_dims(at - low, 1 - axis)
+    first, second = np.take(image, low, axis), np.take(image, np.minimum(low + 1, size - 1), axis)
+    # Written so that a missing neighbour with no weight spoils nothing.
+    mixed = np.where(share == 0, first, np.where(share == 1, second, first * (1 - share) + second * share))
+    outside = np.expand_dims((at < 0) | (at > size - 1), 1 - axis)
+    return np.where(outside, np.nan, mixed)
+
+
+def _ranks(values: Array) -> Array:
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values))

@@ -1,0 +1,350 @@
+"""Numbers that describe a map or a region of it: moments, quantiles, histograms, modes with confidence intervals.
+
+Pure functions of plain arrays. Everything random is seeded: the same data give the same numbers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BINS: Final = 512
+_REPLICATES: Final = 500
+_FEWEST_VALUES: Final = 10
+_FARTHEST: Final = 40
+"""Values are looked at to this distance from the median, in units of the spread."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Most frequent value of a distribution and the interval that holds it with 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+def quartiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
+    """Return the lower quartile, the median and the upper quartile of the finite values; NaN without any."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return (np.nan, np.nan, np.nan)
+    low, middle, high = np.percentile(finite, [25, 50, 75])
+    return float(low), float(middle), float(high)
+
+
+def mode_from_values(
+    values: NDArray[np.floating],
+    *,
+    blocks: NDArray[np.integer] | None = None,
+    independent: float | None = None,
+    seed: int = 0,
+) -> Mode | None:
+    """Return the mode of a sample with its 95 % bootstrap interval, or None for fewer than ten finite values.
+
+    The mode is the maximum of the density estimated with a Gaussian kernel of Silverman's width (Silverman
+    1986, eq. 3.31). The bootstrap draws the counts of 512 fine bins anew, which is the same as drawing the
+    values anew and rounding them to a bin, and costs nothing that grows with the number of pixels.
+
+    Parameters
+    ----------
+    values : ndarray
+        For a diffusion coefficient its decimal logarithm: the mode depends on the scale it is looked for on.
+    blocks : ndarray of int, optional
+        Of the shape of `values`: which values belong together. They are drawn as wholes (Künsch 1989), as pixels of a
+        map that are alike must be; `napari_tesm.statistics.comparison.mode_from_map` says which.
+    independent : float, optional
+        As how many independent values they count; that many are drawn. Wider than blocks, for few of which it is meant.
+    seed : int
+        Seed of the bootstrap.
+    """
+    known = np.isfinite(values)
+    sample = _scaled_sample(values)
+    if sample is None:
+        return None
+    if sample.spread == 0:  # half of the values are one and the same
+        return Mode(sample.median, sample.median, sample.median)
+    rng = np.random.default_rng(seed)
+    total = int(sample.counts.sum())
+    if blocks is None:
+        size = total if independent is None else int(np.clip(independent, 1, total))
+        drawn: NDArray[Any] = rng.multinomial(size, sample.counts / total, size=_REPLICATES)
+    else:
+        drawn = _drawn_blocks(sample, values[known], np.asarray(blocks)[known], rng)
+    density = _densities(np.vstack([sample.counts, drawn]), sample)
+    modes = sample.median + sample.spread * _peaks_of_density(density, sample.centres)
+    low, high = np.percentile(modes[1:], [2.5, 97.5])
+    return Mode(float(modes[0]), min(float(low), float(modes[0])), max(float(high), float(modes[0])))
+
+
+def half_maximum_from_values(values: NDArray[np.floating]) -> tuple[float, float] | None:
+    """Return where the density left and right of the mode has fallen to a half, or None for fewer than ten values.
+
+    Their distance is the full width at half maximum (FWHM). It is that of the density that `mode_from_values` looks at:
+    for 1000 values of a normal distribution its kernel makes it 3 % wider than the distribution.
+    """
+    sample = _scaled_sample(values)
+    if sample is None:
+        return None
+    if sample.spread == 0:
+        return sample.median, sample.median
+    density = _densities(sample.counts[None, :], sample)[0]
+    peak = int(density.argmax())
+    above = density >= density[peak] / 2
+    ends = []
+    for step, stop in ((-1, -1), (1, density.size)):
+        place = peak
+        while place + step != stop and above[place + step]:
+            place += step
+        inner, outer = density[place], density[place + step] if place + step != stop else 0.0
+        share = (inner - density[peak] / 2) / (inner - outer) if inner > outer else 0.0
+        ends.append(sample.centres[place] + step * share * (sample.centres[1] - sample.centres[0]))
+    return sample.median + sample.spread * float(ends[0]), sample.median + sample.spread * float(ends[1])
+
+
+@dataclass(frozen=True, eq=False)
+class _ScaledSample:
+    """A sample in fine bins, in units of its spread from its median: there no bin is too narrow for its numbers."""
+
+    median: float
+    spread: float
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    width: float
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        return np.asarray((self.edges[1:] + self.edges[:-1]) / 2)
+
+
+def _scaled_sample(values: NDArray[np.floating]) -> _ScaledSample | None:
+    finite = np.sort(values[np.isfinite(values)].ravel())
+    if finite.size < _FEWEST_VALUES:
+        return None
+    lower, median, upper = quartiles(finite)
+    spread = (upper - lower) / 1.34
+    if spread == 0:
+        return _ScaledSample(median, 0.0, np.zeros(2), np.zeros(1, dtype=np.int64), 0.0)
+    # The few far outliers are left to one side, so that the bins stay finer than the kernel.
+    scaled = (finite - median) / spread
+    scaled = scaled[np.abs(scaled) <= _FARTHEST]
+    width = 0.9 * min(float(scaled.std()), 1.0) * finite.size**-0.2
+    counts, edges = np.histogram(scaled, bins=_BINS, range=(scaled[0] - 3 * width, scaled[-1] + 3 * width))
+    return _ScaledSample(median, spread, edges, counts.astype(np.int64), width)
+
+
+def _drawn_blocks(
+    sample: _ScaledSample, values: NDArray[np.floating], blocks: NDArray[np.integer], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the counts of the bins, shape (replicate, bin), when whole blocks are drawn."""
+    _, number = np.unique(blocks, return_inverse=True)
+    place = np.searchsorted(sample.edges, (values - sample.median) / sample.spread, side="right") - 1
+    inside = (place >= 0) & (place < _BINS)
+    many = int(number.max()) + 1
+    flat = number.ravel()[inside] * _BINS + place[inside]
+    by_block = np.bincount(flat, minlength=many * _BINS).reshape(many, _BINS).astype(np.float64)
+    return np.asarray(rng.multinomial(many, np.full(many, 1 / many), size=_REPLICATES) @ by_block)
+
+
+def _densities(counts: NDArray[Any], sample: _ScaledSample) -> NDArray[np.float64]:
+    """Return the smoothed histogram of each row of `counts`."""
+    centres = sample.centres
+    # The transform of a Gaussian is known, so the smoothing is one multiplication; zeros pad the far end.
+    frequency = np.fft.rfftfreq(2 * centres.size, d=centres[1] - centres[0])
+    transfer = np.exp(-2 * (np.pi * frequency * sample.width) ** 2)
+    smooth = np.fft.irfft(np.fft.rfft(counts, n=2 * centres.size, axis=1) * transfer, axis=1)
+    return np.asarray(smooth[:, : centres.size])
+
+
+def _peaks_of_density(density: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where each row is highest, to a fraction of a bin."""
+    peak = np.clip(density.argmax(axis=1), 1, centres.size - 2)
+    rows = np.arange(len(peak))
+    left, top, right = (density[rows, peak + shift] for shift in (-1, 0, 1))
+    bend = left - 2 * top + right
+    shift = np.divide(left - right, 2 * bend, out=np.zeros_like(bend), where=bend < 0)
+    return np.asarray(centres[peak] + np.clip(shift, -0.5, 0.5) * (centres[1] - centres[0]))
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a sample of pixels comes to; NaN where there are too few values.
+
+    Parameters
+    ----------
+    n, n_total : int
+        Finite values, and pixels.
+    std : float
+        Standard deviation, n − 1.
+    """
+
+    n: int
+    n_total: int
+    mean: float
+    std: float
+    median: float
+    q25: float
+    q75: float
+    minimum: float
+    maximum: float
+
+    @property
+    def iqr(self) -> float:
+        """Distance of the quartiles."""
+        return self.q75 - self.q25
+
+    @property
+    def sem(self) -> float:
+        """Standard error of the mean as if the pixels were independent, which neighbours are not."""
+        return self.std / np.sqrt(self.n) if self.n else np.nan
+
+
+def description_from_values(values: NDArray[np.floating]) -> Description:
+    """Return number, mean, standard deviation, quartiles and extremes of the finite values."""
+    numbers = np.asarray(values, dtype=np.float64).ravel()
+    finite = numbers[np.isfinite(numbers)]
+    if finite.size == 0:
+        return Description(0, numbers.size, *(float("nan"),) * 7)
+    q25, median, q75 = quartiles(finite)
+    return Description(
+        n=finite.size,
+        n_total=numbers.size,
+        mean=float(finite.mean()),
+        std=float(finite.std(ddof=1)) if finite.size > 1 else float("nan"),
+        median=median,
+        q25=q25,
+        q75=q75,
+        minimum=float(finite.min()),
+        maximum=float(finite.max()),
+    )
+
+
+Scale = Literal["linear", "log"]
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Histograms of several samples with the same bins.
+
+    Parameters
+    ----------
+    edges : ndarray, shape (bin + 1,)
+        In the unit of the values, also on a logarithmic scale.
+    counts : dict of str to ndarray
+    scale : {"linear", "log"}
+    rule : str
+        How the bins were chosen, in words.
+    left_out : dict of str to int
+        Values that are not finite, or not positive on a logarithmic scale.
+    """
+
+    edges: NDArray[np.float64]
+    counts: dict[str, NDArray[np.int64]]
+    scale: Scale
+    rule: str
+    left_out: dict[str, int]
+
+
+_FEWEST_BINS: Final = 5
+_MOST_BINS: Final = 200
+
+
+def histograms_from_values(
+    samples: Mapping[str, NDArray[np.floating]],
+    *,
+    scale: Scale = "log",
+    bins: int | NDArray[np.floating] | None = None,
+) -> Histograms:
+    """Return histograms with common bins, as the t-ESM paper's Fig. 8 compares D1 and D2.
+
+    Parameters
+    ----------
+    samples : mapping of str to ndarray
+    scale : {"linear", "log"}
+        Bins of equal width in the value or in its logarithm; the mode differs between the two.
+    bins : int or array of edges, optional
+        By default the rule of Freedman and Diaconis (1981) for all values together, between 5 and 200 bins.
+
+    Raises
+    ------
+    ValueError
+        If the number of bins is not positive or edges do not increase.
+    """
+    used, left_out = {}, {}
+    for name, values in samples.items():
+        numbers = np.asarray(values, dtype=np.float64).ravel()
+        good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
+        used[name] = np.log10(numbers[good]) if scale == "log" else numbers[good]
+        left_out[name] = int(numbers.size - good.sum())
+    together = np.concatenate([*used.values(), np.zeros(0)])
+    words = "logarithmic" if scale == "log" else "linear"
+    if bins is not None and not isinstance(bins, int | np.integer):
+        given = np.asarray(bins, dtype=np.float64)
+        if given.size < 2 or not (np.diff(given) > 0).all() or (scale == "log" and given[0] <= 0):
+            raise ValueError("the edges of bins must increase, and be positive on a logarithmic scale")
+        edges = np.log10(given) if scale == "log" else given
+        rule = f"{given.size - 1} {words} bins as given"
+    else:
+        edges, rule = _common_edges(together, None if bins is None else int(bins), words)
+    counts = {name: np.histogram(numbers, edges)[0].astype(np.int64) for name, numbers in used.items()}
+    return Histograms(10.0**edges if scale == "log" else edges, counts, scale, rule, left_out)
+
+
+def _common_edges(
+    values: NDArray[np.float64], count: int | None, words: str
+) -> tuple[NDArray[np.float64], str]:
+    if count is not None and count < 1:
+        raise ValueError(f"a histogram needs at least one bin, not {count}")
+    if values.size == 0:
+        return np.linspace(0.0, 1.0, (count or _FEWEST_BINS) + 1), "no values"
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        # All alike: one bin in the middle holds them.
+        margin = abs(low) * 1e-3 or 0.5
+        return np.linspace(low - margin, high + margin, (count or _FEWEST_BINS) + 1), "all values alike"
+    if count is not None:
+        return np.linspace(low, high, count + 1), f"{count} {words} bins as asked for"
+    lower, _, upper = quartiles(values)
+    width = 2 * (upper - lower) * values.size ** (-1 / 3)
+    wanted = int(np.ceil((high - low) / width)) if width > 0 else _MOST_BINS
+    bins = min(max(wanted, _FEWEST_BINS), _MOST_BINS)
+    return np.linspace(low, high, bins + 1), f"{bins} {words} bins, Freedman and Diaconis"
+
+
+def mode_with_interval(
+    values: NDArray[np.floating],
+    *,
+    scale: Scale = "log",
+    blocks: NDArray[np.integer] | None = None,
+    independent: float | None = None,
+    seed: int = 0,
+) -> Mode | None:
+    """Return the mode, in the unit of the values, of their density on a scale, or None for fewer than ten values.
+
+    A density over ln D and one over D have their maxima at different places: say which scale was used. `blocks` and
+    `independent` are those of `mode_from_values`.
+    """
+    found = mode_from_values(
+        values_on_scale(values, scale), blocks=blocks, independent=independent, seed=seed
+    )
+    if found is None or scale == "linear":
+        return found
+    return Mode(10**found.value, 10**found.low, 10**found.high)
+
+
+def half_maximum(values: NDArray[np.floating], *, scale: Scale = "log") -> tuple[float, float] | None:
+    """Return `half_maximum_from_values` on a scale, in the unit of the values."""
+    ends = half_maximum_from_values(values_on_scale(values, scale))
+    if ends is None or scale == "linear":
+        return ends
+    return 10 ** ends[0], 10 ** ends[1]
+
+
+def values_on_scale(values: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
+    """Return the values, or their decimal logarithms, NaN where there is none."""
+    numbers = np.asarray(values, dtype=np.float64)
+    good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
+    numbers = np.where(good, numbers, np.nan)
+    return np.log10(numbers) if scale == "log" else numbers

@@ -1,0 +1,102 @@
+"""Modes of maps, with intervals that know that neighbouring pixels are alike."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.statistics.description import Mode, Scale, mode_with_interval, values_on_scale
+from napari_tesm.statistics.independence import Mask, correlation_area
+
+_FEWEST_INDEPENDENT: Final = 50
+"""With fewer, blocks give intervals that are too narrow: on 64x64 pixels smoothed with a Gaussian of 3 pixels, some 23
+independent values, the 95 % interval of blocks holds the mode in 79 % of 150 maps."""
+_LARGE: Final = 256
+_MOST_BLOCKS: Final = 400
+"""More say nothing new about their scatter and cost memory."""
+
+
+@dataclass(frozen=True)
+class Patchwork:
+    """How a map is cut for a bootstrap.
+
+    Parameters
+    ----------
+    area : float
+        As many pixels count as one independent value.
+    side : int
+        Length of a block, in pixels; 1 where every pixel is drawn by itself.
+    """
+
+    area: float
+    side: int
+
+    def labels(self, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        """Return to which block each pixel of a map belongs."""
+        rows, columns = np.indices(shape)
+        across = -(-shape[1] // self.side)
+        return np.asarray((rows // self.side) * across + columns // self.side, dtype=np.int64)
+
+
+def patchwork_from_map(values: NDArray[np.floating], *, scale: Scale = "log") -> Patchwork:
+    """Return blocks as large as the area over which the pixels of a map are alike.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+    scale : {"linear", "log"}
+    """
+    numbers = values_on_scale(values, scale)
+    area = correlation_area(_middle(numbers))
+    if not np.isfinite(area):
+        return Patchwork(1.0, 1)
+    side = round(float(np.sqrt(area)))
+    if side > 1:
+        side = max(side, int(np.ceil(np.sqrt(numbers.size / _MOST_BLOCKS))))
+    return Patchwork(float(area), max(1, side))
+
+
+def _middle(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the middle of a large map: how alike neighbours are is known from there, in a tenth of a second."""
+    cut = tuple(
+        slice(max(0, (size - _LARGE) // 2), max(0, (size - _LARGE) // 2) + _LARGE) for size in numbers.shape
+    )
+    middle = numbers[cut]
+    return middle if 2 * np.isfinite(middle).sum() >= middle.size else numbers
+
+
+def mode_from_map(
+    values: NDArray[np.floating],
+    *,
+    mask: Mask | None = None,
+    scale: Scale = "log",
+    patchwork: Patchwork | None = None,
+    seed: int = 0,
+) -> Mode | None:
+    """Return the mode of a map, in its unit, with its 95 % interval; None for fewer than ten values.
+
+    Pixels that are alike are drawn together, in blocks of `patchwork_from_map`. Where they come to fewer than 50
+    independent values, that many are drawn instead, which makes the interval wide rather than too narrow. Drawing every
+    pixel by itself, on 64x64 pixels smoothed with a Gaussian of 1.5, the interval holds the mode of the distribution in
+    85 % of 200 maps instead of 95 %, smoothed with 3 in 47 %; with blocks in 91 and 97 %.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+    mask : ndarray of bool, shape (y, x), optional
+        The part that is meant.
+    patchwork : Patchwork, optional
+        Where it is known already.
+    seed : int
+        Of the bootstrap.
+    """
+    cut = patchwork_from_map(values, scale=scale) if patchwork is None else patchwork
+    inside = np.isfinite(values_on_scale(values, scale)) & (True if mask is None else mask)
+    chosen = np.asarray(values, dtype=np.float64)[inside]
+    if cut.side == 1:
+        return mode_with_interval(chosen, scale=scale, seed=seed)
+    independent = chosen.size / cut.area
+    if independent < _FEWEST_INDEPENDENT:
+        return mode_with_interval(chosen, scale=scale, independent=independent, seed=seed)
+    return mode_with_interval(chosen, scale=scale, blocks=cut.labels(inside.shape)[inside], seed=seed)
