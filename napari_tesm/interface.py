@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.values import recipe_from_values
@@ -51,7 +52,8 @@ def fit(
     ValueError
         If a parameter makes no sense or the dataset lacks what is needed.
     """
-    return run(dataset, recipe_from_values(recipe, **values), jobs=jobs, progress=progress)
+    evaluation = Evaluation.of(dataset, recipe_from_values(recipe, **values))
+    return run(evaluation, jobs=jobs, progress=progress)
 
 
 def kernel_choice(
@@ -79,9 +81,8 @@ def kernel_choice(
     ValueError
         If a parameter makes no sense or the dataset lacks what is needed.
     """
-    return choice_of_kernels(
-        dataset, recipe_from_values(recipe, **values), kernels=kernels, jobs=jobs, progress=progress
-    )
+    evaluation = Evaluation.of(dataset, recipe_from_values(recipe, **values))
+    return choice_of_kernels(evaluation, kernels=kernels, jobs=jobs, progress=progress)
 
 
 def compare_histograms(

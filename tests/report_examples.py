@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import prepared_dataset
 from napari_tesm.interface import fit
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, ReportData, Scan
@@ -22,7 +22,7 @@ def simulation(size=(40, 32)):
 
 @cache
 def fitted(recipe=RECIPE, size=(40, 32)):
-    dataset = prepared_dataset(simulation(size).dataset, recipe)
+    dataset = Evaluation.of(simulation(size).dataset, recipe).dataset
     return dataset, fit(dataset, recipe=recipe)
 
 

@@ -20,6 +20,7 @@ from napari_tesm.cli import main
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.evaluation import displacement_maps as module
 from napari_tesm.evaluation.displacement_maps import displacement_maps, displacement_of_pulses
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gwy.contents import CHANNEL, ids, title
 from napari_tesm.gwy.lawns import Lawn
@@ -76,7 +77,7 @@ def test_h_is_that_of_a_fit_to_the_last_bit(
     assert np.isnan(wanted[0, 1, 2])
     for block in (1 << 25, 4096, 64):
         monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", block)
-        assert displacement_maps(dataset)["H"].values.tobytes() == wanted.tobytes()
+        assert displacement_maps(Evaluation.of(dataset))["H"].values.tobytes() == wanted.tobytes()
 
 
 def test_h_from_a_file_is_that_of_tesm_fit(scan: Path, tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_an_earlier_output_is_a_recipe(tmp_path: Path) -> None:
 def test_a_window_of_the_recipe_stands_in_for_the_pulse(tmp_path: Path) -> None:
     dataset = example_dataset(protocol=PulseProtocol(), voltage=(np.nan,), direction=("",))
     recipe = Recipe(window1=Window(0.0, 10e-3))
-    found = displacement_maps(dataset, recipe)
+    found = displacement_maps(Evaluation.of(dataset, recipe))
     assert found["H"].values.tobytes() == fit(dataset, recipe=recipe)["H"].values.tobytes()
     assert found.attrs["window1"] == "0 s:10 ms"
 

@@ -17,9 +17,9 @@ from napari_tesm.data.phase import (
 )
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.evaluation.displacement_maps import displacement_maps
-from napari_tesm.evaluation.pipeline import prepared_dataset, run
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.pipeline import run
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import resolved_recipe
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.gwy.reading import read_container
 
@@ -77,7 +77,7 @@ def test_turned_traces_are_what_the_formula_says(signals):
         turned["displacement_quadrature"].values, y * np.cos(angle) - x * np.sin(angle), rtol=0, atol=1e-14
     )
     # The response is in X now, and noise alone in Y.
-    assert np.abs(displacement_maps(turned)["H"].values).min() > 0.07
+    assert np.abs(displacement_maps(Evaluation.of(turned))["H"].values).min() > 0.07
     assert turned["displacement_quadrature"].values.std() == pytest.approx(0.01, rel=0.05)
     assert turned["displacement"].attrs == scan["displacement"].attrs
     assert "displacement_phase" not in turned
@@ -117,7 +117,7 @@ def test_an_angle_is_the_whole_angle():
     back = rotated_dataset(once, 0.0)
     np.testing.assert_allclose(back["displacement"].values, scan["displacement"].values, rtol=0, atol=1e-14)
     recipe = Recipe(phase_rotation=40.0)
-    twice = prepared_dataset(prepared_dataset(scan, recipe), recipe)
+    twice = Evaluation.of(Evaluation.of(scan, recipe).dataset, recipe).dataset
     np.testing.assert_array_equal(twice["displacement"].values, once["displacement"].values)
 
 
@@ -134,10 +134,10 @@ def test_the_recipe_of_an_automatic_run_gives_the_same_bits():
     found = fit(scan, phase_rotation="auto")
     recipe = Recipe.from_json(found.attrs["recipe"])
     assert recipe.phase_rotation == pytest.approx(25.0, abs=0.5)
-    again = run(scan, recipe, jobs=2)
+    again = run(Evaluation.of(scan, recipe), jobs=2)
     xr.testing.assert_identical(found, again)
-    assert resolved_recipe(scan, recipe) == recipe
-    alone = displacement_maps(scan, recipe_from_values(phase_rotation="auto"))
+    assert Evaluation.of(scan, recipe).recipe == recipe
+    alone = displacement_maps(Evaluation.of(scan, recipe_from_values(phase_rotation="auto")))
     np.testing.assert_array_equal(alone["H"].values, found["H"].values)
     assert Recipe.from_json(alone.attrs["recipe"]).phase_rotation == recipe.phase_rotation
 

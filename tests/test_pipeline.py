@@ -7,13 +7,14 @@ from napari_tesm import fit
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.displacement import BELOW_THRESHOLD, INVALID, NO_RESPONSE, OK
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import BLOCK_BYTES, Cancelled, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.summary import summary_from_maps
 
 
 def test_recovers_known_diffusion_coefficients():
-    maps = run(example_dataset(shape=(40, 40)), Recipe())
+    maps = run(Evaluation.of(example_dataset(shape=(40, 40))))
     slow, fast = maps.isel(x=slice(0, 20)), maps.isel(x=slice(20, None))
     for pulse in (0, 1):
         for part, tau2 in ((slow, 3.2e-3), (fast, 0.8e-3)):
@@ -22,7 +23,7 @@ def test_recovers_known_diffusion_coefficients():
 
 
 def test_pulls_of_ln_d_are_standard_normal():
-    maps = run(example_dataset(shape=(60, 60), noise=0.008), Recipe())
+    maps = run(Evaluation.of(example_dataset(shape=(60, 60), noise=0.008)))
     truth = np.where(np.arange(60) >= 30, 0.8e-3, 3.2e-3)
     for name, factor in (("1", 1.25), ("2", 1.0)):
         ok = maps[f"status{name}"].values == OK
@@ -38,7 +39,7 @@ def test_pure_noise_is_not_accepted():
     dataset = dataset_from_traces(
         [traces], time=time, x=np.arange(200) * 1e-8, y=np.arange(100) * 1e-8, voltage=[-3], protocol=PROTOCOL
     )
-    maps = run(dataset, Recipe())
+    maps = run(Evaluation.of(dataset))
     for name in ("status1", "status2"):
         assert (maps[name].values == OK).mean() <= 1e-3
 
@@ -49,9 +50,9 @@ def test_hot_pixels_do_not_empty_a_map():
     traces[:, 5, 5, 50:100] *= 1000.0
     traces[:, 12, 20, 50:100] *= 1000.0
     hot = dataset.assign(displacement=dataset["displacement"].copy(data=traces))
-    maps = run(hot, Recipe())
+    maps = run(Evaluation.of(hot))
     assert (maps["status2"] == OK).mean() > 0.98
-    emptied = run(hot, Recipe(threshold_of="max"))
+    emptied = run(Evaluation.of(hot, Recipe(threshold_of="max")))
     assert (emptied["status2"] == BELOW_THRESHOLD).mean() > 0.9
 
 
@@ -67,7 +68,7 @@ def test_status_codes_in_their_order_of_precedence():
     dataset = dataset_from_traces(
         [traces], time=time, x=np.arange(5.0), y=np.arange(4.0), voltage=[-3], protocol=PROTOCOL
     )
-    status = run(dataset, Recipe())["status2"].values[0]
+    status = run(Evaluation.of(dataset))["status2"].values[0]
     assert status[0, 0] == INVALID
     assert status[1, 1] == INVALID
     assert status[2, 2] == NO_RESPONSE
@@ -77,7 +78,7 @@ def test_status_codes_in_their_order_of_precedence():
 
 def test_tau_and_d_are_nan_exactly_where_status_is_not_ok():
     dataset = example_dataset(shape=(12, 13), noise=0.08)
-    maps = run(dataset, Recipe())
+    maps = run(Evaluation.of(dataset))
     for number in (1, 2):
         ok = maps[f"status{number}"].values == OK
         assert 0 < ok.sum() < ok.size
@@ -88,33 +89,33 @@ def test_tau_and_d_are_nan_exactly_where_status_is_not_ok():
 @pytest.mark.parametrize("time_first", [True, False])
 def test_numbers_do_not_depend_on_jobs_or_memory_order(time_first, monkeypatch):
     monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", 8 * 250 * 40)
-    reference = run(example_dataset(shape=(12, 17)), Recipe())
-    other = run(example_dataset(shape=(12, 17), time_first=time_first), Recipe(), jobs=3)
+    reference = run(Evaluation.of(example_dataset(shape=(12, 17))))
+    other = run(Evaluation.of(example_dataset(shape=(12, 17), time_first=time_first)), jobs=3)
     xr.testing.assert_identical(reference, other)
 
 
 def test_a_row_larger_than_a_block_is_split(monkeypatch):
     assert BLOCK_BYTES >= 1 << 20
-    whole = run(example_dataset(shape=(3, 40)), Recipe())
+    whole = run(Evaluation.of(example_dataset(shape=(3, 40))))
     monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", 8 * 250 * 16)
-    split = run(example_dataset(shape=(3, 40)), Recipe())
+    split = run(Evaluation.of(example_dataset(shape=(3, 40))))
     for name in whole.data_vars:
         np.testing.assert_allclose(split[name], whole[name], rtol=1e-9)
 
 
 def test_without_tip_radius_tau_maps_only():
     protocol = PulseProtocol(pulse_start=0.0, pulse_duration=10e-3)
-    maps = run(example_dataset(protocol=protocol), Recipe())
+    maps = run(Evaluation.of(example_dataset(protocol=protocol)))
     assert "tau1" in maps
     assert "D1" not in maps
     assert "systematic" not in maps.attrs
 
 
 def test_the_recipes_radius_does_not_take_the_files_error():
-    maps = run(example_dataset(), Recipe(tip_radius=50e-9))
+    maps = run(Evaluation.of(example_dataset(), Recipe(tip_radius=50e-9)))
     assert maps.attrs["tip_radius"] == 50e-9
     assert "tip_radius_error" not in maps.attrs
-    default = run(example_dataset(), Recipe())
+    default = run(Evaluation.of(example_dataset()))
     assert default.attrs["systematic"] == pytest.approx(0.4)
     np.testing.assert_allclose(maps["D2"].values, 4 * default["D2"].values)
 
@@ -122,7 +123,7 @@ def test_the_recipes_radius_does_not_take_the_files_error():
 def test_missing_timing_names_the_options():
     dataset = example_dataset(protocol=PulseProtocol())
     with pytest.raises(ValueError, match="--pulse-start and --pulse-duration"):
-        run(dataset, Recipe())
+        run(Evaluation.of(dataset))
 
 
 def test_window_two_alone_without_a_pulse_has_no_threshold():
@@ -154,7 +155,7 @@ def test_wholly_nan_traces_are_an_error():
         displacement=dataset["displacement"].copy(data=np.full(dataset["displacement"].shape, np.nan))
     )
     with pytest.raises(ValueError, match="no finite value"):
-        run(broken, Recipe())
+        run(Evaluation.of(broken))
 
 
 def test_progress_ends_a_run():
@@ -163,24 +164,24 @@ def test_progress_ends_a_run():
 
     for jobs in (1, 2):
         with pytest.raises(Cancelled):
-            run(example_dataset(), Recipe(), jobs=jobs, progress=stop)
+            run(Evaluation.of(example_dataset()), jobs=jobs, progress=stop)
 
 
 def test_progress_runs_from_zero_to_one():
     seen = []
-    run(example_dataset(), Recipe(), progress=lambda fraction, text: seen.append(fraction))
+    run(Evaluation.of(example_dataset()), progress=lambda fraction, text: seen.append(fraction))
     assert seen[0] == 0
     assert seen[-1] == 1
     assert seen == sorted(seen)
 
 
 def test_one_pixel():
-    maps = run(example_dataset(shape=(1, 1)), Recipe())
+    maps = run(Evaluation.of(example_dataset(shape=(1, 1))))
     assert maps["status2"].values.tolist() == [[[0]], [[0]]]
 
 
 def test_summary_counts_every_pixel_once():
-    maps = run(example_dataset(shape=(12, 13), noise=0.08), Recipe())
+    maps = run(Evaluation.of(example_dataset(shape=(12, 13), noise=0.08)))
     summary = summary_from_maps(maps, name="scan.gwy", sha256="0" * 64)
     for pulse, entry in enumerate(summary["pulses"]):
         for name in ("D1", "D2", "tau1", "tau2"):
@@ -193,6 +194,6 @@ def test_summary_counts_every_pixel_once():
 
 def test_one_voltage_is_not_put_on_pulses_of_different_ones():
     with pytest.raises(ValueError, match="pulses of -3 V, 3 V"):
-        run(example_dataset(), Recipe(voltage=-5.0))
-    maps = run(example_dataset(voltage=(-3.0,), direction=("",)), Recipe(voltage=-5.0))
+        run(Evaluation.of(example_dataset(), Recipe(voltage=-5.0)))
+    maps = run(Evaluation.of(example_dataset(voltage=(-3.0,), direction=("",)), Recipe(voltage=-5.0)))
     assert maps["voltage"].values.tolist() == [-5.0]

@@ -6,7 +6,7 @@ from report_examples import RECIPE, StrictPage, example_data
 
 from napari_tesm import fit
 from napari_tesm.data.displacement import OK
-from napari_tesm.evaluation.settings import prepared_dataset
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, Scan
@@ -17,7 +17,7 @@ from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cyclin
 
 
 def scan_of(dataset, label, recipe=RECIPE):
-    dataset = prepared_dataset(dataset, recipe)
+    dataset = Evaluation.of(dataset, recipe).dataset
     scan = Scan(label, InputFile(f"{label}.gwy", "cd" * 32, "control"), traces=dataset, recipe=recipe)
     scan.maps = fit(dataset, recipe=recipe)
     scan.images = {

@@ -8,6 +8,7 @@ import pytest
 from report_examples import RECIPE, StrictPage, example_data, example_scan
 
 from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.data import InputFile, ReportData, Scan
 from napari_tesm.report.html import page_from_report
@@ -23,8 +24,8 @@ def scan(voltage):
     """Return a scan of the simulated series; H alone, as a fit would take its time."""
     traces = SIMULATED.scan(voltage)
     found = Scan(
-        f"{voltage:g}V", InputFile(f"{voltage:g}V.gwy", "ab" * 32), traces=traces, maps=displacement_maps(traces),
-        recipe=RECIPE,
+        f"{voltage:g}V", InputFile(f"{voltage:g}V.gwy", "ab" * 32), traces=traces,
+        maps=displacement_maps(Evaluation.of(traces)), recipe=RECIPE,
     )  # fmt: skip
     found.images = {
         str(one.attrs["long_name"]): one for one in traces.data_vars.values() if one.dims == ("y", "x")

@@ -8,8 +8,8 @@ import pytest
 
 from napari_tesm import fit
 from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import prepared_dataset
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.data import InputFile, ReportData, Scan
 from napari_tesm.report.sections import section_functions
@@ -30,8 +30,8 @@ def script():
 
 def scan_of(dataset, label, role="scan", *, fitted=True):
     recipe = Recipe()
-    dataset = prepared_dataset(dataset, recipe)
-    maps = fit(dataset) if fitted else displacement_maps(dataset)
+    dataset = Evaluation.of(dataset, recipe).dataset
+    maps = fit(dataset) if fitted else displacement_maps(Evaluation.of(dataset))
     scan = Scan(label, InputFile(f"{label}.gwy", "", role), traces=dataset, maps=maps, recipe=recipe)
     scan.images = {
         str(one.attrs["long_name"]): one for one in dataset.data_vars.values() if one.dims == ("y", "x")

@@ -10,6 +10,7 @@ from napari_tesm.cli import main
 from napari_tesm.data.dataset import violations
 from napari_tesm.data.displacement import OK
 from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.findings.cycling import cycles_from_cycling, read_cycling
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import annotations_from_container
@@ -35,7 +36,7 @@ def heights(scans):
     found = []
     for entry, scan in zip(truth, scans.values(), strict=True):
         dx, dy = entry["drift_pixels"]
-        found.append(moved_map(displacement_maps(scan)["H"].values[-1], -dy, -dx))
+        found.append(moved_map(displacement_maps(Evaluation.of(scan))["H"].values[-1], -dy, -dx))
     return np.stack(found)
 
 

@@ -7,41 +7,32 @@ import xarray as xr
 
 from napari_tesm.cli.map_files import check_outputs, write_maps
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.recipes import evaluation_from_options, recipe_from_options
 from napari_tesm.cli.terminal import printable
-from napari_tesm.evaluation.displacement_maps import displacement_maps, known_pulse
-from napari_tesm.evaluation.pipeline import prepared_dataset
+from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.io.gwy.saving import check_output_size
-from napari_tesm.io.registry import open_dataset
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Measure H as the options say; see ``tesm displacement --help``."""
     recipe = recipe_from_options(options)
     check_outputs(options)
-    dataset = open_dataset(
-        options.file,
-        traces=recipe.traces,
-        time_unit=recipe.time_unit,
-        lateral_unit=recipe.lateral_unit,
-        mapping=options.mapping,
-    )
-    known_pulse(prepared_dataset(dataset, recipe), recipe)
-    check_output_size(dataset, maps_only=options.maps_only, names=("H",))
+    evaluation = evaluation_from_options(options, recipe)
+    _ = evaluation.pulse  # what has no H is refused before a file is opened for it
+    check_output_size(evaluation.source, maps_only=options.maps_only, names=("H",))
     progress = progress_for(options.progress)
 
     def figure(maps: xr.Dataset) -> Any:
         from napari_tesm.plotting.displacement import displacement_figure
 
-        return displacement_figure(dataset, maps)
+        return displacement_figure(evaluation.source, maps)
 
     write_maps(
         options,
-        dataset,
-        recipe,
-        lambda: displacement_maps(dataset, recipe, progress=progress),
+        evaluation,
+        lambda: displacement_maps(evaluation, progress=progress),
         figure,
         # Reading all of the file for its fingerprint takes longer than the few samples that H needs.
         with_sha256=not options.maps_only or bool(options.json),

@@ -11,7 +11,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.recipes import evaluation_from_options, recipe_from_options
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.recipe import Recipe
@@ -19,7 +19,6 @@ from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.saving import check_output_size, container_for_output
-from napari_tesm.io.registry import open_dataset
 from napari_tesm.model_choice.evidence import checked_kernels
 from napari_tesm.model_choice.maps import MAPS, KernelChoice, check_choice, choice_of_kernels
 from napari_tesm.model_choice.votes import KernelVotes, rounded
@@ -40,16 +39,10 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     check_outputs(options)
-    dataset = open_dataset(
-        options.file,
-        traces=recipe.traces,
-        time_unit=recipe.time_unit,
-        lateral_unit=recipe.lateral_unit,
-        mapping=options.mapping,
-    )
-    check_choice(dataset, recipe, kernels=kernels)
+    evaluation = evaluation_from_options(options, recipe)
+    check_choice(evaluation, kernels=kernels)
     if options.output:
-        check_output_size(dataset, maps_only=options.maps_only, names=tuple(MAPS))
+        check_output_size(evaluation.source, maps_only=options.maps_only, names=tuple(MAPS))
     json_path = None if options.json in (None, _TO_STDOUT) else options.json
     progress = progress_for(options.progress)
     with AtomicOutputs(overwrite=options.overwrite) as outputs:
@@ -57,14 +50,14 @@ def run_command(options: argparse.Namespace) -> int:
         json_file = outputs.open_text(json_path) if json_path else None
         figure_file = outputs.open(options.figure) if options.figure else None
 
-        choice = choice_of_kernels(dataset, recipe, kernels=kernels, jobs=jobs, progress=progress)
+        choice = choice_of_kernels(evaluation, kernels=kernels, jobs=jobs, progress=progress)
         sha256 = sha256_of_file(options.file) if options.output or options.json else ""
         if gwy is not None:
             container = container_for_output(
-                dataset, None, maps_only=options.maps_only, sha256=sha256, choice=choice
+                evaluation.source, None, maps_only=options.maps_only, sha256=sha256, choice=choice
             )
             write_container_to(gwy, container)
-        report = _report(choice, recipe, Path(options.file).name, sha256) if options.json else {}
+        report = _report(choice, evaluation.recipe, Path(options.file).name, sha256) if options.json else {}
         if json_file is not None:
             json.dump(report, json_file, indent=2, ensure_ascii=True)
             json_file.write("\n")

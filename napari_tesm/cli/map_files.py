@@ -13,7 +13,7 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import DERIVED, MAP_KINDS
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
@@ -47,8 +47,7 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 def write_maps(
     options: argparse.Namespace,
-    dataset: xr.Dataset,
-    recipe: Recipe,
+    evaluation: Evaluation,
     make_maps: Callable[[], xr.Dataset],
     draw: Callable[[xr.Dataset], Any],
     *,
@@ -75,9 +74,9 @@ def write_maps(
 
         maps = make_maps()
         sha256 = sha256_of_file(options.file) if with_sha256 else ""
-        container = container_for_output(dataset, maps, maps_only=options.maps_only, sha256=sha256)
+        container = container_for_output(evaluation.source, maps, maps_only=options.maps_only, sha256=sha256)
         if getattr(options, "graphs", False):
-            add_map_graphs(container, dataset, maps)
+            add_map_graphs(container, evaluation.source, maps)
         write_container_to(gwy, container)
         summary = summary_from_maps(maps, name=Path(options.file).name, sha256=sha256)
         if summary_file is not None:
@@ -88,7 +87,7 @@ def write_maps(
         if figure_file is not None:
             draw(maps).savefig(figure_file, format="png", metadata={"Software": None})
         if recipe_file is not None:
-            json.dump(recipe.to_dict(), recipe_file, indent=2, ensure_ascii=False)
+            json.dump(evaluation.recipe.to_dict(), recipe_file, indent=2, ensure_ascii=False)
             recipe_file.write("\n")
     if not options.quiet:
         for line in lines_from_summary(summary, maps):

@@ -5,24 +5,22 @@ import csv
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import IO, Any, Final
 
 import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.map_files import check_outputs
-from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.recipes import evaluation_from_options, recipe_from_options
 from napari_tesm.cli.terminal import printable
+from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.maps import WINDOWS
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import Settings, prepared_dataset, settings_from_recipe
 from napari_tesm.files.atomic import AtomicOutputs
-from napari_tesm.io.registry import open_dataset
-from napari_tesm.model_choice.null_bands import USUAL_NOISE, NullBands, null_bands_from_settings
+from napari_tesm.model_choice.null_bands import USUAL_NOISE, NullBands, null_bands_from_evaluation
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve
 from napari_tesm.quantities.text import (
     fraction_from_text,
@@ -36,15 +34,6 @@ _TO_STDOUT: Final = "-"
 _MOST_SAMPLES: Final = 100_000
 _DIGITS: Final = (1.0, 2.0, 5.0)
 _FINE_DIGITS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-
-
-@dataclass(frozen=True)
-class _Record:
-    """A protocol with its times, and what was made of them."""
-
-    time: NDArray[np.float64]
-    settings: Settings
-    recipe: Recipe
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -62,14 +51,15 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     if record is None:
-        record = _record_of_file(options, recipe)
+        if options.samples or options.sampling or options.record:
+            raise UsageError(
+                "--samples, --sampling and --record describe a record without a file; the file has its own"
+            )
+        record = evaluation_from_options(options, recipe)
+        _ = record.settings  # what a file lacks is no bad usage
     try:
-        bands = null_bands_from_settings(
-            record.time,
-            record.settings,
-            recipe,
-            noise=USUAL_NOISE if noise is None else noise,
-            diffusion=(low, high),
+        bands = null_bands_from_evaluation(
+            record, noise=USUAL_NOISE if noise is None else noise, diffusion=(low, high)
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -102,20 +92,7 @@ def _apparent_from_text(text: str) -> tuple[float, float | None]:
     return value, error
 
 
-def _record_of_file(options: argparse.Namespace, recipe: Recipe) -> _Record:
-    if options.samples or options.sampling or options.record:
-        raise UsageError(
-            "--samples, --sampling and --record describe a record without a file; the file has its own"
-        )
-    dataset = open_dataset(
-        options.file, traces=recipe.traces, time_unit=recipe.time_unit, lateral_unit=recipe.lateral_unit,
-        mapping=options.mapping,
-    )  # fmt: skip
-    known = prepared_dataset(dataset, recipe)
-    return _Record(known["time"].values, settings_from_recipe(known, recipe), recipe)
-
-
-def _record_without_file(options: argparse.Namespace, recipe: Recipe) -> _Record:
+def _record_without_file(options: argparse.Namespace, recipe: Recipe) -> Evaluation:
     """Return the record that the options describe; nothing of it is guessed."""
     given = {
         "--tip-radius": recipe.tip_radius is not None,
@@ -142,13 +119,21 @@ def _record_without_file(options: argparse.Namespace, recipe: Recipe) -> _Record
             raise ValueError(
                 f"--sampling must give 1 to {_MOST_SAMPLES} samples in the record, not {options.sampling}"
             )
-    protocol = PulseProtocol(0.0, recipe.pulse_duration)
     time = np.arange(round(length / interval), dtype=np.float64) * interval
-    dataset = xr.Dataset(coords={"time": time}, attrs=protocol.to_attributes())
-    return _Record(time, settings_from_recipe(dataset, recipe), recipe)
+    unknown = np.full((1, 1, time.size), np.nan)
+    return Evaluation.of(
+        dataset_from_traces(
+            [unknown],
+            time=time,
+            x=np.zeros(1),
+            y=np.zeros(1),
+            protocol=PulseProtocol(0.0, recipe.pulse_duration),
+        ),
+        replace(recipe, phase_rotation=None),
+    )
 
 
-def _header(record: _Record) -> str:
+def _header(record: Evaluation) -> str:
     settings, time = record.settings, record.time
     parts = [f"pulse {text_from_quantity(settings.protocol.pulse_duration or math.nan, 's', digits=4)}"]
     parts += [f"window {number} {window}" for number, window in settings.windows.items()]
@@ -159,7 +144,7 @@ def _header(record: _Record) -> str:
     return "; ".join(parts)
 
 
-def _lines(record: _Record, bands: NullBands) -> Iterator[str]:
+def _lines(record: Evaluation, bands: NullBands) -> Iterator[str]:
     yield f"Pure diffusion, fitted with one exponential for each window: {_header(record)}"
     yield ""
     yield " " * 10 + "".join(f"{SOURCES[name]:^33}" for name in bands.curves).rstrip()
@@ -196,7 +181,9 @@ def _correction_lines(bands: NullBands) -> Iterator[str]:
         yield f"{apparent:>10.1e}" + "".join(f"{_cell(true):>20}" for true in trues)
 
 
-def _apparent_lines(record: _Record, bands: NullBands, apparent: float, error: float | None) -> Iterator[str]:
+def _apparent_lines(
+    record: Evaluation, bands: NullBands, apparent: float, error: float | None
+) -> Iterator[str]:
     for entry in _apparent_entries(bands, apparent, error):
         words = f"{SOURCES[entry['source']]}, apparent D{entry['window']}:"
         if entry["D"] is None:
@@ -223,7 +210,7 @@ def _apparent_entries(bands: NullBands, apparent: float, error: float | None) ->
 
 
 def _content(
-    record: _Record, bands: NullBands, apparent: tuple[float, float | None] | None
+    record: Evaluation, bands: NullBands, apparent: tuple[float, float | None] | None
 ) -> dict[str, Any]:
     settings = record.settings
     content: dict[str, Any] = {

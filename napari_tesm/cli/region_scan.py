@@ -9,14 +9,9 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.displacement_maps import displacement_maps
-from napari_tesm.evaluation.pipeline import (
-    Progress,
-    prepared_dataset,
-    pulse_from_recipe,
-    sentence_about_missing_pulse,
-)
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.pipeline import Progress
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import FileChangedError
 from napari_tesm.gwy import contents
@@ -162,7 +157,7 @@ def _traces_of_maps(options: argparse.Namespace, scan: RegionScan, recipe: Recip
         scan.notes.append(f"the file holds {which} of the size of its maps{advice}; mean traces are left out")
         return None
     try:
-        return prepared_dataset(fitting[0], recipe)
+        return Evaluation.of(fitting[0], recipe).dataset
     except ValueError as error:
         scan.notes.append(str(error))
         return None
@@ -176,12 +171,9 @@ def measure_height(
         dataset = open_dataset(
             options.file, traces=recipe.traces, time_unit=recipe.time_unit, lateral_unit=recipe.lateral_unit
         )
-        dataset = prepared_dataset(dataset, recipe)
-        protocol = PulseProtocol.from_attributes(dataset.attrs)
-        if pulse_from_recipe(protocol, recipe) is None:
-            raise ValueError(sentence_about_missing_pulse(protocol))
-        scan.maps = displacement_maps(dataset, recipe, progress=progress)
-        scan.dataset = dataset
+        evaluation = Evaluation.of(dataset, recipe)
+        scan.maps = displacement_maps(evaluation, progress=progress)
+        scan.dataset = evaluation.dataset
     except FileChangedError:
         raise
     except ValueError as error:

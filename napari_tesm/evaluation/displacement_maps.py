@@ -7,35 +7,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import check_dataset
 from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
-from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
-from napari_tesm.evaluation.pipeline import (
-    Progress,
-    Settings,
-    blocks_of_rows,
-    dataset_from_maps,
-    prepared_dataset,
-    pulse_from_recipe,
-    resolved_recipe,
-    sentence_about_missing_pulse,
-)
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.data.protocol import Window, windows_from_protocol
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.pipeline import Progress, blocks_of_rows, dataset_from_maps
+from napari_tesm.evaluation.settings import Settings
 
 Array = NDArray[np.float64]
 
 
-def displacement_maps(
-    dataset: xr.Dataset, recipe: Recipe | None = None, *, progress: Progress | None = None
-) -> xr.Dataset:
+def displacement_maps(evaluation: Evaluation, *, progress: Progress | None = None) -> xr.Dataset:
     """Return H of every pixel and pulse setting, in the unit of the traces.
 
     Parameters
     ----------
-    dataset : Dataset
-        As `napari_tesm.data.dataset` describes; traces are read block by block.
-    recipe : Recipe, optional
-        Supplies what the file does not say of the pulse, and the rotation of the phase; nothing else of it counts.
+    evaluation : Evaluation
+        Its pulse and the rotation of its phase count; its traces are read block by block.
     progress : callable, optional
         Called with the fraction done and a few words.
 
@@ -47,36 +34,16 @@ def displacement_maps(
     Raises
     ------
     ValueError
-        If the dataset breaks the schema, it is not known when the pulse was on, or no pixel has an H.
+        If it is not known when the pulse was on, or no pixel has an H.
     """
-    check_dataset(dataset)
-    recipe = resolved_recipe(dataset, recipe or Recipe())
-    prepared = prepared_dataset(dataset, recipe)
-    pulse = known_pulse(prepared, recipe)
-    height = displacement_of_pulses(prepared, pulse, progress=progress)
+    pulse, protocol = evaluation.pulse, evaluation.protocol
+    height = displacement_of_pulses(evaluation.dataset, pulse, progress=progress)
     if not np.isfinite(height).any():
         raise ValueError("no pixel holds a finite sample both before the pulse and at its end: there is no H")
-    protocol = PulseProtocol.from_attributes(prepared.attrs)
     # A pulse that the protocol does not tell is a window of the recipe, and has to be named as such.
     windows = {1: pulse} if windows_from_protocol(protocol)[0] is None else {}
     settings = Settings(protocol, pulse, windows, None, None)
-    return dataset_from_maps(prepared, {"H": height}, None, settings, recipe)
-
-
-def known_pulse(dataset: xr.Dataset, recipe: Recipe) -> Window:
-    """Return when the pulse was on, of a dataset in which the recipe's protocol is already put.
-
-    Raises
-    ------
-    ValueError
-        If it is not known, naming the options to give, or no sample lies inside it.
-    """
-    protocol = PulseProtocol.from_attributes(dataset.attrs)
-    pulse = pulse_from_recipe(protocol, recipe)
-    if pulse is None:
-        raise ValueError(sentence_about_missing_pulse(protocol))
-    samples_for_displacement(dataset["time"].values, pulse)
-    return pulse
+    return dataset_from_maps(evaluation.dataset, {"H": height}, None, settings, evaluation.recipe)
 
 
 def displacement_of_pulses(dataset: xr.Dataset, pulse: Window, *, progress: Progress | None = None) -> Array:

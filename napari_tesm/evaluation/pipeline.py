@@ -1,4 +1,4 @@
-"""From a dataset and a recipe to result maps: read rows, measure H, fit the windows, gate, take D.
+"""From an evaluation to result maps: read rows, measure H, fit the windows, gate, take D.
 
 Knows neither files nor screens. Rows are read block by block and the blocks depend on the data alone, so the
 numbers do not depend on the number of threads.
@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import check_dataset
 from napari_tesm.data.displacement import (
     INVALID,
     OK,
@@ -24,25 +23,13 @@ from napari_tesm.data.displacement import (
     threshold_from_displacement,
 )
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import (
-    Settings,
-    prepared_dataset,
-    pulse_from_recipe,
-    resolved_recipe,
-    sentence_about_missing_pulse,
-    settings_from_recipe,
-)
+from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import FitResult, fit_traces, single_threaded_blas
 from napari_tesm.fitting.limits import KNOWN, limits_of_tau
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.physics.diffusion import systematic_error
-
-__all__ = [
-    "BLOCK_BYTES", "Cancelled", "Progress", "Settings", "blocks_of_rows", "dataset_from_maps", "default_jobs",
-    "evaluate_blocks", "prepared_dataset", "progress_of_stage", "pulse_from_recipe", "resolved_recipe", "run",
-    "sentence_about_missing_pulse", "settings_from_recipe",
-]  # fmt: skip
 
 Progress = Callable[[float, str], None]
 Array = NDArray[np.float64]
@@ -73,16 +60,13 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
     """Raise it from a progress callback to end a run."""
 
 
-def run(
-    dataset: xr.Dataset, recipe: Recipe, *, jobs: int = 1, progress: Progress | None = None
-) -> xr.Dataset:
+def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = None) -> xr.Dataset:
     """Evaluate every pixel of a dataset.
 
     Parameters
     ----------
-    dataset : Dataset
-        As `napari_tesm.data.dataset` describes; traces are read block by block.
-    recipe : Recipe
+    evaluation : Evaluation
+        Its traces are read block by block.
     jobs : int
         Threads; the numbers are the same for any number.
     progress : callable, optional
@@ -98,16 +82,13 @@ def run(
     Raises
     ------
     ValueError
-        If the dataset breaks the schema, the recipe does not fit it, or no sample is finite.
+        If the recipe has no windows in the record (`Evaluation.settings`), or no sample is finite.
 
     Notes
     -----
     Memory: the maps, and for each thread about 100 MB.
     """
-    check_dataset(dataset)
-    recipe = resolved_recipe(dataset, recipe)
-    dataset = prepared_dataset(dataset, recipe)
-    settings = settings_from_recipe(dataset, recipe)
+    dataset, recipe, settings = evaluation.dataset, evaluation.recipe, evaluation.settings
     time = dataset["time"].values
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
     maps = _empty_maps(shape, settings, recipe)

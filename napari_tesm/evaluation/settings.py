@@ -1,16 +1,13 @@
 """What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import with_protocol
 from napari_tesm.data.maps import JOINT
-from napari_tesm.data.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
 from napari_tesm.data.protocol import (
     EDGE_TOLERANCE,
     PulseProtocol,
@@ -18,7 +15,7 @@ from napari_tesm.data.protocol import (
     sampling_interval,
     windows_from_protocol,
 )
-from napari_tesm.evaluation.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, any_kernel_from_name
 from napari_tesm.physics.diffusion import diffusion_from_tau
@@ -88,15 +85,14 @@ class Settings:
         return diffusion_from_tau(tau, self.tip_radius, geometry=self.geometry)
 
 
-def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
-    """Return what the recipe means for a dataset in which its protocol is already put.
+def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe) -> Settings:
+    """Return what a recipe means for a record, given its times and the protocol with the recipe's own put in.
 
     Raises
     ------
     ValueError
         If the timing of the pulse is missing, a window lies outside the record, or the kernel has no use for it.
     """
-    protocol = PulseProtocol.from_attributes(dataset.attrs)
     pulse = pulse_from_recipe(protocol, recipe)
     low_pass = low_pass_from_protocol(protocol, recipe)
     kernel = any_kernel_from_name(recipe.kernel, low_pass=low_pass)
@@ -120,7 +116,7 @@ def settings_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> Settings:
         kernel.geometry or recipe.geometry,
         recipe.skip_after_edge,
     )
-    _check_samples(settings, dataset["time"].values)
+    _check_samples(settings, time)
     return settings
 
 
@@ -212,57 +208,3 @@ def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
         if value is None
     ]
     return f"the file does not say when the pulse was on: give {' and '.join(missing)}"
-
-
-def prepared_dataset(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return the dataset with the recipe's protocol put in for what the file says or lacks, its phase turned.
-
-    Raises
-    ------
-    ValueError
-        If one voltage is given for pulse settings of different ones: their maps would trade names; or the phase is to
-        be turned and Y is not recorded.
-    """
-    known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
-    if recipe.voltage is not None and known.size > 1:
-        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
-        raise ValueError(
-            f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
-        )
-    known_pulse = with_protocol(
-        dataset,
-        voltage=recipe.voltage,
-        pulse_start=recipe.pulse_start,
-        pulse_duration=recipe.pulse_duration,
-        lock_in_time_constant=recipe.lock_in_time_constant,
-        lock_in_order=recipe.lock_in_order,
-    )
-    if recipe.phase_rotation is None:
-        return known_pulse
-    return rotated_dataset(known_pulse, _angle_from_recipe(known_pulse, recipe))
-
-
-def resolved_recipe(dataset: xr.Dataset, recipe: Recipe) -> Recipe:
-    """Return the recipe with the angle that "auto" comes to for a dataset, so that it gives the same numbers again.
-
-    Raises
-    ------
-    ValueError
-        If Y is not recorded, or nothing responds, where the phase is to be found.
-    """
-    if recipe.phase_rotation != AUTO:
-        return recipe
-    prepared = prepared_dataset(dataset, replace(recipe, phase_rotation=None))
-    return replace(recipe, phase_rotation=_angle_from_recipe(prepared, recipe))
-
-
-def _angle_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> float:
-    """Return by how much (X, Y) is to be turned, in degrees."""
-    if isinstance(recipe.phase_rotation, float | int):
-        return float(recipe.phase_rotation)
-    protocol = PulseProtocol.from_attributes(dataset.attrs)
-    pulse = pulse_from_recipe(protocol, recipe)
-    if pulse is None:
-        raise ValueError(sentence_about_missing_pulse(protocol))
-    turned = float(dataset.attrs.get(ATTRIBUTE, 0.0))
-    return turned + response_axis(complex_displacement(dataset, pulse))

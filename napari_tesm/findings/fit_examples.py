@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import OK, STATUS_MEANINGS
 from napari_tesm.data.maps import FITS, labels_from_maps, map_name
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import Settings, prepared_dataset, settings_from_recipe
+from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.named import fitted_curves
 
@@ -93,20 +94,19 @@ def fit_examples(
     ValueError
         If the maps have no recipe, or it does not go with the dataset.
     """
-    recipe = Recipe.from_json(str(maps.attrs.get("recipe", "")))
-    prepared = prepared_dataset(dataset, recipe)
-    settings = settings_from_recipe(prepared, recipe)
-    time = np.asarray(prepared["time"].values, dtype=np.float64)
+    evaluation = Evaluation.of_maps(dataset, maps)
+    settings, time = evaluation.settings, evaluation.time
     label = labels_from_maps(maps)[pulse]
     known = None if settings.pulse is None else (settings.pulse.start, settings.pulse.stop)
     edges = None if known is None or known[1] is None else (known[0], known[1])
     examples = []
     for name, row, column in pixels:
-        block = prepared["displacement"].isel(pulse=pulse, y=row, x=column)
+        block = evaluation.dataset["displacement"].isel(pulse=pulse, y=row, x=column)
         trace = np.asarray(block.values, dtype=np.float64)
         here = maps.isel(pulse=pulse, y=row, x=column)
         windows = tuple(
-            _fitted_window(trace, time, number, settings, recipe, here) for number in settings.windows
+            _fitted_window(trace, time, number, settings, evaluation.recipe, here)
+            for number in settings.windows
         )
         examples.append(FitExample(name, label, row, column, time, trace, edges, windows))
     return examples

@@ -10,7 +10,7 @@ import xarray as xr
 
 from napari_tesm.data.dataset import slug_from_title
 from napari_tesm.evaluation.displacement_maps import displacement_maps
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.images import channels_on_grid
@@ -123,7 +123,7 @@ def _registered(
     images: Sequence[xr.DataArray], dataset: xr.Dataset, channel: str, path: Path, said: list[str]
 ) -> list[xr.DataArray]:
     image = _called(images, channel, path)
-    maps = displacement_maps(dataset, Recipe())
+    maps = displacement_maps(Evaluation.of(dataset))
     seen = np.abs(maps["H"].values).mean(axis=0)
     fixed = xr.DataArray(seen, dims=("y", "x"), coords={name: dataset[name] for name in ("y", "x")})
     found = registration_between(fixed, image)

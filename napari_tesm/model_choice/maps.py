@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import check_dataset
 from napari_tesm.data.displacement import (
     BELOW_THRESHOLD,
     INVALID,
@@ -22,16 +21,12 @@ from napari_tesm.data.displacement import (
     response_probability,
     threshold_from_displacement,
 )
-from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
-from napari_tesm.evaluation.pipeline import Progress, blocks_of_rows, evaluate_blocks, prepared_dataset
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.pipeline import Progress, blocks_of_rows, evaluate_blocks
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import (
-    low_pass_from_protocol,
-    pulse_from_recipe,
-    record_from_recipe,
-    resolved_recipe,
-)
+from napari_tesm.evaluation.settings import low_pass_from_protocol, pulse_from_recipe, record_from_recipe
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.model_choice.evidence import COMPARED, ModelChoice, checked_kernels, model_choice
@@ -100,8 +95,7 @@ class KernelChoice:
 
 
 def choice_of_kernels(
-    dataset: xr.Dataset,
-    recipe: Recipe | None = None,
+    evaluation: Evaluation,
     *,
     kernels: Sequence[str] = COMPARED,
     jobs: int = 1,
@@ -111,10 +105,9 @@ def choice_of_kernels(
 
     Parameters
     ----------
-    dataset : Dataset
-        As `napari_tesm.data.dataset` describes; traces are read block by block.
-    recipe : Recipe, optional
-        Supplies protocol, threshold, response level and the time to skip after the edges.
+    evaluation : Evaluation
+        Of its recipe, protocol, threshold, response level and the time to skip after the edges count; its traces are
+        read block by block.
     kernels : sequence of str
         At least two.
     jobs : int
@@ -129,9 +122,8 @@ def choice_of_kernels(
         If a kernel is not known, it is not known when the pulse was on, windows of the recipe leave out a part of the
         record, or pulse or relaxation hold too few samples.
     """
-    recipe = resolved_recipe(dataset, recipe or Recipe())
-    jury = _jury_from_recipe(dataset, recipe, checked_kernels(kernels))
-    dataset = jury.dataset
+    jury = _jury_from_evaluation(evaluation, checked_kernels(kernels))
+    dataset, recipe = evaluation.dataset, evaluation.recipe
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
     best = np.full(shape, -1, dtype=np.int16)
     evidence, white = np.full((2, *shape), np.nan)
@@ -163,9 +155,9 @@ def choice_of_kernels(
     return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, recipe, maps, np.array(thresholds)))
 
 
-def check_choice(dataset: xr.Dataset, recipe: Recipe, *, kernels: Sequence[str] = COMPARED) -> None:
-    """See that kernels can be compared on a dataset, without reading a trace; raises as `choice_of_kernels`."""
-    _jury_from_recipe(dataset, recipe, checked_kernels(kernels))
+def check_choice(evaluation: Evaluation, *, kernels: Sequence[str] = COMPARED) -> None:
+    """See that kernels can be compared, without reading a trace; raises as `choice_of_kernels`."""
+    _jury_from_evaluation(evaluation, checked_kernels(kernels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,20 +204,18 @@ class _Jury:
         )  # fmt: skip
 
 
-def _jury_from_recipe(dataset: xr.Dataset, recipe: Recipe, kernels: tuple[str, ...]) -> _Jury:
-    check_dataset(dataset)
-    prepared = prepared_dataset(dataset, recipe)
-    protocol = PulseProtocol.from_attributes(prepared.attrs)
+def _jury_from_evaluation(evaluation: Evaluation, kernels: tuple[str, ...]) -> _Jury:
+    recipe, protocol = evaluation.recipe, evaluation.protocol
     pulse = pulse_from_recipe(protocol, recipe)
     record = record_from_recipe(protocol, pulse, recipe, who="a comparison of kernels takes")
     assert pulse is not None
     assert pulse.stop is not None
     jury = _Jury(
-        prepared,
+        evaluation.dataset,
         kernels,
         pulse,
         Window(pulse.stop, record.stop),
-        np.asarray(prepared["time"].values, dtype=np.float64),
+        evaluation.time,
         recipe.skip_after_edge,
         recipe.response_level,
         low_pass_from_protocol(protocol, recipe),

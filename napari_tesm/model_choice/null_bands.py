@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 from napari_tesm.data.displacement import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 from napari_tesm.data.maps import WINDOWS, map_name
 from napari_tesm.data.protocol import PulseProtocol, Window
-from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, Recipe
-from napari_tesm.evaluation.settings import (
-    Settings,
-    prepared_dataset,
-    sentence_about_missing_pulse,
-    settings_from_recipe,
-)
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
+from napari_tesm.evaluation.settings import sentence_about_missing_pulse
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve, null_curve
 
 Array = NDArray[np.float64]
@@ -277,27 +273,28 @@ def null_bands_from_result(dataset: xr.Dataset, maps: xr.Dataset) -> NullBands:
         If the recipe is not one exponential for each window, the tip radius is not known, or nobody says when the
         pulse was.
     """
-    recipe = Recipe.from_json(maps.attrs["recipe"])
-    settings = settings_from_recipe(prepared_dataset(dataset, recipe), recipe)
-    radius = maps.attrs.get("tip_radius", settings.tip_radius)
-    known = replace(settings, tip_radius=None if radius is None else float(radius))
-    return null_bands_from_settings(dataset["time"].values, known, recipe, noise=noise_from_maps(maps))
+    return null_bands_from_evaluation(
+        Evaluation.of_maps(dataset, maps),
+        tip_radius=maps.attrs.get("tip_radius"),
+        noise=noise_from_maps(maps),
+    )
 
 
-def null_bands_from_settings(
-    time: Array,
-    settings: Settings,
-    recipe: Recipe,
+def null_bands_from_evaluation(
+    evaluation: Evaluation,
     *,
+    tip_radius: float | None = None,
     noise: float | None = None,
     diffusion: Range = DIFFUSION_RANGE,
 ) -> NullBands:
-    """Return what a recipe shows for pure diffusion, given its settings for a record.
+    """Return what a recipe shows for pure diffusion.
 
     Parameters
     ----------
-    time : ndarray, shape (time,)
-        In s from the start of the pulse.
+    evaluation : Evaluation
+        Of its dataset the times alone are looked at.
+    tip_radius : float, optional
+        In m; by default that of the recipe or the file.
     noise, diffusion
         As in `null_bands`.
 
@@ -306,17 +303,19 @@ def null_bands_from_settings(
     ValueError
         As `null_bands_from_result`.
     """
+    settings, recipe = evaluation.settings, evaluation.recipe
     if settings.kernel.name != "exponential":
         raise ValueError(
             f"a null curve is that of the exponential kernel; the kernel '{settings.kernel.name}' gives D otherwise"
         )
-    if settings.tip_radius is None:
+    radius = settings.tip_radius if tip_radius is None else float(tip_radius)
+    if radius is None:
         raise ValueError("a null curve needs the tip radius: give it with --tip-radius")
     protocol = settings.protocol
     if protocol.pulse_start is None or protocol.pulse_duration is None:
         raise ValueError(sentence_about_missing_pulse(protocol))
     return null_bands(
-        time, PulseProtocol(0.0, protocol.pulse_duration), settings.tip_radius, windows=settings.windows,
+        evaluation.time, PulseProtocol(0.0, protocol.pulse_duration), radius, windows=settings.windows,
         geometry=settings.geometry, skip=settings.skip, bounds=recipe.tau_bounds, noise=noise,
         max_log_tau_error=recipe.max_log_tau_error, response_level=recipe.response_level, diffusion=diffusion,
     )  # fmt: skip

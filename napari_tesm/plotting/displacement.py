@@ -12,9 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from napari_tesm.data.displacement import samples_for_displacement, supported_maximum
 from napari_tesm.data.maps import labels_from_maps
-from napari_tesm.evaluation.displacement_maps import known_pulse
-from napari_tesm.evaluation.pipeline import prepared_dataset
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
 from napari_tesm.quantities.text import prefix_for
 
@@ -36,8 +34,7 @@ def displacement_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     -----
     At most four pulse settings are drawn.
     """
-    recipe = Recipe.from_json(maps.attrs["recipe"])
-    prepared = prepared_dataset(dataset, recipe)
+    evaluation = Evaluation.of_maps(dataset, maps)
     pulses = min(maps.sizes["pulse"], _MOST_PULSES)
     row_height = float(np.clip(3.2 * map_proportion(map_extent(maps["H"])[0]) + 0.9, 2.3, 4.5))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
@@ -50,7 +47,7 @@ def displacement_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
         draw_map(axes[pulse, 0], height, f"H {label}", cmap="RdBu_r", norm=Normalize(-limit, limit))
         if size.size:
             _draw_histogram(axes[pulse, 1], height)
-            _draw_strongest_trace(axes[pulse, 2], prepared, height, recipe, pulse)
+            _draw_strongest_trace(axes[pulse, 2], evaluation, height, pulse)
         else:
             axes[pulse, 1].set_axis_off()
             axes[pulse, 2].set_axis_off()
@@ -71,18 +68,16 @@ def _draw_histogram(axes: Axes, height: xr.DataArray) -> None:
     axes.set_ylabel("pixels")
 
 
-def _draw_strongest_trace(
-    axes: Axes, dataset: xr.Dataset, height: xr.DataArray, recipe: Recipe, pulse: int
-) -> None:
+def _draw_strongest_trace(axes: Axes, evaluation: Evaluation, height: xr.DataArray, pulse: int) -> None:
     """Draw the trace of a pixel that moved most, with the pulse and the samples that H is the difference of."""
     # Of the strongest that neighbours support: a hot pixel would show nothing but its jump.
     distance = np.abs(np.abs(height.values) - supported_maximum(height.values))
     row, column = np.unravel_index(int(np.nanargmin(distance)), height.shape)
-    trace = dataset["displacement"].isel(pulse=pulse, y=int(row), x=int(column))
-    time, values = dataset["time"].values, np.asarray(trace.values, dtype=np.float64)
+    trace = evaluation.dataset["displacement"].isel(pulse=pulse, y=int(row), x=int(column))
+    time, values = evaluation.time, np.asarray(trace.values, dtype=np.float64)
     t_factor, t_unit = prefix_for(time, "s")
     factor, unit = prefix_for(values[np.isfinite(values)], str(trace.attrs["units"]))
-    window = known_pulse(dataset, recipe)
+    window = evaluation.pulse
     axes.axvspan(
         window.start / t_factor,
         (time[-1] if window.stop is None else window.stop) / t_factor,

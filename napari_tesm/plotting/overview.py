@@ -15,8 +15,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
-from napari_tesm.evaluation.pipeline import prepared_dataset, settings_from_recipe
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.kernels.named import fitted_curves
 from napari_tesm.model_choice.histograms import HistogramComparison, histogram_comparison
 from napari_tesm.plotting.histogram_comparison import (
@@ -127,11 +126,9 @@ def draw_map(
 
 def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row: int, column: int) -> None:
     """Draw the trace of one pixel and the curves fitted to it."""
-    recipe = Recipe.from_json(maps.attrs["recipe"])
-    dataset = prepared_dataset(dataset, recipe)
-    settings = settings_from_recipe(dataset, recipe)
-    time = dataset["time"].values
-    trace = dataset["displacement"].isel(pulse=pulse, y=row, x=column)
+    evaluation = Evaluation.of_maps(dataset, maps)
+    settings, time = evaluation.settings, evaluation.time
+    trace = evaluation.dataset["displacement"].isel(pulse=pulse, y=row, x=column)
     t_factor, t_unit = prefix_for(time, "s")
     factor, unit = prefix_for(trace.values, str(trace.attrs["units"]))
     axis.plot(time / t_factor, trace.values / factor, ".", ms=2.5, color="0.45")

@@ -1,7 +1,7 @@
 """What the sections of a report draw on: scans with their traces, maps, regions and points, and what was asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
@@ -11,8 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import labels_from_maps, map_name
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import Settings, settings_from_recipe
+from napari_tesm.evaluation.settings import Settings
 from napari_tesm.grains import Grains
 from napari_tesm.kernels.named import fitted_curves
 from napari_tesm.regions.shapes import PinnedPoint, Region
@@ -188,7 +189,10 @@ class Scan:
         if self.traces is None:
             return None
         try:
-            return settings_from_recipe(self.traces, self.recipe)
+            # Neither matters for them: the traces are turned already, or could not be.
+            return Evaluation.of(
+                self.traces, replace(self.recipe, phase_rotation=None, voltage=None)
+            ).settings
         except ValueError:
             return None
 

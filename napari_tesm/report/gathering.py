@@ -8,7 +8,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from napari_tesm.evaluation.pipeline import Progress, prepared_dataset, progress_of_stage, run
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.files.errors import GwyFormatError
@@ -166,8 +167,9 @@ def fit_scan(scan: Scan, *, jobs: int = 1, progress: Progress | None = None) -> 
     if scan.traces is None:
         return
     try:
-        scan.traces = prepared_dataset(scan.traces, scan.recipe)
-        scan.maps = run(scan.traces, scan.recipe, jobs=jobs, progress=progress)
+        evaluation = Evaluation.of(scan.traces, scan.recipe)
+        scan.traces, scan.recipe = evaluation.dataset, evaluation.recipe
+        scan.maps = run(evaluation, jobs=jobs, progress=progress)
     except ValueError as error:
         scan.notes.append(f"the traces were not fitted: {error}")
 

@@ -92,11 +92,12 @@ def test_the_table_of_traces_has_one_tau_and_one_d(viewer, qtbot, flux_scan):
 
 
 def test_layers_counts_and_words_of_a_joint_fit(flux_scan):
+    from napari_tesm.evaluation.evaluation import Evaluation
     from napari_tesm.evaluation.pipeline import run
     from napari_tesm.evaluation.recipe import Recipe
 
     pytest.importorskip("napari")
-    maps = run(flux_scan.dataset, Recipe(kernel="clamped"))
+    maps = run(Evaluation.of(flux_scan.dataset, Recipe(kernel="clamped")))
     assert [name for name in names_of_maps(maps) if name != "H"] == [
         "tau", "tau_stderr", "D", "D_stderr", "log10_D", "r2", "status",
     ]  # fmt: skip

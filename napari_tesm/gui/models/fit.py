@@ -1,6 +1,7 @@
 """The fit widget without its widgets: parameters as people write them, previews, which map is shown, messages."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,9 +10,9 @@ import xarray as xr
 from psygnal import Signal
 
 from napari_tesm.data.maps import ENDINGS
-from napari_tesm.data.phase import ATTRIBUTE
 from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
-from napari_tesm.evaluation.pipeline import Progress, prepared_dataset, run, settings_from_recipe
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import NO_WINDOW, Recipe
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.gui.layers.scan_layers import names_of_maps
@@ -91,7 +92,7 @@ class FitModel:
             reason = self.scan.problem or "This file holds no time traces."
             return reason if self.scan.unfinished is not None else f"{reason} There is nothing to fit."
         try:
-            settings_from_recipe(prepared_dataset(self.scan.dataset, self.recipe), self.recipe)
+            _ = self.scan.evaluation.settings
         except ValueError as error:
             return sentence_for_forms(error)
         return ""
@@ -127,7 +128,10 @@ class FitModel:
     def is_stale(self) -> bool:
         """Whether the maps that are looked at belong to another recipe than the present one."""
         written = None if self.maps is None else self.maps.attrs.get("recipe")
-        return bool(written) and Recipe.from_json(str(written)) != self.recipe
+        present = self.recipe
+        with suppress(ValueError):
+            present = self.scan.evaluation.recipe
+        return bool(written) and Recipe.from_json(str(written)) != present
 
     def show(self, name: str, pulse: int) -> None:
         """Choose the map on top."""
@@ -183,9 +187,7 @@ class FitModel:
         ValueError
             If there are no traces.
         """
-        dataset = self.scan.evaluated
-        if dataset is None:
-            raise ValueError(self.scan.problem or "this file holds no traces")
+        dataset = self.scan.evaluation.dataset
         samples = int(dataset["displacement"].size)
         step = (
             max(1, int(np.ceil(np.sqrt(samples / PREVIEW_SAMPLES)))) if samples > 2 * PREVIEW_SAMPLES else 1
@@ -196,27 +198,21 @@ class FitModel:
 
     def preview(self, progress: Progress | None = None) -> xr.Dataset:
         """Return the maps of the preview with the present recipe; thread-safe, as it changes nothing but a cache."""
+        recipe = self.scan.evaluation.recipe
         dataset, step = self.preview_dataset()
-        recipe = self.recipe
-        if ATTRIBUTE in dataset.attrs:  # turned already, and Y is left out
-            recipe = replace(recipe, phase_rotation=dataset.attrs[ATTRIBUTE])
-        maps = run(dataset, recipe, jobs=1, progress=progress)
+        maps = run(Evaluation.of(dataset, recipe), jobs=1, progress=progress)
         maps.attrs["preview_step"] = step
         return maps
 
     def fit(self, *, jobs: int = 1, progress: Progress | None = None) -> xr.Dataset:
         """Return the maps of the whole scan."""
-        if self.scan.dataset is None:
-            raise ValueError(self.scan.problem or "this file holds no traces")
-        return run(self.scan.dataset, self.recipe, jobs=jobs, progress=progress)
+        return run(self.scan.evaluation, jobs=jobs, progress=progress)
 
     def compare_kernels(self, *, jobs: int = 1, progress: Progress | None = None) -> KernelChoice:
         """Return which kernel the scan's traces support."""
-        if self.scan.dataset is None:
-            raise ValueError(self.scan.problem or "this file holds no traces")
         # The kernel of the fit plays no part in the question.
         recipe = replace(self.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
-        return choice_of_kernels(self.scan.dataset, recipe, jobs=jobs, progress=progress)
+        return choice_of_kernels(self.scan.evaluation.updated(recipe), jobs=jobs, progress=progress)
 
     def _say(self, message: str) -> None:
         message = message[:1].upper() + message[1:]

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.data.dataset import pulse_labels, with_protocol
-from napari_tesm.data.phase import rotated_dataset
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.evaluation import Evaluation, LastEvaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import resolved_recipe
 from napari_tesm.grains import (
     Boundaries,
     Grains,
@@ -136,7 +135,7 @@ class Scan:
         """Units of axes that the file does not say and somebody has entered."""
         self.mapping: Mapping | None = None
         """What is what in an instrument's file; None for .gwy files, which say it themselves."""
-        self._evaluated: tuple[xr.Dataset, float | str, xr.Dataset] | None = None
+        self._last_evaluation = LastEvaluation()
         self.world_unit = ""
         """Unit of length of the viewer, where other scans have settled it; empty where this one may choose."""
 
@@ -166,20 +165,25 @@ class Scan:
         return "" if self.dataset is None else str(self.dataset["displacement"].attrs["units"])
 
     @property
+    def evaluation(self) -> Evaluation:
+        """What the recipe of the moment comes to for the traces, the same object until one of the two changes.
+
+        Raises
+        ------
+        ValueError
+            If there are no traces, or the recipe does not go with them.
+        """
+        if self.dataset is None:
+            raise ValueError(self.problem or "this file holds no traces")
+        return self._last_evaluation.of(self.dataset, self.recipe)
+
+    @property
     def evaluated(self) -> xr.Dataset | None:
         """The traces as the recipe evaluates them: X and Y turned where it says so, as they are where that fails."""
-        dataset, angle = self.dataset, self.recipe.phase_rotation
-        if dataset is None or angle is None:
-            return dataset
-        known = self._evaluated
-        if known is None or known[0] is not dataset or known[1] != angle:
-            try:
-                found = resolved_recipe(dataset, self.recipe).phase_rotation
-                turned = rotated_dataset(dataset, float(found or 0.0))
-            except ValueError:  # the fit says why
-                turned = dataset
-            self._evaluated = known = (dataset, angle, turned)
-        return known[2]
+        try:
+            return self.evaluation.dataset
+        except ValueError:  # the fit says why
+            return self.dataset
 
     def summary(self) -> str:
         """Return the scan in one line: pixels, size, voltages."""

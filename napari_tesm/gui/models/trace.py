@@ -62,7 +62,7 @@ class TraceModel:
     @property
     def problem(self) -> str:
         """Why there is nothing to draw, or no fit, in a sentence; empty where all is well."""
-        return self.fitter.problem if self.fitter.settings is None else ""
+        return self.fitter.problem
 
     @property
     def pulses(self) -> list[int]:

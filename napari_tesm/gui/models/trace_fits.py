@@ -7,13 +7,11 @@ it is taken from the last results where there are any.
 from dataclasses import dataclass, field
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import OK, displacement_from_traces, gated_status, response_probability
 from napari_tesm.data.maps import map_name
-from napari_tesm.evaluation.pipeline import Settings, prepared_dataset, settings_from_recipe
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import fit_traces
 from napari_tesm.fitting.limits import KNOWN, limits_of_tau
 from napari_tesm.gui.models.scan import Scan, TraceSample
@@ -95,7 +93,7 @@ def sentence_for_forms(error: Exception) -> str:
 
 
 class TraceFitter:
-    """Fits traces of a scan; remembers what recipe and dataset come to, so that a hover costs only the fit.
+    """Fits traces of a scan as its evaluation of the moment says.
 
     Parameters
     ----------
@@ -104,61 +102,53 @@ class TraceFitter:
 
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
-        self._known_for: tuple[xr.Dataset | None, Recipe] | None = None
-        self._settings: Settings | None = None
-        self._time: Array = np.zeros(0)
-        self.problem = ""
+
+    @property
+    def problem(self) -> str:
         """Why nothing can be fitted, in a sentence; empty where it can."""
+        try:
+            _ = self.scan.evaluation.settings
+        except ValueError as error:
+            return sentence_for_forms(error)
+        return ""
 
     @property
     def settings(self) -> Settings | None:
         """Windows and tip radius that hold now; None where `problem` says why there are none."""
-        self._understand()
-        return self._settings
+        try:
+            return self.scan.evaluation.settings
+        except ValueError:
+            return None
 
     @property
     def time(self) -> Array:
         """Sample times in s from the start of the pulse, as the recipe has it."""
-        self._understand()
-        return self._time
+        evaluated = self.scan.evaluated
+        return np.zeros(0) if evaluated is None else np.asarray(evaluated["time"].values, dtype=np.float64)
 
     def fits_of(self, sample: TraceSample) -> list[PulseFit]:
         """Return the fits of a sample's mean traces, one for each pulse setting."""
-        self._understand()
-        settings, time = self._settings, self._time
+        settings, time = self.settings, self.time
         labels = self.scan.labels
         if settings is None:
             return [PulseFit(pulse, label, np.nan) for pulse, label in enumerate(labels)]
         heights = np.full(len(labels), np.nan)
         if settings.pulse is not None:
             heights = displacement_from_traces(sample.mean, time, settings.pulse)
-        windows = {number: self._window_fits(sample, heights, number) for number in settings.windows}
+        windows = {
+            number: self._window_fits(settings, sample, heights, number) for number in settings.windows
+        }
         return [
             PulseFit(pulse, label, float(heights[pulse]), {n: fits[pulse] for n, fits in windows.items()})
             for pulse, label in enumerate(labels)
         ]
 
-    def _understand(self) -> None:
-        known = (self.scan.dataset, self.scan.recipe)
-        if self._known_for is not None and all(a is b for a, b in zip(self._known_for, known, strict=True)):
-            return
-        self._known_for, self._settings, self.problem = known, None, ""
-        if self.scan.dataset is None:
-            self.problem = self.scan.problem or "this file holds no traces"
-            return
-        self._time = self.scan.dataset["time"].values
-        try:
-            prepared = prepared_dataset(self.scan.dataset, self.scan.recipe)
-            self._time = prepared["time"].values
-            self._settings = settings_from_recipe(prepared, self.scan.recipe)
-        except ValueError as error:
-            self.problem = sentence_for_forms(error)
-
-    def _window_fits(self, sample: TraceSample, heights: Array, number: int) -> list[WindowFit]:
-        settings, recipe = self._settings, self.scan.recipe
-        assert settings is not None
-        inside = settings.samples(number, self._time)
-        time = self._time[inside]
+    def _window_fits(
+        self, settings: Settings, sample: TraceSample, heights: Array, number: int
+    ) -> list[WindowFit]:
+        recipe, time = self.scan.recipe, self.time
+        inside = settings.samples(number, time)
+        time = time[inside]
         options = settings.fit_options(number, time, recipe)
         data = np.ascontiguousarray(sample.mean[:, inside])
         fitted = fit_traces(data, time, **options)

@@ -1,6 +1,7 @@
 """The button that makes a report of the scan that is looked at, or of all, in the background, and opens it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -152,13 +153,14 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
     """Return what makes a scan of the report; everything that may change is taken now."""
     if scan.unfinished is not None:
         raise ValueError(f"{scan.name}: the unit of the time axis is not known: enter it first")
-    name, path, recipe = scan.name, scan.path, scan.recipe
-    dataset, maps, channels = scan.dataset, scan.maps, list(scan.channels)
+    dataset, recipe = scan.evaluated, scan.recipe
+    with suppress(ValueError):  # there are no traces, or the report says why they cannot be fitted
+        recipe = scan.evaluation.recipe
+    name, path, maps, channels = scan.name, scan.path, scan.maps, list(scan.channels)
     regions, points, notes = tuple(scan.regions), tuple(scan.points), list(scan.notes)
     grains, band_width = scan.grains, scan.band_width
 
     def made_scan(progress: Progress | None) -> "ReportScan":
-        from napari_tesm.evaluation.settings import prepared_dataset
         from napari_tesm.files.checksum import sha256_of_file
         from napari_tesm.report import data as report
         from napari_tesm.report.gathering import fit_scan, images_on_grid
@@ -172,7 +174,6 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
         )  # fmt: skip
         if maps is not None and (dataset is None or maps.attrs.get("recipe") == recipe.to_json()):
             made.maps, made.maps_from_file = maps, dataset is None
-            made.traces = None if dataset is None else prepared_dataset(dataset, recipe)
         else:
             fit_scan(made, jobs=default_jobs(), progress=progress)
         made.images = images_on_grid(channels, made.grid)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.data.displacement import OK
 from napari_tesm.data.maps import FITS, JOINT, map_name
-from napari_tesm.evaluation.pipeline import Settings, prepared_dataset, settings_from_recipe
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
@@ -35,12 +34,12 @@ def add_point_graphs(
         Results of the dataset, new or read from a file. A single pixel gets the curves of its tau; the mean of a
         neighbourhood, which the maps do not hold, is fitted with their recipe, and drawn where its tau is resolved.
     """
-    fits = None if maps is None else _settings(dataset, maps)
+    evaluation = None if maps is None else _evaluation_of_fit(dataset, maps)
     for point in points:
         pixel = _pixel_of(point, dataset)
         if pixel is None:
             continue
-        curves = _curves(dataset, maps, fits, pixel, point)
+        curves = _curves(dataset, maps, evaluation, pixel, point)
         unit = str(dataset["displacement"].attrs.get("units", ""))
         graph = Graph(
             curves,
@@ -55,18 +54,18 @@ def add_point_graphs(
         put(container, "/0/graph/lastid", number, "i")
 
 
-def _settings(dataset: xr.Dataset, maps: xr.Dataset) -> tuple[Recipe, Settings, Array] | None:
-    """Return recipe, windows and times of the results; None where they do not fit the dataset."""
+def _evaluation_of_fit(dataset: xr.Dataset, maps: xr.Dataset) -> Evaluation | None:
+    """Return what the results came from; None where they do not fit the dataset."""
     if any(maps.sizes.get(name) != dataset.sizes[name] for name in ("pulse", "y", "x")):
         return None
     if not any(map_name("tau", number) in maps for number in FITS):
         return None  # H alone: nothing was fitted
     try:
-        recipe = Recipe.from_json(str(maps.attrs.get("recipe", "")))
-        prepared = prepared_dataset(dataset, recipe)
-        return recipe, settings_from_recipe(prepared, recipe), prepared["time"].values
+        evaluation = Evaluation.of_maps(dataset, maps)
+        _ = evaluation.settings
     except ValueError:
         return None  # results of another recording: its curves would not be those of these traces
+    return evaluation
 
 
 def _pixel_of(point: PinnedPoint, dataset: xr.Dataset) -> tuple[int, int] | None:
@@ -86,15 +85,18 @@ def _pixel_of(point: PinnedPoint, dataset: xr.Dataset) -> tuple[int, int] | None
 def _curves(
     dataset: xr.Dataset,
     maps: xr.Dataset | None,
-    fits: tuple[Recipe, Settings, Array] | None,
+    evaluation: Evaluation | None,
     pixel: tuple[int, int],
     point: PinnedPoint,
 ) -> list[Curve]:
+    if evaluation is not None:
+        dataset = (
+            evaluation.dataset
+        )  # the recipe may know better than the file when the pulse began, and turn X
     half = point.size // 2
     rows, columns = (slice(max(0, place - half), place + half + 1) for place in pixel)
     block = dataset["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
-    # The recipe may know better than the file when the pulse began.
-    time = dataset["time"].values if fits is None else fits[2]
+    time = dataset["time"].values
     labels = pulse_labels(dataset["voltage"].values, [str(way) for way in dataset["direction"].values])
     colour = _rgb(point.colour)
     curves = []
@@ -104,12 +106,12 @@ def _curves(
         known = np.isfinite(mean)
         if known.any():
             curves.append(Curve(time[known], mean[known], f"data {label}".strip(), POINTS, colour))
-        if maps is None or fits is None:
+        if maps is None or evaluation is None:
             continue
-        recipe, settings, _ = fits
+        settings = evaluation.settings
         for number in settings.windows:
             inside = settings.samples(number, time)
-            options = settings.fit_options(number, time[inside], recipe)
+            options = settings.fit_options(number, time[inside], evaluation.recipe)
             data = np.ascontiguousarray(mean[inside])
             names = _names_of_curve(settings.kernel)
             if half:

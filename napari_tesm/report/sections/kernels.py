@@ -6,6 +6,7 @@ from typing import Final
 
 import xarray as xr
 
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice.votes import CLEAR, KernelVotes
@@ -24,13 +25,10 @@ def section_from_data(data: ReportData) -> Section | None:
         return None
     section = Section("kernels", "Which kernel the traces support")
     dataset, step = _thinned(scan.traces.isel(pulse=[scan.main_pulse]))
-    # The traces hold what the recipe said of the protocol; the kernel of the maps plays no part in the question.
-    recipe = replace(
-        scan.recipe, voltage=None, pulse_start=None, pulse_duration=None, phase_rotation=None,
-        lock_in_time_constant=None, lock_in_order=None, kernel=Recipe().kernel, geometry=Recipe().geometry,
-    )  # fmt: skip
+    # The kernel of the maps plays no part in the question.
+    recipe = replace(scan.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
     try:
-        choice = choice_of_kernels(dataset, recipe)
+        choice = choice_of_kernels(Evaluation.of(dataset, recipe))
     except ValueError as error:
         section.missing.append(f"Kernels cannot be compared: {error}.")
         return section
