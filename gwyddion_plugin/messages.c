@@ -8,7 +8,6 @@
  */
 
 /* What the user gets to read. */
-#include <string.h>
 #include "tesm.h"
 
 /* Without a window there is nobody to read a dialog: scripts and tests find the sentence in the log. */
@@ -16,7 +15,6 @@ void
 tesm_show_error(GtkWindow *window, const gchar *title, const GError *error)
 {
     GtkWidget *dialog;
-    const gchar *hint;
 
     if (!window) {
         g_warning("%s: %s", title, error->message);
@@ -24,9 +22,7 @@ tesm_show_error(GtkWindow *window, const gchar *title, const GError *error)
     }
     dialog = gtk_message_dialog_new(window, GTK_DIALOG_MODAL | GTK_DIALOG_DESTROY_WITH_PARENT, GTK_MESSAGE_ERROR,
                                     GTK_BUTTONS_CLOSE, "%s could not be done.", title);
-    /* The engine speaks of its command line. */
-    hint = strstr(error->message, " --") ? "\n\nWhat begins with -- is an entry of the dialog." : "";
-    gtk_message_dialog_format_secondary_text(GTK_MESSAGE_DIALOG(dialog), "%s%s", error->message, hint);
+    gtk_message_dialog_format_secondary_text(GTK_MESSAGE_DIALOG(dialog), "%s", error->message);
     gtk_window_set_title(GTK_WINDOW(dialog), "t-ESM");
     gtk_dialog_run(GTK_DIALOG(dialog));
     gtk_widget_destroy(dialog);

@@ -196,11 +196,16 @@ tesm_process_run(gchar **words, GtkWindow *window, const gchar *title, gchar **o
     GError *cause = NULL;
     GTimer *timer;
     gboolean wanted;
+    /* The engine calls what can be set as the dialog calls it. */
+    gchar **environment = g_environ_setenv(g_get_environ(), "TESM_READER", "gwyddion", TRUE);
     gchar *reason;
     gint status = 0, i;
+    gboolean started;
 
-    if (!g_spawn_async_with_pipes(NULL, words, NULL, G_SPAWN_DO_NOT_REAP_CHILD, prepare_child, NULL, &engine.pid,
-                                  NULL, engine.fds, engine.fds + 1, &cause)) {
+    started = g_spawn_async_with_pipes(NULL, words, environment, G_SPAWN_DO_NOT_REAP_CHILD, prepare_child, NULL,
+                                       &engine.pid, NULL, engine.fds, engine.fds + 1, &cause);
+    g_strfreev(environment);
+    if (!started) {
         g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The engine cannot be started: %s", cause->message);
         g_error_free(cause);
         return FALSE;

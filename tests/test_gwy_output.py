@@ -150,7 +150,7 @@ def test_too_large_an_output_is_refused_before_fitting(tmp_path):
         unit="V", protocol=PROTOCOL,
     )  # fmt: skip
     assert size_of(carried_container(dataset)) > 2**32
-    with pytest.raises(GwySizeError, match="--maps-only"):
+    with pytest.raises(GwySizeError, match="leave the traces out with maps_only=True"):
         check_output_size(dataset, maps_only=False)
 
 

@@ -108,7 +108,7 @@ def test_nothing_is_replaced_that_is_no_dataset(tmp_path):
             save_zarr(folder, dataset, overwrite=overwrite)
     assert (folder / "chapter.txt").read_text() == "years of work"
     save_zarr(tmp_path / "a.zarr", dataset)
-    with pytest.raises(FileExistsError, match="--overwrite"):
+    with pytest.raises(FileExistsError, match=r"allow overwriting \(overwrite=True\)\.$"):
         save_zarr(tmp_path / "a.zarr", dataset)
     other = example_dataset(shape=(2, 2))
     save_zarr(tmp_path / "a.zarr", other, overwrite=True)

@@ -178,7 +178,7 @@ def test_windows_that_say_what_the_pulse_says_do_no_harm():
 
 def test_a_joint_kernel_needs_to_know_the_pulse():
     dataset = flux_dataset(protocol=PulseProtocol(tip_radius=RADIUS))
-    with pytest.raises(ValueError, match="--pulse-start and --pulse-duration"):
+    with pytest.raises(ValueError, match=r"give pulse_start= and pulse_duration=$"):
         fit(dataset, kernel="flux-pulse")
     known = fit(dataset, kernel="flux-pulse", window1="0ms:10ms")
     assert np.nanmedian(known["D"].isel(x=0)) == pytest.approx(4e-13, rel=0.02)

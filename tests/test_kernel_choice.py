@@ -217,7 +217,7 @@ def test_windows_that_leave_out_a_part_are_refused():
         kernel_choice(example_dataset(shape=(2, 3)), window2="15ms:20ms")
     dataset = example_dataset(shape=(2, 3))
     dataset.attrs.pop("pulse_start")
-    with pytest.raises(ValueError, match="--pulse-start"):
+    with pytest.raises(ValueError, match="give pulse_start="):
         kernel_choice(dataset)
 
 

@@ -89,7 +89,7 @@ def test_controls_without_traces_say_so():
     assert section.missing == ["The control nothing could not be evaluated: there are no traces."]
     assert section.figures == []
     section = controls.section_from_data(example_data())
-    assert "--control" in section.missing[0]
+    assert "(controls='FILE')" in section.missing[0]
 
 
 def test_a_control_without_one_value_is_told(weak_and_none):
@@ -126,7 +126,7 @@ def test_x_that_is_unfit_is_warned_of_and_turned(with_quadrature):
     )
     section = signal.section_from_data(example_data(scan_of(wrong, "turned away"), chosen=False))
     assert section.numbers["in_x"] == pytest.approx(np.cos(np.deg2rad(68)) ** 2, abs=0.01)
-    assert "--rotate-phase auto" in section.warnings[0]
+    assert "phase_rotation='auto'" in section.warnings[0]
     from dataclasses import replace
 
     righted = scan_of(wrong, "righted", replace(RECIPE, phase_rotation=68.0))

@@ -13,7 +13,9 @@ from types import FrameType
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.parser import COMMANDS, parser_for_tesm
+from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import prepare_process, printable, sentence_from_error, shortened
+from napari_tesm.files.sentences import Sentence
 
 
 class _Terminated(BaseException):
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         if debug:
             raise
-        _say("there is not enough memory: use fewer --jobs, or fewer traces at a time")
+        _say(Sentence("there is not enough memory: use fewer {jobs}, or fewer traces at a time"))
         return 1
     except (OSError, ValueError, TypeError, ImportError) as error:
         if debug:
@@ -59,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        _say(f"unexpected {type(error).__name__}: {error} (please report it, with what --debug prints)")
+        template = "unexpected {kind}: {error} (please report it, with what {debug} prints)"
+        _say(Sentence(template, kind=type(error).__name__, error=error))
         return 1
     finally:
         if previous is not None:
@@ -101,7 +104,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _say(message: object) -> None:
-    text = sentence_from_error(message) if isinstance(message, BaseException) else str(message)
+    text = sentence_from_error(message) if isinstance(message, BaseException) else spelled(message)
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()] or ["failed"]
     text = "\n".join(lines[:3]) if isinstance(message, UsageError) else " ".join(lines)
     text = text[0].lower() + text[1:] if text[:2].istitle() and not text[:2].isupper() else text

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_tesm.cli.grain_scan import GrainScan
 from napari_tesm.cli.region_report import LINE_WIDTH
+from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.grains import DistanceBins, GrainMeasure, GrainRow, curve_from_boundary, table_of_grains
@@ -68,7 +69,7 @@ def lines_of_grains(scan: GrainScan, numbers: GrainNumbers, *, name: str) -> Ite
     )
     yield from _wrapped(f"Band at boundaries: {scan.width_words}. Of the image: {shares}.")
     for note in scan.notes:
-        yield from _wrapped(f"Note: {note}")
+        yield from _wrapped(f"Note: {spelled(note)}")
     if scan.candidates:
         places = "; ".join(_candidate(scan, one) for one in scan.candidates[:5])
         more = f" and {len(scan.candidates) - 5} more" if len(scan.candidates) > 5 else ""
@@ -224,7 +225,7 @@ def report_of_grains(
             _measure(one, curve) for one, curve in zip(numbers.measures, numbers.curves, strict=True)
         ],
         "grains": [_row(row) for row in numbers.rows],
-        "notes": list(scan.notes),
+        "notes": [spelled(note) for note in scan.notes],
     }
 
 

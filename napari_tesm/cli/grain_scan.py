@@ -15,6 +15,7 @@ from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.region_scan import RegionScan, image_of, measure_height
 from napari_tesm.evaluation.pipeline import Progress
 from napari_tesm.files.errors import FileChangedError
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.grains import (
     Boundaries,
     DefectCandidate,
@@ -159,7 +160,7 @@ def _settings(options: argparse.Namespace) -> GrainSettings:
     try:
         return GrainSettings(**values)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
 
 
 def _quantity(text: str | None, unit: str, option: str) -> float | None:
@@ -186,7 +187,7 @@ def _maps(
     except ValueError as error:
         if options.traces:
             raise
-        notes.append(f"there is no map to measure at the boundaries: {error}")
+        notes.append(Sentence("there is no map to measure at the boundaries: {error}", error=error))
         return None
     notes += scan.notes
     return scan.maps
@@ -215,8 +216,11 @@ def _channel(container: GwyContainer, wanted: str | None, numbers: list[int]) ->
     known = ", ".join(f"'{title}'" for title in titles.values()) or "none"
     if wanted is None:
         raise ValueError(
-            f"there is neither topography nor deflection error on the grid of the maps: name a channel with --from "
-            f"(there are: {known}), or give --labels"
+            Sentence(
+                "there is neither topography nor deflection error on the grid of the maps: name a channel with "
+                "{source} (there are: {known}), or give {labels}",
+                known=known,
+            )
         )
     raise ValueError(f"there is no channel '{wanted}' on the grid of the maps; there are: {known}")
 

@@ -27,7 +27,7 @@ def run_command(options: argparse.Namespace) -> int:
             try:
                 refuse_same_file(output, path)
             except ValueError as error:
-                raise UsageError(str(error)) from None
+                raise UsageError(error) from None
     mapping = mapping_from_file(options.mapping) if options.mapping else None
     opened = [(Path(name), *_opened(name, mapping, options)) for name in options.files]
     notes = [f"{path.name}: {note}" for path, _, file in opened for note in file.notes]

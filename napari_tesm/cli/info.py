@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.io.gwy.description import description_from_file
 from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
@@ -19,6 +20,8 @@ def run_command(options: argparse.Namespace) -> int:
     if options.mapping and is_gwy(options.file):
         raise UsageError("a .gwy file says itself what is what: there is no mapping to propose")
     description = description_from_file(options.file)
+    for group in description["traces"]:
+        group["missing"] = [spelled(sentence) for sentence in group["missing"]]
     if options.json:
         print(json.dumps(description, indent=2, ensure_ascii=True))
     else:

@@ -37,7 +37,7 @@ def run_command(options: argparse.Namespace) -> int:
     try:
         kernels = checked_kernels([name.strip() for name in options.kernels.split(",") if name.strip()])
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
     check_outputs(options)
     evaluation = evaluation_from_options(options, recipe)
     check_choice(evaluation, kernels=kernels)

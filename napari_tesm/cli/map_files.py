@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import DERIVED, MAP_KINDS
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -42,7 +43,7 @@ def check_outputs(options: argparse.Namespace) -> None:
         try:
             refuse_same_file(path, *inputs)
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(error) from None
 
 
 def write_maps(
@@ -91,7 +92,7 @@ def write_maps(
             recipe_file.write("\n")
     if not options.quiet:
         for line in lines_from_summary(summary, maps):
-            print(line)
+            print(spelled(line))
         print(f"Written: {', '.join(printable(path) for path in _paths_asked(options))}")
 
 

@@ -49,7 +49,7 @@ def run_command(options: argparse.Namespace) -> int:
         apparent = None if options.apparent is None else _apparent_from_text(options.apparent)
         record = _record_without_file(options, recipe) if options.file is None else None
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
     if record is None:
         if options.samples or options.sampling or options.record:
             raise UsageError(
@@ -62,7 +62,7 @@ def run_command(options: argparse.Namespace) -> int:
             record, noise=USUAL_NOISE if noise is None else noise, diffusion=(low, high)
         )
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
     content = _content(record, bands, apparent)
     written = [path for path in (options.json, options.csv, options.figure) if path not in (None, _TO_STDOUT)]
     with AtomicOutputs(overwrite=options.overwrite) as outputs:

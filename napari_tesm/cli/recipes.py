@@ -40,7 +40,7 @@ def recipe_from_options(options: argparse.Namespace, base: Recipe | None = None)
             base, **{name: value for name, value in values.items() if value is not None}
         )
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
 
 
 def evaluation_from_options(options: argparse.Namespace, recipe: Recipe) -> Evaluation:

@@ -14,6 +14,7 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import FileChangedError
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, metadata_entries
 from napari_tesm.gwy.reading import read_container
@@ -153,13 +154,14 @@ def _traces_of_maps(options: argparse.Namespace, scan: RegionScan, recipe: Recip
         fitting = [group for group in fitting if group.sizes["pulse"] == scan.maps.sizes["pulse"]]
     if len(fitting) != 1:
         which = "several trace stacks" if fitting else "no traces"
-        advice = ": choose one with --traces" if fitting else ""
-        scan.notes.append(f"the file holds {which} of the size of its maps{advice}; mean traces are left out")
+        advice = ": choose one with {traces}" if fitting else ""
+        template = f"the file holds {which} of the size of its maps{advice}; mean traces are left out"
+        scan.notes.append(Sentence(template))
         return None
     try:
         return Evaluation.of(fitting[0], recipe).dataset
     except ValueError as error:
-        scan.notes.append(str(error))
+        scan.notes.append(Sentence("{error}", error=error))
         return None
 
 
@@ -178,9 +180,8 @@ def measure_height(
         raise
     except ValueError as error:
         if scan.channel is None or options.traces:
-            raise ValueError(
-                f"there are no result maps, run 'tesm fit' first; H alone cannot be measured: {error}"
-            ) from None
+            template = "there are no result maps, run 'tesm fit' first; H alone cannot be measured: {error}"
+            raise ValueError(Sentence(template, error=error)) from None
         scan.notes.append("there are no result maps: run 'tesm fit' first to get tau and D in the regions")
     else:
         scan.notes.append("only H is known, measured from the traces: run 'tesm fit' first to get tau and D")
@@ -200,8 +201,8 @@ def _sentence_about_no_region(scan: RegionScan, y: xr.DataArray, x: xr.DataArray
     ]
     if others:
         names = ", ".join(f"'{title}'" for title in others)
-        return (
-            f"no region is drawn on the grid of the maps: {whole}; "
-            f"choose what is drawn on another grid with --channel ({names})"
+        template = (
+            "no region is drawn on the grid of the maps: {whole}; choose what is drawn on another grid with "
         )
+        return Sentence(template + "{channel} ({names})", whole=whole, names=names)
     return f"the file holds no region: {whole}; draw one in napari, or make a selection or a mask in Gwyddion"

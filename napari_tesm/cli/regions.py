@@ -12,6 +12,7 @@ from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.region_report import LINE_WIDTH, lines_of_table, report_of_regions, write_csv
 from napari_tesm.cli.region_scan import RegionScan, region_scan
+from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage
 from napari_tesm.files.atomic import AtomicOutputs
@@ -78,7 +79,7 @@ def _report(options: argparse.Namespace, scan: RegionScan, measures: list[Measur
         name=Path(options.file).name,
         sha256=sha256_of_file(options.file),
         recipe=recipe if isinstance(recipe, dict) else None,
-        notes=scan.notes,
+        notes=[spelled(note) for note in scan.notes],
     )
 
 
@@ -89,7 +90,7 @@ def _lines(options: argparse.Namespace, scan: RegionScan, measures: list[Measure
     words += [part.name.removeprefix("under ") for part in scan.parts if part.part == "masked"]
     yield printable(f"{Path(options.file).name}: {', '.join(words)}")
     for note in scan.notes:
-        yield from textwrap.wrap(printable(f"Note: {note}"), LINE_WIDTH, subsequent_indent="  ")
+        yield from textwrap.wrap(printable(f"Note: {spelled(note)}"), LINE_WIDTH, subsequent_indent="  ")
     yield from lines_of_table(scan.parts, measures)
     written = [path for path in (options.output, options.json, options.csv) if path]
     if written:

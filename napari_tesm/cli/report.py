@@ -9,6 +9,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.pipeline import progress_of_stage
 from napari_tesm.report.assembling import report_from_data
@@ -43,7 +44,7 @@ def run_command(options: argparse.Namespace) -> int:
         progress=progress_of_stage(progress, 0.0, _FITTING),
     )
     report = report_from_data(
-        data, strict=options.debug, progress=progress_of_stage(progress, _FITTING, 0.99)
+        data, strict=options.debug, progress=progress_of_stage(progress, _FITTING, 0.99), spelling=spelled
     )
     write_report(report, options.output, overwrite=options.overwrite)
     if progress is not None:

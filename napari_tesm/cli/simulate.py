@@ -56,7 +56,7 @@ def run_command(options: argparse.Namespace) -> int:
             work = replace(work, known=unfinished.known, store=unfinished.store)
         dataset = simulate(options.preset, work=work, **asked).dataset
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
     _write(options, dataset)
     if unfinished:
         unfinished.discard()

@@ -48,7 +48,7 @@ def write_series(
     try:
         series = simulate_series(size=size, samples=samples, seed=seed)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
     names = [scan_name(voltage) for voltage in VOLTAGES]
     truth = series.truth()
     for entry, name in zip(truth["scans"], names, strict=True):

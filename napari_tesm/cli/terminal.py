@@ -5,6 +5,8 @@ import sys
 import unicodedata
 import warnings
 
+from napari_tesm.cli.spelling import spelled
+
 _LONGEST_MESSAGE = 2000
 _ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories that move the cursor, break the line, turn the text or cannot be encoded."""
@@ -39,7 +41,7 @@ def sentence_from_error(error: BaseException) -> str:
     """Return what an exception says, in the words of a person also where the system made it."""
     if isinstance(error, OSError) and error.strerror and str(error).startswith("[Errno"):
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    return str(error).strip() or type(error).__name__
+    return spelled(error).strip() or type(error).__name__
 
 
 def prepare_process(*, debug: bool) -> None:

@@ -36,7 +36,7 @@ def run_command(options: argparse.Namespace) -> int:
             film, contact, pulse=pulse, noise=fraction_from_text(options.noise), seed=int(options.seed)
         )
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(error) from None
     written = []
     with AtomicOutputs(overwrite=options.overwrite) as outputs:
         if options.json not in (None, _TO_STDOUT):

@@ -19,6 +19,7 @@ from napari_tesm.evaluation.settings import (
     sentence_about_missing_pulse,
     settings_from_protocol,
 )
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.quantities.text import text_from_quantity
 
 _PROTOCOL: Final = ("pulse_start", "pulse_duration", "lock_in_time_constant", "lock_in_order")
@@ -158,10 +159,11 @@ class LastEvaluation:
 def _with_protocol_of_recipe(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
     known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
     if recipe.voltage is not None and known.size > 1:
-        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
-        raise ValueError(
-            f"the file holds pulses of {voltages}: choose one with --traces before giving it another --voltage"
+        template = (
+            "the file holds pulses of {voltages}: choose one with {traces} before giving it another {voltage}"
         )
+        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
+        raise ValueError(Sentence(template, voltages=voltages))
     given = {name: getattr(recipe, name) for name in _PROTOCOL}
     return with_protocol(dataset, voltage=recipe.voltage, **given)
 

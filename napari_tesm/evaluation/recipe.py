@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, Self
 
 from napari_tesm.data.protocol import Window
+from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.kernels.low_pass import check_order
 from napari_tesm.kernels.named import any_kernel_from_name
 from napari_tesm.physics.diffusion import GEOMETRIES, geometry_factor
@@ -124,14 +125,18 @@ class Recipe:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
-            words = field.name.replace("_", " ")
+            name = Field(field.name)
             if not math.isfinite(value):
-                raise ValueError(f"the {words} must be a finite number")
-            written = text_from_quantity(value, _UNITS.get(field.name, ""))
-            if field.name in _POSITIVE and value <= 0:
-                raise ValueError(f"the {words} must be larger than zero, not {written}")
-            if field.name in _NOT_NEGATIVE and value < 0:
-                raise ValueError(f"the {words} must not be negative, not {written}")
+                raise ValueError(Sentence("the {name} must be a finite number", name=name))
+            written = text_from_quantity(value, _UNITS.get(name, ""))
+            if name in _POSITIVE and value <= 0:
+                raise ValueError(
+                    Sentence("the {name} must be larger than zero, not {written}", name=name, written=written)
+                )
+            if name in _NOT_NEGATIVE and value < 0:
+                raise ValueError(
+                    Sentence("the {name} must not be negative, not {written}", name=name, written=written)
+                )
         if self.intervals and kernel.quantities:
             raise ValueError(
                 f"the kernel '{self.kernel}' has a shape beside its time, and their errors hang together: there are "

@@ -16,6 +16,7 @@ from napari_tesm.data.protocol import (
     windows_from_protocol,
 )
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, any_kernel_from_name
 from napari_tesm.physics.diffusion import diffusion_from_tau
@@ -124,7 +125,9 @@ def low_pass_from_protocol(protocol: PulseProtocol, recipe: Recipe) -> LowPass |
     """Return the lock-in's filter that the kernels pass."""
     if recipe.lock_in_order is not None and protocol.lock_in_time_constant is None:
         raise ValueError(
-            "the lock-in's order says nothing without its time constant: give --lock-in-time-constant"
+            Sentence(
+                "the lock-in's order says nothing without its time constant: give {lock_in_time_constant}"
+            )
         )
     return protocol.low_pass
 
@@ -138,9 +141,8 @@ def _windows_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> dict[int, W
     }
     windows = {number: window for number, window in chosen.items() if window is not None}
     if not windows:
-        raise ValueError(
-            f"{sentence_about_missing_pulse(protocol)}, or the windows to fit (--window1, --window2)"
-        )
+        missing = sentence_about_missing_pulse(protocol)
+        raise ValueError(Sentence("{missing}, or the windows to fit ({window1}, {window2})", missing=missing))
     return windows
 
 
@@ -182,10 +184,13 @@ def _check_samples(settings: Settings, time: Array) -> None:
             )
         low_pass = settings.kernel.low_pass
         if low_pass is not None and low_pass.time_constant > np.ptp(time[settings.samples(number, time)]):
-            constant = text_from_quantity(low_pass.time_constant, "s")
             raise ValueError(
-                f"the lock-in's time constant, {constant}, is longer than what is fitted, {window}: nothing of the "
-                "relaxation is left (--lock-in-time-constant 0s: without a filter)"
+                Sentence(
+                    "the lock-in's time constant, {constant}, is longer than what is fitted, {window}: nothing of the "
+                    "relaxation is left ({lock_in_time_constant:0s}: without a filter)",
+                    constant=text_from_quantity(low_pass.time_constant, "s"),
+                    window=window,
+                )
             )
 
 
@@ -197,14 +202,8 @@ def pulse_from_recipe(protocol: PulseProtocol, recipe: Recipe) -> Window | None:
     return pulse
 
 
-def sentence_about_missing_pulse(protocol: PulseProtocol) -> str:
+def sentence_about_missing_pulse(protocol: PulseProtocol) -> Sentence:
     """Return what to give where it is not known when the pulse was on."""
-    missing = [
-        option
-        for option, value in (
-            ("--pulse-start", protocol.pulse_start),
-            ("--pulse-duration", protocol.pulse_duration),
-        )
-        if value is None
-    ]
-    return f"the file does not say when the pulse was on: give {' and '.join(missing)}"
+    missing = [name for name in ("pulse_start", "pulse_duration") if getattr(protocol, name) is None]
+    fields = " and ".join(f"{{{name}}}" for name in missing)
+    return Sentence(f"the file does not say when the pulse was on: give {fields}")

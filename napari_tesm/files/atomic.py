@@ -14,9 +14,12 @@ import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TextIO
+
+from napari_tesm.files.sentences import Sentence
 
 # Errors that only writing can cause, whatever else is done while a file is being written.
 _NO_ROOM = {
@@ -181,7 +184,7 @@ class AtomicOutputs:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{output.asked} is a device or a pipe; only ordinary files can be written.")
         if not self.overwrite:
-            raise _exists(output)
+            raise exists_already(output.asked)
         output.new = False
         return stat.S_IMODE(status.st_mode)
 
@@ -253,9 +256,10 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _exists(output: _Output) -> FileExistsError:
+def exists_already(path: str | PathLike[str]) -> FileExistsError:
+    """Return the refusal to replace a file or folder."""
     return FileExistsError(
-        f"{output.asked} exists already: choose another name or allow overwriting (--overwrite)."
+        Sentence("{path} exists already: choose another name or allow overwriting ({overwrite}).", path=path)
     )
 
 
@@ -264,7 +268,7 @@ def _rename_to_new(output: _Output) -> None:
     try:
         os.link(output.temporary, output.target)
     except FileExistsError:
-        raise _exists(output) from None
+        raise exists_already(output.asked) from None
     except OSError:
         # No hard links on this file system (FAT, some network drives): checked a moment ago, so rename.
         output.temporary.rename(output.target)

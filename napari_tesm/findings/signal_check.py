@@ -19,6 +19,7 @@ from napari_tesm.data.phase import (
     response_axis,
 )
 from napari_tesm.data.protocol import Window
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import noise_of_samples
 
 Array = NDArray[np.float64]
@@ -213,12 +214,16 @@ def _warnings(check: SignalCheck) -> list[str]:
         return [
             "No pixel responds clearly in X or Y: how the response is shared between them cannot be told."
         ]
-    found = []
+    found: list[str] = []
     if check.in_x < _LEAST_IN_X:
         found.append(
-            f"X holds only {100 * check.in_x:.0f} % of the energy of the response, which lies "
-            f"{check.rotation:.0f}° off: evaluate with --rotate-phase auto, where it holds "
-            f"{100 * check.in_x_turned:.0f} %."
+            Sentence(
+                "X holds only {share:.0f} % of the energy of the response, which lies {off:.0f}° off: evaluate with "
+                "{phase_rotation:auto}, where it holds {turned:.0f} %.",
+                share=100 * check.in_x,
+                off=check.rotation,
+                turned=100 * check.in_x_turned,
+            )
         )
     known = [one for one in check.pulses if one.pixels]
     for one in known:

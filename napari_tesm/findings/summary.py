@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import OK, STATUS_MEANINGS
 from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.text import text_from_quantity
@@ -144,7 +145,9 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
                 yield from _window_lines(entry, number)
     names = {name for entry in summary["pulses"] for name in entry}
     if any(map_name("tau", n) in names for n in FITS) and not any(map_name("D", n) in names for n in FITS):
-        yield "No tip radius is known: tau maps only. Give it, for example --tip-radius '25nm±5nm', to get D."
+        yield Sentence(
+            "No tip radius is known: tau maps only. Give it, for example {tip_radius:25nm±5nm}, to get D."
+        )
 
 
 def _height_line(height: dict[str, Any], unit: str) -> str:

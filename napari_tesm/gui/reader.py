@@ -11,6 +11,7 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.gui.layers.scan_layers import layers_from_scan
+from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan, role_of, share_world_unit
 from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.registry import OpenedFile, is_gwy, open_datasets, open_file, says_itself_what_it_is
@@ -240,7 +241,7 @@ def _has_window() -> bool:
 def _say_not_opened(error: Exception) -> None:
     from napari.utils.notifications import show_warning
 
-    show_warning(f"Not opened: {error}")
+    show_warning(f"Not opened: {FORMS(error)}")
 
 
 def _open_import_later(path: Path) -> None:

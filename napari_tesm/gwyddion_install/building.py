@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from napari_tesm.files.sentences import option_from_field
 from napari_tesm.gwyddion_install.places import MODULE_NAME, source_folder
 
 OLDEST_GWYDDION: Final = "2.60"
@@ -63,8 +64,8 @@ def build_module(folder: Path) -> Path:
     """
     if sys.platform in ("win32", "darwin"):
         raise OSError(
-            "the module is built on Linux. A Gwyddion with pygwy can have the plug-ins: tesm gwyddion install --pygwy; "
-            "every Gwyddion reads what tesm fit writes"
+            "the module is built on Linux. A Gwyddion with pygwy can have the plug-ins: tesm gwyddion install "
+            f"{option_from_field('pygwy')}; every Gwyddion reads what tesm fit writes"
         )
     compiler = _compiler()
     _check_requirements(compiler)

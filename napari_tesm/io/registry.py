@@ -7,6 +7,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from napari_tesm.files.sentences import Sentence, option_from_field
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.gwy.opening import datasets_from_gwy
 from napari_tesm.io.mapping.entries import Mapping, MappingError
@@ -182,7 +183,7 @@ def open_datasets(
         if opened.questions:
             raise MappingError(
                 f"{path.name}: it is not known {_first_question(opened.questions)}. Write what is what into a mapping: "
-                f"tesm info --mapping {path.name} proposes one"
+                f"tesm info {option_from_field('mapping')} {path.name} proposes one"
             )
         raise ValueError(f"{path.name} holds images only, no time traces")
     return _chosen(opened.datasets, names)
@@ -235,7 +236,11 @@ def open_dataset(
     if len(groups) > 1:
         titles = "; ".join(" + ".join(f"'{title}'" for title in group.attrs["traces"]) for group in groups)
         raise ValueError(
-            f"{path} holds traces with different time bases, protocols, units or grids: "
-            f"choose one group with --traces ({titles})"
+            Sentence(
+                "{path} holds traces with different time bases, protocols, units or grids: "
+                "choose one group with {traces} ({titles})",
+                path=path,
+                titles=titles,
+            )
         )
     return groups[0]

@@ -12,7 +12,7 @@ curve is ``a·[1 + h*(g − 1)] + c``, of the same form, and a and c stay what t
 - At the start of the pulse that is exact where the sample was at rest before.
 - At its end it is right where the displacement is continuous and moves little within n·τc. What is left otherwise is
   down to a thousandth (2n + 5)·τc after the edge, whatever was before, and only the curve above remains: samples up to
-  there can be left out (``--skip-after-edge``).
+  there can be left out (`skip_after_edge`).
 - Joint kernels know the whole history from the start of the pulse on, and are exact.
 """
 

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, WINDOWS, labels_from_maps, map_name
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result, unresolved_share
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.quantities.scaling import scaling_of
@@ -126,7 +127,7 @@ class HistogramComparison:
         if self.alike is not None:
             lines += [self.alike.sentence(), self.verdict()]
         elif self.without_bands:
-            lines.append(f"No comparison with pure diffusion: {self.without_bands}.")
+            lines.append(Sentence("No comparison with pure diffusion: {why}.", why=self.without_bands))
         return lines
 
     @property
@@ -269,7 +270,7 @@ def _with_ratio(
         try:
             bands = null_bands_from_result(dataset, maps)
         except ValueError as error:
-            why = str(error).rstrip(".")
+            why = Sentence("{error}", error=error)
         else:
             alike = bands.among({n: found.windows[n].values for n in WINDOWS})
     return replace(

@@ -15,6 +15,7 @@ from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
 from napari_tesm.evaluation.settings import sentence_about_missing_pulse
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve, null_curve
 
 Array = NDArray[np.float64]
@@ -310,7 +311,7 @@ def null_bands_from_evaluation(
         )
     radius = settings.tip_radius if tip_radius is None else float(tip_radius)
     if radius is None:
-        raise ValueError("a null curve needs the tip radius: give it with --tip-radius")
+        raise ValueError(Sentence("a null curve needs the tip radius: give it with {tip_radius}"))
     protocol = settings.protocol
     if protocol.pulse_start is None or protocol.pulse_duration is None:
         raise ValueError(sentence_about_missing_pulse(protocol))

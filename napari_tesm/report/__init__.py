@@ -18,6 +18,6 @@ How to add a section
 
 Rules: SI in `numbers` and in the rows of tables (the page writes them with prefixes); captions state n, thresholds and
 units; texts are plain, the page escapes them; everything depends on the data alone, so that two runs give the same
-bytes (seeds fixed, no clock, no absolute path). A section that raises becomes a warning on the page; in tests and with
-``--debug`` it is raised again.
+bytes (seeds fixed, no clock, no absolute path). A section that raises becomes a warning on the page; in tests and where
+`strict` is asked for it is raised again. A sentence that names a field is a `napari_tesm.files.sentences.Sentence`.
 """

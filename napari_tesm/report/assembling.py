@@ -1,7 +1,7 @@
 """From data to a finished report: the sections are asked, their figures drawn, their failures turned into sentences."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
 from napari_tesm.evaluation.pipeline import Cancelled, Progress
+from napari_tesm.files.sentences import KEYWORDS
 from napari_tesm.report.data import InputFile, ReportData
 from napari_tesm.report.methods import methods_from_data, warnings_about
 from napari_tesm.report.section import ReportFigure, Section
@@ -78,6 +79,7 @@ def report_from_data(
     sections: Mapping[str, SectionFromData] | None = None,
     strict: bool = False,
     progress: Progress | None = None,
+    spelling: Callable[[object], str] = KEYWORDS,
 ) -> Report:
     """Return the report on some data, its figures drawn.
 
@@ -90,13 +92,15 @@ def report_from_data(
         Let an error in a section or a figure through; by default it becomes a warning and the report goes on.
     progress : callable, optional
         What it raises (`Cancelled`) ends the work.
+    spelling : callable
+        Returns a sentence with its fields as they are called where the report is asked for; by default Python's.
     """
     from napari_tesm.report.methods import versions
 
     wanted = section_functions() if sections is None else sections
     tell = progress or (lambda fraction, text: None)
     found: list[Section] = []
-    warnings = [("", sentence) for sentence in warnings_about(data)]
+    warnings = [("", spelling(sentence)) for sentence in warnings_about(data)]
     for number, (subject, make) in enumerate(wanted.items()):
         tell(0.3 * number / max(len(wanted), 1), subject.replace("_", " "))
         try:
@@ -106,7 +110,9 @@ def report_from_data(
         except Exception as error:
             if strict:
                 raise
-            warnings.append(("", f"The section '{subject.replace('_', ' ')}' is left out: {_reason(error)}"))
+            warnings.append(
+                ("", f"The section '{subject.replace('_', ' ')}' is left out: {_reason(error, spelling)}")
+            )
             continue
         if section is not None:
             found.append(section)
@@ -124,9 +130,14 @@ def report_from_data(
                 if strict:
                     raise
                 section.figures.remove(figure)
-                section.warnings.append(f"The figure '{figure.name}' could not be drawn: {_reason(error)}")
+                section.warnings.append(
+                    f"The figure '{figure.name}' could not be drawn: {_reason(error, spelling)}"
+                )
+    for section in found:
+        for sentences in (section.paragraphs, section.warnings, section.missing):
+            sentences[:] = map(spelling, sentences)
     warnings += [(section.slug, sentence) for section in found for sentence in section.warnings]
-    missing = [("", note) for note in data.notes]
+    missing = [("", spelling(note)) for note in data.notes]
     missing += [(section.slug, sentence) for section in found for sentence in section.missing]
     return Report(
         data.title, found, drawn, warnings, missing, methods_from_data(data), data.files,
@@ -170,8 +181,8 @@ def _check_names(sections: Sequence[Section]) -> None:
             raise ValueError(f"two {kind} of the report are called '{twice[0]}'")
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
+def _reason(error: Exception, spelling: Callable[[object], str]) -> str:
+    text = " ".join(spelling(error).split()).rstrip(".")
     if isinstance(error, ValueError | OSError) and text:
         return f"{text}."
     return f"unexpected {type(error).__name__}: {text} (please report it)."

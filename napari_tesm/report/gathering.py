@@ -13,6 +13,7 @@ from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import annotations_from_container
 from napari_tesm.io.gwy.channels import channels_from_container
@@ -130,7 +131,8 @@ def scans_from_file(
         If the file cannot be read; that it holds no traces is a note of its scan.
     """
     container = read_container(path) if is_gwy(path) else None
-    problem, groups = "", []
+    problem: str = ""
+    groups: list[xr.Dataset] = []
     try:
         groups = open_datasets(
             path, traces=recipe.traces, time_unit=recipe.time_unit, lateral_unit=recipe.lateral_unit,
@@ -140,8 +142,8 @@ def scans_from_file(
         raise
     except ValueError as error:
         if recipe.traces:  # somebody has chosen them
-            raise ValueError(f"{Path(path).name}: {error}") from None
-        problem = str(error)
+            raise ValueError(Sentence("{name}: {error}", name=Path(path).name, error=error)) from None
+        problem = Sentence("{error}", error=error)
     scans = []
     for group in groups:
         titles = " + ".join(group.attrs.get("traces", []))
@@ -171,7 +173,7 @@ def fit_scan(scan: Scan, *, jobs: int = 1, progress: Progress | None = None) -> 
         scan.traces, scan.recipe = evaluation.dataset, evaluation.recipe
         scan.maps = run(evaluation, jobs=jobs, progress=progress)
     except ValueError as error:
-        scan.notes.append(f"the traces were not fitted: {error}")
+        scan.notes.append(Sentence("the traces were not fitted: {error}", error=error))
 
 
 def _scan_without_traces(
@@ -186,7 +188,7 @@ def _scan_without_traces(
         channels = open_file(path).channels
     if scan.maps is None:
         scan.images = images_on_grid(channels, None)
-        scan.notes.append(f"there are neither traces nor maps: {problem}")
+        scan.notes.append(Sentence("there are neither traces nor maps: {problem}", problem=problem))
         return scan
     scan.images = images_on_grid(channels, scan.maps)
     scan.maps_from_file = True
@@ -197,7 +199,10 @@ def _scan_without_traces(
         except (ValueError, json.JSONDecodeError):
             scan.notes.append("the recipe of the maps cannot be read: it is not known what made them")
     scan.notes.append(
-        f"there are no traces to fit, the maps are those of an earlier fit and were taken as they are ({problem})"
+        Sentence(
+            "there are no traces to fit, the maps are those of an earlier fit and were taken as they are ({problem})",
+            problem=problem,
+        )
     )
     return scan
 
@@ -228,7 +233,7 @@ def _labels(paths: Sequence[PathLikeText]) -> list[str]:
 
 
 def _notes_about(scans: Sequence[Scan]) -> list[str]:
-    return [f"{scan.label}: {note}" for scan in scans for note in scan.notes]
+    return [Sentence("{label}: {note}", label=scan.label, note=note) for scan in scans for note in scan.notes]
 
 
 def _part(progress: Progress | None, number: int, count: int) -> Progress | None:

@@ -9,6 +9,7 @@ import numpy as np
 from napari_tesm.data.maps import JOINT, words_of_fit
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
@@ -58,7 +59,7 @@ def _factors(radius: float, error: float) -> str:
 
 def warnings_about(data: ReportData) -> list[str]:
     """Return what has to be known before any number of the report is read."""
-    found = []
+    found: list[str] = []
     with_maps = [scan for scan in data.scans if scan.maps is not None]
     fitted = [scan for scan in with_maps if scan.settings is not None]
     radii = {
@@ -68,8 +69,10 @@ def warnings_about(data: ReportData) -> list[str]:
     }
     if any(radius is None for radius, _ in radii):
         found.append(
-            "No tip radius is known: there are maps of tau but none of D. Give it, for example "
-            "--tip-radius '25nm±5nm'."
+            Sentence(
+                "No tip radius is known: there are maps of tau but none of D. Give it, for example "
+                "{tip_radius:25nm±5nm}."
+            )
         )
     for radius in sorted(r for r, e in radii if r is not None and e is None):
         found.append(

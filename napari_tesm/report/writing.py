@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from napari_tesm.files.atomic import exists_already
 from napari_tesm.report.assembling import Report
 from napari_tesm.report.html import page_from_report
 from napari_tesm.report.section import Table
@@ -45,9 +46,7 @@ def check_folder(
     if not target.is_dir():
         raise FileExistsError(f"{folder} is a file: a report is a folder, give it another name.")
     if not overwrite:
-        raise FileExistsError(
-            f"{folder} exists already: choose another name or allow overwriting (--overwrite)."
-        )
+        raise exists_already(folder)
     here = target.resolve()
     for path in inputs:
         if Path(path).resolve().is_relative_to(here):

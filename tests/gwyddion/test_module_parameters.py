@@ -149,11 +149,12 @@ def test_the_pulse_of_the_dialog_stands_in_only_for_what_the_file_lacks(host, sa
     )
 
 
-def test_a_file_without_a_pulse_asks_for_it_in_the_engines_words(host, sample, tmp_path):
+def test_a_file_without_a_pulse_asks_for_it_by_the_name_of_the_entry(host, sample, tmp_path):
     lacking = without_metadata(sample, tmp_path / "lacking.gwy", "Pulse duration")
     run = host("volume", FUNCTION, 1, lacking, tmp_path / "out.gwy")
     assert len(run.log) == 1
-    assert "--pulse-duration" in run.log[0]
+    assert run.log[0].endswith("the file does not say when the pulse was on: give 'Pulse duration', or the windows to "
+                               "fit ('Window 1', 'Window 2')")  # fmt: skip
 
 
 def test_pulses_that_differ_are_not_fitted_together_and_no_temporary_name_is_told(host, sample, tmp_path):

@@ -130,7 +130,11 @@ def call(command, folder):
     name = os.path.join(folder, "words")
     with open(name, "wb") as words:
         try:
-            process = subprocess.Popen(command, stdout=words, stderr=subprocess.STDOUT, **quietly())
+            # The engine then calls what can be set as tesm.conf does.
+            environment = dict(os.environ, TESM_READER="pygwy")
+            process = subprocess.Popen(
+                command, env=environment, stdout=words, stderr=subprocess.STDOUT, **quietly()
+            )
         except OSError as error:
             raise RuntimeError("The engine '%s' cannot be started: %s" % (command[0], error))
         status = process.wait()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.gui.layers.scan_layers import displacement_maps
+from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.registration.maps import CrossTalk, cross_talk_from_maps, moved_map, shift_between
 
@@ -87,7 +88,7 @@ class CompareModel:
         try:
             found = shift_between(np.abs(maps[0]), np.abs(flipped))
         except ValueError as error:
-            self.message = str(error)[:1].upper() + str(error)[1:]
+            self.message = sentence_for_forms(error)
             self.changed.emit()
             return False
         self.align(Alignment(self.alignment.flip, round(found.dy, 3), round(found.dx, 3)))

@@ -15,9 +15,10 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import NO_WINDOW, Recipe
 from napari_tesm.evaluation.values import recipe_from_values
+from napari_tesm.files.sentences import Field
 from napari_tesm.gui.layers.scan_layers import names_of_maps
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.models.trace_fits import sentence_for_forms
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 
 PREVIEW_SAMPLES: Final = 128 * 128 * 250
@@ -25,13 +26,6 @@ PREVIEW_SAMPLES: Final = 128 * 128 * 250
 
 
 _FIRST_SHOWN: Final = ("log10_D2", "log10_D1", "log10_D", "tau2", "tau1", "tau", "H")
-_TITLES: Final = {
-    "tip_radius": "tip radius", "tip_radius_error": "tip radius", "window1": "window 1", "window2": "window 2",
-    "skip_after_edge": "time to skip", "response_level": "response level",
-    "max_log_tau_error": "largest error of ln τ", "lock_in_time_constant": "lock-in's time constant",
-    "lock_in_order": "lock-in's order",
-}  # fmt: skip
-"""What the entries are called on the screen, where that is not their name."""
 
 
 class FitModel:
@@ -169,15 +163,16 @@ class FitModel:
                 given["tip_radius"] = self.tip_radius[0]
             recipe = recipe_from_values(recipe, **given)
         except (ValueError, TypeError) as error:
-            self._say(_naming(next(iter(values), ""), str(error)))
+            self.refuse(error, entry=next(iter(values), ""))
             return False
         self._say("")
         self.scan.set_recipe(recipe)
         return True
 
-    def refuse(self, message: str, *, entry: str = "") -> None:
+    def refuse(self, message: object, *, entry: str = "") -> None:
         """Say what is wrong with an entry that was not understood, or why something could not be done."""
-        self._say(_naming(entry, message) if entry else message)
+        text, name = FORMS(message), FORMS(Field(entry))
+        self._say(sentence_for_forms(text if name in text.lower() else f"{name}: {text}"))
 
     def preview_dataset(self) -> tuple[xr.Dataset, int]:
         """Return the scan in memory, thinned to what can be refitted while a hand moves, and every how many pixels.
@@ -215,19 +210,9 @@ class FitModel:
         return choice_of_kernels(self.scan.evaluation.updated(recipe), jobs=jobs, progress=progress)
 
     def _say(self, message: str) -> None:
-        message = message[:1].upper() + message[1:]
-        if message and message[-1] not in ".!?":
-            message += "."
         if message != self.message:
             self.message = message
             self.changed.emit()
-
-
-def _naming(entry: str, message: str) -> str:
-    """Return a message that says which entry it is about."""
-    title = _TITLES.get(entry, entry.replace("_", " "))
-    message = message.replace(entry.replace("_", " "), title)
-    return message if title in message.lower() else f"{title}: {message}"
 
 
 def _thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
+from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.histogram_nulls import NullMarks, NullWork, ScanNulls
 from napari_tesm.gui.models.region_quantities import Field, Quantity, quantities_of
 from napari_tesm.gui.models.region_table import region_table_of
@@ -212,7 +213,7 @@ class HistogramModel:
                 {str(number): sample.values for number, sample in enumerate(used)}, scale=scale
             )
         except ValueError as error:
-            return HistogramView(name, unit, scale, message=str(error))
+            return HistogramView(name, unit, scale, message=sentence_for_forms(error))
         left_out = sum(found.left_out.values())
         if left_out:
             message = (

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import WINDOWS, map_name
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
 from napari_tesm.model_choice.null_bands import (
@@ -65,7 +66,7 @@ class NullWork:
         try:
             return null_bands_from_result(self.dataset, self.maps)
         except (ValueError, KeyError) as error:
-            return f"No comparison with pure diffusion: {str(error).rstrip('.')}."
+            return sentence_for_forms(f"No comparison with pure diffusion: {FORMS(error)}")
 
 
 class ScanNulls:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
 from napari_tesm.gui.models.regions import RegionModel, region_model_of
 from napari_tesm.gui.models.scan import Scan
@@ -204,7 +205,7 @@ class ProfileModel:
                 quantity.key: _profile(line, quantity, fields[quantity.key], step) for quantity in wanted
             }
         except ValueError as error:
-            return LineView(line, message=_sentence(str(error)))
+            return LineView(line, message=sentence_for_forms(error))
         curves = [Curve(one, self._title(one), profiles[one.key]) for one in drawn]
         if not any(np.isfinite(profile.mean).any() for profile in profiles.values()):
             return LineView(line, message="The line lies outside the image: move it across a step.")
@@ -366,10 +367,6 @@ def _nearest(distances: list[Array]) -> Array:
 
 def _number(value: float) -> str:
     return f"{value:.9g}" if math.isfinite(value) else ""
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 _MODELS: "WeakKeyDictionary[Scan, ProfileModel]" = WeakKeyDictionary()

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.gui.models.form_words import LABELS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
@@ -35,8 +36,8 @@ class Question:
 
 
 _TIMES: Final = (
-    ("pulse_start", "Pulse starts at", "0 ms, on the file's time axis"),
-    ("pulse_duration", "Pulse lasts", "10 ms"),
+    ("pulse_start", "0 ms, on the file's time axis"),
+    ("pulse_duration", "10 ms"),
 )
 _TIME_UNITS: Final = ("", "s", "ms", "µs", "ns", "ps")
 _LENGTH_UNITS: Final = ("", "m", "µm", "nm")
@@ -49,23 +50,23 @@ def questions_about(scan: Scan) -> list[Question]:
         questions = []
         if scan.unfinished is not None:
             time = scan.unfinished["time"].values + float(scan.unfinished.attrs.get("time_origin", 0.0))
-            title = f"Unit of the time axis ({time[0]:.4g} to {time[-1]:.4g})"
+            title = f"{LABELS['time_unit']} ({time[0]:.4g} to {time[-1]:.4g})"
             questions.append(Question("time_unit", title, choices=_TIME_UNITS))
         if not grid["x"].attrs.get("units"):
-            questions.append(Question("lateral_unit", "Unit of the image's axes", choices=_LENGTH_UNITS))
+            questions.append(Question("lateral_unit", LABELS["lateral_unit"], choices=_LENGTH_UNITS))
         return questions
     protocol = PulseProtocol.from_attributes(scan.dataset.attrs)
     questions = [
-        Question(name, title, example, _text(getattr(protocol, name), "s")) for name, title, example in _TIMES
+        Question(name, LABELS[name], example, _text(getattr(protocol, name), "s")) for name, example in _TIMES
     ]
     volts = scan.dataset["voltage"].values
     traces = scan.dataset.attrs.get("traces", [])
     for pulse, value in enumerate(volts):
         which = f" of '{traces[pulse]}'" if len(volts) > 1 and pulse < len(traces) else ""
         answer = _text(float(value), "V") if np.isfinite(value) else ""
-        questions.append(Question(f"voltage_{pulse + 1}", f"Pulse voltage{which}", "-3 V", answer))
+        questions.append(Question(f"voltage_{pulse + 1}", f"{LABELS['voltage']}{which}", "-3 V", answer))
     if not scan.dataset["x"].attrs.get("units"):
-        questions.append(Question("lateral_unit", "Unit of the image's axes", choices=_LENGTH_UNITS))
+        questions.append(Question("lateral_unit", LABELS["lateral_unit"], choices=_LENGTH_UNITS))
     return questions
 
 
@@ -76,9 +77,9 @@ def answer_questions(scan: Scan, answers: dict[str, str]) -> str:
     """
     given = {name: text.strip() for name, text in answers.items() if text.strip()}
     try:
-        protocol = {name: quantity_from_text(given[name], "s") for name, _, _ in _TIMES if name in given}
+        protocol = {name: quantity_from_text(given[name], "s") for name, _ in _TIMES if name in given}
         if protocol.get("pulse_duration", 1.0) <= 0:
-            return "the pulse must last longer than no time at all"
+            return "The pulse must last longer than no time at all."
         voltage = None
         if scan.dataset is not None:
             voltage = [
@@ -92,14 +93,14 @@ def answer_questions(scan: Scan, answers: dict[str, str]) -> str:
             from napari_tesm.gui.reader import reopened
 
             if scan.unfinished is not None and "time_unit" not in units:
-                return "the unit of the time axis is needed first"
+                return "The unit of the time axis is needed first."
             other = reopened(scan, **{**scan.entered, **units})
             scan.entered.update(units)
             scan.replace_recording(other)
         if scan.dataset is not None and (protocol or voltage):
             scan.enter(voltage=voltage, **protocol)
     except (ValueError, OSError) as error:
-        return str(error)
+        return sentence_for_forms(error)
     return ""
 
 

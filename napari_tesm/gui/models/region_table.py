@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
+from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
 from napari_tesm.gui.models.regions import RegionModel, region_model_of
 from napari_tesm.gui.models.scan import Scan
@@ -149,8 +150,7 @@ class RegionTable:
         try:
             found = comparison_of_steps(field.values, masks, many_decades=quantity.many_decades)
         except ValueError as error:
-            text = str(error)
-            return f"{text[:1].upper()}{text[1:]}."
+            return sentence_for_forms(error)
         return found.sentence_about(self.title())
 
     def propose_steps(self) -> str:

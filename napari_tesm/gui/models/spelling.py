@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.sentences import option_from_field
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -74,7 +75,7 @@ def command_from_scan(scan: Scan) -> str:
         raise ValueError(f"the command line takes {named} from a recipe file only: copy as Python instead")
     words = ["tesm", "fit", str(scan.path), "-o", f"{scan.path.stem}_D.gwy"]
     for name, value in _entries(recipe):
-        option = f"--{name.replace('_', '-')}"
+        option = option_from_field(name)
         if name == "traces":
             for title in value:
                 words += [option, str(title)]

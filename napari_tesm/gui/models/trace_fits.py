@@ -14,6 +14,7 @@ from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import fit_traces
 from napari_tesm.fitting.limits import KNOWN, limits_of_tau
+from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan, TraceSample
 from napari_tesm.kernels.named import fitted_curves
 from napari_tesm.kernels.one_parameter import Kernel
@@ -82,14 +83,6 @@ class PulseFit:
     label: str
     height: float
     windows: dict[int, WindowFit] = field(default_factory=dict)
-
-
-def sentence_for_forms(error: Exception) -> str:
-    """Return what is missing for a fit as a sentence that names the form, not the command line's options."""
-    sentence = str(error)
-    known = sentence.split(": give --")[0]
-    hint = ": press Protocol and say it there, or enter the windows" if known != sentence else ""
-    return f"{known[:1].upper()}{known[1:]}{hint}."
 
 
 class TraceFitter:

@@ -25,9 +25,9 @@ from napari_tesm.gui.layers.result_layers import (
     shown_map,
 )
 from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.spelling import command_from_scan, python_from_scan
-from napari_tesm.gui.models.trace_fits import sentence_for_forms
 from napari_tesm.gui.panels.fit_form import FitForm, row_of
 from napari_tesm.gui.panels.fit_outcome import FitOutcome
 from napari_tesm.gui.panels.kernel_advice import KernelAdvice
@@ -300,7 +300,7 @@ class FitPanel(Panel):
         if isinstance(error, Cancelled):
             say(self.viewer, "The comparison was stopped; nothing was changed")
         else:
-            model.refuse(sentence_for_forms(error) if isinstance(error, ValueError) else _sentence(error))
+            model.refuse(_sentence(error))
 
     def _kernel_wanted(self, name: str) -> None:
         # As if it were chosen by hand: what has no place beside it goes with it.
@@ -322,7 +322,7 @@ class FitPanel(Panel):
         try:
             QApplication.clipboard().setText(spell(self.scan))
         except (ValueError, OSError) as error:
-            say(self.viewer, str(error), warning=True)
+            say(self.viewer, FORMS(error), warning=True)
         else:
             say(self.viewer, f"The {what} is on the clipboard")
 
@@ -336,4 +336,4 @@ class FitPanel(Panel):
 def _sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for this fit"
-    return str(error) or type(error).__name__
+    return sentence_for_forms(error)

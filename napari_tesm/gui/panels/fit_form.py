@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.evaluation.recipe import NO_WINDOW
 from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.form_words import LABELS
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.physics.diffusion import GEOMETRIES
 
@@ -102,12 +103,12 @@ class FitForm(QWidget):
             windows += [self.use[number].native, start, QLabel("–"), stop]
         gates = row_of(
             QLabel("F-test p <"), native["response_level"], QLabel("SE(ln τ) ≤"), native["max_log_tau_error"],
-            QLabel("skip"), native["skip_after_edge"], QLabel("ms"),
+            QLabel(LABELS["skip_after_edge"]), native["skip_after_edge"], QLabel("ms"),
         )  # fmt: skip
         lock_in = row_of(
-            QLabel("Lock-in's low-pass"),
+            QLabel(LABELS["lock_in_time_constant"]),
             native["lock_in_time_constant"],
-            QLabel("ms, order"),
+            QLabel(f"ms, {LABELS['lock_in_order']}"),
             native["lock_in_order"],
         )
         self.gates = QWidget()
@@ -119,10 +120,13 @@ class FitForm(QWidget):
         for widget in (self.gates, self.intervals.native):
             widget.setVisible(False)
         rows = (
-            ("Tip radius", (native["tip_radius"], QLabel("±"), native["tip_radius_error"], self.unit)),
-            ("Threshold", (self.threshold.native, QLabel("% of"), self.threshold_of.native)),
+            (
+                LABELS["tip_radius"],
+                (native["tip_radius"], QLabel("±"), native["tip_radius_error"], self.unit),
+            ),
+            (LABELS["threshold"], (self.threshold.native, QLabel("% of"), self.threshold_of.native)),
             ("Windows", (*windows, QLabel("ms"))),
-            ("Kernel", (self.kernel.native, self.geometry.native, self.gates_button)),
+            (LABELS["kernel"], (self.kernel.native, self.geometry.native, self.gates_button)),
         )
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)

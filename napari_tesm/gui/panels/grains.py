@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.grains import Grains
 from napari_tesm.gui.layers.grain_layer import remove_preview, show_grains, show_preview, take_painted_labels
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.grains import NO_GRAINS, NO_SCAN, GrainModel, grain_model_of
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
@@ -249,7 +250,7 @@ class GrainPanel(Panel):
         try:
             model.choose(**self.form.values(model))
         except ValueError as error:
-            self.words.setText(f"{error}.")
+            self.words.setText(sentence_for_forms(error))
             return
         if self.preview_box.isChecked():
             self._preview_timer.start()
@@ -315,7 +316,7 @@ class GrainPanel(Panel):
     def _failed(self, error: BaseException) -> None:
         self._wanted = ""
         if self._listening and isinstance(error, (ValueError, OSError)):
-            self.words.setText(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            self.words.setText(sentence_for_forms(error))
         elif self._listening and isinstance(error, MemoryError):
             self.words.setText("There is not enough memory to look for grains in this image.")
 
@@ -335,7 +336,7 @@ class GrainPanel(Panel):
         try:
             grains = model.labels_from(source)
         except (OSError, ValueError) as error:
-            self.words.setText(f"Not taken: {str(error).rstrip('.')}.")
+            self.words.setText(sentence_for_forms(f"Not taken: {FORMS(error)}"))
             return
         self._take(model, grains)
 

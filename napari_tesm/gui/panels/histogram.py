@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.histogram import SPLITS, HistogramModel, HistogramView, histogram_model_of
 from napari_tesm.gui.models.regions import region_model_of
 from napari_tesm.gui.models.scan import Scan
@@ -191,7 +192,9 @@ class HistogramPanel(Panel):
         self._worker.start(
             lambda _: work.compute(),
             done=take,
-            failed=lambda error: take(f"No comparison with pure diffusion: {error}."),
+            failed=lambda error: take(
+                sentence_for_forms(f"No comparison with pure diffusion: {FORMS(error)}")
+            ),
         )
 
     def _regions_changed(self, *_: Any) -> None:

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.files.atomic import atomic_output
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.importing import CHANNELS, WAYS, ImportModel
 from napari_tesm.gui.panels.panel import say
 from napari_tesm.gui.panels.worker import Worker
@@ -122,7 +123,7 @@ class ImportPanel(QWidget):
         try:
             self.model.open(path)
         except (OSError, ValueError, ImportError) as error:
-            self._say(str(error))
+            self._say(error)
             return False
         self._say("")
         self._build()
@@ -134,7 +135,7 @@ class ImportPanel(QWidget):
         try:
             self.model.mapping()
         except ValueError as error:
-            self._say(str(error))
+            self._say(error)
             return
         if self._worker.running:
             return
@@ -164,7 +165,7 @@ class ImportPanel(QWidget):
 
     def _failed(self, error: BaseException) -> None:
         self._show_running(False)
-        self._say(str(error) or type(error).__name__)
+        self._say(error)
 
     # The form
 
@@ -221,10 +222,9 @@ class ImportPanel(QWidget):
         self.progress.setVisible(running)
         self.import_button.setEnabled(not running)
 
-    def _say(self, text: str) -> None:
-        text = text[:1].upper() + text[1:]
-        self.message.setText(text if not text or text[-1] in ".!?" else f"{text}.")
-        self.message.setVisible(bool(text))
+    def _say(self, message: object) -> None:
+        self.message.setText(sentence_for_forms(message) if message else "")
+        self.message.setVisible(bool(message))
 
     # Files
 
@@ -248,7 +248,7 @@ class ImportPanel(QWidget):
         try:
             self.model.load_mapping(path)
         except (OSError, ValueError) as error:
-            self._say(str(error))
+            self._say(error)
             return False
         self._say("")
         self._build()
@@ -259,7 +259,7 @@ class ImportPanel(QWidget):
         try:
             text = text_from_mapping(self.model.mapping())
         except ValueError as error:
-            self._say(str(error))
+            self._say(error)
             return
         path = self.model.path
         suggested = "" if path is None else str(path.with_suffix(".yaml"))
@@ -273,7 +273,7 @@ class ImportPanel(QWidget):
             with atomic_output(path, overwrite=True) as file:
                 file.write(text.encode())
         except (OSError, ValueError) as error:
-            self._say(f"Not saved: {error}")
+            self._say(f"Not saved: {FORMS(error)}")
             return False
         say(self.viewer, f"Saved {path.name}")
         return True

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
+from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.profile import VIEWS, DistanceView, LineView, ProfileModel, profile_model_of
 from napari_tesm.gui.models.region_quantities import Quantity
 from napari_tesm.gui.models.regions import region_model_of
@@ -245,8 +246,7 @@ class ProfilePanel(Panel):
         try:
             self.link.draw("pan_zoom" if drawing else "add_line")
         except ValueError as error:
-            text = str(error)
-            self.words.setText(f"{text[:1].upper()}{text[1:]}.")
+            self.words.setText(sentence_for_forms(error))
         self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
 
     def _mode_changed(self, mode: str) -> None:

@@ -64,7 +64,7 @@ class ProtocolForm(QWidget):
             return
         answers = {name: _text_of(entry) for name, entry in self._entries.items()}
         problem = answer_questions(self._scan, answers)
-        self.message.setText(problem[:1].upper() + problem[1:])
+        self.message.setText(problem)
 
     def entry(self, name: str) -> Any:
         """Return the line edit or combo box of a question."""

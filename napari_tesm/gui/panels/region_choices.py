@@ -8,6 +8,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QComboBox
 
 from napari_tesm.files.atomic import atomic_output
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan, plain_label
 
 
@@ -32,7 +33,7 @@ def write_text(path: Path, text: str) -> str:
         with atomic_output(path, overwrite=True) as file:
             file.write(text.encode())
     except (OSError, ValueError) as error:
-        return f"Not saved: {str(error).rstrip('.')}."
+        return sentence_for_forms(f"Not saved: {FORMS(error)}")
     return f"Saved {path.name}."
 
 

@@ -10,6 +10,8 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_tesm.evaluation.pipeline import Cancelled, Progress, default_jobs, progress_of_stage
+from napari_tesm.files.sentences import Sentence
+from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.panel import Panel, say
 from napari_tesm.gui.panels.worker import Worker
@@ -82,7 +84,7 @@ class ReportButton(QPushButton):
             check_folder(folder)
             gather = gatherer_of(scans or [scan])
         except (OSError, ValueError) as error:
-            self._say(f"No report: {error}", warning=True)
+            self._failed(error)
             return
         self._show(0.0, "")
         self.worker.start(
@@ -106,7 +108,7 @@ class ReportButton(QPushButton):
         if isinstance(error, Cancelled):
             self._say("The report was stopped; nothing was written")
         else:
-            self._say(f"No report: {str(error) or type(error).__name__}", warning=True)
+            self._say(f"No report: {FORMS(error) or type(error).__name__}", warning=True)
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         say(self._panel.viewer, text, warning=warning)
@@ -133,7 +135,9 @@ def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
             one = scan(progress_of_stage(progress, number / len(frozen), (number + 1) / len(frozen)))
             choose_examples(one)
             made.append(one)
-        said = [f"{one.label}: {note}" for one in made for note in one.notes]
+        said: list[str] = [
+            Sentence("{label}: {note}", label=one.label, note=note) for one in made for note in one.notes
+        ]
         if len(recipes) > 1:
             said.append("The scans were fitted with different parameters; those of the first are listed.")
         if not any(one.maps is not None or one.images for one in made):
@@ -188,7 +192,9 @@ def _make(gather: "Callable[[Progress], ReportData]", folder: Path, progress: Pr
 
     data = gather(lambda fraction, words: progress(_FITTING * fraction, words))
     report = report_from_data(
-        data, progress=lambda fraction, words: progress(_FITTING + (0.99 - _FITTING) * fraction, words)
+        data,
+        progress=lambda fraction, words: progress(_FITTING + (0.99 - _FITTING) * fraction, words),
+        spelling=FORMS,
     )
     progress(0.99, "writing")
     write_report(report, folder)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.files.atomic import atomic_output
+from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan, plain_label
 from napari_tesm.gui.models.trace import SIZES, PlaceTraces, TraceModel
 from napari_tesm.gui.models.trace_fits import WindowFit
@@ -192,7 +193,7 @@ class TracePanel(Panel):
             with atomic_output(path, overwrite=True) as file:
                 file.write(self.model.csv_text().encode())
         except (OSError, ValueError) as error:
-            say(self.viewer, f"Not saved: {error}", warning=True)
+            say(self.viewer, f"Not saved: {FORMS(error)}", warning=True)
             return False
         say(self.viewer, f"Saved {path.name}")
         return True
@@ -244,7 +245,7 @@ class TracePanel(Panel):
         except OSError as error:  # the file is gone, or was changed by somebody else
             self.plot.show([])
             self.table.setRowCount(0)
-            self.sentence.setText(_capital(str(error)))
+            self.sentence.setText(sentence_for_forms(error))
             return
         self.plot.show([curve for place in places for curve in self._curves(model, place)])
         self.table.fill(model, places, theme_of(self.viewer).foreground)
@@ -273,7 +274,7 @@ class TracePanel(Panel):
 
     def _say_in_words(self, model: TraceModel, places: list[PlaceTraces]) -> None:
         if model.problem:
-            self.sentence.setText(_capital(model.problem))
+            self.sentence.setText(sentence_for_forms(model.problem))
             return
         if not places:
             self.sentence.setText(_HINT)
@@ -405,7 +406,3 @@ def _button(text: str, tip: str, clicked: Callable[[], Any]) -> QPushButton:
 
 def _sentence(window: WindowFit) -> str:
     return sentence_from_fit(window)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

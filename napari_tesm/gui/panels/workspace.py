@@ -23,6 +23,7 @@ from napari_tesm.gui.layers.grain_layer import take_painted_labels
 from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.layers.map_legend import show_map_legend
 from napari_tesm.gui.layers.region_layer import region_link_of
+from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.compare import ComparePanel
 from napari_tesm.gui.panels.fit import FitPanel
@@ -192,7 +193,7 @@ class Workspace(Panel):
         try:
             written = save_scan(self.scan, path, overwrite=True)
         except (OSError, ValueError) as error:
-            say(self.viewer, f"Not saved: {error}", warning=True)
+            say(self.viewer, f"Not saved: {FORMS(error)}", warning=True)
             return False
         say(self.viewer, f"Saved {written.name}")
         return True

@@ -10,6 +10,7 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.mapped import mapped_file_of
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
@@ -175,14 +176,15 @@ def _trace_entry(stack: TraceStackInfo) -> Entry:
         known[name.replace("_", " ")] = text_from_quantity(value, units.get(name, "s"))
     missing = []
     if not stack.time_unit:
-        missing.append("unit of the time axis (--time-unit)")
-    for name, known_time in (("start", protocol.pulse_start), ("duration", protocol.pulse_duration)):
-        if known_time is None:
-            missing.append(f"{name} of the pulse (--pulse-{name}, or windows)")
+        missing.append(Sentence("unit of the time axis ({time_unit})"))
+    if protocol.pulse_start is None:
+        missing.append(Sentence("start of the pulse ({pulse_start}, or windows)"))
+    if protocol.pulse_duration is None:
+        missing.append(Sentence("duration of the pulse ({pulse_duration}, or windows)"))
     if protocol.tip_radius is None:
-        missing.append("tip radius (--tip-radius); without it tau maps only")
+        missing.append(Sentence("tip radius ({tip_radius}); without it tau maps only"))
     if not np.isfinite(stack.voltage):
-        missing.append("pulse voltage (--voltage); without it titles have no suffix")
+        missing.append(Sentence("pulse voltage ({voltage}); without it titles have no suffix"))
     return {
         "titles": [stack.title or stack.name],
         "id": stack.number,

@@ -10,6 +10,7 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.files.mapped import mapped_file_of
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.traces import (
@@ -180,9 +181,7 @@ def _stacks_by_signal(stacks: list[TraceStackInfo]) -> dict[str, list[TraceStack
 def _lateral_scale(stack: TraceStackInfo, lateral_unit: str | None) -> tuple[float, str]:
     if stack.lateral_unit:
         if lateral_unit is not None and lateral_unit != stack.lateral_unit:
-            raise ValueError(
-                f"the image of {stack.name} is in {stack.lateral_unit}: "
-                f"--lateral-unit {lateral_unit} would contradict the file"
-            )
+            template = "the image of {name} is in {unit}: {lateral_unit:{given}} would contradict the file"
+            raise ValueError(Sentence(template, name=stack.name, unit=stack.lateral_unit, given=lateral_unit))
         return 1.0, stack.lateral_unit
     return (1.0, "") if lateral_unit is None else (factor_from_unit(lateral_unit, "m"), "m")

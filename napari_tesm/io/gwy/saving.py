@@ -12,6 +12,7 @@ from napari_tesm.data.dataset import SIGNALS, pulse_labels
 from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.data.protocol import PulseProtocol, sampling_interval
 from napari_tesm.files.errors import GwySizeError
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.grains import Boundaries, Grains, boundaries_from_grains, overrides_from_regions
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Brick, Field, mask_field, metadata_container
@@ -227,13 +228,12 @@ def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection
     if not maps_only:
         size += size_of(carried_container(dataset))
     if size > LARGEST_BODY:
-        advice = (
-            "choose fewer traces at a time with --traces"
+        template = "the output would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: " + (
+            "choose fewer traces at a time with {traces}"
             if maps_only
-            else "leave the traces out with --maps-only"
+            else "leave the traces out with {maps_only}"
         )
-        gibibytes = size / 2**30
-        raise GwySizeError(f"the output would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: {advice}")
+        raise GwySizeError(Sentence(template, gibibytes=size / 2**30))
 
 
 def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import Brick, metadata_entries
@@ -185,16 +186,16 @@ def time_in_seconds(stack: TraceStackInfo, time_unit: str | None) -> Array:
     """
     if not stack.time_unit:
         if time_unit is None:
-            raise ValueError(f"the time axis of {stack.name} has no unit: give it with --time-unit, e.g. s")
+            template = "the time axis of {name} has no unit: give it with {time_unit}, e.g. s"
+            raise ValueError(Sentence(template, name=stack.name))
         return np.asarray(stack.time * factor_from_unit(time_unit, "s"))
     if stack.time_unit != "s":
         raise ValueError(
             f"the axis of {stack.name} is in {stack.time_unit}, not in s: it holds no time traces"
         )
     if time_unit is not None and factor_from_unit(time_unit, "s") != 1.0:
-        raise ValueError(
-            f"the time axis of {stack.name} is in s: --time-unit {time_unit} would contradict the file"
-        )
+        template = "the time axis of {name} is in s: {time_unit:{given}} would contradict the file"
+        raise ValueError(Sentence(template, name=stack.name, given=time_unit))
     return stack.time
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.data.dataset import check_dataset
-from napari_tesm.files.atomic import refuse_same_file
+from napari_tesm.files.atomic import exists_already, refuse_same_file
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.zarr_store.arrays import MARK, OTHER_CHANNELS
 from napari_tesm.io.zarr_store.reading import is_dataset_store
@@ -117,9 +117,7 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
     if not os.path.lexists(path):
         return
     if not overwrite:
-        raise FileExistsError(
-            f"{path} exists already: choose another name or allow overwriting (--overwrite)."
-        )
+        raise exists_already(path)
     # A folder of other things would be lost with everything in it.
     if not is_dataset_store(path):
         raise FileExistsError(

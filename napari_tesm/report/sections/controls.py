@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from napari_tesm.data.maps import FITS, JOINT, map_name, words_of_fit
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import (
     POWER,
     compare_with_control,
@@ -33,8 +34,10 @@ def section_from_data(data: ReportData) -> Section | None:
     section = Section("controls", "Controls")
     if not data.controls:
         section.missing.append(
-            "No control is given: a scan of a sample that should not respond (--control FILE) shows what noise alone "
-            "comes to."
+            Sentence(
+                "No control is given: a scan of a sample that should not respond ({controls:FILE}) shows what noise "
+                "alone comes to."
+            )
         )
         return section
     main = data.main

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import OK, STATUS_MEANINGS, without_hot_pixels
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_regions,
@@ -52,7 +53,9 @@ def section_from_data(data: ReportData) -> Section | None:
     label = scan.labels[pulse]
     section.title = f"Maps of {quantity} {label}".rstrip()
     if quantity == "tau":
-        section.missing.append("No tip radius is known, so that tau takes the place of D (--tip-radius).")
+        section.missing.append(
+            Sentence("No tip radius is known, so that tau takes the place of D ({tip_radius}).")
+        )
     first = 2 if 2 in numbers else numbers[0]
     names = [map_name(quantity, number) for number in sorted(numbers, key=lambda number: number != first)]
     box = _zoom_box(scan)

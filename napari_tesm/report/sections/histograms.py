@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.histograms import RATIO, SCALES, HistogramComparison, histogram_comparison
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.plotting.histogram_comparison import fill_histogram_figure
@@ -26,7 +27,9 @@ def section_from_data(data: ReportData) -> Section | None:
     shown = _shown(data, found)
     scan, main = shown
     if main.quantity == "tau":
-        section.missing.append("No tip radius is known, so that tau takes the place of D (--tip-radius).")
+        section.missing.append(
+            Sentence("No tip radius is known, so that tau takes the place of D ({tip_radius}).")
+        )
     section.title = (
         f"Histograms of {' and '.join(one.name for one in main.windows.values())} {main.label}".rstrip()
     )

@@ -8,6 +8,7 @@ import xarray as xr
 
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice.votes import CLEAR, KernelVotes
 from napari_tesm.plotting.kernel_choice import draw_kernel_choice
@@ -30,7 +31,7 @@ def section_from_data(data: ReportData) -> Section | None:
     try:
         choice = choice_of_kernels(Evaluation.of(dataset, recipe))
     except ValueError as error:
-        section.missing.append(f"Kernels cannot be compared: {error}.")
+        section.missing.append(Sentence("Kernels cannot be compared: {error}.", error=error))
         return section
     votes = choice.votes[0]
     label = scan.labels[scan.main_pulse]

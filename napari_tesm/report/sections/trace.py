@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.plotting.pulse_response import Response, draw_pulse_responses
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
@@ -22,7 +23,9 @@ def section_from_data(data: ReportData) -> Section | None:
     pulse = scan.settings.pulse
     if pulse is None or pulse.stop is None:
         section.missing.append(
-            "It is not known when the pulse was on: give --pulse-start and --pulse-duration to have H marked."
+            Sentence(
+                "It is not known when the pulse was on: give {pulse_start} and {pulse_duration} to have H marked."
+            )
         )
         return section
     pair = scan.polarity_pair
@@ -92,7 +95,9 @@ def _place(scan: Scan) -> tuple[int, int, int]:
 def _sentence_about_other_polarity(scan: Scan) -> str:
     known = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
     if not known:
-        return "The voltage of the pulses is not known (--voltage), so that the two polarities cannot be told apart."
+        return Sentence(
+            "The voltage of the pulses is not known ({voltage}), so that the two polarities cannot be told apart."
+        )
     return (
         f"{scan.label} holds pulses of {', '.join(dict.fromkeys(known))}: no positive and negative pulse of one "
         "size can be shown side by side."

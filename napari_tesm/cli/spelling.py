@@ -1,0 +1,40 @@
+"""What the fields are called where the words of the engine are read: on a terminal, or in Gwyddion."""
+
+import os
+from typing import Final
+
+from napari_tesm.files.sentences import OPTIONS, Spelling, option_from_field
+
+READER: Final = "TESM_READER"
+"""Environment variable by which Gwyddion's module ("gwyddion") and its plug-ins for pygwy ("pygwy") say who reads."""
+
+_DIALOG: Final = {
+    "tip_radius": "Tip radius", "tip_radius_error": "Its standard error", "geometry": "Geometry",
+    "threshold": "Threshold of |H|", "kernel": "Kernel", "window1": "Window 1", "window2": "Window 2",
+    "skip_after_edge": "Leave out after an edge", "pulse_start": "Pulse start", "pulse_duration": "Pulse duration",
+    "voltage": "Pulse voltage", "time_unit": "Unit of the time axis", "lateral_unit": "Unit of the image axes",
+    "traces": "One volume only",
+}  # fmt: skip
+"""The entries of the dialog of Gwyddion's module, by their fields."""
+_METADATA: Final = {"lock_in_time_constant": "Lock-in time constant", "lock_in_order": "Lock-in order"}
+"""What the dialog does not ask for but Gwyddion's metadata browser can say."""
+
+
+def _dialog_entry(name: str, value: str) -> str:
+    if name in _DIALOG:
+        return f"'{_DIALOG[name]}' {value}".rstrip()
+    if name in _METADATA:
+        return f"'{_METADATA[name]}' {value}".rstrip() + " in the metadata of the volume"
+    return f"{option_from_field(name, value)} on the command line"
+
+
+def _setting(name: str, value: str) -> str:
+    return f"{option_from_field(name, value)} in tesm.conf"
+
+
+_SPELLINGS: Final = {"gwyddion": Spelling(_dialog_entry), "pygwy": Spelling(_setting)}
+
+
+def spelled(message: object) -> str:
+    """Return a sentence, or what an exception says, with its fields as its reader knows them."""
+    return _SPELLINGS.get(os.environ.get(READER, ""), OPTIONS)(message)
