@@ -89,6 +89,35 @@ def test_images_of_different_things_are_not_registered():
         )
 
 
+def test_a_shift_is_found_in_the_unit_of_the_axes_where_pixels_are_not_square():
+    rng = np.random.default_rng(4)
+    at = blobs(12.0, 40.0, seed=3)
+    y, x = (np.arange(48) + 0.5) * 0.25, (np.arange(80) + 0.5) * 0.5
+    spacing, origin = (0.25, 0.5), (100.0, -30.0)
+    fixed = image(at(y, x) + 0.02 * rng.standard_normal((48, 80)), spacing, origin)
+    for axis in ("y", "x"):
+        fixed[axis].attrs["units"] = "µm"
+    for dy, dx in ((1.3, -4.7), (-2.1, 0.9)):
+        moving = image(at(y + dy, x + dx) + 0.02 * rng.standard_normal((48, 80)), spacing, origin)
+        # A plane that the scanner draws into both.
+        slope = np.linspace(0, 5, 80)[None, :]
+        found = registration_between(fixed + slope, moving + slope)
+        assert (found.dy, found.dx) == (pytest.approx(dy, abs=0.025), pytest.approx(dx, abs=0.05))
+        assert found.residual < 0.05
+
+
+@pytest.mark.parametrize("away", [(0.0, 14.0), (4.0, 0.0), (0.0, -25.0), (-5.0, 15.0)])
+def test_an_image_of_what_lies_beyond_the_window_is_not_registered(away):
+    at = blobs(12.0, 40.0, seed=3)
+    y, x = (np.arange(48) + 0.5) * 0.25, (np.arange(80) + 0.5) * 0.5
+    slope = np.linspace(0, 5, 80)[None, :]
+    fixed, moving = (
+        image(at(y + dy, x + dx) + slope, (0.25, 0.5), title="Amplitude") for dy, dx in ((0.0, 0.0), away)
+    )
+    with pytest.raises(ValueError, match=r"image 'Amplitude' .* no shift within the window fits"):
+        registration_between(fixed, moving)
+
+
 @pytest.fixture(scope="module")
 def truth():
     return simulate_dataset("si-c-step", size=(24, 16), samples=60, seed=3)

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-from napari_tesm.registration.maps import (
-    correlation_between,
-    cross_talk_from_maps,
-    moved_map,
-    shift_between,
-    slope_of,
-)
+from napari_tesm.registration import shift_between
+from napari_tesm.registration.maps import correlation_between, cross_talk_from_maps, moved_map, slope_of
 
 
 def surface(shape, seed, smooth=2.0):
@@ -37,6 +32,77 @@ def test_a_shift_is_found_within_a_tenth_of_a_pixel_at_snr_5(shape):
         errors.append((found.dy - dy, found.dx - dx))
         assert found.after > found.before
     assert np.sqrt(np.mean(np.square(errors))) < 0.1
+
+
+def window_of(shape, dy, dx, seed=5, smooth=2.5):
+    """Return a map and another that shows what lies (dy, dx) pixels away, of one surface larger than both."""
+    margin = max(shape) + 10
+    large = surface((shape[0] + 2 * margin, shape[1] + 2 * margin), seed, smooth)
+    fixed = large[margin : margin + shape[0], margin : margin + shape[1]]
+    moving = large[margin + dy : margin + dy + shape[0], margin + dx : margin + dx + shape[1]]
+    return fixed, moving
+
+
+def tilted(image, height):
+    """Return an image on a slope that rises by `height` across and by half as much down."""
+    down, across = (np.linspace(0, 1, size) for size in image.shape)
+    return image + height * across[None, :] + height / 2 * down[:, None]
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (96, 64), (16, 200)])
+@pytest.mark.parametrize("tilt", [0, 10])
+def test_a_shift_beyond_the_window_is_refused_and_never_its_edge_returned(shape, tilt):
+    far = [int(0.25 * size) for size in shape]
+    for dy, dx in (
+        (0, far[1] + 2), (0, -far[1] - 2), (far[0] + 2, 0), (-far[0] - 2, 0), (far[0] + 3, far[1] + 3),
+        (-far[0] - 3, far[1] + 3), (0, 2 * far[1]), (2 * far[0], 1), (1, -3 * far[1]), (0, 4 * far[1] + 5),
+    ):  # fmt: skip
+        pair = [tilted(image, tilt) for image in window_of(shape, dy, dx)]
+        with pytest.raises(ValueError, match="no shift within the window fits"):
+            shift_between(*pair)
+
+
+@pytest.mark.parametrize("tilt", [0, 10])
+def test_a_shift_just_within_the_window_is_found(tilt):
+    for dy, dx in ((0, 22), (0, -22), (14, 0), (-14, 0), (14, 22), (14, -22), (-14, 22)):
+        found = shift_between(*(tilted(image, tilt) for image in window_of((64, 96), dy, dx)))
+        assert (found.dy, found.dx) == (pytest.approx(dy, abs=0.05), pytest.approx(dx, abs=0.05))
+        assert found.after > 0.95
+    # Twice as far where twice as far is looked for.
+    assert shift_between(*window_of((64, 96), 0, 40), largest=0.5).dx == pytest.approx(40, abs=0.05)
+
+
+def test_where_it_lies_on_the_edge_is_said():
+    with pytest.raises(ValueError, match=r"at its edge, 25 pixels left and 3 pixels down"):
+        shift_between(*window_of((64, 96), 3, -26, smooth=4))
+
+
+def test_a_slope_in_common_is_not_alike():
+    rng = np.random.default_rng(0)
+    for shape in ((64, 96), (30, 40)):
+        for _ in range(6):
+            pair = [tilted(gaussian_filter(rng.standard_normal(shape), 1.5), 10) for _ in range(2)]
+            with pytest.raises(ValueError, match="no shift within the window fits"):
+                shift_between(*pair)
+    level, slope = (
+        shift_between(*(tilted(image, height) for image in shifted_pair((64, 48), 2.3, -3.6, 5, 3)))
+        for height in (0, 30)
+    )
+    assert (slope.dy, slope.dx) == (pytest.approx(level.dy, abs=0.01), pytest.approx(level.dx, abs=0.01))
+    assert slope.before == pytest.approx(level.before, abs=0.02)
+    with pytest.raises(ValueError, match="all alike: no shift can be measured"):
+        shift_between(tilted(np.zeros((20, 30)), 3), surface((20, 30), 1)[:20, :30])
+
+
+@pytest.mark.parametrize("shape", [(16, 200), (24, 16), (12, 20)])
+def test_narrow_and_small_maps_are_laid_on_each_other_as_well(shape):
+    errors = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        dy, dx = rng.uniform(-0.15, 0.15, 2) * shape
+        found = shift_between(*shifted_pair(shape, dy, dx, 20, seed))
+        errors.append((found.dy - dy, found.dx - dx))
+    assert np.max(np.abs(errors)) < 0.2
 
 
 def test_missing_pixels_do_not_pull_the_shift():

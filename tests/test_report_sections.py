@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from report_examples import RECIPE, StrictPage, example_data, example_scan, fitted, simulation
+from scipy.ndimage import gaussian_filter
 
 from napari_tesm.data.displacement import OK
 from napari_tesm.regions.shapes import PinnedPoint, Region
@@ -71,6 +72,29 @@ def test_a_shift_of_the_way_back_is_found_and_told_in_lengths():
     assert section.numbers["shift_pixels"]["dx"] == pytest.approx(-2, abs=0.15)
     assert section.numbers["shift"]["dx"] == pytest.approx(-2 * scan.spacing[1], abs=0.15 * scan.spacing[1])
     assert section.numbers["correlation_after"] > section.numbers["correlation_before"] + 0.05
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_way_back_from_beyond_the_window_is_compared_as_it_is_and_said_so(axis):
+    scan = example_scan()
+    heights = scan.maps["H"].values.copy()
+    rng = np.random.default_rng(2)
+    size, far = heights.shape[1:], heights.shape[1 + axis] // 2
+    surface = gaussian_filter(rng.standard_normal((2 * size[0], 2 * size[1])), 1.5)
+    offset = [far if number == axis else 0 for number in (0, 1)]
+    heights[0] = -2 - surface[: size[0], : size[1]]
+    heights[1] = 2 + surface[offset[0] : offset[0] + size[0], offset[1] : offset[1] + size[1]]
+    heights = heights * 1e-12
+    scan.maps = scan.maps.assign(H=scan.maps["H"].copy(data=heights))
+    section = similarity.section_from_data(example_data(scan))
+    assert any(
+        "as they are in the file: no shift within the window fits" in text for text in section.warnings
+    )
+    assert section.numbers["shift_pixels"] is None
+    assert section.numbers["correlation_after"] == section.numbers["correlation_before"]
+    assert "by no shift that could be measured" in section.paragraphs[0]
+    assert len(section.figures) == 2
+    assert set(section.numbers["with_surface"]) == {"topography", "slope of topography", "deflection error"}
 
 
 def test_a_mirrored_way_back_is_noticed():

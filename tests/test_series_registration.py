@@ -5,7 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 from series_examples import channel, result, scans
 
-from napari_tesm.series import aligned_series, fine_shift_between, series_from_results
+from napari_tesm.registration import shift_between
+from napari_tesm.series import aligned_series, series_from_results
 from napari_tesm.simulation.scene import drawn_scene
 
 SHAPE = (48, 64)
@@ -41,7 +42,7 @@ def test_drift_is_found_within_a_tenth_of_a_pixel_at_snr_5(kind):
     errors, promised = [], []
     for seed in range(25):
         fixed, moving, true = pair(kind, seed, largest=4.0 if kind == "periodic" else 5.0)
-        found = fine_shift_between(fixed, moving)
+        found = shift_between(fixed, moving)
         errors.append(np.hypot(found.dy - true[0], found.dx - true[1]))
         promised.append(found.error)
         assert found.after > found.before
@@ -56,10 +57,10 @@ def test_a_surface_that_repeats_itself_is_said_to_and_the_smallest_shift_taken()
     image = np.cos(2 * np.pi * x / 8) + np.cos(2 * np.pi * y / 8)
     for dy, dx in ((1.4, -2.3), (-3.1, 0.6)):
         other = np.cos(2 * np.pi * (x + dx) / 8) + np.cos(2 * np.pi * (y + dy) / 8)
-        found = fine_shift_between(image + 0.2 * rng.standard_normal(image.shape), other)
+        found = shift_between(image + 0.2 * rng.standard_normal(image.shape), other)
         assert (found.dy, found.dx) == (pytest.approx(dy, abs=0.1), pytest.approx(dx, abs=0.1))
         assert found.alternatives
-    assert fine_shift_between(*pair("2", 0)[:2]).alternatives == ()
+    assert shift_between(*pair("2", 0)[:2]).alternatives == ()
 
 
 def test_tilt_hot_pixels_dead_lines_and_gaps_do_not_pull_the_drift():
@@ -69,7 +70,7 @@ def test_tilt_hot_pixels_dead_lines_and_gaps_do_not_pull_the_drift():
     moving[20] = 0.0
     fixed[30:33] = np.nan
     moving[:, 12] = np.nan
-    found = fine_shift_between(fixed, moving)
+    found = shift_between(fixed, moving)
     assert (found.dy, found.dx) == (pytest.approx(true[0], abs=0.1), pytest.approx(true[1], abs=0.1))
 
 
@@ -79,20 +80,20 @@ def test_images_with_nothing_in_common_are_refused_in_a_sentence():
     for _ in range(12):
         a, b = (gaussian_filter(rng.standard_normal(SHAPE), 2) for _ in range(2))
         try:
-            fine_shift_between(a, b)
+            shift_between(a, b)
         except ValueError:
             refused += 1
     assert refused >= 11
     with pytest.raises(ValueError, match="too little in common"):
-        fine_shift_between(rng.standard_normal(SHAPE), rng.standard_normal(SHAPE))
+        shift_between(rng.standard_normal(SHAPE), rng.standard_normal(SHAPE))
     with pytest.raises(ValueError, match="too few values"):
-        fine_shift_between(np.full(SHAPE, np.nan), rng.standard_normal(SHAPE))
+        shift_between(np.full(SHAPE, np.nan), rng.standard_normal(SHAPE))
 
 
 def test_a_line_has_a_drift_along_itself():
     rng = np.random.default_rng(0)
     line = gaussian_filter(rng.standard_normal(200), 2)[None]
-    found = fine_shift_between(line[:, 20:160], line[:, 23:163])
+    found = shift_between(line[:, 20:160], line[:, 23:163])
     assert found.dy == 0
     assert found.dx == pytest.approx(3, abs=0.05)
     assert np.isnan(found.dy_error)
@@ -166,6 +167,20 @@ def test_a_scan_that_cannot_be_registered_stays_and_says_why():
     assert "could not be registered" in aligned.alignments[1].warning
     far = [maps[0], result(rng.standard_normal((1, 30, 40)), [-5.0], offset=(0.0, 1e-6))]
     assert "shares no pixel" in aligned_series(series_from_results(far)[0]).alignments[1].warning
+
+
+@pytest.mark.parametrize("away", [(0, 40), (25, 0), (-18, -24)])
+def test_a_scan_that_drifted_out_of_the_window_stays_and_says_why(away):
+    rng = np.random.default_rng(6)
+    large = gaussian_filter(rng.standard_normal((200, 220)), 2)
+    tilt = np.linspace(0, 10 * large.std(), 64)[None, :]
+    pictures = [large[70 + dy : 118 + dy, 80 + dx : 144 + dx] + tilt for dy, dx in ((0, 0), away)]
+    maps = [result(np.ones((1, *SHAPE)) * level, [-volts]) for level, volts in ((0.3, 3.0), (0.5, 5.0))]
+    images = [[{"Topography": channel(picture, "Topography")}] for picture in pictures]
+    alignment = aligned_series(series_from_results(maps, images=images)[0]).alignments[1]
+    assert alignment.shift is None
+    assert alignment.pixels == (0.0, 0.0)
+    assert "could not be registered: no shift within the window fits" in alignment.warning
 
 
 def test_drift_within_a_scan_is_warned_of():

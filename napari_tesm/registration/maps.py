@@ -15,95 +15,6 @@ Array = NDArray[np.float64]
 _CROSS_TALK: Final = 0.3
 """A correlation of |H| with the surface's slope from which cross-talk is worth a warning."""
 _ALIKE: Final = 0.5
-_FEWEST_PIXELS: Final = 10
-
-
-@dataclass(frozen=True)
-class Shift:
-    """Displacement of one map against another.
-
-    Parameters
-    ----------
-    dy, dx : float
-        In pixels: what the moving map must be shifted by (down, to the right) to lie on the fixed one.
-    before, after : float
-        Pearson correlation of the two without and with the shift.
-    """
-
-    dy: float
-    dx: float
-    before: float
-    after: float
-
-
-def shift_between(
-    fixed: NDArray[np.floating], moving: NDArray[np.floating], *, largest: float = 0.25
-) -> Shift:
-    """Return the sub-pixel shift that lays a map on another of the same area.
-
-    The normalised cross-correlation over the pixels that both have (Padfield 2012), with a parabola through its peak.
-
-    Parameters
-    ----------
-    fixed, moving : ndarray, shape (y, x)
-        Pixels without a value are left out.
-    largest : float
-        Farthest shift looked for, as a fraction of the size.
-
-    Raises
-    ------
-    ValueError
-        If the maps differ in size, or one of them is constant or has fewer than ten values.
-    """
-    a, b = np.asarray(fixed, dtype=np.float64), np.asarray(moving, dtype=np.float64)
-    window = correlation_by_shift(a, b, largest=largest)
-    row, column = np.unravel_index(int(np.nanargmax(window)), window.shape)
-    dy, dx = (
-        row - window.shape[0] // 2 + _vertex(window[:, column], int(row)),
-        column - window.shape[1] // 2 + _vertex(window[row], int(column)),
-    )
-    before = correlation_between(a, b).pearson
-    after = correlation_between(a, moved_map(b, dy, dx)).pearson
-    return Shift(float(dy), float(dx), before, after)
-
-
-def correlation_by_shift(
-    fixed: NDArray[np.floating], moving: NDArray[np.floating], *, largest: float = 0.25
-) -> Array:
-    """Return the correlation of two maps for every shift of whole pixels up to a largest one, no shift in the middle.
-
-    Parameters
-    ----------
-    fixed, moving : ndarray, shape (y, x)
-        Pixels without a value are left out (Padfield 2012).
-    largest : float
-        Farthest shift, as a fraction of the size.
-
-    Returns
-    -------
-    ndarray, shape (2 n + 1, 2 m + 1)
-        ``-inf`` where the maps overlap too little.
-
-    Raises
-    ------
-    ValueError
-        If the maps differ in size, or one of them is constant or has fewer than ten values.
-    """
-    a, b = np.asarray(fixed, dtype=np.float64), np.asarray(moving, dtype=np.float64)
-    if a.shape != b.shape:
-        raise ValueError(
-            f"maps of {a.shape[1]}×{a.shape[0]} and {b.shape[1]}×{b.shape[0]} pixels cannot be compared"
-        )
-    known = [np.isfinite(image) for image in (a, b)]
-    for image, good in zip((a, b), known, strict=True):
-        if good.sum() < _FEWEST_PIXELS or np.ptp(image[good]) == 0:
-            raise ValueError("one of the maps has too few values, or all alike: no shift can be measured")
-    correlation = _masked_correlation(a, b, *known)
-    reach = [max(1, int(largest * size)) if size > 1 else 0 for size in a.shape]
-    centre = (a.shape[0] - 1, a.shape[1] - 1)
-    return correlation[
-        centre[0] - reach[0] : centre[0] + reach[0] + 1, centre[1] - reach[1] : centre[1] + reach[1] + 1
-    ]
 
 
 def moved_map(values: NDArray[np.floating], dy: float, dx: float, *, flip: bool = False) -> Array:
@@ -253,40 +164,6 @@ def _warnings(between: Correlation, found: Mapping[str, Correlation]) -> list[st
                 "move where the surface is like this. Look whether it stays with the other polarity and scan direction."
             )
     return warnings
-
-
-def _masked_correlation(a: Array, b: Array, known_a: NDArray[np.bool_], known_b: NDArray[np.bool_]) -> Array:
-    """Return the correlation coefficient for every shift, over the pixels that overlap (Padfield 2012)."""
-    shape = tuple(2 * size - 1 for size in a.shape)
-
-    def transform(image: Array) -> NDArray[np.complex128]:
-        return np.asarray(np.fft.fft2(image, s=shape))
-
-    def product(left: NDArray[np.complex128], right: NDArray[np.complex128]) -> Array:
-        return np.asarray(np.fft.fftshift(np.fft.ifft2(left * right.conj()).real))
-
-    mean = float(a[known_a].mean()), float(b[known_b].mean())
-    za, zb = np.where(known_a, a - mean[0], 0.0), np.where(known_b, b - mean[1], 0.0)
-    fa, fb, ma, mb = (transform(image) for image in (za, zb, known_a.astype(float), known_b.astype(float)))
-    count = np.maximum(product(ma, mb), 1e-9)
-    sum_a, sum_b = product(fa, mb), product(ma, fb)
-    variance_a = product(transform(za**2), mb) - sum_a**2 / count
-    variance_b = product(ma, transform(zb**2)) - sum_b**2 / count
-    scale = np.sqrt(np.maximum(variance_a, 0) * np.maximum(variance_b, 0))
-    enough = (count >= 0.3 * min(known_a.sum(), known_b.sum())) & (scale > 1e-12 * scale.max())
-    covariance = product(fa, fb) - sum_a * sum_b / count
-    return np.where(enough, covariance / np.where(enough, scale, 1.0), -np.inf)
-
-
-def _vertex(values: Array, index: int) -> float:
-    """Return where a parabola through the peak and its neighbours has its top, from the peak."""
-    if index == 0 or index == values.size - 1:
-        return 0.0
-    left, top, right = values[index - 1 : index + 2]
-    bend = left - 2 * top + right
-    if not np.isfinite(bend) or bend >= 0:
-        return 0.0
-    return float(np.clip((left - right) / (2 * bend), -0.5, 0.5))
 
 
 def _interpolated(image: Array, at: Array, axis: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.registration.maps import shift_between
+from napari_tesm.registration.shifts import shift_between
 
 Array = NDArray[np.float64]
 
@@ -104,20 +104,27 @@ def registration_between(fixed: xr.DataArray, image: xr.DataArray) -> Registrati
     Raises
     ------
     ValueError
-        If they do not overlap, have no structure, or are not alike (correlation below 0.3).
+        If they do not overlap, have no structure, or are not alike (correlation below 0.3, or no shift fits).
     """
     steps = (_spacing(fixed["y"]), _spacing(fixed["x"]))
     reference = np.asarray(fixed.values, dtype=np.float64)
+    title = image.attrs.get("long_name", image.name)
     dy = dx = 0.0
-    # Each pass compares what is nearer, and so more of it: three are enough for a hundredth of a pixel.
-    for _ in range(3):
-        shift = shift_between(reference, _on_grid(image, fixed, dy, dx))
-        dy, dx = dy + shift.dy * steps[0], dx + shift.dx * steps[1]
-    last = shift_between(reference, _on_grid(image, fixed, dy, dx))
+    start = None
+    try:
+        # Each pass compares what is nearer, and so more of it: three are enough for a hundredth of a pixel.
+        for _ in range(3):
+            shift = shift_between(reference, _on_grid(image, fixed, dy, dx), start=start)
+            dy, dx = dy + shift.dy * steps[0], dx + shift.dx * steps[1]
+            start = (0.0, 0.0)
+        last = shift_between(reference, _on_grid(image, fixed, dy, dx), start=start)
+    except ValueError as error:
+        raise ValueError(
+            f"the image '{title}' and the traces show different things or places: {error}"
+        ) from error
     if last.before < _LEAST_CORRELATION:
         raise ValueError(
-            f"the image '{image.attrs.get('long_name', image.name)}' and the traces show different things: their "
-            f"correlation is {last.before:.2f} at best"
+            f"the image '{title}' and the traces show different things: their correlation is {last.before:.2f} at best"
         )
     return Registration(dx, dy, float(np.hypot(last.dy, last.dx)), last.before)
 

@@ -1,6 +1,5 @@
 """Voltage series: one area scanned with pulses of several voltages, as Fig. 6 of the t-ESM paper has it."""
 
-from napari_tesm.registration.scans import FineShift, fine_shift_between
 from napari_tesm.series.alignment import AlignedSeries, Alignment, aligned_series
 from napari_tesm.series.distributions import Distribution, Distributions, distributions_of_series
 from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
@@ -15,7 +14,6 @@ __all__ = [
     "Alignment",
     "Distribution",
     "Distributions",
-    "FineShift",
     "Member",
     "Noise",
     "PointCurve",
@@ -25,7 +23,6 @@ __all__ = [
     "aligned_series",
     "counts_of_verdicts",
     "distributions_of_series",
-    "fine_shift_between",
     "images_of_pulses",
     "noise_of_series",
     "point_curves",

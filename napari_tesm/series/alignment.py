@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.quantities.text import prefix_for
 from napari_tesm.registration.maps import map_at, moved_map
-from napari_tesm.registration.scans import FineShift, fine_shift_between, pearson
+from napari_tesm.registration.shifts import Shift, pearson, shift_between
 from napari_tesm.series.members import Member, Series, spacing_of
 
 Array = NDArray[np.float64]
@@ -37,7 +37,7 @@ class Alignment:
         Of the member.
     channel : str
         By which image it was found; empty where none could be: the member is left where it is.
-    shift : FineShift, optional
+    shift : Shift, optional
         In pixels of the reference; None for the reference itself, and where nothing could be measured.
     residual : tuple of (float, float)
         What is left (dy, dx) in the upper and in the lower half, in pixels of the reference, when both are measured by
@@ -53,7 +53,7 @@ class Alignment:
 
     label: str
     channel: str
-    shift: FineShift | None
+    shift: Shift | None
     residual: tuple[tuple[float, float], ...]
     spacing: tuple[float, float]
     unit: str
@@ -242,7 +242,7 @@ def _alignment_of(member: Member, fixed: Member, *, is_reference: bool, largest:
     if overlap == 0:
         note = "by its coordinates it lies beside the reference and shares no pixel with it"
         return Alignment(member.label, "", None, nothing, spacing, unit, 0.0, note)
-    best: tuple[FineShift, str, Array, Array] | None = None
+    best: tuple[Shift, str, Array, Array] | None = None
     reason = "the two scans have too few values"
     for channel in _channels(member, fixed):
         images = []
@@ -254,7 +254,7 @@ def _alignment_of(member: Member, fixed: Member, *, is_reference: bool, largest:
                 values if one is fixed else map_at(_as_coarse(values, grid, image), *_places(grid, image))
             )
         try:
-            shift = fine_shift_between(images[0], images[1], largest=largest)
+            shift = shift_between(images[0], images[1], largest=largest)
         except ValueError as error:
             reason = str(error).split(":")[0]
             continue
@@ -290,7 +290,7 @@ def _as_coarse(values: Array, grid: xr.DataArray, own: xr.DataArray) -> Array:
     return np.where(known, total / np.maximum(weight, 1e-9), np.nan)
 
 
-def _residuals(fixed: Array, moving: Array, shift: FineShift) -> tuple[tuple[float, float], ...]:
+def _residuals(fixed: Array, moving: Array, shift: Shift) -> tuple[tuple[float, float], ...]:
     """Return by how much the upper and the lower half are still apart when each is measured by itself."""
     left = []
     middle = fixed.shape[0] // 2
@@ -298,7 +298,7 @@ def _residuals(fixed: Array, moving: Array, shift: FineShift) -> tuple[tuple[flo
         half = np.full(fixed.shape, np.nan)
         half[rows] = fixed[rows]
         try:
-            found = fine_shift_between(half, moving, start=(shift.dy, shift.dx))
+            found = shift_between(half, moving, start=(shift.dy, shift.dx))
         except ValueError:
             left.append((float("nan"), float("nan")))
             continue

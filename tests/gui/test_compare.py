@@ -95,6 +95,19 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(change):
     assert np.isnan(model.result().between.pearson)
 
 
+@pytest.mark.parametrize("away", [(0, 17), (14, 0), (-13, -18)])
+def test_a_way_back_from_beyond_the_window_is_said_to_fit_nowhere(away):
+    field = 0.1 + 0.01 * rough((110, 140))
+    first, second = (
+        field[30 + dy : 70 + dy, 40 + dx : 90 + dx] + np.linspace(0, 0.1, 50) for dy, dx in ((0, 0), away)
+    )
+    model = CompareModel(scan_with_heights(first, second))
+    model.align(Alignment(dx=1.5))
+    assert not model.measure()
+    assert model.message.startswith("No shift within the window fits")
+    assert model.alignment == Alignment(dx=1.5)
+
+
 def test_cells_are_as_large_as_the_canvas_allows():
     assert _largest_cells(3, (300, 400), (700, 480)) == (3, 1)
     assert _largest_cells(3, (300, 400), (400, 1500)) == (1, 3)
@@ -144,6 +157,18 @@ def test_side_by_side_shows_three_linked_maps_and_gives_everything_back(opened, 
     assert [(layer.name, layer.visible) for layer in viewer.layers] == before
     assert (grid.enabled, grid.stride, tuple(grid.shape)) == state
     assert len(scan.probe_changed) == callbacks
+
+
+@pytest.mark.display
+def test_a_shift_that_cannot_be_measured_is_said_in_the_tab(opened, qtbot, monkeypatch):
+    _, panel, _ = opened
+    rng = np.random.default_rng(0)
+    heights = 0.1 + 0.01 * rng.standard_normal((2, 12, 16))
+    monkeypatch.setattr(panel.model, "heights", lambda: heights)
+    panel.measure_button.click()
+    qtbot.wait(100)
+    assert "No shift within the window fits" in panel.sentence.text()
+    assert panel.spins["dx"].value() == 0
 
 
 @pytest.mark.display

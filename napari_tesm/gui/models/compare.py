@@ -10,7 +10,8 @@ from psygnal import Signal
 from napari_tesm.gui.layers.scan_layers import displacement_maps
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.registration.maps import CrossTalk, cross_talk_from_maps, moved_map, shift_between
+from napari_tesm.registration import shift_between
+from napari_tesm.registration.maps import CrossTalk, cross_talk_from_maps, moved_map
 
 Array = NDArray[np.float64]
 
@@ -86,13 +87,15 @@ class CompareModel:
             return False
         flipped = maps[1][:, ::-1] if self.alignment.flip else maps[1]
         try:
-            found = shift_between(np.abs(maps[0]), np.abs(flipped))
+            shift = shift_between(np.abs(maps[0]), np.abs(flipped))
         except ValueError as error:
             self.message = sentence_for_forms(error)
             self.changed.emit()
             return False
-        self.align(Alignment(self.alignment.flip, round(found.dy, 3), round(found.dx, 3)))
-        self.message = f"Correlation of |H| {found.before:.2f} before, {found.after:.2f} after the shift."
+        self.align(Alignment(self.alignment.flip, round(shift.dy, 3), round(shift.dx, 3)))
+        self.message = (
+            f"Correlation of |H|, levelled, {shift.before:.2f} before, {shift.after:.2f} after the shift."
+        )
         self.changed.emit()
         return True
 

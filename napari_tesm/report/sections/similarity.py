@@ -20,14 +20,13 @@ from napari_tesm.plotting.annotated_maps import (
 )
 from napari_tesm.plotting.overview import draw_map
 from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.registration import Shift, shift_between
 from napari_tesm.registration.maps import (
     Correlation,
     CrossTalk,
-    Shift,
     correlation_between,
     cross_talk_from_maps,
     moved_map,
-    shift_between,
 )
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
@@ -51,17 +50,20 @@ def section_from_data(data: ReportData) -> Section | None:
     section.figures.append(_figure_of_maps(scan, labels, heights))
     # One hot pixel would decide Pearson's correlation.
     sizes = [np.abs(without_hot_pixels(one.values)) for one in heights]
+    before = correlation_between(*sizes).pearson
+    shift, aligned = None, sizes[1]
     try:
         shift = shift_between(*sizes)
     except ValueError as error:
-        section.missing.append(f"The two maps of H cannot be compared: {error}.")
-        return section
-    dy, dx = scan.spacing
-    moved = shift.after > shift.before and np.hypot(shift.dy, shift.dx) >= _NO_SHIFT
-    aligned = moved_map(sizes[1], shift.dy, shift.dx) if moved else sizes[1]
+        if not np.isfinite(before):
+            section.missing.append(f"The two maps of H cannot be compared: {error}.")
+            return section
+        section.warnings.append(f"The two maps of H are compared as they are in the file: {error}.")
+    if shift is not None and shift.after > shift.before and np.hypot(shift.dy, shift.dx) >= _NO_SHIFT:
+        aligned = moved_map(sizes[1], shift.dy, shift.dx)
     surfaces = {name: np.asarray(one.values, dtype=np.float64) for name, one in scan.surfaces().items()}
     talk = cross_talk_from_maps(sizes[0], aligned, surfaces, spacing=scan.spacing)
-    _say_how_alike(section, scan, labels, shift, talk, sizes, aligned)
+    _say_how_alike(section, scan, labels, shift, before, talk, sizes, aligned)
     section.figures.append(_figure_of_difference(scan, labels, heights[0], sizes[0], aligned, talk))
     section.tables.append(_table(labels, talk))
     section.warnings += [f"{sentence}" for sentence in talk.warnings]
@@ -72,10 +74,10 @@ def section_from_data(data: ReportData) -> Section | None:
     section.numbers |= {
         "scan": scan.label,
         "pulses": labels,
-        "shift_pixels": {"dy": shift.dy, "dx": shift.dx},
-        "shift": {"dy": shift.dy * dy, "dx": shift.dx * dx},
-        "correlation_before": shift.before,
-        "correlation_after": shift.after,
+        "shift_pixels": None if shift is None else {"dy": shift.dy, "dx": shift.dx},
+        "shift": None if shift is None else dict(zip(("dy", "dx"), _lengths(scan, shift), strict=True)),
+        "correlation_before": before,
+        "correlation_after": talk.between.pearson,
         "between": asdict(talk.between),
         "with_surface": {name: asdict(one) for name, one in talk.with_surface.items()},
     }
@@ -159,24 +161,26 @@ def _say_how_alike(
     section: Section,
     scan: Scan,
     labels: list[str],
-    shift: Shift,
+    shift: Shift | None,
+    before: float,
     talk: CrossTalk,
     sizes: list[NDArray[np.float64]],
     aligned: NDArray[np.float64],
 ) -> None:
-    dy, dx = scan.spacing
-    far = float(np.hypot(shift.dy * dy, shift.dx * dx))
     between = talk.between
-    if np.hypot(shift.dy, shift.dx) < _NO_SHIFT:
+    if shift is None:
+        where = "by no shift that could be measured"
+    elif np.hypot(shift.dy, shift.dx) < _NO_SHIFT:
         where = f"without a shift, to {_NO_SHIFT:g} pixels"
     else:
+        far = float(np.hypot(*_lengths(scan, shift)))
         where = (
             f"when it is shifted by {shift.dx:+.2f} pixels across and {shift.dy:+.2f} down "
             f"({text_from_quantity(far, scan.lateral_unit, digits=2)})"
         )
     hot = int(sum(np.isnan(one).sum() for one in sizes))
     section.paragraphs.append(
-        f"|H| {labels[1]} lies on |H| {labels[0]} {where}; their correlation is r = {shift.before:.2f} as they are in "
+        f"|H| {labels[1]} lies on |H| {labels[0]} {where}; their correlation is r = {before:.2f} as they are in "
         f"the file and r = {between.pearson:.2f} ({between.low:.2f} to {between.high:.2f}) as they are compared below. "
         f"Spearman's rank correlation is {between.spearman:.2f}; n = {between.n} pixels; {hot} hot or missing "
         "pixels of the two maps are left out."
@@ -198,6 +202,11 @@ def _say_how_alike(
     for name, one in talk.with_surface.items():
         if np.isfinite(one.pearson):
             section.paragraphs.append(_sentence_about_surface(name, one))
+
+
+def _lengths(scan: Scan, shift: Shift) -> tuple[float, float]:
+    """Return a shift (dy, dx) in the lateral unit."""
+    return shift.dy * scan.spacing[0], shift.dx * scan.spacing[1]
 
 
 def _sentence_about_surface(name: str, one: Correlation) -> str:

@@ -1,17 +1,20 @@
-"""The shift of one scan against another to a small part of a pixel, and how well it is known.
+"""The shift of one map against another to a small part of a pixel, and how well it is known.
 
-The correlation of the two finds the whole pixels; least squares do the rest: after both were smoothed alike, the shift,
-a contrast, an offset and a tilt of the moving image are fitted to the fixed one (Lucas and Kanade 1981). Among some
-widths of smoothing the one is taken that promises the smallest error for this texture and this noise.
+Both are levelled. The correlation of the two finds the whole pixels; least squares do the rest: after both were
+smoothed alike, the shift, a contrast, an offset and a tilt of the moving image are fitted to the fixed one (Lucas and
+Kanade 1981). Among some widths of smoothing the one is taken that promises the smallest error for this texture and this
+noise.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.registration.maps import correlation_between, correlation_by_shift, moved_map
+from napari_tesm.registration.maps import correlation_between, moved_map
+from napari_tesm.statistics.images import smoothed_over_gaps, without_plane
 
 Array = NDArray[np.float64]
 
@@ -19,20 +22,26 @@ _WIDTHS: Final = (0.7, 1.0, 1.5, 2.5, 4.0)
 """Standard deviations of the smoothing, in pixels; below the first, cubic interpolation would blur the noise itself."""
 _COARSE, _FINE = 3, 1
 """Which of them goes first, and which decides whether it went astray."""
+_INDEPENDENT: Final = 20
+"""Values that are left of a map when pixels under one Gaussian count as one: with fewer, the fit follows the noise."""
 _ITERATIONS: Final = 12
 _SETTLED: Final = 2e-3
 _LARGEST_STEP: Final = 0.7
 _CLIPPED: Final = 4.0
 """Residuals beyond this many standard deviations count less: hot pixels and dead lines are no texture."""
+_FEWEST_VALUES: Final = 10
 _FEWEST_PIXELS: Final = 30
 _BEYOND_DOUBT: Final = 0.7
 _FEWEST_DEVIATIONS: Final = 4.5
 """Standard errors by which a correlation differs from zero: noise comes to 3 or 4 at the best of many shifts."""
 _LARGEST_ERROR: Final = 0.5
+_INSIDE: Final = 0.1
+"""Pixels by which a shift lies within the window; nearer to its edge the true one may as well lie beyond."""
+_NO_FIT: Final = "no shift within the window fits"
 
 
 @dataclass(frozen=True)
-class FineShift:
+class Shift:
     """Displacement of one map against another.
 
     Parameters
@@ -42,7 +51,7 @@ class FineShift:
     dy_error, dx_error : float
         Standard errors, from the texture and the noise of this pair; NaN along an axis of one pixel.
     before, after : float
-        Pearson correlation of the two without and with the shift.
+        Pearson correlation of the two, both levelled, without and with the shift.
     alternatives : tuple of (float, float)
         Other shifts (dy, dx), in whole pixels, that correlate as well: the texture repeats itself. The smallest shift
         was taken.
@@ -62,17 +71,17 @@ class FineShift:
         return _length(self.dy_error, self.dx_error)
 
 
-def fine_shift_between(
+def shift_between(
     fixed: NDArray[np.floating],
     moving: NDArray[np.floating],
     *,
     largest: float = 0.25,
     start: tuple[float, float] | None = None,
-) -> FineShift:
+) -> Shift:
     """Return the shift that lays a map on another of the same area, to a few hundredths of a pixel.
 
-    The contrast of the two may differ, as may offset and tilt. Of the shifts that correlate equally well the smallest
-    is taken.
+    The contrast of the two may differ, as may offset and tilt: both are levelled first, so that a slope they share says
+    nothing. Of the shifts that correlate equally well the smallest is taken.
 
     What is straight, a single step, tells a shift across itself alone; where a map has little else the standard error
     is large, and may still be too small by half.
@@ -89,14 +98,26 @@ def fine_shift_between(
     Raises
     ------
     ValueError
-        If the maps differ in size, have too few values, or nothing in common that a shift could be measured by.
+        If the maps differ in size or have too few values; if no shift within the window fits: they have nothing in
+        common that it could be measured by, or fit best at the window's edge, so that the true one may lie beyond.
     """
-    a, b = _without_scale(fixed), _without_scale(moving)
-    dy, dx, others = _whole_pixels(a, b, largest) if start is None else (*start, ())
-    pairs = [_Pair(a, b, width) for width in _WIDTHS]
-    fine = pairs[_FINE]
+    a, b = np.asarray(fixed, dtype=np.float64), np.asarray(moving, dtype=np.float64)
+    if a.shape != b.shape:
+        raise ValueError(
+            f"maps of {a.shape[1]}×{a.shape[0]} and {b.shape[1]}×{b.shape[0]} pixels cannot be compared"
+        )
+    a, b = _levelled(a), _levelled(b)
+    others: tuple[tuple[float, float], ...] = ()
+    if start is None:
+        dy, dx, others = _whole_pixels(a, b, [largest * size for size in a.shape])
+    else:
+        dy, dx = start
+    values = min(int(np.isfinite(image).sum()) for image in (a, b))
+    widths = [width for width in _WIDTHS if values >= _INDEPENDENT * 4 * np.pi * width**2] or _WIDTHS[:1]
+    pairs = [_Pair(a, b, width) for width in widths]
+    coarse, fine = pairs[min(_COARSE, len(pairs) - 1)], pairs[min(_FINE, len(pairs) - 1)]
     # Along a straight step hardly anything changes, and a fit may run away along it: the better of both ways counts.
-    ways = [(dy, dx), _settled(pairs[_COARSE], dy, dx)]
+    ways = [(dy, dx), _settled(coarse, dy, dx)]
     dy, dx = max(ways, key=lambda place: fine.correlation(*place))
     best = min(pairs, key=lambda pair: _length(*pair.errors(dy, dx)))
     ways = [_settled(best, *place) for place in dict.fromkeys([(dy, dx), *ways])]
@@ -104,10 +125,13 @@ def fine_shift_between(
     errors = best.errors(dy, dx)
     moved = moved_map(b, dy, dx)
     before, after = pearson(a, b), pearson(a, moved)
-    error = _length(*errors)
-    if not error < _LARGEST_ERROR or not (after > _BEYOND_DOUBT or _deviate(a, moved) > _FEWEST_DEVIATIONS):
-        raise ValueError("the two maps have too little in common: no shift can be measured")
-    return FineShift(dy, dx, errors[0], errors[1], before, after, others)
+    if not _length(*errors) < _LARGEST_ERROR or not (
+        after > _BEYOND_DOUBT or _deviate(a, moved) > _FEWEST_DEVIATIONS
+    ):
+        raise ValueError(f"{_NO_FIT}: the two maps have too little in common")
+    if start is None:
+        _refuse_beyond((dy, dx), [max(1.0, largest * size) - _INSIDE for size in a.shape])
+    return Shift(dy, dx, errors[0], errors[1], before, after, others)
 
 
 class _Pair:
@@ -118,8 +142,8 @@ class _Pair:
 
         self.width = width
         self.shape = fixed.shape
-        self._fixed, self._known = _smoothed(fixed, width)
-        smooth, self._moving_known = _smoothed(moving, width)
+        self._fixed, self._known = smoothed_over_gaps(fixed, width)
+        smooth, self._moving_known = smoothed_over_gaps(moving, width)
         slopes = [np.gradient(smooth, axis=axis) if smooth.shape[axis] > 1 else None for axis in (0, 1)]
         self.axes = [axis for axis in (0, 1) if slopes[axis] is not None]
         images = [smooth, *(slope for slope in slopes if slope is not None)]
@@ -246,11 +270,25 @@ def _settled(pair: _Pair, dy: float, dx: float) -> tuple[float, float]:
     return dy, dx
 
 
-def _whole_pixels(a: Array, b: Array, largest: float) -> tuple[float, float, tuple[tuple[float, float], ...]]:
+def _refuse_beyond(shift: tuple[float, ...], farthest: Sequence[float]) -> None:
+    if any(abs(part) > far for part, far in zip(shift, farthest, strict=True)):
+        down, right = (f"{abs(part):.0f} pixels" for part in shift)
+        where = f"{right} {'left' if shift[1] < 0 else 'right'} and {down} {'up' if shift[0] < 0 else 'down'}"
+        raise ValueError(
+            f"{_NO_FIT}: the best one lies at its edge, {where}, and the true one perhaps beyond"
+        )
+
+
+def _whole_pixels(
+    a: Array, b: Array, farthest: Sequence[float]
+) -> tuple[float, float, tuple[tuple[float, float], ...]]:
     """Return the smallest shift that correlates as well as any, in whole pixels, and the others that do."""
     from scipy.ndimage import maximum_filter
 
-    correlation = correlation_by_shift(a, b, largest=largest)
+    reach = [max(1, int(far)) if size > 1 else 0 for far, size in zip(farthest, a.shape, strict=True)]
+    # One pixel more than is looked for: what is highest there is highest beyond the window.
+    rim = [min(far + 1, size - 1) for far, size in zip(reach, a.shape, strict=True)]
+    correlation = _correlation_by_shift(a, b, rim)
     finite = np.where(np.isfinite(correlation), correlation, -1.0)
     tops = finite == maximum_filter(finite, size=3, mode="constant", cval=-1.0)
     highest = float(finite.max())
@@ -259,9 +297,10 @@ def _whole_pixels(a: Array, b: Array, largest: float) -> tuple[float, float, tup
     sharpness = highest - float(finite[_beside(tops, finite)].min())
     slack = 5 * (1 - highest**2) / np.sqrt(n) + 0.25 * sharpness
     rows, columns = np.nonzero(tops & (finite >= highest - slack))
-    shifts = np.column_stack([rows - finite.shape[0] // 2, columns - finite.shape[1] // 2]).astype(np.float64)
+    shifts = np.column_stack([rows - rim[0], columns - rim[1]]).astype(np.float64)
     order = np.argsort(np.hypot(*shifts.T), kind="stable")
     first, *others = (tuple(float(part) for part in shifts[index]) for index in order)
+    _refuse_beyond(first, reach)
     return first[0], first[1], tuple((other[0], other[1]) for other in others)
 
 
@@ -274,25 +313,50 @@ def _beside(tops: NDArray[np.bool_], values: Array) -> tuple[NDArray[np.intp], N
     return chosen[:, 0], chosen[:, 1]
 
 
-def _smoothed(image: Array, width: float) -> tuple[Array, NDArray[np.bool_]]:
-    """Return a smoothed map and where it is known; missing pixels count nothing."""
-    from scipy.ndimage import gaussian_filter
+def _correlation_by_shift(a: Array, b: Array, rim: Sequence[int]) -> Array:
+    """Return the correlation of two maps for every shift of whole pixels up to a largest one, no shift in the middle.
 
+    Over the pixels that overlap (Padfield 2012); ``-inf`` where they are too few.
+    """
+    from scipy.fft import irfft2, next_fast_len, rfft2
+
+    shape = tuple(next_fast_len(size + far, real=True) for size, far in zip(a.shape, rim, strict=True))
+    shown = np.ix_(*(np.arange(-far, far + 1) for far in rim))
+
+    def transform(image: Array) -> NDArray[np.complex128]:
+        return np.asarray(rfft2(image, s=shape))
+
+    def product(left: NDArray[np.complex128], right: NDArray[np.complex128]) -> Array:
+        return np.asarray(irfft2(left * right.conj(), s=shape)[shown])
+
+    known_a, known_b = np.isfinite(a), np.isfinite(b)
+    za, zb = np.where(known_a, a - a[known_a].mean(), 0.0), np.where(known_b, b - b[known_b].mean(), 0.0)
+    fa, fb, ma, mb = (transform(image) for image in (za, zb, known_a.astype(float), known_b.astype(float)))
+    count = np.maximum(product(ma, mb), 1e-9)
+    sum_a, sum_b = product(fa, mb), product(ma, fb)
+    variance_a = product(transform(za**2), mb) - sum_a**2 / count
+    variance_b = product(ma, transform(zb**2)) - sum_b**2 / count
+    scale = np.sqrt(np.maximum(variance_a, 0) * np.maximum(variance_b, 0))
+    enough = (count >= 0.3 * min(known_a.sum(), known_b.sum())) & (scale > 1e-12 * scale.max())
+    covariance = product(fa, fb) - sum_a * sum_b / count
+    return np.where(enough, covariance / np.where(enough, scale, 1.0), -np.inf)
+
+
+def _levelled(values: Array) -> Array:
+    """Return a map without its tilt, in units of its own spread and without hot pixels."""
+    image = np.where(np.isfinite(values), values, np.nan)
     known = np.isfinite(image)
-    weight = gaussian_filter(known.astype(np.float64), width, mode="constant")
-    total = gaussian_filter(np.where(known, image, 0.0), width, mode="constant")
-    good = known & (weight > 0.2)
-    return np.divide(total, weight, out=np.zeros(image.shape), where=good), good
+    # A plane, too, is nothing to be measured by; what is left of it is rounding.
+    for floor in (0.0, 1e-9):
+        if known.sum() < _FEWEST_VALUES or np.ptp(image[known]) <= floor:
+            raise ValueError("one of the maps has too few values, or all alike: no shift can be measured")
+        image = _clipped(image)
+        image = image if floor else without_plane(image)
+    return image
 
 
-def _without_scale(values: NDArray[np.floating]) -> Array:
+def _clipped(image: Array) -> Array:
     """Return a map in units of its own spread, hot pixels cut to where the others end."""
-    image = np.asarray(values, dtype=np.float64)
-    image = np.where(np.isfinite(image), image, np.nan)
-    known = image[np.isfinite(image)]
-    if known.size == 0 or np.ptp(known) == 0:
-        return image
-    low, middle, high = np.percentile(known, [0.5, 50, 99.5])
-    scale = high - low or float(np.ptp(known))
-    limit = 1.5 * scale
-    return np.asarray(np.clip((image - middle) / scale, -limit / scale, limit / scale))
+    low, middle, high = np.nanpercentile(image, [0.5, 50, 99.5])
+    scale = high - low or float(np.nanmax(image) - np.nanmin(image))
+    return np.asarray(np.clip((image - middle) / scale, -1.5, 1.5))

@@ -1,0 +1,48 @@
+"""Images with missing pixels: levelled, smoothed, read between their pixels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def without_plane(image: Array) -> Array:
+    """Return an image without the plane that fits it best, so that its mean is zero too.
+
+    Parameters
+    ----------
+    image : ndarray, shape (y, x)
+        Pixels without a value keep none.
+    """
+    known = np.isfinite(image)
+    if not known.any():
+        return image
+    places = np.indices(image.shape).astype(np.float64)
+    ramps = [place / size - 0.5 for place, size in zip(places, image.shape, strict=True) if size > 1]
+    basis = np.stack([np.ones(image.shape), *ramps])
+    plane = np.linalg.lstsq(basis[:, known].T, image[known], rcond=None)[0]
+    return np.asarray(image - np.tensordot(plane, basis, axes=1))
+
+
+def smoothed_over_gaps(image: Array, width: float) -> tuple[Array, NDArray[np.bool_]]:
+    """Return an image under a Gaussian, and where enough was known for that; missing pixels count nothing.
+
+    Parameters
+    ----------
+    image : ndarray, shape (y, x)
+    width : float
+        Standard deviation, in pixels.
+
+    Returns
+    -------
+    smooth : ndarray, shape (y, x)
+        Zero where too little was known.
+    known : ndarray of bool, shape (y, x)
+    """
+    from scipy.ndimage import gaussian_filter
+
+    known = np.isfinite(image)
+    weight = gaussian_filter(known.astype(np.float64), width, mode="constant")
+    total = gaussian_filter(np.where(known, image, 0.0), width, mode="constant")
+    good = known & (weight > 0.2)
+    return np.divide(total, weight, out=np.zeros(image.shape), where=good), good
