@@ -11,7 +11,7 @@ from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.named import any_kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.model_choice.evidence import ModelChoice, model_choice
 from napari_tesm.physics.diffusion import diffusion_from_tau
 
@@ -70,7 +70,7 @@ def times_of(trace: np.ndarray) -> np.ndarray:
 
 def recovered(traces: np.ndarray, kernel: str, D: float, *, low_pass: LowPass | None = None) -> Recovered:
     """Fit, gate and compare as the pipeline does; kernels of two parameters give D by their mean relaxation time."""
-    time, known = times_of(traces), any_kernel_from_name(kernel)
+    time, known = times_of(traces), kernel_from_name(kernel)
     fitted = fit_traces(traces, time, kernel=kernel, pulse=PULSE if known.joint else None, low_pass=low_pass)
     tau, error = (fitted.values(f"{known.time_of_diffusion}{ending}") for ending in ("", "_stderr"))
     probability = response_probability(fitted.r2, fitted.samples, parameters=known.parameters)

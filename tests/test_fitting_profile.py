@@ -49,7 +49,7 @@ def test_gaps_and_hostile_traces():
 
 
 def test_joint_kernels_have_intervals_too():
-    from napari_tesm.kernels.one_parameter import kernel_from_name
+    from napari_tesm.kernels.named import kernel_from_name
 
     time = np.arange(250) * 1e-4
     clean = kernel_from_name("flux-pulse", pulse=10e-3).curves(time, np.log([4e-4]))[0]

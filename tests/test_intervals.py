@@ -16,7 +16,7 @@ from napari_tesm.fitting import fit_traces, profile_intervals
 from napari_tesm.fitting.limits import LINEAR_UP_TO, limits_of_tau
 from napari_tesm.gwy import read_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.kernels.one_parameter import kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import diffusion_from_tau
 
 TIME = np.arange(250) * 1e-4

@@ -17,7 +17,7 @@ from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.kernels.one_parameter import kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
 
 RADIUS, PULSE = 25e-9, 10e-3
 TIME = np.arange(500) * 5e-5

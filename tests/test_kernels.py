@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import erf, erfc
 
-from napari_tesm.kernels.one_parameter import KERNELS, exponential_decay, kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
+from napari_tesm.kernels.one_parameter import KERNELS, exponential_decay
 
 PULSE = 0.7
 

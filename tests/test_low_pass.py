@@ -15,7 +15,7 @@ from napari_tesm.interface import fit, save
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.io.registry import open_dataset
 from napari_tesm.kernels.low_pass import LowPass, order_from_text
-from napari_tesm.kernels.named import ALL_KERNELS, any_kernel_from_name
+from napari_tesm.kernels.named import ALL_KERNELS, kernel_from_name
 from napari_tesm.kernels.two_parameters import ShapeKernel
 from napari_tesm.model_choice.evidence import model_choice
 from napari_tesm.model_choice.null_curve import null_curve
@@ -28,7 +28,7 @@ SECOND = {"stretched": 0.6, "biexponential": 4e-3, "power": 1.5}
 
 def curve(name, time, tau, low_pass=None):
     """Return g at tau, shape (time,), of the first curve of a kernel."""
-    kernel = any_kernel_from_name(name, pulse=PULSE, low_pass=low_pass)
+    kernel = kernel_from_name(name, pulse=PULSE, low_pass=low_pass)
     if isinstance(kernel, ShapeKernel):
         curves, constants = kernel.unit_curves(
             time, kernel.points(*(np.array([v]) for v in (tau, SECOND[name])))

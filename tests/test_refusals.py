@@ -10,7 +10,8 @@ import pytest
 
 from napari_tesm.cli import main
 from napari_tesm.data.protocol import PulseProtocol, Window
-from napari_tesm.kernels.one_parameter import KERNELS, kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
+from napari_tesm.kernels.one_parameter import KERNELS
 from napari_tesm.model_choice.null_curve import null_curve
 from napari_tesm.physics.bulk_methods import (
     Film,

@@ -17,7 +17,7 @@ from napari_tesm.gwy.writing import write_container
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.restoring import restored_from_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.kernels.one_parameter import kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.regions.shapes import PinnedPoint, Region
 
 REGIONS = [

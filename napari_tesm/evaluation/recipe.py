@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Self
 from napari_tesm.data.protocol import Window
 from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.kernels.low_pass import check_order
-from napari_tesm.kernels.named import any_kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import GEOMETRIES, geometry_factor
 from napari_tesm.quantities.limits import check_tip_radius
 from napari_tesm.quantities.text import text_from_quantity
@@ -111,7 +111,7 @@ class Recipe:
     intervals: bool = False
 
     def __post_init__(self) -> None:
-        kernel = any_kernel_from_name(self.kernel)
+        kernel = kernel_from_name(self.kernel)
         own = kernel.geometry
         geometry_factor(self.geometry)
         if own is not None and self.geometry not in (own, DEFAULT_GEOMETRY):

@@ -18,7 +18,7 @@ from napari_tesm.data.protocol import (
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, any_kernel_from_name
+from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, kernel_from_name
 from napari_tesm.physics.diffusion import diffusion_from_tau
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -96,12 +96,12 @@ def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe)
     """
     pulse = pulse_from_recipe(protocol, recipe)
     low_pass = low_pass_from_protocol(protocol, recipe)
-    kernel = any_kernel_from_name(recipe.kernel, low_pass=low_pass)
+    kernel = kernel_from_name(recipe.kernel, low_pass=low_pass)
     if kernel.joint:
         record = record_from_recipe(protocol, pulse, recipe)
         assert pulse is not None
         assert pulse.stop is not None
-        kernel = any_kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start, low_pass=low_pass)
+        kernel = kernel_from_name(recipe.kernel, pulse=pulse.stop - pulse.start, low_pass=low_pass)
         windows = {JOINT: record}
     else:
         windows = _windows_from_recipe(protocol, recipe)

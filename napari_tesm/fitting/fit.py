@@ -28,8 +28,8 @@ from napari_tesm.fitting.shapes import SHAPE_CHUNK, shape_chunk_fitter
 from napari_tesm.fitting.special import FEWEST_SAMPLES, needs_care, special_fits
 from napari_tesm.fitting.table import SPACING, FitTable, table_from_times
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.named import any_kernel_from_name
-from napari_tesm.kernels.one_parameter import Kernel, kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
+from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.kernels.two_parameters import ShapeKernel
 
 __all__ = [
@@ -73,7 +73,7 @@ def fit_traces(
     time : array-like, shape (time,)
         Increasing sample times, at any spacing.
     kernel : str, Kernel or ShapeKernel
-        A name of `napari_tesm.kernels.named.ALL_KERNELS`, or what `any_kernel_from_name` there makes of one. Those of
+        A name of `napari_tesm.kernels.named.ALL_KERNELS`, or what `kernel_from_name` there makes of one. Those of
         two parameters (``stretched``, ``biexponential``, ``power``) fill `FitResult.extra`.
     pulse : float, optional
         Length of the pulse, in the unit of `time`, for the joint kernels: they describe the whole record, with the
@@ -130,7 +130,7 @@ def fit_traces(
     traces = checked_traces(traces, times)
     if jobs < 1:
         raise ValueError(f"a fit needs at least one job, not {jobs}")
-    known = any_kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
+    known = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
     if low_pass is not None:
         known = replace(known, low_pass=low_pass)
     shape = traces.shape[:-1]
@@ -152,6 +152,8 @@ def fit_traces(
 def checked_kernel(kernel: str | Kernel, pulse: float | None) -> Kernel:
     """Return a kernel that knows all it needs, or raise a ValueError."""
     found = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
+    if isinstance(found, ShapeKernel):
+        raise ValueError(f"the kernel '{found.name}' has two parameters: give one of a single parameter")
     if found.joint and found.pulse is None:
         raise ValueError(
             f"the kernel '{found.name}' fits pulse and relaxation together: say how long the pulse is"

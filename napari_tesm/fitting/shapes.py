@@ -20,7 +20,7 @@ from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.shape_parameters import ProjectedTraces, store_parameters
 from napari_tesm.fitting.shape_search import Place, search
 from napari_tesm.fitting.shape_table import ShapeTable, shape_table, spanned_curves
-from napari_tesm.kernels.two_parameters import ShapeKernel, shape_kernel_from_name
+from napari_tesm.kernels.two_parameters import SHAPE_KERNELS, ShapeKernel
 
 Array = NDArray[np.float64]
 
@@ -99,7 +99,11 @@ def fit_shapes(
     """
     times = checked_times(time)
     values = checked_traces(traces, times)
-    known = shape_kernel_from_name(kernel)
+    if kernel not in SHAPE_KERNELS:
+        raise ValueError(
+            f"unknown kernel '{kernel}' of two parameters: choose one of {', '.join(SHAPE_KERNELS)}"
+        )
+    known = SHAPE_KERNELS[kernel]
     if times.size < known.fewest_samples:
         raise ValueError(
             f"the kernel '{kernel}' needs {known.fewest_samples} samples, there are {times.size}: choose another"

@@ -1,14 +1,15 @@
 """All kernels by name, of one parameter and of two, and the curves that their fitted parameters stand for."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.one_parameter import KERNELS, Kernel, kernel_from_name
-from napari_tesm.kernels.two_parameters import SHAPE_KERNELS, ShapeKernel, shape_kernel_from_name
+from napari_tesm.kernels.one_parameter import KERNELS, Kernel
+from napari_tesm.kernels.two_parameters import SHAPE_KERNELS, ShapeKernel
 
 Array = NDArray[np.float64]
 AnyKernel = Kernel | ShapeKernel
@@ -21,23 +22,26 @@ ALL_KERNELS: Final[dict[str, AnyKernel]] = {
 """The kernels by name, in the order in which they are offered."""
 
 
-def any_kernel_from_name(
-    name: str, *, pulse: float | None = None, low_pass: LowPass | None = None
-) -> AnyKernel:
+def kernel_from_name(name: str, *, pulse: float | None = None, low_pass: LowPass | None = None) -> AnyKernel:
     """Return a kernel, or raise a ValueError that lists those there are.
 
     Parameters
     ----------
     pulse : float, optional
-        Length of the pulse, in the unit of the times, for joint kernels.
+        Length of the pulse, in the unit of the times: what a joint kernel's curves need, and no other has use for.
     low_pass : LowPass, optional
         The lock-in's filter that traces have passed.
     """
     if name not in ALL_KERNELS:
         raise ValueError(f"unknown kernel '{name}': choose one of {', '.join(ALL_KERNELS)}")
-    if name in SHAPE_KERNELS:
-        return shape_kernel_from_name(name, low_pass=low_pass)
-    return kernel_from_name(name, pulse=pulse, low_pass=low_pass)
+    kernel = ALL_KERNELS[name]
+    if low_pass is not None:
+        kernel = replace(kernel, low_pass=low_pass)
+    if pulse is None or isinstance(kernel, ShapeKernel) or not kernel.joint:
+        return kernel
+    if not 0 < pulse < np.inf:
+        raise ValueError(f"the pulse must last longer than nothing, not {pulse:g}")
+    return replace(kernel, pulse=float(pulse))
 
 
 def curves_of_fit(kernel: AnyKernel, time: Array, values: Mapping[str, Array]) -> tuple[Array, Array]:

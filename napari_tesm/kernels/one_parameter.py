@@ -12,7 +12,7 @@ is :math:`\tau_d = R_0^2/(4D)` for a source exp(−r²/R0²).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
@@ -49,7 +49,7 @@ class Kernel:
     search : (float, float)
         Range of tau that is searched by default, in windows.
     pulse : float, optional
-        Length of the pulse, for a joint kernel; see `kernel_from_name`.
+        Length of the pulse, for a joint kernel; see `napari_tesm.kernels.named.kernel_from_name`.
     low_pass : LowPass, optional
         The lock-in's filter, which the curves have passed.
     """
@@ -244,26 +244,3 @@ KERNELS: Final = {
     )
 }  # fmt: skip
 """The kernels by name."""
-
-
-def kernel_from_name(name: str, *, pulse: float | None = None, low_pass: LowPass | None = None) -> Kernel:
-    """Return a kernel, or raise a ValueError that lists those there are.
-
-    Parameters
-    ----------
-    pulse : float, optional
-        Length of the pulse, in the unit of the times: what a joint kernel's curves need, and no other has use for.
-    low_pass : LowPass, optional
-        The lock-in's filter that traces have passed.
-    """
-    try:
-        kernel = KERNELS[name]
-    except KeyError:
-        raise ValueError(f"unknown kernel '{name}': choose one of {', '.join(KERNELS)}") from None
-    if low_pass is not None:
-        kernel = replace(kernel, low_pass=low_pass)
-    if pulse is None or not kernel.joint:
-        return kernel
-    if not 0 < pulse < np.inf:
-        raise ValueError(f"the pulse must last longer than nothing, not {pulse:g}")
-    return replace(kernel, pulse=float(pulse))

@@ -11,7 +11,7 @@ amplitudes, for the power law :math:`t_0/(m-1)`. It does not exist, and D has no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
@@ -192,14 +192,3 @@ SHAPE_KERNELS: Final = {
     )
 }  # fmt: skip
 """The kernels by name."""
-
-
-def shape_kernel_from_name(name: str, *, low_pass: LowPass | None = None) -> ShapeKernel:
-    """Return a kernel, or raise a ValueError that lists those there are."""
-    try:
-        kernel = SHAPE_KERNELS[name]
-    except KeyError:
-        raise ValueError(
-            f"unknown kernel '{name}' of two parameters: choose one of {', '.join(SHAPE_KERNELS)}"
-        ) from None
-    return kernel if low_pass is None else replace(kernel, low_pass=low_pass)

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tesm.data.protocol import Window
 from napari_tesm.fitting import FEWEST_SAMPLES, fit_traces
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, any_kernel_from_name, fitted_curves
+from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, fitted_curves, kernel_from_name
 from napari_tesm.model_choice.votes import KernelVotes
 
 Array = NDArray[np.float64]
@@ -153,7 +153,7 @@ def model_choice(
     flat = values.reshape(-1, times.size)[:, record]
     aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
     length = pulse.stop - pulse.start
-    known = {name: any_kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
+    known = {name: kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
     parameters = tuple(_parameters(name) for name in names)
     for start in range(0, len(flat), _CHUNK):
         rows = slice(start, start + _CHUNK)
@@ -185,7 +185,7 @@ def checked_kernels(kernels: Sequence[str]) -> tuple[str, ...]:
     """Return kernels that can be compared, or raise a ValueError."""
     names = tuple(kernels)
     for name in names:
-        any_kernel_from_name(name)
+        kernel_from_name(name)
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError("a choice needs at least two kernels, none of them twice")
     return names

@@ -17,7 +17,8 @@ from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protoc
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
 from napari_tesm.fitting import FEWEST_SAMPLES, FitResult, fit_traces
 from napari_tesm.fitting.fit import checked_times
-from napari_tesm.kernels.one_parameter import KERNELS, kernel_from_name
+from napari_tesm.kernels.named import ALL_KERNELS, kernel_from_name
+from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.physics.diffusion import diffusion_from_tau, tau_from_diffusion
 from napari_tesm.quantities.limits import check_diffusion, check_times, check_tip_radius
 
@@ -219,8 +220,9 @@ def null_curve(
     check_times(time)
     if not 0 <= skip < np.inf:
         raise ValueError(f"the time left out after an edge must not be negative, not {skip:g} s")
-    if not kernel_from_name(kernel).joint:
-        whole = ", ".join(name for name, known in KERNELS.items() if known.joint)
+    source = kernel_from_name(kernel, pulse=protocol.pulse_duration, low_pass=protocol.low_pass)
+    if not (isinstance(source, Kernel) and source.joint):
+        whole = ", ".join(name for name, known in ALL_KERNELS.items() if known.joint)
         raise ValueError(f"a null curve is made from a kernel of whole traces ({whole}), not from '{kernel}'")
     first, second = windows_from_protocol(protocol)
     if first is None or second is None or protocol.pulse_duration is None:
@@ -229,7 +231,6 @@ def null_curve(
         raise ValueError(f"the noise of a null curve is a fraction of H, 0 or more, not {noise:g}")
     chosen = {1: first, 2: second} if windows is None else windows
     true = _checked_diffusion(diffusion)
-    source = kernel_from_name(kernel, pulse=protocol.pulse_duration, low_pass=protocol.low_pass)
     tau = tau_from_diffusion(true, tip_radius, geometry=source.geometry or geometry)
     curves = source.curves(np.maximum(time, 0.0), np.log(tau))[0]
     sigma = noise * np.abs(displacement_from_traces(curves, time, first))

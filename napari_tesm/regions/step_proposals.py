@@ -29,6 +29,7 @@ from napari_tesm.regions.step_tracing import (
     smoothed,
     span,
 )
+from napari_tesm.regions.widths import integral_of_erf
 
 Array = NDArray[np.float64]
 
@@ -261,7 +262,7 @@ def _shapes(u: Array, widths: Array, shifts: Array, box: float) -> Array:
     left, right = ((u - shifts[:, None] + sign * half) / soft for sign in (1, -1))
     if box:
         strip = (erf(left) - erf(right)) / 2
-        edge = soft * (_integral_of_erf(left) - _integral_of_erf(right)) / (2 * half)
+        edge = soft * (integral_of_erf(left) - integral_of_erf(right)) / (2 * half)
     else:
         strip, edge = np.exp(-(left**2)), erf(left)
     return np.stack([np.ones(strip.shape), np.broadcast_to(u, strip.shape), edge, strip], axis=-1)
@@ -288,12 +289,6 @@ def _fit_of_shape(profile: Array, u: Array, widths: Array, shifts: Array, sigma:
         bool(heights[1] > 2 * heights[0]),
         box,
     )
-
-
-def _integral_of_erf(t: Array) -> Array:
-    from scipy.special import erf
-
-    return np.asarray(t * erf(t) + np.exp(-(t**2)) / np.sqrt(np.pi))
 
 
 def _left(basis: Array, values: Array) -> Array:

@@ -258,7 +258,7 @@ def _basis(data: _Data, kind: Kind, below: tuple[str, ...], shape: Array) -> Arr
     if kind == "ridge":
         step = (erf(before) - erf(after)) / 2
     else:
-        step = blur * (_integral_of_erf(before) - _integral_of_erf(after)) / (2 * box)
+        step = blur * (integral_of_erf(before) - integral_of_erf(after)) / (2 * box)
     functions = [step, np.ones_like(step)]
     if "slope" in below:
         functions.append(np.broadcast_to(data.t - 0.5, step.shape))
@@ -267,7 +267,8 @@ def _basis(data: _Data, kind: Kind, below: tuple[str, ...], shape: Array) -> Arr
     return np.stack(functions, axis=-1)
 
 
-def _integral_of_erf(t: Array) -> Array:
+def integral_of_erf(t: Array) -> Array:
+    """Return the integral of the error function: a box blurred by a Gaussian is a difference of two."""
     from scipy.special import erf
 
     return np.asarray(t * erf(t) + np.exp(-(t**2)) / np.sqrt(np.pi))

@@ -13,7 +13,7 @@ from napari_tesm.gui.layers.scan_layers import layers_from_maps, names_of_maps
 from napari_tesm.gui.models.fit_counts import counts_from_maps
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.fit_outcome import words_of_map
-from napari_tesm.kernels.one_parameter import kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
 
 D = 4e-13
 

@@ -12,7 +12,7 @@ from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.trace_fits import TraceFitter
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.named import ALL_KERNELS, any_kernel_from_name, fitted_curves
+from napari_tesm.kernels.named import ALL_KERNELS, fitted_curves, kernel_from_name
 from napari_tesm.plotting.words import sentence_from_fit
 
 
@@ -70,7 +70,7 @@ def test_the_inspector_draws_the_curve_behind_the_lock_in_s_filter():
     time = dataset["time"].values
     low_pass = LowPass(3e-4, 4)
     filtered = fitted_curves(
-        any_kernel_from_name("exponential", low_pass=low_pass),
+        kernel_from_name("exponential", low_pass=low_pass),
         time[100:] - 10e-3,
         {"tau": np.array([8e-4]), "a": np.array([0.1]), "c": np.array([0.02])},
     )

@@ -24,7 +24,7 @@ from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container, metadata_entries
 from napari_tesm.gwy.parts import put
-from napari_tesm.kernels.named import any_kernel_from_name
+from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import systematic_error
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
@@ -187,7 +187,7 @@ def _metadata_from_recipe(text: str) -> dict[str, str]:
         recipe = json.loads(text)
         return {
             "Kernel": recipe["kernel"],
-            "Geometry": any_kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
+            "Geometry": kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
             "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
         }
     except (ValueError, KeyError, TypeError):
