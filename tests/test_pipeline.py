@@ -122,7 +122,7 @@ def test_the_recipes_radius_does_not_take_the_files_error():
 
 def test_missing_timing_names_the_options():
     dataset = example_dataset(protocol=PulseProtocol())
-    with pytest.raises(ValueError, match=r"give pulse_start= and pulse_duration=$"):
+    with pytest.raises(ValueError, match=r"give pulse_start= and pulse_duration=, or"):
         run(Evaluation.of(dataset))
 
 
