@@ -34,22 +34,22 @@ def test_numbers_are_those_of_the_maps(maps):
             n = window.number
             known = {"tau": f"tau{n}", "a": f"a{n}", "c": f"c{n}", "D": f"D{n}", "b": f"b{n}", "r2": f"r2_{n}",
                      "tau_stderr": f"tau{n}_stderr", "D_stderr": f"D{n}_stderr", "rms": f"rms_{n}"}  # fmt: skip
-            if window.status == "ok":
+            if window.ok:
                 for name, of_map in known.items():
                     assert window.values[name] == pytest.approx(float(here[of_map]), rel=1e-6)
-            assert (int(here[f"status{n}"]) == OK) == (window.status == "ok")
+            assert int(here[f"status{n}"]) == window.status
 
 
 def test_curve_and_residuals_belong_together(maps):
     example = fit_examples(SCAN, maps, 1, pixels_by_quality(maps, 1)[-1:])[0]
     for window in example.windows:
         inside = np.isin(example.time, window.time)
-        np.testing.assert_allclose(window.fitted + window.residuals, example.trace[inside], atol=1e-15)
+        np.testing.assert_allclose(window.curve + window.residuals, example.trace[inside], atol=1e-15)
         # What the formula of the paper says, and what its residuals come to.
         values = window.values
         start = min(0.0 if window.number == 1 else 10e-3, window.time[0])
         formula = values["a"] * np.exp(-values["b"] * (window.time - start)) + values["c"]
-        np.testing.assert_allclose(window.fitted, formula, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(window.curve, formula, rtol=0, atol=1e-9)
         explained = 1 - window.residuals.var() / example.trace[inside].var()
         assert explained == pytest.approx(values["r2"], abs=1e-6)
         assert np.abs(window.residuals.mean()) < 1e-6
@@ -67,7 +67,7 @@ def test_quality_is_in_order(maps):
 def test_a_pixel_that_was_not_accepted_says_why(maps):
     row, column = np.argwhere(maps["status2"].values[1] != OK)[0]
     example = fit_examples(SCAN, maps, 1, [("point 1", int(row), int(column))])[0]
-    assert example.windows[1].status != "ok"
+    assert not example.windows[1].ok
 
 
 def test_turned_traces_are_shown_turned():
@@ -95,7 +95,7 @@ def test_the_drawing_shows_data_fits_and_residuals(maps):
     # Data and two fits, in mV.
     assert len(above.lines) == 3
     np.testing.assert_allclose(above.lines[0].get_ydata(), examples[0].trace * 1e3)
-    np.testing.assert_allclose(above.lines[1].get_ydata(), examples[0].windows[0].fitted * 1e3)
+    np.testing.assert_allclose(above.lines[1].get_ydata(), examples[0].windows[0].curve * 1e3)
     below = figure.axes[3]
     np.testing.assert_allclose(below.lines[0].get_ydata(), examples[0].windows[0].residuals * 1e3)
 
@@ -103,14 +103,14 @@ def test_the_drawing_shows_data_fits_and_residuals(maps):
 def test_kernels_with_a_shape_have_more_numbers():
     found = fit(SCAN, kernel="stretched")
     example = fit_examples(SCAN, found, 1, pixels_by_quality(found, 1)[-1:])[0]
-    assert example.windows[1].status == "ok"
+    assert example.windows[1].ok
     for window in example.windows:
         here = found.isel(pulse=1, y=example.row, x=example.column)
-        if window.status == "ok":
+        if window.ok:
             assert window.values["beta"] == pytest.approx(float(here[f"beta{window.number}"]), rel=1e-4)
             assert window.values["D"] == pytest.approx(float(here[f"D{window.number}"]), rel=1e-3)
         assert np.isfinite(window.values["beta"])
         explained = 1 - (window.residuals**2).sum() / (
-            (window.fitted + window.residuals).var() * window.time.size
+            (window.curve + window.residuals).var() * window.time.size
         )
         assert explained == pytest.approx(window.values["r2"], abs=1e-4)

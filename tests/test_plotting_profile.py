@@ -1,7 +1,6 @@
 """Profiles along a line, distances from a step, and fits in words."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from napari_tesm.data.displacement import (
     UNRESOLVED_FAST,
     UNRESOLVED_SLOW,
 )
+from napari_tesm.evaluation.fits import FittedWindow
 from napari_tesm.plotting.lines import band_outlines, thinned
 from napari_tesm.plotting.profile import ProfileCurve, ProfilePanel, ProfilePlot
 from napari_tesm.plotting.theme import DARK, LIGHT
@@ -195,17 +195,15 @@ def test_a_thinned_line_keeps_its_peaks_and_its_place():
 # Words
 
 
-def a_fit(status=OK, **values):
-    numbers = {
-        "number": 2, "time": np.arange(151) * 1e-4, "tau": 1.42e-3, "tau_error": 6e-5, "D": 4.4e-13,
-        "D_error": 1.9e-14, "status": status, "extra": {},
-    }  # fmt: skip
-    return SimpleNamespace(**(numbers | values))
+def a_fit(status=OK, *, samples=151, **values):
+    time = np.arange(samples) * 1e-4
+    numbers = {"tau": 1.42e-3, "tau_stderr": 6e-5, "D": 4.4e-13, "D_stderr": 1.9e-14}
+    return FittedWindow(2, time, 0 * time, 0 * time, status, numbers | values)
 
 
 def test_a_resolved_fit_says_its_numbers():
     assert sentence_from_fit(a_fit()) == "τ2 1.42(6) ms, D2 4.40(19)×10⁻¹³ m²/s"
-    assert sentence_from_fit(a_fit(D=np.nan, D_error=np.nan)) == "τ2 1.42(6) ms"
+    assert sentence_from_fit(a_fit(D=np.nan, D_stderr=np.nan)) == "τ2 1.42(6) ms"
 
 
 def test_slow_says_below_what_nothing_can_be_told():
@@ -239,7 +237,7 @@ def test_every_status_has_its_words():
         (UNRESOLVED_SLOW, "cannot be told"),
         (UNRESOLVED_FAST, "faster than the sampling"),
     ):
-        assert words in sentence_from_fit(a_fit(status, tau=np.nan, D=np.nan, time=np.zeros(0)))
+        assert words in sentence_from_fit(a_fit(status, tau=np.nan, D=np.nan, samples=0))
         assert words in sentence_from_status(status, 1)
     assert sentence_from_status(OK, 1) == "window 1: fitted"
     with pytest.raises(ValueError, match="no status"):

@@ -213,7 +213,7 @@ def gated_status(
     fit_status: NDArray[np.integer],
     probability: NDArray[np.floating],
     displacement: NDArray[np.floating] | None,
-    threshold: float,
+    threshold: float | NDArray[np.floating],
     *,
     response_level: float,
 ) -> NDArray[np.int8]:
@@ -227,7 +227,7 @@ def gated_status(
         From `response_probability`.
     displacement : ndarray, optional
         H; without it there is no threshold.
-    threshold : float
+    threshold : float or ndarray
         Smallest ``|H|`` that counts, from `threshold_from_displacement`.
     response_level : float
         A pixel whose probability is at or above this level shows no response.

@@ -13,22 +13,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import (
-    INVALID,
-    OK,
-    STATUS_MEANINGS,
-    displacement_from_traces,
-    gated_status,
-    response_probability,
-    threshold_from_displacement,
-)
+from napari_tesm.data.displacement import STATUS_MEANINGS, threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.fits import add_diffusion, blank_rejected, gate_status, maps_from_traces
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
-from napari_tesm.fitting import FitResult, fit_traces, single_threaded_blas
-from napari_tesm.fitting.limits import KNOWN, limits_of_tau
-from napari_tesm.kernels.one_parameter import Kernel
+from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.physics.diffusion import systematic_error
 
 Progress = Callable[[float, str], None]
@@ -38,9 +29,6 @@ BLOCK_BYTES: Final = 1 << 25
 """Traces read at once by one thread, as doubles; 32 MB are some 16 000 pixels of 250 samples."""
 
 _MOST_JOBS: Final = 8
-_FITTED: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
-"""What a fit gives that becomes maps."""
-_LIMITS: Final = ("tau_lower", "tau_upper")
 
 
 def default_jobs() -> int:
@@ -89,36 +77,29 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     Memory: the maps, and for each thread about 100 MB.
     """
     dataset, recipe, settings = evaluation.dataset, evaluation.recipe, evaluation.settings
-    time = dataset["time"].values
+    samples = dataset.sizes["time"]
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
-    maps = _empty_maps(shape, settings, recipe)
-    samples = {number: np.zeros(shape, dtype=np.int32) for number in settings.windows}
-
-    def read(pulse: int, rows: slice, columns: slice) -> Array:
-        block = dataset["displacement"].isel(pulse=pulse, y=rows, x=columns).values
-        return np.require(block.reshape(-1, time.size), np.float64, ["C", "A"])
+    # Of no traces come empty maps, each of its type.
+    of_nothing = maps_from_traces(np.empty((0, samples)), evaluation)
+    maps = {name: np.empty(shape, values.dtype) for name, values in of_nothing.items()}
 
     def evaluate(pulse: int, rows: slice, columns: slice) -> None:
-        traces = read(pulse, rows, columns)
-        target = (pulse, rows, columns)
-        if settings.pulse is not None:
-            maps["H"][target] = _as_block(
-                displacement_from_traces(traces, time, settings.pulse), maps["H"][target]
-            )
-        for number in settings.windows:
-            inside = settings.samples(number, time)
-            options = settings.fit_options(number, time[inside], recipe)
-            fitted = fit_traces(traces[:, inside], time[inside], **options)
-            _store(fitted, number, maps, target)
-            if recipe.intervals:
-                _store_limits(traces[:, inside], time[inside], fitted, number, maps, target, settings, recipe)
-            samples[number][target] = _as_block(fitted.samples, samples[number][target])
+        block = dataset["displacement"].isel(pulse=pulse, y=rows, x=columns).values
+        traces = np.require(block.reshape(-1, samples), np.float64, ["C", "A"])
+        for name, values in maps_from_traces(traces, evaluation).items():
+            maps[name][pulse, rows, columns] = values.reshape(block.shape[:-1])
 
-    evaluate_blocks(evaluate, list(blocks_of_rows(shape, time.size)), jobs, progress)
-    if not any(counts.any() for counts in samples.values()):
+    evaluate_blocks(evaluate, list(blocks_of_rows(shape, samples)), jobs, progress)
+    if not any(maps[map_name("samples", number)].any() for number in settings.windows):
         raise ValueError("the traces hold no finite value")
-    thresholds = _gate(maps, samples, settings, recipe)
-    _add_diffusion(maps, settings)
+    thresholds = None
+    if "H" in maps:
+        thresholds = np.array(
+            [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in maps["H"]]
+        )
+    gate_status(maps, 0.0 if thresholds is None else thresholds[:, None, None], settings, recipe)
+    blank_rejected(maps, settings, recipe)
+    add_diffusion(maps, settings, recipe)
     return dataset_from_maps(dataset, maps, thresholds, settings, recipe)
 
 
@@ -162,116 +143,6 @@ def evaluate_blocks(
                 report(done)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _empty_maps(shape: tuple[int, ...], settings: Settings, recipe: Recipe) -> dict[str, NDArray[np.generic]]:
-    names = [] if settings.pulse is None else ["H"]
-    for number in settings.windows:
-        names += [map_name(quantity, number) for quantity in _fitted_quantities(settings)]
-        names += [map_name(quantity, number) for quantity in (_LIMITS if recipe.intervals else ())]
-    maps: dict[str, NDArray[np.generic]] = {name: np.full(shape, np.nan) for name in names}
-    for number in settings.windows:
-        maps[map_name("status", number)] = np.full(shape, INVALID, dtype=np.int8)
-    return maps
-
-
-def _fitted_quantities(settings: Settings) -> list[str]:
-    """Return what the fit of a window gives that becomes maps of numbers."""
-    further = settings.kernel.quantities
-    return [*_FITTED, *(name for stem in further for name in (stem, f"{stem}_stderr"))]
-
-
-def _store(
-    fitted: FitResult, number: int, maps: dict[str, NDArray[np.generic]], target: tuple[int, slice, slice]
-) -> None:
-    for quantity in (*_FITTED, *fitted.extra, "status"):
-        name = map_name(quantity, number)
-        maps[name][target] = _as_block(fitted.values(quantity), maps[name][target])
-
-
-def _store_limits(
-    traces: Array, time: Array, fitted: FitResult, number: int, maps: dict[str, NDArray[np.generic]],
-    target: tuple[int, slice, slice], settings: Settings, recipe: Recipe,
-) -> None:  # fmt: skip
-    assert isinstance(settings.kernel, Kernel)
-    # Noise is not worth the search; the threshold is known at the end only.
-    responds = response_probability(fitted.r2, fitted.samples) < recipe.response_level
-    limits = limits_of_tau(
-        traces, time, fitted, kernel=settings.kernel, start=settings.start(number, time), bounds=recipe.tau_bounds,
-        asked=responds,
-    )  # fmt: skip
-    for side, values in zip(("lower", "upper"), limits, strict=True):
-        name = map_name(f"tau_{side}", number)
-        maps[name][target] = _as_block(values, maps[name][target])
-
-
-def _as_block(values: NDArray[np.generic], like: NDArray[np.generic]) -> NDArray[np.generic]:
-    return values.reshape(like.shape)
-
-
-def _gate(
-    maps: dict[str, NDArray[np.generic]],
-    samples: dict[int, NDArray[np.int32]],
-    settings: Settings,
-    recipe: Recipe,
-) -> Array | None:
-    """Overrule the fits' statuses by the gates and blank what is not ok; return the threshold of each pulse."""
-    height = maps.get("H")
-    thresholds = None
-    if height is not None:
-        thresholds = np.array(
-            [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in height]
-        )
-    for number in settings.windows:
-        status, r2 = maps[map_name("status", number)], maps[map_name("r2", number)]
-        probability = response_probability(
-            np.asarray(r2, np.float64), samples[number], parameters=settings.kernel.parameters
-        )
-        for pulse in range(len(probability)):
-            status[pulse] = gated_status(
-                status[pulse],
-                probability[pulse],
-                None if height is None else height[pulse],
-                0.0 if thresholds is None else float(thresholds[pulse]),
-                response_level=recipe.response_level,
-            )
-        for quantity in _fitted_quantities(settings):
-            name = map_name(quantity, number)
-            if MAP_KINDS[name].gated:
-                maps[name][status != OK] = np.nan
-        for quantity in _LIMITS if recipe.intervals else ():
-            maps[map_name(quantity, number)][~np.isin(status, KNOWN)] = np.nan
-        if "tau_mean" in settings.kernel.quantities:
-            _gate_mean_time(maps, number, recipe.max_log_tau_error)
-    return thresholds
-
-
-def _gate_mean_time(maps: dict[str, NDArray[np.generic]], number: int, limit: float) -> None:
-    """Blank mean times, and with them D, that are not known as well as a tau must be."""
-    mean, error = (maps[map_name(quantity, number)] for quantity in ("tau_mean", "tau_mean_stderr"))
-    # Written so that a mean that is not there does not pass.
-    lost = ~(np.asarray(error, np.float64) <= limit * np.asarray(mean, np.float64))
-    mean[lost] = error[lost] = np.nan
-
-
-def _add_diffusion(maps: dict[str, NDArray[np.generic]], settings: Settings) -> None:
-    for number in settings.windows:
-        quantity = settings.kernel.time_of_diffusion
-        tau = np.asarray(maps[map_name(quantity, number)], dtype=np.float64)
-        relative = np.asarray(maps[map_name(f"{quantity}_stderr", number)], dtype=np.float64) / tau
-        if number != JOINT and quantity == "tau":
-            maps[f"b{number}"] = 1 / tau
-            maps[f"b{number}_stderr"] = relative / tau
-        diffusion = settings.diffusion(tau)
-        if diffusion is not None:
-            maps[map_name("D", number)] = diffusion
-            maps[map_name("D_stderr", number)] = relative * diffusion
-        # The slowest time belongs to the lowest D.
-        for side, other in (("lower", "upper"), ("upper", "lower")):
-            limit = maps.get(map_name(f"tau_{side}", number))
-            of_limit = None if limit is None else settings.diffusion(np.asarray(limit, dtype=np.float64))
-            if of_limit is not None:
-                maps[map_name(f"D_{other}", number)] = of_limit
 
 
 def dataset_from_maps(

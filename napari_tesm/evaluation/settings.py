@@ -18,7 +18,7 @@ from napari_tesm.data.protocol import (
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, kernel_from_name
+from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, fitted_curves, kernel_from_name
 from napari_tesm.physics.diffusion import diffusion_from_tau
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -78,6 +78,19 @@ class Settings:
             "bounds": recipe.tau_bounds,
             "max_log_tau_error": recipe.max_log_tau_error,
         }
+
+    def fitted_curves(
+        self, number: int, time: Array, values: Mapping[str, NDArray[Any]]
+    ) -> tuple[Array, Array]:
+        """Return the times that are fitted in a window, and the curves of fitted parameters there, shape (n, time).
+
+        Parameters
+        ----------
+        values : mapping of str to ndarray, shape (n,)
+            As `napari_tesm.kernels.named.fitted_curves` takes them.
+        """
+        inside = time[self.samples(number, time)]
+        return inside, fitted_curves(self.kernel, inside - self.start(number, inside), values)
 
     def diffusion(self, tau: NDArray[np.floating]) -> Array | None:
         """Return D, in m²/s, that belongs to relaxation times in s; None without a tip radius."""

@@ -1,50 +1,21 @@
 """Fits one can look at: data, fitted curve and what is left over, of pixels chosen by their quality (Fig. S5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK, STATUS_MEANINGS
+from napari_tesm.data.displacement import OK
 from napari_tesm.data.maps import FITS, labels_from_maps, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.evaluation.settings import Settings
-from napari_tesm.fitting import fit_traces
-from napari_tesm.kernels.named import fitted_curves
+from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
 
 Array = NDArray[np.float64]
 
 QUANTILES: Final = (0.05, 0.5, 0.95)
-_PARAMETERS: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
-
-
-@dataclass(frozen=True, eq=False)
-class FittedWindow:
-    """The fit of one window of one trace.
-
-    Parameters
-    ----------
-    number : int
-        Of the window, or `napari_tesm.data.maps.JOINT`.
-    time, fitted, residuals : ndarray, shape (n,)
-        In s and in the unit of the trace; the residuals are data minus fit.
-    values : dict of str to float
-        ``tau``, ``b`` (1/tau), ``a``, ``c``, ``D`` and what else the kernel has, with their ``…_stderr``, ``r2`` and
-        ``rms``; NaN where unknown.
-    status : str
-        One of `napari_tesm.data.displacement.STATUS_MEANINGS`.
-    """
-
-    number: int
-    time: Array
-    fitted: Array
-    residuals: Array
-    values: dict[str, float]
-    status: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +66,7 @@ def fit_examples(
         If the maps have no recipe, or it does not go with the dataset.
     """
     evaluation = Evaluation.of_maps(dataset, maps)
+    evaluation = evaluation.updated(replace(evaluation.recipe, intervals=False))
     settings, time = evaluation.settings, evaluation.time
     label = labels_from_maps(maps)[pulse]
     known = None if settings.pulse is None else (settings.pulse.start, settings.pulse.stop)
@@ -104,10 +76,8 @@ def fit_examples(
         block = evaluation.dataset["displacement"].isel(pulse=pulse, y=row, x=column)
         trace = np.asarray(block.values, dtype=np.float64)
         here = maps.isel(pulse=pulse, y=row, x=column)
-        windows = tuple(
-            _fitted_window(trace, time, number, settings, evaluation.recipe, here)
-            for number in settings.windows
-        )
+        (fitted,) = fits_of_traces(trace[None], evaluation)
+        windows = tuple(_as_in_maps(window, here) for window in fitted.windows.values())
         examples.append(FitExample(name, label, row, column, time, trace, edges, windows))
     return examples
 
@@ -144,24 +114,7 @@ def pixels_by_quality(
     ]
 
 
-def _fitted_window(
-    trace: Array, time: Array, number: int, settings: Settings, recipe: Recipe, here: xr.Dataset
-) -> FittedWindow:
-    inside = settings.samples(number, time)
-    times, data = time[inside], np.ascontiguousarray(trace[inside])
-    options = settings.fit_options(number, times, recipe)
-    result = fit_traces(data[None], times, **options)
-    further = (part for stem in settings.kernel.quantities for part in (stem, f"{stem}_stderr"))
-    numbers = {name: np.asarray(result.values(name), dtype=np.float64) for name in (*_PARAMETERS, *further)}
-    values = {name: float(found[0]) for name, found in numbers.items()}
-    timed = settings.kernel.time_of_diffusion
-    tau, relative = values[timed], values[f"{timed}_stderr"] / values[timed]
-    if timed == "tau":
-        values["b"], values["b_stderr"] = 1 / tau, relative / tau
-    d = settings.diffusion(np.array([tau]))
-    values["D"] = float("nan") if d is None else float(d[0])
-    values["D_stderr"] = relative * values["D"]
-    fitted = fitted_curves(settings.kernel, times - options["start"], numbers)[0]
-    name = map_name("status", number)
-    status = int(here[name]) if name in here else int(np.ravel(result.status)[0])
-    return FittedWindow(number, times, fitted, data - fitted, values, STATUS_MEANINGS[status])
+def _as_in_maps(window: FittedWindow, here: xr.Dataset) -> FittedWindow:
+    """Return a fit with the status of the maps, whose threshold takes all pixels to know."""
+    name = map_name("status", window.number)
+    return replace(window, status=int(here[name])) if name in here else window

@@ -7,7 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_tesm.data.displacement import STATUS_MEANINGS
 from napari_tesm.data.maps import JOINT, map_name
+from napari_tesm.evaluation.fits import FittedWindow
 from napari_tesm.findings.fit_examples import FitExample
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.quantities.text import prefix_for, text_with_error
@@ -58,21 +60,22 @@ def draw_fit_example(above: Axes, below: Axes, example: FitExample, *, factor: f
     for window in example.windows:
         colour = _WINDOW_COLOURS[window.number]
         time = window.time / t_factor
-        above.plot(time, window.fitted / factor, color=colour, lw=1.6, zorder=2)
+        above.plot(time, window.curve / factor, color=colour, lw=1.6, zorder=2)
         below.plot(time, window.residuals / factor, ".", ms=2.0, color=colour, zorder=2)
         rms = window.values["rms"] / factor
         below.fill_between(time, -rms, rms, color=colour, alpha=0.15, lw=0, zorder=1)
-        words.append(_words(window.number, window.values, window.status))
+        words.append(_words(window))
     below.axhline(0, color="0.3", lw=0.6)
     below.set_xlabel(f"time ({t_unit})")
     where = f"{example.name}, row {example.row}, column {example.column}"
     above.set_title("\n".join([where, *words]), fontsize=8)
 
 
-def _words(number: int, values: dict[str, float], status: str) -> str:
+def _words(window: FittedWindow) -> str:
+    number, values = window.number, window.values
     name = map_name("tau", number).replace("tau", "τ")
-    if status != "ok":
-        return f"{name}: {status.replace('_', ' ')}"
+    if not window.ok:
+        return f"{name}: {STATUS_MEANINGS[window.status].replace('_', ' ')}"
     text = f"{name} {text_with_error(values['tau'], values['tau_stderr'], 's')}"
     if np.isfinite(values["D"]):
         text += f", {map_name('D', number)} {text_with_error(values['D'], values['D_stderr'], 'm²/s')}"

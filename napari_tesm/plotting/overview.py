@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.kernels.named import fitted_curves
 from napari_tesm.model_choice.histograms import HistogramComparison, histogram_comparison
 from napari_tesm.plotting.histogram_comparison import (
     WINDOW_COLOURS,
@@ -144,8 +143,7 @@ def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row:
         tau, error = (float(numbers[quantity][0]) for quantity in ("tau", "tau_stderr"))
         if not np.isfinite(tau):
             continue
-        inside = time[settings.samples(number, time)]
-        fitted = fitted_curves(settings.kernel, inside - settings.start(number, inside), numbers)[0]
+        inside, (fitted,) = settings.fitted_curves(number, time, numbers)
         axis.plot(inside / t_factor, fitted / factor, color=WINDOW_COLOURS[number], lw=1.8)
         name = map_name("tau", number).replace("tau", "τ")
         words.append(f"{name} = {text_with_error(tau, error, 's')}")

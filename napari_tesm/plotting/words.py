@@ -1,11 +1,8 @@
 """What a fit says, in words: numbers as physicists write them, or why there are none."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import (
     BELOW_THRESHOLD,
@@ -17,43 +14,16 @@ from napari_tesm.data.displacement import (
 )
 from napari_tesm.data.maps import MAP_KINDS, map_name, words_of_fit
 from napari_tesm.data.protocol import sampling_interval
+from napari_tesm.evaluation.fits import FittedWindow
 from napari_tesm.fitting.fit import FEWEST_SAMPLES
 from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
 from napari_tesm.quantities.text import text_from_quantity, text_with_error
 
+_OF_SHAPES = ("beta", "tau_slow", "exponent", "share", "tau_mean")
 _SMALL_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-class FitNumbers(Protocol):
-    """What a sentence needs to know of a fit; in s and m²/s, NaN where unknown.
-
-    Attributes
-    ----------
-    number : int
-        Of the window.
-    time : ndarray
-        The window's samples.
-    """
-
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def time(self) -> NDArray[Any]: ...  # noqa: D102
-    @property
-    def tau(self) -> float: ...  # noqa: D102
-    @property
-    def tau_error(self) -> float: ...  # noqa: D102
-    @property
-    def D(self) -> float: ...  # noqa: D102
-    @property
-    def D_error(self) -> float: ...  # noqa: D102
-    @property
-    def status(self) -> int: ...  # noqa: D102
-    @property
-    def extra(self) -> Mapping[str, tuple[float, float]]: ...  # noqa: D102
-
-
-def sentence_from_fit(fit: FitNumbers) -> str:
+def sentence_from_fit(fit: FittedWindow) -> str:
     """Return the numbers of one window's fit as a short sentence, or what can be said instead of them.
 
     What a record cannot tell is given as a bound where the fit has a tau and a D to take it from: their product does
@@ -65,28 +35,26 @@ def sentence_from_fit(fit: FitNumbers) -> str:
     >>> fit = SimpleNamespace(
     ...     number=1,
     ...     time=np.arange(100) * 1e-4,
-    ...     tau=1.42e-3,
-    ...     tau_error=6e-5,
-    ...     D=4.4e-13,
-    ...     D_error=2e-14,
+    ...     values={"tau": 1.42e-3, "tau_stderr": 6e-5, "D": 4.4e-13, "D_stderr": 2e-14},
     ...     status=0,
-    ...     extra={},
     ... )
     >>> sentence_from_fit(fit)
     'τ1 1.42(6) ms, D1 4.40(20)×10⁻¹³ m²/s'
     """
-    n = fit.number
+    n, values = fit.number, fit.values
     where = words_of_fit(n)
+    shape = [name for name in _OF_SHAPES if name in values]
     if fit.status == OK:
-        words = f"{_tau(n)} {text_with_error(fit.tau, fit.tau_error, 's')}"
-        for name, (value, error) in fit.extra.items():
+        words = f"{_tau(n)} {text_with_error(values['tau'], values['tau_stderr'], 's')}"
+        for name in shape:
             kind = MAP_KINDS[map_name(name, n)]
-            words += f", {kind.title.replace('tau', 'τ')} {text_with_error(value, error, kind.unit)}"
-        if not math.isfinite(fit.D):
+            number = text_with_error(values[name], values[f"{name}_stderr"], kind.unit)
+            words += f", {kind.title.replace('tau', 'τ')} {number}"
+        if not math.isfinite(values["D"]):
             return words
-        return f"{words}, {map_name('D', n)} {text_with_error(fit.D, fit.D_error, 'm²/s')}"
+        return f"{words}, {map_name('D', n)} {text_with_error(values['D'], values['D_stderr'], 'm²/s')}"
     if fit.status == INVALID:
-        fewest = SHAPE_KERNELS["stretched"].fewest_samples if fit.extra else FEWEST_SAMPLES
+        fewest = SHAPE_KERNELS["stretched"].fewest_samples if shape else FEWEST_SAMPLES
         return f"{where}: fewer than {_SMALL_NUMBERS[fewest]} samples, or all of them alike"
     if fit.status == NO_RESPONSE:
         return f"{where}: no response, a constant describes it as well"
@@ -109,8 +77,9 @@ def sentence_from_status(status: int, window: int) -> str:
     """
     if status == OK:
         return f"{words_of_fit(window)}: fitted"
-    unknown = math.nan
-    return sentence_from_fit(_Numbers(window, np.zeros(0), unknown, unknown, unknown, unknown, status))
+    nothing = np.zeros(0)
+    unknown = {"tau": math.nan, "D": math.nan}
+    return sentence_from_fit(FittedWindow(window, nothing, nothing, nothing, status, unknown))
 
 
 def words_of_limits(low: float, high: float, unit: str = "") -> str:
@@ -144,32 +113,26 @@ def sentence_from_limits(name: str, low: float, high: float, unit: str) -> str:
     return f"{name} {where} {text_with_error(float(f'{limit:.1e}'), math.nan, unit)} (95 %)"
 
 
-class _Numbers:
-    def __init__(
-        self,
-        number: int,
-        time: NDArray[Any],
-        tau: float,
-        tau_error: float,
-        D: float,
-        D_error: float,
-        status: int,
-    ) -> None:
-        self.number, self.time, self.status = number, time, status
-        self.tau, self.tau_error, self.D, self.D_error = tau, tau_error, D, D_error
-        self.extra: dict[str, tuple[float, float]] = {}
+def sentence_from_limits_of_fit(fit: FittedWindow) -> str:
+    """Return what the data say with 95 %, of D where the radius is known; empty where nobody asked or they do not."""
+    for quantity, unit in (("D", "m²/s"), ("tau", "s")):
+        limits = [fit.values.get(f"{quantity}_{side}", math.nan) for side in ("lower", "upper")]
+        if np.isfinite(limits).any():
+            name = map_name(quantity, fit.number).replace("tau", "τ")
+            return sentence_from_limits(name, limits[0], limits[1], unit)
+    return ""
 
 
 def _tau(number: int) -> str:
     return map_name("tau", number).replace("tau", "τ")
 
 
-def _words_of_slow(fit: FitNumbers) -> str:
+def _words_of_slow(fit: FittedWindow) -> str:
     """Say what slow means: beyond two windows a time constant is lost even without much noise."""
-    n, length = fit.number, float(np.ptp(fit.time)) if fit.time.size else math.nan
-    if math.isfinite(fit.tau) and math.isfinite(length) and fit.tau < 2 * length:
+    n, tau, length = fit.number, fit.values["tau"], float(np.ptp(fit.time)) if fit.time.size else math.nan
+    if math.isfinite(tau) and math.isfinite(length) and tau < 2 * length:
         return (
-            f"{_tau(n)} near {text_from_quantity(fit.tau, 's', digits=2)}, too slow for this window and this noise: "
+            f"{_tau(n)} near {text_from_quantity(tau, 's', digits=2)}, too slow for this window and this noise: "
             f"{_lost(fit, 'its value')}"
         )
     bound = _diffusion_at(fit, 2 * length)
@@ -177,12 +140,12 @@ def _words_of_slow(fit: FitNumbers) -> str:
     return f"{_tau(n)} > 2 windows: {what} cannot be told from this record"
 
 
-def _words_of_fast(fit: FitNumbers) -> str:
-    n = fit.number
+def _words_of_fast(fit: FittedWindow) -> str:
+    n, tau = fit.number, fit.values["tau"]
     interval = sampling_interval(np.asarray(fit.time, dtype=np.float64)) if fit.time.size > 1 else math.nan
-    if math.isfinite(fit.tau) and math.isfinite(interval) and fit.tau > 2 * interval:
+    if math.isfinite(tau) and math.isfinite(interval) and tau > 2 * interval:
         return (
-            f"{_tau(n)} near {text_from_quantity(fit.tau, 's', digits=2)}, uncertain by more than half: "
+            f"{_tau(n)} near {text_from_quantity(tau, 's', digits=2)}, uncertain by more than half: "
             f"{_lost(fit, 'its value')}"
         )
     bound = _diffusion_at(fit, interval)
@@ -190,12 +153,12 @@ def _words_of_fast(fit: FitNumbers) -> str:
     return f"{_tau(n)} faster than the sampling: {what} cannot be told from this record"
 
 
-def _lost(fit: FitNumbers, otherwise: str) -> str:
-    what = map_name("D", fit.number) if math.isfinite(fit.D) else otherwise
+def _lost(fit: FittedWindow, otherwise: str) -> str:
+    what = map_name("D", fit.number) if math.isfinite(fit.values["D"]) else otherwise
     return f"{what} cannot be told from this record"
 
 
-def _diffusion_at(fit: FitNumbers, tau: float) -> str | None:
+def _diffusion_at(fit: FittedWindow, tau: float) -> str | None:
     """Return D, to one digit, that the fit would have with another tau; None where the length is not known."""
-    value = fit.D * fit.tau / tau if tau > 0 else math.nan
+    value = fit.values["D"] * fit.values["tau"] / tau if tau > 0 else math.nan
     return text_with_error(float(f"{value:.0e}"), math.nan, "m²/s") if math.isfinite(value) else None

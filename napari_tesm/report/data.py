@@ -15,7 +15,6 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.grains import Grains
-from napari_tesm.kernels.named import fitted_curves
 from napari_tesm.regions.shapes import PinnedPoint, Region
 
 Array = NDArray[np.float64]
@@ -247,10 +246,7 @@ class Scan:
                 quantity: np.array([self.value_at(map_name(quantity, number), pulse, row, column)])
                 for quantity in ("tau", "a", "c", *self.settings.kernel.quantities)
             }
-            inside = time[self.settings.samples(number, time)]
-            curve = fitted_curves(
-                self.settings.kernel, inside - self.settings.start(number, inside), numbers
-            )[0]
+            inside, (curve,) = self.settings.fitted_curves(number, time, numbers)
             if np.isfinite(curve).all():
                 found.append((inside, curve))
         return found

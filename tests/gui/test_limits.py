@@ -9,6 +9,7 @@ from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.trace_fits import TraceFitter
+from napari_tesm.plotting.words import sentence_from_limits_of_fit
 
 
 @pytest.fixture
@@ -27,12 +28,14 @@ def test_the_probe_says_what_the_maps_hold(scan):
         for column in range(2):
             window = fitter.fits_of(scan.traces_at((row, column)))[0].windows[2]
             limits = [maps[name].values[0, row, column] for name in ("D2_lower", "D2_upper")]
-            np.testing.assert_allclose(window.D_limits, limits, rtol=1e-9)
+            np.testing.assert_allclose(
+                [window.values["D_lower"], window.values["D_upper"]], limits, rtol=1e-9
+            )
             if column == 0:
-                assert "…" in window.limits_in_words
-                assert window.limits_in_words.startswith("D2 ")
+                assert "…" in sentence_from_limits_of_fit(window)
+                assert sentence_from_limits_of_fit(window).startswith("D2 ")
             elif np.isfinite(limits[1]) and np.isnan(limits[0]):
-                assert window.limits_in_words.startswith("D2 below")
+                assert sentence_from_limits_of_fit(window).startswith("D2 below")
                 slow += 1
     assert slow > 3
     assert {"D1_lower", "D2_upper", "tau1_upper"} <= set(names_of_maps(maps))
@@ -40,7 +43,7 @@ def test_the_probe_says_what_the_maps_hold(scan):
 
 def test_nothing_is_said_where_nobody_asked(scan):
     window = TraceFitter(scan).fits_of(scan.traces_at((0, 0)))[0].windows[2]
-    assert window.limits_in_words == ""
+    assert sentence_from_limits_of_fit(window) == ""
 
 
 def test_a_map_of_limits_stays_chosen_as_long_as_there_is_one(scan):

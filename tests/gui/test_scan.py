@@ -58,11 +58,13 @@ def test_fits_of_a_place_are_those_of_the_whole_map():
                 for number, window in found.windows.items():
                     assert window.status == int(here[f"status{number}"][found.pulse])
                     if window.ok:
-                        assert window.tau == pytest.approx(float(here[f"tau{number}"][found.pulse]), rel=1e-9)
+                        assert window.values["tau"] == pytest.approx(
+                            float(here[f"tau{number}"][found.pulse]), rel=1e-9
+                        )
                         diffusion = float(here[f"D{number}"][found.pulse])
-                        assert abs(window.D / diffusion - 1) < 1e-9
+                        assert abs(window.values["D"] / diffusion - 1) < 1e-9
                         error = float(here[f"D{number}_stderr"][found.pulse])
-                        assert window.D_error == pytest.approx(error, rel=1e-6)
+                        assert window.values["D_stderr"] == pytest.approx(error, rel=1e-6)
 
 
 def test_residuals_and_curve_add_up_to_the_data():

@@ -225,12 +225,13 @@ def _parameter_lines(place: PlaceTraces, pulses: list[int]) -> Iterator[str]:
             f"H={fit.height:.6g}",
         ]
         for number, window in fit.windows.items():
+            values = window.values
             n = "" if number == JOINT else str(number)
             if window.status == OK:
                 words.append(
-                    f"tau{n}={window.tau:.6g} tau{n}_stderr={window.tau_error:.3g} D{n}={window.D:.6g} "
-                    f"D{n}_stderr={window.D_error:.3g}"
+                    f"tau{n}={values['tau']:.6g} tau{n}_stderr={values['tau_stderr']:.3g} D{n}={values['D']:.6g} "
+                    f"D{n}_stderr={values['D_stderr']:.3g}"
                 )
-            words.append(f"a{n}={window.a:.6g} c{n}={window.c:.6g} R2{n and '_'}{n}={window.r2:.4f}")
+            words.append(f"a{n}={values['a']:.6g} c{n}={values['c']:.6g} R2{n and '_'}{n}={values['r2']:.4f}")
             words.append(f"status{n}={window.status}")
         yield "; ".join(words)

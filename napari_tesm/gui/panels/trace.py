@@ -21,12 +21,11 @@ from napari_tesm.files.atomic import atomic_output
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan, plain_label
 from napari_tesm.gui.models.trace import SIZES, PlaceTraces, TraceModel
-from napari_tesm.gui.models.trace_fits import WindowFit
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.panels.panel import Connection, Panel, say
 from napari_tesm.gui.panels.trace_table import TraceTable
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
-from napari_tesm.plotting.words import sentence_from_fit
+from napari_tesm.plotting.words import sentence_from_fit, sentence_from_limits_of_fit
 
 _NO_LIMIT: Final = 16_777_215
 """Qt's own largest height."""
@@ -287,7 +286,7 @@ class TracePanel(Panel):
             for window in place.fits[pulse].windows.values():
                 if not window.ok:
                     lines.append(sentence_from_fit(window))
-                lines += [words] if (words := window.limits_in_words) else []
+                lines += [words] if (words := sentence_from_limits_of_fit(window)) else []
         where = self._place_words(model, place)
         self.sentence.setText(" · ".join([where, *lines]))
 
@@ -402,7 +401,3 @@ def _button(text: str, tip: str, clicked: Callable[[], Any]) -> QPushButton:
     button.setToolTip(tip)
     button.clicked.connect(lambda _=False: clicked())
     return button
-
-
-def _sentence(window: WindowFit) -> str:
-    return sentence_from_fit(window)

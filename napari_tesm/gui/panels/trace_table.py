@@ -9,10 +9,10 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_tesm.data.maps import JOINT
+from napari_tesm.evaluation.fits import FittedWindow
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.trace import PlaceTraces, TraceModel
-from napari_tesm.gui.models.trace_fits import WindowFit
-from napari_tesm.plotting.words import sentence_from_fit
+from napari_tesm.plotting.words import sentence_from_fit, sentence_from_limits_of_fit
 from napari_tesm.quantities.text import prefix_for, text_with_error
 
 _ROWS_SHOWN: Final = 4
@@ -63,7 +63,9 @@ class TraceTable(QTableWidget):
                 item = self._item(index, column)
                 item.setText(text)
                 window = fit.windows.get(shown[column // 2 - 1]) if column >= 2 else None
-                tips = [] if window is None else [sentence_from_fit(window), window.limits_in_words]
+                tips = (
+                    [] if window is None else [sentence_from_fit(window), sentence_from_limits_of_fit(window)]
+                )
                 item.setToolTip("\n".join(filter(None, tips)))
             first = self._item(index, 0)
             first.setForeground(QColor(probe_colour if point is None else point.colour))
@@ -139,12 +141,13 @@ class _Units:
     def height(self, value: float) -> str:
         return f"{value / self.height_factor:.3g}" if np.isfinite(value) else "–"
 
-    def numbers(self, window: WindowFit) -> list[str]:
+    def numbers(self, window: FittedWindow) -> list[str]:
         """Return tau and D as text; a dash where the pixel does not deserve a number."""
         if not window.ok:
             return ["–", "–"]
-        diffusion = text_with_error(window.D, window.D_error) if np.isfinite(window.D) else "–"
+        values = window.values
+        diffusion = text_with_error(values["D"], values["D_stderr"]) if np.isfinite(values["D"]) else "–"
         return [
-            text_with_error(window.tau / self.time_factor, window.tau_error / self.time_factor),
+            text_with_error(values["tau"] / self.time_factor, values["tau_stderr"] / self.time_factor),
             diffusion,
         ]

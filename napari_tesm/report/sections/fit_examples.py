@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
+from napari_tesm.data.displacement import STATUS_MEANINGS
 from napari_tesm.data.maps import words_of_fit
 from napari_tesm.findings.fit_examples import FitExample, fit_examples, pixels_by_quality
 from napari_tesm.plotting.fit_examples import draw_fit_examples
@@ -53,7 +54,8 @@ def section_from_data(data: ReportData) -> Section | None:
                 "row": one.row,
                 "column": one.column,
                 "fits": {
-                    words_of_fit(fit.number): fit.values | {"status": fit.status} for fit in one.windows
+                    words_of_fit(fit.number): fit.values | {"status": STATUS_MEANINGS[fit.status]}
+                    for fit in one.windows
                 },
             }
             for one in everything
@@ -93,7 +95,7 @@ def _table(examples: Sequence[FitExample], unit: str) -> Table:
     )  # fmt: skip
     rows: list[list[Cell]] = [
         [
-            one.name, one.row, one.column, words_of_fit(fit.number), fit.status.replace("_", " "),
+            one.name, one.row, one.column, words_of_fit(fit.number), STATUS_MEANINGS[fit.status].replace("_", " "),
             *(fit.values.get(name) for name in names),
         ]
         for one in examples
@@ -116,7 +118,7 @@ def _table_of_curves(examples: Sequence[FitExample], unit: str) -> Table:
     for one in examples:
         fitted = np.full(time.shape, np.nan)
         for fit in one.windows:
-            fitted[np.searchsorted(time, fit.time)] = fit.fitted
+            fitted[np.searchsorted(time, fit.time)] = fit.curve
         parts += [one.trace, fitted, one.trace - fitted]
         where = f"{one.name} (row {one.row}, column {one.column})"
         columns += [Column(f"{where}, {part}", unit) for part in ("data", "fit", "data minus fit")]

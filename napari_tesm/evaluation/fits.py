@@ -1,0 +1,192 @@
+"""Fits of traces and what they come to: numbers by the names of maps, gates, D. For a map as for one trace."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.data.displacement import OK, displacement_from_traces, gated_status, response_probability
+from napari_tesm.data.maps import map_name
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import Settings
+from napari_tesm.fitting import fit_traces
+from napari_tesm.fitting.limits import KNOWN, limits_of_tau
+from napari_tesm.kernels.one_parameter import Kernel
+
+Array = NDArray[np.float64]
+Maps = dict[str, NDArray[Any]]
+
+_FITTED: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
+"""What a fit gives that becomes maps."""
+_LIMITS: Final = ("tau_lower", "tau_upper")
+_LIMITS_OF_D: Final = ("D_upper", "D_lower")
+
+
+def maps_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Maps:
+    """Return H and the fits of every window, by the names of maps, before any gate.
+
+    Parameters
+    ----------
+    traces : ndarray, shape (n, time)
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        Beside the maps of numbers ``status`` as the fit has it, and the number of ``samples``.
+    """
+    settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
+    maps: Maps = {}
+    if settings.pulse is not None:
+        maps["H"] = displacement_from_traces(traces, time, settings.pulse)
+    for number in settings.windows:
+        inside = settings.samples(number, time)
+        data, times = traces[:, inside], time[inside]
+        fitted = fit_traces(data, times, **settings.fit_options(number, times, recipe))
+        for quantity in (*_FITTED, *fitted.extra, "status", "samples"):
+            maps[map_name(quantity, number)] = fitted.values(quantity)
+        if recipe.intervals:
+            assert isinstance(settings.kernel, Kernel)
+            # Noise is not worth the search; the threshold is known at the end only.
+            responds = response_probability(fitted.r2, fitted.samples) < recipe.response_level
+            limits = limits_of_tau(
+                data, times, fitted, kernel=settings.kernel, start=settings.start(number, times),
+                bounds=recipe.tau_bounds, asked=responds,
+            )  # fmt: skip
+            maps |= {map_name(name, number): values for name, values in zip(_LIMITS, limits, strict=True)}
+    return maps
+
+
+def gate_status(maps: Maps, thresholds: Array | float, settings: Settings, recipe: Recipe) -> None:
+    """Overrule the statuses of the fits by the gates, and leave limits only where there was something to fit.
+
+    Parameters
+    ----------
+    maps : dict of str to ndarray, shape (...)
+        From `maps_from_traces`.
+    thresholds : float or ndarray
+        Smallest ``|H|`` that counts, of a shape that goes with that of the maps.
+    """
+    for number in settings.windows:
+        r2, samples, fitted = (maps[map_name(name, number)] for name in ("r2", "samples", "status"))
+        probability = response_probability(r2, samples, parameters=settings.kernel.parameters)
+        status = gated_status(
+            fitted, probability, maps.get("H"), thresholds, response_level=recipe.response_level
+        )
+        maps[map_name("status", number)] = status
+        for name in _LIMITS if recipe.intervals else ():
+            maps[map_name(name, number)][~np.isin(status, KNOWN)] = np.nan
+
+
+def blank_rejected(maps: Maps, settings: Settings, recipe: Recipe) -> None:
+    """Put NaN where a status says that there is no number, and for mean times that are not known."""
+    for number in settings.windows:
+        rejected = maps[map_name("status", number)] != OK
+        stems = ("tau", *settings.kernel.quantities)
+        for quantity in (name for stem in stems for name in (stem, f"{stem}_stderr")):
+            maps[map_name(quantity, number)][rejected] = np.nan
+        time, error = _time_of_diffusion(maps, number, settings, recipe)
+        error[np.isnan(time)] = np.nan
+        maps[map_name(settings.kernel.time_of_diffusion, number)] = time
+
+
+def add_diffusion(maps: Maps, settings: Settings, recipe: Recipe) -> None:
+    """Add D and 1/tau with their errors, and the limits of D."""
+    for number in settings.windows:
+        tau, error = _time_of_diffusion(maps, number, settings, recipe)
+        relative = error / tau
+        if settings.kernel.time_of_diffusion == "tau":
+            maps[map_name("b", number)], maps[map_name("b_stderr", number)] = 1 / tau, relative / tau
+        diffusion = settings.diffusion(tau)
+        if diffusion is None:
+            continue
+        maps[map_name("D", number)] = diffusion
+        maps[map_name("D_stderr", number)] = relative * diffusion
+        # The slowest time belongs to the lowest D.
+        for of_tau, of_diffusion in zip(_LIMITS if recipe.intervals else (), _LIMITS_OF_D, strict=False):
+            limit = settings.diffusion(maps[map_name(of_tau, number)])
+            assert limit is not None
+            maps[map_name(of_diffusion, number)] = limit
+
+
+def _time_of_diffusion(maps: Maps, number: int, settings: Settings, recipe: Recipe) -> tuple[Array, Array]:
+    """Return the time that D is taken from, and its error; a mean time NaN where it is not known as a tau must be."""
+    quantity = settings.kernel.time_of_diffusion
+    time, error = (maps[map_name(name, number)] for name in (quantity, f"{quantity}_stderr"))
+    if quantity == "tau":
+        return time, error
+    # Written so that a mean that is not there does not pass.
+    known = (maps[map_name("status", number)] == OK) & (error <= recipe.max_log_tau_error * time)
+    return np.where(known, time, np.nan), error
+
+
+@dataclass(frozen=True, eq=False)
+class FittedWindow:
+    """The fit of one window of one trace.
+
+    Parameters
+    ----------
+    number : int
+        1 for the pulse, 2 for the relaxation, `napari_tesm.data.maps.JOINT` for both together.
+    time, curve, residuals : ndarray, shape (n,)
+        Times of the samples that were fitted, in s, the fitted values there, and data minus fit.
+    status : int
+        As in the status maps.
+    values : dict of str to float
+        ``tau``, ``b`` (1/tau), ``a``, ``c``, ``D`` and what else the kernel has, with their ``…_stderr``, ``r2``,
+        ``rms`` and, where the recipe asks for them, ``tau_lower`` and so on; NaN where unknown.
+    """
+
+    number: int
+    time: Array
+    curve: Array
+    residuals: Array
+    status: int
+    values: dict[str, float]
+
+    @property
+    def ok(self) -> bool:
+        """Whether tau and D are resolved."""
+        return self.status == OK
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTrace:
+    """What a trace comes to; `height` is H, NaN without a pulse window."""
+
+    height: float
+    windows: dict[int, FittedWindow]
+
+
+def fits_of_traces(
+    traces: Array, evaluation: Evaluation, *, thresholds: Array | float = 0.0
+) -> list[FittedTrace]:
+    """Return the fits of a few traces, shape (n, time), with their curves, whatever the status.
+
+    The numbers are those of a whole run: the same engine, windows and gates.
+
+    Parameters
+    ----------
+    thresholds : float or ndarray, shape (n,)
+        Smallest ``|H|`` that counts, which takes a whole map to know.
+    """
+    settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
+    maps = maps_from_traces(traces, evaluation)
+    gate_status(maps, thresholds, settings, recipe)
+    add_diffusion(maps, settings, recipe)
+    heights = maps.pop("H", np.full(len(traces), np.nan))
+    fits = [FittedTrace(float(height), {}) for height in heights]
+    for number in settings.windows:
+        further = (name for stem in settings.kernel.quantities for name in (stem, f"{stem}_stderr"))
+        names = (*_FITTED, *further, "b", "b_stderr", "D", "D_stderr", *_LIMITS, *_LIMITS_OF_D)
+        values = {name: maps[mapped] for name in names if (mapped := map_name(name, number)) in maps}
+        times, curves = settings.fitted_curves(number, time, values)
+        inside = settings.samples(number, time)
+        for row, fit in enumerate(fits):
+            fit.windows[number] = FittedWindow(
+                number, times, curves[row], traces[row, inside] - curves[row],
+                int(maps[map_name("status", number)][row]),
+                {"D": np.nan, "D_stderr": np.nan} | {name: float(array[row]) for name, array in values.items()},
+            )  # fmt: skip
+    return fits
