@@ -3,8 +3,6 @@
 import csv
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,6 @@ from gwyfile.objects import GwyContainer
 from napari_tesm import fit, open_dataset, save, simulate_dataset
 from napari_tesm.cli import main
 from napari_tesm.data.protocol import PulseProtocol, Window
-from napari_tesm.evaluation import displacement_maps as module
 from napari_tesm.evaluation.displacement_maps import displacement_maps, displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
@@ -325,9 +322,3 @@ def test_damaged_files_end_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureF
         assert len(said.splitlines()) == code
         assert "unexpected" not in said
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_the_module_knows_no_screen() -> None:
-    code = f"import sys, {module.__name__}; print('matplotlib' in sys.modules, 'scipy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
