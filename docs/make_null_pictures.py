@@ -17,7 +17,7 @@ from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.models.histogram import histogram_model_of
-from napari_tesm.gui.reader import scans_from_path
+from napari_tesm.gui.models.scan import scans_from_path
 from napari_tesm.model_choice.null_bands import null_bands
 from napari_tesm.plotting.histogram_comparison import draw_histogram_comparison, draw_ratio_comparison
 from napari_tesm.plotting.null_curve import null_figure

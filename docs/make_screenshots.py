@@ -20,7 +20,7 @@ from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.reader import scans_from_path
+from napari_tesm.gui.models.scan import scans_from_path
 from napari_tesm.regions.shapes import Region
 
 ROOT = Path(__file__).parents[1]

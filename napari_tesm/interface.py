@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -10,17 +11,13 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.values import recipe_from_values
-from napari_tesm.files.atomic import atomic_output, refuse_same_file
-from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.grains import Boundaries, Grains
-from napari_tesm.gwy.writing import write_container_to
-from napari_tesm.io.gwy.saving import container_for_output
-from napari_tesm.io.registry import is_gwy
 from napari_tesm.model_choice.evidence import COMPARED
 from napari_tesm.model_choice.histograms import HistogramComparison, histogram_comparison
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result
 from napari_tesm.regions.shapes import PinnedPoint, Region
+from napari_tesm.scan import Scan, save_scan
 
 
 def fit(
@@ -185,17 +182,15 @@ def save(
     OSError, ValueError
         If it cannot be written; nothing is left behind then.
     """
-    origin = source
-    if dataset is not None:
-        source = dataset.encoding.get("source")
-        origin = source or dataset.encoding.get("origin")
-    if origin is not None:
-        refuse_same_file(path, origin)
-    sha256 = "" if origin is None else sha256_of_file(origin)
-    container = container_for_output(
-        dataset, maps, maps_only=maps_only, sha256=sha256, regions=regions, points=points,
-        source=source if source is not None and is_gwy(source) else None, channels=channels,
-        with_entered=with_entered, grains=grains, choice=choice,
+    scan = Scan(
+        Path(path).stem, dataset, list(channels), path=None if source is None else Path(source), maps=maps,
+        choice=choice, regions=list(regions or ()), points=list(points or ()),
     )  # fmt: skip
-    with atomic_output(path, overwrite=overwrite) as file:
-        write_container_to(file, container)
+    boundaries = None
+    if grains is not None:
+        scan.grains, boundaries = grains
+    given = {"regions": regions, "points": points}
+    save_scan(
+        scan, path, overwrite=overwrite, maps_only=maps_only, with_entered=with_entered, boundaries=boundaries,
+        kept=[name for name, drawn in given.items() if drawn is None],
+    )  # fmt: skip

@@ -30,16 +30,12 @@ def example_scan(recipe=RECIPE, *, pulses=(0, 1), without=(), **properties):
     """Return a scan of some of the two pulses (+3 V, -3 V), some of its images left out."""
     dataset, maps = fitted(recipe)
     dataset, maps = dataset.isel(pulse=list(pulses)), maps.isel(pulse=list(pulses))
-    scan = Scan(
-        properties.pop("label", "scan"), InputFile("scan.gwy", "ab" * 32), traces=dataset, maps=maps, recipe=recipe,
-        **properties,
+    channels = [one for one in dataset.data_vars.values() if one.dims == ("y", "x")]
+    return Scan(
+        properties.pop("label", "scan"), dataset,
+        [one for one in channels if one.attrs["long_name"] not in without],
+        file=InputFile("scan.gwy", "ab" * 32), maps=maps, recipe=recipe, **properties,
     )  # fmt: skip
-    scan.images = {
-        str(one.attrs["long_name"]): one
-        for one in dataset.data_vars.values()
-        if one.dims == ("y", "x") and one.dtype.kind == "f" and one.attrs["long_name"] not in without
-    }
-    return scan
 
 
 def example_data(*scans, chosen=True, **properties):

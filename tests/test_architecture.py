@@ -22,6 +22,7 @@ FLOORS = (
     {"evaluation", "recording", "regions"},
     {"findings", "grains", "gwy", "model_choice", "series", "simulation"},
     {"io", "plotting"},
+    {"scan"},
     {"interface", "report"},
     {"gui", FACE},
     {"cli"},
@@ -103,7 +104,7 @@ LIGHT = (
     "evaluation.displacement_maps", "evaluation.pipeline", "series", "grains", "simulation",
     "model_choice.histograms", "findings.summary",
     "io.registry", "io.gwy.results", "io.tdms", "io.hdf5", "io.matlab", "io.numpy_files", "io.zarr_store",
-    "io.vendor", "io.detection", "interface", "cli.fit", "cli.kernels", "cli.info", "cli.displacement",
+    "io.vendor", "io.detection", "scan", "interface", "cli.fit", "cli.kernels", "cli.info", "cli.displacement",
     "cli.regions", "cli.importing",
 )  # fmt: skip
 """Modules that need neither a screen nor a plot, and are quick to load for it."""

@@ -18,7 +18,7 @@ from napari_tesm.gwy.objects import Field, metadata_entries
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.grains import grains_from_container, is_grain_channel
-from napari_tesm.io.gwy.region_sources import regions_from_container
+from napari_tesm.io.gwy.region_sources import masks_from_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.regions.shapes import Region
 
@@ -103,7 +103,7 @@ def test_the_output_holds_labels_boundaries_and_masked_maps(made, truth, tmp_pat
     xr.testing.assert_equal(before, maps)
     assert [c.name for c in channels_from_container(container)] == ["topography"]
     y, x = before["y"], before["x"]
-    assert regions_from_container(container, y, x).masks == {}
+    assert masks_from_container(container, y, x, []) == {}
     grains, width = grains_from_container(container, y, x)
     np.testing.assert_array_equal(grains.labels, labels.values)
     assert width == pytest.approx(30e-9)

@@ -281,11 +281,11 @@ def test_a_report_of_a_file_measures_once_and_lists_the_angle(measurements):
     from napari_tesm.report.data import InputFile, Scan
     from napari_tesm.report.gathering import fit_scan
 
-    scan = Scan("turned", InputFile("a.gwy", ""), traces=turned_scan(), recipe=Recipe(phase_rotation=AUTO))
+    scan = Scan("turned", turned_scan(), file=InputFile("a.gwy", ""), recipe=Recipe(phase_rotation=AUTO))
     fit_scan(scan)
     assert scan.settings is not None
-    fit_examples(scan.traces, scan.maps, 0, [("here", 3, 4)])
-    choice_of_kernels(Evaluation.of(scan.traces, scan.recipe), kernels=("exponential", "clamped"))
+    fit_examples(scan.dataset, scan.maps, 0, [("here", 3, 4)])
+    choice_of_kernels(Evaluation.of(scan.dataset, scan.recipe), kernels=("exponential", "clamped"))
     assert len(measurements) == 1
     assert scan.recipe.phase_rotation == found_angle()
     xr.testing.assert_equal(scan.maps, fit(turned_scan(), phase_rotation=AUTO))

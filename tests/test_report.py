@@ -314,7 +314,7 @@ def test_a_file_that_cannot_be_fitted_is_a_note_beside_one_that_can(scan_file, t
     save(images, None, channels=[simulation().dataset["topography"]])
     data = report_data_from_files([images, scan_file], labels=["bare", "full"])
     assert data.scans[0].maps is None
-    assert data.main.label == "full"
+    assert data.main.name == "full"
     assert any(note.startswith("bare: there are neither traces nor maps") for note in data.notes)
     summary = section_functions()["summary"](data)
     assert [entry["scan"] for entry in summary.numbers["pulses"]] == ["full", "full"]

@@ -18,11 +18,9 @@ from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cyclin
 
 def scan_of(dataset, label, recipe=RECIPE):
     dataset = Evaluation.of(dataset, recipe).dataset
-    scan = Scan(label, InputFile(f"{label}.gwy", "cd" * 32, "control"), traces=dataset, recipe=recipe)
+    scan = Scan(label, dataset, file=InputFile(f"{label}.gwy", "cd" * 32, "control"), recipe=recipe)
     scan.maps = fit(dataset, recipe=recipe)
-    scan.images = {
-        str(one.attrs["long_name"]): one for one in dataset.data_vars.values() if one.dims == ("y", "x")
-    }
+    scan.channels = [one for one in dataset.data_vars.values() if one.dims == ("y", "x")]
     choose_examples(scan)
     return scan
 
@@ -84,7 +82,7 @@ def test_curves_of_controls_are_on_the_scale_of_the_scan(weak_and_none):
 
 
 def test_controls_without_traces_say_so():
-    empty = Scan("nothing", InputFile("n.gwy", "", "control"), notes=["there are no traces"])
+    empty = Scan("nothing", file=InputFile("n.gwy", "", "control"), notes=["there are no traces"])
     section = controls.section_from_data(example_data(controls=[empty]))
     assert section.missing == ["The control nothing could not be evaluated: there are no traces."]
     assert section.figures == []
@@ -96,8 +94,7 @@ def test_a_control_without_one_value_is_told(weak_and_none):
     wafer = weak_and_none[0]
     blank = Scan(
         "blank",
-        wafer.file,
-        traces=None,
+        file=wafer.file,
         maps=wafer.maps.assign(H=wafer.maps["H"] * np.nan),
         recipe=wafer.recipe,
     )
@@ -120,7 +117,7 @@ def test_x_beside_r(with_quadrature):
 def test_x_that_is_unfit_is_warned_of_and_turned(with_quadrature):
     from napari_tesm.data.phase import rotated_dataset
 
-    traces = rotated_dataset(with_quadrature.traces, -60.0)
+    traces = rotated_dataset(with_quadrature.dataset, -60.0)
     wrong = traces.drop_attrs(deep=False).assign_attrs(
         {k: v for k, v in traces.attrs.items() if k != "phase_rotation"}
     )
@@ -171,7 +168,7 @@ def test_nothing_accepted_is_told(weak_and_none):
     for name in ("status1", "status2"):
         masked[name] = masked[name].copy(data=np.full(masked[name].shape, 2, np.int8))
     scan = Scan(
-        "wafer", wafer.file, traces=wafer.traces, maps=masked, recipe=wafer.recipe, points=wafer.points
+        "wafer", wafer.dataset, file=wafer.file, maps=masked, recipe=wafer.recipe, points=wafer.points
     )
     section = fit_examples.section_from_data(example_data(scan, chosen=False))
     assert "no pixel was accepted" in section.missing[0]

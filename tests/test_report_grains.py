@@ -18,8 +18,8 @@ def made():
     """A scan of 40 × 32 pixels whose D2 is half as large at the boundaries of known grains."""
     truth = simulated_grains("domes", shape=(32, 40), spacing=(6e-9, 6e-9), count=5, seed=2)
     scan = example_scan()
-    scan.images = dict(scan.images)
-    scan.images["Topography"] = scan.images["Topography"].copy(data=truth.topography)
+    topography = scan.images["Topography"].copy(data=truth.topography)
+    scan.channels = [topography if one.name == topography.name else one for one in scan.channels]
     near = boundaries_from_grains(Grains(truth.labels.astype(np.int32), truth.spacing), 50e-9).mask(
         "boundary"
     )
@@ -69,7 +69,7 @@ def test_saved_grains_and_their_band_are_taken_and_defects_count_apart(made):
 def test_what_is_missing_is_said():
     flat = example_scan()
     noise = np.random.default_rng(0).normal(0, 1e-10, (32, 40))
-    flat.images = {"Topography": flat.images["Topography"].copy(data=noise)}
+    flat.channels = [flat.images["Topography"].copy(data=noise)]
     section = grains.section_from_data(example_data(flat, chosen=False))
     assert section.numbers["count"] == 1
     assert "no grain boundary stands out" in section.missing[0]

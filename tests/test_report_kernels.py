@@ -15,7 +15,7 @@ from napari_tesm.report.sections.kernels import section_from_data
 
 def data_of(dataset):
     file = InputFile("scan.gwy", "ab" * 32)
-    return ReportData([Scan("scan", file, traces=dataset, maps=fit(dataset), recipe=Recipe())])
+    return ReportData([Scan("scan", dataset, file=file, maps=fit(dataset), recipe=Recipe())])
 
 
 def test_the_kernel_of_the_maps_is_held_against_what_the_traces_support():
@@ -50,7 +50,7 @@ def test_large_maps_are_thinned_and_say_so(monkeypatch):
 
 def test_without_traces_or_windows_to_compare_it_says_what_is_missing():
     data = data_of(dataset_of(traces_of("clamped", 4e-13, shape=(3, 4))))
-    assert section_from_data(replace(data, scans=[replace(data.main, traces=None)])) is None
+    assert section_from_data(replace(data, scans=[replace(data.main, dataset=None)])) is None
     cut = replace(data.main, recipe=replace(data.main.recipe, window1="none"))
     section = section_from_data(replace(data, scans=[cut]))
     assert "Kernels cannot be compared" in section.missing[0]

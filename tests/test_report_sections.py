@@ -130,7 +130,7 @@ def test_chosen_points_lie_on_the_step_and_away_from_it(data):
         assert (away < 10e-9) == (point.number in groups["on a step"])
     assert section.numbers["chosen_by_program"]
     curves = next(table for table in section.tables if table.name == "points_curves")
-    assert len(curves.rows) == scan.traces.sizes["time"]
+    assert len(curves.rows) == scan.dataset.sizes["time"]
     assert not curves.on_page
 
 
@@ -211,9 +211,9 @@ def test_the_summary_counts_what_the_maps_hold(data):
 
 def no_tip_radius():
     scan = example_scan(replace(RECIPE, tip_radius=None, tip_radius_error=None))
-    scan.traces = scan.traces.assign_attrs(scan.traces.attrs)
+    scan.dataset = scan.dataset.assign_attrs(scan.dataset.attrs)
     for name in ("tip_radius", "tip_radius_error"):
-        scan.traces.attrs.pop(name)
+        scan.dataset.attrs.pop(name)
     scan.maps = scan.maps.drop_vars(["D1", "D2", "D1_stderr", "D2_stderr"])
     return scan
 
@@ -221,9 +221,9 @@ def no_tip_radius():
 def empty_regions():
     scan = example_scan()
     far = 1e-3
-    scan.regions = (
-        Region("rectangle", ((far, far), (2 * far, far), (2 * far, 2 * far), (far, 2 * far)), "far", "step"),
-    )
+    scan.regions = [
+        Region("rectangle", ((far, far), (2 * far, far), (2 * far, 2 * far), (far, 2 * far)), "far", "step")
+    ]
     return scan
 
 
@@ -233,19 +233,19 @@ def nothing_accepted():
 
 def without_traces():
     scan = example_scan()
-    scan.traces, scan.maps_from_file = None, True
+    scan.dataset, scan.maps_from_file = None, True
     return scan
 
 
 def images_alone():
     scan = example_scan()
-    scan.traces = scan.maps = None
+    scan.dataset = scan.maps = None
     return scan
 
 
 def without_h():
     scan = example_scan()
-    scan.maps, scan.traces = scan.maps.drop_vars("H"), None
+    scan.maps, scan.dataset = scan.maps.drop_vars("H"), None
     return scan
 
 
@@ -256,14 +256,16 @@ def one_fit():
 def voltage_unknown():
     scan = example_scan(pulses=(1,))
     scan.maps = scan.maps.assign_coords(voltage=("pulse", [np.nan]))
-    scan.traces = scan.traces.assign_coords(voltage=("pulse", [np.nan]))
+    scan.dataset = scan.dataset.assign_coords(voltage=("pulse", [np.nan]))
     return scan
 
 
 def tiny():
     dataset, maps = fitted()
     place = {"x": slice(3, 5), "y": slice(2, 5)}
-    return Scan("tiny", InputFile("tiny.gwy", ""), dataset.isel(place), maps.isel(place), recipe=RECIPE)
+    return Scan(
+        "tiny", dataset.isel(place), file=InputFile("tiny.gwy", ""), maps=maps.isel(place), recipe=RECIPE
+    )
 
 
 CASES = [
@@ -306,8 +308,8 @@ def test_the_main_scan_is_the_one_of_the_papers_voltage():
         return scan
 
     data = example_data(at(-2.0), at(-5.0), at(-3.0), at(3.0), chosen=False)
-    assert data.main.label == "-3.0 V"
-    assert example_data(images_alone(), at(-5.0), chosen=False).main.label == "-5.0 V"
+    assert data.main.name == "-3.0 V"
+    assert example_data(images_alone(), at(-5.0), chosen=False).main.name == "-5.0 V"
 
 
 def test_scans_of_different_sizes_go_together():

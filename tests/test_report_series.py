@@ -24,14 +24,12 @@ def scan(voltage):
     """Return a scan of the simulated series; H alone, as a fit would take its time."""
     traces = SIMULATED.scan(voltage)
     found = Scan(
-        f"{voltage:g}V", InputFile(f"{voltage:g}V.gwy", "ab" * 32), traces=traces,
+        f"{voltage:g}V", traces, file=InputFile(f"{voltage:g}V.gwy", "ab" * 32),
         maps=displacement_maps(Evaluation.of(traces)), recipe=RECIPE,
     )  # fmt: skip
-    found.images = {
-        str(one.attrs["long_name"]): one for one in traces.data_vars.values() if one.dims == ("y", "x")
-    }
+    found.channels = [one for one in traces.data_vars.values() if one.dims == ("y", "x")]
     if voltage == VOLTAGES[0]:
-        found.points = tuple(SIMULATED.points)
+        found.points = list(SIMULATED.points)
     return found
 
 
@@ -124,8 +122,8 @@ def test_without_a_series_it_says_what_one_takes(data, words):
 
 def test_scans_of_other_size_without_images_or_values_are_named_and_the_rest_shown():
     first, second, third = (scan(voltage) for voltage in VOLTAGES[:3])
-    small = replace(second, maps=second.maps.isel(x=slice(0, 50)), images={})
-    empty = replace(third, maps=third.maps.where(third.maps["H"] > 1e9), images={})
+    small = replace(second, maps=second.maps.isel(x=slice(0, 50)), channels=[])
+    empty = replace(third, maps=third.maps.where(third.maps["H"] > 1e9), channels=[])
     section = section_from_data(ReportData([first, small, empty], recipe=RECIPE))
     missing, warnings = " ".join(section.missing), " ".join(section.warnings)
     assert "differ in size" in missing

@@ -32,10 +32,8 @@ def scan_of(dataset, label, role="scan", *, fitted=True):
     recipe = Recipe()
     dataset = Evaluation.of(dataset, recipe).dataset
     maps = fit(dataset) if fitted else displacement_maps(Evaluation.of(dataset))
-    scan = Scan(label, InputFile(f"{label}.gwy", "", role), traces=dataset, maps=maps, recipe=recipe)
-    scan.images = {
-        str(one.attrs["long_name"]): one for one in dataset.data_vars.values() if one.dims == ("y", "x")
-    }
+    scan = Scan(label, dataset, file=InputFile(f"{label}.gwy", "", role), maps=maps, recipe=recipe)
+    scan.channels = [one for one in dataset.data_vars.values() if one.dims == ("y", "x")]
     return scan
 
 

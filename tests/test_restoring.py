@@ -15,10 +15,10 @@ from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.writing import write_container
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.restoring import restored_from_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.regions.shapes import PinnedPoint, Region
+from napari_tesm.scan import save_scan, scans_from_file
 
 REGIONS = [
     Region("line", ((5e-9, 40e-9), (80e-9, 12e-9)), "step 1", "step", 12e-9),
@@ -66,13 +66,9 @@ def test_restored_maps_say_all_that_the_new_ones_said(recorded, saved):
 def test_opened_and_saved_again_the_file_is_the_same_byte_for_byte(saved, tmp_path):
     before = saved
     for number in range(2):
-        dataset = open_dataset(before)
-        found = restored_from_container(read_container(before), dataset)
+        (scan,) = scans_from_file(before)
         after = tmp_path / f"{number}.gwy"
-        save(
-            after, dataset, found.maps, regions=found.annotations.regions, points=found.annotations.points,
-            with_entered=True,
-        )  # fmt: skip
+        save_scan(scan, after)
         assert after.read_bytes() == before.read_bytes()
         before = after
 
@@ -94,25 +90,35 @@ def test_the_hash_of_the_input_is_that_of_what_was_fitted(saved, tmp_path):
 
 def test_maps_recipe_regions_and_points_are_restored(recorded, saved):
     dataset, maps = recorded
-    for like in (dataset, None, dataset["topography"]):
-        found = restored_from_container(read_container(saved), like)
+    without_traces = saved.with_name("maps.gwy")
+    save(without_traces, dataset, maps, regions=REGIONS, points=POINTS, maps_only=True)
+    for path in (saved, without_traces):
+        (found,) = scans_from_file(path)
         assert found.recipe == Recipe.from_json(maps.attrs["recipe"])
         assert found.maps.sizes == maps.sizes
-        assert (found.annotations.regions, found.annotations.points) == (REGIONS, POINTS)
-        assert found.annotations.notes == []
+        assert (found.regions, found.points) == (REGIONS, POINTS)
+        assert found.notes == []
 
 
-def test_nothing_is_restored_where_nothing_is():
-    found = restored_from_container(GwyContainer())
-    assert (found.maps, found.recipe, found.annotations.regions) == (None, None, [])
+def test_nothing_is_restored_where_nothing_is(tmp_path):
+    write_container(tmp_path / "empty.gwy", GwyContainer())
+    (found,) = scans_from_file(tmp_path / "empty.gwy")
+    assert found.is_empty
+    assert (found.maps, found.recipe, found.regions) == (None, Recipe(), [])
+    with pytest.raises(ValueError, match=r"empty\.gwy holds no time traces"):
+        _ = found.grid
 
 
 def test_results_of_other_traces_are_left_out_with_a_word(recorded, saved):
-    dataset, _ = recorded
-    found = restored_from_container(read_container(saved), dataset.isel(pulse=[0]))
-    assert (found.maps, found.recipe) == (None, None)
-    assert len(found.annotations.notes) == 1
-    assert found.annotations.regions == REGIONS
+    container = read_container(saved)
+    for key in contents.keys_of(container, contents.BRICK, 1):
+        del container[key]
+    write_container(saved.with_name("half.gwy"), container)
+    (found,) = scans_from_file(saved.with_name("half.gwy"))
+    assert found.dataset.sizes["pulse"] == 1
+    assert (found.maps, found.recipe) == (None, Recipe())
+    assert found.notes == ["the results in the file are those of other traces: they are left out"]
+    assert found.regions == REGIONS
 
 
 def test_what_gwyddion_made_of_the_results_does_not_stop_the_rest(recorded, saved, tmp_path):
@@ -133,13 +139,13 @@ def test_what_gwyddion_made_of_the_results_does_not_stop_the_rest(recorded, save
         del container[key]
     put(container[f"/{keys['tau1 (+3 V)']}/meta"], "Tip radius", "sharp", "s")
     write_container(tmp_path / "worked_on.gwy", container)
-    found = restored_from_container(read_container(tmp_path / "worked_on.gwy"))
+    (found,) = scans_from_file(tmp_path / "worked_on.gwy")
     assert found.maps.sizes == maps.sizes
     np.testing.assert_array_equal(found.maps["D1"].values, maps["D1"].values)
     assert {"H", "r2_1", "D2"}.isdisjoint(found.maps.data_vars)
     assert {"tau1", "tau2", "D1", "status1"} <= set(found.maps.data_vars)
-    assert len(found.annotations.notes) >= 4
-    assert found.annotations.regions == REGIONS
+    assert len(found.notes) >= 4
+    assert found.regions == REGIONS
 
 
 def test_a_status_that_is_none_any_more_is_no_valid_pixel(saved, tmp_path):
@@ -160,12 +166,11 @@ def test_a_broken_recipe_is_said_and_the_maps_are_there(saved, tmp_path):
     for number in result_keys(container).values():
         put(container[f"/{number}/meta"], "Recipe", "{", "s")
     write_container(tmp_path / "broken.gwy", container)
-    dataset = open_dataset(tmp_path / "broken.gwy")
-    found = restored_from_container(read_container(tmp_path / "broken.gwy"), dataset)
-    assert found.recipe is None
+    (found,) = scans_from_file(tmp_path / "broken.gwy")
+    assert found.recipe == Recipe()
     assert found.maps is not None
-    assert len(found.annotations.notes) == 1
-    save(tmp_path / "again.gwy", dataset, found.maps, points=POINTS)
+    assert len(found.notes) == 1
+    save(tmp_path / "again.gwy", found.dataset, found.maps, points=POINTS)
     again = maps_from_container(read_container(tmp_path / "again.gwy"))
     assert again.attrs["recipe"] == "{"
     np.testing.assert_array_equal(again["D2"].values, found.maps["D2"].values)

@@ -6,20 +6,22 @@ from typing import Any
 import xarray as xr
 
 from napari_tesm.cli.map_files import check_outputs, write_maps
+from napari_tesm.cli.opening import scan_to_evaluate
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.recipes import evaluation_from_options, recipe_from_options
+from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.displacement_maps import displacement_maps
-from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.io.gwy.saving import check_output_size
+from napari_tesm.scan import Scan
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Measure H as the options say; see ``tesm displacement --help``."""
     recipe = recipe_from_options(options)
     check_outputs(options)
-    evaluation = evaluation_from_options(options, recipe)
+    whole = not options.maps_only
+    scan, evaluation = scan_to_evaluate(options, recipe)
     _ = evaluation.pulse  # what has no H is refused before a file is opened for it
     check_output_size(evaluation.source, maps_only=options.maps_only, names=("H",))
     progress = progress_for(options.progress)
@@ -31,22 +33,19 @@ def run_command(options: argparse.Namespace) -> int:
 
     write_maps(
         options,
+        scan,
         evaluation,
         lambda: displacement_maps(evaluation, progress=progress),
         figure,
         # Reading all of the file for its fingerprint takes longer than the few samples that H needs.
-        with_sha256=not options.maps_only or bool(options.json),
+        with_sha256=whole or bool(options.json),
     )
-    if not (options.maps_only or options.quiet):
-        lost = _earlier_results(options.file)
-        if lost:
-            print(
-                f"The results of an earlier fit in {printable(options.file)} are left out: {', '.join(lost)}"
-            )
+    if whole and not options.quiet and (lost := _earlier_results(scan)):
+        print(f"The results of an earlier fit in {printable(options.file)} are left out: {', '.join(lost)}")
     return 0
 
 
-def _earlier_results(file: str) -> list[str]:
+def _earlier_results(scan: Scan) -> list[str]:
     """Return the names of the maps in a file that its output does not hold any more, as for any new evaluation."""
-    maps = maps_from_container(read_container(file))
+    maps = None if scan.container is None else maps_from_container(scan.container)
     return [] if maps is None else [str(name) for name in maps.data_vars if name != "H"]

@@ -8,10 +8,12 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import check_outputs, write_maps
+from napari_tesm.cli.opening import scan_to_evaluate
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.recipes import evaluation_from_options, recipe_from_options
+from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.evaluation.pipeline import run
 from napari_tesm.io.gwy.saving import check_output_size
+from napari_tesm.scan.restoring import restore_drawings
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -21,7 +23,9 @@ def run_command(options: argparse.Namespace) -> int:
         raise UsageError("--graphs goes with --maps-only: what an input held is carried over as it is")
     recipe = recipe_from_options(options)
     check_outputs(options)
-    evaluation = evaluation_from_options(options, recipe)
+    scan, evaluation = scan_to_evaluate(options, recipe)
+    if options.graphs:
+        restore_drawings(scan)
     _ = evaluation.settings  # what cannot be fitted is refused before a file is opened for it
     check_output_size(evaluation.source, maps_only=options.maps_only)
     progress = progress_for(options.progress)
@@ -31,5 +35,5 @@ def run_command(options: argparse.Namespace) -> int:
 
         return overview_figure(evaluation.source, maps)
 
-    write_maps(options, evaluation, lambda: run(evaluation, jobs=jobs, progress=progress), figure)
+    write_maps(options, scan, evaluation, lambda: run(evaluation, jobs=jobs, progress=progress), figure)
     return 0

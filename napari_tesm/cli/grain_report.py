@@ -199,7 +199,7 @@ def report_of_grains(
     return {
         "version": version,
         "input": {"name": name, "sha256": sha256},
-        "pulses": [{key: _number(value) for key, value in pulse.items()} for pulse in scan.pulses()],
+        "pulses": [{key: _number(value) for key, value in pulse.items()} for pulse in scan.pulse_settings()],
         "found": {
             "count": scan.grains.count,
             "source": scan.grains.source,
@@ -308,7 +308,7 @@ def write_grains(file: TextIO, scan: GrainScan, numbers: GrainNumbers) -> None:
     of_each = ("n", "median", "q25", "q75", "iqr", "boundary_ratio")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*fixed, *(f"{name}_{key}" for name in names for key in of_each)])
-    for number, pulse in enumerate(scan.pulses() or [{"voltage": "", "direction": ""}]):
+    for number, pulse in enumerate(scan.pulse_settings() or [{"voltage": "", "direction": ""}]):
         for row in numbers.rows:
             head = [
                 row.number, row.grain_class, row.pixels, row.area, row.diameter, row.height, int(row.at_edge),

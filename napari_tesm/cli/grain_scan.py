@@ -1,20 +1,17 @@
-"""What a file holds for `tesm grains`: the image that grains are found in, maps, regions, and the grains themselves."""
+"""What a file holds for `tesm grains`: a scan with its grains, and what lies at their boundaries."""
 
 import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.cli.region_scan import RegionScan, image_of, measure_height
+from napari_tesm.cli.opening import scan_to_measure
 from napari_tesm.evaluation.pipeline import Progress
-from napari_tesm.files.errors import FileChangedError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.grains import (
     Boundaries,
@@ -28,65 +25,36 @@ from napari_tesm.grains import (
     grains_from_labels,
     overrides_from_regions,
 )
-from napari_tesm.gwy import contents
-from napari_tesm.gwy.objects import metadata_entries
-from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
-from napari_tesm.io.gwy.grains import grains_from_container, is_grain_channel
-from napari_tesm.io.gwy.region_sources import axes_of_field
-from napari_tesm.io.gwy.results import axis_spacing, is_result, maps_from_container
-from napari_tesm.io.label_images import labels_from_channel, labels_from_file
+from napari_tesm.io.label_images import labels_from_file
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
+from napari_tesm.scan import Scan
+from napari_tesm.scan.restoring import restore_drawings
+from napari_tesm.scan.scan import WORDS_OF_SURFACE, images_by_title
 
 Array = NDArray[np.float64]
 
-_NAMES: Final = {"topography": ("topograph", "height"), "deflection_error": ("deflection",)}
-"""What a title holds of a channel that is asked for by its kind."""
 
-
-@dataclass
-class GrainScan:
-    """A file with its grains.
+@dataclass(eq=False, repr=False, kw_only=True)
+class GrainScan(Scan):
+    """A scan whose grains are measured.
 
     Parameters
     ----------
-    container : GwyContainer
-    grains : Grains
     boundaries : Boundaries
-    y, x : DataArray
-        Axes of the grid.
-    maps : Dataset, optional
-        Results in the file, or H of its traces.
     topography : ndarray, optional
-        Of the same grid.
+        Of the scan's grid.
     topography_unit : str
     candidates : list of DefectCandidate
     width_words : str
         How wide the band along boundaries is, and why.
-    notes : list of str
-        Sentences about what was left out.
     """
 
-    container: GwyContainer
     grains: Grains
     boundaries: Boundaries
-    y: xr.DataArray
-    x: xr.DataArray
-    maps: xr.Dataset | None = None
     topography: Array | None = None
     topography_unit: str = ""
     candidates: list[DefectCandidate] = field(default_factory=list)
     width_words: str = ""
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def lateral_unit(self) -> str:
-        """Unit of the axes."""
-        return str(self.x.attrs.get("units", ""))
-
-    def pulses(self) -> list[dict[str, Any]]:
-        """Return voltage and direction of each pulse setting."""
-        return RegionScan(self.container, maps=self.maps).pulses()
 
 
 def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainScan:
@@ -100,49 +68,38 @@ def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainS
         If the file cannot be read, or there is nothing to find grains in.
     """
     settings, width = _settings(options), _quantity(options.width, "m", "--width")
-    container = read_container(options.file)
-    notes: list[str] = []
-    maps = _maps(options, container, notes, progress)
-    wanted = options.source
-    if maps is None:
-        first = _channel(container, wanted, _ordinary(container))
-        y, x = axes_of_field(image_of(container, first))
-    else:
-        y, x = maps["y"], maps["x"]
-    here = [number for number in channels_on_grid(container, y, x) if number in _ordinary(container)]
-    spacing = (axis_spacing(y), axis_spacing(x))
-    grains = _grains(options, container, here, settings, y, x)
-    topography, unit = _topography(container, here)
-    drawn = annotations_from_container(container, y, x)
-    notes += drawn.notes
-    overrides = overrides_from_regions(drawn.regions, x.values, y.values, spacing=spacing)
-    lateral = str(x.attrs.get("units", ""))
+    scan = scan_to_measure(
+        options, progress, without_maps="there is no map to measure at the boundaries: {reason}"
+    )
+    if scan.maps is None:
+        # Any image will do; what counts is what is drawn on its grid.
+        _, chosen = _image_of(images_by_title(scan.channels), options.source)
+        moved = not scan.is_on_grid(chosen)
+        scan.channels.sort(key=lambda channel: channel is not chosen)
+        if moved:
+            restore_drawings(scan)
+    grains = _grains(options, scan, settings)
     width_words = "as asked for"
     if width is None:
-        radius = None if maps is None else maps.attrs.get("tip_radius")
-        width, width_words = default_band_width(radius, spacing)
-    boundaries = boundaries_from_grains(grains, width, overrides=overrides)
-    notes += boundaries.notes
-    shown = text_from_quantity(width, lateral, digits=3) if lateral else f"{width:.3g}"
-    candidates = (
-        [] if topography is None else defect_candidates(topography, x.values, y.values, spacing=spacing)
+        radius = None if scan.maps is None else scan.maps.attrs.get("tip_radius")
+        width, width_words = default_band_width(radius, scan.spacing)
+    drawn = overrides_from_regions(scan.regions, scan.x, scan.y, spacing=scan.spacing)
+    boundaries = boundaries_from_grains(grains, width, overrides=drawn)
+    unit = scan.lateral_unit
+    shown = text_from_quantity(width, unit, digits=3) if unit else f"{width:.3g}"
+    found = GrainScan.of(
+        scan, grains=grains, boundaries=boundaries, width_words=f"{shown} wide, {width_words}"
     )
-    # What somebody has drawn already is no proposal any more.
-    taken = boundaries.mask("defect")
-    candidates = [one for one in candidates if not taken[one.mask].any()]
-    return GrainScan(
-        container,
-        grains,
-        boundaries,
-        y,
-        x,
-        maps,
-        topography,
-        unit,
-        candidates,
-        f"{shown} wide, {width_words}",
-        notes,
-    )
+    found.notes += boundaries.notes
+    image = scan.surface("topography")
+    if image is not None:
+        found.topography = np.array(image.values, dtype=np.float64)
+        found.topography_unit = str(image.attrs.get("units", ""))
+        # What somebody has drawn already is no proposal any more.
+        taken = boundaries.mask("defect")
+        proposed = defect_candidates(found.topography, scan.x, scan.y, spacing=scan.spacing)
+        found.candidates = [candidate for candidate in proposed if not taken[candidate.mask].any()]
+    return found
 
 
 def _settings(options: argparse.Namespace) -> GrainSettings:
@@ -172,48 +129,16 @@ def _quantity(text: str | None, unit: str, option: str) -> float | None:
         raise UsageError(f"{option}: {error}") from None
 
 
-def _maps(
-    options: argparse.Namespace, container: GwyContainer, notes: list[str], progress: Progress | None
-) -> xr.Dataset | None:
-    """Return the results of the file, or H of its traces; None with a note where there is neither."""
-    maps = maps_from_container(container, notes=notes)
-    if maps is not None:
-        return maps
-    scan = RegionScan(container)
-    try:
-        measure_height(options, scan, recipe_from_options(options), progress)
-    except FileChangedError:
-        raise
-    except ValueError as error:
-        if options.traces:
-            raise
-        notes.append(Sentence("there is no map to measure at the boundaries: {error}", error=error))
-        return None
-    notes += scan.notes
-    return scan.maps
-
-
-def _ordinary(container: GwyContainer) -> list[int]:
-    """Return the channels that are neither results nor drawn by this program."""
-    found = []
-    for number in contents.ids(container, contents.CHANNEL):
-        texts = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
-        if not (is_result(texts) or is_annotation(texts) or is_grain_channel(texts)):
-            found.append(number)
-    return found
-
-
-def _channel(container: GwyContainer, wanted: str | None, numbers: list[int]) -> int:
-    """Return the channel that is asked for by title or kind; by default the topography, else the deflection error."""
-    titles = {number: contents.title(container, contents.CHANNEL, number).strip() for number in numbers}
-    for number, title in titles.items():
-        if wanted is not None and title == wanted:
-            return number
-    for kind in _NAMES if wanted is None else [wanted.lower().replace(" ", "_")]:
-        for number, title in titles.items():
-            if any(part in title.lower() for part in _NAMES.get(kind, ())):
-                return number
-    known = ", ".join(f"'{title}'" for title in titles.values()) or "none"
+def _image_of(images: dict[str, xr.DataArray], wanted: str | None) -> tuple[str, xr.DataArray]:
+    """Return the image asked for by title or kind; by default the topography, else the deflection error."""
+    if wanted in images:
+        return wanted, images[wanted]
+    for kind, words in WORDS_OF_SURFACE.items():
+        if wanted is None or wanted.lower().replace(" ", "_") == kind:
+            for title, image in images.items():
+                if any(word in title.lower() for word in words):
+                    return title, image
+    known = ", ".join(f"'{title}'" for title in images) or "none"
     if wanted is None:
         raise ValueError(
             Sentence(
@@ -225,38 +150,18 @@ def _channel(container: GwyContainer, wanted: str | None, numbers: list[int]) ->
     raise ValueError(f"there is no channel '{wanted}' on the grid of the maps; there are: {known}")
 
 
-def _grains(
-    options: argparse.Namespace,
-    container: GwyContainer,
-    here: list[int],
-    settings: GrainSettings,
-    y: xr.DataArray,
-    x: xr.DataArray,
-) -> Grains:
+def _grains(options: argparse.Namespace, scan: Scan, settings: GrainSettings) -> Grains:
     """Return the grains of a label image, those saved in the file, or those found anew."""
-    spacing, shape = (axis_spacing(y), axis_spacing(x)), (y.size, x.size)
     if options.labels is not None:
-        titles = {contents.title(container, contents.CHANNEL, number) for number in here}
-        if not Path(options.labels).exists() and options.labels in titles:
-            labels = labels_from_channel(container, options.labels, shape)
+        if not Path(options.labels).exists() and options.labels in scan.images:
+            labels = scan.images[options.labels].values
         else:
-            labels = labels_from_file(options.labels, shape)
-        return grains_from_labels(labels, spacing, source=Path(options.labels).name)
-    saved = grains_from_container(container, y, x)
-    if saved is not None and options.source is None and settings == GrainSettings():
-        return saved[0]
-    number = _channel(container, options.source, here)
-    image = image_of(container, number)
-    title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
-    values = np.array(image.values, dtype=np.float64)
-    lateral = str(x.attrs.get("units", ""))
-    return grains_from_image(values, spacing, settings, source=title, unit=image.unit_z, lateral_unit=lateral)
-
-
-def _topography(container: GwyContainer, here: list[int]) -> tuple[Array | None, str]:
-    for number in here:
-        title = contents.title(container, contents.CHANNEL, number).lower()
-        if any(part in title for part in _NAMES["topography"]):
-            image = image_of(container, number)
-            return np.array(image.values, dtype=np.float64), image.unit_z
-    return None, ""
+            labels = labels_from_file(options.labels, (scan.y.size, scan.x.size))
+        return grains_from_labels(labels, scan.spacing, source=Path(options.labels).name)
+    if scan.grains is not None and options.source is None and settings == GrainSettings():
+        return scan.grains
+    title, image = _image_of(scan.images, options.source)
+    values, unit = np.array(image.values, dtype=np.float64), str(image.attrs.get("units", ""))
+    return grains_from_image(
+        values, scan.spacing, settings, source=title, unit=unit, lateral_unit=scan.lateral_unit
+    )

@@ -26,6 +26,7 @@ from napari_tesm.grains.measures import default_bin_width
 from napari_tesm.gwy.writing import check_size, write_container_to
 from napari_tesm.io.gwy.grains import add_grains, remove_grains
 from napari_tesm.quantities.text import quantity_from_text
+from napari_tesm.scan import container_of
 from napari_tesm.version import __version__
 
 _TO_STDOUT = "-"
@@ -77,9 +78,9 @@ def run_command(options: argparse.Namespace) -> int:
 
 def _output(scan: GrainScan) -> GwyContainer:
     """Return the file as it was, with the grains of an earlier run replaced."""
-    container = scan.container
-    remove_grains(container, scan.y, scan.x)
-    add_grains(container, scan.grains, scan.boundaries, scan.y, scan.x, maps=scan.maps)
+    container, axes = scan.container or container_of(scan), (scan.grid["y"], scan.grid["x"])
+    remove_grains(container, *axes)
+    add_grains(container, scan.grains, scan.boundaries, *axes, maps=scan.maps)
     check_size(container)
     return container
 

@@ -1,6 +1,7 @@
-"""``tesm import``: from an instrument's files to a dataset, as .gwy or Zarr."""
+"""``tesm import``: from an instrument's files to a dataset, as .gwy or Zarr; images alone become a .gwy file, too."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import xarray as xr
@@ -8,13 +9,14 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.atomic import refuse_same_file
-from napari_tesm.interface import save
-from napari_tesm.io.mapping.entries import Mapping, MappingError
+from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.mapping.text import mapping_from_file
-from napari_tesm.io.registry import OpenedFile, is_gwy, open_file
+from napari_tesm.io.registry import UnknownContentError, is_gwy
 from napari_tesm.io.series import series_from_datasets
 from napari_tesm.recording import REPORT
+from napari_tesm.scan import Scan, save_scan, scan_with_traces, scans_from_file
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -29,89 +31,82 @@ def run_command(options: argparse.Namespace) -> int:
             except ValueError as error:
                 raise UsageError(error) from None
     mapping = mapping_from_file(options.mapping) if options.mapping else None
-    opened = [(Path(name), *_opened(name, mapping, options)) for name in options.files]
-    notes = [f"{path.name}: {note}" for path, _, file in opened for note in file.notes]
-    dataset = series_from_datasets([(path, dataset) for path, dataset, _ in opened])
-    if options.scan:
-        from napari_tesm.io.joining import dataset_with_scan
-
-        known = opened[0][2].mapping
-        dataset, said = dataset_with_scan(dataset, options.scan, None if known is None else known.afm)
-        notes += said
+    files = {Path(name): _scan(name, mapping, options) for name in options.files}
+    scan, notes = _joined(options, files)
     progress = progress_for(options.progress)
     if progress is not None:
         progress(0.0, "writing")
     if output.suffix.lower() == ".zarr":
         from napari_tesm.io.zarr_store import save_zarr
 
-        save_zarr(output, dataset, overwrite=options.overwrite)
+        save_zarr(output, scan_with_traces([scan])[1], overwrite=options.overwrite)
     else:
-        save(output, dataset, overwrite=options.overwrite)
+        save_scan(scan, output, overwrite=options.overwrite)
     if progress is not None:
         progress(1.0, "written")
     if not options.quiet:
-        for line in lines_from_dataset(dataset, notes):
+        for line in [*lines_from_scan(scan), *(f"Note: {note}" for note in notes)]:
             print(printable(line))
         print(f"Written: {printable(options.output)}")
     return 0
 
 
-def _opened(name: str, mapping: Mapping | None, options: argparse.Namespace) -> tuple[xr.Dataset, OpenedFile]:
+def _scan(name: str, mapping: Mapping | None, options: argparse.Namespace) -> Scan:
+    """Return what a file holds; raises ValueError where it is not known what, or its traces are of several kinds."""
     if is_gwy(name):
         raise ValueError(f"{name} is a .gwy file already: tesm fit and napari open it as it is")
-    file = open_file(name, mapping=mapping, time_unit=options.time_unit, lateral_unit=options.lateral_unit)
-    return _dataset(file, name), file
-
-
-def _dataset(opened: OpenedFile, name: str) -> xr.Dataset:
-    """Return the one dataset of a file.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or there are several.
-    """
-    if not opened.datasets:
-        if opened.questions:
-            raise MappingError(
-                f"it is not known what is what in {name}: {'; '.join(opened.questions)}. "
-                f"Write a mapping: tesm info --mapping {name} > M.yaml proposes one; then --mapping M.yaml"
-            )
-        raise ValueError(f"{name} holds images only, no time traces: nothing to import")
-    if len(opened.datasets) > 1:
-        titles = "; ".join(" + ".join(one.attrs["traces"]) for one in opened.datasets)
+    units = Recipe(time_unit=options.time_unit, lateral_unit=options.lateral_unit)
+    first, *others = scans_from_file(name, units, mapping=mapping)
+    if isinstance(first.refusal, UnknownContentError):
+        raise first.refusal
+    if others:
+        kinds = [first.dataset, *(scan.dataset for scan in others)]
+        titles = "; ".join(" + ".join(dataset.attrs["traces"]) for dataset in kinds if dataset is not None)
         raise ValueError(
             f"{name} holds traces of different time bases, units or grids ({titles}): "
             "name those of one kind in a mapping"
         )
-    return opened.datasets[0]
+    return first
 
 
-def lines_from_dataset(dataset: xr.Dataset, notes: list[str]) -> list[str]:
+def _joined(options: argparse.Namespace, files: dict[Path, Scan]) -> tuple[Scan, list[str]]:
+    """Return the files as one scan, with the images of the microscope, and notes about all of it."""
+    notes = [f"{path.name}: {note}" for path, scan in files.items() for note in scan.notes]
+    first = next(iter(files.values()))
+    if len(files) == 1 and first.dataset is None and not options.scan:
+        return first, notes
+    dataset = series_from_datasets([(path, scan_with_traces([scan])[1]) for path, scan in files.items()])
+    if options.scan:
+        from napari_tesm.io.joining import dataset_with_scan
+
+        afm = None if first.mapping is None else first.mapping.afm
+        dataset, said = dataset_with_scan(dataset, options.scan, afm)
+        notes += said
+    others = dataset.encoding.get("other_channels", [])
+    own = [array for array in dataset.data_vars.values() if array.dims == ("y", "x")]
+    return Scan(first.name, dataset, [*own, *others]), notes
+
+
+def lines_from_scan(scan: Scan) -> list[str]:
     """Return what was imported in lines: size, pulse settings, images, and what was odd."""
-    sizes = dataset.sizes
-    labels = [
+    lines = ["Images alone, no time traces"]
+    if scan.dataset is not None:
+        sizes, time = scan.dataset.sizes, scan.dataset["time"].values
+        lines = [
+            f"{sizes['x']} × {sizes['y']} pixels, {sizes['time']} samples from {time[0] * 1e3:.6g} to "
+            f"{time[-1] * 1e3:.6g} ms, pulse settings: {', '.join(_pulse_settings(scan.dataset))}"
+        ]
+    if scan.channels:
+        lines.append(
+            f"Images: {', '.join(str(one.attrs.get('long_name', one.name)) for one in scan.channels)}"
+        )
+    return lines if scan.dataset is None else [*lines, *str(scan.dataset.attrs.get(REPORT, "")).splitlines()]
+
+
+def _pulse_settings(dataset: xr.Dataset) -> Sequence[str]:
+    return [
         f"{float(voltage):+g} V {direction}".strip()
         if voltage == voltage
-        else (direction or "voltage unknown")
-        for voltage, direction in zip(
-            dataset["voltage"].values, [str(way) for way in dataset["direction"].values], strict=True
-        )
+        else (str(direction) or "voltage unknown")
+        for voltage, direction in zip(dataset["voltage"].values, dataset["direction"].values, strict=True)
     ]
-    time = dataset["time"].values
-    lines = [
-        f"{sizes['x']} × {sizes['y']} pixels, {sizes['time']} samples from {time[0] * 1e3:.6g} to "
-        f"{time[-1] * 1e3:.6g} ms, pulse settings: {', '.join(labels)}"
-    ]
-    images = [
-        str(array.attrs.get("long_name", name))
-        for name, array in dataset.data_vars.items()
-        if array.dims == ("y", "x")
-    ]
-    images += [
-        str(one.attrs.get("long_name", one.name)) for one in dataset.encoding.get("other_channels", [])
-    ]
-    if images:
-        lines.append(f"Images: {', '.join(images)}")
-    lines += str(dataset.attrs.get(REPORT, "")).splitlines()
-    return lines + [f"Note: {note}" for note in notes]

@@ -9,16 +9,17 @@ from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
-from napari_tesm.cli.map_files import check_outputs
+from napari_tesm.cli.map_files import carried_over, check_outputs
+from napari_tesm.cli.opening import scan_to_evaluate
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.recipes import evaluation_from_options, recipe_from_options
+from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.gwy.writing import write_container_to
-from napari_tesm.io.gwy.saving import check_output_size, container_for_output
+from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.model_choice.evidence import checked_kernels
 from napari_tesm.model_choice.maps import MAPS, KernelChoice, check_choice, choice_of_kernels
 from napari_tesm.model_choice.votes import KernelVotes, rounded
@@ -39,7 +40,7 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(error) from None
     check_outputs(options)
-    evaluation = evaluation_from_options(options, recipe)
+    scan, evaluation = scan_to_evaluate(options, recipe)
     check_choice(evaluation, kernels=kernels)
     if options.output:
         check_output_size(evaluation.source, maps_only=options.maps_only, names=tuple(MAPS))
@@ -53,10 +54,8 @@ def run_command(options: argparse.Namespace) -> int:
         choice = choice_of_kernels(evaluation, kernels=kernels, jobs=jobs, progress=progress)
         sha256 = sha256_of_file(options.file) if options.output or options.json else ""
         if gwy is not None:
-            container = container_for_output(
-                evaluation.source, None, maps_only=options.maps_only, sha256=sha256, choice=choice
-            )
-            write_container_to(gwy, container)
+            scan.choice = choice
+            write_container_to(gwy, carried_over(options, scan, sha256))
         report = _report(choice, evaluation.recipe, Path(options.file).name, sha256) if options.json else {}
         if json_file is not None:
             json.dump(report, json_file, indent=2, ensure_ascii=True)

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 import xarray as xr
+from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.spelling import spelled
@@ -20,7 +21,7 @@ from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.map_graphs import add_map_graphs
-from napari_tesm.io.gwy.saving import container_for_output
+from napari_tesm.scan import Scan, container_from_scan
 
 _FILES = ("output", "json", "csv", "figure", "save_recipe")
 
@@ -48,6 +49,7 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 def write_maps(
     options: argparse.Namespace,
+    scan: Scan,
     evaluation: Evaluation,
     make_maps: Callable[[], xr.Dataset],
     draw: Callable[[xr.Dataset], Any],
@@ -58,6 +60,8 @@ def write_maps(
 
     Parameters
     ----------
+    scan : Scan
+        Gets the maps.
     make_maps : callable
         Called when all files are open: what cannot be written is said before an hour of fitting, not after.
     draw : callable
@@ -75,9 +79,10 @@ def write_maps(
 
         maps = make_maps()
         sha256 = sha256_of_file(options.file) if with_sha256 else ""
-        container = container_for_output(evaluation.source, maps, maps_only=options.maps_only, sha256=sha256)
-        if getattr(options, "graphs", False):
-            add_map_graphs(container, evaluation.source, maps)
+        scan.maps = maps
+        container = carried_over(options, scan, sha256)
+        if getattr(options, "graphs", False) and scan.dataset is not None:
+            add_map_graphs(container, scan.dataset, maps, scan.points)
         write_container_to(gwy, container)
         summary = summary_from_maps(maps, name=Path(options.file).name, sha256=sha256)
         if summary_file is not None:
@@ -94,6 +99,17 @@ def write_maps(
         for line in lines_from_summary(summary, maps):
             print(spelled(line))
         print(f"Written: {', '.join(printable(path) for path in _paths_asked(options))}")
+
+
+def carried_over(options: argparse.Namespace, scan: Scan, sha256: str) -> GwyContainer:
+    """Return a scan as it is written: what its file holds as it stands there, and what was made of it."""
+    return container_from_scan(
+        scan,
+        maps_only=options.maps_only,
+        with_entered=False,
+        kept=("regions", "points", "grains"),
+        sha256=sha256,
+    )
 
 
 def _paths_asked(options: argparse.Namespace) -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.map_files import check_outputs
-from napari_tesm.cli.recipes import evaluation_from_options, recipe_from_options
+from napari_tesm.cli.opening import scan_to_evaluate
+from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.maps import WINDOWS
@@ -55,7 +56,7 @@ def run_command(options: argparse.Namespace) -> int:
             raise UsageError(
                 "--samples, --sampling and --record describe a record without a file; the file has its own"
             )
-        record = evaluation_from_options(options, recipe)
+        _, record = scan_to_evaluate(options, recipe)
         _ = record.settings  # what a file lacks is no bad usage
     try:
         bands = null_bands_from_evaluation(

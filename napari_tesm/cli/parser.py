@@ -145,7 +145,7 @@ def _add_regions(commands: "argparse._SubParsersAction[Parser]") -> None:
         type=file_name,
         help="only what is drawn on this channel; measure it, too",
     )
-    add_protocol(regions)
+    add_mapping(add_protocol(regions))
     out = regions.add_argument_group("output")
     out.add_argument(
         "--json", metavar="OUT.json|-", nargs="?", const="-", type=file_name,
@@ -196,7 +196,7 @@ def _add_grains(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--width", metavar="30nm", help="full width of the band at boundaries (default: twice the tip radius)"
     )
     how.add_argument("--bin", metavar="10nm", help="width of the bins of distance (default: two pixels)")
-    add_protocol(grains)
+    add_mapping(add_protocol(grains))
     out = grains.add_argument_group("output")
     out.add_argument(
         "-o", "--output", metavar="OUT.gwy", type=output_name,

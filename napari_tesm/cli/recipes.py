@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import recipe_text
-from napari_tesm.io.registry import open_dataset
 
 _OPTIONS: Final = (
     "tip_radius", "voltage", "pulse_start", "pulse_duration", "time_unit", "lateral_unit",
@@ -41,21 +39,6 @@ def recipe_from_options(options: argparse.Namespace, base: Recipe | None = None)
         )
     except ValueError as error:
         raise UsageError(error) from None
-
-
-def evaluation_from_options(options: argparse.Namespace, recipe: Recipe) -> Evaluation:
-    """Return the evaluation of a command's file with a recipe.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file cannot be read, or the recipe does not go with it.
-    """
-    dataset = open_dataset(
-        options.file, traces=recipe.traces, time_unit=recipe.time_unit, lateral_unit=recipe.lateral_unit,
-        mapping=options.mapping,
-    )  # fmt: skip
-    return Evaluation.of(dataset, recipe)
 
 
 def _recipe_from_file(name: str) -> Recipe:

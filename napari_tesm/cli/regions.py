@@ -46,7 +46,7 @@ def run_command(options: argparse.Namespace) -> int:
         if json_file is not None:
             json_file.write(_json(report) + "\n")
         if csv_file is not None:
-            write_csv(csv_file, scan.parts, measures, scan.pulses())
+            write_csv(csv_file, scan.parts, measures, scan.pulse_settings())
     if progress is not None:
         progress(1.0, "done")
     if options.json == _TO_STDOUT:
@@ -60,9 +60,8 @@ def run_command(options: argparse.Namespace) -> int:
 
 def _measures(scan: RegionScan, progress: Progress | None) -> list[Measure]:
     measures = [] if scan.maps is None else measures_from_maps(scan.maps, scan.parts, progress=progress)
-    channel = scan.channel_values()
-    if channel is not None:
-        title, unit, values = channel
+    if scan.measured is not None:
+        title, unit, values = scan.measured
         measures.append(measure_from_map(values, scan.parts, title, unit))
     return measures
 
@@ -74,7 +73,7 @@ def _report(options: argparse.Namespace, scan: RegionScan, measures: list[Measur
     return report_of_regions(
         scan.parts,
         measures,
-        scan.pulses(),
+        scan.pulse_settings(),
         version=__version__,
         name=Path(options.file).name,
         sha256=sha256_of_file(options.file),

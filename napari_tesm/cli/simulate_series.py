@@ -10,7 +10,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.gwy.writing import LARGEST_BODY, write_container_to
-from napari_tesm.io.gwy.saving import container_for_output
+from napari_tesm.scan import Scan, container_from_scan
 from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text
 from napari_tesm.simulation.voltage_scans import VOLTAGES, SimulatedSeries, simulate_series
 
@@ -93,8 +93,7 @@ def say_written(output: str, paths: list[Path], preset: str) -> None:
 
 def _write(file: BinaryIO, series: SimulatedSeries, dataset: xr.Dataset, *, marked: bool) -> None:
     # Regions and points lie on the first scan; where they are on the others is for the registration to find out.
-    regions, points = (series.regions, series.points) if marked else (None, None)
-    container = container_for_output(
-        dataset, None, maps_only=False, sha256="", regions=regions, points=points
-    )
-    write_container_to(file, container)
+    scan = Scan("", dataset)
+    if marked:
+        scan.regions, scan.points = list(series.regions), list(series.points)
+    write_container_to(file, container_from_scan(scan))

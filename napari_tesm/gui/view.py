@@ -17,8 +17,7 @@ def view(paths: Sequence[str], *, block: bool = True) -> Any:
     import napari
 
     from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-    from napari_tesm.gui.models.scan import share_world_unit
-    from napari_tesm.gui.reader import scans_from_path
+    from napari_tesm.gui.models.scan import scans_from_path, share_world_unit
 
     scans = [scan for path in paths for scan in scans_from_path(path)]
     share_world_unit(scans)

@@ -8,7 +8,6 @@ from napari.layers import Layer
 from napari_tesm.gui.layers.grain_layer import take_painted_labels
 from napari_tesm.gui.models.region_shapes import reading_from_layer
 from napari_tesm.gui.models.scan import role_of
-from napari_tesm.gui.saving import save_scan
 
 
 def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
@@ -29,28 +28,27 @@ def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]
             f"these layers belong to different scans ({names}): save the layers of one at a time"
         )
     scan = scans[0]
-    drawn = [
-        (data, options, role)
-        for (data, options, kind), role in zip(layer_data, roles, strict=True)
-        if role.get("kind") == "regions" and kind == "shapes"
-    ]
-    # Of copies, which have the same role, the one that the panels follow.
-    drawn.sort(key=lambda one: one[1].get("name") != _name_of_player(one[2]))
-    for data, options, _ in drawn[:1]:
-        # Somebody may have drawn while no panel was there to notice.
-        layer = Layer.create(data, {**options, "metadata": {}}, "shapes")
+    # Somebody may have drawn or painted while no panel was there to notice.
+    drawn = _data_of(layer_data, "regions", "shapes")
+    if drawn is not None:
+        layer = Layer.create(drawn[0], {**drawn[1], "metadata": {}}, "shapes")
         scan.set_regions(reading_from_layer(layer, scan.display, known=scan.regions).regions)
-    painted = [
-        (data, options, role)
-        for (data, options, kind), role in zip(layer_data, roles, strict=True)
-        if role.get("kind") == "grains" and kind == "labels"
-    ]
-    painted.sort(key=lambda one: one[1].get("name") != _name_of_player(one[2]))
-    for data, _, _ in painted[:1]:
-        take_painted_labels(scan, data)
-    return [str(save_scan(scan, path, overwrite=True))]
+    painted = _data_of(layer_data, "grains", "labels")
+    if painted is not None:
+        take_painted_labels(scan, painted[0])
+    return [str(scan.save(path, overwrite=True))]
 
 
-def _name_of_player(role: dict[str, Any]) -> str:
-    player = role["player"]() if "player" in role else None
-    return "" if player is None else str(player.name)
+def _data_of(
+    layer_data: Sequence[tuple[Any, dict[str, Any], str]], role: str, kind: str
+) -> tuple[Any, dict[str, Any]] | None:
+    """Return data and options of the layer of a role; of copies, which have it too, that which the panels follow."""
+    layers = []
+    for data, options, of_kind in layer_data:
+        known = role_of(options.get("metadata", {}))
+        if known.get("kind") == role and of_kind == kind:
+            player = known["player"]() if "player" in known else None
+            layers.append(
+                (options.get("name") != ("" if player is None else str(player.name)), data, options)
+            )
+    return min(layers, key=lambda layer: layer[0])[1:] if layers else None

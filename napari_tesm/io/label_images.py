@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.region_sources import number_of_channel
 from napari_tesm.io.registry import is_gwy
 
 _KNOWN: Final = ".npy, .tif, .png or .gwy"
@@ -44,13 +42,6 @@ def labels_from_file(path: str | PathLike[str], shape: tuple[int, int]) -> NDArr
             f"{file.name} is a picture in colours: save the labels as numbers, one for each grain"
         )
     return _checked(np.squeeze(values) if values.ndim > 2 else values, shape, file.name)
-
-
-def labels_from_channel(container: GwyContainer, title: str, shape: tuple[int, int]) -> NDArray[Any]:
-    """Return a channel as a label image; raises ValueError where it has another size or is not there."""
-    number = number_of_channel(container, title)
-    key = contents.object_key(contents.CHANNEL, number)
-    return _checked(Field.from_object(container[key], key).values, shape, f"the channel '{title}'")
 
 
 def _checked(values: NDArray[Any], shape: tuple[int, int], name: str) -> NDArray[Any]:

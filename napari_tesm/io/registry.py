@@ -6,10 +6,15 @@ from os import PathLike
 from pathlib import Path
 
 import xarray as xr
+from gwyfile.objects import GwyContainer
 
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence, option_from_field
+from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.content import FileContent
-from napari_tesm.io.gwy.opening import datasets_from_gwy
+from napari_tesm.io.gwy.channels import channels_from_container
+from napari_tesm.io.gwy.opening import datasets_from_container
 from napari_tesm.io.mapping.entries import Mapping, MappingError
 from napari_tesm.io.mapping.proposal import lines_from_content, proposal_from_content
 from napari_tesm.io.mapping.text import mapping_from_file, text_from_mapping
@@ -19,15 +24,26 @@ _SHORTEST = 8
 _SIDECARS = (".yaml", ".yml")
 
 
+class UnknownContentError(MappingError):
+    """A file holds a recording, and does not say what is what in it: what is asked first stands in `question`."""
+
+    question = ""
+
+
 @dataclass
 class OpenedFile:
-    """An instrument's file, opened as far as it and its mapping say what it is.
+    """A file, opened as far as it and its mapping say what it is.
 
     Parameters
     ----------
-    content : FileContent
+    content : FileContent, optional
+        None for .gwy files.
+    container : GwyContainer, optional
+        None for all others.
     datasets : list of Dataset
         One for each group of traces.
+    refusal : ValueError, optional
+        Why there are no traces.
     channels : list of DataArray with dims (y, x)
         Every image, each on its own grid.
     mapping : Mapping, optional
@@ -38,12 +54,14 @@ class OpenedFile:
         Sentences about what is odd.
     """
 
-    content: FileContent
+    content: FileContent | None = None
     datasets: list[xr.Dataset] = field(default_factory=list)
     channels: list[xr.DataArray] = field(default_factory=list)
     mapping: Mapping | None = None
     questions: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+    container: GwyContainer | None = None
+    refusal: ValueError | None = None
 
 
 def is_gwy(path: str | PathLike[str]) -> bool:
@@ -70,36 +88,81 @@ def says_itself_what_it_is(path: str | PathLike[str]) -> bool:
 def open_file(
     path: str | PathLike[str],
     *,
-    mapping: Mapping | None = None,
+    traces: Sequence[str] | None = None,
     time_unit: str | None = None,
     lateral_unit: str | None = None,
+    mapping: Mapping | None = None,
 ) -> OpenedFile:
-    """Open a file of any format but .gwy: traces as far as it is known what they are, and images.
+    """Open a file of any format: traces as far as it is known what they are, and images.
 
     Parameters
     ----------
+    traces : sequence of str, optional
+        Titles or numbers of the trace stacks to take.
+    time_unit, lateral_unit : str, optional
+        Units of axes that have none in the file.
     mapping : Mapping, optional
         What is what; by default the YAML file beside it, ``scan.h5`` with ``scan.yaml`` or ``scan.h5.yaml``, or what
         can be told from the file alone.
-    time_unit, lateral_unit : str, optional
-        Units of axes that have none in the file.
 
     Raises
     ------
     OSError
         If it cannot be opened.
     ValueError
-        If it is of no known format, or not sound, or the mapping does not fit it.
+        If it is of no known format, or not sound, or the mapping does not fit it, or there are no such traces.
     """
+    path = Path(path)
+    if not says_itself_what_it_is(path):
+        return _opened_as_mapped(path, traces, time_unit, lateral_unit, mapping)
+    if mapping is not None:
+        raise MappingError(f"{path.name} is a .gwy file: it says itself what is what, a mapping is not used")
+    container = read_container(path)
+    return opened_from_container(
+        container, path, traces=traces, time_unit=time_unit, lateral_unit=lateral_unit
+    )
+
+
+def opened_from_container(
+    container: GwyContainer,
+    path: Path,
+    *,
+    traces: Sequence[str] | None = None,
+    time_unit: str | None = None,
+    lateral_unit: str | None = None,
+    fitted: Recipe | None = None,
+) -> OpenedFile:
+    """Return what the container of a .gwy file holds; parameters as of `open_file` and `datasets_from_container`."""
+    opened = OpenedFile(channels=channels_from_container(container), container=container)
+    try:
+        opened.datasets = datasets_from_container(
+            container, path, channels=opened.channels, traces=traces, time_unit=time_unit, lateral_unit=lateral_unit,
+            fitted=fitted,
+        )  # fmt: skip
+    except GwyFormatError:
+        raise
+    except ValueError as error:
+        if traces:  # somebody has chosen them
+            raise
+        opened.refusal = error
+    return opened
+
+
+def _opened_as_mapped(
+    path: Path,
+    traces: Sequence[str] | None,
+    time_unit: str | None,
+    lateral_unit: str | None,
+    mapping: Mapping | None,
+) -> OpenedFile:
     from napari_tesm.io.detection import content_from_file
     from napari_tesm.io.mapping.traces import opened_from_content
     from napari_tesm.io.zarr_store import dataset_from_zarr, is_dataset_store
 
-    path = Path(path)
     if is_dataset_store(path):
         dataset = dataset_from_zarr(path)
         channels = [array for array in dataset.data_vars.values() if array.dims == ("y", "x")]
-        return OpenedFile(FileContent(path, "Zarr, t-ESM dataset", []), [dataset], channels)
+        return OpenedFile(FileContent(path, "Zarr, t-ESM dataset", []), _chosen([dataset], traces), channels)
     content = content_from_file(path)
     questions: tuple[str, ...] = ()
     given = mapping or mapping_beside(path)
@@ -116,7 +179,24 @@ def open_file(
         dataset.encoding["origin"] = str(path.absolute())
         own = {str(name) for name, array in dataset.data_vars.items() if array.dims == ("y", "x")}
         dataset.encoding["other_channels"] = [one for one in opened.channels if str(one.name) not in own]
-    return OpenedFile(content, opened.datasets, opened.channels, given, questions, opened.notes)
+    return OpenedFile(
+        content, _chosen(opened.datasets, traces), opened.channels, given, questions, opened.notes,
+        refusal=None if opened.datasets else _refusal(path, questions),
+    )  # fmt: skip
+
+
+def _refusal(path: Path, questions: Sequence[str]) -> ValueError:
+    """Return why a file without traces has none."""
+    if not questions:
+        return ValueError(f"{path.name} holds images only, no time traces")
+    more = len(questions) - 1
+    question = questions[0] + (f" (and {more} more)" if more else "")
+    refusal = UnknownContentError(
+        f"{path.name}: it is not known {question}. Write what is what into a mapping: "
+        f"tesm info {option_from_field('mapping')} {path.name} proposes one"
+    )
+    refusal.question = questions[0]
+    return refusal
 
 
 def sentence_about_nothing(content: FileContent) -> str:
@@ -170,33 +250,16 @@ def open_datasets(
         If it is not of a known format, or not sound, or holds no traces.
     """
     names = [traces] if isinstance(traces, str) else traces
-    path = Path(path)
-    if says_itself_what_it_is(path):
-        if mapping is not None:
-            raise MappingError(
-                f"{path.name} is a .gwy file: it says itself what is what, a mapping is not used"
-            )
-        return datasets_from_gwy(path, traces=names, time_unit=time_unit, lateral_unit=lateral_unit)
     known = mapping if isinstance(mapping, Mapping) or mapping is None else mapping_from_file(mapping)
-    opened = open_file(path, mapping=known, time_unit=time_unit, lateral_unit=lateral_unit)
-    if not opened.datasets:
-        if opened.questions:
-            raise MappingError(
-                f"{path.name}: it is not known {_first_question(opened.questions)}. Write what is what into a mapping: "
-                f"tesm info {option_from_field('mapping')} {path.name} proposes one"
-            )
-        raise ValueError(f"{path.name} holds images only, no time traces")
-    return _chosen(opened.datasets, names)
-
-
-def _first_question(questions: Sequence[str]) -> str:
-    more = len(questions) - 1
-    return questions[0] + (f" (and {more} more)" if more else "")
+    opened = open_file(path, traces=names, time_unit=time_unit, lateral_unit=lateral_unit, mapping=known)
+    if opened.refusal is not None:
+        raise opened.refusal
+    return opened.datasets
 
 
 def _chosen(datasets: list[xr.Dataset], names: Sequence[str] | None) -> list[xr.Dataset]:
     """Return the groups that hold traces of these names or numbers, with these alone."""
-    if not names:
+    if not names or not datasets:
         return datasets
     chosen = []
     titles = [title for dataset in datasets for title in dataset.attrs["traces"]]
@@ -233,6 +296,11 @@ def open_dataset(
     groups = open_datasets(
         path, traces=traces, time_unit=time_unit, lateral_unit=lateral_unit, mapping=mapping
     )
+    return only_dataset(groups, path)
+
+
+def only_dataset(groups: Sequence[xr.Dataset], path: str | PathLike[str]) -> xr.Dataset:
+    """Return the one group of traces of a file; raises ValueError where there are several."""
     if len(groups) > 1:
         titles = "; ".join(" + ".join(f"'{title}'" for title in group.attrs["traces"]) for group in groups)
         raise ValueError(

@@ -21,18 +21,18 @@ _APART: Final = 1 / 8
 
 def choose_examples(scan: Scan) -> None:
     """Put steps and points into a scan that has none, and mark them as such."""
-    if scan.grid is None:
+    if scan.is_empty:
         return
     if not scan.regions:
-        scan.regions = tuple(proposed_steps(scan))
+        scan.regions = proposed_steps(scan)
         scan.regions_proposed = bool(scan.regions)
-    if not scan.points and scan.traces is not None:
+    if not scan.points and scan.dataset is not None:
         on_step, beside = chosen_pixels(scan)
         pixels = [*on_step, *beside]
-        scan.points = tuple(
+        scan.points = [
             PinnedPoint(n, float(scan.x[column]), float(scan.y[row]), _SIZE, colour_of_point(n))
             for n, (row, column) in enumerate(pixels, start=1)
-        )
+        ]
         scan.points_chosen = bool(pixels)
         scan.points_on_step = tuple(range(1, len(on_step) + 1))
 

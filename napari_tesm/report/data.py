@@ -1,32 +1,25 @@
-"""What the sections of a report draw on: scans with their traces, maps, regions and points, and what was asked for."""
+"""What the sections of a report draw on: scans, what the report found in them by itself, and what was asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import labels_from_maps, map_name
+from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
-from napari_tesm.grains import Grains
-from napari_tesm.regions.shapes import PinnedPoint, Region
+from napari_tesm.regions.shapes import Region
+from napari_tesm.scan import Scan as OneScan
 
 Array = NDArray[np.float64]
 PAPER_VOLTAGE: Final = -3.0
 """Of the pulse on the way back, in V: the setting that the paper's maps are of."""
-
-Surface = Literal["topography", "deflection_error"]
-
-_WORDS_OF_SURFACE = {
-    "topography": ("topograph", "height"),
-    "deflection_error": ("deflection", "amplitude error"),
-}
 
 
 @dataclass(frozen=True)
@@ -48,121 +41,32 @@ class InputFile:
     role: str = "scan"
 
 
-@dataclass(eq=False)
-class Scan:
-    """Traces of one area with one time base, and all that goes with them.
+@dataclass(eq=False, repr=False, kw_only=True)
+class Scan(OneScan):
+    """A scan of a report, its traces with time 0 at the start of the pulse; `name` is what it is called there.
 
     Parameters
     ----------
-    label : str
-        What it is called in the report.
     file : InputFile
-    traces : Dataset, optional
-        As `napari_tesm.data.dataset` describes, time 0 at the start of the pulse; None where the file holds no traces.
-    maps : Dataset, optional
-        From `napari_tesm.evaluation.pipeline.run`, or read from the file; None where nothing could be fitted.
-    images : dict of str to DataArray
-        Channels of the scan's grid by their titles, dims (y, x).
-    regions : tuple of Region
-        As the file has them, or proposed.
-    points : tuple of PinnedPoint
-        As the file has them, or chosen.
     regions_proposed, points_chosen : bool
         Whether the report found them by itself; texts have to say so.
     points_on_step : tuple of int
         Numbers of those points that were chosen on the step, the others beside it; empty where somebody else pinned
         them.
-    recipe : Recipe
-        What the maps were made with.
-    grains : Grains, optional
-        As the file has them; a report finds them by itself otherwise.
-    band_width : float, optional
-        Of the band at grain boundaries, in m, as it was saved.
     maps_from_file : bool
         Whether the maps are those of an earlier fit, taken as they are.
-    notes : list of str
-        Sentences: what was left out or is missing.
     """
 
-    label: str
     file: InputFile
-    traces: xr.Dataset | None = None
-    maps: xr.Dataset | None = None
-    images: dict[str, xr.DataArray] = field(default_factory=dict)
-    regions: tuple[Region, ...] = ()
-    points: tuple[PinnedPoint, ...] = ()
     regions_proposed: bool = False
     points_chosen: bool = False
     points_on_step: tuple[int, ...] = ()
-    recipe: Recipe = field(default_factory=Recipe)
-    grains: Grains | None = None
-    band_width: float | None = None
     maps_from_file: bool = False
-    notes: list[str] = field(default_factory=list)
 
     @property
-    def grid(self) -> xr.Dataset | None:
-        """Where `x` and `y` are to be had: the maps, else the traces, else an image."""
-        if self.maps is not None:
-            return self.maps
-        if self.traces is not None:
-            return self.traces
-        first = next(iter(self.images.values()), None)
-        return None if first is None else first.to_dataset(name="image")
-
-    @property
-    def x(self) -> Array:
-        """Pixel centres across, in the lateral unit (m)."""
-        assert self.grid is not None
-        return np.asarray(self.grid["x"].values, dtype=np.float64)
-
-    @property
-    def y(self) -> Array:
-        """Pixel centres down, in the lateral unit (m)."""
-        assert self.grid is not None
-        return np.asarray(self.grid["y"].values, dtype=np.float64)
-
-    @property
-    def spacing(self) -> tuple[float, float]:
-        """Pixel size (dy, dx), in the lateral unit."""
-        assert self.grid is not None
-        steps = []
-        for name, centres in (("y", self.y), ("x", self.x)):
-            known = self.grid[name].attrs.get("spacing")
-            apart = float(np.ptp(centres)) / max(centres.size - 1, 1)
-            steps.append(float(known) if known else apart or 1.0)
-        return steps[0], steps[1]
-
-    @property
-    def lateral_unit(self) -> str:
-        """Unit of `x` and `y`, usually m."""
-        return "" if self.grid is None else str(self.grid["x"].attrs.get("units", ""))
-
-    @property
-    def unit(self) -> str:
-        """Unit of displacement and H."""
-        for holder, name in ((self.maps, "H"), (self.traces, "displacement")):
-            if holder is not None and name in holder:
-                return str(holder[name].attrs.get("units", ""))
-        return ""
-
-    @property
-    def pulses(self) -> int:
-        """How many pulse settings there are."""
-        holder = self.maps if self.maps is not None else self.traces
-        return 0 if holder is None else int(holder.sizes["pulse"])
-
-    @property
-    def labels(self) -> list[str]:
-        """What tells the pulse settings apart, ``"(-3 V)"``; one for each."""
-        holder = self.maps if self.maps is not None else self.traces
-        return [] if holder is None else labels_from_maps(holder)
-
-    @property
-    def voltages(self) -> Array:
-        """Pulse voltage of each setting, in V; NaN where unknown."""
-        holder = self.maps if self.maps is not None else self.traces
-        return np.zeros(0) if holder is None else np.asarray(holder["voltage"].values, dtype=np.float64)
+    def pulsed(self) -> xr.Dataset | None:
+        """What has the dimension `pulse`: the maps, which know voltages that the recipe has put in, else the traces."""
+        return self.dataset if self.maps is None else self.maps
 
     @property
     def main_pulse(self) -> int:
@@ -185,13 +89,12 @@ class Scan:
     @cached_property
     def settings(self) -> Settings | None:
         """Windows, kernel and tip radius of the traces; None where they cannot be fitted."""
-        if self.traces is None:
+        if self.dataset is None:
             return None
         try:
             # Neither matters for them: the traces are turned already, or could not be.
-            return Evaluation.of(
-                self.traces, replace(self.recipe, phase_rotation=None, voltage=None)
-            ).settings
+            recipe = replace(self.recipe, phase_rotation=None, voltage=None)
+            return Evaluation.of(self.dataset, recipe).settings
         except ValueError:
             return None
 
@@ -199,13 +102,6 @@ class Scan:
     def steps(self) -> list[Region]:
         """Regions of the class "step"."""
         return [region for region in self.regions if region.region_class == "step"]
-
-    def surface(self, kind: Surface) -> xr.DataArray | None:
-        """Return the image that is the topography or the deflection error; None where there is none."""
-        for title, image in self.images.items():
-            if any(word in title.lower() for word in _WORDS_OF_SURFACE[kind]):
-                return image
-        return None
 
     def surfaces(self) -> dict[str, xr.DataArray]:
         """Return topography and deflection error by their plain names, as far as they are there."""
@@ -227,8 +123,8 @@ class Scan:
 
     def trace_at(self, pulse: int, row: int, column: int, *, size: int = 1) -> Array:
         """Return the mean trace of a neighbourhood of `size` × `size` pixels, shape (time,)."""
-        assert self.traces is not None
-        block = self.traces["displacement"].isel({"pulse": pulse, **neighbourhood(row, column, size)})
+        assert self.dataset is not None
+        block = self.dataset["displacement"].isel({"pulse": pulse, **neighbourhood(row, column, size)})
         values = np.asarray(block.values, dtype=np.float64).reshape(-1, block.sizes["time"])
         known = np.isfinite(values)
         total = np.where(known, values, 0.0).sum(axis=0)
@@ -237,9 +133,9 @@ class Scan:
 
     def fitted_curves(self, pulse: int, row: int, column: int) -> list[tuple[Array, Array]]:
         """Return time and values of the curves fitted to the trace of one pixel, one for each window with a result."""
-        if self.traces is None or self.settings is None or self.maps is None:
+        if self.dataset is None or self.settings is None or self.maps is None:
             return []
-        time = np.asarray(self.traces["time"].values, dtype=np.float64)
+        time = np.asarray(self.dataset["time"].values, dtype=np.float64)
         found = []
         for number in self.settings.windows:
             numbers = {

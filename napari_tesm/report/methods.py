@@ -96,7 +96,7 @@ def warnings_about(data: ReportData) -> list[str]:
         )
     if any(scan.maps_from_file for scan in data.scans):
         found.append("Maps of an earlier fit were taken as they are: their traces are not in the file.")
-    if proposed := [scan.label for scan in with_maps if scan.regions_proposed]:
+    if proposed := [scan.name for scan in with_maps if scan.regions_proposed]:
         found.append(
             f"{_among(proposed, with_maps)}Nobody drew regions: the steps were proposed from topography and "
             "deflection error by the program. Look at them, and draw your own where they are wrong."
@@ -117,18 +117,18 @@ def _has_two_windows(scan: Scan) -> bool:
 
 
 def _about_scan(scan: Scan) -> str:
-    if scan.grid is None:
-        return f"{scan.label}: nothing in the file {scan.file.name} lies on a grid."
+    if scan.is_empty:
+        return f"{scan.name}: nothing in the file {scan.file.name} lies on a grid."
     height, width = scan.y.size, scan.x.size
     dy, dx = scan.spacing
     unit = scan.lateral_unit
     size = f"{text_from_quantity(width * dx, unit, digits=3)} × {text_from_quantity(height * dy, unit, digits=3)}"
-    words = f"{scan.label} ({scan.file.name}): {width} × {height} pixels, {size}"
+    words = f"{scan.name} ({scan.file.name}): {width} × {height} pixels, {size}"
     known = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
     if known:
         words += f"; pulses of {', '.join(known)}"
-    if scan.traces is not None:
-        time = scan.traces["time"].values
+    if scan.dataset is not None:
+        time = scan.dataset["time"].values
         words += (
             f"; {time.size} samples from {text_from_quantity(float(time[0]), 's', digits=3)} to "
             f"{text_from_quantity(float(time[-1]), 's', digits=3)}, counted from the start of the pulse"

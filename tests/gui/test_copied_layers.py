@@ -72,7 +72,7 @@ def test_saving_from_the_workspace_keeps_the_newest_regions_beside_a_copy(
     viewer, qtbot, tmp_path, not_watched
 ):
     from napari_tesm.gui.dock import open_workspace
-    from napari_tesm.gui.reader import scans_from_path
+    from napari_tesm.gui.models.scan import scans_from_path
 
     dataset = example_dataset(shape=(6, 9))
     scan = Scan("example", dataset, [dataset["topography"]], regions=[BOX])

@@ -18,8 +18,7 @@ from test_workspace import add_scan, settle
 from napari_tesm import save
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.dock import open_workspace
-from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import scans_from_path
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 
 pytestmark = pytest.mark.display
 

@@ -9,9 +9,7 @@ from napari_tesm.grains import Grains, boundaries_from_grains
 from napari_tesm.gui.layers.grain_layer import EDITED, take_painted_labels
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.models.grains import grain_model_of
-from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.saving import save_scan
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.interface import fit
 
 SHAPE = (40, 48)
@@ -71,7 +69,7 @@ def test_grains_come_back_from_the_file_with_their_classes(made, tmp_path):
     grains = Grains(truth.labels.astype(np.int32), truth.spacing).with_class(4, "cluster")
     scan.set_grains(grains)
     scan.set_band_width(30e-9)
-    path = save_scan(scan, tmp_path / "with_grains")
+    path = scan.save(tmp_path / "with_grains")
     (back,) = scans_from_path(path)
     np.testing.assert_array_equal(back.grains.labels, grains.labels)
     assert back.grains.label_classes == {4: "cluster"}
@@ -81,7 +79,7 @@ def test_grains_come_back_from_the_file_with_their_classes(made, tmp_path):
     assert layer[1]["scale"] == pytest.approx((8.0, 10.0))
     assert layer[1]["units"] == ("nm", "nm")
     # What nobody touches is carried over by the next save, too.
-    again = save_scan(back, tmp_path / "again")
+    again = back.save(tmp_path / "again")
     np.testing.assert_array_equal(scans_from_path(again)[0].grains.labels, grains.labels)
 
 

@@ -12,10 +12,9 @@ from test_workspace import add_scan, settle
 from napari_tesm import kernel_choice, save
 from napari_tesm.gui.layers.kernel_layers import layers_from_choice
 from napari_tesm.gui.layers.scan_layers import layers_from_scan
-from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import scans_from_path
-from napari_tesm.gui.saving import save_scan
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.plotting.kernel_choice import colour_of_kernel
+from napari_tesm.scan import save_scan
 
 
 @pytest.fixture

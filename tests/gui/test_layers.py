@@ -16,8 +16,8 @@ from napari_tesm.gui.layers.scan_layers import (
 )
 from napari_tesm.gui.layers.session import session_of
 from napari_tesm.gui.layers.time_stack import TimeStack
-from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import napari_get_reader, scans_from_path
+from napari_tesm.gui.models.scan import Scan, scans_from_path
+from napari_tesm.gui.reader import napari_get_reader
 from napari_tesm.regions.shapes import PinnedPoint, Region
 
 

@@ -12,7 +12,8 @@ from napari.utils.notifications import notification_manager
 
 from napari_tesm import save
 from napari_tesm.gui.layers.time_stack import TimeStack
-from napari_tesm.gui.reader import layers_from_paths, napari_get_reader, scans_from_path
+from napari_tesm.gui.models.scan import scans_from_path
+from napari_tesm.gui.reader import layers_from_paths, napari_get_reader
 
 
 @pytest.fixture

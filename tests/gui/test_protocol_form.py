@@ -7,8 +7,7 @@ from examples import example_dataset
 pytest.importorskip("psygnal")
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gui.models.protocol import answer_questions, questions_about
-from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import scans_from_path
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 
 
 def unknown_scan():

@@ -375,8 +375,8 @@ def test_a_layer_in_the_units_of_before_is_not_read(viewer_model):
 
 
 def test_regions_come_back_from_a_file_as_drawn(link, scan, viewer_model, tmp_path):
-    from napari_tesm.gui.reader import scans_from_path
-    from napari_tesm.gui.saving import save_scan
+    from napari_tesm.gui.models.scan import scans_from_path
+    from napari_tesm.scan import save_scan
 
     scan.set_regions(ALL)
     link.layer.add([[12.3, 45.6], [78.9, 12.3], [50.5, 60.6]], shape_type="path", edge_width=7.7)

@@ -208,7 +208,7 @@ def test_a_deflection_error_of_another_grid_is_left_out():
 def test_real_scans_of_channels_alone(shared_data, name):
     from napari_tesm.gui.models.histogram import HistogramModel
     from napari_tesm.gui.models.profile import ProfileModel
-    from napari_tesm.gui.reader import scans_from_path
+    from napari_tesm.gui.models.scan import scans_from_path
 
     (scan,) = scans_from_path(shared_data / "gwy" / name)
     table = region_table_of(scan)

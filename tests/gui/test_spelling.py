@@ -13,9 +13,8 @@ from napari_tesm import fit, save
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.protocol import answer_questions
-from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.gui.models.spelling import command_from_scan, python_from_scan
-from napari_tesm.gui.reader import scans_from_path
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 

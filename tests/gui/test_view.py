@@ -11,8 +11,7 @@ from examples import example_dataset
 pytest.importorskip("npe2")
 from napari_tesm import fit, save
 from napari_tesm.gui.layers.scan_layers import layers_from_maps, layers_from_scan
-from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import scans_from_path
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.gui.writer import write_layers
 from napari_tesm.regions.shapes import Region
 

@@ -13,8 +13,7 @@ from napari_tesm import open_dataset, save
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.session import session_of
-from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import scans_from_path
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 
 pytestmark = pytest.mark.display
 

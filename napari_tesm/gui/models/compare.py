@@ -12,6 +12,7 @@ from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.registration import shift_between
 from napari_tesm.registration.maps import CrossTalk, cross_talk_from_maps, moved_map
+from napari_tesm.scan.scan import WORDS_OF_SURFACE
 
 Array = NDArray[np.float64]
 
@@ -52,8 +53,8 @@ class CompareModel:
     @property
     def problem(self) -> str:
         """Why there is nothing to compare, in a sentence; empty where there is."""
-        if self.scan.dataset is None:
-            return self.scan.problem or "This file holds no traces."
+        if self.scan.pulsed is None:
+            return self.scan.problem
         if len(self.scan.labels) < 2:
             return "Only one pulse setting was recorded: there is nothing to compare it with."
         if self.heights() is None:
@@ -126,18 +127,13 @@ class CompareModel:
         return self._result[1]
 
     def surface(self) -> dict[str, Array]:
-        """Return topography and deflection error of the traces' grid, by the titles they have."""
-        dataset = self.scan.dataset
-        if dataset is None:
-            return {}
-        found = {}
-        for name, channel in dataset.data_vars.items():
-            words = str(name)
-            wanted = any(part in words for part in ("topograph", "height", "deflection"))
-            if wanted and channel.dims == ("y", "x") and channel.dtype.kind == "f":
-                title = str(channel.attrs.get("long_name", name)).lower()
-                found[title] = np.asarray(channel.values, dtype=np.float64)
-        return found
+        """Return topography and deflection error of the scan's grid, by the titles they have."""
+        words = [word for of_kind in WORDS_OF_SURFACE.values() for word in of_kind]
+        return {
+            title.lower(): np.asarray(image.values, dtype=np.float64)
+            for title, image in self.scan.images.items()
+            if any(word in title.lower() for word in words)
+        }
 
     def shift_in_words(self) -> str:
         """Return the alignment in pixels and in nm."""
@@ -155,10 +151,8 @@ class CompareModel:
 
     def _default_pair(self) -> tuple[int, int]:
         """Choose the first positive and the first negative voltage, else the first two settings."""
-        if self.scan.dataset is None:
-            return 0, 0
-        volts = self.scan.dataset["voltage"].values
+        volts = self.scan.voltages
         up, down = np.flatnonzero(volts > 0), np.flatnonzero(volts < 0)
         if up.size and down.size:
             return int(up[0]), int(down[0])
-        return 0, min(1, len(volts) - 1)
+        return 0, min(1, max(0, len(volts) - 1))

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from napari_tesm.gui.models.display import LENGTHS
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.io.label_images import labels_from_file
 from napari_tesm.regions.measures import QUANTITIES
+from napari_tesm.scan.scan import WORDS_OF_SURFACE
 
 Array = NDArray[np.float64]
 ArrayWithName = tuple[str, NDArray[Any]]
@@ -55,7 +55,7 @@ class GrainModel:
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
         self.settings = GrainSettings()
-        self.source = next((title for title, _ in self._by_preference()), "")
+        self.source = min(scan.images, key=_rank, default="")
         self.quantity = ""
         self.pulse = 0
         self.message = ""
@@ -75,7 +75,7 @@ class GrainModel:
 
     def sources(self) -> list[str]:
         """Return the titles of the images on the scan's grid."""
-        return list(self._images())
+        return list(self.scan.images)
 
     def choose(self, **values: Any) -> None:
         """Change what is asked for: `source`, `quantity`, `pulse`, or fields of the settings.
@@ -100,7 +100,7 @@ class GrainModel:
         ValueError
             If there is no image, or none can be found in it.
         """
-        images = self._images()
+        images = self.scan.images
         if self.source not in images:
             raise ValueError("there is no image on the grid of the traces: load labels instead")
         image = images[self.source]
@@ -110,7 +110,7 @@ class GrainModel:
             self.settings,
             source=self.source,
             unit=str(image.attrs.get("units", "")),
-            lateral_unit=str(self.scan.grid["x"].attrs.get("units", "")),
+            lateral_unit=self.scan.lateral_unit,
         )
 
     def labels_from(self, source: Path | ArrayWithName) -> Grains:
@@ -197,10 +197,8 @@ class GrainModel:
 
     def topography(self) -> Array | None:
         """Return the topography of the scan's grid."""
-        for title, image in self._images().items():
-            if "topograph" in title.lower() or "height" in title.lower():
-                return np.asarray(image.values, dtype=np.float64)
-        return None
+        image = self.scan.surface("topography")
+        return None if image is None else np.asarray(image.values, dtype=np.float64)
 
     def set_class(self, number: int, name: str) -> None:
         """Call a label a grain, a cluster or a defect."""
@@ -252,24 +250,11 @@ class GrainModel:
             writer.writerow([row.number, row.grain_class, *shown])
         return file.getvalue()
 
-    def _images(self) -> dict[str, xr.DataArray]:
-        grid = self.scan.grid
-        found: dict[str, xr.DataArray] = {}
-        for channel in self.scan.channels:
-            same = channel.shape == (grid.sizes["y"], grid.sizes["x"]) and all(
-                np.allclose(channel[axis].values, grid[axis].values, rtol=0, atol=0.01 * step)
-                for axis, step in zip(("y", "x"), self.spacing, strict=True)
-            )
-            if same and channel.dtype.kind == "f":
-                found[str(channel.attrs.get("long_name", channel.name))] = channel
-        return found
 
-    def _by_preference(self) -> Sequence[tuple[str, xr.DataArray]]:
-        def rank(title: str) -> int:
-            words = title.lower()
-            return 0 if "topograph" in words or "height" in words else 1 if "deflection" in words else 2
-
-        return sorted(self._images().items(), key=lambda item: rank(item[0]))
+def _rank(title: str) -> int:
+    """Return where an image of this title stands where grains are looked for: topography, deflection error, others."""
+    kinds = [any(word in title.lower() for word in words) for words in WORDS_OF_SURFACE.values()]
+    return [*kinds, True].index(True)
 
 
 _MODELS: "WeakKeyDictionary[Scan, GrainModel]" = WeakKeyDictionary()

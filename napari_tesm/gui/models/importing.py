@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import yaml
 
-from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.scan import Scan, live_scans
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.mapping.entries import Mapping, MappingError
 from napari_tesm.io.mapping.proposal import UNKNOWN, Proposal, lines_from_content, proposal_from_content
 from napari_tesm.io.mapping.text import mapping_from_file, mapping_from_text, text_from_mapping
+from napari_tesm.scan import scans_from_opened
 
 CHANNELS: Final = {
     "X": "X, the displacement", "dc": "dc voltage", "pixel trigger": "Pixel trigger", "line trigger": "Line trigger",
@@ -175,7 +176,6 @@ class ImportModel:
         OSError, ValueError
             If it cannot be; the sentence says what is wrong.
         """
-        from napari_tesm.gui.reader import scans_from_opened
         from napari_tesm.io.registry import open_file
 
         mapping = self.mapping()
@@ -190,7 +190,7 @@ class ImportModel:
                 datasets=[dataset for dataset, _ in joined],
                 notes=[*opened.notes, *(note for _, said in joined for note in said)],
             )
-        return scans_from_opened(self.path, opened)
+        return live_scans(scans_from_opened(self.path, opened))
 
     def _take(self, mapping: Mapping) -> None:
         self._base = mapping

@@ -90,11 +90,9 @@ def answer_questions(scan: Scan, answers: dict[str, str]) -> str:
             ]
         units: dict[str, str] = {name: given[name] for name in ("time_unit", "lateral_unit") if name in given}
         if units:
-            from napari_tesm.gui.reader import reopened
-
             if scan.unfinished is not None and "time_unit" not in units:
                 return "The unit of the time axis is needed first."
-            other = reopened(scan, **{**scan.entered, **units})
+            other = scan.reopened(**scan.entered | units)
             scan.entered.update(units)
             scan.replace_recording(other)
         if scan.dataset is not None and (protocol or voltage):

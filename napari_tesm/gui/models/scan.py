@@ -1,10 +1,11 @@
-"""One scan as the workspace sees it: traces, channels, results, regions and points, with events when they change.
+"""One scan as the workspace sees it: where it lies in the viewer, what is looked at, and events when it changes.
 
 Knows neither napari nor Qt: every panel shows a `Scan` and changes it, and the tests drive it without a screen.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,24 +14,22 @@ import xarray as xr
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.data.dataset import pulse_labels, with_protocol
+from napari_tesm.data.dataset import with_protocol
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation, LastEvaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.grains import (
-    Boundaries,
-    Grains,
-    boundaries_from_grains,
-    default_band_width,
-    overrides_from_regions,
-)
+from napari_tesm.grains import Grains
 from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
-from napari_tesm.io.mapping.entries import Mapping
-from napari_tesm.model_choice.maps import KernelChoice
+from napari_tesm.gui.models.form_words import sentence_for_forms
+from napari_tesm.io.registry import UnknownContentError
 from napari_tesm.regions.shapes import PinnedPoint, Region
+from napari_tesm.scan import Scan as OneScan
+from napari_tesm.scan import save_scan, scans_from_file
 
 Array = NDArray[np.float64]
 
+IMPORT: Final = "Import a t-ESM recording"
+"""What the form is called in napari's menu that asks what is what in a recording."""
 MISSING_PULSE: Final = ("pulse_start", "pulse_duration")
 
 
@@ -59,25 +58,21 @@ class TraceSample:
     pixels: int
 
 
-class Scan:
-    """A recording over an area, or channels alone.
+@dataclass(eq=False, repr=False)
+class Scan(OneScan):
+    """A scan in napari: what is known of it, as `napari_tesm.scan.Scan` says, with events.
 
     Parameters
     ----------
-    name : str
-        What layers of several files are told apart by.
-    dataset : Dataset, optional
-        Traces with the channels of their grid; None where the file holds no traces.
-    channels : sequence of DataArray
-        Every ordinary channel, each on its own grid.
-    path : Path, optional
-        File it came from.
-    problem : str
-        Why there are no traces to fit, in a sentence; empty where there are.
-    unfinished : Dataset, optional
-        Traces that can be looked at but not evaluated before somebody has said the unit of their time axis.
-    group : int
-        Which of the file's groups of traces this is.
+    probe : (int, int), optional
+        Pixel (row, column) that is looked at.
+    probe_size : int
+        Side of the neighbourhood that is averaged there, in pixels.
+    time : float
+        That the slider shows, in s.
+    changed_since_save : bool
+    world_unit : str
+        Unit of length of the viewer, where other scans have settled it; empty where this one may choose.
     """
 
     dataset_changed = Signal()
@@ -91,78 +86,31 @@ class Scan:
     grains_changed = Signal()
     time_changed = Signal(float)
 
-    def __init__(
-        self,
-        name: str,
-        dataset: xr.Dataset | None,
-        channels: Sequence[xr.DataArray] = (),
-        *,
-        path: Path | None = None,
-        problem: str = "",
-        unfinished: xr.Dataset | None = None,
-        group: int = 0,
-        maps: xr.Dataset | None = None,
-        recipe: Recipe | None = None,
-        regions: Iterable[Region] = (),
-        points: Iterable[PinnedPoint] = (),
-    ) -> None:
-        if dataset is None and unfinished is None and not channels:
-            raise ValueError(f"{name} holds neither traces nor images")
-        self.name = name
-        self.path = path
-        self.problem = problem
-        self.dataset = dataset
-        self.unfinished = unfinished
-        self.group = group
-        self.channels = list(channels)
-        self.maps = maps
-        self.choice: KernelChoice | None = None
-        """Which kernel the traces support, where somebody has asked."""
-        self.recipe = recipe or Recipe()
-        self.regions = list(regions)
-        self.points = list(points)
-        self.grains: Grains | None = None
-        """On the scan's grid; None where nobody has looked for them."""
-        self.band_width: float | None = None
-        """Of the band at grain boundaries, in the dataset's unit; None takes the default."""
-        self.probe: tuple[int, int] | None = None
-        self.probe_size = 1
-        self.time = 0.0
-        self.notes: list[str] = []
-        """What of the file could not be understood, in sentences."""
-        self.changed_since_save = False
-        self.entered: dict[str, str] = {}
-        """Units of axes that the file does not say and somebody has entered."""
-        self.mapping: Mapping | None = None
-        """What is what in an instrument's file; None for .gwy files, which say it themselves."""
+    probe: tuple[int, int] | None = None
+    probe_size: int = 1
+    time: float = 0.0
+    changed_since_save: bool = False
+    world_unit: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._last_evaluation = LastEvaluation()
-        self.world_unit = ""
-        """Unit of length of the viewer, where other scans have settled it; empty where this one may choose."""
+        if self.is_empty:
+            raise self.refusal or ValueError(f"{self.name} holds neither traces nor images")
 
     @property
-    def grid(self) -> xr.DataArray | xr.Dataset:
-        """What has the axes `y` and `x` on which regions are drawn: the traces, or the first channel."""
+    def problem(self) -> str:
+        """Why there are no traces to fit, in a sentence; empty where there are."""
+        if isinstance(self.refusal, UnknownContentError):
+            return f"Its traces wait for Plugins → {IMPORT}: it is not known {self.refusal.question}."
         if self.dataset is not None:
-            return self.dataset
-        return self.channels[0] if self.unfinished is None else self.unfinished
+            return ""
+        return sentence_for_forms(self.refusal or "this file holds no time traces")
 
     @property
     def display(self) -> Display:
         """How the grid lies in the viewer."""
         return display_from_axes(self.grid["y"], self.grid["x"], unit=self.world_unit or None)
-
-    @property
-    def labels(self) -> list[str]:
-        """What tells the pulse settings apart in titles, ``(-3 V)``."""
-        if self.dataset is None:
-            return []
-        ways = [str(way) for way in self.dataset["direction"].values]
-        return pulse_labels(self.dataset["voltage"].values, ways)
-
-    @property
-    def unit(self) -> str:
-        """Unit of the traces."""
-        return "" if self.dataset is None else str(self.dataset["displacement"].attrs["units"])
 
     @property
     def evaluation(self) -> Evaluation:
@@ -174,7 +122,7 @@ class Scan:
             If there are no traces, or the recipe does not go with them.
         """
         if self.dataset is None:
-            raise ValueError(self.problem or "this file holds no traces")
+            raise ValueError(self.problem)
         return self._last_evaluation.of(self.dataset, self.recipe)
 
     @property
@@ -192,25 +140,22 @@ class Scan:
         parts = [f"{columns} × {rows} px"]
         if self.display.unit != "pixel":
             parts.append(f"{width:.4g} × {height:.4g} {self.display.unit}")
-        if self.dataset is not None:
-            parts.append(" / ".join(plain_label(label) for label in self.labels if label))
-            if not np.isfinite(self.dataset["voltage"].values).all():
-                parts.append("voltage unknown")
+        parts.append(" / ".join(plain_label(label) for label in self.labels if label))
+        if not np.isfinite(self.voltages).all():
+            parts.append("voltage unknown")
         return " · ".join(part for part in parts if part)
 
     def missing(self) -> list[str]:
         """Return the names of what a fit or a physical scale needs and nobody has said yet."""
         if self.unfinished is not None:
             return ["time_unit"] + ([] if self.unfinished["x"].attrs.get("units") else ["lateral_unit"])
-        if self.dataset is None:
-            return [] if self.channels[0]["x"].attrs.get("units") else ["lateral_unit"]
-        known = PulseProtocol.from_attributes(self.dataset.attrs)
-        names = [name for name in MISSING_PULSE if getattr(known, name) is None]
-        if not np.isfinite(self.dataset["voltage"].values).all():
-            names.append("voltage")
-        if not self.dataset["x"].attrs.get("units"):
-            names.append("lateral_unit")
-        return names
+        names = []
+        if self.dataset is not None:
+            known = PulseProtocol.from_attributes(self.dataset.attrs)
+            names = [name for name in MISSING_PULSE if getattr(known, name) is None]
+            if not np.isfinite(self.voltages).all():
+                names.append("voltage")
+        return names if self.lateral_unit else [*names, "lateral_unit"]
 
     def enter(self, *, voltage: Sequence[float] | float | None = None, **protocol: float | None) -> None:
         """Put in what the file does not say; it is kept with the dataset and written at the next save.
@@ -239,12 +184,18 @@ class Scan:
         self.changed_since_save = True
         self.dataset_changed.emit()
 
-    def replace_recording(self, other: "Scan") -> None:
+    def replace_recording(self, other: OneScan) -> None:
         """Take over traces and channels of the same file, opened anew with units that were missing."""
-        self.dataset, self.channels, self.problem = other.dataset, other.channels, other.problem
+        self.dataset, self.channels, self.refusal = other.dataset, other.channels, other.refusal
         self.unfinished = other.unfinished
         self.changed_since_save = True
         self.dataset_changed.emit()
+
+    def reopened(self, **units: str) -> OneScan:
+        """Return the same scan as its file alone has it, read again with units that the file lacks."""
+        if self.path is None:
+            raise ValueError("this scan did not come from a file")
+        return scans_from_file(self.path, Recipe(**units), mapping=self.mapping, restored=False)[self.group]  # type: ignore[arg-type]
 
     def set_recipe(self, recipe: Recipe) -> None:
         """Change the parameters of the evaluation."""
@@ -292,18 +243,6 @@ class Scan:
             self.changed_since_save = True
             self.grains_changed.emit()
 
-    def grain_boundaries(self) -> Boundaries | None:
-        """Return the boundaries of the grains, with the clusters and defects that are drawn; None without grains."""
-        if self.grains is None:
-            return None
-        width = self.band_width
-        if width is None:
-            radius = None if self.maps is None else self.maps.attrs.get("tip_radius")
-            width = default_band_width(radius, self.grains.spacing)[0]
-        x, y = self.grid["x"].values, self.grid["y"].values
-        drawn = overrides_from_regions(self.regions, x, y, spacing=self.grains.spacing)
-        return boundaries_from_grains(self.grains, width, overrides=drawn)
-
     def set_points(self, points: Iterable[PinnedPoint]) -> None:
         """Replace all pinned points."""
         new = list(points)
@@ -322,6 +261,29 @@ class Scan:
         point = PinnedPoint(number, x, y, size, colour_of_point(number))
         self.set_points(sorted([*self.points, point], key=lambda known: known.number))
         return point
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the scan with all the work done on it, ``.gwy`` added to the name where it is missing; return the path.
+
+        Raises
+        ------
+        OSError, ValueError
+            If it cannot be written; nothing is left behind then.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".gwy":
+            path = path.with_name(f"{path.name}.gwy")
+        # Results that nobody can have fitted anew stay as they are.
+        save_scan(self, path, overwrite=overwrite, kept=("maps",) if self.dataset is None else ())
+        self.changed_since_save = False
+        return path
+
+    def suggested_path(self) -> Path:
+        """Return where results are likely to be wanted: beside the scan's file, ``scan.gwy`` as ``scan_D.gwy``."""
+        if self.path is None:
+            return Path(f"{self.name.split(' (')[0].replace('/', '-').replace(' ', '_')}_D.gwy")
+        stem = self.path.stem
+        return self.path.with_name(f"{stem}.gwy" if stem.endswith("_D") else f"{stem}_D.gwy")
 
     def pixel_of(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the (row, column) under a position in the dataset's lateral unit, None outside."""
@@ -379,6 +341,27 @@ def share_world_unit(new: Sequence[Scan], known: Iterable[Scan] = ()) -> None:
     settled = next((unit for unit in units if unit in LENGTHS), "")
     for scan in new:
         scan.world_unit = settled
+
+
+def scans_from_path(path: str | PathLike[str]) -> list[Scan]:
+    """Return the scans of a file; raises as `napari_tesm.scan.scans_from_file`, and where there is nothing to show."""
+    return live_scans(scans_from_file(path))
+
+
+def live_scans(scans: Iterable[OneScan]) -> list[Scan]:
+    """Return scans that announce what changes, and their points in colours."""
+    from napari_tesm.plotting.theme import colour_of_point
+
+    return [
+        Scan.of(
+            scan,
+            points=[
+                point if point.colour else replace(point, colour=colour_of_point(point.number))
+                for point in scan.points
+            ],
+        )
+        for scan in scans
+    ]
 
 
 def role_of(metadata: dict[str, Any]) -> dict[str, Any]:

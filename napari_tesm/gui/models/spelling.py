@@ -2,7 +2,6 @@
 
 import shlex
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.sentences import option_from_field
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.scan import scans_from_file
 
 _UNITS: Final = {
     "tip_radius": "m", "pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s",
@@ -32,10 +32,8 @@ def recipe_for_file(scan: Scan) -> Recipe:
     recipe = scan.recipe
     if scan.dataset is None or scan.path is None:
         return recipe
-    from napari_tesm.gui.reader import reopened
-
     values = recipe.to_dict()
-    original = reopened(scan)
+    original = scan.reopened()
     if original.unfinished is not None:
         values["time_unit"] = "s" if recipe.time_unit is None else recipe.time_unit
         values["time_unit"] = scan.entered.get("time_unit", values["time_unit"])
@@ -53,7 +51,7 @@ def recipe_for_file(scan: Scan) -> Recipe:
                 "the voltages entered differ: save the file first, then its command needs none of them"
             )
         values["voltage"] = float(volts[0])
-    if recipe.traces is None and _several_groups(scan):
+    if recipe.traces is None and len(scans_from_file(scan.path, restored=False)) > 1:
         values["traces"] = list(scan.dataset.attrs.get("traces", []))
     return Recipe.from_dict(values)
 
@@ -141,10 +139,3 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
             text = value if plain else str(value)
         found.append((name, repr(text) if plain else text))
     return found
-
-
-def _several_groups(scan: Scan) -> bool:
-    from napari_tesm.gui.reader import scans_from_path
-
-    assert scan.path is not None
-    return len(scans_from_path(Path(scan.path))) > 1

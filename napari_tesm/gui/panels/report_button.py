@@ -15,6 +15,7 @@ from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.panel import Panel, say
 from napari_tesm.gui.panels.worker import Worker
+from napari_tesm.scan import Scan as OneScan
 
 if TYPE_CHECKING:
     from napari_tesm.report.data import ReportData
@@ -136,7 +137,7 @@ def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
             choose_examples(one)
             made.append(one)
         said: list[str] = [
-            Sentence("{label}: {note}", label=one.label, note=note) for one in made for note in one.notes
+            Sentence("{name}: {note}", name=one.name, note=note) for one in made for note in one.notes
         ]
         if len(recipes) > 1:
             said.append("The scans were fitted with different parameters; those of the first are listed.")
@@ -157,30 +158,25 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
     """Return what makes a scan of the report; everything that may change is taken now."""
     if scan.unfinished is not None:
         raise ValueError(f"{scan.name}: the unit of the time axis is not known: enter it first")
-    dataset, recipe = scan.evaluated, scan.recipe
+    frozen = OneScan.of(scan, dataset=scan.evaluated)
     with suppress(ValueError):  # there are no traces, or the report says why they cannot be fitted
-        recipe = scan.evaluation.recipe
-    name, path, maps, channels = scan.name, scan.path, scan.maps, list(scan.channels)
-    regions, points, notes = tuple(scan.regions), tuple(scan.points), list(scan.notes)
-    grains, band_width = scan.grains, scan.band_width
+        frozen.recipe = scan.evaluation.recipe
 
     def made_scan(progress: Progress | None) -> "ReportScan":
         from napari_tesm.files.checksum import sha256_of_file
         from napari_tesm.report import data as report
-        from napari_tesm.report.gathering import fit_scan, images_on_grid
+        from napari_tesm.report.gathering import fit_scan
 
+        path = frozen.path
         file = report.InputFile(
-            name if path is None else path.name, "" if path is None else sha256_of_file(path)
+            frozen.name if path is None else path.name, "" if path is None else sha256_of_file(path)
         )
-        made = report.Scan(
-            name, file, traces=dataset, regions=regions, points=points, grains=grains, band_width=band_width,
-            recipe=recipe, notes=list(notes),
-        )  # fmt: skip
-        if maps is not None and (dataset is None or maps.attrs.get("recipe") == recipe.to_json()):
-            made.maps, made.maps_from_file = maps, dataset is None
-        else:
+        made = report.Scan.of(frozen, file=file)
+        if made.dataset is None:
+            made.maps_from_file = made.maps is not None
+        elif made.maps is None or made.maps.attrs.get("recipe") != made.recipe.to_json():
+            made.maps = None
             fit_scan(made, jobs=default_jobs(), progress=progress)
-        made.images = images_on_grid(channels, made.grid)
         return made
 
     return made_scan

@@ -35,7 +35,6 @@ from napari_tesm.gui.panels.protocol_form import ProtocolForm
 from napari_tesm.gui.panels.regions import RegionPanel
 from napari_tesm.gui.panels.report_button import ReportButton
 from napari_tesm.gui.panels.trace import TracePanel
-from napari_tesm.gui.saving import save_scan, suggested_path
 from napari_tesm.quantities.text import prefix_for
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ class Workspace(Panel):
         if scan is None:
             return
         name, _ = QFileDialog.getSaveFileName(
-            self, "Save t-ESM results", str(suggested_path(scan)), "Gwyddion (*.gwy)"
+            self, "Save t-ESM results", str(scan.suggested_path()), "Gwyddion (*.gwy)"
         )
         if name:
             self.save_to(Path(name))
@@ -191,7 +190,7 @@ class Workspace(Panel):
             return False
         self._take_up_drawing()
         try:
-            written = save_scan(self.scan, path, overwrite=True)
+            written = self.scan.save(path, overwrite=True)
         except (OSError, ValueError) as error:
             say(self.viewer, f"Not saved: {FORMS(error)}", warning=True)
             return False

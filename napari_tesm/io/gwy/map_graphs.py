@@ -1,5 +1,6 @@
 """Graphs that go with the maps of one file: histograms of D1 and D2, and the curves at its points."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,19 +11,18 @@ from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph, stairs
 from napari_tesm.gwy.parts import put
-from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.annotations import annotations_from_container
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.statistics.description import histograms_from_values
 
 _MOST_SHOWN: Final = 4
 """More graphs of points than these are there, but hidden: nobody wants a screen full of windows."""
 
 
-def add_map_graphs(container: GwyContainer, dataset: xr.Dataset, maps: xr.Dataset) -> None:
-    """Add histograms for every pulse setting, and a graph for every point of the file the dataset came from.
-
-    Points are those pinned in napari and the point selections drawn in Gwyddion.
+def add_map_graphs(
+    container: GwyContainer, dataset: xr.Dataset, maps: xr.Dataset, points: Sequence[PinnedPoint]
+) -> None:
+    """Add histograms for every pulse setting, and a graph for every point.
 
     Parameters
     ----------
@@ -34,10 +34,6 @@ def add_map_graphs(container: GwyContainer, dataset: xr.Dataset, maps: xr.Datase
     """
     for graph in _histograms(maps):
         _add(container, graph)
-    source = dataset.encoding.get("source")
-    if source is None:
-        return
-    points = annotations_from_container(read_container(source), dataset["y"], dataset["x"]).points
     before = set(contents.ids(container, contents.GRAPH))
     add_point_graphs(container, dataset, maps, points)
     for number in contents.ids(container, contents.GRAPH):

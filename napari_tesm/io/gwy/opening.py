@@ -9,10 +9,9 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.mapped import mapped_file_of
 from napari_tesm.files.sentences import Sentence
-from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.traces import (
     ORIGIN_KEYS,
     TraceStackInfo,
@@ -23,39 +22,52 @@ from napari_tesm.io.gwy.traces import (
 from napari_tesm.quantities.text import factor_from_unit
 
 
-def datasets_from_gwy(
+def datasets_from_container(
+    container: GwyContainer,
     path: str | PathLike[str],
     *,
+    channels: Sequence[xr.DataArray],
     traces: Sequence[str] | None = None,
     time_unit: str | None = None,
     lateral_unit: str | None = None,
+    fitted: Recipe | None = None,
 ) -> list[xr.Dataset]:
     """Return a dataset for every group of traces with one time base, one protocol and one grid.
 
     Parameters
     ----------
+    container : GwyContainer
     path : path-like
+        Where it was read from.
+    channels : sequence of DataArray
+        From `napari_tesm.io.gwy.channels.channels_from_container`; a group gets those of its grid.
     traces : sequence of str, optional
         Titles or numbers of the volumes and curve maps to take; by default those whose metadata tell of a
         pulse, or all of them if none does.
     time_unit, lateral_unit : str, optional
         Units of axes that have none in the file.
+    fitted : Recipe, optional
+        Of an earlier fit in this file, which was told the units that axes lack.
 
     Raises
     ------
-    GwyFormatError, OSError
-        If the file cannot be read.
+    GwyFormatError
+        If the metadata of traces cannot be understood.
+    UnknownTimeUnitError
+        If only the unit of their time is missing.
     ValueError
-        If it holds no traces, or a unit is missing or contradicts the file.
+        If there are no traces, or a unit contradicts the file.
     """
-    container = read_container(path)
     stacks = chosen_stacks(trace_stacks(container), traces)
     if not stacks:
-        raise ValueError(f"{path} holds no time traces: no volume or curve map with a time axis")
-    channels = channels_from_container(container)
-    groups = [_dataset(group, channels, container, time_unit, lateral_unit) for group in _groups(stacks)]
-    for dataset in groups:
-        dataset.encoding["source"] = str(Path(path).absolute())
+        raise ValueError(f"{Path(path).name} holds no time traces: no volume or curve map with a time axis")
+    told = fitted or Recipe()
+    groups = []
+    for group in _groups(stacks):
+        time = time_unit or (None if group[0].time_unit else told.time_unit)
+        lateral = lateral_unit or (None if group[0].lateral_unit else told.lateral_unit)
+        groups.append(_dataset(group, channels, container, time, lateral))
+        groups[-1].encoding["source"] = str(Path(path).absolute())
     return groups
 
 
@@ -88,7 +100,7 @@ def _parts_by_unit(stacks: list[TraceStackInfo]) -> list[list[TraceStackInfo]]:
 
 def _dataset(
     stacks: list[TraceStackInfo],
-    channels: list[xr.DataArray],
+    channels: Sequence[xr.DataArray],
     container: GwyContainer,
     time_unit: str | None,
     lateral_unit: str | None,

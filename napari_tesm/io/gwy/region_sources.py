@@ -68,21 +68,22 @@ def number_of_channel(container: GwyContainer, name: str) -> int:
     raise ValueError(f"there is no channel called '{name}'; the file holds: {known}")
 
 
-def regions_from_container(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> RegionSources:
-    """Return all regions of the grid with these axes, and the masks of its channels.
+def masks_from_container(
+    container: GwyContainer, y: xr.DataArray, x: xr.DataArray, notes: list[str]
+) -> dict[str, tuple[Mask, Mask]]:
+    """Return for each mask of a channel on the grid with these axes the pixels under it, and the others.
 
     The mask of a result marks pixels without a value, and is no part of the image.
     """
-    annotations = annotations_from_container(container, y, x)
-    found = RegionSources(regions=annotations.regions, notes=annotations.notes)
+    masks: dict[str, tuple[Mask, Mask]] = {}
     for number in channels_on_grid(container, y, x):
         texts = contents.texts_of_channel(container, number)
         if is_result(texts) or is_annotation(texts) or is_grain_channel(texts):
             continue
-        mask = _mask_of(container, number, found.notes)
+        mask = _mask_of(container, number, notes)
         if mask is not None:
-            found.masks[_new_name(container, number, found.masks)] = (mask, ~mask)
-    return found
+            masks[_new_name(container, number, masks)] = (mask, ~mask)
+    return masks
 
 
 def regions_of_channel(
@@ -127,34 +128,29 @@ def regions_of_channel(
     return found
 
 
-def maps_beside_mask(
-    container: GwyContainer, number: int | None, *, notes: list[str] | None = None
-) -> xr.Dataset | None:
-    """Return the results in a container; the mask of one channel is a drawing there, and takes no values away.
+def maps_beside_mask(maps: xr.Dataset, container: GwyContainer, number: int) -> xr.Dataset:
+    """Return the results of a container; the mask of one channel is a drawing there, and takes no values away.
 
     Somebody may mark grains on a map of D in Gwyddion: which of its pixels have a value is then told by the status.
 
     Parameters
     ----------
-    number : int, optional
+    maps : Dataset
+        As `maps_from_container` returns them.
+    number : int
         Id of the channel.
-    notes : list of str, optional
-        Gets a sentence for every result channel that is left out.
     """
-    if number is None or not is_result(contents.texts_of_channel(container, number)):
-        return maps_from_container(container, notes=notes)
-    mask = _mask_of(container, number, [])
+    texts = contents.texts_of_channel(container, number)
+    mask = _mask_of(container, number, []) if is_result(texts) else None
     if mask is None or _is_mask_of_missing(container, number, mask):
-        return maps_from_container(container, notes=notes)
-    drawn = _container_of(container, lambda key: key != f"/{number}/mask")
-    maps = maps_from_container(drawn, notes=notes)
-    name = contents.texts_of_channel(container, number)[MAP_KEY]
-    if maps is None or name not in maps or not MAP_KINDS[name].gated:
         return maps
+    drawn = maps_from_container(_container_of(container, lambda key: key != f"/{number}/mask"))
+    name = texts[MAP_KEY]
+    if drawn is None or name not in drawn or not MAP_KINDS[name].gated:
+        return maps if drawn is None else drawn
     status = status_name(name)
-    if status not in maps:  # nobody can say any more which pixels had a value
-        return maps_from_container(container, notes=notes)
-    return maps.assign({name: maps[name].where(maps[status] == OK)})
+    # Without a status nobody can say any more which pixels had a value.
+    return drawn.assign({name: drawn[name].where(drawn[status] == OK)}) if status in drawn else maps
 
 
 def axes_of_field(image: Field) -> tuple[xr.DataArray, xr.DataArray]:

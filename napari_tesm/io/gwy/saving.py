@@ -1,7 +1,6 @@
-"""The container an output file is made of: what the input held, or the dataset itself, and the result maps."""
+"""Traces and images as the objects of a .gwy file, and whether results will fit beside what a file holds."""
 
 from collections.abc import Collection, Iterator, Sequence
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,189 +12,18 @@ from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.data.protocol import PulseProtocol, sampling_interval
 from napari_tesm.files.errors import GwySizeError
 from napari_tesm.files.sentences import Sentence
-from napari_tesm.grains import Boundaries, Grains, boundaries_from_grains, overrides_from_regions
-from napari_tesm.gwy import contents
-from napari_tesm.gwy.objects import Brick, Field, mask_field, metadata_container
+from napari_tesm.gwy.objects import Brick, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.si_units import checked_unit
 from napari_tesm.gwy.values import LazyArray
-from napari_tesm.gwy.writing import LARGEST_BODY, check_size, size_of
-from napari_tesm.io.gwy.annotations import (
-    Annotations,
-    add_annotations,
-    annotations_from_container,
-    annotations_on_results,
-    remove_annotations,
-)
-from napari_tesm.io.gwy.channels import channels_from_container
-from napari_tesm.io.gwy.entered import add_entered
-from napari_tesm.io.gwy.grains import add_grains, grains_from_container, remove_grains
-from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
-from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.results import add_results, axis_spacing, field_on_grid, remove_results
+from napari_tesm.gwy.writing import LARGEST_BODY, size_of
+from napari_tesm.io.gwy.results import axis_spacing, field_on_grid, remove_results
 from napari_tesm.io.gwy.traces import ORIGIN_KEYS, metadata_from_protocol
-from napari_tesm.model_choice.maps import KernelChoice
-from napari_tesm.regions.shapes import PinnedPoint, Region
 
 _PLANES_BYTES = 8 << 20
 _BAND_BYTES = 256 << 20
 """Planes gathered at a time from a file which holds trace after trace: for each band it is read from end to end."""
-
-
-def container_for_output(
-    dataset: xr.Dataset | None,
-    maps: xr.Dataset | None,
-    *,
-    maps_only: bool = False,
-    sha256: str = "",
-    regions: Sequence[Region] | None = None,
-    points: Sequence[PinnedPoint] | None = None,
-    source: str | PathLike[str] | None = None,
-    channels: Sequence[xr.DataArray] = (),
-    with_entered: bool = False,
-    choice: KernelChoice | None = None,
-    grains: tuple[Grains, Boundaries] | None = None,
-) -> GwyContainer:
-    """Return what to write: the input's content, bit-equal, with earlier results replaced by `maps`.
-
-    Parameters
-    ----------
-    dataset : Dataset, optional
-        Where it came from a .gwy file, that file's content is carried over; else its traces and channels are written.
-    maps : Dataset, optional
-        Results to add.
-    maps_only : bool
-        Leave out everything but the results, regions and points.
-    regions, points : sequence, optional
-        Replace those of the input; None carries them over.
-    source : path-like, optional
-        .gwy file whose content is carried over where there is no dataset: one of images alone.
-    channels : sequence of DataArray with dims (y, x)
-        Images to write where there is neither a dataset nor such a file.
-    with_entered : bool
-        Write protocol, voltages and units of the dataset into the carried traces where they differ.
-    choice : KernelChoice, optional
-        Its maps replace those of an earlier one. Without `maps` the results of an earlier fit then stay.
-    grains : (Grains, Boundaries), optional
-        Replace those of the input, without a single label they are taken away; None carries them over, and new maps are
-        shown under their boundaries.
-
-    Raises
-    ------
-    GwySizeError
-        If the file would pass 4 GiB.
-    """
-    if dataset is not None:
-        source = dataset.encoding.get("source")
-    if maps_only:
-        source = None
-    container = GwyContainer() if source is None else read_container(source)
-    if source is None and not maps_only:
-        container = container_from_images(channels) if dataset is None else container_from_dataset(dataset)
-    grid = _grid_axes(dataset, maps, container)
-    if grid is None and (regions or points):
-        raise ValueError("there is no image that regions and points could be saved with")
-    # A file of images alone may hold results that nobody can fit anew.
-    refitted = source is not None and not (dataset is None and maps is None)
-    refitted &= maps is not None or choice is None
-    rescaled = (
-        with_entered and dataset is not None and "lateral_unit" in dataset.encoding.get("entered_units", {})
-    )
-    kept = Annotations()
-    if grid is not None and source is not None:
-        kept = annotations_from_container(container, *grid)
-    rewritten = grid is not None and not (regions is None and points is None)
-    if grid is not None and not rewritten:
-        # What nobody changed stays bit-equal, unless what it stands on goes or is measured anew.
-        gone = refitted and annotations_on_results(container, *grid)
-        rewritten = gone or (rescaled and bool(kept.regions or kept.points))
-    wanted = (
-        list(kept.regions if regions is None else regions),
-        list(kept.points if points is None else points),
-    )
-    if rewritten and grid is not None:
-        remove_annotations(container, *grid, graphs_of=wanted[1] if dataset is None else ())
-    if grid is not None and source is not None and grains is None and refitted:
-        grains = _saved_grains(container, wanted[0], *grid)
-    if grid is not None and grains is not None:
-        remove_grains(container, *grid)
-    if refitted:
-        remove_results(container)
-    if with_entered and source is not None and dataset is not None:
-        add_entered(container, dataset)
-    if maps is not None:
-        add_results(container, maps, sha256=sha256)
-    if choice is not None:
-        remove_kernel_channels(container)
-        add_kernel_channels(container, choice, sha256=sha256)
-    if rewritten and grid is not None:
-        add_annotations(container, *wanted, *grid)
-        if dataset is not None and wanted[1]:
-            _put_last_graph_at_end(container)
-            same_pulses = maps is not None and maps.sizes["pulse"] == dataset.sizes["pulse"]
-            add_point_graphs(container, dataset, maps if same_pulses else None, wanted[1])
-    if grid is not None and grains is not None and grains[0].count:
-        add_grains(container, *grains, *grid, maps=maps)
-    check_size(container)
-    return container
-
-
-def _saved_grains(
-    container: GwyContainer, regions: Sequence[Region], y: xr.DataArray, x: xr.DataArray
-) -> tuple[Grains, Boundaries] | None:
-    """Return the grains of the input with their boundaries, as they were asked for when they were saved."""
-    saved = grains_from_container(container, y, x)
-    if saved is None or not saved[1] > 0:
-        return None
-    grains, width = saved
-    drawn = overrides_from_regions(regions, x.values, y.values, spacing=grains.spacing)
-    return grains, boundaries_from_grains(grains, width, overrides=drawn)
-
-
-def _grid_axes(
-    dataset: xr.Dataset | None, maps: xr.Dataset | None, container: GwyContainer
-) -> tuple[xr.DataArray, xr.DataArray] | None:
-    """Return the axes (y, x) that regions are drawn on: of the traces, the maps, or most of the images.
-
-    Where there are as many images of one grid as of another, that of the first counts.
-    """
-    for one in (dataset, maps):
-        if one is not None:
-            return one["y"], one["x"]
-    images = channels_from_container(container)
-    grids: dict[tuple[object, ...], list[xr.DataArray]] = {}
-    for image in images:
-        key = (image.shape, image["x"].values.tobytes(), image["y"].values.tobytes())
-        grids.setdefault(key, []).append(image)
-    # max() takes the first of equals.
-    most = max(grids.values(), key=len, default=None)
-    return _axes_of_first_channel(container) if most is None else (most[0]["y"], most[0]["x"])
-
-
-def _axes_of_first_channel(container: GwyContainer) -> tuple[xr.DataArray, xr.DataArray] | None:
-    """Return the axes (y, x) of the first channel there is, also of one that this program made."""
-    for number in contents.ids(container, contents.CHANNEL):
-        key = contents.object_key(contents.CHANNEL, number)
-        image = Field.from_object(container[key], key)
-        axes = []
-        for name, offset, real, count in (
-            ("y", image.y_offset, image.y_real, image.values.shape[0]),
-            ("x", image.x_offset, image.x_real, image.values.shape[1]),
-        ):
-            centres = offset + (np.arange(count) + 0.5) * (real / count)
-            attributes = {"units": image.unit_xy, "spacing": real / count}
-            axes.append(xr.DataArray(centres, dims=name, name=name, attrs=attributes))
-        return axes[0], axes[1]
-    return None
-
-
-def _put_last_graph_at_end(container: GwyContainer) -> None:
-    """Move what the file remembers of its graphs before those that follow, so that their order is always the same."""
-    last = contents.next_id(container, contents.GRAPH) - 1
-    container.pop("/0/graph/lastid", None)
-    if last >= 0:
-        put(container, "/0/graph/lastid", last, "i")
 
 
 def carried_container(dataset: xr.Dataset) -> GwyContainer:

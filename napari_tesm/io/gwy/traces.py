@@ -50,6 +50,10 @@ ORIGIN_KEYS: Final = {"Mapping": "mapping", "Recording report": "recording_repor
 """Metadata that tell how traces came from a recording, and the dataset's attributes of them."""
 
 
+class UnknownTimeUnitError(ValueError):
+    """Traces whose time axis has no unit: they can be looked at, and nothing else."""
+
+
 @dataclass(frozen=True, eq=False)
 class TraceStackInfo:
     """One brick or curve map as a stack of traces; nothing of it is read until it is indexed.
@@ -181,13 +185,15 @@ def time_in_seconds(stack: TraceStackInfo, time_unit: str | None) -> Array:
 
     Raises
     ------
+    UnknownTimeUnitError
+        If the axis has no unit and none is given.
     ValueError
-        If the axis has no unit and none is given, or both are there and differ, or it is no time.
+        If both are there and differ, or it is no time.
     """
     if not stack.time_unit:
         if time_unit is None:
             template = "the time axis of {name} has no unit: give it with {time_unit}, e.g. s"
-            raise ValueError(Sentence(template, name=stack.name))
+            raise UnknownTimeUnitError(Sentence(template, name=stack.name))
         return np.asarray(stack.time * factor_from_unit(time_unit, "s"))
     if stack.time_unit != "s":
         raise ValueError(

@@ -44,16 +44,16 @@ def section_from_data(data: ReportData) -> Section | None:
     entries: list[dict[str, Any]] = []
     for number, scan in enumerate(data.controls, start=1):
         if scan.maps is None or "H" not in scan.maps:
-            section.missing.append(f"The control {scan.label} could not be evaluated: {_reason(scan)}.")
+            section.missing.append(f"The control {scan.name} could not be evaluated: {_reason(scan)}.")
             continue
         for pulse in range(scan.pulses):
             entries.append(_entry(scan, pulse, main, section))
-        if scan.traces is not None:
+        if scan.dataset is not None:
             section.figures.append(_figure(number, scan, main))
     if entries:
         section.tables.append(_table(entries, data.controls[0].unit))
     section.numbers["controls"] = entries
-    section.numbers["against"] = main.label
+    section.numbers["against"] = main.name
     return section
 
 
@@ -67,9 +67,9 @@ def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, An
     label = scan.labels[pulse]
     height = scan.map("H", pulse)
     assert height is not None
-    entry: dict[str, Any] = {"control": scan.label, "pulse": label}
+    entry: dict[str, Any] = {"control": scan.name, "pulse": label}
     if not np.isfinite(height).any():
-        section.missing.append(f"{scan.label} {label}: no pixel has an H.".replace(" :", ":"))
+        section.missing.append(f"{scan.name} {label}: no pixel has an H.".replace(" :", ":"))
         return entry
     status = {
         number: np.asarray(scan.maps[map_name("status", number)].isel(pulse=pulse).transpose("y", "x").values)
@@ -86,11 +86,11 @@ def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, An
         )
     ratio = _comparison(scan, pulse, main)
     if ratio is not None:
-        sentences.append(sentence_from_comparison(ratio, names=(main.label, scan.label)))
-    section.paragraphs.append(f"{scan.label}: {' '.join(sentences)}")
+        sentences.append(sentence_from_comparison(ratio, names=(main.name, scan.name)))
+    section.paragraphs.append(f"{scan.name}: {' '.join(sentences)}")
     if found.verdict == "shift":
         section.warnings.append(
-            f"{scan.label} {label}: no pixel responds by itself, but the mean H is not zero. Something moves all of "
+            f"{scan.name} {label}: no pixel responds by itself, but the mean H is not zero. Something moves all of "
             "the surface alike, which is no property of a place: an offset, drift, or the electrostatic force."
         )
     entry |= {
@@ -110,9 +110,9 @@ def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, An
 def _detectable(scan: Scan, pulse: int) -> float:
     """Return the H that would be seen in nine of ten pixels in the window where it is easier to see; NaN if unknown."""
     settings = scan.settings
-    if scan.traces is None or settings is None or settings.pulse is None or settings.pulse.stop is None:
+    if scan.dataset is None or settings is None or settings.pulse is None or settings.pulse.stop is None:
         return float("nan")
-    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
     noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
     found = []
     for number, window in settings.windows.items():
@@ -132,9 +132,9 @@ def _detectable(scan: Scan, pulse: int) -> float:
 
 def _some_traces(scan: Scan, pulse: int) -> np.ndarray:
     """Return traces of a few thousand pixels, enough for the noise."""
-    assert scan.traces is not None
-    step = max(1, int(np.ceil(scan.traces.sizes["y"] * scan.traces.sizes["x"] / 4096)))
-    block = scan.traces["displacement"].isel(pulse=pulse, y=slice(None, None, step))
+    assert scan.dataset is not None
+    step = max(1, int(np.ceil(scan.dataset.sizes["y"] * scan.dataset.sizes["x"] / 4096)))
+    block = scan.dataset["displacement"].isel(pulse=pulse, y=slice(None, None, step))
     return np.asarray(block.values, dtype=np.float64)
 
 
@@ -144,7 +144,7 @@ def _comparison(scan: Scan, pulse: int, main: Scan) -> Any:
     if (
         main.maps is None
         or "H" not in main.maps
-        or scan.traces is None
+        or scan.dataset is None
         or settings is None
         or settings.pulse is None
     ):
@@ -154,7 +154,7 @@ def _comparison(scan: Scan, pulse: int, main: Scan) -> Any:
     same = [n for n, volts in enumerate(main.voltages) if np.isclose(volts, scan.voltages[pulse], rtol=1e-3)]
     if not same:
         return None
-    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
     noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
     measured, control = main.map("H", same[0]), scan.map("H", pulse)
     assert measured is not None
@@ -170,12 +170,12 @@ def _comparison(scan: Scan, pulse: int, main: Scan) -> Any:
 def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
     """Return surface, H and curves at several positions of a control, on the scale of the main scan's curves."""
     assert scan.maps is not None
-    assert scan.traces is not None
+    assert scan.dataset is not None
     pulse = scan.main_pulse
     height = scan.maps["H"].isel(pulse=pulse)
     surface = scan.surface("deflection_error")
     points = scan.points[:_MOST_CURVES]
-    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
     curves = [
         PositionCurve(
             f"{point.number}", point.colour or colour_of_point(point.number),
@@ -202,13 +202,13 @@ def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
         )  # fmt: skip
         draw_points(axes[0], MapFrame.of(height), points)
         draw_positions(axes[1], time, curves, unit=scan.unit, pulse=edges, title="own scale")
-        title = f"scale of {main.label}" if both is not None else "own scale"
+        title = f"scale of {main.name}" if both is not None else "own scale"
         draw_positions(axes[2], time, curves, unit=scan.unit, pulse=edges, limits=both, title=title)
 
     name = "controls" if number == 1 else f"controls_{number}"
     return ReportFigure(
         name,
-        f"{scan.label} {scan.labels[pulse]}: {'deflection error, ' if surface is not None else ''}H, and the "
+        f"{scan.name} {scan.labels[pulse]}: {'deflection error, ' if surface is not None else ''}H, and the "
         f"displacement of {len(curves)} single pixels against time, in the colours of their points; the pulse is "
         "shaded.",
         draw,
@@ -218,7 +218,7 @@ def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
 
 def _limits_of(scan: Scan) -> tuple[float, float] | None:
     """Return limits that hold the curves at the points of a scan's main pulse."""
-    if scan.traces is None or not scan.points:
+    if scan.dataset is None or not scan.points:
         return None
     return common_limits(
         [scan.trace_at(scan.main_pulse, *scan.pixel_at(one.x, one.y)) for one in scan.points[:_MOST_CURVES]]

@@ -62,7 +62,7 @@ def section_from_data(data: ReportData) -> Section | None:
     section.figures.append(_figure_of_maps(scan, pulse, names, box))
     section.tables.append(_table_of_status(scan, pulse, numbers))
     section.paragraphs += [_sentence_about_kept(scan, pulse, number) for number in numbers]
-    section.numbers |= {"scan": scan.label, "pulse": label, "kept": _kept(scan, pulse, numbers)}
+    section.numbers |= {"scan": scan.name, "pulse": label, "kept": _kept(scan, pulse, numbers)}
     if not scan.steps:
         section.missing.append(
             "No region of the class 'step' is drawn and none stands out in topography or deflection error: D "
@@ -135,7 +135,7 @@ def _figure_of_maps(scan: Scan, pulse: int, names: list[str], box: Box | None) -
     lines = " Lines: the regions." if scan.regions and len(maps) > 1 else ""
     return ReportFigure(
         "diffusion_maps",
-        f"{scan.label} {label}: {' and '.join(names)} on one logarithmic scale, first to 99th percentile.{zoom}{lines} "
+        f"{scan.name} {label}: {' and '.join(names)} on one logarithmic scale, first to 99th percentile.{zoom}{lines} "
         f"{told}; pixels without a value are grey.",
         draw,
         row_size(maps[0], panels),

@@ -77,7 +77,7 @@ def section_from_data(data: ReportData) -> Section | None:
             )
         )
     section.numbers |= {
-        "scan": scan.label, "pulse": label, "with_surface": {name: asdict(one) for name, one in found.items()},
+        "scan": scan.name, "pulse": label, "with_surface": {name: asdict(one) for name, one in found.items()},
     }  # fmt: skip
     return section
 
@@ -103,7 +103,7 @@ def _figure(scan: Scan, label: str, height: xr.DataArray, surfaces: dict[str, xr
     overlay = "" if name is None else f"; |H| over the {name}, opaque where it is large"
     return ReportFigure(
         "displacement",
-        f"{scan.label}: {surface}H {label}, signed, median {middle}, n = {finite.size} pixels{overlay}.".replace(
+        f"{scan.name}: {surface}H {label}, signed, median {middle}, n = {finite.size} pixels{overlay}.".replace(
             "  ", " "
         ),
         draw,

@@ -20,9 +20,9 @@ def section_from_data(data: ReportData) -> Section | None:
     """Return fits of the main pulse at quantiles of their quality, and at the points."""
     section = Section("fit_examples", "Examples of fits")
     scan = next(
-        (one for one in (data.main, *data.scans) if one.traces is not None and one.maps is not None), None
+        (one for one in (data.main, *data.scans) if one.dataset is not None and one.maps is not None), None
     )
-    if scan is None or scan.traces is None or scan.maps is None or scan.settings is None:
+    if scan is None or scan.dataset is None or scan.maps is None or scan.settings is None:
         section.missing.append("There are no traces with a fit: examples of fits cannot be shown.")
         return section
     pulse = scan.main_pulse
@@ -35,10 +35,12 @@ def section_from_data(data: ReportData) -> Section | None:
     }
     if not chosen["quality"]:
         section.missing.append(
-            f"{scan.label} {scan.labels[pulse]}: no pixel was accepted, there is no fit to judge."
+            f"{scan.name} {scan.labels[pulse]}: no pixel was accepted, there is no fit to judge."
         )
     examples = {
-        name: fit_examples(scan.traces, scan.maps, pulse, pixels) for name, pixels in chosen.items() if pixels
+        name: fit_examples(scan.dataset, scan.maps, pulse, pixels)
+        for name, pixels in chosen.items()
+        if pixels
     }
     for name, found in examples.items():
         section.figures.append(_figure(scan, name, found))
@@ -46,7 +48,7 @@ def section_from_data(data: ReportData) -> Section | None:
     if everything:
         section.tables += [_table(everything, scan.unit), _table_of_curves(everything, scan.unit)]
     section.numbers |= {
-        "scan": scan.label,
+        "scan": scan.name,
         "pulse": scan.labels[pulse],
         "examples": [
             {
@@ -76,7 +78,7 @@ def _figure(scan: Scan, name: str, examples: Sequence[FitExample]) -> ReportFigu
 
     return ReportFigure(
         f"fit_examples_{name}",
-        f"{scan.label} {examples[0].label}: data (grey) and fitted curves of {which}; below, data minus fit, with its "
+        f"{scan.name} {examples[0].label}: data (grey) and fitted curves of {which}; below, data minus fit, with its "
         "root mean square as a band. The pulse is shaded; numbers with the standard error of their last digits.",
         draw,
         (3.4 * len(examples) + 0.6, 4.4),

@@ -34,7 +34,7 @@ _MOST_BOUNDARY: Final = 0.75
 def section_from_data(data: ReportData) -> Section | None:
     """Return the statistics of grain boundaries of the first scan; None where there is no image to find grains in."""
     scan = data.main
-    if scan.grid is None:
+    if scan.is_empty:
         return None
     section = Section("grains", "Grains and their boundaries")
     found = _grains(scan, section)
@@ -63,13 +63,13 @@ def section_from_data(data: ReportData) -> Section | None:
     }
     if grains.count < 2:
         section.missing.append(
-            f"{scan.label}: no grain boundary stands out. Segment grains in napari's Grains tab, or give labels to "
+            f"{scan.name}: no grain boundary stands out. Segment grains in napari's Grains tab, or give labels to "
             "'tesm grains'."
         )
         return section
     if scan.grains is None and shares.get("boundary", 0.0) > _MOST_BOUNDARY:
         section.missing.append(
-            f"{scan.label}: what was found in {image_title} is hardly larger than the band at its boundaries, which "
+            f"{scan.name}: what was found in {image_title} is hardly larger than the band at its boundaries, which "
             f"covers {100 * shares['boundary']:.0f} % of the image: these are no grains to compare with their "
             "boundaries. Segment them in napari's Grains tab, or give labels to 'tesm grains'."
         )
@@ -79,7 +79,7 @@ def section_from_data(data: ReportData) -> Section | None:
             "The grains were found automatically: look at their outlines before you use the numbers."
         )
     if scan.maps is None:
-        section.missing.append(f"{scan.label}: there are no maps to measure at grain boundaries.")
+        section.missing.append(f"{scan.name}: there are no maps to measure at grain boundaries.")
         return section
     measures = measures_at_boundaries(scan.maps, boundaries)
     bin_width = default_bin_width(scan.spacing)
@@ -121,7 +121,7 @@ def _grains(scan: Scan, section: Section) -> tuple[Grains, str] | None:
             unit=str(image.attrs.get("units", "")), lateral_unit=scan.lateral_unit,
         )  # fmt: skip
     except ValueError as error:
-        section.missing.append(f"{scan.label}: grains cannot be found in {title}: {error}.")
+        section.missing.append(f"{scan.name}: grains cannot be found in {title}: {error}.")
         return None
     return found, name
 

@@ -17,7 +17,7 @@ def section_from_data(data: ReportData) -> Section | None:
     """Return the histograms of the main pulse, and the numbers of every pulse setting."""
     section = Section("histograms", "Histograms of D1 and D2")
     found = [
-        (scan, histogram_comparison(scan.maps, scan.traces, pulse=pulse))
+        (scan, histogram_comparison(scan.maps, scan.dataset, pulse=pulse))
         for scan, pulse in data.settings_of_series
         if scan.maps is not None and _has_values(scan, pulse)
     ]
@@ -38,7 +38,7 @@ def section_from_data(data: ReportData) -> Section | None:
     section.tables.append(_table_of_windows(found))
     if any(one.ratio is not None for _, one in found):
         section.tables.append(_table_of_ratios(found))
-    section.numbers["settings"] = [{"scan": one_scan.label, **one.to_dict()} for one_scan, one in found]
+    section.numbers["settings"] = [{"scan": one_scan.name, **one.to_dict()} for one_scan, one in found]
     section.warnings += [warning for one_scan, one in found if (warning := _warning(one_scan, one))]
     return section
 
@@ -71,7 +71,7 @@ def _figure(scan: Scan, found: HistogramComparison, scale: Scale) -> ReportFigur
 
     names = " and ".join(f"{one.name} (n = {one.description.n})" for one in found.windows.values())
     caption = (
-        f"{scan.label} {found.label}: {names} of all accepted pixels in the same "
+        f"{scan.name} {found.label}: {names} of all accepted pixels in the same "
         f"{found.histograms[scale].rule}. Dashed: the mode of a density over a {_WORDS[scale]} scale; shaded: its "
         "95 % interval, neighbouring pixels counted as far as they are independent."
     )
@@ -93,7 +93,7 @@ def _table_of_windows(found: list[tuple[Scan, HistogramComparison]]) -> Table:
     for scan, comparison in found:
         for one in comparison.windows.values():
             row: list[Cell] = [
-                scan.label,
+                scan.name,
                 comparison.label.strip("()"),
                 one.name,
                 one.description.n,
@@ -128,7 +128,7 @@ def _table_of_ratios(found: list[tuple[Scan, HistogramComparison]]) -> Table:
         one = comparison.ratio
         if one is None:
             continue
-        row: list[Cell] = [scan.label, comparison.label.strip("()"), one.n, one.independent]
+        row: list[Cell] = [scan.name, comparison.label.strip("()"), one.n, one.independent]
         row += [one.median, one.low, one.high, one.q25, one.q75, one.p_value]
         for name in SOURCES:
             band = None if comparison.alike is None else comparison.alike.ratios.get(name)
@@ -153,5 +153,5 @@ def _warning(scan: Scan, found: HistogramComparison) -> str:
         return ""
     if found.alike.place(found.ratio.low, found.ratio.high) != "within" or found.ratio.p_value >= 0.05:
         return ""
-    where = f"{scan.label} {found.label}"
+    where = f"{scan.name} {found.label}"
     return f"{where}: {RATIO} differs from 1, but no more than pure diffusion does. {found.verdict()}"

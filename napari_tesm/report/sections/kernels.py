@@ -22,10 +22,10 @@ _MOST_TRACES: Final = 128 * 128
 def section_from_data(data: ReportData) -> Section | None:
     """Return the votes of the main pulse's traces; None where there are no traces to ask."""
     scan = data.main
-    if scan.traces is None:
+    if scan.dataset is None:
         return None
     section = Section("kernels", "Which kernel the traces support")
-    dataset, step = _thinned(scan.traces.isel(pulse=[scan.main_pulse]))
+    dataset, step = _thinned(scan.dataset.isel(pulse=[scan.main_pulse]))
     # The kernel of the maps plays no part in the question.
     recipe = replace(scan.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
     try:
@@ -54,7 +54,7 @@ def section_from_data(data: ReportData) -> Section | None:
     if votes.judged:
         section.figures.append(_figure(scan, choice, label))
         section.tables.append(_table(votes))
-    section.numbers |= {"scan": scan.label, "pulse": label, "every": step, **votes.to_dict()}
+    section.numbers |= {"scan": scan.name, "pulse": label, "every": step, **votes.to_dict()}
     return section
 
 
@@ -83,7 +83,7 @@ def _figure(scan: Scan, choice: KernelChoice, label: str) -> ReportFigure:
     votes = choice.votes[0]
     return ReportFigure(
         "kernels",
-        f"{scan.label}: kernel that describes each pixel best {label}, by how much its AICc is ahead, and the "
+        f"{scan.name}: kernel that describes each pixel best {label}, by how much its AICc is ahead, and the "
         f"votes; n = {votes.judged} traces with a response, {votes.left_out} without a vote are grey.",
         lambda figure: draw_kernel_choice(figure, choice, in_words=False),
         (10.0, 3.2),

@@ -1,5 +1,6 @@
 """Curves at marked points, those on a step beside those away from it, on one scale (the paper's Fig. 5)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -25,8 +26,8 @@ _MOST: Final = 12
 def section_from_data(data: ReportData) -> Section | None:
     """Return the curves of the points of the main pulse."""
     section = Section("points", "Curves at marked points")
-    scan = next((one for one in (data.main, *data.scans) if one.traces is not None), None)
-    if scan is None or scan.traces is None:
+    scan = next((one for one in (data.main, *data.scans) if one.dataset is not None), None)
+    if scan is None or scan.dataset is None:
         section.missing.append("There are no traces in the file: curves at points cannot be shown.")
         return section
     if not scan.points:
@@ -39,7 +40,7 @@ def section_from_data(data: ReportData) -> Section | None:
     groups = _groups(scan, points)
     label = scan.labels[pulse]
     section.title = f"Curves at marked points {label}".rstrip()
-    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
     curves = {
         title: [_curve(scan, pulse, point, time) for point in members] for title, members in groups.items()
     }
@@ -55,7 +56,7 @@ def section_from_data(data: ReportData) -> Section | None:
     section.figures += [
         *_figure_of_map(scan, pulse, points),
         _figure_of_curves(
-            scan, time, curves, f"{scan.label} {label}: displacement against time{mean}; ", chosen
+            scan, time, curves, f"{scan.name} {label}: displacement against time{mean}; ", chosen
         ),
     ]
     section.tables += [
@@ -63,7 +64,7 @@ def section_from_data(data: ReportData) -> Section | None:
         _table_of_curves(time, [curve for members in curves.values() for curve in members], scan.unit),
     ]
     section.numbers |= {
-        "scan": scan.label,
+        "scan": scan.name,
         "pulse": label,
         "chosen_by_program": scan.points_chosen,
         "groups": {title: [point.number for point in members] for title, members in groups.items()},
@@ -71,7 +72,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _groups(scan: Scan, points: tuple[PinnedPoint, ...]) -> dict[str, list[PinnedPoint]]:
+def _groups(scan: Scan, points: Sequence[PinnedPoint]) -> dict[str, list[PinnedPoint]]:
     """Return the points on a step and the others; one group where no step is known."""
     if scan.points_chosen and not scan.steps:
         strong = [point for point in points if point.number in scan.points_on_step]
@@ -96,7 +97,7 @@ def _curve(scan: Scan, pulse: int, point: PinnedPoint, time: Array) -> PointCurv
     return PointCurve(point.number, colour, values, fits)
 
 
-def _figure_of_map(scan: Scan, pulse: int, points: tuple[PinnedPoint, ...]) -> list[ReportFigure]:
+def _figure_of_map(scan: Scan, pulse: int, points: Sequence[PinnedPoint]) -> list[ReportFigure]:
     if scan.maps is None or "H" not in scan.maps:
         return []
     height = scan.maps["H"].isel(pulse=pulse)
@@ -111,7 +112,7 @@ def _figure_of_map(scan: Scan, pulse: int, points: tuple[PinnedPoint, ...]) -> l
     return [
         ReportFigure(
             "points_map",
-            f"{scan.label}: where the points lie, on H {scan.labels[pulse]}".rstrip() + ".",
+            f"{scan.name}: where the points lie, on H {scan.labels[pulse]}".rstrip() + ".",
             draw,
             row_size(height, 1),
         )

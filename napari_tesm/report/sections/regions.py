@@ -22,7 +22,7 @@ def section_from_data(data: ReportData) -> Section | None:
     if not with_maps:
         section.missing.append("There are no maps to measure in regions.")
         return section
-    if bare := [scan.label for scan in with_maps if not scan.regions]:
+    if bare := [scan.name for scan in with_maps if not scan.regions]:
         section.missing.append(
             f"{', '.join(bare)}: no region is drawn and no step stands out. Draw regions of the classes 'step' and "
             "'grain' in napari, or make selections in Gwyddion."
@@ -32,13 +32,13 @@ def section_from_data(data: ReportData) -> Section | None:
             continue
         parts = parts_of_image(scan.regions, {}, scan.x, scan.y, spacing=scan.spacing)
         section.missing += [
-            f"{scan.label}: the region '{part.name}' {part.note}." for part in parts if part.note
+            f"{scan.name}: the region '{part.name}' {part.note}." for part in parts if part.note
         ]
         assert scan.maps is not None
         for measure in measures_from_maps(scan.maps, parts):
             rows += _rows(scan, parts, measure)
             compared += [_compared(scan, measure, one) for one in measure.comparisons]
-            section.missing += [f"{scan.label}, {measure.title}: {problem}." for problem in measure.problems]
+            section.missing += [f"{scan.name}, {measure.title}: {problem}." for problem in measure.problems]
             numbers.append(_numbers(scan, parts, measure))
             if measure.pulse == scan.main_pulse and (scan is data.main):
                 section.paragraphs += [one.sentence_about(measure.title) for one in measure.comparisons]
@@ -55,7 +55,7 @@ def _rows(scan: Scan, parts: list[Part], measure: Measure) -> list[list[Cell]]:
             continue
         values = (one.mean, one.std, one.median, one.q25, one.q75)
         row: list[Cell] = [
-            scan.label, measure.title, part.name, part.region_class, one.n, one.n_total, measure.unit,
+            scan.name, measure.title, part.name, part.region_class, one.n, one.n_total, measure.unit,
         ]  # fmt: skip
         row += [_text(value, measure.unit) for value in values]
         found.append([*row, *values])
@@ -98,7 +98,7 @@ def _tables_of_parts(rows: list[list[Cell]]) -> list[Table]:
 
 def _compared(scan: Scan, measure: Measure, one: Comparison) -> list[Cell]:
     return [
-        scan.label, measure.title, *one.names, one.n[0], one.n[1], one.independent[0], one.independent[1], one.ratio,
+        scan.name, measure.title, *one.names, one.n[0], one.n[1], one.independent[0], one.independent[1], one.ratio,
         one.ratio_low, one.ratio_high, one.cliffs_delta, one.size_in_words, one.hedges_g, one.p_value,
     ]  # fmt: skip
 
@@ -119,7 +119,7 @@ def _table_of_comparisons(rows: list[list[Cell]]) -> Table:
 
 def _numbers(scan: Scan, parts: list[Part], measure: Measure) -> dict[str, Any]:
     return {
-        "scan": scan.label,
+        "scan": scan.name,
         "quantity": measure.quantity,
         "pulse": measure.label,
         "unit": measure.unit,

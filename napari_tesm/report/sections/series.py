@@ -48,7 +48,7 @@ def section_from_data(data: ReportData) -> Section | None:
     found = series_from_results(
         [scan.maps for scan in scans if scan.maps is not None],
         images=[images_of_pulses(scan.images, _titles(scan), scan.pulses) for scan in scans],
-        names=[scan.label for scan in scans],
+        names=[scan.name for scan in scans],
     )
     several = [series for series in found if series.levels.size > 1]
     if not several:
@@ -70,12 +70,12 @@ def section_from_data(data: ReportData) -> Section | None:
 
 
 def _titles(scan: Scan) -> list[str]:
-    return [] if scan.traces is None else [str(title) for title in scan.traces.attrs.get("traces", [])]
+    return [] if scan.dataset is None else [str(title) for title in scan.dataset.attrs.get("traces", [])]
 
 
 def _add_series(section: Section, series: Series, main: Scan, stem: str) -> None:
     with_values = [i for i, one in enumerate(series.members) if np.isfinite(one.values("H")).any()]
-    of_main = [i for i in with_values if series.members[i].source == main.label]
+    of_main = [i for i in with_values if series.members[i].source == main.name]
     aligned = aligned_series(series, reference=(of_main or with_values or [0])[0])
     noise = noise_of_series(aligned)
     points = [

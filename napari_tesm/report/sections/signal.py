@@ -18,8 +18,8 @@ _MOST_PLACES: Final = 3
 def section_from_data(data: ReportData) -> Section | None:
     """Return X beside R for the first scan that has both parts of the lock-in's output."""
     section = Section("signal", "Signal check: X, Y, R and phase")
-    scan = next((one for one in data.scans if one.traces is not None and has_quadrature(one.traces)), None)
-    if scan is None or scan.traces is None:
+    scan = next((one for one in data.scans if one.dataset is not None and has_quadrature(one.dataset)), None)
+    if scan is None or scan.dataset is None:
         section.missing.append(
             "No file holds lock-in Y, or amplitude and phase: whether X is nearly the whole signal cannot be told. "
             "Record or export Y, too."
@@ -31,8 +31,8 @@ def section_from_data(data: ReportData) -> Section | None:
             "It is not known when the pulse was on: the response in X and Y cannot be measured."
         )
         return section
-    found = check_signals(scan.traces, settings.pulse)
-    turned = scan.traces.attrs.get(ATTRIBUTE)
+    found = check_signals(scan.dataset, settings.pulse)
+    turned = scan.dataset.attrs.get(ATTRIBUTE)
     if turned is not None:
         section.paragraphs.append(
             f"X and Y are turned by {turned:g}°, as the recipe says; all below is after that."
@@ -44,7 +44,7 @@ def section_from_data(data: ReportData) -> Section | None:
     edges = (settings.pulse.start, settings.pulse.stop)
     section.figures += [_figure_of_traces(scan, found, edges), _figure_of_maps(scan, found)]
     section.numbers |= {
-        "scan": scan.label,
+        "scan": scan.name,
         "turned_by": turned,
         "rotation": found.rotation,
         "in_x": found.in_x,
@@ -58,7 +58,7 @@ def section_from_data(data: ReportData) -> Section | None:
 def _sentence(scan: Scan, found: SignalCheck) -> str:
     known = [one for one in found.pulses if one.pixels]
     text = (
-        f"{scan.label}: X holds {100 * found.in_x:.1f} % of the energy of the response; the response lies at "
+        f"{scan.name}: X holds {100 * found.in_x:.1f} % of the energy of the response; the response lies at "
         f"{found.rotation:.1f}° to X, and turned by that X would hold {100 * found.in_x_turned:.1f} %."
     )
     for one in known:
@@ -94,7 +94,7 @@ def _table(found: SignalCheck) -> Table:
 
 
 def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]) -> ReportFigure:
-    assert scan.traces is not None
+    assert scan.dataset is not None
     setting = scan.main_pulse
     pixels = [scan.pixel_at(point.x, point.y) for point in scan.points[:_MOST_PLACES]]
     titles = [f"point {point.number}" for point in scan.points[:_MOST_PLACES]]
@@ -106,11 +106,11 @@ def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]
         pixels, titles = [(int(row), int(column))], ["strongest response"]
     places = {
         f"{title} (row {row}, column {column})": traces_of_signals(
-            scan.traces, setting, row, column, noise_of_y=found.noise[1]
+            scan.dataset, setting, row, column, noise_of_y=found.noise[1]
         )
         for title, (row, column) in zip(titles, pixels, strict=True)
     }
-    time = np.asarray(scan.traces["time"].values, dtype=np.float64)
+    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
     clear = 3 * float(np.hypot(*found.noise)) if np.isfinite(found.noise).all() else 0.0
 
     def draw(figure: Figure) -> None:
@@ -118,7 +118,7 @@ def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]
 
     return ReportFigure(
         "signal_traces",
-        f"{scan.label} {scan.labels[setting]}: X, Y and R of single pixels (R without what the noise of Y adds to it), "
+        f"{scan.name} {scan.labels[setting]}: X, Y and R of single pixels (R without what the noise of Y adds to it), "
         "and the phase of the samples with R above three times the noise. The pulse is shaded.",
         draw,
         (3.6 * len(places) + 1.0, 4.2),
@@ -126,9 +126,9 @@ def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]
 
 
 def _figure_of_maps(scan: Scan, found: SignalCheck) -> ReportFigure:
-    assert scan.traces is not None
+    assert scan.dataset is not None
     setting = scan.main_pulse
-    like = scan.traces["displacement"].isel(pulse=setting, time=0, drop=True)
+    like = scan.dataset["displacement"].isel(pulse=setting, time=0, drop=True)
     like = like.copy(data=np.zeros(like.shape))
 
     def draw(figure: Figure) -> None:
@@ -137,7 +137,7 @@ def _figure_of_maps(scan: Scan, found: SignalCheck) -> ReportFigure:
     n = int(found.height.responding()[setting].sum())
     return ReportFigure(
         "signal_maps",
-        f"{scan.label} {scan.labels[setting]}: H of X, H of R (the size of the response in X and Y), its phase in the "
+        f"{scan.name} {scan.labels[setting]}: H of X, H of R (the size of the response in X and Y), its phase in the "
         f"{n} pixels that respond clearly, and one against the other with the line of equality.",
         draw,
         (14.0, 3.2),

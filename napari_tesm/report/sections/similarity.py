@@ -72,7 +72,7 @@ def section_from_data(data: ReportData) -> Section | None:
             "Neither topography nor deflection error is in the file: cross-talk with the surface cannot be looked for."
         )
     section.numbers |= {
-        "scan": scan.label,
+        "scan": scan.name,
         "pulses": labels,
         "shift_pixels": None if shift is None else {"dy": shift.dy, "dx": shift.dx},
         "shift": None if shift is None else dict(zip(("dy", "dx"), _lengths(scan, shift), strict=True)),
@@ -110,7 +110,7 @@ def _figure_of_maps(scan: Scan, labels: list[str], heights: list[xr.DataArray]) 
     )
     return ReportFigure(
         "similarity_maps",
-        f"{scan.label}: {first}{ways}, signed, on one colour scale (n = {counted[0]} and {counted[1]} pixels"
+        f"{scan.name}: {first}{ways}, signed, on one colour scale (n = {counted[0]} and {counted[1]} pixels"
         f"{'; points as in the curves' if scan.points else ''}).",
         draw,
         row_size(heights[0], panels),

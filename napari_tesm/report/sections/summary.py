@@ -37,7 +37,7 @@ def section_from_data(data: ReportData) -> Section | None:
             continue
         summary = summary_from_maps(scan.maps, name=scan.file.name, sha256=scan.file.sha256)
         for pulse, (entry, label) in enumerate(zip(summary["pulses"], scan.labels, strict=True)):
-            entries.append({"scan": scan.label, "pulse": pulse, **entry})
+            entries.append({"scan": scan.name, "pulse": pulse, **entry})
             rows.append(_row(scan, label, entry, numbers))
             diffusion_rows.append(_diffusion_row(scan, label, entry, numbers))
             section.warnings += _warnings(scan, label, entry, numbers)
@@ -67,7 +67,7 @@ def _unit(data: ReportData) -> str:
 def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Cell]:
     height = entry.get("H", {})
     row: list[Cell] = [
-        scan.label, _voltage(label), entry["n_pixels"], height.get("median"), height.get("threshold"),
+        scan.name, _voltage(label), entry["n_pixels"], height.get("median"), height.get("threshold"),
     ]  # fmt: skip
     for number in numbers:
         tau = entry.get(map_name("tau", number), {})
@@ -76,7 +76,7 @@ def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> l
 
 
 def _diffusion_row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Cell]:
-    row: list[Cell] = [scan.label, _voltage(label)]
+    row: list[Cell] = [scan.name, _voltage(label)]
     for number in numbers:
         d = entry.get(map_name("D", number), {})
         mode = d.get("mode_log10")
@@ -95,7 +95,7 @@ def _warnings(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int])
         tau = entry.get(map_name("tau", number))
         if tau is None:
             continue
-        where = f"{scan.label} {label}, {words_of_fit(number)}".replace(" ,", ",")
+        where = f"{scan.name} {label}, {words_of_fit(number)}".replace(" ,", ",")
         if tau["n_ok"] == 0:
             found.append(f"{where}: no pixel was accepted, there is no {map_name('tau', number)}.")
             continue

@@ -14,8 +14,8 @@ from napari_tesm.report.section import ReportFigure, Section
 def section_from_data(data: ReportData) -> Section | None:
     """Return the traces of one pixel, the first point, for both polarities where there are both."""
     section = Section("trace", "One pixel: applied voltage and displacement")
-    scan = next((scan for scan in data.scans if scan.traces is not None and scan.settings is not None), None)
-    if scan is None or scan.traces is None or scan.settings is None:
+    scan = next((scan for scan in data.scans if scan.dataset is not None and scan.settings is not None), None)
+    if scan is None or scan.dataset is None or scan.settings is None:
         section.missing.append(
             "There are no traces that could be shown: only maps or images are in the file."
         )
@@ -33,7 +33,7 @@ def section_from_data(data: ReportData) -> Section | None:
     if pair is None:
         section.missing.append(_sentence_about_other_polarity(scan))
     row, column, size = _place(scan)
-    time = scan.traces["time"].values
+    time = scan.dataset["time"].values
     before, at_end = samples_for_displacement(time, pulse)
     responses = [
         Response(
@@ -68,7 +68,7 @@ def section_from_data(data: ReportData) -> Section | None:
     section.figures.append(
         ReportFigure(
             "trace",
-            f"{scan.label}, pixel (row {row}, column {column}){mean}. Top: applied voltage, size of the dc "
+            f"{scan.name}, pixel (row {row}, column {column}){mean}. Top: applied voltage, size of the dc "
             "pulse with the ac drive as a band. Below: displacement; the pulse "
             f"({text_from_quantity(edges[1] - edges[0], 's', digits=3)}) is shaded. H is the mean of the last "
             f"{n_end} samples of the pulse less that of {n_before} {'sample' if n_before == 1 else 'samples'} "
@@ -78,7 +78,7 @@ def section_from_data(data: ReportData) -> Section | None:
         )
     )
     section.numbers |= {
-        "scan": scan.label, "row": row, "column": column, "size": size, "samples_before": n_before,
+        "scan": scan.name, "row": row, "column": column, "size": size, "samples_before": n_before,
         "samples_at_end": n_end, "H": heights,
     }  # fmt: skip
     return section
@@ -99,6 +99,6 @@ def _sentence_about_other_polarity(scan: Scan) -> str:
             "The voltage of the pulses is not known ({voltage}), so that the two polarities cannot be told apart."
         )
     return (
-        f"{scan.label} holds pulses of {', '.join(dict.fromkeys(known))}: no positive and negative pulse of one "
+        f"{scan.name} holds pulses of {', '.join(dict.fromkeys(known))}: no positive and negative pulse of one "
         "size can be shown side by side."
     )

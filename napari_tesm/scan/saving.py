@@ -1,0 +1,212 @@
+"""Writing a scan as .gwy: what its file held, the results, and all the work that was done on it."""
+
+from collections.abc import Collection, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.files.atomic import atomic_output, refuse_same_file
+from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.grains import Boundaries, Grains, boundaries_from_grains, overrides_from_regions
+from napari_tesm.gwy import contents
+from napari_tesm.gwy.objects import Field
+from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.reading import read_container
+from napari_tesm.gwy.writing import check_size, write_container_to
+from napari_tesm.io.gwy.annotations import (
+    Annotations,
+    add_annotations,
+    annotations_from_container,
+    annotations_on_results,
+    remove_annotations,
+)
+from napari_tesm.io.gwy.channels import channels_from_container
+from napari_tesm.io.gwy.entered import add_entered
+from napari_tesm.io.gwy.grains import add_grains, grains_from_container, remove_grains
+from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
+from napari_tesm.io.gwy.point_graphs import add_point_graphs
+from napari_tesm.io.gwy.region_sources import axes_of_field
+from napari_tesm.io.gwy.results import add_results, remove_results
+from napari_tesm.io.gwy.saving import container_from_dataset, container_from_images
+from napari_tesm.io.registry import is_gwy
+from napari_tesm.model_choice.maps import KernelChoice
+from napari_tesm.regions.shapes import Region
+from napari_tesm.scan.opening import by_grid
+from napari_tesm.scan.scan import Scan
+
+
+def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False, **ways: Any) -> None:
+    """Write a scan as .gwy.
+
+    Parameters
+    ----------
+    path : path-like
+    overwrite : bool
+        Replace a file that is there; the file the scan came from is never replaced.
+    **ways
+        As of `container_from_scan`.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be written; nothing is left behind then.
+    """
+    if scan.unfinished is not None:
+        raise ValueError("the unit of the time axis is not known: enter it first, then save")
+    origin: str | Path | None = scan.path
+    if scan.dataset is not None:
+        origin = scan.dataset.encoding.get("source") or scan.dataset.encoding.get("origin")
+    if origin is not None:
+        refuse_same_file(path, origin)
+    sha256 = "" if origin is None else sha256_of_file(origin)
+    container = container_from_scan(scan, sha256=sha256, **ways)
+    with atomic_output(path, overwrite=overwrite) as file:
+        write_container_to(file, container)
+
+
+def container_from_scan(
+    scan: Scan,
+    *,
+    maps_only: bool = False,
+    with_entered: bool = True,
+    kept: Collection[str] = (),
+    boundaries: Boundaries | None = None,
+    sha256: str = "",
+) -> GwyContainer:
+    """Return what to write: what the scan's file holds, bit-equal, with earlier results replaced by its own.
+
+    Parameters
+    ----------
+    scan : Scan
+        Where it came from a .gwy file, that file's content is carried over; else its traces or images are written.
+        Without `choice`, or without `grains`, those of the file are carried over.
+    maps_only : bool
+        Leave out everything but the results, regions, points and grains.
+    with_entered : bool
+        Write protocol, voltages and units of the traces into the file's where they differ.
+    kept : collection of str
+        Of "maps", "regions", "points", "grains": what is carried over as it stands in the file, whatever the scan says.
+    boundaries : Boundaries, optional
+        Of the grains; by default as they follow from grains, regions and width.
+    sha256 : str
+        Of the file that the maps were made from.
+
+    Raises
+    ------
+    GwySizeError
+        If the file would pass 4 GiB.
+    ValueError
+        If there is no image that regions and points could be saved with.
+    """
+    dataset, maps, choice = scan.dataset, None if "maps" in kept else scan.maps, scan.choice
+    source = None if maps_only else _source_of(scan)
+    container = GwyContainer() if maps_only else container_of(scan)
+    grid = _grid_axes(scan, container)
+    regions, points = (None if name in kept else getattr(scan, name) for name in ("regions", "points"))
+    if grid is None:
+        if regions or points:
+            raise ValueError("there is no image that regions and points could be saved with")
+        return _with_choice(container, choice, sha256)
+    grains: tuple[Grains, Boundaries] | None = None
+    if scan.grains is not None and "grains" not in kept:
+        found = boundaries or scan.grain_boundaries()
+        assert found is not None
+        grains = scan.grains, found
+    # A file of images alone may hold results that nobody can fit anew.
+    refitted = source is not None and not (dataset is None and maps is None)
+    refitted &= maps is not None or choice is None
+    rescaled = (
+        with_entered and dataset is not None and "lateral_unit" in dataset.encoding.get("entered_units", {})
+    )
+    before = Annotations() if source is None else annotations_from_container(container, *grid)
+    rewritten = not (regions is None and points is None)
+    if not rewritten:
+        # What nobody changed stays bit-equal, unless what it stands on goes or is measured anew.
+        gone = refitted and annotations_on_results(container, *grid)
+        rewritten = gone or (rescaled and bool(before.regions or before.points))
+    regions = before.regions if regions is None else regions
+    points = before.points if points is None else points
+    if rewritten:
+        remove_annotations(container, *grid, graphs_of=points if dataset is None else ())
+    if grains is None and refitted:
+        grains = _saved_grains(container, regions, *grid)
+    if grains is not None:
+        remove_grains(container, *grid)
+    if refitted:
+        remove_results(container)
+    if with_entered and source is not None and dataset is not None:
+        add_entered(container, dataset)
+    if maps is not None:
+        add_results(container, maps, sha256=sha256)
+    _with_choice(container, choice, sha256)
+    if rewritten:
+        add_annotations(container, regions, points, *grid)
+        if dataset is not None and points:
+            _put_last_graph_at_end(container)
+            same_pulses = maps is not None and maps.sizes["pulse"] == dataset.sizes["pulse"]
+            add_point_graphs(container, dataset, maps if same_pulses else None, points)
+    if grains is not None and grains[0].count:
+        add_grains(container, *grains, *grid, maps=maps)
+    check_size(container)
+    return container
+
+
+def container_of(scan: Scan) -> GwyContainer:
+    """Return what the .gwy file of a scan holds, read anew; of other files the traces and images as such objects."""
+    source = _source_of(scan)
+    if source is not None:
+        return read_container(source)
+    return (
+        container_from_images(scan.channels) if scan.dataset is None else container_from_dataset(scan.dataset)
+    )
+
+
+def _source_of(scan: Scan) -> str | Path | None:
+    """Return the .gwy file whose content is carried over: that of the traces where there are some."""
+    if scan.dataset is not None:
+        source: str | None = scan.dataset.encoding.get("source")
+        return source
+    return scan.path if scan.path is not None and is_gwy(scan.path) else None
+
+
+def _with_choice(container: GwyContainer, choice: KernelChoice | None, sha256: str) -> GwyContainer:
+    if choice is not None:
+        remove_kernel_channels(container)
+        add_kernel_channels(container, choice, sha256=sha256)
+    return container
+
+
+def _saved_grains(
+    container: GwyContainer, regions: Sequence[Region], y: xr.DataArray, x: xr.DataArray
+) -> tuple[Grains, Boundaries] | None:
+    """Return the grains of the file with their boundaries, as they were asked for when they were saved."""
+    saved = grains_from_container(container, y, x)
+    if saved is None or not saved[1] > 0:
+        return None
+    grains, width = saved
+    drawn = overrides_from_regions(regions, x.values, y.values, spacing=grains.spacing)
+    return grains, boundaries_from_grains(grains, width, overrides=drawn)
+
+
+def _grid_axes(scan: Scan, container: GwyContainer) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return the axes (y, x) that regions are drawn on: of the traces, the maps, most of the images, or any image."""
+    held = scan.pulsed
+    if held is not None:
+        return held["y"], held["x"]
+    if images := by_grid(channels_from_container(container)):
+        return images[0]["y"], images[0]["x"]
+    for number in contents.ids(container, contents.CHANNEL):
+        key = contents.object_key(contents.CHANNEL, number)
+        return axes_of_field(Field.from_object(container[key], key))
+    return None
+
+
+def _put_last_graph_at_end(container: GwyContainer) -> None:
+    """Move what the file remembers of its graphs before those that follow, so that their order is always the same."""
+    last = contents.next_id(container, contents.GRAPH) - 1
+    container.pop("/0/graph/lastid", None)
+    if last >= 0:
+        put(container, "/0/graph/lastid", last, "i")
