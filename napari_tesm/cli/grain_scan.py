@@ -68,9 +68,7 @@ def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainS
         If the file cannot be read, or there is nothing to find grains in.
     """
     settings, width = _settings(options), _quantity(options.width, "m", "--width")
-    scan = scan_to_measure(
-        options, progress, without_maps="there is no map to measure at the boundaries: {reason}"
-    )
+    scan = scan_to_measure(options, progress, without_maps="there is no map to measure at the boundaries: ")
     if scan.maps is None:
         # Any image will do; what counts is what is drawn on its grid.
         _, chosen = _image_of(images_by_title(scan.channels), options.source)

@@ -39,7 +39,7 @@ def scan_to_measure(
     Parameters
     ----------
     without_maps : str or None
-        The note where there is neither, ``{reason}`` in it the reason; None where images alone will not do.
+        How the note begins where there is neither, before the reason; None where images alone will not do.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def _scan_with_heights(
         if without_maps is None or options.traces:
             raise ValueError(sentence) from None
         scan.dataset = None
-        scan.notes.append(Sentence(without_maps, reason=sentence))
+        scan.notes.append(Sentence("{words}{sentence}", words=without_maps, sentence=sentence))
     else:
         scan.notes.append("only H is known, measured from the traces: run 'tesm fit' first to get tau and D")
     return scan

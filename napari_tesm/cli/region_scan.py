@@ -48,10 +48,8 @@ def region_scan(options: argparse.Namespace, progress: Progress | None) -> Regio
     OSError, ValueError
         If it cannot be read, the chosen channel or traces are not there, or there is nothing to measure.
     """
-    alone = "there are no result maps: run 'tesm fit' first to get tau and D in the regions"
-    scan = RegionScan.of(
-        scan_to_measure(options, progress, without_maps=None if options.channel is None else alone)
-    )
+    alone = None if options.channel is None else ""
+    scan = RegionScan.of(scan_to_measure(options, progress, without_maps=alone))
     container = container_of(scan) if scan.container is None else scan.container
     regions, masks = scan.regions, {}
     channel = None if options.channel is None else number_of_channel(container, options.channel)
