@@ -73,7 +73,7 @@ def test_h_is_that_of_a_fit_to_the_last_bit(
     wanted = fit(dataset)["H"].values
     assert np.isnan(wanted[0, 1, 2])
     for block in (1 << 25, 4096, 64):
-        monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", block)
+        monkeypatch.setattr("napari_tesm.data.dataset.BLOCK_BYTES", block)
         assert displacement_maps(Evaluation.of(dataset))["H"].values.tobytes() == wanted.tobytes()
 
 

@@ -99,7 +99,7 @@ def test_noise_gives_no_kernel():
 def test_the_numbers_depend_neither_on_threads_nor_on_blocks(monkeypatch):
     dataset = example_dataset(shape=(7, 5))
     expected = kernel_choice(dataset, kernels=KERNELS)
-    monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", 8 * 250 * 4 * 6)
+    monkeypatch.setattr("napari_tesm.data.dataset.BLOCK_BYTES", 8 * 250 * 4 * 6)
     told = []
     choice = kernel_choice(dataset, kernels=KERNELS, jobs=3, progress=lambda *words: told.append(words))
     for name in expected.maps.data_vars:

@@ -4,11 +4,11 @@ import xarray as xr
 from examples import PROTOCOL, TIP_RADIUS, example_dataset, exponential_traces
 
 from napari_tesm import fit
-from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.dataset import BLOCK_BYTES, dataset_from_traces
 from napari_tesm.data.displacement import BELOW_THRESHOLD, INVALID, NO_RESPONSE, OK
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.pipeline import BLOCK_BYTES, Cancelled, run
+from napari_tesm.evaluation.pipeline import Cancelled, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.summary import summary_from_maps
 
@@ -88,7 +88,7 @@ def test_tau_and_d_are_nan_exactly_where_status_is_not_ok():
 
 @pytest.mark.parametrize("time_first", [True, False])
 def test_numbers_do_not_depend_on_jobs_or_memory_order(time_first, monkeypatch):
-    monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", 8 * 250 * 40)
+    monkeypatch.setattr("napari_tesm.data.dataset.BLOCK_BYTES", 8 * 250 * 40)
     reference = run(Evaluation.of(example_dataset(shape=(12, 17))))
     other = run(Evaluation.of(example_dataset(shape=(12, 17), time_first=time_first)), jobs=3)
     xr.testing.assert_identical(reference, other)
@@ -97,7 +97,7 @@ def test_numbers_do_not_depend_on_jobs_or_memory_order(time_first, monkeypatch):
 def test_a_row_larger_than_a_block_is_split(monkeypatch):
     assert BLOCK_BYTES >= 1 << 20
     whole = run(Evaluation.of(example_dataset(shape=(3, 40))))
-    monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", 8 * 250 * 16)
+    monkeypatch.setattr("napari_tesm.data.dataset.BLOCK_BYTES", 8 * 250 * 16)
     split = run(Evaluation.of(example_dataset(shape=(3, 40))))
     for name in whole.data_vars:
         np.testing.assert_allclose(split[name], whole[name], rtol=1e-9)

@@ -170,7 +170,7 @@ def test_masks_of_another_size_are_refused():
 @pytest.mark.parametrize("time_first", [True, False])
 @pytest.mark.parametrize("block", [1 << 25, 9000, 100])
 def test_mean_traces_are_those_of_numpy(monkeypatch, time_first, block):
-    monkeypatch.setattr("napari_tesm.evaluation.pipeline.BLOCK_BYTES", block)
+    monkeypatch.setattr("napari_tesm.data.dataset.BLOCK_BYTES", block)
     dataset = example_dataset(time_first=time_first)
     values = np.array(dataset["displacement"].values)
     values[np.random.default_rng(2).random(values.shape) < 0.05] = np.nan

@@ -18,7 +18,7 @@ they are, in a mapped file or any other array, until rows of them are asked for.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +39,10 @@ SIGNALS: Final = {
 }
 """Variable for each lock-in signal."""
 DIRECTIONS: Final = ("trace", "retrace", "")
+Block = tuple[int, slice, slice]
+"""A part of a map: a pulse setting, rows and columns."""
+BLOCK_BYTES: Final = 1 << 25
+"""Traces read at once by one thread, as doubles; 32 MB are some 16 000 pixels of 250 samples."""
 
 
 class TraceStack(BackendArray):
@@ -232,6 +236,17 @@ def _trace_violations(traces: xr.DataArray) -> list[str]:
     if "units" not in traces.attrs:
         found.append(f"'{traces.name}' has no attribute 'units'")
     return found
+
+
+def blocks_of_rows(shape: tuple[int, ...], samples: int) -> Iterator[Block]:
+    """Yield blocks of whole rows, or of parts where one row alone is too large; `samples` of each trace are held."""
+    pulses, height, width = shape
+    pixels = max(1, BLOCK_BYTES // (8 * samples))
+    rows, columns = max(1, pixels // width), min(width, pixels)
+    for pulse in range(pulses):
+        for y in range(0, height, rows):
+            for x in range(0, width, columns):
+                yield pulse, slice(y, min(y + rows, height)), slice(x, min(x + columns, width))
 
 
 def with_protocol(

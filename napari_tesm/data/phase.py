@@ -8,7 +8,6 @@ nearly R (Fig. S4); cables, the photodiode and the drive's own phase can turn it
 The θ that puts most of the response's energy into X' is the principal axis of (X, Y).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from xarray.core import indexing
 
-from napari_tesm.data.dataset import SIGNALS, TRACE_DIMS, TraceStack
+from napari_tesm.data.dataset import SIGNALS, TRACE_DIMS, TraceStack, blocks_of_rows
 from napari_tesm.data.displacement import (
     displacement_from_samples,
     noise_from_traces,
@@ -31,7 +30,6 @@ Array = NDArray[np.float64]
 ATTRIBUTE: Final = "phase_rotation"
 """Attribute of a dataset: by how much its traces are turned already, in degrees."""
 _DECIMALS: Final = 4
-_BLOCK_BYTES: Final = 1 << 25
 _THRESHOLD: Final = 0.15
 _CLEAR: Final = 4.0
 """A response this many times its noise is one: noise alone gets there in one of 3000 pixels."""
@@ -172,11 +170,12 @@ def complex_displacement(dataset: xr.Dataset, pulse: Window) -> ComplexDisplacem
     shape = tuple(dataset.sizes[name] for name in TRACE_DIMS[:-1])
     heights = [np.full(shape, np.nan) for _ in range(2)]
     variances: list[Array] = []
-    for where in _rows(dataset, (before.stop - before.start) + (at_end.stop - at_end.start)):
+    counts = [part.stop - part.start for part in (before, at_end)]
+    for block in blocks_of_rows(shape, sum(counts)):
+        where = dict(zip(TRACE_DIMS, block, strict=False))
         parts = [in_phase_and_quadrature(dataset, time=part, **where) for part in (before, at_end)]
-        target = (where["pulse"], where["y"])
         for height, low, high in zip(heights, *parts, strict=True):
-            height[target] = displacement_from_samples(low, high)
+            height[block] = displacement_from_samples(low, high)
             if high.shape[-1] > 1:
                 variances.append(noise_from_traces(high).ravel() ** 2)
     noise = float("nan")
@@ -188,7 +187,6 @@ def complex_displacement(dataset: xr.Dataset, pulse: Window) -> ComplexDisplacem
             if np.isfinite(found).any()
             else found[:0]
         )
-        counts = [part.stop - part.start for part in (before, at_end)]
         if found.size:
             noise = float(np.sqrt(found.mean() * sum(1 / count for count in counts)))
     return ComplexDisplacement(heights[0], heights[1], noise)
@@ -209,15 +207,6 @@ def response_axis(height: ComplexDisplacement) -> float:
     angle = 0.5 * np.arctan2(2 * float(x @ y), float(x @ x) - float(y @ y))
     # Written with few digits, so that the recipe says it in full.
     return round(float(np.rad2deg(angle)), _DECIMALS)
-
-
-def _rows(dataset: xr.Dataset, samples: int) -> Iterator[dict[str, Any]]:
-    """Yield indexers of blocks of whole rows of one pulse setting."""
-    height, width = dataset.sizes["y"], dataset.sizes["x"]
-    rows = max(1, _BLOCK_BYTES // (8 * max(samples, 1) * width))
-    for pulse in range(dataset.sizes["pulse"]):
-        for first in range(0, height, rows):
-            yield {"pulse": pulse, "y": slice(first, min(first + rows, height))}
 
 
 def _radians_of(dataset: xr.Dataset) -> float:

@@ -7,10 +7,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.dataset import Block
 from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
 from napari_tesm.data.protocol import Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.pipeline import Progress, blocks_of_rows, dataset_from_maps
+from napari_tesm.evaluation.pipeline import Progress, dataset_from_maps, evaluate_blocks
 from napari_tesm.evaluation.settings import Settings
 
 Array = NDArray[np.float64]
@@ -54,21 +55,17 @@ def displacement_of_pulses(dataset: xr.Dataset, pulse: Window, *, progress: Prog
     ValueError
         If no sample lies inside the pulse.
     """
-    before, at_end = samples_for_displacement(dataset["time"].values, pulse)
-    counts = [part.stop - part.start for part in (before, at_end)]
+    parts = samples_for_displacement(dataset["time"].values, pulse)
+    counts = [part.stop - part.start for part in parts]
     height = np.full([dataset.sizes[name] for name in ("pulse", "y", "x")], np.nan)
-    blocks = list(blocks_of_rows(height.shape, sum(counts)))
-    for done, block in enumerate(blocks):
-        if progress is not None:
-            progress(done / len(blocks), "measuring H")
-        traces = dataset["displacement"].isel(dict(zip(("pulse", "y", "x"), block, strict=True)))
+
+    def measure(traces: xr.DataArray, block: Block) -> None:
         samples = (
             # The order in memory decides how a sum is rounded: here it is that of the fit, pixel after pixel.
             np.require(traces.isel(time=part).values.reshape(-1, count), np.float64, ["C", "A"])
-            for part, count in zip((before, at_end), counts, strict=True)
+            for part, count in zip(parts, counts, strict=True)
         )
-        target = height[block]
-        target[...] = displacement_from_samples(*samples).reshape(target.shape)
-    if progress is not None:
-        progress(1.0, "measuring H")
+        height[block] = displacement_from_samples(*samples).reshape(traces.shape[:-1])
+
+    evaluate_blocks(measure, dataset, samples=sum(counts), progress=progress, words="measuring H")
     return height

@@ -5,7 +5,7 @@ numbers do not depend on the number of threads.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Final
 
@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.dataset import Block, blocks_of_rows
 from napari_tesm.data.displacement import STATUS_MEANINGS, threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -25,8 +26,6 @@ from napari_tesm.physics.diffusion import systematic_error
 Progress = Callable[[float, str], None]
 Array = NDArray[np.float64]
 
-BLOCK_BYTES: Final = 1 << 25
-"""Traces read at once by one thread, as doubles; 32 MB are some 16 000 pixels of 250 samples."""
 
 _MOST_JOBS: Final = 8
 
@@ -83,13 +82,12 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     of_nothing = maps_from_traces(np.empty((0, samples)), evaluation)
     maps = {name: np.empty(shape, values.dtype) for name, values in of_nothing.items()}
 
-    def evaluate(pulse: int, rows: slice, columns: slice) -> None:
-        block = dataset["displacement"].isel(pulse=pulse, y=rows, x=columns).values
-        traces = np.require(block.reshape(-1, samples), np.float64, ["C", "A"])
-        for name, values in maps_from_traces(traces, evaluation).items():
-            maps[name][pulse, rows, columns] = values.reshape(block.shape[:-1])
+    def evaluate(traces: xr.DataArray, block: Block) -> None:
+        rows = np.require(traces.values.reshape(-1, samples), np.float64, ["C", "A"])
+        for name, values in maps_from_traces(rows, evaluation).items():
+            maps[name][block] = values.reshape(traces.shape[:-1])
 
-    evaluate_blocks(evaluate, list(blocks_of_rows(shape, samples)), jobs, progress)
+    evaluate_blocks(evaluate, dataset, jobs=jobs, progress=progress)
     if not any(maps[map_name("samples", number)].any() for number in settings.windows):
         raise ValueError("the traces hold no finite value")
     thresholds = None
@@ -103,26 +101,25 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     return dataset_from_maps(dataset, maps, thresholds, settings, recipe)
 
 
-def blocks_of_rows(shape: tuple[int, ...], samples: int) -> Iterator[tuple[int, slice, slice]]:
-    """Yield blocks of whole rows, or of parts of rows where one row alone is too large."""
-    pulses, height, width = shape
-    pixels = max(1, BLOCK_BYTES // (8 * samples))
-    rows, columns = max(1, pixels // width), min(width, pixels)
-    for pulse in range(pulses):
-        for y in range(0, height, rows):
-            for x in range(0, width, columns):
-                yield pulse, slice(y, min(y + rows, height)), slice(x, min(x + columns, width))
-
-
 def evaluate_blocks(
-    evaluate: Callable[[int, slice, slice], None],
-    blocks: list[tuple[int, slice, slice]],
-    jobs: int,
-    progress: Progress | None,
+    evaluate: Callable[[xr.DataArray, Block], None],
+    dataset: xr.Dataset,
     *,
+    samples: int | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
     words: str = "fitting",
 ) -> None:
-    """Call a function for every block, in threads; what `progress` raises ends it between two blocks."""
+    """Call a function for every block, in threads; what `progress` raises ends it between two blocks.
+
+    It is given traces that nobody has read yet, of which it holds so many `samples` (by default all), and their place.
+    """
+    shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
+    blocks = list(blocks_of_rows(shape, samples or dataset.sizes["time"]))
+
+    def evaluate_block(block: Block) -> None:
+        pulse, rows, columns = block
+        evaluate(dataset["displacement"].isel(pulse=pulse, y=rows, x=columns), block)
 
     def report(done: int) -> None:
         if progress is not None:
@@ -132,12 +129,12 @@ def evaluate_blocks(
     with single_threaded_blas():
         if jobs <= 1:
             for done, block in enumerate(blocks, start=1):
-                evaluate(*block)
+                evaluate_block(block)
                 report(done)
             return
         executor = ThreadPoolExecutor(jobs)
         try:
-            futures = [executor.submit(evaluate, *block) for block in blocks]
+            futures = [executor.submit(evaluate_block, block) for block in blocks]
             for done, future in enumerate(as_completed(futures), start=1):
                 future.result()
                 report(done)

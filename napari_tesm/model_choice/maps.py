@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.dataset import Block
 from napari_tesm.data.displacement import (
     BELOW_THRESHOLD,
     INVALID,
@@ -24,7 +25,7 @@ from napari_tesm.data.displacement import (
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.pipeline import Progress, blocks_of_rows, evaluate_blocks
+from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import low_pass_from_protocol, pulse_from_recipe, record_from_recipe
 from napari_tesm.fitting import fit_traces
@@ -130,26 +131,25 @@ def choice_of_kernels(
     voting = np.full(shape, INVALID, dtype=np.int8)
     height = displacement_of_pulses(dataset, jury.pulse)
     thresholds = [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in height]
-    blocks = list(blocks_of_rows(shape, _FINER * jury.time.size))
     votes: dict[tuple[int, int, int], KernelVotes] = {}
 
-    def evaluate(pulse: int, rows: slice, columns: slice) -> None:
-        here = (pulse, rows, columns)
-        traces = dataset["displacement"].isel(pulse=pulse, y=rows, x=columns).values
-        status = jury.status(traces, height[here], thresholds[pulse])
+    def evaluate(unread: xr.DataArray, block: Block) -> None:
+        traces, (pulse, rows, columns) = unread.values, block
+        status = jury.status(traces, height[block], thresholds[pulse])
         asked = status == OK
         choice = jury.choice(traces[asked])
         status[asked] = np.where(choice.best >= 0, OK, INVALID)
-        voting[here] = status
+        voting[block] = status
         for whole, part in ((best, choice.best), (evidence, choice.evidence), (white, choice.white)):
-            whole[here][asked] = part
+            whole[block][asked] = part
         votes[pulse, rows.start, columns.start] = choice.votes(left_out=int((~asked).sum()))
 
-    evaluate_blocks(evaluate, blocks, jobs, progress, words="comparing kernels")
+    held = _FINER * jury.time.size
+    evaluate_blocks(evaluate, dataset, samples=held, jobs=jobs, progress=progress, words="comparing kernels")
     # In the order of the blocks, not of the threads: how a sum is rounded depends on it.
+    in_order = [(place[0], votes[place]) for place in sorted(votes)]
     of_pulse = [
-        KernelVotes.joined([votes[p, y.start, x.start] for p, y, x in blocks if p == pulse])
-        for pulse in range(shape[0])
+        KernelVotes.joined([of_block for p, of_block in in_order if p == pulse]) for pulse in range(shape[0])
     ]
     maps = {BEST: best, EVIDENCE: evidence, WHITENESS: white, VOTING: voting}
     return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, recipe, maps, np.array(thresholds)))

@@ -9,9 +9,10 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
+from napari_tesm.data.dataset import Block
 from napari_tesm.data.displacement import supported_maximum
 from napari_tesm.data.maps import labels_from_maps
-from napari_tesm.evaluation.pipeline import blocks_of_rows
+from napari_tesm.evaluation.pipeline import evaluate_blocks
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, Curve, Graph, stairs
 from napari_tesm.gwy.parts import put
@@ -170,23 +171,22 @@ def mean_traces(
     left_out : ndarray of bool, shape (pulse, y, x), optional
         Pixels that do not count.
     """
-    shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
-    samples = dataset.sizes["time"]
-    total, count = (np.zeros((shape[0], len(masks), samples)) for _ in range(2))
-    blocks = list(blocks_of_rows(shape, samples))
-    for done, (pulse, rows, columns) in enumerate(blocks):
-        if progress is not None:
-            progress(done / len(blocks), "averaging traces")
-        traces = dataset["displacement"].isel(pulse=pulse, y=rows, x=columns).values
+    shape = (dataset.sizes["pulse"], len(masks), dataset.sizes["time"])
+    total, count = (np.zeros(shape) for _ in range(2))
+
+    def add(unread: xr.DataArray, block: Block) -> None:
+        traces, (pulse, rows, columns) = unread.values, block
         for number, mask in enumerate(masks):
             counted = mask[rows, columns]
             if left_out is not None:
-                counted = counted & ~left_out[pulse, rows, columns]
+                counted = counted & ~left_out[block]
             inside = np.asarray(traces[counted], dtype=np.float64)
             finite = np.isfinite(inside)
             with np.errstate(over="ignore"):
                 total[pulse, number] += np.where(finite, inside, 0.0).sum(axis=0)
             count[pulse, number] += finite.sum(axis=0)
+
+    evaluate_blocks(add, dataset, progress=progress, words="averaging traces")
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
