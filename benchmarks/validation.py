@@ -15,11 +15,11 @@ from page_tables import DOCS, table_from_rows, write_table
 from validation_figures import draw_misfits, draw_pulls, draw_recovery, draw_status
 from validation_fits import NO_D, Recovered, choice, noisy, recovered
 
-from napari_tesm.data.displacement import STATUS_MEANINGS
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.model_choice.evidence import WHITE_LEVEL
 from napari_tesm.model_choice.null_curve import null_curve
+from napari_tesm.quantities.status import STATUS_MEANINGS
 
 SEED, COPIES, FEW = 7, 1500, 300
 SNRS = (3, 10, 30, 100)

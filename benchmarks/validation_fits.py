@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from validation_traces import IN_PULSE, PULSE, RADIUS, TIME
 
-from napari_tesm.data.displacement import OK, STATUS_MEANINGS, gated_status, response_probability
+from napari_tesm.data.displacement import gated_status, response_probability
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.fitting import fit_traces
@@ -14,6 +14,7 @@ from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.model_choice.evidence import ModelChoice, model_choice
 from napari_tesm.physics.diffusion import diffusion_from_tau
+from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 
 RECIPE: Final = Recipe()
 """Its gates and its geometry."""

@@ -5,10 +5,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from napari_tesm import fit
-from napari_tesm.data.displacement import OK
 from napari_tesm.data.phase import rotated_dataset
 from napari_tesm.findings.fit_examples import fit_examples, pixels_by_quality
 from napari_tesm.plotting.fit_examples import draw_fit_examples
+from napari_tesm.quantities.status import OK
 from napari_tesm.simulation import simulate, simulate_series
 
 SIMULATION = simulate(size=(24, 20), samples=125)

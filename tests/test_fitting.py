@@ -5,7 +5,7 @@ import pytest
 from fitting_reference import BOUNDS, WINDOW, reference_fit, sample_traces, smallest_rms
 
 from napari_tesm.fitting import fit_traces
-from napari_tesm.fitting.fit import INVALID, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
+from napari_tesm.quantities.status import INVALID, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 RNG = np.random.default_rng(7)
 GRIDS = {

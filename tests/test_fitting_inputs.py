@@ -10,8 +10,8 @@ from fitting_reference import reference_fit, sample_traces
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from napari_tesm.fitting import FitResult, fit_traces, single_threaded_blas
-from napari_tesm.fitting.fit import INVALID, OK
 from napari_tesm.fitting.search import CHUNK
+from napari_tesm.quantities.status import INVALID, OK
 
 DATA = sample_traces(700, samples=150, seed=20)
 TIME, TRACES = DATA.time, DATA.traces

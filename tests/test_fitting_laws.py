@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tesm.fitting import fit_traces
-from napari_tesm.fitting.fit import OK
+from napari_tesm.quantities.status import OK
 
 seeds = st.integers(0, 2**32 - 1)
 NUMBERS = ("tau", "a", "c", "tau_stderr", "a_stderr", "c_stderr", "log_tau_stderr", "rms")

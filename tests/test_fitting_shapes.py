@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import curve_fit, least_squares
 
 from napari_tesm.fitting import fit_shapes, fit_traces
-from napari_tesm.fitting.fit import INVALID, OK, UNRESOLVED_SLOW
 from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
+from napari_tesm.quantities.status import INVALID, OK, UNRESOLVED_SLOW
 
 TIME = np.arange(300) * 5e-5
 MODELS = {

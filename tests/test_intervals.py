@@ -10,7 +10,6 @@ from scipy.stats import binom
 from napari_tesm import fit, save
 from napari_tesm.cli import main
 from napari_tesm.data.dataset import dataset_from_traces
-from napari_tesm.data.displacement import NO_RESPONSE, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.fitting import fit_traces, profile_intervals
 from napari_tesm.fitting.limits import LINEAR_UP_TO, limits_of_tau
@@ -18,6 +17,7 @@ from napari_tesm.gwy import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import diffusion_from_tau
+from napari_tesm.quantities.status import NO_RESPONSE, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 TIME = np.arange(250) * 1e-4
 PULSE = 10e-3

@@ -10,7 +10,6 @@ from finite_volumes import simulated_trace, step_response
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
 from napari_tesm.data.dataset import dataset_from_traces
-from napari_tesm.data.displacement import OK
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.fitting import fit_traces
@@ -18,6 +17,7 @@ from napari_tesm.gwy import contents
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
+from napari_tesm.quantities.status import OK
 
 RADIUS, PULSE = 25e-9, 10e-3
 TIME = np.arange(500) * 5e-5

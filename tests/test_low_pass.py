@@ -7,7 +7,6 @@ from scipy.signal import lfilter
 
 from napari_tesm.cli.entry import main
 from napari_tesm.data.dataset import dataset_from_traces
-from napari_tesm.data.displacement import OK
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy.reading import read_container
@@ -19,6 +18,7 @@ from napari_tesm.kernels.named import ALL_KERNELS, kernel_from_name
 from napari_tesm.kernels.two_parameters import ShapeKernel
 from napari_tesm.model_choice.evidence import model_choice
 from napari_tesm.model_choice.null_curve import null_curve
+from napari_tesm.quantities.status import OK
 
 PULSE = 10e-3
 TIME = np.arange(500) * 5e-5

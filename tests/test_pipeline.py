@@ -5,12 +5,12 @@ from examples import PROTOCOL, TIP_RADIUS, example_dataset, exponential_traces
 
 from napari_tesm import fit
 from napari_tesm.data.dataset import BLOCK_BYTES, dataset_from_traces
-from napari_tesm.data.displacement import BELOW_THRESHOLD, INVALID, NO_RESPONSE, OK
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Cancelled, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.summary import summary_from_maps
+from napari_tesm.quantities.status import BELOW_THRESHOLD, INVALID, NO_RESPONSE, OK
 
 
 def test_recovers_known_diffusion_coefficients():

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from plotting_checks import agg_figure, assert_legible, pixels, visible_texts
 
-from napari_tesm.data.displacement import (
+from napari_tesm.evaluation.fits import FittedWindow
+from napari_tesm.plotting.lines import band_outlines, thinned
+from napari_tesm.plotting.profile import ProfileCurve, ProfilePanel, ProfilePlot
+from napari_tesm.plotting.theme import DARK, LIGHT
+from napari_tesm.plotting.words import sentence_from_fit, sentence_from_status
+from napari_tesm.quantities.status import (
     BELOW_THRESHOLD,
     INVALID,
     NO_RESPONSE,
@@ -14,11 +19,6 @@ from napari_tesm.data.displacement import (
     UNRESOLVED_FAST,
     UNRESOLVED_SLOW,
 )
-from napari_tesm.evaluation.fits import FittedWindow
-from napari_tesm.plotting.lines import band_outlines, thinned
-from napari_tesm.plotting.profile import ProfileCurve, ProfilePanel, ProfilePlot
-from napari_tesm.plotting.theme import DARK, LIGHT
-from napari_tesm.plotting.words import sentence_from_fit, sentence_from_status
 
 POSITION = np.linspace(0, 120e-9, 60)
 HILL = np.exp(-(((POSITION - 60e-9) / 7e-9) ** 2))

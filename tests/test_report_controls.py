@@ -5,8 +5,8 @@ import pytest
 from report_examples import RECIPE, StrictPage, example_data
 
 from napari_tesm import fit
-from napari_tesm.data.displacement import OK
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.quantities.status import OK
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, Scan

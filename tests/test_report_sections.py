@@ -7,7 +7,7 @@ import pytest
 from report_examples import RECIPE, StrictPage, example_data, example_scan, fitted, simulation
 from scipy.ndimage import gaussian_filter
 
-from napari_tesm.data.displacement import OK
+from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.data import InputFile, Scan

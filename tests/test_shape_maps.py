@@ -12,7 +12,7 @@ from scipy.special import gamma
 
 from napari_tesm.cli.entry import main
 from napari_tesm.data.dataset import dataset_from_traces
-from napari_tesm.data.displacement import NO_RESPONSE, OK, response_probability
+from napari_tesm.data.displacement import response_probability
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph
@@ -21,6 +21,7 @@ from napari_tesm.interface import fit, save
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.kernels.named import ALL_KERNELS, fitted_curves
+from napari_tesm.quantities.status import NO_RESPONSE, OK
 from napari_tesm.regions.shapes import PinnedPoint
 
 TIME = np.arange(500) * 5e-5

@@ -7,7 +7,7 @@ import pytest
 
 from napari_tesm import fit, open_dataset, simulate_dataset
 from napari_tesm.data.dataset import violations
-from napari_tesm.data.displacement import OK
+from napari_tesm.quantities.status import OK
 from napari_tesm.simulation import PRESETS, simulate
 from napari_tesm.simulation.scene import DEAD_LINE, GRAIN, HOT_PIXEL, NO_RESPONSE, STEP
 

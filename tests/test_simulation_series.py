@@ -8,12 +8,12 @@ import pytest
 from napari_tesm import fit, open_dataset
 from napari_tesm.cli import main
 from napari_tesm.data.dataset import violations
-from napari_tesm.data.displacement import OK
 from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.findings.cycling import cycles_from_cycling, read_cycling
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.annotations import annotations_from_container
+from napari_tesm.quantities.status import OK
 from napari_tesm.regions.profile import profile_along
 from napari_tesm.regions.widths import width_from_profile
 from napari_tesm.registration.maps import moved_map

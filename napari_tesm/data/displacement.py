@@ -1,8 +1,4 @@
-"""Displacement during the pulse, its noise, and the gates that decide which pixels deserve a number.
-
-The status of a pixel is the first that applies of the table in `STATUS_MEANINGS`' order of precedence: invalid,
-no response, below threshold, unresolved (slow, fast), ok.
-"""
+"""Displacement during the pulse, its noise, and the gates that decide which pixels deserve a number."""
 
 from typing import Final, Literal
 
@@ -10,22 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.data.protocol import Window
-
-OK: Final = 0
-BELOW_THRESHOLD: Final = 1
-NO_RESPONSE: Final = 2
-UNRESOLVED_SLOW: Final = 3
-UNRESOLVED_FAST: Final = 4
-INVALID: Final = 5
-STATUS_MEANINGS: Final = (
-    "ok",
-    "below_threshold",
-    "no_response",
-    "unresolved_slow",
-    "unresolved_fast",
-    "invalid",
-)
-"""Meaning of each status value, by its index (the CF attribute ``flag_meanings``)."""
+from napari_tesm.quantities.status import BELOW_THRESHOLD, INVALID, NO_RESPONSE
 
 END_FRACTION: Final = 0.05
 """H averages this last part of the pulse."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK, displacement_from_traces, gated_status, response_probability
+from napari_tesm.data.displacement import displacement_from_traces, gated_status, response_probability
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
@@ -14,6 +14,7 @@ from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import fit_traces
 from napari_tesm.fitting.limits import KNOWN, limits_of_tau
 from napari_tesm.kernels.one_parameter import Kernel
+from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
 Maps = dict[str, NDArray[Any]]

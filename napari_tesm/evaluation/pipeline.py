@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block, blocks_of_rows
-from napari_tesm.data.displacement import STATUS_MEANINGS, threshold_from_displacement
+from napari_tesm.data.displacement import threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import add_diffusion, blank_rejected, gate_status, maps_from_traces
@@ -22,6 +22,7 @@ from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.physics.diffusion import systematic_error
+from napari_tesm.quantities.status import STATUS_MEANINGS
 
 Progress = Callable[[float, str], None]
 Array = NDArray[np.float64]

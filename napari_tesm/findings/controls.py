@@ -11,9 +11,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.data.displacement import OK, noise_from_traces, samples_for_displacement
+from napari_tesm.data.displacement import noise_from_traces, samples_for_displacement
 from napari_tesm.data.maps import words_of_fit
 from napari_tesm.data.protocol import Window
+from napari_tesm.quantities.status import OK
 from napari_tesm.quantities.text import prefix_for, text_from_quantity
 from napari_tesm.statistics.comparison import SignalRatio, independent_samples, signal_ratio
 

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK
 from napari_tesm.data.maps import FITS, labels_from_maps, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
+from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK, STATUS_MEANINGS
 from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
+from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.statistics.comparison import mode_from_map, patchwork_from_map
 from napari_tesm.statistics.description import quartiles

@@ -16,7 +16,7 @@ from napari_tesm.fitting.inputs import (
     range_of_tau,
     window_from_times,
 )
-from napari_tesm.fitting.result import INVALID, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW, FitResult
+from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.search import (
     CHUNK,
     Parameters,
@@ -31,11 +31,9 @@ from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.kernels.two_parameters import ShapeKernel
+from napari_tesm.quantities.status import INVALID, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
-__all__ = [
-    "FEWEST_SAMPLES", "INVALID", "OK", "UNRESOLVED_FAST", "UNRESOLVED_SLOW", "FitResult", "checked_kernel",
-    "checked_times", "checked_traces", "fit_traces",
-]  # fmt: skip
+__all__ = ["FEWEST_SAMPLES", "FitResult", "checked_kernel", "checked_times", "checked_traces", "fit_traces"]
 
 Array = NDArray[np.float64]
 

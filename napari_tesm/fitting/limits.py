@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.fitting.profile import profile_intervals
-from napari_tesm.fitting.result import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW, FitResult
+from napari_tesm.fitting.result import FitResult
 from napari_tesm.kernels.one_parameter import Kernel
+from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 Array = NDArray[np.float64]
 

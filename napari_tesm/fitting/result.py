@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from napari_tesm.quantities.status import INVALID
 
-OK: Final = 0
-UNRESOLVED_SLOW: Final = 3
-UNRESOLVED_FAST: Final = 4
-INVALID: Final = 5
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.fitting.result import INVALID, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW, FitResult
+from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.shape_search import Place, groups_of_cells
 from napari_tesm.fitting.shape_table import ShapeTable, monomials
+from napari_tesm.quantities.status import INVALID, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 Array = NDArray[np.float64]
 

@@ -13,15 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
-from napari_tesm.data.displacement import (
-    BELOW_THRESHOLD,
-    INVALID,
-    NO_RESPONSE,
-    OK,
-    STATUS_MEANINGS,
-    response_probability,
-    threshold_from_displacement,
-)
+from napari_tesm.data.displacement import response_probability, threshold_from_displacement
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -32,6 +24,7 @@ from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.model_choice.evidence import COMPARED, ModelChoice, checked_kernels, model_choice
 from napari_tesm.model_choice.votes import KernelVotes
+from napari_tesm.quantities.status import BELOW_THRESHOLD, INVALID, NO_RESPONSE, OK, STATUS_MEANINGS
 
 Array = NDArray[np.float64]
 

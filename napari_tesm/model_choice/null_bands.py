@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 from napari_tesm.data.maps import WINDOWS, map_name
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -17,6 +16,7 @@ from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
 from napari_tesm.evaluation.settings import sentence_about_missing_pulse
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve, null_curve
+from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 Array = NDArray[np.float64]
 Range = tuple[float, float]

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK, displacement_from_traces, response_probability
+from napari_tesm.data.displacement import displacement_from_traces, response_probability
 from napari_tesm.data.maps import WINDOWS
 from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
@@ -21,6 +21,7 @@ from napari_tesm.kernels.named import ALL_KERNELS, kernel_from_name
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.physics.diffusion import diffusion_from_tau, tau_from_diffusion
 from napari_tesm.quantities.limits import check_diffusion, check_times, check_tip_radius
+from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from napari_tesm.data.displacement import STATUS_MEANINGS
 from napari_tesm.data.maps import JOINT, map_name
 from napari_tesm.evaluation.fits import FittedWindow
 from napari_tesm.findings.fit_examples import FitExample
 from napari_tesm.plotting.axes import label_with_unit
+from napari_tesm.quantities.status import STATUS_MEANINGS
 from napari_tesm.quantities.text import prefix_for, text_with_error
 
 _PULSE: Final = "#e9edf2"

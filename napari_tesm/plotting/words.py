@@ -4,7 +4,12 @@ import math
 
 import numpy as np
 
-from napari_tesm.data.displacement import (
+from napari_tesm.data.maps import MAP_KINDS, map_name, words_of_fit
+from napari_tesm.data.protocol import sampling_interval
+from napari_tesm.evaluation.fits import FittedWindow
+from napari_tesm.fitting.fit import FEWEST_SAMPLES
+from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
+from napari_tesm.quantities.status import (
     BELOW_THRESHOLD,
     INVALID,
     NO_RESPONSE,
@@ -12,11 +17,6 @@ from napari_tesm.data.displacement import (
     UNRESOLVED_FAST,
     UNRESOLVED_SLOW,
 )
-from napari_tesm.data.maps import MAP_KINDS, map_name, words_of_fit
-from napari_tesm.data.protocol import sampling_interval
-from napari_tesm.evaluation.fits import FittedWindow
-from napari_tesm.fitting.fit import FEWEST_SAMPLES
-from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
 from napari_tesm.quantities.text import text_from_quantity, text_with_error
 
 _OF_SHAPES = ("beta", "tau_slow", "exponent", "share", "tau_mean")

@@ -1,1 +1,1 @@
-"""Quantities as people write them: text with unit to SI and back, prefixes, limits of what a double holds."""
+"""Quantities as people write them: text with unit to SI and back, prefixes, limits of a double; a pixel's status."""

@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import STATUS_MEANINGS
 from napari_tesm.data.maps import (
     DERIVED,
     FITS,
@@ -28,6 +27,7 @@ from napari_tesm.gui.layers.time_stack import traces_layers
 from napari_tesm.gui.models.display import Display, display_from_axes
 from napari_tesm.gui.models.layer_looks import STATUS_COLOURS, colour_limits, look_of
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.quantities.status import STATUS_MEANINGS
 from napari_tesm.quantities.text import prefix_for
 
 _LARGEST_READ: Final = 1 << 28

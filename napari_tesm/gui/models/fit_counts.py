@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from napari_tesm.data.displacement import OK, STATUS_MEANINGS
 from napari_tesm.data.maps import FITS, labels_from_maps, map_name, words_of_fit
+from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.data.displacement import OK
 from napari_tesm.data.maps import JOINT
 from napari_tesm.data.protocol import Window
 from napari_tesm.gui.models.scan import Scan, TraceSample
 from napari_tesm.gui.models.trace_fits import PulseFit, TraceFitter
+from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint
 
 SIZES: Final = (1, 3, 5, 7, 9)

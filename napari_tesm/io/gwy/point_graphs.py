@@ -9,7 +9,6 @@ from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import pulse_labels
-from napari_tesm.data.displacement import OK
 from napari_tesm.data.maps import FITS, JOINT, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.fitting import fit_traces
@@ -18,6 +17,7 @@ from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
 from napari_tesm.gwy.parts import put
 from napari_tesm.kernels.named import AnyKernel, curves_of_fit
 from napari_tesm.kernels.two_parameters import ShapeKernel
+from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint
 
 Array = NDArray[np.float64]

@@ -8,7 +8,6 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK
 from napari_tesm.data.maps import MAP_KINDS, status_name
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy import contents
@@ -17,6 +16,7 @@ from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
 from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.results import MAP_KEY, axes_from_field, is_result, maps_from_container
+from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import Region
 
 Array = NDArray[np.float64]

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.data.displacement import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.data.maps import (
     DERIVED,
     MAP_KINDS,
@@ -26,6 +25,7 @@ from napari_tesm.gwy.objects import Field, mask_field, metadata_container, metad
 from napari_tesm.gwy.parts import put
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import systematic_error
+from napari_tesm.quantities.status import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
 MAP_KEY: Final = "t-ESM map"

@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import OK, STATUS_MEANINGS, without_hot_pixels
+from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.plotting.annotated_maps import (
@@ -21,6 +21,7 @@ from napari_tesm.plotting.annotated_maps import (
 )
 from napari_tesm.plotting.overview import draw_map
 from napari_tesm.plotting.step_course import AcrossStep, draw_across_step, draw_course
+from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.regions.shapes import Region, distance_from_path
 from napari_tesm.regions.step_course import (

@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_tesm.data.displacement import STATUS_MEANINGS
 from napari_tesm.data.maps import words_of_fit
 from napari_tesm.findings.fit_examples import FitExample, fit_examples, pixels_by_quality
 from napari_tesm.plotting.fit_examples import draw_fit_examples
+from napari_tesm.quantities.status import STATUS_MEANINGS
 from napari_tesm.report.data import ReportData, Scan
 from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
 
