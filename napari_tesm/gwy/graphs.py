@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any
 
 import numpy as np
 from gwyfile.objects import GwyObject
 
 from napari_tesm.gwy.objects import DataLine
 from napari_tesm.gwy.parts import (
+    Component,
     Doubles,
+    Stored,
     doubles_in_shape,
     expect_type,
     finite_number,
     list_of,
     new_object,
-    put,
     text_of,
 )
-from napari_tesm.gwy.si_units import si_unit, unit_text
 
 POINTS, LINE, LINE_AND_POINTS = 1, 2, 3
 """How Gwyddion draws a curve (0 hides it)."""
@@ -62,7 +62,7 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(Stored):
     """Graph model: curves over one pair of axes.
 
     Parameters
@@ -75,6 +75,15 @@ class Graph:
         Unprefixed SI units.
     """
 
+    TYPE = "GwyGraphModel"
+    COMPONENTS = (
+        Component("x_unit", "x_unit", "unit"),
+        Component("y_unit", "y_unit", "unit"),
+        Component("title", "title", "text"),
+        Component("bottom_label", "x_label", "text"),
+        Component("left_label", "y_label", "text"),
+    )
+
     curves: Sequence[Curve]
     title: str = ""
     x_label: str = ""
@@ -82,46 +91,15 @@ class Graph:
     x_unit: str = ""
     y_unit: str = ""
 
-    def to_object(self) -> GwyObject:
-        """Return the object of the file.
-
-        Raises
-        ------
-        ValueError
-            If a curve is empty, not finite or has x and y of different lengths, or a unit cannot be stored.
-        """
+    def _described(self) -> dict[str, tuple[str, Any]]:
         curves = [_curve_object(curve, _COLOURS[n % len(_COLOURS)]) for n, curve in enumerate(self.curves)]
-        result = new_object(
-            "GwyGraphModel",
-            x_unit=("o", si_unit(self.x_unit)),
-            y_unit=("o", si_unit(self.y_unit)),
-            title=("s", self.title),
-            bottom_label=("s", self.x_label),
-            left_label=("s", self.y_label),
-        )
         # Gwyddion drops an object with an empty array, and all that follows it.
-        if curves:
-            put(result, "curves", curves, "O")
-        return result
+        return {**self._simple(), **({"curves": ("O", curves)} if curves else {})}
 
     @classmethod
-    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
-        """Take a graph from a file.
-
-        Raises
-        ------
-        GwyFormatError
-            If the object is no graph or its parts contradict each other.
-        """
-        expect_type(obj, "GwyGraphModel", key)
-        return cls(
-            curves=[_curve(item, f"{key}/curves/{n}") for n, item in enumerate(list_of(obj, "curves", key))],
-            title=text_of(obj, "title"),
-            x_label=text_of(obj, "bottom_label"),
-            y_label=text_of(obj, "left_label"),
-            x_unit=unit_text(obj.get("x_unit"), key),
-            y_unit=unit_text(obj.get("y_unit"), key),
-        )
+    def _arrays(cls, obj: GwyObject, key: str) -> dict[str, Any]:
+        curves = enumerate(list_of(obj, "curves", key))
+        return {"curves": [_curve(item, f"{key}/curves/{number}") for number, item in curves]}
 
 
 def stairs(edges: Doubles, heights: Doubles, description: str) -> Curve:
@@ -172,7 +150,7 @@ def _curve(obj: GwyObject, key: str) -> Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Spectra:
+class Spectra(Stored):
     """Curves taken at points of an image.
 
     Parameters
@@ -187,6 +165,14 @@ class Spectra:
         Unit of the positions.
     """
 
+    TYPE = "GwySpectra"
+    COMPONENTS = (
+        Component("title", "title", "text"),
+        Component("si_unit_xy", "unit_xy", "unit"),
+        Component("spec_xlabel", "x_label", "text"),
+        Component("spec_ylabel", "y_label", "text"),
+    )
+
     positions: Doubles
     curves: Sequence[DataLine]
     title: str = ""
@@ -194,44 +180,26 @@ class Spectra:
     y_label: str = ""
     unit_xy: str = ""
 
-    def to_object(self) -> GwyObject:
-        """Return the object of the file.
-
-        Raises
-        ------
-        ValueError
-            If there is not one curve per position or a unit cannot be stored.
-        """
+    def _described(self) -> dict[str, tuple[str, Any]]:
         positions = np.asarray(self.positions, "<f8")
         if positions.shape != (len(self.curves), 2):
             raise ValueError(
                 f"{len(self.curves)} spectra need as many (x, y), not the shape {positions.shape}."
             )
-        result = new_object("GwySpectra", title=("s", self.title), si_unit_xy=("o", si_unit(self.unit_xy)))
+        parts = self._simple()
+        labels = {name: parts.pop(name) for name in ("spec_xlabel", "spec_ylabel")}
         if len(self.curves):
-            put(result, "coords", positions.reshape(-1), "D")
-            put(result, "data", [curve.to_object() for curve in self.curves], "O")
-        put(result, "spec_xlabel", self.x_label, "s")
-        put(result, "spec_ylabel", self.y_label, "s")
-        return result
+            parts["coords"] = ("D", positions.reshape(-1))
+            parts["data"] = ("O", [curve.to_object() for curve in self.curves])
+        return {**parts, **labels}
 
     @classmethod
-    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
-        """Take spectra from a file.
-
-        Raises
-        ------
-        GwyFormatError
-            If the object is no spectra or its parts contradict each other.
-        """
-        expect_type(obj, "GwySpectra", key)
+    def _arrays(cls, obj: GwyObject, key: str) -> dict[str, Any]:
         lines = list_of(obj, "data", key)
         empty = not lines and "coords" not in obj
-        return cls(
-            positions=np.empty((0, 2)) if empty else doubles_in_shape(obj, "coords", (len(lines), 2), key),
-            curves=[DataLine.from_object(line, f"{key}/data/{n}") for n, line in enumerate(lines)],
-            title=text_of(obj, "title"),
-            x_label=text_of(obj, "spec_xlabel"),
-            y_label=text_of(obj, "spec_ylabel"),
-            unit_xy=unit_text(obj.get("si_unit_xy"), key),
-        )
+        return {
+            "positions": np.empty((0, 2)) if empty else doubles_in_shape(obj, "coords", (len(lines), 2), key),
+            "curves": [
+                DataLine.from_object(line, f"{key}/data/{number}") for number, line in enumerate(lines)
+            ],
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,11 @@ from gwyfile.objects import GwyObject
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy.parts import (
     Doubles,
+    Stored,
     doubles_in_shape,
-    expect_type,
-    extent,
-    finite_number,
+    geometry,
     list_of,
-    new_object,
     positive_int,
-    put,
 )
 from napari_tesm.gwy.si_units import checked_unit, is_empty_for_gwyddion, si_unit, unit_text
 from napari_tesm.gwy.values import LazyArray
@@ -30,7 +27,7 @@ Counts = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
-class Lawn:
+class Lawn(Stored):
     """Curve map.
 
     Parameters
@@ -51,6 +48,9 @@ class Lawn:
     segment_labels : sequence of str
         Labels of the segments.
     """
+
+    TYPE = "GwyLawn"
+    COMPONENTS = geometry("x", "y", units="xy")
 
     data: Doubles | LazyArray
     lengths: Counts
@@ -103,15 +103,7 @@ class Lawn:
             return None
         return self.data.reshape(*self.lengths.shape, self.n_curves, length)
 
-    def to_object(self) -> GwyObject:
-        """Return the object of the file; samples are neither copied nor read.
-
-        Raises
-        ------
-        ValueError
-            If sizes contradict each other, there are no samples, a unit cannot be stored, or only some curves
-            have one.
-        """
+    def _described(self) -> dict[str, tuple[str, Any]]:
         if self.lengths.ndim != 2 or self.lengths.size == 0 or (self.lengths < 0).any():
             raise ValueError(
                 "A curve map needs the number of samples of every pixel as a two-dimensional array."
@@ -134,52 +126,37 @@ class Lawn:
             raise ValueError(
                 f"The curve lengths add up to {self._starts[-1]} samples, the data to {self.data.size}."
             )
-        for name in ("x_real", "y_real"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"The extent {name} must be a positive number, not {getattr(self, name)}.")
-        result = new_object(
-            "GwyLawn",
-            xres=("i", self.lengths.shape[1]),
-            yres=("i", self.lengths.shape[0]),
-            xreal=("d", self.x_real),
-            yreal=("d", self.y_real),
-            xoff=("d", self.x_offset),
-            yoff=("d", self.y_offset),
-            si_unit_xy=("o", si_unit(self.unit_xy)),
-            ncurves=("i", self.n_curves),
-            curvelengths=("I", self.lengths.reshape(-1)),
-            data=("D", self.data),
-            si_units_curves=("O", [si_unit(unit) for unit in units]),
-            curve_labels=("S", list(self.labels)),
-        )
-        if self.segments is not None:
-            self._add_segments(result, self.segments)
-        return result
+        rows, columns = self.lengths.shape
+        return {
+            "xres": ("i", columns),
+            "yres": ("i", rows),
+            **self._simple(),
+            "ncurves": ("i", self.n_curves),
+            "curvelengths": ("I", self.lengths.reshape(-1)),
+            "data": ("D", self.data),
+            "si_units_curves": ("O", [si_unit(unit) for unit in units]),
+            "curve_labels": ("S", list(self.labels)),
+            **({} if self.segments is None else self._described_segments(self.segments)),
+        }
 
-    def _add_segments(self, result: GwyObject, segments: Counts) -> None:
-        number_of_segments = len(self.segment_labels)
-        if segments.shape != (*self.lengths.shape, number_of_segments, 2):
+    def _described_segments(self, segments: Counts) -> dict[str, tuple[str, Any]]:
+        count = len(self.segment_labels)
+        if segments.shape != (*self.lengths.shape, count, 2):
             raise ValueError(
-                f"Segments of shape {segments.shape} do not fit {number_of_segments} labels and "
+                f"Segments of shape {segments.shape} do not fit {count} labels and "
                 f"{self.lengths.shape} pixels."
             )
         first, last = segments[..., 0], segments[..., 1]
         if (first < 0).any() or (last < first).any() or (last > self.lengths[..., np.newaxis]).any():
             raise ValueError("A segment of the curve map begins or ends outside its curve.")
-        put(result, "nsegments", number_of_segments, "i")
-        put(result, "segments", segments.reshape(-1), "I")
-        put(result, "segment_labels", list(self.segment_labels), "S")
+        return {
+            "nsegments": ("i", count),
+            "segments": ("I", segments.reshape(-1)),
+            "segment_labels": ("S", list(self.segment_labels)),
+        }
 
     @classmethod
-    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
-        """Take a curve map from a file; samples are a view that is read when it is indexed.
-
-        Raises
-        ------
-        GwyFormatError
-            If the object is no curve map or its parts contradict each other.
-        """
-        expect_type(obj, "GwyLawn", key)
+    def _arrays(cls, obj: GwyObject, key: str) -> dict[str, Any]:
         columns, rows = positive_int(obj, "xres", key), positive_int(obj, "yres", key)
         n_curves = positive_int(obj, "ncurves", key)
         lengths = _counts(obj, "curvelengths", (rows, columns), key)
@@ -187,19 +164,14 @@ class Lawn:
             raise GwyFormatError(f"{key or 'A curve map'} has curves of negative length.")
         units = list_of(obj, "si_units_curves", key)
         segments, segment_labels = _segments(obj, (rows, columns), key)
-        return cls(
-            data=doubles_in_shape(obj, "data", (int(lengths.sum(dtype=np.int64)) * n_curves,), key),
-            lengths=lengths,
-            units=_filled([unit_text(unit, key) for unit in units], n_curves),
-            labels=_filled(list_of(obj, "curve_labels", key), n_curves),
-            x_real=extent(obj, "xreal"),
-            y_real=extent(obj, "yreal"),
-            x_offset=finite_number(obj, "xoff"),
-            y_offset=finite_number(obj, "yoff"),
-            unit_xy=unit_text(obj.get("si_unit_xy"), key),
-            segments=segments,
-            segment_labels=segment_labels,
-        )
+        return {
+            "data": doubles_in_shape(obj, "data", (int(lengths.sum(dtype=np.int64)) * n_curves,), key),
+            "lengths": lengths,
+            "units": _filled([unit_text(unit, key) for unit in units], n_curves),
+            "labels": _filled(list_of(obj, "curve_labels", key), n_curves),
+            "segments": segments,
+            "segment_labels": segment_labels,
+        }
 
 
 def _segments(obj: GwyObject, shape: tuple[int, int], key: str) -> tuple[Counts | None, list[str]]:

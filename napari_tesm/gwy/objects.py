@@ -6,10 +6,9 @@ which takes what Gwyddion would take and refuses the rest. Numbers and units are
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +17,19 @@ from gwyfile.objects import GwyContainer, GwyDataField, GwyObject
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy.parts import (
     Doubles,
+    Stored,
     doubles_in_shape,
-    expect_type,
-    extent,
-    finite_number,
+    geometry,
     list_of,
     new_object,
     positive_int,
     put,
 )
-from napari_tesm.gwy.si_units import si_unit, unit_text
 from napari_tesm.gwy.values import LazyArray
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
+class Field(Stored):
     """Image: a channel, a mask, a presentation or a preview.
 
     Parameters
@@ -47,6 +44,9 @@ class Field:
         Unprefixed SI units such as ``"m"``, ``"m^2/s"``; empty for none.
     """
 
+    TYPE = "GwyDataField"
+    COMPONENTS = geometry("x", "y", units="xy z")
+
     values: Doubles
     x_real: float = 1.0
     y_real: float = 1.0
@@ -56,13 +56,12 @@ class Field:
     unit_z: str = ""
 
     def to_object(self) -> GwyDataField:
-        """Return the object of the file.
+        """Return the object of the file, as `Stored.to_object`."""
+        result = super().to_object()
+        field: GwyDataField = GwyDataField(result, typecodes=result.typecodes)
+        return field
 
-        Raises
-        ------
-        ValueError
-            If the values are not a finite image, a size is not positive, or a unit cannot be stored.
-        """
+    def _described(self) -> dict[str, tuple[str, Any]]:
         values = np.asarray(self.values)
         if values.ndim != 2 or values.size == 0:
             raise ValueError(
@@ -73,40 +72,13 @@ class Field:
                 "The image holds values that are not finite, which Gwyddion shows as black: "
                 "fill them and mark them in the mask."
             )
-        result = new_object(
-            "GwyDataField",
-            xres=("i", values.shape[1]),
-            yres=("i", values.shape[0]),
-            **_geometry(self, "xreal yreal", "xoff yoff"),
-            si_unit_xy=("o", si_unit(self.unit_xy)),
-            si_unit_z=("o", si_unit(self.unit_z)),
-            data=("D", np.ascontiguousarray(values, "<f8").reshape(-1)),
-        )
-        field: GwyDataField = GwyDataField(result, typecodes=result.typecodes)
-        return field
+        sizes = {"xres": ("i", values.shape[1]), "yres": ("i", values.shape[0])}
+        return {**sizes, **self._simple(), "data": ("D", np.ascontiguousarray(values, "<f8").reshape(-1))}
 
     @classmethod
-    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
-        """Take a field from a file; `values` is a view.
-
-        A size that is missing or no number is taken as 1, as Gwyddion takes 0; a negative one loses its sign.
-
-        Raises
-        ------
-        GwyFormatError
-            If the object is no field or its parts contradict each other. `key` says where it was found.
-        """
-        expect_type(obj, "GwyDataField", key)
+    def _arrays(cls, obj: GwyObject, key: str) -> dict[str, Any]:
         columns, rows = positive_int(obj, "xres", key), positive_int(obj, "yres", key)
-        return cls(
-            values=doubles_in_shape(obj, "data", (rows, columns), key),
-            x_real=extent(obj, "xreal"),
-            y_real=extent(obj, "yreal"),
-            x_offset=finite_number(obj, "xoff"),
-            y_offset=finite_number(obj, "yoff"),
-            unit_xy=unit_text(obj.get("si_unit_xy"), key),
-            unit_z=unit_text(obj.get("si_unit_z"), key),
-        )
+        return {"values": doubles_in_shape(obj, "data", (rows, columns), key)}
 
 
 def mask_field(marked: npt.ArrayLike, like: Field) -> GwyDataField:
@@ -128,7 +100,7 @@ def mask_field(marked: npt.ArrayLike, like: Field) -> GwyDataField:
 
 
 @dataclass(frozen=True, eq=False)
-class DataLine:
+class DataLine(Stored):
     """Regularly sampled curve, or the z-calibration of a brick.
 
     Parameters
@@ -141,55 +113,30 @@ class DataLine:
         Unprefixed SI units.
     """
 
+    TYPE = "GwyDataLine"
+    COMPONENTS = geometry("", units="x y")
+
     values: Doubles
     real: float = 1.0
     offset: float = 0.0
     unit_x: str = ""
     unit_y: str = ""
 
-    def to_object(self) -> GwyObject:
-        """Return the object of the file.
-
-        Raises
-        ------
-        ValueError
-            If there are no values, the length is not positive, or a unit cannot be stored.
-        """
+    def _described(self) -> dict[str, tuple[str, Any]]:
         values = np.asarray(self.values, "<f8")
         if values.ndim != 1 or values.size == 0:
             raise ValueError(
                 f"A line has one dimension and at least one sample, not the shape {values.shape}."
             )
-        return new_object(
-            "GwyDataLine",
-            res=("i", values.size),
-            **_geometry(self, "real", "off"),
-            si_unit_x=("o", si_unit(self.unit_x)),
-            si_unit_y=("o", si_unit(self.unit_y)),
-            data=("D", values),
-        )
+        return {"res": ("i", values.size), **self._simple(), "data": ("D", values)}
 
     @classmethod
-    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
-        """Take a line from a file; `values` is a view.
-
-        Raises
-        ------
-        GwyFormatError
-            If the object is no line or its parts contradict each other.
-        """
-        expect_type(obj, "GwyDataLine", key)
-        return cls(
-            values=doubles_in_shape(obj, "data", (positive_int(obj, "res", key),), key),
-            real=extent(obj, "real"),
-            offset=finite_number(obj, "off"),
-            unit_x=unit_text(obj.get("si_unit_x"), key),
-            unit_y=unit_text(obj.get("si_unit_y"), key),
-        )
+    def _arrays(cls, obj: GwyObject, key: str) -> dict[str, Any]:
+        return {"values": doubles_in_shape(obj, "data", (positive_int(obj, "res", key),), key)}
 
 
 @dataclass(frozen=True, eq=False)
-class Brick:
+class Brick(Stored):
     """Volume: one trace along z for every pixel.
 
     Parameters
@@ -205,6 +152,9 @@ class Brick:
     calibration : numpy.ndarray, optional
         z of every plane where the sampling is not uniform, in `calibration_unit` (`unit_z` if that is empty).
     """
+
+    TYPE = "GwyBrick"
+    COMPONENTS = geometry("x", "y", "z", units="x y z w")
 
     values: Doubles | LazyArray
     x_real: float = 1.0
@@ -228,77 +178,36 @@ class Brick:
         planes = self.values.shape[0]
         return self.z_offset + np.arange(planes, dtype=np.float64) * (self.z_real / planes)
 
-    def to_object(self) -> GwyObject:
-        """Return the object of the file; values are neither copied nor read.
-
-        Raises
-        ------
-        ValueError
-            If it is not a volume, a size is not positive, a unit cannot be stored, or the calibration does
-            not have one finite value per plane.
-        """
+    def _described(self) -> dict[str, tuple[str, Any]]:
         shape = self.values.shape
         if len(shape) != 3 or 0 in shape:
             raise ValueError(f"A volume has three dimensions and at least one voxel, not the shape {shape}.")
-        result = new_object(
-            "GwyBrick",
-            xres=("i", shape[2]),
-            yres=("i", shape[1]),
-            zres=("i", shape[0]),
-            **_geometry(self, "xreal yreal zreal", "xoff yoff zoff"),
-            si_unit_x=("o", si_unit(self.unit_x)),
-            si_unit_y=("o", si_unit(self.unit_y)),
-            si_unit_z=("o", si_unit(self.unit_z)),
-            si_unit_w=("o", si_unit(self.unit_w)),
-            data=("D", self.values),
-        )
+        sizes = {f"{axis}res": ("i", size) for axis, size in zip("xyz", reversed(shape), strict=True)}
+        parts = {**sizes, **self._simple(), "data": ("D", self.values)}
         if self.calibration is not None:
             calibration = np.asarray(self.calibration, "<f8")
             if calibration.shape != shape[:1] or not np.isfinite(calibration).all():
                 raise ValueError(f"The z-calibration must be {shape[0]} finite values, one per plane.")
-            line = DataLine(
-                calibration, self.z_real, unit_x=self.unit_z, unit_y=self.calibration_unit or self.unit_z
-            )
-            put(result, "calibration", [line.to_object()], "O")
-        return result
+            unit = self.calibration_unit or self.unit_z
+            line = DataLine(calibration, self.z_real, unit_x=self.unit_z, unit_y=unit)
+            parts["calibration"] = ("O", [line.to_object()])
+        return parts
 
     @classmethod
-    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
-        """Take a brick from a file; `values` is a view that is read when it is indexed.
-
-        Raises
-        ------
-        GwyFormatError
-            If the object is no brick or its parts contradict each other.
-        """
-        expect_type(obj, "GwyBrick", key)
-        shape = (
-            positive_int(obj, "zres", key),
-            positive_int(obj, "yres", key),
-            positive_int(obj, "xres", key),
-        )
+    def _arrays(cls, obj: GwyObject, key: str) -> dict[str, Any]:
+        planes, rows, columns = (positive_int(obj, f"{axis}res", key) for axis in "zyx")
         lines = list_of(obj, "calibration", key)
         line = DataLine.from_object(lines[0], f"{key}/calibration") if lines else None
-        if line is not None and line.values.shape != shape[:1]:
+        if line is not None and line.values.shape != (planes,):
             raise GwyFormatError(
-                f"The calibration of {key or 'a brick'} has {line.values.size} values for {shape[0]} planes; "
+                f"The calibration of {key or 'a brick'} has {line.values.size} values for {planes} planes; "
                 "set it anew in Gwyddion."
             )
-        return cls(
-            values=doubles_in_shape(obj, "data", shape, key),
-            x_real=extent(obj, "xreal"),
-            y_real=extent(obj, "yreal"),
-            z_real=extent(obj, "zreal"),
-            x_offset=finite_number(obj, "xoff"),
-            y_offset=finite_number(obj, "yoff"),
-            z_offset=finite_number(obj, "zoff"),
-            unit_x=unit_text(obj.get("si_unit_x"), key),
-            unit_y=unit_text(obj.get("si_unit_y"), key),
-            unit_z=unit_text(obj.get("si_unit_z"), key),
-            unit_w=unit_text(obj.get("si_unit_w"), key),
-            calibration=None if line is None else line.values,
-            calibration_unit="" if line is None else line.unit_y,
-        )
+        return {
+            "values": doubles_in_shape(obj, "data", (planes, rows, columns), key),
+            "calibration": None if line is None else line.values,
+            "calibration_unit": "" if line is None else line.unit_y,
+        }
 
 
 def metadata_container(entries: Mapping[str, Any]) -> GwyContainer:
@@ -327,24 +236,3 @@ def strings_of(obj: GwyObject | None) -> list[str]:
     """Return the texts of a string list; none where there is no list."""
     strings = obj.get("strings", []) if isinstance(obj, GwyObject) else []
     return list(strings) if isinstance(strings, list) else []
-
-
-def _geometry(item: Any, sizes: str, offsets: str) -> dict[str, tuple[str, float]]:
-    parts: dict[str, tuple[str, float]] = {}
-    for name in sizes.split():
-        value = float(getattr(item, _attribute(name, "real")))
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"The extent {_attribute(name, 'real')} must be a positive number, not {value}.")
-        parts[name] = ("d", value)
-    for name in offsets.split():
-        value = float(getattr(item, _attribute(name, "off")))
-        if not math.isfinite(value):
-            raise ValueError(f"The start {_attribute(name, 'off')} must be a finite number, not {value}.")
-        parts[name] = ("d", value)
-    return parts
-
-
-def _attribute(component: str, kind: str) -> str:
-    axis = component.removesuffix(kind)
-    name = {"real": "real", "off": "offset"}[kind]
-    return f"{axis}_{name}" if axis else name

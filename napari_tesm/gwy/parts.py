@@ -3,15 +3,111 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from gwyfile.objects import GwyObject
 
 from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.gwy.si_units import si_unit, unit_text
 
 Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component of an object of the file that is one attribute of ours.
+
+    Parameters
+    ----------
+    name : str
+        In the file.
+    attribute : str
+    kind : {"extent", "start", "unit", "text"}
+        A positive number, a finite one, an SI unit or a text.
+    """
+
+    name: str
+    attribute: str
+    kind: Literal["extent", "start", "unit", "text"]
+
+    def written(self, item: Any) -> tuple[str, Any]:
+        """Return type code and value; raises ValueError for what cannot be stored."""
+        value = getattr(item, self.attribute)
+        if self.kind == "unit":
+            return "o", si_unit(value)
+        if self.kind == "text":
+            return "s", value
+        number = float(value)
+        if self.kind == "extent" and not (math.isfinite(number) and number > 0):
+            raise ValueError(f"The extent {self.attribute} must be a positive number, not {number}.")
+        if not math.isfinite(number):
+            raise ValueError(f"The start {self.attribute} must be a finite number, not {number}.")
+        return "d", number
+
+    def taken(self, obj: GwyObject, key: str) -> Any:
+        """Return the attribute's value; raises GwyFormatError for a unit that is none."""
+        if self.kind == "unit":
+            return unit_text(obj.get(self.name), key)
+        return {"text": text_of, "extent": extent, "start": finite_number}[self.kind](obj, self.name)
+
+
+def geometry(*axes: str, units: str) -> tuple[Component, ...]:
+    """Return the components of axes: all extents, all starts, then all units (one word each)."""
+    return (
+        *(Component(f"{axis}real", f"{axis}_real".lstrip("_"), "extent") for axis in axes),
+        *(Component(f"{axis}off", f"{axis}_offset".lstrip("_"), "start") for axis in axes),
+        *(Component(f"si_unit_{axis}", f"unit_{axis}", "unit") for axis in units.split()),
+    )
+
+
+class Stored:
+    """What has an object of its own in the file; which attribute is which component is said once for both ways."""
+
+    TYPE: ClassVar[str]
+    COMPONENTS: ClassVar[tuple[Component, ...]]
+
+    def to_object(self) -> GwyObject:
+        """Return the object of the file; large arrays are neither copied nor read.
+
+        Raises
+        ------
+        ValueError
+            If sizes contradict each other, there are no values where some are needed, what must be is not finite or not
+            positive, or a unit cannot be stored.
+        """
+        return new_object(self.TYPE, **self._described())
+
+    @classmethod
+    def from_object(cls, obj: GwyObject, key: str = "") -> Self:
+        """Take it from a file; large arrays are views that are read when they are indexed.
+
+        An extent that is missing or no number is taken as 1, as Gwyddion takes 0; a negative one loses its sign.
+
+        Raises
+        ------
+        GwyFormatError
+            If the object is of another type or its parts contradict each other. `key` says where it was found.
+        """
+        expect_type(obj, cls.TYPE, key)
+        return cls(
+            **cls._arrays(obj, key),
+            **{part.attribute: part.taken(obj, key) for part in cls.COMPONENTS},
+        )
+
+    def _described(self) -> dict[str, tuple[str, Any]]:
+        """Return all components in the order of the file, each as type code and value."""
+        raise NotImplementedError
+
+    def _simple(self) -> dict[str, tuple[str, Any]]:
+        return {part.name: part.written(self) for part in self.COMPONENTS}
+
+    @classmethod
+    def _arrays(cls, obj: GwyObject, key: str) -> dict[str, Any]:
+        """Return the attributes that take more than one component."""
+        raise NotImplementedError
 
 
 def new_object(name: str, **components: tuple[str, Any]) -> GwyObject:
