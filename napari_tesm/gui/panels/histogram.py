@@ -1,30 +1,16 @@
 """The tab of histograms: D1 and D2 over the map, its regions or its classes."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
-from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.histogram import SPLITS, HistogramModel, HistogramView, histogram_model_of
-from napari_tesm.gui.models.regions import region_model_of
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
-from napari_tesm.gui.panels.panel import Connection, Panel
-from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, write_text
+from napari_tesm.gui.panels.canvas import theme_of
+from napari_tesm.gui.panels.drawn_panel import PlotPanel
+from napari_tesm.gui.panels.panel import Connection
+from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.model_choice.null_bands import NullBands
 from napari_tesm.plotting.histogram import Distribution, HistogramPlot
@@ -33,11 +19,9 @@ if TYPE_CHECKING:
     import napari
 
 _NO_SCAN: Final = "Open a scan to see distributions."
-_REDRAW_EVERY: Final = 30
-"""ms between two drawings while a region is dragged."""
 
 
-class HistogramPanel(Panel):
+class HistogramPanel(PlotPanel):
     """Histograms of the scan that is looked at.
 
     Parameters
@@ -45,9 +29,10 @@ class HistogramPanel(Panel):
     viewer : napari.Viewer
     """
 
+    EXPORTED = ("Save the histograms", "histograms.csv")
+
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(viewer, parent)
-        self.link: RegionLayerLink = region_link_of(self.session)
+        super().__init__(viewer, parent, height=150, tip="Save the bins and their counts, in SI units")
         self.quantity_box, self.pulse_box, self.split_box = QComboBox(), QComboBox(), QComboBox()
         self.quantity_box.setToolTip("What is counted")
         self.pulse_box.setToolTip("Pulse setting")
@@ -60,35 +45,18 @@ class HistogramPanel(Panel):
         self.null_box.setToolTip(
             "What the exponential recipe shows for pure diffusion, beside D1, D2 and D2/D1"
         )
-        for box in (self.quantity_box, self.pulse_box, self.split_box):
-            box.activated.connect(self._chosen)
         self.log_box.clicked.connect(self._scale_chosen)
         self.null_box.clicked.connect(self._nulls_chosen)
-        self.export_button = QPushButton("CSV…")
-        self.export_button.setToolTip("Save the bins and their counts, in SI units")
-        self.export_button.clicked.connect(self._ask_and_export)
-        self.canvas = PlotCanvas(height=150)
         self.plot = HistogramPlot(self.canvas.figure)
         self._worker = Worker(self)
-        self.words = QLabel()
-        self.words.setWordWrap(True)
-        self._refresh_timer.setInterval(_REDRAW_EVERY)
-        row = QHBoxLayout()
-        row.setSpacing(3)
-        for box, share in ((self.quantity_box, 14), (self.pulse_box, 9), (self.split_box, 11)):
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            row.addWidget(box, share)
-        row.addWidget(self.log_box)
-        row.addWidget(self.null_box)
-        below = QHBoxLayout()
-        below.addWidget(self.words, 1)
-        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignBottom)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(3)
-        layout.addLayout(row)
-        layout.addWidget(self.canvas, 1)
-        layout.addLayout(below)
+        shares = {
+            self.quantity_box: 14,
+            self.pulse_box: 9,
+            self.split_box: 11,
+            self.log_box: 0,
+            self.null_box: 0,
+        }
+        self._lay_out(shares)
 
     @property
     def model(self) -> HistogramModel | None:
@@ -96,37 +64,9 @@ class HistogramPanel(Panel):
         return None if self.scan is None else histogram_model_of(self.scan)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
-        """Listen to results and regions."""
-        found: list[Connection] = [(self.viewer.events.theme, self.refresh_soon)]
-        if scan is not None:
-            regions = region_model_of(scan)
-            found += [
-                (scan.results_changed, self.refresh_soon),
-                (scan.dataset_changed, self.refresh_soon),
-                (scan.regions_changed, self._regions_changed),
-                (regions.selection_changed, self._regions_changed),
-                (regions.settled, self._regions_changed),
-                (histogram_model_of(scan).changed, self.refresh_soon),
-            ]
-        return found
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Take over what was drawn in the meantime."""
-        was_listening = self._listening
-        super().showEvent(event)
-        if not was_listening:
-            self.link.attach()
-
-    def hideEvent(self, event: QHideEvent | None) -> None:
-        """Leave the layer to itself."""
-        if self._listening:
-            self.link.detach()
-        super().hideEvent(event)
-
-    def refresh_soon(self, *_: Any) -> None:
-        """Ask for a refresh; a drag does not put it off for ever, as starting the timer anew would."""
-        if not self._refresh_timer.isActive():
-            super().refresh_soon()
+        """Listen to results, regions and the choices."""
+        own = [] if scan is None else [(histogram_model_of(scan).changed, self.refresh_soon)]
+        return [*super().connections(scan), *own]
 
     def refresh(self) -> None:
         """Count anew and draw."""
@@ -150,10 +90,9 @@ class HistogramPanel(Panel):
         self._draw(view)
         self._compute_nulls(model)
 
-    def export_to(self, path: Path) -> None:
-        """Write the bins as CSV, in SI units."""
-        if self.model is not None:
-            self.words.setText(write_text(path, self.model.csv_text()))
+    def csv_text(self) -> str | None:
+        """Return the bins, in SI units."""
+        return None if self.model is None else self.model.csv_text()
 
     def _draw(self, view: HistogramView) -> None:
         if not view.samples:
@@ -216,8 +155,3 @@ class HistogramPanel(Panel):
     def _nulls_chosen(self, shown: bool) -> None:
         if self.model is not None:
             self.model.choose(with_nulls=shown)
-
-    def _ask_and_export(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the histograms", "histograms.csv", "CSV (*.csv)")
-        if name:
-            self.export_to(Path(name))

@@ -1,46 +1,29 @@
 """The tab of profiles: what lies along a line across a step, the step's width, and D against the distance from it."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from psygnal import SignalInstance
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QPushButton,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QToolButton, QWidget
 
-from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.profile import VIEWS, DistanceView, LineView, ProfileModel, profile_model_of
 from napari_tesm.gui.models.region_quantities import Quantity
-from napari_tesm.gui.models.regions import region_model_of
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
-from napari_tesm.gui.panels.panel import Connection, Panel
-from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, write_text
+from napari_tesm.gui.panels.canvas import theme_of
+from napari_tesm.gui.panels.drawn_panel import PlotPanel
+from napari_tesm.gui.panels.panel import Connection
+from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses
 from napari_tesm.gui.panels.region_icons import icon_of
 from napari_tesm.plotting.profile import ProfileCurve, ProfilePlot
-from napari_tesm.plotting.profile import ProfilePanel as PlotPanel
+from napari_tesm.plotting.profile import ProfilePanel as PanelOfPlot
 
 if TYPE_CHECKING:
     import napari
 
 _NO_SCAN: Final = "Open a scan to see profiles."
-_REDRAW_EVERY: Final = 30
-"""ms between two drawings while the line is dragged."""
 
 
-class ProfilePanel(Panel):
+class ProfilePanel(PlotPanel):
     """Profiles along the selected line of the scan that is looked at, or the line drawn last.
 
     Parameters
@@ -48,9 +31,10 @@ class ProfilePanel(Panel):
     viewer : napari.Viewer
     """
 
+    EXPORTED = ("Save the profile", "profile.csv")
+
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(viewer, parent)
-        self.link: RegionLayerLink = region_link_of(self.session)
+        super().__init__(viewer, parent, height=180, tip="Save what is shown, in SI units")
         self.draw_button = QToolButton()
         self.draw_button.setAutoRaise(True)
         self.draw_button.setCheckable(True)
@@ -66,37 +50,14 @@ class ProfilePanel(Panel):
         self.width_box.setToolTip(
             "What the width of the step is taken from, and what is drawn against the distance"
         )
-        for box in (self.view_box, self.pulse_box, self.width_box):
-            box.activated.connect(self._chosen)
         self.shown_button = QPushButton("Show")
         self.shown_button.setToolTip("What is drawn along the line")
         self.shown_menu = QMenu(self)
         self.shown_menu.aboutToShow.connect(self._fill_menu)
         self.shown_button.setMenu(self.shown_menu)
-        self.export_button = QPushButton("CSV…")
-        self.export_button.setToolTip("Save what is shown, in SI units")
-        self.export_button.clicked.connect(self._ask_and_export)
-        self.canvas = PlotCanvas(height=180)
         self.plot = ProfilePlot(self.canvas.figure)
-        self.words = QLabel()
-        self.words.setWordWrap(True)
-        self._refresh_timer.setInterval(_REDRAW_EVERY)
-        row = QHBoxLayout()
-        row.setSpacing(3)
-        row.addWidget(self.draw_button)
-        for box, share in ((self.view_box, 13), (self.pulse_box, 9), (self.width_box, 12)):
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            row.addWidget(box, share)
-        row.addWidget(self.shown_button)
-        below = QHBoxLayout()
-        below.addWidget(self.words, 1)
-        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignBottom)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(3)
-        layout.addLayout(row)
-        layout.addWidget(self.canvas, 1)
-        layout.addLayout(below)
+        boxes = {self.view_box: 13, self.pulse_box: 9, self.width_box: 12}
+        self._lay_out({self.draw_button: 0, **boxes, self.shown_button: 0})
 
     @property
     def profile_wanted(self) -> SignalInstance:
@@ -111,39 +72,10 @@ class ProfilePanel(Panel):
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to the line, to results and to the layer."""
-        found: list[Connection] = [
-            (self.viewer.events.theme, self.refresh_soon),
-            (self.link.mode_changed, self._mode_changed),
-        ]
+        own: list[Connection] = [(self.link.mode_changed, self._mode_changed)]
         if scan is not None:
-            regions = region_model_of(scan)
-            found += [
-                (scan.regions_changed, self.refresh_soon),
-                (scan.results_changed, self.refresh_soon),
-                (scan.dataset_changed, self.refresh_soon),
-                (regions.selection_changed, self.refresh_soon),
-                (regions.settled, self.refresh_soon),
-                (profile_model_of(scan).changed, self.refresh_soon),
-            ]
-        return found
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Take over what was drawn in the meantime."""
-        was_listening = self._listening
-        super().showEvent(event)
-        if not was_listening:
-            self.link.attach()
-
-    def hideEvent(self, event: QHideEvent | None) -> None:
-        """Leave the layer to itself."""
-        if self._listening:
-            self.link.detach()
-        super().hideEvent(event)
-
-    def refresh_soon(self, *_: Any) -> None:
-        """Ask for a refresh; a drag does not put it off for ever, as starting the timer anew would."""
-        if not self._refresh_timer.isActive():
-            super().refresh_soon()
+            own.append((profile_model_of(scan).changed, self.refresh_soon))
+        return [*super().connections(scan), *own]
 
     def refresh(self) -> None:
         """Take the profile anew and draw it."""
@@ -173,17 +105,16 @@ class ProfilePanel(Panel):
         else:
             self._show_line(model.line_view())
 
-    def export_to(self, path: Path) -> None:
-        """Write what is shown as CSV, in SI units."""
-        if self.model is not None:
-            self.words.setText(write_text(path, self.model.csv_text()))
+    def csv_text(self) -> str | None:
+        """Return what is shown, in SI units."""
+        return None if self.model is None else self.model.csv_text()
 
     def _show_line(self, view: LineView) -> None:
         if view.message:
             self._say_only(view.message)
             return
         panels = [
-            PlotPanel(
+            PanelOfPlot(
                 group[0].title if len(group) == 1 else group[0].quantity.key.rstrip("12"),
                 group[0].quantity.unit,
                 tuple(
@@ -219,7 +150,7 @@ class ProfilePanel(Panel):
             return
         self.plot.show_distance(
             view.distance,
-            PlotPanel(
+            PanelOfPlot(
                 view.title,
                 view.quantity.unit,
                 (ProfileCurve(view.values, points=True),),
@@ -285,8 +216,3 @@ class ProfilePanel(Panel):
             else:
                 model.choose(width_key=chosen)
         model.choose(view=self.view_box.currentData(), pulse=max(0, self.pulse_box.currentIndex()))
-
-    def _ask_and_export(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the profile", "profile.csv", "CSV (*.csv)")
-        if name:
-            self.export_to(Path(name))

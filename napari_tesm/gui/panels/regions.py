@@ -1,16 +1,14 @@
 """The tab of regions: draw them, name and class them, and read off what moves faster where."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -20,13 +18,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
 from napari_tesm.gui.models.region_table import RegionTable, region_table_of
 from napari_tesm.gui.models.regions import round_length
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
-from napari_tesm.gui.panels.panel import Connection, Panel
-from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, undo_or_redo, write_text
+from napari_tesm.gui.panels.drawn_panel import DrawnPanel
+from napari_tesm.gui.panels.panel import Connection
+from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, undo_or_redo
 from napari_tesm.gui.panels.region_icons import icon_of
 from napari_tesm.gui.panels.region_table_view import RegionTableView
 from napari_tesm.regions.shapes import REGION_CLASSES
@@ -45,11 +43,9 @@ _TOOLS: Final = (
 )
 _WHAT_TO_DO: Final = "Draw around a step with the tools above, or let them be found."
 _NO_SCAN: Final = "Open a scan to draw regions on it."
-_REDRAW_EVERY: Final = 30
-"""ms between two drawings of the table while a vertex is dragged: faster than the eye, slow enough for large maps."""
 
 
-class RegionPanel(Panel):
+class RegionPanel(DrawnPanel):
     """Regions of the scan that is looked at.
 
     Parameters
@@ -57,9 +53,10 @@ class RegionPanel(Panel):
     viewer : napari.Viewer
     """
 
+    EXPORTED = ("Export the table", "regions.csv")
+
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
-        self.link: RegionLayerLink = region_link_of(self.session)
         self.tool_buttons: dict[str, QToolButton] = {}
         self._tools = QButtonGroup(self)
         self._tools.setExclusive(False)
@@ -113,7 +110,6 @@ class RegionPanel(Panel):
         self.export_button.clicked.connect(self._ask_and_export)
         self._said = ""
         self._busy = False
-        self._refresh_timer.setInterval(_REDRAW_EVERY)
         self._lay_out()
 
     @property
@@ -146,19 +142,7 @@ class RegionPanel(Panel):
         was_listening = self._listening
         super().showEvent(event)
         if not was_listening:
-            self.link.attach()
             self._paint_icons()
-
-    def hideEvent(self, event: QHideEvent | None) -> None:
-        """Leave the layer to itself."""
-        if self._listening:
-            self.link.detach()
-        super().hideEvent(event)
-
-    def refresh_soon(self, *_: Any) -> None:
-        """Ask for a refresh; a drag does not put it off for ever, as starting the timer anew would."""
-        if not self._refresh_timer.isActive():
-            super().refresh_soon()
 
     def event(self, event: QEvent | None) -> bool:
         """Claim the keys for undo and redo while the focus is in here: elsewhere they are napari's."""
@@ -248,20 +232,14 @@ class RegionPanel(Panel):
             clipboard.setText(self.table.separated_text())
             self.tell("the table is on the clipboard, in SI units")
 
-    def export_to(self, path: Path) -> None:
-        """Write the table as CSV, in SI units."""
-        if self.table is not None:
-            self.tell(write_text(path, self.table.separated_text(",")))
+    def csv_text(self) -> str | None:
+        """Return the table, in SI units."""
+        return None if self.table is None else self.table.separated_text(",")
 
     def tell(self, sentence: str) -> None:
         """Show a sentence below the table."""
         self._said = sentence[:1].upper() + sentence[1:]
         self._show_message(self.table)
-
-    def _ask_and_export(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Export the table", "regions.csv", "CSV (*.csv)")
-        if name:
-            self.export_to(Path(name))
 
     def _show_message(self, table: RegionTable | None) -> None:
         if table is None:
