@@ -1,7 +1,8 @@
-"""Groups of arguments that several commands share, and the parser they are added to."""
+"""The parser of the words of the command line, and commands and options as data that it is made from."""
 
 import argparse
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
 
 
 class UsageError(Exception):
@@ -20,89 +21,51 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}\nTry '{self.prog} --help'.")
 
 
-def add_fitting(command: Parser) -> "argparse._ArgumentGroup":
-    """Add what decides the numbers of a fit; the same for every command that fits."""
-    data = add_protocol(command)
-    add_mapping(data)
-    data.add_argument(
-        "--tip-radius", metavar="25nm±5nm", help="characteristic length, with its error if known"
-    )
-    data.add_argument(
-        "--lock-in-time-constant",
-        metavar="100us",
-        help="of its low-pass filter, which kernels pass, too; 0s: none",
-    )
-    data.add_argument("--lock-in-order", metavar="1", help="RC stages of that filter, 1 to 8")
-    how = command.add_argument_group("how to fit")
-    how.add_argument("--window1", metavar="0ms:10ms|none", help="replaces the pulse, from its start")
-    how.add_argument("--window2", metavar="10ms:25ms|none", help="replaces the relaxation after the pulse")
-    how.add_argument(
-        "--kernel",
-        metavar="exponential",
-        help="exponential, stretched, biexponential, power, erfc or gaussian-source for each window; flux-pulse or "
-        "clamped for the record as one",
-    )
-    how.add_argument("--geometry", metavar="l2/tau", help="how D follows from tau")
-    how.add_argument("--threshold", metavar="15%", help="smallest |H| to fit, of the map's maximum")
-    how.add_argument("--threshold-of", choices=("robust", "max", "p99"), help="which maximum")
-    how.add_argument("--skip-after-edge", metavar="0ms", help="leave out samples after a window's start")
-    how.add_argument(
-        "--rotate-phase", dest="phase_rotation", metavar="auto|DEG",
-        help="turn the lock-in's X and Y by an angle; auto: so that X holds most of the response",
-    )  # fmt: skip
-    how.add_argument(
-        "--intervals", action="store_true", default=None, help="limits of tau and D that hold them with 95 %%"
-    )
-    add_recipe(how)
-    return data
+class Option(NamedTuple):
+    """An option or a file: how it is written, and what `argparse.ArgumentParser.add_argument` is to know of it."""
+
+    words: tuple[str, ...]
+    settings: dict[str, Any]
 
 
-def add_protocol(command: Parser) -> "argparse._ArgumentGroup":
-    """Add what stands in for metadata that a file lacks."""
-    data = command.add_argument_group("what the file does not say, or says differently")
-    data.add_argument("--traces", action="append", metavar="TITLE|N", help="trace stack; may be repeated")
-    data.add_argument("--voltage", metavar="-3V", help="pulse voltage")
-    data.add_argument("--pulse-start", metavar="0ms", help="start of the pulse on the file's time axis")
-    data.add_argument("--pulse-duration", metavar="10ms")
-    data.add_argument("--time-unit", metavar="s", help="unit of a time axis that has none")
-    data.add_argument("--lateral-unit", metavar="m", help="unit of image axes that have none")
-    return data
+class Group(NamedTuple):
+    """Options below a heading of their own in the help."""
+
+    heading: str
+    options: tuple[Option, ...]
 
 
-def add_mapping(group: "argparse._ArgumentGroup") -> None:
-    """Add the option that says what is what in a file."""
-    group.add_argument(
-        "--mapping", metavar="M.yaml", type=file_name, help="what is what in a file that is no .gwy"
-    )
+@dataclass(frozen=True)
+class Command:
+    """What a command is good for, in the list of all and in its own help, and what it takes."""
+
+    help: str
+    parts: tuple[Option | Group, ...]
+    description: str | None = None
+
+    def add_to(self, commands: "argparse._SubParsersAction[Parser]", name: str) -> None:
+        """Add the command to the parser of all."""
+        parser = commands.add_parser(name, help=self.help, description=self.description)
+        for part in self.parts:
+            group = parser.add_argument_group(part.heading) if isinstance(part, Group) else parser
+            for option in part.options if isinstance(part, Group) else (part,):
+                group.add_argument(*option.words, **option.settings)
 
 
-def add_recipe(group: "argparse._ArgumentGroup") -> None:
-    """Add the option that takes the parameters from a file."""
-    group.add_argument(
-        "--recipe",
-        metavar="R.json|OUT.gwy",
-        type=file_name,
-        help="parameters of a file or of an earlier output",
-    )
+def option(name: str, metavar: str | None = None, words: str | None = None, **settings: Any) -> Option:
+    """Return an option that takes a value; its short form is asked for by `short`."""
+    short = (settings.pop("short"),) if "short" in settings else ()
+    return Option((*short, f"--{name}"), {"metavar": metavar, "help": words, **settings})
 
 
-def add_map_files(command: Parser) -> "argparse._ArgumentGroup":
-    """Add the files that maps are written to."""
-    out = command.add_argument_group("output")
-    out.add_argument("--maps-only", action="store_true", help="leave out what the input held")
-    out.add_argument("--json", metavar="SUMMARY.json", type=output_name)
-    out.add_argument("--csv", metavar="PIXELS.csv", type=output_name)
-    out.add_argument("--figure", metavar="OVERVIEW.png", type=output_name)
-    add_ways(out)
-    return out
+def flag(name: str, words: str, **settings: Any) -> Option:
+    """Return an option that takes no value."""
+    return Option((f"--{name}",), {"action": "store_true", "help": words, **settings})
 
 
-def add_ways(out: "argparse._ArgumentGroup") -> None:
-    """Add how outputs are written and what is said meanwhile."""
-    out.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    out.add_argument("--progress", choices=("bar", "lines", "none"))
-    out.add_argument("--quiet", action="store_true", help="print no summary")
-    out.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+def group(heading: str, *options: Option) -> Group:
+    """Return options below a heading."""
+    return Group(heading, options)
 
 
 def file_name(text: str) -> str:

@@ -1,0 +1,98 @@
+"""The options that several commands share, each said once."""
+
+from typing import Any, Final
+
+from napari_tesm.cli.arguments import Group, Option, file_name, flag, group, option, output_name
+
+
+def taken(name: str, metavar: str, words: str | None = None, **settings: Any) -> Option:
+    """Return an option that takes the name of a file that is there."""
+    return option(name, metavar, words, type=file_name, **settings)
+
+
+def written(name: str, metavar: str, words: str | None = None, **settings: Any) -> Option:
+    """Return an option that takes the name of a file to write."""
+    return option(name, metavar, words, type=output_name, **settings)
+
+
+def output(metavar: str, words: str | None = None, **settings: Any) -> Option:
+    """Return the option of the main output."""
+    return written("output", metavar, words, short="-o", **settings)
+
+
+def files(metavar: str = "FILE", words: str | None = None, name: str = "files", **settings: Any) -> Option:
+    """Return what is given without an option: one file, or as many as `nargs` says."""
+    return Option((name,), {"metavar": metavar, "help": words, "type": file_name, **settings})
+
+
+def json_or_stdout(metavar: str = "OUT.json|-", instead_of: str = "table") -> Option:
+    """Return the option of a file for programs that standard output can stand in for."""
+    words = f"the same for programs; without a name, or -, on stdout instead of the {instead_of}"
+    return taken("json", metavar, words, nargs="?", const="-")
+
+
+def protocol(*more: Option) -> Group:
+    """Return what stands in for metadata that a file lacks."""
+    return group("what the file does not say, or says differently", *_PROTOCOL, *more)
+
+
+# fmt: off
+FILE: Final = files(name="file")
+OUTPUT: Final = output("OUT.gwy", required=True)
+TIME_UNIT: Final = option("time-unit", "s", "unit of a time axis that has none")
+LATERAL_UNIT: Final = option("lateral-unit", "m", "unit of image axes that have none")
+_PROTOCOL: Final = (
+    option("traces", "TITLE|N", "trace stack; may be repeated", action="append"),
+    option("voltage", "-3V", "pulse voltage"),
+    option("pulse-start", "0ms", "start of the pulse on the file's time axis"),
+    option("pulse-duration", "10ms"),
+    TIME_UNIT,
+    LATERAL_UNIT,
+)
+MAPPING: Final = taken("mapping", "M.yaml", "what is what in a file that is no .gwy")
+RECIPE: Final = taken("recipe", "R.json|OUT.gwy", "parameters of a file or of an earlier output")
+
+WINDOWS: Final = (
+    option("window1", "0ms:10ms|none", "replaces the pulse, from its start"),
+    option("window2", "10ms:25ms|none", "replaces the relaxation after the pulse"),
+)
+GEOMETRY: Final = option("geometry", "l2/tau", "how D follows from tau")
+THRESHOLD_OF: Final = option("threshold-of", None, "which maximum", choices=("robust", "max", "p99"))
+SKIP: Final = option("skip-after-edge", "0ms", "leave out samples after a window's start")
+FITTING: Final = (
+    protocol(
+        MAPPING,
+        option("tip-radius", "25nm±5nm", "characteristic length, with its error if known"),
+        option("lock-in-time-constant", "100us", "of its low-pass filter, which kernels pass, too; 0s: none"),
+        option("lock-in-order", "1", "RC stages of that filter, 1 to 8"),
+    ),
+    group(
+        "how to fit",
+        *WINDOWS,
+        option("kernel", "exponential", "exponential, stretched, biexponential, power, erfc or gaussian-source for "
+               "each window; flux-pulse or clamped for the record as one"),
+        GEOMETRY,
+        option("threshold", "15%", "smallest |H| to fit, of the map's maximum"),
+        THRESHOLD_OF,
+        SKIP,
+        option("rotate-phase", "auto|DEG", "turn the lock-in's X and Y by an angle; auto: so that X holds most of the "
+               "response", dest="phase_rotation"),
+        flag("intervals", "limits of tau and D that hold them with 95 %%", default=None),
+        RECIPE,
+    ),
+)
+"""What decides the numbers of a fit; the same for every command that fits."""
+
+JOBS: Final = option("jobs", "N", "threads (default: one for each core, eight at most)")
+OVERWRITE: Final = flag("overwrite", "replace files that exist")
+PROGRESS: Final = option("progress", choices=("bar", "lines", "none"))
+QUIET: Final = flag("quiet", "print no summary")
+DEBUG: Final = flag("debug", "show a traceback when something fails")
+WAYS: Final = (OVERWRITE, PROGRESS, QUIET, DEBUG)
+"""How outputs are written and what is said meanwhile."""
+MAPS_ONLY: Final = flag("maps-only", "leave out what the input held")
+MAP_FILES: Final = (
+    MAPS_ONLY, written("json", "SUMMARY.json"), written("csv", "PIXELS.csv"), written("figure", "OVERVIEW.png"), *WAYS,
+)
+"""The files that maps are written to."""
+# fmt: on
