@@ -26,32 +26,23 @@ _COMMANDS: Final = {
         flag("mapping", "print a mapping to start from, for a file that does not say what is what"),
         shared.DEBUG,
     )),
-
     "import": Command("make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, vendors'", (
         shared.files("RECORDING", "several become one voltage series", nargs="+"),
         shared.output("OUT.gwy|OUT.zarr", required=True),
         shared.taken("mapping", "M.yaml", "what is what in the file"),
         shared.taken("scan", "AFMFILE", "take its images along"),
-        shared.TIME_UNIT,
-        shared.LATERAL_UNIT,
-        group("output", *shared.WAYS),
+        shared.TIME_UNIT, shared.LATERAL_UNIT, group("output", *shared.WAYS),
     ), "Make a dataset of an instrument's file: cut a continuous recording at its pulses, or take arrays of traces as "
        "they are; join the images of an AFM file, and several recordings of one area. A mapping says what is what "
        "where the file does not: tesm info --mapping FILE proposes one."),
-
     "fit": Command("fit every pixel and write maps of tau and D", (
-        shared.FILE,
-        shared.OUTPUT,
-        *shared.FITTING,
+        shared.FILE, shared.OUTPUT, *shared.FITTING,
         group(
-            "output",
-            *shared.MAP_FILES,
+            "output", *shared.MAP_FILES,
             flag("graphs", "with --maps-only: histograms of D and curves at the points, too"),
-            shared.written("save-recipe", "R.json"),
-            shared.JOBS,
+            shared.written("save-recipe", "R.json"), shared.JOBS,
         ),
     ), "Fit every pixel and write maps of tau and D. Quantities carry their unit: 25nm, 10ms."),
-
     "kernels": Command("say which kernel the traces support, and whether it describes them", (
         shared.FILE,
         option("kernels", "A,B,...", "at least two; by default %(default)s",
@@ -67,28 +58,21 @@ _COMMANDS: Final = {
             "output",
             shared.output("OUT.gwy", "maps of the best kernel, the evidence and the whiteness, beside what the input "
                           "holds"),
-            shared.MAPS_ONLY,
-            shared.json_or_stdout(),
-            shared.written("figure", "CHOICE.png"),
-            shared.JOBS,
+            shared.MAPS_ONLY, shared.json_or_stdout(), shared.written("figure", "CHOICE.png"), shared.JOBS,
             *shared.WAYS,
         ),
     ), "Compare kernels on the same samples of every pixel with a response (AICc), and see whether what the best one "
        "leaves is noise. Quantities carry their unit: 10ms."),
-
     "displacement": Command("write maps of H alone: what the pulse lifted, in a moment", (
         shared.FILE, shared.OUTPUT, shared.protocol(shared.MAPPING, shared.RECIPE), group("output", *shared.MAP_FILES),
     ), "Write maps of H, the displacement caused by the pulse, the same as those of tesm fit. Only the samples that H "
        "is made of are read. Quantities carry their unit: 10ms."),
-
     "regions": Command("say what H, tau and D come to in the regions of a file", (
         shared.FILE,
         shared.taken("channel", "TITLE|N", "only what is drawn on this channel; measure it, too"),
         shared.protocol(shared.MAPPING),
         group(
-            "output",
-            shared.json_or_stdout(),
-            shared.written("csv", "OUT.csv", "a row per part, map and pulse"),
+            "output", shared.json_or_stdout(), shared.written("csv", "OUT.csv", "a row per part, map and pulse"),
             shared.output("OUT.gwy", "graphs for Gwyddion: mean traces and histograms of D, inside against outside"),
             *shared.WAYS,
         ),
@@ -96,7 +80,6 @@ _COMMANDS: Final = {
        "regions, what is under a mask and what is not, and the pixels outside of all; steps against grains with "
        "effect size and rank test. Regions are those saved by napari, the selections drawn in Gwyddion, and the masks "
        "of channels."),
-
     "grains": Command("find grains and say what H, tau and D come to at their boundaries and inside them", (
         shared.FILE,
         group(
@@ -127,11 +110,9 @@ _COMMANDS: Final = {
        "the file come to at boundaries and in interiors: statistics with a test that knows that neighbours are alike, "
        "the course with the distance from the nearest boundary, and a table of grains. Regions called cluster or "
        "defect are classes of their own. Quantities carry their unit: 30nm."),
-
     "report": Command("make the paper's figures and tables of a scan or a series, as one HTML page", (
         shared.files(words="a scan, or those of a series", nargs="+"),
-        shared.output("DIR", required=True),
-        *shared.FITTING,
+        shared.output("DIR", required=True), *shared.FITTING,
         group(
             "what else goes into the report",
             option("labels", "LABEL", "what each file is called, in their order", nargs="+", action="extend"),
@@ -141,17 +122,12 @@ _COMMANDS: Final = {
             shared.taken("cycling", "CSV", "capacity against voltage", nargs="+", action="extend", default=[]),
         ),
         group(
-            "output",
-            shared.JOBS,
-            flag("overwrite", "replace an earlier report in DIR"),
-            shared.PROGRESS,
-            shared.QUIET,
+            "output", shared.JOBS, flag("overwrite", "replace an earlier report in DIR"), shared.PROGRESS, shared.QUIET,
             shared.DEBUG,
         ),
     ), "Fit every pixel and make the figures and tables of the t-ESM paper, as far as the data allow: one HTML page "
        "that needs nothing beside it, figures as PNG and SVG, tables as CSV, all numbers as JSON. What cannot be made "
        "says what is missing."),
-
     "simulate": Command("write a simulated dataset with known D", (
         shared.output("FILE.gwy|FILE.tdms|FOLDER", ".tdms: as a recorder writes it, with its mapping and the AFM's "
                       "images beside it; a folder for the preset paper-series", required=True),
@@ -160,14 +136,10 @@ _COMMANDS: Final = {
         option("model", None, "exponential, or diffusion: flux-pulse, clamped (each pixel by itself), lateral (across "
                "the pixels; slow)", default="exponential"),
         option("size", "64x48", "pixels across and down", default="64x48"),
-        option("samples", "250", default="250"),
-        option("seed", "0", default="0"),
-        option("jobs", "N", "threads of the lateral model"),
-        shared.PROGRESS,
-        flag("overwrite", "replace a file that exists"),
-        shared.DEBUG,
+        option("samples", "250", default="250"), option("seed", "0", default="0"),
+        option("jobs", "N", "threads of the lateral model"), shared.PROGRESS,
+        flag("overwrite", "replace a file that exists"), shared.DEBUG,
     )),
-
     "null": Command("say what D1, D2 and D2/D1 the exponential recipe returns for pure diffusion", (
         shared.files(words="takes times and protocol from it", name="file", nargs="?"),
         shared.protocol(
@@ -178,50 +150,34 @@ _COMMANDS: Final = {
             option("record", "25ms", "without a file: length of the record, from the pulse on"),
         ),
         group(
-            "how it is fitted",
-            *shared.WINDOWS,
-            shared.GEOMETRY,
-            shared.SKIP,
-            shared.RECIPE,
+            "how it is fitted", *shared.WINDOWS, shared.GEOMETRY, shared.SKIP, shared.RECIPE,
             option("noise", "10%", "of a sample, in parts of H: what would be rejected is left out (default: 10%%)"),
             option("diffusion", "1e-15m2/s:1e-11m2/s", "range of the true D", default="1e-15m2/s:1e-11m2/s"),
         ),
         option("apparent", "2e-13m2/s", "only this: the true D of an apparent one, with ± its error"),
         group(
-            "output",
-            shared.json_or_stdout("NULL.json|-"),
-            shared.written("csv", "CURVES.csv", "a row per true D and source"),
-            shared.written("figure", "CURVES.png"),
-            shared.OVERWRITE,
-            shared.DEBUG,
+            "output", shared.json_or_stdout("NULL.json|-"),
+            shared.written("csv", "CURVES.csv", "a row per true D and source"), shared.written("figure", "CURVES.png"),
+            shared.OVERWRITE, shared.DEBUG,
         ),
     ), "What one exponential for each window and D = l²/tau return for pure diffusion with this pulse, windows, "
        "sampling and tip radius, and the way back from the apparent D to the true one. The protocol is that of a "
        "file, or said here. Quantities carry their unit: 25nm, 10ms."),
-
     "theory": Command("what ESM, PITT, GITT and EIS record of one material, and the D each gives back", (
-        option("diffusion", "4e-13m2/s", default="4e-13 m²/s"),
-        option("tip-radius", "25nm", default="25 nm"),
+        option("diffusion", "4e-13m2/s", default="4e-13 m²/s"), option("tip-radius", "25nm", default="25 nm"),
         option("surface-rate", "10um/s", "of the reaction at the surface; by default always in balance"),
-        option("poisson-ratio", "0.25", default="0.25"),
-        option("pulse-duration", "10ms", default="10 ms"),
+        option("poisson-ratio", "0.25", default="0.25"), option("pulse-duration", "10ms", default="10 ms"),
         option("thickness", "1um", "of the film of the bulk methods", default="1 um"),
-        option("noise", "1%", default="1%"),
-        option("seed", "0", default="0"),
+        option("noise", "1%", default="1%"), option("seed", "0", default="0"),
         group(
-            "output",
-            shared.taken("json", "THEORY.json", "- for standard output"),
-            shared.written("csv", "RECORDS.csv"),
-            shared.written("figure", "THEORY.png"),
-            shared.OVERWRITE,
-            shared.DEBUG,
+            "output", shared.taken("json", "THEORY.json", "- for standard output"),
+            shared.written("csv", "RECORDS.csv"), shared.written("figure", "THEORY.png"),
+            shared.OVERWRITE, shared.DEBUG,
         ),
     )),
-
     "view": Command("open files in napari, with the t-ESM workspace beside them", (
         shared.files(nargs="+"), shared.DEBUG,
     )),
-
     "gwyddion": Command("install or remove the module for Gwyddion's menus", (
         Option(("action",), {"choices": ("install", "uninstall", "status"),
                              "help": "build and install it for this user, remove it, or say whether it works"}),

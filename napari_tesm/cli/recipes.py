@@ -1,8 +1,9 @@
 """The recipe that the options of a command come to, on top of a recipe's file."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.evaluation.recipe import Recipe
@@ -10,11 +11,6 @@ from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import recipe_text
 
-_OPTIONS: Final = (
-    "tip_radius", "voltage", "pulse_start", "pulse_duration", "time_unit", "lateral_unit",
-    "window1", "window2", "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "phase_rotation",
-    "lock_in_time_constant", "lock_in_order", "intervals",
-)  # fmt: skip
 _LARGEST_RECIPE: Final = 1 << 20
 
 
@@ -30,12 +26,9 @@ def recipe_from_options(options: argparse.Namespace, base: Recipe | None = None)
     """
     if getattr(options, "recipe", None):
         base = _recipe_from_file(options.recipe)
-    values: dict[str, Any] = {name: getattr(options, name, None) for name in _OPTIONS}
-    if options.traces:
-        values["traces"] = tuple(options.traces)
     try:
         return recipe_from_values(
-            base, **{name: value for name, value in values.items() if value is not None}
+            base, **{entry.name: getattr(options, entry.name, None) for entry in fields(Recipe)}
         )
     except ValueError as error:
         raise UsageError(error) from None

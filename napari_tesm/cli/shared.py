@@ -45,9 +45,7 @@ _PROTOCOL: Final = (
     option("traces", "TITLE|N", "trace stack; may be repeated", action="append"),
     option("voltage", "-3V", "pulse voltage"),
     option("pulse-start", "0ms", "start of the pulse on the file's time axis"),
-    option("pulse-duration", "10ms"),
-    TIME_UNIT,
-    LATERAL_UNIT,
+    option("pulse-duration", "10ms"), TIME_UNIT, LATERAL_UNIT,
 )
 MAPPING: Final = taken("mapping", "M.yaml", "what is what in a file that is no .gwy")
 RECIPE: Final = taken("recipe", "R.json|OUT.gwy", "parameters of a file or of an earlier output")

@@ -28,13 +28,10 @@ WindowChoice = Window | Literal["none"] | None
 
 _POSITIVE: Final = ("tip_radius", "pulse_duration", "max_log_tau_error")
 _NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold", "lock_in_time_constant")
-_UNITS: Final = {
-    "tip_radius": "m",
-    "tip_radius_error": "m",
-    "pulse_duration": "s",
-    "skip_after_edge": "s",
-    "lock_in_time_constant": "s",
-}
+UNITS: Final = {
+    "tip_radius": "m", "tip_radius_error": "m", "pulse_start": "s", "pulse_duration": "s", "voltage": "V",
+    "skip_after_edge": "s", "lock_in_time_constant": "s",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ class Recipe:
             name = Field(field.name)
             if not math.isfinite(value):
                 raise ValueError(Sentence("the {name} must be a finite number", name=name))
-            written = text_from_quantity(value, _UNITS.get(name, ""))
+            written = text_from_quantity(value, UNITS.get(name, ""))
             if name in _POSITIVE and value <= 0:
                 raise ValueError(
                     Sentence("the {name} must be larger than zero, not {written}", name=name, written=written)

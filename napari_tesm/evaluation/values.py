@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from napari_tesm.data.protocol import Window
-from napari_tesm.evaluation.recipe import AUTO, NO_WINDOW, Recipe
+from napari_tesm.evaluation.recipe import AUTO, NO_WINDOW, UNITS, Recipe
 from napari_tesm.kernels.low_pass import order_from_text
 from napari_tesm.quantities.text import (
     angle_from_text,
@@ -13,14 +13,6 @@ from napari_tesm.quantities.text import (
     quantity_and_error_from_text,
     quantity_from_text,
 )
-
-_UNITS = {
-    "pulse_start": "s",
-    "pulse_duration": "s",
-    "voltage": "V",
-    "skip_after_edge": "s",
-    "lock_in_time_constant": "s",
-}
 
 
 def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
@@ -46,8 +38,6 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
         elif name == "tip_radius":
             radius, error = quantity_and_error_from_text(value, "m")
             understood |= {"tip_radius": radius, "tip_radius_error": error}
-        elif name == "tip_radius_error":
-            understood[name] = quantity_from_text(value, "m")
         elif name == "phase_rotation":
             understood[name] = value if value == AUTO else angle_from_text(value)
         elif name == "threshold":
@@ -58,8 +48,8 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood[name] = [value]
         elif name == "lock_in_order":
             understood[name] = order_from_text(value)
-        elif name in _UNITS:
-            understood[name] = quantity_from_text(value, _UNITS[name])
+        elif name in UNITS:
+            understood[name] = quantity_from_text(value, UNITS[name])
         else:
             understood[name] = value
     given = {name: value for name, value in understood.items() if value is not None}

@@ -29,12 +29,6 @@ class Spelling:
         Returns how a field is given; its second argument is what to give, or empty.
     names : mapping of str to str
         What a field is called where that is not its own name.
-
-    Examples
-    --------
-    >>> german = Spelling(lambda name, value: f"'{name}' auf {value}")
-    >>> german(ValueError(Sentence("the axis has no unit: set {time_unit:ms}")))
-    "the axis has no unit: set 'time_unit' auf ms"
     """
 
     entry: Callable[[str, str], str]
@@ -45,7 +39,7 @@ class Spelling:
         if isinstance(message, Field):
             return self.names.get(message, message.replace("_", " "))
         if isinstance(message, Sentence):
-            return message.spelled(self)
+            return _spelled(message.template, message.values, self)
         only = message.args[0] if isinstance(message, BaseException) and len(message.args) == 1 else None
         return self(only) if isinstance(only, Sentence | BaseException) else str(message)
 
@@ -84,43 +78,30 @@ class Sentence(str):
     ('time_unit',)
     """
 
-    _template: str
-    _values: dict[str, Any]
+    template: str
+    values: dict[str, Any]
 
     def __new__(cls, template: str, **values: Any) -> Self:
         """Spell the sentence for Python, and keep what it was made of."""
         sentence = super().__new__(cls, _spelled(template, values, KEYWORDS))
-        sentence._template, sentence._values = template, values
+        sentence.template, sentence.values = template, values
         return sentence
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
-        return (self._template,), self._values
+        return (self.template,), self.values
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields that are to be given or left out, in the order of the sentence."""
-        named: list[str] = []
-
-        def entry(name: str, _: str) -> str:
-            named.append(name)
-            return ""
-
-        self.spelled(Spelling(entry))
-        return tuple(named)
-
-    def spelled(self, spelling: Spelling) -> str:
-        """Return the sentence with its fields as an edge spells them."""
-        return _spelled(self._template, self._values, spelling)
+        return tuple(Spelling(lambda name, _: f"\0{name}\0")(self).split("\0")[1::2])
 
 
 def _spelled(template: str, values: Mapping[str, Any], spelling: Spelling) -> str:
     parts = []
     for text, name, spec, _ in Formatter().parse(template):
         parts.append(text)
-        if name is None:
-            continue
-        if name not in values:
-            parts.append(spelling.entry(name, (spec or "").format_map(values)))
-        else:
+        if name is not None and name in values:
             parts.append(format(values[name], spec) if spec else spelling(values[name]))
+        elif name is not None:
+            parts.append(spelling.entry(name, (spec or "").format_map(values)))
     return "".join(parts)

@@ -7,16 +7,12 @@ from typing import Any, Final
 import numpy as np
 
 from napari_tesm.data.protocol import Window
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.recipe import UNITS, Recipe
 from napari_tesm.files.sentences import option_from_field
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.scan import scans_from_file
 
-_UNITS: Final = {
-    "tip_radius": "m", "pulse_start": "s", "pulse_duration": "s", "voltage": "V", "skip_after_edge": "s",
-    "lock_in_time_constant": "s",
-}  # fmt: skip
 _NOT_OPTIONS: Final = ("tau_bounds", "response_level", "max_log_tau_error")
 """Entries of a recipe that the command line takes from a recipe file only."""
 
@@ -131,8 +127,8 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
                 text += f" ± {text_from_quantity(recipe.tip_radius_error, 'm')}"
         elif isinstance(value, Window):
             text = str(value)
-        elif name in _UNITS:
-            text = text_from_quantity(value, _UNITS[name])
+        elif name in UNITS:
+            text = text_from_quantity(value, UNITS[name])
         elif name == "threshold":
             text = value if plain else f"{100 * value:.12g}%"
         else:

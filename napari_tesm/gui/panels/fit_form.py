@@ -154,17 +154,8 @@ class FitForm(QWidget):
             QWidget.setTabOrder(before, after)
 
     def _connect(self) -> None:
-        entries = {
-            "tip_radius": "tip_radius",
-            "tip_radius_error": "tip_radius",
-            "response_level": "response_level",
-            "max_log_tau_error": "max_log_tau_error",
-            "skip_after_edge": "skip_after_edge",
-            "lock_in_time_constant": "lock_in_time_constant",
-            "lock_in_order": "lock_in_order",
-        }
         for name, entry in self.numbers.items():
-            entry.native.textEdited.connect(self._entered(entries[name]))
+            entry.native.textEdited.connect(self._entered(name.replace("radius_error", "radius")))
         for (number, _), entry in self.edges.items():
             entry.native.textEdited.connect(self._entered(f"window{number}"))
         for number, box in self.use.items():
@@ -307,12 +298,9 @@ class FitForm(QWidget):
             model.set(intervals=bool(self.intervals.value))
         elif entry == "kernel":
             self._take_kernel(model, self.kernel.value)
-        elif entry == "skip_after_edge":
+        elif entry in ("skip_after_edge", "lock_in_time_constant"):
             text = self.numbers[entry].value.strip()
-            model.set(skip_after_edge=_with_unit(text, "ms") if text else None)
-        elif entry == "lock_in_time_constant":
-            text = self.numbers[entry].value.strip()
-            model.set(lock_in_time_constant=_with_unit(text, "ms") if text else None)
+            model.set(**{entry: _with_unit(text, "ms") if text else None})
         else:
             self._take_number(model, entry)
 
