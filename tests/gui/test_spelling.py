@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from examples import example_dataset
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit, save
+from napari_tesm.cli.parser import parser_for_tesm
+from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.protocol import answer_questions
@@ -87,3 +90,12 @@ def test_what_only_a_recipe_can_say_is_not_lost_silently(tmp_path):
     with pytest.raises(ValueError, match="recipe file"):
         command_from_scan(scan)
     assert "response_level=0.01" in python_from_scan(scan)
+
+
+def test_an_option_that_is_not_called_as_its_entry_is_copied_as_the_parser_knows_it(tmp_path):
+    save(tmp_path / "a.gwy", example_dataset(shape=(2, 3)))
+    (scan,) = scans_from_path(tmp_path / "a.gwy")
+    for angle in ("auto", -30.0):
+        scan.set_recipe(replace(scan.recipe, phase_rotation=angle))
+        options = parser_for_tesm().parse_args(shlex.split(command_from_scan(scan))[1:])
+        assert recipe_from_options(options).phase_rotation == angle

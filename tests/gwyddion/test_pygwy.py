@@ -150,6 +150,10 @@ def test_a_failure_is_the_engines_last_line_and_changes_nothing(plugin, home, tm
     before = dict(data.values)
     with pytest.raises(RuntimeError, match=r"^Try 'tesm fit --help'|window|unit"):
         plugin("tesm_volume").run(data, 1)
+    # What is to be given is given in that file, not in a dialog.
+    (home / ".gwyddion" / "tesm.conf").write_text("[pygwy]\noptions = --lock-in-order=2\n")
+    with pytest.raises(RuntimeError, match=r"give --lock-in-time-constant in tesm\.conf$"):
+        plugin("tesm_volume").run(data, 1)
     monkeypatch.setenv("TESM_ENGINE", "/nowhere")
     with pytest.raises(RuntimeError, match="The engine '/nowhere' cannot be started"):
         plugin("tesm_volume").run(data, 1)
