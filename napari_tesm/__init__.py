@@ -1,6 +1,6 @@
 """Diffusion-coefficient maps from time-domain electrochemical strain microscopy (t-ESM).
 
->>> from napari_tesm import open_dataset, fit, save, simulate_dataset  # doctest: +SKIP
+>>> from napari_tesm import open_dataset, fit, save, simulate_dataset
 """
 
 from importlib import import_module

@@ -1,9 +1,14 @@
-"""Data of reports for tests: a small simulated scan of both polarities, fitted once."""
+"""Data of reports for tests: a small simulated scan of both polarities, fitted once.
 
+It is pulled to one and a half times its width, so that its pixels are 9 nm wide and 6 nm high.
+"""
+
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
 import numpy as np
+from examples import CORNER
 
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
@@ -11,13 +16,28 @@ from napari_tesm.interface import fit
 from napari_tesm.report.choices import choose_examples
 from napari_tesm.report.data import InputFile, ReportData, Scan
 from napari_tesm.simulation import simulate
+from napari_tesm.simulation.scene import STEP_ANGLE
 
+STRETCH = 1.5
+WIDER = 1 / np.hypot(np.sin(STEP_ANGLE) / STRETCH, np.cos(STEP_ANGLE))
+"""By how much distances from the step, which lies aslant, and its width grow with it."""
 RECIPE = Recipe(tip_radius=25e-9, tip_radius_error=2e-9)
 
 
 @cache
 def simulation(size=(40, 32)):
-    return simulate(size=size, samples=100, seed=1)
+    simulated = simulate(size=size, samples=100, seed=1)
+    truth = simulated.truth.assign(distance=simulated.truth["distance"] * WIDER)
+    return replace(simulated, dataset=_on_its_place(simulated.dataset), truth=_on_its_place(truth))
+
+
+def _on_its_place(dataset):
+    """Return a dataset with wider pixels, the corner of the image at `CORNER`."""
+    moved = {
+        "y": dataset["y"].copy(data=dataset["y"].values + CORNER[0]),
+        "x": dataset["x"].copy(data=dataset["x"].values * STRETCH + CORNER[1]),
+    }
+    return dataset.assign_coords(moved)
 
 
 @cache

@@ -4,7 +4,8 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter, shift
 
-from napari_tesm.simulation.scene import PIXEL_SIZE, drawn_scene
+from napari_tesm.regions.shapes import PinnedPoint
+from napari_tesm.simulation.scene import drawn_scene
 
 VOLTAGES = (-3.0, -5.0, -6.0, -7.0, -8.0)
 CURVES = {
@@ -18,6 +19,9 @@ CURVES = {
 NOISE = 0.008 * np.sqrt(2 / 5)
 """Of H in V: the simulator's noise of a sample, and H as the difference of two means of five samples."""
 _MARGIN = 20
+_STEP = (8e-9, 6e-9)
+_CORNER = (-0.4e-6, 1.3e-6)
+"""Size of a pixel, and where the area lies: both (y, x), in m."""
 
 
 def scans(
@@ -68,14 +72,14 @@ def scans(
     return results, images, np.array(names)[truth[cut]]
 
 
-def axes(shape, *, step=PIXEL_SIZE, offset=(0.0, 0.0)):
+def axes(shape, *, step=_STEP, offset=(0.0, 0.0)):
     return {
-        name: (name, (np.arange(size) + 0.5) * step + start, {"units": "m"})
-        for name, size, start in zip(("y", "x"), shape, offset, strict=True)
+        name: (name, corner + (np.arange(size) + 0.5) * width + start, {"units": "m"})
+        for name, size, width, corner, start in zip(("y", "x"), shape, step, _CORNER, offset, strict=True)
     }
 
 
-def result(H, voltages, *, direction=None, step=PIXEL_SIZE, offset=(0.0, 0.0), **maps):
+def result(H, voltages, *, direction=None, step=_STEP, offset=(0.0, 0.0), **maps):
     """Return result maps as a fit gives them; `H` and others of shape (pulse, y, x)."""
     H = np.asarray(H, dtype=float)
     dims = ("pulse", "y", "x")
@@ -91,6 +95,14 @@ def result(H, voltages, *, direction=None, step=PIXEL_SIZE, offset=(0.0, 0.0), *
             "direction": ("pulse", np.asarray(direction or [""] * len(voltages), dtype=np.str_)),
         },
     )  # fmt: skip
+
+
+def point(number, row, column, **properties):
+    """Return a point pinned in the middle of a pixel, or as far beside the area as these say."""
+    y, x = (
+        corner + (n + 0.5) * width for corner, n, width in zip(_CORNER, (row, column), _STEP, strict=True)
+    )
+    return PinnedPoint(number, x, y, **properties)
 
 
 def channel(values, title, **grid):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from examples import CORNER
 from scipy.spatial import cKDTree
 
 
@@ -19,8 +20,10 @@ class SimulatedGrains:
 
 
 def simulated_grains(
-    kind="domes", *, shape=(96, 96), spacing=(5e-9, 5e-9), count=18, seed=0, noise=0.3e-9, tilt=0.0, lines=0.0
+    kind="domes", *, shape=(120, 77), spacing=(4e-9, 6.25e-9), count=18, seed=0, noise=0.3e-9, tilt=0.0, lines=0.0,
+    groove=30e-9,
 ):  # fmt: skip
+    """Return grains on pixels of `spacing` (dy, dx); domes fall off over `groove`, in m."""
     rng = np.random.default_rng(seed)
     extent = np.multiply(shape, spacing)
     points = []
@@ -35,7 +38,7 @@ def simulated_grains(
     gap, labels = distance[..., 1] - distance[..., 0], nearest[..., 0] + 1
     surface = np.zeros(shape)
     if kind == "domes":
-        surface = 8e-9 * (1 - np.exp(-gap / 30e-9)) + 1e-9 * rng.standard_normal(count)[labels - 1]
+        surface = 8e-9 * (1 - np.exp(-gap / groove)) + 1e-9 * rng.standard_normal(count)[labels - 1]
     elif kind == "terraces":
         surface = 6e-9 * rng.permutation(count)[labels - 1]
     surface = surface + tilt * (across + 0.5 * down) + noise * rng.standard_normal(shape)
@@ -51,8 +54,8 @@ def maps_of_grains(truth, *, ratio=1.8, seed=1, scatter=0.15):
     log = log + np.log(ratio) * (truth.gap < 25e-9)
     height = 0.1 + 0.01 * rng.standard_normal(truth.labels.shape)
     axes = {
-        name: (name, (np.arange(n) + 0.5) * d, {"units": "m", "spacing": d})
-        for name, n, d in zip(("y", "x"), truth.labels.shape, truth.spacing, strict=True)
+        name: (name, corner + (np.arange(n) + 0.5) * d, {"units": "m", "spacing": d})
+        for name, corner, n, d in zip(("y", "x"), CORNER, truth.labels.shape, truth.spacing, strict=True)
     }
     return xr.Dataset(
         {

@@ -1,10 +1,11 @@
 """Regions and points in .gwy files: as drawn after reopening, beside what Gwyddion shows and changes."""
 
 import json
+import re
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import CORNER, SPACING, drawn, example_dataset, pinned, placed
 from gwyfile.objects import GwyContainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,18 +25,16 @@ from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.regions.shapes import PinnedPoint, Region, mask_from_region
 
 REGIONS = [
-    Region("rectangle", ((10e-9, 8e-9), (50e-9, 8e-9), (50e-9, 30e-9), (10e-9, 30e-9)), "grain 1", "grain"),
-    Region("line", ((5e-9, 40e-9), (80e-9, 12e-9)), "step 1", "step", 12e-9),
-    Region(
-        "ellipse",
-        ((20e-9, 10e-9), (60e-9, 20e-9), (50e-9, 45e-9), (10e-9, 35e-9)),
-        'a "turned" one\n²',
-        "other",
-    ),
-    Region("path", ((3e-9, 3e-9), (30e-9, 20e-9), (85e-9, 22e-9)), "step 2", "step", 20e-9),
-    Region("polygon", ((60e-9, 5e-9), (88e-9, 6e-9), (70e-9, 40e-9)), "défaut", "Cluster"),
+    drawn("rectangle", ((1, 1), (5, 1), (5, 3.75), (1, 3.75)), "grain 1", "grain"),
+    drawn("line", ((0.5, 5), (8, 1.5)), "step 1", "step", 0.48e-6),
+    drawn("ellipse", ((2, 1.25), (6, 2.5), (5, 5.6), (1, 4.35)), 'a "turned" one\n²', "other"),
+    drawn("path", ((0.3, 0.4), (3, 2.5), (8.5, 2.75)), "step 2", "step", 0.8e-6),
+    drawn("polygon", ((6, 0.6), (8.8, 0.75), (7, 5)), "défaut", "Cluster"),
 ]
-POINTS = [PinnedPoint(1, 45e-9, 20e-9, 1, "#3c78d2"), PinnedPoint(3, 15e-9, 36e-9, 3, "#f0781e")]
+POINTS = [
+    pinned(1, (4.5, 2.5), 1, "#3c78d2"),
+    pinned(3, (1.5, 4.5), 3, "#f0781e"),
+]
 
 
 def read_back(path):
@@ -52,7 +51,7 @@ def test_regions_and_points_come_back_as_drawn(tmp_path):
     assert found.notes == []
 
 
-coordinates = st.floats(-1e-7, 3e-7, allow_nan=False)
+coordinates = st.floats(-4e-6, 1e-5, allow_nan=False)
 pairs = st.tuples(coordinates, coordinates)
 
 
@@ -61,7 +60,7 @@ def any_region(draw):
     kind = draw(st.sampled_from(["polygon", "rectangle", "ellipse", "line", "path"]))
     count = {"rectangle": 4, "ellipse": 4, "line": 2}.get(kind) or draw(st.integers(3, 6))
     text = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=10)
-    width = draw(st.floats(0, 1e-7)) if kind in ("line", "path") else 0.0
+    width = draw(st.floats(0, 3e-6)) if kind in ("line", "path") else 0.0
     vertices = tuple(draw(st.lists(pairs, min_size=count, max_size=count)))
     return Region(kind, vertices, draw(text), draw(st.sampled_from(["step", "grain", "my own"])), width)
 
@@ -148,28 +147,28 @@ def gwyddion_selections(path, out, change):
     write_container(out, container)
 
 
+def shown(*corners):
+    """Return places of a selection in Gwyddion, which knows no origin, from corners in pixels."""
+    return np.asarray(corners, dtype=float) * SPACING[::-1]
+
+
 def test_what_is_drawn_in_gwyddion_arrives_in_its_place(tmp_path):
-    dataset = example_dataset()
-    # Another origin: Gwyddion's selections do not know it.
-    moved = dataset.assign_coords(x=dataset["x"] + 1e-6, y=dataset["y"] - 3e-7)
-    for axis in ("x", "y"):
-        moved[axis].attrs.update(dataset[axis].attrs)
-    save(tmp_path / "in.gwy", moved)
-    drawn = {
-        "rectangle": Selection("rectangle", np.array([[50e-9, 30e-9, 10e-9, 8e-9]])),
-        "line": Selection("line", np.array([[0, 0, 20e-9, 10e-9], [5e-9, 5e-9, 70e-9, 40e-9]])),
-        "point": Selection("point", np.array([[12e-9, 9e-9]])),
-        "path": Selection("path", np.array([[0, 0], [10e-9, 0], [10e-9, 10e-9]]), closed=True),
+    save(tmp_path / "in.gwy", example_dataset())
+    drawn_there = {
+        "rectangle": Selection("rectangle", shown((5, 4), (1, 1)).reshape(1, 4)),
+        "line": Selection("line", shown((0, 0), (2, 1.5), (0.5, 0.75), (7, 5)).reshape(2, 4)),
+        "point": Selection("point", shown((1.25, 1.125))),
+        "path": Selection("path", shown((0, 0), (1, 0), (1, 1.5)), closed=True),
     }
-    gwyddion_selections(tmp_path / "in.gwy", tmp_path / "drawn.gwy", lambda _: drawn)
+    gwyddion_selections(tmp_path / "in.gwy", tmp_path / "drawn.gwy", lambda _: drawn_there)
     found = read_back(tmp_path / "drawn.gwy")
     kinds = sorted(region.kind for region in found.regions)
     assert kinds == ["line", "line", "polygon", "rectangle"]
     rectangle = next(region for region in found.regions if region.kind == "rectangle")
-    corner = np.array([10e-9 + 1e-6, 8e-9 - 3e-7])
+    corner = (CORNER[1] + SPACING[1], CORNER[0] + SPACING[0])
     assert np.allclose(rectangle.vertices[0], corner, rtol=0, atol=1e-15)
     assert [(point.number, round(point.x * 1e9), round(point.y * 1e9)) for point in found.points] == [
-        (1, 1012, -291)
+        (1, 3700 + 500, -2300 + 281)
     ]
 
 
@@ -178,26 +177,26 @@ def test_a_selection_moved_in_gwyddion_moves_its_region_and_keeps_its_name(tmp_p
 
     def move(selections):
         line, point = selections["line"].items.copy(), selections["point"].items.copy()
-        line[0, 2:] += 5e-9
-        point[1] += (2e-9, -3e-9)
+        line[0, 2:] += shown((0.5, 0.4))[0]
+        point[1] += shown((0.2, -0.4))[0]
         return {"line": Selection("line", line), "point": Selection("point", point)}
 
     gwyddion_selections(tmp_path / "in.gwy", tmp_path / "moved.gwy", move)
     found = read_back(tmp_path / "moved.gwy")
     assert len(found.regions) == len(REGIONS)
     line = found.regions[1]
-    assert (line.name, line.region_class, line.width) == ("step 1", "step", 12e-9)
-    assert np.allclose(line.vertices, ((5e-9, 40e-9), (85e-9, 17e-9)), rtol=0, atol=1e-15)
+    assert (line.name, line.region_class, line.width) == ("step 1", "step", 0.48e-6)
+    assert np.allclose(line.vertices, placed((0.5, 5), (8.5, 1.9)), rtol=0, atol=1e-15)
     assert found.regions[0] == REGIONS[0]
     assert [point.number for point in found.points] == [1, 3]
-    assert found.points[1].x == pytest.approx(17e-9)
+    assert (found.points[1].x, found.points[1].y) == pytest.approx(tuple(placed((1.7, 4.1))[0]))
 
 
 def test_one_more_drawn_in_gwyddion_is_one_more_region(tmp_path):
     save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS)
 
     def add(selections):
-        items = np.vstack([selections["rectangle"].items, [1e-9, 1e-9, 7e-9, 9e-9]])
+        items = np.vstack([selections["rectangle"].items, shown((0.1, 0.1), (0.7, 1.1)).ravel()])
         return {"rectangle": Selection("rectangle", items)}
 
     gwyddion_selections(tmp_path / "in.gwy", tmp_path / "more.gwy", add)
@@ -228,7 +227,7 @@ def test_the_graph_of_a_point_holds_its_traces_and_fits(tmp_path):
         Graph.from_object(container[contents.object_key(contents.GRAPH, number)])
         for number in contents.ids(container, contents.GRAPH)
     )
-    row, column = int(20e-9 / 8e-9), int(45e-9 / 10e-9)
+    row, column = 2, 4
     assert first.title == f"t-ESM point 1 (row {row}, column {column})"
     assert np.array_equal(first.curves[0].y, dataset["displacement"].values[0, row, column])
     assert [curve.description for curve in first.curves[:3]] == [
@@ -239,7 +238,7 @@ def test_the_graph_of_a_point_holds_its_traces_and_fits(tmp_path):
     inside = first.curves[0].y[(first.curves[0].x >= 10e-3 - 1e-9)]
     assert np.std(inside - first.curves[2].y) == pytest.approx(0.004, rel=0.3)
     block = dataset["displacement"].values[0, 3:6, 0:3].reshape(9, -1)
-    assert np.allclose(second.curves[0].y, block.mean(axis=0), rtol=1e-12)
+    assert np.allclose(second.curves[0].y, block.mean(axis=0), rtol=1e-12, atol=0)
 
 
 def test_a_file_of_images_alone_keeps_its_regions(tmp_path):
@@ -276,9 +275,9 @@ def test_units_that_were_entered_are_written_in_si(tmp_path, shared_data):
     opened = open_dataset(source, time_unit="ns", lateral_unit="µm")
     save(tmp_path / "units.gwy", opened, with_entered=True)
     again = open_dataset(tmp_path / "units.gwy")
-    assert np.allclose(again["time"].values, opened["time"].values, rtol=1e-12)
+    assert np.allclose(again["time"].values, opened["time"].values, rtol=1e-12, atol=0)
     assert again["x"].attrs["units"] == "m"
-    assert np.allclose(again["x"].values, opened["x"].values, rtol=1e-12)
+    assert np.allclose(again["x"].values, opened["x"].values, rtol=1e-12, atol=0)
     assert again["displacement"].values.tobytes() == opened["displacement"].values.tobytes()
 
 
@@ -317,27 +316,27 @@ def test_on_any_grid_a_selection_and_its_region_are_the_same_place(
     dataset = on_grid((4, 7), step_y, step_x, left, top)
     low, size = np.array([left, top]), np.array([7 * step_x, 4 * step_y])
     fractions = st.tuples(st.floats(0.05, 0.9), st.floats(0.05, 0.9))
-    drawn = np.array(data.draw(st.lists(fractions, min_size=2, max_size=2))) * size
+    ends = np.array(data.draw(st.lists(fractions, min_size=2, max_size=2))) * size
     folder = tmp_path_factory.mktemp("grid")
-    line = Region("line", tuple(map(tuple, (drawn + low).tolist())), "mine", "step", step_x)
-    point = PinnedPoint(7, *(drawn[0] + low).tolist(), 3)
+    line = Region("line", tuple(map(tuple, (ends + low).tolist())), "mine", "step", step_x)
+    point = PinnedPoint(7, *(ends[0] + low).tolist(), 3)
     save(folder / "a.gwy", dataset, regions=[line], points=[point])
     again = open_dataset(folder / "a.gwy")
     container = read_container(folder / "a.gwy")
-    shown = {
+    selected = {
         name: Selection.from_object(obj).items for name, obj in contents.selections(container, 0).items()
     }
     tolerance = 1e-9 * size.max()
-    assert np.allclose(shown["line"], drawn.ravel(), rtol=0, atol=tolerance)
-    assert np.allclose(shown["point"], drawn[0], rtol=0, atol=tolerance)
+    assert np.allclose(selected["line"], ends.ravel(), rtol=0, atol=tolerance)
+    assert np.allclose(selected["point"], ends[0], rtol=0, atol=tolerance)
     # Exactly what was given comes back, not what the selection makes of it.
     found = annotations_from_container(container, again["y"], again["x"])
     assert (found.regions, found.points) == ([line], [point])
-    moved = shown["line"] + 0.05 * np.tile(size, 2)
+    moved = selected["line"] + 0.05 * np.tile(size, 2)
     put(container, "/0/select/line", Selection("line", moved).to_object(), "o")
     found = annotations_from_container(container, again["y"], again["x"])
     assert len(found.regions) == 1
-    assert np.allclose(found.regions[0].xy(), drawn + 0.05 * size + low, rtol=0, atol=tolerance)
+    assert np.allclose(found.regions[0].xy(), ends + 0.05 * size + low, rtol=0, atol=tolerance)
     assert (found.regions[0].name, found.regions[0].width) == ("mine", step_x)
 
 
@@ -419,26 +418,26 @@ def test_what_is_drawn_on_a_map_outlives_the_next_fit(tmp_path):
     dataset = example_dataset()
     save(tmp_path / "in.gwy", dataset, fit(dataset), regions=REGIONS)
     container = read_container(tmp_path / "in.gwy")
-    drawn = Selection("line", np.array([[1e-9, 2e-9, 30e-9, 40e-9]]))
-    put(container, "/5/select/line", drawn.to_object(), "o")
+    there = Selection("line", shown((0.1, 0.25), (3, 5)).reshape(1, 4))
+    put(container, "/5/select/line", there.to_object(), "o")
     write_container(tmp_path / "drawn.gwy", container)
     again = open_dataset(tmp_path / "drawn.gwy")
     save(tmp_path / "out.gwy", again, fit(again))
     found = read_back(tmp_path / "out.gwy").regions
     assert found[:-1] == REGIONS
-    assert np.allclose(found[-1].xy(), [[1e-9, 2e-9], [30e-9, 40e-9]], rtol=0, atol=1e-16)
+    assert np.allclose(found[-1].xy(), placed((0.1, 0.25), (3, 5)), rtol=0, atol=1e-15)
 
 
 def test_moved_and_one_more_drawn_are_told_apart(tmp_path):
     save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS)
 
     def change(selections):
-        return {"line": Selection("line", np.vstack([selections["line"].items + 1e-9, [0, 0, 9e-9, 7e-9]]))}
+        return {"line": Selection("line", np.vstack([selections["line"].items + 4e-8, [0, 0, 4e-7, 2e-7]]))}
 
     gwyddion_selections(tmp_path / "in.gwy", tmp_path / "out.gwy", change)
     found = read_back(tmp_path / "out.gwy").regions
     assert [region.name for region in found] == [*(region.name for region in REGIONS), "line 1"]
-    assert np.allclose(found[1].xy(), REGIONS[1].xy() + 1e-9, rtol=0, atol=1e-16)
+    assert np.allclose(found[1].xy(), REGIONS[1].xy() + 4e-8, rtol=0, atol=1e-15)
 
 
 def test_a_copy_of_the_channel_with_the_places_of_before_adds_nothing(tmp_path):
@@ -446,7 +445,7 @@ def test_a_copy_of_the_channel_with_the_places_of_before_adds_nothing(tmp_path):
     container = read_container(tmp_path / "in.gwy")
     for key in [key for key in container if key.startswith("/0/") and not key.startswith("/0/graph")]:
         put(container, f"/60{key[2:]}", container[key], container.typecodes[key])
-    moved = Selection.from_object(container["/0/select/line"]).items + 1e-9
+    moved = Selection.from_object(container["/0/select/line"]).items + 4e-8
     put(container, "/0/select/line", Selection("line", moved).to_object(), "o")
     write_container(tmp_path / "copy.gwy", container)
     found = read_back(tmp_path / "copy.gwy")
@@ -484,32 +483,31 @@ def test_a_number_without_end_is_a_note(tmp_path):
     save(tmp_path / "in.gwy", example_dataset(), regions=REGIONS[:1])
     container = read_container(tmp_path / "in.gwy")
     metadata = container["/0/meta"]
-    put(metadata, "Regions", metadata["Regions"].replace("5e-08", "1" + "0" * 400), "s")
+    put(metadata, "Regions", re.sub(r"-?[\d.]+e-\d+", "1" + "0" * 400, metadata["Regions"], count=1), "s")
     write_container(tmp_path / "out.gwy", container)
     assert len(read_back(tmp_path / "out.gwy").notes) == 1
 
 
 @pytest.mark.parametrize("text", ["a\nb", 'é "<', "", "nul\0", "\ud800", "x" * 3000])
 def test_any_name_and_class_are_kept(tmp_path, text):
-    region = Region("line", ((1e-9, 1e-9), (50e-9, 9e-9)), text, text)
-    save(tmp_path / "out.gwy", example_dataset(), regions=[region], points=[PinnedPoint(1, 9e-9, 9e-9)])
+    region = drawn("line", ((0.1, 0.1), (5, 1.1)), text, text)
+    save(tmp_path / "out.gwy", example_dataset(), regions=[region], points=[pinned(1, (0.9, 1.1))])
     assert read_back(tmp_path / "out.gwy").regions == [region]
 
 
 def test_turned_crossed_and_protruding_shapes_are_no_selections(tmp_path):
-    corners = ((1e-9, 1e-9), (50e-9, 1e-9), (50e-9, 30e-9), (1e-9, 30e-9))
+    corners = ((0.1, 0.1), (5, 0.1), (5, 3.75), (0.1, 3.75))
     shapes = [
-        Region("rectangle", tuple(corners[index] for index in order))
-        for order in ((0, 2, 1, 3), (2, 1, 0, 3))
-    ] + [Region("line", ((5e-9, 5e-9), (5e-9, 900e-9)))]
-    points = [PinnedPoint(1, 1.0, 1.0), PinnedPoint(2, 5e-9, 5e-9, int(np.int64(3)))]
+        drawn("rectangle", [corners[index] for index in order]) for order in ((0, 2, 1, 3), (2, 1, 0, 3))
+    ] + [drawn("line", ((0.5, 0.6), (0.5, 110)))]
+    points = [PinnedPoint(1, 1.0, 1.0), pinned(2, (0.5, 0.6), int(np.int64(3)))]
     save(tmp_path / "out.gwy", example_dataset(), regions=shapes, points=points)
     container = read_container(tmp_path / "out.gwy")
-    shown = {
+    selected = {
         name: Selection.from_object(obj).items for name, obj in contents.selections(container, 0).items()
     }
-    assert set(shown) == {"rectangle", "point"}
-    assert len(shown["rectangle"]) == len(shown["point"]) == 1
+    assert set(selected) == {"rectangle", "point"}
+    assert len(selected["rectangle"]) == len(selected["point"]) == 1
     assert (read_back(tmp_path / "out.gwy").regions, read_back(tmp_path / "out.gwy").points) == (
         shapes,
         points,
@@ -520,17 +518,17 @@ def test_a_drawing_on_an_image_whose_unit_was_entered_is_in_metres(tmp_path):
     container = GwyContainer()
     image = Field(np.ones((4, 5)), 500.0, 400.0, 20.0, 10.0)
     put(container, "/0/data", image.to_object(), "o")
-    drawn = Selection("rectangle", np.array([[100.0, 100.0, 200.0, 300.0]]))
-    put(container, "/0/select/rectangle", drawn.to_object(), "o")
+    there = Selection("rectangle", np.array([[100.0, 100.0, 200.0, 300.0]]))
+    put(container, "/0/select/rectangle", there.to_object(), "o")
     traces = np.random.default_rng(0).normal(size=(30, 4, 5))
     brick = Brick(traces, 500.0, 400.0, 30e-3, 20.0, 10.0, 0.0, "", "", "s", "m")
     put(container, "/brick/0", brick.to_object(), "o")
     write_container(tmp_path / "in.gwy", container)
     opened = open_dataset(tmp_path / "in.gwy", lateral_unit="nm")
     found = annotations_from_container(container, opened["y"], opened["x"]).regions
-    assert np.allclose(found[0].vertices[0], (120e-9, 110e-9), rtol=1e-12)
+    assert np.allclose(found[0].vertices[0], (120e-9, 110e-9), rtol=1e-12, atol=0)
     for number, regions in enumerate((found, None)):
         save(tmp_path / f"{number}.gwy", opened, regions=regions, with_entered=True)
         again = read_back(tmp_path / f"{number}.gwy").regions
         assert len(again) == 1
-        assert np.allclose(again[0].xy(), found[0].xy(), rtol=1e-12)
+        assert np.allclose(again[0].xy(), found[0].xy(), rtol=1e-12, atol=0)

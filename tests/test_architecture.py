@@ -172,3 +172,16 @@ def test_files_and_functions_stay_readable_in_one_sitting():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {name: count for name, count in functions.items() if count > 100} == {}
+
+
+def test_no_test_compares_lengths_with_a_tolerance_of_ten_nanometres():
+    """`np.allclose` takes 1e-8 for nothing: all D, and most lengths, would be alike."""
+    blind = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted(Path(__file__).parent.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("np.allclose", "np.isclose")
+        and "atol" not in {keyword.arg for keyword in node.keywords}
+    ]
+    assert blind == []

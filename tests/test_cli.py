@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +64,24 @@ def test_fit_writes_all_outputs(scan, tmp_path, capsys):
     assert figure.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert json.loads(recipe.read_text())["version"] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "scan.gwy"])
+
+
+def test_what_is_printed_of_a_fit_is_what_the_maps_hold(scan, tmp_path, capsys):
+    out = tmp_path / "o.gwy"
+    assert tesm("fit", scan, "-o", out, "--json", tmp_path / "s.json") == 0
+    lines = capsys.readouterr().out.splitlines()
+    maps = maps_from_container(read_container(out))
+    pulse = next(n for n, line in enumerate(lines) if line.startswith("Pulse (-3 V): 54 pixels"))
+    entry = json.loads((tmp_path / "s.json").read_text())["pulses"][1]
+    for name, factor in (("tau1", 1e-3), ("D1", 1), ("tau2", 1e-3), ("D2", 1)):
+        line = next(line for line in lines[pulse:] if line.startswith(f"  {name} ")).removeprefix(f"  {name}")
+        values = maps[name].values[1]
+        low, median, high = np.nanpercentile(values, [25, 50, 75])
+        assert low < 0.5 * high
+        written = [float(number) for number in re.findall(r"[\d.]+(?:e-\d+)?(?= | m|$|,)", line)[:3]]
+        written = [number * (1e-6 / factor if f"{number:g} µs" in line else 1) for number in written]
+        assert written == pytest.approx([median / factor, low / factor, high / factor], rel=6e-3)
+        assert [entry[name][key] for key in ("q25", "median", "q75")] == pytest.approx([low, median, high])
 
 
 def test_recipe_of_an_output_reproduces_it_bit_for_bit(scan, tmp_path):
@@ -219,7 +238,7 @@ def test_info_tells_what_is_there_and_what_is_missing(scan, capsys):
     for word in (
         "Topography",
         "9 × 6 px",
-        "90 × 48 nm",
+        "3.6 × 1.5 µm",
         "250 samples",
         "Traces (-3 V)",
         "pulse duration: 10 ms",

@@ -2,11 +2,12 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
 import xarray as xr
-from examples import example_dataset
+from examples import SPACING, drawn, example_dataset
 from simulated_grains import simulated_grains
 from skimage.metrics import adapted_rand_error
 
@@ -20,7 +21,6 @@ from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.grains import grains_from_container, is_grain_channel
 from napari_tesm.io.gwy.region_sources import masks_from_container
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.regions.shapes import Region
 
 SHAPE = (40, 48)
 
@@ -31,7 +31,7 @@ def tesm(*words):
 
 @pytest.fixture(scope="module")
 def truth():
-    return simulated_grains("domes", shape=SHAPE, spacing=(8e-9, 10e-9), count=9, seed=1)
+    return simulated_grains("domes", shape=SHAPE, spacing=SPACING, count=9, seed=1, groove=1.06e-6)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def made(truth, tmp_path_factory):
     dataset = example_dataset(shape=SHAPE, samples=60)
     dataset["topography"].values[:] = truth.topography
     maps = fit(dataset)
-    near = boundaries_from_grains(grains_of(truth), 40e-9).mask("boundary")
+    near = boundaries_from_grains(grains_of(truth), 1.4e-6).mask("boundary")
     noise = np.exp(0.1 * np.random.default_rng(0).standard_normal((2, *SHAPE)))
     known = maps["D2"].notnull().values
     maps["D2"].values[:] = np.where(known, 4e-13 * np.where(near, 2.0, 1.0) * noise, np.nan)
@@ -67,29 +67,59 @@ def image(path, title):
 
 
 def test_grains_and_verdict_of_a_known_surface(made, truth, tmp_path, capsys):
-    assert tesm("grains", made, "--json", "--width", "40nm") == 0
+    assert tesm("grains", made, "--json", "--width", "1.4um") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["found"]["count"] == pytest.approx(9, abs=1)
-    assert report["boundaries"]["width"] == pytest.approx(40e-9)
+    assert report["boundaries"]["width"] == pytest.approx(1.4e-6)
     d2 = next(one for one in report["quantities"] if one["quantity"] == "D2" and one["pulse"] == 2)
     assert "is higher at boundaries by factor" in d2["verdict"]
     low, high = d2["boundary_against_interior"]["ratio_ci"]
     assert 1.7 < low < high < 2.2
-    assert d2["distance"]["median"][0] > 1.7 * d2["distance"]["median"][4]
-    assert tesm("grains", made, "--width", "40nm") == 0
+    assert d2["distance"]["median"][0] > 1.7 * d2["distance"]["median"][3]
+    assert tesm("grains", made, "--width", "1.4um") == 0
     words = capsys.readouterr().out
     assert "D2 (-3 V) is higher at boundaries by factor" in words
     assert "around their tops" in words
     assert max(map(len, words.splitlines())) <= 100
 
 
+def test_the_printed_table_and_the_json_are_those_of_numpy(made, capsys):
+    assert tesm("grains", made, "--json", "--width", "1.4um") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert tesm("grains", made, "--width", "1.4um") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("48 × 40 px" in line for line in lines)
+    for name, power in (("D2 (-3 V)", -13), ("tau2 (-3 V)", -3)):
+        start = next(n for n, line in enumerate(lines) if line.startswith(f"{name} in "))
+        quantity = next(
+            one for one in report["quantities"] if one["quantity"] == name.split()[0] and one["pulse"] == 2
+        )
+        for part in ("interior", "boundary"):
+            numbers = quantity["classes"][part]
+            line = next(line for line in lines[start:] if line.startswith(f"  {part} "))
+            counts, median, low, high = re.search(
+                r"(\d+/\d+)\s+([\d.]+)\s+([\d.]+) … ([\d.]+)", line
+            ).groups()
+            assert counts == f"{numbers['n']}/{numbers['pixels']}"
+            wanted = [numbers[key] / 10.0**power for key in ("median", "q25", "q75")]
+            assert [float(text) for text in (median, low, high)] == pytest.approx(wanted, rel=6e-3)
+            assert numbers["q25"] < numbers["median"] < numbers["q75"]
+    # The same from the maps: every pixel beyond the band, or within it, whatever its grain.
+    classes = {part: quantity["classes"][part]["pixels"] for part in ("interior", "boundary")}
+    assert sum(classes.values()) == 48 * 40
+    compared = quantity["boundary_against_interior"]
+    assert compared["n"] == [quantity["classes"][part]["n"] for part in ("boundary", "interior")]
+    assert len(set(compared["n"])) == 2
+
+
 def test_the_output_holds_labels_boundaries_and_masked_maps(made, truth, tmp_path):
     out = tmp_path / "out.gwy"
-    assert tesm("grains", made, "-o", out, "--width", "30nm", "--quiet") == 0
+    assert tesm("grains", made, "-o", out, "--width", "1.1um", "--quiet") == 0
     labels, band = image(out, "Grains"), image(out, "Grain boundaries")
     assert adapted_rand_error(truth.labels, labels.values.astype(int))[0] < 0.2
     assert set(np.unique(band.values)) == {0.0, 1.0}
-    assert labels.x_real == pytest.approx(48 * 10e-9)
+    assert labels.x_real == pytest.approx(48 * 0.4e-6)
+    assert labels.y_real == pytest.approx(40 * 0.25e-6)
     number, container = channels(out)["D2 (-3 V) with grain boundaries"]
     mask = Field.from_object(container[f"/{number}/mask"]).values > 0.5
     maps = maps_from_container(container)
@@ -106,7 +136,7 @@ def test_the_output_holds_labels_boundaries_and_masked_maps(made, truth, tmp_pat
     assert masks_from_container(container, y, x, []) == {}
     grains, width = grains_from_container(container, y, x)
     np.testing.assert_array_equal(grains.labels, labels.values)
-    assert width == pytest.approx(30e-9)
+    assert width == pytest.approx(1.1e-6)
     assert grains.parameters["method"] == "domes"
     assert "grains were found in Topography" in grains.words[0]
 
@@ -159,7 +189,7 @@ def test_labels_of_other_programs(made, truth, tmp_path, capsys):
         assert report["found"]["count"] == 9
         areas = {row["id"]: row["area"] for row in report["grains"]}
         counts = np.bincount(labels.ravel())
-        assert areas == pytest.approx({n: counts[n] * 80e-18 for n in range(1, 10)})
+        assert areas == pytest.approx({n: counts[n] * 0.25e-6 * 0.4e-6 for n in range(1, 10)})
         assert report["found"]["source"] == name
 
 
@@ -211,9 +241,8 @@ def test_drawn_defects_are_a_class_and_particles_are_proposed(made, truth, tmp_p
     found = json.loads(capsys.readouterr().out)
     assert [one["kind"] for one in found["defect_candidates"]] == ["particle"]
     assert found["boundaries"]["shares"]["defect"] == 0
-    corners = np.array([(190, 70), (250, 70), (250, 120), (190, 120)]) * 1e-9
-    drawn = Region.from_xy("rectangle", corners, name="dirt", region_class="defect")
-    save(tmp_path / "drawn.gwy", bare, maps, regions=[drawn])
+    dirt = drawn("rectangle", ((19, 8.75), (25, 8.75), (25, 15), (19, 15)), "dirt", "defect")
+    save(tmp_path / "drawn.gwy", bare, maps, regions=[dirt])
     assert tesm("grains", tmp_path / "drawn.gwy", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["defect_candidates"] == []
@@ -225,10 +254,10 @@ def test_python_saves_grains_with_their_classes_and_takes_them_away(made, truth,
     grains = grains_of(truth).with_class(3, "cluster")
     dataset, maps = open_dataset(made), maps_from_container(read_container(made))
     path = tmp_path / "saved.gwy"
-    save(path, dataset, maps, grains=(grains, boundaries_from_grains(grains, 20e-9)))
+    save(path, dataset, maps, grains=(grains, boundaries_from_grains(grains, 0.7e-6)))
     back, width = grains_from_container(read_container(path), dataset["y"], dataset["x"])
     assert back.label_classes == {3: "cluster"}
-    assert width == pytest.approx(20e-9)
+    assert width == pytest.approx(0.7e-6)
     nothing = Grains(np.zeros(SHAPE, dtype=np.int32), truth.spacing)
     save(
         tmp_path / "none.gwy",

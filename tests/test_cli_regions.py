@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import CORNER, SPACING, drawn, example_dataset, pinned
 from gwyfile.objects import GwyContainer
 
 from napari_tesm import fit, open_dataset, save
@@ -24,21 +24,20 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.selections import Selection
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.results import maps_from_container
-from napari_tesm.regions.shapes import PinnedPoint, Region
+from napari_tesm.regions.shapes import Region
 
-NM = 1e-9
 STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 COLUMNS = np.indices((6, 9))[1]
 
 
 def box(x0: float, y0: float, x1: float, y1: float, **properties: str) -> Region:
-    """Return a rectangle with edges in nm; the image is 90 nm wide and 48 nm high."""
-    return Region.from_xy("rectangle", np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) * NM, **properties)
+    """Return a rectangle with edges in pixels; the image is 9 wide and 6 high."""
+    return drawn("rectangle", ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), **properties)
 
 
-STEP = box(0, 0, 30, 48, name="left step", region_class="step")
-GRAIN = box(60, 0, 90, 48, name="right grain", region_class="grain")
-FAR = box(500, 0, 600, 48, name="far")
+STEP = box(0, 0, 3, 6, name="left step", region_class="step")
+GRAIN = box(6, 0, 9, 6, name="right grain", region_class="grain")
+FAR = box(50, 0, 60, 6, name="far")
 
 
 @pytest.fixture
@@ -93,8 +92,9 @@ def put_mask(container: GwyContainer, channel: int, mask: np.ndarray) -> None:
     put(container, f"/{channel}/mask", mask_field(mask, image), "o")
 
 
-def put_rectangle(container: GwyContainer, channel: int, *numbers: float) -> None:
-    items = np.array([numbers]) * NM
+def put_rectangle(container: GwyContainer, channel: int, *edges: float) -> None:
+    """Select a rectangle with edges in pixels of the scan, as Gwyddion does: from the corner of the image."""
+    items = np.array([edges]) * (*SPACING[::-1], *SPACING[::-1])
     put(container, f"/{channel}/select/rectangle", Selection("rectangle", items).to_object(), "o")
 
 
@@ -192,10 +192,40 @@ def test_the_table_fits_a_terminal_and_names_what_is_missing(
     inside = maps["D2"].values[1][COLUMNS >= 6]
     assert f"{np.nanmedian(inside) / 1e-13:.3g}" in row
     assert "18/18" in row
+    low, high = np.nanpercentile(inside, [25, 75]) / 1e-13
+    assert f"{low:.3g} … {high:.3g}" in row
     # Rounded to the second digit of the deviation.
     spread = float(np.nanstd(inside, ddof=1)) / 1e-13
     decimals = 1 - int(np.floor(np.log10(spread)))
     assert row.rstrip().endswith(f"± {spread:.{decimals}f}")
+
+
+def test_groups_of_different_size_keep_their_counts(
+    fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "unlike.gwy"
+    save(
+        path,
+        open_dataset(fitted),
+        fit(open_dataset(fitted)),
+        regions=[box(0, 0, 2, 6, region_class="step"), GRAIN],
+    )
+    found = report(capsys, path)
+    one = next(one for one in found["comparisons"] if (one["quantity"], one["pulse"]) == ("D2", 2))
+    maps = maps_from_container(read_container(path))
+    assert maps is not None
+    d2 = maps["D2"].values[1]
+    sides = [d2[:, :2], d2[:, 6:]]
+    assert one["n"] == [int(np.isfinite(side).sum()) for side in sides] == [12, 18]
+    assert one["medians"] == pytest.approx([np.nanmedian(side) for side in sides])
+    assert one["independent"][0] < one["independent"][1]
+    assert one["sentence"].startswith("D2 (-3 V) in step (n = 12) is ")
+    assert "that in grain (n = 18)" in one["sentence"]
+    assert tesm("regions", path) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "9 × 6 px" in words
+    assert "step (n = 12)" in words
+    assert "grain (n = 18)" in words
 
 
 def test_csv_has_a_row_for_each_part_map_and_pulse(fitted: Path, tmp_path: Path) -> None:
@@ -259,7 +289,7 @@ def test_without_a_region_the_whole_image_is_measured(
 
 def test_points_are_no_regions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dataset, path = example_dataset(), tmp_path / "p.gwy"
-    save(path, dataset, fit(dataset), points=[PinnedPoint(1, 20 * NM, 20 * NM)])
+    save(path, dataset, fit(dataset), points=[pinned(1, (2, 2.5))])
     assert [one["part"] for one in report(capsys, path)["parts"]] == ["image"]
 
 
@@ -269,7 +299,7 @@ def test_selections_and_masks_of_gwyddion_are_regions(
     topography = number(plain, "Topography")
 
     def draw(container: GwyContainer) -> None:
-        put_rectangle(container, topography, 0, 0, 20, 48)
+        put_rectangle(container, topography, 0, 0, 2, 6)
         put_mask(container, topography, COLUMNS >= 7)
 
     found = report(capsys, changed(plain, draw))
@@ -325,7 +355,7 @@ def test_a_channel_narrows_what_counts_and_is_measured_itself(
         second = Field(values, image.x_real, image.y_real, image.x_offset, image.y_offset, "m", "V")
         put(container, f"/{other}/data", second.to_object(), "o")
         put(container, f"/{other}/data/title", "Current", "s")
-        put_rectangle(container, other, 40, 0, 60, 48)
+        put_rectangle(container, other, 4, 0, 6, 6)
 
     path = changed(fitted, draw)
     found = report(capsys, path, "--channel", "Current")
@@ -346,12 +376,13 @@ def test_a_channel_with_other_pixels_counts_by_its_place(
     plain: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Twice as many pixels, and the right third of the scan is not on this image.
-    fine = Field(np.zeros((12, 12)), 60 * NM, 48 * NM, -1 * NM, 0.0, "m", "m")
+    (height, width), (top, left) = SPACING, CORNER
+    fine = Field(np.zeros((12, 12)), 6 * width, 6 * height, left - 0.1 * width, top, "m", "m")
 
     def draw(container: GwyContainer) -> None:
         put(container, "/50/data", fine.to_object(), "o")
         put(container, "/50/data/title", "Fine", "s")
-        put_rectangle(container, 50, 0, 0, 20, 48)
+        put_rectangle(container, 50, 0, 0, 2, 6)
         put(container, "/50/mask", mask_field(np.indices((12, 12))[1] >= 9, fine), "o")
 
     path = changed(plain, draw)
@@ -387,7 +418,7 @@ def test_a_file_of_images_alone(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path = tmp_path / "images.gwy"
     container = GwyContainer()
     values = np.random.default_rng(0).standard_normal((6, 9))
-    put(container, "/0/data", Field(values, 90 * NM, 48 * NM, unit_xy="m", unit_z="m").to_object(), "o")
+    put(container, "/0/data", Field(values, 9e-6, 4.8e-6, unit_xy="m", unit_z="m").to_object(), "o")
     put(container, "/0/data/title", "Height", "s")
     put_mask(container, 0, COLUMNS < 2)
     with path.open("wb") as file:

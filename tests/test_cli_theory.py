@@ -2,13 +2,14 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
 
 from napari_tesm.cli import main
 from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, compared_methods
-from napari_tesm.physics.tip import TipContact
+from napari_tesm.physics.tip import TipContact, resolution_from_frequency
 from napari_tesm.plotting.theory import theory_figure
 
 
@@ -71,4 +72,26 @@ def test_the_curves_of_the_figure_run_through_the_records():
         record, curve = axes.get_lines()[:2]
         expected = np.interp(record.get_xdata(), curve.get_xdata(), curve.get_ydata())
         # The edge of a pulse lies between two points of the smooth curve.
-        assert np.mean(np.isclose(record.get_ydata(), expected, rtol=0.02)) > 0.95
+        assert np.mean(np.isclose(record.get_ydata(), expected, rtol=0.02, atol=0)) > 0.95
+
+
+def test_the_resolution_is_drawn_and_said_in_nm():
+    film, contact = Film(4e-13), TipContact(4e-13)
+    results = compared_methods(film, contact, noise=0.0)
+    figure = theory_figure(results, film, contact, pulse=10e-3, gitt_pulse=GITT_PULSE * film.diffusion_time)
+    axes = next(one for one in figure.axes if one.get_title().startswith("resolution"))
+    assert axes.get_ylabel().endswith("(nm)")
+    mine = next(line for line in axes.get_lines() if line.get_linewidth() > 1.5)
+    for frequency, size in zip(mine.get_xdata()[::8], mine.get_ydata()[::8], strict=True):
+        assert size == pytest.approx(1e9 * resolution_from_frequency(float(frequency), contact))
+    low, high = axes.get_ylim()
+    assert low <= mine.get_ydata().min() <= mine.get_ydata().max() <= high
+
+
+def test_the_sentence_on_resolution_is_that_of_the_formula(capsys):
+    assert main(["theory", "--tip-radius", "40nm", "--diffusion", "2e-13m2/s", "--noise", "0%"]) == 0
+    said = capsys.readouterr().out
+    contact = TipContact(2e-13, tip_radius=40e-9)
+    slow, fast = (resolution_from_frequency(f, contact) for f in (0.0, 1e3 / contact.diffusion_time))
+    numbers = re.search(r"half-periods of ([\d.]+) nm \(slow drive\) to ([\d.]+) nm \(fast", said)
+    assert [float(number) for number in numbers.groups()] == pytest.approx([slow * 1e9, fast * 1e9], rel=5e-3)

@@ -5,7 +5,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom, mannwhitneyu, norm
 
-from napari_tesm.statistics.comparison import comparison_from_values, independent_samples, paired_ratio
+from napari_tesm.statistics.comparison import (
+    comparison_from_values,
+    independent_samples,
+    paired_ratio,
+    paired_ratio_from_maps,
+)
 
 
 def test_independent_values_give_the_rank_test_of_scipy():
@@ -107,3 +112,35 @@ def test_paired_ratio_sees_each_pixel_beside_itself():
     assert found.p_value < 1e-6
     assert paired_ratio(first, first).p_value == 1.0
     assert paired_ratio(first[:3], first[:3]) is None
+
+
+def test_the_test_of_pairs_counts_neighbours_as_far_as_they_are_independent():
+    from scipy.stats import t, wilcoxon
+
+    rng = np.random.default_rng(3)
+    first = rng.lognormal(0, 1, 400)
+    second = 1.02 * first * rng.lognormal(0, 0.2, 400)
+    logs = np.log(second) - np.log(first)
+    deviate = abs(wilcoxon(logs, method="asymptotic").zstatistic)
+    for independent in (400.0, 40.0):
+        found = paired_ratio(second, first, independent=independent)
+        expected = 2 * t.sf(deviate * np.sqrt(independent / 400), independent - 1)
+        assert found.p_value == pytest.approx(expected, rel=1e-9)
+        assert (found.n, found.independent) == (400, independent)
+        assert (found.q25, found.median, found.q75) == pytest.approx(
+            tuple(np.exp(np.percentile(logs, [25, 50, 75])))
+        )
+
+
+def test_d2_against_d1_of_smooth_maps_is_less_certain_than_of_as_many_independent_pixels():
+    rng = np.random.default_rng(8)
+    rough = rng.standard_normal((40, 60))
+    smooth = gaussian_filter(rough, 3)
+    smooth *= rough.std() / smooth.std()
+    white, alike = (
+        paired_ratio_from_maps(np.exp(0.02 + 0.2 * field), np.ones((40, 60))) for field in (rough, smooth)
+    )
+    assert white.independent > 0.7 * 2400
+    assert alike.independent < 0.05 * 2400
+    assert alike.high / alike.low > (white.high / white.low) ** 3
+    assert alike.n == white.n == 2400

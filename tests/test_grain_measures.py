@@ -244,6 +244,22 @@ def test_particles_and_holes_are_proposed_and_grains_are_not():
     assert masks["defect"].sum() < 150
 
 
+@pytest.mark.parametrize("spacing", [(3e-9, 8e-9), (8e-9, 3e-9)])
+def test_a_defect_covers_its_pixels_and_its_ellipse_one_more_to_each_side(spacing):
+    image = 0.2e-9 * np.random.default_rng(2).standard_normal((110, 90))
+    image[40:50, 32:38] += 80e-9
+    y, x = (
+        corner + (np.arange(n) + 0.5) * d
+        for corner, n, d in zip((-2e-7, 3e-7), image.shape, spacing, strict=True)
+    )
+    (found,) = defect_candidates(image, x, y, spacing=spacing)
+    rows, columns = np.nonzero(found.mask)
+    assert found.area == pytest.approx(rows.size * 24e-18)
+    corners = found.region.xy()
+    assert corners.min(axis=0) == pytest.approx([x[columns.min() - 1], y[rows.min() - 1]])
+    assert corners.max(axis=0) == pytest.approx([x[columns.max() + 1], y[rows.max() + 1]])
+
+
 def test_bins_are_round_and_two_pixels_wide():
     assert default_bin_width((5e-9, 5e-9)) == pytest.approx(10e-9)
     assert default_bin_width((6e-9, 3e-9)) == pytest.approx(20e-9)

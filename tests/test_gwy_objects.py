@@ -340,6 +340,18 @@ def test_brick_and_its_abscissa():
     assert Brick(np.zeros((5, 1, 1)), calibration=times).z.tolist() == times.tolist()
 
 
+def test_a_calibration_keeps_a_unit_of_its_own(tmp_path):
+    given_ = Brick(
+        np.zeros((3, 1, 2)),
+        unit_z="s",
+        calibration=np.array([0.0, 1.0, 4.0]),
+        calibration_unit="V",
+        unit_w="m",
+    )
+    back = Brick.from_object(through_a_file(given_.to_object(), tmp_path))
+    assert (back.unit_z, back.calibration_unit, back.unit_w) == ("s", "V", "m")
+
+
 def test_volumes_and_curve_maps_are_read_without_a_copy(tmp_path):
     brick = Brick.from_object(through_a_file(EXAMPLES[3].to_object(), tmp_path))
     assert brick.values.shape == (4, 3, 2)

@@ -178,7 +178,7 @@ def test_a_channel_with_missing_pixels_is_saved_with_them_marked(tmp_path, gwydd
     assert gwyddion_check(out) == ""
 
 
-@pytest.mark.parametrize(("shape", "size"), [((1, 40), (10e-9, 10e-9)), ((40, 1), (8e-9, 8e-9))])
+@pytest.mark.parametrize(("shape", "size"), [((1, 40), (0.4e-6, 0.4e-6)), ((40, 1), (0.25e-6, 0.25e-6))])
 def test_a_single_line_is_saved_as_square_pixels(tmp_path, shape, size):
     save(tmp_path / "line.gwy", example_dataset(shape=shape))
     again = open_dataset(tmp_path / "line.gwy")

@@ -179,7 +179,7 @@ def test_arrays_that_say_what_they_are_need_nobody(array, axes):
     (dataset,) = opened_from_content(content(source(array, *axes)), proposal.mapping).datasets
     assert np.array_equal(dataset["displacement"].values[0], TRACES * 1e-3)
     assert dataset["displacement"].attrs["units"] == "V"
-    assert np.allclose(dataset["x"].values, np.arange(6) * 10e-9, rtol=1e-12)
+    assert np.allclose(dataset["x"].values, np.arange(6) * 10e-9, rtol=1e-12, atol=0)
     assert np.allclose(dataset["time"].values, np.arange(7) * 0.5e-3, atol=1e-18)
     assert dataset.attrs["time_origin"] == pytest.approx(-1e-3)
     assert np.isnan(dataset["voltage"].values).all()
@@ -197,7 +197,7 @@ def test_what_is_known_nowhere_is_asked_and_then_taken_from_the_mapping():
     (dataset,) = opened_from_content(content(lines), completed).datasets
     assert np.array_equal(dataset["displacement"].values[0], TRACES * 1e-3)
     assert dataset["voltage"].values.tolist() == [-3.0]
-    assert np.allclose(dataset["time"].values, np.arange(7) * 1e-4 - 2e-4)
+    assert np.allclose(dataset["time"].values, np.arange(7) * 1e-4 - 2e-4, atol=0)
     assert dataset["y"].values[0] == pytest.approx(5e-9)
 
 
@@ -234,7 +234,7 @@ def test_images_come_along_and_those_of_the_traces_grid_join_them():
     opened = opened_from_content(found, proposal.mapping)
     assert [one.attrs["long_name"] for one in opened.channels] == ["Height", "other"]
     (dataset,) = opened.datasets
-    assert np.allclose(dataset["height"].values, np.arange(30.0).reshape(5, 6) * 1e-9)
+    assert np.allclose(dataset["height"].values, np.arange(30.0).reshape(5, 6) * 1e-9, atol=0)
     assert "other" not in dataset
     assert opened.channels[1].attrs["units"] == "counts"
 

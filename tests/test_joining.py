@@ -53,14 +53,14 @@ def test_a_turned_image_shows_the_same_things_at_their_turned_places(turns, flip
     middle = [float(placed[name].values.mean()) for name in ("y", "x")]
     assert middle == pytest.approx([5.0 + 3.0 - 1.0, 7.0 + 2.0 + 0.5])
     assert placed["y"].attrs["spacing"] == (1.0 if turns % 2 else 2.0)
-    assert np.allclose(np.diff(placed["x"].values), placed["x"].attrs["spacing"])
+    assert np.allclose(np.diff(placed["x"].values), placed["x"].attrs["spacing"], atol=0)
 
 
 def test_what_is_turned_round_and_back_is_as_it_was():
     source = image(np.random.default_rng(0).normal(size=(3, 5)), spacing=(2.0, 1.0))
     back = placed_image(placed_image(source, Placement(quarter_turns=1)), Placement(quarter_turns=3))
     assert np.array_equal(back.values, source.values)
-    assert np.allclose(back["x"].values, source["x"].values)
+    assert np.allclose(back["x"].values, source["x"].values, atol=0)
 
 
 @pytest.mark.parametrize("fineness", [1.0, 0.5, 1.7])
@@ -143,8 +143,8 @@ def test_one_line_joins_recorder_and_microscope(files, truth, capsys):
     assert "The scan's size, 144 nm × 96 nm, is that of afm.gwy." in said
     assert "Images: Topography, Deflection error" in said
     joined = open_dataset(out)
-    assert np.allclose(joined["topography"].values, truth["topography"].values)
-    assert np.allclose(joined["x"].values, truth["x"].values)
+    assert np.allclose(joined["topography"].values, truth["topography"].values, atol=0)
+    assert np.allclose(joined["x"].values, truth["x"].values, atol=0)
     assert np.array_equal(joined["displacement"].values, truth["displacement"].values)
 
 
@@ -155,7 +155,7 @@ def test_a_flipped_image_is_turned_back_and_one_of_another_grid_comes_along(file
     )
     save_scan_images(files / "flipped.gwy", flipped)
     joined, _ = dataset_with_scan(dataset, files / "flipped.gwy", AfmEntry(rotate=180))
-    assert np.allclose(joined["topography"].values, truth["topography"].values)
+    assert np.allclose(joined["topography"].values, truth["topography"].values, atol=0)
     coarse = truth.isel(y=slice(None, None, 2), x=slice(None, None, 2))
     save_scan_images(files / "coarse.gwy", coarse)
     sized, _ = dataset_with_scan(dataset, files / "afm.gwy")
@@ -164,6 +164,27 @@ def test_a_flipped_image_is_turned_back_and_one_of_another_grid_comes_along(file
     assert titles == ["Topography", "Deflection error"]
     assert "topography_2" not in joined
     assert said == []
+
+
+@pytest.mark.parametrize("larger", [False, True])
+def test_an_offset_of_the_mapping_moves_to_the_right_and_down(files, truth, larger):
+    dataset, _ = dataset_with_scan(open_dataset(files / "scan.tdms"), files / "afm.gwy")
+    name = "afm.gwy"
+    if larger:  # of another size it keeps its place until it is moved
+        wide = truth.isel(y=[*range(16), 15, 15], x=[*range(24), 23, 23, 23])
+        step = float(np.diff(truth["x"].values)[0])
+        wide = wide.assign_coords(
+            {
+                axis: (axis, (np.arange(wide.sizes[axis]) + 0.5) * step, truth[axis].attrs)
+                for axis in ("y", "x")
+            }
+        )
+        save_scan_images(files / "wide.gwy", wide)
+        name = "wide.gwy"
+    joined, _ = dataset_with_scan(dataset, files / name, AfmEntry(offset_x=31e-9, offset_y=-17e-9))
+    moved = joined.encoding["other_channels"][0]
+    assert moved["x"].values[0] == pytest.approx(3e-9 + 31e-9)
+    assert moved["y"].values[0] == pytest.approx(3e-9 - 17e-9)
 
 
 def test_an_image_is_registered_on_what_the_traces_show(files, truth):

@@ -59,6 +59,15 @@ def test_hot_pixels_do_not_turn_the_axis():
     assert found == pytest.approx(20.0, abs=0.5)
 
 
+def test_noise_of_h_is_that_of_two_means():
+    """H is the mean of the last 2 of 50 samples in the pulse less that of 5 before it."""
+    scan = turned_scan(20.0, noise=0.03, size=(60, 70))
+    found = complex_displacement(scan, PULSE)
+    assert found.noise == pytest.approx(0.03 * np.sqrt(1 / 2 + 1 / 5), rel=0.05)
+    flat = complex_displacement(turned_scan(20.0, height=0.0, noise=0.03, size=(60, 70)), PULSE)
+    assert flat.in_phase.std() == pytest.approx(flat.noise, rel=0.05)
+
+
 def test_noise_has_no_phase():
     with pytest.raises(ValueError, match="no phase to turn by"):
         response_axis(complex_displacement(turned_scan(20.0, height=0.0, size=(40, 40)), PULSE))

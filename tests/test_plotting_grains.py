@@ -48,7 +48,8 @@ def test_the_image_is_in_readable_units_with_outlines_on_it(truth, boundaries, a
         axes, truth.topography, grains_of(truth), title="Topography", unit="m", boundaries=boundaries
     )
     assert axes.get_title() == "Topography (nm)"
-    assert axes.get_xlim() == pytest.approx((0, 400))
+    assert axes.get_xlim() == pytest.approx((0, 80 * 6.25))
+    assert sorted(axes.get_ylim()) == pytest.approx([0, 60 * 4])
     assert image.get_array().max() == pytest.approx(1e9 * truth.topography.max())
     assert len(axes.collections[0].get_segments()) == len(outline_segments(grains_of(truth)))
     over = axes.images[1].get_array()

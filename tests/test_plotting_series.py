@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from plotting_checks import agg_figure, assert_legible
-from series_examples import result, scans
+from series_examples import point, result, scans
 
 from napari_tesm.plotting.series import (
     PAPER_COLOURS,
@@ -56,7 +56,7 @@ def test_all_maps_have_one_colour_scale_one_bar_and_a_scale_bar(aligned, points)
     assert len(images) == 5
     assert {image.get_clim() for image in images} == {aligned.colour_limits()}  # in V
     assert len(figure.axes) == 7  # six places, of which one is empty, and the bar
-    assert np.allclose(images[1].get_array().filled(np.nan), aligned.moved(1), equal_nan=True)
+    assert np.allclose(images[1].get_array().filled(np.nan), aligned.moved(1), equal_nan=True, atol=0)
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert "100 nm" in texts
     assert texts.count("1") == 5
@@ -74,9 +74,9 @@ def test_points_have_the_papers_colours_their_values_and_error_bars(aligned, poi
     assert axes.xaxis_inverted()  # the size of the voltage grows to the right
     for curve, container in zip(curves, axes.containers, strict=True):
         line, _, (bars,) = container.lines
-        assert np.allclose(line.get_ydata(), curve.means)
+        assert np.allclose(line.get_ydata(), curve.means, atol=0)
         halves = [np.ptp(segment[:, 1]) / 2 for segment in bars.get_segments()]
-        assert np.allclose(halves, curve.stds)
+        assert np.allclose(halves, curve.stds, atol=0)
     colours = [container.lines[0].get_color() for container in axes.containers]
     assert colours[:3] == [PAPER_COLOURS[number] for number in (1, 2, 3)]
     assert len(set(colours)) == 4
@@ -96,7 +96,7 @@ def test_histograms_of_all_voltages_share_their_bins(aligned):
     for patch, one in zip(outlines, found.each, strict=True):
         values, edges, _ = patch.get_data()
         assert np.array_equal(values, found.histograms.counts[one.label])
-        assert np.allclose(edges, found.histograms.edges / found.histograms.edges[0] * edges[0])
+        assert np.allclose(edges, found.histograms.edges / found.histograms.edges[0] * edges[0], atol=0)
     assert len({patch.get_edgecolor() for patch in outlines}) == 5
     assert_legible(figure)
 
@@ -110,10 +110,10 @@ def test_trends_are_drawn_with_their_intervals(aligned, trend):
     line, _, (bars,) = axes.containers[0].lines
     values = np.array([getattr(one, trend).value for one in found.each])
     ratio = line.get_ydata() / values
-    assert np.allclose(ratio, ratio[0])
+    assert np.allclose(ratio, ratio[0], atol=0)
     spans = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
     expected = [getattr(one, trend).high - getattr(one, trend).low for one in found.each]
-    assert np.allclose(spans, np.array(expected) * ratio[0])
+    assert np.allclose(spans, np.array(expected) * ratio[0], atol=0)
     assert_legible(figure)
 
 
@@ -122,8 +122,8 @@ def test_shifts_show_what_was_measured_and_what_was_not(aligned):
     axes = figure.subplots()
     draw_shifts(axes, aligned)
     right, down = (container.lines[0].get_ydata() for container in axes.containers)
-    assert np.allclose(right, [one.pixels[1] for one in aligned.alignments])
-    assert np.allclose(down, [one.pixels[0] for one in aligned.alignments])
+    assert np.allclose(right, [one.pixels[1] for one in aligned.alignments], atol=0)
+    assert np.allclose(down, [one.pixels[0] for one in aligned.alignments], atol=0)
     assert_legible(figure)
     empty = aligned_series(series_from_results([result(np.full((2, 9, 9), np.nan), [-3.0, -5.0])])[0])
     axes = figure_of().subplots()
@@ -143,7 +143,9 @@ def test_verdicts_have_a_colour_each_and_say_how_many(aligned, points):
     shown = axes.images[0].to_rgba(axes.images[0].get_array())
     row, column = np.argwhere(found["verdict"].values == 1)[0]
     assert np.allclose(
-        shown[row, column, :3], [int(VERDICT_COLOURS[1][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        shown[row, column, :3],
+        [int(VERDICT_COLOURS[1][i : i + 2], 16) / 255 for i in (1, 3, 5)],
+        atol=0,
     )
     assert_legible(figure)
 
@@ -157,7 +159,7 @@ def test_a_series_without_a_value_is_drawn_all_the_same():
     figure.canvas.draw()
     figure = figure_of((9, 6))
     axes = figure.subplots(2, 3)
-    draw_point_values(axes[0, 0], point_curves(aligned, [PinnedPoint(1, 2e-8, 2e-8)]))
+    draw_point_values(axes[0, 0], point_curves(aligned, [point(1, 3, 3)]))
     draw_point_values(axes[0, 1], [])
     draw_series_histograms(axes[0, 2], found)
     draw_distribution_trend(axes[1, 0], found, "mode")

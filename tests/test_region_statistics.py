@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from examples import example_dataset
+from examples import SPACING, axes_of, drawn, example_dataset
 
 from napari_tesm import fit
 from napari_tesm.io.gwy.region_graphs import hot_pixels, mean_traces
@@ -17,20 +17,19 @@ from napari_tesm.regions.measures import (
 )
 from napari_tesm.regions.shapes import Region
 
-X, Y = (np.arange(9) + 0.5) * 10e-9, (np.arange(6) + 0.5) * 8e-9
-NM = 1e-9
+Y, X = axes_of((6, 9))
 
 
 def box(x0: float, y0: float, x1: float, y1: float, **properties: str) -> Region:
-    """Return a rectangle with edges in nm."""
-    return Region.from_xy("rectangle", np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) * NM, **properties)
+    """Return a rectangle with edges in pixels."""
+    return drawn("rectangle", ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), **properties)
 
 
-STEP = box(0, 0, 30, 48, name="left", region_class="step")
-OTHER_STEP = box(20, 0, 40, 24, name="upper", region_class="step")
-GRAIN = box(60, 0, 90, 48, name="right", region_class="grain")
-FAR = box(500, 0, 600, 48, name="far")
-TINY = box(1, 1, 2, 2, name="tiny")
+STEP = box(0, 0, 3, 6, name="left", region_class="step")
+OTHER_STEP = box(2, 0, 4, 3, name="upper", region_class="step")
+GRAIN = box(6, 0, 9, 6, name="right", region_class="grain")
+FAR = box(50, 0, 60, 6, name="far")
+TINY = box(0.1, 0.1, 0.2, 0.2, name="tiny")
 
 
 def by_name(parts: list[Part]) -> dict[str, Part]:
@@ -67,16 +66,16 @@ def test_beside_a_single_mask_nothing_is_said_twice():
 
 
 def test_regions_without_a_name_are_told_apart():
-    parts = parts_of_image([box(0, 0, 10, 8), box(10, 0, 20, 8)], {}, X, Y)
+    parts = parts_of_image([box(0, 0, 1, 1), box(1, 0, 2, 1)], {}, X, Y)
     assert [part.name for part in parts[:2]] == ["region 1", "region 2"]
 
 
-@pytest.mark.parametrize("edge", [-3.0, 0.0])
+@pytest.mark.parametrize("edge", [-0.3, 0.0])
 def test_a_line_with_a_width_reaches_into_the_image(edge):
     """Beside the image lies what no part of reaches it."""
-    line = Region("line", ((edge * NM - 20 * NM, 0.0), (edge * NM - 20 * NM, 48 * NM)), "l", width=10 * NM)
+    line = drawn("line", ((edge - 2, 0), (edge - 2, 6)), "l", width=SPACING[1])
     assert parts_of_image([line], {}, X, Y)[0].note == "lies outside the image"
-    wide = Region("line", line.vertices, "l", width=80 * NM)
+    wide = Region("line", line.vertices, "l", width=8 * SPACING[1])
     assert parts_of_image([wide], {}, X, Y)[0].pixels > 0
 
 
@@ -118,7 +117,7 @@ def test_what_is_compared_with_what():
     assert pairs([STEP, GRAIN], {}) == [(("step", "grain"), (18, 18))]
     assert pairs([STEP], {}) == [(("step", rest), (18, 36))]
     assert pairs([GRAIN], {}) == [(("right", rest), (18, 36))]
-    assert pairs([GRAIN, box(0, 0, 10, 8)], {}) == [(("the regions", rest), (19, 35))]
+    assert pairs([GRAIN, box(0, 0, 1, 1)], {}) == [(("the regions", rest), (19, 35))]
     assert pairs([], {"m": (mask, ~mask)}) == [(("under m", "not under m"), (27, 27))]
     assert pairs([], {}) == []
     assert len(pairs([STEP], {"m": (mask, ~mask), "k": (~mask, mask)})) == 3

@@ -165,11 +165,11 @@ def test_a_single_pixel_can_be_inside_and_be_passed():
 
 def test_distance_from_a_path_is_signed_and_counts_along_it():
     distance, along = distance_from_path([(0, 0), (100e-9, 0)], X, Y)
-    assert np.allclose(np.abs(distance[:, 5]), np.abs(Y))
+    assert np.allclose(np.abs(distance[:, 5]), np.abs(Y), atol=0)
     assert (
         np.sign(distance[2:, 5]) == 1
     ).all()  # below the line, as y points down: to the right of the walker
-    assert np.allclose(along[0, :10], X[:10])
+    assert np.allclose(along[0, :10], X[:10], atol=0)
     assert along.max() == pytest.approx(100e-9)
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from examples import CORNER
 from report_examples import RECIPE, StrictPage, example_data, example_scan, simulation
 
 from napari_tesm import save
@@ -324,10 +325,10 @@ def test_regions_and_points_of_the_file_are_taken_and_not_replaced(tmp_path):
     from napari_tesm.regions.shapes import PinnedPoint, Region
 
     path = tmp_path / "marked.gwy"
-    region = Region(
-        "rectangle", ((20e-9, 20e-9), (80e-9, 20e-9), (80e-9, 80e-9), (20e-9, 80e-9)), "mine", "grain"
-    )
-    save(path, simulation().dataset, regions=[region], points=[PinnedPoint(1, 50e-9, 50e-9)])
+    top, left = CORNER
+    corners = np.array([(20, 20), (80, 20), (80, 80), (20, 80)]) * 1e-9 + (left, top)
+    region = Region.from_xy("rectangle", corners, name="mine", region_class="grain")
+    save(path, simulation().dataset, regions=[region], points=[PinnedPoint(1, left + 50e-9, top + 50e-9)])
     scan = report_data_from_files([path]).main
     assert [one.name for one in scan.regions] == ["mine"]
     assert len(scan.points) == 1

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from examples import CORNER
 from report_examples import example_data, example_scan
 from simulated_grains import simulated_grains
 
@@ -16,7 +17,7 @@ from napari_tesm.report.sections import grains
 @pytest.fixture(scope="module")
 def made():
     """A scan of 40 × 32 pixels whose D2 is half as large at the boundaries of known grains."""
-    truth = simulated_grains("domes", shape=(32, 40), spacing=(6e-9, 6e-9), count=5, seed=2)
+    truth = simulated_grains("domes", shape=(32, 40), spacing=(6e-9, 9e-9), count=5, seed=2)
     scan = example_scan()
     topography = scan.images["Topography"].copy(data=truth.topography)
     scan.channels = [topography if one.name == topography.name else one for one in scan.channels]
@@ -45,7 +46,7 @@ def test_the_verdict_numbers_and_tables_are_those_of_the_truth(made):
     names = [table.name for table in section.tables]
     assert names == ["grain_classes", "grain_table", "grain_distances"]
     areas = [row[2] for row in section.tables[1].rows]
-    assert sum(areas) == pytest.approx(32 * 40 * 36e-18)
+    assert sum(areas) == pytest.approx(32 * 40 * 54e-18)
     assert drawn_figure(section.figures[0]).png.startswith(b"\x89PNG")
 
 
@@ -56,12 +57,12 @@ def test_saved_grains_and_their_band_are_taken_and_defects_count_apart(made):
         Grains(truth.labels.astype(np.int32), truth.spacing, words=("By hand.",)),
         20e-9,
     )
-    corners = np.array([(30, 30), (60, 30), (60, 60), (30, 60)]) * 1e-9
+    corners = np.array([(36, 30), (72, 30), (72, 60), (36, 60)]) * 1e-9 + CORNER[::-1]
     scan.regions = (Region.from_xy("rectangle", corners, name="dirt", region_class="defect"),)
     section = grains.section_from_data(example_data(scan, chosen=False))
     assert section.numbers["count"] == 5
     assert section.numbers["boundary_width"] == 20e-9
-    assert section.numbers["shares"]["defect"] == pytest.approx(25 / 1280)
+    assert section.numbers["shares"]["defect"] == pytest.approx(20 / 1280)
     assert section.paragraphs[0] == "By hand."
     assert section.warnings == []
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import drawn, example_dataset, pinned
 from gwyfile.objects import GwyContainer
 
 from napari_tesm import fit, open_dataset, save
@@ -17,14 +17,14 @@ from napari_tesm.gwy.writing import write_container
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.results import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
-from napari_tesm.regions.shapes import PinnedPoint, Region
+from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.scan import save_scan, scans_from_file
 
 REGIONS = [
-    Region("line", ((5e-9, 40e-9), (80e-9, 12e-9)), "step 1", "step", 12e-9),
-    Region("rectangle", ((10e-9, 8e-9), (50e-9, 8e-9), (50e-9, 30e-9), (10e-9, 30e-9)), "grain 1", "grain"),
+    drawn("line", ((0.5, 5), (8, 1.5)), "step 1", "step", 0.48e-6),
+    drawn("rectangle", ((1, 1), (5, 1), (5, 3.75), (1, 3.75)), "grain 1", "grain"),
 ]
-POINTS = [PinnedPoint(1, 45e-9, 20e-9, 1, "#3c78d2"), PinnedPoint(2, 45e-9, 20e-9, 3, "#f0781e")]
+POINTS = [pinned(1, (4.5, 2.5), 1, "#3c78d2"), pinned(2, (4.5, 2.5), 3, "#f0781e")]
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def curves_of(container):
 def test_curves_of_a_pixel_are_those_of_its_maps(recorded):
     dataset, maps = recorded
     container = GwyContainer()
-    add_point_graphs(container, dataset, maps, [PinnedPoint(1, 45e-9, 20e-9)])
+    add_point_graphs(container, dataset, maps, [pinned(1, (4.5, 2.5))])
     (curves,) = curves_of(container)
     time = dataset["time"].values
     seen = 0
@@ -212,7 +212,7 @@ def test_curves_of_a_pixel_are_those_of_its_maps(recorded):
 def test_curves_of_a_neighbourhood_fit_its_mean(recorded):
     dataset, maps = recorded
     container = GwyContainer()
-    add_point_graphs(container, dataset, maps, [PinnedPoint(1, 15e-9, 20e-9, 3)])
+    add_point_graphs(container, dataset, maps, [pinned(1, (1.5, 2.5), 3)])
     (curves,) = curves_of(container)
     mean = dataset["displacement"].values[1, 1:4, 0:3].reshape(9, -1).mean(axis=0)
     data, fitted = curves["data (-3 V)"], curves["fit 2 (-3 V)"]
@@ -232,7 +232,7 @@ def test_samples_that_are_missing_are_left_out_of_the_graph(recorded):
         container,
         gappy,
         maps,
-        [PinnedPoint(1, 45e-9, 20e-9), PinnedPoint(2, 5e-9, 4e-9), PinnedPoint(3, 1.0, 0.0)],
+        [pinned(1, (4.5, 2.5)), pinned(2, (0.5, 0.5)), PinnedPoint(3, 1.0, 0.0)],
     )
     single, empty = curves_of(container)
     assert single["data (+3 V)"].x.size == dataset.sizes["time"] - 10
@@ -245,6 +245,6 @@ def test_results_of_another_recording_lend_no_curves(recorded):
     container = GwyContainer()
     other = maps.assign_attrs(recipe="")
     for results in (maps.isel(pulse=[0]), maps.isel(x=slice(0, 3)), other, maps.drop_vars(["tau1", "tau2"])):
-        add_point_graphs(container, dataset, results, [PinnedPoint(1, 45e-9, 20e-9)])
+        add_point_graphs(container, dataset, results, [pinned(1, (4.5, 2.5))])
     for curves in curves_of(container):
         assert set(curves) == {"data (+3 V)", "data (-3 V)"}

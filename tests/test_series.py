@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from series_examples import channel, result, scans
+from series_examples import channel, point, result, scans
 
-from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series import (
     VERDICT_MEANINGS,
     aligned_series,
@@ -39,7 +38,7 @@ def test_repeated_voltages_are_scans_of_their_own_and_one_level():
     series = series_from_results([result(noise_map(pulses=3), [-3.0, -5.0, -3.0])])[0]
     assert series.labels == ["−3 V", "−3 V #2", "−5 V"]
     assert series.levels.tolist() == [-3.0, -5.0]
-    curve = point_curves(aligned_series(series), [PinnedPoint(1, 6e-8, 6e-8)])[0]
+    curve = point_curves(aligned_series(series), [point(1, 9, 9)])[0]
     assert curve.values.shape == (3, 3)
     assert len(curve.steps) == 1
 
@@ -59,9 +58,7 @@ def test_a_voltage_scanned_twice_shows_what_changed_between_scans():
 
 def test_a_point_beside_the_scan_is_missing():
     series = series_from_results([result(noise_map(pulses=2), [-3.0, -5.0])])[0]
-    inside, beside = point_curves(
-        aligned_series(series), [PinnedPoint(1, 1e-9, 1e-9), PinnedPoint(2, 1e-6, 1e-8)]
-    )
+    inside, beside = point_curves(aligned_series(series), [point(1, 0, 0), point(2, 1, 160)])
     assert np.isfinite(inside.means).all()
     assert np.isnan(beside.means).all()
     assert beside.verdict == "missing"
@@ -77,7 +74,7 @@ def test_what_is_missing_is_said_and_the_rest_goes_on():
     assert "Pulse setting 2 of a has no voltage (0 V)" in words
     assert "H at −5 V has no value in any pixel" in words
     aligned = aligned_series(series)
-    assert point_curves(aligned, [PinnedPoint(1, 6e-8, 6e-8)])[0].verdict == "missing"
+    assert point_curves(aligned, [point(1, 9, 9)])[0].verdict == "missing"
     assert set(verdict_map(aligned)["verdict"].values.ravel().tolist()) == {VERDICT_MEANINGS.index("missing")}
     assert distributions_of_series(series).sentences == []
     assert series_from_results([result(noise_map(), [np.nan])]) == []
@@ -87,7 +84,7 @@ def test_one_voltage_is_a_series_that_cannot_be_judged():
     (series,) = series_from_results([result(noise_map(), [-3.0])])
     assert any("one voltage only (−3 V)" in sentence for sentence in series.missing)
     aligned = aligned_series(series)
-    curve = point_curves(aligned, [PinnedPoint(1, 6e-8, 6e-8)])[0]
+    curve = point_curves(aligned, [point(1, 9, 9)])[0]
     assert curve.verdict == "missing"
     assert np.isfinite(curve.means).all()
     assert curve.first_step == ""

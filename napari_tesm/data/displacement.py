@@ -178,7 +178,7 @@ def response_probability(
     Examples
     --------
     >>> [float(response_probability(np.float64(0.2), 53, parameters=p).round(6)) for p in (3, 4, 5)]
-    [0.003778, 0.011068, 0.026293]
+    [0.003778, 0.011498, 0.02739]
     """
     degrees = np.maximum(np.asarray(samples, dtype=np.float64) - parameters, 0)
     unexplained = np.clip(1 - r2, 0, 1)

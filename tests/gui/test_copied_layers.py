@@ -1,8 +1,7 @@
 """Layers that napari copies or converts keep the role of the original: only one of them may play it."""
 
-import numpy as np
 import pytest
-from examples import example_dataset
+from examples import drawn, example_dataset, world
 
 pytest.importorskip("napari")
 from napari.layers import _layer_actions as actions
@@ -11,9 +10,8 @@ from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.layers.session import session_of
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.writer import write_layers
-from napari_tesm.regions.shapes import Region
 
-BOX = Region("rectangle", ((20e-9, 20e-9), (60e-9, 20e-9), (60e-9, 40e-9), (20e-9, 40e-9)), "step 1", "step")
+BOX = drawn("rectangle", ((2, 2), (6, 2), (6, 5), (2, 5)), "step 1", "step")
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ def test_napari_s_save_takes_the_original_not_its_copy(shown, tmp_path):
     viewer, session, scan = shown
     session.layers_of(scan, "regions")
     viewer.layers.move(viewer.layers.index("Regions copy"), 0)
-    viewer.layers["Regions"].add(np.array([[0, 0], [0, 30], [20, 30], [20, 0]]), shape_type="rectangle")
+    viewer.layers["Regions"].add(world((0, 0), (0, 3), (2.5, 3), (2.5, 0)), shape_type="rectangle")
     write_layers(str(tmp_path / "out.gwy"), [layer.as_layer_data_tuple() for layer in viewer.layers])
     assert len(scan.regions) == 2
 
@@ -87,7 +85,7 @@ def test_saving_from_the_workspace_keeps_the_newest_regions_beside_a_copy(
     if not_watched:
         workspace.tabs.setCurrentWidget(workspace.panels["Fit"])
         qtbot.wait(60)
-    scan.set_regions([BOX, BOX.moved(10e-9, 0.0)])
+    scan.set_regions([BOX, BOX.moved(0.4e-6, 0.0)])
     qtbot.wait(60)
     assert workspace.save_to(tmp_path / "out.gwy")
     assert len(scan.regions) == 2

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import SPACING, example_dataset
 from simulated_grains import simulated_grains
 
 from napari_tesm.grains import Grains, boundaries_from_grains
@@ -16,11 +16,11 @@ SHAPE = (40, 48)
 
 
 def scan_with_grains():
-    truth = simulated_grains("domes", shape=SHAPE, spacing=(8e-9, 10e-9), count=9, seed=1)
+    truth = simulated_grains("domes", shape=SHAPE, spacing=SPACING, count=9, seed=1, groove=1.06e-6)
     dataset = example_dataset(shape=SHAPE, samples=50)
     dataset["topography"].values[:] = truth.topography
     maps = fit(dataset)
-    near = boundaries_from_grains(Grains(truth.labels.astype(np.int32), truth.spacing), 40e-9).mask(
+    near = boundaries_from_grains(Grains(truth.labels.astype(np.int32), truth.spacing), 1.4e-6).mask(
         "boundary"
     )
     maps["D2"].values[:] = (
@@ -43,7 +43,7 @@ def test_the_model_measures_without_a_screen(made):
     scan.set_grains(model.segmented())
     assert abs(scan.grains.count - 9) <= 1
     assert model.chosen() == "D2"
-    scan.set_band_width(40e-9)
+    scan.set_band_width(1.4e-6)
     assert "D2 (+3 V) is higher at boundaries by factor" in model.measure().verdict
     assert len(model.rows()) == scan.grains.count
     assert model.csv_text().count("\n") == 1 + scan.grains.count
@@ -68,16 +68,16 @@ def test_grains_come_back_from_the_file_with_their_classes(made, tmp_path):
     scan, truth = made
     grains = Grains(truth.labels.astype(np.int32), truth.spacing).with_class(4, "cluster")
     scan.set_grains(grains)
-    scan.set_band_width(30e-9)
+    scan.set_band_width(1.1e-6)
     path = scan.save(tmp_path / "with_grains")
     (back,) = scans_from_path(path)
     np.testing.assert_array_equal(back.grains.labels, grains.labels)
     assert back.grains.label_classes == {4: "cluster"}
-    assert back.band_width == pytest.approx(30e-9)
+    assert back.band_width == pytest.approx(1.1e-6)
     layer = next(one for one in layers_from_scan(back) if one[1]["name"] == "Grains")
     assert layer[2] == "labels"
-    assert layer[1]["scale"] == pytest.approx((8.0, 10.0))
-    assert layer[1]["units"] == ("nm", "nm")
+    assert layer[1]["scale"] == pytest.approx((0.25, 0.4))
+    assert layer[1]["units"] == ("µm", "µm")
     # What nobody touches is carried over by the next save, too.
     again = back.save(tmp_path / "again")
     np.testing.assert_array_equal(scans_from_path(again)[0].grains.labels, grains.labels)
@@ -133,7 +133,7 @@ def test_segment_paint_undo_and_measure(panel, made, qtbot, tmp_path):
     settle(qtbot, panel)
     layer = grain_layer(panel)
     np.testing.assert_array_equal(layer.data, scan.grains.labels)
-    assert layer.scale == pytest.approx((8.0, 10.0))
+    assert layer.scale == pytest.approx((0.25, 0.4))
     assert "is higher at boundaries by factor" in panel.words.text()
     before = scan.grains.labels.copy()
     count = scan.grains.count
@@ -208,9 +208,9 @@ def test_table_classes_labels_of_others_and_problems(panel, made, viewer, qtbot,
     settle(qtbot, panel)
     assert scan.grains.count == 2
     assert scan.grains.source == "mine"
-    panel.width_spin.setValue(50)
+    panel.width_spin.setValue(1.5)
     settle(qtbot, panel)
-    assert scan.band_width == pytest.approx(50e-9)
+    assert scan.band_width == pytest.approx(1.5e-6)
     viewer.theme = "light"
     settle(qtbot, panel)
 

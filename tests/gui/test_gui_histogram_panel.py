@@ -2,19 +2,17 @@
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import drawn, example_dataset, world
 
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.models.histogram import histogram_model_of
 from napari_tesm.gui.models.regions import region_model_of
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.regions.shapes import Region
 
 pytestmark = pytest.mark.display
 
-BOX = Region.from_xy("rectangle", np.array([(0, 0), (70, 0), (70, 96), (0, 96)]) * 1e-9, name="left",
-                     region_class="grain")  # fmt: skip
+BOX = drawn("rectangle", ((0, 0), (7, 0), (7, 12), (0, 12)), "left", "grain")
 
 
 @pytest.fixture
@@ -89,7 +87,7 @@ def test_regions_are_followed(panel, scan, qtbot, tmp_path):
     _settled(qtbot, panel)
     assert "No region is drawn" in panel.words.text()
     assert not panel.export_button.isEnabled()
-    panel.link.layer.add([[0.0, 0], [0, 70], [96, 70], [96, 0]], shape_type="rectangle")
+    panel.link.layer.add(world((0, 0), (0, 7), (12, 7), (12, 0)), shape_type="rectangle")
     _settled(qtbot, panel)
     assert "step 1" in panel.words.text()
     region_model_of(scan).rename(0, "mine")

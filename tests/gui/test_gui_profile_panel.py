@@ -3,19 +3,22 @@
 import numpy as np
 import pytest
 from canvas_mouse import CanvasMouse
-from examples import example_dataset
+from examples import drawn, example_dataset, world
 
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.models.profile import profile_model_of
 from napari_tesm.gui.models.regions import region_model_of
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
-from napari_tesm.regions.shapes import Region
 
 pytestmark = pytest.mark.display
 
-LINE = Region.from_xy("line", np.array([(10, 48), (150, 48)]) * 1e-9, name="step 1", region_class="step",
-                      width=20e-9)  # fmt: skip
+LINE = drawn("line", ((1, 6), (15, 6)), "step 1", "step", 0.8e-6)
+
+
+def at(row, column):
+    """Return where on the canvas a place lies that is given in pixels from the corner of the image."""
+    return tuple(world((row, column))[0])
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +59,17 @@ def test_a_line_that_is_drawn_becomes_a_profile_at_once(panel, mouse, scan, qtbo
     panel.profile_wanted.connect(lambda: wanted.append(len(scan.regions)))
     assert "Draw a line" in panel.words.text()
     panel.draw_button.click()
-    mouse.move((50, 20))
-    mouse.press((50, 20))
-    for x in (60, 90, 120):
-        mouse.drag_to((50, x))
+    mouse.move(at(6.25, 2))
+    mouse.press(at(6.25, 2))
+    for x in (6, 9, 12):
+        mouse.drag_to(at(6.25, x))
         panel.refresh()
         lengths.append(panel.plot.axes[0].get_xlim()[1])
     assert wanted == []
-    mouse.release((50, 120))
+    mouse.release(at(6.25, 12))
     assert wanted == [1]
     assert lengths == sorted(set(lengths)), "the profile follows the line while it is drawn"
-    assert lengths[-1] == pytest.approx(100, rel=0.05)
+    assert lengths[-1] == pytest.approx(4, rel=0.05)
     assert region_model_of(scan).selection == {0}
     _settled(qtbot, panel)
     assert len(panel.plot.axes) == 3
@@ -76,9 +79,9 @@ def test_a_click_and_an_area_are_no_reason_to_look_at_a_profile(panel, mouse, sc
     wanted = []
     panel.profile_wanted.connect(lambda: wanted.append(1))
     panel.link.draw("add_line")
-    mouse.click((50, 50))
+    mouse.click(at(6.25, 5))
     panel.link.draw("add_rectangle")
-    mouse.drag((20, 20), (60, 90))
+    mouse.drag(at(2.5, 2), at(7.5, 9))
     assert wanted == []
     assert [region.kind for region in scan.regions] == ["rectangle"]
 
@@ -89,9 +92,9 @@ def test_a_line_that_is_moved_takes_its_profile_along(panel, mouse, scan, qtbot)
     before = panel.plot.axes[0].lines
     assert before
     panel.link.draw("select")
-    mouse.click((48, 80))
+    mouse.click(at(6, 8))
     first = profile_model_of(scan).line_view().curves[-1][0].profile.mean
-    mouse.drag((48, 80), (70, 80))
+    mouse.drag(at(6, 8), at(8.75, 8))
     _settled(qtbot, panel)
     second = profile_model_of(scan).line_view().curves[-1][0].profile.mean
     assert not np.array_equal(first, second)

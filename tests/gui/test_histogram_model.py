@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import drawn, example_dataset
 
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.models.histogram import HistogramModel
@@ -13,21 +13,19 @@ from napari_tesm.gui.models.regions import region_model_of
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 from napari_tesm.model_choice.null_bands import null_bands_from_result
-from napari_tesm.regions.shapes import Region, mask_from_region
+from napari_tesm.regions.shapes import mask_from_region
 from napari_tesm.statistics.comparison import mode_from_map
 from napari_tesm.statistics.description import mode_with_interval
 
-NM = 1e-9
 
-
-def _box(x, *, name, region_class="grain", width=40):
-    corners = np.array([(x, 0), (x + width, 0), (x + width, 96), (x, 96)]) * NM
-    return Region.from_xy("rectangle", corners, name=name, region_class=region_class)
+def _box(column, *, name, region_class="grain", width=4):
+    corners = ((column, 0), (column + width, 0), (column + width, 12), (column, 12))
+    return drawn("rectangle", corners, name, region_class)
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    dataset = example_dataset(shape=(12, 16))
+    dataset = example_dataset(shape=(12, 16), noise=0.002)
     return dataset, fit(dataset, tip_radius="25 nm", threshold=0.0)
 
 
@@ -96,8 +94,8 @@ def test_logarithmic_bins_leave_out_what_is_not_positive_and_say_so(model, scan)
 
 def test_regions_and_classes_are_counted_apart(model, scan):
     scan.set_regions([
-        _box(0, name="a"), _box(40, name="b"), _box(80, name="c", region_class="step"),
-        _box(1e4, name="far"),
+        _box(0, name="a"), _box(4, name="b"), _box(8, name="c", region_class="step"),
+        _box(1e3, name="far"),
     ])  # fmt: skip
     model.choose("D2", split="regions", pulse=0)
     view = model.view()
@@ -118,7 +116,7 @@ def test_regions_and_classes_are_counted_apart(model, scan):
 
 
 def test_selected_regions_come_alone_and_too_many_are_cut(model, scan):
-    scan.set_regions([_box(10 * n, name=f"r{n}", width=20) for n in range(9)])
+    scan.set_regions([_box(n, name=f"r{n}", width=2) for n in range(9)])
     model.choose("D2", split="regions")
     view = model.view()
     assert len(view.samples) == 6
@@ -132,7 +130,7 @@ def test_selected_regions_come_alone_and_too_many_are_cut(model, scan):
 def test_nothing_to_count_is_a_sentence(model, scan):
     model.choose("D2", split="regions")
     assert "No region is drawn" in model.view().message
-    scan.set_regions([_box(1e4, name="far")])
+    scan.set_regions([_box(1e3, name="far")])
     view = model.view()
     assert view.samples == []
     assert "No pixel" in view.message

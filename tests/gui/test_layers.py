@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from examples import example_dataset
+from examples import SPACING, axes_of, drawn, example_dataset, pinned
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit, save
@@ -18,7 +18,6 @@ from napari_tesm.gui.layers.session import session_of
 from napari_tesm.gui.layers.time_stack import TimeStack
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.gui.reader import napari_get_reader
-from napari_tesm.regions.shapes import PinnedPoint, Region
 
 
 def show(viewer, layers):
@@ -56,19 +55,21 @@ def counted_scan(shape=(64, 64), samples=250):
 def test_every_layer_has_the_same_place_unit_and_labels(viewer_model):
     dataset = example_dataset(shape=(6, 9))
     scan = Scan("example", dataset, [dataset["topography"]])
-    scan.regions = [Region("line", ((10e-9, 10e-9), (60e-9, 30e-9)), "step 1", "step", 12e-9)]
-    scan.points = [PinnedPoint(1, 5e-9, 4e-9, 1, "#ff0000")]
+    scan.regions = [drawn("line", ((1, 1.25), (6, 3.75)), "step 1", "step", 0.48e-6)]
+    scan.points = [pinned(1, (0.5, 0.5), 1, "#ff0000")]
     layers = show(viewer_model, layers_from_scan(scan))
     maps = fit(dataset)
     layers += show(viewer_model, layers_from_maps(scan, maps, names=names_of_maps(maps)))
     for layer in layers:
-        assert [str(unit) for unit in layer.units[-2:]] == ["nanometer", "nanometer"]
+        assert [str(unit) for unit in layer.units[-2:]] == ["micrometer", "micrometer"]
         assert layer.axis_labels[-2:] == ("y", "x")
         if layer.metadata["tesm"]["kind"] in ("regions", "points"):
-            assert np.allclose(layer.scale, 1)
+            assert np.allclose(layer.scale, 1, atol=0)
         else:
-            assert np.allclose(layer.scale[-2:], (8, 10))
-            assert np.allclose(layer.translate[-2:], (4, 5))  # pixel centres, not corners
+            assert np.allclose(layer.scale[-2:], (0.25, 0.4), atol=0)
+            assert np.allclose(
+                layer.translate[-2:], (-2.3 + 0.125, 3.7 + 0.2), atol=0
+            )  # pixel centres, not corners
     assert viewer_model.layers.units is not None
     assert viewer_model.dims.axis_labels == ("time", "y", "x")
 
@@ -89,10 +90,10 @@ def test_a_traces_layer_shows_the_samples_of_its_time():
     stack = TimeStack(dataset["displacement"].isel(pulse=1), 1e-3)
     expected = dataset["displacement"].values[1].transpose(2, 0, 1) * 1e3
     assert stack.shape == expected.shape
-    assert np.allclose(stack[7], expected[7], rtol=1e-6)
-    assert np.allclose(stack[3:6], expected[3:6], rtol=1e-6)
-    assert np.allclose(stack[slice(2, 3), :, 1:3], expected[2:3, :, 1:3], rtol=1e-6)
-    assert np.allclose(np.asarray(stack), expected, rtol=1e-6)
+    assert np.allclose(stack[7], expected[7], rtol=1e-6, atol=0)
+    assert np.allclose(stack[3:6], expected[3:6], rtol=1e-6, atol=0)
+    assert np.allclose(stack[slice(2, 3), :, 1:3], expected[2:3, :, 1:3], rtol=1e-6, atol=0)
+    assert np.allclose(np.asarray(stack), expected, rtol=1e-6, atol=0)
 
 
 def test_h_of_a_few_planes_is_h_of_the_whole_traces():
@@ -134,7 +135,10 @@ def test_signed_h_is_coloured_about_zero_and_read_in_its_unit(viewer_model):
     assert low == pytest.approx(-high)
     assert height.metadata["tesm"]["unit"] == "mV"
     assert np.allclose(
-        height.data * 1e-3, displacement_maps(Scan("e", dataset, []))["H"].values[1], rtol=1e-6
+        height.data * 1e-3,
+        displacement_maps(Scan("e", dataset, []))["H"].values[1],
+        rtol=1e-6,
+        atol=0,
     )
 
 
@@ -162,10 +166,12 @@ def test_result_layers_hold_si_recipes_and_leave_out_what_is_not_resolved(viewer
     }
     logarithm = layers["log10 D1 (-3 V)"]
     assert np.isnan(logarithm.data[0, 0])
-    assert np.allclose(10.0**logarithm.data, maps["D1"].values[1], rtol=1e-5, equal_nan=True)
+    assert np.allclose(10.0**logarithm.data, maps["D1"].values[1], rtol=1e-5, equal_nan=True, atol=0)
     assert logarithm.metadata["tesm"]["recipe"] == maps.attrs["recipe"]
     factor = layers["tau2 (-3 V)"].metadata["tesm"]["factor"]
-    assert np.allclose(layers["tau2 (-3 V)"].data * factor, maps["tau2"].values[1], rtol=1e-5, equal_nan=True)
+    assert np.allclose(
+        layers["tau2 (-3 V)"].data * factor, maps["tau2"].values[1], rtol=1e-5, equal_nan=True, atol=0
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 1)])
@@ -191,16 +197,16 @@ def test_a_file_with_channels_of_two_grids_keeps_each_on_its_own(viewer_model):
         np.zeros((12, 18)),
         dims=("y", "x"),
         coords={
-            "y": ("y", np.arange(12) * 4e-9, {"units": "m"}),
-            "x": ("x", np.arange(18) * 5e-9, {"units": "m"}),
+            name: (name, centres[0] + np.arange(count) * step / 2, {"units": "m"})
+            for name, count, step, centres in zip(("y", "x"), (12, 18), SPACING, axes_of((6, 9)), strict=True)
         },
         name="fine",
         attrs={"units": "m", "long_name": "Fine"},
     )
     scan = Scan("two grids", dataset, [dataset["topography"], fine])
     layers = {layer.name: layer for layer in show(viewer_model, layers_from_scan(scan))}
-    assert np.allclose(layers["Fine"].scale, (4, 5))
-    assert np.allclose(layers["Topography"].scale, (8, 10))
+    assert np.allclose(layers["Fine"].scale, (0.125, 0.2), atol=0)
+    assert np.allclose(layers["Topography"].scale, (0.25, 0.4), atol=0)
 
 
 @pytest.mark.parametrize("name", ["SingFreqPFM_0003.gwy", "PTO_110_Virgin0001.gwy"])

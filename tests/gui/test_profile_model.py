@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import xarray as xr
-from examples import example_dataset
+from examples import drawn, example_dataset
 
 from napari_tesm.gui.models.profile import ProfileModel
 from napari_tesm.gui.models.regions import region_model_of
@@ -15,13 +15,24 @@ from napari_tesm.interface import fit
 from napari_tesm.regions.profile import profile_along
 from napari_tesm.regions.shapes import Region, distance_from_region
 
-NM = 1e-9
-ACROSS = Region.from_xy("line", np.array([(20, 50), (220, 50)]) * NM, name="across", region_class="step",
-                        width=30e-9)  # fmt: skip
+TOP, LEFT = -150e-9, 600e-9
+
+
+def _line(*places, **properties):
+    """Return a line through places (x, y) in nm from the corner of the images."""
+    return Region.from_xy("line", np.array(places) * 1e-9 + (LEFT, TOP), **properties)
+
+
+ACROSS = _line((20, 50), (220, 50), name="across", region_class="step", width=30e-9)
+ON_SCAN = drawn("line", ((2, 6.25), (14, 6.25)), "across", "step", 1.2e-6)
 
 
 def _channel(name, values, spacing, *, unit="m"):
-    y, x = ((np.arange(count) + 0.5) * spacing for count in values.shape)
+    """Return an image whose pixels are `spacing` wide and two thirds as high."""
+    y, x = (
+        corner + (np.arange(count) + 0.5) * step
+        for corner, count, step in zip((TOP, LEFT), values.shape, (spacing * 2 / 3, spacing), strict=True)
+    )
     coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
     return xr.DataArray(
         values, dims=("y", "x"), coords=coords, name=name, attrs={"units": unit, "long_name": name.title()}
@@ -75,7 +86,7 @@ def test_the_profile_is_that_of_every_channel_on_its_own_grid(images):
     ]  # fmt: skip
     for (curve,), channel in zip(view.curves, images.channels, strict=True):
         expected = profile_along(
-            channel.values, ACROSS.xy(), channel["x"], channel["y"], width=ACROSS.width, step=1.5e-9
+            channel.values, ACROSS.xy(), channel["x"], channel["y"], width=ACROSS.width, step=1e-9
         )
         np.testing.assert_allclose(curve.profile.position, expected.position, rtol=1e-12)
         np.testing.assert_allclose(curve.profile.mean, expected.mean, rtol=1e-9, atol=1e-20)
@@ -98,7 +109,7 @@ def test_the_width_of_the_step_is_found_in_the_channel_that_is_chosen(images, ke
 
 
 def test_maps_of_the_chosen_pulse_are_drawn_with_d1_and_d2_together(scan):
-    scan.set_regions([Region.from_xy("line", np.array([(10, 40), (150, 50)]) * NM, name="l", width=20e-9)])
+    scan.set_regions([drawn("line", ((1, 5), (15, 6.25)), "l", width=0.8e-6)])
     model = ProfileModel(scan)
     model.choose(pulse=1)
     view = model.line_view()
@@ -108,7 +119,7 @@ def test_maps_of_the_chosen_pulse_are_drawn_with_d1_and_d2_together(scan):
     curve = view.curves[2][1]
     x, y = scan.dataset["x"].values, scan.dataset["y"].values
     logs = profile_along(
-        np.log10(scan.maps["D2"].values[1]), scan.regions[0].xy(), x, y, width=20e-9, step=4e-9
+        np.log10(scan.maps["D2"].values[1]), scan.regions[0].xy(), x, y, width=0.8e-6, step=0.125e-6
     )
     np.testing.assert_allclose(curve.profile.mean, 10**logs.mean, rtol=1e-12)
     assert curve.profile.mean[-5:].min() > 2 * curve.profile.mean[:5].max(), "the right half is faster"
@@ -130,7 +141,7 @@ def test_lines_that_show_nothing_are_a_sentence(images, scan):
     view = ProfileModel(flat).line_view()
     assert view.width is None
     assert "No step stands out" in view.words
-    scan.set_regions([ACROSS])
+    scan.set_regions([ON_SCAN])
     scan.maps["D2"].values[:] = np.nan
     model = ProfileModel(scan)
     model.choose(width_key="D2")
@@ -142,7 +153,7 @@ def test_lines_that_show_nothing_are_a_sentence(images, scan):
 
 def test_one_pixel_has_a_profile(fitted):
     one = Scan("one", example_dataset(shape=(1, 1)))
-    one.set_regions([Region.from_xy("line", np.array([(-5, 4), (20, 4)]) * NM, name="l")])
+    one.set_regions([drawn("line", ((-0.5, 0.5), (2, 0.5)), "l")])
     view = ProfileModel(one).line_view()
     assert view.width is None
     assert view.message == ""
@@ -162,8 +173,8 @@ def test_what_is_drawn_can_be_chosen(images):
 
 
 def test_distances_count_from_the_nearest_step(scan):
-    step = Region.from_xy("line", np.array([(75, 0), (75, 96)]) * NM, name="edge", region_class="step")
-    far = step.moved(60e-9, 0)
+    step = drawn("line", ((7.5, 0), (7.5, 12)), "edge", "step")
+    far = step.moved(2.4e-6, 0)
     scan.set_regions([step])
     model = ProfileModel(scan)
     model.choose(view="distance", pulse=0)
@@ -174,13 +185,13 @@ def test_distances_count_from_the_nearest_step(scan):
     good = np.isfinite(values)
     assert sorted(view.distance) == sorted(distance[good])
     assert view.curve.n.sum() == good.sum()
-    for side in (-20e-9, 20e-9):
+    for side in (-0.8e-6, 0.8e-6):
         there = np.abs(view.curve.distance - side) < 1e-12
-        near = np.abs(distance - side) < 4e-9
+        near = np.abs(distance - side) < 0.16e-6
         assert view.curve.median[there].item() == pytest.approx(np.median(values[near & good]))
     scan.set_regions([step, far])
     view = model.distance_view()
-    assert np.abs(view.distance).max() <= 75e-9
+    assert np.abs(view.distance).max() <= 3e-6
     assert "nearest of 2" in view.words
     region_model_of(scan).select([1])
     assert "distance from edge" in model.distance_view().words
@@ -189,7 +200,7 @@ def test_distances_count_from_the_nearest_step(scan):
 def test_distances_need_a_step_and_values(scan):
     model = ProfileModel(scan)
     assert "Draw a region of class step" in model.distance_view().message
-    scan.set_regions([ACROSS])
+    scan.set_regions([ON_SCAN])
     scan.maps["D2"].values[:] = np.nan
     assert "No pixel has a value of D2" in model.distance_view().message
 
@@ -213,7 +224,7 @@ def test_the_profile_is_exported_in_si_units(images, scan):
     view = model.line_view()
     np.testing.assert_allclose(table[:, 0], view.curves[0][0].profile.position, rtol=1e-8)
     np.testing.assert_allclose(table[:, 1], view.curves[0][0].profile.mean, rtol=1e-8)
-    scan.set_regions([ACROSS])
+    scan.set_regions([ON_SCAN])
     other = ProfileModel(scan)
     other.choose(view="distance", pulse=0)
     rows = list(csv.reader(io.StringIO(other.csv_text())))
@@ -224,7 +235,7 @@ def test_the_profile_is_exported_in_si_units(images, scan):
 
 def test_the_width_along_a_long_line_waits_for_the_end_of_the_drag():
     image = _channel("topography", _strip(35e-9, centre=300e-9, shape=(34, 240)), 3e-9)
-    long = Region.from_xy("line", np.array([(2, 50), (715, 50)]) * NM, name="long")
+    long = _line((2, 50), (715, 50), name="long")
     scan = Scan("long", None, [image], regions=[long])
     model = ProfileModel(scan)
     region_model_of(scan).follow([long.moved(0, 1e-9)])

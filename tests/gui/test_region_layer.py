@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import drawn, example_dataset, placed, world
 
 from napari_tesm.gui.layers.region_layer import region_link_of
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS, add_layer, layers_from_scan, regions_layer
@@ -12,18 +12,12 @@ from napari_tesm.gui.models.regions import region_model_of
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
 
-LINE = Region("line", ((10e-9, 20e-9), (90e-9, 71.3e-9)), "step 1", "step", 20e-9)
-PATH = Region("path", ((10e-9, 20e-9), (90e-9, 71.3e-9), (50e-9, 3e-9)), "step 2", "step", 0.0)
-BOX = Region(
-    "rectangle", ((20e-9, 20e-9), (80e-9, 20e-9), (80e-9, 50e-9), (20e-9, 50e-9)), "grain 1", "grain"
-)
-TURNED = Region(
-    "rectangle", ((50e-9, 10e-9), (90e-9, 50e-9), (50e-9, 90e-9), (10e-9, 50e-9)), "grain 2", "grain"
-)
-OVAL = Region(
-    "ellipse", ((20e-9, 20e-9), (80e-9, 20e-9), (80e-9, 50e-9), (20e-9, 50e-9)), "region 1", "other"
-)
-POLYGON = Region("polygon", ((1e-9, 2e-9), (70e-9, 3e-9), (33.3e-9, 60e-9)), "pore 1", "pore")
+LINE = drawn("line", ((1, 2.5), (9, 8.9)), "step 1", "step", 0.8e-6)
+PATH = drawn("path", ((1, 2.5), (9, 8.9), (5, 0.4)), "step 2", "step", 0.0)
+BOX = drawn("rectangle", ((2, 2.5), (8, 2.5), (8, 6.25), (2, 6.25)), "grain 1", "grain")
+TURNED = Region("rectangle", ((6e-6, -2e-6), (7e-6, -1e-6), (6e-6, 0.0), (5e-6, -1e-6)), "grain 2", "grain")
+OVAL = drawn("ellipse", ((2, 2.5), (8, 2.5), (8, 6.25), (2, 6.25)), "region 1", "other")
+POLYGON = drawn("polygon", ((0.1, 0.25), (7, 0.4), (3.33, 7.5)), "pore 1", "pore")
 ALL = [LINE, PATH, BOX, TURNED, OVAL, POLYGON]
 
 
@@ -55,26 +49,26 @@ def _near(regions, others):
 
 def test_shapes_become_regions_of_their_kind(link, scan):
     layer = link.layer
-    layer.add([[20.0, 10.0], [71.3, 90.0]], shape_type="line", edge_width=20)
-    layer.add([[20.0, 20], [20, 80], [50, 80], [50, 20]], shape_type="rectangle")
-    layer.add([[20.0, 20], [20, 80], [50, 80], [50, 20]], shape_type="ellipse")
-    layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon")
-    layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="path", edge_width=7.5)
+    layer.add(world((2.5, 1), (8.9125, 9)), shape_type="line", edge_width=0.8)
+    layer.add(world((2.5, 2), (2.5, 8), (6.25, 8), (6.25, 2)), shape_type="rectangle")
+    layer.add(world((2.5, 2), (2.5, 8), (6.25, 8), (6.25, 2)), shape_type="ellipse")
+    layer.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="polygon")
+    layer.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="path", edge_width=0.3)
     line, box, oval, polygon, path = scan.regions
     assert [region.kind for region in scan.regions] == ["line", "rectangle", "ellipse", "polygon", "path"]
-    np.testing.assert_allclose(line.xy(), [[10e-9, 20e-9], [90e-9, 71.3e-9]], rtol=1e-6)
-    assert (line.width, path.width) == (20e-9, 7.5e-9)
+    np.testing.assert_allclose(line.xy(), placed((1, 2.5), (9, 8.9125)), rtol=1e-6)
+    assert (line.width, path.width) == pytest.approx((0.8e-6, 0.3e-6))
     assert {box.width, oval.width, polygon.width} == {0.0}
-    np.testing.assert_allclose(polygon.xy()[2], [33.3e-9, 60e-9], rtol=1e-6)
+    np.testing.assert_allclose(polygon.xy()[2:], placed((3.33, 7.5)), rtol=1e-6)
     assert [region.name for region in scan.regions] == [f"step {n}" for n in range(1, 6)]
 
 
 def test_new_shapes_get_class_name_and_colours_of_the_pen(link, scan):
     model = region_model_of(scan)
     model.set_pen(region_class="other")
-    link.layer.add([[20.0, 20], [20, 80], [50, 80], [50, 20]], shape_type="rectangle")
+    link.layer.add(world((2.5, 2), (2.5, 8), (6.25, 8), (6.25, 2)), shape_type="rectangle")
     model.set_pen(region_class="grain")
-    link.layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon")
+    link.layer.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="polygon")
     assert [(r.name, r.region_class) for r in scan.regions] == [("region 1", "other"), ("grain 1", "grain")]
     layer = link.layer
     assert list(layer.features["name"]) == ["region 1", "grain 1"]
@@ -91,8 +85,8 @@ def test_regions_set_elsewhere_are_drawn_exactly_and_read_back_bit_equal(link, s
     layer = link.layer
     assert layer.shape_type == [region.kind for region in ALL]
     assert list(layer.features["name"]) == [region.name for region in ALL]
-    assert layer.edge_width[0] == pytest.approx(20)
-    np.testing.assert_allclose(layer.data[5], POLYGON.xy()[:, ::-1] * 1e9, rtol=1e-6)
+    assert layer.edge_width[0] == pytest.approx(0.8)
+    np.testing.assert_allclose(layer.data[5], POLYGON.xy()[:, ::-1] * 1e6, rtol=1e-6)
     assert reading_from_layer(layer, scan.display, known=ALL).regions == ALL
     layer.refresh()
     assert scan.regions == ALL
@@ -105,44 +99,44 @@ def test_regions_set_elsewhere_are_drawn_exactly_and_read_back_bit_equal(link, s
 def test_what_is_drawn_comes_back_as_drawn(link, scan, viewer_model):
     rng = np.random.default_rng(3)
     for kind, count in (("line", 2), ("path", 5), ("polygon", 7), ("rectangle", 4), ("ellipse", 4)):
-        corners = rng.uniform(0, 90, (count, 2))
+        corners = rng.uniform((-2.3, 3.7), (-0.05, 7.3), (count, 2))
         if count == 4:
             low, high = corners.min(axis=0), corners.max(axis=0)
             corners = np.array([low, (low[0], high[1]), high, (high[0], low[1])])
-        link.layer.add(corners, shape_type=kind, edge_width=12.3)
-    drawn = [np.array(data) for data in link.layer.data]
+        link.layer.add(corners, shape_type=kind, edge_width=0.49)
+    before = [np.array(data) for data in link.layer.data]
     again = [Region.from_feature(region.to_feature()) for region in scan.regions]
     other = Scan("again", scan.dataset, scan.channels, regions=again)
     layer = add_layer(viewer_model, regions_layer(other))
-    for data, before in zip(layer.data, drawn, strict=True):
-        np.testing.assert_array_equal(data, before)
+    for data, as_drawn in zip(layer.data, before, strict=True):
+        np.testing.assert_array_equal(data, as_drawn)
     assert reading_from_layer(layer, other.display, known=again).regions == again
 
 
 def test_moving_a_shape_changes_its_region_alone(link, scan):
     scan.set_regions(ALL)
     data = [np.array(one) for one in link.layer.data]
-    data[2] = data[2] + (4.0, -3.0)
+    data[2] = data[2] + (0.12, -0.1)
     link.layer.data = data
-    moved = BOX.moved(-3e-9, 4e-9)
+    moved = BOX.moved(-0.1e-6, 0.12e-6)
     np.testing.assert_allclose(scan.regions[2].xy(), moved.xy(), rtol=1e-6)
     assert scan.regions[:2] + scan.regions[3:] == ALL[:2] + ALL[3:]
     region_model_of(scan).undo()
     assert scan.regions == ALL
-    np.testing.assert_allclose(link.layer.data[2], BOX.xy()[:, ::-1] * 1e9, rtol=1e-6)
+    np.testing.assert_allclose(link.layer.data[2], BOX.xy()[:, ::-1] * 1e6, rtol=1e-6)
 
 
 def test_the_edge_width_of_a_line_is_its_averaging_width(link, scan):
     scan.set_regions([LINE, BOX])
     link.layer.selected_data = {0, 1}
-    for width in (25, 30, 35):
+    for width in (1, 1.2, 1.5):
         link.layer.current_edge_width = width
-    assert [region.width for region in scan.regions] == [35e-9, 0.0]
+    assert [region.width for region in scan.regions] == pytest.approx([1.5e-6, 0.0])
     model = region_model_of(scan)
     model.undo()
-    assert [region.width for region in scan.regions] == [20e-9, 0.0]
-    model.set_width([0], 50e-9)
-    assert link.layer.edge_width[0] == pytest.approx(50)
+    assert [region.width for region in scan.regions] == [0.8e-6, 0.0]
+    model.set_width([0], 2e-6)
+    assert link.layer.edge_width[0] == pytest.approx(2)
 
 
 def test_a_width_of_nothing_stays_nothing(link, scan):
@@ -186,19 +180,19 @@ def test_pasted_shapes_get_names_of_their_own(link, scan):
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"),
+    ("kind", "places"),
     [
-        ("line", [[5.0, 5], [5, 5]]),
-        ("path", [[5.0, 5], [5, 5], [5, 5]]),
-        ("rectangle", [[5.0, 5], [5, 5], [5, 5], [5, 5]]),
-        ("ellipse", [[5.0, 5], [5, 50], [5, 50], [5, 5]]),
+        ("line", ((0.6, 0.5), (0.6, 0.5))),
+        ("path", ((0.6, 0.5), (0.6, 0.5), (0.6, 0.5))),
+        ("rectangle", ((0.6, 0.5), (0.6, 0.5), (0.6, 0.5), (0.6, 0.5))),
+        ("ellipse", ((0.6, 0.5), (0.6, 5), (0.6, 5), (0.6, 0.5))),
     ],
 )
-def test_shapes_without_size_are_no_regions(link, scan, kind, data):
+def test_shapes_without_size_are_no_regions(link, scan, kind, places):
     scan.set_regions([LINE])
-    link.layer.add(data, shape_type=kind)
+    link.layer.add(world(*places), shape_type=kind)
     assert scan.regions == [LINE]
-    link.layer.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon")
+    link.layer.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="polygon")
     assert [region.kind for region in scan.regions] == ["line", "polygon"]
     link.layer.selected_data = {2}
     assert region_model_of(scan).selection == {1}
@@ -222,12 +216,12 @@ def test_selection_goes_both_ways_and_outlives_a_change(link, scan):
 
 def test_the_whole_layer_may_have_been_moved(link, scan):
     scan.set_regions([BOX])
-    link.layer.affine = np.array([[1.0, 0, 10], [0, 1, -5], [0, 0, 1]])
-    np.testing.assert_allclose(scan.regions[0].xy(), BOX.moved(-5e-9, 10e-9).xy(), rtol=1e-6)
+    link.layer.affine = np.array([[1.0, 0, 0.4], [0, 1, -0.2], [0, 0, 1]])
+    np.testing.assert_allclose(scan.regions[0].xy(), BOX.moved(-0.2e-6, 0.4e-6).xy(), rtol=1e-6)
     region_model_of(scan).undo()
     assert scan.regions == [BOX]
     np.testing.assert_allclose(link.layer.affine.affine_matrix, np.eye(3))
-    np.testing.assert_allclose(link.layer.data[0], BOX.xy()[:, ::-1] * 1e9, rtol=1e-6)
+    np.testing.assert_allclose(link.layer.data[0], BOX.xy()[:, ::-1] * 1e6, rtol=1e-6)
 
 
 def test_drawing_while_nobody_listens_is_found_later(viewer_model, scan):
@@ -236,13 +230,13 @@ def test_drawing_while_nobody_listens_is_found_later(viewer_model, scan):
     session = session_of(viewer_model)
     link = region_link_of(session)
     regions = session.layers_of(scan, "regions")[0]
-    regions.add([[2.0, 1], [3, 70], [60, 33.3]], shape_type="polygon", edge_width=3)
+    regions.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="polygon", edge_width=0.12)
     assert scan.regions == []
     session.attach()
     link.attach()
     assert [(r.kind, r.name) for r in scan.regions] == [("polygon", "step 1")]
     link.detach()
-    regions.add([[20.0, 10.0], [71.3, 90.0]], shape_type="line", edge_width=20)
+    regions.add(world((2.5, 1), (8.9125, 9)), shape_type="line", edge_width=0.8)
     assert len(scan.regions) == 1
     link.attach()
     assert [r.kind for r in scan.regions] == ["polygon", "line"]
@@ -307,7 +301,7 @@ def test_two_scans_keep_their_own_regions(link, scan, viewer_model):
     layers = [add_layer(viewer_model, layer) for layer in layers_from_scan(other)]
     viewer_model.layers.selection.active = layers[0]
     assert link.model is region_model_of(other)
-    link.layer.add([[2.0, 1], [3, 30], [20, 33.3]], shape_type="polygon")
+    link.layer.add(world((0.25, 0.1), (0.375, 3), (2.5, 3.33)), shape_type="polygon")
     assert [region.kind for region in other.regions] == ["rectangle", "polygon"]
     assert scan.regions == [LINE]
     viewer_model.layers.selection.active = viewer_model.layers[0]
@@ -368,7 +362,7 @@ def test_a_layer_in_the_units_of_before_is_not_read(viewer_model):
     assert scan.display.unit == "pixel"
     known = scan.regions
     scan.dataset = dataset
-    link.layer.add([[0.0, 0], [1e-8, 1e-8]], shape_type="line")
+    link.layer.add([[0.0, 0], [1e-6, 1e-6]], shape_type="line")
     assert scan.regions == known == []
     link.detach()
     session.detach()
@@ -379,14 +373,14 @@ def test_regions_come_back_from_a_file_as_drawn(link, scan, viewer_model, tmp_pa
     from napari_tesm.scan import save_scan
 
     scan.set_regions(ALL)
-    link.layer.add([[12.3, 45.6], [78.9, 12.3], [50.5, 60.6]], shape_type="path", edge_width=7.7)
-    drawn = [np.array(data) for data in link.layer.data]
+    link.layer.add(world((1.5375, 4.56), (9.8625, 1.23), (6.3125, 6.06)), shape_type="path", edge_width=0.31)
+    before = [np.array(data) for data in link.layer.data]
     save_scan(scan, tmp_path / "saved.gwy")
     (again,) = scans_from_path(tmp_path / "saved.gwy")
     assert again.regions == scan.regions
     layer = add_layer(viewer_model, regions_layer(again))
-    for data, before in zip(layer.data, drawn, strict=True):
-        np.testing.assert_array_equal(data, before)
+    for data, as_drawn in zip(layer.data, before, strict=True):
+        np.testing.assert_array_equal(data, as_drawn)
     assert layer.shape_type == link.layer.shape_type
     assert list(layer.features["name"]) == list(link.layer.features["name"])
     np.testing.assert_allclose(layer.edge_width, link.layer.edge_width)

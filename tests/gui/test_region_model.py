@@ -173,7 +173,7 @@ def test_the_line_of_interest_is_the_selected_or_the_last_one(model):
 
 
 def test_the_pen_starts_about_five_pixels_wide_and_tells_of_changes(model):
-    assert model.pen_width == pytest.approx(50e-9)
+    assert model.pen_width == pytest.approx(2e-6)
     told = []
     model.pen_changed.connect(lambda: told.append(model.pen_class))
     model.set_pen(region_class="grain")

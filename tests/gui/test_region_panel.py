@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from canvas_mouse import CanvasMouse
-from examples import example_dataset
+from examples import drawn, example_dataset, placed, world
 
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.models.scan import Scan
@@ -13,11 +13,15 @@ from napari_tesm.regions.shapes import Region
 
 pytestmark = pytest.mark.display
 
-BOX = Region(
-    "rectangle", ((20e-9, 20e-9), (80e-9, 20e-9), (80e-9, 50e-9), (20e-9, 50e-9)), "grain 1", "grain"
-)
-FAR = Region("ellipse", ((1e-6, 1e-6), (2e-6, 1e-6), (2e-6, 2e-6), (1e-6, 2e-6)), "region 1", "other")
-LINE = Region("line", ((100e-9, 20e-9), (150e-9, 60e-9)), "step 1", "step", 20e-9)
+BOX = drawn("rectangle", ((2, 2.5), (8, 2.5), (8, 6.25), (2, 6.25)), "grain 1", "grain")
+FAR = drawn("ellipse", ((100, 100), (200, 100), (200, 200), (100, 200)), "region 1", "other")
+LINE = drawn("line", ((10, 2.5), (15, 7.5)), "step 1", "step", 0.8e-6)
+TRIANGLE = ((2, 2.5), (8, 2.5), (8, 7.5))
+
+
+def at(row, column):
+    """Return where on the canvas a place lies that is given in pixels from the corner of the image."""
+    return tuple(world((row, column))[0])
 
 
 @pytest.fixture(scope="module")
@@ -67,57 +71,57 @@ def test_a_rectangle_a_line_and_a_polygon_are_drawn_with_the_mouse(panel, mouse,
     panel.class_box.setCurrentText("grain")
     panel._class_chosen("grain")
     panel.tool_buttons["add_rectangle"].click()
-    mouse.drag((20, 30), (60, 100))
+    mouse.drag(at(2.5, 3), at(7.5, 10))
     assert len(followed) >= 4, "the region follows the mouse"
     panel._class_chosen("step")
-    panel.width_box.setValue(25)
+    panel.width_box.setValue(1.25)
     panel.tool_buttons["add_line"].click()
-    mouse.drag((10, 110), (80, 150))
+    mouse.drag(at(1.25, 11), at(10, 15))
     panel.tool_buttons["add_polygon"].click()
-    for place in ((70, 10), (70, 60), (90, 60)):
-        mouse.click(place)
-    mouse.double_click((90, 10))
+    for place in ((8.75, 1), (8.75, 6), (11.25, 6)):
+        mouse.click(at(*place))
+    mouse.double_click(at(11.25, 1))
     box, line, polygon = scan.regions
     assert [region.kind for region in scan.regions] == ["rectangle", "line", "polygon"]
     assert [region.name for region in scan.regions] == ["grain 1", "step 1", "step 2"]
-    np.testing.assert_allclose(box.xy().min(axis=0), (30e-9, 20e-9), atol=1e-9)
-    np.testing.assert_allclose(box.xy().max(axis=0), (100e-9, 60e-9), atol=1e-9)
-    np.testing.assert_allclose(line.xy(), [(110e-9, 10e-9), (150e-9, 80e-9)], atol=1e-9)
-    assert line.width == 25e-9
+    np.testing.assert_allclose(box.xy().min(axis=0), placed((3, 2.5))[0], atol=4e-8)
+    np.testing.assert_allclose(box.xy().max(axis=0), placed((10, 7.5))[0], atol=4e-8)
+    np.testing.assert_allclose(line.xy(), placed((11, 1.25), (15, 10)), atol=4e-8)
+    assert line.width == 1.25e-6
     assert len(polygon.vertices) == 4
     _settled(qtbot, panel)
     assert _cells(panel, 0) == ["grain 1", "step 1", "step 2", "all steps (2)"]
     inside = int(_cells(panel, 2)[0].split("/")[1])
-    assert inside == 35, "7 columns of 10 nm and 5 rows of 8 nm"
+    assert inside == 35, "7 columns and 5 rows"
 
 
 def test_a_dragged_vertex_moves_the_numbers_and_is_one_action(panel, mouse, scan, qtbot):
-    scan.set_regions([Region.from_xy("polygon", np.array([(20, 20), (80, 20), (80, 60)]) * 1e-9, name="a")])
+    scan.set_regions([drawn("polygon", TRIANGLE, name="a")])
     before = scan.regions
     panel.tool_buttons["direct"].click()
-    mouse.click((25, 70))
+    mouse.click(at(3.125, 7))
     pixels = []
-    mouse.move((20, 20))
-    mouse.press((20, 20))
-    for x in (18, 12, 6, 3):
-        mouse.drag_to((30, x))
+    mouse.move(at(2.5, 2))
+    mouse.press(at(2.5, 2))
+    for x in (1.8, 1.2, 0.6, 0.3):
+        mouse.drag_to(at(3.75, x))
         panel.refresh()
         pixels.append(panel.view.shown.rows[0].pixels)
-    mouse.release((30, 3))
+    mouse.release(at(3.75, 0.3))
     assert pixels == sorted(pixels)
     assert len(set(pixels)) > 2, "the table follows the vertex"
-    np.testing.assert_allclose(scan.regions[0].xy()[0], (3e-9, 30e-9), atol=1e-9)
+    np.testing.assert_allclose(scan.regions[0].xy()[0], placed((0.3, 3.75))[0], atol=4e-8)
     np.testing.assert_allclose(scan.regions[0].xy()[1:], before[0].xy()[1:], rtol=1e-6)
     qtbot.keyClick(panel.view, "Z", modifier=_control())
     assert scan.regions == before
     qtbot.keyClick(panel.view, "Z", modifier=_control() | _shift())
-    np.testing.assert_allclose(scan.regions[0].xy()[0], (3e-9, 30e-9), atol=1e-9)
+    np.testing.assert_allclose(scan.regions[0].xy()[0], placed((0.3, 3.75))[0], atol=4e-8)
 
 
 def test_a_click_without_a_drag_leaves_nothing(panel, mouse, scan):
     for tool in ("add_rectangle", "add_ellipse", "add_line", "add_polygon", "add_polyline"):
         panel.tool_buttons[tool].click()
-        mouse.click((50, 50))
+        mouse.click(at(6.25, 5))
         panel.tool_buttons["select"].click()
         assert scan.regions == []
         assert panel.link.layer.nshapes == 0
@@ -127,10 +131,10 @@ def test_a_click_without_a_drag_leaves_nothing(panel, mouse, scan):
 def test_moving_and_deleting_with_napari_s_own_tools(panel, mouse, scan, viewer, qtbot):
     scan.set_regions([BOX, LINE])
     panel.tool_buttons["select"].click()
-    mouse.click((35, 50))
+    mouse.click(at(4.375, 5))
     assert panel.table.model.selection == {0}
-    mouse.drag((35, 50), (45, 60))
-    np.testing.assert_allclose(scan.regions[0].xy(), BOX.moved(10e-9, 10e-9).xy(), atol=1e-9)
+    mouse.drag(at(4.375, 5), at(5.625, 6))
+    np.testing.assert_allclose(scan.regions[0].xy(), BOX.moved(0.4e-6, 0.3125e-6).xy(), atol=4e-8)
     panel.link.layer.remove_selected()
     assert scan.regions == [LINE]
     panel.undo_button.click()
@@ -142,12 +146,12 @@ def test_moving_and_deleting_with_napari_s_own_tools(panel, mouse, scan, viewer,
 
 
 def test_removing_vertices_until_a_shape_is_gone_keeps_the_others_names(panel, mouse, scan):
-    triangle = Region.from_xy("polygon", np.array([(20, 20), (80, 20), (80, 60)]) * 1e-9, name="gone")
+    triangle = drawn("polygon", TRIANGLE, name="gone")
     scan.set_regions([triangle, LINE, BOX])
     layer = panel.link.layer
     panel.link.draw("vertex_remove")
     layer.selected_data = {0}
-    mouse.click((20, 20))
+    mouse.click(at(2.5, 2))
     assert [region.name for region in scan.regions] == ["step 1", "grain 1"]
     assert [region.region_class for region in scan.regions] == ["step", "grain"]
     assert len(layer.features) == layer.nshapes == len(layer.edge_color) == 2
@@ -173,24 +177,24 @@ def test_rows_and_shapes_are_selected_together(panel, scan, qtbot):
     place = panel.view.visualRect(panel.view.shown.index(1, 3)).center()
     qtbot.mouseClick(panel.view.viewport(), _left(), pos=place)
     assert set(panel.link.layer.selected_data) == {1}
-    assert panel.width_box.value() == 20
-    panel.width_box.setValue(30)
-    assert scan.regions[1].width == 30e-9
-    assert panel.link.layer.edge_width[1] == pytest.approx(30)
+    assert panel.width_box.value() == pytest.approx(0.8)
+    panel.width_box.setValue(1.2)
+    assert scan.regions[1].width == 1.2e-6
+    assert panel.link.layer.edge_width[1] == pytest.approx(1.2)
     panel.link.layer.selected_data = {0, 2}
     assert panel.view.selected_regions() == [0, 2]
     panel.delete_button.click()
-    assert scan.regions == [Region("line", LINE.vertices, "step 1", "step", 30e-9)]
+    assert scan.regions == [Region("line", LINE.vertices, "step 1", "step", 1.2e-6)]
 
 
 def test_the_class_box_is_for_selected_shapes_except_while_drawing(panel, scan, mouse, qtbot):
     scan.set_regions([BOX])
     panel.tool_buttons["select"].click()
-    mouse.click((35, 50))
+    mouse.click(at(4.375, 5))
     panel._class_chosen("other")
     assert scan.regions[0].region_class == "other"
     panel.tool_buttons["add_rectangle"].click()
-    mouse.drag((60, 20), (80, 60))
+    mouse.drag(at(7.5, 2), at(10, 6))
     panel._class_chosen("step")
     assert [region.region_class for region in scan.regions] == ["other", "other"]
 
@@ -208,7 +212,7 @@ def test_the_layer_may_be_deleted_while_the_tab_is_open(panel, scan, viewer, mou
     assert "deleted" in panel.message.text()
     assert scan.regions == [BOX]
     panel.tool_buttons["add_line"].click()
-    mouse.drag((10, 110), (80, 150))
+    mouse.drag(at(1.25, 11), at(10, 15))
     assert [region.kind for region in scan.regions] == ["rectangle", "line"]
     _settled(qtbot, panel)
     assert panel.message.isHidden()
@@ -236,7 +240,8 @@ def test_the_table_is_copied_and_exported_in_si_units(panel, scan, qtbot, tmp_pa
     head, first, *_ = QGuiApplication.clipboard().text().splitlines()
     columns = dict(zip(head.split("\t"), first.split("\t"), strict=True))
     y, x = np.meshgrid(scan.dataset["y"], scan.dataset["x"], indexing="ij")
-    inside = (x > 20e-9) & (x < 80e-9) & (y > 19e-9) & (y < 50e-9)
+    (left, top), (right, bottom) = placed((2, 2.5), (8, 6.25))
+    inside = (x > left) & (x < right) & (y > top - 1e-9) & (y < bottom)
     values = scan.dataset["topography"].values[inside]
     assert int(columns["pixels"]) == values.size
     assert float(columns["Topography median (m)"]) == pytest.approx(np.median(values))
@@ -332,23 +337,23 @@ def _shift():
 def test_taking_back_a_polygon_while_it_is_drawn_leaves_the_layer_sound(panel, mouse, scan, qtbot, clicks):
     scan.set_regions([BOX, LINE])
     panel.tool_buttons["add_polygon"].click()
-    for place in ((10, 10), (10, 60), (40, 60))[:clicks]:
-        mouse.click(place)
+    for place in ((1.25, 1), (1.25, 6), (5, 6))[:clicks]:
+        mouse.click(at(*place))
     panel.undo()
     layer = panel.link.layer
     assert scan.regions == [BOX, LINE]
     assert layer.nshapes == len(layer.features) == len(layer.edge_color) == 2
-    mouse.drag((60, 60), (61, 61))
+    mouse.drag(at(7.5, 6), at(7.625, 6.1))
     _settled(qtbot, panel)
     assert list(layer.features["name"])[:2] == [BOX.name, LINE.name]
 
 
 def test_a_class_chosen_while_a_polygon_is_drawn_is_that_polygon_s(panel, mouse, scan):
     panel.tool_buttons["add_polygon"].click()
-    for place in ((10, 10), (10, 60), (40, 60)):
-        mouse.click(place)
+    for place in ((1.25, 1), (1.25, 6), (5, 6)):
+        mouse.click(at(*place))
     panel._class_chosen("grain")
-    mouse.double_click((40, 10))
+    mouse.double_click(at(5, 1))
     assert [region.region_class for region in scan.regions] == ["grain"]
 
 

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import xarray as xr
-from examples import example_dataset
+from examples import CORNER, SPACING, drawn, example_dataset
 
 from napari_tesm.gui.models.region_table import region_table_of
 from napari_tesm.gui.models.regions import region_model_of
@@ -14,17 +14,11 @@ from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 from napari_tesm.regions.shapes import Region, mask_from_region
 
-NM = 1e-9
-LEFT = Region.from_xy("rectangle", np.array([(0, 0), (60, 0), (60, 96), (0, 96)]) * NM, name="left",
-                      region_class="grain")  # fmt: skip
-RIGHT = Region.from_xy("polygon", np.array([(90, 5), (155, 5), (150, 90), (95, 80)]) * NM, name="right",
-                       region_class="step")  # fmt: skip
-OVAL = Region.from_xy("ellipse", np.array([(80, 10), (150, 10), (150, 90), (80, 90)]) * NM, name="oval",
-                      region_class="step")  # fmt: skip
-LINE = Region.from_xy(
-    "line", np.array([(5, 5), (150, 90)]) * NM, name="line", region_class="other", width=20e-9
-)
-FAR = Region.from_xy("rectangle", np.array([(1e4, 1e4), (2e4, 1e4), (2e4, 2e4), (1e4, 2e4)]) * NM, name="far")
+LEFT = drawn("rectangle", ((0, 0), (6, 0), (6, 12), (0, 12)), "left", "grain")
+RIGHT = drawn("polygon", ((9, 0.6), (15.5, 0.6), (15, 11.25), (9.5, 10)), "right", "step")
+OVAL = drawn("ellipse", ((8, 1.25), (15, 1.25), (15, 11.25), (8, 11.25)), "oval", "step")
+LINE = drawn("line", ((0.5, 0.6), (15, 11.25)), "line", "other", 0.8e-6)
+FAR = drawn("rectangle", ((1e3, 1e3), (2e3, 1e3), (2e3, 2e3), (1e3, 2e3)), "far")
 ALL = [LEFT, RIGHT, OVAL, LINE, FAR]
 
 
@@ -98,7 +92,10 @@ def test_steps_are_compared_with_grains_and_else_with_the_rest(scan):
 
 
 def test_channels_of_another_grid_are_measured_on_their_own(scan):
-    y, x = (np.arange(count) * 5e-9 for count in (20, 30))
+    y, x = (
+        corner + (np.arange(count) + 0.5) * step
+        for corner, count, step in zip(CORNER, (20, 30), (0.15e-6, 0.2e-6), strict=True)
+    )
     fine = xr.DataArray(
         np.add.outer(y, 2 * x),
         dims=("y", "x"),
@@ -111,7 +108,7 @@ def test_channels_of_another_grid_are_measured_on_their_own(scan):
     table.choose("channel:fine")
     row = table.rows()[0]
     inside = mask_from_region(LEFT, x, y)
-    assert row.pixels == inside.sum() == 13 * 20 - 20
+    assert row.pixels == inside.sum() == 12 * 20
     assert row.values.mean == pytest.approx(fine.values[inside].mean(), rel=1e-13)
 
 
@@ -145,14 +142,14 @@ def test_the_separated_text_holds_si_numbers_of_every_row(scan):
         x, y = scan.dataset["x"].values, scan.dataset["y"].values
         values = scan.maps["tau2"].values[1][mask_from_region(LEFT, x, y)]
         assert float(first["tau2 (-3 V) median (s)"]) == pytest.approx(np.nanmedian(values), rel=1e-8)
-        assert float(dict(zip(head, lines[1], strict=True))["width (m)"]) == 20e-9
+        assert float(dict(zip(head, lines[1], strict=True))["width (m)"]) == 0.8e-6
 
 
 def test_masks_of_shapes_that_are_gone_are_forgotten(scan):
     table = region_table_of(scan)
     model = region_model_of(scan)
     for shift in range(30):
-        model.follow([LEFT.moved(shift * NM, 0), *ALL[1:]])
+        model.follow([LEFT.moved(0.1 * shift * SPACING[1], 0), *ALL[1:]])
         table.rows()
     assert len(table._masks) <= len(ALL)
 
@@ -163,8 +160,11 @@ def _ridge(shape=(48, 64), *, seed=0, height=4e-9):
     return height / (1 + np.exp(-(columns - 0.5 * rows - 20.0))) + 0.05e-9 * rng.standard_normal(shape)
 
 
-def _image(name, values, spacing=5e-9):
-    y, x = ((np.arange(count) + 0.5) * spacing for count in values.shape)
+def _image(name, values, spacing=(3e-9, 5e-9)):
+    y, x = (
+        (np.arange(count) + 0.5) * step + corner
+        for count, step, corner in zip(values.shape, spacing, CORNER, strict=True)
+    )
     coords = {"y": ("y", y, {"units": "m"}), "x": ("x", x, {"units": "m"})}
     return xr.DataArray(
         values, dims=("y", "x"), coords=coords, name=name, attrs={"units": "m", "long_name": name}
@@ -179,7 +179,7 @@ def test_steps_are_proposed_as_regions_that_can_be_taken_back():
     assert scan.regions[0] == LINE
     found = scan.regions[1]
     assert (found.kind, found.region_class) == ("path", "step")
-    x, y = found.xy().T / 5e-9 - 0.5
+    x, y = ((found.xy() - CORNER[::-1]) / (5e-9, 3e-9)).T - 0.5
     assert np.abs(x - 0.5 * y - 20).max() < 3
     table.propose_steps()
     assert len({region.name for region in scan.regions}) == len(scan.regions)

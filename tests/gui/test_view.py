@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import example_dataset, placed, world
 
 pytest.importorskip("npe2")
 from napari_tesm import fit, save
@@ -106,13 +106,13 @@ def test_naparis_own_save_writes_everything_also_what_was_just_drawn(viewer_mode
     scan.maps = fit(scan.dataset, tip_radius="20 nm")
     layers, tuples = layer_data(viewer_model, scan)
     regions = next(layer for layer in layers if layer.name == "Regions")
-    regions.add([[10, 12], [30, 70]], shape_type="line", edge_width=12)
+    regions.add(world((1.2, 1.1), (3.7, 7)), shape_type="line", edge_width=0.3)
     scan.pin((2, 3))
     assert write_layers(str(tmp_path / "out.gwy"), tuples()) == [str(tmp_path / "out.gwy")]
     (again,) = scans_from_path(tmp_path / "out.gwy")
     assert [region.kind for region in again.regions] == ["line"]
-    assert np.allclose(again.regions[0].vertices, ((12e-9, 10e-9), (70e-9, 30e-9)), rtol=1e-6)
-    assert again.regions[0].width == pytest.approx(12e-9)
+    assert np.allclose(again.regions[0].vertices, placed((1.1, 1.2), (7, 3.7)), rtol=1e-6, atol=0)
+    assert again.regions[0].width == pytest.approx(0.3e-6)
     assert again.points == scan.points
     assert again.recipe.tip_radius == 20e-9
     assert np.array_equal(again.maps["D2"].values, scan.maps["D2"].values, equal_nan=True)
