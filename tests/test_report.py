@@ -15,12 +15,13 @@ from report_examples import RECIPE, StrictPage, example_data, example_scan, simu
 from napari_tesm import save
 from napari_tesm.cli import main
 from napari_tesm.evaluation.pipeline import Cancelled
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.gathering import report_data_from_files
 from napari_tesm.report.html import page_from_report
-from napari_tesm.report.section import Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.report.sections import section_functions
-from napari_tesm.report.writing import csv_from_table, files_of_report, write_report
+from napari_tesm.report.writing import files_of_report, write_report
 
 
 def plain_section(data):
@@ -150,7 +151,7 @@ def test_a_row_of_another_length_is_refused():
 
 def test_a_csv_keeps_every_digit():
     value = 1.2345678901234567e-13
-    assert float(csv_from_table(Table("t", "", [Column("D", "m²/s")], [[value]])).splitlines()[1]) == value
+    assert float(Table("t", "", [Column("D", "m²/s")], [[value]]).csv().splitlines()[1]) == value
 
 
 # Writing.

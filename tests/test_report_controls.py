@@ -51,7 +51,7 @@ def test_controls_are_told_apart(weak_and_none):
     assert none["ratio"]["at_least"]
     assert weak["verdict"] == "response"
     # 0.3 against 0.06, as they were made.
-    assert weak["ratio"]["low"] < 5 < weak["ratio"]["high"]
+    assert weak["ratio"]["ratio_ci"][0] < 5 < weak["ratio"]["ratio_ci"][1]
     assert weak["ratio"]["ratio"] == pytest.approx(5, rel=0.1)
     # Noise of 8 mV: one pixel alone shows some 20 mV, not a tenth of it.
     assert 0.01 < none["detectable_H"] < 0.05
@@ -71,7 +71,7 @@ def test_curves_of_controls_are_on_the_scale_of_the_scan(weak_and_none):
 
     for figure in section.figures:
         canvas = FigureCanvasAgg(Figure(figsize=figure.size))
-        figure.draw(canvas.figure)
+        figure.fill(canvas.figure)
         titled = {axes.get_title(): axes for axes in canvas.figure.axes if axes.get_title()}
         own, shared = titled["own scale"], titled["scale of scan"]
         assert len(own.lines) == len(shared.lines) == 6

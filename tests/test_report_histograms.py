@@ -34,7 +34,7 @@ def test_every_pulse_setting_has_its_numbers(section):
 def test_the_tables_repeat_the_numbers(section):
     modes, ratios = section.tables
     assert [row[2] for row in modes.rows] == ["D1", "D2", "D1", "D2"]
-    columns = [column.name for column in modes.columns]
+    columns = [column.title for column in modes.heads]
     for row in modes.rows:
         named = dict(zip(columns, row, strict=True))
         assert named["from (log)"] <= named["mode (log)"] <= named["to (log)"]

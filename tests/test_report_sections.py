@@ -142,7 +142,7 @@ def test_pinned_points_keep_their_numbers_places_and_colours():
     row = table.rows[0]
     assert row[0] == 7
     assert row[2:4] == [5, 3]
-    names = [column.name for column in table.columns]
+    names = [column.title for column in table.heads]
     assert row[names.index("D2")] == pytest.approx(float(scan.maps["D2"].values[1, 5, 3]))
     assert not section.numbers["chosen_by_program"]
 
@@ -187,7 +187,7 @@ def test_regions_are_compared_step_against_the_rest(data):
         one for one in section.numbers["measures"] if (one["quantity"], one["pulse"]) == ("D2", "(-3 V)")
     )
     comparison = d2["comparisons"][0]
-    assert comparison["names"] == ("step", "the rest of the image")
+    assert comparison["names"] == ["step", "the rest of the image"]
     assert comparison["ratio"] > 1.3
     assert any(paragraph.startswith("D2 (-3 V) in step") for paragraph in section.paragraphs)
 
@@ -197,9 +197,9 @@ def test_the_summary_counts_what_the_maps_hold(data):
     assert [entry["n_pixels"] for entry in section.numbers["pulses"]] == [40 * 32] * 2
     maps = data.main.maps.isel(pulse=1)
     cells = {
-        column.name: cell
+        column.title: cell
         for table in section.tables
-        for column, cell in zip(table.columns, table.rows[1], strict=True)
+        for column, cell in zip(table.heads, table.rows[1], strict=True)
     }
     assert cells["D2, median"] == pytest.approx(float(np.nanmedian(maps["D2"].values)))
     assert cells["fitted, window 2"] == int((maps["status2"].values == OK).sum())

@@ -1,28 +1,37 @@
 """What `tesm grains` found, as tables on the terminal, as JSON and as CSV."""
 
-import csv
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import numpy as np
 
 from napari_tesm.cli.grain_scan import GrainScan
-from napari_tesm.cli.region_report import LINE_WIDTH
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.findings.comparison import NUMBERS, comparison_entry
+from napari_tesm.findings.table import LINE_WIDTH, Joined, Table, joined
 from napari_tesm.grains import DistanceBins, GrainMeasure, GrainRow, curve_from_boundary, table_of_grains
-from napari_tesm.grains.measures import MEASURED, measures_at_boundaries, shares_of_classes, values_of
+from napari_tesm.grains.measures import measures_at_boundaries, shares_of_classes, values_of
+from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.scaling import Scaling, scaling_of
-from napari_tesm.statistics.description import Description
+from napari_tesm.regions.measures import QUANTITIES
+from napari_tesm.scan.tables import (
+    CLASSES_SHOWN,
+    remarks_of,
+    table_of_classes,
+    table_of_distances,
+    table_of_grain_rows,
+    table_of_grain_values,
+)
 
-_SHARED: Final = ("H", "tau1", "D1", "tau2", "D2", "tau", "D")
 _SHOWN: Final = ("H", "D1", "D2", "D")
-_COLUMNS_OF_TABLE: Final = 4
-"""More than three quantities do not fit beside a grain on the terminal."""
+_MOST_SHOWN: Final = 3
+"""More quantities do not fit beside a grain on the terminal."""
+_WIDTHS: Final = (26, 9, 6, 15, 17)
 
 
 @dataclass(frozen=True)
@@ -99,36 +108,15 @@ def _candidate(scan: GrainScan, one: Any) -> str:
 
 
 def _lines_of_measure(one: GrainMeasure) -> Iterator[str]:
-    described = {
-        name: _in_unit(found, one.logarithmic) for name, found in one.values.items() if found.n_total
-    }
-    scaling = scaling_of([found["median"] for found in described.values()], one.unit)
-    unit = f" in {scaling.unit}" if scaling.unit else ""
-    mean = "geom. mean ×/÷ sd" if one.logarithmic else "mean ± sd"
-    yield f"{printable(one.title) + unit:<30}  {'n/px':<13}  {'median':<8}  {'quartiles':<19}  {mean}"
-    for name in MEASURED:
-        found = one.values[name]
-        if not found.n_total:
-            continue
-        numbers = described[name]
-        cells = [f"  {name:<28}", f"{found.n}/{found.n_total:<13}"[:13].ljust(13)]
-        if not found.n:
-            yield "  ".join([*cells, "no value in these pixels"])
-            continue
-        cells += [scaling.text(numbers["median"]).ljust(8)]
-        cells += [f"{scaling.text(numbers['q25'])} … {scaling.text(numbers['q75'])}".ljust(19)]
-        if one.logarithmic:
-            cells.append(f"{scaling.text(numbers['mean'])} ×/÷ {numbers['std']:.2f}")
-        else:
-            cells.append(scaling.text_with_spread(numbers["mean"], numbers["std"]))
-        yield "  ".join(cells).rstrip()
+    table = table_of_classes([one], unit=one.unit)
+    mean = Joined("mean ± sd", ("mean", "std"), Scaling.text_with_spread)
+    if one.logarithmic:
+        mean = Joined("geom. mean ×/÷ sd", ("mean", "std"), "{} ×/÷ {}")
+    table = table.kept(table.values("pixels"))
+    yield from table.lines(
+        (*CLASSES_SHOWN, mean), title=printable(one.title), remarks=remarks_of(table), least=_WIDTHS
+    )
     yield from _wrapped(one.verdict, "  ")
-
-
-def _in_unit(found: Description, logarithmic: bool) -> dict[str, float]:
-    """Return the numbers of a description in the unit of the quantity; of logarithms the spread is a factor."""
-    names = ("median", "q25", "q75", "mean", "std")
-    return {key: float(10.0 ** getattr(found, key) if logarithmic else getattr(found, key)) for key in names}
 
 
 def _lines_of_curve(one: GrainMeasure, curve: DistanceBins, scan: GrainScan) -> Iterator[str]:
@@ -149,212 +137,119 @@ def _lines_of_curve(one: GrainMeasure, curve: DistanceBins, scan: GrainScan) -> 
     yield from _wrapped(head + "; ".join(cells) + ".", "  ")
 
 
-def _lines_of_table(scan: GrainScan, rows: Sequence[GrainRow]) -> Iterator[str]:
-    lateral = scaling_of([row.diameter for row in rows], scan.lateral_unit)
-    area = Scaling(lateral.factor**2, f"{lateral.unit}²")
-    tall = scaling_of([row.height for row in rows], scan.topography_unit)
+def _grains(scan: GrainScan, rows: list[GrainRow]) -> Table:
+    return table_of_grain_rows(rows, lateral_unit=scan.lateral_unit, height_unit=scan.topography_unit)
+
+
+def _values(scan: GrainScan, rows: list[GrainRow], name: str, pulse: int, key: str = "{}") -> Table:
+    unit = "" if scan.maps is None else str(scan.maps[name].attrs.get("units", ""))
+    return table_of_grain_values(rows, name, pulse, unit, key=key)
+
+
+def _lines_of_table(scan: GrainScan, rows: list[GrainRow]) -> Iterator[str]:
     for pulse, label in enumerate([""] if scan.maps is None else labels_from_maps(scan.maps)):
-        shown = [name for name in _SHOWN if (name, pulse) in rows[0].values][: _COLUMNS_OF_TABLE - 1]
-        scalings = {
-            name: scaling_of(
-                [row.values[name, pulse].median for row in rows], _unit(scan, name)
-            )
-            for name in shown
-        }  # fmt: skip
-        heads = [f"{name}/{scalings[name].unit}" if scalings[name].unit else name for name in shown]
-        title = f"Grains {label}".rstrip()
-        last = f"{shown[-1]} b/i" if shown else ""
-        columns = "".join(f"{head:>13}" for head in heads)
-        yield (
-            f"{title:<20}{f'area/{area.unit}':>10}{f'diam/{lateral.unit}':>8}{f'height/{tall.unit or 1}':>10}"
-            f"{'n':>5}{columns}{last:>8}"
-        ).rstrip()
-        for row in rows:
-            values = [row.values[name, pulse] for name in shown]
-            n = max((one.n for one in values), default=0) if not shown else values[-1].n
-            cells = "".join(
-                f"{scalings[name].text(one.median) or '–':>13}"
-                for name, one in zip(shown, values, strict=True)
-            )
-            ratio = (
-                f"{values[-1].boundary_ratio:.2f}"
-                if values and math.isfinite(values[-1].boundary_ratio)
-                else "–"
-            )
-            mark = f"{row.number} {row.grain_class}{' (edge)' if row.at_edge else ''}"
-            yield (
-                f"  {mark:<18}{area.text(row.area):>10}{lateral.text(row.diameter):>8}"
-                f"{tall.text(row.height) or '–':>10}{n:>5}{cells}{ratio if shown else '':>8}"
-            ).rstrip()
+        shown = [name for name in _SHOWN if (name, pulse) in rows[0].values][:_MOST_SHOWN]
+        values = [_values(scan, rows, name, pulse, f"{name} {{}}") for name in shown]
+        parts = [Joined("height", ("mean_height",))]
+        if shown:
+            parts += [Joined("n", (f"{shown[-1]} n",))]
+            parts += [Joined(name, (f"{name} median",)) for name in shown]
+            parts += [Joined(f"{shown[-1]} b/i", (f"{shown[-1]} boundary_ratio",))]
+        grain = Joined("", ("id", "class", "touches_edge"), _name_of_grain, is_text=True)
+        yield from (
+            _grains(scan, rows)
+            .beside(*values)
+            .lines((grain, "area", "diameter", *parts), title=f"Grains {label}".rstrip(), least=(18,))
+        )
 
 
-def _unit(scan: GrainScan, name: str) -> str:
-    return "" if scan.maps is None else str(scan.maps[name].attrs.get("units", ""))
+def _name_of_grain(_: Scaling, number: int, grain_class: str, at_edge: bool) -> str:
+    return f"{number} {grain_class}{' (edge)' if at_edge else ''}"
 
 
 def report_of_grains(
     scan: GrainScan, numbers: GrainNumbers, *, version: str, name: str, sha256: str
 ) -> dict[str, Any]:
     """Return all numbers as JSON knows them: SI units, None where there is no number."""
-    return {
-        "version": version,
-        "input": {"name": name, "sha256": sha256},
-        "pulses": [{key: _number(value) for key, value in pulse.items()} for pulse in scan.pulse_settings()],
-        "found": {
-            "count": scan.grains.count,
-            "source": scan.grains.source,
-            "words": list(scan.grains.words),
-            "parameters": {key: _number(value) for key, value in scan.grains.parameters.items()},
-        },
-        "boundaries": {
-            "width": _number(scan.boundaries.width),
-            "length": _number(scan.boundaries.length),
-            "shares": shares_of_classes(scan.boundaries),
-        },
-        "defect_candidates": [
-            {
-                "kind": one.kind,
-                "height": _number(one.height),
-                "area": _number(one.area),
-                "x": _number(float(np.mean(one.region.xy()[:, 0]))),
-                "y": _number(float(np.mean(one.region.xy()[:, 1]))),
-            }
-            for one in scan.candidates
-        ],
-        "quantities": [
-            _measure(one, curve) for one, curve in zip(numbers.measures, numbers.curves, strict=True)
-        ],
-        "grains": [_row(row) for row in numbers.rows],
-        "notes": [spelled(note) for note in scan.notes],
-    }
+    report: dict[str, Any] = plain_value(
+        {
+            "version": version,
+            "input": {"name": name, "sha256": sha256},
+            "pulses": scan.pulse_settings(),
+            "found": {
+                "count": scan.grains.count,
+                "source": scan.grains.source,
+                "words": scan.grains.words,
+                "parameters": dict(scan.grains.parameters),
+            },
+            "boundaries": {
+                "width": scan.boundaries.width,
+                "length": scan.boundaries.length,
+                "shares": shares_of_classes(scan.boundaries),
+            },
+            "defect_candidates": [
+                {"kind": one.kind, "height": one.height, "area": one.area}
+                | dict(zip("xy", np.mean(one.region.xy(), axis=0), strict=True))
+                for one in scan.candidates
+            ],
+            "quantities": [
+                _measure(one, curve) for one, curve in zip(numbers.measures, numbers.curves, strict=True)
+            ],
+            "grains": _entries_of_grains(scan, numbers.rows),
+            "notes": [spelled(note) for note in scan.notes],
+        }
+    )
+    return report
 
 
 def _measure(one: GrainMeasure, curve: DistanceBins) -> dict[str, Any]:
-    comparison = None
-    if one.comparison is not None:
-        found = one.comparison
-        comparison = {
-            "n": list(found.n),
-            "independent": [_number(value) for value in found.independent],
-            "ratio": _number(found.ratio),
-            "ratio_ci": None
-            if not math.isfinite(found.ratio)
-            else [_number(found.ratio_low), _number(found.ratio_high)],
-            "cliffs_delta": _number(found.cliffs_delta),
-            "hedges_g": _number(found.hedges_g),
-            "p_value": _number(found.p_value),
-            "significant": found.significant,
-        }
+    classes, course = table_of_classes([one]), table_of_distances([one], [curve])
+    numbers = classes.select(["n", "pixels", *NUMBERS[1:]]).entries()
     return {
         "quantity": one.quantity,
         "unit": one.unit,
         "pulse": None if one.pulse is None else one.pulse + 1,
         "logarithmic": one.logarithmic,
-        "classes": {
-            name: {
-                "n": found.n,
-                "pixels": found.n_total,
-                **{key: _number(value) for key, value in _in_unit(found, one.logarithmic).items()},
-            }
-            for name, found in one.values.items()
-        },
-        "boundary_against_interior": comparison,
+        "classes": dict(zip(classes.values("class"), numbers, strict=True)),
+        "boundary_against_interior": None if one.comparison is None else comparison_entry(one.comparison),
         "verdict": one.verdict,
-        "distance": {
-            "bin_width": _number(curve.bin_width),
-            **{
-                key: [_number(float(value)) for value in getattr(curve, key)]
-                for key in ("distance", "median", "low", "high", "q25", "q75", "n", "independent")
-            },
-        },
+        "distance": {"bin_width": curve.bin_width} | {key: course.values(key) for key in course.keys[5:]},
     }
 
 
-def _row(row: GrainRow) -> dict[str, Any]:
-    return {
-        "id": row.number,
-        "class": row.grain_class,
-        **{key: _number(getattr(row, key)) for key in ("pixels", "area", "diameter", "height", "x", "y")},
-        "touches_edge": row.at_edge,
-        "values": [
-            {
-                "quantity": name,
-                "pulse": None if pulse is None else pulse + 1,
-                **{
-                    key: _number(getattr(one, key))
-                    for key in ("n", "median", "q25", "q75", "iqr", "boundary_ratio")
-                },
-            }
-            for (name, pulse), one in row.values.items()
-        ],
-    }
+def _entries_of_grains(scan: GrainScan, rows: list[GrainRow]) -> list[dict[str, Any]]:
+    entries = _grains(scan, rows).entries()
+    for entry in entries:
+        entry["height"] = entry.pop("mean_height")
+        entry["values"] = []
+    for name, pulse in rows[0].values if rows else ():
+        values = _values(scan, rows, name, pulse or 0).entries()
+        for entry, value in zip(entries, values, strict=True):
+            entry["values"].append({"quantity": name, "pulse": (pulse or 0) + 1, **value})
+    return entries
 
 
-def write_grains(file: TextIO, scan: GrainScan, numbers: GrainNumbers) -> None:
-    """Write a row for each grain and pulse setting, in SI units; empty where there is no number."""
-    names = [name for name in _SHARED if scan.maps is not None and name in scan.maps]
-    fixed = [
-        "id",
-        "class",
-        "pixels",
-        "area",
-        "diameter",
-        "mean_height",
-        "touches_edge",
-        "pulse",
-        "voltage",
-        "direction",
-    ]
-    of_each = ("n", "median", "q25", "q75", "iqr", "boundary_ratio")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*fixed, *(f"{name}_{key}" for name in names for key in of_each)])
-    for number, pulse in enumerate(scan.pulse_settings() or [{"voltage": "", "direction": ""}]):
-        for row in numbers.rows:
-            head = [
-                row.number, row.grain_class, row.pixels, row.area, row.diameter, row.height, int(row.at_edge),
-                number + 1 if names else "", pulse["voltage"], pulse["direction"],
-            ]  # fmt: skip
-            cells = [getattr(row.values[name, number], key) for name in names for key in of_each]
-            writer.writerow([_cell(value) for value in (*head, *cells)])
+def csv_of_grains(scan: GrainScan, numbers: GrainNumbers) -> str:
+    """Return a row for each grain and pulse setting, in SI units; empty where there is no number."""
+    names = [name for name in QUANTITIES if scan.maps is not None and name in scan.maps]
+    fixed = ("id", "class", "pixels", "area", "diameter", "mean_height", "touches_edge")
+    grains = _grains(scan, numbers.rows).select(fixed)
+    settings = scan.pulse_settings() or [{"voltage": None, "direction": None}]
+    tables = []
+    for pulse, setting in enumerate(settings):
+        cells = [pulse + 1 if names else None, *setting.values()]
+        values = [_values(scan, numbers.rows, name, pulse, f"{name}_{{}}") for name in names]
+        tables.append(grains.beside(Table("", "", ("pulse", *setting), [cells] * len(grains.rows)), *values))
+    return joined(tables).csv(for_programs=True)
 
 
-def write_classes(file: TextIO, scan: GrainScan, numbers: GrainNumbers) -> None:
-    """Write a row for each quantity, pulse setting and class of pixels."""
-    writer = csv.writer(file, lineterminator="\n")
-    keys = ("median", "q25", "q75", "mean", "std")
-    writer.writerow(["quantity", "unit", "pulse", "logarithmic", "class", "n", "pixels", *keys, "verdict"])
-    for one in numbers.measures:
-        for name, found in one.values.items():
-            row = [
-                one.quantity,
-                one.unit,
-                (one.pulse or 0) + 1,
-                int(one.logarithmic),
-                name,
-                found.n,
-                found.n_total,
-            ]
-            row += [_in_unit(found, one.logarithmic)[key] for key in keys]
-            writer.writerow([_cell(value) for value in (*row, one.verdict if name == "boundary" else "")])
+def csv_of_classes(_: GrainScan, numbers: GrainNumbers) -> str:
+    """Return a row for each quantity, pulse setting and class of pixels."""
+    keys = ("quantity", "unit", "pulse", "logarithmic", "class", "n", "pixels", *NUMBERS[1:], "verdict")
+    return table_of_classes(numbers.measures).select(keys).csv(for_programs=True)
 
 
-def write_distances(file: TextIO, scan: GrainScan, numbers: GrainNumbers) -> None:
-    """Write a row for each quantity, pulse setting and bin of distance from the nearest boundary."""
-    writer = csv.writer(file, lineterminator="\n")
-    keys = ("distance", "n", "independent", "median", "low", "high", "q25", "q75")
-    writer.writerow(["quantity", "unit", "pulse", "bin_width", *keys])
-    for one, curve in zip(numbers.measures, numbers.curves, strict=True):
-        for index in range(curve.n.size):
-            numbers_of_bin = [getattr(curve, key)[index].item() for key in keys]
-            head = [one.quantity, one.unit, (one.pulse or 0) + 1, curve.bin_width]
-            writer.writerow([_cell(value) for value in (*head, *numbers_of_bin)])
-
-
-def _cell(value: Any) -> Any:
-    return "" if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def csv_of_distances(_: GrainScan, numbers: GrainNumbers) -> str:
+    """Return a row for each quantity, pulse setting and bin of distance from the nearest boundary."""
+    table = table_of_distances(numbers.measures, numbers.curves)
+    return table.select(table.keys[1:]).csv(for_programs=True)

@@ -8,12 +8,12 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.grain_report import (
+    csv_of_classes,
+    csv_of_distances,
+    csv_of_grains,
     lines_of_grains,
     numbers_from_scan,
     report_of_grains,
-    write_classes,
-    write_distances,
-    write_grains,
 )
 from napari_tesm.cli.grain_scan import GrainScan, grain_scan
 from napari_tesm.cli.map_files import check_outputs
@@ -30,7 +30,7 @@ from napari_tesm.scan import container_of
 from napari_tesm.version import __version__
 
 _TO_STDOUT = "-"
-_TABLES = ("grains.csv", "classes.csv", "distances.csv")
+_TABLES = {"grains.csv": csv_of_grains, "classes.csv": csv_of_classes, "distances.csv": csv_of_distances}
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -61,9 +61,8 @@ def run_command(options: argparse.Namespace) -> int:
         if json_file is not None:
             json.dump(report, json_file, indent=2, ensure_ascii=True)
             json_file.write("\n")
-        for name, write in zip(_TABLES, (write_grains, write_classes, write_distances), strict=True):
-            if name in files:
-                write(files[name], scan, numbers)
+        for name, file in files.items():
+            file.write(_TABLES[name](scan, numbers))
     _say(progress, 1.0, "done")
     if options.json == _TO_STDOUT:
         print(json.dumps(report, indent=2, ensure_ascii=True))
@@ -91,7 +90,7 @@ def _table_paths(csv: str | None) -> dict[str, Path]:
         return {}
     path = Path(csv)
     if path.suffix.lower() == ".csv" and not path.is_dir():
-        return {_TABLES[0]: path}
+        return {"grains.csv": path}
     path.mkdir(exist_ok=True)
     return {name: path / name for name in _TABLES}
 

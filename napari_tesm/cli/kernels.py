@@ -18,15 +18,16 @@ from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.model_choice.evidence import checked_kernels
 from napari_tesm.model_choice.maps import MAPS, KernelChoice, check_choice, choice_of_kernels
-from napari_tesm.model_choice.votes import KernelVotes, rounded
+from napari_tesm.quantities.numbers import plain_value
+from napari_tesm.scan.tables import VOTES_SHOWN, table_of_votes
 from napari_tesm.version import __version__
 
 _TO_STDOUT = "-"
-_WIDTH = 100
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -79,10 +80,9 @@ def _report(choice: KernelChoice, recipe: Recipe, name: str, sha256: str) -> dic
     maps = choice.maps
     pulses = []
     for pulse, votes in enumerate(choice.votes):
-        voltage = float(maps["voltage"].values[pulse])
         pulses.append(
             {
-                "voltage": voltage if voltage == voltage else None,
+                "voltage": plain_value(maps["voltage"].values[pulse]),
                 "direction": str(maps["direction"].values[pulse]),
                 "n_pixels": votes.judged + votes.left_out,
                 "left_out": choice.left_out(pulse),
@@ -104,7 +104,8 @@ def lines_from_choice(choice: KernelChoice) -> Iterator[str]:
         total = votes.judged + votes.left_out
         yield f"Pulse {label or 'setting'}: {votes.judged} of {total} pixels vote{_left_out(choice, pulse)}"
         if votes.judged:
-            yield from _table(votes)
+            lines = table_of_votes(votes).lines(VOTES_SHOWN, least=(14, 10, 9, 10, 9))
+            yield from (f"  {line}" for line in lines)
         yield from _wrapped(votes.sentence())
     if len(choice.votes) > 1:
         yield "All pulse settings together:"
@@ -116,15 +117,5 @@ def _left_out(choice: KernelChoice, pulse: int) -> str:
     return f"; no vote: {', '.join(reasons)}" if reasons else ""
 
 
-def _table(votes: KernelVotes) -> Iterator[str]:
-    yield f"  {'kernel':<16}{'parameters':>10}{'best in':>11}{'AICc':>12}{'white in':>11}"
-    for name in votes.ranked():
-        behind = votes.behind(name)
-        yield (
-            f"  {name:<16}{votes.parameters[votes.kernels.index(name)]:>10}{100 * votes.share(name):>9.1f} %"
-            f"{'best' if behind == 0 else '+' + rounded(behind):>12}{100 * votes.white_share(name):>9.1f} %"
-        )
-
-
 def _wrapped(sentence: str) -> list[str]:
-    return textwrap.wrap(sentence, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return textwrap.wrap(sentence, LINE_WIDTH, initial_indent="  ", subsequent_indent="  ")

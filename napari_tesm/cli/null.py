@@ -1,12 +1,11 @@
 """``tesm null``: what the exponential recipe returns for pure diffusion, and the way back."""
 
 import argparse
-import csv
 import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,8 +20,10 @@ from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.model_choice.null_bands import USUAL_NOISE, NullBands, null_bands_from_evaluation
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve
+from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.text import (
     fraction_from_text,
     quantity_and_error_from_text,
@@ -70,7 +71,7 @@ def run_command(options: argparse.Namespace) -> int:
         if options.json not in (None, _TO_STDOUT):
             outputs.open_text(options.json).write(json.dumps(content, indent=2) + "\n")
         if options.csv:
-            _write_csv(outputs.open_text(options.csv), bands)
+            outputs.open_text(options.csv).write(_csv(bands))
         if options.figure:
             from napari_tesm.plotting.null_curve import null_figure
 
@@ -149,13 +150,13 @@ def _lines(record: Evaluation, bands: NullBands) -> Iterator[str]:
     yield f"Pure diffusion, fitted with one exponential for each window: {_header(record)}"
     yield ""
     yield " " * 10 + "".join(f"{SOURCES[name]:^33}" for name in bands.curves).rstrip()
-    yield f"{'D (m²/s)':>10}" + "".join(f"{'D1':>12}{'D2':>11}{'D2/D1':>10}" for _ in bands.curves)
+    columns: list[Column | str] = [Column("D", "m²/s", digits=1, scale=AS_IT_IS)]
+    columns += ["D1", "D2", Column("D2/D1", decimals=2)] * len(bands.curves)
+    rows = []
     for true in _round_numbers(*_ends(bands), _DIGITS):
-        cells = []
-        for curve in bands.curves.values():
-            d1, d2 = (_at(curve, number, true) for number in WINDOWS)
-            cells.append(f"{_cell(d1):>12}{_cell(d2):>11}{_cell(d2 / d1, '.2f'):>10}")
-        yield f"{true:>10.0e}{''.join(cells)}"
+        pairs = [[_at(curve, number, true) for number in WINDOWS] for curve in bands.curves.values()]
+        rows.append([true, *(cell for d1, d2 in pairs for cell in (d1, d2, d2 / d1))])
+    yield from Table("", "", columns, rows).lines(least=(10, *(10, 9, 8) * len(bands.curves)))
     yield ""
     yield bands.sentence()
     yield f"A dash is what the gates of the recipe reject at noise of {100 * bands.noise:.2g} % of H."
@@ -174,12 +175,15 @@ def _correction_lines(bands: NullBands) -> Iterator[str]:
     if not valid:
         return
     yield ""
-    yield f"{'apparent':>10}" + "".join(f"{f'{SOURCES[name]}, D{number}':>20}" for name, number in columns)
-    for apparent in _round_numbers(
-        min(low for low, _ in valid), max(high for _, high in valid), _FINE_DIGITS
-    ):
-        trues = [one.apply(np.array([apparent]))[0][0] for one in corrections.values()]
-        yield f"{apparent:>10.1e}" + "".join(f"{_cell(true):>20}" for true in trues)
+    heads = [f"{SOURCES[name]}, D{number}" for name, number in columns]
+    rows = [
+        [apparent, *(one.apply(np.array([apparent]))[0][0] for one in corrections.values())]
+        for apparent in _round_numbers(
+            min(low for low, _ in valid), max(high for _, high in valid), _FINE_DIGITS
+        )
+    ]
+    table = Table("", "", [Column("apparent", digits=2), *heads], rows)
+    yield from table.lines(least=(10, *[18] * len(heads)))
 
 
 def _apparent_lines(
@@ -205,8 +209,8 @@ def _apparent_entries(bands: NullBands, apparent: float, error: float | None) ->
             stderr = None if error is None else np.array([error])
             true, true_error = (float(values[0]) for values in correction.apply(np.array([apparent]), stderr))
             yield {
-                "source": name, "window": number, "apparent": apparent, "D": _json_number(true),
-                "D_stderr": _json_number(true_error), "valid": correction.sentence(),
+                "source": name, "window": number, "apparent": apparent, "D": plain_value(true),
+                "D_stderr": plain_value(true_error), "valid": correction.sentence(),
             }  # fmt: skip
 
 
@@ -243,26 +247,22 @@ def _source_content(curve: NullCurve) -> dict[str, Any]:
             "D": table.diffusion.tolist(), "slope": table.slope.tolist(),
         }  # fmt: skip
     return {
-        "D": curve.diffusion.tolist(),
-        **{
-            f"D{n}": [_json_number(value) for value in values.tolist()]
-            for n, values in curve.apparent.items()
-        },
-        "ratio": [_json_number(value) for value in curve.ratio.tolist()],
+        "D": plain_value(curve.diffusion),
+        **{f"D{n}": plain_value(values) for n, values in curve.apparent.items()},
+        "ratio": plain_value(curve.ratio),
         "band": curve.band,
         "correction": corrections,
     }
 
 
-def _write_csv(file: IO[str], bands: NullBands) -> None:
-    """Write a row for each source and true D, in m²/s; a cell is empty where the recipe rejects."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["source", "D", "D1", "D2", "D2/D1"])
+def _csv(bands: NullBands) -> str:
+    """Return a row for each source and true D, in m²/s; a cell is empty where the recipe rejects."""
+    rows: list[list[Any]] = []
     for name, curve in bands.curves.items():
         missing = np.full(curve.diffusion.shape, np.nan)
         columns = [curve.diffusion, *(curve.apparent.get(n, missing) for n in WINDOWS), curve.ratio]
-        for row in zip(*(values.tolist() for values in columns), strict=True):
-            writer.writerow([name, *("" if math.isnan(value) else repr(value) for value in row)])
+        rows += [[name, *cells] for cells in zip(*(values.tolist() for values in columns), strict=True)]
+    return Table("", "", ("source", "D", "D1", "D2", "D2/D1"), rows).csv()
 
 
 def _at(curve: NullCurve, window: int, true: float) -> float:
@@ -284,11 +284,3 @@ def _round_numbers(low: float, high: float, digits: tuple[float, ...]) -> Iterat
             number = float(f"{digit}e{power}")
             if low / slack <= number <= high * slack:
                 yield number
-
-
-def _cell(value: float, form: str = ".2e") -> str:
-    return format(value, form) if math.isfinite(value) else "–"
-
-
-def _json_number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -10,13 +10,14 @@ from typing import Any
 
 from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.region_report import LINE_WIDTH, lines_of_table, report_of_regions, write_csv
+from napari_tesm.cli.region_report import csv_of_regions, lines_of_measure, report_of_regions
 from napari_tesm.cli.region_scan import RegionScan, region_scan
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage
 from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.region_graphs import container_of_region_graphs
 from napari_tesm.regions.measures import Measure, measure_from_map, measures_from_maps
@@ -46,7 +47,7 @@ def run_command(options: argparse.Namespace) -> int:
         if json_file is not None:
             json_file.write(_json(report) + "\n")
         if csv_file is not None:
-            write_csv(csv_file, scan.parts, measures, scan.pulse_settings())
+            csv_file.write(csv_of_regions(scan.parts, measures, scan.pulse_settings()))
     if progress is not None:
         progress(1.0, "done")
     if options.json == _TO_STDOUT:
@@ -90,7 +91,8 @@ def _lines(options: argparse.Namespace, scan: RegionScan, measures: list[Measure
     yield printable(f"{Path(options.file).name}: {', '.join(words)}")
     for note in scan.notes:
         yield from textwrap.wrap(printable(f"Note: {spelled(note)}"), LINE_WIDTH, subsequent_indent="  ")
-    yield from lines_of_table(scan.parts, measures)
+    for measure in measures:
+        yield from lines_of_measure(scan.parts, measure)
     written = [path for path in (options.output, options.json, options.csv) if path]
     if written:
         yield ""

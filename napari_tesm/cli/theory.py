@@ -1,14 +1,14 @@
 """``tesm theory``: what a tip and the bulk methods record of one material, and the D that each gives back."""
 
 import argparse
-import csv
 import json
 import math
-from typing import IO, Any
+from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.findings.table import AS_IT_IS, Column, Joined, Table
 from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
 from napari_tesm.physics.tip import TipContact, resolution_from_frequency
 from napari_tesm.quantities.text import fraction_from_text, quantity_from_text, text_from_quantity
@@ -43,7 +43,7 @@ def run_command(options: argparse.Namespace) -> int:
             outputs.open_text(options.json).write(_json(options, results, contact) + "\n")
             written.append(options.json)
         if options.csv:
-            _write_csv(outputs.open_text(options.csv), results)
+            outputs.open_text(options.csv).write(_csv(results))
             written.append(options.csv)
         if options.figure:
             from napari_tesm.plotting.theory import theory_figure
@@ -76,12 +76,12 @@ def _lines(results: list[MethodResult], film: Film, contact: TipContact) -> list
     header += f"film {text_from_quantity(film.thickness, 'm')}"
     if math.isfinite(contact.surface_rate):
         header += f", D/(k_s R0) = {contact.kinetic_length:.3g}"
-    lines = [header, "", f"{'method':<16}{'D (m²/s)':>12}{'error':>9}{'takes':>10}{'ions move':>12}"]
-    for one in results:
-        error = one.diffusion / film.diffusion - 1
-        takes = text_from_quantity(one.seconds, "s", digits=3)
-        moves = text_from_quantity(one.length, "m", digits=3)
-        lines.append(f"{one.name:<16}{one.diffusion:>12.3e}{100 * error:>+8.2f}%{takes:>10}{moves:>12}")
+    shown = (
+        "name", "D", Joined("error", ("error",), lambda _, error: f"{error:+.2f}%"),
+        Joined("takes", ("seconds",), lambda _, value: text_from_quantity(value, "s", digits=3)),
+        Joined("ions move", ("length",), lambda _, value: text_from_quantity(value, "m", digits=3)),
+    )  # fmt: skip
+    lines = [header, "", *_table(results, film.diffusion).lines(shown, least=(16, 10, 7, 8, 10))]
     slow, fast = (
         text_from_quantity(resolution_from_frequency(frequency, contact), "m", digits=3)
         for frequency in (0.0, 1e3 / contact.diffusion_time)
@@ -93,6 +93,17 @@ def _lines(results: list[MethodResult], film: Film, contact: TipContact) -> list
     return lines
 
 
+def _table(results: list[MethodResult], true: float) -> Table:
+    columns: list[Column | str] = [
+        Column("method", key="name"), Column("D", "m²/s", digits=4, scale=AS_IT_IS), "error", "seconds", "length",
+    ]  # fmt: skip
+    rows = [
+        [one.name, one.diffusion, 100 * (one.diffusion / true - 1), one.seconds, one.length]
+        for one in results
+    ]
+    return Table("", "", columns, rows)
+
+
 def _json(options: argparse.Namespace, results: list[MethodResult], contact: TipContact) -> str:
     content: dict[str, Any] = {
         "version": __version__,
@@ -102,18 +113,16 @@ def _json(options: argparse.Namespace, results: list[MethodResult], contact: Tip
         "noise": fraction_from_text(options.noise),
         "seed": int(options.seed),
         "resolution_slow": resolution_from_frequency(0.0, contact),
-        "methods": [
-            {"name": one.name, "D": one.diffusion, "seconds": one.seconds, "length": one.length}
-            for one in results
-        ],
+        "methods": _table(results, contact.diffusion).select(["name", "D", "seconds", "length"]).entries(),
     }
     return json.dumps(content, indent=2)
 
 
-def _write_csv(file: IO[str], results: list[MethodResult]) -> None:
-    """Write every record: time in s or frequency in Hz, and its real and imaginary part in SI units."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["method", "time_or_frequency", "real", "imaginary"])
-    for one in results:
-        for where, value in zip(one.where.tolist(), one.signal.tolist(), strict=True):
-            writer.writerow([one.name, repr(where), repr(value.real), repr(value.imag)])
+def _csv(results: list[MethodResult]) -> str:
+    """Return every record: time in s or frequency in Hz, and its real and imaginary part in SI units."""
+    rows = [
+        [one.name, where, value.real, value.imag]
+        for one in results
+        for where, value in zip(one.where.tolist(), one.signal.tolist(), strict=True)
+    ]
+    return Table("", "", ("method", "time_or_frequency", "real", "imaginary"), rows).csv()

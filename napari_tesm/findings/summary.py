@@ -13,6 +13,7 @@ from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
+from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.statistics.comparison import mode_from_map, patchwork_from_map
@@ -43,14 +44,14 @@ _SUMMARIZED: Final = ("D", "tau", "beta", "tau_slow", "share", "exponent", "tau_
 
 def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "voltage": _number(float(maps["voltage"])),
+        "voltage": plain_value(maps["voltage"].values),
         "direction": str(maps["direction"].values),
         "n_pixels": int(maps.sizes["y"] * maps.sizes["x"]),
     }
     if "H" in maps:
         # Where nothing was fitted there is no threshold.
         threshold = float(maps["threshold"]) if "threshold" in maps.coords else math.nan
-        entry["H"] = _distribution(maps["H"].values) | {"threshold": _number(threshold)}
+        entry["H"] = _distribution(maps["H"].values) | {"threshold": plain_value(threshold)}
     for prefix in _SUMMARIZED:
         for number in FITS:
             name = map_name(prefix, number)
@@ -59,7 +60,7 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
                 if map_name(f"{prefix}_lower", number) in maps:
                     entry[name]["limits"] = _limits_summary(maps, prefix, number)
                 if prefix == "D":
-                    entry[name]["systematic"] = _number(maps.attrs.get("systematic", math.nan))
+                    entry[name]["systematic"] = plain_value(maps.attrs.get("systematic"))
                     entry[name]["systematic_interval"] = intervals_of_median(
                         entry[name]["median"], maps.attrs
                     )
@@ -126,11 +127,7 @@ def _limits_line(entry: dict[str, Any], number: int) -> Iterator[str]:
 
 def _distribution(values: NDArray[np.floating]) -> dict[str, float | None]:
     low, median, high = quartiles(values)
-    return {"median": _number(median), "q25": _number(low), "q75": _number(high)}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return {"median": plain_value(median), "q25": plain_value(low), "q75": plain_value(high)}
 
 
 def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[str]:

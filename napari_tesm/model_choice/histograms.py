@@ -14,6 +14,7 @@ from napari_tesm.data.maps import FITS, WINDOWS, labels_from_maps, map_name
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result, unresolved_share
 from napari_tesm.model_choice.null_curve import SOURCES
+from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.scaling import scaling_of
 from napari_tesm.statistics.comparison import (
     PairedRatio,
@@ -145,30 +146,29 @@ class HistogramComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as JSON can hold them, SI; None where there is nothing to state."""
-        return {
-            "label": self.label,
-            "quantity": self.quantity,
-            "unit": self.unit,
-            "bins": {
-                scale: {"rule": one.rule, "edges": one.edges.tolist()}
-                for scale, one in self.histograms.items()
-            },
-            "windows": {one.name: self._window_numbers(one) for one in self.windows.values()},
-            "ratio": None
-            if self.ratio is None
-            else {key: _number(value) for key, value in asdict(self.ratio).items()},
-            "null": self._null_numbers(),
-        }
+        numbers: dict[str, Any] = plain_value(
+            {
+                "label": self.label,
+                "quantity": self.quantity,
+                "unit": self.unit,
+                "bins": {
+                    scale: {"rule": one.rule, "edges": one.edges} for scale, one in self.histograms.items()
+                },
+                "windows": {one.name: self._window_numbers(one) for one in self.windows.values()},
+                "ratio": None if self.ratio is None else asdict(self.ratio),
+                "null": self._null_numbers(),
+            }
+        )
+        return numbers
 
     def _window_numbers(self, one: WindowHistogram) -> dict[str, Any]:
-        numbers: dict[str, Any] = {key: _number(value) for key, value in asdict(one.description).items()}
-        numbers |= {"independent": _number(one.independent), "unresolved": _number(one.unresolved)}
+        numbers = asdict(one.description) | {"independent": one.independent, "unresolved": one.unresolved}
         for scale in SCALES:
             mode, ends = one.modes[scale], one.half_maxima[scale]
             numbers[f"mode_{scale}"] = None if mode is None else mode.value
             numbers[f"mode_{scale}_ci"] = None if mode is None else [mode.low, mode.high]
-            numbers[f"half_maximum_{scale}"] = None if ends is None else list(ends)
-            numbers[f"counts_{scale}"] = self.histograms[scale].counts[one.name].tolist()
+            numbers[f"half_maximum_{scale}"] = ends
+            numbers[f"counts_{scale}"] = self.histograms[scale].counts[one.name]
         return numbers
 
     def _null_numbers(self) -> dict[str, Any] | None:
@@ -177,9 +177,9 @@ class HistogramComparison:
         entry: dict[str, Any] = {"noise": self.bands.noise, "noise_is_known": self.bands.noise_is_known}
         for name in SOURCES:
             entry[name] = {
-                "ratio": _pair(self.bands.ratios.get(name)),
-                "ratio_of_such_D": _pair(self.alike.ratios.get(name)),
-                **{f"D{n}": _pair(self.bands.apparent_ranges(n).get(name)) for n in WINDOWS},
+                "ratio": self.bands.ratios.get(name),
+                "ratio_of_such_D": self.alike.ratios.get(name),
+                **{f"D{n}": self.bands.apparent_ranges(n).get(name) for n in WINDOWS},
             }
         return entry | {"verdict": self.verdict()}
 
@@ -308,11 +308,3 @@ def _modes_in_words(found: HistogramComparison, scale: Scale) -> str:
     power = f" in {scaling.unit}" if scaling.unit else ""
     words = "logarithmic" if scale == "log" else "linear"
     return f"Mode over a {words} scale{power}: {', '.join(parts)}."
-
-
-def _number(value: float) -> float | int | None:
-    return value if np.isfinite(value) else None
-
-
-def _pair(ends: tuple[float, float] | None) -> list[float] | None:
-    return None if ends is None else list(ends)

@@ -117,6 +117,20 @@ def draw_points(axes: Axes, frame: MapFrame, points: Sequence[PinnedPoint]) -> N
         )  # fmt: skip
 
 
+def draw_height(
+    axes: Axes,
+    height: xr.DataArray,
+    label: str,
+    points: Sequence[PinnedPoint],
+    *,
+    norm: Normalize | None = None,
+) -> None:
+    """Draw a map of H of one pulse setting, zero in the middle of its colours, with points on it."""
+    own = norm or signed_norm([np.asarray(height.values, dtype=np.float64)])
+    draw_map(axes, height, f"H {label}".rstrip(), cmap="RdBu_r", norm=own)
+    draw_points(axes, MapFrame.of(height), points)
+
+
 def draw_zoom_frame(axes: Axes, frame: MapFrame, box: tuple[float, float, float, float]) -> None:
     """Draw the red square around the part that is shown larger: left, top, right, bottom in the lateral unit."""
     (left, top), (right, bottom) = frame.shown(np.array([[box[0], box[1]], [box[2], box[3]]]))

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.numbers import power_of_ten
 from napari_tesm.quantities.text import prefix_for
 
-_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOG_STEPS: Final = (
     (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0),
     (1.0, 2.0, 3.0, 5.0, 7.0),
@@ -23,11 +23,6 @@ _LOG_STEPS: Final = (
 )
 _NARROW: Final = 3.0
 """Ends of a logarithmic axis whose ratio is below this are told apart by equal steps."""
-
-
-def superscript(power: int) -> str:
-    """Return a power of ten in superscript digits, such as ``10⁻⁶``."""
-    return f"10{str(power).translate(_SUPERSCRIPTS)}"
 
 
 def scale_for(values: ArrayLike, unit: str) -> tuple[float, str]:
@@ -51,7 +46,7 @@ def scale_for(values: ArrayLike, unit: str) -> tuple[float, str]:
     if left == 0 or 1e-2 <= left < 1e5:
         return factor, shown
     power = math.floor(math.log10(largest) + 1e-9)
-    return float(f"1e{power}"), f"{superscript(power)} {unit}".rstrip()
+    return float(f"1e{power}"), f"{power_of_ten(power)} {unit}".rstrip()
 
 
 def label_with_unit(name: str, unit: str) -> str:
@@ -276,4 +271,4 @@ def _short_number(value: float) -> str:
         return f"{value:g}".replace("-", "\u2212")
     power = math.floor(math.log10(abs(value)) + 1e-9)
     digit = f"{value / 10.0**power:.3g}"
-    return superscript(power) if digit == "1" else f"{digit}×{superscript(power)}"
+    return power_of_ten(power) if digit == "1" else f"{digit}×{power_of_ten(power)}"

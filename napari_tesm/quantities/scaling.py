@@ -3,13 +3,11 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
-from napari_tesm.quantities.text import prefix_for
-
-_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+from napari_tesm.quantities.numbers import MISSING, power_of_ten, text_from_number
+from napari_tesm.quantities.text import prefix_for, text_with_error
 
 
 @dataclass(frozen=True)
@@ -27,40 +25,48 @@ class Scaling:
     factor: float
     unit: str
 
-    def text(self, value: float, *, decimals: int | None = None) -> str:
-        """Return a value as it stands in the table: three digits, or as many decimals as are given."""
-        if not math.isfinite(value):
-            return ""
-        number = value / self.factor
-        if decimals is not None:
-            return f"{number:.{decimals}f}"
-        plain = number == 0 or 1e-3 <= abs(number) < 1e5
-        if not plain:
-            return f"{number:.2e}"
-        return f"{number:.{max(0, 2 - _power(number))}f}" if number else "0"
+    def text(self, value: float | None, *, digits: int = 3, decimals: int | None = None) -> str:
+        """Return a value as it stands in the table, without its unit; see `text_from_number`."""
+        # A count stays whole.
+        number = value if value is None or self.factor == 1.0 else value / self.factor
+        return text_from_number(number, digits=digits, decimals=decimals)
 
     def text_with_spread(self, value: float, spread: float) -> str:
         """Return ``mean ± sd``, both to the second digit of the spread."""
-        if not math.isfinite(value):
-            return ""
-        if not math.isfinite(spread) or spread <= 0 or not 1e-6 < spread / self.factor < 1e6:
+        size = spread / self.factor
+        if not (math.isfinite(value) and 1e-6 < size < 1e6):
             return self.text(value)
-        decimals = max(0, 1 - _power(spread / self.factor))
+        decimals = max(0, 1 - _power(size))
         return f"{self.text(value, decimals=decimals)} ± {self.text(spread, decimals=decimals)}"
+
+    def text_with_error(self, value: float | None, error: float | None) -> str:
+        """Return a value with the error of its last digits, as ``1.42(6)``; a dash where there is none."""
+        if value is None or error is None or not math.isfinite(value):
+            return MISSING
+        return text_with_error(value / self.factor, error / self.factor)
 
 
 def scaling_of(values: Iterable[float], unit: str) -> Scaling:
-    """Return the common unit, or power of ten, of a column of SI values."""
+    """Return the common unit, or power of ten, of a column of SI values; areas get the unit of their sides.
+
+    Examples
+    --------
+    >>> scaling_of([1.6e-14], "m²")
+    Scaling(factor=1e-18, unit='nm²')
+    """
     sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
     if not sizes:
         return Scaling(1.0, unit)
     typical = float(np.median(sizes))
+    if unit.endswith("²") and unit[:-1].isalpha():
+        side = scaling_of([math.sqrt(typical)], unit[:-1])
+        return Scaling(side.factor**2, f"{side.unit}²")
     if unit.isalpha() and unit not in ("deg", "rad"):
         return Scaling(*prefix_for(typical, unit))
     if 1e-2 <= typical < 1e4:
         return Scaling(1.0, unit)
     power = _power(typical)
-    return Scaling(float(f"1e{power}"), f"10{str(power).translate(_SUPERSCRIPTS)} {unit}".rstrip())
+    return Scaling(float(f"1e{power}"), f"{power_of_ten(power)} {unit}".rstrip())
 
 
 def _power(value: float) -> int:

@@ -12,6 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from napari_tesm.quantities.numbers import power_of_ten
+
 PREFIXES: Final[dict[str, float]] = {
     "a": 1e-18,
     "f": 1e-15,
@@ -272,11 +274,8 @@ def text_with_error(value: float, error: float, unit: str = "") -> str:
         power = math.floor(math.log10(size))
         factor = float(f"1e{power}")
     number = _number_with_error(value / factor, error / factor)
-    times = f"×10{str(power).translate(_SUPERSCRIPTS)}" if power else ""
+    times = f"×{power_of_ten(power)}" if power else ""
     return f"{number}{times} {shown}".rstrip()
-
-
-_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _number_with_error(value: float, error: float) -> str:

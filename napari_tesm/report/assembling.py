@@ -149,7 +149,7 @@ def drawn_figure(figure: ReportFigure) -> DrawnFigure:
     """Draw a figure as PNG and SVG; the same bytes for the same data."""
     # Not by savefig, which goes through all of a figure twice for each format.
     canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=DPI, facecolor="white"))
-    figure.draw(canvas.figure)
+    figure.fill(canvas.figure)
     layout = canvas.figure.get_layout_engine()
     if layout is not None:
         # Maps keep their proportions, so their ticks are known after a first round only: one alone cuts labels off.

@@ -1,15 +1,14 @@
 """A report as one page of HTML that needs nothing beside it: figures inside, own style, no script, no request."""
 
 import base64
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from napari_tesm.plotting.axes import scale_for
+from napari_tesm.findings.table import Table
 from napari_tesm.report.assembling import DrawnFigure, Report
-from napari_tesm.report.section import Cell, Column, Section, Table
+from napari_tesm.report.section import Section
 
 _MOST_ROWS: Final = 60
 """Rows of a table on the page; the CSV has all of them."""
@@ -103,17 +102,13 @@ def _figure(figure: DrawnFigure) -> str:
 
 
 def _table(table: Table) -> str:
-    scales = [_scale(column, [row[n] for row in table.rows]) for n, column in enumerate(table.columns)]
-    heads = "".join(
-        f'<th scope="col">{_text(f"{column.name} ({unit})" if unit else column.name)}</th>'
-        for column, (_, unit) in zip(table.columns, scales, strict=True)
-    )
+    columns = table.shown()
+    heads = "".join(f'<th scope="col">{_text(column.head)}</th>' for column in columns)
     rows = []
-    for row in table.rows[:_MOST_ROWS]:
-        cells = "".join(
-            _cell(value, column, factor)
-            for value, column, (factor, _) in zip(row, table.columns, scales, strict=True)
-        )
+    for row, texts in zip(
+        table.rows[:_MOST_ROWS], zip(*(column.texts for column in columns), strict=True), strict=False
+    ):
+        cells = "".join(_cell(value, text) for value, text in zip(row, texts, strict=True))
         rows.append(f"<tr>{cells}</tr>")
     caption = table.caption
     if len(table.rows) > _MOST_ROWS:
@@ -133,44 +128,11 @@ def _table(table: Table) -> str:
     )
 
 
-def _scale(column: Column, values: Sequence[Cell]) -> tuple[float, str]:
-    """Return the factor and unit in which a column is short to read."""
-    numbers = [
-        float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
-    finite = [number for number in numbers if math.isfinite(number)]
-    return scale_for(finite, column.unit) if finite and column.unit else (1.0, column.unit)
-
-
-def _cell(value: Cell, column: Column, factor: float) -> str:
+def _cell(value: Any, text: str) -> str:
     if isinstance(value, str):
         short = ' class="short"' if len(value) <= _SHORT else ""
-        return f"<td{short}>{_text(value)}</td>"
-    return f'<td class="number">{_text(text_from_cell(value, column, factor))}</td>'
-
-
-def text_from_cell(value: Cell, column: Column, factor: float = 1.0) -> str:
-    """Return a cell as the page writes it.
-
-    Examples
-    --------
-    >>> text_from_cell(1.5623e-3, Column("tau", "s"), 1e-3), text_from_cell(None, Column("tau"))
-    ('1.56', '–')
-    >>> text_from_cell(12288, Column("pixels")), text_from_cell(1234.5, Column("H"))
-    ('12288', '1234')
-    """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return str(value)
-    number = value / factor
-    text = f"{number:#.{column.digits}g}".removesuffix(".")
-    # Whole numbers longer than the digits asked for are written out rather than with a power of ten.
-    return f"{number:.0f}" if "e+" in text and abs(number) < 1e6 else text.replace("-", "−")
+        return f"<td{short}>{_text(text)}</td>"
+    return f'<td class="number">{_text(text.replace("-", "−"))}</td>'
 
 
 def _methods(report: Report) -> str:

@@ -1,16 +1,13 @@
 """What a section of a report holds: words, figures, tables and numbers; nothing here knows a file or a page."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from napari_tesm.findings.table import Table, check_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_NAME: Final = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
-
-Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +21,10 @@ class ReportFigure:
     caption : str
         What was measured: n, thresholds, units.
     draw : callable
-        Draws on an empty figure of the given size, on white; no pyplot.
+        Draws on an empty figure of the given size, on white; no pyplot. With `panels`, on that many axes side by side.
     size : (float, float)
         Width and height in inches; 10 fills the page.
+    panels : int
 
     Raises
     ------
@@ -36,65 +34,20 @@ class ReportFigure:
 
     name: str
     caption: str
-    draw: "Callable[[Figure], None]"
+    draw: Callable[..., None]
     size: tuple[float, float] = (10.0, 4.0)
+    panels: int = 0
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
 
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Parameters
-    ----------
-    name : str
-    unit : str
-        SI unit of its numbers; the page writes them with a prefix, the CSV as they are.
-    digits : int
-        Significant digits on the page.
-    """
-
-    name: str
-    unit: str = ""
-    digits: int = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table of the report.
-
-    Parameters
-    ----------
-    name : str
-        Name of its CSV file, as that of a figure.
-    caption : str
-    columns : sequence of Column
-    rows : sequence of sequence
-        Texts, numbers in SI, truth values; None or NaN where there is no value.
-    on_page : bool
-        Whether the page shows it; long ones, such as curves, are for the CSV alone.
-
-    Raises
-    ------
-    ValueError
-        If a row has another length than there are columns, or the name is no name.
-    """
-
-    name: str
-    caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
-    on_page: bool = True
-
-    def __post_init__(self) -> None:
-        _check_name(self.name)
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise ValueError(
-                    f"the table '{self.name}' has {len(self.columns)} columns and a row of {len(row)} cells"
-                )
+    def fill(self, figure: "Figure") -> None:
+        """Draw on an empty figure."""
+        if not self.panels:
+            self.draw(figure)
+            return
+        figure.set_layout_engine("constrained")
+        self.draw(*figure.subplots(1, self.panels, squeeze=False)[0])
 
 
 @dataclass(eq=False)
@@ -127,11 +80,4 @@ class Section:
     missing: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        _check_name(self.slug)
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"'{name}' cannot name a part of a report: small letters, digits and single underscores, please"
-        )
+        check_name(self.slug)

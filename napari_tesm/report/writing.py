@@ -1,10 +1,7 @@
 """A report as a folder: page, figures, tables and numbers, written whole or not at all."""
 
 import contextlib
-import csv
-import io
 import json
-import math
 import os
 import secrets
 import shutil
@@ -13,12 +10,10 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-import numpy as np
-
 from napari_tesm.files.atomic import exists_already
+from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.report.assembling import Report
 from napari_tesm.report.html import page_from_report
-from napari_tesm.report.section import Table
 
 PAGE: Final = "report.html"
 NUMBERS: Final = "numbers.json"
@@ -109,7 +104,7 @@ def files_of_report(report: Report) -> dict[str, bytes]:
             contents[f"figures/{figure.name}.png"] = drawn.png
             contents[f"figures/{figure.name}.svg"] = drawn.svg
         for table in section.tables:
-            contents[f"tables/{table.name}.csv"] = csv_from_table(table).encode("utf-8")
+            contents[f"tables/{table.name}.csv"] = table.csv().encode("utf-8")
     numbers = numbers_of_report(report) | {"files": sorted([*contents, NUMBERS])}
     text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
     contents[NUMBERS] = f"{text}\n".encode("utf-8", "replace")
@@ -118,7 +113,7 @@ def files_of_report(report: Report) -> dict[str, bytes]:
 
 def numbers_of_report(report: Report) -> dict[str, Any]:
     """Return all numbers of a report as JSON can hold them: SI, None where there is none."""
-    plain: dict[str, Any] = _plain(
+    plain: dict[str, Any] = plain_value(
         {
             "made_by": _MARK,
             "title": report.title,
@@ -133,42 +128,6 @@ def numbers_of_report(report: Report) -> dict[str, Any]:
         }
     )
     return plain
-
-
-def csv_from_table(table: Table) -> str:
-    """Return a table as CSV, numbers in SI with all their digits, units in the heads."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [f"{column.name} ({column.unit})" if column.unit else column.name for column in table.columns]
-    )
-    for row in table.rows:
-        writer.writerow([_csv_cell(value) for value in row])
-    return text.getvalue().encode("utf-8", "replace").decode("utf-8")
-
-
-def _csv_cell(value: Any) -> Any:
-    plain = _plain(value)
-    if isinstance(plain, bool):
-        return "yes" if plain else "no"
-    return "" if plain is None else plain
-
-
-def _plain(value: Any) -> Any:
-    """Return numpy's numbers and arrays as Python's, and None for what is no number."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    raise TypeError(f"a report's numbers cannot hold a {type(value).__name__}")
 
 
 def _strangers(folder: Path) -> list[str]:

@@ -82,13 +82,13 @@ def test_the_table_of_traces_has_one_tau_and_one_d(viewer, qtbot, flux_scan):
     flux_scan.set_recipe(replace(flux_scan.recipe, kernel="flux-pulse"))
     flux_scan.look_at((3, 4))
     settle(qtbot, 200)
-    headings = [panel.table.horizontalHeaderItem(n).text() for n in range(panel.table.columnCount())]
+    headings = [panel.table.shown.columns[n].head for n in range(panel.table.shown.columnCount())]
     assert [heading.split(" ")[0] for heading in headings] == ["", "H", "τ", "D"]
-    assert "10⁻¹³" in panel.table.item(0, 3).text()
+    assert "10⁻¹³" in panel.table.shown.index(0, 3).data()
     assert list(panel.plot.windows) == [JOINT]
     flux_scan.set_recipe(replace(flux_scan.recipe, kernel="exponential"))
     settle(qtbot, 200)
-    assert panel.table.columnCount() == 6
+    assert panel.table.shown.columnCount() == 6
 
 
 def test_layers_counts_and_words_of_a_joint_fit(flux_scan):

@@ -83,8 +83,8 @@ def test_hovering_shows_the_trace_under_the_mouse(opened, qtbot):
         assert scan.probe == pixel
         curves = workspace.trace.plot._curves
         assert np.array_equal(curves[0].values, scan.dataset["displacement"].values[0, *pixel])
-    assert workspace.trace.table.rowCount() == 2
-    assert "τ" in workspace.trace.table.horizontalHeaderItem(2).text()
+    assert workspace.trace.table.shown.rowCount() == 2
+    assert "τ" in workspace.trace.table.shown.columns[2].head
 
 
 def test_a_click_pins_and_a_drag_does_not(opened, qtbot):

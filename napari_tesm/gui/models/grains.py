@@ -1,8 +1,5 @@
 """Grains of a scan, without widgets: where they are looked for and how, and what maps come to at their boundaries."""
 
-import csv
-import io
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.findings.table import Table
 from napari_tesm.grains import (
     Boundaries,
     DistanceBins,
@@ -34,6 +32,7 @@ from napari_tesm.gui.models.scan import Scan
 from napari_tesm.io.label_images import labels_from_file
 from napari_tesm.regions.measures import QUANTITIES
 from napari_tesm.scan.scan import WORDS_OF_SURFACE
+from napari_tesm.scan.tables import table_of_grain_rows, table_of_grain_values
 
 Array = NDArray[np.float64]
 ArrayWithName = tuple[str, NDArray[Any]]
@@ -148,6 +147,11 @@ class GrainModel:
         known = self.quantities()
         return self.quantity if self.quantity in known else (known[0] if known else "")
 
+    def chosen_pulse(self) -> int:
+        """Return the pulse setting that is looked at."""
+        maps = self.maps()
+        return 0 if maps is None else min(self.pulse, maps.sizes["pulse"] - 1)
+
     def boundaries(self) -> Boundaries | None:
         """Return the boundaries of the present grains."""
         scan = self.scan
@@ -164,7 +168,7 @@ class GrainModel:
         maps, boundaries, name = self.maps(), self.boundaries(), self.chosen()
         if maps is None or boundaries is None or not name:
             return None
-        pulse = min(self.pulse, maps.sizes["pulse"] - 1)
+        pulse = self.chosen_pulse()
         unit = str(maps[name].attrs.get("units", ""))
         label = labels_from_maps(maps)[pulse] if "voltage" in maps.coords else ""
         return measure_at_boundaries(
@@ -174,11 +178,7 @@ class GrainModel:
     def values(self) -> Array | None:
         """Return the map that is looked at, shape (y, x)."""
         maps, name = self.maps(), self.chosen()
-        return (
-            None
-            if maps is None or not name
-            else values_of(maps, name, min(self.pulse, maps.sizes["pulse"] - 1))
-        )
+        return None if maps is None or not name else values_of(maps, name, self.chosen_pulse())
 
     def curve(self) -> DistanceBins | None:
         """Return the chosen quantity against the distance from the nearest boundary."""
@@ -232,23 +232,34 @@ class GrainModel:
         self.changed.emit()
         return len(new)
 
+    def table(self) -> Table:
+        """Return the table of grains with all quantities of all pulse settings, as it is shown and saved.
+
+        The keys of a quantity are made by `value_key`.
+        """
+        maps, rows = self.maps(), self.rows()
+        lateral = str(self.scan.grid["x"].attrs.get("units", ""))
+        table = table_of_grain_rows(rows, lateral_unit=lateral, height_unit="m")
+        values = []
+        for pulse in range(0 if maps is None else maps.sizes["pulse"]):
+            for name in (name for name in QUANTITIES if maps is not None and name in maps):
+                unit = "" if maps is None else str(maps[name].attrs.get("units", ""))
+                key = self.value_key("{}", name, pulse)
+                values.append(table_of_grain_values(rows, name, pulse, unit, key=key))
+        return table.beside(*values)
+
+    def value_key(self, key: str, quantity: str, pulse: int) -> str:
+        """Return the key of a column of the table, such as ``"D2 (-3 V) median"``."""
+        maps = self.maps()
+        labels = [] if maps is None or "voltage" not in maps.coords else labels_from_maps(maps)
+        return f"{quantity} {labels[pulse] if labels else pulse + 1} {key}"
+
     def csv_text(self) -> str:
         """Return the table of grains as CSV, in SI units."""
-        maps, file = self.maps(), io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        names = [] if maps is None else [name for name in QUANTITIES if name in maps]
-        keys = ("n", "median", "q25", "q75", "boundary_ratio")
-        pulses = 0 if maps is None else maps.sizes["pulse"]
-        columns = [(name, pulse, key) for pulse in range(pulses) for name in names for key in keys]
-        titles = [] if maps is None or "voltage" not in maps.coords else labels_from_maps(maps)
-        heads = [f"{name} {titles[pulse] if titles else pulse + 1} {key}" for name, pulse, key in columns]
-        writer.writerow(["id", "class", "area", "diameter", "mean_height", "touches_edge", *heads])
-        for row in self.rows():
-            numbers = [getattr(row.values[name, pulse], key) for name, pulse, key in columns]
-            cells = [row.area, row.diameter, row.height, int(row.at_edge), *numbers]
-            shown = ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in cells]
-            writer.writerow([row.number, row.grain_class, *shown])
-        return file.getvalue()
+        table = self.table()
+        left_out = ("pixels", "x", "y")
+        keys = [key for key in table.keys if key not in left_out and not key.endswith(" iqr")]
+        return table.select(keys).csv(for_programs=True)
 
 
 def _rank(title: str) -> int:

@@ -1,7 +1,5 @@
 """Distributions of a quantity over the whole map, its regions or its classes (Fig. 8), without a screen."""
 
-import csv
-import io
 from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakKeyDictionary, ref
@@ -10,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.histogram_nulls import NullMarks, NullWork, ScanNulls
@@ -261,19 +260,23 @@ class HistogramModel:
     def csv_text(self) -> str:
         """Return the bins as CSV, in SI units: a line of edges and counts for each bin."""
         view = self.view()
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        unit = f" ({view.unit})" if view.unit else ""
-        for sample, mode in zip(view.samples, view.modes, strict=True):
-            words = (
-                "" if mode is None else f"mode {mode.value:.6g}, 95 % {mode.low:.6g} to {mode.high:.6g}{unit}"
-            )
-            writer.writerow([f"# {sample.label}", f"n = {sample.values.size}", words])
-        writer.writerow([f"from{unit}", f"to{unit}", *(sample.label for sample in view.samples)])
-        for number in range(max(0, view.edges.size - 1)):
-            low, high = view.edges[number], view.edges[number + 1]
-            writer.writerow([f"{low:.9g}", f"{high:.9g}", *(int(counts[number]) for counts in view.counts)])
-        return out.getvalue()
+        comments = [
+            [
+                f"# {sample.label}", f"n = {sample.values.size}",
+                "" if mode is None else f"mode {mode.value:.6g}, 95 % {mode.low:.6g} to {mode.high:.6g}"
+                + f" ({view.unit})" * bool(view.unit),
+            ]
+            for sample, mode in zip(view.samples, view.modes, strict=True)
+        ]  # fmt: skip
+        edges = view.edges.tolist()
+        rows = list(zip(edges[:-1], edges[1:], *(counts.tolist() for counts in view.counts), strict=True))
+        columns: list[Column | str] = [
+            Column("from", view.unit),
+            Column("to", view.unit),
+            *(sample.label for sample in view.samples),
+        ]
+        head = "".join(Table("", "", comment, []).csv() for comment in comments)
+        return head + Table("", "", columns, rows).csv(digits=DIGITS_COPIED)
 
     def _samples(self, quantities: list[Quantity]) -> tuple[list[Sample], str]:
         places = self._places()

@@ -1,7 +1,5 @@
 """Profiles along the line that is drawn across a step, the step's width, and D against the distance from it."""
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
 from napari_tesm.gui.models.regions import RegionModel, region_model_of
@@ -34,6 +33,7 @@ _MOST_POINTS: Final = 4000
 """Points drawn of a scatter; the medians take all of them."""
 _MOST_SAMPLES_LIVE: Final = 400
 """Beyond this, the search for the width takes longer than a frame of a drag, and waits for its end."""
+_OF_DISTANCE: Final = ("distance", "median", "mean", "std", "n")
 _DRAW_A_LINE: Final = "Draw a line across a step: its profile is shown here and follows the line."
 
 
@@ -256,34 +256,26 @@ class ProfileModel:
 
     def csv_text(self) -> str:
         """Return what is shown as CSV, in SI units."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
         lateral = self.lateral_unit or "pixel"
         if self.view == "distance":
             view = self.distance_view()
-            unit = "" if view.quantity is None or not view.quantity.unit else f" ({view.quantity.unit})"
-            columns = (f"{view.title} median{unit}", f"{view.title} mean{unit}", f"{view.title} sd{unit}")
-            writer.writerow([f"distance ({lateral})", *columns, "n"])
-            if view.curve is not None:
-                found = view.curve
-                for row in zip(found.distance, found.median, found.mean, found.std, found.n, strict=True):
-                    writer.writerow([*(_number(value) for value in row[:-1]), int(row[-1])])
-            return out.getvalue()
-        shown = self.line_view()
-        curves = [curve for group in shown.curves for curve in group]
-        if shown.words:
-            writer.writerow([f"# {shown.words}"])
-        units = [f" ({curve.quantity.unit})" if curve.quantity.unit else "" for curve in curves]
-        heads = [
-            f"{curve.title}{what}{unit}"
-            for curve, unit in zip(curves, units, strict=True)
-            for what in ("", " sd")
-        ]
-        writer.writerow([f"position ({lateral})", *heads])
-        columns_of = [part for curve in curves for part in (curve.profile.mean, curve.profile.std)]
-        for number, position in enumerate(curves[0].profile.position if curves else ()):
-            writer.writerow([_number(position), *(_number(column[number]) for column in columns_of)])
-        return out.getvalue()
+            unit = "" if view.quantity is None else view.quantity.unit
+            parts = [] if view.curve is None else [getattr(view.curve, name) for name in _OF_DISTANCE]
+            titles = [Column(f"{view.title} {word}", unit) for word in ("median", "mean", "sd")]
+            columns: list[Column | str] = [Column("distance", lateral), *titles, "n"]
+            comment = ""
+        else:
+            shown = self.line_view()
+            curves = [curve for group in shown.curves for curve in group]
+            comment = shown.words
+            columns = [Column("position", lateral)]
+            for curve in curves:
+                columns += [Column(f"{curve.title}{word}", curve.quantity.unit) for word in ("", " sd")]
+            parts = [part for curve in curves for part in (curve.profile.mean, curve.profile.std)]
+            parts = [curves[0].profile.position, *parts] if curves else []
+        rows = list(zip(*(part.tolist() for part in parts), strict=True))
+        head = Table("", "", [f"# {comment}"], []).csv() if comment else ""
+        return head + Table("", "", columns, rows).csv(digits=DIGITS_COPIED)
 
     def _steps(self) -> list[Region]:
         """Return the regions that distances are counted from: the selected ones, else all steps, else the last line."""
@@ -363,10 +355,6 @@ def _nearest(distances: list[Array]) -> Array:
     """Return the distance of each pixel from the region that is nearest to it, with its sign."""
     stack = np.stack(distances)
     return np.asarray(np.take_along_axis(stack, np.abs(stack).argmin(axis=0)[None], axis=0)[0])
-
-
-def _number(value: float) -> str:
-    return f"{value:.9g}" if math.isfinite(value) else ""
 
 
 _MODELS: "WeakKeyDictionary[Scan, ProfileModel]" = WeakKeyDictionary()

@@ -1,22 +1,21 @@
 """The table of regions: what a quantity comes to in each region and each class, and steps against grains."""
 
-import csv
-import io
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.findings.comparison import NUMBERS, description_cells, description_columns
+from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
 from napari_tesm.gui.models.regions import RegionModel, region_model_of
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.quantities.scaling import Scaling, scaling_of
 from napari_tesm.regions.measures import comparison_of_steps, title_of_class
 from napari_tesm.regions.shapes import Region, mask_from_region
 from napari_tesm.regions.step_proposals import steps_from_images
@@ -135,12 +134,6 @@ class RegionTable:
         self._masks = {key: mask for key, mask in self._masks.items() if key in self._used}
         return rows
 
-    def scaling(self, rows: Sequence[RegionRow]) -> Scaling:
-        """Return the unit in which all numbers of the table are shown."""
-        quantity = self.quantity
-        unit = "" if quantity is None else quantity.unit
-        return scaling_of([row.values.median for row in rows if row.values is not None], unit)
-
     def comparison(self) -> str:
         """Return steps against grains in a sentence, or against all the rest where no grain is drawn; empty without."""
         quantity, field = self.quantity, self.field()
@@ -186,30 +179,22 @@ class RegionTable:
         count = "one step" if len(found) == 1 else f"{len(found)} steps"
         return f"{count} found in {source}; Ctrl+Z takes them back"
 
+    def table(self, rows: Sequence[RegionRow]) -> Table:
+        """Return rows as the table that is shown, copied and saved."""
+        quantity = self.quantity
+        unit, title = ("", "") if quantity is None else (quantity.unit, f"{self.title()} ")
+        lateral = str(self.model.scan.grid["x"].attrs.get("units", "")) or "pixel"
+        count, *measured = description_columns(unit)
+        columns: list[Column | str] = [
+            "name", "class", "kind", Column("width", lateral), "pixels",
+            replace(count, title="n ok"),
+            *(replace(c, title=f"{title}{'sd' if c.key == 'std' else c.key}") for c in measured),
+        ]  # fmt: skip
+        return Table("", "", columns, [_cells(row) for row in rows])
+
     def separated_text(self, separator: str = "\t") -> str:
         """Return the table as text that a spreadsheet takes, all numbers in SI units."""
-        quantity = self.quantity
-        unit = f" ({quantity.unit})" if quantity is not None and quantity.unit else ""
-        title = "" if quantity is None else f"{self.title()} "
-        lateral = str(self.model.scan.grid["x"].attrs.get("units", "")) or "pixel"
-        measured = [f"{title}{name}{unit}" for name in ("median", "q25", "q75", "mean", "sd")]
-        head = ["name", "class", "kind", f"width ({lateral})", "pixels", "n ok", *measured]
-        out = io.StringIO()
-        writer = csv.writer(out, delimiter=separator, lineterminator="\n")
-        writer.writerow(head)
-        for row in self.rows():
-            line: list[object] = [
-                row.name, row.region_class, row.kind or "class", f"{row.width:.9g}" if row.kind else "", row.pixels
-            ]  # fmt: skip
-            if row.values is not None:
-                found = row.values
-                numbers = (found.median, found.q25, found.q75, found.mean, found.std)
-                line += [
-                    found.n,
-                    *(f"{number:.9g}" if math.isfinite(number) else "" for number in numbers),
-                ]
-            writer.writerow(line)
-        return out.getvalue()
+        return self.table(self.rows()).csv(separator=separator, digits=DIGITS_COPIED)
 
     def title(self) -> str:
         """Return what is measured, with the pulse setting: ``D2 (-3 V)``."""
@@ -218,6 +203,12 @@ class RegionTable:
             return ""
         label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
         return f"{quantity.title} {label}".rstrip()
+
+
+def _cells(row: RegionRow) -> list[Any]:
+    numbers = [None] * len(NUMBERS) if row.values is None else description_cells(row.values)
+    width = row.width if row.kind else None
+    return [row.name, row.region_class, row.kind or "class", width, row.pixels, *numbers]
 
 
 def _row(

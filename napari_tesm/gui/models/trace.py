@@ -3,18 +3,18 @@
 No toolkit: the panel draws what stands here, and hands back what the user does.
 """
 
-import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.data.maps import JOINT
+from napari_tesm.data.maps import JOINT, WINDOWS, map_name
 from napari_tesm.data.protocol import Window
+from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.gui.models.scan import Scan, TraceSample
 from napari_tesm.gui.models.trace_fits import PulseFit, TraceFitter
 from napari_tesm.quantities.status import OK
@@ -156,6 +156,39 @@ class TraceModel:
         if self.selected == number:
             self.select(None)
 
+    def table(self, places: list[PlaceTraces]) -> Table:
+        """Return H, tau and D with their errors, a row for each place and pulse setting; the probe has no number.
+
+        The prefixes go with the largest H and the length of the windows, so that they stay while the probe moves.
+        """
+        fits = [place.fits[pulse] for place in places for pulse in self.pulses]
+        joint = any(JOINT in fit.windows for fit in fits)
+        heights = [abs(fit.height) for fit in fits if np.isfinite(fit.height)]
+        lengths = [float(window.time[-1]) for fit in fits for window in fit.windows.values()]
+        columns: list[Column | str] = [
+            "point", "row", "column", "pulse", Column("H", self.scan.unit, scale=max(heights, default="")),
+        ]  # fmt: skip
+        numbers = (JOINT,) if joint else WINDOWS
+        for number in numbers:
+            for name, unit, scale in (("tau", "s", max(lengths, default=1e-3)), ("D", "m²/s", AS_IT_IS)):
+                title = map_name(name, number)
+                columns += [Column(title, unit, scale=scale), Column(f"{title} standard error", unit)]
+        rows: list[list[Any]] = []
+        for place in places:
+            for pulse in self.pulses:
+                fit, row = place.fits[pulse], place.sample.row
+                point = None if place.point is None else place.point.number
+                cells: list[Any] = [point, row, place.sample.column, fit.label, fit.height]
+                for number in numbers:
+                    found = fit.windows.get(number)
+                    # A dash where the pixel does not deserve a number.
+                    known = None if found is None or not found.ok else found
+                    cells += [
+                        known and known.values.get(name) for name in ("tau", "tau_stderr", "D", "D_stderr")
+                    ]
+                rows.append(cells)
+        return Table("", "", columns, rows)
+
     def csv_text(self) -> str:
         """Return all curves shown as CSV: time in s, then data, spread and fits of every place and pulse setting.
 
@@ -174,11 +207,8 @@ class TraceModel:
         for place in places:
             for pulse in self.pulses:
                 columns += list(_columns(place, pulse, time))
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([name for name, _ in columns])
-        for row in zip(*(values for _, values in columns), strict=True):
-            writer.writerow(["" if np.isnan(value) else repr(float(value)) for value in row])
-        return text.getvalue()
+        rows = np.column_stack([values for _, values in columns]).tolist()
+        return text.getvalue() + Table("", "", [name for name, _ in columns], rows).csv()
 
     def _place(self, point: PinnedPoint | None, pixel: tuple[int, int], size: int) -> PlaceTraces:
         # Everything that the numbers depend on; a hover asks for the pinned places again and again.

@@ -185,7 +185,7 @@ class GrainPanel(Panel):
         self.layer_button.clicked.connect(self.take_selected_layer)
         self.defects_button.clicked.connect(self._propose_defects)
         self.export_button.clicked.connect(self._ask_and_export)
-        self.table.shown.class_wanted.connect(self._class_wanted)
+        self.table.class_wanted.connect(self._class_wanted)
         self.table.chosen.connect(self._select_label)
         self.views.currentChanged.connect(self.refresh_soon)
 
@@ -220,19 +220,12 @@ class GrainPanel(Panel):
     def _draw(self, model: GrainModel | None) -> None:
         measure = None if model is None else model.measure()
         if model is not None:
-            self._fill_table(model)
+            if self.views.currentWidget() is self.table:
+                self.table.show_model(model)
             self.words.setText(self._sentence(model, "" if measure is None else measure.verdict))
             grains = model.scan.grains
             self.words.setToolTip("" if grains is None else "\n".join(grains.words))
         self.canvas.show_model(None if measure is None else model, theme_of(self.viewer))
-
-    def _fill_table(self, model: GrainModel) -> None:
-        maps, name = model.maps(), model.chosen()
-        unit = "" if maps is None or not name else str(maps[name].attrs.get("units", ""))
-        pulse = 0 if maps is None else min(model.pulse, maps.sizes["pulse"] - 1)
-        lateral = str(model.scan.grid["x"].attrs.get("units", ""))
-        rows = model.rows() if self.views.currentWidget() is self.table else []
-        self.table.shown.show_rows(rows, name, pulse, unit=unit, lateral_unit=lateral)
 
     def _sentence(self, model: GrainModel, verdict: str) -> str:
         grains = model.scan.grains

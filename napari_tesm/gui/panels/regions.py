@@ -165,7 +165,7 @@ class RegionPanel(DrawnPanel):
         self._busy = True
         try:
             self._show_choices(table)
-            self.view.shown.show_table(table)
+            self.view.shown.show_regions(table)
             self._show_pen(table)
         finally:
             self._busy = False

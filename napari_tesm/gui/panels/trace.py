@@ -143,8 +143,7 @@ class TracePanel(Panel):
             self._axes_for = None
             self._show_tools(False)
             self.plot.clear()
-            self.table.setRowCount(0)
-            self.table.fit_height()
+            self.table.clear()
             self.sentence.setText(_HINT if model is None else model.scan.problem)
             return
         self._show_tools(True)
@@ -243,7 +242,7 @@ class TracePanel(Panel):
             places = model.places()
         except OSError as error:  # the file is gone, or was changed by somebody else
             self.plot.show([])
-            self.table.setRowCount(0)
+            self.table.clear()
             self.sentence.setText(sentence_for_forms(error))
             return
         self.plot.show([curve for place in places for curve in self._curves(model, place)])

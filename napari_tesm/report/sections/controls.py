@@ -4,10 +4,11 @@ from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from napari_tesm.data.maps import FITS, JOINT, map_name, words_of_fit
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.findings.comparison import comparison_entry
 from napari_tesm.findings.controls import (
     POWER,
     compare_with_control,
@@ -18,13 +19,13 @@ from napari_tesm.findings.controls import (
     sentence_from_comparison,
     sentences_from_control,
 )
-from napari_tesm.plotting.annotated_maps import MapFrame, draw_points, draw_surface, signed_norm
-from napari_tesm.plotting.overview import draw_map
+from napari_tesm.findings.table import Column, Table
+from napari_tesm.plotting.annotated_maps import draw_height, draw_surface
 from napari_tesm.plotting.positions import PositionCurve, common_limits, draw_positions
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 _MOST_CURVES: Final = 6
 
@@ -102,7 +103,9 @@ def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, An
         "independent": found.independent,
         "accepted": {words_of_fit(one.fit): asdict(one) for one in found.shares},
         "detectable_H": detectable,
-        "ratio": None if ratio is None else asdict(ratio.ratio) | {"at_least": ratio.at_least},
+        "ratio": None
+        if ratio is None
+        else comparison_entry(ratio.ratio, (main.label, scan.name)) | {"at_least": ratio.at_least},
     }
     return entry
 
@@ -191,19 +194,13 @@ def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
     of_main = _limits_of(main) if main.unit == scan.unit else None
     both = None if own is None or of_main is None else (min(own[0], of_main[0]), max(own[1], of_main[1]))
 
-    def draw(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        axes = list(figure.subplots(1, 4 if surface is not None else 3, squeeze=False)[0])
+    def draw(*axes: Axes) -> None:
         if surface is not None:
-            draw_surface(axes.pop(0), surface, "deflection error")
-        draw_map(
-            axes[0], height, f"H {scan.labels[pulse]}".rstrip(), cmap="RdBu_r",
-            norm=signed_norm([np.asarray(height.values, dtype=np.float64)]),
-        )  # fmt: skip
-        draw_points(axes[0], MapFrame.of(height), points)
-        draw_positions(axes[1], time, curves, unit=scan.unit, pulse=edges, title="own scale")
+            draw_surface(axes[0], surface, "deflection error")
+        draw_height(axes[-3], height, scan.labels[pulse], points)
+        draw_positions(axes[-2], time, curves, unit=scan.unit, pulse=edges, title="own scale")
         title = f"scale of {main.name}" if both is not None else "own scale"
-        draw_positions(axes[2], time, curves, unit=scan.unit, pulse=edges, limits=both, title=title)
+        draw_positions(axes[-1], time, curves, unit=scan.unit, pulse=edges, limits=both, title=title)
 
     name = "controls" if number == 1 else f"controls_{number}"
     return ReportFigure(
@@ -213,6 +210,7 @@ def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
         "shaded.",
         draw,
         (13.0 if surface is not None else 10.0, 3.2),
+        4 if surface is not None else 3,
     )
 
 
@@ -227,14 +225,12 @@ def _limits_of(scan: Scan) -> tuple[float, float] | None:
 
 def _table(entries: list[dict[str, Any]], unit: str) -> Table:
     fits = list(dict.fromkeys(fit for entry in entries for fit in entry.get("accepted", {})))
-    columns = [
-        Column("control"), Column("pulse"), Column("pixels"), Column("verdict"), Column("H, mean", unit),
-        Column("from", unit), Column("to", unit),
-    ]  # fmt: skip
+    columns: list[Column | str] = ["control", "pulse", "pixels", "verdict"]
+    columns += [Column(title, unit) for title in ("H, mean", "from", "to")]
     for fit in fits:
-        columns += [Column(f"accepted, {fit}"), Column(f"share at most, {fit}")]
-    columns += [Column("detectable H", unit), Column("ratio"), Column("ratio from"), Column("ratio to")]
-    rows: list[list[Cell]] = []
+        columns += [f"accepted, {fit}", f"share at most, {fit}"]
+    columns += [Column("detectable H", unit), "ratio", "ratio from", "ratio to"]
+    rows: list[list[Any]] = []
     for entry in entries:
         shares = [entry.get("accepted", {}).get(fit, {}) for fit in fits]
         ratio = entry.get("ratio") or {}
@@ -243,7 +239,7 @@ def _table(entries: list[dict[str, Any]], unit: str) -> Table:
                 entry["control"], entry["pulse"].strip("()"), entry.get("pixels"), entry.get("verdict"),
                 entry.get("H_mean"), *entry.get("H_interval", [None, None]),
                 *(cell for share in shares for cell in (share.get("accepted"), share.get("high"))),
-                entry.get("detectable_H"), ratio.get("ratio"), ratio.get("low"), ratio.get("high"),
+                entry.get("detectable_H"), ratio.get("ratio"), *(ratio.get("ratio_ci") or [None, None]),
             ]
         )  # fmt: skip
     return Table(

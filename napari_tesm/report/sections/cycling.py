@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from matplotlib.figure import Figure
-
 from napari_tesm.findings.cycling import Cycling, cycles_from_cycling, read_cycling
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.cycling import draw_cycling, shown_cycles
 from napari_tesm.report.data import ReportData
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 
 def section_from_data(data: ReportData) -> Section | None:
@@ -45,9 +44,6 @@ def section_from_data(data: ReportData) -> Section | None:
 
 
 def _figure(number: int, records: Sequence[Cycling]) -> ReportFigure:
-    def draw(figure: Figure) -> None:
-        draw_cycling(figure, records)
-
     parts = []
     for record in records:
         cycles = [half.cycle for half in record.halves]
@@ -57,20 +53,23 @@ def _figure(number: int, records: Sequence[Cycling]) -> ReportFigure:
         "cycling" if number == 1 else f"cycling_{number}",
         f"Voltage against capacity of {' and '.join(parts)}, paler for later cycles, discharges dashed; beside it the "
         "capacities of all cycles (filled: charge) and their coulombic efficiency (triangles).",
-        draw,
+        lambda figure: draw_cycling(figure, records),
         (10.0, 4.0),
     )
 
 
 def _table(records: Sequence[Cycling]) -> Table:
-    # Capacities are not SI: their unit stands beside them as it is.
-    columns = [
-        Column("cell"), Column("cycle"), Column("charge", digits=4), Column("discharge", digits=4), Column("unit"),
-        Column("coulombic efficiency", digits=4), Column("retention", digits=4),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = [
-        [record.name, one.cycle, one.charge, one.discharge, record.unit, one.efficiency, one.retention]
-        for record in records
-        for one in cycles_from_cycling(record)
-    ]
-    return Table("cycling", "Capacities, coulombic efficiency and retention of each cycle.", columns, rows)
+    return Table(
+        "cycling",
+        "Capacities, coulombic efficiency and retention of each cycle.",
+        [
+            # Capacities are not SI: their unit stands beside them as it is.
+            "cell", "cycle", Column("charge", digits=4), Column("discharge", digits=4), "unit",
+            Column("coulombic efficiency", digits=4), Column("retention", digits=4),
+        ],
+        [
+            [record.name, one.cycle, one.charge, one.discharge, record.unit, one.efficiency, one.retention]
+            for record in records
+            for one in cycles_from_cycling(record)
+        ],
+    )  # fmt: skip

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_regions,
@@ -32,7 +33,7 @@ from napari_tesm.regions.step_course import (
     thickness_of_step,
 )
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 Array = NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -114,9 +115,7 @@ def _figure_of_maps(scan: Scan, pulse: int, names: list[str], box: Box | None) -
     panels = len(maps) + (zoomed is not None)
     label = scan.labels[pulse]
 
-    def draw(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        axes = list(figure.subplots(1, panels, squeeze=False)[0])
+    def draw(*axes: Axes) -> None:
         draw_map(axes[0], maps[0], f"{names[0]} {label}".rstrip(), cmap="viridis", norm=_copy(norm))
         if zoomed is not None and box is not None:
             draw_zoom_frame(axes[0], MapFrame.of(maps[0]), box)
@@ -140,6 +139,7 @@ def _figure_of_maps(scan: Scan, pulse: int, names: list[str], box: Box | None) -
         f"{told}; pixels without a value are grey.",
         draw,
         row_size(maps[0], panels),
+        panels,
     )
 
 
@@ -187,7 +187,7 @@ def _sentence_about_kept(scan: Scan, pulse: int, number: int) -> str:
 
 
 def _table_of_status(scan: Scan, pulse: int, numbers: list[int]) -> Table:
-    rows: list[list[Cell]] = []
+    rows: list[list[Any]] = []
     for number in numbers:
         status = scan.map(map_name("status", number), pulse)
         if status is None:
@@ -200,7 +200,7 @@ def _table_of_status(scan: Scan, pulse: int, numbers: list[int]) -> Table:
     return Table(
         "diffusion_status",
         "What became of the pixels.",
-        [Column("fit"), Column("status"), Column("pixels"), Column("share", "%")],
+        ["fit", "status", "pixels", Column("share", "%")],
         rows,
     )
 
@@ -234,16 +234,12 @@ def _add_course(section: Section, scan: Scan, pulse: int, name: str) -> None:
             "diffusion_distance",
             f"{name} against the signed distance from {step.name}.",
             [
-                Column("distance", scan.lateral_unit), Column("pixels"), Column("median", unit), Column("mean", unit),
-                Column("standard deviation", unit),
+                Column("distance", scan.lateral_unit), "pixels",
+                *(Column(title, unit) for title in ("median", "mean", "standard deviation")),
             ],
-            [
-                list(row)
-                for row in zip(
-                    curve.distance.tolist(), curve.n.tolist(), curve.median.tolist(), curve.mean.tolist(),
-                    curve.std.tolist(), strict=True,
-                )
-            ],
+            list(
+                zip(*(getattr(curve, key).tolist() for key in ("distance", "n", "median", "mean", "std")), strict=True)
+            ),
             on_page=False,
         )
     )  # fmt: skip
@@ -257,10 +253,9 @@ def _figure_of_course(
     others = [one for one in scan.steps if one is not step]
     own = pixels_of_step(step, others, scan.x, scan.y, spacing=scan.spacing)
 
-    def draw(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
+    def draw(axes: Axes) -> None:
         draw_course(
-            figure.subplots(), distance[own], values[own], bins=course.curve.distance, medians=course.curve.median,
+            axes, distance[own], values[own], bins=course.curve.distance, medians=course.curve.median,
             counts=course.curve.n, half_width=course.half_width, name=name, unit=_unit(scan, name),
             lateral_unit=scan.lateral_unit,
         )  # fmt: skip
@@ -272,6 +267,7 @@ def _figure_of_course(
         f"and the median in bins of a pixel (n = {int(course.curve.n.sum())}{left_out}). The step is shaded.",
         draw,
         (8.0, 4.0),
+        1,
     )
 
 
@@ -288,7 +284,7 @@ def _add_thickness(section: Section, scan: Scan, pulse: int, name: str) -> None:
                 # A hot pixel would be the strip that stands out most.
                 values = without_hot_pixels(values)
             sources[title] = (_unit(scan, title), values)
-    rows: list[list[Cell]] = []
+    rows: list[list[Any]] = []
     for number, step in enumerate(scan.steps[:_MOST_STEPS]):
         found = []
         for title, (unit, values) in sources.items():
@@ -306,34 +302,28 @@ def _add_thickness(section: Section, scan: Scan, pulse: int, name: str) -> None:
                 )
         if number == 0 and found:
             section.figures.append(_figure_across(scan, pulse, step, found))
-    unit = scan.lateral_unit
+    columns: list[Column | str] = ["step", Column("seen in", key="seen_in"), "shape"]
+    columns += [
+        Column("thickness", scan.lateral_unit, key="fwhm"), Column("standard error", scan.lateral_unit, 2, key="error"),
+    ]  # fmt: skip
     if rows:
         section.tables.append(
             Table(
                 "diffusion_thickness",
                 "Thickness of the steps: full width at half maximum of a strip, or of the slope of an edge, across the "
                 "middle of the step; the pixel's own width is taken off.",
-                [
-                    Column("step"), Column("seen in"), Column("shape"), Column("thickness", unit),
-                    Column("standard error", unit, 2),
-                ],
+                columns,
                 rows,
             )
         )  # fmt: skip
-    section.numbers["thickness"] = [
-        {"step": row[0], "seen_in": row[1], "shape": row[2], "fwhm": row[3], "error": row[4]} for row in rows
-    ]
+    section.numbers["thickness"] = Table("", "", columns, rows).entries()
 
 
 def _figure_across(scan: Scan, pulse: int, step: Region, found: list[AcrossStep]) -> ReportFigure:
-    def draw(figure: Figure) -> None:
-        draw_across_step(figure, found, lateral_unit=scan.lateral_unit)
-
     return ReportFigure(
         "diffusion_thickness",
         f"Mean profiles across the middle of {step.name or 'the step'}, {scan.labels[pulse]}, with the standard "
-        "deviation "
-        "along it. Shaded: the full width at half maximum.".replace(", ,", ","),
-        draw,
+        "deviation along it. Shaded: the full width at half maximum.".replace(", ,", ","),
+        lambda figure: draw_across_step(figure, found, lateral_unit=scan.lateral_unit),
         (7.0, 0.9 + 1.5 * len(found)),
     )

@@ -4,24 +4,23 @@ from dataclasses import asdict
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import without_hot_pixels
+from napari_tesm.findings.table import Table
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
+    draw_height,
     draw_overlay,
-    draw_points,
     draw_regions,
     draw_surface,
     row_size,
-    signed_norm,
 )
-from napari_tesm.plotting.overview import draw_map
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.registration.maps import Correlation, correlation_between, slope_of
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 
 def section_from_data(data: ReportData) -> Section | None:
@@ -65,14 +64,7 @@ def section_from_data(data: ReportData) -> Section | None:
                 "displacement",
                 "Correlation of |H| with the surface, hot pixels left out; the 95 % interval counts independent "
                 "pixels.",
-                [
-                    Column("surface"),
-                    Column("Pearson r"),
-                    Column("from"),
-                    Column("to"),
-                    Column("Spearman"),
-                    Column("pixels"),
-                ],
+                ["surface", "Pearson r", "from", "to", "Spearman", "pixels"],
                 [[name, one.pearson, one.low, one.high, one.spearman, one.n] for name, one in found.items()],
             )
         )
@@ -84,18 +76,13 @@ def section_from_data(data: ReportData) -> Section | None:
 
 def _figure(scan: Scan, label: str, height: xr.DataArray, surfaces: dict[str, xr.DataArray]) -> ReportFigure:
     name = next((one for one in ("deflection error", "topography") if one in surfaces), None)
-    norm = signed_norm([np.asarray(height.values, dtype=np.float64)])
 
-    def draw(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        axes = list(figure.subplots(1, 1 if name is None else 3, squeeze=False)[0])
+    def draw(*axes: Axes) -> None:
         if name is not None:
             draw_surface(axes[0], surfaces[name], name)
             draw_regions(axes[0], MapFrame.of(surfaces[name]), scan.regions)
             draw_overlay(axes[2], surfaces[name], height, f"|H| over the {name}")
-        where = axes[0] if name is None else axes[1]
-        draw_map(where, height, f"H {label}".rstrip(), cmap="RdBu_r", norm=norm)
-        draw_points(where, MapFrame.of(height), scan.points)
+        draw_height(axes[0 if name is None else 1], height, label, scan.points)
 
     finite = height.values[np.isfinite(height.values)]
     middle = text_from_quantity(float(np.median(finite)), scan.unit, digits=3) if finite.size else "not known"
@@ -108,6 +95,7 @@ def _figure(scan: Scan, label: str, height: xr.DataArray, surfaces: dict[str, xr
         ),
         draw,
         row_size(height, 1 if name is None else 3),
+        1 if name is None else 3,
     )
 
 

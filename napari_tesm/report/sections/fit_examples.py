@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from napari_tesm.data.maps import words_of_fit
 from napari_tesm.findings.fit_examples import FitExample, fit_examples, pixels_by_quality
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.fit_examples import draw_fit_examples
 from napari_tesm.quantities.status import STATUS_MEANINGS
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 _MOST_POINTS: Final = 4
 
@@ -73,29 +73,21 @@ def _figure(scan: Scan, name: str, examples: Sequence[FitExample]) -> ReportFigu
         else "the pixels of the points"
     )
 
-    def draw(figure: Figure) -> None:
-        draw_fit_examples(figure, examples, unit=scan.unit)
-
     return ReportFigure(
         f"fit_examples_{name}",
         f"{scan.name} {examples[0].label}: data (grey) and fitted curves of {which}; below, data minus fit, with its "
         "root mean square as a band. The pulse is shaded; numbers with the standard error of their last digits.",
-        draw,
+        lambda figure: draw_fit_examples(figure, examples, unit=scan.unit),
         (3.4 * len(examples) + 0.6, 4.4),
     )
 
 
 def _table(examples: Sequence[FitExample], unit: str) -> Table:
-    columns = [
-        Column("example"), Column("row"), Column("column"), Column("fit"), Column("status"), Column("a", unit),
-        Column("a, error", unit), Column("b", "1/s"), Column("b, error", "1/s"), Column("c", unit),
-        Column("c, error", unit), Column("tau", "s"), Column("tau, error", "s"), Column("D", "m²/s"),
-        Column("D, error", "m²/s"), Column("sigma", unit), Column("R²", digits=4),
-    ]  # fmt: skip
-    names = (
-        "a", "a_stderr", "b", "b_stderr", "c", "c_stderr", "tau", "tau_stderr", "D", "D_stderr", "rms", "r2",
-    )  # fmt: skip
-    rows: list[list[Cell]] = [
+    units = {"a": unit, "b": "1/s", "c": unit, "tau": "s", "D": "m²/s"}
+    columns: list[Column | str] = ["example", "row", "column", "fit", "status"]
+    columns += [Column(title, own) for name, own in units.items() for title in (name, f"{name}, error")]
+    names = [*(part for name in units for part in (name, f"{name}_stderr")), "rms", "r2"]
+    rows = [
         [
             one.name, one.row, one.column, words_of_fit(fit.number), STATUS_MEANINGS[fit.status].replace("_", " "),
             *(fit.values.get(name) for name in names),
@@ -107,7 +99,7 @@ def _table(examples: Sequence[FitExample], unit: str) -> Table:
         "fit_examples",
         "The examples: a·exp(−b·t) + c, or what the kernel has in place of the exponential, with standard errors; "
         "sigma is the root mean square of data minus fit. Where the status is not ok the numbers stand for nothing.",
-        columns,
+        [*columns, Column("sigma", unit), Column("R²", digits=4)],
         rows,
     )
 

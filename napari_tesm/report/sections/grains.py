@@ -1,11 +1,12 @@
 """Grains and their boundaries: what H, tau and D come to at boundaries, in interiors, and on the way between."""
 
-import math
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from napari_tesm.findings.comparison import comparison_entry
+from napari_tesm.findings.table import Table
 from napari_tesm.grains import (
     Boundaries,
     DistanceBins,
@@ -19,11 +20,17 @@ from napari_tesm.grains import (
     overrides_from_regions,
     table_of_grains,
 )
-from napari_tesm.grains.measures import MEASURED, default_bin_width, shares_of_classes, values_of
+from napari_tesm.grains.measures import default_bin_width, shares_of_classes, values_of
 from napari_tesm.plotting.grains import draw_against_distance, draw_classes, draw_grains
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
+from napari_tesm.scan.tables import (
+    table_of_classes,
+    table_of_distances,
+    table_of_grain_rows,
+    table_of_grain_values,
+)
 
 _DRAWN: Final = ("D2", "D1", "D", "H")
 _IN_TABLE: Final = ("H", "D1", "D2", "D")
@@ -180,27 +187,10 @@ def _length(value: float, scan: Scan) -> str:
 
 
 def _table_of_classes(measures: list[GrainMeasure]) -> Table:
-    names = (
-        "quantity",
-        "unit",
-        "pixels",
-        "n",
-        "pixels of the class",
-        "median",
-        "quartile 1",
-        "quartile 3",
-        "mean",
-    )
-    rows: list[list[Cell]] = []
-    for one in measures:
-        for name in MEASURED:
-            found = one.values[name]
-            if found.n_total:
-                numbers = (found.median, found.q25, found.q75, found.mean)
-                shown = [10.0**value if one.logarithmic else value for value in numbers]
-                rows.append([one.title, one.unit, name, found.n, found.n_total, *shown])
+    table = table_of_classes(measures)
+    keys = ("title", "unit", "class", "n", "pixels", "median", "q25", "q75", "mean")
     caption = "H, tau and D by class of pixels, in SI units; means of tau and D are geometric."
-    return Table("grain_classes", caption, [Column(name) for name in names], rows)
+    return table.kept(table.values("pixels")).select(keys, "grain_classes", caption)
 
 
 def _table_of_grains(scan: Scan, grains: Grains, boundaries: Boundaries) -> Table:
@@ -209,57 +199,35 @@ def _table_of_grains(scan: Scan, grains: Grains, boundaries: Boundaries) -> Tabl
     heights = None
     if surface is not None and surface.shape == grains.labels.shape:
         heights = np.asarray(surface.values, dtype=np.float64)
+    rows = table_of_grains(grains, boundaries, scan.maps, topography=heights)
     shown = [name for name in _IN_TABLE if name in scan.maps]
-    columns = [
-        Column("grain"), Column("class"), Column("area", "m²"), Column("diameter", scan.lateral_unit),
-        Column("mean height", "m"), Column("touches the edge"),
-    ]  # fmt: skip
-    for name in shown:
-        unit = str(scan.maps[name].attrs.get("units", ""))
-        columns += [Column(f"{name} n"), Column(f"{name} median", unit), Column(f"{name} IQR", unit)]
-        columns.append(Column(f"{name} boundary/interior"))
-    rows: list[list[Cell]] = []
-    for row in table_of_grains(grains, boundaries, scan.maps, topography=heights):
-        cells: list[Cell] = [row.number, row.grain_class, row.area, row.diameter, row.height, row.at_edge]
-        for name in shown:
-            one = row.values[name, scan.main_pulse]
-            cells += [one.n, one.median, one.iqr, one.boundary_ratio]
-        rows.append(cells)
+    values = [
+        table_of_grain_values(
+            rows, name, scan.main_pulse, str(scan.maps[name].attrs.get("units", "")), key=f"{name} {{}}"
+        )
+        for name in shown
+    ]
+    keys = [f"{name} {key}" for name in shown for key in ("n", "median", "iqr", "boundary_ratio")]
     label = scan.labels[scan.main_pulse] if scan.labels else ""
     caption = f"Grain by grain {label}".rstrip() + "; IQR is the distance of the quartiles."
-    return Table("grain_table", caption, columns, rows, on_page=len(rows) <= 30)
+    table = table_of_grain_rows(rows, lateral_unit=scan.lateral_unit, height_unit="m").beside(*values)
+    fixed = ("id", "class", "area", "diameter", "mean_height", "touches_edge")
+    return table.select([*fixed, *keys], "grain_table", caption, on_page=len(rows) <= 30)
 
 
 def _course(measures: list[GrainMeasure], curves: list[DistanceBins]) -> Table:
-    names = ("quantity", "unit", "distance", "n", "independent", "median", "from", "to")
-    rows: list[list[Cell]] = []
-    for one, curve in zip(measures, curves, strict=True):
-        for index in np.flatnonzero(curve.n > 0):
-            numbers = [float(getattr(curve, key)[index]) for key in ("independent", "median", "low", "high")]
-            rows.append([one.title, one.unit, float(curve.distance[index]), int(curve.n[index]), *numbers])
+    table = table_of_distances(measures, curves)
+    keys = ("title", "unit", "distance", "n", "independent", "median", "low", "high")
     caption = (
         "Median and its 95 % interval against the distance from the nearest grain boundary, in SI units."
     )
-    return Table("grain_distances", caption, [Column(name) for name in names], rows, on_page=False)
+    return table.kept(table.values("n")).select(keys, "grain_distances", caption, on_page=False)
 
 
 def _numbers(one: GrainMeasure) -> dict[str, Any]:
-    found = one.comparison
-    compared: dict[str, Any] | None = None
-    if found is not None:
-        known = math.isfinite(found.ratio)
-        compared = {
-            "n": list(found.n),
-            "independent": list(found.independent),
-            "ratio": found.ratio if known else None,
-            "ratio_ci": [found.ratio_low, found.ratio_high] if known else None,
-            "cliffs_delta": found.cliffs_delta,
-            "p_value": found.p_value,
-            "significant": found.significant,
-        }
     return {
         "quantity": one.quantity,
         "pulse": one.label,
         "verdict": one.verdict,
-        "boundary_against_interior": compared,
+        "boundary_against_interior": None if one.comparison is None else comparison_entry(one.comparison),
     }

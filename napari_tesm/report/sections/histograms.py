@@ -1,13 +1,16 @@
 """Distributions of D1 and D2 over the same bins, their modes and their ratio, beside pure diffusion (Fig. 8)."""
 
+from typing import Any
+
 from matplotlib.figure import Figure
 
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.model_choice.histograms import RATIO, SCALES, HistogramComparison, histogram_comparison
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.plotting.histogram_comparison import fill_histogram_figure
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.statistics.description import Scale
 
 _WORDS: dict[Scale, str] = {"log": "logarithmic", "linear": "linear"}
@@ -89,10 +92,10 @@ def _figure(scan: Scan, found: HistogramComparison, scale: Scale) -> ReportFigur
 
 
 def _table_of_windows(found: list[tuple[Scan, HistogramComparison]]) -> Table:
-    rows: list[list[Cell]] = []
+    rows: list[list[Any]] = []
     for scan, comparison in found:
         for one in comparison.windows.values():
-            row: list[Cell] = [
+            row: list[Any] = [
                 scan.name,
                 comparison.label.strip("()"),
                 one.name,
@@ -106,10 +109,8 @@ def _table_of_windows(found: list[tuple[Scan, HistogramComparison]]) -> Table:
                 row.append(None if ends is None else ends[1] - ends[0])
             rows.append(row)
     unit = found[0][1].unit
-    columns = [
-        Column("scan"), Column("pulse"), Column("map"), Column("pixels"), Column("independent"),
-        Column("quartile 1", unit), Column("median", unit), Column("quartile 3", unit),
-    ]  # fmt: skip
+    columns: list[Column | str] = ["scan", "pulse", "map", "pixels", "independent"]
+    columns += [Column(title, unit) for title in ("quartile 1", "median", "quartile 3")]
     for scale in SCALES:
         short = "log" if scale == "log" else "lin"
         columns += [Column(f"{words} ({short})", unit) for words in ("mode", "from", "to", "FWHM")]
@@ -123,21 +124,31 @@ def _table_of_windows(found: list[tuple[Scan, HistogramComparison]]) -> Table:
 
 
 def _table_of_ratios(found: list[tuple[Scan, HistogramComparison]]) -> Table:
-    rows: list[list[Cell]] = []
+    rows: list[list[Any]] = []
     for scan, comparison in found:
         one = comparison.ratio
         if one is None:
             continue
-        row: list[Cell] = [scan.name, comparison.label.strip("()"), one.n, one.independent]
+        row: list[Any] = [scan.name, comparison.label.strip("()"), one.n, one.independent]
         row += [one.median, one.low, one.high, one.q25, one.q75, one.p_value]
         for name in SOURCES:
             band = None if comparison.alike is None else comparison.alike.ratios.get(name)
             row += [None, None] if band is None else list(band)
         rows.append(row)
-    names = ("median", "from", "to", "quartile 1", "quartile 3", "p")
-    columns = [Column("scan"), Column("pulse"), Column("pixels"), Column("independent"), *map(Column, names)]
+    columns = [
+        "scan",
+        "pulse",
+        "pixels",
+        "independent",
+        "median",
+        "from",
+        "to",
+        "quartile 1",
+        "quartile 3",
+        "p",
+    ]
     for words in SOURCES.values():
-        columns += [Column(f"{words}, from"), Column(f"{words}, to")]
+        columns += [f"{words}, from", f"{words}, to"]
     return Table(
         "histograms_ratio",
         f"{RATIO} pixel by pixel: median with its 95 % interval, quartiles, p of the signed-rank test against 1; at "

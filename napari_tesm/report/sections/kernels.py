@@ -13,7 +13,8 @@ from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice.votes import CLEAR, KernelVotes
 from napari_tesm.plotting.kernel_choice import draw_kernel_choice
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
+from napari_tesm.scan.tables import table_of_votes
 
 _MOST_TRACES: Final = 128 * 128
 """A map is thinned to as many: its kernel is known by then."""
@@ -53,7 +54,10 @@ def section_from_data(data: ReportData) -> Section | None:
         )
     if votes.judged:
         section.figures.append(_figure(scan, choice, label))
-        section.tables.append(_table(votes))
+        caption = (
+            "AICc is that of all traces together, above the best kernel's; the noise counts as a parameter."
+        )
+        section.tables.append(replace(table_of_votes(votes), name="kernels", caption=caption))
     section.numbers |= {"scan": scan.name, "pulse": label, "every": step, **votes.to_dict()}
     return section
 
@@ -87,22 +91,4 @@ def _figure(scan: Scan, choice: KernelChoice, label: str) -> ReportFigure:
         f"votes; n = {votes.judged} traces with a response, {votes.left_out} without a vote are grey.",
         lambda figure: draw_kernel_choice(figure, choice, in_words=False),
         (10.0, 3.2),
-    )
-
-
-def _table(votes: KernelVotes) -> Table:
-    return Table(
-        "kernels",
-        "AICc is that of all traces together, above the best kernel's; the noise counts as a parameter.",
-        [Column("kernel"), Column("parameters"), Column("best in, %"), Column("AICc"), Column("white in, %")],
-        [
-            [
-                name,
-                votes.parameters[votes.kernels.index(name)],
-                100 * votes.share(name),
-                votes.behind(name),
-                100 * votes.white_share(name),
-            ]
-            for name in votes.ranked()
-        ],
     )

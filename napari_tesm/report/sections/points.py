@@ -1,21 +1,20 @@
 """Curves at marked points, those on a step beside those away from it, on one scale (the paper's Fig. 5)."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, map_name
-from napari_tesm.plotting.annotated_maps import MapFrame, draw_points, row_size, signed_norm
-from napari_tesm.plotting.overview import draw_map
+from napari_tesm.findings.table import Column, Table
+from napari_tesm.plotting.annotated_maps import draw_height, row_size
 from napari_tesm.plotting.point_curves import PointCurve, draw_point_curves
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_with_error
 from napari_tesm.regions.shapes import PinnedPoint, mask_from_region
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 Array = NDArray[np.float64]
 
@@ -102,19 +101,13 @@ def _figure_of_map(scan: Scan, pulse: int, points: Sequence[PinnedPoint]) -> lis
         return []
     height = scan.maps["H"].isel(pulse=pulse)
 
-    def draw(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        axes = figure.subplots()
-        norm = signed_norm([np.asarray(height.values, dtype=np.float64)])
-        draw_map(axes, height, f"H {scan.labels[pulse]}".rstrip(), cmap="RdBu_r", norm=norm)
-        draw_points(axes, MapFrame.of(height), points)
-
     return [
         ReportFigure(
             "points_map",
             f"{scan.name}: where the points lie, on H {scan.labels[pulse]}".rstrip() + ".",
-            draw,
+            lambda axes: draw_height(axes, height, scan.labels[pulse], points),
             row_size(height, 1),
+            1,
         )
     ]
 
@@ -125,9 +118,6 @@ def _figure_of_curves(
     pulse = None if scan.settings is None else scan.settings.pulse
     edges = None if pulse is None else (pulse.start, float(time[-1]) if pulse.stop is None else pulse.stop)
 
-    def draw(figure: Figure) -> None:
-        draw_point_curves(figure, time, curves, unit=scan.unit, pulse=edges)
-
     shown = "; ".join(f"{title} (n = {len(members)})" for title, members in curves.items() if members)
     dashed = (
         " Dashed: the fits." if any(curve.fits for members in curves.values() for curve in members) else ""
@@ -136,7 +126,7 @@ def _figure_of_curves(
     return ReportFigure(
         "points_curves",
         f"{caption}{shown}, on one scale, each curve in the colour of its point. The pulse is shaded.{dashed}{chosen}",
-        draw,
+        lambda figure: draw_point_curves(figure, time, curves, unit=scan.unit, pulse=edges),
         (10.0 if panels > 1 else 6.0, 4.0),
     )
 
@@ -144,10 +134,15 @@ def _figure_of_curves(
 def _tables_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint]]) -> list[Table]:
     """Return the points' numbers with their errors for the page, and all of them in SI units."""
     lateral = scan.lateral_unit
-    head = [
-        Column("point"), Column("group"), Column("row"), Column("column"), Column("x", lateral, 4),
-        Column("y", lateral, 4), Column("H", scan.unit),
-    ]  # fmt: skip
+    head: list[Column | str] = [
+        "point",
+        "group",
+        "row",
+        "column",
+        Column("x", lateral, 4),
+        Column("y", lateral, 4),
+    ]
+    head.append(Column("H", scan.unit))
     fitted = {
         name: unit
         for number in FITS
@@ -155,8 +150,8 @@ def _tables_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint
         if scan.maps is not None and (name := map_name(quantity, number)) in scan.maps
     }
     errors = [name for name in fitted if scan.maps is not None and _error_of(name) in scan.maps]
-    shown: list[list[Cell]] = []
-    in_si: list[list[Cell]] = []
+    shown: list[list[Any]] = []
+    in_si: list[list[Any]] = []
     for title, members in groups.items():
         for point in members:
             row, column = scan.pixel_at(point.x, point.y)
@@ -164,7 +159,7 @@ def _tables_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint
                 name: scan.value_at(name, pulse, row, column)
                 for name in (*fitted, *(_error_of(name) for name in errors))
             }
-            place: list[Cell] = [point.number, title, row, column, point.x, point.y]
+            place: list[Any] = [point.number, title, row, column, point.x, point.y]
             place.append(scan.value_at("H", pulse, row, column))
             shown.append(
                 [

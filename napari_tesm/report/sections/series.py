@@ -5,8 +5,10 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.annotated_maps import row_size
 from napari_tesm.plotting.series import (
     draw_distribution_trend,
@@ -20,7 +22,7 @@ from napari_tesm.plotting.series import (
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.series import (
     AlignedSeries,
     Distributions,
@@ -154,9 +156,6 @@ def _figures(
         f" The first {_MOST_MAPS} of {len(series.members)} scans." if len(series.members) > _MOST_MAPS else ""
     )
 
-    def draw_maps(figure: Figure) -> None:
-        draw_series_maps(figure, aligned, points, most=_MOST_MAPS)
-
     def draw_histograms(figure: Figure) -> None:
         figure.set_layout_engine("constrained")
         axes = figure.subplot_mosaic(
@@ -167,17 +166,7 @@ def _figures(
         draw_distribution_trend(axes["width"], distributions, "width")
         draw_distribution_trend(axes["peak"], distributions, "peak")
 
-    def draw_drift(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        draw_shifts(figure.subplots(), aligned)
-
-    def draw_kinds(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        draw_verdicts(figure.subplots(), verdicts, points)
-
-    def draw_values(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        panels = figure.subplots(1, 1 + len(others), squeeze=False)[0]
+    def draw_values(*panels: Axes) -> None:
         for axes, group in zip(panels, (curves, *others.values()), strict=True):
             draw_point_values(axes, group)
 
@@ -186,7 +175,7 @@ def _figures(
             f"{stem}_maps",
             f"H of the same area, {series.name}, on one colour scale from {limits[0]:.3g} to {limits[1]:.3g} "
             f"{series.unit()}, moved onto {series.labels[aligned.reference]}.{cut}",
-            draw_maps,
+            lambda figure: draw_series_maps(figure, aligned, points, most=_MOST_MAPS),
             (max(width, 5.0), min(rows * height + 0.3, 9.0)),
         )
     ]
@@ -198,6 +187,7 @@ def _figures(
                 "pixels along the fast axis, error bars their standard deviation (n = 3, not the error of the mean).",
                 draw_values,
                 (min(4.5 * (1 + len(others)) + 0.5, 10.0), 3.8),
+                1 + len(others),
             )
         )
     found += [
@@ -214,28 +204,25 @@ def _figures(
             f"What H does with the voltage, pixel by pixel, {series.name}: Tukey's test of all pairs of voltages at "
             "5 % for each pixel with its two neighbours; a plateau has a slope of less than a third of that before it "
             "(two one-sided tests).",
-            draw_kinds,
+            lambda axes: draw_verdicts(axes, verdicts, points),
             (7.5, 4.2),
+            1,
         ),
         ReportFigure(
             f"{stem}_drift",
             f"Drift of the scans against {series.labels[aligned.reference]}, {series.name}, with standard errors, and "
             "what is left when the upper and the lower half are measured by themselves.",
-            draw_drift,
+            lambda axes: draw_shifts(axes, aligned),
             (7.5, 3.2),
+            1,
         ),
     ]
     return found
 
 
 def _table_of_registration(aligned: AlignedSeries, stem: str) -> Table:
-    columns = [
-        Column("scan"), Column("file"), Column("by"), Column("right, pixels"), Column("down, pixels"),
-        Column("standard error, pixels"), Column("right", aligned.alignments[0].unit),
-        Column("down", aligned.alignments[0].unit), Column("correlation before"), Column("correlation after"),
-        Column("left in the halves, pixels"), Column("remark"),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = []
+    unit = aligned.alignments[0].unit
+    rows = []
     for one, member in zip(aligned.alignments, aligned.series.members, strict=True):
         shift = one.shift
         reference = shift is None and not one.note
@@ -247,66 +234,74 @@ def _table_of_registration(aligned: AlignedSeries, stem: str) -> Table:
                 None if reference else one.left, "reference" if reference else one.note or None,
             ]
         )  # fmt: skip
-    return Table(f"{stem}_registration", f"Registration of the scans, {aligned.series.name}.", columns, rows)
+    return Table(
+        f"{stem}_registration",
+        f"Registration of the scans, {aligned.series.name}.",
+        [
+            "scan", "file", "by", "right, pixels", "down, pixels", "standard error, pixels", Column("right", unit),
+            Column("down", unit), "correlation before", "correlation after", "left in the halves, pixels", "remark",
+        ],
+        rows,
+    )  # fmt: skip
 
 
 def _table_of_points(curves: list[PointCurve], others: dict[str, list[PointCurve]], stem: str) -> Table:
     groups = {curves[0].quantity: curves, **others}
-    columns = [Column("point"), Column("voltage", "V")]
+    columns: list[Column | str] = ["point", Column("voltage", "V")]
     for name, members in groups.items():
-        columns += [
-            Column(name, members[0].unit),
-            Column(f"{name}, standard deviation", members[0].unit),
-            Column(f"{name}, pixels"),
+        unit = members[0].unit
+        columns += [Column(name, unit), Column(f"{name}, standard deviation", unit), f"{name}, pixels"]
+    rows = [
+        [
+            curve.number, float(volts),
+            *(
+                numbers[scan].item()
+                for members in groups.values()
+                for numbers in (members[number].means, members[number].stds, members[number].counts)
+            ),
         ]
-    rows: list[list[Cell]] = []
-    for number, curve in enumerate(curves):
-        for scan, volts in enumerate(curve.voltages):
-            row: list[Cell] = [curve.number, float(volts)]
-            for members in groups.values():
-                one = members[number]
-                row += [float(one.means[scan]), float(one.stds[scan]), int(one.counts[scan])]
-            rows.append(row)
-    return Table(
-        f"{stem}_points",
-        "Mean and standard deviation of three adjacent pixels at each point and voltage.",
-        columns,
-        rows,
-    )
+        for number, curve in enumerate(curves)
+        for scan, volts in enumerate(curve.voltages)
+    ]  # fmt: skip
+    caption = "Mean and standard deviation of three adjacent pixels at each point and voltage."
+    return Table(f"{stem}_points", caption, columns, rows)
 
 
 def _table_of_verdicts(curves: list[PointCurve], stem: str) -> Table:
-    columns = [
-        Column("point"), Column("verdict"), Column("voltage", "V"), Column("t"), Column("p, family of pairs"),
-        Column("p, plateau"), Column("degrees of freedom"), Column("in words"),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = [
+    return Table(
+        f"{stem}_verdicts",
+        "What H does with the voltage at each point.",
         [
-            curve.number, curve.verdict, curve.voltage, curve.statistic, curve.p_value, curve.p_plateau, curve.degrees,
-            curve.sentence,
-        ]
-        for curve in curves
-    ]  # fmt: skip
-    return Table(f"{stem}_verdicts", "What H does with the voltage at each point.", columns, rows)
+            "point", "verdict", Column("voltage", "V"), "t", "p, family of pairs", "p, plateau", "degrees of freedom",
+            "in words",
+        ],
+        [
+            [
+                curve.number, curve.verdict, curve.voltage, curve.statistic, curve.p_value, curve.p_plateau,
+                curve.degrees, curve.sentence,
+            ]
+            for curve in curves
+        ],
+    )  # fmt: skip
 
 
 def _table_of_distributions(distributions: Distributions, stem: str) -> Table:
-    unit = distributions.unit
-    columns = [
-        Column("scan"), Column("pixels"), Column("independent"), Column("mode", unit), Column("mode, from", unit),
-        Column("mode, to", unit), Column("median", unit), Column("IQR", unit), Column("FWHM", unit),
-        Column("FWHM, from", unit), Column("FWHM, to", unit), Column("peak, pixels in a bin"),
-        Column("outside the bins"),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = [
+    measured = ("mode", "mode, from", "mode, to", "median", "IQR", "FWHM", "FWHM, from", "FWHM, to")
+    return Table(
+        f"{stem}_histograms",
+        "Distribution of H over all image points, with the sign of the response; 95 % intervals.",
         [
-            one.label, one.n, one.independent, one.mode.value, one.mode.low, one.mode.high, one.median, one.iqr,
-            one.width.value, one.width.low, one.width.high, one.peak.value, one.outside,
-        ]
-        for one in distributions.each
-    ]  # fmt: skip
-    caption = "Distribution of H over all image points, with the sign of the response; 95 % intervals."
-    return Table(f"{stem}_histograms", caption, columns, rows)
+            "scan", "pixels", "independent", *(Column(title, distributions.unit) for title in measured),
+            "peak, pixels in a bin", "outside the bins",
+        ],
+        [
+            [
+                one.label, one.n, one.independent, one.mode.value, one.mode.low, one.mode.high, one.median, one.iqr,
+                one.width.value, one.width.low, one.width.high, one.peak.value, one.outside,
+            ]
+            for one in distributions.each
+        ],
+    )  # fmt: skip
 
 
 def _numbers(

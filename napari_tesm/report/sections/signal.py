@@ -4,13 +4,13 @@ from dataclasses import asdict
 from typing import Final
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from napari_tesm.data.phase import ATTRIBUTE, has_quadrature
 from napari_tesm.findings.signal_check import CLEAR, SignalCheck, check_signals, traces_of_signals
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.signals import draw_signal_maps, draw_signals
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 _MOST_PLACES: Final = 3
 
@@ -72,25 +72,23 @@ def _sentence(scan: Scan, found: SignalCheck) -> str:
 
 
 def _table(found: SignalCheck) -> Table:
-    columns = [
-        Column("pulse"), Column("responding pixels"), Column("samples"), Column("correlation of |X| and R", digits=4),
-        Column("slope", digits=4), Column("mean ||X| − R|/R"), Column("energy in X", digits=4),
-        Column("phase of the response", "deg"), Column("spread of the phase", "deg"),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = [
-        [
-            one.label.strip("()"), one.pixels, one.samples, one.correlation, one.slope, one.difference, one.in_x,
-            one.axis, one.spread,
-        ]
-        for one in found.pulses
-    ]  # fmt: skip
     return Table(
         "signal",
         f"X beside R: samples of responding pixels with R above {CLEAR:g} times the noise, what the noise of Y adds to "
         "R taken off; energy and phase are those of H, the spread is beyond what noise makes.",
-        columns,
-        rows,
-    )
+        [
+            "pulse", "responding pixels", "samples", Column("correlation of |X| and R", digits=4),
+            Column("slope", digits=4), "mean ||X| − R|/R", Column("energy in X", digits=4),
+            Column("phase of the response", "deg"), Column("spread of the phase", "deg"),
+        ],
+        [
+            [
+                one.label.strip("()"), one.pixels, one.samples, one.correlation, one.slope, one.difference, one.in_x,
+                one.axis, one.spread,
+            ]
+            for one in found.pulses
+        ],
+    )  # fmt: skip
 
 
 def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]) -> ReportFigure:
@@ -113,14 +111,11 @@ def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]
     time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
     clear = 3 * float(np.hypot(*found.noise)) if np.isfinite(found.noise).all() else 0.0
 
-    def draw(figure: Figure) -> None:
-        draw_signals(figure, time, places, unit=scan.unit, clear=clear, pulse=pulse)
-
     return ReportFigure(
         "signal_traces",
         f"{scan.name} {scan.labels[setting]}: X, Y and R of single pixels (R without what the noise of Y adds to it), "
         "and the phase of the samples with R above three times the noise. The pulse is shaded.",
-        draw,
+        lambda figure: draw_signals(figure, time, places, unit=scan.unit, clear=clear, pulse=pulse),
         (3.6 * len(places) + 1.0, 4.2),
     )
 
@@ -131,14 +126,11 @@ def _figure_of_maps(scan: Scan, found: SignalCheck) -> ReportFigure:
     like = scan.dataset["displacement"].isel(pulse=setting, time=0, drop=True)
     like = like.copy(data=np.zeros(like.shape))
 
-    def draw(figure: Figure) -> None:
-        draw_signal_maps(figure, like, found.height, setting, label=scan.labels[setting])
-
     n = int(found.height.responding()[setting].sum())
     return ReportFigure(
         "signal_maps",
         f"{scan.name} {scan.labels[setting]}: H of X, H of R (the size of the response in X and Y), its phase in the "
         f"{n} pixels that respond clearly, and one against the other with the line of equality.",
-        draw,
+        lambda figure: draw_signal_maps(figure, like, found.height, setting, label=scan.labels[setting]),
         (14.0, 3.2),
     )

@@ -1,18 +1,20 @@
 """Both polarities on one scale, how alike they are, and whether the surface shines through (the paper's Fig. 4)."""
 
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import without_hot_pixels
+from napari_tesm.findings.table import Table
 from napari_tesm.plotting.annotated_maps import (
     MapFrame,
     draw_density,
-    draw_points,
+    draw_height,
     draw_regions,
     draw_surface,
     row_size,
@@ -29,7 +31,7 @@ from napari_tesm.registration.maps import (
     moved_map,
 )
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, ReportFigure, Section, Table
+from napari_tesm.report.section import ReportFigure, Section
 
 _NO_SHIFT: Final = 0.05
 """Pixels; a shift that is smaller is none: registration is good to a tenth of a pixel."""
@@ -92,15 +94,12 @@ def _figure_of_maps(scan: Scan, labels: list[str], heights: list[xr.DataArray]) 
     norm = signed_norm([np.asarray(one.values, dtype=np.float64) for one in heights])
     panels = len(heights) + (surface is not None)
 
-    def draw(figure: Figure) -> None:
-        figure.set_layout_engine("constrained")
-        axes = list(figure.subplots(1, panels, squeeze=False)[0])
+    def draw(*axes: Axes) -> None:
         if surface is not None:
             draw_surface(axes[0], surface, name)
             draw_regions(axes[0], MapFrame.of(surface), scan.regions)
         for axis, height, label in zip(axes[-2:], heights, labels, strict=True):
-            draw_map(axis, height, f"H {label}", cmap="RdBu_r", norm=norm)
-            draw_points(axis, MapFrame.of(height), scan.points if axis is axes[-1] else ())
+            draw_height(axis, height, label, scan.points if axis is axes[-1] else (), norm=norm)
 
     counted = [int(np.isfinite(one.values).sum()) for one in heights]
     first = f"{name} with {_words_of_regions(scan)}; " if surface is not None else ""
@@ -114,6 +113,7 @@ def _figure_of_maps(scan: Scan, labels: list[str], heights: list[xr.DataArray]) 
         f"{'; points as in the curves' if scan.points else ''}).",
         draw,
         row_size(heights[0], panels),
+        panels,
     )
 
 
@@ -220,16 +220,13 @@ def _sentence_about_surface(name: str, one: Correlation) -> str:
 
 
 def _table(labels: list[str], talk: CrossTalk) -> Table:
-    rows: list[list[Cell]] = []
+    rows: list[list[Any]] = []
     for name, one in ((f"|H| {labels[0]} with |H| {labels[1]}", talk.between), *talk.with_surface.items()):
         shown = name if name.startswith("|H|") else f"mean |H| with {name}"
         rows.append([shown, one.pearson, one.low, one.high, one.spearman, one.n])
     return Table(
         "similarity",
         "Correlations of the maps, hot pixels left out; the 95 % interval of r (Fisher) counts independent pixels.",
-        [
-            Column("maps"), Column("Pearson r"), Column("from"), Column("to"), Column("Spearman"),
-            Column("pixels"),
-        ],
+        ["maps", "Pearson r", "from", "to", "Spearman", "pixels"],
         rows,
-    )  # fmt: skip
+    )

@@ -4,34 +4,34 @@ from typing import Any
 
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
 from napari_tesm.findings.summary import summary_from_maps
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.report.data import ReportData, Scan
-from napari_tesm.report.section import Cell, Column, Section, Table
+from napari_tesm.report.section import Section
 
 
 def section_from_data(data: ReportData) -> Section | None:
     """Return the table of all pulse settings."""
     section = Section("summary", "At a glance")
-    rows: list[list[Cell]] = []
+    rows: list[list[Any]] = []
     entries: list[dict[str, Any]] = []
     numbers = sorted(
         {n for scan, _ in data.settings_of_series for n in FITS if map_name("tau", n) in (scan.maps or {})},
         key=FITS.index,
     )
-    columns = [
-        Column("scan"), Column("pulse"), Column("pixels"), Column("H, median", _unit(data)),
-        Column("threshold", _unit(data)),
-    ]  # fmt: skip
-    of_diffusion = [Column("scan"), Column("pulse")]
+    columns: list[Column | str] = [
+        "scan",
+        "pulse",
+        "pixels",
+        *(Column(c, _unit(data)) for c in ("H, median", "threshold")),
+    ]
+    of_diffusion: list[Column | str] = ["scan", "pulse"]
     for number in numbers:
-        columns += [
-            Column(f"fitted, {words_of_fit(number)}"),
-            Column(f"{map_name('tau', number)}, median", "s"),
-        ]
+        columns += [f"fitted, {words_of_fit(number)}", Column(f"{map_name('tau', number)}, median", "s")]
         of_diffusion += [
             Column(f"{map_name('D', number)}, {name}", "m²/s")
             for name in ("median", "quartile 1", "quartile 3", "mode of log D")
         ]
-    diffusion_rows: list[list[Cell]] = []
+    diffusion_rows: list[list[Any]] = []
     for scan in data.scans:
         if scan.maps is None:
             continue
@@ -64,9 +64,9 @@ def _unit(data: ReportData) -> str:
     return next((scan.unit for scan, _ in data.settings_of_series), "")
 
 
-def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Cell]:
+def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
     height = entry.get("H", {})
-    row: list[Cell] = [
+    row: list[Any] = [
         scan.name, _voltage(label), entry["n_pixels"], height.get("median"), height.get("threshold"),
     ]  # fmt: skip
     for number in numbers:
@@ -75,8 +75,8 @@ def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> l
     return row
 
 
-def _diffusion_row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Cell]:
-    row: list[Cell] = [scan.name, _voltage(label)]
+def _diffusion_row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
+    row: list[Any] = [scan.name, _voltage(label)]
     for number in numbers:
         d = entry.get(map_name("D", number), {})
         mode = d.get("mode_log10")

@@ -1,0 +1,54 @@
+"""What a sample comes to, and two samples held against each other, as columns of a table and as JSON holds them.
+
+Regions, grains, controls, the report and the screen take them from here: one order, one set of keys.
+"""
+
+from typing import Any, Final
+
+from napari_tesm.findings.table import Column, Table
+from napari_tesm.statistics.comparison import Comparison, SignalRatio
+from napari_tesm.statistics.description import Description
+
+NUMBERS: Final = ("n", "median", "q25", "q75", "mean", "std")
+"""Keys of what is said of a sample."""
+_TITLES: Final = ("n", "median", "quartile 1", "quartile 3", "mean", "standard deviation")
+
+COMPARISON: Final = (
+    Column("first", key="names"), Column("second", key="names"), Column("n first", key="n"),
+    Column("n second", key="n"), Column("independent first", key="independent"),
+    Column("independent second", key="independent"), Column("median first", key="medians"),
+    Column("median second", key="medians"), Column("ratio of medians", key="ratio"), Column("from", key="ratio_ci"),
+    Column("to", key="ratio_ci"), Column("Cliff's delta", key="cliffs_delta"), Column("effect"),
+    Column("Hedges' g", key="hedges_g"), Column("p", key="p_value"),
+)  # fmt: skip
+"""What is said of two samples: names, counts, medians, their ratio with its 95 % interval, effect sizes, rank test."""
+
+
+def description_columns(unit: str = "", *, logarithmic: bool = False) -> list[Column]:
+    """Return the columns of `NUMBERS`, in the unit that suits the median; the spread of logarithms is a factor."""
+    units = dict.fromkeys(NUMBERS, unit) | {"n": ""} | ({"std": ""} if logarithmic else {})
+    return [
+        Column(title, units[key], key=key, scale="median")
+        for key, title in zip(NUMBERS, _TITLES, strict=True)
+    ]
+
+
+def description_cells(found: Description, *, logarithmic: bool = False) -> list[Any]:
+    """Return the cells of `NUMBERS`; of logarithms (base 10) what they stand for."""
+    measured = (found.median, found.q25, found.q75, found.mean, found.std)
+    return [found.n, *(float(10.0**value) if logarithmic else value for value in measured)]
+
+
+def comparison_cells(found: Comparison | SignalRatio, names: tuple[str, str] = ("", "")) -> list[Any]:
+    """Return the cells of `COMPARISON`; a comparison has names of its own."""
+    names = found.names if isinstance(found, Comparison) else names
+    cells: list[Any] = [*names, *found.n, *found.independent, *found.medians, found.ratio]
+    if isinstance(found, SignalRatio):
+        return [*cells, found.low, found.high, None, None, None, None]
+    cells += [found.ratio_low, found.ratio_high]
+    return [*cells, found.cliffs_delta, found.size_in_words, found.hedges_g, found.p_value]
+
+
+def comparison_entry(found: Comparison | SignalRatio, names: tuple[str, str] = ("", "")) -> dict[str, Any]:
+    """Return a comparison as JSON holds it, everywhere with the same keys; None where there is no number."""
+    return Table("", "", COMPARISON, [comparison_cells(found, names)]).entries()[0]
