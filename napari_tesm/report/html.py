@@ -1,7 +1,6 @@
 """A report as one page of HTML that needs nothing beside it: figures inside, own style, no script, no request."""
 
 import base64
-from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
@@ -129,49 +128,29 @@ def _table(table: Table) -> str:
 
 
 def _cell(value: Any, text: str) -> str:
-    if isinstance(value, str):
-        short = ' class="short"' if len(value) <= _SHORT else ""
-        return f"<td{short}>{_text(text)}</td>"
-    return f'<td class="number">{_text(text.replace("-", "−"))}</td>'
+    if not isinstance(value, str):
+        return f'<td class="number">{_text(text.replace("-", "−"))}</td>'
+    kind = ' class="short"' if len(value) <= _SHORT else "" if " " in value else ' class="hash"'
+    return f"<td{kind}>{_text(text)}</td>"
 
 
 def _methods(report: Report) -> str:
     parts = ['<section id="methods">', "<h2>Methods</h2>"]
     parts += [f"<p>{_text(paragraph)}</p>" for paragraph in report.methods]
-    rows = [(file.role, file.name, file.sha256) for file in report.files]
+    files = [(file.role, file.name, file.sha256) for file in report.files]
+    caption = "Input files and the SHA-256 of their content."
+    recipe = [
+        (name, "from the file" if value is None else str(value)) for name, value in report.recipe.items()
+    ]
     parts += [
-        '<div class="table" tabindex="0">',
-        '<table id="table-inputs">',
-        "<caption>Input files and the SHA-256 of their content.</caption>",
-        '<thead><tr><th scope="col">used as</th><th scope="col">file</th><th scope="col">SHA-256</th></tr></thead>',
-        "<tbody>",
-        *(
-            f'<tr><td>{_text(role)}</td><td>{_text(name)}</td><td class="hash">{_text(sha256)}</td></tr>'
-            for role, name, sha256 in rows
-        ),
-        "</tbody>",
-        "</table>",
-        "</div>",
+        _table(Table("inputs", caption, ("used as", "file", "SHA-256"), files)),
         "<details>",
         "<summary>The recipe: every parameter</summary>",
-        '<div class="table" tabindex="0">',
-        '<table id="table-recipe">',
-        "<tbody>",
-        *(
-            f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
-            for name, value in _lines_of_recipe(report.recipe)
-        ),
-        "</tbody>",
-        "</table>",
-        "</div>",
+        _table(Table("recipe", "What the numbers were made with.", ("parameter", "value"), recipe)),
         "</details>",
         "</section>",
     ]
     return "\n".join(parts)
-
-
-def _lines_of_recipe(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, "from the file" if value is None else str(value)) for name, value in recipe.items()]
 
 
 def _text(text: str) -> str:

@@ -10,8 +10,8 @@ from napari_tesm.gui.models.fit_counts import grouped
 from napari_tesm.gui.models.scan import plain_label
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.model_choice.maps import KernelChoice
-from napari_tesm.model_choice.votes import KernelVotes, rounded
 from napari_tesm.plotting.kernel_choice import colour_of_kernel
+from napari_tesm.scan.tables import VOTES_SHOWN, table_of_votes
 
 _CELL: Final = "<td style='padding-right: 12px'>"
 _RIGHT: Final = "<td align='right' style='padding-right: 12px'>"
@@ -138,25 +138,17 @@ class KernelAdvice(QWidget):
 def table_of_choice(choice: KernelChoice) -> str:
     """Return the votes of all pulse settings as rich text, with the colours of the map; and who of them differs."""
     votes = choice.together
-    head = f"<td></td>{_RIGHT}best in</td>{_RIGHT}AICc</td>{_RIGHT}white in</td>"
-    rows = "".join(_row_of_kernel(votes, name) for name in votes.ranked())
-    table = f"<table cellspacing='0' cellpadding='0'><tr>{head}</tr>{rows}</table>"
+    name, _, *numbers = table_of_votes(votes).shown(VOTES_SHOWN)
+    rows = [f"<td></td>{''.join(f'{_RIGHT}{column.title}</td>' for column in numbers)}"]
+    for n, kernel in enumerate(name.texts):
+        square = f"<span style='color:{colour_of_kernel(kernel)}'>■</span>&nbsp;{kernel}"
+        rows.append(f"{_CELL}{square}</td>{''.join(f'{_RIGHT}{column.texts[n]}</td>' for column in numbers)}")
+    table = f"<table cellspacing='0' cellpadding='0'><tr>{'</tr><tr>'.join(rows)}</tr></table>"
     others = []
     for one, label in zip(choice.votes, labels_from_maps(choice.maps), strict=True):
         if one.recommended() not in (None, votes.recommended()):
             others.append(f"{plain_label(label)} alone: {one.recommended()}")
     return table + "; ".join(others)
-
-
-def _row_of_kernel(votes: KernelVotes, name: str) -> str:
-    behind = votes.behind(name)
-    cells = (
-        f"{100 * votes.share(name):.1f} %",
-        "best" if behind == 0 else f"+{rounded(behind)}",
-        f"{100 * votes.white_share(name):.1f} %",
-    )
-    square = f"<span style='color:{colour_of_kernel(name)}'>■</span>&nbsp;{name}"
-    return f"<tr>{_CELL}{square}</td>{''.join(f'{_RIGHT}{cell}</td>' for cell in cells)}</tr>"
 
 
 def _row(*widgets: Any) -> QHBoxLayout:

@@ -105,7 +105,7 @@ def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, An
         "detectable_H": detectable,
         "ratio": None
         if ratio is None
-        else comparison_entry(ratio.ratio, (main.label, scan.name)) | {"at_least": ratio.at_least},
+        else comparison_entry(ratio.ratio, (main.name, scan.name)) | {"at_least": ratio.at_least},
     }
     return entry
 

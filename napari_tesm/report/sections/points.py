@@ -1,7 +1,7 @@
 """Curves at marked points, those on a step beside those away from it, on one scale (the paper's Fig. 5)."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,50 +133,41 @@ def _figure_of_curves(
 
 def _tables_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint]]) -> list[Table]:
     """Return the points' numbers with their errors for the page, and all of them in SI units."""
-    lateral = scan.lateral_unit
-    head: list[Column | str] = [
-        "point",
-        "group",
-        "row",
-        "column",
-        Column("x", lateral, 4),
-        Column("y", lateral, 4),
-    ]
-    head.append(Column("H", scan.unit))
     fitted = {
         name: unit
         for number in FITS
         for quantity, unit in (("tau", "s"), ("D", "m²/s"), ("r2", ""))
         if scan.maps is not None and (name := map_name(quantity, number)) in scan.maps
     }
-    errors = [name for name in fitted if scan.maps is not None and _error_of(name) in scan.maps]
-    shown: list[list[Any]] = []
-    in_si: list[list[Any]] = []
+    errors = {
+        _error_of(name): unit
+        for name, unit in fitted.items()
+        if scan.maps is not None and _error_of(name) in scan.maps
+    }
+    head: list[Column | str] = [
+        "point",
+        "group",
+        "row",
+        "column",
+        *(Column(axis, scan.lateral_unit, 4) for axis in "xy"),
+    ]
+    head.append(Column("H", scan.unit))
+    shown, in_si = [], []
     for title, members in groups.items():
         for point in members:
-            row, column = scan.pixel_at(point.x, point.y)
-            values = {
-                name: scan.value_at(name, pulse, row, column)
-                for name in (*fitted, *(_error_of(name) for name in errors))
-            }
-            place: list[Any] = [point.number, title, row, column, point.x, point.y]
-            place.append(scan.value_at("H", pulse, row, column))
-            shown.append(
-                [
-                    *place,
-                    *(
-                        _in_words(values, name, unit) if unit else values[name]
-                        for name, unit in fitted.items()
-                    ),
-                ]
-            )
-            in_si.append([*place, *values.values()])
-    columns = [Column(_title(scan, name)) for name in fitted]
-    columns_in_si = [Column(_title(scan, name), unit) for name, unit in fitted.items()]
-    columns_in_si += [Column(_title(scan, _error_of(name)), fitted[name]) for name in errors]
+            place = scan.pixel_at(point.x, point.y)
+            values = {name: scan.value_at(name, pulse, *place) for name in ("H", *fitted, *errors)}
+            fixed = [point.number, title, *place, point.x, point.y, values["H"]]
+            in_words = [
+                _in_words(values, name, unit) if unit else values[name] for name, unit in fitted.items()
+            ]
+            shown.append([*fixed, *in_words])
+            in_si.append([*fixed, *list(values.values())[1:]])
+    words = [_title(scan, name) for name in fitted]
+    columns = [Column(_title(scan, name), unit) for name, unit in (fitted | errors).items()]
     return [
-        Table("points", "The points and the maps' values in the pixel of each.", [*head, *columns], shown),
-        Table("points_si", "The same in SI units.", [*head, *columns_in_si], in_si, on_page=False),
+        Table("points", "The points and the maps' values in the pixel of each.", [*head, *words], shown),
+        Table("points_si", "The same in SI units.", [*head, *columns], in_si, on_page=False),
     ]
 
 

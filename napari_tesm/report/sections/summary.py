@@ -18,11 +18,13 @@ def section_from_data(data: ReportData) -> Section | None:
         {n for scan, _ in data.settings_of_series for n in FITS if map_name("tau", n) in (scan.maps or {})},
         key=FITS.index,
     )
+    unit = next((scan.unit for scan, _ in data.settings_of_series), "")
     columns: list[Column | str] = [
         "scan",
         "pulse",
         "pixels",
-        *(Column(c, _unit(data)) for c in ("H, median", "threshold")),
+        Column("H, median", unit),
+        Column("threshold", unit),
     ]
     of_diffusion: list[Column | str] = ["scan", "pulse"]
     for number in numbers:
@@ -60,19 +62,18 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _unit(data: ReportData) -> str:
-    return next((scan.unit for scan, _ in data.settings_of_series), "")
-
-
 def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
     height = entry.get("H", {})
-    row: list[Any] = [
-        scan.name, _voltage(label), entry["n_pixels"], height.get("median"), height.get("threshold"),
-    ]  # fmt: skip
-    for number in numbers:
-        tau = entry.get(map_name("tau", number), {})
-        row += [tau.get("n_ok"), tau.get("median")]
-    return row
+    taus = [entry.get(map_name("tau", number), {}) for number in numbers]
+    cells = [cell for tau in taus for cell in (tau.get("n_ok"), tau.get("median"))]
+    return [
+        scan.name,
+        _voltage(label),
+        entry["n_pixels"],
+        height.get("median"),
+        height.get("threshold"),
+        *cells,
+    ]
 
 
 def _diffusion_row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
