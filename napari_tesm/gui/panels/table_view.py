@@ -135,8 +135,10 @@ class TableView(QTableView):
 
     def __init__(self, shown: TableModel, parent: QWidget | None = None, *, stretched: int = -1) -> None:
         super().__init__(parent)
-        self.shown = shown
+        self.shown, self._stretched = shown, stretched
         self.setModel(shown)
+        # After the header's own slot: a mode belongs to a section that is there.
+        shown.modelReset.connect(self._stretch)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -147,17 +149,14 @@ class TableView(QTableView):
         header.setMinimumSectionSize(20)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(stretched < 0)
-        # A mode belongs to a section that is there.
-        header.sectionCountChanged.connect(
-            lambda _, count: (
-                0 <= stretched < count
-                and header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
-            )
-        )
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         header.setStyleSheet("QHeaderView::section { padding: 1px 3px; font-weight: normal; }")
         self.setStyleSheet("QTableView::item { padding: 0px 2px; }")
+
+    def _stretch(self) -> None:
+        if 0 <= self._stretched < self.shown.columnCount():
+            self.horizontalHeader().setSectionResizeMode(self._stretched, QHeaderView.ResizeMode.Stretch)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Copy the selected lines, or all of them, with Ctrl+C; all numbers in SI units."""
