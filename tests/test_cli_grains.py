@@ -96,7 +96,7 @@ def test_the_printed_table_and_the_json_are_those_of_numpy(made, capsys):
         )
         for part in ("interior", "boundary"):
             numbers = quantity["classes"][part]
-            line = next(line for line in lines[start:] if line.startswith(f"  {part} "))
+            line = next(line for line in lines[start:] if line.startswith(f"{part} "))
             counts, median, low, high = re.search(
                 r"(\d+/\d+)\s+([\d.]+)\s+([\d.]+) … ([\d.]+)", line
             ).groups()

@@ -222,7 +222,7 @@ def test_limits_in_tables_are_in_order_and_counts_belong_to_their_part():
     ]
     tables = {table.name: table for section in sections for table in section.tables}
     for table in tables.values():
-        names = [column.name for column in table.columns]
+        names = [column.title for column in table.heads]
         for triple in triples:
             if not set(triple) <= set(names):
                 continue

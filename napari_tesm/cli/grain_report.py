@@ -3,7 +3,6 @@
 import math
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +13,8 @@ from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.findings.comparison import NUMBERS, comparison_entry
 from napari_tesm.findings.table import LINE_WIDTH, Joined, Table, joined
-from napari_tesm.grains import DistanceBins, GrainMeasure, GrainRow, curve_from_boundary, table_of_grains
-from napari_tesm.grains.measures import measures_at_boundaries, shares_of_classes, values_of
+from napari_tesm.grains import DistanceBins, GrainMeasure
+from napari_tesm.grains.measures import shares_of_classes
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.scaling import Scaling, scaling_of
 from napari_tesm.regions.measures import QUANTITIES
@@ -34,39 +33,7 @@ _MOST_SHOWN: Final = 3
 _WIDTHS: Final = (26, 9, 6, 15, 17)
 
 
-@dataclass(frozen=True)
-class GrainNumbers:
-    """All that is said of the grains of a file.
-
-    Parameters
-    ----------
-    measures : list of GrainMeasure
-    curves : list of DistanceBins
-        One for each measure.
-    rows : list of GrainRow
-    """
-
-    measures: list[GrainMeasure]
-    curves: list[DistanceBins]
-    rows: list[GrainRow]
-
-
-def numbers_from_scan(scan: GrainScan, bin_width: float) -> GrainNumbers:
-    """Return statistics, courses with the distance and the table of grains."""
-    measures = [] if scan.maps is None else measures_at_boundaries(scan.maps, scan.boundaries)
-    curves = []
-    for one in measures:
-        assert scan.maps is not None
-        assert one.pulse is not None
-        values = values_of(scan.maps, one.quantity, one.pulse)
-        curves.append(
-            curve_from_boundary(values, scan.boundaries, bin_width=bin_width, logarithmic=one.logarithmic)
-        )
-    rows = table_of_grains(scan.grains, scan.boundaries, scan.maps, topography=scan.topography)
-    return GrainNumbers(measures, curves, rows)
-
-
-def lines_of_grains(scan: GrainScan, numbers: GrainNumbers, *, name: str) -> Iterator[str]:
+def lines_of_grains(scan: GrainScan, *, name: str) -> Iterator[str]:
     """Yield what was found, no line wider than 100 columns."""
     height, width = scan.grains.labels.shape
     count = scan.grains.count
@@ -86,13 +53,13 @@ def lines_of_grains(scan: GrainScan, numbers: GrainNumbers, *, name: str) -> Ite
             f"Proposed as defects, by their height: {places}{more}. They are counted like the rest unless a region of "
             "class defect is drawn over them."
         )
-    for one, curve in zip(numbers.measures, numbers.curves, strict=True):
+    for one, curve in zip(scan.measures, scan.curves, strict=True):
         yield ""
         yield from _lines_of_measure(one)
         yield from _lines_of_curve(one, curve, scan)
-    if numbers.rows:
+    if scan.rows:
         yield ""
-        yield from _lines_of_table(scan, numbers.rows)
+        yield from _lines_of_table(scan)
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
@@ -137,19 +104,19 @@ def _lines_of_curve(one: GrainMeasure, curve: DistanceBins, scan: GrainScan) -> 
     yield from _wrapped(head + "; ".join(cells) + ".", "  ")
 
 
-def _grains(scan: GrainScan, rows: list[GrainRow]) -> Table:
-    return table_of_grain_rows(rows, lateral_unit=scan.lateral_unit, height_unit=scan.topography_unit)
+def _table(scan: GrainScan) -> Table:
+    return table_of_grain_rows(scan.rows, lateral_unit=scan.lateral_unit, height_unit=scan.topography_unit)
 
 
-def _values(scan: GrainScan, rows: list[GrainRow], name: str, pulse: int, key: str = "{}") -> Table:
+def _values(scan: GrainScan, name: str, pulse: int, key: str = "{}") -> Table:
     unit = "" if scan.maps is None else str(scan.maps[name].attrs.get("units", ""))
-    return table_of_grain_values(rows, name, pulse, unit, key=key)
+    return table_of_grain_values(scan.rows, name, pulse, unit, key=key)
 
 
-def _lines_of_table(scan: GrainScan, rows: list[GrainRow]) -> Iterator[str]:
+def _lines_of_table(scan: GrainScan) -> Iterator[str]:
     for pulse, label in enumerate([""] if scan.maps is None else labels_from_maps(scan.maps)):
-        shown = [name for name in _SHOWN if (name, pulse) in rows[0].values][:_MOST_SHOWN]
-        values = [_values(scan, rows, name, pulse, f"{name} {{}}") for name in shown]
+        shown = [name for name in _SHOWN if (name, pulse) in scan.rows[0].values][:_MOST_SHOWN]
+        values = [_values(scan, name, pulse, f"{name} {{}}") for name in shown]
         parts = [Joined("height", ("mean_height",))]
         if shown:
             parts += [Joined("n", (f"{shown[-1]} n",))]
@@ -157,7 +124,7 @@ def _lines_of_table(scan: GrainScan, rows: list[GrainRow]) -> Iterator[str]:
             parts += [Joined(f"{shown[-1]} b/i", (f"{shown[-1]} boundary_ratio",))]
         grain = Joined("", ("id", "class", "touches_edge"), _name_of_grain, is_text=True)
         yield from (
-            _grains(scan, rows)
+            _table(scan)
             .beside(*values)
             .lines((grain, "area", "diameter", *parts), title=f"Grains {label}".rstrip(), least=(18,))
         )
@@ -167,9 +134,7 @@ def _name_of_grain(_: Scaling, number: int, grain_class: str, at_edge: bool) -> 
     return f"{number} {grain_class}{' (edge)' if at_edge else ''}"
 
 
-def report_of_grains(
-    scan: GrainScan, numbers: GrainNumbers, *, version: str, name: str, sha256: str
-) -> dict[str, Any]:
+def report_of_grains(scan: GrainScan, *, version: str, name: str, sha256: str) -> dict[str, Any]:
     """Return all numbers as JSON knows them: SI units, None where there is no number."""
     report: dict[str, Any] = plain_value(
         {
@@ -193,9 +158,9 @@ def report_of_grains(
                 for one in scan.candidates
             ],
             "quantities": [
-                _measure(one, curve) for one, curve in zip(numbers.measures, numbers.curves, strict=True)
+                _measure(one, curve) for one, curve in zip(scan.measures, scan.curves, strict=True)
             ],
-            "grains": _entries_of_grains(scan, numbers.rows),
+            "grains": _entries_of_grains(scan),
             "notes": [spelled(note) for note in scan.notes],
         }
     )
@@ -217,39 +182,39 @@ def _measure(one: GrainMeasure, curve: DistanceBins) -> dict[str, Any]:
     }
 
 
-def _entries_of_grains(scan: GrainScan, rows: list[GrainRow]) -> list[dict[str, Any]]:
-    entries = _grains(scan, rows).entries()
+def _entries_of_grains(scan: GrainScan) -> list[dict[str, Any]]:
+    entries = _table(scan).entries()
     for entry in entries:
         entry["height"] = entry.pop("mean_height")
         entry["values"] = []
-    for name, pulse in rows[0].values if rows else ():
-        values = _values(scan, rows, name, pulse or 0).entries()
+    for name, pulse in scan.rows[0].values if scan.rows else ():
+        values = _values(scan, name, pulse or 0).entries()
         for entry, value in zip(entries, values, strict=True):
             entry["values"].append({"quantity": name, "pulse": (pulse or 0) + 1, **value})
     return entries
 
 
-def csv_of_grains(scan: GrainScan, numbers: GrainNumbers) -> str:
+def csv_of_grains(scan: GrainScan) -> str:
     """Return a row for each grain and pulse setting, in SI units; empty where there is no number."""
     names = [name for name in QUANTITIES if scan.maps is not None and name in scan.maps]
     fixed = ("id", "class", "pixels", "area", "diameter", "mean_height", "touches_edge")
-    grains = _grains(scan, numbers.rows).select(fixed)
+    grains = _table(scan).select(fixed)
     settings = scan.pulse_settings() or [{"voltage": None, "direction": None}]
     tables = []
     for pulse, setting in enumerate(settings):
         cells = [pulse + 1 if names else None, *setting.values()]
-        values = [_values(scan, numbers.rows, name, pulse, f"{name}_{{}}") for name in names]
+        values = [_values(scan, name, pulse, f"{name}_{{}}") for name in names]
         tables.append(grains.beside(Table("", "", ("pulse", *setting), [cells] * len(grains.rows)), *values))
     return joined(tables).csv(for_programs=True)
 
 
-def csv_of_classes(_: GrainScan, numbers: GrainNumbers) -> str:
+def csv_of_classes(scan: GrainScan) -> str:
     """Return a row for each quantity, pulse setting and class of pixels."""
     keys = ("quantity", "unit", "pulse", "logarithmic", "class", "n", "pixels", *NUMBERS[1:], "verdict")
-    return table_of_classes(numbers.measures).select(keys).csv(for_programs=True)
+    return table_of_classes(scan.measures).select(keys).csv(for_programs=True)
 
 
-def csv_of_distances(_: GrainScan, numbers: GrainNumbers) -> str:
+def csv_of_distances(scan: GrainScan) -> str:
     """Return a row for each quantity, pulse setting and bin of distance from the nearest boundary."""
-    table = table_of_distances(numbers.measures, numbers.curves)
+    table = table_of_distances(scan.measures, scan.curves)
     return table.select(table.keys[1:]).csv(for_programs=True)

@@ -16,6 +16,9 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.grains import (
     Boundaries,
     DefectCandidate,
+    DistanceBins,
+    GrainMeasure,
+    GrainRow,
     Grains,
     GrainSettings,
     boundaries_from_grains,
@@ -23,8 +26,11 @@ from napari_tesm.grains import (
     defect_candidates,
     grains_from_image,
     grains_from_labels,
+    measures_at_boundaries,
     overrides_from_regions,
+    table_of_grains,
 )
+from napari_tesm.grains.measures import curves_of_measures
 from napari_tesm.io.label_images import labels_from_file
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 from napari_tesm.scan import Scan
@@ -47,6 +53,10 @@ class GrainScan(Scan):
     candidates : list of DefectCandidate
     width_words : str
         How wide the band along boundaries is, and why.
+    measures : list of GrainMeasure
+    curves : list of DistanceBins
+        One for each measure.
+    rows : list of GrainRow
     """
 
     grains: Grains
@@ -55,6 +65,16 @@ class GrainScan(Scan):
     topography_unit: str = ""
     candidates: list[DefectCandidate] = field(default_factory=list)
     width_words: str = ""
+    measures: list[GrainMeasure] = field(default_factory=list)
+    curves: list[DistanceBins] = field(default_factory=list)
+    rows: list[GrainRow] = field(default_factory=list)
+
+    def measure(self, bin_width: float) -> None:
+        """Find out what the maps come to at boundaries, against the distance from them, and in each grain."""
+        if self.maps is not None:
+            self.measures = measures_at_boundaries(self.maps, self.boundaries)
+            self.curves = curves_of_measures(self.measures, self.maps, self.boundaries, bin_width=bin_width)
+        self.rows = table_of_grains(self.grains, self.boundaries, self.maps, topography=self.topography)
 
 
 def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainScan:

@@ -12,7 +12,6 @@ from napari_tesm.cli.grain_report import (
     csv_of_distances,
     csv_of_grains,
     lines_of_grains,
-    numbers_from_scan,
     report_of_grains,
 )
 from napari_tesm.cli.grain_scan import GrainScan, grain_scan
@@ -48,26 +47,24 @@ def run_command(options: argparse.Namespace) -> int:
         _say(progress, 0.0, "looking for grains")
         scan = grain_scan(options, None)
         _say(progress, 0.5, "comparing")
-        numbers = numbers_from_scan(scan, bin_width or default_bin_width(scan.grains.spacing))
+        scan.measure(bin_width or default_bin_width(scan.grains.spacing))
         _say(progress, 0.9, "writing")
         if gwy is not None:
             write_container_to(gwy, _output(scan))
         report = {}
         if options.json:
-            sha256 = sha256_of_file(options.file)
-            report = report_of_grains(
-                scan, numbers, version=__version__, name=Path(options.file).name, sha256=sha256
-            )
+            name, sha256 = Path(options.file).name, sha256_of_file(options.file)
+            report = report_of_grains(scan, version=__version__, name=name, sha256=sha256)
         if json_file is not None:
             json.dump(report, json_file, indent=2, ensure_ascii=True)
             json_file.write("\n")
         for name, file in files.items():
-            file.write(_TABLES[name](scan, numbers))
+            file.write(_TABLES[name](scan))
     _say(progress, 1.0, "done")
     if options.json == _TO_STDOUT:
         print(json.dumps(report, indent=2, ensure_ascii=True))
     elif not options.quiet:
-        for line in lines_of_grains(scan, numbers, name=Path(options.file).name):
+        for line in lines_of_grains(scan, name=Path(options.file).name):
             print(line)
         written = [*filter(None, (options.output, json_path)), *map(str, tables.values())]
         if written:

@@ -236,6 +236,18 @@ def curve_from_boundary(
     return DistanceBins(centres, float(bin_width), median, low, high, q25, q75, counts, independent)
 
 
+def curves_of_measures(
+    measures: Sequence[GrainMeasure], maps: xr.Dataset, boundaries: Boundaries, *, bin_width: float
+) -> list[DistanceBins]:
+    """Return what was measured at boundaries against the distance from them; see `curve_from_boundary`."""
+    return [
+        curve_from_boundary(
+            values_of(maps, one.quantity, one.pulse or 0), boundaries, bin_width=bin_width, logarithmic=one.logarithmic
+        )
+        for one in measures
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class GrainValue:
     """A quantity in a grain: accepted pixels, median, quartiles, and the median of its boundary over its interior's."""

@@ -13,14 +13,13 @@ from napari_tesm.grains import (
     GrainMeasure,
     Grains,
     boundaries_from_grains,
-    curve_from_boundary,
     default_band_width,
     grains_from_image,
     measures_at_boundaries,
     overrides_from_regions,
     table_of_grains,
 )
-from napari_tesm.grains.measures import default_bin_width, shares_of_classes, values_of
+from napari_tesm.grains.measures import curves_of_measures, default_bin_width, shares_of_classes, values_of
 from napari_tesm.plotting.grains import draw_against_distance, draw_classes, draw_grains
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, Scan
@@ -89,14 +88,7 @@ def section_from_data(data: ReportData) -> Section | None:
         section.missing.append(f"{scan.name}: there are no maps to measure at grain boundaries.")
         return section
     measures = measures_at_boundaries(scan.maps, boundaries)
-    bin_width = default_bin_width(scan.spacing)
-    curves = [
-        curve_from_boundary(
-            values_of(scan.maps, one.quantity, one.pulse or 0), boundaries, bin_width=bin_width,
-            logarithmic=one.logarithmic,
-        )
-        for one in measures
-    ]  # fmt: skip
+    curves = curves_of_measures(measures, scan.maps, boundaries, bin_width=default_bin_width(scan.spacing))
     section.paragraphs += [
         one.verdict for one in measures if one.pulse == scan.main_pulse and one.quantity in _DRAWN
     ]
