@@ -1,4 +1,5 @@
-# Two commands do all the set-up: `make run` fits the sample, `make test` runs the whole suite.
+# Three commands do all the set-up: `make run` fits the sample, `make check` looks at a change in under three minutes,
+# `make test` runs the whole suite.
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
@@ -16,8 +17,10 @@ SYSTEM_PACKAGES := gwyddion libgwyddion20-dev libgtk2.0-dev libgtkglext1-dev lib
 SCREEN := xvfb-run -a -s "-screen 0 1600x1200x24"
 # Two processes; the tests of one file stay together, as they share what is costly to make.
 PYTEST_OPTIONS ?= -n 2 --dist loadfile
+# What takes no more than a second and needs neither a window, nor Qt, nor Gwyddion, nor anything of the system.
+QUICK := -m "not display and not gwyddion and not slow" -p no:pytest-qt
 
-.PHONY: run test lint benchmark clean system-packages
+.PHONY: run test check lint benchmark clean system-packages
 
 run: $(VENV)/installed
 	@mkdir -p build
@@ -25,6 +28,9 @@ run: $(VENV)/installed
 
 test: system-packages $(VENV)/installed-for-tests lint
 	$(SCREEN) $(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check: lint
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(QUICK)
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .

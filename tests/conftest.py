@@ -35,6 +35,20 @@ def _approx_of_any_size(expected: Any, rel: Any = None, abs: Any = None, nan_ok:
 pytest.approx = _approx_of_any_size
 
 _NOT_HERE = "the instrument files are not here"
+_FIXTURES_OF = {
+    "gwyddion": {"gwyoracle", "gwyddion_check"},
+    "display": {"make_viewer", "make_napari_viewer", "qapp", "qtbot"},
+}
+"""Fixtures that need what a marker says, so that no test can forget to say so."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that ask for Gwyddion or a window by their fixtures, before any are chosen by their marks."""
+    for item in items:
+        for marker, names in _FIXTURES_OF.items():
+            if names & set(getattr(item, "fixturenames", ())):
+                item.add_marker(marker)
 
 
 @pytest.hookimpl(wrapper=True)

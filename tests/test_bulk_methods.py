@@ -60,7 +60,7 @@ def test_impedance_is_warburgs_line_and_then_a_capacity():
     assert -1 / (2 * np.pi * 1e-4 / SPAN * low.imag) == pytest.approx(capacity, rel=1e-4)
 
 
-@pytest.mark.parametrize("diffusion", [1e-15, 3e-11])
+@pytest.mark.parametrize("diffusion", [1e-15, pytest.param(3e-11, marks=pytest.mark.slow)])
 def test_five_methods_give_back_the_one_coefficient(diffusion):
     film, contact = Film(diffusion, 0.3e-6), TipContact(diffusion, 20e-9)
     pulse = 6 * contact.diffusion_time

@@ -273,6 +273,7 @@ def _process(*words):
         yield process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_terminated_and_interrupted_runs_leave_nothing(tmp_path, number, code):
     scan, out = tmp_path / "scan.gwy", tmp_path / "out.gwy"
@@ -286,6 +287,7 @@ def test_terminated_and_interrupted_runs_leave_nothing(tmp_path, number, code):
     assert [path.name for path in tmp_path.iterdir()] == ["scan.gwy"]
 
 
+@pytest.mark.slow
 def test_closed_pipe_is_quiet(scan):
     with _process("info", scan) as process:
         process.stdout.close()

@@ -302,6 +302,7 @@ def test_gwyddion_opens_it_without_a_warning(
         assert not gwyddion_check(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_damaged_files_end_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, broken, out = (tmp_path / name for name in ("s.gwy", "b.gwy", "o.gwy"))
     save(source, simulate_dataset(size=(6, 5), samples=40))

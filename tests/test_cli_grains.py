@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from examples import SPACING, drawn, example_dataset
+from examples import SPACING, drawn, example_dataset, placed
 from simulated_grains import simulated_grains
 from skimage.metrics import adapted_rand_error
 
@@ -239,7 +239,15 @@ def test_drawn_defects_are_a_class_and_particles_are_proposed(made, truth, tmp_p
     save(tmp_path / "particle.gwy", bare, maps)
     assert tesm("grains", tmp_path / "particle.gwy", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert [one["kind"] for one in found["defect_candidates"]] == ["particle"]
+    (candidate,) = found["defect_candidates"]
+    assert candidate["kind"] == "particle"
+    x, y = placed((22, 12))[0]
+    assert (candidate["x"], candidate["y"]) == pytest.approx((x, y), abs=0.25e-6)
+    assert tesm("grains", tmp_path / "particle.gwy") == 0
+    across, down = re.search(
+        r"a particle of .* at x ([-\d.]+), y ([-\d.]+) µm", capsys.readouterr().out
+    ).groups()
+    assert (float(across), float(down)) == pytest.approx((x * 1e6, y * 1e6), abs=0.3)
     assert found["boundaries"]["shares"]["defect"] == 0
     dirt = drawn("rectangle", ((19, 8.75), (25, 8.75), (25, 15), (19, 15)), "dirt", "defect")
     save(tmp_path / "drawn.gwy", bare, maps, regions=[dirt])

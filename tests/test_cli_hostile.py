@@ -95,6 +95,7 @@ def scan(tmp_path: Path) -> Path:
     return written(tmp_path / "scan.gwy", (brick(), METADATA, "Traces (-3 V)"))
 
 
+@pytest.mark.slow
 def test_mutated_files_end_in_a_sentence(tmp_path: Path, run: Run) -> None:
     source, out = tmp_path / "source.gwy", tmp_path / "out.gwy"
     save(source, simulate_dataset(size=(6, 5), samples=40))
@@ -133,7 +134,16 @@ def test_mutated_files_end_in_a_sentence(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, -1e-8, np.nan, np.inf, 1e308, 1e-320])
-@pytest.mark.parametrize("component", ["xreal", "yreal", "zreal", "xoff", "zoff"])
+@pytest.mark.parametrize(
+    "component",
+    [
+        pytest.param("xreal", marks=pytest.mark.slow),
+        pytest.param("yreal", marks=pytest.mark.slow),
+        "zreal",
+        "xoff",
+        "zoff",
+    ],
+)
 def test_nonsense_extents(tmp_path: Path, run: Run, component: str, value: float) -> None:
     path = written(tmp_path / "s.gwy", (brick(), METADATA, "T"), **{component: value})
     assert run("info", path)[0] == 0
@@ -248,6 +258,7 @@ def test_too_large_a_simulation_is_refused_at_once(tmp_path: Path, run: Run) -> 
     assert run("simulate", "-o", tmp_path / "s.gwy", "--size", "9999x9999")[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}])
 def test_a_terminal_that_knows_no_micro_sign(scan: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     words = [sys.executable, "-m", "napari_tesm.cli", "fit", str(scan), "-o", str(tmp_path / "o.gwy")]
@@ -255,6 +266,7 @@ def test_a_terminal_that_knows_no_micro_sign(scan: Path, tmp_path: Path, environ
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 def test_a_closed_stdout(scan: Path, tmp_path: Path) -> None:
     command = f"'{sys.executable}' -m napari_tesm.cli fit '{scan}' -o '{tmp_path / 'o.gwy'}' >&-"

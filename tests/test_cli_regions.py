@@ -683,6 +683,7 @@ def test_regions_that_cannot_be_understood_are_named(
         assert any("cannot be understood" in note for note in found["notes"])
 
 
+@pytest.mark.slow
 def test_damaged_files_end_in_a_sentence(
     fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

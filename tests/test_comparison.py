@@ -144,3 +144,15 @@ def test_d2_against_d1_of_smooth_maps_is_less_certain_than_of_as_many_independen
     assert alike.independent < 0.05 * 2400
     assert alike.high / alike.low > (white.high / white.low) ** 3
     assert alike.n == white.n == 2400
+
+
+def test_each_group_widens_the_interval_by_its_own_number():
+    rng = np.random.default_rng(1)
+    wide, narrow = rng.lognormal(0, 1.0, 400), rng.lognormal(0, 0.01, 400)
+    widths = [
+        np.log(found.ratio_high / found.ratio_low)
+        for independent in ((400.0, 10.0), (10.0, 400.0))
+        for found in [comparison_from_values(wide, narrow, independent=independent)]
+    ]
+    # The spread of the first is that of their ratio.
+    assert widths[1] > 4 * widths[0]

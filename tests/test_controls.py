@@ -133,7 +133,7 @@ def test_noise_of_h_is_that_of_its_samples():
     assert noise_of_displacement(noise, TIME, PULSE) == pytest.approx(height.std(), rel=0.05)
 
 
-@pytest.mark.parametrize("reach", [0, 3])
+@pytest.mark.parametrize("reach", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_intervals_of_a_ratio_hold_the_true_one(reach):
     """0.3 against 0.06, as the paper's Si/C against HOPG; grains of several pixels make neighbours alike."""
     rng = np.random.default_rng(5)

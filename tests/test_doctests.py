@@ -24,6 +24,7 @@ def blocks_of(document):
     return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+SLOW = {"docs/theory.md"}
 DOCUMENTS = [
     str(path.relative_to(ROOT))
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,7 +44,9 @@ def test_the_examples_of_a_module_give_what_they_say(name):
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize(
+    "document", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in DOCUMENTS]
+)
 def test_the_python_of_a_document_runs(document, tmp_path, monkeypatch):
     from napari_tesm import fit, save
 

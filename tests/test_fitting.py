@@ -52,7 +52,7 @@ def test_high_signal_to_noise():
     assert_least_squares(result, data.traces, data.time, range(0, 300, 4), tolerance=1e-4)
 
 
-@pytest.mark.parametrize(("samples", "count"), [(500, 2000), (40, 4000)])
+@pytest.mark.parametrize(("samples", "count"), [pytest.param(500, 2000, marks=pytest.mark.slow), (40, 4000)])
 def test_no_global_optimum_is_missed_on_noise(samples, count):
     time = np.arange(samples) * (WINDOW / samples)
     traces = np.random.default_rng(3).standard_normal((count, samples))

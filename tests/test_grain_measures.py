@@ -15,7 +15,7 @@ from napari_tesm.grains import (
     overrides_from_regions,
     table_of_grains,
 )
-from napari_tesm.grains.boundaries import neighbours_of
+from napari_tesm.grains.boundaries import default_band_width, neighbours_of
 from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries, shares_of_classes
 from napari_tesm.regions.measures import comparison_of_masks
 from napari_tesm.regions.shapes import Region
@@ -218,8 +218,19 @@ def test_the_table_counts_what_can_be_counted_by_hand():
     far = values[0][:, :3].ravel()
     assert first.boundary_ratio == pytest.approx(np.median(at) / np.nanmedian(far))
     assert rows[1].values["other", None].n == 36
-    with pytest.raises(ValueError, match="differ in size"):
-        table_of_grains(grains, edge, topography=np.zeros((2, 2)))
+    # From the upper left pixel, whose own place is (0, 0).
+    assert (rows[0].x, rows[0].y) == pytest.approx((1.5 * 2e-9, 2.5 * 3e-9))
+    assert (rows[1].x, rows[1].y) == pytest.approx((6.5 * 2e-9, 2.5 * 3e-9))
+    with pytest.raises(ValueError, match=r"\(10 × 6 pixels\) and the map \(3 × 2\) differ in size"):
+        table_of_grains(grains, edge, topography=np.zeros((2, 3)))
+
+
+def test_the_band_without_a_tip_radius_is_four_of_the_longer_sides():
+    for spacing in ((3e-9, 2e-9), (2e-9, 3e-9)):
+        width, why = default_band_width(None, spacing)
+        assert width == pytest.approx(12e-9)
+        assert "4 pixels" in why
+    assert default_band_width(25e-9, (3e-9, 2e-9))[0] == pytest.approx(50e-9)
 
 
 def test_neighbours_touch_by_a_side():

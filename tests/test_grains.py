@@ -78,6 +78,7 @@ def test_what_was_chosen_is_said_and_kept():
     np.testing.assert_array_equal(again.labels, found.labels)
 
 
+@pytest.mark.slow
 def test_settings_do_what_they_say():
     truth = simulated_grains("domes")
     largest = np.bincount(truth.labels.ravel()).max() * 25e-18

@@ -202,6 +202,7 @@ def test_no_unit_at_all():
             unit_text(wrong, "/0/data")
 
 
+@pytest.mark.slow
 @given(st.text(max_size=12))
 def test_any_text_is_a_unit_or_refused(text):
     try:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import PROTOCOL, example_dataset, exponential_traces
+from examples import CORNER, PROTOCOL, SPACING, example_dataset, exponential_traces
 
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.files.errors import GwySizeError
 from napari_tesm.gwy import read_container, size_of
-from napari_tesm.io.gwy.results import is_result, maps_from_container, metadata_entries
+from napari_tesm.io.gwy.results import field_on_grid, is_result, maps_from_container, metadata_entries
 from napari_tesm.io.gwy.saving import carried_container, check_output_size
 
 SAMPLE = Path(__file__).parents[1] / "sample_data" / "si_c_step.gwy"
@@ -118,6 +118,17 @@ def test_traces_and_protocol_survive_saving(tmp_path):
     ):
         assert back.attrs[name] == dataset.attrs[name]
     assert back["direction"].values.tolist() == ["trace", "retrace"]
+
+
+def test_a_map_on_a_grid_without_metres_keeps_its_unit():
+    dataset = example_dataset(shape=(4, 7))
+    like = dataset["topography"].assign_coords(
+        {name: dataset[name].assign_attrs(units=unit) for name, unit in (("y", "V"), ("x", "V"))}
+    )
+    field = field_on_grid(np.zeros((4, 7)), like, "m²/s")
+    assert (field.unit_xy, field.unit_z) == ("V", "m²/s")
+    assert (field.x_real, field.y_real) == pytest.approx((7 * SPACING[1], 4 * SPACING[0]))
+    assert (field.x_offset, field.y_offset) == pytest.approx(CORNER[::-1])
 
 
 def test_non_uniform_times_survive_as_a_calibration(tmp_path, gwyoracle):

@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 from napari_tesm.files.errors import FileChangedError, GwyFormatError
 from napari_tesm.files.mapped import MappedFile, mapped_file_of
 from napari_tesm.gwy import read_container, write_container
+from napari_tesm.gwy.objects import Brick
+from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.values import MAX_DEPTH
+from napari_tesm.io.gwy.description import description_from_file
 
 FIXED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=2000)
 
@@ -483,6 +486,7 @@ def mutated(content, mutations):
     return bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("magic", [b"GWYP", b"GWYO"])
 @settings(FIXED_FOLDER, max_examples=400)
 @given(mutations=MUTATIONS)
@@ -507,3 +511,20 @@ def test_any_damage_is_noticed_or_harmless(tmp_path, magic, mutations):
     # What was read is a sound tree: it can be written, and comes back the same.
     write_container(copy, container, overwrite=True)
     assert same(read_container(copy), container)
+
+
+def test_the_time_unit_of_a_calibrated_volume_is_that_of_its_calibration(tmp_path):
+    """Whose planes lie at unequal times, written in a unit of their own."""
+    values = np.zeros((3, 2, 4))
+    for number, times in enumerate((None, np.array([0.0, 1.0, 4.0]))):
+        brick = Brick(values, 4e-6, 1e-6, 3.0, unit_x="m", unit_y="m", unit_z="V", unit_w="m", calibration=times,
+                      calibration_unit="s")  # fmt: skip
+        container = GwyContainer()
+        put(container, "/brick/0", brick.to_object(), "o")
+        write_container(tmp_path / f"{number}.gwy", container)
+    (plain,), (calibrated,) = (
+        description_from_file(tmp_path / f"{number}.gwy")["volumes"] for number in (0, 1)
+    )
+    assert (plain["time_unit"], calibrated["time_unit"]) == ("V", "s")
+    assert calibrated["time_range"] == [0.0, 4.0]
+    assert (calibrated["pixels"], calibrated["size"]) == ([4, 2], [4e-6, 1e-6])

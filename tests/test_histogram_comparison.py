@@ -1,6 +1,7 @@
 """Fig. 8 in numbers and as drawings: against the maps, and for results that lack something."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -56,6 +57,25 @@ def test_every_number_is_that_of_the_maps(found, maps):
     assert found.ratio.n == known.sum()
     assert found.ratio.median == pytest.approx(np.median(ratios[known]), rel=1e-3)
     np.testing.assert_allclose(found.ratios[known], ratios[known])
+
+
+def test_the_sentences_hold_the_numbers(found, maps):
+    text = "\n".join(found.sentences())
+    ratios = maps["D2"].values[1] / maps["D1"].values[1]
+    ratios = ratios[np.isfinite(ratios)]
+    low, middle, high = np.percentile(ratios, [25, 50, 75])
+    assert f"median {middle:.2f} (95 % {found.ratio.low:.2f} to {found.ratio.high:.2f})" in text
+    assert f"half of the {ratios.size} pixels within {low:.2f} to {high:.2f}; signed-rank" in text
+    assert found.ratio.low < middle < found.ratio.high
+    for scale, line in zip(("log", "linear"), found.sentences(), strict=False):
+        for number in (1, 2):
+            pattern = rf"D{number} ([\d.]+) \(95 % ([\d.]+) to ([\d.]+); half maximum ([\d.]+) to ([\d.]+); n = (\d+)\)"
+            *limits, n = re.search(pattern, line).groups()
+            one = found.windows[number]
+            mode, ends = one.modes[scale], one.half_maxima[scale]
+            wanted = np.array([mode.value, mode.low, mode.high, *ends]) / 1e-13
+            assert [float(limit) for limit in limits] == pytest.approx(wanted, rel=6e-3)
+            assert int(n) == np.isfinite(maps[f"D{number}"].values[1]).sum()
 
 
 def test_the_test_counts_neighbours_as_far_as_they_are_independent(found):

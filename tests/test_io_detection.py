@@ -28,6 +28,7 @@ def real_files(shared_data):
     return [path for folder in FORMATS for path in sorted((shared_data / folder).iterdir())]
 
 
+@pytest.mark.slow
 def test_every_real_file_is_known_and_opens_or_is_refused_with_a_reason(shared_data):
     for path in real_files(shared_data):
         assert format_of_file(path) == FORMATS[path.parent.name], path.name

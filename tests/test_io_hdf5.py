@@ -281,6 +281,7 @@ def test_claims_of_huge_sizes_cost_nothing(tmp_path):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_part_of_a_large_array_takes_little_memory(tmp_path):
     path = tmp_path / "large.h5"
     with h5py.File(path, "w") as file:

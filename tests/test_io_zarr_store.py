@@ -51,6 +51,7 @@ def warned_of(action, *arguments):
 # What is stored comes back
 
 
+@pytest.mark.slow
 @FIXED_FOLDER
 @given(
     attributes=st.dictionaries(
@@ -177,6 +178,7 @@ def test_damaged_pieces_are_errors_of_reading(tmp_path):
             assert "\n" not in refused_with
 
 
+@pytest.mark.slow
 def test_changed_descriptions_are_read_or_refused(tmp_path):
     path = tmp_path / "a.zarr"
     save_zarr(path, example_dataset(shape=(3, 4), samples=20))

@@ -193,6 +193,7 @@ def scan(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_line_writes_and_reads_back_a_joint_fit(scan, tmp_path, capsys):
     out, summary, pixels = tmp_path / "out.gwy", tmp_path / "s.json", tmp_path / "p.csv"
     figure = tmp_path / "f.png"

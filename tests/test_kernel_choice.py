@@ -234,6 +234,7 @@ def test_votes_of_parts_are_those_of_the_whole():
     )
 
 
+@pytest.mark.slow
 def test_the_figure_has_room_for_its_words():
     from napari_tesm.plotting.kernel_choice import kernel_choice_figure
 

@@ -128,6 +128,7 @@ def test_a_strip_is_known_as_one_also_on_a_slope_and_upside_down():
     assert found.height < 0
 
 
+@pytest.mark.slow
 def test_noise_alone_has_no_step():
     seen = 0
     for seed in range(60):

@@ -80,6 +80,7 @@ orders = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(
     order=orders,

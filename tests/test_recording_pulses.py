@@ -135,6 +135,7 @@ def test_every_number_format_is_read(dtype):
     assert find_pulses(values).start.tolist() == [start for start, *_ in regular(30)]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -193,7 +193,9 @@ def sentence_of(call):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "voltages" else name for name in CASES]
+)
 def test_every_number_is_refused_where_it_makes_no_sense(name):
     function, good, attacks = CASES[name]
     with warnings.catch_warnings():

@@ -22,7 +22,14 @@ def shifted_pair(shape, dy, dx, snr, seed):
     return large[cut] + rng.standard_normal(shape) / snr, moved[cut] + rng.standard_normal(shape) / snr
 
 
-@pytest.mark.parametrize("shape", [(48, 64), (64, 48), (128, 128)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (48, 64),
+        pytest.param((64, 48), marks=pytest.mark.slow),
+        pytest.param((128, 128), marks=pytest.mark.slow),
+    ],
+)
 def test_a_shift_is_found_within_a_tenth_of_a_pixel_at_snr_5(shape):
     errors = []
     for seed in range(12):
@@ -216,3 +223,8 @@ def test_ways_that_are_not_alike_are_said_to_be_so():
         1 + surface((64, 64), 1)[:64, :64] * 0.1, 1 + surface((64, 64), 2)[:64, :64] * 0.1, {}
     )
     assert any("little alike" in warning for warning in found.warnings)
+
+
+def test_maps_of_unlike_size_are_refused_with_width_and_height():
+    with pytest.raises(ValueError, match="maps of 30×20 and 31×21 pixels"):
+        shift_between(np.ones((20, 30)), np.ones((21, 31)))

@@ -233,6 +233,7 @@ def scan_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_bytes_twice_and_says_where(scan_file, tmp_path, capsys):
     words = ["report", str(scan_file), "--tip-radius", "25nm±2nm", "--title", "Two runs", "--debug"]
     assert main([*words, "-o", str(tmp_path / "A"), "--jobs", "1"]) == 0
@@ -275,6 +276,7 @@ def test_mistakes_are_said_before_anything_is_fitted(scan_file, tmp_path, capsys
     assert copied.exists()
 
 
+@pytest.mark.slow
 def test_maps_without_traces_are_taken_as_they_are(scan_file, tmp_path):
     fitted, bare = tmp_path / "fitted.gwy", tmp_path / "R"
     words = ["fit", str(scan_file), "-o", str(fitted), "--tip-radius", "25nm", "--maps-only", "--quiet"]

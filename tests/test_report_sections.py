@@ -1,5 +1,6 @@
 """What the sections of a report say of a simulated scan whose truth is known, and of scans that lack something."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.data import InputFile, Scan
 from napari_tesm.report.html import page_from_report
+from napari_tesm.report.methods import methods_from_data
 from napari_tesm.report.section import Section
 from napari_tesm.report.sections import (
     SECTIONS,
@@ -66,11 +68,19 @@ def test_both_polarities_are_alike_and_not_shifted(data):
 
 def test_a_shift_of_the_way_back_is_found_and_told_in_lengths():
     scan = example_scan()
-    shifted = np.roll(scan.maps["H"].values[1], 2, axis=1)
+    shifted = np.roll(scan.maps["H"].values[1], (3, 2), axis=(0, 1))
     scan.maps = scan.maps.assign(H=scan.maps["H"].copy(data=np.stack([scan.maps["H"].values[0], shifted])))
     section = similarity.section_from_data(example_data(scan))
     assert section.numbers["shift_pixels"]["dx"] == pytest.approx(-2, abs=0.15)
-    assert section.numbers["shift"]["dx"] == pytest.approx(-2 * scan.spacing[1], abs=0.15 * scan.spacing[1])
+    assert section.numbers["shift_pixels"]["dy"] == pytest.approx(-3, abs=0.15)
+    assert section.numbers["shift"]["dx"] == pytest.approx(-2 * 9e-9, abs=0.15 * 9e-9)
+    assert section.numbers["shift"]["dy"] == pytest.approx(-3 * 6e-9, abs=0.15 * 6e-9)
+    words = re.search(
+        r"shifted by (\S+) pixels across and (\S+) down \(([\d.]+) nm", " ".join(section.paragraphs)
+    )
+    across, down, far = (float(number) for number in words.groups())
+    assert (across, down) == pytest.approx((-2, -3), abs=0.15)
+    assert far == pytest.approx(np.hypot(2 * 9, 3 * 6), abs=1.5)
     assert section.numbers["correlation_after"] > section.numbers["correlation_before"] + 0.05
 
 
@@ -362,6 +372,11 @@ def test_the_main_scan_is_the_one_of_the_papers_voltage():
     data = example_data(at(-2.0), at(-5.0), at(-3.0), at(3.0), chosen=False)
     assert data.main.name == "-3.0 V"
     assert example_data(images_alone(), at(-5.0), chosen=False).main.name == "-5.0 V"
+
+
+def test_the_methods_say_how_large_the_scan_is(data):
+    words = " ".join(methods_from_data(data))
+    assert "40 × 32 pixels, 360 nm × 192 nm" in words
 
 
 def test_scans_of_different_sizes_go_together():

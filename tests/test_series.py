@@ -80,6 +80,13 @@ def test_what_is_missing_is_said_and_the_rest_goes_on():
     assert series_from_results([result(noise_map(), [np.nan])]) == []
 
 
+def test_scans_of_unlike_size_are_said_with_width_and_height():
+    (series,) = series_from_results(
+        [result(np.ones((1, 20, 30)), [-3.0]), result(np.ones((1, 22, 31)), [-5.0])]
+    )
+    assert "(30 × 20, 31 × 22 pixels)" in " ".join(series.missing)
+
+
 def test_one_voltage_is_a_series_that_cannot_be_judged():
     (series,) = series_from_results([result(noise_map(), [-3.0])])
     assert any("one voltage only (−3 V)" in sentence for sentence in series.missing)

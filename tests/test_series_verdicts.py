@@ -186,6 +186,7 @@ def aligned():
     return aligned_series(series_from_results(results, images=images)[0]), truth
 
 
+@pytest.mark.slow
 def test_the_map_of_verdicts_goes_into_a_gwy_file_with_its_meanings(aligned, tmp_path):
     series, _ = aligned
     found = verdict_map(series)

@@ -214,6 +214,7 @@ def test_bounds_and_few_samples():
         fit_traces(traces, WINDOW, kernel="lorentzian")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", QUANTITIES)
 def test_the_command_line_writes_and_reads_back(kernel, tmp_path, capsys):
     scan, out = tmp_path / "scan.gwy", tmp_path / "out.gwy"

@@ -18,6 +18,7 @@ def linear_response(x):
     return quad(lambda k: k * np.exp(-k) * inner(k), 0, 60, limit=200)[0]
 
 
+@pytest.mark.slow
 def test_a_small_voltage_gives_the_linear_response():
     host = Host(diffusion=1e-13, filling=0.3, poisson_ratio=0.25)
     time = np.array([1e-3, 10e-3, 18e-3])
@@ -56,6 +57,7 @@ def test_equilibrium_stands_still():
     )
 
 
+@pytest.mark.slow
 def test_error_falls_with_the_square_of_the_time_step():
     time = np.array([2e-3, 10e-3, 14e-3])
     grid = RingGrid(finest_r=0.25, finest_z=0.15, growth_r=1.3, growth_z=1.3, extent=40.0)
@@ -65,6 +67,7 @@ def test_error_falls_with_the_square_of_the_time_step():
     assert (errors[0] < 0.01 * np.abs(found[-1])).all()
 
 
+@pytest.mark.slow
 def test_displacement_saturates_with_the_voltage():
     voltages = [-0.01, -1.0, -3.0, -6.0]
     seen = []
@@ -81,6 +84,7 @@ def test_displacement_saturates_with_the_voltage():
     assert -positive[1] < H[2] / 2
 
 
+@pytest.mark.slow
 def test_the_number_of_sites_is_what_makes_it_saturate():
     """H per volt falls where sites fill up; with hardly any taken it rises instead, as Boltzmann has it."""
     time = np.array([0.0, PULSE])
@@ -97,6 +101,7 @@ def test_the_number_of_sites_is_what_makes_it_saturate():
     assert taken[0.2] > 0.999
 
 
+@pytest.mark.slow
 def test_grids_agree():
     fine = RingGrid(finest_r=0.08, finest_z=0.02, growth_r=1.12, growth_z=1.12, extent=60.0)
     time = np.array([1e-3, 10e-3, 20e-3])

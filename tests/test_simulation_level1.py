@@ -28,6 +28,7 @@ def closed_form(D, time, boundary, *, poisson_ratio=0.25):
     return scale * (response(on) - response(off))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", ["flux", "clamped"])
 def test_traces_equal_the_closed_form(boundary):
     time = np.concatenate([[-1e-3], record_times()])

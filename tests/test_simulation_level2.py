@@ -23,6 +23,7 @@ def uniform(value):
     return lambda x, y: np.full(np.shape(x), value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("boundary", "limit"), [("flux", 2e-3), ("clamped", 6e-3)])
 def test_uniform_limit_is_level_1(boundary, limit):
     expected = traces_from_diffusion(OUTSIDE, boundary=boundary, vegard=2.0, drive=3.0)
@@ -31,6 +32,7 @@ def test_uniform_limit_is_level_1(boundary, limit):
     np.testing.assert_allclose(found, expected, atol=limit * expected.max(), rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", ["flux", "clamped"])
 def test_error_falls_with_the_square_of_the_box(boundary):
     time = np.array([3e-3, 10e-3])
@@ -48,6 +50,7 @@ def test_what_crossed_the_surface_is_there(boundary):
         assert abs(model.solution_at(x, 0.0)[1]) < 1e-10
 
 
+@pytest.mark.slow
 def test_a_step_looks_the_same_along_every_direction():
     along_x = band_diffusion(INSIDE, OUTSIDE, 30e-9)
     tilted = lambda x, y: along_x((x + y) / np.sqrt(2), 0)  # noqa: E731
@@ -62,6 +65,7 @@ def test_a_step_looks_the_same_along_every_direction():
     assert np.abs(uniform_one - fine).max() > 0.05 * fine.max()
 
 
+@pytest.mark.slow
 def test_grids_agree_on_a_narrow_step():
     places = [(0.0, 0.0), (30e-9, 0.0)]
     found = []
@@ -71,6 +75,7 @@ def test_grids_agree_on_a_narrow_step():
     np.testing.assert_allclose(found[0], found[1], rtol=0.03)
 
 
+@pytest.mark.slow
 def test_a_narrow_step_does_not_show_its_own_coefficient_and_a_wide_one_does():
     model = TipModel(band_diffusion(INSIDE, OUTSIDE, 12e-9), grid=COARSE)
     on, beside, away = apparent_diffusion(
@@ -99,6 +104,7 @@ def test_apparent_is_true_where_the_sample_is_uniform(boundary):
     assert np.isnan(apparent_diffusion(traces[0, 0], model, expected=5e-12))
 
 
+@pytest.mark.slow
 def test_known_places_are_not_computed_again_and_threads_change_nothing():
     time = record_times(samples=25)
     model = TipModel(band_diffusion(INSIDE, OUTSIDE, 12e-9), time=time, grid=COARSE)

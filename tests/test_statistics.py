@@ -28,6 +28,7 @@ def test_mode_of_a_skewed_distribution():
     assert mode.high - mode.low < 0.5
 
 
+@pytest.mark.slow
 def test_interval_covers_the_mode_about_as_often_as_it_says():
     rng = np.random.default_rng(2)
     modes = [mode_from_values(rng.normal(size=500)) for _ in range(100)]

@@ -51,6 +51,7 @@ def test_time_and_frequency_are_transforms_of_each_other():
     assert abs(found / response_from_frequency(frequency, contact) - 1) < 5e-3
 
 
+@pytest.mark.slow
 def test_transfer_function_has_its_two_limits():
     waves = np.array([0.5, 1.0, 2.0, 4.0]) / R0
     contact = TipContact(D, R0)

@@ -141,7 +141,11 @@ def test_the_separated_text_holds_si_numbers_of_every_row(scan):
         assert first["name"] == 'a "quoted",\tname'
         x, y = scan.dataset["x"].values, scan.dataset["y"].values
         values = scan.maps["tau2"].values[1][mask_from_region(LEFT, x, y)]
-        assert float(first["tau2 (-3 V) median (s)"]) == pytest.approx(np.nanmedian(values), rel=1e-8)
+        wanted = dict(zip(("q25", "median", "q75"), np.nanpercentile(values, [25, 50, 75]), strict=True))
+        wanted |= {"mean": np.nanmean(values), "sd": np.nanstd(values, ddof=1)}
+        for name, value in wanted.items():
+            assert float(first[f"tau2 (-3 V) {name} (s)"]) == pytest.approx(value, rel=1e-8)
+        assert wanted["q25"] < wanted["q75"]
         assert float(dict(zip(head, lines[1], strict=True))["width (m)"]) == 0.8e-6
 
 

@@ -192,3 +192,8 @@ def test_hidden_pulse_settings_are_left_out_and_an_empty_choice_shows_all():
 def test_settings_are_told_apart_without_brackets():
     scan = scan_of(example_dataset(voltage=(-3.0, -3.0, -3.0), direction=("trace", "trace", "retrace")))
     assert scan.summary().endswith("-3 V trace / -3 V trace #2 / -3 V retrace")
+
+
+def test_a_scan_in_one_line_says_width_before_height():
+    assert "9 × 6 px" in scan_of(example_dataset()).summary()
+    assert "3.6 × 1.5 µm" in scan_of(example_dataset()).summary()
