@@ -39,9 +39,14 @@ def draw(figure: Figure) -> None:
             x = left + (width - step * len(rooms)) / 2 + number * step
             axes.add_patch(
                 FancyBboxPatch(
-                    (x + 0.06, floor - 0.36), step - 0.12, 0.72, boxstyle="round,pad=0,rounding_size=0.08",
-                    facecolor=COLOURS[floor - 1], edgecolor="#7a7a7a", linewidth=0.8,
-                )  # fmt: skip
+                    (x + 0.06, floor - 0.36),
+                    step - 0.12,
+                    0.72,
+                    boxstyle="round,pad=0,rounding_size=0.08",
+                    facecolor=COLOURS[floor - 1],
+                    edgecolor="#7a7a7a",
+                    linewidth=0.8,
+                )
             )
             name = room.rstrip("/").removesuffix(".py")
             axes.text(x + step / 2, floor, name.replace("_", "_\n") if len(name) > 12 else name,

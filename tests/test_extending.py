@@ -15,7 +15,7 @@ from napari_tesm.kernels import named, one_parameter
 
 
 def test_a_format_is_read_by_its_content_and_a_mapping(tmp_path, monkeypatch):
-    code, line = blocks("A file format")
+    (code,), (line,) = blocks("A file format"), blocks("A file format", "text")
     monkeypatch.setitem(sys.modules, "napari_tesm.io.columns", module_from_block(code, "columns"))
     (entry,) = eval(f"[{line}]")
     monkeypatch.setattr(detection, "_READERS", (*detection._READERS, entry))
@@ -35,7 +35,7 @@ def test_a_format_is_read_by_its_content_and_a_mapping(tmp_path, monkeypatch):
 
 
 def test_a_kernel_is_fitted_by_its_name(monkeypatch):
-    code, line = blocks("A kernel")
+    (code,), (line,) = blocks("A kernel"), blocks("A kernel", "text")
     space = dict(vars(one_parameter))
     exec(code, space)
     (kernel,) = eval(f"[{line}]", space)

@@ -17,7 +17,7 @@ def test_a_tab_follows_the_scan(make_viewer, qtbot):
     scan = Scan("example", dataset, [dataset["topography"]])
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)
-    code, line = blocks("A tab in napari")
+    (code,), (line,) = blocks("A tab in napari"), blocks("A tab in napari", "text")
     panel = module_from_block(code, "extremes").ExtremesPanel(viewer)
     ((_, made),) = eval(f"[{line}]", {"ExtremesPanel": type(panel)})
     assert isinstance(panel, made)
