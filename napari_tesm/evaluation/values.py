@@ -32,7 +32,9 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
         If a text cannot be understood or a value makes no sense.
     """
     understood: dict[str, Any] = {}
-    for name, value in values.items():
+    # What is not given must not undo what another value brings along: a tip radius has its error in one text.
+    given_values = {name: value for name, value in values.items() if value is not None}
+    for name, value in given_values.items():
         if not isinstance(value, str):
             understood[name] = _entry_from_value(value)
         elif name == "tip_radius":
@@ -52,12 +54,11 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood[name] = quantity_from_text(value, UNITS[name])
         else:
             understood[name] = value
-    given = {name: value for name, value in understood.items() if value is not None}
-    if "tip_radius" in given:
+    if "tip_radius" in understood:
         # A new radius does not inherit the error of the old one.
-        given.setdefault("tip_radius_error", None)
+        understood.setdefault("tip_radius_error", None)
     # By way of what JSON knows: every type and name is checked in one place.
-    return Recipe.from_dict((recipe or Recipe()).to_dict() | given)
+    return Recipe.from_dict((recipe or Recipe()).to_dict() | understood)
 
 
 def _entry_from_value(value: Any) -> Any:

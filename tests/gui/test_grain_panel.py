@@ -167,7 +167,7 @@ def test_a_parameter_shows_a_preview_that_segment_takes_over(panel, made, qtbot)
     # A dock of 450 pixels beside an image on a screen of 1280 × 800.
     assert panel.minimumSizeHint().width() <= 440
     assert panel.minimumSizeHint().height() <= 420
-    panel.form.spins["smallest_area"].setValue(20000)
+    panel.form.spins["smallest_area"].setValue(2.5e7)
     settle(qtbot, panel)
     (preview,) = panel.session.layers_of(scan, "grain preview")
     few = len(np.unique(preview.data))
@@ -208,7 +208,7 @@ def test_table_classes_labels_of_others_and_problems(panel, made, viewer, qtbot,
     settle(qtbot, panel)
     assert scan.grains.count == 2
     assert scan.grains.source == "mine"
-    panel.width_spin.setValue(1.5)
+    panel.width_spin.setValue(1500)
     settle(qtbot, panel)
     assert scan.band_width == pytest.approx(1.5e-6)
     viewer.theme = "light"

@@ -71,7 +71,7 @@ def test_a_rectangle_a_line_and_a_polygon_are_drawn_with_the_mouse(panel, mouse,
     panel.class_box.setCurrentText("grain")
     panel._class_chosen("grain")
     panel.tool_buttons["add_rectangle"].click()
-    mouse.drag(at(2.5, 3), at(7.5, 10))
+    mouse.drag(at(2.25, 3), at(7.25, 10))
     assert len(followed) >= 4, "the region follows the mouse"
     panel._class_chosen("step")
     panel.width_box.setValue(1.25)
@@ -84,8 +84,8 @@ def test_a_rectangle_a_line_and_a_polygon_are_drawn_with_the_mouse(panel, mouse,
     box, line, polygon = scan.regions
     assert [region.kind for region in scan.regions] == ["rectangle", "line", "polygon"]
     assert [region.name for region in scan.regions] == ["grain 1", "step 1", "step 2"]
-    np.testing.assert_allclose(box.xy().min(axis=0), placed((3, 2.5))[0], atol=4e-8)
-    np.testing.assert_allclose(box.xy().max(axis=0), placed((10, 7.5))[0], atol=4e-8)
+    np.testing.assert_allclose(box.xy().min(axis=0), placed((3, 2.25))[0], atol=4e-8)
+    np.testing.assert_allclose(box.xy().max(axis=0), placed((10, 7.25))[0], atol=4e-8)
     np.testing.assert_allclose(line.xy(), placed((11, 1.25), (15, 10)), atol=4e-8)
     assert line.width == 1.25e-6
     assert len(polygon.vertices) == 4

@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import CORNER, SPACING, example_dataset
 
 from gwyddion import digest
 from napari_tesm import fit, open_dataset, save
@@ -16,35 +16,37 @@ from napari_tesm.regions.shapes import PinnedPoint, Region, mask_from_region
 
 pytestmark = pytest.mark.gwyddion
 
-LEFT, TOP = 1e-6, -3e-7
+TOP, LEFT = CORNER
 """Offset of the image, which Gwyddion's selections do not know."""
+ACROSS, DOWN = SPACING[1] / 10, SPACING[0] / 8
+"""Shapes are written in tenths of a pixel across and eighths down."""
+
+
+def place(x, y):
+    return x * ACROSS + LEFT, y * DOWN + TOP
 
 
 def shifted(kind, pairs, *arguments):
-    return Region(kind, tuple((x * 1e-9 + LEFT, y * 1e-9 + TOP) for x, y in pairs), *arguments)
+    return Region(kind, tuple(place(x, y) for x, y in pairs), *arguments)
 
 
 REGIONS = [
     shifted("rectangle", [(10, 8), (50, 8), (50, 30), (10, 30)], 'a "<b>&"\n²', "grain"),
-    shifted("line", [(5, 40), (80, 12)], "Stufe 1 – č", "step", 12e-9),
+    shifted("line", [(5, 40), (80, 12)], "Stufe 1 – č", "step", 0.48e-6),
     shifted("ellipse", [(10, 10), (40, 10), (40, 40), (10, 40)], "", "my own"),
     shifted("rectangle", [(30, 5), (50, 25), (30, 45), (10, 25)], "turned", "other"),
-    shifted("path", [(3, 3), (30, 20), (85, 22)], "", "step", 20e-9),
+    shifted("path", [(3, 3), (30, 20), (85, 22)], "", "step", 0.8e-6),
     shifted("polygon", [(60, 5), (200, 6), (70, 40)], "beyond the border", "other"),
 ]
 POINTS = [
-    PinnedPoint(1, 45e-9 + LEFT, 20e-9 + TOP, 1, "#3c78d2"),
-    PinnedPoint(4, 15e-9 + LEFT, 36e-9 + TOP, 3, ""),
+    PinnedPoint(1, *place(45, 20), 1, "#3c78d2"),
+    PinnedPoint(4, *place(15, 36), 3, ""),
 ]
 
 
 @pytest.fixture(scope="module")
 def scan():
-    dataset = example_dataset()
-    moved = dataset.assign_coords(x=dataset["x"] + LEFT, y=dataset["y"] + TOP)
-    for axis in ("x", "y"):
-        moved[axis].attrs.update(dataset[axis].attrs)
-    return moved
+    return example_dataset()
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,12 @@ def test_gwyddion_sees_what_selections_can_show_counted_from_the_corner(saved, g
     for kind, (name, numbers) in expected.items():
         seen = view.items[f"/0/select/{kind}"]
         assert seen["type"] == name
-        np.testing.assert_allclose(np.array(seen["data"]) * 1e9, numbers, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(
+            np.reshape(seen["data"], (-1, 2)),
+            np.reshape(numbers, (-1, 2)) * [ACROSS, DOWN],
+            rtol=0,
+            atol=1e-15,
+        )
     assert view.items["/0/select/path"]["closed"] is False
     assert view.items["/0/select/path"]["slackness"] == 0
 
@@ -149,7 +156,7 @@ def test_what_gwyddion_has_saved_is_replaced_and_not_piled_up(
 
 def test_a_drawing_on_any_map_arrives_and_is_saved_as_a_region(scan, resaved, tmp_path, gwyoracle):
     container = read_container(resaved)
-    drawn = Selection("ellipse", np.array([[60e-9, 30e-9, 20e-9, 10e-9]]))
+    drawn = Selection("ellipse", np.array([[2.4e-6, 0.9e-6, 0.8e-6, 0.3e-6]]))
     put(container, "/7/select/ellipse", drawn.to_object(), "o")
     write_container(tmp_path / "drawn.gwy", container)
     found = found_in(tmp_path / "drawn.gwy", scan)

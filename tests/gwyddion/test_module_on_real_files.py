@@ -20,7 +20,8 @@ def test_a_volume_without_units_or_pulse_is_fitted_when_the_dialog_says_them(hos
     path = shared_data / "gwy" / "tcspc64_brick.gwy"
     run = host("volume", "tesm_diffusion_maps", 0, path, tmp_path / "out.gwy")
     assert len(run.log) == 1
-    assert "--time-unit" in run.log[0]
+    assert "has no unit: give it with 'Unit of the time axis'" in run.log[0]
+    assert "--" not in run.log[0]
     remember(host, **PULSE)
     run = host("volume", "tesm_diffusion_maps", 0, path, tmp_path / "out.gwy")
     assert run.log == []
