@@ -5,6 +5,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -78,6 +79,12 @@ def _floor(room: str) -> int:
         if room in rooms:
             return number
     raise AssertionError(f"the room '{room}' is not in the plan of the house")
+
+
+def test_the_page_on_the_architecture_shows_this_plan():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (\d) \| `(\w+)(?:/|\.py)?` \|", page, re.MULTILINE)
+    assert sorted(shown) == sorted((str(_floor(room)), room) for room in set().union(*FLOORS))
 
 
 def test_every_room_of_the_plan_is_there():
