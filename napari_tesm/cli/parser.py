@@ -48,7 +48,6 @@ _COMMANDS: Final = {
         option("kernels", "A,B,...", "at least two; by default %(default)s",
                default="exponential,stretched,flux-pulse,clamped"),
         shared.protocol(
-            shared.MAPPING,
             option("threshold", "15%", "smallest |H| that has a vote, of the map's maximum"),
             shared.THRESHOLD_OF,
             option("skip-after-edge", "0ms", "leave out samples after both edges of the pulse"),
@@ -64,13 +63,13 @@ _COMMANDS: Final = {
     ), "Compare kernels on the same samples of every pixel with a response (AICc), and see whether what the best one "
        "leaves is noise. Quantities carry their unit: 10ms."),
     "displacement": Command("write maps of H alone: what the pulse lifted, in a moment", (
-        shared.FILE, shared.OUTPUT, shared.protocol(shared.MAPPING, shared.RECIPE), group("output", *shared.MAP_FILES),
+        shared.FILE, shared.OUTPUT, shared.protocol(shared.RECIPE), group("output", *shared.MAP_FILES),
     ), "Write maps of H, the displacement caused by the pulse, the same as those of tesm fit. Only the samples that H "
        "is made of are read. Quantities carry their unit: 10ms."),
     "regions": Command("say what H, tau and D come to in the regions of a file", (
         shared.FILE,
         shared.taken("channel", "TITLE|N", "only what is drawn on this channel; measure it, too"),
-        shared.protocol(shared.MAPPING),
+        shared.protocol(),
         group(
             "output", shared.json_or_stdout(), shared.written("csv", "OUT.csv", "a row per part, map and pulse"),
             shared.output("OUT.gwy", "graphs for Gwyddion: mean traces and histograms of D, inside against outside"),
@@ -96,7 +95,7 @@ _COMMANDS: Final = {
             option("width", "30nm", "full width of the band at boundaries (default: twice the tip radius)"),
             option("bin", "10nm", "width of the bins of distance (default: two pixels)"),
         ),
-        shared.protocol(shared.MAPPING),
+        shared.protocol(),
         group(
             "output",
             shared.output("OUT.gwy", "the file with channels of grains and boundaries, and maps under a mask of the "
@@ -143,7 +142,6 @@ _COMMANDS: Final = {
     "null": Command("say what D1, D2 and D2/D1 the exponential recipe returns for pure diffusion", (
         shared.files(words="takes times and protocol from it", name="file", nargs="?"),
         shared.protocol(
-            shared.MAPPING,
             option("tip-radius", "25nm", "radius of the source and length of the recipe"),
             option("samples", "500", "without a file: samples from the start of the pulse on"),
             option("sampling", "50us", "without a file: time between two of them"),

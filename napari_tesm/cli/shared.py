@@ -46,8 +46,8 @@ _PROTOCOL: Final = (
     option("voltage", "-3V", "pulse voltage"),
     option("pulse-start", "0ms", "start of the pulse on the file's time axis"),
     option("pulse-duration", "10ms"), TIME_UNIT, LATERAL_UNIT,
+    taken("mapping", "M.yaml", "what is what in a file that is no .gwy"),
 )
-MAPPING: Final = taken("mapping", "M.yaml", "what is what in a file that is no .gwy")
 RECIPE: Final = taken("recipe", "R.json|OUT.gwy", "parameters of a file or of an earlier output")
 
 WINDOWS: Final = (
@@ -59,7 +59,6 @@ THRESHOLD_OF: Final = option("threshold-of", None, "which maximum", choices=("ro
 SKIP: Final = option("skip-after-edge", "0ms", "leave out samples after a window's start")
 FITTING: Final = (
     protocol(
-        MAPPING,
         option("tip-radius", "25nm±5nm", "characteristic length, with its error if known"),
         option("lock-in-time-constant", "100us", "of its low-pass filter, which kernels pass, too; 0s: none"),
         option("lock-in-order", "1", "RC stages of that filter, 1 to 8"),
