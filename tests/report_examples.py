@@ -14,7 +14,7 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.interface import fit
 from napari_tesm.report.choices import choose_examples
-from napari_tesm.report.data import InputFile, ReportData, Scan
+from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.simulation import simulate
 from napari_tesm.simulation.scene import STEP_ANGLE
 
@@ -51,7 +51,7 @@ def example_scan(recipe=RECIPE, *, pulses=(0, 1), without=(), **properties):
     dataset, maps = fitted(recipe)
     dataset, maps = dataset.isel(pulse=list(pulses)), maps.isel(pulse=list(pulses))
     channels = [one for one in dataset.data_vars.values() if one.dims == ("y", "x")]
-    return Scan(
+    return ReportScan(
         properties.pop("label", "scan"), dataset,
         [one for one in channels if one.attrs["long_name"] not in without],
         file=InputFile("scan.gwy", "ab" * 32), maps=maps, recipe=recipe, **properties,

@@ -278,10 +278,12 @@ def test_regions_of_a_turned_fit_have_its_traces_without_measuring(tmp_path, mea
 
 
 def test_a_report_of_a_file_measures_once_and_lists_the_angle(measurements):
-    from napari_tesm.report.data import InputFile, Scan
+    from napari_tesm.report.data import InputFile, ReportScan
     from napari_tesm.report.gathering import fit_scan
 
-    scan = Scan("turned", turned_scan(), file=InputFile("a.gwy", ""), recipe=Recipe(phase_rotation=AUTO))
+    scan = ReportScan(
+        "turned", turned_scan(), file=InputFile("a.gwy", ""), recipe=Recipe(phase_rotation=AUTO)
+    )
     fit_scan(scan)
     assert scan.settings is not None
     fit_examples(scan.dataset, scan.maps, 0, [("here", 3, 4)])

@@ -9,7 +9,7 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.quantities.status import OK
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.choices import choose_examples
-from napari_tesm.report.data import InputFile, Scan
+from napari_tesm.report.data import InputFile, ReportScan
 from napari_tesm.report.html import page_from_report
 from napari_tesm.report.sections import controls, cycling, fit_examples, signal
 from napari_tesm.simulation import simulate_dataset, simulate_series
@@ -18,7 +18,7 @@ from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cyclin
 
 def scan_of(dataset, label, recipe=RECIPE):
     dataset = Evaluation.of(dataset, recipe).dataset
-    scan = Scan(label, dataset, file=InputFile(f"{label}.gwy", "cd" * 32, "control"), recipe=recipe)
+    scan = ReportScan(label, dataset, file=InputFile(f"{label}.gwy", "cd" * 32, "control"), recipe=recipe)
     scan.maps = fit(dataset, recipe=recipe)
     scan.channels = [one for one in dataset.data_vars.values() if one.dims == ("y", "x")]
     choose_examples(scan)
@@ -82,7 +82,7 @@ def test_curves_of_controls_are_on_the_scale_of_the_scan(weak_and_none):
 
 
 def test_controls_without_traces_say_so():
-    empty = Scan("nothing", file=InputFile("n.gwy", "", "control"), notes=["there are no traces"])
+    empty = ReportScan("nothing", file=InputFile("n.gwy", "", "control"), notes=["there are no traces"])
     section = controls.section_from_data(example_data(controls=[empty]))
     assert section.missing == ["The control nothing could not be evaluated: there are no traces."]
     assert section.figures == []
@@ -92,7 +92,7 @@ def test_controls_without_traces_say_so():
 
 def test_a_control_without_one_value_is_told(weak_and_none):
     wafer = weak_and_none[0]
-    blank = Scan(
+    blank = ReportScan(
         "blank",
         file=wafer.file,
         maps=wafer.maps.assign(H=wafer.maps["H"] * np.nan),
@@ -167,7 +167,7 @@ def test_nothing_accepted_is_told(weak_and_none):
     masked = wafer.maps.copy()
     for name in ("status1", "status2"):
         masked[name] = masked[name].copy(data=np.full(masked[name].shape, 2, np.int8))
-    scan = Scan(
+    scan = ReportScan(
         "wafer", wafer.dataset, file=wafer.file, maps=masked, recipe=wafer.recipe, points=wafer.points
     )
     section = fit_examples.section_from_data(example_data(scan, chosen=False))

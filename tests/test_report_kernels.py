@@ -9,13 +9,13 @@ from test_kernel_choice import dataset_of, traces_of, two_halves
 from napari_tesm import fit
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.report.assembling import drawn_figure
-from napari_tesm.report.data import InputFile, ReportData, Scan
+from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.report.sections.kernels import section_from_data
 
 
 def data_of(dataset):
     file = InputFile("scan.gwy", "ab" * 32)
-    return ReportData([Scan("scan", dataset, file=file, maps=fit(dataset), recipe=Recipe())])
+    return ReportData([ReportScan("scan", dataset, file=file, maps=fit(dataset), recipe=Recipe())])
 
 
 def test_the_kernel_of_the_maps_is_held_against_what_the_traces_support():

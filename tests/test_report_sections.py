@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.report.assembling import drawn_figure, report_from_data
-from napari_tesm.report.data import InputFile, Scan
+from napari_tesm.report.data import InputFile, ReportScan
 from napari_tesm.report.html import page_from_report
 from napari_tesm.report.methods import methods_from_data
 from napari_tesm.report.section import Section
@@ -325,7 +325,7 @@ def voltage_unknown():
 def tiny():
     dataset, maps = fitted()
     place = {"x": slice(3, 5), "y": slice(2, 5)}
-    return Scan(
+    return ReportScan(
         "tiny", dataset.isel(place), file=InputFile("tiny.gwy", ""), maps=maps.isel(place), recipe=RECIPE
     )
 

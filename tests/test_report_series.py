@@ -10,7 +10,7 @@ from report_examples import RECIPE, StrictPage, example_data, example_scan
 from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.report.assembling import drawn_figure, report_from_data
-from napari_tesm.report.data import InputFile, ReportData, Scan
+from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.report.html import page_from_report
 from napari_tesm.report.sections.series import section_from_data
 from napari_tesm.simulation import simulate_series
@@ -23,7 +23,7 @@ SIMULATED = simulate_series(size=(64, 48), samples=100, seed=0)
 def scan(voltage):
     """Return a scan of the simulated series; H alone, as a fit would take its time."""
     traces = SIMULATED.scan(voltage)
-    found = Scan(
+    found = ReportScan(
         f"{voltage:g}V", traces, file=InputFile(f"{voltage:g}V.gwy", "ab" * 32),
         maps=displacement_maps(Evaluation.of(traces)), recipe=RECIPE,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.report.assembling import report_from_data
-from napari_tesm.report.data import InputFile, ReportData, Scan
+from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.report.sections import section_functions
 from napari_tesm.report.writing import numbers_of_report
 from napari_tesm.simulation import simulate_series
@@ -32,7 +32,7 @@ def scan_of(dataset, label, role="scan", *, fitted=True):
     recipe = Recipe()
     dataset = Evaluation.of(dataset, recipe).dataset
     maps = fit(dataset) if fitted else displacement_maps(Evaluation.of(dataset))
-    scan = Scan(label, dataset, file=InputFile(f"{label}.gwy", "", role), maps=maps, recipe=recipe)
+    scan = ReportScan(label, dataset, file=InputFile(f"{label}.gwy", "", role), maps=maps, recipe=recipe)
     scan.channels = [one for one in dataset.data_vars.values() if one.dims == ("y", "x")]
     return scan
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions.shapes import PinnedPoint, Region, distance_from_path, mask_from_region
 from napari_tesm.regions.step_proposals import steps_from_images
-from napari_tesm.report.data import Scan
+from napari_tesm.report.data import ReportScan
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ _APART: Final = 1 / 8
 """Least distance of two chosen points, as a part of the image's diagonal."""
 
 
-def choose_examples(scan: Scan) -> None:
+def choose_examples(scan: ReportScan) -> None:
     """Put steps and points into a scan that has none, and mark them as such."""
     if scan.is_empty:
         return
@@ -37,7 +37,7 @@ def choose_examples(scan: Scan) -> None:
         scan.points_on_step = tuple(range(1, len(on_step) + 1))
 
 
-def proposed_steps(scan: Scan) -> list[Region]:
+def proposed_steps(scan: ReportScan) -> list[Region]:
     """Return the steps that stand out in topography and deflection error; none where both are missing."""
     topography, error = scan.surface("topography"), scan.surface("deflection_error")
     images = [
@@ -48,7 +48,7 @@ def proposed_steps(scan: Scan) -> list[Region]:
     return steps_from_images(*images, x=scan.x, y=scan.y, spacing=scan.spacing)
 
 
-def chosen_pixels(scan: Scan) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def chosen_pixels(scan: ReportScan) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Return pixels (row, column) on the most prominent step and away from it.
 
     Without a step they are those that moved most, and those that moved as much as the middle one.
@@ -67,7 +67,7 @@ def chosen_pixels(scan: Scan) -> tuple[list[tuple[int, int]], list[tuple[int, in
 
 
 def _pixels_on_and_beside(
-    scan: Scan, steps: list[Region]
+    scan: ReportScan, steps: list[Region]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     first = steps[0]
     inside = np.logical_or.reduce(

@@ -15,7 +15,7 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.regions.shapes import Region
-from napari_tesm.scan import Scan as OneScan
+from napari_tesm.scan import Scan
 
 Array = NDArray[np.float64]
 PAPER_VOLTAGE: Final = -3.0
@@ -42,7 +42,7 @@ class InputFile:
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Scan(OneScan):
+class ReportScan(Scan):
     """A scan of a report, its traces with time 0 at the start of the pulse; `name` is what it is called there.
 
     Parameters
@@ -174,9 +174,9 @@ class ReportData:
 
     Parameters
     ----------
-    scans : sequence of Scan
+    scans : sequence of ReportScan
         What the report is about, in the order in which it was given: one scan, or the files of a series.
-    controls : sequence of Scan
+    controls : sequence of ReportScan
         Where no or little response is expected.
     cycling : sequence of path
         CSV files of capacity against voltage.
@@ -189,8 +189,8 @@ class ReportData:
         Sentences about the files as such.
     """
 
-    scans: Sequence[Scan]
-    controls: Sequence[Scan] = ()
+    scans: Sequence[ReportScan]
+    controls: Sequence[ReportScan] = ()
     cycling: Sequence[Path] = ()
     recipe: Recipe = field(default_factory=Recipe)
     title: str = "t-ESM report"
@@ -198,18 +198,18 @@ class ReportData:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def main(self) -> Scan:
+    def main(self) -> ReportScan:
         """The scan that figures of a single scan show: of those with maps the one with the pulse nearest to -3 V."""
         fitted = [scan for scan in self.scans if scan.maps is not None]
         return min(fitted, key=_away_from_paper) if fitted else self.scans[0]
 
     @property
-    def settings_of_series(self) -> list[tuple[Scan, int]]:
+    def settings_of_series(self) -> list[tuple[ReportScan, int]]:
         """Every pulse setting of every scan with maps, as (scan, index of the pulse), in order."""
         return [(scan, pulse) for scan in self.scans if scan.maps is not None for pulse in range(scan.pulses)]
 
 
-def _away_from_paper(scan: Scan) -> float:
+def _away_from_paper(scan: ReportScan) -> float:
     away = np.abs(scan.voltages - PAPER_VOLTAGE)
     known = away[np.isfinite(away)]
     return float(known.min()) if known.size else float("inf")

@@ -14,7 +14,7 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
 from napari_tesm.report.choices import choose_examples
-from napari_tesm.report.data import InputFile, ReportData, Scan
+from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.scan import scans_from_file
 from napari_tesm.scan.restoring import recipe_from_container
 
@@ -81,7 +81,7 @@ def report_data_from_files(
         *((path, "scan", label) for path, label in zip(files, labels or _labels(files), strict=True)),
         *((path, "control", label) for path, label in zip(controls, _labels(controls), strict=True)),
     ]
-    scans: dict[str, list[Scan]] = {"scan": [], "control": []}
+    scans: dict[str, list[ReportScan]] = {"scan": [], "control": []}
     inputs: list[InputFile] = []
     for number, (path, role, label) in enumerate(wanted):
         part = _part(progress, number, len(wanted))
@@ -111,7 +111,7 @@ def report_data_from_files(
 
 def scans_of_report(
     path: PathLikeText, file: InputFile, name: str, recipe: Recipe, *, mapping: PathLikeText | None = None
-) -> list[Scan]:
+) -> list[ReportScan]:
     """Return the scans of a file, not yet fitted; that there are no traces is a note.
 
     Raises
@@ -124,7 +124,7 @@ def scans_of_report(
     scans = []
     for scan in opened:
         titles = [] if scan.dataset is None or len(opened) == 1 else scan.dataset.attrs["traces"]
-        made = Scan.of(scan, file=file, name=f"{name}: {' + '.join(titles)}" if titles else name)
+        made = ReportScan.of(scan, file=file, name=f"{name}: {' + '.join(titles)}" if titles else name)
         if made.dataset is not None:
             made.maps, made.recipe = None, recipe
         elif made.maps is None:
@@ -142,7 +142,7 @@ def scans_of_report(
     return scans
 
 
-def fit_scan(scan: Scan, *, jobs: int = 1, progress: Progress | None = None) -> None:
+def fit_scan(scan: ReportScan, *, jobs: int = 1, progress: Progress | None = None) -> None:
     """Put the maps of its traces into a scan; why there are none is said in its notes."""
     if scan.dataset is None:
         return
@@ -160,7 +160,7 @@ def _labels(paths: Sequence[PathLikeText]) -> list[str]:
     return stems if len(set(stems)) == len(stems) else names
 
 
-def _notes_about(scans: Sequence[Scan]) -> list[str]:
+def _notes_about(scans: Sequence[ReportScan]) -> list[str]:
     return [Sentence("{name}: {note}", name=scan.name, note=note) for scan in scans for note in scan.notes]
 
 

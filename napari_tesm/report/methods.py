@@ -12,7 +12,7 @@ from napari_tesm.evaluation.settings import Settings
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.version import __version__
 
 _PACKAGES: Final = ("numpy", "scipy", "xarray", "matplotlib", "scikit-image", "gwyfile")
@@ -107,16 +107,16 @@ def warnings_about(data: ReportData) -> list[str]:
     return found
 
 
-def _among(labels: list[str], scans: list[Scan]) -> str:
+def _among(labels: list[str], scans: list[ReportScan]) -> str:
     """Return the scans that a sentence is about, nothing where it is about all of them."""
     return "" if len(labels) == len(scans) else f"{', '.join(labels)}: "
 
 
-def _has_two_windows(scan: Scan) -> bool:
+def _has_two_windows(scan: ReportScan) -> bool:
     return scan.maps is not None and "D1" in scan.maps and "D2" in scan.maps
 
 
-def _about_scan(scan: Scan) -> str:
+def _about_scan(scan: ReportScan) -> str:
     if scan.is_empty:
         return f"{scan.name}: nothing in the file {scan.file.name} lies on a grid."
     height, width = scan.y.size, scan.x.size
@@ -154,7 +154,7 @@ def _about_height(recipe: Recipe) -> str:
     )
 
 
-def _about_fit(scan: Scan, settings: Settings, recipe: Recipe) -> str:
+def _about_fit(scan: ReportScan, settings: Settings, recipe: Recipe) -> str:
     windows = "; ".join(f"{words_of_fit(number)}: {window}" for number, window in settings.windows.items())
     how = (
         f"Pulse and relaxation were fitted together by the kernel '{recipe.kernel}'"

@@ -23,7 +23,7 @@ from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.io.registry import UnknownContentError
 from napari_tesm.regions.shapes import PinnedPoint, Region
-from napari_tesm.scan import Scan as OneScan
+from napari_tesm.scan import Scan as PlainScan
 from napari_tesm.scan import save_scan, scans_from_file
 
 Array = NDArray[np.float64]
@@ -59,7 +59,7 @@ class TraceSample:
 
 
 @dataclass(eq=False, repr=False)
-class Scan(OneScan):
+class Scan(PlainScan):
     """A scan in napari: what is known of it, as `napari_tesm.scan.Scan` says, with events.
 
     Parameters
@@ -184,14 +184,14 @@ class Scan(OneScan):
         self.changed_since_save = True
         self.dataset_changed.emit()
 
-    def replace_recording(self, other: OneScan) -> None:
+    def replace_recording(self, other: PlainScan) -> None:
         """Take over traces and channels of the same file, opened anew with units that were missing."""
         self.dataset, self.channels, self.refusal = other.dataset, other.channels, other.refusal
         self.unfinished = other.unfinished
         self.changed_since_save = True
         self.dataset_changed.emit()
 
-    def reopened(self, **units: str) -> OneScan:
+    def reopened(self, **units: str) -> PlainScan:
         """Return the same scan as its file alone has it, read again with units that the file lacks."""
         if self.path is None:
             raise ValueError("this scan did not come from a file")
@@ -348,7 +348,7 @@ def scans_from_path(path: str | PathLike[str]) -> list[Scan]:
     return live_scans(scans_from_file(path))
 
 
-def live_scans(scans: Iterable[OneScan]) -> list[Scan]:
+def live_scans(scans: Iterable[PlainScan]) -> list[Scan]:
     """Return scans that announce what changes, and their points in colours."""
     from napari_tesm.plotting.theme import colour_of_point
 

@@ -15,11 +15,10 @@ from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.panel import Panel, say
 from napari_tesm.gui.panels.worker import Worker
-from napari_tesm.scan import Scan as OneScan
+from napari_tesm.scan import Scan as PlainScan
 
 if TYPE_CHECKING:
-    from napari_tesm.report.data import ReportData
-    from napari_tesm.report.data import Scan as ReportScan
+    from napari_tesm.report.data import ReportData, ReportScan
 
 _FITTING: Final = 0.4
 _IDLE: Final = "Report…"
@@ -158,20 +157,20 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
     """Return what makes a scan of the report; everything that may change is taken now."""
     if scan.unfinished is not None:
         raise ValueError(f"{scan.name}: the unit of the time axis is not known: enter it first")
-    frozen = OneScan.of(scan, dataset=scan.evaluated)
+    frozen = PlainScan.of(scan, dataset=scan.evaluated)
     with suppress(ValueError):  # there are no traces, or the report says why they cannot be fitted
         frozen.recipe = scan.evaluation.recipe
 
     def made_scan(progress: Progress | None) -> "ReportScan":
         from napari_tesm.files.checksum import sha256_of_file
-        from napari_tesm.report import data as report
+        from napari_tesm.report.data import InputFile, ReportScan
         from napari_tesm.report.gathering import fit_scan
 
         path = frozen.path
-        file = report.InputFile(
+        file = InputFile(
             frozen.name if path is None else path.name, "" if path is None else sha256_of_file(path)
         )
-        made = report.Scan.of(frozen, file=file)
+        made = ReportScan.of(frozen, file=file)
         if made.dataset is None:
             made.maps_from_file = made.maps is not None
         elif made.maps is None or made.maps.attrs.get("recipe") != made.recipe.to_json():

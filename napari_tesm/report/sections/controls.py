@@ -24,7 +24,7 @@ from napari_tesm.plotting.annotated_maps import draw_height, draw_surface
 from napari_tesm.plotting.positions import PositionCurve, common_limits, draw_positions
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 _MOST_CURVES: Final = 6
@@ -58,11 +58,11 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _reason(scan: Scan) -> str:
+def _reason(scan: ReportScan) -> str:
     return scan.notes[-1].rstrip(".") if scan.notes else "it holds no displacement"
 
 
-def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, Any]:
+def _entry(scan: ReportScan, pulse: int, main: ReportScan, section: Section) -> dict[str, Any]:
     """Return the numbers of one pulse setting; its sentences go into the section."""
     assert scan.maps is not None
     label = scan.labels[pulse]
@@ -110,7 +110,7 @@ def _entry(scan: Scan, pulse: int, main: Scan, section: Section) -> dict[str, An
     return entry
 
 
-def _detectable(scan: Scan, pulse: int) -> float:
+def _detectable(scan: ReportScan, pulse: int) -> float:
     """Return the H that would be seen in nine of ten pixels in the window where it is easier to see; NaN if unknown."""
     settings = scan.settings
     if scan.dataset is None or settings is None or settings.pulse is None or settings.pulse.stop is None:
@@ -133,7 +133,7 @@ def _detectable(scan: Scan, pulse: int) -> float:
     return min(found, default=float("nan"))
 
 
-def _some_traces(scan: Scan, pulse: int) -> np.ndarray:
+def _some_traces(scan: ReportScan, pulse: int) -> np.ndarray:
     """Return traces of a few thousand pixels, enough for the noise."""
     assert scan.dataset is not None
     step = max(1, int(np.ceil(scan.dataset.sizes["y"] * scan.dataset.sizes["x"] / 4096)))
@@ -141,7 +141,7 @@ def _some_traces(scan: Scan, pulse: int) -> np.ndarray:
     return np.asarray(block.values, dtype=np.float64)
 
 
-def _comparison(scan: Scan, pulse: int, main: Scan) -> Any:
+def _comparison(scan: ReportScan, pulse: int, main: ReportScan) -> Any:
     """Return the ratio of the main scan's |H| to a control's at the same voltage; None where there is no such pulse."""
     settings = scan.settings
     if (
@@ -170,7 +170,7 @@ def _comparison(scan: Scan, pulse: int, main: Scan) -> Any:
         return None
 
 
-def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
+def _figure(number: int, scan: ReportScan, main: ReportScan) -> ReportFigure:
     """Return surface, H and curves at several positions of a control, on the scale of the main scan's curves."""
     assert scan.maps is not None
     assert scan.dataset is not None
@@ -214,7 +214,7 @@ def _figure(number: int, scan: Scan, main: Scan) -> ReportFigure:
     )
 
 
-def _limits_of(scan: Scan) -> tuple[float, float] | None:
+def _limits_of(scan: ReportScan) -> tuple[float, float] | None:
     """Return limits that hold the curves at the points of a scan's main pulse."""
     if scan.dataset is None or not scan.points:
         return None

@@ -32,7 +32,7 @@ from napari_tesm.regions.step_course import (
     pixels_of_step,
     thickness_of_step,
 )
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 Array = NDArray[np.float64]
@@ -76,7 +76,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _quantity(scan: Scan) -> tuple[str, list[int]]:
+def _quantity(scan: ReportScan) -> tuple[str, list[int]]:
     for quantity in ("D", "tau"):
         numbers = [n for n in FITS if scan.maps is not None and map_name(quantity, n) in scan.maps]
         if numbers:
@@ -84,12 +84,12 @@ def _quantity(scan: Scan) -> tuple[str, list[int]]:
     return "D", []
 
 
-def _unit(scan: Scan, name: str) -> str:
+def _unit(scan: ReportScan, name: str) -> str:
     assert scan.maps is not None
     return str(scan.maps[name].attrs.get("units", ""))
 
 
-def _zoom_box(scan: Scan) -> Box | None:
+def _zoom_box(scan: ReportScan) -> Box | None:
     """Return the part around the middle of the most prominent step that is shown larger."""
     if not scan.steps:
         return None
@@ -107,7 +107,7 @@ def _zoom_box(scan: Scan) -> Box | None:
     return left, top, right, bottom
 
 
-def _figure_of_maps(scan: Scan, pulse: int, names: list[str], box: Box | None) -> ReportFigure:
+def _figure_of_maps(scan: ReportScan, pulse: int, names: list[str], box: Box | None) -> ReportFigure:
     assert scan.maps is not None
     maps = [scan.maps[name].isel(pulse=pulse) for name in names]
     norm = logarithmic_norm([np.asarray(one.values, dtype=np.float64) for one in maps])
@@ -155,7 +155,7 @@ def _part_of(values: xr.DataArray, box: Box) -> xr.DataArray:
     return values.isel(x=columns, y=rows) if columns.size > 1 and rows.size > 1 else values
 
 
-def _kept(scan: Scan, pulse: int, numbers: list[int]) -> dict[str, Any]:
+def _kept(scan: ReportScan, pulse: int, numbers: list[int]) -> dict[str, Any]:
     found = {}
     for number in numbers:
         status = scan.map(map_name("status", number), pulse)
@@ -165,12 +165,12 @@ def _kept(scan: Scan, pulse: int, numbers: list[int]) -> dict[str, Any]:
     return found
 
 
-def _threshold(scan: Scan, pulse: int) -> float:
+def _threshold(scan: ReportScan, pulse: int) -> float:
     assert scan.maps is not None
     return float(scan.maps["threshold"].values[pulse]) if "threshold" in scan.maps.coords else float("nan")
 
 
-def _sentence_about_kept(scan: Scan, pulse: int, number: int) -> str:
+def _sentence_about_kept(scan: ReportScan, pulse: int, number: int) -> str:
     status = scan.map(map_name("status", number), pulse)
     if status is None:
         return f"How many pixels of {words_of_fit(number)} were fitted is not in the file."
@@ -186,7 +186,7 @@ def _sentence_about_kept(scan: Scan, pulse: int, number: int) -> str:
     return f"{words}."
 
 
-def _table_of_status(scan: Scan, pulse: int, numbers: list[int]) -> Table:
+def _table_of_status(scan: ReportScan, pulse: int, numbers: list[int]) -> Table:
     rows: list[list[Any]] = []
     for number in numbers:
         status = scan.map(map_name("status", number), pulse)
@@ -205,7 +205,7 @@ def _table_of_status(scan: Scan, pulse: int, numbers: list[int]) -> Table:
     )
 
 
-def _add_course(section: Section, scan: Scan, pulse: int, name: str) -> None:
+def _add_course(section: Section, scan: ReportScan, pulse: int, name: str) -> None:
     step, *others = scan.steps
     values = scan.map(name, pulse)
     assert values is not None
@@ -246,7 +246,7 @@ def _add_course(section: Section, scan: Scan, pulse: int, name: str) -> None:
 
 
 def _figure_of_course(
-    scan: Scan, pulse: int, name: str, step: Region, course: StepCourse, values: Array
+    scan: ReportScan, pulse: int, name: str, step: Region, course: StepCourse, values: Array
 ) -> ReportFigure:
     line, _ = centre_line(step)
     distance, _ = distance_from_path(line, scan.x, scan.y)
@@ -271,7 +271,7 @@ def _figure_of_course(
     )
 
 
-def _add_thickness(section: Section, scan: Scan, pulse: int, name: str) -> None:
+def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) -> None:
     """Add how thick the most prominent steps are in the surface, in H and in D."""
     sources: dict[str, tuple[str, Array]] = {
         title: (str(image.attrs.get("units", "")), np.asarray(image.values, dtype=np.float64))
@@ -319,7 +319,7 @@ def _add_thickness(section: Section, scan: Scan, pulse: int, name: str) -> None:
     section.numbers["thickness"] = Table("", "", columns, rows).entries()
 
 
-def _figure_across(scan: Scan, pulse: int, step: Region, found: list[AcrossStep]) -> ReportFigure:
+def _figure_across(scan: ReportScan, pulse: int, step: Region, found: list[AcrossStep]) -> ReportFigure:
     return ReportFigure(
         "diffusion_thickness",
         f"Mean profiles across the middle of {step.name or 'the step'}, {scan.labels[pulse]}, with the standard "

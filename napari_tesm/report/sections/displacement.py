@@ -19,7 +19,7 @@ from napari_tesm.plotting.annotated_maps import (
 )
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.registration.maps import Correlation, correlation_between, slope_of
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 
@@ -74,7 +74,9 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _figure(scan: Scan, label: str, height: xr.DataArray, surfaces: dict[str, xr.DataArray]) -> ReportFigure:
+def _figure(
+    scan: ReportScan, label: str, height: xr.DataArray, surfaces: dict[str, xr.DataArray]
+) -> ReportFigure:
     name = next((one for one in ("deflection error", "topography") if one in surfaces), None)
 
     def draw(*axes: Axes) -> None:

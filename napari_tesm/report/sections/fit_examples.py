@@ -10,7 +10,7 @@ from napari_tesm.findings.fit_examples import FitExample, fit_examples, pixels_b
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.fit_examples import draw_fit_examples
 from napari_tesm.quantities.status import STATUS_MEANINGS
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 _MOST_POINTS: Final = 4
@@ -66,7 +66,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _figure(scan: Scan, name: str, examples: Sequence[FitExample]) -> ReportFigure:
+def _figure(scan: ReportScan, name: str, examples: Sequence[FitExample]) -> ReportFigure:
     which = (
         "accepted pixels at quantiles of R² of the last window, from a poor fit to a good one"
         if name == "quality"

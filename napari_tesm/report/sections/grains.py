@@ -22,7 +22,7 @@ from napari_tesm.grains import (
 from napari_tesm.grains.measures import curves_of_measures, default_bin_width, shares_of_classes, values_of
 from napari_tesm.plotting.grains import draw_against_distance, draw_classes, draw_grains
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.scan.tables import (
     table_of_classes,
@@ -102,7 +102,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _grains(scan: Scan, section: Section) -> tuple[Grains, str] | None:
+def _grains(scan: ReportScan, section: Section) -> tuple[Grains, str] | None:
     """Return the grains of the file, or those found in topography, else in the deflection error; and the image."""
     surfaces = {
         name: image for name, image in scan.surfaces().items() if image.shape == (scan.y.size, scan.x.size)
@@ -126,7 +126,7 @@ def _grains(scan: Scan, section: Section) -> tuple[Grains, str] | None:
 
 
 def _figure(
-    scan: Scan,
+    scan: ReportScan,
     grains: Grains,
     boundaries: Boundaries,
     image_title: str,
@@ -174,7 +174,7 @@ def _figure(
     return ReportFigure("grains", caption, draw, (10.0, 3.4))
 
 
-def _length(value: float, scan: Scan) -> str:
+def _length(value: float, scan: ReportScan) -> str:
     return text_from_quantity(value, scan.lateral_unit, digits=3) if scan.lateral_unit else f"{value:.3g}"
 
 
@@ -185,7 +185,7 @@ def _table_of_classes(measures: list[GrainMeasure]) -> Table:
     return table.kept(table.values("pixels")).select(keys, "grain_classes", caption)
 
 
-def _table_of_grains(scan: Scan, grains: Grains, boundaries: Boundaries) -> Table:
+def _table_of_grains(scan: ReportScan, grains: Grains, boundaries: Boundaries) -> Table:
     assert scan.maps is not None
     surface = scan.surface("topography")
     heights = None

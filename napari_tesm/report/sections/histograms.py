@@ -9,7 +9,7 @@ from napari_tesm.findings.table import Column, Table
 from napari_tesm.model_choice.histograms import RATIO, SCALES, HistogramComparison, histogram_comparison
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.plotting.histogram_comparison import fill_histogram_figure
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.statistics.description import Scale
 
@@ -46,7 +46,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _has_values(scan: Scan, pulse: int) -> bool:
+def _has_values(scan: ReportScan, pulse: int) -> bool:
     names = [
         name
         for name in ("D1", "D2", "D", "tau1", "tau2", "tau")
@@ -58,8 +58,8 @@ def _has_values(scan: Scan, pulse: int) -> bool:
 
 
 def _shown(
-    data: ReportData, found: list[tuple[Scan, HistogramComparison]]
-) -> tuple[Scan, HistogramComparison]:
+    data: ReportData, found: list[tuple[ReportScan, HistogramComparison]]
+) -> tuple[ReportScan, HistogramComparison]:
     """Return the comparison that is drawn: that of the main scan's main pulse, if it has values."""
     main = data.main
     label = main.labels[main.main_pulse]
@@ -67,7 +67,7 @@ def _shown(
     return next((one for one in of_main if one[1].label == label), (of_main or found)[0])
 
 
-def _figure(scan: Scan, found: HistogramComparison, scale: Scale) -> ReportFigure:
+def _figure(scan: ReportScan, found: HistogramComparison, scale: Scale) -> ReportFigure:
     def draw(figure: Figure) -> None:
         figure.set_layout_engine("constrained")
         fill_histogram_figure(figure, found, scale=scale)
@@ -91,7 +91,7 @@ def _figure(scan: Scan, found: HistogramComparison, scale: Scale) -> ReportFigur
     return ReportFigure(f"histograms_{scale}", caption, draw, (10.0, 4.4))
 
 
-def _table_of_windows(found: list[tuple[Scan, HistogramComparison]]) -> Table:
+def _table_of_windows(found: list[tuple[ReportScan, HistogramComparison]]) -> Table:
     rows: list[list[Any]] = []
     for scan, comparison in found:
         for one in comparison.windows.values():
@@ -123,7 +123,7 @@ def _table_of_windows(found: list[tuple[Scan, HistogramComparison]]) -> Table:
     )
 
 
-def _table_of_ratios(found: list[tuple[Scan, HistogramComparison]]) -> Table:
+def _table_of_ratios(found: list[tuple[ReportScan, HistogramComparison]]) -> Table:
     rows: list[list[Any]] = []
     for scan, comparison in found:
         one = comparison.ratio
@@ -158,7 +158,7 @@ def _table_of_ratios(found: list[tuple[Scan, HistogramComparison]]) -> Table:
     )
 
 
-def _warning(scan: Scan, found: HistogramComparison) -> str:
+def _warning(scan: ReportScan, found: HistogramComparison) -> str:
     """Return what the ratio must not be taken for; empty where it lies outside of what diffusion shows."""
     if found.ratio is None or found.alike is None:
         return ""

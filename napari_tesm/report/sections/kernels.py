@@ -12,7 +12,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice.votes import CLEAR, KernelVotes
 from napari_tesm.plotting.kernel_choice import draw_kernel_choice
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.scan.tables import table_of_votes
 
@@ -83,7 +83,7 @@ def _comparison(votes: KernelVotes, used: str) -> str:
     )
 
 
-def _figure(scan: Scan, choice: KernelChoice, label: str) -> ReportFigure:
+def _figure(scan: ReportScan, choice: KernelChoice, label: str) -> ReportFigure:
     votes = choice.votes[0]
     return ReportFigure(
         "kernels",

@@ -13,7 +13,7 @@ from napari_tesm.plotting.point_curves import PointCurve, draw_point_curves
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_with_error
 from napari_tesm.regions.shapes import PinnedPoint, mask_from_region
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 Array = NDArray[np.float64]
@@ -71,7 +71,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _groups(scan: Scan, points: Sequence[PinnedPoint]) -> dict[str, list[PinnedPoint]]:
+def _groups(scan: ReportScan, points: Sequence[PinnedPoint]) -> dict[str, list[PinnedPoint]]:
     """Return the points on a step and the others; one group where no step is known."""
     if scan.points_chosen and not scan.steps:
         strong = [point for point in points if point.number in scan.points_on_step]
@@ -87,7 +87,7 @@ def _groups(scan: Scan, points: Sequence[PinnedPoint]) -> dict[str, list[PinnedP
     return {"on a step": on, "away from steps": [point for point in points if point not in on]}
 
 
-def _curve(scan: Scan, pulse: int, point: PinnedPoint, time: Array) -> PointCurve:
+def _curve(scan: ReportScan, pulse: int, point: PinnedPoint, time: Array) -> PointCurve:
     row, column = scan.pixel_at(point.x, point.y)
     values = scan.trace_at(pulse, row, column, size=point.size)
     colour = point.colour or colour_of_point(point.number)
@@ -96,7 +96,7 @@ def _curve(scan: Scan, pulse: int, point: PinnedPoint, time: Array) -> PointCurv
     return PointCurve(point.number, colour, values, fits)
 
 
-def _figure_of_map(scan: Scan, pulse: int, points: Sequence[PinnedPoint]) -> list[ReportFigure]:
+def _figure_of_map(scan: ReportScan, pulse: int, points: Sequence[PinnedPoint]) -> list[ReportFigure]:
     if scan.maps is None or "H" not in scan.maps:
         return []
     height = scan.maps["H"].isel(pulse=pulse)
@@ -113,7 +113,7 @@ def _figure_of_map(scan: Scan, pulse: int, points: Sequence[PinnedPoint]) -> lis
 
 
 def _figure_of_curves(
-    scan: Scan, time: Array, curves: dict[str, list[PointCurve]], caption: str, chosen: str
+    scan: ReportScan, time: Array, curves: dict[str, list[PointCurve]], caption: str, chosen: str
 ) -> ReportFigure:
     pulse = None if scan.settings is None else scan.settings.pulse
     edges = None if pulse is None else (pulse.start, float(time[-1]) if pulse.stop is None else pulse.stop)
@@ -131,7 +131,7 @@ def _figure_of_curves(
     )
 
 
-def _tables_of_points(scan: Scan, pulse: int, groups: dict[str, list[PinnedPoint]]) -> list[Table]:
+def _tables_of_points(scan: ReportScan, pulse: int, groups: dict[str, list[PinnedPoint]]) -> list[Table]:
     """Return the points' numbers with their errors for the page, and all of them in SI units."""
     fitted = {
         name: unit
@@ -175,7 +175,7 @@ def _error_of(name: str) -> str:
     return f"{name}_stderr"
 
 
-def _title(scan: Scan, name: str) -> str:
+def _title(scan: ReportScan, name: str) -> str:
     assert scan.maps is not None
     return str(scan.maps[name].attrs.get("long_name", name))
 

@@ -8,7 +8,7 @@ from napari_tesm.findings.table import Table, joined
 from napari_tesm.quantities.numbers import MISSING
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.regions.measures import Measure, Part, measures_from_maps, parts_of_image
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import Section
 from napari_tesm.scan.tables import table_of_comparisons, table_of_parts
 
@@ -51,7 +51,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _of_scan(scan: Scan, table: Table) -> Table:
+def _of_scan(scan: ReportScan, table: Table) -> Table:
     return Table("", "", ["scan"], [[scan.name]] * len(table.rows)).beside(table)
 
 
@@ -82,7 +82,7 @@ def _table_of_comparisons(tables: list[Table]) -> Table:
     return joined(tables).select(keys.split(), "regions_compared", caption)
 
 
-def _numbers(scan: Scan, parts: list[Part], measure: Measure) -> dict[str, Any]:
+def _numbers(scan: ReportScan, parts: list[Part], measure: Measure) -> dict[str, Any]:
     return {
         "scan": scan.name,
         "quantity": measure.quantity,

@@ -21,7 +21,7 @@ from napari_tesm.plotting.series import (
 )
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions.shapes import PinnedPoint
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.series import (
     AlignedSeries,
@@ -71,11 +71,11 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _titles(scan: Scan) -> list[str]:
+def _titles(scan: ReportScan) -> list[str]:
     return [] if scan.dataset is None else [str(title) for title in scan.dataset.attrs.get("traces", [])]
 
 
-def _add_series(section: Section, series: Series, main: Scan, stem: str) -> None:
+def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -> None:
     with_values = [i for i, one in enumerate(series.members) if np.isfinite(one.values("H")).any()]
     of_main = [i for i in with_values if series.members[i].source == main.name]
     aligned = aligned_series(series, reference=(of_main or with_values or [0])[0])

@@ -9,7 +9,7 @@ from napari_tesm.data.phase import ATTRIBUTE, has_quadrature
 from napari_tesm.findings.signal_check import CLEAR, SignalCheck, check_signals, traces_of_signals
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.signals import draw_signal_maps, draw_signals
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 _MOST_PLACES: Final = 3
@@ -55,7 +55,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _sentence(scan: Scan, found: SignalCheck) -> str:
+def _sentence(scan: ReportScan, found: SignalCheck) -> str:
     known = [one for one in found.pulses if one.pixels]
     text = (
         f"{scan.name}: X holds {100 * found.in_x:.1f} % of the energy of the response; the response lies at "
@@ -91,7 +91,7 @@ def _table(found: SignalCheck) -> Table:
     )  # fmt: skip
 
 
-def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]) -> ReportFigure:
+def _figure_of_traces(scan: ReportScan, found: SignalCheck, pulse: tuple[float, float]) -> ReportFigure:
     assert scan.dataset is not None
     setting = scan.main_pulse
     pixels = [scan.pixel_at(point.x, point.y) for point in scan.points[:_MOST_PLACES]]
@@ -120,7 +120,7 @@ def _figure_of_traces(scan: Scan, found: SignalCheck, pulse: tuple[float, float]
     )
 
 
-def _figure_of_maps(scan: Scan, found: SignalCheck) -> ReportFigure:
+def _figure_of_maps(scan: ReportScan, found: SignalCheck) -> ReportFigure:
     assert scan.dataset is not None
     setting = scan.main_pulse
     like = scan.dataset["displacement"].isel(pulse=setting, time=0, drop=True)

@@ -30,7 +30,7 @@ from napari_tesm.registration.maps import (
     cross_talk_from_maps,
     moved_map,
 )
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 _NO_SHIFT: Final = 0.05
@@ -86,7 +86,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _figure_of_maps(scan: Scan, labels: list[str], heights: list[xr.DataArray]) -> ReportFigure:
+def _figure_of_maps(scan: ReportScan, labels: list[str], heights: list[xr.DataArray]) -> ReportFigure:
     surface = scan.surface("deflection_error")
     name = "deflection error"
     if surface is None:
@@ -117,7 +117,7 @@ def _figure_of_maps(scan: Scan, labels: list[str], heights: list[xr.DataArray]) 
     )
 
 
-def _words_of_regions(scan: Scan) -> str:
+def _words_of_regions(scan: ReportScan) -> str:
     if not scan.regions:
         return "no regions"
     count = f"{len(scan.regions)} region{'' if len(scan.regions) == 1 else 's'}"
@@ -125,7 +125,7 @@ def _words_of_regions(scan: Scan) -> str:
 
 
 def _figure_of_difference(
-    scan: Scan,
+    scan: ReportScan,
     labels: list[str],
     like: xr.DataArray,
     first: NDArray[np.float64],
@@ -159,7 +159,7 @@ def _figure_of_difference(
 
 def _say_how_alike(
     section: Section,
-    scan: Scan,
+    scan: ReportScan,
     labels: list[str],
     shift: Shift | None,
     before: float,
@@ -204,7 +204,7 @@ def _say_how_alike(
             section.paragraphs.append(_sentence_about_surface(name, one))
 
 
-def _lengths(scan: Scan, shift: Shift) -> tuple[float, float]:
+def _lengths(scan: ReportScan, shift: Shift) -> tuple[float, float]:
     """Return a shift (dy, dx) in the lateral unit."""
     return shift.dy * scan.spacing[0], shift.dx * scan.spacing[1]
 

@@ -5,7 +5,7 @@ from typing import Any
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
 from napari_tesm.findings.summary import summary_from_maps
 from napari_tesm.findings.table import Column, Table
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import Section
 
 
@@ -62,7 +62,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
+def _row(scan: ReportScan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
     height = entry.get("H", {})
     taus = [entry.get(map_name("tau", number), {}) for number in numbers]
     cells = [cell for tau in taus for cell in (tau.get("n_ok"), tau.get("median"))]
@@ -76,7 +76,7 @@ def _row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> l
     ]
 
 
-def _diffusion_row(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
+def _diffusion_row(scan: ReportScan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[Any]:
     row: list[Any] = [scan.name, _voltage(label)]
     for number in numbers:
         d = entry.get(map_name("D", number), {})
@@ -89,7 +89,7 @@ def _voltage(label: str) -> str:
     return label.strip("()") or "not known"
 
 
-def _warnings(scan: Scan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[str]:
+def _warnings(scan: ReportScan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[str]:
     """Return what of a fit should be known before its numbers are read."""
     found = []
     for number in numbers:

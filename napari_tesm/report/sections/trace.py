@@ -7,7 +7,7 @@ from napari_tesm.data.displacement import displacement_from_samples, samples_for
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.plotting.pulse_response import Response, draw_pulse_responses
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.report.data import ReportData, Scan
+from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
 
@@ -84,7 +84,7 @@ def section_from_data(data: ReportData) -> Section | None:
     return section
 
 
-def _place(scan: Scan) -> tuple[int, int, int]:
+def _place(scan: ReportScan) -> tuple[int, int, int]:
     """Return row, column and size of the first point; without points the middle of the image."""
     if scan.points:
         first = scan.points[0]
@@ -92,7 +92,7 @@ def _place(scan: Scan) -> tuple[int, int, int]:
     return scan.y.size // 2, scan.x.size // 2, 1
 
 
-def _sentence_about_other_polarity(scan: Scan) -> str:
+def _sentence_about_other_polarity(scan: ReportScan) -> str:
     known = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
     if not known:
         return Sentence(
