@@ -20,7 +20,8 @@ from napari_tesm.io.gwy.region_sources import (
     number_of_channel,
     regions_of_channel,
 )
-from napari_tesm.io.gwy.results import axis_spacing, is_result
+from napari_tesm.io.gwy.results import is_result
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.measures import Part, parts_of_image
 from napari_tesm.scan import Scan, container_of
 

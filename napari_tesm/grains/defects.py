@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.grains.surface import levelled_surface, smoothed
 from napari_tesm.regions.shapes import Region
-from napari_tesm.regions.step_crests import filled
+from napari_tesm.statistics.images import filled
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -7,6 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.statistics.images import filled
+
 Array = NDArray[np.float64]
 Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
@@ -170,7 +172,7 @@ def _connected_parts(mask: Mask) -> NDArray[np.int64]:
 
 
 def _without_thin_lines(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    from scipy.ndimage import binary_opening, distance_transform_edt
+    from scipy.ndimage import binary_opening
 
     empty = numbers == 0
     padded = np.pad(empty, 3, mode="edge")
@@ -178,5 +180,4 @@ def _without_thin_lines(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
     thin = empty & ~wide
     if not thin.any():
         return numbers, 0
-    nearest = distance_transform_edt(empty, return_distances=False, return_indices=True)
-    return np.where(thin, numbers[tuple(nearest)], numbers), int(thin.sum())
+    return np.where(thin, filled(numbers, empty), numbers), int(thin.sum())

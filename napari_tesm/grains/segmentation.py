@@ -23,7 +23,7 @@ from napari_tesm.grains.surface import (
     white_noise,
 )
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.regions.step_crests import filled
+from napari_tesm.statistics.images import filled
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int32]

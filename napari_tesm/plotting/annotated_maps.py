@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
 from napari_tesm.plotting.theme import colour_of_point, text_colour_on
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import prefix_for
 from napari_tesm.regions.shapes import PinnedPoint, Region
 
@@ -45,10 +46,7 @@ class MapFrame:
         """Return the frame in which `draw_map` draws a map."""
         extent, _ = map_extent(values)
         centres = [np.asarray(values[axis].values, dtype=np.float64) for axis in ("x", "y")]
-        steps = [
-            float(values[axis].attrs.get("spacing", np.ptp(places) / max(places.size - 1, 1) or 1.0))
-            for axis, places in zip(("x", "y"), centres, strict=True)
-        ]
+        steps = [axis_spacing(values[axis]) for axis in ("x", "y")]
         factor = steps[0] * centres[0].size / extent[1]
         return cls(float(centres[0][0]) - steps[0] / 2, float(centres[1][0]) - steps[1] / 2, factor)
 

@@ -22,6 +22,7 @@ from napari_tesm.plotting.histogram_comparison import (
     draw_histogram_comparison,
     draw_ratio_comparison,
 )
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import prefix_for, text_with_error
 
 _EMPTY: Final = "#d9d9d9"
@@ -230,7 +231,7 @@ def map_extent(values: xr.DataArray) -> tuple[tuple[float, float, float, float],
     edges = []
     for axis in ("x", "y"):
         centres = values[axis].values
-        step = values[axis].attrs.get("spacing", np.ptp(centres) / max(centres.size - 1, 1) or 1.0)
+        step = axis_spacing(values[axis])
         edges += [centres[0] - step / 2, centres[-1] + step / 2]
     left, right, top, bottom = edges
     factor, unit = prefix_for([right - left, bottom - top], str(values["x"].attrs.get("units", "")))

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import Region, mask_from_region
 from napari_tesm.statistics.comparison import Comparison, comparison_from_values, independent_samples
 from napari_tesm.statistics.description import Description, description_from_values
@@ -121,7 +122,7 @@ def parts_of_image(
         Pixel size (dy, dx); needed where there is a single row or column.
     """
     shape = (y.size, x.size)
-    steps = spacing or (_step(y), _step(x))
+    steps = spacing or (axis_spacing(y), axis_spacing(x))
     parts = []
     for number, region in enumerate(regions, start=1):
         inside = mask_from_region(region, x, y, spacing=steps)
@@ -282,10 +283,6 @@ def _pairs(parts: Sequence[Part]) -> list[tuple[Mask, Mask, tuple[str, str]]]:
 
 def _note_of(mask: Mask) -> str:
     return "" if mask.any() else _NO_PIXEL
-
-
-def _step(axis: Array) -> float:
-    return float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
 
 
 def _reason_for_no_pixel(region: Region, x: Array, y: Array, spacing: tuple[float, float]) -> str:

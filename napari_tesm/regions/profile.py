@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.axes import axis_spacing
+
 Array = NDArray[np.float64]
 
 _MOST_SAMPLES: Final = 2**24
@@ -73,7 +75,7 @@ def profile_along(
     """
     image, vertices = np.asarray(values, dtype=np.float64), np.asarray(xy, dtype=np.float64)
     columns, rows = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    dy, dx = (_spacing(rows), _spacing(columns)) if spacing is None else spacing
+    dy, dx = (axis_spacing(rows), axis_spacing(columns)) if spacing is None else spacing
     lengths = np.hypot(*np.diff(vertices, axis=0).T)
     total = float(lengths.sum())
     if not total > 0:
@@ -150,7 +152,3 @@ def _interpolated(image: Array, row: Array, column: Array) -> Array:
             weight += np.where(good, part, 0.0)
     valid = (weight >= 0.5) & ~outside
     return np.where(valid, total / np.where(valid, weight, 1.0), np.nan)
-
-
-def _spacing(axis: Array) -> float:
-    return float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0

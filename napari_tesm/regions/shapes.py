@@ -13,6 +13,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.axes import axis_spacing
+
 AREA_KINDS: Final = ("polygon", "rectangle", "ellipse")
 LINE_KINDS: Final = ("line", "path")
 REGION_CLASSES: Final = ("step", "grain", "other")
@@ -192,7 +194,7 @@ def mask_from_region(
         Pixel size (dy, dx); needed where there is a single row or column.
     """
     columns, rows = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    dy, dx = (_spacing(rows), _spacing(columns)) if spacing is None else spacing
+    dy, dx = (axis_spacing(rows), axis_spacing(columns)) if spacing is None else spacing
     mask = np.zeros((rows.size, columns.size), dtype=bool)
     vertices = region.xy()
     reach = region.width / 2 if region.is_line else 0.0
@@ -327,10 +329,6 @@ def curve_from_distance(values: ArrayLike, distance: ArrayLike, bin_width: float
             std[number] = group.std(ddof=1)
     centres = (np.arange(counts.size, dtype=np.float64) + first) * bin_width
     return DistanceCurve(centres, mean, std, median, counts)
-
-
-def _spacing(axis: NDArray[np.float64]) -> float:
-    return float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
 
 
 def _outline(region: Region) -> NDArray[np.float64]:

@@ -46,17 +46,6 @@ def squared(image: Array, rows: float, columns: float) -> Array:
     return image
 
 
-def filled(image: Array) -> Array:
-    """Return an image whose missing pixels have the value of the nearest one."""
-    from scipy.ndimage import distance_transform_edt
-
-    missing = ~np.isfinite(image)
-    if not missing.any():
-        return image
-    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-    return np.asarray(image[tuple(nearest)])
-
-
 def strength_from_images(
     images: Sequence[Array], sigma: float, missing: NDArray[np.bool_]
 ) -> tuple[Array, Array]:

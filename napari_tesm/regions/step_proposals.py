@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import Region
 from napari_tesm.regions.step_crests import (
     crests_from_strength,
-    filled,
     levelled,
     squared,
     strength_from_images,
@@ -30,6 +30,7 @@ from napari_tesm.regions.step_tracing import (
     span,
 )
 from napari_tesm.regions.widths import integral_of_erf
+from napari_tesm.statistics.images import filled
 
 Array = NDArray[np.float64]
 
@@ -131,7 +132,7 @@ def steps_from_images(
     usable = [image for image in given if _has_structure(image)]
     if not usable:
         return []
-    dy, dx = (_spacing(rows), _spacing(columns)) if spacing is None else spacing
+    dy, dx = (axis_spacing(rows), axis_spacing(columns)) if spacing is None else spacing
     pixel = min(dy, dx)
     images = [squared(levelled(image), dy / pixel, dx / pixel) for image in usable]
     height, width = images[0].shape
@@ -152,10 +153,6 @@ def steps_from_images(
         )
         for number, one in enumerate(kept, start=1)
     ]
-
-
-def _spacing(axis: Array) -> float:
-    return float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
 
 
 def _has_structure(image: Array) -> bool:

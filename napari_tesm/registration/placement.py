@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.registration.shifts import shift_between
 
 Array = NDArray[np.float64]
@@ -50,7 +51,7 @@ def placed_image(image: xr.DataArray, placement: Placement) -> xr.DataArray:
     """
     values = np.rot90(np.asarray(image.values), placement.quarter_turns % 4)
     axes = {name: np.asarray(image[name].values, dtype=np.float64) for name in ("y", "x")}
-    steps = {name: _spacing(image[name]) for name in ("y", "x")}
+    steps = {name: axis_spacing(image[name]) for name in ("y", "x")}
     if placement.quarter_turns % 2:
         middle = {name: (axis[0] + axis[-1]) / 2 for name, axis in axes.items()}
         axes = {
@@ -106,7 +107,7 @@ def registration_between(fixed: xr.DataArray, image: xr.DataArray) -> Registrati
     ValueError
         If they do not overlap, have no structure, or are not alike (correlation below 0.3, or no shift fits).
     """
-    steps = (_spacing(fixed["y"]), _spacing(fixed["x"]))
+    steps = (axis_spacing(fixed["y"]), axis_spacing(fixed["x"]))
     reference = np.asarray(fixed.values, dtype=np.float64)
     title = image.attrs.get("long_name", image.name)
     dy = dx = 0.0
@@ -136,12 +137,12 @@ def have_same_size(a: tuple[float, float], b: tuple[float, float]) -> bool:
 
 def size_of(array: xr.DataArray | xr.Dataset) -> tuple[float, float]:
     """Return height and width of a grid, pixels and not centres, in the unit of its axes."""
-    return _spacing(array["y"]) * array.sizes["y"], _spacing(array["x"]) * array.sizes["x"]
+    return axis_spacing(array["y"]) * array.sizes["y"], axis_spacing(array["x"]) * array.sizes["x"]
 
 
 def corner_of(array: xr.DataArray | xr.Dataset) -> tuple[float, float]:
     """Return y and x of the upper left corner of a grid."""
-    return tuple(float(array[name].values[0]) - _spacing(array[name]) / 2 for name in ("y", "x"))  # type: ignore[return-value]
+    return tuple(float(array[name].values[0]) - axis_spacing(array[name]) / 2 for name in ("y", "x"))  # type: ignore[return-value]
 
 
 def _on_grid(image: xr.DataArray, fixed: xr.DataArray, dy: float, dx: float) -> Array:
@@ -151,11 +152,11 @@ def _on_grid(image: xr.DataArray, fixed: xr.DataArray, dy: float, dx: float) -> 
         own = np.asarray(image[name].values, dtype=np.float64) + move
         at = np.asarray(fixed[name].values, dtype=np.float64)
         # A coarser grid sees the mean of what it covers; an odd number of pixels, so that the mean lies in the middle.
-        share = 2 * (round(_spacing(fixed[name]) / _spacing(image[name])) // 2) + 1
+        share = 2 * (round(axis_spacing(fixed[name]) / axis_spacing(image[name])) // 2) + 1
         values = np.stack([_line_at(line, own, at, share) for line in values])
-        values[:, (at < own[0] - _spacing(image[name]) / 2) | (at > own[-1] + _spacing(image[name]) / 2)] = (
-            np.nan
-        )
+        values[
+            :, (at < own[0] - axis_spacing(image[name]) / 2) | (at > own[-1] + axis_spacing(image[name]) / 2)
+        ] = np.nan
         values = values.T
     return values
 
@@ -165,9 +166,3 @@ def _line_at(line: Array, own: Array, at: Array, share: int) -> Array:
         return np.repeat(line, at.size)
     smooth = np.convolve(line, np.ones(share) / share, mode="same") if share > 1 else line
     return np.asarray(np.interp(at, own, smooth))
-
-
-def _spacing(axis: xr.DataArray) -> float:
-    if "spacing" in axis.attrs:
-        return float(axis.attrs["spacing"])
-    return float(axis.values[-1] - axis.values[0]) / (axis.size - 1) if axis.size > 1 else 1.0

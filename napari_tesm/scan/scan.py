@@ -19,9 +19,9 @@ from napari_tesm.grains import (
     default_band_width,
     overrides_from_regions,
 )
-from napari_tesm.io.gwy.results import axis_spacing
 from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.model_choice.maps import KernelChoice
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import PinnedPoint, Region
 
 Array = NDArray[np.float64]

@@ -11,10 +11,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import prefix_for
 from napari_tesm.registration.maps import map_at, moved_map
 from napari_tesm.registration.shifts import Shift, pearson, shift_between
-from napari_tesm.series.members import Member, Series, spacing_of
+from napari_tesm.series.members import Member, Series
+from napari_tesm.statistics.images import smoothed_over_gaps
 
 Array = NDArray[np.float64]
 
@@ -140,7 +142,7 @@ class AlignedSeries:
     @property
     def spacing(self) -> tuple[float, float]:
         """Pixel size (dy, dx) of the grid."""
-        return spacing_of(self.grid, "y"), spacing_of(self.grid, "x")
+        return axis_spacing(self.grid["y"]), axis_spacing(self.grid["x"])
 
     def moved(self, index: int, name: str = "H") -> Array:
         """Return a member's map on the common grid, moved by parts of a pixel, NaN outside of it: to be looked at."""
@@ -159,7 +161,7 @@ class AlignedSeries:
         dy, dx = self.alignments[index].pixels
         rows, columns = _places(self.grid, self.series.members[index].maps["H"])
         (step_y, step_x), own = self.spacing, self.series.members[index].maps["H"]
-        return rows - dy * step_y / spacing_of(own, "y"), columns - dx * step_x / spacing_of(own, "x")
+        return rows - dy * step_y / axis_spacing(own["y"]), columns - dx * step_x / axis_spacing(own["x"])
 
     def colour_limits(self, name: str = "H") -> tuple[float, float]:
         """Return limits of one colour scale for all voltages: those of 98 % of all values, H with its sign."""
@@ -220,7 +222,7 @@ def _places(grid: xr.DataArray, own: xr.DataArray) -> tuple[Array, Array]:
     for axis in ("y", "x"):
         wanted, there = (np.asarray(one[axis].values, dtype=np.float64) for one in (grid, own))
         if grid[axis].attrs.get("units") == own[axis].attrs.get("units"):
-            places.append((wanted - there[0]) / spacing_of(own, axis))
+            places.append((wanted - there[0]) / axis_spacing(own[axis]))
         else:
             places.append(np.arange(wanted.size, dtype=np.float64))
     return places[0], places[1]
@@ -228,7 +230,7 @@ def _places(grid: xr.DataArray, own: xr.DataArray) -> tuple[Array, Array]:
 
 def _alignment_of(member: Member, fixed: Member, *, is_reference: bool, largest: float) -> Alignment:
     grid = fixed.maps["H"]
-    spacing = (spacing_of(grid, "y"), spacing_of(grid, "x"))
+    spacing = (axis_spacing(grid["y"]), axis_spacing(grid["x"]))
     unit = str(grid["x"].attrs.get("units", ""))
     rows, columns = _places(grid, member.maps["H"])
     covered = [
@@ -273,21 +275,17 @@ def _channels(member: Member, fixed: Member) -> list[str]:
 
 def _as_coarse(values: Array, grid: xr.DataArray, own: xr.DataArray) -> Array:
     """Return a map of finer pixels than the grid's smoothed to them, so that none is skipped."""
-    from scipy.ndimage import gaussian_filter
-
     ratios = [
-        spacing_of(grid, axis) / spacing_of(own, axis)
+        axis_spacing(grid[axis]) / axis_spacing(own[axis])
         if grid[axis].attrs.get("units") == own[axis].attrs.get("units")
         else 1.0
         for axis in ("y", "x")
     ]
     if max(ratios) < 1.5:
         return values
-    known = np.isfinite(values)
     widths = [0.4 * ratio if ratio >= 1.5 else 0.0 for ratio in ratios]
-    weight = gaussian_filter(known.astype(np.float64), widths)
-    total = gaussian_filter(np.where(known, values, 0.0), widths)
-    return np.where(known, total / np.maximum(weight, 1e-9), np.nan)
+    smooth, known = smoothed_over_gaps(values, widths, beyond="reflect", fewest=0.0)
+    return np.where(known, smooth, np.nan)
 
 
 def _residuals(fixed: Array, moving: Array, shift: Shift) -> tuple[tuple[float, float], ...]:

@@ -199,14 +199,6 @@ def voltage_text(volts: float) -> str:
     return f"{volts:+g} V".replace("-", "−")
 
 
-def spacing_of(values: xr.DataArray, axis: str) -> float:
-    """Return the distance of two pixels along an axis, in its unit."""
-    known = values[axis].attrs.get("spacing")
-    centres = np.asarray(values[axis].values, dtype=np.float64)
-    apart = float(centres[-1] - centres[0]) / max(centres.size - 1, 1)
-    return float(known) if known else apart or 1.0
-
-
 def _surfaces(images: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
     found = {}
     for kind, words in _SURFACES:

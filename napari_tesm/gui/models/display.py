@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import prefix_for
 
 _LARGEST_IN_NM: Final = 2e-6
@@ -100,7 +101,7 @@ def display_from_axes(y: xr.DataArray, x: xr.DataArray, *, unit: str | None = No
     unit : str, optional
         World unit to use, that of the scan's other layers; chosen by the size of the image otherwise.
     """
-    steps = {str(axis.name): _spacing(axis) for axis in (y, x)}
+    steps = {str(axis.name): axis_spacing(axis) for axis in (y, x)}
     extent = max(steps["y"] * y.size, steps["x"] * x.size)
     written = str(x.attrs.get("units", ""))
     if written == "m":
@@ -117,13 +118,6 @@ def display_from_axes(y: xr.DataArray, x: xr.DataArray, *, unit: str | None = No
         unit=shown,
         factor=factor,
     )
-
-
-def _spacing(axis: xr.DataArray) -> float:
-    if "spacing" in axis.attrs:
-        return abs(float(axis.attrs["spacing"])) or 1.0
-    values = axis.values
-    return float((values[-1] - values[0]) / (values.size - 1)) if values.size > 1 else 1.0
 
 
 def _is_known(unit: str) -> bool:

@@ -31,7 +31,8 @@ from napari_tesm.gwy.selections import (
     same_item,
     vertices_from_item,
 )
-from napari_tesm.io.gwy.results import axis_spacing, field_on_grid, is_result
+from napari_tesm.io.gwy.results import field_on_grid, is_result
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import PinnedPoint, Region, collection_from_features, mask_from_region
 
 REGIONS_KEY: Final = "Regions"

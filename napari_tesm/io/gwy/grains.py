@@ -20,7 +20,8 @@ from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.annotations import channels_on_grid, storable_text
-from napari_tesm.io.gwy.results import axis_spacing, field_on_grid
+from napari_tesm.io.gwy.results import field_on_grid
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import text_from_quantity
 
 GRAINS_KEY: Final = "Grains"

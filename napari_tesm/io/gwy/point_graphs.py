@@ -17,6 +17,7 @@ from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
 from napari_tesm.gwy.parts import put
 from napari_tesm.kernels.named import AnyKernel, curves_of_fit
 from napari_tesm.kernels.two_parameters import ShapeKernel
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint
 
@@ -72,10 +73,7 @@ def _pixel_of(point: PinnedPoint, dataset: xr.Dataset) -> tuple[int, int] | None
     place = []
     for axis, value in (("y", point.y), ("x", point.x)):
         centres = dataset[axis].values
-        spacing = float(dataset[axis].attrs.get("spacing", 0)) or (
-            float((centres[-1] - centres[0]) / (centres.size - 1)) if centres.size > 1 else 1.0
-        )
-        index = int(np.floor((value - centres[0]) / spacing + 0.5))
+        index = int(np.floor((value - centres[0]) / axis_spacing(dataset[axis]) + 0.5))
         if not 0 <= index < centres.size:
             return None
         place.append(index)

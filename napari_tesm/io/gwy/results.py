@@ -25,6 +25,7 @@ from napari_tesm.gwy.objects import Field, mask_field, metadata_container, metad
 from napari_tesm.gwy.parts import put
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import systematic_error
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.status import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
@@ -153,14 +154,6 @@ def field_on_grid(numbers: np.ndarray, like: xr.DataArray, unit: str) -> Field:
         unit_xy=str(like["x"].attrs.get("units", "")),
         unit_z=unit,
     )
-
-
-def axis_spacing(axis: xr.DataArray) -> float:
-    """Return the distance of two pixel centres, in the unit of the axis."""
-    if "spacing" in axis.attrs:
-        return float(axis.attrs["spacing"])
-    values = axis.values
-    return float((values[-1] - values[0]) / (values.size - 1)) if values.size > 1 else 1.0
 
 
 def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:

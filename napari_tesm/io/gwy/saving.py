@@ -18,8 +18,9 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.si_units import checked_unit
 from napari_tesm.gwy.values import LazyArray
 from napari_tesm.gwy.writing import LARGEST_BODY, size_of
-from napari_tesm.io.gwy.results import axis_spacing, field_on_grid, remove_results
+from napari_tesm.io.gwy.results import field_on_grid, remove_results
 from napari_tesm.io.gwy.traces import ORIGIN_KEYS, metadata_from_protocol
+from napari_tesm.quantities.axes import axis_spacing
 
 _PLANES_BYTES = 8 << 20
 _BAND_BYTES = 256 << 20
