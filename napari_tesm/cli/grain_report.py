@@ -47,16 +47,16 @@ def lines_of_grains(scan: GrainScan, *, name: str) -> Iterator[str]:
     for note in scan.notes:
         yield from _wrapped(f"Note: {spelled(note)}")
     if scan.candidates:
-        places = "; ".join(_candidate(scan, one) for one in scan.candidates[:5])
+        places = "; ".join(_candidate(scan, candidate) for candidate in scan.candidates[:5])
         more = f" and {len(scan.candidates) - 5} more" if len(scan.candidates) > 5 else ""
         yield from _wrapped(
             f"Proposed as defects, by their height: {places}{more}. They are counted like the rest unless a region of "
             "class defect is drawn over them."
         )
-    for one, curve in zip(scan.measures, scan.curves, strict=True):
+    for measure, curve in zip(scan.measures, scan.curves, strict=True):
         yield ""
-        yield from _lines_of_measure(one)
-        yield from _lines_of_curve(one, curve, scan)
+        yield from _lines_of_measure(measure)
+        yield from _lines_of_curve(measure, curve, scan)
     if scan.rows:
         yield ""
         yield from _lines_of_table(scan)
@@ -66,34 +66,34 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(printable(text), LINE_WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
-def _candidate(scan: GrainScan, one: Any) -> str:
-    place = np.mean(one.region.xy(), axis=0)
+def _candidate(scan: GrainScan, candidate: Any) -> str:
+    place = np.mean(candidate.region.xy(), axis=0)
     lateral = scaling_of([float(abs(place).max())], scan.lateral_unit)
-    tall = scaling_of([one.height], scan.topography_unit)
+    tall = scaling_of([candidate.height], scan.topography_unit)
     at = f"x {lateral.text(float(place[0]))}, y {lateral.text(float(place[1]))} {lateral.unit}"
-    return f"a {one.kind} of {tall.text(one.height)} {tall.unit} at {at}"
+    return f"a {candidate.kind} of {tall.text(candidate.height)} {tall.unit} at {at}"
 
 
-def _lines_of_measure(one: GrainMeasure) -> Iterator[str]:
-    table = table_of_classes([one], unit=one.unit)
+def _lines_of_measure(measure: GrainMeasure) -> Iterator[str]:
+    table = table_of_classes([measure], unit=measure.unit)
     mean = Joined("mean ± sd", ("mean", "std"), Scaling.text_with_spread)
-    if one.logarithmic:
+    if measure.logarithmic:
         mean = Joined("geom. mean ×/÷ sd", ("mean", "std"), "{} ×/÷ {}")
     table = table.kept(table.values("pixels"))
     yield from table.lines(
-        (*CLASSES_SHOWN, mean), title=printable(one.title), remarks=remarks_of(table), least=_WIDTHS
+        (*CLASSES_SHOWN, mean), title=printable(measure.title), remarks=remarks_of(table), least=_WIDTHS
     )
-    yield from _wrapped(one.verdict, "  ")
+    yield from _wrapped(measure.verdict, "  ")
 
 
-def _lines_of_curve(one: GrainMeasure, curve: DistanceBins, scan: GrainScan) -> Iterator[str]:
-    known = np.flatnonzero(curve.n > 0)
-    if known.size < 2:
+def _lines_of_curve(measure: GrainMeasure, curve: DistanceBins, scan: GrainScan) -> Iterator[str]:
+    filled = np.flatnonzero(curve.n > 0)
+    if filled.size < 2:
         return
-    away = scaling_of([float(curve.distance[known].max())], scan.lateral_unit)
-    scaling = scaling_of([float(value) for value in curve.median[known]], one.unit)
+    away = scaling_of([float(curve.distance[filled].max())], scan.lateral_unit)
+    scaling = scaling_of([float(value) for value in curve.median[filled]], measure.unit)
     cells = []
-    for index in known:
+    for index in filled:
         interval = ""
         if math.isfinite(curve.low[index]):
             interval = f" [{scaling.text(float(curve.low[index]))}, {scaling.text(float(curve.high[index]))}]"
@@ -153,12 +153,12 @@ def report_of_grains(scan: GrainScan, *, version: str, name: str, sha256: str) -
                 "shares": shares_of_classes(scan.boundaries),
             },
             "defect_candidates": [
-                {"kind": one.kind, "height": one.height, "area": one.area}
-                | dict(zip("xy", np.mean(one.region.xy(), axis=0), strict=True))
-                for one in scan.candidates
+                {"kind": candidate.kind, "height": candidate.height, "area": candidate.area}
+                | dict(zip("xy", np.mean(candidate.region.xy(), axis=0), strict=True))
+                for candidate in scan.candidates
             ],
             "quantities": [
-                _measure(one, curve) for one, curve in zip(scan.measures, scan.curves, strict=True)
+                _measure(measure, curve) for measure, curve in zip(scan.measures, scan.curves, strict=True)
             ],
             "grains": _entries_of_grains(scan),
             "notes": [spelled(note) for note in scan.notes],
@@ -167,17 +167,19 @@ def report_of_grains(scan: GrainScan, *, version: str, name: str, sha256: str) -
     return report
 
 
-def _measure(one: GrainMeasure, curve: DistanceBins) -> dict[str, Any]:
-    classes, course = table_of_classes([one]), table_of_distances([one], [curve])
+def _measure(measure: GrainMeasure, curve: DistanceBins) -> dict[str, Any]:
+    classes, course = table_of_classes([measure]), table_of_distances([measure], [curve])
     numbers = classes.select(["n", "pixels", *NUMBERS[1:]]).entries()
     return {
-        "quantity": one.quantity,
-        "unit": one.unit,
-        "pulse": None if one.pulse is None else one.pulse + 1,
-        "logarithmic": one.logarithmic,
+        "quantity": measure.quantity,
+        "unit": measure.unit,
+        "pulse": None if measure.pulse is None else measure.pulse + 1,
+        "logarithmic": measure.logarithmic,
         "classes": dict(zip(classes.values("class"), numbers, strict=True)),
-        "boundary_against_interior": None if one.comparison is None else comparison_entry(one.comparison),
-        "verdict": one.verdict,
+        "boundary_against_interior": None
+        if measure.comparison is None
+        else comparison_entry(measure.comparison),
+        "verdict": measure.verdict,
         "distance": {"bin_width": curve.bin_width} | {key: course.values(key) for key in course.keys[5:]},
     }
 

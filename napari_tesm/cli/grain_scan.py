@@ -105,19 +105,19 @@ def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainS
     boundaries = boundaries_from_grains(grains, width, overrides=drawn)
     unit = scan.lateral_unit
     shown = text_from_quantity(width, unit, digits=3) if unit else f"{width:.3g}"
-    found = GrainScan.of(
+    measured = GrainScan.of(
         scan, grains=grains, boundaries=boundaries, width_words=f"{shown} wide, {width_words}"
     )
-    found.notes += boundaries.notes
+    measured.notes += boundaries.notes
     image = scan.surface("topography")
     if image is not None:
-        found.topography = np.array(image.values, dtype=np.float64)
-        found.topography_unit = str(image.attrs.get("units", ""))
+        measured.topography = np.array(image.values, dtype=np.float64)
+        measured.topography_unit = str(image.attrs.get("units", ""))
         # What somebody has drawn already is no proposal any more.
         taken = boundaries.mask("defect")
-        proposed = defect_candidates(found.topography, scan.x, scan.y, spacing=scan.spacing)
-        found.candidates = [candidate for candidate in proposed if not taken[candidate.mask].any()]
-    return found
+        proposed = defect_candidates(measured.topography, scan.x, scan.y, spacing=scan.spacing)
+        measured.candidates = [candidate for candidate in proposed if not taken[candidate.mask].any()]
+    return measured
 
 
 def _settings(options: argparse.Namespace) -> GrainSettings:
@@ -156,16 +156,16 @@ def _image_of(images: dict[str, xr.DataArray], wanted: str | None) -> tuple[str,
             for title, image in images.items():
                 if any(word in title.lower() for word in words):
                     return title, image
-    known = ", ".join(f"'{title}'" for title in images) or "none"
+    titles = ", ".join(f"'{title}'" for title in images) or "none"
     if wanted is None:
         raise ValueError(
             Sentence(
                 "there is neither topography nor deflection error on the grid of the maps: name a channel with "
-                "{source} (there are: {known}), or give {labels}",
-                known=known,
+                "{source} (there are: {titles}), or give {labels}",
+                titles=titles,
             )
         )
-    raise ValueError(f"there is no channel '{wanted}' on the grid of the maps; there are: {known}")
+    raise ValueError(f"there is no channel '{wanted}' on the grid of the maps; there are: {titles}")
 
 
 def _grains(options: argparse.Namespace, scan: Scan, settings: GrainSettings) -> Grains:

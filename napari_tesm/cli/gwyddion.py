@@ -22,22 +22,22 @@ def run_command(options: argparse.Namespace) -> int:
         if not removed:
             print("Nothing is installed for this user.")
         return 0
-    found = status()
-    for line in _lines(found):
+    current = status()
+    for line in _lines(current):
         print(printable(line))
-    return 0 if found.ready else 1
+    return 0 if current.ready else 1
 
 
 def _install_module() -> int:
     installed = install()
     print(f"Module: {printable(str(installed.module))}")
     print(f"Engine: {printable(str(installed.engine))}")
-    found = status()
-    if found.problem:
+    current = status()
+    if current.problem:
         raise RuntimeError(
-            f"the module is built and installed, but Gwyddion would not load it: {found.problem}"
+            f"the module is built and installed, but Gwyddion would not load it: {current.problem}"
         )
-    if found.program is None:
+    if current.program is None:
         print("Gwyddion itself is not on the PATH; its libraries are here and load the module.")
     print("Start Gwyddion anew and look under Volume Data, Curve Maps and Data Process for t-ESM.")
     return 0
@@ -52,28 +52,28 @@ def _install_plugins() -> int:
     return 0
 
 
-def _lines(found: Status) -> Iterator[str]:
-    if found.module is None:
+def _lines(current: Status) -> Iterator[str]:
+    if current.module is None:
         yield "Module:   not installed for this user; tesm gwyddion install does it"
     else:
-        version = found.version or "unknown version"
+        version = current.version or "unknown version"
         other = "" if version == __version__ else f" (this is napari-tesm {__version__}: install it anew)"
-        yield f"Module:   {version}{other}, {found.module}"
-    program = found.program or "no program gwyddion on the PATH"
+        yield f"Module:   {version}{other}, {current.module}"
+    program = current.program or "no program gwyddion on the PATH"
     # The version is known only where the libraries were asked to load the module.
-    yield f"Gwyddion: {found.gwyddion + ', ' if found.gwyddion else ''}{program}"
-    if found.module is not None:
+    yield f"Gwyddion: {current.gwyddion + ', ' if current.gwyddion else ''}{program}"
+    if current.module is not None:
         kinds = {"proc": "Data Process", "volume": "Volume Data", "cmap": "Curve Maps"}
-        menus = sorted({kinds[name.split("::")[0]] for name in found.functions})
-        loads = f"yes: {len(found.functions)} functions in {', '.join(menus)}"
-        yield f"Loads:    {loads if not found.problem else 'no: ' + found.problem}"
-    if found.plugins:
-        yield f"Plug-ins: for pygwy, in {found.plugins[-1].parent}"
-    if found.engine is None:
+        menus = sorted({kinds[name.split("::")[0]] for name in current.functions})
+        loads = f"yes: {len(current.functions)} functions in {', '.join(menus)}"
+        yield f"Loads:    {loads if not current.problem else 'no: ' + current.problem}"
+    if current.plugins:
+        yield f"Plug-ins: for pygwy, in {current.plugins[-1].parent}"
+    if current.engine is None:
         where = {
             "found on the PATH": "there is no tesm on the PATH; installing the module remembers this one"
         }
-        yield f"Engine:   none: {where.get(found.engine_origin, f'what is {found.engine_origin} is no program')}"
+        yield f"Engine:   none: {where.get(current.engine_origin, f'what is {current.engine_origin} is no program')}"
     else:
-        version = found.engine_version or "it does not run"
-        yield f"Engine:   {version}, {found.engine} ({found.engine_origin})"
+        version = current.engine_version or "it does not run"
+        yield f"Engine:   {version}, {current.engine} ({current.engine_origin})"

@@ -98,7 +98,7 @@ def lines_from_scan(scan: Scan) -> list[str]:
         ]
     if scan.channels:
         lines.append(
-            f"Images: {', '.join(str(one.attrs.get('long_name', one.name)) for one in scan.channels)}"
+            f"Images: {', '.join(str(channel.attrs.get('long_name', channel.name)) for channel in scan.channels)}"
         )
     return lines if scan.dataset is None else [*lines, *str(scan.dataset.attrs.get(REPORT, "")).splitlines()]
 

@@ -171,13 +171,13 @@ def _correction_lines(bands: NullBands) -> Iterator[str]:
     yield "Back to the true D, if it is pure diffusion from that source:"
     for (name, _), correction in corrections.items():
         yield f"  {SOURCES[name]}: {correction.sentence()}."
-    valid = [one.valid for one in corrections.values() if one.valid is not None]
+    valid = [correction.valid for correction in corrections.values() if correction.valid is not None]
     if not valid:
         return
     yield ""
     heads = [f"{SOURCES[name]}, D{number}" for name, number in columns]
     rows = [
-        [apparent, *(one.apply(np.array([apparent]))[0][0] for one in corrections.values())]
+        [apparent, *(correction.apply(np.array([apparent]))[0][0] for correction in corrections.values())]
         for apparent in _round_numbers(
             min(low for low, _ in valid), max(high for _, high in valid), _FINE_DIGITS
         )

@@ -29,7 +29,10 @@ def lines_of_measure(parts: Sequence[Part], measure: Measure) -> Iterator[str]:
     yield from table.lines(
         PARTS_SHOWN, title=printable(measure.title), remarks=remarks_of(table), least=_WIDTHS
     )
-    for sentence in (*(one.sentence_about(measure.title) for one in measure.comparisons), *measure.problems):
+    for sentence in (
+        *(pair.sentence_about(measure.title) for pair in measure.comparisons),
+        *measure.problems,
+    ):
         text = printable(sentence.rstrip(".") + ".")
         # A probability and its number stay on one line.
         tied = re.sub("p ([=<]) ", "p\u00a0\\1\u00a0", text)

@@ -98,8 +98,8 @@ def _table(results: list[MethodResult], true: float) -> Table:
         Column("method", key="name"), Column("D", "m²/s", digits=4, scale=AS_IT_IS), "error", "seconds", "length",
     ]  # fmt: skip
     rows = [
-        [one.name, one.diffusion, 100 * (one.diffusion / true - 1), one.seconds, one.length]
-        for one in results
+        [result.name, result.diffusion, 100 * (result.diffusion / true - 1), result.seconds, result.length]
+        for result in results
     ]
     return Table("", "", columns, rows)
 
@@ -121,8 +121,8 @@ def _json(options: argparse.Namespace, results: list[MethodResult], contact: Tip
 def _csv(results: list[MethodResult]) -> str:
     """Return every record: time in s or frequency in Hz, and its real and imaginary part in SI units."""
     rows = [
-        [one.name, where, value.real, value.imag]
-        for one in results
-        for where, value in zip(one.where.tolist(), one.signal.tolist(), strict=True)
+        [result.name, where, value.real, value.imag]
+        for result in results
+        for where, value in zip(result.where.tolist(), result.signal.tolist(), strict=True)
     ]
     return Table("", "", ("method", "time_or_frequency", "real", "imaginary"), rows).csv()

@@ -157,12 +157,12 @@ class LastEvaluation:
 
 
 def _with_protocol_of_recipe(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    known = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
-    if recipe.voltage is not None and known.size > 1:
+    recorded = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
+    if recipe.voltage is not None and recorded.size > 1:
         template = (
             "the file holds pulses of {voltages}: choose one with {traces} before giving it another {voltage}"
         )
-        voltages = ", ".join(text_from_quantity(float(value), "V") for value in known)
+        voltages = ", ".join(text_from_quantity(float(value), "V") for value in recorded)
         raise ValueError(Sentence(template, voltages=voltages))
     given = {name: getattr(recipe, name) for name in _PROTOCOL}
     return with_protocol(dataset, voltage=recipe.voltage, **given)

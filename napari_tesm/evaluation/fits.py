@@ -118,8 +118,8 @@ def _time_of_diffusion(maps: Maps, number: int, settings: Settings, recipe: Reci
     if quantity == "tau":
         return time, error
     # Written so that a mean that is not there does not pass.
-    known = (maps[map_name("status", number)] == OK) & (error <= recipe.max_log_tau_error * time)
-    return np.where(known, time, np.nan), error
+    resolved = (maps[map_name("status", number)] == OK) & (error <= recipe.max_log_tau_error * time)
+    return np.where(resolved, time, np.nan), error
 
 
 @dataclass(frozen=True, eq=False)

@@ -210,8 +210,8 @@ class Recipe:
             raise ValueError(
                 f"the recipe has version {version!r}; this program reads version {RECIPE_VERSION}"
             )
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
+        own = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - own)
         if unknown:
             raise ValueError(f"the recipe has unknown entries: {', '.join(unknown)}")
         for name, value in values.items():

@@ -33,22 +33,22 @@ def description_columns(unit: str = "", *, logarithmic: bool = False) -> list[Co
     ]
 
 
-def description_cells(found: Description, *, logarithmic: bool = False) -> list[Any]:
+def description_cells(sample: Description, *, logarithmic: bool = False) -> list[Any]:
     """Return the cells of `NUMBERS`; of logarithms (base 10) what they stand for."""
-    measured = (found.median, found.q25, found.q75, found.mean, found.std)
-    return [found.n, *(float(10.0**value) if logarithmic else value for value in measured)]
+    measured = (sample.median, sample.q25, sample.q75, sample.mean, sample.std)
+    return [sample.n, *(float(10.0**value) if logarithmic else value for value in measured)]
 
 
-def comparison_cells(found: Comparison | SignalRatio, names: tuple[str, str] = ("", "")) -> list[Any]:
+def comparison_cells(pair: Comparison | SignalRatio, names: tuple[str, str] = ("", "")) -> list[Any]:
     """Return the cells of `COMPARISON`; a comparison has names of its own."""
-    names = found.names if isinstance(found, Comparison) else names
-    cells: list[Any] = [*names, *found.n, *found.independent, *found.medians, found.ratio]
-    if isinstance(found, SignalRatio):
-        return [*cells, found.low, found.high, None, None, None, None]
-    cells += [found.ratio_low, found.ratio_high]
-    return [*cells, found.cliffs_delta, found.size_in_words, found.hedges_g, found.p_value]
+    names = pair.names if isinstance(pair, Comparison) else names
+    cells: list[Any] = [*names, *pair.n, *pair.independent, *pair.medians, pair.ratio]
+    if isinstance(pair, SignalRatio):
+        return [*cells, pair.low, pair.high, None, None, None, None]
+    cells += [pair.ratio_low, pair.ratio_high]
+    return [*cells, pair.cliffs_delta, pair.size_in_words, pair.hedges_g, pair.p_value]
 
 
-def comparison_entry(found: Comparison | SignalRatio, names: tuple[str, str] = ("", "")) -> dict[str, Any]:
+def comparison_entry(pair: Comparison | SignalRatio, names: tuple[str, str] = ("", "")) -> dict[str, Any]:
     """Return a comparison as JSON holds it, everywhere with the same keys; None where there is no number."""
-    return Table("", "", COMPARISON, [comparison_cells(found, names)]).entries()[0]
+    return Table("", "", COMPARISON, [comparison_cells(pair, names)]).entries()[0]

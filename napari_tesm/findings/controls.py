@@ -88,14 +88,14 @@ class ControlResponse:
     @property
     def verdict(self) -> Verdict:
         """Whether more pixels passed than chance lets pass, else whether all of them together moved."""
-        if any(one.chance < _UNLIKELY for one in self.shares):
+        if any(share.chance < _UNLIKELY for share in self.shares):
             return "response"
         return "shift" if self.low > 0 or self.high < 0 else "no response"
 
     @property
     def masked(self) -> bool:
         """Whether not one pixel has a D."""
-        return all(one.accepted == 0 for one in self.shares)
+        return all(share.accepted == 0 for share in self.shares)
 
 
 def response_of_control(
@@ -245,8 +245,8 @@ def noise_of_samples(traces: NDArray[np.floating], time: ArrayLike, pulse: Windo
     if quiet.stop - quiet.start < 2:
         return float("nan")
     noise = noise_from_traces(traces[..., quiet])
-    known = noise[np.isfinite(noise)]
-    return float(np.median(known)) if known.size else float("nan")
+    finite = noise[np.isfinite(noise)]
+    return float(np.median(finite)) if finite.size else float("nan")
 
 
 def noise_of_displacement(noise: float, time: ArrayLike, pulse: Window) -> float:
@@ -316,19 +316,20 @@ def sentences_from_control(response: ControlResponse, *, unit: str, label: str =
         "response": f"A response{where}: more pixels were accepted than noise lets pass. The mean H of "
         f"{response.pixels} pixels is {_with_interval(response, unit)}.",
     }[response.verdict]
-    found = [first]
-    for one in response.shares:
-        rest = f"at most {_percent(one.high)}"
-        if one.accepted:
-            rest = f"{_percent(one.share)}; {_percent(one.low)} to {_percent(one.high)}"
-        found.append(
-            f"Accepted in {words_of_fit(one.fit)}: {one.accepted} of {one.pixels} pixels ({rest}, 95 % on either side)."
+    sentences = [first]
+    for share in response.shares:
+        rest = f"at most {_percent(share.high)}"
+        if share.accepted:
+            rest = f"{_percent(share.share)}; {_percent(share.low)} to {_percent(share.high)}"
+        sentences.append(
+            f"Accepted in {words_of_fit(share.fit)}: {share.accepted} of {share.pixels} pixels ({rest}, 95 % on either "
+            "side)."
         )
     if response.hot:
-        found.append(f"Left out of the mean as hot: {response.hot} pixels.")
+        sentences.append(f"Left out of the mean as hot: {response.hot} pixels.")
     if response.masked and response.shares:
-        found.append("The maps of tau and D are wholly masked.")
-    return found
+        sentences.append("The maps of tau and D are wholly masked.")
+    return sentences
 
 
 def sentence_from_comparison(weak: WeakResponse, *, names: tuple[str, str]) -> str:
@@ -339,16 +340,17 @@ def sentence_from_comparison(weak: WeakResponse, *, names: tuple[str, str]) -> s
     names : (str, str)
         Of the measurement and of the control.
     """
-    one = weak.ratio
+    ratio = weak.ratio
     if weak.at_least:
         return (
-            f"{names[0]} responds at least {one.low:.3g} times as strongly as {names[1]}, where |H| is noise: "
+            f"{names[0]} responds at least {ratio.low:.3g} times as strongly as {names[1]}, where |H| is noise: "
             f"{100 * min(weak.of_noise, 1.0):.0f} % of its median is what noise alone gives."
         )
     return (
-        f"{names[0]} responds {one.ratio:.3g} times as strongly as {names[1]} (95 %: {one.low:.3g} to {one.high:.3g}; "
-        f"medians of |H| over {one.n[0]} and {one.n[1]} pixels that count as {one.independent[0]:.0f} and "
-        f"{one.independent[1]:.0f} independent ones). Another tip, laser spot or lock-in range is not in the interval."
+        f"{names[0]} responds {ratio.ratio:.3g} times as strongly as {names[1]} (95 %: {ratio.low:.3g} to "
+        f"{ratio.high:.3g}; medians of |H| over {ratio.n[0]} and {ratio.n[1]} pixels that count as "
+        f"{ratio.independent[0]:.0f} and {ratio.independent[1]:.0f} independent ones). Another tip, laser spot or "
+        "lock-in range is not in the interval."
     )
 
 

@@ -172,16 +172,16 @@ def cycling_from_text(text: str, *, name: str = "") -> Cycling:
 
 def cycles_from_cycling(record: Cycling) -> list[Cycle]:
     """Return what each cycle comes to, in the order of the record."""
-    found: dict[int, dict[Kind, float]] = {}
+    capacities: dict[int, dict[Kind, float]] = {}
     for half in record.halves:
-        parts = found.setdefault(half.cycle, {})
+        parts = capacities.setdefault(half.cycle, {})
         parts[half.kind] = parts.get(half.kind, 0.0) + float(half.capacity.max())
     nothing = float("nan")
     kinds = [half.kind for half in record.halves]
     second: Kind = "charge" if kinds[0] == "discharge" else "discharge"
-    reference = next((parts[second] for parts in found.values() if second in parts), nothing)
+    reference = next((parts[second] for parts in capacities.values() if second in parts), nothing)
     cycles = []
-    for number, parts in found.items():
+    for number, parts in capacities.items():
         charge, discharge = (parts.get(kind, nothing) for kind in ("charge", "discharge"))
         put_in, came_back = (discharge, charge) if second == "charge" else (charge, discharge)
         cycles.append(
@@ -211,18 +211,18 @@ def _header(lines: Sequence[str]) -> tuple[int, str, dict[str, int]]:
 
 
 def _columns(names: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    columns: dict[str, int] = {}
     for key, pattern in _COLUMNS.items():
         for index, name in enumerate(names):
-            if index not in found.values() and re.search(pattern, _words(name)):
-                found[key] = index
+            if index not in columns.values() and re.search(pattern, _words(name)):
+                columns[key] = index
                 break
     capacities = [index for index, name in enumerate(names) if re.search(_COLUMNS["capacity"], _words(name))]
     discharged = [index for index in capacities if re.search(r"dis|dchg", _words(names[index]))]
     charged = [index for index in capacities if index not in discharged]
     if discharged and charged:
-        found["capacity"], found["discharged"] = charged[0], discharged[0]
-    return found
+        columns["capacity"], columns["discharged"] = charged[0], discharged[0]
+    return columns
 
 
 def _words(name: str) -> str:
@@ -329,14 +329,16 @@ def _join_capacities(rows: dict[str, list[Any]]) -> None:
     """Make one column of those of charge and discharge, and say for each row which of the two it is."""
     charged, discharged = np.array(rows["capacity"]), np.nan_to_num(rows.pop("discharged"))
     grows = np.sign(np.diff(charged).clip(0) - np.diff(discharged).clip(0))
-    kinds: list[Kind | None] = [None if not one else "charge" if one > 0 else "discharge" for one in grows]
+    kinds: list[Kind | None] = [
+        None if not growth else "charge" if growth > 0 else "discharge" for growth in grows
+    ]
     # A stretch begins with the row before the first that grows: there the other column has just ended.
     kinds = [kinds[0], *kinds]
     kinds = [b if a is None else a for a, b in zip(kinds, [*kinds[1:], None], strict=True)]
     rows["kind"] = rows.get("kind") or kinds
     rows["capacity"] = [
-        one if kind != "discharge" else two
-        for one, two, kind in zip(charged.tolist(), discharged.tolist(), rows["kind"], strict=True)
+        charge if kind != "discharge" else two
+        for charge, two, kind in zip(charged.tolist(), discharged.tolist(), rows["kind"], strict=True)
     ]
 
 

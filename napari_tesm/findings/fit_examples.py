@@ -69,8 +69,8 @@ def fit_examples(
     evaluation = evaluation.updated(replace(evaluation.recipe, intervals=False))
     settings, time = evaluation.settings, evaluation.time
     label = labels_from_maps(maps)[pulse]
-    known = None if settings.pulse is None else (settings.pulse.start, settings.pulse.stop)
-    edges = None if known is None or known[1] is None else (known[0], known[1])
+    pulse_edges = None if settings.pulse is None else (settings.pulse.start, settings.pulse.stop)
+    edges = None if pulse_edges is None or pulse_edges[1] is None else (pulse_edges[0], pulse_edges[1])
     examples = []
     for name, row, column in pixels:
         block = evaluation.dataset["displacement"].isel(pulse=pulse, y=row, x=column)
@@ -92,12 +92,12 @@ def pixels_by_quality(
     list of (str, int, int)
         Name, row and column, each pixel once.
     """
-    found = [
+    fitted = [
         number for number in FITS if map_name("r2", number) in maps and map_name("status", number) in maps
     ]
-    if not found:
+    if not fitted:
         return []
-    number = max(found)
+    number = max(fitted)
     name = map_name("r2", number)
     r2, status = (maps[key].values[pulse] for key in (name, map_name("status", number)))
     accepted = np.flatnonzero((status == OK) & np.isfinite(r2))
@@ -107,7 +107,7 @@ def pixels_by_quality(
     chosen: dict[int, float] = {}
     for quantile in quantiles:
         chosen.setdefault(int(order[round(quantile * (order.size - 1))]), quantile)
-    words = "" if len(found) == 1 else f" {number}"
+    words = "" if len(fitted) == 1 else f" {number}"
     return [
         (f"quantile {quantile:g} of R2{words}", *(int(i) for i in np.unravel_index(pixel, r2.shape)))  # type: ignore[misc]
         for pixel, quantile in chosen.items()

@@ -125,9 +125,9 @@ def check_signals(dataset: xr.Dataset, pulse: Window) -> SignalCheck:
         x, y = height.in_phase[chosen], height.quadrature[chosen]
         in_x = _share_in_x(x, y, 0.0, height.noise)
         turned = _share_in_x(x, y, rotation, height.noise)
-    found = SignalCheck(pulses, noise, height, rotation, in_x, turned)
-    found.warnings.extend(_warnings(found))
-    return found
+    check = SignalCheck(pulses, noise, height, rotation, in_x, turned)
+    check.warnings.extend(_warnings(check))
+    return check
 
 
 def corrected_amplitude(x: NDArray[np.floating], y: NDArray[np.floating], noise_of_y: float) -> Array:
@@ -214,9 +214,9 @@ def _warnings(check: SignalCheck) -> list[str]:
         return [
             "No pixel responds clearly in X or Y: how the response is shared between them cannot be told."
         ]
-    found: list[str] = []
+    warnings: list[str] = []
     if check.in_x < _LEAST_IN_X:
-        found.append(
+        warnings.append(
             Sentence(
                 "X holds only {share:.0f} % of the energy of the response, which lies {off:.0f}° off: evaluate with "
                 "{phase_rotation:auto}, where it holds {turned:.0f} %.",
@@ -225,21 +225,21 @@ def _warnings(check: SignalCheck) -> list[str]:
                 turned=100 * check.in_x_turned,
             )
         )
-    known = [one for one in check.pulses if one.pixels]
-    for one in known:
-        if one.spread > _MOST_SPREAD:
-            found.append(
-                f"The phase of the response {one.label} varies over the surface by ±{one.spread:.0f}° more than noise "
-                "makes it: no single angle turns all of it into X."
+    responding = [pulse for pulse in check.pulses if pulse.pixels]
+    for pulse in responding:
+        if pulse.spread > _MOST_SPREAD:
+            warnings.append(
+                f"The phase of the response {pulse.label} varies over the surface by ±{pulse.spread:.0f}° more than "
+                "noise makes it: no single angle turns all of it into X."
             )
-    axes = [one.axis for one in known]
+    axes = [pulse.axis for pulse in responding]
     apart = max((abs((a - b + 90) % 180 - 90) for a in axes for b in axes), default=0.0)
     if apart > _MOST_SPREAD:
-        told = ", ".join(f"{one.axis:.0f}° {one.label}" for one in known)
-        found.append(
+        told = ", ".join(f"{pulse.axis:.0f}° {pulse.label}" for pulse in responding)
+        warnings.append(
             f"The response lies at another phase for each pulse setting ({told}): one angle does not suit all of them."
         )
-    return found
+    return warnings
 
 
 def traces_of_signals(

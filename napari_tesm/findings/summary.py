@@ -94,10 +94,10 @@ def intervals_of_median(median: float | None, attributes: Mapping[Any, Any]) -> 
     """
     if median is None or not math.isfinite(median) or "tip_radius_error" not in attributes:
         return None
-    found = systematic_intervals(
+    intervals = systematic_intervals(
         median, float(attributes["tip_radius"]), float(attributes["tip_radius_error"])
     )
-    return {level: list(limits) for level, limits in found.items()}
+    return {level: list(limits) for level, limits in intervals.items()}
 
 
 def _limits_summary(maps: xr.Dataset, quantity: str, number: int) -> dict[str, Any]:
@@ -114,14 +114,16 @@ def _limits_summary(maps: xr.Dataset, quantity: str, number: int) -> dict[str, A
 
 
 def _limits_line(entry: dict[str, Any], number: int) -> Iterator[str]:
-    name = next((one for one in (map_name("D", number), map_name("tau", number)) if one in entry), "")
+    name = next(
+        (fitted for fitted in (map_name("D", number), map_name("tau", number)) if fitted in entry), ""
+    )
     limits = entry.get(name, {}).get("limits")
     if limits is not None:
         one_sided = [
             f"{words} in {limits[key]}" for key, words in (("n_only_upper", "only an upper limit"),
             ("n_only_lower", "only a lower one")) if limits[key]
         ]  # fmt: skip
-        words = "".join(f", {one}" for one in one_sided)
+        words = "".join(f", {part}" for part in one_sided)
         yield f"        {100 * limits['level']:g} % interval of {name} in {limits['n_both']} pixels{words}"
 
 

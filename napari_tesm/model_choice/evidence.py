@@ -153,14 +153,14 @@ def model_choice(
     flat = values.reshape(-1, times.size)[:, record]
     aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
     length = pulse.stop - pulse.start
-    known = {name: kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
+    by_name = {name: kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
     parameters = tuple(_parameters(name) for name in names)
     for start in range(0, len(flat), _CHUNK):
         rows = slice(start, start + _CHUNK)
         y = flat[rows].astype(np.float64)
         y[~np.isfinite(y)] = np.nan
         for number, name in enumerate(names):
-            residuals = _residuals(y, since, known[name], pulse, parts)
+            residuals = _residuals(y, since, by_name[name], pulse, parts)
             aicc[number, rows] = _aicc(residuals, parameters[number])
             whiteness[number, rows] = whiteness_of_residuals(residuals)
     judged = np.isfinite(aicc).all(axis=0)
@@ -253,10 +253,10 @@ def whiteness_of_residuals(residuals: NDArray[np.floating], *, lags: int = LAGS)
     """
     from scipy.special import gammaincc
 
-    known = np.isfinite(residuals)
-    n = known.sum(axis=-1)
-    mean = np.where(known, residuals, 0.0).sum(axis=-1) / np.maximum(n, 1)
-    free = np.where(known, residuals - mean[..., None], 0.0)
+    present = np.isfinite(residuals)
+    n = present.sum(axis=-1)
+    mean = np.where(present, residuals, 0.0).sum(axis=-1) / np.maximum(n, 1)
+    free = np.where(present, residuals - mean[..., None], 0.0)
     square = np.square(free).sum(axis=-1)
     statistic = np.zeros(n.shape)
     for lag in range(1, lags + 1):

@@ -119,11 +119,11 @@ class HistogramComparison:
         )
         if self.ratio is None:
             return lines
-        one = self.ratio
+        ratio = self.ratio
         lines.append(
-            f"{self.ratio_words}, pixel by pixel: median {one.median:.2f} (95 % {one.low:.2f} to {one.high:.2f}), half "
-            f"of the {one.n} pixels within {one.q25:.2f} to {one.q75:.2f}; signed-rank test against 1 "
-            f"{p_in_words(one.p_value)}, as {one.independent:.0f} independent pixels."
+            f"{self.ratio_words}, pixel by pixel: median {ratio.median:.2f} (95 % {ratio.low:.2f} to "
+            f"{ratio.high:.2f}), half of the {ratio.n} pixels within {ratio.q25:.2f} to {ratio.q75:.2f}; "
+            f"signed-rank test against 1 {p_in_words(ratio.p_value)}, as {ratio.independent:.0f} independent pixels."
         )
         if self.alike is not None:
             lines += [self.alike.sentence(), self.verdict()]
@@ -140,7 +140,7 @@ class HistogramComparison:
         """Return in a sentence whether the observed ratio is one of pure diffusion; empty without bands."""
         if self.ratio is None or self.alike is None:
             return ""
-        unresolved = max(one.unresolved for one in self.windows.values())
+        unresolved = max(window.unresolved for window in self.windows.values())
         place = self.alike.verdict(self.ratio.low, self.ratio.high, unresolved=unresolved)
         return f"The ratio of {self.ratio.median:.2f} lies {place}."
 
@@ -152,23 +152,27 @@ class HistogramComparison:
                 "quantity": self.quantity,
                 "unit": self.unit,
                 "bins": {
-                    scale: {"rule": one.rule, "edges": one.edges} for scale, one in self.histograms.items()
+                    scale: {"rule": histograms.rule, "edges": histograms.edges}
+                    for scale, histograms in self.histograms.items()
                 },
-                "windows": {one.name: self._window_numbers(one) for one in self.windows.values()},
+                "windows": {window.name: self._window_numbers(window) for window in self.windows.values()},
                 "ratio": None if self.ratio is None else asdict(self.ratio),
                 "null": self._null_numbers(),
             }
         )
         return numbers
 
-    def _window_numbers(self, one: WindowHistogram) -> dict[str, Any]:
-        numbers = asdict(one.description) | {"independent": one.independent, "unresolved": one.unresolved}
+    def _window_numbers(self, window: WindowHistogram) -> dict[str, Any]:
+        numbers = asdict(window.description) | {
+            "independent": window.independent,
+            "unresolved": window.unresolved,
+        }
         for scale in SCALES:
-            mode, ends = one.modes[scale], one.half_maxima[scale]
+            mode, ends = window.modes[scale], window.half_maxima[scale]
             numbers[f"mode_{scale}"] = None if mode is None else mode.value
             numbers[f"mode_{scale}_ci"] = None if mode is None else [mode.low, mode.high]
             numbers[f"half_maximum_{scale}"] = ends
-            numbers[f"counts_{scale}"] = self.histograms[scale].counts[one.name]
+            numbers[f"counts_{scale}"] = self.histograms[scale].counts[window.name]
         return numbers
 
     def _null_numbers(self) -> dict[str, Any] | None:
@@ -222,14 +226,14 @@ def histogram_comparison(
     if not numbers:
         raise ValueError("the result holds neither D nor tau: fit the traces first")
     windows = {n: _window(here, quantity, n, seed) for n in numbers}
-    samples = {one.name: one.values for one in windows.values()}
+    samples = {window.name: window.values for window in windows.values()}
     histograms = {scale: histograms_from_values(samples, scale=scale, bins=bins) for scale in SCALES}
-    found = HistogramComparison(
+    compared = HistogramComparison(
         labels_from_maps(maps)[pulse], quantity, "m²/s" if quantity == "D" else "s", windows, histograms
     )
     if not all(n in windows for n in WINDOWS):
-        return found
-    return _with_ratio(found, maps, dataset, seed)
+        return compared
+    return _with_ratio(compared, maps, dataset, seed)
 
 
 def _window(maps: xr.Dataset, quantity: str, number: int, seed: int) -> WindowHistogram:
@@ -253,16 +257,16 @@ def _mode(values: Array, scale: Scale, seed: int) -> Mode | None:
 
 
 def _with_ratio(
-    found: HistogramComparison, maps: xr.Dataset, dataset: xr.Dataset | None, seed: int
+    compared: HistogramComparison, maps: xr.Dataset, dataset: xr.Dataset | None, seed: int
 ) -> HistogramComparison:
-    first, second = (found.windows[n].values for n in WINDOWS)
-    above, below = (second, first) if found.quantity == "D" else (first, second)
+    first, second = (compared.windows[n].values for n in WINDOWS)
+    above, below = (second, first) if compared.quantity == "D" else (first, second)
     ratios = ratios_of_maps(above, below)
     logs = values_on_scale(ratios, "log")
     ratio = paired_ratio(above, below, independent=independent_samples(logs, np.isfinite(logs))[0], seed=seed)
     histogram = histograms_from_values({RATIO: ratios}, scale="log") if ratio is not None else None
     bands, alike, why = None, None, ""
-    if found.quantity != "D":
+    if compared.quantity != "D":
         why = "no tip radius is known"
     elif dataset is None:
         why = "the times of the traces are not at hand"
@@ -272,9 +276,9 @@ def _with_ratio(
         except ValueError as error:
             why = Sentence("{error}", error=error)
         else:
-            alike = bands.among({n: found.windows[n].values for n in WINDOWS})
+            alike = bands.among({n: compared.windows[n].values for n in WINDOWS})
     return replace(
-        found,
+        compared,
         ratio=ratio,
         ratios=ratios,
         ratio_histogram=histogram,
@@ -291,19 +295,19 @@ def ratios_of_maps(above: NDArray[np.floating], below: NDArray[np.floating]) -> 
     return np.asarray(np.divide(first, second, out=np.full(first.shape, np.nan), where=good))
 
 
-def _modes_in_words(found: HistogramComparison, scale: Scale) -> str:
-    known = [mode.value for one in found.windows.values() if (mode := one.modes[scale]) is not None]
-    scaling = scaling_of(known, found.unit)
+def _modes_in_words(compared: HistogramComparison, scale: Scale) -> str:
+    modes = [mode.value for window in compared.windows.values() if (mode := window.modes[scale]) is not None]
+    scaling = scaling_of(modes, compared.unit)
     parts = []
-    for one in found.windows.values():
-        mode, ends = one.modes[scale], one.half_maxima[scale]
+    for window in compared.windows.values():
+        mode, ends = window.modes[scale], window.half_maxima[scale]
         if mode is None or ends is None:
-            parts.append(f"{one.name} too few values (n = {one.description.n})")
+            parts.append(f"{window.name} too few values (n = {window.description.n})")
             continue
         interval = f"{scaling.text(mode.low)} to {scaling.text(mode.high)}"
         width = f"half maximum {scaling.text(ends[0])} to {scaling.text(ends[1])}"
         parts.append(
-            f"{one.name} {scaling.text(mode.value)} (95 % {interval}; {width}; n = {one.description.n})"
+            f"{window.name} {scaling.text(mode.value)} (95 % {interval}; {width}; n = {window.description.n})"
         )
     power = f" in {scaling.unit}" if scaling.unit else ""
     words = "logarithmic" if scale == "log" else "linear"

@@ -182,12 +182,12 @@ class _Jury:
 
     def _responds(self, traces: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether an exponential describes the pulse or the relaxation better than a constant, as a fit asks."""
-        found = np.zeros(len(traces), dtype=bool)
+        responding = np.zeros(len(traces), dtype=bool)
         for window in (self.pulse, self.relaxation):
             inside = window.samples(self.time, skip=self.skip)
             fitted = fit_traces(traces[:, inside], self.time[inside])
-            found |= response_probability(fitted.r2, fitted.samples) < self.response_level
-        return found
+            responding |= response_probability(fitted.r2, fitted.samples) < self.response_level
+        return responding
 
     def choice(self, traces: NDArray[np.floating]) -> ModelChoice:
         """Return what traces, shape (n, time), say; n may be 0."""

@@ -68,12 +68,12 @@ class NullBands:
 
     def apparent_ranges(self, *windows: int) -> dict[str, Range]:
         """Return the range of apparent D, in m²/s, that diffusion shows in any of these windows, for each source."""
-        found = {}
+        by_source = {}
         for name, curve in self.curves.items():
-            known = [one for number in windows if (one := curve.apparent_range(number)) is not None]
-            if known:
-                found[name] = (min(low for low, _ in known), max(high for _, high in known))
-        return found
+            ranges = [ends for number in windows if (ends := curve.apparent_range(number)) is not None]
+            if ranges:
+                by_source[name] = (min(low for low, _ in ranges), max(high for _, high in ranges))
+        return by_source
 
     def among(self, observed: Mapping[int, NDArray[np.floating]]) -> "NullBands":
         """Return the part with true D that would show such apparent ones in one of the windows.
@@ -109,7 +109,7 @@ class NullBands:
         """
         if source not in self.curves:
             raise ValueError(f"unknown source '{source}': choose one of {', '.join(self.curves)}")
-        found = {}
+        corrected = {}
         for number in WINDOWS:
             name, error = map_name("D", number), map_name("D_stderr", number)
             if name not in maps or number not in self.curves[source].apparent:
@@ -118,16 +118,16 @@ class NullBands:
             stderr = maps[error].values if error in maps else None
             true, true_error = correction.apply(maps[name].values, stderr)
             words = f"D{number} corrected for {SOURCES[source]}"
-            found[name] = maps[name].copy(data=true).assign_attrs(long_name=words)
+            corrected[name] = maps[name].copy(data=true).assign_attrs(long_name=words)
             if error in maps:
-                found[error] = (
+                corrected[error] = (
                     maps[error].copy(data=true_error).assign_attrs(long_name=f"{words}, standard error")
                 )
-        if not found:
+        if not corrected:
             raise ValueError(
                 "there is neither D1 nor D2 to correct: fit with the exponential kernel and a tip radius"
             )
-        return xr.Dataset(found, attrs=dict(maps.attrs))
+        return xr.Dataset(corrected, attrs=dict(maps.attrs))
 
     def sentence(self) -> str:
         """Return what the recipe shows for pure diffusion."""
@@ -245,7 +245,7 @@ def _curves(
     times = np.frombuffer(time)
     decades = float(np.log10(diffusion[1] / diffusion[0]))
     count = max(2, round(decades * (_FEW if times.size > _LONG else _MANY)) + 1)
-    found = []
+    curves = []
     for name in SOURCES:
         curve = null_curve(
             times, protocol, tip_radius, kernel=name, windows=None if windows is None else dict(windows),
@@ -254,8 +254,8 @@ def _curves(
         )  # fmt: skip
         for values in (curve.diffusion, *curve.apparent.values()):
             values.flags.writeable = False  # whoever asks next gets the same arrays
-        found.append((name, curve))
-    return tuple(found)
+        curves.append((name, curve))
+    return tuple(curves)
 
 
 def null_bands_from_result(dataset: xr.Dataset, maps: xr.Dataset) -> NullBands:
@@ -327,14 +327,14 @@ def noise_from_maps(maps: xr.Dataset) -> float | None:
 
     The median over the accepted pixels of the residuals' root mean square over ``|H|``.
     """
-    found = []
+    ratios = []
     for number in WINDOWS:
         rms, status = map_name("rms", number), map_name("status", number)
         if rms in maps and status in maps and "H" in maps:
             height = np.abs(maps["H"].values)
             good = (maps[status].values == OK) & (height > 0)
-            found.append(maps[rms].values[good] / height[good])
-    together = np.concatenate([*found, np.zeros(0)])
+            ratios.append(maps[rms].values[good] / height[good])
+    together = np.concatenate([*ratios, np.zeros(0)])
     together = together[np.isfinite(together)]
     return float(f"{np.median(together):.2g}") if together.size else None
 
@@ -366,11 +366,11 @@ def _part_among(curve: NullCurve, observed: Mapping[int, NDArray[np.floating]]) 
 def _refined(curve: NullCurve) -> NullCurve:
     """Return the same curve with more points, straight lines in logarithms between those there are."""
     count = curve.diffusion.size
-    known = np.arange(count)
+    places = np.arange(count)
     place = np.linspace(0, count - 1, (count - 1) * _FINER + 1)
 
     def between(values: Array) -> Array:
-        return np.asarray(np.exp(np.interp(place, known, np.log(values))))
+        return np.asarray(np.exp(np.interp(place, places, np.log(values))))
 
     apparent = {number: between(values) for number, values in curve.apparent.items()}
     return replace(curve, diffusion=between(curve.diffusion), apparent=apparent)

@@ -60,20 +60,20 @@ class NullCurve:
     @property
     def band(self) -> tuple[float, float] | None:
         """Smallest and largest D2/D1 that diffusion alone makes; None where there is none."""
-        known = self.ratio[np.isfinite(self.ratio)]
-        return (float(known.min()), float(known.max())) if known.size else None
+        finite = self.ratio[np.isfinite(self.ratio)]
+        return (float(finite.min()), float(finite.max())) if finite.size else None
 
     def apparent_range(self, window: int) -> tuple[float, float] | None:
         """Smallest and largest apparent D, in m²/s, that diffusion of any D shows in a window; None without."""
         values = self.apparent.get(window, np.zeros(0))
-        known = values[np.isfinite(values)]
-        return (float(known.min()), float(known.max())) if known.size else None
+        finite = values[np.isfinite(values)]
+        return (float(finite.min()), float(finite.max())) if finite.size else None
 
     def ratio_at(self, apparent: float, *, window: int = 2) -> float:
         """Return D2/D1 of the diffusion that would show this apparent D, in m²/s, in a window; NaN where none does."""
         values = self.apparent.get(window, np.full(self.diffusion.shape, np.nan))
-        known = np.isfinite(values) & np.isfinite(self.ratio)
-        first, last = _longest_run(known & (np.diff(values, prepend=-np.inf) > 0))
+        finite = np.isfinite(values) & np.isfinite(self.ratio)
+        first, last = _longest_run(finite & (np.diff(values, prepend=-np.inf) > 0))
         if last - first < 2:
             return float("nan")
         known_logs = np.log(values[first:last])
@@ -157,9 +157,9 @@ class Correction:
         if self.apparent.size == 0:
             return np.full(given.shape, np.nan), np.full(given.shape, np.nan)
         x = np.log(np.where(given > 0, given, np.nan))
-        known = np.log(self.apparent)
-        true = np.exp(np.interp(x, known, np.log(self.diffusion), left=np.nan, right=np.nan))
-        slope = np.interp(x, known, self.slope, left=np.nan, right=np.nan)
+        logs = np.log(self.apparent)
+        true = np.exp(np.interp(x, logs, np.log(self.diffusion), left=np.nan, right=np.nan))
+        slope = np.interp(x, logs, self.slope, left=np.nan, right=np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(true), np.asarray(true * error / given / slope)
 
@@ -223,7 +223,7 @@ def null_curve(
         raise ValueError(f"the time left out after an edge must not be negative, not {skip:g} s")
     source = kernel_from_name(kernel, pulse=protocol.pulse_duration, low_pass=protocol.low_pass)
     if not (isinstance(source, Kernel) and source.joint):
-        whole = ", ".join(name for name, known in ALL_KERNELS.items() if known.joint)
+        whole = ", ".join(name for name, formula in ALL_KERNELS.items() if formula.joint)
         raise ValueError(f"a null curve is made from a kernel of whole traces ({whole}), not from '{kernel}'")
     first, second = windows_from_protocol(protocol)
     if first is None or second is None or protocol.pulse_duration is None:
@@ -247,9 +247,9 @@ def null_curve(
             curves[:, inside], time[inside], start=min(chosen[number].start, float(time[inside][0])), bounds=bounds,
             low_pass=protocol.low_pass, max_log_tau_error=max_log_tau_error,
         )  # fmt: skip
-        found = diffusion_from_tau(fitted.tau, tip_radius, geometry=geometry)
+        returned = diffusion_from_tau(fitted.tau, tip_radius, geometry=geometry)
         seen = _seen_in_noise(fitted, sigma, max_log_tau_error, response_level)
-        apparent[number] = np.where((fitted.status == OK) & seen, found, np.nan)
+        apparent[number] = np.where((fitted.status == OK) & seen, returned, np.nan)
     return NullCurve(kernel, true, apparent)
 
 

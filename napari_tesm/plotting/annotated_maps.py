@@ -65,14 +65,16 @@ def row_size(values: xr.DataArray, panels: int, *, width: float = 10.0) -> tuple
 
 def signed_norm(maps: Iterable[Array]) -> Normalize:
     """Return one scale for signed maps, zero in the middle; hot pixels do not rule it."""
-    sizes = np.concatenate([np.abs(one[np.isfinite(one)]).ravel() for one in maps] or [np.zeros(0)])
+    sizes = np.concatenate([np.abs(image[np.isfinite(image)]).ravel() for image in maps] or [np.zeros(0)])
     limit = float(np.percentile(sizes, 99.5)) if sizes.size else 1.0
     return Normalize(-(limit or 1.0), limit or 1.0)
 
 
 def logarithmic_norm(maps: Iterable[Array]) -> LogNorm:
     """Return one logarithmic scale for maps of positive quantities, from the first to the 99th percentile."""
-    values = np.concatenate([one[np.isfinite(one) & (one > 0)].ravel() for one in maps] or [np.zeros(0)])
+    values = np.concatenate(
+        [image[np.isfinite(image) & (image > 0)].ravel() for image in maps] or [np.zeros(0)]
+    )
     if not values.size:
         return LogNorm(1e-14, 1e-12)
     low, high = np.percentile(values, [1, 99])

@@ -96,25 +96,25 @@ def sticky_limits(
     """
     if symmetric:
         data = [
-            None if one is None else (-max(abs(one[0]), abs(one[1])), max(abs(one[0]), abs(one[1])))
-            for one in data
+            None if ends is None else (-max(abs(ends[0]), abs(ends[1])), max(abs(ends[0]), abs(ends[1])))
+            for ends in data
         ]
-    known = [one for one in data if one is not None]
-    if not known:
+    ranges = [ends for ends in data if ends is not None]
+    if not ranges:
         return [(-1.0, 1.0)] * len(data) if current is None else list(current)
-    largest = max(high - low for low, high in known)
+    largest = max(high - low for low, high in ranges)
     if current is not None:
         inside = all(
-            one is None or (limits[0] <= one[0] and one[1] <= limits[1])
-            for limits, one in zip(current, data, strict=True)
+            ends is None or (limits[0] <= ends[0] and ends[1] <= limits[1])
+            for limits, ends in zip(current, data, strict=True)
         )
         span = max(high - low for low, high in current)
         if inside and (largest == 0 or largest >= smallest_share * span):
             return list(current)
-    size = max(max(abs(low), abs(high)) for low, high in known)
+    size = max(max(abs(low), abs(high)) for low, high in ranges)
     # A constant trace has no range; its own size, or 1 for a zero, gives it one.
     span = (1 + 2 * margin) * largest if largest > 1e-12 * size else 0.2 * (size or 1.0)
-    middles = [0.0 if one is None else one[0] / 2 + one[1] / 2 for one in data]
+    middles = [0.0 if ends is None else ends[0] / 2 + ends[1] / 2 for ends in data]
     return [(middle - span / 2, middle + span / 2) for middle in middles]
 
 
@@ -139,19 +139,19 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     slack = 1 + 1e-9
     closest = 0.75 * math.log10(high / low) / max(most, 1)
-    found: list[list[float]] = []
+    candidates: list[list[float]] = []
     if last - first <= 3 * most:
         for digits in _LOG_STEPS:
             numbers = [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in digits]
             ticks = [number for number in numbers if low / slack <= number <= high * slack]
             if len(ticks) > 1 and np.diff(np.log10(ticks)).min() >= closest:
-                found.append(ticks)
+                candidates.append(ticks)
     if high / low < 10:
         steps = _linear_ticks(low, high, most)
         # From 0.74 to 1.45 the digits are 0.8, 0.9 and 1, which leaves half of the axis bare.
-        found.insert(0 if high / low < _NARROW and len(steps) >= 3 else len(found), steps)
+        candidates.insert(0 if high / low < _NARROW and len(steps) >= 3 else len(candidates), steps)
     for fewest in (3, 2):
-        for ticks in found:
+        for ticks in candidates:
             if len(ticks) >= fewest:
                 return ticks
     stride = max(1, math.ceil((last - first) / max(most - 1, 1)))
@@ -224,10 +224,10 @@ def place_axes(
     sharing = sum(size is None for size in heights)
     shrink = min(1.0, (0.5 if sharing else 1.0) * room / fixed) if fixed else 1.0
     upper = height - top
-    for one, wanted in zip(axes, heights, strict=True):
+    for panel, wanted in zip(axes, heights, strict=True):
         size = (room - shrink * fixed) / sharing if wanted is None else shrink * wanted
         box = (left / width, (upper - size) / height, max(width - left - right, 1.0) / width, size / height)
-        one.set_position(box)
+        panel.set_position(box)
         upper -= size + gap
 
 

@@ -66,12 +66,16 @@ def draw_cycles(axes: Axes, records: Sequence[Cycling]) -> None:
     for index, record in enumerate(records):
         cycles = cycles_from_cycling(record)
         colour = colour_of_point(index + 1)
-        numbers = np.array([one.cycle for one in cycles], dtype=np.float64)
+        numbers = np.array([cycle.cycle for cycle in cycles], dtype=np.float64)
         for kind, fill in (("charge", colour), ("discharge", "none")):
-            values = np.array([getattr(one, kind) for one in cycles])
+            values = np.array([getattr(cycle, kind) for cycle in cycles])
             axes.plot(numbers, values, "o", ms=4, mec=colour, mfc=fill, label=f"{record.name}, {kind}")
         right.plot(
-            numbers, [100 * one.efficiency for one in cycles], "^", ms=4, color=mixed(colour, "#000000", 0.3)
+            numbers,
+            [100 * cycle.efficiency for cycle in cycles],
+            "^",
+            ms=4,
+            color=mixed(colour, "#000000", 0.3),
         )
     axes.set_xlabel("cycle")
     axes.set_ylabel(label_with_unit("capacity", records[0].unit if records else ""))
@@ -91,7 +95,7 @@ def shown_cycles(cycles: Sequence[int]) -> list[int]:
     >>> shown_cycles(range(1, 69))
     [1, 14, 28, 41, 55, 68]
     """
-    known = list(dict.fromkeys(cycles))
-    if len(known) <= _MOST_CYCLES:
-        return known
-    return [known[round(float(place))] for place in np.linspace(0, len(known) - 1, _MOST_CYCLES)]
+    numbers = list(dict.fromkeys(cycles))
+    if len(numbers) <= _MOST_CYCLES:
+        return numbers
+    return [numbers[round(float(place))] for place in np.linspace(0, len(numbers) - 1, _MOST_CYCLES)]

@@ -34,7 +34,7 @@ def draw_fit_examples(figure: Figure, examples: Sequence[FitExample], *, unit: s
     axes = figure.subplots(
         2, len(examples), sharex=True, sharey="row", height_ratios=[2.4, 1.0], squeeze=False
     )
-    everything = np.concatenate([one.trace for one in examples])
+    everything = np.concatenate([example.trace for example in examples])
     factor, shown = prefix_for(everything[np.isfinite(everything)], unit)
     for above, below, example in zip(*axes, examples, strict=True):
         draw_fit_example(above, below, example, factor=factor)

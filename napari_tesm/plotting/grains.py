@@ -121,19 +121,21 @@ def draw_classes(
         On a logarithmic scale: values that are not positive are left out.
     """
     good = np.isfinite(values) & ((values > 0) if log else True)
-    samples = {one: values[boundaries.mask(one) & good] for one in CLASS_COLOURS}
+    samples = {kind: values[boundaries.mask(kind) & good] for kind in CLASS_COLOURS}
     shown = {
-        one: sample for one, sample in samples.items() if sample.size >= 2 or one in ("interior", "boundary")
+        kind: sample
+        for kind, sample in samples.items()
+        if sample.size >= 2 or kind in ("interior", "boundary")
     }
     together = np.concatenate([*shown.values(), np.zeros(0)])
     factor, unit_shown = scale_for([quartiles(together)[1]] if together.size else [], unit)
     axes.clear()
     style_axes(axes, theme)
-    for place, (one, sample) in enumerate(shown.items()):
+    for place, (kind, sample) in enumerate(shown.items()):
         if sample.size:
-            _draw_violin(axes, place, sample / factor, CLASS_COLOURS[one], log=log, theme=theme)
+            _draw_violin(axes, place, sample / factor, CLASS_COLOURS[kind], log=log, theme=theme)
     words = {"interior": "interior", "boundary": "boundary", "cluster": "cluster", "defect": "defect"}
-    ticks = [f"{words[one]}\nn = {sample.size}" for one, sample in shown.items()]
+    ticks = [f"{words[kind]}\nn = {sample.size}" for kind, sample in shown.items()]
     axes.set_xticks(range(len(ticks)), ticks, fontsize=theme.font_size)
     axes.set_xlim(-0.6, len(ticks) - 0.4)
     axes.grid(False, axis="x")
@@ -180,9 +182,9 @@ def draw_against_distance(
     edges = []
     for number, (label, curve) in enumerate(curves.items()):
         colour = theme.accent if len(curves) == 1 else theme.colour_of_window(number + 1)
-        known = curve.n > 0
-        x, y = curve.distance[known] / lateral, curve.median[known] / factor
-        low, high = curve.low[known] / factor, curve.high[known] / factor
+        filled = curve.n > 0
+        x, y = curve.distance[filled] / lateral, curve.median[filled] / factor
+        low, high = curve.low[filled] / factor, curve.high[filled] / factor
         axes.fill_between(x, low, high, color=colour, alpha=0.25, lw=0)
         axes.plot(x, y, "o-", color=colour, ms=3, lw=1.2, label=label)
         edges += [y, low, high]

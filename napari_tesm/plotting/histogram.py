@@ -127,10 +127,10 @@ class HistogramPlot:
             raise ValueError("the edges of a histogram's bins must be at least two increasing numbers")
         if log and borders[0] <= 0:
             raise ValueError("bins on a logarithmic axis must be positive: choose a linear axis")
-        for one in distributions:
-            if np.shape(one.counts) != (borders.size - 1,):
+        for sample in distributions:
+            if np.shape(sample.counts) != (borders.size - 1,):
                 raise ValueError(
-                    f"'{one.label}' does not have one count for each of the {borders.size - 1} bins"
+                    f"'{sample.label}' does not have one count for each of the {borders.size - 1} bins"
                 )
         self._edges, self._distributions = borders, tuple(distributions)
         self._name, self._unit, self._log, self._counted = name, unit, log, counted
@@ -187,9 +187,13 @@ class HistogramPlot:
         edges = self._edges / self._factor
         axes.set_xscale("log" if self._log else "linear")
         axes.set_xlim(*self._limits(edges))
-        for index, (artists, one) in enumerate(zip(self._artists, self._distributions, strict=False)):
+        for index, (artists, sample) in enumerate(zip(self._artists, self._distributions, strict=False)):
             artists.show(
-                one, edges, self._factor, self._unit, one.colour or self.theme.colour_of_window(index + 1)
+                sample,
+                edges,
+                self._factor,
+                self._unit,
+                sample.colour or self.theme.colour_of_window(index + 1),
             )
         self._x_label.set_text(label_with_unit(self._name, unit))
         self._y_label.set_text(self._counted)
@@ -231,7 +235,7 @@ class HistogramPlot:
         for artist in self._marks:
             artist.remove()
         self._marks = []
-        highest = max(float(np.nanmax(one.counts, initial=0.0)) for one in self._distributions) or 1.0
+        highest = max(float(np.nanmax(sample.counts, initial=0.0)) for sample in self._distributions) or 1.0
         rows = BRACKET_ROW * self.theme.font_size * len(self._ranges)
         axes.set_ylim(0, 1.06 * highest / max(0.4, 1 - rows / up))
         if not self._ranges:
@@ -307,8 +311,8 @@ class _DistributionArtists:
         for artist in (self._fill, self._outline, self._band, self._mode, self.swatch, self.entry):
             artist.set_visible(False)
 
-    def show(self, one: Distribution, edges: Array, factor: float, unit: str, colour: str) -> None:
-        counts = np.nan_to_num(np.asarray(one.counts, dtype=np.float64))
+    def show(self, sample: Distribution, edges: Array, factor: float, unit: str, colour: str) -> None:
+        counts = np.nan_to_num(np.asarray(sample.counts, dtype=np.float64))
         for patch in (self._fill, self._outline):
             patch.set_data(counts, edges)
             patch.set(color=colour, visible=True)
@@ -316,9 +320,9 @@ class _DistributionArtists:
         for artist in (self.swatch, self.entry):
             artist.set_visible(True)
         self.swatch.set_color(colour)
-        mode = None if one.mode is None or not math.isfinite(one.mode) else one.mode / factor
+        mode = None if sample.mode is None or not math.isfinite(sample.mode) else sample.mode / factor
         self._mode.set_visible(mode is not None)
-        interval = None if mode is None or one.mode_interval is None else one.mode_interval
+        interval = None if mode is None or sample.mode_interval is None else sample.mode_interval
         self._band.set_visible(interval is not None)
         if mode is not None:
             self._mode.set_xdata([mode, mode])
@@ -327,22 +331,22 @@ class _DistributionArtists:
             low, high = (float(np.clip(end / factor, edges[0], edges[-1])) for end in interval)
             self._band.set(x=low, width=high - low, color=colour)
             self._band.set_linewidth(0)
-        self.texts = _entries(one, int(counts.sum()) if one.n is None else one.n, unit)
+        self.texts = _entries(sample, int(counts.sum()) if sample.n is None else sample.n, unit)
 
 
-def _entries(one: Distribution, n: int, unit: str) -> tuple[str, str, str, str]:
+def _entries(sample: Distribution, n: int, unit: str) -> tuple[str, str, str, str]:
     """Return what the legend says of a distribution, the longest text first."""
-    counted = f"{one.label}: n = {n}" if one.label else f"n = {n}"
-    short = one.label or f"{n}"
-    if one.mode is None or not math.isfinite(one.mode):
+    counted = f"{sample.label}: n = {n}" if sample.label else f"n = {n}"
+    short = sample.label or f"{n}"
+    if sample.mode is None or not math.isfinite(sample.mode):
         return counted, counted, counted, short
     # In a scale of its own: the axis may have another, or none.
-    scale, shown = scale_for(one.mode, unit)
+    scale, shown = scale_for(sample.mode, unit)
     shown = f"×{shown}" if shown.startswith("10") else f" {shown}".rstrip()
-    mode = f"{counted}, mode {one.mode / scale:.3g}"
-    if one.mode_interval is None:
+    mode = f"{counted}, mode {sample.mode / scale:.3g}"
+    if sample.mode_interval is None:
         return mode + shown, mode + shown, counted, short
-    ends = "–".join(f"{end / scale:.3g}" for end in one.mode_interval)
+    ends = "–".join(f"{end / scale:.3g}" for end in sample.mode_interval)
     return f"{mode} ({ends}){shown}", mode + shown, counted, short
 
 

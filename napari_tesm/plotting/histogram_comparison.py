@@ -19,7 +19,7 @@ _HEADROOM: Final = 1.45
 """Empty share of the axes above the highest bar, for the brackets and the legend."""
 
 
-def draw_histogram_comparison(axes: Axes, found: HistogramComparison, *, scale: Scale = "log") -> None:
+def draw_histogram_comparison(axes: Axes, compared: HistogramComparison, *, scale: Scale = "log") -> None:
     """Draw the distributions of both windows over the same bins, each with its mode and the mode's 95 % interval.
 
     What pure diffusion can show at all stands above as brackets.
@@ -30,20 +30,20 @@ def draw_histogram_comparison(axes: Axes, found: HistogramComparison, *, scale: 
         Empty, on white.
     scale : {"linear", "log"}
     """
-    histograms = found.histograms[scale]
+    histograms = compared.histograms[scale]
     if not any(counts.any() for counts in histograms.counts.values()):
         _say(axes, "no pixel accepted")
         return
-    scaling = scaling_of([float(np.median(histograms.edges))], found.unit)
+    scaling = scaling_of([float(np.median(histograms.edges))], compared.unit)
     edges = histograms.edges / scaling.factor
     highest = 0
-    for number, one in found.windows.items():
-        counts = histograms.counts[one.name]
+    for number, window in compared.windows.items():
+        counts = histograms.counts[window.name]
         highest = max(highest, int(counts.max()))
         colour = WINDOW_COLOURS[number]
         axes.stairs(counts, edges, fill=True, alpha=0.28, color=colour)
-        mode = one.modes[scale]
-        label = f"{one.name}: n = {one.description.n}"
+        mode = window.modes[scale]
+        label = f"{window.name}: n = {window.description.n}"
         if mode is not None:
             axes.axvspan(mode.low / scaling.factor, mode.high / scaling.factor, color=colour, alpha=0.2, lw=0)
             axes.axvline(mode.value / scaling.factor, color=colour, lw=1.1, ls=(0, (4, 2)))
@@ -52,59 +52,63 @@ def draw_histogram_comparison(axes: Axes, found: HistogramComparison, *, scale: 
             )
         axes.stairs(counts, edges, color=colour, lw=1.3, label=label)
     _finish(
-        axes, edges, highest, scale, f"{found.quantity} ({scaling.unit})" if scaling.unit else found.quantity
+        axes,
+        edges,
+        highest,
+        scale,
+        f"{compared.quantity} ({scaling.unit})" if scaling.unit else compared.quantity,
     )
-    if found.bands is not None and found.quantity == "D":
-        _brackets(axes, found, scaling)
+    if compared.bands is not None and compared.quantity == "D":
+        _brackets(axes, compared, scaling)
     axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
 
 
-def draw_ratio_comparison(axes: Axes, found: HistogramComparison) -> None:
+def draw_ratio_comparison(axes: Axes, compared: HistogramComparison) -> None:
     """Draw the distribution of D2/D1 over the pixels, its median with the 95 % interval, and the null band.
 
     The band is what pure diffusion shows that has D1 or D2 like these.
     """
-    if found.ratio is None or found.ratio_histogram is None:
+    if compared.ratio is None or compared.ratio_histogram is None:
         _say(axes, "no pixel accepted in both windows")
         return
-    histogram, one = found.ratio_histogram, found.ratio
+    histogram, ratio = compared.ratio_histogram, compared.ratio
     edges, counts = histogram.edges, histogram.counts[RATIO]
     # A few far pixels leave no room for the others.
-    low, high = np.nanpercentile(found.ratios, [0.5, 99.5])
-    bands = {} if found.alike is None else found.alike.ratios
+    low, high = np.nanpercentile(compared.ratios, [0.5, 99.5])
+    bands = {} if compared.alike is None else compared.alike.ratios
     ends = [low, high, 1.0, *(end for band in bands.values() for end in band)]
     axes.stairs(counts, edges, fill=True, alpha=0.28, color=_RATIO_COLOUR)
-    label = f"n = {one.n}, median {one.median:.2f} ({one.low:.2f} to {one.high:.2f})"
+    label = f"n = {ratio.n}, median {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
     axes.stairs(counts, edges, color=_RATIO_COLOUR, lw=1.3, label=label)
-    axes.axvspan(one.low, one.high, color=_RATIO_COLOUR, alpha=0.3, lw=0)
-    axes.axvline(one.median, color=_RATIO_COLOUR, lw=1.1, ls=(0, (4, 2)))
+    axes.axvspan(ratio.low, ratio.high, color=_RATIO_COLOUR, alpha=0.3, lw=0)
+    axes.axvline(ratio.median, color=_RATIO_COLOUR, lw=1.1, ls=(0, (4, 2)))
     shown = np.array([min(ends) / 1.06, max(ends) * 1.06])
-    _finish(axes, shown, int(counts.max()), "log", found.ratio_words)
+    _finish(axes, shown, int(counts.max()), "log", compared.ratio_words)
     axes.axvline(1.0, color="0.6", lw=0.8, zorder=0.4)
     draw_null_band(axes, bands)
     axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
-def histogram_comparison_figure(found: HistogramComparison, *, scale: Scale = "log") -> Figure:
+def histogram_comparison_figure(compared: HistogramComparison, *, scale: Scale = "log") -> Figure:
     """Return a figure of Fig. 8: the histograms of both windows, and beside them the one of the ratio."""
     figure = Figure(figsize=(10, 4.2), layout="constrained", dpi=110)
-    fill_histogram_figure(figure, found, scale=scale)
+    fill_histogram_figure(figure, compared, scale=scale)
     return figure
 
 
-def fill_histogram_figure(figure: Figure, found: HistogramComparison, *, scale: Scale = "log") -> None:
+def fill_histogram_figure(figure: Figure, compared: HistogramComparison, *, scale: Scale = "log") -> None:
     """Draw Fig. 8 on an empty figure; without two windows there is no ratio."""
-    if len(found.windows) == 1:
-        draw_histogram_comparison(figure.subplots(), found, scale=scale)
+    if len(compared.windows) == 1:
+        draw_histogram_comparison(figure.subplots(), compared, scale=scale)
         return
     left, right = figure.subplots(1, 2)
-    draw_histogram_comparison(left, found, scale=scale)
-    draw_ratio_comparison(right, found)
+    draw_histogram_comparison(left, compared, scale=scale)
+    draw_ratio_comparison(right, compared)
 
 
-def _brackets(axes: Axes, found: HistogramComparison, scaling: Scaling) -> None:
-    assert found.bands is not None
-    ranges = found.bands.apparent_ranges(*found.windows)
+def _brackets(axes: Axes, compared: HistogramComparison, scaling: Scaling) -> None:
+    assert compared.bands is not None
+    ranges = compared.bands.apparent_ranges(*compared.windows)
     draw_null_brackets(
         axes, {name: (low / scaling.factor, high / scaling.factor) for name, (low, high) in ranges.items()}
     )

@@ -14,8 +14,8 @@ def finite_or_nan(values: ArrayLike) -> Array:
 
 def has_lone_samples(values: Array) -> bool:
     """Return whether a known value stands between unknown ones, where a line alone would not show it."""
-    known = np.concatenate([[False], np.isfinite(values), [False]])
-    return bool((known[1:-1] & ~known[:-2] & ~known[2:]).any())
+    finite = np.concatenate([[False], np.isfinite(values), [False]])
+    return bool((finite[1:-1] & ~finite[:-2] & ~finite[2:]).any())
 
 
 def thinned(x: Array, y: Array, most: int = 2000) -> tuple[Array, Array]:
@@ -32,8 +32,8 @@ def thinned(x: Array, y: Array, most: int = 2000) -> tuple[Array, Array]:
 
 def band_outlines(x: Array, low: Array, high: Array) -> list[Array]:
     """Return the outline of a band as polygons of shape (vertex, 2), one for each run of known values."""
-    known = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)
-    change = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(np.int8)))
+    finite = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)
+    change = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]]).astype(np.int8)))
     runs = zip(change[::2], change[1::2], strict=True)
     return [
         np.column_stack([np.append(x[a:b], x[a:b][::-1]), np.append(high[a:b], low[a:b][::-1])])

@@ -59,7 +59,9 @@ def draw_apparent(axes: Axes, bands: NullBands) -> None:
     axes.set_yscale("log")
     axes.set_xlim(low, high)
     if shown:
-        axes.set_ylim(min(one for one, _ in shown.values()) / 2, 2 * max(one for _, one in shown.values()))
+        axes.set_ylim(
+            min(lowest for lowest, _ in shown.values()) / 2, 2 * max(highest for _, highest in shown.values())
+        )
     _label(axes, "true D (m²/s)", "apparent D (m²/s)", "what the recipe returns (grey: the true D)")
     axes.legend(frameon=False, fontsize=8)
 

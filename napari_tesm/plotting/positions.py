@@ -84,9 +84,9 @@ def common_limits(
 ) -> tuple[float, float] | None:
     """Return limits that hold all finite values of some traces; None where there are none."""
     finite = [values[np.isfinite(values)] for values in traces]
-    known = [values for values in finite if values.size]
-    if not known:
+    filled = [values for values in finite if values.size]
+    if not filled:
         return None
-    low, high = min(float(v.min()) for v in known), max(float(v.max()) for v in known)
+    low, high = min(float(v.min()) for v in filled), max(float(v.max()) for v in filled)
     room = margin * ((high - low) or abs(high) or 1.0)
     return low - room, high + room

@@ -73,11 +73,11 @@ def draw_pulse_responses(
     axes = figure.subplots(count, 1, sharex=True, height_ratios=[1.0, *[1.6] * len(responses)], squeeze=False)
     factor, time_unit = prefix_for(time, "s")
     start, stop = (edge / factor for edge in pulse)
-    for one in axes[:, 0]:
-        one.axvspan(start, stop, color=_PULSE, zorder=0, lw=0)
-        one.spines[["top", "right"]].set_visible(False)
+    for panel in axes[:, 0]:
+        panel.axvspan(start, stop, color=_PULSE, zorder=0, lw=0)
+        panel.spines[["top", "right"]].set_visible(False)
     _draw_applied(axes[0, 0], time / factor, (start, stop), responses, ac_amplitude, ac_frequency)
-    everything = np.concatenate([one.values for one in responses]) if responses else np.zeros(1)
+    everything = np.concatenate([response.values for response in responses]) if responses else np.zeros(1)
     value_factor, value_unit = prefix_for(everything, unit)
     for below, response in zip(axes[1:, 0], responses, strict=True):
         _draw_response(below, time / factor, response, value_factor, value_unit)
@@ -94,7 +94,7 @@ def _draw_applied(
     amplitude: float | None,
     frequency: float | None,
 ) -> None:
-    sizes = {abs(one.voltage) for one in responses if np.isfinite(one.voltage)}
+    sizes = {abs(response.voltage) for response in responses if np.isfinite(response.voltage)}
     axes.set_title("applied voltage, |dc| with ac", fontsize=10, loc="left")
     axes.set_ylabel("|U| (V)")
     if len(sizes) != 1:

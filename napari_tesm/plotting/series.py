@@ -136,29 +136,29 @@ def draw_series_histograms(axes: Axes, distributions: Distributions) -> None:
     """Draw the histograms of all image points for each voltage over the same bins, with the modes below them."""
     factor, unit = prefix_for(distributions.histograms.edges, distributions.unit)
     edges = distributions.histograms.edges / factor
-    known = [one for one in distributions.each if one.n]
-    for one, colour in zip(known, _colours(len(known)), strict=True):
-        counts = distributions.histograms.counts[one.label]
-        axes.stairs(counts, edges, color=colour, lw=1.4, label=f"{one.label}, n = {one.n}")
+    filled = [sample for sample in distributions.each if sample.n]
+    for sample, colour in zip(filled, _colours(len(filled)), strict=True):
+        counts = distributions.histograms.counts[sample.label]
+        axes.stairs(counts, edges, color=colour, lw=1.4, label=f"{sample.label}, n = {sample.n}")
         axes.stairs(counts, edges, color=colour, fill=True, alpha=0.08)
-        if np.isfinite(one.mode.value):
+        if np.isfinite(sample.mode.value):
             axes.plot(
-                one.mode.value / factor, 0, marker="|", ms=14, mew=2, color=colour, clip_on=False, zorder=4
+                sample.mode.value / factor, 0, marker="|", ms=14, mew=2, color=colour, clip_on=False, zorder=4
             )
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(bottom=0)
     axes.set_xlabel(label_with_unit(distributions.quantity, unit))
     axes.set_ylabel("pixels")
-    if known:
+    if filled:
         axes.legend(frameon=False, fontsize=8)
 
 
 def draw_distribution_trend(axes: Axes, distributions: Distributions, trend: Trend) -> None:
     """Draw mode, full width at half maximum or height of the distributions against the voltage, with 95 % intervals."""
-    estimates = [getattr(one, trend) for one in distributions.each]
-    volts = np.array([one.voltage for one in distributions.each])
+    estimates = [getattr(sample, trend) for sample in distributions.each]
+    volts = np.array([sample.voltage for sample in distributions.each])
     values, low, high = (
-        np.array([getattr(one, part) for one in estimates]) for part in ("value", "low", "high")
+        np.array([getattr(estimate, part) for estimate in estimates]) for part in ("value", "low", "high")
     )
     finite = np.abs(values[np.isfinite(values)])
     factor, unit = (
@@ -177,20 +177,20 @@ def draw_distribution_trend(axes: Axes, distributions: Distributions, trend: Tre
 def draw_shifts(axes: Axes, aligned: AlignedSeries) -> None:
     """Draw by how many pixels each scan was moved, with standard errors, and what is left in one of its halves."""
     place = np.arange(len(aligned.alignments))
-    right, down = (np.array([one.pixels[axis] for one in aligned.alignments]) for axis in (1, 0))
-    shifts = [one.shift for one in aligned.alignments]
+    right, down = (np.array([alignment.pixels[axis] for alignment in aligned.alignments]) for axis in (1, 0))
+    shifts = [alignment.shift for alignment in aligned.alignments]
     errors = [
-        np.nan_to_num([0.0 if one is None else one.dx_error for one in shifts]),
-        np.nan_to_num([0.0 if one is None else one.dy_error for one in shifts]),
+        np.nan_to_num([0.0 if shift is None else shift.dx_error for shift in shifts]),
+        np.nan_to_num([0.0 if shift is None else shift.dy_error for shift in shifts]),
     ]
     axes.axhline(0, color="0.7", lw=0.8)
     axes.errorbar(
         place - 0.08, right, errors[0], fmt="o", ms=5, color="#1f77b4", capsize=3, label="to the right"
     )
     axes.errorbar(place + 0.08, down, errors[1], fmt="s", ms=5, color="#d95f02", capsize=3, label="down")
-    left = np.array([one.left for one in aligned.alignments])
+    left = np.array([alignment.left for alignment in aligned.alignments])
     axes.plot(place, left, "_", ms=12, mew=2, color="#333333", label="left in the halves")
-    failed = [index for index, one in enumerate(aligned.alignments) if one.note]
+    failed = [index for index, alignment in enumerate(aligned.alignments) if alignment.note]
     if failed:
         axes.plot(failed, np.zeros(len(failed)), "x", ms=8, mew=2, color="#c00000", label="not measured")
     axes.set_xticks(place, aligned.series.labels)

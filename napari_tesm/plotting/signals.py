@@ -52,10 +52,10 @@ def draw_signals(
     everything = np.concatenate([signals["R"] for signals in places.values()])
     factor, shown = prefix_for(everything[np.isfinite(everything)], unit)
     for above, below, (title, signals) in zip(*axes, places.items(), strict=True):
-        for one in (above, below):
+        for panel in (above, below):
             if pulse is not None:
-                one.axvspan(pulse[0] / t_factor, pulse[1] / t_factor, color=_PULSE, zorder=0, lw=0)
-            one.spines[["top", "right"]].set_visible(False)
+                panel.axvspan(pulse[0] / t_factor, pulse[1] / t_factor, color=_PULSE, zorder=0, lw=0)
+            panel.spines[["top", "right"]].set_visible(False)
         for name, colour in _COLOURS.items():
             above.plot(
                 *thinned(time / t_factor, signals[name] / factor), color=colour, lw=0.9, label=name,

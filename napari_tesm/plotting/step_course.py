@@ -89,19 +89,21 @@ def draw_across_step(figure: Figure, quantities: Sequence[AcrossStep], *, latera
     axes = figure.subplots(len(quantities), 1, sharex=True, squeeze=False)[:, 0]
     reach = float(quantities[0].profile.position[-1])
     factor, shown = prefix_for(reach, lateral_unit)
-    for axis, one in zip(axes, quantities, strict=True):
-        position = (one.profile.position - reach / 2) / factor
-        value_factor, value_unit = scale_for(one.profile.mean, one.unit)
-        mean, std = one.profile.mean / value_factor, one.profile.std / value_factor
+    for axis, quantity in zip(axes, quantities, strict=True):
+        position = (quantity.profile.position - reach / 2) / factor
+        value_factor, value_unit = scale_for(quantity.profile.mean, quantity.unit)
+        mean, std = quantity.profile.mean / value_factor, quantity.profile.std / value_factor
         axis.fill_between(position, mean - std, mean + std, color="#2166ac", alpha=0.15, lw=0)
         axis.plot(position, mean, color="#2166ac", lw=1.5)
         words = "no width above the noise"
-        if one.width is not None:
-            left, right = ((edge - reach / 2) / factor for edge in (one.width.left, one.width.right))
+        if quantity.width is not None:
+            left, right = (
+                (edge - reach / 2) / factor for edge in (quantity.width.left, quantity.width.right)
+            )
             axis.axvspan(left, right, color=_STEP, lw=0, zorder=0)
-            what = "strip" if one.width.kind == "ridge" else "edge"
-            words = f"{what}, FWHM {text_with_error(one.width.fwhm, one.width.error, lateral_unit)}"
-        axis.set_title(f"{one.title}: {words}", fontsize=10, loc="left")
-        axis.set_ylabel(value_unit or one.title)
+            what = "strip" if quantity.width.kind == "ridge" else "edge"
+            words = f"{what}, FWHM {text_with_error(quantity.width.fwhm, quantity.width.error, lateral_unit)}"
+        axis.set_title(f"{quantity.title}: {words}", fontsize=10, loc="left")
+        axis.set_ylabel(value_unit or quantity.title)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel(label_with_unit("position across the step", shown))

@@ -39,26 +39,26 @@ def theory_figure(
     """
     figure = Figure(figsize=(12.5, 7), layout="constrained", dpi=110)
     axes = figure.subplots(2, 3).ravel()
-    by_name = {one.name: one for one in results}
-    one = by_name["ESM, time"]
-    fine = np.linspace(0, one.where[-1], 400)
+    by_name = {result.name: result for result in results}
+    result = by_name["ESM, time"]
+    fine = np.linspace(0, result.where[-1], 400)
     _in_time(
-        axes[0], one, fine, response_from_time(fine, contact, pulse=pulse) / contact.scale, contact.scale
+        axes[0], result, fine, response_from_time(fine, contact, pulse=pulse) / contact.scale, contact.scale
     )
     axes[0].set_ylabel(r"displacement / $(1+\nu)\beta c_0 R_0$")
     _spectrum(axes[1], by_name["ESM, frequency"], contact)
     _resolution(axes[2], contact, by_name["ESM, frequency"].where)
-    one = by_name["PITT"]
-    unit = prefix_for(float(titration_current(one.where[len(one.where) // 100], film)), "A")
-    _in_time(axes[3], one, one.where, titration_current(one.where, film) / unit[0], unit[0])
+    result = by_name["PITT"]
+    unit = prefix_for(float(titration_current(result.where[len(result.where) // 100], film)), "A")
+    _in_time(axes[3], result, result.where, titration_current(result.where, film) / unit[0], unit[0])
     axes[3].set_ylabel(f"current ({unit[1]})")
     axes[3].set_yscale("log")
     # Noise about zero has no place on such an axis; the curve has.
-    axes[3].set_ylim(float(titration_current(one.where[-1:], film)[0]) / unit[0] / 3, None)
-    one = by_name["GITT"]
-    potential = pulse_potential(one.where, film, pulse=gitt_pulse)
+    axes[3].set_ylim(float(titration_current(result.where[-1:], film)[0]) / unit[0] / 3, None)
+    result = by_name["GITT"]
+    potential = pulse_potential(result.where, film, pulse=gitt_pulse)
     unit = prefix_for(potential, "V")
-    _in_time(axes[4], one, one.where, potential / unit[0], unit[0])
+    _in_time(axes[4], result, result.where, potential / unit[0], unit[0])
     axes[4].set_ylabel(f"potential ({unit[1]})")
     _nyquist(axes[5], by_name["EIS"], film)
     return figure
@@ -101,7 +101,7 @@ def _resolution(axes: Axes, contact: TipContact, frequencies: Array) -> None:
     radii = sorted({*_RADII, contact.tip_radius})
     for number, radius in enumerate(radii):
         tip = replace(contact, tip_radius=radius)
-        sizes = [resolution_from_frequency(float(one), tip) * 1e9 for one in where]
+        sizes = [resolution_from_frequency(float(frequency), tip) * 1e9 for frequency in where]
         mine = radius == contact.tip_radius
         colour = _MODEL["color"] if mine else str(0.65 - 0.5 * number / len(radii))
         axes.loglog(where, sizes, color=colour, linewidth=1.8 if mine else 1.0)

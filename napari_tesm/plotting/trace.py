@@ -271,7 +271,7 @@ class TracePlot:
             for k in range(len(frame.panels))
         ]
         # Without data the limits stay as they are; those of empty axes say nothing about data to come.
-        if any(one is not None for one in ranges):
+        if any(ends is not None for ends in ranges):
             limits = sticky_limits(self._limits, ranges)
             changed = changed or limits != self._limits
             self._limits = limits

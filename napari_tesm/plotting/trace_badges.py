@@ -58,9 +58,9 @@ class PointBadges:
 
     def positions(self) -> list[tuple[int, float, float]]:
         """Return the number and the centre, in pixels, of each badge that is shown."""
-        found = []
+        positions = []
         for disc, text in self._badges:
             if disc.get_visible():
                 x, y = self._figure.transFigure.transform(text.get_position())
-                found.append((int(text.get_text()), float(x), float(y)))
-        return found
+                positions.append((int(text.get_text()), float(x), float(y)))
+        return positions

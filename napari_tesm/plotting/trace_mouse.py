@@ -218,5 +218,5 @@ def _distance(line: Line2D, event: Any) -> float:
     share = np.clip(np.divide(along, length, out=np.zeros_like(along), where=length > 0), 0, 1)
     nearest = np.hypot(*(first + share[:, None] * step).T)
     ends = np.hypot(*points.T)
-    found = np.concatenate([nearest, ends])
-    return float(found[np.isfinite(found)].min(initial=np.inf))
+    distances = np.concatenate([nearest, ends])
+    return float(distances[np.isfinite(distances)].min(initial=np.inf))

@@ -90,7 +90,7 @@ def words_of_limits(low: float, high: float, unit: str = "") -> str:
     >>> words_of_limits(3.91e-13, 5.04e-13)
     '3.9×10⁻¹³ … 5×10⁻¹³'
     """
-    below, above = (text_with_error(float(f"{one:.1e}"), math.nan, unit) for one in (low, high))
+    below, above = (text_with_error(float(f"{limit:.1e}"), math.nan, unit) for limit in (low, high))
     number, _, shown = below.rpartition(" ")
     return f"{number if number and above.endswith(f' {shown}') else below} … {above}"
 

@@ -99,7 +99,7 @@ def report_from_data(
 
     wanted = section_functions() if sections is None else sections
     tell = progress or (lambda fraction, text: None)
-    found: list[Section] = []
+    made: list[Section] = []
     warnings = [("", spelling(sentence)) for sentence in warnings_about(data)]
     for number, (subject, make) in enumerate(wanted.items()):
         tell(0.3 * number / max(len(wanted), 1), subject.replace("_", " "))
@@ -115,11 +115,11 @@ def report_from_data(
             )
             continue
         if section is not None:
-            found.append(section)
-    _check_names(found)
+            made.append(section)
+    _check_names(made)
     drawn: dict[str, DrawnFigure] = {}
-    count = sum(len(section.figures) for section in found)
-    for section in found:
+    count = sum(len(section.figures) for section in made)
+    for section in made:
         for figure in list(section.figures):
             tell(0.3 + 0.7 * len(drawn) / max(count, 1), f"drawing {section.title}")
             try:
@@ -133,14 +133,14 @@ def report_from_data(
                 section.warnings.append(
                     f"The figure '{figure.name}' could not be drawn: {_reason(error, spelling)}"
                 )
-    for section in found:
+    for section in made:
         for sentences in (section.paragraphs, section.warnings, section.missing):
             sentences[:] = map(spelling, sentences)
-    warnings += [(section.slug, sentence) for section in found for sentence in section.warnings]
+    warnings += [(section.slug, sentence) for section in made for sentence in section.warnings]
     missing = [("", spelling(note)) for note in data.notes]
-    missing += [(section.slug, sentence) for section in found for sentence in section.missing]
+    missing += [(section.slug, sentence) for section in made for sentence in section.missing]
     return Report(
-        data.title, found, drawn, warnings, missing, methods_from_data(data), data.files,
+        data.title, made, drawn, warnings, missing, methods_from_data(data), data.files,
         data.recipe.to_dict(), versions(),
     )  # fmt: skip
 

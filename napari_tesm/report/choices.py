@@ -41,7 +41,7 @@ def proposed_steps(scan: ReportScan) -> list[Region]:
     """Return the steps that stand out in topography and deflection error; none where both are missing."""
     topography, error = scan.surface("topography"), scan.surface("deflection_error")
     images = [
-        None if one is None else np.asarray(one.values, dtype=np.float64) for one in (topography, error)
+        None if image is None else np.asarray(image.values, dtype=np.float64) for image in (topography, error)
     ]
     if all(image is None for image in images):
         return []
@@ -107,9 +107,9 @@ def _median_of_neighbours(image: Array) -> Array:
     """Return the median of each 3×3 block: one hot pixel is no place worth showing."""
     padded = np.pad(image, 1, mode="edge")
     blocks = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).reshape(*image.shape, 9)
-    known = np.isfinite(blocks).any(axis=-1)
+    has_value = np.isfinite(blocks).any(axis=-1)
     medians = np.full(image.shape, np.nan)
-    medians[known] = np.nanmedian(blocks[known], axis=-1)
+    medians[has_value] = np.nanmedian(blocks[has_value], axis=-1)
     return medians
 
 
@@ -124,11 +124,11 @@ def _apart(cost: Array, taken: list[tuple[int, int]], count: int) -> list[tuple[
 
     for pixel in taken:
         keep_off(pixel)
-    found: list[tuple[int, int]] = []
-    while len(found) < count and np.isfinite(left).any():
-        found.append(_smallest(left))
-        keep_off(found[-1])
-    return found
+    chosen: list[tuple[int, int]] = []
+    while len(chosen) < count and np.isfinite(left).any():
+        chosen.append(_smallest(left))
+        keep_off(chosen[-1])
+    return chosen
 
 
 def _smallest(cost: Array) -> tuple[int, int]:

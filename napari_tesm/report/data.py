@@ -79,8 +79,8 @@ class ReportScan(Scan):
         """Indices of a positive and a negative pulse of one size, the ones nearest to 3 V; None where there is none."""
         volts = self.voltages
         pairs = [
-            (abs(first - abs(PAPER_VOLTAGE)), one, other)
-            for one, first in enumerate(volts)
+            (abs(first - abs(PAPER_VOLTAGE)), index, other)
+            for index, first in enumerate(volts)
             for other, second in enumerate(volts)
             if first > 0 and np.isclose(first, -second, rtol=1e-3)
         ]
@@ -105,11 +105,11 @@ class ReportScan(Scan):
 
     def surfaces(self) -> dict[str, xr.DataArray]:
         """Return topography and deflection error by their plain names, as far as they are there."""
-        found = {
+        surfaces = {
             "topography": self.surface("topography"),
             "deflection error": self.surface("deflection_error"),
         }
-        return {name: image for name, image in found.items() if image is not None}
+        return {name: image for name, image in surfaces.items() if image is not None}
 
     def map(self, name: str, pulse: int) -> Array | None:
         """Return a map of one pulse setting, shape (y, x), NaN where there is no value; None where it is not there."""
@@ -126,17 +126,17 @@ class ReportScan(Scan):
         assert self.dataset is not None
         block = self.dataset["displacement"].isel({"pulse": pulse, **neighbourhood(row, column, size)})
         values = np.asarray(block.values, dtype=np.float64).reshape(-1, block.sizes["time"])
-        known = np.isfinite(values)
-        total = np.where(known, values, 0.0).sum(axis=0)
+        finite = np.isfinite(values)
+        total = np.where(finite, values, 0.0).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(total / known.sum(axis=0))
+            return np.asarray(total / finite.sum(axis=0))
 
     def fitted_curves(self, pulse: int, row: int, column: int) -> list[tuple[Array, Array]]:
         """Return time and values of the curves fitted to the trace of one pixel, one for each window with a result."""
         if self.dataset is None or self.settings is None or self.maps is None:
             return []
         time = np.asarray(self.dataset["time"].values, dtype=np.float64)
-        found = []
+        curves = []
         for number in self.settings.windows:
             numbers = {
                 quantity: np.array([self.value_at(map_name(quantity, number), pulse, row, column)])
@@ -144,8 +144,8 @@ class ReportScan(Scan):
             }
             inside, (curve,) = self.settings.fitted_curves(number, time, numbers)
             if np.isfinite(curve).all():
-                found.append((inside, curve))
-        return found
+                curves.append((inside, curve))
+        return curves
 
     def value_at(self, name: str, pulse: int, row: int, column: int) -> float:
         """Return a map's value in one pixel; NaN where there is none."""
@@ -211,5 +211,5 @@ class ReportData:
 
 def _away_from_paper(scan: ReportScan) -> float:
     away = np.abs(scan.voltages - PAPER_VOLTAGE)
-    known = away[np.isfinite(away)]
-    return float(known.min()) if known.size else float("inf")
+    distances = away[np.isfinite(away)]
+    return float(distances.min()) if distances.size else float("inf")

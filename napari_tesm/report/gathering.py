@@ -119,8 +119,8 @@ def scans_of_report(
     OSError, ValueError
         If the file cannot be read.
     """
-    known = None if mapping is None or says_itself_what_it_is(path) else mapping_from_file(mapping)
-    opened = scans_from_file(path, recipe, mapping=known)
+    entries = None if mapping is None or says_itself_what_it_is(path) else mapping_from_file(mapping)
+    opened = scans_from_file(path, recipe, mapping=entries)
     scans = []
     for scan in opened:
         titles = [] if scan.dataset is None or len(opened) == 1 else scan.dataset.attrs["traces"]

@@ -53,13 +53,15 @@ def methods_from_data(data: ReportData) -> list[str]:
 
 def _factors(radius: float, error: float) -> str:
     """Return between what parts of itself D lies, for a normal error of the radius."""
-    found = systematic_intervals(1.0, radius, error)
-    return ", ".join(f"{low:.2f} to {high:.2f} of it with {level} %" for level, (low, high) in found.items())
+    intervals = systematic_intervals(1.0, radius, error)
+    return ", ".join(
+        f"{low:.2f} to {high:.2f} of it with {level} %" for level, (low, high) in intervals.items()
+    )
 
 
 def warnings_about(data: ReportData) -> list[str]:
     """Return what has to be known before any number of the report is read."""
-    found: list[str] = []
+    warnings: list[str] = []
     with_maps = [scan for scan in data.scans if scan.maps is not None]
     fitted = [scan for scan in with_maps if scan.settings is not None]
     radii = {
@@ -68,43 +70,43 @@ def warnings_about(data: ReportData) -> list[str]:
         if scan.settings is not None
     }
     if any(radius is None for radius, _ in radii):
-        found.append(
+        warnings.append(
             Sentence(
                 "No tip radius is known: there are maps of tau but none of D. Give it, for example "
                 "{tip_radius:25nm±5nm}."
             )
         )
     for radius in sorted(r for r, e in radii if r is not None and e is None):
-        found.append(
+        warnings.append(
             f"The tip radius, {text_from_quantity(radius, 'm', digits=3)}, has no error: D is proportional to its "
             f"square, so that {text_from_quantity(0.2 * radius, 'm', digits=2)} more or less would move every D by "
             "40 %. That uncertainty is in none of the numbers below."
         )
     for radius, error in sorted((r, e) for r, e in radii if r is not None and e is not None):
-        found.append(
+        warnings.append(
             f"Every D shares the error of the tip radius, {text_from_quantity(radius, 'm', digits=3)} ± "
             f"{text_from_quantity(error, 'm', digits=2)}: {_factors(radius, error)}, common to all pixels. The errors "
             "given below come on top of it."
         )
     if len(radii) > 1:
-        found.append("The scans were made with different tip radii: their D share no common error.")
+        warnings.append("The scans were made with different tip radii: their D share no common error.")
     if any(_has_two_windows(scan) for scan in with_maps):
-        found.append(
+        warnings.append(
             "D1 and D2 are what the paper's recipe makes of a trace: one exponential for each window. Pure diffusion "
             "with a single D gives D2 above D1, too, and squeezes the range of D; compare with the null curve before "
             "reading a difference between D1 and D2 as migration."
         )
     if any(scan.maps_from_file for scan in data.scans):
-        found.append("Maps of an earlier fit were taken as they are: their traces are not in the file.")
+        warnings.append("Maps of an earlier fit were taken as they are: their traces are not in the file.")
     if proposed := [scan.name for scan in with_maps if scan.regions_proposed]:
-        found.append(
+        warnings.append(
             f"{_among(proposed, with_maps)}Nobody drew regions: the steps were proposed from topography and "
             "deflection error by the program. Look at them, and draw your own where they are wrong."
         )
     # Of a series, points are shown of the scan that the curves are of.
     if with_maps and data.main.points_chosen:
-        found.append("Nobody pinned points: the positions of the curves were chosen by the program.")
-    return found
+        warnings.append("Nobody pinned points: the positions of the curves were chosen by the program.")
+    return warnings
 
 
 def _among(labels: list[str], scans: list[ReportScan]) -> str:
@@ -124,9 +126,9 @@ def _about_scan(scan: ReportScan) -> str:
     unit = scan.lateral_unit
     size = f"{text_from_quantity(width * dx, unit, digits=3)} × {text_from_quantity(height * dy, unit, digits=3)}"
     words = f"{scan.name} ({scan.file.name}): {width} × {height} pixels, {size}"
-    known = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
-    if known:
-        words += f"; pulses of {', '.join(known)}"
+    voltages = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
+    if voltages:
+        words += f"; pulses of {', '.join(voltages)}"
     if scan.dataset is not None:
         time = scan.dataset["time"].values
         words += (

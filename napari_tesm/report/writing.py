@@ -137,9 +137,9 @@ def _strangers(folder: Path) -> list[str]:
         for path in folder.rglob("*")
         if not path.is_dir() or path.is_symlink()
     )
-    known: set[str] = set()
+    written: set[str] = set()
     with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
         if numbers.get("made_by") == _MARK:
-            known = {str(PurePosixPath(name)) for name in numbers["files"]}
-    return [name for name in here if name not in known]
+            written = {str(PurePosixPath(name)) for name in numbers["files"]}
+    return [name for name in here if name not in written]

@@ -74,9 +74,9 @@ def restore_drawings(scan: Scan) -> None:
     if scan.container is None or scan.is_empty:
         return
     axes = scan.grid["y"], scan.grid["x"]
-    found = annotations_from_container(scan.container, *axes)
-    scan.regions, scan.points = found.regions, found.points
-    scan.notes += found.notes
+    drawn = annotations_from_container(scan.container, *axes)
+    scan.regions, scan.points = drawn.regions, drawn.points
+    scan.notes += drawn.notes
     grains = grains_from_container(scan.container, *axes, notes=scan.notes)
     if grains is not None:
         scan.grains, scan.band_width = grains[0], grains[1] or None

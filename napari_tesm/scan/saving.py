@@ -112,9 +112,9 @@ def container_from_scan(
         return _with_choice(container, choice, sha256)
     grains: tuple[Grains, Boundaries] | None = None
     if scan.grains is not None and "grains" not in kept:
-        found = boundaries or scan.grain_boundaries()
-        assert found is not None
-        grains = scan.grains, found
+        band = boundaries or scan.grain_boundaries()
+        assert band is not None
+        grains = scan.grains, band
     # A file of images alone may hold results that nobody can fit anew.
     refitted = source is not None and not (dataset is None and maps is None)
     refitted &= maps is not None or choice is None

@@ -54,12 +54,12 @@ def table_of_parts(
     ]  # fmt: skip
     rows: list[list[Any]] = []
     for index, part in enumerate(parts):
-        for one in measures:
-            pulse = pulses[one.pulse] if pulses and one.pulse is not None else {}
+        for measure in measures:
+            pulse = pulses[measure.pulse] if pulses and measure.pulse is not None else {}
             rows.append(
                 [
-                    part.part, part.name, part.region_class, part.shape, part.pixels, part.note, *_what(one),
-                    pulse.get("voltage"), pulse.get("direction"), *description_cells(one.values[index]),
+                    part.part, part.name, part.region_class, part.shape, part.pixels, part.note, *_what(measure),
+                    pulse.get("voltage"), pulse.get("direction"), *description_cells(measure.values[index]),
                 ]
             )  # fmt: skip
     return Table("", "", columns, rows)
@@ -77,9 +77,9 @@ def remarks_of(table: Table) -> list[str]:
 def table_of_comparisons(measures: Sequence[Measure]) -> Table:
     """Return one part of the image against another, for each quantity."""
     rows = [
-        [*_what(measure), *comparison_cells(found), found.sentence_about(measure.title)]
+        [*_what(measure), *comparison_cells(pair), pair.sentence_about(measure.title)]
         for measure in measures
-        for found in measure.comparisons
+        for pair in measure.comparisons
     ]
     return Table("", "", [*_WHAT, *COMPARISON, "sentence"], rows)
 
@@ -99,15 +99,16 @@ def table_of_classes(measures: Sequence[GrainMeasure], *, unit: str = "") -> Tab
     """Return what each quantity comes to in each class of pixels; `unit` as for `table_of_parts`."""
     columns: list[Column | str] = [
         *_WHAT, "logarithmic", Column("pixels", key="class"), Column("pixels of the class", key="pixels"),
-        *description_columns(unit, logarithmic=any(one.logarithmic for one in measures)), "verdict",
+        *description_columns(unit, logarithmic=any(measure.logarithmic for measure in measures)), "verdict",
     ]  # fmt: skip
     rows = [
         [
-            *_what(one), one.logarithmic, name, found.n_total, *description_cells(found, logarithmic=one.logarithmic),
-            one.verdict if name == "boundary" else None,
+            *_what(measure), measure.logarithmic, name, sample.n_total,
+            *description_cells(sample, logarithmic=measure.logarithmic),
+            measure.verdict if name == "boundary" else None,
         ]
-        for one in measures
-        for name, found in one.values.items()
+        for measure in measures
+        for name, sample in measure.values.items()
     ]  # fmt: skip
     return Table("", "", columns, rows)
 
@@ -124,8 +125,8 @@ def table_of_distances(measures: Sequence[GrainMeasure], curves: Sequence[Distan
         *(Column(title, key=key) for key, title in titles.items()),
     ]
     rows = [
-        [*_what(one), curve.bin_width, *bins]
-        for one, curve in zip(measures, curves, strict=True)
+        [*_what(measure), curve.bin_width, *bins]
+        for measure, curve in zip(measures, curves, strict=True)
         for bins in zip(*(getattr(curve, key).tolist() for key in titles), strict=True)
     ]
     return Table("", "", columns, rows)
@@ -169,7 +170,7 @@ def table_of_grain_values(
         for name, title in zip(GRAIN_VALUES, titles, strict=True)
     ]
     values = [row.values[quantity, pulse] for row in rows]
-    return Table("", "", columns, [[getattr(one, name) for name in GRAIN_VALUES] for one in values])
+    return Table("", "", columns, [[getattr(grain, name) for name in GRAIN_VALUES] for grain in values])
 
 
 GRAIN_VALUES: Final = ("n", "median", "q25", "q75", "iqr", "boundary_ratio")

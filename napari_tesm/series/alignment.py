@@ -76,8 +76,8 @@ class Alignment:
     def left(self) -> float:
         """The larger of the two residuals, in pixels; NaN where there is none."""
         sizes = [float(np.hypot(*part)) for part in self.residual]
-        known = [size for size in sizes if np.isfinite(size)]
-        return max(known) if known else float("nan")
+        finite = [size for size in sizes if np.isfinite(size)]
+        return max(finite) if finite else float("nan")
 
     @property
     def sentence(self) -> str:
@@ -109,7 +109,7 @@ class Alignment:
                 "drifted while it was scanned; points of its upper and lower part are not the same places."
             )
         if self.shift.alternatives:
-            other = min(self.shift.alternatives, key=lambda one: float(np.hypot(*one)))
+            other = min(self.shift.alternatives, key=lambda pixels: float(np.hypot(*pixels)))
             return (
                 f"{self.label}: the surface repeats itself, a shift of ({other[1]:+.0f}, {other[0]:+.0f}) pixels "
                 "fits as well. The smallest one was taken."
@@ -193,16 +193,16 @@ def aligned_series(series: Series, *, reference: int | None = None, largest: flo
         If the series has no such member.
     """
     if reference is None:
-        with_values = (i for i, one in enumerate(series.members) if np.isfinite(one.values("H")).any())
+        with_values = (i for i, member in enumerate(series.members) if np.isfinite(member.values("H")).any())
         reference = next(with_values, 0)
     if not 0 <= reference < len(series.members):
         raise ValueError(f"the series has {len(series.members)} scans and none of number {reference}")
     fixed = series.members[reference]
-    found = [
+    alignments = [
         _alignment_of(member, fixed, is_reference=index == reference, largest=largest)
         for index, member in enumerate(series.members)
     ]
-    return AlignedSeries(series, reference, tuple(found))
+    return AlignedSeries(series, reference, tuple(alignments))
 
 
 def nearest_values(values: Array, rows: Array, columns: Array) -> Array:
@@ -220,7 +220,7 @@ def _places(grid: xr.DataArray, own: xr.DataArray) -> tuple[Array, Array]:
     """
     places = []
     for axis in ("y", "x"):
-        wanted, there = (np.asarray(one[axis].values, dtype=np.float64) for one in (grid, own))
+        wanted, there = (np.asarray(array[axis].values, dtype=np.float64) for array in (grid, own))
         if grid[axis].attrs.get("units") == own[axis].attrs.get("units"):
             places.append((wanted - there[0]) / axis_spacing(own[axis]))
         else:
@@ -248,12 +248,12 @@ def _alignment_of(member: Member, fixed: Member, *, is_reference: bool, largest:
     reason = "the two scans have too few values"
     for channel in _channels(member, fixed):
         images = []
-        for one in (fixed, member):
-            image = one.maps["H"] if channel == _WITHOUT_SURFACE else one.surfaces[channel]
+        for scan in (fixed, member):
+            image = scan.maps["H"] if channel == _WITHOUT_SURFACE else scan.surfaces[channel]
             values = np.asarray(image.values, dtype=np.float64)
             values = np.abs(values) if channel == _WITHOUT_SURFACE else values
             images.append(
-                values if one is fixed else map_at(_as_coarse(values, grid, image), *_places(grid, image))
+                values if scan is fixed else map_at(_as_coarse(values, grid, image), *_places(grid, image))
             )
         try:
             shift = shift_between(images[0], images[1], largest=largest)
@@ -284,8 +284,8 @@ def _as_coarse(values: Array, grid: xr.DataArray, own: xr.DataArray) -> Array:
     if max(ratios) < 1.5:
         return values
     widths = [0.4 * ratio if ratio >= 1.5 else 0.0 for ratio in ratios]
-    smooth, known = smoothed_over_gaps(values, widths, beyond="reflect", fewest=0.0)
-    return np.where(known, smooth, np.nan)
+    smooth, seen = smoothed_over_gaps(values, widths, beyond="reflect", fewest=0.0)
+    return np.where(seen, smooth, np.nan)
 
 
 def _residuals(fixed: Array, moving: Array, shift: Shift) -> tuple[tuple[float, float], ...]:
@@ -296,13 +296,13 @@ def _residuals(fixed: Array, moving: Array, shift: Shift) -> tuple[tuple[float, 
         half = np.full(fixed.shape, np.nan)
         half[rows] = fixed[rows]
         try:
-            found = shift_between(half, moving, start=(shift.dy, shift.dx))
+            own = shift_between(half, moving, start=(shift.dy, shift.dx))
         except ValueError:
             left.append((float("nan"), float("nan")))
             continue
-        apart = (found.dy - shift.dy, found.dx - shift.dx)
+        apart = (own.dy - shift.dy, own.dx - shift.dx)
         # A half with nothing but a straight step in it fits as well anywhere along the step.
-        gained = found.after - pearson(half, moved_map(moving, shift.dy, shift.dx))
-        tells = found.error < _TELLING and (np.hypot(*apart) < _WORTH_SAYING or gained > _GAIN)
+        gained = own.after - pearson(half, moved_map(moving, shift.dy, shift.dx))
+        tells = own.error < _TELLING and (np.hypot(*apart) < _WORTH_SAYING or gained > _GAIN)
         left.append(apart if tells else (float("nan"), float("nan")))
     return tuple(left)

@@ -92,19 +92,19 @@ class Distributions:
     @property
     def sentences(self) -> list[str]:
         """What becomes of the distribution with increasing voltage, in words; empty for fewer than two voltages."""
-        known = [one for one in self.each if one.n >= _FEWEST]
-        if len({one.voltage for one in known}) < 2:
+        filled = [sample for sample in self.each if sample.n >= _FEWEST]
+        if len({sample.voltage for sample in filled}) < 2:
             return []
         return [
-            _trend("The distribution", [one.width for one in known], ("broadens", "narrows", "keeps its width"), known),
-            _trend("Its peak", [one.peak for one in known], ("rises", "falls", "keeps its height"), known),
+            _trend("The distribution", "width", ("broadens", "narrows", "keeps its width"), filled),
+            _trend("Its peak", "peak", ("rises", "falls", "keeps its height"), filled),
             _trend(
                 "The most frequent value",
-                [one.mode for one in known],
+                "mode",
                 ("moves to larger values", "moves to smaller values", "stays where it is"),
-                known,
+                filled,
             ),
-        ]  # fmt: skip
+        ]
 
 
 def distributions_of_series(
@@ -122,27 +122,27 @@ def distributions_of_series(
         Of the intervals: bootstrap of as many values as there are independent pixels.
     """
     maps = [series.answer(index, name) for index in range(len(series.members))]
-    finite = [one[np.isfinite(one)] for one in maps]
+    finite = [image[np.isfinite(image)] for image in maps]
     together = np.concatenate(finite) if finite else np.zeros(0)
     low, high = _limits(together)
     samples = {
         label: part[(part >= low) & (part <= high)] for label, part in zip(series.labels, finite, strict=True)
     }
     histograms = histograms_from_values(samples, scale="linear", bins=bins)
-    found = []
+    distributions = []
     for member, values, part in zip(series.members, maps, finite, strict=True):
         inside = samples[member.label]
         rng = np.random.default_rng(seed)
         q25, median, q75 = np.percentile(part, [25, 50, 75]) if part.size else (np.nan,) * 3
         independent = independent_samples(values, np.isfinite(values))[0] if part.size else 0.0
         mode, width, peak = _shape(inside, independent, float(np.diff(histograms.edges[:2])[0]), rng)
-        found.append(
+        distributions.append(
             Distribution(
                 member.label, member.voltage, int(part.size), independent, int(part.size - inside.size), mode, width,
                 peak, float(median), float(q25), float(q75),
             )
         )  # fmt: skip
-    return Distributions(name, series.unit(name), histograms, tuple(found))
+    return Distributions(name, series.unit(name), histograms, tuple(distributions))
 
 
 def _limits(values: Array) -> tuple[float, float]:
@@ -212,17 +212,16 @@ def _crossing(density: Array, index: int, level: float) -> float:
     return index + (level - a) / (b - a) if b != a else float(index)
 
 
-def _trend(
-    what: str, values: Sequence[Estimate], words: tuple[str, str, str], known: Sequence[Distribution]
-) -> str:
+def _trend(what: str, key: str, words: tuple[str, str, str], distributions: Sequence[Distribution]) -> str:
     """Return whether an estimate grows from the smallest voltage to the largest, and in how many steps."""
+    values: list[Estimate] = [getattr(sample, key) for sample in distributions]
     first, last = values[0], values[-1]
     changed = last.low > first.high or last.high < first.low
     word = words[2] if not changed else words[0] if last.value > first.value else words[1]
-    ends = f"from {known[0].label} to {known[-1].label}"
+    ends = f"from {distributions[0].label} to {distributions[-1].label}"
     if not changed:
         return f"{what} {word} {ends}, as far as the intervals tell."
-    steps = np.sign(np.diff([one.value for one in values])) == np.sign(last.value - first.value)
+    steps = np.sign(np.diff([estimate.value for estimate in values])) == np.sign(last.value - first.value)
     share = "at every step" if steps.all() else f"in {int(steps.sum())} of {steps.size} steps"
     ratio = last.value / first.value if first.value > 0 else float("nan")
     times = f", to {ratio:.2g} times" if np.isfinite(ratio) and ratio > 0 else ""

@@ -94,8 +94,8 @@ class Series:
 
     def unit(self, name: str = "H") -> str:
         """Return the unit of a map."""
-        found = (member.maps[name] for member in self.members if name in member.maps)
-        return next((str(one.attrs.get("units", "")) for one in found), "")
+        maps = (member.maps[name] for member in self.members if name in member.maps)
+        return next((str(values.attrs.get("units", "")) for values in maps), "")
 
     def answer(self, index: int, name: str = "H") -> Array:
         """Return a member's map, H with the sign of the series, so that it grows with the response."""
@@ -156,9 +156,9 @@ def series_from_results(
             label = voltage_text(volts) + (f" #{counted[volts]}" if counted[volts] > 1 else "")
             members.append(Member(label, volts, maps, _informative(surfaces, entries), source))
         name = f"{'positive' if sign > 0 else 'negative'} voltages" + (f", {way}" if way else "")
-        found = Series(name, tuple(members), _sign_of_answer(members))
-        found.missing.extend([*unknown, *_what_is_missing(found)])
-        series.append(found)
+        of_way = Series(name, tuple(members), _sign_of_answer(members))
+        of_way.missing.extend([*unknown, *_what_is_missing(of_way)])
+        series.append(of_way)
     return series
 
 
@@ -200,7 +200,7 @@ def voltage_text(volts: float) -> str:
 
 
 def _surfaces(images: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
-    found = {}
+    surfaces = {}
     for kind, words in _SURFACES:
         fitting = (image for title, image in images.items() if any(word in title.lower() for word in words))
         image = next(fitting, None)
@@ -209,8 +209,8 @@ def _surfaces(images: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
             and np.isfinite(image.values).any()
             and np.ptp(image.values[np.isfinite(image.values)]) > 0
         ):
-            found[kind] = image.transpose("y", "x")
-    return found
+            surfaces[kind] = image.transpose("y", "x")
+    return surfaces
 
 
 def _informative(
@@ -234,10 +234,10 @@ def _sign_of_answer(members: Sequence[Member]) -> float:
     total = 0.0
     for member in members:
         values = member.values("H")
-        known = values[np.isfinite(values)]
-        if known.size:
+        finite = values[np.isfinite(values)]
+        if finite.size:
             # The median is all but zero where most of the area does not respond, and hot pixels have either sign.
-            low, high = np.percentile(known, [2, 98])
+            low, high = np.percentile(finite, [2, 98])
             total += float(low + high)
     return -1.0 if total < 0 else 1.0
 

@@ -104,17 +104,17 @@ class PointCurve:
     @property
     def means(self) -> Array:
         """Mean of the pixels of each scan, NaN where none has a value."""
-        known = np.isfinite(self.values)
-        count = known.sum(axis=1)
-        total = np.where(known, self.values, 0.0).sum(axis=1)
+        finite = np.isfinite(self.values)
+        count = finite.sum(axis=1)
+        total = np.where(finite, self.values, 0.0).sum(axis=1)
         return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
 
     @property
     def stds(self) -> Array:
         """Standard deviation of the pixels of each scan, n − 1; NaN for fewer than two."""
-        known = np.isfinite(self.values)
-        count = known.sum(axis=1)
-        squares = np.where(known, (self.values - self.means[:, None]) ** 2, 0.0).sum(axis=1)
+        finite = np.isfinite(self.values)
+        count = finite.sum(axis=1)
+        squares = np.where(finite, (self.values - self.means[:, None]) ** 2, 0.0).sum(axis=1)
         return np.asarray(
             np.sqrt(np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1))
         )
@@ -134,24 +134,24 @@ class PointCurve:
         """Whether the smallest voltage leaves room for more, in a sentence; empty where there is no other."""
         if not self.steps:
             return ""
-        one = self.steps[0]
-        low, high = voltage_text(one.start), voltage_text(one.stop)
-        if one.change > 0 and one.p_value < self.level:
+        step = self.steps[0]
+        low, high = voltage_text(step.start), voltage_text(step.stop)
+        if step.change > 0 and step.p_value < self.level:
             return (
                 f"{low} does not saturate point {self.number}: {self.quantity}({high}) > {self.quantity}({low}), "
-                f"{p_in_words(one.p_value)}."
+                f"{p_in_words(step.p_value)}."
             )
         return (
             f"Whether {low} saturates point {self.number} is open: {self.quantity}({high}) is not significantly larger "
-            f"than {self.quantity}({low}), {p_in_words(one.p_value)}."
+            f"than {self.quantity}({low}), {p_in_words(step.p_value)}."
         )
 
     def _what(self) -> str:
         kind = VERDICT_MEANINGS.index(self.verdict)
         if kind == MISSING:
-            known = int((self.counts >= 2).sum())
+            usable = int((self.counts >= 2).sum())
             total = self.voltages.size
-            return f"cannot be judged: {known} of {total} voltages have values in at least two of its pixels"
+            return f"cannot be judged: {usable} of {total} voltages have values in at least two of its pixels"
         at = voltage_text(self.voltage) if np.isfinite(self.voltage) else ""
         first, last = (voltage_text(volt) for volt in (self.steps[0].start, self.steps[-1].stop))
         if kind == FLAT:
@@ -246,7 +246,7 @@ def _curve(
     if columns_used.sum() < min(2, pixels):
         scans, columns_used = usable.all(axis=1), np.ones(pixels, dtype=bool)
     chosen = np.where(scans[:, None], tested, np.nan)[:, columns_used]
-    found = verdicts_from_values(chosen[None], series.voltages, noise=noise)
+    verdicts = verdicts_from_values(chosen[None], series.voltages, noise=noise)
     return PointCurve(
         number=point.number,
         x=point.x,
@@ -256,14 +256,14 @@ def _curve(
         unit=series.unit(name),
         voltages=series.voltages,
         values=values,
-        verdict=VERDICT_MEANINGS[int(found.kind[0])],
-        voltage=float(found.voltage[0]),
-        statistic=float(found.statistic[0]),
-        p_value=float(found.p_value[0]),
-        p_plateau=float(found.p_plateau[0]),
-        degrees=float(found.degrees[0]),
-        steps=_steps(found),
-        level=found.level,
+        verdict=VERDICT_MEANINGS[int(verdicts.kind[0])],
+        voltage=float(verdicts.voltage[0]),
+        statistic=float(verdicts.statistic[0]),
+        p_value=float(verdicts.p_value[0]),
+        p_plateau=float(verdicts.p_plateau[0]),
+        degrees=float(verdicts.degrees[0]),
+        steps=_steps(verdicts),
+        level=verdicts.level,
     )
 
 
@@ -288,25 +288,25 @@ def adjacent_values(
     >>> adjacent_values(np.arange(12.0).reshape(3, 4), 1.2, 3.4)
     array([5., 6., 7.])
     """
-    found = np.full(pixels, np.nan)
+    adjacent = np.full(pixels, np.nan)
     place = [int(np.floor(at + 0.5)) for at in (row, column)]
     if not all(0 <= at < size for at, size in zip(place, values.shape, strict=True)):
-        return found
+        return adjacent
     axis = 1 if along == "x" else 0
     line = values[place[0]] if axis == 1 else values[:, place[1]]
     start = int(np.clip(place[axis] - pixels // 2, 0, max(line.size - pixels, 0)))
     part = line[start : start + pixels]
-    found[: part.size] = part
-    return found
+    adjacent[: part.size] = part
+    return adjacent
 
 
-def _steps(found: Verdicts) -> tuple[Step, ...]:
-    known = np.flatnonzero(np.isfinite(found.errors[0]))
+def _steps(verdicts: Verdicts) -> tuple[Step, ...]:
+    judged = np.flatnonzero(np.isfinite(verdicts.errors[0]))
     steps = []
-    for a, b in pairwise(known):
-        change = float(found.means[0, b] - found.means[0, a])
-        error = float(np.hypot(found.errors[0, a], found.errors[0, b]))
+    for a, b in pairwise(judged):
+        change = float(verdicts.means[0, b] - verdicts.means[0, a])
+        error = float(np.hypot(verdicts.errors[0, a], verdicts.errors[0, b]))
         ratio = change / error if error > 0 else np.sign(change) * 1e4
-        p = float(family_probability(ratio, known.size, float(found.degrees[0])))
-        steps.append(Step(float(found.levels[a]), float(found.levels[b]), change, error, p))
+        p = float(family_probability(ratio, judged.size, float(verdicts.degrees[0])))
+        steps.append(Step(float(verdicts.levels[a]), float(verdicts.levels[b]), change, error, p))
     return tuple(steps)

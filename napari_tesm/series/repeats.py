@@ -29,9 +29,9 @@ class Repeat:
     @property
     def sentence(self) -> str:
         """The comparison in words."""
-        one = self.ratio
+        ratio = self.ratio
         return (
-            f"H at {self.labels[1]} is {one.median:.3g} times ({one.low:.3g} to {one.high:.3g}) that at "
+            f"H at {self.labels[1]} is {ratio.median:.3g} times ({ratio.low:.3g} to {ratio.high:.3g}) that at "
             f"{self.labels[0]}, the same voltage."
         )
 
@@ -49,12 +49,12 @@ class Repeat:
 
 def repeats_of_series(aligned: AlignedSeries) -> list[Repeat]:
     """Return how each pair of scans of one voltage differs; those without common pixels are left out."""
-    found = []
+    repeats = []
     members = aligned.series.members
     for first, second in combinations(range(len(members)), 2):
         if members[first].voltage == members[second].voltage:
             a, b = (np.abs(aligned.measured(index)) for index in (first, second))
             ratio = paired_ratio_from_maps(b, a)
             if ratio is not None:
-                found.append(Repeat((members[first].label, members[second].label), ratio))
-    return found
+                repeats.append(Repeat((members[first].label, members[second].label), ratio))
+    return repeats

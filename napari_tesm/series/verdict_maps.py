@@ -74,11 +74,11 @@ def verdict_map(
         for start in range(0, shape[0], _ROWS):
             rows = slice(start, min(start + _ROWS, shape[0]))
             windows = _windows(stack, pixels, along, rows)
-            found = verdicts_from_values(windows.reshape(-1, *windows.shape[2:]), volts, noise=lent)
+            verdicts = verdicts_from_values(windows.reshape(-1, *windows.shape[2:]), volts, noise=lent)
             size = (rows.stop - rows.start, shape[1])
-            kind[rows] = found.kind.reshape(size)
+            kind[rows] = verdicts.kind.reshape(size)
             for key, values in parts.items():
-                values[rows] = getattr(found, key).reshape(size)
+                values[rows] = getattr(verdicts, key).reshape(size)
     flags = {
         "flag_values": np.arange(len(VERDICT_MEANINGS), dtype=np.int8), "flag_meanings": " ".join(VERDICT_MEANINGS),
     }  # fmt: skip
@@ -129,7 +129,7 @@ def _tested_maps(aligned: AlignedSeries, name: str) -> tuple[Array, Array]:
     """Return voltages and maps on the common grid, shape (scan, y, x), of the scans that have a value there."""
     series = aligned.series
     maps = [tested_values(aligned.measured(index, name), name, 1.0) for index in range(len(series.members))]
-    good = [index for index, one in enumerate(maps) if np.isfinite(one).any()]
+    good = [index for index, values in enumerate(maps) if np.isfinite(values).any()]
     shape = (aligned.grid.sizes["y"], aligned.grid.sizes["x"])
     return series.voltages[good], np.stack([maps[index] for index in good]) if good else np.zeros((0, *shape))
 

@@ -152,9 +152,9 @@ def verdicts_from_values(
         raise ValueError("the voltages of a series must be known and of one sign")
     levels = np.array(sorted(set(volts.tolist()), key=abs))
     size = numbers.shape[0]
-    known = np.isfinite(numbers).all(axis=2)
+    complete = np.isfinite(numbers).all(axis=2)
     per_point, per_voltage = (size,), (size, levels.size)
-    found = Verdicts(
+    verdicts = Verdicts(
         levels=levels,
         kind=np.full(per_point, MISSING, np.int8),
         voltage=np.full(per_point, np.nan),
@@ -166,19 +166,19 @@ def verdicts_from_values(
         degrees=np.full(per_point, np.nan),
         level=level,
     )
-    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    patterns, which = np.unique(complete, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         points = np.flatnonzero(which.ravel() == number)
         if pattern.any():
             _judge(
-                found,
+                verdicts,
                 points,
                 numbers[np.ix_(points, np.flatnonzero(pattern))],
                 volts[pattern],
                 noise or Noise(),
                 slope,
             )
-    return found
+    return verdicts
 
 
 def residual_variances(values: ArrayLike, voltages: ArrayLike) -> tuple[Array, float]:
@@ -203,28 +203,28 @@ def residual_variances(values: ArrayLike, voltages: ArrayLike) -> tuple[Array, f
 
 
 def _judge(
-    found: Verdicts, points: NDArray[np.intp], values: Array, volts: Array, noise: Noise, slope: float
+    verdicts: Verdicts, points: NDArray[np.intp], values: Array, volts: Array, noise: Noise, slope: float
 ) -> None:
     """Put the verdicts of points with values at the same scans into their places."""
     levels = np.array(sorted(set(volts.tolist()), key=abs))
-    places = np.searchsorted(np.abs(found.levels), np.abs(levels))
+    places = np.searchsorted(np.abs(verdicts.levels), np.abs(levels))
     counted = np.array([np.sum(volts == volt) * values.shape[2] for volt in levels], dtype=np.float64)
     means = np.stack([values[:, volts == volt].mean(axis=(1, 2)) for volt in levels], axis=1)
-    found.means[np.ix_(points, places)] = means
+    verdicts.means[np.ix_(points, places)] = means
     variances, own = residual_variances(values, volts)
     lent = noise.degrees if np.isfinite(noise.variance) else 0.0
     degrees = own + lent
     if levels.size < 2 or degrees <= 0:
         return
     total = (own * np.nan_to_num(variances) + lent * np.nan_to_num(noise.variance)) / degrees * noise.line**2
-    found.errors[np.ix_(points, places)] = np.sqrt(total[:, None] / counted)
-    found.degrees[points] = degrees
-    answer = _answer(means, total, counted, np.abs(levels), degrees, found.level, slope)
-    found.kind[points] = answer.kind
-    found.voltage[points] = np.where(answer.at >= 0, levels[answer.at], np.nan)
-    found.statistic[points] = answer.statistic
-    found.p_value[points] = family_p(answer.statistic, levels.size, degrees)
-    found.p_plateau[points] = answer.p_plateau
+    verdicts.errors[np.ix_(points, places)] = np.sqrt(total[:, None] / counted)
+    verdicts.degrees[points] = degrees
+    answer = _answer(means, total, counted, np.abs(levels), degrees, verdicts.level, slope)
+    verdicts.kind[points] = answer.kind
+    verdicts.voltage[points] = np.where(answer.at >= 0, levels[answer.at], np.nan)
+    verdicts.statistic[points] = answer.statistic
+    verdicts.p_value[points] = family_p(answer.statistic, levels.size, degrees)
+    verdicts.p_plateau[points] = answer.p_plateau
 
 
 def family_p(statistic: Array, groups: int, degrees: float) -> Array:

@@ -77,8 +77,8 @@ def _entry(scan: ReportScan, pulse: int, main: ReportScan, section: Section) -> 
         for number in FITS
         if map_name("status", number) in scan.maps
     }
-    found = response_of_control(height, status, response_level=scan.recipe.response_level)
-    sentences = sentences_from_control(found, unit=scan.unit, label=label)
+    response = response_of_control(height, status, response_level=scan.recipe.response_level)
+    sentences = sentences_from_control(response, unit=scan.unit, label=label)
     detectable = _detectable(scan, pulse)
     if np.isfinite(detectable):
         sentences.append(
@@ -89,19 +89,19 @@ def _entry(scan: ReportScan, pulse: int, main: ReportScan, section: Section) -> 
     if ratio is not None:
         sentences.append(sentence_from_comparison(ratio, names=(main.name, scan.name)))
     section.paragraphs.append(f"{scan.name}: {' '.join(sentences)}")
-    if found.verdict == "shift":
+    if response.verdict == "shift":
         section.warnings.append(
             f"{scan.name} {label}: no pixel responds by itself, but the mean H is not zero. Something moves all of "
             "the surface alike, which is no property of a place: an offset, drift, or the electrostatic force."
         )
     entry |= {
-        "verdict": found.verdict,
-        "pixels": found.pixels,
-        "hot": found.hot,
-        "H_mean": found.mean,
-        "H_interval": [found.low, found.high],
-        "independent": found.independent,
-        "accepted": {words_of_fit(one.fit): asdict(one) for one in found.shares},
+        "verdict": response.verdict,
+        "pixels": response.pixels,
+        "hot": response.hot,
+        "H_mean": response.mean,
+        "H_interval": [response.low, response.high],
+        "independent": response.independent,
+        "accepted": {words_of_fit(share.fit): asdict(share) for share in response.shares},
         "detectable_H": detectable,
         "ratio": None
         if ratio is None
@@ -117,7 +117,7 @@ def _detectable(scan: ReportScan, pulse: int) -> float:
         return float("nan")
     time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
     noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
-    found = []
+    detectable = []
     for number, window in settings.windows.items():
         if number == JOINT or not np.isfinite(noise):
             continue
@@ -129,8 +129,8 @@ def _detectable(scan: ReportScan, pulse: int) -> float:
             )
         except ValueError:
             continue
-        found.append(float(heights.max()))
-    return min(found, default=float("nan"))
+        detectable.append(float(heights.max()))
+    return min(detectable, default=float("nan"))
 
 
 def _some_traces(scan: ReportScan, pulse: int) -> np.ndarray:
@@ -219,7 +219,10 @@ def _limits_of(scan: ReportScan) -> tuple[float, float] | None:
     if scan.dataset is None or not scan.points:
         return None
     return common_limits(
-        [scan.trace_at(scan.main_pulse, *scan.pixel_at(one.x, one.y)) for one in scan.points[:_MOST_CURVES]]
+        [
+            scan.trace_at(scan.main_pulse, *scan.pixel_at(point.x, point.y))
+            for point in scan.points[:_MOST_CURVES]
+        ]
     )
 
 

@@ -36,7 +36,7 @@ def section_from_data(data: ReportData) -> Section | None:
         {
             "name": record.name,
             "unit": record.unit,
-            "cycles": [asdict(one) for one in cycles_from_cycling(record)],
+            "cycles": [asdict(cycle) for cycle in cycles_from_cycling(record)],
         }
         for record in records
     ]
@@ -68,8 +68,8 @@ def _table(records: Sequence[Cycling]) -> Table:
             Column("coulombic efficiency", digits=4), Column("retention", digits=4),
         ],
         [
-            [record.name, one.cycle, one.charge, one.discharge, record.unit, one.efficiency, one.retention]
+            [record.name, cycle.cycle, cycle.charge, cycle.discharge, record.unit, cycle.efficiency, cycle.retention]
             for record in records
-            for one in cycles_from_cycling(record)
+            for cycle in cycles_from_cycling(record)
         ],
     )  # fmt: skip

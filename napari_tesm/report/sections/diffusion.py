@@ -110,7 +110,7 @@ def _zoom_box(scan: ReportScan) -> Box | None:
 def _figure_of_maps(scan: ReportScan, pulse: int, names: list[str], box: Box | None) -> ReportFigure:
     assert scan.maps is not None
     maps = [scan.maps[name].isel(pulse=pulse) for name in names]
-    norm = logarithmic_norm([np.asarray(one.values, dtype=np.float64) for one in maps])
+    norm = logarithmic_norm([np.asarray(values.values, dtype=np.float64) for values in maps])
     zoomed = None if box is None else _part_of(maps[0], box)
     panels = len(maps) + (zoomed is not None)
     label = scan.labels[pulse]
@@ -126,10 +126,10 @@ def _figure_of_maps(scan: ReportScan, pulse: int, names: list[str], box: Box | N
             draw_map(axes[-1], maps[1], f"{names[1]} {label}".rstrip(), cmap="viridis", norm=_copy(norm))
             draw_regions(axes[-1], MapFrame.of(maps[1]), scan.regions)
 
-    kept = [int(np.isfinite(one.values).sum()) for one in maps]
+    kept = [int(np.isfinite(values.values).sum()) for values in maps]
     told = "; ".join(
-        f"{name}: {count} of {one.size} pixels ({100 * count / one.size:.1f} %)"
-        for name, one, count in zip(names, maps, kept, strict=True)
+        f"{name}: {count} of {values.size} pixels ({100 * count / values.size:.1f} %)"
+        for name, values, count in zip(names, maps, kept, strict=True)
     )
     zoom = " The part in the red frame is shown larger beside it." if zoomed is not None else ""
     lines = " Lines: the regions." if scan.regions and len(maps) > 1 else ""
@@ -156,13 +156,13 @@ def _part_of(values: xr.DataArray, box: Box) -> xr.DataArray:
 
 
 def _kept(scan: ReportScan, pulse: int, numbers: list[int]) -> dict[str, Any]:
-    found = {}
+    kept = {}
     for number in numbers:
         status = scan.map(map_name("status", number), pulse)
         if status is not None:
             counts = np.bincount(status.astype(int).ravel(), minlength=len(STATUS_MEANINGS))
-            found[words_of_fit(number)] = dict(zip(STATUS_MEANINGS, counts.tolist(), strict=True))
-    return found
+            kept[words_of_fit(number)] = dict(zip(STATUS_MEANINGS, counts.tolist(), strict=True))
+    return kept
 
 
 def _threshold(scan: ReportScan, pulse: int) -> float:
@@ -226,7 +226,9 @@ def _add_course(section: Section, scan: ReportScan, pulse: int, name: str) -> No
         "n_on_step": course.n,
         "peak_at": course.peak,
         "peaks_on_step": course.peaks_on_step,
-        "sides": [asdict(one) | {"falls": one.falls, "rises_again": one.rises_again} for one in course.sides],
+        "sides": [
+            asdict(side) | {"falls": side.falls, "rises_again": side.rises_again} for side in course.sides
+        ],
     }
     curve = course.curve
     section.tables.append(
@@ -250,7 +252,7 @@ def _figure_of_course(
 ) -> ReportFigure:
     line, _ = centre_line(step)
     distance, _ = distance_from_path(line, scan.x, scan.y)
-    others = [one for one in scan.steps if one is not step]
+    others = [other for other in scan.steps if other is not step]
     own = pixels_of_step(step, others, scan.x, scan.y, spacing=scan.spacing)
 
     def draw(axes: Axes) -> None:
@@ -286,22 +288,22 @@ def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) ->
             sources[title] = (_unit(scan, title), values)
     rows: list[list[Any]] = []
     for number, step in enumerate(scan.steps[:_MOST_STEPS]):
-        found = []
+        profiles = []
         for title, (unit, values) in sources.items():
             try:
-                others = [one for one in scan.steps if one is not step]
+                others = [other for other in scan.steps if other is not step]
                 profile, width = thickness_of_step(
                     values, step, scan.x, scan.y, others=others, spacing=scan.spacing
                 )
             except ValueError:  # a step without a length
                 continue
-            found.append(AcrossStep(title, unit, profile, width))
+            profiles.append(AcrossStep(title, unit, profile, width))
             if width is not None:
                 rows.append(
                     [step.name, title, "strip" if width.kind == "ridge" else "edge", width.fwhm, width.error]
                 )
-        if number == 0 and found:
-            section.figures.append(_figure_across(scan, pulse, step, found))
+        if number == 0 and profiles:
+            section.figures.append(_figure_across(scan, pulse, step, profiles))
     columns: list[Column | str] = ["step", Column("seen in", key="seen_in"), "shape"]
     columns += [
         Column("thickness", scan.lateral_unit, key="fwhm"), Column("standard error", scan.lateral_unit, 2, key="error"),
@@ -319,11 +321,11 @@ def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) ->
     section.numbers["thickness"] = Table("", "", columns, rows).entries()
 
 
-def _figure_across(scan: ReportScan, pulse: int, step: Region, found: list[AcrossStep]) -> ReportFigure:
+def _figure_across(scan: ReportScan, pulse: int, step: Region, profiles: list[AcrossStep]) -> ReportFigure:
     return ReportFigure(
         "diffusion_thickness",
         f"Mean profiles across the middle of {step.name or 'the step'}, {scan.labels[pulse]}, with the standard "
         "deviation along it. Shaded: the full width at half maximum.".replace(", ,", ","),
-        lambda figure: draw_across_step(figure, found, lateral_unit=scan.lateral_unit),
-        (7.0, 0.9 + 1.5 * len(found)),
+        lambda figure: draw_across_step(figure, profiles, lateral_unit=scan.lateral_unit),
+        (7.0, 0.9 + 1.5 * len(profiles)),
     )

@@ -42,34 +42,37 @@ def section_from_data(data: ReportData) -> Section | None:
     surfaces = scan.surfaces()
     section.title = f"Displacement {label} and the surface".replace("  ", " ")
     section.figures.append(_figure(scan, label, height, surfaces))
-    found = _correlations(size, surfaces, scan.spacing)
-    for name, one in found.items():
+    correlations = _correlations(size, surfaces, scan.spacing)
+    for name, corr in correlations.items():
         section.paragraphs.append(
-            f"|H| against the {name}: r = {one.pearson:.2f} ({one.low:.2f} to {one.high:.2f}), rank correlation "
-            f"{one.spearman:.2f}, n = {one.n} pixels"
-            f"{'' if one.certain else '; not to be told from zero with as many independent pixels as there are'}."
+            f"|H| against the {name}: r = {corr.pearson:.2f} ({corr.low:.2f} to {corr.high:.2f}), rank correlation "
+            f"{corr.spearman:.2f}, n = {corr.n} pixels"
+            f"{'' if corr.certain else '; not to be told from zero with as many independent pixels as there are'}."
         )
-        if one.certain and abs(one.pearson) >= 0.3:
+        if corr.certain and abs(corr.pearson) >= 0.3:
             section.warnings.append(
-                f"|H| follows the {name} (r = {one.pearson:.2f}): part of it may be cross-talk. With a pulse of "
+                f"|H| follows the {name} (r = {corr.pearson:.2f}): part of it may be cross-talk. With a pulse of "
                 "one polarity alone that cannot be told from ions that move where the surface is like this."
             )
     if not surfaces:
         section.missing.append(
             "Neither topography nor deflection error is in the file: displacement cannot be held against the surface."
         )
-    if found:
+    if correlations:
         section.tables.append(
             Table(
                 "displacement",
                 "Correlation of |H| with the surface, hot pixels left out; the 95 % interval counts independent "
                 "pixels.",
                 ["surface", "Pearson r", "from", "to", "Spearman", "pixels"],
-                [[name, one.pearson, one.low, one.high, one.spearman, one.n] for name, one in found.items()],
+                [
+                    [name, corr.pearson, corr.low, corr.high, corr.spearman, corr.n]
+                    for name, corr in correlations.items()
+                ],
             )
         )
     section.numbers |= {
-        "scan": scan.name, "pulse": label, "with_surface": {name: asdict(one) for name, one in found.items()},
+        "scan": scan.name, "pulse": label, "with_surface": {name: asdict(corr) for name, corr in correlations.items()},
     }  # fmt: skip
     return section
 
@@ -77,7 +80,7 @@ def section_from_data(data: ReportData) -> Section | None:
 def _figure(
     scan: ReportScan, label: str, height: xr.DataArray, surfaces: dict[str, xr.DataArray]
 ) -> ReportFigure:
-    name = next((one for one in ("deflection error", "topography") if one in surfaces), None)
+    name = next((kind for kind in ("deflection error", "topography") if kind in surfaces), None)
 
     def draw(*axes: Axes) -> None:
         if name is not None:
@@ -104,10 +107,12 @@ def _figure(
 def _correlations(
     size: NDArray[np.float64], surfaces: dict[str, xr.DataArray], spacing: tuple[float, float]
 ) -> dict[str, Correlation]:
-    found = {}
+    correlations = {}
     for name, image in surfaces.items():
         values = np.asarray(image.values, dtype=np.float64)
-        found[name] = correlation_between(size, values)
+        correlations[name] = correlation_between(size, values)
         if name == "topography":
-            found["slope of the topography"] = correlation_between(size, slope_of(values, spacing=spacing))
-    return {name: one for name, one in found.items() if np.isfinite(one.pearson)}
+            correlations["slope of the topography"] = correlation_between(
+                size, slope_of(values, spacing=spacing)
+            )
+    return {name: corr for name, corr in correlations.items() if np.isfinite(corr.pearson)}

@@ -20,7 +20,8 @@ def section_from_data(data: ReportData) -> Section | None:
     """Return fits of the main pulse at quantiles of their quality, and at the points."""
     section = Section("fit_examples", "Examples of fits")
     scan = next(
-        (one for one in (data.main, *data.scans) if one.dataset is not None and one.maps is not None), None
+        (scan for scan in (data.main, *data.scans) if scan.dataset is not None and scan.maps is not None),
+        None,
     )
     if scan is None or scan.dataset is None or scan.maps is None or scan.settings is None:
         section.missing.append("There are no traces with a fit: examples of fits cannot be shown.")
@@ -42,9 +43,9 @@ def section_from_data(data: ReportData) -> Section | None:
         for name, pixels in chosen.items()
         if pixels
     }
-    for name, found in examples.items():
-        section.figures.append(_figure(scan, name, found))
-    everything = [one for found in examples.values() for one in found]
+    for name, of_name in examples.items():
+        section.figures.append(_figure(scan, name, of_name))
+    everything = [example for of_name in examples.values() for example in of_name]
     if everything:
         section.tables += [_table(everything, scan.unit), _table_of_curves(everything, scan.unit)]
     section.numbers |= {
@@ -52,15 +53,15 @@ def section_from_data(data: ReportData) -> Section | None:
         "pulse": scan.labels[pulse],
         "examples": [
             {
-                "name": one.name,
-                "row": one.row,
-                "column": one.column,
+                "name": example.name,
+                "row": example.row,
+                "column": example.column,
                 "fits": {
                     words_of_fit(fit.number): fit.values | {"status": STATUS_MEANINGS[fit.status]}
-                    for fit in one.windows
+                    for fit in example.windows
                 },
             }
-            for one in everything
+            for example in everything
         ],
     }
     return section
@@ -89,11 +90,11 @@ def _table(examples: Sequence[FitExample], unit: str) -> Table:
     names = [*(part for name in units for part in (name, f"{name}_stderr")), "rms", "r2"]
     rows = [
         [
-            one.name, one.row, one.column, words_of_fit(fit.number), STATUS_MEANINGS[fit.status].replace("_", " "),
-            *(fit.values.get(name) for name in names),
+            example.name, example.row, example.column, words_of_fit(fit.number),
+            STATUS_MEANINGS[fit.status].replace("_", " "), *(fit.values.get(name) for name in names),
         ]
-        for one in examples
-        for fit in one.windows
+        for example in examples
+        for fit in example.windows
     ]  # fmt: skip
     return Table(
         "fit_examples",
@@ -109,12 +110,12 @@ def _table_of_curves(examples: Sequence[FitExample], unit: str) -> Table:
     time = examples[0].time
     columns = [Column("time", "s")]
     parts = [time]
-    for one in examples:
+    for example in examples:
         fitted = np.full(time.shape, np.nan)
-        for fit in one.windows:
+        for fit in example.windows:
             fitted[np.searchsorted(time, fit.time)] = fit.curve
-        parts += [one.trace, fitted, one.trace - fitted]
-        where = f"{one.name} (row {one.row}, column {one.column})"
+        parts += [example.trace, fitted, example.trace - fitted]
+        where = f"{example.name} (row {example.row}, column {example.column})"
         columns += [Column(f"{where}, {part}", unit) for part in ("data", "fit", "data minus fit")]
     return Table(
         "fit_examples_curves", "The curves.", columns, np.column_stack(parts).tolist(), on_page=False

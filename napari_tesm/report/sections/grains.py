@@ -43,10 +43,10 @@ def section_from_data(data: ReportData) -> Section | None:
     if scan.is_empty:
         return None
     section = Section("grains", "Grains and their boundaries")
-    found = _grains(scan, section)
-    if found is None:
+    segmented = _grains(scan, section)
+    if segmented is None:
         return section if section.missing else None
-    grains, image_title = found
+    grains, image_title = segmented
     section.paragraphs.append(" ".join(grains.words))
     width = scan.band_width
     why = "as it was saved with the grains"
@@ -90,7 +90,9 @@ def section_from_data(data: ReportData) -> Section | None:
     measures = measures_at_boundaries(scan.maps, boundaries)
     curves = curves_of_measures(measures, scan.maps, boundaries, bin_width=default_bin_width(scan.spacing))
     section.paragraphs += [
-        one.verdict for one in measures if one.pulse == scan.main_pulse and one.quantity in _DRAWN
+        measure.verdict
+        for measure in measures
+        if measure.pulse == scan.main_pulse and measure.quantity in _DRAWN
     ]
     section.figures.append(_figure(scan, grains, boundaries, image_title, measures, curves))
     section.tables += [
@@ -98,7 +100,7 @@ def section_from_data(data: ReportData) -> Section | None:
         _table_of_grains(scan, grains, boundaries),
         _course(measures, curves),
     ]
-    section.numbers["measures"] = [_numbers(one) for one in measures]
+    section.numbers["measures"] = [_numbers(measure) for measure in measures]
     return section
 
 
@@ -115,14 +117,14 @@ def _grains(scan: ReportScan, section: Section) -> tuple[Grains, str] | None:
     image = surfaces[name]
     title = str(image.attrs.get("long_name", name))
     try:
-        found = grains_from_image(
+        grains = grains_from_image(
             np.asarray(image.values, dtype=np.float64), scan.spacing, source=title,
             unit=str(image.attrs.get("units", "")), lateral_unit=scan.lateral_unit,
         )  # fmt: skip
     except ValueError as error:
         section.missing.append(f"{scan.name}: grains cannot be found in {title}: {error}.")
         return None
-    return found, name
+    return grains, name
 
 
 def _figure(
@@ -134,17 +136,17 @@ def _figure(
     curves: list[DistanceBins],
 ) -> ReportFigure:
     of_pulse = {
-        one.quantity: (one, curve)
-        for one, curve in zip(measures, curves, strict=True)
-        if one.pulse == scan.main_pulse
+        measure.quantity: (measure, curve)
+        for measure, curve in zip(measures, curves, strict=True)
+        if measure.pulse == scan.main_pulse
     }
-    one, curve = next(of_pulse[name] for name in (*_DRAWN, *of_pulse) if name in of_pulse)
+    measure, curve = next(of_pulse[name] for name in (*_DRAWN, *of_pulse) if name in of_pulse)
     assert scan.maps is not None
-    values = values_of(scan.maps, one.quantity, scan.main_pulse)
+    values = values_of(scan.maps, measure.quantity, scan.main_pulse)
     image = scan.surfaces().get(image_title)
     background = values if image is None else np.asarray(image.values, dtype=np.float64)
-    title = one.quantity if image is None else str(image.attrs.get("long_name", image_title))
-    unit = one.unit if image is None else str(image.attrs.get("units", ""))
+    title = measure.quantity if image is None else str(image.attrs.get("long_name", image_title))
+    unit = measure.unit if image is None else str(image.attrs.get("units", ""))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(1, 3)
@@ -157,17 +159,19 @@ def _figure(
             lateral_unit=scan.lateral_unit,
             boundaries=boundaries,
         )
-        draw_classes(axes[1], values, boundaries, name=one.quantity, unit=one.unit, log=one.logarithmic)
+        draw_classes(
+            axes[1], values, boundaries, name=measure.quantity, unit=measure.unit, log=measure.logarithmic
+        )
         draw_against_distance(
-            axes[2], {one.quantity: curve}, name=one.quantity, unit=one.unit, lateral_unit=scan.lateral_unit,
-            width=boundaries.width, log=one.logarithmic,
+            axes[2], {measure.quantity: curve}, name=measure.quantity, unit=measure.unit, log=measure.logarithmic,
+            lateral_unit=scan.lateral_unit, width=boundaries.width,
         )  # fmt: skip
         figure.subplots_adjust(left=0.06, right=0.99, bottom=0.17, top=0.92, wspace=0.3)
 
-    inside, at = (one.values[name].n for name in ("interior", "boundary"))
+    inside, at = (measure.values[name].n for name in ("interior", "boundary"))
     caption = (
         f"Left: outlines of {grains.count} grains and the band at their boundaries over {title.lower()}. Middle: "
-        f"{one.title} in interiors (n = {inside}) and at boundaries (n = {at}); "
+        f"{measure.title} in interiors (n = {inside}) and at boundaries (n = {at}); "
         "bars are quartiles, points medians. Right: median against the distance from the nearest boundary with its "
         f"95 % interval, in bins of {_length(curve.bin_width, scan)}."
     )
@@ -216,10 +220,12 @@ def _course(measures: list[GrainMeasure], curves: list[DistanceBins]) -> Table:
     return table.kept(table.values("n")).select(keys, "grain_distances", caption, on_page=False)
 
 
-def _numbers(one: GrainMeasure) -> dict[str, Any]:
+def _numbers(measure: GrainMeasure) -> dict[str, Any]:
     return {
-        "quantity": one.quantity,
-        "pulse": one.label,
-        "verdict": one.verdict,
-        "boundary_against_interior": None if one.comparison is None else comparison_entry(one.comparison),
+        "quantity": measure.quantity,
+        "pulse": measure.label,
+        "verdict": measure.verdict,
+        "boundary_against_interior": None
+        if measure.comparison is None
+        else comparison_entry(measure.comparison),
     }

@@ -19,30 +19,32 @@ _WORDS: dict[Scale, str] = {"log": "logarithmic", "linear": "linear"}
 def section_from_data(data: ReportData) -> Section | None:
     """Return the histograms of the main pulse, and the numbers of every pulse setting."""
     section = Section("histograms", "Histograms of D1 and D2")
-    found = [
+    pairs = [
         (scan, histogram_comparison(scan.maps, scan.dataset, pulse=pulse))
         for scan, pulse in data.settings_of_series
         if scan.maps is not None and _has_values(scan, pulse)
     ]
-    if not found:
+    if not pairs:
         section.missing.append("No pixel was accepted: there is nothing to count.")
         return section
-    shown = _shown(data, found)
+    shown = _shown(data, pairs)
     scan, main = shown
     if main.quantity == "tau":
         section.missing.append(
             Sentence("No tip radius is known, so that tau takes the place of D ({tip_radius}).")
         )
     section.title = (
-        f"Histograms of {' and '.join(one.name for one in main.windows.values())} {main.label}".rstrip()
+        f"Histograms of {' and '.join(window.name for window in main.windows.values())} {main.label}".rstrip()
     )
     section.paragraphs += main.sentences()
     section.figures += [_figure(scan, main, scale) for scale in SCALES]
-    section.tables.append(_table_of_windows(found))
-    if any(one.ratio is not None for _, one in found):
-        section.tables.append(_table_of_ratios(found))
-    section.numbers["settings"] = [{"scan": one_scan.name, **one.to_dict()} for one_scan, one in found]
-    section.warnings += [warning for one_scan, one in found if (warning := _warning(one_scan, one))]
+    section.tables.append(_table_of_windows(pairs))
+    if any(compared.ratio is not None for _, compared in pairs):
+        section.tables.append(_table_of_ratios(pairs))
+    section.numbers["settings"] = [
+        {"scan": one_scan.name, **compared.to_dict()} for one_scan, compared in pairs
+    ]
+    section.warnings += [warning for one_scan, compared in pairs if (warning := _warning(one_scan, compared))]
     return section
 
 
@@ -58,57 +60,58 @@ def _has_values(scan: ReportScan, pulse: int) -> bool:
 
 
 def _shown(
-    data: ReportData, found: list[tuple[ReportScan, HistogramComparison]]
+    data: ReportData, pairs: list[tuple[ReportScan, HistogramComparison]]
 ) -> tuple[ReportScan, HistogramComparison]:
     """Return the comparison that is drawn: that of the main scan's main pulse, if it has values."""
     main = data.main
     label = main.labels[main.main_pulse]
-    of_main = [one for one in found if one[0] is main]
-    return next((one for one in of_main if one[1].label == label), (of_main or found)[0])
+    of_main = [pair for pair in pairs if pair[0] is main]
+    return next((pair for pair in of_main if pair[1].label == label), (of_main or pairs)[0])
 
 
-def _figure(scan: ReportScan, found: HistogramComparison, scale: Scale) -> ReportFigure:
+def _figure(scan: ReportScan, compared: HistogramComparison, scale: Scale) -> ReportFigure:
     def draw(figure: Figure) -> None:
         figure.set_layout_engine("constrained")
-        fill_histogram_figure(figure, found, scale=scale)
+        fill_histogram_figure(figure, compared, scale=scale)
 
-    names = " and ".join(f"{one.name} (n = {one.description.n})" for one in found.windows.values())
+    names = " and ".join(f"{each.name} (n = {each.description.n})" for each in compared.windows.values())
     caption = (
-        f"{scan.name} {found.label}: {names} of all accepted pixels in the same "
-        f"{found.histograms[scale].rule}. Dashed: the mode of a density over a {_WORDS[scale]} scale; shaded: its "
+        f"{scan.name} {compared.label}: {names} of all accepted pixels in the same "
+        f"{compared.histograms[scale].rule}. Dashed: the mode of a density over a {_WORDS[scale]} scale; shaded: its "
         "95 % interval, neighbouring pixels counted as far as they are independent."
     )
-    if found.bands is not None:
+    if compared.bands is not None:
         caption += (
             " Brackets: all that pure diffusion can show with this recipe at the noise of this measurement."
         )
-    if found.ratio is not None:
+    if compared.ratio is not None:
         caption += (
-            f" Right: {found.ratio_words} in the {found.ratio.n} pixels accepted in both windows, with the median and "
-            "its 95 % interval"
+            f" Right: {compared.ratio_words} in the {compared.ratio.n} pixels accepted in both windows, with the "
+            "median and its 95 % interval"
         )
-        caption += "; grey: pure diffusion of such D." if found.alike is not None else "."
+        caption += "; grey: pure diffusion of such D." if compared.alike is not None else "."
     return ReportFigure(f"histograms_{scale}", caption, draw, (10.0, 4.4))
 
 
-def _table_of_windows(found: list[tuple[ReportScan, HistogramComparison]]) -> Table:
+def _table_of_windows(pairs: list[tuple[ReportScan, HistogramComparison]]) -> Table:
     rows: list[list[Any]] = []
-    for scan, comparison in found:
-        for one in comparison.windows.values():
+    for scan, comparison in pairs:
+        for window in comparison.windows.values():
+            sample = window.description
             row: list[Any] = [
                 scan.name,
                 comparison.label.strip("()"),
-                one.name,
-                one.description.n,
-                one.independent,
+                window.name,
+                sample.n,
+                window.independent,
             ]
-            row += [one.description.q25, one.description.median, one.description.q75]
+            row += [sample.q25, sample.median, sample.q75]
             for scale in SCALES:
-                mode, ends = one.modes[scale], one.half_maxima[scale]
+                mode, ends = window.modes[scale], window.half_maxima[scale]
                 row += [None] * 3 if mode is None else [mode.value, mode.low, mode.high]
                 row.append(None if ends is None else ends[1] - ends[0])
             rows.append(row)
-    unit = found[0][1].unit
+    unit = pairs[0][1].unit
     columns: list[Column | str] = ["scan", "pulse", "map", "pixels", "independent"]
     columns += [Column(title, unit) for title in ("quartile 1", "median", "quartile 3")]
     for scale in SCALES:
@@ -123,14 +126,14 @@ def _table_of_windows(found: list[tuple[ReportScan, HistogramComparison]]) -> Ta
     )
 
 
-def _table_of_ratios(found: list[tuple[ReportScan, HistogramComparison]]) -> Table:
+def _table_of_ratios(pairs: list[tuple[ReportScan, HistogramComparison]]) -> Table:
     rows: list[list[Any]] = []
-    for scan, comparison in found:
-        one = comparison.ratio
-        if one is None:
+    for scan, comparison in pairs:
+        ratio = comparison.ratio
+        if ratio is None:
             continue
-        row: list[Any] = [scan.name, comparison.label.strip("()"), one.n, one.independent]
-        row += [one.median, one.low, one.high, one.q25, one.q75, one.p_value]
+        row: list[Any] = [scan.name, comparison.label.strip("()"), ratio.n, ratio.independent]
+        row += [ratio.median, ratio.low, ratio.high, ratio.q25, ratio.q75, ratio.p_value]
         for name in SOURCES:
             band = None if comparison.alike is None else comparison.alike.ratios.get(name)
             row += [None, None] if band is None else list(band)
@@ -158,11 +161,14 @@ def _table_of_ratios(found: list[tuple[ReportScan, HistogramComparison]]) -> Tab
     )
 
 
-def _warning(scan: ReportScan, found: HistogramComparison) -> str:
+def _warning(scan: ReportScan, compared: HistogramComparison) -> str:
     """Return what the ratio must not be taken for; empty where it lies outside of what diffusion shows."""
-    if found.ratio is None or found.alike is None:
+    if compared.ratio is None or compared.alike is None:
         return ""
-    if found.alike.place(found.ratio.low, found.ratio.high) != "within" or found.ratio.p_value >= 0.05:
+    if (
+        compared.alike.place(compared.ratio.low, compared.ratio.high) != "within"
+        or compared.ratio.p_value >= 0.05
+    ):
         return ""
-    where = f"{scan.name} {found.label}"
-    return f"{where}: {RATIO} differs from 1, but no more than pure diffusion does. {found.verdict()}"
+    where = f"{scan.name} {compared.label}"
+    return f"{where}: {RATIO} differs from 1, but no more than pure diffusion does. {compared.verdict()}"

@@ -25,7 +25,7 @@ _MOST: Final = 12
 def section_from_data(data: ReportData) -> Section | None:
     """Return the curves of the points of the main pulse."""
     section = Section("points", "Curves at marked points")
-    scan = next((one for one in (data.main, *data.scans) if one.dataset is not None), None)
+    scan = next((scan for scan in (data.main, *data.scans) if scan.dataset is not None), None)
     if scan is None or scan.dataset is None:
         section.missing.append("There are no traces in the file: curves at points cannot be shown.")
         return section

@@ -44,7 +44,7 @@ def section_from_data(data: ReportData) -> Section | None:
             section.missing += [f"{scan.name}, {measure.title}: {problem}." for problem in measure.problems]
             numbers.append(_numbers(scan, parts, measure))
             if measure.pulse == scan.main_pulse and (scan is data.main):
-                section.paragraphs += [one.sentence_about(measure.title) for one in measure.comparisons]
+                section.paragraphs += [pair.sentence_about(measure.title) for pair in measure.comparisons]
     if any(table.rows for table in tables):
         section.tables += [_table_of_comparisons(compared), *_tables_of_parts(tables)]
     section.numbers["measures"] = numbers
@@ -89,7 +89,9 @@ def _numbers(scan: ReportScan, parts: list[Part], measure: Measure) -> dict[str,
         "pulse": measure.label,
         "unit": measure.unit,
         "parts": {
-            part.name: asdict(one) for part, one in zip(parts, measure.values, strict=True) if not part.note
+            part.name: asdict(sample)
+            for part, sample in zip(parts, measure.values, strict=True)
+            if not part.note
         },
-        "comparisons": [comparison_entry(one) for one in measure.comparisons],
+        "comparisons": [comparison_entry(pair) for pair in measure.comparisons],
     }

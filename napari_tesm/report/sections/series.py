@@ -1,6 +1,6 @@
 """A voltage series: maps on one scale, points and histograms against the voltage, verdicts (the paper's Fig. 6)."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from typing import Any, Final
 
 import numpy as np
@@ -47,12 +47,12 @@ def section_from_data(data: ReportData) -> Section | None:
     """Return the series of each polarity and scan direction; what is missing where there is none."""
     section = Section("series", "Voltage series")
     scans = [scan for scan in data.scans if scan.maps is not None and "H" in scan.maps]
-    found = series_from_results(
+    every_series = series_from_results(
         [scan.maps for scan in scans if scan.maps is not None],
         images=[images_of_pulses(scan.images, _titles(scan), scan.pulses) for scan in scans],
         names=[scan.name for scan in scans],
     )
-    several = [series for series in found if series.levels.size > 1]
+    several = [series for series in every_series if series.levels.size > 1]
     if not several:
         section.missing.append(
             "There is no voltage series: that takes scans of one area with pulses of two or more voltages of one sign. "
@@ -60,12 +60,12 @@ def section_from_data(data: ReportData) -> Section | None:
         )
         if len(scans) > 1:
             section.missing += list(
-                dict.fromkeys(sentence for series in found for sentence in series.missing)
+                dict.fromkeys(sentence for series in every_series for sentence in series.missing)
             )
         return section
     for number, series in enumerate(several):
         _add_series(section, series, data.main, "series" if number == 0 else f"series{number + 1}")
-    alone = [series.name for series in found if series.levels.size == 1]
+    alone = [series.name for series in every_series if series.levels.size == 1]
     if alone:
         section.missing.append(f"There is one voltage only of these: {'; '.join(alone)}.")
     return section
@@ -76,12 +76,13 @@ def _titles(scan: ReportScan) -> list[str]:
 
 
 def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -> None:
-    with_values = [i for i, one in enumerate(series.members) if np.isfinite(one.values("H")).any()]
+    with_values = [i for i, member in enumerate(series.members) if np.isfinite(member.values("H")).any()]
     of_main = [i for i in with_values if series.members[i].source == main.name]
     aligned = aligned_series(series, reference=(of_main or with_values or [0])[0])
     noise = noise_of_series(aligned)
     points = [
-        replace(one, colour=one.colour or colour_of_point(one.number)) for one in main.points[:_MOST_POINTS]
+        replace(point, colour=point.colour or colour_of_point(point.number))
+        for point in main.points[:_MOST_POINTS]
     ]
     curves = point_curves(aligned, points, noise=noise)
     verdicts = verdict_map(aligned, noise=noise)
@@ -97,7 +98,7 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
     named = ", ".join(f"{100 * count / total:.0f} % {name}" for name, count in counts.items() if count)
     section.paragraphs.append(
         f"{series.name[0].upper()}{series.name[1:]}: {', '.join(series.labels)}. "
-        + " ".join(one.sentence for one in aligned.alignments)
+        + " ".join(scan.sentence for scan in aligned.alignments)
     )
     if curves:
         section.paragraphs.append(" ".join(curve.sentence for curve in curves))
@@ -116,10 +117,10 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
     section.missing += [sentence for sentence in series.missing if sentence not in section.missing]
     if not points:
         section.missing.append("No point is pinned, and none could be chosen: H is not followed at points.")
-    section.warnings += [one.warning for one in aligned.alignments if one.warning]
+    section.warnings += [scan.warning for scan in aligned.alignments if scan.warning]
     repeats = repeats_of_series(aligned)
-    section.paragraphs += [one.sentence for one in repeats]
-    section.warnings += [one.warning for one in repeats if one.warning]
+    section.paragraphs += [repeat.sentence for repeat in repeats]
+    section.warnings += [repeat.warning for repeat in repeats if repeat.warning]
     if noise.line > 1.5:
         section.warnings.append(
             f"Voltage series: neighbouring pixels of a line share part of their noise; errors of points are taken "
@@ -132,7 +133,7 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
             others,
             counts,
             distributions,
-            {"noise": asdict(noise), "repeats": [asdict(one) for one in repeats]},
+            {"noise": asdict(noise), "repeats": [asdict(repeat) for repeat in repeats]},
         )
     )
 
@@ -170,7 +171,7 @@ def _figures(
         for axes, group in zip(panels, (curves, *others.values()), strict=True):
             draw_point_values(axes, group)
 
-    found = [
+    figures = [
         ReportFigure(
             f"{stem}_maps",
             f"H of the same area, {series.name}, on one colour scale from {limits[0]:.3g} to {limits[1]:.3g} "
@@ -180,7 +181,7 @@ def _figures(
         )
     ]
     if curves:
-        found.append(
+        figures.append(
             ReportFigure(
                 f"{stem}_points",
                 f"{', '.join(('H', *others))} at the points against the voltage, {series.name}: mean of three adjacent "
@@ -190,7 +191,7 @@ def _figures(
                 1 + len(others),
             )
         )
-    found += [
+    figures += [
         ReportFigure(
             f"{stem}_histograms",
             f"Histograms of H of all image points for each voltage, {series.name}, {distributions.histograms.rule}; "
@@ -217,21 +218,21 @@ def _figures(
             1,
         ),
     ]
-    return found
+    return figures
 
 
 def _table_of_registration(aligned: AlignedSeries, stem: str) -> Table:
     unit = aligned.alignments[0].unit
     rows = []
-    for one, member in zip(aligned.alignments, aligned.series.members, strict=True):
-        shift = one.shift
-        reference = shift is None and not one.note
+    for scan, member in zip(aligned.alignments, aligned.series.members, strict=True):
+        shift = scan.shift
+        reference = shift is None and not scan.note
         rows.append(
             [
-                one.label, member.source, one.channel or None, one.pixels[1], one.pixels[0],
-                None if shift is None else shift.error, one.length[1], one.length[0],
+                scan.label, member.source, scan.channel or None, scan.pixels[1], scan.pixels[0],
+                None if shift is None else shift.error, scan.length[1], scan.length[0],
                 None if shift is None else shift.before, None if shift is None else shift.after,
-                None if reference else one.left, "reference" if reference else one.note or None,
+                None if reference else scan.left, "reference" if reference else scan.note or None,
             ]
         )  # fmt: skip
     return Table(
@@ -296,10 +297,10 @@ def _table_of_distributions(distributions: Distributions, stem: str) -> Table:
         ],
         [
             [
-                one.label, one.n, one.independent, one.mode.value, one.mode.low, one.mode.high, one.median, one.iqr,
-                one.width.value, one.width.low, one.width.high, one.peak.value, one.outside,
+                sample.label, sample.n, sample.independent, *astuple(sample.mode), sample.median, sample.iqr,
+                *astuple(sample.width), sample.peak.value, sample.outside,
             ]
-            for one in distributions.each
+            for sample in distributions.each
         ],
     )  # fmt: skip
 
@@ -319,16 +320,16 @@ def _numbers(
         "colour_limits": list(aligned.colour_limits()),
         "registration": [
             {
-                "scan": one.label,
-                "by": one.channel,
-                "down_right_pixels": list(one.pixels),
-                "down_right": list(one.length),
-                "left_pixels": one.left,
-                "overlap": one.overlap,
-                "shift": None if one.shift is None else asdict(one.shift),
-                "note": one.note,
+                "scan": scan.label,
+                "by": scan.channel,
+                "down_right_pixels": list(scan.pixels),
+                "down_right": list(scan.length),
+                "left_pixels": scan.left,
+                "overlap": scan.overlap,
+                "shift": None if scan.shift is None else asdict(scan.shift),
+                "note": scan.note,
             }
-            for one in aligned.alignments
+            for scan in aligned.alignments
         ],
         "points": {
             name: [
@@ -343,6 +344,6 @@ def _numbers(
             for name, group in {"H": curves, **others}.items()
         },
         "verdicts": counts,
-        "distributions": [asdict(one) for one in distributions.each],
+        "distributions": [asdict(sample) for sample in distributions.each],
         **more,
     }  # fmt: skip

@@ -51,7 +51,7 @@ def section_from_data(data: ReportData) -> Section | None:
     heights = [scan.maps["H"].isel(pulse=pulse) for pulse in pair]
     section.figures.append(_figure_of_maps(scan, labels, heights))
     # One hot pixel would decide Pearson's correlation.
-    sizes = [np.abs(without_hot_pixels(one.values)) for one in heights]
+    sizes = [np.abs(without_hot_pixels(height.values)) for height in heights]
     before = correlation_between(*sizes).pearson
     shift, aligned = None, sizes[1]
     try:
@@ -63,7 +63,7 @@ def section_from_data(data: ReportData) -> Section | None:
         section.warnings.append(f"The two maps of H are compared as they are in the file: {error}.")
     if shift is not None and shift.after > shift.before and np.hypot(shift.dy, shift.dx) >= _NO_SHIFT:
         aligned = moved_map(sizes[1], shift.dy, shift.dx)
-    surfaces = {name: np.asarray(one.values, dtype=np.float64) for name, one in scan.surfaces().items()}
+    surfaces = {name: np.asarray(image.values, dtype=np.float64) for name, image in scan.surfaces().items()}
     talk = cross_talk_from_maps(sizes[0], aligned, surfaces, spacing=scan.spacing)
     _say_how_alike(section, scan, labels, shift, before, talk, sizes, aligned)
     section.figures.append(_figure_of_difference(scan, labels, heights[0], sizes[0], aligned, talk))
@@ -81,7 +81,7 @@ def section_from_data(data: ReportData) -> Section | None:
         "correlation_before": before,
         "correlation_after": talk.between.pearson,
         "between": asdict(talk.between),
-        "with_surface": {name: asdict(one) for name, one in talk.with_surface.items()},
+        "with_surface": {name: asdict(corr) for name, corr in talk.with_surface.items()},
     }
     return section
 
@@ -91,7 +91,7 @@ def _figure_of_maps(scan: ReportScan, labels: list[str], heights: list[xr.DataAr
     name = "deflection error"
     if surface is None:
         surface, name = scan.surface("topography"), "topography"
-    norm = signed_norm([np.asarray(one.values, dtype=np.float64) for one in heights])
+    norm = signed_norm([np.asarray(height.values, dtype=np.float64) for height in heights])
     panels = len(heights) + (surface is not None)
 
     def draw(*axes: Axes) -> None:
@@ -101,9 +101,9 @@ def _figure_of_maps(scan: ReportScan, labels: list[str], heights: list[xr.DataAr
         for axis, height, label in zip(axes[-2:], heights, labels, strict=True):
             draw_height(axis, height, label, scan.points if axis is axes[-1] else (), norm=norm)
 
-    counted = [int(np.isfinite(one.values).sum()) for one in heights]
+    counted = [int(np.isfinite(height.values).sum()) for height in heights]
     first = f"{name} with {_words_of_regions(scan)}; " if surface is not None else ""
-    directions = [str(one["direction"].values) for one in heights]
+    directions = [str(height["direction"].values) for height in heights]
     ways = " and ".join(
         f"H {label}{f', {way}' if way else ''}" for label, way in zip(labels, directions, strict=True)
     )
@@ -178,7 +178,7 @@ def _say_how_alike(
             f"when it is shifted by {shift.dx:+.2f} pixels across and {shift.dy:+.2f} down "
             f"({text_from_quantity(far, scan.lateral_unit, digits=2)})"
         )
-    hot = int(sum(np.isnan(one).sum() for one in sizes))
+    hot = int(sum(np.isnan(size).sum() for size in sizes))
     section.paragraphs.append(
         f"|H| {labels[1]} lies on |H| {labels[0]} {where}; their correlation is r = {before:.2f} as they are in "
         f"the file and r = {between.pearson:.2f} ({between.low:.2f} to {between.high:.2f}) as they are compared below. "
@@ -192,16 +192,16 @@ def _say_how_alike(
             f"{between.pearson:.2f}): the recorder may have stored the way back in the order of time. Import it with "
             "the lines of the way back reversed."
         )
-    medians = [float(np.nanmedian(one)) for one in (sizes[0], aligned)]
+    medians = [float(np.nanmedian(size)) for size in (sizes[0], aligned)]
     if medians[0] > 0:
         section.paragraphs.append(
             f"The median of |H| is {text_from_quantity(medians[0], scan.unit, digits=3)} {labels[0]} and "
             f"{text_from_quantity(medians[1], scan.unit, digits=3)} {labels[1]}, a ratio of "
             f"{medians[1] / medians[0]:.2f}."
         )
-    for name, one in talk.with_surface.items():
-        if np.isfinite(one.pearson):
-            section.paragraphs.append(_sentence_about_surface(name, one))
+    for name, corr in talk.with_surface.items():
+        if np.isfinite(corr.pearson):
+            section.paragraphs.append(_sentence_about_surface(name, corr))
 
 
 def _lengths(scan: ReportScan, shift: Shift) -> tuple[float, float]:
@@ -209,21 +209,21 @@ def _lengths(scan: ReportScan, shift: Shift) -> tuple[float, float]:
     return shift.dy * scan.spacing[0], shift.dx * scan.spacing[1]
 
 
-def _sentence_about_surface(name: str, one: Correlation) -> str:
-    verdict = "follows" if one.certain and abs(one.pearson) >= 0.3 else "hardly follows"
-    if not one.certain:
+def _sentence_about_surface(name: str, corr: Correlation) -> str:
+    verdict = "follows" if corr.certain and abs(corr.pearson) >= 0.3 else "hardly follows"
+    if not corr.certain:
         verdict = "does not follow"
     return (
-        f"|H| {verdict} the {name}: r = {one.pearson:.2f} ({one.low:.2f} to {one.high:.2f}), rank correlation "
-        f"{one.spearman:.2f}, n = {one.n}."
+        f"|H| {verdict} the {name}: r = {corr.pearson:.2f} ({corr.low:.2f} to {corr.high:.2f}), rank correlation "
+        f"{corr.spearman:.2f}, n = {corr.n}."
     )
 
 
 def _table(labels: list[str], talk: CrossTalk) -> Table:
     rows: list[list[Any]] = []
-    for name, one in ((f"|H| {labels[0]} with |H| {labels[1]}", talk.between), *talk.with_surface.items()):
+    for name, corr in ((f"|H| {labels[0]} with |H| {labels[1]}", talk.between), *talk.with_surface.items()):
         shown = name if name.startswith("|H|") else f"mean |H| with {name}"
-        rows.append([shown, one.pearson, one.low, one.high, one.spearman, one.n])
+        rows.append([shown, corr.pearson, corr.low, corr.high, corr.spearman, corr.n])
     return Table(
         "similarity",
         "Correlations of the maps, hot pixels left out; the 95 % interval of r (Fisher) counts independent pixels.",

@@ -91,20 +91,20 @@ def _voltage(label: str) -> str:
 
 def _warnings(scan: ReportScan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[str]:
     """Return what of a fit should be known before its numbers are read."""
-    found = []
+    sentences = []
     for number in numbers:
         tau = entry.get(map_name("tau", number))
         if tau is None:
             continue
         where = f"{scan.name} {label}, {words_of_fit(number)}".replace(" ,", ",")
         if tau["n_ok"] == 0:
-            found.append(f"{where}: no pixel was accepted, there is no {map_name('tau', number)}.")
+            sentences.append(f"{where}: no pixel was accepted, there is no {map_name('tau', number)}.")
             continue
         slow, fast = tau["status"]["unresolved_slow"], tau["status"]["unresolved_fast"]
         responding = tau["n_ok"] + slow + fast
         if slow + fast > 0.1 * responding:
-            found.append(
+            sentences.append(
                 f"{where}: of {responding} pixels that respond above the threshold {slow} are too slow and {fast} too "
                 "fast for this record. They are left out, which narrows the distribution."
             )
-    return found
+    return sentences

@@ -46,8 +46,8 @@ def section_from_data(data: ReportData) -> Section | None:
         for index in pulses
     ]
     heights = {
-        one.label: float(displacement_from_samples(one.values[before], one.values[at_end]))
-        for one in responses
+        response.label: float(displacement_from_samples(response.values[before], response.values[at_end]))
+        for response in responses
     }
     protocol = scan.settings.protocol
     edges = (pulse.start, pulse.stop)
@@ -93,12 +93,12 @@ def _place(scan: ReportScan) -> tuple[int, int, int]:
 
 
 def _sentence_about_other_polarity(scan: ReportScan) -> str:
-    known = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
-    if not known:
+    voltages = [text_from_quantity(float(volts), "V") for volts in scan.voltages if np.isfinite(volts)]
+    if not voltages:
         return Sentence(
             "The voltage of the pulses is not known ({voltage}), so that the two polarities cannot be told apart."
         )
     return (
-        f"{scan.name} holds pulses of {', '.join(dict.fromkeys(known))}: no positive and negative pulse of one "
+        f"{scan.name} holds pulses of {', '.join(dict.fromkeys(voltages))}: no positive and negative pulse of one "
         "size can be shown side by side."
     )
