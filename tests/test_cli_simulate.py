@@ -34,6 +34,7 @@ def test_the_model_is_named_in_the_file(tmp_path, capsys):
     assert "lateral" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_interrupted_simulation_goes_on(tmp_path, capsys, monkeypatch):
     coarse = partial(TipModel, grid=BoxGrid(0.25, 1.25, 0.08, 1.25))
     monkeypatch.setattr(models, "TipModel", coarse)

@@ -13,6 +13,7 @@ from napari_tesm.physics.tip import TipContact, resolution_from_frequency
 from napari_tesm.plotting.theory import theory_figure
 
 
+@pytest.mark.slow
 def test_every_method_is_in_the_table_the_records_and_the_figure(tmp_path, capsys):
     figure, records, numbers = (tmp_path / name for name in ("a.png", "a.csv", "a.json"))
     words = ["theory", "--diffusion", "2e-13m2/s", "--noise", "0%", "--surface-rate", "50um/s"]
@@ -31,6 +32,7 @@ def test_every_method_is_in_the_table_the_records_and_the_figure(tmp_path, capsy
     assert "--overwrite" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_as_json(capsys):
     outputs = []
     for seed in ("1", "1", "2"):
@@ -63,6 +65,7 @@ def test_nonsense_is_refused_in_a_sentence(words, said, capsys):
     assert len(err.splitlines()) <= 3
 
 
+@pytest.mark.slow
 def test_the_curves_of_the_figure_run_through_the_records():
     film, contact = Film(4e-13), TipContact(4e-13)
     results = compared_methods(film, contact, noise=0.0)

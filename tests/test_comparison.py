@@ -39,6 +39,7 @@ def step_mask(shape):
     return np.abs((columns - 0.5 * shape[1]) * 0.8 + (rows - 0.5 * shape[0]) * 0.6) < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smooth", [0.0, 1.5, 3.0])
 def test_on_maps_without_a_difference_the_test_keeps_its_level(smooth):
     mask = step_mask((64, 64))

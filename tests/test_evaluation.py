@@ -258,6 +258,7 @@ def test_kernels_say_the_angle_they_were_compared_at(tmp_path, measurements, cap
     assert said == found_angle(open_dataset(source)) == pytest.approx(ANGLE, abs=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["fit", "displacement", "null"])
 def test_commands_measure_once(command, tmp_path, measurements):
     source, recipe = tmp_path / "a.gwy", tmp_path / "r.json"

@@ -318,6 +318,7 @@ COMPONENTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_any_component_may_be_wrong(example, data):

@@ -154,6 +154,7 @@ def test_arbitrary_units_survive(tmp_path):
     assert maps_from_container(read_container(tmp_path / "b.gwy"))["H"].attrs["units"] == "a.u."
 
 
+@pytest.mark.slow
 def test_too_large_an_output_is_refused_before_fitting(tmp_path):
     huge = np.broadcast_to(np.float64(0), (4096, 4096, 33))
     dataset = dataset_from_traces(

@@ -128,6 +128,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=list(HOSTILE))
 @pytest.mark.parametrize("form", ["npy", "npz", "packed"])
 def test_hostile_arrays_are_refused(tmp_path, raw, form):

@@ -38,6 +38,7 @@ def test_everything_comes_back_and_opens_by_content(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["scan.zarr"]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_any_traces_are_the_same_to_the_last_bit(tmp_path_factory, data):
     dtype = data.draw(st.sampled_from(["f4", "f8", "i2"]))

@@ -169,6 +169,7 @@ def test_correlation_is_that_of_numpy_over_common_pixels():
     assert found.low < found.pearson < found.high
 
 
+@pytest.mark.slow
 def test_smooth_maps_that_have_nothing_to_do_with_each_other_are_not_certain():
     certain = sum(
         correlation_between(surface((64, 64), seed, 4), surface((64, 64), seed + 500, 4)).certain

@@ -354,6 +354,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "subjects", "words"), CASES)
 def test_what_is_missing_is_said_and_the_report_goes_on(make, subjects, words):
     sections = {name: OWN[name].section_from_data for name in subjects.split()}

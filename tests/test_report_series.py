@@ -120,6 +120,7 @@ def test_without_a_series_it_says_what_one_takes(data, words):
     assert section.tables == []
 
 
+@pytest.mark.slow
 def test_scans_of_other_size_without_images_or_values_are_named_and_the_rest_shown():
     first, second, third = (scan(voltage) for voltage in VOLTAGES[:3])
     small = replace(second, maps=second.maps.isel(x=slice(0, 50)), channels=[])

@@ -80,6 +80,7 @@ def reported(tmp_path_factory):
     return sections, json.loads(json.dumps(truth))
 
 
+@pytest.mark.slow
 def test_every_statement_is_reproduced(reported):
     rows = script().rows_from_numbers(*reported)
     assert [row.paper for row in rows if not row.holds] == []

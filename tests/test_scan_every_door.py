@@ -334,6 +334,7 @@ MICROSCOPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MICROSCOPES)
 def test_a_microscopes_file_is_opened_by_every_command(name, shared_data, tmp_path, capsys):
     path = shared_data / name

@@ -95,6 +95,7 @@ def test_a_narrow_step_does_not_show_its_own_coefficient_and_a_wide_one_does():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", ["flux", "clamped"])
 def test_apparent_is_true_where_the_sample_is_uniform(boundary):
     D = np.array([[5e-14, 2e-13], [4e-13, 3e-12]])

@@ -45,6 +45,7 @@ def test_the_paper_course_is_found_and_said():
     assert "rises again to" in words
 
 
+@pytest.mark.slow
 def test_a_flat_map_neither_falls_nor_rises_more_often_than_the_level():
     false = 0
     for seed in range(60):

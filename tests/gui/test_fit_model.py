@@ -93,7 +93,8 @@ def test_a_large_map_is_thinned_and_lies_where_its_pixels_lie(monkeypatch):
     whole = fit(model.scan.dataset).sel(y=maps["y"], x=maps["x"])
     good = np.isfinite(maps["tau1"].values) & np.isfinite(whole["tau1"].values)
     assert good.mean() > 0.8
-    assert np.array_equal(maps["tau1"].values[good], whole["tau1"].values[good])
+    # Of fewer rows a matrix product may come out otherwise in its last bits, by the processor.
+    assert np.allclose(maps["tau1"].values[good], whole["tau1"].values[good], rtol=1e-12, atol=0)
 
 
 def test_a_changed_dataset_is_read_anew():
