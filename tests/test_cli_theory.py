@@ -78,6 +78,7 @@ def test_the_curves_of_the_figure_run_through_the_records():
         assert np.mean(np.isclose(record.get_ydata(), expected, rtol=0.02, atol=0)) > 0.95
 
 
+@pytest.mark.slow
 def test_the_resolution_is_drawn_and_said_in_nm():
     film, contact = Film(4e-13), TipContact(4e-13)
     results = compared_methods(film, contact, noise=0.0)

@@ -20,6 +20,8 @@ from napari_tesm.simulation.voltage_scans import VOLTAGES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
+pytestmark = pytest.mark.slow
+
 
 def script():
     spec = importlib.util.spec_from_file_location("make_reproduction", DOCS / "make_reproduction.py")
@@ -80,7 +82,6 @@ def reported(tmp_path_factory):
     return sections, json.loads(json.dumps(truth))
 
 
-@pytest.mark.slow
 def test_every_statement_is_reproduced(reported):
     rows = script().rows_from_numbers(*reported)
     assert [row.paper for row in rows if not row.holds] == []
