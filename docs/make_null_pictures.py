@@ -16,7 +16,7 @@ from napari_tesm import compare_histograms, fit, open_dataset
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.models.histogram import histogram_model_of
+from napari_tesm.gui.models.histogram import HistogramModel
 from napari_tesm.gui.models.scan import scans_from_path
 from napari_tesm.model_choice.null_bands import null_bands
 from napari_tesm.plotting.histogram_comparison import draw_histogram_comparison, draw_ratio_comparison
@@ -61,7 +61,7 @@ def take_histogram_tab() -> None:
     wait_for(lambda: scan.maps is not None)
     scan.look_at((36, 44))
     workspace.tabs.setCurrentWidget(workspace.panels["Histogram"])
-    histogram_model_of(scan).choose("D2/D1")
+    HistogramModel.of(scan).choose("D2/D1")
     take(viewer, "napari_histogram.png")
     viewer.close()
 

@@ -8,7 +8,7 @@ from examples import example_dataset
 
 pytest.importorskip("psygnal")
 from napari_tesm.gui.layers.linked_views import _largest_cells
-from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.compare import Alignment, CompareModel
 from napari_tesm.gui.models.scan import Scan
 
@@ -203,4 +203,4 @@ def test_deleting_a_layer_that_lies_side_by_side_is_survived(opened, qtbot):
     panel.side_button.setChecked(False)
     qtbot.wait(20)
     assert not viewer.canvas.grid.enabled
-    assert session_of(viewer).scan is scan
+    assert Session.of(viewer).scan is scan

@@ -7,7 +7,7 @@ pytest.importorskip("napari")
 from napari.layers import _layer_actions as actions
 
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.writer import write_layers
 
@@ -22,7 +22,7 @@ def shown(viewer_model):
     for layer in layers_from_scan(scan):
         add_layer(viewer_model, layer)
     copy(viewer_model, "Regions")
-    return viewer_model, session_of(viewer_model), scan
+    return viewer_model, Session.of(viewer_model), scan
 
 
 def copy(viewer, name):

@@ -248,14 +248,14 @@ def test_regions_on_the_page(made, page):
 
 
 def test_regions_on_the_screen(made):
-    from napari_tesm.gui.models.region_table import region_table_of
+    from napari_tesm.gui.models.region_table import RegionTable
     from napari_tesm.gui.panels.region_table_view import RegionTableModel
 
     folder, maps = made
     scan = screen(folder / "scan.gwy")
-    table, model = region_table_of(scan), RegionTableModel()
+    table, model = RegionTable.of(scan), RegionTableModel()
     for (name, quantity, pulse), numbers in wanted_of_parts(maps).items():
-        table.choose(quantity, pulse=pulse)
+        table.choose(key=quantity, pulse=pulse)
         model.show_regions(table)
         line = [model.index(n, 0).data() for n in range(model.rowCount())].index(name)
         shown, units = cells(model, line)
@@ -279,7 +279,7 @@ def test_regions_on_the_screen(made):
 
 
 def test_grains_by_every_door(made, page, capsys):
-    from napari_tesm.gui.models.grains import grain_model_of
+    from napari_tesm.gui.models.grains import GrainModel
     from napari_tesm.gui.panels.grain_table_view import parts_of_grains
     from napari_tesm.gui.panels.table_view import TableModel
 
@@ -292,7 +292,7 @@ def test_grains_by_every_door(made, page, capsys):
     tesm("grains", folder / "grains.gwy")
     text = capsys.readouterr().out
     scan = screen(folder / "grains.gwy")
-    grains, model = grain_model_of(scan), TableModel()
+    grains, model = GrainModel.of(scan), TableModel()
     saved = {int(row["id"]): row for row in csv.DictReader(grains.csv_text().splitlines())}
     shown_on_page = {int(row["grain"]): row for row in page[0].entries("table-grain_table")}
     for number in (1, 2, 3):

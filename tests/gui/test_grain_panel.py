@@ -8,7 +8,7 @@ from simulated_grains import simulated_grains
 from napari_tesm.grains import Grains, boundaries_from_grains
 from napari_tesm.gui.layers.grain_layer import EDITED, take_painted_labels
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.models.grains import grain_model_of
+from napari_tesm.gui.models.grains import GrainModel
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.interface import fit
 
@@ -36,7 +36,7 @@ def made():
 
 def test_the_model_measures_without_a_screen(made):
     scan, _ = made
-    model = grain_model_of(scan)
+    model = GrainModel.of(scan)
     assert model.sources() == ["Topography"]
     assert model.source == "Topography"
     assert model.measure() is None
@@ -56,7 +56,7 @@ def test_the_model_measures_without_a_screen(made):
 def test_particles_are_proposed_as_regions_once(made):
     scan, _ = made
     scan.dataset["topography"].values[10:14, 20:24] += 80e-9
-    model = grain_model_of(scan)
+    model = GrainModel.of(scan)
     scan.set_grains(model.segmented())
     assert model.propose_defects() == 1
     assert [region.region_class for region in scan.regions] == ["defect"]
@@ -176,7 +176,7 @@ def test_a_parameter_shows_a_preview_that_segment_takes_over(panel, made, qtbot)
     panel.form.spins["smallest_area"].setValue(0)
     settle(qtbot, panel)
     assert len(np.unique(preview.data)) > few
-    assert grain_model_of(scan).settings.smallest_area is None
+    assert GrainModel.of(scan).settings.smallest_area is None
     panel.segment()
     settle(qtbot, panel)
     assert panel.session.layers_of(scan, "grain preview") == []

@@ -5,8 +5,8 @@ import pytest
 from examples import drawn, example_dataset, world
 
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.models.histogram import histogram_model_of
-from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.histogram import HistogramModel
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 
@@ -67,10 +67,10 @@ def test_the_null_box_takes_the_brackets_away_and_brings_them_back(panel, scan, 
     _settled(qtbot, panel)
     assert panel.plot.axes.texts[:] == []
     assert "Pure diffusion" not in panel.words.text()
-    histogram_model_of(scan).choose("D2/D1", with_nulls=True)
+    HistogramModel.of(scan).choose("D2/D1", with_nulls=True)
     _settled(qtbot, panel)
     low, high = panel.plot.axes.get_xlim()
-    for first, last in histogram_model_of(scan).view().nulls.ranges.values():
+    for first, last in HistogramModel.of(scan).view().nulls.ranges.values():
         assert low < first < last < high
 
 
@@ -90,7 +90,7 @@ def test_regions_are_followed(panel, scan, qtbot, tmp_path):
     panel.link.layer.add(world((0, 0), (0, 7), (12, 7), (12, 0)), shape_type="rectangle")
     _settled(qtbot, panel)
     assert "step 1" in panel.words.text()
-    region_model_of(scan).rename(0, "mine")
+    RegionModel.of(scan).rename(0, "mine")
     _settled(qtbot, panel)
     assert "mine" in panel.words.text()
     panel.export_to(tmp_path / "bins.csv")
@@ -102,7 +102,7 @@ def test_no_scan_no_values_and_the_other_theme(panel, scan, viewer, qtbot):
     viewer.theme = "light"
     qtbot.waitUntil(lambda: not panel.plot.theme.is_dark)
     scan.dataset["topography"].values[:] = np.nan
-    histogram_model_of(scan).choose("channel:topography")
+    HistogramModel.of(scan).choose("channel:topography")
     _settled(qtbot, panel)
     assert "No pixel in the map" in panel.words.text()
     viewer.layers.clear()
@@ -122,8 +122,8 @@ def test_twenty_openings_leave_no_callback(panel, scan, viewer, qtbot):
         for layer in viewer.layers:
             emitters += layer.events.emitters.values()
         signals = (
-            scan.regions_changed, scan.results_changed, scan.dataset_changed, histogram_model_of(scan).changed,
-            region_model_of(scan).selection_changed, region_model_of(scan).settled,
+            scan.regions_changed, scan.results_changed, scan.dataset_changed, HistogramModel.of(scan).changed,
+            RegionModel.of(scan).selection_changed, RegionModel.of(scan).settled,
         )  # fmt: skip
         return [
             sum(len(emitter.callbacks) for emitter in emitters),

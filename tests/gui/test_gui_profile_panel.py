@@ -6,8 +6,8 @@ from canvas_mouse import CanvasMouse
 from examples import drawn, example_dataset, world
 
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.models.profile import profile_model_of
-from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.profile import ProfileModel
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 
@@ -70,7 +70,7 @@ def test_a_line_that_is_drawn_becomes_a_profile_at_once(panel, mouse, scan, qtbo
     assert wanted == [1]
     assert lengths == sorted(set(lengths)), "the profile follows the line while it is drawn"
     assert lengths[-1] == pytest.approx(4, rel=0.05)
-    assert region_model_of(scan).selection == {0}
+    assert RegionModel.of(scan).selection == {0}
     _settled(qtbot, panel)
     assert len(panel.plot.axes) == 3
 
@@ -93,13 +93,13 @@ def test_a_line_that_is_moved_takes_its_profile_along(panel, mouse, scan, qtbot)
     assert before
     panel.link.draw("select")
     mouse.click(at(6, 8))
-    first = profile_model_of(scan).line_view().curves[-1][0].profile.mean
+    first = ProfileModel.of(scan).line_view().curves[-1][0].profile.mean
     mouse.drag(at(6, 8), at(8.75, 8))
     _settled(qtbot, panel)
-    second = profile_model_of(scan).line_view().curves[-1][0].profile.mean
+    second = ProfileModel.of(scan).line_view().curves[-1][0].profile.mean
     assert not np.array_equal(first, second)
-    region_model_of(scan).undo()
-    np.testing.assert_array_equal(profile_model_of(scan).line_view().curves[-1][0].profile.mean, first)
+    RegionModel.of(scan).undo()
+    np.testing.assert_array_equal(ProfileModel.of(scan).line_view().curves[-1][0].profile.mean, first)
 
 
 def test_choices_change_what_is_drawn(panel, scan, qtbot, tmp_path):
@@ -130,7 +130,7 @@ def test_choices_change_what_is_drawn(panel, scan, qtbot, tmp_path):
     shown["Topography"].trigger()
     shown["tau1"].trigger()
     _settled(qtbot, panel)
-    assert {quantity.key for quantity in profile_model_of(scan).drawn()} == {"H", "D1", "D2", "tau1"}
+    assert {quantity.key for quantity in ProfileModel.of(scan).drawn()} == {"H", "D1", "D2", "tau1"}
     for action in panel.shown_menu.actions():
         action.setChecked(False)
     _settled(qtbot, panel)
@@ -164,8 +164,8 @@ def test_both_themes_and_twenty_openings(panel, scan, viewer, qtbot):
             emitters += layer.events.emitters.values()
         signals = (
             scan.regions_changed, scan.results_changed, scan.dataset_changed, panel.link.mode_changed,
-            region_model_of(scan).selection_changed, region_model_of(scan).settled, panel.profile_wanted,
-            profile_model_of(scan).changed, panel.session.scan_changed, panel.session.layers_changed,
+            RegionModel.of(scan).selection_changed, RegionModel.of(scan).settled, panel.profile_wanted,
+            ProfileModel.of(scan).changed, panel.session.scan_changed, panel.session.layers_changed,
         )  # fmt: skip
         return [
             sum(len(emitter.callbacks) for emitter in emitters),

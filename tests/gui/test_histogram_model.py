@@ -9,7 +9,7 @@ from examples import drawn, example_dataset
 
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.models.histogram import HistogramModel
-from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 from napari_tesm.model_choice.null_bands import null_bands_from_result
@@ -121,7 +121,7 @@ def test_selected_regions_come_alone_and_too_many_are_cut(model, scan):
     view = model.view()
     assert len(view.samples) == 6
     assert "first 6 of 9" in view.message
-    region_model_of(scan).select([7, 8])
+    RegionModel.of(scan).select([7, 8])
     view = model.view()
     assert [sample.label for sample in view.samples] == ["r7", "r8"]
     assert view.message == ""

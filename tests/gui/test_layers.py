@@ -14,7 +14,7 @@ from napari_tesm.gui.layers.scan_layers import (
     layers_from_scan,
     names_of_maps,
 )
-from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.layers.time_stack import TimeStack
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.gui.reader import napari_get_reader
@@ -78,7 +78,7 @@ def test_the_slider_runs_in_milliseconds_from_the_start_of_the_pulse(viewer_mode
     scan = Scan("example", example_dataset(shape=(4, 5)), [])
     traces = next(layer for layer in show(viewer_model, layers_from_scan(scan)) if "Traces" in layer.name)
     assert str(traces.units[0]) == "millisecond"
-    session = session_of(viewer_model)
+    session = Session.of(viewer_model)
     session.attach()
     viewer_model.dims.set_point(0, 12.0)
     assert scan.time == pytest.approx(12e-3, abs=0.06e-3)

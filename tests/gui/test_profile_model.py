@@ -9,7 +9,7 @@ import xarray as xr
 from examples import drawn, example_dataset
 
 from napari_tesm.gui.models.profile import ProfileModel
-from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 from napari_tesm.regions.profile import profile_along
@@ -130,7 +130,7 @@ def test_the_selected_line_goes_before_the_last_one(images):
     images.set_regions([ACROSS, other])
     model = ProfileModel(images)
     assert model.line_view().line == other
-    region_model_of(images).select([0])
+    RegionModel.of(images).select([0])
     assert model.line_view().line == ACROSS
 
 
@@ -193,7 +193,7 @@ def test_distances_count_from_the_nearest_step(scan):
     view = model.distance_view()
     assert np.abs(view.distance).max() <= 3e-6
     assert "nearest of 2" in view.words
-    region_model_of(scan).select([1])
+    RegionModel.of(scan).select([1])
     assert "distance from edge" in model.distance_view().words
 
 
@@ -238,8 +238,8 @@ def test_the_width_along_a_long_line_waits_for_the_end_of_the_drag():
     long = _line((2, 50), (715, 50), name="long")
     scan = Scan("long", None, [image], regions=[long])
     model = ProfileModel(scan)
-    region_model_of(scan).follow([long.moved(0, 1e-9)])
+    RegionModel.of(scan).follow([long.moved(0, 1e-9)])
     view = model.line_view()
     assert (view.width, len(view.curves)) == (None, 1)
-    region_model_of(scan).settle()
+    RegionModel.of(scan).settle()
     assert model.line_view().width.fwhm == pytest.approx(35e-9, rel=0.05)

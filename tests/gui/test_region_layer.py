@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from examples import drawn, example_dataset, placed, world
 
-from napari_tesm.gui.layers.region_layer import region_link_of
+from napari_tesm.gui.layers.region_layer import RegionLayerLink
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS, add_layer, layers_from_scan, regions_layer
-from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.region_shapes import reading_from_layer
-from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
 
@@ -25,9 +25,9 @@ ALL = [LINE, PATH, BOX, TURNED, OVAL, POLYGON]
 def link(viewer_model, example_scan):
     for layer in layers_from_scan(example_scan):
         add_layer(viewer_model, layer)
-    session = session_of(viewer_model)
+    session = Session.of(viewer_model)
     session.attach()
-    link = region_link_of(session)
+    link = RegionLayerLink.of(session)
     link.attach()
     yield link
     link.detach()
@@ -64,7 +64,7 @@ def test_shapes_become_regions_of_their_kind(link, scan):
 
 
 def test_new_shapes_get_class_name_and_colours_of_the_pen(link, scan):
-    model = region_model_of(scan)
+    model = RegionModel.of(scan)
     model.set_pen(region_class="other")
     link.layer.add(world((2.5, 2), (2.5, 8), (6.25, 8), (6.25, 2)), shape_type="rectangle")
     model.set_pen(region_class="grain")
@@ -121,7 +121,7 @@ def test_moving_a_shape_changes_its_region_alone(link, scan):
     moved = BOX.moved(-0.1e-6, 0.12e-6)
     np.testing.assert_allclose(scan.regions[2].xy(), moved.xy(), rtol=1e-6)
     assert scan.regions[:2] + scan.regions[3:] == ALL[:2] + ALL[3:]
-    region_model_of(scan).undo()
+    RegionModel.of(scan).undo()
     assert scan.regions == ALL
     np.testing.assert_allclose(link.layer.data[2], BOX.xy()[:, ::-1] * 1e6, rtol=1e-6)
 
@@ -132,7 +132,7 @@ def test_the_edge_width_of_a_line_is_its_averaging_width(link, scan):
     for width in (1, 1.2, 1.5):
         link.layer.current_edge_width = width
     assert [region.width for region in scan.regions] == pytest.approx([1.5e-6, 0.0])
-    model = region_model_of(scan)
+    model = RegionModel.of(scan)
     model.undo()
     assert [region.width for region in scan.regions] == [0.8e-6, 0.0]
     model.set_width([0], 2e-6)
@@ -150,7 +150,7 @@ def test_names_and_classes_can_be_changed_in_napari_s_feature_table(link, scan):
     scan.set_regions([LINE, BOX])
     link.layer.features = {"name": ["left edge", "grain 1"], "class": ["step", "pore"]}
     assert [(r.name, r.region_class) for r in scan.regions] == [("left edge", "step"), ("grain 1", "pore")]
-    region_model_of(scan).rename(1, "hole")
+    RegionModel.of(scan).rename(1, "hole")
     assert list(link.layer.features["name"]) == ["left edge", "hole"]
     link.layer.features = {"name": ["", None], "class": [None, "x"]}
     assert [r.region_class for r in scan.regions] == ["step", "x"]
@@ -162,7 +162,7 @@ def test_deleting_shapes_deletes_their_regions(link, scan):
     link.layer.selected_data = {1, 3}
     link.layer.remove_selected()
     assert scan.regions == [LINE, BOX, OVAL, POLYGON]
-    region_model_of(scan).undo()
+    RegionModel.of(scan).undo()
     assert scan.regions == ALL
     assert link.layer.nshapes == 6
 
@@ -195,14 +195,14 @@ def test_shapes_without_size_are_no_regions(link, scan, kind, places):
     link.layer.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="polygon")
     assert [region.kind for region in scan.regions] == ["line", "polygon"]
     link.layer.selected_data = {2}
-    assert region_model_of(scan).selection == {1}
-    region_model_of(scan).select([0])
+    assert RegionModel.of(scan).selection == {1}
+    RegionModel.of(scan).select([0])
     assert set(link.layer.selected_data) == {0}
 
 
 def test_selection_goes_both_ways_and_outlives_a_change(link, scan):
     scan.set_regions(ALL)
-    model = region_model_of(scan)
+    model = RegionModel.of(scan)
     link.layer.selected_data = {2, 4}
     assert model.selection == {2, 4}
     model.select([3])
@@ -218,7 +218,7 @@ def test_the_whole_layer_may_have_been_moved(link, scan):
     scan.set_regions([BOX])
     link.layer.affine = np.array([[1.0, 0, 0.4], [0, 1, -0.2], [0, 0, 1]])
     np.testing.assert_allclose(scan.regions[0].xy(), BOX.moved(-0.2e-6, 0.4e-6).xy(), rtol=1e-6)
-    region_model_of(scan).undo()
+    RegionModel.of(scan).undo()
     assert scan.regions == [BOX]
     np.testing.assert_allclose(link.layer.affine.affine_matrix, np.eye(3))
     np.testing.assert_allclose(link.layer.data[0], BOX.xy()[:, ::-1] * 1e6, rtol=1e-6)
@@ -227,8 +227,8 @@ def test_the_whole_layer_may_have_been_moved(link, scan):
 def test_drawing_while_nobody_listens_is_found_later(viewer_model, scan):
     for layer in layers_from_scan(scan):
         add_layer(viewer_model, layer)
-    session = session_of(viewer_model)
-    link = region_link_of(session)
+    session = Session.of(viewer_model)
+    link = RegionLayerLink.of(session)
     regions = session.layers_of(scan, "regions")[0]
     regions.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="polygon", edge_width=0.12)
     assert scan.regions == []
@@ -244,7 +244,7 @@ def test_drawing_while_nobody_listens_is_found_later(viewer_model, scan):
     scan.set_regions([BOX])
     link.attach()
     assert (scan.regions, regions.nshapes) == ([BOX], 1)
-    assert region_model_of(scan).undo()
+    assert RegionModel.of(scan).undo()
     assert [r.kind for r in scan.regions] == ["polygon", "line"]
     link.detach()
     session.detach()
@@ -254,13 +254,13 @@ def test_a_layer_with_regions_from_a_file_is_not_a_change(viewer_model, scan):
     scan = Scan("file", scan.dataset, scan.channels, regions=ALL)
     for layer in layers_from_scan(scan):
         add_layer(viewer_model, layer)
-    session = session_of(viewer_model)
-    link = region_link_of(session)
+    session = Session.of(viewer_model)
+    link = RegionLayerLink.of(session)
     session.attach()
     link.attach()
     assert scan.regions == ALL
     assert not scan.changed_since_save
-    assert not region_model_of(scan).history.can_undo
+    assert not RegionModel.of(scan).history.can_undo
     link.detach()
     session.detach()
 
@@ -270,7 +270,7 @@ def test_a_deleted_layer_comes_back_when_something_is_drawn(link, scan, viewer_m
     viewer_model.layers.remove(link.layer)
     assert link.layer is None
     assert scan.regions == [LINE, BOX]
-    region_model_of(scan).remove([0])
+    RegionModel.of(scan).remove([0])
     link.draw("add_polygon")
     assert viewer_model.layers.selection.active is link.layer
     assert link.layer.mode == "add_polygon"
@@ -280,8 +280,8 @@ def test_a_deleted_layer_comes_back_when_something_is_drawn(link, scan, viewer_m
 
 
 def test_no_scan_and_three_dimensions_are_said(viewer_model, scan):
-    session = session_of(viewer_model)
-    link = region_link_of(session)
+    session = Session.of(viewer_model)
+    link = RegionLayerLink.of(session)
     with pytest.raises(ValueError, match="open a scan first"):
         link.draw("add_line")
     for layer in layers_from_scan(scan):
@@ -300,20 +300,20 @@ def test_two_scans_keep_their_own_regions(link, scan, viewer_model):
     other = Scan("other", example_dataset(shape=(5, 6)), regions=[BOX])
     layers = [add_layer(viewer_model, layer) for layer in layers_from_scan(other)]
     viewer_model.layers.selection.active = layers[0]
-    assert link.model is region_model_of(other)
+    assert link.model is RegionModel.of(other)
     link.layer.add(world((0.25, 0.1), (0.375, 3), (2.5, 3.33)), shape_type="polygon")
     assert [region.kind for region in other.regions] == ["rectangle", "polygon"]
     assert scan.regions == [LINE]
     viewer_model.layers.selection.active = viewer_model.layers[0]
-    region_model_of(scan).undo()
+    RegionModel.of(scan).undo()
     assert (scan.regions, len(other.regions)) == ([], 2)
 
 
 def test_attaching_twenty_times_leaves_no_callback(viewer_model, scan):
     for layer in layers_from_scan(scan):
         add_layer(viewer_model, layer)
-    session = session_of(viewer_model)
-    link = region_link_of(session)
+    session = Session.of(viewer_model)
+    link = RegionLayerLink.of(session)
     regions = session.layers_of(scan, "regions")[0]
 
     def count():
@@ -341,7 +341,7 @@ def test_undo_outlives_the_layer(link, scan, viewer_model):
     scan.set_regions([LINE, BOX])
     viewer_model.layers.remove(link.layer)
     link.draw("add_line")
-    assert region_model_of(scan).undo()
+    assert RegionModel.of(scan).undo()
     assert scan.regions == [LINE]
     assert link.layer.nshapes == 1
 
@@ -355,8 +355,8 @@ def test_a_layer_in_the_units_of_before_is_not_read(viewer_model):
     scan = Scan("bare", bare)
     for layer in layers_from_scan(scan):
         add_layer(viewer_model, layer)
-    session = session_of(viewer_model)
-    link = region_link_of(session)
+    session = Session.of(viewer_model)
+    link = RegionLayerLink.of(session)
     session.attach()
     link.attach()
     assert scan.display.unit == "pixel"

@@ -6,13 +6,7 @@ from examples import example_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tesm.gui.models.regions import (
-    RegionHistory,
-    RegionModel,
-    free_name,
-    region_model_of,
-    round_length,
-)
+from napari_tesm.gui.models.regions import RegionHistory, RegionModel, free_name, round_length
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
 
@@ -188,7 +182,7 @@ def test_one_scan_has_one_model_and_is_not_kept_alive_by_it():
     import weakref
 
     scan = Scan("short", example_dataset(shape=(3, 4)))
-    assert region_model_of(scan) is region_model_of(scan)
+    assert RegionModel.of(scan) is RegionModel.of(scan)
     gone = weakref.ref(scan)
     del scan
     gc.collect()

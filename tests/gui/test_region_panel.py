@@ -274,12 +274,12 @@ def test_steps_are_found_and_can_be_taken_back(panel, scan, qtbot):
 
 
 def test_opening_and_closing_twenty_times_leaves_no_callback(viewer, scan, qtbot):
-    from napari_tesm.gui.layers.session import session_of
+    from napari_tesm.gui.layers.session import Session
     from napari_tesm.gui.panels.regions import RegionPanel
 
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)
-    session = session_of(viewer)
+    session = Session.of(viewer)
     regions = session.layers_of(scan, "regions")[0]
 
     def count():

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from examples import example_dataset
 
-from napari_tesm.gui.models.region_quantities import quantities_of
+from napari_tesm.gui.models.region_quantities import QuantityBook
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 
@@ -28,7 +28,7 @@ def test_h_is_known_before_a_fit_and_read_once(example_scan, monkeypatch):
     calls = []
     real = region_quantities.displacement_maps
     monkeypatch.setattr(region_quantities, "displacement_maps", lambda scan: calls.append(scan) or real(scan))
-    book = quantities_of(example_scan)
+    book = QuantityBook.of(example_scan)
     assert [q.key for q in book.quantities()] == ["H", "channel:topography"]
     heights = book.quantity(None)
     assert (heights.key, heights.unit, heights.many_decades) == ("H", "V", False)
@@ -42,7 +42,7 @@ def test_h_is_known_before_a_fit_and_read_once(example_scan, monkeypatch):
 
 
 def test_maps_of_the_last_fit_come_first(example_scan):
-    book = quantities_of(example_scan)
+    book = QuantityBook.of(example_scan)
     maps = fit(example_scan.dataset, tip_radius="25 nm")
     example_scan.set_results(maps)
     assert [q.key for q in book.quantities()][:5] == ["H", "tau1", "D1", "tau2", "D2"]
@@ -56,7 +56,7 @@ def test_maps_of_the_last_fit_come_first(example_scan):
 
 def test_channels_stay_on_their_own_grid():
     scan = Scan("c", None, [_channel("heightretrace", (4, 5)), _channel("phase", (8, 10), spacing=5e-9)])
-    book = quantities_of(scan)
+    book = QuantityBook.of(scan)
     field = book.field(book.quantity("channel:phase"))
     assert field.values.shape == (8, 10)
     assert field.spacing == pytest.approx((5e-9, 5e-9))
@@ -67,18 +67,18 @@ def test_channels_stay_on_their_own_grid():
 def test_topography_and_deflection_are_found_by_their_names():
     names = ("phaseretrace", "deflectionretrace", "heightretrace")
     scan = Scan("c", None, [_channel(name, (3, 4)) for name in names])
-    book = quantities_of(scan)
+    book = QuantityBook.of(scan)
     assert book.topography().key == "channel:heightretrace"
     assert book.deflection_error().key == "channel:deflectionretrace"
     other = Scan("d", None, [_channel("phase", (3, 4), unit="deg")])
-    bare = quantities_of(other)
+    bare = QuantityBook.of(other)
     assert (bare.topography(), bare.deflection_error()) == (None, None)
 
 
 def test_masks_are_no_quantity_and_gone_channels_are_said():
     mask = _channel("mask", (3, 4)).astype(bool)
     scan = Scan("c", None, [_channel("height", (3, 4)), mask])
-    book = quantities_of(scan)
+    book = QuantityBook.of(scan)
     (height,) = book.quantities()
     scan.channels = [mask]
     with pytest.raises(ValueError, match="not there any more"):
@@ -90,13 +90,13 @@ def test_numbers_that_are_not_finite_are_no_values():
     channel = _channel("height", (3, 4))
     channel.values[0, :3] = (np.inf, -np.inf, np.nan)
     scan = Scan("c", None, [channel])
-    book = quantities_of(scan)
+    book = QuantityBook.of(scan)
     assert np.isnan(book.field(book.quantity(None)).values).sum() == 3
 
 
 def test_a_single_pixel_has_a_size():
     scan = Scan("one", example_dataset(shape=(1, 1)))
-    book = quantities_of(scan)
+    book = QuantityBook.of(scan)
     field = book.field(book.quantity("H"))
     assert field.values.shape == (1, 1)
     assert min(field.spacing) > 0

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 from examples import CORNER, SPACING, drawn, example_dataset
 
-from napari_tesm.gui.models.region_table import region_table_of
-from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.models.region_table import RegionTable
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 from napari_tesm.regions.shapes import Region, mask_from_region
@@ -39,8 +39,8 @@ def scan(fitted):
 
 @pytest.mark.parametrize("key", ["H", "tau1", "D1", "tau2", "D2", "channel:topography"])
 def test_every_row_equals_numpy_on_the_same_mask(scan, key):
-    table = region_table_of(scan)
-    table.choose(key, pulse=1)
+    table = RegionTable.of(scan)
+    table.choose(key=key, pulse=1)
     source = scan.dataset["topography"].values if ":" in key else scan.maps[key].values[1]
     x, y = scan.dataset["x"].values, scan.dataset["y"].values
     rows = [row for row in table.rows() if row.index >= 0]
@@ -59,8 +59,8 @@ def test_every_row_equals_numpy_on_the_same_mask(scan, key):
 
 
 def test_a_class_counts_pixels_of_overlapping_regions_once(scan):
-    table = region_table_of(scan)
-    table.choose("D2", pulse=1)
+    table = RegionTable.of(scan)
+    table.choose(key="D2", pulse=1)
     steps, others = [row for row in table.rows() if row.index < 0]
     assert others.region_class == "other"
     x, y = scan.dataset["x"].values, scan.dataset["y"].values
@@ -73,8 +73,8 @@ def test_a_class_counts_pixels_of_overlapping_regions_once(scan):
 
 
 def test_steps_are_compared_with_grains_and_else_with_the_rest(scan):
-    table = region_table_of(scan)
-    table.choose("D2", pulse=0)
+    table = RegionTable.of(scan)
+    table.choose(key="D2", pulse=0)
     sentence = table.comparison()
     assert "D2 (+3 V)" in sentence
     assert "grain" in sentence
@@ -104,8 +104,8 @@ def test_channels_of_another_grid_are_measured_on_their_own(scan):
         attrs={"units": "m", "long_name": "Fine"},
     )
     scan.channels.append(fine)
-    table = region_table_of(scan)
-    table.choose("channel:fine")
+    table = RegionTable.of(scan)
+    table.choose(key="channel:fine")
     row = table.rows()[0]
     inside = mask_from_region(LEFT, x, y)
     assert row.pixels == inside.sum() == 12 * 20
@@ -115,15 +115,15 @@ def test_channels_of_another_grid_are_measured_on_their_own(scan):
 def test_scans_without_traces_have_a_table_too():
     dataset = example_dataset(shape=(12, 16))
     scan = Scan("images", None, [dataset["topography"]], regions=[LEFT])
-    table = region_table_of(scan)
-    assert (table.quantity.key, table.title()) == ("channel:topography", "Topography")
+    table = RegionTable.of(scan)
+    assert (table.quantity.key, table.title_of(table.quantity)) == ("channel:topography", "Topography")
     assert table.rows()[0].values.n == table.rows()[0].pixels > 0
 
 
 def test_a_map_without_a_single_value_is_a_table_of_blanks(scan):
     scan.maps["D2"].values[:] = np.nan
-    table = region_table_of(scan)
-    table.choose("D2")
+    table = RegionTable.of(scan)
+    table.choose(key="D2")
     assert {row.values.n for row in table.rows()} == {0}
     assert "has a value" in table.comparison()
     assert {text for column in table.table(table.rows()).shown()[6:] for text in column.texts} == {"–"}
@@ -132,8 +132,8 @@ def test_a_map_without_a_single_value_is_a_table_of_blanks(scan):
 
 def test_the_separated_text_holds_si_numbers_of_every_row(scan):
     scan.set_regions([Region(LEFT.kind, LEFT.vertices, 'a "quoted",\tname', "grain"), LINE])
-    table = region_table_of(scan)
-    table.choose("tau2", pulse=1)
+    table = RegionTable.of(scan)
+    table.choose(key="tau2", pulse=1)
     for separator in ("\t", ","):
         head, *lines = list(csv.reader(io.StringIO(table.separated_text(separator)), delimiter=separator))
         assert len(lines) == 2
@@ -150,8 +150,8 @@ def test_the_separated_text_holds_si_numbers_of_every_row(scan):
 
 
 def test_masks_of_shapes_that_are_gone_are_forgotten(scan):
-    table = region_table_of(scan)
-    model = region_model_of(scan)
+    table = RegionTable.of(scan)
+    model = RegionModel.of(scan)
     for shift in range(30):
         model.follow([LEFT.moved(0.1 * shift * SPACING[1], 0), *ALL[1:]])
         table.rows()
@@ -177,7 +177,7 @@ def _image(name, values, spacing=(3e-9, 5e-9)):
 
 def test_steps_are_proposed_as_regions_that_can_be_taken_back():
     scan = Scan("images", None, [_image("topography", _ridge())], regions=[LINE])
-    table = region_table_of(scan)
+    table = RegionTable.of(scan)
     words = table.propose_steps()
     assert "found in topography" in words
     assert scan.regions[0] == LINE
@@ -194,18 +194,18 @@ def test_steps_are_proposed_as_regions_that_can_be_taken_back():
 
 def test_no_step_and_no_image_are_said():
     flat = Scan("flat", None, [_image("topography", np.zeros((48, 64)))])
-    table = region_table_of(flat)
+    table = RegionTable.of(flat)
     assert "no step stands out in topography" in table.propose_steps()
     assert flat.regions == []
     assert not table.model.history.can_undo
     other = Scan("other", None, [_image("phase", _ridge())])
     with pytest.raises(ValueError, match="neither"):
-        region_table_of(other).propose_steps()
+        RegionTable.of(other).propose_steps()
 
 
 def test_a_deflection_error_of_another_grid_is_left_out():
     scan = Scan("images", None, [_image("topography", _ridge()), _image("deflection", _ridge((10, 12)))])
-    assert "found in topography;" in region_table_of(scan).propose_steps()
+    assert "found in topography;" in RegionTable.of(scan).propose_steps()
 
 
 @pytest.mark.parametrize("name", ["SingFreqPFM_0003.gwy", "PTO_110_Virgin0001.gwy"])
@@ -215,7 +215,7 @@ def test_real_scans_of_channels_alone(shared_data, name):
     from napari_tesm.gui.models.scan import scans_from_path
 
     (scan,) = scans_from_path(shared_data / "gwy" / name)
-    table = region_table_of(scan)
+    table = RegionTable.of(scan)
     assert "HeightRetrace" in table.propose_steps()
     height, width = (size * scan.display.factor for size in scan.display.extent())
     across = Region(
@@ -223,7 +223,7 @@ def test_real_scans_of_channels_alone(shared_data, name):
     )
     table.model.add([across])
     for quantity in table.book.quantities():
-        table.choose(quantity.key)
+        table.choose(key=quantity.key)
         channel = next(c for c in scan.channels if f"channel:{c.name}" == quantity.key)
         row = next(row for row in table.rows() if row.name == "across")
         inside = mask_from_region(across, channel["x"].values, channel["y"].values)

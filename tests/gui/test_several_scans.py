@@ -43,13 +43,13 @@ def test_a_scan_without_unit_of_length_joins_the_others_when_it_gets_one():
 
 def test_cursor_and_slider_read_layers_in_other_units_than_the_world(viewer_model):
     from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-    from napari_tesm.gui.layers.session import session_of
+    from napari_tesm.gui.layers.session import Session
 
     coarse = scan_of_size(10e-6)
     for layer in layers_from_scan(coarse):
         add_layer(viewer_model, layer)
     viewer_model.add_image(np.zeros((2, 3, 3)), scale=(1, 1, 1), units=("µs", "nm", "nm"))
-    session = session_of(viewer_model)
+    session = Session.of(viewer_model)
     session.choose(coarse)
     assert [str(unit) for unit in viewer_model.layers.units] == ["microsecond", "nanometer", "nanometer"]
     y, x = (1e3 * (coarse.display.origin[i] + n * coarse.display.spacing[i]) for i, n in ((0, 4), (1, 7)))

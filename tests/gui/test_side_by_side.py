@@ -9,7 +9,7 @@ from napari_tesm import fit
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.result_layers import add_result_layers
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
 
 pytestmark = pytest.mark.display
@@ -32,7 +32,7 @@ def fitted(viewer, qtbot):
 
 def add_maps(viewer, scan, **options):
     maps = fit(scan.dataset, tip_radius="25 nm", **options)
-    layers = add_result_layers(session_of(viewer), scan, maps)
+    layers = add_result_layers(Session.of(viewer), scan, maps)
     scan.set_results(maps)
     return layers
 

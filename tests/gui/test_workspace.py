@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 from napari_tesm import open_dataset, save
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gui.dock import open_workspace
-from napari_tesm.gui.layers.session import session_of
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 
 pytestmark = pytest.mark.display
@@ -61,7 +61,7 @@ def callbacks_of(viewer, scan):
     )
     signals = (
         scan.dataset_changed, scan.recipe_changed, scan.results_changed, scan.probe_changed, scan.points_changed,
-        scan.regions_changed, scan.time_changed, session_of(viewer).scan_changed, session_of(viewer).layers_changed,
+        scan.regions_changed, scan.time_changed, Session.of(viewer).scan_changed, Session.of(viewer).layers_changed,
     )  # fmt: skip
     return napari_callbacks, mouse, sum(len(signal) for signal in signals)
 
@@ -94,7 +94,7 @@ def test_a_click_pins_and_a_drag_does_not(opened, qtbot):
     mouse.drag(world_of(scan, 8, 3), world_of(scan, 9, 9))
     settle(qtbot)
     assert [scan.pixel_of(point.x, point.y) for point in scan.points] == [(2, 5)]
-    layer = session_of(viewer).layers_of(scan, "points")[0]
+    layer = Session.of(viewer).layers_of(scan, "points")[0]
     assert len(layer.data) == 1
     marker = layer.face_color[0]
     assert np.allclose(
@@ -118,7 +118,7 @@ def test_shift_click_pins_the_mean_of_the_neighbourhood(opened, qtbot):
 
 def test_no_pin_while_a_drawing_tool_is_active(opened, qtbot):
     viewer, _, scan = opened
-    regions = session_of(viewer).layers_of(scan, "regions")[0]
+    regions = Session.of(viewer).layers_of(scan, "regions")[0]
     viewer.layers.selection.active = regions
     regions.mode = "add_rectangle"
     CanvasMouse(viewer).drag(world_of(scan, 2, 2), world_of(scan, 6, 8))
@@ -144,7 +144,7 @@ def test_keys_move_pin_jump_and_remove(opened, qtbot):
     qtbot.keyClick(panel, Qt.Key.Key_Delete)
     settle(qtbot)
     assert scan.points == []
-    assert len(session_of(viewer).layers_of(scan, "points")[0].data) == 0
+    assert len(Session.of(viewer).layers_of(scan, "points")[0].data) == 0
 
 
 def test_moving_a_marker_with_naparis_own_tool_moves_its_point(opened, qtbot):
@@ -152,7 +152,7 @@ def test_moving_a_marker_with_naparis_own_tool_moves_its_point(opened, qtbot):
     mouse = CanvasMouse(viewer)
     mouse.click(world_of(scan, 3, 3))
     settle(qtbot)
-    points = session_of(viewer).layers_of(scan, "points")[0]
+    points = Session.of(viewer).layers_of(scan, "points")[0]
     viewer.layers.selection.active = points
     points.mode = "select"
     settle(qtbot)
@@ -238,7 +238,7 @@ def test_opening_and_closing_twenty_times_leaves_no_callback(opened, qtbot):
         QApplication.processEvents()
     settle(qtbot, 100)
     assert callbacks_of(viewer, scan) == before
-    assert not session_of(viewer).is_attached
+    assert not Session.of(viewer).is_attached
 
 
 def test_deleting_any_layer_while_everything_is_open_raises_nothing(opened, qtbot):
@@ -355,4 +355,4 @@ def test_every_sample_opens(viewer, qtbot):
     for key in ("si-c-step", "hopg", "silicon-wafer"):
         viewer.open_sample("napari-tesm", key)
         settle(qtbot, 50)
-    assert len(session_of(viewer).scans) == 3
+    assert len(Session.of(viewer).scans) == 3

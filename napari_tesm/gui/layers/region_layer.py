@@ -1,13 +1,14 @@
 """The Shapes layer and the regions of a scan, kept the same: napari's own drawing tools draw the regions."""
 
 from typing import Any, Final
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from psygnal import Signal
 
 from napari_tesm.gui.layers.scan_layers import colour_of_class, edge_width_of, fill_of_class, regions_layer
 from napari_tesm.gui.layers.session import Session
+from napari_tesm.gui.models.companion import Companion
 from napari_tesm.gui.models.region_shapes import (
     column,
     describe,
@@ -17,7 +18,7 @@ from napari_tesm.gui.models.region_shapes import (
     untransform,
     write_to_layer,
 )
-from napari_tesm.gui.models.regions import RegionHistory, RegionModel, region_model_of
+from napari_tesm.gui.models.regions import RegionHistory, RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
 
@@ -26,7 +27,7 @@ DRAW_MODES: Final = ("add_line", "add_polyline", "add_rectangle", "add_ellipse",
 _OVER: Final = ("added", "changed", "removed")
 
 
-class RegionLayerLink:
+class RegionLayerLink(Companion[Session]):
     """Keeps the regions layer of the scan that is looked at and the scan's regions the same.
 
     It listens only while a panel that shows regions is on screen, as `Session` does.
@@ -43,8 +44,7 @@ class RegionLayerLink:
     """A line was drawn: its profile is worth a look."""
 
     def __init__(self, session: Session) -> None:
-        # Weakly, as the link is found by its session.
-        self._session_ref = ref(session)
+        super().__init__(session)
         self._attached = 0
         self._scan: Scan | None = None
         self.layer: Any = None
@@ -57,14 +57,12 @@ class RegionLayerLink:
 
     @property
     def _session(self) -> Session:
-        session = self._session_ref()
-        assert session is not None
-        return session
+        return self.owner
 
     @property
     def model(self) -> RegionModel | None:
         """The model of the regions of the scan that is looked at."""
-        return None if self._session.scan is None else region_model_of(self._session.scan)
+        return None if self._session.scan is None else RegionModel.of(self._session.scan)
 
     def attach(self) -> None:
         """Listen, and take over what was drawn in the meantime; called once for each panel that is shown."""
@@ -118,14 +116,14 @@ class RegionLayerLink:
         if scan is self._scan:
             return
         if self._scan is not None:
-            region_model_of(self._scan).selection_changed.disconnect(self._model_selected)
-            region_model_of(self._scan).pen_changed.disconnect(self._apply_pen)
+            RegionModel.of(self._scan).selection_changed.disconnect(self._model_selected)
+            RegionModel.of(self._scan).pen_changed.disconnect(self._apply_pen)
             self._scan.regions_changed.disconnect(self._regions_changed)
         self._scan = scan
         if scan is not None:
             scan.regions_changed.connect(self._regions_changed)
-            region_model_of(scan).selection_changed.connect(self._model_selected)
-            region_model_of(scan).pen_changed.connect(self._apply_pen)
+            RegionModel.of(scan).selection_changed.connect(self._model_selected)
+            RegionModel.of(scan).pen_changed.connect(self._apply_pen)
         self._find_layer()
 
     def _find_layer(self) -> None:
@@ -163,7 +161,7 @@ class RegionLayerLink:
         scan = self._scan
         assert scan is not None
         last = self._written.get(layer)
-        model = region_model_of(scan)
+        model = RegionModel.of(scan)
         is_new = last is None and not model.history.can_undo and not model.history.can_redo
         # A layer seen for the first time was made from the scan, unless it is empty where the scan is not.
         scan_is_newer = (
@@ -218,7 +216,7 @@ class RegionLayerLink:
         layer, scan = self.layer, self._scan
         if self._busy or layer is None or scan is None or scan.display.factor != self._factor:
             return
-        model = region_model_of(scan)
+        model = RegionModel.of(scan)
         self._busy = True
         try:
             read = reading_from_layer(layer, scan.display, known=scan.regions, new_class=model.pen_class)
@@ -244,7 +242,7 @@ class RegionLayerLink:
             write_to_layer(layer, scan.display, scan.regions)
             self._shapes = list(range(len(scan.regions)))
             self._written[layer] = scan.regions
-            layer.selected_data = {i for i in region_model_of(scan).selection if i < layer.nshapes}
+            layer.selected_data = {i for i in RegionModel.of(scan).selection if i < layer.nshapes}
         finally:
             self._busy = False
         self._apply_pen()
@@ -289,7 +287,7 @@ class RegionLayerLink:
         self._busy = True
         try:
             if column(layer, "name") != names or column(layer, "class") != classes:
-                describe(layer, names, classes, region_model_of(scan).pen_class)
+                describe(layer, names, classes, RegionModel.of(scan).pen_class)
             if layer.edge_width != widths:
                 layer.edge_width = widths
             for attribute, colours in (("edge_color", edges), ("face_color", fills)):
@@ -367,7 +365,7 @@ class RegionLayerLink:
         if not self._busy:
             self._write()
             if self._scan is not None:
-                region_model_of(self._scan).note()
+                RegionModel.of(self._scan).note()
 
     def _layer_selected(self, *_: Any) -> None:
         if self._busy or self.layer is None or self._scan is None:
@@ -375,7 +373,7 @@ class RegionLayerLink:
         selected = set(self.layer.selected_data)
         self._busy = True
         try:
-            region_model_of(self._scan).select(
+            RegionModel.of(self._scan).select(
                 index for index, shape in enumerate(self._shapes) if shape in selected
             )
         finally:
@@ -384,19 +382,9 @@ class RegionLayerLink:
     def _model_selected(self) -> None:
         if self._busy or self.layer is None or self._scan is None:
             return
-        chosen = region_model_of(self._scan).selection
+        chosen = RegionModel.of(self._scan).selection
         self._busy = True
         try:
             self.layer.selected_data = {self._shapes[i] for i in chosen if i < len(self._shapes)}
         finally:
             self._busy = False
-
-
-_LINKS: "WeakKeyDictionary[Session, RegionLayerLink]" = WeakKeyDictionary()
-
-
-def region_link_of(session: Session) -> RegionLayerLink:
-    """Return the link of a session, the same for every panel of its viewer."""
-    if session not in _LINKS:
-        _LINKS[session] = RegionLayerLink(session)
-    return _LINKS[session]

@@ -25,13 +25,12 @@ from napari_tesm.data.maps import (
 from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer, grains_layer
 from napari_tesm.gui.layers.time_stack import traces_layers
 from napari_tesm.gui.models.display import Display, display_from_axes
+from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.layer_looks import STATUS_COLOURS, colour_limits, look_of
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.status import STATUS_MEANINGS
 from napari_tesm.quantities.text import prefix_for
 
-_LARGEST_READ: Final = 1 << 28
-"""More than 256 MB are not read just to open a file; H then comes with the fit."""
 REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#ff6ad5", "other": "#8fd3ff"}
 
 
@@ -147,46 +146,6 @@ def share_colours(layers: list[LayerTuple]) -> None:
         high = max(pair[1] * factor for pair, factor in zip(limits, factors, strict=True))
         for (_, options, _), factor in zip(layers, factors, strict=True):
             options["contrast_limits"] = (low / factor, high / factor)
-
-
-def displacement_maps(scan: Scan) -> xr.Dataset | None:
-    """Return H of every pulse setting, None where the pulse is not known or the samples cannot be read, or not soon.
-
-    Only the samples that H is made of are read: a few planes of a brick, however long the record.
-    """
-    from napari_tesm.data.displacement import samples_for_displacement
-    from napari_tesm.data.protocol import PulseProtocol, windows_from_protocol
-    from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
-
-    dataset = scan.dataset
-    if dataset is None:
-        return None
-    pulse_window, _ = windows_from_protocol(PulseProtocol.from_attributes(dataset.attrs))
-    if pulse_window is None:
-        return None
-    try:
-        before, at_end = samples_for_displacement(dataset["time"].values, pulse_window)
-    except ValueError:  # no sample lies inside the pulse: the fit panel says so
-        return None
-    traces = dataset["displacement"]
-    try:
-        if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
-            return None
-        heights = displacement_of_pulses(dataset, pulse_window)
-    except OSError:  # the file is gone or another one: the trace panel says so
-        return None
-    attributes = {"units": scan.unit, "long_name": "H"}
-    return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)})
-
-
-def _bytes_to_read(traces: xr.DataArray, before: slice, at_end: slice) -> int:
-    """Return how much of a file the samples of H cost: single planes where time is the slow axis, else all."""
-    corner = traces.isel(pulse=0, y=slice(0, 1), x=slice(0, 2)).values
-    planes = before.stop - before.start + at_end.stop - at_end.start
-    time_is_slow = corner.ndim == 3 and corner.strides[-1] > corner.itemsize
-    samples = planes if time_is_slow else traces.sizes["time"]
-    pixels = traces.sizes["pulse"] * traces.sizes["y"] * traces.sizes["x"]
-    return int(pixels * samples * traces.dtype.itemsize)
 
 
 def _channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:

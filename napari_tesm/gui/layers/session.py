@@ -4,16 +4,17 @@ The session listens to the viewer only while a panel is on screen: panels attach
 they are hidden, as closing a dock in napari destroys nothing.
 """
 
-from typing import Any
-from weakref import WeakKeyDictionary, ref
+from typing import Any, Self
+from weakref import ref
 
 import pint
 from psygnal import Signal
 
+from napari_tesm.gui.models.companion import Companion
 from napari_tesm.gui.models.scan import Scan, role_of
 
 
-class Session:
+class Session(Companion[Any]):
     """What all panels of one viewer share.
 
     Parameters
@@ -28,28 +29,25 @@ class Session:
     """A layer was shown, hidden, or moved over another."""
 
     def __init__(self, viewer: Any) -> None:
-        # Weakly, as the session is found by its viewer: it must not keep a closed one alive.
-        self._viewer = ref(viewer)
+        super().__init__(viewer)
         self.scan: Scan | None = None
         self._attached = 0
+
+    @classmethod
+    def of(cls, viewer: Any) -> Self:
+        """Return the session of a viewer, or of what napari wraps around it for plugins."""
+        return super().of(getattr(viewer, "__wrapped__", viewer))
 
     @property
     def viewer(self) -> Any:
         """The viewer model."""
-        viewer = self._viewer()
-        if viewer is None:
-            raise RuntimeError("the viewer of this session is closed")
-        return viewer
+        return self.owner
 
     @property
     def scans(self) -> list[Scan]:
         """Scans that have a layer in the viewer, in the order in which they came."""
-        found: list[Scan] = []
-        for layer in self.viewer.layers:
-            scan = role_of(layer.metadata).get("scan")
-            if scan is not None and scan not in found:
-                found.append(scan)
-        return found
+        scans = (role_of(layer.metadata).get("scan") for layer in self.viewer.layers)
+        return [scan for scan in dict.fromkeys(scans) if scan is not None]
 
     def layers_of(self, scan: Scan | None, kind: str) -> list[Any]:
         """Return the layers of a scan that play a role: channel, traces, map, preview, regions, points."""
@@ -165,14 +163,3 @@ class Session:
         index = round((here - traces[0].translate[0]) / traces[0].scale[0])
         if 0 <= index < len(time):
             self.scan.set_time(float(time[index]))
-
-
-_SESSIONS: "WeakKeyDictionary[Any, Session]" = WeakKeyDictionary()
-
-
-def session_of(viewer: Any) -> Session:
-    """Return the session of a viewer, the same for every panel in it."""
-    model = getattr(viewer, "__wrapped__", viewer)
-    if model not in _SESSIONS:
-        _SESSIONS[model] = Session(model)
-    return _SESSIONS[model]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.gui.layers.scan_layers import displacement_maps
 from napari_tesm.gui.models.form_words import sentence_for_forms
+from napari_tesm.gui.models.region_quantities import QuantityBook
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.registration import shift_between
 from napari_tesm.registration.maps import CrossTalk, cross_talk_from_maps, moved_map
@@ -47,7 +47,6 @@ class CompareModel:
         self.message = ""
         self.alignment = Alignment()
         self.first, self.second = self._default_pair()
-        self._heights: tuple[Any, Array | None] | None = None
         self._result: tuple[Any, CrossTalk | None] | None = None
 
     @property
@@ -63,13 +62,8 @@ class CompareModel:
 
     def heights(self) -> Array | None:
         """Return H of every pulse setting, shape (pulse, y, x), None where it is not known."""
-        state = (self.scan.dataset, self.scan.maps)
-        if self._heights is None or any(a is not b for a, b in zip(self._heights[0], state, strict=True)):
-            maps = self.scan.maps if self.scan.maps is not None and "H" in self.scan.maps else None
-            maps = displacement_maps(self.scan) if maps is None else maps
-            values = None if maps is None else np.asarray(maps["H"].values, dtype=np.float64)
-            self._heights = (state, values)
-        return self._heights[1]
+        maps = self.scan.maps if "H" in (self.scan.maps or ()) else QuantityBook.of(self.scan).heights()
+        return None if maps is None else np.asarray(maps["H"].values, dtype=np.float64)
 
     def choose(self, first: int, second: int) -> None:
         """Compare two other pulse settings; the alignment starts anew."""
@@ -117,8 +111,7 @@ class CompareModel:
         maps, second = self._pair(), self.aligned()
         if maps is None or second is None:
             return None
-        # The whole array: a part of it is another object each time it is taken.
-        state = (self.heights(), self.alignment, self.scan.dataset)
+        state = (self.scan.maps, self.alignment, self.scan.dataset)
         if self._result is None or any(a is not b for a, b in zip(self._result[0], state, strict=True)):
             self._result = (
                 state,

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -26,8 +25,10 @@ from napari_tesm.grains import (
     table_of_grains,
 )
 from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries, values_of
-from napari_tesm.gui.layers.scan_layers import displacement_maps
+from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.display import LENGTHS
+from napari_tesm.gui.models.region_quantities import QuantityBook
+from napari_tesm.gui.models.regions import free_name
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.io.label_images import labels_from_file
 from napari_tesm.regions.measures import QUANTITIES
@@ -41,7 +42,7 @@ NO_SCAN = "Open a scan to look for grains."
 NO_GRAINS = "Choose an image and press Segment; the labels can then be edited with napari's own tools."
 
 
-class GrainModel:
+class GrainModel(ScanModel):
     """Grains of one scan.
 
     Parameters
@@ -52,13 +53,12 @@ class GrainModel:
     changed = Signal()
 
     def __init__(self, scan: Scan) -> None:
-        self.scan = scan
+        super().__init__(scan)
         self.settings = GrainSettings()
         self.source = min(scan.images, key=_rank, default="")
         self.quantity = ""
         self.pulse = 0
         self.message = ""
-        self._heights: tuple[Any, xr.Dataset | None] | None = None
         self._boundaries: tuple[tuple[Any, ...], Boundaries | None] | None = None
 
     @property
@@ -125,16 +125,7 @@ class GrainModel:
 
     def maps(self) -> xr.Dataset | None:
         """Return the results of the scan, or H of its traces."""
-        if self.scan.maps is not None:
-            return self.scan.maps
-        if self._heights is None or self._heights[0] is not self.scan.dataset:
-            found = displacement_maps(self.scan)
-            if found is not None and self.scan.dataset is not None:
-                found = found.assign_coords(
-                    voltage=self.scan.dataset["voltage"], direction=self.scan.dataset["direction"]
-                )
-            self._heights = (self.scan.dataset, found)
-        return self._heights[1]
+        return QuantityBook.of(self.scan).maps()
 
     def quantities(self) -> list[str]:
         """Return the quantities that can be measured: D before tau, as it is what one asks for."""
@@ -144,8 +135,8 @@ class GrainModel:
 
     def chosen(self) -> str:
         """Return the quantity that is looked at; empty where there is none."""
-        known = self.quantities()
-        return self.quantity if self.quantity in known else (known[0] if known else "")
+        names = self.quantities()
+        return self.quantity if self.quantity in names else next(iter(names), "")
 
     def chosen_pulse(self) -> int:
         """Return the pulse setting that is looked at."""
@@ -170,7 +161,7 @@ class GrainModel:
             return None
         pulse = self.chosen_pulse()
         unit = str(maps[name].attrs.get("units", ""))
-        label = labels_from_maps(maps)[pulse] if "voltage" in maps.coords else ""
+        label = labels_from_maps(maps)[pulse]
         return measure_at_boundaries(
             values_of(maps, name, pulse), boundaries, name, unit, label, pulse, logarithmic=name != "H"
         )
@@ -213,22 +204,19 @@ class GrainModel:
             self.changed.emit()
             return 0
         x, y = self.scan.grid["x"].values, self.scan.grid["y"].values
-        found = defect_candidates(topography, x, y, spacing=self.spacing)
+        candidates = defect_candidates(topography, x, y, spacing=self.spacing)
         boundaries = self.boundaries()
         taken = np.zeros(topography.shape, dtype=bool) if boundaries is None else boundaries.mask("defect")
-        new = [one for one in found if not taken[one.mask].any()]
-        names = {region.name for region in self.scan.regions}
-        regions = []
-        for one in new:
-            name = next(text for n in range(1, len(names) + 2) if (text := f"{one.kind} {n}") not in names)
-            names.add(name)
-            regions.append(replace(one.region, name=name))
+        new = [candidate for candidate in candidates if not taken[candidate.mask].any()]
+        regions = list(self.scan.regions)
+        for candidate in new:
+            name = free_name(candidate.kind, {region.name for region in regions})
+            regions.append(replace(candidate.region, name=name))
         words = "particle or hole stands" if len(new) == 1 else "particles and holes stand"
         self.message = f"{len(new) or 'No'} {words} out of the surface" + (
             ": regions of class defect, delete those that are none." if new else "."
         )
-        if new:
-            self.scan.set_regions([*self.scan.regions, *regions])
+        self.scan.set_regions(regions)
         self.changed.emit()
         return len(new)
 
@@ -238,8 +226,7 @@ class GrainModel:
         The keys of a quantity are made by `value_key`.
         """
         maps, rows = self.maps(), self.rows()
-        lateral = str(self.scan.grid["x"].attrs.get("units", ""))
-        table = table_of_grain_rows(rows, lateral_unit=lateral, height_unit="m")
+        table = table_of_grain_rows(rows, lateral_unit=self.scan.lateral_unit, height_unit="m")
         values = []
         for pulse in range(0 if maps is None else maps.sizes["pulse"]):
             for name in (name for name in QUANTITIES if maps is not None and name in maps):
@@ -251,8 +238,7 @@ class GrainModel:
     def value_key(self, key: str, quantity: str, pulse: int) -> str:
         """Return the key of a column of the table, such as ``"D2 (-3 V) median"``."""
         maps = self.maps()
-        labels = [] if maps is None or "voltage" not in maps.coords else labels_from_maps(maps)
-        return f"{quantity} {labels[pulse] if labels else pulse + 1} {key}"
+        return f"{quantity} {'' if maps is None else labels_from_maps(maps)[pulse]} {key}"
 
     def csv_text(self) -> str:
         """Return the table of grains as CSV, in SI units."""
@@ -266,13 +252,3 @@ def _rank(title: str) -> int:
     """Return where an image of this title stands where grains are looked for: topography, deflection error, others."""
     kinds = [any(word in title.lower() for word in words) for words in WORDS_OF_SURFACE.values()]
     return [*kinds, True].index(True)
-
-
-_MODELS: "WeakKeyDictionary[Scan, GrainModel]" = WeakKeyDictionary()
-
-
-def grain_model_of(scan: Scan) -> GrainModel:
-    """Return the model of a scan's grains."""
-    if scan not in _MODELS:
-        _MODELS[scan] = GrainModel(scan)
-    return _MODELS[scan]

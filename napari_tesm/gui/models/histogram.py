@@ -1,19 +1,17 @@
 """Distributions of a quantity over the whole map, its regions or its classes (Fig. 8), without a screen."""
 
 from dataclasses import dataclass, field, replace
-from typing import Final
-from weakref import WeakKeyDictionary, ref
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.histogram_nulls import NullMarks, NullWork, ScanNulls
-from napari_tesm.gui.models.region_quantities import Field, Quantity, quantities_of
-from napari_tesm.gui.models.region_table import region_table_of
+from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityModel
+from napari_tesm.gui.models.region_table import RegionTable
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
 from napari_tesm.model_choice.null_bands import NullBands
@@ -104,7 +102,7 @@ class HistogramView:
         return f"Mode (95 %), {bins} scale: {', '.join(parts)}{times}{unit}."
 
 
-class HistogramModel:
+class HistogramModel(QuantityModel):
     """Which distributions are looked at, and what they are.
 
     Parameters
@@ -112,32 +110,21 @@ class HistogramModel:
     scan : Scan
     """
 
-    changed = Signal()
-
     def __init__(self, scan: Scan) -> None:
-        self._scan = ref(scan)
+        super().__init__(scan)
         self.choice: str | None = None
         """A pair, ``"D1 and D2"``, or the key of a quantity; None takes the best there is."""
         self.split = "map"
         self.scale: Scale | None = None
         """None takes what suits the quantity."""
-        self.pulse = max(0, len(scan.labels) - 1)
         self.with_nulls = True
         """Whether what pure diffusion shows stands beside D1, D2 and D2/D1."""
         self._nulls = ScanNulls(scan)
         self._patchworks: tuple[object, dict[tuple[str, int, Scale], Patchwork]] = (None, {})
 
-    @property
-    def scan(self) -> Scan:
-        """The scan."""
-        scan = self._scan()
-        if scan is None:
-            raise RuntimeError("the scan of these histograms is gone")
-        return scan
-
     def choices(self) -> list[tuple[str, str]]:
         """Return title and key of everything whose distribution can be shown, pairs first."""
-        quantities = quantities_of(self.scan).quantities()
+        quantities = self.book.quantities()
         keys = {quantity.key for quantity in quantities}
         pairs = [(title, title) for title, names in PAIRS.items() if keys.issuperset(names)]
         if keys.issuperset(("D1", "D2")):
@@ -149,43 +136,28 @@ class HistogramModel:
         keys = [key for _, key in self.choices()]
         if self.choice in keys:
             return self.choice
-        best = quantities_of(self.scan).quantity(None)
+        best = self.book.quantity(None)
         if keys and keys[0] in PAIRS:
             return keys[0]
         return None if best is None else best.key
 
-    def choose(
-        self,
-        choice: str | None = None,
-        *,
-        split: str | None = None,
-        scale: Scale | None = None,
-        pulse: int | None = None,
-        with_nulls: bool | None = None,
-    ) -> None:
-        """Look at something else; what is None stays as it is.
-
-        Another quantity gets the scale that suits it.
-        """
-        before = (self.choice, self.split, self.scale, self.pulse, self.with_nulls)
-        if choice is not None and choice != self.chosen():
-            self.choice, self.scale = choice, None
-        self.split = self.split if split is None else split
-        self.scale = self.scale if scale is None else scale
-        self.pulse = self.pulse if pulse is None else pulse
-        self.with_nulls = self.with_nulls if with_nulls is None else with_nulls
-        if before != (self.choice, self.split, self.scale, self.pulse, self.with_nulls):
-            self.changed.emit()
+    def choose(self, choice: str | None = None, **choices: Any) -> None:
+        """Look at something else; what is None stays as it is. Another quantity gets the scale that suits it."""
+        if choice in (None, self.chosen()):
+            super().choose(**choices)
+        else:
+            self.scale = None
+            super().choose(choice=choice, **choices)
 
     def quantities(self) -> list[Quantity]:
         """Return the quantity that is looked at, or the two of a pair."""
-        book, chosen = quantities_of(self.scan), self.chosen()
+        chosen = self.chosen()
         if chosen is None:
             return []
         if chosen == RATIO:
             return [Quantity(RATIO, RATIO, "", by_pulse=True, many_decades=True)]
-        found = [book.quantity(name) for name in PAIRS.get(chosen, (chosen,))]
-        return [quantity for quantity in found if quantity is not None]
+        named = [self.book.quantity(name) for name in PAIRS.get(chosen, (chosen,))]
+        return [quantity for quantity in named if quantity is not None]
 
     def present_scale(self) -> Scale:
         """Return the scale of the bins: as chosen, else logarithmic for what spreads over decades."""
@@ -208,12 +180,12 @@ class HistogramModel:
         if not used:
             return HistogramView(name, unit, scale, message=message or self._why_nothing(quantities))
         try:
-            found = histograms_from_values(
+            histograms = histograms_from_values(
                 {str(number): sample.values for number, sample in enumerate(used)}, scale=scale
             )
         except ValueError as error:
             return HistogramView(name, unit, scale, message=sentence_for_forms(error))
-        left_out = sum(found.left_out.values())
+        left_out = sum(histograms.left_out.values())
         if left_out:
             message = (
                 f"{left_out} values that are not positive are left out of logarithmic bins. {message}".strip()
@@ -222,11 +194,11 @@ class HistogramModel:
             name,
             unit,
             scale,
-            found.edges,
+            histograms.edges,
             used,
-            [found.counts[str(number)] for number in range(len(used))],
+            [histograms.counts[str(number)] for number in range(len(used))],
             [self._mode(sample, scale) for sample in used],
-            found.rule,
+            histograms.rule,
             message,
             self._nulls.marks([quantity.key for quantity in quantities], self.pulse)
             if self.with_nulls
@@ -235,14 +207,14 @@ class HistogramModel:
 
     def _mode(self, sample: Sample, scale: Scale) -> Mode | None:
         """Return the mode of a sample; how alike neighbours are is found once for each map."""
-        fitted, known = self._patchworks
-        if fitted is not self.scan.maps or len(known) > _MOST_PATCHWORKS:
-            known = {}
-            self._patchworks = (self.scan.maps, known)
+        fitted, patchworks = self._patchworks
+        if fitted is not self.scan.maps or len(patchworks) > _MOST_PATCHWORKS:
+            patchworks = {}
+            self._patchworks = (self.scan.maps, patchworks)
         key = (sample.key, self.pulse, scale)
-        if key not in known:
-            known[key] = patchwork_from_map(sample.field, scale=scale)
-        return mode_from_map(sample.field, mask=sample.inside, scale=scale, patchwork=known[key])
+        if key not in patchworks:
+            patchworks[key] = patchwork_from_map(sample.field, scale=scale)
+        return mode_from_map(sample.field, mask=sample.inside, scale=scale, patchwork=patchworks[key])
 
     def waiting_nulls(self) -> NullWork | None:
         """Return what has to be computed beside the window before pure diffusion can be shown; None if nothing has."""
@@ -288,9 +260,9 @@ class HistogramModel:
             for number, quantity in enumerate(quantities):
                 grid = self._field(quantity)
                 if indices is None:
-                    inside, words = np.isfinite(grid.values), self._title(quantity)
+                    inside, words = np.isfinite(grid.values), self.title_of(quantity)
                 else:
-                    inside = region_table_of(self.scan).mask_of(indices, grid) & np.isfinite(grid.values)
+                    inside = RegionTable.of(self.scan).mask_of(indices, grid) & np.isfinite(grid.values)
                     words = f"{quantity.title}, {label}" if len(quantities) > 1 else label
                 shade = (
                     mixed(colour, "#808080", 0.6)
@@ -306,17 +278,16 @@ class HistogramModel:
 
     def _field(self, quantity: Quantity) -> Field:
         """Return the values of a quantity; of D2/D1 where both are known."""
-        book = quantities_of(self.scan)
         if quantity.key != RATIO:
-            return book.field(quantity, self.pulse)
+            return self.book.field(quantity, self.pulse)
         first, second = (
-            book.field(replace(quantity, key=name, title=name), self.pulse) for name in ("D1", "D2")
+            self.book.field(replace(quantity, key=name, title=name), self.pulse) for name in ("D1", "D2")
         )
         return replace(first, values=ratios_of_maps(second.values, first.values))
 
     def _places(self) -> list[tuple[str, str, list[int] | None]]:
         """Return name, colour and regions of every place; None stands for the whole map."""
-        model = region_table_of(self.scan).model
+        model = RegionTable.of(self.scan).model
         regions = model.regions
         if self.split == "map":
             return [("", "", None)]
@@ -332,11 +303,6 @@ class HistogramModel:
         shown = sorted(model.selection) or range(len(regions))
         return [(regions[index].name, colour_of_point(index + 1), [index]) for index in shown]
 
-    def _title(self, quantity: Quantity) -> str:
-        labels = self.scan.labels
-        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
-        return f"{quantity.title} {label}".rstrip()
-
     def _why_nothing(self, quantities: list[Quantity]) -> str:
         where = "there" if self.split != "map" else "in the map"
         return f"No pixel {where} has a value of {' or '.join(quantity.title for quantity in quantities)}."
@@ -345,13 +311,3 @@ class HistogramModel:
 def _name_of(quantities: list[Quantity]) -> str:
     titles = [quantity.title for quantity in quantities]
     return titles[0] if len(titles) == 1 else titles[0].rstrip("12")
-
-
-_MODELS: "WeakKeyDictionary[Scan, HistogramModel]" = WeakKeyDictionary()
-
-
-def histogram_model_of(scan: Scan) -> HistogramModel:
-    """Return the model of a scan's histograms."""
-    if scan not in _MODELS:
-        _MODELS[scan] = HistogramModel(scan)
-    return _MODELS[scan]

@@ -1,19 +1,16 @@
 """Profiles along the line that is drawn across a step, the step's width, and D against the distance from it."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
-from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.models.form_words import sentence_for_forms
-from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
-from napari_tesm.gui.models.regions import RegionModel, region_model_of
+from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityModel
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import text_from_quantity, text_with_error
 from napari_tesm.regions.profile import Profile, profile_along
@@ -101,7 +98,7 @@ class DistanceView:
     message: str = ""
 
 
-class ProfileModel:
+class ProfileModel(QuantityModel):
     """What is looked at along the lines of a scan.
 
     Parameters
@@ -109,13 +106,11 @@ class ProfileModel:
     scan : Scan
     """
 
-    changed = Signal()
-
     def __init__(self, scan: Scan) -> None:
-        self._scan = ref(scan)
+        super().__init__(scan)
+        self.regions = RegionModel.of(scan)
         self.view = "line"
-        self.pulse = max(0, len(scan.labels) - 1)
-        self.shown: tuple[str, ...] | None = None
+        self.shown: list[str] | None = None
         """Keys of the quantities that are drawn; None takes what belongs to a step."""
         self.width_key: str | None = None
         """The quantity whose width is measured; None takes the best there is."""
@@ -123,67 +118,24 @@ class ProfileModel:
         """The quantity that is drawn against the distance; None takes the best there is."""
         self._last_width: tuple[object, StepWidth | None] | None = None
 
-    @property
-    def scan(self) -> Scan:
-        """The scan."""
-        scan = self._scan()
-        if scan is None:
-            raise RuntimeError("the scan of these profiles is gone")
-        return scan
-
-    @property
-    def regions(self) -> RegionModel:
-        """The regions of the scan."""
-        return region_model_of(self.scan)
-
-    @property
-    def book(self) -> QuantityBook:
-        """The quantities of the scan."""
-        return quantities_of(self.scan)
-
-    @property
-    def lateral_unit(self) -> str:
-        """Unit of positions."""
-        return str(self.scan.grid["x"].attrs.get("units", ""))
-
-    def choose(
-        self,
-        *,
-        view: str | None = None,
-        pulse: int | None = None,
-        shown: Sequence[str] | None = None,
-        width_key: str | None = None,
-        distance_key: str | None = None,
-    ) -> None:
-        """Look at something else; what is None stays as it is."""
-        before = (self.view, self.pulse, self.shown, self.width_key, self.distance_key)
-        self.view = self.view if view is None else view
-        self.pulse = self.pulse if pulse is None else pulse
-        self.shown = self.shown if shown is None else tuple(shown)
-        self.width_key = self.width_key if width_key is None else width_key
-        self.distance_key = self.distance_key if distance_key is None else distance_key
-        if before != (self.view, self.pulse, self.shown, self.width_key, self.distance_key):
-            self.changed.emit()
-
     def drawn(self) -> list[Quantity]:
         """Return the quantities that are drawn: topography, deflection error, H and D, or as chosen."""
-        known = self.book.quantities()
+        quantities = self.book.quantities()
         if self.shown is not None:
-            return [quantity for quantity in known if quantity.key in self.shown]
-        ground = [one for one in (self.book.topography(), self.book.deflection_error()) if one is not None]
-        maps = [quantity for quantity in known if quantity.by_pulse and not quantity.key.startswith("tau")]
-        others = [quantity for quantity in known if not quantity.by_pulse and quantity not in ground]
-        found = ground + maps
-        return found if maps else (found + others)[:_MOST_PANELS]
+            return [quantity for quantity in quantities if quantity.key in self.shown]
+        ground = [*filter(None, (self.book.topography(), self.book.deflection_error()))]
+        maps = [
+            quantity for quantity in quantities if quantity.by_pulse and not quantity.key.startswith("tau")
+        ]
+        others = [quantity for quantity in quantities if not quantity.by_pulse and quantity not in ground]
+        return ground + maps if maps else (ground + others)[:_MOST_PANELS]
 
     def width_quantity(self) -> Quantity | None:
         """Return the quantity whose width is measured."""
-        known = {quantity.key: quantity for quantity in self.book.quantities()}
-        ground = [
-            one.key for one in (self.book.deflection_error(), self.book.topography()) if one is not None
-        ]
-        wanted = (self.width_key or "", *_WIDTH_FROM, *ground, *known)
-        return next((known[key] for key in wanted if key in known), None)
+        by_key = {quantity.key: quantity for quantity in self.book.quantities()}
+        ground = filter(None, (self.book.deflection_error(), self.book.topography()))
+        wanted = (self.width_key or "", *_WIDTH_FROM, *(channel.key for channel in ground), *by_key)
+        return next((by_key[key] for key in wanted if key in by_key), None)
 
     def distance_quantity(self) -> Quantity | None:
         """Return the quantity that is drawn against the distance from the step."""
@@ -206,18 +158,20 @@ class ProfileModel:
             }
         except ValueError as error:
             return LineView(line, message=sentence_for_forms(error))
-        curves = [Curve(one, self._title(one), profiles[one.key]) for one in drawn]
+        curves = [Curve(quantity, self.title_of(quantity), profiles[quantity.key]) for quantity in drawn]
         if not any(np.isfinite(profile.mean).any() for profile in profiles.values()):
             return LineView(line, message="The line lies outside the image: move it across a step.")
         if measured is None:
-            return LineView(line, self.lateral_unit, _grouped(curves))
+            return LineView(line, self.scan.lateral_unit, _grouped(curves))
         if self.regions.is_live and profiles[measured.key].position.size > _MOST_SAMPLES_LIVE:
-            return LineView(line, self.lateral_unit, _grouped(curves), words=f"Profile along {line.name} …")
+            return LineView(
+                line, self.scan.lateral_unit, _grouped(curves), words=f"Profile along {line.name} …"
+            )
         width = self._width(profiles[measured.key], measured)
         words = self._width_in_words(width, measured, line)
         if width is not None and not width.error < width.fwhm:
             width = None
-        return LineView(line, self.lateral_unit, _grouped(curves), width, words)
+        return LineView(line, self.scan.lateral_unit, _grouped(curves), width, words)
 
     def distance_view(self) -> DistanceView:
         """Return a quantity against the distance from the selected region, or from all steps."""
@@ -236,7 +190,7 @@ class ProfileModel:
         if quantity.many_decades:
             good &= np.where(np.isfinite(grid.values), grid.values, 0.0) > 0
         away, values = distance[good], grid.values[good]
-        title, from_what = self._title(quantity), self._name_of(regions)
+        title, from_what = self.title_of(quantity), self._name_of(regions)
         if away.size == 0:
             return DistanceView(title, quantity, message=f"No pixel has a value of {title}.")
         bins = max(*grid.spacing, float(np.ptp(away)) / 200)
@@ -247,7 +201,7 @@ class ProfileModel:
         return DistanceView(
             title,
             quantity,
-            self.lateral_unit,
+            self.scan.lateral_unit,
             away[kept],
             values[kept],
             curve,
@@ -256,7 +210,7 @@ class ProfileModel:
 
     def csv_text(self) -> str:
         """Return what is shown as CSV, in SI units."""
-        lateral = self.lateral_unit or "pixel"
+        lateral = self.scan.lateral_unit or "pixel"
         if self.view == "distance":
             view = self.distance_view()
             unit = "" if view.quantity is None else view.quantity.unit
@@ -294,11 +248,6 @@ class ProfileModel:
         finest = min(min(grid.spacing) for grid in fields)
         return max(finest / 2, length / _MOST_SAMPLES)
 
-    def _title(self, quantity: Quantity) -> str:
-        labels = self.scan.labels
-        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
-        return f"{quantity.title} {label}".rstrip()
-
     def _width(self, profile: Profile, quantity: Quantity) -> StepWidth | None:
         """Return the width of the step; the same profile is not searched twice."""
         key = (quantity.key, profile.mean.tobytes(), profile.sample_width)
@@ -307,18 +256,18 @@ class ProfileModel:
         return self._last_width[1]
 
     def _width_in_words(self, width: StepWidth | None, quantity: Quantity, line: Region) -> str:
-        title = self._title(quantity)
+        title = self.title_of(quantity)
         if width is None:
             return f"No step stands out of the noise in {title} along {line.name}."
         shape = "strip" if width.kind == "ridge" else "edge"
         if not width.error < width.fwhm:
             return f"There is a {shape} in {title} along {line.name}, too blurred by noise to tell its width."
-        size = text_with_error(width.fwhm, width.error, self.lateral_unit or "px")
+        size = text_with_error(width.fwhm, width.error, self.scan.lateral_unit or "px")
         averaged = f", averaged over {self._length(line.width)}" if line.width else ""
         return f"{shape.capitalize()} in {title}: FWHM {size} along {line.name}{averaged}."
 
     def _length(self, value: float) -> str:
-        return text_from_quantity(value, self.lateral_unit or "px", digits=3)
+        return text_from_quantity(value, self.scan.lateral_unit or "px", digits=3)
 
     def _peak(self, curve: DistanceCurve, quantity: Quantity) -> str:
         good = np.isfinite(curve.median) & (curve.n >= 3)
@@ -334,12 +283,12 @@ def _profile(line: Region, quantity: Quantity, grid: Field, step: float) -> Prof
     if quantity.many_decades:
         # The mean of logarithms: one fast pixel does not make the whole width fast.
         values = np.log10(values, out=np.full(values.shape, np.nan), where=values > 0)
-    found = profile_along(
+    profile = profile_along(
         values, line.xy(), grid.x, grid.y, width=line.width, step=step, spacing=grid.spacing
     )
     if not quantity.many_decades:
-        return found
-    return replace(found, mean=10.0**found.mean, std=np.full(found.std.shape, np.nan))
+        return profile
+    return replace(profile, mean=10.0**profile.mean, std=np.full(profile.std.shape, np.nan))
 
 
 def _grouped(curves: list[Curve]) -> list[list[Curve]]:
@@ -355,13 +304,3 @@ def _nearest(distances: list[Array]) -> Array:
     """Return the distance of each pixel from the region that is nearest to it, with its sign."""
     stack = np.stack(distances)
     return np.asarray(np.take_along_axis(stack, np.abs(stack).argmin(axis=0)[None], axis=0)[0])
-
-
-_MODELS: "WeakKeyDictionary[Scan, ProfileModel]" = WeakKeyDictionary()
-
-
-def profile_model_of(scan: Scan) -> ProfileModel:
-    """Return the model of a scan's profiles."""
-    if scan not in _MODELS:
-        _MODELS[scan] = ProfileModel(scan)
-    return _MODELS[scan]

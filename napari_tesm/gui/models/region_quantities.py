@@ -2,15 +2,16 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
-from weakref import WeakKeyDictionary, ref
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from psygnal import Signal
 
-from napari_tesm.gui.layers.scan_layers import displacement_maps
+from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.display import display_from_axes
+from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.scan import Scan
 
 Array = NDArray[np.float64]
@@ -72,7 +73,7 @@ class Field:
         return self.x.tobytes(), self.y.tobytes()
 
 
-class QuantityBook:
+class QuantityBook(ScanModel):
     """The quantities of a scan, and their values as they are now.
 
     Parameters
@@ -81,37 +82,29 @@ class QuantityBook:
     """
 
     def __init__(self, scan: Scan) -> None:
-        self._scan = ref(scan)
+        super().__init__(scan)
         self._heights: tuple[xr.Dataset | None, xr.Dataset | None] | None = None
-
-    @property
-    def scan(self) -> Scan:
-        """The scan."""
-        scan = self._scan()
-        if scan is None:
-            raise RuntimeError("the scan of these quantities is gone")
-        return scan
 
     def quantities(self) -> list[Quantity]:
         """Return what is known now: maps, then channels."""
-        found = []
-        maps = self._maps()
-        for name in _FITTED if maps is not None else ():
+        quantities = []
+        maps = self.maps()
+        for name in _FITTED:
             if maps is not None and name in maps:
                 unit = str(maps[name].attrs.get("units", ""))
-                found.append(Quantity(name, name, unit, by_pulse=True, many_decades=name != "H"))
+                quantities.append(Quantity(name, name, unit, by_pulse=True, many_decades=name != "H"))
         for channel in self.scan.channels:
             if channel.dtype.kind in "fiu":
                 name = str(channel.name)
                 title = str(channel.attrs.get("long_name", name))
-                found.append(Quantity(f"channel:{name}", title, str(channel.attrs.get("units", ""))))
-        return found
+                quantities.append(Quantity(f"channel:{name}", title, str(channel.attrs.get("units", ""))))
+        return quantities
 
     def quantity(self, key: str | None) -> Quantity | None:
         """Return the quantity of this key, or what is looked at first where it is None or not known (any more)."""
-        known = {quantity.key: quantity for quantity in self.quantities()}
-        wanted = [key or "", *_FAVOURITES, *known]
-        return next((known[name] for name in wanted if name in known), None)
+        by_key = {quantity.key: quantity for quantity in self.quantities()}
+        wanted = [key or "", *_FAVOURITES, *by_key]
+        return next((by_key[name] for name in wanted if name in by_key), None)
 
     def field(self, quantity: Quantity, pulse: int = 0) -> Field:
         """Return the values of a quantity for a pulse setting.
@@ -122,24 +115,23 @@ class QuantityBook:
             If it is not known any more.
         """
         if quantity.by_pulse:
-            maps = self._maps()
+            maps = self.maps()
             if maps is None or quantity.key not in maps:
                 raise ValueError(f"{quantity.title} is not known: fit the traces first")
-            found = maps[quantity.key].isel(pulse=min(pulse, maps.sizes["pulse"] - 1))
+            image = maps[quantity.key].isel(pulse=min(pulse, maps.sizes["pulse"] - 1))
             # Maps that came out of a file may have lost a digit on the way: their grid is that of the traces.
             grid = self.scan.grid
-            axes = grid if all(grid.sizes[axis] == found.sizes[axis] for axis in ("y", "x")) else found
+            axes = grid if all(grid.sizes[axis] == image.sizes[axis] for axis in ("y", "x")) else image
         else:
             name = quantity.key.removeprefix("channel:")
             channels = [channel for channel in self.scan.channels if str(channel.name) == name]
             if not channels:
                 raise ValueError(f"the channel {quantity.title} is not there any more")
-            found = axes = channels[0]
-        values = np.asarray(found.transpose("y", "x").values, dtype=np.float64)
+            image = axes = channels[0]
+        values = np.asarray(image.transpose("y", "x").values, dtype=np.float64)
         x, y = (np.asarray(axes[axis].values, dtype=np.float64) for axis in ("x", "y"))
         display = display_from_axes(axes["y"], axes["x"])
-        spacing = (display.spacing[0] * display.factor, display.spacing[1] * display.factor)
-        return Field(np.where(np.isfinite(values), values, np.nan), x, y, spacing)
+        return Field(np.where(np.isfinite(values), values, np.nan), x, y, display.xy_spacing)
 
     def topography(self) -> Quantity | None:
         """Return the channel that holds heights, None without one."""
@@ -161,21 +153,39 @@ class QuantityBook:
             None,
         )
 
-    def _maps(self) -> xr.Dataset | None:
-        """Return the maps of the last fit, or H alone, which needs none."""
-        scan = self.scan
-        if scan.maps is not None:
-            return scan.maps
-        if self._heights is None or self._heights[0] is not scan.dataset:
-            self._heights = (scan.dataset, displacement_maps(scan))
+    def maps(self) -> xr.Dataset | None:
+        """Return the maps of the last fit, or H alone, which needs none; None where that is not known, either."""
+        return self.heights() if self.scan.maps is None else self.scan.maps
+
+    def heights(self) -> xr.Dataset | None:
+        """Return H of the traces, None where it is not known; computed once."""
+        dataset = self.scan.dataset
+        if self._heights is None or self._heights[0] is not dataset:
+            self._heights = (dataset, displacement_maps(self.scan))
         return self._heights[1]
 
 
-_BOOKS: "WeakKeyDictionary[Scan, QuantityBook]" = WeakKeyDictionary()
+class QuantityModel(ScanModel):
+    """Base of the models that look at quantities of a scan, for one of its pulse settings."""
 
+    changed = Signal()
+    """Something else is looked at."""
 
-def quantities_of(scan: Scan) -> QuantityBook:
-    """Return the book of a scan, the same for every panel."""
-    if scan not in _BOOKS:
-        _BOOKS[scan] = QuantityBook(scan)
-    return _BOOKS[scan]
+    def __init__(self, scan: Scan) -> None:
+        super().__init__(scan)
+        self.book = QuantityBook.of(scan)
+        self.pulse = max(0, len(scan.labels) - 1)
+
+    def choose(self, **choices: Any) -> None:
+        """Look at something else; what is None stays as it is."""
+        new = {name: value for name, value in choices.items() if value not in (None, getattr(self, name))}
+        for name, value in new.items():
+            setattr(self, name, value)
+        if new:
+            self.changed.emit()
+
+    def title_of(self, quantity: Quantity) -> str:
+        """Return what a quantity is called with the pulse setting: ``D2 (-3 V)``."""
+        labels = self.scan.labels
+        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
+        return f"{quantity.title} {label}".rstrip()

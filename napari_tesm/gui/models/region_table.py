@@ -3,18 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_tesm.findings.comparison import NUMBERS, description_cells, description_columns
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
 from napari_tesm.gui.models.form_words import sentence_for_forms
-from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityBook, quantities_of
-from napari_tesm.gui.models.regions import RegionModel, region_model_of
+from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityModel
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.measures import comparison_of_steps, title_of_class
 from napari_tesm.regions.shapes import Region, mask_from_region
@@ -53,7 +51,7 @@ class RegionRow:
     values: Description | None
 
 
-class RegionTable:
+class RegionTable(QuantityModel):
     """What the regions of a scan come to.
 
     Parameters
@@ -61,16 +59,11 @@ class RegionTable:
     scan : Scan
     """
 
-    choice_changed = Signal()
-    """Another quantity or pulse setting is looked at."""
-
     def __init__(self, scan: Scan) -> None:
-        self._scan = ref(scan)
-        self.model: RegionModel = region_model_of(scan)
-        self.book: QuantityBook = quantities_of(scan)
+        super().__init__(scan)
+        self.model = RegionModel.of(scan)
         self.key: str | None = None
         """The quantity that was chosen; None takes the best there is."""
-        self.pulse = max(0, len(scan.labels) - 1)
         self._masks: dict[tuple[object, ...], Mask] = {}
         self._used: set[tuple[object, ...]] = set()
 
@@ -78,14 +71,6 @@ class RegionTable:
     def quantity(self) -> Quantity | None:
         """The quantity that is looked at."""
         return self.book.quantity(self.key)
-
-    def choose(self, key: str | None = None, *, pulse: int | None = None) -> None:
-        """Look at another quantity, or another pulse setting."""
-        before = (self.key, self.pulse)
-        self.key = self.key if key is None else key
-        self.pulse = self.pulse if pulse is None else pulse
-        if before != (self.key, self.pulse):
-            self.choice_changed.emit()
 
     def field(self) -> Field | None:
         """Return the values of the quantity, None without one."""
@@ -141,10 +126,10 @@ class RegionTable:
             return ""
         masks = {name: self.mask_of_class(name, field) for name in self.model.classes}
         try:
-            found = comparison_of_steps(field.values, masks, many_decades=quantity.many_decades)
+            comparison = comparison_of_steps(field.values, masks, many_decades=quantity.many_decades)
         except ValueError as error:
             return sentence_for_forms(error)
-        return found.sentence_about(self.title())
+        return comparison.sentence_about(self.title_of(quantity))
 
     def propose_steps(self) -> str:
         """Find steps, add them as regions, and return in a sentence what was found.
@@ -167,23 +152,23 @@ class RegionTable:
             # An error signal on another grid says nothing about the pixels of this one.
             deflection = other.values if other.grid == ground.grid else None
         used = [
-            one.title
-            for one, image in ((heights, topography), (errors, deflection))
-            if one and image is not None
+            channel.title
+            for channel, image in ((heights, topography), (errors, deflection))
+            if channel and image is not None
         ]
-        found = steps_from_images(topography, deflection, x=ground.x, y=ground.y, spacing=ground.spacing)
+        steps = steps_from_images(topography, deflection, x=ground.x, y=ground.y, spacing=ground.spacing)
         source = " and ".join(used)
-        if not found:
+        if not steps:
             return f"no step stands out in {source}: draw it by hand"
-        self.model.add(found)
-        count = "one step" if len(found) == 1 else f"{len(found)} steps"
+        self.model.add(steps)
+        count = "one step" if len(steps) == 1 else f"{len(steps)} steps"
         return f"{count} found in {source}; Ctrl+Z takes them back"
 
     def table(self, rows: Sequence[RegionRow]) -> Table:
         """Return rows as the table that is shown, copied and saved."""
         quantity = self.quantity
-        unit, title = ("", "") if quantity is None else (quantity.unit, f"{self.title()} ")
-        lateral = str(self.model.scan.grid["x"].attrs.get("units", "")) or "pixel"
+        unit, title = ("", "") if quantity is None else (quantity.unit, f"{self.title_of(quantity)} ")
+        lateral = self.scan.lateral_unit or "pixel"
         count, *measured = description_columns(unit)
         columns: list[Column | str] = [
             "name", "class", "kind", Column("width", lateral), "pixels",
@@ -195,14 +180,6 @@ class RegionTable:
     def separated_text(self, separator: str = "\t") -> str:
         """Return the table as text that a spreadsheet takes, all numbers in SI units."""
         return self.table(self.rows()).csv(separator=separator, digits=DIGITS_COPIED)
-
-    def title(self) -> str:
-        """Return what is measured, with the pulse setting: ``D2 (-3 V)``."""
-        quantity, labels = self.quantity, self.model.scan.labels
-        if quantity is None:
-            return ""
-        label = labels[self.pulse] if quantity.by_pulse and self.pulse < len(labels) else ""
-        return f"{quantity.title} {label}".rstrip()
 
 
 def _cells(row: RegionRow) -> list[Any]:
@@ -224,13 +201,3 @@ def _row(
     pixels = 0 if inside is None else int(inside.sum())
     values = None if inside is None or field is None else description_from_values(field.values[inside])
     return RegionRow(index, name, region_class, kind, colour, width, pixels, values)
-
-
-_TABLES: "WeakKeyDictionary[Scan, RegionTable]" = WeakKeyDictionary()
-
-
-def region_table_of(scan: Scan) -> RegionTable:
-    """Return the table of a scan, the same for every panel."""
-    if scan not in _TABLES:
-        _TABLES[scan] = RegionTable(scan)
-    return _TABLES[scan]

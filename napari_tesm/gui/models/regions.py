@@ -7,10 +7,10 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
-from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
+from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
 
@@ -35,7 +35,7 @@ def round_length(length: float) -> float:
     if not length > 0:
         return 0.0
     power = 10.0 ** math.floor(math.log10(length))
-    return min((power * step for step in (1, 2, 5, 10)), key=lambda known: abs(math.log(known / length)))
+    return min((power * digit for digit in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / length)))
 
 
 class RegionHistory:
@@ -101,7 +101,7 @@ class RegionHistory:
         return list(self._now)
 
 
-class RegionModel:
+class RegionModel(ScanModel):
     """The regions of one scan as the user works on them.
 
     Parameters
@@ -117,8 +117,7 @@ class RegionModel:
     """Class or width of what is drawn next."""
 
     def __init__(self, scan: Scan) -> None:
-        # Weakly, as the model is found by its scan: it must not keep one alive that nobody looks at.
-        self._scan = ref(scan)
+        super().__init__(scan)
         self.history = RegionHistory(scan.regions)
         self.selection: frozenset[int] = frozenset()
         self.pen_class = "step"
@@ -128,14 +127,6 @@ class RegionModel:
         """Whether an action is going on, such as a drag: it becomes one entry of the history when it ends."""
 
         self._setting = False
-
-    @property
-    def scan(self) -> Scan:
-        """The scan."""
-        scan = self._scan()
-        if scan is None:
-            raise RuntimeError("the scan of these regions is gone")
-        return scan
 
     @property
     def regions(self) -> list[Region]:
@@ -154,7 +145,11 @@ class RegionModel:
         A path of class step lies along the step, not across it: only a selected one is meant.
         """
         chosen = [self.regions[i] for i in sorted(self.selection) if i < len(self.regions)]
-        others = [one for one in reversed(self.regions) if one.kind == "line" or one.region_class != "step"]
+        others = [
+            region
+            for region in reversed(self.regions)
+            if region.kind == "line" or region.region_class != "step"
+        ]
         wanted = sorted(chosen, key=lambda region: region.kind != "line") + others
         return next((region for region in wanted if region.is_line), None)
 
@@ -196,12 +191,12 @@ class RegionModel:
 
     def add(self, regions: Iterable[Region]) -> None:
         """Put more regions behind those that are there; those without a name, or with one that is taken, get a name."""
-        known = list(self.regions)
+        together = list(self.regions)
         for region in regions:
-            taken = {other.name for other in known}
+            taken = {other.name for other in together}
             fresh = region.name and region.name not in taken
-            known.append(region if fresh else replace(region, name=free_name(region.region_class, taken)))
-        self.settle(known)
+            together.append(region if fresh else replace(region, name=free_name(region.region_class, taken)))
+        self.settle(together)
 
     def remove(self, indices: Iterable[int]) -> None:
         """Delete regions."""
@@ -256,13 +251,3 @@ class RegionModel:
     def _keep_selection(self) -> None:
         if any(index >= len(self.regions) for index in self.selection):
             self.select(self.selection)
-
-
-_MODELS: "WeakKeyDictionary[Scan, RegionModel]" = WeakKeyDictionary()
-
-
-def region_model_of(scan: Scan) -> RegionModel:
-    """Return the model of a scan's regions, the same for every panel."""
-    if scan not in _MODELS:
-        _MODELS[scan] = RegionModel(scan)
-    return _MODELS[scan]

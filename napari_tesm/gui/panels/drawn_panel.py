@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_tesm.gui.layers.region_layer import RegionLayerLink, region_link_of
-from napari_tesm.gui.models.regions import region_model_of
+from napari_tesm.gui.layers.region_layer import RegionLayerLink
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import PlotCanvas
 from napari_tesm.gui.panels.panel import Connection, Panel, button_with_tip
@@ -35,7 +35,7 @@ class DrawnPanel(Panel):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
-        self.link: RegionLayerLink = region_link_of(self.session)
+        self.link: RegionLayerLink = RegionLayerLink.of(self.session)
         self._refresh_timer.setInterval(_REDRAW_EVERY)
 
     def showEvent(self, event: QShowEvent | None) -> None:
@@ -60,7 +60,7 @@ class DrawnPanel(Panel):
         """Listen to results, regions and the theme."""
         connections: list[Connection] = [(self.viewer.events.theme, self.refresh_soon)]
         if scan is not None:
-            regions = region_model_of(scan)
+            regions = RegionModel.of(scan)
             connections += [
                 (signal, self.refresh_soon) for signal in (scan.results_changed, scan.dataset_changed)
             ]

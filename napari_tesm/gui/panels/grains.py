@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_tesm.grains import Grains
 from napari_tesm.gui.layers.grain_layer import remove_preview, show_grains, show_preview, take_painted_labels
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
-from napari_tesm.gui.models.grains import NO_GRAINS, NO_SCAN, GrainModel, grain_model_of
+from napari_tesm.gui.models.grains import NO_GRAINS, NO_SCAN, GrainModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
 from napari_tesm.gui.panels.grain_form import GrainForm, spin_box
@@ -89,7 +89,7 @@ class GrainPanel(Panel):
     @property
     def model(self) -> GrainModel | None:
         """The model of the scan that is looked at."""
-        return None if self.scan is None else grain_model_of(self.scan)
+        return None if self.scan is None else GrainModel.of(self.scan)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to results, regions and what is painted."""
@@ -106,7 +106,7 @@ class GrainPanel(Panel):
                 (scan.dataset_changed, self.refresh_soon),
                 (scan.regions_changed, self.refresh_soon),
                 (scan.grains_changed, self.refresh_soon),
-                (grain_model_of(scan).changed, self.refresh_soon),
+                (GrainModel.of(scan).changed, self.refresh_soon),
             ]
             for layer in self.session.layers_of(scan, "grains"):
                 found += [(getattr(layer.events, name), self._painted) for name in _EDITS]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
-from napari_tesm.gui.models.histogram import SPLITS, HistogramModel, HistogramView, histogram_model_of
+from napari_tesm.gui.models.histogram import SPLITS, HistogramModel, HistogramView
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
 from napari_tesm.gui.panels.drawn_panel import PlotPanel
@@ -61,11 +61,11 @@ class HistogramPanel(PlotPanel):
     @property
     def model(self) -> HistogramModel | None:
         """The model of the scan that is looked at."""
-        return None if self.scan is None else histogram_model_of(self.scan)
+        return None if self.scan is None else HistogramModel.of(self.scan)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to results, regions and the choices."""
-        own = [] if scan is None else [(histogram_model_of(scan).changed, self.refresh_soon)]
+        own = [] if scan is None else [(HistogramModel.of(scan).changed, self.refresh_soon)]
         return [*super().connections(scan), *own]
 
     def refresh(self) -> None:

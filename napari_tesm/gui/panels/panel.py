@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_tesm.gui.layers.session import Session, session_of
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
 
 Connection = tuple[Any, Callable[..., Any]]
@@ -27,7 +27,7 @@ class Panel(QWidget):
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session: Session = session_of(viewer)
+        self.session: Session = Session.of(viewer)
         self._connected: list[Connection] = []
         self._scan: Scan | None = None
         self._listening = False

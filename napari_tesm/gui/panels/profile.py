@@ -6,7 +6,7 @@ from psygnal import SignalInstance
 from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QToolButton, QWidget
 
 from napari_tesm.gui.models.form_words import sentence_for_forms
-from napari_tesm.gui.models.profile import VIEWS, DistanceView, LineView, ProfileModel, profile_model_of
+from napari_tesm.gui.models.profile import VIEWS, DistanceView, LineView, ProfileModel
 from napari_tesm.gui.models.region_quantities import Quantity
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
@@ -68,13 +68,13 @@ class ProfilePanel(PlotPanel):
     @property
     def model(self) -> ProfileModel | None:
         """The model of the scan that is looked at."""
-        return None if self.scan is None else profile_model_of(self.scan)
+        return None if self.scan is None else ProfileModel.of(self.scan)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to the line, to results and to the layer."""
         own: list[Connection] = [(self.link.mode_changed, self._mode_changed)]
         if scan is not None:
-            own.append((profile_model_of(scan).changed, self.refresh_soon))
+            own.append((ProfileModel.of(scan).changed, self.refresh_soon))
         return [*super().connections(scan), *own]
 
     def refresh(self) -> None:
@@ -199,7 +199,8 @@ class ProfilePanel(PlotPanel):
         if self.model is not None:
             drawn = {quantity.key for quantity in self.model.drawn()}
             drawn = drawn | {key} if on else drawn - {key}
-            self.model.choose(shown=[one.key for one in self.model.book.quantities() if one.key in drawn])
+            keys = [quantity.key for quantity in self.model.book.quantities()]
+            self.model.choose(shown=[key for key in keys if key in drawn])
 
     def _measured(self, model: ProfileModel) -> Quantity | None:
         return model.distance_quantity() if model.view == "distance" else model.width_quantity()

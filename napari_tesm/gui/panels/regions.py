@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tesm.gui.models.region_table import RegionTable, region_table_of
+from napari_tesm.gui.models.region_table import RegionTable
 from napari_tesm.gui.models.regions import round_length
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
@@ -115,7 +115,7 @@ class RegionPanel(DrawnPanel):
     @property
     def table(self) -> RegionTable | None:
         """The table of the scan that is looked at."""
-        return None if self.scan is None else region_table_of(self.scan)
+        return None if self.scan is None else RegionTable.of(self.scan)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to regions, results and the layer."""
@@ -125,12 +125,12 @@ class RegionPanel(DrawnPanel):
             (self.link.layer_changed, self.refresh_soon),
         ]
         if scan is not None:
-            table = region_table_of(scan)
+            table = RegionTable.of(scan)
             found += [
                 (scan.regions_changed, self.refresh_soon),
                 (scan.results_changed, self.refresh_soon),
                 (scan.dataset_changed, self.refresh_soon),
-                (table.choice_changed, self.refresh_soon),
+                (table.changed, self.refresh_soon),
                 (table.model.selection_changed, self._regions_selected),
                 (table.model.pen_changed, self.refresh_soon),
                 (table.model.settled, self.refresh_soon),
@@ -305,7 +305,9 @@ class RegionPanel(DrawnPanel):
     def _quantity_chosen(self, *_: Any) -> None:
         if self.table is not None:
             self._said = ""
-            self.table.choose(self.quantity_box.currentData(), pulse=max(0, self.pulse_box.currentIndex()))
+            self.table.choose(
+                key=self.quantity_box.currentData(), pulse=max(0, self.pulse_box.currentIndex())
+            )
 
     def _rows_selected(self, *_: Any) -> None:
         if not self._busy and self.table is not None:

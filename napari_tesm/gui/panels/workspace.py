@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_tesm.gui.layers.grain_layer import take_painted_labels
 from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.layers.map_legend import show_map_legend
-from napari_tesm.gui.layers.region_layer import region_link_of
+from napari_tesm.gui.layers.region_layer import RegionLayerLink
 from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.compare import ComparePanel
@@ -199,7 +199,7 @@ class Workspace(Panel):
 
     def _take_up_drawing(self) -> None:
         """Take up what somebody drew while none of the tabs that notice it was open."""
-        link = region_link_of(self.session)
+        link = RegionLayerLink.of(self.session)
         link.attach()
         link.detach()
         if self.scan is not None:
