@@ -165,7 +165,7 @@ def choice_table(seed: int) -> str:
             for D in (1e-14, 1e-13, 1e-12):
                 for snr in (10, 30, 100):
                     found = choice(noisy(trace(D), snr, FEW, rng), compared)
-                    best = found.recommended() or "none"
+                    best = found.votes().recommended() or "none"
                     white = float((found.whiteness[compared.index(best)] >= WHITE_LEVEL).mean())
                     cells.append((best, f"{100 * white:.0f}"))
             groups = [cells[at : at + 3] for at in (0, 3, 6)]

@@ -250,7 +250,7 @@ def test_the_choice_of_a_kernel_and_the_null_curve_know_the_filter():
     traces = trace + 0.01 * np.abs(trace).max() * np.random.default_rng(3).standard_normal((30, trace.size))
     for low_pass, share in ((LowPass(4e-4, 3), 1.0), (None, 0.0)):
         choice = model_choice(traces, TIME, Window(0.0, PULSE), low_pass=low_pass)
-        assert choice.share("flux-pulse") == pytest.approx(share, abs=0.15)
+        assert choice.votes().share("flux-pulse") == pytest.approx(share, abs=0.15)
         assert (choice.white >= 0.01).mean() == pytest.approx(share, abs=0.15)
 
     d = np.array([1e-14, 1e-13])

@@ -30,12 +30,12 @@ def noisy(trace, *, snr=50, count=300, seed=0):
 )
 def test_what_made_the_traces_is_recommended(trace, kernel):
     choice = model_choice(noisy(trace), TIME, PULSE, kernels=KERNELS)
-    assert choice.recommended() == kernel
-    assert choice.share(kernel) > 0.8  # two needless parameters win by chance in 13 %
+    assert choice.votes().recommended() == kernel
+    assert choice.votes().share(kernel) > 0.8  # two needless parameters win by chance in 13 %
     assert np.median(choice.weight[KERNELS.index(kernel)]) > 0.7
     # White where it is right: at a level of 1 % some 1 % fail.
     assert (choice.white >= 0.01).mean() > 0.95
-    assert choice.sentence().startswith(f"The data support '{kernel}'")
+    assert choice.votes().sentence().startswith(f"The data support '{kernel}'")
     np.testing.assert_allclose(choice.weight.sum(axis=0), 1)
     assert (choice.evidence >= 0).all()
 
@@ -44,7 +44,7 @@ def test_the_paper_s_recipe_leaves_structure_in_diffusion():
     choice = model_choice(
         noisy(simulated_trace("flux", TIME, 4e-13)), TIME, PULSE, kernels=("exponential", "erfc")
     )
-    assert "none of these kernels describes the data" in choice.sentence()
+    assert "none of these kernels describes the data" in choice.votes().sentence()
 
 
 def test_aicc_is_the_formula_for_the_residuals_of_least_squares():
@@ -84,8 +84,8 @@ def test_traces_that_cannot_be_judged_stay_apart():
     assert np.isfinite(choice.aicc[:, 1, 0]).all()
     np.testing.assert_allclose(choice.aicc[:, 0, 0], expected.aicc[:, 0, 0])
     nothing = model_choice(np.full((2, 250), np.nan), TIME, PULSE)
-    assert nothing.recommended() is None
-    assert nothing.sentence().startswith("No trace can be judged")
+    assert nothing.votes().recommended() is None
+    assert nothing.votes().sentence().startswith("No trace can be judged")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from napari_tesm.evaluation.fits import FittedWindow
 from napari_tesm.plotting.lines import band_outlines, thinned
 from napari_tesm.plotting.profile import ProfileCurve, ProfilePanel, ProfilePlot
 from napari_tesm.plotting.theme import DARK, LIGHT
-from napari_tesm.plotting.words import sentence_from_fit, sentence_from_status
+from napari_tesm.plotting.words import sentence_from_fit
 from napari_tesm.quantities.status import (
     BELOW_THRESHOLD,
     INVALID,
@@ -98,7 +98,6 @@ def test_distances_are_points_with_a_median_line():
     medians = np.array([1e-13, 2e-13, np.nan])
     plot.show_distance(
         distance, ProfilePanel("D2", "m²/s", (ProfileCurve(values),), log=True), centres=centres, medians=medians,
-        quartiles=(medians / 2, medians * 2),
     )  # fmt: skip
     dots = curve_in(plot.axes[0])
     assert (dots.get_linestyle(), dots.get_marker()) == ("None", ".")
@@ -238,7 +237,5 @@ def test_every_status_has_its_words():
         (UNRESOLVED_FAST, "faster than the sampling"),
     ):
         assert words in sentence_from_fit(a_fit(status, tau=np.nan, D=np.nan, samples=0))
-        assert words in sentence_from_status(status, 1)
-    assert sentence_from_status(OK, 1) == "window 1: fitted"
     with pytest.raises(ValueError, match="no status"):
         sentence_from_fit(a_fit(9))

@@ -91,18 +91,6 @@ class ModelChoice:
             int((~judged).sum()) + left_out,
         )
 
-    def share(self, kernel: str) -> float:
-        """Part of the judged traces that this kernel describes best; NaN without any."""
-        return self.votes().share(kernel)
-
-    def recommended(self) -> str | None:
-        """Return the kernel with the smallest AICc of the whole map; None without a trace that can be judged."""
-        return self.votes().recommended()
-
-    def sentence(self) -> str:
-        """Return which kernel the data support, and whether it describes them, in words."""
-        return self.votes().sentence()
-
 
 def model_choice(
     traces: ArrayLike,

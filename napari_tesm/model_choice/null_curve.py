@@ -5,7 +5,7 @@ pulse, windows, sampling and tip radius as well as on D: D2 exceeds D1 although 
 measurement shows beyond this curve is a finding; what lies on it is not.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -68,18 +68,6 @@ class NullCurve:
         values = self.apparent.get(window, np.zeros(0))
         finite = values[np.isfinite(values)]
         return (float(finite.min()), float(finite.max())) if finite.size else None
-
-    def ratio_at(self, apparent: float, *, window: int = 2) -> float:
-        """Return D2/D1 of the diffusion that would show this apparent D, in m²/s, in a window; NaN where none does."""
-        values = self.apparent.get(window, np.full(self.diffusion.shape, np.nan))
-        finite = np.isfinite(values) & np.isfinite(self.ratio)
-        first, last = _longest_run(finite & (np.diff(values, prepend=-np.inf) > 0))
-        if last - first < 2:
-            return float("nan")
-        known_logs = np.log(values[first:last])
-        return float(
-            np.interp(np.log(apparent), known_logs, self.ratio[first:last], left=np.nan, right=np.nan)
-        )
 
     def sensitivity(self, window: int) -> Array:
         """Return d ln(apparent D)/d ln D, shape (n,): 1 where the recipe sees D, 0 where it does not."""
@@ -263,16 +251,6 @@ def _seen_in_noise(
         share = sigma**2 / (fitted.rms**2 / (1 - fitted.r2))
         probability = response_probability(fitted.r2 / (1 + share), fitted.samples)
         return np.asarray((sigma == 0) | ((error <= max_log_tau_error) & (probability < response_level)))
-
-
-def part_of_null_curve(curve: NullCurve, lowest: float, highest: float) -> NullCurve:
-    """Return the part of a null curve with true D between two limits, in m²/s."""
-    kept = (curve.diffusion >= lowest) & (curve.diffusion <= highest)
-    return replace(
-        curve,
-        diffusion=curve.diffusion[kept],
-        apparent={number: values[kept] for number, values in curve.apparent.items()},
-    )
 
 
 def _checked_diffusion(diffusion: Array | None) -> Array:

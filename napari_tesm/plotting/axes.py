@@ -193,11 +193,6 @@ def label_axis(axis: Axis, low: float, high: float, *, most: int) -> None:
     axis.set_major_formatter(FixedFormatter(labels))
 
 
-def pixels_from_points(figure: Figure, points: float) -> float:
-    """Return a length of the canvas in pixels."""
-    return points * figure.dpi / 72
-
-
 def place_axes(
     figure: Figure,
     axes: Sequence[Axes],

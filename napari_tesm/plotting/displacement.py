@@ -5,7 +5,6 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
@@ -13,7 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from napari_tesm.data.displacement import samples_for_displacement, supported_maximum
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
+from napari_tesm.plotting.axes import label_with_unit
+from napari_tesm.plotting.maps import draw_map, map_extent, map_proportion, signed_norm
+from napari_tesm.plotting.overview import draw_trace
 from napari_tesm.quantities.text import prefix_for
 
 _MOST_PULSES: Final = 4
@@ -42,10 +43,8 @@ def displacement_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     axes = figure.subplots(pulses, 3, squeeze=False)
     for pulse, label in enumerate(labels_from_maps(maps)[:pulses]):
         height = maps["H"].isel(pulse=pulse)
-        size = np.abs(height.values[np.isfinite(height.values)])
-        limit = float(np.percentile(size, 99.5)) if size.size and size.any() else 1.0
-        draw_map(axes[pulse, 0], height, f"H {label}", cmap="RdBu_r", norm=Normalize(-limit, limit))
-        if size.size:
+        draw_map(axes[pulse, 0], height, f"H {label}", cmap="RdBu_r", norm=signed_norm([height.values]))
+        if np.isfinite(height.values).any():
             _draw_histogram(axes[pulse, 1], height)
             _draw_strongest_trace(axes[pulse, 2], evaluation, height, pulse)
         else:
@@ -64,7 +63,7 @@ def _draw_histogram(axes: Axes, height: xr.DataArray) -> None:
         axes.hist(values / factor, bins=edges.tolist(), histtype="stepfilled", color=_COLOUR, alpha=0.5)
     axes.axvline(0, color="0.6", lw=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(f"H ({unit})" if unit else "H")
+    axes.set_xlabel(label_with_unit("H", unit))
     axes.set_ylabel("pixels")
 
 
@@ -73,20 +72,10 @@ def _draw_strongest_trace(axes: Axes, evaluation: Evaluation, height: xr.DataArr
     # Of the strongest that neighbours support: a hot pixel would show nothing but its jump.
     distance = np.abs(np.abs(height.values) - supported_maximum(height.values))
     row, column = np.unravel_index(int(np.nanargmin(distance)), height.shape)
-    trace = evaluation.dataset["displacement"].isel(pulse=pulse, y=int(row), x=int(column))
-    time, values = evaluation.time, np.asarray(trace.values, dtype=np.float64)
-    t_factor, t_unit = prefix_for(time, "s")
-    factor, unit = prefix_for(values[np.isfinite(values)], str(trace.attrs["units"]))
     window = evaluation.pulse
-    axes.axvspan(
-        window.start / t_factor,
-        (time[-1] if window.stop is None else window.stop) / t_factor,
-        color="0.92",
-        zorder=0,
-    )
-    axes.plot(time / t_factor, values / factor, ".", ms=2.5, color="0.45")
+    t_factor, factor = draw_trace(axes, evaluation, pulse, int(row), int(column), window)
+    time = evaluation.time
+    trace = evaluation.dataset["displacement"].isel(pulse=pulse, y=int(row), x=int(column))
     for part in samples_for_displacement(time, window):
-        axes.plot(time[part] / t_factor, values[part] / factor, ".", ms=4, color=_COLOUR)
-    axes.set_xlabel(f"time ({t_unit})")
-    axes.set_ylabel(f"displacement ({unit})" if unit else "displacement")
+        axes.plot(time[part] / t_factor, trace.values[part] / factor, ".", ms=4, color=_COLOUR)
     axes.set_title(f"pixel ({row}, {column}), H from the blue samples", fontsize=9)

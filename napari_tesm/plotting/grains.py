@@ -45,7 +45,6 @@ def draw_grains(
     unit: str = "",
     lateral_unit: str = "m",
     boundaries: Boundaries | None = None,
-    colormap: str = "gray",
     theme: PlotTheme = LIGHT,
 ) -> Any:
     """Draw an image with the outlines of grains, and with the band at boundaries where it is given.
@@ -75,7 +74,7 @@ def draw_grains(
     box = (0, extent[0] / lateral, extent[1] / lateral, 0)
     drawn = axes.imshow(
         image / factor,
-        cmap=colormap,
+        cmap="gray",
         vmin=low / factor,
         vmax=high / factor,
         extent=box,

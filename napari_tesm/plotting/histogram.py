@@ -72,7 +72,7 @@ class HistogramPlot:
         self.axes: Axes | None = None
         self._edges: Array = np.zeros(0)
         self._distributions: tuple[Distribution, ...] = ()
-        self._name, self._unit, self._log, self._counted = "", "", False, "pixels"
+        self._name, self._unit, self._log = "", "", False
         self._artists: list[_DistributionArtists] = []
         self._ranges: dict[str, tuple[float, float]] = {}
         self._shaded = False
@@ -96,7 +96,6 @@ class HistogramPlot:
         name: str = "",
         unit: str = "",
         log: bool = False,
-        counted: str = "pixels",
         ranges: Mapping[str, tuple[float, float]] | None = None,
         shaded: bool = False,
     ) -> None:
@@ -109,8 +108,6 @@ class HistogramPlot:
         distributions : sequence of Distribution
         name, unit : str
             What is counted by its size: "D" and "m²/s", "tau" and "s" …
-        counted : str
-            What is counted: "pixels", "points" …
         ranges : mapping of str to (float, float), optional
             What pure diffusion shows, in `unit`, by its source: brackets above the histograms.
         shaded : bool
@@ -133,7 +130,7 @@ class HistogramPlot:
                     f"'{sample.label}' does not have one count for each of the {borders.size - 1} bins"
                 )
         self._edges, self._distributions = borders, tuple(distributions)
-        self._name, self._unit, self._log, self._counted = name, unit, log, counted
+        self._name, self._unit, self._log = name, unit, log
         self._ranges, self._shaded = dict(ranges or {}), shaded
         self._message = "" if distributions else "nothing to count"
         self._draw()
@@ -196,7 +193,7 @@ class HistogramPlot:
                 sample.colour or self.theme.colour_of_window(index + 1),
             )
         self._x_label.set_text(label_with_unit(self._name, unit))
-        self._y_label.set_text(self._counted)
+        self._y_label.set_text("pixels")
 
     def _place(self) -> None:
         axes = self.axes

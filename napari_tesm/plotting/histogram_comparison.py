@@ -89,13 +89,6 @@ def draw_ratio_comparison(axes: Axes, compared: HistogramComparison) -> None:
     axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
-def histogram_comparison_figure(compared: HistogramComparison, *, scale: Scale = "log") -> Figure:
-    """Return a figure of Fig. 8: the histograms of both windows, and beside them the one of the ratio."""
-    figure = Figure(figsize=(10, 4.2), layout="constrained", dpi=110)
-    fill_histogram_figure(figure, compared, scale=scale)
-    return figure
-
-
 def fill_histogram_figure(figure: Figure, compared: HistogramComparison, *, scale: Scale = "log") -> None:
     """Draw Fig. 8 on an empty figure; without two windows there is no ratio."""
     if len(compared.windows) == 1:

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.model_choice.maps import BEST, EVIDENCE, VOTING, KernelChoice
 from napari_tesm.model_choice.votes import KernelVotes, rounded
-from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
+from napari_tesm.plotting.maps import EMPTY, draw_map, draw_pixels, map_extent, map_proportion
 
 KERNEL_COLOURS: Final = {
     "exponential": "#e69f00", "stretched": "#56b4e9", "biexponential": "#0072b2", "power": "#cc79a7",
@@ -22,7 +22,6 @@ KERNEL_COLOURS: Final = {
 }  # fmt: skip
 """A kernel's colour is its own, whatever it is compared with; Okabe and Ito's, and a violet."""
 _OTHER: Final = "#666666"
-_NO_VOTE: Final = "#d9d9d9"
 _MOST_PULSES: Final = 4
 _LINE: Final = 62
 
@@ -62,23 +61,13 @@ def draw_kernel_choice(figure: Figure, choice: KernelChoice, *, in_words: bool =
 def draw_best_kernel(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:
     """Draw which kernel describes each pixel best, with a legend; pixels without a vote are grey."""
     best = _of_voters(choice, BEST, pulse)
-    extent, lateral = map_extent(best)
-    axes.set_facecolor(_NO_VOTE)
-    axes.imshow(
-        np.ma.masked_invalid(best.values),
-        cmap=ListedColormap([colour_of_kernel(name) for name in choice.kernels]),
-        norm=Normalize(-0.5, len(choice.kernels) - 0.5),
-        extent=extent,
-        interpolation="nearest",
-        aspect="equal" if 1e-3 < map_proportion(extent) < 1e3 else "auto",
-    )
-    axes.set_title(title, fontsize=11)
-    axes.set_xlabel(f"x ({lateral})" if lateral else "x")
-    axes.set_ylabel(f"y ({lateral})" if lateral else "y")
+    colours = ListedColormap([colour_of_kernel(name) for name in choice.kernels])
+    norm = Normalize(-0.5, len(choice.kernels) - 0.5)
+    draw_pixels(axes, best, best.values, title, cmap=colours, norm=norm)
     here = [number for number in range(len(choice.kernels)) if (best.values == number).any()]
     handles = [Patch(color=colour_of_kernel(choice.kernels[n]), label=choice.kernels[n]) for n in here]
     if choice.votes[pulse].left_out:
-        handles.append(Patch(color=_NO_VOTE, label="no vote"))
+        handles.append(Patch(color=EMPTY, label="no vote"))
     axes.legend(
         handles=handles,
         loc="upper left",

@@ -15,6 +15,7 @@ from napari_tesm.quantities.text import prefix_for
 Array = NDArray[np.float64]
 
 _PULSE: Final = "#e9edf2"
+_MARGIN: Final = 0.06
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +80,12 @@ def draw_positions(
         axes.set_title(title, fontsize=10)
 
 
-def common_limits(
-    traces: Sequence[NDArray[np.floating]], *, margin: float = 0.06
-) -> tuple[float, float] | None:
+def common_limits(traces: Sequence[NDArray[np.floating]]) -> tuple[float, float] | None:
     """Return limits that hold all finite values of some traces; None where there are none."""
     finite = [values[np.isfinite(values)] for values in traces]
     filled = [values for values in finite if values.size]
     if not filled:
         return None
     low, high = min(float(v.min()) for v in filled), max(float(v.max()) for v in filled)
-    room = margin * ((high - low) or abs(high) or 1.0)
+    room = _MARGIN * ((high - low) or abs(high) or 1.0)
     return low - room, high + room

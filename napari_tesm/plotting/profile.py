@@ -54,7 +54,6 @@ class ProfilePlot:
         edges: tuple[float, float] | None = None,
         width: float | None = None,
         width_error: float = np.nan,
-        width_name: str = "FWHM",
     ) -> None:
         """Show quantities along a line.
 
@@ -77,7 +76,7 @@ class ProfilePlot:
         words = ""
         if edges is not None:
             size = abs(edges[1] - edges[0]) if width is None else width
-            words = f"{width_name} {text_with_error(size, width_error, unit)}"
+            words = f"FWHM {text_with_error(size, width_error, unit)}"
         self._again = lambda: self._draw(
             np.asarray(position, dtype=np.float64), tuple(panels), unit, "position", edges, words, None
         )
@@ -90,7 +89,6 @@ class ProfilePlot:
         *,
         centres: ArrayLike,
         medians: ArrayLike,
-        quartiles: tuple[ArrayLike, ArrayLike] | None = None,
         unit: str = "m",
     ) -> None:
         """Show a quantity of each pixel against its distance from a step, and its running median.
@@ -103,23 +101,18 @@ class ProfilePlot:
             Its curves hold a value for each pixel; they are drawn as points.
         centres, medians : array, shape (bin,)
             Middle of each bin of distance, and the median in it; NaN where a bin is empty.
-        quartiles : tuple of array, optional
-            Lower and upper quartile of each bin.
         """
         middle = np.asarray(centres, dtype=np.float64)
         line = np.asarray(medians, dtype=np.float64)
         if middle.shape != line.shape:
             raise ValueError("there must be one median for each bin of distance")
-        band = None
-        if quartiles is not None:
-            band = (np.asarray(quartiles[0], dtype=np.float64), np.asarray(quartiles[1], dtype=np.float64))
         points = tuple(
             ProfileCurve(curve.values, None, curve.colour, curve.label, points=True) for curve in panel.curves
         )
         dotted = ProfilePanel(panel.name, panel.unit, points, log=panel.log)
         self._again = lambda: self._draw(
             np.asarray(distance, dtype=np.float64), (dotted,), unit, "distance from the step", None, "",
-            (middle, line, band),
+            (middle, line),
         )  # fmt: skip
         self._again()
 
@@ -170,10 +163,7 @@ class ProfilePlot:
         for artists, panel in zip(self._artists, panels, strict=True):
             artists.axes.set_xlim((reach[0] - room) / factor, (reach[1] + room) / factor)
             artists.show(panel, position / factor, shown_edges)
-            scaled = None
-            if median is not None:
-                scaled = (median[0] / factor, median[1], median[2])
-            artists.show_median(scaled)
+            artists.show_median(None if median is None else (median[0] / factor, median[1]))
         self._x_label.set_text(label_with_unit(along, shown_unit))
         self._width_label.set_text(words)
         self._edges = shown_edges

@@ -22,8 +22,8 @@ from napari_tesm.plotting.lines import band_outlines, finite_or_nan, has_lone_sa
 from napari_tesm.plotting.theme import PlotTheme, style_axes
 
 Array = NDArray[np.float64]
-Median = tuple[Array, Array, tuple[Array, Array] | None]
-"""Centres of bins, the medians in them, and perhaps their quartiles."""
+Median = tuple[Array, Array]
+"""Centres of bins, and the medians in them."""
 
 _CHARACTER: Final = 0.58
 """Width of a character of DejaVu Sans, in units of the type's size."""
@@ -95,8 +95,6 @@ class PanelArtists:
             self.axes.add_collection(band, autolim=False)
         self._lines = [self.axes.plot([], [], lw=1.2, zorder=3)[0] for _ in panel.curves]
         self._median = self.axes.plot([], [], lw=1.8, color=theme.foreground, zorder=5)[0]
-        self._quartiles = PolyCollection([], linewidths=0, alpha=0.3, zorder=4, facecolors=theme.foreground)
-        self.axes.add_collection(self._quartiles, autolim=False)
         self._name = self.axes.text(0, 0, "", fontsize=theme.font_size, color=theme.foreground, va="top")
         self._name.set_bbox({"facecolor": theme.background, "alpha": 0.75, "lw": 0, "pad": 1.0})
         self._name.set(transform=self.axes.transAxes, zorder=6)
@@ -134,7 +132,7 @@ class PanelArtists:
         self.axes.set_ylim(low / self._factor, high / self._factor)
         for index, (curve, values, spread) in enumerate(zip(panel.curves, arrays, spreads, strict=True)):
             colour = curve.colour or (
-                self.theme.data if len(arrays) == 1 else self.theme.colour_of_window(index + 1)
+                self.theme.foreground if len(arrays) == 1 else self.theme.colour_of_window(index + 1)
             )
             shown = (
                 np.where(np.isfinite(values) & ((values > 0) | (not panel.log)), values, np.nan)
@@ -166,14 +164,9 @@ class PanelArtists:
     def show_median(self, median: Median | None) -> None:
         """Show a median line, its values in the panel's SI unit, or none."""
         self._median.set_visible(median is not None)
-        self._quartiles.set_visible(median is not None and median[2] is not None)
-        if median is None:
-            return
-        centres, values, band = median
-        self._median.set_data(centres, values / self._factor)
-        if band is not None:
-            low, high = (np.asarray(end) / self._factor for end in band)
-            self._quartiles.set_verts(band_outlines(centres, low, high))
+        if median is not None:
+            centres, values = median
+            self._median.set_data(centres, values / self._factor)
 
     def label(self, size: float, *, last: bool) -> None:
         """Put ticks on the axes and the name in their corner, as there is room."""

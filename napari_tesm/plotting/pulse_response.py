@@ -80,7 +80,8 @@ def draw_pulse_responses(
     everything = np.concatenate([response.values for response in responses]) if responses else np.zeros(1)
     value_factor, value_unit = prefix_for(everything, unit)
     for below, response in zip(axes[1:, 0], responses, strict=True):
-        _draw_response(below, time / factor, response, value_factor, value_unit)
+        _draw_response(below, time / factor, response, value_factor, unit)
+        below.set_ylabel(label_with_unit("u", value_unit))
         below.set_title(f"displacement {response.label}".rstrip(), fontsize=10, loc="left")
     axes[-1, 0].set_xlabel(f"time ({time_unit})")
     axes[-1, 0].set_xlim(time[0] / factor, time[-1] / factor)
@@ -125,20 +126,8 @@ def _draw_response(axes: Axes, time: Array, response: Response, factor: float, u
     if low != high:
         arrow = {"arrowstyle": "<->", "color": _HEIGHT, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (at, high), (at, low), arrowprops=arrow)
-    size = text_from_quantity((high - low) * factor, unit_without_prefix(unit, factor), digits=3)
+    size = text_from_quantity((high - low) * factor, unit, digits=3)
     axes.annotate(
         f"H = {size}", (at, (low + high) / 2), (-6, 0), textcoords="offset points", ha="right", va="center",
         color=_HEIGHT, fontsize=10, bbox={"facecolor": _PULSE, "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )  # fmt: skip
-    axes.set_ylabel(label_with_unit("u", unit))
-
-
-def unit_without_prefix(unit: str, factor: float) -> str:
-    """Return the SI unit that a prefixed one belongs to, given what it is multiplied by.
-
-    Examples
-    --------
-    >>> unit_without_prefix("mV", 1e-3), unit_without_prefix("V", 1.0)
-    ('V', 'V')
-    """
-    return unit if factor == 1.0 else unit[1:]

@@ -14,9 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from napari_tesm.plotting.annotated_maps import MapFrame, draw_points
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.plotting.overview import map_extent
+from napari_tesm.plotting.maps import MapFrame, draw_points, map_extent
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import prefix_for
 from napari_tesm.regions.shapes import PinnedPoint
@@ -98,16 +97,11 @@ def map_columns(count: int) -> int:
     return math.ceil(count / math.ceil(count / 4)) if count else 1
 
 
-def draw_point_values(axes: Axes, curves: Sequence[PointCurve], *, absolute: bool = False) -> None:
+def draw_point_values(axes: Axes, curves: Sequence[PointCurve]) -> None:
     """Draw the mean of the pixels of each point against the voltage, with their standard deviation.
 
     A point without a colour of its own has that of the paper, red, black, blue, and from the fourth on one that
     everybody can tell apart; markers differ, too.
-
-    Parameters
-    ----------
-    absolute : bool
-        Draw |H|, so that contraction and expansion can be compared.
     """
     sizes = [abs(value) for curve in curves for value in curve.means if np.isfinite(value)]
     unit = curves[0].unit if curves else ""
@@ -117,16 +111,15 @@ def draw_point_values(axes: Axes, curves: Sequence[PointCurve], *, absolute: boo
         factor, shown = 10.0**power, f"10$^{{{power}}}$ m²/s"
     for number, curve in enumerate(curves):
         colour = curve.colour or PAPER_COLOURS.get(curve.number, colour_of_point(curve.number))
-        values = np.abs(curve.means) if absolute else curve.means
         label = f"{curve.number}: {curve.verdict}"
         if np.isfinite(curve.voltage):
             label += f", {'from' if curve.verdict == 'saturating' else 'at'} {voltage_text(curve.voltage)}"
         axes.errorbar(
-            curve.voltages, values / factor, curve.stds / factor, color=colour, marker=_MARKERS[number % len(_MARKERS)],
-            ms=5, lw=1.2, elinewidth=1.0, capsize=3, label=label,
+            curve.voltages, curve.means / factor, curve.stds / factor, color=colour, label=label,
+            marker=_MARKERS[number % len(_MARKERS)], ms=5, lw=1.2, elinewidth=1.0, capsize=3,
         )  # fmt: skip
     quantity = curves[0].quantity if curves else "H"
-    axes.set_ylabel(label_with_unit(f"|{quantity}|" if absolute else quantity, shown))
+    axes.set_ylabel(label_with_unit(quantity, shown))
     _label_voltages(axes, np.concatenate([curve.voltages for curve in curves]) if curves else np.zeros(0))
     if curves:
         axes.legend(frameon=False, fontsize=8)

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.data.phase import ComplexDisplacement
-from napari_tesm.plotting.annotated_maps import signed_norm
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.lines import thinned
-from napari_tesm.plotting.overview import draw_map
+from napari_tesm.plotting.maps import draw_map, signed_norm
 from napari_tesm.quantities.text import prefix_for
 
 Array = NDArray[np.float64]

@@ -67,11 +67,6 @@ class PlotTheme:
         """Whether the background is darker than the text."""
         return _lightness(self.background) < _lightness(self.foreground)
 
-    @property
-    def data(self) -> str:
-        """Colour of the data under the cursor."""
-        return self.foreground
-
     def colour_of_window(self, number: int) -> str:
         """Return the colour of a window, by its number from 1, and of the fit in it."""
         return self.fits[(number - 1) % len(self.fits)]

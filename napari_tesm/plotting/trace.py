@@ -11,12 +11,12 @@ from matplotlib.transforms import Bbox, BboxBase, blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.data.protocol import Window
-from napari_tesm.plotting.axes import finite_range, pixels_from_points, sticky_limits
+from napari_tesm.plotting.axes import finite_range, scale_for, sticky_limits
 from napari_tesm.plotting.blitting import LayeredBlitting
 from napari_tesm.plotting.theme import DARK, PlotTheme, colour_of_point
 from napari_tesm.plotting.trace_badges import PointBadges
 from napari_tesm.plotting.trace_curves import CurveArtists, FitCurve, TraceCurve
-from napari_tesm.plotting.trace_frame import TraceFrame, displacement_scale
+from napari_tesm.plotting.trace_frame import TraceFrame
 from napari_tesm.plotting.trace_mouse import TraceMouse
 
 __all__ = ["FitCurve", "TraceCurve", "TracePlot"]
@@ -290,7 +290,7 @@ class TracePlot:
         """Give the limits, or some where there are none yet, to the axes."""
         assert self.frame is not None
         limits = self._limits or [(-1.0, 1.0)] * len(self.frame.panels)
-        self._factor, unit = displacement_scale(limits, self._unit)
+        self._factor, unit = scale_for(limits, self._unit)
         self.frame.set_limits([(low / self._factor, high / self._factor) for low, high in limits], unit)
         low, high = (self._residual_limits or limits)[0]
         self.frame.set_residual_limits((high - low) / 2 / self._factor)
@@ -376,7 +376,7 @@ class TracePlot:
 
     def pixels(self, points: float) -> float:
         """Return a length in points as pixels of the canvas."""
-        return pixels_from_points(self.figure, points)
+        return points * self.figure.dpi / 72
 
 
 def _of_role(curves: Sequence[TraceCurve], role: str) -> list[TraceCurve]:

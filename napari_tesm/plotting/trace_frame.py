@@ -19,7 +19,6 @@ from napari_tesm.plotting.axes import (
     label_symmetric_axis,
     label_with_unit,
     place_axes,
-    scale_for,
     size_in_points,
 )
 from napari_tesm.plotting.theme import PlotTheme, style_axes, text_colour_on
@@ -298,11 +297,6 @@ class TraceFrame:
 def edges_of_window(window: Window, time: Array) -> tuple[float, float]:
     """Return where a window starts and ends, in s; an open end is the last sample's time."""
     return window.start, float(time[-1]) if window.stop is None else window.stop
-
-
-def displacement_scale(limits: Sequence[tuple[float, float]], unit: str) -> tuple[float, str]:
-    """Return the factor and the unit in which displacement within these limits is shown."""
-    return scale_for(np.asarray(limits), unit)
 
 
 def _longest_that_fits(texts: Sequence[str], room: float, font_size: float) -> str:

@@ -67,21 +67,6 @@ def sentence_from_fit(fit: FittedWindow) -> str:
     raise ValueError(f"{fit.status} is no status of a fit")
 
 
-def sentence_from_status(status: int, window: int) -> str:
-    """Return what a status alone says of a window, for places where no fit is at hand.
-
-    Examples
-    --------
-    >>> sentence_from_status(1, 2)
-    'window 2: |H| below the threshold'
-    """
-    if status == OK:
-        return f"{words_of_fit(window)}: fitted"
-    nothing = np.zeros(0)
-    unknown = {"tau": math.nan, "D": math.nan}
-    return sentence_from_fit(FittedWindow(window, nothing, nothing, nothing, status, unknown))
-
-
 def words_of_limits(low: float, high: float, unit: str = "") -> str:
     """Return an interval with two digits, the unit once where both ends have the same.
 

@@ -20,7 +20,7 @@ from napari_tesm.findings.controls import (
     sentences_from_control,
 )
 from napari_tesm.findings.table import Column, Table
-from napari_tesm.plotting.annotated_maps import draw_height, draw_surface
+from napari_tesm.plotting.maps import draw_height, draw_surface
 from napari_tesm.plotting.positions import PositionCurve, common_limits, draw_positions
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_from_quantity

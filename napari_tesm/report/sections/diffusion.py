@@ -13,14 +13,14 @@ from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.table import Column, Table
-from napari_tesm.plotting.annotated_maps import (
+from napari_tesm.plotting.maps import (
     MapFrame,
+    draw_map,
     draw_regions,
     draw_zoom_frame,
     logarithmic_norm,
     row_size,
 )
-from napari_tesm.plotting.overview import draw_map
 from napari_tesm.plotting.step_course import AcrossStep, draw_across_step, draw_course
 from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.findings.table import Table
-from napari_tesm.plotting.annotated_maps import (
+from napari_tesm.plotting.maps import (
     MapFrame,
     draw_height,
     draw_overlay,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, map_name
 from napari_tesm.findings.table import Column, Table
-from napari_tesm.plotting.annotated_maps import draw_height, row_size
+from napari_tesm.plotting.maps import draw_height, row_size
 from napari_tesm.plotting.point_curves import PointCurve, draw_point_curves
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_with_error

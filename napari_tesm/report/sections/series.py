@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from napari_tesm.findings.table import Column, Table
-from napari_tesm.plotting.annotated_maps import row_size
+from napari_tesm.plotting.maps import row_size
 from napari_tesm.plotting.series import (
     draw_distribution_trend,
     draw_point_values,

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.findings.table import Table
-from napari_tesm.plotting.annotated_maps import (
+from napari_tesm.plotting.maps import (
     MapFrame,
     draw_density,
     draw_height,
+    draw_map,
     draw_regions,
     draw_surface,
     row_size,
     signed_norm,
 )
-from napari_tesm.plotting.overview import draw_map
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.registration import Shift, shift_between
 from napari_tesm.registration.maps import (

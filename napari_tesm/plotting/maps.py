@@ -1,4 +1,4 @@
-"""Maps with what was drawn on them: steps, regions, points and the part that is shown larger elsewhere."""
+"""Maps on their physical scale, and what was drawn on them: steps, regions, points, the part shown larger elsewhere."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.axis import Axis
+from matplotlib.colors import Colormap, LogNorm, Normalize
+from matplotlib.image import AxesImage
 from matplotlib.patches import Polygon, Rectangle
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.plotting.overview import draw_map, map_extent, map_proportion
 from napari_tesm.plotting.theme import colour_of_point, text_colour_on
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import prefix_for
@@ -23,6 +25,10 @@ Array = NDArray[np.float64]
 _LINE: Final = "#111111"
 _HALO: Final = "#ffffff"
 _ZOOM: Final = "#e3120b"
+EMPTY: Final = "#d9d9d9"
+"""Colour of pixels without a value: neither end of any colour map in use."""
+_STEEPEST: Final = 1000.0
+_BINS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -45,14 +51,32 @@ class MapFrame:
     def of(cls, values: xr.DataArray) -> "MapFrame":
         """Return the frame in which `draw_map` draws a map."""
         extent, _ = map_extent(values)
-        centres = [np.asarray(values[axis].values, dtype=np.float64) for axis in ("x", "y")]
-        steps = [axis_spacing(values[axis]) for axis in ("x", "y")]
-        factor = steps[0] * centres[0].size / extent[1]
-        return cls(float(centres[0][0]) - steps[0] / 2, float(centres[1][0]) - steps[1] / 2, factor)
+        x, y = values["x"], values["y"]
+        dx = axis_spacing(x)
+        return cls(float(x[0]) - dx / 2, float(y[0]) - axis_spacing(y) / 2, dx * x.size / extent[1])
 
     def shown(self, xy: Array) -> Array:
         """Return positions (…, 2), x before y, on the axes."""
         return np.asarray((xy - np.array([self.left, self.top])) / self.factor)
+
+
+def map_extent(values: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:
+    """Return the edges of the image, y downwards as the file has it, and their unit."""
+    edges = []
+    for axis in ("x", "y"):
+        centres, step = values[axis].values, axis_spacing(values[axis])
+        edges += [centres[0] - step / 2, centres[-1] + step / 2]
+    left, right, top, bottom = edges
+    factor, unit = prefix_for([right - left, bottom - top], str(values["x"].attrs.get("units", "")))
+    return (0.0, (right - left) / factor, (bottom - top) / factor, 0.0), unit
+
+
+def map_proportion(extent: tuple[float, float, float, float]) -> float:
+    """Return height over width of an image, within a thousand either way."""
+    with np.errstate(all="ignore"):
+        return float(
+            np.clip(np.nan_to_num(np.divide(extent[2], extent[1]), nan=1.0), 1 / _STEEPEST, _STEEPEST)
+        )
 
 
 def row_size(values: xr.DataArray, panels: int, *, width: float = 10.0) -> tuple[float, float]:
@@ -86,6 +110,48 @@ def surface_norm(image: Array) -> Normalize:
     finite = image[np.isfinite(image)]
     low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
     return Normalize(float(low), float(high) if high > low else float(low) + 1.0)
+
+
+def draw_map(
+    axis: Axes, values: xr.DataArray, title: str, *, cmap: str, norm: Normalize | None = None
+) -> None:
+    """Draw a map on its physical scale, with a colour bar; pixels without a value are grey."""
+    numbers = np.asarray(values.values, dtype=np.float64)
+    unit = str(values.attrs.get("units", ""))
+    factor, shown = (1.0, unit) if isinstance(norm, LogNorm) else prefix_for(numbers, unit)
+    scaled = norm
+    if norm is not None and not isinstance(norm, LogNorm) and norm.vmin is not None and norm.vmax is not None:
+        scaled = Normalize(norm.vmin / factor, norm.vmax / factor)
+    image = draw_pixels(axis, values, numbers / factor, title, cmap=cmap, norm=scaled)
+    bar = axis.figure.colorbar(image, ax=axis, fraction=0.05, pad=0.03)
+    bar.set_label(shown)
+    if isinstance(norm, LogNorm):
+        _label_ones_twos_and_fives(bar.ax.yaxis)
+    if not np.isfinite(numbers).any():
+        axis.text(
+            0.5, 0.5, "no pixel accepted", transform=axis.transAxes, ha="center", va="center", fontsize=10
+        )
+
+
+def draw_pixels(
+    axis: Axes, like: xr.DataArray, values: Array, title: str, *, cmap: str | Colormap, norm: Normalize | None
+) -> AxesImage:
+    """Draw values on the physical scale of a map, without a colour bar; pixels without a value are grey."""
+    extent, lateral = map_extent(like)
+    axis.set_facecolor(EMPTY)
+    image = axis.imshow(
+        np.ma.masked_invalid(values),
+        cmap=cmap,
+        norm=norm,
+        extent=extent,
+        interpolation="nearest",
+        # A file may claim a pixel as long as a galaxy; no axes can be drawn in that proportion.
+        aspect="equal" if 1 / _STEEPEST < map_proportion(extent) < _STEEPEST else "auto",
+    )
+    axis.set_title(title, fontsize=11)
+    axis.set_xlabel(label_with_unit("x", lateral))
+    axis.set_ylabel(label_with_unit("y", lateral))
+    return image
 
 
 def draw_surface(axes: Axes, image: xr.DataArray, title: str) -> None:
@@ -154,19 +220,29 @@ def draw_overlay(axes: Axes, surface: xr.DataArray, values: xr.DataArray, title:
     )  # fmt: skip
 
 
-def draw_density(
-    axes: Axes, first: Array, second: Array, *, names: tuple[str, str], unit: str, bins: int = 64
-) -> None:
-    """Draw one map against another, pixel by pixel, as a density with the line of equality."""
+def density_of_maps(first: Array, second: Array, unit: str) -> tuple[Array, float, str]:
+    """Return how many pixels, as the root, have which |H| in two maps; where the bins end, and the unit of that."""
     good = np.isfinite(first) & np.isfinite(second)
     a, b = np.abs(first[good]), np.abs(second[good])
+    # Hot pixels do not rule the axes.
     high = max((float(np.percentile(part, 99.5)) for part in (a, b) if part.size), default=1.0) or 1.0
     factor, shown = prefix_for(high, unit)
     edge = 1.08 * high / factor
-    counts, *_ = np.histogram2d(b / factor, a / factor, bins=bins, range=((0, edge), (0, edge)))
-    axes.imshow(
-        np.sqrt(counts), origin="lower", extent=(0, edge, 0, edge), cmap="Greys", interpolation="nearest"
-    )
+    counts, *_ = np.histogram2d(b / factor, a / factor, bins=_BINS, range=((0, edge), (0, edge)))
+    return np.sqrt(counts), edge, shown
+
+
+def draw_density(axes: Axes, first: Array, second: Array, *, names: tuple[str, str], unit: str) -> None:
+    """Draw one map against another, pixel by pixel, as a density with the line of equality."""
+    density, edge, shown = density_of_maps(first, second, unit)
+    axes.imshow(density, origin="lower", extent=(0, edge, 0, edge), cmap="Greys", interpolation="nearest")
     axes.plot([0, edge], [0, edge], ls="--", lw=1.0, color=_ZOOM)
     axes.set_xlabel(label_with_unit(f"|H| {names[0]}", shown))
     axes.set_ylabel(label_with_unit(f"|H| {names[1]}", shown))
+
+
+def _label_ones_twos_and_fives(axis: Axis) -> None:
+    """Keep the labels of a logarithmic axis apart where it spans about a decade."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
+    axis.set_minor_formatter(NullFormatter())
