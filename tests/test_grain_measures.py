@@ -15,7 +15,7 @@ from napari_tesm.grains import (
     overrides_from_regions,
     table_of_grains,
 )
-from napari_tesm.grains.boundaries import default_band_width, neighbours_of
+from napari_tesm.grains.boundaries import default_band_width
 from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries, shares_of_classes
 from napari_tesm.regions.measures import comparison_of_masks
 from napari_tesm.regions.shapes import Region
@@ -231,11 +231,6 @@ def test_the_band_without_a_tip_radius_is_four_of_the_longer_sides():
         assert width == pytest.approx(12e-9)
         assert "4 pixels" in why
     assert default_band_width(25e-9, (3e-9, 2e-9))[0] == pytest.approx(50e-9)
-
-
-def test_neighbours_touch_by_a_side():
-    labels = np.array([[1, 1, 2], [3, 1, 2], [3, 4, 4]])
-    assert neighbours_of(labels) == {1: {2, 3, 4}, 2: {1, 4}, 3: {1, 4}, 4: {1, 2, 3}}
 
 
 def test_particles_and_holes_are_proposed_and_grains_are_not():

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
 from napari_tesm.statistics.comparison import mode_from_map, patchwork_from_map
-from napari_tesm.statistics.description import half_maximum, half_maximum_from_values, mode_with_interval
+from napari_tesm.statistics.description import half_maximum_from_values, mode_from_values
 
 MODE = 10**-12.5
 
@@ -21,7 +21,9 @@ def smooth_map(seed, *, smooth=1.5, size=48):
 def test_the_interval_holds_the_mode_where_neighbours_are_alike():
     maps = [smooth_map(seed) for seed in range(60)]
     held = sum(found.low <= MODE <= found.high for found in map(mode_from_map, maps))
-    naive = sum(found.low <= MODE <= found.high for found in map(mode_with_interval, maps))
+    naive = sum(
+        found.low <= MODE <= found.high for found in (mode_from_values(field, scale="log") for field in maps)
+    )
     # 90.5 % of 200 such maps, where drawing each pixel by itself comes to 73.5 %.
     assert held >= binom.ppf(0.001, 60, 0.9)
     assert naive < binom.ppf(0.05, 60, 0.9)
@@ -29,7 +31,7 @@ def test_the_interval_holds_the_mode_where_neighbours_are_alike():
 
 def test_the_best_value_does_not_depend_on_how_neighbours_are_counted():
     field = smooth_map(1)
-    found, naive = mode_from_map(field), mode_with_interval(field)
+    found, naive = mode_from_map(field), mode_from_values(field, scale="log")
     assert found.value == naive.value
     assert found.high / found.low > naive.high / naive.low
 
@@ -37,7 +39,7 @@ def test_the_best_value_does_not_depend_on_how_neighbours_are_counted():
 def test_independent_pixels_are_drawn_by_themselves():
     field = smooth_map(2, smooth=0)
     assert patchwork_from_map(field).side == 1
-    assert mode_from_map(field) == mode_with_interval(field)
+    assert mode_from_map(field) == mode_from_values(field, scale="log")
 
 
 def test_blocks_are_as_large_as_what_is_alike():
@@ -54,9 +56,9 @@ def test_few_independent_values_make_the_interval_wide():
     field = smooth_map(3, smooth=4, size=32)
     cut = patchwork_from_map(field)
     assert field.size / cut.area < 50
-    found, naive = mode_from_map(field), mode_with_interval(field)
-    blocks = mode_with_interval(field, blocks=cut.labels(field.shape))
-    width, alone, in_blocks = (np.log(one.high / one.low) for one in (found, naive, blocks))
+    found, naive = mode_from_map(field), mode_from_values(field, scale="log")
+    blocks = mode_from_values(field, blocks=cut.labels(field.shape))
+    width, alone, in_blocks = (np.log(mode.high / mode.low) for mode in (found, naive, blocks))
     assert width > 1.15 * in_blocks
     assert width > 2 * alone
 
@@ -93,7 +95,7 @@ def test_the_width_of_a_normal_distribution():
     low, high = half_maximum_from_values(values)
     assert high - low == pytest.approx(2.3548 * 0.5, rel=0.06)
     assert (high + low) / 2 == pytest.approx(3.0, abs=0.05)
-    ends = half_maximum(10**values, scale="log")
+    ends = half_maximum_from_values(10**values, scale="log")
     assert ends == pytest.approx((10**low, 10**high), abs=0)
     assert half_maximum_from_values(np.arange(9.0)) is None
     assert half_maximum_from_values(np.full(20, 2.0)) == (2.0, 2.0)

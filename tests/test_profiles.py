@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from napari_tesm.regions.profile import profile_along, profiles_along
+from napari_tesm.regions.profile import profile_along
 from napari_tesm.regions.widths import width_from_profile
 
 PIXEL = 3e-9
@@ -173,14 +173,13 @@ def test_a_path_is_followed_round_its_corner():
 
 
 def test_profiles_of_several_maps_share_their_positions():
-    maps = profiles_along(
-        {"a": np.zeros((5, 5)), "b": np.ones((5, 5))}, [(0, 0), (4, 4)], np.arange(5.0), np.arange(5.0)
-    )
-    assert np.array_equal(maps["a"].position, maps["b"].position)
-    one = profiles_along({"c": [[7.0]]}, [(-1, 0), (1, 0)], [0.0], [0.0], spacing=(2.0, 2.0))["c"]
-    assert np.allclose(one.mean, 7.0, atol=0)
-    assert one.position.size == 3
-    assert (maps["b"].mean == 1).all()
+    line, axis = [(0, 0), (4, 4)], np.arange(5.0)
+    zeros, ones = (profile_along(np.full((5, 5), value), line, axis, axis) for value in (0.0, 1.0))
+    assert np.array_equal(zeros.position, ones.position)
+    pixel = profile_along([[7.0]], [(-1, 0), (1, 0)], [0.0], [0.0], spacing=(2.0, 2.0))
+    assert np.allclose(pixel.mean, 7.0, atol=0)
+    assert pixel.position.size == 3
+    assert (ones.mean == 1).all()
 
 
 def test_a_line_without_length_is_refused_and_one_pixel_has_a_profile():

@@ -30,7 +30,6 @@ from napari_tesm.physics.tip import (
     resolution_from_frequency,
     response_from_frequency,
     response_from_time,
-    transfer_function,
 )
 from napari_tesm.physics.tip_radius import TipRadius
 from napari_tesm.quantities.limits import check_count
@@ -144,11 +143,7 @@ CASES = {
     "frequency": (lambda f: response_from_frequency([f], CONTACT), {"f": 1.0}, {"f": NUMBER + "-"}),
     "time": (lambda t, pulse: response_from_time([t], CONTACT, pulse=pulse), {"t": 1e-3, "pulse": 1e-2},
              {"t": NUMBER, "pulse": "njh-0t"}),
-    "transfer": (lambda wave, f, radius: transfer_function([wave], f, CONTACT, detection_radius=radius),
-                 {"wave": 1e7, "f": 1.0, "radius": 25e-9},
-                 {"wave": NUMBER, "f": NUMBER + "-", "radius": POSITIVE}),
-    "resolution": (lambda f, radius: resolution_from_frequency(f, CONTACT, detection_radius=radius),
-                   {"f": 1.0, "radius": 25e-9}, {"f": NUMBER + "-", "radius": POSITIVE}),
+    "resolution": (lambda f: resolution_from_frequency(f, CONTACT), {"f": 1.0}, {"f": NUMBER + "-"}),
     "D of a response": (lambda where, value, decades: diffusion_from_response(
         np.append(TIME[1:], where), np.append(response_from_time(TIME[1:], CONTACT), value), CONTACT, decades=decades),
         {"where": 30e-3, "value": 2.6e-8, "decades": 3.0},

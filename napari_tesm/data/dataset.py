@@ -28,9 +28,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.quantities.axes import axis_spacing
 
 TRACE_DIMS: Final = ("pulse", "y", "x", "time")
-MAP_DIMS: Final = ("pulse", "y", "x")
 SIGNALS: Final = {
     "X": "displacement",
     "Y": "displacement_quadrature",
@@ -168,40 +168,39 @@ def dataset_from_traces(
 def _give_a_line_square_pixels(dataset: xr.Dataset) -> None:
     """Note the width of pixels on an axis that has only one, as wide as they are along the line."""
     for axis, other in (("x", "y"), ("y", "x")):
-        centres = dataset[other].values
-        if dataset.sizes[axis] == 1 and centres.size > 1:
-            dataset[axis].attrs["spacing"] = float(abs(centres[-1] - centres[0]) / (centres.size - 1))
+        if dataset.sizes[axis] == 1 and dataset.sizes[other] > 1:
+            dataset[axis].attrs["spacing"] = axis_spacing(dataset[other])
 
 
 def check_dataset(dataset: xr.Dataset) -> None:
     """Raise a ValueError that names every violation of the schema, if there is any."""
-    found = violations(dataset)
-    if found:
-        raise ValueError("not a t-ESM dataset: " + "; ".join(found))
+    problems = violations(dataset)
+    if problems:
+        raise ValueError("not a t-ESM dataset: " + "; ".join(problems))
 
 
 def violations(dataset: xr.Dataset) -> list[str]:
     """Return a sentence for every way in which `dataset` departs from the schema."""
-    found = [f"it has no variable '{name}'" for name in ("displacement",) if name not in dataset]
+    problems = [] if "displacement" in dataset else ["it has no variable 'displacement'"]
     for name in ("x", "y", "time"):
-        found += _axis_violations(dataset, name)
+        problems += _axis_violations(dataset, name)
     for name in ("voltage", "direction"):
         if name not in dataset.coords:
-            found.append(f"it has no coordinate '{name}'")
+            problems.append(f"it has no coordinate '{name}'")
         elif dataset[name].dims != ("pulse",):
-            found.append(f"'{name}' must have the dimension pulse, not {dataset[name].dims}")
+            problems.append(f"'{name}' must have the dimension pulse, not {dataset[name].dims}")
     if "direction" in dataset.coords:
         unknown = sorted({str(value) for value in dataset["direction"].values.flat} - set(DIRECTIONS))
         if unknown:
-            found.append(f"the direction must be 'trace', 'retrace' or empty, not {unknown}")
+            problems.append(f"the direction must be 'trace', 'retrace' or empty, not {unknown}")
     for name in SIGNALS.values():
         if name in dataset:
-            found += _trace_violations(dataset[name])
+            problems += _trace_violations(dataset[name])
     try:
         PulseProtocol.from_attributes(dataset.attrs)
     except (TypeError, ValueError) as error:
-        found.append(str(error))
-    return found
+        problems.append(str(error))
+    return problems
 
 
 def _axis_violations(dataset: xr.Dataset, name: str) -> list[str]:
@@ -211,31 +210,33 @@ def _axis_violations(dataset: xr.Dataset, name: str) -> list[str]:
     if axis.dims != (name,):
         return [f"'{name}' must have the dimension {name} alone, not {axis.dims}"]
     values = axis.values
-    found = []
+    problems = []
     if values.size == 0:
-        found.append(f"'{name}' is empty")
+        problems.append(f"'{name}' is empty")
     elif not np.isfinite(values).all():
-        found.append(f"'{name}' holds values that are not finite")
+        problems.append(f"'{name}' holds values that are not finite")
     elif (np.diff(values) <= 0).any():
         where = int(np.flatnonzero(np.diff(values) <= 0)[0]) + 1
         problem = "runs backwards" if name == "time" else "does not increase"
-        found.append(f"'{name}' {problem} at index {where}")
+        problems.append(f"'{name}' {problem} at index {where}")
     if "units" not in axis.attrs:
-        found.append(f"'{name}' has no attribute 'units'")
+        problems.append(f"'{name}' has no attribute 'units'")
     elif name == "time" and axis.attrs["units"] != "s":
-        found.append(f"'time' must be in s, not {axis.attrs['units']!r}")
-    return found
+        problems.append(f"'time' must be in s, not {axis.attrs['units']!r}")
+    return problems
 
 
 def _trace_violations(traces: xr.DataArray) -> list[str]:
-    found = []
+    problems = []
     if traces.dims != TRACE_DIMS:
-        found.append(f"'{traces.name}' must have the dimensions {', '.join(TRACE_DIMS)}, not {traces.dims}")
+        problems.append(
+            f"'{traces.name}' must have the dimensions {', '.join(TRACE_DIMS)}, not {traces.dims}"
+        )
     if traces.dtype.kind not in "fiu":
-        found.append(f"'{traces.name}' must hold real numbers, not {traces.dtype}")
+        problems.append(f"'{traces.name}' must hold real numbers, not {traces.dtype}")
     if "units" not in traces.attrs:
-        found.append(f"'{traces.name}' has no attribute 'units'")
-    return found
+        problems.append(f"'{traces.name}' has no attribute 'units'")
+    return problems
 
 
 def blocks_of_rows(shape: tuple[int, ...], samples: int) -> Iterator[Block]:
@@ -277,8 +278,8 @@ def with_protocol(
         changed = changed.assign_coords(time=time.copy(data=time.values + (origin - after.pulse_start)))
         changed.attrs["time_origin"] = after.pulse_start
     if voltage is not None:
-        known = dataset["voltage"]
-        changed = changed.assign_coords(voltage=known.copy(data=np.full(known.shape, float(voltage))))
+        voltages = dataset["voltage"]
+        changed = changed.assign_coords(voltage=voltages.copy(data=np.full(voltages.shape, float(voltage))))
     return changed
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import pulse_labels
 
@@ -50,6 +51,8 @@ _OF_WINDOWS: Final = ("b", "beta", "tau_slow", "share", "exponent", "tau_mean")
 
 ENDINGS: Final = ("_stderr", "_lower", "_upper")
 """What is known of a quantity beside its value."""
+_APART: Final = ("r2", "rms")
+"""Quantities whose own digit or word stands apart from the number of the fit."""
 
 
 def map_name(quantity: str, number: int) -> str:
@@ -63,52 +66,50 @@ def map_name(quantity: str, number: int) -> str:
     if number == JOINT:
         return quantity
     stem, ending = quantity, ""
-    for known in ENDINGS:
-        if quantity.endswith(known):
-            stem, ending = quantity.removesuffix(known), known
-    return f"{stem}{'_' if stem in ('r2', 'rms') else ''}{number}{ending}"
+    for candidate in ENDINGS:
+        if quantity.endswith(candidate):
+            stem, ending = quantity.removesuffix(candidate), candidate
+    return f"{stem}{'_' if stem in _APART else ''}{number}{ending}"
+
+
+_WITH_ERROR: Final = ("_stderr",)
+_FITTED: Final[dict[str, tuple[MapKind, tuple[str, ...]]]] = {
+    "tau": (MapKind("tau", "s", gated=True, exported=True), ENDINGS),
+    "beta": (MapKind("beta", gated=True, exported=True), _WITH_ERROR),
+    "tau_slow": (MapKind("slow tau", "s", gated=True, exported=True), _WITH_ERROR),
+    "share": (MapKind("share", gated=True, exported=True), _WITH_ERROR),
+    "exponent": (MapKind("exponent", gated=True, exported=True), _WITH_ERROR),
+    "tau_mean": (MapKind("mean tau", "s", gated=True, exported=True), _WITH_ERROR),
+    "D": (MapKind("D", "m²/s", gated=True, exported=True, visible=True), ENDINGS),
+    "log10_D": (MapKind("log10 D", gated=True, exported=True, visible=True), ()),
+    "r2": (MapKind("R2", exported=True), ()),
+    "status": (MapKind("status", exported=True), ()),
+    "a": (MapKind("a", "displacement"), _WITH_ERROR),
+    "b": (MapKind("b", "1/s", gated=True), _WITH_ERROR),
+    "c": (MapKind("c", "displacement"), _WITH_ERROR),
+    "rms": (MapKind("RMS", "displacement"), ()),
+}
+"""What a fit gives, its title without the number of the fit, and what is known of it beside its value."""
 
 
 def _kinds() -> dict[str, MapKind]:
     kinds = {"H": MapKind("H", "displacement", exported=True, visible=True)}
     for n in FITS:
-        title = "" if n == JOINT else str(n)
-        space = "" if n == JOINT else f" {n}"
-        of_fit = {
-            "tau": MapKind(f"tau{title}", "s", gated=True, exported=True),
-            "tau_stderr": MapKind(f"tau{title} standard error", "s", gated=True, exported=True),
-            "tau_lower": MapKind(f"tau{title} lower", "s", exported=True),
-            "tau_upper": MapKind(f"tau{title} upper", "s", exported=True),
-            "beta": MapKind(f"beta{title}", "", gated=True, exported=True),
-            "beta_stderr": MapKind(f"beta{title} standard error", "", gated=True, exported=True),
-            "tau_slow": MapKind(f"slow tau{title}", "s", gated=True, exported=True),
-            "tau_slow_stderr": MapKind(f"slow tau{title} standard error", "s", gated=True, exported=True),
-            "share": MapKind(f"share{title}", "", gated=True, exported=True),
-            "share_stderr": MapKind(f"share{title} standard error", "", gated=True, exported=True),
-            "exponent": MapKind(f"exponent{title}", "", gated=True, exported=True),
-            "exponent_stderr": MapKind(f"exponent{title} standard error", "", gated=True, exported=True),
-            "tau_mean": MapKind(f"mean tau{title}", "s", gated=True, exported=True),
-            "tau_mean_stderr": MapKind(f"mean tau{title} standard error", "s", gated=True, exported=True),
-            "D": MapKind(f"D{title}", "m²/s", gated=True, exported=True, visible=True),
-            "D_stderr": MapKind(f"D{title} standard error", "m²/s", gated=True, exported=True),
-            "D_lower": MapKind(f"D{title} lower", "m²/s", exported=True),
-            "D_upper": MapKind(f"D{title} upper", "m²/s", exported=True),
-            "log10_D": MapKind(f"log10 D{title}", "", gated=True, exported=True, visible=True),
-            "r2": MapKind(f"R2{space}", "", exported=True),
-            "status": MapKind(f"status{title}", "", exported=True),
-            "a": MapKind(f"a{title}", "displacement"),
-            "a_stderr": MapKind(f"a{title} standard error", "displacement"),
-            "b": MapKind(f"b{title}", "1/s", gated=True),
-            "b_stderr": MapKind(f"b{title} standard error", "1/s", gated=True),
-            "c": MapKind(f"c{title}", "displacement"),
-            "c_stderr": MapKind(f"c{title} standard error", "displacement"),
-            "rms": MapKind(f"RMS{space}", "displacement"),
-        }
-        kinds |= {
-            map_name(quantity, n): replace(kind, fit=n)
-            for quantity, kind in of_fit.items()
-            if not (n == JOINT and quantity.removesuffix("_stderr") in _OF_WINDOWS)
-        }
+        for quantity, (kind, endings) in _FITTED.items():
+            if n == JOINT and quantity in _OF_WINDOWS:
+                continue
+            number = "" if n == JOINT else f" {n}" if quantity in _APART else str(n)
+            title = f"{kind.title}{number}"
+            kinds[map_name(quantity, n)] = replace(kind, title=title, fit=n)
+            for ending in endings:
+                words = ending.removeprefix("_").replace("stderr", "standard error")
+                kinds[map_name(quantity + ending, n)] = replace(
+                    kind,
+                    title=f"{title} {words}",
+                    gated=kind.gated and ending == "_stderr",
+                    visible=False,
+                    fit=n,
+                )
     return kinds
 
 
@@ -167,6 +168,11 @@ def map_title(name: str, label: str) -> str:
 def labels_from_maps(maps: xr.Dataset) -> list[str]:
     """Return what tells the pulse settings of a result apart in titles."""
     return pulse_labels(maps["voltage"].values, [str(way) for way in maps["direction"].values])
+
+
+def values_of(maps: xr.Dataset, name: str, pulse: int) -> NDArray[np.float64]:
+    """Return one map of one pulse setting, shape (y, x)."""
+    return np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
 
 
 def exported_maps(maps: xr.Dataset) -> Sequence[str]:

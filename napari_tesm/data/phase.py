@@ -179,16 +179,12 @@ def complex_displacement(dataset: xr.Dataset, pulse: Window) -> ComplexDisplacem
             if high.shape[-1] > 1:
                 variances.append(noise_from_traces(high).ravel() ** 2)
     noise = float("nan")
-    if variances:
-        found = np.concatenate(variances)
+    squares = np.concatenate([np.zeros(0), *variances])
+    squares = squares[np.isfinite(squares)]
+    if squares.size:
         # Hot pixels aside, the mean: the median of one or two differences is far below it.
-        found = (
-            found[found <= _HOT * np.median(found[np.isfinite(found)])]
-            if np.isfinite(found).any()
-            else found[:0]
-        )
-        if found.size:
-            noise = float(np.sqrt(found.mean() * sum(1 / count for count in counts)))
+        squares = squares[squares <= _HOT * np.median(squares)]
+        noise = float(np.sqrt(squares.mean() * sum(1 / count for count in counts)))
     return ComplexDisplacement(heights[0], heights[1], noise)
 
 

@@ -30,22 +30,12 @@ from napari_tesm.fitting.table import SPACING, FitTable, table_from_times
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.kernels.one_parameter import Kernel
-from napari_tesm.kernels.two_parameters import ShapeKernel
+from napari_tesm.kernels.two_parameters import SHAPE_KERNELS, ShapeKernel
 from napari_tesm.quantities.status import INVALID, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 __all__ = ["FEWEST_SAMPLES", "FitResult", "checked_kernel", "checked_times", "checked_traces", "fit_traces"]
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """What every chunk needs to know."""
-
-    table: FitTable
-    window: float
-    shortest: float
-    max_log_tau_error: float
 
 
 def fit_traces(
@@ -128,35 +118,117 @@ def fit_traces(
     traces = checked_traces(traces, times)
     if jobs < 1:
         raise ValueError(f"a fit needs at least one job, not {jobs}")
-    known = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
+    chosen = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
     if low_pass is not None:
-        known = replace(known, low_pass=low_pass)
+        chosen = replace(chosen, low_pass=low_pass)
     shape = traces.shape[:-1]
-    result = FitResult.empty(int(np.prod(shape)), extra=known.quantities)
-    if result.tau.size and times.size < known.fewest_samples:
+    result = FitResult.empty(int(np.prod(shape)), extra=chosen.quantities)
+    if result.tau.size and times.size < chosen.fewest_samples:
         result.samples[:] = np.isfinite(traces).sum(axis=-1).ravel()
     elif result.tau.size:
         with single_threaded_blas():
             fit_chunk: FitChunk
-            if isinstance(known, ShapeKernel):
-                fit_chunk = shape_chunk_fitter(times, known, start, bounds, max_log_tau_error)
+            if isinstance(chosen, ShapeKernel):
+                fit_chunk = shape_chunk_fitter(times, chosen, start, bounds, max_log_tau_error)
+                size = SHAPE_CHUNK
             else:
-                fit_chunk = _chunk_fitter(times, known, start, bounds, max_log_tau_error)
-            size = SHAPE_CHUNK if isinstance(known, ShapeKernel) else CHUNK
+                fit_chunk = _chunk_fitter(times, chosen, start, bounds, max_log_tau_error)
+                size = CHUNK
             fit_in_chunks(fit_chunk, traces, result, size=size, jobs=jobs, progress=progress)
     return result.reshaped(shape)
 
 
+@dataclass(frozen=True)
+class ShapeResult:
+    """Parameters of a kernel with a shape for each trace, all of the traces' shape without time.
+
+    Parameters
+    ----------
+    tau, shape : ndarray
+        As the kernel defines them; the shape is named by
+        `napari_tesm.kernels.two_parameters.ShapeKernel.second_name`.
+    log_tau_stderr, log_shape_stderr : ndarray
+        Standard errors of their logarithms, linearised.
+    a, c : ndarray
+        Amplitude (the sum of two) and final value.
+    share : ndarray
+        Part of the amplitude that decays with `tau`; 1 for a single curve.
+    rms, r2, status, samples : ndarray
+        As in `FitResult`.
+    """
+
+    tau: Array
+    shape: Array
+    log_tau_stderr: Array
+    log_shape_stderr: Array
+    a: Array
+    c: Array
+    share: Array
+    rms: Array
+    r2: Array
+    status: NDArray[np.int8]
+    samples: NDArray[np.int32]
+
+
+def fit_shapes(
+    traces: ArrayLike, time: ArrayLike, *, kernel: str = "stretched", max_log_tau_error: float = 0.5
+) -> ShapeResult:
+    """Fit a kernel with a time and a shape to every trace by least squares.
+
+    The same fit as `fit_traces` makes with this kernel, with both parameters by one name for every kernel.
+
+    Parameters
+    ----------
+    traces : array-like, shape (..., time)
+        Samples that are not finite are left out.
+    time : array-like, shape (time,)
+        Increasing sample times; the kernel begins at the first.
+    kernel : str
+        A name of `napari_tesm.kernels.two_parameters.SHAPE_KERNELS`.
+    max_log_tau_error : float
+        A larger standard error of ln tau means unresolved.
+
+    Raises
+    ------
+    ValueError
+        If the times do not increase, the shapes do not match, or there are too few samples.
+
+    Examples
+    --------
+    >>> time = np.arange(300) * 5e-5
+    >>> result = fit_shapes(2.0 * np.exp(-((time / 1.5e-3) ** 0.6)) + 1.0, time, kernel="stretched")
+    >>> float(result.tau.round(7)), float(result.shape.round(4)), int(result.status)
+    (0.0015, 0.6, 0)
+    """
+    times = checked_times(time)
+    if kernel not in SHAPE_KERNELS:
+        raise ValueError(
+            f"unknown kernel '{kernel}' of two parameters: choose one of {', '.join(SHAPE_KERNELS)}"
+        )
+    chosen = SHAPE_KERNELS[kernel]
+    if times.size < chosen.fewest_samples:
+        raise ValueError(
+            f"the kernel '{kernel}' needs {chosen.fewest_samples} samples, there are {times.size}: choose another"
+        )
+    fitted = fit_traces(traces, times, kernel=chosen, max_log_tau_error=max_log_tau_error)
+    shape = fitted.extra[chosen.second_name]
+    share = fitted.extra.get("share", np.where(np.isnan(fitted.tau), np.nan, 1.0))
+    return ShapeResult(
+        fitted.tau, shape, fitted.log_tau_stderr, fitted.extra[f"{chosen.second_name}_stderr"] / shape, fitted.a,
+        fitted.c, share, fitted.rms, fitted.r2, fitted.status, fitted.samples,
+    )  # fmt: skip
+
+
 def checked_kernel(kernel: str | Kernel, pulse: float | None) -> Kernel:
     """Return a kernel that knows all it needs, or raise a ValueError."""
-    found = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
-    if isinstance(found, ShapeKernel):
-        raise ValueError(f"the kernel '{found.name}' has two parameters: give one of a single parameter")
-    if found.joint and found.pulse is None:
+    chosen = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
+    if isinstance(chosen, ShapeKernel):
+        raise ValueError(f"the kernel '{chosen.name}' has two parameters: give one of a single parameter")
+    if chosen.joint and chosen.pulse is None:
         raise ValueError(
-            f"the kernel '{found.name}' fits pulse and relaxation together: say how long the pulse is"
+            f"the kernel '{chosen.name}' fits pulse and relaxation together: say how long the pulse is"
         )
-    return found
+    return chosen
 
 
 def _chunk_fitter(
@@ -176,7 +248,6 @@ def _chunk_fitter(
         low = _lowest_left(kernel, times - origin, low, high)
     table = table_from_times(times - origin, low, high, kernel)
     shortest = 0.0 if kernel.joint else float(times[1] - times[0])
-    problem = _Problem(table, window, shortest, max_log_tau_error)
 
     def fit_chunk(traces: NDArray[np.generic], out: FitResult) -> None:
         optimum = optimum_from_traces(traces, table, Workspace.for_table(table))
@@ -185,10 +256,10 @@ def _chunk_fitter(
         out.samples[:] = table.time.size
         special = np.flatnonzero(needs_care(parameters, optimum.mean_square))
         if special.size:
-            for pixels, u, found, samples in special_fits(traces, special, table):
-                _store(out, pixels, u, found)
+            for pixels, u, own, samples in special_fits(traces, special, table):
+                _store(out, pixels, u, own)
                 out.samples[pixels] = samples
-        out.status[:] = _status(out, problem)
+        out.status[:] = _status(out, table, window, shortest, max_log_tau_error)
 
     return fit_chunk
 
@@ -201,21 +272,23 @@ def _lowest_left(kernel: Kernel, time: Array, low: float, high: float) -> float:
     return float(tau[left.argmax()])
 
 
-def _store(out: FitResult, pixels: slice | NDArray[np.intp], u: Array, found: Parameters) -> None:
+def _store(out: FitResult, pixels: slice | NDArray[np.intp], u: Array, fitted: Parameters) -> None:
     tau = np.exp(u)
-    out.tau[pixels], out.tau_stderr[pixels] = tau, tau * found.u_error
-    out.a[pixels], out.a_stderr[pixels] = found.a, found.a_error
-    out.c[pixels], out.c_stderr[pixels] = found.c, found.c_error
-    out.log_tau_stderr[pixels], out.rms[pixels], out.r2[pixels] = found.u_error, found.rms, found.r2
+    out.tau[pixels], out.tau_stderr[pixels] = tau, tau * fitted.u_error
+    out.a[pixels], out.a_stderr[pixels] = fitted.a, fitted.a_error
+    out.c[pixels], out.c_stderr[pixels] = fitted.c, fitted.c_error
+    out.log_tau_stderr[pixels], out.rms[pixels], out.r2[pixels] = fitted.u_error, fitted.rms, fitted.r2
 
 
-def _status(fit: FitResult, problem: _Problem) -> NDArray[np.int8]:
+def _status(
+    fit: FitResult, table: FitTable, window: float, shortest: float, limit: float
+) -> NDArray[np.int8]:
     """Return what a fit can claim: the first that holds of invalid, slow, fast, ok."""
-    lowest, highest = np.exp([problem.table.low + 1e-9, problem.table.high - 1e-9])
-    uncertain = ~(fit.log_tau_stderr <= problem.max_log_tau_error)
-    late = fit.tau > problem.window / 2
+    lowest, highest = np.exp([table.low + 1e-9, table.high - 1e-9])
+    uncertain = ~(fit.log_tau_stderr <= limit)
+    late = fit.tau > window / 2
     slow = (fit.tau >= highest) | (uncertain & late)
-    fast = (fit.tau <= lowest) | (fit.tau < problem.shortest) | uncertain
+    fast = (fit.tau <= lowest) | (fit.tau < shortest) | uncertain
     status = np.zeros(fit.tau.shape, dtype=np.int8)
     status[fast] = UNRESOLVED_FAST
     status[slow] = UNRESOLVED_SLOW

@@ -39,7 +39,7 @@ def checked_traces(traces: ArrayLike, times: Array) -> NDArray[np.generic]:
 
 def window_from_times(times: Array) -> float:
     """Return the length of the window: from the first to the last sample plus one mean sampling interval."""
-    return float((times[-1] - times[0]) * (times.size / (times.size - 1)))
+    return float((times[-1] - times[0]) * (times.size / max(times.size - 1, 1)))
 
 
 def range_of_tau(

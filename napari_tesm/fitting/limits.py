@@ -72,9 +72,9 @@ def limits_of_tau(
                 min(bounds[0], kernel.search[0] * window) / _TENFOLD,
                 max(bounds[1], kernel.search[1] * window) * _TENFOLD,
             )
-        found = profile_intervals(
+        intervals = profile_intervals(
             traces[rows], time, kernel=kernel, start=start, level=LEVEL, bounds=searched
         )
-        lower[rows] = np.where(found.low > 0, found.low, np.nan)
-        upper[rows] = np.where(np.isfinite(found.high), found.high, np.nan)
+        lower[rows] = np.where(intervals.low > 0, intervals.low, np.nan)
+        upper[rows] = np.where(np.isfinite(intervals.high), intervals.high, np.nan)
     return lower, upper

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.fitting.fit import FEWEST_SAMPLES, checked_kernel, checked_times, checked_traces
-from napari_tesm.fitting.inputs import origin_from_start
+from napari_tesm.fitting.inputs import origin_from_start, range_of_tau, window_from_times
 from napari_tesm.fitting.table import unit_curves
 from napari_tesm.kernels.one_parameter import Kernel
 
@@ -97,17 +97,16 @@ def profile_intervals(
         raise ValueError(f"the level of an interval is a probability between 0 and 1, not {level:g}")
     times = checked_times(time)
     values = checked_traces(traces, times)
-    known = checked_kernel(kernel, pulse)
-    window = float((times[-1] - times[0]) * (times.size / max(times.size - 1, 1)))
-    low, high = bounds or (known.search[0] * window / 10, known.search[1] * window * 10)
-    if not 0 < low < high < np.inf:
-        raise ValueError(f"the bounds of tau must be positive and in order, not {low:g} to {high:g}")
+    checked = checked_kernel(kernel, pulse)
+    window = window_from_times(times)
+    wide = (checked.search[0] * window / 10, checked.search[1] * window * 10)
+    low, high = range_of_tau(checked.search, window, bounds or wide)
     u = np.linspace(np.log(low), np.log(high), int(np.ceil(np.log(high / low) / _SPACING)) + 1)
     flat = values.reshape(-1, times.size)
     ends = np.full((2, len(flat)), np.nan)
     if times.size < FEWEST_SAMPLES:
         return TauIntervals(*ends.reshape(2, *values.shape[:-1]))
-    curves = _curves_of_scan(known, (times - origin_from_start(start, times)).tobytes(), u.tobytes())
+    curves = _curves_of_scan(checked, (times - origin_from_start(start, times)).tobytes(), u.tobytes())
     for first in range(0, len(flat), _CHUNK):
         part = slice(first, first + _CHUNK)
         y = flat[part].astype(np.float64)
@@ -151,7 +150,7 @@ def _profile(y: Array, curves: Array, whole: NDArray[np.bool_]) -> tuple[Array, 
 
 def _ends(rss: Array, limit: Array, u: Array) -> Array:
     """Return the outermost tau where the sum of squares exceeds its minimum by no more than `limit` of it."""
-    found = np.full((2, len(rss)), np.nan)
+    ends = np.full((2, len(rss)), np.nan)
     rows = np.flatnonzero(np.isfinite(rss).all(axis=1))
     rss, limit, row = rss[rows], limit[rows], np.arange(rows.size)
     step = u[1] - u[0]
@@ -177,5 +176,5 @@ def _ends(rss: Array, limit: Array, u: Array) -> Array:
             fraction = (allowed - rss[row, here]) / (rss[row, beside] - rss[row, here])
         end = u[here] + np.where(is_open, 0.0, np.clip(fraction, 0.0, 1.0)) * outward * step
         end = np.where(narrow, u[middle] + (shift + outward * half) * step, end)
-        found[side, rows] = np.where(is_open & ~narrow, open_end, np.exp(end))
-    return found
+        ends[side, rows] = np.where(is_open & ~narrow, open_end, np.exp(end))
+    return ends

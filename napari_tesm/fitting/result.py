@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from napari_tesm.quantities.status import INVALID
 
 Array = NDArray[np.float64]
+
+_NUMBERS: Final = 9
+"""Fields of a result that hold parameters and errors; they come first."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class FitResult:
     @classmethod
     def empty(cls, count: int, *, extra: Iterable[str] = ()) -> "FitResult":
         """Return a result that says invalid for each of `count` traces; `extra` names further quantities."""
-        numbers = {one.name: np.full(count, np.nan) for one in fields(cls)[:9]}
+        numbers = {entry.name: np.full(count, np.nan) for entry in fields(cls)[:_NUMBERS]}
         status, samples = np.full(count, INVALID, dtype=np.int8), np.zeros(count, dtype=np.int32)
         further = {name: np.full(count, np.nan) for stem in extra for name in (stem, f"{stem}_stderr")}
         return cls(**numbers, status=status, samples=samples, extra=further)
@@ -69,11 +72,20 @@ class FitResult:
         """Return views of some of the traces, for results of one axis."""
         return self._changed(lambda values: values[rows])
 
+    def blank(self, rows: NDArray[np.bool_]) -> None:
+        """Say invalid for some of the traces, in place."""
+        self.status[rows] = INVALID
+        for values in (
+            *(getattr(self, entry.name) for entry in fields(self)[:_NUMBERS]),
+            *self.extra.values(),
+        ):
+            values[rows] = np.nan
+
     def values(self, name: str) -> NDArray[np.generic]:
         """Return a quantity by its name, of this class or of `extra`."""
         return self.extra[name] if name in self.extra else np.asarray(getattr(self, name))
 
     def _changed(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> "FitResult":
-        arrays = {one.name: change(getattr(self, one.name)) for one in fields(self)[:-1]}
+        arrays = {entry.name: change(getattr(self, entry.name)) for entry in fields(self)[:-1]}
         extra = {name: change(values) for name, values in self.extra.items()}
         return FitResult(**arrays, extra=extra)

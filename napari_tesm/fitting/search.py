@@ -151,11 +151,11 @@ def _project(
         # The sum of squares comes first: that pass brings the rows into cache.
         np.vecdot(x, x, out=sums[start:stop])
         stacked = x.reshape(-1, size, samples)
-        found = coordinates[start:stop].reshape(-1, size, width)
+        projected = coordinates[start:stop].reshape(-1, size, width)
         for index, (block, basis) in enumerate(table.blocks):
-            np.matmul(stacked[:, :, block], basis, out=found[:, :, 8 * index : 8 * index + 8])
+            np.matmul(stacked[:, :, block], basis, out=projected[:, :, 8 * index : 8 * index + 8])
         by_group = scores[:, start:stop].reshape(len(scores), -1, size).transpose(1, 0, 2)
-        np.matmul(table.scores, found.transpose(0, 2, 1), out=by_group)
+        np.matmul(table.scores, projected.transpose(0, 2, 1), out=by_group)
         start = stop
 
 
@@ -263,8 +263,8 @@ def _climb_carefully(
     at = node.astype(np.intp)
 
     def polynomials() -> Array:
-        found: Array = np.einsum("pc,pck->kp", coordinates, table.polynomials[at])
-        return found
+        around_nodes: Array = np.einsum("pc,pck->kp", coordinates, table.polynomials[at])
+        return around_nodes
 
     h = polynomials()
     # The top of the hill may lie in the next cell.

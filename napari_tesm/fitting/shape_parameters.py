@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.shape_search import Place, groups_of_cells
 from napari_tesm.fitting.shape_table import ShapeTable, monomials
-from napari_tesm.quantities.status import INVALID, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
+from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 Array = NDArray[np.float64]
 
@@ -75,8 +75,8 @@ def store_parameters(
 
     def error(of: _Gradient) -> Array:
         size = np.square(of.by_h).sum(axis=1) + of.by_mean**2 / samples
-        one, other = of.by_p[:, 0], of.by_p[:, 1]
-        size += one * (spread[0] * one + 2 * spread[1] * other) + spread[2] * other**2
+        along, across = of.by_p[:, 0], of.by_p[:, 1]
+        size += along * (spread[0] * along + 2 * spread[1] * across) + spread[2] * across**2
         return np.asarray(np.sqrt(size * variance))
 
     natural = np.array(kernel.natural, dtype=np.float64)
@@ -116,7 +116,7 @@ def store_parameters(
     out.r2[:] = np.clip(1 - rss / np.where(data.total > 0, data.total, np.nan), 0, 1)
     out.samples[:] = data.count
     out.status[:] = _status(out, place, table, window, max_log_tau_error)
-    _blank(out, (data.count < kernel.fewest_samples) | ~(data.total > 0))
+    out.blank((data.count < kernel.fewest_samples) | ~(data.total > 0))
 
 
 def _at_place(place: Place, table: ShapeTable) -> tuple[Array, Array]:
@@ -165,9 +165,9 @@ def _movement(h: Array, products: Array) -> tuple[Array, Array]:
 
 def _inverse(information: Array) -> Array:
     """Return the inverses of symmetric 2 × 2 matrices, both given by three elements, NaN where there is none."""
-    one, both, other = information
-    determinant = one * other - both**2
-    return np.stack([other, -both, one]) / np.where(determinant > 0, determinant, np.nan)
+    first, both, second = information
+    determinant = first * second - both**2
+    return np.stack([second, -both, first]) / np.where(determinant > 0, determinant, np.nan)
 
 
 def _amplitudes(h: Array, linear: Array) -> tuple[Array, Array, Array]:
@@ -203,20 +203,3 @@ def _status(out: FitResult, place: Place, table: ShapeTable, window: float, limi
     lost = edge | ~(out.log_tau_stderr <= limit) | (out.tau < interval)
     slow = out.tau > window / 2
     return np.where(lost, np.where(slow, UNRESOLVED_SLOW, UNRESOLVED_FAST), OK).astype(np.int8)
-
-
-def _blank(out: FitResult, invalid: NDArray[np.bool_]) -> None:
-    out.status[invalid] = INVALID
-    numbers = (
-        out.tau,
-        out.a,
-        out.c,
-        out.tau_stderr,
-        out.a_stderr,
-        out.c_stderr,
-        out.log_tau_stderr,
-        out.rms,
-        out.r2,
-    )
-    for values in (*numbers, *out.extra.values()):
-        values[invalid] = np.nan

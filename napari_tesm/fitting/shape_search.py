@@ -82,7 +82,7 @@ def _polynomials(z: Array, cell: NDArray[np.intp], table: ShapeTable) -> Array:
 
 def _at_nodes(polynomials: Array) -> Array:
     """Return what `_evaluate` does at s = 0."""
-    terms = [POWERS.index(one) for one in ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))]
+    terms = [POWERS.index(powers) for powers in ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))]
     return np.ascontiguousarray(polynomials[:, terms].transpose(1, 0, 2))
 
 
@@ -122,7 +122,7 @@ def _climb(z: Array, place: Place, table: ShapeTable) -> Array:
     node, s = place.node.copy(), place.s.copy()
     polynomials = _polynomials(z, place.cell(table), table)
     at = _at_nodes(polynomials)
-    found: Array = at[0].copy()
+    h: Array = at[0].copy()
     damping = np.full(who.size, 1e-6)
     for number in range(_ROUNDS):
         step = _newton_step(at, s, node, last, damping)
@@ -140,16 +140,16 @@ def _climb(z: Array, place: Place, table: ShapeTable) -> Array:
             # The last step is too short for anything but the parabola.
             taken = step[:, ending]
             place.node[:, who[ending]], place.s[:, who[ending]] = node[:, ending], wanted[:, ending]
-            found[:, who[ending]] = _by_parabola(at[..., ending], taken)
+            h[:, who[ending]] = _by_parabola(at[..., ending], taken)
             going = np.flatnonzero(~settled)
             if going.size == 0:
-                return found
+                return h
             who, node, s, wanted, damping = (
                 who[going], node[:, going], s[:, going], wanted[:, going], damping[going],
             )  # fmt: skip
             polynomials, at = polynomials[..., going], at[..., going]
         there = _evaluate(polynomials, wanted, _FEWER if number < _EARLY else DEGREE)
-        before, after = (np.square(one[0]).sum(axis=0) for one in (at, there))
+        before, after = (np.square(values[0]).sum(axis=0) for values in (at, there))
         better = after >= before * (1 - (1e-9 if number > _EARLY else _ALIKE))
         if better.all():
             damping, s, at = damping / 5, wanted, there
@@ -166,15 +166,15 @@ def _climb(z: Array, place: Place, table: ShapeTable) -> Array:
             over = over[np.argsort(cells, kind="stable")]
             polynomials[..., over] = _polynomials(z[who[over]], np.sort(cells), table)
             at[..., over] = _evaluate(polynomials[..., over], s[:, over])
-    place.node[:, who], place.s[:, who], found[:, who] = node, s, at[0]
-    return found
+    place.node[:, who], place.s[:, who], h[:, who] = node, s, at[0]
+    return h
 
 
 def _by_parabola(at: Array, step: Array) -> Array:
     """Return h a short step from where it was evaluated."""
     h, along, across, along2, both, across2 = at
-    one, other = step
-    return np.asarray(h + one * (along + one * along2 + other * both) + other * (across + other * across2))
+    down, right = step
+    return np.asarray(h + down * (along + down * along2 + right * both) + right * (across + right * across2))
 
 
 def _newton_step(
@@ -188,7 +188,7 @@ def _newton_step(
         (along * across + h * both).sum(axis=0),
         (across * across + 2 * h * across2).sum(axis=0),
     ]
-    first, cross, second = (-one for one in bend)
+    first, cross, second = (-curvature for curvature in bend)
     at_bound = ((node == 0) & (s <= 0) & (gradient < 0)) | ((node == last) & (s >= 0) & (gradient > 0))
     if at_bound.any():
         gradient[at_bound] = 0.0

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.fitting.table import unit_from_curves
 from napari_tesm.kernels.two_parameters import ShapeKernel
 
 Array = NDArray[np.float64]
@@ -74,21 +75,13 @@ class SpannedCurves:
 
 def spanned_curves(kernel: ShapeKernel, time: Array, p: Array) -> SpannedCurves:
     """Return orthonormal mean-free vectors at p, shape (n, 2), that span the curves and move smoothly with p."""
-    curves, constants = kernel.unit_curves(time, p)
-    mean = curves.mean(axis=2)
-    curves -= mean[:, :, None]
-    # Scaled before squaring: what is left of a fast curve long after the start may be very small.
-    largest = np.abs(curves).max(axis=2)
-    curves /= largest[:, :, None]
-    length = np.sqrt(np.vecdot(curves, curves))
-    curves /= length[:, :, None]
-    norm = largest * length
-    mean = (mean + constants) / norm
+    spanned = unit_from_curves(*kernel.unit_curves(time, p))
+    curves, norm, mean = spanned.unit, spanned.norm, spanned.mean
     if kernel.curves == 1:
         return SpannedCurves(curves, np.concatenate([np.log(norm), mean], axis=1))
     # Of two vectors of one length sum and difference are orthogonal, also where they nearly coincide.
     total, difference = curves[:, 0] + curves[:, 1], curves[:, 0] - curves[:, 1]
-    lengths = np.stack([np.sqrt(np.vecdot(one, one)) for one in (total, difference)], axis=1)
+    lengths = np.stack([np.sqrt(np.vecdot(vector, vector)) for vector in (total, difference)], axis=1)
     vectors = np.stack([total, difference], axis=1) / lengths[:, :, None]
     return SpannedCurves(vectors, np.concatenate([np.log(norm), np.log(lengths), mean], axis=1))
 
@@ -121,8 +114,8 @@ def shape_table(time_bytes: bytes, shortest: float, longest: float, kernel: Shap
     at = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 2)
     basis = _basis(kernel, time, grid, step)
 
-    one = REACH * np.cos(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS)
-    points = np.stack(np.meshgrid(one, one, indexing="ij"), axis=-1).reshape(-1, 2)
+    line = REACH * np.cos(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS)
+    points = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
     values, *slopes = monomials(points.T)
     fitted = np.linalg.pinv(values.T)
     rank, curves = basis.shape[1], kernel.curves
@@ -131,13 +124,13 @@ def shape_table(time_bytes: bytes, shortest: float, longest: float, kernel: Shap
     for first in range(0, len(at), size):
         p = (at[first : first + size, None] + points * step).reshape(-1, 2)
         spanned = spanned_curves(kernel, time, p)
-        found = np.concatenate([(spanned.vectors @ basis).reshape(len(p), -1), spanned.linear], axis=1)
-        parts.append(fitted @ found.reshape(-1, len(points), found.shape[1]))
+        columns = np.concatenate([(spanned.vectors @ basis).reshape(len(p), -1), spanned.linear], axis=1)
+        parts.append(fitted @ columns.reshape(-1, len(points), columns.shape[1]))
     terms = np.concatenate(parts)
     of_curves = terms[:, :, : curves * rank]
     around = [
-        (one.T @ of_curves).reshape(len(at), len(points), curves, rank)
-        for one in (values, slopes[0] / step[0], slopes[1] / step[1])
+        (term.T @ of_curves).reshape(len(at), len(points), curves, rank)
+        for term in (values, slopes[0] / step[0], slopes[1] / step[1])
     ]
     products = fitted @ _products_of_tangents(*around)
     linear = np.concatenate([terms[:, :, curves * rank :], products], axis=2)
@@ -162,12 +155,12 @@ def monomials(s: Array) -> tuple[Array, Array, Array]:
     for k in range(1, DEGREE + 1):
         np.multiply(powers[k - 1], s, out=powers[k])
         np.multiply(powers[k - 1], k, out=slopes[k])
-    found = np.empty((3, len(POWERS), s.shape[1]))
+    terms = np.empty((3, len(POWERS), s.shape[1]))
     for term, (i, j) in enumerate(POWERS):
-        np.multiply(powers[i, 0], powers[j, 1], out=found[0, term])
-        np.multiply(slopes[i, 0], powers[j, 1], out=found[1, term])
-        np.multiply(powers[i, 0], slopes[j, 1], out=found[2, term])
-    return found[0], found[1], found[2]
+        np.multiply(powers[i, 0], powers[j, 1], out=terms[0, term])
+        np.multiply(slopes[i, 0], powers[j, 1], out=terms[1, term])
+        np.multiply(powers[i, 0], slopes[j, 1], out=terms[2, term])
+    return terms[0], terms[1], terms[2]
 
 
 def _products_of_tangents(vectors: Array, *slopes: Array) -> Array:
@@ -176,15 +169,15 @@ def _products_of_tangents(vectors: Array, *slopes: Array) -> Array:
     The products of all pairs of tangents ∂v_a/∂p_k, less what the vectors themselves can mimic of them, the tangents
     ordered by a and then k; and, for two vectors, the products v_1·∂v_2/∂p_k. Shape (..., quantities).
     """
-    mimicked = [one @ np.swapaxes(vectors, -1, -2) for one in slopes]
-    free = [one - share @ vectors for one, share in zip(slopes, mimicked, strict=True)]
+    mimicked = [slope @ np.swapaxes(vectors, -1, -2) for slope in slopes]
+    free = [slope - share @ vectors for slope, share in zip(slopes, mimicked, strict=True)]
     tangents = np.stack(free, axis=-2).reshape(*vectors.shape[:-2], -1, vectors.shape[-1])
     products = tangents @ np.swapaxes(tangents, -1, -2)
     upper = np.triu_indices(tangents.shape[-2])
-    found = [products[..., upper[0], upper[1]]]
+    quantities = [products[..., upper[0], upper[1]]]
     if vectors.shape[-2] == 2:
-        found.append(np.stack([share[..., 1, 0] for share in mimicked], axis=-1))
-    return np.concatenate(found, axis=-1)
+        quantities.append(np.stack([share[..., 1, 0] for share in mimicked], axis=-1))
+    return np.concatenate(quantities, axis=-1)
 
 
 def _lowest(kernel: ShapeKernel, time: Array, low: float, second: Array) -> float:

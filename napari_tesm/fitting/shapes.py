@@ -1,17 +1,13 @@
 """Fits of kernels with a time and a shape, on families of tables."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from napari_tesm.fitting.blas import single_threaded_blas
-from napari_tesm.fitting.chunks import FitChunk, fit_in_chunks
+from napari_tesm.fitting.chunks import FitChunk
 from napari_tesm.fitting.inputs import (
     check_error_limit,
-    checked_times,
-    checked_traces,
     origin_from_start,
     range_of_tau,
     window_from_times,
@@ -20,7 +16,7 @@ from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.shape_parameters import ProjectedTraces, store_parameters
 from napari_tesm.fitting.shape_search import Place, search
 from napari_tesm.fitting.shape_table import ShapeTable, shape_table, spanned_curves
-from napari_tesm.kernels.two_parameters import SHAPE_KERNELS, ShapeKernel
+from napari_tesm.kernels.two_parameters import ShapeKernel
 
 Array = NDArray[np.float64]
 
@@ -33,92 +29,6 @@ _ROUNDING: Final = 1e-15
 _FILLINGS: Final = 200
 _FILLED: Final = 1e-5
 """Missing samples are filled from the fit until its p moves less than this."""
-
-
-@dataclass(frozen=True)
-class ShapeResult:
-    """Parameters of a kernel with a shape for each trace, all of the traces' shape without time.
-
-    Parameters
-    ----------
-    tau, shape : ndarray
-        As the kernel defines them; the shape is named by
-        `napari_tesm.kernels.two_parameters.ShapeKernel.second_name`.
-    log_tau_stderr, log_shape_stderr : ndarray
-        Standard errors of their logarithms, linearised.
-    a, c : ndarray
-        Amplitude (the sum of two) and final value.
-    share : ndarray
-        Part of the amplitude that decays with `tau`; 1 for a single curve.
-    rms, r2, status, samples : ndarray
-        As in `FitResult`.
-    """
-
-    tau: Array
-    shape: Array
-    log_tau_stderr: Array
-    log_shape_stderr: Array
-    a: Array
-    c: Array
-    share: Array
-    rms: Array
-    r2: Array
-    status: NDArray[np.int8]
-    samples: NDArray[np.int32]
-
-
-def fit_shapes(
-    traces: ArrayLike, time: ArrayLike, *, kernel: str = "stretched", max_log_tau_error: float = 0.5
-) -> ShapeResult:
-    """Fit a kernel with a time and a shape to every trace by least squares.
-
-    The same fit as `fit_traces` makes with this kernel, with both parameters by one name for every kernel.
-
-    Parameters
-    ----------
-    traces : array-like, shape (..., time)
-        Samples that are not finite are left out.
-    time : array-like, shape (time,)
-        Increasing sample times; the kernel begins at the first.
-    kernel : str
-        A name of `napari_tesm.kernels.two_parameters.SHAPE_KERNELS`.
-    max_log_tau_error : float
-        A larger standard error of ln tau means unresolved.
-
-    Raises
-    ------
-    ValueError
-        If the times do not increase, the shapes do not match, or there are too few samples.
-
-    Examples
-    --------
-    >>> time = np.arange(300) * 5e-5
-    >>> result = fit_shapes(2.0 * np.exp(-((time / 1.5e-3) ** 0.6)) + 1.0, time, kernel="stretched")
-    >>> float(result.tau.round(7)), float(result.shape.round(4)), int(result.status)
-    (0.0015, 0.6, 0)
-    """
-    times = checked_times(time)
-    values = checked_traces(traces, times)
-    if kernel not in SHAPE_KERNELS:
-        raise ValueError(
-            f"unknown kernel '{kernel}' of two parameters: choose one of {', '.join(SHAPE_KERNELS)}"
-        )
-    known = SHAPE_KERNELS[kernel]
-    if times.size < known.fewest_samples:
-        raise ValueError(
-            f"the kernel '{kernel}' needs {known.fewest_samples} samples, there are {times.size}: choose another"
-        )
-    found = FitResult.empty(int(np.prod(values.shape[:-1])), extra=known.quantities)
-    with single_threaded_blas():
-        fit_chunk = shape_chunk_fitter(times, known, None, None, max_log_tau_error)
-        fit_in_chunks(fit_chunk, values, found, size=SHAPE_CHUNK, jobs=1, progress=None)
-    found = found.reshaped(values.shape[:-1])
-    shape = found.extra[known.second_name]
-    share = found.extra.get("share", np.where(np.isnan(found.tau), np.nan, 1.0))
-    return ShapeResult(
-        found.tau, shape, found.log_tau_stderr, found.extra[f"{known.second_name}_stderr"] / shape, found.a, found.c,
-        share, found.rms, found.r2, found.status, found.samples,
-    )  # fmt: skip
 
 
 def shape_chunk_fitter(
@@ -209,9 +119,9 @@ def _fill_gaps(
         h = np.vecdot(spanned.vectors, y[going][:, None, :])
         curve = (h[:, :, None] * spanned.vectors).sum(axis=1) + y[going].mean(axis=1)[:, None]
         y[going] = np.where(present[own], y[going], curve)
-        found, found_h[:, own] = search(y[going] @ table.basis, table)
-        moved = np.abs((found.node + found.s) - (here.node + here.s)).max(axis=0)
-        place.node[:, going], place.s[:, going] = found.node, found.s
+        moved_to, found_h[:, own] = search(y[going] @ table.basis, table)
+        moved = np.abs((moved_to.node + moved_to.s) - (here.node + here.s)).max(axis=0)
+        place.node[:, going], place.s[:, going] = moved_to.node, moved_to.s
         still = moved > _FILLED
         going, own = going[still], own[still]
         if going.size == 0:

@@ -1,7 +1,7 @@
 """Traces for which a projection as they stand is not good enough; see `special_fits`."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
@@ -106,12 +106,12 @@ def _fit_batch(y: Array, present: NDArray[np.bool_] | None, table: FitTable) -> 
     """Fit traces with gaps of their own, or (None) finite ones on the table's grid. `y` is overwritten."""
     offset, exponent = _normalise(y, present)
     u = np.full(len(y), np.nan)
-    found = Parameters(*(np.full(len(y), np.nan) for _ in fields(Parameters)))
+    together = Parameters(*(np.full(len(y), np.nan) for _ in fields(Parameters)))
 
     def keep(rows: NDArray[np.intp], fitted_u: Array, fitted: Parameters) -> None:
         u[rows] = fitted_u
         for field in fields(Parameters):
-            getattr(found, field.name)[rows] = getattr(fitted, field.name)
+            getattr(together, field.name)[rows] = getattr(fitted, field.name)
 
     samples = y.shape[1] if present is None else present.sum(axis=1)
     rows = np.flatnonzero(y.any(axis=1) & (samples >= FEWEST_SAMPLES))
@@ -126,16 +126,14 @@ def _fit_batch(y: Array, present: NDArray[np.bool_] | None, table: FitTable) -> 
         has = np.ones((rows.size, y.shape[1]), dtype=np.bool_) if present is None else present[rows]
         keep(rows, *exact_fit(y[rows], has, table.kernel, table.time, table.low, table.high))
 
-    scaled = Parameters(
-        a=np.ldexp(found.a, exponent),
-        c=np.ldexp(found.c + offset, exponent),
-        u_error=found.u_error,
-        a_error=np.ldexp(found.a_error, exponent),
-        c_error=np.ldexp(found.c_error, exponent),
-        rms=np.ldexp(found.rms, exponent),
-        r2=found.r2,
+    return u, replace(
+        together,
+        a=np.ldexp(together.a, exponent),
+        c=np.ldexp(together.c + offset, exponent),
+        a_error=np.ldexp(together.a_error, exponent),
+        c_error=np.ldexp(together.c_error, exponent),
+        rms=np.ldexp(together.rms, exponent),
     )
-    return u, scaled
 
 
 def _normalise(y: Array, present: NDArray[np.bool_] | None) -> tuple[Array, NDArray[np.intc]]:

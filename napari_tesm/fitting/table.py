@@ -103,16 +103,20 @@ class FitTable:
 
 def unit_curves(kernel: Kernel, time: Array, u: Array) -> Curves:
     """Return the mean-free unit curves at `u`, shape (n,), on a time grid."""
-    curves, constant = kernel.curves(time, u)
-    mean = curves.mean(axis=1)
-    curves -= mean[:, None]
+    return unit_from_curves(*kernel.curves(time, u))
+
+
+def unit_from_curves(curves: Array, constants: Array) -> Curves:
+    """Return curves, shape (..., time), without mean and of length one; they are changed in place."""
+    mean = curves.mean(axis=-1)
+    curves -= mean[..., None]
     # Scaled before squaring: what is left of a fast curve long after the start may be very small.
-    largest = np.abs(curves).max(axis=1)
-    curves /= largest[:, None]
+    largest = np.abs(curves).max(axis=-1)
+    curves /= largest[..., None]
     length = np.sqrt(np.vecdot(curves, curves))
-    curves /= length[:, None]
+    curves /= length[..., None]
     norm = largest * length
-    return Curves(curves, norm, (mean + constant) / norm)
+    return Curves(curves, norm, (mean + constants) / norm)
 
 
 def table_from_times(time: Array, low: float, high: float, kernel: Kernel) -> FitTable:

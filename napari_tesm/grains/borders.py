@@ -89,15 +89,15 @@ class BasinGraph:
 
     def usual(self) -> float:
         """Return how far the borders stand out, their median by length; 0 without any."""
-        found = [
+        borders = [
             (self._height(a, b), len(self._borders[a][b]))
             for a, row in self._borders.items()
             for b in row
             if a < b
         ]
-        if not found:
+        if not borders:
             return 0.0
-        heights, lengths = np.array(sorted(found)).T
+        heights, lengths = np.array(sorted(borders)).T
         along = np.cumsum(lengths)
         return float(heights[np.searchsorted(along, 0.5 * along[-1])])
 
@@ -124,12 +124,12 @@ class BasinGraph:
             del borders[other][b]
             if other == a:
                 continue
-            known = borders[a].get(other)
-            if known is None:
+            together = borders[a].get(other)
+            if together is None:
                 borders[a][other] = borders[other][a] = heights
             else:
-                known += heights
-                known.sort()  # two sorted runs: the sort only joins them
+                together += heights
+                together.sort()  # two sorted runs: the sort only joins them
         self._floor[a] = min(self._floor[a], self._floor[b])
         self._area[a] += self._area[b]
         self._parent[b] = a
@@ -150,6 +150,6 @@ def _borders_of(labels: Labels, relief: Array) -> Iterator[tuple[int, int, list[
         return
     keys = together[:, 0] << 32 | together[:, 1]
     order = np.lexsort((between, keys))
-    known, first_of = np.unique(keys[order], return_index=True)
-    for key, part in zip(known, np.split(between[order], first_of[1:]), strict=True):
+    numbers, first_of = np.unique(keys[order], return_index=True)
+    for key, part in zip(numbers, np.split(between[order], first_of[1:]), strict=True):
         yield int(key >> 32), int(key & 0xFFFFFFFF), part.tolist()

@@ -1,6 +1,6 @@
 """Boundaries of grains: how far every pixel is from the nearest one, and which pixels are boundary, which interior."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,26 +122,11 @@ def overrides_from_regions(
     masks: dict[str, Mask] = {}
     for region in regions:
         words = f"{region.region_class} {region.name if region.region_class == 'other' else ''}".lower()
-        name = next((one for one in OWN_CLASSES if one in words), None)
+        name = next((own for own in OWN_CLASSES if own in words), None)
         if name is not None:
             mask = mask_from_region(region, x, y, spacing=spacing)
             masks[name] = masks[name] | mask if name in masks else mask
     return masks
-
-
-def neighbours_of(labels: NDArray[np.integer]) -> dict[int, set[int]]:
-    """Return for each label those that touch it by a pixel's side."""
-    found: dict[int, set[int]] = {int(number): set() for number in np.unique(labels) if number > 0}
-    for first, second in _sides(labels):
-        border = (first != second) & (first > 0) & (second > 0)
-        for a, b in np.unique(np.stack([first[border], second[border]], axis=1), axis=0):
-            found[int(a)].add(int(b))
-            found[int(b)].add(int(a))
-    return found
-
-
-def _sides(labels: NDArray[np.integer]) -> Sequence[tuple[NDArray[np.integer], NDArray[np.integer]]]:
-    return (labels[:-1], labels[1:]), (labels[:, :-1], labels[:, 1:])
 
 
 def _distance_and_length(labels: NDArray[np.integer], spacing: tuple[float, float]) -> tuple[Array, float]:
@@ -151,7 +136,8 @@ def _distance_and_length(labels: NDArray[np.integer], spacing: tuple[float, floa
     height, width = labels.shape
     # Twice as fine, a boundary between two pixels has a place of its own, and so has a corner of it.
     free = np.ones((2 * height - 1, 2 * width - 1), dtype=bool)
-    down, right = ((a != b) & (a > 0) & (b > 0) for a, b in _sides(labels))
+    sides = ((labels[:-1], labels[1:]), (labels[:, :-1], labels[:, 1:]))
+    down, right = ((a != b) & (a > 0) & (b > 0) for a, b in sides)
     free[1::2, ::2] = ~down
     free[::2, 1::2] = ~right
     corner = down[:, :-1] | down[:, 1:] | right[:-1] | right[1:]

@@ -79,7 +79,7 @@ def defect_candidates(
     spread = 1.4826 * float(np.median(np.abs(flat[good])))
     if spread == 0:
         return []
-    found = []
+    candidates = []
     for sign, kind in ((1.0, "particle"), (-1.0, "hole")):
         out = sign * flat / spread
         parts, count = label((out > _BESIDE) & good)
@@ -90,9 +90,9 @@ def defect_candidates(
                 continue
             height = sign * float((sign * flat)[mask].max())
             area = pixels * spacing[0] * spacing[1]
-            found.append(DefectCandidate(kind, mask, height, area, _ellipse(mask, x, y, spacing, kind)))
-    found.sort(key=lambda one: -abs(one.height))
-    return found
+            candidates.append(DefectCandidate(kind, mask, height, area, _ellipse(mask, x, y, spacing, kind)))
+    candidates.sort(key=lambda candidate: -abs(candidate.height))
+    return candidates
 
 
 def _ellipse(mask: Mask, x: ArrayLike, y: ArrayLike, spacing: tuple[float, float], kind: str) -> Region:

@@ -66,7 +66,7 @@ class Grains:
 
     def mask_of_class(self, name: str) -> Mask:
         """Return the pixels of all labels of a class of its own, shape (y, x)."""
-        numbers = [number for number, known in self.label_classes.items() if known == name]
+        numbers = [number for number, word in self.label_classes.items() if word == name]
         return np.isin(self.labels, numbers) & (self.labels > 0)
 
     def with_class(self, number: int, name: str) -> "Grains":
@@ -79,7 +79,7 @@ class Grains:
         """
         if name not in (GRAIN, *OWN_CLASSES):
             raise ValueError(f"a label is a grain, a cluster or a defect, not '{name}'")
-        classes = {known: word for known, word in self.label_classes.items() if known != number}
+        classes = {other: word for other, word in self.label_classes.items() if other != number}
         return replace(self, label_classes=classes if name == GRAIN else {**classes, number: name})
 
 
@@ -89,12 +89,12 @@ def grains_from_labels(
     *,
     source: str = "",
     label_classes: Mapping[int, str] | None = None,
-    thin_lines: bool = True,
 ) -> Grains:
     """Return the grains of a label image that somebody else has made.
 
     Any numbers will do: pixels of one number are one grain, 0 (or NaN) is no grain. An image of only two values is
-    taken for a mask of grains, or of the lines between them: its connected parts are numbered.
+    taken for a mask of grains, or of the lines between them: its connected parts are numbered. Lines of zeros up to two
+    pixels wide are given to the nearest grain: segmentations often draw boundaries so.
 
     Parameters
     ----------
@@ -104,8 +104,6 @@ def grains_from_labels(
         Pixel size (dy, dx), in m.
     label_classes : mapping of int to str, optional
         Labels that are clusters or defects, by their number in the image.
-    thin_lines : bool
-        Give lines of zeros up to two pixels wide to the nearest grain: segmentations often draw boundaries so.
 
     Raises
     ------
@@ -132,7 +130,7 @@ def grains_from_labels(
     if np.unique(numbers).size == 2 and 0 in numbers:
         numbers = _connected_parts(numbers > 0)
         words.append("The image has two values: its connected parts were numbered.")
-    if thin_lines and (numbers == 0).any():
+    if (numbers == 0).any():
         numbers, given = _without_thin_lines(numbers)
         if given:
             words.append(f"{given} pixels of thin lines between grains were given to the nearest grain.")
@@ -157,10 +155,10 @@ def touches_edge(labels: Labels) -> set[int]:
 
 def numbered_in_order(labels: NDArray[np.integer]) -> Labels:
     """Return labels numbered 1, 2 … in the order in which they are met, line by line; 0 stays."""
-    found, first, place = np.unique(labels, return_index=True, return_inverse=True)
-    order = np.argsort(first[found > 0], kind="stable")
-    new = np.zeros(found.size, dtype=np.int32)
-    new[np.flatnonzero(found > 0)[order]] = np.arange(1, order.size + 1)
+    old, first, place = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(first[old > 0], kind="stable")
+    new = np.zeros(old.size, dtype=np.int32)
+    new[np.flatnonzero(old > 0)[order]] = np.arange(1, order.size + 1)
     return np.asarray(new[place.reshape(labels.shape)], dtype=np.int32)
 
 

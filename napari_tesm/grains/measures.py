@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.grains.boundaries import PIXEL_CLASSES, Boundaries
 from napari_tesm.grains.labels import Grains, touches_edge
 from napari_tesm.regions.measures import QUANTITIES, comparison_of_masks
-from napari_tesm.statistics.comparison import Comparison, independent_samples
-from napari_tesm.statistics.description import Description, description_from_values
+from napari_tesm.statistics.comparison import Comparison, independent_samples, interval_of_median, p_in_words
+from napari_tesm.statistics.description import Description, description_from_values, values_on_scale
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -98,30 +98,26 @@ class GrainMeasure:
         )
 
 
-def verdict_from_comparison(found: Comparison, title: str) -> str:
+def verdict_from_comparison(comparison: Comparison, title: str) -> str:
     """Return in a sentence what boundaries are beside interiors: higher, lower, or not to be told apart.
 
     Of negative values, a contraction, it is the size that counts.
     """
-    counts = f"n = {found.n[0]} and {found.n[1]}"
-    counts += f", as {found.independent[0]:.0f} and {found.independent[1]:.0f} independent"
-    p = "p < 10⁻⁶" if found.p_value < 1e-6 else f"p = {found.p_value:.2g}"
-    tail = f"({p}, Cliff's delta {found.cliffs_delta:+.2f}, {found.size_in_words}; {counts})"
+    counts = f"n = {comparison.n[0]} and {comparison.n[1]}"
+    counts += f", as {comparison.independent[0]:.0f} and {comparison.independent[1]:.0f} independent"
+    p = p_in_words(comparison.p_value)
+    tail = f"({p}, Cliff's delta {comparison.cliffs_delta:+.2f}, {comparison.size_in_words}; {counts})"
     name = title
-    if np.isfinite(found.ratio):
-        if found.medians[0] < 0:
+    if np.isfinite(comparison.ratio):
+        if comparison.medians[0] < 0:
             name = f"|{title}|"
-        factor = f"{found.ratio:.3g} [{found.ratio_low:.3g}, {found.ratio_high:.3g}]"
-        if not found.significant:
+        factor = f"{comparison.ratio:.3g} [{comparison.ratio_low:.3g}, {comparison.ratio_high:.3g}]"
+        if not comparison.significant:
             return f"{name} at boundaries cannot be told from that in interiors: ratio {factor} {tail}."
-        return (
-            f"{name} is {'higher' if found.ratio > 1 else 'lower'} at boundaries by factor {factor} {tail}."
-        )
-    if not found.significant:
+        return f"{name} is {'higher' if comparison.ratio > 1 else 'lower'} at boundaries by factor {factor} {tail}."
+    if not comparison.significant:
         return f"{name} at boundaries cannot be told from that in interiors {tail}."
-    return (
-        f"{name} is {'higher' if found.cliffs_delta > 0 else 'lower'} at boundaries than in interiors {tail}."
-    )
+    return f"{name} is {'higher' if comparison.cliffs_delta > 0 else 'lower'} at boundaries than in interiors {tail}."
 
 
 def measures_at_boundaries(maps: xr.Dataset, boundaries: Boundaries) -> list[GrainMeasure]:
@@ -139,23 +135,15 @@ def measures_at_boundaries(maps: xr.Dataset, boundaries: Boundaries) -> list[Gra
     ValueError
         If the two differ in size.
     """
-    labels = labels_from_maps(maps)
-    found = []
-    for pulse, label in enumerate(labels):
-        for name in (name for name in QUANTITIES if name in maps):
-            unit = str(maps[name].attrs.get("units", ""))
-            found.append(
-                measure_at_boundaries(
-                    values_of(maps, name, pulse),
-                    boundaries,
-                    name,
-                    unit,
-                    label,
-                    pulse,
-                    logarithmic=name != "H",
-                )
-            )
-    return found
+    return [
+        measure_at_boundaries(
+            values_of(maps, name, pulse), boundaries, name, str(maps[name].attrs.get("units", "")), label, pulse,
+            logarithmic=name != "H",
+        )
+        for pulse, label in enumerate(labels_from_maps(maps))
+        for name in QUANTITIES
+        if name in maps
+    ]  # fmt: skip
 
 
 def measure_at_boundaries(
@@ -164,7 +152,7 @@ def measure_at_boundaries(
 ) -> GrainMeasure:  # fmt: skip
     """Return what one map, of shape (y, x), comes to at boundaries and in interiors."""
     _check_size(values, boundaries.classes)
-    scaled = _log10(values) if logarithmic else values
+    scaled = values_on_scale(values, "log" if logarithmic else "linear")
     with np.errstate(over="ignore", invalid="ignore"):
         described = {name: description_from_values(scaled[boundaries.mask(name)]) for name in MEASURED}
         comparison, problem = None, ""
@@ -208,7 +196,7 @@ def curve_from_boundary(
         raise ValueError("the bins of a distance must be wider than zero")
     _check_size(values, boundaries.classes)
     used = boundaries.mask("boundary") | boundaries.mask("interior")
-    scaled = _log10(values) if logarithmic else np.asarray(values, dtype=np.float64)
+    scaled = values_on_scale(values, "log" if logarithmic else "linear")
     used &= np.isfinite(boundaries.distance) & np.isfinite(scaled)
     if not used.any():
         nothing = np.zeros(0)
@@ -228,9 +216,8 @@ def curve_from_boundary(
         columns[:3, number] = np.percentile(inside, [50, 25, 75])
         n = min(independent[number], float(inside.size))
         if n >= _FEWEST:
-            drawn = np.quantile(inside, rng.beta((n + 1) / 2, (n + 1) / 2, 2000))
-            columns[3:, number] = np.percentile(drawn, [2.5, 97.5])
-    median, q25, q75, low, high = (np.asarray(10.0**one if logarithmic else one) for one in columns)
+            columns[3:, number] = interval_of_median(inside, n, seed=rng)
+    median, q25, q75, low, high = (np.asarray(10.0**column if logarithmic else column) for column in columns)
     centres: Array = (np.arange(count, dtype=np.float64) + 0.5) * bin_width
     counts = np.array([int(mask.sum()) for mask in masks], dtype=np.int64)
     return DistanceBins(centres, float(bin_width), median, low, high, q25, q75, counts, independent)
@@ -242,10 +229,13 @@ def curves_of_measures(
     """Return what was measured at boundaries against the distance from them; see `curve_from_boundary`."""
     return [
         curve_from_boundary(
-            values_of(maps, one.quantity, one.pulse or 0), boundaries, bin_width=bin_width, logarithmic=one.logarithmic
+            values_of(maps, measure.quantity, measure.pulse or 0),
+            boundaries,
+            bin_width=bin_width,
+            logarithmic=measure.logarithmic,
         )
-        for one in measures
-    ]  # fmt: skip
+        for measure in measures
+    ]
 
 
 @dataclass(frozen=True)
@@ -340,7 +330,7 @@ def table_of_grains(
             continue
         down, across = np.unravel_index(part, labels.shape)
         area = part.size * grains.pixel_area
-        found = {
+        inside = {
             key: _value(image.ravel()[part], classes[part]) for key, image in sources.items()
         }  # fmt: skip
         heights = np.zeros(0) if topography is None else topography.ravel()[part]
@@ -350,15 +340,10 @@ def table_of_grains(
                 number, grains.class_of(number), part.size, area, 2 * float(np.sqrt(area / np.pi)),
                 float(heights.mean()) if heights.size else float("nan"),
                 float(across.mean()) * grains.spacing[1], float(down.mean()) * grains.spacing[0],
-                number in edge, found,
+                number in edge, inside,
             )
         )  # fmt: skip
     return rows
-
-
-def values_of(maps: xr.Dataset, name: str, pulse: int) -> Array:
-    """Return one map of one pulse setting, shape (y, x)."""
-    return np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
 
 
 def shares_of_classes(boundaries: Boundaries) -> dict[str, float]:
@@ -383,7 +368,7 @@ def _value(values: Array, classes: NDArray[np.int8]) -> GrainValue:
     good = np.isfinite(values)
     if not good.any():
         return GrainValue(0, *(float("nan"),) * 4)
-    q25, median, q75 = (float(one) for one in np.percentile(values[good], [25, 50, 75]))
+    q25, median, q75 = (float(quartile) for quartile in np.percentile(values[good], [25, 50, 75]))
     ratio = float("nan")
     parts: Sequence[Array] = [
         values[good & (classes == PIXEL_CLASSES.index(name))] for name in ("boundary", "interior")
@@ -392,11 +377,6 @@ def _value(values: Array, classes: NDArray[np.int8]) -> GrainValue:
         at, inside = (float(np.median(part)) for part in parts)
         ratio = at / inside if at * inside > 0 else float("nan")
     return GrainValue(int(good.sum()), median, q25, q75, ratio)
-
-
-def _log10(values: Array) -> Array:
-    numbers = np.asarray(values, dtype=np.float64)
-    return np.log10(numbers, out=np.full(numbers.shape, np.nan), where=numbers > 0)
 
 
 def _check_size(values: Array, like: NDArray[np.integer]) -> None:

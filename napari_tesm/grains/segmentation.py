@@ -146,11 +146,11 @@ def grains_from_image(
             {**asdict(chosen), "source": source},
         )
     methods = ("edges", "domes") if chosen.method == "auto" else (chosen.method,)
-    found = {
+    by_method = {
         method: _segmented(flat, missing, spacing, sigma, rough, fewest, method, chosen) for method in methods
     }
-    method, choice = _better(found, flat, spacing, sigma)
-    labels = numbered_in_order(found[method])
+    method, choice = _better(by_method, flat, spacing, sigma)
+    labels = numbered_in_order(by_method[method])
     count = int(labels.max())
     words = [sigma_words]
     if count == 1:
@@ -259,23 +259,23 @@ def _graph(relief: Array, missing: Mask | None, method: str) -> BasinGraph:
 
 
 def _better(
-    found: dict[str, Labels], flat: Array, spacing: tuple[float, float], sigma: float
+    by_method: dict[str, Labels], flat: Array, spacing: tuple[float, float], sigma: float
 ) -> tuple[str, str]:
     """Return the method whose grains are smooth surfaces, and the choice in words."""
-    if len(found) == 1:
-        return next(iter(found)), ", as asked for"
+    if len(by_method) == 1:
+        return next(iter(by_method)), ", as asked for"
     image = smoothed(flat, spacing, sigma)
-    left = {method: _left_by_surfaces(image, labels) for method, labels in found.items()}
+    left = {method: _left_by_surfaces(image, labels) for method, labels in by_method.items()}
     # Every coefficient has to pay for itself; pixels under one Gaussian are one value.
     independent = flat.size / max(1.0, 4 * np.pi * sigma**2 / (spacing[0] * spacing[1]))
     merit = {
         method: independent * np.log(max(left[method], 1e-12)) + _PRICE * 6 * len(np.unique(labels))
-        for method, labels in found.items()
+        for method, labels in by_method.items()
     }
     best = min(merit, key=lambda method: merit[method])
     shares = {method: f"{100 * part:.2g} %" for method, part in left.items()}
-    other = next(method for method in found if method != best)
-    counts = {method: len(np.unique(labels[labels > 0])) for method, labels in found.items()}
+    other = next(method for method in by_method if method != best)
+    counts = {method: len(np.unique(labels[labels > 0])) for method, labels in by_method.items()}
     here = f"a smooth surface for each of {counts[best]} grains leaves {shares[best]} of the variance"
     there = f"for each of {counts[other]} {_WORDS[other].split(' (')[0]} {shares[other]}"
     return best, f", the better of two accounts: {here}, {there}"

@@ -85,14 +85,14 @@ def fitted_curves(kernel: AnyKernel, time: Array, values: Mapping[str, Array]) -
     if isinstance(kernel, ShapeKernel):
         needed += [kernel.second_name, *(("share",) if kernel.curves == 2 else ())]
     numbers = {name: np.asarray(values[name], dtype=np.float64) for name in needed}
-    known = np.isfinite(list(numbers.values())).all(axis=0)
-    fitted = np.full((known.size, time.size), np.nan)
-    numbers = {name: one[known] for name, one in numbers.items()}
-    if not known.any():
+    complete = np.isfinite(list(numbers.values())).all(axis=0)
+    fitted = np.full((complete.size, time.size), np.nan)
+    numbers = {name: number[complete] for name, number in numbers.items()}
+    if not complete.any():
         return fitted
     curves, constants = curves_of_fit(kernel, time, numbers)
     share = numbers.get("share", np.ones(len(curves)))
     shares = np.stack([share, 1 - share], axis=1)[:, : curves.shape[1]]
     unit = (shares[:, :, None] * (curves + constants[:, :, None])).sum(axis=1)
-    fitted[known] = numbers["a"][:, None] * unit + numbers["c"][:, None]
+    fitted[complete] = numbers["a"][:, None] * unit + numbers["c"][:, None]
     return fitted

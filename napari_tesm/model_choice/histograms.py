@@ -30,7 +30,7 @@ from napari_tesm.statistics.description import (
     Mode,
     Scale,
     description_from_values,
-    half_maximum,
+    half_maximum_from_values,
     histograms_from_values,
     values_on_scale,
 )
@@ -247,7 +247,7 @@ def _window(maps: xr.Dataset, quantity: str, number: int, seed: int) -> WindowHi
         description_from_values(values),
         independent_samples(logs, np.isfinite(logs))[0],
         {scale: _mode(values, scale, seed) for scale in SCALES},
-        {scale: half_maximum(values, scale=scale) for scale in SCALES},
+        {scale: half_maximum_from_values(values, scale=scale) for scale in SCALES},
         unresolved_share(status),
     )
 

@@ -23,7 +23,13 @@ from napari_tesm.physics.tip import (
     response_from_frequency,
     response_from_time,
 )
-from napari_tesm.quantities.limits import check_count, check_diffusion, check_duration, check_factor
+from napari_tesm.quantities.limits import (
+    check_count,
+    check_diffusion,
+    check_duration,
+    check_factor,
+    check_within,
+)
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -67,10 +73,7 @@ class Film:
     def __post_init__(self) -> None:
         check_diffusion(self.diffusion)
         _check_thickness(self.thickness)
-        if not _AREAS[0] <= self.area <= _AREAS[1]:
-            raise ValueError(
-                f"the area of the film lies between {_AREAS[0]:g} and {_AREAS[1]:g} m², not at {self.area:g} m²"
-            )
+        check_within(self.area, "area of the film", _AREAS, "m²")
         if self.potential_slope == 0:
             raise ValueError("the potential must depend on the concentration: its slope cannot be zero")
         check_factor(self.potential_slope, "slope of the potential")
@@ -131,10 +134,10 @@ def diffusion_from_titration_current(time: ArrayLike, current: ArrayLike, thickn
         return float(i @ i - (curve @ i) ** 2 / (curve @ curve))
 
     low, high = np.log(0.01 / t[-1]), np.log(100 / t[-1])
-    found = minimize_scalar(misfit, bounds=(low, high), method="bounded", options={"xatol": 1e-8})
-    if not low + 0.1 < found.x < high - 0.1:
+    best = minimize_scalar(misfit, bounds=(low, high), method="bounded", options={"xatol": 1e-8})
+    if not low + 0.1 < best.x < high - 0.1:
         raise ValueError("the late current does not decay as PITT has it: no D")
-    return _positive(4 * thickness**2 / np.pi**2 * float(np.exp(found.x)), "PITT")
+    return _positive(4 * thickness**2 / np.pi**2 * float(np.exp(best.x)), "PITT")
 
 
 def pulse_potential(time: ArrayLike, film: Film, *, pulse: float, current: float = 1e-3) -> Array:
@@ -276,25 +279,25 @@ def compared_methods(
     out = []
     time = np.asarray(np.arange(1, 251) * (pulse / 100), dtype=np.float64)
     trace = real(response_from_time(time, contact, pulse=pulse))
-    found = diffusion_from_response(time, trace, start, pulse=pulse)
-    out.append(MethodResult("ESM, time", time, trace, found, 2.5 * pulse, contact.tip_radius))
+    diffusion = diffusion_from_response(time, trace, start, pulse=pulse)
+    out.append(MethodResult("ESM, time", time, trace, diffusion, 2.5 * pulse, contact.tip_radius))
     where = np.geomspace(span / 100, span * 1000, 41)
     spectrum = each(response_from_frequency(where, contact))
-    found = diffusion_from_response(where, spectrum, start)
-    out.append(MethodResult("ESM, frequency", where, spectrum, found, 1 / where[0], contact.tip_radius))
+    diffusion = diffusion_from_response(where, spectrum, start)
+    out.append(MethodResult("ESM, frequency", where, spectrum, diffusion, 1 / where[0], contact.tip_radius))
     time = np.linspace(0, 1.5 * slow, 1501)[1:]
     current = real(titration_current(time, film))
-    found = diffusion_from_titration_current(time, current, film.thickness)
-    out.append(MethodResult("PITT", time, current, found, 1.5 * slow, film.thickness))
+    diffusion = diffusion_from_titration_current(time, current, film.thickness)
+    out.append(MethodResult("PITT", time, current, diffusion, 1.5 * slow, film.thickness))
     gitt_pulse = GITT_PULSE * slow
     time = np.linspace(0, 2 * slow, 4001)[1:]
     potential = real(pulse_potential(time, film, pulse=gitt_pulse))
-    found = diffusion_from_pulse_potential(time, potential, film.thickness, pulse=gitt_pulse)
-    out.append(MethodResult("GITT", time, potential, found, 2 * slow, film.thickness))
+    diffusion = diffusion_from_pulse_potential(time, potential, film.thickness, pulse=gitt_pulse)
+    out.append(MethodResult("GITT", time, potential, diffusion, 2 * slow, film.thickness))
     where = np.geomspace(0.02 / slow, 200 / slow, 41)
     z = each(impedance(where, film))
-    found = diffusion_from_impedance(where, z, film.thickness)
-    out.append(MethodResult("EIS", where, z, found, 1 / where[0], film.thickness))
+    diffusion = diffusion_from_impedance(where, z, film.thickness)
+    out.append(MethodResult("EIS", where, z, diffusion, 1 / where[0], film.thickness))
     return out
 
 
@@ -317,12 +320,17 @@ def _surface_concentration(x: Array) -> Array:
 
 
 def _pair(where: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
-    one, two = (np.asarray(part, dtype=np.float64) for part in (where, values))
-    if one.shape != two.shape or one.ndim != 1 or one.size < 5:
+    places, signal = (np.asarray(part, dtype=np.float64) for part in (where, values))
+    if places.shape != signal.shape or places.ndim != 1 or places.size < 5:
         raise ValueError("five samples at least are needed, each with its time")
-    if not (np.isfinite(one).all() and np.isfinite(two).all() and one[0] >= 0 and (np.diff(one) > 0).all()):
+    if not (
+        np.isfinite(places).all()
+        and np.isfinite(signal).all()
+        and places[0] >= 0
+        and (np.diff(places) > 0).all()
+    ):
         raise ValueError("the samples must be finite, and their times increase from zero or later")
-    return one, two
+    return places, signal
 
 
 def _check_thickness(thickness: float) -> None:

@@ -59,9 +59,9 @@ def tau_from_diffusion(
     diffusion: NDArray[np.floating], length: float, *, geometry: str = "l2/tau"
 ) -> NDArray[np.float64]:
     """Return the relaxation time, in s, that belongs to a diffusion coefficient in m²/s; NaN stays NaN."""
-    known = np.asarray(diffusion, dtype=np.float64)
-    check_diffusion(known[~np.isnan(known)])
-    return diffusion_from_tau(known, length, geometry=geometry)  # the relation is its own inverse
+    coefficients = np.asarray(diffusion, dtype=np.float64)
+    check_diffusion(coefficients[~np.isnan(coefficients)])
+    return diffusion_from_tau(coefficients, length, geometry=geometry)  # the relation is its own inverse
 
 
 def geometry_factor(geometry: str) -> float:

@@ -35,13 +35,11 @@ Complex = NDArray[np.complex128]
 
 _TALBOT: Final = 18
 _WAVES: Final = 128
+_WAVES_OF_SPREAD: Final = 200
 _WIDEST: Final = 13.0
 """Wave numbers beyond this many over the tip radius carry less than e^−42 of a Gaussian contact."""
 _FINEST: Final = 1e-7
 _HALF: Final = 0.5
-_SHARPEST: Final = 0.2
-_FINEST_WAVE: Final = 100.0
-"""Over the tip radius: finer waves fall between the points of the integral; their contrast is zero long before."""
 _MOST_DECADES: Final = 12.0
 _AT_ONCE: Final = 4096
 _SLOWEST_REACTION: Final = 1e-30
@@ -153,52 +151,32 @@ def response_from_time(time: ArrayLike, contact: TipContact, *, pulse: float = n
     check_times(np.atleast_1d(values).ravel())
     if not np.isinf(pulse) or pulse < 0:
         check_duration(pulse, "pulse")
-    found = _step(values / contact.diffusion_time, contact.kinetic_length)
+    response = _step(values / contact.diffusion_time, contact.kinetic_length)
     if np.isfinite(pulse):
-        found = found - _step((values - pulse) / contact.diffusion_time, contact.kinetic_length)
-    return np.asarray(contact.scale * found)
+        response = response - _step((values - pulse) / contact.diffusion_time, contact.kinetic_length)
+    return np.asarray(contact.scale * response)
 
 
-def transfer_function(
-    wave_number: ArrayLike, frequency: float, contact: TipContact, *, detection_radius: float | None = None
-) -> Array:
-    r"""Return how strongly a variation of the surface's reactivity shows, 1 for a slow one.
+def resolution_from_frequency(frequency: float, contact: TipContact) -> float:
+    """Return the half-period, in m, of the finest pattern of reactivity that shows with half its contrast.
 
     The tip's concentration takes a factor 1 + ε cos(Kx); the image is its effect on the amplitude |u|, against that
     of K = 0. It is the transform of the point-spread function, exp(−r²/R0²) times the displacement that an
-    ion's entry at r causes in the area where the tip feels it, exp(−r²/a²).
+    ion's entry at r causes in the area where the tip feels it, exp(−r²/R0²).
 
     Parameters
     ----------
-    wave_number : array_like
-        K in rad/m.
     frequency : float
         In Hz.
-    detection_radius : float, optional
-        a in m, within a factor of 5 of R0; R0 by default.
 
     Raises
     ------
     ValueError
-        If a wave number is not finite or too large, the frequency negative, or the radius too far from R0.
-    """
-    waves = np.asarray(wave_number, dtype=np.float64) * contact.tip_radius
-    if not (np.abs(waves) <= _FINEST_WAVE).all():
-        raise ValueError(f"the wave numbers must be finite, and at most {_FINEST_WAVE:g} over the tip radius")
-    r, spread = _spread(frequency, contact, detection_radius)
-    return _contrast(waves, r, spread)
-
-
-def resolution_from_frequency(
-    frequency: float, contact: TipContact, *, detection_radius: float | None = None
-) -> float:
-    """Return the half-period, in m, of the finest pattern of reactivity that shows with half its contrast.
-
-    The parameters are those of `transfer_function`.
+        If the frequency is negative, or beyond those of light.
     """
     from scipy.optimize import brentq
 
-    r, spread = _spread(frequency, contact, detection_radius)
+    r, spread = _spread(frequency, contact)
     half = brentq(lambda wave: float(_contrast(np.asarray(wave), r, spread)) - _HALF, 1e-2, 30.0, xtol=1e-9)
     return float(np.pi * contact.tip_radius / half)
 
@@ -256,12 +234,12 @@ def diffusion_from_response(
 
     width = decades * np.log(10)
     grid = np.linspace(-width, width, 19)
-    best = int(np.argmin([misfit(one) for one in grid]))
+    best = int(np.argmin([misfit(log_d) for log_d in grid]))
     if best in (0, grid.size - 1):
         raise ValueError("the response does not tell D: the best one lies at the end of the search")
-    found = minimize_scalar(misfit, bounds=(grid[best - 1], grid[best + 1]), method="bounded",
+    minimum = minimize_scalar(misfit, bounds=(grid[best - 1], grid[best + 1]), method="bounded",
                             options={"xatol": _FINEST})  # fmt: skip
-    return float(contact.diffusion * np.exp(found.x))
+    return float(contact.diffusion * np.exp(minimum.x))
 
 
 def _check_frequencies(values: Array) -> None:
@@ -269,28 +247,21 @@ def _check_frequencies(values: Array) -> None:
         raise ValueError(f"frequencies must be zero or larger, and {_FASTEST:g} Hz at most")
 
 
-def _spread(frequency: float, contact: TipContact, detection_radius: float | None) -> tuple[Array, Complex]:
+def _spread(frequency: float, contact: TipContact) -> tuple[Array, Complex]:
     """Return radii in tip radii, and the point-spread function there times r dr."""
     from scipy.special import j0
 
     _check_frequencies(np.asarray(frequency, dtype=np.float64))
-    radius = contact.tip_radius if detection_radius is None else detection_radius
-    check_tip_radius(radius)
-    a = radius / contact.tip_radius
-    if not _SHARPEST <= a <= 1 / _SHARPEST:
-        raise ValueError(
-            f"the detection radius must lie within a factor of {1 / _SHARPEST:g} of the tip radius"
-        )
-    # Detection over a radius a leaves out what is finer; the waves that are left oscillate the more, the smaller it is.
-    x, weights = (one / a for one in _waves(max(_WAVES, int(200 / a))))
+    x, weights = _waves(_WAVES_OF_SPREAD)
     q = np.sqrt(x**2 + 2j * np.pi * frequency * contact.diffusion_time)
-    green = x * np.exp(-((x * a) ** 2) / 4) * weights / ((1 + contact.kinetic_length * q) * (x + q))
+    green = x * np.exp(-(x**2) / 4) * weights / ((1 + contact.kinetic_length * q) * (x + q))
     r, steps = np.polynomial.legendre.leggauss(200)
     r, steps = 3.0 * (r + 1), 3.0 * steps
     return r, np.asarray(np.exp(-(r**2)) * (j0(np.outer(r, x)) @ green) * r * steps)
 
 
 def _contrast(waves: Array, r: Array, spread: Complex) -> Array:
+    """Return how strongly waves of reactivity show, 1 for a slow one, by their wave number over the tip radius."""
     from scipy.special import j0
 
     # What is in phase with the mean response changes its amplitude.

@@ -68,12 +68,12 @@ class TipRadius:
         ValueError
             If there is none, or one makes no sense.
         """
-        known = np.sort(np.asarray(radii, dtype=np.float64).ravel())
-        if known.size == 0:
+        increasing = np.sort(np.asarray(radii, dtype=np.float64).ravel())
+        if increasing.size == 0:
             raise ValueError("a distribution of tip radii needs at least one radius")
-        for radius in (known[0], known[-1]):
+        for radius in (increasing[0], increasing[-1]):
             check_tip_radius(float(radius))
-        return cls(float(np.median(known)), known)
+        return cls(float(np.median(increasing)), increasing)
 
     def factors(self, level: float = 0.95) -> tuple[float, float]:
         """Return what the limits of D are to D itself, for a whole map: the systematic part alone.

@@ -52,6 +52,13 @@ def check_times(times: NDArray[np.float64]) -> None:
         raise ValueError(f"the times must lie within {_DURATION[1]:g} s of the pulse")
 
 
+def check_within(value: float, name: str, limits: tuple[float, float], unit: str) -> None:
+    """Raise a ValueError unless a quantity, in a unit, lies within limits."""
+    low, high = limits
+    if not low <= value <= high:
+        raise ValueError(f"the {name} lies between {low:g} and {high:g} {unit}, not at {value:g} {unit}")
+
+
 def check_poisson_ratio(ratio: float) -> None:
     """Raise a ValueError for a Poisson ratio that no isotropic material has."""
     if not -1 < ratio <= 0.5:

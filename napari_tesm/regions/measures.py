@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import Region, mask_from_region
 from napari_tesm.statistics.comparison import Comparison, comparison_from_values, independent_samples
-from napari_tesm.statistics.description import Description, description_from_values
+from napari_tesm.statistics.description import Description, description_from_values, values_on_scale
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -185,10 +185,17 @@ def measures_from_maps(
     for done, (pulse, name) in enumerate(steps):
         if progress is not None:
             progress(done / len(steps), "comparing")
-        values = np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
         unit = str(maps[name].attrs.get("units", ""))
         measures.append(
-            measure_from_map(values, parts, name, unit, labels[pulse], pulse, many_decades=name != "H")
+            measure_from_map(
+                values_of(maps, name, pulse),
+                parts,
+                name,
+                unit,
+                labels[pulse],
+                pulse,
+                many_decades=name != "H",
+            )
         )
     return measures
 
@@ -248,13 +255,9 @@ def comparison_of_masks(
 ) -> Comparison:
     """Compare a map's values under one mask with those under another; raises as `comparison_of_steps`."""
     # The test goes by ranks; how alike neighbours are is told better on the scale on which they are symmetric.
-    scaled = values
-    if many_decades:
-        scaled = np.log10(values, out=np.full(values.shape, np.nan), where=values > 0)
-    independent = independent_samples(scaled, first, second)
-    return comparison_from_values(
-        values[first], values[second], names=names, independent=(independent[0], independent[1])
-    )
+    scaled = values_on_scale(values, "log" if many_decades else "linear")
+    n_first, n_second = independent_samples(scaled, first, second)
+    return comparison_from_values(values[first], values[second], names=names, independent=(n_first, n_second))
 
 
 def _steps_and_others(masks: Mapping[str, Mask]) -> tuple[Mask, Mask, tuple[str, str]]:

@@ -1,6 +1,5 @@
 """Sampling: values of a map along a drawn line, averaged over its width."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -90,35 +89,20 @@ def profile_along(
     # The middle of each of `across` strips of equal width; a single one lies on the line.
     offsets = ((np.arange(across) + 0.5) / across - 0.5) * width
     sampled = places[:, None, :] + offsets[None, :, None] * normals[:, None, :]
-    found = _interpolated(image, (sampled[..., 1] - rows[0]) / dy, (sampled[..., 0] - columns[0]) / dx)
-    good = np.isfinite(found)
+    sampled_values = _interpolated(
+        image, (sampled[..., 1] - rows[0]) / dy, (sampled[..., 0] - columns[0]) / dx
+    )
+    good = np.isfinite(sampled_values)
     n = good.sum(axis=1)
-    filled = np.where(good, found, 0.0)
+    filled = np.where(good, sampled_values, 0.0)
     mean = np.divide(filled.sum(axis=1), n, out=np.full(n.shape, np.nan), where=n > 0)
-    squares = np.where(good, (found - np.where(n > 0, mean, 0.0)[:, None]) ** 2, 0.0).sum(axis=1)
+    squares = np.where(good, (sampled_values - np.where(n > 0, mean, 0.0)[:, None]) ** 2, 0.0).sum(axis=1)
     std = np.sqrt(np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1))
     direction = np.abs(np.diff(vertices[[0, -1]], axis=0)[0])
     direction = direction / (np.hypot(*direction) or 1.0)
     # A square pixel and the linear interpolation between two have together the variance of a quarter of a pixel².
     smear = float(np.hypot(direction[0] * dx, direction[1] * dy))
     return Profile(position, mean, std, n.astype(np.int64), smear)
-
-
-def profiles_along(
-    images: Mapping[str, ArrayLike],
-    xy: ArrayLike,
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    width: float = 0.0,
-    step: float | None = None,
-    spacing: tuple[float, float] | None = None,
-) -> dict[str, Profile]:
-    """Return the profiles of several maps of one grid along the same line; see `profile_along`."""
-    return {
-        name: profile_along(values, xy, x, y, width=width, step=step, spacing=spacing)
-        for name, values in images.items()
-    }
 
 
 def _places_on_path(vertices: Array, lengths: Array, position: Array) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ as in the image. The JSON is GeoJSON-like, a feature for each region.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Self
@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.quantities.axes import axis_spacing
 
-AREA_KINDS: Final = ("polygon", "rectangle", "ellipse")
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
 LINE_KINDS: Final = ("line", "path")
 REGION_CLASSES: Final = ("step", "grain", "other")
 
@@ -69,7 +71,7 @@ class Region:
         """Whether it has a length rather than an area."""
         return self.kind in LINE_KINDS
 
-    def xy(self) -> NDArray[np.float64]:
+    def xy(self) -> Array:
         """Return the vertices, shape (vertex, 2), x before y, in m."""
         return np.asarray(self.vertices, dtype=np.float64)
 
@@ -178,7 +180,7 @@ def collection_from_features(items: Iterable[Region] | Iterable[PinnedPoint]) ->
 
 def mask_from_region(
     region: Region, x: ArrayLike, y: ArrayLike, *, spacing: tuple[float, float] | None = None
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Return which pixels belong to a region, shape (y, x).
 
     A pixel belongs to an area where its centre lies inside; a centre on the border belongs to one of two areas that
@@ -216,9 +218,7 @@ def mask_from_region(
     return mask
 
 
-def distance_from_path(
-    xy: ArrayLike, x: ArrayLike, y: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def distance_from_path(xy: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Return the signed distance of every pixel from a path, and how far along the path it lies, in m.
 
     Positive to the right of somebody who walks along the path on an image whose y axis points down. Beyond the ends
@@ -239,12 +239,7 @@ def distance_from_path(
     nearest = np.full(across.shape, np.inf)
     signed, along = np.zeros(across.shape), np.zeros(across.shape)
     travelled = 0.0
-    for start, stop in pairwise(vertices):
-        step = stop - start
-        length = float(np.hypot(*step))
-        if length == 0:
-            continue
-        unit = step / length
+    for start, unit, length in _stretches(vertices):
         dx, dy = across - start[0], down - start[1]
         position = np.clip(dx * unit[0] + dy * unit[1], 0, length)
         squared = (dx - position * unit[0]) ** 2 + (dy - position * unit[1]) ** 2
@@ -261,7 +256,7 @@ def distance_from_path(
 
 def distance_from_region(
     region: Region, x: ArrayLike, y: ArrayLike, *, spacing: tuple[float, float] | None = None
-) -> NDArray[np.float64]:
+) -> Array:
     """Return the distance of every pixel from a region, in m: signed across a line, negative inside an area."""
     if region.is_line:
         return distance_from_path(region.xy(), x, y)[0]
@@ -283,10 +278,10 @@ class DistanceCurve:
         Values in each bin.
     """
 
-    distance: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
-    median: NDArray[np.float64]
+    distance: Array
+    mean: Array
+    std: Array
+    median: Array
     n: NDArray[np.int64]
 
 
@@ -307,10 +302,7 @@ def curve_from_distance(values: ArrayLike, distance: ArrayLike, bin_width: float
     """
     if not bin_width > 0:
         raise ValueError("the bins of a distance must be wider than zero")
-    numbers, away = (
-        np.asarray(values, dtype=np.float64).ravel(),
-        np.asarray(distance, dtype=np.float64).ravel(),
-    )
+    numbers, away = (np.asarray(part, dtype=np.float64).ravel() for part in (values, distance))
     good = np.isfinite(numbers) & np.isfinite(away)
     numbers, away = numbers[good], away[good]
     if numbers.size == 0:
@@ -331,7 +323,16 @@ def curve_from_distance(values: ArrayLike, distance: ArrayLike, bin_width: float
     return DistanceCurve(centres, mean, std, median, counts)
 
 
-def _outline(region: Region) -> NDArray[np.float64]:
+def _stretches(vertices: Array) -> Iterator[tuple[Array, Array, float]]:
+    """Yield start, direction and length of each straight part of a path."""
+    for start, stop in pairwise(vertices):
+        step = stop - start
+        length = float(np.hypot(*step))
+        if length > 0:
+            yield start, step / length, length
+
+
+def _outline(region: Region) -> Array:
     """Return the border of an area as a ring of points; an ellipse as one of 180."""
     vertices = region.xy()
     if region.kind != "ellipse":
@@ -341,14 +342,12 @@ def _outline(region: Region) -> NDArray[np.float64]:
     return np.asarray(centre + np.cos(angle)[:, None] * half_width + np.sin(angle)[:, None] * half_height)
 
 
-def _frame(corners: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+def _frame(corners: Array) -> tuple[Array, ...]:
     """Return the centre of a frame of four corners, and its two half axes."""
     return corners.mean(axis=0), (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
 
 
-def _inside_ellipse(
-    corners: NDArray[np.float64], across: NDArray[np.float64], down: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _inside_ellipse(corners: Array, across: Array, down: Array) -> Mask:
     centre, first, second = _frame(corners)
     determinant = first[0] * second[1] - first[1] * second[0]
     if determinant == 0:
@@ -360,9 +359,7 @@ def _inside_ellipse(
     return np.asarray(along**2 + beside**2 < 1)
 
 
-def _inside_polygon(
-    vertices: NDArray[np.float64], across: NDArray[np.float64], down: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _inside_polygon(vertices: Array, across: Array, down: Array) -> Mask:
     """Even-odd rule; an edge belongs to the polygon at its right and below, so that neighbours share no pixel."""
     inside = np.zeros(np.broadcast_shapes(across.shape, down.shape), dtype=bool)
     for (x0, y0), (x1, y1) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
@@ -375,19 +372,12 @@ def _inside_polygon(
     return inside
 
 
-def _near_path(
-    vertices: NDArray[np.float64], across: NDArray[np.float64], down: NDArray[np.float64], reach: float
-) -> NDArray[np.bool_]:
+def _near_path(vertices: Array, across: Array, down: Array, reach: float) -> Mask:
     """Whether a place is at most `reach` from a path: flat at its two ends, round where it bends."""
     near = np.zeros(np.broadcast_shapes(across.shape, down.shape), dtype=bool)
     if reach <= 0:
         return near
-    for start, stop in pairwise(vertices):
-        step = stop - start
-        length = float(np.hypot(*step))
-        if length == 0:
-            continue
-        unit = step / length
+    for start, unit, length in _stretches(vertices):
         dx, dy = across - start[0], down - start[1]
         along = dx * unit[0] + dy * unit[1]
         near |= (np.abs(dy * unit[0] - dx * unit[1]) <= reach) & (along >= 0) & (along <= length)
@@ -397,9 +387,9 @@ def _near_path(
 
 
 def _mark_pixels_passed(
-    mask: NDArray[np.bool_],
-    start: NDArray[np.float64],
-    stop: NDArray[np.float64],
+    mask: Mask,
+    start: Array,
+    stop: Array,
     first: tuple[float, float],
     spacing: tuple[float, float],
 ) -> None:

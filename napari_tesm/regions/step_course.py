@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import text_from_quantity, text_with_error
 from napari_tesm.regions.measures import comparison_of_masks
 from napari_tesm.regions.profile import Profile, profile_along
@@ -151,23 +152,25 @@ class StepCourse:
             f"{quantity} is highest {where}, where its median is {size(self.median)} (n = {self.n} pixels within "
             f"{length(self.half_width)})."
         )
-        for one in self.sides:
-            lowest = one.zones[one.lowest]
-            side = "positive" if one.side > 0 else "negative"
-            verdict = "falls to" if one.falls else "does not fall significantly: its lowest is"
+        for course in self.sides:
+            lowest = course.zones[course.lowest]
+            side = "positive" if course.side > 0 else "negative"
+            verdict = "falls to" if course.falls else "does not fall significantly: its lowest is"
             text = (
                 f"On the side of {side} distances it {verdict} {size(lowest.median)} between "
                 f"{length(lowest.start)} and {length(lowest.stop)} (n = {lowest.n}; step over this "
-                f"{one.fall.ratio:.2f}, rank test {_p_in_words(one.p_of_fall)})"
+                f"{course.fall.ratio:.2f}, rank test {_p_in_words(course.p_of_fall)})"
             )
-            if one.rise is None:
+            if course.rise is None:
                 yield f"{text}; it does not rise again within the image."
                 continue
-            far = one.zones[-1]
-            again = "rises again to" if one.rises_again else "does not rise again significantly: it comes to"
+            far = course.zones[-1]
+            again = (
+                "rises again to" if course.rises_again else "does not rise again significantly: it comes to"
+            )
             yield (
                 f"{text} and {again} {size(far.median)} beyond {length(far.start)} (n = {far.n}; ratio "
-                f"{one.rise.ratio:.2f}, {_p_in_words(one.p_of_rise)})."
+                f"{course.rise.ratio:.2f}, {_p_in_words(course.p_of_rise)})."
             )
 
 
@@ -207,22 +210,22 @@ def course_across_step(
     """
     numbers = np.array(values, dtype=np.float64)
     line, width = centre_line(step)
-    dy, dx = spacing or (float(np.diff(y).mean()), float(np.diff(x).mean()))
+    dy, dx = spacing or (axis_spacing(y), axis_spacing(x))
     half = max(width / 2, max(dx, dy) / 2)
     distance, _ = distance_from_path(line, x, y)
     numbers[~pixels_of_step(step, others, x, y, spacing=(dy, dx))] = np.nan
-    known = np.isfinite(numbers)
+    present = np.isfinite(numbers)
     on_step = np.abs(distance) <= half
-    if (on_step & known).sum() < _FEWEST or (~on_step & known).sum() < _FEWEST:
+    if (on_step & present).sum() < _FEWEST or (~on_step & present).sum() < _FEWEST:
         return None
     curve = curve_from_distance(numbers, distance, max(dx, dy))
     enough = np.where(curve.n >= _FEWEST, curve.median, -np.inf)
     sides = tuple(
-        one
+        course
         for side in (-1, 1)
-        if (one := _side_course(numbers, distance * side, on_step, half, side)) is not None
+        if (course := _side_course(numbers, distance * side, on_step, half, side)) is not None
     )
-    inside = numbers[on_step & known]
+    inside = numbers[on_step & present]
     return StepCourse(
         curve,
         half,
@@ -252,23 +255,23 @@ def _side_course(numbers: Array, distance: Array, on_step: Mask, half: float, si
         return None
     reach = float(np.percentile(distance[there], 95))
     edges = np.linspace(half, reach, len(_ZONES) + 1)
-    found: list[tuple[Zone, Mask]] = []
+    zones: list[tuple[Zone, Mask]] = []
     for name, (start, stop) in zip(_ZONES, pairwise(edges), strict=True):
         mask = there & (distance > start) & (distance <= stop)
         if mask.sum() >= _FEWEST:
             median = float(np.median(numbers[mask]))
-            found.append((Zone(name, float(start), float(stop), median, int(mask.sum())), mask))
-    if not found:
+            zones.append((Zone(name, float(start), float(stop), median, int(mask.sum())), mask))
+    if not zones:
         return None
-    lowest = int(np.argmin([zone.median for zone, _ in found]))
+    lowest = int(np.argmin([zone.median for zone, _ in zones]))
     names = ("the step", "beside it")
-    fall = comparison_of_masks(numbers, on_step, found[lowest][1], names, many_decades=True)
+    fall = comparison_of_masks(numbers, on_step, zones[lowest][1], names, many_decades=True)
     rise = None
-    if lowest < len(found) - 1:
+    if lowest < len(zones) - 1:
         rise = comparison_of_masks(
-            numbers, found[-1][1], found[lowest][1], ("far away", "beside the step"), many_decades=True
+            numbers, zones[-1][1], zones[lowest][1], ("far away", "beside the step"), many_decades=True
         )
-    return SideCourse(side, tuple(zone for zone, _ in found), lowest, fall, rise)
+    return SideCourse(side, tuple(zone for zone, _ in zones), lowest, fall, rise)
 
 
 def centre_line(step: Region) -> tuple[Array, float]:
@@ -348,12 +351,12 @@ def thickness_of_step(
     across, along = line_across_step(step, reach)
     profile = profile_along(values, across, x, y, width=along, spacing=spacing)
     for kind in _KINDS:
-        found = width_from_profile(profile, kind=kind)
+        step_width = width_from_profile(profile, kind=kind)
         # What lies beside the step is not the step, however well it stands out.
-        if found is None or found.error >= found.fwhm:
+        if step_width is None or step_width.error >= step_width.fwhm:
             continue
-        if abs(found.centre - reach) <= max(found.fwhm / 2, max(spacing)):
-            return profile, found
+        if abs(step_width.centre - reach) <= max(step_width.fwhm / 2, max(spacing)):
+            return profile, step_width
     return profile, None
 
 

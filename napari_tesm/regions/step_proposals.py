@@ -6,6 +6,7 @@ image's own texture are followed into paths. How wide a step is comes from the m
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -140,18 +141,18 @@ def steps_from_images(
     if scale is not None:
         sigmas = [max(scale / pixel / _FWHM_OF_SIGMA, 1.0)]
     least = 0.1 * float(np.hypot(height, width)) if shortest is None else shortest / pixel
-    found = [one for sigma in sigmas for one in _candidates(images, sigma, least, contrast)]
-    kept = sorted(_best_of(found), key=lambda one: -one.strength * np.sqrt(length(one.path)))[:most]
+    candidates = chain.from_iterable(_candidates(images, sigma, least, contrast) for sigma in sigmas)
+    steps = sorted(_best_of(candidates), key=lambda step: -step.strength * np.sqrt(length(step.path)))
     origin = np.array([columns[0], rows[0]])
     return [
         Region.from_xy(
             "path",
-            origin + simplified(one.path, 0.4)[:, ::-1] * pixel,
+            origin + simplified(step.path, 0.4)[:, ::-1] * pixel,
             name=f"step {number}",
             region_class="step",
-            width=float(f"{max(one.fit.width, 1.0) * pixel:.3g}"),
+            width=float(f"{max(step.fit.width, 1.0) * pixel:.3g}"),
         )
-        for number, one in enumerate(kept, start=1)
+        for number, step in enumerate(steps[:most], start=1)
     ]
 
 
@@ -170,10 +171,10 @@ def _candidates(images: Sequence[Array], sigma: float, least: float, contrast: f
     crests = crests_from_strength(strength, normal)
     everywhere = _EVERYWHERE
     for _ in range(2):
-        found = paths_from_crests(
+        paths = paths_from_crests(
             crests, strength, everywhere=everywhere, somewhere=_SOMEWHERE, gap=3 * sigma
         )
-        paths = [path for path in found if span(path) >= max(least, 4 * sigma)]
+        paths = [path for path in paths if span(path) >= max(least, 4 * sigma)]
         if not paths:
             return
         along = [map_coordinates(strength, path.T, order=1, mode="nearest") for path in paths]
@@ -186,7 +187,8 @@ def _candidates(images: Sequence[Array], sigma: float, least: float, contrast: f
             continue
         smooth = smoothed(path, sigma)
         fit, image = max(
-            ((_fit_across(one, smooth, sigma), one) for one in whole), key=lambda pair: pair[0].explained
+            ((_fit_across(surface, smooth, sigma), surface) for surface in whole),
+            key=lambda pair: pair[0].explained,
         )
         if fit.explained < _EXPLAINED:
             continue
@@ -295,9 +297,13 @@ def _left(basis: Array, values: Array) -> Array:
     return np.asarray(np.maximum((values**2).sum() - covered.sum(axis=-1), 0.0))
 
 
-def _merit(one: _Candidate) -> float:
+def _merit(candidate: _Candidate) -> float:
     # The two sides of a strip are steps of their own to a finer scale, and as well explained.
-    return one.fit.explained * float(np.sqrt(length(one.path))) * (1.2 if one.fit.is_strip else 1.0)
+    return (
+        candidate.fit.explained
+        * float(np.sqrt(length(candidate.path)))
+        * (1.2 if candidate.fit.is_strip else 1.0)
+    )
 
 
 def _best_of(candidates: Iterable[_Candidate]) -> list[_Candidate]:
@@ -305,12 +311,12 @@ def _best_of(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     from scipy.spatial import cKDTree
 
     kept: list[tuple[_Candidate, cKDTree]] = []
-    for one in sorted(candidates, key=_merit, reverse=True):
-        covered = np.zeros(len(one.path), dtype=bool)
+    for candidate in sorted(candidates, key=_merit, reverse=True):
+        covered = np.zeros(len(candidate.path), dtype=bool)
         for other, places in kept:
             # Two crests of one broad strip are nearer than its width.
-            reach = max(1.5 * one.sigma, 1.5 * other.sigma, 0.75 * other.fit.width)
-            covered |= places.query(one.path, distance_upper_bound=reach)[0] <= reach
+            reach = max(1.5 * candidate.sigma, 1.5 * other.sigma, 0.75 * other.fit.width)
+            covered |= places.query(candidate.path, distance_upper_bound=reach)[0] <= reach
         if covered.mean() < 0.4:
-            kept.append((one, cKDTree(one.path)))
-    return [one for one, _ in kept]
+            kept.append((candidate, cKDTree(candidate.path)))
+    return [candidate for candidate, _ in kept]

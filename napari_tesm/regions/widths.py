@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import Final, Literal
 
 import numpy as np
@@ -87,7 +87,7 @@ def width_from_profile(profile: Profile, *, kind: Kind | Literal["auto"] = "auto
         return None
     data = _Data.of(position, values, profile.sample_width)
     kinds: tuple[Kind, ...] = ("ridge", "edge") if kind == "auto" else (kind,)
-    fits = [fit for one in kinds for fit in _fits(data, one)]
+    fits = chain.from_iterable(_fits(data, candidate) for candidate in kinds)
     best = min(fits, key=lambda fit: fit.criterion, default=None)
     return None if best is None or not _stands_out(best, data) else _described(best, data)
 
@@ -148,7 +148,7 @@ def _fits(data: _Data, kind: Kind) -> list[_Fit]:
     )
     bounds = ([0.0, finest, finest - 2], [1.0, longest, longest - 0.5])
     starts = np.clip(starts, np.array(bounds[0]) + 1e-6, np.array(bounds[1]) - 1e-6)
-    found = []
+    fits = []
     for below in _VARIANTS[kind]:
         remains = partial(_remains, data, kind, below)
         costs = (remains(starts) ** 2).sum(axis=-1)
@@ -171,8 +171,8 @@ def _fits(data: _Data, kind: Kind) -> list[_Fit]:
         criterion = _criterion(left, best.x.size + linear.size, data)
         fit = _Fit(kind, below, best.x, linear.astype(np.float64), left, best.jac, criterion)
         if kind == "edge" or _is_ridge(fit, data):
-            found.append(fit)
-    return found
+            fits.append(fit)
+    return fits
 
 
 def _remains(data: _Data, kind: Kind, below: tuple[str, ...], shapes: Array) -> Array:

@@ -10,6 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.statistics.comparison import independent_samples
+from napari_tesm.statistics.ranks import ranks_of
+
 Array = NDArray[np.float64]
 
 _CROSS_TALK: Final = 0.3
@@ -74,10 +77,8 @@ def correlation_between(a: NDArray[np.floating], b: NDArray[np.floating]) -> Cor
     if n < 3 or np.ptp(first[good]) == 0 or np.ptp(second[good]) == 0:
         return Correlation(nothing, nothing, nothing, nothing, n)
     pearson = float(np.corrcoef(first[good], second[good])[0, 1])
-    spearman = float(np.corrcoef(_ranks(first[good]), _ranks(second[good]))[0, 1])
+    spearman = float(np.corrcoef(ranks_of(first[good]), ranks_of(second[good]))[0, 1])
     if first.ndim == 2:
-        from napari_tesm.statistics.comparison import independent_samples
-
         # Two smooth maps are alike by chance more often than two of as many independent pixels.
         n_first, n_second = (
             independent_samples(np.where(good, image, np.nan), good)[0] for image in (first, second)
@@ -142,25 +143,25 @@ def cross_talk_from_maps(
     a, b = np.abs(np.asarray(first, dtype=np.float64)), np.abs(np.asarray(second, dtype=np.float64))
     between = correlation_between(a, b)
     mean = (a + b) / 2
-    found: dict[str, Correlation] = {}
+    with_surface: dict[str, Correlation] = {}
     for name, image in surface.items():
-        found[name] = correlation_between(mean, image)
+        with_surface[name] = correlation_between(mean, image)
         if "topograph" in name.lower() or "height" in name.lower():
-            found[f"slope of {name}"] = correlation_between(mean, slope_of(image, spacing=spacing))
-    return CrossTalk(between, found, b - a, _warnings(between, found))
+            with_surface[f"slope of {name}"] = correlation_between(mean, slope_of(image, spacing=spacing))
+    return CrossTalk(between, with_surface, b - a, _warnings(between, with_surface))
 
 
-def _warnings(between: Correlation, found: Mapping[str, Correlation]) -> list[str]:
+def _warnings(between: Correlation, with_surface: Mapping[str, Correlation]) -> list[str]:
     warnings = []
     if np.isfinite(between.pearson) and between.pearson < _ALIKE:
         warnings.append(
             f"The two ways are little alike (r = {between.pearson:.2f}): what one way shows and the other does not "
             "is no property of the surface. Measure the shift, or try the flip."
         )
-    for name, one in found.items():
-        if np.isfinite(one.pearson) and abs(one.pearson) >= _CROSS_TALK and one.certain:
+    for name, alike in with_surface.items():
+        if np.isfinite(alike.pearson) and abs(alike.pearson) >= _CROSS_TALK and alike.certain:
             warnings.append(
-                f"|H| follows the {name} (r = {one.pearson:.2f}): part of it may be cross-talk, or ions may indeed "
+                f"|H| follows the {name} (r = {alike.pearson:.2f}): part of it may be cross-talk, or ions may indeed "
                 "move where the surface is like this. Look whether it stays with the other polarity and scan direction."
             )
     return warnings
@@ -176,9 +177,3 @@ def _interpolated(image: Array, at: Array, axis: int) -> Array:
     mixed = np.where(share == 0, first, np.where(share == 1, second, first * (1 - share) + second * share))
     outside = np.expand_dims((at < 0) | (at > size - 1), 1 - axis)
     return np.where(outside, np.nan, mixed)
-
-
-def _ranks(values: Array) -> Array:
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(values))

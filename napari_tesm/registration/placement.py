@@ -132,7 +132,7 @@ def registration_between(fixed: xr.DataArray, image: xr.DataArray) -> Registrati
 
 def have_same_size(a: tuple[float, float], b: tuple[float, float]) -> bool:
     """Whether two sizes (height, width) are those of one scan, to 2 %."""
-    return all(abs(one - other) <= _SAME_SIZE * max(one, other) for one, other in zip(a, b, strict=True))
+    return all(abs(own - other) <= _SAME_SIZE * max(own, other) for own, other in zip(a, b, strict=True))
 
 
 def size_of(array: xr.DataArray | xr.Dataset) -> tuple[float, float]:

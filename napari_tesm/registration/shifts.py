@@ -142,8 +142,8 @@ class _Pair:
 
         self.width = width
         self.shape = fixed.shape
-        self._fixed, self._known = smoothed_over_gaps(fixed, width)
-        smooth, self._moving_known = smoothed_over_gaps(moving, width)
+        self._fixed, self._present = smoothed_over_gaps(fixed, width)
+        smooth, self._moving_present = smoothed_over_gaps(moving, width)
         slopes = [np.gradient(smooth, axis=axis) if smooth.shape[axis] > 1 else None for axis in (0, 1)]
         self.axes = [axis for axis in (0, 1) if slopes[axis] is not None]
         images = [smooth, *(slope for slope in slopes if slope is not None)]
@@ -156,12 +156,12 @@ class _Pair:
         from scipy.ndimage import shift
 
         moved = [shift(image, (dy, dx), order=3, mode="mirror", prefilter=False) for image in self._splines]
-        used = self._known.copy()
+        used = self._present.copy()
         for axis, (by, places) in enumerate(zip((dy, dx), self._places, strict=True)):
             if axis in self.axes:
                 used &= (places - by >= 1) & (places - by <= self.shape[axis] - 2)
-        if not self._moving_known.all():
-            used &= shift(self._moving_known.astype(np.float64), (dy, dx), order=1) > 0.99
+        if not self._moving_present.all():
+            used &= shift(self._moving_present.astype(np.float64), (dy, dx), order=1) > 0.99
         tilts = [self._places[axis][used] / self.shape[axis] - 0.5 for axis in self.axes]
         columns = [np.ones(int(used.sum())), *tilts, *(image[used] for image in moved)]
         return np.stack(columns), self._fixed[used], used
@@ -241,10 +241,12 @@ class _Pair:
 
 def _deviate(a: Array, b: Array) -> float:
     """Return the correlation of two maps in units of its standard error, for pixels as independent as they are."""
-    found = correlation_between(a, b)
-    if not found.low < found.high:
+    likeness = correlation_between(a, b)
+    if not likeness.low < likeness.high:
         return 0.0
-    low, middle, high = np.arctanh(np.clip([found.low, found.pearson, found.high], -1 + 1e-12, 1 - 1e-12))
+    low, middle, high = np.arctanh(
+        np.clip([likeness.low, likeness.pearson, likeness.high], -1 + 1e-12, 1 - 1e-12)
+    )
     return float(1.96 * middle / ((high - low) / 2))
 
 
@@ -345,10 +347,10 @@ def _correlation_by_shift(a: Array, b: Array, rim: Sequence[int]) -> Array:
 def _levelled(values: Array) -> Array:
     """Return a map without its tilt, in units of its own spread and without hot pixels."""
     image = np.where(np.isfinite(values), values, np.nan)
-    known = np.isfinite(image)
+    present = np.isfinite(image)
     # A plane, too, is nothing to be measured by; what is left of it is rounding.
     for floor in (0.0, 1e-9):
-        if known.sum() < _FEWEST_VALUES or np.ptp(image[known]) <= floor:
+        if present.sum() < _FEWEST_VALUES or np.ptp(image[present]) <= floor:
             raise ValueError("one of the maps has too few values, or all alike: no shift can be measured")
         image = _clipped(image)
         image = image if floor else without_plane(image)

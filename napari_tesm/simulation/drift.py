@@ -30,6 +30,7 @@ from napari_tesm.quantities.limits import (
     check_poisson_ratio,
     check_times,
     check_tip_radius,
+    check_within,
 )
 from napari_tesm.simulation.half_space import RingGrid
 from napari_tesm.simulation.level1 import PULSE, record_times
@@ -40,7 +41,7 @@ FARADAY_OVER_GAS: Final = 96485.33212 / 8.314462618
 """F/R in K/V."""
 DRIFT_GRID: Final = RingGrid(finest_r=0.06, finest_z=0.01, growth_r=1.09, growth_z=1.1, extent=60.0)
 _LARGEST_CHARGE: Final = 10
-_LARGEST_VOLTAGE: Final = 1e3
+_VOLTAGES: Final = (-1e3, 1e3)
 _TEMPERATURES: Final = (1.0, 1e4)
 _MOST_REFINED: Final = 1000
 _GAMMA: Final = float(1 - 1 / np.sqrt(2))
@@ -93,11 +94,7 @@ class Host:
             raise ValueError(
                 f"the site concentration must be larger than zero, not {self.site_concentration:g} mol/m³"
             )
-        if not _TEMPERATURES[0] <= self.temperature <= _TEMPERATURES[1]:
-            low, high = _TEMPERATURES
-            raise ValueError(
-                f"the temperature lies between {low:g} and {high:g} K, not at {self.temperature:g} K"
-            )
+        check_within(self.temperature, "temperature", _TEMPERATURES, "K")
         check_factor(self.site_concentration, "site concentration")
         check_factor(self.vegard, "Vegard coefficient")
         if not 0 < abs(self.charge) <= _LARGEST_CHARGE:
@@ -167,10 +164,7 @@ def drift_trace(
     times = record_times(pulse) if time is None else np.asarray(time, dtype=np.float64)
     check_duration(pulse, "pulse")
     check_tip_radius(tip_radius)
-    if not abs(voltage) <= _LARGEST_VOLTAGE:
-        raise ValueError(
-            f"the voltage of a tip lies between -{_LARGEST_VOLTAGE:g} and {_LARGEST_VOLTAGE:g} V, not at {voltage:g} V"
-        )
+    check_within(voltage, "voltage of a tip", _VOLTAGES, "V")
     if not 0 <= coupling <= 1:
         raise ValueError(f"the coupling is a part of the voltage, 0 to 1, not {coupling:g}")
     check_times(times)
@@ -342,9 +336,9 @@ def _integrate(lattice: SiteLattice, change: Array, energy: float, times: Array)
     for index, time in enumerate(times):
         if index:
             span = time - times[index - 1]
-            one = lattice.stage(change, drive, _GAMMA * span)
-            two = lattice.stage(change + (1 - _GAMMA) * span * one, drive, _GAMMA * span)
-            change = change + span * ((1 - _GAMMA) * one + _GAMMA * two)
+            early = lattice.stage(change, drive, _GAMMA * span)
+            late = lattice.stage(change + (1 - _GAMMA) * span * early, drive, _GAMMA * span)
+            change = change + span * ((1 - _GAMMA) * early + _GAMMA * late)
         strain[index] = change @ lattice.weights
         slopes[index] = lattice.filling_rate(change, drive) @ lattice.weights
         moved = np.abs(change) @ lattice.volumes

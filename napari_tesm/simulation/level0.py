@@ -4,7 +4,7 @@ There the surface moves as ``A (1 − exp(−t/tau1))`` during the pulse and fal
 tau = l²/D. What the recipe makes of real diffusion is a matter of the higher levels (`MODELS`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +15,11 @@ from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.physics.diffusion import tau_from_diffusion
 from napari_tesm.quantities.limits import check_count
-from napari_tesm.simulation.level1 import MOST_SAMPLES
-from napari_tesm.simulation.models import MODELS, Work, check_model, unit_traces
+from napari_tesm.simulation.level1 import MOST_SAMPLES, PULSE
+from napari_tesm.simulation.models import MODELS, TIP_RADIUS, Work, check_model, unit_traces
 from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
 
 RECORD: Final = 25e-3
-PULSE_DURATION: Final = 10e-3
-TIP_RADIUS: Final = 25e-9
 TIP_RADIUS_ERROR: Final = 2e-9
 FEWEST_SAMPLES: Final = 25
 MOST_PIXELS: Final = 100_000
@@ -116,13 +114,48 @@ def simulate(
     scene = drawn_scene(width, height, rng)
     if chosen.defects:
         mark_defects(scene, rng)
-    unit = unit_traces(model, scene, time, pulse=PULSE_DURATION, tip_radius=TIP_RADIUS, work=work or Work())
-    traces = [
-        traces_of_scene(scene, unit, time, chosen.displacement * factor, chosen.noise, rng)
-        for _, _, factor in _SETTINGS
-    ]
+    unit = unit_traces(model, scene, time, work)
+    remark = "" if model == "exponential" else f" ({MODELS[model]})"
+    dataset = dataset_of_scene(scene, unit, time, start, chosen, _SETTINGS, {"X": 1.0}, rng, remark=remark)
+    return Simulation(dataset, _truth(scene, chosen.displacement, model))
+
+
+def dataset_of_scene(
+    scene: Scene,
+    unit: Callable[[int], np.ndarray],
+    time: np.ndarray,
+    start: float,
+    preset: Preset,
+    settings: Sequence[tuple[float, str, float]],
+    signals: Mapping[str, float],
+    rng: np.random.Generator,
+    *,
+    remark: str,
+) -> xr.Dataset:
+    """Return the scan of a surface with its noise.
+
+    Parameters
+    ----------
+    unit : callable
+        From `unit_traces`.
+    time, start
+        From `record_of_samples`.
+    settings : sequence of (float, str, float)
+        Voltage, scan direction and relative displacement of each pulse setting.
+    signals : mapping of str to float
+        What part of the response each signal of the lock-in has.
+    remark : str
+        Ends the title.
+    """
+    traces = {
+        signal: [
+            _traces_of_scene(scene, unit, time, preset.displacement * factor * part, preset.noise, rng)
+            for _, _, factor in settings
+        ]
+        for signal, part in signals.items()
+    }
     protocol = PulseProtocol(
-        pulse_start=start, pulse_duration=PULSE_DURATION, ac_amplitude=2.0, ac_frequency=25e3,
+        pulse_start=start, pulse_duration=PULSE, ac_amplitude=2.0, ac_frequency=25e3,
         tip_radius=TIP_RADIUS, tip_radius_error=TIP_RADIUS_ERROR,
     )  # fmt: skip
     dataset = dataset_from_traces(
@@ -130,17 +163,15 @@ def simulate(
         time=time,
         x=scene.x,
         y=scene.y,
-        voltage=[voltage for voltage, _, _ in _SETTINGS],
-        direction=[direction for _, direction, _ in _SETTINGS],
+        voltage=[voltage for voltage, _, _ in settings],
+        direction=[direction for _, direction, _ in settings],
         unit="V",
         protocol=protocol,
-        channels=channels_of_scene(scene, rng),
+        channels=_channels_of_scene(scene, rng),
     )
     dataset.attrs["time_origin"] = start
-    dataset.attrs["title"] = f"Simulated: {chosen.description}"
-    if model != "exponential":
-        dataset.attrs["title"] += f" ({MODELS[model]})"
-    return Simulation(dataset, _truth(scene, chosen.displacement, model))
+    dataset.attrs["title"] = f"Simulated: {preset.description}{remark}"
+    return dataset
 
 
 def check_simulation(preset: str, *, size: tuple[int, int], samples: int, seed: int, model: str) -> None:
@@ -190,7 +221,7 @@ def mark_defects(scene: Scene, rng: np.random.Generator) -> None:
     scene.classes.flat[alive] = HOT_PIXEL
 
 
-def traces_of_scene(
+def _traces_of_scene(
     scene: Scene,
     unit: Callable[[int], np.ndarray],
     time: np.ndarray,
@@ -201,7 +232,7 @@ def traces_of_scene(
     """Return the traces of one pulse setting as a (y, x, time) view of a time-first array, as bricks are."""
     height, width = scene.classes.shape
     out = np.empty((time.size, height, width))
-    stuck = np.clip(time, 0, PULSE_DURATION) > 0.6 * PULSE_DURATION
+    stuck = np.clip(time, 0, PULSE) > 0.6 * PULSE
     for row in range(height):
         values = displacement * scene.amplitude[row] * unit(row)
         values += noise * rng.standard_normal(values.shape)
@@ -213,7 +244,7 @@ def traces_of_scene(
     return out.transpose(1, 2, 0)
 
 
-def channels_of_scene(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
+def _channels_of_scene(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
     """Return topography and deflection error with their noise."""
     noise = {"topography": 0.15e-9, "deflection_error": 2e-5}
     units = {"topography": "m", "deflection_error": "V"}

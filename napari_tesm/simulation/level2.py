@@ -246,10 +246,10 @@ class _Plane:
         for rate, push, weight, share, in_first in zip(
             rates, into, weights, shares, first_layer, strict=True
         ):
-            one, slope, last, left = self._mode_response(
+            part, slope, last, left = self._mode_response(
                 rate, push * supply, weight.ravel() / self.areas.ravel(), spans
             )
-            strain += one
+            strain += part
             slopes += slope
             mass += share * float(last.sum())
             # What the first layer lacks of the surface's concentration; a blocked surface has no such conductance.
@@ -279,10 +279,10 @@ class _Plane:
             if span != length:
                 factors, length = splu((capacity + _GAMMA * span * matrix).tocsc()), span
             # Two stages of the L-stable method of second order; contents are concentration times area.
-            one = area * factors.solve(gain)
-            two = area * factors.solve(source - matrix @ ((content + (1 - _GAMMA) * span * one) / area))
-            early = content + _GAMMA * span * one
-            late = content + span * ((1 - _GAMMA) * one + _GAMMA * two)
+            first = area * factors.solve(gain)
+            second = area * factors.solve(source - matrix @ ((content + (1 - _GAMMA) * span * first) / area))
+            early = content + _GAMMA * span * first
+            late = content + span * ((1 - _GAMMA) * first + _GAMMA * second)
             left += span * float(mean @ ((1 - _GAMMA) * early + _GAMMA * late))
             content = late
             strain.append(float(weight @ content))
@@ -295,10 +295,10 @@ class _Plane:
         from scipy.sparse import coo_matrix
 
         number = np.arange(self.areas.size).reshape(self.areas.shape)
-        one = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
-        two = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
+        inner = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
+        outer = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
         g = np.concatenate([self.conductances_x.ravel(), self.conductances_y.ravel()])
-        rows = np.concatenate([one, two, one, two])
-        columns = np.concatenate([one, two, two, one])
+        rows = np.concatenate([inner, outer, inner, outer])
+        columns = np.concatenate([inner, outer, outer, inner])
         size = self.areas.size
         return coo_matrix((np.concatenate([g, g, -g, -g]), (rows, columns)), (size, size)).tocsc()

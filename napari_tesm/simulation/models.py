@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.physics.diffusion import tau_from_diffusion
-from napari_tesm.simulation.level1 import traces_from_diffusion
+from napari_tesm.simulation.level1 import PULSE, traces_from_diffusion
 from napari_tesm.simulation.level2 import TipModel
 from napari_tesm.simulation.positions import SECONDS_PER_TRACE, map_diffusion, traces_at
 from napari_tesm.simulation.scene import Scene
@@ -22,6 +22,7 @@ MODELS: Final = {
     "lateral": "level 2: a constant flux, and ions that diffuse across the pixels around the tip",
 }
 """The models of `napari_tesm.simulation.simulate`, by name."""
+TIP_RADIUS: Final = 25e-9
 _REFERENCE: Final = 4e-13
 """D, in m²/s, at which the trace's largest value is the preset's displacement."""
 
@@ -47,34 +48,25 @@ def seconds_from_size(size: tuple[int, int]) -> float:
     return SECONDS_PER_TRACE * size[0] * size[1]
 
 
-def unit_traces(
-    model: str, scene: Scene, time: Array, *, pulse: float, tip_radius: float, work: Work
-) -> Callable[[int], Array]:
+def unit_traces(model: str, scene: Scene, time: Array, work: Work | None = None) -> Callable[[int], Array]:
     """Return a function that gives the traces of a row, shape (time, x), largest near 1.
 
     With one exponential per window D1 and D2 differ; diffusion knows one D, and takes the scene's D2.
     """
     if model == "exponential":
-        driven, free = np.clip(time, 0, pulse)[:, None], np.clip(time - pulse, 0, None)[:, None]
-        tau1, tau2 = (tau_from_diffusion(one, tip_radius) for one in (scene.d1, scene.d2))
+        driven, free = np.clip(time, 0, PULSE)[:, None], np.clip(time - PULSE, 0, None)[:, None]
+        tau1, tau2 = (tau_from_diffusion(diffusion, TIP_RADIUS) for diffusion in (scene.d1, scene.d2))
         return lambda row: np.asarray(-np.expm1(-driven / tau1[row]) * np.exp(-free / tau2[row]))
     boundary = "clamped" if model == "clamped" else "flux"
 
     def traces(D: Array, at: Array) -> Array:
-        return traces_from_diffusion(D, time=at, pulse=pulse, tip_radius=tip_radius, boundary=boundary)
+        return traces_from_diffusion(D, time=at, pulse=PULSE, tip_radius=TIP_RADIUS, boundary=boundary)
 
-    scale = float(traces(np.array([_REFERENCE]), np.array([pulse]))[0, 0])
+    scale = float(traces(np.array([_REFERENCE]), np.array([PULSE]))[0, 0])
     if model != "lateral":
         return lambda row: np.asarray(traces(scene.d2[row], time).T / scale)
-    tip = TipModel(map_diffusion(scene.x, scene.y, scene.d2), time=time, pulse=pulse, tip_radius=tip_radius)
+    tip = TipModel(map_diffusion(scene.x, scene.y, scene.d2), time=time, pulse=PULSE, tip_radius=TIP_RADIUS)
     across, down = np.meshgrid(scene.x, scene.y)
-    found = traces_at(
-        tip,
-        np.column_stack([across.ravel(), down.ravel()]),
-        jobs=work.jobs,
-        known=work.known,
-        store=work.store,
-        progress=work.progress,
-    )
-    cube = found.reshape(*scene.d2.shape, time.size) / scale
+    cube = traces_at(tip, np.column_stack([across.ravel(), down.ravel()]), **vars(work or Work()))
+    cube = cube.reshape(*scene.d2.shape, time.size) / scale
     return lambda row: np.asarray(cube[row].T)

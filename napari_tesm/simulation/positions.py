@@ -51,7 +51,7 @@ def map_diffusion(x: ArrayLike, y: ArrayLike, D: ArrayLike) -> DiffusionMap:
     ValueError
         If the shapes do not fit, the centres do not increase, or a D is not positive.
     """
-    xs, ys, values = (np.asarray(one, dtype=np.float64) for one in (x, y, D))
+    xs, ys, values = (np.asarray(part, dtype=np.float64) for part in (x, y, D))
     if xs.ndim != 1 or ys.ndim != 1 or values.shape != (ys.size, xs.size) or not values.size:
         raise ValueError(f"the map of D has the shape {values.shape}, its axes say ({ys.size}, {xs.size})")
     for axis, name in ((xs, "x"), (ys, "y")):
@@ -174,12 +174,12 @@ def apparent_diffusion(traces: ArrayLike, model: TipModel, *, expected: float) -
     flat = flat - flat.mean(axis=1, keepdims=True)
     likeness = flat @ curves.T
     # The misfit of the best scale, as a smooth function of ln D, and where its slope vanishes.
-    found = np.full(len(flat), np.nan)
+    log_diffusion = np.full(len(flat), np.nan)
     for index, row in enumerate(likeness**2):
         best = int(row.argmax())
         if 2 <= best < _TABLE - 2:
             near = slice(best - 2, best + 3)
             peaks = CubicSpline(logs[near], row[near]).derivative().roots(extrapolate=False)
             if peaks.size:
-                found[index] = peaks[np.argmin(np.abs(peaks - logs[best]))]
-    return np.asarray(np.exp(found).reshape(values.shape[:-1]))
+                log_diffusion[index] = peaks[np.argmin(np.abs(peaks - logs[best]))]
+    return np.asarray(np.exp(log_diffusion).reshape(values.shape[:-1]))

@@ -151,8 +151,10 @@ def plan_from_order(order: ScanOrder, samples: int, timing: Timing, rng: np.rand
         ).astype(np.int64)
     ways = len(order.ways)
     number = np.repeat(np.arange(passes), beats.size)
-    column = np.concatenate([np.repeat(order.columns_of(one), per_pixel) for one in range(passes)])
-    row = np.repeat([order.row_of(one) for one in range(passes)], beats.size)
+    column = np.concatenate(
+        [np.repeat(order.columns_of(pass_number), per_pixel) for pass_number in range(passes)]
+    )
+    row = np.repeat([order.row_of(pass_number) for pass_number in range(passes)], beats.size)
     pulse = (number % ways) * per_pixel + np.tile(np.tile(np.arange(per_pixel), columns), passes)
     return Plan(
         start.ravel(),

@@ -13,24 +13,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.displacement import displacement_from_traces
-from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.data.protocol import Window
 from napari_tesm.physics.diffusion import tau_from_diffusion
 from napari_tesm.regions.shapes import PinnedPoint, Region, mask_from_region
 from napari_tesm.simulation.drawn_regions import regions_of_steps
 from napari_tesm.simulation.level0 import (
     PRESETS,
-    PULSE_DURATION,
-    TIP_RADIUS,
-    TIP_RADIUS_ERROR,
-    channels_of_scene,
+    dataset_of_scene,
     mark_defects,
     record_of_samples,
     simulate_dataset,
-    traces_of_scene,
 )
-from napari_tesm.simulation.models import Work, unit_traces
+from napari_tesm.simulation.level1 import PULSE
+from napari_tesm.simulation.models import TIP_RADIUS, unit_traces
 from napari_tesm.simulation.scene import (
     CLASSES,
     DEAD_LINE,
@@ -166,43 +162,16 @@ class SimulatedSeries:
         dead = (marked.classes == DEAD_LINE).any(axis=1) & near.any(axis=1)
         marked.classes[dead] = scene.classes[dead]
         time, start = record_of_samples(self.samples)
-        unit = unit_traces(
-            "exponential", marked, time, pulse=PULSE_DURATION, tip_radius=TIP_RADIUS, work=Work()
-        )
-        chosen = PRESETS["si-c-step"]
+        unit = unit_traces("exponential", marked, time)
         first = voltage == VOLTAGES[0]
         settings = (
             [(voltage, "trace", -0.9), (-voltage, "retrace", 1.0)] if first else [(-voltage, "retrace", 1.0)]
         )
-        parts = {"X": 1.0, "Y": float(np.tan(PHASE))} if first else {"X": 1.0}
-        traces = {
-            signal: [
-                traces_of_scene(marked, unit, time, chosen.displacement * factor * part, chosen.noise, rng)
-                for _, _, factor in settings
-            ]
-            for signal, part in parts.items()
-        }
-        dataset = dataset_from_traces(
-            traces,
-            time=time,
-            x=scene.x,
-            y=scene.y,
-            voltage=[value for value, _, _ in settings],
-            direction=[way for _, way, _ in settings],
-            unit="V",
-            protocol=PulseProtocol(
-                pulse_start=start,
-                pulse_duration=PULSE_DURATION,
-                ac_amplitude=2.0,
-                ac_frequency=25e3,
-                tip_radius=TIP_RADIUS,
-                tip_radius_error=TIP_RADIUS_ERROR,
-            ),
-            channels=channels_of_scene(marked, rng),
-        )
-        dataset.attrs["time_origin"] = start
-        dataset.attrs["title"] = f"Simulated: {chosen.description}, pulses of {voltage:g} V"
-        return dataset
+        signals = {"X": 1.0, "Y": float(np.tan(PHASE))} if first else {"X": 1.0}
+        return dataset_of_scene(
+            marked, unit, time, start, PRESETS["si-c-step"], settings, signals, rng,
+            remark=f", pulses of {voltage:g} V",
+        )  # fmt: skip
 
     def control(self, preset: str) -> xr.Dataset:
         """Return a scan without response, or with a weak one: "silicon-wafer", "hopg"."""
@@ -232,7 +201,7 @@ class SimulatedSeries:
         growth = _GAIN * np.exp(_GAIN_SPREAD * _texture(across, down, [self.seed, 3]))
         gain = 1 + growth * (voltage - VOLTAGES[0]) ** _GAIN_POWER
         # After 10 ms the slower pixels have not arrived; the named points shall be equally high all the same.
-        arrived = -np.expm1(-PULSE_DURATION / tau_from_diffusion(scene.d1, TIP_RADIUS))
+        arrived = -np.expm1(-PULSE / tau_from_diffusion(scene.d1, TIP_RADIUS))
         for point, near in zip(POINTS, self._nearness(across, down), strict=True):
             height = height * (1 - near) + _POINT_HEIGHT / arrived * near
             gain = gain * (1 - near) + point.gain(voltage) * near
@@ -323,10 +292,8 @@ class SimulatedSeries:
         """Return H of a scan of −voltage without noise and drift, shape (y, x), NaN where nothing responds."""
         scene = self.scene(voltage, drifted=False)
         time, _ = record_of_samples(self.samples)
-        unit = unit_traces(
-            "exponential", scene, time, pulse=PULSE_DURATION, tip_radius=TIP_RADIUS, work=Work()
-        )
-        pulse = Window(0.0, PULSE_DURATION)
+        unit = unit_traces("exponential", scene, time)
+        pulse = Window(0.0, PULSE)
         rows = [displacement_from_traces(unit(row).T, time, pulse) for row in range(self.size[1])]
         heights = PRESETS["si-c-step"].displacement * scene.amplitude * np.stack(rows)
         return np.where(scene.classes < NO_RESPONSE, heights, np.nan)
@@ -338,8 +305,8 @@ class SimulatedSeries:
     def _surface_places(self, voltage: float) -> tuple[Array, Array]:
         """Return where on the surface the pixels of a scan lie, x and y in m."""
         dx, dy = (PIXEL_SIZE * pixels for pixels in _DRIFTS[voltage])
-        centres = [(np.arange(count) + 0.5) * PIXEL_SIZE for count in self.size]
-        across, down = np.meshgrid(centres[0] - dx, centres[1] - dy)
+        columns, rows = ((np.arange(count) + 0.5) * PIXEL_SIZE for count in self.size)
+        across, down = np.meshgrid(columns - dx, rows - dy)
         return across, down
 
     def _place(self, point: NamedPoint) -> tuple[float, float]:
@@ -384,8 +351,8 @@ def _texture(
     length = np.exp(rng.uniform(np.log(size[0]), np.log(size[1]), _WAVES))
     direction, phase = rng.uniform(0, 2 * np.pi, (2, _WAVES))
     total = np.zeros(across.shape)
-    for one, angle, shift in zip(2 * np.pi / length, direction, phase, strict=True):
-        total += np.cos(one * (across * np.cos(angle) + down * np.sin(angle)) + shift)
+    for wave_number, angle, shift in zip(2 * np.pi / length, direction, phase, strict=True):
+        total += np.cos(wave_number * (across * np.cos(angle) + down * np.sin(angle)) + shift)
     return np.asarray(np.sqrt(2 / _WAVES) * total)
 
 
@@ -395,5 +362,5 @@ def _of_heights(heights: Array) -> dict[str, float | None]:
 
 
 def _mode(values: Array) -> float | None:
-    found = mode_from_values(values)
-    return None if found is None else found.value
+    mode = mode_from_values(values)
+    return None if mode is None else mode.value

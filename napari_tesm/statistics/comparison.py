@@ -1,6 +1,6 @@
 """One region against another, and one map against another, where neighbouring pixels are no independent values."""
 
-from napari_tesm.statistics.independence import Structure, correlation_area, independent_samples
+from napari_tesm.statistics.independence import correlation_area, independent_samples
 from napari_tesm.statistics.modes import Patchwork, mode_from_map, patchwork_from_map
 from napari_tesm.statistics.ranks import Comparison, comparison_from_values, p_in_words
 from napari_tesm.statistics.ratios import (
@@ -17,7 +17,6 @@ __all__ = [
     "PairedRatio",
     "Patchwork",
     "SignalRatio",
-    "Structure",
     "comparison_from_values",
     "correlation_area",
     "independent_samples",

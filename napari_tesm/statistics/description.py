@@ -35,14 +35,30 @@ def quartiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
+Scale = Literal["linear", "log"]
+
+
+def values_on_scale(values: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
+    """Return the values, or their decimal logarithms, NaN where there is none."""
+    numbers = np.asarray(values, dtype=np.float64)
+    good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
+    numbers = np.where(good, numbers, np.nan)
+    return np.log10(numbers) if scale == "log" else numbers
+
+
+def _back_from_scale(value: float, scale: Scale) -> float:
+    return value if scale == "linear" else 10**value
+
+
 def mode_from_values(
     values: NDArray[np.floating],
     *,
+    scale: Scale = "linear",
     blocks: NDArray[np.integer] | None = None,
     independent: float | None = None,
     seed: int = 0,
 ) -> Mode | None:
-    """Return the mode of a sample with its 95 % bootstrap interval, or None for fewer than ten finite values.
+    """Return the mode of a sample with its 95 % bootstrap interval, or None for fewer than ten values.
 
     The mode is the maximum of the density estimated with a Gaussian kernel of Silverman's width (Silverman
     1986, eq. 3.31). The bootstrap draws the counts of 512 fine bins anew, which is the same as drawing the
@@ -51,7 +67,8 @@ def mode_from_values(
     Parameters
     ----------
     values : ndarray
-        For a diffusion coefficient its decimal logarithm: the mode depends on the scale it is looked for on.
+    scale : {"linear", "log"}
+        Of the density. One over ln D and one over D have their maxima at different places: say which was used.
     blocks : ndarray of int, optional
         Of the shape of `values`: which values belong together. They are drawn as wholes (Künsch 1989), as pixels of a
         map that are alike must be; `napari_tesm.statistics.comparison.mode_from_map` says which.
@@ -60,36 +77,42 @@ def mode_from_values(
     seed : int
         Seed of the bootstrap.
     """
-    known = np.isfinite(values)
-    sample = _scaled_sample(values)
+    numbers = values_on_scale(values, scale)
+    sample = _scaled_sample(numbers)
     if sample is None:
         return None
     if sample.spread == 0:  # half of the values are one and the same
-        return Mode(sample.median, sample.median, sample.median)
+        return Mode(*(_back_from_scale(sample.median, scale),) * 3)
     rng = np.random.default_rng(seed)
     total = int(sample.counts.sum())
     if blocks is None:
         size = total if independent is None else int(np.clip(independent, 1, total))
         drawn: NDArray[Any] = rng.multinomial(size, sample.counts / total, size=_REPLICATES)
     else:
-        drawn = _drawn_blocks(sample, values[known], np.asarray(blocks)[known], rng)
+        finite = np.isfinite(numbers)
+        drawn = _drawn_blocks(sample, numbers[finite], np.asarray(blocks)[finite], rng)
     density = _densities(np.vstack([sample.counts, drawn]), sample)
     modes = sample.median + sample.spread * _peaks_of_density(density, sample.centres)
-    low, high = np.percentile(modes[1:], [2.5, 97.5])
-    return Mode(float(modes[0]), min(float(low), float(modes[0])), max(float(high), float(modes[0])))
+    value, (low, high) = float(modes[0]), np.percentile(modes[1:], [2.5, 97.5])
+    return Mode(
+        *(_back_from_scale(end, scale) for end in (value, min(float(low), value), max(float(high), value)))
+    )
 
 
-def half_maximum_from_values(values: NDArray[np.floating]) -> tuple[float, float] | None:
+def half_maximum_from_values(
+    values: NDArray[np.floating], *, scale: Scale = "linear"
+) -> tuple[float, float] | None:
     """Return where the density left and right of the mode has fallen to a half, or None for fewer than ten values.
 
     Their distance is the full width at half maximum (FWHM). It is that of the density that `mode_from_values` looks at:
     for 1000 values of a normal distribution its kernel makes it 3 % wider than the distribution.
     """
-    sample = _scaled_sample(values)
+    sample = _scaled_sample(values_on_scale(values, scale))
     if sample is None:
         return None
     if sample.spread == 0:
-        return sample.median, sample.median
+        middle = _back_from_scale(sample.median, scale)
+        return middle, middle
     density = _densities(sample.counts[None, :], sample)[0]
     peak = int(density.argmax())
     above = density >= density[peak] / 2
@@ -100,8 +123,9 @@ def half_maximum_from_values(values: NDArray[np.floating]) -> tuple[float, float
             place += step
         inner, outer = density[place], density[place + step] if place + step != stop else 0.0
         share = (inner - density[peak] / 2) / (inner - outer) if inner > outer else 0.0
-        ends.append(sample.centres[place] + step * share * (sample.centres[1] - sample.centres[0]))
-    return sample.median + sample.spread * float(ends[0]), sample.median + sample.spread * float(ends[1])
+        end = sample.centres[place] + step * share * (sample.centres[1] - sample.centres[0])
+        ends.append(_back_from_scale(sample.median + sample.spread * float(end), scale))
+    return ends[0], ends[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,11 +219,6 @@ class Description:
         """Distance of the quartiles."""
         return self.q75 - self.q25
 
-    @property
-    def sem(self) -> float:
-        """Standard error of the mean as if the pixels were independent, which neighbours are not."""
-        return self.std / np.sqrt(self.n) if self.n else np.nan
-
 
 def description_from_values(values: NDArray[np.floating]) -> Description:
     """Return number, mean, standard deviation, quartiles and extremes of the finite values."""
@@ -219,9 +238,6 @@ def description_from_values(values: NDArray[np.floating]) -> Description:
         minimum=float(finite.min()),
         maximum=float(finite.max()),
     )
-
-
-Scale = Literal["linear", "log"]
 
 
 @dataclass(frozen=True)
@@ -274,10 +290,9 @@ def histograms_from_values(
     """
     used, left_out = {}, {}
     for name, values in samples.items():
-        numbers = np.asarray(values, dtype=np.float64).ravel()
-        good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
-        used[name] = np.log10(numbers[good]) if scale == "log" else numbers[good]
-        left_out[name] = int(numbers.size - good.sum())
+        numbers = values_on_scale(values, scale).ravel()
+        used[name] = numbers[np.isfinite(numbers)]
+        left_out[name] = numbers.size - used[name].size
     together = np.concatenate([*used.values(), np.zeros(0)])
     words = "logarithmic" if scale == "log" else "linear"
     if bins is not None and not isinstance(bins, int | np.integer):
@@ -311,40 +326,3 @@ def _common_edges(
     wanted = int(np.ceil((high - low) / width)) if width > 0 else _MOST_BINS
     bins = min(max(wanted, _FEWEST_BINS), _MOST_BINS)
     return np.linspace(low, high, bins + 1), f"{bins} {words} bins, Freedman and Diaconis"
-
-
-def mode_with_interval(
-    values: NDArray[np.floating],
-    *,
-    scale: Scale = "log",
-    blocks: NDArray[np.integer] | None = None,
-    independent: float | None = None,
-    seed: int = 0,
-) -> Mode | None:
-    """Return the mode, in the unit of the values, of their density on a scale, or None for fewer than ten values.
-
-    A density over ln D and one over D have their maxima at different places: say which scale was used. `blocks` and
-    `independent` are those of `mode_from_values`.
-    """
-    found = mode_from_values(
-        values_on_scale(values, scale), blocks=blocks, independent=independent, seed=seed
-    )
-    if found is None or scale == "linear":
-        return found
-    return Mode(10**found.value, 10**found.low, 10**found.high)
-
-
-def half_maximum(values: NDArray[np.floating], *, scale: Scale = "log") -> tuple[float, float] | None:
-    """Return `half_maximum_from_values` on a scale, in the unit of the values."""
-    ends = half_maximum_from_values(values_on_scale(values, scale))
-    if ends is None or scale == "linear":
-        return ends
-    return 10 ** ends[0], 10 ** ends[1]
-
-
-def values_on_scale(values: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
-    """Return the values, or their decimal logarithms, NaN where there is none."""
-    numbers = np.asarray(values, dtype=np.float64)
-    good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
-    numbers = np.where(good, numbers, np.nan)
-    return np.log10(numbers) if scale == "log" else numbers

@@ -29,13 +29,13 @@ def without_plane(image: Array) -> Array:
     image : ndarray, shape (y, x)
         Pixels without a value keep none.
     """
-    known = np.isfinite(image)
-    if not known.any():
+    present = np.isfinite(image)
+    if not present.any():
         return image
     places = np.indices(image.shape).astype(np.float64)
     ramps = [place / size - 0.5 for place, size in zip(places, image.shape, strict=True) if size > 1]
     basis = np.stack([np.ones(image.shape), *ramps])
-    plane = np.linalg.lstsq(basis[:, known].T, image[known], rcond=None)[0]
+    plane = np.linalg.lstsq(basis[:, present].T, image[present], rcond=None)[0]
     return np.asarray(image - np.tensordot(plane, basis, axes=1))
 
 
@@ -66,8 +66,8 @@ def smoothed_over_gaps(
     """
     from scipy.ndimage import gaussian_filter
 
-    known = np.isfinite(image)
-    weight = gaussian_filter(known.astype(np.float64), width, mode=beyond)
-    total = gaussian_filter(np.where(known, image, 0.0), width, mode=beyond)
-    good = known & (weight > fewest)
+    present = np.isfinite(image)
+    weight = gaussian_filter(present.astype(np.float64), width, mode=beyond)
+    total = gaussian_filter(np.where(present, image, 0.0), width, mode=beyond)
+    good = present & (weight > fewest)
     return np.divide(total, weight, out=np.zeros(image.shape), where=good), good

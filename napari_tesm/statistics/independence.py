@@ -1,6 +1,5 @@
 """As how many independent values the pixels of a map count, from how alike neighbours are."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -60,42 +59,9 @@ def correlation_area(values: NDArray[np.floating], mask: Mask | None = None) -> 
     return n / independent_samples(numbers, inside)[0] if n else float("nan")
 
 
-@dataclass(frozen=True)
-class Structure:
-    """How alike the pixels of a map are, by their distance: for the correlation of several maps with each other.
-
-    Parameters
-    ----------
-    n : int
-        Pixels.
-    pairs : ndarray, shape (2 y, 2 x)
-        Pairs of pixels at each distance.
-    correlation : ndarray, shape (2 y, 2 x)
-    """
-
-    n: int
-    pairs: Array
-    correlation: Array
-
-    @classmethod
-    def of(cls, values: NDArray[np.floating], mask: Mask) -> "Structure":
-        """Return the structure of the finite values inside a mask."""
-        used = mask & np.isfinite(values)
-        pairs = _autocorrelation(used.astype(np.float64))
-        numbers = np.asarray(values, dtype=np.float64)
-        return cls(int(used.sum()), pairs, _correlation_by_distance(numbers, [used], [pairs]))
-
-    def independent_with(self, other: "Structure") -> float:
-        """Return as how many independent pixels a correlation coefficient of two maps counts (Clifford et al. 1989).
-
-        Both must be of the same pixels.
-        """
-        return _independent(self.n, self.pairs, self.correlation * other.correlation)
-
-
 def _correlation_by_distance(numbers: Array, used: list[Mask], shared: list[Array]) -> Array:
     """Return the correlation of two pixels for every distance of theirs, 0 beyond where it is noise."""
-    residual, known = np.zeros(numbers.shape), np.zeros(numbers.shape, dtype=bool)
+    residual, anywhere = np.zeros(numbers.shape), np.zeros(numbers.shape, dtype=bool)
     for mask in used:
         if mask.any():
             # Ranks are what the test works on; clipping does for the correlation what ranks do.
@@ -104,9 +70,9 @@ def _correlation_by_distance(numbers: Array, used: list[Mask], shared: list[Arra
             clipped = np.clip(middle, -limit, limit) if limit > 0 else np.sign(middle)
             # A skewed quantity has its mean beside its median; what is left would be alike everywhere.
             residual[mask] = clipped - clipped.mean()
-            known |= mask
+            anywhere |= mask
     scale = float(np.abs(residual).max(initial=0.0))
-    pairs = shared[0] if len(used) == 1 else _autocorrelation(known.astype(np.float64))
+    pairs = shared[0] if len(used) == 1 else _autocorrelation(anywhere.astype(np.float64))
     alone = np.zeros(pairs.shape)
     alone[0, 0] = 1.0
     if scale == 0:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.statistics.description import Mode, Scale, mode_with_interval, values_on_scale
+from napari_tesm.statistics.description import Mode, Scale, mode_from_values, values_on_scale
 from napari_tesm.statistics.independence import Mask, correlation_area
 
 _FEWEST_INDEPENDENT: Final = 50
@@ -95,8 +95,8 @@ def mode_from_map(
     inside = np.isfinite(values_on_scale(values, scale)) & (True if mask is None else mask)
     chosen = np.asarray(values, dtype=np.float64)[inside]
     if cut.side == 1:
-        return mode_with_interval(chosen, scale=scale, seed=seed)
+        return mode_from_values(chosen, scale=scale, seed=seed)
     independent = chosen.size / cut.area
     if independent < _FEWEST_INDEPENDENT:
-        return mode_with_interval(chosen, scale=scale, independent=independent, seed=seed)
-    return mode_with_interval(chosen, scale=scale, blocks=cut.labels(inside.shape)[inside], seed=seed)
+        return mode_from_values(chosen, scale=scale, independent=independent, seed=seed)
+    return mode_from_values(chosen, scale=scale, blocks=cut.labels(inside.shape)[inside], seed=seed)

@@ -127,11 +127,11 @@ def comparison_from_values(
     first, second = (part[np.isfinite(part)] for part in samples)
     for name, part in zip(names, (first, second), strict=True):
         if part.size < 2:
-            count = "no pixel" if part.size == 0 else "only one pixel"
-            raise ValueError(f"{count} of {name} has a value: draw a larger region, or fit more pixels")
+            few = "no pixel" if part.size == 0 else "only one pixel"
+            raise ValueError(f"{few} of {name} has a value: draw a larger region, or fit more pixels")
     counted = (float(first.size), float(second.size)) if independent is None else independent
     sizes = tuple(
-        min(max(one, 1.0), float(part.size)) for one, part in zip(counted, (first, second), strict=True)
+        min(max(count, 1.0), float(part.size)) for count, part in zip(counted, (first, second), strict=True)
     )
     medians = (float(np.median(first)), float(np.median(second)))
     delta, p_value = _rank_test(first, second, (sizes[0], sizes[1]))
@@ -147,7 +147,7 @@ def _rank_test(a: Array, b: Array, independent: tuple[float, float]) -> tuple[fl
     # Not from scipy.stats: it takes the better part of a second to load, more than all that is computed here.
     from scipy.special import stdtr
 
-    ranks = _ranks(np.concatenate([a, b]))
+    ranks = ranks_of(np.concatenate([a, b]))
     mean_a, mean_b = float(ranks[: a.size].mean()), float(ranks[a.size :].mean())
     delta = 2 * (mean_a - mean_b) / ranks.size
     spread = float(ranks.var(ddof=1))
@@ -158,7 +158,7 @@ def _rank_test(a: Array, b: Array, independent: tuple[float, float]) -> tuple[fl
     return delta, float(2 * stdtr(degrees, -abs(mean_a - mean_b) / np.sqrt(variance)))
 
 
-def _ranks(values: Array) -> Array:
+def ranks_of(values: Array) -> Array:
     """Return ranks from 1, equal values sharing the middle of theirs."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts - 1) / 2

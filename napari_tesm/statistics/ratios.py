@@ -21,10 +21,7 @@ def interval_of_ratio(a: Array, b: Array, independent: tuple[float, float], seed
     (Maritz and Jarrett 1978), which can be drawn directly, for a number n of independent values too.
     """
     rng = np.random.default_rng(seed)
-    medians = [
-        np.quantile(part, rng.beta((n + 1) / 2, (n + 1) / 2, _DRAWS))
-        for part, n in zip((a, b), independent, strict=True)
-    ]
+    medians = [_drawn_medians(part, n, rng) for part, n in zip((a, b), independent, strict=True)]
     good = medians[1] != 0
     low, high = np.percentile(medians[0][good] / medians[1][good], [2.5, 97.5])
     return float(low), float(high)
@@ -99,15 +96,20 @@ def paired_ratio(
 
 
 def interval_of_median(
-    values: NDArray[np.floating], independent: float, *, seed: int = 0
+    values: NDArray[np.floating], independent: float, *, seed: int | np.random.Generator = 0
 ) -> tuple[float, float]:
     """Return the 95 % interval of the median of values that count as so many independent ones.
 
     Drawn as for `interval_of_ratio`.
     """
-    level = np.random.default_rng(seed).beta((independent + 1) / 2, (independent + 1) / 2, _DRAWS)
-    low, high = np.percentile(np.quantile(values, level), [2.5, 97.5])
+    drawn = _drawn_medians(values, independent, np.random.default_rng(seed))
+    low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _drawn_medians(values: NDArray[np.floating], independent: float, rng: np.random.Generator) -> Array:
+    level = rng.beta((independent + 1) / 2, (independent + 1) / 2, _DRAWS)
+    return np.asarray(np.quantile(values, level))
 
 
 def paired_ratio_from_maps(

@@ -15,7 +15,7 @@ from napari_tesm.interface import fit
 from napari_tesm.model_choice.null_bands import null_bands_from_result
 from napari_tesm.regions.shapes import mask_from_region
 from napari_tesm.statistics.comparison import mode_from_map
-from napari_tesm.statistics.description import mode_with_interval
+from napari_tesm.statistics.description import mode_from_values
 
 
 def _box(column, *, name, region_class="grain", width=4):
@@ -53,7 +53,7 @@ def test_d1_and_d2_of_the_whole_map_come_first(model, scan):
         np.testing.assert_array_equal(np.sort(sample.values), np.sort(values))
         np.testing.assert_array_equal(counts, np.histogram(np.log10(values), np.log10(view.edges))[0])
         assert mode == mode_from_map(field, scale="log")
-        assert mode.value == mode_with_interval(values, scale="log").value
+        assert mode.value == mode_from_values(values, scale="log").value
     assert view.words().endswith("× 10⁻¹³ m²/s.")
     for sample, mode in zip(view.samples, view.modes, strict=True):
         assert f"{sample.label} {mode.value / 1e-13:.2f} (" in view.words()

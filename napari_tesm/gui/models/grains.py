@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.findings.table import Table
 from napari_tesm.grains import (
     Boundaries,
@@ -24,7 +24,7 @@ from napari_tesm.grains import (
     grains_from_labels,
     table_of_grains,
 )
-from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries, values_of
+from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries
 from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.display import LENGTHS
 from napari_tesm.gui.models.region_quantities import QuantityBook

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.data.maps import MAP_KINDS, labels_from_maps, map_title
+from napari_tesm.data.maps import MAP_KINDS, labels_from_maps, map_title, values_of
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.grains import Boundaries, Grains
 from napari_tesm.gwy import contents
@@ -95,7 +95,7 @@ def add_grains(
         return
     for pulse, label in enumerate(labels_from_maps(maps)):
         for name in (name for name in _SHOWN if name in maps):
-            values = np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+            values = values_of(maps, name, pulse)
             known = np.isfinite(values)
             if not known.any():
                 continue

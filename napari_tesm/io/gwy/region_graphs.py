@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
 from napari_tesm.data.displacement import supported_maximum
-from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.evaluation.pipeline import evaluate_blocks
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, Curve, Graph, stairs
@@ -201,7 +201,7 @@ def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[Gra
     )
     for pulse, label in enumerate(labels_from_maps(maps)):
         for name in names:
-            values = np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+            values = values_of(maps, name, pulse)
             unit = str(maps[name].attrs.get("units", ""))
             graph = _histogram(members, values, name, unit, f"t-ESM histogram {name} {label}".rstrip())
             if graph is not None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.figure import Figure
 
+from napari_tesm.data.maps import values_of
 from napari_tesm.findings.comparison import comparison_entry
 from napari_tesm.findings.table import Table
 from napari_tesm.grains import (
@@ -19,7 +20,7 @@ from napari_tesm.grains import (
     overrides_from_regions,
     table_of_grains,
 )
-from napari_tesm.grains.measures import curves_of_measures, default_bin_width, shares_of_classes, values_of
+from napari_tesm.grains.measures import curves_of_measures, default_bin_width, shares_of_classes
 from napari_tesm.plotting.grains import draw_against_distance, draw_classes, draw_grains
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, ReportScan
