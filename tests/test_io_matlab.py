@@ -250,6 +250,9 @@ HOSTILE = {
     "packed: an empty part": struct.pack("<II", 15, 0),
     "packed: no zlib": struct.pack("<II", 15, 20) + bytes(20),
     "packed: claims 4 GB": packed(struct.pack("<II", 14, 2**32 - 1) + matrix((2, 2))[8:]),
+    "packed: a number type that there is not": packed(matrix((1, 2), body=part(200, bytes(16)))),
+    "packed: fewer numbers than its shape says": packed(matrix((2, 2), body=part(9, bytes(16)))),
+    "packed: less than it says": packed(matrix((1, 2), body=part(9, bytes(16)))[:40]),
     "a struct of fields without length": matrix(
         (1, 1), kind=2, body=part(5, struct.pack("<i", 0)) + part(1, b"abcd")
     ),
@@ -296,6 +299,38 @@ def test_damage_in_a_packed_variable_is_noticed_when_it_is_read(tmp_path):
     with pytest.raises(OSError, match="'a' cannot be read") as refused:
         source.array[0, 0]
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 1)])
+def test_packed_complex_numbers_of_no_type_end_another_process(tmp_path, shape):
+    path = tmp_path / "complex.mat"
+    size = 8 * shape[1]
+    path.write_bytes(
+        header() + packed(matrix(shape, flags=8, body=part(9, bytes(size)) + part(200, bytes(size))))
+    )
+    with pytest.raises(OSError, match=r"'a' cannot be read.*crashes") as refused:
+        content_from_matlab(path).source("a/imag").array[...]
+    assert "\n" not in str(refused.value)
+
+
+def test_packed_variables_of_one_name_keep_their_own_numbers(tmp_path):
+    path = tmp_path / "twice.mat"
+    path.write_bytes(
+        header() + b"".join(packed(matrix((1, 2), body=part(9, struct.pack("<2d", n, 7)))) for n in (1, 2))
+    )
+    assert [source.array[...].tolist() for source in content_from_matlab(path).sources] == [[1, 7], [2, 7]]
+
+
+def test_changed_bytes_behind_a_sound_packing_are_read_or_refused(tmp_path):
+    path = tmp_path / "repacked.mat"
+    raw = matrix((2, 3), body=part(9, np.arange(6.0).tobytes()))
+    chance = random.Random(11)
+    for _ in range(1500):
+        changed = bytearray(raw)
+        for _ in range(chance.randint(1, 3)):
+            changed[chance.randrange(64)] = chance.choice([0, 1, 9, 0x7F, 0x80, 0xFF, chance.randrange(256)])
+        changed[17] &= 0xF7  # complex ones would each start a process
+        assert_harmless(path, header() + packed(changed))
 
 
 @pytest.mark.parametrize("compressed", [False, True])

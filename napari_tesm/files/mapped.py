@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import mmap
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -116,6 +117,42 @@ class MappedFile(mmap.mmap):
             )
         if status.st_mtime_ns != self.mtime_ns:
             raise FileChangedError(f"{self.path} was written to while in use: open it anew.")
+
+
+class MappedBytes(io.RawIOBase):
+    """A mapped file as libraries take a file: all of its bytes, or those of some pieces, one behind the other."""
+
+    def __init__(self, mapped: MappedFile, pieces: Sequence[slice] | None = None) -> None:
+        self._mapped = mapped
+        self._pieces = [slice(0, mapped.n_bytes)] if pieces is None else pieces
+        self._position = 0
+
+    def readable(self) -> bool:  # noqa: D102
+        return True
+
+    def seekable(self) -> bool:  # noqa: D102
+        return True
+
+    def tell(self) -> int:  # noqa: D102
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:  # noqa: D102
+        end = sum(piece.stop - piece.start for piece in self._pieces)
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: end}[whence]
+        self._position = max(start + offset, 0)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: D102
+        begin = self._position
+        for piece in self._pieces:
+            start = piece.start + begin
+            if start < piece.stop:
+                part = self._mapped[start : min(start + len(buffer), piece.stop)]
+                buffer[: len(part)] = part
+                self._position += len(part)
+                return len(part)
+            begin -= piece.stop - piece.start
+        return 0
 
 
 def mapped_file_of(data: Any) -> MappedFile | None:

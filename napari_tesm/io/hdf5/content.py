@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
-from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.mapped import MappedBytes, MappedFile
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import (
     Axis,
@@ -88,37 +87,9 @@ def opened(mapped: MappedFile) -> Any:
     import h5py
 
     try:
-        return h5py.File(_MappedBytes(mapped), "r")
+        return h5py.File(MappedBytes(mapped), "r")
     except Exception as error:
         raise ContentError(f"{mapped.path} is not a sound HDF5 file: {one_line(str(error))}.") from None
-
-
-class _MappedBytes(io.RawIOBase):
-    """A mapped file as h5py takes it."""
-
-    def __init__(self, mapped: MappedFile) -> None:
-        self._mapped = mapped
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._mapped.n_bytes}[whence]
-        self._position = max(start + offset, 0)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        found = self._mapped[self._position : self._position + len(buffer)]
-        buffer[: len(found)] = found
-        self._position += len(found)
-        return len(found)
 
 
 def _rehearsal(path: str) -> None:

@@ -54,14 +54,14 @@ def content_from_matlab(path: str | PathLike[str]) -> FileContent:
         mapped = MappedFile(path)
     except GwyFormatError as error:
         raise ContentError(str(error)) from None
-    found = Variables(mapped)
+    variables = Variables(mapped)
     head = mapped[:4096]
     if is_version_7_3(head):
         version = "7.3"
-        read_version_7_3(path, found)
+        read_version_7_3(path, variables)
     elif is_version_5(head):
         version = "5"
-        read_version_5(found)
+        read_version_5(variables)
     else:
         raise ContentError(
             f"{path} is no MATLAB file of version 5 or 7.3: save it anew in MATLAB with -v7.3."
@@ -69,8 +69,8 @@ def content_from_matlab(path: str | PathLike[str]) -> FileContent:
     return FileContent(
         path=path,
         format=f"MATLAB {version}",
-        sources=found.sources,
-        attributes=found.attributes,
-        notes=found.all_notes(),
+        sources=variables.sources,
+        attributes=variables.attributes,
+        notes=variables.all_notes(),
         check=mapped.check,
     )

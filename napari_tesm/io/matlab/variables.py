@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from napari_tesm.files.lazy import LazyArray
+from napari_tesm.files.lazy import LazyArray, numbers_of
 from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis, ContentError, Source, distinct_name, one_line
 
@@ -37,17 +37,19 @@ class Variables:
             )
 
     def add_array(self, name: str, array: LazyArray) -> None:
-        """Keep real numbers of a variable; a single one as an attribute."""
-        if array.size == 0:
-            self.leave_out(name, "it is empty.")
-            return
-        if array.size == 1:
-            self.attributes[name] = array[(0,) * array.ndim].item()
-            return
-        vector = _as_vector(array)
-        name = distinct_name(one_line(name), self._names)
-        self._names.add(name)
-        self.sources.append(Source(name, vector, [Axis(size, known=False) for size in vector.shape]))
+        """Keep the numbers of a variable, parts of complex ones apart; a single one as an attribute."""
+        for part, numbers in numbers_of(array, name):
+            if numbers.size == 0:
+                self.leave_out(part, "it is empty.")
+            elif numbers.size == 1:
+                self.attributes[part] = numbers[(0,) * numbers.ndim].item()
+            else:
+                vector = _as_vector(numbers)
+                distinct = distinct_name(one_line(part), self._names)
+                self._names.add(distinct)
+                self.sources.append(
+                    Source(distinct, vector, [Axis(size, known=False) for size in vector.shape])
+                )
 
     def add_text(self, name: str, text: str) -> None:
         """Keep a text as an attribute."""

@@ -1,7 +1,13 @@
-"""MATLAB's .mat format of version 5, read from a mapping: nothing is believed, nothing unpacked before it is used."""
+"""MATLAB's .mat format of version 5, read from a mapping: nothing is believed, nothing unpacked before it is used.
+
+Numbers that are not packed stay in the mapping. Packed ones are SciPy's to unpack, which ends the process at a number
+type that it does not know: what stands in the header of a variable is checked first; what does not, the type of the
+imaginary parts, is tried in another process.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 import zlib
@@ -13,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import LazyArray
-from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.mapped import MappedBytes, MappedFile
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.matlab.variables import Variables, element_names
+from napari_tesm.io.rehearsal import rehearse
 
 _HEADER: Final = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -28,36 +35,38 @@ _CLASSES: Final = {
 _OTHERS: Final = {_SPARSE: "a sparse matrix", 16: "a function", 17: "an object"}
 _COMPLEX, _LOGICAL = 0x08, 0x02
 _DEEPEST: Final = 32
+_MOST_DIMENSIONS: Final = 32
 _LARGEST: Final = 1 << 31
 """MATLAB's own limit for a variable of this version, in bytes."""
 _LARGEST_STRUCT: Final = 1 << 28
 """Structs must be unpacked to see what is in them."""
 _BEST_COMPRESSION: Final = 1032
 _PREFIX: Final = 1 << 14
+_rehearsing = False
 
 
-def read_version_5(found: Variables) -> None:
-    """Put the variables of the mapped file into `found`.
+def read_version_5(variables: Variables) -> None:
+    """Put the variables of the mapped file into `variables`.
 
     Raises
     ------
     ContentError
         If the file is damaged.
     """
-    mapped = found.mapped
+    mapped = variables.mapped
     if mapped.n_bytes < _HEADER:
         raise ContentError(f"{mapped.path} is cut: it ends within its header.")
     order = "<" if mapped[126:128] == b"IM" else ">"
     text = mapped[:116].decode("latin-1").rstrip("\0 ")
-    found.add_text("header", one_line(text))
+    variables.add_text("header", one_line(text))
     pos = _HEADER
     while pos < mapped.n_bytes:
         block = _Block(mapped, order, mapped, 0, mapped.n_bytes)
         element = block.element(pos)
         if element.kind == _COMPRESSED:
-            _read_compressed(found, block, element)
+            _read_compressed(variables, block, element)
         elif element.kind == _MATRIX:
-            _Reader(found, block).matrix(element, None, 0)
+            _Reader(variables, block).matrix(element, None, 0)
         # Anything else at this level is no variable; MATLAB skips it, too.
         pos = element.after if element.kind != _COMPRESSED else element.stop
 
@@ -87,6 +96,7 @@ class _Block:
     base: int
     """Where in the file the block is, for messages."""
     end: int
+    """Where they end; of an unpacked variable the first bytes are enough for its head."""
 
     def error(self, what: str, pos: int) -> ContentError:
         at = self.base or pos
@@ -94,7 +104,7 @@ class _Block:
 
     def element(self, pos: int, end: int | None = None) -> _Element:
         end = self.end if end is None else end
-        if end - pos < 8:
+        if min(end, len(self.bytes)) - pos < 8:
             raise self.error("a part has no end", pos)
         kind, size = struct.unpack_from(self.order + "II", self.bytes, pos)
         if kind >> 16:
@@ -110,11 +120,22 @@ class _Block:
 
     def numbers(self, element: _Element) -> NDArray[Any]:
         """Return the numbers of an element, a view of the block."""
+        dtype = self.type_of_numbers(element)
+        return np.ndarray((element.size // dtype.itemsize,), dtype, self.bytes, element.start)
+
+    def type_of_numbers(self, element: _Element) -> np.dtype[Any]:
         code = _NUMBERS.get(element.kind)
         if code is None or element.size % np.dtype(code).itemsize:
             raise self.error("a part should hold numbers and does not", element.start)
-        count = element.size // np.dtype(code).itemsize
-        return np.ndarray((count,), np.dtype(self.order + code), self.bytes, element.start)
+        return np.dtype(self.order + code)
+
+    def check_count(self, head: _Head, element: _Element) -> None:
+        """Raise a ContentError where an element does not hold as many numbers as the shape of its variable says."""
+        count = element.size // self.type_of_numbers(element).itemsize
+        if count != math.prod(head.shape):
+            raise self.error(
+                f"'{head.name}' has {count} numbers where its shape is {head.shape}", element.start
+            )
 
     def text(self, element: _Element) -> str:
         return bytes(self.bytes[element.start : element.stop]).rstrip(b"\0").decode("utf-8", "replace")
@@ -131,109 +152,128 @@ class _Head:
     body: int
     """Where its contents start."""
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of its numbers in MATLAB, however they are stored."""
+        stored = np.dtype(_CLASSES[self.kind])
+        if self.flags & _COMPLEX:
+            return np.result_type(stored, np.complex64)
+        return np.dtype(bool) if self.flags & _LOGICAL else stored
+
 
 def _head(block: _Block, element: _Element) -> _Head:
     flags = block.element(element.start, element.stop)
     dimensions = block.element(flags.after, element.stop)
     name = block.element(dimensions.after, element.stop)
-    if flags.size != 8 or flags.kind not in (5, 6) or dimensions.kind not in (5, 6):
+    if (
+        flags.size != 8
+        or flags.kind not in (5, 6)
+        or dimensions.kind not in (5, 6)
+        or dimensions.size > 4 * _MOST_DIMENSIONS
+    ):
         raise block.error("a variable has no proper header", element.start)
     (word,) = struct.unpack_from(block.order + "I", block.bytes, flags.start)
     shape = tuple(int(size) for size in block.numbers(dimensions).astype(np.int64))
-    if len(shape) < 2 or len(shape) > _DEEPEST or min(shape) < 0:
+    if len(shape) < 2 or min(shape) < 0:
         raise block.error(f"a variable has the shape {shape}", element.start)
     return _Head(word & 0xFF, word >> 8 & 0xFF, shape, block.text(name), name.after)
 
 
-def _read_compressed(found: Variables, outside: _Block, packed: _Element) -> None:
+def _read_compressed(variables: Variables, outside: _Block, packed: _Element) -> None:
     mapped, order = outside.mapped, outside.order
     prefix = _unpacked(outside, packed, _PREFIX)
-    block = _Block(mapped, order, prefix, packed.start, len(prefix))
     if len(prefix) < 8:
         raise outside.error("a packed variable is empty", packed.start)
     kind, size = struct.unpack_from(order + "II", prefix, 0)
     if kind != _MATRIX or size > _BEST_COMPRESSION * packed.size:
         raise outside.error(f"a packed variable claims {size} bytes", packed.start)
-    head = _head(block, _Element(_MATRIX, 8, len(prefix), len(prefix)))
-
-    def unpacked() -> _Block:
-        whole = _unpacked(outside, packed, size + 8, all_of_it=True)
-        return _Block(mapped, order, whole, packed.start, len(whole))
-
+    if len(prefix) < min(size + 8, _PREFIX):
+        raise outside.error(f"a packed variable is not the {size} bytes it says", packed.start)
+    block = _Block(mapped, order, prefix, packed.start, size + 8)
+    element = block.element(0)
+    head = _head(block, element)
     if not head.name:
         return  # what functions and objects of the file need; MATLAB does not show it either
     if head.kind in _CLASSES:
         if size > _LARGEST:
-            found.leave_out(head.name, f"it claims {size} bytes unpacked.")
+            variables.leave_out(head.name, f"it claims {size} bytes unpacked.")
             return
-        # A number is stored in one byte at least, in 16 at most (complex).
-        count = math.prod(head.shape)
-        if not count <= size <= 16 * count + _PREFIX:
-            raise outside.error(f"'{head.name}' has the shape {head.shape} in {size} bytes", packed.start)
-        _add_packed_numbers(found, head, unpacked)
+        if 0 not in head.shape:
+            block.check_count(head, block.element(head.body, element.stop))
+        _add_packed_numbers(variables, head, packed)
     elif head.kind in _OTHERS:
-        found.leave_out(head.name, f"it is {_OTHERS[head.kind]}.")
+        variables.leave_out(head.name, f"it is {_OTHERS[head.kind]}.")
     elif size > _LARGEST_STRUCT:
-        found.leave_out(head.name, f"it claims {size} bytes unpacked; save it with -v7.3.")
+        variables.leave_out(head.name, f"it claims {size} bytes unpacked; save it with -v7.3.")
     else:
-        whole = unpacked()
-        _Reader(found, whole).matrix(whole.element(0), None, 0)
+        whole = _unpacked(outside, packed, size + 8, all_of_it=True)
+        block = _Block(mapped, order, whole, packed.start, len(whole))
+        _Reader(variables, block).matrix(block.element(0), None, 0)
 
 
 def _unpacked(outside: _Block, packed: _Element, size: int, *, all_of_it: bool = False) -> bytes:
     """Return the first `size` bytes of a packed part, which may be fewer unless they must be all of it."""
     unpacker = zlib.decompressobj()
     try:
-        found = unpacker.decompress(outside.bytes[packed.start : packed.stop], size)
+        unpacked = unpacker.decompress(outside.bytes[packed.start : packed.stop], size)
         if all_of_it and not unpacker.eof:
             # The checksum behind the last byte comes into sight when one more is asked for.
-            found += unpacker.decompress(unpacker.unconsumed_tail, 1)
+            unpacked += unpacker.decompress(unpacker.unconsumed_tail, 1)
     except zlib.error as error:
         raise outside.error(f"a packed variable is damaged ({error})", packed.start) from None
-    if all_of_it and (len(found) != size or not unpacker.eof):
+    if all_of_it and (len(unpacked) != size or not unpacker.eof):
         raise outside.error(f"a packed variable is not the {size} bytes it says", packed.start)
-    return found
+    return unpacked
 
 
-def _add_packed_numbers(found: Variables, head: _Head, unpacked: Callable[[], _Block]) -> None:
+def _add_packed_numbers(variables: Variables, head: _Head, packed: _Element) -> None:
     """Add numbers that are unpacked when the first of them is asked for, and then kept."""
+    mapped = variables.mapped
     kept: list[NDArray[Any]] = []
-    stored = np.dtype(_CLASSES[head.kind])
-    complex_type = np.result_type(stored, np.complex64)
-    dtype = np.dtype(bool) if head.flags & _LOGICAL else complex_type if head.flags & _COMPLEX else stored
+
+    def unpack() -> NDArray[Any]:
+        from scipy.io import loadmat
+
+        alone = MappedBytes(mapped, [slice(0, _HEADER), slice(packed.start - 8, packed.stop)])
+        try:
+            if head.dtype.kind == "c" and not _rehearsing:
+                rehearse(mapped.path, __name__, "_rehearsal")
+            (values,) = (value for value in loadmat(alone).values() if isinstance(value, np.ndarray))
+            with np.errstate(all="ignore"):
+                return values.reshape(head.shape).astype(head.dtype, copy=False)
+        # SciPy raises half a dozen kinds of errors at damage; all of them mean the same.
+        except Exception as error:
+            raise OSError(
+                f"'{one_line(head.name)}' cannot be read, packed at byte {packed.start} of {mapped.path}: "
+                f"{one_line(str(error)) or type(error).__name__}"
+            ) from None
 
     def read(part: tuple[slice, ...]) -> NDArray[Any]:
         if not kept:
-            try:
-                block = unpacked()
-                reader = _Reader(found, block)
-                element = block.element(0)
-                kept.append(reader.numbers(_head(block, element), element)[...])
-            except (ContentError, MemoryError) as error:
-                raise OSError(f"'{one_line(head.name)}' cannot be read: {error}") from None
+            kept.append(unpack())
         return kept[0][part]
 
-    numbers = LazyArray(head.shape, dtype, read, check=found.mapped.check)
-    _add_real_arrays(found, head.name, numbers)
+    if _rehearsing and head.dtype.kind == "c":
+        with contextlib.suppress(OSError):  # said when it is read
+            unpack()
+    variables.visit()
+    variables.add_array(head.name, LazyArray(head.shape, head.dtype, read, check=mapped.check))
 
 
-def _add_real_arrays(found: Variables, name: str, array: LazyArray) -> None:
-    found.visit()
-    if array.dtype.kind == "c":
-        found.add_array(f"{name}/real", array.converted(np.real))
-        found.add_array(f"{name}/imag", array.converted(np.imag))
-    else:
-        found.add_array(name, array)
+def _rehearsal(path: str) -> None:
+    global _rehearsing
+    _rehearsing = True
+    read_version_5(Variables(MappedFile(path)))
 
 
 class _Reader:
-    def __init__(self, found: Variables, block: _Block) -> None:
-        self.found = found
+    def __init__(self, variables: Variables, block: _Block) -> None:
+        self.variables = variables
         self.block = block
 
     def matrix(self, element: _Element, name: str | None, depth: int) -> None:
         """Put a variable and what is in it to the others; `name` is that of a field or cell."""
-        block, found = self.block, self.found
+        block, variables = self.block, self.variables
         if depth > _DEEPEST:
             raise block.error(f"variables are nested deeper than {_DEEPEST} levels", element.start)
         if element.kind != _MATRIX:
@@ -244,22 +284,19 @@ class _Reader:
         name = head.name if name is None else name
         if not name:
             return
+        variables.visit()
         if head.kind in _CLASSES:
-            _add_real_arrays(found, name, self.numbers(head, element))
+            variables.add_array(name, self.numbers(head, element))
         elif head.kind == _CHAR:
-            found.visit()
-            found.add_text(name, self.characters(head, element))
+            variables.add_text(name, self.characters(head, element))
         elif head.kind == _CELL:
-            found.visit()
-            self.elements(
-                element, head.body, element_names(name, head.shape, "{{{}}}"), head.shape, [""], depth
-            )
+            name_of = element_names(name, head.shape, "{{{}}}")
+            self.elements(element, head.body, name_of, head.shape, [""], depth)
         elif head.kind in (_STRUCT, _OBJECT):
-            found.visit()
             self.struct(head, element, name, depth)
         else:
-            found.visit()
-            found.leave_out(name, f"it is {_OTHERS.get(head.kind, f'of the unknown class {head.kind}')}.")
+            reason = _OTHERS.get(head.kind, f"of the unknown class {head.kind}")
+            variables.leave_out(name, f"it is {reason}.")
 
     def struct(self, head: _Head, element: _Element, name: str, depth: int) -> None:
         block = self.block
@@ -298,38 +335,26 @@ class _Reader:
 
     def numbers(self, head: _Head, element: _Element) -> LazyArray:
         """Return the numbers of a variable in its own type, however they are stored."""
-        block = self.block
+        block, dtype = self.block, head.dtype
         if 0 in head.shape:
             return LazyArray(head.shape, float, lambda part: np.zeros(head.shape)[part])
-        dtype = np.dtype(_CLASSES[head.kind])
-        real = self.part(head, block.element(head.body, element.stop))
-        if head.flags & _COMPLEX:
-            after = block.element(head.body, element.stop).after
-            imaginary = self.part(head, block.element(after, element.stop))
-            dtype = np.result_type(dtype, np.complex64)
+        stored = block.element(head.body, element.stop)
+        real = self.part(head, stored)
+        imaginary = self.part(head, block.element(stored.after, element.stop)) if dtype.kind == "c" else None
 
-            def read(part: tuple[slice, ...]) -> NDArray[Any]:
-                out = np.empty(real[part].shape, dtype)
-                with np.errstate(all="ignore"):
-                    out.real, out.imag = real[part], imaginary[part]
-                return out
-        else:
-            dtype = np.dtype(bool) if head.flags & _LOGICAL else dtype
-
-            def read(part: tuple[slice, ...]) -> NDArray[Any]:
-                # A wider type than the variable's own, which no writer uses, may hold what that cannot.
-                with np.errstate(all="ignore"):
-                    return real[part].astype(dtype)
+        def read(part: tuple[slice, ...]) -> NDArray[Any]:
+            # A wider type than the variable's own, which no writer uses, may hold what that cannot.
+            with np.errstate(all="ignore"):
+                values = real[part].astype(dtype)
+                if imaginary is not None:
+                    values.imag = imaginary[part]
+            return values
 
         return LazyArray(head.shape, dtype, read, check=block.mapped.check)
 
     def part(self, head: _Head, element: _Element) -> NDArray[Any]:
-        stored = self.block.numbers(element)
-        if stored.size != math.prod(head.shape):
-            raise self.block.error(
-                f"'{head.name}' has {stored.size} numbers where its shape is {head.shape}", element.start
-            )
-        return stored.reshape(head.shape[::-1]).T
+        self.block.check_count(head, element)
+        return self.block.numbers(element).reshape(head.shape[::-1]).T
 
     def characters(self, head: _Head, element: _Element) -> str:
         block = self.block

@@ -25,8 +25,8 @@ _NUMERIC: Final = {
 _rehearsing = False
 
 
-def read_version_7_3(path: Path, found: Variables) -> None:
-    """Put the variables of the file into `found`.
+def read_version_7_3(path: Path, variables: Variables) -> None:
+    """Put the variables of the file into `variables`.
 
     Raises
     ------
@@ -36,9 +36,9 @@ def read_version_7_3(path: Path, found: Variables) -> None:
     if not _rehearsing:
         mapped_hdf5(path)
         rehearse(path, __name__, "_rehearsal")
-    file = opened(found.mapped)
+    file = opened(variables.mapped)
     try:
-        _Walk(file, found).group(file, "", 0)
+        _Walk(file, variables).group(file, "", 0)
     except (ContentError, OSError):
         raise
     # As for any HDF5 file: damage shows in a dozen kinds of errors.
@@ -50,36 +50,36 @@ def read_version_7_3(path: Path, found: Variables) -> None:
 def _rehearsal(path: str) -> None:
     global _rehearsing
     _rehearsing = True
-    found = Variables(MappedFile(Path(path)))
-    read_version_7_3(Path(path), found)
-    touch(found.sources)
+    variables = Variables(MappedFile(Path(path)))
+    read_version_7_3(Path(path), variables)
+    touch(variables.sources)
 
 
 class _Walk:
-    def __init__(self, file: Any, found: Variables) -> None:
+    def __init__(self, file: Any, variables: Variables) -> None:
         self.file = file
-        self.found = found
+        self.variables = variables
 
     def group(self, group: Any, prefix: str, depth: int) -> None:
         """Put the variables of the file, or the fields of a struct, to the others."""
         import h5py
 
         for key in group:
-            # What cells and structs refer to is found through them.
+            # What cells and structs refer to is variables through them.
             if key.startswith("#"):
                 continue
             name = f"{prefix}{one_line(key)}"
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                self.found.leave_out(name, "it is a link, which MATLAB does not write.")
+                self.variables.leave_out(name, "it is a link, which MATLAB does not write.")
                 continue
             self.item(group[key], name, depth)
 
     def item(self, item: Any, name: str, depth: int) -> None:
         import h5py
 
-        self.found.visit()
+        self.variables.visit()
         if depth > _DEEPEST:
-            raise ContentError(f"{self.found.mapped.path} nests variables deeper than {_DEEPEST} levels.")
+            raise ContentError(f"{self.variables.mapped.path} nests variables deeper than {_DEEPEST} levels.")
         kind = str(plain_value(item.attrs.get("MATLAB_class")) or "")
         try:
             if isinstance(item, h5py.Group):
@@ -90,30 +90,30 @@ class _Walk:
                 return
             elif item.attrs.get("MATLAB_empty"):
                 if kind == "char":
-                    self.found.add_text(name, "")
+                    self.variables.add_text(name, "")
                 else:
                     raise UnusableArrayError("it is empty.")
             elif item.dtype == h5py.ref_dtype:
                 # Cells; and a field of an array of structs has no class of its own.
                 self.references(item, name, "{{{}}}" if kind == "cell" else "({})", depth)
             elif kind == "char":
-                self.found.add_text(name, self.characters(item))
+                self.variables.add_text(name, self.characters(item))
             elif kind in _NUMERIC or not kind:
                 self.numbers(item, name, kind)
             else:
                 raise UnusableArrayError(f"it is of the class {one_line(kind)}.")
         except UnusableArrayError as error:
-            self.found.leave_out(name, str(error))
+            self.variables.leave_out(name, str(error))
 
     def numbers(self, dataset: Any, name: str, kind: str) -> None:
         if dataset.shape == ():
-            self.found.attributes[name] = plain_value(dataset[()])
+            self.variables.attributes[name] = plain_value(dataset[()])
             return
-        for part, array in numbers_of(lazy_array(dataset, self.found.mapped).transposed(), name):
-            self.found.add_array(part, array.converted(_as_bool) if kind == "logical" else array)
+        for part, array in numbers_of(lazy_array(dataset, self.variables.mapped).transposed(), name):
+            self.variables.add_array(part, array.converted(_as_bool) if kind == "logical" else array)
 
     def characters(self, dataset: Any) -> str:
-        array = lazy_array(dataset, self.found.mapped)
+        array = lazy_array(dataset, self.variables.mapped)
         if array.size > _LONGEST_TEXT or array.dtype.kind != "u" or array.dtype.itemsize > 4:
             raise UnusableArrayError("it is no text of a usual length.")
         codes = np.atleast_2d(np.asarray(array[...])).T
