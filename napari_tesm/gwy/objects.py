@@ -178,6 +178,11 @@ class Brick(Stored):
         planes = self.values.shape[0]
         return self.z_offset + np.arange(planes, dtype=np.float64) * (self.z_real / planes)
 
+    @property
+    def z_unit(self) -> str:
+        """Unit of `z`."""
+        return (self.calibration_unit if self.calibration is not None else "") or self.unit_z
+
     def _described(self) -> dict[str, tuple[str, Any]]:
         shape = self.values.shape
         if len(shape) != 3 or 0 in shape:

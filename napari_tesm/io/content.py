@@ -6,33 +6,21 @@ lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapp
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.mapped import MappedFile
 from napari_tesm.quantities.text import factor_from_unit, plain_text
 
-_SI_UNITS = (
-    "m",
-    "s",
-    "V",
-    "A",
-    "Hz",
-    "deg",
-    "rad",
-    "N",
-    "Pa",
-    "m/V",
-    "V/m",
-    "m2/s",
-    "K",
-    "C",
-    "F",
-    "Ohm",
-    "W",
-)
+_SI_UNITS: Final = (
+    "m", "s", "V", "A", "Hz", "deg", "rad", "N", "Pa", "m/V", "V/m", "m2/s", "K", "C", "F", "Ohm", "W",
+)  # fmt: skip
+_MOST_NOTES: Final = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,19 +132,76 @@ class FileContent:
         ValueError
             If there is none, or several; the sentence lists what there is.
         """
-        exact = [one for one in self.sources if one.name == name]
-        titled = [one for one in self.sources if one.title == name]
-        found = exact or titled
-        if len(found) == 1:
-            return found[0]
-        known = ", ".join(f"'{one.name}'" for one in self.sources[:20]) or "nothing"
+        exact = [source for source in self.sources if source.name == name]
+        candidates = exact or [source for source in self.sources if source.title == name]
+        if len(candidates) == 1:
+            return candidates[0]
+        names = ", ".join(f"'{source.name}'" for source in self.sources[:20]) or "nothing"
         more = f" and {len(self.sources) - 20} more" if len(self.sources) > 20 else ""
-        reason = "there is no" if not found else "there are several"
-        raise ValueError(f"{reason} '{name}' in {self.path.name}; it holds {known}{more}")
+        reason = "there is no" if not candidates else "there are several"
+        raise ValueError(f"{reason} '{name}' in {self.path.name}; it holds {names}{more}")
 
 
 class ContentError(ValueError):
     """A file that cannot be what it says it is: cut, corrupt or lying. The sentence names the file and the place."""
+
+
+class Collection:
+    """What a reader has met in a file so far: arrays, attributes and notes."""
+
+    def __init__(self) -> None:
+        self.sources: list[Source] = []
+        self.attributes: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self._names: set[str] = set()
+
+    def add(
+        self,
+        name: str,
+        array: Any,
+        axes: Sequence[Axis] | None = None,
+        unit: str = "",
+        title: str = "",
+        attributes: dict[str, Any] | None = None,
+    ) -> None:
+        """Take up an array under a name unlike those before; axes are without positions where none are given."""
+        name = distinct_name(name, self._names)
+        self._names.add(name)
+        if axes is None:
+            axes = [Axis(size, known=False) for size in array.shape]
+        self.sources.append(Source(name, array, axes, unit, title, attributes or {}))
+
+    def note(self, sentence: str) -> None:
+        """Note what is odd."""
+        self.notes.append(one_line(sentence, 400))
+
+    def leave_out(self, name: str, reason: object) -> None:
+        """Note that an array is left out."""
+        self.note(f"'{name}' is left out: {reason}")
+
+    def content(
+        self, path: Path, kind: str, check: Callable[[], None] | None = None, *, noted: str = "notes"
+    ) -> FileContent:
+        """Return all of it, with notes, `noted` in a word, that are not endlessly many."""
+        more = len(self.notes) - _MOST_NOTES
+        notes = [*self.notes[:_MOST_NOTES], *([f"{more} more {noted} are left out."] if more > 0 else [])]
+        return FileContent(path, kind, self.sources, self.attributes, notes, check)
+
+
+def mapped_content(path: str | PathLike[str]) -> MappedFile:
+    """Return a file, mapped.
+
+    Raises
+    ------
+    ContentError
+        If it is empty.
+    OSError
+        If it cannot be opened.
+    """
+    try:
+        return MappedFile(path)
+    except GwyFormatError as error:
+        raise ContentError(str(error)) from None
 
 
 def one_line(text: str, longest: int = 200) -> str:

@@ -15,17 +15,22 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError, numbers_of
 from napari_tesm.files.mapped import MappedFile
-from napari_tesm.io.content import Axis, ContentError, FileContent, Source, distinct_name, one_line
+from napari_tesm.io.content import (
+    Collection,
+    ContentError,
+    FileContent,
+    distinct_name,
+    mapped_content,
+    one_line,
+)
 
 _NPY: Final = b"\x93NUMPY"
 _ZIP: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
 _LONGEST_HEADER: Final = 1 << 16
 _MOST_MEMBERS: Final = 20_000
-_MOST_NOTES: Final = 50
 _BEST_COMPRESSION: Final = 1032
 # A packed member is unpacked as a whole; beyond this, the file should have been saved unpacked.
 _LARGEST_PACKED: Final = 1 << 31
@@ -62,43 +67,31 @@ def content_from_numpy(path: str | PathLike[str]) -> FileContent:
         If it cannot be opened.
     """
     path = Path(path)
-    try:
-        mapped = MappedFile(path)
-    except GwyFormatError as error:
-        raise ContentError(str(error)) from None
-    arrays: dict[str, LazyArray] = {}
-    notes: list[str] = []
+    mapped = mapped_content(path)
+    collected = Collection()
     if mapped[:6] == _NPY:
         kind = "NumPy array"
         try:
-            arrays[path.stem] = _mapped_array(mapped, 0, mapped.n_bytes)
+            arrays = {path.stem: _mapped_array(mapped, 0, mapped.n_bytes)}
         except UnusableArrayError as error:
             raise ContentError(f"{path} cannot be read: {error}") from None
     else:
         kind = "NumPy archive"
-        arrays, notes = _members(mapped)
-    attributes: dict[str, Any] = {}
-    sources: list[Source] = []
-    names: set[str] = set()
+        arrays = _members(mapped, collected)
     for name, array in arrays.items():
         try:
             for part, numbers in numbers_of(array, name):
                 if numbers.size == 0:
                     raise UnusableArrayError("it is empty.")
                 if numbers.ndim == 0:
-                    attributes[part] = numbers[()].item()
-                    continue
-                distinct = distinct_name(part, names)
-                names.add(distinct)
-                sources.append(Source(distinct, numbers, [Axis(size, known=False) for size in numbers.shape]))
+                    collected.attributes[part] = numbers[()].item()
+                else:
+                    collected.add(part, numbers)
         except UnusableArrayError as error:
-            notes.append(one_line(f"'{name}' is left out: {error}", 400))
-    sidecar = _sidecar(path)
-    if sidecar is not None:
-        attributes["sidecar"] = str(sidecar)
-    if len(notes) > _MOST_NOTES:
-        notes = [*notes[:_MOST_NOTES], f"{len(notes) - _MOST_NOTES} more members are left out."]
-    return FileContent(path, kind, sources, attributes, notes, mapped.check)
+            collected.leave_out(name, error)
+    if sidecar := _sidecar(path):
+        collected.attributes["sidecar"] = str(sidecar)
+    return collected.content(path, kind, mapped.check, noted="members")
 
 
 def _sidecar(path: Path) -> Path | None:
@@ -143,15 +136,14 @@ def _mapped_array(mapped: MappedFile, start: int, stop: int) -> LazyArray:
     return LazyArray(shape, dtype, lambda part: np.array(values[part]), check=mapped.check)
 
 
-def _members(mapped: MappedFile) -> tuple[dict[str, LazyArray], list[str]]:
-    """Return the arrays of an archive by name, and notes about what is none."""
+def _members(mapped: MappedFile, collected: Collection) -> dict[str, LazyArray]:
+    """Return the arrays of an archive by name; what is none is noted."""
     try:
         with zipfile.ZipFile(mapped.path) as archive:
             infos = archive.infolist()
             if len(infos) > _MOST_MEMBERS:
                 raise ContentError(f"{mapped.path} has {len(infos)} members, more than {_MOST_MEMBERS}.")
             arrays: dict[str, LazyArray] = {}
-            notes = []
             for info in infos:
                 name = one_line(info.filename.removesuffix(".npy"))
                 try:
@@ -159,7 +151,7 @@ def _members(mapped: MappedFile) -> tuple[dict[str, LazyArray], list[str]]:
                         raise UnusableArrayError("it is no array.")
                     array = _member(mapped, archive, info)
                 except UnusableArrayError as error:
-                    notes.append(one_line(f"'{name}' is left out: {error}", 400))
+                    collected.leave_out(name, error)
                 else:
                     arrays[distinct_name(name, arrays)] = array
     except (ContentError, OSError):
@@ -167,7 +159,7 @@ def _members(mapped: MappedFile) -> tuple[dict[str, LazyArray], list[str]]:
     # zipfile tells of damage in half a dozen ways, NotImplementedError and struct.error among them.
     except Exception as error:
         raise ContentError(f"{mapped.path} is not a sound NumPy archive: {one_line(str(error))}.") from None
-    return arrays, notes
+    return arrays
 
 
 def _member(mapped: MappedFile, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> LazyArray:

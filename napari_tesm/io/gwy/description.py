@@ -91,14 +91,13 @@ def _channel(container: GwyContainer, number: int, key: str) -> Entry:
 def _volume(container: GwyContainer, number: int, key: str) -> Entry:
     brick = Brick.from_object(container[key], key)
     planes, height, width = brick.values.shape
-    calibrated = brick.calibration is not None
     return {
         "pixels": [width, height],
         "size": [brick.x_real, brick.y_real],
         "lateral_unit": brick.unit_x,
         "samples": planes,
         "time_range": [float(brick.z[0]), float(brick.z[-1])],
-        "time_unit": (brick.calibration_unit if calibrated else "") or brick.unit_z,
+        "time_unit": brick.z_unit,
         "unit": brick.unit_w,
     }
 

@@ -235,14 +235,13 @@ def _stack_from_brick(container: GwyContainer, number: int) -> TraceStackInfo:
     brick = Brick.from_object(container[key], key)
     values = np.asarray(brick.values)
     metadata = metadata_entries(container.get(contents.metadata_key(contents.BRICK, number)))
-    calibrated = brick.calibration is not None
     return TraceStackInfo(
         contents.BRICK,
         number,
         contents.title(container, contents.BRICK, number),
         values.transpose(1, 2, 0),
         np.asarray(brick.z),
-        (brick.calibration_unit if calibrated else "") or brick.unit_z,
+        brick.z_unit,
         _centres(brick.x_offset, brick.x_real, values.shape[2]),
         _centres(brick.y_offset, brick.y_real, values.shape[1]),
         (brick.x_offset, brick.x_real, brick.y_offset, brick.y_real),

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
 from napari_tesm.files.mapped import MappedBytes, MappedFile
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import (
     Axis,
+    Collection,
     ContentError,
     FileContent,
     Source,
-    distinct_name,
+    mapped_content,
     one_line,
     si_from_unit,
 )
@@ -34,7 +34,6 @@ from napari_tesm.io.rehearsal import rehearse
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _MOST_ITEMS: Final = 20_000
 _DEEPEST: Final = 64
-_MOST_NOTES: Final = 50
 _LONGEST_TEXT: Final = 10_000
 
 
@@ -70,10 +69,7 @@ def content_from_hdf5(path: str | PathLike[str]) -> FileContent:
 
 def mapped_hdf5(path: str | PathLike[str]) -> MappedFile:
     """Return the file, mapped, once it is sure that h5py is there to read it."""
-    try:
-        mapped = MappedFile(path)
-    except GwyFormatError as error:
-        raise ContentError(str(error)) from None
+    mapped = mapped_content(path)
     optional_module("h5py", path, "an HDF5 file")
     return mapped
 
@@ -109,7 +105,7 @@ def touch(sources: Sequence[Source]) -> None:
 def _content(path: Path, mapped: MappedFile) -> FileContent:
     file = opened(mapped)
     try:
-        return _Walk(file, mapped).content(path)
+        return _Walk(file, mapped).read(path)
     except (ContentError, OSError):
         raise
     # HDF5 and h5py raise a dozen kinds of errors at damaged structures; all of them mean the same.
@@ -118,59 +114,35 @@ def _content(path: Path, mapped: MappedFile) -> FileContent:
         raise ContentError(f"{path} is not a sound HDF5 file: {reason}.") from None
 
 
-class _Walk:
+class _Walk(Collection):
     """Goes once through every group and dataset of a file."""
 
     def __init__(self, file: Any, mapped: MappedFile) -> None:
+        super().__init__()
         self.file = file
         self.mapped = mapped
         self.datasets: list[tuple[str, Any]] = []
-        self.attributes: dict[str, Any] = {}
-        self.notes: list[str] = []
         self.used: set[int] = set()
         """Datasets that describe others: scales and tables."""
         self.kinds: set[str] = set()
 
-    def content(self, path: Path) -> FileContent:
+    def read(self, path: Path) -> FileContent:
         self.visit(self.file, "", {_address(self.file)}, 0)
         tables = {}
         for name, dataset in self.datasets:
-            found = tables_of(dataset)
-            if found is not None:
-                tables[name] = found
-                self.used |= {_address(table) for table in found.values()}
+            if own_tables := tables_of(dataset):
+                tables[name] = own_tables
+                self.used |= {_address(table) for table in own_tables.values()}
             self.used |= {_address(scale) for dimension in dataset.dims for scale in dimension.values()}
-        sources: list[Source] = []
-        names: set[str] = set()
         for name, dataset in self.datasets:
             if _address(dataset) in self.used:
                 continue
             try:
-                for source in self.sources(name, dataset, tables.get(name)):
-                    distinct = distinct_name(source.name, names)
-                    names.add(distinct)
-                    sources.append(
-                        Source(
-                            distinct, source.array, source.axes, source.unit, source.title, source.attributes
-                        )
-                    )
+                self.dataset(name, dataset, tables.get(name))
             except UnusableArrayError as error:
-                self.note(f"'{name}' is left out: {error}")
-        kind = next((kind for kind in ("NSID", "USID", "netCDF") if kind in self.kinds), "")
-        if len(self.notes) > _MOST_NOTES:
-            more = len(self.notes) - _MOST_NOTES
-            self.notes = [*self.notes[:_MOST_NOTES], f"{more} more notes are left out."]
-        return FileContent(
-            path=path,
-            format=f"HDF5, {kind}" if kind else "HDF5",
-            sources=sources,
-            attributes=self.attributes,
-            notes=self.notes,
-            check=self.mapped.check,
-        )
-
-    def note(self, sentence: str) -> None:
-        self.notes.append(one_line(sentence, 400))
+                self.leave_out(name, error)
+        kind = next((f", {kind}" for kind in ("NSID", "USID", "netCDF") if kind in self.kinds), "")
+        return self.content(path, f"HDF5{kind}", self.mapped.check)
 
     def visit(self, group: Any, prefix: str, seen: set[int], depth: int) -> None:
         """Collect what is in a group; links back to where we came from end here."""
@@ -198,7 +170,7 @@ class _Walk:
             elif isinstance(item, h5py.Dataset):
                 self.datasets.append((name, item))
 
-    def sources(self, name: str, dataset: Any, tables: dict[str, Any] | None) -> Iterator[Source]:
+    def dataset(self, name: str, dataset: Any, tables: dict[str, Any] | None) -> None:
         if dataset.shape == () and dataset.dtype.kind != "V":
             self.scalar(name, dataset)
             return
@@ -224,7 +196,7 @@ class _Walk:
         for part, numbers in numbers_of(array, name):
             of_part = part[len(name) :].replace("/", " ")
             called = f"{title or name.rsplit('/', 1)[-1]}{of_part}"
-            yield Source(part, with_cf_scaling(numbers, attributes), axes, unit, called, attributes)
+            self.add(part, with_cf_scaling(numbers, attributes), axes, unit, called, attributes)
 
     def scalar(self, name: str, dataset: Any) -> None:
         """Keep single numbers and texts as attributes of the file."""
@@ -272,8 +244,8 @@ def _without_single(array: LazyArray, rows: Grid, columns: Grid) -> tuple[LazyAr
 
     def read(part: tuple[slice, ...]) -> Any:
         wanted: list[slice | int] = [0] * len(axes)
-        for number, one in zip(kept, part, strict=True):
-            wanted[number] = one
+        for number, along in zip(kept, part, strict=True):
+            wanted[number] = along
         return full[tuple(wanted)]
 
     shape = tuple(axes[number].size for number in kept)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.mapped import MappedFile
-from napari_tesm.io.content import ContentError, FileContent
+from napari_tesm.io.content import ContentError, FileContent, mapped_content
 from napari_tesm.io.matlab.variables import Variables
 
 
@@ -50,10 +48,7 @@ def content_from_matlab(path: str | PathLike[str]) -> FileContent:
     from napari_tesm.io.matlab.version73 import read_version_7_3
 
     path = Path(path)
-    try:
-        mapped = MappedFile(path)
-    except GwyFormatError as error:
-        raise ContentError(str(error)) from None
+    mapped = mapped_content(path)
     variables = Variables(mapped)
     head = mapped[:4096]
     if is_version_7_3(head):
@@ -66,11 +61,4 @@ def content_from_matlab(path: str | PathLike[str]) -> FileContent:
         raise ContentError(
             f"{path} is no MATLAB file of version 5 or 7.3: save it anew in MATLAB with -v7.3."
         )
-    return FileContent(
-        path=path,
-        format=f"MATLAB {version}",
-        sources=variables.sources,
-        attributes=variables.attributes,
-        notes=variables.all_notes(),
-        check=mapped.check,
-    )
+    return variables.content(path, f"MATLAB {version}", mapped.check, noted="variables")

@@ -5,21 +5,17 @@ from typing import Any, Final
 
 from napari_tesm.files.lazy import LazyArray, numbers_of
 from napari_tesm.files.mapped import MappedFile
-from napari_tesm.io.content import Axis, ContentError, Source, distinct_name, one_line
+from napari_tesm.io.content import Collection, ContentError, one_line
 
 _MOST_VARIABLES: Final = 20_000
-_MOST_NOTES: Final = 50
 
 
-class Variables:
+class Variables(Collection):
     """Collects what is found in a .mat file."""
 
     def __init__(self, mapped: MappedFile) -> None:
+        super().__init__()
         self.mapped = mapped
-        self.sources: list[Source] = []
-        self.attributes: dict[str, Any] = {}
-        self._names: set[str] = set()
-        self._notes: list[str] = []
         self._n_visited = 0
 
     def visit(self) -> None:
@@ -44,26 +40,7 @@ class Variables:
             elif numbers.size == 1:
                 self.attributes[part] = numbers[(0,) * numbers.ndim].item()
             else:
-                vector = _as_vector(numbers)
-                distinct = distinct_name(one_line(part), self._names)
-                self._names.add(distinct)
-                self.sources.append(
-                    Source(distinct, vector, [Axis(size, known=False) for size in vector.shape])
-                )
-
-    def add_text(self, name: str, text: str) -> None:
-        """Keep a text as an attribute."""
-        self.attributes[name] = text
-
-    def leave_out(self, name: str, reason: str) -> None:
-        """Note that a variable is left out."""
-        self._notes.append(one_line(f"'{name}' is left out: {reason}", 400))
-
-    def all_notes(self) -> list[str]:
-        """Return the notes, not endlessly many."""
-        if len(self._notes) <= _MOST_NOTES:
-            return self._notes
-        return [*self._notes[:_MOST_NOTES], f"{len(self._notes) - _MOST_NOTES} more variables are left out."]
+                self.add(one_line(part), _as_vector(numbers))
 
 
 def _as_vector(array: LazyArray) -> LazyArray:

@@ -58,7 +58,7 @@ def read_version_5(variables: Variables) -> None:
         raise ContentError(f"{mapped.path} is cut: it ends within its header.")
     order = "<" if mapped[126:128] == b"IM" else ">"
     text = mapped[:116].decode("latin-1").rstrip("\0 ")
-    variables.add_text("header", one_line(text))
+    variables.attributes["header"] = one_line(text)
     pos = _HEADER
     while pos < mapped.n_bytes:
         block = _Block(mapped, order, mapped, 0, mapped.n_bytes)
@@ -288,7 +288,7 @@ class _Reader:
         if head.kind in _CLASSES:
             variables.add_array(name, self.numbers(head, element))
         elif head.kind == _CHAR:
-            variables.add_text(name, self.characters(head, element))
+            variables.attributes[name] = self.characters(head, element)
         elif head.kind == _CELL:
             name_of = element_names(name, head.shape, "{{{}}}")
             self.elements(element, head.body, name_of, head.shape, [""], depth)

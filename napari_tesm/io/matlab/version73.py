@@ -90,14 +90,14 @@ class _Walk:
                 return
             elif item.attrs.get("MATLAB_empty"):
                 if kind == "char":
-                    self.variables.add_text(name, "")
+                    self.variables.attributes[name] = ""
                 else:
                     raise UnusableArrayError("it is empty.")
             elif item.dtype == h5py.ref_dtype:
                 # Cells; and a field of an array of structs has no class of its own.
                 self.references(item, name, "{{{}}}" if kind == "cell" else "({})", depth)
             elif kind == "char":
-                self.variables.add_text(name, self.characters(item))
+                self.variables.attributes[name] = self.characters(item)
             elif kind in _NUMERIC or not kind:
                 self.numbers(item, name, kind)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeGuard
@@ -12,19 +12,15 @@ from typing import Any, Final, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import (
     Axis,
-    ContentError,
+    Collection,
     FileContent,
-    Source,
-    distinct_name,
+    mapped_content,
     one_line,
     si_from_unit,
 )
-from napari_tesm.io.tdms.pieces import Pieces
 from napari_tesm.io.tdms.samples import RawSamples, sample_array
 from napari_tesm.io.tdms.segments import Channel, TdmsIndex, TimeStamp, tdms_index
 
@@ -63,11 +59,7 @@ def content_from_tdms(path: str | PathLike[str]) -> FileContent:
     """
     path = Path(path)
     scaling_module = optional_module("nptdms.scaling", path, "a TDMS file")
-    try:
-        mapped = MappedFile(path)
-    except GwyFormatError as error:
-        raise ContentError(str(error)) from None
-    index = tdms_index(mapped)
+    index = tdms_index(mapped_content(path))
     notes = _Notes()
     if index.open_end:
         notes.sentences.append("The recorder did not close this file; what it wrote is all there is.")
@@ -75,22 +67,11 @@ def content_from_tdms(path: str | PathLike[str]) -> FileContent:
         notes.sentences.append(
             "A segment ends within a chunk; of this incomplete one, every channel has its share."
         )
-    sources: list[Source] = []
-    names: set[str] = set()
+    collected = Collection()
     for channel in index.channels:
-        for source in _sources_from_channel(channel, index, scaling_module, notes):
-            name = distinct_name(source.name, names)
-            names.add(name)
-            sources.append(
-                Source(name, source.array, source.axes, source.unit, source.title, source.attributes)
-            )
+        _add_channel(collected, channel, index, scaling_module, notes)
     return FileContent(
-        path=path,
-        format="NI TDMS",
-        sources=sources,
-        attributes=_file_attributes(index),
-        notes=notes.all(),
-        check=mapped.check,
+        path, "NI TDMS", collected.sources, _file_attributes(index), notes.all(), index.mapped.check
     )
 
 
@@ -113,9 +94,9 @@ class _Notes:
         return self.sentences + together
 
 
-def _sources_from_channel(
-    channel: Channel, index: TdmsIndex, scalings: Any, notes: _Notes
-) -> Iterator[Source]:
+def _add_channel(
+    collected: Collection, channel: Channel, index: TdmsIndex, scalings: Any, notes: _Notes
+) -> None:
     name = one_line(f"{channel.group}/{channel.name}")
     if channel.is_text:
         notes.of(name, "left out: text.")
@@ -128,17 +109,16 @@ def _sources_from_channel(
     axis = _time_axis(channel.properties, n_samples, name, notes)
     code = channel.streams[None].code if None in channel.streams else ""
     if code == "time":
-        array = sample_array(
-            index.mapped, channel.streams, _seconds_since(_first_time(index, channel.streams[None]))
-        )
-        first = TimeStamp(*(int(part) for part in channel.streams[None].read(index.mapped, 0, 1)[0]))
-        yield Source(name, array, [axis], "s", channel.name, {**properties, "first_time": str(first)})
+        first = channel.streams[None].read(index.mapped, 0, 1)
+        array = sample_array(index.mapped, channel.streams, _seconds_since(first))
+        first_time = str(TimeStamp(*(int(part) for part in first[0])))
+        collected.add(name, array, [axis], "s", channel.name, {**properties, "first_time": first_time})
         return
     unit = str(channel.properties.get("unit_string") or channel.properties.get("NI_UnitDescription") or "")
     if code.startswith("c"):
         for part in ("real", "imag"):
             array = sample_array(index.mapped, channel.streams, _part_of_complex(part))
-            yield Source(f"{name}/{part}", array, [axis], unit, f"{channel.name} {part}", properties)
+            collected.add(f"{name}/{part}", array, [axis], unit, f"{channel.name} {part}", properties)
         return
     try:
         array = sample_array(index.mapped, channel.streams, _scaling(channel, index, scalings))
@@ -149,7 +129,7 @@ def _sources_from_channel(
     if array.dtype.kind not in "biuf":
         notes.of(name, f"left out: the scaling gives {array.dtype} and no real numbers.")
         return
-    yield Source(name, array, [axis], unit, channel.name, properties)
+    collected.add(name, array, [axis], unit, channel.name, properties)
 
 
 def _scaling(
@@ -165,16 +145,17 @@ def _scaling(
     log = logging.getLogger(scalings.__name__)
     was, log.disabled = log.disabled, True
     try:
-        found = scalings.get_scaling(*places)
+        scaling = scalings.get_scaling(*places)
     finally:
         log.disabled = was
-    if found is not None:
-        _refuse_endless(found.scalings)
-        scale: Callable[[RawSamples], NDArray[Any]] = found.scale
+    if scaling is not None:
+        _refuse_endless(scaling.scalings)
+        scale: Callable[[RawSamples], NDArray[Any]] = scaling.scale
         return scale
     announced = [properties for properties in places if _is_unscaled(properties)]
     if announced or None not in channel.streams:
-        kinds = {str(value) for key, value in _all(announced) if key.endswith("_Scale_Type")}
+        steps = (step for properties in announced for step in properties.items())
+        kinds = {str(value) for key, value in steps if key.endswith("_Scale_Type")}
         raise ValueError(f"of the type {', '.join(sorted(kinds))}" if kinds else "the file does not give it")
     return None
 
@@ -194,7 +175,7 @@ def _refuse_endless(steps: list[Any]) -> None:
                 raise RecursionError
             step = steps[number]
             inputs = [getattr(step, name) for name in _INPUTS if hasattr(step, name)]
-            costs[number] = 1 + sum(cost(one, depth + 1) for one in inputs)
+            costs[number] = 1 + sum(cost(other, depth + 1) for other in inputs)
         return costs[number]
 
     if cost(len(steps) - 1, 0) > _MOST_SCALINGS:
@@ -205,11 +186,6 @@ def _is_unscaled(properties: dict[str, Any]) -> bool:
     status = properties.get("NI_Scaling_Status", "unscaled")
     steps = any(key.startswith("NI_Scale[") and key.endswith("_Scale_Type") for key in properties)
     return status != "scaled" and (steps or bool(properties.get("NI_Number_Of_Scales")))
-
-
-def _all(dictionaries: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    for one in dictionaries:
-        yield from one.items()
 
 
 def _reason(error: Exception) -> str:
@@ -252,10 +228,6 @@ def _is_finite(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _first_time(index: TdmsIndex, stream: Pieces) -> NDArray[Any]:
-    return stream.read(index.mapped, 0, 1)
-
-
 def _seconds_since(first: NDArray[Any]) -> Callable[[RawSamples], NDArray[Any]]:
     def seconds(raw: RawSamples) -> NDArray[Any]:
         assert raw.data is not None
@@ -277,7 +249,7 @@ def _attribute(value: Any) -> Any:
 
 def _file_attributes(index: TdmsIndex) -> dict[str, Any]:
     """Return the properties of the file, and those of its groups under ``group/property``."""
-    found = {key: _attribute(value) for key, value in index.properties.items()}
+    attributes = {key: _attribute(value) for key, value in index.properties.items()}
     for group, properties in index.groups.items():
-        found |= {f"{group}/{key}": _attribute(value) for key, value in properties.items()}
-    return found
+        attributes |= {f"{group}/{key}": _attribute(value) for key, value in properties.items()}
+    return attributes

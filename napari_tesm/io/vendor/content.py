@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import Brick, Field, metadata_entries
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.content import Axis, ContentError, FileContent, Source, distinct_name, one_line
+from napari_tesm.io.content import Axis, Collection, ContentError, FileContent, mapped_content, one_line
 from napari_tesm.io.hdf5.axes import axis_from_positions
 from napari_tesm.io.vendor.converter import convert
 
@@ -61,10 +60,7 @@ def content_from_vendor(path: str | PathLike[str]) -> FileContent:
         If the converter is not installed.
     """
     path = Path(path)
-    try:
-        mapped = MappedFile(path)
-    except GwyFormatError as error:
-        raise ContentError(str(error)) from None
+    mapped = mapped_content(path)
     if mapped[:4] == b"PK\x03\x04" and _JPK in mapped[:200]:
         raise ContentError(
             f"{path} is a force file of JPK, in which Gwyddion finds no data: a map of curves cannot be read from it."
@@ -75,29 +71,26 @@ def content_from_vendor(path: str | PathLike[str]) -> FileContent:
         kind = convert(path, output)
         try:
             container = read_container(output)
-            found = _Found(mapped)
-            found.read(container)
+            collected = _Conversion(mapped)
+            collected.read(container)
         except GwyFormatError as error:
             reason = one_line(str(error).replace(str(output), "its conversion"))
             raise ContentError(f"{path} cannot be read as a microscope's file: {reason}") from None
         finally:
             container = None
-    if not found.sources:
+    if not collected.sources:
         raise ContentError(f"{path} holds neither images nor curves.")
     return FileContent(
-        path, f"microscope file ({kind})", found.sources, found.attributes, found.notes, mapped.check
+        path, f"microscope file ({kind})", collected.sources, notes=collected.notes, check=mapped.check
     )
 
 
-class _Found:
+class _Conversion(Collection):
     """Collects what is in a converted file, as copies."""
 
     def __init__(self, mapped: MappedFile) -> None:
+        super().__init__()
         self.mapped = mapped
-        self.sources: list[Source] = []
-        self.attributes: dict[str, Any] = {}
-        self.notes: list[str] = []
-        self._names: set[str] = set()
 
     def read(self, container: GwyContainer) -> None:
         for kind, reading in (
@@ -110,45 +103,31 @@ class _Found:
             for number in contents.ids(container, kind):
                 title = contents.title(container, kind, number).strip() or f"{kind.capitalize()} {number}"
                 metadata = metadata_entries(container.get(contents.metadata_key(kind, number)))
-                for source in reading(container[contents.object_key(kind, number)], title, metadata):
-                    self.add(source)
+                reading(container[contents.object_key(kind, number)], title, metadata)
         if self.sources and all(len(source.axes) == 1 for source in self.sources):
             self.note("It holds single curves and no map.")
 
-    def add(self, source: Source) -> None:
-        name = distinct_name(one_line(source.name), self._names)
-        self._names.add(name)
-        self.sources.append(
-            Source(name, source.array, source.axes, source.unit, source.title, source.attributes)
-        )
-
-    def note(self, sentence: str) -> None:
-        self.notes.append(one_line(sentence, 400))
-
-    def image(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+    def image(self, item: Any, title: str, metadata: dict[str, Any]) -> None:
         field = Field.from_object(item, title)
         axes = _lateral_axes(field, field.values.shape, field.unit_xy)
-        yield Source(title, np.array(field.values), axes, field.unit_z, title, metadata)
+        self.add(one_line(title), np.array(field.values), axes, field.unit_z, title, metadata)
 
-    def volume(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+    def volume(self, item: Any, title: str, metadata: dict[str, Any]) -> None:
         brick = Brick.from_object(item, title)
         values = np.asarray(brick.values)
-        calibrated = brick.calibration is not None
-        unit = (brick.calibration_unit if calibrated else "") or brick.unit_z
+        name = "time" if brick.z_unit == "s" else ""
         axes = [
             *_lateral_axes(brick, (values.shape[1], values.shape[2]), brick.unit_x),
-            axis_from_positions(np.asarray(brick.z), "time" if unit == "s" else "", unit),
+            axis_from_positions(np.asarray(brick.z), name, brick.z_unit),
         ]
-        yield Source(title, np.array(values).transpose(1, 2, 0), axes, brick.unit_w, title, metadata)
+        self.add(one_line(title), np.array(values).transpose(1, 2, 0), axes, brick.unit_w, title, metadata)
 
-    def curve_map(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+    def curve_map(self, item: Any, title: str, metadata: dict[str, Any]) -> None:
         lawn = Lawn.from_object(item, title)
         curves = lawn.regular_curves()
         if curves is None:
             lengths = f"{int(lawn.lengths.min())} to {int(lawn.lengths.max())}"
-            self.note(
-                f"'{title}' is left out: its curves have {lengths} samples, and only one length makes a map."
-            )
+            self.leave_out(title, f"its curves have {lengths} samples, and only one length makes a map.")
             return
         axes = _lateral_axes(lawn, lawn.lengths.shape, lawn.unit_xy)
         attributes = dict(metadata)
@@ -168,11 +147,16 @@ class _Found:
             if [index] == common and lawn.n_curves > 1:
                 continue
             name = f"{title}/{lawn.labels[index]}" if lawn.labels[index] and lawn.n_curves > 1 else title
-            yield Source(
-                name, np.array(curves[:, :, index]), [*axes, along], lawn.units[index], name, attributes
+            self.add(
+                one_line(name),
+                np.array(curves[:, :, index]),
+                [*axes, along],
+                lawn.units[index],
+                name,
+                attributes,
             )
 
-    def spectra(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+    def spectra(self, item: Any, title: str, metadata: dict[str, Any]) -> None:
         spectra = Spectra.from_object(item, title)
         if not spectra.curves:
             return
@@ -181,7 +165,7 @@ class _Found:
             (line.values.size, line.real, line.offset, line.unit_x, line.unit_y) for line in spectra.curves
         }
         if len(kinds) > 1:
-            self.note(f"'{title}' is left out: its {len(spectra.curves)} curves have not the same samples.")
+            self.leave_out(title, f"its {len(spectra.curves)} curves have not the same samples.")
             return
         size = first.values.size
         along = Axis(
@@ -200,14 +184,8 @@ class _Found:
                 f"'{title}' is a list of {len(values)} curves: their points are no grid (attributes x, y)."
             )
             attributes = {**metadata, "x": positions[:, 0], "y": positions[:, 1], "unit of x and y": unit}
-            yield Source(
-                title,
-                values,
-                [Axis(len(values), "point", known=False), along],
-                first.unit_y,
-                title,
-                attributes,
-            )
+            axes = [Axis(len(values), "point", known=False), along]
+            self.add(one_line(title), values, axes, first.unit_y, title, attributes)
             return
         y, x, order = grid
         axes = [axis_from_positions(y, "y", unit), axis_from_positions(x, "x", unit)]
@@ -216,9 +194,9 @@ class _Found:
         else:
             self.note(f"'{title}' has {order.shape[2]} curves at each of its {y.size} × {x.size} points.")
             axes.append(Axis(order.shape[2], "curve", known=False))
-        yield Source(title, values[order], [*axes, along], first.unit_y, title, metadata)
+        self.add(one_line(title), values[order], [*axes, along], first.unit_y, title, metadata)
 
-    def graph(self, item: Any, title: str, metadata: dict[str, Any]) -> Iterator[Source]:
+    def graph(self, item: Any, title: str, metadata: dict[str, Any]) -> None:
         graph = Graph.from_object(item, title)
         for number, curve in enumerate(graph.curves[:_MOST_CURVES]):
             if not curve.y.size:
@@ -232,7 +210,9 @@ class _Found:
             if _is_backwards(values, self.mapped):
                 values = values[::-1].copy()
                 self.note(f"'{name}' is in the order of the file, in which Gwyddion shows it backwards.")
-            yield Source(name, values, [along], graph.y_unit, name, {**metadata, "y_label": graph.y_label})
+            self.add(
+                one_line(name), values, [along], graph.y_unit, name, {**metadata, "y_label": graph.y_label}
+            )
 
 
 def _lateral_axes(item: Any, shape: tuple[int, ...], unit: str) -> list[Axis]:

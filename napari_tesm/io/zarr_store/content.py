@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
-from napari_tesm.io.content import Axis, FileContent, Source, distinct_name, one_line
+from napari_tesm.io.content import Axis, Collection, FileContent, one_line
 from napari_tesm.io.hdf5.axes import axis_from_positions
 from napari_tesm.io.hdf5.datasets import plain_value, with_cf_scaling
 from napari_tesm.io.zarr_store.arrays import (
@@ -21,7 +21,7 @@ from napari_tesm.io.zarr_store.arrays import (
     stored_bytes,
 )
 
-_MOST_NOTES: Final = 50
+_LONGEST_LIST: Final = 64
 
 
 def content_from_zarr(path: str | PathLike[str]) -> FileContent:
@@ -49,9 +49,9 @@ def content_from_zarr(path: str | PathLike[str]) -> FileContent:
 
 def _content(path: Path, root: Any) -> FileContent:
     n_stored = stored_bytes(path)
-    attributes: dict[str, Any] = {}
-    notes: list[str] = []
-    found: dict[str, tuple[Any, LazyArray]] = {}
+    collected = Collection()
+    attributes = collected.attributes
+    arrays: dict[str, tuple[Any, LazyArray]] = {}
     for name, item in members(root, path):
         if hasattr(item, "members"):
             prefix = f"{name}/" if name else ""
@@ -59,23 +59,21 @@ def _content(path: Path, root: Any) -> FileContent:
             continue
         shown = name or path.stem
         try:
-            found[shown] = item, lazy_array(item, shown, path, n_stored)
+            arrays[shown] = item, lazy_array(item, shown, path, n_stored)
         except UnusableArrayError as error:
-            notes.append(one_line(f"'{shown}' is left out: {error}", 400))
-    sources: list[Source] = []
-    names: set[str] = set()
+            collected.leave_out(shown, error)
     used: set[str] = set()
-    for name, (array, _) in found.items():
+    for name, (array, _) in arrays.items():
         used |= {
-            other for other in map(_beside(name), dimension_names(array)) if other in found and other != name
+            other for other in map(_beside(name), dimension_names(array)) if other in arrays and other != name
         }
-    for name, (array, numbers) in found.items():
+    for name, (array, numbers) in arrays.items():
         if name in used:
             continue
         of_array = _plain(dict(array.attrs))
         try:
             axes = [
-                _axis(size, called, found.get(_beside(name)(called)))
+                _axis(size, called, arrays.get(_beside(name)(called)))
                 for size, called in zip(array.shape, dimension_names(array), strict=True)
             ]
             if not numbers.size:
@@ -88,17 +86,11 @@ def _content(path: Path, root: Any) -> FileContent:
             unit = str(of_array.get("units") or of_array.get("unit") or "")
             title = str(of_array.get("long_name") or "")
             for part, real in numbers_of(numbers, name):
-                distinct = distinct_name(one_line(part), names)
-                names.add(distinct)
                 called = f"{title}{part[len(name) :].replace('/', ' ')}" if title else ""
-                sources.append(
-                    Source(distinct, with_cf_scaling(real, of_array), axes, unit, called, of_array)
-                )
+                collected.add(one_line(part), with_cf_scaling(real, of_array), axes, unit, called, of_array)
         except UnusableArrayError as error:
-            notes.append(one_line(f"'{name}' is left out: {error}", 400))
-    if len(notes) > _MOST_NOTES:
-        notes = [*notes[:_MOST_NOTES], f"{len(notes) - _MOST_NOTES} more notes are left out."]
-    return FileContent(path, "Zarr", sources, attributes, notes)
+            collected.leave_out(name, error)
+    return collected.content(path, "Zarr")
 
 
 def _beside(name: str) -> Any:
@@ -117,21 +109,16 @@ def _axis(size: int, name: str, scale: tuple[Any, LazyArray] | None) -> Axis:
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
     """Return what are texts, numbers, or short lists of them."""
-    found = {}
-    for key, value in attributes.items():
-        kept = (
-            np.asarray(value)
-            if isinstance(value, list) and all(isinstance(one, int | float) for one in value)
-            else value
-        )
-        plain = kept if isinstance(kept, bool | int | float) else plain_value(kept)
-        if (
-            isinstance(value, list)
-            and value
-            and all(isinstance(one, str) for one in value)
-            and len(value) <= 64
-        ):
-            plain = value
-        if plain is not None:
-            found[str(key)] = plain
-    return found
+    plain = {str(key): _plain_attribute(value) for key, value in attributes.items()}
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def _plain_attribute(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list):
+        if all(isinstance(item, int | float) for item in value):
+            return plain_value(np.asarray(value))
+        if len(value) <= _LONGEST_LIST and all(isinstance(item, str) for item in value):
+            return value
+    return plain_value(value)
