@@ -79,13 +79,13 @@ def test_a_record_cut_off_is_left_out(tmp_path):
     content = path.read_bytes()
     path.write_bytes(content[:-5])
     second = UnfinishedTraces(path, {"seed": 1}, 4)
-    assert list(second.known) == [3]
+    assert list(second.traces) == [3]
     second.store(7, np.zeros(4))
-    assert list(UnfinishedTraces(path, {"seed": 1}, 4).known) == [3, 7]
+    assert list(UnfinishedTraces(path, {"seed": 1}, 4).traces) == [3, 7]
     with pytest.raises(ValueError, match="another"):
         UnfinishedTraces(path, {"seed": 2}, 4)
     path.write_bytes(content[:9])
-    assert UnfinishedTraces(path, {"seed": 1}, 4).known == {}
+    assert UnfinishedTraces(path, {"seed": 1}, 4).traces == {}
 
 
 def test_an_existing_output_is_refused_before_the_work(tmp_path, capsys, monkeypatch):

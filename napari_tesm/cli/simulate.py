@@ -53,7 +53,7 @@ def run_command(options: argparse.Namespace) -> int:
     try:
         work = Work(jobs, progress=progress_for(options.progress))
         if unfinished:
-            work = replace(work, known=unfinished.known, store=unfinished.store)
+            work = replace(work, known=unfinished.traces, store=unfinished.store)
         dataset = simulate(options.preset, work=work, **asked).dataset
     except ValueError as error:
         raise UsageError(error) from None
@@ -95,11 +95,11 @@ def _unfinished(options: argparse.Namespace, size: tuple[int, int], jobs: int) -
         "version": __version__,
     }
     unfinished = UnfinishedTraces(f"{output}.unfinished", parameters, int(options.samples))
-    share = 1 - len(unfinished.known) / (size[0] * size[1])
+    share = 1 - len(unfinished.traces) / (size[0] * size[1])
     minutes = share * seconds_from_size(size) / min(jobs, os.cpu_count() or 1) / 60
     duration = f"{max(minutes, 1):.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"
     print(
-        f"{size[0] * size[1]} tip positions, {len(unfinished.known)} of them there: about {duration}. "
+        f"{size[0] * size[1]} tip positions, {len(unfinished.traces)} of them there: about {duration}. "
         "Interrupted, the same command goes on from there.",
         file=sys.stderr,
     )

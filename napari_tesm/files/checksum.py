@@ -16,7 +16,7 @@ def sha256_of_file(path: str | PathLike[str]) -> str:
     path = Path(path)
     if path.is_dir():
         digest = hashlib.sha256()
-        for part in sorted(one for one in path.rglob("*") if one.is_file()):
+        for part in sorted(inside for inside in path.rglob("*") if inside.is_file()):
             digest.update(f"{part.relative_to(path).as_posix()}\0{sha256_of_file(part)}\n".encode())
         return digest.hexdigest()
     try:

@@ -71,23 +71,24 @@ class LazyArray:
 
     def __getitem__(self, key: Any) -> Any:
         keys = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in [one for one in keys if one is Ellipsis]:
-            place = next(index for index, one in enumerate(keys) if one is Ellipsis)
+        # Not `in`: arrays among the keys would be compared number by number.
+        place = next((place for place, along in enumerate(keys) if along is Ellipsis), None)
+        if place is not None:
             keys[place : place + 1] = [slice(None)] * (len(self.shape) - len(keys) + 1)
         keys += [slice(None)] * (len(self.shape) - len(keys))
         if len(keys) > len(self.shape):
             raise IndexError(f"{len(keys)} indices for an array of {len(self.shape)} dimensions")
         part: list[slice] = []
         after: list[slice | int] = []
-        for one, size in zip(keys, self.shape, strict=True):
-            if isinstance(one, slice):
-                chosen = range(size)[one]
+        for along, size in zip(keys, self.shape, strict=True):
+            if isinstance(along, slice):
+                chosen = range(size)[along]
                 forward = chosen if chosen.step > 0 else chosen[::-1]
                 stop = forward[-1] + 1 if forward else forward.start
                 part.append(slice(forward.start, stop, forward.step))
                 after.append(slice(None, None, None if chosen.step > 0 else -1))
             else:
-                index = range(size)[operator.index(one)]
+                index = range(size)[operator.index(along)]
                 part.append(slice(index, index + 1, 1))
                 after.append(0)
         if self.check is not None:
@@ -119,7 +120,7 @@ class LazyArray:
         def read(part: Part) -> NDArray[Any]:
             of_rows, of_columns = part[: len(rows)], part[len(rows) :]
             wanted = _flat_positions(of_columns, columns)
-            sizes = [len(range(one.start, one.stop, one.step)) for one in part]
+            sizes = [len(range(along.start, along.stop, along.step)) for along in part]
             out = np.empty((int(np.prod(sizes[: len(rows)])), wanted.size), self.dtype)
             if out.size:
                 low, high = int(wanted.min()), int(wanted.max()) + 1
@@ -163,20 +164,22 @@ def _field(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
 def _flat_positions(part: Part, sizes: tuple[int, ...]) -> NDArray[np.intp]:
     flat = np.zeros(1, dtype=np.intp)
-    for one, size in zip(part, sizes, strict=True):
-        flat = (flat[:, None] * size + np.arange(one.start, one.stop, one.step)).ravel()
+    for along, size in zip(part, sizes, strict=True):
+        flat = (flat[:, None] * size + np.arange(along.start, along.stop, along.step)).ravel()
     return flat
 
 
 def _flat_runs(part: Part, sizes: tuple[int, ...]) -> list[slice]:
     """Return slices of the flat array that give the part in order; one where the part is a whole stretch."""
     *outer, last = part
-    whole = [(one.start, one.stop, one.step) == (0, size, 1) for one, size in zip(part, sizes, strict=True)]
+    whole = [
+        (along.start, along.stop, along.step) == (0, size, 1) for along, size in zip(part, sizes, strict=True)
+    ]
     if all(whole[1:]) and part[0].step == 1:
         inner = int(np.prod(sizes[1:]))
         return [slice(part[0].start * inner, part[0].stop * inner, 1)]
     runs = []
-    for places in product(*(range(one.start, one.stop, one.step) for one in outer)):
+    for places in product(*(range(along.start, along.stop, along.step) for along in outer)):
         start = 0
         for place, size in zip(places, sizes, strict=False):
             start = start * size + place

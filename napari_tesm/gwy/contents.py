@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import numpy as np
 from gwyfile.objects import GwyContainer, GwyObject
+from numpy.typing import NDArray
 
-from napari_tesm.gwy.objects import metadata_entries
+from napari_tesm.gwy.graphs import Graph
+from napari_tesm.gwy.objects import Field, metadata_entries
+from napari_tesm.gwy.parts import drop, put
 from napari_tesm.gwy.selections import is_selection
 
 CHANNEL, BRICK, LAWN, GRAPH, SPECTRA = "channel", "brick", "lawn", "graph", "spectra"
@@ -29,6 +33,7 @@ _TYPES: Final = {
     SPECTRA: "GwySpectra",
 }
 _LARGEST_ID = 2**31 - 1
+LAST_GRAPH: Final = "/0/graph/lastid"
 
 
 def object_key(kind: str, number: int) -> str:
@@ -52,17 +57,12 @@ def object_key(kind: str, number: int) -> str:
 def ids(container: GwyContainer, kind: str) -> list[int]:
     """Return the ids of one kind of object, ascending; they need not start at 0 nor be without gaps."""
     pattern = re.compile(_BEFORE_ID[kind] + _ID + ("/data" if kind == CHANNEL else ""))
-    found = []
-    for key, value in container.items():
-        match = pattern.fullmatch(key)
-        if (
-            match
-            and isinstance(value, GwyObject)
-            and value.name == _TYPES[kind]
-            and int(match[1]) <= _LARGEST_ID
-        ):
-            found.append(int(match[1]))
-    return sorted(found)
+    numbers = (
+        int(match[1])
+        for key, value in container.items()
+        if (match := pattern.fullmatch(key)) and isinstance(value, GwyObject) and value.name == _TYPES[kind]
+    )
+    return sorted(number for number in numbers if number <= _LARGEST_ID)
 
 
 def next_id(container: GwyContainer, kind: str) -> int:
@@ -74,7 +74,7 @@ def next_id(container: GwyContainer, kind: str) -> int:
     # Graphs hang below channel 0 by convention, whether there is such a channel or not.
     pattern = re.compile(_BEFORE_ID[kind] + _ID + "(/(?!graph/).*)?", re.DOTALL)
     used = [int(match[1]) for key in container if (match := pattern.fullmatch(key))]
-    if kind == GRAPH and isinstance(last := container.get("/0/graph/lastid"), int):
+    if kind == GRAPH and isinstance(last := container.get(LAST_GRAPH), int):
         used.append(last)
     return max((number for number in used if number < _LARGEST_ID), default=-1) + 1
 
@@ -100,9 +100,26 @@ def metadata_key(kind: str, number: int) -> str:
     return f"/{number}/meta" if kind == CHANNEL else f"{object_key(kind, number)}/meta"
 
 
+def texts_of(container: GwyContainer, kind: str, number: int) -> dict[str, str]:
+    """Return the texts of an object's metadata; none where it has no metadata."""
+    return metadata_entries(container.get(metadata_key(kind, number)))
+
+
 def texts_of_channel(container: GwyContainer, number: int) -> dict[str, str]:
     """Return the texts of a channel's metadata; none where it has no metadata."""
-    return metadata_entries(container.get(metadata_key(CHANNEL, number)))
+    return texts_of(container, CHANNEL, number)
+
+
+def image(container: GwyContainer, number: int) -> Field:
+    """Return the image of a channel; raises GwyFormatError where it is none."""
+    key = object_key(CHANNEL, number)
+    return Field.from_object(container[key], key)
+
+
+def mask(container: GwyContainer, number: int) -> NDArray[np.bool_] | None:
+    """Return the mask of a channel, whatever its size, None where it has none; raises GwyFormatError as `image`."""
+    key = f"/{number}/mask"
+    return np.asarray(Field.from_object(container[key], key).values > 0.5) if key in container else None
 
 
 def selections(container: GwyContainer, number: int) -> dict[str, GwyObject]:
@@ -127,3 +144,19 @@ def keys_of(container: GwyContainer, kind: str, number: int) -> list[str]:
         if (key == start or key.startswith(f"{start}/"))
         and not (kind == CHANNEL and key.startswith(f"{start}/graph/"))
     ]
+
+
+def remove(container: GwyContainer, kind: str, number: int) -> None:
+    """Remove an object with all that belongs to it."""
+    for key in keys_of(container, kind, number):
+        drop(container, key)
+
+
+def add_graph(container: GwyContainer, graph: Graph, *, visible: bool | None = None) -> None:
+    """Add a graph under the next id; Gwyddion's own choice is whether it is shown, where nothing is said."""
+    number = next_id(container, GRAPH)
+    key = object_key(GRAPH, number)
+    put(container, key, graph.to_object(), "o")
+    if visible is not None:
+        put(container, f"{key}/visible", visible, "b")
+    put(container, LAST_GRAPH, number, "i")

@@ -193,5 +193,5 @@ def _counts(obj: GwyObject, component: str, shape: tuple[int, ...], key: str) ->
 
 def _filled(texts: Sequence[str], n: int) -> list[str]:
     """Return exactly `n` texts: files may leave labels and units out."""
-    found = [text if isinstance(text, str) else "" for text in texts[:n]]
-    return found + [""] * (n - len(found))
+    given = [text if isinstance(text, str) else "" for text in texts[:n]]
+    return given + [""] * (n - len(given))

@@ -124,12 +124,18 @@ def put(obj: GwyObject, key: str, value: Any, typecode: str) -> None:
     obj.typecodes[key] = typecode
 
 
+def drop(obj: GwyObject, key: str) -> None:
+    """Remove a component with its type code, where it is there."""
+    obj.pop(key, None)
+    obj.typecodes.pop(key, None)
+
+
 def expect_type(obj: Any, name: str, key: str) -> None:
     """See that `obj` is of the named type; raises GwyFormatError."""
     if not isinstance(obj, GwyObject) or obj.name != name:
-        found = obj.name if isinstance(obj, GwyObject) else type(obj).__name__
+        kind = obj.name if isinstance(obj, GwyObject) else type(obj).__name__
         raise GwyFormatError(
-            f"{key or 'An object'} should be a {name} and is a {found}: save it anew in Gwyddion."
+            f"{key or 'An object'} should be a {name} and is a {kind}: save it anew in Gwyddion."
         )
 
 
@@ -177,9 +183,9 @@ def doubles_in_shape(obj: GwyObject, component: str, shape: tuple[int, ...], key
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         if value.size == needed:
             return value.reshape(shape)
-        found = f"{value.size} values"
+        content = f"{value.size} values"
     else:
-        found = "no array of doubles"
+        content = "no array of doubles"
     raise GwyFormatError(
-        f"{key or obj.name} has {found} under {component!r} where its dimensions {shape} need {needed}."
+        f"{key or obj.name} has {content} under {component!r} where its dimensions {shape} need {needed}."
     )

@@ -163,7 +163,7 @@ def item_from_region(region: Region, frame: Frame) -> tuple[str, Doubles] | None
     ring = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     # A frame may begin at any corner and run either way round, but it must not cross itself.
     rings = [np.roll(way, turn, axis=0) for way in (ring, ring[::-1]) for turn in range(4)]
-    upright = any(np.abs(xy - one).max() <= frame.tolerance for one in rings)
+    upright = any(np.abs(xy - corners).max() <= frame.tolerance for corners in rings)
     return (region.kind, box) if upright else None
 
 
@@ -180,9 +180,9 @@ def same_item(kind: str, first: Doubles, second: Doubles, frame: Frame) -> bool:
     """Whether the numbers of two selections draw the same, whichever corner or end comes first."""
     if first.size != second.size:
         return False
-    one, other = first.reshape(-1, 2), second.reshape(-1, 2)
+    ours, theirs = first.reshape(-1, 2), second.reshape(-1, 2)
     if kind in ("rectangle", "ellipse"):
-        one, other = (np.array([xy.min(axis=0), xy.max(axis=0)]) for xy in (one, other))
-    ways = (other, other[::-1]) if kind == "line" else (other,)
+        ours, theirs = (np.array([xy.min(axis=0), xy.max(axis=0)]) for xy in (ours, theirs))
+    ways = (theirs, theirs[::-1]) if kind == "line" else (theirs,)
     with np.errstate(over="ignore"):
-        return any(np.abs(one - way).max(initial=0.0) <= frame.tolerance for way in ways)
+        return any(np.abs(ours - way).max(initial=0.0) <= frame.tolerance for way in ways)

@@ -109,10 +109,10 @@ def unit_text(unit: GwyObject | None, key: str = "") -> str:
     factors = _factors(text)
     if factors is None:
         return text.translate(_SAME).strip()
-    known = [(symbol if symbol in _SYMBOLS else _without_prefix(symbol), power) for symbol, power in factors]
-    if any(symbol is None for symbol, _ in known):
+    bare = [(symbol if symbol in _SYMBOLS else _without_prefix(symbol), power) for symbol, power in factors]
+    if any(symbol is None for symbol, _ in bare):
         return text.translate(_SAME).strip()
-    return _composed([(symbol or "", power) for symbol, power in known])
+    return _composed([(symbol or "", power) for symbol, power in bare])
 
 
 def is_empty_for_gwyddion(text: str) -> bool:

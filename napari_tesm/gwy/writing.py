@@ -154,11 +154,11 @@ def _size(piece: _Piece) -> int:
 
 
 def _mapped_files(pieces: Iterable[_Piece]) -> list[MappedFile]:
-    found = {}
+    files = {}
     for piece in pieces:
         if not isinstance(piece, bytes) and (mapped := mapped_file_of(piece[0])) is not None:
-            found[id(mapped)] = mapped
-    return list(found.values())
+            files[id(mapped)] = mapped
+    return list(files.values())
 
 
 def _object_pieces(obj: GwyObject, key: str, depth: int) -> Iterator[_Piece]:

@@ -55,7 +55,7 @@ def _axis(axis: Axis) -> Entry:
 
 def _attributes(attributes: dict[str, Any]) -> Entry:
     """Return attributes as JSON can hold them; long ones are cut."""
-    found: Entry = {}
+    entries: Entry = {}
     for name, value in list(attributes.items())[:_MOST_ATTRIBUTES]:
         if isinstance(value, np.generic):
             value = value.item()
@@ -65,5 +65,5 @@ def _attributes(attributes: dict[str, Any]) -> Entry:
             value = str(value)
         if not isinstance(value, int | float | bool | list | type(None)):
             value = str(value)[:_LONGEST_TEXT]
-        found[str(name)] = value
-    return found
+        entries[str(name)] = value
+    return entries

@@ -30,8 +30,8 @@ def format_of_file(path: str | PathLike[str]) -> str:
         If it cannot be read.
     """
     path = Path(path)
-    found = _reader(path, _beginning(path))
-    return "" if found is None else found[0]
+    reader = _reader(path, _beginning(path))
+    return "" if reader is None else reader[0]
 
 
 def content_from_file(path: str | PathLike[str]) -> FileContent:
@@ -59,9 +59,9 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
         )
     if not head and not path.is_dir():
         raise ContentError(f"{path} is empty (0 bytes): copy it again from where it was made.")
-    found = _reader(path, head)
-    if found is not None:
-        return found[1](path)
+    reader = _reader(path, head)
+    if reader is not None:
+        return reader[1](path)
     if is_vendor(path, head):
         return content_from_vendor(path)
     what = "a folder that is no Zarr store" if path.is_dir() else "of no format that is known"
@@ -100,8 +100,8 @@ def _reader(path: Path, head: bytes) -> tuple[str, Callable[[Path], FileContent]
         return ("Zarr", content_from_zarr) if is_zarr(path) else None
     if not head:
         return None
-    for name, module, test, reader in _READERS:
-        found = import_module(f"napari_tesm.io.{module}")
-        if getattr(found, test)(path, head):
-            return name, getattr(found, reader)
+    for name, module_name, test, reader in _READERS:
+        module = import_module(f"napari_tesm.io.{module_name}")
+        if getattr(module, test)(path, head):
+            return name, getattr(module, reader)
     return None

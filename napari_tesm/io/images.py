@@ -25,7 +25,7 @@ def images_from_content(
     content: FileContent, entries: Sequence[ImageEntry], *, lateral_unit: str | None = None
 ) -> list[xr.DataArray]:
     """Return the images that are named, each with its axes in m where the file says so."""
-    found: list[xr.DataArray] = []
+    images: list[xr.DataArray] = []
     for entry in entries:
         source = content.source(entry.source)
         roles = roles_of_axes(source.axes)
@@ -45,10 +45,12 @@ def images_from_content(
             values = np.flip(values, 0 if name == "y" else 1) if flipped else values
             axes[name] = (name, positions, {"units": lateral, "spacing": spacing})
         title = entry.title or source.title
-        name = slug_from_title(title, [str(one.name) for one in found])
+        name = slug_from_title(title, [str(image.name) for image in images])
         attributes = {"units": unit, "long_name": title}
-        found.append(xr.DataArray(values * factor, dims=("y", "x"), coords=axes, name=name, attrs=attributes))
-    return found
+        images.append(
+            xr.DataArray(values * factor, dims=("y", "x"), coords=axes, name=name, attrs=attributes)
+        )
+    return images
 
 
 def is_image(source: Source) -> bool:

@@ -38,8 +38,8 @@ def images_from_file(path: str | PathLike[str]) -> list[xr.DataArray]:
         If it cannot be read, or holds none.
     """
     path = Path(path)
-    found = channels_from_container(read_container(path)) if is_gwy(path) else open_file(path).channels
-    images = [image for image in found if image.dtype != bool]
+    channels = channels_from_container(read_container(path)) if is_gwy(path) else open_file(path).channels
+    images = [channel for channel in channels if channel.dtype != bool]
     if not images:
         raise ValueError(f"{path.name} holds no images")
     return images
@@ -126,22 +126,22 @@ def _registered(
     maps = displacement_maps(Evaluation.of(dataset))
     seen = np.abs(maps["H"].values).mean(axis=0)
     fixed = xr.DataArray(seen, dims=("y", "x"), coords={name: dataset[name] for name in ("y", "x")})
-    found = registration_between(fixed, image)
+    shift = registration_between(fixed, image)
     unit = str(dataset["x"].attrs.get("units", ""))
-    right, down = (text_from_quantity(move, unit, digits=3) for move in (found.dx, found.dy))
+    right, down = (text_from_quantity(move, unit, digits=3) for move in (shift.dx, shift.dy))
     said.append(
         f"Registered on '{image.attrs.get('long_name', image.name)}' against |H|: moved by {right} to the right and "
-        f"{down} down; residual {found.residual:.2f} px, correlation {found.correlation:.2f}."
+        f"{down} down; residual {shift.residual:.2f} px, correlation {shift.correlation:.2f}."
     )
-    return [placed_image(one, Placement(dx=found.dx, dy=found.dy)) for one in images]
+    return [placed_image(other, Placement(dx=shift.dx, dy=shift.dy)) for other in images]
 
 
 def _called(images: Sequence[xr.DataArray], title: str, path: Path) -> xr.DataArray:
     for image in images:
         if title in (str(image.attrs.get("long_name", "")), str(image.name)):
             return image
-    known = ", ".join(f"'{image.attrs.get('long_name', image.name)}'" for image in images)
-    raise ValueError(f"there is no image '{title}' in {path.name}; it holds {known}")
+    titles = ", ".join(f"'{image.attrs.get('long_name', image.name)}'" for image in images)
+    raise ValueError(f"there is no image '{title}' in {path.name}; it holds {titles}")
 
 
 def _joined(dataset: xr.Dataset, images: Sequence[xr.DataArray]) -> xr.Dataset:
@@ -158,7 +158,7 @@ def _joined(dataset: xr.Dataset, images: Sequence[xr.DataArray]) -> xr.Dataset:
     for image in images:
         name = slug_from_title(str(image.attrs.get("long_name", image.name)), names)
         names.append(name)
-        if any(image is one for one in own):
+        if any(image is channel for channel in own):
             dataset = dataset.assign({name: (("y", "x"), image.values, dict(image.attrs))})
         else:
             others.append(image.rename(name))

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.gwy import contents
-from napari_tesm.gwy.objects import Field
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.registry import is_gwy
 
@@ -46,8 +45,8 @@ def labels_from_file(path: str | PathLike[str], shape: tuple[int, int]) -> NDArr
 
 def _checked(values: NDArray[Any], shape: tuple[int, int], name: str) -> NDArray[Any]:
     if values.shape != shape:
-        found = " × ".join(map(str, values.shape[::-1]))
-        raise ValueError(f"the labels of {name} have {found} pixels and the image {shape[1]} × {shape[0]}")
+        size = " × ".join(map(str, values.shape[::-1]))
+        raise ValueError(f"the labels of {name} have {size} pixels and the image {shape[1]} × {shape[0]}")
     return values
 
 
@@ -63,8 +62,7 @@ def _read(file: Path) -> NDArray[Any]:
         )
         if number is None:
             raise ValueError(f"{file.name} holds no channel called 'Grains'")
-        key = contents.object_key(contents.CHANNEL, number)
-        return Field.from_object(container[key], key).values
+        return contents.image(container, number).values
     suffix = file.suffix.lower()
     try:
         if suffix == ".npy":

@@ -178,7 +178,9 @@ def _opened_as_mapped(
         dataset.attrs["mapping"] = text
         dataset.encoding["origin"] = str(path.absolute())
         own = {str(name) for name, array in dataset.data_vars.items() if array.dims == ("y", "x")}
-        dataset.encoding["other_channels"] = [one for one in opened.channels if str(one.name) not in own]
+        dataset.encoding["other_channels"] = [
+            channel for channel in opened.channels if str(channel.name) not in own
+        ]
     return OpenedFile(
         content, _chosen(opened.datasets, traces), opened.channels, given, questions, opened.notes,
         refusal=None if opened.datasets else _refusal(path, questions),
@@ -250,8 +252,9 @@ def open_datasets(
         If it is not of a known format, or not sound, or holds no traces.
     """
     names = [traces] if isinstance(traces, str) else traces
-    known = mapping if isinstance(mapping, Mapping) or mapping is None else mapping_from_file(mapping)
-    opened = open_file(path, traces=names, time_unit=time_unit, lateral_unit=lateral_unit, mapping=known)
+    if not (isinstance(mapping, Mapping) or mapping is None):
+        mapping = mapping_from_file(mapping)
+    opened = open_file(path, traces=names, time_unit=time_unit, lateral_unit=lateral_unit, mapping=mapping)
     if opened.refusal is not None:
         raise opened.refusal
     return opened.datasets
@@ -265,8 +268,8 @@ def _chosen(datasets: list[xr.Dataset], names: Sequence[str] | None) -> list[xr.
     titles = [title for dataset in datasets for title in dataset.attrs["traces"]]
     for name in names:
         if name not in titles and not (name.isdecimal() and int(name) < len(titles)):
-            known = ", ".join(f"{number} '{title}'" for number, title in enumerate(titles))
-            raise ValueError(f"there are no traces called '{name}'; the file holds: {known}")
+            listed = ", ".join(f"{number} '{title}'" for number, title in enumerate(titles))
+            raise ValueError(f"there are no traces called '{name}'; the file holds: {listed}")
     first = 0
     for dataset in datasets:
         own = dataset.attrs["traces"]

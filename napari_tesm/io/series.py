@@ -124,7 +124,7 @@ def series_from_datasets(opened: Sequence[tuple[Path, xr.Dataset]]) -> xr.Datase
             name = slug_from_title(title, names)
             names.append(name)
             image = array.assign_attrs(long_name=title).rename(name)
-            if any(array is one for one in own):
+            if any(array is channel for channel in own):
                 series[name] = (("y", "x"), image.values, image.attrs)
             else:
                 others_images.append(image)

@@ -38,7 +38,7 @@ class UnfinishedTraces:
         self.path = Path(path)
         self._samples = samples
         self._header = _MAGIC + json.dumps(dict(parameters), sort_keys=True).encode() + b"\n"
-        self.known: dict[int, Array] = {}
+        self.traces: dict[int, Array] = {}
         """The traces that are there, by their number."""
         if self.path.exists():
             self._read()
@@ -58,7 +58,7 @@ class UnfinishedTraces:
             at = len(self._header) + index * record
             (number,) = struct.unpack_from("<q", content, at)
             trace = np.frombuffer(content, "<f8", self._samples, at + 8).astype(np.float64)
-            self.known[number] = trace
+            self.traces[number] = trace
         os.truncate(self.path, len(self._header) + whole * record)
 
     def store(self, number: int, trace: Array) -> None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, metadata_container
-from napari_tesm.gwy.parts import Doubles, put
+from napari_tesm.gwy.parts import Doubles, drop, put
 from napari_tesm.gwy.selections import (
     Frame,
     Selection,
@@ -31,7 +31,7 @@ from napari_tesm.gwy.selections import (
     same_item,
     vertices_from_item,
 )
-from napari_tesm.io.gwy.results import field_on_grid, is_result
+from napari_tesm.io.gwy.results import field_on_grid, is_result, put_channel
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import PinnedPoint, Region, collection_from_features, mask_from_region
 
@@ -44,7 +44,6 @@ _KINDS: Final = ("point", "line", "rectangle", "ellipse", "path")
 _GRAPH_TITLE: Final = re.compile(r"t-ESM point (\d+) \(row (-?\d+), column (-?\d+)\)")
 _FARTHEST: Final = 1000.0
 """Selections farther away than so many images are damaged: in Gwyddion nobody can draw beside the image."""
-_LAST_GRAPH: Final = "/0/graph/lastid"
 
 
 @dataclass(frozen=True)
@@ -62,28 +61,31 @@ def annotations_from_container(container: GwyContainer, y: xr.DataArray, x: xr.D
     Channels without a lateral unit are taken in that of the axes, where it was entered for the whole file. A path comes
     back as its corners, however slack it is drawn.
     """
-    frame, found = _frame_from_axes(y, x), Annotations()
+    frame, annotations = _frame_from_axes(y, x), Annotations()
     channels = channels_on_grid(container, y, x)
     ours = {REGIONS_KEY, POINTS_KEY}
     anchor = next((n for n in channels if contents.texts_of_channel(container, n).keys() & ours), None)
     seen: dict[str, list[Doubles]] = {kind: [] for kind in _KINDS}
     if anchor is not None:
-        found = _saved(container, anchor, channels[anchor])
-        shown = _shown(found.regions, found.points, frame)
+        annotations = _saved(container, anchor, channels[anchor])
+        shown = _shown(annotations.regions, annotations.points, frame)
         for kind, members in shown.items():
             seen[kind] += [numbers for _, numbers in members]
             selection = _selections(container, anchor, channels[anchor], frame).get(kind)
             if selection is not None and selection.kind == kind:
-                _take_over_moved(found, kind, members, _items(selection), frame)
+                _take_over_moved(annotations, kind, members, _items(selection), frame)
     for number, scale in channels.items():
-        for selection in _selections(container, number, scale, frame, found.notes).values():
+        for selection in _selections(container, number, scale, frame, annotations.notes).values():
             kept = seen[selection.kind]
-            kept += [item for _, item in _shown(found.regions, found.points, frame).get(selection.kind, [])]
+            kept += [
+                item
+                for _, item in _shown(annotations.regions, annotations.points, frame).get(selection.kind, [])
+            ]
             for numbers in _items(selection):
                 if not any(same_item(selection.kind, old, numbers, frame) for old in kept):
                     kept.append(numbers)
-                    _add_drawn(found, selection, numbers, frame)
-    return found
+                    _add_drawn(annotations, selection, numbers, frame)
+    return annotations
 
 
 def annotations_on_results(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> bool:
@@ -99,11 +101,6 @@ def annotations_on_results(container: GwyContainer, y: xr.DataArray, x: xr.DataA
 def is_annotation(metadata: dict[str, str]) -> bool:
     """Whether the metadata of a channel say that it shows a class of regions."""
     return CLASS_KEY in metadata
-
-
-def is_point_graph(title: str) -> bool:
-    """Whether a graph of this title holds the curves of a pinned point."""
-    return _GRAPH_TITLE.fullmatch(title) is not None
 
 
 def remove_annotations(
@@ -122,22 +119,20 @@ def remove_annotations(
     frames = [(own, tuple(graphs_of))]
     for number in contents.ids(container, contents.CHANNEL):
         if number not in here and POINTS_KEY in contents.texts_of_channel(container, number):
-            key = contents.object_key(contents.CHANNEL, number)
-            image = Field.from_object(container[key], key)
+            image = contents.image(container, number)
             frames.append((_frame_from_field(image), tuple(_saved(container, number, 1.0).points)))
     for number, scale in here.items():
         if is_annotation(contents.texts_of_channel(container, number)):
-            for key in contents.keys_of(container, contents.CHANNEL, number):
-                _delete(container, key)
+            contents.remove(container, contents.CHANNEL, number)
             continue
         for name in _selections(container, number, scale, own):
-            _delete(container, f"/{number}/select/{name}")
+            drop(container, f"/{number}/select/{name}")
         metadata = container.get(contents.metadata_key(contents.CHANNEL, number))
         if isinstance(metadata, GwyObject) and metadata.keys() & {REGIONS_KEY, POINTS_KEY}:
-            _delete(metadata, REGIONS_KEY)
-            _delete(metadata, POINTS_KEY)
+            drop(metadata, REGIONS_KEY)
+            drop(metadata, POINTS_KEY)
             if not metadata:
-                _delete(container, contents.metadata_key(contents.CHANNEL, number))
+                drop(container, contents.metadata_key(contents.CHANNEL, number))
     _remove_graphs(
         container,
         {(p.number, *pixel) for frame, points in frames for p in points if (pixel := frame.pixel(p.x, p.y))},
@@ -171,11 +166,9 @@ def add_annotations(
     if anchor is None and not masks:
         masks = {"none": np.zeros((y.size, x.size), dtype=bool)}  # something has to hold the points
     for name, mask in masks.items():
-        number = contents.next_id(container, contents.CHANNEL)
         like = xr.DataArray(mask, dims=("y", "x"), coords={"y": y, "x": x})
-        put(container, f"/{number}/data", field_on_grid(mask.astype(np.float64), like, "").to_object(), "o")
-        put(container, f"/{number}/data/title", f"Region: {name}", "s")
-        put(container, f"/{number}/meta", metadata_container({CLASS_KEY: name}), "o")
+        field = field_on_grid(mask.astype(np.float64), like, "")
+        number = put_channel(container, field, f"Region: {name}", {CLASS_KEY: name})
         anchor = number if anchor is None else anchor
     assert anchor is not None
     key = contents.metadata_key(contents.CHANNEL, anchor)
@@ -197,20 +190,26 @@ def add_annotations(
 
 def _saved(container: GwyContainer, number: int, scale: float) -> Annotations:
     """Return what the JSON of a channel says, in the unit of the axes."""
-    texts, found = contents.texts_of_channel(container, number), Annotations()
-    found.regions.extend(_features(texts.get(REGIONS_KEY, ""), Region.from_feature, "regions", found.notes))
-    found.points.extend(_features(texts.get(POINTS_KEY, ""), PinnedPoint.from_feature, "points", found.notes))
+    texts, annotations = contents.texts_of_channel(container, number), Annotations()
+    annotations.regions.extend(
+        _features(texts.get(REGIONS_KEY, ""), Region.from_feature, "regions", annotations.notes)
+    )
+    annotations.points.extend(
+        _features(texts.get(POINTS_KEY, ""), PinnedPoint.from_feature, "points", annotations.notes)
+    )
     if scale != 1.0:
-        found.regions[:] = [
+        annotations.regions[:] = [
             replace(
                 region,
                 vertices=tuple((scale * a, scale * b) for a, b in region.vertices),
                 width=scale * region.width,
             )
-            for region in found.regions
+            for region in annotations.regions
         ]
-        found.points[:] = [replace(point, x=scale * point.x, y=scale * point.y) for point in found.points]
-    return found
+        annotations.points[:] = [
+            replace(point, x=scale * point.x, y=scale * point.y) for point in annotations.points
+        ]
+    return annotations
 
 
 def _features(text: str, read: Callable[[Any], Any], what: str, notes: list[str]) -> list[Any]:
@@ -229,14 +228,16 @@ def _features(text: str, read: Callable[[Any], Any], what: str, notes: list[str]
 
 
 def _json(collection: dict[str, Any]) -> str:
-    def plain(value: Any) -> Any:
-        if isinstance(value, np.generic):
-            return value.item()
-        raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
-
-    text = json.dumps(collection, ensure_ascii=False, default=plain)
+    text = json.dumps(collection, ensure_ascii=False, default=number_for_json)
     # A person reads the metadata in Gwyddion; only what UTF-8 cannot hold is escaped.
-    return text if storable_text(text) == text else json.dumps(collection, default=plain)
+    return text if storable_text(text) == text else json.dumps(collection, default=number_for_json)
+
+
+def number_for_json(value: Any) -> Any:
+    """Return a number of NumPy as one of Python, as `json.dumps` asks for what it does not know."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
 
 
 def storable_text(text: str) -> str:
@@ -248,7 +249,7 @@ def _selections(
     container: GwyContainer, number: int, scale: float, frame: Frame, notes: list[str] | None = None
 ) -> dict[str, Selection]:
     """Return the selections of a channel that draw regions or points, in the unit of the axes."""
-    found, said = {}, [] if notes is None else notes
+    drawings, said = {}, [] if notes is None else notes
     for name, obj in contents.selections(container, number).items():
         try:
             selection = Selection.from_object(obj, f"/{number}/select/{name}")
@@ -261,10 +262,10 @@ def _selections(
             items = scale * selection.items
         # Written so that what is no number is left out, too.
         if (np.abs(items) <= _FARTHEST * max(frame.width, frame.height)).all():
-            found[name] = replace(selection, items=items)
+            drawings[name] = replace(selection, items=items)
         else:
             said.append(f"a {selection.kind} selection lies nowhere near its image; it is left out")
-    return found
+    return drawings
 
 
 def _items(selection: Selection) -> list[Doubles]:
@@ -276,20 +277,27 @@ def _shown(
     regions: Sequence[Region], points: Sequence[PinnedPoint], frame: Frame
 ) -> dict[str, list[tuple[int, Doubles]]]:
     """Return index and numbers of what selections can show, by their kind; of paths the first alone."""
-    found: dict[str, list[tuple[int, Doubles]]] = {}
+    shown: dict[str, list[tuple[int, Doubles]]] = {}
     for index, point in enumerate(points):
         place = np.array([point.x - frame.left, point.y - frame.top])
         if frame.holds(place):
-            found.setdefault("point", []).append((index, place))
+            shown.setdefault("point", []).append((index, place))
     for index, region in enumerate(regions):
-        shown = item_from_region(region, frame)
-        if shown is not None and not (shown[0] == "path" and "path" in found):
-            found.setdefault(shown[0], []).append((index, shown[1]))
-    return found
+        kind_and_numbers = item_from_region(region, frame)
+        if kind_and_numbers is None:
+            continue
+        kind, numbers = kind_and_numbers
+        if kind != "path" or "path" not in shown:
+            shown.setdefault(kind, []).append((index, numbers))
+    return shown
 
 
 def _take_over_moved(
-    found: Annotations, kind: str, members: list[tuple[int, Doubles]], items: list[Doubles], frame: Frame
+    annotations: Annotations,
+    kind: str,
+    members: list[tuple[int, Doubles]],
+    items: list[Doubles],
+    frame: Frame,
 ) -> None:
     """Move regions and points to where the selections written beside them are now; later ones are new."""
     if len(items) < len(members):
@@ -300,28 +308,30 @@ def _take_over_moved(
         vertices = vertices_from_item(kind, new, frame)
         try:
             if kind == "point":
-                found.points[index] = replace(found.points[index], x=vertices[0][0], y=vertices[0][1])
+                annotations.points[index] = replace(
+                    annotations.points[index], x=vertices[0][0], y=vertices[0][1]
+                )
             else:
-                found.regions[index] = replace(found.regions[index], vertices=vertices)
+                annotations.regions[index] = replace(annotations.regions[index], vertices=vertices)
         except ValueError as error:  # too few corners are left of a path
-            found.notes.append(f"what Gwyddion shows of a region is left out: {error}")
+            annotations.notes.append(f"what Gwyddion shows of a region is left out: {error}")
 
 
-def _add_drawn(found: Annotations, selection: Selection, numbers: Doubles, frame: Frame) -> None:
+def _add_drawn(annotations: Annotations, selection: Selection, numbers: Doubles, frame: Frame) -> None:
     """Add what was drawn in Gwyddion and is no region or point yet."""
     vertices = vertices_from_item(selection.kind, numbers, frame)
     if selection.kind == "point":
-        taken = {point.number for point in found.points}
+        taken = {point.number for point in annotations.points}
         free = next(n for n in range(1, len(taken) + 2) if n not in taken)
-        found.points.append(PinnedPoint(free, *vertices[0]))
+        annotations.points.append(PinnedPoint(free, *vertices[0]))
         return
     kind = "polygon" if selection.closed and len(vertices) > 2 else selection.kind
-    names = {region.name for region in found.regions}
+    names = {region.name for region in annotations.regions}
     name = next(text for n in range(1, len(names) + 2) if (text := f"{kind} {n}") not in names)
     try:
-        found.regions.append(Region(kind, vertices, name))
+        annotations.regions.append(Region(kind, vertices, name))
     except ValueError as error:
-        found.notes.append(f"what Gwyddion shows as a {kind} is left out: {error}")
+        annotations.notes.append(f"what Gwyddion shows as a {kind} is left out: {error}")
 
 
 def _remove_graphs(container: GwyContainer, kept: set[tuple[int, int, int]]) -> None:
@@ -331,14 +341,13 @@ def _remove_graphs(container: GwyContainer, kept: set[tuple[int, int, int]]) -> 
         if match is None or tuple(map(int, match.groups())) in kept:
             continue
         removed.append(number)
-        for key in contents.keys_of(container, contents.GRAPH, number):
-            _delete(container, key)
+        contents.remove(container, contents.GRAPH, number)
     # Their ids are free again where they were the last: a file saved again and again stays the same.
-    if removed and container.get(_LAST_GRAPH) == removed[-1]:
+    if removed and container.get(contents.LAST_GRAPH) == removed[-1]:
         last = max([removed[0] - 1, *contents.ids(container, contents.GRAPH)])
-        _delete(container, _LAST_GRAPH)
+        drop(container, contents.LAST_GRAPH)
         if last >= 0:
-            put(container, _LAST_GRAPH, last, "i")
+            put(container, contents.LAST_GRAPH, last, "i")
 
 
 def _masks_by_class(
@@ -356,11 +365,10 @@ def _masks_by_class(
 def channels_on_grid(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> dict[int, float]:
     """Return the channels of a grid, and what makes their lengths those of the axes: 1 but for a unit entered."""
     frame, unit = _frame_from_axes(y, x), x.attrs.get("units")
-    found = {}
+    scales = {}
     for number in contents.ids(container, contents.CHANNEL):
-        key = contents.object_key(contents.CHANNEL, number)
         try:
-            image = Field.from_object(container[key], key)
+            image = contents.image(container, number)
         except GwyFormatError:
             continue
         own = _frame_from_field(image)
@@ -371,8 +379,8 @@ def channels_on_grid(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) 
                 continue
             scale = float(f"1e{round(math.log10(ratio))}")
         if frame.is_same(own.scaled(scale)):
-            found[number] = scale
-    return found
+            scales[number] = scale
+    return scales
 
 
 def _frame_from_axes(y: xr.DataArray, x: xr.DataArray) -> Frame:
@@ -384,9 +392,3 @@ def _frame_from_axes(y: xr.DataArray, x: xr.DataArray) -> Frame:
 def _frame_from_field(image: Field) -> Frame:
     rows, columns = image.values.shape
     return Frame(image.x_offset, image.y_offset, image.x_real, image.y_real, columns, rows)
-
-
-def _delete(container: GwyObject, key: str) -> None:
-    if key in container:
-        del container[key]
-        container.typecodes.pop(key, None)

@@ -6,7 +6,7 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.data.dataset import slug_from_title
 from napari_tesm.gwy import contents
-from napari_tesm.gwy.objects import Field, metadata_entries
+from napari_tesm.gwy.objects import Field
 from napari_tesm.io.gwy.annotations import is_annotation
 from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.kernel_channels import kernel_map_attributes
@@ -19,27 +19,26 @@ def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
     A channel's mask follows it as a boolean channel of the same name with ``_mask`` at its end; maps of a comparison of
     kernels are NaN there, and say in their attributes which of them they are.
     """
-    found: list[xr.DataArray] = []
+    channels: list[xr.DataArray] = []
     names: list[str] = []
     for number in contents.ids(container, contents.CHANNEL):
-        metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
+        metadata = contents.texts_of_channel(container, number)
         if is_result(metadata) or is_annotation(metadata) or is_grain_channel(metadata):
             continue
         title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
         names.append(slug_from_title(title, names))
-        key = contents.object_key(contents.CHANNEL, number)
-        field = Field.from_object(container[key], key)
-        found.append(_channel(field.values, field, names[-1], title, field.unit_z))
-        mask = container.get(f"/{number}/mask")
-        said = kernel_map_attributes(metadata)
-        found[-1].attrs |= said
-        if mask is not None:
-            marked = Field.from_object(mask, f"/{number}/mask").values > 0.5
-            if marked.shape == field.values.shape and said:
-                found[-1] = found[-1].where(~marked)
-            elif marked.shape == field.values.shape:
-                found.append(_channel(marked, field, f"{names[-1]}_mask", f"Mask of {title}", ""))
-    return found
+        field = contents.image(container, number)
+        channel = _channel(field.values, field, names[-1], title, field.unit_z)
+        of_comparison = kernel_map_attributes(metadata)
+        channel.attrs |= of_comparison
+        marked = contents.mask(container, number)
+        if marked is None or marked.shape != field.values.shape:
+            channels.append(channel)
+        elif of_comparison:
+            channels.append(channel.where(~marked))
+        else:
+            channels += [channel, _channel(marked, field, f"{names[-1]}_mask", f"Mask of {title}", "")]
+    return channels
 
 
 def _channel(values: np.ndarray, field: Field, name: str, title: str, unit: str) -> xr.DataArray:

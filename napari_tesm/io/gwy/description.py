@@ -14,7 +14,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
-from napari_tesm.gwy.objects import Brick, Field, metadata_entries
+from napari_tesm.gwy.objects import Brick
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.selections import Selection
 from napari_tesm.io.gwy.results import MAP_KEY, is_result
@@ -60,7 +60,7 @@ def _entries(
             entry |= describe(container, number, contents.object_key(kind, number))
         except GwyFormatError as error:
             entry["problem"] = str(error)
-        metadata = metadata_entries(container.get(contents.metadata_key(kind, number)))
+        metadata = contents.texts_of(container, kind, number)
         if metadata and not is_result(metadata):
             entry["metadata"] = metadata
         entries.append(entry)
@@ -68,7 +68,7 @@ def _entries(
 
 
 def _channel(container: GwyContainer, number: int, key: str) -> Entry:
-    field = Field.from_object(container[key], key)
+    field = contents.image(container, number)
     entry: Entry = {
         "pixels": [field.values.shape[1], field.values.shape[0]],
         "size": [field.x_real, field.y_real],
@@ -76,13 +76,13 @@ def _channel(container: GwyContainer, number: int, key: str) -> Entry:
         "unit": field.unit_z,
         "selections": [],
     }
-    mask = container.get(f"/{number}/mask")
+    mask = contents.mask(container, number)
     if mask is not None:
-        entry["mask"] = int((Field.from_object(mask, f"/{number}/mask").values > 0.5).sum())
+        entry["mask"] = int(mask.sum())
     for name, value in contents.selections(container, number).items():
         selection = Selection.from_object(value, f"/{number}/select/{name}")
         entry["selections"].append({"name": name, "kind": selection.kind, "count": len(selection.items)})
-    metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
+    metadata = contents.texts_of_channel(container, number)
     if is_result(metadata):
         entry["result"] = metadata[MAP_KEY]
     return entry
@@ -162,17 +162,17 @@ def _traces(container: GwyContainer, problems: list[str]) -> list[Entry]:
 
 def _trace_entry(stack: TraceStackInfo) -> Entry:
     protocol = stack.protocol()
-    known: dict[str, str] = {}
+    entries: dict[str, str] = {}
     if np.isfinite(stack.voltage):
-        known["pulse voltage"] = text_from_quantity(stack.voltage, "V")
+        entries["pulse voltage"] = text_from_quantity(stack.voltage, "V")
     if stack.direction:
-        known["scan direction"] = stack.direction
-    known["lock-in signal"] = stack.signal
+        entries["scan direction"] = stack.direction
+    entries["lock-in signal"] = stack.signal
     units = {
         "ac_amplitude": "V", "ac_frequency": "Hz", "tip_radius": "m", "tip_radius_error": "m", "lock_in_order": "",
     }  # fmt: skip
     for name, value in protocol.to_attributes().items():
-        known[name.replace("_", " ")] = text_from_quantity(value, units.get(name, "s"))
+        entries[name.replace("_", " ")] = text_from_quantity(value, units.get(name, "s"))
     missing = []
     if not stack.time_unit:
         missing.append(Sentence("unit of the time axis ({time_unit})"))
@@ -187,6 +187,6 @@ def _trace_entry(stack: TraceStackInfo) -> Entry:
     return {
         "titles": [stack.title or stack.name],
         "id": stack.number,
-        "protocol": known,
+        "protocol": entries,
         "missing": missing,
     }

@@ -36,19 +36,19 @@ def add_entered(container: GwyContainer, dataset: xr.Dataset) -> None:
     curve map gets its unit where the other curves have one; a map with some units and some not is broken by Gwyddion
     when it saves it.
     """
-    found = {(stack.kind, stack.number): stack for stack in trace_stacks(container)}
-    entries = [entry for entry in dataset.encoding.get("stacks", []) if entry[:2] in found]
+    stack_by_key = {(stack.kind, stack.number): stack for stack in trace_stacks(container)}
+    entries = [entry for entry in dataset.encoding.get("stacks", []) if entry[:2] in stack_by_key]
     protocol = PulseProtocol.from_attributes(dataset.attrs)
     whole = dataset.sizes["pulse"] == max((pulse + 1 for *_, pulse in entries), default=0)
     for kind, number, pulse in entries:
-        stack = found[kind, number]
+        stack = stack_by_key[kind, number]
         voltage, direction = stack.voltage, stack.direction
         if whole:
             voltage = float(dataset["voltage"].values[pulse])
             direction = str(dataset["direction"].values[pulse])
         _write_protocol(container, stack, protocol, voltage, direction)
     units = dataset.encoding.get("entered_units", {})
-    stacks = [found[key] for key in dict.fromkeys((kind, number) for kind, number, _ in entries)]
+    stacks = [stack_by_key[key] for key in dict.fromkeys((kind, number) for kind, number, _ in entries)]
     if "time_unit" in units:
         for stack in stacks:
             _write_time_unit(container, stack, factor_from_unit(units["time_unit"], "s"))
@@ -60,8 +60,8 @@ def _write_protocol(
     container: GwyContainer, stack: TraceStackInfo, protocol: PulseProtocol, voltage: float, direction: str
 ) -> None:
     said, before = (
-        metadata_from_protocol(known, voltage=volts, direction=way, signal=stack.signal, unit="")
-        for known, volts, way in (
+        metadata_from_protocol(of_pulse, voltage=volts, direction=way, signal=stack.signal, unit="")
+        for of_pulse, volts, way in (
             (protocol, voltage, direction),
             (stack.protocol(), stack.voltage, stack.direction),
         )

@@ -7,7 +7,7 @@ maps themselves say which pixels have no value, so the boundaries are shown on c
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -17,10 +17,8 @@ from napari_tesm.data.maps import MAP_KINDS, labels_from_maps, map_title, values
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.grains import Boundaries, Grains
 from napari_tesm.gwy import contents
-from napari_tesm.gwy.objects import Field, mask_field, metadata_container
-from napari_tesm.gwy.parts import put
-from napari_tesm.io.gwy.annotations import channels_on_grid, storable_text
-from napari_tesm.io.gwy.results import field_on_grid
+from napari_tesm.io.gwy.annotations import channels_on_grid, number_for_json, storable_text
+from napari_tesm.io.gwy.results import field_on_grid, filled, put_channel
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -67,54 +65,39 @@ def add_grains(
         "source": grains.source,
         "words": list(grains.words),
         "classes": {str(number): name for number, name in sorted(grains.label_classes.items())},
-        "parameters": _plain(dict(grains.parameters)),
+        "parameters": dict(grains.parameters),
         "boundary_width": boundaries.width,
     }
     unit = str(x.attrs.get("units", ""))
     width = text_from_quantity(boundaries.width, unit) if unit else f"{boundaries.width:g}"
     common = {_WIDTH_KEY: width}
-    text = storable_text(json.dumps(description, ensure_ascii=False))
-    _put(
-        container,
-        _TITLE,
-        grains.labels.astype(np.float64),
-        like,
-        {KIND_KEY: "labels", GRAINS_KEY: text},
-        "Spectral",
-    )
+    text = storable_text(json.dumps(description, ensure_ascii=False, default=number_for_json))
+    labels = field_on_grid(grains.labels.astype(np.float64), like, "")
+    put_channel(container, labels, _TITLE, {KIND_KEY: "labels", GRAINS_KEY: text}, palette="Spectral")
     band = boundaries.mask("boundary")
-    _put(
-        container,
-        "Grain boundaries",
-        band.astype(np.float64),
-        like,
-        {KIND_KEY: "boundaries", **common},
-        "Gray",
-    )
+    shown = field_on_grid(band.astype(np.float64), like, "")
+    put_channel(container, shown, "Grain boundaries", {KIND_KEY: "boundaries", **common}, palette="Gray")
     if maps is None:
         return
     for pulse, label in enumerate(labels_from_maps(maps)):
         for name in (name for name in _SHOWN if name in maps):
-            values = values_of(maps, name, pulse)
-            known = np.isfinite(values)
-            if not known.any():
+            values, missing = filled(values_of(maps, name, pulse))
+            if missing.all():
                 continue
-            filled = np.where(known, values, np.median(values[known]))
             unit = str(maps[name].attrs.get("units", MAP_KINDS[name].unit))
             metadata = {KIND_KEY: "map", **common, "Mask": "pixels at grain boundaries that have a value"}
             if unit == "a.u.":
                 unit, metadata = "", metadata | {"Unit": unit}
             title = f"{map_title(name, label)} with grain boundaries"
-            _put(container, title, filled, like, metadata, "Viridis", mask=band & known, unit=unit)
+            field = field_on_grid(values, like, unit)
+            put_channel(container, field, title, metadata, palette="Viridis", mask=band & ~missing)
 
 
 def remove_grains(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> None:
     """Remove the channels of grains of a grid."""
     for number in channels_on_grid(container, y, x):
         if is_grain_channel(contents.texts_of_channel(container, number)):
-            for key in contents.keys_of(container, contents.CHANNEL, number):
-                del container[key]
-                container.typecodes.pop(key, None)
+            contents.remove(container, contents.CHANNEL, number)
 
 
 def grains_from_container(
@@ -134,9 +117,8 @@ def grains_from_container(
         texts = contents.texts_of_channel(container, number)
         if texts.get(KIND_KEY) != "labels":
             continue
-        key = contents.object_key(contents.CHANNEL, number)
         try:
-            image = Field.from_object(container[key], key)
+            image = contents.image(container, number)
             described = json.loads(texts.get(GRAINS_KEY, "{}"))
             width = scale * float(described.get("boundary_width", 0.0))
             classes = {int(label): str(name) for label, name in described.get("classes", {}).items()}
@@ -149,31 +131,3 @@ def grains_from_container(
         spacing = (axis_spacing(y), axis_spacing(x))
         return Grains(values.astype(np.int32), spacing, source, words, classes, parameters), width
     return None
-
-
-def _put(
-    container: GwyContainer,
-    title: str,
-    values: np.ndarray,
-    like: xr.DataArray,
-    metadata: dict[str, str],
-    palette: str,
-    *,
-    mask: np.ndarray | None = None,
-    unit: str = "",
-) -> None:
-    number = contents.next_id(container, contents.CHANNEL)
-    field = field_on_grid(values, like, unit)
-    put(container, f"/{number}/data", field.to_object(), "o")
-    put(container, f"/{number}/data/title", title, "s")
-    put(container, f"/{number}/base/palette", palette, "s")
-    if mask is not None:
-        put(container, f"/{number}/mask", mask_field(mask, field), "o")
-    put(container, f"/{number}/meta", metadata_container(metadata), "o")
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON knows: no NumPy numbers."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return value.item() if isinstance(value, np.generic) else value

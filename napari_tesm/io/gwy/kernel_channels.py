@@ -8,7 +8,6 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.gwy import contents
-from napari_tesm.gwy.objects import metadata_entries
 from napari_tesm.io.gwy.results import SHA256_KEY, add_channel
 from napari_tesm.model_choice.maps import BEST, EVIDENCE, MAPS, KernelChoice
 from napari_tesm.model_choice.votes import KernelVotes, rounded
@@ -100,18 +99,16 @@ def kernel_map_attributes(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return what a channel's metadata say of a comparison of kernels, empty where they say nothing."""
     if not is_kernel_map(metadata):
         return {}
-    found = {"kernel_map": metadata[KERNEL_MAP_KEY]}
+    attributes = {"kernel_map": metadata[KERNEL_MAP_KEY]}
     kernels = [entry.split() for entry in metadata.get(_KERNELS_KEY, "").split(",")]
     in_order = all(words[:1] == [str(number)] and len(words) == 2 for number, words in enumerate(kernels))
-    if found["kernel_map"] == BEST and in_order:
-        found["flag_meanings"] = " ".join(words[1] for words in kernels)
-    return found
+    if attributes["kernel_map"] == BEST and in_order:
+        attributes["flag_meanings"] = " ".join(words[1] for words in kernels)
+    return attributes
 
 
 def remove_kernel_channels(container: GwyContainer) -> None:
     """Remove the channels of an earlier comparison, with all that belongs to them."""
     for number in contents.ids(container, contents.CHANNEL):
-        if is_kernel_map(metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))):
-            for key in contents.keys_of(container, contents.CHANNEL, number):
-                del container[key]
-                container.typecodes.pop(key, None)
+        if is_kernel_map(contents.texts_of_channel(container, number)):
+            contents.remove(container, contents.CHANNEL, number)

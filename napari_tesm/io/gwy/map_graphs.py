@@ -33,7 +33,7 @@ def add_map_graphs(
         in common; a window without a single value is left out.
     """
     for graph in _histograms(maps):
-        _add(container, graph)
+        contents.add_graph(container, graph, visible=True)
     before = set(contents.ids(container, contents.GRAPH))
     add_point_graphs(container, dataset, maps, points)
     for number in contents.ids(container, contents.GRAPH):
@@ -67,11 +67,3 @@ def _histograms(maps: xr.Dataset) -> list[Graph]:
                 )
             )
     return graphs
-
-
-def _add(container: GwyContainer, graph: Graph) -> None:
-    number = contents.next_id(container, contents.GRAPH)
-    key = contents.object_key(contents.GRAPH, number)
-    put(container, key, graph.to_object(), "o")
-    put(container, f"{key}/visible", True, "b")
-    put(container, "/0/graph/lastid", number, "i")

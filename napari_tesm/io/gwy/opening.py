@@ -19,6 +19,7 @@ from napari_tesm.io.gwy.traces import (
     time_in_seconds,
     trace_stacks,
 )
+from napari_tesm.io.images import channels_on_grid
 from napari_tesm.quantities.text import factor_from_unit
 
 
@@ -118,17 +119,7 @@ def _dataset(
     by_signal = _stacks_by_signal(stacks)
     main = by_signal["X"]
     spacing = {"x": first.extents[1] / first.x.size, "y": first.extents[3] / first.y.size}
-    # A channel belongs to the traces' grid where its pixels lie at the same places, to a hundredth of a pixel.
-    same_grid = [
-        channel
-        for channel in channels
-        if channel.shape == first.values.shape[:2]
-        and channel["x"].attrs["units"] == first.lateral_unit
-        and all(
-            np.allclose(channel[axis].values, centres, rtol=0, atol=0.01 * abs(spacing[axis]))
-            for axis, centres in (("x", first.x), ("y", first.y))
-        )
-    ]
+    same_grid = channels_on_grid(channels, first.y, first.x, (spacing["y"], spacing["x"]), first.lateral_unit)
     mapped = mapped_file_of(container)
     dataset = dataset_from_traces(
         {signal: [stack.values for stack in members] for signal, members in by_signal.items()},

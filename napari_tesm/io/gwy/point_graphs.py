@@ -14,7 +14,6 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
-from napari_tesm.gwy.parts import put
 from napari_tesm.kernels.named import AnyKernel, curves_of_fit
 from napari_tesm.kernels.two_parameters import ShapeKernel
 from napari_tesm.quantities.axes import axis_spacing
@@ -50,9 +49,7 @@ def add_point_graphs(
             x_unit="s",
             y_unit="" if unit == "a.u." else unit,
         )
-        number = contents.next_id(container, contents.GRAPH)
-        put(container, contents.object_key(contents.GRAPH, number), graph.to_object(), "o")
-        put(container, "/0/graph/lastid", number, "i")
+        contents.add_graph(container, graph)
 
 
 def _evaluation_of_fit(dataset: xr.Dataset, maps: xr.Dataset) -> Evaluation | None:
@@ -88,9 +85,8 @@ def _curves(
     point: PinnedPoint,
 ) -> list[Curve]:
     if evaluation is not None:
-        dataset = (
-            evaluation.dataset
-        )  # the recipe may know better than the file when the pulse began, and turn X
+        # The recipe may know better than the file when the pulse began, and turn X.
+        dataset = evaluation.dataset
     half = point.size // 2
     rows, columns = (slice(max(0, place - half), place + half + 1) for place in pixel)
     block = dataset["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
@@ -101,9 +97,9 @@ def _curves(
     for pulse, label in enumerate(labels):
         mean = _mean(block[pulse].reshape(-1, time.size))
         # Gwyddion cannot hold missing samples in a curve: they are left out.
-        known = np.isfinite(mean)
-        if known.any():
-            curves.append(Curve(time[known], mean[known], f"data {label}".strip(), POINTS, colour))
+        finite = np.isfinite(mean)
+        if finite.any():
+            curves.append(Curve(time[finite], mean[finite], f"data {label}".strip(), POINTS, colour))
         if maps is None or evaluation is None:
             continue
         settings = evaluation.settings
@@ -116,8 +112,8 @@ def _curves(
                 numbers = _fitted_numbers(data, time[inside], options, names)
             else:
                 place = (pulse, *pixel)
-                known_maps = {quantity: map_name(quantity, number) for quantity in names}
-                numbers = {q: maps[m].values[place] if m in maps else np.nan for q, m in known_maps.items()}
+                map_names = {quantity: map_name(quantity, number) for quantity in names}
+                numbers = {q: maps[m].values[place] if m in maps else np.nan for q, m in map_names.items()}
             curve = _curve_of_numbers(data, time[inside] - options["start"], numbers, settings.kernel)
             if curve is not None:
                 words = f"fit {label}" if number == JOINT else f"fit {number} {label}"
@@ -152,19 +148,19 @@ def _curve_of_numbers(
 
     Files hold tau and not a and c: so the curve is the same for results just made and for those read back.
     """
-    known = np.isfinite(data)
+    finite = np.isfinite(data)
     if not all(np.isfinite(value) and value > 0 for value in numbers.values()):
         return None
     shapes = curves_of_fit(kernel, time, {name: np.array([value]) for name, value in numbers.items()})[0][0]
-    if known.sum() <= len(shapes):
+    if finite.sum() <= len(shapes):
         return None
-    centred = shapes[:, known] - shapes[:, known].mean(axis=1, keepdims=True)
+    centred = shapes[:, finite] - shapes[:, finite].mean(axis=1, keepdims=True)
     norm = np.sqrt(np.vecdot(centred, centred))
     if not ((norm > 0) & np.isfinite(norm)).all():
         return None
-    mean = data[known].mean()
-    unit = np.linalg.lstsq((centred / norm[:, None]).T, data[known] - mean)[0]
-    offset = shapes[:, known].mean(axis=1, keepdims=True)
+    mean = data[finite].mean()
+    unit = np.linalg.lstsq((centred / norm[:, None]).T, data[finite] - mean)[0]
+    offset = shapes[:, finite].mean(axis=1, keepdims=True)
     return np.asarray((unit / norm) @ (shapes - offset) + mean)
 
 

@@ -1,6 +1,7 @@
 """Graphs that hold one part of an image against another: mean traces, and histograms of what was fitted."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -15,7 +16,6 @@ from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.evaluation.pipeline import evaluate_blocks
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, Curve, Graph, stairs
-from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.annotations import storable_text
 from napari_tesm.regions.measures import Part
 from napari_tesm.statistics.description import histograms_from_values
@@ -98,7 +98,7 @@ def _trace_graphs(
     row = {id(part): number for number, part in enumerate(every)}
     time = dataset["time"].values
     unit = str(dataset["displacement"].attrs.get("units", ""))
-    found = []
+    graphs_of_sets = []
     for members in sets:
         graphs = []
         for pulse, label in enumerate(labels_from_maps(dataset)):
@@ -106,13 +106,13 @@ def _trace_graphs(
             for part in members:
                 mean = means[pulse, row[id(part)]]
                 # Gwyddion cannot hold missing samples in a curve: they are left out.
-                known = np.isfinite(mean)
-                if known.any():
+                finite = np.isfinite(mean)
+                if finite.any():
                     count = 0 if hot is None else int((part.mask & hot[pulse]).sum())
                     name = f"{_name(part)}, {part.pixels - count} px" + (
                         f" ({count} hot left out)" if count else ""
                     )
-                    curves.append(Curve(time[known], mean[known], name, LINE))
+                    curves.append(Curve(time[finite], mean[finite], name, LINE))
             if curves:
                 graphs.append(
                     Graph(
@@ -124,8 +124,8 @@ def _trace_graphs(
                         y_unit="" if unit == "a.u." else unit,
                     )
                 )
-        found.append(graphs)
-    return found
+        graphs_of_sets.append(graphs)
+    return graphs_of_sets
 
 
 def hot_pixels(maps: xr.Dataset, dataset: xr.Dataset) -> Mask:
@@ -134,14 +134,14 @@ def hot_pixels(maps: xr.Dataset, dataset: xr.Dataset) -> Mask:
     Their traces hold a jump that is no displacement. There are none for pulse settings of the dataset whose H is not
     known.
     """
-    found = np.zeros([dataset.sizes[name] for name in ("pulse", "y", "x")], dtype=bool)
-    known = _settings(maps) if "H" in maps else []
+    hot = np.zeros([dataset.sizes[name] for name in ("pulse", "y", "x")], dtype=bool)
+    fitted = _settings(maps) if "H" in maps else []
     for pulse, setting in enumerate(_settings(dataset)):
-        if setting in known:
-            height = maps["H"].isel(pulse=known.index(setting)).transpose("y", "x").values
+        if setting in fitted:
+            height = maps["H"].isel(pulse=fitted.index(setting)).transpose("y", "x").values
             size = np.abs(np.asarray(height, dtype=np.float64))
-            found[pulse] = size > _HOT * supported_maximum(size)
-    return found
+            hot[pulse] = size > _HOT * supported_maximum(size)
+    return hot
 
 
 def _settings(maps: xr.Dataset) -> list[tuple[str, str, int]]:
@@ -191,14 +191,8 @@ def mean_traces(
 
 
 def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[Graph]:
-    names = next(
-        (
-            known
-            for pair in (("D1", "D2", "D"), ("tau1", "tau2", "tau"), ("H",))
-            if (known := [n for n in pair if n in maps])
-        ),
-        [],
-    )
+    choices = (("D1", "D2", "D"), ("tau1", "tau2", "tau"), ("H",))
+    names = next(filter(None, ([name for name in choice if name in maps] for choice in choices)), [])
     for pulse, label in enumerate(labels_from_maps(maps)):
         for name in names:
             values = values_of(maps, name, pulse)
@@ -227,15 +221,8 @@ def _histogram(members: Sequence[Part], values: Array, name: str, unit: str, tit
 
 
 def _add(container: GwyContainer, graph: Graph, members: Sequence[Part]) -> None:
-    number = contents.next_id(container, contents.GRAPH)
-    key = contents.object_key(contents.GRAPH, number)
     names = ", ".join(_name(part) for part in members)
-    titled = Graph(
-        graph.curves, f"{graph.title}: {names}", graph.x_label, graph.y_label, graph.x_unit, graph.y_unit
-    )
-    put(container, key, titled.to_object(), "o")
-    put(container, f"{key}/visible", True, "b")
-    put(container, "/0/graph/lastid", number, "i")
+    contents.add_graph(container, replace(graph, title=f"{graph.title}: {names}"), visible=True)
 
 
 def _name(part: Part) -> str:

@@ -15,7 +15,13 @@ from napari_tesm.gwy.objects import Field
 from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
 from napari_tesm.io.gwy.grains import is_grain_channel
-from napari_tesm.io.gwy.results import MAP_KEY, axes_from_field, is_result, maps_from_container
+from napari_tesm.io.gwy.results import (
+    MAP_KEY,
+    axes_from_field,
+    is_result,
+    maps_from_container,
+)
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import Region
 
@@ -64,8 +70,8 @@ def number_of_channel(container: GwyContainer, name: str) -> int:
         return titled[0]
     if name.isdecimal() and len(name) < 10 and int(name) in titles:
         return int(name)
-    known = ", ".join(f"{number} '{title}'" for number, title in titles.items()) or "none"
-    raise ValueError(f"there is no channel called '{name}'; the file holds: {known}")
+    listed = ", ".join(f"{number} '{title}'" for number, title in titles.items()) or "none"
+    raise ValueError(f"there is no channel called '{name}'; the file holds: {listed}")
 
 
 def masks_from_container(
@@ -101,8 +107,7 @@ def regions_of_channel(
     ValueError
         If it is no image of the same space.
     """
-    key = contents.object_key(contents.CHANNEL, number)
-    image = Field.from_object(container[key], key)
+    image = contents.image(container, number)
     alone = _container_of(container, lambda name: _belongs(name, number))
     if number in channels_on_grid(container, y, x):
         own_y, own_x = y, x
@@ -116,16 +121,16 @@ def regions_of_channel(
                 "what is drawn on it cannot be found on them"
             )
     annotations = annotations_from_container(alone, own_y, own_x)
-    found = RegionSources(regions=annotations.regions, notes=annotations.notes)
-    mask = _mask_of(container, number, found.notes)
+    sources = RegionSources(regions=annotations.regions, notes=annotations.notes)
+    mask = _mask_of(container, number, sources.notes)
     if mask is None:
-        return found
+        return sources
     name = _new_name(container, number, {})
     if _is_mask_of_missing(container, number, mask):
-        found.notes.append(f"{name} marks the pixels without a value: it is no region")
-        return found
-    found.masks[name] = _on_grid(mask, own_y, own_x, y, x)
-    return found
+        sources.notes.append(f"{name} marks the pixels without a value: it is no region")
+        return sources
+    sources.masks[name] = _on_grid(mask, own_y, own_x, y, x)
+    return sources
 
 
 def maps_beside_mask(maps: xr.Dataset, container: GwyContainer, number: int) -> xr.Dataset:
@@ -156,8 +161,8 @@ def maps_beside_mask(maps: xr.Dataset, container: GwyContainer, number: int) -> 
 def axes_of_field(image: Field) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the axes (y, x) of an image."""
     axes = axes_from_field(image)
-    found = [xr.DataArray(axes[name][1], dims=name, name=name, attrs=axes[name][2]) for name in ("y", "x")]
-    return found[0], found[1]
+    y, x = (xr.DataArray(axes[name][1], dims=name, name=name, attrs=axes[name][2]) for name in ("y", "x"))
+    return y, x
 
 
 def _belongs(key: str, number: int) -> bool:
@@ -175,29 +180,23 @@ def _container_of(container: GwyContainer, wanted: Callable[[str], bool]) -> Gwy
 
 
 def _mask_of(container: GwyContainer, number: int, notes: list[str]) -> Mask | None:
-    key = f"/{number}/mask"
-    if key not in container:
-        return None
-    title = contents.title(container, contents.CHANNEL, number)
-    image_key = contents.object_key(contents.CHANNEL, number)
     try:
-        marked = Field.from_object(container[key], key).values > 0.5
-        image = Field.from_object(container[image_key], image_key)
+        marked = contents.mask(container, number)
+        if marked is None or marked.shape == contents.image(container, number).values.shape:
+            return marked
     except GwyFormatError as error:
         notes.append(str(error))
         return None
-    if marked.shape != image.values.shape:
-        notes.append(f"the mask of '{title}' has another size than the channel: it is left out")
-        return None
-    return np.asarray(marked)
+    title = contents.title(container, contents.CHANNEL, number)
+    notes.append(f"the mask of '{title}' has another size than the channel: it is left out")
+    return None
 
 
 def _is_mask_of_missing(container: GwyContainer, number: int, mask: Mask) -> bool:
     """Whether the mask of a result is the one it was written with: what it covers carries the median of the rest."""
     if not is_result(contents.texts_of_channel(container, number)) or not mask.any():
         return False
-    key = contents.object_key(contents.CHANNEL, number)
-    values = Field.from_object(container[key], key).values
+    values = contents.image(container, number).values
     fill = 0.0 if mask.all() else float(np.median(values[~mask]))
     return bool((values[mask] == fill).all())
 
@@ -220,8 +219,7 @@ def _on_grid(
 
 def _nearest(own: xr.DataArray, wanted: xr.DataArray) -> NDArray[np.int64]:
     """Return the index of the pixel each place lies in, -1 beside the image."""
-    step = float(own.attrs["spacing"]) if "spacing" in own.attrs else 1.0
     with np.errstate(invalid="ignore", over="ignore"):
-        index = np.floor((wanted.values - own.values[0]) / step + 0.5)
+        index = np.floor((wanted.values - own.values[0]) / axis_spacing(own) + 0.5)
     beside = ~((index >= 0) & (index < own.size))
     return np.where(beside, -1, np.where(beside, 0, index)).astype(np.int64)

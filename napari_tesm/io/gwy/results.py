@@ -21,7 +21,7 @@ from napari_tesm.data.maps import (
 )
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
-from napari_tesm.gwy.objects import Field, mask_field, metadata_container, metadata_entries
+from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import systematic_error
@@ -57,10 +57,8 @@ def is_result(metadata: Mapping[str, str]) -> bool:
 def remove_results(container: GwyContainer) -> None:
     """Remove the result channels of an earlier fit, with all that belongs to them."""
     for number in contents.ids(container, contents.CHANNEL):
-        if is_result(metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))):
-            for key in contents.keys_of(container, contents.CHANNEL, number):
-                del container[key]
-                container.typecodes.pop(key, None)
+        if is_result(contents.texts_of_channel(container, number)):
+            contents.remove(container, contents.CHANNEL, number)
 
 
 def add_results(container: GwyContainer, maps: xr.Dataset, *, sha256: str = "") -> None:
@@ -92,7 +90,7 @@ def _add_channel(
         title,
         metadata,
         unit=unit,
-        palette=next((known for start, known in _PALETTES.items() if name.startswith(start)), "Viridis"),
+        palette=next((palette for start, palette in _PALETTES.items() if name.startswith(start)), "Viridis"),
         limits=_shown_range(name, numbers[np.isfinite(numbers)]),
         visible=MAP_KINDS[name].visible,
     )
@@ -110,24 +108,50 @@ def add_channel(
     visible: bool = False,
 ) -> None:
     """Add a map as a channel; pixels without a value carry the median of the others and are marked in its mask."""
-    number = contents.next_id(container, contents.CHANNEL)
-    numbers = np.asarray(values.values, dtype=np.float64)
-    missing = ~np.isfinite(numbers)
-    if missing.any():
-        fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
-        numbers = np.where(missing, fill, numbers)
+    numbers, missing = filled(values.values)
     field = field_on_grid(numbers, values, unit)
+    mask = missing if missing.any() else None
+    put_channel(container, field, title, metadata, visible=visible, palette=palette, limits=limits, mask=mask)
+
+
+def put_channel(
+    container: GwyContainer,
+    field: Field,
+    title: str,
+    metadata: dict[str, str],
+    *,
+    visible: bool | None = None,
+    palette: str = "",
+    limits: tuple[float, float] | None = None,
+    mask: np.ndarray | None = None,
+) -> int:
+    """Put an image under the next id of a channel, and return that id."""
+    number = contents.next_id(container, contents.CHANNEL)
     put(container, f"/{number}/data", field.to_object(), "o")
     put(container, f"/{number}/data/title", title, "s")
-    put(container, f"/{number}/data/visible", visible, "b")
-    put(container, f"/{number}/base/palette", palette, "s")
+    if visible is not None:
+        put(container, f"/{number}/data/visible", visible, "b")
+    if palette:
+        put(container, f"/{number}/base/palette", palette, "s")
     if limits is not None:
         put(container, f"/{number}/base/range-type", 1, "i")
         put(container, f"/{number}/base/min", limits[0], "d")
         put(container, f"/{number}/base/max", limits[1], "d")
-    if missing.any():
-        put(container, f"/{number}/mask", mask_field(missing, field), "o")
+    if mask is not None:
+        put(container, f"/{number}/mask", mask_field(mask, field), "o")
     put(container, f"/{number}/meta", metadata_container(metadata), "o")
+    return number
+
+
+def filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers with the median of the finite ones (0 if none is) in place of the others, and which those are.
+
+    Gwyddion cannot show NaN.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    missing = ~np.isfinite(numbers)
+    fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
+    return np.where(missing, fill, numbers), missing
 
 
 def _shown_range(name: str, values: np.ndarray) -> tuple[float, float] | None:
@@ -164,8 +188,8 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     if any(name != "H" for name in exported_maps(maps)):
         entries |= _metadata_from_recipe(attributes["recipe"])
     # Maps read back from a file were made from what that file came from.
-    if known := attributes.get("input_sha256", sha256):
-        entries[SHA256_KEY] = str(known)
+    if checksum := attributes.get("input_sha256", sha256):
+        entries[SHA256_KEY] = str(checksum)
     for key, name, unit in _QUANTITIES:
         if name in attributes:
             entries[key] = text_from_quantity(float(attributes[name]), unit)
@@ -232,7 +256,7 @@ def _interval_metadata(maps: xr.Dataset, name: str) -> dict[str, str]:
 def recipe_text(container: GwyContainer) -> str | None:
     """Return the recipe, as JSON, that made the results in a container; None where there are none."""
     for number in contents.ids(container, contents.CHANNEL):
-        metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
+        metadata = contents.texts_of_channel(container, number)
         if is_result(metadata) and "Recipe" in metadata:
             return metadata["Recipe"]
     return None
@@ -308,20 +332,15 @@ class _Result:
 
     @property
     def unit(self) -> str:
-        return (
-            MAP_KINDS[self.name].unit
-            if MAP_KINDS[self.name].unit != "displacement"
-            else self.metadata.get("Unit", self.field.unit_z)
-        )
+        unit = MAP_KINDS[self.name].unit
+        return self.metadata.get("Unit", self.field.unit_z) if unit == "displacement" else unit
 
     def values(self) -> np.ndarray:
         """Return the numbers, NaN under the mask."""
         values = np.array(self.field.values)
-        mask = self.container.get(f"/{self.number}/mask")
-        if mask is not None:
-            marked = Field.from_object(mask, f"/{self.number}/mask").values > 0.5
-            if marked.shape == values.shape:
-                values[marked] = np.nan
+        marked = contents.mask(self.container, self.number)
+        if marked is not None and marked.shape == values.shape:
+            values[marked] = np.nan
         return values
 
 
@@ -329,13 +348,12 @@ def _results_of_one_size(container: GwyContainer, notes: list[str]) -> list[_Res
     """Return the result channels that have the size most of them have."""
     by_size: dict[tuple[int, ...], list[_Result]] = {}
     for number in contents.ids(container, contents.CHANNEL):
-        metadata = metadata_entries(container.get(contents.metadata_key(contents.CHANNEL, number)))
+        metadata = contents.texts_of_channel(container, number)
         if not is_result(metadata) or metadata[MAP_KEY] in DERIVED:
             continue
         title = contents.title(container, contents.CHANNEL, number)
-        key = contents.object_key(contents.CHANNEL, number)
         try:
-            field = Field.from_object(container[key], key)
+            field = contents.image(container, number)
             pulse = int(metadata.get("Pulse number", "1"))
         except ValueError as error:
             notes.append(f"the result '{title}' cannot be read: {error}")
@@ -347,7 +365,8 @@ def _results_of_one_size(container: GwyContainer, notes: list[str]) -> list[_Res
     for results in by_size.values():
         if results is not most:
             notes += [
-                f"'{one.title}' has another size than the other results: it is left out" for one in results
+                f"'{result.title}' has another size than the other results: it is left out"
+                for result in results
             ]
     return most
 

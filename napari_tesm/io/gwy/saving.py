@@ -18,7 +18,7 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.si_units import checked_unit
 from napari_tesm.gwy.values import LazyArray
 from napari_tesm.gwy.writing import LARGEST_BODY, size_of
-from napari_tesm.io.gwy.results import field_on_grid, remove_results
+from napari_tesm.io.gwy.results import field_on_grid, filled, remove_results
 from napari_tesm.io.gwy.traces import ORIGIN_KEYS, metadata_from_protocol
 from napari_tesm.quantities.axes import axis_spacing
 
@@ -97,11 +97,8 @@ def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
             metadata["Values"] = ", ".join(
                 f"{value} {name}" for value, name in zip(flags, meanings, strict=True)
             )
-        numbers = np.asarray(channel.values, dtype=np.float64)
-        missing = ~np.isfinite(numbers)
-        # As in result maps: Gwyddion cannot show NaN.
-        fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
-        field = field_on_grid(np.where(missing, fill, numbers), channel, unit)
+        numbers, missing = filled(channel.values)
+        field = field_on_grid(numbers, channel, unit)
         put(container, f"/{number}/data", field.to_object(), "o")
         put(container, f"/{number}/data/title", str(channel.attrs.get("long_name", channel.name)), "s")
         if missing.any():

@@ -13,7 +13,7 @@ from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.lawns import Lawn
-from napari_tesm.gwy.objects import Brick, metadata_entries
+from napari_tesm.gwy.objects import Brick
 from napari_tesm.kernels.low_pass import order_from_text
 from napari_tesm.quantities.text import (
     factor_from_unit,
@@ -171,12 +171,13 @@ def chosen_stacks(stacks: Sequence[TraceStackInfo], names: Sequence[str] | None)
         ]
     chosen = []
     for name in names:
-        found = [stack for stack in stacks if name in (stack.title, str(stack.number))]
-        titled = [stack for stack in found if stack.title == name]
-        if not found:
-            known = ", ".join(f"{stack.number} '{stack.title}'" for stack in stacks) or "none"
-            raise ValueError(f"there are no traces called '{name}'; the file holds: {known}")
-        chosen += [stack for stack in titled or found if stack not in chosen]
+        named = [stack for stack in stacks if stack.title == name] or [
+            stack for stack in stacks if str(stack.number) == name
+        ]
+        if not named:
+            titles = ", ".join(f"{stack.number} '{stack.title}'" for stack in stacks) or "none"
+            raise ValueError(f"there are no traces called '{name}'; the file holds: {titles}")
+        chosen += [stack for stack in named if stack not in chosen]
     return chosen
 
 
@@ -234,7 +235,7 @@ def _stack_from_brick(container: GwyContainer, number: int) -> TraceStackInfo:
     key = contents.object_key(contents.BRICK, number)
     brick = Brick.from_object(container[key], key)
     values = np.asarray(brick.values)
-    metadata = metadata_entries(container.get(contents.metadata_key(contents.BRICK, number)))
+    metadata = contents.texts_of(container, contents.BRICK, number)
     return TraceStackInfo(
         contents.BRICK,
         number,
@@ -266,7 +267,7 @@ def _stacks_from_lawn(container: GwyContainer, number: int) -> list[TraceStackIn
     time = np.array(curves[0, 0, times[0]])
     if not np.allclose(curves[:, :, times[0]], time, rtol=0, atol=1e-6 * float(np.ptp(time) or 1.0)):
         return []
-    metadata = metadata_entries(container.get(contents.metadata_key(contents.LAWN, number)))
+    metadata = contents.texts_of(container, contents.LAWN, number)
     title = contents.title(container, contents.LAWN, number)
     height, width = curves.shape[:2]
     return [

@@ -62,27 +62,20 @@ def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list
         if len(dimension):
             scale = dimension[0]
             attributes = attributes_of(scale)
-            name = text_of(attributes, "name") or label or _last_part(scale.name)
+            name = text_of(attributes, "name") or label or (scale.name or "").rsplit("/", 1)[-1]
             unit = text_of(attributes, "units", "unit")
             kind = text_of(attributes, "dimension_type")
             axis = Axis(size, name, unit, known=False)
             try:
                 if scale.shape != (size,) or scale.dtype.kind not in "iuf":
                     raise UnusableArrayError(f"its scale {number + 1} has not {size} numbers.")
-                found = axis_from_positions(small_array(scale, mapped, size), name, unit)
-                if not found.known:
+                scaled = axis_from_positions(small_array(scale, mapped, size), name, unit)
+                if not scaled.known:
                     raise UnusableArrayError(f"its scale {number + 1} is not finite.")
-                axis = found
+                axis = scaled
             except UnusableArrayError as error:
-                notes.append(f"'{_shown(dataset)}' has no positions along '{one_line(name)}': {error}")
+                shown = one_line((dataset.name or "").strip("/"))
+                notes.append(f"'{shown}' has no positions along '{one_line(name)}': {error}")
         axes.append(axis)
         kinds.append(kind)
     return axes, kinds, notes
-
-
-def _last_part(name: str | None) -> str:
-    return (name or "").rsplit("/", 1)[-1]
-
-
-def _shown(dataset: Any) -> str:
-    return one_line((dataset.name or "").strip("/"))

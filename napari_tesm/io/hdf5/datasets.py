@@ -106,7 +106,7 @@ def attributes_of(item: Any) -> dict[str, Any]:
     """Return the attributes of a group or dataset that are texts, numbers or short arrays."""
     import h5py
 
-    found = {}
+    attributes = {}
     for name in item.attrs:
         attribute = item.attrs.get_id(name)
         # An attribute without a value has no size, which HDF5 takes for an error.
@@ -116,13 +116,14 @@ def attributes_of(item: Any) -> dict[str, Any]:
             continue
         value = plain_value(item.attrs[name])
         if value is not None:
-            found[str(name)] = value
-    return found
+            attributes[str(name)] = value
+    return attributes
 
 
 def text_of(attributes: dict[str, Any], *names: str) -> str:
     """Return the first attribute of these names that is a text; a unit that is a number or a list says nothing."""
-    return next((one for name in names if isinstance(one := attributes.get(name), str) and one), "")
+    texts = (attributes.get(name) for name in names)
+    return next((text for text in texts if isinstance(text, str) and text), "")
 
 
 def plain_value(value: Any) -> Any:
@@ -138,7 +139,7 @@ def plain_value(value: Any) -> Any:
     if value.dtype.kind in _NUMBERS:
         return value.reshape(-1)[0].item() if value.size == 1 else value
     if value.dtype.kind in "SUO":
-        texts = [plain_value(one) for one in value.reshape(-1).tolist()]
-        if all(isinstance(one, str) for one in texts):
+        texts = [plain_value(item) for item in value.reshape(-1).tolist()]
+        if all(isinstance(text, str) for text in texts):
             return texts[0] if len(texts) == 1 else texts
     return None

@@ -119,4 +119,4 @@ def grid_from_tables(
 
 def _texts(value: Any, size: int) -> list[str]:
     texts = value if isinstance(value, list) else [value]
-    return [str(one) if isinstance(one, str) else "" for one in (texts + [""] * size)[:size]]
+    return [str(text) if isinstance(text, str) else "" for text in (texts + [""] * size)[:size]]

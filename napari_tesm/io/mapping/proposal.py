@@ -52,7 +52,10 @@ class Proposal:
         """Return it as YAML for its owner to complete, the questions and the arrays of the file as comments."""
         lines = [f"# A mapping proposed for {content.path.name}."]
         if self.questions:
-            lines += ["# To be said before it can be used:", *(f"#   - {one}" for one in self.questions)]
+            lines += [
+                "# To be said before it can be used:",
+                *(f"#   - {question}" for question in self.questions),
+            ]
         lines += ["# The file holds:"]
         lines += [f"#   {line}" for line in lines_from_content(content)]
         text = text_from_mapping(self.mapping)
@@ -206,29 +209,30 @@ def _streams(content: FileContent) -> list[Source]:
 def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal | None:
     if len(streams) < 2:
         return Proposal(Mapping(images=images)) if images else None
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     questions = []
     for role in _LIKELY:
-        called = [one for one in streams if _is_called(one, role) and one.name not in found.values()]
+        taken = names.values()
+        called = [stream for stream in streams if _is_called(stream, role) and stream.name not in taken]
         if len(called) == 1:
-            found[role] = called[0].name
+            names[role] = called[0].name
         elif len(called) > 1 and role in ("dc", "X"):
             questions.append(f"which channel is {_in_words(role)}: {_listed(called)}")
-    free = [one for one in streams if one.name not in found.values()]
+    free = [stream for stream in streams if stream.name not in names.values()]
     for role in ("X", "dc"):
         asked = any(_in_words(role) in question for question in questions)
-        if role not in found and not asked:
+        if role not in names and not asked:
             questions.append(f"which channel is {_in_words(role)}: {_listed(free or streams)}")
     time = streams[0].axes[0]
     if not time.known or si_from_unit(time.unit)[1] != "s":
         questions.append("the sampling rate, as time: {interval: 0.1 ms}")
     questions.append("the number of pixels and lines, and the size of the image, as scan: {…}")
     recording = RecordingEntry(
-        signals={"X": found.get("X", UNKNOWN)}
-        | {signal: found[signal] for signal in ("Y", "R", "phase") if signal in found},
-        dc=found.get("dc", UNKNOWN),
-        pixel_trigger=found.get("pixel trigger", ""),
-        line_trigger=found.get("line trigger", ""),
+        signals={"X": names.get("X", UNKNOWN)}
+        | {signal: names[signal] for signal in ("Y", "R", "phase") if signal in names},
+        dc=names.get("dc", UNKNOWN),
+        pixel_trigger=names.get("pixel trigger", ""),
+        line_trigger=names.get("line trigger", ""),
     )
     mapping = Mapping(images=images, recording=recording, scan=ScanEntry())
     return Proposal(mapping, tuple(questions))
@@ -244,5 +248,5 @@ def _in_words(role: str) -> str:
 
 
 def _listed(sources: Sequence[Source]) -> str:
-    names = ", ".join(f"'{one.name}'" for one in sources[:8])
+    names = ", ".join(f"'{source.name}'" for source in sources[:8])
     return names + (" …" if len(sources) > 8 else "")

@@ -76,8 +76,8 @@ def dataset_from_streams(
     }
     unknown = [role for role, name in names.items() if name == UNKNOWN]
     if unknown:
-        known = ", ".join(f"'{source.name}'" for source in content.sources[:12])
-        raise MappingError(f"which channel is {unknown[0]}? The file holds {known}")
+        listed = ", ".join(f"'{source.name}'" for source in content.sources[:12])
+        raise MappingError(f"which channel is {unknown[0]}? The file holds {listed}")
     for role, name in names.items():
         if twin := next((other for other in names if names[other] == name and other != role), None):
             raise MappingError(
@@ -134,7 +134,7 @@ def _interval(source: Source, mapping: Mapping) -> float:
     """Return the time between two samples, in s: the mapping's, else the file's."""
     if mapping.interval is not None:
         return mapping.interval
-    axis = next((one for one in source.axes if one.size > 1), source.axes[0])
+    axis = next((axis for axis in source.axes if axis.size > 1), source.axes[0])
     factor, unit = si_from_unit(axis.unit)
     if not axis.known or unit != "s":
         raise MappingError(

@@ -19,7 +19,6 @@ Instead of `traces`, a mapping may name the channels of one continuous recording
     recording: {X: Untitled/ai0, dc: Untitled/ai1, pixel trigger: Untitled/port0, before: 1 ms, length: 26 ms}
 """
 
-from collections.abc import Callable
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -46,10 +45,9 @@ from napari_tesm.quantities.text import quantity_and_error_from_text, quantity_f
 FORMAT: Final = "t-ESM mapping 1"
 _LARGEST: Final = 1 << 20
 _DIMENSIONS: Final = {
-    "voltage": "V", "width": "m", "height": "m", "rate": "Hz", "interval": "s", "start": "s", "line period": "s",
-    "pixel period": "s", "offset x": "m", "offset_x": "m", "offset y": "m", "offset_y": "m",
-    "pulse start": "s", "pulse duration": "s", "ac amplitude": "V", "ac frequency": "Hz",
-    "lock-in time constant": "s",
+    "voltage": "V", "width": "m", "height": "m", "interval": "s", "start": "s", "offset x": "m", "offset y": "m",
+    "before": "s", "length": "s", "pulse delay": "s", "pulse start": "s", "pulse duration": "s", "ac amplitude": "V",
+    "ac frequency": "Hz", "lock-in time constant": "s", "lock-in order": "", "tip radius": "m",
 }  # fmt: skip
 _PROTOCOL: Final = (
     "pulse start", "pulse duration", "ac amplitude", "ac frequency", "lock-in time constant", "lock-in order",
@@ -75,8 +73,8 @@ def mapping_from_text(text: str) -> Mapping:
         )
     time = reader.part("time")
     mapping = Mapping(
-        traces=tuple(_trace(one) for one in reader.parts("traces")),
-        images=tuple(_image(one) for one in reader.parts("images")),
+        traces=tuple(map(_trace, reader.parts("traces"))),
+        images=tuple(map(_image, reader.parts("images"))),
         recording=_recording(reader.part("recording")) if "recording" in entries else None,
         scan=_scan(reader.part("scan")),
         afm=_afm(reader.part("afm")),
@@ -115,20 +113,17 @@ def mapping_from_file(path: str | PathLike[str]) -> Mapping:
 def text_from_mapping(mapping: Mapping) -> str:
     """Return the mapping as YAML, as `mapping_from_text` reads it."""
     entries: dict[str, Any] = {"format": FORMAT}
-    if mapping.traces:
-        entries["traces"] = [_entries(one) for one in mapping.traces]
-    if mapping.images:
-        entries["images"] = [_entries(one) for one in mapping.images]
-    if mapping.recording is not None:
-        entries["recording"] = _recording_entries(mapping.recording)
-    for name, entry in (("scan", mapping.scan), ("afm", mapping.afm)):
-        if part := _entries(entry):
-            entries[name] = part
     time = {name: _written(name, getattr(mapping, name)) for name in ("interval", "start")}
-    if time := {name: text for name, text in time.items() if text is not None}:
-        entries["time"] = time
-    if protocol := _protocol_entries(mapping.protocol):
-        entries["protocol"] = protocol
+    parts = {
+        "traces": [_entries(entry) for entry in mapping.traces],
+        "images": [_entries(entry) for entry in mapping.images],
+        "recording": {} if mapping.recording is None else _entries(mapping.recording),
+        "scan": _entries(mapping.scan),
+        "afm": _entries(mapping.afm),
+        "time": {name: text for name, text in time.items() if text is not None},
+        "protocol": _protocol_entries(mapping.protocol),
+    }
+    entries |= {name: part for name, part in parts.items() if part}
     return str(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110))
 
 
@@ -162,8 +157,8 @@ class _Reader:
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         text = self.text(name, default)
         if text not in choices:
-            known = ", ".join(f"'{one}'" for one in choices if one)
-            raise MappingError(f"'{name}' of {self.where} is {shown(text)}, not one of {known}")
+            listed = ", ".join(f"'{choice}'" for choice in choices if choice)
+            raise MappingError(f"'{name}' of {self.where} is {shown(text)}, not one of {listed}")
         return text
 
     def count(self, name: str, *, least: int = 1) -> int | None:
@@ -184,10 +179,15 @@ class _Reader:
         if isinstance(value, bool | list | dict | set):
             raise MappingError(f"'{name}' of {self.where} must be one quantity, not {shown(value)}")
         try:
-            found = quantity_from_text(str(value), _DIMENSIONS[name])
+            return quantity_from_text(str(value), _DIMENSIONS[name])
         except ValueError as error:
             raise MappingError(f"'{name}' of {self.where}: {error}") from None
-        return found
+
+    def not_negative(self, name: str) -> float | None:
+        value = self.quantity(name)
+        if value is not None and value < 0:
+            raise MappingError(f"'{name}' of {self.where} must not be negative")
+        return value
 
     def positive(self, name: str) -> float | None:
         value = self.quantity(name)
@@ -216,7 +216,7 @@ class _Reader:
         return _Reader({} if value is None else value, f"'{name}'")
 
     def parts(self, name: str) -> list["_Reader"]:
-        return [_Reader(one, f"number {n} of '{name}'") for n, one in enumerate(self.list_of(name), 1)]
+        return [_Reader(entry, f"number {n} of '{name}'") for n, entry in enumerate(self.list_of(name), 1)]
 
 
 def _trace(reader: _Reader) -> TraceEntry:
@@ -257,27 +257,14 @@ def _recording(reader: _Reader) -> RecordingEntry:
         dc=reader.text("dc"),
         pixel_trigger=reader.text("pixel trigger"),
         line_trigger=reader.text("line trigger"),
-        before=_not_negative(reader, "before"),
-        length=_not_negative(reader, "length"),
-        pulse_delay=_not_negative(reader, "pulse delay"),
+        before=reader.not_negative("before"),
+        length=reader.not_negative("length"),
+        pulse_delay=reader.not_negative("pulse delay"),
     )
     reader.done()
     if not (entry.dc or entry.pixel_trigger):
         raise MappingError("'recording' must say which channel is the dc voltage, or a 'pixel trigger'")
     return entry
-
-
-def _not_negative(reader: _Reader, name: str) -> float | None:
-    value = reader.text(name)
-    if not value:
-        return None
-    try:
-        found = quantity_from_text(value, "s")
-    except ValueError as error:
-        raise MappingError(f"'{name}' of {reader.where}: {error}") from None
-    if found < 0:
-        raise MappingError(f"'{name}' of {reader.where} must not be negative")
-    return found
 
 
 def _scan(reader: _Reader) -> ScanEntry:
@@ -291,7 +278,7 @@ def _scan(reader: _Reader) -> ScanEntry:
         height=reader.positive("height"),
         ways=ways,
         serpentine=reader.yes("serpentine"),
-        voltages=tuple(reader.quantity_of("voltage", one) for one in reader.list_of("voltages")),
+        voltages=tuple(reader.quantity_of("voltage", value) for value in reader.list_of("voltages")),
         voltages_per=reader.choice("voltages per", ("pixel", "way"), "pixel"),
         upward=reader.yes("upward"),
         first_line=reader.count("first line", least=0) or 0,
@@ -319,23 +306,17 @@ def _afm(reader: _Reader) -> AfmEntry:
 def _protocol(reader: _Reader) -> PulseProtocol:
     values: dict[str, float | None] = {}
     for name in _PROTOCOL:
-        key = name.replace(" ", "_").replace("-", "_")
-        if name == "tip radius":
-            text = reader.text(name)
-            if text:
-                try:
-                    radius, error = quantity_and_error_from_text(text, "m")
-                except ValueError as problem:
-                    raise MappingError(f"'tip radius' of 'protocol': {problem}") from None
-                values |= {"tip_radius": radius, "tip_radius_error": error}
-        elif name == "lock-in order":
-            text = reader.text(name)
-            try:
-                values[key] = order_from_text(text) if text else None
-            except ValueError as problem:
-                raise MappingError(f"'{name}' of 'protocol': {problem}") from None
-        else:
-            values[key] = reader.quantity(name)
+        if name not in ("tip radius", "lock-in order"):
+            values[_attribute(name)] = reader.quantity(name)
+            continue
+        text = reader.text(name)
+        try:
+            if text and name == "tip radius":
+                values["tip_radius"], values["tip_radius_error"] = quantity_and_error_from_text(text, "m")
+            elif text:
+                values["lock_in_order"] = order_from_text(text)
+        except ValueError as problem:
+            raise MappingError(f"'{name}' of 'protocol': {problem}") from None
     reader.done()
     try:
         return PulseProtocol(**values)
@@ -353,18 +334,20 @@ def _needed(reader: _Reader, name: str) -> str:
 # Writing
 
 
-def _entries(entry: TraceEntry | ImageEntry | ScanEntry | AfmEntry) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for one in fields(entry):
-        value = getattr(entry, one.name)
-        if value != one.default and value not in (None, "", ()):
-            found[one.name.replace("_", " ")] = _written(one.name, value)
-    return found
+def _entries(entry: TraceEntry | ImageEntry | RecordingEntry | ScanEntry | AfmEntry) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    for item in fields(entry):
+        name, value = item.name.replace("_", " "), getattr(entry, item.name)
+        if name == "signals":
+            written |= value
+        elif value != item.default and value not in (None, "", ()):
+            written[name] = _written(name, value)
+    return written
 
 
 def _written(name: str, value: Any) -> Any:
     if name == "voltages":
-        return [text_from_quantity(one, "V") for one in value]
+        return [text_from_quantity(voltage, "V") for voltage in value]
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, float):
@@ -372,29 +355,17 @@ def _written(name: str, value: Any) -> Any:
     return value
 
 
-def _recording_entries(entry: RecordingEntry) -> dict[str, Any]:
-    named: dict[str, Callable[[], Any]] = {
-        "dc": lambda: entry.dc,
-        "pixel trigger": lambda: entry.pixel_trigger,
-        "line trigger": lambda: entry.line_trigger,
-        "before": lambda: None if entry.before is None else text_from_quantity(entry.before, "s"),
-        "length": lambda: None if entry.length is None else text_from_quantity(entry.length, "s"),
-        "pulse delay": lambda: (
-            None if entry.pulse_delay is None else text_from_quantity(entry.pulse_delay, "s")
-        ),
-    }
-    found: dict[str, Any] = dict(entry.signals)
-    return found | {name: value() for name, value in named.items() if value() not in (None, "")}
-
-
 def _protocol_entries(protocol: PulseProtocol) -> dict[str, str]:
-    found = {}
+    written = {}
     for name in _PROTOCOL:
-        value = getattr(protocol, name.replace(" ", "_").replace("-", "_"))
+        value = getattr(protocol, _attribute(name))
         if value is not None:
-            found[name] = text_from_quantity(
-                value, "m" if name == "tip radius" else _DIMENSIONS.get(name, "")
-            )
+            written[name] = text_from_quantity(value, _DIMENSIONS[name])
     if protocol.tip_radius is not None and protocol.tip_radius_error is not None:
-        found["tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
-    return found
+        written["tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
+    return written
+
+
+def _attribute(name: str) -> str:
+    """Return what an entry of the protocol is called in `PulseProtocol`."""
+    return name.replace(" ", "_").replace("-", "_")

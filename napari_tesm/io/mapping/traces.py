@@ -159,14 +159,15 @@ def _voltages(entry: TraceEntry, mapping: Mapping, named: dict[str, Axis]) -> li
             return [entry.voltage]
         return [mapping.scan.voltages[0]] if len(mapping.scan.voltages) == 1 else [np.nan]
     count = named["pulse"].size
-    known = list(mapping.scan.voltages)
-    if si_from_unit(named["pulse"].unit)[1] == "V" and named["pulse"].known and not known:
-        known = list(named["pulse"].positions() * si_from_unit(named["pulse"].unit)[0])
-    if known and len(known) != count:
+    voltages = list(mapping.scan.voltages)
+    factor, unit = si_from_unit(named["pulse"].unit)
+    if unit == "V" and named["pulse"].known and not voltages:
+        voltages = list(named["pulse"].positions() * factor)
+    if voltages and len(voltages) != count:
         raise MappingError(
-            f"'{entry.source}' has {count} pulse settings, 'voltages' of 'scan' names {len(known)}"
+            f"'{entry.source}' has {count} pulse settings, 'voltages' of 'scan' names {len(voltages)}"
         )
-    return known or [np.nan] * count
+    return voltages or [np.nan] * count
 
 
 def _time(axis: Axis, mapping: Mapping, name: str, time_unit: str | None) -> np.ndarray:
@@ -207,28 +208,28 @@ def _grid(
         if wanted is not None and wanted != sizes[axis]:
             what = "pixels in a line" if axis == "x" else "lines"
             raise MappingError(f"'{name}' has {sizes[axis]} {what}, 'scan' says {wanted}")
-    found: dict[str, tuple[np.ndarray, float, str]] = {}
+    lateral: dict[str, tuple[np.ndarray, float, str]] = {}
     for axis, size in (("x", scan.width), ("y", scan.height)):
         if size is not None:
             step = size / sizes[axis]
-            found[axis] = ((np.arange(sizes[axis]) + 0.5) * step, step, "m")
+            lateral[axis] = ((np.arange(sizes[axis]) + 0.5) * step, step, "m")
         elif axis in named:
             centres, spacing, unit, backwards = lateral_axis(named[axis], lateral_unit)
-            found[axis] = (centres, spacing, unit)
+            lateral[axis] = (centres, spacing, unit)
             flipped += [axis] if backwards else []
     for axis, other in (("x", "y"), ("y", "x")):
-        if axis not in found:  # counted, or a single line or pixel: in the unit of the other axis
-            _, spacing, unit = found.get(other, (None, 1.0, ""))
-            found[axis] = (
+        if axis not in lateral:  # counted, or a single line or pixel: in the unit of the other axis
+            _, spacing, unit = lateral.get(other, (None, 1.0, ""))
+            lateral[axis] = (
                 (np.arange(sizes[axis]) + 0.5) * spacing,
                 spacing,
                 unit if sizes[axis] == 1 else "",
             )
-    if found["x"][2] != found["y"][2]:
+    if lateral["x"][2] != lateral["y"][2]:
         raise MappingError(
             f"one axis of '{name}' has a size in m and the other has none: give both in 'scan'"
         )
-    return columns, found["x"], found["y"], flipped
+    return columns, lateral["x"], lateral["y"], flipped
 
 
 def _dataset(
@@ -242,11 +243,16 @@ def _dataset(
     for signal in SIGNALS:
         partners = [
             next(
-                (one.traces for one in stacks if one.entry.signal == signal and _same_pulse(one, stack)), None
+                (
+                    other.traces
+                    for other in stacks
+                    if other.entry.signal == signal and _same_pulse(other, stack)
+                ),
+                None,
             )
             for stack in main
         ]
-        if signal not in ("X", first.entry.signal) and all(one is not None for one in partners):
+        if signal not in ("X", first.entry.signal) and None not in partners:
             by_signal[signal] = partners
     dataset = dataset_from_traces(
         by_signal,

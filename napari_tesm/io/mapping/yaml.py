@@ -25,13 +25,13 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        known: set[str] = set()
+        names: set[str] = set()
         for key, _ in node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
-            if name and name in known:
+            if name and name in names:
                 line = key.start_mark.line + 1
                 raise MappingError(f"the mapping says {shown(name)} twice, again in line {line}")
-            known.add(name)
+            names.add(name)
         return super().construct_mapping(node, deep)
 
 

@@ -65,29 +65,29 @@ class Layout:
 
     def __init__(self, present: Mapping[str, Samples], *, interleaved: bool) -> None:
         self.present = present
-        codes = [one.code for one in present.values()]
+        codes = [samples.code for samples in present.values()]
         self.is_daqmx = "daqmx" in codes
         if self.is_daqmx and set(codes) != {"daqmx"}:
             raise ValueError("raw data of a device are mixed with others")
         # A single channel of text is written one after another even where the flag says otherwise.
         self.interleaved = interleaved and codes != ["text"] and not self.is_daqmx
-        if self.interleaved and ("text" in codes or len({one.count for one in present.values()}) > 1):
+        if self.interleaved and ("text" in codes or len({samples.count for samples in present.values()}) > 1):
             raise ValueError("interleaved channels differ in length or hold text")
         self.rows, self.widths = self._buffers() if self.is_daqmx else ([], ())
-        sizes = (one.n_bytes for one in present.values())
+        sizes = (samples.n_bytes for samples in present.values())
         self.pitch = sum(map(int.__mul__, self.rows, self.widths)) if self.is_daqmx else sum(sizes)
 
     def _buffers(self) -> tuple[list[int], tuple[int, ...]]:
         """Return how many rows each buffer of the device has in a chunk, and their widths in bytes."""
-        widths = {one.widths for one in self.present.values()}
+        widths = {samples.widths for samples in self.present.values()}
         if len(widths) > 1:
             raise ValueError("channels of one device differ in the width of its rows")
         rows = [0] * len(next(iter(widths)))
-        for one in self.present.values():
-            for scaler in one.scalers:
-                if rows[scaler.buffer] not in (0, one.count):
+        for samples in self.present.values():
+            for scaler in samples.scalers:
+                if rows[scaler.buffer] not in (0, samples.count):
                     raise ValueError("channels of one device differ in length")
-                rows[scaler.buffer] = one.count
+                rows[scaler.buffer] = samples.count
         return rows, next(iter(widths))
 
     def places(self, n_bytes: int, *, cut: bool) -> Iterator[Place]:
@@ -106,24 +106,24 @@ class Layout:
 
     def _chunk(self, start: int, chunks: int, counts: Mapping[str, int | None]) -> Iterator[Place]:
         """Yield the places of whole chunks (counts of None), or of one that is not."""
-        width = sum(itemsize(one.code) for one in self.present.values()) if self.interleaved else 0
+        width = sum(itemsize(samples.code) for samples in self.present.values()) if self.interleaved else 0
         offset = start
         buffers = list(accumulate(map(int.__mul__, self.rows, self.widths), initial=start))
-        for path, one in self.present.items():
+        for path, samples in self.present.items():
             given = counts.get(path, 0)
-            count = one.count if given is None else given
+            count = samples.count if given is None else given
             if self.is_daqmx:
-                for scaler in one.scalers:
+                for scaler in samples.scalers:
                     yield Place(
                         path, scaler.code, buffers[scaler.buffer] + scaler.offset, self.widths[scaler.buffer],
-                        count, chunks, None if one.one_scaler else scaler.number, scaler.bit,
+                        count, chunks, None if samples.one_scaler else scaler.number, scaler.bit,
                     )  # fmt: skip
-            elif one.code == "text":
-                yield Place(path, one.code, offset, 0, count, chunks)
-                offset += one.n_bytes
+            elif samples.code == "text":
+                yield Place(path, samples.code, offset, 0, count, chunks)
+                offset += samples.n_bytes
             else:
-                size = itemsize(one.code)
-                yield Place(path, one.code, offset, width or size, count, chunks)
+                size = itemsize(samples.code)
+                yield Place(path, samples.code, offset, width or size, count, chunks)
                 offset += size if self.interleaved else size * count
 
     def _counts_of_rest(self, rest: int, cut: bool) -> dict[str, int]:
@@ -134,16 +134,16 @@ class Layout:
             for rows, width in zip(self.rows, self.widths, strict=True):
                 filled.append(min(rows, rest // width) if rows else 0)
                 rest -= min(rest, rows * width)
-            for path, one in self.present.items():
-                counts[path] = min(filled[scaler.buffer] for scaler in one.scalers)
-        elif any(one.code == "text" for one in self.present.values()):
+            for path, samples in self.present.items():
+                counts[path] = min(filled[scaler.buffer] for scaler in samples.scalers)
+        elif any(samples.code == "text" for samples in self.present.values()):
             return {}
         elif self.interleaved or not cut:
-            counts = {path: one.count * rest // self.pitch for path, one in self.present.items()}
+            counts = {path: samples.count * rest // self.pitch for path, samples in self.present.items()}
         else:
-            for path, one in self.present.items():
-                counts[path] = min(one.count, rest // itemsize(one.code))
-                rest -= min(rest, one.n_bytes)
+            for path, samples in self.present.items():
+                counts[path] = min(samples.count, rest // itemsize(samples.code))
+                rest -= min(rest, samples.n_bytes)
         return counts
 
 

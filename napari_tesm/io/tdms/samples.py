@@ -47,28 +47,28 @@ def sample_array(
     size = min(len(stream) for stream in streams.values())
 
     def read(first: int, stop: int) -> NDArray[Any]:
-        found = {number: stream.read(mapped, first, stop) for number, stream in streams.items()}
+        samples = {number: stream.read(mapped, first, stop) for number, stream in streams.items()}
         if convert is None:
-            return found[None]
-        scalers = {number: data for number, data in found.items() if number is not None}
+            return samples[None]
+        scalers = {number: data for number, data in samples.items() if number is not None}
         # Samples outside a table or a formula become NaN or infinite, which is what they are.
         with np.errstate(all="ignore"):
-            return np.asarray(convert(RawSamples(found.get(None), scalers)))
+            return np.asarray(convert(RawSamples(samples.get(None), scalers)))
 
     # Only values tell the type: a scaling may be a table, a sum of others ...
     dtype = np.dtype(read(0, min(size, 2)).dtype)
 
     def read_part(part: Part) -> NDArray[Any]:
-        (one,) = part
-        if one.step == 1:
-            return read(one.start, one.stop)
+        (along,) = part
+        if along.step == 1:
+            return read(along.start, along.stop)
         # Every n-th sample, without holding those between.
-        chosen = range(one.start, one.stop, one.step)
+        chosen = range(along.start, along.stop, along.step)
         out = np.empty(len(chosen), dtype)
-        at_once = max(_BLOCK // one.step, 1)
+        at_once = max(_BLOCK // along.step, 1)
         for done in range(0, len(chosen), at_once):
             block = chosen[done : done + at_once]
-            out[done : done + len(block)] = read(block[0], block[-1] + 1)[:: one.step]
+            out[done : done + len(block)] = read(block[0], block[-1] + 1)[:: along.step]
         return out
 
     return LazyArray((size,), dtype, read_part, check=mapped.check)

@@ -258,7 +258,7 @@ class _Reader:
     def scalers(self, header: int, code: int, count: int, pos: int, end: int) -> tuple[Samples, int]:
         (n_scalers,) = self.take("I", pos, end)
         pos += 4
-        found = []
+        scalers = []
         for _ in range(n_scalers):
             form = "IIIBI" if header == _DIGITAL_LINES else "IIIII"
             kind, buffer, offset, _, number = self.take(form, pos, end)
@@ -267,16 +267,16 @@ class _Reader:
                 raise self.error(f"a scaler is of the unknown type {kind:#x}", pos)
             bit = offset % 8 if header == _DIGITAL_LINES else None
             start = offset // 8 if header == _DIGITAL_LINES else offset
-            found.append(Scaler(number, _SCALER_TYPES[kind], buffer, start, bit))
+            scalers.append(Scaler(number, _SCALER_TYPES[kind], buffer, start, bit))
         (n_widths,) = self.take("I", pos, end)
         widths = self.take(f"{n_widths}I", pos + 4, end)
-        for scaler in found:
+        for scaler in scalers:
             if scaler.buffer >= n_widths or scaler.offset + itemsize(scaler.code) > widths[scaler.buffer]:
                 raise self.error("a scaler lies outside its row", pos)
-        if not found or (code != _DAQMX and len(found) > 1):
-            raise self.error(f"a channel has {len(found)} scalers", pos)
+        if not scalers or (code != _DAQMX and len(scalers) > 1):
+            raise self.error(f"a channel has {len(scalers)} scalers", pos)
         return Samples(
-            "daqmx", count, scalers=tuple(found), widths=widths, one_scaler=code != _DAQMX
+            "daqmx", count, scalers=tuple(scalers), widths=widths, one_scaler=code != _DAQMX
         ), pos + 4 + 4 * n_widths
 
     def segment(self, listed: _Listed, flags: int, start: int, stop: int, cut: bool) -> None:

@@ -16,7 +16,7 @@ from napari_tesm.files.mapped import MappedFile
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
-from napari_tesm.gwy.objects import Brick, Field, metadata_entries
+from napari_tesm.gwy.objects import Brick, Field
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.content import Axis, Collection, ContentError, FileContent, mapped_content, one_line
 from napari_tesm.io.hdf5.axes import axis_from_positions
@@ -102,7 +102,7 @@ class _Conversion(Collection):
         ):
             for number in contents.ids(container, kind):
                 title = contents.title(container, kind, number).strip() or f"{kind.capitalize()} {number}"
-                metadata = metadata_entries(container.get(contents.metadata_key(kind, number)))
+                metadata = contents.texts_of(container, kind, number)
                 reading(container[contents.object_key(kind, number)], title, metadata)
         if self.sources and all(len(source.axes) == 1 for source in self.sources):
             self.note("It holds single curves and no map.")

@@ -67,8 +67,8 @@ def convert(path: Path, output: Path) -> str:
     finally:
         _end(process)
     if process.returncode == 0 and output.is_file():
-        found = re.search(rb'"module": *"([^"]*)"', stdout)
-        return one_line(found[1].decode("utf-8", "replace")) if found else ""
+        module = re.search(rb'"module": *"([^"]*)"', stdout)
+        return one_line(module[1].decode("utf-8", "replace")) if module else ""
     raise ContentError(_reason(path, process.returncode, stderr.decode("utf-8", "replace")))
 
 

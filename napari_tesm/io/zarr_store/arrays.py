@@ -115,7 +115,7 @@ def members(group: Any, path: Path) -> Iterator[tuple[str, Any]]:
         n_seen += len(inside)
         if n_seen > _MOST_MEMBERS or name.count("/") > _DEEPEST:
             raise ContentError(f"{path} holds too many arrays, or nests them too deeply.")
-        waiting += [(f"{name}/{key}".strip("/"), one) for key, one in inside]
+        waiting += [(f"{name}/{key}".strip("/"), member) for key, member in inside]
 
 
 def stored_bytes(path: Path) -> int:
@@ -181,12 +181,12 @@ def missing_chunks(array: Any, part: Part) -> list[str]:
     if array.metadata.zarr_format != 2 or array.fill_value is not None:
         return []
     folder = Path(array.store.root) / array.path
-    along = [
-        range(one.start // size, -(-one.stop // size)) if one.stop > one.start else range(0)
-        for one, size in zip(part, array.chunks, strict=True)
+    places = [
+        range(along.start // size, -(-along.stop // size)) if along.stop > along.start else range(0)
+        for along, size in zip(part, array.chunks, strict=True)
     ]
     separator = array.metadata.dimension_separator
-    names = (separator.join(map(str, place)) or "0" for place in product(*along))
+    names = (separator.join(map(str, place)) or "0" for place in product(*places))
     return [name for name in names if not (folder / name).is_file()]
 
 
@@ -194,8 +194,8 @@ def _codecs(array: Any) -> set[str]:
     """Return the names of everything that turns the bytes of a chunk into numbers."""
     metadata = array.metadata.to_dict()
     if metadata["zarr_format"] == 2:
-        found = [metadata.get("compressor"), *(metadata.get("filters") or ())]
-        return {str(one.get("id")) for one in found if one}
+        codecs = [metadata.get("compressor"), *(metadata.get("filters") or ())]
+        return {str(codec.get("id")) for codec in codecs if codec}
     names: set[str] = set()
     waiting = list(metadata.get("codecs") or ())
     while waiting:

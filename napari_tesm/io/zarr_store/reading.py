@@ -93,9 +93,8 @@ def _read_dataset(path: Path, root: Any) -> xr.Dataset:
             group, _, own = name.rpartition("/")
             arrays.setdefault(group, []).append((own, item))
     dataset = _dataset(path, groups.get("", root), arrays.get("", []), n_stored)
-    found = violations(dataset)
-    if found:
-        raise ContentError(f"{path} is not a t-ESM dataset: {one_line('; '.join(found), 400)}")
+    if faults := violations(dataset):
+        raise ContentError(f"{path} is not a t-ESM dataset: {one_line('; '.join(faults), 400)}")
     dataset.attrs.pop("tesm_format", None)
     others = []
     for number in itertools.count():

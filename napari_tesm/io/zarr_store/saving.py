@@ -58,8 +58,8 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
     zarr = optional_module("zarr", path, "a Zarr folder")
     check_dataset(dataset)
     others = [_as_dataset(image) for image in dataset.encoding.get(OTHER_CHANNELS, ())]
-    for one in (dataset, *others):
-        _check_storable(one)
+    for stored in (dataset, *others):
+        _check_storable(stored)
     for origin in ("source", "origin"):
         if origin in dataset.encoding:
             refuse_same_file(asked, dataset.encoding[origin])
@@ -186,12 +186,12 @@ def _blocks(shape: tuple[int, ...], chunks: tuple[int, ...]) -> Iterator[tuple[s
 
 
 def _attributes(name: Any, attributes: dict[Any, Any]) -> dict[str, Any]:
-    found = {}
+    stored = {}
     for key, value in attributes.items():
         if not isinstance(key, str) or key in _RESERVED:
             raise ValueError(f"the attribute {key!r} of {name} cannot be stored in a Zarr folder")
-        found[key] = _storable(value, f"the attribute '{key}' of {name}")
-    return found
+        stored[key] = _storable(value, f"the attribute '{key}' of {name}")
+    return stored
 
 
 def _storable(value: Any, what: str) -> Any:
@@ -199,9 +199,9 @@ def _storable(value: Any, what: str) -> Any:
     if isinstance(value, np.generic | np.ndarray) and value.dtype.kind in "biufU":
         return value.tolist()
     if isinstance(value, list | tuple):
-        return [_storable(one, what) for one in value]
+        return [_storable(item, what) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _storable(one, what) for key, one in value.items()}
+        return {key: _storable(item, what) for key, item in value.items()}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ValueError(f"{what} is a {type(value).__name__}, which cannot be stored in a Zarr folder")
