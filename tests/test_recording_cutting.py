@@ -92,19 +92,6 @@ def test_every_number_format_becomes_floats_of_this_machine(dtype, expected):
     assert np.isnan(cut[:][0, 1]).all()
 
 
-def test_traces_are_moved_by_parts_of_a_sample_only_when_asked():
-    values = np.sin(np.arange(500) / 20)
-    starts = np.array([[100, 200]])
-    shift = np.array([[0.25, 0.0]])
-    moved = CutTraces(values, starts, 10, 40, shift=shift)[:]
-    at = np.arange(-10, 40)
-    np.testing.assert_allclose(moved[0, 0], np.interp(100.25 + at, np.arange(500), values), rtol=1e-12)
-    np.testing.assert_array_equal(moved[0, 1], values[200 + at])
-    # The last sample of the recording has no next one to interpolate with.
-    assert np.isnan(CutTraces(values, [[460]], 10, 40, shift=[[0.5]])[:]).all()
-    assert np.isfinite(CutTraces(values, [[460]], 10, 40)[:]).all()
-
-
 def test_a_dataset_reads_no_more_than_what_is_asked_for():
     size = 1_000_000
     stream = Stream(np.arange(size, dtype=float))

@@ -79,7 +79,6 @@ def test_slow_edges_and_overshoot_make_no_levels_and_begin_halfway():
     assert found.levels.pulses == pytest.approx([-3.0, 3.0], abs=0.02)
     # 6 samples of rise to 110 %: half the level is passed between the second and the third of them.
     assert set(found.start - [start for start, *_ in truth]) == {2}
-    np.testing.assert_allclose(found.crossing - [start for start, *_ in truth], 1.73, atol=0.05)
     # The way down lasts as long as the way up.
     assert (np.abs(found.stop - found.start - 100) <= 1).all()
 
@@ -91,7 +90,6 @@ def test_every_pulse_begins_halfway_to_its_own_level():
     late = found.start - [start for start, *_ in truth]
     # 8 samples of rise to 110 %: half is passed at 3.64 of them, whatever the level.
     assert set(late) == {3}
-    np.testing.assert_allclose(found.crossing - [start for start, *_ in truth], 2.64, atol=0.02)
     assert set(found.stop - found.start) == {100}
 
 
@@ -159,7 +157,6 @@ def test_blocks_lose_and_double_nothing(seed, block, rise, noise):
     for name in ("start", "stop"):
         assert getattr(found, name).tolist() == getattr(reference, name).tolist()
     np.testing.assert_allclose(found.voltage, reference.voltage, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(found.crossing, reference.crossing, rtol=1e-12)
     edges = find_edges(values, levels=(0.0, 3.0), block=block)
     assert edges.tolist() == find_edges(values, levels=(0.0, 3.0)).tolist()
 

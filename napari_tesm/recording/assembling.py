@@ -1,8 +1,7 @@
 """A continuous recording made into a dataset: pulses found, put in their pixels, traces cut."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -31,32 +30,17 @@ _MOST: Final = 2 / 3
 """Part of the records from which their length is wrong, not a few pulses: of two pulses in each pixel half may do."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Starts:
-    """Where pixels begin, and what is known of their pulses."""
-
-    start: NDArray[np.int64]
-    pulses: Pulses | None
-    fraction: NDArray[np.float64] | None = None
-
-
 def dataset_from_recording(
     streams: Mapping[str, Any],
     rate: float,
     order: ScanOrder,
     *,
     scan_size: tuple[float, float] | None = None,
-    origin: tuple[float, float] = (0.0, 0.0),
     before: float | None = None,
     after: float | None = None,
     unit: str = "V",
-    lateral_unit: str = "m",
     protocol: PulseProtocol | None = None,
-    idle: float | None = None,
-    trigger_edge: Literal["rising", "falling"] = "rising",
-    line_edge: Literal["rising", "falling"] = "rising",
     pulse_delay: float | None = None,
-    between_samples: bool = False,
     channels: Sequence[xr.DataArray] = (),
     check: Callable[[], None] | None = None,
 ) -> xr.Dataset:
@@ -71,9 +55,7 @@ def dataset_from_recording(
         Samples per second.
     order : ScanOrder
     scan_size : (float, float), optional
-        Width and height of the scan, in `lateral_unit`; pixel numbers stand in for positions where it is unknown.
-    origin : (float, float)
-        Position of the left upper corner.
+        Width and height of the scan, in m; pixel numbers stand in for positions where it is unknown.
     before, after : float, optional
         Record before and after the start of the pulse, in s. By default the record lasts as long as the pulses are
         apart, and a fiftieth of it lies before the pulse.
@@ -81,15 +63,9 @@ def dataset_from_recording(
         Of the lock-in's X, Y and R.
     protocol : PulseProtocol, optional
         What is known; the pulse duration is read from the dc voltage where it is not.
-    idle : float, optional
-        Level of the dc voltage between pulses, where the data do not show it.
-    trigger_edge, line_edge : "rising" or "falling"
     pulse_delay : float, optional
         Without a dc voltage: time from the pixel trigger to the start of the pulse, in s. Time counts from the trigger,
         and the start of the pulse stays unknown, where it is not given.
-    between_samples : bool
-        Move each trace by the fraction of a sample at which its pulse crosses half its height, by linear
-        interpolation. Traces are plain copies by default.
     channels : sequence of DataArray
         Images of the same grid.
     check : callable, optional
@@ -101,34 +77,28 @@ def dataset_from_recording(
         If a stream is missing or unlike the others, or pulses cannot be found or placed; in one sentence.
     """
     _check_streams(streams, rate)
-    found = _starts(streams, rate, idle, trigger_edge, pulse_delay, between_samples)
-    samples = _record(found, rate, before, after)
-    lines = (
-        find_edges(streams["line"], polarity=line_edge, name="the line trigger")
-        if "line" in streams
-        else None
-    )
-    pulses = found.pulses
+    pulses = find_pulses(streams["dc"]) if "dc" in streams else None
+    if pulses is None:
+        edges = find_edges(streams["trigger"], name="the pixel trigger")
+        starts = edges + round((pulse_delay or 0.0) * rate)
+    else:
+        starts = pulses.start
+    samples = _record(starts, pulses, rate, before, after)
+    lines = find_edges(streams["line"], name="the line trigger") if "line" in streams else None
     places = places_from_events(
-        found.start, order, rate, line_triggers=lines,
+        starts, order, rate, line_triggers=lines,
         voltage=None if pulses is None else pulses.voltage,
         length=None if pulses is None else pulses.stop - pulses.start,
         record=None if pulses is None else samples,
     )  # fmt: skip
-    start = np.where(places.event == MISSING, -1, found.start[places.event])
-    shift = None
-    if found.fraction is not None:
-        shift = np.where(places.event == MISSING, 0.0, found.fraction[places.event])
+    start_of_pixels = np.where(places.event == MISSING, -1, starts[places.event])
     traces = {
-        signal: [
-            CutTraces(streams[signal], one, *samples, shift=None if shift is None else shift[index])
-            for index, one in enumerate(start)
-        ]
+        signal: [CutTraces(streams[signal], of_setting, *samples) for of_setting in start_of_pixels]
         for signal in SIGNALS
         if signal in streams
     }
     time = (np.arange(sum(samples)) - samples[0]) / rate
-    x, y, lateral = _positions(order, scan_size, origin, lateral_unit)
+    x, y, lateral = _positions(order, scan_size)
     pulse_known = pulses is not None or pulse_delay is not None
     filled = _protocol(protocol, pulses, rate, samples[0] / rate if pulse_known else None)
     dataset = dataset_from_traces(
@@ -159,29 +129,17 @@ def _check_streams(streams: Mapping[str, Any], rate: float) -> None:
         raise ValueError(f"the streams must have one number of samples, not {listed}")
 
 
-def _starts(
-    streams: Mapping[str, Any], rate: float, idle: float | None, edge: Literal["rising", "falling"],
-    delay: float | None, between_samples: bool,
-) -> _Starts:  # fmt: skip
-    if "dc" not in streams:
-        edges = find_edges(streams["trigger"], polarity=edge, name="the pixel trigger")
-        return _Starts(edges + round((delay or 0.0) * rate), None)
-    pulses = find_pulses(streams["dc"], idle=idle)
-    if not between_samples:
-        return _Starts(pulses.start, pulses)
-    whole = np.floor(pulses.crossing).astype(np.int64)
-    return _Starts(whole, pulses, pulses.crossing - whole)
-
-
-def _record(found: _Starts, rate: float, before: float | None, after: float | None) -> tuple[int, int]:
+def _record(
+    starts: NDArray[np.int64], pulses: Pulses | None, rate: float, before: float | None, after: float | None
+) -> tuple[int, int]:
     """Return the samples of a record before and from the start of the pulse."""
     for name, value in (("before", before), ("after", after)):
         if value is not None and not (np.isfinite(value) and value >= 0):
             raise ValueError(f"the record {name} the pulse must be a time from zero, not {value}")
+    pulse = 0 if pulses is None else int(np.median(pulses.stop - pulses.start))
     if before is None or after is None:
-        rhythm = rhythm_from_times(found.start.astype(np.float64))
+        rhythm = rhythm_from_times(starts.astype(np.float64))
         whole = int(rhythm.period * (1 - min(4 * rhythm.jitter, 0.5)))
-        pulse = 0 if found.pulses is None else int(np.median(found.pulses.stop - found.pulses.start))
         usual = max(1, min(round(_BASELINE * whole), (whole - pulse) // 4))
     first = usual if before is None else round(before * rate)
     last = max(1, whole - first) if after is None else round(after * rate)
@@ -189,8 +147,7 @@ def _record(found: _Starts, rate: float, before: float | None, after: float | No
         raise ValueError(
             f"the record after the start of the pulse is shorter than a sample of {1 / rate:g} s"
         )
-    pulse = 0 if found.pulses is None else int(np.median(found.pulses.stop - found.pulses.start))
-    _refuse_records_that_hold_others(found.start, pulse, rate, first, last)
+    _refuse_records_that_hold_others(starts, pulse, rate, first, last)
     return first, last
 
 
@@ -210,17 +167,17 @@ def _refuse_records_that_hold_others(
 
 
 def _positions(
-    order: ScanOrder, size: tuple[float, float] | None, origin: tuple[float, float], unit: str
+    order: ScanOrder, size: tuple[float, float] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
     if size is None:
         return np.arange(order.columns, dtype=np.float64), np.arange(order.lines, dtype=np.float64), "px"
     if not (np.isfinite(size).all() and min(size) > 0):
         raise ValueError(f"the scan size must be larger than zero, not {size[0]:g} × {size[1]:g}")
     x, y = (
-        np.asarray(start + (np.arange(count) + 0.5) * (length / count), dtype=np.float64)
-        for start, length, count in zip(origin, size, (order.columns, order.lines), strict=True)
+        np.asarray((np.arange(count) + 0.5) * (length / count), dtype=np.float64)
+        for length, count in zip(size, (order.columns, order.lines), strict=True)
     )
-    return x, y, unit
+    return x, y, "m"
 
 
 def _voltages(places: Places, pulses: Pulses | None) -> list[float]:
@@ -237,10 +194,10 @@ def _voltages(places: Places, pulses: Pulses | None) -> list[float]:
 def _protocol(
     given: PulseProtocol | None, pulses: Pulses | None, rate: float, start: float | None
 ) -> PulseProtocol:
-    known = given or PulseProtocol()
-    if pulses is not None and known.pulse_duration is None:
-        known = known.updated(pulse_duration=float(np.median(pulses.stop - pulses.start)) / rate)
-    return known.updated(pulse_start=start)
+    protocol = given or PulseProtocol()
+    if pulses is not None and protocol.pulse_duration is None:
+        protocol = protocol.updated(pulse_duration=float(np.median(pulses.stop - pulses.start)) / rate)
+    return protocol.updated(pulse_start=start)
 
 
 def _pulse_notes(pulses: Pulses | None) -> list[str]:

@@ -1,8 +1,7 @@
 """Traces cut out of a continuous stream, read when they are asked for.
 
 A trace is a copy of the samples around the start of its pulse: nothing is interpolated. The start is known to a sample;
-what lies between two samples is part of the jitter that the report states. Whoever wants the traces moved by that
-fraction has to ask for it.
+what lies between two samples is part of the jitter that the report states.
 """
 
 from typing import Any, Final
@@ -35,14 +34,9 @@ class CutTraces:
     before, after : int
         Samples of the record before that one, and from it on. A record that the recording does not hold whole is
         missing.
-    shift : array-like, shape (y, x), optional
-        Fraction of a sample, 0 to 1, by which time zero lies after `start`: traces are interpolated linearly to it. By
-        default they are not.
     """
 
-    def __init__(
-        self, stream: Any, start: ArrayLike, before: int, after: int, *, shift: ArrayLike | None = None
-    ) -> None:
+    def __init__(self, stream: Any, start: ArrayLike, before: int, after: int) -> None:
         size = length_of(stream, "the stream")
         if before < 0 or after < 1:
             raise ValueError(
@@ -51,9 +45,7 @@ class CutTraces:
         starts = np.array(start, dtype=np.int64)
         if starts.ndim != 2:
             raise ValueError(f"the starts must form an image, not an array of shape {starts.shape}")
-        self.shift = None if shift is None else np.array(shift, dtype=np.float64)
-        last = size - after - (self.shift is not None)
-        starts[(starts < before) | (starts > last)] = -1
+        starts[(starts < before) | (starts > size - after)] = -1
         self.stream, self.start, self.before = stream, starts, before
         self.shape = (*starts.shape, before + after)
         self.dtype = native_dtype(stream.dtype)
@@ -82,7 +74,6 @@ class CutTraces:
         out[order[:missing]] = np.nan
         order = order[missing:]
         first_time, span = int(times.min()), int(np.ptp(times)) + 1
-        extra = 0 if self.shift is None else 1
         begin = starts[order] - self.before + first_time
         low = 0
         while low < order.size:
@@ -93,14 +84,10 @@ class CutTraces:
                 and begin[high] + span - begin[low] <= _LONGEST
             ):
                 high += 1
-            stretch = np.asarray(self.stream[int(begin[low]) : int(begin[high - 1]) + span + extra])
-            records = np.lib.stride_tricks.sliding_window_view(stretch, span + extra)
+            stretch = np.asarray(self.stream[int(begin[low]) : int(begin[high - 1]) + span])
+            records = np.lib.stride_tricks.sliding_window_view(stretch, span)
             at, pixels = begin[low:high] - begin[low], order[low:high]
-            if extra:
-                share = self.shift[row, columns[pixels], None]  # type: ignore[index]
-                wide = records[at].astype(self.dtype)
-                out[pixels] = ((1 - share) * wide[:, :-1] + share * wide[:, 1:])[:, times - first_time]
-            elif span == times.size and (np.diff(times) == 1).all():
+            if span == times.size and (np.diff(times) == 1).all():
                 out[pixels] = records[at]
             else:
                 out[pixels] = records[at[:, None], (times - first_time)[None, :]]

@@ -5,7 +5,7 @@ level of its sign, and may fall back as far as three tenths of that one (noise, 
 blocks begin and end changes nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -44,8 +44,6 @@ class Pulses:
         First sample of the pulse and first sample after it.
     voltage : ndarray of float
         Mean over the pulse, in the unit of the channel.
-    crossing : ndarray of float
-        Where a straight line between the samples crosses half the level, just before `start`.
     levels : Levels
     spikes : int
         Excursions too short for a pulse, left out.
@@ -56,7 +54,6 @@ class Pulses:
     start: Indices
     stop: Indices
     voltage: Array
-    crossing: Array
     levels: Levels
     spikes: int = 0
     clipped: int = 0
@@ -103,7 +100,7 @@ def find_pulses(stream: Any, *, idle: float | None = None, block: int = BLOCK) -
         raise ValueError("the dc channel holds no whole pulse")
     runs = _halfway_to_their_own(stream, runs, levels)
     voltage = runs.total / (runs.last - runs.first + 1)
-    return Pulses(runs.first, runs.last + 1, voltage, runs.crossing, levels, spikes=spikes, clipped=clipped)
+    return Pulses(runs.first, runs.last + 1, voltage, levels, spikes=spikes, clipped=clipped)
 
 
 def find_edges(
@@ -150,18 +147,17 @@ def _halfway_to_their_own(stream: Any, runs: "_Runs", levels: Levels) -> "_Runs"
 
     Slow edges pass the half of -3 V before that of -6 V: time zero would depend on the voltage.
     """
-    first, last = runs.first.copy(), runs.last.copy()
-    total, crossing = runs.total.copy(), runs.crossing.copy()
+    first, last, total = runs.first.copy(), runs.last.copy(), runs.total.copy()
     smallest = np.where(runs.sign == _UP, levels.smallest_rise, levels.smallest_fall)
     height = total / (last - first + 1) - levels.idle
     # The mean holds the edges, too; the level does not.
-    known = np.array(levels.pulses) - levels.idle
-    nearest = known[np.argmin(np.abs(height[:, None] - known), axis=1)]
+    heights = np.array(levels.pulses) - levels.idle
+    nearest = heights[np.argmin(np.abs(height[:, None] - heights), axis=1)]
     height = np.where(np.abs(nearest - height) < 0.2 * np.abs(height), nearest, height)
     taller = np.flatnonzero(np.abs(height) > _TALLER * smallest)
     reach = int(np.clip(np.median(last - first + 1) // 4, 1, _LONGEST_EDGE))
     for some in np.array_split(taller, -(-taller.size // 4096)) if taller.size else []:
-        half, here = height[some] / 2, np.arange(some.size)
+        half = height[some] / 2
         for edge, sign in ((first, 1), (last, -1)):
             # From the sample outside of the pulse inwards.
             begin = edge[some] - 1 if sign == 1 else edge[some] + 1 - reach
@@ -170,12 +166,7 @@ def _halfway_to_their_own(stream: Any, runs: "_Runs", levels: Levels) -> "_Runs"
             away = np.where(inside.any(axis=1), np.argmax(inside, axis=1), 0)
             edge[some] += sign * away
             total[some] -= np.where(np.arange(reach) < away[:, None], near[:, 1:], 0.0).sum(axis=1)
-            if sign == 1:
-                outer, inner = near[here, away], near[here, away + 1]
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    share = (levels.idle + half - outer) / (inner - outer)
-                crossing[some] = edge[some] - 1 + np.where((share >= 0) & (share <= 1), share, 1.0)
-    return replace(runs, first=first, last=last, total=total, crossing=crossing)
+    return replace(runs, first=first, last=last, total=total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,15 +177,11 @@ class _Runs:
     last: Indices
     sign: NDArray[np.uint8]
     total: Array
-    crossing: Array
     from_start: NDArray[np.bool_]
     """Whether the recording begins inside it."""
 
     def chosen(self, which: NDArray[Any]) -> "_Runs":
-        return _Runs(
-            self.first[which], self.last[which], self.sign[which], self.total[which], self.crossing[which],
-            self.from_start[which],
-        )  # fmt: skip
+        return _Runs(*(getattr(self, part.name)[which] for part in fields(self)))
 
     def without_holes(self) -> "_Runs":
         """Return the runs with those put together that a spike towards the idle level has parted."""
@@ -208,9 +195,11 @@ class _Runs:
         # The mean is one over the samples of the pulse: what the holes lack is put in at the pulse's own level.
         counted = np.add.reduceat(self.last - self.first + 1, at)
         total = np.add.reduceat(self.total, at) * (self.last[ends] - self.first[at] + 1) / counted
-        return _Runs(
-            self.first[at], self.last[ends], self.sign[at], total, self.crossing[at], self.from_start[at]
-        )
+        return replace(self.chosen(at), last=self.last[ends], total=total)
+
+
+_COLUMNS: Final = ("i8", "i8", "u1", "f8", "?", "?")
+"""Types of what `_Runs` holds, and of whether a run goes on from the block before."""
 
 
 def _usual_length(lengths: Indices) -> float:
@@ -228,8 +217,8 @@ def _runs_beyond(
     name: str = "the dc channel",
 ) -> _Runs:
     """Return the stretches at or beyond ``up[0]`` or ``down[0]``; each lasts until ``up[1]``, ``down[1]`` is passed."""
-    parts: list[tuple[Array, ...]] = []
-    state, last_sure, before, found = 0, -1, np.nan, 0
+    parts: list[tuple[NDArray[Any], ...]] = [tuple(np.empty(0, code) for code in _COLUMNS)]
+    state, last_sure, count = 0, -1, 0
     for offset, values in blocks_of(stream, block):
         code = _codes(values, up, down)
         sure = slice(None) if code.all() else np.flatnonzero(code)
@@ -238,10 +227,7 @@ def _runs_beyond(
             change = np.flatnonzero(codes[1:] != codes[:-1]) + 1
             begins = np.concatenate([[0], change])
             ends = np.append(change, codes.size) - 1
-            if not isinstance(sure, slice):
-                begins_at, ends_at = sure[begins], sure[ends]
-            else:
-                begins_at, ends_at = begins, ends
+            begins_at, ends_at = (begins, ends) if isinstance(sure, slice) else (sure[begins], sure[ends])
             kinds = codes[begins]
             beyond = kinds != _IDLE
             first, last, kind = begins_at[beyond], ends_at[beyond], kinds[beyond]
@@ -255,12 +241,10 @@ def _runs_beyond(
             unknown = np.zeros(first.size, np.bool_)
             if first.size and beyond[0] and state == 0:
                 unknown[0] = True
-            crossing = _crossings(values, before, first, kind, up[0], down[0])
-            parts.append((first + offset, last + offset, kind, total, crossing + offset, unknown, goes_on))
+            parts.append((first + offset, last + offset, kind, total, unknown, goes_on))
             state, last_sure = int(codes[-1]), offset + int(ends_at[-1])
-            found += first.size
-        before = float(values[-1])
-        if found > _TOO_MANY + (offset + values.size) / _SHORTEST_PERIOD:
+            count += first.size
+        if count > _TOO_MANY + (offset + values.size) / _SHORTEST_PERIOD:
             # Noise of two values: endless runs would fill the memory, and no scan comes of them.
             raise ValueError(
                 f"{name} switches every few samples, as no series of pulses does: check which channel it is"
@@ -302,35 +286,12 @@ def _between(stream: Any, start: int, stop: int) -> float:
     return float(np.nanmean(values)) * values.size if not np.isnan(values).all() else 0.0
 
 
-def _crossings(
-    values: NDArray[Any], before: float, first: Indices, kind: NDArray[np.uint8], up: float, down: float
-) -> Array:
-    """Return where a straight line from the sample before crosses the threshold."""
-    at = values[first].astype(np.float64)
-    previous = np.where(first > 0, values[first - 1], before).astype(np.float64)
-    threshold = np.where(kind == _UP, up, down)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = (threshold - previous) / (at - previous)
-    return np.asarray(first - 1 + np.where((share >= 0) & (share <= 1), share, 1.0))
-
-
-def _joined(parts: list[tuple[Array, ...]]) -> _Runs:
+def _joined(parts: list[tuple[NDArray[Any], ...]]) -> _Runs:
     """Return the runs of all blocks, those that go on across the edge of a block as one."""
-    if not parts:
-        nothing = np.empty(0)
-        return _Runs(
-            nothing.astype(np.int64), nothing.astype(np.int64), nothing.astype(np.uint8), nothing, nothing,
-            nothing.astype(np.bool_),
-        )  # fmt: skip
-    first, last, kind, total, crossing, unknown, goes_on = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
+    *columns, goes_on = (np.concatenate(column) for column in zip(*parts, strict=True))
+    runs = _Runs(*columns)
     at = np.flatnonzero(~goes_on)
     if at.size == 0:
-        return _joined([])
+        return runs
     ends = np.append(at[1:], goes_on.size) - 1
-    totals = np.add.reduceat(total, at)
-    return _Runs(
-        first[at].astype(np.int64), last[ends].astype(np.int64), kind[at].astype(np.uint8), totals, crossing[at],
-        unknown[at].astype(np.bool_),
-    )  # fmt: skip
+    return replace(runs.chosen(at), last=runs.last[ends], total=np.add.reduceat(runs.total, at))
