@@ -67,13 +67,12 @@ def build_module(folder: Path) -> Path:
             "the module is built on Linux. A Gwyddion with pygwy can have the plug-ins: tesm gwyddion install "
             f"{option_from_field('pygwy')}; every Gwyddion reads what tesm fit writes"
         )
-    compiler = _compiler()
-    _check_requirements(compiler)
+    _check_requirements()
     flags = _pkg_config("--cflags", "gwyddion").stdout.split()
     module = folder / MODULE_NAME
     # Gwyddion's functions are found in the program that loads the module: nothing is linked.
     sources = [str(path) for path in sorted(source_folder().glob("*.c"))]
-    done = _output([*(compiler or []), *_FLAGS, "-o", str(module), *sources, *flags])
+    done = _output([*(_compiler() or []), *_FLAGS, "-o", str(module), *sources, *flags])
     if done.returncode or not module.is_file():
         errors = [line.strip() for line in done.stderr.splitlines() if "error" in line]
         raise RuntimeError(f"the compiler failed: {errors[0] if errors else done.stderr.strip()[:300]}")
@@ -90,7 +89,7 @@ def missing_requirements() -> list[Requirement]:
     return missing + [requirement for name, requirement in _HEADERS.items() if not _is_there(name)]
 
 
-def _check_requirements(compiler: Sequence[str] | None) -> None:
+def _check_requirements() -> None:
     if missing := missing_requirements():
         names = [requirement.what for requirement in missing]
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -112,9 +111,9 @@ def _check_requirements(compiler: Sequence[str] | None) -> None:
 
 
 def _is_there(name: str) -> bool:
-    found = _pkg_config("--exists", "--print-errors", name)
+    done = _pkg_config("--exists", "--print-errors", name)
     # It fails also for what a package asks for; that has a line of its own here.
-    return found.returncode == 0 or f"Package {name} was not found" not in found.stderr
+    return done.returncode == 0 or f"Package {name} was not found" not in done.stderr
 
 
 def _compiler() -> list[str] | None:

@@ -41,19 +41,19 @@ def findings(module: str) -> dict[str, object]:
         return {"gwyddion": None, "problem": f"the libraries of Gwyddion are not here: {error}"}
     version = loaded["gwyddion2"].gwy_version_string
     version.restype = ctypes.c_char_p
-    found: dict[str, object] = {"gwyddion": version().decode()}
+    said: dict[str, object] = {"gwyddion": version().decode()}
     try:
         # At once and not when it is called: a function that this Gwyddion lacks would end it in the middle of work.
         ctypes.CDLL(module)
     except OSError as error:
-        return found | {"problem": str(error)}
+        return said | {"problem": str(error)}
     register = loaded["gwymodule2"].gwy_module_register_module
     register.argtypes = [ctypes.c_char_p, ctypes.POINTER(ctypes.POINTER(_Error))]
     register.restype = ctypes.POINTER(_ModuleInfo)
     problem = ctypes.POINTER(_Error)()
     info = register(module.encode(errors="surrogateescape"), ctypes.byref(problem))
     if not info:
-        return found | {"problem": problem.contents.message.decode() if problem else "it was refused"}
+        return said | {"problem": problem.contents.message.decode() if problem else "it was refused"}
     functions = loaded["gwymodule2"].gwy_module_get_functions
     functions.argtypes = [ctypes.c_char_p]
     functions.restype = ctypes.POINTER(_List)
@@ -61,7 +61,7 @@ def findings(module: str) -> dict[str, object]:
     while item:
         names.append(item.contents.data.decode())
         item = item.contents.next
-    return found | {"module": info.contents.version.decode(), "functions": sorted(names)}
+    return said | {"module": info.contents.version.decode(), "functions": sorted(names)}
 
 
 if __name__ == "__main__":

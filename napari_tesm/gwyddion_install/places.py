@@ -61,12 +61,12 @@ def own_engine() -> Path:
     beside = Path(sys.executable).parent
     # On Windows, programs of packages are in a folder of their own.
     places = os.pathsep.join(map(str, (beside, beside / "Scripts")))
-    found = shutil.which("tesm", path=places) or shutil.which("tesm")
-    if found is None:
+    program = shutil.which("tesm", path=places) or shutil.which("tesm")
+    if program is None:
         raise FileNotFoundError(
             "there is no command tesm beside this Python nor on the PATH: pip install napari-tesm"
         )
-    return Path(found).absolute()
+    return Path(program).absolute()
 
 
 def engine_for_gwyddion() -> tuple[Path | None, str]:
@@ -78,8 +78,8 @@ def engine_for_gwyddion() -> tuple[Path | None, str]:
         return _program(given), "$TESM_ENGINE"
     if chosen := _chosen_in_dialog():
         return _program(chosen), "chosen in Gwyddion"
-    if (remembered := remembered_engine()) and (found := _program(remembered)):
-        return found, "remembered at installation"
+    if (remembered := remembered_engine()) and (program := _program(remembered)):
+        return program, "remembered at installation"
     return _program("tesm"), "found on the PATH"
 
 
@@ -99,10 +99,10 @@ def _chosen_in_dialog() -> str:
         text = (gwyddion_folder() / "settings").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    found = _SETTING.search(text)
-    return re.sub(r"\\(.)", r"\1", found[1]) if found else ""
+    setting = _SETTING.search(text)
+    return re.sub(r"\\(.)", r"\1", setting[1]) if setting else ""
 
 
 def _program(name: str) -> Path | None:
-    found = shutil.which(name)
-    return Path(found) if found else None
+    program = shutil.which(name)
+    return Path(program) if program else None

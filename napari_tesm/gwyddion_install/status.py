@@ -62,16 +62,16 @@ class Status:
 def status() -> Status:
     """Return the state of the module on this computer."""
     module = module_path() if module_path().is_file() else None
-    found: dict[str, Any] = _findings(module) if module else {"problem": "it is not installed"}
+    said: dict[str, Any] = _findings(module) if module else {"problem": "it is not installed"}
     engine, origin = engine_for_gwyddion()
     return Status(
         module=module,
-        version=found.get("module", ""),
-        gwyddion=found.get("gwyddion") or "",
+        version=said.get("module", ""),
+        gwyddion=said.get("gwyddion") or "",
         program=shutil.which("gwyddion"),
-        functions=tuple(found.get("functions", ())),
+        functions=tuple(said.get("functions", ())),
         plugins=tuple(path for path in pygwy_paths().values() if path.is_file()),
-        problem=found.get("problem", ""),
+        problem=said.get("problem", ""),
         engine=engine,
         engine_origin=origin,
         engine_version=_version_of_engine(engine) if engine else "",

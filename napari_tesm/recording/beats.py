@@ -51,16 +51,16 @@ class Beats:
     triggered: int | None = None
     """Where every second passage has a line trigger: 0 or 1, the first one that has."""
 
-    def members(self, one: Pass) -> Indices:
+    def members(self, passage: Pass) -> Indices:
         """Return the pulses of a passage."""
-        sizes = self.bounds[one.events + 1] - self.bounds[one.events]
+        sizes = self.bounds[passage.events + 1] - self.bounds[passage.events]
         # Counted on from the first pulse of each beat.
         within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        return np.asarray(self.ascending[np.repeat(self.bounds[one.events], sizes) + within])
+        return np.asarray(self.ascending[np.repeat(self.bounds[passage.events], sizes) + within])
 
-    def member_slots(self, one: Pass) -> Indices:
+    def member_slots(self, passage: Pass) -> Indices:
         """Return the beat of the line that each of `members` belongs to."""
-        return np.repeat(one.slots, self.bounds[one.events + 1] - self.bounds[one.events])
+        return np.repeat(passage.slots, self.bounds[passage.events + 1] - self.bounds[passage.events])
 
     def strays_in_passes(self) -> tuple[Indices, Indices, int]:
         """Return the passage and the pixel at which each pulse came that has no pixel, and how many came between lines.
@@ -68,14 +68,14 @@ class Beats:
         Those of a passage that could not be placed are left out.
         """
         unplaced = np.ones(self.z.size, np.bool_)
-        for one in self.passes:
-            unplaced[self.members(one)] = False
+        for passage in self.passes:
+            unplaced[self.members(passage)] = False
         z = self.z[unplaced]
-        starts = np.array([one.start for one in self.passes])
+        starts = np.array([passage.start for passage in self.passes])
         number = np.searchsorted(starts, z + 0.5, side="right") - 1
         slot = np.floor(z - starts[np.maximum(number, 0)] + 1e-9).astype(np.int64)
         inside = (number >= 0) & (slot < self.slots)
-        placed = np.array([not one.problem for one in self.passes])[number[inside]]
+        placed = np.array([not passage.problem for passage in self.passes])[number[inside]]
         pixel = np.maximum(slot[inside], 0) // self.per_pixel
         return number[inside][placed], pixel[placed], int((~inside).sum())
 
@@ -130,7 +130,7 @@ def _triggered(passes: list[Pass], triggers: Array | None) -> int | None:
     """Return whether the even or the odd passages have a line trigger, None where that is not clear."""
     if triggers is None or len(passes) < 4:
         return None
-    starts = np.array([one.start for one in passes])
+    starts = np.array([passage.start for passage in passes])
     own = np.searchsorted(triggers, starts[1:] + 0.4) > np.searchsorted(triggers, starts[:-1] + 0.4)
     odd, even = float(own[::2].mean()), float(own[1::2].mean())
     if max(odd, even) < 0.6 or min(odd, even) > 0.3:
@@ -145,12 +145,12 @@ def check_voltages(volts: Array, expected: tuple[float, ...]) -> None:
     nominal = np.unique(expected)
     fits = np.abs(volts[:, None] - nominal).min(axis=1) <= reach
     if np.mean(fits) < 0.5:
-        said, found = (
+        expected_levels, measured = (
             ", ".join(text_from_quantity(float(value), "V", digits=3) for value in values)
             for values in (nominal, np.unique(np.quantile(volts, [0.05, 0.95])))
         )
         raise ValueError(
-            f"the dc channel has pulses of {found}, not of {said}: check its scaling and the voltages"
+            f"the dc channel has pulses of {measured}, not of {expected_levels}: check its scaling and the voltages"
         )
 
 
@@ -163,7 +163,7 @@ def _rhythm_within_pixels(starts: Array, label: Indices, count: int) -> tuple[Rh
         raise ValueError(
             "every voltage occurs once: at least two pulses of one voltage are needed to place pixels"
         )
-    rhythm = min(rhythms, key=lambda one: one.jitter)
+    rhythm = min(rhythms, key=lambda rhythm: rhythm.jitter)
     delay = np.zeros(count)
     first = starts[label == 0]
     for k in range(1, count):

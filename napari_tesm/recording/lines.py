@@ -201,12 +201,13 @@ def _no_lines_message(train: Train, bound: NDArray[np.bool_], slots: int) -> str
         first, last = bounds[:-apart], bounds[apart:] - 1
         alike = train.slips[first] == train.slips[last]
         lengths += (train.count[last] - train.count[first] + 1)[alike].tolist()
-    found, times = np.unique(lengths, return_counts=True) if lengths else (np.array([0]), np.array([0]))
-    best = int(np.argmax(found * times))
-    if times[best] > 1 and found[best] * times[best] > 0.5 * train.z.size and found[best] != slots:
+    lengths_seen, times = np.unique(lengths or [0], return_counts=True)
+    best = int(np.argmax(lengths_seen * times))
+    length, often = lengths_seen[best], times[best]
+    if often > 1 and length * often > 0.5 * train.z.size and length != slots:
         return (
-            f"the lines of the recording have {found[best]} pixels, not {slots}: "
-            f"{times[best]} stretches of {found[best]} pulses lie between pauses"
+            f"the lines of the recording have {length} pixels, not {slots}: "
+            f"{often} stretches of {length} pulses lie between pauses"
         )
     return (
         f"no lines of {slots} pixels can be seen among {train.z.size} pulses: neither pauses nor line triggers show "

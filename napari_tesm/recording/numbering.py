@@ -97,16 +97,19 @@ def numbering_from_starts(start: Array, kinds: int, mean: float) -> Numbering:
 
 def likely_distances(start: Array, kinds: int) -> list[float]:
     """Return what the distance of two passages may be, on average over the kinds, the longest first."""
-    found: list[float] = []
+    likely: list[float] = []
     for apart in range(1, kinds + 1):
         distances = np.sort(start[apart:] - start[:-apart]) / apart
         if distances.size:
             parts = np.split(distances, np.flatnonzero(np.diff(distances) > 0.3) + 1)
             parts.sort(key=len, reverse=True)
-            found += [float(np.median(part)) for part in parts[:6]]
-            found.append(float(np.median(distances)))
-    found.sort(reverse=True)
-    apart_enough = [one for one, longer in zip(found, [np.inf, *found], strict=False) if longer - one > 0.05]
+            likely += [float(np.median(part)) for part in parts[:6]]
+            likely.append(float(np.median(distances)))
+    likely.sort(reverse=True)
+    longer = [np.inf, *likely]
+    apart_enough = [
+        distance for distance, above in zip(likely, longer, strict=False) if above - distance > 0.05
+    ]
     return apart_enough or [0.0]
 
 

@@ -116,19 +116,19 @@ class PassClock:
         self._settle_pauses(expected)
         low, high = -self._beyond(-1, expected), int(self.numbers[-1]) + self._beyond(1, expected)
         certain = {int(number): index for index, number in enumerate(self.numbers)}
-        found = []
+        passes = []
         for number in range(low, high + 1):
             if number in certain:
                 begin, end = int(self.first[certain[number]]), int(self.last[certain[number]])
                 inside = slice(begin, end + 1)
                 slots = self.train.count[inside] - self.train.count[begin]
                 start = float(self.start[certain[number]])
-                found.append(Pass(number - low, start, self.train.index[inside], slots))
+                passes.append(Pass(number - low, start, self.train.index[inside], slots))
             else:
-                found.append(self._placed(number, number - low))
-        for one in found:
-            one.start *= self.pace
-        return found
+                passes.append(self._placed(number, number - low))
+        for passage in passes:
+            passage.start *= self.pace
+        return passes
 
     @property
     def numbers(self) -> Indices:
@@ -174,12 +174,12 @@ class PassClock:
         """
         if self.first.size < 2:
             return 1.0, 0.0
-        known = np.interp(np.arange(int(numbers[-1]) + 1), numbers, self.start)
+        starts = np.interp(np.arange(int(numbers[-1]) + 1), numbers, self.start)
         inside = self.train.z[self.first[0] : self.last[-1] + 1]
-        number = np.maximum(np.searchsorted(known, inside + 0.5) - 1, 0)
-        covered = inside - known[number] < self.slots + 0.5
-        silent = known.size - np.unique(number[covered]).size
-        return float(np.mean(covered)), silent / known.size
+        number = np.maximum(np.searchsorted(starts, inside + 0.5) - 1, 0)
+        covered = inside - starts[number] < self.slots + 0.5
+        silent = starts.size - np.unique(number[covered]).size
+        return float(np.mean(covered)), silent / starts.size
 
     def _demoted(self) -> bool:
         """Leave out whole lines that are off by a pixel where the others keep time; return whether there were any.
@@ -288,9 +288,9 @@ class PassClock:
         guesses = []
         for index in (after - 1, after):
             if 0 <= index < self.numbers.size:
-                known = int(self.numbers[index])
+                seen = int(self.numbers[index])
                 guesses.append(
-                    (abs(number - known), self.start[index] + self.numbering.time_between(known, number))
+                    (abs(number - seen), self.start[index] + self.numbering.time_between(seen, number))
                 )
         about = sum(guess / away for away, guess in guesses) / sum(1 / away for away, _ in guesses)
         apart = abs(guesses[0][1] - guesses[-1][1])

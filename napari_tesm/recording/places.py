@@ -1,6 +1,6 @@
 """Pulses put into their pixels, and a report by line of what was missing, doubled or left out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +10,6 @@ from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.beats import Beats, beats_from_starts
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.report import LineReport, report_lines
-from napari_tesm.recording.rhythm import straight_line
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -68,9 +67,7 @@ class _Entries:
     """Distance from an even pace along the line, in pixel periods."""
 
     def chosen(self, which: NDArray[Any]) -> "_Entries":
-        return _Entries(
-            self.event[which], self.number[which], self.pixel[which], self.part[which], self.residual[which]
-        )
+        return _Entries(*(getattr(self, column.name)[which] for column in fields(self)))
 
 
 def places_from_events(
@@ -111,9 +108,9 @@ def places_from_events(
     if starts.size > 1 and (np.diff(starts) <= 0).any():
         raise ValueError("the pulses must be given in the order of time")
     if starts.size < 2:
-        found = "one pulse" if starts.size else "no pulse"
+        pulses = "one pulse" if starts.size else "no pulse"
         raise ValueError(
-            f"{found} was found: that cannot be placed in a scan of {order.columns}×{order.lines} pixels"
+            f"{pulses} was found: that cannot be placed in a scan of {order.columns}×{order.lines} pixels"
         )
     volts = None if voltage is None else np.asarray(voltage, dtype=np.float64)
     beats = beats_from_starts(starts, order, volts, line_triggers)
@@ -125,7 +122,7 @@ def places_from_events(
     kept = near & ~_doubles(entries, near, beats.rhythm.jitter)
     entries, extra = entries.chosen(kept), entries.chosen(~kept)
     disturbed = _disturbed(starts, length, record)
-    problems = {first + one.number: one.problem for one in beats.passes if one.problem}
+    problems = {first + passage.number: passage.problem for passage in beats.passes if passage.problem}
     if volts is not None:
         disturbed |= _other_voltages(entries, volts, order, problems)
     return _places(beats, first, order, rate, entries, extra, disturbed, problems, [*beats.notes, *notes])
@@ -138,7 +135,9 @@ def _first_pass(beats: Beats, order: ScanOrder, volts: Array | None) -> tuple[in
     if ways > 1 and volts is not None and order.voltages_per == "way" and len(set(order.voltages)) > 1:
         nominal = np.array(order.voltages)
         middle = [
-            (one.number, np.median(volts[beats.members(one)])) for one in beats.passes if one.events.size
+            (passage.number, np.median(volts[beats.members(passage)]))
+            for passage in beats.passes
+            if passage.events.size
         ]
         nearest = [(number, int(np.argmin(np.abs(nominal - value)))) for number, value in middle]
         agree = [sum((number + shift) % ways == way for number, way in nearest) for shift in range(ways)]
@@ -149,32 +148,31 @@ def _first_pass(beats: Beats, order: ScanOrder, volts: Array | None) -> tuple[in
     elif ways > 1 and beats.triggered:
         notes.append(f"The recording starts with a {order.ways[1]}, as the line triggers show.")
         first += 1
-    found, missing = len(beats.passes), order.passes - first - len(beats.passes)
-    if missing > 0:
+    if first + len(beats.passes) < order.passes:
         line, way = order.line_and_way(first)
         notes.append(
-            f"The recording holds {found} of {order.passes} passes over lines; the first of them is taken as the "
-            f"{way} of line {line}, counted from 0 in the order of time."
+            f"The recording holds {len(beats.passes)} of {order.passes} passes over lines; the first of them is "
+            f"taken as the {way} of line {line}, counted from 0 in the order of time."
         )
     return first, notes
 
 
 def _too_many_message(beats: Beats, first: int, order: ScanOrder) -> str:
-    found = len(beats.passes)
     begun = f" when it starts in pass {first}" if first else ""
     return (
-        f"the recording holds {found} passes over lines of {order.columns} pixels, more than the {order.passes} of a "
-        f"scan with {order.lines} lines ({' and '.join(order.ways)}){begun}: check the number of lines and the ways"
+        f"the recording holds {len(beats.passes)} passes over lines of {order.columns} pixels, more than the "
+        f"{order.passes} of a scan with {order.lines} lines ({' and '.join(order.ways)}){begun}: check the number of "
+        "lines and the ways"
     )
 
 
 def _entries(beats: Beats, first: int) -> _Entries:
     """Return one entry for each pulse in step, with its distance from an even pace."""
     columns: list[tuple[NDArray[np.generic], ...]] = []
-    for one in beats.passes:
-        if one.events.size == 0 or one.problem:
+    for passage in beats.passes:
+        if passage.events.size == 0 or passage.problem:
             continue
-        event, slot = beats.members(one), beats.member_slots(one)
+        event, slot = beats.members(passage), beats.member_slots(passage)
         z = beats.z[event]
         pace = (
             np.polynomial.Polynomial.fit(slot, z, 1)(slot)
@@ -182,26 +180,11 @@ def _entries(beats: Beats, first: int) -> _Entries:
             else np.full(z.size, np.median(z))
         )
         pixel, part = np.divmod(slot, beats.per_pixel) if beats.per_pixel > 1 else (slot, beats.label[event])
-        columns.append((event, np.full(event.size, first + one.number), pixel, part, z - pace))
+        columns.append((event, np.full(event.size, first + passage.number), pixel, part, z - pace))
     if not columns:
         nothing = np.empty(0, np.int64)
         return _Entries(nothing, nothing, nothing, nothing, np.empty(0))
     return _Entries(*(np.concatenate(column) for column in zip(*columns, strict=True)))
-
-
-def _pace(slot: Indices, z: Array) -> Array:
-    """Return where the pulses of a line would lie at an even pace; a stray or two do not move it."""
-    if slot.size < 3 or np.ptp(slot) == 0:
-        return z.copy()
-    chosen = np.ones(slot.size, np.bool_)
-    for _ in range(2):
-        slope, start = straight_line(slot[chosen], z[chosen])
-        away = np.abs(z - start - slope * slot)
-        nearer = away <= max(5 * float(np.median(away)), 1e-6)
-        if np.ptp(slot[nearer]) == 0:
-            break
-        chosen = nearer
-    return np.asarray(start + slope * slot)
 
 
 def _on_pace(entries: _Entries, period: float) -> Mask:
@@ -260,15 +243,15 @@ def _other_voltages(entries: _Entries, volts: Array, order: ScanOrder, problems:
         mine = setting == index
         if not mine.any():
             continue
-        found = volts[entries.event[mine]]
-        expected = float(np.median(found)) if np.isnan(nominal) else nominal
-        unlike = np.abs(found - expected) > _OTHER_VOLTAGE * abs(expected)
+        measured = volts[entries.event[mine]]
+        expected = float(np.median(measured)) if np.isnan(nominal) else nominal
+        unlike = np.abs(measured - expected) > _OTHER_VOLTAGE * abs(expected)
         other[entries.event[mine]] = unlike
         for number in np.unique(entries.number[mine][unlike]):
             here = entries.number[mine] == number
             if np.mean(unlike[here]) > 0.5:
                 has, wants = (
-                    text_from_quantity(v, "V", digits=3) for v in (np.median(found[here]), expected)
+                    text_from_quantity(v, "V", digits=3) for v in (np.median(measured[here]), expected)
                 )
                 problems[int(number)] = f"its pulses have {has} where {wants} belongs"
     return other
@@ -285,10 +268,10 @@ def _places(
     if outside:
         notes = [*notes, f"{outside} pulses came between the lines and belong to no pixel."]
     reports, squares = [], []
-    for one in beats.passes:
-        number = first + one.number
+    for passage in beats.passes:
+        number = first + passage.number
         row, columns = order.row_of(number), order.columns_of(number)
-        mine = slice(bounds[one.number], bounds[one.number + 1])
+        mine = slice(bounds[passage.number], bounds[passage.number + 1])
         problem = problems.get(number, "")
         present = np.zeros((order.columns, per_way), np.bool_)
         spoiled: tuple[int, ...] = ()
@@ -302,11 +285,11 @@ def _places(
             squares.append(entries.residual[mine] ** 2)
             if which.size > 2:
                 jitter = float(np.sqrt(np.mean(entries.residual[mine] ** 2))) * beats.rhythm.period / rate
-        doubled = [*extra.pixel[extra.number == number], *stray_pixel[stray_number == one.number]]
-        found = int((event[(number % ways) * per_way : (number % ways + 1) * per_way, row] != MISSING).sum())
+        doubled = [*extra.pixel[extra.number == number], *stray_pixel[stray_number == passage.number]]
+        of_way = event[(number % ways) * per_way : (number % ways + 1) * per_way, row]
         reports.append(
             LineReport(
-                row, order.line_and_way(number)[1], found, order.columns * per_way,
+                row, order.line_and_way(number)[1], int((of_way != MISSING).sum()), order.columns * per_way,
                 dropped=tuple(sorted(int(column) for column in columns[~present.all(axis=1)])) if not problem else (),
                 doubled=tuple(sorted(int(columns[pixel]) for pixel in doubled)),
                 spoiled=spoiled, jitter=jitter, problem=problem,

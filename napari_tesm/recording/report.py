@@ -86,17 +86,17 @@ def report_lines(
     passes : int
         Passages of the whole scan.
     """
-    found = sum(one.found for one in lines)
+    placed = sum(line.found for line in lines)
     text = [
         f"{order}; a pixel every {text_from_quantity(pixel_period, 's', digits=5)}, "
         f"jitter {text_from_quantity(jitter, 's', digits=2)}.",
-        f"{found} pulses placed in {len(lines)} of {passes} passes over lines; "
-        f"{sum(len(one.dropped) for one in lines)} missing, {sum(len(one.doubled) for one in lines)} doubled, "
-        f"{sum(len(one.spoiled) for one in lines)} pixels left out because of a disturbed pulse, "
-        f"{sum(bool(one.problem) for one in lines)} lines left out.",
+        f"{placed} pulses placed in {len(lines)} of {passes} passes over lines; "
+        f"{sum(len(line.dropped) for line in lines)} missing, {sum(len(line.doubled) for line in lines)} doubled, "
+        f"{sum(len(line.spoiled) for line in lines)} pixels left out because of a disturbed pulse, "
+        f"{sum(bool(line.problem) for line in lines)} lines left out.",
         *notes,
     ]
-    flawed = [str(one) for one in lines if not one.flawless]
+    flawed = [str(line) for line in lines if not line.flawless]
     if flawed:
         text.append("Lines that are not whole (rows and columns of the image, counted from 0):")
     return text + flawed
