@@ -15,7 +15,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.parser import COMMANDS, parser_for_tesm
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import prepare_process, printable, sentence_from_error, shortened
-from napari_tesm.files.sentences import Sentence
+from napari_tesm.files.sentences import Sentence, sentence_begun
 
 
 class _Terminated(BaseException):
@@ -107,5 +107,4 @@ def _say(message: object) -> None:
     text = sentence_from_error(message) if isinstance(message, BaseException) else spelled(message)
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()] or ["failed"]
     text = "\n".join(lines[:3]) if isinstance(message, UsageError) else " ".join(lines)
-    text = text[0].lower() + text[1:] if text[:2].istitle() and not text[:2].isupper() else text
-    print(f"tesm: {shortened(text)}", file=sys.stderr)
+    print(f"tesm: {shortened(sentence_begun(text, capital=False))}", file=sys.stderr)

@@ -96,6 +96,22 @@ class Sentence(str):
         return tuple(Spelling(lambda name, _: f"\0{name}\0")(self).split("\0")[1::2])
 
 
+def sentence_begun(text: str, *, capital: bool = True) -> str:
+    """Return a sentence with its first letter as a capital, or not; a name at its start keeps its own.
+
+    Examples
+    --------
+    >>> sentence_begun("no region is drawn"), sentence_begun("Draw a region first", capital=False)
+    ('No region is drawn', 'draw a region first')
+    >>> sentence_begun("my_scan.gwy holds no traces"), sentence_begun("Si.gwy holds no traces", capital=False)
+    ('my_scan.gwy holds no traces', 'Si.gwy holds no traces')
+    """
+    word = text.split(maxsplit=1)[0].rstrip(".,:;!?") if text.strip() else ""
+    if not (word.islower() or word.istitle()) or not word.isalpha() or word == "H":
+        return text
+    return (text[0].upper() if capital else text[0].lower()) + text[1:]
+
+
 def _spelled(template: str, values: Mapping[str, Any], spelling: Spelling) -> str:
     parts = []
     for text, name, spec, _ in Formatter().parse(template):

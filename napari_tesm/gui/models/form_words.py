@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from napari_tesm.files.sentences import Spelling, option_from_field
+from napari_tesm.files.sentences import Spelling, option_from_field, sentence_begun
 
 LABELS: Final = {
     "pulse_start": "Pulse starts at", "pulse_duration": "Pulse lasts", "voltage": "Pulse voltage",
@@ -37,4 +37,4 @@ FORMS: Final = Spelling(place_of_field, _NAMES)
 def sentence_for_forms(message: object) -> str:
     """Return a sentence, or what an exception says, from its capital to its full stop; its fields by their places."""
     text = FORMS(message) or type(message).__name__
-    return f"{text[:1].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"
+    return f"{sentence_begun(text)}{'' if text[-1] in '.!?' else '.'}"

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
 
@@ -99,8 +100,7 @@ def say(viewer: Any, text: str, *, warning: bool = False) -> None:
     """Tell the user something in a sentence, without stopping her."""
     from napari.utils.notifications import show_info, show_warning
 
-    sentence = text[:1].upper() + text[1:]
-    (show_warning if warning else show_info)(sentence)
+    (show_warning if warning else show_info)(sentence_begun(text))
 
 
 def button_with_tip(text: str, tip: str) -> QPushButton:

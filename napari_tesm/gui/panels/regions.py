@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.gui.models.region_table import RegionTable
 from napari_tesm.gui.models.regions import round_length
 from napari_tesm.gui.models.scan import Scan
@@ -238,7 +239,7 @@ class RegionPanel(DrawnPanel):
 
     def tell(self, sentence: str) -> None:
         """Show a sentence below the table."""
-        self._said = sentence[:1].upper() + sentence[1:]
+        self._said = sentence_begun(sentence)
         self._show_message(self.table)
 
     def _show_message(self, table: RegionTable | None) -> None:

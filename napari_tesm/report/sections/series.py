@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.maps import row_size
 from napari_tesm.plotting.series import (
@@ -97,7 +98,7 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
     total = sum(counts.values())
     named = ", ".join(f"{100 * count / total:.0f} % {name}" for name, count in counts.items() if count)
     section.paragraphs.append(
-        f"{series.name[0].upper()}{series.name[1:]}: {', '.join(series.labels)}. "
+        f"{sentence_begun(series.name)}: {', '.join(series.labels)}. "
         + " ".join(scan.sentence for scan in aligned.alignments)
     )
     if curves:
