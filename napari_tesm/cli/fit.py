@@ -7,8 +7,9 @@ import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
-from napari_tesm.cli.map_files import check_outputs, write_maps
+from napari_tesm.cli.map_files import write_maps
 from napari_tesm.cli.opening import scan_to_evaluate
+from napari_tesm.cli.outputs import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.evaluation.pipeline import run

@@ -1,7 +1,6 @@
 """``tesm kernels``: which kernel the traces of a file support."""
 
 import argparse
-import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,25 +8,21 @@ from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
-from napari_tesm.cli.map_files import carried_over, check_outputs
+from napari_tesm.cli.map_files import carried_over
 from napari_tesm.cli.opening import scan_to_evaluate
+from napari_tesm.cli.outputs import check_outputs, outputs_of, print_outcome
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.table import LINE_WIDTH
-from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.model_choice.evidence import checked_kernels
 from napari_tesm.model_choice.maps import MAPS, KernelChoice, check_choice, choice_of_kernels
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.scan.tables import VOTES_SHOWN, table_of_votes
 from napari_tesm.version import __version__
-
-_TO_STDOUT = "-"
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -45,35 +40,22 @@ def run_command(options: argparse.Namespace) -> int:
     check_choice(evaluation, kernels=kernels)
     if options.output:
         check_output_size(evaluation.source, maps_only=options.maps_only, names=tuple(MAPS))
-    json_path = None if options.json in (None, _TO_STDOUT) else options.json
     progress = progress_for(options.progress)
-    with AtomicOutputs(overwrite=options.overwrite) as outputs:
-        gwy = outputs.open(options.output) if options.output else None
-        json_file = outputs.open_text(json_path) if json_path else None
-        figure_file = outputs.open(options.figure) if options.figure else None
-
-        choice = choice_of_kernels(evaluation, kernels=kernels, jobs=jobs, progress=progress)
+    with outputs_of(options) as outputs:
+        scan.choice = choice = choice_of_kernels(evaluation, kernels=kernels, jobs=jobs, progress=progress)
         sha256 = sha256_of_file(options.file) if options.output or options.json else ""
-        if gwy is not None:
-            scan.choice = choice
-            write_container_to(gwy, carried_over(options, scan, sha256))
+        outputs.write_container(lambda: carried_over(options, scan, sha256))
         report = _report(choice, evaluation.recipe, Path(options.file).name, sha256) if options.json else {}
-        if json_file is not None:
-            json.dump(report, json_file, indent=2, ensure_ascii=True)
-            json_file.write("\n")
-        if figure_file is not None:
-            from napari_tesm.plotting.kernel_choice import kernel_choice_figure
-
-            kernel_choice_figure(choice).savefig(figure_file, format="png", metadata={"Software": None})
-    if options.json == _TO_STDOUT:
-        print(json.dumps(report, indent=2, ensure_ascii=True))
-    elif not options.quiet:
-        for line in lines_from_choice(choice):
-            print(line)
-        written = [path for path in (options.output, json_path, options.figure) if path]
-        if written:
-            print(f"Written: {', '.join(map(printable, written))}")
+        outputs.write_json(report)
+        outputs.write_figure(lambda: _figure(choice))
+    print_outcome(options, report, lines_from_choice(choice))
     return 0
+
+
+def _figure(choice: KernelChoice) -> Any:
+    from napari_tesm.plotting.kernel_choice import kernel_choice_figure
+
+    return kernel_choice_figure(choice)
 
 
 def _report(choice: KernelChoice, recipe: Recipe, name: str, sha256: str) -> dict[str, Any]:

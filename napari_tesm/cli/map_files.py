@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,40 +10,14 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.outputs import outputs_of, print_outcome
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import DERIVED, MAP_KINDS
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
-from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.map_graphs import add_map_graphs
 from napari_tesm.scan import Scan, container_from_scan
-
-_FILES = ("output", "json", "csv", "figure", "save_recipe")
-
-
-def check_outputs(options: argparse.Namespace) -> None:
-    """See that no output is asked for twice and none is an input.
-
-    Raises
-    ------
-    UsageError
-        If one is.
-    """
-    paths = _paths_asked(options)
-    targets = [Path(path).resolve() for path in paths]
-    for index, path in enumerate(paths):
-        if targets[index] in targets[:index]:
-            raise UsageError(f"{path} is asked for twice: give each output a name of its own")
-    inputs = [path for path in (options.file, getattr(options, "recipe", None)) if path]
-    for path in paths:
-        try:
-            refuse_same_file(path, *inputs)
-        except ValueError as error:
-            raise UsageError(error) from None
 
 
 def write_maps(
@@ -69,36 +42,20 @@ def write_maps(
     with_sha256 : bool
         Take the input's SHA-256, for which all of it has to be read.
     """
-    with AtomicOutputs(overwrite=options.overwrite) as outputs:
-        gwy = outputs.open(options.output)
-        summary_file = outputs.open_text(options.json) if options.json else None
-        pixels_file = outputs.open_text(options.csv) if options.csv else None
-        figure_file = outputs.open(options.figure) if options.figure else None
-        save_recipe = getattr(options, "save_recipe", None)
-        recipe_file = outputs.open_text(save_recipe) if save_recipe else None
-
-        maps = make_maps()
+    with outputs_of(options) as outputs:
+        scan.maps = maps = make_maps()
         sha256 = sha256_of_file(options.file) if with_sha256 else ""
-        scan.maps = maps
         container = carried_over(options, scan, sha256)
         if getattr(options, "graphs", False) and scan.dataset is not None:
             add_map_graphs(container, scan.dataset, maps, scan.points)
-        write_container_to(gwy, container)
+        outputs.write_container(lambda: container)
         summary = summary_from_maps(maps, name=Path(options.file).name, sha256=sha256)
-        if summary_file is not None:
-            json.dump(summary, summary_file, indent=2, ensure_ascii=False)
-            summary_file.write("\n")
-        if pixels_file is not None:
-            _write_pixels(pixels_file, maps)
-        if figure_file is not None:
-            draw(maps).savefig(figure_file, format="png", metadata={"Software": None})
-        if recipe_file is not None:
-            json.dump(evaluation.recipe.to_dict(), recipe_file, indent=2, ensure_ascii=False)
-            recipe_file.write("\n")
-    if not options.quiet:
-        for line in lines_from_summary(summary, maps):
-            print(spelled(line))
-        print(f"Written: {', '.join(printable(path) for path in _paths_asked(options))}")
+        outputs.write_json(summary, escaped=False)
+        if "csv" in outputs.files:
+            _write_pixels(outputs.files["csv"], maps)
+        outputs.write_figure(lambda: draw(maps))
+        outputs.write_json(evaluation.recipe.to_dict(), "save_recipe", escaped=False)
+    print_outcome(options, summary, map(spelled, lines_from_summary(summary, maps)))
 
 
 def carried_over(options: argparse.Namespace, scan: Scan, sha256: str) -> GwyContainer:
@@ -110,11 +67,6 @@ def carried_over(options: argparse.Namespace, scan: Scan, sha256: str) -> GwyCon
         kept=("regions", "points", "grains"),
         sha256=sha256,
     )
-
-
-def _paths_asked(options: argparse.Namespace) -> list[str]:
-    paths = [getattr(options, name, None) for name in _FILES]
-    return [path for path in paths if path and path != "-"]
 
 
 def _write_pixels(file: TextIO, maps: xr.Dataset) -> None:

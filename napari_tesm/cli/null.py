@@ -1,7 +1,6 @@
 """``tesm null``: what the exponential recipe returns for pure diffusion, and the way back."""
 
 import argparse
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,16 +9,14 @@ from typing import Any, Final
 import numpy as np
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.cli.map_files import check_outputs
 from napari_tesm.cli.opening import scan_to_evaluate
+from napari_tesm.cli.outputs import check_outputs, outputs_of, print_outcome
 from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.cli.terminal import printable
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.maps import WINDOWS
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.model_choice.null_bands import USUAL_NOISE, NullBands, null_bands_from_evaluation
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve
@@ -32,7 +29,6 @@ from napari_tesm.quantities.text import (
 )
 from napari_tesm.version import __version__
 
-_TO_STDOUT: Final = "-"
 _MOST_SAMPLES: Final = 100_000
 _DIGITS: Final = (1.0, 2.0, 5.0)
 _FINE_DIGITS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
@@ -66,25 +62,19 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(error) from None
     content = _content(record, bands, apparent)
-    written = [path for path in (options.json, options.csv, options.figure) if path not in (None, _TO_STDOUT)]
-    with AtomicOutputs(overwrite=options.overwrite) as outputs:
-        if options.json not in (None, _TO_STDOUT):
-            outputs.open_text(options.json).write(json.dumps(content, indent=2) + "\n")
-        if options.csv:
-            outputs.open_text(options.csv).write(_csv(bands))
-        if options.figure:
-            from napari_tesm.plotting.null_curve import null_figure
-
-            figure = null_figure(bands, _header(record))
-            figure.savefig(outputs.open(options.figure), format="png", metadata={"Software": None})
-    if options.json == _TO_STDOUT:
-        print(json.dumps(content, indent=2))
-        return 0
-    for line in _lines(record, bands) if apparent is None else _apparent_lines(record, bands, *apparent):
-        print(line)
-    if written:
-        print(f"Written: {', '.join(map(printable, written))}")
+    with outputs_of(options) as outputs:
+        outputs.write_json(content)
+        outputs.write_text("csv", lambda: _csv(bands))
+        outputs.write_figure(lambda: _figure(record, bands))
+    lines = _lines(record, bands) if apparent is None else _apparent_lines(record, bands, *apparent)
+    print_outcome(options, content, lines)
     return 0
+
+
+def _figure(record: Evaluation, bands: NullBands) -> Any:
+    from napari_tesm.plotting.null_curve import null_figure
+
+    return null_figure(bands, _header(record))
 
 
 def _apparent_from_text(text: str) -> tuple[float, float | None]:

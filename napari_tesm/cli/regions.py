@@ -8,54 +8,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_tesm.cli.map_files import check_outputs
+from napari_tesm.cli.outputs import check_outputs, outputs_of, paths_asked, print_outcome
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.region_report import csv_of_regions, lines_of_measure, report_of_regions
 from napari_tesm.cli.region_scan import RegionScan, region_scan
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage
-from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.table import LINE_WIDTH
-from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.region_graphs import container_of_region_graphs
 from napari_tesm.regions.measures import Measure, measure_from_map, measures_from_maps
 from napari_tesm.version import __version__
-
-_TO_STDOUT = "-"
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Measure regions as the options say; see ``tesm regions --help``."""
     check_outputs(options)
     progress = progress_for(options.progress)
-    json_path = None if options.json in (None, _TO_STDOUT) else options.json
-    with AtomicOutputs(overwrite=options.overwrite) as outputs:
-        gwy = outputs.open(options.output) if options.output else None
-        json_file = outputs.open_text(json_path) if json_path else None
-        csv_file = outputs.open_text(options.csv) if options.csv else None
-
+    with outputs_of(options) as outputs:
         scan = region_scan(options, progress_of_stage(progress, 0.0, 0.3))
         measures = _measures(scan, progress_of_stage(progress, 0.3, 0.6))
-        if gwy is not None:
-            graphs = container_of_region_graphs(
+        outputs.write_container(
+            lambda: container_of_region_graphs(
                 scan.parts, scan.maps, scan.dataset, progress=progress_of_stage(progress, 0.6, 1.0)
             )
-            write_container_to(gwy, graphs)
+        )
         report = _report(options, scan, measures) if options.json else {}
-        if json_file is not None:
-            json_file.write(_json(report) + "\n")
-        if csv_file is not None:
-            csv_file.write(csv_of_regions(scan.parts, measures, scan.pulse_settings()))
+        outputs.write_json(report, escaped=False)
+        outputs.write_text("csv", lambda: csv_of_regions(scan.parts, measures, scan.pulse_settings()))
     if progress is not None:
         progress(1.0, "done")
-    if options.json == _TO_STDOUT:
-        # A name must not steer the terminal.
-        print(json.dumps(report, indent=2, ensure_ascii=True))
-    elif not options.quiet:
-        for line in _lines(options, scan, measures):
-            print(line)
+    print_outcome(options, report, _lines(options, scan, measures))
     return 0
 
 
@@ -93,13 +77,5 @@ def _lines(options: argparse.Namespace, scan: RegionScan, measures: list[Measure
         yield from textwrap.wrap(printable(f"Note: {spelled(note)}"), LINE_WIDTH, subsequent_indent="  ")
     for measure in measures:
         yield from lines_of_measure(scan.parts, measure)
-    written = [path for path in (options.output, options.json, options.csv) if path]
-    if written:
+    if paths_asked(options):
         yield ""
-        yield f"Written: {', '.join(map(printable, written))}"
-
-
-def _json(report: dict[str, Any]) -> str:
-    text = json.dumps(report, indent=2, ensure_ascii=False)
-    # A name from a file may hold what UTF-8 cannot.
-    return text if text.encode(errors="replace").decode() == text else json.dumps(report, indent=2)

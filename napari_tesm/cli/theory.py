@@ -1,20 +1,17 @@
 """``tesm theory``: what a tip and the bulk methods record of one material, and the D that each gives back."""
 
 import argparse
-import json
 import math
 from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome
 from napari_tesm.cli.terminal import printable
-from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.findings.table import AS_IT_IS, Column, Joined, Table
 from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
 from napari_tesm.physics.tip import TipContact, resolution_from_frequency
 from napari_tesm.quantities.text import fraction_from_text, quantity_from_text, text_from_quantity
 from napari_tesm.version import __version__
-
-_TO_STDOUT = "-"
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -37,30 +34,20 @@ def run_command(options: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise UsageError(error) from None
-    written = []
-    with AtomicOutputs(overwrite=options.overwrite) as outputs:
-        if options.json not in (None, _TO_STDOUT):
-            outputs.open_text(options.json).write(_json(options, results, contact) + "\n")
-            written.append(options.json)
-        if options.csv:
-            outputs.open_text(options.csv).write(_csv(results))
-            written.append(options.csv)
-        if options.figure:
-            from napari_tesm.plotting.theory import theory_figure
+    content = _content(options, results, contact)
 
-            file = outputs.open(options.figure)
-            figure = theory_figure(
-                results, film, contact, pulse=pulse, gitt_pulse=GITT_PULSE * film.diffusion_time
-            )
-            figure.savefig(file, format="png", metadata={"Software": None})
-            written.append(options.figure)
-    if options.json == _TO_STDOUT:
-        print(_json(options, results, contact))
-        return 0
-    for line in _lines(results, film, contact):
-        print(line)
-    for name in written:
-        print(f"Written: {printable(name)}")
+    def figure() -> Any:
+        from napari_tesm.plotting.theory import theory_figure
+
+        gitt_pulse = GITT_PULSE * film.diffusion_time
+        return theory_figure(results, film, contact, pulse=pulse, gitt_pulse=gitt_pulse)
+
+    with outputs_of(options) as outputs:
+        outputs.write_json(content)
+        outputs.write_text("csv", lambda: _csv(results))
+        outputs.write_figure(figure)
+    written = [f"Written: {printable(name)}" for name in paths_asked(options).values()]
+    print_outcome(options, content, [*_lines(results, film, contact), *written], ())
     return 0
 
 
@@ -104,8 +91,8 @@ def _table(results: list[MethodResult], true: float) -> Table:
     return Table("", "", columns, rows)
 
 
-def _json(options: argparse.Namespace, results: list[MethodResult], contact: TipContact) -> str:
-    content: dict[str, Any] = {
+def _content(options: argparse.Namespace, results: list[MethodResult], contact: TipContact) -> dict[str, Any]:
+    return {
         "version": __version__,
         "D": contact.diffusion,
         "tip_radius": contact.tip_radius,
@@ -115,7 +102,6 @@ def _json(options: argparse.Namespace, results: list[MethodResult], contact: Tip
         "resolution_slow": resolution_from_frequency(0.0, contact),
         "methods": _table(results, contact.diffusion).select(["name", "D", "seconds", "length"]).entries(),
     }
-    return json.dumps(content, indent=2)
 
 
 def _csv(results: list[MethodResult]) -> str:

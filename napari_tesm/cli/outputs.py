@@ -1,0 +1,116 @@
+"""The files that the options of a command ask for: looked at first, written all or none, named at the end."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gwyfile.objects import GwyContainer
+
+from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.terminal import printable
+from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
+from napari_tesm.gwy.writing import write_container_to
+
+_BINARY: Final = ("output", "figure")
+_FILES: Final = ("output", "json", "csv", "figure", "save_recipe")
+_TO_STDOUT: Final = "-"
+
+
+def paths_asked(options: argparse.Namespace) -> dict[str, str]:
+    """Return the files that options ask for by the names of these; standard output is none."""
+    paths = {name: getattr(options, name, None) for name in _FILES}
+    return {name: path for name, path in paths.items() if path and path != _TO_STDOUT}
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """See that no output is asked for twice and none is an input.
+
+    Raises
+    ------
+    UsageError
+        If one is.
+    """
+    paths = list(paths_asked(options).values())
+    targets = [Path(path).resolve() for path in paths]
+    for index, path in enumerate(paths):
+        if targets[index] in targets[:index]:
+            raise UsageError(f"{path} is asked for twice: give each output a name of its own")
+    inputs = [path for path in (options.file, getattr(options, "recipe", None)) if path]
+    for path in paths:
+        try:
+            refuse_same_file(path, *inputs)
+        except ValueError as error:
+            raise UsageError(error) from None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Open files by the names of their options; what nobody asked for is not made."""
+
+    files: Mapping[str, Any]
+
+    def write_container(self, make: Callable[[], GwyContainer]) -> None:
+        """Write the .gwy file."""
+        if "output" in self.files:
+            write_container_to(self.files["output"], make())
+
+    def write_figure(self, make: Callable[[], Any]) -> None:
+        """Write a matplotlib figure as PNG, the same bytes for the same figure."""
+        if "figure" in self.files:
+            make().savefig(self.files["figure"], format="png", metadata={"Software": None})
+
+    def write_text(self, name: str, make: Callable[[], str]) -> None:
+        """Write the text file of an option."""
+        if name in self.files:
+            self.files[name].write(make())
+
+    def write_json(self, content: Any, name: str = "json", *, escaped: bool = True) -> None:
+        """Write what JSON can hold, letters beyond ASCII as escapes or, where UTF-8 can hold them, as they are."""
+        if name in self.files:
+            text = json.dumps(content, indent=2, ensure_ascii=escaped)
+            # A name from a file may hold what UTF-8 cannot.
+            if text.encode(errors="replace").decode() != text:
+                text = json.dumps(content, indent=2)
+            self.files[name].write(text + "\n")
+
+
+@contextmanager
+def outputs_of(
+    options: argparse.Namespace, paths: Mapping[str, str | Path] | None = None
+) -> Iterator[Outputs]:
+    """Open the files that options ask for, or these; all of them appear when the block ends, or none.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `napari_tesm.files.atomic.AtomicOutputs`.
+    """
+    with AtomicOutputs(overwrite=options.overwrite) as files:
+        asked = paths_asked(options) if paths is None else paths
+        yield Outputs(
+            {n: files.open(path) if n in _BINARY else files.open_text(path) for n, path in asked.items()}
+        )
+
+
+def print_outcome(
+    options: argparse.Namespace,
+    content: Any,
+    lines: Iterable[str],
+    written: Iterable[str | Path] | None = None,
+) -> None:
+    """Print the content for programs where it was asked for, else the lines and what was written."""
+    if options.json == _TO_STDOUT:
+        # A name must not steer the terminal.
+        print(json.dumps(content, indent=2, ensure_ascii=True))
+    elif not getattr(options, "quiet", False):
+        for line in lines:
+            print(line)
+        names = ", ".join(
+            printable(str(p)) for p in (paths_asked(options).values() if written is None else written)
+        )
+        if names:
+            print(f"Written: {names}")
