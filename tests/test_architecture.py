@@ -106,7 +106,7 @@ def test_no_files_import_each_other_in_a_circle():
 
 
 LIGHT = (
-    "files.atomic", "quantities.text", "statistics.comparison", "kernels.named", "data.dataset",
+    "files.atomic", "quantities.text", "statistics.ranks", "kernels.named", "data.dataset",
     "data.displacement", "gwy", "registration", "fitting", "physics.tip", "regions.measures", "recording",
     "evaluation.displacement_maps", "evaluation.pipeline", "series", "grains", "simulation",
     "model_choice.histograms", "findings.summary",

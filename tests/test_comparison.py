@@ -5,12 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom, mannwhitneyu, norm
 
-from napari_tesm.statistics.comparison import (
-    comparison_from_values,
-    independent_samples,
-    paired_ratio,
-    paired_ratio_from_maps,
-)
+from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.ranks import comparison_from_values
+from napari_tesm.statistics.ratios import paired_ratio, paired_ratio_from_maps
 
 
 def test_independent_values_give_the_rank_test_of_scipy():

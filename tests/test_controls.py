@@ -18,7 +18,7 @@ from napari_tesm.findings.controls import (
     sentences_from_control,
 )
 from napari_tesm.registration.maps import moved_map
-from napari_tesm.statistics.comparison import signal_ratio
+from napari_tesm.statistics.ratios import signal_ratio
 
 TIME = np.arange(250) * 1e-4 - 5e-4
 PULSE, REST = Window(0.0, 10e-3), Window(10e-3)

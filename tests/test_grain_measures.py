@@ -19,7 +19,7 @@ from napari_tesm.grains.boundaries import default_band_width
 from napari_tesm.grains.measures import default_bin_width, measure_at_boundaries, shares_of_classes
 from napari_tesm.regions.measures import comparison_of_masks
 from napari_tesm.regions.shapes import Region
-from napari_tesm.statistics.comparison import comparison_from_values
+from napari_tesm.statistics.ranks import comparison_from_values
 
 
 def halves(shape=(6, 10), column=4, spacing=(3e-9, 2e-9)):

@@ -20,7 +20,7 @@ from napari_tesm.plotting.histogram_comparison import (
 )
 from napari_tesm.plotting.null_curve import null_figure
 from napari_tesm.plotting.overview import overview_figure
-from napari_tesm.statistics.comparison import mode_from_map
+from napari_tesm.statistics.modes import mode_from_map
 
 
 @pytest.fixture(scope="module")

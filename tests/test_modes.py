@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
-from napari_tesm.statistics.comparison import mode_from_map, patchwork_from_map
 from napari_tesm.statistics.description import half_maximum_from_values, mode_from_values
+from napari_tesm.statistics.modes import mode_from_map, patchwork_from_map
 
 MODE = 10**-12.5
 

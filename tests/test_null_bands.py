@@ -16,7 +16,7 @@ from napari_tesm.model_choice.null_bands import (
     unresolved_share,
 )
 from napari_tesm.model_choice.null_curve import null_curve
-from napari_tesm.statistics.comparison import paired_ratio
+from napari_tesm.statistics.ratios import paired_ratio
 
 TIME = np.arange(250) * 1e-4
 PROTOCOL = PulseProtocol(pulse_start=0.0, pulse_duration=10e-3)

@@ -102,7 +102,6 @@ def test_a_strip_between_two_levels_is_a_strip_with_its_width():
         found = width_from_profile(profile_along(image, line_across(angle, rng), X, X, width=50e-9))
         assert found.kind == "ridge"
         assert found.height == pytest.approx(5, rel=0.15)
-        assert found.baseline == pytest.approx(5, rel=0.1)
         widths.append(found.fwhm)
     assert np.median(widths) == pytest.approx(12e-9, rel=0.03)
 

@@ -16,7 +16,8 @@ from napari_tesm.findings.comparison import (
 from napari_tesm.findings.table import AS_IT_IS, LINE_WIDTH, Column, Joined, Table, joined
 from napari_tesm.quantities.numbers import plain_value, text_from_number
 from napari_tesm.quantities.scaling import Scaling
-from napari_tesm.statistics.comparison import comparison_from_values, signal_ratio
+from napari_tesm.statistics.ranks import comparison_from_values
+from napari_tesm.statistics.ratios import signal_ratio
 
 
 def table(**changes):

@@ -11,6 +11,9 @@ from napari_tesm.quantities.status import BELOW_THRESHOLD, INVALID, NO_RESPONSE
 END_FRACTION: Final = 0.05
 """H averages this last part of the pulse."""
 
+_HOT: Final = 1.2
+"""Times `supported_maximum` from which on a pixel is hot."""
+
 ThresholdOf = Literal["robust", "max", "p99"]
 
 
@@ -117,18 +120,16 @@ def supported_maximum(displacement: NDArray[np.floating]) -> float:
     return 0.0
 
 
-def without_hot_pixels(displacement: NDArray[np.floating], *, above: float = 1.2) -> NDArray[np.float64]:
+def without_hot_pixels(displacement: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return a map of H with NaN where a pixel stands alone: ``|H|`` larger than neighbours support anywhere.
 
     Parameters
     ----------
     displacement : ndarray, shape (y, x)
-    above : float
-        Times `supported_maximum` from which on a pixel is hot.
     """
     values = np.array(displacement, dtype=np.float64)
     if np.isfinite(values).any():
-        values[np.abs(values) > above * supported_maximum(values)] = np.nan
+        values[np.abs(values) > _HOT * supported_maximum(values)] = np.nan
     return values
 
 

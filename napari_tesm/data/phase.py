@@ -92,20 +92,15 @@ def rotated_dataset(dataset: xr.Dataset, degrees: float) -> xr.Dataset:
         )
     angle = np.deg2rad(degrees - turned)
     cosine, sine = float(np.cos(angle)), float(np.sin(angle))
-    variables = {
-        name: _turned_variable(dataset, *factors)
-        for name, factors in ((SIGNALS["X"], (cosine, sine)), (SIGNALS["Y"], (-sine, cosine)))
-    }
+    variables = {}
+    for name, factors in ((SIGNALS["X"], (cosine, sine)), (SIGNALS["Y"], (-sine, cosine))):
+        parts = [_Turned(dataset, pulse, *factors) for pulse in range(dataset.sizes["pulse"])]
+        stack = indexing.LazilyIndexedArray(TraceStack(parts))
+        variables[name] = xr.Variable(TRACE_DIMS, stack, dict(dataset[SIGNALS["X"]].attrs))
     variables[SIGNALS["Y"]].attrs["long_name"] = "Traces, lock-in Y"
     # The recorded phase is that of the traces as they were.
     rest = dataset.drop_vars(SIGNALS["phase"], errors="ignore")
     return rest.assign(variables).assign_attrs({ATTRIBUTE: float(degrees)})
-
-
-def _turned_variable(dataset: xr.Dataset, of_x: float, of_y: float) -> xr.Variable:
-    parts = [_Turned(dataset, pulse, of_x, of_y) for pulse in range(dataset.sizes["pulse"])]
-    stack = indexing.LazilyIndexedArray(TraceStack(parts))
-    return xr.Variable(TRACE_DIMS, stack, dict(dataset[SIGNALS["X"]].attrs))
 
 
 class _Turned:

@@ -6,8 +6,9 @@ Regions, grains, controls, the report and the screen take them from here: one or
 from typing import Any, Final
 
 from napari_tesm.findings.table import Column, Table
-from napari_tesm.statistics.comparison import Comparison, SignalRatio
 from napari_tesm.statistics.description import Description
+from napari_tesm.statistics.ranks import Comparison
+from napari_tesm.statistics.ratios import SignalRatio
 
 NUMBERS: Final = ("n", "median", "q25", "q75", "mean", "std")
 """Keys of what is said of a sample."""

@@ -16,7 +16,8 @@ from napari_tesm.data.maps import words_of_fit
 from napari_tesm.data.protocol import Window
 from napari_tesm.quantities.status import OK
 from napari_tesm.quantities.text import prefix_for, text_from_quantity
-from napari_tesm.statistics.comparison import SignalRatio, independent_samples, signal_ratio
+from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.ratios import SignalRatio, signal_ratio
 
 Array = NDArray[np.float64]
 Verdict = Literal["no response", "shift", "response"]
@@ -291,7 +292,7 @@ def compare_with_control(
     Raises
     ------
     ValueError
-        As `napari_tesm.statistics.comparison.signal_ratio`.
+        As `napari_tesm.statistics.ratios.signal_ratio`.
     """
     ratio = signal_ratio(measured, control, seed=seed)
     return WeakResponse(ratio, _MEDIAN_OF_NOISE * noise / ratio.medians[1])

@@ -16,8 +16,8 @@ from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.statistics.comparison import mode_from_map, patchwork_from_map
 from napari_tesm.statistics.description import quartiles
+from napari_tesm.statistics.modes import mode_from_map, patchwork_from_map
 
 
 def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> dict[str, Any]:

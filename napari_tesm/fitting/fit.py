@@ -25,15 +25,13 @@ from napari_tesm.fitting.search import (
     parameters_from_optimum,
 )
 from napari_tesm.fitting.shapes import SHAPE_CHUNK, shape_chunk_fitter
-from napari_tesm.fitting.special import FEWEST_SAMPLES, needs_care, special_fits
+from napari_tesm.fitting.special import needs_care, special_fits
 from napari_tesm.fitting.table import SPACING, FitTable, table_from_times
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.kernels.two_parameters import SHAPE_KERNELS, ShapeKernel
 from napari_tesm.quantities.status import INVALID, UNRESOLVED_FAST, UNRESOLVED_SLOW
-
-__all__ = ["FEWEST_SAMPLES", "FitResult", "checked_kernel", "checked_times", "checked_traces", "fit_traces"]
 
 Array = NDArray[np.float64]
 

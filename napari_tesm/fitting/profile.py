@@ -11,10 +11,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.fitting.fit import FEWEST_SAMPLES, checked_kernel, checked_times, checked_traces
-from napari_tesm.fitting.inputs import origin_from_start, range_of_tau, window_from_times
+from napari_tesm.fitting.fit import checked_kernel
+from napari_tesm.fitting.inputs import (
+    checked_times,
+    checked_traces,
+    origin_from_start,
+    range_of_tau,
+    window_from_times,
+)
+from napari_tesm.fitting.special import FEWEST_SAMPLES
 from napari_tesm.fitting.table import unit_curves
 from napari_tesm.kernels.one_parameter import Kernel
+from napari_tesm.quantities.limits import check_level
 
 Array = NDArray[np.float64]
 
@@ -93,8 +101,7 @@ def profile_intervals(
     """
     from scipy.special import fdtri
 
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval is a probability between 0 and 1, not {level:g}")
+    check_level(level)
     times = checked_times(time)
     values = checked_traces(traces, times)
     checked = checked_kernel(kernel, pulse)

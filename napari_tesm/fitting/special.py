@@ -42,7 +42,7 @@ def needs_care(parameters: Parameters, mean_square: Array) -> NDArray[np.bool_]:
 
 def special_fits(
     traces: NDArray[np.generic], pixels: NDArray[np.intp], table: FitTable
-) -> Iterator[tuple[NDArray[np.intp], Array, Parameters, int | NDArray[np.intp]]]:
+) -> Iterator[tuple[NDArray[np.intp], Array, Parameters, NDArray[np.intp]]]:
     """Fit traces with missing samples, large offsets, hardly any noise, or very large or small numbers.
 
     Parameters
@@ -62,7 +62,7 @@ def special_fits(
         ln tau; NaN where the trace is constant or has fewer than 6 finite samples.
     parameters : Parameters
         On the scale of the traces; NaN likewise.
-    samples : int or ndarray of int
+    samples : ndarray of int, shape (m,)
         Finite samples.
     """
 
@@ -79,12 +79,7 @@ def special_fits(
             own = table
         for rows in batches(pixels[group]):
             y = traces[rows].astype(np.float64)
-            if kept is None:
-                present = np.isfinite(y)
-                yield rows, *_fit_batch(y, present, own), present.sum(axis=1)
-            else:
-                y = y if kept.all() else y[:, kept]
-                yield rows, *_fit_batch(y, None, own), y.shape[1]
+            yield rows, *_fit_batch(y if kept is None or kept.all() else y[:, kept], own)
 
 
 def _same_gaps(
@@ -102,8 +97,10 @@ def _same_gaps(
     yield np.flatnonzero(~together[number]), None
 
 
-def _fit_batch(y: Array, present: NDArray[np.bool_] | None, table: FitTable) -> tuple[Array, Parameters]:
-    """Fit traces with gaps of their own, or (None) finite ones on the table's grid. `y` is overwritten."""
+def _fit_batch(y: Array, table: FitTable) -> tuple[Array, Parameters, NDArray[np.intp]]:
+    """Fit traces with gaps of their own, or without any on the table's grid; `y` is overwritten."""
+    present = np.isfinite(y)
+    samples = present.sum(axis=1)
     offset, exponent = _normalise(y, present)
     u = np.full(len(y), np.nan)
     together = Parameters(*(np.full(len(y), np.nan) for _ in fields(Parameters)))
@@ -113,20 +110,16 @@ def _fit_batch(y: Array, present: NDArray[np.bool_] | None, table: FitTable) -> 
         for field in fields(Parameters):
             getattr(together, field.name)[rows] = getattr(fitted, field.name)
 
-    samples = y.shape[1] if present is None else present.sum(axis=1)
     rows = np.flatnonzero(y.any(axis=1) & (samples >= FEWEST_SAMPLES))
-    if present is None and rows.size:
-        optimum = optimum_from_traces(
-            y if rows.size == len(y) else y[rows], table, Workspace.for_table(table)
-        )
+    if rows.size and present.all():
+        whole = y if rows.size == len(y) else y[rows]
+        optimum = optimum_from_traces(whole, table, Workspace.for_table(table))
         fitted = parameters_from_optimum(optimum, table)
         keep(rows, optimum.u, fitted)
         rows = rows[needs_care(fitted, optimum.mean_square)]
     if rows.size:
-        has = np.ones((rows.size, y.shape[1]), dtype=np.bool_) if present is None else present[rows]
-        keep(rows, *exact_fit(y[rows], has, table.kernel, table.time, table.low, table.high))
-
-    return u, replace(
+        keep(rows, *exact_fit(y[rows], present[rows], table.kernel, table.time, table.low, table.high))
+    scaled = replace(
         together,
         a=np.ldexp(together.a, exponent),
         c=np.ldexp(together.c + offset, exponent),
@@ -134,28 +127,25 @@ def _fit_batch(y: Array, present: NDArray[np.bool_] | None, table: FitTable) -> 
         c_error=np.ldexp(together.c_error, exponent),
         rms=np.ldexp(together.rms, exponent),
     )
+    return u, scaled, samples
 
 
-def _normalise(y: Array, present: NDArray[np.bool_] | None) -> tuple[Array, NDArray[np.intc]]:
+def _normalise(y: Array, present: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intc]]:
     """Take the offset out of traces, in place, and the exponent out of very large or small ones; return both.
 
     A power of two scales without rounding. The first sample is subtracted before the mean because that
     difference is exact where the offset is large. Missing samples become 0.
     """
-    if present is not None:
-        y[~present] = 0.0
+    y[~present] = 0.0
     exponent = np.frexp(np.maximum(y.max(axis=1), -y.min(axis=1)))[1]
     exponent[np.abs(exponent) < _MODERATE_EXPONENT] = 0
     if exponent.any():
         np.ldexp(y, -exponent[:, None], out=y)
-    first = y[:, 0].copy() if present is None else y[np.arange(len(y)), present.argmax(axis=1)]
+    first = y[np.arange(len(y)), present.argmax(axis=1)]
     y -= first[:, None]
-    if present is not None:
-        y *= present
-    mean = y.sum(axis=1) / (y.shape[1] if present is None else np.maximum(present.sum(axis=1), 1))
-    varies = y.any(axis=1)
-    mean[~varies] = 0.0
+    y *= present
+    mean = y.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+    mean[~y.any(axis=1)] = 0.0
     y -= mean[:, None]
-    if present is not None:
-        y *= present
+    y *= present
     return first + mean, exponent

@@ -110,6 +110,8 @@ def grains_from_labels(
     ValueError
         If it is no image of whole numbers, or holds no grain.
     """
+    from scipy.ndimage import label
+
     values = np.asarray(labels)
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(f"labels of grains are an image of rows and columns, not of shape {values.shape}")
@@ -128,7 +130,8 @@ def grains_from_labels(
         raise ValueError("the label image holds no grain: every pixel is 0")
     words = []
     if np.unique(numbers).size == 2 and 0 in numbers:
-        numbers = _connected_parts(numbers > 0)
+        # By edges, not corners: grains that meet in a point are two.
+        numbers = np.asarray(label(numbers > 0)[0], dtype=np.int64)
         words.append("The image has two values: its connected parts were numbered.")
     if (numbers == 0).any():
         numbers, given = _without_thin_lines(numbers)
@@ -160,13 +163,6 @@ def numbered_in_order(labels: NDArray[np.integer]) -> Labels:
     new = np.zeros(old.size, dtype=np.int32)
     new[np.flatnonzero(old > 0)[order]] = np.arange(1, order.size + 1)
     return np.asarray(new[place.reshape(labels.shape)], dtype=np.int32)
-
-
-def _connected_parts(mask: Mask) -> NDArray[np.int64]:
-    from scipy.ndimage import label
-
-    # By edges, not corners: grains that meet in a point are two.
-    return np.asarray(label(mask)[0], dtype=np.int64)
 
 
 def _without_thin_lines(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.grains.boundaries import PIXEL_CLASSES, Boundaries
 from napari_tesm.grains.labels import Grains, touches_edge
-from napari_tesm.regions.measures import QUANTITIES, comparison_of_masks
-from napari_tesm.statistics.comparison import Comparison, independent_samples, interval_of_median, p_in_words
+from napari_tesm.regions.measures import QUANTITIES, Measured, comparison_of_masks
 from napari_tesm.statistics.description import Description, description_from_values, values_on_scale
+from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.ranks import Comparison, p_in_words
+from napari_tesm.statistics.ratios import interval_of_median
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -54,18 +56,11 @@ class DistanceBins:
 
 
 @dataclass(frozen=True)
-class GrainMeasure:
+class GrainMeasure(Measured):
     """One map measured at boundaries and in grains.
 
     Parameters
     ----------
-    quantity : str
-        ``"D2"``, or the title of a channel.
-    label : str
-        What tells pulse settings apart, ``"(-3 V)"``.
-    unit : str
-        SI unit.
-    pulse : int or None
     logarithmic : bool
         Whether it is described on a logarithmic scale: means are geometric, standard deviations factors.
     values : mapping of str to Description
@@ -76,19 +71,10 @@ class GrainMeasure:
         Why there is none, in a sentence.
     """
 
-    quantity: str
-    label: str
-    unit: str
-    pulse: int | None
     logarithmic: bool
     values: Mapping[str, Description]
     comparison: Comparison | None
     problem: str = ""
-
-    @property
-    def title(self) -> str:
-        """What is measured, ``D2 (-3 V)``."""
-        return f"{self.quantity} {self.label}".rstrip()
 
     @property
     def verdict(self) -> str:
@@ -173,7 +159,7 @@ def curve_from_boundary(
     """Return a map against the distance from the nearest boundary, with the interval of each bin's median.
 
     Clusters, defects and pixels without a label are left out. The interval is that of
-    `napari_tesm.statistics.comparison` for a median: a bootstrap whose sample has as many values as the bin has
+    `napari_tesm.statistics.ratios` for a median: a bootstrap whose sample has as many values as the bin has
     independent ones (Maritz and Jarrett 1978).
 
     Parameters

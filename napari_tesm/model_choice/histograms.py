@@ -16,14 +16,6 @@ from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_resul
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.scaling import scaling_of
-from napari_tesm.statistics.comparison import (
-    PairedRatio,
-    independent_samples,
-    mode_from_map,
-    p_in_words,
-    paired_ratio,
-    patchwork_from_map,
-)
 from napari_tesm.statistics.description import (
     Description,
     Histograms,
@@ -34,6 +26,10 @@ from napari_tesm.statistics.description import (
     histograms_from_values,
     values_on_scale,
 )
+from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.modes import mode_from_map, patchwork_from_map
+from napari_tesm.statistics.ranks import p_in_words
+from napari_tesm.statistics.ratios import PairedRatio, paired_ratio
 
 Array = NDArray[np.float64]
 SCALES: Final[tuple[Scale, ...]] = ("log", "linear")

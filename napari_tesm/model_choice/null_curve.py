@@ -16,7 +16,7 @@ from napari_tesm.data.maps import WINDOWS
 from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
 from napari_tesm.fitting import FEWEST_SAMPLES, FitResult, fit_traces
-from napari_tesm.fitting.fit import checked_times
+from napari_tesm.fitting.inputs import checked_times
 from napari_tesm.kernels.named import ALL_KERNELS, kernel_from_name
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.physics.diffusion import diffusion_from_tau, tau_from_diffusion

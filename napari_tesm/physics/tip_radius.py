@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.quantities.limits import check_tip_radius
+from napari_tesm.quantities.limits import check_level, check_tip_radius
 
 Array = NDArray[np.float64]
 
@@ -84,7 +84,8 @@ class TipRadius:
         >>> round(low, 2), round(high, 2)
         (0.64, 1.44)
         """
-        tail = (1 - _checked_level(level)) / 2
+        check_level(level)
+        tail = (1 - level) / 2
         # Each radius stands for the middle of its share, as the nodes of `normal` do.
         low, high = np.quantile((self.radii / self.nominal) ** 2, [tail, 1 - tail], method="hazen")
         return float(low), float(high)
@@ -113,7 +114,8 @@ class TipRadius:
         if (np.asarray(log_stderr) < 0).any() or (np.asarray(log_stderr) > _LARGEST_ERROR).any():
             raise ValueError(f"the standard error of ln D must lie between 0 and {_LARGEST_ERROR:g}")
 
-        tail = (1 - _checked_level(level)) / 2
+        check_level(level)
+        tail = (1 - level) / 2
         shifts = 2 * np.log(self.radii / self.nominal)
         centre, error = np.broadcast_arrays(np.log(diffusion), np.asarray(log_stderr, dtype=np.float64))
         limits = []
@@ -153,9 +155,3 @@ def systematic_intervals(diffusion: float, radius: float, error: float) -> dict[
     tip = TipRadius.normal(radius, error)
     factors = {name: tip.factors(level) for name, level in LEVELS.items()}
     return {name: (diffusion * low, diffusion * high) for name, (low, high) in factors.items()}
-
-
-def _checked_level(level: float) -> float:
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval is a probability between 0 and 1, not {level:g}")
-    return level

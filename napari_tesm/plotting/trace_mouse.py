@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import JOINT
 from napari_tesm.data.protocol import Window, sampling_interval
-from napari_tesm.fitting.fit import FEWEST_SAMPLES
+from napari_tesm.fitting import FEWEST_SAMPLES
 from napari_tesm.plotting.trace_frame import TraceFrame, edges_of_window
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from napari_tesm.data.maps import MAP_KINDS, map_name, words_of_fit
 from napari_tesm.data.protocol import sampling_interval
 from napari_tesm.evaluation.fits import FittedWindow
-from napari_tesm.fitting.fit import FEWEST_SAMPLES
+from napari_tesm.fitting import FEWEST_SAMPLES
 from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
 from napari_tesm.quantities.status import (
     BELOW_THRESHOLD,

@@ -71,6 +71,12 @@ def check_factor(value: float, name: str) -> None:
         raise ValueError(f"the {name} must be a finite number, not {value:g}")
 
 
+def check_level(level: float) -> None:
+    """Raise a ValueError unless the level of an interval is a probability."""
+    if not 0 < level < 1:
+        raise ValueError(f"the level of an interval is a probability between 0 and 1, not {level:g}")
+
+
 def check_count(count: float, name: str, *, fewest: int, most: int) -> None:
     """Raise a ValueError unless something that is counted is a whole number within limits."""
     if not fewest <= count <= most or count != int(count):

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import Region, mask_from_region
-from napari_tesm.statistics.comparison import Comparison, comparison_from_values, independent_samples
 from napari_tesm.statistics.description import Description, description_from_values, values_on_scale
+from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.ranks import Comparison, comparison_from_values
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -65,8 +66,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A quantity of one pulse setting, measured in the parts of an image.
+class Measured:
+    """A quantity of one pulse setting.
 
     Parameters
     ----------
@@ -78,6 +79,25 @@ class Measure:
         SI unit.
     pulse : int or None
         Index of the pulse setting; None for a channel.
+    """
+
+    quantity: str
+    label: str
+    unit: str
+    pulse: int | None
+
+    @property
+    def title(self) -> str:
+        """What is measured, ``D2 (-3 V)``."""
+        return f"{self.quantity} {self.label}".rstrip()
+
+
+@dataclass(frozen=True)
+class Measure(Measured):
+    """A quantity measured in the parts of an image.
+
+    Parameters
+    ----------
     values : tuple of Description
         One for each part.
     comparisons : tuple of Comparison
@@ -85,18 +105,9 @@ class Measure:
         In a sentence each: what could not be compared.
     """
 
-    quantity: str
-    label: str
-    unit: str
-    pulse: int | None
     values: tuple[Description, ...]
     comparisons: tuple[Comparison, ...]
     problems: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """What is measured, ``D2 (-3 V)``."""
-        return f"{self.quantity} {self.label}".rstrip()
 
 
 def parts_of_image(

@@ -25,7 +25,7 @@ from napari_tesm.regions.shapes import (
     mask_from_region,
 )
 from napari_tesm.regions.widths import StepWidth, width_from_profile
-from napari_tesm.statistics.comparison import Comparison
+from napari_tesm.statistics.ranks import Comparison
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -56,7 +56,6 @@ class _Fit:
     shift: float
     explained: float
     is_strip: bool
-    box: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +240,7 @@ def _fit_across(image: Array, path: Array, sigma: float) -> _Fit:
     offsets, across = _values_across(image, path, 5 * sigma)
     seen = np.isfinite(across).sum(axis=0) >= max(3, 0.3 * len(path))
     if seen.sum() < 7:
-        return _Fit(2 * sigma, 0.0, 0.0, False, 0.0)
+        return _Fit(2 * sigma, 0.0, 0.0, False)
     profile, u = np.nanmedian(across[:, seen], axis=0), offsets[seen]
     widths, shifts = np.geomspace(0.7, 4.5 * sigma, 20), np.linspace(-2 * sigma, 2 * sigma, 17)
     fits = [_fit_of_shape(profile, u, widths, shifts, sigma, box) for box in (0.0, 0.9)]
@@ -271,7 +270,7 @@ def _fit_of_shape(profile: Array, u: Array, widths: Array, shifts: Array, sigma:
     basis = _shapes(u, widths, shifts, box)
     total = float(_left(basis[0, 0, :, :2], profile))
     if total <= 0:
-        return _Fit(2 * sigma, 0.0, 0.0, False, box)
+        return _Fit(2 * sigma, 0.0, 0.0, False)
     # The crest is in the middle already, unless it is one of the two of a broad strip.
     table = _left(basis, profile) * (1 + 0.1 * (shifts / sigma) ** 2)
     best, place = np.unravel_index(int(np.argmin(table)), table.shape)
@@ -286,7 +285,6 @@ def _fit_of_shape(profile: Array, u: Array, widths: Array, shifts: Array, sigma:
         float(shifts[place]),
         1 - float(table[best, place]) / total,
         bool(heights[1] > 2 * heights[0]),
-        box,
     )
 
 

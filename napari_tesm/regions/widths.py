@@ -45,8 +45,6 @@ class StepWidth:
         Position along the line, in m.
     height : float
         Of the strip above the mean of its two sides, or of the edge; signed, in the unit of the map.
-    baseline : float
-        Mean of the values beside the strip; value before the edge.
     """
 
     kind: Kind
@@ -54,7 +52,6 @@ class StepWidth:
     error: float
     centre: float
     height: float
-    baseline: float
 
     @property
     def left(self) -> float:
@@ -229,19 +226,12 @@ def _described(fit: _Fit, data: _Data) -> StepWidth:
         ]
     ) / (2 * tiny)
     error = float(np.sqrt(max(float(slopes @ covariance[1:, 1:] @ slopes), 0.0)))
-    centre = float(fit.shape[0])
-    baseline = float(fit.linear[1])
-    if "slope" in fit.below:
-        baseline += float(fit.linear[2]) * (centre - 0.5)
-    if fit.kind == "edge":
-        baseline -= float(fit.linear[0]) / 2
     return StepWidth(
         fit.kind,
         fit.fwhm * data.length,
         error * data.length,
-        data.origin + centre * data.length,
+        data.origin + float(fit.shape[0]) * data.length,
         float(fit.linear[0]) * data.scale,
-        baseline * data.scale,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.statistics.comparison import independent_samples
+from napari_tesm.statistics.independence import independent_samples
 from napari_tesm.statistics.ranks import ranks_of
 
 Array = NDArray[np.float64]

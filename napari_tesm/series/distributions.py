@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.series.members import Series
-from napari_tesm.statistics.comparison import independent_samples
 from napari_tesm.statistics.description import Histograms, histograms_from_values
+from napari_tesm.statistics.independence import independent_samples
 
 Array = NDArray[np.float64]
 

@@ -31,7 +31,7 @@ from napari_tesm.series.verdicts import (
     Verdicts,
     verdicts_from_values,
 )
-from napari_tesm.statistics.comparison import p_in_words
+from napari_tesm.statistics.ranks import p_in_words
 
 Array = NDArray[np.float64]
 

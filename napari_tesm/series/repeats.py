@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from napari_tesm.series.alignment import AlignedSeries
-from napari_tesm.statistics.comparison import PairedRatio, paired_ratio_from_maps
+from napari_tesm.statistics.ratios import PairedRatio, paired_ratio_from_maps
 
 _WORTH_SAYING: Final = 0.1
 

@@ -32,7 +32,7 @@ from napari_tesm.quantities.limits import (
     check_tip_radius,
     check_within,
 )
-from napari_tesm.simulation.half_space import RingGrid
+from napari_tesm.simulation.half_space import RingGrid, check_resolved
 from napari_tesm.simulation.level1 import PULSE, record_times
 
 Array = NDArray[np.float64]
@@ -172,11 +172,7 @@ def drift_trace(
     rate = host.diffusion / tip_radius**2
     end = max(float(times.max()), pulse) * rate
     grid.check_reach(end)
-    if pulse * rate < _LEAST_SPREAD:
-        raise ValueError(
-            "D is too small for this tip and pulse: the ions spread by less than "
-            f"{np.sqrt(_LEAST_SPREAD):.1g} tip radii during the pulse, and the grid is too coarse to follow that"
-        )
+    check_resolved(pulse * rate, _LEAST_SPREAD)
     energy = host.charge * FARADAY_OVER_GAS / host.temperature * voltage * coupling
     lattice = SiteLattice(grid, host.filling)
     start = np.zeros(grid.volumes.size)

@@ -154,6 +154,15 @@ class RingGrid:
         return np.asarray(-np.pi * np.diff(np.exp(-(self.r_faces**2))) / self.areas)
 
 
+def check_resolved(spread: float, least: float) -> None:
+    """Raise a ValueError if ions that diffuse for a time, in R0²/D, move less than a grid can follow."""
+    if spread < least:
+        raise ValueError(
+            "D is too small for this tip and pulse: the ions spread by less than "
+            f"{np.sqrt(least):.1g} tip radii during the pulse, and the grid is too coarse to follow that"
+        )
+
+
 def modes_from_conductances(
     capacities: Array, conductances: Array, surface: float = 0.0
 ) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.physics.diffusion import tau_from_diffusion
 from napari_tesm.quantities.limits import check_count
 from napari_tesm.simulation.level1 import MOST_SAMPLES, PULSE
-from napari_tesm.simulation.models import MODELS, TIP_RADIUS, Work, check_model, unit_traces
+from napari_tesm.simulation.models import MODELS, TIP_RADIUS, Work, unit_traces
 from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
 
 RECORD: Final = 25e-3
@@ -178,7 +178,8 @@ def check_simulation(preset: str, *, size: tuple[int, int], samples: int, seed: 
     """Raise a ValueError for what `simulate` cannot do, before anything is done."""
     if preset not in PRESETS:
         raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
-    check_model(model)
+    if model not in MODELS:
+        raise ValueError(f"unknown model '{model}': choose one of {', '.join(MODELS)}")
     width, height = size
     if not (width >= 1 and height >= 1):
         raise ValueError(f"the size must be at least 1x1 pixels, not {width}x{height}")

@@ -26,7 +26,7 @@ from napari_tesm.quantities.limits import (
     check_times,
     check_tip_radius,
 )
-from napari_tesm.simulation.half_space import RingGrid, modes_from_conductances
+from napari_tesm.simulation.half_space import RingGrid, check_resolved, modes_from_conductances
 
 Array = NDArray[np.float64]
 
@@ -107,16 +107,16 @@ def traces_from_diffusion(
     """
     diffusion = np.asarray(D, dtype=np.float64)
     check_diffusion(diffusion)
-    check_tip_radius(tip_radius)
-    check_duration(pulse, "pulse")
-    check_poisson_ratio(poisson_ratio)
-    check_factor(drive, "drive")
-    check_factor(vegard, "Vegard coefficient")
-    _check_boundary(boundary)
+    check_drive(pulse, tip_radius, boundary, drive, vegard, poisson_ratio)
     times = record_times(pulse) if time is None else np.asarray(time, dtype=np.float64)
     check_times(times)
     rate = diffusion[..., None] / tip_radius**2
-    _check_spread(rate * pulse, rate * max(float(times.max(initial=0.0)), pulse))
+    check_resolved(float((rate * pulse).min(initial=np.inf)), _LEAST_SPREAD)
+    if (rate * max(float(times.max(initial=0.0)), pulse)).max(initial=0.0) > _LONGEST:
+        raise ValueError(
+            "D is too large for this tip and record: the ions spread over more than "
+            f"{np.sqrt(_LONGEST):.0f} tip radii, and the grid ends at {6 * np.sqrt(_LONGEST):.0f}"
+        )
     traces = _response(rate * times, boundary) - _response(rate * (times - pulse), boundary)
     # A flux fills more in R0²/D the slower the ions are; a concentration is what it is.
     scale = (1 + poisson_ratio) / np.pi * vegard * drive * tip_radius
@@ -209,19 +209,18 @@ def _response(duration: Array, boundary: str) -> Array:
     return out
 
 
+def check_drive(
+    pulse: float, tip_radius: float, boundary: str, drive: float, vegard: float, poisson_ratio: float
+) -> None:
+    """Raise a ValueError for what a tip cannot do to a sample; the arguments are those of `traces_from_diffusion`."""
+    check_duration(pulse, "pulse")
+    check_tip_radius(tip_radius)
+    check_poisson_ratio(poisson_ratio)
+    check_factor(drive, "drive")
+    check_factor(vegard, "Vegard coefficient")
+    _check_boundary(boundary)
+
+
 def _check_boundary(boundary: str) -> None:
     if boundary not in BOUNDARIES:
         raise ValueError(f"unknown boundary '{boundary}': choose one of {', '.join(BOUNDARIES)}")
-
-
-def _check_spread(of_pulse: Array, of_record: Array) -> None:
-    if of_pulse.size and of_pulse.min() < _LEAST_SPREAD:
-        raise ValueError(
-            "D is too small for this tip and pulse: the ions spread by less than "
-            f"{np.sqrt(_LEAST_SPREAD):.1g} tip radii during the pulse, and the grid is too coarse to follow that"
-        )
-    if of_record.size and of_record.max() > _LONGEST:
-        raise ValueError(
-            "D is too large for this tip and record: the ions spread over more than "
-            f"{np.sqrt(_LONGEST):.0f} tip radii, and the grid ends at {6 * np.sqrt(_LONGEST):.0f}"
-        )

@@ -13,16 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.quantities.limits import (
-    check_diffusion,
-    check_duration,
-    check_factor,
-    check_poisson_ratio,
-    check_times,
-    check_tip_radius,
-)
+from napari_tesm.quantities.limits import check_diffusion, check_times
 from napari_tesm.simulation.half_space import RingGrid, modes_from_conductances
-from napari_tesm.simulation.level1 import BOUNDARIES, POISSON_RATIO, PULSE, record_times
+from napari_tesm.simulation.level1 import POISSON_RATIO, PULSE, check_drive, record_times
 
 Array = NDArray[np.float64]
 DiffusionMap = Callable[[Array, Array], Array]
@@ -106,13 +99,7 @@ class TipModel:
     grid: BoxGrid = BoxGrid()
 
     def __post_init__(self) -> None:
-        check_duration(self.pulse, "pulse")
-        check_tip_radius(self.tip_radius)
-        check_poisson_ratio(self.poisson_ratio)
-        check_factor(self.drive, "drive")
-        check_factor(self.vegard, "Vegard coefficient")
-        if self.boundary not in BOUNDARIES:
-            raise ValueError(f"unknown boundary '{self.boundary}': choose one of {', '.join(BOUNDARIES)}")
+        check_drive(self.pulse, self.tip_radius, self.boundary, self.drive, self.vegard, self.poisson_ratio)
         check_times(self.times)
 
     @cached_property

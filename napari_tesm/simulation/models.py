@@ -37,12 +37,6 @@ class Work:
     progress: Callable[[float, str], None] | None = None
 
 
-def check_model(model: str) -> None:
-    """Raise a ValueError that lists the models there are, for an unknown one."""
-    if model not in MODELS:
-        raise ValueError(f"unknown model '{model}': choose one of {', '.join(MODELS)}")
-
-
 def seconds_from_size(size: tuple[int, int]) -> float:
     """Return what the traces of the lateral model take of one core, in s."""
     return SECONDS_PER_TRACE * size[0] * size[1]

@@ -71,7 +71,7 @@ def mode_from_values(
         Of the density. One over ln D and one over D have their maxima at different places: say which was used.
     blocks : ndarray of int, optional
         Of the shape of `values`: which values belong together. They are drawn as wholes (Künsch 1989), as pixels of a
-        map that are alike must be; `napari_tesm.statistics.comparison.mode_from_map` says which.
+        map that are alike must be; `napari_tesm.statistics.modes.mode_from_map` says which.
     independent : float, optional
         As how many independent values they count; that many are drawn. Wider than blocks, for few of which it is meant.
     seed : int

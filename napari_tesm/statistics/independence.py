@@ -44,17 +44,15 @@ def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[flo
     return tuple(_independent(n, pairs, correlation) for n, pairs in zip(counted, shared, strict=True))
 
 
-def correlation_area(values: NDArray[np.floating], mask: Mask | None = None) -> float:
+def correlation_area(values: NDArray[np.floating]) -> float:
     """Return how many pixels count as one independent value; NaN where there is no value.
 
     Parameters
     ----------
     values : ndarray, shape (y, x)
-    mask : ndarray of bool, shape (y, x), optional
-        The region that is meant, by default the whole map.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    inside = np.isfinite(numbers) & (True if mask is None else mask)
+    inside = np.isfinite(numbers)
     n = int(inside.sum())
     return n / independent_samples(numbers, inside)[0] if n else float("nan")
 

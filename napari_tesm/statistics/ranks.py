@@ -56,11 +56,6 @@ class Comparison:
     p_value: float
 
     @property
-    def difference(self) -> float:
-        """First median less the second, in the unit of the values."""
-        return self.medians[0] - self.medians[1]
-
-    @property
     def significant(self) -> bool:
         """Whether the rank test rejects equality at 5 %."""
         return self.p_value < _LEVEL

@@ -14,8 +14,8 @@ from napari_tesm.gui.models.scan import Scan
 from napari_tesm.interface import fit
 from napari_tesm.model_choice.null_bands import null_bands_from_result
 from napari_tesm.regions.shapes import mask_from_region
-from napari_tesm.statistics.comparison import mode_from_map
 from napari_tesm.statistics.description import mode_from_values
+from napari_tesm.statistics.modes import mode_from_map
 
 
 def _box(column, *, name, region_class="grain", width=4):

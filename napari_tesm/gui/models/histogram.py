@@ -17,8 +17,8 @@ from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
 from napari_tesm.model_choice.null_bands import NullBands
 from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.quantities.scaling import scaling_of
-from napari_tesm.statistics.comparison import Patchwork, mode_from_map, patchwork_from_map
 from napari_tesm.statistics.description import Mode, Scale, histograms_from_values
+from napari_tesm.statistics.modes import Patchwork, mode_from_map, patchwork_from_map
 
 Array = NDArray[np.float64]
 

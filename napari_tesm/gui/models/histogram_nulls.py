@@ -18,7 +18,8 @@ from napari_tesm.model_choice.null_bands import (
     null_bands_from_result,
     unresolved_share,
 )
-from napari_tesm.statistics.comparison import interval_of_median, patchwork_from_map
+from napari_tesm.statistics.modes import patchwork_from_map
+from napari_tesm.statistics.ratios import interval_of_median
 
 Array = NDArray[np.float64]
 _Found = tuple[NullBands, float, float, float, float]
