@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import displacement_from_traces, gated_status, response_probability
@@ -120,6 +121,24 @@ def _time_of_diffusion(maps: Maps, number: int, settings: Settings, recipe: Reci
     # Written so that a mean that is not there does not pass.
     resolved = (maps[map_name("status", number)] == OK) & (error <= recipe.max_log_tau_error * time)
     return np.where(resolved, time, np.nan), error
+
+
+def curves_from_maps(maps: xr.Dataset, settings: Settings, time: Array) -> dict[int, tuple[Array, Array]]:
+    """Return times and values of the curve of each window that has a result, from the maps of one pixel."""
+    curves = {}
+    for number in settings.windows:
+        names = {
+            quantity: map_name(quantity, number)
+            for quantity in ("tau", "a", "c", *settings.kernel.quantities)
+        }
+        numbers = {
+            quantity: np.atleast_1d(maps[name].values if name in maps else np.nan)
+            for quantity, name in names.items()
+        }
+        inside, (curve,) = settings.fitted_curves(number, time, numbers)
+        if np.isfinite(curve).all():
+            curves[number] = (inside, curve)
+    return curves
 
 
 @dataclass(frozen=True, eq=False)

@@ -178,7 +178,6 @@ def detectable_displacement(
     *,
     rising: bool,
     response_level: float = 0.001,
-    power: float = POWER,
 ) -> Array:
     """Return the H that would show as a response in a share of the pixels, for relaxation times in s.
 
@@ -195,7 +194,7 @@ def detectable_displacement(
     tau : array-like
     rising : bool
         During the pulse, where H is what is reached at its end; afterwards H is what relaxes.
-    response_level, power : float
+    response_level : float
 
     Raises
     ------
@@ -214,7 +213,7 @@ def detectable_displacement(
     critical = r2 / 2 / ((1 - r2) / (n - 3))
 
     def missed(root: float) -> float:
-        return float(ncf.cdf(critical, 2, n - 3, root * root)) - (1 - power)
+        return float(ncf.cdf(critical, 2, n - 3, root * root)) - (1 - POWER)
 
     root = float(brentq(missed, 0.0, 100.0))
     taus = np.asarray(tau, dtype=np.float64)
@@ -278,7 +277,7 @@ class WeakResponse:
 
 
 def compare_with_control(
-    measured: NDArray[np.floating], control: NDArray[np.floating], *, noise: float, seed: int = 0
+    measured: NDArray[np.floating], control: NDArray[np.floating], *, noise: float
 ) -> WeakResponse:
     """Return how many times stronger a measurement responds than a control.
 
@@ -294,7 +293,7 @@ def compare_with_control(
     ValueError
         As `napari_tesm.statistics.ratios.signal_ratio`.
     """
-    ratio = signal_ratio(measured, control, seed=seed)
+    ratio = signal_ratio(measured, control)
     return WeakResponse(ratio, _MEDIAN_OF_NOISE * noise / ratio.medians[1])
 
 

@@ -97,7 +97,7 @@ class Cycle:
     retention: float
 
 
-def read_cycling(path: str | PathLike[str], *, name: str = "") -> Cycling:
+def read_cycling(path: str | PathLike[str]) -> Cycling:
     """Return the record in a CSV file; see `cycling_from_text`.
 
     Raises
@@ -118,7 +118,7 @@ def read_cycling(path: str | PathLike[str], *, name: str = "") -> Cycling:
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     try:
-        return cycling_from_text(text, name=name or path.stem)
+        return cycling_from_text(text, name=path.stem)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
 
@@ -311,8 +311,8 @@ def _halves(rows: dict[str, list[Any]], voltage_factor: float, capacity_factor: 
     counted, first = 0, None
     for start, stop in pairwise(borders):
         part = slice(start, stop)
-        kind = kinds[start] if told else _kind_from_voltage(voltage[part])
-        if kind is None or stop - start < 2:
+        kind = (kinds[start] if told else _kind_from_voltage(voltage[part])) if stop - start > 1 else None
+        if kind is None:
             continue
         first = first or kind
         counted += kind == first
@@ -355,8 +355,6 @@ def _begins(
 
 def _kind_from_voltage(voltage: Array) -> Kind | None:
     """Return whether a stretch is a charge or a discharge, by the way its voltage goes."""
-    if voltage.size < 2:
-        return None
     rise = voltage[-1] - voltage[0]
     moved = float(np.ptp(voltage))
     # Up and down again, with a capacity that goes on: both halves are in it.

@@ -229,15 +229,13 @@ def _aicc(residuals: Array, parameters: int) -> Array:
     return np.asarray(np.where(usable, value, np.nan))
 
 
-def whiteness_of_residuals(residuals: NDArray[np.floating], *, lags: int = LAGS) -> Array:
+def whiteness_of_residuals(residuals: NDArray[np.floating]) -> Array:
     """Return the probability that white noise is at least as correlated, shape (...); the test of Ljung and Box.
 
     Parameters
     ----------
     residuals : ndarray, shape (..., time)
         NaN where a sample is missing.
-    lags : int
-        Correlations of neighbours up to this distance are looked at.
     """
     from scipy.special import gammaincc
 
@@ -247,8 +245,8 @@ def whiteness_of_residuals(residuals: NDArray[np.floating], *, lags: int = LAGS)
     free = np.where(present, residuals - mean[..., None], 0.0)
     square = np.square(free).sum(axis=-1)
     statistic = np.zeros(n.shape)
-    for lag in range(1, lags + 1):
+    for lag in range(1, LAGS + 1):
         together = (free[..., lag:] * free[..., :-lag]).sum(axis=-1) / np.where(square > 0, square, np.nan)
         statistic += together**2 / np.maximum(n - lag, 1)
     statistic *= n * (n + 2.0)
-    return np.asarray(np.where(n > lags + 1, gammaincc(lags / 2, statistic / 2), np.nan))
+    return np.asarray(np.where(n > LAGS + 1, gammaincc(LAGS / 2, statistic / 2), np.nan))

@@ -190,7 +190,6 @@ def histogram_comparison(
     *,
     pulse: int = 0,
     bins: int | None = None,
-    seed: int = 0,
 ) -> HistogramComparison:
     """Return all numbers of Fig. 8 for one pulse setting of a result.
 
@@ -204,8 +203,6 @@ def histogram_comparison(
         Number of the pulse setting.
     bins : int, optional
         By default the rule of Freedman and Diaconis (1981) for all values together.
-    seed : int
-        Of the bootstraps.
 
     Raises
     ------
@@ -221,7 +218,7 @@ def histogram_comparison(
     numbers = [n for n in FITS if map_name(quantity, n) in maps]
     if not numbers:
         raise ValueError("the result holds neither D nor tau: fit the traces first")
-    windows = {n: _window(here, quantity, n, seed) for n in numbers}
+    windows = {n: _window(here, quantity, n) for n in numbers}
     samples = {window.name: window.values for window in windows.values()}
     histograms = {scale: histograms_from_values(samples, scale=scale, bins=bins) for scale in SCALES}
     compared = HistogramComparison(
@@ -229,10 +226,10 @@ def histogram_comparison(
     )
     if not all(n in windows for n in WINDOWS):
         return compared
-    return _with_ratio(compared, maps, dataset, seed)
+    return _with_ratio(compared, maps, dataset)
 
 
-def _window(maps: xr.Dataset, quantity: str, number: int, seed: int) -> WindowHistogram:
+def _window(maps: xr.Dataset, quantity: str, number: int) -> WindowHistogram:
     name = map_name(quantity, number)
     values = np.asarray(maps[name].values, dtype=np.float64)
     status = maps[map_name("status", number)].values
@@ -242,24 +239,24 @@ def _window(maps: xr.Dataset, quantity: str, number: int, seed: int) -> WindowHi
         values,
         description_from_values(values),
         independent_samples(logs, np.isfinite(logs))[0],
-        {scale: _mode(values, scale, seed) for scale in SCALES},
+        {scale: _mode(values, scale) for scale in SCALES},
         {scale: half_maximum_from_values(values, scale=scale) for scale in SCALES},
         unresolved_share(status),
     )
 
 
-def _mode(values: Array, scale: Scale, seed: int) -> Mode | None:
-    return mode_from_map(values, scale=scale, patchwork=patchwork_from_map(values, scale=scale), seed=seed)
+def _mode(values: Array, scale: Scale) -> Mode | None:
+    return mode_from_map(values, scale=scale, patchwork=patchwork_from_map(values, scale=scale))
 
 
 def _with_ratio(
-    compared: HistogramComparison, maps: xr.Dataset, dataset: xr.Dataset | None, seed: int
+    compared: HistogramComparison, maps: xr.Dataset, dataset: xr.Dataset | None
 ) -> HistogramComparison:
     first, second = (compared.windows[n].values for n in WINDOWS)
     above, below = (second, first) if compared.quantity == "D" else (first, second)
     ratios = ratios_of_maps(above, below)
     logs = values_on_scale(ratios, "log")
-    ratio = paired_ratio(above, below, independent=independent_samples(logs, np.isfinite(logs))[0], seed=seed)
+    ratio = paired_ratio(above, below, independent=independent_samples(logs, np.isfinite(logs))[0])
     histogram = histograms_from_values({RATIO: ratios}, scale="log") if ratio is not None else None
     bands, alike, why = None, None, ""
     if compared.quantity != "D":

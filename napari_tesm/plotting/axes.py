@@ -21,6 +21,10 @@ _LOG_STEPS: Final = (
     (1.0, 3.0),
     (1.0,),
 )
+_ROOM: Final = 0.12
+"""Room at both ends of new limits, as a share of the data's range."""
+_SMALLEST_SHARE: Final = 0.25
+"""Where no data fill this share of their axis, all get new limits."""
 _NARROW: Final = 3.0
 """Ends of a logarithmic axis whose ratio is below this are told apart by equal steps."""
 
@@ -68,8 +72,6 @@ def sticky_limits(
     current: Sequence[tuple[float, float]] | None,
     data: Sequence[tuple[float, float] | None],
     *,
-    margin: float = 0.12,
-    smallest_share: float = 0.25,
     symmetric: bool = False,
 ) -> list[tuple[float, float]]:
     """Return the limits of axes of one scale: the present ones as long as the data fit and fill enough of them.
@@ -80,10 +82,6 @@ def sticky_limits(
         The limits now, of the same span in all axes; None where there are none yet.
     data : sequence of tuple of float
         Least and largest value for each axis; None without any, which does not move the axis.
-    margin : float
-        Room left at both ends of new limits, as a share of the data's range.
-    smallest_share : float
-        Where no data fill this share of their axis, all get new limits.
     symmetric : bool
         Zero in the middle.
 
@@ -91,8 +89,8 @@ def sticky_limits(
     --------
     >>> sticky_limits([(0.0, 10.0)], [(1.0, 9.0)])
     [(0.0, 10.0)]
-    >>> sticky_limits([(0.0, 10.0)], [(0.0, 1.0)], margin=0.5)
-    [(-0.5, 1.5)]
+    >>> sticky_limits([(0.0, 10.0)], [(0.0, 1.0)])
+    [(-0.12, 1.12)]
     """
     if symmetric:
         data = [
@@ -109,11 +107,11 @@ def sticky_limits(
             for limits, ends in zip(current, data, strict=True)
         )
         span = max(high - low for low, high in current)
-        if inside and (largest == 0 or largest >= smallest_share * span):
+        if inside and (largest == 0 or largest >= _SMALLEST_SHARE * span):
             return list(current)
     size = max(max(abs(low), abs(high)) for low, high in ranges)
     # A constant trace has no range; its own size, or 1 for a zero, gives it one.
-    span = (1 + 2 * margin) * largest if largest > 1e-12 * size else 0.2 * (size or 1.0)
+    span = (1 + 2 * _ROOM) * largest if largest > 1e-12 * size else 0.2 * (size or 1.0)
     middles = [0.0 if ends is None else ends[0] / 2 + ends[1] / 2 for ends in data]
     return [(middle - span / 2, middle + span / 2) for middle in middles]
 

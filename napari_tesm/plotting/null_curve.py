@@ -165,7 +165,7 @@ def _beside(first: float, last: float) -> tuple[float, str]:
     return (last + 0.02, "left") if first + last < 1 else (first - 0.02, "right")
 
 
-def draw_null_band(axes: Axes, ratios: Mapping[str, Range], *, colour: str = _MUTED) -> None:
+def draw_null_band(axes: Axes, ratios: Mapping[str, Range]) -> None:
     """Shade on a histogram of D2/D1 what pure diffusion shows, with its numbers in the legend.
 
     The limits of the axis stay.
@@ -177,10 +177,10 @@ def draw_null_band(axes: Axes, ratios: Mapping[str, Range], *, colour: str = _MU
     """
     limits = axes.get_xlim()
     for name, (low, high) in ratios.items():
-        axes.axvspan(low, high, color=colour, alpha=0.16, lw=0, zorder=0.5)
+        axes.axvspan(low, high, color=_MUTED, alpha=0.16, lw=0, zorder=0.5)
         label = f"pure diffusion, {SOURCES[name]}: {number_in_words(low)} to {number_in_words(high)}"
         for end, words in ((low, label), (high, None)):
-            axes.axvline(end, color=colour, lw=0.9, ls=SOURCE_STYLES[name], zorder=0.6, label=words)
+            axes.axvline(end, color=_MUTED, lw=0.9, ls=SOURCE_STYLES[name], zorder=0.6, label=words)
     axes.set_xlim(limits)
 
 

@@ -13,6 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from napari_tesm.data.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.fits import curves_from_maps
 from napari_tesm.model_choice.histograms import HistogramComparison, histogram_comparison
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.histogram_comparison import (
@@ -91,23 +92,16 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
 def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row: int, column: int) -> None:
     """Draw the trace of one pixel and the curves fitted to it."""
     evaluation = Evaluation.of_maps(dataset, maps)
-    settings, time = evaluation.settings, evaluation.time
+    settings = evaluation.settings
     window = settings.pulse if settings.pulse is not None and settings.pulse.stop is not None else None
     t_factor, factor = draw_trace(axis, evaluation, pulse, row, column, window)
     here = maps.isel(pulse=pulse, y=row, x=column)
     words = []
-    for number in settings.windows:
-        numbers = {
-            quantity: here[map_name(quantity, number)].values.reshape(1)
-            for quantity in ("tau", "tau_stderr", "a", "c", *settings.kernel.quantities)
-        }
-        tau, error = (float(numbers[quantity][0]) for quantity in ("tau", "tau_stderr"))
-        if not np.isfinite(tau):
-            continue
-        inside, (fitted,) = settings.fitted_curves(number, time, numbers)
+    for number, (inside, fitted) in curves_from_maps(here, settings, evaluation.time).items():
         axis.plot(inside / t_factor, fitted / factor, color=WINDOW_COLOURS[number], lw=1.8)
-        name = map_name("tau", number).replace("tau", "τ")
-        words.append(f"{name} = {text_with_error(tau, error, 's')}")
+        name = map_name("tau", number)
+        tau, error = (float(here[key]) for key in (name, map_name("tau_stderr", number)))
+        words.append(f"{name.replace('tau', 'τ')} = {text_with_error(tau, error, 's')}")
     label = labels_from_maps(maps)[pulse]
     axis.set_title(f"pixel ({row}, {column}) {label}\n" + ", ".join(words), fontsize=9)
 

@@ -44,10 +44,9 @@ def draw_series_maps(
     aligned: AlignedSeries,
     points: Sequence[PinnedPoint] = (),
     *,
-    name: str = "H",
     most: int = 12,
 ) -> None:
-    """Draw the maps of a series side by side, on one colour scale and one grid, with a scale bar and the points.
+    """Draw the maps of H of a series side by side, on one colour scale and one grid, with a scale bar and the points.
 
     Each map is moved onto the reference by parts of a pixel; where a scan does not reach it is grey.
 
@@ -64,8 +63,8 @@ def draw_series_maps(
     rows = math.ceil(len(shown) / columns) or 1
     figure.set_layout_engine("constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    low, high = aligned.colour_limits(name)
-    factor, unit = prefix_for(max(abs(low), abs(high)), series.unit(name))
+    low, high = aligned.colour_limits()
+    factor, unit = prefix_for(max(abs(low), abs(high)), series.unit())
     norm = Normalize(low / factor, high / factor)
     extent, lateral = map_extent(aligned.grid)
     frame = MapFrame.of(aligned.grid)
@@ -73,7 +72,7 @@ def draw_series_maps(
     for axes, index in zip(grid.flat, shown, strict=False):
         axes.set_facecolor("0.85")
         image = axes.imshow(
-            aligned.moved(index, name) / factor,
+            aligned.moved(index) / factor,
             extent=extent,
             cmap="viridis",
             norm=norm,
@@ -89,7 +88,7 @@ def draw_series_maps(
         taken = frame.shown(np.array([[point.x, point.y] for point in points]).reshape(-1, 2))
         _draw_scale_bar(grid.flat[0], (extent[1], abs(extent[2] - extent[3])), lateral, taken)
         bar = figure.colorbar(image, ax=list(grid.flat), fraction=0.04, pad=0.02)
-        bar.set_label(label_with_unit(name, unit))
+        bar.set_label(label_with_unit("H", unit))
 
 
 def map_columns(count: int) -> int:
@@ -140,7 +139,7 @@ def draw_series_histograms(axes: Axes, distributions: Distributions) -> None:
             )
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(label_with_unit(distributions.quantity, unit))
+    axes.set_xlabel(label_with_unit("H", unit))
     axes.set_ylabel("pixels")
     if filled:
         axes.legend(frameon=False, fontsize=8)
@@ -161,8 +160,7 @@ def draw_distribution_trend(axes: Axes, distributions: Distributions, trend: Tre
     axes.errorbar(
         volts, values / factor, np.nan_to_num(errors), color="#333333", marker="o", ms=4, lw=1.2, capsize=3
     )
-    quantity = distributions.quantity
-    names = {"mode": f"mode of {quantity}", "width": f"width (FWHM) of {quantity}", "peak": "peak"}
+    names = {"mode": "mode of H", "width": "width (FWHM) of H", "peak": "peak"}
     axes.set_ylabel(label_with_unit(names[trend], unit if trend != "peak" else "pixels"))
     _label_voltages(axes, volts)
 

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.fits import curves_from_maps
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.regions.shapes import Region
@@ -99,6 +99,19 @@ class ReportScan(Scan):
             return None
 
     @property
+    def time(self) -> Array:
+        """Times of the samples, in s; none without traces."""
+        return (
+            np.zeros(0) if self.dataset is None else np.asarray(self.dataset["time"].values, dtype=np.float64)
+        )
+
+    @property
+    def pulse_edges(self) -> tuple[float, float] | None:
+        """When the voltage was on, in s; None where its start or its end is not known."""
+        pulse = None if self.settings is None else self.settings.pulse
+        return None if pulse is None or pulse.stop is None else (pulse.start, pulse.stop)
+
+    @property
     def steps(self) -> list[Region]:
         """Regions of the class "step"."""
         return [region for region in self.regions if region.region_class == "step"]
@@ -135,17 +148,8 @@ class ReportScan(Scan):
         """Return time and values of the curves fitted to the trace of one pixel, one for each window with a result."""
         if self.dataset is None or self.settings is None or self.maps is None:
             return []
-        time = np.asarray(self.dataset["time"].values, dtype=np.float64)
-        curves = []
-        for number in self.settings.windows:
-            numbers = {
-                quantity: np.array([self.value_at(map_name(quantity, number), pulse, row, column)])
-                for quantity in ("tau", "a", "c", *self.settings.kernel.quantities)
-            }
-            inside, (curve,) = self.settings.fitted_curves(number, time, numbers)
-            if np.isfinite(curve).all():
-                curves.append((inside, curve))
-        return curves
+        here = self.maps.isel(pulse=pulse, y=row, x=column)
+        return list(curves_from_maps(here, self.settings, self.time).values())
 
     def value_at(self, name: str, pulse: int, row: int, column: int) -> float:
         """Return a map's value in one pixel; NaN where there is none."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from napari_tesm.findings.table import Table, check_name
 
@@ -81,3 +81,8 @@ class Section:
 
     def __post_init__(self) -> None:
         check_name(self.slug)
+
+    def lacking(self, sentence: str) -> Self:
+        """Return the section with one more sentence about what is missing."""
+        self.missing.append(sentence)
+        return self

@@ -5,7 +5,7 @@ from napari_tesm.series.distributions import Distribution, Distributions, distri
 from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
 from napari_tesm.series.points import PointCurve, point_curves
 from napari_tesm.series.repeats import Repeat, repeats_of_series
-from napari_tesm.series.verdict_maps import counts_of_verdicts, noise_of_series, verdict_channels, verdict_map
+from napari_tesm.series.verdict_maps import counts_of_verdicts, noise_of_series, verdict_map
 from napari_tesm.series.verdicts import VERDICT_MEANINGS, Noise, Verdicts, verdicts_from_values
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "point_curves",
     "repeats_of_series",
     "series_from_results",
-    "verdict_channels",
     "verdict_map",
     "verdicts_from_values",
     "voltage_text",

@@ -21,6 +21,8 @@ from napari_tesm.statistics.images import smoothed_over_gaps
 Array = NDArray[np.float64]
 
 _WITHOUT_SURFACE: Final = "|H|"
+_FARTHEST: Final = 0.25
+"""Farthest drift looked for, as a fraction of the size."""
 _TELLING: Final = 0.15
 """A half of a scan whose shift is known worse than this, in pixels, tells nothing of drift within the scan."""
 _GAIN: Final = 0.02
@@ -144,10 +146,10 @@ class AlignedSeries:
         """Pixel size (dy, dx) of the grid."""
         return axis_spacing(self.grid["y"]), axis_spacing(self.grid["x"])
 
-    def moved(self, index: int, name: str = "H") -> Array:
-        """Return a member's map on the common grid, moved by parts of a pixel, NaN outside of it: to be looked at."""
+    def moved(self, index: int) -> Array:
+        """Return a member's H on the common grid, moved by parts of a pixel, NaN outside of it: to be looked at."""
         rows, columns = self.places(index)
-        return map_at(self.series.members[index].values(name), rows, columns)
+        return map_at(self.series.members[index].values("H"), rows, columns)
 
     def measured(self, index: int, name: str = "H") -> Array:
         """Return a member's map on the common grid, in each pixel the value of the nearest one: to be tested.
@@ -163,9 +165,9 @@ class AlignedSeries:
         (step_y, step_x), own = self.spacing, self.series.members[index].maps["H"]
         return rows - dy * step_y / axis_spacing(own["y"]), columns - dx * step_x / axis_spacing(own["x"])
 
-    def colour_limits(self, name: str = "H") -> tuple[float, float]:
+    def colour_limits(self) -> tuple[float, float]:
         """Return limits of one colour scale for all voltages: those of 98 % of all values, H with its sign."""
-        parts = [member.values(name) for member in self.series.members]
+        parts = [member.values("H") for member in self.series.members]
         values = np.concatenate([part[np.isfinite(part)] for part in parts])
         if values.size == 0:
             return 0.0, 1.0
@@ -173,7 +175,7 @@ class AlignedSeries:
         return (low, high) if high > low else (low - 0.5 * abs(low or 1.0), high + 0.5 * abs(high or 1.0))
 
 
-def aligned_series(series: Series, *, reference: int | None = None, largest: float = 0.25) -> AlignedSeries:
+def aligned_series(series: Series, *, reference: int | None = None) -> AlignedSeries:
     """Measure how far each member of a series has drifted against one of them.
 
     By the deflection error or the topography, whichever promises the smaller error, where each member has its own;
@@ -184,8 +186,6 @@ def aligned_series(series: Series, *, reference: int | None = None, largest: flo
     series : Series
     reference : int, optional
         Index of the member the others are laid on; by default the first one that has values.
-    largest : float
-        Farthest drift looked for, as a fraction of the size.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def aligned_series(series: Series, *, reference: int | None = None, largest: flo
         raise ValueError(f"the series has {len(series.members)} scans and none of number {reference}")
     fixed = series.members[reference]
     alignments = [
-        _alignment_of(member, fixed, is_reference=index == reference, largest=largest)
+        _alignment_of(member, fixed, is_reference=index == reference)
         for index, member in enumerate(series.members)
     ]
     return AlignedSeries(series, reference, tuple(alignments))
@@ -228,7 +228,7 @@ def _places(grid: xr.DataArray, own: xr.DataArray) -> tuple[Array, Array]:
     return places[0], places[1]
 
 
-def _alignment_of(member: Member, fixed: Member, *, is_reference: bool, largest: float) -> Alignment:
+def _alignment_of(member: Member, fixed: Member, *, is_reference: bool) -> Alignment:
     grid = fixed.maps["H"]
     spacing = (axis_spacing(grid["y"]), axis_spacing(grid["x"]))
     unit = str(grid["x"].attrs.get("units", ""))
@@ -256,7 +256,7 @@ def _alignment_of(member: Member, fixed: Member, *, is_reference: bool, largest:
                 values if scan is fixed else map_at(_as_coarse(values, grid, image), *_places(grid, image))
             )
         try:
-            shift = shift_between(images[0], images[1], largest=largest)
+            shift = shift_between(images[0], images[1], largest=_FARTHEST)
         except ValueError as error:
             reason = str(error).split(":")[0]
             continue

@@ -77,14 +77,13 @@ class Distributions:
 
     Parameters
     ----------
-    quantity, unit : str
+    unit : str
     histograms : Histograms
         Counts by the labels of the scans; H with the sign of the series, so that it grows with the response.
     each : tuple of Distribution
         By increasing size of the voltage.
     """
 
-    quantity: str
     unit: str
     histograms: Histograms
     each: tuple[Distribution, ...]
@@ -107,28 +106,23 @@ class Distributions:
         ]
 
 
-def distributions_of_series(
-    series: Series, *, name: str = "H", bins: int | None = None, seed: int = 0
-) -> Distributions:
-    """Return the distributions of a map for each scan, over the same bins.
+def distributions_of_series(series: Series, *, seed: int = 0) -> Distributions:
+    """Return the distributions of H for each scan, over the same bins: the rule of Freedman and Diaconis for all.
 
     Parameters
     ----------
     series : Series
-    name : str
-    bins : int, optional
-        By default the rule of Freedman and Diaconis for all values together.
     seed : int
         Of the intervals: bootstrap of as many values as there are independent pixels.
     """
-    maps = [series.answer(index, name) for index in range(len(series.members))]
+    maps = [series.answer(index) for index in range(len(series.members))]
     finite = [image[np.isfinite(image)] for image in maps]
     together = np.concatenate(finite) if finite else np.zeros(0)
     low, high = _limits(together)
     samples = {
         label: part[(part >= low) & (part <= high)] for label, part in zip(series.labels, finite, strict=True)
     }
-    histograms = histograms_from_values(samples, scale="linear", bins=bins)
+    histograms = histograms_from_values(samples, scale="linear")
     distributions = []
     for member, values, part in zip(series.members, maps, finite, strict=True):
         inside = samples[member.label]
@@ -142,7 +136,7 @@ def distributions_of_series(
                 peak, float(median), float(q25), float(q75),
             )
         )  # fmt: skip
-    return Distributions(name, series.unit(name), histograms, tuple(distributions))
+    return Distributions(series.unit(), histograms, tuple(distributions))
 
 
 def _limits(values: Array) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series.alignment import AlignedSeries
 from napari_tesm.series.members import voltage_text
 from napari_tesm.series.ranges import family_probability
-from napari_tesm.series.verdict_maps import PIXELS, Along, noise_of_series, tested_values
+from napari_tesm.series.verdict_maps import PIXELS, noise_of_series, tested_values
 from napari_tesm.series.verdicts import (
     FALLING,
     FLAT,
@@ -81,7 +81,6 @@ class PointCurve:
         As in `Verdicts`.
     steps : tuple of Step
         Between the voltages that have a value, in the direction of the response.
-    level : float
     """
 
     number: int
@@ -99,7 +98,6 @@ class PointCurve:
     p_plateau: float
     degrees: float
     steps: tuple[Step, ...]
-    level: float = LEVEL
 
     @property
     def means(self) -> Array:
@@ -136,7 +134,7 @@ class PointCurve:
             return ""
         step = self.steps[0]
         low, high = voltage_text(step.start), voltage_text(step.stop)
-        if step.change > 0 and step.p_value < self.level:
+        if step.change > 0 and step.p_value < LEVEL:
             return (
                 f"{low} does not saturate point {self.number}: {self.quantity}({high}) > {self.quantity}({low}), "
                 f"{p_in_words(step.p_value)}."
@@ -164,7 +162,7 @@ class PointCurve:
             )
         if kind == SATURATING:
             into = next(step for step in self.steps if step.stop == self.voltage)
-            sure = into.change > 0 and into.p_value < self.level
+            sure = into.change > 0 and into.p_value < LEVEL
             start = into.start if sure else self.steps[0].start
             p = into.p_value if sure else self.p_value
             return (
@@ -178,7 +176,7 @@ class PointCurve:
         if kind == FALLING:
             return f"falls with the voltage (drop: {p_in_words(self.p_value)}; no rise before it)"
         rise = self.steps[0].change if len(self.steps) == 1 else sum(step.change for step in self.steps)
-        if rise > 0 and not any(step.change < 0 and step.p_value < self.level for step in self.steps):
+        if rise > 0 and not any(step.change < 0 and step.p_value < LEVEL for step in self.steps):
             return (
                 f"rises from {first} to {last} ({p_in_words(self.p_value)}); whether it saturates cannot be told "
                 "at this noise"
@@ -191,8 +189,6 @@ def point_curves(
     points: Sequence[PinnedPoint],
     *,
     name: str = "H",
-    along: Along = "x",
-    pixels: int = PIXELS,
     noise: Noise | None = None,
 ) -> list[PointCurve]:
     """Return points against the voltage.
@@ -204,47 +200,32 @@ def point_curves(
         On the grid of the reference. How large a neighbourhood they were pinned with does not count.
     name : str
         H, D1, D2 or D. A diffusion coefficient is tested by its logarithm, and shown as it is.
-    along : {"x", "y"}
-        The axis along which the pixels of a point lie; x is the fast one.
-    pixels : int
-        How many.
     noise : Noise, optional
         From `noise_of_series`; by default measured from the whole maps.
-
-    Raises
-    ------
-    ValueError
-        If fewer than one pixel is asked for.
     """
-    if pixels < 1:
-        raise ValueError(f"a point has at least one pixel, not {pixels}")
-    lent = noise if noise is not None else noise_of_series(aligned, name=name, along=along, pixels=pixels)
-    return [_curve(aligned, point, name, along, pixels, lent) for point in points]
+    lent = noise if noise is not None else noise_of_series(aligned, name=name)
+    return [_curve(aligned, point, name, lent) for point in points]
 
 
-def _curve(
-    aligned: AlignedSeries, point: PinnedPoint, name: str, along: Along, pixels: int, noise: Noise
-) -> PointCurve:
+def _curve(aligned: AlignedSeries, point: PinnedPoint, name: str, noise: Noise) -> PointCurve:
     series = aligned.series
     grid = aligned.grid
     # Where the point lies between the centres of the reference does not count: it is one of its pixels.
     row, column = (
         int(np.abs(grid[axis].values - at).argmin()) for axis, at in (("y", point.y), ("x", point.x))
     )
-    values = np.full((len(series.members), pixels), np.nan)
+    values = np.full((len(series.members), PIXELS), np.nan)
     if _inside(aligned, point):
         for index, member in enumerate(series.members):
             rows, columns = aligned.places(index)
-            values[index] = adjacent_values(
-                member.values(name), rows[row], columns[column], along=along, pixels=pixels
-            )
+            values[index] = adjacent_values(member.values(name), rows[row], columns[column])
     tested = tested_values(values, name, series.sign)
     usable = np.isfinite(tested)
     # A pixel that fails at some voltage is left out of the test at all of them, unless that leaves no scatter.
-    scans = usable.sum(axis=1) >= min(2, pixels)
-    columns_used = usable[scans].all(axis=0) if scans.any() else np.zeros(pixels, dtype=bool)
-    if columns_used.sum() < min(2, pixels):
-        scans, columns_used = usable.all(axis=1), np.ones(pixels, dtype=bool)
+    scans = usable.sum(axis=1) >= 2
+    columns_used = usable[scans].all(axis=0) if scans.any() else np.zeros(PIXELS, dtype=bool)
+    if columns_used.sum() < 2:
+        scans, columns_used = usable.all(axis=1), np.ones(PIXELS, dtype=bool)
     chosen = np.where(scans[:, None], tested, np.nan)[:, columns_used]
     verdicts = verdicts_from_values(chosen[None], series.voltages, noise=noise)
     return PointCurve(
@@ -263,7 +244,6 @@ def _curve(
         p_plateau=float(verdicts.p_plateau[0]),
         degrees=float(verdicts.degrees[0]),
         steps=_steps(verdicts),
-        level=verdicts.level,
     )
 
 
@@ -276,10 +256,8 @@ def _inside(aligned: AlignedSeries, point: PinnedPoint) -> bool:
     )
 
 
-def adjacent_values(
-    values: Array, row: float, column: float, *, along: Along = "x", pixels: int = PIXELS
-) -> Array:
-    """Return the values of the pixel nearest to a place and its neighbours on an axis.
+def adjacent_values(values: Array, row: float, column: float) -> Array:
+    """Return the values of the pixel nearest to a place and its neighbours in its line.
 
     At the border the nearest pixels that there are; NaN for those that a map has too few of, and outside of it.
 
@@ -288,15 +266,13 @@ def adjacent_values(
     >>> adjacent_values(np.arange(12.0).reshape(3, 4), 1.2, 3.4)
     array([5., 6., 7.])
     """
-    adjacent = np.full(pixels, np.nan)
-    place = [int(np.floor(at + 0.5)) for at in (row, column)]
-    if not all(0 <= at < size for at, size in zip(place, values.shape, strict=True)):
-        return adjacent
-    axis = 1 if along == "x" else 0
-    line = values[place[0]] if axis == 1 else values[:, place[1]]
-    start = int(np.clip(place[axis] - pixels // 2, 0, max(line.size - pixels, 0)))
-    part = line[start : start + pixels]
-    adjacent[: part.size] = part
+    adjacent = np.full(PIXELS, np.nan)
+    line, place = (int(np.floor(at + 0.5)) for at in (row, column))
+    height, width = values.shape
+    if 0 <= line < height and 0 <= place < width:
+        start = int(np.clip(place - PIXELS // 2, 0, max(width - PIXELS, 0)))
+        part = values[line, start : start + PIXELS]
+        adjacent[: part.size] = part
     return adjacent
 
 

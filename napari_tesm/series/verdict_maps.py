@@ -1,6 +1,6 @@
 """The verdict of every pixel of a series, and how much its maps scatter."""
 
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -17,7 +17,6 @@ from napari_tesm.series.verdicts import (
 )
 
 Array = NDArray[np.float64]
-Along = Literal["x", "y"]
 
 PIXELS: Final = 3
 """How many pixels a point is."""
@@ -26,9 +25,7 @@ _ROWS: Final = 64
 """Lines whose pixels are judged at once: a table of all pairs of voltages for each pixel of a large map is large."""
 
 
-def noise_of_series(
-    aligned: AlignedSeries, *, name: str = "H", along: Along = "x", pixels: int = PIXELS
-) -> Noise:
+def noise_of_series(aligned: AlignedSeries, *, name: str = "H") -> Noise:
     """Return how much a series scatters from pixel to pixel, by all pixels that have a value at each voltage.
 
     Beside the scatter within the few pixels of a point, the means of neighbouring lines are compared: noise that a
@@ -37,24 +34,17 @@ def noise_of_series(
     volts, stack = _tested_maps(aligned, name)
     if stack.shape[0] < 2:
         return Noise()
-    windows = _windows(stack, pixels, along)
+    windows = _windows(stack)
     variances, degrees = residual_variances(windows.reshape(-1, *windows.shape[2:]), volts)
     if degrees <= 0:
         return Noise()
     typical, worth = moderation(variances, degrees)
     if worth == 0 or not np.isfinite(typical):
         return Noise()
-    return Noise(typical, worth, _line_factor(windows, typical, pixels, across=0 if along == "x" else 1))
+    return Noise(typical, worth, _line_factor(windows, typical))
 
 
-def verdict_map(
-    aligned: AlignedSeries,
-    *,
-    name: str = "H",
-    along: Along = "x",
-    pixels: int = PIXELS,
-    noise: Noise | None = None,
-) -> xr.Dataset:
+def verdict_map(aligned: AlignedSeries, *, noise: Noise | None = None) -> xr.Dataset:
     """Return the verdict of every pixel of the common grid, each judged with its neighbours as a point is.
 
     Returns
@@ -64,8 +54,8 @@ def verdict_map(
         ``verdict_statistic`` and ``verdict_p`` (for the family of a pixel's comparisons; of a map
         without any dependence 5 % of the pixels are called something by chance).
     """
-    volts, stack = _tested_maps(aligned, name)
-    lent = noise if noise is not None else noise_of_series(aligned, name=name, along=along, pixels=pixels)
+    volts, stack = _tested_maps(aligned, "H")
+    lent = noise if noise is not None else noise_of_series(aligned)
     grid = aligned.grid
     shape = (grid.sizes["y"], grid.sizes["x"])
     kind = np.full(shape, MISSING, np.int8)
@@ -73,7 +63,7 @@ def verdict_map(
     if stack.shape[0] >= 1:
         for start in range(0, shape[0], _ROWS):
             rows = slice(start, min(start + _ROWS, shape[0]))
-            windows = _windows(stack, pixels, along, rows)
+            windows = _windows(stack, rows)
             verdicts = verdicts_from_values(windows.reshape(-1, *windows.shape[2:]), volts, noise=lent)
             size = (rows.stop - rows.start, shape[1])
             kind[rows] = verdicts.kind.reshape(size)
@@ -92,22 +82,6 @@ def verdict_map(
         },
         coords={axis: grid[axis] for axis in dims},
     )
-
-
-def verdict_channels(verdicts: xr.Dataset, name: str = "") -> list[xr.DataArray]:
-    """Return the maps of a `verdict_map` as images for `napari_tesm.save`, the first one titled "Verdict".
-
-    Parameters
-    ----------
-    verdicts : Dataset
-    name : str
-        What tells this series from others: its name stands in brackets in the titles.
-    """
-    brackets = f" ({name})" if name else ""
-    return [
-        verdicts[key].assign_attrs(long_name=f"{verdicts[key].attrs['long_name']}{brackets}")
-        for key in map(str, verdicts.data_vars)
-    ]
 
 
 def counts_of_verdicts(verdicts: xr.Dataset) -> dict[str, int]:
@@ -134,33 +108,22 @@ def _tested_maps(aligned: AlignedSeries, name: str) -> tuple[Array, Array]:
     return series.voltages[good], np.stack([maps[index] for index in good]) if good else np.zeros((0, *shape))
 
 
-def _windows(stack: Array, pixels: int, along: Along, rows: slice | None = None) -> Array:
+def _windows(stack: Array, rows: slice = slice(None)) -> Array:
     """Return the adjacent pixels of each pixel, shape (y, x, scan, pixel); near the border the nearest there are."""
-    axis = 2 if along == "x" else 1
-    size = stack.shape[axis]
-    lines = np.arange(stack.shape[1])[rows or slice(None)]
-    starts = np.clip(np.arange(size) - pixels // 2, 0, max(size - pixels, 0))
-    places = np.minimum(starts[:, None] + np.arange(pixels)[None, :], size - 1)
-    if size < pixels:
-        return np.full((lines.size, stack.shape[2], stack.shape[0], pixels), np.nan)
-    if axis == 2:
-        return np.asarray(stack[:, lines][:, :, places].transpose(1, 2, 0, 3))
-    return np.asarray(stack[:, places[lines]].transpose(1, 3, 0, 2))
+    lines, size = stack[:, rows], stack.shape[2]
+    if size < PIXELS:
+        return np.full((lines.shape[1], size, stack.shape[0], PIXELS), np.nan)
+    starts = np.clip(np.arange(size) - PIXELS // 2, 0, size - PIXELS)
+    return np.asarray(lines[:, :, starts[:, None] + np.arange(PIXELS)].transpose(1, 2, 0, 3))
 
 
-def _line_factor(windows: Array, variance: float, pixels: int, *, across: int) -> float:
+def _line_factor(windows: Array, variance: float) -> float:
     """Return by how much means of adjacent pixels differ more from line to line than their own scatter says."""
-    means = windows.mean(axis=3)
-    change = np.diff(means, axis=2)
-    if change.shape[across] < 3 or change.shape[2] == 0 or variance <= 0:
-        return 1.0
-    parts = [
-        np.take(change, range(start, change.shape[across] - 2 + start), axis=across) for start in (0, 1, 2)
-    ]
-    curl = parts[1] - (parts[0] + parts[2]) / 2
+    change = np.diff(windows.mean(axis=3), axis=2)
+    curl = change[1:-1] - (change[:-2] + change[2:]) / 2
     curl = curl[np.isfinite(curl)]
-    if curl.size < 30:
+    if curl.size < 30 or variance <= 0:
         return 1.0
     observed = 1.4826 * float(np.median(np.abs(curl - np.median(curl))))
-    expected = np.sqrt(1.5 * 2 * variance / pixels)
+    expected = np.sqrt(1.5 * 2 * variance / PIXELS)
     return float(max(1.0, observed / expected))

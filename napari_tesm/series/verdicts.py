@@ -24,9 +24,9 @@ The error knows the scatter within the scans. A tip, a laser spot or a gain that
 like a change of the sample; a voltage that was scanned twice shows it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +40,7 @@ VERDICT_MEANINGS: Final = ("rising", "saturating", "peaked", "falling", "flat", 
 """Meaning of each verdict, by its number (the CF attribute ``flag_meanings``)."""
 
 LEVEL: Final = 0.05
+"""Of the family of all comparisons of a point."""
 SLOPE: Final = 1 / 3
 """A plateau's slope is less than this part of the slope up to it."""
 
@@ -97,31 +98,18 @@ class Verdicts:
     p_value: Array
     p_plateau: Array
     degrees: Array
-    level: float = LEVEL
-
-    def counts(self) -> dict[str, int]:
-        """Return how many points have each verdict."""
-        return {name: int((self.kind == number).sum()) for number, name in enumerate(VERDICT_MEANINGS)}
 
 
-@dataclass(eq=False)
-class _Answer:
+class _Answer(NamedTuple):
     """The verdicts of points that have values at the same voltages."""
 
     kind: NDArray[np.int8]
     at: NDArray[np.int64]
     statistic: Array
-    p_plateau: Array = field(default_factory=lambda: np.zeros(0))
+    p_plateau: Array
 
 
-def verdicts_from_values(
-    values: ArrayLike,
-    voltages: ArrayLike,
-    *,
-    noise: Noise | None = None,
-    level: float = LEVEL,
-    slope: float = SLOPE,
-) -> Verdicts:
+def verdicts_from_values(values: ArrayLike, voltages: ArrayLike, *, noise: Noise | None = None) -> Verdicts:
     """Return the verdict of each point.
 
     Parameters
@@ -132,10 +120,6 @@ def verdicts_from_values(
         In V, of one sign, in any order; repeated ones are scans of one voltage.
     noise : Noise, optional
         From `noise_from_values`; without it each point stands on its own scatter alone.
-    level : float
-        Of the family of all comparisons of a point.
-    slope : float
-        Largest slope of a plateau, as part of the slope up to it.
 
     Raises
     ------
@@ -164,20 +148,13 @@ def verdicts_from_values(
         p_value=np.full(per_point, np.nan),
         p_plateau=np.full(per_point, np.nan),
         degrees=np.full(per_point, np.nan),
-        level=level,
     )
     patterns, which = np.unique(complete, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         points = np.flatnonzero(which.ravel() == number)
         if pattern.any():
-            _judge(
-                verdicts,
-                points,
-                numbers[np.ix_(points, np.flatnonzero(pattern))],
-                volts[pattern],
-                noise or Noise(),
-                slope,
-            )
+            chosen = numbers[np.ix_(points, np.flatnonzero(pattern))]
+            _judge(verdicts, points, chosen, volts[pattern], noise or Noise())
     return verdicts
 
 
@@ -202,9 +179,7 @@ def residual_variances(values: ArrayLike, voltages: ArrayLike) -> tuple[Array, f
     return (squares / degrees if degrees > 0 else np.full(squares.shape, np.nan)), float(max(degrees, 0))
 
 
-def _judge(
-    verdicts: Verdicts, points: NDArray[np.intp], values: Array, volts: Array, noise: Noise, slope: float
-) -> None:
+def _judge(verdicts: Verdicts, points: NDArray[np.intp], values: Array, volts: Array, noise: Noise) -> None:
     """Put the verdicts of points with values at the same scans into their places."""
     levels = np.array(sorted(set(volts.tolist()), key=abs))
     places = np.searchsorted(np.abs(verdicts.levels), np.abs(levels))
@@ -219,7 +194,7 @@ def _judge(
     total = (own * np.nan_to_num(variances) + lent * np.nan_to_num(noise.variance)) / degrees * noise.line**2
     verdicts.errors[np.ix_(points, places)] = np.sqrt(total[:, None] / counted)
     verdicts.degrees[points] = degrees
-    answer = _answer(means, total, counted, np.abs(levels), degrees, verdicts.level, slope)
+    answer = _answer(means, total, counted, np.abs(levels), degrees)
     verdicts.kind[points] = answer.kind
     verdicts.voltage[points] = np.where(answer.at >= 0, levels[answer.at], np.nan)
     verdicts.statistic[points] = answer.statistic
@@ -242,9 +217,7 @@ def _table_of_p(groups: int, degrees: float) -> tuple[Array, Array]:
     return grid, np.log(np.maximum(family_probability(grid, groups, degrees), 1e-300))
 
 
-def _answer(
-    means: Array, variance: Array, counted: Array, volts: Array, degrees: float, level: float, slope: float
-) -> _Answer:
+def _answer(means: Array, variance: Array, counted: Array, volts: Array, degrees: float) -> _Answer:
     n, m = means.shape
     weights = 1 / counted[:, None] + 1 / counted[None, :]
     change = means[:, None, :] - means[:, :, None]  # from the first voltage to the second
@@ -252,7 +225,7 @@ def _answer(
     t = np.divide(change, errors, out=np.sign(change) * 1e4, where=errors > 0)
     later = np.triu(np.ones((m, m), dtype=bool), 1)
     t = np.where(later, t, 0.0)
-    critical = range_critical(level, m, degrees)
+    critical = range_critical(LEVEL, m, degrees)
     up, down = t > critical, t < -critical
     top = means.argmax(axis=1)
     rows, number = np.arange(n), np.arange(m)
@@ -263,7 +236,7 @@ def _answer(
     turns = (down & (before[:, :, None] & before[:, None, :])).any(axis=(1, 2))
     turns |= (up & (after[:, :, None] & after[:, None, :])).any(axis=(1, 2))
     last = t[:, m - 2, m - 1]
-    start, p_plateau = _plateaus(means, variance, counted, t, volts, degrees, _Rule(level, slope, critical))
+    start, p_plateau = _plateaus(means, variance, counted, t, volts, degrees, critical)
     flat_from = np.where(start < m, start, m - 1)
     to_plateau = np.where(later[None, :, :], t, -np.inf)
     to_plateau = np.where(number[None, None, :] >= flat_from[:, None, None], to_plateau, -np.inf)
@@ -295,7 +268,7 @@ def _answer(
 
 
 def _plateaus(
-    means: Array, variance: Array, counted: Array, t: Array, volts: Array, degrees: float, rule: "_Rule"
+    means: Array, variance: Array, counted: Array, t: Array, volts: Array, degrees: float, critical: float
 ) -> tuple[NDArray[np.int64], Array]:
     """Return from which voltage on the curve is shown to be flat, m where it is nowhere, and the p of that."""
     from scipy.special import stdtr
@@ -312,24 +285,15 @@ def _plateaus(
         before /= volts[first] - volts[0]
         p = np.zeros(n)
         for sign in (1.0, -1.0):
-            contrast = rule.slope * before - sign * after
+            contrast = SLOPE * before - sign * after
             error = np.sqrt(variance * (contrast**2 / counted).sum())
             margin = means @ contrast
             ratio = np.divide(margin, error, out=np.sign(margin) * 1e4, where=error > 0)
             p = np.maximum(p, stdtr(degrees, -ratio))
-        allowed = rule.slope * (means @ before)[:, None, None] * (volts[None, :] - volts[:, None])
+        allowed = SLOPE * (means @ before)[:, None, None] * (volts[None, :] - volts[:, None])
         inside = np.ix_(np.arange(n), np.arange(first, m), np.arange(first, m))
-        rises = (t > rule.critical) & (means[:, None, :] - means[:, :, None] > allowed)
-        good = (p < rule.level / len(candidates)) & ~rises[inside].any(axis=(1, 2))
+        rises = (t > critical) & (means[:, None, :] - means[:, :, None] > allowed)
+        good = (p < LEVEL / len(candidates)) & ~rises[inside].any(axis=(1, 2))
         start = np.where(good, first, start)
         p_start = np.where(good, p, p_start)
     return start, np.minimum(1.0, p_start * len(candidates))
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What counts as significant, and as flat."""
-
-    level: float
-    slope: float
-    critical: float

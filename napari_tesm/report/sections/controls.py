@@ -34,13 +34,12 @@ def section_from_data(data: ReportData) -> Section | None:
     """Return what the controls say, beside the scans they are controls of."""
     section = Section("controls", "Controls")
     if not data.controls:
-        section.missing.append(
+        return section.lacking(
             Sentence(
                 "No control is given: a scan of a sample that should not respond ({controls:FILE}) shows what noise "
                 "alone comes to."
             )
         )
-        return section
     main = data.main
     entries: list[dict[str, Any]] = []
     for number, scan in enumerate(data.controls, start=1):
@@ -115,7 +114,7 @@ def _detectable(scan: ReportScan, pulse: int) -> float:
     settings = scan.settings
     if scan.dataset is None or settings is None or settings.pulse is None or settings.pulse.stop is None:
         return float("nan")
-    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
+    time = scan.time
     noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
     detectable = []
     for number, window in settings.windows.items():
@@ -157,7 +156,7 @@ def _comparison(scan: ReportScan, pulse: int, main: ReportScan) -> Any:
     same = [n for n, volts in enumerate(main.voltages) if np.isclose(volts, scan.voltages[pulse], rtol=1e-3)]
     if not same:
         return None
-    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
+    time = scan.time
     noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
     measured, control = main.map("H", same[0]), scan.map("H", pulse)
     assert measured is not None
@@ -178,7 +177,7 @@ def _figure(number: int, scan: ReportScan, main: ReportScan) -> ReportFigure:
     height = scan.maps["H"].isel(pulse=pulse)
     surface = scan.surface("deflection_error")
     points = scan.points[:_MOST_CURVES]
-    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
+    time = scan.time
     curves = [
         PositionCurve(
             f"{point.number}", point.colour or colour_of_point(point.number),
@@ -186,10 +185,7 @@ def _figure(number: int, scan: ReportScan, main: ReportScan) -> ReportFigure:
         )
         for point in points
     ]  # fmt: skip
-    settings = scan.settings
-    edges = None
-    if settings is not None and settings.pulse is not None and settings.pulse.stop is not None:
-        edges = (settings.pulse.start, settings.pulse.stop)
+    edges = scan.pulse_edges
     own = common_limits([curve.values for curve in curves])
     of_main = _limits_of(main) if main.unit == scan.unit else None
     both = None if own is None or of_main is None else (min(own[0], of_main[0]), max(own[1], of_main[1]))

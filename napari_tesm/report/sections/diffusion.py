@@ -49,8 +49,7 @@ def section_from_data(data: ReportData) -> Section | None:
     section = Section("diffusion", "Maps of D")
     quantity, numbers = _quantity(scan)
     if scan.maps is None or not numbers:
-        section.missing.append("There are no maps of tau or D: no trace was fitted.")
-        return section
+        return section.lacking("There are no maps of tau or D: no trace was fitted.")
     pulse = scan.main_pulse
     label = scan.labels[pulse]
     section.title = f"Maps of {quantity} {label}".rstrip()
@@ -66,11 +65,10 @@ def section_from_data(data: ReportData) -> Section | None:
     section.paragraphs += [_sentence_about_kept(scan, pulse, number) for number in numbers]
     section.numbers |= {"scan": scan.name, "pulse": label, "kept": _kept(scan, pulse, numbers)}
     if not scan.steps:
-        section.missing.append(
+        return section.lacking(
             "No region of the class 'step' is drawn and none stands out in topography or deflection error: D "
             "against the distance from a step, and the thickness of a step, are left out."
         )
-        return section
     _add_course(section, scan, pulse, map_name(quantity, first))
     _add_thickness(section, scan, pulse, map_name(quantity, first))
     return section

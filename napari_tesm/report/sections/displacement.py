@@ -30,10 +30,9 @@ def section_from_data(data: ReportData) -> Section | None:
         return None
     section = Section("displacement", "Displacement and the surface")
     if scan.maps is None or "H" not in scan.maps:
-        section.missing.append(
+        return section.lacking(
             "H, the displacement by the pulse, is not known: the start and the length of the pulse are."
         )
-        return section
     pulse = scan.main_pulse
     label = scan.labels[pulse]
     height = scan.maps["H"].isel(pulse=pulse)

@@ -24,8 +24,7 @@ def section_from_data(data: ReportData) -> Section | None:
         None,
     )
     if scan is None or scan.dataset is None or scan.maps is None or scan.settings is None:
-        section.missing.append("There are no traces with a fit: examples of fits cannot be shown.")
-        return section
+        return section.lacking("There are no traces with a fit: examples of fits cannot be shown.")
     pulse = scan.main_pulse
     chosen = {
         "quality": pixels_by_quality(scan.maps, pulse),

@@ -69,25 +69,22 @@ def section_from_data(data: ReportData) -> Section | None:
         "shares": shares,
     }
     if grains.count < 2:
-        section.missing.append(
+        return section.lacking(
             f"{scan.name}: no grain boundary stands out. Segment grains in napari's Grains tab, or give labels to "
             "'tesm grains'."
         )
-        return section
     if scan.grains is None and shares.get("boundary", 0.0) > _MOST_BOUNDARY:
-        section.missing.append(
+        return section.lacking(
             f"{scan.name}: what was found in {image_title} is hardly larger than the band at its boundaries, which "
             f"covers {100 * shares['boundary']:.0f} % of the image: these are no grains to compare with their "
             "boundaries. Segment them in napari's Grains tab, or give labels to 'tesm grains'."
         )
-        return section
     if scan.grains is None:
         section.warnings.append(
             "The grains were found automatically: look at their outlines before you use the numbers."
         )
     if scan.maps is None:
-        section.missing.append(f"{scan.name}: there are no maps to measure at grain boundaries.")
-        return section
+        return section.lacking(f"{scan.name}: there are no maps to measure at grain boundaries.")
     measures = measures_at_boundaries(scan.maps, boundaries)
     curves = curves_of_measures(measures, scan.maps, boundaries, bin_width=default_bin_width(scan.spacing))
     section.paragraphs += [

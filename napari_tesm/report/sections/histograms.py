@@ -25,8 +25,7 @@ def section_from_data(data: ReportData) -> Section | None:
         if scan.maps is not None and _has_values(scan, pulse)
     ]
     if not pairs:
-        section.missing.append("No pixel was accepted: there is nothing to count.")
-        return section
+        return section.lacking("No pixel was accepted: there is nothing to count.")
     shown = _shown(data, pairs)
     scan, main = shown
     if main.quantity == "tau":

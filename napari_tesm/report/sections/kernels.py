@@ -32,8 +32,7 @@ def section_from_data(data: ReportData) -> Section | None:
     try:
         choice = choice_of_kernels(Evaluation.of(dataset, recipe))
     except ValueError as error:
-        section.missing.append(Sentence("Kernels cannot be compared: {error}.", error=error))
-        return section
+        return section.lacking(Sentence("Kernels cannot be compared: {error}.", error=error))
     votes = choice.votes[0]
     label = scan.labels[scan.main_pulse]
     section.paragraphs.append(votes.sentence())

@@ -27,11 +27,9 @@ def section_from_data(data: ReportData) -> Section | None:
     section = Section("points", "Curves at marked points")
     scan = next((scan for scan in (data.main, *data.scans) if scan.dataset is not None), None)
     if scan is None or scan.dataset is None:
-        section.missing.append("There are no traces in the file: curves at points cannot be shown.")
-        return section
+        return section.lacking("There are no traces in the file: curves at points cannot be shown.")
     if not scan.points:
-        section.missing.append("No point is pinned, and none could be chosen.")
-        return section
+        return section.lacking("No point is pinned, and none could be chosen.")
     pulse = scan.main_pulse
     points = scan.points[:_MOST]
     if len(scan.points) > _MOST:
@@ -39,7 +37,7 @@ def section_from_data(data: ReportData) -> Section | None:
     groups = _groups(scan, points)
     label = scan.labels[pulse]
     section.title = f"Curves at marked points {label}".rstrip()
-    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
+    time = scan.time
     curves = {
         title: [_curve(scan, pulse, point, time) for point in members] for title, members in groups.items()
     }

@@ -21,8 +21,7 @@ def section_from_data(data: ReportData) -> Section | None:
     numbers: list[dict[str, Any]] = []
     with_maps = [scan for scan in data.scans if scan.maps is not None]
     if not with_maps:
-        section.missing.append("There are no maps to measure in regions.")
-        return section
+        return section.lacking("There are no maps to measure in regions.")
     if bare := [scan.name for scan in with_maps if not scan.regions]:
         section.missing.append(
             f"{', '.join(bare)}: no region is drawn and no step stands out. Draw regions of the classes 'step' and "

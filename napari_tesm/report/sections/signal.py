@@ -22,17 +22,15 @@ def section_from_data(data: ReportData) -> Section | None:
         (scan for scan in data.scans if scan.dataset is not None and has_quadrature(scan.dataset)), None
     )
     if scan is None or scan.dataset is None:
-        section.missing.append(
+        return section.lacking(
             "No file holds lock-in Y, or amplitude and phase: whether X is nearly the whole signal cannot be told. "
             "Record or export Y, too."
         )
-        return section
     settings = scan.settings
     if settings is None or settings.pulse is None or settings.pulse.stop is None:
-        section.missing.append(
+        return section.lacking(
             "It is not known when the pulse was on: the response in X and Y cannot be measured."
         )
-        return section
     check = check_signals(scan.dataset, settings.pulse)
     turned = scan.dataset.attrs.get(ATTRIBUTE)
     if turned is not None:
@@ -109,7 +107,7 @@ def _figure_of_traces(scan: ReportScan, check: SignalCheck, pulse: tuple[float, 
         )
         for title, (row, column) in zip(titles, pixels, strict=True)
     }
-    time = np.asarray(scan.dataset["time"].values, dtype=np.float64)
+    time = scan.time
     clear = 3 * float(np.hypot(*check.noise)) if np.isfinite(check.noise).all() else 0.0
 
     return ReportFigure(

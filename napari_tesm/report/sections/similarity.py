@@ -58,8 +58,7 @@ def section_from_data(data: ReportData) -> Section | None:
         shift = shift_between(*sizes)
     except ValueError as error:
         if not np.isfinite(before):
-            section.missing.append(f"The two maps of H cannot be compared: {error}.")
-            return section
+            return section.lacking(f"The two maps of H cannot be compared: {error}.")
         section.warnings.append(f"The two maps of H are compared as they are in the file: {error}.")
     if shift is not None and shift.after > shift.before and np.hypot(shift.dy, shift.dx) >= _NO_SHIFT:
         aligned = moved_map(sizes[1], shift.dy, shift.dx)

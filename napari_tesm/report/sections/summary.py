@@ -44,8 +44,7 @@ def section_from_data(data: ReportData) -> Section | None:
             diffusion_rows.append(_diffusion_row(scan, label, entry, numbers))
             section.warnings += _warnings(scan, label, entry, numbers)
     if not rows:
-        section.missing.append("No file holds traces that could be fitted, or maps of an earlier fit.")
-        return section
+        return section.lacking("No file holds traces that could be fitted, or maps of an earlier fit.")
     section.tables.append(
         Table("summary", "All pulse settings; medians of tau over the fitted pixels.", columns, rows)
     )

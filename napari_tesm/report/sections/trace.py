@@ -16,18 +16,16 @@ def section_from_data(data: ReportData) -> Section | None:
     section = Section("trace", "One pixel: applied voltage and displacement")
     scan = next((scan for scan in data.scans if scan.dataset is not None and scan.settings is not None), None)
     if scan is None or scan.dataset is None or scan.settings is None:
-        section.missing.append(
+        return section.lacking(
             "There are no traces that could be shown: only maps or images are in the file."
         )
-        return section
     pulse = scan.settings.pulse
     if pulse is None or pulse.stop is None:
-        section.missing.append(
+        return section.lacking(
             Sentence(
                 "It is not known when the pulse was on: give {pulse_start} and {pulse_duration} to have H marked."
             )
         )
-        return section
     pair = scan.polarity_pair
     pulses = [pair[1], pair[0]] if pair else [scan.main_pulse]
     if pair is None:
