@@ -201,7 +201,7 @@ def test_the_table_counts_what_can_be_counted_by_hand():
         {"H": (("pulse", "y", "x"), values, {"units": "V"})},
         coords={"voltage": ("pulse", [-3.0]), "direction": ("pulse", [""])},
     )
-    rows = table_of_grains(grains, edge, maps, topography=np.full((6, 10), 5e-9), others={"other": values[0]})
+    rows = table_of_grains(grains, edge, maps, topography=np.full((6, 10), 5e-9))
     assert [(row.number, row.grain_class, row.pixels, row.at_edge) for row in rows] == [
         (1, "grain", 24, True),
         (2, "cluster", 36, True),
@@ -217,7 +217,7 @@ def test_the_table_counts_what_can_be_counted_by_hand():
     at = values[0][:, 3]
     far = values[0][:, :3].ravel()
     assert first.boundary_ratio == pytest.approx(np.median(at) / np.nanmedian(far))
-    assert rows[1].values["other", None].n == 36
+    assert rows[1].values["H", 0].n == 36
     # From the upper left pixel, whose own place is (0, 0).
     assert (rows[0].x, rows[0].y) == pytest.approx((1.5 * 2e-9, 2.5 * 3e-9))
     assert (rows[1].x, rows[1].y) == pytest.approx((6.5 * 2e-9, 2.5 * 3e-9))

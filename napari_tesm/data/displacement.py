@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from napari_tesm.data.protocol import Window
 from napari_tesm.quantities.status import BELOW_THRESHOLD, INVALID, NO_RESPONSE
 
+Array = NDArray[np.float64]
+
 END_FRACTION: Final = 0.05
 """H averages this last part of the pulse."""
 
@@ -17,9 +19,7 @@ _HOT: Final = 1.2
 ThresholdOf = Literal["robust", "max", "p99"]
 
 
-def displacement_from_traces(
-    traces: NDArray[np.floating], time: NDArray[np.float64], pulse: Window
-) -> NDArray[np.float64]:
+def displacement_from_traces(traces: NDArray[np.floating], time: Array, pulse: Window) -> Array:
     """Return the displacement H caused by the pulse, signed, in the unit of the traces.
 
     H is the mean of the last 5 % of the pulse's samples (at least one) minus the mean of the samples before the
@@ -47,7 +47,7 @@ def displacement_from_traces(
     return displacement_from_samples(traces[..., before], traces[..., at_end])
 
 
-def samples_for_displacement(time: NDArray[np.float64], pulse: Window) -> tuple[slice, slice]:
+def samples_for_displacement(time: Array, pulse: Window) -> tuple[slice, slice]:
     """Return the samples before the pulse and at its end that H is the difference of.
 
     Raises
@@ -66,14 +66,12 @@ def samples_for_displacement(time: NDArray[np.float64], pulse: Window) -> tuple[
     return before, at_end
 
 
-def displacement_from_samples(
-    before: NDArray[np.floating], at_end: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def displacement_from_samples(before: NDArray[np.floating], at_end: NDArray[np.floating]) -> Array:
     """Return H from the samples that `samples_for_displacement` names, both of shape (..., time)."""
     return _finite_mean(at_end) - _finite_mean(before)
 
 
-def noise_from_traces(traces: NDArray[np.floating]) -> NDArray[np.float64]:
+def noise_from_traces(traces: NDArray[np.floating]) -> Array:
     """Return the standard deviation of the noise of each trace, from the differences of neighbouring samples.
 
     The mean square of successive differences over two (von Neumann 1941) is blind to anything slow, so it needs
@@ -120,7 +118,7 @@ def supported_maximum(displacement: NDArray[np.floating]) -> float:
     return 0.0
 
 
-def without_hot_pixels(displacement: NDArray[np.floating]) -> NDArray[np.float64]:
+def without_hot_pixels(displacement: NDArray[np.floating]) -> Array:
     """Return a map of H with NaN where a pixel stands alone: ``|H|`` larger than neighbours support anywhere.
 
     Parameters
@@ -159,7 +157,7 @@ def threshold_from_displacement(
 
 def response_probability(
     r2: NDArray[np.floating], samples: NDArray[np.integer] | int, *, parameters: int = 3
-) -> NDArray[np.float64]:
+) -> Array:
     """Return the probability that noise around a constant is described at least this well by a relaxation.
 
     The F-test of a·g(t; tau) + c against c alone, with 2 and n − 3 degrees of freedom, or p − 1 and n − p for a kernel
@@ -223,7 +221,7 @@ def gated_status(
     return status
 
 
-def _finite_mean(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def _finite_mean(values: NDArray[np.floating]) -> Array:
     """Return the mean over the last axis of the finite values, NaN where there are none."""
     with np.errstate(invalid="ignore"):  # infinities of both signs
         mean = values.mean(axis=-1, dtype=np.float64)

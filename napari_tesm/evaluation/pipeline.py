@@ -6,7 +6,6 @@ numbers do not depend on the number of threads.
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from napari_tesm.evaluation.fits import add_diffusion, blank_rejected, gate_stat
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import single_threaded_blas
+from napari_tesm.fitting.chunks import run_in_threads
 from napari_tesm.physics.diffusion import systematic_error
 from napari_tesm.quantities.status import STATUS_MEANINGS
 
@@ -128,19 +128,7 @@ def evaluate_blocks(
 
     report(0)
     with single_threaded_blas():
-        if jobs <= 1:
-            for done, block in enumerate(blocks, start=1):
-                evaluate_block(block)
-                report(done)
-            return
-        executor = ThreadPoolExecutor(jobs)
-        try:
-            futures = [executor.submit(evaluate_block, block) for block in blocks]
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                report(done)
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
+        run_in_threads(evaluate_block, blocks, jobs, report)
 
 
 def dataset_from_maps(

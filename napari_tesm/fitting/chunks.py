@@ -1,14 +1,16 @@
 """Chunk by chunk through many traces, by one thread or several."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.fitting.result import FitResult
 
+Part = TypeVar("Part")
 FitChunk = Callable[[NDArray[np.generic], FitResult], None]
 
 
@@ -36,18 +38,25 @@ def fit_in_chunks(
         if progress is not None:
             progress(done / len(chunks))
 
-    def fit_one(pixels: slice) -> None:
+    def fit_pixels(pixels: slice) -> None:
         with np.errstate(all="ignore"):
             fit_chunk(_rows_from_traces(traces, pixels), result.part(pixels))
 
-    if jobs == 1 or len(chunks) == 1:
-        for done, pixels in enumerate(chunks, start=1):
-            fit_one(pixels)
+    run_in_threads(fit_pixels, chunks, jobs, report)
+
+
+def run_in_threads(
+    task: Callable[[Part], None], parts: Sequence[Part], jobs: int, report: Callable[[int], None]
+) -> None:
+    """Call a function for every part; how many are done is reported from this thread, and what that raises ends it."""
+    if jobs <= 1 or len(parts) <= 1:
+        for done, part in enumerate(parts, start=1):
+            task(part)
             report(done)
         return
-    executor = ThreadPoolExecutor(min(jobs, len(chunks)))
+    executor = ThreadPoolExecutor(min(jobs, len(parts)))
     try:
-        futures = [executor.submit(fit_one, pixels) for pixels in chunks]
+        futures = [executor.submit(task, part) for part in parts]
         for done, future in enumerate(as_completed(futures), start=1):
             future.result()
             report(done)

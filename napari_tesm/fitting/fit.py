@@ -20,7 +20,6 @@ from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.search import (
     CHUNK,
     Parameters,
-    Workspace,
     optimum_from_traces,
     parameters_from_optimum,
 )
@@ -248,7 +247,7 @@ def _chunk_fitter(
     shortest = 0.0 if kernel.joint else float(times[1] - times[0])
 
     def fit_chunk(traces: NDArray[np.generic], out: FitResult) -> None:
-        optimum = optimum_from_traces(traces, table, Workspace.for_table(table))
+        optimum = optimum_from_traces(traces, table)
         parameters = parameters_from_optimum(optimum, table)
         _store(out, slice(None), optimum.u, parameters)
         out.samples[:] = table.time.size

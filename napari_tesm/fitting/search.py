@@ -96,7 +96,7 @@ def cached_rows(table: FitTable) -> int:
     return int(np.clip(2 ** int(np.log2(_CACHE_BYTES / (8 * table.time.size))), 128, 2048))
 
 
-def optimum_from_traces(traces: NDArray[np.generic], table: FitTable, work: Workspace) -> Optimum:
+def optimum_from_traces(traces: NDArray[np.generic], table: FitTable) -> Optimum:
     """Return the least-squares optimum of each trace.
 
     Parameters
@@ -104,7 +104,7 @@ def optimum_from_traces(traces: NDArray[np.generic], table: FitTable, work: Work
     traces : ndarray, shape (pixels, time)
         At most `CHUNK` pixels, any real type. Rows that are not finite give meaningless numbers.
     """
-    count = len(traces)
+    count, work = len(traces), Workspace.for_table(table)
     coordinates, sums = work.coordinates[:count], work.sums[:count]
     scores = work.scores[:, :count]
     _project(traces, table, coordinates, scores, sums, work)

@@ -19,6 +19,8 @@ from napari_tesm.fitting.shape_table import ShapeTable, shape_table, spanned_cur
 from napari_tesm.kernels.two_parameters import ShapeKernel
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 
 SHAPE_CHUNK: Final = 8192
 """Traces fitted at once."""
@@ -59,7 +61,7 @@ def _projected(y: Array, table: ShapeTable) -> tuple[ProjectedTraces, Place]:
     count = np.full(rows, samples)
     start, mean, square = (np.empty(rows) for _ in range(3))
     z = np.empty((rows, table.basis.shape[1]))
-    missing: list[tuple[NDArray[np.intp], NDArray[np.bool_]]] = []
+    missing: list[tuple[Rows, Mask]] = []
     height = max(16, _IN_CACHE // samples)
     for first in range(0, rows, height):
         part = slice(first, first + height)
@@ -85,9 +87,7 @@ def _projected(y: Array, table: ShapeTable) -> tuple[ProjectedTraces, Place]:
     return ProjectedTraces(h, start, mean, total, square - samples * mean**2, count), place
 
 
-def _level(
-    y: Array, start: Array, count: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]] | None:
+def _level(y: Array, start: Array, count: Rows) -> tuple[Rows, Mask] | None:
     """Take the offset out of traces, in place; return which have gaps, and which of their samples are there."""
     y.mean(axis=1, out=start)
     broken = np.flatnonzero(~np.isfinite(start))
@@ -101,9 +101,7 @@ def _level(
     return None if present is None else (broken, present)
 
 
-def _fill_gaps(
-    y: Array, present: NDArray[np.bool_], rows: NDArray[np.intp], place: Place, table: ShapeTable
-) -> Array:
+def _fill_gaps(y: Array, present: Mask, rows: Rows, place: Place, table: ShapeTable) -> Array:
     """Fill missing samples from the fit, and fit again, until nothing moves; return h, shape (curves, rows).
 
     This is least squares of what is there.

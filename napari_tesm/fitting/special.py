@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.fitting.exact import exact_fit
-from napari_tesm.fitting.search import Parameters, Workspace, optimum_from_traces, parameters_from_optimum
+from napari_tesm.fitting.search import Parameters, optimum_from_traces, parameters_from_optimum
 from napari_tesm.fitting.table import FitTable, table_from_times
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 
 FEWEST_SAMPLES: Final = 6
 """A trace with fewer finite samples is invalid."""
@@ -32,7 +34,7 @@ _BATCH_BYTES: Final = 1 << 22
 """Traces handled at once, which bounds the memory."""
 
 
-def needs_care(parameters: Parameters, mean_square: Array) -> NDArray[np.bool_]:
+def needs_care(parameters: Parameters, mean_square: Array) -> Mask:
     """Return which rows of a fit from the table `special_fits` must do again."""
     ordinary = (mean_square > SMALLEST_SQUARE) & (mean_square < LARGEST_SQUARE)  # neither NaN nor infinite
     ordinary &= parameters.rms**2 > ROUNDED_AWAY * mean_square
@@ -41,8 +43,8 @@ def needs_care(parameters: Parameters, mean_square: Array) -> NDArray[np.bool_]:
 
 
 def special_fits(
-    traces: NDArray[np.generic], pixels: NDArray[np.intp], table: FitTable
-) -> Iterator[tuple[NDArray[np.intp], Array, Parameters, NDArray[np.intp]]]:
+    traces: NDArray[np.generic], pixels: Rows, table: FitTable
+) -> Iterator[tuple[Rows, Array, Parameters, NDArray[np.intp]]]:
     """Fit traces with missing samples, large offsets, hardly any noise, or very large or small numbers.
 
     Parameters
@@ -66,7 +68,7 @@ def special_fits(
         Finite samples.
     """
 
-    def batches(of: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    def batches(of: Rows) -> Iterator[Rows]:
         size = int(np.clip(_BATCH_BYTES // (8 * table.time.size), 128, 2048))
         return (of[first : first + size] for first in range(0, of.size, size))
 
@@ -82,9 +84,7 @@ def special_fits(
             yield rows, *_fit_batch(y if kept is None or kept.all() else y[:, kept], own)
 
 
-def _same_gaps(
-    patterns: NDArray[np.uint8], samples: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_] | None]]:
+def _same_gaps(patterns: NDArray[np.uint8], samples: int) -> Iterator[tuple[Rows, Mask | None]]:
     """Yield the rows that have the same samples, if many do or if they have all, and which; the others with None."""
     _, first, number, sizes = np.unique(
         patterns.view(np.dtype((np.void, patterns.shape[1]))).ravel(),
@@ -105,7 +105,7 @@ def _fit_batch(y: Array, table: FitTable) -> tuple[Array, Parameters, NDArray[np
     u = np.full(len(y), np.nan)
     together = Parameters(*(np.full(len(y), np.nan) for _ in fields(Parameters)))
 
-    def keep(rows: NDArray[np.intp], fitted_u: Array, fitted: Parameters) -> None:
+    def keep(rows: Rows, fitted_u: Array, fitted: Parameters) -> None:
         u[rows] = fitted_u
         for field in fields(Parameters):
             getattr(together, field.name)[rows] = getattr(fitted, field.name)
@@ -113,7 +113,7 @@ def _fit_batch(y: Array, table: FitTable) -> tuple[Array, Parameters, NDArray[np
     rows = np.flatnonzero(y.any(axis=1) & (samples >= FEWEST_SAMPLES))
     if rows.size and present.all():
         whole = y if rows.size == len(y) else y[rows]
-        optimum = optimum_from_traces(whole, table, Workspace.for_table(table))
+        optimum = optimum_from_traces(whole, table)
         fitted = parameters_from_optimum(optimum, table)
         keep(rows, optimum.u, fitted)
         rows = rows[needs_care(fitted, optimum.mean_square)]
@@ -130,7 +130,7 @@ def _fit_batch(y: Array, table: FitTable) -> tuple[Array, Parameters, NDArray[np
     return u, scaled, samples
 
 
-def _normalise(y: Array, present: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intc]]:
+def _normalise(y: Array, present: Mask) -> tuple[Array, NDArray[np.intc]]:
     """Take the offset out of traces, in place, and the exponent out of very large or small ones; return both.
 
     A power of two scales without rounding. The first sample is subtracted before the mean because that

@@ -50,7 +50,6 @@ def defect_candidates(
     y: ArrayLike,
     *,
     spacing: tuple[float, float],
-    scale: float | None = None,
 ) -> list[DefectCandidate]:
     """Return particles and holes as proposals, the most outlying first; nothing is left out because of them.
 
@@ -64,8 +63,6 @@ def defect_candidates(
         Pixel centres, in m.
     spacing : (float, float)
         Pixel size (dy, dx), in m.
-    scale : float, optional
-        Standard deviation of the smoothing, in m; a pixel by default.
     """
     from scipy.ndimage import label
 
@@ -73,7 +70,7 @@ def defect_candidates(
     good = np.isfinite(image)
     if image.ndim != 2 or min(image.shape) < 8 or good.mean() < 0.5:
         return []
-    sigma = max(spacing) if scale is None else scale
+    sigma = max(spacing)
     flat = smoothed(levelled_surface(filled(image), spacing, sigma), spacing, sigma)
     flat = flat - np.median(flat[good])
     spread = 1.4826 * float(np.median(np.abs(flat[good])))

@@ -154,7 +154,7 @@ def measure_at_boundaries(
 
 
 def curve_from_boundary(
-    values: Array, boundaries: Boundaries, *, bin_width: float, logarithmic: bool = False, seed: int = 0
+    values: Array, boundaries: Boundaries, *, bin_width: float, logarithmic: bool = False
 ) -> DistanceBins:
     """Return a map against the distance from the nearest boundary, with the interval of each bin's median.
 
@@ -170,8 +170,6 @@ def curve_from_boundary(
         In m; the first bin begins at the boundary.
     logarithmic : bool
         Whether it is on a logarithmic scale that the values are symmetric.
-    seed : int
-        Of the intervals.
 
     Raises
     ------
@@ -194,7 +192,7 @@ def curve_from_boundary(
     masks = [index == number for number in range(count)]
     independent = np.array(independent_samples(scaled, *masks))
     columns: Array = np.full((5, count), np.nan)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     for number, mask in enumerate(masks):
         inside = scaled[mask]
         if inside.size == 0:
@@ -273,7 +271,7 @@ class GrainRow:
     x: float
     y: float
     at_edge: bool
-    values: Mapping[tuple[str, int | None], GrainValue]
+    values: Mapping[tuple[str, int], GrainValue]
 
 
 def table_of_grains(
@@ -282,7 +280,6 @@ def table_of_grains(
     maps: xr.Dataset | None = None,
     *,
     topography: Array | None = None,
-    others: Mapping[str, Array] | None = None,
 ) -> list[GrainRow]:
     """Return a line for each grain.
 
@@ -292,17 +289,14 @@ def table_of_grains(
         H, tau and D are taken from it, for every pulse setting.
     topography : ndarray, shape (y, x), optional
         For the mean height.
-    others : mapping of str to ndarray, optional
-        Further images to measure, by title.
     """
     labels = grains.labels
     if not (labels > 0).any():
         return []
-    sources: dict[tuple[str, int | None], Array] = {}
+    sources: dict[tuple[str, int], Array] = {}
     if maps is not None:
         for pulse in range(maps.sizes["pulse"]):
             sources |= {(name, pulse): values_of(maps, name, pulse) for name in QUANTITIES if name in maps}
-    sources |= {(title, None): np.asarray(image, dtype=np.float64) for title, image in (others or {}).items()}
     for image in (*sources.values(), *(() if topography is None else (topography,))):
         _check_size(image, labels)
     edge, flat = touches_edge(labels), labels.ravel()

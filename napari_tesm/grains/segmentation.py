@@ -122,7 +122,7 @@ def grains_from_image(
     chosen = settings or GrainSettings()
     values = np.asarray(image, dtype=np.float64)
     _check(values, spacing)
-    missing = ~np.isfinite(values)
+    missing, pixel = ~np.isfinite(values), (float(spacing[0]), float(spacing[1]))
     whole = filled(values)
     # A surface of pure arithmetic has no noise but that of its digits.
     noise = max(white_noise(whole), 1e-9 * float(np.ptp(whole)))
@@ -137,14 +137,7 @@ def grains_from_image(
     if not noise:
         flat_words = (f"{source or 'The image'} is perfectly flat: the whole image is one grain.",)
         labels = np.where(missing, 0, 1).astype(np.int32)
-        return Grains(
-            labels,
-            (float(spacing[0]), float(spacing[1])),
-            source,
-            flat_words,
-            {},
-            {**asdict(chosen), "source": source},
-        )
+        return Grains(labels, pixel, source, flat_words, {}, {**asdict(chosen), "source": source})
     methods = ("edges", "domes") if chosen.method == "auto" else (chosen.method,)
     by_method = {
         method: _segmented(flat, missing, spacing, sigma, rough, fewest, method, chosen) for method in methods
@@ -168,7 +161,7 @@ def grains_from_image(
         **asdict(chosen), "method": method, "smooth": sigma, "smallest_area": area, "source": source,
         "noise": noise,
     }  # fmt: skip
-    return Grains(labels, (float(spacing[0]), float(spacing[1])), source, tuple(words), {}, parameters)
+    return Grains(labels, pixel, source, tuple(words), {}, parameters)
 
 
 def _check(values: Array, spacing: tuple[float, float]) -> None:

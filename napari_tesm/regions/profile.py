@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.quantities.axes import axis_spacing
+from napari_tesm.statistics.description import finite_mean_and_std
 
 Array = NDArray[np.float64]
 
@@ -89,20 +90,13 @@ def profile_along(
     # The middle of each of `across` strips of equal width; a single one lies on the line.
     offsets = ((np.arange(across) + 0.5) / across - 0.5) * width
     sampled = places[:, None, :] + offsets[None, :, None] * normals[:, None, :]
-    sampled_values = _interpolated(
-        image, (sampled[..., 1] - rows[0]) / dy, (sampled[..., 0] - columns[0]) / dx
-    )
-    good = np.isfinite(sampled_values)
-    n = good.sum(axis=1)
-    filled = np.where(good, sampled_values, 0.0)
-    mean = np.divide(filled.sum(axis=1), n, out=np.full(n.shape, np.nan), where=n > 0)
-    squares = np.where(good, (sampled_values - np.where(n > 0, mean, 0.0)[:, None]) ** 2, 0.0).sum(axis=1)
-    std = np.sqrt(np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1))
+    rows_there, columns_there = (sampled[..., 1] - rows[0]) / dy, (sampled[..., 0] - columns[0]) / dx
+    mean, std, n = finite_mean_and_std(_interpolated(image, rows_there, columns_there), axis=1)
     direction = np.abs(np.diff(vertices[[0, -1]], axis=0)[0])
     direction = direction / (np.hypot(*direction) or 1.0)
     # A square pixel and the linear interpolation between two have together the variance of a quarter of a pixel².
     smear = float(np.hypot(direction[0] * dx, direction[1] * dy))
-    return Profile(position, mean, std, n.astype(np.int64), smear)
+    return Profile(position, mean, std, n, smear)
 
 
 def _places_on_path(vertices: Array, lengths: Array, position: Array) -> tuple[Array, Array]:

@@ -73,9 +73,8 @@ def correlation_between(a: NDArray[np.floating], b: NDArray[np.floating]) -> Cor
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     good = np.isfinite(first) & np.isfinite(second)
     n = int(good.sum())
-    nothing = float("nan")
     if n < 3 or np.ptp(first[good]) == 0 or np.ptp(second[good]) == 0:
-        return Correlation(nothing, nothing, nothing, nothing, n)
+        return Correlation(*(float("nan"),) * 4, n)
     pearson = float(np.corrcoef(first[good], second[good])[0, 1])
     spearman = float(np.corrcoef(ranks_of(first[good]), ranks_of(second[good]))[0, 1])
     if first.ndim == 2:

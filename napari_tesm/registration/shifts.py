@@ -17,6 +17,7 @@ from napari_tesm.registration.maps import correlation_between, moved_map
 from napari_tesm.statistics.images import smoothed_over_gaps, without_plane
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 _WIDTHS: Final = (0.7, 1.0, 1.5, 2.5, 4.0)
 """Standard deviations of the smoothing, in pixels; below the first, cubic interpolation would blur the noise itself."""
@@ -151,7 +152,7 @@ class _Pair:
         places = np.indices(self.shape).astype(np.float64)
         self._places = (places[0], places[1])
 
-    def _system(self, dy: float, dx: float) -> tuple[Array, Array, NDArray[np.bool_]]:
+    def _system(self, dy: float, dx: float) -> tuple[Array, Array, Mask]:
         """Return the columns of the fit, offset, tilt, image and its slopes, and what they are fitted to."""
         from scipy.ndimage import shift
 
@@ -166,7 +167,7 @@ class _Pair:
         columns = [np.ones(int(used.sum())), *tilts, *(image[used] for image in moved)]
         return np.stack(columns), self._fixed[used], used
 
-    def _solved(self, dy: float, dx: float) -> tuple[Array, Array, Array, NDArray[np.bool_]] | None:
+    def _solved(self, dy: float, dx: float) -> tuple[Array, Array, Array, Mask] | None:
         columns, target, used = self._system(dy, dx)
         if target.size < _FEWEST_PIXELS:
             return None
@@ -306,7 +307,7 @@ def _whole_pixels(
     return first[0], first[1], tuple((other[0], other[1]) for other in others)
 
 
-def _beside(tops: NDArray[np.bool_], values: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _beside(tops: Mask, values: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the neighbours across and down of the highest value."""
     row, column = np.unravel_index(int(np.argmax(np.where(tops, values, -np.inf))), values.shape)
     near = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]

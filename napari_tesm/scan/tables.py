@@ -150,7 +150,7 @@ def table_of_grain_rows(rows: Sequence[GrainRow], *, lateral_unit: str, height_u
 
 
 def table_of_grain_values(
-    rows: Sequence[GrainRow], quantity: str, pulse: int | None, unit: str, *, key: str = "{}"
+    rows: Sequence[GrainRow], quantity: str, pulse: int, unit: str, *, key: str = "{}"
 ) -> Table:
     """Return a quantity of one pulse setting in each grain.
 

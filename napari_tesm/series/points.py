@@ -31,6 +31,7 @@ from napari_tesm.series.verdicts import (
     Verdicts,
     verdicts_from_values,
 )
+from napari_tesm.statistics.description import finite_mean_and_std
 from napari_tesm.statistics.ranks import p_in_words
 
 Array = NDArray[np.float64]
@@ -102,25 +103,17 @@ class PointCurve:
     @property
     def means(self) -> Array:
         """Mean of the pixels of each scan, NaN where none has a value."""
-        finite = np.isfinite(self.values)
-        count = finite.sum(axis=1)
-        total = np.where(finite, self.values, 0.0).sum(axis=1)
-        return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+        return finite_mean_and_std(self.values, axis=1)[0]
 
     @property
     def stds(self) -> Array:
         """Standard deviation of the pixels of each scan, n − 1; NaN for fewer than two."""
-        finite = np.isfinite(self.values)
-        count = finite.sum(axis=1)
-        squares = np.where(finite, (self.values - self.means[:, None]) ** 2, 0.0).sum(axis=1)
-        return np.asarray(
-            np.sqrt(np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1))
-        )
+        return finite_mean_and_std(self.values, axis=1)[1]
 
     @property
     def counts(self) -> NDArray[np.int64]:
         """How many pixels of each scan have a value."""
-        return np.asarray(np.isfinite(self.values).sum(axis=1), dtype=np.int64)
+        return finite_mean_and_std(self.values, axis=1)[2]
 
     @property
     def sentence(self) -> str:

@@ -154,7 +154,8 @@ class SimulatedSeries:
         marked = replace(scene, classes=scene.classes.copy())
         mark_defects(marked, rng)
         # The named points are read from three pixels each, the steps along one line: they shall be good ones.
-        across, down = self._surface_places(voltage)
+        dx, dy = (PIXEL_SIZE * pixels for pixels in _DRIFTS[voltage])
+        across, down = np.meshgrid(scene.x - dx, scene.y - dy)
         near = self._nearness(across, down).max(axis=0) > 0.01
         for line in (region for region in self.regions if region.region_class == "other"):
             near |= mask_from_region(replace(line, width=line.width + 2 * PIXEL_SIZE), across[0], down[:, 0])
@@ -301,13 +302,6 @@ class SimulatedSeries:
     def _height_at(self, point: NamedPoint, heights: Array) -> float:
         x, y = self._place(point)
         return float(heights[int(y / PIXEL_SIZE), int(x / PIXEL_SIZE)])
-
-    def _surface_places(self, voltage: float) -> tuple[Array, Array]:
-        """Return where on the surface the pixels of a scan lie, x and y in m."""
-        dx, dy = (PIXEL_SIZE * pixels for pixels in _DRIFTS[voltage])
-        columns, rows = ((np.arange(count) + 0.5) * PIXEL_SIZE for count in self.size)
-        across, down = np.meshgrid(columns - dx, rows - dy)
-        return across, down
 
     def _place(self, point: NamedPoint) -> tuple[float, float]:
         """Return the centre of the pixel of a named point in the first scan, in m."""

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[np.float64]
+
 _BINS: Final = 512
 _REPLICATES: Final = 500
 _FEWEST_VALUES: Final = 10
@@ -38,7 +40,22 @@ def quartiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
 Scale = Literal["linear", "log"]
 
 
-def values_on_scale(values: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
+def finite_mean_and_std(values: Array, axis: int) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Return mean and standard deviation (n − 1) of the finite values along an axis, and how many there are.
+
+    NaN where there are too few.
+    """
+    finite = np.isfinite(values)
+    n = finite.sum(axis=axis)
+    total = np.where(finite, values, 0.0).sum(axis=axis)
+    mean = np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
+    middle = np.expand_dims(np.where(n > 0, mean, 0.0), axis)
+    squares = np.where(finite, (values - middle) ** 2, 0.0).sum(axis=axis)
+    std = np.sqrt(np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1))
+    return mean, std, n.astype(np.int64)
+
+
+def values_on_scale(values: NDArray[np.floating], scale: Scale) -> Array:
     """Return the values, or their decimal logarithms, NaN where there is none."""
     numbers = np.asarray(values, dtype=np.float64)
     good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
@@ -134,12 +151,12 @@ class _ScaledSample:
 
     median: float
     spread: float
-    edges: NDArray[np.float64]
+    edges: Array
     counts: NDArray[np.int64]
     width: float
 
     @property
-    def centres(self) -> NDArray[np.float64]:
+    def centres(self) -> Array:
         return np.asarray((self.edges[1:] + self.edges[:-1]) / 2)
 
 
@@ -161,7 +178,7 @@ def _scaled_sample(values: NDArray[np.floating]) -> _ScaledSample | None:
 
 def _drawn_blocks(
     sample: _ScaledSample, values: NDArray[np.floating], blocks: NDArray[np.integer], rng: np.random.Generator
-) -> NDArray[np.float64]:
+) -> Array:
     """Return the counts of the bins, shape (replicate, bin), when whole blocks are drawn."""
     _, number = np.unique(blocks, return_inverse=True)
     place = np.searchsorted(sample.edges, (values - sample.median) / sample.spread, side="right") - 1
@@ -172,7 +189,7 @@ def _drawn_blocks(
     return np.asarray(rng.multinomial(many, np.full(many, 1 / many), size=_REPLICATES) @ by_block)
 
 
-def _densities(counts: NDArray[Any], sample: _ScaledSample) -> NDArray[np.float64]:
+def _densities(counts: NDArray[Any], sample: _ScaledSample) -> Array:
     """Return the smoothed histogram of each row of `counts`."""
     centres = sample.centres
     # The transform of a Gaussian is known, so the smoothing is one multiplication; zeros pad the far end.
@@ -182,7 +199,7 @@ def _densities(counts: NDArray[Any], sample: _ScaledSample) -> NDArray[np.float6
     return np.asarray(smooth[:, : centres.size])
 
 
-def _peaks_of_density(density: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+def _peaks_of_density(density: Array, centres: Array) -> Array:
     """Return where each row is highest, to a fraction of a bin."""
     peak = np.clip(density.argmax(axis=1), 1, centres.size - 2)
     rows = np.arange(len(peak))
@@ -256,7 +273,7 @@ class Histograms:
         Values that are not finite, or not positive on a logarithmic scale.
     """
 
-    edges: NDArray[np.float64]
+    edges: Array
     counts: dict[str, NDArray[np.int64]]
     scale: Scale
     rule: str
@@ -307,9 +324,7 @@ def histograms_from_values(
     return Histograms(10.0**edges if scale == "log" else edges, counts, scale, rule, left_out)
 
 
-def _common_edges(
-    values: NDArray[np.float64], count: int | None, words: str
-) -> tuple[NDArray[np.float64], str]:
+def _common_edges(values: Array, count: int | None, words: str) -> tuple[Array, str]:
     if count is not None and count < 1:
         raise ValueError(f"a histogram needs at least one bin, not {count}")
     if values.size == 0:

@@ -100,7 +100,6 @@ def comparison_from_values(
     *,
     names: tuple[str, str] = ("step", "grain"),
     independent: tuple[float, float] | None = None,
-    seed: int = 0,
 ) -> Comparison:
     """Compare two samples.
 
@@ -110,8 +109,6 @@ def comparison_from_values(
         Values that are not finite are left out.
     independent : (float, float), optional
         From `independent_samples`; without it every value counts as independent.
-    seed : int
-        Of the interval of the ratio.
 
     Raises
     ------
@@ -130,7 +127,7 @@ def comparison_from_values(
     )
     medians = (float(np.median(first)), float(np.median(second)))
     delta, p_value = _rank_test(first, second, (sizes[0], sizes[1]))
-    ratio, low, high = _ratio_of_medians(first, second, (sizes[0], sizes[1]), seed)
+    ratio, low, high = _ratio_of_medians(first, second, (sizes[0], sizes[1]))
     return Comparison(
         names, (first.size, second.size), (sizes[0], sizes[1]), medians, ratio, low, high, delta,
         _hedges_g(first, second), p_value,
@@ -160,13 +157,11 @@ def ranks_of(values: Array) -> Array:
     return np.asarray(middle[place.ravel()], dtype=np.float64)
 
 
-def _ratio_of_medians(
-    a: Array, b: Array, independent: tuple[float, float], seed: int
-) -> tuple[float, float, float]:
+def _ratio_of_medians(a: Array, b: Array, independent: tuple[float, float]) -> tuple[float, float, float]:
     """Return the ratio of the medians and its 95 % interval, NaN where the values have not all the same sign."""
     if not ((a > 0).all() and (b > 0).all()) and not ((a < 0).all() and (b < 0).all()):
         return (float("nan"),) * 3
-    return float(np.median(a) / np.median(b)), *interval_of_ratio(a, b, independent, seed)
+    return float(np.median(a) / np.median(b)), *interval_of_ratio(a, b, independent)
 
 
 def _hedges_g(a: Array, b: Array) -> float:

@@ -14,7 +14,9 @@ _DRAWS: Final = 2000
 _FEWEST_PAIRS: Final = 6
 
 
-def interval_of_ratio(a: Array, b: Array, independent: tuple[float, float], seed: int) -> tuple[float, float]:
+def interval_of_ratio(
+    a: Array, b: Array, independent: tuple[float, float], seed: int = 0
+) -> tuple[float, float]:
     """Return the 95 % interval of the ratio of two medians.
 
     The median of a bootstrap sample of n values is the quantile at a Beta((n + 1)/2, (n + 1)/2) distributed level
@@ -112,16 +114,12 @@ def _drawn_medians(values: NDArray[np.floating], independent: float, rng: np.ran
     return np.asarray(np.quantile(values, level))
 
 
-def paired_ratio_from_maps(
-    a: NDArray[np.floating], b: NDArray[np.floating], *, seed: int = 0
-) -> PairedRatio | None:
+def paired_ratio_from_maps(a: NDArray[np.floating], b: NDArray[np.floating]) -> PairedRatio | None:
     """Return how one map exceeds another, D2 against D1, with neighbours counted as far as they are independent.
 
     Parameters
     ----------
     a, b : ndarray, shape (y, x)
-    seed : int
-        Of the interval.
 
     Raises
     ------
@@ -131,7 +129,7 @@ def paired_ratio_from_maps(
     logs = _log_ratio(a, b)
     if int(np.isfinite(logs).sum()) < _FEWEST_PAIRS:
         return None
-    return paired_ratio(a, b, independent=independent_samples(logs, np.isfinite(logs))[0], seed=seed)
+    return paired_ratio(a, b, independent=independent_samples(logs, np.isfinite(logs))[0])
 
 
 def _log_ratio(a: NDArray[np.floating], b: NDArray[np.floating]) -> Array:

@@ -25,6 +25,7 @@ from napari_tesm.io.registry import UnknownContentError
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.scan import Scan as PlainScan
 from napari_tesm.scan import save_scan, scans_from_file
+from napari_tesm.statistics.description import finite_mean_and_std
 
 Array = NDArray[np.float64]
 
@@ -304,20 +305,9 @@ class Scan(PlainScan):
         count = flat.shape[1]
         mean, spread = flat[:, 0], None
         if count > 1:
-            mean, spread = _mean_and_spread(flat)
+            mean, spread, _ = finite_mean_and_std(flat, axis=1)
         x, y = float(self.dataset["x"].values[column]), float(self.dataset["y"].values[row])
         return TraceSample(row, column, x, y, mean, spread, count)
-
-
-def _mean_and_spread(traces: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation over axis 1 of the finite samples; NaN where there are too few."""
-    finite = np.isfinite(traces)
-    count = finite.sum(axis=1)
-    filled = np.where(finite, traces, 0.0)
-    mean = np.divide(filled.sum(axis=1), count, out=np.full(count.shape, np.nan), where=count > 0)
-    squares = np.where(finite, (traces - np.where(count > 0, mean, 0.0)[:, None]) ** 2, 0.0).sum(axis=1)
-    variance = np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1)
-    return mean, np.sqrt(variance)
 
 
 def plain_label(label: str) -> str:

@@ -19,6 +19,7 @@ from napari_tesm.kernels.two_parameters import ShapeKernel
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint
+from napari_tesm.statistics.description import finite_mean_and_std
 
 Array = NDArray[np.float64]
 
@@ -95,7 +96,7 @@ def _curves(
     colour = _rgb(point.colour)
     curves = []
     for pulse, label in enumerate(labels):
-        mean = _mean(block[pulse].reshape(-1, time.size))
+        mean, _, _ = finite_mean_and_std(block[pulse].reshape(-1, time.size), axis=0)
         # Gwyddion cannot hold missing samples in a curve: they are left out.
         finite = np.isfinite(mean)
         if finite.any():
@@ -119,14 +120,6 @@ def _curves(
                 words = f"fit {label}" if number == JOINT else f"fit {number} {label}"
                 curves.append(Curve(time[inside], curve, words.strip(), LINE))
     return curves
-
-
-def _mean(traces: Array) -> Array:
-    """Return the mean of what is finite, shape (time,), NaN where nothing is."""
-    finite = np.isfinite(traces)
-    count = finite.sum(axis=0)
-    total = np.where(finite, traces, 0.0).sum(axis=0)
-    return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
 
 
 def _names_of_curve(kernel: AnyKernel) -> tuple[str, ...]:
