@@ -1,5 +1,7 @@
 """Boundaries of grains: distances that can be counted by hand, statistics with known truth, and the test's level."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -117,6 +119,19 @@ def test_the_verdict_has_the_sign_and_size_of_the_truth(truth, boundaries, ratio
     assert "cannot be told" in found["H"].verdict
 
 
+def test_the_verdict_names_the_pixels_of_boundaries_first(truth, boundaries):
+    """Beside the pixels stand the independent ones, of which boundaries and interiors have their own numbers."""
+    pixels = [int(boundaries.mask(name).sum()) for name in ("boundary", "interior")]
+    assert pixels[0] != pixels[1]
+    white = np.random.default_rng(5).lognormal(0, 0.3, truth.labels.shape)
+    found = measure_at_boundaries(white, boundaries, "D2", "m²/s", logarithmic=True)
+    words = re.search(r"n = (\d+) and (\d+), as (\d+) and (\d+) independent", found.verdict)
+    numbers = [int(number) for number in words.groups()]
+    assert numbers[:2] == pixels
+    assert numbers[2:] == pytest.approx(pixels, rel=0.3)
+    assert (numbers[2] < numbers[3]) == (pixels[0] < pixels[1])
+
+
 def test_a_contraction_is_compared_by_its_size(truth, boundaries):
     height = -0.1 * np.where(boundaries.mask("boundary"), 2.0, 1.0)
     height = height + np.random.default_rng(0).normal(0, 0.01, height.shape)
@@ -179,6 +194,16 @@ def test_the_curve_falls_from_the_boundary_and_its_intervals_hold_the_truth(trut
     assert (curve.independent <= curve.n).all()
     with pytest.raises(ValueError, match="wider than zero"):
         curve_from_boundary(maps["D2"].values[0], boundaries, bin_width=0.0)
+
+
+def test_pixels_on_the_border_of_two_bins_belong_to_the_farther_whatever_the_last_bit():
+    """Pixels of 0.4 µm lie 0.2, 0.6, 1.0 … µm away, and the bins are 1 µm wide; of a file the size is a difference."""
+    x = 3.7e-6 + (np.arange(12) + 0.5) * 0.4e-6
+    widths = {0.4e-6, *np.diff(x), (x[-1] - x[0]) / 11, 0.4e-6 * (1 - 2e-16), 0.4e-6 * (1 + 2e-16)}
+    assert len(widths) > 3
+    for width in widths:
+        edge = boundaries_from_grains(halves((6, 12), 6, spacing=(0.25e-6, width)), 1e-6)
+        assert curve_from_boundary(np.ones((6, 12)), edge, bin_width=1e-6).n.tolist() == [24, 36, 12]
 
 
 def test_the_interval_of_a_bin_widens_where_neighbours_are_alike(truth, boundaries):
@@ -269,3 +294,4 @@ def test_a_defect_covers_its_pixels_and_its_ellipse_one_more_to_each_side(spacin
 def test_bins_are_round_and_two_pixels_wide():
     assert default_bin_width((5e-9, 5e-9)) == pytest.approx(10e-9)
     assert default_bin_width((6e-9, 3e-9)) == pytest.approx(20e-9)
+    assert default_bin_width((3e-9, 6e-9)) == pytest.approx(20e-9)
