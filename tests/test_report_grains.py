@@ -67,6 +67,17 @@ def test_saved_grains_and_their_band_are_taken_and_defects_count_apart(made):
     assert section.warnings == []
 
 
+def test_the_caption_counts_interiors_and_boundaries_apart(made):
+    scan, truth = made
+    labelled = replace(scan, grains=Grains(truth.labels.astype(np.int32), truth.spacing), band_width=20e-9)
+    found = boundaries_from_grains(labelled.grains, 20e-9)
+    known = np.isfinite(scan.maps["D2"].values[1])
+    inside, at = (int((found.mask(name) & known).sum()) for name in ("interior", "boundary"))
+    assert inside != at
+    (figure,) = grains.section_from_data(example_data(labelled, chosen=False)).figures
+    assert f"in interiors (n = {inside}) and at boundaries (n = {at});" in figure.caption
+
+
 def test_what_is_missing_is_said():
     flat = example_scan()
     noise = np.random.default_rng(0).normal(0, 1e-10, (32, 40))

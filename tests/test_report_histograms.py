@@ -7,6 +7,7 @@ import pytest
 from report_examples import RECIPE, example_data, example_scan, fitted
 
 from napari_tesm.model_choice.histograms import histogram_comparison
+from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.report.assembling import drawn_figure
 from napari_tesm.report.sections import histograms
 
@@ -42,6 +43,46 @@ def test_the_tables_repeat_the_numbers(section):
     assert [row[4] for row in ratios.rows] == [
         entry["ratio"]["median"] for entry in section.numbers["settings"]
     ]
+
+
+def test_quartiles_and_intervals_of_the_tables_are_those_of_the_pixels(section):
+    _, maps = fitted()
+    modes, ratios = (
+        [dict(zip(table.keys, row, strict=True)) for row in table.rows] for table in section.tables
+    )
+    values = {(pulse, name): maps[name].values[pulse] for pulse in (0, 1) for name in ("D1", "D2")}
+    for row, sample in zip(modes, values.values(), strict=True):
+        found = [row[title] for title in ("quartile 1", "median", "quartile 3")]
+        assert found == pytest.approx(np.nanpercentile(sample, [25, 50, 75]))
+        assert row["pixels"] == np.isfinite(sample).sum()
+    for pulse, row in enumerate(ratios):
+        pixels = values[pulse, "D2"] / values[pulse, "D1"]
+        assert row["pixels"] == np.isfinite(pixels).sum()
+        low, high = np.nanpercentile(pixels, [25, 75])
+        assert (row["quartile 1"], row["quartile 3"]) == pytest.approx((low, high), rel=1e-3)
+        # The interval of a median of hundreds of pixels is far narrower than their quartiles.
+        assert low < row["from"] < row["median"] < row["to"] < high
+        assert row["to"] - row["from"] < (high - low) / 2
+
+
+def test_the_bands_in_the_table_run_from_the_smaller_ratio_to_the_larger():
+    """Pixels with D1 of a flux into pure diffusion have a band: the ratios of all true D that would show them."""
+    scan = example_scan()
+    scan.maps = scan.maps.copy(deep=True)
+    scan.maps["D2"].values[:] = 1.1 * scan.maps["D1"].values
+    (_, table) = histograms.section_from_data(example_data(scan, chosen=False)).tables
+    dataset, _ = fitted()
+    known = 0
+    for pulse, row in enumerate(table.rows):
+        bands = histogram_comparison(scan.maps, dataset, pulse=pulse).alike.ratios
+        shown = dict(zip(table.keys, row, strict=True))
+        for source, words in SOURCES.items():
+            ends = shown[f"{words}, from"], shown[f"{words}, to"]
+            assert ends == bands.get(source, (None, None))
+            if source in bands:
+                assert ends[0] < ends[1]
+                known += 1
+    assert known >= 2
 
 
 def test_both_figures_are_drawn_and_say_what_is_counted(section):

@@ -5,15 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from report_examples import RECIPE, WIDER, StrictPage, example_data, example_scan, fitted, simulation
 from scipy.ndimage import gaussian_filter
+from scipy.stats import norm
 
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.report.assembling import drawn_figure, report_from_data
 from napari_tesm.report.data import InputFile, ReportScan
 from napari_tesm.report.html import page_from_report
-from napari_tesm.report.methods import methods_from_data
+from napari_tesm.report.methods import methods_from_data, warnings_about
 from napari_tesm.report.section import Section
 from napari_tesm.report.sections import (
     SECTIONS,
@@ -128,6 +130,40 @@ def test_one_polarity_is_held_against_the_surface_instead():
     assert displacement.section_from_data(example_data()) is None
 
 
+def test_one_polarity_is_not_warned_of_what_chance_may_have_made():
+    """A few smooth hills are often alike by 0.3 and more; a likeness that many pixels share is warned of."""
+    rng = np.random.default_rng(11)
+
+    def hills(smooth):
+        return gaussian_filter(rng.standard_normal((132, 140)), smooth)[50:82, 50:90]
+
+    by_chance = 0
+    for _ in range(30):
+        scan = example_scan(pulses=(1,), without=("Topography",))
+        height, surface = hills(9), hills(9)
+        alike = np.corrcoef(height.ravel(), surface.ravel())[0, 1]
+        if 0.35 < abs(alike) < 0.6:
+            section = _displacement_over(scan, height, surface)
+            assert section.numbers["with_surface"]["deflection error"]["pearson"] == pytest.approx(alike)
+            assert section.warnings == []
+            assert "not to be told from zero" in section.paragraphs[0]
+            by_chance += 1
+    fine, other = hills(0.7), hills(0.7)
+    section = _displacement_over(example_scan(pulses=(1,), without=("Topography",)), fine, fine + other)
+    (warning,) = section.warnings
+    alike = np.corrcoef(fine.ravel(), (fine + other).ravel())[0, 1]
+    assert f"follows the deflection error (r = {alike:.2f})" in warning
+    assert by_chance >= 2
+
+
+def _displacement_over(scan, height, surface):
+    """Return the section of a scan with other H, of one sign, and another image."""
+    size = (3 + height / (3 * np.abs(height).max())) * 1e-3
+    scan.maps = scan.maps.assign(H=scan.maps["H"].copy(data=size[None]))
+    scan.channels = [one.copy(data=surface * 1e-9) for one in scan.channels]
+    return displacement.section_from_data(example_data(scan, chosen=False))
+
+
 def test_chosen_points_lie_on_the_step_and_away_from_it(data):
     section = points.section_from_data(data)
     scan = data.main
@@ -152,6 +188,8 @@ def test_pinned_points_keep_their_numbers_places_and_colours():
     row = table.rows[0]
     assert row[0] == 7
     assert row[2:4] == [5, 3]
+    assert row[4:6] == [float(scan.x[3]), float(scan.y[5])]
+    assert section.tables[0].rows[0][4:6] == row[4:6]
     names = [column.title for column in table.heads]
     assert row[names.index("D2")] == pytest.approx(float(scan.maps["D2"].values[1, 5, 3]))
     assert not section.numbers["chosen_by_program"]
@@ -191,6 +229,31 @@ def test_the_maps_of_d_tell_the_truth_about_the_step(data):
     assert thickness["step 1", "D2"] == pytest.approx(12e-9 * WIDER, abs=3e-9)
 
 
+def test_the_table_against_the_distance_tells_median_from_mean():
+    """One pixel in seven has ten times the D of all others: that moves every mean and no median."""
+    scan = example_scan(pulses=(1,))
+    every_seventh = np.arange(40 * 32).reshape(1, 32, 40) % 7 == 0
+    scan.maps = scan.maps.assign(
+        D2=scan.maps["D2"].copy(data=np.where(every_seventh, 4e-12, 4e-13)),
+    )
+    section = diffusion.section_from_data(example_data(scan))
+    table = next(one for one in section.tables if one.name == "diffusion_distance")
+    titles = ["distance", "pixels", "median", "mean", "standard deviation"]
+    assert [column.title for column in table.heads] == titles
+    steps = np.diff([row[0] for row in table.rows])
+    assert steps == pytest.approx(steps[0])
+    checked = 0
+    for _, pixels, median, mean, std in table.rows:
+        if pixels >= 20:
+            tens = round((mean / 4e-13 - 1) * pixels / 9)  # as many as make this mean
+            assert 1 <= tens < pixels / 3
+            assert median == pytest.approx(4e-13)
+            assert mean == pytest.approx(4e-13 * (1 + 9 * tens / pixels))
+            assert std == pytest.approx(36e-13 * np.sqrt(tens * (pixels - tens) / pixels / (pixels - 1)))
+            checked += 1
+    assert checked > 5
+
+
 def test_regions_are_compared_step_against_the_rest(data):
     section = regions.section_from_data(data)
     d2 = next(
@@ -211,7 +274,11 @@ def test_the_summary_counts_what_the_maps_hold(data):
         for table in section.tables
         for column, cell in zip(table.heads, table.rows[1], strict=True)
     }
-    assert cells["D2, median"] == pytest.approx(float(np.nanmedian(maps["D2"].values)))
+    for name in ("D1", "D2"):
+        found = [cells[f"{name}, {word}"] for word in ("quartile 1", "median", "quartile 3")]
+        assert found == pytest.approx(np.nanpercentile(maps[name].values, [25, 50, 75]))
+    # Both are bell-shaped over decades: the mode of the logarithms lies between the quartiles.
+    assert cells["D2, quartile 1"] < cells["D2, mode of log D"] < cells["D2, quartile 3"]
     assert cells["fitted, window 2"] == int((maps["status2"].values == OK).sum())
     assert cells["threshold"] == pytest.approx(float(maps["threshold"]))
 
@@ -378,6 +445,33 @@ def test_the_main_scan_is_the_one_of_the_papers_voltage():
 def test_the_methods_say_how_large_the_scan_is(data):
     words = " ".join(methods_from_data(data))
     assert "40 × 32 pixels, 360 nm × 192 nm" in words
+
+
+def test_the_part_shown_larger_is_three_tenths_of_the_image_either_way(data):
+    section = diffusion.section_from_data(data)
+    drawing = next(one for one in section.figures if one.name == "diffusion_maps")
+    axes = Figure().subplots(1, drawing.panels)
+    drawing.draw(*axes)
+    (frame,) = axes[0].patches
+    # The image is 360 nm wide and 192 nm high.
+    assert (frame.get_width(), frame.get_height()) == pytest.approx((0.3 * 360, 0.3 * 192))
+    left, right, bottom, top = axes[1].images[0].get_extent()
+    assert [axes[1].get_xlabel(), axes[1].get_ylabel()] == ["x (nm)", "y (nm)"]
+    # Larger stand the pixels whose centres lie in it.
+    assert abs(right - left) == pytest.approx(0.3 * 360, abs=9)
+    assert abs(top - bottom) == pytest.approx(0.3 * 192, abs=6)
+
+
+def test_the_error_of_the_tip_radius_is_told_in_nm_and_as_parts_of_d(data):
+    assert any("the tip radius, 25 nm (standard error 2 nm)" in text for text in methods_from_data(data))
+    (warning,) = (text for text in warnings_about(data) if "error of the tip radius" in text)
+    # D goes with the square of the radius, whose error is normal: its quantiles, squared.
+    ends = {
+        level: (1 + 0.08 * norm.ppf([(1 - share) / 2, (1 + share) / 2])) ** 2
+        for level, share in (("68", 0.6827), ("95", 0.95))
+    }
+    shown = ", ".join(f"{low:.2f} to {high:.2f} of it with {level} %" for level, (low, high) in ends.items())
+    assert f"the tip radius, 25 nm ± 2 nm: {shown}, common to all pixels" in warning
 
 
 def test_scans_of_different_sizes_go_together():

@@ -96,6 +96,45 @@ def test_tables_hold_what_the_figures_show(section):
     assert [row[4] for row in points] == [3] * len(points)
 
 
+def wider(voltage):
+    """Return a scan with pixels 9 nm wide and 6 nm high, elsewhere on the sample, and its points."""
+    traces = SIMULATED.scan(voltage)
+    x, y = traces["x"].values * 1.5 + 3.7e-6, traces["y"].values - 2.3e-6
+    traces = traces.assign_coords(x=traces["x"].copy(data=x), y=traces["y"].copy(data=y))
+    found = replace(scan(voltage), dataset=traces, maps=displacement_maps(Evaluation.of(traces)))
+    found.channels = [one for one in traces.data_vars.values() if one.dims == ("y", "x")]
+    found.points = [replace(one, x=one.x * 1.5 + 3.7e-6, y=one.y - 2.3e-6) for one in SIMULATED.points]
+    return found
+
+
+def test_tables_and_numbers_tell_right_from_down_and_a_mean_from_its_spread():
+    scans = [wider(voltage) for voltage in VOLTAGES[:3]]
+    section = section_from_data(replace(only(VOLTAGES[:3]), scans=scans))
+    registration, points = (
+        [dict(zip(table.keys, row, strict=True)) for row in table.rows] for table in section.tables[:2]
+    )
+    (numbers,) = section.numbers["series"]
+    truth = {one["voltage"]: one["drift_pixels"] for one in SIMULATED.truth()["scans"]}
+    for row, member, voltage in zip(registration, numbers["registration"], (-3, -5, -6), strict=True):
+        right, down = truth[voltage]
+        assert (row["right, pixels"], row["down, pixels"]) == pytest.approx((-right, -down), abs=0.1)
+        assert (row["right"], row["down"]) == pytest.approx((-9e-9 * right, -6e-9 * down), abs=0.9e-9)
+        assert member["down_right"] == pytest.approx([row["down"], row["right"]])
+        assert abs(right - down) > 0.3 or voltage == -3
+    # At the reference a point's three pixels are those of its row.
+    height = scans[0].maps["H"].values[list(scans[0].voltages).index(-3.0)]
+    for number, pinned in enumerate(scans[0].points, start=1):
+        row, column = scans[0].pixel_at(pinned.x, pinned.y)
+        three = height[row, column - 1 : column + 2]
+        found = next(one for one in points if (one["point"], one["voltage"]) == (number, -3.0))
+        assert found["H"] == pytest.approx(three.mean())
+        assert found["H, standard deviation"] == pytest.approx(three.std(ddof=1))
+        assert found["H, pixels"] == 3
+        entry = numbers["points"]["H"][number - 1]
+        assert (entry["number"], entry["x"], entry["y"]) == (number, pinned.x, pinned.y)
+        assert entry["standard_deviation"][0] == pytest.approx(three.std(ddof=1))
+
+
 def test_its_figures_are_drawn_and_its_page_is_valid():
     data = only(VOLTAGES[:3])
     report = report_from_data(data, sections={"series": section_from_data})
