@@ -218,10 +218,29 @@ def test_tables_as_csv(made, truth, tmp_path):
     fourth = next(row for row in rows if row["id"] == "4" and row["voltage"] == "-3.0")
     inside = maps["D2"].values[1][truth.labels == 4]
     assert float(fourth["D2_median"]) == pytest.approx(np.nanmedian(inside))
+    found = [float(fourth[f"D2_{key}"]) for key in ("q25", "q75", "iqr")]
+    low, high = np.nanpercentile(inside, [25, 75])
+    assert found == pytest.approx([low, high, high - low])
     assert int(fourth["D2_n"]) == np.isfinite(inside).sum()
     with (folder / "distances.csv").open(newline="") as file:
-        bins = [row for row in csv.DictReader(file) if row["quantity"] == "H" and row["pulse"] == "1"]
+        every = list(csv.DictReader(file))
+    bins = [row for row in every if row["quantity"] == "H" and row["pulse"] == "1"]
     assert sum(int(row["n"]) for row in bins) == np.isfinite(maps["H"].values[0]).sum()
+    away = boundaries_from_grains(grains_from_labels(truth.labels, SPACING), 1e-6).distance
+    checked = 0
+    for row in (one for one in every if one["quantity"] == "D2" and one["pulse"] == "2"):
+        # Of the bins at whose border centres lie, these belong to the farther.
+        number = np.floor(away / float(row["bin_width"]) + 1e-6)
+        here = number == round(float(row["distance"]) / float(row["bin_width"]) - 0.5)
+        inside = maps["D2"].values[1][here & maps["D2"].notnull().values[1]]
+        assert int(row["n"]) == inside.size
+        quartiles = [float(row[key]) for key in ("q25", "median", "q75")]
+        assert quartiles == pytest.approx(10 ** np.percentile(np.log10(inside), [25, 50, 75]))
+        # The interval of the median of so many is narrower than the quartiles.
+        if float(row["independent"]) > 50:
+            assert quartiles[0] < float(row["low"]) < quartiles[1] < float(row["high"]) < quartiles[2]
+            checked += 1
+    assert checked >= 2
     with (folder / "classes.csv").open(newline="") as file:
         assert {row["class"] for row in csv.DictReader(file)} == {"interior", "boundary", "cluster", "defect"}
     alone = tmp_path / "alone.csv"

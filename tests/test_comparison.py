@@ -154,3 +154,21 @@ def test_each_group_widens_the_interval_by_its_own_number():
     ]
     # The spread of the first is that of their ratio.
     assert widths[1] > 4 * widths[0]
+
+
+def test_the_sentence_gives_each_group_its_own_numbers():
+    a, b = np.array([3.0, 4.0, 5.0, np.nan]), np.array([1.0, 2.0, 1.0, 2.0, 1.5])
+    found = comparison_from_values(a, b, names=("rim", "core"))
+    assert (found.n, found.medians) == ((3, 5), (4.0, 1.5))
+    # 4 over 1.5; every value of the first exceeds every one of the second.
+    assert "D1 in rim (n = 3) is 2.67 times" in found.sentence_about("D1")
+    assert "that in core (n = 5); rank test" in found.sentence_about("D1")
+    assert "Cliff's delta 1.00" in found.sentence_about("D1")
+    alike = comparison_from_values(a, a[::-1].repeat(2), names=("rim", "core"), independent=(2.0, 4.0))
+    assert "(n = 3)" in alike.sentence
+    assert "in core (n = 6)" in alike.sentence
+    assert alike.sentence.endswith("; as 2 and 4 independent pixels.")
+    signs = comparison_from_values(
+        np.array([-1.0, -2.0, 0.5]), np.array([1.0, 2.0, 3.0, 4.0]), names=("rim", "core")
+    )
+    assert signs.sentence_about("H").startswith("H is lower in rim (n = 3) than in core (n = 4): ")

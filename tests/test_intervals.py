@@ -11,6 +11,7 @@ from napari_tesm import fit, save
 from napari_tesm.cli import main
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
 from napari_tesm.fitting import fit_traces, profile_intervals
 from napari_tesm.fitting.limits import LINEAR_UP_TO, limits_of_tau
 from napari_tesm.gwy import read_container
@@ -130,6 +131,26 @@ def test_what_is_unresolved_has_a_bound_on_one_side():
     assert "D2_lower" not in plain
     for name in plain.data_vars:
         np.testing.assert_array_equal(plain[name], maps[name], err_msg=name)
+
+
+def test_the_summary_counts_limits_on_either_side():
+    """Of 40 pixels some relax too slowly for a lower limit of D, some too fast for an upper one."""
+    maps = fit(dataset_of_taus([2e-3, 40 * WINDOW, 30 * WINDOW, 2e-5]), intervals=True, window1="none")
+    lower, upper = (np.isfinite(maps[f"D2_{side}"].values[0]) for side in ("lower", "upper"))
+    expected = {
+        "n_both": np.sum(lower & upper), "n_only_upper": np.sum(upper & ~lower), "n_only_lower": np.sum(lower & ~upper),
+    }  # fmt: skip
+    # Slow ones are bounded above alone; of these there are twice as many.
+    assert expected["n_only_upper"] > expected["n_only_lower"] > 0
+    summary = summary_from_maps(maps)
+    limits_of_d = summary["pulses"][0]["D2"]["limits"]
+    assert {key: limits_of_d[key] for key in expected} == expected
+    said = " ".join(lines_from_summary(summary, maps))
+    assert f"95 % interval of D2 in {expected['n_both']} pixels" in said
+    assert (
+        f"only an upper limit in {expected['n_only_upper']}, only a lower one in {expected['n_only_lower']}"
+        in said
+    )
 
 
 @pytest.mark.parametrize("kernel", ["exponential", "flux-pulse"])
