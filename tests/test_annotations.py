@@ -532,3 +532,32 @@ def test_a_drawing_on_an_image_whose_unit_was_entered_is_in_metres(tmp_path):
         again = read_back(tmp_path / f"{number}.gwy").regions
         assert len(again) == 1
         assert np.allclose(again[0].xy(), found[0].xy(), rtol=1e-12, atol=0)
+
+
+def test_what_was_drawn_without_a_unit_is_in_that_which_is_entered_later(tmp_path):
+    traces = np.random.default_rng(0).normal(size=(30, 4, 5))
+    container = GwyContainer()
+    put(container, "/0/data", Field(np.ones((4, 5)), 500.0, 320.0, 20.0, 10.0).to_object(), "o")
+    brick = Brick(traces, 500.0, 320.0, 30e-3, 20.0, 10.0, 0.0, "", "", "s", "m")
+    put(container, "/brick/0", brick.to_object(), "o")
+    write_container(tmp_path / "in.gwy", container)
+    drawn_there = [
+        Region("line", ((70.0, 90.0), (420.0, 250.0)), "step 1", "step", 60.0),
+        Region("polygon", ((40.0, 30.0), (200.0, 40.0), (110.0, 300.0)), "grain 1", "grain"),
+    ]
+    opened = open_dataset(tmp_path / "in.gwy")
+    points = [PinnedPoint(2, 320.0, 130.0, 3, "#123456")]
+    save(tmp_path / "drawn.gwy", opened, regions=drawn_there, points=points)
+    found = read_back(tmp_path / "drawn.gwy")
+    assert (found.regions, found.points) == (drawn_there, points)
+    entered = open_dataset(tmp_path / "drawn.gwy", lateral_unit="nm")
+    found = annotations_from_container(read_container(tmp_path / "drawn.gwy"), entered["y"], entered["x"])
+    assert [(one.name, one.region_class, one.kind) for one in found.regions] == [
+        ("step 1", "step", "line"), ("grain 1", "grain", "polygon"),
+    ]  # fmt: skip
+    for one, there in zip(found.regions, drawn_there, strict=True):
+        assert np.allclose(one.xy(), 1e-9 * there.xy(), rtol=1e-12, atol=0)
+        assert one.width == pytest.approx(1e-9 * there.width)
+    (point,) = found.points
+    assert (point.x, point.y) == pytest.approx((320e-9, 130e-9))
+    assert (point.number, point.size, point.colour) == (2, 3, "#123456")

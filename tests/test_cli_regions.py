@@ -482,6 +482,7 @@ def test_graphs_hold_mean_traces_and_histograms(fitted: Path, tmp_path: Path) ->
     histogram = graphs["t-ESM histogram D2 (-3 V)"]
     maps = maps_from_container(read_container(fitted))
     assert maps is not None
+    assert (histogram.x_label, histogram.x_unit, histogram.y_unit) == ("log10 D2 (m²/s)", "", "")
     edges = histogram.curves[0].x[::2]
     for curve, mask in zip(histogram.curves, masks, strict=True):
         inside = np.log10(maps["D2"].values[1][mask])
@@ -507,6 +508,10 @@ def test_graphs_of_maps_without_traces_and_of_traces_without_maps(
         "t-ESM mean trace (+3 V)", "t-ESM mean trace (-3 V)", "t-ESM histogram H (+3 V)",
         "t-ESM histogram H (-3 V)",
     ]  # fmt: skip
+    of_h = graphs_of(out)["t-ESM histogram H (-3 V)"]
+    assert (of_h.x_label, of_h.x_unit, of_h.y_unit) == ("H", "V", "")
+    # The largest |H| of the example is 0.1 V.
+    assert 0.05 < max(curve.x.max() for curve in of_h.curves) < 0.2
 
 
 def test_hot_pixels_do_not_bend_the_mean(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Traces of the recorder and images of the microscope, joined: turned, moved, registered, nothing interpolated."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,6 +12,7 @@ from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_scan
 from napari_tesm.io.joining import dataset_with_scan
 from napari_tesm.io.mapping.entries import AfmEntry
 from napari_tesm.io.mapping.text import text_from_mapping
+from napari_tesm.quantities.text import quantity_from_text
 from napari_tesm.registration.placement import Placement, placed_image, registration_between
 from napari_tesm.simulation.acquisition import simulate_acquisition
 
@@ -204,7 +207,12 @@ def test_an_image_is_registered_on_what_the_traces_show(files, truth):
     )
     save_scan_images(files / "wide.gwy", padded)
     joined, said = dataset_with_scan(dataset, files / "wide.gwy", AfmEntry(register="Amplitude"))
-    assert "residual" in said[-1]
+    right, down = re.search(
+        r"moved by (\S+ .?m) to the right and (\S+ .?m) down; residual", said[-1]
+    ).groups()
+    # It was put a pixel too far to the left and two too far down.
+    assert quantity_from_text(right, "m") == pytest.approx(step, abs=0.1 * step)
+    assert quantity_from_text(down, "m") == pytest.approx(-2 * step, abs=0.1 * step)
     (image_of_it,) = joined.encoding["other_channels"]
     assert image_of_it["x"].values[4] == pytest.approx(truth["x"].values[0], abs=0.1 * step)
     assert image_of_it["y"].values[4] == pytest.approx(truth["y"].values[0], abs=0.1 * step)

@@ -85,6 +85,8 @@ def test_the_curve_is_in_nm_and_its_band_is_the_interval(truth, boundaries, axes
     axes.figure.canvas.draw()
     x, y = axes.lines[0].get_data()
     np.testing.assert_allclose(x, 1e9 * curve.distance[curve.n > 0])
+    assert axes.get_xlabel() == "distance from boundary (nm)"
+    assert axes.get_ylabel() == "D2 (10⁻¹³ m²/s)"
     np.testing.assert_allclose(y, 1e13 * curve.median[curve.n > 0])
     assert axes.get_legend() is None
     draw_against_distance(axes, {"D1": curve, "D2": curve}, unit="m²/s")

@@ -52,5 +52,14 @@ def test_the_world_is_in_nm_or_um_never_in_m(size, unit):
     assert display.extent()[0] * {"nm": 1e-9, "µm": 1e-6}[unit] == pytest.approx(size)
 
 
+@pytest.mark.parametrize("dx", [10e-9, 0.7e-6])
+def test_pixels_keep_their_height_and_width_in_either_unit(dx):
+    display = display_from_axes(*axes(6, 9, dy=0.6 * dx, dx=dx))
+    assert display.unit == ("nm" if dx < 1e-7 else "µm")
+    assert display.xy_spacing == pytest.approx((0.6 * dx, dx))
+    assert display.spacing == pytest.approx((0.6 * dx / display.factor, dx / display.factor))
+    assert display.extent() == pytest.approx((6 * 0.6 * dx / display.factor, 9 * dx / display.factor))
+
+
 def test_a_grid_without_unit_is_counted_in_pixels():
     assert display_from_axes(*axes(3, 3, dy=1, dx=1, y0=0, x0=0, unit="")).unit == "pixel"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from examples import SPACING, axes_of, drawn, example_dataset, pinned
+from examples import CORNER, SPACING, axes_of, drawn, example_dataset, pinned
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit, save
@@ -72,6 +72,28 @@ def test_every_layer_has_the_same_place_unit_and_labels(viewer_model):
             )  # pixel centres, not corners
     assert viewer_model.layers.units is not None
     assert viewer_model.dims.axis_labels == ("time", "y", "x")
+
+
+@pytest.mark.parametrize(
+    ("size", "unit", "factor"), [((6, 9), "micrometer", 1e-6), ((2, 4), "nanometer", 1e-9)]
+)
+def test_an_image_of_another_grid_lies_at_its_place_in_the_unit_of_the_scan(viewer_model, size, unit, factor):
+    """A detail of a large scan would by itself be shown in nm, an overview of a small one in µm."""
+    dataset = example_dataset(shape=size)
+    steps = (0.05e-6, 0.03e-6) if factor == 1e-6 else (0.7e-6, 0.9e-6)
+    coords = {
+        name: (name, corner + 0.1e-6 + (np.arange(count) + 0.5) * step, {"units": "m", "spacing": step})
+        for name, corner, count, step in zip(("y", "x"), CORNER, (8, 12), steps, strict=True)
+    }
+    image = xr.DataArray(
+        np.arange(96.0).reshape(8, 12), dims=("y", "x"), coords=coords, name="other", attrs={"units": "V"}
+    )
+    layers = show(viewer_model, layers_from_scan(Scan("example", dataset, [dataset["topography"], image])))
+    (layer,) = (one for one in layers if one.name == "other")
+    assert [str(one) for one in layer.units] == [unit, unit]
+    assert np.allclose(np.array(layer.scale) * factor, steps, rtol=1e-12, atol=0)
+    corner = np.array(layer.translate) - np.array(layer.scale) / 2
+    assert np.allclose(corner * factor, np.array(CORNER) + 0.1e-6, rtol=1e-9, atol=0)
 
 
 def test_the_slider_runs_in_milliseconds_from_the_start_of_the_pulse(viewer_model):
