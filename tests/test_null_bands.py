@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import xarray as xr
 from finite_volumes import simulated_trace
 
 from napari_tesm import fit
@@ -16,6 +17,7 @@ from napari_tesm.model_choice.null_bands import (
     unresolved_share,
 )
 from napari_tesm.model_choice.null_curve import null_curve
+from napari_tesm.quantities.status import NO_RESPONSE, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 from napari_tesm.statistics.ratios import paired_ratio
 
 TIME = np.arange(250) * 1e-4
@@ -112,6 +114,36 @@ def test_the_noise_is_read_from_the_residuals():
     _, maps = fitted("flux", 4e-13, 0.1)
     assert noise_from_maps(maps) == pytest.approx(0.1, rel=0.1)
     assert noise_from_maps(maps.drop_vars(["rms_1", "rms_2"])) is None
+
+
+def test_the_noise_is_a_part_of_each_accepted_pixel_s_own_h():
+    """Residuals are a tenth of |H| in accepted pixels, and anything in the others."""
+    height = np.array([[[-0.2, 0.1, 3.0, -7.0], [0.4, -0.5, 9.0, 0.0]]])
+    status = np.array([[[OK, OK, UNRESOLVED_SLOW, UNRESOLVED_FAST], [OK, OK, NO_RESPONSE, OK]]])
+    residuals = np.where(status == OK, 0.1 * np.abs(height), 5.0)
+    dims = ("pulse", "y", "x")
+    maps = xr.Dataset(
+        {name: (dims, values) for name, values in (("H", height), ("rms_1", residuals), ("status1", status))}
+    )
+    assert noise_from_maps(maps) == 0.1
+    assert noise_from_maps(maps.assign(status1=(dims, np.full_like(status, NO_RESPONSE)))) is None
+
+
+def test_the_unresolved_are_a_share_of_those_that_respond():
+    status = np.repeat([OK, UNRESOLVED_SLOW, UNRESOLVED_FAST, NO_RESPONSE], [6, 3, 1, 25])
+    assert unresolved_share(status.reshape(5, 7)) == pytest.approx(4 / 10)
+    assert unresolved_share(status[6:]) == 1.0
+    assert unresolved_share(status[10:]) == 0.0
+
+
+def test_the_range_of_two_windows_holds_that_of_either():
+    bands = null_bands(TIME, PROTOCOL, RADIUS, noise=0.05)
+    for source, curve in bands.curves.items():
+        ends = [(np.nanmin(curve.apparent[number]), np.nanmax(curve.apparent[number])) for number in (1, 2)]
+        assert [bands.apparent_ranges(number)[source] for number in (1, 2)] == ends
+        assert ends[0] != ends[1]
+        expected = min(ends[0][0], ends[1][0]), max(ends[0][1], ends[1][1])
+        assert bands.apparent_ranges(1, 2)[source] == bands.apparent_ranges(2, 1)[source] == expected
 
 
 def test_radius_and_diffusion_scale_together():

@@ -58,6 +58,22 @@ def test_the_papers_steps_of_12_and_35_nm_are_measured_within_five_percent(fwhm,
     assert 0.3 < np.std(pulls) < 2.5
 
 
+@pytest.mark.slow
+def test_the_error_of_a_width_counts_neighbours_as_far_as_they_are_independent():
+    """Samples lie half a pixel apart, and are interpolated: each by itself tells less than a third of a value."""
+    pulls = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        angle, shift = rng.uniform(0, np.pi), rng.uniform(-PIXEL, PIXEL)
+        image = oversampled(strip(20e-9, angle, shift, "gaussian")) + 0.1 * rng.standard_normal((SIDE, SIDE))
+        found = width_from_profile(
+            profile_along(image, line_across(angle, rng), X, X, width=3e-9), kind="ridge"
+        )
+        pulls.append((found.fwhm - 20e-9) / found.error)
+    # A normal deviate's middle half lies within 0.67; so do these, which outliers of the search do not stretch.
+    assert 0.5 < np.median(np.abs(pulls)) < 0.95
+
+
 @pytest.mark.parametrize("fwhm", [12e-9, 35e-9])
 def test_without_noise_the_width_is_right_at_any_angle(fwhm):
     for angle in np.linspace(0, np.pi, 9):
@@ -150,6 +166,18 @@ def test_a_plane_is_sampled_exactly_also_with_an_offset_and_unequal_pixels():
     direction = np.subtract(line[1], line[0]) / np.hypot(*np.subtract(line[1], line[0]))
     places = np.array(line[0]) + profile.position[:, None] * direction
     assert np.allclose(profile.mean, 3 * places[:, 0] - 2 * places[:, 1], rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 215])
+def test_each_value_is_smeared_by_what_of_a_pixel_lies_along_the_line(degrees):
+    x, y = 5e-7 + np.arange(12) * 4e-9, -2e-7 + np.arange(9) * 7e-9
+    way = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
+    middle = np.array([x.mean(), y.mean()])
+    found = profile_along(np.ones((9, 12)), [middle - 9e-9 * way, middle + 9e-9 * way], x, y)
+    # The variance of a box of the pixel's width and height, seen along the line, is that of a box of this width.
+    rng = np.random.default_rng(0)
+    places = rng.uniform(-0.5, 0.5, (200_000, 2)) * (4e-9, 7e-9)
+    assert found.sample_width == pytest.approx(np.sqrt(12) * (places @ way).std(), rel=0.01)
 
 
 def test_outside_the_image_and_beside_missing_pixels_there_is_no_value():
