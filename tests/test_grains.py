@@ -135,7 +135,7 @@ def test_settings_without_sense_are_refused(values, words):
 def test_labels_of_others_keep_their_numbers():
     labels = np.zeros((9, 12))
     labels[:, :6], labels[:, 6:] = 40, 7
-    found = grains_from_labels(labels, (2e-9, 1e-9), source="mine.png", label_classes={7: "defect"})
+    found = grains_from_labels(labels, (2e-9, 1e-9), source="mine.png").with_class(7, "defect")
     assert found.numbers == [7, 40]
     assert found.class_of(7) == "defect"
     assert found.class_of(40) == "grain"

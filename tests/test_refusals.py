@@ -144,10 +144,10 @@ CASES = {
     "time": (lambda t, pulse: response_from_time([t], CONTACT, pulse=pulse), {"t": 1e-3, "pulse": 1e-2},
              {"t": NUMBER, "pulse": "njh-0t"}),
     "resolution": (lambda f: resolution_from_frequency(f, CONTACT), {"f": 1.0}, {"f": NUMBER + "-"}),
-    "D of a response": (lambda where, value, decades: diffusion_from_response(
-        np.append(TIME[1:], where), np.append(response_from_time(TIME[1:], CONTACT), value), CONTACT, decades=decades),
-        {"where": 30e-3, "value": 2.6e-8, "decades": 3.0},
-        {"where": NUMBER, "value": "nij", "decades": NUMBER + "-0"}),
+    "D of a response": (lambda where, value: diffusion_from_response(
+        np.append(TIME[1:], where), np.append(response_from_time(TIME[1:], CONTACT), value), CONTACT),
+        {"where": 30e-3, "value": 2.6e-8},
+        {"where": NUMBER, "value": "nij"}),
     "film": (Film, {"diffusion": 1e-13, "thickness": 1e-6, "area": 1e-4, "potential_slope": -2e-5},
              {"diffusion": POSITIVE, "thickness": POSITIVE, "area": POSITIVE, "potential_slope": NUMBER + "0"}),
     "PITT": (lambda t, step: titration_current([t], FILM, potential_step=step), {"t": 1.0, "step": -1e-2},

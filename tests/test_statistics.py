@@ -98,7 +98,7 @@ def test_a_description_is_that_of_numpy():
 def test_a_description_of_nothing_holds_no_number(values):
     found = description_from_values(np.array(values))
     assert found.n == 0
-    assert np.isnan([found.mean, found.std, found.median, found.iqr]).all()
+    assert np.isnan([found.mean, found.std, found.median, found.q25]).all()
 
 
 def test_one_value_has_no_spread():

@@ -88,7 +88,6 @@ def grains_from_labels(
     spacing: tuple[float, float],
     *,
     source: str = "",
-    label_classes: Mapping[int, str] | None = None,
 ) -> Grains:
     """Return the grains of a label image that somebody else has made.
 
@@ -102,8 +101,6 @@ def grains_from_labels(
         Whole numbers or booleans.
     spacing : (float, float)
         Pixel size (dy, dx), in m.
-    label_classes : mapping of int to str, optional
-        Labels that are clusters or defects, by their number in the image.
 
     Raises
     ------
@@ -145,7 +142,7 @@ def grains_from_labels(
             f"{np.unique(numbers[numbers > 0]).size} grains were taken from {source or 'a label image'}.",
             *words,
         ),
-        dict(label_classes or {}),
+        {},
         {"method": "labels", "source": source},
     )
 

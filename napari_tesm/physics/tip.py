@@ -40,7 +40,7 @@ _WIDEST: Final = 13.0
 """Wave numbers beyond this many over the tip radius carry less than e^−42 of a Gaussian contact."""
 _FINEST: Final = 1e-7
 _HALF: Final = 0.5
-_MOST_DECADES: Final = 12.0
+_DECADES: Final = 3.0
 _AT_ONCE: Final = 4096
 _SLOWEST_REACTION: Final = 1e-30
 _FASTEST: Final = 1e18
@@ -182,7 +182,7 @@ def resolution_from_frequency(frequency: float, contact: TipContact) -> float:
 
 
 def diffusion_from_response(
-    where: ArrayLike, response: ArrayLike, contact: TipContact, *, pulse: float = np.inf, decades: float = 3.0
+    where: ArrayLike, response: ArrayLike, contact: TipContact, *, pulse: float = np.inf
 ) -> float:
     """Return D, in m²/s, from a response up to a real scale.
 
@@ -192,11 +192,9 @@ def diffusion_from_response(
         Frequencies in Hz, for a complex response; times in s, for a real one.
     response : array_like, shape (n,)
     contact : TipContact
-        What else is known; its D is where the search begins.
+        What else is known; its D is where the search begins, three decades to both sides.
     pulse : float
         As in `response_from_time`.
-    decades : float
-        How far from the D of the contact it is searched, to both sides.
 
     Raises
     ------
@@ -212,8 +210,6 @@ def diffusion_from_response(
         raise ValueError("the response needs three points at least, each with its frequency or time")
     if not np.isfinite(values).all() or not np.abs(values).max() > 0:
         raise ValueError("the response must be finite, and not zero throughout")
-    if not 0 < decades <= _MOST_DECADES:
-        raise ValueError(f"D is searched over a part of {_MOST_DECADES:g} decades, not {decades:g}")
     if np.iscomplexobj(values):
         _check_frequencies(points)
         if not np.abs(values).min() > 0:
@@ -232,7 +228,7 @@ def diffusion_from_response(
         likeness = float((curve.conj() @ data).real)
         return float((data.conj() @ data).real) - (likeness**2 / size if size > 0 and likeness > 0 else 0.0)
 
-    width = decades * np.log(10)
+    width = _DECADES * np.log(10)
     grid = np.linspace(-width, width, 19)
     best = int(np.argmin([misfit(log_d) for log_d in grid]))
     if best in (0, grid.size - 1):

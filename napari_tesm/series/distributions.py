@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.series.members import Series
-from napari_tesm.statistics.description import Histograms, histograms_from_values
+from napari_tesm.statistics.description import Histograms, histograms_from_values, smoothed_counts
 from napari_tesm.statistics.independence import independent_samples
 
 Array = NDArray[np.float64]
@@ -161,7 +161,7 @@ def _shape(
     step = float(edges[1] - edges[0])
     drawn_of = max(round(independent), 2)
     drawn = rng.multinomial(drawn_of, counts / counts.sum(), size=_REPLICATES) * (counts.sum() / drawn_of)
-    density = _smoothed(np.vstack([counts, drawn]).astype(np.float64), kernel / step)
+    density = smoothed_counts(np.vstack([counts, drawn]).astype(np.float64), kernel / step)
     centres = (edges[1:] + edges[:-1]) / 2
     top = density.argmax(axis=1)
     height = density.max(axis=1)
@@ -177,16 +177,6 @@ def _estimate(values: Array) -> Estimate:
     """
     first, spread = float(values[0]), 1.96 * float(values[1:].std(ddof=1))
     return Estimate(first, first - spread, first + spread)
-
-
-def _smoothed(counts: Array, width: float) -> Array:
-    frequency = np.fft.rfftfreq(2 * counts.shape[1])
-    transfer = np.exp(-2 * (np.pi * frequency * width) ** 2)
-    return np.asarray(
-        np.fft.irfft(np.fft.rfft(counts, n=2 * counts.shape[1], axis=1) * transfer, axis=1)[
-            :, : counts.shape[1]
-        ]
-    )
 
 
 def _width_at_half(density: Array, top: int) -> float:

@@ -190,13 +190,17 @@ def _drawn_blocks(
 
 
 def _densities(counts: NDArray[Any], sample: _ScaledSample) -> Array:
-    """Return the smoothed histogram of each row of `counts`."""
-    centres = sample.centres
+    return smoothed_counts(counts, sample.width, sample.centres[1] - sample.centres[0])
+
+
+def smoothed_counts(counts: NDArray[Any], width: float, bin_width: float = 1.0) -> Array:
+    """Return each row of `counts` under a Gaussian of a standard deviation, in the unit of the bins' width."""
+    bins = counts.shape[1]
     # The transform of a Gaussian is known, so the smoothing is one multiplication; zeros pad the far end.
-    frequency = np.fft.rfftfreq(2 * centres.size, d=centres[1] - centres[0])
-    transfer = np.exp(-2 * (np.pi * frequency * sample.width) ** 2)
-    smooth = np.fft.irfft(np.fft.rfft(counts, n=2 * centres.size, axis=1) * transfer, axis=1)
-    return np.asarray(smooth[:, : centres.size])
+    frequency = np.fft.rfftfreq(2 * bins, d=bin_width)
+    transfer = np.exp(-2 * (np.pi * frequency * width) ** 2)
+    smooth = np.fft.irfft(np.fft.rfft(counts, n=2 * bins, axis=1) * transfer, axis=1)
+    return np.asarray(smooth[:, :bins])
 
 
 def _peaks_of_density(density: Array, centres: Array) -> Array:
@@ -230,11 +234,6 @@ class Description:
     q75: float
     minimum: float
     maximum: float
-
-    @property
-    def iqr(self) -> float:
-        """Distance of the quartiles."""
-        return self.q75 - self.q25
 
 
 def description_from_values(values: NDArray[np.floating]) -> Description:

@@ -88,11 +88,6 @@ class Comparison:
         times = f"{self.ratio:.3g} times ({self.ratio_low:.3g} to {self.ratio_high:.3g})"
         return f"{quantity} in {first} is {times} that in {second}; {verdict}."
 
-    @property
-    def sentence(self) -> str:
-        """The comparison in a sentence that names no quantity."""
-        return self.sentence_about("The value")
-
 
 def comparison_from_values(
     a: NDArray[np.floating],

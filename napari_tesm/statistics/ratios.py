@@ -54,11 +54,6 @@ class PairedRatio:
     p_value: float
     independent: float
 
-    @property
-    def iqr(self) -> float:
-        """Distance of the quartiles."""
-        return self.q75 - self.q25
-
 
 def paired_ratio(
     a: NDArray[np.floating], b: NDArray[np.floating], *, independent: float | None = None, seed: int = 0
