@@ -250,6 +250,18 @@ def blocks_of_rows(shape: tuple[int, ...], samples: int) -> Iterator[Block]:
                 yield pulse, slice(y, min(y + rows, height)), slice(x, min(x + columns, width))
 
 
+def thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
+    """Return every `step`-th pixel of a dataset each way; a distance of pixels that is written grows with it."""
+    rows, columns = (
+        slice(step // 2 if dataset.sizes[axis] > step // 2 else 0, None, step) for axis in ("y", "x")
+    )
+    part = dataset.isel(y=rows, x=columns)
+    for axis in ("y", "x"):
+        if "spacing" in part[axis].attrs:
+            part[axis].attrs["spacing"] = dataset[axis].attrs["spacing"] * step
+    return part
+
+
 def with_protocol(
     dataset: xr.Dataset,
     *,

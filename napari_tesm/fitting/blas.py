@@ -1,8 +1,7 @@
 """BLAS held to one thread while traces are fitted."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from threadpoolctl import OpenBLASController, ThreadpoolController
@@ -18,7 +17,7 @@ class _SharedLimit:
         self._limit: Any = None
         self._setter = 0
 
-    def enter(self) -> None:
+    def __enter__(self) -> None:
         with self._lock:
             if self._users == 0:
                 # Looking for the libraries takes milliseconds. Once per process is enough: all products of the
@@ -28,7 +27,7 @@ class _SharedLimit:
                 self._setter = threading.get_ident()
             self._users += 1
 
-    def leave(self) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -44,16 +43,11 @@ class _SharedLimit:
 _limit = _SharedLimit()
 
 
-@contextmanager
-def single_threaded_blas() -> Iterator[None]:
+def single_threaded_blas() -> AbstractContextManager[None]:
     """Hold BLAS to one thread; may be nested, and entered from several threads at once.
 
     The products of the fit are small and its chunks have threads of their own: two pools would fight for the
     cores. The setting is global to the process, so concurrent fits share it: the first one in sets it, the last
     one out puts back what was.
     """
-    _limit.enter()
-    try:
-        yield
-    finally:
-        _limit.leave()
+    return _limit

@@ -307,7 +307,6 @@ def _polynomial(coefficients: Array, s: Array) -> Array:
 
 
 def _derivative(coefficients: Array) -> Array:
-    """Return the coefficients of the derivatives."""
     derivative: Array = coefficients[1:] * np.arange(1.0, len(coefficients))[:, None]
     return derivative
 

@@ -93,17 +93,15 @@ def verdict_from_comparison(comparison: Comparison, title: str) -> str:
     counts += f", as {comparison.independent[0]:.0f} and {comparison.independent[1]:.0f} independent"
     p = p_in_words(comparison.p_value)
     tail = f"({p}, Cliff's delta {comparison.cliffs_delta:+.2f}, {comparison.size_in_words}; {counts})"
-    name = title
-    if np.isfinite(comparison.ratio):
-        if comparison.medians[0] < 0:
-            name = f"|{title}|"
-        factor = f"{comparison.ratio:.3g} [{comparison.ratio_low:.3g}, {comparison.ratio_high:.3g}]"
-        if not comparison.significant:
-            return f"{name} at boundaries cannot be told from that in interiors: ratio {factor} {tail}."
-        return f"{name} is {'higher' if comparison.ratio > 1 else 'lower'} at boundaries by factor {factor} {tail}."
+    has_ratio = np.isfinite(comparison.ratio)
+    name = f"|{title}|" if has_ratio and comparison.medians[0] < 0 else title
+    factor = f"{comparison.ratio:.3g} [{comparison.ratio_low:.3g}, {comparison.ratio_high:.3g}]"
     if not comparison.significant:
-        return f"{name} at boundaries cannot be told from that in interiors {tail}."
-    return f"{name} is {'higher' if comparison.cliffs_delta > 0 else 'lower'} at boundaries than in interiors {tail}."
+        ratio = f": ratio {factor}" if has_ratio else ""
+        return f"{name} at boundaries cannot be told from that in interiors{ratio} {tail}."
+    direction = "higher" if (comparison.ratio > 1 if has_ratio else comparison.cliffs_delta > 0) else "lower"
+    size = f"by factor {factor}" if has_ratio else "than in interiors"
+    return f"{name} is {direction} at boundaries {size} {tail}."
 
 
 def measures_at_boundaries(maps: xr.Dataset, boundaries: Boundaries) -> list[GrainMeasure]:

@@ -242,7 +242,6 @@ def _relief(flat: Array, spacing: tuple[float, float], sigma: float, method: str
 
 
 def _graph(relief: Array, missing: Mask | None, method: str) -> BasinGraph:
-    """Return the basins of a relief and their borders."""
     from skimage.segmentation import watershed
 
     mask = None if missing is None or not missing.any() else ~missing

@@ -212,7 +212,6 @@ def _keeps_to_a_line(path: Array, shape: tuple[int, ...]) -> bool:
 
 
 def _normals(path: Array) -> Array:
-    """Return unit vectors across a path."""
     tangent = np.gradient(path, axis=0)
     if is_ring(path):
         tangent[[0, -1]] = (path[1] - path[-2]) / 2

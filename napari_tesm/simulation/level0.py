@@ -246,7 +246,6 @@ def _traces_of_scene(
 
 
 def _channels_of_scene(scene: Scene, rng: np.random.Generator) -> list[xr.DataArray]:
-    """Return topography and deflection error with their noise."""
     noise = {"topography": 0.15e-9, "deflection_error": 2e-5}
     units = {"topography": "m", "deflection_error": "V"}
     titles = {"topography": "Topography", "deflection_error": "Deflection error"}

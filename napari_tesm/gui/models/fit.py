@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from psygnal import Signal
 
+from napari_tesm.data.dataset import thinned
 from napari_tesm.data.maps import ENDINGS
 from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -217,17 +218,9 @@ class FitModel:
 
 def _thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
     """Return every `step`-th pixel of a dataset in memory, pixels of one trace side by side."""
-    rows, columns = (
-        slice(step // 2 if dataset.sizes[axis] > step // 2 else 0, None, step) for axis in ("y", "x")
-    )
-    part = dataset[["displacement"]].isel(y=rows, x=columns)
+    part = thinned(dataset[["displacement"]], step)
     traces = [
         np.ascontiguousarray(part["displacement"].isel(pulse=p).values) for p in range(part.sizes["pulse"])
     ]
     values = np.stack(traces).astype(np.float64, copy=False)
-    made = part.assign(displacement=(part["displacement"].dims, values, part["displacement"].attrs))
-    for axis in ("y", "x"):
-        spacing = dataset[axis].attrs.get("spacing")
-        if spacing is not None:
-            made[axis].attrs["spacing"] = spacing * step
-    return made
+    return part.assign(displacement=(part["displacement"].dims, values, part["displacement"].attrs))

@@ -4,8 +4,7 @@ import math
 from dataclasses import replace
 from typing import Final
 
-import xarray as xr
-
+from napari_tesm.data.dataset import thinned
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.sentences import Sentence
@@ -26,7 +25,9 @@ def section_from_data(data: ReportData) -> Section | None:
     if scan.dataset is None:
         return None
     section = Section("kernels", "Which kernel the traces support")
-    dataset, step = _thinned(scan.dataset.isel(pulse=[scan.main_pulse]))
+    whole = scan.dataset.isel(pulse=[scan.main_pulse])
+    step = max(1, math.ceil(math.sqrt(whole.sizes["y"] * whole.sizes["x"] / _MOST_TRACES)))
+    dataset = thinned(whole, step)
     # The kernel of the maps plays no part in the question.
     recipe = replace(scan.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
     try:
@@ -59,18 +60,6 @@ def section_from_data(data: ReportData) -> Section | None:
         section.tables.append(replace(table_of_votes(votes), name="kernels", caption=caption))
     section.numbers |= {"scan": scan.name, "pulse": label, "every": step, **votes.to_dict()}
     return section
-
-
-def _thinned(dataset: xr.Dataset) -> tuple[xr.Dataset, int]:
-    """Return every k-th pixel of a dataset each way, and k."""
-    step = max(1, math.ceil(math.sqrt(dataset.sizes["y"] * dataset.sizes["x"] / _MOST_TRACES)))
-    made = (
-        dataset.isel(y=slice(step // 2, None, step), x=slice(step // 2, None, step)) if step > 1 else dataset
-    )
-    for axis in ("y", "x") if step > 1 else ():
-        if "spacing" in made[axis].attrs:
-            made[axis].attrs["spacing"] = dataset[axis].attrs["spacing"] * step
-    return made, step
 
 
 def _comparison(votes: KernelVotes, used: str) -> str:
