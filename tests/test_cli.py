@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import CORNER, SPACING, example_dataset
 
 from napari_tesm import open_dataset, save
 from napari_tesm.cli import main
@@ -61,6 +61,10 @@ def test_fit_writes_all_outputs(scan, tmp_path, capsys):
     row = rows[54 + 9 * 2 + 7]
     assert (row["pulse"], row["row"], row["column"]) == ("2", "2", "7")
     assert float(row["D2"]) == float(maps["D2"][1, 2, 7])
+    assert (row["voltage"], row["direction"]) == ("-3.0", "retrace")
+    # Centres of pixels, from wherever the image lies.
+    place = [corner + (n + 0.5) * step for corner, n, step in zip(CORNER, (2, 7), SPACING, strict=True)]
+    assert [float(row["y"]), float(row["x"])] == pytest.approx(place)
     assert figure.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert json.loads(recipe.read_text())["version"] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "scan.gwy"])

@@ -1,5 +1,7 @@
 """Controls: "no response" with its level, what would have been seen, and ratios whose intervals hold the truth."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.maps import map_name
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.findings.controls import (
+    ControlResponse,
     accepted_share,
     compare_with_control,
     detectable_displacement,
@@ -165,6 +168,29 @@ def test_a_ratio_to_noise_is_a_lower_limit():
     assert "5.02 times as strongly as HOPG (95 %: 4.98 to 5.06" in sentence_from_comparison(
         against_weak, names=("Si/C", "HOPG")
     )
+
+
+def test_words_give_the_interval_from_its_lower_end_in_the_unit_of_all_three():
+    found = ControlResponse(900, 1.5e-3, 1.2e-3, 1.8e-3, 640.0, ())
+    assert (
+        "the mean H of all 900 is 1.5 mV (95 %: 1.2 to 1.8 mV), which is not zero"
+        in (sentences_from_control(found, unit="V")[0])
+    )
+    contracts = ControlResponse(900, -15e-12, -18e-12, -12e-12, 640.0, ())
+    assert "is -15 pm (95 %: -18 to -12 pm)" in sentences_from_control(contracts, unit="m")[0]
+
+
+def test_words_of_a_ratio_count_the_pixels_of_either_in_their_order():
+    rng = np.random.default_rng(9)
+    many, few = 0.3 + rng.normal(0, 0.01, (30, 40)), 0.1 + rng.normal(0, 0.005, (11, 17))
+    words = sentence_from_comparison(compare_with_control(many, few, noise=0.005), names=("Si/C", "HOPG"))
+    assert words.startswith("Si/C responds 2.99 times as strongly as HOPG")
+    counts = re.search(r"over (\d+) and (\d+) pixels that count as (\d+) and (\d+) independent", words)
+    pixels = [int(count) for count in counts.groups()]
+    assert pixels[:2] == [1200, 187]
+    # Noise that is white: nearly all of them.
+    assert 0.75 * 1200 < pixels[2] <= 1200
+    assert 0.75 * 187 < pixels[3] <= 187
 
 
 def test_words_give_the_level():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.io.content import Axis, FileContent, Source
 from napari_tesm.io.detection import content_from_file
-from napari_tesm.io.images import roles_of_axes
+from napari_tesm.io.images import images_from_content, roles_of_axes
 from napari_tesm.io.mapping.entries import (
     AfmEntry,
     ImageEntry,
@@ -327,3 +327,27 @@ def test_a_pipe_is_not_waited_for(tmp_path):
                 read(pipe)
     finally:
         os.close(writer)
+
+
+@pytest.mark.parametrize("order", [("y", "x"), ("x", "y")])
+@pytest.mark.parametrize("backwards", ["", "y", "x", "xy"])
+def test_an_image_whose_axes_run_backwards_shows_each_value_at_its_place(order, backwards):
+    """A plane, 3 nm higher with each nm down and 2 nm with each to the right, over 3 rows and 4 columns."""
+    axes = {"y": Axis(3, "y", "nm", 50.0, 7.0), "x": Axis(4, "x", "nm", -20.0, 10.0)}
+    for name in backwards:
+        one = axes[name]
+        axes[name] = Axis(one.size, name, "nm", one.positions()[-1], -one.step)
+    down, right = (axes[name].positions() for name in ("y", "x"))
+    plane = 3.0 * down[:, None] + 2.0 * right[None, :]
+    source = Source(
+        "scan/height", plane if order == ("y", "x") else plane.T, [axes[name] for name in order], "nm"
+    )
+    (image,) = images_from_content(
+        FileContent(Path("scan.h5"), "HDF5", [source]), [ImageEntry("scan/height")]
+    )
+    np.testing.assert_allclose(image["y"].values, [50e-9, 57e-9, 64e-9])
+    np.testing.assert_allclose(image["x"].values, [-20e-9, -10e-9, 0.0, 10e-9], atol=1e-20)
+    assert (image["y"].attrs["spacing"], image["x"].attrs["spacing"]) == pytest.approx((7e-9, 10e-9))
+    expected = 3.0 * image["y"].values[:, None] + 2.0 * image["x"].values[None, :]
+    np.testing.assert_allclose(image.values, expected)
+    assert (image.attrs["units"], image.attrs["long_name"]) == ("m", "height")

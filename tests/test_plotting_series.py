@@ -124,6 +124,11 @@ def test_shifts_show_what_was_measured_and_what_was_not(aligned):
     right, down = (container.lines[0].get_ydata() for container in axes.containers)
     assert np.allclose(right, [one.pixels[1] for one in aligned.alignments], atol=0)
     assert np.allclose(down, [one.pixels[0] for one in aligned.alignments], atol=0)
+    for container, name in zip(axes.containers, ("dx_error", "dy_error"), strict=True):
+        halves = [np.ptp(segment[:, 1]) / 2 for segment in container.lines[2][0].get_segments()]
+        expected = [0.0 if one.shift is None else getattr(one.shift, name) for one in aligned.alignments]
+        assert np.allclose(halves, expected, atol=1e-12)
+    assert [container.get_label() for container in axes.containers] == ["to the right", "down"]
     assert_legible(figure)
     empty = aligned_series(series_from_results([result(np.full((2, 9, 9), np.nan), [-3.0, -5.0])])[0])
     axes = figure_of().subplots()

@@ -1,5 +1,7 @@
 """The drift of the scans of a series: to a tenth of a pixel at SNR 5, whatever the texture."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
@@ -118,8 +120,12 @@ def test_scans_are_laid_on_the_first_by_their_surface(drifted):
         assert one.shift.after > one.shift.before
         assert np.isnan(one.left) or one.left < 0.2
         assert one.warning == ""
-        assert "nm" in one.sentence
         assert "correlation" in one.sentence
+        words = re.search(r"\((\S+), (\S+)\) pixels right and down, \((\S+), (\S+)\) nm, ", one.sentence)
+        right, down, across, along = (float(number) for number in words.groups())
+        assert (right, down) == pytest.approx((one.pixels[1], one.pixels[0]), abs=0.006)
+        # Pixels are 6 nm wide and 8 nm high.
+        assert (across, along) == pytest.approx((6 * one.pixels[1], 8 * one.pixels[0]), rel=0.01)
 
 
 def test_maps_are_moved_onto_each_other_and_measured_values_kept(drifted):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import numpy as np
 import pytest
@@ -104,7 +105,10 @@ def test_the_width_of_the_step_is_found_in_the_channel_that_is_chosen(images, ke
     assert view.width.fwhm == pytest.approx(width, rel=0.05)
     assert view.width.left == pytest.approx(100e-9 - width / 2, abs=2e-9)
     assert "FWHM" in view.words
-    assert f"{width * 1e9:.0f}"[:1] in view.words
+    number, last = re.search(r"FWHM ([\d.]+)\((\d+)\) nm", view.words).groups()
+    assert float(number) == pytest.approx(width * 1e9, rel=0.05)
+    unit_of_last = 10.0 ** -len(number.partition(".")[2])
+    assert int(last) * unit_of_last == pytest.approx(view.width.error * 1e9, rel=0.3)
     assert "averaged over 30 nm" in view.words
 
 
@@ -229,7 +233,18 @@ def test_the_profile_is_exported_in_si_units(images, scan):
     other.choose(view="distance", pulse=0)
     rows = list(csv.reader(io.StringIO(other.csv_text())))
     assert rows[0][:2] == ["distance (m)", "D2 (+3 V) median (m²/s)"]
-    assert sum(int(row[-1]) for row in rows[1:]) == np.isfinite(scan.maps["D2"].values[0]).sum()
+    values = scan.maps["D2"].values[0]
+    assert sum(int(row[-1]) for row in rows[1:]) == np.isfinite(values).sum()
+    # Bins of the larger side of a pixel, 0.4 µm, one of them about the line.
+    away = distance_from_region(ON_SCAN, scan.dataset["x"].values, scan.dataset["y"].values)
+    number = np.floor(away / 0.4e-6 + 0.5)
+    assert rows[0][2:] == ["D2 (+3 V) mean (m²/s)", "D2 (+3 V) sd (m²/s)", "n"]
+    for row in rows[1:]:
+        distance, median, mean, std, count = (float(cell or "nan") for cell in row)
+        inside = values[(number == round(distance / 0.4e-6)) & np.isfinite(values)]
+        assert count == inside.size
+        expected = [np.median(inside), inside.mean(), inside.std(ddof=1)]
+        assert [median, mean, std] == pytest.approx(expected)
     assert ProfileModel(Scan("n", None, [images.channels[0]])).csv_text().startswith("position (m)")
 
 
