@@ -1,18 +1,20 @@
 """What `tesm grains` found, as tables on the terminal, as JSON and as CSV."""
 
 import math
-import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from napari_tesm.cli.grain_scan import GrainScan
+from napari_tesm.cli.outputs import wrapped
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.comparison import NUMBERS, comparison_entry
-from napari_tesm.findings.table import LINE_WIDTH, Joined, Table, joined
+from napari_tesm.findings.table import Joined, Table, joined
 from napari_tesm.grains import DistanceBins, GrainMeasure
 from napari_tesm.grains.measures import shares_of_classes
 from napari_tesm.quantities.numbers import plain_value
@@ -26,6 +28,7 @@ from napari_tesm.scan.tables import (
     table_of_grain_rows,
     table_of_grain_values,
 )
+from napari_tesm.version import __version__
 
 _SHOWN: Final = ("H", "D1", "D2", "D")
 _MOST_SHOWN: Final = 3
@@ -39,17 +42,17 @@ def lines_of_grains(scan: GrainScan, *, name: str) -> Iterator[str]:
     count = scan.grains.count
     yield printable(f"{name}: {width} × {height} px, {count} {'grain' if count == 1 else 'grains'}")
     for words in scan.grains.words:
-        yield from _wrapped(words)
+        yield from wrapped(words)
     shares = ", ".join(
         f"{key} {100 * part:.1f} %" for key, part in shares_of_classes(scan.boundaries).items() if part
     )
-    yield from _wrapped(f"Band at boundaries: {scan.width_words}. Of the image: {shares}.")
+    yield from wrapped(f"Band at boundaries: {scan.width_words}. Of the image: {shares}.")
     for note in scan.notes:
-        yield from _wrapped(f"Note: {spelled(note)}")
+        yield from wrapped(f"Note: {spelled(note)}")
     if scan.candidates:
         places = "; ".join(_candidate(scan, candidate) for candidate in scan.candidates[:5])
         more = f" and {len(scan.candidates) - 5} more" if len(scan.candidates) > 5 else ""
-        yield from _wrapped(
+        yield from wrapped(
             f"Proposed as defects, by their height: {places}{more}. They are counted like the rest unless a region of "
             "class defect is drawn over them."
         )
@@ -60,10 +63,6 @@ def lines_of_grains(scan: GrainScan, *, name: str) -> Iterator[str]:
     if scan.rows:
         yield ""
         yield from _lines_of_table(scan)
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(printable(text), LINE_WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
 def _candidate(scan: GrainScan, candidate: Any) -> str:
@@ -83,7 +82,7 @@ def _lines_of_measure(measure: GrainMeasure) -> Iterator[str]:
     yield from table.lines(
         (*CLASSES_SHOWN, mean), title=printable(measure.title), remarks=remarks_of(table), least=_WIDTHS
     )
-    yield from _wrapped(measure.verdict, "  ")
+    yield from wrapped(measure.verdict, "  ")
 
 
 def _lines_of_curve(measure: GrainMeasure, curve: DistanceBins, scan: GrainScan) -> Iterator[str]:
@@ -101,7 +100,7 @@ def _lines_of_curve(measure: GrainMeasure, curve: DistanceBins, scan: GrainScan)
             f"{away.text(float(curve.distance[index]))}: {scaling.text(float(curve.median[index]))}{interval}"
         )
     head = f"Median against distance from the nearest boundary ({away.unit}: {scaling.unit}): "
-    yield from _wrapped(head + "; ".join(cells) + ".", "  ")
+    yield from wrapped(head + "; ".join(cells) + ".", "  ")
 
 
 def _table(scan: GrainScan) -> Table:
@@ -134,12 +133,12 @@ def _name_of_grain(_: Scaling, number: int, grain_class: str, at_edge: bool) -> 
     return f"{number} {grain_class}{' (edge)' if at_edge else ''}"
 
 
-def report_of_grains(scan: GrainScan, *, version: str, name: str, sha256: str) -> dict[str, Any]:
+def report_of_grains(scan: GrainScan, file: str) -> dict[str, Any]:
     """Return all numbers as JSON knows them: SI units, None where there is no number."""
     report: dict[str, Any] = plain_value(
         {
-            "version": version,
-            "input": {"name": name, "sha256": sha256},
+            "version": __version__,
+            "input": {"name": Path(file).name, "sha256": sha256_of_file(file)},
             "pulses": scan.pulse_settings(),
             "found": {
                 "count": scan.grains.count,

@@ -21,13 +21,10 @@ from napari_tesm.grains import (
     GrainRow,
     Grains,
     GrainSettings,
-    boundaries_from_grains,
-    default_band_width,
     defect_candidates,
     grains_from_image,
     grains_from_labels,
     measures_at_boundaries,
-    overrides_from_regions,
     table_of_grains,
 )
 from napari_tesm.grains.measures import curves_of_measures
@@ -87,7 +84,7 @@ def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainS
     OSError, ValueError
         If the file cannot be read, or there is nothing to find grains in.
     """
-    settings, width = _settings(options), _quantity(options.width, "m", "--width")
+    settings, width = _settings(options), quantity_from_option(options.width, "m", "--width")
     scan = scan_to_measure(options, progress, without_maps="there is no map to measure at the boundaries: ")
     if scan.maps is None:
         # Any image will do; what counts is what is drawn on its grid.
@@ -97,17 +94,11 @@ def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainS
         if moved:
             restore_drawings(scan)
     grains = _grains(options, scan, settings)
-    width_words = "as asked for"
-    if width is None:
-        radius = None if scan.maps is None else scan.maps.attrs.get("tip_radius")
-        width, width_words = default_band_width(radius, scan.spacing)
-    drawn = overrides_from_regions(scan.regions, scan.x, scan.y, spacing=scan.spacing)
-    boundaries = boundaries_from_grains(grains, width, overrides=drawn)
+    boundaries, why = scan.boundaries_of(grains, width)
     unit = scan.lateral_unit
-    shown = text_from_quantity(width, unit, digits=3) if unit else f"{width:.3g}"
-    measured = GrainScan.of(
-        scan, grains=grains, boundaries=boundaries, width_words=f"{shown} wide, {width_words}"
-    )
+    shown = text_from_quantity(boundaries.width, unit, digits=3) if unit else f"{boundaries.width:.3g}"
+    words = f"{shown} wide, {why or 'as asked for'}"
+    measured = GrainScan.of(scan, grains=grains, boundaries=boundaries, width_words=words)
     measured.notes += boundaries.notes
     image = scan.surface("topography")
     if image is not None:
@@ -123,7 +114,7 @@ def grain_scan(options: argparse.Namespace, progress: Progress | None) -> GrainS
 def _settings(options: argparse.Namespace) -> GrainSettings:
     values: dict[str, Any] = {"method": options.method}
     for name, option, unit in (("smooth", "smooth", "m"), ("smallest_area", "min_area", "m²")):
-        values[name] = _quantity(getattr(options, option), unit, f"--{option.replace('_', '-')}")
+        values[name] = quantity_from_option(getattr(options, option), unit, f"--{option.replace('_', '-')}")
     for name in ("noise_factor", "contrast"):
         text = getattr(options, name)
         if text is None:
@@ -138,7 +129,8 @@ def _settings(options: argparse.Namespace) -> GrainSettings:
         raise UsageError(error) from None
 
 
-def _quantity(text: str | None, unit: str, option: str) -> float | None:
+def quantity_from_option(text: str | None, unit: str, option: str) -> float | None:
+    """Return the value of an option in an SI unit; None where it is not given."""
     if text is None:
         return None
     try:

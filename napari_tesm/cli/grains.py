@@ -15,16 +15,13 @@ from napari_tesm.cli.grain_report import (
     lines_of_grains,
     report_of_grains,
 )
-from napari_tesm.cli.grain_scan import GrainScan, grain_scan
+from napari_tesm.cli.grain_scan import GrainScan, grain_scan, quantity_from_option
 from napari_tesm.cli.outputs import check_outputs, outputs_of, paths_asked, print_outcome
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.grains.measures import default_bin_width
 from napari_tesm.gwy.writing import check_size
 from napari_tesm.io.gwy.grains import add_grains, remove_grains
-from napari_tesm.quantities.text import quantity_from_text
 from napari_tesm.scan import container_of
-from napari_tesm.version import __version__
 
 _TABLES = {"grains.csv": csv_of_grains, "classes.csv": csv_of_classes, "distances.csv": csv_of_distances}
 
@@ -35,7 +32,9 @@ def run_command(options: argparse.Namespace) -> int:
     tell = progress_for(options.progress) or (lambda fraction, words: None)
     paths: dict[str, str | Path] = {**paths_asked(options), **_table_paths(options.csv)}
     paths.pop("csv", None)
-    bin_width = _bin_width(options.bin)
+    bin_width = quantity_from_option(options.bin, "m", "--bin")
+    if bin_width is not None and not bin_width > 0:
+        raise UsageError("--bin: the bins of a distance must be wider than zero")
     with outputs_of(options, paths) as outputs:
         tell(0.0, "looking for grains")
         scan = grain_scan(options, None)
@@ -43,16 +42,12 @@ def run_command(options: argparse.Namespace) -> int:
         scan.measure(bin_width or default_bin_width(scan.grains.spacing))
         tell(0.9, "writing")
         outputs.write_container(lambda: _output(scan))
-        name = Path(options.file).name
-        report = {}
-        if options.json:
-            sha256 = sha256_of_file(options.file)
-            report = report_of_grains(scan, version=__version__, name=name, sha256=sha256)
+        report = report_of_grains(scan, options.file) if options.json else {}
         outputs.write_json(report)
         for table, make in _TABLES.items():
             outputs.write_text(table, partial(make, scan))
     tell(1.0, "done")
-    lines = chain(lines_of_grains(scan, name=name), [""] if paths else [])
+    lines = chain(lines_of_grains(scan, name=Path(options.file).name), [""] if paths else [])
     print_outcome(options, report, lines, paths.values())
     return 0
 
@@ -75,15 +70,3 @@ def _table_paths(csv: str | None) -> dict[str, Path]:
         return {"grains.csv": path}
     path.mkdir(exist_ok=True)
     return {name: path / name for name in _TABLES}
-
-
-def _bin_width(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        width = quantity_from_text(text, "m")
-    except ValueError as error:
-        raise UsageError(f"--bin: {error}") from None
-    if not width > 0:
-        raise UsageError("--bin: the bins of a distance must be wider than zero")
-    return width

@@ -7,10 +7,10 @@ from pathlib import Path
 import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.outputs import refuse_inputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.files.atomic import refuse_same_file
 from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import UnknownContentError, is_gwy
@@ -24,12 +24,7 @@ def run_command(options: argparse.Namespace) -> int:
     output = Path(options.output)
     if output.suffix.lower() not in (".gwy", ".zarr"):
         raise UsageError(f"the output is FILE.gwy or FILE.zarr, not '{options.output}'")
-    for path in (*options.files, options.scan, options.mapping):
-        if path:
-            try:
-                refuse_same_file(output, path)
-            except ValueError as error:
-                raise UsageError(error) from None
+    refuse_inputs(output, *options.files, options.scan, options.mapping)
     mapping = mapping_from_file(options.mapping) if options.mapping else None
     files = {Path(name): _scan(name, mapping, options) for name in options.files}
     scan, notes = _joined(options, files)

@@ -31,7 +31,6 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _describe_content(options: argparse.Namespace) -> int:
-    """Describe an instrument's file, which may not say what is what."""
     from napari_tesm.io.content_description import description_from_content
     from napari_tesm.io.detection import content_from_file
     from napari_tesm.io.mapping.proposal import lines_from_content, proposal_from_content
@@ -72,17 +71,11 @@ def _describe_content(options: argparse.Namespace) -> int:
 def _lines(description: dict[str, Any]) -> Iterator[str]:
     size = description["bytes"]
     yield f"{description['name']}: {description['format']}, {size / 1e6:.1f} MB"
-    for heading, key in (
-        ("Channels", "channels"),
-        ("Volumes", "volumes"),
-        ("Curve maps", "curve_maps"),
-        ("Graphs", "graphs"),
-        ("Spectra", "spectra"),
-    ):
+    for key in ("channels", "volumes", "curve_maps", "graphs", "spectra"):
         entries = description[key]
         if not entries:
             continue
-        yield f"{heading}:"
+        yield f"{key.replace('_', ' ').capitalize()}:"
         for entry in entries:
             yield f"  {entry['id']:>3}  {_entry_line(entry)}"
             for selection in entry.get("selections", ()):

@@ -1,7 +1,6 @@
 """``tesm kernels``: which kernel the traces of a file support."""
 
 import argparse
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,12 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import carried_over
 from napari_tesm.cli.opening import scan_to_evaluate
-from napari_tesm.cli.outputs import check_outputs, outputs_of, print_outcome
+from napari_tesm.cli.outputs import check_outputs, outputs_of, print_outcome, wrapped
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.checksum import sha256_of_file
-from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.model_choice.evidence import checked_kernels
 from napari_tesm.model_choice.maps import MAPS, KernelChoice, check_choice, choice_of_kernels
@@ -88,16 +86,12 @@ def lines_from_choice(choice: KernelChoice) -> Iterator[str]:
         if votes.judged:
             lines = table_of_votes(votes).lines(VOTES_SHOWN, least=(14, 10, 9, 10, 9))
             yield from (f"  {line}" for line in lines)
-        yield from _wrapped(votes.sentence())
+        yield from wrapped(votes.sentence(), "  ", hanging="")
     if len(choice.votes) > 1:
         yield "All pulse settings together:"
-        yield from _wrapped(choice.sentence())
+        yield from wrapped(choice.sentence(), "  ", hanging="")
 
 
 def _left_out(choice: KernelChoice, pulse: int) -> str:
     reasons = [f"{count} {meaning.replace('_', ' ')}" for meaning, count in choice.left_out(pulse).items()]
     return f"; no vote: {', '.join(reasons)}" if reasons else ""
-
-
-def _wrapped(sentence: str) -> list[str]:
-    return textwrap.wrap(sentence, LINE_WIDTH, initial_indent="  ", subsequent_indent="  ")

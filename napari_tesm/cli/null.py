@@ -85,7 +85,6 @@ def _apparent_from_text(text: str) -> tuple[float, float | None]:
 
 
 def _record_without_file(options: argparse.Namespace, recipe: Recipe) -> Evaluation:
-    """Return the record that the options describe; nothing of it is guessed."""
     given = {
         "--tip-radius": recipe.tip_radius is not None,
         "--pulse-duration": recipe.pulse_duration is not None,
@@ -143,7 +142,7 @@ def _lines(record: Evaluation, bands: NullBands) -> Iterator[str]:
     columns: list[Column | str] = [Column("D", "m²/s", digits=1, scale=AS_IT_IS)]
     columns += ["D1", "D2", Column("D2/D1", decimals=2)] * len(bands.curves)
     rows = []
-    for true in _round_numbers(*_ends(bands), _DIGITS):
+    for true in _round_numbers(*bands.true_range, _DIGITS):
         pairs = [[_at(curve, number, true) for number in WINDOWS] for curve in bands.curves.values()]
         rows.append([true, *(cell for d1, d2 in pairs for cell in (d1, d2, d2 / d1))])
     yield from Table("", "", columns, rows).lines(least=(10, *(10, 9, 8) * len(bands.curves)))
@@ -155,7 +154,6 @@ def _lines(record: Evaluation, bands: NullBands) -> Iterator[str]:
 
 
 def _correction_lines(bands: NullBands) -> Iterator[str]:
-    """Yield the table from the apparent D back to the true one, and where it holds."""
     columns = [(name, number) for name, curve in bands.curves.items() for number in curve.apparent]
     corrections = {column: bands.curves[column[0]].correction(column[1]) for column in columns}
     yield "Back to the true D, if it is pure diffusion from that source:"
@@ -260,11 +258,6 @@ def _at(curve: NullCurve, window: int, true: float) -> float:
     if values is None:
         return math.nan
     return float(np.exp(np.interp(math.log(true), np.log(curve.diffusion), np.log(values))))
-
-
-def _ends(bands: NullBands) -> tuple[float, float]:
-    diffusion = next(iter(bands.curves.values())).diffusion
-    return float(diffusion[0]), float(diffusion[-1])
 
 
 def _round_numbers(low: float, high: float, digits: tuple[float, ...]) -> Iterator[float]:

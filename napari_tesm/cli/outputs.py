@@ -1,7 +1,8 @@
-"""The files that the options of a command ask for: looked at first, written all or none, named at the end."""
+"""What a command puts out: the files its options ask for, all or none, and lines on the terminal."""
 
 import argparse
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from gwyfile.objects import GwyContainer
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
 from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
+from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.gwy.writing import write_container_to
 
 _BINARY: Final = ("output", "figure")
@@ -39,12 +41,16 @@ def check_outputs(options: argparse.Namespace) -> None:
     for index, path in enumerate(paths):
         if targets[index] in targets[:index]:
             raise UsageError(f"{path} is asked for twice: give each output a name of its own")
-    inputs = [path for path in (options.file, getattr(options, "recipe", None)) if path]
     for path in paths:
-        try:
-            refuse_same_file(path, *inputs)
-        except ValueError as error:
-            raise UsageError(error) from None
+        refuse_inputs(path, options.file, getattr(options, "recipe", None))
+
+
+def refuse_inputs(output: str | Path, *inputs: str | None) -> None:
+    """Raise a `UsageError` where an output is one of the inputs; those that are not given do not count."""
+    try:
+        refuse_same_file(output, *filter(None, inputs))
+    except ValueError as error:
+        raise UsageError(error) from None
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,13 @@ def outputs_of(
         yield Outputs(
             {n: files.open(path) if n in _BINARY else files.open_text(path) for n, path in asked.items()}
         )
+
+
+def wrapped(text: str, indent: str = "", *, hanging: str = "  ") -> list[str]:
+    """Return a text that may be shown in lines of the terminal's width, those after the first hanging."""
+    return textwrap.wrap(
+        printable(text), LINE_WIDTH, initial_indent=indent, subsequent_indent=indent + hanging
+    )
 
 
 def print_outcome(

@@ -1,23 +1,28 @@
 """What `tesm regions` found, as a table on the terminal, as JSON and as CSV."""
 
+import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
+from napari_tesm.cli.region_scan import RegionScan
+from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
+from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.comparison import NUMBERS
 from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.regions.measures import Measure, Part
 from napari_tesm.scan.tables import PARTS_SHOWN, remarks_of, table_of_comparisons, table_of_parts
+from napari_tesm.version import __version__
 
 _WIDTHS: Final = (26, 8, 9, 6, 15, 11)
 _IN_CSV: Final = (
     "part", "name", "class", "shape", "pixels", "quantity", "unit", "pulse", "voltage", "direction", *NUMBERS, "note",
 )  # fmt: skip
-
-Pulse = dict[str, Any]
 
 
 def lines_of_measure(parts: Sequence[Part], measure: Measure) -> Iterator[str]:
@@ -40,33 +45,20 @@ def lines_of_measure(parts: Sequence[Part], measure: Measure) -> Iterator[str]:
             yield line.replace("\u00a0", " ")
 
 
-def report_of_regions(
-    parts: Sequence[Part],
-    measures: Sequence[Measure],
-    pulses: Sequence[Pulse],
-    *,
-    version: str,
-    name: str,
-    sha256: str,
-    recipe: dict[str, Any] | None,
-    notes: Sequence[str],
-) -> dict[str, Any]:
-    """Return all numbers as JSON knows them: SI units, None where there is no number.
-
-    Parameters
-    ----------
-    pulses : sequence of dict
-        Voltage and direction of each pulse setting.
-    recipe : dict, optional
-        What made the maps.
-    """
-    statistics = table_of_parts(parts, measures).select(["quantity", "unit", "pulse", *NUMBERS]).entries()
+def report_of_regions(scan: RegionScan, measures: Sequence[Measure], file: str) -> dict[str, Any]:
+    """Return all numbers as JSON knows them: SI units, None where there is no number."""
+    recipe = None
+    with suppress(ValueError, KeyError, TypeError):  # somebody has edited it
+        recipe = json.loads(scan.maps.attrs["recipe"]) if scan.maps is not None else None
+    statistics = (
+        table_of_parts(scan.parts, measures).select(["quantity", "unit", "pulse", *NUMBERS]).entries()
+    )
     comparisons = table_of_comparisons(measures)
     return {
-        "version": version,
-        "input": {"name": name, "sha256": sha256},
-        "recipe": recipe,
-        "pulses": plain_value(pulses),
+        "version": __version__,
+        "input": {"name": Path(file).name, "sha256": sha256_of_file(file)},
+        "recipe": recipe if isinstance(recipe, dict) else None,
+        "pulses": plain_value(scan.pulse_settings()),
         "parts": [
             {
                 "part": part.part,
@@ -77,14 +69,17 @@ def report_of_regions(
                 "note": part.note or None,
                 "statistics": statistics[index * len(measures) : (index + 1) * len(measures)],
             }
-            for index, part in enumerate(parts)
+            for index, part in enumerate(scan.parts)
         ],
         "comparisons": comparisons.select(dict.fromkeys(comparisons.keys[1:])).entries(),
-        "notes": [*notes, *(f"{m.title}: {text}" for m in measures for text in m.problems)],
+        "notes": [
+            *map(spelled, scan.notes),
+            *(f"{m.title}: {text}" for m in measures for text in m.problems),
+        ],
     }
 
 
-def csv_of_regions(parts: Sequence[Part], measures: Sequence[Measure], pulses: Sequence[Pulse]) -> str:
+def csv_of_regions(scan: RegionScan, measures: Sequence[Measure]) -> str:
     """Return a row for each part, quantity and pulse setting; empty where there is no number."""
-    table = table_of_parts(parts, measures, pulses).select(_IN_CSV)
+    table = table_of_parts(scan.parts, measures, scan.pulse_settings()).select(_IN_CSV)
     return table.with_texts(printable).csv(for_programs=True)

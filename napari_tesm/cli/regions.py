@@ -1,25 +1,18 @@
 """``tesm regions``: what the maps of a file come to in its regions, and one part of the image against another."""
 
 import argparse
-import contextlib
-import json
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from napari_tesm.cli.outputs import check_outputs, outputs_of, paths_asked, print_outcome
+from napari_tesm.cli.outputs import check_outputs, outputs_of, paths_asked, print_outcome, wrapped
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.region_report import csv_of_regions, lines_of_measure, report_of_regions
 from napari_tesm.cli.region_scan import RegionScan, region_scan
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage
-from napari_tesm.files.checksum import sha256_of_file
-from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.io.gwy.region_graphs import container_of_region_graphs
 from napari_tesm.regions.measures import Measure, measure_from_map, measures_from_maps
-from napari_tesm.version import __version__
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -34,9 +27,9 @@ def run_command(options: argparse.Namespace) -> int:
                 scan.parts, scan.maps, scan.dataset, progress=progress_of_stage(progress, 0.6, 1.0)
             )
         )
-        report = _report(options, scan, measures) if options.json else {}
+        report = report_of_regions(scan, measures, options.file) if options.json else {}
         outputs.write_json(report, escaped=False)
-        outputs.write_text("csv", lambda: csv_of_regions(scan.parts, measures, scan.pulse_settings()))
+        outputs.write_text("csv", lambda: csv_of_regions(scan, measures))
     if progress is not None:
         progress(1.0, "done")
     print_outcome(options, report, _lines(options, scan, measures))
@@ -51,22 +44,6 @@ def _measures(scan: RegionScan, progress: Progress | None) -> list[Measure]:
     return measures
 
 
-def _report(options: argparse.Namespace, scan: RegionScan, measures: list[Measure]) -> dict[str, Any]:
-    recipe = None
-    with contextlib.suppress(ValueError, KeyError, TypeError):  # somebody has edited it
-        recipe = json.loads(scan.maps.attrs["recipe"]) if scan.maps is not None else None
-    return report_of_regions(
-        scan.parts,
-        measures,
-        scan.pulse_settings(),
-        version=__version__,
-        name=Path(options.file).name,
-        sha256=sha256_of_file(options.file),
-        recipe=recipe if isinstance(recipe, dict) else None,
-        notes=[spelled(note) for note in scan.notes],
-    )
-
-
 def _lines(options: argparse.Namespace, scan: RegionScan, measures: list[Measure]) -> Iterator[str]:
     height, width = scan.parts[0].mask.shape
     count = sum(part.part == "region" for part in scan.parts)
@@ -74,7 +51,7 @@ def _lines(options: argparse.Namespace, scan: RegionScan, measures: list[Measure
     words += [part.name.removeprefix("under ") for part in scan.parts if part.part == "masked"]
     yield printable(f"{Path(options.file).name}: {', '.join(words)}")
     for note in scan.notes:
-        yield from textwrap.wrap(printable(f"Note: {spelled(note)}"), LINE_WIDTH, subsequent_indent="  ")
+        yield from wrapped(f"Note: {spelled(note)}")
     for measure in measures:
         yield from lines_of_measure(scan.parts, measure)
     if paths_asked(options):

@@ -1,12 +1,12 @@
 """``tesm report``: files → fits → the paper's figures and tables, as a folder with one HTML page."""
 
 import argparse
-import textwrap
 from pathlib import Path
 from typing import Final
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
+from napari_tesm.cli.outputs import wrapped
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.spelling import spelled
@@ -18,7 +18,6 @@ from napari_tesm.report.writing import PAGE, check_folder, write_report
 
 _FITTING: Final = 0.5
 """Part of the time that fitting takes; measured with six voltages of 128 × 128 pixels."""
-_LINE_WIDTH: Final = 100
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -54,9 +53,6 @@ def run_command(options: argparse.Namespace) -> int:
         print(f"{len(report.sections)} sections, {figures} figures")
         for heading, sentences in (("Note", report.warnings), ("Missing", report.missing)):
             for _, sentence in sentences:
-                for line in textwrap.wrap(
-                    printable(f"{heading}: {sentence}"), _LINE_WIDTH, subsequent_indent="  "
-                ):
-                    print(line)
+                print("\n".join(wrapped(f"{heading}: {sentence}")))
         print(f"Written: {printable(str(Path(options.output) / PAGE))}")
     return 0

@@ -64,7 +64,6 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _simulate_series(options: argparse.Namespace, size: tuple[int, int]) -> int:
-    """Write the folder of a series."""
     from napari_tesm.cli.simulate_series import say_written, write_series
 
     if options.model != "exponential":

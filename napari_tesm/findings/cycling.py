@@ -233,13 +233,7 @@ def _words(name: str) -> str:
 
 def _unit(name: str) -> str:
     match = re.search(r"[(\[](.*)[)\]]", name) or re.search(r"/\s*(.*)", name)
-    return (
-        plain_text(match[1] if match else "")
-        .replace(" ", "")
-        .replace("·", "")
-        .replace(".", "")
-        .replace("*", "")
-    )
+    return re.sub(r"[ ·.*]", "", plain_text(match[1] if match else ""))
 
 
 def _voltage_factor(name: str) -> float:
@@ -295,7 +289,6 @@ def _kind_from_word(word: str) -> Kind | None:
 
 
 def _halves(rows: dict[str, list[Any]], voltage_factor: float, capacity_factor: float) -> Iterator[HalfCycle]:
-    """Yield the stretches of one kind, numbered."""
     voltage = np.array(rows["voltage"]) * voltage_factor
     capacity = np.array(rows["capacity"]) * capacity_factor
     size = voltage.size

@@ -137,7 +137,6 @@ def corrected_amplitude(x: NDArray[np.floating], y: NDArray[np.floating], noise_
 
 
 def _noise(dataset: xr.Dataset, pulse: Window) -> tuple[float, float]:
-    """Return the noise of a sample of X and of Y."""
     step = max(1, dataset.sizes["y"] * dataset.sizes["x"] * dataset.sizes["time"] // _ROWS)
     x, y = in_phase_and_quadrature(dataset, pulse=-1, y=slice(None, None, step))
     time = dataset["time"].values
@@ -256,8 +255,3 @@ def traces_of_signals(
         "R": corrected_amplitude(x, y, noise_of_y),
         "phase": np.rad2deg(np.arctan2(y, x)),
     }
-
-
-__all__ = [
-    "CLEAR", "PulseSignals", "SignalCheck", "check_signals", "corrected_amplitude", "traces_of_signals",
-]  # fmt: skip

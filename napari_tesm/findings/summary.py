@@ -119,11 +119,8 @@ def _limits_line(entry: dict[str, Any], number: int) -> Iterator[str]:
     )
     limits = entry.get(name, {}).get("limits")
     if limits is not None:
-        one_sided = [
-            f"{words} in {limits[key]}" for key, words in (("n_only_upper", "only an upper limit"),
-            ("n_only_lower", "only a lower one")) if limits[key]
-        ]  # fmt: skip
-        words = "".join(f", {part}" for part in one_sided)
+        sides = (("n_only_upper", "only an upper limit"), ("n_only_lower", "only a lower one"))
+        words = "".join(f", {side} in {limits[key]}" for key, side in sides if limits[key])
         yield f"        {100 * limits['level']:g} % interval of {name} in {limits['n_both']} pixels{words}"
 
 

@@ -18,7 +18,6 @@ from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks
-from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import low_pass_from_protocol, pulse_from_recipe, record_from_recipe
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.low_pass import LowPass
@@ -137,7 +136,7 @@ def choice_of_kernels(
             whole[block][asked] = part
         votes[pulse, rows.start, columns.start] = choice.votes(left_out=int((~asked).sum()))
 
-    held = _FINER * jury.time.size
+    held = _FINER * evaluation.time.size
     evaluate_blocks(evaluate, dataset, samples=held, jobs=jobs, progress=progress, words="comparing kernels")
     # In the order of the blocks, not of the threads: how a sum is rounded depends on it.
     in_order = [(place[0], votes[place]) for place in sorted(votes)]
@@ -145,7 +144,7 @@ def choice_of_kernels(
         KernelVotes.joined([of_block for p, of_block in in_order if p == pulse]) for pulse in range(shape[0])
     ]
     maps = {BEST: best, EVIDENCE: evidence, WHITENESS: white, VOTING: voting}
-    return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, recipe, maps, np.array(thresholds)))
+    return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, maps, np.array(thresholds)))
 
 
 def check_choice(evaluation: Evaluation, *, kernels: Sequence[str] = COMPARED) -> None:
@@ -155,21 +154,12 @@ def check_choice(evaluation: Evaluation, *, kernels: Sequence[str] = COMPARED) -
 
 @dataclass(frozen=True, eq=False)
 class _Jury:
-    """What is compared, and on which samples.
+    """What is compared, and on which samples: pulse and relaxation are the record that all kernels describe."""
 
-    Parameters
-    ----------
-    pulse, relaxation : Window
-        Both together are the record that all kernels have to describe.
-    """
-
-    dataset: xr.Dataset
+    evaluation: Evaluation
     kernels: tuple[str, ...]
     pulse: Window
     relaxation: Window
-    time: Array
-    skip: float
-    response_level: float
     low_pass: LowPass | None
 
     def status(self, traces: NDArray[np.floating], height: Array, threshold: float) -> NDArray[np.int8]:
@@ -183,17 +173,18 @@ class _Jury:
     def _responds(self, traces: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether an exponential describes the pulse or the relaxation better than a constant, as a fit asks."""
         responding = np.zeros(len(traces), dtype=bool)
+        time, recipe = self.evaluation.time, self.evaluation.recipe
         for window in (self.pulse, self.relaxation):
-            inside = window.samples(self.time, skip=self.skip)
-            fitted = fit_traces(traces[:, inside], self.time[inside])
-            responding |= response_probability(fitted.r2, fitted.samples) < self.response_level
+            inside = window.samples(time, skip=recipe.skip_after_edge)
+            fitted = fit_traces(traces[:, inside], time[inside])
+            responding |= response_probability(fitted.r2, fitted.samples) < recipe.response_level
         return responding
 
     def choice(self, traces: NDArray[np.floating]) -> ModelChoice:
         """Return what traces, shape (n, time), say; n may be 0."""
         return model_choice(
-            traces, self.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop, skip=self.skip,
-            low_pass=self.low_pass,
+            traces, self.evaluation.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop,
+            skip=self.evaluation.recipe.skip_after_edge, low_pass=self.low_pass,
         )  # fmt: skip
 
 
@@ -203,23 +194,13 @@ def _jury_from_evaluation(evaluation: Evaluation, kernels: tuple[str, ...]) -> _
     record = record_from_recipe(protocol, pulse, recipe, who="a comparison of kernels takes")
     assert pulse is not None
     assert pulse.stop is not None
-    jury = _Jury(
-        evaluation.dataset,
-        kernels,
-        pulse,
-        Window(pulse.stop, record.stop),
-        evaluation.time,
-        recipe.skip_after_edge,
-        recipe.response_level,
-        low_pass_from_protocol(protocol, recipe),
-    )
-    jury.choice(np.empty((0, jury.time.size)))  # nothing to judge yet, but what has to be refused is
+    relaxation = Window(pulse.stop, record.stop)
+    jury = _Jury(evaluation, kernels, pulse, relaxation, low_pass_from_protocol(protocol, recipe))
+    jury.choice(np.empty((0, evaluation.time.size)))  # nothing to judge yet, but what has to be refused is
     return jury
 
 
-def _dataset_of_maps(
-    jury: _Jury, recipe: Recipe, maps: dict[str, NDArray[np.generic]], thresholds: Array
-) -> xr.Dataset:
+def _dataset_of_maps(jury: _Jury, maps: dict[str, NDArray[np.generic]], thresholds: Array) -> xr.Dataset:
     from napari_tesm.version import __version__
 
     flags = {
@@ -232,7 +213,7 @@ def _dataset_of_maps(
         if name in flags:
             attributes |= {"flag_values": flags[name][0], "flag_meanings": " ".join(flags[name][1])}
         variables[name] = (("pulse", "y", "x"), values, attributes)
-    dataset = jury.dataset
+    dataset = jury.evaluation.dataset
     coordinates = {name: dataset[name].variable for name in ("x", "y", "voltage", "direction")}
     unit = str(dataset["displacement"].attrs["units"])
     coordinates["threshold"] = xr.Variable("pulse", thresholds, {"units": unit})
@@ -240,5 +221,5 @@ def _dataset_of_maps(
     return xr.Dataset(
         variables,
         coords=coordinates,
-        attrs={"recipe": recipe.to_json(), "version": __version__, "record": str(record)},
+        attrs={"recipe": jury.evaluation.recipe.to_json(), "version": __version__, "record": str(record)},
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from napari_tesm.data.maps import WINDOWS, map_name
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
 from napari_tesm.evaluation.settings import sentence_about_missing_pulse
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve, null_curve
@@ -65,6 +64,12 @@ class NullBands:
     def ratios(self) -> dict[str, Range]:
         """Smallest and largest D2/D1 of pure diffusion, for each source that shows both."""
         return {name: curve.band for name, curve in self.curves.items() if curve.band is not None}
+
+    @property
+    def true_range(self) -> Range:
+        """Smallest and largest true D that was looked at, in m²/s."""
+        diffusion = next(iter(self.curves.values())).diffusion
+        return float(diffusion[0]), float(diffusion[-1])
 
     def apparent_ranges(self, *windows: int) -> dict[str, Range]:
         """Return the range of apparent D, in m²/s, that diffusion shows in any of these windows, for each source."""
@@ -197,19 +202,15 @@ def null_bands(
     tip_radius: float,
     *,
     windows: Mapping[int, Window] | None = None,
-    geometry: str = DEFAULT_GEOMETRY,
-    skip: float = 0.0,
-    bounds: Range | None = None,
     noise: float | None = None,
-    max_log_tau_error: float = 0.5,
-    response_level: float = 0.001,
     diffusion: Range = DIFFUSION_RANGE,
+    **ways: Any,
 ) -> NullBands:
     """Return the null curves of every source for a protocol; asked for again, they are at hand.
 
     Parameters
     ----------
-    time, protocol, tip_radius, windows, geometry, skip, bounds, max_log_tau_error, response_level
+    time, protocol, tip_radius, windows, **ways
         As in `napari_tesm.model_choice.null_curve.null_curve`.
     noise : float, optional
         Of a sample, as a fraction of H; None takes the usual one.
@@ -229,18 +230,14 @@ def null_bands(
     level = USUAL_NOISE if noise is None else noise
     times = np.ascontiguousarray(time, dtype=np.float64)
     fitted = None if windows is None else tuple(sorted(windows.items()))
-    curves = _curves(
-        times.tobytes(), protocol, float(tip_radius), fitted, geometry, skip, bounds, level, max_log_tau_error,
-        response_level, diffusion,
-    )  # fmt: skip
+    curves = _curves(times.tobytes(), protocol, float(tip_radius), fitted, level, diffusion, **ways)
     return NullBands(dict(curves), level, noise is not None)
 
 
 @lru_cache(maxsize=32)
 def _curves(
     time: bytes, protocol: PulseProtocol, tip_radius: float, windows: tuple[tuple[int, Window], ...] | None,
-    geometry: str, skip: float, bounds: Range | None, noise: float, max_log_tau_error: float, response_level: float,
-    diffusion: Range,
+    noise: float, diffusion: Range, **ways: Any,
 ) -> tuple[tuple[str, NullCurve], ...]:  # fmt: skip
     times = np.frombuffer(time)
     decades = float(np.log10(diffusion[1] / diffusion[0]))
@@ -249,8 +246,7 @@ def _curves(
     for name in SOURCES:
         curve = null_curve(
             times, protocol, tip_radius, kernel=name, windows=None if windows is None else dict(windows),
-            diffusion=np.geomspace(*diffusion, count), geometry=geometry, skip=skip, bounds=bounds,
-            noise=noise, max_log_tau_error=max_log_tau_error, response_level=response_level,
+            diffusion=np.geomspace(*diffusion, count), noise=noise, **ways,
         )  # fmt: skip
         for values in (curve.diffusion, *curve.apparent.values()):
             values.flags.writeable = False  # whoever asks next gets the same arrays

@@ -82,7 +82,7 @@ def draw_grains(
     )
     if boundaries is not None:
         colours = np.zeros((len(CLASS_COLOURS) + 1, 4))
-        for number, name in enumerate(("interior", "boundary", "cluster", "defect"), start=1):
+        for number, name in enumerate(CLASS_COLOURS, start=1):
             colours[number] = to_rgba(CLASS_COLOURS[name], 0.0 if name == "interior" else 0.4)
         axes.imshow(colours[boundaries.classes], extent=box, interpolation="nearest")
     lines = LineCollection(
@@ -133,8 +133,7 @@ def draw_classes(
     for place, (kind, sample) in enumerate(shown.items()):
         if sample.size:
             _draw_violin(axes, place, sample / factor, CLASS_COLOURS[kind], log=log, theme=theme)
-    words = {"interior": "interior", "boundary": "boundary", "cluster": "cluster", "defect": "defect"}
-    ticks = [f"{words[kind]}\nn = {sample.size}" for kind, sample in shown.items()]
+    ticks = [f"{kind}\nn = {sample.size}" for kind, sample in shown.items()]
     axes.set_xticks(range(len(ticks)), ticks, fontsize=theme.font_size)
     axes.set_xlim(-0.6, len(ticks) - 0.4)
     axes.grid(False, axis="x")

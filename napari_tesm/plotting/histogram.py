@@ -78,7 +78,7 @@ class HistogramPlot:
         self._shaded = False
         self._marks: list[Artist] = []
         self._message = ""
-        self._resizing: int | None = figure.canvas.mpl_connect("resize_event", self._after_resize)
+        self._resizing = figure.canvas.mpl_connect("resize_event", self._after_resize)
         self._build()
 
     def set_theme(self, theme: PlotTheme) -> None:
@@ -142,9 +142,7 @@ class HistogramPlot:
 
     def close(self) -> None:
         """Leave the canvas alone from now on."""
-        if self._resizing is not None:
-            self.figure.canvas.mpl_disconnect(self._resizing)
-            self._resizing = None
+        self.figure.canvas.mpl_disconnect(self._resizing)
 
     def _build(self) -> None:
         figure, theme = self.figure, self.theme
@@ -162,7 +160,6 @@ class HistogramPlot:
         self._remark = figure.text(0.5, 0.5, "", ha="center", va="center", fontsize=size, color=theme.muted)
 
     def _draw(self) -> None:
-        """Fill the artists and draw the figure."""
         axes = self.axes
         assert axes is not None
         shown = self._distributions
@@ -284,8 +281,6 @@ class HistogramPlot:
 
 
 class _DistributionArtists:
-    """Artists of one distribution: outline, mode, and its entry in the legend."""
-
     def __init__(self, axes: Axes, theme: PlotTheme) -> None:
         figure = axes.get_figure(root=True)
         assert figure is not None

@@ -10,7 +10,7 @@ from napari_tesm.data.maps import JOINT
 from napari_tesm.model_choice.histograms import RATIO, HistogramComparison
 from napari_tesm.plotting.axes import label_axis, label_log_axis
 from napari_tesm.plotting.null_curve import draw_null_band, draw_null_brackets
-from napari_tesm.quantities.scaling import Scaling, scaling_of
+from napari_tesm.quantities.scaling import scaling_of
 from napari_tesm.statistics.description import Scale
 
 WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99", JOINT: "#1b7837"}
@@ -59,7 +59,9 @@ def draw_histogram_comparison(axes: Axes, compared: HistogramComparison, *, scal
         f"{compared.quantity} ({scaling.unit})" if scaling.unit else compared.quantity,
     )
     if compared.bands is not None and compared.quantity == "D":
-        _brackets(axes, compared, scaling)
+        ranges = compared.bands.apparent_ranges(*compared.windows)
+        ends = {name: (low / scaling.factor, high / scaling.factor) for name, (low, high) in ranges.items()}
+        draw_null_brackets(axes, ends)
     axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
 
 
@@ -99,22 +101,12 @@ def fill_histogram_figure(figure: Figure, compared: HistogramComparison, *, scal
     draw_ratio_comparison(right, compared)
 
 
-def _brackets(axes: Axes, compared: HistogramComparison, scaling: Scaling) -> None:
-    assert compared.bands is not None
-    ranges = compared.bands.apparent_ranges(*compared.windows)
-    draw_null_brackets(
-        axes, {name: (low / scaling.factor, high / scaling.factor) for name, (low, high) in ranges.items()}
-    )
-
-
 def _finish(axes: Axes, edges: np.ndarray, highest: int, scale: Scale, across: str) -> None:
     axes.set_xscale("log" if scale == "log" else "linear")
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, _HEADROOM * max(highest, 1) * 0.9)
-    if scale == "log":
-        label_log_axis(axes.xaxis, float(edges[0]), float(edges[-1]), most=6)
-    else:
-        label_axis(axes.xaxis, float(edges[0]), float(edges[-1]), most=6)
+    label = label_log_axis if scale == "log" else label_axis
+    label(axes.xaxis, float(edges[0]), float(edges[-1]), most=6)
     axes.set_xlabel(across)
     axes.set_ylabel("pixels")
 

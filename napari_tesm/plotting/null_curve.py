@@ -10,7 +10,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from napari_tesm.data.maps import WINDOWS
 from napari_tesm.model_choice.null_bands import NullBands, number_in_words
-from napari_tesm.model_choice.null_curve import SOURCES, NullCurve
+from napari_tesm.model_choice.null_curve import SOURCES
 
 Range = tuple[float, float]
 
@@ -52,7 +52,7 @@ def draw_apparent(axes: Axes, bands: NullBands) -> None:
                 curve.diffusion, values, color=_SOURCE_COLOURS[name], ls=_WINDOW_STYLES[number], lw=1.6,
                 label=f"D{number}, {SOURCES[name]}",
             )  # fmt: skip
-    low, high = _true_range(bands)
+    low, high = bands.true_range
     axes.plot([low, high], [low, high], color=_MUTED, lw=0.8)
     shown = bands.apparent_ranges(*WINDOWS)
     axes.set_xscale("log")
@@ -74,7 +74,7 @@ def draw_null_ratio(axes: Axes, bands: NullBands) -> None:
             axes.axhspan(*curve.band, color=_SOURCE_COLOURS[name], alpha=0.08, lw=0)
     axes.axhline(1.0, color=_MUTED, lw=0.8)
     axes.set_xscale("log")
-    axes.set_xlim(*_true_range(bands))
+    axes.set_xlim(*bands.true_range)
     words = f"D2/D1 (noise {100 * bands.noise:.2g} % of H)"
     _label(axes, "true D (m²/s)", "D2/D1", words)
     axes.legend(frameon=False, fontsize=8)
@@ -182,11 +182,6 @@ def draw_null_band(axes: Axes, ratios: Mapping[str, Range]) -> None:
         for end, words in ((low, label), (high, None)):
             axes.axvline(end, color=_MUTED, lw=0.9, ls=SOURCE_STYLES[name], zorder=0.6, label=words)
     axes.set_xlim(limits)
-
-
-def _true_range(bands: NullBands) -> Range:
-    curves: list[NullCurve] = list(bands.curves.values())
-    return float(curves[0].diffusion[0]), float(curves[0].diffusion[-1])
 
 
 def _label(axes: Axes, across: str, up: str, title: str) -> None:

@@ -57,12 +57,11 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     # A map is some 2.6 inches wide; its row is as high as that leaves it, within reason.
     row_height = float(np.clip(2.6 * map_proportion(extent) + 0.9, 2.3, 4.5))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure = Figure(figsize=(15, row_height * (pulses + 1)), layout=layout, dpi=110)
     quantity = "D" if any(map_name("D", number) in maps for number in FITS) else "tau"
     numbers = [number for number in FITS if map_name(quantity, number) in maps]
     # D2/D1 has a column of its own, beside the histograms.
     columns = _COLUMNS + int(all(number in numbers for number in WINDOWS))
-    figure.set_size_inches(3.75 * columns, figure.get_figheight())
+    figure = Figure(figsize=(3.75 * columns, row_height * (pulses + 1)), layout=layout, dpi=110)
     axes = figure.subplots(pulses + 1, columns, squeeze=False)
     norm = logarithmic_norm([maps[map_name(quantity, number)].values for number in numbers])
     slots = numbers if numbers == [JOINT] else [1, 2]
@@ -124,7 +123,6 @@ def draw_trace(
 
 
 def _draw_last_row(figure: Figure, axes: list[Axes], dataset: xr.Dataset, maps: xr.Dataset) -> None:
-    """Channels at the left, two examples of fits at the right."""
     channels = [
         name
         for name in ("deflection_error", "topography", *dataset.data_vars)
@@ -144,7 +142,6 @@ def _draw_last_row(figure: Figure, axes: list[Axes], dataset: xr.Dataset, maps: 
 
 
 def _write_sentences(axis: Axes, compared: HistogramComparison) -> None:
-    """Write what the recipe shows for pure diffusion, and where the ratio lies, for the last pulse setting."""
     axis.set_axis_off()
     if compared.alike is not None and compared.ratio is not None:
         lines = [f"{compared.ratio_words} {compared.label}", compared.alike.sentence(), compared.verdict()]

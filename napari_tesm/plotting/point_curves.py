@@ -1,7 +1,6 @@
 """Displacement against time at marked points, in groups on one scale: the paper's Fig. 5."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -9,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.axes import label_with_unit
+from napari_tesm.plotting.positions import PositionCurve
 from napari_tesm.quantities.text import prefix_for
 
 Array = NDArray[np.float64]
@@ -17,31 +17,10 @@ _PULSE: Final = "#e9edf2"
 _FIT: Final = "#1d2126"
 
 
-@dataclass(frozen=True, eq=False)
-class PointCurve:
-    """The curve at a point.
-
-    Parameters
-    ----------
-    number : int
-        What the point is called.
-    colour : str
-        Of its marker and its curve.
-    values : ndarray, shape (time,)
-    fits : sequence of (time, values)
-        Fitted curves in their windows.
-    """
-
-    number: int
-    colour: str
-    values: Array
-    fits: Sequence[tuple[Array, Array]] = field(default_factory=tuple)
-
-
 def draw_point_curves(
     figure: Figure,
     time: Array,
-    groups: Mapping[str, Sequence[PointCurve]],
+    groups: Mapping[str, Sequence[PositionCurve]],
     *,
     unit: str,
     pulse: tuple[float, float] | None = None,
@@ -53,7 +32,7 @@ def draw_point_curves(
     figure : Figure
     time : ndarray
         In s.
-    groups : mapping of str to sequence of PointCurve
+    groups : mapping of str to sequence of PositionCurve
         By their titles; empty ones are left out.
     unit : str
         Of displacement.
@@ -71,8 +50,9 @@ def draw_point_curves(
             axis.axvspan(pulse[0] / factor, pulse[1] / factor, color=_PULSE, zorder=0, lw=0)
         axis.axhline(0.0, color="0.75", lw=0.7, zorder=1)
         for curve in curves:
-            label = f"point {curve.number}"
-            axis.plot(time / factor, curve.values / value_factor, color=curve.colour, lw=1.0, label=label)
+            axis.plot(
+                time / factor, curve.values / value_factor, color=curve.colour, lw=1.0, label=curve.label
+            )
             for at, fitted in curve.fits:
                 axis.plot(at / factor, fitted / value_factor, color=_FIT, lw=0.9, alpha=0.8, ls="--")
         axis.spines[["top", "right"]].set_visible(False)

@@ -27,11 +27,14 @@ class PositionCurve:
     label : str
     colour : str
     values : ndarray, shape (time,)
+    fits : sequence of (time, values)
+        Fitted curves in their windows.
     """
 
     label: str
     colour: str
     values: Array
+    fits: Sequence[tuple[Array, Array]] = ()
 
 
 def draw_positions(

@@ -35,7 +35,7 @@ class ProfilePlot:
         self._again: Callable[[], None] = self.clear
         self._edges: tuple[float, float] | None = None
         self._artists: list[PanelArtists] = []
-        self._resizing: int | None = figure.canvas.mpl_connect("resize_event", self._after_resize)
+        self._resizing = figure.canvas.mpl_connect("resize_event", self._after_resize)
         self.clear()
 
     def set_theme(self, theme: PlotTheme) -> None:
@@ -130,9 +130,7 @@ class ProfilePlot:
 
     def close(self) -> None:
         """Leave the canvas alone from now on."""
-        if self._resizing is not None:
-            self.figure.canvas.mpl_disconnect(self._resizing)
-            self._resizing = None
+        self.figure.canvas.mpl_disconnect(self._resizing)
 
     def _draw(
         self,

@@ -1,6 +1,7 @@
 """One map against another, pixel by pixel, as a density that is drawn in no time however many pixels there are."""
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -41,8 +42,6 @@ class ScatterPlot:
         self.axes.grid(False)
         self._equal.set_color(theme.accent)
         # Empty bins have the colour of the paper.
-        from matplotlib.colors import LinearSegmentedColormap
-
         self._image.set_cmap(
             LinearSegmentedColormap.from_list("density", [theme.background, theme.foreground])
         )

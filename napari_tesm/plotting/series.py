@@ -221,7 +221,6 @@ def _label_voltages(axes: Axes, volts: np.ndarray) -> None:
 
 
 def _colours(count: int) -> list[str]:
-    """Return colours from light to dark, in the order of the voltages."""
     return [to_hex(colormaps["plasma"](place)) for place in np.linspace(0.88, 0.05, max(count, 1))][:count]
 
 

@@ -1,5 +1,6 @@
 """The figure of ``tesm theory``: what a tip and the bulk methods record of one material."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -95,8 +96,6 @@ def _spectrum(axes: Axes, result: MethodResult, contact: TipContact) -> None:
 
 
 def _resolution(axes: Axes, contact: TipContact, frequencies: Array) -> None:
-    from dataclasses import replace
-
     where = np.geomspace(frequencies[0], frequencies[-1], 25)
     radii = sorted({*_RADII, contact.tip_radius})
     for number, radius in enumerate(radii):

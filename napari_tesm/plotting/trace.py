@@ -74,7 +74,7 @@ class TracePlot:
         self._badges = PointBadges(figure, theme)
         self._drawing = LayeredBlitting(figure, layers=3, area=self._changing_area)
         self._mouse = TraceMouse(self)
-        self._resizing: int | None = figure.canvas.mpl_connect("resize_event", self._after_resize)
+        self._resizing = figure.canvas.mpl_connect("resize_event", self._after_resize)
         figure.set_facecolor(theme.background)
 
     @property
@@ -210,9 +210,7 @@ class TracePlot:
         """Leave the canvas alone from now on."""
         self._mouse.close()
         self._drawing.close()
-        if self._resizing is not None:
-            self.figure.canvas.mpl_disconnect(self._resizing)
-            self._resizing = None
+        self.figure.canvas.mpl_disconnect(self._resizing)
 
     def pinned_curves_on_screen(self) -> list[tuple[int, list[Line2D]]]:
         """Return number and lines of the pinned curves that can be clicked."""
@@ -228,7 +226,6 @@ class TracePlot:
         return self._badges.positions()
 
     def _rebuild(self) -> None:
-        """Make all axes and artists anew."""
         self._drawing.forget()
         self._pools, self._badges = {}, PointBadges(self.figure, self.theme)
         if self.time.size == 0:
@@ -282,12 +279,10 @@ class TracePlot:
             self._residual_limits = residual_limits
         if changed:
             self._show_limits()
-        if changed:
             self._place()
         return changed
 
     def _show_limits(self) -> None:
-        """Give the limits, or some where there are none yet, to the axes."""
         assert self.frame is not None
         limits = self._limits or [(-1.0, 1.0)] * len(self.frame.panels)
         self._factor, unit = scale_for(limits, self._unit)

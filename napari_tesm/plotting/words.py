@@ -60,10 +60,18 @@ def sentence_from_fit(fit: FittedWindow) -> str:
         return f"{where}: no response, a constant describes it as well"
     if fit.status == BELOW_THRESHOLD:
         return f"{where}: |H| below the threshold"
+    tau = values["tau"]
     if fit.status == UNRESOLVED_SLOW:
-        return _words_of_slow(fit)
+        # Beyond two windows a time constant is lost even without much noise.
+        longest = 2 * float(np.ptp(fit.time)) if fit.time.size else math.nan
+        near = "too slow for this window and this noise" if tau < longest else ""
+        return _words_of_unresolved(fit, near, "> 2 windows", "below", longest)
     if fit.status == UNRESOLVED_FAST:
-        return _words_of_fast(fit)
+        interval = (
+            sampling_interval(np.asarray(fit.time, dtype=np.float64)) if fit.time.size > 1 else math.nan
+        )
+        near = "uncertain by more than half" if tau > 2 * interval else ""
+        return _words_of_unresolved(fit, near, "faster than the sampling", "above", interval)
     raise ValueError(f"{fit.status} is no status of a fit")
 
 
@@ -112,35 +120,16 @@ def _tau(number: int) -> str:
     return map_name("tau", number).replace("tau", "τ")
 
 
-def _words_of_slow(fit: FittedWindow) -> str:
-    """Say what slow means: beyond two windows a time constant is lost even without much noise."""
-    n, tau, length = fit.number, fit.values["tau"], float(np.ptp(fit.time)) if fit.time.size else math.nan
-    if math.isfinite(tau) and math.isfinite(length) and tau < 2 * length:
-        return (
-            f"{_tau(n)} near {text_from_quantity(tau, 's', digits=2)}, too slow for this window and this noise: "
-            f"{_lost(fit, 'its value')}"
-        )
-    bound = _diffusion_at(fit, 2 * length)
-    what = "it" if bound is None else f"{map_name('D', n)} below {bound}"
-    return f"{_tau(n)} > 2 windows: {what} cannot be told from this record"
-
-
-def _words_of_fast(fit: FittedWindow) -> str:
-    n, tau = fit.number, fit.values["tau"]
-    interval = sampling_interval(np.asarray(fit.time, dtype=np.float64)) if fit.time.size > 1 else math.nan
-    if math.isfinite(tau) and math.isfinite(interval) and tau > 2 * interval:
-        return (
-            f"{_tau(n)} near {text_from_quantity(tau, 's', digits=2)}, uncertain by more than half: "
-            f"{_lost(fit, 'its value')}"
-        )
-    bound = _diffusion_at(fit, interval)
-    what = "it" if bound is None else f"{map_name('D', n)} above {bound}"
-    return f"{_tau(n)} faster than the sampling: {what} cannot be told from this record"
-
-
-def _lost(fit: FittedWindow, otherwise: str) -> str:
-    what = map_name("D", fit.number) if math.isfinite(fit.values["D"]) else otherwise
-    return f"{what} cannot be told from this record"
+def _words_of_unresolved(fit: FittedWindow, near: str, beyond: str, side: str, limit: float) -> str:
+    """Say what is lost: a value where the fit is near one, else all D on one side of that of the limiting tau."""
+    what = map_name("D", fit.number)
+    if near:
+        words = f"near {text_from_quantity(fit.values['tau'], 's', digits=2)}, {near}"
+        what = what if math.isfinite(fit.values["D"]) else "its value"
+    else:
+        words, bound = beyond, _diffusion_at(fit, limit)
+        what = "it" if bound is None else f"{what} {side} {bound}"
+    return f"{_tau(fit.number)} {words}: {what} cannot be told from this record"
 
 
 def _diffusion_at(fit: FittedWindow, tau: float) -> str | None:

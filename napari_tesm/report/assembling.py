@@ -15,7 +15,7 @@ from matplotlib.image import imsave
 from napari_tesm.evaluation.pipeline import Cancelled, Progress
 from napari_tesm.files.sentences import KEYWORDS
 from napari_tesm.report.data import InputFile, ReportData
-from napari_tesm.report.methods import methods_from_data, warnings_about
+from napari_tesm.report.methods import methods_from_data, versions, warnings_about
 from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.report.sections import SectionFromData, section_functions
 
@@ -95,8 +95,6 @@ def report_from_data(
     spelling : callable
         Returns a sentence with its fields as they are called where the report is asked for; by default Python's.
     """
-    from napari_tesm.report.methods import versions
-
     wanted = section_functions() if sections is None else sections
     tell = progress or (lambda fraction, text: None)
     made: list[Section] = []

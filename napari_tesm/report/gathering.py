@@ -165,5 +165,4 @@ def _notes_about(scans: Sequence[ReportScan]) -> list[str]:
 
 
 def _part(progress: Progress | None, number: int, count: int) -> Progress | None:
-    """Return the progress of one of several equal parts as that of the whole."""
     return progress_of_stage(progress, number / count, (number + 1) / count)

@@ -58,7 +58,6 @@ def _contents(report: Report) -> str:
 
 
 def _alerts(report: Report) -> str:
-    """Return warnings and what is missing, each with a link to the section it is about."""
     if not report.warnings and not report.missing:
         return ""
     titles = {section.slug: section.title for section in report.sections}

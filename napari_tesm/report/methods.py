@@ -90,7 +90,7 @@ def warnings_about(data: ReportData) -> list[str]:
         )
     if len(radii) > 1:
         warnings.append("The scans were made with different tip radii: their D share no common error.")
-    if any(_has_two_windows(scan) for scan in with_maps):
+    if any({"D1", "D2"} <= set(scan.maps or ()) for scan in with_maps):
         warnings.append(
             "D1 and D2 are what the paper's recipe makes of a trace: one exponential for each window. Pure diffusion "
             "with a single D gives D2 above D1, too, and squeezes the range of D; compare with the null curve before "
@@ -99,23 +99,15 @@ def warnings_about(data: ReportData) -> list[str]:
     if any(scan.maps_from_file for scan in data.scans):
         warnings.append("Maps of an earlier fit were taken as they are: their traces are not in the file.")
     if proposed := [scan.name for scan in with_maps if scan.regions_proposed]:
+        who = "" if len(proposed) == len(with_maps) else f"{', '.join(proposed)}: "
         warnings.append(
-            f"{_among(proposed, with_maps)}Nobody drew regions: the steps were proposed from topography and "
+            f"{who}Nobody drew regions: the steps were proposed from topography and "
             "deflection error by the program. Look at them, and draw your own where they are wrong."
         )
     # Of a series, points are shown of the scan that the curves are of.
     if with_maps and data.main.points_chosen:
         warnings.append("Nobody pinned points: the positions of the curves were chosen by the program.")
     return warnings
-
-
-def _among(labels: list[str], scans: list[ReportScan]) -> str:
-    """Return the scans that a sentence is about, nothing where it is about all of them."""
-    return "" if len(labels) == len(scans) else f"{', '.join(labels)}: "
-
-
-def _has_two_windows(scan: ReportScan) -> bool:
-    return scan.maps is not None and "D1" in scan.maps and "D2" in scan.maps
 
 
 def _about_scan(scan: ReportScan) -> str:

@@ -193,16 +193,21 @@ class Scan:
                 return image
         return None
 
-    def grain_boundaries(self) -> Boundaries | None:
-        """Return the boundaries of the grains, with the clusters and defects that are drawn; None without grains."""
-        if self.grains is None:
-            return None
-        width = self.band_width
+    def boundaries_of(self, grains: Grains, width: float | None = None) -> tuple[Boundaries, str]:
+        """Return the boundaries of grains on the scan's grid, with the clusters and defects that are drawn.
+
+        The second is why the band along them is as wide as it is, where nobody says a width (in the lateral unit).
+        """
+        why = ""
         if width is None:
             radius = None if self.maps is None else self.maps.attrs.get("tip_radius")
-            width = default_band_width(radius, self.grains.spacing)[0]
-        drawn = overrides_from_regions(self.regions, self.x, self.y, spacing=self.grains.spacing)
-        return boundaries_from_grains(self.grains, width, overrides=drawn)
+            width, why = default_band_width(radius, grains.spacing)
+        drawn = overrides_from_regions(self.regions, self.x, self.y, spacing=grains.spacing)
+        return boundaries_from_grains(grains, width, overrides=drawn), why
+
+    def grain_boundaries(self) -> Boundaries | None:
+        """Return the boundaries of the scan's own grains; None without grains."""
+        return None if self.grains is None else self.boundaries_of(self.grains, self.band_width)[0]
 
     def is_on_grid(self, channel: xr.DataArray) -> bool:
         """Whether the pixels of an image are those of the scan's grid, to a hundredth of one."""

@@ -246,7 +246,8 @@ def _alignment_of(member: Member, fixed: Member, *, is_reference: bool) -> Align
         return Alignment(member.label, "", None, nothing, spacing, unit, 0.0, note)
     best: tuple[Shift, str, Array, Array] | None = None
     reason = "the two scans have too few values"
-    for channel in _channels(member, fixed):
+    # |H|, which the voltage changes, only where there is no surface.
+    for channel in [name for name in fixed.surfaces if name in member.surfaces] or [_WITHOUT_SURFACE]:
         images = []
         for scan in (fixed, member):
             image = scan.maps["H"] if channel == _WITHOUT_SURFACE else scan.surfaces[channel]
@@ -266,11 +267,6 @@ def _alignment_of(member: Member, fixed: Member, *, is_reference: bool) -> Align
         return Alignment(member.label, "", None, nothing, spacing, unit, overlap, reason)
     shift, channel, first, second = best
     return Alignment(member.label, channel, shift, _residuals(first, second, shift), spacing, unit, overlap)
-
-
-def _channels(member: Member, fixed: Member) -> list[str]:
-    """Return by what two members can be compared; |H|, which the voltage changes, only where there is no surface."""
-    return [name for name in fixed.surfaces if name in member.surfaces] or [_WITHOUT_SURFACE]
 
 
 def _as_coarse(values: Array, grid: xr.DataArray, own: xr.DataArray) -> Array:

@@ -122,7 +122,6 @@ def moderation(variances: ArrayLike, degrees: float) -> tuple[float, float]:
 
 
 def _median_of_log_chi2(degrees: float) -> float:
-    """Return the median of ln(chi²/d)."""
     from scipy.special import chdtri
 
     return float(np.log(chdtri(degrees, 0.5) / degrees))

@@ -180,7 +180,6 @@ def residual_variances(values: ArrayLike, voltages: ArrayLike) -> tuple[Array, f
 
 
 def _judge(verdicts: Verdicts, points: NDArray[np.intp], values: Array, volts: Array, noise: Noise) -> None:
-    """Put the verdicts of points with values at the same scans into their places."""
     levels = np.array(sorted(set(volts.tolist()), key=abs))
     places = np.searchsorted(np.abs(verdicts.levels), np.abs(levels))
     counted = np.array([np.sum(volts == volt) * values.shape[2] for volt in levels], dtype=np.float64)

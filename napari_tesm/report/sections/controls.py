@@ -11,6 +11,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.comparison import comparison_entry
 from napari_tesm.findings.controls import (
     POWER,
+    WeakResponse,
     compare_with_control,
     detectable_displacement,
     noise_of_displacement,
@@ -78,13 +79,14 @@ def _entry(scan: ReportScan, pulse: int, main: ReportScan, section: Section) -> 
     }
     response = response_of_control(height, status, response_level=scan.recipe.response_level)
     sentences = sentences_from_control(response, unit=scan.unit, label=label)
-    detectable = _detectable(scan, pulse)
+    noise = _noise(scan, pulse)
+    detectable = _detectable(scan, noise)
     if np.isfinite(detectable):
         sentences.append(
             f"At this noise an H of {text_from_quantity(detectable, scan.unit, digits=2)} would show as a response in "
             f"{100 * POWER:.0f} % of the pixels, whatever its relaxation time between a tenth and all of the window."
         )
-    ratio = _comparison(scan, pulse, main)
+    ratio = _comparison(scan, pulse, main, noise)
     if ratio is not None:
         sentences.append(sentence_from_comparison(ratio, names=(main.name, scan.name)))
     section.paragraphs.append(f"{scan.name}: {' '.join(sentences)}")
@@ -109,16 +111,23 @@ def _entry(scan: ReportScan, pulse: int, main: ReportScan, section: Section) -> 
     return entry
 
 
-def _detectable(scan: ReportScan, pulse: int) -> float:
-    """Return the H that would be seen in nine of ten pixels in the window where it is easier to see; NaN if unknown."""
-    settings = scan.settings
-    if scan.dataset is None or settings is None or settings.pulse is None or settings.pulse.stop is None:
+def _noise(scan: ReportScan, pulse: int) -> float:
+    """Return the noise of a sample, of a few thousand pixels; NaN where it is not known when the pulse was on."""
+    if scan.dataset is None or scan.settings is None or scan.settings.pulse is None:
         return float("nan")
-    time = scan.time
-    noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
+    step = max(1, int(np.ceil(scan.dataset.sizes["y"] * scan.dataset.sizes["x"] / 4096)))
+    block = scan.dataset["displacement"].isel(pulse=pulse, y=slice(None, None, step))
+    return noise_of_samples(np.asarray(block.values, dtype=np.float64), scan.time, scan.settings.pulse)
+
+
+def _detectable(scan: ReportScan, noise: float) -> float:
+    """Return the H that would be seen in nine of ten pixels in the window where it is easier to see; NaN if unknown."""
+    settings, time = scan.settings, scan.time
+    if settings is None or scan.pulse_edges is None or not np.isfinite(noise):
+        return float("nan")
     detectable = []
     for number, window in settings.windows.items():
-        if number == JOINT or not np.isfinite(noise):
+        if number == JOINT:
             continue
         stop = time[-1] if window.stop is None else window.stop
         taus = (stop - window.start) * np.geomspace(0.1, 1.0, 7)
@@ -132,38 +141,18 @@ def _detectable(scan: ReportScan, pulse: int) -> float:
     return min(detectable, default=float("nan"))
 
 
-def _some_traces(scan: ReportScan, pulse: int) -> np.ndarray:
-    """Return traces of a few thousand pixels, enough for the noise."""
-    assert scan.dataset is not None
-    step = max(1, int(np.ceil(scan.dataset.sizes["y"] * scan.dataset.sizes["x"] / 4096)))
-    block = scan.dataset["displacement"].isel(pulse=pulse, y=slice(None, None, step))
-    return np.asarray(block.values, dtype=np.float64)
-
-
-def _comparison(scan: ReportScan, pulse: int, main: ReportScan) -> Any:
+def _comparison(scan: ReportScan, pulse: int, main: ReportScan, noise: float) -> WeakResponse | None:
     """Return the ratio of the main scan's |H| to a control's at the same voltage; None where there is no such pulse."""
-    settings = scan.settings
-    if (
-        main.maps is None
-        or "H" not in main.maps
-        or scan.dataset is None
-        or settings is None
-        or settings.pulse is None
-    ):
-        return None
-    if scan.unit != main.unit:
+    settings, control = scan.settings, scan.map("H", pulse)
+    if settings is None or settings.pulse is None or control is None or scan.unit != main.unit:
         return None
     same = [n for n, volts in enumerate(main.voltages) if np.isclose(volts, scan.voltages[pulse], rtol=1e-3)]
-    if not same:
+    measured = main.map("H", same[0]) if same else None
+    if measured is None:
         return None
-    time = scan.time
-    noise = noise_of_samples(_some_traces(scan, pulse), time, settings.pulse)
-    measured, control = main.map("H", same[0]), scan.map("H", pulse)
-    assert measured is not None
-    assert control is not None
     try:
         return compare_with_control(
-            measured, control, noise=noise_of_displacement(noise, time, settings.pulse)
+            measured, control, noise=noise_of_displacement(noise, scan.time, settings.pulse)
         )
     except ValueError:
         return None
@@ -211,7 +200,6 @@ def _figure(number: int, scan: ReportScan, main: ReportScan) -> ReportFigure:
 
 
 def _limits_of(scan: ReportScan) -> tuple[float, float] | None:
-    """Return limits that hold the curves at the points of a scan's main pulse."""
     if scan.dataset is None or not scan.points:
         return None
     return common_limits(

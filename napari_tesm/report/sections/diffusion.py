@@ -163,11 +163,6 @@ def _kept(scan: ReportScan, pulse: int, numbers: list[int]) -> dict[str, Any]:
     return kept
 
 
-def _threshold(scan: ReportScan, pulse: int) -> float:
-    assert scan.maps is not None
-    return float(scan.maps["threshold"].values[pulse]) if "threshold" in scan.maps.coords else float("nan")
-
-
 def _sentence_about_kept(scan: ReportScan, pulse: int, number: int) -> str:
     status = scan.map(map_name("status", number), pulse)
     if status is None:
@@ -175,8 +170,8 @@ def _sentence_about_kept(scan: ReportScan, pulse: int, number: int) -> str:
     kept = int((status == OK).sum())
     share = 100 * kept / status.size
     words = f"{words_of_fit(number).capitalize()}: {kept} of {status.size} pixels ({share:.1f} %) kept"
-    threshold = _threshold(scan, pulse)
-    if np.isfinite(threshold):
+    limits = None if scan.maps is None else scan.maps.coords.get("threshold")
+    if limits is not None and np.isfinite(threshold := float(limits[pulse])):
         words += (
             f", those with |H| of at least {text_from_quantity(threshold, scan.unit, digits=3)} "
             f"({100 * scan.recipe.threshold:g} % of the map's maximum) whose time constant can be resolved"
@@ -272,7 +267,6 @@ def _figure_of_course(
 
 
 def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) -> None:
-    """Add how thick the most prominent steps are in the surface, in H and in D."""
     sources: dict[str, tuple[str, Array]] = {
         title: (str(image.attrs.get("units", "")), np.asarray(image.values, dtype=np.float64))
         for title, image in scan.surfaces().items()
@@ -302,21 +296,19 @@ def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) ->
                 )
         if number == 0 and profiles:
             section.figures.append(_figure_across(scan, pulse, step, profiles))
-    columns: list[Column | str] = ["step", Column("seen in", key="seen_in"), "shape"]
-    columns += [
-        Column("thickness", scan.lateral_unit, key="fwhm"), Column("standard error", scan.lateral_unit, 2, key="error"),
-    ]  # fmt: skip
+    table = Table(
+        "diffusion_thickness",
+        "Thickness of the steps: full width at half maximum of a strip, or of the slope of an edge, across the "
+        "middle of the step; the pixel's own width is taken off.",
+        [
+            "step", Column("seen in", key="seen_in"), "shape", Column("thickness", scan.lateral_unit, key="fwhm"),
+            Column("standard error", scan.lateral_unit, 2, key="error"),
+        ],
+        rows,
+    )  # fmt: skip
     if rows:
-        section.tables.append(
-            Table(
-                "diffusion_thickness",
-                "Thickness of the steps: full width at half maximum of a strip, or of the slope of an edge, across the "
-                "middle of the step; the pixel's own width is taken off.",
-                columns,
-                rows,
-            )
-        )  # fmt: skip
-    section.numbers["thickness"] = Table("", "", columns, rows).entries()
+        section.tables.append(table)
+    section.numbers["thickness"] = table.entries()
 
 
 def _figure_across(scan: ReportScan, pulse: int, step: Region, profiles: list[AcrossStep]) -> ReportFigure:

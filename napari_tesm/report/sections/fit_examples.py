@@ -105,7 +105,6 @@ def _table(examples: Sequence[FitExample], unit: str) -> Table:
 
 
 def _table_of_curves(examples: Sequence[FitExample], unit: str) -> Table:
-    """Return data, fit and residuals of every example, for the CSV."""
     time = examples[0].time
     columns = [Column("time", "s")]
     parts = [time]

@@ -13,11 +13,8 @@ from napari_tesm.grains import (
     DistanceBins,
     GrainMeasure,
     Grains,
-    boundaries_from_grains,
-    default_band_width,
     grains_from_image,
     measures_at_boundaries,
-    overrides_from_regions,
     table_of_grains,
 )
 from napari_tesm.grains.measures import curves_of_measures, default_bin_width, shares_of_classes
@@ -49,22 +46,17 @@ def section_from_data(data: ReportData) -> Section | None:
         return section if section.missing else None
     grains, image_title = segmented
     section.paragraphs.append(" ".join(grains.words))
-    width = scan.band_width
-    why = "as it was saved with the grains"
-    if width is None:
-        radius = None if scan.maps is None else scan.maps.attrs.get("tip_radius")
-        width, why = default_band_width(radius, scan.spacing)
-    drawn = overrides_from_regions(scan.regions, scan.x, scan.y, spacing=scan.spacing)
-    boundaries = boundaries_from_grains(grains, width, overrides=drawn)
+    boundaries, why = scan.boundaries_of(grains, scan.band_width)
+    why = why or "as it was saved with the grains"
     shares = shares_of_classes(boundaries)
     parts = ", ".join(f"{name} {100 * part:.1f} %" for name, part in shares.items() if part)
     section.paragraphs.append(
-        f"Band at boundaries: {_length(width, scan)} wide ({why}). Of the image: {parts}."
+        f"Band at boundaries: {_length(boundaries.width, scan)} wide ({why}). Of the image: {parts}."
     )
     section.numbers |= {
         "count": grains.count,
         "parameters": dict(grains.parameters),
-        "boundary_width": width,
+        "boundary_width": boundaries.width,
         "boundary_length": boundaries.length,
         "shares": shares,
     }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from napari_tesm.files.sentences import Sentence
@@ -26,8 +27,7 @@ def section_from_data(data: ReportData) -> Section | None:
     ]
     if not pairs:
         return section.lacking("No pixel was accepted: there is nothing to count.")
-    shown = _shown(data, pairs)
-    scan, main = shown
+    scan, main = _shown(data, pairs)
     if main.quantity == "tau":
         section.missing.append(
             Sentence("No tip radius is known, so that tau takes the place of D ({tip_radius}).")
@@ -48,14 +48,9 @@ def section_from_data(data: ReportData) -> Section | None:
 
 
 def _has_values(scan: ReportScan, pulse: int) -> bool:
-    names = [
-        name
-        for name in ("D1", "D2", "D", "tau1", "tau2", "tau")
-        if scan.maps is not None and name in scan.maps
-    ]
-    return any(
-        bool((values == values).any()) for name in names if (values := scan.map(name, pulse)) is not None
-    )
+    names = ("D1", "D2", "D", "tau1", "tau2", "tau")
+    maps = (scan.map(name, pulse) for name in names)
+    return any(values is not None and bool(np.isfinite(values).any()) for values in maps)
 
 
 def _shown(

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from napari_tesm.data.maps import FITS, map_name
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.maps import draw_height, row_size
-from napari_tesm.plotting.point_curves import PointCurve, draw_point_curves
+from napari_tesm.plotting.point_curves import draw_point_curves
+from napari_tesm.plotting.positions import PositionCurve
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_with_error
 from napari_tesm.regions.shapes import PinnedPoint, mask_from_region
@@ -38,9 +39,7 @@ def section_from_data(data: ReportData) -> Section | None:
     label = scan.labels[pulse]
     section.title = f"Curves at marked points {label}".rstrip()
     time = scan.time
-    curves = {
-        title: [_curve(scan, pulse, point, time) for point in members] for title, members in groups.items()
-    }
+    curves = {title: [_curve(scan, pulse, point) for point in members] for title, members in groups.items()}
     sizes = sorted({point.size for point in points})
     mean = "" if sizes == [1] else f", each the mean of {' or '.join(f'{n} × {n}' for n in sizes)} pixels"
     chosen = (
@@ -85,13 +84,13 @@ def _groups(scan: ReportScan, points: Sequence[PinnedPoint]) -> dict[str, list[P
     return {"on a step": on, "away from steps": [point for point in points if point not in on]}
 
 
-def _curve(scan: ReportScan, pulse: int, point: PinnedPoint, time: Array) -> PointCurve:
+def _curve(scan: ReportScan, pulse: int, point: PinnedPoint) -> PositionCurve:
     row, column = scan.pixel_at(point.x, point.y)
     values = scan.trace_at(pulse, row, column, size=point.size)
     colour = point.colour or colour_of_point(point.number)
     # A mean of several pixels has no fit of its own in the maps.
     fits = scan.fitted_curves(pulse, row, column) if point.size == 1 else []
-    return PointCurve(point.number, colour, values, fits)
+    return PositionCurve(f"point {point.number}", colour, values, fits)
 
 
 def _figure_of_map(scan: ReportScan, pulse: int, points: Sequence[PinnedPoint]) -> list[ReportFigure]:
@@ -111,7 +110,7 @@ def _figure_of_map(scan: ReportScan, pulse: int, points: Sequence[PinnedPoint]) 
 
 
 def _figure_of_curves(
-    scan: ReportScan, time: Array, curves: dict[str, list[PointCurve]], caption: str, chosen: str
+    scan: ReportScan, time: Array, curves: dict[str, list[PositionCurve]], caption: str, chosen: str
 ) -> ReportFigure:
     pulse = None if scan.settings is None else scan.settings.pulse
     edges = None if pulse is None else (pulse.start, float(time[-1]) if pulse.stop is None else pulse.stop)
@@ -185,7 +184,7 @@ def _in_words(values: dict[str, float], name: str, unit: str) -> str:
     )
 
 
-def _table_of_curves(time: Array, curves: list[PointCurve], unit: str) -> Table:
-    columns = [Column("time", "s"), *(Column(f"point {curve.number}", unit) for curve in curves)]
+def _table_of_curves(time: Array, curves: list[PositionCurve], unit: str) -> Table:
+    columns = [Column("time", "s"), *(Column(curve.label, unit) for curve in curves)]
     rows = np.column_stack([time, *(curve.values for curve in curves)]).tolist()
     return Table("points_curves", "The curves.", columns, rows, on_page=False)

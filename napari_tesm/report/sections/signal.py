@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from napari_tesm.data.phase import ATTRIBUTE, has_quadrature
+from napari_tesm.data.protocol import Window
 from napari_tesm.findings.signal_check import CLEAR, SignalCheck, check_signals, traces_of_signals
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.signals import draw_signal_maps, draw_signals
@@ -26,12 +27,12 @@ def section_from_data(data: ReportData) -> Section | None:
             "No file holds lock-in Y, or amplitude and phase: whether X is nearly the whole signal cannot be told. "
             "Record or export Y, too."
         )
-    settings = scan.settings
-    if settings is None or settings.pulse is None or settings.pulse.stop is None:
+    edges = scan.pulse_edges
+    if edges is None:
         return section.lacking(
             "It is not known when the pulse was on: the response in X and Y cannot be measured."
         )
-    check = check_signals(scan.dataset, settings.pulse)
+    check = check_signals(scan.dataset, Window(*edges))
     turned = scan.dataset.attrs.get(ATTRIBUTE)
     if turned is not None:
         section.paragraphs.append(
@@ -41,7 +42,6 @@ def section_from_data(data: ReportData) -> Section | None:
         section.paragraphs.append(_sentence(scan, check))
     section.warnings += check.warnings
     section.tables.append(_table(check))
-    edges = (settings.pulse.start, settings.pulse.stop)
     section.figures += [_figure_of_traces(scan, check, edges), _figure_of_maps(scan, check)]
     section.numbers |= {
         "scan": scan.name,

@@ -89,7 +89,6 @@ def _voltage(label: str) -> str:
 
 
 def _warnings(scan: ReportScan, label: str, entry: dict[str, Any], numbers: list[int]) -> list[str]:
-    """Return what of a fit should be known before its numbers are read."""
     sentences = []
     for number in numbers:
         tau = entry.get(map_name("tau", number))

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
+from napari_tesm.data.protocol import Window
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.plotting.pulse_response import Response, draw_pulse_responses
 from napari_tesm.quantities.text import text_from_quantity
@@ -19,8 +20,8 @@ def section_from_data(data: ReportData) -> Section | None:
         return section.lacking(
             "There are no traces that could be shown: only maps or images are in the file."
         )
-    pulse = scan.settings.pulse
-    if pulse is None or pulse.stop is None:
+    edges = scan.pulse_edges
+    if edges is None:
         return section.lacking(
             Sentence(
                 "It is not known when the pulse was on: give {pulse_start} and {pulse_duration} to have H marked."
@@ -31,8 +32,8 @@ def section_from_data(data: ReportData) -> Section | None:
     if pair is None:
         section.missing.append(_sentence_about_other_polarity(scan))
     row, column, size = _place(scan)
-    time = scan.dataset["time"].values
-    before, at_end = samples_for_displacement(time, pulse)
+    time = scan.time
+    before, at_end = samples_for_displacement(time, Window(*edges))
     responses = [
         Response(
             scan.labels[index],
@@ -48,7 +49,6 @@ def section_from_data(data: ReportData) -> Section | None:
         for response in responses
     }
     protocol = scan.settings.protocol
-    edges = (pulse.start, pulse.stop)
 
     def draw(figure: Figure) -> None:
         draw_pulse_responses(
