@@ -12,7 +12,12 @@ from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.grains.boundaries import PIXEL_CLASSES, Boundaries
 from napari_tesm.grains.labels import Grains, touches_edge
 from napari_tesm.regions.measures import QUANTITIES, Measured, comparison_of_masks
-from napari_tesm.statistics.description import Description, description_from_values, values_on_scale
+from napari_tesm.statistics.description import (
+    Description,
+    description_from_values,
+    quartiles,
+    values_on_scale,
+)
 from napari_tesm.statistics.independence import independent_samples
 from napari_tesm.statistics.ranks import Comparison, p_in_words
 from napari_tesm.statistics.ratios import interval_of_median
@@ -344,9 +349,7 @@ def default_bin_width(spacing: tuple[float, float]) -> float:
 
 def _value(values: Array, classes: NDArray[np.int8]) -> GrainValue:
     good = np.isfinite(values)
-    if not good.any():
-        return GrainValue(0, *(float("nan"),) * 4)
-    q25, median, q75 = (float(quartile) for quartile in np.percentile(values[good], [25, 50, 75]))
+    q25, median, q75 = quartiles(values)
     ratio = float("nan")
     parts: Sequence[Array] = [
         values[good & (classes == PIXEL_CLASSES.index(name))] for name in ("boundary", "interior")

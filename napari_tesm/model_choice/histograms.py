@@ -18,8 +18,8 @@ from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.scaling import scaling_of
 from napari_tesm.statistics.description import (
     Description,
+    Estimate,
     Histograms,
-    Mode,
     Scale,
     description_from_values,
     half_maximum_from_values,
@@ -50,7 +50,7 @@ class WindowHistogram:
         Number, quartiles, mean … of the accepted pixels.
     independent : float
         As how many independent pixels they count, for log D.
-    modes : dict of scale to Mode or None
+    modes : dict of scale to Estimate or None
         With the 95 % interval; the mode over log D is another than the one over D.
     half_maxima : dict of scale to (float, float) or None
         Where the density has fallen to a half; their distance is the FWHM.
@@ -62,7 +62,7 @@ class WindowHistogram:
     values: Array
     description: Description
     independent: float
-    modes: dict[Scale, Mode | None]
+    modes: dict[Scale, Estimate | None]
     half_maxima: dict[Scale, tuple[float, float] | None]
     unresolved: float
 
@@ -245,7 +245,7 @@ def _window(maps: xr.Dataset, quantity: str, number: int) -> WindowHistogram:
     )
 
 
-def _mode(values: Array, scale: Scale) -> Mode | None:
+def _mode(values: Array, scale: Scale) -> Estimate | None:
     return mode_from_map(values, scale=scale, patchwork=patchwork_from_map(values, scale=scale))
 
 

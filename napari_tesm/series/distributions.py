@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.series.members import Series
-from napari_tesm.statistics.description import Histograms, histograms_from_values, smoothed_counts
+from napari_tesm.statistics.description import (
+    Estimate,
+    Histograms,
+    histograms_from_values,
+    quartiles,
+    smoothed_counts,
+)
 from napari_tesm.statistics.independence import independent_samples
 
 Array = NDArray[np.float64]
@@ -18,15 +24,6 @@ _REPLICATES: Final = 300
 _FEWEST: Final = 10
 _FARTHEST: Final = 6.0
 """Bins reach this many times the distance of the quartiles beyond them: hot pixels are counted, not drawn."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 _NOTHING: Final = Estimate(float("nan"), float("nan"), float("nan"))
@@ -127,13 +124,13 @@ def distributions_of_series(series: Series, *, seed: int = 0) -> Distributions:
     for member, values, part in zip(series.members, maps, finite, strict=True):
         inside = samples[member.label]
         rng = np.random.default_rng(seed)
-        q25, median, q75 = np.percentile(part, [25, 50, 75]) if part.size else (np.nan,) * 3
+        q25, median, q75 = quartiles(part)
         independent = independent_samples(values, np.isfinite(values))[0] if part.size else 0.0
         mode, width, peak = _shape(inside, independent, float(np.diff(histograms.edges[:2])[0]), rng)
         distributions.append(
             Distribution(
                 member.label, member.voltage, int(part.size), independent, int(part.size - inside.size), mode, width,
-                peak, float(median), float(q25), float(q75),
+                peak, median, q25, q75,
             )
         )  # fmt: skip
     return Distributions(series.unit(), histograms, tuple(distributions))

@@ -20,8 +20,8 @@ _FARTHEST: Final = 40
 
 
 @dataclass(frozen=True)
-class Mode:
-    """Most frequent value of a distribution and the interval that holds it with 95 % confidence."""
+class Estimate:
+    """A number and the interval that holds it with 95 % confidence."""
 
     value: float
     low: float
@@ -74,7 +74,7 @@ def mode_from_values(
     blocks: NDArray[np.integer] | None = None,
     independent: float | None = None,
     seed: int = 0,
-) -> Mode | None:
+) -> Estimate | None:
     """Return the mode of a sample with its 95 % bootstrap interval, or None for fewer than ten values.
 
     The mode is the maximum of the density estimated with a Gaussian kernel of Silverman's width (Silverman
@@ -99,7 +99,7 @@ def mode_from_values(
     if sample is None:
         return None
     if sample.spread == 0:  # half of the values are one and the same
-        return Mode(*(_back_from_scale(sample.median, scale),) * 3)
+        return Estimate(*(_back_from_scale(sample.median, scale),) * 3)
     rng = np.random.default_rng(seed)
     total = int(sample.counts.sum())
     if blocks is None:
@@ -111,7 +111,7 @@ def mode_from_values(
     density = _densities(np.vstack([sample.counts, drawn]), sample)
     modes = sample.median + sample.spread * _peaks_of_density(density, sample.centres)
     value, (low, high) = float(modes[0]), np.percentile(modes[1:], [2.5, 97.5])
-    return Mode(
+    return Estimate(
         *(_back_from_scale(end, scale) for end in (value, min(float(low), value), max(float(high), value)))
     )
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.statistics.description import Mode, Scale, mode_from_values, values_on_scale
+from napari_tesm.statistics.description import Estimate, Scale, mode_from_values, values_on_scale
 from napari_tesm.statistics.independence import Mask, correlation_area
 
 _FEWEST_INDEPENDENT: Final = 50
@@ -73,7 +73,7 @@ def mode_from_map(
     scale: Scale = "log",
     patchwork: Patchwork | None = None,
     seed: int = 0,
-) -> Mode | None:
+) -> Estimate | None:
     """Return the mode of a map, in its unit, with its 95 % interval; None for fewer than ten values.
 
     Pixels that are alike are drawn together, in blocks of `patchwork_from_map`. Where they come to fewer than 50

@@ -17,7 +17,7 @@ from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
 from napari_tesm.model_choice.null_bands import NullBands
 from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.quantities.scaling import scaling_of
-from napari_tesm.statistics.description import Mode, Scale, histograms_from_values
+from napari_tesm.statistics.description import Estimate, Scale, histograms_from_values
 from napari_tesm.statistics.modes import Patchwork, mode_from_map, patchwork_from_map
 
 Array = NDArray[np.float64]
@@ -68,7 +68,7 @@ class HistogramView:
     edges : ndarray, shape (bin + 1,)
     samples : list of Sample
     counts : list of ndarray
-    modes : list of Mode or None
+    modes : list of Estimate or None
     message : str
         Why there is nothing, or not all, in a sentence.
     nulls : NullMarks
@@ -81,7 +81,7 @@ class HistogramView:
     edges: Array = field(default_factory=lambda: np.zeros(0))
     samples: list[Sample] = field(default_factory=list)
     counts: list[NDArray[np.int64]] = field(default_factory=list)
-    modes: list[Mode | None] = field(default_factory=list)
+    modes: list[Estimate | None] = field(default_factory=list)
     rule: str = ""
     message: str = ""
     nulls: NullMarks = field(default_factory=NullMarks)
@@ -205,7 +205,7 @@ class HistogramModel(QuantityModel):
             else NullMarks(),
         )
 
-    def _mode(self, sample: Sample, scale: Scale) -> Mode | None:
+    def _mode(self, sample: Sample, scale: Scale) -> Estimate | None:
         """Return the mode of a sample; how alike neighbours are is found once for each map."""
         fitted, patchworks = self._patchworks
         if fitted is not self.scan.maps or len(patchworks) > _MOST_PATCHWORKS:
