@@ -14,7 +14,7 @@ from napari_tesm.data.protocol import Window
 from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.kernels.low_pass import check_order
 from napari_tesm.kernels.named import kernel_from_name
-from napari_tesm.physics.diffusion import GEOMETRIES, geometry_factor
+from napari_tesm.physics.diffusion import geometry_factor
 from napari_tesm.quantities.limits import check_tip_radius
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -264,6 +264,3 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         return False  # JSON knows whole numbers of any length
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-__all__ = ["AUTO", "DEFAULT_GEOMETRY", "GEOMETRIES", "NO_WINDOW", "RECIPE_VERSION", "Recipe", "WindowChoice"]

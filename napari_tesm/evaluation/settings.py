@@ -53,6 +53,11 @@ class Settings:
     geometry: str = DEFAULT_GEOMETRY
     skip: float = 0.0
 
+    @property
+    def pulse_edges(self) -> tuple[float, float] | None:
+        """When the voltage was on, in s; None where its start or its end is not known."""
+        return None if self.pulse is None or self.pulse.stop is None else (self.pulse.start, self.pulse.stop)
+
     def samples(self, number: int, time: Array) -> Samples:
         """Return which samples are fitted in a window."""
         window = self.windows[number]

@@ -69,8 +69,6 @@ def fit_examples(
     evaluation = evaluation.updated(replace(evaluation.recipe, intervals=False))
     settings, time = evaluation.settings, evaluation.time
     label = labels_from_maps(maps)[pulse]
-    pulse_edges = None if settings.pulse is None else (settings.pulse.start, settings.pulse.stop)
-    edges = None if pulse_edges is None or pulse_edges[1] is None else (pulse_edges[0], pulse_edges[1])
     examples = []
     for name, row, column in pixels:
         block = evaluation.dataset["displacement"].isel(pulse=pulse, y=row, x=column)
@@ -78,7 +76,7 @@ def fit_examples(
         here = maps.isel(pulse=pulse, y=row, x=column)
         (fitted,) = fits_of_traces(trace[None], evaluation)
         windows = tuple(_as_in_maps(window, here) for window in fitted.windows.values())
-        examples.append(FitExample(name, label, row, column, time, trace, edges, windows))
+        examples.append(FitExample(name, label, row, column, time, trace, settings.pulse_edges, windows))
     return examples
 
 

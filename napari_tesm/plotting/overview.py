@@ -82,7 +82,7 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
         draw_histogram_comparison(row[3], compared)
         if len(row) > _COLUMNS:
             draw_ratio_comparison(row[4], compared)
-    _draw_last_row(figure, list(axes[-1][:_COLUMNS]), dataset, maps)
+    _draw_last_row(list(axes[-1][:_COLUMNS]), dataset, maps)
     if axes.shape[1] > _COLUMNS:
         _write_sentences(axes[-1, -1], compared)
     return figure
@@ -92,7 +92,7 @@ def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row:
     """Draw the trace of one pixel and the curves fitted to it."""
     evaluation = Evaluation.of_maps(dataset, maps)
     settings = evaluation.settings
-    window = settings.pulse if settings.pulse is not None and settings.pulse.stop is not None else None
+    window = None if settings.pulse_edges is None else settings.pulse
     t_factor, factor = draw_trace(axis, evaluation, pulse, row, column, window)
     here = maps.isel(pulse=pulse, y=row, x=column)
     words = []
@@ -122,7 +122,7 @@ def draw_trace(
     return t_factor, factor
 
 
-def _draw_last_row(figure: Figure, axes: list[Axes], dataset: xr.Dataset, maps: xr.Dataset) -> None:
+def _draw_last_row(axes: list[Axes], dataset: xr.Dataset, maps: xr.Dataset) -> None:
     channels = [
         name
         for name in ("deflection_error", "topography", *dataset.data_vars)

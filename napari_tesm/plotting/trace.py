@@ -148,7 +148,7 @@ class TracePlot:
         self.windows = dict(windows)
         self._pulse = self._pulse if pulse is None else pulse
         if same_numbers and same_pulse:
-            self.frame.set_windows(self.windows, self._pulse)
+            self.frame.set_windows(self.windows)
             self._drawing.redraw()
         else:
             self._rebuild()
@@ -238,7 +238,7 @@ class TracePlot:
         )  # fmt: skip
         entries = list(enumerate(self._labels))
         self.frame.set_pulses([[entry] for entry in entries] if stacked else [entries])
-        self.frame.set_windows(self.windows, self._pulse)
+        self.frame.set_windows(self.windows)
         self._marker = Line2D(
             [0, 0], [0, 1], color=self.theme.accent, lw=1.1, visible=False,
             transform=blended_transform_factory(self.frame.panels[0].transData, self.figure.transFigure),

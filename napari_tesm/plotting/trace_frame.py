@@ -111,7 +111,7 @@ class TraceFrame:
         """Those axes with a time axis that the figure has room for."""
         return [axes for axes in self.data_axes if axes.get_visible()]
 
-    def set_windows(self, windows: Mapping[int, Window], pulse: Window | None) -> None:
+    def set_windows(self, windows: Mapping[int, Window]) -> None:
         """Shade the windows and name them in the strip; an open end is that of the record."""
         for artist in self._window_artists:
             artist.remove()

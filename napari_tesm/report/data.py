@@ -108,8 +108,7 @@ class ReportScan(Scan):
     @property
     def pulse_edges(self) -> tuple[float, float] | None:
         """When the voltage was on, in s; None where its start or its end is not known."""
-        pulse = None if self.settings is None else self.settings.pulse
-        return None if pulse is None or pulse.stop is None else (pulse.start, pulse.stop)
+        return None if self.settings is None else self.settings.pulse_edges
 
     @property
     def steps(self) -> list[Region]:

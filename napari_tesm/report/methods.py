@@ -38,7 +38,7 @@ def methods_from_data(data: ReportData) -> list[str]:
     fitted = next((scan for scan in (*data.scans, *data.controls) if scan.settings is not None), None)
     if fitted is not None:
         assert fitted.settings is not None
-        paragraphs += [_about_height(data.recipe), _about_fit(fitted, fitted.settings, data.recipe)]
+        paragraphs += [_about_height(data.recipe), _about_fit(fitted.settings, data.recipe)]
     elif any(scan.maps_from_file for scan in data.scans):
         main = data.main
         paragraphs.append(f"The maps are those of an earlier fit; its recipe: {main.recipe.to_json()}")
@@ -148,7 +148,7 @@ def _about_height(recipe: Recipe) -> str:
     )
 
 
-def _about_fit(scan: ReportScan, settings: Settings, recipe: Recipe) -> str:
+def _about_fit(settings: Settings, recipe: Recipe) -> str:
     windows = "; ".join(f"{words_of_fit(number)}: {window}" for number, window in settings.windows.items())
     how = (
         f"Pulse and relaxation were fitted together by the kernel '{recipe.kernel}'"
