@@ -40,12 +40,6 @@ def values_of(path):
     return Brick.from_object(read_container(path)["/brick/0"]).values
 
 
-def scattered(path, region):
-    container = read_container(path)
-    with container.mapped_file.scattered_reads():
-        return Brick.from_object(container["/brick/0"]).values[region].copy()
-
-
 def read_by_gwyfile(path):
     import gwyfile
 
@@ -60,8 +54,6 @@ def write_by_gwyfile(path):
 WORK = {
     "open": read_container,
     "one trace": lambda path: values_of(path)[:, ROWS // 2, COLUMNS // 2].copy(),
-    "one trace, scattered": lambda path: scattered(path, np.s_[:, ROWS // 2, COLUMNS // 2]),
-    "eight rows, scattered": lambda path: scattered(path, np.s_[:, 100:108]),
     "eight rows": lambda path: values_of(path)[:, 100:108].copy(),
     "every plane once": lambda path: [plane.sum() for plane in values_of(path)],
     "carry over": lambda path: write_container(f"{path}.out", read_container(path), overwrite=True),

@@ -19,10 +19,10 @@ from napari_tesm.gwy import (
     checked_unit,
     mask_field,
     metadata_container,
+    new_object,
     put,
     read_container,
     si_unit,
-    string_list,
     unit_text,
     write_container,
 )
@@ -83,7 +83,7 @@ def test_channel_with_all_that_belongs_to_it(accepted):
             "/3/mask/alpha": (0.5, "d"),
             "/3/show": (field(unit_z="").to_object(), "o"),
             "/3/meta": (metadata_container({"Regions": '{"µ": [1, 2]}', "Tip radius": "25 nm"}), "o"),
-            "/3/data/log": (string_list(["t-ESM fit", "x"]), "o"),
+            "/3/data/log": (new_object("GwyStringList", strings=("S", ["t-ESM fit", "x"])), "o"),
         }
     )
     assert items["/3/data"] == {
@@ -171,7 +171,7 @@ def test_empty_collections(accepted):
         {
             "/0/graph/graph/1": (Graph([], "empty").to_object(), "o"),
             "/sps/0": (Spectra(np.empty((0, 2)), []).to_object(), "o"),
-            "/0/data/log": (string_list([]), "o"),
+            "/0/data/log": (new_object("GwyStringList"), "o"),
             "/0/meta": (metadata_container({}), "o"),
             "/0/data": (field().to_object(), "o"),
         }

@@ -25,8 +25,6 @@ from napari_tesm.gwy import (
     put,
     read_container,
     si_unit,
-    string_list,
-    strings_of,
     unit_text,
     write_container,
 )
@@ -359,24 +357,7 @@ def test_volumes_and_curve_maps_are_read_without_a_copy(tmp_path):
     assert brick.values.shape == (4, 3, 2)
     assert mapped_file_of(brick.values[:, 1, 1]) is not None
     lawn = Lawn.from_object(through_a_file(EXAMPLES[5].to_object(), tmp_path))
-    assert mapped_file_of(lawn.curves(1, 2)) is not None
-
-
-def test_curves_of_single_pixels():
-    lawn = EXAMPLES[5]
-    expected = iter(lawn.data)
-    for row in range(2):
-        for column in range(3):
-            n = LENGTHS[row, column]
-            curves = lawn.curves(row, column)
-            assert curves.shape == (2, n)
-            assert curves.ravel().tolist() == [next(expected) for _ in range(2 * n)]
-    assert lawn.regular_curves() is None
-    for pixel in ((-1, 0), (2, 0), (0, 3)):
-        with pytest.raises(IndexError, match="no pixel"):
-            lawn.curves(*pixel)
-    with pytest.raises(TypeError, match="while writing"):
-        Lawn(LazyArray((11,), list), LENGTHS, ["s"], ["t"]).curves(0, 0)
+    assert mapped_file_of(lawn.data) is not None
 
 
 def test_regular_curves_are_a_view():
@@ -385,6 +366,7 @@ def test_regular_curves_are_a_view():
     assert curves.shape == (2, 3, 2, 4)
     assert curves.base is data
     assert curves[1, 2, 0].tolist() == data[40:44].tolist()
+    assert EXAMPLES[5].regular_curves() is None  # of several lengths
 
 
 def test_labels_and_units_may_be_missing():
@@ -410,12 +392,10 @@ def test_real_volume_and_curve_maps(shared_data):
     assert field.x_real == pytest.approx(5e-6)
 
 
-def test_metadata_and_logs():
+def test_metadata():
     entries = {"Pulse voltage": "-3 V", "n": 3}
     assert metadata_entries(metadata_container(entries)) == {"Pulse voltage": "-3 V", "n": "3"}
     assert metadata_entries(None) == {}
-    assert strings_of(string_list(["a", "b"])) == ["a", "b"]
-    assert strings_of(string_list([])) == strings_of(None) == []
 
 
 # Contents

@@ -10,14 +10,17 @@ from napari_tesm.io.content import ContentError
 
 READERS = """
 import ctypes, sys, time
+from napari_tesm.io.content import FileContent
 
-def fine(path): open(path, "rb").close()
+def fine(path): return FileContent(path, "", [])
 def crash(path): ctypes.string_at(0)
 def hang(path): time.sleep(1000)
 def fill(path): bytearray(1 << 40)
 def refuse(path): raise ValueError(f"{path} is no good.")
 def stumble(path): raise KeyError("two\\nlines")
-def count(path): open(path + ".count", "a").write("x")
+def count(path):
+    open(path + ".count", "a").write("x")
+    return FileContent(path, "", [])
 def leave(path): sys.exit(3)
 """
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.terminal import printable
-from napari_tesm.gwyddion_install import Status, install, status, uninstall
+from napari_tesm.gwyddion_install import OtherSystemError, Status, install, status, uninstall
 from napari_tesm.version import __version__
 
 
@@ -29,7 +29,13 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _install_module() -> int:
-    installed = install()
+    try:
+        installed = install()
+    except OtherSystemError as error:
+        raise OSError(
+            f"{error}. A Gwyddion with pygwy can have the plug-ins: tesm gwyddion install --pygwy; every Gwyddion "
+            "reads what tesm fit writes"
+        ) from None
     print(f"Module: {printable(str(installed.module))}")
     print(f"Engine: {printable(str(installed.engine))}")
     current = status()

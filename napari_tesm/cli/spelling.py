@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from napari_tesm.files.sentences import OPTIONS, Spelling, option_from_field
+from napari_tesm.files.sentences import Spelling, option_from_field
 
 READER: Final = "TESM_READER"
 """Environment variable by which Gwyddion's module ("gwyddion") and its plug-ins for pygwy ("pygwy") say who reads."""
@@ -32,9 +32,11 @@ def _setting(name: str, value: str) -> str:
     return f"{option_from_field(name, value)} in tesm.conf"
 
 
-_SPELLINGS: Final = {"gwyddion": Spelling(_dialog_entry), "pygwy": Spelling(_setting)}
+_NAMES: Final = {"the command line": "tesm info --mapping FILE"}
+_SPELLINGS: Final = {"gwyddion": Spelling(_dialog_entry, _NAMES), "pygwy": Spelling(_setting, _NAMES)}
+_ON_A_TERMINAL: Final = Spelling(option_from_field, _NAMES)
 
 
 def spelled(message: object) -> str:
     """Return a sentence, or what an exception says, with its fields as its reader knows them."""
-    return _SPELLINGS.get(os.environ.get(READER, ""), OPTIONS)(message)
+    return _SPELLINGS.get(os.environ.get(READER, ""), _ON_A_TERMINAL)(message)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -178,11 +177,5 @@ def _flat_runs(part: Part, sizes: tuple[int, ...]) -> list[slice]:
     if all(whole[1:]) and part[0].step == 1:
         inner = int(np.prod(sizes[1:]))
         return [slice(part[0].start * inner, part[0].stop * inner, 1)]
-    runs = []
-    for places in product(*(range(along.start, along.stop, along.step) for along in outer)):
-        start = 0
-        for place, size in zip(places, sizes, strict=False):
-            start = start * size + place
-        start *= sizes[-1]
-        runs.append(slice(start + last.start, start + last.stop, last.step))
-    return runs
+    starts = _flat_positions(tuple(outer), sizes[:-1]) * sizes[-1]
+    return [slice(start + last.start, start + last.stop, last.step) for start in starts.tolist()]

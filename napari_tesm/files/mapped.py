@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import mmap
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,24 +75,6 @@ class MappedFile(mmap.mmap):
         mapped.mtime_ns = status.st_mtime_ns
         mapped._identity = (status.st_dev, status.st_ino)
         return mapped
-
-    @contextlib.contextmanager
-    def scattered_reads(self) -> Iterator[None]:
-        """Tell the system that what is read within are small pieces far apart, such as single traces of a brick.
-
-        It reads ahead around every page otherwise, which amounts to most of the file: the first trace of a brick
-        of 2 GB that is not cached took 1.5 s and 1.9 GB of cache without this, 0.4 s and 8 MB with it
-        (``benchmarks/gwy_files.py``). A pass over everything is better off without.
-        """
-        # Absent on Windows, where there is nothing to tell.
-        advise = getattr(self, "madvise", None)
-        if advise is not None:
-            advise(mmap.MADV_RANDOM)
-        try:
-            yield
-        finally:
-            if advise is not None:
-                advise(mmap.MADV_NORMAL)
 
     def check(self) -> None:
         """See that the file is still the one that was opened.

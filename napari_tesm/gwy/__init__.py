@@ -9,8 +9,6 @@ from napari_tesm.gwy.objects import (
     mask_field,
     metadata_container,
     metadata_entries,
-    string_list,
-    strings_of,
 )
 from napari_tesm.gwy.parts import new_object, put
 from napari_tesm.gwy.reading import read_container
@@ -20,7 +18,6 @@ from napari_tesm.gwy.values import LazyArray
 from napari_tesm.gwy.writing import (
     check_size,
     size_of,
-    source_files,
     write_container,
     write_container_to,
 )
@@ -28,6 +25,6 @@ from napari_tesm.gwy.writing import (
 __all__ = [
     "Brick", "Curve", "DataLine", "Field", "Graph", "Lawn", "LazyArray", "Selection", "Spectra", "check_size",
     "checked_unit", "mask_field", "metadata_container", "metadata_entries", "new_object", "put",
-    "read_container", "si_unit", "size_of", "source_files", "string_list", "strings_of", "unit_text",
+    "read_container", "si_unit", "size_of", "unit_text",
     "write_container", "write_container_to",
 ]  # fmt: skip

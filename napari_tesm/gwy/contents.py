@@ -18,20 +18,14 @@ CHANNEL, BRICK, LAWN, GRAPH, SPECTRA = "channel", "brick", "lawn", "graph", "spe
 
 # Ids are plain decimal numbers; Gwyddion does not take "/007/data" for a channel.
 _ID = r"(0|[1-9][0-9]*)"
-_BEFORE_ID: Final = {
-    CHANNEL: "/",
-    BRICK: "/brick/",
-    LAWN: "/lawn/",
-    GRAPH: "/0/graph/graph/",
-    SPECTRA: "/sps/",
+_KINDS: Final = {
+    CHANNEL: ("/", "GwyDataField"),
+    BRICK: ("/brick/", "GwyBrick"),
+    LAWN: ("/lawn/", "GwyLawn"),
+    GRAPH: ("/0/graph/graph/", "GwyGraphModel"),
+    SPECTRA: ("/sps/", "GwySpectra"),
 }
-_TYPES: Final = {
-    CHANNEL: "GwyDataField",
-    BRICK: "GwyBrick",
-    LAWN: "GwyLawn",
-    GRAPH: "GwyGraphModel",
-    SPECTRA: "GwySpectra",
-}
+"""What stands before the ids of a kind, and the type of its objects."""
 _LARGEST_ID = 2**31 - 1
 LAST_GRAPH: Final = "/0/graph/lastid"
 
@@ -51,16 +45,17 @@ def object_key(kind: str, number: int) -> str:
     >>> object_key(CHANNEL, 3)
     '/3/data'
     """
-    return f"{_BEFORE_ID[kind]}{number}" + ("/data" if kind == CHANNEL else "")
+    return f"{_KINDS[kind][0]}{number}" + ("/data" if kind == CHANNEL else "")
 
 
 def ids(container: GwyContainer, kind: str) -> list[int]:
     """Return the ids of one kind of object, ascending; they need not start at 0 nor be without gaps."""
-    pattern = re.compile(_BEFORE_ID[kind] + _ID + ("/data" if kind == CHANNEL else ""))
+    before, type_name = _KINDS[kind]
+    pattern = re.compile(before + _ID + ("/data" if kind == CHANNEL else ""))
     numbers = (
         int(match[1])
         for key, value in container.items()
-        if (match := pattern.fullmatch(key)) and isinstance(value, GwyObject) and value.name == _TYPES[kind]
+        if (match := pattern.fullmatch(key)) and isinstance(value, GwyObject) and value.name == type_name
     )
     return sorted(number for number in numbers if number <= _LARGEST_ID)
 
@@ -72,7 +67,7 @@ def next_id(container: GwyContainer, kind: str) -> int:
     Graphs also respect the last id the file remembers.
     """
     # Graphs hang below channel 0 by convention, whether there is such a channel or not.
-    pattern = re.compile(_BEFORE_ID[kind] + _ID + "(/(?!graph/).*)?", re.DOTALL)
+    pattern = re.compile(_KINDS[kind][0] + _ID + "(/(?!graph/).*)?", re.DOTALL)
     used = [int(match[1]) for key in container if (match := pattern.fullmatch(key))]
     if kind == GRAPH and isinstance(last := container.get(LAST_GRAPH), int):
         used.append(last)

@@ -22,8 +22,8 @@ from napari_tesm.gwy.parts import (
     text_of,
 )
 
-POINTS, LINE, LINE_AND_POINTS = 1, 2, 3
-"""How Gwyddion draws a curve (0 hides it)."""
+POINTS, LINE = 1, 2
+"""How Gwyddion draws a curve (0 hides it, 3 draws both)."""
 
 # Gwyddion's first colours, so that curves of one graph are told apart as they are in its own graphs.
 _COLOURS = (
@@ -49,7 +49,7 @@ class Curve:
     description : str
         Text in the graph's key.
     style : int
-        `POINTS`, `LINE` or `LINE_AND_POINTS`.
+        `POINTS`, `LINE`, or what else stands in a file.
     colour : tuple of float, optional
         Red, green, blue between 0 and 1; None takes the next of Gwyddion's own.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,38 +63,11 @@ class Lawn(Stored):
     unit_xy: str = ""
     segments: Counts | None = None
     segment_labels: Sequence[str] = ()
-    _starts: npt.NDArray[np.int64] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        ends = np.cumsum(self.lengths.reshape(-1), dtype=np.int64) * len(self.units)
-        object.__setattr__(self, "_starts", np.concatenate([[0], ends]))
 
     @property
     def n_curves(self) -> int:
         """Number of curves per pixel."""
         return len(self.units)
-
-    def curves(self, row: int, column: int) -> Doubles:
-        """Return the curves of one pixel as a view, shape ``(curve, sample)``.
-
-        Raises
-        ------
-        TypeError
-            If the samples are supplied lazily and can only be written.
-        IndexError
-            If there is no such pixel.
-        """
-        if isinstance(self.data, LazyArray):
-            raise TypeError(
-                "The curves of a map that is supplied while writing cannot be looked at one by one."
-            )
-        rows, columns = self.lengths.shape
-        if not (0 <= row < rows and 0 <= column < columns):
-            raise IndexError(
-                f"There is no pixel ({row}, {column}) in a curve map of {rows} × {columns} pixels."
-            )
-        pixel = row * columns + column
-        return self.data[self._starts[pixel] : self._starts[pixel + 1]].reshape(self.n_curves, -1)
 
     def regular_curves(self) -> Doubles | None:
         """Return all curves as one view, shape ``(y, x, curve, sample)``, or None where lengths differ."""
@@ -118,13 +91,14 @@ class Lawn(Stored):
                 f"Gwyddion cannot save a curve map where some curves have a unit and others none ({units}): "
                 "give every curve a unit, or none."
             )
-        if self._starts[-1] == 0:
+        n_samples = int(self.lengths.sum(dtype=np.int64)) * self.n_curves
+        if n_samples == 0:
             raise ValueError(
                 "A curve map without a single sample cannot be stored: Gwyddion takes no empty arrays."
             )
-        if self.data.size != self._starts[-1]:
+        if self.data.size != n_samples:
             raise ValueError(
-                f"The curve lengths add up to {self._starts[-1]} samples, the data to {self.data.size}."
+                f"The curve lengths add up to {n_samples} samples, the data to {self.data.size}."
             )
         rows, columns = self.lengths.shape
         return {

@@ -6,7 +6,7 @@ which takes what Gwyddion would take and refuses the rest. Numbers and units are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,7 @@ from napari_tesm.gwy.parts import (
     doubles_in_shape,
     geometry,
     list_of,
-    new_object,
     positive_int,
-    put,
 )
 from napari_tesm.gwy.values import LazyArray
 
@@ -226,18 +224,3 @@ def metadata_entries(obj: GwyObject | None) -> dict[str, str]:
     if not isinstance(obj, GwyObject):
         return {}
     return {name: value for name, value in obj.items() if isinstance(value, str)}
-
-
-def string_list(strings: Sequence[str]) -> GwyObject:
-    """Return a list of texts, such as the log of a channel."""
-    result = new_object("GwyStringList")
-    # Gwyddion drops an object with an empty array, and all that follows it.
-    if strings:
-        put(result, "strings", list(strings), "S")
-    return result
-
-
-def strings_of(obj: GwyObject | None) -> list[str]:
-    """Return the texts of a string list; none where there is no list."""
-    strings = obj.get("strings", []) if isinstance(obj, GwyObject) else []
-    return list(strings) if isinstance(strings, list) else []

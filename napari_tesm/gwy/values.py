@@ -51,11 +51,6 @@ class LazyArray:
         """Number of values."""
         return math.prod(self.shape)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes in the file."""
-        return self.size * ARRAYS[self.typecode].itemsize
-
 
 def encoded(text: str | PurePath, key: str) -> bytes:
     """Return the bytes of a string and its closing NUL; what was no UTF-8 on reading comes back as it was.

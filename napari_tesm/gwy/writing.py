@@ -111,11 +111,6 @@ def write_container_to(file: BinaryIO, container: GwyObject) -> None:
     _stream(file, pieces)
 
 
-def source_files(container: GwyObject) -> list[Path]:
-    """Return the files that arrays of the container are still read from, for `refuse_same_file`."""
-    return [mapped.path for mapped in _mapped_files(_object_pieces(container, "", 0))]
-
-
 def _stream(file: BinaryIO, pieces: list[_Piece]) -> None:
     sources = _mapped_files(pieces)
     file.write(MAGIC)

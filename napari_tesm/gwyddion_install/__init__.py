@@ -1,6 +1,7 @@
 """The Gwyddion module on this computer: built, put where Gwyddion looks for it, checked, taken away again."""
 
+from napari_tesm.gwyddion_install.building import OtherSystemError
 from napari_tesm.gwyddion_install.installation import Installed, install, uninstall
 from napari_tesm.gwyddion_install.status import Status, status
 
-__all__ = ["Installed", "Status", "install", "status", "uninstall"]
+__all__ = ["Installed", "OtherSystemError", "Status", "install", "status", "uninstall"]

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from napari_tesm.files.sentences import option_from_field
-from napari_tesm.gwyddion_install.places import MODULE_NAME, source_folder
+from napari_tesm.gwyddion_install.places import MODULE_NAME, output_of, source_folder
 
 OLDEST_GWYDDION: Final = "2.60"
 """The first with curve maps and with the parameter tables that the dialogs are made of."""
@@ -25,6 +24,10 @@ _FLAGS: Final = (
     "-Wno-deprecated-declarations",
 )
 _TIMEOUT: Final = 300  # s
+
+
+class OtherSystemError(OSError):
+    """The module is not built on a system like this one."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,7 @@ def build_module(folder: Path) -> Path:
         If the compiler fails; the first of its errors is quoted.
     """
     if sys.platform in ("win32", "darwin"):
-        raise OSError(
-            "the module is built on Linux. A Gwyddion with pygwy can have the plug-ins: tesm gwyddion install "
-            f"{option_from_field('pygwy')}; every Gwyddion reads what tesm fit writes"
-        )
+        raise OtherSystemError("the module is built on Linux")
     _check_requirements()
     flags = _pkg_config("--cflags", "gwyddion").stdout.split()
     module = folder / MODULE_NAME
@@ -133,7 +133,4 @@ def _pkg_config(*words: str) -> subprocess.CompletedProcess[str]:
 
 def _output(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     # Messages are searched for "error": in English, whatever the user's language.
-    environment = os.environ | {"LC_ALL": "C"}
-    return subprocess.run(
-        words, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, env=environment
-    )
+    return output_of(words, _TIMEOUT, os.environ | {"LC_ALL": "C"})

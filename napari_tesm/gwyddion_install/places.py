@@ -4,7 +4,9 @@ import configparser
 import os
 import re
 import shutil
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -101,6 +103,15 @@ def _chosen_in_dialog() -> str:
         return ""
     setting = _SETTING.search(text)
     return re.sub(r"\\(.)", r"\1", setting[1]) if setting else ""
+
+
+def output_of(
+    words: Sequence[str], timeout: float, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Return what a program writes, in s at most."""
+    return subprocess.run(
+        words, capture_output=True, text=True, errors="replace", timeout=timeout, env=environment
+    )
 
 
 def _program(name: str) -> Path | None:

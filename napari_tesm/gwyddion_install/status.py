@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from napari_tesm.gwyddion_install.places import engine_for_gwyddion, module_path, pygwy_paths
+from napari_tesm.gwyddion_install.places import engine_for_gwyddion, module_path, output_of, pygwy_paths
 
 _TIMEOUT: Final = 60  # s
 
@@ -81,10 +81,7 @@ def status() -> Status:
 def _findings(module: Path) -> dict[str, Any]:
     script = Path(__file__).with_name("loading.py")
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", str(script), os.fspath(module)],
-            capture_output=True, text=True, errors="replace", timeout=_TIMEOUT,
-        )  # fmt: skip
+        done = output_of([sys.executable, "-I", str(script), os.fspath(module)], _TIMEOUT)
         return dict(json.loads(done.stdout))
     except subprocess.TimeoutExpired:
         return {"problem": "loading it takes longer than a minute"}
@@ -95,9 +92,7 @@ def _findings(module: Path) -> dict[str, Any]:
 
 def _version_of_engine(engine: Path) -> str:
     try:
-        done = subprocess.run(
-            [engine, "--version"], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT
-        )
+        done = output_of([str(engine), "--version"], _TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     lines = done.stdout.strip().splitlines()

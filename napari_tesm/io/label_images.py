@@ -40,13 +40,12 @@ def labels_from_file(path: str | PathLike[str], shape: tuple[int, int]) -> NDArr
         raise ValueError(
             f"{file.name} is a picture in colours: save the labels as numbers, one for each grain"
         )
-    return _checked(np.squeeze(values) if values.ndim > 2 else values, shape, file.name)
-
-
-def _checked(values: NDArray[Any], shape: tuple[int, int], name: str) -> NDArray[Any]:
+    values = np.squeeze(values) if values.ndim > 2 else values
     if values.shape != shape:
         size = " × ".join(map(str, values.shape[::-1]))
-        raise ValueError(f"the labels of {name} have {size} pixels and the image {shape[1]} × {shape[0]}")
+        raise ValueError(
+            f"the labels of {file.name} have {size} pixels and the image {shape[1]} × {shape[0]}"
+        )
     return values
 
 

@@ -173,14 +173,14 @@ def _member(mapped: MappedFile, archive: zipfile.ZipFile, info: zipfile.ZipInfo)
     if info.file_size > min(_BEST_COMPRESSION * info.compress_size + _LONGEST_HEADER, _LARGEST_PACKED):
         raise UnusableArrayError(f"it claims {info.file_size} bytes unpacked.")
     with archive.open(info) as raw:
-        shape, by_columns, dtype, offset = _header(io.BytesIO(raw.read(_LONGEST_HEADER + 16)))
+        shape, _, dtype, offset = _header(io.BytesIO(raw.read(_LONGEST_HEADER + 16)))
     if math.prod(shape) * dtype.itemsize > info.file_size - offset:
         raise UnusableArrayError(f"it claims the shape {shape} in {info.file_size} bytes.")
     kept: list[LazyArray | NDArray[Any]] = []
 
     def read(part: Part) -> NDArray[Any]:
         if not kept:
-            kept.append(_unpacked(mapped.path, info, offset, shape, dtype, by_columns))
+            kept.append(_unpacked(mapped.path, info))
         return np.array(kept[0][part])
 
     return LazyArray(shape, dtype, read, check=mapped.check)
@@ -197,30 +197,15 @@ def _start_of_member(mapped: MappedFile, info: zipfile.ZipInfo) -> int:
     return int(start + 30 + of_name + of_extra)
 
 
-def _unpacked(
-    path: Path,
-    info: zipfile.ZipInfo,
-    offset: int,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    by_columns: bool,
-) -> NDArray[Any]:
+def _unpacked(path: Path, info: zipfile.ZipInfo) -> NDArray[Any]:
     """Return a packed member; its checksum is checked at its end."""
-    out = np.empty(math.prod(shape), dtype)
-    view = out.view(np.uint8).data
     try:
         with zipfile.ZipFile(path) as archive, archive.open(info) as raw:
-            raw.read(offset)
-            done = 0
-            while done < len(view):
-                count = raw.readinto(view[done : done + (1 << 20)])  # type: ignore[attr-defined]
-                if not count:
-                    raise EOFError("it is shorter than it says")
-                done += count
+            values = npy_format.read_array(raw, allow_pickle=False, max_header_size=_LONGEST_HEADER)
             while raw.read(1 << 20):
                 pass
+            return np.asarray(values)
     # zlib, zipfile and struct each have an error of their own for damage.
     except Exception as error:
         name = one_line(info.filename)
         raise OSError(f"{path}: '{name}' cannot be read ({one_line(str(error))}).") from None
-    return out.reshape(shape, order="F" if by_columns else "C")

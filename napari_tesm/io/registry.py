@@ -1,7 +1,7 @@
 """Opening files by their content, whatever their name says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.sentences import Sentence, option_from_field
+from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.gwy.channels import channels_from_container
@@ -18,6 +18,7 @@ from napari_tesm.io.gwy.opening import datasets_from_container
 from napari_tesm.io.mapping.entries import Mapping, MappingError
 from napari_tesm.io.mapping.proposal import lines_from_content, proposal_from_content
 from napari_tesm.io.mapping.text import mapping_from_file, text_from_mapping
+from napari_tesm.io.mapping.traces import OpenedContent, opened_from_content
 
 _GWY = (b"GWYP", b"GWYO")
 _SHORTEST = 8
@@ -31,35 +32,23 @@ class UnknownContentError(MappingError):
 
 
 @dataclass
-class OpenedFile:
+class OpenedFile(OpenedContent):
     """A file, opened as far as it and its mapping say what it is.
 
     Parameters
     ----------
     content : FileContent, optional
         None for .gwy files.
-    container : GwyContainer, optional
-        None for all others.
-    datasets : list of Dataset
-        One for each group of traces.
-    refusal : ValueError, optional
-        Why there are no traces.
-    channels : list of DataArray with dims (y, x)
-        Every image, each on its own grid.
     mapping : Mapping, optional
         What was used to open it.
-    questions : tuple of str
-        What has to be said before its traces can be opened.
-    notes : list of str
-        Sentences about what is odd.
+    container : GwyContainer, optional
+        None for all formats but .gwy.
+    refusal : ValueError, optional
+        Why there are no traces.
     """
 
     content: FileContent | None = None
-    datasets: list[xr.Dataset] = field(default_factory=list)
-    channels: list[xr.DataArray] = field(default_factory=list)
     mapping: Mapping | None = None
-    questions: tuple[str, ...] = ()
-    notes: list[str] = field(default_factory=list)
     container: GwyContainer | None = None
     refusal: ValueError | None = None
 
@@ -156,13 +145,13 @@ def _opened_as_mapped(
     mapping: Mapping | None,
 ) -> OpenedFile:
     from napari_tesm.io.detection import content_from_file
-    from napari_tesm.io.mapping.traces import opened_from_content
     from napari_tesm.io.zarr_store import dataset_from_zarr, is_dataset_store
 
     if is_dataset_store(path):
         dataset = dataset_from_zarr(path)
         channels = [array for array in dataset.data_vars.values() if array.dims == ("y", "x")]
-        return OpenedFile(FileContent(path, "Zarr, t-ESM dataset", []), _chosen([dataset], traces), channels)
+        content = FileContent(path, "Zarr, t-ESM dataset", [])
+        return OpenedFile(_chosen([dataset], traces), channels, content=content)
     content = content_from_file(path)
     questions: tuple[str, ...] = ()
     given = mapping or mapping_beside(path)
@@ -182,7 +171,7 @@ def _opened_as_mapped(
             channel for channel in opened.channels if str(channel.name) not in own
         ]
     return OpenedFile(
-        content, _chosen(opened.datasets, traces), opened.channels, given, questions, opened.notes,
+        _chosen(opened.datasets, traces), opened.channels, opened.notes, content, given,
         refusal=None if opened.datasets else _refusal(path, questions),
     )  # fmt: skip
 
@@ -191,11 +180,12 @@ def _refusal(path: Path, questions: Sequence[str]) -> ValueError:
     """Return why a file without traces has none."""
     if not questions:
         return ValueError(f"{path.name} holds images only, no time traces")
-    more = len(questions) - 1
-    question = questions[0] + (f" (and {more} more)" if more else "")
+    more = f" (and {len(questions) - 1} more)" if len(questions) > 1 else ""
+    template = (
+        "{name}: it is not known {question}. Write what is what into a mapping: {proposer} proposes one"
+    )
     refusal = UnknownContentError(
-        f"{path.name}: it is not known {question}. Write what is what into a mapping: "
-        f"tesm info {option_from_field('mapping')} {path.name} proposes one"
+        Sentence(template, name=path.name, question=questions[0] + more, proposer=Field("the command line"))
     )
     refusal.question = questions[0]
     return refusal

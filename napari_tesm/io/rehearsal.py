@@ -7,6 +7,7 @@ what it survives is opened here.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import subprocess
@@ -15,23 +16,24 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.content import ContentError, FileContent, one_line
 
 _SECONDS: Final = 15.0
 _BYTES_PER_SECOND: Final = 20e6
 # What opening may take beside the mapped file; arrays stay in it.
 _MEMORY: Final = 4 << 30
 _survived: set[tuple[str, int, int]] = set()
+_rehearsing = False
 
 
-def rehearse(path: str | PathLike[str], module: str, function: str) -> None:
-    """See that a file can be opened, by opening it in another process.
+def rehearse(path: str | PathLike[str], module: str, reader: str) -> None:
+    """See that a file can be read, by reading the first and the last number of its arrays in another process.
 
     Parameters
     ----------
     path : path-like
-    module, function : str
-        What opens it, given the path alone; it returns nothing that matters.
+    module, reader : str
+        What opens it, given the path alone, and returns its `FileContent`.
 
     Raises
     ------
@@ -40,11 +42,12 @@ def rehearse(path: str | PathLike[str], module: str, function: str) -> None:
 
     Notes
     -----
-    Nothing is done where there is no Python to start (a frozen application), and for a file that was just opened.
+    Nothing is done in that process, where there is no Python to start (a frozen application), and for a file that was
+    just opened.
     """
     status = Path(path).stat()
     key = (str(Path(path).absolute()), status.st_size, status.st_mtime_ns)
-    if key in _survived or not sys.executable or getattr(sys, "frozen", False):
+    if _rehearsing or key in _survived or not sys.executable or getattr(sys, "frozen", False):
         return
     root = str(Path(__file__).parents[2])
     code = (
@@ -53,7 +56,7 @@ def rehearse(path: str | PathLike[str], module: str, function: str) -> None:
     allowed = _SECONDS + status.st_size / _BYTES_PER_SECOND
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code, module, function, key[0]],
+            [sys.executable, "-c", code, module, reader, key[0]],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=allowed,
@@ -73,12 +76,14 @@ def rehearse(path: str | PathLike[str], module: str, function: str) -> None:
     _survived.add(key)
 
 
-def _perform(module: str, function: str, path: str) -> None:
-    """Open the file and print ``null``, or the sentence that says why not."""
+def _perform(module: str, reader: str, path: str) -> None:
+    """Read the file and print ``null``, or the sentence that says why not."""
+    global _rehearsing
+    _rehearsing = True
     _limit_memory(_MEMORY + Path(path).stat().st_size)
     verdict = None
     try:
-        getattr(importlib.import_module(module), function)(path)
+        _touch(getattr(importlib.import_module(module), reader)(path))
     except (OSError, ValueError) as error:
         verdict = str(error)
     except MemoryError:
@@ -86,6 +91,15 @@ def _perform(module: str, function: str, path: str) -> None:
     except Exception as error:
         verdict = f"{path} is damaged: {one_line(str(error)) or type(error).__name__}."
     sys.stdout.write(json.dumps(verdict))
+
+
+def _touch(content: FileContent) -> None:
+    while content.sources:
+        source = content.sources.pop()  # what it keeps of the file goes with it
+        for corner in (0, -1):
+            # Said when it is read; only what a process does not survive matters here.
+            with contextlib.suppress(OSError):
+                source.array[(corner,) * len(source.axes)]
 
 
 def _limit_memory(limit: int) -> None:

@@ -10,7 +10,7 @@ from napari_tesm.gwy.objects import Field
 from napari_tesm.io.gwy.annotations import is_annotation
 from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.kernel_channels import kernel_map_attributes
-from napari_tesm.io.gwy.results import is_result
+from napari_tesm.io.gwy.results import axes_from_field, is_result
 
 
 def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
@@ -42,18 +42,9 @@ def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
 
 
 def _channel(values: np.ndarray, field: Field, name: str, title: str, unit: str) -> xr.DataArray:
-    height, width = field.values.shape
-    axes = {
-        axis: (
-            axis,
-            offset + (np.arange(count) + 0.5) * (real / count),
-            {"units": field.unit_xy, "spacing": real / count},
-        )
-        for axis, offset, real, count in (
-            ("x", field.x_offset, field.x_real, width),
-            ("y", field.y_offset, field.y_real, height),
-        )
-    }
+    axes = axes_from_field(field)
+    for _, _, attributes in axes.values():
+        del attributes["long_name"]
     return xr.DataArray(
         values, dims=("y", "x"), coords=axes, name=name, attrs={"units": unit, "long_name": title}
     )

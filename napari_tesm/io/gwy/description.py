@@ -173,20 +173,16 @@ def _trace_entry(stack: TraceStackInfo) -> Entry:
     }  # fmt: skip
     for name, value in protocol.to_attributes().items():
         entries[name.replace("_", " ")] = text_from_quantity(value, units.get(name, "s"))
-    missing = []
-    if not stack.time_unit:
-        missing.append(Sentence("unit of the time axis ({time_unit})"))
-    if protocol.pulse_start is None:
-        missing.append(Sentence("start of the pulse ({pulse_start}, or windows)"))
-    if protocol.pulse_duration is None:
-        missing.append(Sentence("duration of the pulse ({pulse_duration}, or windows)"))
-    if protocol.tip_radius is None:
-        missing.append(Sentence("tip radius ({tip_radius}); without it tau maps only"))
-    if not np.isfinite(stack.voltage):
-        missing.append(Sentence("pulse voltage ({voltage}); without it titles have no suffix"))
+    templates = {
+        "unit of the time axis ({time_unit})": stack.time_unit or None,
+        "start of the pulse ({pulse_start}, or windows)": protocol.pulse_start,
+        "duration of the pulse ({pulse_duration}, or windows)": protocol.pulse_duration,
+        "tip radius ({tip_radius}); without it tau maps only": protocol.tip_radius,
+        "pulse voltage ({voltage}); without it titles have no suffix": stack.quantity("Pulse voltage"),
+    }
     return {
         "titles": [stack.title or stack.name],
         "id": stack.number,
         "protocol": entries,
-        "missing": missing,
+        "missing": [Sentence(template) for template, value in templates.items() if value is None],
     }

@@ -8,10 +8,9 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.gwy import contents
-from napari_tesm.io.gwy.results import SHA256_KEY, add_channel
+from napari_tesm.io.gwy.results import SHA256_KEY, add_channel, setting_metadata
 from napari_tesm.model_choice.maps import BEST, EVIDENCE, MAPS, KernelChoice
 from napari_tesm.model_choice.votes import KernelVotes, rounded
-from napari_tesm.quantities.text import text_from_quantity
 
 KERNEL_MAP_KEY: Final = "t-ESM kernel map"
 """Metadata key that marks such a channel; its value is the map's name."""
@@ -63,15 +62,7 @@ def _metadata(choice: KernelChoice, pulse: int, sha256: str) -> dict[str, str]:
     entries |= {f"Kernel {name}": line for name, line in _lines(votes)}
     for meaning, count in choice.left_out(pulse).items():
         entries[f"No vote: {meaning.replace('_', ' ')}"] = str(count)
-    voltage = float(maps["voltage"].values[pulse])
-    if np.isfinite(voltage):
-        entries["Pulse voltage"] = text_from_quantity(voltage, "V")
-    if direction := str(maps["direction"].values[pulse]):
-        entries["Scan direction"] = direction
-    threshold = maps["threshold"]
-    entries["Threshold value"] = text_from_quantity(
-        float(threshold.values[pulse]), str(threshold.attrs["units"])
-    )
+    entries |= setting_metadata(maps.isel(pulse=pulse))
     if sha256:
         entries[SHA256_KEY] = sha256
     return entries

@@ -48,22 +48,27 @@ def _histograms(maps: xr.Dataset) -> list[Graph]:
         quantity = "D" if any(map_name("D", number) in maps for number in FITS) else "tau"
         names = [name for number in FITS if (name := map_name(quantity, number)) in maps]
         values = {name: maps[name].values[pulse].astype(np.float64) for name in names}
-        histograms = histograms_from_values(values, scale="log")
-        edges = np.log10(histograms.edges)
-        curves = [
-            stairs(edges, counts / counts.sum(), f"{name}, {counts.sum()} px")
-            for name, counts in histograms.counts.items()
-            if counts.sum()
-        ]
-        if curves:
-            unit = MAP_KINDS[names[0]].unit
-            graphs.append(
-                Graph(
-                    curves,
-                    title=f"t-ESM histogram {label}".rstrip(),
-                    # A logarithm has no unit; Gwyddion would show 1e-13 m²/s with an odd prefix.
-                    x_label=f"log10 {quantity} ({unit})",
-                    y_label="share of pixels",
-                )
-            )
+        unit = MAP_KINDS[names[0]].unit if names else ""
+        graph = histogram_graph(list(values.items()), quantity, unit, f"t-ESM histogram {label}".rstrip())
+        graphs += [] if graph is None else [graph]
     return graphs
+
+
+def histogram_graph(
+    values: Sequence[tuple[str, np.ndarray]], quantity: str, unit: str, title: str, *, log: bool = True
+) -> Graph | None:
+    """Return histograms of values, each under its name, in bins that all have in common; None without a value."""
+    samples = {str(number): of_name for number, (_, of_name) in enumerate(values)}
+    bins = histograms_from_values(samples, scale="log" if log else "linear")
+    edges = np.log10(bins.edges) if log else bins.edges
+    curves = [
+        stairs(edges, counts / counts.sum(), f"{name}, {counts.sum()} px")
+        for (name, _), counts in zip(values, bins.counts.values(), strict=True)
+        if counts.sum()
+    ]
+    if not curves:
+        return None
+    # A logarithm has no unit; Gwyddion would show 1e-13 m²/s with an odd prefix.
+    label = f"log10 {quantity} ({unit})" if log else quantity
+    x_unit = "" if log or unit == "a.u." else unit
+    return Graph(curves, title=title, x_label=label, y_label="share of pixels", x_unit=x_unit)

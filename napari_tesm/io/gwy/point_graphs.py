@@ -1,5 +1,6 @@
 """A graph for each pinned point: the traces of its neighbourhood and the curves fitted there."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -158,10 +159,7 @@ def _curve_of_numbers(
 
 
 def _rgb(colour: str) -> tuple[float, float, float] | None:
-    if len(colour) != 7 or not colour.startswith("#"):
+    if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
         return None
-    try:
-        red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    except ValueError:
-        return None
+    red, green, blue = (part / 255 for part in bytes.fromhex(colour[1:]))
     return red, green, blue

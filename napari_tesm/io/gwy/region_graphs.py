@@ -15,10 +15,10 @@ from napari_tesm.data.displacement import supported_maximum
 from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.evaluation.pipeline import evaluate_blocks
 from napari_tesm.gwy import contents
-from napari_tesm.gwy.graphs import LINE, Curve, Graph, stairs
+from napari_tesm.gwy.graphs import LINE, Curve, Graph
 from napari_tesm.io.gwy.annotations import storable_text
+from napari_tesm.io.gwy.map_graphs import histogram_graph
 from napari_tesm.regions.measures import Part
-from napari_tesm.statistics.description import histograms_from_values
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -197,27 +197,11 @@ def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[Gra
         for name in names:
             values = values_of(maps, name, pulse)
             unit = str(maps[name].attrs.get("units", ""))
-            graph = _histogram(members, values, name, unit, f"t-ESM histogram {name} {label}".rstrip())
+            samples = [(_name(part), values[part.mask]) for part in members]
+            title = f"t-ESM histogram {name} {label}".rstrip()
+            graph = histogram_graph(samples, name, unit, title, log=name != "H")
             if graph is not None:
                 yield graph
-
-
-def _histogram(members: Sequence[Part], values: Array, name: str, unit: str, title: str) -> Graph | None:
-    log = name != "H"
-    samples = {str(number): values[part.mask] for number, part in enumerate(members)}
-    bins = histograms_from_values(samples, scale="log" if log else "linear")
-    edges = np.log10(bins.edges) if log else bins.edges
-    curves = []
-    for number, part in enumerate(members):
-        counts = bins.counts[str(number)]
-        if counts.sum():
-            curves.append(stairs(edges, counts / counts.sum(), f"{_name(part)}, {counts.sum()} px"))
-    if not curves:
-        return None
-    # A logarithm has no unit; Gwyddion would show 1e-13 m²/s as a power of an odd prefix.
-    label = f"log10 {name} ({unit})" if log else name
-    x_unit = "" if log or unit == "a.u." else unit
-    return Graph(curves, title=title, x_label=label, y_label="share of pixels", x_unit=x_unit)
 
 
 def _add(container: GwyContainer, graph: Graph, members: Sequence[Part]) -> None:

@@ -1,5 +1,6 @@
 """Result maps as channels of a container, and back."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -183,10 +184,9 @@ def field_on_grid(numbers: np.ndarray, like: xr.DataArray, unit: str) -> Field:
 def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     attributes = maps.attrs
     entries = {"Recipe": attributes["recipe"], "napari-tesm version": attributes["version"]}
-    entries |= _phase_from_recipe(attributes["recipe"])
     # Maps of H alone are made without kernel and threshold.
-    if any(name != "H" for name in exported_maps(maps)):
-        entries |= _metadata_from_recipe(attributes["recipe"])
+    fitted = any(name != "H" for name in exported_maps(maps))
+    entries |= _metadata_from_recipe(attributes["recipe"], fitted=fitted)
     # Maps read back from a file were made from what that file came from.
     if checksum := attributes.get("input_sha256", sha256):
         entries[SHA256_KEY] = str(checksum)
@@ -199,44 +199,44 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     return entries
 
 
-def _metadata_from_recipe(text: str) -> dict[str, str]:
-    try:
+def _metadata_from_recipe(text: str, *, fitted: bool) -> dict[str, str]:
+    entries: dict[str, str] = {}
+    # Somebody may have edited the recipe of results that were read back; it is kept as it stands.
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
         recipe = json.loads(text)
-        return {
-            "Kernel": recipe["kernel"],
-            "Geometry": kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
-            "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
-        }
-    except (ValueError, KeyError, TypeError):
-        return {}  # somebody has edited the recipe of results that were read back; it is kept as it stands
-
-
-def _phase_from_recipe(text: str) -> dict[str, str]:
-    """Return by how much the lock-in's X and Y were turned; nothing where they were not."""
-    try:
-        angle = json.loads(text).get("phase_rotation")
-    except (ValueError, AttributeError):
-        return {}
-    return {} if angle is None else {"Phase rotation": f"{angle} deg"}
+        if (angle := recipe.get("phase_rotation")) is not None:
+            entries["Phase rotation"] = f"{angle} deg"
+        if fitted:
+            entries |= {
+                "Kernel": recipe["kernel"],
+                "Geometry": kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
+                "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
+            }
+    return entries
 
 
 def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
-    entries = {MAP_KEY: name, "Pulse number": str(pulse + 1)}
-    voltage = float(maps["voltage"])
-    if np.isfinite(voltage):
-        entries["Pulse voltage"] = text_from_quantity(voltage, "V")
-    direction = str(maps["direction"].values)
-    if direction:
-        entries["Scan direction"] = direction
-    if "threshold" in maps.coords:
-        unit = str(maps["threshold"].attrs.get("units", ""))
-        entries["Threshold value"] = text_from_quantity(float(maps["threshold"]), unit)
+    entries = {MAP_KEY: name, "Pulse number": str(pulse + 1)} | setting_metadata(maps)
     if name != "H" and status_name(name) in maps:
         status = maps[status_name(name)].values
         counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
         entries["Pixels fitted"] = f"{counts[OK]} of {status.size}"
         entries |= _interval_metadata(maps, name)
         entries["Status values"] = ", ".join(f"{i} {text}" for i, text in enumerate(STATUS_MEANINGS))
+    return entries
+
+
+def setting_metadata(maps: xr.Dataset) -> dict[str, str]:
+    """Return what is known of the pulse of one pulse setting, and the threshold of |H| there."""
+    entries = {}
+    voltage = float(maps["voltage"])
+    if np.isfinite(voltage):
+        entries["Pulse voltage"] = text_from_quantity(voltage, "V")
+    if direction := str(maps["direction"].values):
+        entries["Scan direction"] = direction
+    if "threshold" in maps.coords:
+        unit = str(maps["threshold"].attrs.get("units", ""))
+        entries["Threshold value"] = text_from_quantity(float(maps["threshold"]), unit)
     return entries
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,6 @@ from napari_tesm.io.content import (
     Collection,
     ContentError,
     FileContent,
-    Source,
     mapped_content,
     one_line,
     si_from_unit,
@@ -63,7 +61,7 @@ def content_from_hdf5(path: str | PathLike[str]) -> FileContent:
         If h5py is not installed.
     """
     mapped = mapped_hdf5(path)
-    rehearse(path, __name__, "_rehearsal")
+    rehearse(path, __name__, "content_from_hdf5")
     return _content(Path(path), mapped)
 
 
@@ -86,20 +84,6 @@ def opened(mapped: MappedFile) -> Any:
         return h5py.File(MappedBytes(mapped), "r")
     except Exception as error:
         raise ContentError(f"{mapped.path} is not a sound HDF5 file: {one_line(str(error))}.") from None
-
-
-def _rehearsal(path: str) -> None:
-    touch(_content(Path(path), mapped_hdf5(path)).sources)
-
-
-def touch(sources: Sequence[Source]) -> None:
-    """Read the first and the last number of every array."""
-    for source in sources:
-        for corner in (0, -1):
-            try:
-                source.array[(corner,) * len(source.axes)]
-            except OSError:  # said when it is read; only what a process does not survive matters here
-                continue
 
 
 def _content(path: Path, mapped: MappedFile) -> FileContent:

@@ -26,8 +26,8 @@ class ArrangedTraces:
         Every second line of a pixel axis was scanned backwards.
     factor : float
         Turns the values into SI units.
-    pick : dict of str to int
-        Indices of axes that are fixed, ``{"pulse": 1}``.
+    pulse : int
+        Which one of an axis of pulses.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class ArrangedTraces:
         flipped: Sequence[str] = (),
         serpentine: bool = False,
         factor: float = 1.0,
-        pick: dict[str, int] | None = None,
+        pulse: int = 0,
     ) -> None:
         self.array, self.axes = array, list(axes)
         self.flipped, self.serpentine, self.factor = set(flipped), serpentine, factor
-        self.pick = pick or {}
+        self.pulse = pulse
         sizes = dict(zip(axes, array.shape, strict=True))
         self.columns = columns
         if "pixel" in sizes:
@@ -92,7 +92,7 @@ class ArrangedTraces:
     def _part(self, axis: str, wanted: dict[str, slice]) -> slice:
         if axis in wanted:
             return wanted[axis]
-        index = self.pick.get(axis, 0)
+        index = self.pulse if axis == "pulse" else 0
         return slice(index, index + 1)
 
     def _of_lines(self, wanted: dict[str, slice]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from napari_tesm.io.content import FileContent, Source, si_from_unit
+from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
 from napari_tesm.io.images import is_image, roles_of_axes, size_in_words
 from napari_tesm.io.mapping.entries import ImageEntry, Mapping, RecordingEntry, ScanEntry, TraceEntry
 from napari_tesm.io.mapping.text import text_from_mapping
@@ -108,15 +108,14 @@ def lines_from_content(content: FileContent) -> list[str]:
     return lines
 
 
-def _axis_in_words(axis: object) -> str:
-    name, unit, size = (getattr(axis, key) for key in ("name", "unit", "size"))
-    if not getattr(axis, "known", True):
-        return f"{name or 'axis'} without positions"
-    if not name and not unit:
+def _axis_in_words(axis: Axis) -> str:
+    if not axis.known:
+        return f"{axis.name or 'axis'} without positions"
+    if not axis.name and not axis.unit:
         return ""
-    positions = axis.positions() if size else np.empty(0)  # type: ignore[attr-defined]
-    span = f" {positions[0]:.5g} to {positions[-1]:.5g}" if size else ""
-    return f"{name}{span} {unit}".strip()
+    positions = axis.positions()
+    span = f" {positions[0]:.5g} to {positions[-1]:.5g}" if axis.size else ""
+    return f"{axis.name}{span} {axis.unit}".strip()
 
 
 def _holds_traces(source: Source) -> bool:

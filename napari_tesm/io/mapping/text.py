@@ -19,6 +19,7 @@ Instead of `traces`, a mapping may name the channels of one continuous recording
     recording: {X: Untitled/ai0, dc: Untitled/ai1, pixel trigger: Untitled/port0, before: 1 ms, length: 26 ms}
 """
 
+from collections.abc import Callable
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -139,20 +140,23 @@ class _Reader:
         self.entries = {str(name): value for name, value in entries.items()}
         self.where = where
 
-    def _take(self, name: str) -> Any:
-        return self.entries.pop(name, None)
+    def _take(
+        self, name: str, default: Any = None, needed: str = "", fits: Callable[[Any], bool] = bool
+    ) -> Any:
+        """Return an entry; raises a MappingError that says what is `needed` where it does not fit."""
+        value = self.entries.pop(name, None)
+        if value is None:
+            return default
+        if needed and not fits(value):
+            raise MappingError(f"'{name}' of {self.where} must be {needed.format(shown(value))}")
+        return value
 
     def done(self) -> None:
         if self.entries:
             raise MappingError(f"{self.where} has an entry nobody knows: {shown(next(iter(self.entries)))}")
 
     def text(self, name: str, default: str = "") -> str:
-        value = self._take(name)
-        if value is None:
-            return default
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
-            raise MappingError(f"'{name}' of {self.where} must be a text")
-        return str(value).strip()
+        return str(self._take(name, default, "a text", _is_text)).strip()
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         text = self.text(name, default)
@@ -162,14 +166,11 @@ class _Reader:
         return text
 
     def count(self, name: str, *, least: int = 1) -> int | None:
-        value = self._take(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1_000_000:
-            raise MappingError(
-                f"'{name}' of {self.where} must be a whole number from {least}, not {shown(value)}"
-            )
-        return value
+        needed = f"a whole number from {least}, not {{}}"
+        count: int | None = self._take(
+            name, None, needed, lambda value: type(value) is int and least <= value <= 1_000_000
+        )
+        return count
 
     def quantity(self, name: str) -> float | None:
         value = self._take(name)
@@ -196,27 +197,22 @@ class _Reader:
         return value
 
     def yes(self, name: str) -> bool:
-        value = self._take(name)
-        if value is None:
-            return False
-        if not isinstance(value, bool):
-            raise MappingError(f"'{name}' of {self.where} must be yes or no, not {shown(value)}")
-        return value
+        said: bool = self._take(name, False, "yes or no, not {}", lambda value: isinstance(value, bool))
+        return said
 
     def list_of(self, name: str) -> list[Any]:
-        value = self._take(name)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise MappingError(f"'{name}' of {self.where} must be a list: [a, b]")
-        return value
+        values: list[Any] = self._take(name, [], "a list: [a, b]", lambda value: isinstance(value, list))
+        return values
 
     def part(self, name: str) -> "_Reader":
-        value = self._take(name)
-        return _Reader({} if value is None else value, f"'{name}'")
+        return _Reader(self._take(name, {}), f"'{name}'")
 
     def parts(self, name: str) -> list["_Reader"]:
         return [_Reader(entry, f"number {n} of '{name}'") for n, entry in enumerate(self.list_of(name), 1)]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _trace(reader: _Reader) -> TraceEntry:

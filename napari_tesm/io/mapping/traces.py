@@ -145,7 +145,7 @@ def _stacks(
             entry, voltage, entry.direction,
             ArrangedTraces(
                 source.array, axes, columns=columns, flipped=flipped, serpentine=mapping.scan.serpentine,
-                factor=factor, pick={"pulse": number},
+                factor=factor, pulse=number,
             ),
             time, x, y, unit,
         )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
+
 from napari_tesm.files.lazy import LazyArray, numbers_of
 from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Collection, ContentError, one_line
@@ -72,10 +74,7 @@ def element_names(name: str, shape: tuple[int, ...], form: str) -> Callable[[int
             return name
         if sum(size > 1 for size in shape) <= 1:
             return name + form.format(index + 1)
-        places = []
-        for size in shape:
-            index, place = divmod(index, size)
-            places.append(str(place + 1))
-        return name + form.format(",".join(places))
+        places = np.unravel_index(index, shape, order="F")
+        return name + form.format(",".join(str(place + 1) for place in places))
 
     return name_of

@@ -7,7 +7,6 @@ imaginary parts, is tried in another process.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import struct
 import zlib
@@ -42,7 +41,6 @@ _LARGEST_STRUCT: Final = 1 << 28
 """Structs must be unpacked to see what is in them."""
 _BEST_COMPRESSION: Final = 1032
 _PREFIX: Final = 1 << 14
-_rehearsing = False
 
 
 def read_version_5(variables: Variables) -> None:
@@ -236,8 +234,8 @@ def _add_packed_numbers(variables: Variables, head: _Head, packed: _Element) -> 
 
         alone = MappedBytes(mapped, [slice(0, _HEADER), slice(packed.start - 8, packed.stop)])
         try:
-            if head.dtype.kind == "c" and not _rehearsing:
-                rehearse(mapped.path, __name__, "_rehearsal")
+            if head.dtype.kind == "c":
+                rehearse(mapped.path, "napari_tesm.io.matlab", "content_from_matlab")
             (values,) = (value for value in loadmat(alone).values() if isinstance(value, np.ndarray))
             with np.errstate(all="ignore"):
                 return values.reshape(head.shape).astype(head.dtype, copy=False)
@@ -253,17 +251,8 @@ def _add_packed_numbers(variables: Variables, head: _Head, packed: _Element) -> 
             kept.append(unpack())
         return kept[0][part]
 
-    if _rehearsing and head.dtype.kind == "c":
-        with contextlib.suppress(OSError):  # said when it is read
-            unpack()
     variables.visit()
     variables.add_array(head.name, LazyArray(head.shape, head.dtype, read, check=mapped.check))
-
-
-def _rehearsal(path: str) -> None:
-    global _rehearsing
-    _rehearsing = True
-    read_version_5(Variables(MappedFile(path)))
 
 
 class _Reader:

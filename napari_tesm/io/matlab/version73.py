@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import UnusableArrayError, numbers_of
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import ContentError, one_line
-from napari_tesm.io.hdf5.content import mapped_hdf5, opened, touch
+from napari_tesm.io.hdf5.content import mapped_hdf5, opened
 from napari_tesm.io.hdf5.datasets import lazy_array, plain_value
 from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
@@ -22,7 +21,6 @@ _LONGEST_TEXT: Final = 1 << 20
 _NUMERIC: Final = {
     "double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "logical",
 }  # fmt: skip
-_rehearsing = False
 
 
 def read_version_7_3(path: Path, variables: Variables) -> None:
@@ -33,9 +31,8 @@ def read_version_7_3(path: Path, variables: Variables) -> None:
     ContentError
         If the file is damaged.
     """
-    if not _rehearsing:
-        mapped_hdf5(path)
-        rehearse(path, __name__, "_rehearsal")
+    mapped_hdf5(path)
+    rehearse(path, "napari_tesm.io.matlab", "content_from_matlab")
     file = opened(variables.mapped)
     try:
         _Walk(file, variables).group(file, "", 0)
@@ -45,14 +42,6 @@ def read_version_7_3(path: Path, variables: Variables) -> None:
     except Exception as error:
         reason = one_line(str(error)) or type(error).__name__
         raise ContentError(f"{path} is not a sound MATLAB file: {reason}.") from None
-
-
-def _rehearsal(path: str) -> None:
-    global _rehearsing
-    _rehearsing = True
-    variables = Variables(MappedFile(Path(path)))
-    read_version_7_3(Path(path), variables)
-    touch(variables.sources)
 
 
 class _Walk:

@@ -8,6 +8,7 @@ nptdms knows the format as well, but reads a whole chunk to give a part of it, a
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,8 @@ _PROPERTY_FORMS: Final = {
     "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
     "f4": "f", "f8": "d", "b1": "?",
 }  # fmt: skip
+_QUOTED: Final = r"/'((?:[^']|'')*)'"
+"""A name of a path, in which a quote is doubled."""
 _SCALER_TYPES: Final = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 # Each change of the list of channels costs the time to go through it. Real files change it a few times; one that
 # changes a long list in each of its segments would take hours.
@@ -345,24 +348,9 @@ class _Reader:
 
 
 def _names_from_path(path: str) -> list[str] | None:
-    """Return the names in ``/'group'/'channel'``, where a quote within a name is doubled."""
+    """Return the names in ``/'group'/'channel'``, None where it is no such path."""
     if path == "/":
         return []
-    names, pos = [], 0
-    while pos < len(path):
-        if path[pos : pos + 2] != "/'":
-            return None
-        pos += 2
-        parts = []
-        while True:
-            stop = path.find("'", pos)
-            if stop < 0:
-                return None
-            parts.append(path[pos:stop])
-            pos = stop + 1
-            if path[pos : pos + 1] != "'":
-                break
-            parts.append("'")
-            pos += 1
-        names.append("".join(parts))
-    return names
+    if not re.fullmatch(f"(?:{_QUOTED})*", path):
+        return None
+    return [name.replace("''", "'") for name in re.findall(_QUOTED, path)]

@@ -37,7 +37,7 @@ _DEEPEST: Final = 32
 _MOST_FILES: Final = 5_000_000
 
 
-def is_zarr(path: str | PathLike[str], head: bytes = b"") -> bool:
+def is_zarr(path: str | PathLike[str]) -> bool:
     """Return whether `path` is a folder with a Zarr group or array in it."""
     return Path(path).is_dir() and any((Path(path) / mark).is_file() for mark in _MARKS)
 
@@ -63,13 +63,14 @@ def opened_group(path: str | PathLike[str]) -> Any:
     zarr = optional_module("zarr", path, "a Zarr folder")
     try:
         # Without consolidated metadata: it may name members that are not in the folder.
-        try:
-            return zarr.open_group(str(path), mode="r", use_consolidated=False)
-        except zarr.errors.ContainsArrayError:
-            return zarr.open_array(str(path), mode="r")
+        return zarr.open_group(str(path), mode="r", use_consolidated=False)
     except Exception as error:
-        if (Path(path) / ".zarray").is_file():
-            return _opened_array(zarr, path)
+        is_array = isinstance(error, zarr.errors.ContainsArrayError) or (Path(path) / ".zarray").is_file()
+        if not is_array:
+            raise _not_sound(path, error) from None
+    try:
+        return zarr.open_array(str(path), mode="r")
+    except Exception as error:
         raise _not_sound(path, error) from None
 
 
@@ -80,13 +81,6 @@ def damage_told(path: str | PathLike[str]) -> Iterator[None]:
         yield
     except (OSError, ContentError, MissingPackageError):
         raise
-    except Exception as error:
-        raise _not_sound(path, error) from None
-
-
-def _opened_array(zarr: Any, path: str | PathLike[str]) -> Any:
-    try:
-        return zarr.open_array(str(path), mode="r")
     except Exception as error:
         raise _not_sound(path, error) from None
 
