@@ -14,6 +14,11 @@ from napari_tesm.kernels.low_pass import LowPass, check_order
 from napari_tesm.quantities.limits import check_tip_radius
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
+UNITS: Final = {
+    "pulse_start": "s", "pulse_duration": "s", "ac_amplitude": "V", "ac_frequency": "Hz", "lock_in_time_constant": "s",
+    "lock_in_order": "", "tip_radius": "m", "tip_radius_error": "m",
+}  # fmt: skip
+"""Units of the values of a protocol, in the order in which people are told them."""
 EDGE_TOLERANCE: Final = 1e-6
 """Window edges compare with this tolerance, in sampling intervals."""
 

@@ -1,5 +1,6 @@
 """Pulses put into their pixels, and a report by line of what was missing, doubled or left out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.beats import Beats, beats_from_starts
 from napari_tesm.recording.order import ScanOrder
-from napari_tesm.recording.report import LineReport, report_lines
+from napari_tesm.recording.report import LineReport
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -50,9 +51,23 @@ class Places:
 
     def report(self) -> list[str]:
         """Return what was found, as lines of text."""
-        return report_lines(
-            str(self.order), self.pixel_period, self.jitter, self.lines, self.order.passes, self.notes
-        )
+
+        def total(of_line: Callable[[LineReport], int]) -> int:
+            return sum(map(of_line, self.lines))
+
+        text = [
+            f"{self.order}; a pixel every {text_from_quantity(self.pixel_period, 's', digits=5)}, "
+            f"jitter {text_from_quantity(self.jitter, 's', digits=2)}.",
+            f"{total(lambda line: line.found)} pulses placed in {len(self.lines)} of {self.order.passes} passes over "
+            f"lines; {total(lambda line: len(line.dropped))} missing, {total(lambda line: len(line.doubled))} doubled, "
+            f"{total(lambda line: len(line.spoiled))} pixels left out because of a disturbed pulse, "
+            f"{total(lambda line: bool(line.problem))} lines left out.",
+            *self.notes,
+        ]
+        flawed = [str(line) for line in self.lines if not line.flawless]
+        if flawed:
+            text.append("Lines that are not whole (rows and columns of the image, counted from 0):")
+        return text + flawed
 
 
 @dataclass

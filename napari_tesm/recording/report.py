@@ -1,9 +1,7 @@
 """What was found in each line of a recording, for people to read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from napari_tesm.quantities.text import text_from_quantity
 
 
 @dataclass(frozen=True)
@@ -65,41 +63,6 @@ class LineReport:
             if columns
         ]
         return f"{name}: " + ", ".join(parts)
-
-
-def report_lines(
-    order: str,
-    pixel_period: float,
-    jitter: float,
-    lines: Sequence[LineReport],
-    passes: int,
-    notes: Iterable[str],
-) -> list[str]:
-    """Return the report as lines of text: what holds for all, then every line that has something to say.
-
-    Parameters
-    ----------
-    order : str
-        The order of the scan, in words.
-    pixel_period, jitter : float
-        In s.
-    passes : int
-        Passages of the whole scan.
-    """
-    placed = sum(line.found for line in lines)
-    text = [
-        f"{order}; a pixel every {text_from_quantity(pixel_period, 's', digits=5)}, "
-        f"jitter {text_from_quantity(jitter, 's', digits=2)}.",
-        f"{placed} pulses placed in {len(lines)} of {passes} passes over lines; "
-        f"{sum(len(line.dropped) for line in lines)} missing, {sum(len(line.doubled) for line in lines)} doubled, "
-        f"{sum(len(line.spoiled) for line in lines)} pixels left out because of a disturbed pulse, "
-        f"{sum(bool(line.problem) for line in lines)} lines left out.",
-        *notes,
-    ]
-    flawed = [str(line) for line in lines if not line.flawless]
-    if flawed:
-        text.append("Lines that are not whole (rows and columns of the image, counted from 0):")
-    return text + flawed
 
 
 def _ranges(columns: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.data.protocol import UNITS
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.mapped import mapped_file_of
 from napari_tesm.files.sentences import Sentence
@@ -168,11 +169,8 @@ def _trace_entry(stack: TraceStackInfo) -> Entry:
     if stack.direction:
         entries["scan direction"] = stack.direction
     entries["lock-in signal"] = stack.signal
-    units = {
-        "ac_amplitude": "V", "ac_frequency": "Hz", "tip_radius": "m", "tip_radius_error": "m", "lock_in_order": "",
-    }  # fmt: skip
     for name, value in protocol.to_attributes().items():
-        entries[name.replace("_", " ")] = text_from_quantity(value, units.get(name, "s"))
+        entries[name.replace("_", " ")] = text_from_quantity(value, UNITS[name])
     templates = {
         "unit of the time axis ({time_unit})": stack.time_unit or None,
         "start of the pulse ({pulse_start}, or windows)": protocol.pulse_start,

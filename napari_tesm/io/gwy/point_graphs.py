@@ -42,16 +42,21 @@ def add_point_graphs(
         if pixel is None:
             continue
         curves = _curves(dataset, maps, evaluation, pixel, point)
-        unit = str(dataset["displacement"].attrs.get("units", ""))
-        graph = Graph(
-            curves,
-            title=f"t-ESM point {point.number} (row {pixel[0]}, column {pixel[1]})",
-            x_label="time",
-            y_label="displacement",
-            x_unit="s",
-            y_unit="" if unit == "a.u." else unit,
-        )
-        contents.add_graph(container, graph)
+        title = f"t-ESM point {point.number} (row {pixel[0]}, column {pixel[1]})"
+        contents.add_graph(container, trace_graph(curves, title, dataset))
+
+
+def trace_graph(curves: Sequence[Curve], title: str, dataset: xr.Dataset) -> Graph:
+    """Return curves of the displacement of a dataset, or of means of it, over time."""
+    unit = str(dataset["displacement"].attrs.get("units", ""))
+    unit = "" if unit == "a.u." else unit
+    return Graph(curves, title=title, x_label="time", y_label="displacement", x_unit="s", y_unit=unit)
+
+
+def curves_of_finite(time: Array, values: Array, *options: Any) -> list[Curve]:
+    """Return a `Curve` of the finite samples, none without one: Gwyddion cannot hold missing ones in a curve."""
+    finite = np.isfinite(values)
+    return [Curve(time[finite], values[finite], *options)] if finite.any() else []
 
 
 def _evaluation_of_fit(dataset: xr.Dataset, maps: xr.Dataset) -> Evaluation | None:
@@ -98,10 +103,7 @@ def _curves(
     curves = []
     for pulse, label in enumerate(labels):
         mean, _, _ = finite_mean_and_std(block[pulse].reshape(-1, time.size), axis=0)
-        # Gwyddion cannot hold missing samples in a curve: they are left out.
-        finite = np.isfinite(mean)
-        if finite.any():
-            curves.append(Curve(time[finite], mean[finite], f"data {label}".strip(), POINTS, colour))
+        curves += curves_of_finite(time, mean, f"data {label}".strip(), POINTS, colour)
         if maps is None or evaluation is None:
             continue
         settings = evaluation.settings
@@ -109,23 +111,19 @@ def _curves(
             inside = settings.samples(number, time)
             options = settings.fit_options(number, time[inside], evaluation.recipe)
             data = np.ascontiguousarray(mean[inside])
-            names = _names_of_curve(settings.kernel)
+            kernel = settings.kernel
+            names = ("tau", kernel.second_name) if isinstance(kernel, ShapeKernel) else ("tau",)
             if half:
                 numbers = _fitted_numbers(data, time[inside], options, names)
             else:
                 place = (pulse, *pixel)
                 map_names = {quantity: map_name(quantity, number) for quantity in names}
                 numbers = {q: maps[m].values[place] if m in maps else np.nan for q, m in map_names.items()}
-            curve = _curve_of_numbers(data, time[inside] - options["start"], numbers, settings.kernel)
+            curve = _curve_of_numbers(data, time[inside] - options["start"], numbers, kernel)
             if curve is not None:
                 words = f"fit {label}" if number == JOINT else f"fit {number} {label}"
                 curves.append(Curve(time[inside], curve, words.strip(), LINE))
     return curves
-
-
-def _names_of_curve(kernel: AnyKernel) -> tuple[str, ...]:
-    """Return the quantities that set the shape of a kernel's curve."""
-    return ("tau", kernel.second_name) if isinstance(kernel, ShapeKernel) else ("tau",)
 
 
 def _fitted_numbers(

@@ -15,9 +15,10 @@ from napari_tesm.data.displacement import supported_maximum
 from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.evaluation.pipeline import evaluate_blocks
 from napari_tesm.gwy import contents
-from napari_tesm.gwy.graphs import LINE, Curve, Graph
+from napari_tesm.gwy.graphs import Graph
 from napari_tesm.io.gwy.annotations import storable_text
 from napari_tesm.io.gwy.map_graphs import histogram_graph
+from napari_tesm.io.gwy.point_graphs import curves_of_finite, trace_graph
 from napari_tesm.regions.measures import Part
 
 Array = NDArray[np.float64]
@@ -97,7 +98,6 @@ def _trace_graphs(
     means = mean_traces(dataset, [part.mask for part in every], left_out=hot, progress=progress)
     row = {id(part): number for number, part in enumerate(every)}
     time = dataset["time"].values
-    unit = str(dataset["displacement"].attrs.get("units", ""))
     graphs_of_sets = []
     for members in sets:
         graphs = []
@@ -105,25 +105,12 @@ def _trace_graphs(
             curves = []
             for part in members:
                 mean = means[pulse, row[id(part)]]
-                # Gwyddion cannot hold missing samples in a curve: they are left out.
-                finite = np.isfinite(mean)
-                if finite.any():
-                    count = 0 if hot is None else int((part.mask & hot[pulse]).sum())
-                    name = f"{_name(part)}, {part.pixels - count} px" + (
-                        f" ({count} hot left out)" if count else ""
-                    )
-                    curves.append(Curve(time[finite], mean[finite], name, LINE))
+                count = 0 if hot is None else int((part.mask & hot[pulse]).sum())
+                left_out = f" ({count} hot left out)" if count else ""
+                name = f"{_name(part)}, {part.pixels - count} px{left_out}"
+                curves += curves_of_finite(time, mean, name)
             if curves:
-                graphs.append(
-                    Graph(
-                        curves,
-                        title=f"t-ESM mean trace {label}".rstrip(),
-                        x_label="time",
-                        y_label="displacement",
-                        x_unit="s",
-                        y_unit="" if unit == "a.u." else unit,
-                    )
-                )
+                graphs.append(trace_graph(curves, f"t-ESM mean trace {label}".rstrip(), dataset))
         graphs_of_sets.append(graphs)
     return graphs_of_sets
 

@@ -108,7 +108,8 @@ def regions_of_channel(
         If it is no image of the same space.
     """
     image = contents.image(container, number)
-    alone = _container_of(container, lambda name: _belongs(name, number))
+    # The graphs that hang below channel 0 by convention do not matter.
+    alone = _container_of(container, lambda key: key.startswith(f"/{number}/") and "/graph/" not in key)
     if number in channels_on_grid(container, y, x):
         own_y, own_x = y, x
     else:
@@ -163,11 +164,6 @@ def axes_of_field(image: Field) -> tuple[xr.DataArray, xr.DataArray]:
     axes = axes_from_field(image)
     y, x = (xr.DataArray(axes[name][1], dims=name, name=name, attrs=axes[name][2]) for name in ("y", "x"))
     return y, x
-
-
-def _belongs(key: str, number: int) -> bool:
-    """Whether a key is that of a channel; the graphs that hang below channel 0 by convention do not matter."""
-    return key.startswith(f"/{number}/") and "/graph/" not in key
 
 
 def _container_of(container: GwyContainer, wanted: Callable[[str], bool]) -> GwyContainer:

@@ -20,10 +20,12 @@ from napari_tesm.data.maps import (
     map_values,
     status_name,
 )
+from napari_tesm.data.protocol import UNITS
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
+from napari_tesm.io.gwy.traces import PROTOCOL_FIELDS
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import systematic_error
 from napari_tesm.quantities.axes import axis_spacing
@@ -34,17 +36,10 @@ MAP_KEY: Final = "t-ESM map"
 """Metadata key that marks a channel as a result; its value is the map's name."""
 
 SHA256_KEY: Final = "Input SHA-256"
-_QUANTITIES: Final = (
-    ("Pulse start", "pulse_start", "s"),
-    ("Pulse duration", "pulse_duration", "s"),
-    ("AC amplitude", "ac_amplitude", "V"),
-    ("AC frequency", "ac_frequency", "Hz"),
-    ("Lock-in time constant", "lock_in_time_constant", "s"),
-    ("Lock-in order", "lock_in_order", ""),
-    ("Tip radius", "tip_radius", "m"),
-    ("Tip radius error", "tip_radius_error", "m"),
-)
-"""Metadata key, attribute of the maps and unit of what is written as a quantity."""
+_QUANTITIES: Final = PROTOCOL_FIELDS | {
+    "Lock-in order": "lock_in_order", "Tip radius": "tip_radius", "Tip radius error": "tip_radius_error",
+}  # fmt: skip
+"""Metadata key and attribute of the maps of what is written as a quantity."""
 _STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
 """Metadata key and attribute of the maps of what was fitted."""
 _PALETTES: Final = {"H": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
@@ -190,9 +185,9 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     # Maps read back from a file were made from what that file came from.
     if checksum := attributes.get("input_sha256", sha256):
         entries[SHA256_KEY] = str(checksum)
-    for key, name, unit in _QUANTITIES:
+    for key, name in _QUANTITIES.items():
         if name in attributes:
-            entries[key] = text_from_quantity(float(attributes[name]), unit)
+            entries[key] = text_from_quantity(float(attributes[name]), UNITS[name])
     entries |= {key: attributes[name] for key, name in _STRETCHES if name in attributes}
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
@@ -393,8 +388,8 @@ def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
         "recipe": metadata.get("Recipe", ""),
         "version": metadata.get("napari-tesm version", ""),
     }
-    for key, name, unit in _QUANTITIES:
-        value = _number(notes, metadata, key, unit)
+    for key, name in _QUANTITIES.items():
+        value = _number(notes, metadata, key, UNITS[name])
         if np.isfinite(value):
             attributes[name] = value
     attributes |= {name: metadata[key] for key, name in _STRETCHES if key in metadata}

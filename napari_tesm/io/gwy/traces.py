@@ -8,7 +8,7 @@ import numpy as np
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
-from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.data.protocol import UNITS, PulseProtocol
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
@@ -25,23 +25,14 @@ from napari_tesm.quantities.text import (
 
 Array = NDArray[np.float64]
 
-PROTOCOL_KEYS: Final = {
-    "Pulse voltage": "V",
-    "Pulse start": "s",
-    "Pulse duration": "s",
-    "AC amplitude": "V",
-    "AC frequency": "Hz",
-    "Lock-in time constant": "s",
-    "Tip radius": "m",
-}
-"""Metadata that hold a quantity, and its unit."""
-_FIELDS: Final = {
+PROTOCOL_FIELDS: Final = {
     "Pulse start": "pulse_start",
     "Pulse duration": "pulse_duration",
     "AC amplitude": "ac_amplitude",
     "AC frequency": "ac_frequency",
     "Lock-in time constant": "lock_in_time_constant",
 }
+"""Metadata that hold a quantity, and its field in the protocol."""
 _ORDER: Final = "Lock-in order"
 """Metadata key of a number without a unit."""
 _SIGNALS: Final = {"x": "X", "y": "Y", "r": "R", "phase": "phase"}
@@ -105,7 +96,9 @@ class TraceStackInfo:
         if key not in self.metadata:
             return None
         try:
-            return quantity_from_text(self.metadata[key], PROTOCOL_KEYS[key])
+            return quantity_from_text(
+                self.metadata[key], UNITS[PROTOCOL_FIELDS[key]] if key in PROTOCOL_FIELDS else "V"
+            )
         except ValueError as error:
             raise GwyFormatError(f"the metadata '{key}' of {self.name}: {error}") from None
 
@@ -137,7 +130,7 @@ class TraceStackInfo:
 
     def protocol(self) -> PulseProtocol:
         """Return what the metadata say of the pulse, beyond voltage and direction."""
-        values: dict[str, Any] = {field: self.quantity(key) for key, field in _FIELDS.items()}
+        values: dict[str, Any] = {field: self.quantity(key) for key, field in PROTOCOL_FIELDS.items()}
         try:
             if "Tip radius" in self.metadata:
                 radius, error = quantity_and_error_from_text(self.metadata["Tip radius"], "m")
@@ -213,10 +206,10 @@ def metadata_from_protocol(
     entries: dict[str, str] = {}
     if np.isfinite(voltage):
         entries["Pulse voltage"] = text_from_quantity(voltage, "V")
-    for key, field in _FIELDS.items():
+    for key, field in PROTOCOL_FIELDS.items():
         value = getattr(protocol, field)
         if value is not None:
-            entries[key] = text_from_quantity(value, PROTOCOL_KEYS[key])
+            entries[key] = text_from_quantity(value, UNITS[field])
     if protocol.lock_in_order is not None:
         entries[_ORDER] = f"{protocol.lock_in_order:g}"
     if protocol.tip_radius is not None:

@@ -59,7 +59,8 @@ class Proposal:
         lines += ["# The file holds:"]
         lines += [f"#   {line}" for line in lines_from_content(content)]
         text = text_from_mapping(self.mapping)
-        if self.mapping.recording is not None or self._needs_scan():
+        in_lines = any("pixel" in entry.axes for entry in self.mapping.traces)
+        if self.mapping.recording is not None or in_lines:
             given = self.mapping.scan
             hints = {
                 "pixels": given.pixels, "lines": given.lines, "width": given.width, "height": given.height,
@@ -70,9 +71,6 @@ class Proposal:
                 entries = ", ".join(f"{name}: {example[name]}" for name in missing)
                 text += f"# scan: {{{entries}, ways: [trace], voltages: [-3 V]}}   # an example: put in your own\n"
         return "\n".join(lines) + "\n" + text
-
-    def _needs_scan(self) -> bool:
-        return any("pixel" in entry.axes for entry in self.mapping.traces)
 
 
 def proposal_from_content(content: FileContent) -> Proposal | None:

@@ -28,7 +28,7 @@ from typing import Any, Final
 import yaml
 
 from napari_tesm.data.dataset import DIRECTIONS, SIGNALS
-from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.data.protocol import UNITS, PulseProtocol
 from napari_tesm.io.mapping.entries import (
     AXES,
     AfmEntry,
@@ -47,13 +47,14 @@ FORMAT: Final = "t-ESM mapping 1"
 _LARGEST: Final = 1 << 20
 _DIMENSIONS: Final = {
     "voltage": "V", "width": "m", "height": "m", "interval": "s", "start": "s", "offset x": "m", "offset y": "m",
-    "before": "s", "length": "s", "pulse delay": "s", "pulse start": "s", "pulse duration": "s", "ac amplitude": "V",
-    "ac frequency": "Hz", "lock-in time constant": "s", "lock-in order": "", "tip radius": "m",
+    "before": "s", "length": "s", "pulse delay": "s",
 }  # fmt: skip
-_PROTOCOL: Final = (
-    "pulse start", "pulse duration", "ac amplitude", "ac frequency", "lock-in time constant", "lock-in order",
-    "tip radius",
-)  # fmt: skip
+_PROTOCOL: Final = {
+    field.replace("lock_in", "lock-in").replace("_", " "): field
+    for field in UNITS
+    if field != "tip_radius_error"
+}
+"""What the fields of the protocol are called in a mapping."""
 
 
 def mapping_from_text(text: str) -> Mapping:
@@ -180,7 +181,8 @@ class _Reader:
         if isinstance(value, bool | list | dict | set):
             raise MappingError(f"'{name}' of {self.where} must be one quantity, not {shown(value)}")
         try:
-            return quantity_from_text(str(value), _DIMENSIONS[name])
+            unit = UNITS[_PROTOCOL[name]] if name in _PROTOCOL else _DIMENSIONS[name]
+            return quantity_from_text(str(value), unit)
         except ValueError as error:
             raise MappingError(f"'{name}' of {self.where}: {error}") from None
 
@@ -301,9 +303,9 @@ def _afm(reader: _Reader) -> AfmEntry:
 
 def _protocol(reader: _Reader) -> PulseProtocol:
     values: dict[str, float | None] = {}
-    for name in _PROTOCOL:
+    for name, field in _PROTOCOL.items():
         if name not in ("tip radius", "lock-in order"):
-            values[_attribute(name)] = reader.quantity(name)
+            values[field] = reader.quantity(name)
             continue
         text = reader.text(name)
         try:
@@ -353,15 +355,10 @@ def _written(name: str, value: Any) -> Any:
 
 def _protocol_entries(protocol: PulseProtocol) -> dict[str, str]:
     written = {}
-    for name in _PROTOCOL:
-        value = getattr(protocol, _attribute(name))
+    for name, field in _PROTOCOL.items():
+        value = getattr(protocol, field)
         if value is not None:
-            written[name] = text_from_quantity(value, _DIMENSIONS[name])
+            written[name] = text_from_quantity(value, UNITS[field])
     if protocol.tip_radius is not None and protocol.tip_radius_error is not None:
         written["tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
     return written
-
-
-def _attribute(name: str) -> str:
-    """Return what an entry of the protocol is called in `PulseProtocol`."""
-    return name.replace(" ", "_").replace("-", "_")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import UnusableArrayError, numbers_of
 from napari_tesm.io.content import ContentError, one_line
@@ -99,7 +98,9 @@ class _Walk:
             self.variables.attributes[name] = plain_value(dataset[()])
             return
         for part, array in numbers_of(lazy_array(dataset, self.variables.mapped).transposed(), name):
-            self.variables.add_array(part, array.converted(_as_bool) if kind == "logical" else array)
+            self.variables.add_array(
+                part, array.converted(lambda values: values != 0) if kind == "logical" else array
+            )
 
     def characters(self, dataset: Any) -> str:
         array = lazy_array(dataset, self.variables.mapped)
@@ -121,7 +122,3 @@ class _Walk:
         for index, reference in enumerate(dataset[...].reshape(-1)):
             if reference:
                 self.item(self.file[reference], f"{name_of(index)}{dot}{field}", depth + 1)
-
-
-def _as_bool(values: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(values != 0)

@@ -8,7 +8,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from xarray.backends import BackendArray
@@ -41,10 +40,11 @@ class _StoredArray(BackendArray):
         self.dtype = array.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> NDArray[Any]:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)  # type: ignore[no-any-return]
-
-    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        return np.asarray(self.array[key])
+        basic = indexing.IndexingSupport.BASIC
+        values: NDArray[Any] = indexing.explicit_indexing_adapter(
+            key, self.shape, basic, self.array.__getitem__
+        )
+        return values
 
 
 def is_dataset_store(path: str | PathLike[str]) -> bool:

@@ -57,7 +57,10 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
     asked = Path(path)
     zarr = optional_module("zarr", path, "a Zarr folder")
     check_dataset(dataset)
-    others = [_as_dataset(image) for image in dataset.encoding.get(OTHER_CHANNELS, ())]
+    others = [
+        image.to_dataset(name="image").assign_attrs(name=str(image.name))
+        for image in dataset.encoding.get(OTHER_CHANNELS, ())
+    ]
     for stored in (dataset, *others):
         _check_storable(stored)
     for origin in ("source", "origin"):
@@ -123,11 +126,6 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
         raise FileExistsError(
             f"{path} exists and is no t-ESM dataset, so it is not replaced: choose another name."
         )
-
-
-def _as_dataset(image: xr.DataArray) -> xr.Dataset:
-    """Return an image as a dataset of its own that remembers its name."""
-    return image.to_dataset(name="image").assign_attrs(name=str(image.name))
 
 
 def _check_storable(dataset: xr.Dataset) -> None:
