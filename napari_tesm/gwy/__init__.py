@@ -12,7 +12,6 @@ from napari_tesm.gwy.objects import (
 )
 from napari_tesm.gwy.parts import new_object, put
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.gwy.selections import Selection
 from napari_tesm.gwy.si_units import checked_unit, si_unit, unit_text
 from napari_tesm.gwy.values import LazyArray
 from napari_tesm.gwy.writing import (
@@ -23,7 +22,7 @@ from napari_tesm.gwy.writing import (
 )
 
 __all__ = [
-    "Brick", "Curve", "DataLine", "Field", "Graph", "Lawn", "LazyArray", "Selection", "Spectra", "check_size",
+    "Brick", "Curve", "DataLine", "Field", "Graph", "Lawn", "LazyArray", "Spectra", "check_size",
     "checked_unit", "mask_field", "metadata_container", "metadata_entries", "new_object", "put",
     "read_container", "si_unit", "size_of", "unit_text",
     "write_container", "write_container_to",

@@ -7,7 +7,7 @@ which takes what Gwyddion would take and refuses the rest. Numbers and units are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,9 +92,7 @@ def mask_field(marked: npt.ArrayLike, like: Field) -> GwyDataField:
         raise ValueError(
             f"A mask of shape {values.shape} does not fit an image of shape {like.values.shape}."
         )
-    return Field(
-        values.astype(float), like.x_real, like.y_real, like.x_offset, like.y_offset, like.unit_xy
-    ).to_object()
+    return replace(like, values=values.astype(float), unit_z="").to_object()
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,10 +68,6 @@ class _Reader:
     def __init__(self, mapped: MappedFile, name: str) -> None:
         self.mapped = mapped
         self.name = name
-        self._arrays: dict[str, Callable[[int, int, int, str, int], tuple[list[Any], int]]] = {
-            "S": self.strings,
-            "O": self.objects,
-        }
 
     def error(self, what: str, pos: int, key: str) -> GwyFormatError:
         under = f", under {_shown(key)}" if key else ""
@@ -138,7 +133,7 @@ class _Reader:
             scalar = SCALARS[typecode]
             after = self.take(scalar.size, pos, end, key, "a number")
             return scalar.unpack_from(self.mapped, pos)[0], after
-        if typecode not in ARRAYS and typecode not in self._arrays:
+        if typecode not in ARRAYS and typecode not in _LEAST_BYTES:
             raise self.error(f"unknown type code {typecode!r}", pos - 1, key)
 
         start = self.take(4, pos, end, key, "the length of an array")
@@ -149,21 +144,14 @@ class _Reader:
             # ndarray() rather than frombuffer(): its `base` is the mapping itself, and it takes empty arrays.
             return np.ndarray((count,), dtype, self.mapped, start), after
         self.take(count * _LEAST_BYTES[typecode], start, end, key, f"an array of {count} items")
-        return self._arrays[typecode](count, start, end, key, depth)
-
-    def strings(self, count: int, pos: int, end: int, key: str, depth: int) -> tuple[list[Any], int]:
-        items = []
-        for _ in range(count):
-            item, pos = self.string(pos, end, key, "a string")
-            items.append(item)
-        return items, pos
-
-    def objects(self, count: int, pos: int, end: int, key: str, depth: int) -> tuple[list[Any], int]:
-        items = []
+        items: list[Any] = []
         for number in range(count):
-            item, pos = self.object(pos, end, f"{key}/{number}", depth + 1)
+            if typecode == "S":
+                item, start = self.string(start, end, key, "a string")
+            else:
+                item, start = self.object(start, end, f"{key}/{number}", depth + 1)
             items.append(item)
-        return items, pos
+        return items, start
 
 
 def _object(name: str, values: OrderedDict[str, Any], typecodes: dict[str, str]) -> GwyObject:

@@ -4,7 +4,8 @@ The readers of TDMS, HDF5, MATLAB, NumPy and the vendors' formats say what is th
 lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapping.entries`).
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.optional import MissingPackageError
 from napari_tesm.quantities.text import factor_from_unit, plain_text
 
 _SI_UNITS: Final = (
@@ -186,6 +188,23 @@ class Collection:
         more = len(self.notes) - _MOST_NOTES
         notes = [*self.notes[:_MOST_NOTES], *([f"{more} more {noted} are left out."] if more > 0 else [])]
         return FileContent(path, kind, self.sources, self.attributes, notes, check)
+
+
+@contextmanager
+def damage_told(path: str | PathLike[str], verdict: str) -> Iterator[None]:
+    """Turn what a library raises at a damaged file, which can be anything, into a sentence.
+
+    Parameters
+    ----------
+    verdict : str
+        What the file is then: ``"is not a sound HDF5 file"``.
+    """
+    try:
+        yield
+    except (OSError, ContentError, MissingPackageError):
+        raise
+    except Exception as error:
+        raise ContentError(f"{path} {verdict}: {one_line(str(error)) or type(error).__name__}.") from None
 
 
 def mapped_content(path: str | PathLike[str]) -> MappedFile:

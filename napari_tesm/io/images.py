@@ -57,13 +57,10 @@ def is_image(source: Source) -> bool:
     """Whether an array can only be an image: two axes, none of them time, of real numbers."""
     sizes = [axis.size for axis in source.axes if axis.size > 1]
     roles = roles_of_axes(source.axes)
-    return len(sizes) == 2 and "time" not in roles and source.array.dtype.kind in "fiub" and _spatial(source)
-
-
-def _spatial(source: Source) -> bool:
-    """Whether no axis is something else than a place: a voltage, a frequency."""
-    units = [si_from_unit(axis.unit)[1] for axis in source.axes if axis.size > 1]
-    return all(unit in ("m", "", "px", "pixel", "pixels") for unit in units)
+    units = {si_from_unit(axis.unit)[1] for axis in source.axes if axis.size > 1}
+    # No axis may be something else than a place: a voltage, a frequency.
+    spatial = units <= {"m", "", "px", "pixel", "pixels"}
+    return len(sizes) == 2 and "time" not in roles and source.array.dtype.kind in "fiub" and spatial
 
 
 def _image_axes(source: Source, roles: Sequence[str]) -> list[int]:

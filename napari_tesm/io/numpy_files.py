@@ -21,6 +21,7 @@ from napari_tesm.io.content import (
     Collection,
     ContentError,
     FileContent,
+    damage_told,
     distinct_name,
     mapped_content,
     one_line,
@@ -138,27 +139,22 @@ def _mapped_array(mapped: MappedFile, start: int, stop: int) -> LazyArray:
 
 def _members(mapped: MappedFile, collected: Collection) -> dict[str, LazyArray]:
     """Return the arrays of an archive by name; what is none is noted."""
-    try:
-        with zipfile.ZipFile(mapped.path) as archive:
-            infos = archive.infolist()
-            if len(infos) > _MOST_MEMBERS:
-                raise ContentError(f"{mapped.path} has {len(infos)} members, more than {_MOST_MEMBERS}.")
-            arrays: dict[str, LazyArray] = {}
-            for info in infos:
-                name = one_line(info.filename.removesuffix(".npy"))
-                try:
-                    if not info.filename.endswith(".npy"):
-                        raise UnusableArrayError("it is no array.")
-                    array = _member(mapped, archive, info)
-                except UnusableArrayError as error:
-                    collected.leave_out(name, error)
-                else:
-                    arrays[distinct_name(name, arrays)] = array
-    except (ContentError, OSError):
-        raise
     # zipfile tells of damage in half a dozen ways, NotImplementedError and struct.error among them.
-    except Exception as error:
-        raise ContentError(f"{mapped.path} is not a sound NumPy archive: {one_line(str(error))}.") from None
+    with damage_told(mapped.path, "is not a sound NumPy archive"), zipfile.ZipFile(mapped.path) as archive:
+        infos = archive.infolist()
+        if len(infos) > _MOST_MEMBERS:
+            raise ContentError(f"{mapped.path} has {len(infos)} members, more than {_MOST_MEMBERS}.")
+        arrays: dict[str, LazyArray] = {}
+        for info in infos:
+            name = one_line(info.filename.removesuffix(".npy"))
+            try:
+                if not info.filename.endswith(".npy"):
+                    raise UnusableArrayError("it is no array.")
+                array = _member(mapped, archive, info)
+            except UnusableArrayError as error:
+                collected.leave_out(name, error)
+            else:
+                arrays[distinct_name(name, arrays)] = array
     return arrays
 
 

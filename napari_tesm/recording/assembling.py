@@ -203,9 +203,8 @@ def _protocol(
 def _pulse_notes(pulses: Pulses | None) -> list[str]:
     if pulses is None:
         return []
-    notes = []
-    if pulses.clipped:
-        notes.append(f"{pulses.clipped} pulses are cut by the begin or the end of the recording.")
-    if pulses.spikes:
-        notes.append(f"{pulses.spikes} spikes of the dc voltage are too short for a pulse.")
-    return notes
+    what = {
+        "pulses are cut by the begin or the end of the recording": pulses.clipped,
+        "spikes of the dc voltage are too short for a pulse": pulses.spikes,
+    }
+    return [f"{count} {words}." for words, count in what.items() if count]

@@ -58,11 +58,6 @@ class Pulses:
     spikes: int = 0
     clipped: int = 0
 
-    @property
-    def size(self) -> int:
-        """Number of pulses."""
-        return int(self.start.size)
-
 
 def find_pulses(stream: Any, *, idle: float | None = None, block: int = BLOCK) -> Pulses:
     """Find the pulses in a dc channel.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gwy import contents
+from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import metadata_container
 from napari_tesm.gwy.parts import finite_number, put
 from napari_tesm.gwy.si_units import is_empty_for_gwyddion, si_unit, unit_text
@@ -59,13 +60,8 @@ def add_entered(container: GwyContainer, dataset: xr.Dataset) -> None:
 def _write_protocol(
     container: GwyContainer, stack: TraceStackInfo, protocol: PulseProtocol, voltage: float, direction: str
 ) -> None:
-    said, before = (
-        metadata_from_protocol(of_pulse, voltage=volts, direction=way, signal=stack.signal, unit="")
-        for of_pulse, volts, way in (
-            (protocol, voltage, direction),
-            (stack.protocol(), stack.voltage, stack.direction),
-        )
-    )
+    said = metadata_from_protocol(protocol, voltage, direction, stack.signal)
+    before = metadata_from_protocol(stack.protocol(), stack.voltage, stack.direction, stack.signal)
     # What the file says in its own words stays as it is written.
     changed = {key: text for key, text in said.items() if before.get(key) != text}
     if not changed:
@@ -93,27 +89,25 @@ def _write_time_unit(container: GwyContainer, stack: TraceStackInfo, factor: flo
 
 
 def _write_time_of_lawn(obj: GwyObject, factor: float) -> None:
-    labels = [str(label).strip().lower() for label in obj.get("curve_labels", [])]
-    count = int(obj["ncurves"])
-    units = [unit_text(unit) for unit in list(obj.get("si_units_curves", []))[:count]]
-    units += [""] * (count - len(units))
-    labels += [""] * (count - len(labels))
-    time = next((n for n in range(count) if not units[n] and labels[n].startswith("time")), None)
-    if time is None or any(is_empty_for_gwyddion(unit) for n, unit in enumerate(units) if n != time):
+    lawn = Lawn.from_object(obj)
+    curves = enumerate(zip(lawn.units, lawn.labels, strict=True))
+    time = next(
+        (n for n, (unit, label) in curves if not unit and label.strip().lower().startswith("time")), None
+    )
+    if time is None or any(is_empty_for_gwyddion(unit) for n, unit in enumerate(lawn.units) if n != time):
         return
     if factor != 1.0:
-        put(obj, "data", _lawn_with_time_scaled(obj, time, factor), "D")
-    units[time] = "s"
+        put(obj, "data", _lawn_with_time_scaled(lawn, time, factor), "D")
     old = list(obj.get("si_units_curves", []))
     put(obj, "si_units_curves", [*old[:time], si_unit("s"), *old[time + 1 :]], "O")
 
 
-def _lawn_with_time_scaled(obj: GwyObject, time: int, factor: float) -> LazyArray:
+def _lawn_with_time_scaled(lawn: Lawn, time: int, factor: float) -> LazyArray:
     """Return the samples of a curve map, read while they are written, with one of its curves in another unit."""
-    data, count = obj["data"], int(obj["ncurves"])
-    lengths = np.asarray(obj["curvelengths"], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum(lengths) * count])
-    most = int(lengths.max(initial=1)) * count
+    lengths = lawn.lengths.reshape(-1).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths) * lawn.n_curves])
+    most = int(lengths.max(initial=1)) * lawn.n_curves
+    data: Any = lawn.data
     step = max(1, _ROWS_BYTES // (8 * max(1, most)))
 
     def blocks() -> Iterator[NDArray[np.float64]]:

@@ -15,9 +15,9 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
+from napari_tesm.io.gwy.region_sources import pixels_at
 from napari_tesm.kernels.named import AnyKernel, curves_of_fit
 from napari_tesm.kernels.two_parameters import ShapeKernel
-from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.statistics.description import finite_mean_and_std
@@ -38,11 +38,11 @@ def add_point_graphs(
     """
     evaluation = None if maps is None else _evaluation_of_fit(dataset, maps)
     for point in points:
-        pixel = _pixel_of(point, dataset)
-        if pixel is None:
+        row, column = int(pixels_at(dataset["y"], point.y)), int(pixels_at(dataset["x"], point.x))
+        if min(row, column) < 0:
             continue
-        curves = _curves(dataset, maps, evaluation, pixel, point)
-        title = f"t-ESM point {point.number} (row {pixel[0]}, column {pixel[1]})"
+        curves = _curves(dataset, maps, evaluation, (row, column), point)
+        title = f"t-ESM point {point.number} (row {row}, column {column})"
         contents.add_graph(container, trace_graph(curves, title, dataset))
 
 
@@ -71,17 +71,6 @@ def _evaluation_of_fit(dataset: xr.Dataset, maps: xr.Dataset) -> Evaluation | No
     except ValueError:
         return None  # results of another recording: its curves would not be those of these traces
     return evaluation
-
-
-def _pixel_of(point: PinnedPoint, dataset: xr.Dataset) -> tuple[int, int] | None:
-    place = []
-    for axis, value in (("y", point.y), ("x", point.x)):
-        centres = dataset[axis].values
-        index = int(np.floor((value - centres[0]) / axis_spacing(dataset[axis]) + 0.5))
-        if not 0 <= index < centres.size:
-            return None
-        place.append(index)
-    return place[0], place[1]
 
 
 def _curves(

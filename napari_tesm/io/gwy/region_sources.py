@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.data.maps import MAP_KINDS, status_name
 from napari_tesm.files.errors import GwyFormatError
@@ -207,15 +207,15 @@ def _on_grid(
     mask: Mask, own_y: xr.DataArray, own_x: xr.DataArray, y: xr.DataArray, x: xr.DataArray
 ) -> tuple[Mask, Mask]:
     """Return which pixels of a grid lie under the mask of another image, and which beside it on that image."""
-    rows, columns = (_nearest(own, axis) for own, axis in ((own_y, y), (own_x, x)))
+    rows, columns = (pixels_at(own, axis.values) for own, axis in ((own_y, y), (own_x, x)))
     there = (rows >= 0)[:, None] & (columns >= 0)[None, :]
     under = mask[np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
     return under & there, ~under & there
 
 
-def _nearest(own: xr.DataArray, wanted: xr.DataArray) -> NDArray[np.int64]:
-    """Return the index of the pixel each place lies in, -1 beside the image."""
+def pixels_at(axis: xr.DataArray, places: ArrayLike) -> NDArray[np.int64]:
+    """Return the index of the pixel each place along an axis lies in, -1 beside the image."""
     with np.errstate(invalid="ignore", over="ignore"):
-        index = np.floor((wanted.values - own.values[0]) / axis_spacing(own) + 0.5)
-    beside = ~((index >= 0) & (index < own.size))
+        index = np.floor((np.asarray(places) - axis.values[0]) / axis_spacing(axis) + 0.5)
+    beside = ~((index >= 0) & (index < axis.size))
     return np.where(beside, -1, np.where(beside, 0, index)).astype(np.int64)

@@ -149,9 +149,9 @@ def _add_brick(
     )
     metadata = metadata_from_protocol(
         PulseProtocol.from_attributes(dataset.attrs),
-        voltage=float(dataset["voltage"].values[pulse]),
-        direction=str(dataset["direction"].values[pulse]),
-        signal=signal,
+        float(dataset["voltage"].values[pulse]),
+        str(dataset["direction"].values[pulse]),
+        signal,
         unit=unit,
     )
     # How a recording became these traces, and what it lacked, stays with them.

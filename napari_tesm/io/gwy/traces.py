@@ -200,7 +200,7 @@ def time_in_seconds(stack: TraceStackInfo, time_unit: str | None) -> Array:
 
 
 def metadata_from_protocol(
-    protocol: PulseProtocol, *, voltage: float, direction: str, signal: str, unit: str
+    protocol: PulseProtocol, voltage: float, direction: str, signal: str, *, unit: str = ""
 ) -> dict[str, str]:
     """Return the metadata a person reads and edits in Gwyddion's metadata browser."""
     entries: dict[str, str] = {}

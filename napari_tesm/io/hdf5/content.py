@@ -14,6 +14,7 @@ from napari_tesm.io.content import (
     Collection,
     ContentError,
     FileContent,
+    damage_told,
     mapped_content,
     one_line,
     si_from_unit,
@@ -87,15 +88,8 @@ def opened(mapped: MappedFile) -> Any:
 
 
 def _content(path: Path, mapped: MappedFile) -> FileContent:
-    file = opened(mapped)
-    try:
-        return _Walk(file, mapped).read(path)
-    except (ContentError, OSError):
-        raise
-    # HDF5 and h5py raise a dozen kinds of errors at damaged structures; all of them mean the same.
-    except Exception as error:
-        reason = one_line(str(error)) or type(error).__name__
-        raise ContentError(f"{path} is not a sound HDF5 file: {reason}.") from None
+    with damage_told(path, "is not a sound HDF5 file"):
+        return _Walk(opened(mapped), mapped).read(path)
 
 
 class _Walk(Collection):

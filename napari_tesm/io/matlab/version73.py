@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from napari_tesm.files.lazy import UnusableArrayError, numbers_of
-from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.content import ContentError, damage_told, one_line
 from napari_tesm.io.hdf5.content import mapped_hdf5, opened
 from napari_tesm.io.hdf5.datasets import lazy_array, plain_value
 from napari_tesm.io.matlab.variables import Variables, element_names
@@ -33,14 +33,8 @@ def read_version_7_3(path: Path, variables: Variables) -> None:
     mapped_hdf5(path)
     rehearse(path, "napari_tesm.io.matlab", "content_from_matlab")
     file = opened(variables.mapped)
-    try:
+    with damage_told(path, "is not a sound MATLAB file"):
         _Walk(file, variables).group(file, "", 0)
-    except (ContentError, OSError):
-        raise
-    # As for any HDF5 file: damage shows in a dozen kinds of errors.
-    except Exception as error:
-        reason = one_line(str(error)) or type(error).__name__
-        raise ContentError(f"{path} is not a sound MATLAB file: {reason}.") from None
 
 
 class _Walk:

@@ -60,53 +60,48 @@ def content_from_tdms(path: str | PathLike[str]) -> FileContent:
     path = Path(path)
     scaling_module = optional_module("nptdms.scaling", path, "a TDMS file")
     index = tdms_index(mapped_content(path))
-    notes = _Notes()
-    if index.open_end:
-        notes.sentences.append("The recorder did not close this file; what it wrote is all there is.")
-    if index.incomplete:
-        notes.sentences.append(
-            "A segment ends within a chunk; of this incomplete one, every channel has its share."
-        )
-    collected = Collection()
+    collected = _Channels()
     for channel in index.channels:
-        _add_channel(collected, channel, index, scaling_module, notes)
-    return FileContent(
-        path, "NI TDMS", collected.sources, _file_attributes(index), notes.all(), index.mapped.check
-    )
+        _add_channel(collected, channel, index, scaling_module)
+    notes = []
+    if index.open_end:
+        notes.append("The recorder did not close this file; what it wrote is all there is.")
+    if index.incomplete:
+        notes.append("A segment ends within a chunk; of this incomplete one, every channel has its share.")
+    notes += collected.notes_together()
+    return FileContent(path, "NI TDMS", collected.sources, _file_attributes(index), notes, index.mapped.check)
 
 
-class _Notes:
-    """Sentences, those that hold for several channels said once."""
+class _Channels(Collection):
+    """Collects the channels; what is noted of several of them is said once."""
 
     def __init__(self) -> None:
-        self.sentences: list[str] = []
-        self._channels: dict[str, list[str]] = {}
+        super().__init__()
+        self._noted: dict[str, list[str]] = {}
 
-    def of(self, channel: str, what: str) -> None:
-        self._channels.setdefault(one_line(what), []).append(channel)
+    def note_of(self, channel: str, what: str) -> None:
+        self._noted.setdefault(one_line(what), []).append(channel)
 
-    def all(self) -> list[str]:
+    def notes_together(self) -> list[str]:
         together = []
-        for what, channels in self._channels.items():
+        for what, channels in self._noted.items():
             shown = ", ".join(f"'{name}'" for name in channels[:_NAMES_IN_A_NOTE])
             more = f" and {len(channels) - _NAMES_IN_A_NOTE} more" if len(channels) > _NAMES_IN_A_NOTE else ""
             together.append(f"{shown}{more}: {what}")
-        return self.sentences + together
+        return together
 
 
-def _add_channel(
-    collected: Collection, channel: Channel, index: TdmsIndex, scalings: Any, notes: _Notes
-) -> None:
+def _add_channel(collected: _Channels, channel: Channel, index: TdmsIndex, scalings: Any) -> None:
     name = one_line(f"{channel.group}/{channel.name}")
     if channel.is_text:
-        notes.of(name, "left out: text.")
+        collected.note_of(name, "left out: text.")
         return
     n_samples = min((len(stream) for stream in channel.streams.values()), default=0)
     if n_samples == 0:
-        notes.of(name, "left out: without samples.")
+        collected.note_of(name, "left out: without samples.")
         return
     properties = {key: _attribute(value) for key, value in channel.properties.items()}
-    axis = _time_axis(channel.properties, n_samples, name, notes)
+    axis = _time_axis(channel.properties, n_samples, name, collected)
     code = channel.streams[None].code if None in channel.streams else ""
     if code == "time":
         first = channel.streams[None].read(index.mapped, 0, 1)
@@ -117,17 +112,17 @@ def _add_channel(
     unit = str(channel.properties.get("unit_string") or channel.properties.get("NI_UnitDescription") or "")
     if code.startswith("c"):
         for part in ("real", "imag"):
-            array = sample_array(index.mapped, channel.streams, _part_of_complex(part))
+            array = sample_array(index.mapped, channel.streams).converted(np.real if part == "real" else np.imag)
             collected.add(f"{name}/{part}", array, [axis], unit, f"{channel.name} {part}", properties)
         return
     try:
         array = sample_array(index.mapped, channel.streams, _scaling(channel, index, scalings))
     # A scaling is made of whatever the properties say; what goes wrong in its arithmetic can be anything.
     except Exception as error:
-        notes.of(name, f"left out: the scaling cannot be applied ({_reason(error)}).")
+        collected.note_of(name, f"left out: the scaling cannot be applied ({_reason(error)}).")
         return
     if array.dtype.kind not in "biuf":
-        notes.of(name, f"left out: the scaling gives {array.dtype} and no real numbers.")
+        collected.note_of(name, f"left out: the scaling gives {array.dtype} and no real numbers.")
         return
     collected.add(name, array, [axis], unit, channel.name, properties)
 
@@ -196,27 +191,29 @@ def _reason(error: Exception) -> str:
     return one_line(str(error)) or type(error).__name__
 
 
-def _time_axis(properties: dict[str, Any], n_samples: int, name: str, notes: _Notes) -> Axis:
+def _time_axis(properties: dict[str, Any], n_samples: int, name: str, collected: _Channels) -> Axis:
     """Return the axis of the samples; a time base that nobody set is noted and not believed."""
     step, start = properties.get("wf_increment"), properties.get("wf_start_offset", 0.0)
     unit = str(properties.get("wf_xunit_string") or "s")
     is_time = si_from_unit(unit)[1] == "s"
     axis_name = "time" if is_time else str(properties.get("wf_xname") or "")
     if step is None:
-        notes.of(name, "without a time base (no wf_increment): give the sampling rate.")
+        collected.note_of(name, "without a time base (no wf_increment): give the sampling rate.")
         return Axis(n_samples, "time", "s", known=False)
     if not _is_finite(step) or step <= 0 or not _is_finite(start):
-        notes.of(
+        collected.note_of(
             name,
             f"the time base makes no sense (wf_increment {step!r}, wf_start_offset {start!r}): give the sampling rate.",
         )
         return Axis(n_samples, axis_name, unit, known=False)
     if is_time and step == 1.0:
-        notes.of(name, "wf_increment is 1 s, LabVIEW's default, and is not believed: give the sampling rate.")
+        collected.note_of(
+            name, "wf_increment is 1 s, LabVIEW's default, and is not believed: give the sampling rate."
+        )
         return Axis(n_samples, axis_name, unit, known=False)
     record = properties.get("wf_samples")
     if _is_finite(record) and 1 < record < n_samples:
-        notes.of(
+        collected.note_of(
             name,
             f"written in records of {record:g} samples (wf_samples), {n_samples / record:g} of them; "
             "that they follow each other without a pause the file does not say.",
@@ -237,10 +234,6 @@ def _seconds_since(first: NDArray[Any]) -> Callable[[RawSamples], NDArray[Any]]:
         return np.asarray(whole + parts * _FRACTION)
 
     return seconds
-
-
-def _part_of_complex(part: str) -> Callable[[RawSamples], NDArray[Any]]:
-    return lambda raw: np.asarray(getattr(raw.data, part))
 
 
 def _attribute(value: Any) -> Any:

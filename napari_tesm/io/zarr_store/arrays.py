@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
-from napari_tesm.files.optional import MissingPackageError, optional_module
+from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import ContentError, one_line
 
 MARK: Final = "t-ESM dataset 1"
@@ -70,17 +69,6 @@ def opened_group(path: str | PathLike[str]) -> Any:
             raise _not_sound(path, error) from None
     try:
         return zarr.open_array(str(path), mode="r")
-    except Exception as error:
-        raise _not_sound(path, error) from None
-
-
-@contextmanager
-def damage_told(path: str | PathLike[str]) -> Iterator[None]:
-    """Turn what the packages below raise at damaged descriptions, which can be anything, into a sentence."""
-    try:
-        yield
-    except (OSError, ContentError, MissingPackageError):
-        raise
     except Exception as error:
         raise _not_sound(path, error) from None
 

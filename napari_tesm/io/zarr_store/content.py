@@ -9,11 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
-from napari_tesm.io.content import Axis, Collection, FileContent, one_line
+from napari_tesm.io.content import Axis, Collection, FileContent, damage_told, one_line
 from napari_tesm.io.hdf5.axes import axis_from_positions
 from napari_tesm.io.hdf5.datasets import plain_value, with_cf_scaling
 from napari_tesm.io.zarr_store.arrays import (
-    damage_told,
     dimension_names,
     lazy_array,
     members,
@@ -43,7 +42,7 @@ def content_from_zarr(path: str | PathLike[str]) -> FileContent:
         If zarr is not installed.
     """
     path = Path(path)
-    with damage_told(path):
+    with damage_told(path, "is no sound Zarr store"):
         return _content(path, opened_group(path))
 
 

@@ -15,11 +15,10 @@ from xarray.core import indexing
 
 from napari_tesm.data.dataset import violations
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError
-from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.content import ContentError, damage_told, one_line
 from napari_tesm.io.zarr_store.arrays import (
     MARK,
     OTHER_CHANNELS,
-    damage_told,
     dimension_names,
     lazy_array,
     members,
@@ -78,7 +77,7 @@ def dataset_from_zarr(path: str | PathLike[str]) -> xr.Dataset:
         If zarr is not installed.
     """
     path = Path(path)
-    with damage_told(path):
+    with damage_told(path, "is no sound Zarr store"):
         return _read_dataset(path, opened_group(path))
 
 
