@@ -45,10 +45,10 @@ def read_back(path):
 def test_regions_and_points_come_back_as_drawn(tmp_path):
     dataset = example_dataset()
     save(tmp_path / "out.gwy", dataset, fit(dataset), regions=REGIONS, points=POINTS)
-    found = read_back(tmp_path / "out.gwy")
-    assert found.regions == REGIONS
-    assert found.points == POINTS
-    assert found.notes == []
+    annotations = read_back(tmp_path / "out.gwy")
+    assert annotations.regions == REGIONS
+    assert annotations.points == POINTS
+    assert annotations.notes == []
 
 
 coordinates = st.floats(-4e-6, 1e-5, allow_nan=False)
@@ -79,8 +79,8 @@ def test_saved_again_from_its_own_output_the_file_is_the_same(tmp_path):
     contents_ = []
     for name in ("2.gwy", "3.gwy"):
         again = open_dataset(tmp_path / "1.gwy")
-        found = read_back(tmp_path / "1.gwy")
-        save(tmp_path / name, again, fit(again), regions=found.regions, points=found.points)
+        annotations = read_back(tmp_path / "1.gwy")
+        save(tmp_path / name, again, fit(again), regions=annotations.regions, points=annotations.points)
         contents_.append((tmp_path / name).read_bytes())
     assert contents_[0] == contents_[1]
     kept = read_container(tmp_path / "2.gwy")
@@ -96,8 +96,8 @@ def test_nothing_given_carries_everything_over(tmp_path):
     save(tmp_path / "out.gwy", again, fit(again))
     assert read_back(tmp_path / "out.gwy").regions == REGIONS
     save(tmp_path / "none.gwy", again, fit(again), regions=[], points=[])
-    found = read_back(tmp_path / "none.gwy")
-    assert (found.regions, found.points) == ([], [])
+    annotations = read_back(tmp_path / "none.gwy")
+    assert (annotations.regions, annotations.points) == ([], [])
 
 
 @pytest.mark.parametrize("maps_only", [True, False])
@@ -106,8 +106,8 @@ def test_without_an_image_the_results_carry_the_regions_also_through_another_fit
     save(tmp_path / "1.gwy", dataset, fit(dataset), regions=REGIONS, points=POINTS, maps_only=maps_only)
     maps = fit(dataset)
     container = read_container(tmp_path / "1.gwy")
-    found = annotations_from_container(container, maps["y"], maps["x"])
-    assert (found.regions, found.points) == (REGIONS, POINTS)
+    annotations = annotations_from_container(container, maps["y"], maps["x"])
+    assert (annotations.regions, annotations.points) == (REGIONS, POINTS)
     if not maps_only:
         again = open_dataset(tmp_path / "1.gwy")
         save(tmp_path / "2.gwy", again, fit(again, threshold=0.3))
@@ -139,10 +139,10 @@ def test_region_channels_are_the_masks_and_no_images_of_the_scan(tmp_path):
 def gwyddion_selections(path, out, change):
     """Change the selections of a file's first channel as Gwyddion would, and write it anew."""
     container = read_container(path)
-    found = {
+    selections = {
         name: Selection.from_object(obj, name) for name, obj in contents.selections(container, 0).items()
     }
-    for name, selection in change(found).items():
+    for name, selection in change(selections).items():
         put(container, f"/0/select/{name}", selection.to_object(), "o")
     write_container(out, container)
 
@@ -161,13 +161,13 @@ def test_what_is_drawn_in_gwyddion_arrives_in_its_place(tmp_path):
         "path": Selection("path", shown((0, 0), (1, 0), (1, 1.5)), closed=True),
     }
     gwyddion_selections(tmp_path / "in.gwy", tmp_path / "drawn.gwy", lambda _: drawn_there)
-    found = read_back(tmp_path / "drawn.gwy")
-    kinds = sorted(region.kind for region in found.regions)
+    annotations = read_back(tmp_path / "drawn.gwy")
+    kinds = sorted(region.kind for region in annotations.regions)
     assert kinds == ["line", "line", "polygon", "rectangle"]
-    rectangle = next(region for region in found.regions if region.kind == "rectangle")
+    rectangle = next(region for region in annotations.regions if region.kind == "rectangle")
     corner = (CORNER[1] + SPACING[1], CORNER[0] + SPACING[0])
     assert np.allclose(rectangle.vertices[0], corner, rtol=0, atol=1e-15)
-    assert [(point.number, round(point.x * 1e9), round(point.y * 1e9)) for point in found.points] == [
+    assert [(point.number, round(point.x * 1e9), round(point.y * 1e9)) for point in annotations.points] == [
         (1, 3700 + 500, -2300 + 281)
     ]
 
@@ -182,14 +182,14 @@ def test_a_selection_moved_in_gwyddion_moves_its_region_and_keeps_its_name(tmp_p
         return {"line": Selection("line", line), "point": Selection("point", point)}
 
     gwyddion_selections(tmp_path / "in.gwy", tmp_path / "moved.gwy", move)
-    found = read_back(tmp_path / "moved.gwy")
-    assert len(found.regions) == len(REGIONS)
-    line = found.regions[1]
+    annotations = read_back(tmp_path / "moved.gwy")
+    assert len(annotations.regions) == len(REGIONS)
+    line = annotations.regions[1]
     assert (line.name, line.region_class, line.width) == ("step 1", "step", 0.48e-6)
     assert np.allclose(line.vertices, placed((0.5, 5), (8.5, 1.9)), rtol=0, atol=1e-15)
-    assert found.regions[0] == REGIONS[0]
-    assert [point.number for point in found.points] == [1, 3]
-    assert (found.points[1].x, found.points[1].y) == pytest.approx(tuple(placed((1.7, 4.1))[0]))
+    assert annotations.regions[0] == REGIONS[0]
+    assert [point.number for point in annotations.points] == [1, 3]
+    assert (annotations.points[1].x, annotations.points[1].y) == pytest.approx(tuple(placed((1.7, 4.1))[0]))
 
 
 def test_one_more_drawn_in_gwyddion_is_one_more_region(tmp_path):
@@ -200,9 +200,9 @@ def test_one_more_drawn_in_gwyddion_is_one_more_region(tmp_path):
         return {"rectangle": Selection("rectangle", items)}
 
     gwyddion_selections(tmp_path / "in.gwy", tmp_path / "more.gwy", add)
-    found = read_back(tmp_path / "more.gwy")
-    assert found.regions[:-1] == REGIONS
-    assert found.regions[-1].kind == "rectangle"
+    annotations = read_back(tmp_path / "more.gwy")
+    assert annotations.regions[:-1] == REGIONS
+    assert annotations.regions[-1].kind == "rectangle"
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_broken_json_is_said_and_the_file_still_opens(tmp_path, text):
     metadata = container["/0/meta"]
     put(metadata, "Regions", text, "s")
     write_container(tmp_path / "broken.gwy", container)
-    found = read_back(tmp_path / "broken.gwy")
-    assert found.notes
-    assert len(found.regions) <= 1  # the rectangle that Gwyddion's selection still shows
+    annotations = read_back(tmp_path / "broken.gwy")
+    assert annotations.notes
+    assert len(annotations.regions) <= 1  # the rectangle that Gwyddion's selection still shows
 
 
 def test_the_graph_of_a_point_holds_its_traces_and_fits(tmp_path):
@@ -249,8 +249,8 @@ def test_a_file_of_images_alone_keeps_its_regions(tmp_path):
     put(container, "/3/data", field_on_grid(np.zeros((6, 9)), dataset["topography"], "m").to_object(), "o")
     write_container(tmp_path / "images.gwy", container)
     save(tmp_path / "out.gwy", None, regions=REGIONS, source=tmp_path / "images.gwy")
-    found = annotations_from_container(read_container(tmp_path / "out.gwy"), dataset["y"], dataset["x"])
-    assert found.regions == REGIONS
+    annotations = annotations_from_container(read_container(tmp_path / "out.gwy"), dataset["y"], dataset["x"])
+    assert annotations.regions == REGIONS
     with pytest.raises(ValueError, match=r"same|itself|input"):
         save(tmp_path / "images.gwy", None, regions=[], source=tmp_path / "images.gwy", overwrite=True)
 
@@ -330,14 +330,14 @@ def test_on_any_grid_a_selection_and_its_region_are_the_same_place(
     assert np.allclose(selected["line"], ends.ravel(), rtol=0, atol=tolerance)
     assert np.allclose(selected["point"], ends[0], rtol=0, atol=tolerance)
     # Exactly what was given comes back, not what the selection makes of it.
-    found = annotations_from_container(container, again["y"], again["x"])
-    assert (found.regions, found.points) == ([line], [point])
+    annotations = annotations_from_container(container, again["y"], again["x"])
+    assert (annotations.regions, annotations.points) == ([line], [point])
     moved = selected["line"] + 0.05 * np.tile(size, 2)
     put(container, "/0/select/line", Selection("line", moved).to_object(), "o")
-    found = annotations_from_container(container, again["y"], again["x"])
-    assert len(found.regions) == 1
-    assert np.allclose(found.regions[0].xy(), ends + 0.05 * size + low, rtol=0, atol=tolerance)
-    assert (found.regions[0].name, found.regions[0].width) == ("mine", step_x)
+    annotations = annotations_from_container(container, again["y"], again["x"])
+    assert len(annotations.regions) == 1
+    assert np.allclose(annotations.regions[0].xy(), ends + 0.05 * size + low, rtol=0, atol=tolerance)
+    assert (annotations.regions[0].name, annotations.regions[0].width) == ("mine", step_x)
 
 
 def test_saved_again_and_again_the_bytes_stay_the_same(tmp_path):
@@ -353,8 +353,8 @@ def test_saved_again_and_again_the_bytes_stay_the_same(tmp_path):
             tmp_path / f"{number}.gwy", open_dataset(tmp_path / f"{number - 1}.gwy"),
             regions=given_[0], points=given_[1],
         )  # fmt: skip
-        found = read_back(tmp_path / f"{number}.gwy")
-        given_ = (found.regions, found.points)
+        annotations = read_back(tmp_path / f"{number}.gwy")
+        given_ = (annotations.regions, annotations.points)
     first = (tmp_path / "1.gwy").read_bytes()
     assert first == (tmp_path / "2.gwy").read_bytes() == (tmp_path / "3.gwy").read_bytes()
     assert contents.ids(read_container(tmp_path / "3.gwy"), contents.GRAPH) == [3, 6, 7]
@@ -400,8 +400,8 @@ def test_results_that_nobody_can_fit_anew_stay_beside_the_regions(tmp_path):
     save(tmp_path / "out.gwy", None, source=tmp_path / "maps.gwy", regions=REGIONS[:1])
     before, after = (read_container(tmp_path / name) for name in ("maps.gwy", "out.gwy"))
     assert set(before) < set(after)
-    found = annotations_from_container(after, dataset["y"], dataset["x"])
-    assert (found.regions, found.points) == (REGIONS[:1], POINTS)
+    annotations = annotations_from_container(after, dataset["y"], dataset["x"])
+    assert (annotations.regions, annotations.points) == (REGIONS[:1], POINTS)
     save(tmp_path / "unpinned.gwy", None, source=tmp_path / "out.gwy", points=POINTS[:1])
     assert len(contents.ids(read_container(tmp_path / "unpinned.gwy"), contents.GRAPH)) == 1
 
@@ -423,9 +423,9 @@ def test_what_is_drawn_on_a_map_outlives_the_next_fit(tmp_path):
     write_container(tmp_path / "drawn.gwy", container)
     again = open_dataset(tmp_path / "drawn.gwy")
     save(tmp_path / "out.gwy", again, fit(again))
-    found = read_back(tmp_path / "out.gwy").regions
-    assert found[:-1] == REGIONS
-    assert np.allclose(found[-1].xy(), placed((0.1, 0.25), (3, 5)), rtol=0, atol=1e-15)
+    regions = read_back(tmp_path / "out.gwy").regions
+    assert regions[:-1] == REGIONS
+    assert np.allclose(regions[-1].xy(), placed((0.1, 0.25), (3, 5)), rtol=0, atol=1e-15)
 
 
 def test_moved_and_one_more_drawn_are_told_apart(tmp_path):
@@ -435,9 +435,9 @@ def test_moved_and_one_more_drawn_are_told_apart(tmp_path):
         return {"line": Selection("line", np.vstack([selections["line"].items + 4e-8, [0, 0, 4e-7, 2e-7]]))}
 
     gwyddion_selections(tmp_path / "in.gwy", tmp_path / "out.gwy", change)
-    found = read_back(tmp_path / "out.gwy").regions
-    assert [region.name for region in found] == [*(region.name for region in REGIONS), "line 1"]
-    assert np.allclose(found[1].xy(), REGIONS[1].xy() + 4e-8, rtol=0, atol=1e-15)
+    regions = read_back(tmp_path / "out.gwy").regions
+    assert [region.name for region in regions] == [*(region.name for region in REGIONS), "line 1"]
+    assert np.allclose(regions[1].xy(), REGIONS[1].xy() + 4e-8, rtol=0, atol=1e-15)
 
 
 def test_a_copy_of_the_channel_with_the_places_of_before_adds_nothing(tmp_path):
@@ -448,9 +448,9 @@ def test_a_copy_of_the_channel_with_the_places_of_before_adds_nothing(tmp_path):
     moved = Selection.from_object(container["/0/select/line"]).items + 4e-8
     put(container, "/0/select/line", Selection("line", moved).to_object(), "o")
     write_container(tmp_path / "copy.gwy", container)
-    found = read_back(tmp_path / "copy.gwy")
-    assert [region.name for region in found.regions] == [region.name for region in REGIONS]
-    assert found.points == POINTS
+    annotations = read_back(tmp_path / "copy.gwy")
+    assert [region.name for region in annotations.regions] == [region.name for region in REGIONS]
+    assert annotations.points == POINTS
 
 
 @pytest.mark.parametrize(
@@ -471,12 +471,14 @@ def test_an_odd_selection_never_keeps_a_file_from_opening_or_fitting(tmp_path, k
     put(obj, "data", np.zeros(3) if items is None else np.ravel(items), "D")
     put(container, f"/0/select/{kind}", obj, "o")
     write_container(tmp_path / "odd.gwy", container)
-    found = read_back(tmp_path / "odd.gwy")
-    assert [region.name for region in found.regions][: len(REGIONS)] == [region.name for region in REGIONS]
+    annotations = read_back(tmp_path / "odd.gwy")
+    assert [region.name for region in annotations.regions][: len(REGIONS)] == [
+        region.name for region in REGIONS
+    ]
     again = open_dataset(tmp_path / "odd.gwy")
     save(tmp_path / "out.gwy", again, fit(again))
-    save(tmp_path / "out2.gwy", again, regions=found.regions, points=found.points)
-    assert read_back(tmp_path / "out2.gwy").regions == found.regions
+    save(tmp_path / "out2.gwy", again, regions=annotations.regions, points=annotations.points)
+    assert read_back(tmp_path / "out2.gwy").regions == annotations.regions
 
 
 def test_a_number_without_end_is_a_note(tmp_path):
@@ -525,13 +527,13 @@ def test_a_drawing_on_an_image_whose_unit_was_entered_is_in_metres(tmp_path):
     put(container, "/brick/0", brick.to_object(), "o")
     write_container(tmp_path / "in.gwy", container)
     opened = open_dataset(tmp_path / "in.gwy", lateral_unit="nm")
-    found = annotations_from_container(container, opened["y"], opened["x"]).regions
-    assert np.allclose(found[0].vertices[0], (120e-9, 110e-9), rtol=1e-12, atol=0)
-    for number, regions in enumerate((found, None)):
+    drawn = annotations_from_container(container, opened["y"], opened["x"]).regions
+    assert np.allclose(drawn[0].vertices[0], (120e-9, 110e-9), rtol=1e-12, atol=0)
+    for number, regions in enumerate((drawn, None)):
         save(tmp_path / f"{number}.gwy", opened, regions=regions, with_entered=True)
         again = read_back(tmp_path / f"{number}.gwy").regions
         assert len(again) == 1
-        assert np.allclose(again[0].xy(), found[0].xy(), rtol=1e-12, atol=0)
+        assert np.allclose(again[0].xy(), drawn[0].xy(), rtol=1e-12, atol=0)
 
 
 def test_what_was_drawn_without_a_unit_is_in_that_which_is_entered_later(tmp_path):
@@ -548,16 +550,18 @@ def test_what_was_drawn_without_a_unit_is_in_that_which_is_entered_later(tmp_pat
     opened = open_dataset(tmp_path / "in.gwy")
     points = [PinnedPoint(2, 320.0, 130.0, 3, "#123456")]
     save(tmp_path / "drawn.gwy", opened, regions=drawn_there, points=points)
-    found = read_back(tmp_path / "drawn.gwy")
-    assert (found.regions, found.points) == (drawn_there, points)
+    annotations = read_back(tmp_path / "drawn.gwy")
+    assert (annotations.regions, annotations.points) == (drawn_there, points)
     entered = open_dataset(tmp_path / "drawn.gwy", lateral_unit="nm")
-    found = annotations_from_container(read_container(tmp_path / "drawn.gwy"), entered["y"], entered["x"])
-    assert [(one.name, one.region_class, one.kind) for one in found.regions] == [
+    annotations = annotations_from_container(
+        read_container(tmp_path / "drawn.gwy"), entered["y"], entered["x"]
+    )
+    assert [(region.name, region.region_class, region.kind) for region in annotations.regions] == [
         ("step 1", "step", "line"), ("grain 1", "grain", "polygon"),
     ]  # fmt: skip
-    for one, there in zip(found.regions, drawn_there, strict=True):
-        assert np.allclose(one.xy(), 1e-9 * there.xy(), rtol=1e-12, atol=0)
-        assert one.width == pytest.approx(1e-9 * there.width)
-    (point,) = found.points
+    for region, there in zip(annotations.regions, drawn_there, strict=True):
+        assert np.allclose(region.xy(), 1e-9 * there.xy(), rtol=1e-12, atol=0)
+        assert region.width == pytest.approx(1e-9 * there.width)
+    (point,) = annotations.points
     assert (point.x, point.y) == pytest.approx((320e-9, 130e-9))
     assert (point.number, point.size, point.colour) == (2, 3, "#123456")

@@ -19,12 +19,12 @@ def graphs_of(path):
     """Return title -> graph and whether it is shown."""
     container = read_container(path)
     keys = [key for key in container if key.startswith("/0/graph/graph/") and key.count("/") == 4]
-    found = {}
+    graphs = {}
     for key in keys:
         graph = Graph.from_object(container[key], key)
-        found[graph.title] = (graph, container[f"{key}/visible"])
-    assert len(found) == len(keys)
-    return found
+        graphs[graph.title] = (graph, container[f"{key}/visible"])
+    assert len(graphs) == len(keys)
+    return graphs
 
 
 @pytest.fixture
@@ -50,10 +50,10 @@ def fitted(scan, path, *words):
 
 def test_histograms_share_out_the_values_of_the_maps(scan, tmp_path, gwyoracle):
     out = fitted(scan, tmp_path / "out.gwy", "--graphs", "--tip-radius", "25nm")
-    found = {title: graph for title, (graph, _) in graphs_of(out).items() if "histogram" in title}
+    graphs = {title: graph for title, (graph, _) in graphs_of(out).items() if "histogram" in title}
     maps = maps_from_container(read_container(out))
-    assert len(found) == maps.sizes["pulse"]
-    graph = next(iter(found.values()))
+    assert len(graphs) == maps.sizes["pulse"]
+    graph = next(iter(graphs.values()))
     assert (graph.x_label, graph.x_unit) == ("log10 D (m²/s)", "")
     for curve, name in zip(graph.curves, ("D1", "D2"), strict=True):
         values = np.log10(maps[name].values[0])
@@ -71,16 +71,16 @@ def test_histograms_share_out_the_values_of_the_maps(scan, tmp_path, gwyoracle):
 def test_without_a_tip_radius_they_are_of_tau(tmp_path):
     protocol = replace(PROTOCOL, tip_radius=None, tip_radius_error=None)
     save(tmp_path / "scan.gwy", example_dataset(protocol=protocol))
-    found = graphs_of(fitted(tmp_path / "scan.gwy", tmp_path / "out.gwy", "--graphs"))
-    graph, shown = found["t-ESM histogram (-3 V)"]
+    graphs = graphs_of(fitted(tmp_path / "scan.gwy", tmp_path / "out.gwy", "--graphs"))
+    graph, shown = graphs["t-ESM histogram (-3 V)"]
     assert graph.x_label == "log10 tau (s)"
     assert [curve.description.split(",")[0] for curve in graph.curves] == ["tau1", "tau2"]
     assert shown
 
 
 def test_points_pinned_and_drawn_have_their_curves(scan, tmp_path):
-    found = graphs_of(fitted(scan, tmp_path / "out.gwy", "--graphs"))
-    points = {title: graph for title, (graph, shown) in found.items() if "point" in title and shown}
+    graphs = graphs_of(fitted(scan, tmp_path / "out.gwy", "--graphs"))
+    points = {title: graph for title, (graph, shown) in graphs.items() if "point" in title and shown}
     assert sorted(points) == ["t-ESM point 1 (row 2, column 5)", "t-ESM point 7 (row 2, column 4)"]
     dataset = open_dataset(scan)
     curves = {curve.description: curve for curve in points["t-ESM point 7 (row 2, column 4)"].curves}
@@ -97,15 +97,15 @@ def test_many_points_do_not_fill_the_screen(scan, tmp_path):
     dataset = open_dataset(scan)
     points = [PinnedPoint(n, float(dataset["x"][n]), float(dataset["y"][0])) for n in range(1, 7)]
     save(tmp_path / "many.gwy", dataset, points=points)
-    found = graphs_of(fitted(tmp_path / "many.gwy", tmp_path / "out.gwy", "--graphs"))
-    assert [shown for title, (_, shown) in found.items() if "point" in title] == [False] * 6
+    graphs = graphs_of(fitted(tmp_path / "many.gwy", tmp_path / "out.gwy", "--graphs"))
+    assert [shown for title, (_, shown) in graphs.items() if "point" in title] == [False] * 6
 
 
 def test_maps_are_the_same_with_graphs(scan, tmp_path):
     plain, with_graphs = fitted(scan, tmp_path / "1.gwy"), fitted(scan, tmp_path / "2.gwy", "--graphs")
     assert graphs_of(plain) == {}
-    one, other = (maps_from_container(read_container(path)) for path in (plain, with_graphs))
-    assert one.identical(other)
+    without, beside = (maps_from_container(read_container(path)) for path in (plain, with_graphs))
+    assert without.identical(beside)
 
 
 def test_graphs_need_an_output_of_maps_alone(scan, tmp_path, capsys):

@@ -41,9 +41,9 @@ def through_a_file(obj, tmp_path):
     return read_container(tmp_path / "file.gwy")["/o"]
 
 
-def assert_same(one, other):
-    for name in one.__dataclass_fields__:
-        left, right = getattr(one, name), getattr(other, name)
+def assert_same(first, second):
+    for name in first.__dataclass_fields__:
+        left, right = getattr(first, name), getattr(second, name)
         if isinstance(left, np.ndarray):
             np.testing.assert_array_equal(left, right, name)
         elif isinstance(left, (list, tuple)) and not left:
@@ -451,9 +451,9 @@ def test_titles(container):
 
 
 def test_selections_of_a_channel(container):
-    found = gwy_contents.selections(container, 3)
-    assert list(found) == ["line", "pointer"]
-    assert Selection.from_object(found["pointer"]).kind == "point"
+    selections = gwy_contents.selections(container, 3)
+    assert list(selections) == ["line", "pointer"]
+    assert Selection.from_object(selections["pointer"]).kind == "point"
     assert gwy_contents.selections(container, 12) == {}
 
 

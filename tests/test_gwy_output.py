@@ -83,8 +83,8 @@ def _assert_same(first, second):
             _assert_same(first[key], second[key])
     elif isinstance(first, list):
         assert len(first) == len(second)
-        for one, other in zip(first, second, strict=True):
-            _assert_same(one, other)
+        for before, after in zip(first, second, strict=True):
+            _assert_same(before, after)
     else:
         assert first == second
 

@@ -97,23 +97,27 @@ def read(tmp_path):
     return read_bytes
 
 
-def same(one, other):
+def same(first, second):
     """Equal in every bit, with the order of keys."""
-    if isinstance(one, GwyObject):
+    if isinstance(first, GwyObject):
         return (
-            type(one) is type(other)
-            and one.name == other.name
-            and list(one) == list(other)
-            and all(one.typecodes[key] == other.typecodes[key] for key in one)
-            and all(same(one[key], other[key]) for key in one)
+            type(first) is type(second)
+            and first.name == second.name
+            and list(first) == list(second)
+            and all(first.typecodes[key] == second.typecodes[key] for key in first)
+            and all(same(first[key], second[key]) for key in first)
         )
-    if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, float):
-        return struct.pack("<d", one) == struct.pack("<d", other)
-    return type(one) is type(other) and one == other
+    if isinstance(first, np.ndarray):
+        return (
+            first.dtype == second.dtype
+            and first.shape == second.shape
+            and first.tobytes() == second.tobytes()
+        )
+    if isinstance(first, list):
+        return len(first) == len(second) and all(map(same, first, second))
+    if isinstance(first, float):
+        return struct.pack("<d", first) == struct.pack("<d", second)
+    return type(first) is type(second) and first == second
 
 
 def test_every_type_code(read):

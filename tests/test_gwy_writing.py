@@ -81,8 +81,8 @@ def names(folder):
     ],
 )
 def test_type_is_inferred(tmp_path, value, typecode, expected):
-    found, result = written(tmp_path, value)
-    assert found == typecode
+    inferred, result = written(tmp_path, value)
+    assert inferred == typecode
     assert (result.tolist() if isinstance(result, np.ndarray) else result) == expected
 
 
@@ -103,8 +103,8 @@ def test_type_is_inferred(tmp_path, value, typecode, expected):
     ],
 )
 def test_declared_type_holds(tmp_path, value, typecode, expected):
-    found, result = written(tmp_path, value, typecode)
-    assert found == typecode
+    inferred, result = written(tmp_path, value, typecode)
+    assert inferred == typecode
     assert (result.tolist() if isinstance(result, np.ndarray) else result) == expected
 
 
@@ -216,8 +216,8 @@ def test_blocks_of_any_size_make_the_same_file(tmp_path, data):
 @pytest.mark.parametrize("typecode", "CIQD")
 def test_lazy_arrays_of_every_type(tmp_path, typecode):
     source = LazyArray((2, 2), lambda: ([n, n + 1] for n in (1, 3)), typecode)
-    found, values = written(tmp_path, source)
-    assert (found, values.tolist()) == (typecode, [1, 2, 3, 4])
+    inferred, values = written(tmp_path, source)
+    assert (inferred, values.tolist()) == (typecode, [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize(("supplied", "message"), [(3, "supplied 3 of 4"), (5, "more than 4")])

@@ -32,7 +32,7 @@ ASKED = {
 @pytest.mark.parametrize("name", IMAGES)
 def test_images_open_in_their_size_everywhere(shared_data, name, capsys):
     count, shape, size = IMAGES[name]
-    channels = [one for one in open_file(shared_data / name).channels if one["x"].attrs["units"] == "m"]
+    channels = [image for image in open_file(shared_data / name).channels if image["x"].attrs["units"] == "m"]
     assert len(channels) == count
     for channel in channels:
         assert channel.shape == shape

@@ -381,6 +381,6 @@ def test_attributes_that_make_no_sense_cost_the_array_its_unit_and_nothing_else(
         for item in (array, scale, file):
             for name in ("units", "quantity", "dimension_type"):
                 item.attrs[name] = file.ref if isinstance(unit, str) else unit
-    found = next(one for one in content_from_hdf5(tmp_path / "a.h5").sources if one.name == "tr")
-    assert (found.unit, found.title) == ("", "tr")
-    assert np.array_equal(found.array[...], np.arange(60.0).reshape(3, 4, 5))
+    trace = next(source for source in content_from_hdf5(tmp_path / "a.h5").sources if source.name == "tr")
+    assert (trace.unit, trace.title) == ("", "tr")
+    assert np.array_equal(trace.array[...], np.arange(60.0).reshape(3, 4, 5))

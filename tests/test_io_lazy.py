@@ -15,8 +15,8 @@ def lazy(values):
 
     def reading(part):
         assert all(
-            one.step > 0 and 0 <= one.start <= one.stop <= size
-            for one, size in zip(part, values.shape, strict=True)
+            along.step > 0 and 0 <= along.start <= along.stop <= size
+            for along, size in zip(part, values.shape, strict=True)
         )
         read.append(part)
         return values[part].copy()
@@ -78,6 +78,6 @@ def test_the_check_comes_before_every_reading():
         raise OSError("changed")
 
     array = LazyArray((3,), np.dtype(float), lambda part: np.zeros(3)[part], check=refuse)
-    for one in (array, array.transposed(), array.converted(np.abs)):
+    for lazy in (array, array.transposed(), array.converted(np.abs)):
         with pytest.raises(OSError, match="changed"):
-            one[0]
+            lazy[0]

@@ -218,21 +218,21 @@ def test_a_mapping_that_does_not_fit_is_said_in_a_sentence(mapping, words):
 
 
 def test_contradicting_units_are_refused():
-    known = content(source(TRACES, Y, X, TIME))
+    timed = content(source(TRACES, Y, X, TIME))
     mapping = Mapping(traces=(TraceEntry("scan/X"),))
     with pytest.raises(MappingError, match="would contradict"):
-        opened_from_content(known, mapping, time_unit="s")
+        opened_from_content(timed, mapping, time_unit="s")
     with pytest.raises(MappingError, match="would contradict"):
-        opened_from_content(known, mapping, lateral_unit="µm")
+        opened_from_content(timed, mapping, lateral_unit="µm")
 
 
 def test_images_come_along_and_those_of_the_traces_grid_join_them():
     image = source(np.arange(30.0).reshape(5, 6), Y, X, name="scan/height", unit="nm", title="Height")
     other = source(np.ones((3, 4)), Axis(3, "y", "nm"), Axis(4, "x", "nm"), name="other", unit="counts")
-    found = content(source(TRACES, Y, X, TIME), image, other)
-    proposal = proposal_from_content(found)
-    opened = opened_from_content(found, proposal.mapping)
-    assert [one.attrs["long_name"] for one in opened.channels] == ["Height", "other"]
+    held = content(source(TRACES, Y, X, TIME), image, other)
+    proposal = proposal_from_content(held)
+    opened = opened_from_content(held, proposal.mapping)
+    assert [channel.attrs["long_name"] for channel in opened.channels] == ["Height", "other"]
     (dataset,) = opened.datasets
     assert np.allclose(dataset["height"].values, np.arange(30.0).reshape(5, 6) * 1e-9, atol=0)
     assert "other" not in dataset

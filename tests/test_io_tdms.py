@@ -46,7 +46,10 @@ def by_nptdms(raw):
     """Channels as nptdms reads them."""
     file = nptdms.TdmsFile.read(io.BytesIO(raw))
     return {
-        f"{group.name}/{one.name}": one[:] for group in file.groups() for one in group.channels() if len(one)
+        f"{group.name}/{channel.name}": channel[:]
+        for group in file.groups()
+        for channel in group.channels()
+        if len(channel)
     }
 
 
@@ -72,18 +75,18 @@ def test_real_files_are_read_as_nptdms_reads_them(shared_data, name):
     content = assert_as_nptdms(path)
     assert content.format == "NI TDMS"
     for group in nptdms.TdmsFile.read(path).groups():
-        for one in group.channels():
-            source = content.source(f"{group.name}/{one.name}")
-            assert source.title == one.name
+        for written in group.channels():
+            source = content.source(f"{group.name}/{written.name}")
+            assert source.title == written.name
             np.testing.assert_allclose(
                 source.axes[0].positions(),
-                one.time_track()
-                if "wf_start_offset" in one.properties
-                else np.arange(len(one)) * one.properties["wf_increment"],
+                written.time_track()
+                if "wf_start_offset" in written.properties
+                else np.arange(len(written)) * written.properties["wf_increment"],
                 rtol=1e-12,
             )
             assert (source.axes[0].name, source.axes[0].unit) == ("time", "s")
-            for key, value in one.properties.items():
+            for key, value in written.properties.items():
                 if isinstance(value, str | int | float):
                     assert source.attributes[key] == value
 

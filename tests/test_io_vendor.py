@@ -113,13 +113,17 @@ def test_curves_on_a_grid_are_a_map(shared_data, no_leftovers):
 
 def test_single_force_curves_are_said_to_be_such(shared_data, no_leftovers):
     bruker = content_from_vendor(shared_data / "bruker" / "force_bruker.001")
-    assert [(one.name, one.shape, one.unit) for one in bruker.sources] == [
+    assert [(source.name, source.shape, source.unit) for source in bruker.sources] == [
         ("F-Z spectrum/Approach", (512,), "N"), ("F-Z spectrum/Retract", (512,), "N"),
     ]  # fmt: skip
     assert bruker.sources[0].axes[0].unit == "m"
     path = shared_data / "ibw" / "force_ibw.ibw"
     asylum = content_from_vendor(path)
-    assert [(one.name, one.unit) for one in asylum.sources] == [("Raw", "m"), ("Defl", "m"), ("ZSnsr", "m")]
+    assert [(source.name, source.unit) for source in asylum.sources] == [
+        ("Raw", "m"),
+        ("Defl", "m"),
+        ("ZSnsr", "m"),
+    ]
     numbers = np.frombuffer(path.read_bytes(), "<f4", 3 * 1261, 384).reshape(3, 1261)
     for source, curve in zip(asylum.sources, numbers, strict=True):
         np.testing.assert_array_equal(source.array, curve)

@@ -151,8 +151,8 @@ def test_any_other_store_is_described(tmp_path):
     array = group.create_array("data", data=np.ones((2, 3, 4), "f4"), attributes={"units": "mV"})
     array.attrs["_ARRAY_DIMENSIONS"] = ["y", "x", "time"]
     group.create_array("time", data=np.arange(4.0), attributes={"units": "ms", "_ARRAY_DIMENSIONS": ["time"]})
-    found = content_from_file(tmp_path / "b.zarr")
-    source = found.source("data")
+    content = content_from_file(tmp_path / "b.zarr")
+    source = content.source("data")
     assert source.unit == "mV"
     assert [axis.name for axis in source.axes] == ["y", "x", "time"]
     assert source.axes[2].known

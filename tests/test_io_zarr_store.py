@@ -202,11 +202,11 @@ def test_changed_descriptions_are_read_or_refused(tmp_path):
 def assert_harmless(reader, path):
     message = ""
     try:
-        found = reader(path)
+        opened = reader(path)
         arrays = (
-            found.data_vars.values()
-            if isinstance(found, xr.Dataset)
-            else [one.array for one in found.sources]
+            opened.data_vars.values()
+            if isinstance(opened, xr.Dataset)
+            else [source.array for source in opened.sources]
         )
         for array in arrays:
             if array.size < 1e6:
@@ -257,7 +257,7 @@ def test_groups_complex_numbers_and_a_single_array(tmp_path):
     group = zarr.open_group(tmp_path / "g.zarr", mode="w", zarr_format=2)
     group.require_group("scan").create_array("z", data=np.array([1 + 2j, 3 - 4j]))
     content = content_from_zarr(tmp_path / "g.zarr")
-    assert {one.name: one.array[...].tolist() for one in content.sources} == {
+    assert {source.name: source.array[...].tolist() for source in content.sources} == {
         "scan/z/real": [1, 3], "scan/z/imag": [2, -4],
     }  # fmt: skip
     for version in (2, 3):

@@ -78,10 +78,10 @@ def test_a_shift_is_found_to_a_tenth_of_a_pixel(fineness):
         at(fine_y + dy, fine_x + dx) + 0.05 * rng.standard_normal((fine_y.size, fine_x.size)),
         spacing=(fineness, fineness),
     )
-    found = registration_between(fixed, moving)
-    assert (found.dy, found.dx) == (pytest.approx(dy, abs=0.1), pytest.approx(dx, abs=0.1))
-    assert found.residual < 0.1
-    assert found.correlation > 0.9
+    shift = registration_between(fixed, moving)
+    assert (shift.dy, shift.dx) == (pytest.approx(dy, abs=0.1), pytest.approx(dx, abs=0.1))
+    assert shift.residual < 0.1
+    assert shift.correlation > 0.9
 
 
 def test_images_of_different_things_are_not_registered():
@@ -104,9 +104,9 @@ def test_a_shift_is_found_in_the_unit_of_the_axes_where_pixels_are_not_square():
         moving = image(at(y + dy, x + dx) + 0.02 * rng.standard_normal((48, 80)), spacing, origin)
         # A plane that the scanner draws into both.
         slope = np.linspace(0, 5, 80)[None, :]
-        found = registration_between(fixed + slope, moving + slope)
-        assert (found.dy, found.dx) == (pytest.approx(dy, abs=0.025), pytest.approx(dx, abs=0.05))
-        assert found.residual < 0.05
+        shift = registration_between(fixed + slope, moving + slope)
+        assert (shift.dy, shift.dx) == (pytest.approx(dy, abs=0.025), pytest.approx(dx, abs=0.05))
+        assert shift.residual < 0.05
 
 
 @pytest.mark.parametrize("away", [(0.0, 14.0), (4.0, 0.0), (0.0, -25.0), (-5.0, 15.0)])
@@ -163,7 +163,7 @@ def test_a_flipped_image_is_turned_back_and_one_of_another_grid_comes_along(file
     save_scan_images(files / "coarse.gwy", coarse)
     sized, _ = dataset_with_scan(dataset, files / "afm.gwy")
     joined, said = dataset_with_scan(sized, files / "coarse.gwy")
-    titles = [one.attrs["long_name"] for one in joined.encoding["other_channels"]]
+    titles = [image.attrs["long_name"] for image in joined.encoding["other_channels"]]
     assert titles == ["Topography", "Deflection error"]
     assert "topography_2" not in joined
     assert said == []

@@ -61,16 +61,16 @@ def test_every_surviving_pixel_is_in_its_place(case, seed):
     options, timing = CASES[case]
     dataset = simulate_dataset(size=(40, 24), samples=50, seed=seed)
     acquisition = simulate_acquisition(dataset, timing=timing, seed=seed, **options)
-    found = recovered(acquisition)
-    traces, expected = found["displacement"].values, expected_traces(dataset, acquisition)
+    cut = recovered(acquisition)
+    traces, expected = cut["displacement"].values, expected_traces(dataset, acquisition)
     here = np.isfinite(traces).all(axis=-1)
     np.testing.assert_array_equal(traces[here], dataset["displacement"].values[here])
     if timing.line_jitter:
         # Where lines keep no pace, one that lacks its first or last pulse is left out, and the report says so.
         lost = (np.isfinite(expected).all(axis=-1) & ~here).any(axis=-1)
-        assert lost.sum() == found.attrs[REPORT].count("left out, the lines") <= 4
+        assert lost.sum() == cut.attrs[REPORT].count("left out, the lines") <= 4
         expected[lost] = np.nan
-    np.testing.assert_array_equal(traces, expected, err_msg=found.attrs[REPORT])
+    np.testing.assert_array_equal(traces, expected, err_msg=cut.attrs[REPORT])
 
 
 @pytest.mark.parametrize("second_pulse", [False, True])
@@ -79,13 +79,13 @@ def test_the_diffusion_maps_are_those_of_the_dataset(second_pulse):
     timing = Timing(dropped=0.01, doubled=0.01, jitter=0.02, second_pulse=second_pulse)
     acquisition = simulate_acquisition(dataset, timing=timing, seed=4)
     size = dataset.sizes["x"] * 6e-9, dataset.sizes["y"] * 6e-9
-    found = recovered(
+    cut = recovered(
         acquisition, scan_size=size, protocol=PulseProtocol(tip_radius=25e-9, tip_radius_error=2e-9)
     )
-    np.testing.assert_allclose(found["time"], dataset["time"], atol=1e-15)
-    np.testing.assert_allclose(found["x"], dataset["x"], rtol=1e-12)
-    direct, through = fit(dataset), fit(found)
-    missing = np.isnan(found["displacement"].values).all(axis=-1)
+    np.testing.assert_allclose(cut["time"], dataset["time"], atol=1e-15)
+    np.testing.assert_allclose(cut["x"], dataset["x"], rtol=1e-12)
+    direct, through = fit(dataset), fit(cut)
+    missing = np.isnan(cut["displacement"].values).all(axis=-1)
     assert 0.005 < missing.mean() < 0.03
     # The threshold is a part of the map's maximum: it may rest on a pixel that was lost.
     for name in ("H", "tau1", "tau2", "D1", "D2", "D1_stderr", "D2_stderr"):
@@ -102,23 +102,23 @@ def test_the_protocol_and_the_settings_come_from_the_recording():
     acquisition = simulate_acquisition(dataset)
     silent = replace(acquisition.order, voltages=())
     before, after = acquisition.record
-    found = dataset_from_recording(
+    cut = dataset_from_recording(
         acquisition.streams, acquisition.rate, silent, before=before / 4000, after=after / 4000
     )
-    assert found["voltage"].values == pytest.approx([3.0, -3.0], abs=1e-3)
-    assert found["direction"].values.tolist() == ["trace", "retrace"]
-    protocol = PulseProtocol.from_attributes(found.attrs)
+    assert cut["voltage"].values == pytest.approx([3.0, -3.0], abs=1e-3)
+    assert cut["direction"].values.tolist() == ["trace", "retrace"]
+    protocol = PulseProtocol.from_attributes(cut.attrs)
     assert protocol.pulse_duration == pytest.approx(10e-3)
     assert protocol.pulse_start == pytest.approx(0.5e-3)
-    assert found["x"].attrs["units"] == "px"
-    np.testing.assert_array_equal(found["displacement"].values, dataset["displacement"].values)
+    assert cut["x"].attrs["units"] == "px"
+    np.testing.assert_array_equal(cut["displacement"].values, dataset["displacement"].values)
 
 
 def test_a_record_nobody_set_lies_between_the_pulses():
     dataset = simulate_dataset(size=(16, 12), samples=100)
     acquisition = simulate_acquisition(dataset, timing=Timing(pause=0.1, jitter=0.002))
-    found = dataset_from_recording(acquisition.streams, acquisition.rate, acquisition.order)
-    time = found["time"].values
+    cut = dataset_from_recording(acquisition.streams, acquisition.rate, acquisition.order)
+    time = cut["time"].values
     assert time[0] < 0 < time[-1]
     assert 0.9 * 27.5e-3 < time[-1] - time[0] < 27.5e-3
 
@@ -131,9 +131,9 @@ def test_triggers_alone_place_the_pixels():
     streams = {name: stream for name, stream in acquisition.streams.items() if name != "dc"}
     before, after = acquisition.record
     times = {"before": before / acquisition.rate, "after": after / acquisition.rate}
-    found = dataset_from_recording(streams, acquisition.rate, acquisition.order, pulse_delay=0.0, **times)
-    np.testing.assert_array_equal(found["displacement"].values, expected_traces(dataset, acquisition))
-    assert PulseProtocol.from_attributes(found.attrs).pulse_start == pytest.approx(times["before"])
+    cut = dataset_from_recording(streams, acquisition.rate, acquisition.order, pulse_delay=0.0, **times)
+    np.testing.assert_array_equal(cut["displacement"].values, expected_traces(dataset, acquisition))
+    assert PulseProtocol.from_attributes(cut.attrs).pulse_start == pytest.approx(times["before"])
     unknown = dataset_from_recording(streams, acquisition.rate, acquisition.order, **times)
     assert PulseProtocol.from_attributes(unknown.attrs).pulse_start is None
 
@@ -164,17 +164,17 @@ def test_the_report_tells_every_line_what_it_lacks():
 
 def test_serpentine_lines_and_retraces_are_mirrored():
     dataset = simulate_dataset(size=(20, 10), samples=50)
-    one = dataset.isel(pulse=[0])
-    acquisition = simulate_acquisition(one, ways=("trace",), serpentine=True)
+    first = dataset.isel(pulse=[0])
+    acquisition = simulate_acquisition(first, ways=("trace",), serpentine=True)
     x = np.asarray(acquisition.streams["X"])
     truth = acquisition.truth
     second = np.flatnonzero(truth["number"].values == 1)
     assert truth["column"].values[second].tolist() == list(range(20))[::-1]
     begin = int(truth["start"].values[second[0]]) - acquisition.record[0]
-    np.testing.assert_array_equal(x[begin : begin + 50], one["displacement"].values[0, 1, 19])
-    found = recovered(acquisition)
-    np.testing.assert_array_equal(found["displacement"].values, one["displacement"].values)
-    assert found["direction"].values.tolist() == [""]
+    np.testing.assert_array_equal(x[begin : begin + 50], first["displacement"].values[0, 1, 19])
+    cut = recovered(acquisition)
+    np.testing.assert_array_equal(cut["displacement"].values, first["displacement"].values)
+    assert cut["direction"].values.tolist() == [""]
 
 
 HOSTILE = {

@@ -106,18 +106,18 @@ def test_no_pulse_gets_another_pixel(
         clip=clip,
         line_trigger=line_trigger,
     )
-    one, begun = scan(ScanOrder(columns, lines, **order), timing, samples=samples, seed=seed)
-    known = len(one.order.ways) == 1 or one.order.voltages_per == "way" or line_trigger == "line"
-    if begun % len(one.order.ways) and not known:
+    recorded, begun = scan(ScanOrder(columns, lines, **order), timing, samples=samples, seed=seed)
+    told = len(recorded.order.ways) == 1 or recorded.order.voltages_per == "way" or line_trigger == "line"
+    if begun % len(recorded.order.ways) and not told:
         return  # nothing in the recording says that it starts with a retrace
     try:
-        places = one.places()
+        places = recorded.places()
     except ValueError:
         # Hardly any line whole, or too few: said, not guessed; never without a defect.
         if not (dropped or doubled or clip[0] or clip[1]):
             raise
         return
-    wrong, lost = one.misplaced(places)
+    wrong, lost = recorded.misplaced(places)
     assert wrong == 0
     assert sum(line.found for line in places.lines) == (places.event != MISSING).sum()
     # What is in no pixel is in a line that says why, or is said to have come beside the pixels.
@@ -133,22 +133,24 @@ def test_few_of_many_pixels_are_lost_on_the_way():
     lost = pulses = 0
     for seed in range(12):
         order = ScanOrder(64, 40, ways=("trace", "retrace"), voltages=(3.0, -3.0), voltages_per="way")
-        one, _ = scan(order, Timing(dropped=0.01, doubled=0.01, jitter=0.01, line_trigger=""), seed=seed)
-        wrong, missing = one.misplaced(one.places())
+        recorded, _ = scan(order, Timing(dropped=0.01, doubled=0.01, jitter=0.01, line_trigger=""), seed=seed)
+        wrong, missing = recorded.misplaced(recorded.places())
         assert wrong == 0
-        lost, pulses = lost + missing, pulses + int((one.entry >= 0).sum())
+        lost, pulses = lost + missing, pulses + int((recorded.entry >= 0).sum())
     assert lost <= 1e-4 * pulses
 
 
 def test_bursts_of_missing_pixels_leave_the_others_where_they_are():
-    one, _ = scan(ScanOrder(60, 12), Timing(line_trigger=""))
-    plan = one.plan
+    recorded, _ = scan(ScanOrder(60, 12), Timing(line_trigger=""))
+    plan = recorded.plan
     gone = (plan.number == 3) & (plan.column > 9) & (plan.column < 55)
     gone |= (plan.number == 5) & (plan.column < 4)
     gone |= (plan.number == 7) & (plan.column > 50)
     gone |= plan.number == 9
-    kept = ~gone[one.entry]
-    few = replace(one, start=one.start[kept], entry=one.entry[kept], voltage=one.voltage[kept])
+    kept = ~gone[recorded.entry]
+    few = replace(
+        recorded, start=recorded.start[kept], entry=recorded.entry[kept], voltage=recorded.voltage[kept]
+    )
     places = few.places()
     assert few.misplaced(places) == (0, 0)
     assert places.lines[3].dropped == tuple(range(10, 55))
@@ -158,21 +160,23 @@ def test_bursts_of_missing_pixels_leave_the_others_where_they_are():
 
 
 def test_a_stop_within_a_line_costs_the_line_and_nothing_else():
-    one, _ = scan(ScanOrder(60, 12), Timing(line_trigger=""))
-    plan = one.plan
+    recorded, _ = scan(ScanOrder(60, 12), Timing(line_trigger=""))
+    plan = recorded.plan
     late = ((plan.number == 4) & (plan.column > 30)) | (plan.number > 4)
-    start = one.start + 47 * late[one.entry]  # a program that stood still for half a pixel
-    places = replace(one, start=start).places()
-    assert replace(one, start=start).misplaced(places)[0] == 0
+    start = recorded.start + 47 * late[recorded.entry]  # a program that stood still for half a pixel
+    places = replace(recorded, start=start).places()
+    assert replace(recorded, start=start).misplaced(places)[0] == 0
     assert "out of step" in places.lines[4].problem
     assert [line.found for number, line in enumerate(places.lines) if number != 4] == [60] * 11
 
 
 def test_a_pause_between_lines_moves_nothing():
-    one, _ = scan(ScanOrder(60, 12), Timing(line_trigger="", dropped=0.01), seed=1)
-    plan = one.plan
-    start = one.start + 2345 * (plan.number[one.entry] > 6) + 6432 * (plan.number[one.entry] > 9)
-    paused = replace(one, start=start)
+    recorded, _ = scan(ScanOrder(60, 12), Timing(line_trigger="", dropped=0.01), seed=1)
+    plan = recorded.plan
+    start = (
+        recorded.start + 2345 * (plan.number[recorded.entry] > 6) + 6432 * (plan.number[recorded.entry] > 9)
+    )
+    paused = replace(recorded, start=start)
     places = paused.places()
     assert paused.misplaced(places) == (0, 0)
     assert [line.line for line in places.lines] == list(range(12))
@@ -182,27 +186,27 @@ def test_strays_before_the_scan_and_between_lines_take_no_pixel():
     order = ScanOrder(40, 10)
     clean, _ = scan(order, Timing(line_trigger=""))
     between = clean.start[39] + 217
-    one, _ = scan(order, Timing(line_trigger=""), strays=(3, 60, between))
-    places = one.places()
-    assert one.misplaced(places) == (0, 0)
-    assert not (one.entry[places.event] < 0).any()
+    recorded, _ = scan(order, Timing(line_trigger=""), strays=(3, 60, between))
+    places = recorded.places()
+    assert recorded.misplaced(places) == (0, 0)
+    assert not (recorded.entry[places.event] < 0).any()
     assert "3 pulses came between the lines" in "\n".join(places.notes)
 
 
-def without(one, gone, strays=()):
+def without(recorded, gone, strays=()):
     """Return a scan without some of its pulses and with others; strays have the entry -1."""
-    kept = ~gone[one.entry]
-    start = np.concatenate([one.start[kept], np.asarray(strays, dtype=int)])
-    entry = np.concatenate([one.entry[kept], np.full(len(strays), -1)])
+    kept = ~gone[recorded.entry]
+    start = np.concatenate([recorded.start[kept], np.asarray(strays, dtype=int)])
+    entry = np.concatenate([recorded.entry[kept], np.full(len(strays), -1)])
     order = np.argsort(start)
-    return replace(one, start=start[order], entry=entry[order], voltage=np.full(start.size, -3.0))
+    return replace(recorded, start=start[order], entry=entry[order], voltage=np.full(start.size, -3.0))
 
 
 def test_a_stray_near_the_place_of_a_missing_pulse_does_not_take_it():
-    one, _ = scan(ScanOrder(40, 10), Timing(line_trigger=""))
-    lost = (one.plan.number == 4) & (one.plan.column == 10)
-    at = int(one.start[np.flatnonzero(lost)[0]])
-    few = without(one, lost, [at + 9])  # a twelfth of a pixel late, where the others are even
+    recorded, _ = scan(ScanOrder(40, 10), Timing(line_trigger=""))
+    lost = (recorded.plan.number == 4) & (recorded.plan.column == 10)
+    at = int(recorded.start[np.flatnonzero(lost)[0]])
+    few = without(recorded, lost, [at + 9])  # a twelfth of a pixel late, where the others are even
     places = few.places()
     assert few.misplaced(places) == (0, 0)
     assert places.event[0, 4, 10] == MISSING
@@ -211,11 +215,11 @@ def test_a_stray_near_the_place_of_a_missing_pulse_does_not_take_it():
 
 @pytest.mark.parametrize("line", [0, 4, 9])
 def test_a_line_that_only_looks_whole_is_not_shifted(line):
-    one, _ = scan(ScanOrder(40, 10), Timing(line_trigger=""))
-    lost = (one.plan.number == line) & (one.plan.column == 0)
-    period = int(np.diff(one.start).min())
-    after = one.start[one.plan.number == line][-1] + period  # as if there were a forty-first pixel
-    few = without(one, lost, [after])
+    recorded, _ = scan(ScanOrder(40, 10), Timing(line_trigger=""))
+    lost = (recorded.plan.number == line) & (recorded.plan.column == 0)
+    period = int(np.diff(recorded.start).min())
+    after = recorded.start[recorded.plan.number == line][-1] + period  # as if there were a forty-first pixel
+    few = without(recorded, lost, [after])
     places = few.places()
     assert few.misplaced(places) == (0, 0)
     assert places.lines[line].dropped == (0,)
@@ -223,44 +227,44 @@ def test_a_line_that_only_looks_whole_is_not_shifted(line):
 
 def test_a_voltage_that_belongs_elsewhere_is_left_out():
     order = ScanOrder(30, 8, ways=("trace", "retrace"), voltages=(3.0, -3.0), voltages_per="way")
-    one, _ = scan(order)
-    voltage = one.voltage.copy()
+    recorded, _ = scan(order)
+    voltage = recorded.voltage.copy()
     voltage[35] = 3.0  # in the retrace of the first line
-    voltage[one.plan.number[one.entry] == 6] = -3.0  # a whole trace
-    places = replace(one, voltage=voltage).places()
-    assert places.lines[1].spoiled == (int(one.plan.column[35]),)
+    voltage[recorded.plan.number[recorded.entry] == 6] = -3.0  # a whole trace
+    places = replace(recorded, voltage=voltage).places()
+    assert places.lines[1].spoiled == (int(recorded.plan.column[35]),)
     assert "its pulses have -3 V where 3 V belongs" in places.lines[6].problem
     assert (places.event[0, 3] == MISSING).all()
     assert (places.event != MISSING).sum() == 2 * 30 * 8 - 1 - 30
 
 
 def test_pulses_of_another_length_are_left_out():
-    one, _ = scan(ScanOrder(30, 8, voltages=(-3.0,)))
-    length = np.full(one.start.size, 40)
+    recorded, _ = scan(ScanOrder(30, 8, voltages=(-3.0,)))
+    length = np.full(recorded.start.size, 40)
     length[[17, 100]] = 55, 21
-    places = one.places(length=length)
+    places = recorded.places(length=length)
     assert [line.spoiled for line in places.lines if line.spoiled] == [(17,), (10,)]
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(1, 30), (30, 1), (2, 20), (3, 5)])
 def test_scans_of_a_single_line_or_few_columns(columns, lines):
-    one, _ = scan(ScanOrder(columns, lines), Timing(turnaround=4.3, line_trigger=""))
+    recorded, _ = scan(ScanOrder(columns, lines), Timing(turnaround=4.3, line_trigger=""))
     if columns == 1:
         pytest.skip("one pixel in a line has no pixel period") if lines == 1 else None
-    assert one.misplaced(one.places()) == (0, 0)
+    assert recorded.misplaced(recorded.places()) == (0, 0)
 
 
 def test_a_single_line_that_lacks_an_end_cannot_be_placed():
-    one, _ = scan(ScanOrder(30, 1), Timing(line_trigger=""))
+    recorded, _ = scan(ScanOrder(30, 1), Timing(line_trigger=""))
     with pytest.raises(ValueError, match="no lines of 30 pixels"):
-        places_from_events(one.start[1:], one.order, RATE)
+        places_from_events(recorded.start[1:], recorded.order, RATE)
 
 
 def test_lines_without_a_pause_are_told_by_their_trigger_or_counted_whole():
     order = ScanOrder(20, 10)
-    one, _ = scan(order, Timing(turnaround=0.0, pause=0.0, dropped=0.02, line_trigger="line"), seed=3)
-    places = one.places()
-    assert one.misplaced(places) == (0, 0)
+    recorded, _ = scan(order, Timing(turnaround=0.0, pause=0.0, dropped=0.02, line_trigger="line"), seed=3)
+    places = recorded.places()
+    assert recorded.misplaced(places) == (0, 0)
     whole, _ = scan(order, Timing(turnaround=0.0, pause=0.0, line_trigger=""))
     places = whole.places()
     assert whole.misplaced(places) == (0, 0)
@@ -331,9 +335,9 @@ def test_a_stray_is_out_of_step_with_both_sides():
 def test_lines_are_numbered_by_unequal_periods_in_turn():
     number = np.array([0, 1, 2, 3, 5, 6, 9, 10, 11, 14])
     start = np.where(number % 2, 130.0 * (number // 2) + 53.0, 130.0 * (number // 2))
-    found = numbering_from_starts(start, 2, 65.0)
-    assert found.numbers.tolist() == number.tolist()
-    assert found.steps == pytest.approx([53.0, 77.0])
-    assert np.abs(found.residual).max() < 1e-9
-    assert found.time_between(1, 4) == pytest.approx(77 + 53 + 77)
-    assert found.time_between(4, 1) == pytest.approx(-207)
+    numbering = numbering_from_starts(start, 2, 65.0)
+    assert numbering.numbers.tolist() == number.tolist()
+    assert numbering.steps == pytest.approx([53.0, 77.0])
+    assert np.abs(numbering.residual).max() < 1e-9
+    assert numbering.time_between(1, 4) == pytest.approx(77 + 53 + 77)
+    assert numbering.time_between(4, 1) == pytest.approx(-207)

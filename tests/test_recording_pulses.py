@@ -45,12 +45,12 @@ def with_edges(values, rise):
 @pytest.mark.parametrize("noise", [0.0, 0.02, 0.1])
 def test_every_pulse_is_found_where_it_is(levels, noise):
     truth = regular(120, levels=levels)
-    found = find_pulses(channel(truth, size=31_000, noise=noise))
-    assert found.start.tolist() == [start for start, _, _ in truth]
-    assert found.stop.tolist() == [start + length for start, length, _ in truth]
-    np.testing.assert_allclose(found.voltage, [level for *_, level in truth], atol=0.5 * noise + 1e-12)
-    assert found.levels.idle == pytest.approx(0.0, abs=0.05 + noise)
-    assert (found.spikes, found.clipped) == (0, 0)
+    pulses = find_pulses(channel(truth, size=31_000, noise=noise))
+    assert pulses.start.tolist() == [start for start, _, _ in truth]
+    assert pulses.stop.tolist() == [start + length for start, length, _ in truth]
+    np.testing.assert_allclose(pulses.voltage, [level for *_, level in truth], atol=0.5 * noise + 1e-12)
+    assert pulses.levels.idle == pytest.approx(0.0, abs=0.05 + noise)
+    assert (pulses.spikes, pulses.clipped) == (0, 0)
 
 
 @pytest.mark.parametrize(("idle", "level"), [(0.5, -2.5), (-1.0, 2.0), (0.01, 3.0)])
@@ -61,9 +61,9 @@ def test_the_idle_level_may_lie_anywhere_and_last_shorter_than_the_pulses(idle, 
         for line in range(5)
         for pulse in regular(20, first=1000 + 6000 * line, length=length, levels=(level,))
     ]
-    found = find_pulses(channel(lines, size=32_000, idle=idle, noise=0.01))
-    assert found.levels.idle == pytest.approx(idle, abs=0.02)
-    assert found.start.tolist() == [start for start, *_ in lines]
+    pulses = find_pulses(channel(lines, size=32_000, idle=idle, noise=0.01))
+    assert pulses.levels.idle == pytest.approx(idle, abs=0.02)
+    assert pulses.start.tolist() == [start for start, *_ in lines]
 
 
 def test_an_idle_level_that_is_known_is_taken():
@@ -74,57 +74,57 @@ def test_an_idle_level_that_is_known_is_taken():
 
 def test_slow_edges_and_overshoot_make_no_levels_and_begin_halfway():
     truth = regular(100, levels=(3.0, -3.0))
-    found = find_pulses(with_edges(channel(truth, size=26_000), 6) + channel([], size=26_000, noise=0.01))
-    assert found.start.size == 100
-    assert found.levels.pulses == pytest.approx([-3.0, 3.0], abs=0.02)
+    pulses = find_pulses(with_edges(channel(truth, size=26_000), 6) + channel([], size=26_000, noise=0.01))
+    assert pulses.start.size == 100
+    assert pulses.levels.pulses == pytest.approx([-3.0, 3.0], abs=0.02)
     # 6 samples of rise to 110 %: half the level is passed between the second and the third of them.
-    assert set(found.start - [start for start, *_ in truth]) == {2}
+    assert set(pulses.start - [start for start, *_ in truth]) == {2}
     # The way down lasts as long as the way up.
-    assert (np.abs(found.stop - found.start - 100) <= 1).all()
+    assert (np.abs(pulses.stop - pulses.start - 100) <= 1).all()
 
 
 def test_every_pulse_begins_halfway_to_its_own_level():
     truth = regular(120, levels=(-3.0, -6.0, 3.0, -5.0))
-    found = find_pulses(with_edges(channel(truth, size=31_000), 8) + channel([], size=31_000, noise=0.002))
-    assert found.start.size == 120
-    late = found.start - [start for start, *_ in truth]
+    pulses = find_pulses(with_edges(channel(truth, size=31_000), 8) + channel([], size=31_000, noise=0.002))
+    assert pulses.start.size == 120
+    late = pulses.start - [start for start, *_ in truth]
     # 8 samples of rise to 110 %: half is passed at 3.64 of them, whatever the level.
     assert set(late) == {3}
-    assert set(found.stop - found.start) == {100}
+    assert set(pulses.stop - pulses.start) == {100}
 
 
 def test_spikes_are_no_pulses_and_do_not_part_them():
     values = channel(regular(50), size=13_000)
     values[500 + 7] = values[1950] = -3.0  # between pulses
     values[300 + 50] = 0.0  # within the first pulse
-    found = find_pulses(values)
-    assert found.start.tolist() == [start for start, *_ in regular(50)]
-    assert found.spikes == 2
-    assert found.voltage[0] == pytest.approx(-3.0)
+    pulses = find_pulses(values)
+    assert pulses.start.tolist() == [start for start, *_ in regular(50)]
+    assert pulses.spikes == 2
+    assert pulses.voltage[0] == pytest.approx(-3.0)
 
 
 def test_pulses_cut_by_the_ends_are_counted_and_left_out():
     truth = regular(20)
     whole = channel(truth, size=5400)
-    found = find_pulses(whole[350:-300])
-    assert found.clipped == 2
-    assert found.start.tolist() == [start - 350 for start, *_ in truth[1:-1]]
+    pulses = find_pulses(whole[350:-300])
+    assert pulses.clipped == 2
+    assert pulses.start.tolist() == [start - 350 for start, *_ in truth[1:-1]]
 
 
 def test_a_rare_level_is_not_missed():
     truth = regular(2000, levels=(-6.0,))
     truth[1200:1204] = [(start, length, -1.0) for start, length, _ in truth[1200:1204]]
-    found = find_pulses(channel(truth, size=501_000, noise=0.01))
-    assert found.start.tolist() == [start for start, *_ in truth]
+    pulses = find_pulses(channel(truth, size=501_000, noise=0.01))
+    assert pulses.start.tolist() == [start for start, *_ in truth]
 
 
 def test_lost_samples_do_not_end_a_pulse():
     values = channel(regular(30), size=8000)
     values[330:333] = np.nan
     values[700] = np.nan
-    found = find_pulses(values)
-    assert found.start.tolist() == [start for start, *_ in regular(30)]
-    assert found.voltage[0] == pytest.approx(-3.0)
+    pulses = find_pulses(values)
+    assert pulses.start.tolist() == [start for start, *_ in regular(30)]
+    assert pulses.voltage[0] == pytest.approx(-3.0)
 
 
 @pytest.mark.parametrize("dtype", [">f8", "<f4", ">i2", "<i4", "i1"])
@@ -153,24 +153,24 @@ def test_blocks_lose_and_double_nothing(seed, block, rise, noise):
         with pytest.raises(ValueError, match=re.escape(str(error))):
             find_pulses(Stream(values), idle=0.0, block=block)
         return
-    found = find_pulses(Stream(values), idle=0.0, block=block)
+    pulses = find_pulses(Stream(values), idle=0.0, block=block)
     for name in ("start", "stop"):
-        assert getattr(found, name).tolist() == getattr(reference, name).tolist()
-    np.testing.assert_allclose(found.voltage, reference.voltage, rtol=1e-12, atol=1e-12)
+        assert getattr(pulses, name).tolist() == getattr(reference, name).tolist()
+    np.testing.assert_allclose(pulses.voltage, reference.voltage, rtol=1e-12, atol=1e-12)
     edges = find_edges(values, levels=(0.0, 3.0), block=block)
     assert edges.tolist() == find_edges(values, levels=(0.0, 3.0)).tolist()
 
 
 def plain_edges(values, enter, leave):
     """Return the rising edges, sample by sample."""
-    found, armed = [], False
+    edges, armed = [], False
     for index, value in enumerate(values):
         if value >= enter and armed:
-            found.append(index)
+            edges.append(index)
             armed = False
         elif value < leave:
             armed = True
-    return found
+    return edges
 
 
 @settings(max_examples=100, deadline=None)
@@ -196,8 +196,8 @@ def test_short_triggers_are_found(kind):
     elif kind == "uint8":
         values = (values > 0).astype(np.uint8)
         values[50_000] = 0
-    found = find_edges(values).tolist()
-    assert [index for index in found if index != 50_000] == at.tolist()
+    edges = find_edges(values).tolist()
+    assert [index for index in edges if index != 50_000] == at.tolist()
     assert [index for index in find_edges(values, polarity="falling") if index != 50_001] == (at + 3).tolist()
 
 

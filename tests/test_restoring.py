@@ -93,20 +93,20 @@ def test_maps_recipe_regions_and_points_are_restored(recorded, saved):
     without_traces = saved.with_name("maps.gwy")
     save(without_traces, dataset, maps, regions=REGIONS, points=POINTS, maps_only=True)
     for path in (saved, without_traces):
-        (found,) = scans_from_file(path)
-        assert found.recipe == Recipe.from_json(maps.attrs["recipe"])
-        assert found.maps.sizes == maps.sizes
-        assert (found.regions, found.points) == (REGIONS, POINTS)
-        assert found.notes == []
+        (scan,) = scans_from_file(path)
+        assert scan.recipe == Recipe.from_json(maps.attrs["recipe"])
+        assert scan.maps.sizes == maps.sizes
+        assert (scan.regions, scan.points) == (REGIONS, POINTS)
+        assert scan.notes == []
 
 
 def test_nothing_is_restored_where_nothing_is(tmp_path):
     write_container(tmp_path / "empty.gwy", GwyContainer())
-    (found,) = scans_from_file(tmp_path / "empty.gwy")
-    assert found.is_empty
-    assert (found.maps, found.recipe, found.regions) == (None, Recipe(), [])
+    (scan,) = scans_from_file(tmp_path / "empty.gwy")
+    assert scan.is_empty
+    assert (scan.maps, scan.recipe, scan.regions) == (None, Recipe(), [])
     with pytest.raises(ValueError, match=r"empty\.gwy holds no time traces"):
-        _ = found.grid
+        _ = scan.grid
 
 
 def test_results_of_other_traces_are_left_out_with_a_word(recorded, saved):
@@ -114,11 +114,11 @@ def test_results_of_other_traces_are_left_out_with_a_word(recorded, saved):
     for key in contents.keys_of(container, contents.BRICK, 1):
         del container[key]
     write_container(saved.with_name("half.gwy"), container)
-    (found,) = scans_from_file(saved.with_name("half.gwy"))
-    assert found.dataset.sizes["pulse"] == 1
-    assert (found.maps, found.recipe) == (None, Recipe())
-    assert found.notes == ["the results in the file are those of other traces: they are left out"]
-    assert found.regions == REGIONS
+    (scan,) = scans_from_file(saved.with_name("half.gwy"))
+    assert scan.dataset.sizes["pulse"] == 1
+    assert (scan.maps, scan.recipe) == (None, Recipe())
+    assert scan.notes == ["the results in the file are those of other traces: they are left out"]
+    assert scan.regions == REGIONS
 
 
 def test_what_gwyddion_made_of_the_results_does_not_stop_the_rest(recorded, saved, tmp_path):
@@ -139,13 +139,13 @@ def test_what_gwyddion_made_of_the_results_does_not_stop_the_rest(recorded, save
         del container[key]
     put(container[f"/{keys['tau1 (+3 V)']}/meta"], "Tip radius", "sharp", "s")
     write_container(tmp_path / "worked_on.gwy", container)
-    (found,) = scans_from_file(tmp_path / "worked_on.gwy")
-    assert found.maps.sizes == maps.sizes
-    np.testing.assert_array_equal(found.maps["D1"].values, maps["D1"].values)
-    assert {"H", "r2_1", "D2"}.isdisjoint(found.maps.data_vars)
-    assert {"tau1", "tau2", "D1", "status1"} <= set(found.maps.data_vars)
-    assert len(found.notes) >= 4
-    assert found.regions == REGIONS
+    (scan,) = scans_from_file(tmp_path / "worked_on.gwy")
+    assert scan.maps.sizes == maps.sizes
+    np.testing.assert_array_equal(scan.maps["D1"].values, maps["D1"].values)
+    assert {"H", "r2_1", "D2"}.isdisjoint(scan.maps.data_vars)
+    assert {"tau1", "tau2", "D1", "status1"} <= set(scan.maps.data_vars)
+    assert len(scan.notes) >= 4
+    assert scan.regions == REGIONS
 
 
 def test_a_status_that_is_none_any_more_is_no_valid_pixel(saved, tmp_path):
@@ -166,14 +166,14 @@ def test_a_broken_recipe_is_said_and_the_maps_are_there(saved, tmp_path):
     for number in result_keys(container).values():
         put(container[f"/{number}/meta"], "Recipe", "{", "s")
     write_container(tmp_path / "broken.gwy", container)
-    (found,) = scans_from_file(tmp_path / "broken.gwy")
-    assert found.recipe == Recipe()
-    assert found.maps is not None
-    assert len(found.notes) == 1
-    save(tmp_path / "again.gwy", found.dataset, found.maps, points=POINTS)
+    (scan,) = scans_from_file(tmp_path / "broken.gwy")
+    assert scan.recipe == Recipe()
+    assert scan.maps is not None
+    assert len(scan.notes) == 1
+    save(tmp_path / "again.gwy", scan.dataset, scan.maps, points=POINTS)
     again = maps_from_container(read_container(tmp_path / "again.gwy"))
     assert again.attrs["recipe"] == "{"
-    np.testing.assert_array_equal(again["D2"].values, found.maps["D2"].values)
+    np.testing.assert_array_equal(again["D2"].values, scan.maps["D2"].values)
 
 
 def curves_of(container):

@@ -26,12 +26,10 @@ def missing() -> str:
         return "gwyddion is not installed"
     if shutil.which("gcc") is None or shutil.which("pkg-config") is None:
         return "gcc or pkg-config is not installed"
-    found = subprocess.run(
+    done = subprocess.run(
         ["pkg-config", "--exists", "--print-errors", "gwyddion"], capture_output=True, text=True
     )
-    return (
-        f"Gwyddion's development files are not complete: {found.stderr.strip()}" if found.returncode else ""
-    )
+    return f"Gwyddion's development files are not complete: {done.stderr.strip()}" if done.returncode else ""
 
 
 def compile_oracle(folder: Path) -> Path:

@@ -20,10 +20,10 @@ def channels(container):
     }
 
 
-def assert_same_channels(found, expected):
+def assert_same_channels(made, expected):
     """Assert that every channel of the engine's file is there with all that belongs to it."""
-    theirs = channels(found)
-    assert not [key for key in found if "/graph/" in key and not key.startswith("/0/graph/")]
+    theirs = channels(made)
+    assert not [key for key in made if "/graph/" in key and not key.startswith("/0/graph/")]
     for title, number in channels(expected).items():
         mine = theirs[title]
         for key in [key for key in expected if key.startswith(f"/{number}/")]:
@@ -31,7 +31,7 @@ def assert_same_channels(found, expected):
                 continue
             if key.startswith("/0/graph/"):  # belongs to no channel
                 continue
-            other = found[f"/{mine}/{key.split('/', 2)[2]}"]
+            other = made[f"/{mine}/{key.split('/', 2)[2]}"]
             value = expected[key]
             if key.endswith("/meta"):
                 # The engine read a file that is no more; all but its digest is the same.
@@ -54,11 +54,11 @@ def graphs(container):
     ]
 
 
-def assert_same_graphs(found, expected):
-    assert [graph.title for graph in found] == [graph.title for graph in expected]
-    for mine, its in zip(found, expected, strict=True):
+def assert_same_graphs(made, expected):
+    assert [graph.title for graph in made] == [graph.title for graph in expected]
+    for mine, its in zip(made, expected, strict=True):
         assert (mine.x_unit, mine.y_unit, mine.x_label) == (its.x_unit, its.y_unit, its.x_label)
-        for one, other in zip(mine.curves, its.curves, strict=True):
-            assert one.description == other.description
-            np.testing.assert_array_equal(one.x, other.x)
-            np.testing.assert_array_equal(one.y, other.y)
+        for curve, its_curve in zip(mine.curves, its.curves, strict=True):
+            assert curve.description == its_curve.description
+            np.testing.assert_array_equal(curve.x, its_curve.x)
+            np.testing.assert_array_equal(curve.y, its_curve.y)

@@ -59,12 +59,12 @@ class Session:
 
     def windows(self) -> dict[str, str]:
         """Return title -> window of all windows that are shown."""
-        found = {}
+        windows = {}
         for window in self._xdotool("search", "--onlyvisible", "--name", ".", quiet=True).split():
             name = self._xdotool("getwindowname", window, quiet=True).strip()
             if name:
-                found[name] = window
-        return found
+                windows[name] = window
+        return windows
 
     def wait(self, condition: Callable[[dict[str, str]], object], what: str) -> dict[str, str]:
         deadline = time.monotonic() + PATIENCE

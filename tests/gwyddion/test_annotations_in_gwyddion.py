@@ -131,10 +131,10 @@ def test_gwyddion_sees_a_graph_for_each_point_with_the_trace_in_it(scan, saved, 
 
 
 def test_regions_and_points_survive_that_gwyddion_saves_the_file(scan, resaved):
-    found = found_in(resaved, scan)
-    assert found.regions == REGIONS
-    assert found.points == POINTS
-    assert found.notes == []
+    annotations = found_in(resaved, scan)
+    assert annotations.regions == REGIONS
+    assert annotations.points == POINTS
+    assert annotations.notes == []
     assert list(open_dataset(resaved).data_vars) == ["displacement", "topography"]
 
 
@@ -150,8 +150,8 @@ def test_what_gwyddion_has_saved_is_replaced_and_not_piled_up(
     assert [title for title in titles if title.startswith("Region")] == ["Region: grain", "Region: step"]
     kinds = [value["type"] for value in view.items.values() if isinstance(value, dict)]
     assert kinds.count("GwyGraphModel") == 1
-    found = found_in(tmp_path / "fewer.gwy", scan)
-    assert (found.regions, found.points) == (REGIONS[:2], POINTS[1:])
+    annotations = found_in(tmp_path / "fewer.gwy", scan)
+    assert (annotations.regions, annotations.points) == (REGIONS[:2], POINTS[1:])
 
 
 def test_a_drawing_on_any_map_arrives_and_is_saved_as_a_region(scan, resaved, tmp_path, gwyoracle):
@@ -159,13 +159,13 @@ def test_a_drawing_on_any_map_arrives_and_is_saved_as_a_region(scan, resaved, tm
     drawn = Selection("ellipse", np.array([[2.4e-6, 0.9e-6, 0.8e-6, 0.3e-6]]))
     put(container, "/7/select/ellipse", drawn.to_object(), "o")
     write_container(tmp_path / "drawn.gwy", container)
-    found = found_in(tmp_path / "drawn.gwy", scan)
-    assert found.regions[:-1] == REGIONS
-    assert (found.regions[-1].kind, found.regions[-1].name) == ("ellipse", "ellipse 1")
+    annotations = found_in(tmp_path / "drawn.gwy", scan)
+    assert annotations.regions[:-1] == REGIONS
+    assert (annotations.regions[-1].kind, annotations.regions[-1].name) == ("ellipse", "ellipse 1")
     dataset = open_dataset(tmp_path / "drawn.gwy")
     save(tmp_path / "again.gwy", dataset, fit(dataset))
     assert gwyoracle(tmp_path / "again.gwy").problems == []
-    assert found_in(tmp_path / "again.gwy", scan).regions == found.regions
+    assert found_in(tmp_path / "again.gwy", scan).regions == annotations.regions
 
 
 def test_gwyddion_reads_regions_and_points_without_an_image_of_the_scan(

@@ -16,10 +16,10 @@ def test_the_fit_of_one_volume_is_the_engines(host, sample, tmp_path, gwyoracle,
     run = host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy")
     assert run.log == []
     assert {"proc::" + FUNCTION, "volume::" + FUNCTION, "cmap::" + FUNCTION} <= run.functions
-    found = read_container(tmp_path / "out.gwy")
+    made = read_container(tmp_path / "out.gwy")
     expected = fitted(sample, tmp_path / "fit.gwy", "--traces", "1")
-    assert_same_channels(found, expected)
-    assert set(channels(found)) == {"Topography", "Deflection error", *channels(expected)}
+    assert_same_channels(made, expected)
+    assert set(channels(made)) == {"Topography", "Deflection error", *channels(expected)}
     assert gwyoracle(tmp_path / "out.gwy").problems == []
     assert gwyddion_check(tmp_path / "out.gwy") == ""
     assert host.leftovers() == []
@@ -28,18 +28,18 @@ def test_the_fit_of_one_volume_is_the_engines(host, sample, tmp_path, gwyoracle,
 def test_the_fit_from_a_channel_takes_all_traces_on_its_grid(host, sample, tmp_path):
     run = host("proc", FUNCTION, 0, sample, tmp_path / "out.gwy")
     assert run.log == []
-    found = read_container(tmp_path / "out.gwy")
+    made = read_container(tmp_path / "out.gwy")
     expected = fitted(sample, tmp_path / "fit.gwy")
     assert len(channels(expected)) == 30
-    assert_same_channels(found, expected)
+    assert_same_channels(made, expected)
     assert host.leftovers() == []
 
 
 def test_the_log_tells_the_parameters(host, sample, tmp_path):
     host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy")
-    found = read_container(tmp_path / "out.gwy")
-    number = channels(found)["D1 (-3 V)"]
-    entries = found[f"/{number}/data/log"]["strings"]
+    made = read_container(tmp_path / "out.gwy")
+    number = channels(made)["D1 (-3 V)"]
+    entries = made[f"/{number}/data/log"]["strings"]
     assert len(entries) == 1
     assert entries[0].startswith(f"volume::{FUNCTION}(")
     for name in ("threshold=0.15", "kernel=0", "use_tip_radius=False"):
@@ -53,8 +53,8 @@ def test_graphs_come_with_the_maps(host, sample, tmp_path):
     write_container(tmp_path / "scan.gwy", container)
     run = host("proc", FUNCTION, 0, tmp_path / "scan.gwy", tmp_path / "out.gwy")
     assert run.log == []
-    found = graphs(read_container(tmp_path / "out.gwy"))
-    assert_same_graphs(found, graphs(fitted(tmp_path / "scan.gwy", tmp_path / "fit.gwy")))
-    assert [graph.title.split(" (")[0] for graph in found] == [
+    made = graphs(read_container(tmp_path / "out.gwy"))
+    assert_same_graphs(made, graphs(fitted(tmp_path / "scan.gwy", tmp_path / "fit.gwy")))
+    assert [graph.title.split(" (")[0] for graph in made] == [
         "t-ESM histogram", "t-ESM histogram", "t-ESM point 1", "t-ESM point 2",
     ]  # fmt: skip

@@ -237,8 +237,8 @@ def test_the_sources_travel_with_the_package(tmp_path):
     shutil.copytree(ROOT / "napari_tesm", site / "napari_tesm")
     shutil.copytree(ROOT / "gwyddion_plugin", site / "napari_tesm" / "gwyddion_plugin")
     code = "from napari_tesm.gwyddion_install.places import source_folder; print(source_folder())"
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(site)},
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert Path(found.stdout.strip()) == site / "napari_tesm" / "gwyddion_plugin"
+    assert Path(done.stdout.strip()) == site / "napari_tesm" / "gwyddion_plugin"

@@ -137,12 +137,12 @@ def test_the_pulse_of_the_dialog_stands_in_only_for_what_the_file_lacks(host, sa
     remember(host, pulse_start="1 ms", pulse_duration="9 ms", voltage="-2.5 V")
     run = host("volume", FUNCTION, 1, lacking, tmp_path / "out.gwy")
     assert run.log == []
-    found = read_container(tmp_path / "out.gwy")
-    entries = metadata_entries(found[f"/{channels(found)['D1 (-2.5 V)']}/meta"])
+    made = read_container(tmp_path / "out.gwy")
+    entries = metadata_entries(made[f"/{channels(made)['D1 (-2.5 V)']}/meta"])
     assert entries["Pulse duration"] == "9 ms"
     assert entries["Pulse start"] == "510.2040816326531 µs"  # the file's own
     assert_same_channels(
-        found,
+        made,
         fitted(
             lacking, tmp_path / "fit.gwy", "--traces", "1", "--pulse-duration", "9ms", "--voltage", "-2.5V"
         ),

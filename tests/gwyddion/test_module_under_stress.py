@@ -110,8 +110,8 @@ def test_two_runs_at_once_do_not_meet(host, sample, tmp_path):
     runs = [host.finish(process) for process in processes]
     assert [run.log for run in runs] == [[], []]
     for number, voltage in enumerate(("(+3 V)", "(-3 V)")):
-        found = read_container(tmp_path / f"{number}.gwy")
-        titles = [str(value) for key, value in found.items() if key.endswith("/data/title")]
+        made = read_container(tmp_path / f"{number}.gwy")
+        titles = [str(value) for key, value in made.items() if key.endswith("/data/title")]
         assert len([title for title in titles if title.endswith(voltage)]) == 15
         assert len(titles) == 17
     assert host.leftovers() == []

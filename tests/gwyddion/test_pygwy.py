@@ -36,9 +36,9 @@ class RealBrick:
 
 
 def container_from_file(path):
-    found, container = read_container(path), standin_gwy.Container()
-    for key, value in found.items():
-        kind = found.typecodes[key]
+    file, container = read_container(path), standin_gwy.Container()
+    for key, value in file.items():
+        kind = file.typecodes[key]
         wrapped = RealBrick(value) if kind == "o" and getattr(value, "name", "") == "GwyBrick" else value
         if kind == "s":
             wrapped = str(value)
@@ -47,10 +47,10 @@ def container_from_file(path):
 
 
 def file_from_container(container, path):
-    found = type(read_container(SAMPLE))()
+    file = type(read_container(SAMPLE))()
     for key, (kind, value) in container.values.items():
-        put(found, key, value.object if isinstance(value, RealBrick) else value, kind)
-    write_container(path, found)
+        put(file, key, value.object if isinstance(value, RealBrick) else value, kind)
+    write_container(path, file)
 
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "si_c_step.gwy"
@@ -98,13 +98,13 @@ def test_maps_and_graphs_of_a_volume_are_the_engines(plugin, tmp_path, monkeypat
     assert module.plugin_type == "VOLUME"
     module.run(data, 1)
     file_from_container(data, tmp_path / "out.gwy")
-    found = read_container(tmp_path / "out.gwy")
+    made = read_container(tmp_path / "out.gwy")
     expected = fitted(SAMPLE, tmp_path / "fit.gwy", "--traces", "1")
     # pygwy cannot take an entry out of metadata: that of the digest stays, of a file that is no more.
-    for number in (key for key in found if key.endswith("/meta") and "Input SHA-256" in found[key]):
-        del found[number]["Input SHA-256"]
-    assert_same_channels(found, expected)
-    assert_same_graphs(graphs(found), graphs(expected))
+    for number in (key for key in made if key.endswith("/meta") and "Input SHA-256" in made[key]):
+        del made[number]["Input SHA-256"]
+    assert_same_channels(made, expected)
+    assert_same_graphs(graphs(made), graphs(expected))
     assert leftovers(tmp_path) == []
 
 
@@ -185,7 +185,7 @@ def copying_engine(path, *, fails=False):
 
 def pythons():
     """This Python, and Python 2.7 where there is one."""
-    found = [sys.executable]
+    usable = [sys.executable]
     installed = sorted((Path.home() / ".pyenv" / "versions").glob("2.7*/bin/python2.7"))
     for name in ("python2.7", "python2", *map(str, installed)):
         try:
@@ -193,8 +193,8 @@ def pythons():
         except OSError:
             continue
         if done.returncode == 0:
-            return [*found, name]
-    return found
+            return [*usable, name]
+    return usable
 
 
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).name)

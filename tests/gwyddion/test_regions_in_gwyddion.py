@@ -57,12 +57,12 @@ def test_what_is_drawn_on_the_channel_becomes_graphs_and_a_table(
     assert main(["regions", str(source), "--channel", "0", "-o", str(tmp_path / "regions.gwy")]) == 0
     table, _, last = capsys.readouterr().out.strip().rpartition("\n")
     assert last.startswith("Written: ")
-    found, expected = (read_container(tmp_path / name) for name in ("out.gwy", "regions.gwy"))
-    assert_same_graphs(graphs(found), graphs(expected))
-    assert len(graphs(found)) == 6
-    assert metadata_entries(found["/0/meta"])["Region statistics"] == table.strip()
+    made, expected = (read_container(tmp_path / name) for name in ("out.gwy", "regions.gwy"))
+    assert_same_graphs(graphs(made), graphs(expected))
+    assert len(graphs(made)) == 6
+    assert metadata_entries(made["/0/meta"])["Region statistics"] == table.strip()
     assert table.startswith("scan – ü.gwy: ")
-    assert channels(found).keys() == channels(read_container(source)).keys()
+    assert channels(made).keys() == channels(read_container(source)).keys()
     assert gwyoracle(tmp_path / "out.gwy").problems == []
 
 
@@ -81,9 +81,9 @@ def test_from_a_volume_the_regions_are_those_of_the_current_channel(host, with_m
     source = drawn(with_maps, tmp_path / "scan.gwy", selection=[[5e-8, 5e-8, 15e-8, 20e-8]])
     run = host("volume", REGIONS, 1, source, tmp_path / "out.gwy", channel=0)
     assert run.log == []
-    found = read_container(tmp_path / "out.gwy")
-    assert "rectangle 1" in metadata_entries(found["/0/meta"])["Region statistics"]
-    assert "t-ESM mean trace (-3 V)" in [graph.title.split(":")[0] for graph in graphs(found)]
+    made = read_container(tmp_path / "out.gwy")
+    assert "rectangle 1" in metadata_entries(made["/0/meta"])["Region statistics"]
+    assert "t-ESM mean trace (-3 V)" in [graph.title.split(":")[0] for graph in graphs(made)]
 
 
 def test_other_metadata_of_the_channel_stay(host, with_maps, tmp_path):
