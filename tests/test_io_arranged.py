@@ -38,7 +38,7 @@ CASES = {
     "one of two pulses": (
         np.stack([REFERENCE, REFERENCE + 1])[:, None],
         ("pulse", "skip", "y", "x", "time"),
-        {"pick": {"pulse": 1}},
+        {"pulse": 1},
         REFERENCE + 1,
     ),
     "one line": (REFERENCE[0], ("x", "time"), {}, REFERENCE[:1]),
