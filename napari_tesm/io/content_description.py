@@ -7,6 +7,7 @@ import numpy as np
 
 from napari_tesm.io.content import Axis, FileContent, Source
 from napari_tesm.io.mapping.proposal import Proposal
+from napari_tesm.io.zarr_store.arrays import stored_bytes
 
 Entry = dict[str, Any]
 _LONGEST_TEXT = 200
@@ -16,15 +17,10 @@ _MOST_ATTRIBUTES = 40
 def description_from_content(content: FileContent, proposal: Proposal | None) -> Entry:
     """Return what a file holds: its arrays with axes and units, what is odd, and a mapping to start from."""
     path = Path(content.path)
-    size = (
-        path.stat().st_size
-        if path.is_file()
-        else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    )
     return {
         "name": path.name,
         "format": content.format,
-        "bytes": size,
+        "bytes": path.stat().st_size if path.is_file() else stored_bytes(path),
         "attributes": _attributes(content.attributes),
         "arrays": [_array(source) for source in content.sources],
         "notes": list(content.notes),

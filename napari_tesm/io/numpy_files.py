@@ -6,7 +6,6 @@ import io
 import math
 import struct
 import zipfile
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Final
@@ -110,10 +109,10 @@ def _header(raw: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """
     try:
         version = npy_format.read_magic(raw)
-        read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
         # Version 3 differs from 2 in the encoding of field names alone.
-        reading: Callable[..., Any] = read.get(version, npy_format.read_array_header_2_0)
-        shape, by_columns, dtype = reading(raw, max_header_size=_LONGEST_HEADER)
+        first = version == (1, 0)
+        read = npy_format.read_array_header_1_0 if first else npy_format.read_array_header_2_0
+        shape, by_columns, dtype = read(raw, max_header_size=_LONGEST_HEADER)
     # NumPy reads the header as a Python literal; what can go wrong there has no common type.
     except Exception as error:
         raise UnusableArrayError(f"its header is damaged ({one_line(str(error))}).") from None

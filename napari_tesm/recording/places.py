@@ -131,7 +131,12 @@ def places_from_events(
     beats = beats_from_starts(starts, order, volts, line_triggers)
     first, notes = _first_pass(beats, order, volts)
     if first + len(beats.passes) > order.passes:
-        raise ValueError(_too_many_message(beats, first, order))
+        begun = f" when it starts in pass {first}" if first else ""
+        raise ValueError(
+            f"the recording holds {len(beats.passes)} passes over lines of {order.columns} pixels, more than the "
+            f"{order.passes} of a scan with {order.lines} lines ({' and '.join(order.ways)}){begun}: check the number "
+            "of lines and the ways"
+        )
     entries = _entries(beats, first)
     near = _on_pace(entries, beats.rhythm.period)
     kept = near & ~_doubles(entries, near, beats.rhythm.jitter)
@@ -170,15 +175,6 @@ def _first_pass(beats: Beats, order: ScanOrder, volts: Array | None) -> tuple[in
             f"taken as the {way} of line {line}, counted from 0 in the order of time."
         )
     return first, notes
-
-
-def _too_many_message(beats: Beats, first: int, order: ScanOrder) -> str:
-    begun = f" when it starts in pass {first}" if first else ""
-    return (
-        f"the recording holds {len(beats.passes)} passes over lines of {order.columns} pixels, more than the "
-        f"{order.passes} of a scan with {order.lines} lines ({' and '.join(order.ways)}){begun}: check the number of "
-        "lines and the ways"
-    )
 
 
 def _entries(beats: Beats, first: int) -> _Entries:

@@ -10,7 +10,6 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.data.protocol import UNITS
 from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.mapped import mapped_file_of
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph, Spectra
@@ -34,12 +33,12 @@ def description_from_file(path: str | PathLike[str]) -> Entry:
         If the file cannot be read at all. An object that is not sound is described by its problem.
     """
     container = read_container(path)
-    mapped = mapped_file_of(container)
-    assert mapped is not None
     problems: list[str] = []
     return {
         "name": Path(path).name,
-        "format": "Gwyddion 1 file (GWYO)" if mapped and mapped[:4] == b"GWYO" else "Gwyddion file (GWYP)",
+        "format": "Gwyddion 1 file (GWYO)"
+        if container.mapped_file[:4] == b"GWYO"
+        else "Gwyddion file (GWYP)",
         "bytes": Path(path).stat().st_size,
         "channels": _entries(container, contents.CHANNEL, _channel),
         "volumes": _entries(container, contents.BRICK, _volume),

@@ -10,7 +10,7 @@ from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.gwy import contents
 from napari_tesm.io.gwy.results import SHA256_KEY, add_channel, setting_metadata
 from napari_tesm.model_choice.maps import BEST, EVIDENCE, MAPS, KernelChoice
-from napari_tesm.model_choice.votes import KernelVotes, rounded
+from napari_tesm.model_choice.votes import rounded
 
 KERNEL_MAP_KEY: Final = "t-ESM kernel map"
 """Metadata key that marks such a channel; its value is the map's name."""
@@ -59,26 +59,18 @@ def _metadata(choice: KernelChoice, pulse: int, sha256: str) -> dict[str, str]:
         "Verdict": votes.sentence(),
         "Pixels that vote": f"{votes.judged} of {votes.judged + votes.left_out}",
     }
-    entries |= {f"Kernel {name}": line for name, line in _lines(votes)}
+    entries |= {
+        f"Kernel {name}": f"{votes.parameters[votes.kernels.index(name)]} parameters, best in "
+        f"{100 * votes.share(name):.1f} %, AICc of the map {rounded(votes.behind(name))} above the best, white in "
+        f"{100 * votes.white_share(name):.1f} %"
+        for name in (votes.ranked() if votes.judged else ())
+    }
     for meaning, count in choice.left_out(pulse).items():
         entries[f"No vote: {meaning.replace('_', ' ')}"] = str(count)
     entries |= setting_metadata(maps.isel(pulse=pulse))
     if sha256:
         entries[SHA256_KEY] = sha256
     return entries
-
-
-def _lines(votes: KernelVotes) -> list[tuple[str, str]]:
-    if not votes.judged:
-        return []
-    return [
-        (
-            name,
-            f"{votes.parameters[votes.kernels.index(name)]} parameters, best in {100 * votes.share(name):.1f} %, AICc "
-            f"of the map {rounded(votes.behind(name))} above the best, white in {100 * votes.white_share(name):.1f} %",
-        )
-        for name in votes.ranked()
-    ]
 
 
 def is_kernel_map(metadata: Mapping[str, str]) -> bool:

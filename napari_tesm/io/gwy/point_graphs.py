@@ -103,7 +103,9 @@ def _curves(
             kernel = settings.kernel
             names = ("tau", kernel.second_name) if isinstance(kernel, ShapeKernel) else ("tau",)
             if half:
-                numbers = _fitted_numbers(data, time[inside], options, names)
+                fitted = fit_traces(data[None], time[inside], **options)
+                resolved = fitted.status[0] == OK
+                numbers = {name: float(fitted.values(name)[0]) if resolved else np.nan for name in names}
             else:
                 place = (pulse, *pixel)
                 map_names = {quantity: map_name(quantity, number) for quantity in names}
@@ -113,13 +115,6 @@ def _curves(
                 words = f"fit {label}" if number == JOINT else f"fit {number} {label}"
                 curves.append(Curve(time[inside], curve, words.strip(), LINE))
     return curves
-
-
-def _fitted_numbers(
-    data: Array, time: Array, options: Mapping[str, Any], names: tuple[str, ...]
-) -> dict[str, float]:
-    fitted = fit_traces(data[None], time, **options)
-    return {name: float(fitted.values(name)[0]) if fitted.status[0] == OK else np.nan for name in names}
 
 
 def _curve_of_numbers(

@@ -162,18 +162,18 @@ def _add_brick(
     put(container, f"/brick/{number}/title", title, "s")
     put(container, f"/brick/{number}/visible", True, "b")
     # Gwyddion shows a volume by its preview: the sample before the end of the pulse tells most.
-    preview = np.nan_to_num(traces.isel(time=_preview_sample(dataset)).values.astype(np.float64))
+    duration = dataset.attrs.get("pulse_duration")
+    shown = (
+        planes // 2
+        if duration is None
+        else max(0, int(np.searchsorted(dataset["time"].values, duration)) - 1)
+    )
+    preview = np.nan_to_num(traces.isel(time=shown).values.astype(np.float64))
     # A few hot pixels would leave the rest of a preview black.
     preview = np.clip(preview, *np.percentile(preview, [1, 99]))
     field = field_on_grid(preview, dataset[name], "" if unit == "a.u." else unit)
     put(container, f"/brick/{number}/preview", field.to_object(), "o")
     put(container, f"/brick/{number}/meta", metadata_container(metadata), "o")
-
-
-def _preview_sample(dataset: xr.Dataset) -> int:
-    duration = dataset.attrs.get("pulse_duration")
-    time = dataset["time"].values
-    return time.size // 2 if duration is None else max(0, int(np.searchsorted(time, duration)) - 1)
 
 
 def _planes(traces: xr.DataArray, band: int) -> Iterator[Any]:

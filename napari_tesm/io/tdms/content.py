@@ -112,7 +112,9 @@ def _add_channel(collected: _Channels, channel: Channel, index: TdmsIndex, scali
     unit = str(channel.properties.get("unit_string") or channel.properties.get("NI_UnitDescription") or "")
     if code.startswith("c"):
         for part in ("real", "imag"):
-            array = sample_array(index.mapped, channel.streams).converted(np.real if part == "real" else np.imag)
+            array = sample_array(index.mapped, channel.streams).converted(
+                np.real if part == "real" else np.imag
+            )
             collected.add(f"{name}/{part}", array, [axis], unit, f"{channel.name} {part}", properties)
         return
     try:
