@@ -1,7 +1,6 @@
 """Grains: found in an image or taken from labels, their boundaries, and what maps come to in both."""
 
 from napari_tesm.grains.boundaries import (
-    PIXEL_CLASSES,
     Boundaries,
     boundaries_from_grains,
     default_band_width,
@@ -20,7 +19,6 @@ from napari_tesm.grains.measures import (
 from napari_tesm.grains.segmentation import GrainSettings, grains_from_image
 
 __all__ = [
-    "PIXEL_CLASSES",
     "Boundaries",
     "DefectCandidate",
     "DistanceBins",
