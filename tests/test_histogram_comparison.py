@@ -103,6 +103,11 @@ def test_what_diffusion_shows_stands_beside_it(found, dataset, maps):
         assert words in text
     numbers = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert numbers["null"]["flux-pulse"]["ratio"] == list(bands.ratios["flux-pulse"])
+    for source, curve in bands.curves.items():
+        for number in (1, 2):
+            ends = [np.nanmin(curve.apparent[number]), np.nanmax(curve.apparent[number])]
+            assert numbers["null"][source][f"D{number}"] == ends
+        assert numbers["null"][source]["ratio_of_such_D"] == list(found.alike.ratios[source])
     assert numbers["ratio"]["median"] == found.ratio.median
     assert len(numbers["bins"]["log"]["edges"]) == len(numbers["windows"]["D1"]["counts_log"]) + 1
 

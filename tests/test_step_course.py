@@ -1,8 +1,14 @@
 """How a quantity goes away from a step: against maps whose course is known."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from napari_tesm.plotting.step_course import AcrossStep, draw_across_step, draw_course
 from napari_tesm.regions.shapes import Region
 from napari_tesm.regions.step_course import course_across_step, pixels_of_step, thickness_of_step
 
@@ -65,6 +71,93 @@ def test_a_peak_beside_the_step_is_not_taken_for_one_on_it():
     assert not course.peaks_on_step
     assert abs(course.peak) == pytest.approx(60e-9, abs=PIXEL * 2)
     assert "not on the step" in next(iter(course.sentences_about("D2", "m²/s", "m")))
+
+
+WIDE = 3.7e-6 + (np.arange(60) + 0.5) * 8e-9
+LOW = -2.3e-6 + (np.arange(40) + 0.5) * 5e-9
+"""Centres of pixels that are 8 nm wide and 5 nm high."""
+
+
+def upright(x, width=0.0):
+    return Region("line", ((x, LOW[0]), (x, LOW[-1])), "step", "step", width=width)
+
+
+def test_zones_in_words_run_outwards_with_their_own_pixels():
+    middle, rng = WIDE[25], np.random.default_rng(3)
+    away = np.abs(WIDE - middle)
+    values = np.where(away <= 14e-9, 1e-12, np.where(away < 90e-9, 4e-13, 7e-13))
+    values = values * np.exp(0.05 * rng.standard_normal((LOW.size, WIDE.size)))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    course = course_across_step(values, upright(middle, 28e-9), WIDE, LOW)
+    first, *sides = course.sentences_about("D2", "m²/s", "m")
+    on_step = np.isfinite(values[:, away <= 14e-9]).sum()
+    assert f"(n = {on_step} pixels within 14 nm)" in first
+    assert len(sides) == 2
+    for words, side in zip(sides, (-1, 1), strict=True):
+        # The line walks down the image: positive distances are at its right hand, at smaller x.
+        signed = side * np.broadcast_to(middle - WIDE, values.shape)
+        there = (signed > 14e-9) & np.isfinite(values)
+        edges = np.linspace(14e-9, np.percentile(signed[there], 95), 4)
+        inside = there & (signed > edges[0]) & (signed <= edges[1])
+        found = re.search(r"to (\S+)×10⁻¹³ m²/s between ([\d.]+) nm and ([\d.]+) nm \(n = (\d+);", words)
+        median, start, stop, count = (float(number) for number in found.groups())
+        assert median == pytest.approx(np.median(values[inside]) * 1e13, rel=6e-3)
+        assert (start, stop) == pytest.approx(tuple(edges[:2] * 1e9), rel=6e-3)
+        assert count == inside.sum()
+        beyond = there & (signed > edges[2]) & (signed <= edges[3])
+        assert f"beyond {edges[2] * 1e9:.3g} nm (n = {beyond.sum()};" in words
+
+
+def test_a_step_without_a_width_takes_half_the_longer_side_of_a_pixel():
+    values = np.exp(0.1 * np.random.default_rng(0).standard_normal((LOW.size, WIDE.size)))
+    # 3 nm beside the centres of a column, 5 nm beside those of the next.
+    course = course_across_step(values, upright(WIDE[25] + 3e-9), WIDE, LOW)
+    assert course.half_width == pytest.approx(4e-9)
+    assert course.n == LOW.size
+    assert course.median == pytest.approx(np.median(values[:, 25]))
+
+
+def test_the_choice_of_the_lowest_of_three_zones_costs_a_factor_of_three():
+    course = course_across_step(map_of(paper_course), STEP, X, Y).sides[1]
+    assert (len(course.zones), course.rise is not None) == (3, True)
+    doubtful = replace(
+        course, fall=replace(course.fall, p_value=0.02), rise=replace(course.rise, p_value=0.02)
+    )
+    assert doubtful.p_of_fall == pytest.approx(0.06)
+    assert doubtful.p_of_rise == pytest.approx(0.04)
+    assert not doubtful.falls
+    assert doubtful.rises_again
+    assert replace(course, fall=replace(course.fall, p_value=0.6)).p_of_fall == 1.0
+
+
+def test_drawings_shade_the_step_where_it_is_and_give_its_thickness():
+    width, figure = 32e-9, Figure()
+    strip = np.exp(-4 * np.log(2) * ((WIDE - WIDE[25]) / width) ** 2)
+    values = 1e-12 * (strip + 0.01 * np.random.default_rng(0).standard_normal((LOW.size, WIDE.size)))
+    step = upright(WIDE[25], width)
+    profile, found = thickness_of_step(values, step, WIDE, LOW, spacing=(5e-9, 8e-9))
+    draw_across_step(figure, [AcrossStep("H", "m", profile, found)], lateral_unit="m")
+    (axes,) = figure.axes
+    (shade,) = (patch for patch in axes.patches if isinstance(patch, Rectangle))
+    assert axes.get_xlabel() == "position across the step (nm)"
+    assert shade.get_width() == pytest.approx(32, rel=0.1)
+    assert shade.get_x() + shade.get_width() / 2 == pytest.approx(0, abs=2)
+    size = re.search(r"H: strip, FWHM ([\d.]+)\(\d+\) nm", axes.get_title(loc="left")).group(1)
+    assert float(size) == pytest.approx(32, rel=0.1)
+    axes = Figure().subplots()
+    distance = np.broadcast_to(WIDE - WIDE[25], values.shape)
+    course = course_across_step(np.abs(values) + 1e-14, step, WIDE, LOW)
+    draw_course(
+        axes, distance, np.abs(values) + 1e-14, bins=course.curve.distance, medians=course.curve.median,
+        counts=course.curve.n, half_width=course.half_width, name="D2", unit="m²/s", lateral_unit="m",
+    )  # fmt: skip
+    (shade,) = axes.patches
+    assert (shade.get_x(), shade.get_width()) == pytest.approx((-16, 32))
+    assert axes.get_xlabel() == "signed distance from the step (nm)"
+    median = axes.get_lines()[1]
+    enough = course.curve.n >= 5
+    np.testing.assert_allclose(median.get_xdata(), course.curve.distance[enough] * 1e9)
+    np.testing.assert_allclose(median.get_ydata(), course.curve.median[enough])
 
 
 def test_pixels_nearer_to_another_step_are_left_out():

@@ -56,7 +56,8 @@ def test_d1_and_d2_of_the_whole_map_come_first(model, scan):
         assert mode.value == mode_from_values(values, scale="log").value
     assert view.words().endswith("× 10⁻¹³ m²/s.")
     for sample, mode in zip(view.samples, view.modes, strict=True):
-        assert f"{sample.label} {mode.value / 1e-13:.2f} (" in view.words()
+        low, high = (f"{end / 1e-13:.2f}" for end in (mode.low, mode.high))
+        assert f"{sample.label} {mode.value / 1e-13:.2f} ({low}…{high})" in view.words()
 
 
 def test_linear_bins_are_equally_wide_and_counted_again(model):
@@ -159,6 +160,8 @@ def test_the_bins_are_exported_in_si_units(model):
     assert rows[0] == ["from (m²/s)", "to (m²/s)", "D1 (-3 V)", "D2 (-3 V)"]
     table = np.array(rows[1:], dtype=float)
     np.testing.assert_allclose(table[:, 0], view.edges[:-1], rtol=1e-8)
+    np.testing.assert_allclose(table[:, 1], view.edges[1:], rtol=1e-8)
+    np.testing.assert_array_equal(table[:, 3], view.counts[1])
     np.testing.assert_array_equal(table[:, 2], view.counts[0])
     assert model.csv_text().startswith("# D1 (-3 V),n = ")
 
