@@ -89,6 +89,14 @@ def test_the_printed_table_and_the_json_are_those_of_numpy(made, capsys):
     assert tesm("grains", made, "--width", "1.4um") == 0
     lines = capsys.readouterr().out.splitlines()
     assert any("48 × 40 px" in line for line in lines)
+    head = next(n for n, line in enumerate(lines) if "diameter" in line)
+    assert lines[head].split()[3:7] == ["area", "diameter", "height", "n"]
+    assert lines[head + 1].split()[:4] == ["µm²", "µm", "nm", "mV"]
+    for line, grain in zip(lines[head + 2 :], report["grains"], strict=False):
+        area, diameter, height = re.search(r"(?:grain|\)) +([\d.]+) +([\d.]+) +(-?[\d.]+) ", line).groups()
+        assert float(area) == pytest.approx(grain["pixels"] * 0.25 * 0.4, rel=6e-3)
+        assert float(diameter) == pytest.approx(2 * np.sqrt(grain["pixels"] * 0.1 / np.pi), rel=6e-3)
+        assert float(height) == pytest.approx(1e9 * grain["height"], rel=6e-3)
     for name, power in (("D2 (-3 V)", -13), ("tau2 (-3 V)", -3)):
         start = next(n for n, line in enumerate(lines) if line.startswith(f"{name} in "))
         quantity = next(
@@ -191,6 +199,13 @@ def test_labels_of_other_programs(made, truth, tmp_path, capsys):
         counts = np.bincount(labels.ravel())
         assert areas == pytest.approx({n: counts[n] * 0.25e-6 * 0.4e-6 for n in range(1, 10)})
         assert report["found"]["source"] == name
+
+
+def test_labels_of_another_size_are_refused_with_width_and_height(made, tmp_path, capsys):
+    np.save(tmp_path / "labels.npy", np.ones((7, 11), dtype=np.uint16))
+    assert tesm("grains", made, "--labels", tmp_path / "labels.npy") != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the labels of labels.npy have 11 × 7 pixels and the image 48 × 40" in said
 
 
 def test_a_channel_as_labels(made, truth, tmp_path, capsys):

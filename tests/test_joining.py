@@ -145,6 +145,7 @@ def test_one_line_joins_recorder_and_microscope(files, truth, capsys):
     said = capsys.readouterr().out
     assert "The scan's size, 144 nm × 96 nm, is that of afm.gwy." in said
     assert "Images: Topography, Deflection error" in said
+    assert re.search(r"^24 × 16 pixels, 60 samples from \S+ to \S+ ms", said, re.M)
     joined = open_dataset(out)
     assert np.allclose(joined["topography"].values, truth["topography"].values, atol=0)
     assert np.allclose(joined["x"].values, truth["x"].values, atol=0)
