@@ -165,9 +165,10 @@ def test_the_sentence_gives_each_group_its_own_numbers():
     assert "that in core (n = 5); rank test" in found.sentence_about("D1")
     assert "Cliff's delta 1.00" in found.sentence_about("D1")
     alike = comparison_from_values(a, a[::-1].repeat(2), names=("rim", "core"), independent=(2.0, 4.0))
-    assert "(n = 3)" in alike.sentence
-    assert "in core (n = 6)" in alike.sentence
-    assert alike.sentence.endswith("; as 2 and 4 independent pixels.")
+    words = alike.sentence_about("D1")
+    assert "(n = 3)" in words
+    assert "in core (n = 6)" in words
+    assert words.endswith("; as 2 and 4 independent pixels.")
     signs = comparison_from_values(
         np.array([-1.0, -2.0, 0.5]), np.array([1.0, 2.0, 3.0, 4.0]), names=("rim", "core")
     )
