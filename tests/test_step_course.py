@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from napari_tesm.plotting.step_course import AcrossStep, draw_across_step, draw_course
-from napari_tesm.regions.shapes import Region
+from napari_tesm.regions.shapes import Region, mask_from_region
 from napari_tesm.regions.step_course import course_across_step, pixels_of_step, thickness_of_step
 
 PIXEL = 5e-9
@@ -29,7 +29,7 @@ def map_of(course, *, noise=0.05, seed=0):
 def paper_course(away):
     """1e-12 on the step, 6e-13 beside it, rising slightly to 7e-13 far away at the left; flat at the right."""
     far = 6e-13 * (1 + 0.2 * np.clip((-away - 80e-9) / 100e-9, 0, 1))
-    return np.where(np.abs(away) <= 7.5e-9, 1e-12, far)
+    return np.where(np.abs(away) <= 7.6e-9, 1e-12, far)
 
 
 def test_the_paper_course_is_found_and_said():
@@ -106,6 +106,16 @@ def test_zones_in_words_run_outwards_with_their_own_pixels():
         assert count == inside.sum()
         beyond = there & (signed > edges[2]) & (signed <= edges[3])
         assert f"beyond {edges[2] * 1e9:.3g} nm (n = {beyond.sum()};" in words
+
+
+@pytest.mark.parametrize("column", range(20, 40, 3))
+def test_a_step_as_wide_as_four_pixels_takes_five_columns_where_it_runs_through_the_middle_of_one(column):
+    """Both outer columns lie half the width away, whatever the last bit of where the image lies."""
+    step = upright(WIDE[column], 32e-9)
+    inside = mask_from_region(step, WIDE, LOW)
+    assert inside.any(axis=0).nonzero()[0].tolist() == list(range(column - 2, column + 3))
+    course = course_across_step(np.ones((LOW.size, WIDE.size)), step, WIDE, LOW)
+    assert course.n == 5 * LOW.size
 
 
 def test_a_step_without_a_width_takes_half_the_longer_side_of_a_pixel():

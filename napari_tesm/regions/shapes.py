@@ -199,7 +199,8 @@ def mask_from_region(
     dy, dx = (axis_spacing(rows), axis_spacing(columns)) if spacing is None else spacing
     mask = np.zeros((rows.size, columns.size), dtype=bool)
     vertices = region.xy()
-    reach = region.width / 2 if region.is_line else 0.0
+    # Where a centre lies half the width away, the last bit of its place must not decide.
+    reach = region.width / 2 * (1 + 1e-9) if region.is_line else 0.0
     low, high = vertices.min(axis=0) - reach, vertices.max(axis=0) + reach
     # Only the pixels of the bounding box are looked at: drawing must stay fluent on large images.
     part = (

@@ -215,7 +215,7 @@ def course_across_step(
     distance, _ = distance_from_path(line, x, y)
     numbers[~pixels_of_step(step, others, x, y, spacing=(dy, dx))] = np.nan
     present = np.isfinite(numbers)
-    on_step = np.abs(distance) <= half
+    on_step = np.abs(distance) <= half * (1 + 1e-9)
     if (on_step & present).sum() < _FEWEST or (~on_step & present).sum() < _FEWEST:
         return None
     curve = curve_from_distance(numbers, distance, max(dx, dy))
