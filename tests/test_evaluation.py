@@ -121,13 +121,12 @@ def test_a_scan_of_napari_measures_once_however_often_it_is_asked():
     pytest.importorskip("psygnal")
     from napari_tesm.gui.models.fit import FitModel
     from napari_tesm.gui.models.scan import Scan
-    from napari_tesm.gui.models.trace_fits import TraceFitter
 
     count = [0]
     scan = Scan("turned", turned_scan(count=count), [], recipe=Recipe(phase_rotation=AUTO))
-    model, fitter = FitModel(scan), TraceFitter(scan)
+    model = FitModel(scan)
     for _ in range(10):
-        assert (model.problem, fitter.problem, model.is_stale) == ("", "", False)
+        assert (model.problem, scan.fit_problem, model.is_stale) == ("", "", False)
     assert count[0] == ONE_MEASUREMENT
     evaluation = scan.evaluation
     scan.set_recipe(Recipe(phase_rotation=AUTO, threshold=0.3))

@@ -136,16 +136,14 @@ def test_napari_names_the_places_in_its_forms(name):
     pytest.importorskip("psygnal")
     from napari_tesm.gui.models.fit import FitModel
     from napari_tesm.gui.models.scan import Scan
-    from napari_tesm.gui.models.trace_fits import TraceFitter
 
     dataset, values = REFUSALS[name][:2]
     scan = Scan("scan", dataset)
     assert FitModel(scan).set(**values)
     sentence = expected(name, 2)
     assert FitModel(scan).problem == f"{sentence[0].upper()}{sentence[1:]}."
-    fitter = TraceFitter(scan)
-    assert fitter.settings is None
-    assert fitter.problem == FitModel(scan).problem
+    assert scan.settings is None
+    assert scan.fit_problem == FitModel(scan).problem
 
 
 @refused

@@ -11,7 +11,9 @@ WIDTH = 450
 
 def open_workspace(viewer: Any) -> Any:
     """Show the workspace dock of a viewer, at a width that leaves room for the image, and return its widget."""
-    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtCore import Qt
+
+    from napari_tesm.gui.panels.widgets import single_shot
 
     dock, widget = viewer.window.add_plugin_dock_widget("napari-tesm", WORKSPACE)
     dock.show()
@@ -22,11 +24,7 @@ def open_workspace(viewer: Any) -> Any:
     if hasattr(window, "resizeDocks"):
         window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
     # The canvas takes its new size when Qt gets to it; only then is it known what fits.
-    timer = QTimer(widget)
-    timer.setSingleShot(True)
-    timer.timeout.connect(viewer.reset_view)
-    timer.timeout.connect(timer.deleteLater)
-    timer.start(50)
+    single_shot(widget, 50, viewer.reset_view).start()
     return widget
 
 

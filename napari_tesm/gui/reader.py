@@ -9,6 +9,7 @@ from typing import Any
 from napari_tesm.gui.layers.scan_layers import layers_from_scan
 from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import IMPORT, Scan, role_of, scans_from_path, share_world_unit
+from napari_tesm.gui.saying import say
 from napari_tesm.io.registry import UnknownContentError, is_gwy
 
 _MICROSCOPES = re.compile(r"\.(ibw|spm|mdt|nid|gsf|sxm|jpk|jpk-force-map|[0-9]{3})")
@@ -16,8 +17,8 @@ _MICROSCOPES = re.compile(r"\.(ibw|spm|mdt|nid|gsf|sxm|jpk|jpk-force-map|[0-9]{3
 
 def napari_get_reader(path: str | Sequence[str]) -> Callable[[Any], list[Any]] | None:
     """Return the reader of a path or several; None where one is neither a Gwyddion file nor an instrument's."""
-    paths = [Path(path)] if isinstance(path, str | PathLike) else [Path(one) for one in path]
-    return layers_from_paths if paths and all(_is_gwy(one) or _is_instruments(one) for one in paths) else None
+    paths = [Path(path)] if isinstance(path, str | PathLike) else [*map(Path, path)]
+    return layers_from_paths if paths and all(_is_gwy(p) or _is_instruments(p) for p in paths) else None
 
 
 def layers_from_paths(path: str | Sequence[str]) -> list[Any]:
@@ -32,18 +33,18 @@ def layers_from_paths(path: str | Sequence[str]) -> list[Any]:
     OSError, ValueError
         Without a window: if a file cannot be read.
     """
-    paths = [path] if isinstance(path, str | PathLike) else list(path)
+    paths = [Path(path)] if isinstance(path, str | PathLike) else [*map(Path, path)]
     scans: list[Scan] = []
-    for one in paths:
+    for file in paths:
         try:
-            scans += scans_from_path(one)
+            scans += scans_from_path(file)
         except (OSError, ValueError) as error:
-            if not _has_window():
+            if _viewer_with_window() is None:
                 raise
             if isinstance(error, UnknownContentError):
-                _open_import_later(Path(one))
+                _open_import_later(file)
             else:
-                _say_not_opened(error)
+                say(f"Not opened: {FORMS(error)}", warning=True)
     if not scans:
         return [(None,)]
     share_unit_of_viewer(scans)
@@ -73,24 +74,19 @@ def _is_instruments(path: Path) -> bool:
         return False
 
 
-def _has_window() -> bool:
+def _viewer_with_window() -> Any:
+    """Return the viewer that is looked at, None where there is none or it has no window."""
     import napari
 
-    return getattr(napari.current_viewer(), "window", None) is not None
-
-
-def _say_not_opened(error: Exception) -> None:
-    from napari.utils.notifications import show_warning
-
-    show_warning(f"Not opened: {FORMS(error)}")
+    viewer = napari.current_viewer()
+    return None if getattr(viewer, "window", None) is None else viewer
 
 
 def _open_import_later(path: Path) -> None:
     """Open the import form with a file once napari is done with its drop."""
-    import napari
     from qtpy.QtCore import QTimer
 
-    viewer: Any = napari.current_viewer()
+    viewer = _viewer_with_window()
 
     def show() -> None:
         _, panel = viewer.window.add_plugin_dock_widget("napari-tesm", IMPORT)
@@ -104,23 +100,21 @@ def share_unit_of_viewer(scans: Sequence[Scan]) -> None:
     import napari
 
     viewer = napari.current_viewer()
-    known = () if viewer is None else (role_of(layer.metadata).get("scan") for layer in viewer.layers)
-    share_world_unit(scans, [scan for scan in known if scan is not None])
+    present = () if viewer is None else (role_of(layer.metadata).get("scan") for layer in viewer.layers)
+    share_world_unit(scans, [scan for scan in present if scan is not None])
 
 
 def open_workspace_later() -> None:
     """Show the workspace beside the new layers, where there is a window to show it in."""
-    import napari
-    from qtpy.QtCore import QTimer
-
-    viewer = napari.current_viewer()
-    if viewer is None or getattr(viewer, "window", None) is None:
+    viewer = _viewer_with_window()
+    if viewer is None:
         return
+    from qtpy.QtCore import QTimer
 
     def show() -> None:
         from napari_tesm.gui.dock import open_workspace
 
-        if napari.current_viewer() is viewer:
+        if _viewer_with_window() is viewer:
             open_workspace(viewer)
 
     QTimer.singleShot(0, show)

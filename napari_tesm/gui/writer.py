@@ -32,7 +32,7 @@ def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]
     drawn = _data_of(layer_data, "regions", "shapes")
     if drawn is not None:
         layer = Layer.create(drawn[0], {**drawn[1], "metadata": {}}, "shapes")
-        scan.set_regions(reading_from_layer(layer, scan.display, known=scan.regions).regions)
+        scan.set_regions(reading_from_layer(layer, scan.display, before=scan.regions).regions)
     painted = _data_of(layer_data, "grains", "labels")
     if painted is not None:
         take_painted_labels(scan, painted[0])
@@ -45,9 +45,9 @@ def _data_of(
     """Return data and options of the layer of a role; of copies, which have it too, that which the panels follow."""
     layers = []
     for data, options, of_kind in layer_data:
-        known = role_of(options.get("metadata", {}))
-        if known.get("kind") == role and of_kind == kind:
-            player = known["player"]() if "player" in known else None
+        written = role_of(options.get("metadata", {}))
+        if written.get("kind") == role and of_kind == kind:
+            player = written["player"]() if "player" in written else None
             layers.append(
                 (options.get("name") != ("" if player is None else str(player.name)), data, options)
             )

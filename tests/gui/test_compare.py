@@ -112,6 +112,21 @@ def test_a_way_back_from_beyond_the_window_is_said_to_fit_nowhere(away):
     assert model.alignment == Alignment(dx=1.5)
 
 
+@pytest.mark.display
+def test_the_table_says_how_alike_the_maps_are(opened):
+    from qtpy.QtCore import Qt
+
+    _, panel, _ = opened
+    shown, result = panel.table.shown, panel.model.result()
+    assert [column.texts[0] for column in shown.columns] == [
+        "the other way", f"{result.between.pearson:.2f}",
+        f"{result.between.low:.2f} … {result.between.high:.2f}",
+    ]  # fmt: skip
+    assert shown.table.values("|H| with")[1:] == list(result.with_surface)
+    assert shown.table.values("n") == [192] * (1 + len(result.with_surface))
+    assert f"Spearman {result.between.spearman:.2f}" in shown.look(0, "r", Qt.ItemDataRole.ToolTipRole)
+
+
 def test_cells_are_as_large_as_the_canvas_allows():
     assert _largest_cells(3, (300, 400), (700, 480)) == (3, 1)
     assert _largest_cells(3, (300, 400), (400, 1500)) == (1, 3)

@@ -68,9 +68,11 @@ def made(tmp_path_factory):
 
 def described(values):
     """Return what numpy says of some pixels."""
-    known = values[np.isfinite(values)]
-    low, middle, high = np.percentile(known, [25, 50, 75])
-    return dict(zip(NUMBERS, (known.size, middle, low, high, known.mean(), known.std(ddof=1)), strict=True))
+    finite = values[np.isfinite(values)]
+    low, middle, high = np.percentile(finite, [25, 50, 75])
+    return dict(
+        zip(NUMBERS, (finite.size, middle, low, high, finite.mean(), finite.std(ddof=1)), strict=True)
+    )
 
 
 def wanted_of_parts(maps):
@@ -170,9 +172,9 @@ def test_regions_by_the_command_line(made, capsys):
         rows = {(row["name"], row["quantity"], int(row["pulse"]) - 1): row for row in csv.DictReader(file)}
     report = json.loads((folder / "r.json").read_text(encoding="utf-8"))
     entries = {
-        (part["name"], one["quantity"], one["pulse"] - 1): one
+        (part["name"], entry["quantity"], entry["pulse"] - 1): entry
         for part in report["parts"]
-        for one in part["statistics"]
+        for entry in part["statistics"]
     }
     capsys.readouterr()
     tesm("regions", folder / "scan.gwy")
@@ -203,33 +205,34 @@ def test_a_comparison_has_one_shape_and_each_group_its_own_numbers(made, page):
     tesm("grains", folder / "grains.gwy", "--json", folder / "g.json", "--quiet", "--overwrite")
     of_regions = json.loads((folder / "c.json").read_text())["comparisons"]
     of_grains = [
-        one["boundary_against_interior"] for one in json.loads((folder / "g.json").read_text())["quantities"]
+        entry["boundary_against_interior"]
+        for entry in json.loads((folder / "g.json").read_text())["quantities"]
     ]
     numbers = {section.slug: section.numbers["measures"] for section in page[1].sections}
-    of_page = [one for measure in numbers["regions"] for one in measure["comparisons"]]
+    of_page = [comparison for measure in numbers["regions"] for comparison in measure["comparisons"]]
     keys = [
         "names", "n", "independent", "medians", "ratio", "ratio_ci", "cliffs_delta", "effect", "hedges_g", "p_value",
     ]  # fmt: skip
-    assert [list(one)[3:-1] for one in of_regions] == [keys] * 10
-    for one in (*of_grains, *of_page, *(m["boundary_against_interior"] for m in numbers["grains"])):
-        assert list(one) == keys
-    assert of_page == [{key: one[key] for key in keys} for one in of_regions]
+    assert [list(comparison)[3:-1] for comparison in of_regions] == [keys] * 10
+    for comparison in (*of_grains, *of_page, *(m["boundary_against_interior"] for m in numbers["grains"])):
+        assert list(comparison) == keys
+    assert of_page == [{key: comparison[key] for key in keys} for comparison in of_regions]
     shown = page[0].entries("table-regions_compared")
-    for one, row in zip(of_regions, shown, strict=True):
+    for comparison, row in zip(of_regions, shown, strict=True):
         parts = [
-            described(maps[one["quantity"]].values[one["pulse"] - 1][PARTS[name]])
+            described(maps[comparison["quantity"]].values[comparison["pulse"] - 1][PARTS[name]])
             for name in ("the step", "a grain")
         ]
-        assert one["names"] == ["step", "grain"] == [row["first"], row["second"]]
-        assert one["n"] == [part["n"] for part in parts] == [int(row["n first"]), int(row["n second"])]
-        assert one["n"][0] != one["n"][1]
-        assert one["medians"] == pytest.approx([part["median"] for part in parts], rel=1e-12)
+        assert comparison["names"] == ["step", "grain"] == [row["first"], row["second"]]
+        assert comparison["n"] == [part["n"] for part in parts] == [int(row["n first"]), int(row["n second"])]
+        assert comparison["n"][0] != comparison["n"][1]
+        assert comparison["medians"] == pytest.approx([part["median"] for part in parts], rel=1e-12)
         ratio = parts[0]["median"] / parts[1]["median"]
-        if one["quantity"] != "H":
-            assert one["ratio"] == pytest.approx(ratio, rel=1e-12)
-            assert one["ratio_ci"][0] < ratio < one["ratio_ci"][1]
+        if comparison["quantity"] != "H":
+            assert comparison["ratio"] == pytest.approx(ratio, rel=1e-12)
+            assert comparison["ratio_ci"][0] < ratio < comparison["ratio_ci"][1]
             assert [float(row[t]) for t in ("ratio of medians", "from", "to")] == pytest.approx(
-                [one["ratio"], *one["ratio_ci"]], rel=6e-3
+                [comparison["ratio"], *comparison["ratio_ci"]], rel=6e-3
             )
 
 
@@ -237,7 +240,7 @@ def test_regions_on_the_page(made, page):
     rows = page[0].entries("table-regions")
     for (name, quantity, pulse), numbers in wanted_of_parts(made[1]).items():
         row = next(
-            one for one in rows if (one["part"], one["quantity"]) == (name, f"{quantity} {PULSES[pulse]}")
+            row for row in rows if (row["part"], row["quantity"]) == (name, f"{quantity} {PULSES[pulse]}")
         )
         assert (int(row["n"]), int(row["pixels"])) == (numbers["n"], PARTS[name].sum())
         titles = {"median": "median", "q25": "quartile 1", "q75": "quartile 3", "mean": "mean",
@@ -264,7 +267,7 @@ def test_regions_on_the_screen(made):
         for text, key in zip(texts, ("median", "q25", "q75"), strict=True):
             assert si(text, units["median"]) == (pytest.approx(numbers[key], rel=6e-3), QUANTITIES[quantity])
         head, *lines = list(csv.reader(table.separated_text(",").splitlines()))
-        saved = dict(zip(head, next(one for one in lines if one[0] == name), strict=True))
+        saved = dict(zip(head, next(cells for cells in lines if cells[0] == name), strict=True))
         title = f"{quantity} {PULSES[pulse]}"
         unit = QUANTITIES[quantity]
         assert int(saved["n ok"]) == numbers["n"]
@@ -308,8 +311,8 @@ def test_grains_by_every_door(made, page, capsys):
             for pulse in (0, 1):
                 numbers = described(maps[quantity].values[pulse][inside])
                 entry = next(
-                    one for one in entries[number]["values"]
-                    if (one["quantity"], one["pulse"]) == (quantity, pulse + 1)
+                    entry for entry in entries[number]["values"]
+                    if (entry["quantity"], entry["pulse"]) == (quantity, pulse + 1)
                 )  # fmt: skip
                 title = f"{quantity} {PULSES[pulse]}"
                 for key in ("n", "median", "q25", "q75"):
@@ -328,13 +331,13 @@ def test_grains_by_every_door(made, page, capsys):
                 if quantity in ("H", "D1", "D2"):
                     head, below, *lines = text[text.index(f"Grains {PULSES[pulse]}") :].splitlines()
                     titles, own = re.split("  +", head), re.split("  +", below.strip())
-                    line = re.split("  +", next(one for one in lines if one.startswith(f"{number} grain")))
+                    line = re.split("  +", next(text for text in lines if text.startswith(f"{number} grain")))
                     place = titles.index(quantity)
                     # The grains' own column and n have no unit.
                     below_it = own[place - 1 - (place > titles.index("n"))]
                     assert si(line[place], below_it) == (pytest.approx(numbers["median"], rel=6e-3), unit)
         assert "(-3 V)" in next(
-            one.caption for one in page[1].sections[1].tables if one.name == "grain_table"
+            table.caption for table in page[1].sections[1].tables if table.name == "grain_table"
         )
         numbers = described(maps["D2"].values[1][inside])
         title = next(title for title in page_row if title.startswith("D2 median"))

@@ -159,7 +159,7 @@ def test_pixels_without_a_number_are_transparent_and_counted(open_scan, qtbot):
     scan = panel.scan
     ok = scan.maps["status2"].isel(pulse=0).values == 0
     assert 0 < ok.sum() < ok.size
-    layer = next(one for one in results(panel) if one.metadata["tesm"]["map"] == "log10_D2")
+    layer = next(layer for layer in results(panel) if layer.metadata["tesm"]["map"] == "log10_D2")
     assert np.array_equal(np.isfinite(layer.data), ok)
     rgba = layer.colormap.map(np.array([np.nan]))
     assert rgba[0, 3] == 0

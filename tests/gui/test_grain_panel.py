@@ -37,7 +37,7 @@ def made():
 def test_the_model_measures_without_a_screen(made):
     scan, _ = made
     model = GrainModel.of(scan)
-    assert model.sources() == ["Topography"]
+    assert list(model.scan.images) == ["Topography"]
     assert model.source == "Topography"
     assert model.measure() is None
     scan.set_grains(model.segmented())
@@ -74,7 +74,7 @@ def test_grains_come_back_from_the_file_with_their_classes(made, tmp_path):
     np.testing.assert_array_equal(back.grains.labels, grains.labels)
     assert back.grains.label_classes == {4: "cluster"}
     assert back.band_width == pytest.approx(1.1e-6)
-    layer = next(one for one in layers_from_scan(back) if one[1]["name"] == "Grains")
+    layer = next(layer for layer in layers_from_scan(back) if layer[1]["name"] == "Grains")
     assert layer[2] == "labels"
     assert layer[1]["scale"] == pytest.approx((0.25, 0.4))
     assert layer[1]["units"] == ("µm", "µm")
@@ -162,6 +162,18 @@ def test_segment_paint_undo_and_measure(panel, made, qtbot, tmp_path):
 
 
 @pytest.mark.display
+def test_the_smallest_area_can_be_as_large_as_the_scan(panel, made):
+    scan, _ = made
+    whole = 40 * 48 * SPACING[0] * SPACING[1]
+    box = panel.form.spins["smallest_area"]
+    box.setValue(1e12)
+    assert GrainModel.of(scan).settings.smallest_area == pytest.approx(whole)
+    assert box.value() == pytest.approx(whole / 1e-18)
+    box.setValue(2.5e7)
+    assert GrainModel.of(scan).settings.smallest_area == pytest.approx(25e-12)
+
+
+@pytest.mark.display
 def test_a_parameter_shows_a_preview_that_segment_takes_over(panel, made, qtbot):
     scan, _ = made
     # A dock of 450 pixels beside an image on a screen of 1280 × 800.
@@ -187,7 +199,7 @@ def test_a_parameter_shows_a_preview_that_segment_takes_over(panel, made, qtbot)
 def test_table_classes_labels_of_others_and_problems(panel, made, viewer, qtbot, tmp_path):
     scan, truth = made
     np.save(tmp_path / "labels.npy", truth.labels)
-    panel.take_labels_of(tmp_path / "labels.npy")
+    panel.take_labels(tmp_path / "labels.npy")
     panel.views.setCurrentWidget(panel.table)
     settle(qtbot, panel)
     model = panel.table.shown
@@ -200,7 +212,7 @@ def test_table_classes_labels_of_others_and_problems(panel, made, viewer, qtbot,
     panel.table.chosen.emit(5)
     assert grain_layer(panel).selected_label == 5
     np.save(tmp_path / "other.npy", np.ones((3, 3), dtype=int))
-    panel.take_labels_of(tmp_path / "other.npy")
+    panel.take_labels(tmp_path / "other.npy")
     assert "3 × 3 pixels" in panel.words.text()
     labels = viewer.add_labels(np.repeat([[1], [2]], 20, axis=0) * np.ones((1, 48), dtype=int), name="mine")
     viewer.layers.selection.active = labels

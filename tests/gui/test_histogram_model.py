@@ -143,8 +143,8 @@ def test_nothing_to_count_is_a_sentence(model, scan):
 
 
 def test_one_pixel_and_equal_values_have_a_histogram(scan):
-    one = Scan("one", example_dataset(shape=(1, 1)))
-    view = HistogramModel(one).view()
+    pixel = Scan("one", example_dataset(shape=(1, 1)))
+    view = HistogramModel(pixel).view()
     assert (view.name, [int(counts.sum()) for counts in view.counts]) == ("H", [1])
     assert "too few values" in view.words()
     scan.maps["D2"].values[:] = 3e-13
@@ -184,11 +184,11 @@ def test_what_pure_diffusion_shows_stands_beside_d_and_their_ratio(model, scan):
     model.choose("D2/D1")
     view = model.view()
     first, second = (scan.maps[name].values[0] for name in ("D1", "D2"))
-    known = np.isfinite(first) & np.isfinite(second)
-    np.testing.assert_allclose(view.samples[0].values, (second / first)[known])
+    both = np.isfinite(first) & np.isfinite(second)
+    np.testing.assert_allclose(view.samples[0].values, (second / first)[both])
     assert view.nulls.shaded
     assert view.nulls.ranges == bands.among({1: first, 2: second}).ratios
-    assert f"found {np.median((second / first)[known]):.2f}, above" in view.nulls.words
+    assert f"found {np.median((second / first)[both]):.2f}, above" in view.nulls.words
     assert "does not explain" in view.nulls.explanation
     assert (view.unit, view.scale) == ("", "log")
     model.choose(with_nulls=False)

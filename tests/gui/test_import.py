@@ -1,7 +1,5 @@
 """Importing a recording in napari: the form without a display, and in a real window."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -48,9 +46,9 @@ def test_channels_are_proposed_and_the_rest_is_asked(recording, truth):
     (scan,) = model.scans()
     assert scan.dataset.sizes["x"] == 12
     middle = truth["displacement"].values[:, 3, 5]
-    found = scan.dataset["displacement"].values[:, 3, 5]
+    imported = scan.dataset["displacement"].values[:, 3, 5]
     # The record begins where the form leaves it to the program; what is there is what was recorded.
-    assert all(value in found[0] for value in middle[0][5:40])
+    assert all(value in imported[0] for value in middle[0][5:40])
     assert "192 pulses placed in 16 of 16" in scan.dataset.attrs["recording_report"]
     assert scan.notes == []
 
@@ -104,11 +102,11 @@ def test_real_usid_images_open_with_their_sizes(shared_data):
     layers = layers_from_paths(str(shared_data / "hdf5" / "SingFreqPFM_0003_pyUSID.h5"))
     images = [options for _, options, kind in layers if kind == "image"]
     assert len(images) == 4
-    assert all(str(one["units"][-1]) in ("µm", "micrometer") for one in images)
+    assert all(str(image["units"][-1]) in ("µm", "micrometer") for image in images)
 
 
 @pytest.mark.display
-def test_the_form_in_a_window_makes_layers(viewer, qtbot, recording):
+def test_the_form_in_a_window_makes_layers(viewer, qtbot, recording, monkeypatch):
     _, panel = viewer.window.add_plugin_dock_widget("napari-tesm", "Import a t-ESM recording")
     assert not panel.import_button.isEnabled()
     assert panel.open_file(recording)
@@ -123,12 +121,14 @@ def test_the_form_in_a_window_makes_layers(viewer, qtbot, recording):
     qtbot.waitUntil(lambda: any("Traces" in layer.name for layer in viewer.layers), timeout=20_000)
     assert panel.message.text().startswith("Imported scan")
     assert {"Traces (+3 V)", "Traces (-3 V)"} <= {layer.name for layer in viewer.layers}
-    assert panel.save_mapping(
-        Path(recording.with_name("kept.yaml")), text_from_mapping(panel.model.mapping())
-    )
+    kept = recording.with_name("kept.yaml")
+    dialog = "napari_tesm.gui.panels.widgets.QFileDialog.getSaveFileName"
+    monkeypatch.setattr(dialog, lambda *_: (str(kept), ""))
+    panel.save_button.click()
+    assert kept.read_text(encoding="utf-8") == text_from_mapping(panel.model.mapping())
     panel.boxes["dc"].setCurrentIndex(0)
     panel.boxes["pixel trigger"].setCurrentIndex(0)
-    assert panel.load_mapping(recording.with_name("kept.yaml"))
+    assert panel.load_mapping(kept)
     assert panel.boxes["dc"].currentText() == "Recording/dc voltage"
     panel.load_mapping(recording)
     assert "no mapping" in panel.message.text()
@@ -137,15 +137,15 @@ def test_the_form_in_a_window_makes_layers(viewer, qtbot, recording):
 @pytest.mark.display
 def test_a_dropped_recording_opens_the_form(viewer, qtbot, recording):
     viewer.open(str(recording), plugin="napari-tesm")
-    found = {}
+    docks = {}
 
     def form():
-        found.update(
+        docks.update(
             {name: dock for name, dock in viewer.window._wrapped_dock_widgets.items() if "Import" in name}
         )
-        return bool(found)
+        return bool(docks)
 
     qtbot.waitUntil(form, timeout=10_000)
-    panel = next(iter(found.values())).inner_widget()
+    panel = next(iter(docks.values())).inner_widget()
     qtbot.waitUntil(lambda: panel.file_label.text() == "scan.tdms", timeout=5_000)
     assert len(viewer.layers) == 0

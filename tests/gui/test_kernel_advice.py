@@ -33,7 +33,9 @@ def ask(qtbot):
 def choice_layers(panel):
     names = ("best_kernel", "evidence")
     layers = panel.session.layers_of(panel.scan, "map")
-    return {one.metadata["tesm"]["map"]: one for one in layers if one.metadata["tesm"]["map"] in names}
+    return {
+        layer.metadata["tesm"]["map"]: layer for layer in layers if layer.metadata["tesm"]["map"] in names
+    }
 
 
 @pytest.mark.display
@@ -50,7 +52,7 @@ def test_the_answer_is_shown_and_one_click_follows_it(open_scan, ask, qtbot):  #
     assert layers["best_kernel"].visible
     best = panel.scan.choice.maps["best_kernel"].values[0]
     np.testing.assert_array_equal(layers["best_kernel"].data, best)
-    assert [one.visible for one in panel.session.layers_of(panel.scan, "map")].count(True) == 1
+    assert [layer.visible for layer in panel.session.layers_of(panel.scan, "map")].count(True) == 1
     qtbot.mouseClick(advice.use_button, Qt.MouseButton.LeftButton)
     settle(qtbot, 100)
     assert panel.scan.recipe.kernel == "flux-pulse"
@@ -60,7 +62,7 @@ def test_the_answer_is_shown_and_one_click_follows_it(open_scan, ask, qtbot):  #
     ask(panel)
     assert not advice.use_button.isEnabled()
     assert len(choice_layers(panel)) == 2
-    assert sum(one.name.startswith("Best kernel") for one in panel.viewer.layers) == 1
+    assert sum(layer.name.startswith("Best kernel") for layer in panel.viewer.layers) == 1
 
 
 @pytest.mark.display
@@ -97,7 +99,7 @@ def test_cancel_and_what_cannot_be_compared_leave_everything_as_it_was(open_scan
     assert panel.scan.choice is None
     assert not panel.advice.isVisible()
     assert panel.advice.ask_button.isEnabled()
-    assert len([one for one in panel.viewer.layers if "preview" not in one.name]) == count
+    assert len([layer for layer in panel.viewer.layers if "preview" not in layer.name]) == count
 
 
 def test_layers_lie_on_the_map_and_come_back_from_a_file(tmp_path, viewer_model):

@@ -8,7 +8,7 @@ from napari_tesm import fit
 from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.models.trace_fits import TraceFitter
+from napari_tesm.gui.models.trace import TraceModel
 from napari_tesm.plotting.words import sentence_from_limits_of_fit
 
 
@@ -22,11 +22,11 @@ def test_the_probe_says_what_the_maps_hold(scan):
     model.set(intervals=True)
     maps = fit(scan.dataset, recipe=scan.recipe)
     scan.set_results(maps)
-    fitter = TraceFitter(scan)
+    model = TraceModel(scan)
     slow = 0
     for row in range(10):
         for column in range(2):
-            window = fitter.fits_of(scan.traces_at((row, column)))[0].windows[2]
+            window = model.fits_of(scan.traces_at((row, column)))[0].windows[2]
             limits = [maps[name].values[0, row, column] for name in ("D2_lower", "D2_upper")]
             np.testing.assert_allclose(
                 [window.values["D_lower"], window.values["D_upper"]], limits, rtol=1e-9
@@ -42,7 +42,7 @@ def test_the_probe_says_what_the_maps_hold(scan):
 
 
 def test_nothing_is_said_where_nobody_asked(scan):
-    window = TraceFitter(scan).fits_of(scan.traces_at((0, 0)))[0].windows[2]
+    window = TraceModel(scan).fits_of(scan.traces_at((0, 0)))[0].windows[2]
     assert sentence_from_limits_of_fit(window) == ""
 
 

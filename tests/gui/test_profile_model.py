@@ -133,9 +133,9 @@ def test_the_selected_line_goes_before_the_last_one(images):
     other = ACROSS.moved(0, 20e-9)
     images.set_regions([ACROSS, other])
     model = ProfileModel(images)
-    assert model.line_view().line == other
+    assert model.regions.line_of_interest == other
     RegionModel.of(images).select([0])
-    assert model.line_view().line == ACROSS
+    assert model.regions.line_of_interest == ACROSS
 
 
 def test_lines_that_show_nothing_are_a_sentence(images, scan):
@@ -156,9 +156,9 @@ def test_lines_that_show_nothing_are_a_sentence(images, scan):
 
 
 def test_one_pixel_has_a_profile(fitted):
-    one = Scan("one", example_dataset(shape=(1, 1)))
-    one.set_regions([drawn("line", ((-0.5, 0.5), (2, 0.5)), "l")])
-    view = ProfileModel(one).line_view()
+    pixel = Scan("one", example_dataset(shape=(1, 1)))
+    pixel.set_regions([drawn("line", ((-0.5, 0.5), (2, 0.5)), "l")])
+    view = ProfileModel(pixel).line_view()
     assert view.width is None
     assert view.message == ""
 

@@ -87,7 +87,7 @@ def test_regions_set_elsewhere_are_drawn_exactly_and_read_back_bit_equal(link, s
     assert list(layer.features["name"]) == [region.name for region in ALL]
     assert layer.edge_width[0] == pytest.approx(0.8)
     np.testing.assert_allclose(layer.data[5], POLYGON.xy()[:, ::-1] * 1e6, rtol=1e-6)
-    assert reading_from_layer(layer, scan.display, known=ALL).regions == ALL
+    assert reading_from_layer(layer, scan.display, before=ALL).regions == ALL
     layer.refresh()
     assert scan.regions == ALL
     scan.set_regions([])
@@ -110,12 +110,12 @@ def test_what_is_drawn_comes_back_as_drawn(link, scan, viewer_model):
     layer = add_layer(viewer_model, regions_layer(other))
     for data, as_drawn in zip(layer.data, before, strict=True):
         np.testing.assert_array_equal(data, as_drawn)
-    assert reading_from_layer(layer, other.display, known=again).regions == again
+    assert reading_from_layer(layer, other.display, before=again).regions == again
 
 
 def test_moving_a_shape_changes_its_region_alone(link, scan):
     scan.set_regions(ALL)
-    data = [np.array(one) for one in link.layer.data]
+    data = [np.array(vertices) for vertices in link.layer.data]
     data[2] = data[2] + (0.12, -0.1)
     link.layer.data = data
     moved = BOX.moved(-0.1e-6, 0.12e-6)
@@ -256,10 +256,12 @@ def test_a_layer_with_regions_from_a_file_is_not_a_change(viewer_model, scan):
         add_layer(viewer_model, layer)
     session = Session.of(viewer_model)
     link = RegionLayerLink.of(session)
+    changes = []
+    scan.regions_changed.connect(lambda: changes.append(scan.regions))
     session.attach()
     link.attach()
     assert scan.regions == ALL
-    assert not scan.changed_since_save
+    assert not changes
     assert not RegionModel.of(scan).history.can_undo
     link.detach()
     session.detach()
@@ -360,10 +362,10 @@ def test_a_layer_in_the_units_of_before_is_not_read(viewer_model):
     session.attach()
     link.attach()
     assert scan.display.unit == "pixel"
-    known = scan.regions
+    before = scan.regions
     scan.dataset = dataset
     link.layer.add([[0.0, 0], [1e-6, 1e-6]], shape_type="line")
-    assert scan.regions == known == []
+    assert scan.regions == before == []
     link.detach()
     session.detach()
 

@@ -33,9 +33,9 @@ def test_names_count_up_in_their_class_and_fill_gaps():
 
 @given(st.floats(1e-12, 1e6))
 def test_a_round_length_is_near(length):
-    found = round_length(length)
-    assert 1 / 1.6 <= found / length <= 1.6
-    assert float(f"{found:.0e}") == pytest.approx(found)
+    rounded = round_length(length)
+    assert 1 / 1.6 <= rounded / length <= 1.6
+    assert float(f"{rounded:.0e}") == pytest.approx(rounded)
 
 
 def test_undo_and_redo_step_through_whole_lists():

@@ -65,15 +65,19 @@ def _cells(panel, column):
     return [shown.index(row, column).data() for row in range(shown.rowCount())]
 
 
+def choose_class(panel, name):
+    panel.class_box.setCurrentText(name)
+    panel.class_box.activated.emit(panel.class_box.currentIndex())
+
+
 def test_a_rectangle_a_line_and_a_polygon_are_drawn_with_the_mouse(panel, mouse, scan, qtbot):
     followed = []
     scan.regions_changed.connect(lambda: followed.append(scan.regions))
-    panel.class_box.setCurrentText("grain")
-    panel._class_chosen("grain")
+    choose_class(panel, "grain")
     panel.tool_buttons["add_rectangle"].click()
     mouse.drag(at(2.25, 3), at(7.25, 10))
     assert len(followed) >= 4, "the region follows the mouse"
-    panel._class_chosen("step")
+    choose_class(panel, "step")
     panel.width_box.setValue(1.25)
     panel.tool_buttons["add_line"].click()
     mouse.drag(at(1.25, 11), at(10, 15))
@@ -191,11 +195,11 @@ def test_the_class_box_is_for_selected_shapes_except_while_drawing(panel, scan, 
     scan.set_regions([BOX])
     panel.tool_buttons["select"].click()
     mouse.click(at(4.375, 5))
-    panel._class_chosen("other")
+    choose_class(panel, "other")
     assert scan.regions[0].region_class == "other"
     panel.tool_buttons["add_rectangle"].click()
     mouse.drag(at(7.5, 2), at(10, 6))
-    panel._class_chosen("step")
+    choose_class(panel, "step")
     assert [region.region_class for region in scan.regions] == ["other", "other"]
 
 
@@ -352,7 +356,7 @@ def test_a_class_chosen_while_a_polygon_is_drawn_is_that_polygon_s(panel, mouse,
     panel.tool_buttons["add_polygon"].click()
     for place in ((1.25, 1), (1.25, 6), (5, 6)):
         mouse.click(at(*place))
-    panel._class_chosen("grain")
+    choose_class(panel, "grain")
     mouse.double_click(at(5, 1))
     assert [region.region_class for region in scan.regions] == ["grain"]
 

@@ -181,9 +181,9 @@ def test_steps_are_proposed_as_regions_that_can_be_taken_back():
     words = table.propose_steps()
     assert "found in topography" in words
     assert scan.regions[0] == LINE
-    found = scan.regions[1]
-    assert (found.kind, found.region_class) == ("path", "step")
-    x, y = ((found.xy() - CORNER[::-1]) / (5e-9, 3e-9)).T - 0.5
+    step = scan.regions[1]
+    assert (step.kind, step.region_class) == ("path", "step")
+    x, y = ((step.xy() - CORNER[::-1]) / (5e-9, 3e-9)).T - 0.5
     assert np.abs(x - 0.5 * y - 20).max() < 3
     table.propose_steps()
     assert len({region.name for region in scan.regions}) == len(scan.regions)

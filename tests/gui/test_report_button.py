@@ -28,9 +28,7 @@ def opened(viewer, qtbot, example_scan, monkeypatch):
     said, shown = [], []
     two = {"summary": summary.section_from_data, "points": points.section_from_data}
     monkeypatch.setattr("napari_tesm.report.assembling.section_functions", lambda: two)
-    monkeypatch.setattr(
-        "napari_tesm.gui.panels.report_button.say", lambda viewer, text, **_: said.append(text)
-    )
+    monkeypatch.setattr("napari_tesm.gui.panels.report_button.say", lambda text, **_: said.append(text))
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: shown.append(url.toLocalFile()) or True)
     return workspace, example_scan, said, shown
 
@@ -40,7 +38,7 @@ def test_a_click_makes_the_report_and_opens_it(opened, qtbot, tmp_path, monkeypa
     scan.set_points([PinnedPoint(1, 55e-9, 36e-9)])
     folder = tmp_path / "R"
     monkeypatch.setattr(
-        "napari_tesm.gui.panels.report_button.QFileDialog.getSaveFileName", lambda *_: (str(folder), "")
+        "napari_tesm.gui.panels.widgets.QFileDialog.getSaveFileName", lambda *_: (str(folder), "")
     )
     assert workspace.report_button.isVisible()
     qtbot.mouseClick(workspace.report_button, Qt.MouseButton.LeftButton)
@@ -116,7 +114,7 @@ def test_all_open_scans_make_one_report_with_what_each_has(opened, qtbot, tmp_pa
     qtbot.wait(150)
     folders = iter([tmp_path / "all", tmp_path / "one"])
     monkeypatch.setattr(
-        "napari_tesm.gui.panels.report_button.QFileDialog.getSaveFileName",
+        "napari_tesm.gui.panels.widgets.QFileDialog.getSaveFileName",
         lambda *_: (str(next(folders)), ""),
     )
     made = []

@@ -5,12 +5,12 @@ import pytest
 from examples import example_dataset
 
 pytest.importorskip("psygnal")
+
 from napari_tesm import fit
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.trace import TraceModel
-from napari_tesm.gui.models.trace_fits import TraceFitter
 
 
 def scan_of(dataset):
@@ -49,31 +49,31 @@ def test_fits_of_a_place_are_those_of_the_whole_map():
     dataset = example_dataset(shape=(5, 7), noise=0.02)
     scan = scan_of(dataset)
     scan.set_results(fit(dataset))
-    fitter = TraceFitter(scan)
+    model = TraceModel(scan)
     for row in range(5):
         for column in range(7):
             here = scan.maps.isel(y=row, x=column)
-            for found in fitter.fits_of(scan.traces_at((row, column))):
-                assert found.height == pytest.approx(float(here["H"][found.pulse]), rel=1e-12)
-                for number, window in found.windows.items():
-                    assert window.status == int(here[f"status{number}"][found.pulse])
+            for pulse, trace in enumerate(model.fits_of(scan.traces_at((row, column)))):
+                assert trace.height == pytest.approx(float(here["H"][pulse]), rel=1e-12)
+                for number, window in trace.windows.items():
+                    assert window.status == int(here[f"status{number}"][pulse])
                     if window.ok:
                         assert window.values["tau"] == pytest.approx(
-                            float(here[f"tau{number}"][found.pulse]), rel=1e-9
+                            float(here[f"tau{number}"][pulse]), rel=1e-9
                         )
-                        diffusion = float(here[f"D{number}"][found.pulse])
+                        diffusion = float(here[f"D{number}"][pulse])
                         assert abs(window.values["D"] / diffusion - 1) < 1e-9
-                        error = float(here[f"D{number}_stderr"][found.pulse])
+                        error = float(here[f"D{number}_stderr"][pulse])
                         assert window.values["D_stderr"] == pytest.approx(error, rel=1e-6)
 
 
 def test_residuals_and_curve_add_up_to_the_data():
     scan = scan_of(example_dataset(shape=(2, 2)))
     sample = scan.traces_at((0, 1))
-    for found in TraceFitter(scan).fits_of(sample):
-        for window in found.windows.values():
+    for pulse, trace in enumerate(TraceModel(scan).fits_of(sample)):
+        for window in trace.windows.values():
             first = int(np.searchsorted(scan.dataset["time"].values, window.time[0]))
-            data = sample.mean[found.pulse, first : first + window.time.size]
+            data = sample.mean[pulse, first : first + window.time.size]
             assert np.allclose(window.curve + window.residuals, data, atol=1e-15)
             assert window.residuals.std(ddof=3) == pytest.approx(0.004, rel=0.35)  # the noise that was put in
 
@@ -89,22 +89,21 @@ def test_what_is_missing_is_named_and_what_is_entered_is_kept():
     assert heard == [[]]
     assert scan.labels == ["(+3 V)", "(-3 V)"]
     assert scan.dataset["time"].values[0] == pytest.approx(-2e-3)
-    assert scan.changed_since_save
 
 
 def test_without_pulse_timing_the_fitter_says_what_to_do():
     scan = scan_of(example_dataset(protocol=PulseProtocol()))
-    fitter = TraceFitter(scan)
-    assert all(not found.windows for found in fitter.fits_of(scan.traces_at((0, 0))))
-    assert "when the pulse was on" in fitter.problem
+    model = TraceModel(scan)
+    assert all(not trace.windows for trace in model.fits_of(scan.traces_at((0, 0))))
+    assert "when the pulse was on" in scan.fit_problem
 
 
 def test_a_window_in_the_recipe_changes_the_next_fit():
     scan = scan_of(example_dataset())
-    fitter = TraceFitter(scan)
-    before = fitter.fits_of(scan.traces_at((1, 1)))[0].windows[2]
+    model = TraceModel(scan)
+    before = model.fits_of(scan.traces_at((1, 1)))[0].windows[2]
     scan.set_recipe(Recipe(window2=Window(12e-3)))
-    after = fitter.fits_of(scan.traces_at((1, 1)))[0].windows[2]
+    after = model.fits_of(scan.traces_at((1, 1)))[0].windows[2]
     assert before.time[0] == pytest.approx(10e-3)
     assert after.time[0] == pytest.approx(12e-3)
 

@@ -28,9 +28,9 @@ def test_scans_opened_together_take_the_finest_unit_of_length_among_them():
 
 
 def test_a_scan_takes_the_unit_of_those_that_are_there_already():
-    new, known = scan_of_size(400e-9), scan_of_size(10e-6)
-    share_world_unit([new], [scan_of_size(9, unit=""), known])
-    assert (new.display.unit, known.display.unit) == ("µm", "µm")
+    new, present = scan_of_size(400e-9), scan_of_size(10e-6)
+    share_world_unit([new], [scan_of_size(9, unit=""), present])
+    assert (new.display.unit, present.display.unit) == ("µm", "µm")
     assert new.display.extent()[1] == pytest.approx(0.4)
 
 

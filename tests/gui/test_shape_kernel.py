@@ -10,7 +10,7 @@ from test_workspace import add_scan, settle
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.models.trace_fits import TraceFitter
+from napari_tesm.gui.models.trace import TraceModel
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import ALL_KERNELS, fitted_curves, kernel_from_name
 from napari_tesm.plotting.words import sentence_from_fit
@@ -52,12 +52,12 @@ def test_the_inspector_draws_the_fitted_curve_and_says_the_shape(scan):
     for kernel in ("stretched", "biexponential", "power"):
         scan.set_recipe(recipe_from_values(scan.recipe, kernel=kernel))
         sample = scan.traces_at((2, 3))
-        fitted = TraceFitter(scan).fits_of(sample)[1].windows[2]
+        fitted = TraceModel(scan).fits_of(sample)[1].windows[2]
         assert np.sqrt(np.mean(fitted.residuals**2)) == pytest.approx(fitted.values["rms"], rel=1e-3)
         assert np.sqrt(np.mean(fitted.residuals**2)) < 1.2 * 5e-4
         assert set(fitted.values) >= set(ALL_KERNELS[kernel].quantities)
     scan.set_recipe(recipe_from_values(scan.recipe, kernel="stretched"))
-    fitted = TraceFitter(scan).fits_of(scan.traces_at((2, 3)))[1].windows[2]
+    fitted = TraceModel(scan).fits_of(scan.traces_at((2, 3)))[1].windows[2]
     assert fitted.values["D"] * fitted.values["tau_mean"] == pytest.approx(25e-9**2)
     words = sentence_from_fit(fitted)
     assert "beta2 " in words
@@ -78,9 +78,9 @@ def test_the_inspector_draws_the_curve_behind_the_lock_in_s_filter():
     values[..., 100:] = filtered + 1e-5 * np.random.default_rng(0).standard_normal(values[..., 100:].shape)
     scan = Scan("filtered", dataset.assign(displacement=dataset["displacement"].copy(data=values)))
     scan.set_recipe(recipe_from_values(scan.recipe, lock_in_time_constant="0.3 ms", lock_in_order=4))
-    fitted = TraceFitter(scan).fits_of(scan.traces_at((0, 1)))[1].windows[2]
+    fitted = TraceModel(scan).fits_of(scan.traces_at((0, 1)))[1].windows[2]
     assert fitted.values["tau"] == pytest.approx(8e-4, rel=1e-3)
     assert np.sqrt(np.mean(fitted.residuals**2)) < 1.3e-5
     scan.set_recipe(recipe_from_values(scan.recipe, lock_in_time_constant=0))
-    plain = TraceFitter(scan).fits_of(scan.traces_at((0, 1)))[1].windows[2]
+    plain = TraceModel(scan).fits_of(scan.traces_at((0, 1)))[1].windows[2]
     assert np.sqrt(np.mean(plain.residuals**2)) > 1e-3

@@ -6,11 +6,13 @@ from examples import example_dataset
 
 pytest.importorskip("qtpy")
 from canvas_mouse import CanvasMouse
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_tesm import open_dataset, save
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan, scans_from_path
@@ -290,12 +292,27 @@ def test_both_themes_and_a_larger_font_are_drawn(opened, qtbot):
         assert (sum(face[:3]) > 1.5) == (theme == "light")
 
 
+def test_notes_and_refusals_name_the_places_in_the_forms(viewer, qtbot, example_scan):
+    example_scan.notes = [Sentence("give {time_unit}")]
+    add_scan(viewer, example_scan)
+    before = len(notification_manager.records)
+    workspace = open_workspace(viewer)
+    settle(qtbot, 150)
+    said = [str(record.message) for record in notification_manager.records[before:]]
+    assert said == ["Example: give Protocol → Unit of the time axis"]
+    refusal = ValueError(Sentence("{why}: give {pulse_start}", why=Sentence("no {voltage}")))
+    words = "No Protocol → Pulse voltage: give Protocol → Pulse starts at"
+    workspace.panels["Regions"].tell(refusal)
+    assert workspace.panels["Regions"].message.text() == words
+    workspace.trace.sentence.setText(refusal)
+    assert workspace.trace.sentence.text() == f"no{words[2:]}"
+
+
 def test_saving_and_reopening_restores_the_work(opened, qtbot, tmp_path):
     viewer, workspace, scan = opened
     CanvasMouse(viewer).click(world_of(scan, 4, 7))
     settle(qtbot)
     assert workspace.save_to(tmp_path / "work.gwy")
-    assert not scan.changed_since_save
     (again,) = scans_from_path(tmp_path / "work.gwy")
     assert again.points == scan.points
     assert np.array_equal(
@@ -314,7 +331,7 @@ def test_saving_over_the_source_is_refused_in_a_sentence(viewer, qtbot, tmp_path
     workspace = open_workspace(viewer)
     settle(qtbot, 100)
     said = []
-    monkeypatch.setattr(module, "say", lambda viewer, text, **_: said.append(text))
+    monkeypatch.setattr(module, "say", lambda text, **_: said.append(text))
     assert not workspace.save_to(path)
     assert path.read_bytes() == content
     assert len(said) == 1
@@ -331,7 +348,7 @@ def test_what_the_file_holds_and_nobody_understands_is_said_once(viewer, qtbot, 
     other = tmp_path / "odder.gwy"
     write_container(other, container)
     said = []
-    monkeypatch.setattr("napari_tesm.gui.panels.workspace.say", lambda viewer, text, **_: said.append(text))
+    monkeypatch.setattr("napari_tesm.gui.panels.workspace.say", lambda text, **_: said.append(text))
     (scan,) = scans_from_path(other)
     add_scan(viewer, scan)
     workspace = open_workspace(viewer)

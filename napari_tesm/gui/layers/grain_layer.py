@@ -17,25 +17,24 @@ EDITED = "Labels were edited by hand in napari."
 
 def take_painted_labels(scan: Scan, painted: ArrayLike) -> bool:
     """Let a scan take over labels as they were painted; return whether they differ from what it had."""
-    known = scan.grains
+    grains = scan.grains
     labels = np.asarray(painted)
-    if known is None or labels.shape != known.labels.shape:
+    if grains is None or labels.shape != grains.labels.shape:
         return False
     labels = np.clip(labels, 0, 2**31 - 1).astype(np.int32)
-    if np.array_equal(labels, known.labels):
+    if np.array_equal(labels, grains.labels):
         return False
     there = set(np.unique(labels).tolist())
-    classes = {number: name for number, name in known.label_classes.items() if number in there}
-    words = known.words if EDITED in known.words else (*known.words, EDITED)
-    scan.set_grains(replace(known, labels=labels.copy(), label_classes=classes, words=words))
+    classes = {number: name for number, name in grains.label_classes.items() if number in there}
+    words = grains.words if EDITED in grains.words else (*grains.words, EDITED)
+    scan.set_grains(replace(grains, labels=labels, label_classes=classes, words=words))
     return True
 
 
 def show_grains(session: Session, scan: Scan, grains: Grains) -> Any:
     """Show grains in the layer that is there, where napari can undo it, or in a new one; return it."""
-    found = session.layers_of(scan, "grains")
-    if found and found[0].data.shape == grains.labels.shape:
-        layer = found[0]
+    layer = session.layer_of(scan, "grains")
+    if layer is not None and layer.data.shape == grains.labels.shape:
         changed = np.nonzero(np.asarray(layer.data) != grains.labels)
         if changed[0].size:
             layer.data_setitem(changed, grains.labels[changed].astype(layer.data.dtype))
@@ -48,9 +47,9 @@ def show_grains(session: Session, scan: Scan, grains: Grains) -> Any:
 
 def show_preview(session: Session, scan: Scan, grains: Grains) -> None:
     """Draw the outlines of grains that nobody has decided for yet."""
-    found = session.layers_of(scan, "grain preview")
-    if found and found[0].data.shape == grains.labels.shape:
-        found[0].data = grains.labels
+    layer = session.layer_of(scan, "grain preview")
+    if layer is not None and layer.data.shape == grains.labels.shape:
+        layer.data = grains.labels
         return
     layer = add_below_drawings(session, scan, grains_layer(scan, grains, preview=True))
     layer.contour = 1

@@ -7,7 +7,7 @@ import numpy as np
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer
 from napari_tesm.gui.layers.result_layers import add_below_drawings, hide_maps
-from napari_tesm.gui.layers.scan_layers import map_layer
+from napari_tesm.gui.layers.scan_layers import map_layer, role_of_map
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.model_choice.maps import BEST, EVIDENCE, MAPS, VOTING, KernelChoice
@@ -24,8 +24,8 @@ def layers_from_choice(scan: Scan, choice: KernelChoice) -> list[LayerTuple]:
             here = choice.maps.isel(pulse=pulse)
             values = np.where(here[VOTING].values == 0, here[name].values, np.nan)
             title = f"{MAPS[name]} {label}".rstrip()
-            role = {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": "", "factor": 1.0}
             if name == BEST:
+                role = role_of_map(scan, name, pulse)
                 layer = best_kernel_layer(values, choice.kernels, title, scan.display, role)
             else:
                 layer = map_layer(scan, values, name, title, "", pulse)
@@ -46,5 +46,5 @@ def add_choice_layers(session: Session, scan: Scan, choice: KernelChoice) -> Non
             if layer.metadata["tesm"]["map"] in SHOWN:
                 layers.remove(layer)
         hide_maps(session, scan)
-        made = [add_below_drawings(session, scan, one) for one in layers_from_choice(scan, choice)]
+        made = [add_below_drawings(session, scan, layer) for layer in layers_from_choice(scan, choice)]
         made[-1].visible = True

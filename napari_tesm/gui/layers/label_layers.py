@@ -16,28 +16,50 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 def best_kernel_layer(
     values: NDArray[Any], kernels: tuple[str, ...], title: str, display: Display, role: dict[str, Any]
 ) -> LayerTuple:
-    """Return the best kernels as labels: napari says under the cursor which one a colour means.
+    """Return the best kernels as labels.
 
     Parameters
     ----------
     values : ndarray, shape (y, x)
         Numbers of kernels, NaN where a pixel has no vote.
     """
+    numbers = np.where(np.isfinite(values), values, len(kernels))
+    colours = {name: colour_of_kernel(name) for name in kernels} | {"no vote": "transparent"}
+    return classes_layer(numbers, "kernel", colours, title, display, role)
+
+
+def classes_layer(
+    numbers: NDArray[Any],
+    heading: str,
+    colours: dict[str, str],
+    title: str,
+    display: Display,
+    role: dict[str, Any],
+) -> LayerTuple:
+    """Return a map of classes as labels: napari says under the cursor what a colour means.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (y, x)
+        From 0, in the order of `colours`.
+    heading : str
+        What the classes are.
+    colours : dict of str
+        By the words for each class.
+    """
     from napari.utils.colormaps import DirectLabelColormap
 
-    none = len(kernels)
-    colours: dict[int | None, Any] = {None: "transparent", none: "transparent"}
-    colours |= {number: colour_of_kernel(name) for number, name in enumerate(kernels)}
+    by_number: dict[int | None, Any] = {None: "transparent", **dict(enumerate(colours.values()))}
     options = {
         "name": title,
-        "colormap": DirectLabelColormap(color_dict=colours),
-        "features": {"index": np.arange(none + 1), "kernel": [*kernels, "no vote"]},
+        "colormap": DirectLabelColormap(color_dict=by_number),
+        "features": {"index": np.arange(len(colours)), heading: list(colours)},
         "opacity": 1.0,
         "visible": False,
         "metadata": {"tesm": role},
         **display.layer_options(),
     }
-    return np.where(np.isfinite(values), values, none).astype(np.uint8), options, "labels"
+    return numbers.astype(np.uint8), options, "labels"
 
 
 def grains_layer(scan: Scan, grains: Grains, *, preview: bool = False) -> LayerTuple:

@@ -1,13 +1,19 @@
 """Keeps the layers of a scan in step with what is known of it: new units, a protocol entered, points pinned."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from napari_tesm.gui.layers.scan_layers import add_layer, displacement_layers, layers_from_scan, point_size
+from napari_tesm.gui.layers.scan_layers import (
+    add_layer,
+    displacement_layers,
+    layers_from_scan,
+    points_layer,
+)
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.layers.time_stack import traces_layers
-from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.scan import Scan, role_of
 
 
 def rebuild_recording(session: Session, scan: Scan) -> None:
@@ -16,24 +22,26 @@ def rebuild_recording(session: Session, scan: Scan) -> None:
     Maps of an earlier fit, regions and points stay; where the grid got another unit, everything is laid out anew.
     """
     viewer = session.viewer
-    old = [*session.layers_of(scan, "traces"), *_heights(session, scan)]
-    points = session.layers_of(scan, "points")
-    unit_changed = bool(points) and not _has_unit(points[0], scan.display.unit)
+    old = session.layers_of(scan, "traces")
+    if scan.maps is None:
+        old += [layer for layer in session.layers_of(scan, "map") if role_of(layer.metadata)["map"] == "H"]
+    points = session.layer_of(scan, "points")
+    unit_changed = points is not None and not _has_unit(points, scan.display.unit)
     if unit_changed:
-        old = [layer for layer in viewer.layers if layer.metadata.get("tesm", {}).get("scan") is scan]
+        old = [layer for layer in viewer.layers if role_of(layer.metadata).get("scan") is scan]
         new = layers_from_scan(scan)
     else:
         new = [*traces_layers(scan), *(displacement_layers(scan) if scan.maps is None else [])]
         for _, options, _ in new:
             options["visible"] = False
-        if len(new) > 0 and new[-1][1]["metadata"]["tesm"].get("map") == "H":
+        if new and new[-1][1]["metadata"]["tesm"].get("map") == "H":
             new[-1][1]["visible"] = True
     # The new ones first: a scan without any layer would be taken for closed.
     with viewer.layers.batched_update():
         for layer in new:
             added = add_layer(viewer, layer)
             if not unit_changed:
-                _move_below_drawings(session, scan, added)
+                viewer.layers.move(viewer.layers.index(added), session.place_below_drawings(scan))
         for layer in old:
             viewer.layers.remove(layer)
     _restore_names(session, new)
@@ -48,12 +56,6 @@ def _restore_names(session: Session, tuples: list[Any]) -> None:
             layer.name = wanted[id(role)]
 
 
-def _heights(session: Session, scan: Scan) -> list[Any]:
-    if scan.maps is not None:
-        return []
-    return [layer for layer in session.layers_of(scan, "map") if layer.metadata["tesm"].get("map") == "H"]
-
-
 def _has_unit(layer: Any, unit: str) -> bool:
     import pint
 
@@ -61,47 +63,30 @@ def _has_unit(layer: Any, unit: str) -> bool:
     return bool(layer.units[-1] == registry.parse_units(unit))
 
 
-def _move_below_drawings(session: Session, scan: Scan, layer: Any) -> None:
-    """Move a layer under regions and points, which must stay on top to be seen and picked."""
-    drawings = [*session.layers_of(scan, "regions"), *session.layers_of(scan, "points")]
-    layers = session.viewer.layers
-    if drawings:
-        target = min(layers.index(drawing) for drawing in drawings)
-        layers.move(layers.index(layer), target)
-
-
 def show_points(session: Session, scan: Scan) -> None:
     """Draw the pinned points of a scan on its points layer; make the layer anew where it was deleted."""
-    from napari_tesm.gui.layers.scan_layers import points_layer
-
-    found = session.layers_of(scan, "points")
-    if not found:
+    layer, made = session.layer_of(scan, "points"), points_layer(scan)
+    if layer is None:
         if scan.points:
-            add_layer(session.viewer, points_layer(scan))
+            add_layer(session.viewer, made)
         return
-    layer, display = found[0], scan.display
-    positions = np.array([display.world_from_xy((p.x, p.y)) for p in scan.points]).reshape(-1, 2)
-    numbers = [point.number for point in scan.points]
-    unmoved = positions.shape == layer.data.shape and np.array_equal(positions, layer.data)
-    if unmoved and list(layer.features.get("number", [])) == numbers:
+    positions, options, _ = made
+    numbers = options["features"]["number"]
+    if np.array_equal(positions, layer.data) and list(layer.features.get("number", [])) == numbers:
         return
     layer.selected_data = set()
     layer.data = positions
-    layer.features = {"number": numbers}
+    layer.features = options["features"]
     if scan.points:
-        layer.face_color = [point.colour or "#ffffff" for point in scan.points]
-        layer.size = point_size(display)
+        layer.face_color, layer.size = options["face_color"], options["size"]
     layer.refresh_text()
 
 
 def points_moved(session: Session, scan: Scan) -> None:
     """Take over what the user did on the points layer: moved or deleted markers keep their number and colour."""
-    from dataclasses import replace
-
-    found = session.layers_of(scan, "points")
-    if not found:
+    layer, display = session.layer_of(scan, "points"), scan.display
+    if layer is None:
         return
-    layer, display = found[0], scan.display
     by_number = {point.number: point for point in scan.points}
     numbers = list(layer.features.get("number", []))
     kept = []

@@ -29,11 +29,6 @@ class SideBySide:
         self._crosses: list[Any] = []
         self._scan: Scan | None = None
 
-    @property
-    def active(self) -> bool:
-        """Whether layers lie side by side."""
-        return self._before is not None
-
     def show(self, scan: Scan, layers: list[Any]) -> None:
         """Show these layers, one in each cell, from left to right."""
         self.restore()
@@ -110,7 +105,7 @@ class SideBySide:
             if cross in viewer.layers:
                 viewer.layers.remove(cross)
         self._crosses = []
-        for place, layer in enumerate([known for known in before["order"] if known in viewer.layers]):
+        for place, layer in enumerate(layer for layer in before["order"] if layer in viewer.layers):
             if viewer.layers.index(layer) != place:
                 viewer.layers.move(viewer.layers.index(layer), place)
         # A map that came in the meantime is the one to be seen, below what is drawn.

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from napari_tesm.data.maps import LOGARITHMS
 from napari_tesm.gui.layers.session import Session
-from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.scan import Scan, role_of
 
 _OVERLAY: Final = "tesm_map"
 _UNITS: Final = dict.fromkeys(LOGARITHMS, "D in m²/s")
@@ -19,7 +19,7 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
     grid = viewer.canvas.grid.enabled
     top = None
     for layer in reversed(viewer.layers):
-        role = layer.metadata.get("tesm", {})
+        role = role_of(layer.metadata)
         is_map = layer.visible and role.get("kind") in ("map", "preview")
         if role.get("kind") not in ("map", "preview", "channel", "traces"):
             continue

@@ -6,8 +6,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from psygnal import Signal
 
-from napari_tesm.gui.layers.scan_layers import colour_of_class, edge_width_of, fill_of_class, regions_layer
+from napari_tesm.gui.layers.scan_layers import (
+    add_layer,
+    colour_of_class,
+    edge_width_of,
+    fill_of_class,
+    regions_layer,
+)
 from napari_tesm.gui.layers.session import Session
+from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.companion import Companion
 from napari_tesm.gui.models.region_shapes import (
     column,
@@ -50,34 +57,35 @@ class RegionLayerLink(Companion[Session]):
         self.layer: Any = None
         """The Shapes layer, None where there is none (it may have been deleted)."""
         self._shapes: list[int] = []
-        self._busy = False
+        self._busy = Busy()
         self._factor = 1.0
         """Of the display for which the layer was made; with another unit, the layer is about to be replaced."""
         self._written: WeakKeyDictionary[Any, list[Region]] = WeakKeyDictionary()
 
     @property
-    def _session(self) -> Session:
-        return self.owner
-
-    @property
     def model(self) -> RegionModel | None:
         """The model of the regions of the scan that is looked at."""
-        return None if self._session.scan is None else RegionModel.of(self._session.scan)
+        return None if self.owner.scan is None else RegionModel.of(self.owner.scan)
+
+    @property
+    def mode(self) -> str:
+        """The layer's mode, empty without a layer."""
+        return "" if self.layer is None else str(self.layer.mode)
 
     def attach(self) -> None:
         """Listen, and take over what was drawn in the meantime; called once for each panel that is shown."""
         self._attached += 1
         if self._attached == 1:
-            self._session.scan_changed.connect(self._follow)
-            self._session.layers_changed.connect(self._find_layer)
-            self._follow(self._session.scan)
+            self.owner.scan_changed.connect(self._follow)
+            self.owner.layers_changed.connect(self._find_layer)
+            self._follow(self.owner.scan)
 
     def detach(self) -> None:
         """Stop listening; called once for each panel that is hidden."""
         self._attached -= 1
         if self._attached == 0:
-            self._session.scan_changed.disconnect(self._follow)
-            self._session.layers_changed.disconnect(self._find_layer)
+            self.owner.scan_changed.disconnect(self._follow)
+            self.owner.layers_changed.disconnect(self._find_layer)
             if self.model is not None and self.model.is_live:
                 self.model.settle()
             self._follow(None)
@@ -90,14 +98,12 @@ class RegionLayerLink(Companion[Session]):
         ValueError
             If nothing can be drawn: no scan, or a view in three dimensions.
         """
-        scan, viewer = self._session.scan, self._session.viewer
+        scan, viewer = self.owner.scan, self.owner.viewer
         if scan is None:
             raise ValueError("open a scan first: there is nothing to draw on")
         if viewer.dims.ndisplay != 2:
             raise ValueError("regions are drawn in the 2D view: switch back from 3D first")
         if self.layer is None:
-            from napari_tesm.gui.layers.scan_layers import add_layer
-
             add_layer(viewer, regions_layer(scan))
             self._find_layer()
         self.layer.visible = True
@@ -127,8 +133,7 @@ class RegionLayerLink(Companion[Session]):
         self._find_layer()
 
     def _find_layer(self) -> None:
-        found = self._session.layers_of(self._scan, "regions")
-        layer = found[0] if found else None
+        layer = self.owner.layer_of(self._scan, "regions")
         if layer is self.layer:
             return
         if self.layer is not None:
@@ -140,7 +145,7 @@ class RegionLayerLink(Companion[Session]):
             self._take_over(layer)
             self._listen(layer, connect=True)
         self.layer_changed.emit()
-        self.mode_changed.emit("" if layer is None else str(layer.mode))
+        self.mode_changed.emit(self.mode)
 
     def _listen(self, layer: Any, *, connect: bool) -> None:
         events = layer.events
@@ -209,7 +214,7 @@ class RegionLayerLink(Companion[Session]):
             self._restyle()
 
     def _mode_changed(self, event: Any = None) -> None:
-        self.mode_changed.emit(str(self.layer.mode))
+        self.mode_changed.emit(self.mode)
 
     def _read(self, *, settle: bool, merge: str = "") -> None:
         """Bring the regions up to the layer."""
@@ -217,17 +222,14 @@ class RegionLayerLink(Companion[Session]):
         if self._busy or layer is None or scan is None or scan.display.factor != self._factor:
             return
         model = RegionModel.of(scan)
-        self._busy = True
-        try:
-            read = reading_from_layer(layer, scan.display, known=scan.regions, new_class=model.pen_class)
+        with self._busy:
+            read = reading_from_layer(layer, scan.display, before=scan.regions, new_class=model.pen_class)
             self._shapes = read.shapes
             if settle:
                 model.settle(read.regions, merge=merge)
             elif read.regions != scan.regions:
                 model.follow(read.regions)
             self._written[layer] = scan.regions
-        finally:
-            self._busy = False
         self._layer_selected()
 
     def _write(self) -> None:
@@ -236,15 +238,12 @@ class RegionLayerLink(Companion[Session]):
         if layer is None or scan is None:
             return
         self.give_up_drawing()
-        self._busy = True
-        try:
+        with self._busy:
             untransform(layer)
             write_to_layer(layer, scan.display, scan.regions)
             self._shapes = list(range(len(scan.regions)))
             self._written[layer] = scan.regions
             layer.selected_data = {i for i in RegionModel.of(scan).selection if i < layer.nshapes}
-        finally:
-            self._busy = False
         self._apply_pen()
 
     def give_up_drawing(self) -> bool:
@@ -257,11 +256,8 @@ class RegionLayerLink(Companion[Session]):
             return False
         last = layer.nshapes - 1
         was_region = last in self._shapes
-        self._busy = True
-        try:
+        with self._busy:
             layer._finish_drawing()
-        finally:
-            self._busy = False
         self._drop_orphan((last,))
         return not was_region
 
@@ -271,21 +267,15 @@ class RegionLayerLink(Companion[Session]):
         if layer is None or scan is None or not self._shapes:
             return
         names, classes = column(layer, "name"), column(layer, "class")
-        widths, edges, fills = (
-            list(layer.edge_width),
-            ["#00000000"] * layer.nshapes,
-            ["#00000000"] * layer.nshapes,
-        )
+        widths, nothing = list(layer.edge_width), ["#00000000"] * layer.nshapes
+        edges, fills = nothing.copy(), nothing.copy()
         for shape, region in zip(self._shapes, scan.regions, strict=True):
             names[shape], classes[shape] = region.name, region.region_class
             if not region.is_line:
                 widths[shape] = shown_width(region, scan.display)
-            edges[shape], fills[shape] = (
-                colour_of_class(region.region_class),
-                fill_of_class(region.region_class, is_line=region.is_line),
-            )
-        self._busy = True
-        try:
+            edges[shape] = colour_of_class(region.region_class)
+            fills[shape] = fill_of_class(region.region_class, is_line=region.is_line)
+        with self._busy:
             if column(layer, "name") != names or column(layer, "class") != classes:
                 describe(layer, names, classes, RegionModel.of(scan).pen_class)
             if layer.edge_width != widths:
@@ -294,13 +284,11 @@ class RegionLayerLink(Companion[Session]):
                 wanted, shown = np.array([rgba(colour) for colour in colours]), getattr(layer, attribute)
                 if shown.shape != wanted.shape or not np.allclose(shown, wanted, atol=0.003):
                     setattr(layer, attribute, colours)
-        finally:
-            self._busy = False
 
     def _drop_speck(self) -> None:
         """Remove what a click without a drag leaves, or a path that was given up after its first vertex."""
         layer = self.layer
-        mode = str(layer.mode)
+        mode = self.mode
         by_drag = mode in ("add_line", "add_rectangle", "add_ellipse")
         if (
             not getattr(layer, "_is_creating", False)
@@ -313,11 +301,8 @@ class RegionLayerLink(Companion[Session]):
         tiny = float(np.ptp(last, axis=0).max()) <= 0.51 * getattr(layer, "_normalized_vertex_radius", 0.0)
         given_up = not by_drag and layer.shape_type[-1] == "path" and len(last) <= 2
         if (by_drag and tiny) or given_up:
-            self._busy = True
-            try:
+            with self._busy:
                 layer.remove([layer.nshapes - 1])
-            finally:
-                self._busy = False
 
     def _drop_orphan(self, indices: tuple[int, ...]) -> None:
         """Mend the layer where napari took away a shape, its last vertices being removed, and left its row behind."""
@@ -333,22 +318,18 @@ class RegionLayerLink(Companion[Session]):
             if colours is not None and len(colours) == len(features):
                 setattr(shapes, name, np.delete(colours, row, axis=0))
         kept = [index for index in range(len(features)) if index != row]
-        self._busy = True
-        try:
+        with self._busy:
             layer.features = features.iloc[kept].reset_index(drop=True)
-        finally:
-            self._busy = False
 
     def _apply_pen(self) -> None:
         """Let napari draw the next shape in the class and width that are chosen."""
         layer, model = self.layer, self.model
         if layer is None or model is None or self._scan is None:
             return
-        is_line = str(layer.mode) in ("add_line", "add_path", "add_polyline")
+        is_line = self.mode in ("add_line", "add_path", "add_polyline")
         width = edge_width_of(model.pen_width if is_line else 0.0, self._scan.display)
         colour = colour_of_class(model.pen_class)
-        was_busy, self._busy = self._busy, True
-        try:
+        with self._busy:
             with layer.block_update_properties():
                 layer.current_edge_width = width
                 layer.current_edge_color = colour
@@ -357,8 +338,6 @@ class RegionLayerLink(Companion[Session]):
                 describe(layer, [], [], model.pen_class)
             else:
                 layer.feature_defaults = {"name": "", "class": model.pen_class}
-        finally:
-            self._busy = was_busy
 
     def _regions_changed(self) -> None:
         """Follow what was not drawn: undo, the table, a file."""
@@ -371,20 +350,14 @@ class RegionLayerLink(Companion[Session]):
         if self._busy or self.layer is None or self._scan is None:
             return
         selected = set(self.layer.selected_data)
-        self._busy = True
-        try:
+        with self._busy:
             RegionModel.of(self._scan).select(
                 index for index, shape in enumerate(self._shapes) if shape in selected
             )
-        finally:
-            self._busy = False
 
     def _model_selected(self) -> None:
         if self._busy or self.layer is None or self._scan is None:
             return
         chosen = RegionModel.of(self._scan).selection
-        self._busy = True
-        try:
+        with self._busy:
             self.layer.selected_data = {self._shapes[i] for i in chosen if i < len(self._shapes)}
-        finally:
-            self._busy = False

@@ -6,13 +6,13 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from napari_tesm.data.maps import LOGARITHMS, labels_from_maps, map_title, map_values
+from napari_tesm.data.maps import DERIVED, LOGARITHMS, labels_from_maps, map_title, map_values
 from napari_tesm.gui.layers.label_layers import LayerTuple
-from napari_tesm.gui.layers.scan_layers import layers_from_maps
+from napari_tesm.gui.layers.scan_layers import layers_from_maps, names_of_maps
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.display import Display
 from napari_tesm.gui.models.layer_looks import colour_limits, look_of
-from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.scan import Scan, role_of
 
 PREVIEW: Final = " preview"
 
@@ -38,12 +38,12 @@ def _replace_preview(
     earlier = session.layers_of(scan, "map")
     remove_preview(session, scan)
     hide_maps(session, scan)
-    tuples = [one for one in layers_from_maps(scan, maps) if not _is_there(one, earlier)]
+    tuples = [layer for layer in layers_from_maps(scan, maps) if not _is_there(layer, earlier)]
     keys = [_key(options["metadata"]["tesm"]) for _, options, _ in tuples]
     if shown is not None and shown[0] == "H":
         shown = None  # it may be there already, and is not what was fitted
     if shown is not None and shown not in keys:
-        tuples += [one for one in layers_from_maps(scan, maps, names=[shown[0]]) if _key_of(one) == shown]
+        tuples.append(_layer_of_map(scan, maps, shown))
     if shown is None:
         shown = _key_of(tuples[-1])
     made = []
@@ -61,11 +61,10 @@ def add_below_drawings(session: Session, scan: Scan, tuple_: LayerTuple) -> Any:
 
     layers = session.viewer.layers
     active = layers.selection.active
-    drawings = [*session.layers_of(scan, "regions"), *session.layers_of(scan, "points")]
     layer = Layer.create(*tuple_)
     if isinstance(layer, Labels):
         layer.editable = False  # a status is not painted
-    layers.insert(min([layers.index(drawing) for drawing in drawings], default=len(layers)), layer)
+    layers.insert(session.place_below_drawings(scan), layer)
     if active is not None and active in layers:
         # A new result must not take the tool out of the user's hand.
         layers.selection.active = active
@@ -84,19 +83,17 @@ def show_one_map(session: Session, scan: Scan, name: str, pulse: int) -> Any | N
         if _key(role) == (name, pulse) and role.get("recipe", recipe) == recipe:
             shown = layer
     if shown is None:
-        for tuple_ in layers_from_maps(scan, scan.maps, names=[name]):
-            if _key_of(tuple_) == (name, pulse):
-                tuple_[1]["visible"] = False
-                shown = add_below_drawings(session, scan, tuple_)
-    if shown is not None:
-        _put_on_top(session, scan, shown)
+        tuple_ = _layer_of_map(scan, scan.maps, (name, pulse))
+        tuple_[1]["visible"] = False
+        shown = add_below_drawings(session, scan, tuple_)
+    _put_on_top(session, scan, shown)
     return shown
 
 
 def shown_map(session: Session, scan: Scan) -> tuple[str, int] | None:
     """Return name and pulse setting of the topmost map that is visible, of results or of a preview."""
     for layer in reversed(session.viewer.layers):
-        role = layer.metadata.get("tesm", {})
+        role = role_of(layer.metadata)
         if layer.visible and role.get("scan") is scan and role.get("kind") in ("map", "preview"):
             return _key(role)
     return None
@@ -152,7 +149,7 @@ def _put_on_top(session: Session, scan: Scan, layer: Any) -> None:
 def _select(session: Session, layer: Any) -> None:
     selection = session.viewer.layers.selection
     active = selection.active
-    if active is not None and active.metadata.get("tesm", {}).get("kind") in ("map", "preview"):
+    if active is not None and role_of(active.metadata).get("kind") in ("map", "preview"):
         selection.active = layer
 
 
@@ -160,9 +157,7 @@ def _add_preview(
     session: Session, scan: Scan, maps: xr.Dataset, display: Display, shown: tuple[str, int]
 ) -> Any:
     name, _ = shown
-    tuple_ = next(
-        one for one in layers_from_maps(scan, maps, kind="preview", names=[name]) if _key_of(one) == shown
-    )
+    tuple_ = _layer_of_map(scan, maps, shown, kind="preview")
     options = tuple_[1]
     role = options["metadata"]["tesm"]
     options.update(display.layer_options(), name=options["name"] + PREVIEW, visible=False)
@@ -175,8 +170,6 @@ def _add_preview(
 
 def _update(layer: Any, maps: xr.Dataset, display: Display) -> bool:
     """Put new values into a preview's layer; False where they are no longer there or on another grid."""
-    from napari_tesm.gui.layers.scan_layers import names_of_maps
-
     role = layer.metadata["tesm"]
     name, pulse = _key(role)
     if name not in names_of_maps(maps) or pulse >= maps.sizes["pulse"] or layer.data.shape != display.shape:
@@ -196,12 +189,12 @@ def _update(layer: Any, maps: xr.Dataset, display: Display) -> bool:
 
 def _limits_of_preview(maps: xr.Dataset, name: str, factor: float) -> tuple[float, float]:
     """Return the colour limits that a map shares with those it will be compared with, in the unit of its layer."""
-    names = (
-        [one for one in LOGARITHMS if one.removeprefix("log10_") in maps] if name in LOGARITHMS else [name]
-    )
+    alike = [other for other in LOGARITHMS if DERIVED[other] in maps] if name in LOGARITHMS else [name]
     limits = [
         colour_limits(values, signed=look_of(name).signed)
-        for values in (map_values(maps, one).values[p] for one in names for p in range(maps.sizes["pulse"]))
+        for values in (
+            map_values(maps, other).values[p] for other in alike for p in range(maps.sizes["pulse"])
+        )
         if np.isfinite(values).any()
     ] or [(0.0, factor)]
     return min(low for low, _ in limits) / factor, max(high for _, high in limits) / factor
@@ -236,6 +229,10 @@ def _key(role: dict[str, Any]) -> tuple[str, int]:
 
 def _key_of(tuple_: LayerTuple) -> tuple[str, int]:
     return _key(tuple_[1]["metadata"]["tesm"])
+
+
+def _layer_of_map(scan: Scan, maps: xr.Dataset, shown: tuple[str, int], *, kind: str = "map") -> LayerTuple:
+    return layers_from_maps(scan, maps, kind=kind, names=[shown[0]])[shown[1]]
 
 
 def _is_there(tuple_: LayerTuple, layers: list[Any]) -> bool:

@@ -22,13 +22,12 @@ from napari_tesm.data.maps import (
     map_title,
     map_values,
 )
-from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer, grains_layer
+from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer, classes_layer, grains_layer
 from napari_tesm.gui.layers.time_stack import traces_layers
 from napari_tesm.gui.models.display import Display, display_from_axes
 from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.layer_looks import STATUS_COLOURS, colour_limits, look_of
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.quantities.status import STATUS_MEANINGS
 from napari_tesm.quantities.text import prefix_for
 
 REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#ff6ad5", "other": "#8fd3ff"}
@@ -61,10 +60,10 @@ def layers_from_maps(
         Which maps; by default those that are looked at first. A layer costs napari a tenth of a second, so the others
         are made when somebody asks for them.
     """
-    known = names_of_maps(maps)
-    first = [name for name in known if name in LOGARITHMS]
-    first = first or [name for n in FITS if (name := map_name("tau", n)) in known]
-    wanted = [*(["H"] if "H" in known else []), *first] if names is None else list(names)
+    there = names_of_maps(maps)
+    first = [name for name in there if name in LOGARITHMS]
+    first = first or [name for n in FITS if (name := map_name("tau", n)) in there]
+    wanted = [*(["H"] if "H" in there else []), *first] if names is None else list(names)
     layers = []
     for name in wanted:
         of_name = []
@@ -72,7 +71,9 @@ def layers_from_maps(
             values = map_values(maps.isel(pulse=pulse), name)
             title, unit = map_title(name, label), str(values.attrs.get("units", ""))
             if name.startswith("status"):
-                layer = _status_layer(scan, np.asarray(values.values), name, title, pulse)
+                colours = {meaning.replace("_", " "): shade for meaning, shade in STATUS_COLOURS.items()}
+                role = role_of_map(scan, name, pulse)
+                layer = classes_layer(values.values, "meaning", colours, title, scan.display, role)
             else:
                 unit = "" if name in DERIVED else unit
                 layer = map_layer(scan, np.asarray(values.values), name, title, unit, pulse)
@@ -95,45 +96,21 @@ def map_layer(scan: Scan, values: NDArray[Any], name: str, title: str, unit: str
     """Return the layer of one map on the grid of the traces."""
     shown, factor, shown_unit = _readable(values, unit)
     return _image_layer(
-        shown,
-        title,
-        name,
-        scan.display,
-        {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": shown_unit, "factor": factor},
+        shown, title, name, scan.display, role_of_map(scan, name, pulse, unit=shown_unit, factor=factor)
     )
 
 
-def _status_layer(scan: Scan, values: NDArray[Any], name: str, title: str, pulse: int) -> LayerTuple:
-    """Return a status map as labels: napari says under the cursor what a colour means."""
-    from napari.utils.colormaps import DirectLabelColormap
-
-    role = {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": "", "factor": 1.0}
-    colours: dict[int | None, Any] = {None: "transparent", **dict(enumerate(STATUS_COLOURS.values()))}
-    options = {
-        "name": title,
-        "colormap": DirectLabelColormap(color_dict=colours),
-        "features": {
-            "index": np.arange(len(STATUS_MEANINGS)),
-            "meaning": [meaning.replace("_", " ") for meaning in STATUS_MEANINGS],
-        },
-        "opacity": 1.0,
-        "visible": False,
-        "metadata": {"tesm": role},
-        **scan.display.layer_options(),
-    }
-    return values.astype(np.uint8), options, "labels"
+def role_of_map(scan: Scan, name: str, pulse: int, *, unit: str = "", factor: float = 1.0) -> dict[str, Any]:
+    """Return what the metadata of a map's layer say: whose it is, and the factor of its values to SI."""
+    return {"scan": scan, "kind": "map", "map": name, "pulse": pulse, "unit": unit, "factor": factor}
 
 
 def displacement_layers(scan: Scan) -> list[LayerTuple]:
     """Return an H layer for every pulse setting, where it is known when the pulse was on."""
     maps = displacement_maps(scan)
-    if maps is None:
-        return []
-    layers = [
-        map_layer(scan, maps["H"].values[pulse], "H", map_title("H", label), scan.unit, pulse)
-        for pulse, label in enumerate(scan.labels)
-    ]
-    share_colours(layers)
+    layers = [] if maps is None else layers_from_maps(scan, maps, names=["H"])
+    for _, options, _ in layers:
+        del options["metadata"]["tesm"]["recipe"]  # H belongs to whatever is fitted afterwards
     return layers
 
 
@@ -202,37 +179,28 @@ def _ordered(channels: list[xr.DataArray]) -> list[xr.DataArray]:
 
 def _show_the_first_glance(layers: list[LayerTuple]) -> None:
     """Make visible what a user wants to see first: a channel as ground, and H or a D map on top of it."""
-    roles = [options["metadata"]["tesm"] for _, options, _ in layers]
-    for index, role in enumerate(roles):
-        if role["kind"] == "channel" and layers[index][2] == "image":
-            layers[index][1]["visible"] = False
-    ground = [i for i, role in enumerate(roles) if role["kind"] == "channel" and layers[i][2] == "image"]
-    if ground:
-        layers[ground[-1]][1]["visible"] = True
-    results = any(
-        options["visible"]
-        for (_, options, _), role in zip(layers, roles, strict=True)
-        if role["kind"] == "map"
-    )
-    heights = [i for i, role in enumerate(roles) if role.get("map") == "H"]
-    if heights and not results:
-        layers[heights[-1]][1]["visible"] = True
-    if not ground and not results and not heights:
-        traces = [i for i, role in enumerate(roles) if role["kind"] == "traces"]
-        if traces:
-            layers[traces[0]][1]["visible"] = True
+    ground: list[dict[str, Any]] = []
+    traces: list[dict[str, Any]] = []
+    maps: list[dict[str, Any]] = []
+    heights: list[dict[str, Any]] = []
+    for _, options, of_kind in layers:
+        role = options["metadata"]["tesm"]
+        if role["kind"] == "channel" and of_kind == "image":
+            ground.append(options)
+        elif role["kind"] == "traces":
+            traces.append(options)
+        elif role["kind"] == "map":
+            (heights if role["map"] == "H" else maps).append(options)
+    results = any(options["visible"] for options in maps)
+    shown = [*ground[-1:], *(heights[-1:] if not results else [])]
+    for options in shown if shown or results else traces[:1]:
+        options["visible"] = True
 
 
 def regions_layer(scan: Scan) -> LayerTuple:
     """Return the shapes layer on which regions are drawn; its data are world coordinates."""
     display = scan.display
-    data, kinds, widths, colours, fills = [], [], [], [], []
-    for region in scan.regions:
-        data.append(display.world_from_xy(region.xy()))
-        kinds.append(region.kind)
-        widths.append(edge_width_of(region.width, display))
-        colours.append(colour_of_class(region.region_class))
-        fills.append(fill_of_class(region.region_class, is_line=region.is_line))
+    data = [display.world_from_xy(region.xy()) for region in scan.regions]
     options: dict[str, Any] = {
         "name": "Regions",
         "ndim": 2,
@@ -245,9 +213,9 @@ def regions_layer(scan: Scan) -> LayerTuple:
     }
     if data:
         options |= {
-            "shape_type": kinds,
-            "edge_width": widths,
-            "edge_color": colours,
+            "shape_type": [region.kind for region in scan.regions],
+            "edge_width": [edge_width_of(region.width, display) for region in scan.regions],
+            "edge_color": [colour_of_class(region.region_class) for region in scan.regions],
             "face_color": "#ffffff00",
         }
     return data, options, "shapes"

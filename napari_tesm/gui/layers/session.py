@@ -4,6 +4,7 @@ The session listens to the viewer only while a panel is on screen: panels attach
 they are hidden, as closing a dock in napari destroys nothing.
 """
 
+from collections.abc import Callable
 from typing import Any, Self
 from weakref import ref
 
@@ -53,11 +54,23 @@ class Session(Companion[Any]):
         """Return the layers of a scan that play a role: channel, traces, map, preview, regions, points."""
         if scan is None:
             return []
-        roles = [(layer, role_of(layer.metadata)) for layer in self.viewer.layers]
-        mine = [
-            (layer, role) for layer, role in roles if role.get("scan") is scan and role.get("kind") == kind
+        return [
+            layer
+            for layer in self.viewer.layers
+            if (role := role_of(layer.metadata)).get("scan") is scan
+            and role.get("kind") == kind
+            and self._plays(layer, role)
         ]
-        return [layer for layer, role in mine if self._plays(layer, role)]
+
+    def layer_of(self, scan: Scan | None, kind: str) -> Any:
+        """Return the layer of a scan that plays a role which one layer has; None where there is none."""
+        return next(iter(self.layers_of(scan, kind)), None)
+
+    def place_below_drawings(self, scan: Scan) -> int:
+        """Return where in the list of layers something lies under regions and points, which must be seen and picked."""
+        layers = self.viewer.layers
+        drawings = [*self.layers_of(scan, "regions"), *self.layers_of(scan, "points")]
+        return min((layers.index(drawing) for drawing in drawings), default=len(layers))
 
     def _plays(self, layer: Any, role: dict[str, Any]) -> bool:
         """Whether a layer plays its role itself: napari gives copies, and layers converted from it, the same role."""
@@ -108,11 +121,8 @@ class Session(Companion[Any]):
         """Listen to the viewer; called once for each panel that is shown."""
         self._attached += 1
         if self._attached == 1:
-            self.viewer.layers.events.inserted.connect(self._layers_changed)
-            self.viewer.layers.events.removed.connect(self._layers_changed)
-            self.viewer.layers.events.connect(self._any_layer_changed)
-            self.viewer.layers.selection.events.active.connect(self._active_layer_changed)
-            self.viewer.dims.events.current_step.connect(self._slider_moved)
+            for emitter, slot in self._connections():
+                emitter.connect(slot)
             self.viewer.mouse_move_callbacks.append(self._mouse_moved)
             self._layers_changed()
 
@@ -120,12 +130,19 @@ class Session(Companion[Any]):
         """Stop listening; called once for each panel that is hidden."""
         self._attached -= 1
         if self._attached == 0:
-            self.viewer.layers.events.inserted.disconnect(self._layers_changed)
-            self.viewer.layers.events.removed.disconnect(self._layers_changed)
-            self.viewer.layers.events.disconnect(self._any_layer_changed)
-            self.viewer.layers.selection.events.active.disconnect(self._active_layer_changed)
-            self.viewer.dims.events.current_step.disconnect(self._slider_moved)
+            for emitter, slot in self._connections():
+                emitter.disconnect(slot)
             self.viewer.mouse_move_callbacks.remove(self._mouse_moved)
+
+    def _connections(self) -> list[tuple[Any, Callable[..., None]]]:
+        layers = self.viewer.layers
+        return [
+            (layers.events.inserted, self._layers_changed),
+            (layers.events.removed, self._layers_changed),
+            (layers.events, self._any_layer_changed),
+            (layers.selection.events.active, self._active_layer_changed),
+            (self.viewer.dims.events.current_step, self._slider_moved),
+        ]
 
     @property
     def is_attached(self) -> bool:

@@ -7,8 +7,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.models.layer_looks import colour_limits
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.saying import say
 from napari_tesm.quantities.text import prefix_for
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -57,11 +59,9 @@ class TimeStack:
 
     def _nothing(self, error: OSError) -> NDArray[np.float32]:
         """Return an empty picture and say why, once: napari would show a traceback at every step of the slider."""
-        from napari.utils.notifications import show_warning
-
         if not self._failed:
             self._failed = True
-            show_warning(f"Not shown: {error}")
+            say(Sentence("Not shown: {error}", error=error), warning=True)
         return np.broadcast_to(np.float32(np.nan), self.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -1,12 +1,13 @@
 """Trace against retrace, without widgets: align one map with the other, and ask whether the surface shines through."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.findings.table import Column, Table
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import QuantityBook
 from napari_tesm.gui.models.scan import Scan
@@ -115,9 +116,19 @@ class CompareModel:
         if self._result is None or any(a is not b for a, b in zip(self._result[0], state, strict=True)):
             self._result = (
                 state,
-                cross_talk_from_maps(maps[0], second, self.surface(), spacing=self.scan.display.xy_spacing),
+                cross_talk_from_maps(maps[0], second, self.surface(), spacing=self.scan.spacing),
             )
         return self._result[1]
+
+    def table(self) -> Table:
+        """Return how |H| correlates with the other map and with the surface; what shines through has a warning."""
+        numbers = [Column(title, decimals=2) for title in ("r", "Spearman", "low", "high")]
+        result, rows = self.result(), []
+        if result is not None:
+            for name, correlation in ("the other way", result.between), *result.with_surface.items():
+                warned = any(f"the {name} " in text for text in result.warnings)
+                rows.append([f"⚠ {name}" if warned else name, *astuple(correlation)])
+        return Table("", "", ("|H| with", *numbers, "n"), rows)
 
     def surface(self) -> dict[str, Array]:
         """Return topography and deflection error of the scan's grid, by the titles they have."""

@@ -46,11 +46,6 @@ class Display:
     unit: str
     factor: float
 
-    @property
-    def xy_spacing(self) -> tuple[float, float]:
-        """Distance of pixel centres along y and x, in the dataset's unit."""
-        return self.spacing[0] * self.factor, self.spacing[1] * self.factor
-
     def layer_options(self) -> dict[str, Any]:
         """Return the keywords of an image layer of dims (y, x)."""
         return {
@@ -62,12 +57,7 @@ class Display:
 
     def drawing_options(self) -> dict[str, Any]:
         """Return the keywords of a shapes or points layer: its data are world coordinates."""
-        return {
-            "scale": (1.0, 1.0),
-            "translate": (0.0, 0.0),
-            "units": (self.unit, self.unit),
-            "axis_labels": ("y", "x"),
-        }
+        return self.layer_options() | {"scale": (1.0, 1.0), "translate": (0.0, 0.0)}
 
     def pixel_from_world(self, position: ArrayLike) -> tuple[int, int] | None:
         """Return the row and column under a world position (…, y, x), None outside the image."""

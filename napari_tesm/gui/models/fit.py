@@ -59,18 +59,13 @@ class FitModel:
     @property
     def tip_radius(self) -> tuple[float | None, float | None]:
         """Tip radius and its error that hold: the recipe's, else the file's; None where nobody has said it."""
-        if self.recipe.tip_radius is not None:
-            return self.recipe.tip_radius, self.recipe.tip_radius_error
-        if self.scan.dataset is None:
-            return None, None
-        protocol = PulseProtocol.from_attributes(self.scan.dataset.attrs)
-        return protocol.tip_radius, protocol.tip_radius_error
+        said = self._protocol if self.recipe.tip_radius is None else self.recipe
+        return said.tip_radius, said.tip_radius_error
 
     @property
     def lock_in(self) -> tuple[float | None, float | None]:
         """Time constant and order of the lock-in's low-pass that hold: the recipe's, else the file's."""
-        attributes = {} if self.scan.dataset is None else self.scan.dataset.attrs
-        protocol = PulseProtocol.from_attributes(attributes).updated(
+        protocol = self._protocol.updated(
             lock_in_time_constant=self.recipe.lock_in_time_constant, lock_in_order=self.recipe.lock_in_order
         )
         return protocol.lock_in_time_constant, protocol.lock_in_order
@@ -86,11 +81,12 @@ class FitModel:
         if self.scan.dataset is None:
             reason = self.scan.problem or "This file holds no time traces."
             return reason if self.scan.unfinished is not None else f"{reason} There is nothing to fit."
-        try:
-            _ = self.scan.evaluation.settings
-        except ValueError as error:
-            return sentence_for_forms(error)
-        return ""
+        return self.scan.fit_problem
+
+    @property
+    def _protocol(self) -> PulseProtocol:
+        """What the file says of the pulse; nothing where there are no traces."""
+        return PulseProtocol.from_attributes({} if self.scan.dataset is None else self.scan.dataset.attrs)
 
     @property
     def hint(self) -> str:
@@ -114,9 +110,9 @@ class FitModel:
         names, pulses = names_of_maps(maps), maps.sizes["pulse"]
         name, pulse = self._choice or ("", pulses - 1)
         if name not in names:
-            known = [first for first in _FIRST_SHOWN if first in names]
+            candidates = [first for first in _FIRST_SHOWN if first in names]
             window = re.sub(f"({'|'.join(ENDINGS)})$", "", name)[-1:]
-            name = next((first for first in known if first[-1] == window), known[0])
+            name = next((first for first in candidates if first[-1] == window), candidates[0])
         return name, min(pulse, pulses - 1)
 
     @property
@@ -144,10 +140,7 @@ class FitModel:
         chosen = self.recipe.window1 if number == 1 else self.recipe.window2
         if isinstance(chosen, Window):
             return chosen
-        if chosen == NO_WINDOW or self.scan.dataset is None:
-            return None
-        protocol = PulseProtocol.from_attributes(self.scan.dataset.attrs)
-        return windows_from_protocol(protocol)[number - 1]
+        return None if chosen == NO_WINDOW else windows_from_protocol(self._protocol)[number - 1]
 
     def set(self, **values: Any) -> bool:
         """Change parameters, as text with units or SI numbers; None takes back to the file's or the default.
@@ -172,8 +165,10 @@ class FitModel:
 
     def refuse(self, message: object, *, entry: str = "") -> None:
         """Say what is wrong with an entry that was not understood, or why something could not be done."""
+        if isinstance(message, MemoryError):
+            message = "there is not enough memory for this fit"
         text, name = FORMS(message), FORMS(Field(entry))
-        self._say(sentence_for_forms(text if name in text.lower() else f"{name}: {text}"))
+        self._say(sentence_for_forms(message if name in text.lower() else f"{name}: {text}"))
 
     def preview_dataset(self) -> tuple[xr.Dataset, int]:
         """Return the scan in memory, thinned to what can be refitted while a hand moves, and every how many pixels.

@@ -68,13 +68,10 @@ class GrainModel(ScanModel):
         return (1e-9, "nm") if display.unit in LENGTHS else (display.factor, display.unit)
 
     @property
-    def spacing(self) -> tuple[float, float]:
-        """Pixel size (dy, dx) in the dataset's unit."""
-        return self.scan.display.xy_spacing
-
-    def sources(self) -> list[str]:
-        """Return the titles of the images on the scan's grid."""
-        return list(self.scan.images)
+    def area(self) -> float:
+        """Area of the scan, in the square of the dataset's unit."""
+        rows, columns = self.scan.display.shape
+        return abs(rows * self.scan.spacing[0] * columns * self.scan.spacing[1])
 
     def choose(self, **values: Any) -> None:
         """Change what is asked for: `source`, `quantity`, `pulse`, or fields of the settings.
@@ -91,6 +88,11 @@ class GrainModel(ScanModel):
             setattr(self, name, value)
         self.changed.emit()
 
+    @property
+    def asked(self) -> tuple[Any, ...]:
+        """What the grains are looked for in, and how: equal as long as the same ones would be found."""
+        return self.source, self.settings, id(self.scan), id(self.scan.dataset)
+
     def segmented(self, *_: Any) -> Grains:
         """Return the grains of the chosen image; slow, and touches nothing: a thread may run it.
 
@@ -105,7 +107,7 @@ class GrainModel(ScanModel):
         image = images[self.source]
         return grains_from_image(
             image.values,
-            self.spacing,
+            self.scan.spacing,
             self.settings,
             source=self.source,
             unit=str(image.attrs.get("units", "")),
@@ -121,7 +123,7 @@ class GrainModel(ScanModel):
             name, values = source.name, labels_from_file(source, shape)
         if values.shape != shape:
             raise ValueError(f"'{name}' and the scan differ in size")
-        return grains_from_labels(values, self.spacing, source=name)
+        return grains_from_labels(values, self.scan.spacing, source=name)
 
     def maps(self) -> xr.Dataset | None:
         """Return the results of the scan, or H of its traces."""
@@ -176,7 +178,7 @@ class GrainModel(ScanModel):
         values, boundaries = self.values(), self.boundaries()
         if values is None or boundaries is None:
             return None
-        width = default_bin_width(self.spacing)
+        width = default_bin_width(self.scan.spacing)
         return curve_from_boundary(values, boundaries, bin_width=width, logarithmic=self.chosen() != "H")
 
     def rows(self) -> list[GrainRow]:
@@ -203,8 +205,8 @@ class GrainModel(ScanModel):
             self.message = "Defects are told by their height: there is no topography on this grid."
             self.changed.emit()
             return 0
-        x, y = self.scan.grid["x"].values, self.scan.grid["y"].values
-        candidates = defect_candidates(topography, x, y, spacing=self.spacing)
+        scan = self.scan
+        candidates = defect_candidates(topography, scan.x, scan.y, spacing=scan.spacing)
         boundaries = self.boundaries()
         taken = np.zeros(topography.shape, dtype=bool) if boundaries is None else boundaries.mask("defect")
         new = [candidate for candidate in candidates if not taken[candidate.mask].any()]

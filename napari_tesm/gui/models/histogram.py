@@ -119,7 +119,7 @@ class HistogramModel(QuantityModel):
         """None takes what suits the quantity."""
         self.with_nulls = True
         """Whether what pure diffusion shows stands beside D1, D2 and D2/D1."""
-        self._nulls = ScanNulls(scan)
+        self._nulls = ScanNulls.of(scan)
         self._patchworks: tuple[object, dict[tuple[str, int, Scale], Patchwork]] = (None, {})
 
     def choices(self) -> list[tuple[str, str]]:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import ref
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from napari_tesm.data.maps import WINDOWS, map_name
+from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
@@ -21,8 +20,8 @@ from napari_tesm.model_choice.null_bands import (
 from napari_tesm.statistics.modes import patchwork_from_map
 from napari_tesm.statistics.ratios import interval_of_median
 
-Array = NDArray[np.float64]
-_Found = tuple[NullBands, float, float, float, float]
+_Ratio = tuple[NullBands, float, float, float, float]
+"""Bands of maps of D like these, the median of D2/D1 with its interval, and the share of unresolved pixels."""
 _FEWEST: Final = 6
 LONG_RECORD: Final = 1000
 """Samples above which the curves, some 0.1 s then, are not made in the window's own thread."""
@@ -70,19 +69,14 @@ class NullWork:
             return sentence_for_forms(f"No comparison with pure diffusion: {FORMS(error)}")
 
 
-class ScanNulls:
-    """Null bands of a scan's last fit; made once for each fit and pulse setting.
-
-    Parameters
-    ----------
-    scan : Scan
-    """
+class ScanNulls(ScanModel):
+    """Null bands of a scan's last fit; made once for each fit and pulse setting."""
 
     def __init__(self, scan: Scan) -> None:
-        self._scan = ref(scan)
+        super().__init__(scan)
         self._maps: xr.Dataset | None = None
         self._bands: NullBands | str = ""
-        self._ratios: dict[int, _Found | None] = {}
+        self._ratios: dict[int, _Ratio | None] = {}
 
     def marks(self, keys: list[str], pulse: int) -> NullMarks:
         """Return what to draw beside the histograms of these maps, D1, D2 or D2/D1; nothing for others."""
@@ -93,14 +87,14 @@ class ScanNulls:
         bands = self._known_bands()
         if isinstance(bands, str):
             return NullMarks(explanation=bands)
-        found = self._ratio(bands, pulse)
-        if found is None:
+        ratio = self._ratio(bands, pulse)
+        if ratio is None:
             return (
                 NullMarks(explanation="No pixel has both D1 and D2.")
                 if is_ratio
                 else NullMarks(bands.apparent_ranges(*windows), explanation=bands.sentence())
             )
-        alike, median, low, high, unresolved = found
+        alike, median, low, high, unresolved = ratio
         words = alike.short_words()
         if place := alike.place(low, high):
             words += f"; found {median:.2f}, {place}"
@@ -111,20 +105,20 @@ class ScanNulls:
         ranges = alike.ratios if is_ratio else bands.apparent_ranges(*windows)
         return NullMarks(ranges, is_ratio, f"{words}." if words else "", explanation)
 
-    def waiting(self) -> "NullWork | None":
+    def waiting(self) -> NullWork | None:
         """Return what takes too long for the window's own thread and is not done yet; None where there is nothing."""
-        scan = self._scan()
-        if scan is None or scan.maps is None or scan.dataset is None or scan.maps is self._maps:
+        scan = self.scan
+        if scan.maps is None or scan.dataset is None or scan.maps is self._maps:
             return None
         return NullWork(scan.dataset, scan.maps) if scan.dataset.sizes["time"] > LONG_RECORD else None
 
-    def take(self, work: "NullWork", bands: NullBands | str) -> None:
+    def take(self, work: NullWork, bands: NullBands | str) -> None:
         """Take over what was computed elsewhere."""
         self._maps, self._ratios, self._bands = work.maps, {}, bands
 
     def _known_bands(self) -> NullBands | str:
-        scan = self._scan()
-        if scan is None or scan.maps is None or scan.dataset is None:
+        scan = self.scan
+        if scan.maps is None or scan.dataset is None:
             return ""
         if self.waiting() is not None:
             return "What pure diffusion shows is being computed."
@@ -133,8 +127,7 @@ class ScanNulls:
             self.take(work, work.compute())
         return self._bands
 
-    def _ratio(self, bands: NullBands, pulse: int) -> _Found | None:
-        """Return the bands of D like these, the median ratio with its interval, and the share of unresolved pixels."""
+    def _ratio(self, bands: NullBands, pulse: int) -> _Ratio | None:
         assert self._maps is not None
         if pulse not in self._ratios:
             last = self._maps.sizes["pulse"] - 1
@@ -142,17 +135,17 @@ class ScanNulls:
         return self._ratios[pulse]
 
 
-def _ratio_of_maps(bands: NullBands, maps: xr.Dataset) -> _Found | None:
+def _ratio_of_maps(bands: NullBands, maps: xr.Dataset) -> _Ratio | None:
     names = [map_name("D", n) for n in WINDOWS]
     if any(name not in maps for name in names):
         return None
     first, second = (np.asarray(maps[name].transpose("y", "x").values, dtype=np.float64) for name in names)
     ratios = ratios_of_maps(second, first)
-    known = ratios[np.isfinite(ratios)]
-    if known.size < _FEWEST:
+    finite = ratios[np.isfinite(ratios)]
+    if finite.size < _FEWEST:
         return None
-    independent = max(1.0, known.size / patchwork_from_map(ratios).area)
-    low, high = np.exp(interval_of_median(np.log(known), independent))
+    independent = max(1.0, finite.size / patchwork_from_map(ratios).area)
+    low, high = np.exp(interval_of_median(np.log(finite), independent))
     unresolved = max(unresolved_share(maps[map_name("status", n)].values) for n in WINDOWS)
     alike = bands.among(dict(zip(WINDOWS, (first, second), strict=True)))
-    return alike, float(np.median(known)), float(low), float(high), unresolved
+    return alike, float(np.median(finite)), float(low), float(high), unresolved

@@ -1,15 +1,16 @@
 """Importing a recording without the widgets: which channel is what, the scan, and the mapping that follows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from napari_tesm.gui.models.protocol import Question
 from napari_tesm.gui.models.scan import Scan, live_scans
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.mapping.entries import Mapping, MappingError
-from napari_tesm.io.mapping.proposal import UNKNOWN, Proposal, lines_from_content, proposal_from_content
+from napari_tesm.io.mapping.proposal import UNKNOWN, lines_from_content, proposal_from_content
 from napari_tesm.io.mapping.text import mapping_from_file, mapping_from_text, text_from_mapping
 from napari_tesm.scan import scans_from_opened
 
@@ -21,37 +22,20 @@ CHANNELS: Final = {
 WAYS: Final = {"trace": ["trace"], "trace + retrace": ["trace", "retrace"], "retrace": ["retrace"]}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of the form.
-
-    Parameters
-    ----------
-    name : str
-        "scan.pixels": the part of the mapping and the entry in it.
-    title : str
-    example : str
-        Shown grey; never taken as a value.
-    """
-
-    name: str
-    title: str
-    example: str
-
-
 ENTRIES: Final = (
-    Entry("scan.pixels", "Pixels in a line", "64"),
-    Entry("scan.lines", "Lines", "48"),
-    Entry("scan.width", "Width", "384 nm"),
-    Entry("scan.height", "Height", "288 nm"),
-    Entry("scan.voltages", "Voltages", "+3 V, -3 V"),
-    Entry("time.interval", "Sampling interval", "0.1 ms"),
-    Entry("recording.before", "Record before pulse", "1 ms"),
-    Entry("recording.length", "Record length", "26 ms"),
-    Entry("protocol.pulse start", "Pulse starts at", "0 ms"),
-    Entry("protocol.pulse duration", "Pulse lasts", "10 ms"),
-    Entry("protocol.tip radius", "Tip radius", "25 nm"),
+    Question("scan.pixels", "Pixels in a line", "64"),
+    Question("scan.lines", "Lines", "48"),
+    Question("scan.width", "Width", "384 nm"),
+    Question("scan.height", "Height", "288 nm"),
+    Question("scan.voltages", "Voltages", "+3 V, -3 V"),
+    Question("time.interval", "Sampling interval", "0.1 ms"),
+    Question("recording.before", "Record before pulse", "1 ms"),
+    Question("recording.length", "Record length", "26 ms"),
+    Question("protocol.pulse start", "Pulse starts at", "0 ms"),
+    Question("protocol.pulse duration", "Pulse lasts", "10 ms"),
+    Question("protocol.tip radius", "Tip radius", "25 nm"),
 )
+"""The lines of the form, named by the part of the mapping and the entry in it."""
 _WHOLE: Final = ("scan.pixels", "scan.lines")
 
 
@@ -62,7 +46,6 @@ class ImportModel:
         self.path: Path | None = None
         self.scan_path: Path | None = None
         self.content: FileContent | None = None
-        self.proposal: Proposal | None = None
         self.channels: dict[str, str] = {}
         """Name of the array for each of `CHANNELS`; empty where there is none."""
         self.texts: dict[str, str] = {}
@@ -76,7 +59,7 @@ class ImportModel:
         return self._base.recording is not None
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[Question]:
         """The lines of the form that make sense for this file."""
         kinds = (
             ("scan", "time", "recording", "protocol") if self.is_recording else ("scan", "time", "protocol")
@@ -110,11 +93,11 @@ class ImportModel:
             )
         content = content_from_file(path)
         beside = mapping_beside(path)
-        proposal = proposal_from_content(content)
-        mapping = beside if beside is not None or proposal is None else proposal.mapping
+        proposal = None if beside is not None else proposal_from_content(content)
+        mapping = beside if proposal is None else proposal.mapping
         if mapping is None:
             raise ValueError(sentence_about_nothing(content))
-        self.path, self.content, self.proposal = path, content, proposal
+        self.path, self.content = path, content
         self._take(mapping)
 
     def load_mapping(self, path: Path) -> None:
@@ -126,10 +109,6 @@ class ImportModel:
             If it cannot be read; what was entered stays.
         """
         self._take(mapping_from_file(path))
-
-    def questions(self) -> tuple[str, ...]:
-        """Return what had to be asked when the file was opened."""
-        return () if self.proposal is None else self.proposal.questions
 
     def lines(self) -> list[str]:
         """Return what the file holds, a line for each array."""

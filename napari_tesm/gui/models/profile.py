@@ -58,7 +58,6 @@ class LineView:
 
     Parameters
     ----------
-    line : Region, optional
     unit : str
         Of the positions.
     curves : list of list of Curve
@@ -68,7 +67,6 @@ class LineView:
         Why there is nothing, in a sentence.
     """
 
-    line: Region | None = None
     unit: str = "m"
     curves: list[list[Curve]] = field(default_factory=list)
     width: StepWidth | None = None
@@ -150,28 +148,26 @@ class ProfileModel(QuantityModel):
         wanted = drawn + ([measured] if measured is not None and measured not in drawn else [])
         fields = {quantity.key: self.book.field(quantity, self.pulse) for quantity in wanted}
         if not fields:
-            return LineView(line, message="There is no image to take a profile of.")
+            return LineView(message="There is no image to take a profile of.")
         step = self._step(line, list(fields.values()))
         try:
             profiles = {
                 quantity.key: _profile(line, quantity, fields[quantity.key], step) for quantity in wanted
             }
         except ValueError as error:
-            return LineView(line, message=sentence_for_forms(error))
+            return LineView(message=sentence_for_forms(error))
         curves = [Curve(quantity, self.title_of(quantity), profiles[quantity.key]) for quantity in drawn]
         if not any(np.isfinite(profile.mean).any() for profile in profiles.values()):
-            return LineView(line, message="The line lies outside the image: move it across a step.")
+            return LineView(message="The line lies outside the image: move it across a step.")
         if measured is None:
-            return LineView(line, self.scan.lateral_unit, _grouped(curves))
+            return LineView(self.scan.lateral_unit, _grouped(curves))
         if self.regions.is_live and profiles[measured.key].position.size > _MOST_SAMPLES_LIVE:
-            return LineView(
-                line, self.scan.lateral_unit, _grouped(curves), words=f"Profile along {line.name} …"
-            )
+            return LineView(self.scan.lateral_unit, _grouped(curves), words=f"Profile along {line.name} …")
         width = self._width(profiles[measured.key], measured)
         words = self._width_in_words(width, measured, line)
         if width is not None and not width.error < width.fwhm:
             width = None
-        return LineView(line, self.scan.lateral_unit, _grouped(curves), width, words)
+        return LineView(self.scan.lateral_unit, _grouped(curves), width, words)
 
     def distance_view(self) -> DistanceView:
         """Return a quantity against the distance from the selected region, or from all steps."""

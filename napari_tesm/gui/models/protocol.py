@@ -13,12 +13,12 @@ from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
 @dataclass(frozen=True)
 class Question:
-    """One entry of the form.
+    """One entry of a form.
 
     Parameters
     ----------
     name : str
-        "pulse_start", "pulse_duration", "voltage_1" …, "time_unit", "lateral_unit".
+        Of this form "pulse_start", "pulse_duration", "voltage_1" …, "time_unit", "lateral_unit".
     title : str
     example : str
         Shown grey where nothing is entered; never taken as a value.

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.gui.models.companion import ScanModel
-from napari_tesm.gui.models.display import display_from_axes
 from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.quantities.axes import axis_spacing
 
 Array = NDArray[np.float64]
 
@@ -130,8 +130,8 @@ class QuantityBook(ScanModel):
             image = axes = channels[0]
         values = np.asarray(image.transpose("y", "x").values, dtype=np.float64)
         x, y = (np.asarray(axes[axis].values, dtype=np.float64) for axis in ("x", "y"))
-        display = display_from_axes(axes["y"], axes["x"])
-        return Field(np.where(np.isfinite(values), values, np.nan), x, y, display.xy_spacing)
+        spacing = (axis_spacing(axes["y"]), axis_spacing(axes["x"]))
+        return Field(np.where(np.isfinite(values), values, np.nan), x, y, spacing)
 
     def topography(self) -> Quantity | None:
         """Return the channel that holds heights, None without one."""

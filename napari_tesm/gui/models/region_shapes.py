@@ -33,7 +33,7 @@ class ShapesReading:
 
 
 def reading_from_layer(
-    layer: Any, display: Display, *, known: Sequence[Region] = (), new_class: str = "other"
+    layer: Any, display: Display, *, before: Sequence[Region] = (), new_class: str = "other"
 ) -> ShapesReading:
     """Return the regions that a Shapes layer shows.
 
@@ -42,19 +42,19 @@ def reading_from_layer(
     layer : napari.layers.Shapes
     display : Display
         Of the scan.
-    known : sequence of Region
+    before : sequence of Region
         What was read or written before; regions whose shape was not touched keep their exact numbers.
     new_class : str
         Class of shapes that say none.
     """
-    exact = {_key(region.kind, display.world_from_xy(region.xy())): region.vertices for region in known}
-    widths = {edge_width_of(region.width, display): region.width for region in known if region.is_line}
+    exact = {_key(region.kind, display.world_from_xy(region.xy())): region.vertices for region in before}
+    widths = {edge_width_of(region.width, display): region.width for region in before if region.is_line}
     names, classes = column(layer, "name"), column(layer, "class")
     count = layer.nshapes
     creating = count - 1 if getattr(layer, "_is_creating", False) else -1
     regions: list[Region] = []
     shapes: list[int] = []
-    taken = {name for name in names[: len(known)] if name}
+    taken = {name for name in names[: len(before)] if name}
     for index, (data, kind, edge) in enumerate(
         zip(layer.data, layer.shape_type, layer.edge_width, strict=True)
     ):
@@ -66,7 +66,7 @@ def reading_from_layer(
         region_class = classes[index] or new_class
         name = names[index]
         # A shape drawn with napari's tools, or pasted, comes without a name, or with that of its model.
-        if not name or (index >= len(known) and name in taken):
+        if not name or (index >= len(before) and name in taken):
             name = free_name(region_class, taken | set(names))
         taken.add(name)
         vertices = exact.get(_key(kind, world)) or tuple(
@@ -115,9 +115,8 @@ def _has_size(world: NDArray[np.floating], kind: str) -> bool:
 
 def column(layer: Any, name: str) -> list[str]:
     """Return a column of the features, one text for each shape, empty where it says nothing."""
-    features = layer.features
-    found = list(features[name]) if name in features else []
-    texts = [value.strip() if isinstance(value, str) else "" for value in found]
+    values = layer.features.get(name, ())
+    texts = [value.strip() if isinstance(value, str) else "" for value in values]
     return (texts + [""] * layer.nshapes)[: layer.nshapes]
 
 

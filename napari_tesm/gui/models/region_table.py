@@ -31,8 +31,6 @@ class RegionRow:
     index : int
         Place of the region in the list; -1 for the line of a whole class.
     name, region_class, kind : str
-    colour : str
-        ``"#rrggbb"``.
     width : float
         Of a line, in the lateral unit of the dataset.
     pixels : int
@@ -45,10 +43,14 @@ class RegionRow:
     name: str
     region_class: str
     kind: str
-    colour: str
     width: float
     pixels: int
     values: Description | None
+
+    @property
+    def colour(self) -> str:
+        """Colour of the class, ``"#rrggbb"``."""
+        return REGION_COLOURS.get(self.region_class, REGION_COLOURS["other"])
 
 
 class RegionTable(QuantityModel):
@@ -106,15 +108,15 @@ class RegionTable(QuantityModel):
         rows = []
         for index, region in enumerate(self.model.regions):
             inside = None if field is None else self.mask(region, field)
-            rows.append(
-                _row(index, region.name, region.region_class, region.kind, region.width, inside, field)
-            )
+            place = (index, region.name, region.region_class, region.kind, region.width)
+            rows.append(RegionRow(*place, *_measured(inside, field)))
         for name in self.model.classes:
             count = sum(region.region_class == name for region in self.model.regions)
             if count < 2:
                 continue  # the line would only say again what the region's own says
             inside = None if field is None else self.mask_of_class(name, field)
-            rows.append(_row(-1, title_of_class(name, count), name, "", 0.0, inside, field))
+            place = (-1, title_of_class(name, count), name, "", 0.0)
+            rows.append(RegionRow(*place, *_measured(inside, field)))
         # Masks of shapes as they were before a drag are of no use any more.
         self._masks = {key: mask for key, mask in self._masks.items() if key in self._used}
         return rows
@@ -188,16 +190,7 @@ def _cells(row: RegionRow) -> list[Any]:
     return [row.name, row.region_class, row.kind or "class", width, row.pixels, *numbers]
 
 
-def _row(
-    index: int,
-    name: str,
-    region_class: str,
-    kind: str,
-    width: float,
-    inside: Mask | None,
-    field: Field | None,
-) -> RegionRow:
-    colour = REGION_COLOURS.get(region_class, REGION_COLOURS["other"])
-    pixels = 0 if inside is None else int(inside.sum())
-    values = None if inside is None or field is None else description_from_values(field.values[inside])
-    return RegionRow(index, name, region_class, kind, colour, width, pixels, values)
+def _measured(inside: Mask | None, field: Field | None) -> tuple[int, Description | None]:
+    if inside is None or field is None:
+        return 0, None
+    return int(inside.sum()), description_from_values(field.values[inside])

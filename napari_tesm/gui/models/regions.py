@@ -10,6 +10,7 @@ from typing import Final
 
 from psygnal import Signal
 
+from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
@@ -126,7 +127,7 @@ class RegionModel(ScanModel):
         self.is_live = False
         """Whether an action is going on, such as a drag: it becomes one entry of the history when it ends."""
 
-        self._setting = False
+        self._setting = Busy()
 
     @property
     def regions(self) -> list[Region]:
@@ -241,11 +242,8 @@ class RegionModel(ScanModel):
         return True
 
     def _set(self, regions: Sequence[Region]) -> None:
-        self._setting = True
-        try:
+        with self._setting:
             self.scan.set_regions(regions)
-        finally:
-            self._setting = False
         self._keep_selection()
 
     def _keep_selection(self) -> None:

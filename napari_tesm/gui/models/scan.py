@@ -18,6 +18,7 @@ from napari_tesm.data.dataset import with_protocol
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation, LastEvaluation
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import Settings
 from napari_tesm.grains import Grains
 from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
 from napari_tesm.gui.models.form_words import sentence_for_forms
@@ -71,7 +72,6 @@ class Scan(PlainScan):
         Side of the neighbourhood that is averaged there, in pixels.
     time : float
         That the slider shows, in s.
-    changed_since_save : bool
     world_unit : str
         Unit of length of the viewer, where other scans have settled it; empty where this one may choose.
     """
@@ -90,7 +90,6 @@ class Scan(PlainScan):
     probe: tuple[int, int] | None = None
     probe_size: int = 1
     time: float = 0.0
-    changed_since_save: bool = False
     world_unit: str = ""
 
     def __post_init__(self) -> None:
@@ -127,6 +126,23 @@ class Scan(PlainScan):
         return self._last_evaluation.of(self.dataset, self.recipe)
 
     @property
+    def settings(self) -> Settings | None:
+        """Windows, kernel and tip radius that hold now; None where `fit_problem` says why there are none."""
+        try:
+            return self.evaluation.settings
+        except ValueError:
+            return None
+
+    @property
+    def fit_problem(self) -> str:
+        """Why nothing can be fitted, in a sentence; empty where it can."""
+        try:
+            _ = self.evaluation.settings
+        except ValueError as error:
+            return sentence_for_forms(error)
+        return ""
+
+    @property
     def evaluated(self) -> xr.Dataset | None:
         """The traces as the recipe evaluates them: X and Y turned where it says so, as they are where that fails."""
         try:
@@ -152,8 +168,8 @@ class Scan(PlainScan):
             return ["time_unit"] + ([] if self.unfinished["x"].attrs.get("units") else ["lateral_unit"])
         names = []
         if self.dataset is not None:
-            known = PulseProtocol.from_attributes(self.dataset.attrs)
-            names = [name for name in MISSING_PULSE if getattr(known, name) is None]
+            protocol = PulseProtocol.from_attributes(self.dataset.attrs)
+            names = [name for name in MISSING_PULSE if getattr(protocol, name) is None]
             if not np.isfinite(self.voltages).all():
                 names.append("voltage")
         return names if self.lateral_unit else [*names, "lateral_unit"]
@@ -176,20 +192,17 @@ class Scan(PlainScan):
         if self.dataset is None:
             raise ValueError("there are no traces whose protocol could be entered")
         changed = with_protocol(self.dataset, **protocol)
-        changed.encoding.update(self.dataset.encoding)
         if voltage is not None:
             volts = np.broadcast_to(np.asarray(voltage, dtype=np.float64), changed["voltage"].shape).copy()
             changed = changed.assign_coords(voltage=changed["voltage"].copy(data=volts))
-            changed.encoding.update(self.dataset.encoding)
+        changed.encoding.update(self.dataset.encoding)
         self.dataset = changed
-        self.changed_since_save = True
         self.dataset_changed.emit()
 
     def replace_recording(self, other: PlainScan) -> None:
         """Take over traces and channels of the same file, opened anew with units that were missing."""
         self.dataset, self.channels, self.refusal = other.dataset, other.channels, other.refusal
         self.unfinished = other.unfinished
-        self.changed_since_save = True
         self.dataset_changed.emit()
 
     def reopened(self, **units: str) -> PlainScan:
@@ -207,7 +220,6 @@ class Scan(PlainScan):
     def set_results(self, maps: xr.Dataset | None) -> None:
         """Take the maps of a whole fit; a save writes the last ones."""
         self.maps = maps
-        self.changed_since_save = True
         self.results_changed.emit(maps)
 
     def look_at(self, pixel: tuple[int, int] | None, *, size: int | None = None) -> None:
@@ -228,20 +240,17 @@ class Scan(PlainScan):
         new = list(regions)
         if new != self.regions:
             self.regions = new
-            self.changed_since_save = True
             self.regions_changed.emit()
 
     def set_grains(self, grains: Grains | None) -> None:
         """Take grains that were found, taken from labels, or edited; a save writes them."""
         self.grains = grains
-        self.changed_since_save = True
         self.grains_changed.emit()
 
     def set_band_width(self, width: float | None) -> None:
         """Change the width of the band at grain boundaries, in the dataset's unit."""
         if width != self.band_width:
             self.band_width = width
-            self.changed_since_save = True
             self.grains_changed.emit()
 
     def set_points(self, points: Iterable[PinnedPoint]) -> None:
@@ -249,7 +258,6 @@ class Scan(PlainScan):
         new = list(points)
         if new != self.points:
             self.points = new
-            self.changed_since_save = True
             self.points_changed.emit()
 
     def pin(self, pixel: tuple[int, int], *, size: int = 1) -> PinnedPoint:
@@ -258,9 +266,8 @@ class Scan(PlainScan):
 
         taken = {point.number for point in self.points}
         number = next(n for n in range(1, len(taken) + 2) if n not in taken)
-        x, y = float(self.grid["x"].values[pixel[1]]), float(self.grid["y"].values[pixel[0]])
-        point = PinnedPoint(number, x, y, size, colour_of_point(number))
-        self.set_points(sorted([*self.points, point], key=lambda known: known.number))
+        point = PinnedPoint(number, *self.xy_of(pixel), size, colour_of_point(number))
+        self.set_points(sorted([*self.points, point], key=lambda pinned: pinned.number))
         return point
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
@@ -276,20 +283,28 @@ class Scan(PlainScan):
             path = path.with_name(f"{path.name}.gwy")
         # Results that nobody can have fitted anew stay as they are.
         save_scan(self, path, overwrite=overwrite, kept=("maps",) if self.dataset is None else ())
-        self.changed_since_save = False
         return path
 
     def suggested_path(self) -> Path:
         """Return where results are likely to be wanted: beside the scan's file, ``scan.gwy`` as ``scan_D.gwy``."""
+        return self.path_beside(
+            ".gwy" if self.path is not None and self.path.stem.endswith("_D") else "_D.gwy"
+        )
+
+    def path_beside(self, ending: str) -> Path:
+        """Return the path beside the scan's file that has its name with another ending."""
         if self.path is None:
-            return Path(f"{self.name.split(' (')[0].replace('/', '-').replace(' ', '_')}_D.gwy")
-        stem = self.path.stem
-        return self.path.with_name(f"{stem}.gwy" if stem.endswith("_D") else f"{stem}_D.gwy")
+            return Path(f"{self.name.split(' (')[0].replace('/', '-').replace(' ', '_')}{ending}")
+        return self.path.with_name(f"{self.path.stem}{ending}")
 
     def pixel_of(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the (row, column) under a position in the dataset's lateral unit, None outside."""
         display = self.display
         return display.pixel_from_world(display.world_from_xy((x, y)))
+
+    def xy_of(self, pixel: tuple[int, int]) -> tuple[float, float]:
+        """Return the centre (x, y) of a pixel (row, column), in the dataset's lateral unit."""
+        return float(self.x[pixel[1]]), float(self.y[pixel[0]])
 
     def traces_at(self, pixel: tuple[int, int], *, size: int = 1) -> TraceSample:
         """Return the traces of a pixel, or the mean of the `size` × `size` pixels around it that exist."""
@@ -306,8 +321,7 @@ class Scan(PlainScan):
         mean, spread = flat[:, 0], None
         if count > 1:
             mean, spread, _ = finite_mean_and_std(flat, axis=1)
-        x, y = float(self.dataset["x"].values[column]), float(self.dataset["y"].values[row])
-        return TraceSample(row, column, x, y, mean, spread, count)
+        return TraceSample(row, column, *self.xy_of(pixel), mean, spread, count)
 
 
 def plain_label(label: str) -> str:
@@ -321,13 +335,13 @@ def plain_label(label: str) -> str:
     return label.replace("(", "").replace(")", "")
 
 
-def share_world_unit(new: Sequence[Scan], known: Iterable[Scan] = ()) -> None:
-    """Let scans lie in one viewer in one unit of length, that of those it knows, else the finest of the new ones.
+def share_world_unit(new: Sequence[Scan], present: Iterable[Scan] = ()) -> None:
+    """Let scans lie in one viewer in one unit of length, that of those in it, else the finest of the new ones.
 
     napari draws layers of several units in one world, but its drawing tools and its cursor do not convert: a shape
     drawn on a scan in µm would lie a thousand times too far out beside one in nm.
     """
-    units = [scan.display.unit for scan in known] or sorted(scan.display.unit for scan in new)
+    units = [scan.display.unit for scan in present] or sorted(scan.display.unit for scan in new)
     settled = next((unit for unit in units if unit in LENGTHS), "")
     for scan in new:
         scan.world_unit = settled

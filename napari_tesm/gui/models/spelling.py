@@ -23,10 +23,12 @@ def recipe_for_file(scan: Scan) -> Recipe:
     Raises
     ------
     ValueError
-        If the voltages entered differ between pulse settings, which one command cannot say.
+        If there is no file, or the voltages entered differ between pulse settings, which one command cannot say.
     """
+    if scan.path is None:
+        raise ValueError("this scan did not come from a file: save it first")
     recipe = scan.recipe
-    if scan.dataset is None or scan.path is None:
+    if scan.dataset is None:
         return recipe
     values = recipe.to_dict()
     original = scan.reopened()
@@ -35,13 +37,13 @@ def recipe_for_file(scan: Scan) -> Recipe:
         values["time_unit"] = scan.entered.get("time_unit", values["time_unit"])
     if "lateral_unit" in scan.entered:
         values["lateral_unit"] = scan.entered["lateral_unit"]
-    known = original.dataset if original.dataset is not None else original.unfinished
-    assert known is not None
+    opened = original.dataset if original.dataset is not None else original.unfinished
+    assert opened is not None
     for name in ("pulse_start", "pulse_duration"):
-        if scan.dataset.attrs.get(name) != known.attrs.get(name) and values.get(name) is None:
+        if scan.dataset.attrs.get(name) != opened.attrs.get(name) and values.get(name) is None:
             values[name] = scan.dataset.attrs.get(name)
     volts = scan.dataset["voltage"].values
-    if not np.array_equal(volts, known["voltage"].values, equal_nan=True) and values.get("voltage") is None:
+    if not np.array_equal(volts, opened["voltage"].values, equal_nan=True) and values.get("voltage") is None:
         if np.unique(volts).size > 1:
             raise ValueError(
                 "the voltages entered differ: save the file first, then its command needs none of them"
@@ -60,14 +62,12 @@ def command_from_scan(scan: Scan) -> str:
     ValueError
         If there is no file, or the recipe holds what only a recipe file can say.
     """
-    if scan.path is None:
-        raise ValueError("this scan did not come from a file: save it first")
     recipe = recipe_for_file(scan)
     changed = [name for name in _NOT_OPTIONS if getattr(recipe, name) != getattr(Recipe(), name)]
     if changed:
         named = ", ".join(name.replace("_", " ") for name in changed)
         raise ValueError(f"the command line takes {named} from a recipe file only: copy as Python instead")
-    words = ["tesm", "fit", str(scan.path), "-o", f"{scan.path.stem}_D.gwy"]
+    words = ["tesm", "fit", str(scan.path), "-o", scan.path_beside("_D.gwy").name]
     for name, value in _entries(recipe):
         option = option_from_field(name)
         if name == "traces":
@@ -90,29 +90,22 @@ def python_from_scan(scan: Scan) -> str:
     ValueError
         If there is no file.
     """
-    if scan.path is None:
-        raise ValueError("this scan did not come from a file: save it first")
     recipe = recipe_for_file(scan)
     opening = [repr(str(scan.path))]
-    for name in ("traces", "time_unit", "lateral_unit"):
-        entry = getattr(recipe, name)
-        if entry is not None:
-            opening.append(f"{name}={list(entry) if name == 'traces' else entry!r}")
     arguments = ["dataset"]
     for name, value in _entries(recipe, plain=True):
-        if name not in ("traces", "time_unit", "lateral_unit"):
-            arguments.append(f"{name}={value}")
+        (opening if name in ("traces", "time_unit", "lateral_unit") else arguments).append(f"{name}={value}")
     return (
         "from napari_tesm import fit, open_dataset, save\n\n"
         f"dataset = open_dataset({', '.join(opening)})\n"
         f"maps = fit({', '.join(arguments)})\n"
-        f"save({f'{scan.path.stem}_D.gwy'!r}, dataset, maps)\n"
+        f"save({scan.path_beside('_D.gwy').name!r}, dataset, maps)\n"
     )
 
 
 def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
     """Return what differs from the defaults, as text with units; for Python, as literals."""
-    found: list[tuple[str, Any]] = []
+    entries: list[tuple[str, Any]] = []
     default = Recipe()
     for field in fields(recipe):
         name, value = field.name, getattr(recipe, field.name)
@@ -133,5 +126,5 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
             text = value if plain else f"{100 * value:.12g}%"
         else:
             text = value if plain else str(value)
-        found.append((name, repr(text) if plain else text))
-    return found
+        entries.append((name, repr(text) if plain else text))
+    return entries

@@ -3,9 +3,8 @@
 No toolkit: the panel draws what stands here, and hands back what the user does.
 """
 
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,14 +13,25 @@ from psygnal import Signal
 
 from napari_tesm.data.maps import JOINT, WINDOWS, map_name
 from napari_tesm.data.protocol import Window
+from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
 from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.gui.models.scan import Scan, TraceSample
-from napari_tesm.gui.models.trace_fits import PulseFit, TraceFitter
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint
 
+Array = NDArray[np.float64]
+
 SIZES: Final = (1, 3, 5, 7, 9)
 """Sides of the neighbourhood that can be averaged, in pixels."""
+
+
+@dataclass(frozen=True)
+class PulseFit:
+    """What the trace of one pulse setting at one place comes to; `height` is H, NaN without a pulse window."""
+
+    label: str
+    height: float
+    windows: dict[int, FittedWindow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,6 @@ class TraceModel:
 
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
-        self.fitter = TraceFitter(scan)
         self.hidden: set[int] = set()
         """Pulse settings that are not drawn."""
         self.selected: int | None = None
@@ -60,9 +69,10 @@ class TraceModel:
         self._cached_for: tuple[object, ...] = ()
 
     @property
-    def problem(self) -> str:
-        """Why there is nothing to draw, or no fit, in a sentence; empty where all is well."""
-        return self.fitter.problem
+    def time(self) -> Array:
+        """Sample times in s from the start of the pulse, as the recipe has it."""
+        evaluated = self.scan.evaluated
+        return np.zeros(0) if evaluated is None else np.asarray(evaluated["time"].values, dtype=np.float64)
 
     @property
     def pulses(self) -> list[int]:
@@ -102,7 +112,7 @@ class TraceModel:
 
         A window that holds too few samples is not taken: the one before stays.
         """
-        settings, time = self.fitter.settings, self.fitter.time
+        settings, time = self.scan.settings, self.time
         if settings is None or number not in settings.windows or number == JOINT:
             return  # what a joint kernel fits follows from the pulse
         open_end = stop is None or stop >= time[-1]
@@ -132,7 +142,7 @@ class TraceModel:
         if chosen is None:
             self.scan.look_at((row, column))
             return
-        x, y = float(self.scan.grid["x"].values[column]), float(self.scan.grid["y"].values[row])
+        x, y = self.scan.xy_of((row, column))
         self.scan.set_points(
             replace(point, x=x, y=y) if point.number == chosen.number else point for point in self.scan.points
         )
@@ -180,12 +190,10 @@ class TraceModel:
                 point = None if place.point is None else place.point.number
                 cells: list[Any] = [point, row, place.sample.column, fit.label, fit.height]
                 for number in numbers:
-                    found = fit.windows.get(number)
+                    window = fit.windows.get(number)
                     # A dash where the pixel does not deserve a number.
-                    known = None if found is None or not found.ok else found
-                    cells += [
-                        known and known.values.get(name) for name in ("tau", "tau_stderr", "D", "D_stderr")
-                    ]
+                    values = window.values if window is not None and window.ok else {}
+                    cells += [values.get(name) for name in ("tau", "tau_stderr", "D", "D_stderr")]
                 rows.append(cells)
         return Table("", "", columns, rows)
 
@@ -193,22 +201,26 @@ class TraceModel:
         """Return all curves shown as CSV: time in s, then data, spread and fits of every place and pulse setting.
 
         Parameters of the fits stand in comment lines before, in SI units.
+
+        Raises
+        ------
+        ValueError
+            If no trace is shown.
         """
         places = self.places()
-        time = self.fitter.time
-        text = io.StringIO()
-        text.write(
-            f"# {self.scan.name}: time traces; displacement in {self.scan.unit or 'a.u.'}, time in s\n"
-        )
-        for place in places:
-            for line in _parameter_lines(place, self.pulses):
-                text.write(f"# {line}\n")
-        columns: list[tuple[str, NDArray[np.float64]]] = [("time_s", time)]
+        if not places:
+            raise ValueError("no trace is shown yet: move over the image or pin a point first")
+        time = self.time
+        unit = self.scan.unit or "a.u."
+        comments = [f"{self.scan.name}: time traces; displacement in {unit}, time in s"]
+        comments += [line for place in places for line in _parameter_lines(place, self.pulses)]
+        columns: list[tuple[str, Array]] = [("time_s", time)]
         for place in places:
             for pulse in self.pulses:
                 columns += list(_columns(place, pulse, time))
         rows = np.column_stack([values for _, values in columns]).tolist()
-        return text.getvalue() + Table("", "", [name for name, _ in columns], rows).csv()
+        head = "".join(f"# {line}\n" for line in comments)
+        return head + Table("", "", [name for name, _ in columns], rows).csv()
 
     def _place(self, point: PinnedPoint | None, pixel: tuple[int, int], size: int) -> PlaceTraces:
         # Everything that the numbers depend on; a hover asks for the pinned places again and again.
@@ -218,11 +230,32 @@ class TraceModel:
         key = (point, pixel, size)
         if key not in self._cache:
             sample = self.scan.traces_at(pixel, size=size)
-            place = PlaceTraces(point, sample, self.fitter.fits_of(sample))
+            place = PlaceTraces(point, sample, self.fits_of(sample))
             if point is None:
                 return place
             self._cache[key] = place
         return self._cache[key]
+
+    def fits_of(self, sample: TraceSample) -> list[PulseFit]:
+        """Return the fits of a sample's mean traces, one for each pulse setting; the numbers are those of a run.
+
+        The threshold of ``|H|`` needs the whole map: it is taken from the last results where there are any.
+        """
+        labels = self.scan.labels
+        if self.scan.settings is None:
+            return [PulseFit(label, np.nan) for label in labels]
+        thresholds = np.array([self._threshold(pulse) for pulse in range(len(labels))])
+        fitted = fits_of_traces(sample.mean, self.scan.evaluation, thresholds=thresholds)
+        return [
+            PulseFit(label, trace.height, trace.windows) for label, trace in zip(labels, fitted, strict=True)
+        ]
+
+    def _threshold(self, pulse: int) -> float:
+        maps = self.scan.maps
+        if maps is None or "threshold" not in maps.coords or pulse >= maps.sizes["pulse"]:
+            return 0.0
+        value = float(maps["threshold"].values[pulse])
+        return value if np.isfinite(value) else 0.0
 
 
 def name_of(place: PlaceTraces) -> str:

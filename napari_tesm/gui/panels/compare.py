@@ -4,20 +4,10 @@ from typing import Any, Final
 
 import numpy as np
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-)
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout
 
+from napari_tesm.findings.table import Joined
 from napari_tesm.gui.layers.label_layers import LayerTuple
 from napari_tesm.gui.layers.linked_views import SideBySide
 from napari_tesm.gui.layers.result_layers import add_below_drawings
@@ -25,11 +15,32 @@ from napari_tesm.gui.layers.scan_layers import map_layer
 from napari_tesm.gui.models.compare import Alignment, CompareModel
 from napari_tesm.gui.models.scan import Scan, plain_label
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
-from napari_tesm.gui.panels.panel import Connection, Panel, button_with_tip, say
+from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.table_view import TableModel, TableView
+from napari_tesm.gui.panels.widgets import (
+    Words,
+    button,
+    check_box,
+    choice_box,
+    fill_box,
+    items_of_pulses,
+    laid_out,
+    single_shot,
+)
+from napari_tesm.gui.saying import say
 from napari_tesm.plotting.scatter import ScatterPlot
-from napari_tesm.registration.maps import Correlation
 
-_HEADINGS: Final = ("|H| with", "r", "95 %")
+_COLUMNS: Final = ("|H| with", "r", Joined("95 %", ("low", "high"), "{} … {}"))
+
+
+class _Correlations(TableModel):
+    def look(self, row: int, key: str, role: int) -> Any:
+        """Say under the mouse what else is known of a correlation."""
+        if role != Qt.ItemDataRole.ToolTipRole:
+            return None
+        name, r, spearman, _, _, n = self.table.rows[row]
+        words = f"n = {n}, Spearman {spearman:.2f}" if np.isfinite(r) else "one of the two does not vary"
+        return f"{name}: {words}"
 
 
 class ComparePanel(Panel):
@@ -44,13 +55,12 @@ class ComparePanel(Panel):
         super().__init__(viewer)
         self.model: CompareModel | None = None
         self.views = SideBySide(self.session)
-        self.first_box, self.second_box = QComboBox(), QComboBox()
-        self.first_box.setToolTip("The map that stays as it is")
-        self.second_box.setToolTip("The map that is laid on it")
-        self.flip_box = QCheckBox("Flip")
-        self.flip_box.setToolTip(
-            "Mirror left and right: for recorders that store the way back in the order of time"
+        self.first_box = choice_box("The map that stays as it is", self._chosen)
+        self.second_box = choice_box("The map that is laid on it", self._chosen)
+        self.flip_box = check_box(
+            "Flip", "Mirror left and right: for recorders that store the way back in the order of time"
         )
+        self.flip_box.toggled.connect(self._moved)
         self.spins = {name: QDoubleSpinBox() for name in ("dx", "dy")}
         for name, spin in self.spins.items():
             spin.setRange(-999.0, 999.0)
@@ -59,70 +69,32 @@ class ComparePanel(Panel):
             spin.setSuffix(" px")
             spin.setToolTip("Shift to the right" if name == "dx" else "Shift down")
             spin.valueChanged.connect(self._moved)
-        self.measure_button = button_with_tip("Measure shift", "Find the shift by cross-correlation")
-        self.measure_button.clicked.connect(self._measure)
-        self.side_button = button_with_tip(
+        self.measure_button = button("Measure shift", "Find the shift by cross-correlation", self._measure)
+        self.side_button = button(
             "Side by side", "Deflection error and both maps with one zoom and one cursor"
         )
-        self.side_button.setCheckable(True)
         self.side_button.toggled.connect(self._side_by_side)
         # After all that happens to the layers at once, such as the maps of a fit.
-        self._end_timer = QTimer(self)
-        self._end_timer.setSingleShot(True)
-        self._end_timer.setInterval(0)
-        self._end_timer.timeout.connect(lambda: self.side_button.setChecked(False))
+        self._end_timer = single_shot(self, 0, lambda: self.side_button.setChecked(False))
         self.views.disturbed.connect(self._views_disturbed)
-        self.difference_button = button_with_tip(
-            "Add difference", "A new layer: |H| of the second less that of the first"
+        self.difference_button = button(
+            "Add difference", "A new layer: |H| of the second less that of the first", self.add_difference
         )
-        self.difference_button.clicked.connect(self.add_difference)
-        self.aligned_button = button_with_tip(
-            "Add aligned map", "A new layer: the second map laid on the first"
+        self.aligned_button = button(
+            "Add aligned map", "A new layer: the second map laid on the first", self.add_aligned
         )
-        self.aligned_button.clicked.connect(self.add_aligned)
-        self.table = QTableWidget(0, len(_HEADINGS))
-        self.table.setHorizontalHeaderLabels(_HEADINGS)
-        self.table.verticalHeader().setVisible(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setShowGrid(False)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 4)
+        self.table = TableView(_Correlations(), stretched=0)
         self.canvas = PlotCanvas(height=110)
         self.canvas.setMinimumWidth(110)
         self.plot = ScatterPlot(self.canvas.figure)
-        self.sentence = QLabel()
-        self.sentence.setWordWrap(True)
-        for box in (self.first_box, self.second_box):
-            box.activated.connect(self._chosen)
-        self.flip_box.toggled.connect(self._moved)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        top, tools, middle = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        for widget in (self.first_box, QLabel("and"), self.second_box, self.side_button):
-            top.addWidget(widget)
-        top.addStretch(1)
-        for widget in (self.flip_box, self.spins["dx"], self.spins["dy"], self.measure_button):
-            tools.addWidget(widget)
-        tools.addStretch(1)
-        middle.addWidget(self.table, 5)
-        middle.addWidget(self.canvas, 3)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.difference_button)
-        buttons.addWidget(self.aligned_button)
-        buttons.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 2)
-        layout.setSpacing(4)
-        for part in (top, tools):
-            layout.addLayout(part)
-        layout.addLayout(middle, 1)
-        layout.addWidget(self.sentence)
-        layout.addLayout(buttons)
+        self.sentence = Words()
+        pair = (self.first_box, QLabel("and"), self.second_box, self.side_button)
+        top = laid_out(QHBoxLayout(), *pair, None)
+        tools = laid_out(QHBoxLayout(), self.flip_box, *self.spins.values(), self.measure_button, None)
+        middle = laid_out(QHBoxLayout(), (self.table, 5), (self.canvas, 3))
+        buttons = laid_out(QHBoxLayout(), self.difference_button, self.aligned_button, None)
+        parts = (top, tools, (middle, 1), self.sentence, buttons)
+        laid_out(QVBoxLayout(self), *parts, spacing=4, margin=2)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Follow the scan's H and the theme."""
@@ -130,14 +102,14 @@ class ComparePanel(Panel):
             self.views.restore()
             self.side_button.setChecked(False)
             self.model = None if scan is None else CompareModel(scan)
-        found: list[Connection] = [(self.viewer.events.theme, self.refresh_soon)]
+        connections: list[Connection] = [(self.viewer.events.theme, self.refresh_soon)]
         if scan is not None and self.model is not None:
-            found += [
+            connections += [
                 (scan.dataset_changed, self._recording_changed),
                 (scan.results_changed, self.refresh_soon),
                 (self.model.changed, self.refresh_soon),
             ]
-        return found
+        return connections
 
     def refresh(self) -> None:
         """Show correlations and warnings of the present alignment."""
@@ -159,10 +131,7 @@ class ComparePanel(Panel):
         heights = model.heights()
         if result is None or second is None or heights is None:
             return
-        rows = {"the other way": result.between, **result.with_surface}
-        self._fill_table(
-            rows, {name for name in rows if any(f"the {name} " in text for text in result.warnings)}
-        )
+        self.table.shown.show_table(model.table(), _COLUMNS)
         self.plot.set_theme(theme_of(self.viewer))
         names = [plain_label(model.scan.labels[index]) for index in (model.first, model.second)]
         self.plot.show(
@@ -185,7 +154,7 @@ class ComparePanel(Panel):
     def _add(self, values: Any, title: str) -> None:
         model = self.model
         if model is None or values is None:
-            say(self.viewer, "There is no map to add yet", warning=True)
+            say("There is no map to add yet", warning=True)
             return
         layer: LayerTuple = map_layer(model.scan, values, "H", title, model.scan.unit, model.second)
         # What was done to a map belongs to it: nobody shall take it for the raw one.
@@ -194,35 +163,13 @@ class ComparePanel(Panel):
         add_below_drawings(self.session, model.scan, layer)
 
     def _fill_boxes(self, model: CompareModel) -> None:
-        labels = [plain_label(label) or f"pulse {index + 1}" for index, label in enumerate(model.scan.labels)]
-        for box, index in ((self.first_box, model.first), (self.second_box, model.second)):
-            if [box.itemText(i) for i in range(box.count())] != labels:
-                box.clear()
-                box.addItems(labels)
-            box.setCurrentIndex(index)
-        alignment = model.alignment
-        for widget, value in ((self.spins["dx"], alignment.dx), (self.spins["dy"], alignment.dy)):
-            widget.blockSignals(True)
-            widget.setValue(value)
-            widget.blockSignals(False)
-        self.flip_box.blockSignals(True)
-        self.flip_box.setChecked(alignment.flip)
-        self.flip_box.blockSignals(False)
-
-    def _fill_table(self, rows: dict[str, Correlation], warned: set[str]) -> None:
-        self.table.setRowCount(len(rows))
-        for index, (name, one) in enumerate(rows.items()):
-            known = np.isfinite(one.pearson)
-            texts = [
-                f"⚠ {name}" if name in warned else name,
-                f"{one.pearson:.2f}" if known else "–",
-                f"{one.low:.2f} … {one.high:.2f}" if known else "–",
-            ]
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                tip = f"{name}: n = {one.n}, Spearman {one.spearman:.2f}"
-                item.setToolTip(tip if known else f"{name}: one of the two does not vary")
-                self.table.setItem(index, column, item)
+        for box, pulse in ((self.first_box, model.first), (self.second_box, model.second)):
+            fill_box(box, items_of_pulses(model.scan.labels), pulse)
+        for name, spin in self.spins.items():
+            with QSignalBlocker(spin):
+                spin.setValue(getattr(model.alignment, name))
+        with QSignalBlocker(self.flip_box):
+            self.flip_box.setChecked(model.alignment.flip)
 
     def _recording_changed(self) -> None:
         if self.model is not None:
@@ -254,7 +201,7 @@ class ComparePanel(Panel):
         model = self.model
         layers = [] if model is None else self._layers_to_show(model)
         if model is None or len(layers) < 2:
-            say(self.viewer, "There are no two maps to show side by side", warning=True)
+            say("There are no two maps to show side by side", warning=True)
             self.side_button.setChecked(False)
             return
         self.views.show(model.scan, layers)

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_tesm.gui.layers.region_layer import RegionLayerLink
+from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.panels.canvas import PlotCanvas
-from napari_tesm.gui.panels.panel import Connection, Panel, button_with_tip
-from napari_tesm.gui.panels.region_choices import write_text
+from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.region_icons import icon_of
+from napari_tesm.gui.panels.widgets import Slot, Words, button, give_way, laid_out, save_text
 
 if TYPE_CHECKING:
     import napari
@@ -30,26 +31,30 @@ class DrawnPanel(Panel):
     viewer : napari.Viewer
     """
 
-    EXPORTED: ClassVar[tuple[str, str]]
-    """What the file is, as the dialog's title says it, and the name that is suggested."""
-
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
         self.link: RegionLayerLink = RegionLayerLink.of(self.session)
+        self.tool_buttons: dict[str, QToolButton] = {}
+        """By the mode of the layer that they begin; others by what they do."""
         self._refresh_timer.setInterval(_REDRAW_EVERY)
 
-    def showEvent(self, event: QShowEvent | None) -> None:
+    def come(self) -> None:
         """Take over what was drawn in the meantime."""
-        was_listening = self._listening
-        super().showEvent(event)
-        if not was_listening:
-            self.link.attach()
+        self.link.attach()
+        self._paint_icons()
 
-    def hideEvent(self, event: QHideEvent | None) -> None:
+    def leave(self) -> None:
         """Leave the layer to itself."""
-        if self._listening:
-            self.link.detach()
-        super().hideEvent(event)
+        self.link.detach()
+
+    def draw(self, mode: str) -> None:
+        """Start to draw or edit in one of napari's modes; pressed once more, go back to moving the picture."""
+        again = self.link.mode == mode and self.viewer.layers.selection.active is self.link.layer
+        try:
+            self.link.draw("pan_zoom" if again else mode)
+        except ValueError as error:
+            self.tell(error)
+        self._mode_changed(self.link.mode)
 
     def refresh_soon(self, *_: Any) -> None:
         """Ask for a refresh; a drag does not put it off for ever, as starting the timer anew would."""
@@ -62,36 +67,46 @@ class DrawnPanel(Panel):
         if scan is not None:
             regions = RegionModel.of(scan)
             connections += [
-                (signal, self.refresh_soon) for signal in (scan.results_changed, scan.dataset_changed)
-            ]
-            connections += [
-                (signal, self._regions_changed)
-                for signal in (scan.regions_changed, regions.selection_changed, regions.settled)
+                (scan.results_changed, self.refresh_soon),
+                (scan.dataset_changed, self.refresh_soon),
+                (scan.regions_changed, self._regions_changed),
+                (regions.selection_changed, self._regions_changed),
+                (regions.settled, self._regions_changed),
             ]
         return connections
 
-    def csv_text(self) -> str | None:
-        """Return what is shown as comma-separated text in SI units, None where nothing is."""
+    def csv_text(self) -> str:
+        """Return what is shown of the scan as comma-separated text in SI units."""
         raise NotImplementedError
 
-    def tell(self, sentence: str) -> None:
-        """Show a sentence."""
+    def tell(self, sentence: object) -> None:
+        """Show a sentence, or what an exception says."""
         raise NotImplementedError
 
     def export_to(self, path: Path) -> None:
         """Write what is shown as CSV, in SI units."""
-        text = self.csv_text()
-        if text is not None:
-            self.tell(write_text(path, text))
-
-    def _ask_and_export(self) -> None:
-        caption, suggested = self.EXPORTED
-        name, _ = QFileDialog.getSaveFileName(self, caption, suggested, "CSV (*.csv)")
-        if name:
-            self.export_to(Path(name))
+        if self.scan is not None:
+            self.tell(sentence_for_forms(save_text(path, self.csv_text)[1]))
 
     def _regions_changed(self, *_: Any) -> None:
         self.refresh_soon()
+
+    def _add_tool(self, name: str, tip: str, clicked: Slot | None = None) -> QToolButton:
+        """Return a button with an icon; without anything else to do it begins the mode of its name."""
+        self.tool_buttons[name] = tool = QToolButton(self)
+        tool.setAutoRaise(True)
+        tool.setToolTip(tip)
+        tool.setCheckable(clicked is None)
+        tool.clicked.connect(clicked or (lambda: self.draw(name)))
+        return tool
+
+    def _mode_changed(self, mode: str) -> None:
+        for name, tool in self.tool_buttons.items():
+            tool.setChecked(name == mode)
+
+    def _paint_icons(self, *_: Any) -> None:
+        for name, tool in self.tool_buttons.items():
+            tool.setIcon(icon_of(name, theme_of(self.viewer).foreground))
 
 
 class PlotPanel(DrawnPanel):
@@ -111,33 +126,17 @@ class PlotPanel(DrawnPanel):
     ) -> None:
         super().__init__(viewer, parent)
         self.canvas = PlotCanvas(height=height)
-        self.words = QLabel()
-        self.words.setWordWrap(True)
-        self.export_button = button_with_tip("CSV…", tip)
-        self.export_button.clicked.connect(self._ask_and_export)
+        self.words = Words()
+        self.export_button = button("CSV…", tip, self.ask_and_export)
 
-    def tell(self, sentence: str) -> None:
-        """Show a sentence below the plot."""
-        self.words.setText(sentence)
-
-    def _chosen(self, *_: Any) -> None:
-        """Take over what was chosen in the boxes."""
+    def tell(self, sentence: object) -> None:
+        """Show a sentence, or what an exception says, below the plot."""
+        self.words.setText(sentence_for_forms(sentence))
 
     def _lay_out(self, choices: Mapping[QWidget, int]) -> None:
         """Lay the widgets out: choices with their shares of the row, the plot, and what is below."""
-        row = QHBoxLayout()
-        row.setSpacing(3)
-        for widget, share in choices.items():
-            if isinstance(widget, QComboBox):
-                widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-                widget.activated.connect(self._chosen)
-            row.addWidget(widget, share)
-        below = QHBoxLayout()
-        below.addWidget(self.words, 1)
-        below.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignBottom)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(3)
-        layout.addLayout(row)
-        layout.addWidget(self.canvas, 1)
-        layout.addLayout(below)
+        give_way(*(widget for widget in choices if isinstance(widget, QComboBox)))
+        below = laid_out(QHBoxLayout(), (self.words, 1), self.export_button)
+        below.setAlignment(self.export_button, Qt.AlignmentFlag.AlignBottom)
+        row = laid_out(QHBoxLayout(), *choices.items(), spacing=3)
+        laid_out(QVBoxLayout(self), row, (self.canvas, 1), below, spacing=3, margin=4)

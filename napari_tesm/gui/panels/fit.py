@@ -3,15 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import (
-    QApplication,
-    QLabel,
-    QMenu,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QApplication, QMenu, QProgressBar, QPushButton, QVBoxLayout
 
 from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.evaluation.pipeline import Cancelled, default_jobs
@@ -25,14 +17,15 @@ from napari_tesm.gui.layers.result_layers import (
     shown_map,
 )
 from napari_tesm.gui.models.fit import FitModel
-from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.spelling import command_from_scan, python_from_scan
 from napari_tesm.gui.panels.fit_form import FitForm, row_of
 from napari_tesm.gui.panels.fit_outcome import FitOutcome
 from napari_tesm.gui.panels.kernel_advice import KernelAdvice
-from napari_tesm.gui.panels.panel import Connection, Panel, say
+from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.widgets import Words, button, laid_out
 from napari_tesm.gui.panels.worker import Worker
+from napari_tesm.gui.saying import say
 from napari_tesm.model_choice.maps import KernelChoice
 
 
@@ -53,7 +46,7 @@ class FitPanel(Panel):
         self.form, self.outcome, self.advice = FitForm(), FitOutcome(), KernelAdvice()
         self.form.preview.changed.connect(self._preview_toggled)
         self.outcome.map_chosen.connect(self._map_chosen)
-        self.advice.ask_button.clicked.connect(self.compare_kernels)
+        self.advice.asked.connect(self.compare_kernels)
         self.advice.wanted.connect(self._kernel_wanted)
         self.advice.closed.connect(self._show_outcome)
         self._make_buttons()
@@ -62,11 +55,8 @@ class FitPanel(Panel):
     # What the panel consists of
 
     def _make_buttons(self) -> None:
-        self.fit_button = QPushButton("Fit all")
-        self.fit_button.setToolTip("Fit every pixel; the maps become new layers")
-        self.fit_button.clicked.connect(self.fit_all)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.clicked.connect(self._fit_worker.cancel)
+        self.fit_button = button("Fit all", "Fit every pixel; the maps become new layers", self.fit_all)
+        self.cancel_button = button("Cancel", "", self._fit_worker.cancel)
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setMinimumWidth(60)
@@ -78,9 +68,7 @@ class FitPanel(Panel):
         self.copy_python = menu.addAction("Copy as Python")
         self.copy_python.triggered.connect(lambda: self._copy(python_from_scan, "Python code"))
         self.copy_button.setMenu(menu)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.message = Words(narrow=True)
         self.message.setObjectName("message")
 
     def _lay_out(self) -> None:
@@ -88,12 +76,8 @@ class FitPanel(Panel):
             self.fit_button, self.progress, self.cancel_button, self.advice.ask_button, self.copy_button,
             self.form.preview.native,
         )  # fmt: skip
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 2)
-        layout.setSpacing(3)
-        for widget in (self.form, buttons, self.message, self.advice, self.outcome):
-            layout.addWidget(widget)
-        layout.addStretch(1)
+        parts = (self.form, buttons, self.message, self.advice, self.outcome, None)
+        laid_out(QVBoxLayout(self), *parts, spacing=3, margin=2)
         self._show_running(False)
 
     # What the model says, shown
@@ -149,12 +133,9 @@ class FitPanel(Panel):
 
     def _show_message(self) -> None:
         model = self.model
-        if model is None:
-            text = "No scan is open."
-        else:
-            text = model.message or model.problem or model.hint
-        self.message.setText(text)
-        self.message.setVisible(bool(text))
+        self.message.show_if_any(
+            "No scan is open." if model is None else model.message or model.problem or model.hint
+        )
 
     def follow_canvas(self) -> None:
         """Tell of the map that is seen, also where it was chosen in napari's list of layers."""
@@ -222,7 +203,7 @@ class FitPanel(Panel):
 
     def _preview_failed(self, model: FitModel, error: BaseException) -> None:
         if not isinstance(error, Cancelled):
-            model.refuse(_sentence(error))
+            model.refuse(error)
         if self._preview_wanted:
             self.start_preview()
 
@@ -248,7 +229,7 @@ class FitPanel(Panel):
         self._fit_worker.start(
             lambda progress: model.fit(jobs=default_jobs(), progress=progress),
             done=lambda maps: self._fit_done(model, maps),
-            failed=lambda error: self._fit_failed(model, error),
+            failed=lambda error: self._stopped(model, error, "fit", self._show_running),
             progress=lambda fraction, _: self.progress.setValue(round(1000 * fraction)),
         )
 
@@ -265,12 +246,14 @@ class FitPanel(Panel):
         model.show_preview(None)
         self.refresh_soon()
 
-    def _fit_failed(self, model: FitModel, error: BaseException) -> None:
-        self._show_running(False)
+    def _stopped(
+        self, model: FitModel, error: BaseException, what: str, show_running: Callable[[bool], None]
+    ) -> None:
+        show_running(False)
         if isinstance(error, Cancelled):
-            say(self.viewer, "The fit was stopped; nothing was changed")
+            say(f"The {what} was stopped; nothing was changed")
         else:
-            model.refuse(_sentence(error))
+            model.refuse(error)
 
     def compare_kernels(self) -> None:
         """Ask in the background which kernel the traces support."""
@@ -280,7 +263,7 @@ class FitPanel(Panel):
         self.advice.worker.start(
             lambda progress: model.compare_kernels(jobs=default_jobs(), progress=progress),
             done=lambda choice: self._kernels_compared(model, choice),
-            failed=lambda error: self._comparison_failed(model, error),
+            failed=lambda error: self._stopped(model, error, "comparison", self.advice.show_running),
             progress=lambda fraction, _: self.advice.progress.setValue(round(1000 * fraction)),
         )
         self.advice.show_running(True)
@@ -290,17 +273,9 @@ class FitPanel(Panel):
         if model.scan not in self.session.scans:
             return  # its layers were deleted meanwhile
         model.scan.choice = choice
-        model.scan.changed_since_save = True
         if choice.together.judged:
             add_choice_layers(self.session, model.scan, choice)
         self._show_advice()
-
-    def _comparison_failed(self, model: FitModel, error: BaseException) -> None:
-        self.advice.show_running(False)
-        if isinstance(error, Cancelled):
-            say(self.viewer, "The comparison was stopped; nothing was changed")
-        else:
-            model.refuse(_sentence(error))
 
     def _kernel_wanted(self, name: str) -> None:
         # As if it were chosen by hand: what has no place beside it goes with it.
@@ -322,18 +297,12 @@ class FitPanel(Panel):
         try:
             QApplication.clipboard().setText(spell(self.scan))
         except (ValueError, OSError) as error:
-            say(self.viewer, FORMS(error), warning=True)
+            say(error, warning=True)
         else:
-            say(self.viewer, f"The {what} is on the clipboard")
+            say(f"The {what} is on the clipboard")
 
     def _show_running(self, running: bool) -> None:
         self.progress.setVisible(running)
         self.progress.setValue(0)
         self.cancel_button.setVisible(running)
         self.fit_button.setEnabled(not running)
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for this fit"
-    return sentence_for_forms(error)

@@ -1,7 +1,6 @@
 """The form of the fit: what a user types, as parameters of the model."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
@@ -18,19 +17,23 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.evaluation.recipe import NO_WINDOW
+from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import LABELS
+from napari_tesm.gui.panels.widgets import laid_out
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.physics.diffusion import GEOMETRIES
 
-_THRESHOLDS: Final = {
-    "robust maximum": "robust",
-    "plain maximum": "max",
-    "99th percentile": "p99",
-}
-_GEOMETRY_TEXTS: Final = {
-    f"D = {name}".replace("l2", "l²").replace("tau", "τ").replace("pi2", "π²"): name for name in GEOMETRIES
-}
+_NUMBERS: Final = {
+    "tip_radius": ("nm", 1e-9), "tip_radius_error": ("nm", 1e-9), "response_level": ("", 1.0),
+    "max_log_tau_error": ("", 1.0), "skip_after_edge": ("ms", 1e-3), "lock_in_time_constant": ("ms", 1e-3),
+    "lock_in_order": ("", 1.0),
+}  # fmt: skip
+"""Entries for a number, with the unit that stands beside each and its size."""
+_THRESHOLDS: Final = (("robust maximum", "robust"), ("plain maximum", "max"), ("99th percentile", "p99"))
+_GEOMETRIES: Final = tuple(
+    (f"D = {name}".replace("l2", "l²").replace("tau", "τ").replace("pi2", "π²"), name) for name in GEOMETRIES
+)
 _TIPS: Final = {
     "tip_radius": "Characteristic length l of the diffusion, in nm. Empty: the file's, where it says one; nothing is "
     "assumed.",
@@ -56,26 +59,20 @@ class FitForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.model: FitModel | None = None
-        self.taking = False
+        self.taking = Busy()
         """Whether the change that is going on comes from this form."""
-        self._filling = False
+        self._filling = Busy()
         self._make_fields()
         self._lay_out()
         self._connect()
 
     def _make_fields(self) -> None:
-        numbers = (
-            "tip_radius", "tip_radius_error", "response_level", "max_log_tau_error", "skip_after_edge",
-            "lock_in_time_constant", "lock_in_order",
-        )  # fmt: skip
-        self.numbers = {name: LineEdit(name=name, tooltip=_TIPS[name]) for name in numbers}
+        self.numbers = {name: LineEdit(name=name, tooltip=_TIPS[name]) for name in _NUMBERS}
         self.threshold = FloatSpinBox(
             name="threshold", min=0.0, max=100.0, step=1.0, value=15.0, tooltip=_TIPS["threshold"]
         )
         self.threshold.native.setDecimals(1)
-        self.threshold_of = ComboBox(
-            name="threshold_of", choices=list(_THRESHOLDS), tooltip=_TIPS["threshold_of"]
-        )
+        self.threshold_of = ComboBox(name="threshold_of", choices=_THRESHOLDS, tooltip=_TIPS["threshold_of"])
         self.use = {
             number: CheckBox(name=f"use{number}", text=str(number), tooltip=_TIPS["use"]) for number in (1, 2)
         }
@@ -85,7 +82,7 @@ class FitForm(QWidget):
             for edge in ("start", "stop")
         }
         self.kernel = ComboBox(name="kernel", choices=list(ALL_KERNELS), tooltip=_TIPS["kernel"])
-        self.geometry = ComboBox(name="geometry", choices=list(_GEOMETRY_TEXTS), tooltip=_TIPS["geometry"])
+        self.geometry = ComboBox(name="geometry", choices=_GEOMETRIES, tooltip=_TIPS["geometry"])
         self.intervals = CheckBox(name="intervals", text="95 % limits of τ and D", tooltip=_TIPS["intervals"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
         self.preview.tooltip = "Maps follow while a parameter changes"
@@ -112,13 +109,8 @@ class FitForm(QWidget):
             native["lock_in_order"],
         )
         self.gates = QWidget()
-        both = QVBoxLayout(self.gates)
-        both.setContentsMargins(0, 0, 0, 0)
-        both.setSpacing(2)
-        both.addWidget(gates)
-        both.addWidget(lock_in)
-        for widget in (self.gates, self.intervals.native):
-            widget.setVisible(False)
+        laid_out(QVBoxLayout(self.gates), gates, lock_in, self.intervals.native, spacing=2, margin=0)
+        self.gates.hide()
         rows = (
             (
                 LABELS["tip_radius"],
@@ -136,21 +128,17 @@ class FitForm(QWidget):
         for line, (title, widgets) in enumerate(rows):
             grid.addWidget(QLabel(title), line, 0)
             grid.addWidget(row_of(*widgets), line, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(grid)
-        layout.addWidget(self.gates)
-        layout.addWidget(self.intervals.native)
+        laid_out(QVBoxLayout(self), grid, self.gates, spacing=2, margin=0)
         for entry in self._line_edits():
             entry.native.setMinimumWidth(36)
+        # From left to right, and line by line.
         order = [
-            native["tip_radius"], native["tip_radius_error"], self.threshold.native, self.threshold_of.native,
-            *(widget for widget in windows if not isinstance(widget, QLabel)), self.kernel.native, self.geometry.native,
-            self.gates_button, native["response_level"], native["max_log_tau_error"], native["skip_after_edge"],
-            native["lock_in_time_constant"], native["lock_in_order"], self.intervals.native,
-        ]  # fmt: skip
-        for before, after in pairwise(order):
+            *(widget for _, widgets in rows for widget in widgets),
+            *native.values(),
+            self.intervals.native,
+        ]
+        stops = [widget for widget in dict.fromkeys(order) if not isinstance(widget, QLabel)]
+        for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
 
     def _connect(self) -> None:
@@ -161,8 +149,8 @@ class FitForm(QWidget):
         for number, box in self.use.items():
             box.changed.connect(self._entered(f"window{number}"))
             box.changed.connect(self._ticked)
-        for name in ("kernel", "geometry", "threshold_of", "threshold", "intervals"):
-            getattr(self, name).changed.connect(self._entered(name))
+        for widget in (self.kernel, self.geometry, self.threshold_of, self.threshold, self.intervals):
+            widget.changed.connect(self._entered(widget.name))
         for entry in self._line_edits():
             entry.native.editingFinished.connect(self._tidy)
             entry.native.installEventFilter(self)
@@ -172,8 +160,7 @@ class FitForm(QWidget):
         return [*self.numbers.values(), *self.edges.values()]
 
     def _gates_toggled(self, shown: bool) -> None:
-        for widget in (self.gates, self.intervals.native):
-            widget.setVisible(shown)
+        self.gates.setVisible(shown)
         self.gates_button.setText("Gates ▾" if shown else "Gates ▸")
 
     @property
@@ -186,43 +173,32 @@ class FitForm(QWidget):
     def fill(self, model: FitModel) -> None:
         """Show the parameters of a model, and change this model from now on."""
         self.model = model
-        with self._untouched():
+        with self._filling:
             self._fill(model)
 
     def _fill(self, model: FitModel) -> None:
         recipe = model.recipe
-        radius, error = model.tip_radius
-        time_constant, order = model.lock_in
-        numbers = {
-            "tip_radius": _in_units(radius, 1e-9),
-            "tip_radius_error": _in_units(error, 1e-9),
-            "response_level": f"{recipe.response_level:g}",
-            "max_log_tau_error": f"{recipe.max_log_tau_error:g}",
-            "skip_after_edge": _in_units(recipe.skip_after_edge, 1e-3),
-            "lock_in_time_constant": _in_units(time_constant, 1e-3),
-            "lock_in_order": _in_units(order, 1),
-        }
-        for name, text in numbers.items():
-            _set_text(self.numbers[name], text)
+        numbers = {name: getattr(recipe, name) for name in _NUMBERS}
+        numbers["tip_radius"], numbers["tip_radius_error"] = model.tip_radius
+        numbers["lock_in_time_constant"], numbers["lock_in_order"] = model.lock_in
+        for name, value in numbers.items():
+            _set_text(self.numbers[name], _in_units(value, _NUMBERS[name][1]))
         self.numbers["tip_radius"].native.setPlaceholderText("25 (assumed)")
         self.numbers["tip_radius_error"].native.setPlaceholderText("5")
         self.show_origin()
         self.threshold.value = round(100 * recipe.threshold, 1)
-        self.threshold_of.value = next(text for text, of in _THRESHOLDS.items() if of == recipe.threshold_of)
+        self.threshold_of.value = recipe.threshold_of
         for number in (1, 2):
             window = model.window(number)
-            left_out = (recipe.window1 if number == 1 else recipe.window2) == NO_WINDOW
-            self.use[number].value = not left_out
+            self.use[number].value = getattr(recipe, f"window{number}") != NO_WINDOW
             for edge in ("start", "stop"):
-                entry = self.edges[number, edge]
-                _set_text(entry, "" if window is None else _in_units(getattr(window, edge), 1e-3))
-                entry.enabled = not left_out
+                text = "" if window is None else _in_units(getattr(window, edge), 1e-3)
+                _set_text(self.edges[number, edge], text)
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.intervals.value = recipe.intervals
         self.kernel.value = recipe.kernel
         kernel = ALL_KERNELS[recipe.kernel]
-        relation = kernel.geometry or recipe.geometry
-        self.geometry.value = next(text for text, name in _GEOMETRY_TEXTS.items() if name == relation)
+        self.geometry.value = kernel.geometry or recipe.geometry
         self.geometry.enabled = kernel.geometry is None
         self.intervals.enabled = not kernel.quantities
         for number in (1, 2):
@@ -245,21 +221,13 @@ class FitForm(QWidget):
         if not self._filling and self.model is not None:
             self.fill(self.model)
 
-    @contextmanager
-    def _untouched(self) -> Iterator[None]:
-        self._filling = True
-        try:
-            yield
-        finally:
-            self._filling = False
-
     # What is entered, taken
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Step numbers with the arrow keys, in the last digit that is written."""
         if event is not None and event.type() == QEvent.Type.KeyPress:
             direction = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}.get(event.key())
-            entry = next((one for one in self._line_edits() if one.native is watched), None)
+            entry = next((entry for entry in self._line_edits() if entry.native is watched), None)
             if direction is not None and entry is not None and entry.value.strip():
                 _step(entry, direction)
                 return True
@@ -268,11 +236,8 @@ class FitForm(QWidget):
     def _entered(self, entry: str) -> Callable[[Any], None]:
         def changed(_: Any = None) -> None:
             if not self._filling and self.model is not None:
-                self.taking = True
-                try:
+                with self.taking:
                     self._take(self.model, entry)
-                finally:
-                    self.taking = False
                 self.show_origin()
 
         return changed
@@ -290,19 +255,12 @@ class FitForm(QWidget):
             self._take_window(model, entry)
         elif entry == "threshold":
             model.set(threshold=f"{self.threshold.value:.10g} %")
-        elif entry == "threshold_of":
-            model.set(threshold_of=_THRESHOLDS[self.threshold_of.value])
-        elif entry == "geometry":
-            model.set(geometry=_GEOMETRY_TEXTS[self.geometry.value])
-        elif entry == "intervals":
-            model.set(intervals=bool(self.intervals.value))
         elif entry == "kernel":
             self._take_kernel(model, self.kernel.value)
-        elif entry in ("skip_after_edge", "lock_in_time_constant"):
-            text = self.numbers[entry].value.strip()
-            model.set(**{entry: _with_unit(text, "ms") if text else None})
-        else:
+        elif entry in self.numbers:
             self._take_number(model, entry)
+        else:
+            model.set(**{entry: getattr(self, entry).value})
 
     def _take_kernel(self, model: FitModel, name: str) -> None:
         """Take a kernel; what has no place beside it, a geometry or windows of their own, goes with the same step."""
@@ -331,12 +289,14 @@ class FitForm(QWidget):
             model.set(**{entry: f"{_with_unit(start or '0', 'ms')}:{_with_unit(stop, 'ms') if stop else ''}"})
 
     def _take_number(self, model: FitModel, entry: str) -> None:
-        text = self.numbers[entry].value.strip()
-        try:
-            value = None if not text else float(text)
-        except ValueError:
-            model.refuse(f"'{text}' is not a number", entry=entry)
-            return
+        text, (unit, _) = self.numbers[entry].value.strip(), _NUMBERS[entry]
+        value: str | float | None = None
+        if text:
+            try:
+                value = _with_unit(text, unit) if unit else float(text)
+            except ValueError:
+                model.refuse(f"'{text}' is not a number", entry=entry)
+                return
         model.set(**{entry: value})
 
 

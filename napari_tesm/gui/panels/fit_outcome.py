@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_tesm.data.maps import (
     DERIVED,
@@ -23,6 +23,13 @@ from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.fit_counts import FitCounts, counts_from_maps, grouped
 from napari_tesm.gui.models.layer_looks import STATUS_COLOURS
 from napari_tesm.gui.models.scan import plain_label
+from napari_tesm.gui.panels.widgets import (
+    Words,
+    choice_box,
+    fill_box,
+    items_of_pulses,
+    laid_out,
+)
 
 _MOST_ROWS: Final = 3
 
@@ -35,31 +42,15 @@ class FitOutcome(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.map_box, self.pulse_box = QComboBox(), QComboBox()
-        self.map_box.setToolTip("Which map lies on top")
-        self.pulse_box.setToolTip("Of which pulse setting")
-        for box in (self.map_box, self.pulse_box):
-            box.activated.connect(self._chosen)
-        self.counts = QLabel()
-        self.counts.setTextFormat(Qt.TextFormat.RichText)
-        self.reasons = QLabel()
-        self.reasons.setTextFormat(Qt.TextFormat.RichText)
-        self.reasons.setWordWrap(True)
-        self.reasons.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.map_box = choice_box("Which map lies on top", self._chosen)
+        self.pulse_box = choice_box("Of which pulse setting", self._chosen)
+        self.counts, self.reasons = QLabel(), Words(narrow=True)
+        for label in (self.counts, self.reasons):
+            label.setTextFormat(Qt.TextFormat.RichText)
         # Qt reckons with lines for a label of no width: room that would be taken from the trace above.
         self.reasons.setMinimumHeight(2 * self.fontMetrics().height())
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(QLabel("Show"))
-        row.addWidget(self.map_box, 3)
-        row.addWidget(self.pulse_box, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        layout.addLayout(row)
-        layout.addWidget(self.counts)
-        layout.addWidget(self.reasons)
+        row = laid_out(QHBoxLayout(), QLabel("Show"), (self.map_box, 3), (self.pulse_box, 1), spacing=4)
+        laid_out(QVBoxLayout(self), row, self.counts, self.reasons, spacing=3, margin=0)
 
     def show_model(self, model: FitModel | None) -> None:
         """Show maps and counts of a model; nothing where it has no maps."""
@@ -71,15 +62,14 @@ class FitOutcome(QWidget):
         if maps is None or shown is None or not counts:
             return
         names = sorted(names_of_maps(maps), key=lambda name: name not in LOGARITHMS)
-        _fill(self.map_box, [(words_of_map(name), name) for name in names], shown[0])
+        fill_box(self.map_box, [(words_of_map(name), name) for name in names], shown[0])
         labels = labels_from_maps(maps)
-        settings = [(plain_label(label) or f"pulse {n + 1}", n) for n, label in enumerate(labels)]
-        _fill(self.pulse_box, settings, shown[1])
+        fill_box(self.pulse_box, items_of_pulses(labels), shown[1])
         self.pulse_box.setVisible(len(labels) > 1)
         self.counts.setText(_table(maps, counts, shown[1]))
         self.counts.setToolTip("\n".join(line.in_words() for line in counts))
-        self.reasons.setText(_joined(_reasons(counts, *shown), _radius_line(maps, *shown)) + _note(maps))
-        self.reasons.setVisible(bool(self.reasons.text()))
+        lines = (_reasons(counts, *shown), _radius_line(maps, *shown))
+        self.reasons.show_if_any("<br>".join(filter(None, lines)) + _note(maps))
 
     def _chosen(self, _: int) -> None:
         self.map_chosen.emit(self.map_box.currentData(), self.pulse_box.currentData())
@@ -97,16 +87,6 @@ def words_of_map(name: str) -> str:
     if fit is not None and name in (map_name("r2", fit), map_name("status", fit)):
         return f"{'R²' if name.startswith('r2') else 'status'} of {words_of_fit(fit)}"
     return MAP_KINDS[name].title.replace("tau", "τ")
-
-
-def _fill(box: QComboBox, items: list[tuple[str, str]] | list[tuple[str, int]], chosen: str | int) -> None:
-    box.blockSignals(True)
-    if [box.itemText(index) for index in range(box.count())] != [text for text, _ in items]:
-        box.clear()
-        for text, data in items:
-            box.addItem(text, data)
-    box.setCurrentIndex([data for _, data in items].index(chosen))
-    box.blockSignals(False)
 
 
 def _table(maps: xr.Dataset, counts: list[FitCounts], shown_pulse: int) -> str:
@@ -132,16 +112,12 @@ def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
     """Return why the other pixels of the map on top have no number, with the colours of the status map."""
     window = MAP_KINDS[name].fit
     # H comes from no fit: the first one stands in.
-    line = next((one for one in counts if (one.window, one.pulse) == (window, pulse)), counts[0])
+    line = next((line for line in counts if (line.window, line.pulse) == (window, pulse)), counts[0])
     of_status = name.startswith("status")
     parts = [*([("ok", line.fitted)] if of_status else []), *line.rejected()]
     if not parts:
         return ""
     return ("" if of_status else "Left out: ") + "&nbsp; ".join(_in_colour(*part) for part in parts)
-
-
-def _joined(*lines: str) -> str:
-    return "<br>".join(filter(None, lines))
 
 
 def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
@@ -152,11 +128,11 @@ def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
         return ""
     values = maps[source].values[pulse]
     median = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
-    found = intervals_of_median(median, maps.attrs)
-    if found is None or not maps.attrs.get("systematic"):
+    intervals = intervals_of_median(median, maps.attrs)
+    if intervals is None or not maps.attrs.get("systematic"):
         return ""
     power = math.floor(math.log10(median))
-    low, high = (f"{limit / 10.0**power:.2g}" for limit in found["95"])
+    low, high = (f"{limit / 10.0**power:.2g}" for limit in intervals["95"])
     times = f"×10<sup>{power}</sup>&nbsp;m²/s"
     return f"Median {source} {median / 10.0**power:.2f} (for the tip radius {low} … {high}, 95 %){times}"
 

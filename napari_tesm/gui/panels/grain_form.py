@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_tesm.gui.models.grains import GrainModel
-from napari_tesm.gui.panels.region_choices import fill_box
+from napari_tesm.gui.panels.widgets import choice_box, fill_box, give_way, spin_box
 
 
 class GrainForm(QWidget):
@@ -16,15 +16,16 @@ class GrainForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.source_box, self.method_box = QComboBox(), QComboBox()
-        self.source_box.setToolTip("Image in which grains are looked for")
-        self.method_box.setToolTip(
-            "edges: watershed on the gradient; domes: on inverted height; auto: what describes the image better"
+        self.source_box = choice_box("Image in which grains are looked for", self._entered)
+        self.method_box = choice_box(
+            "edges: watershed on the gradient; domes: on inverted height; auto: what describes the image better",
+            self._entered,
+            [(name, name) for name in ("auto", "edges", "domes")],
         )
-        fill_box(self.method_box, [(name, name) for name in ("auto", "edges", "domes")])
+        give_way(self.source_box, self.method_box)
         self.spins = {
             "smooth": spin_box("Standard deviation of the smoothing", 1000.0, 1, 0.5),
-            "smallest_area": spin_box("Smaller grains belong to a neighbour", 1e7, 0, 50.0),
+            "smallest_area": spin_box("Smaller grains belong to a neighbour", 0.0, 0, 50.0),
             "noise_factor": spin_box(
                 "A border stands out so many times as much as in pure noise", 100.0, 1, 0.1
             ),
@@ -34,11 +35,8 @@ class GrainForm(QWidget):
         }
         for name in ("smooth", "smallest_area"):
             self.spins[name].setSpecialValueText("auto")
-        for box in (self.source_box, self.method_box):
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            box.activated.connect(lambda _: self.changed.emit())
         for spin in self.spins.values():
-            spin.valueChanged.connect(lambda _: self.changed.emit())
+            spin.valueChanged.connect(self._entered)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(3)
@@ -56,11 +54,10 @@ class GrainForm(QWidget):
 
     def show_model(self, model: GrainModel) -> None:
         """Show what a model is asked for, in its unit of length."""
-        fill_box(self.source_box, [(title, title) for title in model.sources()])
-        self.source_box.setCurrentIndex(self.source_box.findData(model.source))
-        self.method_box.setCurrentIndex(self.method_box.findData(model.settings.method))
         factor, unit = model.length
         settings = model.settings
+        fill_box(self.source_box, [(title, title) for title in model.scan.images], model.source)
+        self.method_box.setCurrentIndex(self.method_box.findData(settings.method))
         shown = {
             "smooth": ((settings.smooth or 0.0) / factor, f" {unit}"),
             "smallest_area": ((settings.smallest_area or 0.0) / factor**2, f" {unit}²"),
@@ -69,10 +66,11 @@ class GrainForm(QWidget):
         }
         for name, (value, suffix) in shown.items():
             spin = self.spins[name]
-            spin.blockSignals(True)
-            spin.setSuffix(suffix)
-            spin.setValue(value)
-            spin.blockSignals(False)
+            with QSignalBlocker(spin):
+                if name == "smallest_area":
+                    spin.setMaximum(model.area / factor**2)
+                spin.setSuffix(suffix)
+                spin.setValue(value)
 
     def values(self, model: GrainModel) -> dict[str, Any]:
         """Return what was entered, as `GrainModel.choose` takes it; 0 stands for automatic."""
@@ -86,13 +84,5 @@ class GrainForm(QWidget):
             "contrast": self.spins["contrast"].value(),
         }
 
-
-def spin_box(tip: str, largest: float, decimals: int, step: float) -> QDoubleSpinBox:
-    """Return a box for a number from 0, which tells a number only when it is entered whole."""
-    spin = QDoubleSpinBox()
-    spin.setRange(0.0, largest)
-    spin.setDecimals(decimals)
-    spin.setSingleStep(step)
-    spin.setToolTip(tip)
-    spin.setKeyboardTracking(False)
-    return spin
+    def _entered(self, *_: Any) -> None:
+        self.changed.emit()

@@ -36,7 +36,7 @@ class GrainPlots(PlotCanvas):
             draw_against_distance(
                 self.course,
                 {} if curve is None else {measure.quantity: curve},
-                lateral_unit=str(model.scan.grid["x"].attrs.get("units", "")),
+                lateral_unit=model.scan.lateral_unit,
                 width=boundaries.width,
                 **shared,
             )

@@ -3,31 +3,34 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import QTimer
-from qtpy.QtGui import QHideEvent
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QSizePolicy,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.grains import Grains
 from napari_tesm.gui.layers.grain_layer import remove_preview, show_grains, show_preview, take_painted_labels
-from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
-from napari_tesm.gui.models.grains import NO_GRAINS, NO_SCAN, GrainModel
+from napari_tesm.gui.models.form_words import sentence_for_forms
+from napari_tesm.gui.models.grains import NO_GRAINS, NO_SCAN, ArrayWithName, GrainModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
-from napari_tesm.gui.panels.grain_form import GrainForm, spin_box
+from napari_tesm.gui.panels.grain_form import GrainForm
 from napari_tesm.gui.panels.grain_plots import GrainPlots
 from napari_tesm.gui.panels.grain_table_view import GrainTableView
-from napari_tesm.gui.panels.panel import Connection, Panel, button_with_tip
-from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, write_text
+from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.widgets import (
+    Words,
+    button,
+    check_box,
+    choice_box,
+    fill_box,
+    fill_pulses,
+    give_way,
+    laid_out,
+    path_to_open,
+    save_text,
+    single_shot,
+    spin_box,
+)
 from napari_tesm.gui.panels.worker import Worker
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ class GrainPanel(Panel):
     viewer : napari.Viewer
     """
 
+    EXPORTED = ("Save the table of grains", "grains.csv")
+
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
         self.worker = Worker(self)
@@ -56,20 +61,25 @@ class GrainPanel(Panel):
         self.form = GrainForm()
         self.width_spin = spin_box("Full width of the band at boundaries", 10000.0, 1, 1.0)
         self.width_spin.setSpecialValueText("auto")
-        self.preview_box = QCheckBox("Preview")
-        self.preview_box.setToolTip("Show the outlines at once while a parameter changes")
+        self.width_spin.valueChanged.connect(self._width_entered)
+        self.preview_box = check_box("Preview", "Show the outlines at once while a parameter changes")
         self.preview_box.setChecked(True)
-        self.segment_button = button_with_tip(
-            "Segment", "Find grains; Ctrl+Z on the layer brings the labels before back"
+        self.preview_box.toggled.connect(self._preview_toggled)
+        self.segment_button = button(
+            "Segment", "Find grains; Ctrl+Z on the layer brings the labels before back", self.segment
         )
-        self.labels_button = button_with_tip("Labels…", "Take the labels of a file: .npy, .tif, .png or .gwy")
-        self.layer_button = button_with_tip("From layer", "Take the labels of the selected napari layer")
-        self.defects_button = button_with_tip(
-            "Defects?", "Propose: draw particles and holes as regions of class defect"
+        self.labels_button = button(
+            "Labels…", "Take the labels of a file: .npy, .tif, .png or .gwy", self._ask_for_labels
         )
-        self.quantity_box, self.pulse_box = QComboBox(), QComboBox()
-        self.quantity_box.setToolTip("What is compared")
-        self.export_button = button_with_tip("CSV…", "Save the table of grains, in SI units")
+        self.layer_button = button(
+            "From layer", "Take the labels of the selected napari layer", self.take_selected_layer
+        )
+        self.defects_button = button(
+            "Defects?", "Propose: draw particles and holes as regions of class defect", self._propose_defects
+        )
+        self.quantity_box = choice_box("What is compared", self._quantity_chosen)
+        self.pulse_box = choice_box("Pulse setting", self._quantity_chosen)
+        self.export_button = button("CSV…", "Save the table of grains, in SI units", self.ask_and_export)
         self.canvas = GrainPlots()
         self.table = GrainTableView()
         self.views = QTabWidget()
@@ -79,11 +89,13 @@ class GrainPanel(Panel):
         self.views.addTab(self.search, "Search")
         self.views.addTab(self.canvas, "Plots")
         self.views.addTab(self.table, "Grains")
-        self.words = QLabel()
-        self.words.setWordWrap(True)
-        self._edit_timer = _timer(self, _EDITED_AFTER, self._take_edits)
-        self._preview_timer = _timer(self, _PREVIEW_AFTER, self._start_preview)
-        self._connect()
+        self.words = Words()
+        self._edit_timer = single_shot(self, _EDITED_AFTER, self._take_edits)
+        self._preview_timer = single_shot(self, _PREVIEW_AFTER, self._start_preview)
+        self.form.changed.connect(self._chosen)
+        self.table.class_wanted.connect(self._class_wanted)
+        self.table.chosen.connect(self._select_label)
+        self.views.currentChanged.connect(self.refresh_soon)
         self._lay_out()
 
     @property
@@ -96,12 +108,12 @@ class GrainPanel(Panel):
         self._found = None
         if scan is not None and scan.grains is not None and self.views.currentWidget() is self.search:
             self.views.setCurrentWidget(self.canvas)
-        found: list[Connection] = [
+        connections: list[Connection] = [
             (self.viewer.events.theme, self.refresh_soon),
             (self.session.layers_changed, self._layers_changed),
         ]
         if scan is not None:
-            found += [
+            connections += [
                 (scan.results_changed, self.refresh_soon),
                 (scan.dataset_changed, self.refresh_soon),
                 (scan.regions_changed, self.refresh_soon),
@@ -109,9 +121,9 @@ class GrainPanel(Panel):
                 (GrainModel.of(scan).changed, self.refresh_soon),
             ]
             for layer in self.session.layers_of(scan, "grains"):
-                found += [(getattr(layer.events, name), self._painted) for name in _EDITS]
+                connections += [(getattr(layer.events, name), self._painted) for name in _EDITS]
                 self._edit_timer.start()  # somebody may have painted while nobody listened
-        return found
+        return connections
 
     def refresh(self) -> None:
         """Show grains, plots and table as they are now."""
@@ -126,15 +138,12 @@ class GrainPanel(Panel):
             self.words.setText(NO_SCAN)
             self._draw(None)
             return
-        fill_box(self.quantity_box, [(name, name) for name in model.quantities()])
-        self.quantity_box.setCurrentIndex(self.quantity_box.findData(model.chosen()))
-        fill_pulses(self.pulse_box, scan)
-        self.pulse_box.setCurrentIndex(model.pulse)
+        fill_box(self.quantity_box, [(name, name) for name in model.quantities()], model.chosen())
+        fill_pulses(self.pulse_box, scan, model.pulse)
         factor, unit = model.length
-        self.width_spin.blockSignals(True)
-        self.width_spin.setSuffix(f" {unit}")
-        self.width_spin.setValue((scan.band_width or 0.0) / factor)
-        self.width_spin.blockSignals(False)
+        with QSignalBlocker(self.width_spin):
+            self.width_spin.setSuffix(f" {unit}")
+            self.width_spin.setValue((scan.band_width or 0.0) / factor)
         self.form.show_model(model)
         self._draw(model)
 
@@ -142,10 +151,6 @@ class GrainPanel(Panel):
         """Find grains with the present parameters and make them the scan's."""
         self._wanted = "segment"
         self._start()
-
-    def take_labels_of(self, path: Path) -> None:
-        """Take the grains of a label image."""
-        self._take_labels(path)
 
     def take_selected_layer(self) -> None:
         """Take the grains of the labels layer that is selected in napari."""
@@ -155,67 +160,33 @@ class GrainPanel(Panel):
         if not isinstance(layer, Labels):
             self.words.setText("Select a labels layer in napari's list first.")
             return
-        self._take_labels((str(layer.name), layer.data))
+        self.take_labels((str(layer.name), layer.data))
 
     def export_to(self, path: Path) -> None:
         """Write the table of grains as CSV."""
         if self.model is not None:
-            self.words.setText(write_text(path, self.model.csv_text()))
+            self.words.setText(sentence_for_forms(save_text(path, self.model.csv_text)[1]))
 
-    def hideEvent(self, event: QHideEvent | None) -> None:
+    def leave(self) -> None:
         """Take over what was painted last; the preview goes."""
-        if self._listening:
-            self._take_edits()
-            self._edit_timer.stop()
-            self._preview_timer.stop()
-            if self.worker.running:
-                self.worker.cancel()
-            if self.scan is not None:
-                remove_preview(self.session, self.scan)
-        super().hideEvent(event)
-
-    def _connect(self) -> None:
-        self.form.changed.connect(self._chosen)
-        self.width_spin.valueChanged.connect(self._width_entered)
-        self.quantity_box.activated.connect(self._quantity_chosen)
-        self.pulse_box.activated.connect(self._quantity_chosen)
-        self.preview_box.toggled.connect(self._preview_toggled)
-        self.segment_button.clicked.connect(self.segment)
-        self.labels_button.clicked.connect(self._ask_for_labels)
-        self.layer_button.clicked.connect(self.take_selected_layer)
-        self.defects_button.clicked.connect(self._propose_defects)
-        self.export_button.clicked.connect(self._ask_and_export)
-        self.table.class_wanted.connect(self._class_wanted)
-        self.table.chosen.connect(self._select_label)
-        self.views.currentChanged.connect(self.refresh_soon)
+        self._take_edits()
+        self._edit_timer.stop()
+        self._preview_timer.stop()
+        self.worker.cancel()
+        if self.scan is not None:
+            remove_preview(self.session, self.scan)
 
     def _lay_out(self) -> None:
-        for box in (self.quantity_box, self.pulse_box):
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        buttons, choices = QHBoxLayout(), QHBoxLayout()
-        for row_ in (buttons, choices):
-            row_.setSpacing(3)
-        for button in (
-            self.segment_button, self.preview_box, self.labels_button, self.layer_button, self.defects_button,
-        ):  # fmt: skip
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        choices.addWidget(self.quantity_box, 2)
-        choices.addWidget(self.pulse_box, 2)
-        choices.addWidget(QLabel("band"))
-        choices.addWidget(self.width_spin)
-        choices.addWidget(self.export_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(3)
-        search = QVBoxLayout(self.search)
+        give_way(self.quantity_box, self.pulse_box)
+        search = laid_out(QVBoxLayout(self.search), self.form, None)
         search.setContentsMargins(0, 3, 0, 0)
-        search.addWidget(self.form)
-        search.addStretch(1)
-        layout.addLayout(buttons)
-        layout.addLayout(choices)
-        layout.addWidget(self.views, 1)
-        layout.addWidget(self.words)
+        sources = (self.labels_button, self.layer_button, self.defects_button)
+        buttons = laid_out(QHBoxLayout(), self.segment_button, self.preview_box, *sources, None, spacing=3)
+        boxes = ((self.quantity_box, 2), (self.pulse_box, 2))
+        choices = laid_out(
+            QHBoxLayout(), *boxes, QLabel("band"), self.width_spin, self.export_button, spacing=3
+        )
+        laid_out(QVBoxLayout(self), buttons, choices, (self.views, 1), self.words, spacing=3, margin=4)
 
     def _draw(self, model: GrainModel | None) -> None:
         measure = None if model is None else model.measure()
@@ -274,26 +245,25 @@ class GrainPanel(Panel):
         model = self.model
         if model is None or self.worker.running:
             return
-        state = (model.source, model.settings, model.scan.dataset)
-        if self._found is not None and self._found[0] == (model.source, model.settings, id(model.scan)):
+        asked = model.asked
+        if self._found is not None and self._found[0] == asked:
             self._show_found(model, self._found[1])
             return
         self.words.setText("Looking for grains…")
         self.worker.start(
             model.segmented,
-            done=lambda grains: self._done(model, state, grains),
-            failed=lambda error: self._failed(error),
+            done=lambda grains: self._done(model, asked, grains),
+            failed=self._failed,
         )
 
-    def _done(self, model: GrainModel, state: tuple[Any, ...], grains: Grains) -> None:
+    def _done(self, model: GrainModel, asked: tuple[Any, ...], grains: Grains) -> None:
         if model is not self.model:
             self._wanted = ""
             return
-        now = (model.source, model.settings, model.scan.dataset)
-        if now[:2] != state[:2] or now[2] is not state[2]:
+        if model.asked != asked:
             self._start()
             return
-        self._found = ((model.source, model.settings, id(model.scan)), grains)
+        self._found = (asked, grains)
         self._show_found(model, grains)
 
     def _show_found(self, model: GrainModel, grains: Grains) -> None:
@@ -322,32 +292,33 @@ class GrainPanel(Panel):
         if self.views.currentWidget() is self.search:
             self.views.setCurrentWidget(self.canvas)
 
-    def _take_labels(self, source: Any) -> None:
+    def take_labels(self, source: Path | ArrayWithName) -> None:
+        """Take the grains of a label image: a file, or a pair of name and array."""
         model = self.model
         if model is None:
             return
         try:
             grains = model.labels_from(source)
         except (OSError, ValueError) as error:
-            self.words.setText(sentence_for_forms(f"Not taken: {FORMS(error)}"))
+            self.words.setText(sentence_for_forms(Sentence("Not taken: {error}", error=error)))
             return
         self._take(model, grains)
 
     def _layers_changed(self, *_: Any) -> None:
         """Listen to a layer of grains that came, or no more to one that went."""
         if self._listening:
-            found, self._found = self._found, None
+            last, self._found = self._found, None
             self._follow(self.scan)
-            self._found = found
+            self._found = last
 
     def _painted(self, *_: Any) -> None:
         self._edit_timer.start()
 
     def _take_edits(self) -> None:
         scan = self.scan
-        layers = self.session.layers_of(scan, "grains")
-        if scan is not None and layers:
-            take_painted_labels(scan, layers[0].data)
+        layer = self.session.layer_of(scan, "grains")
+        if scan is not None and layer is not None:
+            take_painted_labels(scan, layer.data)
 
     def _class_wanted(self, number: int, name: str) -> None:
         if self.model is not None:
@@ -363,20 +334,5 @@ class GrainPanel(Panel):
 
     def _ask_for_labels(self) -> None:
         kinds = "Label images (*.npy *.tif *.tiff *.png *.gwy)"
-        name, _ = QFileDialog.getOpenFileName(self, "Labels of grains", "", kinds)
-        if name:
-            self.take_labels_of(Path(name))
-
-    def _ask_and_export(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the table of grains", "grains.csv", "CSV (*.csv)")
-        if name:
-            self.export_to(Path(name))
-
-
-def _timer(parent: QWidget, interval: int, slot: Any) -> QTimer:
-    """Return a timer that fires once after the last of a burst."""
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(interval)
-    timer.timeout.connect(slot)
-    return timer
+        if path := path_to_open(self, "Labels of grains", kinds):
+            self.take_labels(path)

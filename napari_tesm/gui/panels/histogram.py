@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.histogram import SPLITS, HistogramModel, HistogramView
@@ -10,7 +10,7 @@ from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
 from napari_tesm.gui.panels.drawn_panel import PlotPanel
 from napari_tesm.gui.panels.panel import Connection
-from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses
+from napari_tesm.gui.panels.widgets import check_box, choice_box, fill_box, fill_pulses
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.model_choice.null_bands import NullBands
 from napari_tesm.plotting.histogram import Distribution, HistogramPlot
@@ -33,30 +33,20 @@ class HistogramPanel(PlotPanel):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent, height=150, tip="Save the bins and their counts, in SI units")
-        self.quantity_box, self.pulse_box, self.split_box = QComboBox(), QComboBox(), QComboBox()
-        self.quantity_box.setToolTip("What is counted")
-        self.pulse_box.setToolTip("Pulse setting")
-        self.split_box.setToolTip("Where it is counted; selected regions come alone")
-        for key, title in SPLITS.items():
-            self.split_box.addItem(title, key)
-        self.log_box = QCheckBox("Log")
-        self.log_box.setToolTip("Bins of equal ratio; the mode depends on it")
-        self.null_box = QCheckBox("Null")
-        self.null_box.setToolTip(
-            "What the exponential recipe shows for pure diffusion, beside D1, D2 and D2/D1"
+        self.quantity_box = choice_box("What is counted", self._chosen)
+        self.pulse_box = choice_box("Pulse setting", self._chosen)
+        splits = [(title, key) for key, title in SPLITS.items()]
+        self.split_box = choice_box("Where it is counted; selected regions come alone", self._chosen, splits)
+        self.log_box = check_box("Log", "Bins of equal ratio; the mode depends on it", self._scale_chosen)
+        self.null_box = check_box(
+            "Null",
+            "What the exponential recipe shows for pure diffusion, beside D1, D2 and D2/D1",
+            self._nulls_chosen,
         )
-        self.log_box.clicked.connect(self._scale_chosen)
-        self.null_box.clicked.connect(self._nulls_chosen)
         self.plot = HistogramPlot(self.canvas.figure)
         self._worker = Worker(self)
-        shares = {
-            self.quantity_box: 14,
-            self.pulse_box: 9,
-            self.split_box: 11,
-            self.log_box: 0,
-            self.null_box: 0,
-        }
-        self._lay_out(shares)
+        boxes = {self.quantity_box: 14, self.pulse_box: 9, self.split_box: 11}
+        self._lay_out({**boxes, self.log_box: 0, self.null_box: 0})
 
     @property
     def model(self) -> HistogramModel | None:
@@ -72,15 +62,13 @@ class HistogramPanel(PlotPanel):
         """Count anew and draw."""
         model = self.model
         self.plot.set_theme(theme_of(self.viewer))
-        fill_box(self.quantity_box, [] if model is None else model.choices())
-        fill_pulses(self.pulse_box, self.scan)
+        fill_box(self.quantity_box, [] if model is None else model.choices(), model and model.chosen())
+        fill_pulses(self.pulse_box, self.scan, 0 if model is None else model.pulse)
         self.export_button.setEnabled(False)
         if model is None:
             self.plot.clear(_NO_SCAN)
             self.words.clear()
             return
-        self.quantity_box.setCurrentIndex(self.quantity_box.findData(model.chosen()))
-        self.pulse_box.setCurrentIndex(model.pulse)
         self.pulse_box.setEnabled(any(quantity.by_pulse for quantity in model.quantities()))
         self.split_box.setCurrentIndex(self.split_box.findData(model.split))
         view = model.view()
@@ -90,9 +78,9 @@ class HistogramPanel(PlotPanel):
         self._draw(view)
         self._compute_nulls(model)
 
-    def csv_text(self) -> str | None:
+    def csv_text(self) -> str:
         """Return the bins, in SI units."""
-        return None if self.model is None else self.model.csv_text()
+        return "" if self.model is None else self.model.csv_text()
 
     def _draw(self, view: HistogramView) -> None:
         if not view.samples:

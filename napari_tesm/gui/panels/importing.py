@@ -1,5 +1,6 @@
 """The dock that imports a recording: one page, from the recorder's file to layers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,24 +9,31 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDockWidget,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QProgressBar,
-    QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_tesm.files.atomic import atomic_output
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.importing import CHANNELS, WAYS, ImportModel
-from napari_tesm.gui.panels.panel import say
+from napari_tesm.gui.panels.widgets import (
+    Words,
+    button,
+    clear_form,
+    fill_box,
+    laid_out,
+    line_edit,
+    path_to_open,
+    path_to_save,
+    save_text,
+)
 from napari_tesm.gui.panels.worker import Worker
+from napari_tesm.gui.saying import say
 from napari_tesm.io.mapping.text import text_from_mapping
 from napari_tesm.recording import REPORT
 
@@ -57,18 +65,16 @@ class ImportPanel(QWidget):
         self._worker = Worker(self)
         self.fields: dict[str, QLineEdit] = {}
         self.boxes: dict[str, QComboBox] = {}
-        self.file_button = _button(
+        self.file_button = button(
             "Recording…", "The recorder's file: TDMS, HDF5, MATLAB, NumPy, Zarr", self._choose
         )
         self.file_label = QLabel()
-        self.scan_button = _button(
+        self.scan_button = button(
             "AFM file…", "Topography and deflection error of the same scan", self._choose_scan
         )
         self.scan_label = QLabel("none")
-        self.found = QLabel(_HINT)
-        self.found.setWordWrap(True)
-        self.found.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.found.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.content = Words(_HINT, narrow=True)
+        self.content.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.ways_box = QComboBox()
         self.ways_box.addItems(list(WAYS))
         self.serpentine_box = QCheckBox("every other line back")
@@ -76,13 +82,12 @@ class ImportPanel(QWidget):
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setVerticalSpacing(2)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.load_button = _button("Load mapping…", "Take what a mapping file says", self._choose_mapping)
-        self.save_button = _button(
+        self.message = Words()
+        self.load_button = button("Load mapping…", "Take what a mapping file says", self._choose_mapping)
+        self.save_button = button(
             "Save mapping…", "Keep this form as a file, for the next scan", self._save_mapping
         )
-        self.import_button = _button("Import", "Cut the traces and show them", self.start)
+        self.import_button = button("Import", "Cut the traces and show them", self.start)
         self.progress = QProgressBar()
         self.progress.setRange(0, 0)
         self.progress.hide()
@@ -94,34 +99,27 @@ class ImportPanel(QWidget):
         files.addRow(self.file_button, self.file_label)
         files.addRow(self.scan_button, self.scan_label)
         inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(4, 4, 4, 4)
-        column.addLayout(files)
-        column.addWidget(self.found)
-        column.addLayout(self.form)
-        column.addStretch(1)
+        laid_out(QVBoxLayout(inner), files, self.content, self.form, None, margin=4)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inner)
-        buttons = QHBoxLayout()
-        for button in (self.load_button, self.save_button):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        buttons.addWidget(self.import_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 2)
-        layout.addWidget(area, 1)
-        layout.addWidget(self.message)
-        layout.addWidget(self.progress)
-        layout.addLayout(buttons)
+        buttons = laid_out(QHBoxLayout(), self.load_button, self.save_button, None, self.import_button)
+        laid_out(QVBoxLayout(self), (area, 1), self.message, self.progress, buttons, margin=2)
         self.setMinimumWidth(380)
 
     def open_file(self, path: Path) -> bool:
         """Look into a recorder's file and show what has to be said; return whether it could be read."""
+        return self._taken(self.model.open, path)
+
+    def load_mapping(self, path: Path) -> bool:
+        """Fill the form from a mapping file; return whether it could be understood."""
+        return self._taken(self.model.load_mapping, path)
+
+    def _taken(self, take: Callable[[Path], None], path: Path) -> bool:
         try:
-            self.model.open(path)
+            take(path)
         except (OSError, ValueError, ImportError) as error:
             self._say(error)
             return False
@@ -155,10 +153,12 @@ class ImportPanel(QWidget):
             for layer in layers_from_scan(scan):
                 add_layer(self.viewer, layer)
         open_workspace(self.viewer)
-        found = [line for scan in scans if scan.dataset is not None for line in report_of(scan.dataset)]
-        self._say(" ".join([f"Imported {', '.join(scan.name for scan in scans)}.", *found]))
+        # What was found in the recording, in sentences.
+        reports = [scan.dataset.attrs.get(REPORT, "") for scan in scans if scan.dataset is not None]
+        lines = [line for report in reports for line in str(report).splitlines()]
+        self._say(" ".join([f"Imported {', '.join(scan.name for scan in scans)}.", *lines]))
         # The form has done its work; what was found is said where the eye is now.
-        say(self.viewer, self.message.text())
+        say(self.message.text())
         dock = self.parentWidget()
         if isinstance(dock, QDockWidget):
             dock.hide()
@@ -173,8 +173,7 @@ class ImportPanel(QWidget):
         model = self.model
         for kept in (self.ways_box, self.serpentine_box, self.per_way_box):
             kept.setParent(None)
-        while self.form.rowCount():
-            self.form.removeRow(0)
+        clear_form(self.form)
         self.fields, self.boxes = {}, {}
         self.file_label.setText("" if model.path is None else model.path.name)
         self.import_button.setEnabled(model.content is not None)
@@ -183,22 +182,20 @@ class ImportPanel(QWidget):
             return
         lines = model.lines()
         shown = lines[:8] + ([f"… and {len(lines) - 8} more"] if len(lines) > 8 else [])
-        self.found.setText("\n".join([f"{model.content.format}:", *shown, *model.content.notes]))
+        self.content.setText(
+            "\n".join([f"{model.content.format}:", *shown, *map(FORMS, model.content.notes)])
+        )
         if model.is_recording:
             for role, title in CHANNELS.items():
                 box = QComboBox()
-                box.addItem("", "")
-                for name in model.arrays:
-                    box.addItem(name, name)
-                box.setCurrentIndex(max(0, box.findData(model.channels[role])))
+                fill_box(box, [(name, name) for name in ("", *model.arrays)], model.channels[role])
                 box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
                 box.setMinimumContentsLength(8)
                 self.boxes[role] = box
                 self.form.addRow(title, box)
         for entry in model.entries:
-            field = QLineEdit(model.texts[entry.name])
+            field = line_edit(model.texts[entry.name], entry.example)
             field.setMinimumWidth(60)
-            field.setPlaceholderText(f"for example {entry.example}")
             self.fields[entry.name] = field
             self.form.addRow(entry.title, field)
         self.ways_box.setCurrentText(model.ways)
@@ -223,36 +220,21 @@ class ImportPanel(QWidget):
         self.import_button.setEnabled(not running)
 
     def _say(self, message: object) -> None:
-        self.message.setText(sentence_for_forms(message) if message else "")
-        self.message.setVisible(bool(message))
+        self.message.show_if_any(sentence_for_forms(message) if message else "")
 
     # Files
 
     def _choose(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open a recording", "", _FILES)
-        if name:
-            self.open_file(Path(name))
+        if path := path_to_open(self, "Open a recording", _FILES):
+            self.open_file(path)
 
     def _choose_scan(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open the AFM's file", "", "All files (*)")
-        self.model.scan_path = Path(name) if name else None
-        self.scan_label.setText(Path(name).name if name else "none")
+        self.model.scan_path = path = path_to_open(self, "Open the AFM's file", "All files (*)")
+        self.scan_label.setText("none" if path is None else path.name)
 
     def _choose_mapping(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Load a mapping", "", "Mappings (*.yaml *.yml)")
-        if name:
-            self.load_mapping(Path(name))
-
-    def load_mapping(self, path: Path) -> bool:
-        """Fill the form from a mapping file; return whether it could be understood."""
-        try:
-            self.model.load_mapping(path)
-        except (OSError, ValueError) as error:
-            self._say(error)
-            return False
-        self._say("")
-        self._build()
-        return True
+        if path := path_to_open(self, "Load a mapping", "Mappings (*.yaml *.yml)"):
+            self.load_mapping(path)
 
     def _save_mapping(self) -> None:
         self._collect()
@@ -261,31 +243,7 @@ class ImportPanel(QWidget):
         except ValueError as error:
             self._say(error)
             return
-        path = self.model.path
-        suggested = "" if path is None else str(path.with_suffix(".yaml"))
-        name, _ = QFileDialog.getSaveFileName(self, "Save the mapping", suggested, "Mappings (*.yaml)")
-        if name:
-            self.save_mapping(Path(name), text)
-
-    def save_mapping(self, path: Path, text: str) -> bool:
-        """Write a mapping to a path that the user has agreed to; return whether it worked."""
-        try:
-            with atomic_output(path, overwrite=True) as file:
-                file.write(text.encode())
-        except (OSError, ValueError) as error:
-            self._say(f"Not saved: {FORMS(error)}")
-            return False
-        say(self.viewer, f"Saved {path.name}")
-        return True
-
-
-def report_of(dataset: Any) -> list[str]:
-    """Return what was found in a recording, in sentences."""
-    return str(dataset.attrs.get(REPORT, "")).splitlines()
-
-
-def _button(text: str, tip: str, action: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(action)
-    return button
+        suggested = "" if self.model.path is None else self.model.path.with_suffix(".yaml")
+        if path := path_to_save(self, "Save the mapping", suggested, "Mappings (*.yaml)"):
+            worked, words = save_text(path, lambda: text)
+            (say if worked else self._say)(words)

@@ -1,13 +1,14 @@
 """Which kernel the data support, asked and answered in the Fit tab: the question runs beside the window."""
 
-from typing import Any, Final
+from typing import Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.gui.models.fit_counts import grouped
 from napari_tesm.gui.models.scan import plain_label
+from napari_tesm.gui.panels.widgets import Words, button, give_way, laid_out
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.model_choice.maps import KernelChoice
 from napari_tesm.plotting.kernel_choice import colour_of_kernel
@@ -20,6 +21,7 @@ _RIGHT: Final = "<td align='right' style='padding-right: 12px'>"
 class KernelAdvice(QWidget):
     """Progress while kernels are compared, then the votes, what they come to, and a button that takes the advice."""
 
+    asked = Signal()
     wanted = Signal(str)
     """The user wants to fit with this kernel."""
     closed = Signal()
@@ -30,35 +32,24 @@ class KernelAdvice(QWidget):
         self.choice: KernelChoice | None = None
         self.put_away: KernelChoice | None = None
         """What the user has read and closed."""
-        self.ask_button = QPushButton("Which kernel?")
-        self.ask_button.setToolTip(
-            "Compare kernels on every pixel with a response, and see whether what the best one leaves is noise"
+        self.ask_button = button(
+            "Which kernel?",
+            "Compare kernels on every pixel with a response, and see whether what the best one leaves is noise",
+            self.asked.emit,
         )
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setFormat("comparing kernels: %p %")
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.clicked.connect(self.worker.cancel)
-        self.verdict, self.table = QLabel(), QLabel()
-        self.verdict.setWordWrap(True)
-        self.verdict.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.cancel_button = button("Cancel", "", self.worker.cancel)
+        self.verdict, self.table, self.voters = Words(narrow=True), QLabel(), QLabel()
         self.table.setTextFormat(Qt.TextFormat.RichText)
-        self.use_button = QPushButton()
-        self.use_button.clicked.connect(self._use)
-        self.close_button = QPushButton("Close")
-        self.close_button.setToolTip("The layers stay")
-        self.close_button.clicked.connect(self._close)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for widgets in ((self.progress, self.cancel_button), (self.verdict,), (self.table,)):
-            layout.addLayout(_row(*widgets))
-        self.voters = QLabel()
-        self.voters.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.voters.setToolTip("Traces with a response; noise alone would support any kernel")
-        buttons = _row(self.use_button, self.close_button, self.voters)
-        buttons.setStretch(2, 1)
-        layout.addLayout(buttons)
+        give_way(self.voters)
+        self.use_button = button("", "", self._use)
+        self.close_button = button("Close", "The layers stay", self._close)
+        running = laid_out(QHBoxLayout(), self.progress, self.cancel_button, spacing=4)
+        buttons = laid_out(QHBoxLayout(), self.use_button, self.close_button, (self.voters, 1), spacing=4)
+        laid_out(QVBoxLayout(self), running, self.verdict, self.table, buttons, spacing=3, margin=0)
         self.clear()
 
     def show_running(self, running: bool) -> None:
@@ -145,16 +136,7 @@ def table_of_choice(choice: KernelChoice) -> str:
         rows.append(f"{_CELL}{square}</td>{''.join(f'{_RIGHT}{column.texts[n]}</td>' for column in numbers)}")
     table = f"<table cellspacing='0' cellpadding='0'><tr>{'</tr><tr>'.join(rows)}</tr></table>"
     others = []
-    for one, label in zip(choice.votes, labels_from_maps(choice.maps), strict=True):
-        if one.recommended() not in (None, votes.recommended()):
-            others.append(f"{plain_label(label)} alone: {one.recommended()}")
+    for of_pulse, label in zip(choice.votes, labels_from_maps(choice.maps), strict=True):
+        if of_pulse.recommended() not in (None, votes.recommended()):
+            others.append(f"{plain_label(label)} alone: {of_pulse.recommended()}")
     return table + "; ".join(others)
-
-
-def _row(*widgets: Any) -> QHBoxLayout:
-    layout = QHBoxLayout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return layout

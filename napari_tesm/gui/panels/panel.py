@@ -5,15 +5,15 @@ so that no callback survives and none draws on a canvas that is gone.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.widgets import path_to_save, single_shot
 
 Connection = tuple[Any, Callable[..., Any]]
 
@@ -26,17 +26,17 @@ class Panel(QWidget):
     viewer : napari.Viewer
     """
 
+    EXPORTED: ClassVar[tuple[str, str]]
+    """Of panels that save what they show: what the file is, as the dialog says it, and the name that is suggested."""
+
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session: Session = Session.of(viewer)
         self._connected: list[Connection] = []
         self._scan: Scan | None = None
         self._listening = False
-        # One redraw for a burst of events, drawn when Qt is idle; a child timer dies with the panel.
-        self._refresh_timer = QTimer(self)
-        self._refresh_timer.setSingleShot(True)
-        self._refresh_timer.setInterval(0)
-        self._refresh_timer.timeout.connect(self._refresh_if_shown)
+        # One redraw for a burst of events, drawn when Qt is idle.
+        self._refresh_timer = single_shot(self, 0, self._refresh_if_shown)
 
     @property
     def viewer(self) -> Any:
@@ -55,6 +55,15 @@ class Panel(QWidget):
         """Return the signals to listen to while `scan` is looked at, each with what it calls."""
         return ()
 
+    def export_to(self, path: Path) -> None:
+        """Write what is shown as CSV, in SI units."""
+        raise NotImplementedError
+
+    def ask_and_export(self) -> None:
+        """Ask for a file name and write what is shown."""
+        if path := path_to_save(self, *self.EXPORTED):
+            self.export_to(path)
+
     def refresh_soon(self, *_: Any) -> None:
         """Ask for a refresh when the present burst of events is over."""
         if self._listening:
@@ -69,16 +78,24 @@ class Panel(QWidget):
             self.session.scan_changed.connect(self._scan_changed)
             self._follow(self.session.scan)
             self.refresh_soon()
+            self.come()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Stop listening."""
         super().hideEvent(event)
         if self._listening:
+            self.leave()
             self._listening = False
             self._refresh_timer.stop()
             self._follow(None, leave=True)
             self.session.scan_changed.disconnect(self._scan_changed)
             self.session.detach()
+
+    def come(self) -> None:
+        """Do what is to be done when the panel has come on screen."""
+
+    def leave(self) -> None:
+        """Do what is to be done before the panel is deaf."""
 
     def _scan_changed(self, scan: Scan | None) -> None:
         self._follow(scan)
@@ -94,17 +111,3 @@ class Panel(QWidget):
     def _refresh_if_shown(self) -> None:
         if self._listening:
             self.refresh()
-
-
-def say(viewer: Any, text: str, *, warning: bool = False) -> None:
-    """Tell the user something in a sentence, without stopping her."""
-    from napari.utils.notifications import show_info, show_warning
-
-    (show_warning if warning else show_info)(sentence_begun(text))
-
-
-def button_with_tip(text: str, tip: str) -> QPushButton:
-    """Return a button that says what it does under the mouse."""
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

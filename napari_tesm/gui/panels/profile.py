@@ -3,17 +3,15 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from psygnal import SignalInstance
-from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
-from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.profile import VIEWS, DistanceView, LineView, ProfileModel
 from napari_tesm.gui.models.region_quantities import Quantity
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
 from napari_tesm.gui.panels.drawn_panel import PlotPanel
 from napari_tesm.gui.panels.panel import Connection
-from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses
-from napari_tesm.gui.panels.region_icons import icon_of
+from napari_tesm.gui.panels.widgets import choice_box, fill_box, fill_pulses
 from napari_tesm.plotting.profile import ProfileCurve, ProfilePlot
 from napari_tesm.plotting.profile import ProfilePanel as PanelOfPlot
 
@@ -35,20 +33,15 @@ class ProfilePanel(PlotPanel):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent, height=180, tip="Save what is shown, in SI units")
-        self.draw_button = QToolButton()
-        self.draw_button.setAutoRaise(True)
-        self.draw_button.setCheckable(True)
-        self.draw_button.setToolTip("Line: drag across a step")
-        self.draw_button.clicked.connect(self._draw_line)
-        self.view_box, self.pulse_box, self.width_box = QComboBox(), QComboBox(), QComboBox()
-        for key, title in VIEWS.items():
-            self.view_box.addItem(title, key)
-        self.view_box.setToolTip(
-            "Values along the line, or of all pixels against their distance from the step"
+        self.draw_button = self._add_tool("add_line", "Line: drag across a step")
+        self.view_box = choice_box(
+            "Values along the line, or of all pixels against their distance from the step",
+            self._chosen,
+            [(title, key) for key, title in VIEWS.items()],
         )
-        self.pulse_box.setToolTip("Pulse setting")
-        self.width_box.setToolTip(
-            "What the width of the step is taken from, and what is drawn against the distance"
+        self.pulse_box = choice_box("Pulse setting", self._chosen)
+        self.width_box = choice_box(
+            "What the width of the step is taken from, and what is drawn against the distance", self._chosen
         )
         self.shown_button = QPushButton("Show")
         self.shown_button.setToolTip("What is drawn along the line")
@@ -72,7 +65,10 @@ class ProfilePanel(PlotPanel):
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to the line, to results and to the layer."""
-        own: list[Connection] = [(self.link.mode_changed, self._mode_changed)]
+        own: list[Connection] = [
+            (self.link.mode_changed, self._mode_changed),
+            (self.viewer.events.theme, self._paint_icons),
+        ]
         if scan is not None:
             own.append((ProfileModel.of(scan).changed, self.refresh_soon))
         return [*super().connections(scan), *own]
@@ -82,11 +78,9 @@ class ProfilePanel(PlotPanel):
         model = self.model
         if model is not None and model.view == "distance" and model.regions.is_live:
             return  # distances of all pixels are taken when the drag is over
-        theme = theme_of(self.viewer)
-        self.plot.set_theme(theme)
-        self.draw_button.setIcon(icon_of("add_line", theme.foreground))
-        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
-        fill_pulses(self.pulse_box, self.scan)
+        self.plot.set_theme(theme_of(self.viewer))
+        self._mode_changed(self.link.mode)
+        fill_pulses(self.pulse_box, self.scan, 0 if model is None else model.pulse)
         quantities = [] if model is None else model.book.quantities()
         fill_box(self.width_box, [(quantity.title, quantity.key) for quantity in quantities])
         for widget in (self.draw_button, self.view_box, self.width_box, self.shown_button):
@@ -97,7 +91,6 @@ class ProfilePanel(PlotPanel):
             return
         measured = self._measured(model)
         self.view_box.setCurrentIndex(self.view_box.findData(model.view))
-        self.pulse_box.setCurrentIndex(model.pulse)
         self.width_box.setCurrentIndex(-1 if measured is None else self.width_box.findData(measured.key))
         self.shown_button.setEnabled(model.view == "line")
         if model.view == "distance":
@@ -105,9 +98,9 @@ class ProfilePanel(PlotPanel):
         else:
             self._show_line(model.line_view())
 
-    def csv_text(self) -> str | None:
+    def csv_text(self) -> str:
         """Return what is shown, in SI units."""
-        return None if self.model is None else self.model.csv_text()
+        return "" if self.model is None else self.model.csv_text()
 
     def _show_line(self, view: LineView) -> None:
         if view.message:
@@ -166,22 +159,6 @@ class ProfilePanel(PlotPanel):
     def _say_only(self, sentence: str) -> None:
         self.plot.clear()
         self.words.setText(sentence)
-
-    def _draw_line(self) -> None:
-        layer = self.link.layer
-        drawing = (
-            layer is not None
-            and str(layer.mode) == "add_line"
-            and self.viewer.layers.selection.active is layer
-        )
-        try:
-            self.link.draw("pan_zoom" if drawing else "add_line")
-        except ValueError as error:
-            self.words.setText(sentence_for_forms(error))
-        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
-
-    def _mode_changed(self, mode: str) -> None:
-        self.draw_button.setChecked(mode == "add_line")
 
     def _fill_menu(self) -> None:
         self.shown_menu.clear()

@@ -2,19 +2,11 @@
 
 from typing import Any
 
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_tesm.gui.models.protocol import Question, answer_questions, questions_about
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.widgets import Words, button, clear_form, laid_out, line_edit
 
 
 class ProtocolForm(QWidget):
@@ -26,26 +18,18 @@ class ProtocolForm(QWidget):
         self._scan: Scan | None = None
         self._entries: dict[str, QLineEdit | QComboBox] = {}
         self._questions: list[Question] = []
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
         self.heading = QLabel("<b>What the file does not say</b>")
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setVerticalSpacing(2)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.apply_button = QPushButton("Use these")
-        self.apply_button.setToolTip(
-            "Kept with the data and written at the next save; the file itself is not changed"
+        self.message = Words()
+        self.apply_button = button(
+            "Use these",
+            "Kept with the data and written at the next save; the file itself is not changed",
+            self.apply,
         )
-        self.apply_button.clicked.connect(self.apply)
-        row = QHBoxLayout()
-        row.addWidget(self.message, 1)
-        row.addWidget(self.apply_button)
-        layout.addWidget(self.heading)
-        layout.addLayout(self.form)
-        layout.addLayout(row)
+        row = laid_out(QHBoxLayout(), (self.message, 1), self.apply_button)
+        laid_out(QVBoxLayout(self), self.heading, self.form, row, spacing=2, margin=0)
 
     def show_scan(self, scan: Scan | None) -> None:
         """Ask about another scan, or the same with more known."""
@@ -62,17 +46,18 @@ class ProtocolForm(QWidget):
         """Take over what is entered."""
         if self._scan is None:
             return
-        answers = {name: _text_of(entry) for name, entry in self._entries.items()}
-        problem = answer_questions(self._scan, answers)
-        self.message.setText(problem)
+        answers = {
+            name: entry.currentText() if isinstance(entry, QComboBox) else entry.text()
+            for name, entry in self._entries.items()
+        }
+        self.message.setText(answer_questions(self._scan, answers))
 
     def entry(self, name: str) -> Any:
         """Return the line edit or combo box of a question."""
         return self._entries[name]
 
     def _build(self) -> None:
-        while self.form.rowCount():
-            self.form.removeRow(0)
+        clear_form(self.form)
         self._entries = {}
         for question in self._questions:
             entry: QLineEdit | QComboBox
@@ -80,13 +65,8 @@ class ProtocolForm(QWidget):
                 entry = QComboBox()
                 entry.addItems(question.choices)
             else:
-                entry = QLineEdit(question.answer)
-                entry.setPlaceholderText(f"for example {question.example}")
+                entry = line_edit(question.answer, question.example)
                 entry.returnPressed.connect(self.apply)
             entry.setObjectName(question.name)
             self._entries[question.name] = entry
             self.form.addRow(question.title, entry)
-
-
-def _text_of(entry: QLineEdit | QComboBox) -> str:
-    return str(entry.currentText() if isinstance(entry, QComboBox) else entry.text())

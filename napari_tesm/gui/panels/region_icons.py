@@ -7,9 +7,16 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPo
 
 _SIDE: Final = 64
 """Painted large and shown small, so that lines stay smooth on dense screens."""
-_POLYGON: Final = ((12, 22), (34, 8), (56, 26), (46, 54), (16, 50))
-_PATH: Final = ((8, 50), (22, 18), (40, 40), (56, 12))
-_ARROW: Final = ((16, 8), (16, 50), (27, 40), (35, 57), (42, 54), (34, 37), (48, 36))
+_LINES: Final = {
+    "add_line": ((10, 54), (54, 10)),
+    "add_polyline": ((8, 50), (22, 18), (40, 40), (56, 12)),
+    "direct": ((10, 50), (32, 16), (54, 50)),
+}
+_AREAS: Final = {
+    "add_rectangle": ((9, 16), (55, 16), (55, 48), (9, 48)),
+    "add_polygon": ((12, 22), (34, 8), (56, 26), (46, 54), (16, 50)),
+    "select": ((16, 8), (16, 50), (27, 40), (35, 57), (42, 54), (34, 37), (48, 36)),
+}
 
 
 def icon_of(name: str, colour: str) -> QIcon:
@@ -34,26 +41,20 @@ def icon_of(name: str, colour: str) -> QIcon:
 
 
 def _paint(painter: QPainter, name: str, colour: QColor) -> None:
-    if name == "add_line":
-        painter.drawLine(QPointF(10, 54), QPointF(54, 10))
-    elif name == "add_polyline":
-        painter.drawPolyline(_polygon(_PATH))
-    elif name == "add_rectangle":
-        painter.drawRect(QRectF(9, 16, 46, 32))
+    if name == "select":
+        painter.setBrush(colour)
+    if name in _AREAS:
+        painter.drawPolygon(_polygon(_AREAS[name]))
+    elif name in _LINES:
+        painter.drawPolyline(_polygon(_LINES[name]))
     elif name == "add_ellipse":
         painter.drawEllipse(QRectF(8, 15, 48, 34))
-    elif name == "add_polygon":
-        painter.drawPolygon(_polygon(_POLYGON))
-    elif name == "select":
-        painter.setBrush(colour)
-        painter.drawPolygon(_polygon(_ARROW))
-    elif name == "direct":
-        painter.drawPolyline(_polygon(((10, 50), (32, 16), (54, 50))))
-        painter.setBrush(colour)
-        for x, y in ((10, 50), (32, 16), (54, 50)):
-            painter.drawRect(QRectF(x - 5, y - 5, 10, 10))
     else:
         _paint_turn(painter, mirrored=name == "redo", colour=colour)
+    if name == "direct":
+        painter.setBrush(colour)
+        for x, y in _LINES[name]:
+            painter.drawRect(QRectF(x - 5, y - 5, 10, 10))
 
 
 def _paint_turn(painter: QPainter, *, mirrored: bool, colour: QColor) -> None:

@@ -4,30 +4,28 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QShowEvent
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QComboBox,
-    QDoubleSpinBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtGui import QGuiApplication, QKeyEvent
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_tesm.files.sentences import sentence_begun
+from napari_tesm.gui.models.busy import Busy
+from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.region_table import RegionTable
 from napari_tesm.gui.models.regions import round_length
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.panels.canvas import theme_of
 from napari_tesm.gui.panels.drawn_panel import DrawnPanel
 from napari_tesm.gui.panels.panel import Connection
-from napari_tesm.gui.panels.region_choices import fill_box, fill_pulses, undo_or_redo
-from napari_tesm.gui.panels.region_icons import icon_of
 from napari_tesm.gui.panels.region_table_view import RegionTableView
+from napari_tesm.gui.panels.widgets import (
+    Words,
+    button,
+    choice_box,
+    fill_box,
+    fill_pulses,
+    give_way,
+    laid_out,
+    undo_or_redo,
+)
 from napari_tesm.regions.shapes import REGION_CLASSES
 
 if TYPE_CHECKING:
@@ -58,30 +56,21 @@ class RegionPanel(DrawnPanel):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
-        self.tool_buttons: dict[str, QToolButton] = {}
-        self._tools = QButtonGroup(self)
-        self._tools.setExclusive(False)
         for mode, tip in _TOOLS:
-            self.tool_buttons[mode] = button = self._tool(tip)
-            button.setCheckable(True)
-            button.clicked.connect(lambda _=False, chosen=mode: self.draw(chosen))
-        self.undo_button = self._tool("Take the last change of regions back (Ctrl+Z)")
-        self.redo_button = self._tool("Do it again (Ctrl+Shift+Z)")
-        self.undo_button.clicked.connect(self.undo)
-        self.redo_button.clicked.connect(self.redo)
-        self.find_button = QPushButton("Find steps")
-        self.find_button.setToolTip(
-            "Propose steps from topography and deflection error; they can be edited and undone"
+            self._add_tool(mode, tip)
+        self.undo_button = self._add_tool("undo", "Take the last change of regions back (Ctrl+Z)", self.undo)
+        self.redo_button = self._add_tool("redo", "Do it again (Ctrl+Shift+Z)", self.redo)
+        self.find_button = button(
+            "Find steps",
+            "Propose steps from topography and deflection error; they can be edited and undone",
+            self.find_steps,
         )
-        self.find_button.clicked.connect(self.find_steps)
-        self.class_box = QComboBox()
+        classes = [(name, None) for name in REGION_CLASSES]
+        self.class_box = choice_box(
+            "Class of what is drawn next, and of selected shapes", self._class_chosen, classes
+        )
         self.class_box.setEditable(True)
-        self.class_box.addItems(REGION_CLASSES)
-        self.class_box.setToolTip("Class of what is drawn next, and of selected shapes")
-        self.class_box.textActivated.connect(self._class_chosen)
-        self.class_box.lineEdit().editingFinished.connect(
-            lambda: self._class_chosen(self.class_box.currentText())
-        )
+        self.class_box.lineEdit().editingFinished.connect(self._class_chosen)
         self.width_box = QDoubleSpinBox()
         self.width_box.setRange(0.0, 1e6)
         self.width_box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
@@ -90,27 +79,24 @@ class RegionPanel(DrawnPanel):
             "Width over which a line is averaged, of the selected line and of the next ones"
         )
         self.width_box.valueChanged.connect(self._width_entered)
-        self.quantity_box, self.pulse_box = QComboBox(), QComboBox()
-        self.quantity_box.setToolTip("What the table tells of each region")
-        self.pulse_box.setToolTip("Pulse setting")
-        self.quantity_box.activated.connect(self._quantity_chosen)
-        self.pulse_box.activated.connect(self._quantity_chosen)
+        self.quantity_box = choice_box("What the table tells of each region", self._quantity_chosen)
+        self.pulse_box = choice_box("Pulse setting", self._quantity_chosen)
         self.view = RegionTableView()
         self.view.selectionModel().selectionChanged.connect(self._rows_selected)
-        self.comparison, self.message = QLabel(), QLabel()
-        for label in (self.comparison, self.message):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.delete_button = QPushButton("Delete")
-        self.copy_button = QPushButton("Copy table")
-        self.export_button = QPushButton("Export CSV…")
-        self.delete_button.setToolTip("Delete the selected regions (they can be taken back)")
-        self.copy_button.setToolTip("Copy the table for a spreadsheet, all numbers in SI units")
-        self.delete_button.clicked.connect(self.delete_selected)
-        self.copy_button.clicked.connect(self.copy_table)
-        self.export_button.clicked.connect(self._ask_and_export)
+        self.comparison, self.message = Words(), Words()
+        for words in (self.comparison, self.message):
+            words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.delete_button = button(
+            "Delete", "Delete the selected regions (they can be taken back)", self.delete_selected
+        )
+        self.copy_button = button(
+            "Copy table", "Copy the table for a spreadsheet, all numbers in SI units", self.copy_table
+        )
+        self.export_button = button(
+            "Export CSV…", "Save the table, all numbers in SI units", self.ask_and_export
+        )
         self._said = ""
-        self._busy = False
+        self._busy = Busy()
         self._lay_out()
 
     @property
@@ -120,14 +106,14 @@ class RegionPanel(DrawnPanel):
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to regions, results and the layer."""
-        found: list[Connection] = [
+        connections: list[Connection] = [
             (self.viewer.events.theme, self._paint_icons),
             (self.link.mode_changed, self._mode_changed),
             (self.link.layer_changed, self.refresh_soon),
         ]
         if scan is not None:
             table = RegionTable.of(scan)
-            found += [
+            connections += [
                 (scan.regions_changed, self.refresh_soon),
                 (scan.results_changed, self.refresh_soon),
                 (scan.dataset_changed, self.refresh_soon),
@@ -136,14 +122,7 @@ class RegionPanel(DrawnPanel):
                 (table.model.pen_changed, self.refresh_soon),
                 (table.model.settled, self.refresh_soon),
             ]
-        return found
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Take over what was drawn in the meantime."""
-        was_listening = self._listening
-        super().showEvent(event)
-        if not was_listening:
-            self._paint_icons()
+        return connections
 
     def event(self, event: QEvent | None) -> bool:
         """Claim the keys for undo and redo while the focus is in here: elsewhere they are napari's."""
@@ -163,40 +142,28 @@ class RegionPanel(DrawnPanel):
     def refresh(self) -> None:
         """Show the numbers of all regions as they are now."""
         table = self.table
-        self._busy = True
-        try:
+        with self._busy:
             self._show_choices(table)
             self.view.shown.show_regions(table)
             self._show_pen(table)
-        finally:
-            self._busy = False
         regions = [] if table is None else table.model.regions
-        history = None if table is None else table.model.history
-        self.undo_button.setEnabled(history is not None and history.can_undo)
-        self.redo_button.setEnabled(history is not None and history.can_redo)
-        for button in (self.copy_button, self.export_button):
-            button.setEnabled(bool(regions))
+        for widget in (self.copy_button, self.export_button):
+            widget.setEnabled(bool(regions))
         for widget in (*self.tool_buttons.values(), self.find_button, self.class_box, self.width_box):
             widget.setEnabled(table is not None)
+        self.undo_button.setEnabled(table is not None and table.model.history.can_undo)
+        self.redo_button.setEnabled(table is not None and table.model.history.can_redo)
         if table is None or not table.model.is_live:
             # Independent pixels take a Fourier transform of the map: not for every frame of a drag.
-            comparison = "" if table is None else table.comparison()
-            self.comparison.setText(comparison)
-            self.comparison.setVisible(bool(comparison))
+            self.comparison.show_if_any("" if table is None else table.comparison())
         self._show_message(table)
         self._regions_selected()
-        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
+        self._mode_changed(self.link.mode)
 
     def draw(self, mode: str) -> None:
-        """Start to draw or edit in one of napari's modes; pressed once more, go back to moving the picture."""
-        layer = self.link.layer
-        again = layer is not None and str(layer.mode) == mode and self.viewer.layers.selection.active is layer
-        try:
-            self.link.draw("pan_zoom" if again else mode)
-            self._said = ""
-        except ValueError as error:
-            self.tell(str(error))
-        self._mode_changed("" if self.link.layer is None else str(self.link.layer.mode))
+        """Start to draw, as `DrawnPanel` does; what was said before is over."""
+        self._said = ""
+        super().draw(mode)
         self.refresh_soon()
 
     def undo(self) -> None:
@@ -216,7 +183,7 @@ class RegionPanel(DrawnPanel):
         try:
             self.tell(self.table.propose_steps())
         except ValueError as error:
-            self.tell(str(error))
+            self.tell(error)
 
     def delete_selected(self) -> None:
         """Delete the selected regions."""
@@ -233,13 +200,13 @@ class RegionPanel(DrawnPanel):
             clipboard.setText(self.table.separated_text())
             self.tell("the table is on the clipboard, in SI units")
 
-    def csv_text(self) -> str | None:
+    def csv_text(self) -> str:
         """Return the table, in SI units."""
-        return None if self.table is None else self.table.separated_text(",")
+        return "" if self.table is None else self.table.separated_text(",")
 
-    def tell(self, sentence: str) -> None:
-        """Show a sentence below the table."""
-        self._said = sentence_begun(sentence)
+    def tell(self, sentence: object) -> None:
+        """Show a sentence, or what an exception says, below the table."""
+        self._said = sentence_begun(FORMS(sentence))
         self._show_message(self.table)
 
     def _show_message(self, table: RegionTable | None) -> None:
@@ -251,17 +218,13 @@ class RegionPanel(DrawnPanel):
             text = self._said
         else:
             text = "" if table.model.regions else _WHAT_TO_DO
-        self.message.setText(text)
-        self.message.setVisible(bool(text))
+        self.message.show_if_any(text)
 
     def _show_choices(self, table: RegionTable | None) -> None:
         quantities = [] if table is None else table.book.quantities()
         chosen = None if table is None else table.quantity
-        fill_box(self.quantity_box, [(quantity.title, quantity.key) for quantity in quantities])
-        fill_pulses(self.pulse_box, self.scan)
-        if table is not None and chosen is not None:
-            self.quantity_box.setCurrentIndex(self.quantity_box.findData(chosen.key))
-            self.pulse_box.setCurrentIndex(table.pulse)
+        fill_box(self.quantity_box, [(q.title, q.key) for q in quantities], chosen and chosen.key)
+        fill_pulses(self.pulse_box, self.scan, 0 if table is None else table.pulse)
         self.pulse_box.setEnabled(chosen is not None and chosen.by_pulse)
 
     def _show_pen(self, table: RegionTable | None) -> None:
@@ -283,13 +246,12 @@ class RegionPanel(DrawnPanel):
 
     def _is_selecting(self) -> bool:
         """Whether the class that is chosen is meant for the selected shapes: not while new ones are drawn."""
-        layer = self.link.layer
-        return layer is not None and not str(layer.mode).startswith("add_")
+        return self.link.layer is not None and not self.link.mode.startswith("add_")
 
-    def _class_chosen(self, name: str) -> None:
+    def _class_chosen(self, *_: Any) -> None:
         if self._busy or self.table is None:
             return
-        model = self.table.model
+        model, name = self.table.model, self.class_box.currentText()
         if self._is_selecting() and model.selection:
             model.set_class(model.selection, name)
         self.link.set_class_of_drawing(name)
@@ -319,61 +281,18 @@ class RegionPanel(DrawnPanel):
         self.delete_button.setEnabled(table is not None and bool(table.model.selection))
         if table is None or self._busy:
             return
-        self._busy = True
-        try:
+        with self._busy:
             if table.model.selection != frozenset(self.view.selected_regions()):
                 self.view.select_rows(table.model.selection)
             self._show_pen(table)
-        finally:
-            self._busy = False
-
-    def _mode_changed(self, mode: str) -> None:
-        for name, button in self.tool_buttons.items():
-            button.setChecked(name == mode)
-
-    def _paint_icons(self, event: Any = None) -> None:
-        colour = theme_of(self.viewer).foreground
-        for mode, button in self.tool_buttons.items():
-            button.setIcon(icon_of(mode, colour))
-        self.undo_button.setIcon(icon_of("undo", colour))
-        self.redo_button.setIcon(icon_of("redo", colour))
-
-    def _tool(self, tip: str) -> QToolButton:
-        button = QToolButton(self)
-        button.setAutoRaise(True)
-        button.setToolTip(tip)
-        return button
 
     def _lay_out(self) -> None:
-        tools = QHBoxLayout()
-        tools.setSpacing(1)
-        for mode, button in self.tool_buttons.items():
-            if mode == "select":
-                tools.addSpacing(6)
-            tools.addWidget(button)
-        tools.addSpacing(6)
-        tools.addWidget(self.undo_button)
-        tools.addWidget(self.redo_button)
-        tools.addStretch(1)
-        tools.addWidget(self.find_button)
-        choices = QGridLayout()
-        choices.setHorizontalSpacing(4)
-        for column, widget in enumerate((self.class_box, self.width_box, self.quantity_box, self.pulse_box)):
-            widget.setSizePolicy(widget.sizePolicy().Policy.Ignored, widget.sizePolicy().verticalPolicy())
-            choices.addWidget(widget, 0, column)
-        for column, share in enumerate((10, 11, 14, 9)):
-            choices.setColumnStretch(column, share)
-        actions = QHBoxLayout()
-        actions.addWidget(self.delete_button)
-        actions.addStretch(1)
-        actions.addWidget(self.copy_button)
-        actions.addWidget(self.export_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(3)
-        layout.addLayout(tools)
-        layout.addLayout(choices)
-        layout.addWidget(self.view, 1)
-        layout.addWidget(self.comparison)
-        layout.addWidget(self.message)
-        layout.addLayout(actions)
+        tools = laid_out(QHBoxLayout(), *self.tool_buttons.values(), None, self.find_button, spacing=1)
+        for first in (self.undo_button, self.tool_buttons["select"]):
+            tools.insertSpacing(tools.indexOf(first), 6)
+        shares = {self.class_box: 10, self.width_box: 11, self.quantity_box: 14, self.pulse_box: 9}
+        give_way(*shares)
+        choices = laid_out(QHBoxLayout(), *shares.items(), spacing=4)
+        actions = laid_out(QHBoxLayout(), self.delete_button, None, self.copy_button, self.export_button)
+        parts = (tools, choices, (self.view, 1), self.comparison, self.message, actions)
+        laid_out(QVBoxLayout(self), *parts, spacing=3, margin=4)

@@ -1,5 +1,6 @@
 """The button that makes a report of the scan that is looked at, or of all, in the background, and opens it."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -7,14 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
+from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_tesm.evaluation.pipeline import Cancelled, Progress, default_jobs, progress_of_stage
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.panels.panel import Panel, say
+from napari_tesm.gui.panels.panel import Panel
+from napari_tesm.gui.panels.widgets import path_to_save
 from napari_tesm.gui.panels.worker import Worker
+from napari_tesm.gui.saying import say
 from napari_tesm.scan import Scan as PlainScan
 
 if TYPE_CHECKING:
@@ -68,9 +71,8 @@ class ReportButton(QPushButton):
         self.choices.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
     def _ask(self, scans: Sequence[Scan]) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Folder for the report", str(suggested_folder(scans[0])))
-        if name:
-            self.make(Path(name), scans)
+        if folder := path_to_save(self, "Folder for the report", suggested_folder(scans[0]), ""):
+            self.make(folder, scans)
 
     def make(self, folder: Path, scans: Sequence[Scan] = ()) -> None:
         """Make a report of some scans, by default that which is looked at, in a folder that must not exist yet."""
@@ -101,17 +103,14 @@ class ReportButton(QPushButton):
         self.setText(_IDLE)
         opened = QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
         where = "" if opened else ": open it in a browser"
-        self._say(f"The report is in {page}{where}")
+        say(f"The report is in {page}{where}")
 
     def _failed(self, error: BaseException) -> None:
         self.setText(_IDLE)
         if isinstance(error, Cancelled):
-            self._say("The report was stopped; nothing was written")
+            say("The report was stopped; nothing was written")
         else:
-            self._say(f"No report: {FORMS(error) or type(error).__name__}", warning=True)
-
-    def _say(self, text: str, *, warning: bool = False) -> None:
-        say(self._panel.viewer, text, warning=warning)
+            say(f"No report: {FORMS(error) or type(error).__name__}", warning=True)
 
 
 def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
@@ -131,22 +130,21 @@ def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
         from napari_tesm.report.data import ReportData
 
         made = []
-        for number, scan in enumerate(frozen):
-            one = scan(progress_of_stage(progress, number / len(frozen), (number + 1) / len(frozen)))
-            choose_examples(one)
-            made.append(one)
+        for number, make in enumerate(frozen):
+            made.append(make(progress_of_stage(progress, number / len(frozen), (number + 1) / len(frozen))))
+            choose_examples(made[-1])
         said: list[str] = [
-            Sentence("{name}: {note}", name=one.name, note=note) for one in made for note in one.notes
+            Sentence("{name}: {note}", name=scan.name, note=note) for scan in made for note in scan.notes
         ]
         if len(recipes) > 1:
             said.append("The scans were fitted with different parameters; those of the first are listed.")
-        if not any(one.maps is not None or one.images for one in made):
+        if not any(scan.maps is not None or scan.images for scan in made):
             raise ValueError(said[-1] if said else "there is nothing to report on")
         return ReportData(
             made,
             recipe=made[0].recipe,
             title=f"t-ESM report: {', '.join(names)}",
-            files=list({one.file.name: one.file for one in made}.values()),
+            files=list({scan.file.name: scan.file for scan in made}.values()),
             notes=said,
         )
 
@@ -198,12 +196,5 @@ def _make(gather: "Callable[[Progress], ReportData]", folder: Path, progress: Pr
 
 def suggested_folder(scan: Scan) -> Path:
     """Return a folder that does not exist yet, beside the file: ``scan.gwy`` gives ``scan_report``."""
-    if scan.path is None:
-        first = Path(f"{scan.name.split(' (')[0].replace('/', '-').replace(' ', '_')}_report")
-    else:
-        first = scan.path.with_name(f"{scan.path.stem}_report")
-    found, number = first, 1
-    while found.exists():
-        number += 1
-        found = first.with_name(f"{first.name}_{number}")
-    return found
+    endings = itertools.chain(["_report"], (f"_report_{number}" for number in itertools.count(2)))
+    return next(path for ending in endings if not (path := scan.path_beside(ending)).exists())

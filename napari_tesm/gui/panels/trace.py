@@ -1,51 +1,37 @@
 """The trace panel: what the cursor is over, what is pinned, and the windows to drag."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_tesm.files.atomic import atomic_output
-from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
-from napari_tesm.gui.models.scan import Scan, plain_label
+from napari_tesm.gui.models.form_words import sentence_for_forms
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.trace import SIZES, PlaceTraces, TraceModel
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
-from napari_tesm.gui.panels.panel import Connection, Panel, say
+from napari_tesm.gui.panels.panel import Connection, Panel
 from napari_tesm.gui.panels.trace_table import TraceTable
+from napari_tesm.gui.panels.widgets import (
+    Words,
+    button,
+    choice_box,
+    fill_box,
+    items_of_pulses,
+    laid_out,
+    save_text,
+    single_shot,
+)
+from napari_tesm.gui.saying import say
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
 from napari_tesm.plotting.words import sentence_from_fit, sentence_from_limits_of_fit
 
 _NO_LIMIT: Final = 16_777_215
 """Qt's own largest height."""
 _HINT: Final = "Move over the image to see traces; click pins a point, shift-click the mean of 3 × 3."
-
-
-class CallbackSlot:
-    """One of napari's lists of mouse callbacks, with the connect and disconnect of a signal."""
-
-    def __init__(self, callbacks: list[Any]) -> None:
-        self._callbacks = callbacks
-
-    def connect(self, callback: Callable[..., Any]) -> None:
-        """Call back on mouse events."""
-        self._callbacks.append(callback)
-
-    def disconnect(self, callback: Callable[..., Any]) -> None:
-        """Do so no longer."""
-        if callback in self._callbacks:
-            self._callbacks.remove(callback)
 
 
 class TracePanel(Panel):
@@ -56,6 +42,8 @@ class TracePanel(Panel):
     viewer : napari.Viewer
     """
 
+    EXPORTED = ("Save traces", "traces.csv")
+
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -63,76 +51,62 @@ class TracePanel(Panel):
         self.canvas = PlotCanvas(height=190)
         self.plot = TracePlot(self.canvas.figure)
         self.plot.on_window_dragged = self._window_dragged
-        self.plot.on_curve_clicked = self._curve_clicked
+        self.plot.on_curve_clicked = self._select
         self.plot.on_time_clicked = self._time_clicked
         self._axes_for: tuple[Any, ...] | None = None
 
-        self.pulse_box = QComboBox()
-        self.pulse_box.setToolTip("Which pulse settings are drawn")
-        self.pulse_box.activated.connect(self._pulses_chosen)
-        self.layout_button = QPushButton("Stack")
-        self.layout_button.setToolTip("One axis for each polarity, on one scale")
-        self.layout_button.setCheckable(True)
-        self.layout_button.toggled.connect(self._layout_toggled)
-        self.size_box = QComboBox()
-        self.size_box.addItems([f"{size} × {size} px" if size > 1 else "1 px" for size in SIZES])
-        self.size_box.setToolTip("Mean and standard deviation of the pixels around the cursor")
-        self.size_box.activated.connect(self._size_chosen)
+        self.pulse_box = choice_box("Which pulse settings are drawn", self._pulses_chosen)
+        self.layout_button = button("Stack", "One axis for each polarity, on one scale")
+        self.layout_button.toggled.connect(self.refresh_soon)
+        sizes = [(f"{size} × {size} px" if size > 1 else "1 px", size) for size in SIZES]
+        self.size_box = choice_box(
+            "Mean and standard deviation of the pixels around the cursor", self._size_chosen, sizes
+        )
         for box in (self.pulse_box, self.size_box):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.pin_button = _button("Pin", "Pin the pixel under the probe (space)", self._pin)
-        self.remove_button = _button("Unpin", "Remove the selected point (Delete)", self._remove)
-        self.export_button = _button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
+        self.pin_button = button("Pin", "Pin the pixel under the probe (space)", self._pin)
+        self.remove_button = button("Unpin", "Remove the selected point (Delete)", self._remove)
+        self.export_button = button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
 
         self.table = TraceTable()
-        self.table.place_chosen.connect(self._row_chosen)
-        self.sentence = QLabel(_HINT)
-        self.sentence.setWordWrap(True)
+        self.table.place_chosen.connect(self._select)
+        self.sentence = Words(_HINT)
         self.sentence.setMinimumHeight(2 * self.fontMetrics().height())
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
 
         self.tools = QWidget()
-        row = QHBoxLayout(self.tools)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(3)
-        for widget in (self.pulse_box, self.layout_button, self.size_box):
-            row.addWidget(widget)
-        row.addStretch(1)
-        for button in (self.pin_button, self.remove_button, self.export_button):
-            row.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.canvas, 1)
-        layout.addWidget(self.tools)
-        layout.addWidget(self.table)
-        layout.addWidget(self.sentence)
+        boxes = (self.pulse_box, self.layout_button, self.size_box)
+        buttons = (self.pin_button, self.remove_button, self.export_button)
+        laid_out(QHBoxLayout(self.tools), *boxes, None, *buttons, spacing=3, margin=0)
+        parts = ((self.canvas, 1), self.tools, self.table, self.sentence)
+        laid_out(QVBoxLayout(self), *parts, spacing=2, margin=0)
 
         # Hovering draws at most once per frame, and only the blitted part; numbers follow when the hand rests.
-        self._hover_timer = QTimer(self)
-        self._hover_timer.setSingleShot(True)
-        self._hover_timer.setInterval(15)
-        self._hover_timer.timeout.connect(self._draw_curves)
+        self._hover_timer = single_shot(self, 15, self._draw_curves)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Follow the probe, the points, the recipe, the slider and the theme."""
-        viewer = self.viewer
-        found: list[Connection] = [
-            (viewer.events.theme, self._theme_changed),
-            (CallbackSlot(viewer.mouse_drag_callbacks), self._mouse_pressed),
-        ]
+        connections: list[Connection] = [(self.viewer.events.theme, self.refresh_soon)]
         self.model = None if scan is None else TraceModel(scan)
         if scan is not None and self.model is not None:
-            found += [
+            connections += [
                 (scan.probe_changed, self._probe_changed),
                 (scan.points_changed, self.refresh_soon),
                 (scan.recipe_changed, self.refresh_soon),
                 (scan.dataset_changed, self.refresh_soon),
                 (scan.results_changed, self.refresh_soon),
-                (scan.time_changed, self._time_changed),
+                (scan.time_changed, self.plot.set_marker),
                 (self.model.changed, self.refresh_soon),
             ]
-        return found
+        return connections
+
+    def come(self) -> None:
+        """Pin where the mouse is clicked."""
+        self.viewer.mouse_drag_callbacks.append(self._mouse_pressed)
+
+    def leave(self) -> None:
+        """Do so no longer."""
+        self.viewer.mouse_drag_callbacks.remove(self._mouse_pressed)
 
     def refresh(self) -> None:
         """Draw everything anew."""
@@ -178,34 +152,16 @@ class TracePanel(Panel):
             return False
         return True
 
-    def export(self, path: Path) -> bool:
-        """Write the curves shown to a CSV file and return whether it worked."""
-        try:
-            if self.model is None or not self.model.places():
-                say(
-                    self.viewer,
-                    "No trace is shown yet: move over the image or pin a point first",
-                    warning=True,
-                )
-                return False
-            with atomic_output(path, overwrite=True) as file:
-                file.write(self.model.csv_text().encode())
-        except (OSError, ValueError) as error:
-            say(self.viewer, f"Not saved: {FORMS(error)}", warning=True)
-            return False
-        say(self.viewer, f"Saved {path.name}")
-        return True
-
-    def ask_and_export(self) -> None:
-        """Ask for a file name and export."""
-        name, _ = QFileDialog.getSaveFileName(self, "Save traces", "traces.csv", "CSV (*.csv)")
-        if name:
-            self.export(Path(name))
+    def export_to(self, path: Path) -> None:
+        """Write the curves shown to a CSV file."""
+        if self.model is not None:
+            worked, words = save_text(path, self.model.csv_text)
+            say(words, warning=not worked)
 
     # What the model says, drawn
 
     def _lay_out_axes(self, model: TraceModel) -> None:
-        settings, time = model.fitter.settings, model.fitter.time
+        settings, time = model.scan.settings, model.time
         windows = {} if settings is None else dict(settings.windows)
         pulse = None if settings is None else settings.pulse
         stacked = self.layout_button.isChecked() and len(model.pulses) > 1
@@ -271,15 +227,11 @@ class TracePanel(Panel):
         ]
 
     def _say_in_words(self, model: TraceModel, places: list[PlaceTraces]) -> None:
-        if model.problem:
-            self.sentence.setText(sentence_for_forms(model.problem))
+        if not places or model.scan.fit_problem:
+            self.sentence.setText(model.scan.fit_problem or _HINT)
             return
-        if not places:
-            self.sentence.setText(_HINT)
-            return
-        place = places[0]
         chosen = next((p for p in places if p.point is not None and p.point.number == model.selected), None)
-        place = chosen if chosen is not None and model.scan.probe is None else place
+        place = chosen if chosen is not None and model.scan.probe is None else places[0]
         lines = []
         for pulse in model.pulses[-1:]:
             for window in place.fits[pulse].windows.values():
@@ -301,11 +253,7 @@ class TracePanel(Panel):
 
     def _fill_pulse_box(self) -> None:
         labels = [] if self.model is None else self.model.scan.labels
-        wanted = ["All pulses", *(plain_label(label) or f"pulse {i + 1}" for i, label in enumerate(labels))]
-        present = [self.pulse_box.itemText(i) for i in range(self.pulse_box.count())]
-        if present != wanted:
-            self.pulse_box.clear()
-            self.pulse_box.addItems(wanted)
+        fill_box(self.pulse_box, [("All pulses", None), *items_of_pulses(labels)])
         several = len(labels) > 1
         self.pulse_box.setVisible(several)
         self.layout_button.setVisible(several)
@@ -315,12 +263,6 @@ class TracePanel(Panel):
     def _probe_changed(self) -> None:
         if not self._hover_timer.isActive():
             self._hover_timer.start()
-
-    def _time_changed(self, time: float) -> None:
-        self.plot.set_marker(time)
-
-    def _theme_changed(self, event: Any = None) -> None:
-        self.refresh_soon()
 
     def _mouse_pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         """Pin where the mouse is clicked: pressed and released without moving, while no tool is active."""
@@ -347,10 +289,6 @@ class TracePanel(Panel):
         if self.model is not None:
             self.model.set_window(number, start, stop)
 
-    def _curve_clicked(self, number: int) -> None:
-        if self.model is not None:
-            self.model.select(number)
-
     def _time_clicked(self, time: float) -> None:
         """Move napari's slider to a time that was clicked in the plot."""
         scan = self.scan
@@ -367,16 +305,13 @@ class TracePanel(Panel):
         if self.model is not None:
             self.model.show_pulses(set() if index == 0 else {index - 1})
 
-    def _layout_toggled(self, stacked: bool) -> None:
-        self.refresh_soon()
-
     def _size_chosen(self, index: int) -> None:
         if self.scan is not None:
             self.scan.look_at(self.scan.probe, size=SIZES[index])
 
     def _pin(self) -> None:
         if self.model is None or self.model.pin_probe() is None:
-            say(self.viewer, "There is no pixel to pin: move over the image first", warning=True)
+            say("There is no pixel to pin: move over the image first", warning=True)
 
     def _remove(self) -> None:
         if self.model is not None and self.model.selected is not None:
@@ -390,13 +325,6 @@ class TracePanel(Panel):
                 self.model.select(number)
                 self.model.scan.look_at(self.model.scan.pixel_of(point.x, point.y))
 
-    def _row_chosen(self, number: object) -> None:
+    def _select(self, number: int | None) -> None:
         if self.model is not None:
-            self.model.select(number if isinstance(number, int) else None)
-
-
-def _button(text: str, tip: str, clicked: Callable[[], Any]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(lambda _=False: clicked())
-    return button
+            self.model.select(number)

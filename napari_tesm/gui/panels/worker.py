@@ -32,9 +32,7 @@ class Worker(QObject):
         self._timer.setInterval(_INTERVAL)
         self._timer.timeout.connect(self._ask)
         self._queue: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-        self._on_done: Callable[[Any], None] | None = None
-        self._on_failed: Callable[[BaseException], None] | None = None
-        self._on_progress: Callable[[float, str], None] | None = None
+        self._slots: dict[str, Callable[..., None]] = {}
         self._thread: Thread | None = None
         # One connection for the life of the worker, to no method of an object that is going: it only needs the list.
         self._stop = stop = [Event()]
@@ -51,7 +49,7 @@ class Worker(QObject):
         *,
         done: Callable[[Any], None],
         failed: Callable[[BaseException], None],
-        progress: Callable[[float, str], None] | None = None,
+        progress: Callable[[float, str], None] = lambda *_: None,
     ) -> None:
         """Run a function in a thread; it is given a progress callback that ends it where it was cancelled.
 
@@ -65,7 +63,7 @@ class Worker(QObject):
         self._queue = SimpleQueue()
         queue = self._queue
         self._stop[-1] = stop = Event()
-        self._on_done, self._on_failed, self._on_progress = done, failed, progress
+        self._slots = {"done": done, "failed": failed, "progress": progress}
 
         def report(fraction: float, words: str) -> None:
             if stop.is_set():
@@ -100,10 +98,7 @@ class Worker(QObject):
             self._thread = None
             if kind == "done" and self._stop[-1].is_set():
                 kind, content = "failed", Cancelled()
-            if kind == "done" and self._on_done is not None:
-                self._on_done(content)
-            elif kind == "failed" and self._on_failed is not None:
-                self._on_failed(content)
+            self._slots[kind](content)
             return
-        if latest is not None and self._on_progress is not None:
-            self._on_progress(*latest)
+        if latest is not None:
+            self._slots["progress"](*latest)

@@ -6,35 +6,36 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSplitter,
-    QTabWidget,
-    QToolButton,
-    QVBoxLayout,
-)
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QToolButton, QVBoxLayout
 
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.layers.grain_layer import take_painted_labels
 from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.layers.map_legend import show_map_legend
 from napari_tesm.gui.layers.region_layer import RegionLayerLink
-from napari_tesm.gui.models.form_words import FORMS
+from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.compare import ComparePanel
 from napari_tesm.gui.panels.fit import FitPanel
 from napari_tesm.gui.panels.grains import GrainPanel
 from napari_tesm.gui.panels.histogram import HistogramPanel
-from napari_tesm.gui.panels.panel import Connection, Panel, say
+from napari_tesm.gui.panels.panel import Connection, Panel
 from napari_tesm.gui.panels.profile import ProfilePanel
 from napari_tesm.gui.panels.protocol_form import ProtocolForm
 from napari_tesm.gui.panels.regions import RegionPanel
 from napari_tesm.gui.panels.report_button import ReportButton
 from napari_tesm.gui.panels.trace import TracePanel
+from napari_tesm.gui.panels.widgets import (
+    Words,
+    button,
+    choice_box,
+    fill_box,
+    laid_out,
+    path_to_save,
+    single_shot,
+)
+from napari_tesm.gui.saying import say
 from napari_tesm.quantities.text import prefix_for
 
 if TYPE_CHECKING:
@@ -61,19 +62,18 @@ class Workspace(Panel):
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__(viewer)
-        self.summary = QLabel(_NOTHING)
-        self.summary.setWordWrap(True)
-        self.scan_box = QComboBox()
-        self.scan_box.setToolTip("The scan that the panels below look at")
-        self.scan_box.activated.connect(self._scan_chosen)
+        self.summary = Words(_NOTHING)
+        self.scan_box = choice_box("The scan that the panels below look at", self._scan_chosen)
         self.protocol_button = QToolButton()
         self.protocol_button.setText("Protocol")
         self.protocol_button.setToolTip("What is known of the pulses, and what the file does not say")
         self.protocol_button.setCheckable(True)
         self.protocol_button.toggled.connect(self._protocol_toggled)
-        self.save_button = QPushButton("Save .gwy…")
-        self.save_button.setToolTip("Save results, regions, points and what was entered as a new .gwy file")
-        self.save_button.clicked.connect(self.ask_and_save)
+        self.save_button = button(
+            "Save .gwy…",
+            "Save results, regions, points and what was entered as a new .gwy file",
+            self.ask_and_save,
+        )
         self.report_button = ReportButton(self, self._take_up_drawing)
         self.form = ProtocolForm()
         self.form.hide()
@@ -89,18 +89,11 @@ class Workspace(Panel):
         self._asked_about: WeakSet[Scan] = WeakSet()
         self._told: WeakSet[Scan] = WeakSet()
         self._shown: ReferenceType[Scan] | None = None
-        self._keeping_points = False
-        self._legend_timer = QTimer(self)
-        self._legend_timer.setSingleShot(True)
-        self._legend_timer.setInterval(0)
-        self._legend_timer.timeout.connect(self._show_legend)
+        self._keeping_points = Busy()
+        self._legend_timer = single_shot(self, 0, self._show_legend)
 
-        top = QHBoxLayout()
-        top.addWidget(self.summary, 1)
-        top.addWidget(self.scan_box)
-        top.addWidget(self.protocol_button)
-        top.addWidget(self.save_button)
-        top.addWidget(self.report_button)
+        buttons = (self.protocol_button, self.save_button, self.report_button)
+        top = laid_out(QHBoxLayout(), (self.summary, 1), self.scan_box, *buttons)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.trace)
         splitter.addWidget(self.tabs)
@@ -109,40 +102,35 @@ class Workspace(Panel):
         splitter.setChildrenCollapsible(False)
         # Said, not left to what the tallest tab would like: the trace is looked at beside every tab.
         splitter.setSizes([430, 280])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(4)
-        layout.addLayout(top)
-        layout.addWidget(self.form)
-        layout.addWidget(splitter, 1)
+        laid_out(QVBoxLayout(self), top, self.form, (splitter, 1), spacing=4, margin=4)
         self.setMinimumWidth(400)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to what changes layers or the head line."""
-        found: list[Connection] = [
+        connections: list[Connection] = [
             (self.session.layers_changed, self.refresh_soon),
             (self.session.layers_changed, self._legend_soon),
             (self.session.visible_changed, self._legend_soon),
         ]
         if scan is not None:
-            found += [
+            connections += [
                 (scan.dataset_changed, self._recording_changed),
                 (scan.points_changed, self._points_changed),
                 (scan.results_changed, self.refresh_soon),
                 (scan.time_changed, self._show_time),
             ]
             for layer in self.session.layers_of(scan, "traces"):
-                found.append((layer.events.visible, self._show_time))
+                connections.append((layer.events.visible, self._show_time))
             for layer in self.session.layers_of(scan, "points"):
-                found.append((layer.events.data, self._points_layer_changed))
-        return found
+                connections.append((layer.events.data, self._points_layer_changed))
+        return connections
 
     def refresh(self) -> None:
         """Show which scan is looked at and what is missing."""
         scan, scans = self.scan, self.session.scans
         self.scan_box.setVisible(len(scans) > 1)
-        self.scan_box.clear()
-        self.scan_box.addItems(_told_apart([known.name for known in scans]))
+        names = _told_apart([open_scan.name for open_scan in scans])
+        fill_box(self.scan_box, [(name, number) for number, name in enumerate(names)])
         if scan in scans:
             self.scan_box.setCurrentIndex(scans.index(scan))
         self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))
@@ -171,18 +159,15 @@ class Workspace(Panel):
             return
         self._told.add(scan)
         for note in scan.notes:
-            say(self.viewer, f"{scan.name}: {note}", warning=True)
+            say(Sentence("{name}: {note}", name=scan.name, note=note), warning=True)
 
     def ask_and_save(self) -> None:
         """Ask for a file name and save; a problem is said in a sentence."""
         scan = self.scan
         if scan is None:
             return
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Save t-ESM results", str(scan.suggested_path()), "Gwyddion (*.gwy)"
-        )
-        if name:
-            self.save_to(Path(name))
+        if path := path_to_save(self, "Save t-ESM results", scan.suggested_path(), "Gwyddion (*.gwy)"):
+            self.save_to(path)
 
     def save_to(self, path: Path) -> bool:
         """Save to a path that the user has agreed to; return whether it worked."""
@@ -192,9 +177,9 @@ class Workspace(Panel):
         try:
             written = self.scan.save(path, overwrite=True)
         except (OSError, ValueError) as error:
-            say(self.viewer, f"Not saved: {FORMS(error)}", warning=True)
+            say(Sentence("Not saved: {error}", error=error), warning=True)
             return False
-        say(self.viewer, f"Saved {written.name}")
+        say(f"Saved {written.name}")
         return True
 
     def _take_up_drawing(self) -> None:
@@ -219,7 +204,7 @@ class Workspace(Panel):
             try:
                 rebuild_recording(self.session, self.scan)
             except OSError as error:  # the file is gone, or was changed by somebody else
-                say(self.viewer, f"The layers stay as they are: {error}", warning=True)
+                say(Sentence("The layers stay as they are: {error}", error=error), warning=True)
             if not self.scan.missing():
                 self.protocol_button.setChecked(False)
         self.refresh_soon()
@@ -245,20 +230,14 @@ class Workspace(Panel):
 
     def _points_changed(self) -> None:
         if self.scan is not None and not self._keeping_points:
-            self._keeping_points = True
-            try:
+            with self._keeping_points:
                 show_points(self.session, self.scan)
-            finally:
-                self._keeping_points = False
 
     def _points_layer_changed(self, event: Any = None) -> None:
         # napari says "adding", "removing" … before and "added" … after; a drag ends with "changed".
         if self.scan is not None and not self._keeping_points and str(event.action) in ("removed", "changed"):
-            self._keeping_points = True
-            try:
+            with self._keeping_points:
                 points_moved(self.session, self.scan)
-            finally:
-                self._keeping_points = False
 
     def _raise_profile(self) -> None:
         self.tabs.setCurrentWidget(self.panels["Profile"])
@@ -273,8 +252,8 @@ def _unbroken(summary: str) -> str:
 def _told_apart(names: list[str]) -> list[str]:
     """Return names in which one that comes again is numbered, as napari does with its layers."""
     seen: Counter[str] = Counter()
-    found = []
+    titles = []
     for name in names:
-        found.append(f"{name} [{seen[name]}]" if seen[name] else name)
+        titles.append(f"{name} [{seen[name]}]" if seen[name] else name)
         seen[name] += 1
-    return found
+    return titles

@@ -1,0 +1,213 @@
+"""Widgets in a line each: what stands on them, what is said of them under the mouse, and what they call."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from napari_tesm.files.atomic import atomic_output
+from napari_tesm.files.sentences import Sentence
+from napari_tesm.gui.models.form_words import FORMS
+from napari_tesm.gui.models.scan import Scan, plain_label
+
+Slot = Callable[..., Any]
+Box = TypeVar("Box", bound=QBoxLayout)
+
+
+class Words(QLabel):
+    """A label for sentences: it breaks lines, and spells the fields that a sentence names as the forms call them.
+
+    Parameters
+    ----------
+    text : str
+    narrow : bool
+        Whether it may be as narrow as the room that is left.
+    """
+
+    def __init__(self, text: str = "", *, narrow: bool = False) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        if narrow:
+            self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.setText(text)
+
+    def setText(self, message: object) -> None:
+        """Show a sentence, or what an exception says."""
+        super().setText(FORMS(message))
+
+    def show_if_any(self, message: object) -> None:
+        """Show a sentence, or take no room where there is none."""
+        self.setText(message)
+        self.setVisible(bool(self.text()))
+
+
+def button(text: str, tip: str, clicked: Slot | None = None) -> QPushButton:
+    """Return a button; one without a slot is switched on and off by clicks."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    if clicked is None:
+        made.setCheckable(True)
+    else:
+        made.clicked.connect(clicked)
+    return made
+
+
+def check_box(text: str, tip: str, clicked: Slot | None = None) -> QCheckBox:
+    """Return a box to tick."""
+    box = QCheckBox(text)
+    box.setToolTip(tip)
+    if clicked is not None:
+        box.clicked.connect(clicked)
+    return box
+
+
+def choice_box(tip: str, chosen: Slot, items: Iterable[tuple[str, Any]] = ()) -> QComboBox:
+    """Return a box to choose from, with the text and data of each item."""
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.activated.connect(chosen)
+    fill_box(box, list(items))
+    return box
+
+
+def line_edit(text: str, example: str) -> QLineEdit:
+    """Return an entry with an example, grey and never taken as a value, where nothing is entered."""
+    entry = QLineEdit(text)
+    entry.setPlaceholderText(f"for example {example}")
+    return entry
+
+
+def spin_box(tip: str, largest: float, decimals: int, step: float) -> QDoubleSpinBox:
+    """Return a box for a number from 0, which tells a number only when it is entered whole."""
+    spin = QDoubleSpinBox()
+    spin.setRange(0.0, largest)
+    spin.setDecimals(decimals)
+    spin.setSingleStep(step)
+    spin.setToolTip(tip)
+    spin.setKeyboardTracking(False)
+    return spin
+
+
+def single_shot(parent: QWidget, interval: int, slot: Slot) -> QTimer:
+    """Return a timer that fires once, some ms after it was last started; it goes with its parent."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(interval)
+    timer.timeout.connect(slot)
+    return timer
+
+
+def laid_out(
+    layout: Box,
+    *parts: QWidget | QLayout | tuple[QWidget | QLayout, int] | None,
+    spacing: int = -1,
+    margin: int | None = None,
+) -> Box:
+    """Return a layout with widgets and other layouts in it, one after the other.
+
+    Parameters
+    ----------
+    *parts
+        Each alone or with its share of the room that is left; None takes that room and leaves it empty.
+    spacing, margin : int, optional
+        In pixels; the style's by default.
+    """
+    for part in parts:
+        if part is None:
+            layout.addStretch(1)
+            continue
+        item, share = part if isinstance(part, tuple) else (part, 0)
+        if isinstance(item, QLayout):
+            layout.addLayout(item, share)
+        else:
+            layout.addWidget(item, share)
+    layout.setSpacing(spacing)
+    if margin is not None:
+        layout.setContentsMargins(margin, margin, margin, margin)
+    return layout
+
+
+def clear_form(form: QFormLayout) -> None:
+    """Remove all lines of a form, with their widgets."""
+    while form.rowCount():
+        form.removeRow(0)
+
+
+def give_way(*widgets: QWidget) -> None:
+    """Let widgets be as narrow as the room that is left for them."""
+    for widget in widgets:
+        widget.setSizePolicy(QSizePolicy.Policy.Ignored, widget.sizePolicy().verticalPolicy())
+
+
+def fill_box(box: QComboBox, items: Sequence[tuple[str, Any]], chosen: Any = None) -> None:
+    """Put items, each with its text and data, into a box and choose one by its data.
+
+    A box that holds the same items is not filled anew, so that it stays open.
+    """
+    if [(box.itemText(i), box.itemData(i)) for i in range(box.count())] != list(items):
+        box.clear()
+        for text, data in items:
+            box.addItem(text, data)
+    if chosen is not None:
+        box.setCurrentIndex(box.findData(chosen))
+
+
+def fill_pulses(box: QComboBox, scan: Scan | None, chosen: int = 0) -> None:
+    """Offer the pulse settings of a scan; where there is only one, there is nothing to choose."""
+    labels = [] if scan is None else scan.labels
+    fill_box(box, items_of_pulses(labels), chosen)
+    box.setVisible(len(labels) > 1)
+
+
+def items_of_pulses(labels: Sequence[str]) -> list[tuple[str, int]]:
+    """Return text and number of each pulse setting."""
+    return [(plain_label(label) or f"pulse {number + 1}", number) for number, label in enumerate(labels)]
+
+
+def path_to_save(parent: QWidget, caption: str, suggested: object, kinds: str = "CSV (*.csv)") -> Path | None:
+    """Ask where to save a file; None where the user would rather not."""
+    name, _ = QFileDialog.getSaveFileName(parent, caption, str(suggested), kinds)
+    return Path(name) if name else None
+
+
+def path_to_open(parent: QWidget, caption: str, kinds: str) -> Path | None:
+    """Ask for a file; None where the user would rather not."""
+    name, _ = QFileDialog.getOpenFileName(parent, caption, "", kinds)
+    return Path(name) if name else None
+
+
+def save_text(path: Path, make: Callable[[], str]) -> tuple[bool, str]:
+    """Write a text that is made here, whole or not at all; return whether it worked, and how that went in words."""
+    try:
+        with atomic_output(path, overwrite=True) as file:
+            file.write(make().encode())
+    except (OSError, ValueError) as error:
+        return False, Sentence("Not saved: {error}", error=error)
+    return True, f"Saved {path.name}"
+
+
+def undo_or_redo(event: Any) -> str:
+    """Return what a key press asks for; empty where it is another key."""
+    if event is None:
+        return ""
+    if event.matches(QKeySequence.StandardKey.Undo):
+        return "undo"
+    with_shift = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    is_redo = event.key() == Qt.Key.Key_Z and event.modifiers() == with_shift
+    return "redo" if is_redo or event.matches(QKeySequence.StandardKey.Redo) else ""
