@@ -89,8 +89,8 @@ def test_an_image_of_another_grid_lies_at_its_place_in_the_unit_of_the_scan(view
         np.arange(96.0).reshape(8, 12), dims=("y", "x"), coords=coords, name="other", attrs={"units": "V"}
     )
     layers = show(viewer_model, layers_from_scan(Scan("example", dataset, [dataset["topography"], image])))
-    (layer,) = (one for one in layers if one.name == "other")
-    assert [str(one) for one in layer.units] == [unit, unit]
+    (layer,) = (layer for layer in layers if layer.name == "other")
+    assert [str(axis_unit) for axis_unit in layer.units] == [unit, unit]
     assert np.allclose(np.array(layer.scale) * factor, steps, rtol=1e-12, atol=0)
     corner = np.array(layer.translate) - np.array(layer.scale) / 2
     assert np.allclose(corner * factor, np.array(CORNER) + 0.1e-6, rtol=1e-9, atol=0)
