@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_tesm.cli import main
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.io.content import Axis, FileContent, Source
 from napari_tesm.io.detection import content_from_file
@@ -351,3 +352,89 @@ def test_an_image_whose_axes_run_backwards_shows_each_value_at_its_place(order, 
     expected = 3.0 * image["y"].values[:, None] + 2.0 * image["x"].values[None, :]
     np.testing.assert_allclose(image.values, expected)
     assert (image.attrs["units"], image.attrs["long_name"]) == ("m", "height")
+
+
+STATED = {"pulse_start": "0 s", "pulse duration": "1 ms", "voltage": "-3 V", "tip_radius": "25 nm ± 5 nm"}
+
+
+def _stating(**attributes):
+    return FileContent(Path("scan.h5"), "HDF5", [source(TRACES, Y, X, TIME)], attributes=attributes)
+
+
+def test_what_a_file_states_in_the_names_of_the_protocol_needs_no_mapping():
+    held = _stating(**STATED, lock_in_time_constant=0.1, operator="M")
+    (dataset,) = opened_from_content(held, proposal_from_content(held).mapping).datasets
+    assert dataset["voltage"].values.tolist() == [-3.0]
+    # A number without a unit is nobody's time constant.
+    assert PulseProtocol.from_attributes(dataset.attrs) == PulseProtocol(
+        pulse_start=0.0, pulse_duration=1e-3, tip_radius=25e-9, tip_radius_error=5e-9
+    )
+    assert dataset["time"].values[0] == pytest.approx(-1e-3)
+
+
+@pytest.mark.parametrize("scan", [ScanEntry(), ScanEntry(voltages=(2.0,))])
+def test_a_mapping_goes_before_what_the_file_states(scan):
+    entry = TraceEntry("scan/X", voltage=None if scan.voltages else 2.0)
+    mapping = Mapping((entry,), scan=scan, protocol=PulseProtocol(pulse_start=5e-4, tip_radius=1e-8))
+    held = _stating(**STATED | {"voltage": "high", "pulse_start": "0.5 mm"})
+    (dataset,) = opened_from_content(held, mapping).datasets
+    assert dataset["voltage"].values.tolist() == [2.0]
+    assert PulseProtocol.from_attributes(dataset.attrs) == PulseProtocol(
+        pulse_start=5e-4, pulse_duration=1e-3, tip_radius=1e-8
+    )
+
+
+def test_the_voltages_of_an_axis_go_before_the_one_that_is_stated():
+    several = source(np.stack([TRACES, TRACES]), Axis(2, "pulse", "V", 3.0, -6.0), Y, X, TIME)
+    held = FileContent(Path("scan.h5"), "HDF5", [several], attributes=STATED)
+    (dataset,) = opened_from_content(held, proposal_from_content(held).mapping).datasets
+    assert dataset["voltage"].values.tolist() == [3.0, -3.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("voltage", "-3", "'voltage' of the attributes of scan.h5: '-3' has no unit"),
+        ("pulse_duration", "10 nm", "'pulse duration' of the attributes of scan.h5"),
+        ("pulse_duration", "0 ms", "the attributes of scan.h5: the pulse duration must be larger"),
+        ("tip_radius", "sharp", "'tip radius' of the attributes of scan.h5"),
+        ("lock_in_order", "1.5", "'lock-in order' of the attributes of scan.h5"),
+    ],
+)
+def test_what_a_file_states_and_nobody_understands_is_said_in_a_sentence(name, text, words):
+    held = _stating(**{name: text})
+    with pytest.raises(MappingError, match=words) as caught:
+        opened_from_content(held, proposal_from_content(held).mapping)
+    assert "\n" not in str(caught.value)
+    opened_from_content(held, Mapping(images=()))  # images need no protocol
+
+
+def test_info_says_what_a_file_states_and_what_a_fit_lacks(tmp_path, capsys):
+    import h5py
+
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        traces = file.create_dataset("X", data=TRACES)
+        for axis, positions in zip((Y, X, TIME), traces.dims, strict=True):
+            file[axis.name] = axis.positions()
+            file[axis.name].attrs["units"] = axis.unit
+            file[axis.name].make_scale(axis.name)
+            positions.attach_scale(file[axis.name])
+        file.attrs["pulse_start"] = "0 s"
+    assert main(["info", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert (
+        "Traces for a fit: X\n  pulse start: 0 s\n  missing: duration of the pulse (--pulse-duration" in text
+    )
+    path.with_suffix(".yaml").write_text(
+        "traces: [{source: X, voltage: -3 V}]\nprotocol: {pulse duration: 1 ms}"
+    )
+    assert main(["info", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "  pulse voltage: -3 V\n  pulse start: 0 s\n  pulse duration: 1 ms\n" in text
+    assert "duration of the pulse" not in text
+    path.with_suffix(".yaml").unlink()
+    with h5py.File(path, "a") as file:
+        file.attrs["voltage"] = "high"
+    assert main(["info", str(path)]) == 0
+    assert "Problem: 'voltage' of the attributes of scan.h5" in capsys.readouterr().out

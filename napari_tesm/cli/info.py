@@ -20,8 +20,7 @@ def run_command(options: argparse.Namespace) -> int:
     if options.mapping and is_gwy(options.file):
         raise UsageError("a .gwy file says itself what is what: there is no mapping to propose")
     description = description_from_file(options.file)
-    for group in description["traces"]:
-        group["missing"] = [spelled(sentence) for sentence in group["missing"]]
+    _spell_missing(description)
     if options.json:
         print(json.dumps(description, indent=2, ensure_ascii=True))
     else:
@@ -45,6 +44,7 @@ def _describe_content(options: argparse.Namespace) -> int:
         print(proposal.to_text(content), end="")
         return 0
     description = description_from_content(content, proposal)
+    _spell_missing(description)
     if options.json:
         print(json.dumps(description, indent=2, ensure_ascii=True))
         return 0
@@ -60,7 +60,7 @@ def _describe_content(options: argparse.Namespace) -> int:
         lines.append("To be said in a mapping (tesm info --mapping proposes one):")
         lines += [f"  {question}" for question in proposal.questions]
     elif proposal.mapping.traces:
-        lines.append(f"Traces for a fit: {', '.join(entry.source for entry in proposal.mapping.traces)}")
+        lines += _trace_lines(description)
     else:
         lines.append("Traces for a fit: none, images only")
     for line in lines:
@@ -83,6 +83,15 @@ def _lines(description: dict[str, Any]) -> Iterator[str]:
                 yield f"       selection '{selection['name']}': {kind}, {count} items"
             for curve in entry.get("curves", ()):
                 yield f"       curve '{curve['label']}' [{curve['unit'] or '-'}]{_samples(curve)}"
+    yield from _trace_lines(description)
+
+
+def _spell_missing(description: dict[str, Any]) -> None:
+    for group in description["traces"]:
+        group["missing"] = [spelled(sentence) for sentence in group["missing"]]
+
+
+def _trace_lines(description: dict[str, Any]) -> Iterator[str]:
     for group in description["traces"]:
         yield f"Traces for a fit: {', '.join(group['titles'])}"
         for name, value in group["protocol"].items():

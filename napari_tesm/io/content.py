@@ -112,7 +112,8 @@ class FileContent:
     sources : list of Source
         In the order of the file.
     attributes : dict
-        What the file says of itself.
+        What the file says of itself. Texts with a unit that are named as the protocol's quantities, such as
+        ``pulse_start`` or ``voltage``, are used where no mapping says otherwise.
     notes : list of str
         Sentences about what is odd and was not refused: a time base left at its default, a channel left out.
     check : callable, optional

@@ -4,10 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
+from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.io.content import Axis, FileContent, Source
+from napari_tesm.io.gwy.description import entry_of_traces
 from napari_tesm.io.mapping.proposal import Proposal
+from napari_tesm.io.registry import open_datasets
 from napari_tesm.io.zarr_store.arrays import stored_bytes
+from napari_tesm.quantities.text import text_from_quantity
 
 Entry = dict[str, Any]
 _LONGEST_TEXT = 200
@@ -15,8 +20,14 @@ _MOST_ATTRIBUTES = 40
 
 
 def description_from_content(content: FileContent, proposal: Proposal | None) -> Entry:
-    """Return what a file holds: its arrays with axes and units, what is odd, and a mapping to start from."""
+    """Return what a file holds: arrays with axes and units, a mapping to start from, and what is missing for a fit."""
     path = Path(content.path)
+    traces, problems = [], []
+    if proposal is not None and proposal.is_complete and proposal.mapping.traces:
+        try:
+            traces = [_traces(dataset) for dataset in open_datasets(path)]
+        except ValueError as error:
+            problems = [str(error)]
     return {
         "name": path.name,
         "format": content.format,
@@ -26,7 +37,16 @@ def description_from_content(content: FileContent, proposal: Proposal | None) ->
         "notes": list(content.notes),
         "questions": [] if proposal is None else list(proposal.questions),
         "mapping": None if proposal is None else proposal.to_text(content),
+        "traces": traces,
+        "problems": problems,
     }
+
+
+def _traces(dataset: xr.Dataset) -> Entry:
+    voltages = [text_from_quantity(float(v), "V") for v in dataset["voltage"].values if np.isfinite(v)]
+    known = {"pulse voltage": ", ".join(voltages)} if voltages else {}
+    titles = list(dict.fromkeys(dataset.attrs["traces"]))
+    return entry_of_traces(titles, known, PulseProtocol.from_attributes(dataset.attrs))
 
 
 def _array(source: Source) -> Entry:

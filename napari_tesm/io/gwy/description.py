@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gwyfile.objects import GwyContainer
 
-from napari_tesm.data.protocol import UNITS
+from napari_tesm.data.protocol import UNITS, PulseProtocol
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
@@ -168,18 +168,22 @@ def _trace_entry(stack: TraceStackInfo) -> Entry:
     if stack.direction:
         entries["scan direction"] = stack.direction
     entries["lock-in signal"] = stack.signal
-    for name, value in protocol.to_attributes().items():
-        entries[name.replace("_", " ")] = text_from_quantity(value, UNITS[name])
+    titles = [stack.title or stack.name]
+    return entry_of_traces(titles, entries, protocol, stack.time_unit) | {"id": stack.number}
+
+
+def entry_of_traces(
+    titles: list[str], known: dict[str, str], protocol: PulseProtocol, time_unit: str = "s"
+) -> Entry:
+    """Return what is understood of traces, with what else is `known` in words, and what is missing for a fit."""
     templates = {
-        "unit of the time axis ({time_unit})": stack.time_unit or None,
+        "unit of the time axis ({time_unit})": time_unit or None,
         "start of the pulse ({pulse_start}, or windows)": protocol.pulse_start,
         "duration of the pulse ({pulse_duration}, or windows)": protocol.pulse_duration,
         "tip radius ({tip_radius}); without it tau maps only": protocol.tip_radius,
-        "pulse voltage ({voltage}); without it titles have no suffix": stack.quantity("Pulse voltage"),
+        "pulse voltage ({voltage}); without it titles have no suffix": known.get("pulse voltage"),
     }
-    return {
-        "titles": [stack.title or stack.name],
-        "id": stack.number,
-        "protocol": entries,
-        "missing": [Sentence(template) for template, value in templates.items() if value is None],
-    }
+    values = protocol.to_attributes().items()
+    words = {name.replace("_", " "): text_from_quantity(value, UNITS[name]) for name, value in values}
+    missing = [Sentence(template) for template, value in templates.items() if value is None]
+    return {"titles": titles, "protocol": known | words, "missing": missing}

@@ -20,7 +20,7 @@ Instead of `traces`, a mapping may name the channels of one continuous recording
 """
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ import yaml
 
 from napari_tesm.data.dataset import DIRECTIONS, SIGNALS
 from napari_tesm.data.protocol import UNITS, PulseProtocol
+from napari_tesm.io.content import FileContent
 from napari_tesm.io.mapping.entries import (
     AXES,
     AfmEntry,
@@ -110,6 +111,26 @@ def mapping_from_file(path: str | PathLike[str]) -> Mapping:
         raise MappingError(f"{path.name} is no mapping: it is not text") from None
     except MappingError as error:
         raise MappingError(f"{path.name}: {error}") from None
+
+
+def mapping_as_stated(mapping: Mapping, content: FileContent) -> Mapping:
+    """Return a mapping, completed by what its file states in attributes named as the protocol is: ``pulse_duration``.
+
+    Only texts with their unit count: a number in somebody's file could be in any. Raises a MappingError naming file and
+    attribute where one cannot be understood.
+    """
+    known = {name: getattr(mapping.protocol, field) for name, field in _PROTOCOL.items()}
+    known["voltage"] = mapping.scan.voltages or all(one.voltage is not None for one in mapping.traces) or None
+    stated = {}
+    for name, said in known.items():
+        value = content.attributes.get(_PROTOCOL.get(name, name), content.attributes.get(name))
+        if said is None and isinstance(value, str) and value.strip():
+            stated[name] = value
+    reader = _Reader(stated, f"the attributes of {content.path.name}")
+    voltage = reader.quantity("voltage")
+    traces = [replace(one, voltage=voltage if one.voltage is None else one.voltage) for one in mapping.traces]
+    protocol = _protocol(reader).updated(**asdict(mapping.protocol))
+    return replace(mapping, traces=tuple(traces), protocol=protocol)
 
 
 def text_from_mapping(mapping: Mapping) -> str:
@@ -314,12 +335,12 @@ def _protocol(reader: _Reader) -> PulseProtocol:
             elif text:
                 values["lock_in_order"] = order_from_text(text)
         except ValueError as problem:
-            raise MappingError(f"'{name}' of 'protocol': {problem}") from None
+            raise MappingError(f"'{name}' of {reader.where}: {problem}") from None
     reader.done()
     try:
         return PulseProtocol(**values)
     except ValueError as problem:
-        raise MappingError(f"'protocol': {problem}") from None
+        raise MappingError(f"{reader.where}: {problem}") from None
 
 
 def _needed(reader: _Reader, name: str) -> str:

@@ -18,6 +18,7 @@ from napari_tesm.io.images import (
 )
 from napari_tesm.io.mapping.arranged import ArrangedTraces
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TraceEntry
+from napari_tesm.io.mapping.text import mapping_as_stated
 from napari_tesm.quantities.text import factor_from_unit
 
 
@@ -43,7 +44,7 @@ class OpenedContent:
 def opened_from_content(
     content: FileContent, mapping: Mapping, *, time_unit: str | None = None, lateral_unit: str | None = None
 ) -> OpenedContent:
-    """Return traces and images of a file as a mapping says.
+    """Return traces and images of a file as a mapping says, and its attributes where the mapping is silent.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ def opened_from_content(
     try:
         channels = images_from_content(content, mapping.images, lateral_unit=lateral_unit)
         opened = OpenedContent(channels=channels, notes=list(content.notes))
+        if mapping.traces or mapping.recording:
+            mapping = mapping_as_stated(mapping, content)
         if mapping.traces:
             groups = _groups(content, mapping, time_unit, lateral_unit)
             opened.datasets = [_dataset(group, content, mapping, channels) for group in groups]
