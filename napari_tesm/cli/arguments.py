@@ -2,7 +2,10 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
+
+KERNELS: Final = "{kernels}"
+"""Stands in a help for the kernels there are; they are loaded only when it is shown."""
 
 
 class UsageError(Exception):
@@ -19,6 +22,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError` with what is wrong."""
         raise UsageError(f"{message}\nTry '{self.prog} --help'.")
+
+    def format_help(self) -> str:
+        """Return the help."""
+        for action in self._actions:
+            if action.help == KERNELS:
+                from napari_tesm.kernels.named import kernels_in_words
+
+                action.help = kernels_in_words()
+        return super().format_help()
 
 
 class Option(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from napari_tesm.cli.arguments import Group, Option, file_name, flag, group, option, output_name
+from napari_tesm.cli.arguments import KERNELS, Group, Option, file_name, flag, group, option, output_name
 
 
 def taken(name: str, metavar: str, words: str | None = None, **settings: Any) -> Option:
@@ -66,8 +66,7 @@ FITTING: Final = (
     group(
         "how to fit",
         *WINDOWS,
-        option("kernel", "exponential", "exponential, stretched, biexponential, power, erfc or gaussian-source for "
-               "each window; flux-pulse or clamped for the record as one"),
+        option("kernel", "exponential", KERNELS),
         GEOMETRY,
         option("threshold", "15%", "smallest |H| to fit, of the map's maximum"),
         THRESHOLD_OF,

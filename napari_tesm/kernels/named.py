@@ -22,6 +22,14 @@ ALL_KERNELS: Final[dict[str, AnyKernel]] = {
 """The kernels by name, in the order in which they are offered."""
 
 
+def kernels_in_words() -> str:
+    """Return the names of all kernels, those last that describe the record as one."""
+    joint = [name for name, kernel in ALL_KERNELS.items() if kernel.joint]
+    others = [name for name in ALL_KERNELS if name not in joint]
+    each, whole = (f"{', '.join(names[:-1])} or {names[-1]}" for names in (others, joint))
+    return f"{each} for each window; {whole} for the record as one"
+
+
 def kernel_from_name(name: str, *, pulse: float | None = None, low_pass: LowPass | None = None) -> AnyKernel:
     """Return a kernel, or raise a ValueError that lists those there are.
 
