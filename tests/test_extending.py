@@ -9,6 +9,7 @@ import xarray as xr
 from extending_page import blocks, module_from_block
 
 from napari_tesm import open_dataset
+from napari_tesm.cli import main
 from napari_tesm.fitting import fit_traces
 from napari_tesm.io import detection
 from napari_tesm.kernels import named, one_parameter
@@ -29,12 +30,13 @@ def test_a_format_is_read_by_its_content_and_a_mapping(tmp_path, monkeypatch):
     assert dataset.sizes == {"pulse": 1, "y": 6, "x": 8, "time": 250}
     np.testing.assert_allclose(dataset["displacement"].values[0], truth * 1e-9, rtol=1e-12)
     np.testing.assert_allclose(dataset["time"].values, time, atol=1e-12)
+    assert (dataset.attrs["pulse_start"], dataset.attrs["pulse_duration"]) == (0.0, 10e-3)
     path.write_text(path.read_text()[:-40])
     with pytest.raises(ValueError, match=r"scan\.txt is damaged"):
         open_dataset(path)
 
 
-def test_a_kernel_is_fitted_by_its_name(monkeypatch):
+def test_a_kernel_is_fitted_and_offered_by_its_name(monkeypatch, capsys):
     (code,), (line,) = blocks("A kernel"), blocks("A kernel", "text")
     space = dict(vars(one_parameter))
     exec(code, space)
@@ -48,6 +50,12 @@ def test_a_kernel_is_fitted_by_its_name(monkeypatch):
     np.testing.assert_allclose(result.tau, tau, rtol=1e-6)
     np.testing.assert_allclose(result.a, 3e-9, rtol=1e-6)
     np.testing.assert_allclose(result.c, -1e-9, rtol=1e-5)
+    monkeypatch.setenv("COLUMNS", "500")
+    main(["fit", "--help"])
+    assert (
+        "exponential, stretched, biexponential, power, erfc, gaussian-source or second-order for each window; "
+        "flux-pulse or clamped for the record as one"
+    ) in capsys.readouterr().out
 
 
 def test_a_section_says_what_numpy_says_and_what_is_missing():
