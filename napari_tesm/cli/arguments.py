@@ -1,7 +1,6 @@
 """The parser of the words of the command line, and commands and options as data that it is made from."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn
 
 KERNELS: Final = "{kernels}"
@@ -47,8 +46,7 @@ class Group(NamedTuple):
     options: tuple[Option, ...]
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """What a command is good for, in the list of all and in its own help, and what it takes."""
 
     help: str

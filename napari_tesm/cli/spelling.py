@@ -1,10 +1,9 @@
 """What the fields are called where the words of the engine are read: on a terminal, or in Gwyddion."""
 
 import os
-from dataclasses import replace
 from typing import Final
 
-from napari_tesm.files.sentences import OPTIONS, Spelling, option_from_field
+from napari_tesm.files.sentences import Spelling, option_from_field
 
 READER: Final = "TESM_READER"
 """Environment variable by which Gwyddion's module ("gwyddion") and its plug-ins for pygwy ("pygwy") say who reads."""
@@ -35,7 +34,7 @@ def _setting(name: str, value: str) -> str:
 
 _NAMES: Final = {"the command line": "tesm info --mapping FILE"}
 _SPELLINGS: Final = {"gwyddion": Spelling(_dialog_entry, _NAMES), "pygwy": Spelling(_setting, _NAMES)}
-_ON_A_TERMINAL: Final = replace(OPTIONS, names=_NAMES)
+_ON_A_TERMINAL: Final = Spelling(option_from_field, _NAMES)
 
 
 def spelled(message: object) -> str:

@@ -4,9 +4,7 @@ What refuses or advises says which field it means, and leaves open what that is 
 edge (command line, napari, Gwyddion) has a `Spelling`, and puts through it what it shows.
 """
 
-import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any, Final, Self
 
@@ -19,7 +17,6 @@ class Field(str):
     """The name of a field among the values of a sentence, which then says its name and not how it is given."""
 
 
-@dataclass(frozen=True)
 class Spelling:
     """What an edge calls the fields.
 
@@ -31,8 +28,8 @@ class Spelling:
         What a field is called where that is not its own name.
     """
 
-    entry: Callable[[str, str], str]
-    names: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self, entry: Callable[[str, str], str], names: Mapping[str, str] | None = None) -> None:
+        self.entry, self.names = entry, names or {}
 
     def __call__(self, message: object) -> str:
         """Return a sentence, or what an exception says, with its fields as they are spelled here."""
@@ -51,6 +48,8 @@ def keyword_from_field(name: str, value: str = "") -> str:
 
 def option_from_field(name: str, value: str = "") -> str:
     """Return how the command line gives a field."""
+    import shlex  # sentences are part of `tesm --help`, which is quick
+
     option = "--" + _OPTIONS.get(name, name).replace("_", "-")
     return f"{option} {value if value.isalnum() else shlex.quote(value)}" if value else option
 
