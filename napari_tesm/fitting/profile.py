@@ -95,8 +95,8 @@ def profile_intervals(
 
     >>> time = np.arange(400) * 2.5e-5
     >>> trace = np.exp(-time / 0.2) + 5e-3 * np.random.default_rng(1).standard_normal(400)
-    >>> found = profile_intervals(trace, time)
-    >>> bool(found.low > 1e-2), bool(np.isinf(found.high))
+    >>> limits = profile_intervals(trace, time)
+    >>> bool(limits.low > 1e-2), bool(np.isinf(limits.high))
     (True, True)
     """
     from scipy.special import fdtri

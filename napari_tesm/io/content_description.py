@@ -44,9 +44,9 @@ def description_from_content(content: FileContent, proposal: Proposal | None) ->
 
 def _traces(dataset: xr.Dataset) -> Entry:
     voltages = [text_from_quantity(float(v), "V") for v in dataset["voltage"].values if np.isfinite(v)]
-    known = {"pulse voltage": ", ".join(voltages)} if voltages else {}
+    stated = {"pulse voltage": ", ".join(voltages)} if voltages else {}
     titles = list(dict.fromkeys(dataset.attrs["traces"]))
-    return entry_of_traces(titles, known, PulseProtocol.from_attributes(dataset.attrs))
+    return entry_of_traces(titles, stated, PulseProtocol.from_attributes(dataset.attrs))
 
 
 def _array(source: Source) -> Entry:

@@ -148,8 +148,8 @@ def systematic_intervals(diffusion: float, radius: float, error: float) -> dict[
     --------
     The rule D·(1 ± 2 σ/l) would say 0.6 to 1.4, and 0.2 to 1.8.
 
-    >>> found = systematic_intervals(1.0, 25e-9, 5e-9)
-    >>> {level: (round(low, 2), round(high, 2)) for level, (low, high) in found.items()}
+    >>> limits = systematic_intervals(1.0, 25e-9, 5e-9)
+    >>> {level: (round(low, 2), round(high, 2)) for level, (low, high) in limits.items()}
     {'68': (0.64, 1.44), '95': (0.37, 1.94)}
     """
     tip = TipRadius.normal(radius, error)

@@ -119,16 +119,20 @@ def mapping_as_stated(mapping: Mapping, content: FileContent) -> Mapping:
     Only texts with their unit count: a number in somebody's file could be in any. Raises a MappingError naming file and
     attribute where one cannot be understood.
     """
-    known = {name: getattr(mapping.protocol, field) for name, field in _PROTOCOL.items()}
-    known["voltage"] = mapping.scan.voltages or all(one.voltage is not None for one in mapping.traces) or None
+    said = {name: getattr(mapping.protocol, field) for name, field in _PROTOCOL.items()}
+    voltages = [entry.voltage for entry in mapping.traces]
+    said["voltage"] = mapping.scan.voltages or None not in voltages or None
     stated = {}
-    for name, said in known.items():
+    for name, entry in said.items():
         value = content.attributes.get(_PROTOCOL.get(name, name), content.attributes.get(name))
-        if said is None and isinstance(value, str) and value.strip():
+        if entry is None and isinstance(value, str) and value.strip():
             stated[name] = value
     reader = _Reader(stated, f"the attributes of {content.path.name}")
     voltage = reader.quantity("voltage")
-    traces = [replace(one, voltage=voltage if one.voltage is None else one.voltage) for one in mapping.traces]
+    traces = [
+        replace(entry, voltage=voltage if entry.voltage is None else entry.voltage)
+        for entry in mapping.traces
+    ]
     protocol = _protocol(reader).updated(**asdict(mapping.protocol))
     return replace(mapping, traces=tuple(traces), protocol=protocol)
 
