@@ -38,8 +38,9 @@ def noisy_relaxations(kernel, tau, snr, count, *, seed=0):
 
 
 def limits(known, time, traces):
+    fitted = fit_traces(traces, time, kernel=known)
     return limits_of_tau(
-        traces, time, fit_traces(traces, time, kernel=known), kernel=known, start=float(time[0])
+        traces, time, fitted.tau, fitted.log_tau_stderr, fitted.status, kernel=known, start=float(time[0])
     )
 
 

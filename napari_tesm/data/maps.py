@@ -47,6 +47,8 @@ class MapKind:
 
 _OF_WINDOWS: Final = ("b", "beta", "tau_slow", "share", "exponent", "tau_mean")
 """Quantities that a joint kernel does not have."""
+_OF_RECORDS: Final = ("step",)
+"""Quantities that only a joint kernel has."""
 
 
 ENDINGS: Final = ("_stderr", "_lower", "_upper")
@@ -88,6 +90,9 @@ _FITTED: Final[dict[str, tuple[MapKind, tuple[str, ...]]]] = {
     "b": (MapKind("b", "1/s", gated=True), _WITH_ERROR),
     "c": (MapKind("c", "displacement"), _WITH_ERROR),
     "rms": (MapKind("RMS", "displacement"), ()),
+    "drift": (MapKind("drift", "displacement", exported=True), _WITH_ERROR),
+    "step": (MapKind("edge step", "displacement", exported=True), _WITH_ERROR),
+    "mains": (MapKind("mains", "displacement", exported=True), _WITH_ERROR),
 }
 """What a fit gives, its title without the number of the fit, and what is known of it beside its value."""
 
@@ -96,7 +101,7 @@ def _kinds() -> dict[str, MapKind]:
     kinds = {"H": MapKind("H", "displacement", exported=True, visible=True)}
     for n in FITS:
         for quantity, (kind, endings) in _FITTED.items():
-            if n == JOINT and quantity in _OF_WINDOWS:
+            if quantity in (_OF_WINDOWS if n == JOINT else _OF_RECORDS):
                 continue
             number = "" if n == JOINT else f" {n}" if quantity in _APART else str(n)
             title = f"{kind.title}{number}"

@@ -1,8 +1,8 @@
 """One evaluation: a dataset, a recipe, and all that the two come to. Everybody who evaluates traces takes one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import xarray as xr
@@ -42,12 +42,15 @@ class Evaluation:
     dataset : Dataset
         With the recipe's protocol put in for what the file says or lacks, and its phase turned; traces are read, and
         turned, where they are asked for.
+    memory : dict
+        What was measured on the dataset, kept for the evaluations of it that differ in other things.
     """
 
     source: xr.Dataset
     asked: Recipe
     recipe: Recipe
     dataset: xr.Dataset
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, dataset: xr.Dataset, recipe: Recipe | None = None) -> Self:
@@ -95,7 +98,7 @@ class Evaluation:
         if not same:
             return self.of(self.source, recipe)
         resolved = replace(recipe, phase_rotation=self.recipe.phase_rotation)
-        return type(self)(self.source, recipe, resolved, self.dataset)
+        return type(self)(self.source, recipe, resolved, self.dataset, self.memory)
 
     @property
     def protocol(self) -> PulseProtocol:

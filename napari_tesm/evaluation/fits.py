@@ -7,61 +7,66 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import displacement_from_traces, gated_status, response_probability
+from napari_tesm.data.displacement import gated_status
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.instrument import Instrument
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
-from napari_tesm.fitting import fit_traces
-from napari_tesm.fitting.limits import KNOWN, limits_of_tau
+from napari_tesm.evaluation.traces import FITTED, LIMITS, maps_from_traces
+from napari_tesm.fitting.limits import limits_of_tau
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
 Maps = dict[str, NDArray[Any]]
 
-_FITTED: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
-"""What a fit gives that becomes maps."""
-_LIMITS: Final = ("tau_lower", "tau_upper")
 _LIMITS_OF_D: Final = ("D_upper", "D_lower")
 
 
-def maps_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Maps:
-    """Return H and the fits of every window, by the names of maps, before any gate.
+def add_limits(traces: NDArray[np.floating], maps: Maps, evaluation: Evaluation) -> None:
+    """Put the limits of tau into maps, in place, after the gates: nothing is worth the search where none responds.
 
     Parameters
     ----------
     traces : ndarray, shape (n, time)
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n,)
-        Beside the maps of numbers ``status`` as the fit has it, and the number of ``samples``.
+    maps : dict of str to ndarray, shape (n,)
+        From `maps_from_traces` and through `gate_status`.
     """
     settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
-    maps: Maps = {}
-    if settings.pulse is not None:
-        maps["H"] = displacement_from_traces(traces, time, settings.pulse)
+    if not recipe.intervals:
+        return
+    assert isinstance(settings.kernel, Kernel)
     for number in settings.windows:
         inside = settings.samples(number, time)
-        data, times = traces[:, inside], time[inside]
-        fitted = fit_traces(data, times, **settings.fit_options(number, times, recipe))
-        for quantity in (*_FITTED, *fitted.extra, "status", "samples"):
-            maps[map_name(quantity, number)] = fitted.values(quantity)
-        if recipe.intervals:
-            assert isinstance(settings.kernel, Kernel)
-            # Noise is not worth the search; the threshold is known at the end only.
-            responds = response_probability(fitted.r2, fitted.samples) < recipe.response_level
-            limits = limits_of_tau(
-                data, times, fitted, kernel=settings.kernel, start=settings.start(number, times),
-                bounds=recipe.tau_bounds, asked=responds,
-            )  # fmt: skip
-            maps |= {map_name(name, number): values for name, values in zip(_LIMITS, limits, strict=True)}
-    return maps
+        tau, error, status, inflation = (
+            maps[map_name(name, number)] for name in ("tau", "tau_stderr", "status", "inflation")
+        )
+        limits = limits_of_tau(
+            traces[:, inside], time[inside], tau, error / tau, status, kernel=settings.kernel,
+            start=settings.start(number, time[inside]), bounds=recipe.tau_bounds, inflation=inflation,
+        )  # fmt: skip
+        for name, values in zip(LIMITS, limits, strict=True):
+            maps[map_name(name, number)][...] = values
+
+
+def add_mains(maps: Maps, settings: Settings) -> None:
+    """Add the amplitude of the mains, of any phase, where sine and cosine were fitted."""
+    for number in settings.windows:
+        if map_name("mains_sin", number) not in maps:
+            continue
+        sine, cosine, of_sine, of_cosine = (
+            maps[map_name(name, number)]
+            for name in ("mains_sin", "mains_cos", "mains_sin_stderr", "mains_cos_stderr")
+        )
+        amplitude = np.hypot(sine, cosine)
+        maps[map_name("mains", number)] = amplitude
+        with np.errstate(invalid="ignore", divide="ignore"):
+            maps[map_name("mains_stderr", number)] = np.hypot(sine * of_sine, cosine * of_cosine) / amplitude
 
 
 def gate_status(maps: Maps, thresholds: Array | float, settings: Settings, recipe: Recipe) -> None:
-    """Overrule the statuses of the fits by the gates, and leave limits only where there was something to fit.
+    """Overrule the statuses of the fits by the gates.
 
     Parameters
     ----------
@@ -71,14 +76,10 @@ def gate_status(maps: Maps, thresholds: Array | float, settings: Settings, recip
         Smallest ``|H|`` that counts, of a shape that goes with that of the maps.
     """
     for number in settings.windows:
-        r2, samples, fitted = (maps[map_name(name, number)] for name in ("r2", "samples", "status"))
-        probability = response_probability(r2, samples, parameters=settings.kernel.parameters)
-        status = gated_status(
+        fitted, probability = (maps[map_name(name, number)] for name in ("status", "p"))
+        maps[map_name("status", number)] = gated_status(
             fitted, probability, maps.get("H"), thresholds, response_level=recipe.response_level
         )
-        maps[map_name("status", number)] = status
-        for name in _LIMITS if recipe.intervals else ():
-            maps[map_name(name, number)][~np.isin(status, KNOWN)] = np.nan
 
 
 def blank_rejected(maps: Maps, settings: Settings, recipe: Recipe) -> None:
@@ -106,7 +107,7 @@ def add_diffusion(maps: Maps, settings: Settings, recipe: Recipe) -> None:
         maps[map_name("D", number)] = diffusion
         maps[map_name("D_stderr", number)] = relative * diffusion
         # The slowest time belongs to the lowest D.
-        for of_tau, of_diffusion in zip(_LIMITS if recipe.intervals else (), _LIMITS_OF_D, strict=False):
+        for of_tau, of_diffusion in zip(LIMITS if recipe.intervals else (), _LIMITS_OF_D, strict=False):
             limit = settings.diffusion(maps[map_name(of_tau, number)])
             assert limit is not None
             maps[map_name(of_diffusion, number)] = limit
@@ -180,7 +181,11 @@ class FittedTrace:
 
 
 def fits_of_traces(
-    traces: Array, evaluation: Evaluation, *, thresholds: Array | float = 0.0
+    traces: Array,
+    evaluation: Evaluation,
+    *,
+    thresholds: Array | float = 0.0,
+    instrument: Instrument | None = None,
 ) -> list[FittedTrace]:
     """Return the fits of a few traces, shape (n, time), with their curves, whatever the status.
 
@@ -190,16 +195,23 @@ def fits_of_traces(
     ----------
     thresholds : float or ndarray, shape (n,)
         Smallest ``|H|`` that counts, which takes a whole map to know.
+    instrument : Instrument, optional
+        Which takes a whole map to know, too; its noise is that of the trace of each pulse setting.
     """
+    evaluation = evaluation if instrument is None else instrument.evaluation
     settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
     maps = maps_from_traces(traces, evaluation)
+    if instrument is not None:
+        for row in range(len(traces)):
+            instrument.apply({name: values[row : row + 1] for name, values in maps.items()}, row)
     gate_status(maps, thresholds, settings, recipe)
+    add_limits(traces, maps, evaluation)
     add_diffusion(maps, settings, recipe)
     heights = maps.pop("H", np.full(len(traces), np.nan))
     fits = [FittedTrace(float(height), {}) for height in heights]
     for number in settings.windows:
         further = (name for stem in settings.kernel.quantities for name in (stem, f"{stem}_stderr"))
-        names = (*_FITTED, *further, "b", "b_stderr", "D", "D_stderr", *_LIMITS, *_LIMITS_OF_D)
+        names = (*FITTED, *further, "b", "b_stderr", "D", "D_stderr", *LIMITS, *_LIMITS_OF_D)
         values = {name: maps[mapped] for name in names if (mapped := map_name(name, number)) in maps}
         times, curves = settings.fitted_curves(number, time, values)
         inside = settings.samples(number, time)

@@ -16,9 +16,11 @@ from napari_tesm.data.dataset import Block, blocks_of_rows
 from napari_tesm.data.displacement import threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.fits import add_diffusion, blank_rejected, gate_status, maps_from_traces
+from napari_tesm.evaluation.fits import add_diffusion, add_limits, add_mains, blank_rejected, gate_status
+from napari_tesm.evaluation.instrument import instrument_of
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
+from napari_tesm.evaluation.traces import maps_from_traces
 from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.fitting.chunks import run_in_threads
 from napari_tesm.physics.diffusion import systematic_error
@@ -76,6 +78,8 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     -----
     Memory: the maps, and for each thread about 100 MB.
     """
+    instrument = instrument_of(evaluation)
+    evaluation = instrument.evaluation
     dataset, recipe, settings = evaluation.dataset, evaluation.recipe, evaluation.settings
     samples = dataset.sizes["time"]
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
@@ -88,7 +92,12 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
         for name, values in maps_from_traces(rows, evaluation).items():
             maps[name][block] = values.reshape(traces.shape[:-1])
 
-    evaluate_blocks(evaluate, dataset, jobs=jobs, progress=progress)
+    def limit(traces: xr.DataArray, block: Block) -> None:
+        rows = np.require(traces.values.reshape(-1, samples), np.float64, ["C", "A"])
+        add_limits(rows, {name: values[block].reshape(-1) for name, values in maps.items()}, evaluation)
+
+    stages = (0.0, 0.5 if recipe.intervals else 1.0, 1.0)
+    evaluate_blocks(evaluate, dataset, jobs=jobs, progress=progress_of_stage(progress, *stages[:2]))
     if not any(maps[map_name("samples", number)].any() for number in settings.windows):
         raise ValueError("the traces hold no finite value")
     thresholds = None
@@ -96,10 +105,17 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
         thresholds = np.array(
             [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in maps["H"]]
         )
+    for pulse in range(shape[0]):
+        instrument.apply({name: values[pulse] for name, values in maps.items()}, pulse)
+    add_mains(maps, settings)
     gate_status(maps, 0.0 if thresholds is None else thresholds[:, None, None], settings, recipe)
+    if recipe.intervals:
+        evaluate_blocks(limit, dataset, jobs=jobs, progress=progress_of_stage(progress, *stages[1:]))
     blank_rejected(maps, settings, recipe)
     add_diffusion(maps, settings, recipe)
-    return dataset_from_maps(dataset, maps, thresholds, settings, recipe)
+    result = dataset_from_maps(dataset, maps, thresholds, settings, recipe)
+    result.attrs["instrument"] = instrument.to_text()
+    return result
 
 
 def evaluate_blocks(

@@ -14,6 +14,7 @@ from napari_tesm.data.protocol import Window
 from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.kernels.low_pass import check_order
 from napari_tesm.kernels.named import kernel_from_name
+from napari_tesm.kernels.nuisances import Nuisances
 from napari_tesm.physics.diffusion import geometry_factor
 from napari_tesm.quantities.limits import check_tip_radius
 from napari_tesm.quantities.text import text_from_quantity
@@ -23,6 +24,7 @@ DEFAULT_GEOMETRY: Final = "l2/tau"
 
 NO_WINDOW: Final = "none"
 AUTO: Final = "auto"
+NOISES: Final = ("measured", "white")
 _FULL_TURN: Final = 360.0
 WindowChoice = Window | Literal["none"] | None
 
@@ -77,6 +79,12 @@ class Recipe:
         of the response into X, and stands for that angle in the recipe of the result.
     intervals : bool
         Also take the limits between which tau and D lie with 95 %.
+    noise : {"measured", "white"}
+        Whether errors and gates know the noise as the residuals show it, or take it for white.
+    nuisances : str
+        What is fitted beside the curve: "none", or some of drift, step (with the voltage, for kernels of the whole
+        record) and mains, "drift,mains:50Hz"; "auto" takes those that the traces show as a whole and that move tau, and
+        stands for them in the recipe of the result. For kernels of one parameter.
 
     Raises
     ------
@@ -106,6 +114,8 @@ class Recipe:
     lock_in_time_constant: float | None = None
     lock_in_order: int | None = None
     intervals: bool = False
+    noise: Literal["measured", "white"] = "measured"
+    nuisances: str = AUTO
 
     def __post_init__(self) -> None:
         kernel = kernel_from_name(self.kernel)
@@ -118,6 +128,13 @@ class Recipe:
             )
         if self.threshold_of not in ("robust", "max", "p99"):
             raise ValueError(f"the threshold is taken of 'robust', 'max' or 'p99', not '{self.threshold_of}'")
+        if self.noise not in NOISES:
+            raise ValueError(f"the noise is 'measured' or taken for 'white', not '{self.noise}'")
+        if self.nuisances != AUTO and Nuisances.from_text(self.nuisances).names and kernel.quantities:
+            raise ValueError(
+                f"the kernel '{self.kernel}' has a shape of its own, which takes drift, step and mains in: give no "
+                "nuisances, or choose a kernel of one parameter"
+            )
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -219,10 +236,10 @@ class Recipe:
         return cls(**values)
 
 
-_TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit")
+_TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit", "noise", "nuisances")
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
-    "intervals",
+    "intervals", "noise", "nuisances",
 )  # fmt: skip
 
 

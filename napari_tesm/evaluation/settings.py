@@ -1,7 +1,7 @@
 """What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,13 @@ from napari_tesm.data.protocol import (
     sampling_interval,
     windows_from_protocol,
 )
-from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.evaluation.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, Recipe
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, fitted_curves, kernel_from_name
+from napari_tesm.kernels.nuisances import NO_NUISANCES, Nuisances
+from napari_tesm.kernels.two_parameters import ShapeKernel
 from napari_tesm.physics.diffusion import diffusion_from_tau
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -52,6 +55,29 @@ class Settings:
     kernel: AnyKernel = ALL_KERNELS["exponential"]
     geometry: str = DEFAULT_GEOMETRY
     skip: float = 0.0
+    nuisances: Nuisances = NO_NUISANCES
+
+    @property
+    def possible_nuisances(self) -> tuple[str, ...]:
+        """Names of what can be told from the kernel's curves: a step only over the whole record, with its edges."""
+        if isinstance(self.kernel, ShapeKernel):
+            return ()
+        return ("drift", "step", "mains") if self.kernel.joint else ("drift", "mains")
+
+    def nuisance_columns(self, number: int, time: Array) -> NuisanceColumns | None:
+        """Return what is fitted beside the curve in a window, given the times that are fitted; None for nothing."""
+        chosen = self.nuisances if number == JOINT else replace(self.nuisances, step=False)
+        if not chosen.names:
+            return None
+        return NuisanceColumns.of(chosen.names, self.columns_of([chosen], time))
+
+    def columns_of(self, nuisances: Sequence[Nuisances], time: Array) -> Array:
+        """Return what nuisances add to traces of this protocol, shape (time, columns)."""
+        pulse = None
+        if self.pulse is not None and self.pulse.stop is not None:
+            pulse = (self.pulse.start, self.pulse.stop)
+        parts = [part.columns(time, pulse, self.kernel.low_pass) for part in nuisances]
+        return np.concatenate([np.zeros((time.size, 0)), *parts], axis=1)
 
     @property
     def pulse_edges(self) -> tuple[float, float] | None:
@@ -82,6 +108,7 @@ class Settings:
             "start": self.start(number, time),
             "bounds": recipe.tau_bounds,
             "max_log_tau_error": recipe.max_log_tau_error,
+            "nuisances": self.nuisance_columns(number, time),
         }
 
     def fitted_curves(
@@ -134,6 +161,7 @@ def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe)
         kernel,
         kernel.geometry or recipe.geometry,
         recipe.skip_after_edge,
+        NO_NUISANCES if recipe.nuisances == AUTO else Nuisances.from_text(recipe.nuisances),
     )
     _check_samples(settings, time)
     return settings

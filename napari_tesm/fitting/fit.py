@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from napari_tesm.fitting.inputs import (
     range_of_tau,
     window_from_times,
 )
+from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.fitting.result import FitResult
 from napari_tesm.fitting.search import (
     CHUNK,
@@ -45,6 +47,7 @@ def fit_traces(
     start: float | None = None,
     bounds: tuple[float, float] | None = None,
     max_log_tau_error: float = 0.5,
+    nuisances: NuisanceColumns | None = None,
     jobs: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> FitResult:
@@ -76,6 +79,10 @@ def fit_traces(
         A standard error of ln tau above this means unresolved: slow where tau is above half the window, fast
         otherwise. So do tau at a bound and, window by window, tau below the first sampling interval: what joint
         kernels say at longer times depends on tau, too.
+    nuisances : NuisanceColumns, optional
+        Columns that are fitted beside the curve, for kernels of one parameter; their numbers are in `FitResult.extra`,
+        and `r2` is the part of what they leave that the relaxation explains. c is the final value where they have no
+        mean.
     jobs : int
         Threads. The result is the same, bit for bit, for any number.
     progress : callable, optional
@@ -119,7 +126,13 @@ def fit_traces(
     if low_pass is not None:
         chosen = replace(chosen, low_pass=low_pass)
     shape = traces.shape[:-1]
-    result = FitResult.empty(int(np.prod(shape)), extra=chosen.quantities)
+    if nuisances is not None and isinstance(chosen, ShapeKernel):
+        raise ValueError(
+            f"the kernel '{chosen.name}' has two parameters: drift, step and mains go with one only"
+        )
+    result = FitResult.empty(
+        int(np.prod(shape)), extra=(*chosen.quantities, *(nuisances.names if nuisances else ()))
+    )
     if result.tau.size and times.size < chosen.fewest_samples:
         result.samples[:] = np.isfinite(traces).sum(axis=-1).ravel()
     elif result.tau.size:
@@ -129,7 +142,7 @@ def fit_traces(
                 fit_chunk = shape_chunk_fitter(times, chosen, start, bounds, max_log_tau_error)
                 size = SHAPE_CHUNK
             else:
-                fit_chunk = _chunk_fitter(times, chosen, start, bounds, max_log_tau_error)
+                fit_chunk = _chunk_fitter(times, chosen, start, bounds, max_log_tau_error, nuisances)
                 size = CHUNK
             fit_in_chunks(fit_chunk, traces, result, size=size, jobs=jobs, progress=progress)
     return result.reshaped(shape)
@@ -234,6 +247,7 @@ def _chunk_fitter(
     start: float | None,
     bounds: tuple[float, float] | None,
     max_log_tau_error: float,
+    nuisances: NuisanceColumns | None,
 ) -> FitChunk:
     """Return what fits up to `CHUNK` traces, shape (pixels, time), into views of the result."""
     kernel = checked_kernel(kernel, None)
@@ -243,10 +257,16 @@ def _chunk_fitter(
     origin = origin_from_start(start, times)
     if kernel.low_pass is not None and bounds is None:
         low = _lowest_left(kernel, times - origin, low, high)
-    table = table_from_times(times - origin, low, high, kernel)
+    since = times - origin
+    table = table_from_times(
+        since, low, high, kernel if nuisances is None else nuisances.kernel(kernel, since)
+    )
+    along = None if nuisances is None else _Along(kernel, since, table, nuisances)
     shortest = 0.0 if kernel.joint else float(times[1] - times[0])
 
     def fit_chunk(traces: NDArray[np.generic], out: FitResult) -> None:
+        if nuisances is not None:
+            traces, coordinates = nuisances.projected(traces)
         optimum = optimum_from_traces(traces, table)
         parameters = parameters_from_optimum(optimum, table)
         _store(out, slice(None), optimum.u, parameters)
@@ -256,9 +276,40 @@ def _chunk_fitter(
             for pixels, u, own, samples in special_fits(traces, special, table):
                 _store(out, pixels, u, own)
                 out.samples[pixels] = samples
+        if nuisances is not None and along is not None:
+            nuisances.store(out, coordinates, *along(np.log(out.tau)), kernel.parameters)
         out.status[:] = _status(out, table, window, shortest, max_log_tau_error)
 
     return fit_chunk
+
+
+class _Along:
+    """What a fit with nuisances needs of a kernel's curves, as functions of ln tau."""
+
+    def __init__(self, kernel: Kernel, since: Array, table: FitTable, nuisances: NuisanceColumns) -> None:
+        self.u = np.linspace(table.low, table.high, _ALONG + 1)
+        step = self.u[1] - self.u[0]
+        curves = kernel.curves(since, self.u)[0]
+        self.values = (curves @ nuisances.basis).T
+        self.spread = np.empty((len(nuisances.names), self.u.size))
+        slopes = np.gradient(curves, step, axis=0)
+        for place, (curve, slope) in enumerate(zip(curves, slopes, strict=True)):
+            tangents = np.column_stack([np.ones(since.size), curve, slope, nuisances.columns])
+            lengths = np.maximum(np.linalg.norm(tangents, axis=0), np.finfo(float).tiny)
+            inverse = np.linalg.pinv(np.linalg.qr(tangents / lengths)[1])
+            self.spread[:, place] = (np.linalg.norm(inverse, axis=1) / lengths)[3:]
+
+    def __call__(self, u: Array) -> tuple[Array, Array]:
+        """Return the curves' coordinates and the errors for noise of 1, shape (n, columns), at u, shape (n,)."""
+        coordinates, spread = (
+            np.stack([np.interp(u, self.u, row) for row in rows], axis=-1)
+            for rows in (self.values, self.spread)
+        )
+        return coordinates, spread
+
+
+_ALONG: Final = 512
+"""Intervals of u between which these are straight."""
 
 
 def _lowest_left(kernel: Kernel, time: Array, low: float, high: float) -> float:

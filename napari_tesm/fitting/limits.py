@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.fitting.profile import profile_intervals
-from napari_tesm.fitting.result import FitResult
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
@@ -30,12 +29,14 @@ _TENFOLD: Final = 10.0
 def limits_of_tau(
     traces: NDArray[np.floating],
     time: Array,
-    fitted: FitResult,
+    tau: Array,
+    log_tau_stderr: Array,
+    status: NDArray[np.integer],
     *,
     kernel: Kernel,
     start: float,
     bounds: tuple[float, float] | None = None,
-    asked: NDArray[np.bool_] | None = None,
+    inflation: Array | None = None,
 ) -> tuple[Array, Array]:
     """Return the lower and the upper limit of tau for each trace, in the unit of the times.
 
@@ -43,25 +44,25 @@ def limits_of_tau(
     ----------
     traces : ndarray, shape (n, time)
         What was fitted.
-    fitted : FitResult
-        Of these traces.
+    tau, log_tau_stderr, status : ndarray, shape (n,)
+        Of their fits; limits are taken where the status is one of `KNOWN`.
     kernel, start, bounds
         As they were for the fit.
-    asked : ndarray of bool, shape (n,), optional
-        Which traces; by default all that have a tau.
+    inflation : ndarray, shape (n,), optional
+        By what the noise makes the standard error larger than white noise would; it is in `log_tau_stderr`. The
+        likelihood of white noise is flattened by its square (Chandler, R. E. and Bate, S. (2007). Biometrika 94,
+        167-183).
 
     Returns
     -------
     (ndarray, ndarray)
         NaN where the data set no limit on that side, or nothing was asked.
     """
-    lower, upper = np.full((2, len(fitted.tau)), np.nan)
-    wanted = np.isin(fitted.status, KNOWN) & np.isfinite(fitted.tau)
-    if asked is not None:
-        wanted &= asked
-    linear = wanted & (fitted.status == OK) & (fitted.log_tau_stderr <= LINEAR_UP_TO)
-    reach = np.exp(_SIGMAS * fitted.log_tau_stderr[linear])
-    lower[linear], upper[linear] = fitted.tau[linear] / reach, fitted.tau[linear] * reach
+    lower, upper = np.full((2, len(tau)), np.nan)
+    wanted = np.isin(status, KNOWN) & np.isfinite(tau)
+    linear = wanted & (status == OK) & (log_tau_stderr <= LINEAR_UP_TO)
+    reach = np.exp(_SIGMAS * log_tau_stderr[linear])
+    lower[linear], upper[linear] = tau[linear] / reach, tau[linear] * reach
     rows = np.flatnonzero(wanted & ~linear)
     if rows.size:
         searched = None
@@ -73,7 +74,13 @@ def limits_of_tau(
                 max(bounds[1], kernel.search[1] * window) * _TENFOLD,
             )
         intervals = profile_intervals(
-            traces[rows], time, kernel=kernel, start=start, level=LEVEL, bounds=searched
+            traces[rows],
+            time,
+            kernel=kernel,
+            start=start,
+            level=LEVEL,
+            bounds=searched,
+            inflation=None if inflation is None else inflation[rows],
         )
         lower[rows] = np.where(intervals.low > 0, intervals.low, np.nan)
         upper[rows] = np.where(np.isfinite(intervals.high), intervals.high, np.nan)

@@ -62,6 +62,7 @@ def profile_intervals(
     start: float | None = None,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
+    inflation: NDArray[np.floating] | None = None,
 ) -> TauIntervals:
     """Return the intervals that hold tau with a probability, from the likelihood with a and c at their best.
 
@@ -77,6 +78,8 @@ def profile_intervals(
         Probability.
     bounds : (float, float), optional
         Range of tau; by default the kernel's, ten times as far on either side.
+    inflation : ndarray of float, shape (...), optional
+        By what the noise makes the standard error larger than white noise would.
 
     Raises
     ------
@@ -110,6 +113,7 @@ def profile_intervals(
     low, high = range_of_tau(checked.search, window, bounds or wide)
     u = np.linspace(np.log(low), np.log(high), int(np.ceil(np.log(high / low) / _SPACING)) + 1)
     flat = values.reshape(-1, times.size)
+    flattened = np.ones(len(flat)) if inflation is None else np.square(inflation, dtype=np.float64).ravel()
     ends = np.full((2, len(flat)), np.nan)
     if times.size < FEWEST_SAMPLES:
         return TauIntervals(*ends.reshape(2, *values.shape[:-1]))
@@ -119,7 +123,7 @@ def profile_intervals(
         y = flat[part].astype(np.float64)
         whole = np.asarray(np.isfinite(y).all(axis=1))
         rss, count = _profile(y, curves, whole)
-        limit = fdtri(1, np.maximum(count - 3, 1), level) / np.maximum(count - 3, 1)
+        limit = fdtri(1, np.maximum(count - 3, 1), level) / np.maximum(count - 3, 1) * flattened[part]
         ends[:, part] = _ends(rss, limit, u)
     return TauIntervals(*ends.reshape(2, *values.shape[:-1]))
 

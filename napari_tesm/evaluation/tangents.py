@@ -1,0 +1,86 @@
+"""How fitted curves move with their parameters, for shapes that stand for those of many pixels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.kernels.named import AnyKernel, fitted_curves
+from napari_tesm.kernels.two_parameters import ShapeKernel
+
+Array = NDArray[np.float64]
+
+CELL: Final = 0.08
+"""Width, in the logarithm of a time or exponent, within which the shape of a curve is taken for the same."""
+_STEP: Final = 1e-3
+
+
+def parameter_names(kernel: AnyKernel) -> tuple[str, ...]:
+    """Return the parameters that describe a curve; amplitude and final value come last."""
+    if not isinstance(kernel, ShapeKernel):
+        return ("tau", "a", "c")
+    return ("tau", kernel.second_name, *(("share",) if kernel.curves == 2 else ()), "a", "c")
+
+
+def tangents_of_curve(kernel: AnyKernel, time: Array, shape: Mapping[str, float]) -> Array:
+    """Return the derivatives of a·g + c by its parameters at a = 1, c = 0; those of times by their logarithm.
+
+    Parameters
+    ----------
+    time : ndarray, shape (time,)
+        From the kernel's start.
+    shape : mapping of str to float
+        The parameters but a and c.
+
+    Returns
+    -------
+    ndarray, shape (time, p)
+    """
+    names = parameter_names(kernel)
+    here = {**shape, "a": 1.0, "c": 0.0}
+    rows: dict[str, list[float]] = {name: [] for name in names}
+    for name in names[:-1]:
+        for sign in (1, -1):
+            moved = here[name] + sign * _STEP if name == "share" else here[name] * np.exp(sign * _STEP)
+            for key in names:
+                rows[key].append(moved if key == name else here[key])
+    curves = fitted_curves(kernel, time, {name: np.array(numbers) for name, numbers in rows.items()})
+    slopes = (curves[::2] - curves[1::2]) / (2 * _STEP)
+    return np.column_stack([*slopes, np.ones(time.size)])
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Shapes of curves that stand for those of many fits.
+
+    Parameters
+    ----------
+    shapes : list of dict of str to float
+        Parameters but a and c.
+    members : ndarray of int, shape (n,)
+        Which shape is that of each fit; −1 where there is no fit.
+    """
+
+    shapes: list[dict[str, float]]
+    members: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, kernel: AnyKernel, values: Mapping[str, Array], *, width: float = CELL) -> "Cells":
+        """Return the cells of fitted parameters, each of shape (n,)."""
+        names = parameter_names(kernel)[:-2]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            places = np.stack([values[name] if name == "share" else np.log(values[name]) for name in names])
+        complete = np.isfinite(places).all(axis=0)
+        members = np.full(complete.size, -1, dtype=np.intp)
+        if not complete.any():
+            return cls([], members)
+        rounded, members[complete] = np.unique(
+            np.rint(places[:, complete] / width), axis=1, return_inverse=True
+        )
+        shapes = [
+            {name: float(x if name == "share" else np.exp(x)) for name, x in zip(names, row, strict=True)}
+            for row in rounded.T * width
+        ]
+        return cls(shapes, members)

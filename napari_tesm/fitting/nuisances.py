@@ -1,0 +1,136 @@
+r"""Fits with nuisances: the constant beside a curve becomes a small subspace.
+
+With V an orthonormal basis of the nuisances without their means, the least-squares fit of ``a·g + c + N·b`` is that of
+``a·(I − VVᵀ)g + c`` to the trace less its own part in V (Frisch, R. and Waugh, F. V. (1933). Econometrica 1, 387-401):
+the engine stays what it is, and only meets other curves and traces.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.fitting.result import FitResult
+from napari_tesm.kernels.one_parameter import Kernel
+
+Array = NDArray[np.float64]
+
+_DEPENDENT = 1e-6
+"""Columns that leave less than this part of themselves beside the others say nothing of their own."""
+
+
+@dataclass(frozen=True)
+class ProjectedKernel(Kernel):
+    """A kernel whose curves have lost their part along nuisances, on one time grid.
+
+    Parameters
+    ----------
+    grid, basis : bytes
+        The times, from the start of the window, and orthonormal rows without mean, shape (columns, time): as bytes,
+        which have a hash.
+    """
+
+    grid: bytes = b""
+    basis: bytes = b""
+
+    def curves(self, time: Array, log_tau: Array) -> tuple[Array, Array]:
+        """Return the curves at all or some of the times of the grid."""
+        curves, constants = super().curves(time, log_tau)
+        grid = np.frombuffer(self.grid)
+        rows = np.frombuffer(self.basis).reshape(-1, grid.size)
+        if time.size != grid.size:
+            there = rows[:, np.searchsorted(grid, time)].T
+            rows = np.linalg.qr(there - there.mean(axis=0))[0].T
+        curves -= (curves @ rows.T) @ rows
+        return curves, constants
+
+
+@dataclass(frozen=True, eq=False)
+class NuisanceColumns:
+    """Columns to be fitted beside a curve, and what projects them out.
+
+    Parameters
+    ----------
+    names : tuple of str
+    columns : ndarray, shape (time, columns)
+        As they were given.
+    basis : ndarray, shape (time, columns)
+        Orthonormal, without mean.
+    towards : ndarray, shape (columns, columns)
+        Turns coordinates in the basis into the numbers of the columns.
+    """
+
+    names: tuple[str, ...]
+    columns: Array
+    basis: Array
+    towards: Array
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], columns: Array) -> "NuisanceColumns":
+        """Return columns, shape (time, columns), prepared for fits.
+
+        Raises
+        ------
+        ValueError
+            If a column is constant, or follows from the others.
+        """
+        free = columns - columns.mean(axis=0)
+        basis, triangle = np.linalg.qr(free)
+        lost = np.abs(np.diag(triangle)) <= _DEPENDENT * np.linalg.norm(columns, axis=0)
+        if lost.any():
+            name = names[int(lost.argmax())]
+            raise ValueError(f"'{name}' cannot be told from a constant or from the other nuisances there")
+        # Rounding leaves a mean that a large offset would meet.
+        basis -= basis.mean(axis=0)
+        return cls(names, columns, basis, np.linalg.inv(triangle))
+
+    def kernel(self, kernel: Kernel, time: Array) -> ProjectedKernel:
+        """Return the kernel less its part along the columns, at times from the start of the window."""
+        own = {field.name: getattr(kernel, field.name) for field in fields(kernel)}
+        rows = np.ascontiguousarray(self.basis.T)
+        return ProjectedKernel(**own, grid=np.ascontiguousarray(time).tobytes(), basis=rows.tobytes())
+
+    def projected(self, traces: NDArray[np.generic]) -> tuple[Array, Array]:
+        """Return traces, shape (n, time), less their part along the columns, and that part's coordinates.
+
+        Samples that are not finite have no part in it: what is left out is the part of those that are there.
+        """
+        rows = np.array(traces, dtype=np.float64)
+        coordinates = rows @ self.basis
+        broken = np.flatnonzero(~np.isfinite(coordinates).all(axis=1))
+        whole = np.column_stack([self.basis, np.ones(len(self.basis))])
+        for row in broken:
+            there = np.isfinite(rows[row])
+            if there.sum() > whole.shape[1]:
+                coordinates[row] = np.linalg.lstsq(whole[there], rows[row, there], rcond=None)[0][:-1]
+            else:
+                coordinates[row] = 0.0
+        rows -= coordinates @ self.basis.T
+        return rows, coordinates
+
+    def store(self, out: FitResult, coordinates: Array, along: Array, spread: Array, parameters: int) -> None:
+        """Put the numbers of the columns into a result, and take the freedom they cost into its errors.
+
+        Parameters
+        ----------
+        coordinates : ndarray, shape (n, columns)
+            From `projected`.
+        along : ndarray, shape (n, columns)
+            The part of each trace's curve of unit amplitude along the basis.
+        spread : ndarray, shape (n, columns)
+            Standard errors of the numbers under noise of variance 1.
+        parameters : int
+            Numbers of the kernel itself.
+        """
+        numbers = (coordinates - out.a[:, None] * along) @ self.towards.T
+        for name, values in zip(self.names, numbers.T, strict=True):
+            out.extra[name][:] = values
+        left = out.samples - parameters
+        with np.errstate(invalid="ignore", divide="ignore"):
+            noise = out.rms * np.sqrt(out.samples / np.maximum(left - len(self.names), np.finfo(float).tiny))
+        for name, errors in zip(self.names, spread.T, strict=True):
+            out.extra[f"{name}_stderr"][:] = errors * noise
+        with np.errstate(invalid="ignore", divide="ignore"):
+            factor = np.sqrt(left / np.maximum(left - len(self.names), np.finfo(float).tiny))
+        for errors in (out.tau_stderr, out.a_stderr, out.c_stderr, out.log_tau_stderr):
+            errors *= factor

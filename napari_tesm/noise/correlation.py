@@ -1,0 +1,173 @@
+"""The correlation of the noise of a map, from what its fits have left over.
+
+All pixels of a map share their sample times, so the noise of all has one correlation matrix up to a scale of each.
+It is taken for a mixture of known processes, with weights that are not negative and fit the mean product of residuals
+best. What a fit takes out of the noise is taken out of the model of it, too, and what the kernel misses is taken out of
+the residuals before: for all pixels of one relaxation time that is the same curve.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.noise.processes import Process
+
+Array = NDArray[np.float64]
+
+_MOST_SAMPLES: Final = 400
+"""Of a window, whose products are compared: fewer say nothing of the slow parts, more cost time."""
+_FEWEST_TRACES: Final = 24
+"""With fewer nothing can be said of the noise but that it is as white as it is taken for."""
+_SIGNIFICANT: Final = 4.0
+"""Standard deviations by which a process must show beside white noise; 20 are tried, of which many are alike."""
+_SMALL: Final = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseModel:
+    """Noise of variance 1: a mixture of processes.
+
+    Parameters
+    ----------
+    weights : mapping of Process to float
+        Parts of the variance; they add up to 1.
+    traces : int
+        How many traces it was measured from; 0 where it was not.
+    """
+
+    weights: Mapping[Process, float] = field(default_factory=lambda: {Process("white"): 1.0})
+    traces: int = 0
+
+    @property
+    def is_white(self) -> bool:
+        """Whether no sample knows of another."""
+        return all(process.kind == "white" for process in self.weights)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Parts of the variance by kind, the largest first."""
+        kinds: dict[str, float] = {}
+        for process, weight in self.weights.items():
+            kinds[process.kind] = kinds.get(process.kind, 0.0) + weight
+        return dict(sorted(kinds.items(), key=lambda item: -item[1]))
+
+    def without(self, kind: str) -> "NoiseModel":
+        """Return the same noise less the processes of a kind; its variance is smaller then."""
+        return NoiseModel({p: w for p, w in self.weights.items() if p.kind != kind}, self.traces)
+
+    def covariance(self, time: Array) -> Array:
+        """Return the covariance of samples at times in s, shape (time, time)."""
+        return sum(
+            (weight * process.covariance(time) for process, weight in self.weights.items()),
+            np.zeros((time.size, time.size)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """What the fits of one window have left over.
+
+    Parameters
+    ----------
+    time : ndarray, shape (time,)
+        Of the samples that were fitted, in s.
+    values : ndarray, shape (n, time)
+        Data less fit; rows that are not finite are left out.
+    group : ndarray of int, shape (n,)
+        Traces of one group have curves that are nearly the same; −1 for traces that have none.
+    tangents : sequence of ndarray, shape (time, p)
+        For each group what a fit takes out of the noise: the columns.
+    """
+
+    time: Array
+    values: Array
+    group: NDArray[np.intp]
+    tangents: Sequence[Array]
+
+
+def noise_from_residuals(windows: Sequence[Residuals], processes: Sequence[Process]) -> NoiseModel:
+    """Return the mixture that fits the mean product of residuals best; white where nothing else is significant."""
+    terms = [term for window in windows if (term := _moments(window, processes)) is not None]
+    if not terms:
+        return NoiseModel()
+    traces = max(term.traces for term in terms)
+    gram = sum((term.gram for term in terms), np.zeros((len(processes),) * 2))
+    right = sum((term.right for term in terms), np.zeros(len(processes)))
+    if not any(term.significance(processes) > _SIGNIFICANT for term in terms):
+        return NoiseModel(traces=traces)
+    from scipy.linalg import cholesky, solve_triangular
+    from scipy.optimize import nnls
+
+    scale = np.sqrt(np.diag(gram))
+    root = cholesky(gram / np.outer(scale, scale) + 1e-9 * np.eye(len(processes)))
+    weights = nnls(root, solve_triangular(root, right / scale, trans="T"))[0] / scale
+    total = weights.sum()
+    kept = {p: float(w / total) for p, w in zip(processes, weights, strict=True) if w > _SMALL * total}
+    return NoiseModel(kept, traces)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Products of what was observed and of what each process makes of it, for one window."""
+
+    gram: Array
+    right: Array
+    traces: int
+
+    def significance(self, processes: Sequence[Process]) -> float:
+        """Return by how many standard deviations the clearest process shows beside white noise."""
+        white = next(number for number, process in enumerate(processes) if process.kind == "white")
+        level = self.right[white] / self.gram[white, white]
+        # Each expected matrix less its part along that of white noise; the mean of n products of white noise
+        # lies along a symmetric matrix of length 1 with a standard deviation of √(2/n).
+        beside = self.right - level * self.gram[white]
+        lengths = np.sqrt(
+            np.maximum(np.diag(self.gram) - self.gram[white] ** 2 / self.gram[white, white], 1e-12)
+        )
+        return float((beside / lengths).max(initial=0.0, where=lengths > 1e-3) / np.sqrt(2 / self.traces))
+
+
+def _moments(window: Residuals, processes: Sequence[Process]) -> _Moments | None:
+    square = np.vecdot(window.values, window.values)
+    good = np.isfinite(square) & (square > 0) & (window.group >= 0)
+    count = int(good.sum())
+    if count < _FEWEST_TRACES:
+        return None
+    samples = window.time.size
+    chosen = _compared(samples)
+    rows = window.values[good] * np.sqrt(samples / square[good])[:, None]
+    compared = rows[:, chosen]
+    observed = compared.T @ compared / count
+    groups, counts = np.unique(window.group[good], return_counts=True)
+    bases = [np.linalg.qr(window.tangents[group])[0] for group in groups]
+    expected = np.empty((len(processes), chosen.size**2))
+    for row, process in zip(expected, processes, strict=True):
+        covariance = process.covariance(window.time)
+        total = np.zeros(observed.shape)
+        for basis, number in zip(bases, counts, strict=True):
+            total += number / count * _left_over(covariance, basis, chosen)
+        row[:] = total.ravel()
+    return _Moments(expected @ expected.T, expected @ observed.ravel(), count)
+
+
+def _left_over(covariance: Array, basis: Array, chosen: NDArray[np.intp]) -> Array:
+    """Return what remains of a covariance where a fit takes out orthonormal columns, at some of the samples."""
+    taken = covariance @ basis
+    inner = basis.T @ taken
+    there, moved = basis[chosen], taken[chosen]
+    return np.asarray(
+        covariance[np.ix_(chosen, chosen)] - there @ moved.T - moved @ there.T + there @ inner @ there.T
+    )
+
+
+def _compared(samples: int) -> NDArray[np.intp]:
+    """Return which samples are compared: all, or a stretch of neighbours for short lags and a comb for long ones."""
+    if samples <= _MOST_SAMPLES:
+        return np.arange(samples)
+    half = _MOST_SAMPLES // 2
+    comb = np.linspace(0, samples - 1, half).round().astype(np.intp)
+    start = (samples - half) // 2
+    return np.union1d(comb, np.arange(start, start + half))
