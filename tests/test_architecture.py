@@ -19,7 +19,7 @@ FACE = "napari_tesm"
 
 FLOORS = (
     {"files", "kernels", "quantities", "statistics", "version"},
-    {"data", "fitting", "gwyddion_install", "physics", "registration"},
+    {"data", "fitting", "gwyddion_install", "noise", "physics", "registration"},
     {"evaluation", "recording", "regions"},
     {"findings", "grains", "gwy", "model_choice", "series", "simulation"},
     {"io", "plotting"},

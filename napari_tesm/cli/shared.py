@@ -74,6 +74,10 @@ FITTING: Final = (
         option("rotate-phase", "auto|DEG", "turn the lock-in's X and Y by an angle; auto: so that X holds most of the "
                "response", dest="phase_rotation"),
         flag("intervals", "limits of tau and D that hold them with 95 %%", default=None),
+        option("noise", "measured|white", "errors and gates by the noise as the residuals show it (default), or for "
+               "white noise"),
+        option("nuisance", "auto|none|LIST", "what is fitted beside the curve: some of drift, step, mains:50Hz; auto "
+               "(default): what shows and moves tau"),
         RECIPE,
     ),
 )

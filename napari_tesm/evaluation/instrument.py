@@ -6,21 +6,22 @@ Measured once from a sample of traces, before all are evaluated. What was found 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.leftovers import leftovers_of_fits
-from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisances
+from napari_tesm.evaluation.nuisance_tests import NuisanceTest, mains_frequency, tests_of_nuisances
 from napari_tesm.evaluation.recipe import AUTO
+from napari_tesm.evaluation.traces import Maps, maps_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
-Maps = dict[str, NDArray[Any]]
-
 TRACES: Final = 1024
 """Of each pulse setting, in whole rows evenly over the image, that are looked at."""
 
@@ -37,11 +38,14 @@ class Instrument:
         For each pulse setting.
     tests : tuple of NuisanceTest
         Of what was tried; empty where the recipe asked for no test.
+    price : float, optional
+        Factor by which the nuisances that were found make the standard error of ln tau larger.
     """
 
     evaluation: Evaluation
     noises: tuple[NoiseModel, ...]
     tests: tuple[NuisanceTest, ...] = ()
+    price: float | None = None
     windows: dict[tuple[int, int], WindowNoise] = field(default_factory=dict)
 
     def apply(self, maps: Maps, pulse: int) -> None:
@@ -54,21 +58,55 @@ class Instrument:
                 self.windows[key] = WindowNoise.of(self.noises[pulse], self.evaluation, number)
             self.windows[key].apply(maps)
 
-    def to_text(self) -> str:
-        """Return what was measured, as JSON."""
-        noises = [
-            {
-                "traces": noise.traces,
-                "parts": [[p.kind, p.time, p.order, round(w, 6)] for p, w in noise.weights.items()],
+    def to_text(self, maps: Maps) -> str:
+        """Return what was measured, as JSON (`napari_tesm.findings.instrument.instrument_summary`).
+
+        Parameters
+        ----------
+        maps : dict of str to ndarray, shape (pulse, ...)
+            After `apply`.
+        """
+        recipe = self.evaluation.recipe
+        noises = []
+        for pulse, noise in enumerate(self.noises):
+            windows = {
+                number: [
+                    int(maps[map_name("samples", number)][pulse].max(initial=0)),
+                    self._effective(maps, number, pulse),
+                ]
+                for number in self.evaluation.settings.windows
             }
-            for noise in self.noises
-        ]
-        return json.dumps({"noise": noises, "nuisances": [asdict(test) for test in self.tests]})
+            parts = [[p.kind, p.time, p.order, round(w, 6)] for p, w in noise.weights.items()]
+            shares = {kind: round(share, 6) for kind, share in noise.shares.items()}
+            noises.append(
+                {
+                    "asked": recipe.noise,
+                    "traces": noise.traces,
+                    "shares": shares,
+                    "parts": parts,
+                    "windows": windows,
+                }
+            )
+        tests = [asdict(test) for test in self.tests]
+        return json.dumps(
+            {"noise": noises, "nuisances": tests, "fitted": recipe.nuisance, "price": self.price}
+        )
+
+    @staticmethod
+    def _effective(maps: Maps, number: int, pulse: int) -> float | None:
+        """Return as how many independent samples those of a window count: as many as would give the same error."""
+        resolved = maps[map_name("status", number)][pulse] == OK
+        if not resolved.any():
+            return None
+        inflation, samples = (
+            maps[map_name(name, number)][pulse][resolved] for name in ("inflation", "samples")
+        )
+        return round(float(np.median(samples / np.square(inflation))), 1)
 
 
 _DEPENDING: Final = (
     "kernel", "tau_bounds", "window1", "window2", "skip_after_edge", "lock_in_time_constant", "lock_in_order",
-    "pulse_start", "pulse_duration", "max_log_tau_error", "noise", "nuisances",
+    "pulse_start", "pulse_duration", "max_log_tau_error", "noise", "nuisance",
 )  # fmt: skip
 """What of a recipe the instrument depends on, beside the dataset."""
 
@@ -80,7 +118,7 @@ def instrument_of(evaluation: Evaluation) -> Instrument:
         evaluation.memory[key] = _measured(evaluation)
     measured: Instrument = evaluation.memory[key]
     resolved = replace(
-        evaluation, recipe=replace(evaluation.recipe, nuisances=measured.evaluation.recipe.nuisances)
+        evaluation, recipe=replace(evaluation.recipe, nuisance=measured.evaluation.recipe.nuisance)
     )
     return replace(measured, evaluation=resolved)
 
@@ -89,27 +127,39 @@ def _measured(evaluation: Evaluation) -> Instrument:
     recipe = evaluation.recipe
     pulses = evaluation.dataset.sizes["pulse"]
     white = recipe.noise == "white"
-    if white and recipe.nuisances != AUTO:
+    if white and recipe.nuisance != AUTO:
         return Instrument(evaluation, (NoiseModel(),) * pulses)
-    asked, evaluation = evaluation, _with_nuisances(evaluation, ())
     samples = [_sample(evaluation, pulse) for pulse in range(pulses)]
-    leftovers = [leftovers_of_fits(traces, evaluation) for traces in samples]
-    noises = [NoiseModel() if white else part.noise(evaluation) for part in leftovers]
     tests: tuple[NuisanceTest, ...] = ()
-    if asked.recipe.nuisances == AUTO:
-        tests = tests_of_nuisances(leftovers, noises, evaluation)
-        chosen = [test.text for test in tests if test.counts]
-        if chosen:
-            evaluation = _with_nuisances(evaluation, chosen)
-            if not white:
-                noises = [leftovers_of_fits(traces, evaluation).noise(evaluation) for traces in samples]
-    return Instrument(evaluation, tuple(noises), tests)
+    price = None
+    if recipe.nuisance == AUTO:
+        plain = _with_nuisances(evaluation, [])
+        possible = evaluation.settings.testable_nuisances
+        if possible:
+            tests = _tests(plain, possible, samples)
+        evaluation = _with_nuisances(evaluation, [test.text for test in tests if test.counts])
+        if evaluation.recipe.nuisance != plain.recipe.nuisance:
+            price = _median_error(samples, evaluation) / _median_error(samples, plain)
+    if white:
+        return Instrument(evaluation, (NoiseModel(),) * pulses, tests, price)
+    noises = [leftovers_of_fits(traces, evaluation).noise(evaluation) for traces in samples]
+    return Instrument(evaluation, tuple(noises), tests, price)
+
+
+def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array]) -> tuple[NuisanceTest, ...]:
+    """Return the tests of nuisances, all fitted at once."""
+    texts = [name for name in possible if name != "mains"]
+    without_mains = _with_nuisances(plain, texts)
+    leftovers = [leftovers_of_fits(traces, without_mains) for traces in samples]
+    tried = _with_nuisances(plain, [*texts, f"mains:{mains_frequency(leftovers):g}Hz"])
+    leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
+    white = plain.recipe.noise == "white"
+    noises = [NoiseModel() if white else left.noise(tried) for left in leftovers]
+    return tests_of_nuisances(leftovers, noises, tried)
 
 
 def _with_nuisances(evaluation: Evaluation, chosen: Sequence[str]) -> Evaluation:
-    if evaluation.recipe.nuisances != AUTO and not chosen:
-        return evaluation
-    return replace(evaluation, recipe=replace(evaluation.recipe, nuisances=",".join(chosen) or "none"))
+    return replace(evaluation, recipe=replace(evaluation.recipe, nuisance=",".join(chosen) or "none"))
 
 
 def _sample(evaluation: Evaluation, pulse: int) -> Array:
@@ -121,3 +171,17 @@ def _sample(evaluation: Evaluation, pulse: int) -> Array:
     values = np.asarray(rows.values, dtype=np.float64).reshape(-1, displacement.sizes["time"])
     # A single row may be longer than need be.
     return values[:: max(1, len(values) // TRACES)]
+
+
+def _median_error(samples: Sequence[Array], evaluation: Evaluation) -> float:
+    """Return the median standard error of ln tau, in parts of the root mean square of what is left over."""
+    relative = []
+    for traces in samples:
+        maps = maps_from_traces(traces, evaluation)
+        for number in evaluation.settings.windows:
+            tau, error, rms, status = (
+                maps[map_name(name, number)] for name in ("tau", "tau_stderr", "rms", "status")
+            )
+            relative.append((error / tau / rms)[status == OK])
+    values = np.concatenate(relative)
+    return float(np.median(values)) if values.size else np.nan

@@ -1,9 +1,7 @@
-r"""Whether drift, a step with the voltage and mains are in the traces of a map, from what fits without them leave over.
+"""Whether drift, a step with the voltage and mains are in the traces of a map, from fits that have them all.
 
-A score test (Rao, C. R. (1948). Math. Proc. Camb. Phil. Soc. 44, 50-57): with n the nuisance less all that the fit
-could mimic of it, n·r of the residuals r has the variance σ² nᵀRn if it is not there. Linear, so that it is exact for
-given R. A nuisance of one sign all over the map shows in the mean of the scores, one of any sign in their spread; the
-part of the noise model that is of the nuisance's own kind is left out of R then.
+Each has a number and a standard error under the noise as measured, in every pixel. A nuisance of one sign all over the
+map shows in the mean of the numbers in standard errors, one of any sign or phase in their spread.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.leftovers import Leftovers, WindowLeftovers
+from napari_tesm.evaluation.tangents import parameter_names
 from napari_tesm.kernels.nuisances import Nuisances
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.noise.errors import factors_from_tangents
@@ -33,8 +32,6 @@ _MEAN_OF_CLIPPED, _VARIANCE_OF_CLIPPED = 0.9950, 1.80
 """Of min(z², 9) for a standard normal z."""
 _FREQUENCIES: Final = np.arange(45.0, 66.0)
 """Where mains are looked for, in Hz."""
-_NOTHING_LEFT: Final = 1e-6
-"""Part of a column that must be left beside what the fit takes of it."""
 _FEWEST: Final = 24
 """Fits that are resolved; with fewer there is no tau to be moved."""
 
@@ -50,7 +47,7 @@ class NuisanceTest:
     significance : float
         In standard deviations of what noise alone would show in the map as a whole.
     size : float
-        Root mean square of its part of the response ``|a|``.
+        Root mean square of its part of the height of the fitted curve.
     bias : float
         Root mean square by which it moves ln tau where it is left out, in standard errors.
     """
@@ -69,122 +66,89 @@ class NuisanceTest:
 def tests_of_nuisances(
     leftovers: Sequence[Leftovers], noises: Sequence[NoiseModel], evaluation: Evaluation
 ) -> tuple[NuisanceTest, ...]:
-    """Return the test of each nuisance that a fit could have, each beside those before it that count.
+    """Return the test of each nuisance that is fitted, beside the others.
 
     Parameters
     ----------
     leftovers, noises
-        Of fits without nuisances, for each pulse setting.
+        Of each pulse setting.
     """
-    candidates = {
-        name: Nuisances.from_text(f"mains:{_frequency(leftovers):g}Hz" if name == "mains" else name)
-        for name in evaluation.settings.possible_nuisances
-    }
-    tests: list[NuisanceTest] = []
-    chosen: list[Nuisances] = []
-    while candidates:
-        tried = {
-            name: _test(leftovers, noises, evaluation, nuisance, chosen)
-            for name, nuisance in candidates.items()
-        }
-        best = max(tried, key=lambda name: (tried[name].counts, tried[name].significance))
-        if not tried[best].counts:
-            return (*tests, *tried.values())
-        tests.append(tried[best])
-        chosen.append(candidates.pop(best))
+    parts = [
+        scores
+        for left, noise in zip(leftovers, noises, strict=True)
+        for window in left.windows
+        for scores in _scores(left, window, noise, evaluation)
+    ]
+    tests = []
+    for text in evaluation.settings.nuisances.texts:
+        rows = [numbers for name, numbers in parts if name.startswith(text.partition(":")[0])]
+        if not rows:
+            tests.append(NuisanceTest(text, 0.0, 0.0, 0.0))
+            continue
+        # The columns of one nuisance stand side by side, traces below each other.
+        z, part, part_of_noise, bias, bias_of_noise = np.concatenate(rows, axis=1)
+        clipped = np.clip(z, -_CLIPPED, _CLIPPED)
+        common = abs(clipped.mean()) * np.sqrt(z.size)
+        excess = (np.square(clipped).mean() - _MEAN_OF_CLIPPED) * np.sqrt(z.size / _VARIANCE_OF_CLIPPED)
+        size, moved = (
+            float(
+                np.sqrt(
+                    len({name for name, _ in parts if name.startswith(text.partition(":")[0])})
+                    * max(0.0, _trimmed_mean(np.square(number) - np.square(error)))
+                )
+            )
+            for number, error in ((part, part_of_noise), (bias, bias_of_noise))
+        )
+        tests.append(NuisanceTest(text, float(max(common, excess)), size, moved))
     return tuple(tests)
 
 
-@dataclass(frozen=True, eq=False)
-class _Scores:
-    """Scores of the columns of a nuisance for some traces, shape (n, columns).
-
-    Parameters
-    ----------
-    scores, spread : ndarray
-        In standard deviations, under the noise as measured and less the part of the nuisance's own kind.
-    part, bias : ndarray, shape (n,)
-        Squares of the nuisance in parts of ``|a|``, and of the shift of ln tau in its standard errors, each less what
-        noise alone makes of it.
-    """
-
-    scores: Array
-    spread: Array
-    part: Array
-    bias: Array
-
-
-def _test(
-    leftovers: Sequence[Leftovers],
-    noises: Sequence[NoiseModel],
-    evaluation: Evaluation,
-    nuisance: Nuisances,
-    beside: Sequence[Nuisances],
-) -> NuisanceTest:
-    parts: list[_Scores] = []
-    for left, noise in zip(leftovers, noises, strict=True):
-        for window in left.windows:
-            columns, others = (
-                evaluation.settings.columns_of(chosen, window.times) for chosen in ([nuisance], beside)
-            )
-            parts += _scores(
-                left, window, columns, others, noise, noise.without(nuisance.names[0].split("_")[0])
-            )
-    text = ",".join(nuisance.texts)
-    if not parts:
-        return NuisanceTest(text, 0.0, 0.0, 0.0)
-    scores, spread, part, bias = (
-        np.concatenate([getattr(some, name) for some in parts])
-        for name in ("scores", "spread", "part", "bias")
-    )
-    common = np.abs(np.clip(scores, -_CLIPPED, _CLIPPED).mean(axis=0)).max() * np.sqrt(len(scores))
-    square = np.square(np.clip(spread, -_CLIPPED, _CLIPPED))
-    excess = (square.mean() - _MEAN_OF_CLIPPED) * np.sqrt(square.size / _VARIANCE_OF_CLIPPED)
-    size, moved = (float(np.sqrt(max(0.0, _trimmed_mean(values)))) for values in (part, bias))
-    return NuisanceTest(text, float(max(common, excess)), size, moved)
-
-
 def _scores(
-    left: Leftovers,
-    window: WindowLeftovers,
-    columns: Array,
-    others: Array,
-    noise: NoiseModel,
-    rest: NoiseModel,
-) -> Iterator[_Scores]:
-    """Yield the scores of the columns in a window, cell by cell; none where too few fits are resolved."""
+    left: Leftovers, window: WindowLeftovers, noise: NoiseModel, evaluation: Evaluation
+) -> Iterator[tuple[str, Array]]:
+    """Yield for each column, cell by cell, rows over the traces whose tau is resolved.
+
+    The number in standard errors; in parts of the curve's height, and its error; the shift of ln tau where it is left
+    out in standard errors of tau, and the error of that.
+    """
+    number, maps, kernel = window.number, left.maps, evaluation.settings.kernel
+    nuisances = evaluation.settings.nuisance_columns(number, window.times)
     amplitude, tau, error, status = (
-        left.maps[map_name(name, window.number)] for name in ("a", "tau", "tau_stderr", "status")
+        maps[map_name(name, number)] for name in ("a", "tau", "tau_stderr", "status")
     )
     resolved = (status == OK) & np.isfinite(window.residuals).all(axis=1)
-    if resolved.sum() < _FEWEST:
+    if nuisances is None or resolved.sum() < _FEWEST:
         return
-    covariance, of_rest = (model.covariance(window.times) for model in (noise, rest))
+    covariance = noise.covariance(window.times)
+    own = len(parameter_names(kernel))
     for cell, tangents in enumerate(window.tangents):
         rows = resolved & (window.cells.members == cell)
-        taken = np.linalg.qr(np.column_stack([tangents, others]))[0]
-        basis, triangle = np.linalg.qr(columns - taken @ (taken.T @ columns))
-        if not rows.any() or np.abs(np.diag(triangle)).min() < _NOTHING_LEFT * np.linalg.norm(columns):
+        if not rows.any() or tangents.shape[1] <= own:
             continue
-        residuals = window.residuals[rows]
         factors = factors_from_tangents(tangents, covariance)
-        variance = (
-            np.vecdot(residuals, residuals) / (window.times.size - tangents.shape[1]) * factors.variance
+        # What a fit without the nuisances makes of each: least squares on the tangents, first that of ln tau.
+        moved = np.linalg.lstsq(tangents[:, :own], nuisances.columns, rcond=None)[0][0]
+        alone = factors_from_tangents(tangents[:, :own], covariance)
+        shrunk = (
+            _relative_error(tangents[:, :own])
+            * alone.errors[0]
+            / (_relative_error(tangents) * factors.errors[0])
         )
-        along = residuals @ basis
-        variances, of_rest_only = (
-            variance[:, None] * np.vecdot(basis.T, basis.T @ matrix) for matrix in (covariance, of_rest)
-        )
-        back = np.linalg.inv(triangle)
-        moved = np.linalg.lstsq(tangents, columns, rcond=None)[0][0] @ back
-        size = np.square(amplitude[rows])
-        reach = size * np.square(factors.errors[0] * error[rows] / tau[rows])
-        yield _Scores(
-            along / np.sqrt(variances),
-            along / np.sqrt(of_rest_only),
-            (np.square(along @ back.T).sum(axis=1) - of_rest_only @ np.square(back).sum(axis=0)) / size,
-            (np.square(along @ moved) - of_rest_only @ np.square(moved)) / reach,
-        )
+        size = np.abs(amplitude[rows])
+        height = size * np.ptp(tangents[:, own - 2])  # the derivative by the amplitude is the curve
+        scale = size * factors.errors[0] * error[rows] / tau[rows] * shrunk
+        for column, name in enumerate(nuisances.names):
+            numbers = maps[map_name(name, number)][rows]
+            errors = maps[map_name(f"{name}_stderr", number)][rows] * factors.errors[own + column]
+            shift = moved[column] / scale
+            parts = [numbers / errors, numbers / height, errors / height, numbers * shift, errors * shift]
+            yield name, np.stack(parts)
+
+
+def _relative_error(tangents: Array) -> float:
+    """Return the standard error of the first parameter for white noise of variance 1."""
+    inverse = np.linalg.pinv(tangents)
+    return float(np.linalg.norm(inverse[0]))
 
 
 def _trimmed_mean(values: Array) -> float:
@@ -194,7 +158,7 @@ def _trimmed_mean(values: Array) -> float:
     return float(ordered[cut : ordered.size - cut].mean())
 
 
-def _frequency(leftovers: Sequence[Leftovers]) -> float:
+def mains_frequency(leftovers: Sequence[Leftovers]) -> float:
     """Return the frequency between 45 and 65 Hz that takes most out of what is left over, beside what the fits took."""
     taken = np.zeros(_FREQUENCIES.size)
     for left in leftovers:

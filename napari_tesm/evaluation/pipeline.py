@@ -114,7 +114,7 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     blank_rejected(maps, settings, recipe)
     add_diffusion(maps, settings, recipe)
     result = dataset_from_maps(dataset, maps, thresholds, settings, recipe)
-    result.attrs["instrument"] = instrument.to_text()
+    result.attrs["instrument"] = instrument.to_text(maps)
     return result
 
 

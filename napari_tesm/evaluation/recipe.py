@@ -81,7 +81,7 @@ class Recipe:
         Also take the limits between which tau and D lie with 95 %.
     noise : {"measured", "white"}
         Whether errors and gates know the noise as the residuals show it, or take it for white.
-    nuisances : str
+    nuisance : str
         What is fitted beside the curve: "none", or some of drift, step (with the voltage, for kernels of the whole
         record) and mains, "drift,mains:50Hz"; "auto" takes those that the traces show as a whole and that move tau, and
         stands for them in the recipe of the result. For kernels of one parameter.
@@ -115,7 +115,7 @@ class Recipe:
     lock_in_order: int | None = None
     intervals: bool = False
     noise: Literal["measured", "white"] = "measured"
-    nuisances: str = AUTO
+    nuisance: str = AUTO
 
     def __post_init__(self) -> None:
         kernel = kernel_from_name(self.kernel)
@@ -130,7 +130,7 @@ class Recipe:
             raise ValueError(f"the threshold is taken of 'robust', 'max' or 'p99', not '{self.threshold_of}'")
         if self.noise not in NOISES:
             raise ValueError(f"the noise is 'measured' or taken for 'white', not '{self.noise}'")
-        if self.nuisances != AUTO and Nuisances.from_text(self.nuisances).names and kernel.quantities:
+        if self.nuisance != AUTO and Nuisances.from_text(self.nuisance).names and kernel.quantities:
             raise ValueError(
                 f"the kernel '{self.kernel}' has a shape of its own, which takes drift, step and mains in: give no "
                 "nuisances, or choose a kernel of one parameter"
@@ -236,10 +236,10 @@ class Recipe:
         return cls(**values)
 
 
-_TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit", "noise", "nuisances")
+_TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit", "noise", "nuisance")
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
-    "intervals", "noise", "nuisances",
+    "intervals", "noise", "nuisance",
 )  # fmt: skip
 
 

@@ -20,8 +20,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, fitted_curves, kernel_from_name
-from napari_tesm.kernels.nuisances import NO_NUISANCES, Nuisances
-from napari_tesm.kernels.two_parameters import ShapeKernel
+from napari_tesm.kernels.nuisances import NO_NUISANCES, NUISANCES, Nuisances
 from napari_tesm.physics.diffusion import diffusion_from_tau
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -58,11 +57,9 @@ class Settings:
     nuisances: Nuisances = NO_NUISANCES
 
     @property
-    def possible_nuisances(self) -> tuple[str, ...]:
-        """Names of what can be told from the kernel's curves: a step only over the whole record, with its edges."""
-        if isinstance(self.kernel, ShapeKernel):
-            return ()
-        return ("drift", "step", "mains") if self.kernel.joint else ("drift", "mains")
+    def testable_nuisances(self) -> tuple[str, ...]:
+        """Names of what can be told from the curves: within one window a drift looks like a slow relaxation."""
+        return NUISANCES if self.kernel.joint else ()
 
     def nuisance_columns(self, number: int, time: Array) -> NuisanceColumns | None:
         """Return what is fitted beside the curve in a window, given the times that are fitted; None for nothing."""
@@ -161,7 +158,7 @@ def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe)
         kernel,
         kernel.geometry or recipe.geometry,
         recipe.skip_after_edge,
-        NO_NUISANCES if recipe.nuisances == AUTO else Nuisances.from_text(recipe.nuisances),
+        NO_NUISANCES if recipe.nuisance == AUTO else Nuisances.from_text(recipe.nuisance),
     )
     _check_samples(settings, time)
     return settings

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.findings.instrument import instrument_lines, instrument_summary
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.numbers import plain_value
@@ -35,6 +36,7 @@ def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> 
         "version": maps.attrs["version"],
         "input": {"name": name, "sha256": sha256},
         "recipe": json.loads(maps.attrs["recipe"]),
+        "instrument": instrument_summary(maps),
         "pulses": pulses,
     }
 
@@ -132,13 +134,15 @@ def _distribution(values: NDArray[np.floating]) -> dict[str, float | None]:
 def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[str]:
     """Yield the summary as lines for a terminal."""
     unit = maps["H"].attrs["units"] if "H" in maps else ""
-    for entry, label in zip(summary["pulses"], labels_from_maps(maps), strict=True):
+    labels = labels_from_maps(maps)
+    for entry, label in zip(summary["pulses"], labels, strict=True):
         yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
         if "H" in entry and entry["H"]["median"] is not None:
             yield _height_line(entry["H"], unit)
         for number in FITS:
             if map_name("tau", number) in entry:
                 yield from _window_lines(entry, number)
+    yield from instrument_lines(maps, labels)
     names = {name for entry in summary["pulses"] for name in entry}
     if any(map_name("tau", n) in names for n in FITS) and not any(map_name("D", n) in names for n in FITS):
         yield Sentence(

@@ -56,13 +56,13 @@ class Process:
         """Return the covariance of samples at times in s, shape (time, time)."""
         if self.kind == "drift":
             line = (time - time.mean()) * (np.sqrt(12) / self.time)
-            return np.outer(line, line)
-        return np.asarray(self.autocorrelation(time[:, None] - time))
+            return np.asarray(np.outer(line, line), dtype=np.float64)
+        return self.autocorrelation(time[:, None] - time)
 
     def autocorrelation(self, lags: Array) -> Array:
         """Return the correlation of two samples so far apart, for lags in s, of all but a drift."""
         if self.kind == "white":
-            return (lags == 0).astype(np.float64)
+            return np.asarray(lags == 0, dtype=np.float64)
         if self.kind == "mains":
             return np.asarray(np.cos(2 * np.pi * self.time * lags))
         x = np.abs(lags) / self.time

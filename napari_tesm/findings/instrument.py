@@ -1,0 +1,102 @@
+"""What the instrument added to the traces of a result, in numbers and in words: the noise, drift, steps, mains."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+import xarray as xr
+
+from napari_tesm.data.maps import words_of_fit
+
+FEWEST_SAMPLES: Final = 30
+"""Independent samples in a window below which errors are taken with care."""
+_WORDS: Final = {
+    "white": "white", "lock-in": "behind the lock-in's filter", "fast": "behind a filter the file does not tell of",
+    "slow": "slow (1/f)", "mains": "mains", "drift": "drift",
+}  # fmt: skip
+_NUISANCES: Final = {"drift": "drift", "step": "a step with the voltage", "mains": "mains"}
+_SHOWN: Final = 0.005
+
+
+def instrument_summary(maps: xr.Dataset) -> dict[str, Any] | None:
+    """Return what was measured of the instrument, as JSON holds it; None for results that do not say.
+
+    Returns
+    -------
+    dict
+        ``noise``: for each pulse setting the number of ``traces`` it was measured from, the ``shares`` of the variance
+        by kind, and for each window the ``samples`` and as how many independent ones they ``count``. ``nuisances``: of
+        each that was tried how clearly it shows (``significance``, in standard deviations), its ``size`` in parts of
+        the response and by how much it moves ln tau (``bias``, in standard errors). ``fitted``: which are fitted.
+    """
+    text = maps.attrs.get("instrument")
+    if not isinstance(text, str):
+        return None
+    measured: dict[str, Any] = json.loads(text)
+    return measured
+
+
+def instrument_lines(maps: xr.Dataset, labels: list[str]) -> Iterator[str]:
+    """Yield what was measured of the instrument, as lines for a terminal."""
+    summary = instrument_summary(maps)
+    if summary is None:
+        return
+    for entry, label in zip(summary["noise"], labels, strict=True):
+        yield f"Noise {label}".rstrip() + f": {noise_in_words(entry)}"
+    yield from nuisances_in_words(summary)
+
+
+def noise_in_words(entry: dict[str, Any]) -> str:
+    """Return what the noise of one pulse setting is made of, and as how many samples a window counts."""
+    if not entry["traces"]:
+        return (
+            "taken for white, not measured"
+            if entry["asked"] == "white"
+            else "taken for white, too few traces to measure"
+        )
+    shares = [(kind, share) for kind, share in entry["shares"].items() if share > _SHOWN]
+    if len(shares) == 1 and shares[0][0] == "white":
+        return "white"
+    made = ", ".join(f"{100 * share:.0f} % {_WORDS[kind]}" for kind, share in shares)
+    counted, few = [], []
+    for number, (samples, effective) in entry["windows"].items():
+        if effective is None:
+            continue
+        where = words_of_fit(int(number))
+        counted.append(f"{samples} samples of {where} count as {effective:.0f}")
+        if effective < FEWEST_SAMPLES:
+            few.append(where)
+    text = "; ".join([made, *counted])
+    if few:
+        text += f". Fewer than {FEWEST_SAMPLES} in {' and '.join(few)}: take single errors with care"
+    return text
+
+
+def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield sentences on what was tried beside the curve."""
+    tests = summary["nuisances"]
+    fitted = [text for text in summary["fitted"].split(",") if text != "none"]
+    tried = {test["text"]: test for test in tests}
+    for text in fitted:
+        name, _, frequency = text.partition(":")
+        words = _NUISANCES[name] + (f" of {frequency.removesuffix('Hz')} Hz" if frequency else "")
+        test = tried.get(text)
+        if test is None:
+            yield f"Fitted beside the curve, as asked for: {words}."
+            continue
+        yield (
+            f"Found and fitted beside the curve: {words}, {100 * test['size']:.2g} % of the response "
+            f"({test['significance']:.0f} standard deviations); left out, it would move ln tau by "
+            f"{test['bias']:.2g} standard errors."
+        )
+    if fitted and summary["price"] is not None and math.isfinite(summary["price"]):
+        yield f"The price: standard errors of tau {summary['price']:.2g} times as large as without."
+    if not tests and not fitted and all(int(n) for entry in summary["noise"] for n in entry["windows"]):
+        yield (
+            "Not tested for drift and steps: within one window a slow relaxation looks like a drift. Kernels of the "
+            "whole record tell them apart."
+        )
+    absent = [_NUISANCES[text.partition(":")[0]] for text in tried if text not in fitted]
+    if absent:
+        yield f"Tried and not needed: {', '.join(absent)}."
