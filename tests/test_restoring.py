@@ -29,7 +29,7 @@ POINTS = [pinned(1, (4.5, 2.5), 1, "#3c78d2"), pinned(2, (4.5, 2.5), 3, "#f0781e
 
 @pytest.fixture(scope="module")
 def recorded():
-    dataset = example_dataset(noise=0.03)
+    dataset = example_dataset(noise=0.02)
     return dataset, fit(dataset, threshold=0.2, tip_radius="20 nm ± 3 nm")
 
 

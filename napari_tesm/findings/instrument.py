@@ -1,5 +1,6 @@
 """What the instrument added to the traces of a result, in numbers and in words: the noise, drift, steps, mains."""
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator
@@ -30,11 +31,12 @@ def instrument_summary(maps: xr.Dataset) -> dict[str, Any] | None:
         each that was tried how clearly it shows (``significance``, in standard deviations), its ``size`` in parts of
         the response and by how much it moves ln tau (``bias``, in standard errors). ``fitted``: which are fitted.
     """
-    text = maps.attrs.get("instrument")
-    if not isinstance(text, str):
-        return None
-    measured: dict[str, Any] = json.loads(text)
-    return measured
+    # Somebody may have edited the metadata of results that were read back.
+    with contextlib.suppress(ValueError, TypeError):
+        measured = json.loads(maps.attrs["instrument"]) if "instrument" in maps.attrs else None
+        if isinstance(measured, dict) and measured.keys() >= {"noise", "nuisances", "fitted", "price"}:
+            return measured
+    return None
 
 
 def instrument_lines(maps: xr.Dataset, labels: list[str]) -> Iterator[str]:

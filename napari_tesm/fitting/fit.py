@@ -61,8 +61,7 @@ def fit_traces(
     time : array-like, shape (time,)
         Increasing sample times, at any spacing.
     kernel : str, Kernel or ShapeKernel
-        A name of `napari_tesm.kernels.named.ALL_KERNELS`, or what `kernel_from_name` there makes of one. Those of
-        two parameters (``stretched``, ``biexponential``, ``power``) fill `FitResult.extra`.
+        From `napari_tesm.kernels.named`, by name or as it is. Those of two parameters fill `FitResult.extra`.
     pulse : float, optional
         Length of the pulse, in the unit of `time`, for the joint kernels: they describe the whole record, with the
         pulse from `start` on.
