@@ -1,5 +1,6 @@
 """Fits of traces and what they come to: numbers by the names of maps, gates, D. For a map as for one trace."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -186,6 +187,7 @@ def fits_of_traces(
     *,
     thresholds: Array | float = 0.0,
     instrument: Instrument | None = None,
+    pulses: Sequence[int] | None = None,
 ) -> list[FittedTrace]:
     """Return the fits of a few traces, shape (n, time), with their curves, whatever the status.
 
@@ -196,14 +198,16 @@ def fits_of_traces(
     thresholds : float or ndarray, shape (n,)
         Smallest ``|H|`` that counts, which takes a whole map to know.
     instrument : Instrument, optional
-        Which takes a whole map to know, too; its noise is that of the trace of each pulse setting.
+        Which takes a whole map to know, too; without it noise is taken for white.
+    pulses : sequence of int, optional
+        The pulse setting of each trace; by default one after the other.
     """
     evaluation = evaluation if instrument is None else instrument.evaluation
     settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
     maps = maps_from_traces(traces, evaluation)
     if instrument is not None:
-        for row in range(len(traces)):
-            instrument.apply({name: values[row : row + 1] for name, values in maps.items()}, row)
+        for row, pulse in enumerate(range(len(traces)) if pulses is None else pulses):
+            instrument.apply({name: values[row : row + 1] for name, values in maps.items()}, pulse)
     gate_status(maps, thresholds, settings, recipe)
     add_limits(traces, maps, evaluation)
     add_diffusion(maps, settings, recipe)
@@ -211,7 +215,17 @@ def fits_of_traces(
     fits = [FittedTrace(float(height), {}) for height in heights]
     for number in settings.windows:
         further = (name for stem in settings.kernel.quantities for name in (stem, f"{stem}_stderr"))
-        names = (*FITTED, *further, "b", "b_stderr", "D", "D_stderr", *LIMITS, *_LIMITS_OF_D)
+        names = (
+            *FITTED,
+            *further,
+            *settings.nuisances.names,
+            "b",
+            "b_stderr",
+            "D",
+            "D_stderr",
+            *LIMITS,
+            *_LIMITS_OF_D,
+        )
         values = {name: maps[mapped] for name in names if (mapped := map_name(name, number)) in maps}
         times, curves = settings.fitted_curves(number, time, values)
         inside = settings.samples(number, time)

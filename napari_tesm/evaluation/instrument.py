@@ -9,16 +9,18 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.leftovers import leftovers_of_fits
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, mains_frequency, tests_of_nuisances
-from napari_tesm.evaluation.recipe import AUTO
+from napari_tesm.evaluation.recipe import AUTO, Recipe
 from napari_tesm.evaluation.traces import Maps, maps_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.noise.processes import Process
 from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
@@ -102,6 +104,32 @@ class Instrument:
             maps[map_name(name, number)][pulse][resolved] for name in ("inflation", "samples")
         )
         return round(float(np.median(samples / np.square(inflation))), 1)
+
+
+def instrument_from_maps(maps: xr.Dataset, evaluation: Evaluation) -> Instrument | None:
+    """Return the instrument that maps were made with, for another evaluation of the same scan; None if they do not say.
+
+    Parameters
+    ----------
+    maps : Dataset
+        From `napari_tesm.evaluation.pipeline.run`.
+    """
+    try:
+        noises = json.loads(maps.attrs["instrument"])["noise"]
+        models = tuple(
+            NoiseModel(
+                {Process(kind, time, order): share for kind, time, order, share in noise["parts"]},
+                noise["traces"],
+            )
+            for noise in noises
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    fitted = evaluation.recipe.nuisance
+    if fitted == AUTO:
+        fitted = str(Recipe.from_json(str(maps.attrs["recipe"])).nuisance)
+    resolved = replace(evaluation, recipe=replace(evaluation.recipe, nuisance=fitted))
+    return Instrument(resolved, models) if len(models) == maps.sizes["pulse"] else None
 
 
 _DEPENDING: Final = (

@@ -91,17 +91,14 @@ def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
     for number in settings.windows:
         inside = settings.samples(number, time)
         times = time[inside]
-        values = {
-            name: maps[map_name(name, number)] for name in (*parameter_names(settings.kernel), "r2", "rms")
-        }
         nuisances = settings.nuisance_columns(number, times)
+        names = (*parameter_names(settings.kernel), "r2", "rms", *(nuisances.names if nuisances else ()))
+        values = {name: maps[map_name(name, number)] for name in names}
         residuals = traces[:, inside] - settings.fitted_curves(number, time, values)[1]
         cells = Cells.of(settings.kernel, values, width=_COARSE * CELL)
         since = times - settings.start(number, times)
         tangents = [tangents_of_curve(settings.kernel, since, shape) for shape in cells.shapes]
         if nuisances is not None:
-            numbers = np.stack([maps[map_name(name, number)] for name in nuisances.names], axis=1)
-            residuals -= numbers @ (nuisances.columns - nuisances.columns.mean(axis=0)).T
             tangents = [np.column_stack([part, nuisances.columns]) for part in tangents]
         # Where nothing responds the fit has followed slow noise: what is left over of a constant shows it.
         silent = maps[map_name("p", number)] > _SILENT

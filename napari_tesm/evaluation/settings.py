@@ -116,10 +116,15 @@ class Settings:
         Parameters
         ----------
         values : mapping of str to ndarray, shape (n,)
-            As `napari_tesm.kernels.named.fitted_curves` takes them.
+            As `napari_tesm.kernels.named.fitted_curves` takes them, and the numbers of the nuisances.
         """
         inside = time[self.samples(number, time)]
-        return inside, fitted_curves(self.kernel, inside - self.start(number, inside), values)
+        curves = fitted_curves(self.kernel, inside - self.start(number, inside), values)
+        nuisances = self.nuisance_columns(number, inside)
+        if nuisances is not None:
+            numbers = np.stack([values[name] for name in nuisances.names], axis=1)
+            curves += numbers @ (nuisances.columns - nuisances.columns.mean(axis=0)).T
+        return inside, curves
 
     def diffusion(self, tau: NDArray[np.floating]) -> Array | None:
         """Return D, in m²/s, that belongs to relaxation times in s; None without a tip radius."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.maps import FITS, labels_from_maps, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
+from napari_tesm.evaluation.instrument import instrument_from_maps
 from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
@@ -67,6 +68,7 @@ def fit_examples(
     """
     evaluation = Evaluation.of_maps(dataset, maps)
     evaluation = evaluation.updated(replace(evaluation.recipe, intervals=False))
+    instrument = instrument_from_maps(maps, evaluation)
     settings, time = evaluation.settings, evaluation.time
     label = labels_from_maps(maps)[pulse]
     examples = []
@@ -74,7 +76,7 @@ def fit_examples(
         block = evaluation.dataset["displacement"].isel(pulse=pulse, y=row, x=column)
         trace = np.asarray(block.values, dtype=np.float64)
         here = maps.isel(pulse=pulse, y=row, x=column)
-        (fitted,) = fits_of_traces(trace[None], evaluation)
+        (fitted,) = fits_of_traces(trace[None], evaluation, instrument=instrument, pulses=[pulse])
         windows = tuple(_as_in_maps(window, here) for window in fitted.windows.values())
         examples.append(FitExample(name, label, row, column, time, trace, settings.pulse_edges, windows))
     return examples

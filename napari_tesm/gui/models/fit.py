@@ -50,6 +50,7 @@ class FitModel:
         """Maps of the last preview; None where results, or nothing, are on the screen."""
         self._choice: tuple[str, int] | None = None
         self._thinned: tuple[xr.Dataset, xr.Dataset] | None = None
+        self._previewed: Evaluation | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -191,7 +192,15 @@ class FitModel:
         """Return the maps of the preview with the present recipe; thread-safe, as it changes nothing but a cache."""
         recipe = self.scan.evaluation.recipe
         dataset, step = self.preview_dataset()
-        maps = run(Evaluation.of(dataset, recipe), jobs=1, progress=progress)
+        last = self._previewed
+        # What was measured of the instrument is kept for recipes that differ in other things.
+        evaluation = (
+            Evaluation.of(dataset, recipe)
+            if last is None or last.source is not dataset
+            else last.updated(recipe)
+        )
+        self._previewed = evaluation
+        maps = run(evaluation, jobs=1, progress=progress)
         maps.attrs["preview_step"] = step
         return maps
 

@@ -13,7 +13,9 @@ from psygnal import Signal
 
 from napari_tesm.data.maps import JOINT, WINDOWS, map_name
 from napari_tesm.data.protocol import Window
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
+from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
 from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.gui.models.scan import Scan, TraceSample
 from napari_tesm.quantities.status import OK
@@ -67,6 +69,7 @@ class TraceModel:
         """Number of the point that arrow keys move."""
         self._cache: dict[object, PlaceTraces] = {}
         self._cached_for: tuple[object, ...] = ()
+        self._measured: tuple[int, Evaluation, Instrument | None] | None = None
 
     @property
     def time(self) -> Array:
@@ -239,16 +242,28 @@ class TraceModel:
     def fits_of(self, sample: TraceSample) -> list[PulseFit]:
         """Return the fits of a sample's mean traces, one for each pulse setting; the numbers are those of a run.
 
-        The threshold of ``|H|`` needs the whole map: it is taken from the last results where there are any.
+        The threshold of ``|H|`` and the noise need the whole map: they are taken from the last results where there are
+        any.
         """
         labels = self.scan.labels
         if self.scan.settings is None:
             return [PulseFit(label, np.nan) for label in labels]
         thresholds = np.array([self._threshold(pulse) for pulse in range(len(labels))])
-        fitted = fits_of_traces(sample.mean, self.scan.evaluation, thresholds=thresholds)
+        fitted = fits_of_traces(
+            sample.mean, self.scan.evaluation, thresholds=thresholds, instrument=self._instrument()
+        )
         return [
             PulseFit(label, trace.height, trace.windows) for label, trace in zip(labels, fitted, strict=True)
         ]
+
+    def _instrument(self) -> Instrument | None:
+        """Return the noise that the results were made with; drawn once, not for every place."""
+        maps, evaluation = self.scan.maps, self.scan.evaluation
+        if maps is None or "instrument" not in maps.attrs:
+            return None
+        if self._measured is None or self._measured[:2] != (id(maps), evaluation):
+            self._measured = (id(maps), evaluation, instrument_from_maps(maps, evaluation))
+        return self._measured[2]
 
     def _threshold(self, pulse: int) -> float:
         maps = self.scan.maps

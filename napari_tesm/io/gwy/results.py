@@ -21,6 +21,7 @@ from napari_tesm.data.maps import (
     status_name,
 )
 from napari_tesm.data.protocol import UNITS
+from napari_tesm.findings.instrument import instrument_lines
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
@@ -42,6 +43,8 @@ _QUANTITIES: Final = PROTOCOL_FIELDS | {
 """Metadata key and attribute of the maps of what is written as a quantity."""
 _STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
 """Metadata key and attribute of the maps of what was fitted."""
+_INSTRUMENT: Final = "t-ESM instrument"
+"""Metadata key of what was measured of noise and nuisances, as JSON."""
 _PALETTES: Final = {"H": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
 
 
@@ -189,6 +192,9 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
         if name in attributes:
             entries[key] = text_from_quantity(float(attributes[name]), UNITS[name])
     entries |= {key: attributes[name] for key, name in _STRETCHES if name in attributes}
+    if "instrument" in attributes:
+        entries[_INSTRUMENT] = str(attributes["instrument"])
+        entries["Noise"] = " ".join(instrument_lines(maps, labels_from_maps(maps)))
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
     return entries
@@ -395,6 +401,8 @@ def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
     attributes |= {name: metadata[key] for key, name in _STRETCHES if key in metadata}
     if "tip_radius" in attributes and "tip_radius_error" in attributes:
         attributes["systematic"] = systematic_error(attributes["tip_radius"], attributes["tip_radius_error"])
+    if _INSTRUMENT in metadata:
+        attributes["instrument"] = metadata[_INSTRUMENT]
     # Empty where what was fitted had come from no file.
     attributes["input_sha256"] = metadata.get(SHA256_KEY, "")
     return attributes
