@@ -218,7 +218,7 @@ def test_curves_of_a_neighbourhood_fit_its_mean(recorded):
     data, fitted = curves["data (-3 V)"], curves["fit 2 (-3 V)"]
     np.testing.assert_allclose(data.y, mean, rtol=1e-12)
     # The noise of a mean of nine, and no more.
-    assert np.std(data.y[data.x >= 10e-3 - 1e-9] - fitted.y) == pytest.approx(0.03 / 3, rel=0.3)
+    assert np.std(data.y[data.x >= 10e-3 - 1e-9] - fitted.y) == pytest.approx(0.02 / 3, rel=0.3)
 
 
 def test_samples_that_are_missing_are_left_out_of_the_graph(recorded):

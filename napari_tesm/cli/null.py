@@ -39,7 +39,7 @@ def run_command(options: argparse.Namespace) -> int:
     recipe = recipe_from_options(options)
     check_outputs(options)
     try:
-        noise = None if options.noise is None else fraction_from_text(options.noise)
+        noise = None if options.sample_noise is None else fraction_from_text(options.sample_noise)
         ends = options.diffusion.split(":")
         if len(ends) != 2:
             raise ValueError(f"'{options.diffusion}' is no range: write it like '1e-15m2/s:1e-11m2/s'")

@@ -149,7 +149,8 @@ _COMMANDS: Final = {
         ),
         group(
             "how it is fitted", *shared.WINDOWS, shared.GEOMETRY, shared.SKIP, shared.RECIPE,
-            option("noise", "10%", "of a sample, in parts of H: what would be rejected is left out (default: 10%%)"),
+            option("noise", "10%", "of a sample, in parts of H: what would be rejected is left out (default: 10%%)",
+                   dest="sample_noise"),
             option("diffusion", "1e-15m2/s:1e-11m2/s", "range of the true D", default="1e-15m2/s:1e-11m2/s"),
         ),
         option("apparent", "2e-13m2/s", "only this: the true D of an apparent one, with ± its error"),

@@ -93,6 +93,8 @@ _FITTED: Final[dict[str, tuple[MapKind, tuple[str, ...]]]] = {
     "drift": (MapKind("drift", "displacement", exported=True), _WITH_ERROR),
     "step": (MapKind("edge step", "displacement", exported=True), _WITH_ERROR),
     "mains": (MapKind("mains", "displacement", exported=True), _WITH_ERROR),
+    "mains_sin": (MapKind("mains sine", "displacement"), _WITH_ERROR),
+    "mains_cos": (MapKind("mains cosine", "displacement"), _WITH_ERROR),
 }
 """What a fit gives, its title without the number of the fit, and what is known of it beside its value."""
 

@@ -131,7 +131,7 @@ def curves_from_maps(maps: xr.Dataset, settings: Settings, time: Array) -> dict[
     for number in settings.windows:
         names = {
             quantity: map_name(quantity, number)
-            for quantity in ("tau", "a", "c", *settings.kernel.quantities)
+            for quantity in ("tau", "a", "c", *settings.kernel.quantities, *settings.nuisances.names)
         }
         numbers = {
             quantity: np.atleast_1d(maps[name].values if name in maps else np.nan)

@@ -58,7 +58,8 @@ class Instrument:
             key = (pulse, number)
             if key not in self.windows:
                 self.windows[key] = WindowNoise.of(self.noises[pulse], self.evaluation, number)
-            self.windows[key].apply(maps)
+            with np.errstate(all="ignore"):
+                self.windows[key].apply(maps)
 
     def to_text(self, maps: Maps) -> str:
         """Return what was measured, as JSON (`napari_tesm.findings.instrument.instrument_summary`).
@@ -78,7 +79,7 @@ class Instrument:
                 ]
                 for number in self.evaluation.settings.windows
             }
-            parts = [[p.kind, p.time, p.order, round(w, 6)] for p, w in noise.weights.items()]
+            parts = [[p.kind, p.time, p.order, w] for p, w in noise.weights.items()]
             shares = {kind: round(share, 6) for kind, share in noise.shares.items()}
             noises.append(
                 {
@@ -91,7 +92,12 @@ class Instrument:
             )
         tests = [asdict(test) for test in self.tests]
         return json.dumps(
-            {"noise": noises, "nuisances": tests, "fitted": recipe.nuisance, "price": self.price}
+            {
+                "noise": noises,
+                "nuisances": tests,
+                "fitted": ",".join(self.evaluation.settings.nuisances.texts) or "none",
+                "price": self.price,
+            }
         )
 
     @staticmethod
@@ -143,7 +149,8 @@ def instrument_of(evaluation: Evaluation) -> Instrument:
     """Return the instrument, measured once for all evaluations of the dataset with the same fits."""
     key = ("instrument", *(getattr(evaluation.recipe, name) for name in _DEPENDING))
     if key not in evaluation.memory:
-        evaluation.memory[key] = _measured(evaluation)
+        with np.errstate(all="ignore"):  # hostile numbers end in a status
+            evaluation.memory[key] = _measured(evaluation)
     measured: Instrument = evaluation.memory[key]
     resolved = replace(
         evaluation, recipe=replace(evaluation.recipe, nuisance=measured.evaluation.recipe.nuisance)
@@ -165,8 +172,10 @@ def _measured(evaluation: Evaluation) -> Instrument:
         possible = evaluation.settings.testable_nuisances
         if possible:
             tests = _tests(plain, possible, samples)
-        evaluation = _with_nuisances(evaluation, [test.text for test in tests if test.counts])
-        if evaluation.recipe.nuisance != plain.recipe.nuisance:
+        chosen = [test.text for test in tests if test.counts]
+        # Where there is nothing the recipe goes on asking.
+        evaluation = _with_nuisances(evaluation, chosen) if chosen else evaluation
+        if chosen:
             price = _median_error(samples, evaluation) / _median_error(samples, plain)
     if white:
         return Instrument(evaluation, (NoiseModel(),) * pulses, tests, price)

@@ -79,9 +79,8 @@ def fit_traces(
         otherwise. So do tau at a bound and, window by window, tau below the first sampling interval: what joint
         kernels say at longer times depends on tau, too.
     nuisances : NuisanceColumns, optional
-        Columns that are fitted beside the curve, for kernels of one parameter; their numbers are in `FitResult.extra`,
-        and `r2` is the part of what they leave that the relaxation explains. c is the final value where they have no
-        mean.
+        Fitted beside the curve, for kernels of one parameter, with their numbers in `FitResult.extra`; `r2` is of what
+        they leave, and c holds for columns without mean.
     jobs : int
         Threads. The result is the same, bit for bit, for any number.
     progress : callable, optional
@@ -100,8 +99,8 @@ def fit_traces(
 
     Notes
     -----
-    Only tau is searched for: a and c are its functions (variable projection, [1]_). What can be known of the
-    kernel on these times without the traces is kept for the next call with the same times, kernel and bounds.
+    Only tau is searched for: a and c are its functions (variable projection, [1]_). What the times alone say of the
+    kernel is kept for the next call.
 
     Memory beyond the traces and the result, measured by tracemalloc with 250 to 2500 samples: 29 MB for each thread
     with ordinary traces, which is kept for its next fit, and up to 63 MB where many traces have gaps.
@@ -125,24 +124,19 @@ def fit_traces(
     if low_pass is not None:
         chosen = replace(chosen, low_pass=low_pass)
     shape = traces.shape[:-1]
-    if nuisances is not None and isinstance(chosen, ShapeKernel):
-        raise ValueError(
-            f"the kernel '{chosen.name}' has two parameters: drift, step and mains go with one only"
-        )
-    result = FitResult.empty(
-        int(np.prod(shape)), extra=(*chosen.quantities, *(nuisances.names if nuisances else ()))
-    )
+    further = nuisances.names if nuisances else ()
+    if further and isinstance(chosen, ShapeKernel):
+        raise ValueError(f"the kernel '{chosen.name}' has two parameters: nuisances go with one only")
+    result = FitResult.empty(int(np.prod(shape)), extra=(*chosen.quantities, *further))
     if result.tau.size and times.size < chosen.fewest_samples:
         result.samples[:] = np.isfinite(traces).sum(axis=-1).ravel()
     elif result.tau.size:
         with single_threaded_blas():
-            fit_chunk: FitChunk
             if isinstance(chosen, ShapeKernel):
                 fit_chunk = shape_chunk_fitter(times, chosen, start, bounds, max_log_tau_error)
-                size = SHAPE_CHUNK
             else:
                 fit_chunk = _chunk_fitter(times, chosen, start, bounds, max_log_tau_error, nuisances)
-                size = CHUNK
+            size = SHAPE_CHUNK if isinstance(chosen, ShapeKernel) else CHUNK
             fit_in_chunks(fit_chunk, traces, result, size=size, jobs=jobs, progress=progress)
     return result.reshaped(shape)
 

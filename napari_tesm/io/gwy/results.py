@@ -44,7 +44,6 @@ _QUANTITIES: Final = PROTOCOL_FIELDS | {
 _STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
 """Metadata key and attribute of the maps of what was fitted."""
 _INSTRUMENT: Final = "t-ESM instrument"
-"""Metadata key of what was measured of noise and nuisances, as JSON."""
 _PALETTES: Final = {"H": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
 
 

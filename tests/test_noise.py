@@ -1,0 +1,225 @@
+"""Noise as it is: processes against simulated noise, errors and gates against noise that the package has not made."""
+
+import numpy as np
+import pytest
+from noises import (
+    PULSE,
+    RADIUS,
+    TIME,
+    behind_lock_in,
+    exponential_displacement,
+    flux_displacement,
+    mains,
+    pink,
+)  # fmt: skip
+
+from napari_tesm import fit
+from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.findings.instrument import instrument_summary, noise_in_words
+from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.gate import NullDistribution
+from napari_tesm.noise.misfit import without_misfit
+from napari_tesm.noise.processes import Process
+
+WIDTH = 48
+
+
+def dataset_of(traces, *, lock_in=None):
+    """Return a scan of traces, shape (n, time), pixels wider than high."""
+    protocol = PulseProtocol(
+        pulse_start=0.0, pulse_duration=PULSE, tip_radius=RADIUS,
+        lock_in_time_constant=lock_in and lock_in[0], lock_in_order=lock_in and lock_in[1],
+    )  # fmt: skip
+    rows = len(traces) // WIDTH
+    return dataset_from_traces(
+        [traces[: rows * WIDTH].reshape(rows, WIDTH, -1)], time=TIME, x=2e-6 + np.arange(WIDTH) * 0.4e-6,
+        y=np.arange(rows) * 0.25e-6, voltage=[-3.0], direction=["retrace"], unit="V", protocol=protocol,
+    )  # fmt: skip
+
+
+def noise_of(name, rng, count):
+    """Return noise of variance 1 by its name, and the filter that the file tells of."""
+    white = rng.standard_normal((count, TIME.size))
+    if name.startswith("lock-in"):
+        _, time_constant, order = name.split(":")
+        lock_in = (float(time_constant), int(order))
+        return behind_lock_in(rng, count, *lock_in), lock_in
+    if name == "white + 1/f":
+        return (white + pink(rng, count)) / np.sqrt(2), None
+    if name == "1/f":
+        return pink(rng, count), None
+    if name == "white + mains":
+        return white + mains(rng, count), None
+    return white, None
+
+
+NOISES = (
+    "white",
+    "lock-in:1e-4:1",
+    "lock-in:1e-4:4",
+    "lock-in:3e-4:4",
+    "white + 1/f",
+    "1/f",
+    "white + mains",
+)
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_correlation_behind_a_filter_is_that_of_filtered_noise(order):
+    rng = np.random.default_rng(order)
+    noise = behind_lock_in(rng, 4000, 2e-4, order)
+    lags = np.array([0, 1, 3, 8, 20])
+    measured = [(noise[:, : 400 - lag] * noise[:, lag:400]).mean() for lag in lags]
+    np.testing.assert_allclose(
+        Process("lock-in", 2e-4, order).autocorrelation(lags * 5e-5), measured, atol=0.012
+    )
+
+
+def test_a_drift_has_the_variance_one_over_its_record():
+    drift = Process("drift", TIME[-1]).covariance(TIME)
+    assert np.trace(drift) / TIME.size == pytest.approx(1, rel=0.01)
+    part = Process("drift", TIME[-1]).covariance(TIME[:100])
+    assert np.trace(part) / 100 == pytest.approx(0.04, rel=0.03)
+
+
+def test_factors_are_those_of_least_squares_repeated():
+    rng = np.random.default_rng(3)
+    time = TIME[:200]
+    tangents = np.column_stack([np.exp(-time / 2e-3), time * np.exp(-time / 2e-3), np.ones(200)])
+    noise = behind_lock_in(rng, 20000, 3e-4, 2, samples=200)
+    covariance = NoiseModel({Process("lock-in", 3e-4, 2): 1.0}).covariance(time)
+    fitted = noise @ np.linalg.pinv(tangents).T
+    left = noise - fitted @ tangents.T
+    variance = np.vecdot(left, left).mean() / (200 - 3)
+    as_white = np.sqrt(variance * np.diag(np.linalg.inv(tangents.T @ tangents)))
+    factors = factors_from_tangents(tangents, covariance)
+    np.testing.assert_allclose(factors.errors * as_white, fitted.std(axis=0), rtol=0.02)
+    assert factors.variance * variance == pytest.approx(1, rel=0.02)
+
+
+def test_white_noise_changes_nothing():
+    tangents = np.column_stack([np.exp(-TIME / 2e-3), np.ones(TIME.size)])
+    factors = factors_from_tangents(tangents, np.eye(TIME.size))
+    np.testing.assert_allclose([*factors.errors, factors.variance], 1, rtol=1e-12)
+    rng = np.random.default_rng(0)
+    tau = np.exp(rng.uniform(np.log(1e-3), np.log(5e-3), 960))
+    dataset = dataset_of(exponential_displacement(tau) + 0.1 * rng.standard_normal((960, TIME.size)))
+    measured, white = fit(dataset), fit(dataset, noise="white")
+    assert instrument_summary(measured)["noise"][0]["shares"] == {"white": 1.0}
+    for name in white.data_vars:
+        np.testing.assert_array_equal(measured[name].values, white[name].values)
+
+
+def test_the_tail_of_a_null_distribution_is_continued():
+    rng = np.random.default_rng(1)
+    r2 = 1 - np.exp(-rng.exponential(0.02, 8192))
+    null = NullDistribution.of_draws(r2)
+    for level in (0.3, 1e-2, 1e-3, 1e-4):
+        assert null.probability(1 - np.exp(0.02 * np.log(level))) == pytest.approx(level, rel=0.25)
+    assert np.isnan(null.probability(np.array([np.nan])))[0]
+
+
+def test_what_a_kernel_misses_is_taken_out_and_noise_is_not():
+    rng = np.random.default_rng(2)
+    missed, height = np.sin(TIME * 500), rng.uniform(1, 3, 400)
+    noise = 0.2 * rng.standard_normal((400, TIME.size))
+    left, share = without_misfit(height[:, None] * missed + noise, height, np.repeat(np.arange(4), 100))
+    assert share == pytest.approx(
+        1 - np.mean(noise**2) / np.mean((height[:, None] * missed + noise) ** 2), abs=0.02
+    )
+    assert np.std(left) == pytest.approx(0.2, rel=0.02)
+    # A common curve that comes with either sign is no misfit of a response.
+    signs = rng.choice([-1.0, 1.0], 400)
+    left, share = without_misfit(signs[:, None] * missed + noise, signs, np.repeat(np.arange(4), 100))
+    assert share < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["exponential", "flux-pulse"])
+@pytest.mark.parametrize("name", NOISES)
+def test_of_noise_alone_one_pixel_in_a_thousand_responds_at_most(name, kernel):
+    noise, lock_in = noise_of(name, np.random.default_rng(7), 4080)
+    maps = fit(dataset_of(noise, lock_in=lock_in), kernel=kernel)
+    for status in (name for name in maps if name.startswith("status")):
+        assert (maps[status].values == 0).mean() <= 1.5e-3
+    if name not in ("white", "white + mains"):
+        taken_for_white = fit(
+            dataset_of(noise, lock_in=lock_in), kernel=kernel, noise="white", nuisance="none"
+        )
+        accepted = [
+            (taken_for_white[s].values == 0).mean() for s in taken_for_white if s.startswith("status")
+        ]
+        assert max(accepted) > 5e-3, "the noise would not have been a matter"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("white", 0.95, 1.06),
+        ("lock-in:1e-4:1", 0.95, 1.06),
+        ("lock-in:1e-4:4", 0.94, 1.08),
+        ("white + 1/f", 0.93, 1.12),
+    ],
+)
+def test_errors_are_what_they_claim(name, low, high):
+    rng = np.random.default_rng(5)
+    noise, lock_in = noise_of(name, rng, 2880)
+    tau = np.exp(rng.uniform(np.log(8e-4), np.log(6e-3), 2880))
+    traces = exponential_displacement(tau)
+    if lock_in is not None:
+        traces = filtered(traces, *lock_in)
+    maps = fit(dataset_of(traces + noise / 10, lock_in=lock_in))
+    for number in (1, 2):
+        good = maps[f"status{number}"].values.ravel() == 0
+        error = (maps[f"tau{number}_stderr"] / maps[f"tau{number}"]).values.ravel()
+        pull = (np.log(maps[f"tau{number}"].values.ravel() / tau) / error)[good]
+        assert low < pull.std() < high
+        assert 0.92 < (np.abs(pull) < 1.96).mean() < 0.97
+
+
+def filtered(traces, time_constant, order):
+    """Return traces behind RC stages, by convolution on a grid fifty times as fine; they are 0 before t = 0."""
+    from scipy.signal import lfilter
+
+    fine = np.arange((TIME.size - 1) * 50 + 1) * 1e-6
+    curves = np.array([np.interp(fine, TIME, trace) for trace in traces])
+    memory = np.exp(-1e-6 / time_constant)
+    for _ in range(order):
+        curves = lfilter([1 - memory], [1, -memory], curves, axis=-1)
+    return curves[:, ::50]
+
+
+@pytest.mark.slow
+def test_intervals_know_the_noise():
+    rng = np.random.default_rng(9)
+    noise, lock_in = noise_of("lock-in:1e-4:4", rng, 960)
+    traces = filtered(exponential_displacement(np.full(960, 5e-3)), *lock_in)
+    maps = fit(dataset_of(traces + noise / 10, lock_in=lock_in), intervals=True, window1="none")
+    low, high = (maps[f"tau2_{side}"].values for side in ("lower", "upper"))
+    answered = np.isfinite(maps["tau2"].values)
+    held = (~(low > 5e-3) & ~(high < 5e-3))[answered]
+    assert 0.91 < held.mean() < 0.985
+    white = fit(
+        dataset_of(traces + noise / 10, lock_in=lock_in), intervals=True, window1="none", noise="white"
+    )
+    held = (~(white["tau2_lower"].values > 5e-3) & ~(white["tau2_upper"].values < 5e-3))[answered]
+    assert held.mean() < 0.7
+
+
+def test_the_noise_is_said_in_parts_and_samples():
+    noise, lock_in = noise_of("lock-in:1e-4:4", np.random.default_rng(11), 960)
+    traces = flux_displacement(np.full(960, 3e-13)) + noise / 30
+    maps = fit(dataset_of(traces, lock_in=lock_in))
+    entry = instrument_summary(maps)["noise"][0]
+    assert entry["shares"]["lock-in"] > 0.9
+    samples, effective = entry["windows"]["1"]
+    assert samples == 200
+    # A filter of four stages remembers 2·0.1 ms·(sum of its correlation) ≈ 13 samples.
+    assert 8 < effective < 25
+    words = noise_in_words(entry)
+    assert "behind the lock-in's filter" in words
+    assert f"200 samples of window 1 count as {effective:.0f}" in words
+    assert "take single errors with care" in words

@@ -1,0 +1,146 @@
+"""Drift, steps and mains beside a curve: against least squares on all columns at once, and against traces with them."""
+
+import numpy as np
+import pytest
+from noises import PULSE, RADIUS, TIME, flux_displacement, mains
+from scipy.optimize import minimize_scalar
+from test_noise import dataset_of
+
+from napari_tesm import fit
+from napari_tesm.findings.instrument import instrument_lines, instrument_summary
+from napari_tesm.fitting import fit_traces
+from napari_tesm.fitting.nuisances import NuisanceColumns
+from napari_tesm.kernels.named import kernel_from_name
+from napari_tesm.kernels.nuisances import Nuisances
+
+ALL = Nuisances(drift=True, step=True, mains=50.0)
+
+
+def columns_of(nuisances):
+    return NuisanceColumns.of(nuisances.names, nuisances.columns(TIME, (0.0, PULSE), None))
+
+
+def disturbed(rng, diffusion, *, step=0.3, drift=0.1, hum=0.1, snr=20):
+    """Return traces of flux diffusion with an edge step, a drift and mains, all in parts of H."""
+    traces = flux_displacement(np.unique(diffusion)).repeat(
+        len(diffusion) // np.unique(diffusion).size, axis=0
+    )
+    on = (TIME < PULSE - 1e-9).astype(float)
+    noise = rng.standard_normal(traces.shape) / snr
+    return traces + noise + step * on + drift * TIME / TIME[-1] + hum * mains(rng, len(traces)) / np.sqrt(2)
+
+
+def test_the_fit_is_least_squares_on_all_columns():
+    rng = np.random.default_rng(1)
+    traces = disturbed(rng, np.full(12, 4e-13))
+    traces[3, 40:60] = np.nan
+    fitted = fit_traces(traces, TIME, kernel="flux-pulse", pulse=PULSE, start=0.0, nuisances=columns_of(ALL))
+    kernel = kernel_from_name("flux-pulse", pulse=PULSE)
+    columns = ALL.columns(TIME, (0.0, PULSE), None)
+    for row in (0, 5, 11):
+
+        def solved(u, row=row):
+            curve, constant = kernel.curves(TIME, np.array([u]))
+            design = np.column_stack([curve[0] + constant[0], np.ones(TIME.size), columns])
+            numbers, left, *_ = np.linalg.lstsq(design, traces[row], rcond=None)
+            return left[0], numbers
+
+        best = minimize_scalar(
+            lambda u: solved(u)[0], bounds=(np.log(fitted.tau[row]) - 0.5, np.log(fitted.tau[row]) + 0.5),
+            method="bounded", options={"xatol": 1e-9},
+        )  # fmt: skip
+        left, numbers = solved(best.x)
+        assert np.log(fitted.tau[row]) == pytest.approx(best.x, abs=2e-5)
+        assert fitted.a[row] == pytest.approx(numbers[0], rel=1e-4)
+        assert fitted.rms[row] == pytest.approx(np.sqrt(left / TIME.size), rel=1e-6)
+        for name, number in zip(ALL.names, numbers[2:], strict=True):
+            assert fitted.extra[name][row] == pytest.approx(number, rel=1e-3, abs=1e-5)
+        # The linearised covariance of the whole design, with the curve's derivative by ln tau.
+        ahead, behind = (kernel.curves(TIME, np.array([best.x + h]))[0][0] for h in (1e-4, -1e-4))
+        curve = kernel.curves(TIME, np.array([best.x]))[0][0]
+        design = np.column_stack([numbers[0] * (ahead - behind) / 2e-4, curve, np.ones(TIME.size), columns])
+        covariance = np.linalg.inv(design.T @ design) * left / (TIME.size - design.shape[1])
+        errors = np.sqrt(np.diag(covariance))
+        assert fitted.log_tau_stderr[row] == pytest.approx(errors[0], rel=1e-3)
+        assert fitted.extra["step_stderr"][row] == pytest.approx(errors[4], rel=1e-2)
+    assert abs(np.log(fitted.tau[3] / np.median(fitted.tau))) < 1
+
+
+@pytest.mark.parametrize("diffusion", [1e-13, 4e-13])
+def test_d_is_right_where_all_three_disturb(diffusion):
+    rng = np.random.default_rng(2)
+    traces = disturbed(rng, np.full(960, diffusion))
+    tau = RADIUS**2 / 4 / diffusion
+    options = {"kernel": "flux-pulse", "pulse": PULSE, "start": 0.0}
+    wrong = fit_traces(traces, TIME, **options)
+    assert np.median(tau / wrong.tau) > 2.5
+    fitted = fit_traces(traces, TIME, **options, nuisances=columns_of(ALL))
+    pull = np.log(fitted.tau / tau) / fitted.log_tau_stderr
+    assert np.median(tau / fitted.tau) == pytest.approx(1, abs=0.03)
+    assert 0.9 < np.diff(np.percentile(pull, [15.87, 84.13]))[0] / 2 < 1.1
+
+
+def test_what_is_there_is_found_by_name_and_fitted():
+    rng = np.random.default_rng(3)
+    diffusion = np.exp(rng.uniform(np.log(1e-13), np.log(1e-12), 60)).repeat(16)
+    dataset = dataset_of(disturbed(rng, np.sort(diffusion), step=0.3, drift=0.0, hum=0.0))
+    maps = fit(dataset, kernel="flux-pulse")
+    summary = instrument_summary(maps)
+    assert summary["fitted"] == "step"
+    (test,) = (entry for entry in summary["nuisances"] if entry["text"] == "step")
+    assert test["significance"] > 5
+    assert float(np.nanmedian(maps["step"].values)) == pytest.approx(0.3, abs=0.02)
+    true = np.sort(diffusion).reshape(maps["D"].values[0].shape)
+    assert np.nanmedian(maps["D"].values[0] / true) == pytest.approx(1, abs=0.04)
+    assert np.nanmedian(fit(dataset, kernel="flux-pulse", nuisance="none")["D"].values[0] / true) > 2
+    words = " ".join(instrument_lines(maps, [""]))
+    assert "Found and fitted beside the curve: a step with the voltage" in words
+    assert "The price: standard errors of tau" in words
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_found_where_nothing_is(seed):
+    rng = np.random.default_rng(seed)
+    diffusion = np.sort(np.exp(rng.uniform(np.log(1e-13), np.log(1e-12), 60)).repeat(16))
+    dataset = dataset_of(disturbed(rng, diffusion, step=0.0, drift=0.0, hum=0.0))
+    maps = fit(dataset, kernel="flux-pulse")
+    assert instrument_summary(maps)["fitted"] == "none"
+    np.testing.assert_array_equal(
+        maps["tau"].values, fit(dataset, kernel="flux-pulse", nuisance="none")["tau"].values
+    )
+
+
+@pytest.mark.parametrize("frequency", [50.0, 60.0])
+def test_the_frequency_of_mains_is_found(frequency):
+    rng = np.random.default_rng(4)
+    traces = flux_displacement([3e-13]).repeat(960, axis=0) + rng.standard_normal((960, TIME.size)) / 20
+    maps = fit(dataset_of(traces + 0.1 * mains(rng, 960, frequency=frequency)), kernel="flux-pulse")
+    (text,) = (part for part in instrument_summary(maps)["fitted"].split(",") if part.startswith("mains"))
+    assert float(text.removeprefix("mains:").removesuffix("Hz")) == pytest.approx(frequency, abs=2)
+    assert np.nanmedian(maps["mains"].values) == pytest.approx(0.1 * np.sqrt(2), rel=0.1)
+
+
+def test_windows_are_not_tested_and_say_so():
+    rng = np.random.default_rng(5)
+    maps = fit(dataset_of(disturbed(rng, np.full(480, 3e-13), hum=0.0)))
+    assert instrument_summary(maps)["nuisances"] == []
+    assert "Not tested for drift and steps" in " ".join(instrument_lines(maps, [""]))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("drift,hum", "no nuisance 'hum'"),
+        ("mains:fast", "frequency in Hz"),
+        ("step:3", "no nuisance 'step:3'"),
+    ],
+)
+def test_nonsense_is_refused(text, words):
+    with pytest.raises(ValueError, match=words):
+        Nuisances.from_text(text)
+
+
+def test_shapes_take_no_nuisances():
+    rng = np.random.default_rng(6)
+    with pytest.raises(ValueError, match="has a shape of its own"):
+        fit(dataset_of(disturbed(rng, np.full(480, 3e-13))), kernel="stretched", nuisance="drift")
