@@ -102,8 +102,7 @@ def fit_traces(
     Only tau is searched for: a and c are its functions (variable projection, [1]_). What the times alone say of the
     kernel is kept for the next call.
 
-    Memory beyond the traces and the result, measured by tracemalloc with 250 to 2500 samples: 29 MB for each thread
-    with ordinary traces, which is kept for its next fit, and up to 63 MB where many traces have gaps.
+    Memory beyond traces and result, measured with 250 to 2500 samples: 29 MB for each thread, up to 63 MB with gaps.
 
     References
     ----------
@@ -123,11 +122,10 @@ def fit_traces(
     chosen = kernel_from_name(kernel, pulse=pulse) if isinstance(kernel, str) else kernel
     if low_pass is not None:
         chosen = replace(chosen, low_pass=low_pass)
-    shape = traces.shape[:-1]
     further = nuisances.names if nuisances else ()
     if further and isinstance(chosen, ShapeKernel):
         raise ValueError(f"the kernel '{chosen.name}' has two parameters: nuisances go with one only")
-    result = FitResult.empty(int(np.prod(shape)), extra=(*chosen.quantities, *further))
+    result = FitResult.empty(int(np.prod(traces.shape[:-1])), extra=(*chosen.quantities, *further))
     if result.tau.size and times.size < chosen.fewest_samples:
         result.samples[:] = np.isfinite(traces).sum(axis=-1).ravel()
     elif result.tau.size:
@@ -138,7 +136,7 @@ def fit_traces(
                 fit_chunk = _chunk_fitter(times, chosen, start, bounds, max_log_tau_error, nuisances)
             size = SHAPE_CHUNK if isinstance(chosen, ShapeKernel) else CHUNK
             fit_in_chunks(fit_chunk, traces, result, size=size, jobs=jobs, progress=progress)
-    return result.reshaped(shape)
+    return result.reshaped(traces.shape[:-1])
 
 
 @dataclass(frozen=True)
