@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -252,7 +251,7 @@ def _chunk_fitter(
     table = table_from_times(
         since, low, high, kernel if nuisances is None else nuisances.kernel(kernel, since)
     )
-    along = None if nuisances is None else _Along(kernel, since, table, nuisances)
+    along = None if nuisances is None else nuisances.along(kernel, since, table.low, table.high)
     shortest = 0.0 if kernel.joint else float(times[1] - times[0])
 
     def fit_chunk(traces: NDArray[np.generic], out: FitResult) -> None:
@@ -272,35 +271,6 @@ def _chunk_fitter(
         out.status[:] = _status(out, table, window, shortest, max_log_tau_error)
 
     return fit_chunk
-
-
-class _Along:
-    """What a fit with nuisances needs of a kernel's curves, as functions of ln tau."""
-
-    def __init__(self, kernel: Kernel, since: Array, table: FitTable, nuisances: NuisanceColumns) -> None:
-        self.u = np.linspace(table.low, table.high, _ALONG + 1)
-        step = self.u[1] - self.u[0]
-        curves = kernel.curves(since, self.u)[0]
-        self.values = (curves @ nuisances.basis).T
-        self.spread = np.empty((len(nuisances.names), self.u.size))
-        slopes = np.gradient(curves, step, axis=0)
-        for place, (curve, slope) in enumerate(zip(curves, slopes, strict=True)):
-            tangents = np.column_stack([np.ones(since.size), curve, slope, nuisances.columns])
-            lengths = np.maximum(np.linalg.norm(tangents, axis=0), np.finfo(float).tiny)
-            inverse = np.linalg.pinv(np.linalg.qr(tangents / lengths)[1])
-            self.spread[:, place] = (np.linalg.norm(inverse, axis=1) / lengths)[3:]
-
-    def __call__(self, u: Array) -> tuple[Array, Array]:
-        """Return the curves' coordinates and the errors for noise of 1, shape (n, columns), at u, shape (n,)."""
-        coordinates, spread = (
-            np.stack([np.interp(u, self.u, row) for row in rows], axis=-1)
-            for rows in (self.values, self.spread)
-        )
-        return coordinates, spread
-
-
-_ALONG: Final = 512
-"""Intervals of u between which these are straight."""
 
 
 def _lowest_left(kernel: Kernel, time: Array, low: float, high: float) -> float:

@@ -6,6 +6,8 @@ the engine stays what it is, and only meets other curves and traces.
 """
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,11 @@ from napari_tesm.kernels.one_parameter import Kernel
 
 Array = NDArray[np.float64]
 
-_DEPENDENT = 1e-6
+_ALONG: Final = 512
+"""Intervals of ln tau between which coordinates along nuisances are straight."""
+_EVERY: Final = 8
+"""Errors change more slowly."""
+_DEPENDENT: Final = 1e-6
 """Columns that leave less than this part of themselves beside the others say nothing of their own."""
 
 
@@ -90,6 +96,11 @@ class NuisanceColumns:
         rows = np.ascontiguousarray(self.basis.T)
         return ProjectedKernel(**own, grid=np.ascontiguousarray(time).tobytes(), basis=rows.tobytes())
 
+    def along(self, kernel: Kernel, time: Array, low: float, high: float) -> "AlongNuisances":
+        """Return what a fit needs of a kernel's curves at ln tau from `low` to `high`, from a cache of the last 16."""
+        raw = (np.ascontiguousarray(part).tobytes() for part in (time, self.basis, self.columns))
+        return _along(kernel, low, high, *raw)
+
     def projected(self, traces: NDArray[np.generic]) -> tuple[Array, Array]:
         """Return traces, shape (n, time), less their part along the columns, and that part's coordinates.
 
@@ -134,3 +145,50 @@ class NuisanceColumns:
             factor = np.sqrt(left / np.maximum(left - len(self.names), np.finfo(float).tiny))
         for errors in (out.tau_stderr, out.a_stderr, out.c_stderr, out.log_tau_stderr):
             errors *= factor
+
+
+class AlongNuisances:
+    """What a fit with nuisances needs of a kernel's curves, as functions of ln tau.
+
+    Parameters
+    ----------
+    u : ndarray, shape (n,)
+        Evenly spaced.
+    coordinates, spread : ndarray, shape (columns, n)
+        Of the curve along the basis, and the errors of the columns' numbers under noise of variance 1.
+    """
+
+    def __init__(self, u: Array, coordinates: Array, spread: Array) -> None:
+        self.u, self.coordinates, self.spread = u, coordinates, spread
+
+    def __call__(self, u: Array) -> tuple[Array, Array]:
+        """Return the coordinates and errors at u, shape (n,), each of shape (n, columns)."""
+        coordinates, spread = (
+            np.stack([np.interp(u, self.u, row) for row in rows], axis=-1)
+            for rows in (self.coordinates, self.spread)
+        )
+        return coordinates, spread
+
+
+@lru_cache(maxsize=16)
+def _along(
+    kernel: Kernel, low: float, high: float, time: bytes, basis: bytes, columns: bytes
+) -> AlongNuisances:
+    times = np.frombuffer(time)
+    own, given = (np.frombuffer(part).reshape(times.size, -1) for part in (basis, columns))
+    u = np.linspace(low, high, _ALONG + 1)
+    curves = kernel.curves(times, u)[0]
+    slopes = np.gradient(curves, u[1] - u[0], axis=0)[::_EVERY]
+    there = curves[::_EVERY]
+    tangents = np.concatenate(
+        [
+            np.stack([np.ones_like(there), there, slopes], axis=2),
+            np.broadcast_to(given, (len(there), *given.shape)),
+        ],
+        axis=2,
+    )
+    lengths = np.maximum(np.linalg.norm(tangents, axis=1), np.finfo(float).tiny)
+    inverse = np.linalg.pinv(np.linalg.qr(tangents / lengths[:, None])[1])
+    spread = (np.linalg.norm(inverse, axis=2) / lengths)[:, 3:]
+    fine = np.stack([np.interp(u, u[::_EVERY], column) for column in spread.T])
+    return AlongNuisances(u, (curves @ own).T, fine)

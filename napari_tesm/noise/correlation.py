@@ -17,7 +17,7 @@ from napari_tesm.noise.processes import Process
 
 Array = NDArray[np.float64]
 
-_MOST_SAMPLES: Final = 400
+_MOST_SAMPLES: Final = 256
 """Of a window, whose products are compared: fewer say nothing of the slow parts, more cost time."""
 _FEWEST_TRACES: Final = 24
 """With fewer nothing can be said of the noise but that it is as white as it is taken for."""
@@ -143,24 +143,34 @@ def _moments(window: Residuals, processes: Sequence[Process]) -> _Moments | None
     observed = compared.T @ compared / count
     groups, counts = np.unique(window.group[good], return_counts=True)
     bases = [np.linalg.qr(window.tangents[group])[0] for group in groups]
-    expected = np.empty((len(processes), chosen.size**2))
-    for row, process in zip(expected, processes, strict=True):
-        covariance = process.covariance(window.time)
-        total = np.zeros(observed.shape)
-        for basis, number in zip(bases, counts, strict=True):
-            total += number / count * _left_over(covariance, basis, chosen)
-        row[:] = total.ravel()
+    expected = np.stack(
+        [
+            _left_over(process.covariance(window.time), bases, counts / count, chosen).ravel()
+            for process in processes
+        ]
+    )
     return _Moments(expected @ expected.T, expected @ observed.ravel(), count)
 
 
-def _left_over(covariance: Array, basis: Array, chosen: NDArray[np.intp]) -> Array:
-    """Return what remains of a covariance where a fit takes out orthonormal columns, at some of the samples."""
-    taken = covariance @ basis
-    inner = basis.T @ taken
-    there, moved = basis[chosen], taken[chosen]
-    return np.asarray(
-        covariance[np.ix_(chosen, chosen)] - there @ moved.T - moved @ there.T + there @ inner @ there.T
+def _left_over(covariance: Array, bases: Sequence[Array], shares: Array, chosen: NDArray[np.intp]) -> Array:
+    """Return what remains of a covariance where fits take out orthonormal columns, at some of the samples.
+
+    The mean over groups of fits, each with columns and a share of its own: P − QQᵀP − PQQᵀ + QQᵀPQQᵀ.
+    """
+    weights = np.sqrt(np.repeat(shares, [basis.shape[1] for basis in bases]))
+    together = np.concatenate(bases, axis=1)
+    moved = covariance @ together
+    # PQ − Q(QᵀPQ)/2 stands for two of the three terms.
+    halves = np.concatenate(
+        [basis @ (basis.T @ part) for basis, part in zip(bases, _split(moved, bases), strict=True)], axis=1
     )
+    there, less = together[chosen] * weights, (moved - halves / 2)[chosen] * weights
+    product = there @ less.T
+    return np.asarray(covariance[np.ix_(chosen, chosen)] - product - product.T)
+
+
+def _split(columns: Array, like: Sequence[Array]) -> list[Array]:
+    return np.split(columns, np.cumsum([part.shape[1] for part in like])[:-1], axis=1)
 
 
 def _compared(samples: int) -> NDArray[np.intp]:
