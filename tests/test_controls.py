@@ -4,22 +4,32 @@ import re
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from napari_tesm import fit, simulate_dataset
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.maps import map_name
 from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.instrument import instrument_of
+from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.findings.controls import (
     ControlResponse,
     accepted_share,
     compare_with_control,
-    detectable_displacement,
-    noise_of_displacement,
-    noise_of_samples,
     response_of_control,
+    sentence_about_chance,
     sentence_from_comparison,
     sentences_from_control,
 )
+from napari_tesm.findings.detectability import (
+    detectable_displacement,
+    noise_of_displacement,
+    noise_of_samples,
+)
+from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
+from napari_tesm.fitting import fit_traces
+from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.registration.maps import moved_map
 from napari_tesm.statistics.ratios import signal_ratio
 
@@ -208,3 +218,111 @@ def test_nothing_to_judge_is_refused():
         response_of_control(np.full((2, 2), np.nan), {1: np.zeros((2, 2), int)})
     with pytest.raises(ValueError, match="differ in size"):
         response_of_control(np.zeros((2, 2)), {1: np.zeros((3, 2), int)})
+
+
+def behind_a_lock_in(seed, shape, samples, *, order=4, constant=2.0, finer=8):
+    """Return noise of standard deviation 1 behind RC stages, made on a finer grid; white where there is none."""
+    rng = np.random.default_rng(seed)
+    warm = 10 * order * int(constant)
+    memory = np.exp(-1 / (constant * finer))
+    noise = rng.standard_normal((*shape, (samples + warm) * finer))
+    for _ in range(order):
+        noise = lfilter([1], [1, -memory], noise, axis=-1)
+    kept = noise[..., warm * finer :: finer]
+    return kept / kept.std()
+
+
+def wafer_behind_a_lock_in(seed, *, side=64, samples=260, noise=5e-3):
+    """Return noise behind 0.1 ms × 4 at 20 kHz and nothing else, with the filter in the metadata."""
+    time = np.arange(samples) * 5e-5 - 1e-3
+    protocol = PulseProtocol(
+        pulse_start=0.0, pulse_duration=7e-3, tip_radius=25e-9, lock_in_time_constant=1e-4, lock_in_order=4
+    )
+    traces = noise * np.concatenate(
+        [behind_a_lock_in((seed, row), (side // 4, side), samples) for row in range(4)]
+    )
+    return dataset_from_traces(
+        [traces], time=time, x=3e-6 + np.arange(side) * 0.4e-6, y=np.arange(side) * 0.25e-6, voltage=[-3.0],
+        unit="V", protocol=protocol,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wafer():
+    return wafer_behind_a_lock_in(1)
+
+
+def test_a_wafer_behind_a_lock_in_does_not_respond(wafer):
+    maps = fit(wafer)
+    found = judged(maps, pulse=0)
+    assert found.verdict == "no response"
+    assert all(share.accepted <= 8 for share in found.shares)
+    # The same noise taken for white fakes hundreds of responses: the test could have failed.
+    old = judged(fit(wafer, noise="white"), pulse=0)
+    assert old.verdict == "response"
+    assert all(share.accepted > 100 for share in old.shares)
+
+
+def test_the_summary_of_a_wafer_says_no_response(wafer):
+    for noise, silent in (("measured", True), ("white", False)):
+        maps = fit(wafer, noise=noise)
+        text = "\n".join(lines_from_summary(summary_from_maps(maps), maps))
+        assert text.count("No response:") == (2 if silent else 0)
+    # 13 of 4096 at 0.1 % have a probability of 3e-4, 4 one of 0.6; 30 at 0.3 % one of 1e-5 (binomial).
+    assert sentence_about_chance({"ok": 4, "unresolved_slow": 8, "no_response": 4084}, 0.001)
+    assert not sentence_about_chance({"ok": 13, "no_response": 4083}, 0.001)
+    assert not sentence_about_chance({"ok": 0, "unresolved_slow": 30, "no_response": 4066}, 0.001)
+    assert not sentence_about_chance({"ok": 0, "invalid": 9}, 0.001)
+
+
+@pytest.mark.parametrize(("number", "rising"), [(1, True), (2, False)])
+def test_what_is_detectable_behind_a_lock_in_is_detected_in_nine_of_ten_pixels(wafer, number, rising):
+    evaluation = Evaluation.of(wafer)
+    instrument = instrument_of(evaluation)
+    measured = WindowNoise.of(instrument.noises[0], instrument.evaluation, number)
+    time, window, tau, noise = evaluation.time, evaluation.settings.windows[number], 1.5e-3, 5e-3
+    height = float(detectable_displacement(noise, time, window, tau, rising=rising, measured=measured))
+    # Some three times as much as in white noise.
+    assert height > 2 * float(detectable_displacement(noise, time, window, tau, rising=rising))
+    inside = time[window.samples(time)] - window.start
+    curve = np.exp(-inside / tau)
+    if rising:
+        curve = (1 - curve) / (1 - np.exp(-7e-3 / tau))
+    own = wafer["displacement"].values[0, :24].reshape(-1, time.size)[:, window.samples(time)]
+    options = evaluation.settings.fit_options(number, time[window.samples(time)], evaluation.recipe)
+
+    def passed(size):
+        fitted = fit_traces(own + size * height * curve, time[window.samples(time)], **options)
+        return (measured.null.probability(fitted.r2) < 0.001).mean()
+
+    assert 0.84 < passed(1.0) < 0.96
+    assert passed(0.5) < 0.4
+    assert passed(0.0) < 0.005
+
+
+def test_in_white_noise_draws_detect_what_the_noncentral_distribution_says():
+    dataset = dataset_from_traces(
+        [np.zeros((1, 1, TIME.size))], time=TIME, x=np.zeros(1), y=np.zeros(1),
+        protocol=PulseProtocol(pulse_start=0.0, pulse_duration=10e-3),
+    )  # fmt: skip
+    drawn = WindowNoise.of(NoiseModel(), Evaluation.of(dataset), 2)
+    taus = np.array([1e-3, 4e-3, 9e-3])
+    closed = detectable_displacement(1.0, TIME, REST, taus, rising=False)
+    # The search lets a little more noise pass than the nominal level says.
+    assert detectable_displacement(1.0, TIME, REST, taus, rising=False, measured=drawn) == pytest.approx(
+        closed, rel=0.08
+    )
+
+
+def test_noise_behind_a_lock_in_is_that_of_its_samples_and_of_h(wafer):
+    evaluation = Evaluation.of(wafer)
+    model = instrument_of(evaluation).noises[0]
+    traces, pulse = wafer["displacement"].values[0], evaluation.pulse
+    noise = noise_of_samples(traces, evaluation.time, pulse, model)
+    assert noise == pytest.approx(5e-3, rel=0.05)
+    assert noise_of_samples(traces, evaluation.time, pulse) < 0.7 * noise
+    height = fit(wafer)["H"].values
+    assert noise_of_displacement(noise, evaluation.time, pulse, model) == pytest.approx(
+        height.std(), rel=0.07
+    )
+    assert noise_of_displacement(noise, evaluation.time, pulse) < 0.7 * height.std()

@@ -1,5 +1,7 @@
 """What the report says of controls, of X beside R, of examples of fits and of cycling, against simulated truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from report_examples import RECIPE, StrictPage, example_data
@@ -207,3 +209,18 @@ def test_the_page_holds_all_of_it(tmp_path, weak_and_none):
     for title in ("Controls", "Signal check", "Examples of fits", "Cycling of the cells"):
         assert title in page.text
     assert page.count("img") == len(report.drawn) == 3
+
+
+def test_a_wafer_behind_a_lock_in_does_not_respond_in_the_report():
+    from test_controls import wafer_behind_a_lock_in
+
+    recipe = replace(RECIPE, tip_radius=None, tip_radius_error=None)
+    verdicts, detectable = {}, {}
+    for noise in ("measured", "white"):
+        scan = scan_of(wafer_behind_a_lock_in(2), "wafer", replace(recipe, noise=noise))
+        section = controls.section_from_data(example_data(controls=[scan]))
+        (entry,) = section.numbers["controls"]
+        verdicts[noise], detectable[noise] = entry["verdict"], entry["detectable_H"]
+    assert verdicts == {"measured": "no response", "white": "response"}
+    # Noise of 5 mV: what fakes no response has to be larger, too.
+    assert detectable["measured"] > 4 * detectable["white"]

@@ -164,7 +164,7 @@ def _measured(evaluation: Evaluation) -> Instrument:
     white = recipe.noise == "white"
     if white and recipe.nuisance != AUTO:
         return Instrument(evaluation, (NoiseModel(),) * pulses)
-    samples = [_sample(evaluation, pulse) for pulse in range(pulses)]
+    samples = [sample_of_traces(evaluation, pulse) for pulse in range(pulses)]
     tests: tuple[NuisanceTest, ...] = ()
     price = None
     if recipe.nuisance == AUTO:
@@ -199,15 +199,15 @@ def _with_nuisances(evaluation: Evaluation, chosen: Sequence[str]) -> Evaluation
     return replace(evaluation, recipe=replace(evaluation.recipe, nuisance=",".join(chosen) or "none"))
 
 
-def _sample(evaluation: Evaluation, pulse: int) -> Array:
+def sample_of_traces(evaluation: Evaluation, pulse: int, *, most: int = TRACES) -> Array:
     """Return traces of whole rows, evenly over the image, shape (n, time)."""
     displacement = evaluation.dataset["displacement"]
     height, width = displacement.sizes["y"], displacement.sizes["x"]
-    step = max(1, int(height * width / TRACES))
+    step = max(1, int(height * width / most))
     rows = displacement.isel(pulse=pulse, y=slice(step // 2, None, step) if step < height else [height // 2])
     values = np.asarray(rows.values, dtype=np.float64).reshape(-1, displacement.sizes["time"])
     # A single row may be longer than need be.
-    return values[:: max(1, len(values) // TRACES)]
+    return values[:: max(1, len(values) // most)]
 
 
 def _median_error(samples: Sequence[Array], evaluation: Evaluation) -> float:

@@ -52,6 +52,11 @@ class WindowLeftovers:
     cells: Cells
     tangents: list[Array]
 
+    @property
+    def without_misfit(self) -> Residuals:
+        """What the noise is measured from."""
+        return Residuals(self.times, self.noise, self.cells.members, self.tangents)
+
 
 @dataclass(frozen=True, eq=False)
 class Leftovers:
@@ -76,11 +81,7 @@ class Leftovers:
             for process in processes_from_times(evaluation.time, settings.kernel.low_pass)
             if process.kind not in fitted
         ]
-        residuals = [
-            Residuals(window.times, window.noise, window.cells.members, window.tangents)
-            for window in self.windows
-        ]
-        return noise_from_residuals(residuals, processes)
+        return noise_from_residuals([window.without_misfit for window in self.windows], processes)
 
 
 def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:

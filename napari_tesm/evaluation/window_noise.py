@@ -50,10 +50,13 @@ class WindowNoise:
         times = time[settings.samples(number, time)]
         covariance = model.covariance(times)
         covariance *= times.size / np.trace(covariance)
-        root = np.linalg.cholesky(covariance + _ROUNDING * np.eye(times.size))
-        draws = np.random.default_rng(0).standard_normal((_DRAWS, times.size)) @ root.T
+        draws = _draws(covariance, _DRAWS)
         fitted = fit_traces(draws, times, **settings.fit_options(number, times, evaluation.recipe))
         return cls(evaluation, number, times, covariance, NullDistribution.of_draws(fitted.r2))
+
+    def draws(self, count: int) -> Array:
+        """Return draws of the noise, of variance 1, shape (count, time); the same ones for the same noise."""
+        return _draws(self.covariance, count)
 
     def apply(self, maps: Maps) -> None:
         """Put the noise into the errors and statuses of the fits of this window, in place, and the gate's p.
@@ -90,3 +93,8 @@ class WindowNoise:
         window = np.ptp(self.times) * self.times.size / (self.times.size - 1)
         status[uncertain] = np.where(tau > window / 2, UNRESOLVED_SLOW, UNRESOLVED_FAST)[uncertain]
         maps[map_name("p", number)][...] = self.null.probability(maps[map_name("r2", number)])
+
+
+def _draws(covariance: Array, count: int) -> Array:
+    root = np.linalg.cholesky(covariance + _ROUNDING * np.eye(len(covariance)))
+    return np.asarray(np.random.default_rng(0).standard_normal((count, len(root))) @ root.T)

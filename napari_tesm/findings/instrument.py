@@ -12,7 +12,7 @@ from napari_tesm.data.maps import words_of_fit
 
 FEWEST_SAMPLES: Final = 30
 """Independent samples in a window below which errors are taken with care."""
-_WORDS: Final = {
+KINDS_IN_WORDS: Final = {
     "white": "white", "lock-in": "behind the lock-in's filter", "fast": "behind a filter the file does not tell of",
     "slow": "slow (1/f)", "mains": "mains", "drift": "drift",
 }  # fmt: skip
@@ -60,19 +60,25 @@ def noise_in_words(entry: dict[str, Any]) -> str:
     shares = [(kind, share) for kind, share in entry["shares"].items() if share > _SHOWN]
     if len(shares) == 1 and shares[0][0] == "white":
         return "white"
-    made = ", ".join(f"{100 * share:.0f} % {_WORDS[kind]}" for kind, share in shares)
-    counted, few = [], []
-    for number, (samples, effective) in entry["windows"].items():
-        if effective is None:
-            continue
-        where = words_of_fit(int(number))
-        counted.append(f"{samples} samples of {where} count as {effective:.0f}")
-        if effective < FEWEST_SAMPLES:
-            few.append(where)
-    text = "; ".join([made, *counted])
-    if few:
-        text += f". Fewer than {FEWEST_SAMPLES} in {' and '.join(few)}: take single errors with care"
-    return text
+    made = ", ".join(f"{100 * share:.0f} % {KINDS_IN_WORDS[kind]}" for kind, share in shares)
+    counted = [
+        f"{samples} samples of {words_of_fit(int(number))} count as {effective:.0f}"
+        for number, (samples, effective) in entry["windows"].items()
+        if effective is not None
+    ]
+    return ". ".join(filter(None, ["; ".join([made, *counted]), few_samples_in_words(entry)]))
+
+
+def few_samples_in_words(entry: dict[str, Any]) -> str:
+    """Return in which windows of a pulse setting too few independent samples are left; empty where in none."""
+    few = [
+        words_of_fit(int(number))
+        for number, (_, effective) in entry["windows"].items()
+        if effective is not None and effective < FEWEST_SAMPLES
+    ]
+    if not few:
+        return ""
+    return f"Fewer than {FEWEST_SAMPLES} independent samples in {' and '.join(few)}: take single errors with care"
 
 
 def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:

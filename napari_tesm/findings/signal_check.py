@@ -20,7 +20,7 @@ from napari_tesm.data.phase import (
 )
 from napari_tesm.data.protocol import Window
 from napari_tesm.files.sentences import Sentence
-from napari_tesm.findings.controls import noise_of_samples
+from napari_tesm.findings.detectability import noise_of_samples
 
 Array = NDArray[np.float64]
 

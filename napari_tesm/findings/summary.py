@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.findings.controls import sentence_about_chance
 from napari_tesm.findings.instrument import instrument_lines, instrument_summary
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
@@ -135,6 +136,7 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
     """Yield the summary as lines for a terminal."""
     unit = maps["H"].attrs["units"] if "H" in maps else ""
     labels = labels_from_maps(maps)
+    level = float(summary["recipe"]["response_level"])
     for entry, label in zip(summary["pulses"], labels, strict=True):
         yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
         if "H" in entry and entry["H"]["median"] is not None:
@@ -142,6 +144,9 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
         for number in FITS:
             if map_name("tau", number) in entry:
                 yield from _window_lines(entry, number)
+                counts = entry[map_name("tau", number)]["status"]
+                if chance := sentence_about_chance(counts, level):
+                    yield f"        {chance}."
     yield from instrument_lines(maps, labels)
     names = {name for entry in summary["pulses"] for name in entry}
     if any(map_name("tau", n) in names for n in FITS) and not any(map_name("D", n) in names for n in FITS):

@@ -49,3 +49,12 @@ class NullDistribution:
         within = 1 - np.searchsorted(self.r2, r2) / self.r2.size
         beyond = _TAIL * genpareto.sf(x - self.knee, self.shape, scale=self.scale)
         return np.asarray(np.where(np.isnan(r2), np.nan, np.where(x > self.knee, beyond, within)))
+
+    def critical(self, level: float) -> float:
+        """Return the R² that noise exceeds with a probability: the inverse of `probability`."""
+        from scipy.stats import genpareto
+
+        if level >= _TAIL:
+            return float(np.quantile(self.r2, 1 - level))
+        x = self.knee + genpareto.isf(level / _TAIL, self.shape, scale=self.scale)
+        return float(-np.expm1(-x))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import curves_from_maps
+from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.regions.shapes import Region
@@ -87,16 +88,30 @@ class ReportScan(Scan):
         return min(pairs)[1:] if pairs else None
 
     @cached_property
-    def settings(self) -> Settings | None:
-        """Windows, kernel and tip radius of the traces; None where they cannot be fitted."""
+    def evaluation(self) -> Evaluation | None:
+        """The evaluation of the traces; None where they cannot be fitted."""
         if self.dataset is None:
             return None
         try:
             # Neither matters for them: the traces are turned already, or could not be.
             recipe = replace(self.recipe, phase_rotation=None, voltage=None)
-            return Evaluation.of(self.dataset, recipe).settings
+            evaluation = Evaluation.of(self.dataset, recipe)
+            _ = evaluation.settings
         except ValueError:
             return None
+        return evaluation
+
+    @property
+    def settings(self) -> Settings | None:
+        """Windows, kernel and tip radius of the traces; None where they cannot be fitted."""
+        return None if self.evaluation is None else self.evaluation.settings
+
+    @cached_property
+    def instrument(self) -> Instrument | None:
+        """The noise and the nuisances that the maps were made with; None where they or the traces do not say."""
+        if self.maps is None or self.evaluation is None:
+            return None
+        return instrument_from_maps(self.maps, self.evaluation)
 
     @property
     def time(self) -> Array:

@@ -16,6 +16,7 @@ SECTIONS: Final = (
     "similarity",
     "points",
     "diffusion",
+    "noise",
     "kernels",
     "histograms",
     "series",

@@ -7,20 +7,24 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from napari_tesm.data.maps import FITS, JOINT, map_name, words_of_fit
+from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.comparison import comparison_entry
 from napari_tesm.findings.controls import (
-    POWER,
     WeakResponse,
     compare_with_control,
-    detectable_displacement,
-    noise_of_displacement,
-    noise_of_samples,
     response_of_control,
     sentence_from_comparison,
     sentences_from_control,
 )
+from napari_tesm.findings.detectability import (
+    POWER,
+    detectable_displacement,
+    noise_of_displacement,
+    noise_of_samples,
+)
 from napari_tesm.findings.table import Column, Table
+from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.plotting.maps import draw_height, draw_surface
 from napari_tesm.plotting.positions import PositionCurve, common_limits, draw_positions
 from napari_tesm.plotting.theme import colour_of_point
@@ -80,7 +84,7 @@ def _entry(scan: ReportScan, pulse: int, main: ReportScan, section: Section) -> 
     response = response_of_control(height, status, response_level=scan.recipe.response_level)
     sentences = sentences_from_control(response, unit=scan.unit, label=label)
     noise = _noise(scan, pulse)
-    detectable = _detectable(scan, noise)
+    detectable = _detectable(scan, pulse, noise)
     if np.isfinite(detectable):
         sentences.append(
             f"At this noise an H of {text_from_quantity(detectable, scan.unit, digits=2)} would show as a response in "
@@ -117,10 +121,25 @@ def _noise(scan: ReportScan, pulse: int) -> float:
         return float("nan")
     step = max(1, int(np.ceil(scan.dataset.sizes["y"] * scan.dataset.sizes["x"] / 4096)))
     block = scan.dataset["displacement"].isel(pulse=pulse, y=slice(None, None, step))
-    return noise_of_samples(np.asarray(block.values, dtype=np.float64), scan.time, scan.settings.pulse)
+    return noise_of_samples(
+        np.asarray(block.values, dtype=np.float64), scan.time, scan.settings.pulse, _model(scan, pulse)
+    )
 
 
-def _detectable(scan: ReportScan, noise: float) -> float:
+def _model(scan: ReportScan, pulse: int) -> NoiseModel | None:
+    """Return the noise of a pulse setting as it was measured; None where it is taken for white."""
+    model = None if scan.instrument is None else scan.instrument.noises[pulse]
+    return None if model is None or model.is_white else model
+
+
+def _in_window(scan: ReportScan, pulse: int, number: int) -> WindowNoise | None:
+    model = _model(scan, pulse)
+    if scan.instrument is None or model is None:
+        return None
+    return WindowNoise.of(model, scan.instrument.evaluation, number)
+
+
+def _detectable(scan: ReportScan, pulse: int, noise: float) -> float:
     """Return the H that would be seen in nine of ten pixels in the window where it is easier to see; NaN if unknown."""
     settings, time = scan.settings, scan.time
     if settings is None or scan.pulse_edges is None or not np.isfinite(noise):
@@ -133,7 +152,13 @@ def _detectable(scan: ReportScan, noise: float) -> float:
         taus = (stop - window.start) * np.geomspace(0.1, 1.0, 7)
         try:
             heights = detectable_displacement(
-                noise, time, window, taus, rising=number == 1, response_level=scan.recipe.response_level
+                noise,
+                time,
+                window,
+                taus,
+                rising=number == 1,
+                response_level=scan.recipe.response_level,
+                measured=_in_window(scan, pulse, number),
             )
         except ValueError:
             continue
@@ -152,7 +177,9 @@ def _comparison(scan: ReportScan, pulse: int, main: ReportScan, noise: float) ->
         return None
     try:
         return compare_with_control(
-            measured, control, noise=noise_of_displacement(noise, scan.time, settings.pulse)
+            measured,
+            control,
+            noise=noise_of_displacement(noise, scan.time, settings.pulse, _model(scan, pulse)),
         )
     except ValueError:
         return None
