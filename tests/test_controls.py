@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from noises import behind_lock_in
 
 from napari_tesm import fit, simulate_dataset
 from napari_tesm.data.dataset import dataset_from_traces
@@ -220,30 +220,18 @@ def test_nothing_to_judge_is_refused():
         response_of_control(np.zeros((2, 2)), {1: np.zeros((3, 2), int)})
 
 
-def behind_a_lock_in(seed, shape, samples, *, order=4, constant=2.0, finer=8):
-    """Return noise of standard deviation 1 behind RC stages, made on a finer grid; white where there is none."""
-    rng = np.random.default_rng(seed)
-    warm = 10 * order * int(constant)
-    memory = np.exp(-1 / (constant * finer))
-    noise = rng.standard_normal((*shape, (samples + warm) * finer))
-    for _ in range(order):
-        noise = lfilter([1], [1, -memory], noise, axis=-1)
-    kept = noise[..., warm * finer :: finer]
-    return kept / kept.std()
-
-
-def wafer_behind_a_lock_in(seed, *, side=64, samples=260, noise=5e-3):
+def wafer_behind_a_lock_in(seed, *, shape=(64, 64), samples=260, noise=5e-3):
     """Return noise behind 0.1 ms × 4 at 20 kHz and nothing else, with the filter in the metadata."""
     time = np.arange(samples) * 5e-5 - 1e-3
     protocol = PulseProtocol(
         pulse_start=0.0, pulse_duration=7e-3, tip_radius=25e-9, lock_in_time_constant=1e-4, lock_in_order=4
     )
-    traces = noise * np.concatenate(
-        [behind_a_lock_in((seed, row), (side // 4, side), samples) for row in range(4)]
-    )
+    rng = np.random.default_rng(seed)
+    # In parts, for the sake of memory.
+    parts = [behind_lock_in(rng, shape[1], 1e-4, 4, samples=samples) for _ in range(shape[0])]
     return dataset_from_traces(
-        [traces], time=time, x=3e-6 + np.arange(side) * 0.4e-6, y=np.arange(side) * 0.25e-6, voltage=[-3.0],
-        unit="V", protocol=protocol,
+        [noise * np.stack(parts)], time=time, x=3e-6 + np.arange(shape[1]) * 0.4e-6,
+        y=np.arange(shape[0]) * 0.25e-6, voltage=[-3.0], unit="V", protocol=protocol,
     )  # fmt: skip
 
 

@@ -114,8 +114,8 @@ def _figure(scan: ReportScan) -> ReportFigure | None:
     return ReportFigure(
         "noise_autocorrelation",
         f"{scan.name} {scan.labels[pulse]}: correlation of two samples of what the fits of up to {_TRACES} pixels "
-        "leave over, and that of the noise it was taken for. A fit takes part of the noise out, which pushes both below "
-        "zero at long times.",
+        "leave over, and that of the noise it was taken for. A fit takes part of the noise out, which pushes both "
+        "below zero at long times.",
         draw,
         (4.2 * len(drawn) + 0.6, 3.0),
         len(drawn),
