@@ -23,6 +23,8 @@ param_changed(GwyParamTable *table, gint id, GwyParams *params)
 {
     if (id < 0 || id == TESM_USE_RADIUS)
         gwy_param_table_set_sensitive(table, TESM_RADIUS_ERROR, gwy_params_get_boolean(params, TESM_USE_RADIUS));
+    if (id < 0 || id == TESM_USE_CONTACT)
+        gwy_param_table_set_sensitive(table, TESM_CONTACT_ERROR, gwy_params_get_boolean(params, TESM_USE_CONTACT));
     if (id < 0 || id == TESM_KERNEL) {
         static const gint beside_kernel[] = { TESM_GEOMETRY, TESM_WINDOW1, TESM_WINDOW2 };
         guint i;
@@ -32,27 +34,40 @@ param_changed(GwyParamTable *table, gint id, GwyParams *params)
     }
 }
 
+/* Rows in which another radius than the file's, and its error, are set. */
+static void
+append_radius(GwyParamTable *table, gint use, gint radius, gint error)
+{
+    gwy_param_table_append_slider(table, radius);
+    gwy_param_table_add_enabler(table, use, radius);
+    gwy_param_table_slider_set_factor(table, radius, 1e9);
+    gwy_param_table_slider_set_mapping(table, radius, GWY_SCALE_MAPPING_LOG);
+    gwy_param_table_set_unitstr(table, radius, "nm");
+    gwy_param_table_append_slider(table, error);
+    gwy_param_table_slider_set_factor(table, error, 1e9);
+    gwy_param_table_slider_set_mapping(table, error, GWY_SCALE_MAPPING_SQRT);
+    gwy_param_table_set_unitstr(table, error, "nm");
+}
+
+static void
+append_info(GwyParamTable *table, gint id, const gchar *label, gchar *text, const gchar *otherwise)
+{
+    gwy_param_table_append_info(table, id, label);
+    gwy_param_table_info_set_valuestr(table, id, text ? text : otherwise);
+    g_free(text);
+}
+
 static void
 append_fit(GwyParamTable *table, const TesmSource *source)
 {
-    gchar *radius = tesm_source_metadata(source, "Tip radius");
-    gchar *error = tesm_source_metadata(source, "Tip radius error");
-    gchar *text = radius && error ? g_strdup_printf("%s ± %s", radius, error) : g_strdup(radius);
+    gchar *contact = tesm_source_metadata(source, "Contact radius");
+    gboolean known = contact != NULL;
 
-    gwy_param_table_append_info(table, TESM_INFO_RADIUS, "Tip radius in the file");
-    gwy_param_table_info_set_valuestr(table, TESM_INFO_RADIUS, text ? text : "not known: maps of τ only");
-    g_free(text);
-    g_free(error);
-    g_free(radius);
-    gwy_param_table_append_slider(table, TESM_RADIUS);
-    gwy_param_table_add_enabler(table, TESM_USE_RADIUS, TESM_RADIUS);
-    gwy_param_table_slider_set_factor(table, TESM_RADIUS, 1e9);
-    gwy_param_table_slider_set_mapping(table, TESM_RADIUS, GWY_SCALE_MAPPING_LOG);
-    gwy_param_table_set_unitstr(table, TESM_RADIUS, "nm");
-    gwy_param_table_append_slider(table, TESM_RADIUS_ERROR);
-    gwy_param_table_slider_set_factor(table, TESM_RADIUS_ERROR, 1e9);
-    gwy_param_table_slider_set_mapping(table, TESM_RADIUS_ERROR, GWY_SCALE_MAPPING_SQRT);
-    gwy_param_table_set_unitstr(table, TESM_RADIUS_ERROR, "nm");
+    append_info(table, TESM_INFO_RADIUS, "Tip radius in the file", tesm_source_metadata(source, "Tip radius"),
+                known ? "not known" : "not known: maps of τ only");
+    append_radius(table, TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR);
+    append_info(table, TESM_INFO_CONTACT, "Contact radius in the file", contact, "not known: D by the tip radius");
+    append_radius(table, TESM_USE_CONTACT, TESM_CONTACT, TESM_CONTACT_ERROR);
 
     gwy_param_table_append_header(table, TESM_HEADER_FIT, "Fit");
     gwy_param_table_append_combo(table, TESM_KERNEL);

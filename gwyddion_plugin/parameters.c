@@ -82,6 +82,10 @@ new_definition(const TesmFunction *function)
         gwy_param_def_add_double(definition, TESM_RADIUS, "tip_radius", "_Tip radius", 1e-9, 1e-5, 25e-9);
         gwy_param_def_add_double(definition, TESM_RADIUS_ERROR, "tip_radius_error", "Its _standard error", 0.0, 1e-6,
                                  0.0);
+        gwy_param_def_add_boolean(definition, TESM_USE_CONTACT, "use_contact_radius", "Set the contact radius", FALSE);
+        gwy_param_def_add_double(definition, TESM_CONTACT, "contact_radius", "_Contact radius", 1e-10, 1e-5, 5e-9);
+        gwy_param_def_add_double(definition, TESM_CONTACT_ERROR, "contact_radius_error",
+                                 "Error of the contact _radius", 0.0, 1e-6, 0.0);
         gwy_param_def_add_gwyenum(definition, TESM_GEOMETRY, "geometry", "_Geometry", geometries,
                                   G_N_ELEMENTS(geometries), 0);
         gwy_param_def_add_percentage(definition, TESM_THRESHOLD, "threshold", "T_hreshold of |H|", 0.15);
@@ -209,13 +213,13 @@ text_from_number(gdouble value)
 }
 
 static gchar*
-tip_radius_text(GwyParams *params)
+radius_text(GwyParams *params, gint radius_id, gint error_id)
 {
-    gchar *radius = text_from_number(1e9*gwy_params_get_double(params, TESM_RADIUS));
-    gchar *error = text_from_number(1e9*gwy_params_get_double(params, TESM_RADIUS_ERROR));
+    gchar *radius = text_from_number(1e9*gwy_params_get_double(params, radius_id));
+    gchar *error = text_from_number(1e9*gwy_params_get_double(params, error_id));
     gchar *text;
 
-    if (gwy_params_get_double(params, TESM_RADIUS_ERROR) > 0.0)
+    if (gwy_params_get_double(params, error_id) > 0.0)
         text = g_strdup_printf("%snm+/-%snm", radius, error);
     else
         text = g_strdup_printf("%snm", radius);
@@ -230,7 +234,9 @@ add_fit_words(GwyParams *params, GPtrArray *words)
     gchar *percent = text_from_number(100.0*gwy_params_get_double(params, TESM_THRESHOLD));
 
     if (gwy_params_get_boolean(params, TESM_USE_RADIUS))
-        add_option(words, "--tip-radius", tip_radius_text(params));
+        add_option(words, "--tip-radius", radius_text(params, TESM_RADIUS, TESM_RADIUS_ERROR));
+    if (gwy_params_get_boolean(params, TESM_USE_CONTACT))
+        add_option(words, "--contact-radius", radius_text(params, TESM_CONTACT, TESM_CONTACT_ERROR));
     if (tesm_params_use(params, TESM_GEOMETRY))
         add_text_option(words, "--geometry", geometry_names[gwy_params_get_enum(params, TESM_GEOMETRY)]);
     add_option(words, "--threshold", g_strconcat(percent, "%", NULL));

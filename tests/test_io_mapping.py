@@ -94,6 +94,8 @@ mappings = st.builds(
         pulse_duration=maybe,
         ac_frequency=maybe,
         tip_radius=st.none() | st.floats(1e-9, 1e-7).map(lambda value: float(f"{value:.6g}")),
+        contact_radius=st.floats(1e-9, 1e-7).map(lambda value: float(f"{value:.6g}")),
+        contact_radius_error=st.none() | st.floats(0, 1e-8).map(lambda value: float(f"{value:.6g}")),
     ),
 )
 
@@ -354,7 +356,8 @@ def test_an_image_whose_axes_run_backwards_shows_each_value_at_its_place(order, 
     assert (image.attrs["units"], image.attrs["long_name"]) == ("m", "height")
 
 
-STATED = {"pulse_start": "0 s", "pulse duration": "1 ms", "voltage": "-3 V", "tip_radius": "25 nm ± 5 nm"}
+STATED = {"pulse_start": "0 s", "pulse duration": "1 ms", "voltage": "-3 V", "tip_radius": "25 nm ± 5 nm",
+          "contact radius": "5 nm ± 1 nm"}  # fmt: skip
 
 
 def _stating(**attributes):
@@ -367,7 +370,12 @@ def test_what_a_file_states_in_the_names_of_the_protocol_needs_no_mapping():
     assert dataset["voltage"].values.tolist() == [-3.0]
     # A number without a unit is nobody's time constant.
     assert PulseProtocol.from_attributes(dataset.attrs) == PulseProtocol(
-        pulse_start=0.0, pulse_duration=1e-3, tip_radius=25e-9, tip_radius_error=5e-9
+        pulse_start=0.0,
+        pulse_duration=1e-3,
+        tip_radius=25e-9,
+        tip_radius_error=5e-9,
+        contact_radius=5e-9,
+        contact_radius_error=1e-9,
     )
     assert dataset["time"].values[0] == pytest.approx(-1e-3)
 
@@ -380,7 +388,7 @@ def test_a_mapping_goes_before_what_the_file_states(scan):
     (dataset,) = opened_from_content(held, mapping).datasets
     assert dataset["voltage"].values.tolist() == [2.0]
     assert PulseProtocol.from_attributes(dataset.attrs) == PulseProtocol(
-        pulse_start=5e-4, pulse_duration=1e-3, tip_radius=1e-8
+        pulse_start=5e-4, pulse_duration=1e-3, tip_radius=1e-8, contact_radius=5e-9, contact_radius_error=1e-9
     )
 
 
@@ -398,6 +406,7 @@ def test_the_voltages_of_an_axis_go_before_the_one_that_is_stated():
         ("pulse_duration", "10 nm", "'pulse duration' of the attributes of scan.h5"),
         ("pulse_duration", "0 ms", "the attributes of scan.h5: the pulse duration must be larger"),
         ("tip_radius", "sharp", "'tip radius' of the attributes of scan.h5"),
+        ("contact_radius", "-5 nm", "the attributes of scan.h5: the contact radius must be larger"),
         ("lock_in_order", "1.5", "'lock-in order' of the attributes of scan.h5"),
     ],
 )

@@ -19,6 +19,7 @@ from napari_tesm.findings.table import Column, Table
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.gathering import report_data_from_files
 from napari_tesm.report.html import page_from_report
+from napari_tesm.report.methods import methods_from_data, warnings_about
 from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.report.sections import section_functions
 from napari_tesm.report.writing import files_of_report, write_report
@@ -357,3 +358,19 @@ def test_a_tip_radius_without_an_error_is_warned_of():
     recipe = replace(RECIPE, tip_radius_error=None)
     report = report_from_data(example_data(example_scan(recipe)), sections={}, strict=True)
     assert any("25 nm, has no error" in sentence for _, sentence in report.warnings)
+
+
+def test_methods_and_warnings_name_the_length_that_d_was_made_with():
+    recipe = replace(RECIPE, contact_radius=5e-9, contact_radius_error=1e-9)
+    data = example_data(example_scan(recipe))
+    text = " ".join(methods_from_data(data))
+    assert "the length l being the contact radius, 5 nm (standard error 1 nm)" in text
+    assert "The tip radius, 25 nm, has no part in it." in text
+    (shared,) = [sentence for sentence in warnings_about(data) if "shares the error" in sentence]
+    assert "contact radius, 5 nm ± 1 nm" in shared
+    (alone,) = [
+        sentence
+        for sentence in warnings_about(example_data(example_scan(replace(recipe, contact_radius_error=None))))
+        if "has no error" in sentence
+    ]
+    assert alone.startswith("The contact radius, 5 nm,")

@@ -86,7 +86,7 @@ def _apparent_from_text(text: str) -> tuple[float, float | None]:
 
 def _record_without_file(options: argparse.Namespace, recipe: Recipe) -> Evaluation:
     given = {
-        "--tip-radius": recipe.tip_radius is not None,
+        "--tip-radius": recipe.tip_radius is not None or recipe.contact_radius is not None,
         "--pulse-duration": recipe.pulse_duration is not None,
         "--record": bool(options.record),
         "--sampling or --samples": bool(options.sampling or options.samples),
@@ -130,7 +130,9 @@ def _header(record: Evaluation) -> str:
     parts += [f"window {number} {window}" for number, window in settings.windows.items()]
     step = text_from_quantity(float(np.diff(time).mean()), "s", digits=4)
     parts.append(f"{time.size} samples, one in {step}")
-    parts.append(f"tip {text_from_quantity(settings.tip_radius or math.nan, 'm', digits=4)}")
+    if settings.length is not None:
+        name = settings.length.field.removesuffix("_radius")
+        parts.append(f"{name} {text_from_quantity(settings.length.value, 'm', digits=4)}")
     parts.append(f"D = {settings.geometry}")
     return "; ".join(parts)
 
@@ -184,10 +186,10 @@ def _apparent_lines(
         else:
             spread = "" if entry["D_stderr"] is None else f" ± {entry['D_stderr']:.1e}"
             yield f"{words:<28} true D {entry['D']:.2e}{spread} m²/s; {entry['valid']}"
-    radius_error = record.settings.tip_radius_error
-    if radius_error is not None and record.settings.tip_radius:
-        share = 200 * radius_error / record.settings.tip_radius
-        yield f"The tip radius adds ±{share:.0f} % to all of them, as D goes with its square."
+    length = record.settings.length
+    if length is not None and length.error is not None:
+        share = 200 * length.error / length.value
+        yield f"The {length.name} adds ±{share:.0f} % to all of them, as D goes with its square."
 
 
 def _apparent_entries(bands: NullBands, apparent: float, error: float | None) -> Iterator[dict[str, Any]]:
@@ -213,7 +215,8 @@ def _content(
             "windows": {str(n): [window.start, window.stop] for n, window in settings.windows.items()},
             "samples": int(record.time.size),
             "sampling": float(np.diff(record.time).mean()),
-            "tip_radius": settings.tip_radius,
+            "tip_radius": settings.protocol.tip_radius,
+            "contact_radius": settings.protocol.contact_radius,
             "geometry": settings.geometry,
             "skip_after_edge": settings.skip,
             "noise": bands.noise,

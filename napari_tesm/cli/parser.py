@@ -143,6 +143,7 @@ _COMMANDS: Final = {
         shared.files(words="takes times and protocol from it", name="file", nargs="?"),
         shared.protocol(
             option("tip-radius", "25nm", "radius of the source and length of the recipe"),
+            option("contact-radius", "5nm", "both in place of the tip radius"),
             option("samples", "500", "without a file: samples from the start of the pulse on"),
             option("sampling", "50us", "without a file: time between two of them"),
             option("record", "25ms", "without a file: length of the record, from the pulse on"),
@@ -160,7 +161,7 @@ _COMMANDS: Final = {
             shared.OVERWRITE, shared.DEBUG,
         ),
     ), "What one exponential for each window and D = l²/tau return for pure diffusion with this pulse, windows, "
-       "sampling and tip radius, and the way back from the apparent D to the true one. The protocol is that of a "
+       "sampling and radius, and the way back from the apparent D to the true one. The protocol is that of a "
        "file, or said here. Quantities carry their unit: 25nm, 10ms."),
     "theory": Command("what ESM, PITT, GITT and EIS record of one material, and the D each gives back", (
         option("diffusion", "4e-13m2/s", default="4e-13 m²/s"), option("tip-radius", "25nm", default="25 nm"),

@@ -59,7 +59,8 @@ THRESHOLD_OF: Final = option("threshold-of", None, "which maximum", choices=("ro
 SKIP: Final = option("skip-after-edge", "0ms", "leave out samples after a window's start")
 FITTING: Final = (
     protocol(
-        option("tip-radius", "25nm±5nm", "characteristic length, with its error if known"),
+        option("tip-radius", "25nm±5nm", "characteristic length l of D, with its error if known"),
+        option("contact-radius", "5nm±1nm", "radius in which tip and sample touch: l in place of the tip radius"),
         option("lock-in-time-constant", "100us", "of its low-pass filter, which kernels pass, too; 0s: none"),
         option("lock-in-order", "1", "RC stages of that filter, 1 to 8"),
     ),

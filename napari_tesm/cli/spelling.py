@@ -9,7 +9,8 @@ READER: Final = "TESM_READER"
 """Environment variable by which Gwyddion's module ("gwyddion") and its plug-ins for pygwy ("pygwy") say who reads."""
 
 _DIALOG: Final = {
-    "tip_radius": "Tip radius", "tip_radius_error": "Its standard error", "geometry": "Geometry",
+    "tip_radius": "Tip radius", "tip_radius_error": "Its standard error",
+    "contact_radius": "Contact radius", "contact_radius_error": "Error of the contact radius", "geometry": "Geometry",
     "threshold": "Threshold of |H|", "kernel": "Kernel", "window1": "Window 1", "window2": "Window 2",
     "skip_after_edge": "Leave out after an edge", "pulse_start": "Pulse start", "pulse_duration": "Pulse duration",
     "voltage": "Pulse voltage", "time_unit": "Unit of the time axis", "lateral_unit": "Unit of the image axes",

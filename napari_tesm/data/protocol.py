@@ -11,16 +11,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.kernels.low_pass import LowPass, check_order
-from napari_tesm.quantities.limits import check_tip_radius
+from napari_tesm.quantities.limits import check_radius
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
 UNITS: Final = {
     "pulse_start": "s", "pulse_duration": "s", "ac_amplitude": "V", "ac_frequency": "Hz", "lock_in_time_constant": "s",
-    "lock_in_order": "", "tip_radius": "m", "tip_radius_error": "m",
+    "lock_in_order": "", "tip_radius": "m", "tip_radius_error": "m", "contact_radius": "m", "contact_radius_error": "m",
 }  # fmt: skip
 """Units of the values of a protocol, in the order in which people are told them."""
+RADII: Final = ("tip_radius", "contact_radius")
+"""Fields of the radii; the standard error of each is the field of the same name with ``_error``."""
 EDGE_TOLERANCE: Final = 1e-6
 """Window edges compare with this tolerance, in sampling intervals."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """The length l that D follows from with tau, and where it comes from.
+
+    Parameters
+    ----------
+    field : str
+        "contact_radius" or "tip_radius".
+    value, error : float
+        The length and its standard error, in m; the error is None where nobody knows it.
+    """
+
+    field: str
+    value: float
+    error: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What the length is, in words."""
+        return self.field.replace("_", " ")
+
+    def __str__(self) -> str:
+        return text_from_radius(self.value, self.error)
+
+
+def text_from_radius(radius: float, error: float | None, *, digits: int | None = None) -> str:
+    """Return a radius in m as people write it, with its standard error where it is known: ``25 nm ± 5 nm``."""
+    text = text_from_quantity(radius, "m", digits=digits)
+    return text if error is None else f"{text} ± {text_from_quantity(error, 'm', digits=digits)}"
+
+
+def length_from_attributes(attributes: Mapping[Any, Any]) -> Length | None:
+    """Return the length l of D by the radii that a dataset, or maps, know; None where they know neither."""
+    for field in reversed(RADII):
+        if field in attributes:
+            error = attributes.get(f"{field}_error")
+            return Length(field, float(attributes[field]), None if error is None else float(error))
+    return None
 
 
 @dataclass(frozen=True)
@@ -41,6 +83,9 @@ class PulseProtocol:
         Number of its stages, 1 where only the time constant is known.
     tip_radius, tip_radius_error : float, optional
         The characteristic length of the paper and its standard error, in m.
+    contact_radius, contact_radius_error : float, optional
+        Radius of the area in which tip and sample touch, and its standard error, in m: the characteristic length where
+        it is known.
 
     Raises
     ------
@@ -56,6 +101,8 @@ class PulseProtocol:
     tip_radius: float | None = None
     tip_radius_error: float | None = None
     lock_in_order: float | None = None
+    contact_radius: float | None = None
+    contact_radius_error: float | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -65,14 +112,21 @@ class PulseProtocol:
             words = field.name.replace("_", " ")
             if not np.isfinite(value):
                 raise ValueError(f"the {words} is not a finite number")
-            if field.name in ("pulse_duration", "tip_radius") and value <= 0:
+            if field.name in ("pulse_duration", *RADII) and value <= 0:
                 raise ValueError(f"the {words} must be larger than zero, not {value:g}")
             if field.name not in ("pulse_start", "ac_amplitude") and value < 0:
                 raise ValueError(f"the {words} must not be negative, not {value:g}")
-        if self.tip_radius is not None:
-            check_tip_radius(self.tip_radius)
+        for name in RADII:
+            radius = getattr(self, name)
+            if radius is not None:
+                check_radius(radius, name.replace("_", " "))
         if self.lock_in_order is not None:
             check_order(self.lock_in_order)
+
+    @property
+    def length(self) -> Length | None:
+        """The length l of D: the contact radius, else the tip radius; None where neither is known."""
+        return length_from_attributes(self.to_attributes())
 
     @property
     def low_pass(self) -> LowPass | None:
@@ -94,6 +148,10 @@ class PulseProtocol:
     def updated(self, **values: float | None) -> "PulseProtocol":
         """Return a copy in which every value given (not None) stands in for the present one."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def without_radii(self) -> "PulseProtocol":
+        """Return a copy for what does not depend on a radius."""
+        return replace(self, **{f"{name}{ending}": None for name in RADII for ending in ("", "_error")})
 
 
 @dataclass(frozen=True)

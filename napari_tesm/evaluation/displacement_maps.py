@@ -43,7 +43,7 @@ def displacement_maps(evaluation: Evaluation, *, progress: Progress | None = Non
         raise ValueError("no pixel holds a finite sample both before the pulse and at its end: there is no H")
     # A pulse that the protocol does not tell is a window of the recipe, and has to be named as such.
     windows = {1: pulse} if windows_from_protocol(protocol)[0] is None else {}
-    settings = Settings(protocol, pulse, windows, None, None)
+    settings = Settings(protocol.without_radii(), pulse, windows)
     return dataset_from_maps(evaluation.dataset, {"H": height}, None, settings, evaluation.recipe)
 
 

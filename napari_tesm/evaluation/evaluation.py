@@ -127,7 +127,7 @@ class Evaluation:
 
     @cached_property
     def settings(self) -> Settings:
-        """Windows, kernel and tip radius: what a fit needs.
+        """Windows, kernel and length l of D: what a fit needs.
 
         Raises
         ------

@@ -6,7 +6,7 @@ numbers do not depend on the number of threads.
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.dataset import Block, blocks_of_rows
 from napari_tesm.data.displacement import threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
+from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import add_diffusion, add_limits, add_mains, blank_rejected, gate_status
 from napari_tesm.evaluation.instrument import instrument_of
@@ -147,6 +148,13 @@ def evaluate_blocks(
         run_in_threads(evaluate_block, blocks, jobs, report)
 
 
+def systematic_from_attributes(attributes: Mapping[str, Any]) -> dict[str, float]:
+    """Return the relative error that every D of a map shares, under its name; nothing where nobody knows it."""
+    length = length_from_attributes(attributes)
+    error = None if length is None else systematic_error(length.value, length.error)
+    return {} if error is None else {"systematic": error}
+
+
 def dataset_from_maps(
     dataset: xr.Dataset,
     maps: Mapping[str, NDArray[np.generic]],
@@ -176,13 +184,7 @@ def dataset_from_maps(
     attributes = {"recipe": recipe.to_json(), "version": __version__, **settings.protocol.to_attributes()}
     for number, window in settings.windows.items():
         attributes["record" if number == JOINT else f"window{number}"] = str(window)
-    attributes.pop("tip_radius", None)
-    attributes.pop("tip_radius_error", None)
-    if settings.tip_radius is not None:
-        attributes["tip_radius"] = settings.tip_radius
-        if settings.tip_radius_error is not None:
-            attributes["tip_radius_error"] = settings.tip_radius_error
-            attributes["systematic"] = systematic_error(settings.tip_radius, settings.tip_radius_error)
+    attributes |= systematic_from_attributes(attributes)
     result = xr.Dataset(variables, coords=coordinates, attrs=attributes)
     if "source" in dataset.encoding:
         result.encoding["source"] = dataset.encoding["source"]

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, Self
 
-from napari_tesm.data.protocol import Window
+from napari_tesm.data.protocol import RADII, Window
 from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.kernels.low_pass import check_order
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.kernels.nuisances import Nuisances
 from napari_tesm.physics.diffusion import geometry_factor
-from napari_tesm.quantities.limits import check_tip_radius
+from napari_tesm.quantities.limits import check_radius
 from napari_tesm.quantities.text import text_from_quantity
 
 RECIPE_VERSION: Final = 1
@@ -28,11 +28,13 @@ NOISES: Final = ("measured", "white")
 _FULL_TURN: Final = 360.0
 WindowChoice = Window | Literal["none"] | None
 
-_POSITIVE: Final = ("tip_radius", "pulse_duration", "max_log_tau_error")
-_NOT_NEGATIVE: Final = ("tip_radius_error", "skip_after_edge", "threshold", "lock_in_time_constant")
+_POSITIVE: Final = (*RADII, "pulse_duration", "max_log_tau_error")
+_NOT_NEGATIVE: Final = (
+    "tip_radius_error", "contact_radius_error", "skip_after_edge", "threshold", "lock_in_time_constant",
+)  # fmt: skip
 UNITS: Final = {
     "tip_radius": "m", "tip_radius_error": "m", "pulse_start": "s", "pulse_duration": "s", "voltage": "V",
-    "skip_after_edge": "s", "lock_in_time_constant": "s",
+    "skip_after_edge": "s", "lock_in_time_constant": "s", "contact_radius": "m", "contact_radius_error": "m",
 }  # fmt: skip
 
 
@@ -51,6 +53,9 @@ class Recipe:
         equation have a relation of their own, which then holds.
     tip_radius, tip_radius_error : float, optional
         Characteristic length and its standard error, in m; stand in for the file's.
+    contact_radius, contact_radius_error : float, optional
+        Radius of the area in which tip and sample touch, and its standard error, in m; stand in for the file's. Where
+        either says one it is the characteristic length, and the tip radius is not.
     threshold : float
         Fraction of the map's maximum ``|H|`` below which a pixel is not evaluated.
     threshold_of : {"robust", "max", "p99"}
@@ -116,6 +121,8 @@ class Recipe:
     intervals: bool = False
     noise: Literal["measured", "white"] = "measured"
     nuisance: str = AUTO
+    contact_radius: float | None = None
+    contact_radius_error: float | None = None
 
     def __post_init__(self) -> None:
         kernel = kernel_from_name(self.kernel)
@@ -156,8 +163,12 @@ class Recipe:
                 f"the kernel '{self.kernel}' has a shape beside its time, and their errors hang together: there are "
                 "intervals for kernels of one parameter only"
             )
-        if self.tip_radius is not None:
-            check_tip_radius(self.tip_radius)
+        for radius in RADII:
+            words = radius.replace("_", " ")
+            if getattr(self, radius) is not None:
+                check_radius(getattr(self, radius), words)
+            elif getattr(self, f"{radius}_error") is not None:
+                raise ValueError(f"the {words} has an error but no value")
         if self.lock_in_order is not None:
             check_order(self.lock_in_order)
         if self.threshold > 1:
@@ -166,8 +177,6 @@ class Recipe:
             )
         if not 0 < self.response_level <= 1:
             raise ValueError(f"the response level is a probability, not {self.response_level:g}")
-        if self.tip_radius_error is not None and self.tip_radius is None:
-            raise ValueError("the tip radius has an error but no value")
         if kernel.joint and NO_WINDOW in (self.window1, self.window2):
             raise ValueError(
                 f"the kernel '{self.kernel}' fits pulse and relaxation together: neither window can be 'none'"

@@ -1,4 +1,4 @@
-"""What a recipe comes to for one dataset: its windows, kernel and tip radius, everything resolved."""
+"""What a recipe comes to for one dataset: its windows, kernel and length l of D, everything resolved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from napari_tesm.data.maps import JOINT
 from napari_tesm.data.protocol import (
     EDGE_TOLERANCE,
+    RADII,
+    Length,
     PulseProtocol,
     Window,
     sampling_interval,
@@ -34,6 +36,8 @@ class Settings:
 
     Parameters
     ----------
+    protocol : PulseProtocol
+        With the radii of the recipe, each with its own error.
     pulse : Window, optional
         Where H is measured; None where the pulse is not known.
     windows : dict of int to Window
@@ -49,12 +53,15 @@ class Settings:
     protocol: PulseProtocol
     pulse: Window | None
     windows: dict[int, Window]
-    tip_radius: float | None
-    tip_radius_error: float | None
     kernel: AnyKernel = ALL_KERNELS["exponential"]
     geometry: str = DEFAULT_GEOMETRY
     skip: float = 0.0
     nuisances: Nuisances = NO_NUISANCES
+
+    @property
+    def length(self) -> Length | None:
+        """The length l of D: the contact radius, else the tip radius; None where neither is known."""
+        return self.protocol.length
 
     @property
     def testable_nuisances(self) -> tuple[str, ...]:
@@ -127,10 +134,10 @@ class Settings:
         return inside, curves
 
     def diffusion(self, tau: NDArray[np.floating]) -> Array | None:
-        """Return D, in m²/s, that belongs to relaxation times in s; None without a tip radius."""
-        if self.tip_radius is None:
+        """Return D, in m²/s, that belongs to relaxation times in s; None without a length."""
+        if self.length is None:
             return None
-        return diffusion_from_tau(tau, self.tip_radius, geometry=self.geometry)
+        return diffusion_from_tau(tau, self.length.value, geometry=self.geometry)
 
 
 def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe) -> Settings:
@@ -152,14 +159,10 @@ def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe)
         windows = {JOINT: record}
     else:
         windows = _windows_from_recipe(protocol, recipe)
-    # The recipe's radius is taken with its own error only: the file's belongs to the file's radius.
-    from_recipe = recipe.tip_radius is not None
     settings = Settings(
-        protocol,
+        protocol_with_radii(protocol, recipe),
         pulse,
         windows,
-        recipe.tip_radius if from_recipe else protocol.tip_radius,
-        recipe.tip_radius_error if from_recipe else protocol.tip_radius_error,
         kernel,
         kernel.geometry or recipe.geometry,
         recipe.skip_after_edge,
@@ -167,6 +170,17 @@ def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe)
     )
     _check_samples(settings, time)
     return settings
+
+
+def protocol_with_radii(protocol: PulseProtocol, recipe: Recipe) -> PulseProtocol:
+    """Return the protocol with the radii of a recipe put in."""
+    values: dict[str, float | None] = {}
+    for name in RADII:
+        # The recipe's radius is taken with its own error only: the file's belongs to the file's radius.
+        said = protocol if getattr(recipe, name) is None else recipe
+        radius, error = getattr(said, name), getattr(said, f"{name}_error")
+        values |= {name: radius, f"{name}_error": None if radius is None else error}
+    return replace(protocol, **values)
 
 
 def low_pass_from_protocol(protocol: PulseProtocol, recipe: Recipe) -> LowPass | None:

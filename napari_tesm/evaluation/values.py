@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tesm.data.protocol import Window
+from napari_tesm.data.protocol import RADII, Window
 from napari_tesm.evaluation.recipe import AUTO, NO_WINDOW, UNITS, Recipe
 from napari_tesm.kernels.low_pass import order_from_text
 from napari_tesm.quantities.text import (
@@ -32,14 +32,14 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
         If a text cannot be understood or a value makes no sense.
     """
     understood: dict[str, Any] = {}
-    # What is not given must not undo what another value brings along: a tip radius has its error in one text.
+    # What is not given must not undo what another value brings along: a radius has its error in one text.
     given_values = {name: value for name, value in values.items() if value is not None}
     for name, value in given_values.items():
         if not isinstance(value, str):
             understood[name] = _entry_from_value(value)
-        elif name == "tip_radius":
+        elif name in RADII:
             radius, error = quantity_and_error_from_text(value, "m")
-            understood |= {"tip_radius": radius, "tip_radius_error": error}
+            understood |= {name: radius, f"{name}_error": error}
         elif name == "phase_rotation":
             understood[name] = value if value == AUTO else angle_from_text(value)
         elif name == "threshold":
@@ -54,9 +54,10 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood[name] = quantity_from_text(value, UNITS[name])
         else:
             understood[name] = value
-    if "tip_radius" in understood:
-        # A new radius does not inherit the error of the old one.
-        understood.setdefault("tip_radius_error", None)
+    for name in RADII:
+        if name in understood:
+            # A new radius does not inherit the error of the old one.
+            understood.setdefault(f"{name}_error", None)
     # By way of what JSON knows: every type and name is checked in one place.
     return Recipe.from_dict((recipe or Recipe()).to_dict() | understood)
 

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
+from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import sentence_about_chance
 from napari_tesm.findings.instrument import instrument_lines, instrument_summary
@@ -37,9 +38,18 @@ def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> 
         "version": maps.attrs["version"],
         "input": {"name": name, "sha256": sha256},
         "recipe": json.loads(maps.attrs["recipe"]),
+        "length": _length_summary(maps),
         "instrument": instrument_summary(maps),
         "pulses": pulses,
     }
+
+
+def _length_summary(maps: xr.Dataset) -> dict[str, Any] | None:
+    """Return which length D was taken with, in m; None where there is none."""
+    length = length_from_attributes(maps.attrs)
+    if length is None:
+        return None
+    return {"name": length.name, "value": length.value, "error": length.error}
 
 
 _SUMMARIZED: Final = ("D", "tau", "beta", "tau_slow", "share", "exponent", "tau_mean")
@@ -88,18 +98,17 @@ def _map_summary(maps: xr.Dataset, name: str, status_name: str) -> dict[str, Any
 
 
 def intervals_of_median(median: float | None, attributes: Mapping[Any, Any]) -> dict[str, list[float]] | None:
-    """Return where the median of D lies for what is known of the tip radius, by the probability in %, in m²/s.
+    """Return where the median of D lies for what is known of its length l, by the probability in %, in m²/s.
 
     Parameters
     ----------
     attributes : mapping
-        Of the maps; None is returned where they say no error of the radius.
+        Of the maps; None is returned where they say no error of the length.
     """
-    if median is None or not math.isfinite(median) or "tip_radius_error" not in attributes:
+    length = length_from_attributes(attributes)
+    if median is None or not math.isfinite(median) or length is None or length.error is None:
         return None
-    intervals = systematic_intervals(
-        median, float(attributes["tip_radius"]), float(attributes["tip_radius_error"])
-    )
+    intervals = systematic_intervals(median, length.value, length.error)
     return {level: list(limits) for level, limits in intervals.items()}
 
 
@@ -143,7 +152,7 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
             yield _height_line(entry["H"], unit)
         for number in FITS:
             if map_name("tau", number) in entry:
-                yield from _window_lines(entry, number)
+                yield from _window_lines(entry, number, maps.attrs)
                 counts = entry[map_name("tau", number)]["status"]
                 if chance := sentence_about_chance(counts, level):
                     yield f"        {chance}."
@@ -178,7 +187,7 @@ def _shape_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
         yield f"  {title}  median {middle}, half of the pixels within {low} … {high}{missing}"
 
 
-def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
+def _window_lines(entry: dict[str, Any], number: int, attributes: Mapping[Any, Any]) -> Iterator[str]:
     tau_name, d_name = map_name("tau", number), map_name("D", number)
     tau = entry[tau_name]
     share = 100 * tau["n_ok"] / entry["n_pixels"]
@@ -201,12 +210,15 @@ def _window_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
         text = f"  {d_name:4}  median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
         if d["mode_log10"] is not None:
             text += f", mode {10 ** d['mode_log10']:.3g}"
+        length = length_from_attributes(attributes)
+        if length is not None and length.field == "contact_radius":
+            text += f", with the contact radius, {length}"
         yield text
-        if d["systematic_interval"] and d["systematic"]:
+        if length is not None and d["systematic_interval"] and d["systematic"]:
             parts = [
                 f"{low:.3g} … {high:.3g} ({level} %)"
                 for level, (low, high) in d["systematic_interval"].items()
             ]
-            yield f"        median for the error of the tip radius: {', '.join(parts)}, common to all pixels"
+            yield f"        median for the error of the {length.name}: {', '.join(parts)}, common to all pixels"
     yield from _limits_line(entry, number)
     yield f"        {tau['n_ok']} pixels fitted ({share:.1f} %)" + (f"; {others}" if others else "")

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import WINDOWS, map_name
-from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.data.protocol import PulseProtocol, Window, length_from_attributes
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.settings import sentence_about_missing_pulse
 from napari_tesm.files.sentences import Sentence
@@ -199,7 +199,7 @@ class NullBands:
 def null_bands(
     time: Array,
     protocol: PulseProtocol,
-    tip_radius: float,
+    length: float,
     *,
     windows: Mapping[int, Window] | None = None,
     noise: float | None = None,
@@ -210,7 +210,7 @@ def null_bands(
 
     Parameters
     ----------
-    time, protocol, tip_radius, windows, **ways
+    time, protocol, length, windows, **ways
         As in `napari_tesm.model_choice.null_curve.null_curve`.
     noise : float, optional
         Of a sample, as a fraction of H; None takes the usual one.
@@ -230,13 +230,13 @@ def null_bands(
     level = USUAL_NOISE if noise is None else noise
     times = np.ascontiguousarray(time, dtype=np.float64)
     fitted = None if windows is None else tuple(sorted(windows.items()))
-    curves = _curves(times.tobytes(), protocol, float(tip_radius), fitted, level, diffusion, **ways)
+    curves = _curves(times.tobytes(), protocol, float(length), fitted, level, diffusion, **ways)
     return NullBands(dict(curves), level, noise is not None)
 
 
 @lru_cache(maxsize=32)
 def _curves(
-    time: bytes, protocol: PulseProtocol, tip_radius: float, windows: tuple[tuple[int, Window], ...] | None,
+    time: bytes, protocol: PulseProtocol, length: float, windows: tuple[tuple[int, Window], ...] | None,
     noise: float, diffusion: Range, **ways: Any,
 ) -> tuple[tuple[str, NullCurve], ...]:  # fmt: skip
     times = np.frombuffer(time)
@@ -245,7 +245,7 @@ def _curves(
     curves = []
     for name in SOURCES:
         curve = null_curve(
-            times, protocol, tip_radius, kernel=name, windows=None if windows is None else dict(windows),
+            times, protocol, length, kernel=name, windows=None if windows is None else dict(windows),
             diffusion=np.geomspace(*diffusion, count), noise=noise, **ways,
         )  # fmt: skip
         for values in (curve.diffusion, *curve.apparent.values()):
@@ -267,12 +267,13 @@ def null_bands_from_result(dataset: xr.Dataset, maps: xr.Dataset) -> NullBands:
     Raises
     ------
     ValueError
-        If the recipe is not one exponential for each window, the tip radius is not known, or nobody says when the
-        pulse was.
+        If the recipe is not one exponential for each window, neither contact nor tip radius is known, or nobody says
+        when the pulse was.
     """
+    length = length_from_attributes(maps.attrs)
     return null_bands_from_evaluation(
         Evaluation.of_maps(dataset, maps),
-        tip_radius=maps.attrs.get("tip_radius"),
+        length=None if length is None else length.value,
         noise=noise_from_maps(maps),
     )
 
@@ -280,7 +281,7 @@ def null_bands_from_result(dataset: xr.Dataset, maps: xr.Dataset) -> NullBands:
 def null_bands_from_evaluation(
     evaluation: Evaluation,
     *,
-    tip_radius: float | None = None,
+    length: float | None = None,
     noise: float | None = None,
     diffusion: Range = DIFFUSION_RANGE,
 ) -> NullBands:
@@ -290,8 +291,8 @@ def null_bands_from_evaluation(
     ----------
     evaluation : Evaluation
         Of its dataset the times alone are looked at.
-    tip_radius : float, optional
-        In m; by default that of the recipe or the file.
+    length : float, optional
+        Radius of the source and length l of D in m; by default that of the recipe or the file.
     noise, diffusion
         As in `null_bands`.
 
@@ -305,9 +306,10 @@ def null_bands_from_evaluation(
         raise ValueError(
             f"a null curve is that of the exponential kernel; the kernel '{settings.kernel.name}' gives D otherwise"
         )
-    radius = settings.tip_radius if tip_radius is None else float(tip_radius)
-    if radius is None:
+    if length is None and settings.length is None:
         raise ValueError(Sentence("a null curve needs the tip radius: give it with {tip_radius}"))
+    radius = settings.length.value if length is None and settings.length is not None else length
+    assert radius is not None
     protocol = settings.protocol
     if protocol.pulse_start is None or protocol.pulse_duration is None:
         raise ValueError(sentence_about_missing_pulse(protocol))

@@ -20,7 +20,7 @@ from napari_tesm.fitting.inputs import checked_times
 from napari_tesm.kernels.named import ALL_KERNELS, kernel_from_name
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.physics.diffusion import diffusion_from_tau, tau_from_diffusion
-from napari_tesm.quantities.limits import check_diffusion, check_times, check_tip_radius
+from napari_tesm.quantities.limits import check_diffusion, check_radius, check_times
 from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
@@ -204,7 +204,7 @@ def null_curve(
     >>> (curve.apparent[1] / curve.diffusion).round(2)
     array([5.14, 0.53])
     """
-    check_tip_radius(tip_radius)
+    check_radius(tip_radius)
     time = checked_times(time)
     check_times(time)
     if not 0 <= skip < np.inf:

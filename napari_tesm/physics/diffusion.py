@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.quantities.limits import check_diffusion, check_tip_radius
+from napari_tesm.quantities.limits import check_diffusion, check_radius
 
 GEOMETRIES: Final[dict[str, float]] = {
     "l2/tau": 1.0,
@@ -49,7 +49,7 @@ def diffusion_from_tau(
     4e-13
     """
     factor = geometry_factor(geometry)
-    check_tip_radius(length)
+    check_radius(length)
     if (np.asarray(tau) <= 0).any():
         raise ValueError("a relaxation time must be larger than zero")
     return np.asarray(factor * length**2 / tau)
@@ -79,7 +79,7 @@ def systematic_error(length: float, length_error: float | None) -> float | None:
     """
     if length_error is None:
         return None
-    check_tip_radius(length)
+    check_radius(length)
     if not 0 <= length_error < np.inf:
         raise ValueError(f"the error of the tip radius must not be negative, not {length_error:g} m")
     return 2 * length_error / length

@@ -26,8 +26,8 @@ from napari_tesm.quantities.limits import (
     check_duration,
     check_factor,
     check_poisson_ratio,
+    check_radius,
     check_times,
-    check_tip_radius,
 )
 
 Array = NDArray[np.float64]
@@ -77,7 +77,7 @@ class TipContact:
     concentration: float = 1.0
 
     def __post_init__(self) -> None:
-        check_tip_radius(self.tip_radius)
+        check_radius(self.tip_radius)
         check_diffusion(self.diffusion)
         if not self.surface_rate >= _SLOWEST_REACTION:
             raise ValueError(

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.quantities.limits import check_level, check_tip_radius
+from napari_tesm.quantities.limits import check_level, check_radius
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class TipRadius:
         """
         from scipy.special import ndtr, ndtri
 
-        check_tip_radius(radius)
+        check_radius(radius)
         if not 0 <= error < 1:
             raise ValueError(
                 f"the error of the tip radius must not be negative, nor a metre or more, not {error:g} m"
@@ -72,7 +72,7 @@ class TipRadius:
         if increasing.size == 0:
             raise ValueError("a distribution of tip radii needs at least one radius")
         for radius in (increasing[0], increasing[-1]):
-            check_tip_radius(float(radius))
+            check_radius(float(radius))
         return cls(float(np.median(increasing)), increasing)
 
     def factors(self, level: float = 0.95) -> tuple[float, float]:

@@ -29,10 +29,10 @@ def check_diffusion(diffusion: ArrayLike) -> None:
         )
 
 
-def check_tip_radius(value: float) -> None:
-    """Raise a ValueError for a tip radius, in m, that no tip has and whose square may not even be a number."""
+def check_radius(value: float, name: str = "tip radius") -> None:
+    """Raise a ValueError for a radius, in m, that no tip has and whose square may not even be a number."""
     if not 1e-12 <= value <= 1:
-        raise ValueError(f"the tip radius must lie between 1 pm and 1 m, not {value:g} m")
+        raise ValueError(f"the {name} must lie between 1 pm and 1 m, not {value:g} m")
 
 
 def check_duration(duration: float, name: str) -> None:

@@ -103,7 +103,7 @@ class ReportScan(Scan):
 
     @property
     def settings(self) -> Settings | None:
-        """Windows, kernel and tip radius of the traces; None where they cannot be fitted."""
+        """Windows, kernel and length l of D of the traces; None where they cannot be fitted."""
         return None if self.evaluation is None else self.evaluation.settings
 
     @cached_property

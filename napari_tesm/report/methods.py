@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from napari_tesm.data.maps import JOINT, words_of_fit
+from napari_tesm.data.protocol import Length
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.files.sentences import Sentence
@@ -59,37 +60,39 @@ def _factors(radius: float, error: float) -> str:
     )
 
 
+def _warning_about(length: Length) -> str:
+    """Return what the length l of D leaves unknown of every D."""
+    radius = text_from_quantity(length.value, "m", digits=3)
+    if length.error is None:
+        return (
+            f"The {length.name}, {radius}, has no error: D is proportional to its square, so that "
+            f"{text_from_quantity(0.2 * length.value, 'm', digits=2)} more or less would move every D by 40 %. That "
+            "uncertainty is in none of the numbers below."
+        )
+    return (
+        f"Every D shares the error of the {length.name}, {radius} ± "
+        f"{text_from_quantity(length.error, 'm', digits=2)}: {_factors(length.value, length.error)}, common to all "
+        "pixels. The errors given below come on top of it."
+    )
+
+
 def warnings_about(data: ReportData) -> list[str]:
     """Return what has to be known before any number of the report is read."""
     warnings: list[str] = []
     with_maps = [scan for scan in data.scans if scan.maps is not None]
     fitted = [scan for scan in with_maps if scan.settings is not None]
-    radii = {
-        (scan.settings.tip_radius, scan.settings.tip_radius_error)
-        for scan in fitted
-        if scan.settings is not None
-    }
-    if any(radius is None for radius, _ in radii):
+    lengths = {scan.settings.length for scan in fitted if scan.settings is not None}
+    if None in lengths:
         warnings.append(
             Sentence(
                 "No tip radius is known: there are maps of tau but none of D. Give it, for example "
                 "{tip_radius:25nm±5nm}."
             )
         )
-    for radius in sorted(r for r, e in radii if r is not None and e is None):
-        warnings.append(
-            f"The tip radius, {text_from_quantity(radius, 'm', digits=3)}, has no error: D is proportional to its "
-            f"square, so that {text_from_quantity(0.2 * radius, 'm', digits=2)} more or less would move every D by "
-            "40 %. That uncertainty is in none of the numbers below."
-        )
-    for radius, error in sorted((r, e) for r, e in radii if r is not None and e is not None):
-        warnings.append(
-            f"Every D shares the error of the tip radius, {text_from_quantity(radius, 'm', digits=3)} ± "
-            f"{text_from_quantity(error, 'm', digits=2)}: {_factors(radius, error)}, common to all pixels. The errors "
-            "given below come on top of it."
-        )
-    if len(radii) > 1:
-        warnings.append("The scans were made with different tip radii: their D share no common error.")
+    known = sorted((length for length in lengths if length is not None), key=lambda length: length.value)
+    warnings += [_warning_about(length) for length in known]
+    if len(lengths) > 1:
+        warnings.append("The scans were made with different radii: their D share no common error.")
     if any({"D1", "D2"} <= set(scan.maps or ()) for scan in with_maps):
         warnings.append(
             "D1 and D2 are what the paper's recipe makes of a trace: one exponential for each window. Pure diffusion "
@@ -170,14 +173,15 @@ def _about_fit(settings: Settings, recipe: Recipe) -> str:
         f" tau was searched from {bounds}; where it ran to a bound, or its logarithm has a standard error above "
         f"{recipe.max_log_tau_error:g}, the pixel is unresolved and left blank."
     )
-    if settings.tip_radius is None:
+    length = settings.length
+    if length is None:
         return f"{words} Without a tip radius there is no D."
-    error = (
-        "not known"
-        if settings.tip_radius_error is None
-        else text_from_quantity(settings.tip_radius_error, "m")
+    error = "not known" if length.error is None else text_from_quantity(length.error, "m")
+    words += (
+        f" D = {settings.geometry}, the length l being the {length.name}, "
+        f"{text_from_quantity(length.value, 'm')} (standard error {error})."
     )
-    return (
-        f"{words} D = {settings.geometry}, the length l being the tip radius, "
-        f"{text_from_quantity(settings.tip_radius, 'm')} (standard error {error})."
-    )
+    tip = settings.protocol.tip_radius
+    if length.field == "contact_radius" and tip is not None:
+        words += f" The tip radius, {text_from_quantity(tip, 'm')}, has no part in it."
+    return words

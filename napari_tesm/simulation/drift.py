@@ -28,8 +28,8 @@ from napari_tesm.quantities.limits import (
     check_duration,
     check_factor,
     check_poisson_ratio,
+    check_radius,
     check_times,
-    check_tip_radius,
     check_within,
 )
 from napari_tesm.simulation.half_space import RingGrid, check_resolved
@@ -163,7 +163,7 @@ def drift_trace(
     host = host or Host()
     times = record_times(pulse) if time is None else np.asarray(time, dtype=np.float64)
     check_duration(pulse, "pulse")
-    check_tip_radius(tip_radius)
+    check_radius(tip_radius)
     check_within(voltage, "voltage of a tip", _VOLTAGES, "V")
     if not 0 <= coupling <= 1:
         raise ValueError(f"the coupling is a part of the voltage, 0 to 1, not {coupling:g}")

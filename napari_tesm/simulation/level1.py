@@ -23,8 +23,8 @@ from napari_tesm.quantities.limits import (
     check_duration,
     check_factor,
     check_poisson_ratio,
+    check_radius,
     check_times,
-    check_tip_radius,
 )
 from napari_tesm.simulation.half_space import RingGrid, check_resolved, modes_from_conductances
 
@@ -214,7 +214,7 @@ def check_drive(
 ) -> None:
     """Raise a ValueError for what a tip cannot do to a sample; the arguments are those of `traces_from_diffusion`."""
     check_duration(pulse, "pulse")
-    check_tip_radius(tip_radius)
+    check_radius(tip_radius)
     check_poisson_ratio(poisson_ratio)
     check_factor(drive, "drive")
     check_factor(vegard, "Vegard coefficient")

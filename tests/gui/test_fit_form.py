@@ -46,6 +46,33 @@ def test_windows_and_errors_take_units_too(form):
     assert form.model.recipe.skip_after_edge == pytest.approx(0.2e-3)
 
 
+def test_a_contact_radius_is_entered_and_taken_back_beside_the_tip_radius(form):
+    type_in(form.numbers["tip_radius"], "25")
+    type_in(form.numbers["contact_radius"], "5")
+    type_in(form.numbers["contact_radius_error"], "1")
+    assert form.model.message == ""
+    recipe = form.model.recipe
+    assert (recipe.contact_radius, recipe.contact_radius_error) == pytest.approx((5e-9, 1e-9))
+    assert form.model.scan.settings.length.name == "contact radius"
+    type_in(form.numbers["contact_radius"], "")
+    form.numbers["contact_radius"].native.editingFinished.emit()
+    assert form.numbers["contact_radius_error"].value == ""
+    assert form.model.scan.settings.length.name == "tip radius"
+
+
+def test_a_contact_radius_of_the_file_is_shown_as_the_files(make_viewer, qtbot):
+    form = FitForm()
+    qtbot.addWidget(form)
+    protocol = PulseProtocol(0.0, 10e-3, contact_radius=4e-9, contact_radius_error=0.5e-9)
+    form.fill(FitModel(Scan("example", example_dataset(protocol=protocol), [])))
+    assert (form.numbers["contact_radius"].value, form.numbers["contact_radius_error"].value) == ("4", "0.5")
+    assert form.units["contact_radius"].text() == "nm (file)"
+    assert (form.numbers["tip_radius"].value, form.units["tip_radius"].text()) == ("", "nm")
+    assert form.model.hint == ""
+    type_in(form.numbers["contact_radius"], "6")
+    assert form.units["contact_radius"].text() == "nm"
+
+
 def test_the_lock_in_s_filter_is_entered_and_taken_back(form):
     type_in(form.numbers["lock_in_time_constant"], "0.1")
     type_in(form.numbers["lock_in_order"], "4")

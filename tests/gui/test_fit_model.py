@@ -57,13 +57,21 @@ def test_an_emptied_entry_goes_back_to_the_files():
     model.set(tip_radius=None)
     model.set(window1=None)
     assert model.recipe == Recipe()
-    assert model.tip_radius == (25e-9, 5e-9)
+    assert model.radius("tip_radius") == (25e-9, 5e-9)
+    model.set(tip_radius="20 nm ± 4 nm")
+    model.set(contact_radius="5 nm ± 1 nm")
+    assert model.radius("contact_radius") == (5e-9, 1e-9)
+    model.set(contact_radius=None)
+    assert model.radius("contact_radius") == (None, None)
+    assert model.radius("tip_radius") == (20e-9, 4e-9)
+    model.set(tip_radius=None)
+    assert model.recipe == Recipe()
 
 
 def test_without_a_tip_radius_nothing_is_assumed():
     protocol = PulseProtocol(pulse_start=0.0, pulse_duration=10e-3)
     model = model_of(protocol=protocol)
-    assert model.tip_radius == (None, None)
+    assert model.radius("tip_radius") == (None, None)
     assert "D1" not in model.preview()
     assert "tau1" in model.preview()
 

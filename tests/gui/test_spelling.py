@@ -48,6 +48,7 @@ def test_the_copied_command_and_python_give_the_same_numbers(tmp_path):
     assert model.set(
         tip_radius="18 nm ± 3 nm", threshold="7.5 %", window2="10.5 ms:24 ms", threshold_of="max"
     )
+    assert model.set(contact_radius="4 nm ± 0.5 nm")
     assert model.set(geometry="l2/4tau", skip_after_edge="0.2 ms", intervals=True)
     assert model.set(lock_in_time_constant="50 µs", lock_in_order=2)
     commands_agree(scan, tmp_path)

@@ -57,6 +57,22 @@ def test_every_parameter_reaches_the_engine_in_a_german_locale(host, sample, tmp
     assert_same_channels(read_container(tmp_path / "out.gwy"), expected)
 
 
+def test_a_contact_radius_goes_before_the_tip_radius(host, sample, tmp_path, german):
+    remember(
+        host, use_tip_radius=True, tip_radius=27.5e-9, use_contact_radius=True, contact_radius=5.5e-9,
+        contact_radius_error=1.5e-9,
+    )  # fmt: skip
+    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy", environment=german).log == []
+    made = read_container(tmp_path / "out.gwy")
+    expected = fitted(
+        sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "27.5nm", "--contact-radius",
+        "5.5nm±1.5nm",
+    )  # fmt: skip
+    assert_same_channels(made, expected)
+    entries = metadata_entries(made[f"/{channels(made)['D2 (-3 V)']}/meta"])
+    assert (entries["Contact radius"], entries["Contact radius error"]) == ("5.5 nm", "1.5 nm")
+
+
 def test_settings_are_remembered_to_the_last_digit(host, sample, tmp_path, german):
     remember(host, use_tip_radius=True, tip_radius=27.5e-9, threshold=0.225)
     host("volume", FUNCTION, 1, sample, tmp_path / "1.gwy", environment=german)

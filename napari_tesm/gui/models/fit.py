@@ -11,10 +11,11 @@ from psygnal import Signal
 
 from napari_tesm.data.dataset import thinned
 from napari_tesm.data.maps import ENDINGS
-from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
+from napari_tesm.data.protocol import RADII, PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import NO_WINDOW, Recipe
+from napari_tesm.evaluation.settings import protocol_with_radii
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.files.sentences import Field
 from napari_tesm.gui.layers.scan_layers import names_of_maps
@@ -57,11 +58,10 @@ class FitModel:
         """The last parameters that made sense."""
         return self.scan.recipe
 
-    @property
-    def tip_radius(self) -> tuple[float | None, float | None]:
-        """Tip radius and its error that hold: the recipe's, else the file's; None where nobody has said it."""
-        said = self._protocol if self.recipe.tip_radius is None else self.recipe
-        return said.tip_radius, said.tip_radius_error
+    def radius(self, name: str) -> tuple[float | None, float | None]:
+        """Return "tip_radius" or "contact_radius" and its error that hold: the recipe's, else the file's, else None."""
+        said = protocol_with_radii(self._protocol, self.recipe)
+        return getattr(said, name), getattr(said, f"{name}_error")
 
     @property
     def lock_in(self) -> tuple[float | None, float | None]:
@@ -71,10 +71,9 @@ class FitModel:
         )
         return protocol.lock_in_time_constant, protocol.lock_in_order
 
-    @property
-    def radius_is_the_files(self) -> bool:
-        """Whether the tip radius that holds comes from the file."""
-        return self.recipe.tip_radius is None and self.tip_radius[0] is not None
+    def radius_is_the_files(self, name: str) -> bool:
+        """Whether the radius of this name that holds comes from the file."""
+        return getattr(self.recipe, name) is None and self.radius(name)[0] is not None
 
     @property
     def problem(self) -> str:
@@ -92,7 +91,7 @@ class FitModel:
     @property
     def hint(self) -> str:
         """What is worth saying although nothing is wrong; empty where nothing is."""
-        if self.tip_radius[0] is None:
+        if all(self.radius(name)[0] is None for name in RADII):
             return "Without a tip radius there are maps of τ, but none of D."
         return ""
 
@@ -151,11 +150,11 @@ class FitModel:
         cleared = {name: getattr(Recipe(), name) for name, value in values.items() if value is None}
         given = {name: value for name, value in values.items() if value is not None}
         try:
-            if cleared.get("tip_radius", 0) is None:
-                cleared["tip_radius_error"] = None
+            cleared |= {f"{name}_error": None for name in RADII if name in cleared}
             recipe = replace(self.recipe, **cleared) if cleared else self.recipe
-            if "tip_radius_error" in given and "tip_radius" not in given:
-                given["tip_radius"] = self.tip_radius[0]
+            for name in RADII:
+                if f"{name}_error" in given and name not in given:
+                    given[name] = self.radius(name)[0]
             recipe = recipe_from_values(recipe, **given)
         except (ValueError, TypeError) as error:
             self.refuse(error, entry=next(iter(values), ""))

@@ -7,16 +7,16 @@ from napari_tesm.files.sentences import Spelling, option_from_field, sentence_be
 LABELS: Final = {
     "pulse_start": "Pulse starts at", "pulse_duration": "Pulse lasts", "voltage": "Pulse voltage",
     "time_unit": "Unit of the time axis", "lateral_unit": "Unit of the image's axes",
-    "tip_radius": "Tip radius", "threshold": "Threshold", "window1": "Windows 1", "window2": "Windows 2",
-    "kernel": "Kernel", "skip_after_edge": "skip", "lock_in_time_constant": "Lock-in's low-pass",
-    "lock_in_order": "order",
+    "tip_radius": "Tip radius", "contact_radius": "Contact radius", "threshold": "Threshold", "window1": "Windows 1",
+    "window2": "Windows 2", "kernel": "Kernel", "skip_after_edge": "skip",
+    "lock_in_time_constant": "Lock-in's low-pass", "lock_in_order": "order",
 }  # fmt: skip
 """What stands beside the entries."""
 _PROTOCOL: Final = ("pulse_start", "pulse_duration", "voltage", "time_unit", "lateral_unit")
 _GATES: Final = ("skip_after_edge", "lock_in_time_constant", "lock_in_order")
 _NAMES: Final = {
-    "tip_radius_error": "tip radius", "window1": "window 1", "window2": "window 2",
-    "skip_after_edge": "time to skip", "max_log_tau_error": "largest error of ln τ",
+    "tip_radius_error": "tip radius", "contact_radius_error": "contact radius", "window1": "window 1",
+    "window2": "window 2", "skip_after_edge": "time to skip", "max_log_tau_error": "largest error of ln τ",
     "lock_in_time_constant": "lock-in's time constant", "lock_in_order": "lock-in's order",
 }  # fmt: skip
 

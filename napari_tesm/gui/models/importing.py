@@ -34,6 +34,7 @@ ENTRIES: Final = (
     Question("protocol.pulse start", "Pulse starts at", "0 ms"),
     Question("protocol.pulse duration", "Pulse lasts", "10 ms"),
     Question("protocol.tip radius", "Tip radius", "25 nm"),
+    Question("protocol.contact radius", "Contact radius", "5 nm"),
 )
 """The lines of the form, named by the part of the mapping and the entry in it."""
 _WHOLE: Final = ("scan.pixels", "scan.lines")

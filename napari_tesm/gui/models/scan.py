@@ -127,7 +127,7 @@ class Scan(PlainScan):
 
     @property
     def settings(self) -> Settings | None:
-        """Windows, kernel and tip radius that hold now; None where `fit_problem` says why there are none."""
+        """Windows, kernel and length l of D that hold now; None where `fit_problem` says why there are none."""
         try:
             return self.evaluation.settings
         except ValueError:

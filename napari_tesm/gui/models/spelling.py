@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from napari_tesm.data.protocol import Window
+from napari_tesm.data.protocol import RADII, Window, text_from_radius
 from napari_tesm.evaluation.recipe import UNITS, Recipe
 from napari_tesm.files.sentences import option_from_field
 from napari_tesm.gui.models.scan import Scan
@@ -110,14 +110,12 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
     for field in fields(recipe):
         name, value = field.name, getattr(recipe, field.name)
         text: Any
-        if value == getattr(default, name) or name == "tip_radius_error":
+        if value == getattr(default, name) or name.endswith("_radius_error"):
             continue
         if name == "traces":
             text = list(value)
-        elif name == "tip_radius":
-            text = text_from_quantity(value, "m")
-            if recipe.tip_radius_error is not None:
-                text += f" ± {text_from_quantity(recipe.tip_radius_error, 'm')}"
+        elif name in RADII:
+            text = text_from_radius(value, getattr(recipe, f"{name}_error"))
         elif isinstance(value, Window):
             text = str(value)
         elif name in UNITS:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tesm.data.protocol import RADII
 from napari_tesm.evaluation.recipe import NO_WINDOW
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.fit import FitModel
@@ -25,8 +26,9 @@ from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.physics.diffusion import GEOMETRIES
 
 _NUMBERS: Final = {
-    "tip_radius": ("nm", 1e-9), "tip_radius_error": ("nm", 1e-9), "response_level": ("", 1.0),
-    "max_log_tau_error": ("", 1.0), "skip_after_edge": ("ms", 1e-3), "lock_in_time_constant": ("ms", 1e-3),
+    "tip_radius": ("nm", 1e-9), "tip_radius_error": ("nm", 1e-9), "contact_radius": ("nm", 1e-9),
+    "contact_radius_error": ("nm", 1e-9), "response_level": ("", 1.0), "max_log_tau_error": ("", 1.0),
+    "skip_after_edge": ("ms", 1e-3), "lock_in_time_constant": ("ms", 1e-3),
     "lock_in_order": ("", 1.0),
 }  # fmt: skip
 """Entries for a number, with the unit that stands beside each and its size."""
@@ -38,10 +40,13 @@ _TIPS: Final = {
     "tip_radius": "Characteristic length l of the diffusion, in nm. Empty: the file's, where it says one; nothing is "
     "assumed.",
     "tip_radius_error": "Its standard error, in nm",
+    "contact_radius": "Radius of the area in which tip and sample touch, in nm: where it is known it is l in place of "
+    "the tip radius. Empty: the file's, where it says one.",
+    "contact_radius_error": "Its standard error, in nm",
     "threshold": "Pixels with a smaller |H| are not evaluated, in % of the map's maximum",
     "threshold_of": "Robust: the largest |H| that three neighbouring pixels support, so that hot pixels do not count",
     "kernel": "Shape of the relaxation",
-    "geometry": "How D follows from τ and the tip radius l",
+    "geometry": "How D follows from τ and the length l: the contact radius, else the tip radius",
     "response_level": "F-test against a constant: a pixel responds where its probability is below this",
     "max_log_tau_error": "A larger standard error of ln τ means unresolved",
     "skip_after_edge": "Samples within this time after a window's start are left out, in ms",
@@ -54,7 +59,7 @@ _TIPS: Final = {
 
 
 class FitForm(QWidget):
-    """Entries for tip radius, threshold, windows, kernel and gates; changes go to the model as they are made."""
+    """Entries for radii, threshold, windows, kernel and gates; changes go to the model as they are made."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,7 +91,8 @@ class FitForm(QWidget):
         self.intervals = CheckBox(name="intervals", text="95 % limits of τ and D", tooltip=_TIPS["intervals"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
         self.preview.tooltip = "Maps follow while a parameter changes"
-        self.unit = QLabel("nm")
+        self.units = {name: QLabel("nm") for name in RADII}
+        """What stands behind a radius: its unit, and whether it is the file's."""
         self.gates_button = QToolButton()
         self.gates_button.setText("Gates ▸")
         self.gates_button.setToolTip("When a pixel does not deserve a number")
@@ -112,9 +118,9 @@ class FitForm(QWidget):
         laid_out(QVBoxLayout(self.gates), gates, lock_in, self.intervals.native, spacing=2, margin=0)
         self.gates.hide()
         rows = (
-            (
-                LABELS["tip_radius"],
-                (native["tip_radius"], QLabel("±"), native["tip_radius_error"], self.unit),
+            *(
+                (LABELS[name], (native[name], QLabel("±"), native[f"{name}_error"], self.units[name]))
+                for name in RADII
             ),
             (LABELS["threshold"], (self.threshold.native, QLabel("% of"), self.threshold_of.native)),
             ("Windows", (*windows, QLabel("ms"))),
@@ -179,7 +185,8 @@ class FitForm(QWidget):
     def _fill(self, model: FitModel) -> None:
         recipe = model.recipe
         numbers = {name: getattr(recipe, name) for name in _NUMBERS}
-        numbers["tip_radius"], numbers["tip_radius_error"] = model.tip_radius
+        for name in RADII:
+            numbers[name], numbers[f"{name}_error"] = model.radius(name)
         numbers["lock_in_time_constant"], numbers["lock_in_order"] = model.lock_in
         for name, value in numbers.items():
             _set_text(self.numbers[name], _in_units(value, _NUMBERS[name][1]))
@@ -207,9 +214,10 @@ class FitForm(QWidget):
                 self.edges[number, edge].enabled = not kernel.joint and self.use[number].value
 
     def show_origin(self) -> None:
-        """Say whether the tip radius that holds is the file's or was entered."""
-        from_file = self.model is not None and self.model.radius_is_the_files
-        self.unit.setText("nm (file)" if from_file else "nm")
+        """Say whether the radii that hold are the file's or were entered."""
+        for name, unit in self.units.items():
+            from_file = self.model is not None and self.model.radius_is_the_files(name)
+            unit.setText("nm (file)" if from_file else "nm")
 
     def _tidy(self) -> None:
         """Write what holds when an entry is left: an emptied one takes the file's value; an error stays to be seen."""
@@ -244,13 +252,13 @@ class FitForm(QWidget):
 
     def _take(self, model: FitModel, entry: str) -> None:
         """Read one entry of the form into the recipe."""
-        if entry == "tip_radius":
-            radius, error = (self.numbers[name].value.strip() for name in ("tip_radius", "tip_radius_error"))
+        if entry in RADII:
+            radius, error = (self.numbers[name].value.strip() for name in (entry, f"{entry}_error"))
             if not radius:
-                model.set(tip_radius=None)
+                model.set(**{entry: None})
             else:
                 radius = _with_unit(radius, "nm")
-                model.set(tip_radius=f"{radius} ± {_with_unit(error, 'nm')}" if error else radius)
+                model.set(**{entry: f"{radius} ± {_with_unit(error, 'nm')}" if error else radius})
         elif entry in ("window1", "window2"):
             self._take_window(model, entry)
         elif entry == "threshold":

@@ -17,6 +17,7 @@ from napari_tesm.data.maps import (
     map_name,
     words_of_fit,
 )
+from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.fit import FitModel
@@ -121,7 +122,7 @@ def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
 
 
 def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
-    """Return where the median of a map of D lies for what is known of the tip radius, shared by all pixels."""
+    """Return where the median of a map of D lies for what is known of its length l, shared by all pixels."""
     source = DERIVED.get(name, name)
     fit = MAP_KINDS[source].fit
     if fit is None or source != map_name("D", fit):
@@ -129,12 +130,13 @@ def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
     values = maps[source].values[pulse]
     median = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
     intervals = intervals_of_median(median, maps.attrs)
-    if intervals is None or not maps.attrs.get("systematic"):
+    length = length_from_attributes(maps.attrs)
+    if length is None or intervals is None or not maps.attrs.get("systematic"):
         return ""
     power = math.floor(math.log10(median))
     low, high = (f"{limit / 10.0**power:.2g}" for limit in intervals["95"])
     times = f"×10<sup>{power}</sup>&nbsp;m²/s"
-    return f"Median {source} {median / 10.0**power:.2f} (for the tip radius {low} … {high}, 95 %){times}"
+    return f"Median {source} {median / 10.0**power:.2f} (for the {length.name} {low} … {high}, 95 %){times}"
 
 
 def _in_colour(meaning: str, count: int) -> str:

@@ -180,7 +180,7 @@ def entry_of_traces(
         "unit of the time axis ({time_unit})": time_unit or None,
         "start of the pulse ({pulse_start}, or windows)": protocol.pulse_start,
         "duration of the pulse ({pulse_duration}, or windows)": protocol.pulse_duration,
-        "tip radius ({tip_radius}); without it tau maps only": protocol.tip_radius,
+        "tip radius ({tip_radius}); without it tau maps only": protocol.length,
         "pulse voltage ({voltage}); without it titles have no suffix": known.get("pulse voltage"),
     }
     values = protocol.to_attributes().items()

@@ -20,7 +20,8 @@ from napari_tesm.data.maps import (
     map_values,
     status_name,
 )
-from napari_tesm.data.protocol import UNITS
+from napari_tesm.data.protocol import UNITS, length_from_attributes
+from napari_tesm.evaluation.pipeline import systematic_from_attributes
 from napari_tesm.findings.instrument import instrument_lines
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
@@ -28,7 +29,6 @@ from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.traces import PROTOCOL_FIELDS
 from napari_tesm.kernels.named import kernel_from_name
-from napari_tesm.physics.diffusion import systematic_error
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.status import INVALID, OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
@@ -39,6 +39,7 @@ MAP_KEY: Final = "t-ESM map"
 SHA256_KEY: Final = "Input SHA-256"
 _QUANTITIES: Final = PROTOCOL_FIELDS | {
     "Lock-in order": "lock_in_order", "Tip radius": "tip_radius", "Tip radius error": "tip_radius_error",
+    "Contact radius": "contact_radius", "Contact radius error": "contact_radius_error",
 }  # fmt: skip
 """Metadata key and attribute of the maps of what is written as a quantity."""
 _STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
@@ -241,15 +242,16 @@ def setting_metadata(maps: xr.Dataset) -> dict[str, str]:
 
 
 def _interval_metadata(maps: xr.Dataset, name: str) -> dict[str, str]:
-    """Return the median of a map of D, and where it lies for what is known of the tip radius."""
+    """Return the median of a map of D, and where it lies for what is known of its length l."""
     source = DERIVED.get(name, name)
     fit = MAP_KINDS[source].fit
     if fit is None or source != map_name("D", fit) or not np.isfinite(maps[source].values).any():
         return {}
     median = float(np.nanmedian(maps[source].values))
     entries = {"Median": f"{median:.4g} m²/s"}
+    radius = getattr(length_from_attributes(maps.attrs), "name", "")
     for level, (low, high) in (intervals_of_median(median, maps.attrs) or {}).items():
-        entries[f"Median, {level} % for the tip radius"] = f"{low:.4g} to {high:.4g} m²/s"
+        entries[f"Median, {level} % for the {radius}"] = f"{low:.4g} to {high:.4g} m²/s"
     return entries
 
 
@@ -398,8 +400,7 @@ def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
         if np.isfinite(value):
             attributes[name] = value
     attributes |= {name: metadata[key] for key, name in _STRETCHES if key in metadata}
-    if "tip_radius" in attributes and "tip_radius_error" in attributes:
-        attributes["systematic"] = systematic_error(attributes["tip_radius"], attributes["tip_radius_error"])
+    attributes |= systematic_from_attributes(attributes)
     if _INSTRUMENT in metadata:
         attributes["instrument"] = metadata[_INSTRUMENT]
     # Empty where what was fitted had come from no file.

@@ -8,7 +8,7 @@ import numpy as np
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
-from napari_tesm.data.protocol import UNITS, PulseProtocol
+from napari_tesm.data.protocol import UNITS, PulseProtocol, text_from_radius
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
@@ -33,6 +33,8 @@ PROTOCOL_FIELDS: Final = {
     "Lock-in time constant": "lock_in_time_constant",
 }
 """Metadata that hold a quantity, and its field in the protocol."""
+_RADII: Final = {"Tip radius": "tip_radius", "Contact radius": "contact_radius"}
+"""Metadata that hold a radius, with or without its error, and its field in the protocol."""
 _ORDER: Final = "Lock-in order"
 """Metadata key of a number without a unit."""
 _SIGNALS: Final = {"x": "X", "y": "Y", "r": "R", "phase": "phase"}
@@ -132,9 +134,10 @@ class TraceStackInfo:
         """Return what the metadata say of the pulse, beyond voltage and direction."""
         values: dict[str, Any] = {field: self.quantity(key) for key, field in PROTOCOL_FIELDS.items()}
         try:
-            if "Tip radius" in self.metadata:
-                radius, error = quantity_and_error_from_text(self.metadata["Tip radius"], "m")
-                values |= {"tip_radius": radius, "tip_radius_error": error}
+            for key, field in _RADII.items():
+                if key in self.metadata:
+                    radius, error = quantity_and_error_from_text(self.metadata[key], "m")
+                    values |= {field: radius, f"{field}_error": error}
             if _ORDER in self.metadata:
                 values["lock_in_order"] = order_from_text(plain_text(self.metadata[_ORDER]))
             return PulseProtocol(**values)
@@ -212,10 +215,9 @@ def metadata_from_protocol(
             entries[key] = text_from_quantity(value, UNITS[field])
     if protocol.lock_in_order is not None:
         entries[_ORDER] = f"{protocol.lock_in_order:g}"
-    if protocol.tip_radius is not None:
-        entries["Tip radius"] = text_from_quantity(protocol.tip_radius, "m")
-        if protocol.tip_radius_error is not None:
-            entries["Tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
+    for key, field in _RADII.items():
+        if (radius := getattr(protocol, field)) is not None:
+            entries[key] = text_from_radius(radius, getattr(protocol, f"{field}_error"))
     if direction:
         entries["Scan direction"] = direction
     entries["Lock-in signal"] = signal

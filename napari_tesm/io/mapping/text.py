@@ -28,7 +28,7 @@ from typing import Any, Final
 import yaml
 
 from napari_tesm.data.dataset import DIRECTIONS, SIGNALS
-from napari_tesm.data.protocol import UNITS, PulseProtocol
+from napari_tesm.data.protocol import RADII, UNITS, PulseProtocol, text_from_radius
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.mapping.entries import (
     AXES,
@@ -53,7 +53,7 @@ _DIMENSIONS: Final = {
 _PROTOCOL: Final = {
     field.replace("lock_in", "lock-in").replace("_", " "): field
     for field in UNITS
-    if field != "tip_radius_error"
+    if not field.endswith("_radius_error")
 }
 """What the fields of the protocol are called in a mapping."""
 
@@ -329,13 +329,13 @@ def _afm(reader: _Reader) -> AfmEntry:
 def _protocol(reader: _Reader) -> PulseProtocol:
     values: dict[str, float | None] = {}
     for name, field in _PROTOCOL.items():
-        if name not in ("tip radius", "lock-in order"):
+        if field not in (*RADII, "lock_in_order"):
             values[field] = reader.quantity(name)
             continue
         text = reader.text(name)
         try:
-            if text and name == "tip radius":
-                values["tip_radius"], values["tip_radius_error"] = quantity_and_error_from_text(text, "m")
+            if text and field in RADII:
+                values[field], values[f"{field}_error"] = quantity_and_error_from_text(text, "m")
             elif text:
                 values["lock_in_order"] = order_from_text(text)
         except ValueError as problem:
@@ -383,7 +383,8 @@ def _protocol_entries(protocol: PulseProtocol) -> dict[str, str]:
     for name, field in _PROTOCOL.items():
         value = getattr(protocol, field)
         if value is not None:
+            error = getattr(protocol, f"{field}_error") if field in RADII else None
             written[name] = text_from_quantity(value, UNITS[field])
-    if protocol.tip_radius is not None and protocol.tip_radius_error is not None:
-        written["tip radius"] += f" ± {text_from_quantity(protocol.tip_radius_error, 'm')}"
+            if error is not None:
+                written[name] = text_from_radius(value, error)
     return written
