@@ -166,7 +166,7 @@ def test_the_last_evaluation_is_the_same_object_until_something_changes():
     assert last.of(copy, replace(recipe, threshold=0.2)).source is copy
     with pytest.raises(ValueError, match="pulses of"):
         last.of(copy, replace(recipe, voltage=1.0))
-    assert last.of(copy, recipe).settings.tip_radius == 25e-9
+    assert last.of(copy, recipe).settings.length.value == 25e-9
 
 
 @pytest.mark.parametrize(
