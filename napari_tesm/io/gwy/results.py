@@ -404,8 +404,7 @@ def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
     if _INSTRUMENT in metadata:
         attributes["instrument"] = metadata[_INSTRUMENT]
     # Empty where what was fitted had come from no file.
-    attributes["input_sha256"] = metadata.get(SHA256_KEY, "")
-    return attributes
+    return attributes | {"input_sha256": metadata.get(SHA256_KEY, "")}
 
 
 def _number(notes: list[str], metadata: Mapping[str, str], key: str, unit: str) -> float:
