@@ -18,7 +18,7 @@ Found = Mapping[tuple[Any, float, float], Recovered]
 THEME = theme_from_colours("white", "#222222", font_size=8.5)
 STATUS_COLOURS = {
     "ok": "#009e73", NO_D: "#a3d9c8", "no_response": "#56b4e9", "unresolved_slow": "#e69f00",
-    "unresolved_fast": "#d55e00",
+    "unresolved_fast": "#d55e00", "inconsistent": "#0072b2",
 }  # fmt: skip
 """Those of the status maps in napari; accepted without a D is a lighter ok."""
 

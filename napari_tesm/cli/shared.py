@@ -77,6 +77,7 @@ FITTING: Final = (
         flag("intervals", "limits of tau and D that hold them with 95 %%", default=None),
         option("noise", "measured|white", "errors and gates by the noise as the residuals show it (default), or for "
                "white noise"),
+        option("sign", "auto|any", "auto (default): leave out pixels that contradict themselves or their map in sign"),
         option("nuisance", "auto|none|LIST", "what is fitted beside the curve: some of drift, step, mains:50Hz; auto "
                "(default): what shows and moves tau"),
         RECIPE,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import gated_status
 from napari_tesm.data.maps import map_name
+from napari_tesm.evaluation.consistency import mark_contradictions
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import Instrument
 from napari_tesm.evaluation.recipe import Recipe
@@ -17,6 +18,7 @@ from napari_tesm.evaluation.settings import Settings
 from napari_tesm.evaluation.traces import FITTED, LIMITS, maps_from_traces
 from napari_tesm.fitting.limits import limits_of_tau
 from napari_tesm.kernels.one_parameter import Kernel
+from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
@@ -205,10 +207,17 @@ def fits_of_traces(
     evaluation = evaluation if instrument is None else instrument.evaluation
     settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
     maps = maps_from_traces(traces, evaluation)
-    if instrument is not None:
-        for row, pulse in enumerate(range(len(traces)) if pulses is None else pulses):
-            instrument.apply({name: values[row : row + 1] for name, values in maps.items()}, pulse)
+    rows = list(enumerate(range(len(traces)) if pulses is None else pulses))
+    if instrument is None:
+        instrument = Instrument(
+            evaluation, (NoiseModel(),) * (1 + max((pulse for _, pulse in rows), default=0))
+        )
+    for row, pulse in rows:
+        instrument.apply({name: values[row : row + 1] for name, values in maps.items()}, pulse)
     gate_status(maps, thresholds, settings, recipe)
+    for row, pulse in rows if "H" in maps else ():
+        here = {name: values[row : row + 1] for name, values in maps.items()}
+        mark_contradictions(here, evaluation, instrument.error_of_displacement(here, pulse))
     add_limits(traces, maps, evaluation)
     add_diffusion(maps, settings, recipe)
     heights = maps.pop("H", np.full(len(traces), np.nan))

@@ -16,6 +16,7 @@ from napari_tesm.data.dataset import Block, blocks_of_rows
 from napari_tesm.data.displacement import threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.data.protocol import length_from_attributes
+from napari_tesm.evaluation.consistency import mark_contradictions, mark_reversed
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import add_diffusion, add_limits, add_mains, blank_rejected, gate_status
 from napari_tesm.evaluation.instrument import instrument_of
@@ -110,6 +111,11 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
         instrument.apply({name: values[pulse] for name, values in maps.items()}, pulse)
     add_mains(maps, settings)
     gate_status(maps, 0.0 if thresholds is None else thresholds[:, None, None], settings, recipe)
+    for pulse in range(shape[0] if "H" in maps else 0):
+        of_pulse = {name: values[pulse] for name, values in maps.items()}
+        error = instrument.error_of_displacement(of_pulse, pulse)
+        mark_contradictions(of_pulse, evaluation, error)
+        mark_reversed(of_pulse, evaluation, error)
     if recipe.intervals:
         evaluate_blocks(limit, dataset, jobs=jobs, progress=progress_of_stage(progress, *stages[1:]))
     blank_rejected(maps, settings, recipe)

@@ -25,6 +25,7 @@ DEFAULT_GEOMETRY: Final = "l2/tau"
 NO_WINDOW: Final = "none"
 AUTO: Final = "auto"
 NOISES: Final = ("measured", "white")
+SIGNS: Final = ("auto", "any")
 _FULL_TURN: Final = 360.0
 WindowChoice = Window | Literal["none"] | None
 
@@ -86,6 +87,9 @@ class Recipe:
         Also take the limits between which tau and D lie with 95 %.
     noise : {"measured", "white"}
         Whether errors and gates know the noise as the residuals show it, or take it for white.
+    sign : {"auto", "any"}
+        Whether pixels whose H, pulse and relaxation contradict each other in sign, or whose sign the map does not show
+        elsewhere, are left out as inconsistent.
     nuisance : str
         What is fitted beside the curve: "none", or some of drift, step (with the voltage, for kernels of the whole
         record) and mains, "drift,mains:50Hz"; "auto" takes those that the traces show as a whole and that move tau, and
@@ -123,6 +127,7 @@ class Recipe:
     nuisance: str = AUTO
     contact_radius: float | None = None
     contact_radius_error: float | None = None
+    sign: Literal["auto", "any"] = "auto"
 
     def __post_init__(self) -> None:
         kernel = kernel_from_name(self.kernel)
@@ -137,6 +142,8 @@ class Recipe:
             raise ValueError(f"the threshold is taken of 'robust', 'max' or 'p99', not '{self.threshold_of}'")
         if self.noise not in NOISES:
             raise ValueError(f"the noise is 'measured' or taken for 'white', not '{self.noise}'")
+        if self.sign not in SIGNS:
+            raise ValueError(f"the sign is judged, 'auto', or 'any' will do, not '{self.sign}'")
         if self.nuisance != AUTO and Nuisances.from_text(self.nuisance).names and kernel.quantities:
             raise ValueError(
                 f"the kernel '{self.kernel}' has a shape of its own, which takes drift, step and mains in: give no "
@@ -245,10 +252,19 @@ class Recipe:
         return cls(**values)
 
 
-_TEXTS: Final = ("kernel", "geometry", "threshold_of", "time_unit", "lateral_unit", "noise", "nuisance")
+_TEXTS: Final = (
+    "kernel",
+    "geometry",
+    "threshold_of",
+    "time_unit",
+    "lateral_unit",
+    "noise",
+    "nuisance",
+    "sign",
+)
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
-    "intervals", "noise", "nuisance",
+    "intervals", "noise", "nuisance", "sign",
 )  # fmt: skip
 
 

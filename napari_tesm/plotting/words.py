@@ -11,6 +11,7 @@ from napari_tesm.fitting import FEWEST_SAMPLES
 from napari_tesm.kernels.two_parameters import SHAPE_KERNELS
 from napari_tesm.quantities.status import (
     BELOW_THRESHOLD,
+    INCONSISTENT,
     INVALID,
     NO_RESPONSE,
     OK,
@@ -60,6 +61,8 @@ def sentence_from_fit(fit: FittedWindow) -> str:
         return f"{where}: no response, a constant describes it as well"
     if fit.status == BELOW_THRESHOLD:
         return f"{where}: |H| below the threshold"
+    if fit.status == INCONSISTENT:
+        return f"{where}: its sign contradicts H, the other window or the map"
     tau = values["tau"]
     if fit.status == UNRESOLVED_SLOW:
         # Beyond two windows a time constant is lost even without much noise.

@@ -39,7 +39,7 @@ _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
 
 STATUS_COLOURS: Final = {
     "ok": "#009e73", "below_threshold": "#999999", "no_response": "#56b4e9", "unresolved_slow": "#e69f00",
-    "unresolved_fast": "#d55e00", "invalid": "#cc79a7",
+    "unresolved_fast": "#d55e00", "invalid": "#cc79a7", "inconsistent": "#0072b2",
 }  # fmt: skip
 """Colours of status maps, in the order of the values; Okabe and Ito's, which colour-blind readers tell apart."""
 

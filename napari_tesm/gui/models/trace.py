@@ -18,7 +18,7 @@ from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
 from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
 from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.gui.models.scan import Scan, TraceSample
-from napari_tesm.quantities.status import OK
+from napari_tesm.quantities.status import INCONSISTENT, OK
 from napari_tesm.regions.shapes import PinnedPoint
 
 Array = NDArray[np.float64]
@@ -253,8 +253,24 @@ class TraceModel:
             sample.mean, self.scan.evaluation, thresholds=thresholds, instrument=self._instrument()
         )
         return [
-            PulseFit(label, trace.height, trace.windows) for label, trace in zip(labels, fitted, strict=True)
+            PulseFit(label, trace.height, self._as_on_map(trace.windows, pulse, sample))
+            for pulse, (label, trace) in enumerate(zip(labels, fitted, strict=True))
         ]
+
+    def _as_on_map(
+        self, windows: dict[int, FittedWindow], pulse: int, sample: TraceSample
+    ) -> dict[int, FittedWindow]:
+        """Return fits of one pixel, inconsistent where its sign is not the map's: that takes the pixels around it."""
+        maps, dataset = self.scan.maps, self.scan.dataset
+        if maps is None or dataset is None or sample.pixels != 1 or maps["y"].size != dataset["y"].size:
+            return windows
+        result = dict(windows)
+        for number, window in windows.items():
+            name = map_name("status", number)
+            if window.ok and name in maps:
+                status = maps[name].values[pulse, sample.row, sample.column]
+                result[number] = replace(window, status=INCONSISTENT) if status == INCONSISTENT else window
+        return result
 
     def _instrument(self) -> Instrument | None:
         """Return the noise that the results were made with; drawn once, not for every place."""
