@@ -74,9 +74,55 @@ shapes = st.tuples(st.integers(1, 5), st.integers(1, 5))
 
 
 @settings(deadline=None)
-@given(shapes.flatmap(lambda shape: arrays(float, shape, elements=st.floats(-10, 10) | st.just(np.nan))))
+@given(shapes.flatmap(lambda shape: arrays(float, shape, elements=st.floats(2, 8) | st.just(np.nan))))
 def test_supported_maximum_equals_its_definition(h):
+    # Nothing here is four times as large as the rest.
     assert supported_maximum(h) == _brute_supported_maximum(h)
+
+
+def _flat_map(shape=(48, 64)):
+    """Return a map of H of about −0.1, rougher than noise makes it."""
+    rng = np.random.default_rng(4)
+    return -0.1 * (1 + 0.2 * np.sin(np.arange(shape[1]) / 5) * np.cos(np.arange(shape[0]) / 7)[:, None]) + (
+        0.004 * rng.standard_normal(shape)
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "times"),
+    [
+        ([np.s_[10, 20:24]], 20), ([np.s_[:, 30]], 9), ([np.s_[7]], 9), ([np.s_[7], np.s_[25], np.s_[26]], 12),
+        ([np.s_[0], np.s_[:, -1]], 9), ([np.s_[7], np.s_[31], np.s_[:, 40], np.s_[10, 20:24]], 15),
+        ([np.s_[33, 5:30], np.s_[34, 8:35]], 20),
+    ],
+)  # fmt: skip
+def test_lines_do_not_move_the_threshold(where, times):
+    h = _flat_map()
+    clean = supported_maximum(h)
+    for line in where:
+        h[line] *= times
+    h[np.random.default_rng(2).random(h.shape) < 0.003] *= 40  # hot pixels beside them
+    assert supported_maximum(h) == pytest.approx(clean, rel=0.05)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("degrees", [5, 10, 20, 45, 60, 80])
+@pytest.mark.parametrize("beside", [0.0, 0.1, 0.5])
+def test_steps_one_or_two_pixels_wide_keep_their_height(width, degrees, beside):
+    y, x = np.mgrid[:64, :48]
+    angle = np.deg2rad(degrees)
+    distance = (x - 24.3) * np.cos(angle) + (y - 31.6) * np.sin(angle)
+    h = np.where(np.abs(distance) < width / 2, 1.0, beside)
+    h += 0.01 * np.random.default_rng(1).standard_normal(h.shape)
+    assert supported_maximum(h) == _brute_supported_maximum(h)
+
+
+def test_a_step_along_a_line_counts_as_far_as_steps_rise():
+    for times, counts in ((3.0, True), (9.0, False)):
+        h = _flat_map()
+        clean = supported_maximum(h)
+        h[:, 30] *= times
+        assert (supported_maximum(h) > 2 * clean) == counts
 
 
 def test_one_pixel_wide_step_keeps_its_height_and_hot_pixels_do_not_count():

@@ -1,5 +1,6 @@
 """Displacement during the pulse, its noise, and the gates that decide which pixels deserve a number."""
 
+from collections.abc import Iterator
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +16,13 @@ END_FRACTION: Final = 0.05
 
 _HOT: Final = 1.2
 """Times `supported_maximum` from which on a pixel is hot."""
+
+_LINE: Final = 4.0
+"""Times what is reached off the lines of a scan that a line may be: steps are, bad lines are more."""
+_PIXELS: Final = 3
+"""Pixels that must remain where lines are left out."""
+_FEWEST_LINES: Final = 3
+_FEWEST_PIXELS: Final = 12
 
 ThresholdOf = Literal["robust", "max", "p99"]
 
@@ -89,33 +97,94 @@ def noise_from_traces(traces: NDArray[np.floating]) -> Array:
 
 
 def supported_maximum(displacement: NDArray[np.floating]) -> float:
-    """Return the largest ``|H|`` that three pixels support, in the unit of H.
+    """Return the largest ``|H|`` that three pixels support and that no line of the scan makes up, in the unit of H.
 
     That is the largest third-highest value of any 3×3 block: a step one pixel wide keeps its height, while one
-    or two hot pixels do not count.
+    or two hot pixels do not count. A quarter of it must be reached beside lines, too: by supported pixels that touch one
+    another, of which three remain without lines filled by more than half, and without any two neighbouring scan lines
+    and a column. Otherwise it comes from a bad line or column or a glitch along one: what is larger than that quarter
+    does not count, and the rest is looked at in the same way. Steps rise less above what is beside them, or do not
+    follow one line all the way.
 
     Parameters
     ----------
     displacement : ndarray, shape (y, x)
         NaN pixels are left out. Where no block holds three finite pixels, the plain maximum is returned; 0 for a
-        map without one finite pixel.
+        map without one finite pixel. An image of less than three lines or columns is taken as it is.
     """
     size = np.abs(np.asarray(displacement, dtype=np.float64))
     size[~np.isfinite(size)] = -np.inf
+    third = _third_highest(size)
+    supported = float(third.max(initial=-np.inf))
+    if not np.isfinite(supported):
+        highest_of_all = float(size.max(initial=-np.inf))
+        return highest_of_all if np.isfinite(highest_of_all) else 0.0
+    if min(size.shape) < _FEWEST_LINES or size.size < _FEWEST_PIXELS:
+        return supported
+    largest = supported
+    while np.isfinite(largest):
+        enough = largest / _LINE
+        highest = np.full(size.shape, -np.inf)
+        for part in _neighbours(third):
+            np.maximum(highest, part, out=highest)
+        if _off_lines(np.minimum(size, highest) >= enough):
+            return largest
+        size = np.where(size > enough, -np.inf, size)
+        third = _third_highest(size)
+        largest = float(third.max(initial=-np.inf))
+    return supported
+
+
+def _neighbours(size: Array) -> Iterator[Array]:
+    """Yield the nine pixels of the 3×3 block around each pixel, one map after the other."""
     padded = np.pad(size, 1, constant_values=-np.inf)
-    # The three highest of each block, kept in order while its nine pixels are looked at one by one.
-    first, second, third = (np.full(size.shape, -np.inf) for _ in range(3))
     for row in range(3):
         for column in range(3):
-            value = padded[row : row + size.shape[0], column : column + size.shape[1]]
-            third = np.maximum(third, np.minimum(value, second))
-            second = np.maximum(second, np.minimum(value, first))
-            first = np.maximum(first, value)
-    for ranked in (third, first):
-        highest = float(ranked.max(initial=-np.inf))
-        if np.isfinite(highest):
-            return highest
-    return 0.0
+            yield padded[row : row + size.shape[0], column : column + size.shape[1]]
+
+
+def _third_highest(size: Array) -> Array:
+    """Return the third-highest value of the 3×3 block around each pixel."""
+    # The three highest of each block, kept in order while its nine pixels are looked at one by one.
+    first, second, third = (np.full(size.shape, -np.inf) for _ in range(3))
+    for value in _neighbours(size):
+        third = np.maximum(third, np.minimum(value, second))
+        second = np.maximum(second, np.minimum(value, first))
+        first = np.maximum(first, value)
+    return third
+
+
+def _off_lines(reached: NDArray[np.bool_]) -> bool:
+    """Whether pixels that touch one another lie beside lines: three remain without any two scan lines and column."""
+    from scipy.ndimage import find_objects, label
+
+    scan_lines, columns = (_filled(reached, axis, thickest) for axis, thickest in ((1, 2), (0, 1)))
+    numbers, count = label(reached & ~scan_lines[:, None] & ~columns, structure=np.ones((3, 3)))
+    sizes = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
+    places = find_objects(numbers)
+    for patch in np.argsort(-sizes, kind="stable"):
+        if sizes[patch] < _PIXELS:
+            return False
+        if _left_without_lines(numbers[places[patch]] == patch + 1) >= _PIXELS:
+            return True
+    return False
+
+
+def _filled(reached: NDArray[np.bool_], axis: int, thickest: int) -> NDArray[np.bool_]:
+    """Return which lines along an axis are reached in more than half of their pixels, as no more neighbours are."""
+    from scipy.ndimage import binary_opening
+
+    filled = reached.mean(axis=axis) > 1 / 2
+    thick = binary_opening(np.pad(filled, thickest, mode="edge"), np.ones(thickest + 1))[thickest:-thickest]
+    return np.asarray(filled & ~thick, dtype=np.bool_)
+
+
+def _left_without_lines(patch: NDArray[np.bool_]) -> int:
+    """Return how many pixels of a patch remain at least without two neighbouring scan lines and a column."""
+    pixels = np.pad(patch, ((0, 1), (0, 0))).astype(np.int64)
+    pairs = pixels[:-1] + pixels[1:]
+    left = pixels.sum() - pairs.sum(axis=1)[:, None] - pixels.sum(axis=0) + pairs
+    return int(left.min())
 
 
 def without_hot_pixels(displacement: NDArray[np.floating]) -> Array:
