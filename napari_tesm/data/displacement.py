@@ -100,11 +100,11 @@ def supported_maximum(displacement: NDArray[np.floating]) -> float:
     """Return the largest ``|H|`` that three pixels support and that no line of the scan makes up, in the unit of H.
 
     That is the largest third-highest value of any 3×3 block: a step one pixel wide keeps its height, while one
-    or two hot pixels do not count. A quarter of it must be reached beside lines, too: by supported pixels that touch one
-    another, of which three remain without lines filled by more than half, and without any two neighbouring scan lines
-    and a column. Otherwise it comes from a bad line or column or a glitch along one: what is larger than that quarter
-    does not count, and the rest is looked at in the same way. Steps rise less above what is beside them, or do not
-    follow one line all the way.
+    or two hot pixels do not count. A quarter of it must be reached beside lines, too: by supported pixels that touch
+    one another, of which three remain without lines filled by more than half, and without any two neighbouring scan
+    lines and a column. Otherwise it comes from a bad line or column or a glitch along one: what is larger than that
+    quarter does not count, and the rest is looked at in the same way. Steps rise less above what is beside them, or do
+    not follow one line all the way.
 
     Parameters
     ----------

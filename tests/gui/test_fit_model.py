@@ -126,7 +126,7 @@ def test_counts_say_how_many_and_why_not():
     ]  # fmt: skip
     for line in counts:
         status = maps[f"status{line.window}"].values[line.pulse]
-        assert line.by_status == tuple((status == value).sum() for value in range(6))
+        assert line.by_status == tuple((status == value).sum() for value in range(7))
         assert line.fitted == (status == 0).sum()
         assert line.pixels == 54
         assert dict(line.rejected())["invalid"] == 2
