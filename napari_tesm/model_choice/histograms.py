@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, WINDOWS, labels_from_maps, map_name
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.model_choice.drift import DriftFinding, drift_beside_diffusion
 from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result, unresolved_share
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.quantities.numbers import plain_value
@@ -93,6 +94,8 @@ class HistogramComparison:
         What pure diffusion shows that has D1 or D2 like these.
     without_bands : str
         Why there are none.
+    drift : DriftFinding, optional
+        Where the ratio is not one of diffusion: whether a drift is in the traces; None where it was not tested.
     """
 
     label: str
@@ -106,6 +109,7 @@ class HistogramComparison:
     bands: NullBands | None = None
     alike: NullBands | None = None
     without_bands: str = ""
+    drift: DriftFinding | None = None
 
     def sentences(self) -> list[str]:
         """Return the comparison in sentences: modes, bins, ratio, what diffusion would have shown, what that means."""
@@ -132,12 +136,18 @@ class HistogramComparison:
         """What the ratio is called: tau1/tau2 is D2/D1."""
         return RATIO if self.quantity == "D" else f"{RATIO} = tau1/tau2"
 
+    @property
+    def unresolved(self) -> float:
+        """Share of the pixels with a response that were too slow or too fast for a window."""
+        return max(window.unresolved for window in self.windows.values())
+
     def verdict(self) -> str:
         """Return in a sentence whether the observed ratio is one of pure diffusion; empty without bands."""
         if self.ratio is None or self.alike is None:
             return ""
-        unresolved = max(window.unresolved for window in self.windows.values())
-        place = self.alike.verdict(self.ratio.low, self.ratio.high, unresolved=unresolved)
+        place = self.alike.verdict(
+            self.ratio.low, self.ratio.high, unresolved=self.unresolved, drift=self.drift
+        )
         return f"The ratio of {self.ratio.median:.2f} lies {place}."
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,7 +191,8 @@ class HistogramComparison:
                 "ratio_of_such_D": self.alike.ratios.get(name),
                 **{f"D{n}": self.bands.apparent_ranges(n).get(name) for n in WINDOWS},
             }
-        return entry | {"verdict": self.verdict()}
+        drift = None if self.drift is None else asdict(self.drift)
+        return entry | {"drift": drift, "verdict": self.verdict()}
 
 
 def histogram_comparison(
@@ -226,7 +237,7 @@ def histogram_comparison(
     )
     if not all(n in windows for n in WINDOWS):
         return compared
-    return _with_ratio(compared, maps, dataset)
+    return _with_drift(_with_ratio(compared, maps, dataset), maps, dataset, pulse)
 
 
 def _window(maps: xr.Dataset, quantity: str, number: int) -> WindowHistogram:
@@ -279,6 +290,18 @@ def _with_ratio(
         alike=alike,
         without_bands=why,
     )
+
+
+def _with_drift(
+    compared: HistogramComparison, maps: xr.Dataset, dataset: xr.Dataset | None, pulse: int
+) -> HistogramComparison:
+    """Look for a drift where the ratio is none of diffusion: that takes traces, and some time."""
+    ratio, alike = compared.ratio, compared.alike
+    if dataset is None or ratio is None or alike is None:
+        return compared
+    if not alike.needs_drift(ratio.low, ratio.high, unresolved=compared.unresolved):
+        return compared
+    return replace(compared, drift=drift_beside_diffusion(dataset, maps, pulse))
 
 
 def ratios_of_maps(above: NDArray[np.floating], below: NDArray[np.floating]) -> Array:

@@ -14,6 +14,7 @@ from napari_tesm.data.protocol import PulseProtocol, Window, length_from_attribu
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.settings import sentence_about_missing_pulse
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.model_choice.drift import DriftFinding
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve, null_curve
 from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
@@ -162,7 +163,15 @@ class NullBands:
             return "within"
         return "between" if len(places) > 1 else places.pop() if places else ""
 
-    def verdict(self, low: float, high: float, *, unresolved: float = 0.0) -> str:
+    def needs_drift(self, low: float, high: float, *, unresolved: float = 0.0) -> bool:
+        """Whether `verdict` depends on a drift: outside of what diffusion shows, in pixels that are no selection."""
+        if self.place(low, high) == "within":
+            return False
+        return not self.ratios or unresolved <= MANY_UNRESOLVED
+
+    def verdict(
+        self, low: float, high: float, *, unresolved: float = 0.0, drift: DriftFinding | None = None
+    ) -> str:
         """Return where an observed D2/D1 lies, as the end of a sentence.
 
         Parameters
@@ -172,6 +181,8 @@ class NullBands:
         unresolved : float
             Share of the pixels that were too slow or too fast for a window (`unresolved_share`): those that are left
             over are a selection then, and their ratio is biased.
+        drift : DriftFinding, optional
+            From `napari_tesm.model_choice.drift.drift_beside_diffusion`; None where it was not tested.
         """
         ratios = self.ratios
         places = {name: _place(low, high, band) for name, band in ratios.items()}
@@ -183,17 +194,30 @@ class NullBands:
                 f"outside what they show, but {100 * unresolved:.0f} % of the pixels were unresolved in a window: "
                 "those left are a selection, and nothing follows from their ratio"
             )
-        beyond = "diffusion with one D from these two tips does not explain it"
-        if not places:
-            return f"beside D that neither tip shows: {beyond}"
-        if len(places) == 1:
-            (name,) = places
-            return f"{places[name]} what {SOURCES[name]} shows: {beyond}"
-        return (
-            f"{places.popitem()[1] if len(set(places.values())) == 1 else 'between'} both: {beyond}".replace(
-                "between both", "between the two"
-            )
-        )
+        return f"{_where(places)}{_beyond(drift)}"
+
+
+def _where(places: Mapping[str, str]) -> str:
+    if not places:
+        return "beside D that neither tip shows"
+    if len(places) == 1:
+        ((name, place),) = places.items()
+        return f"{place} what {SOURCES[name]} shows"
+    different = set(places.values())
+    return f"{different.pop()} both" if len(different) == 1 else "between the two"
+
+
+def _beyond(drift: DriftFinding | None) -> str:
+    """Return what follows from a ratio outside of what diffusion shows."""
+    beyond = ": diffusion with one D from these two tips does not explain it"
+    if drift is None:
+        return f"{beyond}, unless the traces drift, which was not tested"
+    if not drift.source:
+        return beyond
+    return (
+        f", but the traces drift by {100 * drift.size:.2g} % of H beside diffusion from {SOURCES[drift.source]}: "
+        f"nothing follows from the ratio. The kernel '{drift.source}' takes the drift out"
+    )
 
 
 def null_bands(

@@ -189,7 +189,12 @@ def test_what_pure_diffusion_shows_stands_beside_d_and_their_ratio(model, scan):
     assert view.nulls.shaded
     assert view.nulls.ranges == bands.among({1: first, 2: second}).ratios
     assert f"found {np.median((second / first)[both]):.2f}, above" in view.nulls.words
-    assert "does not explain" in view.nulls.explanation
+    assert "is being tested" in view.nulls.explanation
+    work = model.waiting_nulls()
+    assert work.drift_of == 0
+    model.take_nulls(work, work.compute())
+    assert model.waiting_nulls() is None
+    assert "does not explain it." in model.view().nulls.explanation
     assert (view.unit, view.scale) == ("", "log")
     model.choose(with_nulls=False)
     assert model.view().nulls.ranges == {}
@@ -230,4 +235,6 @@ def test_a_long_record_waits_for_somebody_to_compute(model, monkeypatch):
     model.take_nulls(work, work.compute())
     assert told == [1]
     assert model.view().nulls.ranges
-    assert model.waiting_nulls() is None
+    assert model.waiting_nulls().drift_of == model.pulse
+    model.take_nulls(work, work.compute())
+    assert model.view().nulls.ranges

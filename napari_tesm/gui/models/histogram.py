@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
 from napari_tesm.gui.models.form_words import sentence_for_forms
-from napari_tesm.gui.models.histogram_nulls import NullMarks, NullWork, ScanNulls
+from napari_tesm.gui.models.histogram_nulls import NullMarks, NullOutcome, NullWork, ScanNulls
 from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityModel
 from napari_tesm.gui.models.region_table import RegionTable
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
-from napari_tesm.model_choice.null_bands import NullBands
 from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.quantities.scaling import scaling_of
 from napari_tesm.statistics.description import Estimate, Scale, histograms_from_values
@@ -220,9 +219,9 @@ class HistogramModel(QuantityModel):
         """Return what has to be computed beside the window before pure diffusion can be shown; None if nothing has."""
         return self._nulls.waiting() if self.with_nulls and self.has_nulls() else None
 
-    def take_nulls(self, work: NullWork, bands: NullBands | str) -> None:
+    def take_nulls(self, work: NullWork, outcome: NullOutcome) -> None:
         """Take over what was computed beside the window."""
-        self._nulls.take(work, bands)
+        self._nulls.take(work, outcome)
         self.changed.emit()
 
     def has_nulls(self) -> bool:

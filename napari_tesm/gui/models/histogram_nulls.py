@@ -10,6 +10,7 @@ from napari_tesm.data.maps import WINDOWS, map_name
 from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.model_choice.drift import DriftFinding, drift_beside_diffusion
 from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
 from napari_tesm.model_choice.null_bands import (
     MANY_UNRESOLVED,
@@ -25,6 +26,9 @@ _Ratio = tuple[NullBands, float, float, float, float]
 _FEWEST: Final = 6
 LONG_RECORD: Final = 1000
 """Samples above which the curves, some 0.1 s then, are not made in the window's own thread."""
+
+
+NullOutcome = NullBands | DriftFinding | str | None
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,24 @@ class NullMarks:
 
 @dataclass(frozen=True, eq=False)
 class NullWork:
-    """A result whose null bands are wanted.
+    """A result whose null bands are wanted, or whether the traces of a pulse setting drift.
 
     Parameters
     ----------
     dataset, maps : Dataset
+    drift_of : int, optional
+        Number of the pulse setting; None for the bands.
     """
 
     dataset: xr.Dataset
     maps: xr.Dataset
+    drift_of: int | None = None
 
-    def compute(self) -> NullBands | str:
-        """Return the bands, or why there are none; touches nothing of the window."""
+    def compute(self) -> NullOutcome:
+        """Return the bands, or why there are none; or the drift. Touches nothing of the window."""
         try:
+            if self.drift_of is not None:
+                return drift_beside_diffusion(self.dataset, self.maps, self.drift_of)
             return null_bands_from_result(self.dataset, self.maps)
         except (ValueError, KeyError) as error:
             return sentence_for_forms(f"No comparison with pure diffusion: {FORMS(error)}")
@@ -77,6 +86,9 @@ class ScanNulls(ScanModel):
         self._maps: xr.Dataset | None = None
         self._bands: NullBands | str = ""
         self._ratios: dict[int, _Ratio | None] = {}
+        self._drifts: dict[int, DriftFinding | None] = {}
+        self._asked: int | None = None
+        """Pulse setting whose drift is asked for."""
 
     def marks(self, keys: list[str], pulse: int) -> NullMarks:
         """Return what to draw beside the histograms of these maps, D1, D2 or D2/D1; nothing for others."""
@@ -100,27 +112,42 @@ class ScanNulls(ScanModel):
             words += f"; found {median:.2f}, {place}"
             if place != "within" and unresolved > MANY_UNRESOLVED:
                 words += f", but {100 * unresolved:.0f} % of the pixels are unresolved"
-        verdict = alike.verdict(low, high, unresolved=unresolved)
-        explanation = f"{alike.sentence()} The ratio of {median:.2f} lies {verdict}."
+        if pulse not in self._drifts and alike.needs_drift(low, high, unresolved=unresolved):
+            self._asked = pulse
+            meaning = f"The ratio of {median:.2f} is none of pure diffusion; whether the traces drift is being tested."
+        else:
+            drift = self._drifts.get(pulse)
+            verdict = alike.verdict(low, high, unresolved=unresolved, drift=drift)
+            meaning = f"The ratio of {median:.2f} lies {verdict}."
+            if drift is not None and drift.source:
+                words += f", but the traces drift by {100 * drift.size:.2g} % of H"
+        explanation = f"{alike.sentence()} {meaning}"
         ranges = alike.ratios if is_ratio else bands.apparent_ranges(*windows)
         return NullMarks(ranges, is_ratio, f"{words}." if words else "", explanation)
 
     def waiting(self) -> NullWork | None:
         """Return what takes too long for the window's own thread and is not done yet; None where there is nothing."""
         scan = self.scan
-        if scan.maps is None or scan.dataset is None or scan.maps is self._maps:
+        if scan.maps is None or scan.dataset is None:
             return None
+        if scan.maps is self._maps:
+            return None if self._asked is None else NullWork(scan.dataset, scan.maps, self._asked)
         return NullWork(scan.dataset, scan.maps) if scan.dataset.sizes["time"] > LONG_RECORD else None
 
-    def take(self, work: NullWork, bands: NullBands | str) -> None:
+    def take(self, work: NullWork, outcome: NullOutcome) -> None:
         """Take over what was computed elsewhere."""
-        self._maps, self._ratios, self._bands = work.maps, {}, bands
+        if work.drift_of is None:
+            self._maps, self._ratios, self._drifts, self._asked = work.maps, {}, {}, None
+            self._bands = outcome if isinstance(outcome, NullBands | str) else ""
+        elif work.maps is self._maps:
+            self._drifts[work.drift_of] = outcome if isinstance(outcome, DriftFinding) else None
+            self._asked = None
 
     def _known_bands(self) -> NullBands | str:
         scan = self.scan
         if scan.maps is None or scan.dataset is None:
             return ""
-        if self.waiting() is not None:
+        if scan.maps is not self._maps and self.waiting() is not None:
             return "What pure diffusion shows is being computed."
         if scan.maps is not self._maps:
             work = NullWork(scan.dataset, scan.maps)

@@ -6,13 +6,13 @@ from qtpy.QtWidgets import QWidget
 
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.histogram import SPLITS, HistogramModel, HistogramView
+from napari_tesm.gui.models.histogram_nulls import NullOutcome
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
 from napari_tesm.gui.panels.drawn_panel import PlotPanel
 from napari_tesm.gui.panels.panel import Connection
 from napari_tesm.gui.panels.widgets import check_box, choice_box, fill_box, fill_pulses
 from napari_tesm.gui.panels.worker import Worker
-from napari_tesm.model_choice.null_bands import NullBands
 from napari_tesm.plotting.histogram import Distribution, HistogramPlot
 
 if TYPE_CHECKING:
@@ -107,13 +107,13 @@ class HistogramPanel(PlotPanel):
         self.words.setToolTip("\n".join(part for part in (view.rule, view.nulls.explanation) if part))
 
     def _compute_nulls(self, model: HistogramModel) -> None:
-        """Compute beside the window what pure diffusion shows, where the record is long."""
+        """Compute beside the window what pure diffusion shows of a long record, and whether the traces drift."""
         work = model.waiting_nulls()
         if work is None or self._worker.running:
             return
 
-        def take(bands: NullBands | str) -> None:
-            model.take_nulls(work, bands)
+        def take(outcome: NullOutcome) -> None:
+            model.take_nulls(work, outcome)
             self.refresh_soon()  # by now another scan may be looked at, and wait
 
         self._worker.start(
