@@ -48,7 +48,7 @@ _COMMANDS: Final = {
         option("kernels", "A,B,...", "at least two; by default %(default)s",
                default="exponential,stretched,flux-pulse,clamped"),
         shared.protocol(
-            option("threshold", "15%", "smallest |H| that has a vote, of the map's maximum"),
+            option("threshold", "15%|5sigma", "smallest |H| that has a vote, of the map's maximum or noise"),
             shared.THRESHOLD_OF,
             option("skip-after-edge", "0ms", "leave out samples after both edges of the pulse"),
             shared.RECIPE,

@@ -69,7 +69,7 @@ FITTING: Final = (
         *WINDOWS,
         option("kernel", "exponential", KERNELS),
         GEOMETRY,
-        option("threshold", "15%", "smallest |H| to fit, of the map's maximum"),
+        option("threshold", "15%|5sigma", "smallest |H| to fit, of the map's maximum or of the pixel's noise"),
         THRESHOLD_OF,
         SKIP,
         option("rotate-phase", "auto|DEG", "turn the lock-in's X and Y by an angle; auto: so that X holds most of the "

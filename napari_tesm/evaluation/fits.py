@@ -13,7 +13,7 @@ from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.consistency import mark_contradictions
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import Instrument
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.evaluation.traces import FITTED, LIMITS, maps_from_traces
 from napari_tesm.fitting.limits import limits_of_tau
@@ -69,7 +69,7 @@ def add_mains(maps: Maps, settings: Settings) -> None:
 
 
 def gate_status(maps: Maps, thresholds: Array | float, settings: Settings, recipe: Recipe) -> None:
-    """Overrule the statuses of the fits by the gates.
+    """Overrule the statuses of the fits by the gates, in place.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def gate_status(maps: Maps, thresholds: Array | float, settings: Settings, recip
     """
     for number in settings.windows:
         fitted, probability = (maps[map_name(name, number)] for name in ("status", "p"))
-        maps[map_name("status", number)] = gated_status(
+        maps[map_name("status", number)][...] = gated_status(
             fitted, probability, maps.get("H"), thresholds, response_level=recipe.response_level
         )
 
@@ -214,10 +214,14 @@ def fits_of_traces(
         )
     for row, pulse in rows:
         instrument.apply({name: values[row : row + 1] for name, values in maps.items()}, pulse)
-    gate_status(maps, thresholds, settings, recipe)
+    height_errors = np.full(len(traces), np.nan)
     for row, pulse in rows if "H" in maps else ():
         here = {name: values[row : row + 1] for name, values in maps.items()}
-        mark_contradictions(here, evaluation, instrument.error_of_displacement(here, pulse))
+        height_errors[row : row + 1] = instrument.error_of_displacement(here, pulse)
+    if recipe.threshold_of == OF_NOISE:
+        thresholds = recipe.threshold * height_errors
+    gate_status(maps, thresholds, settings, recipe)
+    mark_contradictions(maps, evaluation, height_errors)
     add_limits(traces, maps, evaluation)
     add_diffusion(maps, settings, recipe)
     heights = maps.pop("H", np.full(len(traces), np.nan))

@@ -19,10 +19,10 @@ from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.evaluation.consistency import mark_contradictions, mark_reversed
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import add_diffusion, add_limits, add_mains, blank_rejected, gate_status
-from napari_tesm.evaluation.instrument import instrument_of
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.instrument import Instrument, instrument_of
+from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import Settings
-from napari_tesm.evaluation.traces import maps_from_traces
+from napari_tesm.evaluation.traces import Maps, maps_from_traces
 from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.fitting.chunks import run_in_threads
 from napari_tesm.physics.diffusion import systematic_error
@@ -102,20 +102,10 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     evaluate_blocks(evaluate, dataset, jobs=jobs, progress=progress_of_stage(progress, *stages[:2]))
     if not any(maps[map_name("samples", number)].any() for number in settings.windows):
         raise ValueError("the traces hold no finite value")
-    thresholds = None
-    if "H" in maps:
-        thresholds = np.array(
-            [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in maps["H"]]
-        )
     for pulse in range(shape[0]):
         instrument.apply({name: values[pulse] for name, values in maps.items()}, pulse)
     add_mains(maps, settings)
-    gate_status(maps, 0.0 if thresholds is None else thresholds[:, None, None], settings, recipe)
-    for pulse in range(shape[0] if "H" in maps else 0):
-        of_pulse = {name: values[pulse] for name, values in maps.items()}
-        error = instrument.error_of_displacement(of_pulse, pulse)
-        mark_contradictions(of_pulse, evaluation, error)
-        mark_reversed(of_pulse, evaluation, error)
+    thresholds = _gate(maps, instrument)
     if recipe.intervals:
         evaluate_blocks(limit, dataset, jobs=jobs, progress=progress_of_stage(progress, *stages[1:]))
     blank_rejected(maps, settings, recipe)
@@ -123,6 +113,34 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     result = dataset_from_maps(dataset, maps, thresholds, settings, recipe)
     result.attrs["instrument"] = instrument.to_text(maps)
     return result
+
+
+def _gate(maps: Maps, instrument: Instrument) -> Array | None:
+    """Put the statuses of all pixels into maps, in place; return the threshold of each pulse setting.
+
+    A threshold in units of the noise is another one in each pixel, and its median is returned.
+    """
+    evaluation = instrument.evaluation
+    recipe, settings = evaluation.recipe, evaluation.settings
+    if "H" not in maps:
+        gate_status(maps, 0.0, settings, recipe)
+        return None
+    thresholds = []
+    for pulse, height in enumerate(maps["H"]):
+        of_pulse = {name: values[pulse] for name, values in maps.items()}
+        error = instrument.error_of_displacement(of_pulse, pulse)
+        if recipe.threshold_of == OF_NOISE:
+            threshold = recipe.threshold * error
+        else:
+            threshold = np.array(
+                threshold_from_displacement(height, recipe.threshold, of=recipe.threshold_of)
+            )
+        gate_status(of_pulse, threshold, settings, recipe)
+        mark_contradictions(of_pulse, evaluation, error)
+        mark_reversed(of_pulse, evaluation, error)
+        finite = threshold[np.isfinite(threshold)]
+        thresholds.append(float(np.median(finite)) if finite.size else 0.0)
+    return np.array(thresholds)
 
 
 def evaluate_blocks(

@@ -25,6 +25,8 @@ DEFAULT_GEOMETRY: Final = "l2/tau"
 NO_WINDOW: Final = "none"
 AUTO: Final = "auto"
 NOISES: Final = ("measured", "white")
+MAXIMA: Final = ("robust", "max", "p99")
+OF_NOISE: Final = "noise"
 SIGNS: Final = ("auto", "any")
 _FULL_TURN: Final = 360.0
 WindowChoice = Window | Literal["none"] | None
@@ -58,9 +60,9 @@ class Recipe:
         Radius of the area in which tip and sample touch, and its standard error, in m; stand in for the file's. Where
         either says one it is the characteristic length, and the tip radius is not.
     threshold : float
-        Fraction of the map's maximum ``|H|`` below which a pixel is not evaluated.
-    threshold_of : {"robust", "max", "p99"}
-        Which maximum.
+        Fraction of the map's maximum ``|H|`` below which a pixel is not evaluated, or multiple of the noise.
+    threshold_of : {"robust", "max", "p99", "noise"}
+        Which maximum; "noise" is the standard error of each pixel's own H.
     lock_in_time_constant : float, optional
         Of each stage of the lock-in's low-pass filter, which kernels pass, too, in s; stands in for the file's, 0 for
         none.
@@ -107,7 +109,7 @@ class Recipe:
     tip_radius: float | None = None
     tip_radius_error: float | None = None
     threshold: float = 0.15
-    threshold_of: Literal["robust", "max", "p99"] = "robust"
+    threshold_of: Literal["robust", "max", "p99", "noise"] = "robust"
     pulse_start: float | None = None
     pulse_duration: float | None = None
     voltage: float | None = None
@@ -138,8 +140,10 @@ class Recipe:
                 f"the kernel '{self.kernel}' gives D by itself, D = {own}: "
                 f"the geometry '{self.geometry}' has no place in it"
             )
-        if self.threshold_of not in ("robust", "max", "p99"):
-            raise ValueError(f"the threshold is taken of 'robust', 'max' or 'p99', not '{self.threshold_of}'")
+        if self.threshold_of not in (*MAXIMA, OF_NOISE):
+            raise ValueError(
+                f"the threshold is taken of 'robust', 'max', 'p99' or 'noise', not '{self.threshold_of}'"
+            )
         if self.noise not in NOISES:
             raise ValueError(f"the noise is 'measured' or taken for 'white', not '{self.noise}'")
         if self.sign not in SIGNS:
@@ -178,7 +182,7 @@ class Recipe:
                 raise ValueError(f"the {words} has an error but no value")
         if self.lock_in_order is not None:
             check_order(self.lock_in_order)
-        if self.threshold > 1:
+        if self.threshold > 1 and self.threshold_of != OF_NOISE:
             raise ValueError(
                 f"the threshold is a fraction of the maximum, at most 1 (100 %), not {self.threshold:g}"
             )
@@ -202,6 +206,13 @@ class Recipe:
     def updated(self, **values: Any) -> Self:
         """Return a copy in which every value given (not None) replaces the present one."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    @property
+    def threshold_text(self) -> str:
+        """The threshold as people write it: ``15%`` of the map's maximum, ``5sigma`` of the pixel's noise."""
+        if self.threshold_of == OF_NOISE:
+            return f"{self.threshold:.12g}sigma"
+        return f"{100 * self.threshold:.12g}%"
 
     def to_json(self) -> str:
         """Return the recipe as JSON, the same text for the same recipe."""
@@ -250,6 +261,19 @@ class Recipe:
         for name, value in values.items():
             values[name] = _value_from_json(name, value)
         return cls(**values)
+
+
+def words_of_threshold(threshold: float, of: str) -> str:
+    """Return what a threshold is, in words.
+
+    Examples
+    --------
+    >>> words_of_threshold(0.15, "robust"), words_of_threshold(5, "noise")
+    ('15 % of the robust maximum', '5 standard errors of the H of each pixel')
+    """
+    if of == OF_NOISE:
+        return f"{threshold:g} standard errors of the H of each pixel"
+    return f"{100 * threshold:g} % of the {of} maximum"
 
 
 _TEXTS: Final = (

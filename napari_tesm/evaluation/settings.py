@@ -17,7 +17,7 @@ from napari_tesm.data.protocol import (
     sampling_interval,
     windows_from_protocol,
 )
-from napari_tesm.evaluation.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, Recipe
+from napari_tesm.evaluation.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, OF_NOISE, Recipe
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.kernels.low_pass import LowPass
@@ -149,6 +149,10 @@ def settings_from_protocol(protocol: PulseProtocol, time: Array, recipe: Recipe)
         If the timing of the pulse is missing, a window lies outside the record, or the kernel has no use for it.
     """
     pulse = pulse_from_recipe(protocol, recipe)
+    if pulse is None and recipe.threshold_of == OF_NOISE:
+        template = "a threshold of {text} is one of H, which is measured in the pulse: {missing}"
+        missing = sentence_about_missing_pulse(protocol)
+        raise ValueError(Sentence(template, text=recipe.threshold_text, missing=missing))
     low_pass = low_pass_from_protocol(protocol, recipe)
     kernel = kernel_from_name(recipe.kernel, low_pass=low_pass)
     if kernel.joint:

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from napari_tesm.data.protocol import RADII, Window
-from napari_tesm.evaluation.recipe import AUTO, NO_WINDOW, UNITS, Recipe
+from napari_tesm.evaluation.recipe import AUTO, MAXIMA, NO_WINDOW, OF_NOISE, UNITS, Recipe
+from napari_tesm.files.sentences import Sentence
 from napari_tesm.kernels.low_pass import order_from_text
 from napari_tesm.quantities.text import (
     angle_from_text,
     fraction_from_text,
+    multiple_from_text,
     quantity_and_error_from_text,
     quantity_from_text,
 )
@@ -43,7 +45,7 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
         elif name == "phase_rotation":
             understood[name] = value if value == AUTO else angle_from_text(value)
         elif name == "threshold":
-            understood[name] = fraction_from_text(value)
+            understood |= _threshold_from_text(value, given_values.get("threshold_of"), recipe or Recipe())
         elif name in ("window1", "window2"):
             understood[name] = value if value == NO_WINDOW else _entry_from_value(Window.from_text(value))
         elif name == "traces":
@@ -60,6 +62,23 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood.setdefault(f"{name}_error", None)
     # By way of what JSON knows: every type and name is checked in one place.
     return Recipe.from_dict((recipe or Recipe()).to_dict() | understood)
+
+
+def _threshold_from_text(text: str, of: str | None, recipe: Recipe) -> dict[str, Any]:
+    """Return the threshold and what it is of: ``5sigma`` of the pixel's noise, ``15 %`` of the map's maximum."""
+    multiple = multiple_from_text(text)
+    if multiple is None:
+        back = of is None and recipe.threshold_of == OF_NOISE
+        return {"threshold": fraction_from_text(text)} | ({"threshold_of": MAXIMA[0]} if back else {})
+    if of not in (None, OF_NOISE):
+        raise ValueError(
+            Sentence(
+                "a threshold of {text} is one of the noise and of no maximum: leave {threshold_of} out, or give a "
+                "percentage, {threshold:15%}",
+                text=text,
+            )
+        )
+    return {"threshold": multiple, "threshold_of": OF_NOISE}
 
 
 def _entry_from_value(value: Any) -> Any:

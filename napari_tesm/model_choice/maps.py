@@ -17,8 +17,11 @@ from napari_tesm.data.displacement import response_probability, threshold_from_d
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.instrument import instrument_of
 from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks
+from napari_tesm.evaluation.recipe import OF_NOISE
 from napari_tesm.evaluation.settings import low_pass_from_protocol, pulse_from_recipe, record_from_recipe
+from napari_tesm.evaluation.traces import maps_from_traces
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.model_choice.evidence import COMPARED, ModelChoice, checked_kernels, model_choice
@@ -122,12 +125,21 @@ def choice_of_kernels(
     evidence, white = np.full((2, *shape), np.nan)
     voting = np.full(shape, INVALID, dtype=np.int8)
     height = displacement_of_pulses(dataset, jury.pulse)
-    thresholds = [threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of) for h in height]
+    # In units of the noise every pixel has a threshold of its own.
+    instrument = instrument_of(evaluation) if recipe.threshold_of == OF_NOISE else None
+    limits = np.zeros(shape)
+    if recipe.threshold_of != OF_NOISE:
+        for limit, h in zip(limits, height, strict=True):
+            limit[...] = threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of)
     votes: dict[tuple[int, int, int], KernelVotes] = {}
 
     def evaluate(unread: xr.DataArray, block: Block) -> None:
         traces, (pulse, rows, columns) = unread.values, block
-        status = jury.status(traces, height[block], thresholds[pulse])
+        if instrument is not None:
+            fitted = maps_from_traces(traces.reshape(-1, traces.shape[-1]), instrument.evaluation)
+            errors = instrument.error_of_displacement(fitted, pulse)
+            limits[block] = recipe.threshold * errors.reshape(height[block].shape)
+        status = jury.status(traces, height[block], limits[block])
         asked = status == OK
         choice = jury.choice(traces[asked])
         status[asked] = np.where(choice.best >= 0, OK, INVALID)
@@ -144,7 +156,7 @@ def choice_of_kernels(
         KernelVotes.joined([of_block for p, of_block in in_order if p == pulse]) for pulse in range(shape[0])
     ]
     maps = {BEST: best, EVIDENCE: evidence, WHITENESS: white, VOTING: voting}
-    return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, maps, np.array(thresholds)))
+    return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, maps, np.nanmedian(limits, axis=(1, 2))))
 
 
 def check_choice(evaluation: Evaluation, *, kernels: Sequence[str] = COMPARED) -> None:
@@ -162,7 +174,7 @@ class _Jury:
     relaxation: Window
     low_pass: LowPass | None
 
-    def status(self, traces: NDArray[np.floating], height: Array, threshold: float) -> NDArray[np.int8]:
+    def status(self, traces: NDArray[np.floating], height: Array, threshold: Array) -> NDArray[np.int8]:
         """Return 0 where a trace deserves a vote, else the status value that says why not, shape of `height`."""
         status = np.full(height.shape, BELOW_THRESHOLD, dtype=np.int8)
         status[~np.isfinite(height)] = INVALID

@@ -184,6 +184,28 @@ def fraction_from_text(text: str) -> float:
     return float(f"{number}e-2") if "e" not in number.lower() else float(number) / 100
 
 
+def multiple_from_text(text: str) -> float | None:
+    """Return how many standard errors a text such as ``5sigma`` or ``5 σ`` says; None if it speaks of none.
+
+    Raises
+    ------
+    ValueError
+        If no number stands before it.
+
+    Examples
+    --------
+    >>> multiple_from_text("5sigma"), multiple_from_text("3.5 σ"), multiple_from_text("15 %")
+    (5.0, 3.5, None)
+    """
+    word = next((word for word in ("sigma", "σ") if text.strip().lower().endswith(word)), None)
+    if word is None:
+        return None
+    try:
+        return float(text.strip()[: -len(word)])
+    except ValueError:
+        raise ValueError(f"'{text}' says no number of standard errors: write for example '5sigma'") from None
+
+
 def angle_from_text(text: str) -> float:
     """Return an angle in degrees, written with or without its unit.
 

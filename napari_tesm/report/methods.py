@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_tesm.data.maps import JOINT, words_of_fit
 from napari_tesm.data.protocol import Length
-from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.physics.tip_radius import systematic_intervals
@@ -18,7 +18,7 @@ from napari_tesm.version import __version__
 
 _PACKAGES: Final = ("numpy", "scipy", "xarray", "matplotlib", "scikit-image", "gwyfile")
 _MAXIMA: Final = {
-    "robust": "the largest |H| that three neighbouring pixels support",
+    "robust": "the largest |H| that three neighbouring pixels support and no single line makes up",
     "max": "the largest |H| of the map",
     "p99": "the 99th percentile of |H|",
 }
@@ -142,11 +142,17 @@ def _about_scan(scan: ReportScan) -> str:
     return f"{words}."
 
 
+def _words_of_threshold(recipe: Recipe) -> str:
+    if recipe.threshold_of == OF_NOISE:
+        return f"{recipe.threshold:g} standard errors of the pixel's own H in the noise as it was measured"
+    return f"{100 * recipe.threshold:g} % of the map's maximum, {_MAXIMA[recipe.threshold_of]}"
+
+
 def _about_height(recipe: Recipe) -> str:
     return (
         "H, the displacement by the pulse, is the mean of the last 5 % of the pulse's samples less the mean of the "
         "samples before the pulse (the first sample where there are none), with its sign. Pixels are fitted where |H| "
-        f"is at least {100 * recipe.threshold:g} % of the map's maximum, {_MAXIMA[recipe.threshold_of]}, and where the "
+        f"is at least {_words_of_threshold(recipe)}, and where the "
         f"window is described better than by a constant (F-test, p < {recipe.response_level:g})."
     )
 

@@ -106,3 +106,16 @@ def test_limits_are_ticked_and_go_where_a_kernel_has_none(form):
     assert not form.intervals.enabled
     form.kernel.value = "erfc"
     assert form.intervals.enabled
+
+
+def test_a_threshold_is_a_share_of_the_maximum_or_a_number_of_standard_errors(form):
+    form.threshold_of.value = "noise"
+    assert form.model.message == ""
+    assert (form.model.recipe.threshold, form.model.recipe.threshold_of) == (5.0, "noise")
+    assert form.threshold.value == 5.0
+    form.threshold.value = 4.0
+    assert form.model.recipe.threshold_text == "4sigma"
+    form.threshold_of.value = "p99"
+    assert (form.model.recipe.threshold, form.model.recipe.threshold_of) == (0.15, "p99")
+    form.threshold.value = 20.0
+    assert (form.model.recipe.threshold, form.model.recipe.threshold_of) == (0.2, "p99")

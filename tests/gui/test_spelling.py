@@ -54,6 +54,15 @@ def test_the_copied_command_and_python_give_the_same_numbers(tmp_path):
     commands_agree(scan, tmp_path)
 
 
+def test_a_threshold_in_units_of_the_noise_is_copied(tmp_path):
+    path = tmp_path / "scan.gwy"
+    save(path, example_dataset(shape=(5, 6)))
+    (scan,) = scans_from_path(path)
+    assert FitModel(scan).set(threshold="6.5sigma", sign="any")
+    commands_agree(scan, tmp_path)
+    assert "threshold='6.5sigma', sign='any'" in python_from_scan(scan)
+
+
 def test_what_was_entered_by_hand_is_in_the_copy(tmp_path):
     path = tmp_path / "bare.gwy"
     save(path, example_dataset(shape=(4, 5), protocol=PulseProtocol(), voltage=(np.nan,), direction=("",)))

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from napari_tesm.data.protocol import RADII, Window, text_from_radius
-from napari_tesm.evaluation.recipe import UNITS, Recipe
+from napari_tesm.evaluation.recipe import OF_NOISE, UNITS, Recipe
 from napari_tesm.files.sentences import option_from_field
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import text_from_quantity
@@ -110,7 +110,10 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
     for field in fields(recipe):
         name, value = field.name, getattr(recipe, field.name)
         text: Any
-        if value == getattr(default, name) or name.endswith("_radius_error"):
+        of_noise = recipe.threshold_of == OF_NOISE
+        if name.endswith("_radius_error") or (name == "threshold_of" and of_noise):
+            continue
+        if value == getattr(default, name) and not (name == "threshold" and of_noise):
             continue
         if name == "traces":
             text = list(value)
@@ -121,7 +124,7 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
         elif name in UNITS:
             text = text_from_quantity(value, UNITS[name])
         elif name == "threshold":
-            text = value if plain else f"{100 * value:.12g}%"
+            text = value if plain and not of_noise else recipe.threshold_text
         else:
             text = value if plain else str(value)
         entries.append((name, repr(text) if plain else text))

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.data.protocol import RADII
-from napari_tesm.evaluation.recipe import NO_WINDOW
+from napari_tesm.evaluation.recipe import NO_WINDOW, OF_NOISE, Recipe
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import LABELS
@@ -32,7 +32,13 @@ _NUMBERS: Final = {
     "lock_in_order": ("", 1.0),
 }  # fmt: skip
 """Entries for a number, with the unit that stands beside each and its size."""
-_THRESHOLDS: Final = (("robust maximum", "robust"), ("plain maximum", "max"), ("99th percentile", "p99"))
+_THRESHOLDS: Final = (
+    ("robust maximum", "robust"),
+    ("plain maximum", "max"),
+    ("99th percentile", "p99"),
+    ("noise of H", "noise"),
+)
+USUAL_SIGMA: Final = "5sigma"
 _GEOMETRIES: Final = tuple(
     (f"D = {name}".replace("l2", "l²").replace("tau", "τ").replace("pi2", "π²"), name) for name in GEOMETRIES
 )
@@ -43,8 +49,9 @@ _TIPS: Final = {
     "contact_radius": "Radius of the area in which tip and sample touch, in nm: where it is known it is l in place of "
     "the tip radius. Empty: the file's, where it says one.",
     "contact_radius_error": "Its standard error, in nm",
-    "threshold": "Pixels with a smaller |H| are not evaluated, in % of the map's maximum",
-    "threshold_of": "Robust: the largest |H| that three neighbouring pixels support, so that hot pixels do not count",
+    "threshold": "Pixels with a smaller |H| are not evaluated, in % of the map's maximum or in standard errors of H",
+    "threshold_of": "Robust: the largest |H| that three neighbouring pixels support and no single line makes up, so "
+    "that hot pixels and bad lines do not count. Noise: the standard error of each pixel's own H",
     "kernel": "Shape of the relaxation",
     "geometry": "How D follows from τ and the length l: the contact radius, else the tip radius",
     "response_level": "F-test against a constant: a pixel responds where its probability is below this",
@@ -77,6 +84,7 @@ class FitForm(QWidget):
             name="threshold", min=0.0, max=100.0, step=1.0, value=15.0, tooltip=_TIPS["threshold"]
         )
         self.threshold.native.setDecimals(1)
+        self.threshold_unit = QLabel("% of")
         self.threshold_of = ComboBox(name="threshold_of", choices=_THRESHOLDS, tooltip=_TIPS["threshold_of"])
         self.use = {
             number: CheckBox(name=f"use{number}", text=str(number), tooltip=_TIPS["use"]) for number in (1, 2)
@@ -122,7 +130,7 @@ class FitForm(QWidget):
                 (LABELS[name], (native[name], QLabel("±"), native[f"{name}_error"], self.units[name]))
                 for name in RADII
             ),
-            (LABELS["threshold"], (self.threshold.native, QLabel("% of"), self.threshold_of.native)),
+            (LABELS["threshold"], (self.threshold.native, self.threshold_unit, self.threshold_of.native)),
             ("Windows", (*windows, QLabel("ms"))),
             (LABELS["kernel"], (self.kernel.native, self.geometry.native, self.gates_button)),
         )
@@ -193,8 +201,10 @@ class FitForm(QWidget):
         self.numbers["tip_radius"].native.setPlaceholderText("25 (assumed)")
         self.numbers["tip_radius_error"].native.setPlaceholderText("5")
         self.show_origin()
-        self.threshold.value = round(100 * recipe.threshold, 1)
+        of_noise = recipe.threshold_of == OF_NOISE
+        self.threshold.value = round(recipe.threshold * (1 if of_noise else 100), 1)
         self.threshold_of.value = recipe.threshold_of
+        self.threshold_unit.setText("×" if of_noise else "% of")
         for number in (1, 2):
             window = model.window(number)
             self.use[number].value = getattr(recipe, f"window{number}") != NO_WINDOW
@@ -262,13 +272,25 @@ class FitForm(QWidget):
         elif entry in ("window1", "window2"):
             self._take_window(model, entry)
         elif entry == "threshold":
-            model.set(threshold=f"{self.threshold.value:.10g} %")
+            unit = "sigma" if model.recipe.threshold_of == OF_NOISE else " %"
+            model.set(threshold=f"{self.threshold.value:.10g}{unit}")
+        elif entry == "threshold_of":
+            self._take_maximum(model, self.threshold_of.value)
         elif entry == "kernel":
             self._take_kernel(model, self.kernel.value)
         elif entry in self.numbers:
             self._take_number(model, entry)
         else:
             model.set(**{entry: getattr(self, entry).value})
+
+    def _take_maximum(self, model: FitModel, of: str) -> None:
+        """Take what the threshold is of; a percentage is no number of standard errors."""
+        if (of == OF_NOISE) == (model.recipe.threshold_of == OF_NOISE):
+            model.set(threshold_of=of)
+            return
+        model.set(threshold=USUAL_SIGMA if of == OF_NOISE else Recipe().threshold_text, threshold_of=of)
+        with self._filling:
+            self._fill(model)
 
     def _take_kernel(self, model: FitModel, name: str) -> None:
         """Take a kernel; what has no place beside it, a geometry or windows of their own, goes with the same step."""

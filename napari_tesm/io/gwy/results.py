@@ -22,6 +22,7 @@ from napari_tesm.data.maps import (
 )
 from napari_tesm.data.protocol import UNITS, length_from_attributes
 from napari_tesm.evaluation.pipeline import systematic_from_attributes
+from napari_tesm.evaluation.recipe import words_of_threshold
 from napari_tesm.findings.instrument import instrument_lines
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
@@ -211,7 +212,7 @@ def _metadata_from_recipe(text: str, *, fitted: bool) -> dict[str, str]:
             entries |= {
                 "Kernel": recipe["kernel"],
                 "Geometry": kernel_from_name(recipe["kernel"]).geometry or recipe["geometry"],
-                "Threshold": f"{100 * recipe['threshold']:g} % of the {recipe['threshold_of']} maximum",
+                "Threshold": words_of_threshold(recipe["threshold"], recipe["threshold_of"]),
             }
     return entries
 
@@ -220,8 +221,7 @@ def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
     entries = {MAP_KEY: name, "Pulse number": str(pulse + 1)} | setting_metadata(maps)
     if name != "H" and status_name(name) in maps:
         status = maps[status_name(name)].values
-        counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
-        entries["Pixels fitted"] = f"{counts[OK]} of {status.size}"
+        entries["Pixels fitted"] = f"{(status == OK).sum()} of {status.size}"
         entries |= _interval_metadata(maps, name)
         entries["Status values"] = ", ".join(f"{i} {text}" for i, text in enumerate(STATUS_MEANINGS))
     return entries

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
+from napari_tesm.evaluation.recipe import words_of_threshold
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.maps import (
@@ -172,9 +173,10 @@ def _sentence_about_kept(scan: ReportScan, pulse: int, number: int) -> str:
     words = f"{words_of_fit(number).capitalize()}: {kept} of {status.size} pixels ({share:.1f} %) kept"
     limits = None if scan.maps is None else scan.maps.coords.get("threshold")
     if limits is not None and np.isfinite(threshold := float(limits[pulse])):
+        of = words_of_threshold(scan.recipe.threshold, scan.recipe.threshold_of)
         words += (
             f", those with |H| of at least {text_from_quantity(threshold, scan.unit, digits=3)} "
-            f"({100 * scan.recipe.threshold:g} % of the map's maximum) whose time constant can be resolved"
+            f"({of}) whose time constant can be resolved"
         )
     return f"{words}."
 
