@@ -136,6 +136,9 @@ _COMMANDS: Final = {
                "the pixels; slow)", default="exponential"),
         option("size", "64x48", "pixels across and down", default="64x48"),
         option("samples", "250", default="250"), option("seed", "0", default="0"),
+        option("noise", "lock-in:0.1ms:4,mains:50Hz:0.3", "what an instrument adds: some of lock-in:0.1ms:4, "
+               "drift:10%%, mains:50Hz:0.3, pink:0.5, step:30%%, delay:50us, steps:0.2, glitches:0.2%%; %% of H, else "
+               "in parts of the white noise"),
         option("jobs", "N", "threads of the lateral model"), shared.PROGRESS,
         flag("overwrite", "replace a file that exists"), shared.DEBUG,
     )),

@@ -17,7 +17,16 @@ from napari_tesm.cli.terminal import printable
 from napari_tesm.gwy.writing import LARGEST_BODY
 from napari_tesm.interface import save
 from napari_tesm.io.unfinished import UnfinishedTraces
-from napari_tesm.simulation import PRESETS, SERIES_PRESET, Work, check_simulation, seconds_from_size, simulate
+from napari_tesm.simulation import (
+    PRESETS,
+    SERIES_PRESET,
+    InstrumentNoise,
+    Work,
+    check_simulation,
+    seconds_from_size,
+    simulate,
+)
+from napari_tesm.simulation.level0 import record_of_samples
 from napari_tesm.version import __version__
 
 
@@ -29,8 +38,12 @@ def run_command(options: argparse.Namespace) -> int:
     for name in ("samples", "seed"):
         if not getattr(options, name).isdecimal() or len(getattr(options, name)) > 9:
             raise UsageError(f"--{name} takes a whole number, not '{getattr(options, name)}'")
+    try:
+        noise = None if options.noise is None else InstrumentNoise.from_text(options.noise)
+    except ValueError as error:
+        raise UsageError(error) from None
     if options.preset == SERIES_PRESET:
-        return _simulate_series(options, (int(size[1]), int(size[2])))
+        return _simulate_series(options, (int(size[1]), int(size[2])), noise)
     size_in_file = 2 * 8 * int(size[1]) * int(size[2]) * int(options.samples)
     if size_in_file > LARGEST_BODY:
         gibibytes = size_in_file / 2**30
@@ -49,12 +62,12 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         more = f", or {SERIES_PRESET}" if options.preset not in PRESETS else ""
         raise UsageError(f"{error}{more}") from None
-    unfinished = _unfinished(options, pixels, jobs) if options.model == "lateral" else None
+    unfinished = _unfinished(options, pixels, jobs, noise) if options.model == "lateral" else None
     try:
         work = Work(jobs, progress=progress_for(options.progress))
         if unfinished:
             work = replace(work, known=unfinished.traces, store=unfinished.store)
-        dataset = simulate(options.preset, work=work, **asked).dataset
+        dataset = simulate(options.preset, work=work, noise=noise, **asked).dataset
     except ValueError as error:
         raise UsageError(error) from None
     _write(options, dataset)
@@ -63,7 +76,9 @@ def run_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _simulate_series(options: argparse.Namespace, size: tuple[int, int]) -> int:
+def _simulate_series(
+    options: argparse.Namespace, size: tuple[int, int], noise: InstrumentNoise | None
+) -> int:
     from napari_tesm.cli.simulate_series import say_written, write_series
 
     if options.model != "exponential":
@@ -76,13 +91,16 @@ def _simulate_series(options: argparse.Namespace, size: tuple[int, int]) -> int:
         size=size,
         samples=int(options.samples),
         seed=int(options.seed),
+        noise=noise,
         overwrite=options.overwrite,
     )
     say_written(options.output, written, options.preset)
     return 0
 
 
-def _unfinished(options: argparse.Namespace, size: tuple[int, int], jobs: int) -> UnfinishedTraces:
+def _unfinished(
+    options: argparse.Namespace, size: tuple[int, int], jobs: int, noise: InstrumentNoise | None
+) -> UnfinishedTraces:
     """Return the traces of an interrupted run, having said what the rest will take."""
     output = Path(options.output)
     if output.exists() and not options.overwrite:
@@ -93,7 +111,10 @@ def _unfinished(options: argparse.Namespace, size: tuple[int, int], jobs: int) -
         "size": list(size),
         "version": __version__,
     }
-    unfinished = UnfinishedTraces(f"{output}.unfinished", parameters, int(options.samples))
+    times, _ = record_of_samples(int(options.samples))
+    if noise is not None:
+        parameters["noise"], times = str(noise), noise.times(times)
+    unfinished = UnfinishedTraces(f"{output}.unfinished", parameters, times.size)
     share = 1 - len(unfinished.traces) / (size[0] * size[1])
     minutes = share * seconds_from_size(size) / min(jobs, os.cpu_count() or 1) / 60
     duration = f"{max(minutes, 1):.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"
@@ -146,4 +167,5 @@ def _write_acquisition(options: argparse.Namespace, dataset: xr.Dataset) -> int:
 
 
 def _model_words(options: argparse.Namespace) -> str:
-    return "" if options.model == "exponential" else f", model {options.model}"
+    noise = "" if options.noise is None else f", noise {printable(options.noise)}"
+    return noise if options.model == "exponential" else f", model {options.model}{noise}"

@@ -12,6 +12,7 @@ from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.gwy.writing import LARGEST_BODY, write_container_to
 from napari_tesm.scan import Scan, container_from_scan
 from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text
+from napari_tesm.simulation.instrument_noise import InstrumentNoise
 from napari_tesm.simulation.voltage_scans import VOLTAGES, SimulatedSeries, simulate_series
 
 _CONTROLS = {"silicon_wafer.gwy": "silicon-wafer", "hopg.gwy": "hopg"}
@@ -20,7 +21,13 @@ _STACKS_OF_FIRST = 4
 
 
 def write_series(
-    output: str, *, size: tuple[int, int], samples: int, seed: int, overwrite: bool = False
+    output: str,
+    *,
+    size: tuple[int, int],
+    samples: int,
+    seed: int,
+    noise: InstrumentNoise | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write a simulated series into a folder, all of it or nothing, and return the files.
 
@@ -28,6 +35,8 @@ def write_series(
     ----------
     output : str
         The folder; it is made where there is none.
+    noise : InstrumentNoise, optional
+        What an instrument adds to each scan; the truth says it.
 
     Raises
     ------
@@ -46,7 +55,7 @@ def write_series(
             "choose a smaller --size or fewer --samples"
         )
     try:
-        series = simulate_series(size=size, samples=samples, seed=seed)
+        series = simulate_series(size=size, samples=samples, seed=seed, noise=noise)
     except ValueError as error:
         raise UsageError(error) from None
     names = [scan_name(voltage) for voltage in VOLTAGES]

@@ -3,6 +3,7 @@
 from napari_tesm.simulation.acquisition import Acquisition, simulate_acquisition
 from napari_tesm.simulation.drift import DriftTrace, Host, drift_trace, voltage_series
 from napari_tesm.simulation.half_space import RingGrid
+from napari_tesm.simulation.instrument_noise import InstrumentNoise
 from napari_tesm.simulation.level0 import PRESETS, Simulation, check_simulation, simulate, simulate_dataset
 from napari_tesm.simulation.level1 import record_times, step_response, traces_from_diffusion
 from napari_tesm.simulation.level2 import BoxGrid, TipModel
@@ -19,6 +20,7 @@ __all__ = [
     "BoxGrid",
     "DriftTrace",
     "Host",
+    "InstrumentNoise",
     "RingGrid",
     "SimulatedSeries",
     "Simulation",

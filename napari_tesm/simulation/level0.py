@@ -15,6 +15,7 @@ from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.physics.diffusion import tau_from_diffusion
 from napari_tesm.quantities.limits import check_count
+from napari_tesm.simulation.instrument_noise import InstrumentNoise
 from napari_tesm.simulation.level1 import MOST_SAMPLES, PULSE
 from napari_tesm.simulation.models import MODELS, TIP_RADIUS, Work, unit_traces
 from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
@@ -68,10 +69,15 @@ class Simulation:
 
 
 def simulate_dataset(
-    preset: str = "si-c-step", *, size: tuple[int, int] = (64, 48), samples: int = 250, seed: int = 0
+    preset: str = "si-c-step",
+    *,
+    size: tuple[int, int] = (64, 48),
+    samples: int = 250,
+    seed: int = 0,
+    noise: str | InstrumentNoise | None = None,
 ) -> xr.Dataset:
     """Return a simulated dataset; see `simulate` for the truth behind it."""
-    return simulate(preset, size=size, samples=samples, seed=seed).dataset
+    return simulate(preset, size=size, samples=samples, seed=seed, noise=noise).dataset
 
 
 def simulate(
@@ -81,6 +87,7 @@ def simulate(
     samples: int = 250,
     seed: int = 0,
     model: str = "exponential",
+    noise: str | InstrumentNoise | None = None,
     work: Work | None = None,
 ) -> Simulation:
     """Simulate a scan with both polarities.
@@ -97,14 +104,17 @@ def simulate(
         The same seed gives the same numbers.
     model : str
         A key of `MODELS`. The lateral one takes seconds for each pixel.
+    noise : str or InstrumentNoise, optional
+        What an instrument adds, as ``"lock-in:0.1ms:4,drift:10%,mains:50Hz:0.3"``. The same seed gives the same sample
+        and, without a filter, the same white noise below it.
     work : Work, optional
         Threads, traces of an earlier run and progress, for the lateral model.
 
     Raises
     ------
     ValueError
-        If the preset or the model is unknown, a size is not positive, there are fewer than 25 samples, or more of both
-        than a memory holds.
+        If the preset, the model or a kind of noise is unknown, a size is not positive, there are fewer than 25 samples,
+        or more of both than a memory holds.
     """
     check_simulation(preset, size=size, samples=samples, seed=seed, model=model)
     width, height = size
@@ -114,10 +124,21 @@ def simulate(
     scene = drawn_scene(width, height, rng)
     if chosen.defects:
         mark_defects(scene, rng)
-    unit = unit_traces(model, scene, time, work)
+    instrument = instrument_noise_from(noise)
+    unit = unit_traces(model, scene, time if instrument is None else instrument.times(time), work)
     remark = "" if model == "exponential" else f" ({MODELS[model]})"
-    dataset = dataset_of_scene(scene, unit, time, start, chosen, _SETTINGS, {"X": 1.0}, rng, remark=remark)
-    return Simulation(dataset, _truth(scene, chosen.displacement, model))
+    dataset = dataset_of_scene(
+        scene, unit, time, start, chosen, _SETTINGS, {"X": 1.0}, rng, remark=remark, instrument=instrument
+    )
+    truth = _truth(scene, chosen.displacement, model)
+    if instrument is not None:
+        truth.attrs["noise"] = str(instrument)
+    return Simulation(dataset, truth)
+
+
+def instrument_noise_from(noise: str | InstrumentNoise | None) -> InstrumentNoise | None:
+    """Return what an instrument adds, also where it is written as text."""
+    return InstrumentNoise.from_text(noise) if isinstance(noise, str) else noise
 
 
 def dataset_of_scene(
@@ -131,13 +152,14 @@ def dataset_of_scene(
     rng: np.random.Generator,
     *,
     remark: str,
+    instrument: InstrumentNoise | None = None,
 ) -> xr.Dataset:
     """Return the scan of a surface with its noise.
 
     Parameters
     ----------
     unit : callable
-        From `unit_traces`.
+        From `unit_traces`, for the times of the samples, or those that the instrument needs.
     time, start
         From `record_of_samples`.
     settings : sequence of (float, str, float)
@@ -146,10 +168,14 @@ def dataset_of_scene(
         What part of the response each signal of the lock-in has.
     remark : str
         Ends the title.
+    instrument : InstrumentNoise, optional
+        What is there beside white noise.
     """
+    # A generator of its own: sample and white noise stay what they are without an instrument.
+    own = None if instrument is None else (instrument, rng.spawn(1)[0])
     traces = {
         signal: [
-            _traces_of_scene(scene, unit, time, preset.displacement * factor * part, preset.noise, rng)
+            _traces_of_scene(scene, unit, time, preset.displacement * factor * part, preset.noise, rng, own)
             for _, _, factor in settings
         ]
         for signal, part in signals.items()
@@ -158,6 +184,10 @@ def dataset_of_scene(
         pulse_start=start, pulse_duration=PULSE, ac_amplitude=2.0, ac_frequency=25e3,
         tip_radius=TIP_RADIUS, tip_radius_error=TIP_RADIUS_ERROR,
     )  # fmt: skip
+    if instrument is not None and instrument.time_constant:
+        protocol = protocol.updated(
+            lock_in_time_constant=instrument.time_constant, lock_in_order=instrument.order
+        )
     dataset = dataset_from_traces(
         traces,
         time=time,
@@ -170,7 +200,8 @@ def dataset_of_scene(
         channels=_channels_of_scene(scene, rng),
     )
     dataset.attrs["time_origin"] = start
-    dataset.attrs["title"] = f"Simulated: {preset.description}{remark}"
+    told = "" if instrument is None else f"; noise {instrument}"
+    dataset.attrs["title"] = f"Simulated: {preset.description}{remark}{told}"
     return dataset
 
 
@@ -229,6 +260,7 @@ def _traces_of_scene(
     displacement: float,
     noise: float,
     rng: np.random.Generator,
+    instrument: tuple[InstrumentNoise, np.random.Generator] | None,
 ) -> np.ndarray:
     """Return the traces of one pulse setting as a (y, x, time) view of a time-first array, as bricks are."""
     height, width = scene.classes.shape
@@ -236,7 +268,11 @@ def _traces_of_scene(
     stuck = np.clip(time, 0, PULSE) > 0.6 * PULSE
     for row in range(height):
         values = displacement * scene.amplitude[row] * unit(row)
-        values += noise * rng.standard_normal(values.shape)
+        white = rng.standard_normal((time.size, width))
+        if instrument is None:
+            values += noise * white
+        else:
+            values = instrument[0].recording(values, white, time, noise, instrument[1])
         values[:, scene.classes[row] == DEAD_LINE] = 0.0
         hot = scene.classes[row] == HOT_PIXEL
         # A tip that sticks: the signal jumps to a huge value in the middle of the pulse and stays there.

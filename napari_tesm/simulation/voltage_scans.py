@@ -18,9 +18,11 @@ from napari_tesm.data.protocol import Window
 from napari_tesm.physics.diffusion import tau_from_diffusion
 from napari_tesm.regions.shapes import PinnedPoint, Region, mask_from_region
 from napari_tesm.simulation.drawn_regions import regions_of_steps
+from napari_tesm.simulation.instrument_noise import InstrumentNoise
 from napari_tesm.simulation.level0 import (
     PRESETS,
     dataset_of_scene,
+    instrument_noise_from,
     mark_defects,
     record_of_samples,
     simulate_dataset,
@@ -125,6 +127,8 @@ class SimulatedSeries:
         In the record of 25 ms.
     seed : int
         The same seed gives the same numbers.
+    noise : InstrumentNoise, optional
+        What an instrument adds to each scan.
 
     Raises
     ------
@@ -135,6 +139,7 @@ class SimulatedSeries:
     size: tuple[int, int] = (64, 48)
     samples: int = 250
     seed: int = 0
+    noise: InstrumentNoise | None = None
 
     def __post_init__(self) -> None:
         if self.size[0] < SMALLEST[0] or self.size[1] < SMALLEST[1]:
@@ -163,7 +168,7 @@ class SimulatedSeries:
         dead = (marked.classes == DEAD_LINE).any(axis=1) & near.any(axis=1)
         marked.classes[dead] = scene.classes[dead]
         time, start = record_of_samples(self.samples)
-        unit = unit_traces("exponential", marked, time)
+        unit = unit_traces("exponential", marked, time if self.noise is None else self.noise.times(time))
         first = voltage == VOLTAGES[0]
         settings = (
             [(voltage, "trace", -0.9), (-voltage, "retrace", 1.0)] if first else [(-voltage, "retrace", 1.0)]
@@ -171,12 +176,14 @@ class SimulatedSeries:
         signals = {"X": 1.0, "Y": float(np.tan(PHASE))} if first else {"X": 1.0}
         return dataset_of_scene(
             marked, unit, time, start, PRESETS["si-c-step"], settings, signals, rng,
-            remark=f", pulses of {voltage:g} V",
+            remark=f", pulses of {voltage:g} V", instrument=self.noise,
         )  # fmt: skip
 
     def control(self, preset: str) -> xr.Dataset:
         """Return a scan without response, or with a weak one: "silicon-wafer", "hopg"."""
-        return simulate_dataset(preset, size=self.size, samples=self.samples, seed=self.seed + 1)
+        return simulate_dataset(
+            preset, size=self.size, samples=self.samples, seed=self.seed + 1, noise=self.noise
+        )
 
     def scene(self, voltage: float, *, drifted: bool = True) -> Scene:
         """Return the surface as it responds to a voltage, where it lies by then or where it lay first."""
@@ -237,6 +244,7 @@ class SimulatedSeries:
                 "size": list(self.size),
                 "samples": self.samples,
                 "seed": self.seed,
+                **({} if self.noise is None else {"noise": str(self.noise)}),
             },
             "tip_radius": TIP_RADIUS,
             "pixel_size": PIXEL_SIZE,
@@ -317,10 +325,14 @@ class SimulatedSeries:
 
 
 def simulate_series(
-    *, size: tuple[int, int] = (64, 48), samples: int = 250, seed: int = 0
+    *,
+    size: tuple[int, int] = (64, 48),
+    samples: int = 250,
+    seed: int = 0,
+    noise: str | InstrumentNoise | None = None,
 ) -> SimulatedSeries:
     """Return scans of one drawn area with six voltages; see `SimulatedSeries`."""
-    return SimulatedSeries(size, samples, seed)
+    return SimulatedSeries(size, samples, seed, instrument_noise_from(noise))
 
 
 def _with_plain_steps(scene: Scene) -> Scene:
