@@ -122,7 +122,8 @@ def test_the_test_of_pairs_counts_neighbours_as_far_as_they_are_independent():
     deviate = abs(wilcoxon(logs, method="asymptotic").zstatistic)
     for independent in (400.0, 40.0):
         found = paired_ratio(second, first, independent=independent)
-        expected = 2 * t.sf(deviate * np.sqrt(independent / 400), independent - 1)
+        # What is seen of the variance in a map of n independent values is 1 − 1/n of it.
+        expected = 2 * t.sf(deviate * np.sqrt((independent - 1) / 400), independent - 1)
         assert found.p_value == pytest.approx(expected, rel=1e-9)
         assert (found.n, found.independent) == (400, independent)
         assert (found.q25, found.median, found.q75) == pytest.approx(
@@ -173,3 +174,25 @@ def test_the_sentence_gives_each_group_its_own_numbers():
         np.array([-1.0, -2.0, 0.5]), np.array([1.0, 2.0, 3.0, 4.0]), names=("rim", "core")
     )
     assert signs.sentence_about("H").startswith("H is lower in rim (n = 3) than in core (n = 4): ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("length", "radius"), [(2, 3), (6, 6), (3, 3)])
+def test_intervals_of_small_regions_hold_the_ratio(length, radius):
+    rng = np.random.default_rng(length)
+    row, column = np.mgrid[:48, :64]
+    disc = np.hypot(row - 22, column - 34) <= radius
+    held, said = [], 0
+    for _ in range(160):
+        wave = np.hypot(*np.meshgrid(*(np.fft.fftfreq(160),) * 2)) * 2 * np.pi
+        noise = np.fft.fft2(rng.standard_normal((160, 160))) * np.exp(-((wave * length) ** 2) / 4)
+        smooth = np.fft.ifft2(noise).real
+        values = np.exp(0.3 * smooth[:48, :64] / smooth.std())
+        counts = independent_samples(np.log(values), disc, ~disc)
+        compared = comparison_from_values(values[disc], values[~disc], independent=counts)
+        if np.isfinite(compared.ratio_low):
+            held.append(compared.ratio_low <= 1 <= compared.ratio_high)
+        else:
+            said += "as one independent region" in compared.sentence_about("D1")
+    assert len(held) + said == 160
+    assert np.mean(held) >= 0.9

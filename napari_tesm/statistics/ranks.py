@@ -85,7 +85,10 @@ class Comparison:
                 return f"{quantity} is the same in {first} and in {second}: {verdict}."
             direction = "higher" if self.cliffs_delta > 0 else "lower"
             return f"{quantity} is {direction} in {first} than in {second}: {verdict}."
-        times = f"{self.ratio:.3g} times ({self.ratio_low:.3g} to {self.ratio_high:.3g})"
+        interval = f"({self.ratio_low:.3g} to {self.ratio_high:.3g})"
+        if not np.isfinite(self.ratio_low):
+            interval = "(as one independent region, without an interval)"
+        times = f"{self.ratio:.3g} times {interval}"
         return f"{quantity} in {first} is {times} that in {second}; {verdict}."
 
 

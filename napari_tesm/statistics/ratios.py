@@ -12,20 +12,24 @@ Array = NDArray[np.float64]
 
 _DRAWS: Final = 2000
 _FEWEST_PAIRS: Final = 6
+ONE_REGION: Final = 1.25
+"""A region that holds fewer independent values is one: nothing within it says how it differs from the next."""
+_LEAST_FREEDOM: Final = 0.05
 
 
 def interval_of_ratio(
     a: Array, b: Array, independent: tuple[float, float], seed: int = 0
 ) -> tuple[float, float]:
-    """Return the 95 % interval of the ratio of two medians.
+    """Return the 95 % interval of the ratio of two medians of values of one sign, NaN where a region is but one value.
 
     The median of a bootstrap sample of n values is the quantile at a Beta((n + 1)/2, (n + 1)/2) distributed level
     (Maritz and Jarrett 1978), which can be drawn directly, for a number n of independent values too.
     """
     rng = np.random.default_rng(seed)
-    medians = [_drawn_medians(part, n, rng) for part, n in zip((a, b), independent, strict=True)]
-    good = medians[1] != 0
-    low, high = np.percentile(medians[0][good] / medians[1][good], [2.5, 97.5])
+    if min(independent) < ONE_REGION:
+        return float("nan"), float("nan")
+    drawn = [_drawn_medians(_log_size(part), n, rng) for part, n in zip((a, b), independent, strict=True)]
+    low, high = np.exp(np.percentile(drawn[0] - drawn[1], [2.5, 97.5]))
     return float(low), float(high)
 
 
@@ -86,7 +90,7 @@ def paired_ratio(
     q25, median, q75 = np.percentile(logs, [25, 50, 75])
     p = 1.0
     if logs.any():
-        deviate = abs(float(wilcoxon(logs, method="asymptotic").zstatistic)) * np.sqrt(count / n)
+        deviate = abs(float(wilcoxon(logs, method="asymptotic").zstatistic)) * np.sqrt(max(count - 1, 0) / n)
         p = float(2 * t.sf(deviate, max(count - 1, 1.0)))
     ratio, lower, upper, least, most = (float(np.exp(value)) for value in (median, q25, q75, low, high))
     return PairedRatio(ratio, lower, upper, least, most, n, p, count)
@@ -106,7 +110,15 @@ def interval_of_median(
 
 def _drawn_medians(values: NDArray[np.floating], independent: float, rng: np.random.Generator) -> Array:
     level = rng.beta((independent + 1) / 2, (independent + 1) / 2, _DRAWS)
-    return np.asarray(np.quantile(values, level))
+    median = np.median(values)
+    # Within a region that holds n independent values the variance is 1 − 1/n of that of the map.
+    spread = np.sqrt(independent / max(independent - 1, _LEAST_FREEDOM))
+    return np.asarray(median + spread * (np.quantile(values, level) - median))
+
+
+def _log_size(values: Array) -> Array:
+    # A pixel without any signal is far below the median, however far.
+    return np.asarray(np.log(np.maximum(np.abs(values), np.finfo(float).tiny)))
 
 
 def paired_ratio_from_maps(a: NDArray[np.floating], b: NDArray[np.floating]) -> PairedRatio | None:
