@@ -447,6 +447,21 @@ def test_the_methods_say_how_large_the_scan_is(data):
     assert "40 × 32 pixels, 360 nm × 192 nm" in words
 
 
+def test_the_methods_say_what_the_threshold_selects(data):
+    words = " ".join(methods_from_data(data))
+    radius, pulse = data.main.settings.length.value, data.main.settings.protocol.pulse_duration
+    # Of a constant flux the part that came in s before the end has decayed to 1 − √(s/(s + τ)): summed over s.
+    s = (np.linspace(0, np.sqrt(pulse), 200_001)[1:] - np.sqrt(pulse) / 400_000) ** 2
+    weights = 2 * np.sqrt(s) * np.sqrt(pulse) / 200_000 / pulse
+    heights = [
+        float((weights * (1 - np.sqrt(s / (s + radius**2 / (4 * d))))).sum()) for d in (1e-15, 1e-13, 1e-11)
+    ]
+    assert "selects by D" in words
+    assert all(f"{height:.2g}" in words for height in heights)
+    noise = replace(data, recipe=replace(data.recipe, threshold=5.0, threshold_of="noise"))
+    assert "selects by D" not in " ".join(methods_from_data(noise))
+
+
 def test_the_part_shown_larger_is_three_tenths_of_the_image_either_way(data):
     section = diffusion.section_from_data(data)
     drawing = next(one for one in section.figures if one.name == "diffusion_maps")

@@ -11,12 +11,15 @@ from napari_tesm.data.protocol import Length
 from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.physics.pulse_height import height_at_pulse_end
 from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.version import __version__
 
 _PACKAGES: Final = ("numpy", "scipy", "xarray", "matplotlib", "scikit-image", "gwyfile")
+_SELECTED: Final = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11)
+"""Values of D in m²/s for which the height of a pulse is said."""
 _MAXIMA: Final = {
     "robust": "the largest |H| that three neighbouring pixels support and no single line makes up",
     "max": "the largest |H| of the map",
@@ -39,7 +42,7 @@ def methods_from_data(data: ReportData) -> list[str]:
     fitted = next((scan for scan in (*data.scans, *data.controls) if scan.settings is not None), None)
     if fitted is not None:
         assert fitted.settings is not None
-        paragraphs += [_about_height(data.recipe), _about_fit(fitted.settings, data.recipe)]
+        paragraphs += [_about_height(data.recipe, fitted.settings), _about_fit(fitted.settings, data.recipe)]
     elif any(scan.maps_from_file for scan in data.scans):
         main = data.main
         paragraphs.append(f"The maps are those of an earlier fit; its recipe: {main.recipe.to_json()}")
@@ -148,12 +151,33 @@ def _words_of_threshold(recipe: Recipe) -> str:
     return f"{100 * recipe.threshold:g} % of the map's maximum, {_MAXIMA[recipe.threshold_of]}"
 
 
-def _about_height(recipe: Recipe) -> str:
-    return (
+def _about_height(recipe: Recipe, settings: Settings) -> str:
+    words = (
         "H, the displacement by the pulse, is the mean of the last 5 % of the pulse's samples less the mean of the "
         "samples before the pulse (the first sample where there are none), with its sign. Pixels are fitted where |H| "
         f"is at least {_words_of_threshold(recipe)}, and where the "
         f"window is described better than by a constant (F-test, p < {recipe.response_level:g})."
+    )
+    return words if recipe.threshold_of == OF_NOISE else f"{words} {_about_selection(settings)}"
+
+
+def _about_selection(settings: Settings) -> str:
+    """Return what a share of the maximum does to a map of D, for the length and the pulse of a scan."""
+    words = "A share of the map's maximum selects by D, too"
+    if settings.length is None or settings.protocol.pulse_duration is None:
+        return f"{words}: how far a pixel gets in a pulse depends on its D (docs/kernels.md)."
+    heights = {
+        name: ", ".join(
+            f"{height_at_pulse_end(name, value, settings.length.value, settings.protocol.pulse_duration):.2g}"
+            for value in _SELECTED
+        )
+        for name in ("flux-pulse", "clamped")
+    }
+    return (
+        f"{words}: where the pulse brings in as many ions everywhere, H at its end is {heights['flux-pulse']} of what "
+        f"it would be without diffusion for D = 1e-15, 1e-14 … 1e-11 m²/s, and fast pixels are lost beside slow ones; "
+        f"where it holds the concentration under the tip, H is {heights['clamped']} of its final value, and slow ones "
+        "are. A threshold of some standard errors of H, 5sigma, goes by the noise alone."
     )
 
 
