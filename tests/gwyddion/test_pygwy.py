@@ -134,13 +134,16 @@ def test_a_channel_of_another_size_has_no_traces(plugin, monkeypatch):
 def test_options_stand_in_a_file_of_the_users(plugin, home, tmp_path, monkeypatch):
     data = container_from_file(SAMPLE)
     monkeypatch.setitem(standin_gwy.current, standin_gwy.APP_BRICK_ID, 1)
-    (home / ".gwyddion" / "tesm.conf").write_text("[pygwy]\noptions = --tip-radius=50nm --window2=none\n")
+    (home / ".gwyddion" / "tesm.conf").write_text(
+        "[pygwy]\noptions = --tip-radius=50nm --contact-radius=5nm --window2=none\n"
+    )
     plugin("tesm_volume").run(data, 1)
     titles = [data[key] for key in data.keys_by_name() if key.endswith("/data/title")]
     assert "D1 (-3 V)" in titles
     assert "D2 (-3 V)" not in titles
     number = next(key.split("/")[1] for key in data.keys_by_name() if data[key] == "D1 (-3 V)")
     assert data[f"/{number}/meta"]["Tip radius"] == "50 nm"
+    assert data[f"/{number}/meta"]["Contact radius"] == "5 nm"
 
 
 def test_a_failure_is_the_engines_last_line_and_changes_nothing(plugin, home, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ in Gwyddion's folder:
     [engine]
     command = C:\Tools\tesm.exe
     [pygwy]
-    options = --tip-radius=25nm --threshold=15%
+    options = --tip-radius=25nm --contact-radius=5nm --threshold=15%
 """
 
 import os
