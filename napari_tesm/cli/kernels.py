@@ -84,7 +84,7 @@ def lines_from_choice(choice: KernelChoice) -> Iterator[str]:
         total = votes.judged + votes.left_out
         yield f"Pulse {label or 'setting'}: {votes.judged} of {total} pixels vote{_left_out(choice, pulse)}"
         if votes.judged:
-            lines = table_of_votes(votes).lines(VOTES_SHOWN, least=(14, 10, 9, 10, 9))
+            lines = table_of_votes(votes).lines(VOTES_SHOWN, least=(14, 10, 9, 10, 9, 8))
             yield from (f"  {line}" for line in lines)
         yield from wrapped(votes.sentence(), "  ", hanging="")
     if len(choice.votes) > 1:

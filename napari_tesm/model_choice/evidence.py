@@ -7,12 +7,13 @@ relaxation with parameters of their own and pay for them in the criterion,
 
 (Hurvich, C. M. and Tsai, C.-L. (1989). Biometrika 76, 297-307), k counting the noise, too. The criterion only ranks:
 whether the best kernel describes the data at all is said by its residuals, which must be white (Ljung, G. M. and Box,
-G. E. P. (1978). Biometrika 65, 297-303).
+G. E. P. (1978). Biometrika 65, 297-303). Where the noise is not white, residuals are decorrelated before, and n is the
+number of independent samples.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,14 +22,18 @@ from napari_tesm.data.protocol import Window
 from napari_tesm.fitting import FEWEST_SAMPLES, fit_traces
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, fitted_curves, kernel_from_name
+from napari_tesm.model_choice.decorrelation import FittedPart, decorrelated
+from napari_tesm.model_choice.likely_noise import Explained, likely_noise
+from napari_tesm.model_choice.misfits import Misfits, misfit_limit, misfit_share
 from napari_tesm.model_choice.votes import KernelVotes
+from napari_tesm.model_choice.whiteness import whiteness_of_residuals
+from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.noise.processes import processes_from_times
 
 Array = NDArray[np.float64]
 
 COMPARED: Final = ("exponential", "stretched", "flux-pulse", "clamped")
 """The paper's kernel, its empirical widening, and the two conditions under the tip."""
-LAGS: Final = 10
-"""Lags of the test for white residuals."""
 WHITE_LEVEL: Final = 0.01
 """Residuals are white where noise would look less so with at least this probability."""
 _CHUNK: Final = 4096
@@ -101,6 +106,7 @@ def model_choice(
     stop: float | None = None,
     skip: float = 0.0,
     low_pass: LowPass | None = None,
+    noise: NoiseModel | None = None,
 ) -> ModelChoice:
     """Return what traces say about several kernels.
 
@@ -119,38 +125,31 @@ def model_choice(
         So are samples within this time, in s, after the start and the end of the pulse.
     low_pass : LowPass, optional
         The lock-in's filter that all kernels pass.
+    noise : NoiseModel, optional
+        Of the traces; white by default.
 
     Raises
     ------
     ValueError
         If a kernel is not known or named twice, there are fewer than two, or pulse or relaxation hold too few samples.
     """
-    names = checked_kernels(kernels)
-    if pulse.stop is None:
-        raise ValueError("it is not known when the pulse ends: give its length")
-    times = np.asarray(time, dtype=np.float64)
+    question = _Question.of(time, pulse, kernels, stop, skip, low_pass)
+    names, parameters = question.names, question.parameters
     values = np.asarray(traces)
-    record = Window(pulse.start, stop).samples(times)
-    since = times[record]
-    windows = (pulse, Window(pulse.stop, stop))
-    parts = [
-        _Part(since, window.start, window.samples(since, skip=skip), title)
-        for window, title in zip(windows, ("the pulse", "the relaxation"), strict=True)
-    ]
     shape = values.shape[:-1]
-    flat = values.reshape(-1, times.size)[:, record]
+    flat = values.reshape(-1, values.shape[-1])[:, question.record]
     aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
-    length = pulse.stop - pulse.start
-    by_name = {name: kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
-    parameters = tuple(_parameters(name) for name in names)
     for start in range(0, len(flat), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        y = flat[rows].astype(np.float64)
-        y[~np.isfinite(y)] = np.nan
+        y = finite_or_nan(flat[rows])
         for number, name in enumerate(names):
-            residuals = _residuals(y, since, by_name[name], pulse, parts)
-            aicc[number, rows] = _aicc(residuals, parameters[number])
-            whiteness[number, rows] = whiteness_of_residuals(residuals)
+            residuals, fits = question.fitted(y, name)
+            if noise is None or noise.is_white:
+                aicc[number, rows] = _aicc(residuals, parameters[number])
+                whiteness[number, rows] = whiteness_of_residuals(residuals)
+            else:
+                left, count, whiteness[number, rows] = decorrelated(residuals, fits, question.since, noise)
+                aicc[number, rows] = _aicc(left, parameters[number], count)
     judged = np.isfinite(aicc).all(axis=0)
     aicc[:, ~judged] = np.nan
     whiteness[:, ~judged] = np.nan
@@ -179,6 +178,116 @@ def checked_kernels(kernels: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def noise_and_misfits(
+    traces: ArrayLike,
+    time: ArrayLike,
+    pulse: Window,
+    noises: Sequence[NoiseModel],
+    *,
+    kernels: Sequence[str] = COMPARED,
+    stop: float | None = None,
+    skip: float = 0.0,
+    low_pass: LowPass | None = None,
+) -> tuple[NoiseModel, Misfits]:
+    """Return the noise that all kernels are judged by (`napari_tesm.model_choice.likely_noise`), and what they miss.
+
+    Parameters
+    ----------
+    traces : array-like, shape (n, time)
+        With a response.
+    noises : sequence of NoiseModel
+        What each kernel leaves over.
+    time, pulse, kernels, stop, skip, low_pass
+        As for `model_choice`.
+    """
+    question = _Question.of(time, pulse, kernels, stop, skip, low_pass)
+    y = finite_or_nan(np.asarray(traces)[:, question.record])
+    if not len(y):
+        return NoiseModel(), Misfits((np.nan,) * len(question.names))
+    explained = [
+        Explained(*question.fitted(y, name), question.since, parameters)
+        for name, parameters in zip(question.names, question.parameters, strict=True)
+    ]
+    noise = likely_noise(explained, noises, processes_from_times(question.since, low_pass))
+    shares = tuple(misfit_share(by_kernel, y - by_kernel.residuals) for by_kernel in explained)
+    return noise, Misfits(shares, misfit_limit(noise, explained[0]))
+
+
+def finite_or_nan(traces: NDArray[Any]) -> Array:
+    """Return traces with NaN for what is not finite."""
+    values = traces.astype(np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """Which kernels are compared, and on which samples.
+
+    Parameters
+    ----------
+    names : tuple of str
+    kernels : dict of str to Kernel or ShapeKernel
+    record : slice
+        Samples from the start of the pulse on.
+    since : ndarray
+        Their times, in s.
+    """
+
+    names: tuple[str, ...]
+    kernels: dict[str, AnyKernel]
+    pulse: Window
+    record: slice
+    since: Array
+    parts: list["_Part"]
+
+    @classmethod
+    def of(
+        cls,
+        time: ArrayLike,
+        pulse: Window,
+        kernels: Sequence[str],
+        stop: float | None,
+        skip: float,
+        low_pass: LowPass | None,
+    ) -> Self:
+        names = checked_kernels(kernels)
+        if pulse.stop is None:
+            raise ValueError("it is not known when the pulse ends: give its length")
+        times = np.asarray(time, dtype=np.float64)
+        record = Window(pulse.start, stop).samples(times)
+        since = times[record]
+        windows = (pulse, Window(pulse.stop, stop))
+        parts = [
+            _Part(since, window.start, window.samples(since, skip=skip), title)
+            for window, title in zip(windows, ("the pulse", "the relaxation"), strict=True)
+        ]
+        length = pulse.stop - pulse.start
+        by_name = {name: kernel_from_name(name, pulse=length, low_pass=low_pass) for name in names}
+        return cls(names, by_name, pulse, record, since, parts)
+
+    @property
+    def parameters(self) -> tuple[int, ...]:
+        """How many numbers describe the record: time, amplitude, final value …, and the noise."""
+        return tuple(_parameters(name) for name in self.names)
+
+    def fitted(self, y: Array, name: str) -> tuple[Array, list[FittedPart]]:
+        """Return data less fit, NaN where a sample is missing or left out or nothing could be fitted, and the fits."""
+        kernel, residuals = self.kernels[name], np.full(y.shape, np.nan)
+        ranges = [(np.arange(part.samples.start, part.samples.stop), part.start) for part in self.parts]
+        if kernel.joint:
+            kept = np.concatenate([samples for samples, _ in ranges])
+            ranges = [(kept, min(self.pulse.start, float(self.since[kept[0]])))]
+        fits = []
+        for samples, start in ranges:
+            times = self.since[samples]
+            fitted = fit_traces(y[:, samples], times, kernel=kernel, start=start)
+            numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
+            residuals[:, samples] = y[:, samples] - fitted_curves(kernel, times - start, numbers)
+            fits.append(FittedPart(kernel, samples, times - start, numbers))
+        return residuals, fits
+
+
 class _Part:
     """One of the two windows: which samples of the record it has, and when its kernel begins."""
 
@@ -189,64 +298,20 @@ class _Part:
                 f"{title} holds {samples.stop - samples.start} samples where {fewest} are needed"
             )
         self.samples = samples
-        self.time = record[samples]
-        self.start = min(start, float(self.time[0]))
+        self.start = min(start, float(record[samples][0]))
 
 
 def _parameters(name: str) -> int:
-    """Return how many numbers describe the record with a kernel: time, amplitude, final value …, and the noise."""
     kernel = ALL_KERNELS[name]
     return kernel.parameters * (1 if kernel.joint else 2) + 1
 
 
-def _residuals(y: Array, time: Array, kernel: AnyKernel, pulse: Window, parts: list[_Part]) -> Array:
-    """Return data less fit, NaN where a sample is missing or left out, or nothing could be fitted."""
-    residuals = np.full(y.shape, np.nan)
-    if kernel.joint:
-        kept = np.concatenate([np.arange(part.samples.start, part.samples.stop) for part in parts])
-        start = min(pulse.start, float(time[kept[0]]))
-        residuals[:, kept] = _residuals_of_fit(y[:, kept], time[kept], kernel, start)
-        return residuals
-    for part in parts:
-        data = y[:, part.samples]
-        residuals[:, part.samples] = _residuals_of_fit(data, part.time, kernel, part.start)
-    return residuals
-
-
-def _residuals_of_fit(data: Array, time: Array, kernel: AnyKernel, start: float) -> Array:
-    fitted = fit_traces(data, time, kernel=kernel, start=start)
-    numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
-    return np.asarray(data - fitted_curves(kernel, time - start, numbers))
-
-
-def _aicc(residuals: Array, parameters: int) -> Array:
+def _aicc(residuals: Array, parameters: int, count: Array | None = None) -> Array:
+    """Return AICc; of `count` independent samples where there are fewer than residuals."""
     present = np.isfinite(residuals)
-    n = present.sum(axis=1)
+    n = present.sum(axis=1) if count is None else count
     rss = np.square(np.where(present, residuals, 0.0)).sum(axis=1)
     usable = (n > parameters + 1) & (rss > 0)
     k, n = parameters, np.where(usable, n, parameters + 2)
     value = n * np.log(np.where(usable, rss, 1.0) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
     return np.asarray(np.where(usable, value, np.nan))
-
-
-def whiteness_of_residuals(residuals: NDArray[np.floating]) -> Array:
-    """Return the probability that white noise is at least as correlated, shape (...); the test of Ljung and Box.
-
-    Parameters
-    ----------
-    residuals : ndarray, shape (..., time)
-        NaN where a sample is missing.
-    """
-    from scipy.special import gammaincc
-
-    present = np.isfinite(residuals)
-    n = present.sum(axis=-1)
-    mean = np.where(present, residuals, 0.0).sum(axis=-1) / np.maximum(n, 1)
-    free = np.where(present, residuals - mean[..., None], 0.0)
-    square = np.square(free).sum(axis=-1)
-    statistic = np.zeros(n.shape)
-    for lag in range(1, LAGS + 1):
-        together = (free[..., lag:] * free[..., :-lag]).sum(axis=-1) / np.where(square > 0, square, np.nan)
-        statistic += together**2 / np.maximum(n - lag, 1)
-    statistic *= n * (n + 2.0)
-    return np.asarray(np.where(n > LAGS + 1, gammaincc(LAGS / 2, statistic / 2), np.nan))

@@ -4,28 +4,40 @@ Only pixels with a response vote: those that pass the gates of a fit, |H| above 
 describes the pulse or the relaxation better than a constant. Noise alone supports any kernel.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
-from napari_tesm.data.displacement import response_probability, threshold_from_displacement
+from napari_tesm.data.displacement import (
+    displacement_from_traces,
+    response_probability,
+    threshold_from_displacement,
+)
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.instrument import instrument_of
+from napari_tesm.evaluation.instrument import instrument_of, sample_of_traces
 from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks
-from napari_tesm.evaluation.recipe import OF_NOISE
+from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import low_pass_from_protocol, pulse_from_recipe, record_from_recipe
 from napari_tesm.evaluation.traces import maps_from_traces
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.model_choice.evidence import COMPARED, ModelChoice, checked_kernels, model_choice
+from napari_tesm.model_choice.evidence import (
+    COMPARED,
+    ModelChoice,
+    checked_kernels,
+    model_choice,
+    noise_and_misfits,
+)
+from napari_tesm.model_choice.misfits import Misfits
 from napari_tesm.model_choice.votes import KernelVotes
+from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.quantities.status import BELOW_THRESHOLD, INVALID, NO_RESPONSE, OK, STATUS_MEANINGS
 
 Array = NDArray[np.float64]
@@ -133,15 +145,22 @@ def choice_of_kernels(
             limit[...] = threshold_from_displacement(h, recipe.threshold, of=recipe.threshold_of)
     votes: dict[tuple[int, int, int], KernelVotes] = {}
 
+    def limits_of(traces: NDArray[np.floating], pulse: int) -> Array:
+        if instrument is None:
+            return np.full(len(traces), limits[pulse].flat[0])
+        fitted = maps_from_traces(traces, instrument.evaluation)
+        return np.asarray(recipe.threshold * instrument.error_of_displacement(fitted, pulse))
+
+    measured = [jury.noise_and_misfits(pulse, limits_of) for pulse in range(shape[0])]
+
     def evaluate(unread: xr.DataArray, block: Block) -> None:
         traces, (pulse, rows, columns) = unread.values, block
         if instrument is not None:
-            fitted = maps_from_traces(traces.reshape(-1, traces.shape[-1]), instrument.evaluation)
-            errors = instrument.error_of_displacement(fitted, pulse)
-            limits[block] = recipe.threshold * errors.reshape(height[block].shape)
+            errors = limits_of(traces.reshape(-1, traces.shape[-1]), pulse)
+            limits[block] = errors.reshape(height[block].shape)
         status = jury.status(traces, height[block], limits[block])
         asked = status == OK
-        choice = jury.choice(traces[asked])
+        choice = jury.choice(traces[asked], measured[pulse][0])
         status[asked] = np.where(choice.best >= 0, OK, INVALID)
         voting[block] = status
         for whole, part in ((best, choice.best), (evidence, choice.evidence), (white, choice.white)):
@@ -153,7 +172,12 @@ def choice_of_kernels(
     # In the order of the blocks, not of the threads: how a sum is rounded depends on it.
     in_order = [(place[0], votes[place]) for place in sorted(votes)]
     of_pulse = [
-        KernelVotes.joined([of_block for p, of_block in in_order if p == pulse]) for pulse in range(shape[0])
+        replace(
+            KernelVotes.joined([of_block for p, of_block in in_order if p == pulse]),
+            misfit=misfits.shares,
+            misfit_limit=None if noise.is_white else misfits.limit,
+        )
+        for pulse, (noise, misfits) in enumerate(measured)
     ]
     maps = {BEST: best, EVIDENCE: evidence, WHITENESS: white, VOTING: voting}
     return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, maps, np.nanmedian(limits, axis=(1, 2))))
@@ -192,12 +216,36 @@ class _Jury:
             responding |= response_probability(fitted.r2, fitted.samples) < recipe.response_level
         return responding
 
-    def choice(self, traces: NDArray[np.floating]) -> ModelChoice:
+    def choice(self, traces: NDArray[np.floating], noise: NoiseModel | None = None) -> ModelChoice:
         """Return what traces, shape (n, time), say; n may be 0."""
-        return model_choice(
-            traces, self.evaluation.time, self.pulse, kernels=self.kernels, stop=self.relaxation.stop,
-            skip=self.evaluation.recipe.skip_after_edge, low_pass=self.low_pass,
-        )  # fmt: skip
+        return model_choice(traces, self.evaluation.time, self.pulse, noise=noise, **self._question)
+
+    def noise_and_misfits(
+        self, pulse: int, limits_of: Callable[[Array, int], Array]
+    ) -> tuple[NoiseModel, Misfits]:
+        """Return the noise of a pulse setting by which the kernels are judged, and what they miss.
+
+        `limits_of` gives the smallest |H| that counts, of traces of a pulse setting.
+        """
+        noises = [instrument_of(self._fit(name)).noises[pulse] for name in self.kernels]
+        traces = sample_of_traces(self.evaluation, pulse)
+        height = displacement_from_traces(traces, self.evaluation.time, self.pulse)
+        asked = traces[self.status(traces, height, limits_of(traces, pulse)) == OK]
+        return noise_and_misfits(asked, self.evaluation.time, self.pulse, noises, **self._question)
+
+    def _fit(self, kernel: str) -> Evaluation:
+        """Return the fit of a kernel to the record as it is."""
+        recipe = replace(self.evaluation.recipe, kernel=kernel, geometry=Recipe().geometry, nuisance="none")
+        return replace(self.evaluation, recipe=recipe)
+
+    @property
+    def _question(self) -> dict[str, Any]:
+        return {
+            "kernels": self.kernels,
+            "stop": self.relaxation.stop,
+            "skip": self.evaluation.recipe.skip_after_edge,
+            "low_pass": self.low_pass,
+        }
 
 
 def _jury_from_evaluation(evaluation: Evaluation, kernels: tuple[str, ...]) -> _Jury:

@@ -1,5 +1,6 @@
 """What the traces of a map say together about several kernels, counted and in words."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +34,11 @@ class KernelVotes:
         AICc of all of them together, for each kernel: the traces are independent.
     left_out : int
         Traces that had no vote.
+    misfit : tuple of float
+        Of each kernel the share of what it leaves over that all traces of one shape have in common
+        (`napari_tesm.model_choice.misfits`); empty where it was not measured.
+    misfit_limit : float, optional
+        Share up to which a kernel describes the traces; None where the noise is white and whiteness tells.
     """
 
     kernels: tuple[str, ...]
@@ -42,6 +48,8 @@ class KernelVotes:
     white: tuple[int, ...]
     aicc: tuple[float, ...]
     left_out: int = 0
+    misfit: tuple[float, ...] = ()
+    misfit_limit: float | None = None
 
     @classmethod
     def joined(cls, parts: Sequence["KernelVotes"]) -> "KernelVotes":
@@ -59,6 +67,8 @@ class KernelVotes:
             total("white"),
             total("aicc"),
             sum(part.left_out for part in parts),
+            _mean_misfit(parts),
+            max((part.misfit_limit for part in parts if part.misfit_limit is not None), default=None),
         )
 
     def share(self, kernel: str) -> float:
@@ -81,11 +91,25 @@ class KernelVotes:
         """Return the kernel with the smallest AICc of all traces; None where there is none to judge by."""
         return self.ranked()[0] if self.judged else None
 
+    def misfit_share(self, kernel: str) -> float | None:
+        """Part of what this kernel leaves over that traces of one shape have in common; None where it is not known."""
+        share = self.misfit[self.kernels.index(kernel)] if self.misfit else float("nan")
+        return share if math.isfinite(share) else None
+
     @property
     def describes(self) -> bool:
-        """Whether the recommended kernel leaves white residuals nearly everywhere."""
+        """Whether the recommended kernel describes the map.
+
+        In white noise it leaves white residuals nearly everywhere. Noise that is not white was measured from
+        residuals: those of a wrong kernel may pass for it, and what tells is what they have in common.
+        """
         name = self.recommended()
-        return name is not None and self.white_share(name) >= MOSTLY
+        if name is None:
+            return False
+        misfit = self.misfit_share(name)
+        if self.misfit_limit is None or misfit is None:
+            return self.white_share(name) >= MOSTLY
+        return misfit <= self.misfit_limit
 
     @property
     def rival(self) -> str | None:
@@ -115,10 +139,17 @@ class KernelVotes:
         words += f", AICc of the map {rounded(margin)} below that of '{second}'"
         if (rival := self.rival) is not None:
             words += f" (but '{rival}' is best in more of them, {100 * self.share(rival):.0f} %: the traces differ)"
+        misfit = self.misfit_share(name)
+        if self.misfit_limit is None or misfit is None:
+            judged = f"its residuals are white in {white:.0f} %"
+            lacking = f"{judged} only"
+        else:
+            judged = f"traces of one shape have {100 * max(misfit, 0):.1f} % of its residuals in common"
+            lacking = judged
         if self.describes:
-            return f"{words}; its residuals are white in {white:.0f} %."
+            return f"{words}; {judged}."
         return (
-            f"{words}. But its residuals are white in {white:.0f} % only: none of these kernels describes the "
+            f"{words}. But {lacking}: none of these kernels describes the "
             "data, and D from any of them is a number without a meaning yet."
         )
 
@@ -137,10 +168,22 @@ class KernelVotes:
                     "best_share": self.share(name) if self.judged else None,
                     "aicc_behind": self.behind(name) if self.judged else None,
                     "white_share": self.white_share(name) if self.judged else None,
+                    "misfit_share": self.misfit_share(name),
                 }
                 for name in self.ranked()
             ],
         }
+
+
+def _mean_misfit(parts: Sequence[KernelVotes]) -> tuple[float, ...]:
+    """Return the shares of several parts, each as it has traces."""
+    measured = [part for part in parts if part.misfit and part.judged]
+    if not measured:
+        return ()
+    shares = np.average(
+        [part.misfit for part in measured], axis=0, weights=[part.judged for part in measured]
+    )
+    return tuple(shares.tolist())
 
 
 def rounded(difference: float) -> str:

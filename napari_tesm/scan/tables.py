@@ -28,6 +28,7 @@ VOTES_SHOWN: Final = (
     "kernel", "parameters", Joined("best in", ("best_share",), "{} %"),
     Joined("AICc", ("aicc_behind",), lambda _, behind: "best" if behind == 0 else f"+{rounded(behind)}"),
     Joined("white in", ("white_share",), "{} %"),
+    Joined("common", ("misfit_share",), lambda _, share: "–" if share is None else f"{max(share, 0):.1f} %"),
 )  # fmt: skip
 """What the terminal and the screen show of the votes."""
 
@@ -181,16 +182,21 @@ _MEASURED: Final = GRAIN_VALUES[1:5]
 # Kernels
 
 
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
 def table_of_votes(votes: KernelVotes) -> Table:
     """Return what the traces say of each kernel, the best first."""
     columns: list[Column | str] = [
         "kernel", "parameters", Column("best in, %", key="best_share", decimals=1),
         Column("AICc", key="aicc_behind"), Column("white in, %", key="white_share", decimals=1),
+        Column("common, %", key="misfit_share", decimals=1),
     ]  # fmt: skip
     rows = [
         [
             name, votes.parameters[votes.kernels.index(name)], 100 * votes.share(name), votes.behind(name),
-            100 * votes.white_share(name),
+            100 * votes.white_share(name), _percent(votes.misfit_share(name)),
         ]
         for name in votes.ranked()
     ]  # fmt: skip

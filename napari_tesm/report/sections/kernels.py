@@ -41,7 +41,9 @@ def section_from_data(data: ReportData) -> Section | None:
         "All kernels were fitted to the same samples of every trace with a response, from the start of the pulse on. "
         f"AICc weighs how close they come against their parameters; a kernel is preferred clearly beyond {CLEAR:g}. It "
         "only ranks: whether the best one describes the traces is said by its residuals, which are white if what is "
-        "left is noise (Ljung and Box, ten lags, 1 %)."
+        "left is noise (Ljung and Box, ten lags, 1 %), and by the share of them that all traces of one relaxation time "
+        "have in common, which noise has not. Noise that is not white was measured, and residuals decorrelated before "
+        "they were judged; whether a kernel describes the traces is then said by the common share."
         + (f" Of this large map one pixel in {step**2} was asked." if step > 1 else "")
     )
     used = scan.recipe.kernel

@@ -1,0 +1,68 @@
+"""What kernels miss on a map: the share of what they leave over that all traces of one shape have in common."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.evaluation.tangents import Cells
+from napari_tesm.model_choice.likely_noise import Explained
+from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.noise.misfit import without_misfit
+
+Array = NDArray[np.float64]
+
+LEAST: Final = 0.05
+"""A kernel describes a map where it misses no more than this share."""
+_BY_CHANCE: Final = 5.0
+"""Standard deviations of the share in noise that are forgiven."""
+
+
+@dataclass(frozen=True)
+class Misfits:
+    """What the kernels of a choice miss.
+
+    Parameters
+    ----------
+    shares : tuple of float
+        For each kernel, less what noise makes of it by chance; NaN where it cannot be told.
+    limit : float
+        Up to which a kernel describes the map.
+    """
+
+    shares: tuple[float, ...]
+    limit: float = LEAST
+
+
+def misfit_share(explained: Explained, curves: Array) -> float:
+    """Return the share of what a kernel leaves over that is the same curve for all traces of one shape.
+
+    Parameters
+    ----------
+    curves : ndarray, shape (n, time)
+        As they were fitted.
+    """
+    total, common = 0.0, 0.0
+    for part in explained.parts:
+        there = np.isin(part.samples, explained.kept)
+        samples = part.samples[there]
+        residuals = explained.residuals[:, samples]
+        height = curves[:, samples].std(axis=1)
+        share = without_misfit(residuals, height, Cells.of(part.kernel, part.values).members)[1]
+        if np.isfinite(share):
+            square = float(np.nansum(np.square(residuals)))
+            total, common = total + square, common + share * square
+    return common / total if total else float("nan")
+
+
+def misfit_limit(noise: NoiseModel, explained: Explained) -> float:
+    """Return the largest share that a kernel may miss and describe the traces.
+
+    A curve common to eight traces or more takes an eighth of their noise at the most, give or take what follows from
+    the number of independent samples, tr(R)²/tr(R²).
+    """
+    covariance = noise.covariance(explained.time[explained.kept])
+    independent = np.trace(covariance) ** 2 / np.square(covariance).sum()
+    by_chance = 1 / np.sqrt(4 * max(len(explained.residuals), 1) * independent)
+    return float(max(LEAST, _BY_CHANCE * by_chance))
