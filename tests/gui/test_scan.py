@@ -11,6 +11,7 @@ from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.trace import TraceModel
+from napari_tesm.quantities.status import INCONSISTENT
 
 
 def scan_of(dataset):
@@ -65,6 +66,20 @@ def test_fits_of_a_place_are_those_of_the_whole_map():
                         assert abs(window.values["D"] / diffusion - 1) < 1e-9
                         error = float(here[f"D{number}_stderr"][pulse])
                         assert window.values["D_stderr"] == pytest.approx(error, rel=1e-6)
+
+
+def test_a_pixel_of_a_sign_the_map_does_not_show_is_judged_as_on_the_map():
+    dataset = example_dataset(shape=(9, 12))
+    traces = dataset["displacement"].values.copy()
+    traces[:, 4, 5] *= -1
+    dataset["displacement"] = dataset["displacement"].copy(data=traces)
+    scan = scan_of(dataset)
+    scan.set_results(fit(dataset))
+    assert (scan.maps["status2"].values[:, 4, 5] == INCONSISTENT).all()
+    model = TraceModel(scan)
+    for place, expected in (((4, 5), INCONSISTENT), ((4, 6), 0)):
+        for trace in model.fits_of(scan.traces_at(place)):
+            assert [window.status for window in trace.windows.values()] == [expected] * 2
 
 
 def test_residuals_and_curve_add_up_to_the_data():
