@@ -76,9 +76,12 @@ class Cells:
         members = np.full(complete.size, -1, dtype=np.intp)
         if not complete.any():
             return cls([], members)
-        rounded, members[complete] = np.unique(
-            np.rint(places[:, complete] / width), axis=1, return_inverse=True
-        )
+        rounded = np.rint(places[:, complete] / width)
+        if len(names) == 1:  # sorting columns takes ten times as long
+            shapes, members[complete] = np.unique(rounded[0], return_inverse=True)
+            rounded = shapes[None]
+        else:
+            rounded, members[complete] = np.unique(rounded, axis=1, return_inverse=True)
         shapes = [
             {name: float(x if name == "share" else np.exp(x)) for name, x in zip(names, row, strict=True)}
             for row in rounded.T * width

@@ -1,6 +1,6 @@
 """What the noise of an instrument comes to for the fits of one window: errors, statuses, the gate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +42,8 @@ class WindowNoise:
     times: Array
     covariance: Array
     null: NullDistribution
+    factors: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False)
+    """By which errors grow, by the shape of the curve: those that were asked for, kept for the next map."""
 
     @classmethod
     def of(cls, model: NoiseModel, evaluation: Evaluation, number: int) -> "WindowNoise":
@@ -74,15 +76,17 @@ class WindowNoise:
             kernel, {name: maps[map_name(name, number)].ravel() for name in parameter_names(kernel)}
         )
         since = self.times - settings.start(number, self.times)
-        factors = np.full((len(names), tau.size), np.nan)
+        of_shapes = np.full((len(names), len(cells.shapes) + 1), np.nan)
         for cell, shape in enumerate(cells.shapes):
-            tangents = tangents_of_curve(kernel, since, shape)
-            if nuisances is not None:
-                tangents = np.column_stack([tangents, nuisances.columns])
-            factors[:, cells.members == cell] = factors_from_tangents(tangents, self.covariance).errors[
-                :, None
-            ]
-        factors = factors.reshape(-1, *tau.shape)
+            key = tuple(shape.values())
+            if key not in self.factors:
+                tangents = tangents_of_curve(kernel, since, shape)
+                if nuisances is not None:
+                    tangents = np.column_stack([tangents, nuisances.columns])
+                self.factors[key] = factors_from_tangents(tangents, self.covariance).errors
+            of_shapes[:, cell] = self.factors[key]
+        # The last column is for fits without a shape.
+        factors = of_shapes[:, cells.members].reshape(-1, *tau.shape)
         for name, factor in zip(names, factors, strict=True):
             maps[map_name(f"{name}_stderr", number)] *= factor
         maps[map_name("inflation", number)] *= factors[0]

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import xarray as xr
@@ -16,6 +16,7 @@ KINDS_IN_WORDS: Final = {
     "white": "white", "lock-in": "behind the lock-in's filter", "fast": "behind a filter the file does not tell of",
     "slow": "slow (1/f)", "mains": "mains", "drift": "drift",
 }  # fmt: skip
+_IN_SHORT: Final = {**KINDS_IN_WORDS, "lock-in": "lock-in", "fast": "some filter", "slow": "1/f"}
 _NUISANCES: Final = {"drift": "drift", "step": "a step with the voltage", "mains": "mains"}
 _SHOWN: Final = 0.005
 
@@ -57,16 +58,47 @@ def noise_in_words(entry: dict[str, Any]) -> str:
             if entry["asked"] == "white"
             else "taken for white, too few traces to measure"
         )
-    shares = [(kind, share) for kind, share in entry["shares"].items() if share > _SHOWN]
-    if len(shares) == 1 and shares[0][0] == "white":
-        return "white"
-    made = ", ".join(f"{100 * share:.0f} % {KINDS_IN_WORDS[kind]}" for kind, share in shares)
+    made = _made_of(entry)
+    if made == "white":
+        return made
     counted = [
         f"{samples} samples of {words_of_fit(int(number))} count as {effective:.0f}"
         for number, (samples, effective) in entry["windows"].items()
         if effective is not None
     ]
     return ". ".join(filter(None, ["; ".join([made, *counted]), few_samples_in_words(entry)]))
+
+
+def _made_of(entry: dict[str, Any], words: Mapping[str, str] = KINDS_IN_WORDS) -> str:
+    shares = [(kind, share) for kind, share in entry["shares"].items() if share > _SHOWN]
+    if len(shares) == 1 and shares[0][0] == "white":
+        return "white"
+    return ", ".join(f"{100 * share:.0f} % {words[kind]}" for kind, share in shares)
+
+
+def instrument_in_short(maps: xr.Dataset, pulse: int, fit: int | None) -> str:
+    """Return the noise of one pulse setting, and what is fitted beside the curve, in a line; empty where unknown.
+
+    Parameters
+    ----------
+    fit : int, optional
+        Number of the window whose samples are counted.
+    """
+    summary = instrument_summary(maps)
+    if summary is None:
+        return ""
+    entry = summary["noise"][pulse]
+    words = f"Noise {_made_of(entry, _IN_SHORT) if entry['traces'] else 'taken for white'}"
+    samples, effective = entry["windows"].get(str(fit), (0, None))
+    if effective is not None and words != "Noise white" and entry["traces"]:
+        words += f"; {samples} samples count as {effective:.0f}"
+    sizes = {test["text"]: test["size"] for test in summary["nuisances"]}
+    fitted = [
+        text.replace(":", " ") + (f" {100 * sizes[text]:.2g} %" if text in sizes else "")
+        for text in summary["fitted"].split(",")
+        if text.partition(":")[0] in _NUISANCES
+    ]
+    return f"{words}. Fitted too: {', '.join(fitted)}." if fitted else f"{words}."
 
 
 def few_samples_in_words(entry: dict[str, Any]) -> str:

@@ -119,3 +119,29 @@ def test_a_threshold_is_a_share_of_the_maximum_or_a_number_of_standard_errors(fo
     assert (form.model.recipe.threshold, form.model.recipe.threshold_of) == (0.15, "p99")
     form.threshold.value = 20.0
     assert (form.model.recipe.threshold, form.model.recipe.threshold_of) == (0.2, "p99")
+
+
+def test_noise_and_nuisances_are_entered_under_the_gates(form):
+    recipe = form.model.recipe
+    assert (form.noise.value, form.nuisance.value) == (recipe.noise, recipe.nuisance) == ("measured", "auto")
+    form.noise.value = "white"
+    type_in(form.nuisance, "drift, mains:60 Hz")
+    assert form.model.message == ""
+    assert (form.model.recipe.noise, form.model.recipe.nuisance) == ("white", "drift, mains:60 Hz")
+    type_in(form.nuisance, "wobble")
+    assert "wobble" in form.model.message
+    assert form.model.recipe.nuisance == "drift, mains:60 Hz"
+    type_in(form.nuisance, "")
+    assert form.model.recipe.nuisance == "auto"
+    form.nuisance.native.editingFinished.emit()
+    assert form.nuisance.value == "auto"
+
+
+def test_a_kernel_with_a_shape_of_its_own_takes_no_nuisances(form):
+    type_in(form.nuisance, "drift")
+    form.kernel.value = "stretched"
+    assert form.model.message == ""
+    assert form.model.recipe.nuisance == "auto"
+    assert not form.nuisance.enabled
+    form.kernel.value = "flux-pulse"
+    assert form.nuisance.enabled

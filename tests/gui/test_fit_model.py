@@ -148,3 +148,37 @@ def test_counts_say_how_many_and_why_not():
 )
 def test_a_share_is_never_rounded_to_none_or_all(fitted, words):
     assert FitCounts(1, 0, "", (fitted, 10000 - fitted, 0, 0, 0, 0)).share_in_words() == words
+
+
+def test_what_was_measured_of_the_instrument_is_kept_for_the_next_preview(monkeypatch):
+    model = model_of(shape=(10, 12), noise=0.01)
+    model.preview()
+
+    def refuse(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("napari_tesm.evaluation.instrument._measured", refuse)
+    monkeypatch.setattr("napari_tesm.evaluation.window_noise.factors_from_tangents", refuse)
+    monkeypatch.setattr("napari_tesm.evaluation.window_noise.NullDistribution.of_draws", refuse)
+    for values in ({"threshold": "8 %"}, {"tip_radius": "20 nm"}, {"response_level": 1e-5}):
+        assert model.set(**values)
+        preview = model.preview()
+    monkeypatch.undo()
+    whole = fit(model.scan.dataset, recipe=model.recipe)
+    for name in whole.data_vars:
+        assert np.array_equal(preview[name].values, whole[name].values, equal_nan=True), name
+    monkeypatch.setattr("napari_tesm.evaluation.instrument._measured", refuse)
+    assert model.set(skip_after_edge="0.3 ms")
+    with pytest.raises(AssertionError, match="measured again"):
+        model.preview()
+
+
+def test_maps_whose_nuisances_were_found_are_not_stale():
+    model = model_of(shape=(10, 12))
+    assert model.set(kernel="flux-pulse")
+    maps = model.fit()
+    assert Recipe.from_json(maps.attrs["recipe"]).nuisance not in ("auto", "none")
+    model.scan.set_results(maps)
+    assert not model.is_stale
+    assert model.set(nuisance="none")
+    assert model.is_stale

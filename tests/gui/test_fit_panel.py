@@ -1,5 +1,6 @@
 """The Fit tab in a real napari window: typing, previews, whole fits, Cancel, deleting and closing meanwhile."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import example_dataset, lock_in_noise
 
 pytest.importorskip("qtpy")
 from qtpy.QtCore import Qt
@@ -311,3 +312,33 @@ def test_napari_may_be_closed_during_a_fit():
     assert done.stdout.strip() == "closed"
     assert done.returncode == 0
     assert done.stderr.strip() == ""
+
+
+def test_the_outcome_says_what_the_noise_is_made_of(open_scan, qtbot):
+    panel = open_scan(Scan("example", example_dataset(shape=(12, 16), noise=0.01, lock_in=6.0), []))
+    panel.fit_all()
+    qtbot.waitUntil(lambda: panel.scan.maps is not None, timeout=20_000)
+    settle(qtbot, 200)
+    measured = json.loads(panel.scan.maps.attrs["instrument"])["noise"][1]
+    samples, effective = measured["windows"]["2"]
+    words = panel.outcome.reasons.text()
+    assert f"{samples} samples count as {effective:.0f}." in words
+    for share in measured["shares"].values():
+        assert f"{100 * share:.0f} %" in words
+    # The rest of it, and of the other window, in sentences.
+    assert f"{samples} samples of window 2 count as {effective:.0f}" in panel.outcome.reasons.toolTip()
+    assert "Not tested for drift" in panel.outcome.reasons.toolTip()
+
+
+def test_noise_alone_is_called_no_response(open_scan, qtbot):
+    dataset = example_dataset(shape=(20, 24), noise=0.01, lock_in=6.0)
+    noise = 0.01 * lock_in_noise(np.random.default_rng(5), dataset["displacement"].shape, samples=6.0)
+    panel = open_scan(Scan("wafer", with_traces(dataset, noise), []))
+    panel.fit_all()
+    qtbot.waitUntil(lambda: panel.scan.maps is not None, timeout=20_000)
+    settle(qtbot, 200)
+    assert "No response: " in panel.outcome.reasons.text()
+    panel.form.noise.value = "white"
+    qtbot.waitUntil(lambda: panel.model.preview_maps is not None, timeout=20_000)
+    settle(qtbot, 200)
+    assert "No response: " not in panel.outcome.reasons.text()

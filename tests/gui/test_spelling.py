@@ -109,3 +109,14 @@ def test_an_option_that_is_not_called_as_its_entry_is_copied_as_the_parser_knows
         scan.set_recipe(replace(scan.recipe, phase_rotation=angle))
         options = parser_for_tesm().parse_args(shlex.split(command_from_scan(scan))[1:])
         assert recipe_from_options(options).phase_rotation == angle
+
+
+def test_noise_and_nuisances_are_spelled(tmp_path):
+    path = tmp_path / "scan.gwy"
+    save(path, example_dataset(shape=(5, 6)))
+    (scan,) = scans_from_path(path)
+    assert FitModel(scan).set(noise="white", nuisance="drift")
+    words = shlex.split(command_from_scan(scan))
+    assert (words[words.index("--noise") + 1], words[words.index("--nuisance") + 1]) == ("white", "drift")
+    assert "noise='white', nuisance='drift'" in python_from_scan(scan)
+    commands_agree(scan, tmp_path)

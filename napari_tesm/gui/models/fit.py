@@ -14,10 +14,11 @@ from napari_tesm.data.maps import ENDINGS
 from napari_tesm.data.protocol import RADII, PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
-from napari_tesm.evaluation.recipe import NO_WINDOW, Recipe
+from napari_tesm.evaluation.recipe import AUTO, NO_WINDOW, Recipe
 from napari_tesm.evaluation.settings import protocol_with_radii
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.files.sentences import Field
+from napari_tesm.findings.instrument import instrument_summary
 from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
@@ -122,7 +123,12 @@ class FitModel:
         present = self.recipe
         with suppress(ValueError):
             present = self.scan.evaluation.recipe
-        return bool(written) and Recipe.from_json(str(written)) != present
+        if not written or self.maps is None:
+            return False
+        made_with = Recipe.from_json(str(written))
+        if present.nuisance == AUTO and (instrument_summary(self.maps) or {}).get("nuisances"):
+            made_with = replace(made_with, nuisance=AUTO)  # what was found stands for it
+        return made_with != present
 
     def show(self, name: str, pulse: int) -> None:
         """Choose the map on top."""

@@ -136,6 +136,7 @@ class FitPanel(Panel):
         self.message.show_if_any(
             "No scan is open." if model is None else model.message or model.problem or model.hint
         )
+        self.message.keep_lines()
 
     def follow_canvas(self) -> None:
         """Tell of the map that is seen, also where it was chosen in napari's list of layers."""

@@ -11,13 +11,14 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tesm.data.protocol import RADII
-from napari_tesm.evaluation.recipe import NO_WINDOW, OF_NOISE, Recipe
+from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, Recipe
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import LABELS
@@ -61,6 +62,9 @@ _TIPS: Final = {
     "lock_in_order": "Its number of RC stages, 1 to 8",
     "window": "Edges in ms from the start of the pulse; empty as the pulse has it. They can be dragged in the plot.",
     "use": "Fit this window",
+    "noise": "Measured: errors and gates go by the noise as the residuals show it; white: every sample is independent",
+    "nuisance": "What is fitted beside the curve: auto takes what the traces show, none nothing; or some of drift, "
+    "step, mains:50Hz, with commas between",
     "intervals": "Maps of the limits that hold τ and D with 95 %; where a pixel is unresolved, what can be said of it",
 }
 
@@ -96,7 +100,9 @@ class FitForm(QWidget):
         }
         self.kernel = ComboBox(name="kernel", choices=list(ALL_KERNELS), tooltip=_TIPS["kernel"])
         self.geometry = ComboBox(name="geometry", choices=_GEOMETRIES, tooltip=_TIPS["geometry"])
-        self.intervals = CheckBox(name="intervals", text="95 % limits of τ and D", tooltip=_TIPS["intervals"])
+        self.intervals = CheckBox(name="intervals", text="95 % limits", tooltip=_TIPS["intervals"])
+        self.noise = ComboBox(name="noise", choices=list(NOISES), tooltip=_TIPS["noise"])
+        self.nuisance = LineEdit(name="nuisance", tooltip=_TIPS["nuisance"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
         self.preview.tooltip = "Maps follow while a parameter changes"
         self.units = {name: QLabel("nm") for name in RADII}
@@ -122,8 +128,13 @@ class FitForm(QWidget):
             QLabel(f"ms, {LABELS['lock_in_order']}"),
             native["lock_in_order"],
         )
+        # Beside each other: the form has to leave room for the words on what came of it.
+        instrument = row_of(
+            QLabel(LABELS["noise"]), self.noise.native, QLabel(LABELS["nuisance"]), self.nuisance.native,
+            self.intervals.native,
+        )  # fmt: skip
         self.gates = QWidget()
-        laid_out(QVBoxLayout(self.gates), gates, lock_in, self.intervals.native, spacing=2, margin=0)
+        laid_out(QVBoxLayout(self.gates), gates, lock_in, instrument, spacing=2, margin=0)
         self.gates.hide()
         rows = (
             *(
@@ -149,6 +160,8 @@ class FitForm(QWidget):
         order = [
             *(widget for _, widgets in rows for widget in widgets),
             *native.values(),
+            self.noise.native,
+            self.nuisance.native,
             self.intervals.native,
         ]
         stops = [widget for widget in dict.fromkeys(order) if not isinstance(widget, QLabel)]
@@ -163,7 +176,10 @@ class FitForm(QWidget):
         for number, box in self.use.items():
             box.changed.connect(self._entered(f"window{number}"))
             box.changed.connect(self._ticked)
-        for widget in (self.kernel, self.geometry, self.threshold_of, self.threshold, self.intervals):
+        self.nuisance.native.textEdited.connect(self._entered("nuisance"))
+        for widget in (
+            self.kernel, self.geometry, self.threshold_of, self.threshold, self.intervals, self.noise,
+        ):  # fmt: skip
             widget.changed.connect(self._entered(widget.name))
         for entry in self._line_edits():
             entry.native.editingFinished.connect(self._tidy)
@@ -171,7 +187,7 @@ class FitForm(QWidget):
         self.gates_button.toggled.connect(self._gates_toggled)
 
     def _line_edits(self) -> list[LineEdit]:
-        return [*self.numbers.values(), *self.edges.values()]
+        return [*self.numbers.values(), *self.edges.values(), self.nuisance]
 
     def _gates_toggled(self, shown: bool) -> None:
         self.gates.setVisible(shown)
@@ -213,11 +229,13 @@ class FitForm(QWidget):
                 _set_text(self.edges[number, edge], text)
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.intervals.value = recipe.intervals
+        self.noise.value = recipe.noise
+        _set_text(self.nuisance, recipe.nuisance)
         self.kernel.value = recipe.kernel
         kernel = ALL_KERNELS[recipe.kernel]
         self.geometry.value = kernel.geometry or recipe.geometry
         self.geometry.enabled = kernel.geometry is None
-        self.intervals.enabled = not kernel.quantities
+        self.intervals.enabled = self.nuisance.enabled = not kernel.quantities
         for number in (1, 2):
             self.use[number].enabled = not kernel.joint
             for edge in ("start", "stop"):
@@ -278,6 +296,8 @@ class FitForm(QWidget):
             self._take_maximum(model, self.threshold_of.value)
         elif entry == "kernel":
             self._take_kernel(model, self.kernel.value)
+        elif entry == "nuisance":
+            model.set(nuisance=self.nuisance.value.strip() or None)
         elif entry in self.numbers:
             self._take_number(model, entry)
         else:
@@ -299,7 +319,7 @@ class FitForm(QWidget):
         if kernel.geometry is not None:
             values["geometry"] = None
         if kernel.quantities:
-            values["intervals"] = None
+            values |= {"intervals": None, "nuisance": None}
         if kernel.joint:
             values |= {"window1": None, "window2": None}
         model.set(**values)
@@ -333,6 +353,8 @@ class FitForm(QWidget):
 def row_of(*widgets: QWidget) -> QWidget:
     """Return widgets side by side; labels and buttons keep their size, entries share the rest."""
     row = QWidget()
+    # A row that gives way cuts through what is written in it: the trace above has room to give.
+    row.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(4)

@@ -1,6 +1,7 @@
 """What came of a fit, in the panel: the map on top, how many pixels have a number, and why the others have none."""
 
 import math
+from html import escape
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_tesm.data.maps import (
     words_of_fit,
 )
 from napari_tesm.data.protocol import length_from_attributes
+from napari_tesm.findings.controls import sentence_about_chance
+from napari_tesm.findings.instrument import instrument_in_short, instrument_lines
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.fit import FitModel
@@ -31,6 +34,7 @@ from napari_tesm.gui.panels.widgets import (
     items_of_pulses,
     laid_out,
 )
+from napari_tesm.quantities.status import STATUS_MEANINGS
 
 _MOST_ROWS: Final = 3
 
@@ -69,8 +73,16 @@ class FitOutcome(QWidget):
         self.pulse_box.setVisible(len(labels) > 1)
         self.counts.setText(_table(maps, counts, shown[1]))
         self.counts.setToolTip("\n".join(line.in_words() for line in counts))
-        lines = (_reasons(counts, *shown), _radius_line(maps, *shown))
+        fit = MAP_KINDS[shown[0]].fit
+        lines = (
+            _no_response(counts, model, *shown),
+            _reasons(counts, *shown),
+            _radius_line(maps, *shown),
+            instrument_in_short(maps, shown[1], counts[0].window if fit is None else fit),
+        )
         self.reasons.show_if_any("<br>".join(filter(None, lines)) + _note(maps))
+        self.reasons.keep_lines()
+        self.reasons.setToolTip("".join(f"<p>{escape(line)}</p>" for line in instrument_lines(maps, labels)))
 
     def _chosen(self, _: int) -> None:
         self.map_chosen.emit(self.map_box.currentData(), self.pulse_box.currentData())
@@ -109,11 +121,22 @@ def _table(maps: xr.Dataset, counts: list[FitCounts], shown_pulse: int) -> str:
 _CELL: Final = "<td style='padding-right: 14px'>"
 
 
-def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
-    """Return why the other pixels of the map on top have no number, with the colours of the status map."""
+def _counts_of(counts: list[FitCounts], name: str, pulse: int) -> FitCounts:
     window = MAP_KINDS[name].fit
     # H comes from no fit: the first one stands in.
-    line = next((line for line in counts if (line.window, line.pulse) == (window, pulse)), counts[0])
+    return next((line for line in counts if (line.window, line.pulse) == (window, pulse)), counts[0])
+
+
+def _no_response(counts: list[FitCounts], model: FitModel | None, name: str, pulse: int) -> str:
+    """Return that no more pixels respond than noise lets pass; empty where more do."""
+    by_meaning = dict(zip(STATUS_MEANINGS, _counts_of(counts, name, pulse).by_status, strict=True))
+    sentence = "" if model is None else sentence_about_chance(by_meaning, model.recipe.response_level)
+    return f"{sentence}." if sentence else ""
+
+
+def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
+    """Return why the other pixels of the map on top have no number, with the colours of the status map."""
+    line = _counts_of(counts, name, pulse)
     of_status = name.startswith("status")
     parts = [*([("ok", line.fitted)] if of_status else []), *line.rejected()]
     if not parts:

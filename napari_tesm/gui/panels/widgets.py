@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence
@@ -30,6 +30,10 @@ Slot = Callable[..., Any]
 Box = TypeVar("Box", bound=QBoxLayout)
 
 
+_NARROWEST: Final = 200
+"""Of a label that has been laid out, in pixels."""
+
+
 class Words(QLabel):
     """A label for sentences: it breaks lines, and spells the fields that a sentence names as the forms call them.
 
@@ -50,6 +54,11 @@ class Words(QLabel):
     def setText(self, message: object) -> None:
         """Show a sentence, or what an exception says."""
         super().setText(FORMS(message))
+
+    def keep_lines(self) -> None:
+        """Ask for the height of all lines at the present width, which a layout would take from the neighbours."""
+        if self.width() > _NARROWEST:
+            self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
 
     def show_if_any(self, message: object) -> None:
         """Show a sentence, or take no room where there is none."""
