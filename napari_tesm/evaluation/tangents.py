@@ -78,8 +78,8 @@ class Cells:
             return cls([], members)
         rounded = np.rint(places[:, complete] / width)
         if len(names) == 1:  # sorting columns takes ten times as long
-            shapes, members[complete] = np.unique(rounded[0], return_inverse=True)
-            rounded = shapes[None]
+            times, members[complete] = np.unique(rounded[0], return_inverse=True)
+            rounded = times[None]
         else:
             rounded, members[complete] = np.unique(rounded, axis=1, return_inverse=True)
         shapes = [
