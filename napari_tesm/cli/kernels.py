@@ -16,11 +16,14 @@ from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.io.gwy.saving import check_output_size
+from napari_tesm.model_choice.averages import AveragedDiffusion, averaged_diffusion
 from napari_tesm.model_choice.evidence import checked_kernels
 from napari_tesm.model_choice.maps import MAPS, KernelChoice, check_choice, choice_of_kernels
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.scan.tables import VOTES_SHOWN, table_of_votes
 from napari_tesm.version import __version__
+
+Averages = list[list[AveragedDiffusion]]
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -41,12 +44,14 @@ def run_command(options: argparse.Namespace) -> int:
     progress = progress_for(options.progress)
     with outputs_of(options) as outputs:
         scan.choice = choice = choice_of_kernels(evaluation, kernels=kernels, jobs=jobs, progress=progress)
+        averages = averaged_diffusion(choice, evaluation, jobs=jobs)
         sha256 = sha256_of_file(options.file) if options.output or options.json else ""
         outputs.write_container(lambda: carried_over(options, scan, sha256))
-        report = _report(choice, evaluation.recipe, Path(options.file).name, sha256) if options.json else {}
+        name = Path(options.file).name
+        report = _report(choice, averages, evaluation.recipe, name, sha256) if options.json else {}
         outputs.write_json(report)
         outputs.write_figure(lambda: _figure(choice))
-    print_outcome(options, report, lines_from_choice(choice))
+    print_outcome(options, report, lines_from_choice(choice, averages))
     return 0
 
 
@@ -56,7 +61,9 @@ def _figure(choice: KernelChoice) -> Any:
     return kernel_choice_figure(choice)
 
 
-def _report(choice: KernelChoice, recipe: Recipe, name: str, sha256: str) -> dict[str, Any]:
+def _report(
+    choice: KernelChoice, averages: Averages, recipe: Recipe, name: str, sha256: str
+) -> dict[str, Any]:
     maps = choice.maps
     pulses = []
     for pulse, votes in enumerate(choice.votes):
@@ -67,6 +74,7 @@ def _report(choice: KernelChoice, recipe: Recipe, name: str, sha256: str) -> dic
                 "n_pixels": votes.judged + votes.left_out,
                 "left_out": choice.left_out(pulse),
                 **votes.to_dict(),
+                "diffusion": [average.to_dict() for average in averages[pulse]],
             }
         )
     return {
@@ -78,7 +86,7 @@ def _report(choice: KernelChoice, recipe: Recipe, name: str, sha256: str) -> dic
     }
 
 
-def lines_from_choice(choice: KernelChoice) -> Iterator[str]:
+def lines_from_choice(choice: KernelChoice, averages: Averages) -> Iterator[str]:
     """Yield the votes as lines for a terminal: a table for each pulse setting, and what they come to."""
     for pulse, (votes, label) in enumerate(zip(choice.votes, labels_from_maps(choice.maps), strict=True)):
         total = votes.judged + votes.left_out
@@ -87,6 +95,8 @@ def lines_from_choice(choice: KernelChoice) -> Iterator[str]:
             lines = table_of_votes(votes).lines(VOTES_SHOWN, least=(14, 10, 9, 10, 9, 8))
             yield from (f"  {line}" for line in lines)
         yield from wrapped(votes.sentence(), "  ", hanging="")
+        for average in averages[pulse]:
+            yield from wrapped(average.sentence(), "  ", hanging="")
     if len(choice.votes) > 1:
         yield "All pulse settings together:"
         yield from wrapped(choice.sentence(), "  ", hanging="")

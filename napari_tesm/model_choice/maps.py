@@ -69,10 +69,13 @@ class KernelChoice:
         vote; ``evidence``, AICc of the second best less that of the best; ``whiteness``, the probability of residuals
         at least as correlated as those of the best, were they white; ``voting``, 0 where a pixel votes, else why not,
         as status values. Evidence and whiteness are NaN where a pixel has no vote.
+    weights : ndarray, shape (kernels, pulse, y, x)
+        Evidence for each kernel among those compared; NaN where a pixel has no vote.
     """
 
     votes: tuple[KernelVotes, ...]
     maps: xr.Dataset
+    weights: Array
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -135,6 +138,7 @@ def choice_of_kernels(
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
     best = np.full(shape, -1, dtype=np.int16)
     evidence, white = np.full((2, *shape), np.nan)
+    weights = np.full((len(jury.kernels), *shape), np.nan)
     voting = np.full(shape, INVALID, dtype=np.int8)
     height = displacement_of_pulses(dataset, jury.pulse)
     # In units of the noise every pixel has a threshold of its own.
@@ -165,6 +169,7 @@ def choice_of_kernels(
         voting[block] = status
         for whole, part in ((best, choice.best), (evidence, choice.evidence), (white, choice.white)):
             whole[block][asked] = part
+        weights[(slice(None), *block)][:, asked] = choice.weight
         votes[pulse, rows.start, columns.start] = choice.votes(left_out=int((~asked).sum()))
 
     held = _FINER * evaluation.time.size
@@ -180,7 +185,8 @@ def choice_of_kernels(
         for pulse, (noise, misfits) in enumerate(measured)
     ]
     maps = {BEST: best, EVIDENCE: evidence, WHITENESS: white, VOTING: voting}
-    return KernelChoice(tuple(of_pulse), _dataset_of_maps(jury, maps, np.nanmedian(limits, axis=(1, 2))))
+    made = _dataset_of_maps(jury, maps, np.nanmedian(limits, axis=(1, 2)))
+    return KernelChoice(tuple(of_pulse), made, weights)
 
 
 def check_choice(evaluation: Evaluation, *, kernels: Sequence[str] = COMPARED) -> None:

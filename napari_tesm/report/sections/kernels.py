@@ -8,6 +8,7 @@ from napari_tesm.data.dataset import thinned
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.model_choice.averages import averaged_diffusion
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice.votes import CLEAR, KernelVotes
 from napari_tesm.plotting.kernel_choice import draw_kernel_choice
@@ -31,7 +32,9 @@ def section_from_data(data: ReportData) -> Section | None:
     # The kernel of the maps plays no part in the question.
     recipe = replace(scan.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
     try:
-        choice = choice_of_kernels(Evaluation.of(dataset, recipe))
+        evaluation = Evaluation.of(dataset, recipe)
+        choice = choice_of_kernels(evaluation)
+        averages = averaged_diffusion(choice, evaluation)[0] if choice.votes[0].judged else []
     except ValueError as error:
         return section.lacking(Sentence("Kernels cannot be compared: {error}.", error=error))
     votes = choice.votes[0]
@@ -46,6 +49,7 @@ def section_from_data(data: ReportData) -> Section | None:
         "they were judged; whether a kernel describes the traces is then said by the common share."
         + (f" Of this large map one pixel in {step**2} was asked." if step > 1 else "")
     )
+    section.paragraphs += [average.sentence() for average in averages]
     used = scan.recipe.kernel
     if votes.is_doubtful:
         section.warnings.append(f"Which kernel: {votes.sentence()}")
@@ -61,6 +65,7 @@ def section_from_data(data: ReportData) -> Section | None:
         )
         section.tables.append(replace(table_of_votes(votes), name="kernels", caption=caption))
     section.numbers |= {"scan": scan.name, "pulse": label, "every": step, **votes.to_dict()}
+    section.numbers["diffusion"] = [average.to_dict() for average in averages]
     return section
 
 
