@@ -196,8 +196,11 @@ def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array])
     texts = [name for name in possible if name != "mains"]
     without_mains = _with_nuisances(plain, texts)
     leftovers = [leftovers_of_fits(traces, without_mains) for traces in samples]
-    tried = _with_nuisances(plain, [*texts, f"mains:{mains_frequency(leftovers):g}Hz"])
-    leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
+    frequency = mains_frequency(leftovers)
+    tried = without_mains
+    if frequency is not None:
+        tried = _with_nuisances(plain, [*texts, f"mains:{frequency:g}Hz"])
+        leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
     white = plain.recipe.noise == "white"
     noises = [NoiseModel() if white else left.noise(tried) for left in leftovers]
     return tests_of_nuisances(leftovers, noises, tried)

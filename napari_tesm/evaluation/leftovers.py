@@ -101,6 +101,8 @@ def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
         tangents = [tangents_of_curve(settings.kernel, since, shape) for shape in cells.shapes]
         if nuisances is not None:
             tangents = [np.column_stack([part, nuisances.columns]) for part in tangents]
+        nowhere = [cell for cell, part in enumerate(tangents) if not np.isfinite(part).all()]
+        cells.members[np.isin(cells.members, nowhere)] = -1
         # Where nothing responds the fit has followed slow noise: what is left over of a constant shows it.
         silent = maps[map_name("p", number)] > _SILENT
         inside_traces = traces[silent][:, inside]

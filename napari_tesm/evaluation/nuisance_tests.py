@@ -30,7 +30,7 @@ _CLIPPED: Final = 3.0
 """Single scores count up to here."""
 _MEAN_OF_CLIPPED, _VARIANCE_OF_CLIPPED = 0.9950, 1.80
 """Of min(z², 9) for a standard normal z."""
-_FREQUENCIES: Final = np.arange(45.0, 66.0)
+_FREQUENCIES: Final = np.arange(44.0, 67.0)
 """Where mains are looked for, in Hz."""
 _FEWEST: Final = 24
 """Fits that are resolved; with fewer there is no tau to be moved."""
@@ -139,6 +139,9 @@ def _scores(
         scale = size * factors.errors[0] * error[rows] / tau[rows] * shrunk
         for column, name in enumerate(nuisances.names):
             numbers = maps[map_name(name, number)][rows]
+            if name.startswith("mains"):
+                # Mains meet every trace at another phase; what is alike in all is what the kernel misses.
+                numbers = numbers - size * np.median(numbers / size)
             errors = maps[map_name(f"{name}_stderr", number)][rows] * factors.errors[own + column]
             shift = moved[column] / scale
             parts = [numbers / errors, numbers / height, errors / height, numbers * shift, errors * shift]
@@ -158,8 +161,11 @@ def _trimmed_mean(values: Array) -> float:
     return float(ordered[cut : ordered.size - cut].mean())
 
 
-def mains_frequency(leftovers: Sequence[Leftovers]) -> float:
-    """Return the frequency between 45 and 65 Hz that takes most out of what is left over, beside what the fits took."""
+def mains_frequency(leftovers: Sequence[Leftovers]) -> float | None:
+    """Return the frequency between 45 and 65 Hz that takes most out of what is left over, beside what the fits took.
+
+    None where the most lies outside: whatever that is, it is no mains.
+    """
     taken = np.zeros(_FREQUENCIES.size)
     for left in leftovers:
         for window in left.windows:
@@ -171,4 +177,5 @@ def mains_frequency(leftovers: Sequence[Leftovers]) -> float:
                     columns = Nuisances(mains=float(frequency)).columns(window.times, None, None)
                     basis = np.linalg.qr(columns - fitted @ (fitted.T @ columns))[0]
                     taken[place] += np.square(residuals @ basis).sum()
-    return float(_FREQUENCIES[taken.argmax()])
+    best = int(taken.argmax())
+    return float(_FREQUENCIES[best]) if 0 < best < _FREQUENCIES.size - 1 else None

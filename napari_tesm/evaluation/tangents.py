@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 CELL: Final = 0.08
 """Width, in the logarithm of a time or exponent, within which the shape of a curve is taken for the same."""
 _STEP: Final = 1e-3
+_FARTHEST: Final = 50.0
+"""Parameters beyond, in their logarithms, are those of a fit that ended nowhere."""
 
 
 def parameter_names(kernel: AnyKernel) -> tuple[str, ...]:
@@ -70,12 +72,14 @@ class Cells:
     def of(cls, kernel: AnyKernel, values: Mapping[str, Array], *, width: float = CELL) -> "Cells":
         """Return the cells of fitted parameters, each of shape (n,)."""
         names = parameter_names(kernel)[:-2]
+        width *= len(names) ** 2  # cells of more parameters would be as many as pixels
         with np.errstate(invalid="ignore", divide="ignore"):
             places = np.stack([values[name] if name == "share" else np.log(values[name]) for name in names])
         complete = np.isfinite(places).all(axis=0)
         members = np.full(complete.size, -1, dtype=np.intp)
         if not complete.any():
             return cls([], members)
+        complete &= (np.abs(places) < _FARTHEST).all(axis=0)
         rounded = np.rint(places[:, complete] / width)
         if len(names) == 1:  # sorting columns takes ten times as long
             times, members[complete] = np.unique(rounded[0], return_inverse=True)

@@ -76,14 +76,17 @@ class WindowNoise:
             kernel, {name: maps[map_name(name, number)].ravel() for name in parameter_names(kernel)}
         )
         since = self.times - settings.start(number, self.times)
-        of_shapes = np.full((len(names), len(cells.shapes) + 1), np.nan)
+        of_shapes = np.ones((len(names), len(cells.shapes) + 1))
         for cell, shape in enumerate(cells.shapes):
             key = tuple(shape.values())
             if key not in self.factors:
                 tangents = tangents_of_curve(kernel, since, shape)
                 if nuisances is not None:
                     tangents = np.column_stack([tangents, nuisances.columns])
-                self.factors[key] = factors_from_tangents(tangents, self.covariance).errors
+                finite = bool(np.isfinite(tangents).all())
+                self.factors[key] = (
+                    factors_from_tangents(tangents, self.covariance).errors if finite else np.ones(len(names))
+                )
             of_shapes[:, cell] = self.factors[key]
         # The last column is for fits without a shape.
         factors = of_shapes[:, cells.members].reshape(-1, *tau.shape)

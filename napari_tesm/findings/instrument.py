@@ -130,6 +130,8 @@ def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
             f"({test['significance']:.0f} standard deviations); left out, it would move ln tau by "
             f"{test['bias']:.2g} standard errors."
         )
+    if any(text in tried for text in fitted):
+        yield "A kernel that is wrong leaves over what looks like this, too: see which kernel the traces support."
     if fitted and summary["price"] is not None and math.isfinite(summary["price"]):
         yield f"The price: standard errors of tau {summary['price']:.2g} times as large as without."
     if not tests and not fitted and all(int(n) for entry in summary["noise"] for n in entry["windows"]):
