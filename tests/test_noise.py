@@ -223,3 +223,17 @@ def test_the_noise_is_said_in_parts_and_samples():
     assert "behind the lock-in's filter" in words
     assert f"200 samples of window 1 count as {effective:.0f}" in words
     assert "take single errors with care" in words
+
+
+@pytest.mark.parametrize("kernel", ["biexponential", "stretched", "power"])
+def test_errors_of_kernels_with_a_shape_grow_as_well(kernel):
+    """Also where the two times of a fit are one, and nothing moves with their share."""
+    noise, lock_in = noise_of("lock-in:1e-4:4", np.random.default_rng(13), 480)
+    dataset = dataset_of(
+        filtered(exponential_displacement(np.full(480, 2e-3)), *lock_in) + noise / 40, lock_in=lock_in
+    )
+    measured, white = (fit(dataset, kernel=kernel, noise=way) for way in ("measured", "white"))
+    both = (measured["status2"].values == 0) & (white["status2"].values == 0)
+    assert both.sum() > 20
+    grown = (measured["tau2_stderr"] / white["tau2_stderr"]).values[both]
+    assert 1.5 < np.median(grown) < 6

@@ -42,7 +42,7 @@ def factors_from_tangents(tangents: Array, covariance: Array) -> ErrorFactors:
         Of noise of variance 1.
     """
     # Columns of one length: the derivatives have units of their own.
-    scaled = tangents / np.linalg.norm(tangents, axis=0)
+    scaled = tangents / np.maximum(np.linalg.norm(tangents, axis=0), np.finfo(float).tiny)
     basis, triangle = np.linalg.qr(scaled)
     inner = basis.T @ covariance @ basis
     back = np.linalg.pinv(triangle)
@@ -51,4 +51,6 @@ def factors_from_tangents(tangents: Array, covariance: Array) -> ErrorFactors:
     samples, parameters = tangents.shape
     left = max(float(np.trace(covariance) - np.trace(inner)), 1e-9 * samples)
     variance = (samples - parameters) / left
-    return ErrorFactors(np.sqrt(variance * np.maximum(variances, 0) / white), variance)
+    # What does not move the curve has no error to grow.
+    grown = np.divide(variances, white, out=np.ones_like(white), where=white > 0)
+    return ErrorFactors(np.sqrt(variance * np.maximum(grown, 0)), variance)
