@@ -209,7 +209,7 @@ def noise_and_misfits(
         for name, parameters in zip(question.names, question.parameters, strict=True)
     ]
     noise = likely_noise(explained, noises, processes_from_times(question.since, low_pass))
-    shares = tuple(misfit_share(by_kernel, y - by_kernel.residuals) for by_kernel in explained)
+    shares = tuple(misfit_share(by_kernel, y - by_kernel.residuals, noise) for by_kernel in explained)
     return noise, Misfits(shares, misfit_limit(noise, explained[0]))
 
 

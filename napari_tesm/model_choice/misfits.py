@@ -35,19 +35,24 @@ class Misfits:
     limit: float = LEAST
 
 
-def misfit_share(explained: Explained, curves: Array) -> float:
+def misfit_share(explained: Explained, curves: Array, noise: NoiseModel) -> float:
     """Return the share of what a kernel leaves over that is the same curve for all traces of one shape.
 
     Parameters
     ----------
     curves : ndarray, shape (n, time)
         As they were fitted.
+    noise : NoiseModel
+        Mains and drifts in it are left out of what is compared: a fit follows them, so that traces of one relaxation
+        time as it was found have their phase in common.
     """
     total, common = 0.0, 0.0
     for part in explained.parts:
         there = np.isin(part.samples, explained.kept)
         samples = part.samples[there]
         residuals = explained.residuals[:, samples]
+        wandering = _wandering(noise, explained.time[samples])
+        residuals = residuals - (residuals @ wandering) @ wandering.T
         height = curves[:, samples].std(axis=1)
         share = without_misfit(residuals, height, Cells.of(part.kernel, part.values).members)[1]
         if np.isfinite(share):
@@ -66,3 +71,15 @@ def misfit_limit(noise: NoiseModel, explained: Explained) -> float:
     independent = np.trace(covariance) ** 2 / np.square(covariance).sum()
     by_chance = 1 / np.sqrt(4 * max(len(explained.residuals), 1) * independent)
     return float(max(LEAST, _BY_CHANCE * by_chance))
+
+
+def _wandering(noise: NoiseModel, time: Array) -> Array:
+    """Return mains and drifts of the noise as orthonormal columns, shape (time, columns)."""
+    columns = np.zeros((time.size, 0))
+    for process in noise.weights:
+        if process.kind == "mains":
+            angle = 2 * np.pi * process.time * time
+            columns = np.column_stack([columns, np.sin(angle), np.cos(angle)])
+        elif process.kind == "drift":
+            columns = np.column_stack([columns, time - time.mean()])
+    return np.linalg.qr(columns)[0]
