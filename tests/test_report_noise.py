@@ -77,7 +77,7 @@ def test_the_table_of_nuisances_names_a_drift_and_its_size():
     scan = scan_of(samples=0, drift=0.15, recipe=recipe)
     section = noise.section_from_data(example_data(scan, chosen=False))
     rows = {row[1]: row for row in section.tables[1].rows}
-    assert {"drift", "step"} < set(rows)
+    assert {"drift", "step"} <= set(rows)  # mains only where a frequency of theirs stands out
     entry = {test["text"]: test for test in section.numbers["scans"][0]["nuisances"]}["drift"]
     assert rows["drift"][3:] == [entry["significance"], 100 * entry["size"], entry["bias"]]
     fitted_texts = section.numbers["scans"][0]["fitted"].split(",")

@@ -97,7 +97,7 @@ def test_layers_counts_and_words_of_a_joint_fit(flux_scan):
     from napari_tesm.evaluation.recipe import Recipe
 
     pytest.importorskip("napari")
-    maps = run(Evaluation.of(flux_scan.dataset, Recipe(kernel="clamped")))
+    maps = run(Evaluation.of(flux_scan.dataset, Recipe(kernel="clamped", nuisance="none")))
     assert [name for name in names_of_maps(maps) if name != "H"] == [
         "tau", "tau_stderr", "D", "D_stderr", "log10_D", "r2", "status",
     ]  # fmt: skip
