@@ -53,8 +53,10 @@ def direction_of_displacement(maps: Maps, evaluation: Evaluation, error: Array) 
         for name, change in zip(settings.nuisances.names, moved, strict=True):
             height -= np.nan_to_num(maps[map_name(name, JOINT)]) * change
     if 1 in settings.windows and 2 in settings.windows:
-        pulse, relaxation = (np.square(maps[map_name("rms", number)]) for number in (1, 2))
-        error = np.sqrt(np.square(error) + np.maximum(pulse - 2 * relaxation, 0))
+        pulse, relaxation = maps[map_name("rms", 1)], np.sqrt(2) * maps[map_name("rms", 2)]
+        # √(pulse² − relaxation²) without a square, which a sample of 1e200 would not survive.
+        missed = np.sqrt(np.maximum(pulse - relaxation, 0)) * np.sqrt(pulse + relaxation)
+        error = np.hypot(error, missed)
     sure = np.abs(height) > _SURE * error
     return np.where(sure, np.sign(height), 0).astype(np.int8)
 

@@ -22,6 +22,7 @@ from napari_tesm.evaluation.traces import Maps, maps_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.noise.processes import Process
+from napari_tesm.quantities.limits import LARGEST
 from napari_tesm.quantities.status import OK
 
 Array = NDArray[np.float64]
@@ -211,12 +212,13 @@ def _with_nuisances(evaluation: Evaluation, chosen: Sequence[str]) -> Evaluation
 
 
 def sample_of_traces(evaluation: Evaluation, pulse: int, *, most: int = TRACES) -> Array:
-    """Return traces of whole rows, evenly over the image, shape (n, time)."""
+    """Return traces of whole rows, evenly over the image, shape (n, time); NaN for what is no displacement."""
     displacement = evaluation.dataset["displacement"]
     height, width = displacement.sizes["y"], displacement.sizes["x"]
     step = max(1, int(height * width / most))
     rows = displacement.isel(pulse=pulse, y=slice(step // 2, None, step) if step < height else [height // 2])
-    values = np.asarray(rows.values, dtype=np.float64).reshape(-1, displacement.sizes["time"])
+    values = np.array(rows.values, dtype=np.float64).reshape(-1, displacement.sizes["time"])
+    values[~(np.abs(values) <= LARGEST)] = np.nan
     # A single row may be longer than need be.
     return values[:: max(1, len(values) // most)]
 

@@ -19,7 +19,7 @@ from napari_tesm.fitting.inputs import (
     range_of_tau,
     window_from_times,
 )
-from napari_tesm.fitting.special import FEWEST_SAMPLES
+from napari_tesm.fitting.special import FEWEST_SAMPLES, take_exponent_out
 from napari_tesm.fitting.table import unit_curves
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.quantities.limits import check_level
@@ -144,6 +144,7 @@ def _profile(y: Array, curves: Array, whole: NDArray[np.bool_]) -> tuple[Array, 
     present = np.isfinite(y)
     count = present.sum(axis=1)
     y = np.where(present, y, 0.0)
+    take_exponent_out(y)
     y = np.where(present, y - (y.sum(axis=1) / np.maximum(count, 1))[:, None], 0.0)
     products = y @ curves.T
     squares = np.ones_like(products)

@@ -130,17 +130,23 @@ def _fit_batch(y: Array, table: FitTable) -> tuple[Array, Parameters, NDArray[np
     return u, scaled, samples
 
 
-def _normalise(y: Array, present: Mask) -> tuple[Array, NDArray[np.intc]]:
-    """Take the offset out of traces, in place, and the exponent out of very large or small ones; return both.
-
-    A power of two scales without rounding. The first sample is subtracted before the mean because that
-    difference is exact where the offset is large. Missing samples become 0.
-    """
-    y[~present] = 0.0
+def take_exponent_out(y: Array) -> NDArray[np.intc]:
+    """Divide very large or small finite traces by a power of two, in place and without rounding; return the powers."""
     exponent = np.frexp(np.maximum(y.max(axis=1), -y.min(axis=1)))[1]
     exponent[np.abs(exponent) < _MODERATE_EXPONENT] = 0
     if exponent.any():
         np.ldexp(y, -exponent[:, None], out=y)
+    return exponent
+
+
+def _normalise(y: Array, present: Mask) -> tuple[Array, NDArray[np.intc]]:
+    """Take the offset out of traces, in place, and the exponent out of very large or small ones; return both.
+
+    The first sample is subtracted before the mean because that
+    difference is exact where the offset is large. Missing samples become 0.
+    """
+    y[~present] = 0.0
+    exponent = take_exponent_out(y)
     first = y[np.arange(len(y)), present.argmax(axis=1)]
     y -= first[:, None]
     y *= present

@@ -29,6 +29,7 @@ from napari_tesm.model_choice.votes import KernelVotes
 from napari_tesm.model_choice.whiteness import whiteness_of_residuals
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.noise.processes import processes_from_times
+from napari_tesm.quantities.limits import LARGEST
 
 Array = NDArray[np.float64]
 
@@ -214,9 +215,9 @@ def noise_and_misfits(
 
 
 def finite_or_nan(traces: NDArray[Any]) -> Array:
-    """Return traces with NaN for what is not finite."""
+    """Return traces with NaN for what is not finite, or so large that it is no displacement."""
     values = traces.astype(np.float64)
-    values[~np.isfinite(values)] = np.nan
+    values[~(np.abs(values) <= LARGEST)] = np.nan
     return values
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 _DIFFUSION: Final = (1e-30, 1e3)
 _DURATION: Final = (1e-15, 1e15)
-_LARGEST: Final = 1e100
+LARGEST: Final = 1e100
 """Factors beyond this make no displacement, and their products no number."""
 
 
@@ -67,7 +67,7 @@ def check_poisson_ratio(ratio: float) -> None:
 
 def check_factor(value: float, name: str) -> None:
     """Raise a ValueError for a factor of the displacement that is no number, or none that leaves one."""
-    if not abs(value) <= _LARGEST:
+    if not abs(value) <= LARGEST:
         raise ValueError(f"the {name} must be a finite number, not {value:g}")
 
 
