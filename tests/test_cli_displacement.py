@@ -121,7 +121,7 @@ def test_summary_pixels_and_figure(scan: Path, tmp_path: Path, capsys: pytest.Ca
     assert len(entries["input"]["sha256"]) == 64
     for entry, height, voltage in zip(entries["pulses"], wanted, (3.0, -3.0), strict=True):
         low, median, high = np.percentile(height, [25, 50, 75])
-        expected = {"median": median, "q25": low, "q75": high, "threshold": None}
+        expected = {"median": median, "q25": low, "q75": high, "threshold": None, "n_hot": 0, "n_invalid": 0}
         assert entry["H"] == expected
         assert (entry["voltage"], entry["n_pixels"]) == (voltage, 54)
         assert set(entry) == {"voltage", "direction", "n_pixels", "H"}

@@ -6,7 +6,8 @@ import xarray as xr
 from examples import SPACING, axes_of, drawn, example_dataset
 
 from napari_tesm import fit
-from napari_tesm.io.gwy.region_graphs import hot_pixels, mean_traces
+from napari_tesm.evaluation.places import hot_traces
+from napari_tesm.io.gwy.region_graphs import mean_traces
 from napari_tesm.regions.measures import (
     Part,
     comparison_of_masks,
@@ -197,11 +198,11 @@ def test_hot_pixels_stand_out_of_what_neighbours_support():
     dataset = example_dataset()
     height = np.full((2, 6, 9), -1e-3)
     height[0, 2:4, 3:6] = 2e-3
-    height[0, 5, 8], height[0, 0, 0], height[0, 1, 1] = -5e-3, 3.9e-3, np.nan
+    height[0, 5, 8], height[0, 0, 0], height[0, 1, 1] = -5e-3, 2.3e-3, np.nan
     coordinates = {name: dataset[name] for name in ("voltage", "direction")}
     maps = xr.Dataset({"H": (("pulse", "y", "x"), height)}, coords=coordinates)
-    assert np.argwhere(hot_pixels(maps, dataset)).tolist() == [[0, 5, 8]]
+    assert np.argwhere(hot_traces(maps, dataset)).tolist() == [[0, 5, 8]]
     # Pulse settings are known by their voltage and direction, wherever they stand.
-    assert np.argwhere(hot_pixels(maps, dataset.isel(pulse=[1, 0]))).tolist() == [[1, 5, 8]]
-    assert not hot_pixels(maps, dataset.isel(pulse=[1])).any()
-    assert not hot_pixels(maps.drop_vars("H"), dataset).any()
+    assert np.argwhere(hot_traces(maps, dataset.isel(pulse=[1, 0]))).tolist() == [[1, 5, 8]]
+    assert not hot_traces(maps, dataset.isel(pulse=[1])).any()
+    assert not hot_traces(maps.drop_vars("H"), dataset).any()

@@ -16,6 +16,8 @@ END_FRACTION: Final = 0.05
 
 _HOT: Final = 1.2
 """Times `supported_maximum` from which on a pixel is hot."""
+_FAR: Final = 7.0
+"""Robust standard deviations from the median that a hot pixel is away at least: of noise, none of 1e10 pixels."""
 
 _LINE: Final = 4.0
 """Times what is reached off the lines of a scan that a line may be: steps are, bad lines are more."""
@@ -75,8 +77,22 @@ def samples_for_displacement(time: Array, pulse: Window) -> tuple[slice, slice]:
 
 
 def displacement_from_samples(before: NDArray[np.floating], at_end: NDArray[np.floating]) -> Array:
-    """Return H from the samples that `samples_for_displacement` names, both of shape (..., time)."""
-    return _finite_mean(at_end) - _finite_mean(before)
+    """Return H from the samples that `samples_for_displacement` names, both of shape (..., time).
+
+    NaN where all of them are the same to the last digit: a dead trace does not say that nothing moves.
+    """
+    start, end = _finite_mean(before), _finite_mean(at_end)
+    height = np.asarray(end - start)
+    # A mean of equal samples may differ from them in its last digit.
+    still = np.flatnonzero(np.abs(height) <= 1e-12 * np.abs(start))
+    if still.size:
+        rows = [samples.reshape(-1, samples.shape[-1])[still] for samples in (before, at_end)]
+        samples = np.concatenate(rows, axis=1)
+        finite = np.isfinite(samples)
+        low = np.where(finite, samples, np.inf).min(axis=1)
+        high = np.where(finite, samples, -np.inf).max(axis=1)
+        height.flat[still[low == high]] = np.nan
+    return height
 
 
 def noise_from_traces(traces: NDArray[np.floating]) -> Array:
@@ -187,17 +203,31 @@ def _left_without_lines(patch: NDArray[np.bool_]) -> int:
     return int(left.min())
 
 
-def without_hot_pixels(displacement: NDArray[np.floating]) -> Array:
-    """Return a map of H with NaN where a pixel stands alone: ``|H|`` larger than neighbours support anywhere.
+def hot_pixels(displacement: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return which pixels of H hold a jump that is no displacement.
+
+    Their ``|H|`` is larger than neighbours support anywhere in the map (`supported_maximum`), and they are far from all
+    others: what is left of a map without a response is not cut at its tails.
 
     Parameters
     ----------
     displacement : ndarray, shape (y, x)
+        NaN is not hot.
     """
-    values = np.array(displacement, dtype=np.float64)
-    if np.isfinite(values).any():
-        values[np.abs(values) > _HOT * supported_maximum(values)] = np.nan
-    return values
+    values = np.asarray(displacement, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return np.zeros(values.shape, dtype=np.bool_)
+    middle = np.median(finite)
+    spread = 1.4826 * np.median(np.abs(finite - middle))
+    return np.asarray(
+        (np.abs(values) > _HOT * supported_maximum(values)) & (np.abs(values - middle) > _FAR * spread)
+    )
+
+
+def without_hot_pixels(displacement: NDArray[np.floating]) -> Array:
+    """Return a map of H, shape (y, x), with NaN in its hot pixels."""
+    return np.where(hot_pixels(displacement), np.nan, np.asarray(displacement, dtype=np.float64))
 
 
 def threshold_from_displacement(

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import pulse_labels
+from napari_tesm.data.displacement import without_hot_pixels
 
 WINDOWS: Final = (1, 2)
 JOINT: Final = 0
@@ -178,8 +179,9 @@ def labels_from_maps(maps: xr.Dataset) -> list[str]:
 
 
 def values_of(maps: xr.Dataset, name: str, pulse: int) -> NDArray[np.float64]:
-    """Return one map of one pulse setting, shape (y, x)."""
-    return np.asarray(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+    """Return what every statistic takes from a map of one pulse setting, shape (y, x): H without its hot pixels."""
+    values = np.array(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+    return without_hot_pixels(values) if name == "H" else values
 
 
 def exported_maps(maps: xr.Dataset) -> Sequence[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.files.sentences import Sentence
@@ -64,7 +65,11 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
     if "H" in maps:
         # Where nothing was fitted there is no threshold.
         threshold = float(maps["threshold"]) if "threshold" in maps.coords else math.nan
-        entry["H"] = _distribution(maps["H"].values) | {"threshold": plain_value(threshold)}
+        values = without_hot_pixels(maps["H"].transpose("y", "x").values)
+        # Neither is in the numbers of H.
+        invalid = int(maps["H"].isnull().sum())
+        pixels = {"n_hot": int(np.isnan(values).sum()) - invalid, "n_invalid": invalid}
+        entry["H"] = _distribution(values) | {"threshold": plain_value(threshold)} | pixels
     for prefix in _SUMMARIZED:
         for number in FITS:
             name = map_name(prefix, number)
@@ -166,9 +171,13 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
 
 def _height_line(height: dict[str, Any], unit: str) -> str:
     median, low, high = (text_from_quantity(height[key], unit, digits=3) for key in ("median", "q25", "q75"))
+    kinds = (("n_hot", "hot"), ("n_invalid", "without a trace"))
+    left_out = ", ".join(f"{height[key]} {word}" for key, word in kinds if height[key])
+    words = f"; left out: {left_out}" if left_out else ""
     if height["threshold"] is None:
-        return f"  H     median {median}, half of the pixels within {low} … {high}"
-    return f"  H     median {median}, threshold {text_from_quantity(height['threshold'], unit, digits=3)}"
+        return f"  H     median {median}, half of the pixels within {low} … {high}{words}"
+    threshold = text_from_quantity(height["threshold"], unit, digits=3)
+    return f"  H     median {median}, threshold {threshold}{words}"
 
 
 def _shape_lines(entry: dict[str, Any], number: int) -> Iterator[str]:

@@ -132,7 +132,7 @@ def _fit_batch(y: Array, table: FitTable) -> tuple[Array, Parameters, NDArray[np
 
 def take_exponent_out(y: Array) -> NDArray[np.intc]:
     """Divide very large or small finite traces by a power of two, in place and without rounding; return the powers."""
-    exponent = np.frexp(np.maximum(y.max(axis=1), -y.min(axis=1)))[1]
+    exponent: NDArray[np.intc] = np.frexp(np.maximum(y.max(axis=1), -y.min(axis=1)))[1]
     exponent[np.abs(exponent) < _MODERATE_EXPONENT] = 0
     if exponent.any():
         np.ldexp(y, -exponent[:, None], out=y)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.data.dataset import slug_from_title
+from napari_tesm.data.maps import values_of
 from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.gwy.reading import read_container
@@ -124,7 +125,7 @@ def _registered(
 ) -> list[xr.DataArray]:
     image = _called(images, channel, path)
     maps = displacement_maps(Evaluation.of(dataset))
-    seen = np.abs(maps["H"].values).mean(axis=0)
+    seen = np.mean([np.abs(values_of(maps, "H", pulse)) for pulse in range(maps.sizes["pulse"])], axis=0)
     fixed = xr.DataArray(seen, dims=("y", "x"), coords={name: dataset[name] for name in ("y", "x")})
     shift = registration_between(fixed, image)
     unit = str(dataset["x"].attrs.get("units", ""))

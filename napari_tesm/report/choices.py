@@ -60,7 +60,7 @@ def chosen_pixels(scan: ReportScan) -> tuple[list[tuple[int, int]], list[tuple[i
     if height is None or not np.isfinite(height).any():
         middle = (scan.y.size // 2, scan.x.size // 2)
         return [], [middle]
-    size = _median_of_neighbours(np.abs(height))
+    size = np.where(np.isfinite(height), _median_of_neighbours(np.abs(height)), np.nan)
     typical = float(np.nanmedian(size))
     strong = _apart(-size, [], _OF_A_GROUP)
     return strong, _apart(np.abs(size - typical), strong, _OF_A_GROUP)
@@ -73,11 +73,12 @@ def _pixels_on_and_beside(
     inside = np.logical_or.reduce(
         [mask_from_region(step, scan.x, scan.y, spacing=scan.spacing) for step in steps]
     )
+    valid = _valid_pixels(scan)
     distance, along = distance_from_path(_line_of(first), scan.x, scan.y)
     on_step = []
     for part in (0.25, 0.5, 0.75):
         target = part * float(along.max())
-        on_step.append(_smallest(np.hypot(distance, along - target)))
+        on_step.append(_smallest(np.where(valid, np.hypot(distance, along - target), np.inf)))
     # Away from the middle of the step, to the side where there is more room.
     near_middle = np.abs(along - 0.5 * float(along.max())) <= 0.15 * max(float(along.max()), scan.spacing[1])
     free = near_middle & ~inside
@@ -86,10 +87,19 @@ def _pixels_on_and_beside(
     beside: list[tuple[int, int]] = []
     for part in (0.3, 0.6, 0.9):
         cost = np.hypot(side * distance - part * room, along - 0.5 * float(along.max()))
-        pixel = _smallest(np.where(inside, np.inf, cost))
-        if not inside[pixel] and pixel not in beside:
+        pixel = _smallest(np.where(valid & ~inside, cost, np.inf))
+        if valid[pixel] and not inside[pixel] and pixel not in beside:
             beside.append(pixel)
     return list(dict.fromkeys(on_step)), beside
+
+
+def _valid_pixels(scan: ReportScan) -> NDArray[np.bool_]:
+    """Return the pixels that have an H in every pulse setting, neither dead nor hot; all where that leaves none."""
+    heights = [height for pulse in range(scan.pulses) if (height := scan.map("H", pulse)) is not None]
+    valid = (
+        np.isfinite(heights).all(axis=0) if heights else np.ones((scan.y.size, scan.x.size), dtype=np.bool_)
+    )
+    return np.asarray(valid if valid.any() else np.ones_like(valid))
 
 
 def _line_of(step: Region) -> Array:

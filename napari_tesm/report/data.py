@@ -10,9 +10,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.maps import values_of
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.fits import curves_from_maps
+from napari_tesm.evaluation.fits import FittedTrace, curves_from_maps, fits_of_traces
 from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
+from napari_tesm.evaluation.places import traces_at
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.regions.shapes import Region
@@ -139,24 +141,32 @@ class ReportScan(Scan):
         return {name: image for name, image in surfaces.items() if image is not None}
 
     def map(self, name: str, pulse: int) -> Array | None:
-        """Return a map of one pulse setting, shape (y, x), NaN where there is no value; None where it is not there."""
+        """Return a map of one pulse setting as `napari_tesm.data.maps.values_of` does; None where it is not there."""
         if self.maps is None or name not in self.maps:
             return None
-        return np.array(self.maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
+        return values_of(self.maps, name, pulse)
 
     def pixel_at(self, x: float, y: float) -> tuple[int, int]:
         """Return row and column of the pixel nearest to a position."""
         return int(np.abs(self.y - y).argmin()), int(np.abs(self.x - x).argmin())
 
     def trace_at(self, pulse: int, row: int, column: int, *, size: int = 1) -> Array:
-        """Return the mean trace of a neighbourhood of `size` × `size` pixels, shape (time,)."""
+        """Return the mean trace of the valid of `size` × `size` pixels, shape (time,)."""
         assert self.dataset is not None
-        block = self.dataset["displacement"].isel({"pulse": pulse, **neighbourhood(row, column, size)})
-        values = np.asarray(block.values, dtype=np.float64).reshape(-1, block.sizes["time"])
-        finite = np.isfinite(values)
-        total = np.where(finite, values, 0.0).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(total / finite.sum(axis=0))
+        mean = traces_at(self.dataset, (row, column), size=size, maps=self.maps).mean
+        return np.asarray(mean[pulse])
+
+    def fit_at(self, pulse: int, row: int, column: int, *, size: int) -> FittedTrace | None:
+        """Return the fit of the mean trace of a neighbourhood, as a run would make it; None without a recipe."""
+        if self.dataset is None or self.evaluation is None:
+            return None
+        threshold = 0.0
+        if self.maps is not None and "threshold" in self.maps.coords:
+            threshold = float(np.nan_to_num(self.maps["threshold"].values[pulse]))
+        trace = self.trace_at(pulse, row, column, size=size)[None]
+        return fits_of_traces(
+            trace, self.evaluation, thresholds=threshold, instrument=self.instrument, pulses=[pulse]
+        )[0]
 
     def fitted_curves(self, pulse: int, row: int, column: int) -> list[tuple[Array, Array]]:
         """Return time and values of the curves fitted to the trace of one pixel, one for each window with a result."""
@@ -166,24 +176,10 @@ class ReportScan(Scan):
         return list(curves_from_maps(here, self.settings, self.time).values())
 
     def value_at(self, name: str, pulse: int, row: int, column: int) -> float:
-        """Return a map's value in one pixel; NaN where there is none."""
-        values = self.map(name, pulse)
-        return float("nan") if values is None else float(values[row, column])
-
-
-def neighbourhood(row: int, column: int, size: int) -> dict[str, slice]:
-    """Return the slices of a square neighbourhood, cut at the image's upper and left border.
-
-    Examples
-    --------
-    >>> neighbourhood(0, 5, 3)
-    {'y': slice(0, 2, None), 'x': slice(4, 7, None)}
-    """
-    reach = size // 2
-    return {
-        "y": slice(max(row - reach, 0), row + reach + 1),
-        "x": slice(max(column - reach, 0), column + reach + 1),
-    }
+        """Return a map's value in one pixel, hot or not; NaN where there is none."""
+        if self.maps is None or name not in self.maps:
+            return float("nan")
+        return float(self.maps[name].isel(pulse=pulse, y=row, x=column))
 
 
 @dataclass(eq=False)

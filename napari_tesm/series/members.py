@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.displacement import without_hot_pixels
+
 Array = NDArray[np.float64]
 
 QUANTITIES: Final = ("H", "D1", "D2", "D")
@@ -50,11 +52,12 @@ class Member:
         return first.sizes["y"], first.sizes["x"]
 
     def values(self, name: str) -> Array:
-        """Return a map as doubles, NaN everywhere where it is not there."""
+        """Return a map as doubles, H without hot pixels, NaN everywhere where it is not there."""
         if name not in self.maps:
             return np.full(self.shape, np.nan)
         values = np.asarray(self.maps[name].values, dtype=np.float64)
-        return np.where(np.isfinite(values), values, np.nan)
+        values = np.where(np.isfinite(values), values, np.nan)
+        return without_hot_pixels(values) if name == "H" else values
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.data.maps import values_of
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import QuantityBook
@@ -62,9 +63,11 @@ class CompareModel:
         return ""
 
     def heights(self) -> Array | None:
-        """Return H of every pulse setting, shape (pulse, y, x), None where it is not known."""
+        """Return H of every pulse setting without hot pixels, shape (pulse, y, x), None where it is not known."""
         maps = self.scan.maps if "H" in (self.scan.maps or ()) else QuantityBook.of(self.scan).heights()
-        return None if maps is None else np.asarray(maps["H"].values, dtype=np.float64)
+        return (
+            None if maps is None else np.stack([values_of(maps, "H", n) for n in range(maps.sizes["pulse"])])
+        )
 
     def choose(self, first: int, second: int) -> None:
         """Compare two other pulse settings; the alignment starts anew."""

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_tesm.data.maps import values_of
 from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.scan import Scan
@@ -118,7 +119,9 @@ class QuantityBook(ScanModel):
             maps = self.maps()
             if maps is None or quantity.key not in maps:
                 raise ValueError(f"{quantity.title} is not known: fit the traces first")
-            image = maps[quantity.key].isel(pulse=min(pulse, maps.sizes["pulse"] - 1))
+            pulse = min(pulse, maps.sizes["pulse"] - 1)
+            image = maps[quantity.key].isel(pulse=pulse)
+            values = values_of(maps, quantity.key, pulse)
             # Maps that came out of a file may have lost a digit on the way: their grid is that of the traces.
             grid = self.scan.grid
             axes = grid if all(grid.sizes[axis] == image.sizes[axis] for axis in ("y", "x")) else image
@@ -127,8 +130,8 @@ class QuantityBook(ScanModel):
             channels = [channel for channel in self.scan.channels if str(channel.name) == name]
             if not channels:
                 raise ValueError(f"the channel {quantity.title} is not there any more")
-            image = axes = channels[0]
-        values = np.asarray(image.transpose("y", "x").values, dtype=np.float64)
+            axes = channels[0]
+            values = np.asarray(axes.transpose("y", "x").values, dtype=np.float64)
         x, y = (np.asarray(axes[axis].values, dtype=np.float64) for axis in ("x", "y"))
         spacing = (axis_spacing(axes["y"]), axis_spacing(axes["x"]))
         return Field(np.where(np.isfinite(values), values, np.nan), x, y, spacing)

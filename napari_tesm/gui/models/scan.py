@@ -17,6 +17,7 @@ from psygnal import Signal
 from napari_tesm.data.dataset import with_protocol
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation, LastEvaluation
+from napari_tesm.evaluation.places import TraceSample, traces_at
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.grains import Grains
@@ -26,38 +27,12 @@ from napari_tesm.io.registry import UnknownContentError
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.scan import Scan as PlainScan
 from napari_tesm.scan import save_scan, scans_from_file
-from napari_tesm.statistics.description import finite_mean_and_std
 
 Array = NDArray[np.float64]
 
 IMPORT: Final = "Import a t-ESM recording"
 """What the form is called in napari's menu that asks what is what in a recording."""
 MISSING_PULSE: Final = ("pulse_start", "pulse_duration")
-
-
-@dataclass(frozen=True)
-class TraceSample:
-    """Traces of one place: the mean over a neighbourhood, for every pulse setting.
-
-    Parameters
-    ----------
-    row, column : int
-        Pixel in the middle.
-    x, y : float
-        Its centre, in the dataset's lateral unit.
-    mean, spread : ndarray, shape (pulse, time)
-        Mean and standard deviation (n − 1); the spread is None for a single pixel.
-    pixels : int
-        How many pixels were averaged.
-    """
-
-    row: int
-    column: int
-    x: float
-    y: float
-    mean: Array
-    spread: Array | None
-    pixels: int
 
 
 @dataclass(eq=False, repr=False)
@@ -307,21 +282,11 @@ class Scan(PlainScan):
         return float(self.x[pixel[1]]), float(self.y[pixel[0]])
 
     def traces_at(self, pixel: tuple[int, int], *, size: int = 1) -> TraceSample:
-        """Return the traces of a pixel, or the mean of the `size` × `size` pixels around it that exist."""
+        """Return the traces of a pixel, or the mean of the valid of the `size` × `size` pixels around it."""
         evaluated = self.evaluated
         if self.dataset is None or evaluated is None:
             raise ValueError("there are no traces")
-        row, column = pixel
-        half = size // 2
-        rows = slice(max(0, row - half), row + half + 1)
-        columns = slice(max(0, column - half), column + half + 1)
-        block = evaluated["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
-        flat = block.reshape(block.shape[0], -1, block.shape[-1])
-        count = flat.shape[1]
-        mean, spread = flat[:, 0], None
-        if count > 1:
-            mean, spread, _ = finite_mean_and_std(flat, axis=1)
-        return TraceSample(row, column, *self.xy_of(pixel), mean, spread, count)
+        return traces_at(evaluated, pixel, size=size, maps=self.maps)
 
 
 def plain_label(label: str) -> str:

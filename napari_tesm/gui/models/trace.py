@@ -16,8 +16,9 @@ from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
 from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
+from napari_tesm.evaluation.places import TraceSample
 from napari_tesm.findings.table import AS_IT_IS, Column, Table
-from napari_tesm.gui.models.scan import Scan, TraceSample
+from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.status import INCONSISTENT, OK
 from napari_tesm.regions.shapes import PinnedPoint
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.data.maps import FITS, JOINT, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.places import traces_at
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
@@ -20,7 +21,6 @@ from napari_tesm.kernels.named import AnyKernel, curves_of_fit
 from napari_tesm.kernels.two_parameters import ShapeKernel
 from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import PinnedPoint
-from napari_tesm.statistics.description import finite_mean_and_std
 
 Array = NDArray[np.float64]
 
@@ -83,15 +83,13 @@ def _curves(
     if evaluation is not None:
         # The recipe may know better than the file when the pulse began, and turn X.
         dataset = evaluation.dataset
-    half = point.size // 2
-    rows, columns = (slice(max(0, place - half), place + half + 1) for place in pixel)
-    block = dataset["displacement"].isel(y=rows, x=columns).values.astype(np.float64)
+    sample = traces_at(dataset, pixel, size=point.size, maps=maps)
     time = dataset["time"].values
     labels = pulse_labels(dataset["voltage"].values, [str(way) for way in dataset["direction"].values])
     colour = _rgb(point.colour)
     curves = []
     for pulse, label in enumerate(labels):
-        mean, _, _ = finite_mean_and_std(block[pulse].reshape(-1, time.size), axis=0)
+        mean = sample.mean[pulse]
         curves += curves_of_finite(time, mean, f"data {label}".strip(), POINTS, colour)
         if maps is None or evaluation is None:
             continue
@@ -102,7 +100,7 @@ def _curves(
             data = np.ascontiguousarray(mean[inside])
             kernel = settings.kernel
             names = ("tau", kernel.second_name) if isinstance(kernel, ShapeKernel) else ("tau",)
-            if half:
+            if sample.pixels > 1:
                 fitted = fit_traces(data[None], time[inside], **options)
                 resolved = fitted.status[0] == OK
                 numbers = {name: float(fitted.values(name)[0]) if resolved else np.nan for name in names}

@@ -11,9 +11,9 @@ from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
-from napari_tesm.data.displacement import supported_maximum
 from napari_tesm.data.maps import labels_from_maps, values_of
 from napari_tesm.evaluation.pipeline import evaluate_blocks
+from napari_tesm.evaluation.places import hot_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph
 from napari_tesm.io.gwy.annotations import storable_text
@@ -26,7 +26,6 @@ Mask = NDArray[np.bool_]
 Progress = Callable[[float, str], None]
 
 _LONGEST_NAME: Final = 60
-_HOT: Final = 2.0
 
 
 def container_of_region_graphs(
@@ -58,7 +57,7 @@ def container_of_region_graphs(
     container = GwyContainer()
     sets = [members for members in _parts_side_by_side(parts) if members]
     if dataset is not None:
-        hot = None if maps is None else hot_pixels(maps, dataset)
+        hot = None if maps is None else hot_traces(maps, dataset)
         for members, graphs in zip(sets, _trace_graphs(sets, dataset, hot, progress), strict=True):
             for graph in graphs:
                 _add(container, graph, members)
@@ -113,30 +112,6 @@ def _trace_graphs(
                 graphs.append(trace_graph(curves, f"t-ESM mean trace {label}".rstrip(), dataset))
         graphs_of_sets.append(graphs)
     return graphs_of_sets
-
-
-def hot_pixels(maps: xr.Dataset, dataset: xr.Dataset) -> Mask:
-    """Return the pixels whose ``|H|`` is more than twice what three neighbours support, shape (pulse, y, x).
-
-    Their traces hold a jump that is no displacement. There are none for pulse settings of the dataset whose H is not
-    known.
-    """
-    hot = np.zeros([dataset.sizes[name] for name in ("pulse", "y", "x")], dtype=bool)
-    fitted = _settings(maps) if "H" in maps else []
-    for pulse, setting in enumerate(_settings(dataset)):
-        if setting in fitted:
-            height = maps["H"].isel(pulse=fitted.index(setting)).transpose("y", "x").values
-            size = np.abs(np.asarray(height, dtype=np.float64))
-            hot[pulse] = size > _HOT * supported_maximum(size)
-    return hot
-
-
-def _settings(maps: xr.Dataset) -> list[tuple[str, str, int]]:
-    """Return what tells pulse settings apart: voltage, direction, and the how-manieth of such it is."""
-    pairs = [
-        (f"{v:.9g}", str(d)) for v, d in zip(maps["voltage"].values, maps["direction"].values, strict=True)
-    ]
-    return [(*pair, pairs[:index].count(pair)) for index, pair in enumerate(pairs)]
 
 
 def mean_traces(

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.maps import FITS, map_name, words_of_fit
 from napari_tesm.evaluation.recipe import words_of_threshold
 from napari_tesm.files.sentences import Sentence
@@ -276,9 +275,6 @@ def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) ->
     for title in ("H", name):
         values = scan.map(title, pulse)
         if values is not None:
-            if title == "H":
-                # A hot pixel would be the strip that stands out most.
-                values = without_hot_pixels(values)
             sources[title] = (_unit(scan, title), values)
     rows: list[list[Any]] = []
     for number, step in enumerate(scan.steps[:_MOST_STEPS]):

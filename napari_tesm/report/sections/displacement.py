@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import without_hot_pixels
+from napari_tesm.data.maps import values_of
 from napari_tesm.findings.table import Table
 from napari_tesm.plotting.maps import (
     MapFrame,
@@ -36,8 +36,7 @@ def section_from_data(data: ReportData) -> Section | None:
     pulse = scan.main_pulse
     label = scan.labels[pulse]
     height = scan.maps["H"].isel(pulse=pulse)
-    # One hot pixel would decide Pearson's correlation.
-    size = np.abs(without_hot_pixels(height.values))
+    size = np.abs(values_of(scan.maps, "H", pulse))
     surfaces = scan.surfaces()
     section.title = f"Displacement {label} and the surface".replace("  ", " ")
     section.figures.append(_figure(scan, label, height, surfaces))

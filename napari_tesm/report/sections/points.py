@@ -88,8 +88,14 @@ def _curve(scan: ReportScan, pulse: int, point: PinnedPoint) -> PositionCurve:
     row, column = scan.pixel_at(point.x, point.y)
     values = scan.trace_at(pulse, row, column, size=point.size)
     colour = point.colour or colour_of_point(point.number)
-    # A mean of several pixels has no fit of its own in the maps.
-    fits = scan.fitted_curves(pulse, row, column) if point.size == 1 else []
+    fit = None if point.size == 1 else scan.fit_at(pulse, row, column, size=point.size)
+    fits = (
+        scan.fitted_curves(pulse, row, column)
+        if point.size == 1
+        else [(window.time, window.curve) for window in fit.windows.values() if window.ok]
+        if fit is not None
+        else []
+    )
     return PositionCurve(f"point {point.number}", colour, values, fits)
 
 
@@ -153,7 +159,7 @@ def _tables_of_points(scan: ReportScan, pulse: int, groups: dict[str, list[Pinne
     for title, members in groups.items():
         for point in members:
             place = scan.pixel_at(point.x, point.y)
-            values = {name: scan.value_at(name, pulse, *place) for name in ("H", *fitted, *errors)}
+            values = _values(scan, pulse, place, point.size, ("H", *fitted, *errors))
             fixed = [point.number, title, *place, point.x, point.y, values["H"]]
             in_words = [
                 _in_words(values, name, unit) if unit else values[name] for name, unit in fitted.items()
@@ -163,9 +169,29 @@ def _tables_of_points(scan: ReportScan, pulse: int, groups: dict[str, list[Pinne
     words = [_title(scan, name) for name in fitted]
     columns = [Column(_title(scan, name), unit) for name, unit in (fitted | errors).items()]
     return [
-        Table("points", "The points and the maps' values in the pixel of each.", [*head, *words], shown),
+        Table(
+            "points",
+            "The points: the numbers of each curve, of the pixel or of the mean of its pixels.",
+            [*head, *words],
+            shown,
+        ),
         Table("points_si", "The same in SI units.", [*head, *columns], in_si, on_page=False),
     ]
+
+
+def _values(
+    scan: ReportScan, pulse: int, place: tuple[int, int], size: int, names: Sequence[str]
+) -> dict[str, float]:
+    """Return the numbers of a point: of the maps for a single pixel, else of the fit of the mean that is drawn."""
+    fit = None if size == 1 else scan.fit_at(pulse, *place, size=size)
+    if fit is None:
+        return {name: scan.value_at(name, pulse, *place) for name in names}
+    values = {"H": fit.height}
+    for number, window in fit.windows.items():
+        for quantity, value in window.values.items():
+            if window.ok or quantity == "r2":
+                values[map_name(quantity, number)] = value
+    return {name: values.get(name, float("nan")) for name in names}
 
 
 def _error_of(name: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import without_hot_pixels
+from napari_tesm.data.maps import values_of
 from napari_tesm.findings.table import Table
 from napari_tesm.plotting.maps import (
     MapFrame,
@@ -50,8 +50,7 @@ def section_from_data(data: ReportData) -> Section | None:
     section = Section("similarity", f"Both polarities, {told}: displacement and its cross-talk")
     heights = [scan.maps["H"].isel(pulse=pulse) for pulse in pair]
     section.figures.append(_figure_of_maps(scan, labels, heights))
-    # One hot pixel would decide Pearson's correlation.
-    sizes = [np.abs(without_hot_pixels(height.values)) for height in heights]
+    sizes = [np.abs(values_of(scan.maps, "H", pulse)) for pulse in pair]
     before = correlation_between(*sizes).pearson
     shift, aligned = None, sizes[1]
     try:
