@@ -156,7 +156,8 @@ def save(
     ----------
     path : path-like
     dataset : Dataset, optional
-        What its file held is carried over, bit-equal.
+        What its file held is carried over, bit-equal. Where traces, images or positions were edited since, what is in
+        memory is written, with the file's regions and points.
     maps : Dataset, optional
         Results; they replace those of an earlier fit.
     maps_only : bool

@@ -24,6 +24,7 @@ from napari_tesm.io.gwy.annotations import (
     remove_annotations,
 )
 from napari_tesm.io.gwy.channels import channels_from_container
+from napari_tesm.io.gwy.edits import is_edited, opened_dataset
 from napari_tesm.io.gwy.entered import add_entered
 from napari_tesm.io.gwy.grains import add_grains, grains_from_container, remove_grains
 from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kernel_channels
@@ -61,7 +62,8 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False,
         origin = scan.dataset.encoding.get("source") or scan.dataset.encoding.get("origin")
     if origin is not None:
         refuse_same_file(path, origin)
-    sha256 = "" if origin is None else sha256_of_file(origin)
+    edited = scan.dataset is not None and is_edited(scan.dataset)
+    sha256 = "" if origin is None or edited else sha256_of_file(origin)
     container = container_from_scan(scan, sha256=sha256, **ways)
     with atomic_output(path, overwrite=overwrite) as file:
         write_container_to(file, container)
@@ -121,8 +123,10 @@ def container_from_scan(
     rescaled = (
         with_entered and dataset is not None and "lateral_unit" in dataset.encoding.get("entered_units", {})
     )
-    before = Annotations() if source is None else annotations_from_container(container, *grid)
-    rewritten = not (regions is None and points is None)
+    before = Annotations()
+    if not maps_only:
+        before = _annotations_before(scan, container if source is not None else None, grid)
+    rewritten = not (regions is None and points is None and (source is not None or before == Annotations()))
     if not rewritten:
         # What nobody changed stays bit-equal, unless what it stands on goes or is measured anew.
         gone = refitted and annotations_on_results(container, *grid)
@@ -165,11 +169,29 @@ def container_of(scan: Scan) -> GwyContainer:
 
 
 def _source_of(scan: Scan) -> str | Path | None:
-    """Return the .gwy file whose content is carried over: that of the traces where there are some."""
+    """Return the .gwy file whose content is carried over: that of the traces where there are some, as they are there.
+
+    Traces that were edited in memory are written with what is in memory beside them; of the file regions and points
+    alone come along.
+    """
     if scan.dataset is not None:
         source: str | None = scan.dataset.encoding.get("source")
-        return source
+        return None if source is None or is_edited(scan.dataset) else source
     return scan.path if scan.path is not None and is_gwy(scan.path) else None
+
+
+def _annotations_before(
+    scan: Scan, container: GwyContainer | None, grid: tuple[xr.DataArray, xr.DataArray]
+) -> Annotations:
+    """Return regions and points of the file; of one whose traces were edited since, those of the traces it holds."""
+    if container is not None:
+        return annotations_from_container(container, *grid)
+    opened = None if scan.dataset is None else opened_dataset(scan.dataset)
+    if scan.dataset is None or opened is None:
+        return Annotations()
+    return annotations_from_container(
+        read_container(scan.dataset.encoding["source"]), opened["y"], opened["x"]
+    )
 
 
 def _with_choice(container: GwyContainer, choice: KernelChoice | None, sha256: str) -> GwyContainer:

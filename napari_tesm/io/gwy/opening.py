@@ -12,6 +12,7 @@ from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.mapped import mapped_file_of
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.io.gwy.edits import remember
 from napari_tesm.io.gwy.traces import (
     ORIGIN_KEYS,
     TraceStackInfo,
@@ -69,6 +70,7 @@ def datasets_from_container(
         lateral = lateral_unit or (None if group[0].lateral_unit else told.lateral_unit)
         groups.append(_dataset(group, channels, container, time, lateral))
         groups[-1].encoding["source"] = str(Path(path).absolute())
+        remember(groups[-1])
     return groups
 
 

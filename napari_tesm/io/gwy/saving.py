@@ -18,6 +18,7 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.si_units import checked_unit
 from napari_tesm.gwy.values import LazyArray
 from napari_tesm.gwy.writing import LARGEST_BODY, size_of
+from napari_tesm.io.gwy.edits import is_edited
 from napari_tesm.io.gwy.results import field_on_grid, filled, remove_results
 from napari_tesm.io.gwy.traces import ORIGIN_KEYS, metadata_from_protocol
 from napari_tesm.quantities.axes import axis_spacing
@@ -29,7 +30,7 @@ _BAND_BYTES = 256 << 20
 
 def carried_container(dataset: xr.Dataset) -> GwyContainer:
     """Return the content of the file a dataset came from without earlier results, or the dataset as objects."""
-    source = dataset.encoding.get("source")
+    source = None if is_edited(dataset) else dataset.encoding.get("source")
     if source is None:
         return container_from_dataset(dataset)
     container = read_container(source)
