@@ -122,7 +122,7 @@ def test_an_interruption_leaves_what_was_there(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_tesm.io.zarr_store.saving._to_disk", interrupt)
+    monkeypatch.setattr("napari_tesm.files.folders._sync_tree", interrupt)
     with pytest.raises(KeyboardInterrupt):
         save_zarr(path, example_dataset(shape=(4, 4)), overwrite=True)
     assert [item.name for item in tmp_path.iterdir()] == ["a.zarr"]

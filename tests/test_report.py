@@ -209,14 +209,11 @@ def test_a_folder_of_something_else_is_never_replaced(report, tmp_path):
 def test_nothing_is_left_where_writing_fails(report, tmp_path, monkeypatch):
     write_report(report, tmp_path / "R")
     before = everything_in(tmp_path / "R")
-    rename = Path.rename
 
-    def failing(self, target):
-        if self.name.endswith(".unfinished"):
-            raise OSError(28, "No space left on device")
-        return rename(self, target)
+    def failing(*_):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "rename", failing)
+    monkeypatch.setattr("napari_tesm.files.folders.swapped", failing)
     with pytest.raises(OSError, match="nothing was written"):
         write_report(replace_title(report, "Another"), tmp_path / "R", overwrite=True)
     monkeypatch.undo()

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 could not be done (one line says why), 2 bad usage, 130 interrupted, 143 terminated.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -10,12 +11,17 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
+from typing import Any, Final
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.parser import COMMANDS, parser_for_tesm
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import prepare_process, printable, sentence_from_error, shortened
+from napari_tesm.files.leftovers import still_there
 from napari_tesm.files.sentences import Sentence, sentence_begun
+
+_PATIENCE: Final = 3
+"""Signals after which clearing up is given up."""
 
 
 class _Terminated(BaseException):
@@ -28,20 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     if arguments is None:
         prepare_process(debug=debug)
-    try:
-        previous = signal.signal(signal.SIGTERM, _terminate)
-    except ValueError:  # not in the main thread
-        previous = None
+    previous = _listen()
     try:
         return _run(words)
     except UsageError as error:
         _say(error)
         return 2
     except KeyboardInterrupt:
-        _say("interrupted; no half-written output is left")
+        _say(f"interrupted; {_what_is_left()}")
         return 130
     except _Terminated:
-        _say("terminated; no half-written output is left")
+        _say(f"terminated; {_what_is_left()}")
         return 143
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; Python must not complain about it at exit.
@@ -65,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(Sentence(template, kind=type(error).__name__, error=error))
         return 1
     finally:
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _run(words: list[str]) -> int:
@@ -99,8 +102,50 @@ def _with_joined_values(words: list[str]) -> list[str]:
     return joined
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+def _listen() -> dict[int, Any]:
+    """Let the first SIGINT or SIGTERM end the command and the next ones not disturb it at clearing up.
+
+    Returns
+    -------
+    dict
+        What was done at these signals before.
+    """
+    arrived = 0
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal arrived
+        arrived += 1
+        if arrived == 1:
+            raise KeyboardInterrupt if number == signal.SIGINT else _Terminated
+        if arrived < _PATIENCE:
+            _write_error("tesm: clearing up; once more stops it at once\n")
+        else:
+            _write_error(f"tesm: stopped at once; {_what_is_left()}\n")
+            os._exit(128 + number)
+
+    previous: dict[int, Any] = {}
+    # Elsewhere than in the main thread no handler can be set, and none is called; what ignores Ctrl+C, as in the
+    # background of a shell script, goes on ignoring it.
+    with contextlib.suppress(ValueError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                previous[number] = signal.signal(number, stop)
+    return previous
+
+
+def _write_error(text: str) -> None:
+    """Write to standard error from a signal handler, which may have come while Python was writing there itself."""
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode(errors="replace"))
+
+
+def _what_is_left() -> str:
+    """Return what became of the outputs that were being made, in true words."""
+    left = still_there()
+    if not left:
+        return "no half-written output is left"
+    names = ", ".join(printable(path.name) for path in left)
+    return f"{names} could not be removed, and the next command that writes there will do it"
 
 
 def _say(message: object) -> None:

@@ -1,7 +1,8 @@
 """Files written whole or not at all, one or several together.
 
 Everything is written under another name in the target's folder first and reaches the disk before it is
-renamed. A process that is killed leaves at most a file named ``.NAME.….unfinished``, never a part of one.
+renamed. A process that is killed leaves at most a file named ``.NAME.….unfinished``, never a part of one, and the next
+one that writes there removes it. Folders: `napari_tesm.files.folders`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TextIO
 
+from napari_tesm.files.interrupts import interrupts_held
+from napari_tesm.files.leftovers import announce, clear_away, lock_of, names_beside, put_right
 from napari_tesm.files.sentences import Sentence
 
 # Errors that only writing can cause, whatever else is done while a file is being written.
@@ -78,6 +80,8 @@ class _Output:
     identity: tuple[int, int] | None = None
     """Device and inode, by which a target is known to be ours."""
     new: bool = True
+    lock: int | None = None
+    """Descriptor that says to other processes that this one lives and works on it."""
 
 
 @dataclass
@@ -102,8 +106,9 @@ class AtomicOutputs:
     Notes
     -----
     Leaving the ``with`` block normally commits: every file is brought to the disk under its temporary name,
-    the targets are checked once more, and only then all are renamed. If one fails those done are undone.
-    Only a process killed between two renames can leave some of the new files beside ``.….previous`` copies.
+    the targets are checked once more, and only then all are renamed, which no signal cuts in two. If one
+    fails those done are undone. Only a process killed between two renames leaves some new files beside others that
+    are still the old ones, each of them whole.
     """
 
     overwrite: bool = False
@@ -143,17 +148,16 @@ class AtomicOutputs:
         target = asked.resolve()
         if any(output.target == target for output in self._outputs):
             raise ValueError(f"{asked} is asked for twice: give each output a name of its own.")
-        # Long names are cut so that the additions still fit into the 255 bytes of a file name.
-        stem = f".{os.fsdecode(os.fsencode(target.name)[:200])}.{secrets.token_hex(6)}"
-        output = _Output(
-            asked, target, target.with_name(f"{stem}.unfinished"), target.with_name(f"{stem}.previous")
-        )
+        put_right(target)
+        output = _Output(asked, target, *names_beside(target))
         mode = self._check_target(output)
         # Registered before it exists: an interrupt in between must not leave it behind.
         self._outputs.append(output)
+        announce(output.temporary, output.previous)
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
             output.file = os.fdopen(os.open(output.temporary, flags, 0o666), "w+b", buffering=1 << 20)
+            output.lock = lock_of(output.file.fileno())
             output.identity = _identity(os.fstat(output.file.fileno()))
             if mode is not None:
                 output.temporary.chmod(mode)
@@ -205,14 +209,16 @@ class AtomicOutputs:
         for output in self._outputs:
             output.new = True
             self._check_target(output)
-        try:
-            for output in self._outputs:
-                self._publish(output)
-        except BaseException:
-            self._undo()
-            raise
-        for folder in {output.target.parent for output in self._outputs}:
-            _sync_folder(folder)
+        with interrupts_held():
+            try:
+                for output in self._outputs:
+                    self._publish(output)
+            except BaseException:
+                self._undo()
+                raise
+            for folder in {output.target.parent for output in self._outputs}:
+                sync_folder(folder)
+            self._discard()
 
     def _publish(self, output: _Output) -> None:
         if output.new:
@@ -232,16 +238,17 @@ class AtomicOutputs:
                     output.target.unlink()
 
     def _discard(self) -> None:
-        for output in self._outputs:
-            for file in (output.text, output.file):
-                # What is still buffered may not fit on the disk either; the file goes away anyway.
-                with contextlib.suppress(OSError, ValueError):
-                    if file is not None:
-                        file.close()
-            for leftover in (output.temporary, output.previous):
-                with contextlib.suppress(OSError):
-                    leftover.unlink(missing_ok=True)
-        self._outputs.clear()
+        with interrupts_held():
+            for output in self._outputs:
+                for file in (output.text, output.file):
+                    # What is still buffered may not fit on the disk either; the file goes away anyway.
+                    with contextlib.suppress(OSError, ValueError):
+                        if file is not None:
+                            file.close()
+                clear_away(output.temporary, output.previous)
+                if output.lock is not None:
+                    os.close(output.lock)
+            self._outputs.clear()
 
     def _explained(self, error: OSError, output: _Output | None = None) -> OSError:
         """Return the same kind of error, as one sentence."""
@@ -283,8 +290,8 @@ def _keep(target: Path, previous: Path) -> None:
         target.rename(previous)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the renames last through a power cut, where the system knows how."""
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder last through a power cut, where the system knows how."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

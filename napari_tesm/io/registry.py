@@ -10,6 +10,7 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.leftovers import put_right
 from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.content import FileContent
@@ -102,6 +103,8 @@ def open_file(
         If it is of no known format, or not sound, or the mapping does not fit it, or there are no such traces.
     """
     path = Path(path)
+    if not path.exists():
+        put_right(path)
     if not says_itself_what_it_is(path):
         return _opened_as_mapped(path, traces, time_unit, lateral_unit, mapping)
     if mapping is not None:

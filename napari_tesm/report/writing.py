@@ -2,15 +2,15 @@
 
 import contextlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from napari_tesm.files.atomic import exists_already
+from napari_tesm.files.folders import folder_output
+from napari_tesm.files.leftovers import put_right
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.report.assembling import Report
 from napari_tesm.report.html import page_from_report
@@ -33,6 +33,7 @@ def check_folder(
         the folder it should lie in is not there.
     """
     target = Path(folder)
+    put_right(target)
     parent = target.resolve().parent
     if not parent.is_dir():
         raise FileNotFoundError(f"{folder} cannot be written: the folder {parent} does not exist.")
@@ -63,36 +64,11 @@ def write_report(report: Report, folder: str | PathLike[str], *, overwrite: bool
     OSError
         As `check_folder`, or if it cannot be written; the folder is then as it was.
     """
-    check_folder(folder, overwrite=overwrite)
-    target = Path(folder).resolve()
-    mark = secrets.token_hex(6)
-    unfinished = target.with_name(f".{target.name[:100]}.{mark}.unfinished")
-    previous = target.with_name(f".{target.name[:100]}.{mark}.previous")
-    try:
+    with folder_output(folder, check=partial(check_folder, folder, overwrite=overwrite)) as unfinished:
         for name, content in files_of_report(report).items():
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        if target.exists():
-            target.rename(previous)
-        try:
-            unfinished.rename(target)
-        except OSError:
-            if previous.exists():
-                previous.rename(target)
-            raise
-    except OSError as error:
-        raise type(error)(
-            f"{folder} cannot be written: {error.strerror or error}; nothing was written."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(unfinished)
-        with contextlib.suppress(OSError):
-            shutil.rmtree(previous)
+            path.write_bytes(content)
 
 
 def files_of_report(report: Report) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
+from napari_tesm.files.leftovers import put_right
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import ContentError, one_line
 
@@ -53,7 +54,7 @@ def opened_group(path: str | PathLike[str]) -> Any:
     MissingPackageError
         If zarr is not installed.
     """
-    if not Path(path).exists():
+    if not (Path(path).exists() or put_right(path)):
         raise FileNotFoundError(f"{path} does not exist.")
     if not is_zarr(path):
         raise ContentError(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -20,6 +18,8 @@ import xarray as xr
 
 from napari_tesm.data.dataset import check_dataset
 from napari_tesm.files.atomic import exists_already, refuse_same_file
+from napari_tesm.files.folders import folder_output
+from napari_tesm.files.interrupts import interrupts_held
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.zarr_store.arrays import MARK, OTHER_CHANNELS
 from napari_tesm.io.zarr_store.reading import is_dataset_store
@@ -66,38 +66,16 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
     for origin in ("source", "origin"):
         if origin in dataset.encoding:
             refuse_same_file(asked, dataset.encoding[origin])
-    _refuse_existing(asked, overwrite)
-    target = asked.resolve()
-    stem = f".{os.fsdecode(os.fsencode(target.name)[:200])}.{secrets.token_hex(6)}"
-    temporary, previous = target.with_name(f"{stem}.unfinished"), target.with_name(f"{stem}.previous")
-    try:
+    with folder_output(asked, check=partial(_refuse_existing, asked, overwrite)) as folder:
 
         def write(stop: Event) -> None:
             # Readable by all that read Zarr, and with fixed-length texts, which format 3 has not settled yet.
-            root = zarr.open_group(str(temporary), mode="w-", zarr_format=2)
+            root = zarr.create_group(str(folder), zarr_format=2)
             _write(root, dataset, {"tesm_format": MARK}, stop)
             for number, image in enumerate(others):
                 _write(root.require_group(f"{OTHER_CHANNELS}/{number}"), image, {}, stop)
 
         _run_to_its_end(write)
-        _to_disk(temporary)
-        _refuse_existing(asked, overwrite)
-        if target.exists():
-            target.rename(previous)
-        try:
-            temporary.rename(target)
-        except OSError:
-            if previous.exists():
-                previous.rename(target)
-            raise
-    except FileExistsError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise type(error)(f"{asked} cannot be written: {reason}; nothing was written.") from error
-    finally:
-        for leftover in (temporary, previous):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _run_to_its_end(write: Callable[[Event], None]) -> None:
@@ -112,6 +90,8 @@ def _run_to_its_end(write: Callable[[Event], None]) -> None:
             running.result()
         finally:
             stop.set()
+            with interrupts_held():
+                wait([running])
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:
@@ -203,14 +183,3 @@ def _storable(value: Any, what: str) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ValueError(f"{what} is a {type(value).__name__}, which cannot be stored in a Zarr folder")
-
-
-def _to_disk(folder: Path) -> None:
-    """Bring every file of a folder to the disk, so that its new name never stands for less."""
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            descriptor = os.open(Path(inside) / name, os.O_RDWR)
-            # Some network file systems cannot; the files themselves are safe.
-            with contextlib.suppress(OSError):
-                os.fsync(descriptor)
-            os.close(descriptor)
