@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from napari_tesm.plotting.histogram_comparison import (
 from napari_tesm.plotting.null_curve import null_figure
 from napari_tesm.plotting.overview import overview_figure
 from napari_tesm.statistics.modes import mode_from_map
+from napari_tesm.statistics.ratios import paired_ratio
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ def test_every_number_is_that_of_the_maps(found, maps):
         assert one.description.n == np.isfinite(field).sum()
         assert one.description.median == np.nanmedian(field)
         for scale in ("log", "linear"):
-            assert one.modes[scale] == mode_from_map(field, scale=scale)
+            # D is one in the left half and another in the right: alike as far as the map reaches.
+            assert not one.modes[scale].has_interval
+            assert one.modes[scale].value == mode_from_map(field, scale=scale).value
             low, high = one.half_maxima[scale]
             assert low < one.modes[scale].value < high
             counts = found.histograms[scale].counts[f"D{number}"]
@@ -59,7 +63,39 @@ def test_every_number_is_that_of_the_maps(found, maps):
     np.testing.assert_allclose(found.ratios[known], ratios[known])
 
 
-def test_the_sentences_hold_the_numbers(found, maps):
+@pytest.fixture(scope="module")
+def scattered(dataset, maps):
+    """The same pixels at other places: nothing is alike but by chance."""
+    order = np.random.default_rng(3).permutation(maps.sizes["y"] * maps.sizes["x"])
+    other = maps.copy(deep=True)
+    for name, values in other.data_vars.items():
+        if values.dims == ("pulse", "y", "x"):
+            flat = values.values.reshape(values.sizes["pulse"], -1)
+            other[name] = values.copy(data=flat[:, order].reshape(values.shape))
+    return histogram_comparison(other, dataset, pulse=1)
+
+
+def test_a_map_of_two_halves_is_one_independent_region(found):
+    line = found.sentences()[0]
+    assert line.count("(as one independent region, without an interval; half maximum") == 2
+    numbers = found.to_dict()["windows"]["D1"]
+    assert numbers["mode_log_ci"] == [None, None]
+    alike = replace(
+        found, ratio=paired_ratio(found.windows[2].values, found.windows[1].values, independent=1.0)
+    )
+    told = " ".join(alike.sentences())
+    assert "(as one independent region, without an interval), half of the" in told
+    assert "signed-rank" not in told
+    assert alike.verdict().endswith("as one independent region it says nothing of diffusion.")
+    assert not alike.alike.needs_drift(alike.ratio.low, alike.ratio.high)
+    figure = agg_figure()
+    fill_histogram_figure(figure, alike)
+    figure.canvas.draw()
+    assert not any("nan" in text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts())
+
+
+def test_the_sentences_hold_the_numbers(scattered, maps):
+    found = scattered
     text = "\n".join(found.sentences())
     ratios = maps["D2"].values[1] / maps["D1"].values[1]
     ratios = ratios[np.isfinite(ratios)]

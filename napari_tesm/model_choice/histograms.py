@@ -27,10 +27,10 @@ from napari_tesm.statistics.description import (
     histograms_from_values,
     values_on_scale,
 )
-from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.long_range import independent_in_map
 from napari_tesm.statistics.modes import mode_from_map, patchwork_from_map
 from napari_tesm.statistics.ranks import p_in_words
-from napari_tesm.statistics.ratios import PairedRatio, paired_ratio
+from napari_tesm.statistics.ratios import AS_ONE_REGION, PairedRatio, paired_ratio
 
 Array = NDArray[np.float64]
 SCALES: Final[tuple[Scale, ...]] = ("log", "linear")
@@ -121,9 +121,8 @@ class HistogramComparison:
             return lines
         ratio = self.ratio
         lines.append(
-            f"{self.ratio_words}, pixel by pixel: median {ratio.median:.2f} (95 % {ratio.low:.2f} to "
-            f"{ratio.high:.2f}), half of the {ratio.n} pixels within {ratio.q25:.2f} to {ratio.q75:.2f}; "
-            f"signed-rank test against 1 {p_in_words(ratio.p_value)}, as {ratio.independent:.0f} independent pixels."
+            f"{self.ratio_words}, pixel by pixel: median {ratio.median:.2f} ({_interval_in_words(ratio)}), half of the "
+            f"{ratio.n} pixels within {ratio.q25:.2f} to {ratio.q75:.2f}{_test_in_words(ratio)}."
         )
         if self.alike is not None:
             lines += [self.alike.sentence(), self.verdict()]
@@ -249,7 +248,7 @@ def _window(maps: xr.Dataset, quantity: str, number: int) -> WindowHistogram:
         name,
         values,
         description_from_values(values),
-        independent_samples(logs, np.isfinite(logs))[0],
+        independent_in_map(logs),
         {scale: _mode(values, scale) for scale in SCALES},
         {scale: half_maximum_from_values(values, scale=scale) for scale in SCALES},
         unresolved_share(status),
@@ -267,7 +266,7 @@ def _with_ratio(
     above, below = (second, first) if compared.quantity == "D" else (first, second)
     ratios = ratios_of_maps(above, below)
     logs = values_on_scale(ratios, "log")
-    ratio = paired_ratio(above, below, independent=independent_samples(logs, np.isfinite(logs))[0])
+    ratio = paired_ratio(above, below, independent=independent_in_map(logs))
     histogram = histograms_from_values({RATIO: ratios}, scale="log") if ratio is not None else None
     bands, alike, why = None, None, ""
     if compared.quantity != "D":
@@ -311,6 +310,17 @@ def ratios_of_maps(above: NDArray[np.floating], below: NDArray[np.floating]) -> 
     return np.asarray(np.divide(first, second, out=np.full(first.shape, np.nan), where=good))
 
 
+def _interval_in_words(ratio: PairedRatio) -> str:
+    return f"95 % {ratio.low:.2f} to {ratio.high:.2f}" if ratio.has_interval else AS_ONE_REGION
+
+
+def _test_in_words(ratio: PairedRatio) -> str:
+    if not ratio.has_interval:
+        return ""
+    independent = f"as {ratio.independent:.0f} independent pixels"
+    return f"; signed-rank test against 1 {p_in_words(ratio.p_value)}, {independent}"
+
+
 def _modes_in_words(compared: HistogramComparison, scale: Scale) -> str:
     modes = [mode.value for window in compared.windows.values() if (mode := window.modes[scale]) is not None]
     scaling = scaling_of(modes, compared.unit)
@@ -320,10 +330,11 @@ def _modes_in_words(compared: HistogramComparison, scale: Scale) -> str:
         if mode is None or ends is None:
             parts.append(f"{window.name} too few values (n = {window.description.n})")
             continue
-        interval = f"{scaling.text(mode.low)} to {scaling.text(mode.high)}"
+        interval = f"95 % {scaling.text(mode.low)} to {scaling.text(mode.high)}"
+        interval = interval if mode.has_interval else AS_ONE_REGION
         width = f"half maximum {scaling.text(ends[0])} to {scaling.text(ends[1])}"
         parts.append(
-            f"{window.name} {scaling.text(mode.value)} (95 % {interval}; {width}; n = {window.description.n})"
+            f"{window.name} {scaling.text(mode.value)} ({interval}; {width}; n = {window.description.n})"
         )
     power = f" in {scaling.unit}" if scaling.unit else ""
     words = "logarithmic" if scale == "log" else "linear"

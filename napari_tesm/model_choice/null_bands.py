@@ -158,6 +158,8 @@ class NullBands:
 
     def place(self, low: float, high: float) -> str:
         """Return in a word where the interval of an observed D2/D1 lies; empty where there is nothing to compare."""
+        if not low <= high:
+            return ""
         places = {_place(low, high, band) for band in self.ratios.values()}
         if "within" in places:
             return "within"
@@ -165,7 +167,7 @@ class NullBands:
 
     def needs_drift(self, low: float, high: float, *, unresolved: float = 0.0) -> bool:
         """Whether `verdict` depends on a drift: outside of what diffusion shows, in pixels that are no selection."""
-        if self.place(low, high) == "within":
+        if not low <= high or self.place(low, high) == "within":
             return False
         return not self.ratios or unresolved <= MANY_UNRESOLVED
 
@@ -177,13 +179,15 @@ class NullBands:
         Parameters
         ----------
         low, high : float
-            Interval of its median.
+            Interval of its median; NaN where the map is one independent region.
         unresolved : float
             Share of the pixels that were too slow or too fast for a window (`unresolved_share`): those that are left
             over are a selection then, and their ratio is biased.
         drift : DriftFinding, optional
             From `napari_tesm.model_choice.drift.drift_beside_diffusion`; None where it was not tested.
         """
+        if not low <= high:
+            return "in a map that is alike as far as it reaches: as one independent region it says nothing of diffusion"
         ratios = self.ratios
         places = {name: _place(low, high, band) for name, band in ratios.items()}
         inside = [SOURCES[name] for name, place in places.items() if place == "within"]

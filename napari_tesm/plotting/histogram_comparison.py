@@ -45,11 +45,12 @@ def draw_histogram_comparison(axes: Axes, compared: HistogramComparison, *, scal
         mode = window.modes[scale]
         label = f"{window.name}: n = {window.description.n}"
         if mode is not None:
-            axes.axvspan(mode.low / scaling.factor, mode.high / scaling.factor, color=colour, alpha=0.2, lw=0)
             axes.axvline(mode.value / scaling.factor, color=colour, lw=1.1, ls=(0, (4, 2)))
-            label += (
-                f", mode {scaling.text(mode.value)} ({scaling.text(mode.low)} to {scaling.text(mode.high)})"
-            )
+            label += f", mode {scaling.text(mode.value)}"
+            if mode.has_interval:
+                low, high = mode.low / scaling.factor, mode.high / scaling.factor
+                axes.axvspan(low, high, color=colour, alpha=0.2, lw=0)
+                label += f" ({scaling.text(mode.low)} to {scaling.text(mode.high)})"
         axes.stairs(counts, edges, color=colour, lw=1.3, label=label)
     _finish(
         axes,
@@ -80,9 +81,11 @@ def draw_ratio_comparison(axes: Axes, compared: HistogramComparison) -> None:
     bands = {} if compared.alike is None else compared.alike.ratios
     ends = [low, high, 1.0, *(end for band in bands.values() for end in band)]
     axes.stairs(counts, edges, fill=True, alpha=0.28, color=_RATIO_COLOUR)
-    label = f"n = {ratio.n}, median {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+    label = f"n = {ratio.n}, median {ratio.median:.2f}"
+    if ratio.has_interval:
+        label += f" ({ratio.low:.2f} to {ratio.high:.2f})"
+        axes.axvspan(ratio.low, ratio.high, color=_RATIO_COLOUR, alpha=0.3, lw=0)
     axes.stairs(counts, edges, color=_RATIO_COLOUR, lw=1.3, label=label)
-    axes.axvspan(ratio.low, ratio.high, color=_RATIO_COLOUR, alpha=0.3, lw=0)
     axes.axvline(ratio.median, color=_RATIO_COLOUR, lw=1.1, ls=(0, (4, 2)))
     shown = np.array([min(ends) / 1.06, max(ends) * 1.06])
     _finish(axes, shown, int(counts.max()), "log", compared.ratio_words)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from napari_tesm.series.alignment import AlignedSeries
-from napari_tesm.statistics.ratios import PairedRatio, paired_ratio_from_maps
+from napari_tesm.statistics.ratios import AS_ONE_REGION, PairedRatio, paired_ratio_from_maps
 
 _WORTH_SAYING: Final = 0.1
 
@@ -30,16 +30,15 @@ class Repeat:
     def sentence(self) -> str:
         """The comparison in words."""
         ratio = self.ratio
-        return (
-            f"H at {self.labels[1]} is {ratio.median:.3g} times ({ratio.low:.3g} to {ratio.high:.3g}) that at "
-            f"{self.labels[0]}, the same voltage."
-        )
+        interval = f"{ratio.low:.3g} to {ratio.high:.3g}" if ratio.has_interval else AS_ONE_REGION
+        first, second = self.labels
+        return f"H at {second} is {ratio.median:.3g} times ({interval}) that at {first}, the same voltage."
 
     @property
     def warning(self) -> str:
         """What this says of all other differences, where the two differ by more than a tenth; else empty."""
-        sure = self.ratio.low > 1 or self.ratio.high < 1
-        if not sure or abs(self.ratio.median - 1) < _WORTH_SAYING:
+        chance = self.ratio.low <= 1 <= self.ratio.high  # not where there is no interval
+        if chance or abs(self.ratio.median - 1) < _WORTH_SAYING:
             return ""
         return (
             f"{self.sentence} Tip, laser spot or gain may have changed between scans; the tests between voltages do "

@@ -21,11 +21,16 @@ _FARTHEST: Final = 40
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and the interval that holds it with 95 % confidence."""
+    """A number and the interval that holds it with 95 % confidence; NaN where nothing tells how wide that is."""
 
     value: float
     low: float
     high: float
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the interval is known."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
 
 
 def quartiles(values: NDArray[np.floating]) -> tuple[float, float, float]:

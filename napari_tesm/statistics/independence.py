@@ -38,23 +38,25 @@ def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[flo
         raise ValueError("a region's mask and the map differ in size: draw the region on this map")
     finite = np.isfinite(numbers)
     used = [mask & finite for mask in masks]
-    shared = [_autocorrelation(mask.astype(np.float64)) for mask in used]
+    shared = [pairs_by_shift(mask) for mask in used]
     correlation = _correlation_by_distance(numbers, used, shared)
     counted = [int(mask.sum()) for mask in used]
     return tuple(_independent(n, pairs, correlation) for n, pairs in zip(counted, shared, strict=True))
 
 
-def correlation_area(values: NDArray[np.floating]) -> float:
-    """Return how many pixels count as one independent value; NaN where there is no value.
+def clipped_about_median(values: Array) -> Array:
+    """Return values less their median, no farther from it than three standard deviations of a normal distribution.
 
-    Parameters
-    ----------
-    values : ndarray, shape (y, x)
+    Ranks are what the tests work on; clipping does for the correlation what ranks do.
     """
-    numbers = np.asarray(values, dtype=np.float64)
-    inside = np.isfinite(numbers)
-    n = int(inside.sum())
-    return n / independent_samples(numbers, inside)[0] if n else float("nan")
+    middle = values - np.median(values)
+    limit = 3 * 1.4826 * np.median(np.abs(middle))
+    return np.asarray(np.clip(middle, -limit, limit) if limit > 0 else np.sign(middle))
+
+
+def pairs_by_shift(mask: Mask) -> Array:
+    """Return how many pairs of pixels of a mask lie each shift apart, shape (2 y, 2 x), negative shifts at the end."""
+    return _autocorrelation(mask.astype(np.float64))
 
 
 def _correlation_by_distance(numbers: Array, used: list[Mask], shared: list[Array]) -> Array:
@@ -62,15 +64,12 @@ def _correlation_by_distance(numbers: Array, used: list[Mask], shared: list[Arra
     residual, anywhere = np.zeros(numbers.shape), np.zeros(numbers.shape, dtype=bool)
     for mask in used:
         if mask.any():
-            # Ranks are what the test works on; clipping does for the correlation what ranks do.
-            middle = numbers[mask] - np.median(numbers[mask])
-            limit = 3 * 1.4826 * np.median(np.abs(middle))
-            clipped = np.clip(middle, -limit, limit) if limit > 0 else np.sign(middle)
+            clipped = clipped_about_median(numbers[mask])
             # A skewed quantity has its mean beside its median; what is left would be alike everywhere.
             residual[mask] = clipped - clipped.mean()
             anywhere |= mask
     scale = float(np.abs(residual).max(initial=0.0))
-    pairs = shared[0] if len(used) == 1 else _autocorrelation(anywhere.astype(np.float64))
+    pairs = shared[0] if len(used) == 1 else pairs_by_shift(anywhere)
     alone = np.zeros(pairs.shape)
     alone[0, 0] = 1.0
     if scale == 0:

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.statistics.description import Estimate, Scale, mode_from_values, values_on_scale
-from napari_tesm.statistics.independence import Mask, correlation_area
+from napari_tesm.statistics.independence import Mask
+from napari_tesm.statistics.long_range import independent_in_map
+from napari_tesm.statistics.ratios import ONE_REGION
 
 _FEWEST_INDEPENDENT: Final = 50
 """With fewer, blocks give intervals that are too narrow: on 64x64 pixels smoothed with a Gaussian of 3 pixels, some 23
@@ -24,7 +26,7 @@ class Patchwork:
     Parameters
     ----------
     area : float
-        As many pixels count as one independent value.
+        As many pixels count as one independent value; all of them where they are alike as far as the map reaches.
     side : int
         Length of a block, in pixels; 1 where every pixel is drawn by itself.
     """
@@ -48,9 +50,13 @@ def patchwork_from_map(values: NDArray[np.floating], *, scale: Scale = "log") ->
     scale : {"linear", "log"}
     """
     numbers = values_on_scale(values, scale)
-    area = correlation_area(_middle(numbers))
-    if not np.isfinite(area):
+    middle = _middle(numbers)
+    n = int(np.isfinite(middle).sum())
+    if not n:
         return Patchwork(1.0, 1)
+    independent = independent_in_map(middle)
+    # What is alike as far as the middle reaches may be so over the whole.
+    area = np.isfinite(numbers).sum() if independent < ONE_REGION <= n else n / independent
     side = round(float(np.sqrt(area)))
     if side > 1:
         side = max(side, int(np.ceil(np.sqrt(numbers.size / _MOST_BLOCKS))))
@@ -76,6 +82,8 @@ def mode_from_map(
 ) -> Estimate | None:
     """Return the mode of a map, in its unit, with its 95 % interval; None for fewer than ten values.
 
+    The interval is NaN where the map is one independent region: nothing in it says where the mode of the next would be.
+
     Pixels that are alike are drawn together, in blocks of `patchwork_from_map`. Where they come to fewer than 50
     independent values, that many are drawn instead, which makes the interval wide rather than too narrow. Drawing every
     pixel by itself, on 64x64 pixels smoothed with a Gaussian of 1.5, the interval holds the mode of the distribution in
@@ -97,6 +105,9 @@ def mode_from_map(
     if cut.side == 1:
         return mode_from_values(chosen, scale=scale, seed=seed)
     independent = chosen.size / cut.area
+    if independent < ONE_REGION:
+        found = mode_from_values(chosen, scale=scale, independent=1, seed=seed)
+        return None if found is None else Estimate(found.value, float("nan"), float("nan"))
     if independent < _FEWEST_INDEPENDENT:
         return mode_from_values(chosen, scale=scale, independent=independent, seed=seed)
     return mode_from_values(chosen, scale=scale, blocks=cut.labels(inside.shape)[inside], seed=seed)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.statistics.ratios import interval_of_ratio
+from napari_tesm.statistics.ratios import AS_ONE_REGION, interval_of_ratio
 
 Array = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class Comparison:
             return f"{quantity} is {direction} in {first} than in {second}: {verdict}."
         interval = f"({self.ratio_low:.3g} to {self.ratio_high:.3g})"
         if not np.isfinite(self.ratio_low):
-            interval = "(as one independent region, without an interval)"
+            interval = f"({AS_ONE_REGION})"
         times = f"{self.ratio:.3g} times {interval}"
         return f"{quantity} in {first} is {times} that in {second}; {verdict}."
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.long_range import independent_in_map
 
 Array = NDArray[np.float64]
 
@@ -14,6 +15,7 @@ _DRAWS: Final = 2000
 _FEWEST_PAIRS: Final = 6
 ONE_REGION: Final = 1.25
 """A region that holds fewer independent values is one: nothing within it says how it differs from the next."""
+AS_ONE_REGION: Final = "as one independent region, without an interval"
 _LEAST_FREEDOM: Final = 0.05
 
 
@@ -41,10 +43,10 @@ class PairedRatio:
     ----------
     median, q25, q75 : float
     low, high : float
-        95 % interval of the median.
+        95 % interval of the median; NaN where the map is one independent region.
     n : int
     p_value : float
-        Of the signed-rank test (Wilcoxon 1945) on the logarithms, against a ratio of one.
+        Of the signed-rank test (Wilcoxon 1945) on the logarithms, against a ratio of one; NaN as the interval.
     independent : float
         As how many independent pixels they count.
     """
@@ -58,6 +60,11 @@ class PairedRatio:
     p_value: float
     independent: float
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether the map says how far the median of another would be from this one."""
+        return bool(np.isfinite(self.low))
+
 
 def paired_ratio(
     a: NDArray[np.floating], b: NDArray[np.floating], *, independent: float | None = None, seed: int = 0
@@ -70,6 +77,7 @@ def paired_ratio(
         Of the same shape.
     independent : float, optional
         As how many independent values they count; all of them by default. The test's deviate shrinks with its root.
+        With fewer than `ONE_REGION` there is neither interval nor test.
     seed : int
         Of the interval.
 
@@ -88,8 +96,8 @@ def paired_ratio(
     count = float(n) if independent is None else min(max(independent, 1.0), float(n))
     low, high = interval_of_median(logs, count, seed=seed)
     q25, median, q75 = np.percentile(logs, [25, 50, 75])
-    p = 1.0
-    if logs.any():
+    p = 1.0 if count >= ONE_REGION else float("nan")
+    if logs.any() and count >= ONE_REGION:
         deviate = abs(float(wilcoxon(logs, method="asymptotic").zstatistic)) * np.sqrt(max(count - 1, 0) / n)
         p = float(2 * t.sf(deviate, max(count - 1, 1.0)))
     ratio, lower, upper, least, most = (float(np.exp(value)) for value in (median, q25, q75, low, high))
@@ -99,10 +107,12 @@ def paired_ratio(
 def interval_of_median(
     values: NDArray[np.floating], independent: float, *, seed: int | np.random.Generator = 0
 ) -> tuple[float, float]:
-    """Return the 95 % interval of the median of values that count as so many independent ones.
+    """Return the 95 % interval of the median of values that count as so many independent ones, NaN if they are but one.
 
     Drawn as for `interval_of_ratio`.
     """
+    if independent < ONE_REGION:
+        return float("nan"), float("nan")
     drawn = _drawn_medians(values, independent, np.random.default_rng(seed))
     low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
@@ -124,6 +134,10 @@ def _log_size(values: Array) -> Array:
 def paired_ratio_from_maps(a: NDArray[np.floating], b: NDArray[np.floating]) -> PairedRatio | None:
     """Return how one map exceeds another, D2 against D1, with neighbours counted as far as they are independent.
 
+    Without interval and test where the ratio is alike as far as the map reaches. At the level of 5 % the test rejects
+    of maps without a difference, 80 of 48x64 pixels each: white noise 6 %, maps alike over 2 to 6 pixels none, 1/f-like
+    ones (powers k^-1 to k^-3, k^-2 beside white noise) up to 4 %, of which 64 to 99 % are one independent region.
+
     Parameters
     ----------
     a, b : ndarray, shape (y, x)
@@ -136,7 +150,7 @@ def paired_ratio_from_maps(a: NDArray[np.floating], b: NDArray[np.floating]) -> 
     logs = _log_ratio(a, b)
     if int(np.isfinite(logs).sum()) < _FEWEST_PAIRS:
         return None
-    return paired_ratio(a, b, independent=independent_samples(logs, np.isfinite(logs))[0])
+    return paired_ratio(a, b, independent=independent_in_map(logs))
 
 
 def _log_ratio(a: NDArray[np.floating], b: NDArray[np.floating]) -> Array:

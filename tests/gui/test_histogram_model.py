@@ -40,7 +40,22 @@ def model(scan):
     return HistogramModel(scan)
 
 
+def test_without_an_interval_the_words_say_so(model):
+    """D is one in the left half of the map and another in the right: one independent region."""
+    view = model.view()
+    assert not any(mode.has_interval for mode in view.modes)
+    assert view.words().count("(as one independent region, without an interval)") == len(view.modes)
+    assert "nan" not in view.words()
+    assert "mode" in model.csv_text()
+    assert "nan" not in model.csv_text().splitlines()[0]
+
+
 def test_d1_and_d2_of_the_whole_map_come_first(model, scan):
+    rng = np.random.default_rng(4)
+    for name in ("D1", "D2"):  # every pixel at another place: nothing is alike but by chance
+        scan.maps[name].values[:] = rng.permuted(scan.maps[name].values.reshape(2, -1), axis=1).reshape(
+            scan.maps[name].shape
+        )
     assert model.chosen() == "D1 and D2"
     assert model.present_scale() == "log"
     model.choose(pulse=0)
@@ -65,7 +80,7 @@ def test_linear_bins_are_equally_wide_and_counted_again(model):
     view = model.view()
     np.testing.assert_allclose(np.diff(view.edges), np.diff(view.edges)[0])
     assert view.counts[0].sum() == view.samples[0].values.size
-    assert view.modes[0] == mode_from_map(view.samples[0].field, scale="linear")
+    assert view.modes[0].value == mode_from_map(view.samples[0].field, scale="linear").value
     assert "linear scale" in view.words()
     model.choose("D1", scale="log")
     steps = np.diff(np.log10(model.view().edges))

@@ -18,6 +18,7 @@ from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.quantities.scaling import scaling_of
 from napari_tesm.statistics.description import Estimate, Scale, histograms_from_values
 from napari_tesm.statistics.modes import Patchwork, mode_from_map, patchwork_from_map
+from napari_tesm.statistics.ratios import AS_ONE_REGION
 
 Array = NDArray[np.float64]
 
@@ -93,8 +94,9 @@ class HistogramView:
             if mode is None:
                 parts.append(f"{sample.label} too few values")
             else:
-                low, high = scaling.text(mode.low), scaling.text(mode.high)
-                parts.append(f"{sample.label} {scaling.text(mode.value)} ({low}…{high})")
+                interval = f"{scaling.text(mode.low)}…{scaling.text(mode.high)}"
+                interval = interval if mode.has_interval else AS_ONE_REGION
+                parts.append(f"{sample.label} {scaling.text(mode.value)} ({interval})")
         bins = "logarithmic" if self.scale == "log" else "linear"
         unit = f" {scaling.unit}" if scaling.unit else ""
         times = " ×" if unit.startswith(" 10") else ""
@@ -234,7 +236,8 @@ class HistogramModel(QuantityModel):
         comments = [
             [
                 f"# {sample.label}", f"n = {sample.values.size}",
-                "" if mode is None else f"mode {mode.value:.6g}, 95 % {mode.low:.6g} to {mode.high:.6g}"
+                "" if mode is None else f"mode {mode.value:.6g}"
+                + (f", 95 % {mode.low:.6g} to {mode.high:.6g}" if mode.has_interval else f" {AS_ONE_REGION}")
                 + f" ({view.unit})" * bool(view.unit),
             ]
             for sample, mode in zip(view.samples, view.modes, strict=True)

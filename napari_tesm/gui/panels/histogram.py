@@ -95,7 +95,7 @@ class HistogramPanel(PlotPanel):
                 sample.colour,
                 sample.values.size,
                 None if mode is None else mode.value,
-                None if mode is None else (mode.low, mode.high),
+                (mode.low, mode.high) if mode is not None and mode.has_interval else None,
             )
             for sample, counts, mode in zip(view.samples, view.counts, view.modes, strict=True)
         ]
