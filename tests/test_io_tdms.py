@@ -22,8 +22,10 @@ from tdms_bytes import (
     daqmx,
     described,
     interleaved,
+    prop,
     samples_of,
     segment,
+    text,
 )
 
 from napari_tesm.files.mapped import MappedFile
@@ -402,7 +404,6 @@ HOSTILE = {
     "4e9 scalers": segment(
         [channel("a").encode().join([struct.pack("<I", 12), struct.pack("<IIIQI", 0x1269, 5, 1, 1, 2**32 - 1)])]
     ),
-    "segment longer than the file": segment([A], b"\1\0\2\0", length=10**18),
     "header longer than the segment": segment([A], b"\1\0\2\0", length=10),
     "4e9 objects": b"TDSm" + struct.pack("<IIQQI", 14, 4713, 4, 4, 2**32 - 1),
     "as before what was not": segment([described(channel("a"), AS_BEFORE)], b"\1\0\2\0"),
@@ -438,6 +439,33 @@ def test_hostile_files_are_refused_in_a_sentence(tmp_path, raw):
         tracemalloc.stop()
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_whole_before_a_cut_is_used(tmp_path):
+    objects = [described(channel(name), samples_of("i2", 4)) for name in "ab"]
+    whole = segment(objects, np.arange(8, dtype="<i2").tobytes())
+    raw = whole + segment(None, np.arange(8, 16, dtype="<i2").tobytes(), RAW)
+    for missing, of_a, of_b in ((2, 8, 7), (8, 8, 4), (12, 6, 4), (17, 4, 4), (40, 4, 4)):
+        content = content_from_tdms(written(tmp_path, raw[:-missing]))
+        assert content.source("a").array[:].tolist() == [0, 1, 2, 3, 8, 9, 10, 11][:of_a], missing
+        assert content.source("b").array[:].tolist() == [4, 5, 6, 7, 12, 13, 14][:of_b], missing
+        assert any("was cut" in note for note in content.notes)
+
+
+def test_the_first_time_stamp_is_when_a_channel_began_and_a_pause_is_told(tmp_path):
+    def stamped(seconds):
+        whole, part = divmod(seconds, 1)
+        stamp = text("wf_start_time") + struct.pack("<IQq", 0x44, round(part * 2**64), int(whole))
+        step = prop("wf_increment", 0.5)
+        raw = text(channel("a")) + samples_of("i2", 4) + struct.pack("<I", 2) + step + stamp
+        return segment([raw], np.arange(4, dtype="<i2").tobytes())
+
+    steady = content_from_tdms(written(tmp_path, stamped(3.8e9) + stamped(3.8e9 + 2) + stamped(3.8e9 + 4)))
+    assert steady.source("a").axes[0].origin == 3_800_000_000
+    assert steady.notes == []
+    paused = content_from_tdms(written(tmp_path, stamped(3.8e9) + stamped(3.8e9 + 12) + stamped(3.8e9 + 14)))
+    (note,) = paused.notes
+    assert "recorded with 1 pauses, the first after 2 s and 10 s in all" in note
 
 
 def test_a_chunk_larger_than_its_segment_gives_what_is_there_and_says_so(tmp_path):
@@ -482,7 +510,11 @@ def test_every_cut_is_noticed(tmp_path):
     starts = [position for position in range(len(raw)) if raw[position : position + 4] == b"TDSm"]
     for length in range(len(raw)):
         if length not in starts[1:]:
-            assert read_all(written(tmp_path, raw[:length])) is None, length
+            content = read_all(written(tmp_path, raw[:length]))
+            if content is None:  # within the first header nothing is whole
+                assert length < starts[1] - 16, length
+            else:
+                assert any("was cut" in note for note in content.notes), length
 
 
 @FIXED_FOLDER

@@ -181,7 +181,6 @@ HOSTILE = {
     "no dc, no trigger": (lambda s, o: ({"X": s["X"]}, o), "neither a dc voltage nor a pixel trigger"),
     "no X": (lambda s, o: ({"dc": s["dc"]}, o), "no lock-in X"),
     "an unknown stream": (lambda s, o: (s | {"Z": s["X"]}, o), "unknown streams"),
-    "unequal lengths": (lambda s, o: (s | {"dc": np.asarray(s["dc"])[:-7]}, o), "one number of samples"),
     "constant dc": (lambda s, o: (s | {"dc": np.zeros(s["dc"].shape)}, o), "constant"),
     "noise": (lambda s, o: (s | {"dc": np.random.default_rng(0).normal(size=s["dc"].shape)}, o), "no pulses"),
     "noise as trigger": (

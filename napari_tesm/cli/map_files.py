@@ -12,11 +12,13 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.outputs import outputs_of, print_outcome
 from napari_tesm.cli.spelling import spelled
+from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import DERIVED, MAP_KINDS
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
 from napari_tesm.io.gwy.map_graphs import add_map_graphs
+from napari_tesm.recording import REPORT
 from napari_tesm.scan import Scan, container_from_scan
 
 
@@ -55,7 +57,14 @@ def write_maps(
             _write_pixels(outputs.files["csv"], maps)
         outputs.write_figure(lambda: draw(maps))
         outputs.write_json(evaluation.recipe.to_dict(), "save_recipe", escaped=False)
-    print_outcome(options, summary, map(spelled, lines_from_summary(summary, maps)))
+    lines = [*_import_lines(scan), *lines_from_summary(summary, maps)]
+    print_outcome(options, summary, map(spelled, lines))
+
+
+def _import_lines(scan: Scan) -> list[str]:
+    """Return what was said about opening the file: where the pulses of a recording went, and what was odd."""
+    report = "" if scan.dataset is None else str(scan.dataset.attrs.get(REPORT, ""))
+    return [printable(line) for line in (*report.splitlines(), *(f"Note: {note}" for note in scan.notes))]
 
 
 def carried_over(options: argparse.Namespace, scan: Scan, sha256: str) -> GwyContainer:

@@ -7,6 +7,7 @@ lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapp
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.data.time_base import TimeBase, even_step
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.mapped import MappedFile
 from napari_tesm.files.optional import MissingPackageError
@@ -41,7 +43,9 @@ class Axis:
     values : ndarray, shape (size,), optional
         Positions that are not equally spaced; they go before start and step.
     known : bool
-        False where start and step are only counted, because the file says nothing of positions.
+        False where the step is only counted, because the file says nothing of positions.
+    origin : Fraction, optional
+        Of a time axis: the moment that `start` counts from, in s by a clock that the whole file shares.
     """
 
     size: int
@@ -51,12 +55,22 @@ class Axis:
     step: float = 1.0
     values: NDArray[np.float64] | None = None
     known: bool = True
+    origin: Fraction | None = None
 
     def positions(self) -> NDArray[np.float64]:
         """Return the position of every sample, in `unit`."""
         if self.values is not None:
             return np.asarray(self.values, dtype=np.float64)
         return self.start + self.step * np.arange(self.size, dtype=np.float64)
+
+    def time_base(self, factor: float = 1.0) -> TimeBase:
+        """Return when the samples along a time axis were taken; `factor` is its unit in s."""
+        start, origin = self.start * factor, self.origin
+        if not self.known:
+            return TimeBase(self.size, start, origin=origin)
+        if self.values is not None:
+            return TimeBase(self.size, start, times=np.asarray(self.values) * factor, origin=origin)
+        return TimeBase(self.size, start, self.step * factor, origin=origin)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +220,24 @@ def damage_told(path: str | PathLike[str], verdict: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ContentError(f"{path} {verdict}: {one_line(str(error)) or type(error).__name__}.") from None
+
+
+def axis_from_positions(positions: NDArray[Any], name: str, unit: str) -> Axis:
+    """Return an axis with start and step where the positions are equally spaced, see `even_step`.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (size,)
+    """
+    values = np.asarray(positions, dtype=np.float64)
+    if not np.isfinite(values).all():
+        return Axis(values.size, name, unit, known=False)
+    if values.size == 1:
+        return Axis(1, name, unit, float(values[0]), 1.0)
+    step = even_step(values, digits=np.float32 if positions.dtype == np.float32 else np.float64)
+    if step is None:
+        return Axis(values.size, name, unit, float(values[0]), values=values)
+    return Axis(values.size, name, unit, float(values[0]), step)
 
 
 def mapped_content(path: str | PathLike[str]) -> MappedFile:

@@ -159,7 +159,7 @@ def _opened_as_mapped(
     questions: tuple[str, ...] = ()
     given = mapping or mapping_beside(path)
     if given is None:
-        proposal = proposal_from_content(content)
+        proposal = proposal_from_content(content, time_unit=time_unit)
         if proposal is None:
             raise ValueError(sentence_about_nothing(content))
         questions = proposal.questions

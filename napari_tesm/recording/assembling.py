@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import SIGNALS, dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.data.time_base import Alignment, TimeBase, aligned
+from napari_tesm.files.lazy import LazyArray
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.places import MISSING, Places, places_from_events
-from napari_tesm.recording.pulses import Pulses, find_edges, find_pulses
+from napari_tesm.recording.pulses import Pulses, find_edges, find_pulses, pulses_in_lead
 from napari_tesm.recording.rhythm import rhythm_from_times
 from napari_tesm.recording.streams import length_of
 
@@ -32,9 +34,10 @@ _MOST: Final = 2 / 3
 
 def dataset_from_recording(
     streams: Mapping[str, Any],
-    rate: float,
+    sampling: float | Mapping[str, TimeBase],
     order: ScanOrder,
     *,
+    names: Mapping[str, str] | None = None,
     scan_size: tuple[float, float] | None = None,
     before: float | None = None,
     after: float | None = None,
@@ -51,9 +54,12 @@ def dataset_from_recording(
     streams : mapping of str to array-like, each of shape (sample,)
         By the names in `STREAMS`. ``"X"`` is needed, and ``"dc"`` or ``"trigger"``; where both are there, the dc
         voltage says when a pulse begins.
-    rate : float
-        Samples per second.
+    sampling : float, or mapping of TimeBase
+        Samples per second where all streams were sampled together, else the time base of each. They are laid side by
+        side, and what not all of them have is left out; the report says so.
     order : ScanOrder
+    names : mapping of str, optional
+        What the streams are called in sentences.
     scan_size : (float, float), optional
         Width and height of the scan, in m; pixel numbers stand in for positions where it is unknown.
     before, after : float, optional
@@ -76,15 +82,21 @@ def dataset_from_recording(
     ValueError
         If a stream is missing or unlike the others, or pulses cannot be found or placed; in one sentence.
     """
-    _check_streams(streams, rate)
-    pulses = find_pulses(streams["dc"]) if "dc" in streams else None
-    if pulses is None:
-        edges = find_edges(streams["trigger"], name="the pixel trigger")
-        starts = edges + round((pulse_delay or 0.0) * rate)
-    else:
+    _check_streams(streams)
+    alignment = _aligned(streams, sampling, names)
+    streams = {name: _part(stream, alignment.spans[name]) for name, stream in streams.items()}
+    rate = 1.0 / _even_interval(alignment.bases["X"], (names or {}).get("X", "X"))
+    pulses = None
+    if "dc" in streams:
+        pulses = pulses_in_lead(find_pulses(streams["dc"]), alignment)
         starts = pulses.start
+    else:
+        edges = alignment.in_lead("trigger", find_edges(streams["trigger"], name="the pixel trigger"))
+        starts = edges + round((pulse_delay or 0.0) * rate)
     samples = _record(starts, pulses, rate, before, after)
-    lines = find_edges(streams["line"], name="the line trigger") if "line" in streams else None
+    lines = None
+    if "line" in streams:
+        lines = alignment.in_lead("line", find_edges(streams["line"], name="the line trigger"))
     places = places_from_events(
         starts, order, rate, line_triggers=lines,
         voltage=None if pulses is None else pulses.voltage,
@@ -92,10 +104,11 @@ def dataset_from_recording(
         record=None if pulses is None else samples,
     )  # fmt: skip
     start_of_pixels = np.where(places.event == MISSING, -1, starts[places.event])
+    left_out = [signal for signal in SIGNALS if signal in streams and not alignment.is_sampled_alike(signal)]
     traces = {
         signal: [CutTraces(streams[signal], of_setting, *samples) for of_setting in start_of_pixels]
         for signal in SIGNALS
-        if signal in streams
+        if signal in streams and signal not in left_out
     }
     time = (np.arange(sum(samples)) - samples[0]) / rate
     x, y, lateral = _positions(order, scan_size)
@@ -107,11 +120,64 @@ def dataset_from_recording(
     )  # fmt: skip
     dataset.attrs["time_origin"] = samples[0] / rate
     dataset.attrs["sampling_rate"] = float(rate)
-    dataset.attrs[REPORT] = "\n".join([*places.report(), *_pulse_notes(pulses)])
+    said = [alignment.sentence] if alignment.sentence else []
+    said += [
+        f"'{(names or {}).get(name, name)}' was not sampled with X and is left out." for name in left_out
+    ]
+    said += _not_whole(traces["X"], places)
+    dataset.attrs[REPORT] = "\n".join([*places.report(), *_pulse_notes(pulses), *said])
     return dataset
 
 
-def _check_streams(streams: Mapping[str, Any], rate: float) -> None:
+def _aligned(
+    streams: Mapping[str, Any], sampling: float | Mapping[str, TimeBase], names: Mapping[str, str] | None
+) -> Alignment:
+    sizes = {name: length_of(stream, f"'{name}'") for name, stream in streams.items()}
+    if isinstance(sampling, Mapping):
+        bases = {name: sampling[name] for name in streams}
+    else:
+        if not (np.isfinite(sampling) and sampling > 0):
+            raise ValueError(f"the sampling rate must be a number larger than zero, not {sampling}")
+        bases = {name: TimeBase(size, interval=1.0 / sampling) for name, size in sizes.items()}
+    return aligned(bases, "X", names)
+
+
+def _even_interval(base: TimeBase, name: str) -> float:
+    """Return the time between two samples; records are cut by numbers of samples."""
+    if base.interval is not None:
+        return base.interval
+    assert base.times is not None
+    steps = np.diff(base.times)
+    if steps.size == 0 or np.ptp(steps) > 1e-3 * steps.mean():
+        raise ValueError(f"the samples of '{name}' are not equally apart: its pulses cannot be cut")
+    return float(steps.mean())
+
+
+def _part(stream: Any, span: tuple[int, int]) -> Any:
+    """Return a stretch of a stream, read when it is sliced; the stream itself where that is all of it."""
+    first, stop = span
+    if (first, stop) == (0, int(stream.shape[0])):
+        return stream
+    return LazyArray((stop - first,), stream.dtype, lambda part: _stretch(stream, part[0], first))
+
+
+def _stretch(stream: Any, part: slice, first: int) -> NDArray[Any]:
+    return np.asarray(stream[part.start + first : part.stop + first])[:: part.step]
+
+
+def _not_whole(traces: Sequence[CutTraces], places: Places) -> list[str]:
+    """Return a sentence about pixels whose pulse is there and whose record the recording does not hold whole."""
+    cut = sum(
+        int(np.count_nonzero((event != MISSING) & (of_setting.start < 0)))
+        for event, of_setting in zip(places.event, traces, strict=True)
+    )
+    if not cut:
+        return []
+    have = "pixel has its" if cut == 1 else "pixels have their"
+    return [f"{cut} {have} pulse within the recording, but not the whole record: left empty."]
+
+
+def _check_streams(streams: Mapping[str, Any]) -> None:
     unknown = sorted(set(streams) - set(STREAMS))
     if unknown:
         raise ValueError(f"unknown streams {unknown}: a recording has {', '.join(STREAMS)}")
@@ -121,12 +187,6 @@ def _check_streams(streams: Mapping[str, Any], rate: float) -> None:
         raise ValueError(
             "the recording has neither a dc voltage nor a pixel trigger: its pixels cannot be told apart"
         )
-    if not (np.isfinite(rate) and rate > 0):
-        raise ValueError(f"the sampling rate must be a number larger than zero, not {rate}")
-    sizes = {name: length_of(stream, f"'{name}'") for name, stream in streams.items()}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise ValueError(f"the streams must have one number of samples, not {listed}")
 
 
 def _record(

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.data.time_base import Alignment
 from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.levels import Levels, levels_from_stream, low_and_high
 from napari_tesm.recording.streams import BLOCK, blocks_of, length_of
@@ -96,6 +97,12 @@ def find_pulses(stream: Any, *, idle: float | None = None, block: int = BLOCK) -
     runs = _halfway_to_their_own(stream, runs, levels)
     voltage = runs.total / (runs.last - runs.first + 1)
     return Pulses(runs.first, runs.last + 1, voltage, levels, spikes=spikes, clipped=clipped)
+
+
+def pulses_in_lead(pulses: Pulses, alignment: Alignment) -> Pulses:
+    """Return pulses of the dc channel counted in the samples of the leading channel."""
+    start, stop = (alignment.in_lead("dc", numbers) for numbers in (pulses.start, pulses.stop))
+    return replace(pulses, start=start, stop=np.maximum(stop, start + 1))
 
 
 def find_edges(

@@ -132,6 +132,8 @@ class ImportModel:
             part, key = name.split(".")
             if part == "recording" and not self.is_recording:
                 continue
+            if key in entries[part] and text.strip() == _text(entries[part][key]):
+                continue  # nobody changed it; what stands in the file is no text that could be read back
             entries[part].pop(key, None)
             if text.strip():
                 entries[part][key] = _value(name, text.strip())
@@ -178,8 +180,7 @@ class ImportModel:
         self.texts = {}
         for entry in ENTRIES:
             part, key = entry.name.split(".")
-            value = entries.get(part, {}).get(key, "")
-            self.texts[entry.name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            self.texts[entry.name] = _text(entries.get(part, {}).get(key, ""))
         recording = entries.get("recording", {})
         self.channels = {
             role: "" if recording.get(role, "") == UNKNOWN else str(recording.get(role, ""))
@@ -187,6 +188,13 @@ class ImportModel:
         }
         self.ways = next((name for name, ways in WAYS.items() if tuple(ways) == mapping.scan.ways), "trace")
         self.serpentine, self.per_way = mapping.scan.serpentine, mapping.scan.voltages_per == "way"
+
+
+def _text(value: Any) -> str:
+    """Return a value of a mapping as the form shows it."""
+    if isinstance(value, dict):
+        return f"from '{value.get('source', '')}'"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _value(name: str, text: str) -> Any:

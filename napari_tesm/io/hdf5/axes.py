@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from napari_tesm.files.lazy import UnusableArrayError
 from napari_tesm.files.mapped import MappedFile
-from napari_tesm.io.content import Axis, one_line
+from napari_tesm.io.content import Axis, axis_from_positions, one_line
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array, text_of
-
-_UNEQUAL: Final = 1e-4
-
-
-def axis_from_positions(positions: NDArray[Any], name: str, unit: str) -> Axis:
-    """Return an axis with start and step where the positions are equally spaced.
-
-    They count as such to a ten-thousandth of a step, or to the digits of single precision that many files have.
-
-    Parameters
-    ----------
-    positions : ndarray, shape (size,)
-    """
-    values = np.asarray(positions, dtype=np.float64)
-    size = values.size
-    if not np.isfinite(values).all():
-        return Axis(size, name, unit, known=False)
-    if size == 1:
-        return Axis(1, name, unit, float(values[0]), 1.0)
-    step = float(values[-1] - values[0]) / (size - 1)
-    even = values[0] + step * np.arange(size)
-    digits = 4 * np.finfo(np.float32).eps * np.abs(values).max() if positions.dtype == np.float32 else 0.0
-    if step != 0 and np.abs(values - even).max() <= max(_UNEQUAL * abs(step), min(digits, 0.1 * abs(step))):
-        return Axis(size, name, unit, float(values[0]), step)
-    return Axis(size, name, unit, values=values)
+from napari_tesm.io.waveforms import unit_from_attributes
 
 
 def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list[str], list[str]]:
@@ -63,7 +36,7 @@ def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list
             scale = dimension[0]
             attributes = attributes_of(scale)
             name = text_of(attributes, "name") or label or (scale.name or "").rsplit("/", 1)[-1]
-            unit = text_of(attributes, "units", "unit")
+            unit = unit_from_attributes(attributes)
             kind = text_of(attributes, "dimension_type")
             axis = Axis(size, name, unit, known=False)
             try:

@@ -20,6 +20,7 @@ from napari_tesm.io.content import (
     si_from_unit,
 )
 from napari_tesm.io.hdf5.axes import axes_from_scales
+from napari_tesm.io.hdf5.conventions import axes_by_convention, named_scales
 from napari_tesm.io.hdf5.datasets import (
     attributes_of,
     lazy_array,
@@ -29,6 +30,7 @@ from napari_tesm.io.hdf5.datasets import (
 )
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
 from napari_tesm.io.rehearsal import rehearse
+from napari_tesm.io.waveforms import axes_with_waveform, unit_from_attributes
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _MOST_ITEMS: Final = 20_000
@@ -112,6 +114,7 @@ class _Walk(Collection):
                 tables[name] = own_tables
                 self.used |= {_address(table) for table in own_tables.values()}
             self.used |= {_address(scale) for dimension in dataset.dims for scale in dimension.values()}
+            self.used |= {_address(scale) for scale in named_scales(dataset) if scale is not None}
         for name, dataset in self.datasets:
             if _address(dataset) in self.used:
                 continue
@@ -154,7 +157,7 @@ class _Walk(Collection):
             return
         attributes = attributes_of(dataset)
         array = lazy_array(dataset, self.mapped)
-        unit = text_of(attributes, "units", "unit")
+        unit = unit_from_attributes(attributes)
         title = text_of(attributes, "quantity", "long_name")
         axes: list[Axis] | None = None
         if tables is not None:
@@ -164,6 +167,8 @@ class _Walk(Collection):
             axes, kinds, notes = axes_from_scales(dataset, self.mapped)
             for sentence in notes:
                 self.note(sentence)
+            axes = axes_by_convention(axes, dataset, self.mapped)
+            axes = axes_with_waveform(axes, attributes, lambda said: self.note(f"'{name}': {said}"))
             if any(kinds):
                 attributes["dimension_type"] = kinds
                 self.wrong_lengths(name, axes, kinds)

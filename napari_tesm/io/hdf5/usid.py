@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import UnusableArrayError
 from napari_tesm.files.mapped import MappedFile
-from napari_tesm.io.content import Axis
-from napari_tesm.io.hdf5.axes import axis_from_positions
+from napari_tesm.io.content import Axis, axis_from_positions
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array
 
 TABLES: Final = ("Position_Indices", "Position_Values", "Spectroscopic_Indices", "Spectroscopic_Values")

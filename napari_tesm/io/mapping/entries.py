@@ -139,6 +139,48 @@ class AfmEntry:
 
 
 @dataclass(frozen=True)
+class FileValue:
+    """A value that stands in the file.
+
+    Parameters
+    ----------
+    source : str
+        Name of an array or attribute; an attribute of an array as ``array/attribute``.
+    unit : str
+        Of its numbers, where the file does not say it.
+    """
+
+    source: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class TimeEntry:
+    """When samples were taken, as far as the file does not say it.
+
+    Parameters
+    ----------
+    interval, start : float, optional
+        Time between two samples, and the time of the first, s.
+    unit : str
+        Of times that have none in the file.
+    source : str
+        Array of the file that holds the time of each sample.
+    override : bool
+        The times of the file are wrong: those of the mapping are used.
+    channels : dict of TimeEntry
+        For channels of a recording with times of their own, by their role: "dc", "line trigger" …
+    """
+
+    interval: float | None = None
+    start: float | None = None
+    unit: str = ""
+    source: str = ""
+    override: bool = False
+    channels: dict[str, "TimeEntry"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Mapping:
     """What the arrays of a file are; every quantity in SI units.
 
@@ -149,9 +191,10 @@ class Mapping:
     scan : ScanEntry
     afm : AfmEntry
         For the images of another file.
-    interval, start : float, optional
-        Time between two samples, and the time of the first, where the file does not say it, s.
+    time : TimeEntry
     protocol : PulseProtocol
+    lookups : dict of FileValue
+        Entries whose values stand in the file, by part and name: ``"scan.width"``.
     """
 
     traces: tuple[TraceEntry, ...] = ()
@@ -159,6 +202,6 @@ class Mapping:
     recording: RecordingEntry | None = None
     scan: ScanEntry = field(default_factory=ScanEntry)
     afm: AfmEntry = field(default_factory=AfmEntry)
-    interval: float | None = None
-    start: float | None = None
+    time: TimeEntry = field(default_factory=TimeEntry)
     protocol: PulseProtocol = field(default_factory=PulseProtocol)
+    lookups: dict[str, FileValue] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """What the arrays of a file probably are, and what nobody but its owner can say: a mapping to start from."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +9,18 @@ import numpy as np
 
 from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
 from napari_tesm.io.images import is_image, roles_of_axes, size_in_words
-from napari_tesm.io.mapping.entries import ImageEntry, Mapping, RecordingEntry, ScanEntry, TraceEntry
+from napari_tesm.io.mapping.companions import Companions, companions_of, times_among, unit_in_name
+from napari_tesm.io.mapping.entries import (
+    FileValue,
+    ImageEntry,
+    Mapping,
+    RecordingEntry,
+    ScanEntry,
+    TimeEntry,
+    TraceEntry,
+)
 from napari_tesm.io.mapping.text import text_from_mapping
+from napari_tesm.io.mapping.times import missing_time
 
 UNKNOWN: Final = "?"
 MICROSCOPE: Final = "microscope file"
@@ -73,16 +83,26 @@ class Proposal:
         return "\n".join(lines) + "\n" + text
 
 
-def proposal_from_content(content: FileContent) -> Proposal | None:
+def proposal_from_content(content: FileContent, *, time_unit: str | None = None) -> Proposal | None:
     """Return what the arrays of a file probably are; None where it holds nothing that could be traces or images.
 
     Arrays whose axes say what they are need no question. Channels of a continuous recording are told by their names,
     and never without a question where several could be meant.
+
+    Parameters
+    ----------
+    content : FileContent
+    time_unit : str, optional
+        Unit of times that have none in the file: then it is not asked for.
     """
     images = tuple(ImageEntry(source.name) for source in content.sources if is_image(source))
     traces = [source for source in content.sources if _holds_traces(source)]
+    timed = {source.name: beside for source, beside in _with_times_beside(content, traces, time_unit)}
+    if timed:
+        traces = [source for source in content.sources if source in traces or source.name in timed]
+        images = tuple(entry for entry in images if entry.source not in timed)
     if traces:
-        return _traces_proposed(traces, images)
+        return _traces_proposed(traces, images, timed, time_unit)
     # A microscope's file of single curves is no recording of a scan, though they run along time.
     single = content.format.startswith(MICROSCOPE)
     streams = [] if single else _streams(content)
@@ -129,6 +149,24 @@ def _holds_traces(source: Source) -> bool:
     )
 
 
+def _with_times_beside(
+    content: FileContent, traces: Sequence[Source], time_unit: str | None
+) -> Iterator[tuple[Source, Companions]]:
+    """Yield the arrays of traces whose times stand in another array; those of two axes where there are no others."""
+    some = False
+    for least in (3, 2):
+        for source in content.sources:
+            long = sum(size > 1 for size in source.shape)
+            if source.array.dtype.kind not in "fiu" or (long < 3 if least == 3 else long != 2):
+                continue
+            beside = companions_of(source, content, time_unit)
+            if beside is not None:
+                some = True
+                yield source, beside
+        if some or traces:
+            return
+
+
 def _may_hold_traces(source: Source) -> bool:
     """Whether an array has three axes of which nothing is known, as programs write them that keep no axes."""
     long = [axis for axis in source.axes if axis.size > 1]
@@ -157,10 +195,17 @@ def _axes_asked(sources: Sequence[Source], images: tuple[ImageEntry, ...]) -> Pr
     return Proposal(Mapping(traces=tuple(entries), images=images), tuple(questions))
 
 
-def _traces_proposed(sources: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal:
+def _traces_proposed(
+    sources: Sequence[Source],
+    images: tuple[ImageEntry, ...],
+    timed: dict[str, Companions],
+    time_unit: str | None,
+) -> Proposal:
     entries, questions = [], []
+    lookups: dict[str, FileValue] = {}
     for source in sources:
-        roles = roles_of_axes(source.axes)
+        beside = timed.get(source.name)
+        roles = roles_of_axes(source.axes) if beside is None else list(beside.roles)
         unknown = [n for n, role in enumerate(roles) if not role]
         if len(unknown) == 1 and not {"x", "y", "pixel"} & set(roles):
             roles[unknown[0]] = "pixel"
@@ -172,17 +217,27 @@ def _traces_proposed(sources: Sequence[Source], images: tuple[ImageEntry, ...]) 
             questions.append(f"what the axes of '{source.name}' ({size_in_words(source)}) are")
             roles = [role or UNKNOWN for role in roles]
         time = source.axes[roles.index("time")]
-        if not time.known or si_from_unit(time.unit)[1] != "s":
-            questions.append(
-                f"the time between two samples of '{source.name}', as time: {{interval: 0.1 ms}}"
-            )
+        if beside is not None:
+            questions += beside.questions
+            lookups |= beside.lookups
+        elif (missing := missing_time(source, time)) and not (time.known and not time.unit and time_unit):
+            questions.append(missing)
         if "pixel" in roles:
             questions.append(f"how many of the {source.axes[roles.index('pixel')].size} pixels make a line")
         signal = next((name for name in ("Y", "R", "phase") if _is_called(source, name)), "X")
         entries.append(TraceEntry(source.name, tuple(roles), signal if len(sources) > 1 else "X"))
     if len(entries) > 1 and not any(entry.signal == "X" for entry in entries):
         entries = [TraceEntry(entry.source, entry.axes) for entry in entries]
-    return Proposal(Mapping(traces=tuple(entries), images=images), tuple(dict.fromkeys(questions)))
+    times = {beside.time.source: beside.time for beside in timed.values()}
+    if len(times) > 1:
+        questions.append(
+            f"which array holds the times, as time: {{source: …}}: {', '.join(map(repr, times))}"
+        )
+    mapping = Mapping(
+        traces=tuple(entries), images=images, lookups=lookups,
+        time=next(iter(times.values())) if len(times) == 1 else TimeEntry(),
+    )  # fmt: skip
+    return Proposal(mapping, tuple(dict.fromkeys(questions)))
 
 
 def _streams(content: FileContent) -> list[Source]:
@@ -208,6 +263,8 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
         return Proposal(Mapping(images=images)) if images else None
     names: dict[str, str] = {}
     questions = []
+    times = times_among(streams)
+    streams = [stream for stream in streams if stream not in times]
     for role in _LIKELY:
         taken = names.values()
         called = [stream for stream in streams if _is_called(stream, role) and stream.name not in taken]
@@ -221,8 +278,16 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
         if role not in names and not asked:
             questions.append(f"which channel is {_in_words(role)}: {_listed(free or streams)}")
     time = streams[0].axes[0]
+    listed = TimeEntry()
     if not time.known or si_from_unit(time.unit)[1] != "s":
-        questions.append("the sampling rate, as time: {interval: 0.1 ms}")
+        unit = unit_in_name(times[0].title, "s") if times else ""
+        if len(times) == 1 and (times[0].unit or unit):
+            listed = TimeEntry(source=times[0].name, unit="" if times[0].unit else unit)
+        elif len(times) == 1:
+            listed = TimeEntry(source=times[0].name)
+            questions.append(f"the unit of the times in '{times[0].name}', as time: {{source: …, unit: ms}}")
+        else:
+            questions.append("the sampling rate, as time: {interval: 0.1 ms}")
     questions.append("the number of pixels and lines, and the size of the image, as scan: {…}")
     recording = RecordingEntry(
         signals={"X": names.get("X", UNKNOWN)}
@@ -231,7 +296,7 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
         pixel_trigger=names.get("pixel trigger", ""),
         line_trigger=names.get("line trigger", ""),
     )
-    mapping = Mapping(images=images, recording=recording, scan=ScanEntry())
+    mapping = Mapping(images=images, recording=recording, scan=ScanEntry(), time=listed)
     return Proposal(mapping, tuple(questions))
 
 

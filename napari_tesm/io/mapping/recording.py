@@ -7,10 +7,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.time_base import TimeBase
 from napari_tesm.io.content import FileContent, Source, si_from_unit
 from napari_tesm.io.images import channels_on_grid, size_in_words
-from napari_tesm.io.mapping.entries import Mapping, MappingError
+from napari_tesm.io.mapping.entries import Mapping, MappingError, TimeEntry
 from napari_tesm.io.mapping.proposal import UNKNOWN
+from napari_tesm.io.mapping.times import time_base_of
 from napari_tesm.recording import ScanOrder, dataset_from_recording
 
 _ENTRIES: Final = {"trigger": "pixel trigger", "line": "line trigger"}
@@ -93,7 +95,7 @@ def dataset_from_streams(
         if signal in sources and si_from_unit(sources[signal].unit)[1] != unit:
             notes.append(f"'{sources[signal].name}' is in another unit than X and is left out")
             del streams[signal]
-    rate = 1.0 / _interval(sources["X"], mapping)
+    bases = _bases({role: sources[role] for role in streams}, mapping, content, notes)
     order = ScanOrder(
         scan.pixels, scan.lines, ways=scan.ways, serpentine=scan.serpentine, voltages=scan.voltages,
         voltages_per="way" if scan.voltages_per == "way" else "pixel", upward=scan.upward,
@@ -110,7 +112,8 @@ def dataset_from_streams(
         if after <= 0:
             raise MappingError("'length' of 'recording' must be longer than 'before'")
     dataset = dataset_from_recording(
-        streams, rate, order, scan_size=size, before=entry.before, after=after, unit=unit or "V",
+        streams, bases, order, names={role: source.name for role, source in sources.items()}, scan_size=size,
+        before=entry.before, after=after, unit=unit or "V",
         protocol=mapping.protocol, pulse_delay=entry.pulse_delay, check=content.check,
     )  # fmt: skip
     if not unit:
@@ -130,19 +133,28 @@ def dataset_from_streams(
     return dataset
 
 
-def _interval(source: Source, mapping: Mapping) -> float:
-    """Return the time between two samples, in s: the mapping's, else the file's."""
-    if mapping.interval is not None:
-        return mapping.interval
-    axis = next((axis for axis in source.axes if axis.size > 1), source.axes[0])
-    factor, unit = si_from_unit(axis.unit)
-    if not axis.known or unit != "s":
+def _bases(
+    sources: dict[str, Source], mapping: Mapping, content: FileContent, notes: list[str]
+) -> dict[str, TimeBase]:
+    """Return the time base of each stream: the file's, and what the mapping adds.
+
+    The mapping's interval is the signal's. It stands in for those of other channels where the file knows none, and
+    leaves them alone where it does.
+    """
+    bases = {}
+    for role, source in sources.items():
+        axis = next((axis for axis in source.axes if axis.size > 1), source.axes[0])
+        entry = mapping.time.channels.get(_ENTRIES.get(role, role))
+        if entry is None:
+            entry = mapping.time
+            knows = axis.known and si_from_unit(axis.unit)[1] == "s"
+            if role != "X" and (
+                (knows and not entry.override) or (entry.source and axis.size != sources["X"].shape[0])
+            ):
+                entry = TimeEntry(unit=entry.unit)
+        bases[role] = time_base_of(source, axis, entry, content, time_unit=None, notes=notes)
+    if not bases["X"].is_known:
         raise MappingError(
-            f"the sampling rate of '{source.name}' is not in the file: say it, time: {{interval: 0.1 ms}}"
+            f"the sampling rate of '{sources['X'].name}' is not in the file: say it, time: {{interval: 0.1 ms}}"
         )
-    if axis.values is None:
-        return axis.step * factor
-    steps = np.diff(axis.positions()) * factor
-    if steps.size == 0 or not steps.min() > 0 or np.ptp(steps) > 1e-3 * steps.mean():
-        raise MappingError(f"the samples of '{source.name}' are not equally apart: its pulses cannot be cut")
-    return float(steps.mean())
+    return bases

@@ -11,16 +11,17 @@
     images:
     - {source: scan/height, title: Topography, unit: nm}
     scan: {pixels: 64, lines: 48, width: 384 nm, height: 288 nm, ways: [trace, retrace], voltages: [+3 V, -3 V]}
-    time: {interval: 0.1 ms}
+    time: {interval: 0.1 ms}      # or {source: scan/time}: the times stand in another array
     protocol: {pulse start: 0 s, pulse duration: 10 ms, tip radius: 25 nm}
 
-Instead of `traces`, a mapping may name the channels of one continuous recording, to be cut at the pulses::
+What stands in the file need not be written out: ``width: {source: scan/size, unit: nm}``, likewise other entries of
+`scan`, `time` and `protocol`. Instead of `traces`, a mapping may name the channels of one continuous recording, to be
+cut at the pulses::
 
     recording: {X: Untitled/ai0, dc: Untitled/ai1, pixel trigger: Untitled/port0, before: 1 ms, length: 26 ms}
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -29,33 +30,32 @@ import yaml
 
 from napari_tesm.data.dataset import DIRECTIONS, SIGNALS
 from napari_tesm.data.protocol import RADII, UNITS, PulseProtocol, text_from_radius
-from napari_tesm.io.content import FileContent
+from napari_tesm.io.content import si_from_unit
 from napari_tesm.io.mapping.entries import (
     AXES,
     AfmEntry,
+    FileValue,
     ImageEntry,
     Mapping,
     MappingError,
     RecordingEntry,
     ScanEntry,
+    TimeEntry,
     TraceEntry,
 )
+from napari_tesm.io.mapping.reader import PROTOCOL, EntryReader, unit_of_entry
 from napari_tesm.io.mapping.yaml import entries_from_yaml, shown
 from napari_tesm.kernels.low_pass import order_from_text
-from napari_tesm.quantities.text import quantity_and_error_from_text, quantity_from_text, text_from_quantity
+from napari_tesm.quantities.text import quantity_and_error_from_text, text_from_quantity
 
 FORMAT: Final = "t-ESM mapping 1"
 _LARGEST: Final = 1 << 20
-_DIMENSIONS: Final = {
-    "voltage": "V", "width": "m", "height": "m", "interval": "s", "start": "s", "offset x": "m", "offset y": "m",
-    "before": "s", "length": "s", "pulse delay": "s",
-}  # fmt: skip
-_PROTOCOL: Final = {
-    field.replace("lock_in", "lock-in").replace("_", " "): field
-    for field in UNITS
-    if not field.endswith("_radius_error")
+_FROM_FILE: Final = {
+    "scan": ("pixels", "lines", "width", "height", "voltages"),
+    "time": ("interval", "start"),
+    "protocol": tuple(PROTOCOL),
 }
-"""What the fields of the protocol are called in a mapping."""
+"""Entries whose value may stand in the file, as ``{source: NAME, unit: nm}``."""
 
 
 def mapping_from_text(text: str) -> Mapping:
@@ -66,26 +66,29 @@ def mapping_from_text(text: str) -> Mapping:
     MappingError
         Naming the entry that cannot be understood.
     """
-    entries = entries_from_yaml(text)
+    return mapping_from_entries(entries_from_yaml(text))
+
+
+def mapping_from_entries(entries: Any) -> Mapping:
+    """Return the mapping that nested entries make, as a YAML text holds them; see `mapping_from_text`."""
     if not isinstance(entries, dict):
         raise MappingError("a mapping is made of entries like 'traces:' and 'scan:'")
-    reader = _Reader(entries, "the mapping")
+    entries, lookups = _without_lookups(entries)
+    reader = EntryReader(entries, "the mapping")
     if reader.text("format", FORMAT) != FORMAT:
         raise MappingError(
             f"the mapping says format: {shown(entries['format'])}, this program knows '{FORMAT}'"
         )
-    time = reader.part("time")
     mapping = Mapping(
         traces=tuple(map(_trace, reader.parts("traces"))),
         images=tuple(map(_image, reader.parts("images"))),
         recording=_recording(reader.part("recording")) if "recording" in entries else None,
         scan=_scan(reader.part("scan")),
         afm=_afm(reader.part("afm")),
-        interval=time.positive("interval"),
-        start=time.quantity("start"),
-        protocol=_protocol(reader.part("protocol")),
+        time=_time(reader.part("time"), with_channels=True),
+        protocol=protocol_from_entries(reader.part("protocol")),
+        lookups=lookups,
     )
-    time.done()
     reader.done()
     if mapping.recording is not None and mapping.traces:
         raise MappingError("a mapping has either 'traces' or a 'recording', not both")
@@ -113,43 +116,21 @@ def mapping_from_file(path: str | PathLike[str]) -> Mapping:
         raise MappingError(f"{path.name}: {error}") from None
 
 
-def mapping_as_stated(mapping: Mapping, content: FileContent) -> Mapping:
-    """Return a mapping, completed by what its file states in attributes named as the protocol is: ``pulse_duration``.
-
-    Only texts with their unit count: a number in somebody's file could be in any. Raises a MappingError naming file and
-    attribute where one cannot be understood.
-    """
-    said = {name: getattr(mapping.protocol, field) for name, field in _PROTOCOL.items()}
-    voltages = [entry.voltage for entry in mapping.traces]
-    said["voltage"] = mapping.scan.voltages or None not in voltages or None
-    stated = {}
-    for name, entry in said.items():
-        value = content.attributes.get(_PROTOCOL.get(name, name), content.attributes.get(name))
-        if entry is None and isinstance(value, str) and value.strip():
-            stated[name] = value
-    reader = _Reader(stated, f"the attributes of {content.path.name}")
-    voltage = reader.quantity("voltage")
-    traces = [
-        replace(entry, voltage=voltage if entry.voltage is None else entry.voltage)
-        for entry in mapping.traces
-    ]
-    protocol = _protocol(reader).updated(**asdict(mapping.protocol))
-    return replace(mapping, traces=tuple(traces), protocol=protocol)
-
-
 def text_from_mapping(mapping: Mapping) -> str:
     """Return the mapping as YAML, as `mapping_from_text` reads it."""
     entries: dict[str, Any] = {"format": FORMAT}
-    time = {name: _written(name, getattr(mapping, name)) for name in ("interval", "start")}
-    parts = {
+    parts: dict[str, Any] = {
         "traces": [_entries(entry) for entry in mapping.traces],
         "images": [_entries(entry) for entry in mapping.images],
         "recording": {} if mapping.recording is None else _entries(mapping.recording),
         "scan": _entries(mapping.scan),
         "afm": _entries(mapping.afm),
-        "time": {name: text for name, text in time.items() if text is not None},
+        "time": _entries(mapping.time),
         "protocol": _protocol_entries(mapping.protocol),
     }
+    for place, value in mapping.lookups.items():
+        part, _, name = place.partition(".")
+        parts[part][name] = {key: text for key, text in asdict(value).items() if text}
     entries |= {name: part for name, part in parts.items() if part}
     return str(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110))
 
@@ -157,92 +138,23 @@ def text_from_mapping(mapping: Mapping) -> str:
 # Reading
 
 
-class _Reader:
-    """Takes entries out of a dictionary one by one, so that what nobody took can be named."""
-
-    def __init__(self, entries: Any, where: str) -> None:
-        if not isinstance(entries, dict):
-            raise MappingError(f"{where} must be made of entries like 'name: value'")
-        self.entries = {str(name): value for name, value in entries.items()}
-        self.where = where
-
-    def _take(
-        self, name: str, default: Any = None, needed: str = "", fits: Callable[[Any], bool] = bool
-    ) -> Any:
-        """Return an entry; raises a MappingError that says what is `needed` where it does not fit."""
-        value = self.entries.pop(name, None)
-        if value is None:
-            return default
-        if needed and not fits(value):
-            raise MappingError(f"'{name}' of {self.where} must be {needed.format(shown(value))}")
-        return value
-
-    def done(self) -> None:
-        if self.entries:
-            raise MappingError(f"{self.where} has an entry nobody knows: {shown(next(iter(self.entries)))}")
-
-    def text(self, name: str, default: str = "") -> str:
-        return str(self._take(name, default, "a text", _is_text)).strip()
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        text = self.text(name, default)
-        if text not in choices:
-            listed = ", ".join(f"'{choice}'" for choice in choices if choice)
-            raise MappingError(f"'{name}' of {self.where} is {shown(text)}, not one of {listed}")
-        return text
-
-    def count(self, name: str, *, least: int = 1) -> int | None:
-        needed = f"a whole number from {least}, not {{}}"
-        count: int | None = self._take(
-            name, None, needed, lambda value: type(value) is int and least <= value <= 1_000_000
-        )
-        return count
-
-    def quantity(self, name: str) -> float | None:
-        value = self._take(name)
-        return None if value is None else self.quantity_of(name, value)
-
-    def quantity_of(self, name: str, value: Any) -> float:
-        if isinstance(value, bool | list | dict | set):
-            raise MappingError(f"'{name}' of {self.where} must be one quantity, not {shown(value)}")
-        try:
-            unit = UNITS[_PROTOCOL[name]] if name in _PROTOCOL else _DIMENSIONS[name]
-            return quantity_from_text(str(value), unit)
-        except ValueError as error:
-            raise MappingError(f"'{name}' of {self.where}: {error}") from None
-
-    def not_negative(self, name: str) -> float | None:
-        value = self.quantity(name)
-        if value is not None and value < 0:
-            raise MappingError(f"'{name}' of {self.where} must not be negative")
-        return value
-
-    def positive(self, name: str) -> float | None:
-        value = self.quantity(name)
-        if value is not None and not value > 0:
-            raise MappingError(f"'{name}' of {self.where} must be larger than zero")
-        return value
-
-    def yes(self, name: str) -> bool:
-        said: bool = self._take(name, False, "yes or no, not {}", lambda value: isinstance(value, bool))
-        return said
-
-    def list_of(self, name: str) -> list[Any]:
-        values: list[Any] = self._take(name, [], "a list: [a, b]", lambda value: isinstance(value, list))
-        return values
-
-    def part(self, name: str) -> "_Reader":
-        return _Reader(self._take(name, {}), f"'{name}'")
-
-    def parts(self, name: str) -> list["_Reader"]:
-        return [_Reader(entry, f"number {n} of '{name}'") for n, entry in enumerate(self.list_of(name), 1)]
+def _without_lookups(entries: dict[Any, Any]) -> tuple[dict[Any, Any], dict[str, FileValue]]:
+    """Return the entries without those whose value stands in the file, and these."""
+    kept, lookups = dict(entries), {}
+    for part, names in _FROM_FILE.items():
+        if not isinstance(entries.get(part), dict):
+            continue
+        kept[part] = dict(entries[part])
+        for name, value in entries[part].items():
+            if name in names and isinstance(value, dict):
+                reader = EntryReader(value, f"'{name}' of '{part}'")
+                lookups[f"{part}.{name}"] = FileValue(_needed(reader, "source"), reader.text("unit"))
+                reader.done()
+                del kept[part][name]
+    return kept, lookups
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
-
-
-def _trace(reader: _Reader) -> TraceEntry:
+def _trace(reader: EntryReader) -> TraceEntry:
     axes = tuple(reader.list_of("axes"))
     unknown = [axis for axis in axes if axis not in (*AXES, "skip")]
     if unknown:
@@ -265,13 +177,13 @@ def _trace(reader: _Reader) -> TraceEntry:
     return entry
 
 
-def _image(reader: _Reader) -> ImageEntry:
+def _image(reader: EntryReader) -> ImageEntry:
     entry = ImageEntry(_needed(reader, "source"), reader.text("title"), reader.text("unit"))
     reader.done()
     return entry
 
 
-def _recording(reader: _Reader) -> RecordingEntry:
+def _recording(reader: EntryReader) -> RecordingEntry:
     signals = {signal: name for signal in SIGNALS if (name := reader.text(signal))}
     if "X" not in signals:
         raise MappingError("'recording' must say which channel is X: the displacement")
@@ -290,7 +202,7 @@ def _recording(reader: _Reader) -> RecordingEntry:
     return entry
 
 
-def _scan(reader: _Reader) -> ScanEntry:
+def _scan(reader: EntryReader) -> ScanEntry:
     ways = tuple(reader.list_of("ways")) or ("trace",)
     if any(way not in ("trace", "retrace") for way in ways) or len(set(ways)) != len(ways):
         raise MappingError("'ways' of 'scan' is [trace], [retrace] or [trace, retrace]")
@@ -310,7 +222,34 @@ def _scan(reader: _Reader) -> ScanEntry:
     return entry
 
 
-def _afm(reader: _Reader) -> AfmEntry:
+def _time(reader: EntryReader, *, with_channels: bool) -> TimeEntry:
+    channels = reader.part("channels") if with_channels else None
+    own = {}
+    if channels is not None:
+        roles = (*SIGNALS, "dc", "pixel trigger", "line trigger")
+        own = {
+            role: _time(channels.part(role), with_channels=False)
+            for role in roles
+            if role in channels.entries
+        }
+        channels.done()
+    entry = TimeEntry(
+        interval=reader.positive("interval"),
+        start=reader.quantity("start"),
+        unit=reader.text("unit"),
+        source=reader.text("source"),
+        override=reader.yes("override"),
+        channels=own,
+    )
+    reader.done()
+    if entry.unit and si_from_unit(entry.unit)[1] != "s":
+        raise MappingError(f"'unit' of {reader.where} is a unit of time, not {shown(entry.unit)}")
+    if entry.source and entry.interval is not None:
+        raise MappingError(f"{reader.where} has both a 'source' of the times and an 'interval': give one")
+    return entry
+
+
+def _afm(reader: EntryReader) -> AfmEntry:
     rotate = reader.count("rotate", least=0) or 0
     if rotate not in (0, 90, 180, 270):
         raise MappingError(f"'rotate' of 'afm' is 0, 90, 180 or 270, not {rotate}")
@@ -326,9 +265,10 @@ def _afm(reader: _Reader) -> AfmEntry:
     return entry
 
 
-def _protocol(reader: _Reader) -> PulseProtocol:
+def protocol_from_entries(reader: EntryReader) -> PulseProtocol:
+    """Return the protocol that entries named as its fields make."""
     values: dict[str, float | None] = {}
-    for name, field in _PROTOCOL.items():
+    for name, field in PROTOCOL.items():
         if field not in (*RADII, "lock_in_order"):
             values[field] = reader.quantity(name)
             continue
@@ -347,7 +287,7 @@ def _protocol(reader: _Reader) -> PulseProtocol:
         raise MappingError(f"{reader.where}: {problem}") from None
 
 
-def _needed(reader: _Reader, name: str) -> str:
+def _needed(reader: EntryReader, name: str) -> str:
     text = reader.text(name)
     if not text:
         raise MappingError(f"{reader.where} must say its '{name}'")
@@ -357,12 +297,16 @@ def _needed(reader: _Reader, name: str) -> str:
 # Writing
 
 
-def _entries(entry: TraceEntry | ImageEntry | RecordingEntry | ScanEntry | AfmEntry) -> dict[str, Any]:
+def _entries(
+    entry: TraceEntry | ImageEntry | RecordingEntry | ScanEntry | AfmEntry | TimeEntry,
+) -> dict[str, Any]:
     written: dict[str, Any] = {}
     for item in fields(entry):
         name, value = item.name.replace("_", " "), getattr(entry, item.name)
         if name == "signals":
             written |= value
+        elif name == "channels":
+            written |= {name: {role: _entries(own) for role, own in value.items()}} if value else {}
         elif value != item.default and value not in (None, "", ()):
             written[name] = _written(name, value)
     return written
@@ -374,13 +318,13 @@ def _written(name: str, value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, float):
-        return text_from_quantity(value, _DIMENSIONS[name])
+        return text_from_quantity(value, unit_of_entry(name))
     return value
 
 
 def _protocol_entries(protocol: PulseProtocol) -> dict[str, str]:
     written = {}
-    for name, field in _PROTOCOL.items():
+    for name, field in PROTOCOL.items():
         value = getattr(protocol, field)
         if value is not None:
             error = getattr(protocol, f"{field}_error") if field in RADII else None

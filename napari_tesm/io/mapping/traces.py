@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.data.dataset import SIGNALS, dataset_from_traces
-from napari_tesm.io.content import Axis, FileContent, si_from_unit
+from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
 from napari_tesm.io.images import (
     channels_on_grid,
     images_from_content,
@@ -18,8 +18,8 @@ from napari_tesm.io.images import (
 )
 from napari_tesm.io.mapping.arranged import ArrangedTraces
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TraceEntry
-from napari_tesm.io.mapping.text import mapping_as_stated
-from napari_tesm.quantities.text import factor_from_unit
+from napari_tesm.io.mapping.stated import mapping_as_stated
+from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
 
 
 @dataclass
@@ -60,9 +60,9 @@ def opened_from_content(
         channels = images_from_content(content, mapping.images, lateral_unit=lateral_unit)
         opened = OpenedContent(channels=channels, notes=list(content.notes))
         if mapping.traces or mapping.recording:
-            mapping = mapping_as_stated(mapping, content)
+            mapping = mapping_as_stated(mapping, content, opened.notes)
         if mapping.traces:
-            groups = _groups(content, mapping, time_unit, lateral_unit)
+            groups = _groups(content, mapping, time_unit, lateral_unit, opened.notes)
             opened.datasets = [_dataset(group, content, mapping, channels) for group in groups]
         elif mapping.recording is not None:
             from napari_tesm.io.mapping.recording import dataset_from_streams
@@ -95,13 +95,13 @@ class _Stack:
 
 
 def _groups(
-    content: FileContent, mapping: Mapping, time_unit: str | None, lateral_unit: str | None
+    content: FileContent, mapping: Mapping, time_unit: str | None, lateral_unit: str | None, notes: list[str]
 ) -> list[list[_Stack]]:
     """Return the stacks by time base, grid and unit; phases go with what has their size."""
     stacks = [
         stack
         for entry in mapping.traces
-        for stack in _stacks(content, mapping, entry, time_unit, lateral_unit)
+        for stack in _stacks(content, mapping, entry, time_unit, lateral_unit, notes)
     ]
     groups: dict[tuple[Any, ...], list[_Stack]] = {}
     for stack in stacks:
@@ -120,6 +120,7 @@ def _stacks(
     entry: TraceEntry,
     time_unit: str | None,
     lateral_unit: str | None,
+    notes: list[str],
 ) -> list[_Stack]:
     source = content.source(entry.source)
     if source.array.dtype.kind not in "fiu":
@@ -140,7 +141,7 @@ def _stacks(
     if "pixel" in named and {"x", "y"} & set(named):
         raise MappingError(f"'{entry.source}' cannot have both a pixel axis and x or y")
     factor, unit = si_from_unit(entry.unit or source.unit)
-    time = _time(named["time"], mapping, entry.source, time_unit)
+    time = _time(source, named["time"], mapping, content, time_unit, notes)
     columns, x, y, flipped = _grid(named, mapping, entry.source, lateral_unit)
     voltages = _voltages(entry, mapping, named)
     return [
@@ -173,21 +174,19 @@ def _voltages(entry: TraceEntry, mapping: Mapping, named: dict[str, Axis]) -> li
     return voltages or [np.nan] * count
 
 
-def _time(axis: Axis, mapping: Mapping, name: str, time_unit: str | None) -> np.ndarray:
+def _time(
+    source: Source,
+    axis: Axis,
+    mapping: Mapping,
+    content: FileContent,
+    time_unit: str | None,
+    notes: list[str],
+) -> np.ndarray:
     """Return sample times in s, as on the file's axis."""
-    if mapping.interval is not None:
-        return (mapping.start or 0.0) + mapping.interval * np.arange(axis.size)
-    factor, unit = si_from_unit(axis.unit or time_unit or "")
-    if not axis.known or unit != "s":
-        raise MappingError(
-            f"the times of '{name}' are not in the file: say them in a mapping, time: {{interval: 0.1 ms}}"
-        )
-    if axis.unit and time_unit is not None and factor_from_unit(time_unit, "s") != factor:
-        raise MappingError(f"the times of '{name}' are in {axis.unit}: {time_unit} would contradict the file")
-    times = axis.positions() * factor
-    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise MappingError(f"the times of '{name}' run backwards or are not finite")
-    return times if mapping.start is None else times - times[0] + mapping.start
+    base = time_base_of(source, axis, mapping.time, content, time_unit=time_unit, notes=notes)
+    if not base.is_known:
+        raise refusal_of_missing_time(source, axis, content)
+    return base.positions()
 
 
 def _grid(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +22,16 @@ from napari_tesm.io.content import (
 )
 from napari_tesm.io.tdms.samples import RawSamples, sample_array
 from napari_tesm.io.tdms.segments import Channel, TdmsIndex, TimeStamp, tdms_index
+from napari_tesm.io.waveforms import axis_from_waveform, unit_from_attributes
+from napari_tesm.quantities.text import text_from_quantity
 
 _FRACTION: Final = 2.0**-64
 # A scaling is a handful of steps; a number of them that fills the memory is a lie.
 _MOST_SCALINGS: Final = 200
 _RAW_INPUT: Final = 0xFFFFFFFF
 _INPUTS: Final = ("input_source", "left_input_source", "right_input_source")
+_PAUSE: Final = 5.0
+"""Samples from which the time stamps of two parts of a channel tell of a pause."""
 _NAMES_IN_A_NOTE: Final = 5
 
 
@@ -66,6 +69,10 @@ def content_from_tdms(path: str | PathLike[str]) -> FileContent:
     notes = []
     if index.open_end:
         notes.append("The recorder did not close this file; what it wrote is all there is.")
+    if index.missing:
+        notes.append(
+            f"The file was cut: it ends {index.missing} bytes before its last segment does; what was whole is used."
+        )
     if index.incomplete:
         notes.append("A segment ends within a chunk; of this incomplete one, every channel has its share.")
     notes += collected.notes_together()
@@ -102,6 +109,7 @@ def _add_channel(collected: _Channels, channel: Channel, index: TdmsIndex, scali
         return
     properties = {key: _attribute(value) for key, value in channel.properties.items()}
     axis = _time_axis(channel.properties, n_samples, name, collected)
+    _note_pauses(channel, axis, name, collected)
     code = channel.streams[None].code if None in channel.streams else ""
     if code == "time":
         first = channel.streams[None].read(index.mapped, 0, 1)
@@ -109,7 +117,7 @@ def _add_channel(collected: _Channels, channel: Channel, index: TdmsIndex, scali
         first_time = str(TimeStamp(*(int(part) for part in first[0])))
         collected.add(name, array, [axis], "s", channel.name, {**properties, "first_time": first_time})
         return
-    unit = str(channel.properties.get("unit_string") or channel.properties.get("NI_UnitDescription") or "")
+    unit = unit_from_attributes(channel.properties)
     if code.startswith("c"):
         for part in ("real", "imag"):
             array = sample_array(index.mapped, channel.streams).converted(
@@ -195,36 +203,32 @@ def _reason(error: Exception) -> str:
 
 def _time_axis(properties: dict[str, Any], n_samples: int, name: str, collected: _Channels) -> Axis:
     """Return the axis of the samples; a time base that nobody set is noted and not believed."""
-    step, start = properties.get("wf_increment"), properties.get("wf_start_offset", 0.0)
-    unit = str(properties.get("wf_xunit_string") or "s")
-    is_time = si_from_unit(unit)[1] == "s"
-    axis_name = "time" if is_time else str(properties.get("wf_xname") or "")
-    if step is None:
+    exact = {
+        key: value.moment if isinstance(value, TimeStamp) else value for key, value in properties.items()
+    }
+    axis = axis_from_waveform(exact, n_samples, lambda said: collected.note_of(name, said))
+    if not axis.known and "wf_increment" not in properties:
         collected.note_of(name, "without a time base (no wf_increment): give the sampling rate.")
-        return Axis(n_samples, "time", "s", known=False)
-    if not _is_finite(step) or step <= 0 or not _is_finite(start):
-        collected.note_of(
-            name,
-            f"the time base makes no sense (wf_increment {step!r}, wf_start_offset {start!r}): give the sampling rate.",
-        )
-        return Axis(n_samples, axis_name, unit, known=False)
-    if is_time and step == 1.0:
-        collected.note_of(
-            name, "wf_increment is 1 s, LabVIEW's default, and is not believed: give the sampling rate."
-        )
-        return Axis(n_samples, axis_name, unit, known=False)
-    record = properties.get("wf_samples")
-    if _is_finite(record) and 1 < record < n_samples:
-        collected.note_of(
-            name,
-            f"written in records of {record:g} samples (wf_samples), {n_samples / record:g} of them; "
-            "that they follow each other without a pause the file does not say.",
-        )
-    return Axis(n_samples, axis_name, unit, float(start), float(step))
+    return axis
 
 
-def _is_finite(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _note_pauses(channel: Channel, axis: Axis, name: str, collected: _Channels) -> None:
+    """Note where parts of a channel did not follow one another without a pause, by the time stamp of each."""
+    if not axis.known or axis.origin is None or si_from_unit(axis.unit) != (1.0, "s"):
+        return
+    pauses, late = [], 0.0
+    for before, stamp in channel.restarts:
+        away = float(stamp.moment - axis.origin) - before * axis.step - late
+        if abs(away) > _PAUSE * axis.step:
+            pauses.append(before)
+            late += away
+    if pauses:
+        first, whole = (text_from_quantity(time, "s", digits=4) for time in (pauses[0] * axis.step, late))
+        collected.note_of(
+            name,
+            f"recorded with {len(pauses)} pauses, the first after {first} and {whole} in all, "
+            "by the time stamps of its segments: its samples are counted without them.",
+        )
 
 
 def _seconds_since(first: NDArray[Any]) -> Callable[[RawSamples], NDArray[Any]]:

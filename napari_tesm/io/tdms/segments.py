@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -35,6 +36,8 @@ _PROPERTY_FORMS: Final = {
     "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
     "f4": "f", "f8": "d", "b1": "?",
 }  # fmt: skip
+_BEGIN: Final = "wf_start_time"
+_MOST_RESTARTS: Final = 10_000
 _QUOTED: Final = r"/'((?:[^']|'')*)'"
 """A name of a path, in which a quote is doubled."""
 _SCALER_TYPES: Final = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
@@ -49,6 +52,11 @@ class TimeStamp:
 
     seconds: int
     fractions: int
+
+    @property
+    def moment(self) -> Fraction:
+        """Seconds since 1904, exactly."""
+        return self.seconds + Fraction(self.fractions, 1 << 64)
 
     def __str__(self) -> str:
         if not -60_000_000_000 < self.seconds < 250_000_000_000:
@@ -67,6 +75,8 @@ class Channel:
     streams: dict[int | None, Pieces] = field(default_factory=dict)
     """Where its samples are; of a DAQ device's raw data by scaler, else under None."""
     is_text: bool = False
+    restarts: list[tuple[int, TimeStamp]] = field(default_factory=list)
+    """Samples before a later part, and when that began by its own time stamp."""
 
 
 @dataclass
@@ -81,6 +91,8 @@ class TdmsIndex:
     """The recorder did not close the last segment."""
     incomplete: bool = False
     """A segment is closed, but its last chunk is shorter than the others."""
+    missing: int = 0
+    """Bytes by which the file ends too early."""
 
 
 def tdms_index(mapped: MappedFile) -> TdmsIndex:
@@ -144,8 +156,11 @@ class _Reader:
         pos, end = 0, self.mapped.n_bytes
         listed: _Listed | None = None
         while pos < end:
-            if self.mapped[pos : pos + 4] != b"TDSm":
+            if self.mapped[pos : pos + 4] != b"TDSm"[: end - pos]:
                 raise self.error("no segment starts", pos)
+            if pos and end - pos < _LEAD_IN:
+                self.result.missing = _LEAD_IN - (end - pos)
+                break
             self.order = "<"
             (flags,) = self.take("I", pos + 4, end)
             self.order = ">" if flags & _BIG_ENDIAN else "<"
@@ -153,14 +168,15 @@ class _Reader:
             if version not in (4712, 4713):
                 raise self.error(f"the version {version} is not known", pos + 8)
             start = pos + _LEAD_IN
-            cut = n_following == _OPEN_END
+            is_open = n_following == _OPEN_END
+            cut = is_open or n_following > end - start
             stop = end if cut else start + n_following
-            if cut and n_metadata > end - start:
+            self.result.open_end |= is_open
+            if cut and not is_open:
+                self.result.missing = start + n_following - end
+            if cut and n_metadata > end - start and (is_open or pos):
                 # The recorder stopped in the middle of a header: nothing of this segment can be told.
-                self.result.open_end = True
                 break
-            if stop > end:
-                raise self.error(f"a segment ends at byte {stop} where the file has {end}: it was cut", pos)
             if n_metadata > stop - start:
                 raise self.error("the header of a segment is longer than the segment", pos)
             if flags & _METADATA:
@@ -168,7 +184,6 @@ class _Reader:
             elif listed is None:
                 raise self.error("the first segment describes no channel", pos)
             self.segment(listed, flags, start + n_metadata, stop, cut)
-            self.result.open_end |= cut
             pos = stop
         self.end_run()
         self.result.channels = list(self.channels.values())
@@ -210,11 +225,27 @@ class _Reader:
             pos += 4
             for _ in range(n_properties):
                 name, pos = self.text(pos, end)
-                properties[name], pos = self.property_value(pos, end)
+                value, pos = self.property_value(pos, end)
+                if name == _BEGIN and properties.get(name, value) != value:
+                    self.begins_again(path, value)
+                else:
+                    properties[name] = value
         # The order of channels is the order of their samples.
         if new and before is not None and list(before.items()) == list(listed.items()):
             return before
         return listed
+
+    def begins_again(self, path: str, value: Any) -> None:
+        """Take up when a later part of a channel began; the channel itself began when it first said so."""
+        channel = self.channels.get(path)
+        if channel is None:
+            return
+        self.end_run()
+        size = min((len(stream) for stream in channel.streams.values()), default=0)
+        if not size:
+            channel.properties[_BEGIN] = value
+        elif isinstance(value, TimeStamp) and len(channel.restarts) < _MOST_RESTARTS:
+            channel.restarts.append((size, value))
 
     def properties_of(self, path: str, pos: int) -> dict[str, Any]:
         names = _names_from_path(path)

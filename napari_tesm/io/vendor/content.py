@@ -18,8 +18,15 @@ from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import Brick, Field
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.content import Axis, Collection, ContentError, FileContent, mapped_content, one_line
-from napari_tesm.io.hdf5.axes import axis_from_positions
+from napari_tesm.io.content import (
+    Axis,
+    Collection,
+    ContentError,
+    FileContent,
+    axis_from_positions,
+    mapped_content,
+    one_line,
+)
 from napari_tesm.io.vendor.converter import convert
 
 # Pictures and documents, which say nothing of units; of .gwy files there is a reader of their own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,16 @@ from typing import Any, Final
 import numpy as np
 
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
-from napari_tesm.io.content import Axis, Collection, FileContent, damage_told, one_line
-from napari_tesm.io.hdf5.axes import axis_from_positions
+from napari_tesm.io.content import (
+    Axis,
+    Collection,
+    FileContent,
+    axis_from_positions,
+    damage_told,
+    one_line,
+)
 from napari_tesm.io.hdf5.datasets import plain_value, with_cf_scaling
+from napari_tesm.io.waveforms import axes_with_waveform, unit_from_attributes
 from napari_tesm.io.zarr_store.arrays import (
     dimension_names,
     lazy_array,
@@ -82,7 +90,8 @@ def _content(path: Path, root: Any) -> FileContent:
                 if value is not None:
                     attributes[name] = value
                 continue
-            unit = str(of_array.get("units") or of_array.get("unit") or "")
+            axes = axes_with_waveform(axes, of_array, partial(_note_of, collected, name))
+            unit = unit_from_attributes(of_array)
             title = str(of_array.get("long_name") or "")
             for part, real in numbers_of(numbers, name):
                 called = f"{title}{part[len(name) :].replace('/', ' ')}" if title else ""
@@ -90,6 +99,10 @@ def _content(path: Path, root: Any) -> FileContent:
         except UnusableArrayError as error:
             collected.leave_out(name, error)
     return collected.content(path, "Zarr")
+
+
+def _note_of(collected: Collection, name: str, said: str) -> None:
+    collected.note(f"'{name}': {said}")
 
 
 def _beside(name: str) -> Any:
@@ -102,8 +115,7 @@ def _axis(size: int, name: str, scale: tuple[Any, LazyArray] | None) -> Axis:
     if scale is None or scale[1].shape != (size,) or scale[1].dtype.kind not in "iuf" or not size:
         return Axis(size, name, known=False)
     array, positions = scale
-    unit = plain_value(array.attrs.get("units")) or ""
-    return axis_from_positions(positions[...], name, str(unit))
+    return axis_from_positions(positions[...], name, unit_from_attributes(_plain(dict(array.attrs))))
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:

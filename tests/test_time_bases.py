@@ -1,0 +1,194 @@
+"""Time bases of several channels or arrays: compared, laid side by side, cropped or refused; from files to tau."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_tesm import fit, open_dataset
+from napari_tesm.data.time_base import TimeBase, aligned, time_base_from_times
+from napari_tesm.io.mapping.text import mapping_from_text
+from napari_tesm.recording import REPORT
+
+RATE, PERIOD, PULSE, COLUMNS, ROWS, PAUSE = 10_000, 250, 100, 8, 6, 400
+LINE = PERIOD * COLUMNS + PAUSE
+SAMPLES = ROWS * LINE
+TAU1, TAU2 = 2e-3, 4e-3
+START = 10
+"""Sample of each period at which the pulse begins."""
+
+
+def curve(t, tau1=TAU1, tau2=TAU2, pulse=10e-3):
+    """Return a response of 1 µm with one time constant in the pulse and another after it."""
+    t = np.asarray(t, dtype=float)
+    risen = 1 - np.exp(-np.clip(t, 0, pulse) / tau1)
+    return 1e-6 * np.where(t < 0, 0, risen * np.exp(-np.clip(t - pulse, 0, None) / tau2))
+
+
+def recording(seed=1):
+    """Return X in m, dc in V and a line trigger, 14400 samples each: a pulse every 25 ms, a pause after each line."""
+    rng = np.random.default_rng(seed)
+    t = (np.arange(PERIOD) - START) / RATE
+    pause, marks = np.zeros(PAUSE), np.zeros(LINE)
+    marks[:20] = 5.0
+    x = np.tile(np.concatenate([np.tile(curve(t), COLUMNS), pause]), ROWS)
+    on = np.where((t >= 0) & (t < 10e-3), -3.0, 0.0)
+    dc = np.tile(np.concatenate([np.tile(on, COLUMNS), pause]), ROWS)
+    correlated = np.convolve(rng.standard_normal(x.size + 4), [0.2, 0.5, 1, 0.5, 0.2], "valid")
+    return x + 5e-9 * correlated, dc, np.tile(marks, ROWS)
+
+
+MAPPING = """format: t-ESM mapping 1
+recording: {X: Rec/X, dc: Rec/dc, line trigger: Rec/line, before: 0.5 ms, length: 24 ms}
+scan: {pixels: 8, lines: 6, width: 1.6 µm, height: 0.9 µm, ways: [trace], voltages: [-3 V]}
+"""
+
+
+def tdms(path, channels, segments=1):
+    """Write channels, ``{name: (samples, properties)}``, as a TDMS file of some segments."""
+    nptdms = pytest.importorskip("nptdms")
+    with nptdms.TdmsWriter(path) as file:
+        for k in range(segments):
+            file.write_segment(
+                [
+                    nptdms.ChannelObject(
+                        "Rec", name, v[len(v) * k // segments : len(v) * (k + 1) // segments], properties
+                    )
+                    for name, (v, properties) in channels.items()
+                ]
+            )
+    return path
+
+
+def taus(dataset):
+    maps = fit(dataset)
+    return [float(np.nanmedian(maps[name])) for name in ("tau1", "tau2")]
+
+
+def assert_truth(dataset, missing=0):
+    """See that tau is the truth's in every pixel that is there, and how many are not."""
+    assert int(np.isnan(dataset["displacement"].values).any(axis=-1).sum()) == missing
+    assert taus(dataset) == pytest.approx([TAU1, TAU2], rel=0.02)
+
+
+# Plain time bases
+
+
+@given(
+    start=st.floats(-1, 1),
+    interval=st.floats(1e-6, 1.0),
+    number=st.floats(-50, 150),
+)
+def test_time_and_number_are_each_other_turned_round(start, interval, number):
+    base = TimeBase(100, start, interval)
+    assert float(base.number_at(base.at(number))) == pytest.approx(number, abs=1e-6)
+
+
+def test_uneven_times_are_kept_and_even_ones_become_an_interval():
+    even = time_base_from_times(np.arange(50) * 0.02 + 3)
+    assert (even.start, even.interval, even.times) == (3.0, pytest.approx(0.02), None)
+    uneven = time_base_from_times(np.geomspace(1e-4, 1, 30))
+    assert uneven.interval is None
+    assert np.array_equal(uneven.positions(), np.geomspace(1e-4, 1, 30))
+    assert float(uneven.number_at(uneven.at(7.25))) == pytest.approx(7.25)
+    for wrong in ([0.0, 1.0, 1.0], [0.0, np.nan], [3.0, 2.0], []):
+        with pytest.raises(ValueError, match="they "):
+            time_base_from_times(wrong)
+
+
+def test_a_date_keeps_its_microseconds():
+    late = Fraction(3_850_000_000) + Fraction(2, 1000) + Fraction(1, 10**7)
+    bases = {
+        "X": TimeBase(1000, 0.0, 1e-7, origin=Fraction(3_850_000_000)),
+        "dc": TimeBase(1000, 0.0, 1e-7, origin=late - Fraction(2, 1000)),
+    }
+    together = aligned(bases, "X")
+    assert together.spans == {"X": (1, 1000), "dc": (0, 999)}
+
+
+def test_what_has_no_time_in_common_is_refused():
+    bases = {"X": TimeBase(100, 0.0, 1e-3), "dc": TimeBase(100, 5.0, 1e-3)}
+    with pytest.raises(ValueError, match=r"'Bias' begins 4\.901 s after the end of 'X'"):
+        aligned(bases, "X", {"dc": "Bias"})
+
+
+def test_a_channel_without_times_is_taken_along_unless_its_length_speaks_against_it():
+    known = TimeBase(1000, 0.0, 1e-3)
+    together = aligned({"X": known, "line": TimeBase(900)}, "X")
+    assert together.spans == {"X": (0, 900), "line": (0, 900)}
+    assert "when 'line' began the file does not say" in together.sentence
+    with pytest.raises(ValueError, match="'line' has 500 samples and 'X' 1000"):
+        aligned({"X": known, "line": TimeBase(500)}, "X")
+
+
+# Channels of a recording
+
+STEP = {"wf_increment": 1e-4, "unit_string": "m"}
+AT = np.datetime64("2026-01-01T08:00:00.000000")
+
+
+@pytest.mark.parametrize("late", ["dc and line", "X", "each by itself"])
+@pytest.mark.parametrize("by", ["wf_start_time", "wf_start_offset"])
+def test_channels_that_begin_at_different_times_are_laid_side_by_side(tmp_path, late, by):
+    x, dc, line = recording()
+    begins = {"dc and line": (0, 20, 20), "X": (37, 0, 0), "each by itself": (3, 0, 11)}[late]
+    channels = {}
+    for name, values, first in zip(("X", "dc", "line"), (x, dc, line), begins, strict=True):
+        own = dict(STEP, wf_start_time=AT + np.timedelta64(100 * first, "us"))
+        if by == "wf_start_offset":
+            own = dict(STEP, wf_start_offset=first * 1e-4)
+        channels[name] = values[first:], own
+    dataset = open_dataset(tdms(tmp_path / "a.tdms", channels), mapping=mapping_from_text(MAPPING))
+    # The first pulse begins at sample 10, its record at 5.
+    assert_truth(dataset, missing=int(max(begins) > 5))
+    assert "laid side by side by the time base of each" in dataset.attrs[REPORT]
+
+
+def test_a_longer_signal_is_cropped_to_what_all_channels_have(tmp_path):
+    x, dc, line = recording()
+    longer = np.concatenate([x, np.zeros(100)])
+    path = tdms(tmp_path / "a.tdms", {"X": (longer, STEP), "dc": (dc, STEP), "line": (line, STEP)})
+    dataset = open_dataset(path, mapping=mapping_from_text(MAPPING))
+    assert_truth(dataset)
+    assert "100 of its 14500 samples (0.69 %) are left out" in dataset.attrs[REPORT]
+    shorter = {"X": (x[: 4 * LINE], STEP), "dc": (dc, STEP), "line": (line, STEP)}
+    dataset = open_dataset(tdms(tmp_path / "b.tdms", shorter), mapping=mapping_from_text(MAPPING))
+    assert_truth(dataset, missing=2 * COLUMNS)
+
+
+@pytest.mark.parametrize("every", [2, 5, 10])
+def test_a_slower_dc_voltage_is_enough_to_find_pulses(tmp_path, every):
+    x, dc, line = recording()
+    slow = dict(STEP, wf_increment=every * 1e-4)
+    channels = {"X": (x, STEP), "dc": (dc[::every], slow), "line": (line[::every], slow)}
+    dataset = open_dataset(tdms(tmp_path / "a.tdms", channels), mapping=mapping_from_text(MAPPING))
+    assert_truth(dataset)
+    assert f"have a sample every {every / 10:g} ms" in dataset.attrs[REPORT].replace(
+        "500 µs", "0.5 ms"
+    ).replace("200 µs", "0.2 ms")
+
+
+# Recordings that were not finished
+
+
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("died", [True, False])
+def test_what_was_whole_when_the_recorder_died_is_used(tmp_path, part, died):
+    x, dc, line = recording()
+    channels = {"X": (x, STEP), "dc": (dc, STEP), "line": (line, STEP)}
+    data = bytearray(tdms(tmp_path / "a.tdms", channels, segments=6).read_bytes())
+    last = data.rfind(b"TDSm")
+    if died:  # the recorder left the length of its last segment open; else the file was cut on its way
+        data[last + 12 : last + 20] = b"\xff" * 8
+    kept = last + int(part * (len(data) - last))
+    (tmp_path / "a.tdms").write_bytes(data[:kept])
+    dataset = open_dataset(tmp_path / "a.tdms", mapping=mapping_from_text(MAPPING))
+    # X, dc and trigger lie one after the other in a segment: of the trigger there is a part at 90 % alone. A record is
+    # over 5 samples before the period is.
+    of_trigger = max(0, LINE - (len(data) - kept + 7) // 8)
+    pixels = 5 * COLUMNS + (of_trigger + 5) // PERIOD
+    assert_truth(dataset, missing=ROWS * COLUMNS - pixels)
+    if part > 0.1:
+        assert "are left out" in dataset.attrs[REPORT]
