@@ -33,7 +33,8 @@ def displacement_from_traces(traces: NDArray[np.floating], time: Array, pulse: W
     """Return the displacement H caused by the pulse, signed, in the unit of the traces.
 
     H is the mean of the last 5 % of the pulse's samples (at least one) minus the mean of the samples before the
-    pulse, or the first sample of the pulse where there are none. Samples that are not finite are left out.
+    pulse, or the first sample of the pulse where there are none, which is right for curves without noise: the level of
+    traces is fitted (`napari_tesm.evaluation.levels.height_from_traces`). Samples that are not finite are left out.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def displacement_from_traces(traces: NDArray[np.floating], time: Array, pulse: W
 
 
 def samples_for_displacement(time: Array, pulse: Window) -> tuple[slice, slice]:
-    """Return the samples before the pulse and at its end that H is the difference of.
+    """Return the samples before the pulse, else its first, and those at its end that H is the difference of.
 
     Raises
     ------
@@ -108,8 +109,10 @@ def noise_from_traces(traces: NDArray[np.floating]) -> Array:
     """
     # As doubles: differences of integers would wrap around.
     samples = np.asarray(traces, dtype=np.float64)
-    steps = np.diff(np.where(np.isfinite(samples), samples, np.nan), axis=-1)
-    return np.sqrt(_finite_mean(steps * steps) / 2)
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.diff(samples, axis=-1)
+        # What is not finite is left out.
+        return np.sqrt(_finite_mean(steps * steps) / 2)
 
 
 def supported_maximum(displacement: NDArray[np.floating]) -> float:

@@ -41,7 +41,7 @@ def direction_of_displacement(maps: Maps, evaluation: Evaluation, error: Array) 
     maps : dict of str to ndarray, shape (...)
         From `napari_tesm.evaluation.traces.maps_from_traces`.
     error : ndarray, shape (...)
-        Standard error of H (`napari_tesm.evaluation.height_error.error_of_displacement`).
+        Standard error of H (`napari_tesm.evaluation.height_error.HeightNoise`).
     """
     settings, time = evaluation.settings, evaluation.time
     assert settings.pulse is not None

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
 from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
-from napari_tesm.data.protocol import Window, windows_from_protocol
+from napari_tesm.data.protocol import PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.levels import has_samples_before, height_from_traces
 from napari_tesm.evaluation.pipeline import Progress, dataset_from_maps, evaluate_blocks
 from napari_tesm.evaluation.settings import Settings
 
@@ -55,17 +56,37 @@ def displacement_of_pulses(dataset: xr.Dataset, pulse: Window, *, progress: Prog
     ValueError
         If no sample lies inside the pulse.
     """
-    parts = samples_for_displacement(dataset["time"].values, pulse)
+    time = dataset["time"].values
+    parts = samples_to_read(time, pulse)
     counts = [part.stop - part.start for part in parts]
     height = np.full([dataset.sizes[name] for name in ("pulse", "y", "x")], np.nan)
+    low_pass = PulseProtocol.from_attributes(dataset.attrs).low_pass
 
     def measure(traces: xr.DataArray, block: Block) -> None:
-        samples = (
+        samples = [
             # The order in memory decides how a sum is rounded: here it is that of the fit, pixel after pixel.
             np.require(traces.isel(time=part).values.reshape(-1, count), np.float64, ["C", "A"])
             for part, count in zip(parts, counts, strict=True)
-        )
-        height[block] = displacement_from_samples(*samples).reshape(traces.shape[:-1])
+        ]
+        if len(samples) == 1:
+            rows = height_from_traces(samples[0], time[parts[0]], pulse, low_pass=low_pass)
+        else:
+            rows = displacement_from_samples(*samples)
+        height[block] = rows.reshape(traces.shape[:-1])
 
-    evaluate_blocks(measure, dataset, samples=sum(counts), progress=progress, words="measuring H")
+    # A fit of few traces is rounded in another way than one of many: the blocks are those of a run, then.
+    held = sum(counts) if len(parts) > 1 else time.size
+    evaluate_blocks(measure, dataset, samples=held, progress=progress, words="measuring H")
     return height
+
+
+def samples_to_read(time: Array, pulse: Window) -> list[slice]:
+    """Return the samples that H is made of: before the pulse and at its end, or all of it where nothing is before.
+
+    Raises
+    ------
+    ValueError
+        If no sample lies inside the pulse.
+    """
+    parts = samples_for_displacement(time, pulse)
+    return list(parts) if has_samples_before(time, pulse) else [pulse.samples(time)]

@@ -1,6 +1,7 @@
-"""The standard error of H: of the difference of two means, under the noise as it is."""
+"""The standard error of H: of the difference of two levels, under the noise as it is."""
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +10,23 @@ from napari_tesm.data.displacement import samples_for_displacement
 from napari_tesm.data.maps import map_name
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.levels import LevelTable, has_samples_before, level_table
+from napari_tesm.evaluation.settings import Settings
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.noise.errors import factors_from_tangents
 
 Array = NDArray[np.float64]
 Maps = dict[str, NDArray[Any]]
 
+_MOST: Final = 1.5
+"""Errors of the first sample: no level had more, right kernel or wrong (docs/instrument.md)."""
+
 
 def weights_of_displacement(time: Array, pulse: Window) -> Array:
-    """Return by what the samples of a trace are multiplied to give H, shape (time,)."""
+    """Return by what the samples of a trace are multiplied to give H, shape (time,).
+
+    Without samples before the pulse the first one stands for the level, as it does in a trace without noise.
+    """
     weights = np.zeros(time.size)
     before, at_end = samples_for_displacement(time, pulse)
     weights[at_end] = 1 / (at_end.stop - at_end.start)
@@ -25,24 +34,97 @@ def weights_of_displacement(time: Array, pulse: Window) -> Array:
     return weights
 
 
-def factor_of_displacement(evaluation: Evaluation, noise: NoiseModel) -> float:
-    r"""Return the standard error of H, in parts of the standard deviation that the residuals of a fit show.
+@dataclass(frozen=True, eq=False)
+class HeightNoise:
+    r"""What the noise of one pulse setting comes to in H.
 
-    With the weights w of `weights_of_displacement`, the correlation R of the noise and the variance σ² of a sample the
+    With the weights w that make H of the samples, the correlation R of the noise and the variance σ² of a sample the
     error is :math:`\sigma\sqrt{w^TRw}`. Of slow noise a fit leaves less than of white noise, and σ² is larger than the
     residuals say (`napari_tesm.noise.errors`).
 
-    Parameters
-    ----------
-    noise : NoiseModel
-        Of one pulse setting.
+    A level that was fitted is the mean of two fits by their weights p and 1 − p: its variance is the mean of theirs and
+    :math:`p(1-p)` times the square of their difference (Burnham, K. P. and Anderson, D. R. (2004). Sociol. Methods Res.
+    33, 261-304); what the first samples changed counts in full. A misfit counts that way, too, but ends in a level near
+    the first sample: the error is not more than half as large again as that of the first sample alone.
     """
-    settings, time = evaluation.settings, evaluation.time
-    assert settings.pulse is not None
-    weights = weights_of_displacement(time, settings.pulse)
-    used = np.flatnonzero(weights)
+
+    evaluation: Evaluation
+    noise: NoiseModel
+    growth: float
+    factor: float
+    table: LevelTable | None
+    factors: dict[int, tuple[float, float]] = field(default_factory=dict, repr=False)
+    """Of the two fits, by the place in the table: those that were asked for."""
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, noise: NoiseModel) -> "HeightNoise":
+        """Return what noise comes to in the H of an evaluation with a pulse."""
+        settings, time = evaluation.settings, evaluation.time
+        assert settings.pulse is not None
+        table = None
+        if not has_samples_before(time, settings.pulse):
+            table = level_table(time, settings.pulse, settings.kernel.low_pass)
+        growth = 1.0 if noise.is_white else _growth(settings, time, noise)
+        weights = weights_of_displacement(time, settings.pulse)
+        factor = _factor(weights, time, noise, growth)
+        return cls(evaluation, noise, growth, factor, table)
+
+    def error(self, maps: Maps) -> Array:
+        """Return the standard error of H of pixels, in the unit of H; NaN where there is no fit.
+
+        Parameters
+        ----------
+        maps : dict of str to ndarray, shape (...)
+            From `napari_tesm.evaluation.traces.maps_from_traces`, of one pulse setting.
+        """
+        settings = self.evaluation.settings
+        number = min(settings.windows)
+        rms, samples = (maps[map_name(name, number)] for name in ("rms", "samples"))
+        nuisances = settings.nuisance_columns(
+            number, self.evaluation.time[settings.samples(number, self.evaluation.time)]
+        )
+        parameters = settings.kernel.parameters + (0 if nuisances is None else len(nuisances.names))
+        with np.errstate(invalid="ignore"):
+            sample = np.asarray(rms * np.sqrt(samples / np.maximum(samples - parameters, 1)))
+            if self.table is None:
+                return np.asarray(sample * self.factor)
+            return self._beside_level(maps, sample)
+
+    def _beside_level(self, maps: Maps, sample: Array) -> Array:
+        """Return the error of H over a level that was fitted, given the standard deviation of a sample."""
+        node, weight, gap, change = (maps[f"level_{name}"] for name in ("node", "weight", "gap", "change"))
+        nodes, members = np.unique(node, return_inverse=True)
+        plain, shaped = np.array([self._factors_at(int(place)) for place in nodes]).reshape(-1, 2).T
+        members = members.reshape(node.shape)
+        first = sample * np.sqrt((1 - weight) * plain[members] ** 2 + weight * shaped[members] ** 2)
+        error = np.hypot(np.hypot(first, np.sqrt(weight * (1 - weight)) * gap), change)
+        return np.asarray(np.minimum(error, _MOST * self.factor * sample))
+
+    def _factors_at(self, node: int) -> tuple[float, float]:
+        if node < 0:
+            return self.factor, self.factor
+        if node not in self.factors:
+            time, pulse = self.evaluation.time, self.evaluation.settings.pulse
+            assert self.table is not None
+            assert pulse is not None
+            of_level = np.zeros((2, time.size))
+            of_level[:, pulse.samples(time)] = self.table.weights(node)
+            end = np.maximum(weights_of_displacement(time, pulse), 0)
+            plain, shaped = (_factor(end - level, time, self.noise, self.growth) for level in of_level)
+            self.factors[node] = (plain, shaped)
+        return self.factors[node]
+
+
+def _factor(weights: Array, time: Array, noise: NoiseModel, growth: float) -> float:
+    """Return the standard error of a sum of samples, in parts of the standard deviation that residuals show."""
     if noise.is_white:
         return float(np.linalg.norm(weights))
+    used = np.flatnonzero(weights)
+    return float(np.sqrt(growth * (weights[used] @ noise.covariance(time[used]) @ weights[used])))
+
+
+def _growth(settings: Settings, time: Array, noise: NoiseModel) -> float:
+    """Return by what the variance of a sample is larger than residuals say."""
     number = min(settings.windows)
     times = time[settings.samples(number, time)]
     # What a smooth curve of so many parameters takes out, whichever it is: a polynomial's share.
@@ -50,24 +132,4 @@ def factor_of_displacement(evaluation: Evaluation, noise: NoiseModel) -> float:
     nuisances = settings.nuisance_columns(number, times)
     if nuisances is not None:
         smooth = np.column_stack([smooth, nuisances.columns])
-    growth = factors_from_tangents(smooth, noise.covariance(times)).variance
-    return float(np.sqrt(growth * (weights[used] @ noise.covariance(time[used]) @ weights[used])))
-
-
-def error_of_displacement(maps: Maps, evaluation: Evaluation, factor: float) -> Array:
-    """Return the standard error of H of pixels of one pulse setting, in the unit of H; NaN where there is no fit.
-
-    Parameters
-    ----------
-    maps : dict of str to ndarray, shape (...)
-        From `napari_tesm.evaluation.traces.maps_from_traces`.
-    factor : float
-        From `factor_of_displacement`.
-    """
-    settings = evaluation.settings
-    number = min(settings.windows)
-    rms, samples = (maps[map_name(name, number)] for name in ("rms", "samples"))
-    nuisances = settings.nuisance_columns(number, evaluation.time[settings.samples(number, evaluation.time)])
-    parameters = settings.kernel.parameters + (0 if nuisances is None else len(nuisances.names))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(rms * np.sqrt(samples / np.maximum(samples - parameters, 1)) * factor)
+    return factors_from_tangents(smooth, noise.covariance(times)).variance

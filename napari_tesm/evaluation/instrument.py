@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.height_error import error_of_displacement, factor_of_displacement
+from napari_tesm.evaluation.height_error import HeightNoise
 from napari_tesm.evaluation.leftovers import leftovers_of_fits
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, mains_frequency, tests_of_nuisances
 from napari_tesm.evaluation.recipe import AUTO, Recipe
@@ -51,7 +51,7 @@ class Instrument:
     tests: tuple[NuisanceTest, ...] = ()
     price: float | None = None
     windows: dict[tuple[int, int], WindowNoise] = field(default_factory=dict)
-    heights: dict[int, float] = field(default_factory=dict)
+    heights: dict[int, HeightNoise] = field(default_factory=dict)
 
     def apply(self, maps: Maps, pulse: int) -> None:
         """Put the noise of a pulse setting into errors, statuses and the gate's p, in place; white noise is in them."""
@@ -67,8 +67,8 @@ class Instrument:
     def error_of_displacement(self, maps: Maps, pulse: int) -> Array:
         """Return the standard error of H of pixels of a pulse setting, in the unit of H."""
         if pulse not in self.heights:
-            self.heights[pulse] = factor_of_displacement(self.evaluation, self.noises[pulse])
-        return error_of_displacement(maps, self.evaluation, self.heights[pulse])
+            self.heights[pulse] = HeightNoise.of(self.evaluation, self.noises[pulse])
+        return self.heights[pulse].error(maps)
 
     def to_text(self, maps: Maps) -> str:
         """Return what was measured, as JSON (`napari_tesm.findings.instrument.instrument_summary`).

@@ -8,8 +8,12 @@ from numpy.typing import NDArray
 from napari_tesm.data.displacement import displacement_from_traces, response_probability
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.fitting import fit_traces
+from napari_tesm.evaluation.levels import has_samples_before, height_above_levels, levels_of_traces
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.evaluation.settings import Settings
+from napari_tesm.fitting import FitResult, fit_traces
 
+Array = NDArray[np.float64]
 Maps = dict[str, NDArray[Any]]
 
 FITTED: Final = ("tau", "tau_stderr", "a", "a_stderr", "c", "c_stderr", "r2", "rms")
@@ -27,16 +31,18 @@ def maps_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Ma
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        Beside the maps of numbers ``status`` as the fit has it, and the number of ``samples``.
+        Beside the maps of numbers ``status`` as the fit has it, the number of ``samples``, and what the error of an H
+        depends on whose level was fitted (`napari_tesm.evaluation.levels.Levels`).
     """
     settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
     maps: Maps = {}
-    if settings.pulse is not None:
-        maps["H"] = displacement_from_traces(traces, time, settings.pulse)
+    of_pulse: FitResult | None = None
     for number in settings.windows:
         inside = settings.samples(number, time)
         data, times = traces[:, inside], time[inside]
         fitted = fit_traces(data, times, **settings.fit_options(number, times, recipe))
+        if _is_exponential_of_pulse(settings, number, recipe):
+            of_pulse = fitted
         for quantity in (*FITTED, *fitted.extra, "status", "samples"):
             maps[map_name(quantity, number)] = fitted.values(quantity)
         nuisances = settings.nuisance_columns(number, times)
@@ -47,4 +53,33 @@ def maps_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Ma
         maps[map_name("inflation", number)] = np.ones(len(traces))
         if recipe.intervals:
             maps |= {map_name(name, number): np.full(len(traces), np.nan) for name in LIMITS}
-    return maps
+    return _heights(traces, settings, time, of_pulse) | maps
+
+
+def _heights(traces: NDArray[np.floating], settings: Settings, time: Array, fitted: FitResult | None) -> Maps:
+    """Return H, and where its level was fitted what its error depends on."""
+    if settings.pulse is None:
+        return {}
+    if has_samples_before(time, settings.pulse):
+        return {"H": displacement_from_traces(traces, time, settings.pulse)}
+    rows = np.asarray(traces, dtype=np.float64)
+    levels = levels_of_traces(rows, time, settings.pulse, low_pass=settings.kernel.low_pass, fitted=fitted)
+    return {
+        "H": height_above_levels(rows, time, settings.pulse, levels),
+        "level_node": levels.node,
+        "level_weight": levels.weight,
+        "level_gap": levels.gap,
+        "level_change": levels.change,
+    }
+
+
+def _is_exponential_of_pulse(settings: Settings, number: int, recipe: Recipe) -> bool:
+    """Whether the fit of a window is the one that the level of H is taken from."""
+    return (
+        number == 1
+        and settings.kernel.name == "exponential"
+        and settings.windows[number] == settings.pulse
+        and settings.skip == 0
+        and recipe.tau_bounds is None
+        and not settings.nuisances.names
+    )

@@ -7,13 +7,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.data.displacement import noise_from_traces, samples_for_displacement
 from napari_tesm.data.protocol import Window
+from napari_tesm.evaluation.levels import has_samples_before, height_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
+from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.noise.correlation import NoiseModel
 
 Array = NDArray[np.float64]
 
 POWER: Final = 0.9
 """Share of the pixels that would pass with the displacement called detectable."""
+_ROUNDING: Final = 1e-9
 _DRAWS: Final = 4096
 """Of noise, for what would be detectable in it."""
 _FEWEST_QUIET: Final = 8
@@ -149,9 +152,16 @@ def _noise_beside_a_line(traces: Array, times: Array, model: NoiseModel) -> Arra
 
 
 def noise_of_displacement(
-    noise: float, time: ArrayLike, pulse: Window, model: NoiseModel | None = None
+    noise: float,
+    time: ArrayLike,
+    pulse: Window,
+    model: NoiseModel | None = None,
+    *,
+    low_pass: LowPass | None = None,
 ) -> float:
     """Return the standard deviation of H that the noise of the samples causes, in the unit of the noise.
+
+    Where the record begins with the pulse, that of draws of noise, whose levels are fitted as those of traces.
 
     Parameters
     ----------
@@ -159,8 +169,16 @@ def noise_of_displacement(
         Of a sample.
     time, pulse, model
         As in `noise_of_samples`.
+    low_pass : LowPass, optional
+        The lock-in's filter.
     """
     times = np.asarray(time, dtype=np.float64)
+    if not has_samples_before(times, pulse):
+        times = times[pulse.samples(times)]
+        draws = np.random.default_rng(0).standard_normal((_DRAWS, times.size))
+        if model is not None and not model.is_white:
+            draws = draws @ np.linalg.cholesky(model.covariance(times) + _ROUNDING * np.eye(times.size)).T
+        return float(noise * np.nanstd(height_from_traces(draws, times, pulse, low_pass=low_pass)))
     before, at_end = samples_for_displacement(times, pulse)
     counts = [part.stop - part.start for part in (before, at_end)]
     if model is None or model.is_white:

@@ -13,15 +13,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
-from napari_tesm.data.displacement import (
-    displacement_from_traces,
-    response_probability,
-    threshold_from_displacement,
-)
+from napari_tesm.data.displacement import response_probability, threshold_from_displacement
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import instrument_of, sample_of_traces
+from napari_tesm.evaluation.levels import height_from_traces
 from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks
 from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import low_pass_from_protocol, pulse_from_recipe, record_from_recipe
@@ -235,7 +232,7 @@ class _Jury:
         """
         noises = [instrument_of(self._fit(name)).noises[pulse] for name in self.kernels]
         traces = sample_of_traces(self.evaluation, pulse)
-        height = displacement_from_traces(traces, self.evaluation.time, self.pulse)
+        height = height_from_traces(traces, self.evaluation.time, self.pulse, low_pass=self.low_pass)
         asked = traces[self.status(traces, height, limits_of(traces, pulse)) == OK]
         return noise_and_misfits(asked, self.evaluation.time, self.pulse, noises, **self._question)
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from napari_tesm.data.displacement import samples_for_displacement, supported_maximum
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.levels import has_samples_before
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.maps import draw_map, map_extent, map_proportion, signed_norm
 from napari_tesm.plotting.overview import draw_trace
@@ -68,7 +69,7 @@ def _draw_histogram(axes: Axes, height: xr.DataArray) -> None:
 
 
 def _draw_strongest_trace(axes: Axes, evaluation: Evaluation, height: xr.DataArray, pulse: int) -> None:
-    """Draw the trace of a pixel that moved most, with the pulse and the samples that H is the difference of."""
+    """Draw the trace of a pixel that moved most, with the pulse and what H is the difference of."""
     # Of the strongest that neighbours support: a hot pixel would show nothing but its jump.
     distance = np.abs(np.abs(height.values) - supported_maximum(height.values))
     row, column = np.unravel_index(int(np.nanargmin(distance)), height.shape)
@@ -76,6 +77,11 @@ def _draw_strongest_trace(axes: Axes, evaluation: Evaluation, height: xr.DataArr
     t_factor, factor = draw_trace(axes, evaluation, pulse, int(row), int(column), window)
     time = evaluation.time
     trace = evaluation.dataset["displacement"].isel(pulse=pulse, y=int(row), x=int(column))
-    for part in samples_for_displacement(time, window):
-        axes.plot(time[part] / t_factor, trace.values[part] / factor, ".", ms=4, color=_COLOUR)
-    axes.set_title(f"pixel ({row}, {column}), H from the blue samples", fontsize=9)
+    before, at_end = samples_for_displacement(time, window)
+    if has_samples_before(time, window):
+        axes.plot(time[before] / t_factor, trace.values[before] / factor, ".", ms=4, color=_COLOUR)
+    else:
+        level = float(np.nanmean(trace.values[at_end])) - float(height.values[row, column])
+        axes.plot(time[before] / t_factor, [level / factor], "_", ms=12, mew=2, color=_COLOUR)
+    axes.plot(time[at_end] / t_factor, trace.values[at_end] / factor, ".", ms=4, color=_COLOUR)
+    axes.set_title(f"pixel ({row}, {column}), H from what is blue", fontsize=9)

@@ -32,7 +32,10 @@ class Response:
         In V; NaN where unknown.
     values : ndarray, shape (time,)
     before, at_end : slice
-        Of the samples, from `napari_tesm.data.displacement.samples_for_displacement`.
+        Of the samples, from `napari_tesm.data.displacement.samples_for_displacement`; none before a pulse whose level
+        was fitted.
+    height : float
+        H, in the unit of the trace.
     """
 
     label: str
@@ -40,6 +43,7 @@ class Response:
     values: Array
     before: slice
     at_end: slice
+    height: float
 
 
 def draw_pulse_responses(
@@ -118,11 +122,12 @@ def _draw_applied(
 def _draw_response(axes: Axes, time: Array, response: Response, factor: float, unit: str) -> None:
     values = response.values / factor
     axes.plot(time, values, color=_DATA, lw=0.8)
-    low, high = (float(np.nanmean(values[part])) for part in (response.before, response.at_end))
+    high = float(np.nanmean(values[response.at_end]))
+    low = high - response.height / factor
     for part in (response.before, response.at_end):
         axes.plot(time[part], values[part], ".", color=_HEIGHT, ms=4)
     at = float(np.mean(time[response.at_end]))
-    axes.plot([time[response.before][0], at], [low, low], color=_HEIGHT, lw=0.9, ls="--")
+    axes.plot([time[response.before.start], at], [low, low], color=_HEIGHT, lw=0.9, ls="--")
     if low != high:
         arrow = {"arrowstyle": "<->", "color": _HEIGHT, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (at, high), (at, low), arrowprops=arrow)

@@ -154,7 +154,8 @@ def _words_of_threshold(recipe: Recipe) -> str:
 def _about_height(recipe: Recipe, settings: Settings) -> str:
     words = (
         "H, the displacement by the pulse, is the mean of the last 5 % of the pulse's samples less the mean of the "
-        "samples before the pulse (the first sample where there are none), with its sign. Pixels are fitted where |H| "
+        "samples before the pulse (the level of a fit to the pulse where there are none), with its sign. Pixels are "
+        "fitted where |H| "
         f"is at least {_words_of_threshold(recipe)}, and where the "
         f"window is described better than by a constant (F-test, p < {recipe.response_level:g})."
     )

@@ -1,12 +1,12 @@
-"""H of a scan whose traces nobody has fitted yet: it needs a few samples only."""
+"""H of a scan whose traces nobody has fitted yet: it needs a part of the samples only."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import xarray as xr
 
-from napari_tesm.data.displacement import samples_for_displacement
 from napari_tesm.data.protocol import PulseProtocol, windows_from_protocol
-from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
+from napari_tesm.evaluation.displacement_maps import displacement_of_pulses, samples_to_read
 from napari_tesm.gui.models.scan import Scan
 
 _LARGEST_READ: Final = 1 << 28
@@ -16,7 +16,8 @@ _LARGEST_READ: Final = 1 << 28
 def displacement_maps(scan: Scan) -> xr.Dataset | None:
     """Return H of every pulse setting, None where the pulse is not known or the samples cannot be read, or not soon.
 
-    Only the samples that H is made of are read: a few planes of a brick, however long the record.
+    Only the samples that H is made of are read: a few planes of a brick, or those of the pulse where the record begins
+    with it.
     """
     dataset = scan.dataset
     if dataset is None:
@@ -25,12 +26,12 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
     if pulse_window is None:
         return None
     try:
-        before, at_end = samples_for_displacement(dataset["time"].values, pulse_window)
+        parts = samples_to_read(dataset["time"].values, pulse_window)
     except ValueError:  # no sample lies inside the pulse: the fit panel says so
         return None
     traces = dataset["displacement"]
     try:
-        if _bytes_to_read(traces, before, at_end) > _LARGEST_READ:
+        if _bytes_to_read(traces, parts) > _LARGEST_READ:
             return None
         heights = displacement_of_pulses(dataset, pulse_window)
     except OSError:  # the file is gone or another one: the trace panel says so
@@ -40,10 +41,10 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
     return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)}, settings)
 
 
-def _bytes_to_read(traces: xr.DataArray, before: slice, at_end: slice) -> int:
+def _bytes_to_read(traces: xr.DataArray, parts: Sequence[slice]) -> int:
     """Return how much of a file the samples of H cost: single planes where time is the slow axis, else all."""
     corner = traces.isel(pulse=0, y=slice(0, 1), x=slice(0, 2)).values
-    planes = before.stop - before.start + at_end.stop - at_end.start
+    planes = sum(part.stop - part.start for part in parts)
     time_is_slow = corner.ndim == 3 and corner.strides[-1] > corner.itemsize
     samples = planes if time_is_slow else traces.sizes["time"]
     pixels = traces.sizes["pulse"] * traces.sizes["y"] * traces.sizes["x"]

@@ -179,7 +179,9 @@ def _comparison(scan: ReportScan, pulse: int, main: ReportScan, noise: float) ->
         return compare_with_control(
             measured,
             control,
-            noise=noise_of_displacement(noise, scan.time, settings.pulse, _model(scan, pulse)),
+            noise=noise_of_displacement(
+                noise, scan.time, settings.pulse, _model(scan, pulse), low_pass=settings.kernel.low_pass
+            ),
         )
     except ValueError:
         return None

@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_tesm.data.displacement import displacement_from_samples, samples_for_displacement
+from napari_tesm.data.displacement import samples_for_displacement
 from napari_tesm.data.protocol import Window
+from napari_tesm.evaluation.levels import has_samples_before, height_from_traces
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.plotting.pulse_response import Response, draw_pulse_responses
 from napari_tesm.quantities.text import text_from_quantity
@@ -32,22 +33,27 @@ def section_from_data(data: ReportData) -> Section | None:
     if pair is None:
         section.missing.append(_sentence_about_other_polarity(scan))
     row, column, size = _place(scan)
-    time = scan.time
-    before, at_end = samples_for_displacement(time, Window(*edges))
+    time, window = scan.time, Window(*edges)
+    before, at_end = samples_for_displacement(time, window)
+    fitted = not has_samples_before(time, window)
+    traces = {index: scan.trace_at(index, row, column, size=size) for index in pulses}
+    low_pass = scan.settings.protocol.low_pass
+    sizes = {
+        index: float(height_from_traces(trace, time, window, low_pass=low_pass))
+        for index, trace in traces.items()
+    }
     responses = [
         Response(
             scan.labels[index],
             float(scan.voltages[index]),
-            scan.trace_at(index, row, column, size=size),
-            before,
+            trace,
+            slice(before.start, before.start) if fitted else before,
             at_end,
+            sizes[index],
         )
-        for index in pulses
+        for index, trace in traces.items()
     ]
-    heights = {
-        response.label: float(displacement_from_samples(response.values[before], response.values[at_end]))
-        for response in responses
-    }
+    heights = {response.label: response.height for response in responses}
     protocol = scan.settings.protocol
 
     def draw(figure: Figure) -> None:
@@ -62,15 +68,19 @@ def section_from_data(data: ReportData) -> Section | None:
         for label, value in heights.items()
     )
     n_end = at_end.stop - at_end.start
-    n_before = before.stop - before.start
+    n_before = 0 if fitted else before.stop - before.start
+    level = (
+        "the level that the pulse starts from, of a fit as the file begins with the pulse"
+        if fitted
+        else f"that of {n_before} {'sample' if n_before == 1 else 'samples'} before it"
+    )
     section.figures.append(
         ReportFigure(
             "trace",
             f"{scan.name}, pixel (row {row}, column {column}){mean}. Top: applied voltage, size of the dc "
             "pulse with the ac drive as a band. Below: displacement; the pulse "
             f"({text_from_quantity(edges[1] - edges[0], 's', digits=3)}) is shaded. H is the mean of the last "
-            f"{n_end} samples of the pulse less that of {n_before} {'sample' if n_before == 1 else 'samples'} "
-            f"before it (red): {told}.",
+            f"{n_end} samples of the pulse less {level} (red): {told}.",
             draw,
             (8.0, 2.0 + 2.3 * len(responses)),
         )
