@@ -79,7 +79,7 @@ def test_of_other_curves_h_is_right_too(kind, diffusion):
         height = height_from_traces(curve + noise_of(snr), TIME, PULSE)
         assert abs(height.mean() - 1) < most
         assert height.std() < 1.35 * np.sqrt(1.1) / snr
-    assert height_from_traces(curve, TIME, PULSE) == pytest.approx(1, abs=5e-3)
+    assert height_from_traces(curve, TIME, PULSE) == pytest.approx(1, abs=8e-3)
 
 
 @pytest.mark.parametrize(

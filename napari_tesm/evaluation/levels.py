@@ -14,7 +14,7 @@ exponential leaves over is looked at twice.
    :math:`d\,(1 - 4s^2/d^2)` where |d| is more than twice its standard error s (Gao, H.-Y. (1998). J. Comput. Graph.
    Stat. 7, 469-488).
 
-So the level of noisy traces is that of the fit, and that of traces without noise, to half a percent of H, their first
+So the level of noisy traces is that of the fit, and that of traces without noise, to one percent of H, their first
 sample.
 """
 
