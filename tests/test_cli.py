@@ -14,7 +14,7 @@ from napari_tesm import open_dataset, save
 from napari_tesm.cli import main
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gwy import read_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 
 
 @pytest.fixture

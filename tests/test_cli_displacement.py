@@ -25,7 +25,7 @@ from napari_tesm.gwy.objects import metadata_container, metadata_entries
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.writing import write_container_to
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.grains import grains_from_container, is_grain_channel
 from napari_tesm.io.gwy.region_sources import masks_from_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 
 SHAPE = (40, 48)
 

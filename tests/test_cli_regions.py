@@ -23,7 +23,7 @@ from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.selections import Selection
 from napari_tesm.gwy.writing import write_container_to
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.regions.shapes import Region
 
 STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")

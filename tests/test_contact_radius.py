@@ -17,7 +17,7 @@ from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.findings.summary import summary_from_maps
 from napari_tesm.gwy import metadata_container, metadata_entries, put, read_container
 from napari_tesm.gwy.writing import write_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.io.mapping.text import mapping_from_text, text_from_mapping
 from napari_tesm.physics.tip_radius import systematic_intervals
 

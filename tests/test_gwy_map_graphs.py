@@ -11,7 +11,7 @@ from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
 from napari_tesm.gwy import Graph, put, read_container, write_container
 from napari_tesm.gwy.selections import Selection
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.regions.shapes import PinnedPoint
 
 

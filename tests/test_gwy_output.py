@@ -10,7 +10,8 @@ from napari_tesm import fit, open_dataset, save
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.files.errors import GwySizeError
 from napari_tesm.gwy import metadata_entries, read_container, size_of
-from napari_tesm.io.gwy.results import field_on_grid, is_result, maps_from_container
+from napari_tesm.io.gwy.results import field_on_grid, is_result
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.io.gwy.saving import carried_container, check_output_size
 
 SAMPLE = Path(__file__).parents[1] / "sample_data" / "si_c_step.gwy"

@@ -15,7 +15,7 @@ from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
 from napari_tesm.fitting import fit_traces, profile_intervals
 from napari_tesm.fitting.limits import LINEAR_UP_TO, limits_of_tau
 from napari_tesm.gwy import read_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.physics.diffusion import diffusion_from_tau
 from napari_tesm.quantities.status import NO_RESPONSE, OK, UNRESOLVED_FAST, UNRESOLVED_SLOW

@@ -15,7 +15,7 @@ from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.quantities.status import OK
 

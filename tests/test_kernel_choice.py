@@ -14,7 +14,7 @@ from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.evaluation.pipeline import Cancelled
 from napari_tesm.gwy import read_container
 from napari_tesm.io.gwy.channels import channels_from_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.model_choice.votes import KernelVotes
 from napari_tesm.physics.diffusion import tau_from_diffusion

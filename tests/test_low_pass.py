@@ -11,7 +11,7 @@ from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.interface import fit, save
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.io.registry import open_dataset
 from napari_tesm.kernels.low_pass import LowPass, order_from_text
 from napari_tesm.kernels.named import ALL_KERNELS, kernel_from_name

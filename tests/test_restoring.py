@@ -15,7 +15,7 @@ from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.writing import write_container
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.scan import save_scan, scans_from_file

@@ -19,7 +19,7 @@ from napari_tesm.gwy.graphs import Graph
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.interface import fit, save
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.kernels.named import ALL_KERNELS, fitted_curves
 from napari_tesm.quantities.status import NO_RESPONSE, OK
 from napari_tesm.regions.shapes import PinnedPoint

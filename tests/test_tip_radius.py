@@ -8,7 +8,7 @@ from napari_tesm import save
 from napari_tesm.cli import main
 from napari_tesm.findings.summary import summary_from_maps
 from napari_tesm.gwy import read_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.physics.tip_radius import TipRadius, systematic_intervals
 
 

@@ -15,7 +15,6 @@ from napari_tesm.gwy.objects import Field
 from napari_tesm.io.gwy.annotations import channels_on_grid
 from napari_tesm.io.gwy.region_sources import (
     axes_of_field,
-    maps_beside_mask,
     masks_from_container,
     number_of_channel,
     regions_of_channel,
@@ -59,8 +58,6 @@ def region_scan(options: argparse.Namespace, progress: Progress | None) -> Regio
         axes_of_field(image) if scan.maps is None and image is not None else (scan.grid["y"], scan.grid["x"])
     )
     if channel is not None and image is not None:
-        if scan.maps is not None:
-            scan.maps = maps_beside_mask(scan.maps, container, channel)
         scan.measured = _values_of(container, channel, image, y, x)
     if scan.container is not None and channel is None:
         masks = masks_from_container(container, y, x, scan.notes)

@@ -13,7 +13,8 @@ from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.io.gwy.annotations import annotations_from_container
 from napari_tesm.io.gwy.grains import grains_from_container
-from napari_tesm.io.gwy.results import maps_from_container, recipe_text
+from napari_tesm.io.gwy.results import recipe_text
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.scan.scan import Scan
 
 

@@ -16,7 +16,7 @@ from examples import example_dataset
 from napari_tesm import fit, save
 from napari_tesm.cli import main
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.quantities.text import quantity_from_text
 from napari_tesm.regions.shapes import Region
 

@@ -19,7 +19,7 @@ from napari_tesm.gui.models.protocol import answer_questions
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.gui.models.spelling import command_from_scan, python_from_scan
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.results import maps_from_container
+from napari_tesm.io.gwy.results_reading import maps_from_container
 
 
 def commands_agree(scan, tmp_path, **run_options):

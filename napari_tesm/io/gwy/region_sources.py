@@ -8,21 +8,18 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tesm.data.maps import MAP_KINDS, status_name
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
 from napari_tesm.gwy.parts import put
 from napari_tesm.io.gwy.annotations import annotations_from_container, channels_on_grid, is_annotation
+from napari_tesm.io.gwy.digests import fill_of
 from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.results import (
-    MAP_KEY,
     axes_from_field,
     is_result,
-    maps_from_container,
 )
 from napari_tesm.quantities.axes import axis_spacing
-from napari_tesm.quantities.status import OK
 from napari_tesm.regions.shapes import Region
 
 Array = NDArray[np.float64]
@@ -134,31 +131,6 @@ def regions_of_channel(
     return sources
 
 
-def maps_beside_mask(maps: xr.Dataset, container: GwyContainer, number: int) -> xr.Dataset:
-    """Return the results of a container; the mask of one channel is a drawing there, and takes no values away.
-
-    Somebody may mark grains on a map of D in Gwyddion: which of its pixels have a value is then told by the status.
-
-    Parameters
-    ----------
-    maps : Dataset
-        As `maps_from_container` returns them.
-    number : int
-        Id of the channel.
-    """
-    texts = contents.texts_of_channel(container, number)
-    mask = _mask_of(container, number, []) if is_result(texts) else None
-    if mask is None or _is_mask_of_missing(container, number, mask):
-        return maps
-    drawn = maps_from_container(_container_of(container, lambda key: key != f"/{number}/mask"))
-    name = texts[MAP_KEY]
-    if drawn is None or name not in drawn or not MAP_KINDS[name].gated:
-        return maps if drawn is None else drawn
-    status = status_name(name)
-    # Without a status nobody can say any more which pixels had a value.
-    return drawn.assign({name: drawn[name].where(drawn[status] == OK)}) if status in drawn else maps
-
-
 def axes_of_field(image: Field) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the axes (y, x) of an image."""
     axes = axes_from_field(image)
@@ -189,12 +161,16 @@ def _mask_of(container: GwyContainer, number: int, notes: list[str]) -> Mask | N
 
 
 def _is_mask_of_missing(container: GwyContainer, number: int, mask: Mask) -> bool:
-    """Whether the mask of a result is the one it was written with: what it covers carries the median of the rest."""
-    if not is_result(contents.texts_of_channel(container, number)) or not mask.any():
+    """Whether the mask of a result is the one it was written with: what it covers has no value, or the median."""
+    texts = contents.texts_of_channel(container, number)
+    if not is_result(texts) or not mask.any():
         return False
-    values = contents.image(container, number).values
-    fill = 0.0 if mask.all() else float(np.median(values[~mask]))
-    return bool((values[mask] == fill).all())
+    image = contents.image(container, number)
+    missing = fill_of(image, texts)
+    if missing is not None:
+        return not (mask & ~missing).any()
+    fill = 0.0 if mask.all() else float(np.median(image.values[~mask]))
+    return bool(np.isclose(image.values[mask], fill, rtol=1e-12, atol=0).all())
 
 
 def _new_name(container: GwyContainer, number: int, taken: Mapping[str, object]) -> str:

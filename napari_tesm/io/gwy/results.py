@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,31 +20,31 @@ from napari_tesm.data.maps import (
     status_name,
 )
 from napari_tesm.data.protocol import UNITS, length_from_attributes
-from napari_tesm.evaluation.pipeline import systematic_from_attributes
 from napari_tesm.evaluation.recipe import words_of_threshold
 from napari_tesm.findings.instrument import instrument_lines
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
+from napari_tesm.io.gwy.digests import digest_metadata
 from napari_tesm.io.gwy.traces import PROTOCOL_FIELDS
 from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.quantities.axes import axis_spacing
-from napari_tesm.quantities.status import INVALID, OK, STATUS_MEANINGS
-from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
+from napari_tesm.quantities.status import OK, STATUS_MEANINGS
+from napari_tesm.quantities.text import text_from_quantity
 
 MAP_KEY: Final = "t-ESM map"
 """Metadata key that marks a channel as a result; its value is the map's name."""
 
 SHA256_KEY: Final = "Input SHA-256"
-_QUANTITIES: Final = PROTOCOL_FIELDS | {
+QUANTITIES_KEYS: Final = PROTOCOL_FIELDS | {
     "Lock-in order": "lock_in_order", "Tip radius": "tip_radius", "Tip radius error": "tip_radius_error",
     "Contact radius": "contact_radius", "Contact radius error": "contact_radius_error",
 }  # fmt: skip
 """Metadata key and attribute of the maps of what is written as a quantity."""
-_STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
+STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
 """Metadata key and attribute of the maps of what was fitted."""
-_INSTRUMENT: Final = "t-ESM instrument"
+INSTRUMENT_KEY: Final = "t-ESM instrument"
 _PALETTES: Final = {"H": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
 
 
@@ -111,6 +110,7 @@ def add_channel(
     numbers, missing = filled(values.values)
     field = field_on_grid(numbers, values, unit)
     mask = missing if missing.any() else None
+    metadata = metadata | digest_metadata(field, missing)
     put_channel(container, field, title, metadata, visible=visible, palette=palette, limits=limits, mask=mask)
 
 
@@ -146,11 +146,13 @@ def put_channel(
 def filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers with the median of the finite ones (0 if none is) in place of the others, and which those are.
 
-    Gwyddion cannot show NaN.
+    Gwyddion cannot show NaN. No finite number is the same to the last digit.
     """
     numbers = np.asarray(values, dtype=np.float64)
     missing = ~np.isfinite(numbers)
     fill = 0.0 if missing.all() else float(np.median(numbers[~missing]))
+    while missing.any() and (numbers == fill).any():
+        fill = float(np.nextafter(fill, np.inf))
     return np.where(missing, fill, numbers), missing
 
 
@@ -189,12 +191,12 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     # Maps read back from a file were made from what that file came from.
     if checksum := attributes.get("input_sha256", sha256):
         entries[SHA256_KEY] = str(checksum)
-    for key, name in _QUANTITIES.items():
+    for key, name in QUANTITIES_KEYS.items():
         if name in attributes:
             entries[key] = text_from_quantity(float(attributes[name]), UNITS[name])
-    entries |= {key: attributes[name] for key, name in _STRETCHES if name in attributes}
+    entries |= {key: attributes[name] for key, name in STRETCHES if name in attributes}
     if "instrument" in attributes:
-        entries[_INSTRUMENT] = str(attributes["instrument"])
+        entries[INSTRUMENT_KEY] = str(attributes["instrument"])
         entries["Noise"] = " ".join(instrument_lines(maps, labels_from_maps(maps)))
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
@@ -264,115 +266,6 @@ def recipe_text(container: GwyContainer) -> str | None:
     return None
 
 
-def maps_from_container(container: GwyContainer, *, notes: list[str] | None = None) -> xr.Dataset | None:
-    """Return the results that a container holds, NaN under their masks; None where there are none.
-
-    Written again, they make the same channels.
-
-    Parameters
-    ----------
-    notes : list of str, optional
-        Gets a sentence for every result channel that does not go with the others: cropped, or copied, in Gwyddion.
-    """
-    said = [] if notes is None else notes
-    chosen: dict[tuple[int, str], _Result] = {}
-    for result in _results_of_one_size(container, said):
-        first = chosen.setdefault((result.pulse, result.name), result)
-        if first is not result:
-            said.append(f"'{result.title}' is there twice: the first one counts")
-    if not chosen:
-        return None
-    pulses = sorted({pulse for pulse, _ in chosen})
-    names = [name for name in MAP_KINDS if all((pulse, name) in chosen for pulse in pulses)]
-    for pulse, name in sorted(chosen.keys() - {(pulse, name) for pulse in pulses for name in names}):
-        said.append(f"'{chosen[pulse, name].title}' is not there for every pulse: it is left out")
-    first = next(iter(chosen.values()))
-    # One grid for all: fields that Gwyddion has saved may differ in the last digit.
-    axes = axes_from_field(first.field)
-    variables = {}
-    for name in names:
-        values = np.stack([chosen[pulse, name].values() for pulse in pulses])
-        attributes: dict[str, Any] = {
-            "units": chosen[pulses[0], name].unit,
-            "long_name": MAP_KINDS[name].title,
-        }
-        if name.startswith("status"):
-            # A channel may have been worked on in Gwyddion; what is no status any more is no valid pixel.
-            values = np.where(np.isin(values, range(len(STATUS_MEANINGS))), values, INVALID).astype(np.int8)
-            attributes["flag_values"] = np.arange(len(STATUS_MEANINGS), dtype=np.int8)
-            attributes["flag_meanings"] = " ".join(STATUS_MEANINGS)
-        variables[name] = (("pulse", "y", "x"), values, attributes)
-    of_pulse = [
-        next(chosen[pulse, name].metadata for name in MAP_KINDS if (pulse, name) in chosen)
-        for pulse in pulses
-    ]
-    coordinates: dict[str, Any] = dict(axes)
-    coordinates["voltage"] = (
-        "pulse",
-        [_number(said, entries, "Pulse voltage", "V") for entries in of_pulse],
-        {"units": "V"},
-    )
-    coordinates["direction"] = ("pulse", [entries.get("Scan direction", "") for entries in of_pulse])
-    unit = chosen[pulses[0], "H"].unit if "H" in names else ""
-    thresholds = [_number(said, entries, "Threshold value", unit) for entries in of_pulse]
-    if "H" in names and all("Threshold value" in entries for entries in of_pulse):
-        coordinates["threshold"] = ("pulse", thresholds, {"units": unit})
-    return xr.Dataset(variables, coords=coordinates, attrs=_attributes(first.metadata, said))
-
-
-@dataclass(frozen=True, eq=False)
-class _Result:
-    """One result channel of a container."""
-
-    container: GwyContainer
-    number: int
-    title: str
-    pulse: int
-    name: str
-    field: Field
-    metadata: dict[str, str]
-
-    @property
-    def unit(self) -> str:
-        unit = MAP_KINDS[self.name].unit
-        return self.metadata.get("Unit", self.field.unit_z) if unit == "displacement" else unit
-
-    def values(self) -> np.ndarray:
-        """Return the numbers, NaN under the mask."""
-        values = np.array(self.field.values)
-        marked = contents.mask(self.container, self.number)
-        if marked is not None and marked.shape == values.shape:
-            values[marked] = np.nan
-        return values
-
-
-def _results_of_one_size(container: GwyContainer, notes: list[str]) -> list[_Result]:
-    """Return the result channels that have the size most of them have."""
-    by_size: dict[tuple[int, ...], list[_Result]] = {}
-    for number in contents.ids(container, contents.CHANNEL):
-        metadata = contents.texts_of_channel(container, number)
-        if not is_result(metadata) or metadata[MAP_KEY] in DERIVED:
-            continue
-        title = contents.title(container, contents.CHANNEL, number)
-        try:
-            field = contents.image(container, number)
-            pulse = int(metadata.get("Pulse number", "1"))
-        except ValueError as error:
-            notes.append(f"the result '{title}' cannot be read: {error}")
-            continue
-        result = _Result(container, number, title, pulse, metadata[MAP_KEY], field, metadata)
-        by_size.setdefault(field.values.shape, []).append(result)
-    # max() takes the first of equals.
-    most = max(by_size.values(), key=len, default=[])
-    for results in by_size.values():
-        if results is not most:
-            notes += [
-                f"'{result.title}' has another size than the other results: it is left out"
-                for result in results
-            ]
-    return most
-
-
 def axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, Any]]]:
     """Return the pixel centres of an image as xarray takes coordinates."""
     height, width = field.values.shape
@@ -387,34 +280,3 @@ def axes_from_field(field: Field) -> dict[str, tuple[str, np.ndarray, dict[str, 
             ("y", field.y_offset, field.y_real, height),
         )
     }
-
-
-def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
-    """Return what the metadata of a result say of its making, as `napari_tesm.evaluation.pipeline.run` puts it."""
-    attributes: dict[str, Any] = {
-        "recipe": metadata.get("Recipe", ""),
-        "version": metadata.get("napari-tesm version", ""),
-    }
-    for key, name in _QUANTITIES.items():
-        value = _number(notes, metadata, key, UNITS[name])
-        if np.isfinite(value):
-            attributes[name] = value
-    attributes |= {name: metadata[key] for key, name in _STRETCHES if key in metadata}
-    attributes |= systematic_from_attributes(attributes)
-    if _INSTRUMENT in metadata:
-        attributes["instrument"] = metadata[_INSTRUMENT]
-    # Empty where what was fitted had come from no file.
-    return attributes | {"input_sha256": metadata.get(SHA256_KEY, "")}
-
-
-def _number(notes: list[str], metadata: Mapping[str, str], key: str, unit: str) -> float:
-    """Return a quantity of the metadata, NaN where it is missing or no quantity."""
-    text = metadata.get(key)
-    if text is None:
-        return np.nan
-    try:
-        # A unit of nobody's system stands behind the number as it is.
-        return quantity_from_text(text, unit) if unit in ("V", "m", "s", "Hz") else float(text.split()[0])
-    except (ValueError, IndexError) as error:
-        notes.append(f"'{key}' of the results in the file is left out: {error}")
-        return np.nan
