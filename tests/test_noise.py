@@ -16,12 +16,17 @@ from noises import (
 from napari_tesm import fit
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.instrument import instrument_of
+from napari_tesm.evaluation.pipeline import run
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.instrument import instrument_summary, noise_in_words
-from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.noise.correlation import NoiseModel, Residuals, noise_from_residuals
 from napari_tesm.noise.errors import factors_from_tangents
 from napari_tesm.noise.gate import NullDistribution
 from napari_tesm.noise.misfit import without_misfit
 from napari_tesm.noise.processes import Process
+from napari_tesm.quantities.status import OK
 
 WIDTH = 48
 
@@ -75,6 +80,35 @@ def test_correlation_behind_a_filter_is_that_of_filtered_noise(order):
     np.testing.assert_allclose(
         Process("lock-in", 2e-4, order).autocorrelation(lags * 5e-5), measured, atol=0.012
     )
+
+
+@pytest.mark.parametrize("kind", ["lock-in", "slow", "mains"])
+def test_samples_have_one_covariance_even_or_not(kind):
+    process = Process(kind, 50.0 if kind == "mains" else 7e-4, 2 if kind == "lock-in" else 1)
+    whole = process.covariance(TIME[:90])
+    kept = np.r_[0:40, 55:90]
+    # Uneven times are compared pair by pair, even ones by their distance.
+    np.testing.assert_allclose(process.covariance(TIME[kept]), whole[np.ix_(kept, kept)], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(whole, whole.T, rtol=0, atol=0)
+    assert whole[0, 20] == pytest.approx(process.autocorrelation(np.array([1e-3]))[0], abs=1e-12)
+
+
+def test_noise_is_measured_behind_fits_of_many_shapes():
+    rng = np.random.default_rng(9)
+    noise = behind_lock_in(rng, 1200, 2e-4, 2, samples=200)
+    group = np.arange(1200) % 6
+    tangents = [
+        np.column_stack([np.exp(-TIME[:200] / tau), TIME[:200] * np.exp(-TIME[:200] / tau), np.ones(200)])
+        for tau in np.geomspace(3e-4, 1e-2, 6)
+    ]
+    for number, columns in enumerate(tangents):
+        rows = group == number
+        noise[rows] -= noise[rows] @ np.linalg.pinv(columns).T @ columns.T
+    measured = noise_from_residuals(
+        [Residuals(TIME[:200], noise, group, tangents)],
+        [Process("white"), Process("lock-in", 2e-4, 2), Process("slow", 3e-3)],
+    )
+    assert measured.shares["lock-in"] > 0.94
 
 
 def test_a_drift_has_the_variance_one_over_its_record():
@@ -237,3 +271,20 @@ def test_errors_of_kernels_with_a_shape_grow_as_well(kernel):
     assert both.sum() > 20
     grown = (measured["tau2_stderr"] / white["tau2_stderr"]).values[both]
     assert 1.5 < np.median(grown) < 6
+
+
+def test_the_largest_error_is_no_matter_of_the_instrument():
+    rng = np.random.default_rng(12)
+    lock_in = (1e-4, 4)
+    noise = behind_lock_in(rng, 240, *lock_in) / 15
+    dataset = dataset_of(exponential_displacement(np.geomspace(1e-3, 8e-3, 240)) + noise, lock_in=lock_in)
+    first = Evaluation.of(dataset, Recipe())
+    maps = run(first)
+    strict = first.updated(Recipe(max_log_tau_error=0.1))
+    assert instrument_of(strict).noises is instrument_of(first).noises
+    again = run(strict)
+    # The errors are those of the noise as it is, and the limit is the one that was asked for last.
+    ok = maps["status1"].values == OK
+    within = maps["tau1_stderr"].values <= 0.1 * maps["tau1"].values
+    assert 0 < within[ok].mean() < 1
+    np.testing.assert_array_equal(again["status1"].values == OK, ok & within)

@@ -2,12 +2,21 @@
 
 import numpy as np
 import pytest
-from noises import PULSE, RADIUS, TIME, flux_displacement, mains
+from noises import (
+    PULSE,
+    RADIUS,
+    TIME,
+    behind_lock_in,
+    exponential_displacement,
+    flux_displacement,
+    mains,
+)  # fmt: skip
 from scipy.optimize import minimize_scalar
+from scipy.signal import lfilter
 from test_noise import dataset_of
 
 from napari_tesm import fit
-from napari_tesm.findings.instrument import instrument_lines, instrument_summary
+from napari_tesm.findings.instrument import instrument_in_short, instrument_lines, instrument_summary
 from napari_tesm.fitting import fit_traces
 from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.kernels.named import kernel_from_name
@@ -66,6 +75,18 @@ def test_the_fit_is_least_squares_on_all_columns():
     assert abs(np.log(fitted.tau[3] / np.median(fitted.tau))) < 1
 
 
+@pytest.mark.parametrize("size", [1.0, 1e5])
+def test_tau_knows_nothing_of_what_is_fitted_beside_it(size):
+    rng = np.random.default_rng(8)
+    traces = disturbed(rng, np.full(24, 4e-13), snr=40)
+    further = size * rng.standard_normal((24, 4)) @ ALL.columns(TIME, (0.0, PULSE), None).T
+    options = {"kernel": "flux-pulse", "pulse": PULSE, "start": 0.0, "nuisances": columns_of(ALL)}
+    fitted, beside = (fit_traces(part, TIME, **options) for part in (traces, traces + further))
+    np.testing.assert_allclose(beside.tau, fitted.tau, rtol=1e-5)
+    np.testing.assert_allclose(beside.tau_stderr, fitted.tau_stderr, rtol=1e-5)
+    np.testing.assert_allclose(beside.r2, fitted.r2, rtol=1e-5)
+
+
 @pytest.mark.parametrize("diffusion", [1e-13, 4e-13])
 def test_d_is_right_where_all_three_disturb(diffusion):
     rng = np.random.default_rng(2)
@@ -107,6 +128,84 @@ def test_nothing_is_found_where_nothing_is(seed):
     assert instrument_summary(maps)["fitted"] == "none"
     np.testing.assert_array_equal(
         maps["tau"].values, fit(dataset, kernel="flux-pulse", nuisance="none")["tau"].values
+    )
+
+
+def of_many_times(curves, rng, snr):
+    """Return traces of curves, shape (n, time), each of them sixteen times, in noise."""
+    return curves.repeat(16, axis=0) + rng.standard_normal((16 * len(curves), TIME.size)) / snr
+
+
+def exponentials(tau):
+    """Return traces of another time in pulse and relaxation."""
+    return np.where(TIME < PULSE - 1e-12, exponential_displacement(tau), exponential_displacement(0.7 * tau))
+
+
+def stretched(tau, exponent=0.6):
+    rise, decay = (
+        np.exp(-((np.maximum(TIME - start, 0) / tau[:, None]) ** exponent)) for start in (0, PULSE)
+    )
+    end = 1 - np.exp(-((PULSE / tau[:, None]) ** exponent))
+    return np.where(TIME < PULSE - 1e-12, (1 - rise) / end, decay)
+
+
+@pytest.mark.parametrize(
+    ("curves", "kernel", "snr"),
+    [
+        (exponentials, "flux-pulse", 10),
+        (exponentials, "clamped", 60),
+        (stretched, "flux-pulse", 40),
+        (stretched, "clamped", 10),
+    ],
+)
+def test_the_error_of_a_wrong_kernel_is_not_fitted(curves, kernel, snr):
+    rng = np.random.default_rng(10)
+    tau = np.geomspace(1e-3, 8e-3, 36)
+    maps = fit(dataset_of(of_many_times(curves(tau), rng, snr)), kernel=kernel)
+    summary = instrument_summary(maps)
+    assert summary["fitted"] == "none"
+    unclear = [test["text"] for test in summary["nuisances"] if test["unclear"]]
+    assert "drift" in unclear
+    words = " ".join(instrument_lines(maps, [""]))
+    assert "Not fitted, as a wrong kernel looks like this: drift of" in words
+    assert "the kernel still misses what all traces of one relaxation time have in common" in words
+    assert "Or a wrong kernel: drift" in instrument_in_short(maps, 0, None)
+
+
+def test_a_kernel_that_needs_no_step_speaks_against_it():
+    rng = np.random.default_rng(11)
+    curves = flux_displacement(np.geomspace(1e-13, 1e-12, 36))
+    # Beside a clamped tip a step takes nearly all that is missing to a flux.
+    maps = fit(dataset_of(of_many_times(curves, rng, 6)), kernel="clamped")
+    summary = instrument_summary(maps)
+    assert summary["fitted"] == "none"
+    (step,) = (test for test in summary["nuisances"] if test["text"] == "step")
+    assert step["unclear"]
+    assert step["rival"] == "flux-pulse"
+    assert "the kernel 'flux-pulse' describes the traces as well without" in " ".join(
+        instrument_lines(maps, [""])
+    )
+
+
+def test_mains_beside_a_wrong_kernel_are_found():
+    rng = np.random.default_rng(12)
+    traces = of_many_times(exponentials(np.geomspace(1e-3, 8e-3, 36)), rng, 20)
+    maps = fit(dataset_of(traces + 0.1 * mains(rng, len(traces))), kernel="flux-pulse")
+    assert instrument_summary(maps)["fitted"].partition(":")[0] == "mains"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_few_independent_samples_are_no_step(seed):
+    rng = np.random.default_rng(seed)
+    lock_in = (1e-4, 4)
+    finer = np.arange(50 * TIME.size) * (TIME[1] / 50)
+    curves = flux_displacement(np.geomspace(1e-13, 1e-12, 12), time=finer)
+    memory = np.exp(-finer[1] / lock_in[0])
+    for _ in range(lock_in[1]):
+        curves = lfilter([1 - memory], [1, -memory], curves, axis=-1)
+    traces = curves[:, ::50].repeat(40, axis=0) + behind_lock_in(rng, 480, *lock_in) / 10
+    assert (
+        instrument_summary(fit(dataset_of(traces, lock_in=lock_in), kernel="flux-pulse"))["fitted"] == "none"
     )
 
 

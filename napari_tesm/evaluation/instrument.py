@@ -18,6 +18,7 @@ from napari_tesm.evaluation.height_error import HeightNoise
 from napari_tesm.evaluation.leftovers import leftovers_of_fits
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, mains_frequency, tests_of_nuisances
 from napari_tesm.evaluation.recipe import AUTO, Recipe
+from napari_tesm.evaluation.rivals import rival_of_kernel
 from napari_tesm.evaluation.traces import Maps, maps_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
@@ -62,7 +63,7 @@ class Instrument:
             if key not in self.windows:
                 self.windows[key] = WindowNoise.of(self.noises[pulse], self.evaluation, number)
             with np.errstate(all="ignore"):
-                self.windows[key].apply(maps)
+                self.windows[key].apply(maps, self.evaluation.recipe.max_log_tau_error)
 
     def error_of_displacement(self, maps: Maps, pulse: int) -> Array:
         """Return the standard error of H of pixels of a pulse setting, in the unit of H."""
@@ -99,7 +100,7 @@ class Instrument:
                     "windows": windows,
                 }
             )
-        tests = [asdict(test) for test in self.tests]
+        tests = [{**asdict(test), "unclear": test.unclear} for test in self.tests]
         return json.dumps(
             {
                 "noise": noises,
@@ -149,7 +150,7 @@ def instrument_from_maps(maps: xr.Dataset, evaluation: Evaluation) -> Instrument
 
 _DEPENDING: Final = (
     "kernel", "tau_bounds", "window1", "window2", "skip_after_edge", "lock_in_time_constant", "lock_in_order",
-    "pulse_start", "pulse_duration", "max_log_tau_error", "noise", "nuisance",
+    "pulse_start", "pulse_duration", "noise", "nuisance",
 )  # fmt: skip
 """What of a recipe the instrument depends on, beside the dataset."""
 
@@ -159,7 +160,9 @@ def instrument_of(evaluation: Evaluation) -> Instrument:
     key = ("instrument", *(getattr(evaluation.recipe, name) for name in _DEPENDING))
     if key not in evaluation.memory:
         with np.errstate(all="ignore"):  # hostile numbers end in a status
-            evaluation.memory[key] = _measured(evaluation)
+            # Which tau is resolved well enough to be shown is no matter of the instrument.
+            recipe = replace(evaluation.recipe, max_log_tau_error=Recipe().max_log_tau_error)
+            evaluation.memory[key] = _measured(replace(evaluation, recipe=recipe))
     measured: Instrument = evaluation.memory[key]
     resolved = replace(
         evaluation, recipe=replace(evaluation.recipe, nuisance=measured.evaluation.recipe.nuisance)
@@ -181,7 +184,7 @@ def _measured(evaluation: Evaluation) -> Instrument:
         possible = evaluation.settings.testable_nuisances
         if possible:
             tests = _tests(plain, possible, samples)
-        chosen = [test.text for test in tests if test.counts]
+        chosen = [test.text for test in tests if test.counts and not test.unclear]
         # Where there is nothing the recipe goes on asking.
         evaluation = _with_nuisances(evaluation, chosen) if chosen else evaluation
         if chosen:
@@ -204,7 +207,10 @@ def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array])
         leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
     white = plain.recipe.noise == "white"
     noises = [NoiseModel() if white else left.noise(tried) for left in leftovers]
-    return tests_of_nuisances(leftovers, noises, tried)
+    tests = tests_of_nuisances(leftovers, noises, tried)
+    asked = [test.counts and not test.unclear and not test.text.startswith("mains") for test in tests]
+    rival = rival_of_kernel(samples, leftovers, noises, tried) if any(asked) else ""
+    return tuple(replace(test, rival=rival) if yes else test for test, yes in zip(tests, asked, strict=True))
 
 
 def _with_nuisances(evaluation: Evaluation, chosen: Sequence[str]) -> Evaluation:

@@ -38,6 +38,10 @@ class WindowLeftovers:
         The same without what the kernel misses.
     misfit : float
         Share of the squares that the kernel misses.
+    height : ndarray, shape (n,)
+        Of the fitted curves (root mean square about the mean): what the kernel misses grows with it.
+    alike : ndarray of int, shape (n,)
+        Traces of nearly one shape, as `napari_tesm.noise.misfit.without_misfit` takes them.
     cells : Cells
         Of shapes, coarse.
     tangents : list of ndarray, shape (time, p)
@@ -49,6 +53,8 @@ class WindowLeftovers:
     residuals: Array
     noise: Array
     misfit: float
+    height: Array
+    alike: NDArray[np.intp]
     cells: Cells
     tangents: list[Array]
 
@@ -118,5 +124,7 @@ def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
         fine = np.where(silent, -1, Cells.of(settings.kernel, values).members)
         noise, misfit = without_misfit(residuals, height, fine)
         noise[silent] = residuals[silent]
-        windows.append(WindowLeftovers(number, times, residuals, noise, misfit, cells, tangents))
+        windows.append(
+            WindowLeftovers(number, times, residuals, noise, misfit, height, fine, cells, tangents)
+        )
     return Leftovers(maps, tuple(windows))

@@ -60,13 +60,15 @@ class WindowNoise:
         """Return draws of the noise, of variance 1, shape (count, time); the same ones for the same noise."""
         return _draws(self.covariance, count)
 
-    def apply(self, maps: Maps) -> None:
+    def apply(self, maps: Maps, max_log_tau_error: float) -> None:
         """Put the noise into the errors and statuses of the fits of this window, in place, and the gate's p.
 
         Parameters
         ----------
         maps : dict of str to ndarray, shape (...)
             From `napari_tesm.evaluation.fits.maps_from_traces`.
+        max_log_tau_error : float
+            A larger standard error of ln tau means unresolved.
         """
         settings, number = self.evaluation.settings, self.number
         kernel, nuisances = settings.kernel, settings.nuisance_columns(number, self.times)
@@ -96,7 +98,7 @@ class WindowNoise:
         if kernel.time_of_diffusion != "tau":
             maps[map_name(f"{kernel.time_of_diffusion}_stderr", number)] *= factors[0]
         status, error = maps[map_name("status", number)], maps[map_name("tau_stderr", number)]
-        uncertain = (status == OK) & ~(error <= self.evaluation.recipe.max_log_tau_error * tau)
+        uncertain = (status == OK) & ~(error <= max_log_tau_error * tau)
         window = np.ptp(self.times) * self.times.size / (self.times.size - 1)
         status[uncertain] = np.where(tau > window / 2, UNRESOLVED_SLOW, UNRESOLVED_FAST)[uncertain]
         maps[map_name("p", number)][...] = self.null.probability(maps[map_name("r2", number)])

@@ -30,7 +30,9 @@ def instrument_summary(maps: xr.Dataset) -> dict[str, Any] | None:
         ``noise``: for each pulse setting the number of ``traces`` it was measured from, the ``shares`` of the variance
         by kind, and for each window the ``samples`` and as how many independent ones they ``count``. ``nuisances``: of
         each that was tried how clearly it shows (``significance``, in standard deviations), its ``size`` in parts of
-        the response and by how much it moves ln tau (``bias``, in standard errors). ``fitted``: which are fitted.
+        the response, by how much it moves ln tau (``bias``, in standard errors), and whether it is left out as what it
+        takes may be the kernel's own error (``unclear``): the kernel still ``missed`` so much, in parts of that and
+        what it takes, or a ``rival`` kernel describes the traces as well without it. ``fitted``: which are fitted.
     """
     # Somebody may have edited the metadata of results that were read back.
     with contextlib.suppress(ValueError, TypeError):
@@ -98,7 +100,13 @@ def instrument_in_short(maps: xr.Dataset, pulse: int, fit: int | None) -> str:
         for text in summary["fitted"].split(",")
         if text.partition(":")[0] in _NUISANCES
     ]
-    return f"{words}. Fitted too: {', '.join(fitted)}." if fitted else f"{words}."
+    unclear = [
+        f"{test['text'].replace(':', ' ')} {100 * test['size']:.2g} %"
+        for test in summary["nuisances"]
+        if test.get("unclear")
+    ]
+    words = f"{words}. Fitted too: {', '.join(fitted)}." if fitted else f"{words}."
+    return f"{words} Or a wrong kernel: {', '.join(unclear)}, not fitted." if unclear else words
 
 
 def few_samples_in_words(entry: dict[str, Any]) -> str:
@@ -130,8 +138,7 @@ def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
             f"({test['significance']:.0f} standard deviations); left out, it would move ln tau by "
             f"{test['bias']:.2g} standard errors."
         )
-    if any(text in tried for text in fitted):
-        yield "A kernel that is wrong leaves over what looks like this, too: see which kernel the traces support."
+    yield from _unclear_in_words([test for test in tests if test.get("unclear")])
     if fitted and summary["price"] is not None and math.isfinite(summary["price"]):
         yield f"The price: standard errors of tau {summary['price']:.2g} times as large as without."
     if not tests and not fitted and all(int(n) for entry in summary["noise"] for n in entry["windows"]):
@@ -139,6 +146,31 @@ def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
             "Not tested for drift and steps: within one window a slow relaxation looks like a drift. Kernels of the "
             "whole record tell them apart."
         )
-    absent = [_NUISANCES[text.partition(":")[0]] for text in tried if text not in fitted]
+    absent = [
+        _NUISANCES[text.partition(":")[0]]
+        for text, test in tried.items()
+        if text not in fitted and not test.get("unclear")
+    ]
     if absent:
         yield f"Tried and not needed: {', '.join(absent)}."
+
+
+def _unclear_in_words(tests: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what is said of nuisances that are left out as they may be the kernel's own error."""
+    if not tests:
+        return
+    named = " and ".join(
+        f"{_NUISANCES[test['text'].partition(':')[0]]} of {100 * test['size']:.2g} % of the response"
+        for test in tests
+    )
+    rivals = sorted({test["rival"] for test in tests if test["rival"]})
+    reasons = [f"the kernel '{rival}' describes the traces as well without" for rival in rivals]
+    if any(not test["rival"] for test in tests):
+        reasons.insert(
+            0, "beside it the kernel still misses what all traces of one relaxation time have in common"
+        )
+    yield f"Not fitted, as a wrong kernel looks like this: {named}; {', and '.join(reasons)}."
+    yield (
+        "See which kernel the traces support; nuisances that are asked for by name "
+        f"({','.join(test['text'] for test in tests)}) are fitted all the same."
+    )

@@ -255,17 +255,23 @@ def _chunk_fitter(
     shortest = 0.0 if kernel.joint else float(times[1] - times[0])
 
     def fit_chunk(traces: NDArray[np.generic], out: FitResult) -> None:
-        if nuisances is not None:
-            traces, coordinates = nuisances.projected(traces)
         optimum = optimum_from_traces(traces, table)
+        if nuisances is not None:
+            coordinates = nuisances.coordinates(traces)
+            optimum = replace(optimum, total=optimum.total - np.vecdot(coordinates, coordinates))
         parameters = parameters_from_optimum(optimum, table)
         _store(out, slice(None), optimum.u, parameters)
         out.samples[:] = table.time.size
         special = np.flatnonzero(needs_care(parameters, optimum.mean_square))
         if special.size:
-            for pixels, u, own, samples in special_fits(traces, special, table):
-                _store(out, pixels, u, own)
-                out.samples[pixels] = samples
+            rows, places = traces, special
+            if nuisances is not None:
+                rows = traces[special].astype(np.float64) - coordinates[special] @ nuisances.basis.T
+                places = np.arange(special.size)
+            for pixels, u, own, samples in special_fits(rows, places, table):
+                there = pixels if nuisances is None else special[pixels]
+                _store(out, there, u, own)
+                out.samples[there] = samples
         if nuisances is not None and along is not None:
             nuisances.store(out, coordinates, *along(np.log(out.tau)), kernel.parameters)
         out.status[:] = _status(out, table, window, shortest, max_log_tau_error)

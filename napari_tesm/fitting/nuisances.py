@@ -2,7 +2,8 @@ r"""Fits with nuisances: the constant beside a curve becomes a small subspace.
 
 With V an orthonormal basis of the nuisances without their means, the least-squares fit of ``a·g + c + N·b`` is that of
 ``a·(I − VVᵀ)g + c`` to the trace less its own part in V (Frisch, R. and Waugh, F. V. (1933). Econometrica 1, 387-401):
-the engine stays what it is, and only meets other curves and traces.
+the engine stays what it is, and only meets other curves. These see nothing of the trace's own part in V, which is taken
+from the sum of squares alone.
 """
 
 from dataclasses import dataclass, fields
@@ -101,23 +102,22 @@ class NuisanceColumns:
         raw = (np.ascontiguousarray(part).tobytes() for part in (time, self.basis, self.columns))
         return _along(kernel, low, high, *raw)
 
-    def projected(self, traces: NDArray[np.generic]) -> tuple[Array, Array]:
-        """Return traces, shape (n, time), less their part along the columns, and that part's coordinates.
+    def coordinates(self, traces: NDArray[np.generic]) -> Array:
+        """Return the part of traces, shape (n, time), along the basis, shape (n, columns).
 
         Samples that are not finite have no part in it: what is left out is the part of those that are there.
         """
-        rows = np.array(traces, dtype=np.float64)
-        coordinates = rows @ self.basis
+        coordinates: Array = np.matmul(traces, self.basis)
         broken = np.flatnonzero(~np.isfinite(coordinates).all(axis=1))
         whole = np.column_stack([self.basis, np.ones(len(self.basis))])
         for row in broken:
-            there = np.isfinite(rows[row])
+            there = np.isfinite(traces[row])
             if there.sum() > whole.shape[1]:
-                coordinates[row] = np.linalg.lstsq(whole[there], rows[row, there], rcond=None)[0][:-1]
+                present = traces[row, there].astype(np.float64)
+                coordinates[row] = np.linalg.lstsq(whole[there], present, rcond=None)[0][:-1]
             else:
                 coordinates[row] = 0.0
-        rows -= coordinates @ self.basis.T
-        return rows, coordinates
+        return coordinates
 
     def store(self, out: FitResult, coordinates: Array, along: Array, spread: Array, parameters: int) -> None:
         """Put the numbers of the columns into a result, and take the freedom they cost into its errors.
@@ -125,7 +125,7 @@ class NuisanceColumns:
         Parameters
         ----------
         coordinates : ndarray, shape (n, columns)
-            From `projected`.
+            From `coordinates`.
         along : ndarray, shape (n, columns)
             The part of each trace's curve of unit amplitude along the basis.
         spread : ndarray, shape (n, columns)
@@ -154,20 +154,22 @@ class AlongNuisances:
     ----------
     u : ndarray, shape (n,)
         Evenly spaced.
-    coordinates, spread : ndarray, shape (columns, n)
+    coordinates, spread : ndarray, shape (n, columns)
         Of the curve along the basis, and the errors of the columns' numbers under noise of variance 1.
     """
 
     def __init__(self, u: Array, coordinates: Array, spread: Array) -> None:
-        self.u, self.coordinates, self.spread = u, coordinates, spread
+        self.first, self.step, self.columns = u[0], u[1] - u[0], coordinates.shape[1]
+        self.values = np.concatenate([coordinates, spread], axis=1)
 
     def __call__(self, u: Array) -> tuple[Array, Array]:
-        """Return the coordinates and errors at u, shape (n,), each of shape (n, columns)."""
-        coordinates, spread = (
-            np.stack([np.interp(u, self.u, row) for row in rows], axis=-1)
-            for rows in (self.coordinates, self.spread)
-        )
-        return coordinates, spread
+        """Return the coordinates and errors at u, shape (n,), each of shape (n, columns); NaN where u is NaN."""
+        x = (u - self.first) / self.step
+        # What is NaN gets its NaN from its distance.
+        left = np.clip(np.nan_to_num(x), 0, len(self.values) - 2).astype(np.intp)
+        beyond = np.clip(x - left, 0, 1)[:, None]
+        values = self.values[left] * (1 - beyond) + self.values[left + 1] * beyond
+        return values[:, : self.columns], values[:, self.columns :]
 
 
 @lru_cache(maxsize=16)
@@ -190,5 +192,5 @@ def _along(
     lengths = np.maximum(np.linalg.norm(tangents, axis=1), np.finfo(float).tiny)
     inverse = np.linalg.pinv(np.linalg.qr(tangents / lengths[:, None])[1])
     spread = (np.linalg.norm(inverse, axis=2) / lengths)[:, 3:]
-    fine = np.stack([np.interp(u, u[::_EVERY], column) for column in spread.T])
-    return AlongNuisances(u, (curves @ own).T, fine)
+    fine = np.stack([np.interp(u, u[::_EVERY], column) for column in spread.T], axis=1)
+    return AlongNuisances(u, curves @ own, fine)

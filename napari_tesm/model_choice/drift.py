@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from napari_tesm.data.maps import JOINT, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -18,19 +17,12 @@ from napari_tesm.evaluation.instrument import sample_of_traces
 from napari_tesm.evaluation.leftovers import Leftovers, leftovers_of_fits
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisances
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
+from napari_tesm.evaluation.rivals import CLEARLY, excess_of_variances, variances_of_traces
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.noise.correlation import NoiseModel
-from napari_tesm.noise.errors import factors_from_tangents
-
-Array = NDArray[np.float64]
 
 _TRACES: Final = 512
 """That are asked."""
-_FEWEST: Final = 24
-_CLEARLY: Final = 3.0
-"""Standard errors by which the noise must be larger for a kernel not to describe the traces. On traces of a flux or a
-clamped tip at SNR 5 and 20 it is smaller, by more than 10 of them; on traces of two exponentials larger by more than 40
-(576 traces, drift from −10 to 30 % of H)."""
 _SIGNIFICANT: Final = 5.0
 """Standard deviations by which a drift must show in the map as a whole."""
 _BESIDE: Final = ("drift", "drift,step")
@@ -82,11 +74,13 @@ def drift_beside_diffusion(dataset: xr.Dataset, maps: xr.Dataset, pulse: int = 0
             beside = whole.updated(replace(whole.recipe, nuisance=text))
             left = leftovers_of_fits(traces, beside)
             noise = NoiseModel() if evaluation.recipe.noise == "white" else left.noise(beside)
-            more, level = _comparison(_variances(left, noise), _variances(own, noise))
+            more, level = excess_of_variances(
+                variances_of_traces(left, noise), variances_of_traces(own, noise)
+            )
             if not np.isfinite(more):
                 continue
             asked = True
-            if more <= _CLEARLY:
+            if more <= CLEARLY:
                 test = tests_of_nuisances([left], [noise], beside)[0]
                 described.append((level, DriftFinding(source, _size(left, test), test.significance)))
                 break
@@ -111,30 +105,3 @@ def _with_source(evaluation: Evaluation, source: str) -> Evaluation:
     whole = evaluation.updated(recipe)
     _ = whole.settings
     return whole
-
-
-def _variances(left: Leftovers, noise: NoiseModel) -> Array:
-    """Return the variance of a sample of each trace, which the fits leave over in all windows, shape (n,)."""
-    squares, degrees = np.zeros(()), np.zeros(())
-    for window in left.windows:
-        covariance = noise.covariance(window.times)
-        remaining = np.full(len(window.residuals), np.nan)
-        for cell, tangents in enumerate(window.tangents):
-            factor = factors_from_tangents(tangents, covariance).variance
-            remaining[window.cells.members == cell] = (len(tangents) - tangents.shape[1]) / factor
-        squares = squares + np.vecdot(window.residuals, window.residuals)
-        degrees = degrees + remaining
-    return np.asarray(squares / degrees)
-
-
-def _comparison(of_whole: Array, of_windows: Array) -> tuple[float, float]:
-    """Return by how many standard errors fits of the whole record leave more over, and by what part."""
-    with np.errstate(invalid="ignore"):
-        more = of_whole / np.nanmedian(of_windows) - of_windows / np.nanmedian(of_windows)
-    ordered = np.sort(more[np.isfinite(more)])
-    if ordered.size < _FEWEST:
-        return float("nan"), float("nan")
-    cut = ordered.size // 20
-    kept = ordered[cut : ordered.size - cut]
-    mean, error = float(kept.mean()), float(kept.std(ddof=1) / np.sqrt(kept.size))
-    return mean / error if error > 0 else float(np.sign(mean) * np.inf), mean

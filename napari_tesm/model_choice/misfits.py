@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_tesm.evaluation.tangents import Cells
 from napari_tesm.model_choice.likely_noise import Explained
 from napari_tesm.noise.correlation import NoiseModel
-from napari_tesm.noise.misfit import without_misfit
+from napari_tesm.noise.misfit import share_by_chance, without_misfit
 
 Array = NDArray[np.float64]
 
@@ -62,15 +62,9 @@ def misfit_share(explained: Explained, curves: Array, noise: NoiseModel) -> floa
 
 
 def misfit_limit(noise: NoiseModel, explained: Explained) -> float:
-    """Return the largest share that a kernel may miss and describe the traces.
-
-    A curve common to eight traces or more takes an eighth of their noise at the most, give or take what follows from
-    the number of independent samples, tr(R)²/tr(R²).
-    """
+    """Return the largest share that a kernel may miss and describe the traces."""
     covariance = noise.covariance(explained.time[explained.kept])
-    independent = np.trace(covariance) ** 2 / np.square(covariance).sum()
-    by_chance = 1 / np.sqrt(4 * max(len(explained.residuals), 1) * independent)
-    return float(max(LEAST, _BY_CHANCE * by_chance))
+    return max(LEAST, _BY_CHANCE * share_by_chance(covariance, len(explained.residuals)))
 
 
 def _wandering(noise: NoiseModel, time: Array) -> Array:

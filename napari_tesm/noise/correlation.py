@@ -24,6 +24,8 @@ _FEWEST_TRACES: Final = 24
 _SIGNIFICANT: Final = 4.0
 """Standard deviations by which a process must show beside white noise; 20 are tried, of which many are alike."""
 _SMALL: Final = 1e-4
+_NO_DIMENSION: Final = 1e-8
+"""Directions that reach no farther than this part of the farthest are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,35 +144,54 @@ def _moments(window: Residuals, processes: Sequence[Process]) -> _Moments | None
     compared = rows[:, chosen]
     observed = compared.T @ compared / count
     groups, counts = np.unique(window.group[good], return_counts=True)
-    bases = [np.linalg.qr(window.tangents[group])[0] for group in groups]
+    taken_out = _TakenOut.of([window.tangents[group] for group in groups], counts / count)
     expected = np.stack(
-        [
-            _left_over(process.covariance(window.time), bases, counts / count, chosen).ravel()
-            for process in processes
-        ]
+        [taken_out.left_over(process.covariance(window.time), chosen).ravel() for process in processes]
     )
     return _Moments(expected @ expected.T, expected @ observed.ravel(), count)
 
 
-def _left_over(covariance: Array, bases: Sequence[Array], shares: Array, chosen: NDArray[np.intp]) -> Array:
-    """Return what remains of a covariance where fits take out orthonormal columns, at some of the samples.
+@dataclass(frozen=True, eq=False)
+class _TakenOut:
+    """What fits of groups of traces take out of noise, each group its orthonormal columns Q.
 
-    The mean over groups of fits, each with columns and a share of its own: P − QQᵀP − PQQᵀ + QQᵀPQQᵀ.
+    The columns of all groups are smooth curves and span few dimensions: in a basis B of these, Q = BC, the mean of
+    QQᵀP + PQQᵀ − QQᵀPQQᵀ costs two products with B for each process P, however many groups there are.
+
+    Parameters
+    ----------
+    basis : ndarray, shape (time, dimensions)
+        B.
+    coordinates : list of ndarray, shape (dimensions, p)
+        C of each group.
+    shares : ndarray, shape (groups,)
+        Parts of the traces.
     """
-    weights = np.sqrt(np.repeat(shares, [basis.shape[1] for basis in bases]))
-    together = np.concatenate(bases, axis=1)
-    moved = covariance @ together
-    # PQ − Q(QᵀPQ)/2 stands for two of the three terms.
-    halves = np.concatenate(
-        [basis @ (basis.T @ part) for basis, part in zip(bases, _split(moved, bases), strict=True)], axis=1
-    )
-    there, less = together[chosen] * weights, (moved - halves / 2)[chosen] * weights
-    product = there @ less.T
-    return np.asarray(covariance[np.ix_(chosen, chosen)] - product - product.T)
 
+    basis: Array
+    coordinates: list[Array]
+    shares: Array
 
-def _split(columns: Array, like: Sequence[Array]) -> list[Array]:
-    return np.split(columns, np.cumsum([part.shape[1] for part in like])[:-1], axis=1)
+    @classmethod
+    def of(cls, columns: Sequence[Array], shares: Array) -> "_TakenOut":
+        """Return what is taken out by columns, of each group of shape (time, p)."""
+        bases = [np.linalg.qr(part)[0] for part in columns]
+        left, sizes, _ = np.linalg.svd(np.concatenate(bases, axis=1), full_matrices=False)
+        basis = left[:, sizes > _NO_DIMENSION * sizes[0]]
+        return cls(basis, [basis.T @ part for part in bases], shares)
+
+    def left_over(self, covariance: Array, chosen: NDArray[np.intp]) -> Array:
+        """Return what remains of a covariance, at some of the samples, mean over the groups."""
+        moved = covariance @ self.basis
+        inner = self.basis.T @ moved
+        once, twice = np.zeros_like(inner), np.zeros_like(inner)
+        for share, part in zip(self.shares, self.coordinates, strict=True):
+            projector = part @ part.T
+            once += share * projector
+            twice += share * (projector @ inner @ projector)
+        there = self.basis[chosen]
+        product = (moved[chosen] @ once - there @ (twice / 2)) @ there.T
+        return np.asarray(covariance[np.ix_(chosen, chosen)] - product - product.T)
 
 
 def _compared(samples: int) -> NDArray[np.intp]:

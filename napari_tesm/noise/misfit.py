@@ -59,3 +59,19 @@ def without_misfit(residuals: Array, height: Array, group: NDArray[np.intp]) -> 
     before = np.vecdot(residuals[kept], residuals[kept]).sum()
     after = np.vecdot(left[kept], left[kept]).sum()
     return left, float(1 - after / before) if before > 0 else float("nan")
+
+
+def share_by_chance(covariance: Array, traces: int) -> float:
+    """Return the standard deviation of the share that `without_misfit` gives of noise alone.
+
+    A curve common to eight traces or more takes an eighth of their noise at the most, give or take what follows from
+    the number of independent samples, tr(R)²/tr(R²).
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (time, time)
+        Of the noise, in any unit.
+    traces : int
+    """
+    independent = np.trace(covariance) ** 2 / np.square(covariance).sum()
+    return float(1 / np.sqrt(4 * max(traces, 1) * independent))

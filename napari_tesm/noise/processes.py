@@ -33,6 +33,9 @@ _FILTERS: Final = (2, 4, 8)
 _LONGEST: Final = 4.0
 """Slow processes reach up to so many records: beyond, they are a constant within each."""
 
+_ROUNDED: Final = 1e-6
+"""Of a sampling interval, by which evenly spaced times may be off."""
+
 
 @dataclass(frozen=True)
 class Process:
@@ -57,7 +60,12 @@ class Process:
         if self.kind == "drift":
             line = (time - time.mean()) * (np.sqrt(12) / self.time)
             return np.asarray(np.outer(line, line), dtype=np.float64)
-        return self.autocorrelation(time[:, None] - time)
+        if not _is_even(time):
+            return self.autocorrelation(time[:, None] - time)
+        # Of evenly spaced samples each row is the one before, a sample later.
+        one_sided = self.autocorrelation(time - time[0])
+        both = np.concatenate([one_sided[:0:-1], one_sided])
+        return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(both, time.size)[::-1])
 
     def autocorrelation(self, lags: Array) -> Array:
         """Return the correlation of two samples so far apart, for lags in s, of all but a drift."""
@@ -72,6 +80,14 @@ class Process:
             for k in range(last + 1)
         )
         return np.asarray(sum(terms) * np.exp(-x) * (factorial(last) / factorial(2 * last)))
+
+
+def _is_even(time: Array) -> bool:
+    """Return whether times are evenly spaced, to the digits that files keep."""
+    if time.size < 2:
+        return False
+    step = (time[-1] - time[0]) / (time.size - 1)
+    return bool(np.abs(time - time[0] - step * np.arange(time.size)).max() <= _ROUNDED * step)
 
 
 def processes_from_times(time: Array, low_pass: LowPass | None = None) -> tuple[Process, ...]:

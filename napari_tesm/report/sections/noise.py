@@ -83,18 +83,19 @@ def _table_of_nuisances(entries: list[dict[str, Any]]) -> Table:
     rows = [
         [
             entry["scan"], test["text"].replace(":", " "), test["text"] in entry["fitted"].split(","),
-            test["significance"], 100 * test["size"], test["bias"],
+            test.get("unclear", False), test["significance"], 100 * test["size"], test["bias"],
         ]
         for entry in entries
         for test in entry["nuisances"]
     ]  # fmt: skip
     return Table(
         "noise_nuisances",
-        "What was tried beside the curve: how clearly it shows in the map as a whole, in standard deviations; its root "
+        "What was tried beside the curve: whether it is fitted, or left out as a wrong kernel looks like this, too "
+        "(unclear); how clearly it shows in the map as a whole, in standard deviations; its root "
         "mean square in % of the height of the curve; by how many standard errors ln tau moves where it is left out.",
         [
-            "scan", "nuisance", "fitted", Column("significance", digits=2), Column("size (%)", digits=2, key="size"),
-            Column("bias", digits=2),
+            "scan", "nuisance", "fitted", "unclear", Column("significance", digits=2),
+            Column("size (%)", digits=2, key="size"), Column("bias", digits=2),
         ],
         rows,
     )  # fmt: skip
