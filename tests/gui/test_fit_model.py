@@ -1,8 +1,10 @@
 """The fit widget's model: entries, previews, which map is shown, counts."""
 
+import noises
 import numpy as np
 import pytest
 from examples import example_dataset
+from test_noise import dataset_of
 
 pytest.importorskip("psygnal")
 from napari_tesm import fit
@@ -160,7 +162,9 @@ def test_what_was_measured_of_the_instrument_is_kept_for_the_next_preview(monkey
     monkeypatch.setattr("napari_tesm.evaluation.instrument._measured", refuse)
     monkeypatch.setattr("napari_tesm.evaluation.window_noise.factors_from_tangents", refuse)
     monkeypatch.setattr("napari_tesm.evaluation.window_noise.NullDistribution.of_draws", refuse)
-    for values in ({"threshold": "8 %"}, {"tip_radius": "20 nm"}, {"response_level": 1e-5}):
+    for values in (
+        {"threshold": "8 %"}, {"tip_radius": "20 nm"}, {"response_level": 1e-5}, {"max_log_tau_error": 0.4},
+    ):  # fmt: skip
         assert model.set(**values)
         preview = model.preview()
     monkeypatch.undo()
@@ -174,10 +178,13 @@ def test_what_was_measured_of_the_instrument_is_kept_for_the_next_preview(monkey
 
 
 def test_maps_whose_nuisances_were_found_are_not_stale():
-    model = model_of(shape=(10, 12))
+    rng = np.random.default_rng(0)
+    step = 0.3 * (noises.TIME < noises.PULSE - 1e-9)
+    traces = noises.flux_displacement([3e-13]) + step + rng.standard_normal((240, noises.TIME.size)) / 20
+    model = FitModel(Scan("step", dataset_of(traces), []))
     assert model.set(kernel="flux-pulse")
     maps = model.fit()
-    assert Recipe.from_json(maps.attrs["recipe"]).nuisance not in ("auto", "none")
+    assert Recipe.from_json(maps.attrs["recipe"]).nuisance == "step"
     model.scan.set_results(maps)
     assert not model.is_stale
     assert model.set(nuisance="none")
