@@ -61,7 +61,7 @@ def test_every_field_survives_json():
         window1="none", window2=Window(0.01), time_unit="s", lateral_unit="m", tau_bounds=(1e-4, 0.1),
         skip_after_edge=1e-4, response_level=0.01, max_log_tau_error=0.3, phase_rotation=-12.5,
         lock_in_time_constant=1e-4, lock_in_order=4, intervals=True, noise="white", contact_radius=5e-9,
-        nuisance="drift,mains:60Hz", contact_radius_error=1e-9, sign="any",
+        nuisance="drift,mains:60Hz", contact_radius_error=1e-9, sign="any", parity="odd",
     )  # fmt: skip
     default = Recipe()
     same = [

@@ -80,6 +80,8 @@ FITTING: Final = (
         option("sign", "auto|any", "auto (default): leave out pixels that contradict themselves or their map in sign"),
         option("nuisance", "auto|none|LIST", "what is fitted beside the curve: some of drift, step, mains:50Hz; auto "
                "(default): what shows and moves tau"),
+        option("parity", None, "of two settings of opposite voltage the part that turns round with it, or does not",
+               choices=("each", "odd", "even")),
         RECIPE,
     ),
 )

@@ -295,10 +295,11 @@ def with_protocol(
     return changed
 
 
-def pulse_labels(voltage: ArrayLike, direction: Sequence[str]) -> list[str]:
+def pulse_labels(voltage: ArrayLike, direction: Sequence[str], *, always: bool = False) -> list[str]:
     """Return what tells the pulse settings apart in titles: ``(-3 V)``, ``(+3 V retrace)``, ``""``.
 
-    Two settings with one voltage add the direction, and `` #2`` where that is still not unique.
+    Two settings with one voltage add the direction, and `` #2`` where that is still not unique; `always` adds it
+    everywhere.
 
     Examples
     --------
@@ -309,7 +310,8 @@ def pulse_labels(voltage: ArrayLike, direction: Sequence[str]) -> list[str]:
     """
     names = [_voltage_label(float(value)) for value in np.asarray(voltage, dtype=float)]
     parts = [
-        [name] if names.count(name) == 1 else [name, way] for name, way in zip(names, direction, strict=True)
+        [name] if names.count(name) == 1 and not always else [name, way]
+        for name, way in zip(names, direction, strict=True)
     ]
     plain = [" ".join(filter(None, words)) for words in parts]
     labels = []

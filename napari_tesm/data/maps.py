@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.data.displacement import without_hot_pixels
+from napari_tesm.data.parity import COORDINATE, EVEN, ODD
 
 WINDOWS: Final = (1, 2)
 JOINT: Final = 0
@@ -36,6 +37,8 @@ class MapKind:
         Shown when the file is opened.
     fit : int, optional
         Number of the fit it comes from; None for H, which comes from none.
+    parity : str
+        "even" for maps of the even part, which stand beside those of the odd one.
     """
 
     title: str
@@ -44,6 +47,7 @@ class MapKind:
     exported: bool = False
     visible: bool = False
     fit: int | None = None
+    parity: str = ""
 
 
 _OF_WINDOWS: Final = ("b", "beta", "tau_slow", "share", "exponent", "tau_mean")
@@ -101,7 +105,12 @@ _FITTED: Final[dict[str, tuple[MapKind, tuple[str, ...]]]] = {
 
 
 def _kinds() -> dict[str, MapKind]:
-    kinds = {"H": MapKind("H", "displacement", exported=True, visible=True)}
+    kinds = {
+        "H": MapKind("H", "displacement", exported=True, visible=True),
+        "even": MapKind("height", "displacement", exported=True, visible=True, parity=EVEN),
+        "even_stderr": MapKind("height standard error", "displacement", exported=True, parity=EVEN),
+        "even_share": MapKind("share of H", exported=True, parity=EVEN),
+    }
     for n in FITS:
         for quantity, (kind, endings) in _FITTED.items():
             if quantity in (_OF_WINDOWS if n == JOINT else _OF_RECORDS):
@@ -169,13 +178,20 @@ def map_title(name: str, label: str) -> str:
     --------
     >>> map_title("D1_stderr", "(-3 V)")
     'D1 standard error (-3 V)'
+    >>> map_title("even", "(+3 V odd)")
+    'height (+3 V even)'
     """
-    return f"{MAP_KINDS[name].title} {label}".rstrip()
+    kind = MAP_KINDS[name]
+    return f"{kind.title} {label.replace(ODD, kind.parity) if kind.parity else label}".rstrip()
 
 
 def labels_from_maps(maps: xr.Dataset) -> list[str]:
     """Return what tells the pulse settings of a result apart in titles."""
-    return pulse_labels(maps["voltage"].values, [str(way) for way in maps["direction"].values])
+    ways = [str(way) for way in maps["direction"].values]
+    if COORDINATE in maps.coords:
+        ways = [" ".join(filter(None, parts)) for parts in zip(maps[COORDINATE].values, ways, strict=True)]
+        return pulse_labels(maps["voltage"].values, ways, always=True)
+    return pulse_labels(maps["voltage"].values, ways)
 
 
 def values_of(maps: xr.Dataset, name: str, pulse: int) -> NDArray[np.float64]:

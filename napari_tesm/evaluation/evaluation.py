@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import check_dataset, with_protocol
 from napari_tesm.data.displacement import samples_for_displacement
+from napari_tesm.data.parity import EACH, parity_of_dataset
 from napari_tesm.data.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
 from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation.parity import part_of_dataset
 from napari_tesm.evaluation.recipe import AUTO, Recipe
 from napari_tesm.evaluation.settings import (
     Settings,
@@ -23,7 +25,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.quantities.text import text_from_quantity
 
 _PROTOCOL: Final = ("pulse_start", "pulse_duration", "lock_in_time_constant", "lock_in_order")
-_PREPARING: Final = (*_PROTOCOL, "voltage", "phase_rotation")
+_PREPARING: Final = (*_PROTOCOL, "voltage", "phase_rotation", "parity")
 """What of a recipe changes the dataset."""
 
 
@@ -38,10 +40,11 @@ class Evaluation:
     asked : Recipe
         As it was given.
     recipe : Recipe
-        With the angle that ``phase_rotation="auto"`` came to: it gives the same numbers again.
+        With the angle that ``phase_rotation="auto"`` came to, and the parity of a dataset of parts: it gives the same
+        numbers again.
     dataset : Dataset
-        With the recipe's protocol put in for what the file says or lacks, and its phase turned; traces are read, and
-        turned, where they are asked for.
+        With the recipe's protocol put in for what the file says or lacks, its phase turned, and opposite pulse settings
+        taken apart; traces are read, and turned, where they are asked for.
     memory : dict
         What was measured on the dataset, kept for the evaluations of it that differ in other things.
     """
@@ -66,15 +69,27 @@ class Evaluation:
         ------
         ValueError
             If the dataset breaks the schema; one voltage is given for pulse settings of different ones, whose maps
-            would trade names; or the phase is to be turned and Y is not recorded, or to be found and nothing responds.
+            would trade names; the phase is to be turned and Y is not recorded, or to be found and nothing responds; or
+            a part is wanted of a dataset without opposite voltages, or of one that is another part.
         """
         check_dataset(dataset)
         asked = recipe or Recipe()
         prepared = _with_protocol_of_recipe(dataset, asked)
-        if asked.phase_rotation is None:
-            return cls(dataset, asked, asked, prepared)
-        angle = _angle_from_recipe(prepared, asked)
-        return cls(dataset, asked, replace(asked, phase_rotation=angle), rotated_dataset(prepared, angle))
+        resolved = asked
+        if asked.phase_rotation is not None:
+            angle = _angle_from_recipe(prepared, asked)
+            resolved, prepared = replace(asked, phase_rotation=angle), rotated_dataset(prepared, angle)
+        present = parity_of_dataset(dataset)
+        if present != EACH:
+            if asked.parity not in (EACH, present):
+                raise ValueError(
+                    f"the traces are the {present} part already: there is no {asked.parity} one in it"
+                )
+            resolved = replace(resolved, parity=present)
+        elif asked.parity != EACH:
+            pulse = pulse_from_recipe(PulseProtocol.from_attributes(prepared.attrs), asked)
+            prepared = part_of_dataset(prepared, asked.parity, pulse)
+        return cls(dataset, asked, resolved, prepared)
 
     @classmethod
     def of_maps(cls, dataset: xr.Dataset, maps: xr.Dataset) -> Self:
@@ -97,7 +112,7 @@ class Evaluation:
             same = pulses[0] == pulses[1]
         if not same:
             return self.of(self.source, recipe)
-        resolved = replace(recipe, phase_rotation=self.recipe.phase_rotation)
+        resolved = replace(recipe, phase_rotation=self.recipe.phase_rotation, parity=self.recipe.parity)
         return type(self)(self.source, recipe, resolved, self.dataset, self.memory)
 
     @property

@@ -77,6 +77,19 @@ class HeightNoise:
         maps : dict of str to ndarray, shape (...)
             From `napari_tesm.evaluation.traces.maps_from_traces`, of one pulse setting.
         """
+        sample = self._error_of_sample(maps)
+        if self.table is None:
+            return np.asarray(sample * self.factor)
+        with np.errstate(invalid="ignore"):
+            return self._beside_level(maps, sample)
+
+    def error_of_sum(self, maps: Maps, weights: Array) -> Array:
+        """Return the standard error of another sum of the samples of pixels, by its weights, shape (time,)."""
+        factor = _factor(weights, self.evaluation.time, self.noise, self.growth)
+        return np.asarray(self._error_of_sample(maps) * factor)
+
+    def _error_of_sample(self, maps: Maps) -> Array:
+        """Return the standard deviation of a sample of pixels, as the residuals of their first fit show it."""
         settings = self.evaluation.settings
         number = min(settings.windows)
         rms, samples = (maps[map_name(name, number)] for name in ("rms", "samples"))
@@ -85,10 +98,7 @@ class HeightNoise:
         )
         parameters = settings.kernel.parameters + (0 if nuisances is None else len(nuisances.names))
         with np.errstate(invalid="ignore"):
-            sample = np.asarray(rms * np.sqrt(samples / np.maximum(samples - parameters, 1)))
-            if self.table is None:
-                return np.asarray(sample * self.factor)
-            return self._beside_level(maps, sample)
+            return np.asarray(rms * np.sqrt(samples / np.maximum(samples - parameters, 1)))
 
     def _beside_level(self, maps: Maps, sample: Array) -> Array:
         """Return the error of H over a level that was fitted, given the standard deviation of a sample."""

@@ -67,9 +67,16 @@ class Instrument:
 
     def error_of_displacement(self, maps: Maps, pulse: int) -> Array:
         """Return the standard error of H of pixels of a pulse setting, in the unit of H."""
+        return self._noise_of_height(pulse).error(maps)
+
+    def error_of_sum(self, maps: Maps, pulse: int, weights: Array) -> Array:
+        """Return the standard error of a sum of the samples of pixels, by its weights, shape (time,)."""
+        return self._noise_of_height(pulse).error_of_sum(maps, weights)
+
+    def _noise_of_height(self, pulse: int) -> HeightNoise:
         if pulse not in self.heights:
             self.heights[pulse] = HeightNoise.of(self.evaluation, self.noises[pulse])
-        return self.heights[pulse].error(maps)
+        return self.heights[pulse]
 
     def to_text(self, maps: Maps) -> str:
         """Return what was measured, as JSON (`napari_tesm.findings.instrument.instrument_summary`).

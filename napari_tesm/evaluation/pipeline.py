@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 from napari_tesm.data.dataset import Block, blocks_of_rows
 from napari_tesm.data.displacement import threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
+from napari_tesm.data.parity import COORDINATE, EVEN_TRACES
 from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.evaluation.consistency import mark_contradictions, mark_reversed
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import add_diffusion, add_limits, add_mains, blank_rejected, gate_status
 from napari_tesm.evaluation.instrument import Instrument, instrument_of
+from napari_tesm.evaluation.parity import (
+    ATTRIBUTE,
+    Parts,
+    even_height,
+    weights_of_even_height,
+    with_asymmetry,
+)
 from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.evaluation.traces import Maps, maps_from_traces
@@ -88,8 +96,14 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     # Of no traces come empty maps, each of its type.
     of_nothing = maps_from_traces(np.empty((0, samples)), evaluation)
     maps = {name: np.empty(shape, values.dtype) for name, values in of_nothing.items()}
+    weights = weights_of_even_height(settings, evaluation.time) if EVEN_TRACES in dataset else None
+    if weights is not None:
+        maps["even"] = np.empty(shape)
 
     def evaluate(traces: xr.DataArray, block: Block) -> None:
+        if weights is not None:
+            even = dataset[EVEN_TRACES].isel(dict(zip(("pulse", "y", "x"), block, strict=True))).values
+            maps["even"][block] = even_height(even, weights, settings, evaluation.time)
         rows = np.require(traces.values.reshape(-1, samples), np.float64, ["C", "A"])
         for name, values in maps_from_traces(rows, evaluation).items():
             maps[name][block] = values.reshape(traces.shape[:-1])
@@ -110,6 +124,8 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
         evaluate_blocks(limit, dataset, jobs=jobs, progress=progress_of_stage(progress, *stages[1:]))
     blank_rejected(maps, settings, recipe)
     add_diffusion(maps, settings, recipe)
+    if weights is not None:
+        dataset = dataset.assign_attrs(_add_even(maps, instrument, weights, thresholds))
     result = dataset_from_maps(dataset, maps, thresholds, settings, recipe)
     result.attrs["instrument"] = instrument.to_text(maps)
     return result
@@ -141,6 +157,31 @@ def _gate(maps: Maps, instrument: Instrument) -> Array | None:
         finite = threshold[np.isfinite(threshold)]
         thresholds.append(float(np.median(finite)) if finite.size else 0.0)
     return np.array(thresholds)
+
+
+def _add_even(maps: Maps, instrument: Instrument, weights: Array, thresholds: Array | None) -> dict[str, str]:
+    """Put the error of the even part and its share of the odd one into maps; return how the parts were made.
+
+    A part has the noise of both settings, and the fit of the odd one tells how much that is. Below the threshold of the
+    odd part there is no share.
+    """
+    evaluation = instrument.evaluation
+    settings, dataset = evaluation.settings, evaluation.dataset
+    parts = Parts.from_attributes(dataset.attrs)
+    assert parts is not None
+    assert settings.pulse is not None
+    assert thresholds is not None
+    for name in ("even_stderr", "even_share"):
+        maps[name] = np.full_like(maps["H"], np.nan)
+    for pulse, pair in enumerate(parts.pairs):
+        height = maps["H"][pulse]
+        of_pulse = {name: values[pulse] for name, values in maps.items()}
+        maps["even_stderr"][pulse] = pair.even_noise * instrument.error_of_sum(of_pulse, pulse, weights)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = maps["even"][pulse] / height
+            maps["even_share"][pulse] = np.where(np.abs(height) >= thresholds[pulse], share, np.nan)
+    made = with_asymmetry(parts, dataset, settings.pulse, settings.kernel.low_pass)
+    return {ATTRIBUTE: made.to_text()}
 
 
 def evaluate_blocks(
@@ -202,13 +243,16 @@ def dataset_from_maps(
             attributes["flag_values"] = np.arange(len(STATUS_MEANINGS), dtype=np.int8)
             attributes["flag_meanings"] = " ".join(STATUS_MEANINGS)
         variables[name] = (("pulse", "y", "x"), maps[name], attributes)
-    coordinates = {name: dataset[name].variable for name in ("x", "y", "voltage", "direction")}
+    axes = ["x", "y", "voltage", "direction", *([COORDINATE] if COORDINATE in dataset.coords else [])]
+    coordinates = {name: dataset[name].variable for name in axes}
     if thresholds is not None:
         coordinates["threshold"] = xr.Variable("pulse", thresholds, {"units": unit})
     attributes = {"recipe": recipe.to_json(), "version": __version__, **settings.protocol.to_attributes()}
     for number, window in settings.windows.items():
         attributes["record" if number == JOINT else f"window{number}"] = str(window)
     attributes |= systematic_from_attributes(attributes)
+    if ATTRIBUTE in dataset.attrs:
+        attributes[ATTRIBUTE] = dataset.attrs[ATTRIBUTE]
     result = xr.Dataset(variables, coords=coordinates, attrs=attributes)
     if "source" in dataset.encoding:
         result.encoding["source"] = dataset.encoding["source"]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, Self
 
+from napari_tesm.data.parity import EACH, PARITIES, Parity
 from napari_tesm.data.protocol import RADII, Window
 from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.kernels.low_pass import check_order
@@ -96,6 +97,9 @@ class Recipe:
         What is fitted beside the curve: "none", or some of drift, step (with the voltage, for kernels of the whole
         record) and mains, "drift,mains:50Hz"; "auto" takes those that the traces show as a whole and that move tau, and
         stands for them in the recipe of the result. For kernels of one parameter.
+    parity : {"each", "odd", "even"}
+        Whether every pulse setting is evaluated as recorded, or of each two of opposite voltage the part that turns
+        round with it or the one that does not.
 
     Raises
     ------
@@ -130,6 +134,7 @@ class Recipe:
     contact_radius: float | None = None
     contact_radius_error: float | None = None
     sign: Literal["auto", "any"] = "auto"
+    parity: Parity = EACH
 
     def __post_init__(self) -> None:
         kernel = kernel_from_name(self.kernel)
@@ -148,6 +153,8 @@ class Recipe:
             raise ValueError(f"the noise is 'measured' or taken for 'white', not '{self.noise}'")
         if self.sign not in SIGNS:
             raise ValueError(f"the sign is judged, 'auto', or 'any' will do, not '{self.sign}'")
+        if self.parity not in PARITIES:
+            raise ValueError(f"the parity is 'each', 'odd' or 'even', not '{self.parity}'")
         if self.nuisance != AUTO and Nuisances.from_text(self.nuisance).names and kernel.quantities:
             raise ValueError(
                 f"the kernel '{self.kernel}' has a shape of its own, which takes drift, step and mains in: give no "
@@ -285,10 +292,11 @@ _TEXTS: Final = (
     "noise",
     "nuisance",
     "sign",
+    "parity",
 )
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
-    "intervals", "noise", "nuisance", "sign",
+    "intervals", "noise", "nuisance", "sign", "parity",
 )  # fmt: skip
 
 

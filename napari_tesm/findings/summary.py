@@ -15,6 +15,7 @@ from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import sentence_about_chance
 from napari_tesm.findings.instrument import instrument_lines, instrument_summary
+from napari_tesm.findings.parity import even_in_words, even_summary, parts_in_words, parts_summary
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.numbers import plain_value
@@ -41,6 +42,7 @@ def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> 
         "recipe": json.loads(maps.attrs["recipe"]),
         "length": _length_summary(maps),
         "instrument": instrument_summary(maps),
+        "parts": parts_summary(maps),
         "pulses": pulses,
     }
 
@@ -70,6 +72,8 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
         invalid = int(maps["H"].isnull().sum())
         pixels = {"n_hot": int(np.isnan(values).sum()) - invalid, "n_invalid": invalid}
         entry["H"] = _distribution(values) | {"threshold": plain_value(threshold)} | pixels
+    if (even := even_summary(maps)) is not None:
+        entry["even"] = even
     for prefix in _SUMMARIZED:
         for number in FITS:
             name = map_name(prefix, number)
@@ -155,12 +159,15 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
         yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
         if "H" in entry and entry["H"]["median"] is not None:
             yield _height_line(entry["H"], unit)
+        if "even" in entry:
+            yield f"        {even_in_words(entry['even'], unit)}"
         for number in FITS:
             if map_name("tau", number) in entry:
                 yield from _window_lines(entry, number, maps.attrs)
                 counts = entry[map_name("tau", number)]["status"]
                 if chance := sentence_about_chance(counts, level):
                     yield f"        {chance}."
+    yield from parts_in_words(maps)
     yield from instrument_lines(maps, labels)
     names = {name for entry in summary["pulses"] for name in entry}
     if any(map_name("tau", n) in names for n in FITS) and not any(map_name("D", n) in names for n in FITS):

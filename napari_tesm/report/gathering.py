@@ -127,6 +127,8 @@ def scans_of_report(
         made = ReportScan.of(scan, file=file, name=f"{name}: {' + '.join(titles)}" if titles else name)
         if made.dataset is not None:
             made.maps, made.recipe = None, recipe
+            if made.recorded is not None:  # the file is that of an odd or even part
+                made.take_parts(recipe)
         elif made.maps is None:
             made.notes.append(Sentence("there are neither traces nor maps: {refusal}", refusal=scan.refusal))
         else:

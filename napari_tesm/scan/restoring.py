@@ -4,10 +4,12 @@ Whatever of it cannot be understood is said in the scan's notes, and nothing of 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.data.parity import EACH
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence
@@ -55,12 +57,16 @@ def restore_results(scans: Sequence[Scan], *, of_these_traces: bool) -> None:
         return
     if maps is None:
         return
+    recipe = recipe_from_container(first.container, notes)
+    if recipe is not None and recipe.parity != EACH:
+        for scan in scans:
+            with suppress(ValueError):  # of other traces of the file
+                scan.take_parts(recipe)
     axes = ("pulse", "y", "x") if of_these_traces else ("y", "x")
     fitted = [scan for scan in scans if _are_of(maps, scan, axes)]
     if not fitted:
         notes.append("the results in the file are those of other traces: they are left out")
         return
-    recipe = recipe_from_container(first.container, notes)
     for scan in fitted:
         scan.maps, scan.recipe = maps, recipe or scan.recipe
 

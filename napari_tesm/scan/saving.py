@@ -58,11 +58,12 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False,
     if scan.unfinished is not None:
         raise ValueError("the unit of the time axis is not known: enter it first, then save")
     origin: str | Path | None = scan.path
-    if scan.dataset is not None:
-        origin = scan.dataset.encoding.get("source") or scan.dataset.encoding.get("origin")
+    recording = scan.recording
+    if recording is not None:
+        origin = recording.encoding.get("source") or recording.encoding.get("origin")
     if origin is not None:
         refuse_same_file(path, origin)
-    edited = scan.dataset is not None and is_edited(scan.dataset)
+    edited = recording is not None and is_edited(recording)
     sha256 = "" if origin is None or edited else sha256_of_file(origin)
     container = container_from_scan(scan, sha256=sha256, **ways)
     with atomic_output(path, overwrite=overwrite) as file:
@@ -163,9 +164,8 @@ def container_of(scan: Scan) -> GwyContainer:
     source = _source_of(scan)
     if source is not None:
         return read_container(source)
-    return (
-        container_from_images(scan.channels) if scan.dataset is None else container_from_dataset(scan.dataset)
-    )
+    recording = scan.recording
+    return container_from_images(scan.channels) if recording is None else container_from_dataset(recording)
 
 
 def _source_of(scan: Scan) -> str | Path | None:
@@ -174,9 +174,10 @@ def _source_of(scan: Scan) -> str | Path | None:
     Traces that were edited in memory are written with what is in memory beside them; of the file regions and points
     alone come along.
     """
-    if scan.dataset is not None:
-        source: str | None = scan.dataset.encoding.get("source")
-        return None if source is None or is_edited(scan.dataset) else source
+    recording = scan.recording
+    if recording is not None:
+        source: str | None = recording.encoding.get("source")
+        return None if source is None or is_edited(recording) else source
     return scan.path if scan.path is not None and is_gwy(scan.path) else None
 
 
@@ -186,12 +187,11 @@ def _annotations_before(
     """Return regions and points of the file; of one whose traces were edited since, those of the traces it holds."""
     if container is not None:
         return annotations_from_container(container, *grid)
-    opened = None if scan.dataset is None else opened_dataset(scan.dataset)
-    if scan.dataset is None or opened is None:
+    recording = scan.recording
+    opened = None if recording is None else opened_dataset(recording)
+    if recording is None or opened is None:
         return Annotations()
-    return annotations_from_container(
-        read_container(scan.dataset.encoding["source"]), opened["y"], opened["x"]
-    )
+    return annotations_from_container(read_container(recording.encoding["source"]), opened["y"], opened["x"])
 
 
 def _with_choice(container: GwyContainer, choice: KernelChoice | None, sha256: str) -> GwyContainer:

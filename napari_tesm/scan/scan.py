@@ -11,6 +11,8 @@ from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.data.parity import EACH
+from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.grains import (
     Boundaries,
@@ -74,6 +76,9 @@ class Scan:
         Sentences: what of the file could not be understood or restored.
     container : GwyContainer, optional
         Everything the .gwy file holds; None for other files.
+    recorded : Dataset, optional
+        Where `dataset` holds the odd or even parts of two pulse settings each: the settings as they were recorded,
+        which is what a file gets.
     """
 
     name: str
@@ -95,6 +100,7 @@ class Scan:
     mapping: Mapping | None = None
     notes: list[str] = field(default_factory=list)
     container: GwyContainer | None = None
+    recorded: xr.Dataset | None = None
 
     def __post_init__(self) -> None:
         for name in ("channels", "regions", "points", "notes"):
@@ -105,6 +111,30 @@ class Scan:
         """Return a scan of this class with all that another one holds, and more."""
         held = {item.name: getattr(scan, item.name) for item in fields(Scan)}
         return cls(**held | more)
+
+    def take_parts(self, recipe: Recipe) -> None:
+        """Take the traces as the parity of a recipe wants them: each pulse setting as recorded, odd or even parts.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            Its protocol and phase are put in before the settings are taken apart.
+
+        Raises
+        ------
+        ValueError
+            If there are no two settings of opposite voltage; nothing is changed then.
+        """
+        recorded = self.recording
+        if recorded is None or recipe.parity == EACH:
+            self.dataset, self.recorded = recorded, None
+        else:
+            self.dataset, self.recorded = Evaluation.of(recorded, recipe).dataset, recorded
+
+    @property
+    def recording(self) -> xr.Dataset | None:
+        """The traces as they were recorded, of which `dataset` may hold parts."""
+        return self.dataset if self.recorded is None else self.recorded
 
     @property
     def grid(self) -> xr.Dataset | xr.DataArray:

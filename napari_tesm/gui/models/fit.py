@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_tesm.data.dataset import thinned
 from napari_tesm.data.maps import ENDINGS
+from napari_tesm.data.parity import EACH, pairs_of_settings, parity_of_dataset
 from napari_tesm.data.protocol import RADII, PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
@@ -75,6 +76,16 @@ class FitModel:
     def radius_is_the_files(self, name: str) -> bool:
         """Whether the radius of this name that holds comes from the file."""
         return getattr(self.recipe, name) is None and self.radius(name)[0] is not None
+
+    @property
+    def has_opposite_voltages(self) -> bool:
+        """Whether there are pulse settings that odd and even parts can be taken of, or the traces are such parts."""
+        dataset = self.scan.dataset
+        if dataset is None:
+            return False
+        if parity_of_dataset(dataset) != EACH:
+            return True
+        return bool(pairs_of_settings(self.scan.voltages, [str(way) for way in dataset["direction"].values]))
 
     @property
     def problem(self) -> str:
@@ -162,11 +173,11 @@ class FitModel:
                 if f"{name}_error" in given and name not in given:
                     given[name] = self.radius(name)[0]
             recipe = recipe_from_values(recipe, **given)
+            self._say("")
+            self.scan.set_recipe(recipe)
         except (ValueError, TypeError) as error:
             self.refuse(error, entry=next(iter(values), ""))
             return False
-        self._say("")
-        self.scan.set_recipe(recipe)
         return True
 
     def refuse(self, message: object, *, entry: str = "") -> None:

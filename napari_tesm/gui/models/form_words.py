@@ -10,7 +10,7 @@ LABELS: Final = {
     "tip_radius": "Tip radius", "contact_radius": "Contact radius", "threshold": "Threshold", "window1": "Windows 1",
     "window2": "Windows 2", "kernel": "Kernel", "skip_after_edge": "skip",
     "lock_in_time_constant": "Lock-in's low-pass", "lock_in_order": "order", "noise": "Noise",
-    "nuisance": "Nuisances",
+    "nuisance": "Nuisances", "parity": "Voltages",
 }  # fmt: skip
 """What stands beside the entries."""
 _PROTOCOL: Final = ("pulse_start", "pulse_duration", "voltage", "time_unit", "lateral_unit")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.data.dataset import with_protocol
+from napari_tesm.data.parity import EACH
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation, LastEvaluation
 from napari_tesm.evaluation.places import TraceSample, traces_at
@@ -166,7 +167,15 @@ class Scan(PlainScan):
         """
         if self.dataset is None:
             raise ValueError("there are no traces whose protocol could be entered")
+        if voltage is not None and self.recorded is not None:
+            raise ValueError(
+                "these are parts of two pulse settings: their voltages belong to the settings as recorded"
+            )
         changed = with_protocol(self.dataset, **protocol)
+        if self.recorded is not None:
+            recorded = with_protocol(self.recorded, **protocol)
+            recorded.encoding.update(self.recorded.encoding)
+            self.recorded = recorded
         if voltage is not None:
             volts = np.broadcast_to(np.asarray(voltage, dtype=np.float64), changed["voltage"].shape).copy()
             changed = changed.assign_coords(voltage=changed["voltage"].copy(data=volts))
@@ -187,10 +196,24 @@ class Scan(PlainScan):
         return scans_from_file(self.path, Recipe(**units), mapping=self.mapping, restored=False)[self.group]  # type: ignore[arg-type]
 
     def set_recipe(self, recipe: Recipe) -> None:
-        """Change the parameters of the evaluation."""
-        if recipe != self.recipe:
-            self.recipe = recipe
-            self.recipe_changed.emit(recipe)
+        """Change the parameters of the evaluation; with another parity the traces are others, and the results go.
+
+        Raises
+        ------
+        ValueError
+            If there is no such part of the traces; nothing is changed then.
+        """
+        if recipe == self.recipe:
+            return
+        # Parts are made of traces whose phase is turned already.
+        parts = recipe.parity != EACH and recipe.phase_rotation != self.recipe.phase_rotation
+        if parts or recipe.parity != self.recipe.parity:
+            self.take_parts(recipe)
+            self.recipe, self.maps, self.choice = recipe, None, None
+            self.results_changed.emit(None)
+            self.dataset_changed.emit()
+        self.recipe = recipe
+        self.recipe_changed.emit(recipe)
 
     def set_results(self, maps: xr.Dataset | None) -> None:
         """Take the maps of a whole fit; a save writes the last ones."""

@@ -28,7 +28,8 @@ def recipe_for_file(scan: Scan) -> Recipe:
     if scan.path is None:
         raise ValueError("this scan did not come from a file: save it first")
     recipe = scan.recipe
-    if scan.dataset is None:
+    held = scan.recording
+    if held is None:
         return recipe
     values = recipe.to_dict()
     original = scan.reopened()
@@ -40,9 +41,9 @@ def recipe_for_file(scan: Scan) -> Recipe:
     opened = original.dataset if original.dataset is not None else original.unfinished
     assert opened is not None
     for name in ("pulse_start", "pulse_duration"):
-        if scan.dataset.attrs.get(name) != opened.attrs.get(name) and values.get(name) is None:
-            values[name] = scan.dataset.attrs.get(name)
-    volts = scan.dataset["voltage"].values
+        if held.attrs.get(name) != opened.attrs.get(name) and values.get(name) is None:
+            values[name] = held.attrs.get(name)
+    volts = held["voltage"].values
     if not np.array_equal(volts, opened["voltage"].values, equal_nan=True) and values.get("voltage") is None:
         if np.unique(volts).size > 1:
             raise ValueError(
@@ -50,7 +51,7 @@ def recipe_for_file(scan: Scan) -> Recipe:
             )
         values["voltage"] = float(volts[0])
     if recipe.traces is None and len(scans_from_file(scan.path, restored=False)) > 1:
-        values["traces"] = list(scan.dataset.attrs.get("traces", []))
+        values["traces"] = list(held.attrs.get("traces", []))
     return Recipe.from_dict(values)
 
 

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tesm.data.parity import EACH, EVEN, ODD
 from napari_tesm.data.protocol import RADII
 from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, Recipe
 from napari_tesm.gui.models.busy import Busy
@@ -39,6 +40,7 @@ _THRESHOLDS: Final = (
     ("99th percentile", "p99"),
     ("noise of H", "noise"),
 )
+_PARITIES: Final = (("each as recorded", EACH), ("odd part of +V and −V", ODD), ("even part", EVEN))
 USUAL_SIGMA: Final = "5sigma"
 _GEOMETRIES: Final = tuple(
     (f"D = {name}".replace("l2", "l²").replace("tau", "τ").replace("pi2", "π²"), name) for name in GEOMETRIES
@@ -65,6 +67,8 @@ _TIPS: Final = {
     "noise": "Measured: errors and gates go by the noise as the residuals show it; white: every sample is independent",
     "nuisance": "What is fitted beside the curve: auto takes what the traces show, none nothing; or some of drift, "
     "step, mains:50Hz, with commas between",
+    "parity": "Of two pulse settings of opposite voltage: the odd part turns round with the voltage, as ions do; the "
+    "even one does not, as an electrostatic force goes with V²",
     "intervals": "Maps of the limits that hold τ and D with 95 %; where a pixel is unresolved, what can be said of it",
 }
 
@@ -103,6 +107,7 @@ class FitForm(QWidget):
         self.intervals = CheckBox(name="intervals", text="95 % limits", tooltip=_TIPS["intervals"])
         self.noise = ComboBox(name="noise", choices=list(NOISES), tooltip=_TIPS["noise"])
         self.nuisance = LineEdit(name="nuisance", tooltip=_TIPS["nuisance"])
+        self.parity = ComboBox(name="parity", choices=_PARITIES, tooltip=_TIPS["parity"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
         self.preview.tooltip = "Maps follow while a parameter changes"
         self.units = {name: QLabel("nm") for name in RADII}
@@ -144,6 +149,7 @@ class FitForm(QWidget):
             (LABELS["threshold"], (self.threshold.native, self.threshold_unit, self.threshold_of.native)),
             ("Windows", (*windows, QLabel("ms"))),
             (LABELS["kernel"], (self.kernel.native, self.geometry.native, self.gates_button)),
+            (LABELS["parity"], (self.parity.native,)),
         )
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
@@ -151,8 +157,11 @@ class FitForm(QWidget):
         grid.setHorizontalSpacing(6)
         grid.setColumnStretch(1, 1)
         for line, (title, widgets) in enumerate(rows):
-            grid.addWidget(QLabel(title), line, 0)
-            grid.addWidget(row_of(*widgets), line, 1)
+            cells = (QLabel(title), row_of(*widgets))
+            for column, cell in enumerate(cells):
+                grid.addWidget(cell, line, column)
+            if title == LABELS["parity"]:
+                self._of_opposite_voltages = cells
         laid_out(QVBoxLayout(self), grid, self.gates, spacing=2, margin=0)
         for entry in self._line_edits():
             entry.native.setMinimumWidth(36)
@@ -178,7 +187,7 @@ class FitForm(QWidget):
             box.changed.connect(self._ticked)
         self.nuisance.native.textEdited.connect(self._entered("nuisance"))
         for widget in (
-            self.kernel, self.geometry, self.threshold_of, self.threshold, self.intervals, self.noise,
+            self.kernel, self.geometry, self.threshold_of, self.threshold, self.intervals, self.noise, self.parity,
         ):  # fmt: skip
             widget.changed.connect(self._entered(widget.name))
         for entry in self._line_edits():
@@ -230,6 +239,9 @@ class FitForm(QWidget):
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.intervals.value = recipe.intervals
         self.noise.value = recipe.noise
+        self.parity.value = recipe.parity
+        for widget in self._of_opposite_voltages:
+            widget.setVisible(model.has_opposite_voltages)
         _set_text(self.nuisance, recipe.nuisance)
         self.kernel.value = recipe.kernel
         kernel = ALL_KERNELS[recipe.kernel]
@@ -298,6 +310,9 @@ class FitForm(QWidget):
             self._take_kernel(model, self.kernel.value)
         elif entry == "nuisance":
             model.set(nuisance=self.nuisance.value.strip() or None)
+        elif entry == "parity":
+            model.set(parity=self.parity.value)
+            self.fill(model)
         elif entry in self.numbers:
             self._take_number(model, entry)
         else:

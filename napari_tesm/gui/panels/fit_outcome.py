@@ -21,6 +21,7 @@ from napari_tesm.data.maps import (
 from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.findings.controls import sentence_about_chance
 from napari_tesm.findings.instrument import instrument_in_short, instrument_lines
+from napari_tesm.findings.parity import parts_in_short, parts_in_words
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.fit import FitModel
@@ -79,10 +80,15 @@ class FitOutcome(QWidget):
             _reasons(counts, *shown),
             _radius_line(maps, *shown),
             instrument_in_short(maps, shown[1], counts[0].window if fit is None else fit),
+            parts_in_short(maps, shown[1]),
         )
         self.reasons.show_if_any("<br>".join(filter(None, lines)) + _note(maps))
         self.reasons.keep_lines()
-        self.reasons.setToolTip("".join(f"<p>{escape(line)}</p>" for line in instrument_lines(maps, labels)))
+        self.reasons.setToolTip(
+            "".join(
+                f"<p>{escape(line)}</p>" for line in (*instrument_lines(maps, labels), *parts_in_words(maps))
+            )
+        )
 
     def _chosen(self, _: int) -> None:
         self.map_chosen.emit(self.map_box.currentData(), self.pulse_box.currentData())

@@ -19,9 +19,12 @@ from napari_tesm.data.maps import (
     map_values,
     status_name,
 )
+from napari_tesm.data.parity import COORDINATE
 from napari_tesm.data.protocol import UNITS, length_from_attributes
+from napari_tesm.evaluation.parity import ATTRIBUTE as PARTS
 from napari_tesm.evaluation.recipe import words_of_threshold
 from napari_tesm.findings.instrument import instrument_lines
+from napari_tesm.findings.parity import parts_in_words
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
@@ -45,7 +48,11 @@ QUANTITIES_KEYS: Final = PROTOCOL_FIELDS | {
 STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record", "record"))
 """Metadata key and attribute of the maps of what was fitted."""
 INSTRUMENT_KEY: Final = "t-ESM instrument"
-_PALETTES: Final = {"H": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
+PARTS_KEY: Final = "t-ESM parts"
+PARITY_KEY: Final = "Parity"
+_SIGNED: Final = ("H", "even")
+"""Maps whose colours have zero in their middle."""
+_PALETTES: Final = {"H": "Warpp-spectral", "even": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
 
 
 def is_result(metadata: Mapping[str, str]) -> bool:
@@ -160,7 +167,7 @@ def _shown_range(name: str, values: np.ndarray) -> tuple[float, float] | None:
     """Return a colour range that a few hot pixels do not stretch; H keeps zero in the middle of its colours."""
     if values.size == 0 or name.startswith("status"):
         return None
-    if name == "H":
+    if name in _SIGNED:
         limit = float(np.percentile(np.abs(values), 99))
         return (-limit, limit) if limit > 0 else None
     low, high = (float(edge) for edge in np.percentile(values, [1, 99]))
@@ -198,6 +205,9 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     if "instrument" in attributes:
         entries[INSTRUMENT_KEY] = str(attributes["instrument"])
         entries["Noise"] = " ".join(instrument_lines(maps, labels_from_maps(maps)))
+    if PARTS in attributes:
+        entries[PARTS_KEY] = str(attributes[PARTS])
+        entries["Parts"] = " ".join(parts_in_words(maps))
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
     return entries
@@ -221,7 +231,7 @@ def _metadata_from_recipe(text: str, *, fitted: bool) -> dict[str, str]:
 
 def _metadata(maps: xr.Dataset, name: str, pulse: int) -> dict[str, str]:
     entries = {MAP_KEY: name, "Pulse number": str(pulse + 1)} | setting_metadata(maps)
-    if name != "H" and status_name(name) in maps:
+    if MAP_KINDS[name].fit is not None and status_name(name) in maps:
         status = maps[status_name(name)].values
         entries["Pixels fitted"] = f"{(status == OK).sum()} of {status.size}"
         entries |= _interval_metadata(maps, name)
@@ -237,6 +247,8 @@ def setting_metadata(maps: xr.Dataset) -> dict[str, str]:
         entries["Pulse voltage"] = text_from_quantity(voltage, "V")
     if direction := str(maps["direction"].values):
         entries["Scan direction"] = direction
+    if COORDINATE in maps.coords:
+        entries[PARITY_KEY] = str(maps[COORDINATE].values)
     if "threshold" in maps.coords:
         unit = str(maps["threshold"].attrs.get("units", ""))
         entries["Threshold value"] = text_from_quantity(float(maps["threshold"]), unit)

@@ -10,7 +10,9 @@ from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import DERIVED, MAP_KINDS, status_name
+from napari_tesm.data.parity import COORDINATE, EVEN, ODD
 from napari_tesm.data.protocol import UNITS
+from napari_tesm.evaluation.parity import ATTRIBUTE as PARTS
 from napari_tesm.evaluation.pipeline import systematic_from_attributes
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
@@ -18,6 +20,8 @@ from napari_tesm.io.gwy.digests import changes_since_fit, fill_of
 from napari_tesm.io.gwy.results import (
     INSTRUMENT_KEY,
     MAP_KEY,
+    PARITY_KEY,
+    PARTS_KEY,
     QUANTITIES_KEYS,
     SHA256_KEY,
     STRETCHES,
@@ -85,6 +89,9 @@ def maps_from_container(container: GwyContainer, *, notes: list[str] | None = No
         {"units": "V"},
     )
     coordinates["direction"] = ("pulse", [entries.get("Scan direction", "") for entries in of_pulse])
+    parities = [entries.get(PARITY_KEY, "") for entries in of_pulse]
+    if all(parity in (ODD, EVEN) for parity in parities):
+        coordinates[COORDINATE] = ("pulse", parities)
     unit = chosen[pulses[0], "H"].unit if "H" in names else ""
     thresholds = [_number(said, entries, "Threshold value", unit) for entries in of_pulse]
     if "H" in names and all("Threshold value" in entries for entries in of_pulse):
@@ -181,6 +188,8 @@ def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
     attributes |= systematic_from_attributes(attributes)
     if INSTRUMENT_KEY in metadata:
         attributes["instrument"] = metadata[INSTRUMENT_KEY]
+    if PARTS_KEY in metadata:
+        attributes[PARTS] = metadata[PARTS_KEY]
     # Empty where what was fitted had come from no file.
     return attributes | {"input_sha256": metadata.get(SHA256_KEY, "")}
 
