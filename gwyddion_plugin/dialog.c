@@ -25,8 +25,10 @@ param_changed(GwyParamTable *table, gint id, GwyParams *params)
         gwy_param_table_set_sensitive(table, TESM_RADIUS_ERROR, gwy_params_get_boolean(params, TESM_USE_RADIUS));
     if (id < 0 || id == TESM_USE_CONTACT)
         gwy_param_table_set_sensitive(table, TESM_CONTACT_ERROR, gwy_params_get_boolean(params, TESM_USE_CONTACT));
-    if (id < 0 || id == TESM_KERNEL) {
-        static const gint beside_kernel[] = { TESM_GEOMETRY, TESM_WINDOW1, TESM_WINDOW2 };
+    if (id < 0 || id == TESM_KERNEL || id == TESM_THRESHOLD_OF) {
+        static const gint beside_kernel[] = {
+            TESM_GEOMETRY, TESM_WINDOW1, TESM_WINDOW2, TESM_NUISANCE, TESM_THRESHOLD, TESM_SIGMAS
+        };
         guint i;
 
         for (i = 0; i < G_N_ELEMENTS(beside_kernel); i++)
@@ -77,6 +79,13 @@ append_fit(GwyParamTable *table, const TesmSource *source)
     gwy_param_table_slider_set_factor(table, TESM_THRESHOLD, 100.0);
     gwy_param_table_set_unitstr(table, TESM_THRESHOLD, "%");
     gwy_param_table_append_combo(table, TESM_THRESHOLD_OF);
+    gwy_param_table_append_slider(table, TESM_SIGMAS);
+    gwy_param_table_slider_set_mapping(table, TESM_SIGMAS, GWY_SCALE_MAPPING_SQRT);
+    gwy_param_table_set_unitstr(table, TESM_SIGMAS, "σ");
+    gwy_param_table_append_combo(table, TESM_NOISE);
+    gwy_param_table_append_combo(table, TESM_SIGN);
+    gwy_param_table_append_entry(table, TESM_NUISANCE);
+    gwy_param_table_set_unitstr(table, TESM_NUISANCE, "e.g. none");
     gwy_param_table_append_entry(table, TESM_WINDOW1);
     gwy_param_table_set_unitstr(table, TESM_WINDOW1, "e.g. 0 ms:10 ms");
     gwy_param_table_append_entry(table, TESM_WINDOW2);

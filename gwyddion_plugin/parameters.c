@@ -10,6 +10,8 @@
 /* What can be set, as Gwyddion remembers it and as the engine is told. */
 #include "tesm.h"
 
+#define TESM_OF_NOISE 3      /* what a threshold is of: no maximum */
+
 static const GwyEnum kernels[] = {
     { "Exponential",       0 },
     { "Stretched",         1 },
@@ -26,23 +28,37 @@ static const struct {
     const gchar *name;
     gboolean own_geometry;   /* it says itself how D follows from tau */
     gboolean joint;          /* it describes pulse and relaxation together: no windows */
+    gboolean own_shape;      /* it has parameters beside its time: nothing is fitted beside it */
 } kernel_traits[] = {
-    { "exponential",     FALSE, FALSE },
-    { "stretched",       FALSE, FALSE },
-    { "biexponential",   FALSE, FALSE },
-    { "power",           FALSE, FALSE },
-    { "erfc",            TRUE,  FALSE },
-    { "gaussian-source", TRUE,  FALSE },
-    { "flux-pulse",      TRUE,  TRUE  },
-    { "clamped",         TRUE,  TRUE  },
+    { "exponential",     FALSE, FALSE, FALSE },
+    { "stretched",       FALSE, FALSE, TRUE  },
+    { "biexponential",   FALSE, FALSE, TRUE  },
+    { "power",           FALSE, FALSE, TRUE  },
+    { "erfc",            TRUE,  FALSE, FALSE },
+    { "gaussian-source", TRUE,  FALSE, FALSE },
+    { "flux-pulse",      TRUE,  TRUE,  FALSE },
+    { "clamped",         TRUE,  TRUE,  FALSE },
 };
 
 static const GwyEnum maxima[] = {
     { "maximum of three neighbours", 0 },
     { "plain maximum",               1 },
     { "99th percentile",             2 },
+    { "noise of H in each pixel",    TESM_OF_NOISE },
 };
 static const gchar *maximum_names[] = { "robust", "max", "p99" };
+
+static const GwyEnum noises[] = {
+    { "as measured",    0 },
+    { "taken for white", 1 },
+};
+static const gchar *noise_names[] = { "measured", "white" };
+
+static const GwyEnum signs[] = {
+    { "judged",     0 },
+    { "any will do", 1 },
+};
+static const gchar *sign_names[] = { "auto", "any" };
 
 static const GwyEnum geometries[] = {
     { "D = l²/τ",      0 },
@@ -91,6 +107,10 @@ new_definition(const TesmFunction *function)
         gwy_param_def_add_percentage(definition, TESM_THRESHOLD, "threshold", "T_hreshold of |H|", 0.15);
         gwy_param_def_add_gwyenum(definition, TESM_THRESHOLD_OF, "threshold_of", "o_f the", maxima,
                                   G_N_ELEMENTS(maxima), 0);
+        gwy_param_def_add_double(definition, TESM_SIGMAS, "sigmas", "Standard errors of H", 0.0, 100.0, 5.0);
+        gwy_param_def_add_gwyenum(definition, TESM_NOISE, "noise", "_Noise", noises, G_N_ELEMENTS(noises), 0);
+        add_text(definition, TESM_NUISANCE, "nuisance", "Drift, step, _mains (empty: found)");
+        gwy_param_def_add_gwyenum(definition, TESM_SIGN, "sign", "S_ign of a pixel", signs, G_N_ELEMENTS(signs), 0);
         gwy_param_def_add_gwyenum(definition, TESM_KERNEL, "kernel", "_Kernel", kernels, G_N_ELEMENTS(kernels), 0);
         add_text(definition, TESM_WINDOW1, "window1", "Window _1 (empty: the pulse)");
         add_text(definition, TESM_WINDOW2, "window2", "Window _2 (empty: after the pulse)");
@@ -170,6 +190,12 @@ tesm_params_use(GwyParams *params, gint id)
         return !kernel_traits[kernel].own_geometry;
     if (id == TESM_WINDOW1 || id == TESM_WINDOW2)
         return !kernel_traits[kernel].joint;
+    if (id == TESM_NUISANCE)
+        return !kernel_traits[kernel].own_shape;
+    if (id == TESM_THRESHOLD)
+        return gwy_params_get_enum(params, TESM_THRESHOLD_OF) != TESM_OF_NOISE;
+    if (id == TESM_SIGMAS)
+        return gwy_params_get_enum(params, TESM_THRESHOLD_OF) == TESM_OF_NOISE;
     return TRUE;
 }
 
@@ -228,26 +254,40 @@ radius_text(GwyParams *params, gint radius_id, gint error_id)
     return text;
 }
 
+/* A share of the map's maximum, or a number of standard errors of each pixel's own H. */
+static void
+add_threshold_words(GwyParams *params, GPtrArray *words)
+{
+    gboolean of_noise = tesm_params_use(params, TESM_SIGMAS);
+    gchar *number = text_from_number(of_noise ? gwy_params_get_double(params, TESM_SIGMAS)
+                                              : 100.0*gwy_params_get_double(params, TESM_THRESHOLD));
+
+    add_option(words, "--threshold", g_strconcat(number, of_noise ? "sigma" : "%", NULL));
+    if (!of_noise)
+        add_text_option(words, "--threshold-of", maximum_names[gwy_params_get_enum(params, TESM_THRESHOLD_OF)]);
+    g_free(number);
+}
+
 static void
 add_fit_words(GwyParams *params, GPtrArray *words)
 {
-    gchar *percent = text_from_number(100.0*gwy_params_get_double(params, TESM_THRESHOLD));
-
     if (gwy_params_get_boolean(params, TESM_USE_RADIUS))
         add_option(words, "--tip-radius", radius_text(params, TESM_RADIUS, TESM_RADIUS_ERROR));
     if (gwy_params_get_boolean(params, TESM_USE_CONTACT))
         add_option(words, "--contact-radius", radius_text(params, TESM_CONTACT, TESM_CONTACT_ERROR));
     if (tesm_params_use(params, TESM_GEOMETRY))
         add_text_option(words, "--geometry", geometry_names[gwy_params_get_enum(params, TESM_GEOMETRY)]);
-    add_option(words, "--threshold", g_strconcat(percent, "%", NULL));
-    add_text_option(words, "--threshold-of", maximum_names[gwy_params_get_enum(params, TESM_THRESHOLD_OF)]);
+    add_threshold_words(params, words);
+    add_text_option(words, "--noise", noise_names[gwy_params_get_enum(params, TESM_NOISE)]);
+    add_text_option(words, "--sign", sign_names[gwy_params_get_enum(params, TESM_SIGN)]);
+    if (tesm_params_use(params, TESM_NUISANCE))
+        add_text_option(words, "--nuisance", gwy_params_get_string(params, TESM_NUISANCE));
     add_text_option(words, "--kernel", tesm_kernel_name(gwy_params_get_enum(params, TESM_KERNEL)));
     if (tesm_params_use(params, TESM_WINDOW1)) {
         add_text_option(words, "--window1", gwy_params_get_string(params, TESM_WINDOW1));
         add_text_option(words, "--window2", gwy_params_get_string(params, TESM_WINDOW2));
     }
     add_text_option(words, "--skip-after-edge", gwy_params_get_string(params, TESM_SKIP));
-    g_free(percent);
 }
 
 void

@@ -93,7 +93,8 @@ def _flat_map(shape=(48, 64)):
     [
         ([np.s_[10, 20:24]], 20), ([np.s_[:, 30]], 9), ([np.s_[7]], 9), ([np.s_[7], np.s_[25], np.s_[26]], 12),
         ([np.s_[0], np.s_[:, -1]], 9), ([np.s_[7], np.s_[31], np.s_[:, 40], np.s_[10, 20:24]], 15),
-        ([np.s_[33, 5:30], np.s_[34, 8:35]], 20),
+        ([np.s_[33, 5:30], np.s_[34, 8:35]], 20), ([np.s_[25], np.s_[26]], 9), ([np.s_[10:14, 20]], 20),
+        ([np.s_[:5, :5]], 20), ([np.s_[-5:, :5], np.s_[7], np.s_[:, 40]], 9),
     ],
 )  # fmt: skip
 def test_lines_do_not_move_the_threshold(where, times):
@@ -103,6 +104,14 @@ def test_lines_do_not_move_the_threshold(where, times):
         h[line] *= times
     h[np.random.default_rng(2).random(h.shape) < 0.003] *= 40  # hot pixels beside them
     assert supported_maximum(h) == pytest.approx(clean, rel=0.05)
+
+
+@pytest.mark.parametrize("block", [np.s_[:5, 20:25], np.s_[20:25, 30:35], np.s_[:20, :20], np.s_[:9, :9]])
+def test_grains_keep_their_height(block):
+    h = _flat_map()
+    clean = supported_maximum(h)
+    h[block] *= 9
+    assert supported_maximum(h) > 6 * clean
 
 
 @pytest.mark.parametrize("width", [1, 2])

@@ -23,6 +23,9 @@ _LINE: Final = 4.0
 """Times what is reached off the lines of a scan that a line may be: steps are, bad lines are more."""
 _PIXELS: Final = 3
 """Pixels that must remain where lines are left out."""
+_CORNER: Final = 8
+"""Pixels along either side of a block in a corner of the image, where a scan begins or ends, that is no sample: as far
+as it takes no more than a quarter of the image along either side."""
 _FEWEST_LINES: Final = 3
 _FEWEST_PIXELS: Final = 12
 
@@ -121,9 +124,9 @@ def supported_maximum(displacement: NDArray[np.floating]) -> float:
     That is the largest third-highest value of any 3×3 block: a step one pixel wide keeps its height, while one
     or two hot pixels do not count. A quarter of it must be reached beside lines, too: by supported pixels that touch
     one another, of which three remain without lines filled by more than half, and without any two neighbouring scan
-    lines and a column. Otherwise it comes from a bad line or column or a glitch along one: what is larger than that
-    quarter does not count, and the rest is looked at in the same way. Steps rise less above what is beside them, or do
-    not follow one line all the way.
+    lines and a column, and that are no small block in a corner of the image. Otherwise it comes from a bad line or
+    column, a glitch along one or the first moments of a scan: what is larger than that quarter does not count, and the
+    rest is looked at in the same way. Steps rise less above what is beside them, or do not follow one line all the way.
 
     Parameters
     ----------
@@ -184,9 +187,19 @@ def _off_lines(reached: NDArray[np.bool_]) -> bool:
     for patch in np.argsort(-sizes, kind="stable"):
         if sizes[patch] < _PIXELS:
             return False
+        if _in_corner(places[patch], reached.shape):
+            continue
         if _left_without_lines(numbers[places[patch]] == patch + 1) >= _PIXELS:
             return True
     return False
+
+
+def _in_corner(place: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a patch is a small block that touches two sides of the image."""
+    return all(
+        (part.start == 0 or part.stop == length) and part.stop - part.start <= min(_CORNER, length // 4)
+        for part, length in zip(place, shape, strict=True)
+    )
 
 
 def _filled(reached: NDArray[np.bool_], axis: int, thickest: int) -> NDArray[np.bool_]:

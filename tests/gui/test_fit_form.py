@@ -137,6 +137,15 @@ def test_noise_and_nuisances_are_entered_under_the_gates(form):
     assert form.nuisance.value == "auto"
 
 
+def test_a_sign_is_judged_or_not(form):
+    assert form.sign.value == form.model.recipe.sign == "auto"
+    form.sign.value = "any"
+    assert form.model.recipe.sign == "any"
+    form.model.set(sign="auto")
+    form.fill(form.model)
+    assert form.sign.value == "auto"
+
+
 def test_a_kernel_with_a_shape_of_its_own_takes_no_nuisances(form):
     type_in(form.nuisance, "drift")
     form.kernel.value = "stretched"

@@ -73,6 +73,31 @@ def test_a_contact_radius_goes_before_the_tip_radius(host, sample, tmp_path, ger
     assert (entries["Contact radius"], entries["Contact radius error"]) == ("5.5 nm", "1.5 nm")
 
 
+def test_a_threshold_is_a_number_of_standard_errors_too_beside_noise_sign_and_nuisances(
+    host, sample, tmp_path, german
+):
+    remember(
+        host, use_tip_radius=True, threshold_of=3, sigmas=30.5, threshold=0.9, noise=1, sign=1, kernel=6,
+        nuisance="drift,mains:50Hz",
+    )  # fmt: skip
+    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy", environment=german).log == []
+    expected = fitted(
+        sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "25nm", "--kernel", "flux-pulse",
+        "--threshold", "30.5sigma", "--noise", "white", "--sign", "any", "--nuisance", "drift,mains:50Hz",
+    )  # fmt: skip
+    made = read_container(tmp_path / "out.gwy")
+    assert "mains (-3 V)" in channels(expected)
+    assert_same_channels(made, expected)
+    # A kernel with a shape of its own takes nothing beside it.
+    remember(host, threshold_of=2, sigmas=30.5, threshold=0.2, kernel=1, nuisance="drift")
+    assert host("volume", FUNCTION, 1, sample, tmp_path / "shape.gwy", environment=german).log == []
+    expected = fitted(
+        sample, tmp_path / "fit.gwy", "--overwrite", "--traces", "1", "--kernel", "stretched", "--threshold", "20%",
+        "--threshold-of", "p99",
+    )  # fmt: skip
+    assert_same_channels(read_container(tmp_path / "shape.gwy"), expected)
+
+
 def test_settings_are_remembered_to_the_last_digit(host, sample, tmp_path, german):
     remember(host, use_tip_radius=True, tip_radius=27.5e-9, threshold=0.225)
     host("volume", FUNCTION, 1, sample, tmp_path / "1.gwy", environment=german)

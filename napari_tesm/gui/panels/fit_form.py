@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.data.parity import EACH, EVEN, ODD
 from napari_tesm.data.protocol import RADII
-from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, Recipe
+from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, SIGNS, Recipe
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import LABELS
@@ -69,6 +69,8 @@ _TIPS: Final = {
     "step, mains:50Hz, with commas between",
     "parity": "Of two pulse settings of opposite voltage: the odd part turns round with the voltage, as ions do; the "
     "even one does not, as an electrostatic force goes with V²",
+    "sign": "Auto: pixels whose H, pulse and relaxation contradict each other in sign, or that have a sign the map "
+    "does not show elsewhere, are inconsistent; any: no sign is asked for",
     "intervals": "Maps of the limits that hold τ and D with 95 %; where a pixel is unresolved, what can be said of it",
 }
 
@@ -106,6 +108,7 @@ class FitForm(QWidget):
         self.geometry = ComboBox(name="geometry", choices=_GEOMETRIES, tooltip=_TIPS["geometry"])
         self.intervals = CheckBox(name="intervals", text="95 % limits", tooltip=_TIPS["intervals"])
         self.noise = ComboBox(name="noise", choices=list(NOISES), tooltip=_TIPS["noise"])
+        self.sign = ComboBox(name="sign", choices=list(SIGNS), tooltip=_TIPS["sign"])
         self.nuisance = LineEdit(name="nuisance", tooltip=_TIPS["nuisance"])
         self.parity = ComboBox(name="parity", choices=_PARITIES, tooltip=_TIPS["parity"])
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
@@ -132,6 +135,8 @@ class FitForm(QWidget):
             native["lock_in_time_constant"],
             QLabel(f"ms, {LABELS['lock_in_order']}"),
             native["lock_in_order"],
+            QLabel(LABELS["sign"]),
+            self.sign.native,
         )
         # Beside each other: the form has to leave room for the words on what came of it.
         instrument = row_of(
@@ -169,6 +174,7 @@ class FitForm(QWidget):
         order = [
             *(widget for _, widgets in rows for widget in widgets),
             *native.values(),
+            self.sign.native,
             self.noise.native,
             self.nuisance.native,
             self.intervals.native,
@@ -188,6 +194,7 @@ class FitForm(QWidget):
         self.nuisance.native.textEdited.connect(self._entered("nuisance"))
         for widget in (
             self.kernel, self.geometry, self.threshold_of, self.threshold, self.intervals, self.noise, self.parity,
+            self.sign,
         ):  # fmt: skip
             widget.changed.connect(self._entered(widget.name))
         for entry in self._line_edits():
@@ -242,6 +249,7 @@ class FitForm(QWidget):
         self.parity.value = recipe.parity
         for widget in self._of_opposite_voltages:
             widget.setVisible(model.has_opposite_voltages)
+        self.sign.value = recipe.sign
         _set_text(self.nuisance, recipe.nuisance)
         self.kernel.value = recipe.kernel
         kernel = ALL_KERNELS[recipe.kernel]
