@@ -142,3 +142,21 @@ def test_error_of_h_is_the_spread_of_h(lock_in):
     of_pulse[map_name("samples", 1)] = np.full((40, 60), 100)
     error = instrument.error_of_displacement(of_pulse, 0)
     assert np.median(error) == pytest.approx(maps["H"].values.std(), rel=0.08)
+
+
+@pytest.mark.parametrize("left_out", [{}, {"window1": "none"}])
+def test_records_that_begin_with_the_pulse_are_judged_alike(left_out):
+    start = TIME >= 0
+    traces, wrong = traces_of()[..., start], scattered(320)
+    after, end = AFTER[start], traces[0, 0, ~AFTER[start]][-1]
+    noise = 0.05 * lock_in_noise(np.random.default_rng(2), traces.shape, samples=0.0)
+    y, x = axes_of(SHAPE)
+    for relaxation in (2 * end - traces, -traces):  # goes on rising; comes from the other side
+        turned = np.where(after & wrong[..., None], relaxation, traces) + noise
+        dataset = dataset_from_traces(
+            [turned], time=TIME[start], x=x, y=y, voltage=[-3.0], unit="V", protocol=PROTOCOL
+        )
+        maps = run(Evaluation.of(dataset, Recipe(nuisance="none", **left_out)))
+        for status in (maps[name].values[0] for name in ("status1", "status2") if name in maps):
+            assert (status[wrong] == INCONSISTENT).all()
+            assert (status[~wrong] == OK).all()
