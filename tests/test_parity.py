@@ -290,3 +290,21 @@ def test_a_file_of_the_odd_part_says_where_it_comes_from_and_is_opened_as_such(t
     assert list(parts_in_words(scan.maps))
     # The settings as they were recorded are in the file, and can be fitted again.
     assert open_dataset(first).sizes["pulse"] == 2
+
+
+def test_two_files_of_one_area_are_joined(tmp_path, both, capsys):
+    names = [str(tmp_path / name) for name in ("plus.gwy", "minus.gwy", "both.gwy", "odd.gwy", "small.gwy")]
+    few = both[0].isel(y=slice(0, 5), x=slice(0, 8))
+    for name, part in zip(names, (few.isel(pulse=[0]), few.isel(pulse=[1]), few), strict=False):
+        save(name, part, None)
+    options = ["--parity", "odd", "--progress", "none", "--quiet"]
+    assert main(["fit", names[0], "--with", names[1], "-o", names[3], *options]) == 0
+    assert main(["fit", names[2], "-o", names[4], *options]) == 0
+    first, second = (scans_from_file(name)[0] for name in names[3:])
+    assert first.recorded["voltage"].values.tolist() == [3.0, -3.0]
+    for name in ("D1", "even", "even_stderr"):
+        np.testing.assert_array_equal(first.maps[name].values, second.maps[name].values)
+    save(names[4], few.isel(pulse=[1], x=slice(0, 5)), None, overwrite=True)
+    assert main(["fit", names[0], "--with", names[4], "-o", str(tmp_path / "none.gwy"), *options]) == 1
+    assert "5 × 5 pixels, not 8 × 5" in capsys.readouterr().err
+    assert main(["fit", names[0], "--with", names[1], "-o", names[1], "--overwrite", *options]) == 2

@@ -3,8 +3,10 @@
 import argparse
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.data.parity import EACH
 from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress
@@ -12,6 +14,7 @@ from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import FileChangedError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.io.mapping.text import mapping_from_file
+from napari_tesm.io.series import series_from_datasets
 from napari_tesm.scan import Scan, scan_with_traces, scans_from_file
 from napari_tesm.scan.restoring import recipe_from_container
 
@@ -19,13 +22,24 @@ from napari_tesm.scan.restoring import recipe_from_container
 def scan_to_evaluate(options: argparse.Namespace, recipe: Recipe) -> tuple[Scan, Evaluation]:
     """Return the scan of a command's file, of which nothing is restored, and the evaluation of its traces.
 
+    Traces of the files that it is to be joined with follow those of its own.
+
     Raises
     ------
     OSError, ValueError
         If the file cannot be read, or the recipe does not go with it.
     """
     scan, dataset = scan_with_traces(_scans(options, recipe, restored=False))
-    return scan, Evaluation.of(dataset, recipe)
+    others = [
+        (Path(name), scan_with_traces(_scans(options, recipe, restored=False, name=name))[1])
+        for name in getattr(options, "joined", None) or ()
+    ]
+    if others:
+        scan.dataset = dataset = series_from_datasets([(Path(options.file), dataset), *others])
+    evaluation = Evaluation.of(dataset, recipe)
+    if evaluation.recipe.parity != EACH:
+        scan.dataset, scan.recorded = evaluation.dataset, dataset
+    return scan, evaluation
 
 
 def scan_to_measure(
@@ -97,6 +111,8 @@ def _scan_with_heights(
     return scan
 
 
-def _scans(options: argparse.Namespace, recipe: Recipe, *, restored: bool) -> list[Scan]:
+def _scans(
+    options: argparse.Namespace, recipe: Recipe, *, restored: bool, name: str | None = None
+) -> list[Scan]:
     mapping = mapping_from_file(options.mapping) if options.mapping else None
-    return scans_from_file(options.file, recipe, mapping=mapping, restored=restored)
+    return scans_from_file(name or options.file, recipe, mapping=mapping, restored=restored)

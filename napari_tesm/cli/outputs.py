@@ -42,7 +42,8 @@ def check_outputs(options: argparse.Namespace) -> None:
         if targets[index] in targets[:index]:
             raise UsageError(f"{path} is asked for twice: give each output a name of its own")
     for path in paths:
-        refuse_inputs(path, options.file, getattr(options, "recipe", None))
+        joined = getattr(options, "joined", None) or ()
+        refuse_inputs(path, options.file, getattr(options, "recipe", None), *joined)
 
 
 def refuse_inputs(output: str | Path, *inputs: str | None) -> None:

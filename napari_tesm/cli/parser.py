@@ -36,7 +36,10 @@ _COMMANDS: Final = {
        "they are; join the images of an AFM file, and several recordings of one area. A mapping says what is what "
        "where the file does not: tesm info --mapping FILE proposes one."),
     "fit": Command("fit every pixel and write maps of tau and D", (
-        shared.FILE, shared.OUTPUT, *shared.FITTING,
+        shared.FILE, shared.OUTPUT,
+        shared.taken("with", "OTHER.gwy", "recording of the same pixels at another voltage, joined with FILE: for "
+                     "--parity", dest="joined", action="append"),
+        *shared.FITTING,
         group(
             "output", *shared.MAP_FILES,
             flag("graphs", "with --maps-only: histograms of D and curves at the points, too"),
@@ -51,7 +54,7 @@ _COMMANDS: Final = {
             option("threshold", "15%|5sigma", "smallest |H| that has a vote, of the map's maximum or noise"),
             shared.THRESHOLD_OF,
             option("skip-after-edge", "0ms", "leave out samples after both edges of the pulse"),
-            shared.RECIPE,
+            shared.PARITY, shared.RECIPE,
         ),
         group(
             "output",

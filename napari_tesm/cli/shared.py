@@ -57,6 +57,10 @@ WINDOWS: Final = (
 GEOMETRY: Final = option("geometry", "l2/tau", "how D follows from tau")
 THRESHOLD_OF: Final = option("threshold-of", None, "which maximum", choices=("robust", "max", "p99"))
 SKIP: Final = option("skip-after-edge", "0ms", "leave out samples after a window's start")
+PARITY: Final = option(
+    "parity", None, "of two settings of opposite voltage the part that turns round with it, or does not",
+    choices=("each", "odd", "even"),
+)
 FITTING: Final = (
     protocol(
         option("tip-radius", "25nm±5nm", "characteristic length l of D, with its error if known"),
@@ -80,8 +84,7 @@ FITTING: Final = (
         option("sign", "auto|any", "auto (default): leave out pixels that contradict themselves or their map in sign"),
         option("nuisance", "auto|none|LIST", "what is fitted beside the curve: some of drift, step, mains:50Hz; auto "
                "(default): what shows and moves tau"),
-        option("parity", None, "of two settings of opposite voltage the part that turns round with it, or does not",
-               choices=("each", "odd", "even")),
+        PARITY,
         RECIPE,
     ),
 )

@@ -132,7 +132,7 @@ def pairs_of_dataset(dataset: xr.Dataset) -> list[Pair]:
     raise ValueError(
         "the odd and even parts come from two pulse settings of opposite voltage, of which neither is twice the "
         f"other; here is {settings}. Trace and retrace of one voltage do not tell the parts apart; a recording of the "
-        "other voltage in a file of its own has to be joined to this one first (open_series in Python)"
+        "other voltage in a file of its own has to be joined to this one first (tesm fit --with, open_series in Python)"
     )
 
 
@@ -234,6 +234,12 @@ def _slice_of(places: NDArray[np.intp]) -> slice | NDArray[np.intp]:
     return (
         slice(first, last + 1) if last - first == places.size - 1 and (np.diff(places) == 1).all() else places
     )
+
+
+def coordinates_of_pulses(dataset: xr.Dataset) -> dict[str, xr.Variable]:
+    """Return what tells the pulse settings of a dataset apart: voltage, direction, and the parity of parts."""
+    names = ("voltage", "direction", COORDINATE)
+    return {name: dataset[name].variable for name in names if name in dataset.coords}
 
 
 def parity_of_dataset(dataset: xr.Dataset) -> Parity:

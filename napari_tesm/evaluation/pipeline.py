@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.dataset import Block, blocks_of_rows
 from napari_tesm.data.displacement import threshold_from_displacement
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
-from napari_tesm.data.parity import COORDINATE, EVEN_TRACES
+from napari_tesm.data.parity import EVEN_TRACES, coordinates_of_pulses
 from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.evaluation.consistency import mark_contradictions, mark_reversed
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -243,8 +243,7 @@ def dataset_from_maps(
             attributes["flag_values"] = np.arange(len(STATUS_MEANINGS), dtype=np.int8)
             attributes["flag_meanings"] = " ".join(STATUS_MEANINGS)
         variables[name] = (("pulse", "y", "x"), maps[name], attributes)
-    axes = ["x", "y", "voltage", "direction", *([COORDINATE] if COORDINATE in dataset.coords else [])]
-    coordinates = {name: dataset[name].variable for name in axes}
+    coordinates = {name: dataset[name].variable for name in ("x", "y")} | coordinates_of_pulses(dataset)
     if thresholds is not None:
         coordinates["threshold"] = xr.Variable("pulse", thresholds, {"units": unit})
     attributes = {"recipe": recipe.to_json(), "version": __version__, **settings.protocol.to_attributes()}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
 from napari_tesm.data.displacement import response_probability, threshold_from_displacement
+from napari_tesm.data.parity import coordinates_of_pulses
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -277,7 +278,7 @@ def _dataset_of_maps(jury: _Jury, maps: dict[str, NDArray[np.generic]], threshol
             attributes |= {"flag_values": flags[name][0], "flag_meanings": " ".join(flags[name][1])}
         variables[name] = (("pulse", "y", "x"), values, attributes)
     dataset = jury.evaluation.dataset
-    coordinates = {name: dataset[name].variable for name in ("x", "y", "voltage", "direction")}
+    coordinates = {name: dataset[name].variable for name in ("x", "y")} | coordinates_of_pulses(dataset)
     unit = str(dataset["displacement"].attrs["units"])
     coordinates["threshold"] = xr.Variable("pulse", thresholds, {"units": unit})
     record = Window(jury.pulse.start, jury.relaxation.stop)

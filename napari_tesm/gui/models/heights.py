@@ -5,6 +5,7 @@ from typing import Final
 
 import xarray as xr
 
+from napari_tesm.data.parity import coordinates_of_pulses
 from napari_tesm.data.protocol import PulseProtocol, windows_from_protocol
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses, samples_to_read
 from napari_tesm.gui.models.scan import Scan
@@ -37,7 +38,7 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
     except OSError:  # the file is gone or another one: the trace panel says so
         return None
     attributes = {"units": scan.unit, "long_name": "H"}
-    settings = {name: dataset[name] for name in ("voltage", "direction")}
+    settings = coordinates_of_pulses(dataset)
     return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)}, settings)
 
 
