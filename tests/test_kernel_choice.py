@@ -84,7 +84,7 @@ def test_only_pixels_with_a_response_vote():
     assert choice.votes[0].left_out == sum(choice.left_out(0).values()) == 10
     assert (choice.maps["best_kernel"].values[0][voting != 0] == -1).all()
     assert np.isnan(choice.maps["evidence"].values[0][voting != 0]).all()
-    assert np.isfinite(choice.maps["whiteness"].values[0][voting == 0]).all()
+    assert np.isfinite(choice.maps["misfit"].values[0][voting == 0]).all()
 
 
 def test_noise_gives_no_kernel():
@@ -179,7 +179,9 @@ def test_the_command_says_it_in_a_table_in_words_and_for_programs(tmp_path, caps
     assert "54 of 54 pixels vote" in printed.out
     assert figure.read_bytes().startswith(b"\x89PNG")
     titles = [one.attrs["long_name"] for one in channels_from_container(read_container(out))]
-    assert "Whiteness (+3 V)" in titles
+    assert "Misfit (+3 V)" in titles
+    assert "D2 over kernels (+3 V)" in titles
+    assert "D2 over kernels: error between kernels (+3 V)" in titles
     assert "Topography" in titles
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -34,7 +34,7 @@ def test_what_made_the_traces_is_recommended(trace, kernel):
     assert choice.votes().share(kernel) > 0.8  # two needless parameters win by chance in 13 %
     assert np.median(choice.weight[KERNELS.index(kernel)]) > 0.7
     # White where it is right: at a level of 1 % some 1 % fail.
-    assert (choice.white >= 0.01).mean() > 0.95
+    assert (choice.whiteness[KERNELS.index(kernel)] >= 0.01).mean() > 0.95
     assert choice.votes().sentence().startswith(f"The data support '{kernel}'")
     np.testing.assert_allclose(choice.weight.sum(axis=0), 1)
     assert (choice.evidence >= 0).all()

@@ -50,6 +50,7 @@ _COMMANDS: Final = {
         shared.FILE,
         option("kernels", "A,B,...", "at least two; by default %(default)s",
                default="exponential,stretched,flux-pulse,clamped"),
+        flag("design", "say which pulse length, record or second pulse would tell the kernels apart with fewer pixels"),
         shared.protocol(
             option("threshold", "15%|5sigma", "smallest |H| that has a vote, of the map's maximum or noise"),
             shared.THRESHOLD_OF,
@@ -58,8 +59,8 @@ _COMMANDS: Final = {
         ),
         group(
             "output",
-            shared.output("OUT.gwy", "maps of the best kernel, the evidence and the whiteness, beside what the input "
-                          "holds"),
+            shared.output("OUT.gwy", "maps of the best kernel, the evidence, the misfit and D over the kernels, "
+                          "beside what the input holds"),
             shared.MAPS_ONLY, shared.json_or_stdout(), shared.written("figure", "CHOICE.png"), shared.JOBS,
             *shared.WAYS,
         ),

@@ -227,13 +227,28 @@ def _with_nuisances(evaluation: Evaluation, chosen: Sequence[str]) -> Evaluation
 def sample_of_traces(evaluation: Evaluation, pulse: int, *, most: int = TRACES) -> Array:
     """Return traces of whole rows, evenly over the image, shape (n, time); NaN for what is no displacement."""
     displacement = evaluation.dataset["displacement"]
-    height, width = displacement.sizes["y"], displacement.sizes["x"]
-    step = max(1, int(height * width / most))
-    rows = displacement.isel(pulse=pulse, y=slice(step // 2, None, step) if step < height else [height // 2])
-    values = np.array(rows.values, dtype=np.float64).reshape(-1, displacement.sizes["time"])
+    rows, every = _sampled(displacement.sizes["y"], displacement.sizes["x"], most)
+    chosen = displacement.isel(pulse=pulse, y=rows)
+    values = np.array(chosen.values, dtype=np.float64).reshape(-1, displacement.sizes["time"])
     values[~(np.abs(values) <= LARGEST)] = np.nan
-    # A single row may be longer than need be.
-    return values[:: max(1, len(values) // most)]
+    return values[::every]
+
+
+def sampled_pixels(shape: tuple[int, int], *, most: int = TRACES) -> NDArray[np.bool_]:
+    """Return which pixels of an image, shape (y, x), `sample_of_traces` takes."""
+    rows, every = _sampled(*shape, most)
+    taken = np.zeros(shape, dtype=bool)
+    numbers = np.arange(taken.size).reshape(shape)[rows].ravel()[::every]
+    taken.ravel()[numbers] = True
+    return taken
+
+
+def _sampled(height: int, width: int, most: int) -> tuple[slice, int]:
+    """Return the rows of a sample, and which of their traces: a single row may be longer than need be."""
+    step = max(1, int(height * width / most))
+    rows = slice(step // 2, None, step) if step < height else slice(height // 2, height // 2 + 1)
+    count = len(range(*rows.indices(height))) * width
+    return rows, max(1, count // most)
 
 
 def _median_error(samples: Sequence[Array], evaluation: Evaluation) -> float:

@@ -53,6 +53,13 @@ def tangents_of_curve(kernel: AnyKernel, time: Array, shape: Mapping[str, float]
     return np.column_stack([*slopes, np.ones(time.size)])
 
 
+def logarithms_of_parameters(kernel: AnyKernel, values: Mapping[str, Array]) -> Array:
+    """Return where curves of n fits lie by their shape, shape (parameters, n): logarithms of all but a share."""
+    names = parameter_names(kernel)[:-2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([values[name] if name == "share" else np.log(values[name]) for name in names])
+
+
 @dataclass(frozen=True, eq=False)
 class Cells:
     """Shapes of curves that stand for those of many fits.
@@ -73,8 +80,7 @@ class Cells:
         """Return the cells of fitted parameters, each of shape (n,)."""
         names = parameter_names(kernel)[:-2]
         width *= len(names) ** 2  # cells of more parameters would be as many as pixels
-        with np.errstate(invalid="ignore", divide="ignore"):
-            places = np.stack([values[name] if name == "share" else np.log(values[name]) for name in names])
+        places = logarithms_of_parameters(kernel, values)
         complete = np.isfinite(places).all(axis=0)
         members = np.full(complete.size, -1, dtype=np.intp)
         if not complete.any():

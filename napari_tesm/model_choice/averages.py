@@ -19,7 +19,6 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.kernels.named import ALL_KERNELS
-from napari_tesm.model_choice.maps import KernelChoice
 from napari_tesm.quantities.text import text_from_quantity
 
 Array = NDArray[np.float64]
@@ -66,6 +65,19 @@ class AveragedDiffusion:
             f"between the kernels. Each alone: {alone}."
         )
 
+    def line(self) -> str:
+        """Return the mean and both of its errors in a line.
+
+        Examples
+        --------
+        >>> AveragedDiffusion("D2", 48, 4e-13, 0.0488, 0.5, {}).line()
+        'D2 over the kernels: 4.00e-13 m²/s, ×/÷ 1.05 from the noise, ×/÷ 1.65 between the kernels'
+        """
+        return (
+            f"{self.name} over the kernels: {text_from_quantity(self.diffusion, 'm²/s', digits=3)}, ×/÷ "
+            f"{np.exp(self.noise_error):.2f} from the noise, ×/÷ {np.exp(self.kernel_error):.2f} between the kernels"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON holds them."""
         values = asdict(self)
@@ -75,33 +87,48 @@ class AveragedDiffusion:
         return {**values, "sentence": self.sentence()}
 
 
-def averaged_diffusion(
-    choice: KernelChoice, evaluation: Evaluation, *, jobs: int = 1
-) -> list[list[AveragedDiffusion]]:
-    """Return D over the kernels of a choice, for each pulse setting D1 and D2; empty lists without a tip radius.
+@dataclass(frozen=True, eq=False)
+class AveragedMaps:
+    """D over the kernels in each pixel, arrays of one shape; NaN where most of the evidence is for kernels without a D.
 
-    Every kernel is fitted to the whole map.
+    Parameters
+    ----------
+    diffusion : ndarray
+        In m²/s.
+    noise_error, kernel_error : ndarray
+        Standard errors of ln D: from the noise, and between the kernels.
     """
-    pulses = len(choice.votes)
-    if evaluation.settings.length is None:
-        return [[] for _ in range(pulses)]
-    results = {name: run(_fit(evaluation, name), jobs=jobs) for name in choice.kernels}
-    averages: list[list[AveragedDiffusion]] = []
-    for pulse in range(pulses):
-        weights = choice.weights[:, pulse]
+
+    diffusion: Array
+    noise_error: Array
+    kernel_error: Array
+
+
+def averages_of_map(
+    kernels: tuple[str, ...], weights: Array, evaluation: Evaluation, *, jobs: int = 1
+) -> list[list[tuple[AveragedMaps, AveragedDiffusion | None]]]:
+    """Return D over kernels, for each pulse setting that of each window: its maps, and what they come to.
+
+    Every kernel is fitted to the whole map, whose tip radius must be known.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (kernels, pulse, y, x)
+        NaN where a pixel has no vote.
+    """
+    results = {name: run(_fit(evaluation, name), jobs=jobs) for name in kernels}
+    averages: list[list[tuple[AveragedMaps, AveragedDiffusion | None]]] = []
+    for pulse in range(weights.shape[1]):
         averages.append([])
         for number in WINDOWS:
             values, errors = _stacks(results, number, pulse)
-            average = average_over_kernels(map_name("D", number), choice.kernels, values, errors, weights)
-            if average is not None:
-                averages[-1].append(average)
+            maps = average_over_kernels(values, errors, weights[:, pulse])
+            averages[-1].append((maps, summary_of_average(map_name("D", number), kernels, values, maps)))
     return averages
 
 
-def average_over_kernels(
-    name: str, kernels: tuple[str, ...], diffusion: Array, errors: Array, weights: Array
-) -> AveragedDiffusion | None:
-    """Return the average of D of several kernels, each of shape (kernels, ...); None where no pixel has one.
+def average_over_kernels(diffusion: Array, errors: Array, weights: Array) -> AveragedMaps:
+    """Return the average of D of several kernels, each of shape (kernels, ...).
 
     Parameters
     ----------
@@ -111,26 +138,47 @@ def average_over_kernels(
         Of the kernels in each pixel; NaN where it has no vote.
     """
     there = np.isfinite(diffusion) & np.isfinite(errors) & np.isfinite(weights)
-    logs, relative = np.log(np.where(there, diffusion, 1.0)), np.where(there, errors, 0.0)
-    relative = relative / np.where(there, diffusion, 1.0)
+    values = np.where(there, diffusion, 1.0)
+    logs, relative = np.log(values), np.where(there, errors, 0.0) / values
     shares = np.where(there, weights, 0.0)
     total = shares.sum(axis=0)
     asked = total >= _MOST_OF_WEIGHT
+    shares = shares / np.where(asked, total, 1.0)
+    mean = (shares * logs).sum(axis=0)
+    return AveragedMaps(
+        np.where(asked, np.exp(mean), np.nan),
+        np.where(asked, np.sqrt((shares * relative**2).sum(axis=0)), np.nan),
+        np.where(asked, np.sqrt((shares * (logs - mean) ** 2).sum(axis=0)), np.nan),
+    )
+
+
+def summary_of_average(
+    name: str, kernels: tuple[str, ...], diffusion: Array, maps: AveragedMaps
+) -> AveragedDiffusion | None:
+    """Return what maps of an average come to; None where no pixel has one.
+
+    Parameters
+    ----------
+    name : str
+        ``D1`` or ``D2``.
+    diffusion : ndarray, shape (kernels, ...)
+        Of each kernel alone, in m²/s.
+    """
+    asked = np.isfinite(maps.diffusion)
     if not asked.any():
         return None
-    shares = shares[:, asked] / total[asked]
-    logs, relative = logs[:, asked], relative[:, asked]
-    mean = (shares * logs).sum(axis=0)
     alone = {
-        kernel: float(np.median(values[here])) if here.any() else float("nan")
-        for kernel, values, here in zip(kernels, diffusion, there, strict=True)
+        kernel: float(np.median(values[here]))
+        if (here := asked & np.isfinite(values)).any()
+        else float("nan")
+        for kernel, values in zip(kernels, diffusion, strict=True)
     }
     return AveragedDiffusion(
         name,
         int(asked.sum()),
-        float(np.exp(np.median(mean))),
-        float(np.median(np.sqrt((shares * relative**2).sum(axis=0)))),
-        float(np.median(np.sqrt((shares * (logs - mean) ** 2).sum(axis=0)))),
+        float(np.median(maps.diffusion[asked])),
+        float(np.median(maps.noise_error[asked])),
+        float(np.median(maps.kernel_error[asked])),
         alone,
     )
 

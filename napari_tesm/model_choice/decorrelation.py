@@ -25,7 +25,7 @@ _FLOOR: Final = 1e-3
 """White noise beside the noise, in parts of its variance: where a filter has left nothing there is nothing to say."""
 _CHUNK: Final = 512
 """Traces whose tangents are held at once."""
-_DRAWS: Final = 4000
+_DRAWS: Final = 1000
 """Of noise, for how white residuals look where it is noise that is left."""
 
 
@@ -42,17 +42,41 @@ class FittedPart:
         Of these samples, from the start of the kernel, in s.
     values : dict of str to ndarray, shape (n,)
         The parameters.
+    height : ndarray, shape (n,)
+        Standard deviation of each fitted curve.
     """
 
     kernel: AnyKernel
     samples: NDArray[np.intp]
     time: Array
     values: dict[str, Array]
+    height: Array
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Shapes that stand for those of the fits."""
+        return Cells.of(self.kernel, self.values)
+
+    @cached_property
+    def tangents(self) -> Array:
+        """Derivatives of the curve of each cell, shape (cells, p, samples)."""
+        own = len(parameter_names(self.kernel))
+        columns = np.zeros((len(self.cells.shapes), own, self.time.size))
+        for row, shape in zip(columns, self.cells.shapes, strict=True):
+            row[...] = tangents_of_curve(self.kernel, self.time, shape).T
+        return columns
+
+    def columns(self, kept: NDArray[np.intp]) -> Array:
+        """Return derivatives of each cell at samples of the record, 0 outside of its part, shape (cells, p, kept)."""
+        there = np.isin(self.samples, kept)
+        columns = np.zeros((*self.tangents.shape[:2], kept.size))
+        columns[..., np.searchsorted(kept, self.samples[there])] = self.tangents[..., there]
+        return columns
 
     def of(self, rows: NDArray[np.intp]) -> "FittedPart":
         """Return the fits of some of the traces."""
         chosen = {name: numbers[rows] for name, numbers in self.values.items()}
-        return FittedPart(self.kernel, self.samples, self.time, chosen)
+        return FittedPart(self.kernel, self.samples, self.time, chosen, self.height[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +97,13 @@ class Decorrelation:
     @classmethod
     def of(cls, noise: NoiseModel, time: Array) -> Self:
         """Return the noise of samples at times in s."""
-        covariance = noise.covariance(time)
-        covariance *= time.size / np.trace(covariance)
-        root = np.linalg.cholesky(covariance + _FLOOR * np.eye(time.size))
+        return cls.of_covariance(noise.covariance(time))
+
+    @classmethod
+    def of_covariance(cls, covariance: Array) -> Self:
+        """Return noise with a covariance, of any variance."""
+        covariance = covariance * (len(covariance) / np.trace(covariance))
+        root = np.linalg.cholesky(covariance + _FLOOR * np.eye(len(covariance)))
         return cls(np.asarray(root, dtype=np.float64), covariance)
 
     @cached_property
@@ -85,8 +113,11 @@ class Decorrelation:
 
     @cached_property
     def made(self) -> Array:
-        """What the decorrelation makes of the covariance: the identity, but for what lies below the floor."""
-        return self.both(self.covariance)
+        """What the decorrelation makes of the covariance: the identity, but for what lies below the floor.
+
+        With the root L of C + f·1, L⁻¹CL⁻ᵀ = 1 − f·L⁻¹L⁻ᵀ.
+        """
+        return np.asarray(np.eye(len(self.root)) - _FLOOR * (self.inverse @ self.inverse.T))
 
     @cached_property
     def _null(self) -> Array:
@@ -112,10 +143,6 @@ class Decorrelation:
     def inverse(self) -> Array:
         """L⁻¹."""
         return self.white(np.eye(len(self.root))).T
-
-    def both(self, covariance: Array) -> Array:
-        """Return what becomes of a covariance where samples are made independent."""
-        return np.asarray(self.inverse @ covariance @ self.inverse.T)
 
     def residuals(
         self, residuals: Array, parts: Sequence[FittedPart], kept: NDArray[np.intp]
@@ -145,18 +172,12 @@ class Decorrelation:
 
     def _tangents(self, part: FittedPart, kept: NDArray[np.intp]) -> Array:
         """Return decorrelated tangents of unit length for each trace, shape (n, p, samples)."""
-        cells = Cells.of(part.kernel, part.values)
-        there = np.isin(part.samples, kept)
-        places = np.searchsorted(kept, part.samples[there])
-        own = len(parameter_names(part.kernel))
-        columns = np.zeros((len(cells.shapes) + 1, own, kept.size))
-        for row, shape in zip(columns, cells.shapes, strict=False):
-            row[:, places] = tangents_of_curve(part.kernel, part.time, shape)[there].T
-        columns = self.white(columns)
+        raw = part.columns(kept)
+        columns = self.white(np.concatenate([raw, np.zeros((1, *raw.shape[1:]))]))
         lengths = np.linalg.norm(columns, axis=-1, keepdims=True)
         columns /= np.where(lengths > 0, lengths, 1)
         columns[-1] = np.nan  # of traces without a fit
-        return np.asarray(columns[cells.members])
+        return np.asarray(columns[part.cells.members])
 
 
 def decorrelated(

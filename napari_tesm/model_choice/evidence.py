@@ -6,9 +6,10 @@ relaxation with parameters of their own and pay for them in the criterion,
 .. math:: \mathrm{AICc} = n \ln(\mathrm{RSS}/n) + 2k + \frac{2k(k+1)}{n-k-1}
 
 (Hurvich, C. M. and Tsai, C.-L. (1989). Biometrika 76, 297-307), k counting the noise, too. The criterion only ranks:
-whether the best kernel describes the data at all is said by its residuals, which must be white (Ljung, G. M. and Box,
-G. E. P. (1978). Biometrika 65, 297-303). Where the noise is not white, residuals are decorrelated before, and n is the
-number of independent samples.
+whether the best kernel describes the data at all is said by its residuals: traces of one shape must have nothing in
+common (`napari_tesm.model_choice.misfits`), and where they are too few to tell, each must be white (Ljung, G. M. and
+Box, G. E. P. (1978). Biometrika 65, 297-303). Where the noise is not white, residuals are decorrelated before, and n is
+the number of independent samples.
 """
 
 from collections.abc import Sequence
@@ -19,12 +20,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.data.protocol import Window
+from napari_tesm.evaluation.tangents import logarithms_of_parameters, parameter_names
 from napari_tesm.fitting import FEWEST_SAMPLES, fit_traces
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, fitted_curves, kernel_from_name
 from napari_tesm.model_choice.decorrelation import FittedPart, decorrelated
 from napari_tesm.model_choice.likely_noise import Explained, likely_noise
-from napari_tesm.model_choice.misfits import Misfits, misfit_limit, misfit_share
+from napari_tesm.model_choice.misfits import CommonCurves, Misfits
+from napari_tesm.model_choice.rivals import Sample, Setting
 from napari_tesm.model_choice.votes import KernelVotes
 from napari_tesm.model_choice.whiteness import whiteness_of_residuals
 from napari_tesm.noise.correlation import NoiseModel
@@ -57,6 +60,9 @@ class ModelChoice:
         Probability of residuals at least as correlated as these, if they were white.
     best : ndarray of int, shape (...)
         Number of the kernel with the smallest AICc; −1 where a trace cannot be judged.
+    along, power : ndarray, shape (kernels, ...)
+        Squares of what a kernel leaves over, along what traces of one shape have in common and in all; NaN where that
+        was not asked or a trace has no company.
     """
 
     kernels: tuple[str, ...]
@@ -65,18 +71,14 @@ class ModelChoice:
     weight: Array
     whiteness: Array
     best: NDArray[np.intp]
+    along: Array
+    power: Array
 
     @property
     def evidence(self) -> Array:
         """AICc of the second best kernel less that of the best, shape (...): beyond 10 the choice is clear."""
         ordered = np.sort(self.aicc, axis=0)
         return np.asarray(ordered[1] - ordered[0])
-
-    @property
-    def white(self) -> Array:
-        """Whiteness of the best kernel's residuals, shape (...); NaN where there is none."""
-        chosen = np.take_along_axis(self.whiteness, np.maximum(self.best, 0)[None], axis=0)[0]
-        return np.asarray(np.where(self.best >= 0, chosen, np.nan))
 
     def votes(self, *, left_out: int = 0) -> KernelVotes:
         """Return what all traces say together.
@@ -108,6 +110,8 @@ def model_choice(
     skip: float = 0.0,
     low_pass: LowPass | None = None,
     noise: NoiseModel | None = None,
+    common: Sequence[CommonCurves] = (),
+    own: NDArray[np.bool_] | None = None,
 ) -> ModelChoice:
     """Return what traces say about several kernels.
 
@@ -128,6 +132,10 @@ def model_choice(
         The lock-in's filter that all kernels pass.
     noise : NoiseModel, optional
         Of the traces; white by default.
+    common : sequence of CommonCurves, optional
+        What each kernel misses (`noise_and_misfits`).
+    own : ndarray of bool, shape (...), optional
+        Whether a trace was among those that show what kernels miss; none was by default.
 
     Raises
     ------
@@ -139,12 +147,17 @@ def model_choice(
     values = np.asarray(traces)
     shape = values.shape[:-1]
     flat = values.reshape(-1, values.shape[-1])[:, question.record]
-    aicc, whiteness = np.full((2, len(names), len(flat)), np.nan)
+    aicc, whiteness, along, power = np.full((4, len(names), len(flat)), np.nan)
+    in_sample = np.zeros(len(flat), dtype=bool) if own is None else own.ravel()
     for start in range(0, len(flat), _CHUNK):
         rows = slice(start, start + _CHUNK)
         y = finite_or_nan(flat[rows])
         for number, name in enumerate(names):
             residuals, fits = question.fitted(y, name)
+            if common:
+                along[number, rows], power[number, rows] = common[number].along(
+                    residuals, fits, in_sample[rows]
+                )
             if noise is None or noise.is_white:
                 aicc[number, rows] = _aicc(residuals, parameters[number])
                 whiteness[number, rows] = whiteness_of_residuals(residuals)
@@ -166,6 +179,8 @@ def model_choice(
         weight=weight.reshape(by_kernel),
         whiteness=whiteness.reshape(by_kernel),
         best=best.reshape(shape),
+        along=along.reshape(by_kernel),
+        power=power.reshape(by_kernel),
     )
 
 
@@ -210,8 +225,61 @@ def noise_and_misfits(
         for name, parameters in zip(question.names, question.parameters, strict=True)
     ]
     noise = likely_noise(explained, noises, processes_from_times(question.since, low_pass))
-    shares = tuple(misfit_share(by_kernel, y - by_kernel.residuals, noise) for by_kernel in explained)
-    return noise, Misfits(shares, misfit_limit(noise, explained[0]))
+    return noise, Misfits.of(explained, noise)
+
+
+def sample_from_traces(
+    traces: ArrayLike,
+    time: ArrayLike,
+    pulse: Window,
+    kernel: str,
+    noise: NoiseModel,
+    *,
+    kernels: Sequence[str] = COMPARED,
+    stop: float | None = None,
+    skip: float = 0.0,
+    low_pass: LowPass | None = None,
+) -> Sample | None:
+    """Return what traces are, for the design of other records: medians of the fits of one of the kernels.
+
+    Parameters
+    ----------
+    kernel : str
+        That the traces support, one of `kernels`.
+    noise : NoiseModel
+        Of the traces.
+    traces, time, pulse, kernels, stop, skip, low_pass
+        As for `model_choice`.
+
+    Returns
+    -------
+    Sample or None
+        None where no trace has a fit.
+    """
+    question = _Question.of(time, pulse, kernels, stop, skip, low_pass)
+    y = finite_or_nan(np.asarray(traces)[:, question.record])
+    residuals, parts = question.fitted(y, kernel)
+    left, count, _ = decorrelated(residuals, parts, question.since, noise)
+    free = np.maximum(count - question.parameters[question.names.index(kernel)], 1.0)
+    spread = np.sqrt(np.nansum(np.square(left), axis=1) / free)
+    shapes, amplitudes = [], []
+    good = np.isfinite(left).any(axis=1) & (spread > 0)
+    for part in parts:
+        good &= np.isfinite(list(part.values.values())).all(axis=0)
+    if not good.any():
+        return None
+    for part in parts:
+        names = parameter_names(part.kernel)[:-2]
+        places = np.median(logarithms_of_parameters(part.kernel, part.values)[:, good], axis=1)
+        shapes.append(
+            {n: float(x if n == "share" else np.exp(x)) for n, x in zip(names, places, strict=True)}
+        )
+        amplitudes.append(float(np.median(part.values["a"][good] / spread[good])))
+    step = float(np.median(np.diff(question.since)))
+    assert pulse.stop is not None
+    length = pulse.stop - pulse.start
+    setting = Setting(length, float(question.since[-1]) + step - pulse.stop)
+    return Sample(kernel, tuple(shapes), tuple(amplitudes), setting, step, noise, skip, low_pass)
 
 
 def finite_or_nan(traces: NDArray[Any]) -> Array:
@@ -284,8 +352,9 @@ class _Question:
             times = self.since[samples]
             fitted = fit_traces(y[:, samples], times, kernel=kernel, start=start)
             numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
-            residuals[:, samples] = y[:, samples] - fitted_curves(kernel, times - start, numbers)
-            fits.append(FittedPart(kernel, samples, times - start, numbers))
+            curves = fitted_curves(kernel, times - start, numbers)
+            residuals[:, samples] = y[:, samples] - curves
+            fits.append(FittedPart(kernel, samples, times - start, numbers, curves.std(axis=1)))
         return residuals, fits
 
 

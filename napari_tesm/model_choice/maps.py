@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.dataset import Block
 from napari_tesm.data.displacement import response_probability, threshold_from_displacement
+from napari_tesm.data.maps import WINDOWS
 from napari_tesm.data.parity import coordinates_of_pulses
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.instrument import instrument_of, sample_of_traces
+from napari_tesm.evaluation.instrument import instrument_of, sample_of_traces, sampled_pixels
 from napari_tesm.evaluation.levels import height_from_traces
 from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks
 from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
@@ -26,14 +27,18 @@ from napari_tesm.evaluation.settings import low_pass_from_protocol, pulse_from_r
 from napari_tesm.evaluation.traces import maps_from_traces
 from napari_tesm.fitting import fit_traces
 from napari_tesm.kernels.low_pass import LowPass
+from napari_tesm.model_choice.averages import AveragedDiffusion, averages_of_map
+from napari_tesm.model_choice.design import Design, design_from_sample
 from napari_tesm.model_choice.evidence import (
     COMPARED,
     ModelChoice,
     checked_kernels,
     model_choice,
     noise_and_misfits,
+    sample_from_traces,
 )
-from napari_tesm.model_choice.misfits import Misfits
+from napari_tesm.model_choice.misfits import CommonCurves, Misfits, pooled_share
+from napari_tesm.model_choice.rivals import Sample
 from napari_tesm.model_choice.votes import KernelVotes
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.quantities.status import BELOW_THRESHOLD, INVALID, NO_RESPONSE, OK, STATUS_MEANINGS
@@ -42,14 +47,24 @@ Array = NDArray[np.float64]
 
 BEST: Final = "best_kernel"
 EVIDENCE: Final = "evidence"
-WHITENESS: Final = "whiteness"
+MISFIT: Final = "misfit"
 VOTING: Final = "voting"
 MAPS: Final = {
     BEST: "Best kernel",
     EVIDENCE: "Evidence",
-    WHITENESS: "Whiteness",
+    MISFIT: "Misfit",
 }
-"""Titles of the maps that are shown and written, by their names."""
+"""Titles of the maps that every comparison gives, by their names."""
+AVERAGE_MAPS: Final = {
+    f"{quantity}_{number}": title.format(number=number)
+    for number in WINDOWS
+    for quantity, title in (
+        ("D_kernels", "D{number} over kernels"),
+        ("D_kernels_noise", "D{number} over kernels: error from noise"),
+        ("D_kernels_spread", "D{number} over kernels: error between kernels"),
+    )
+}
+"""Titles of those that need a tip radius; errors are those of ln D."""
 _FINER: Final = 4
 """Blocks are smaller than those of a fit by this: a choice takes longer, and Cancel waits for the end of one."""
 
@@ -64,16 +79,23 @@ class KernelChoice:
         One for each pulse setting.
     maps : Dataset
         Of dims (pulse, y, x): ``best_kernel``, the number of the kernel that describes a pixel best, −1 where it has no
-        vote; ``evidence``, AICc of the second best less that of the best; ``whiteness``, the probability of residuals
-        at least as correlated as those of the best, were they white; ``voting``, 0 where a pixel votes, else why not,
-        as status values. Evidence and whiteness are NaN where a pixel has no vote.
+        vote; ``evidence``, AICc of the second best less that of the best; ``misfit``, the share of what the kernel
+        recommended for the pulse setting leaves over that all traces of one shape have in common, of a pixel with its
+        neighbours, 0 on average where that is noise; ``voting``, 0 where a pixel votes, else why not, as status values.
+        Evidence and misfit are NaN where a pixel has no vote. After `with_averages` those of `AVERAGE_MAPS`, too.
     weights : ndarray, shape (kernels, pulse, y, x)
         Evidence for each kernel among those compared; NaN where a pixel has no vote.
+    noises : tuple of NoiseModel
+        For each pulse setting that by which the kernels were judged.
+    averages : tuple of tuple of AveragedDiffusion
+        For each pulse setting D over the kernels (`with_averages`); empty where it was not asked for.
     """
 
     votes: tuple[KernelVotes, ...]
     maps: xr.Dataset
     weights: Array
+    noises: tuple[NoiseModel, ...] = ()
+    averages: tuple[tuple[AveragedDiffusion, ...], ...] = ()
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -92,6 +114,15 @@ class KernelChoice:
     def sentence(self) -> str:
         """Return what all pulse settings together support, in words."""
         return self.together.sentence()
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Titles of the maps that are shown and written, by their names."""
+        return MAPS | {name: title for name, title in AVERAGE_MAPS.items() if name in self.maps}
+
+    def averages_of(self, pulse: int) -> tuple[AveragedDiffusion, ...]:
+        """Return what D over the kernels comes to in a pulse setting; nothing where it was not asked for."""
+        return self.averages[pulse] if self.averages else ()
 
     def left_out(self, pulse: int) -> dict[str, int]:
         """Return how many pixels of a pulse setting have no vote, by the reason."""
@@ -135,7 +166,9 @@ def choice_of_kernels(
     dataset, recipe = evaluation.dataset, evaluation.recipe
     shape = tuple(dataset.sizes[name] for name in ("pulse", "y", "x"))
     best = np.full(shape, -1, dtype=np.int16)
-    evidence, white = np.full((2, *shape), np.nan)
+    evidence = np.full(shape, np.nan)
+    along, power = np.full((2, len(jury.kernels), *shape), np.nan)
+    sampled = sampled_pixels((shape[1], shape[2]))
     weights = np.full((len(jury.kernels), *shape), np.nan)
     voting = np.full(shape, INVALID, dtype=np.int8)
     height = displacement_of_pulses(dataset, jury.pulse)
@@ -162,12 +195,14 @@ def choice_of_kernels(
             limits[block] = errors.reshape(height[block].shape)
         status = jury.status(traces, height[block], limits[block])
         asked = status == OK
-        choice = jury.choice(traces[asked], measured[pulse][0])
+        noise, misfits = measured[pulse]
+        choice = jury.choice(traces[asked], noise, misfits.common, sampled[rows, columns][asked])
         status[asked] = np.where(choice.best >= 0, OK, INVALID)
         voting[block] = status
-        for whole, part in ((best, choice.best), (evidence, choice.evidence), (white, choice.white)):
+        for whole, part in ((best, choice.best), (evidence, choice.evidence)):
             whole[block][asked] = part
-        weights[(slice(None), *block)][:, asked] = choice.weight
+        for stack, parts in ((weights, choice.weight), (along, choice.along), (power, choice.power)):
+            stack[(slice(None), *block)][:, asked] = parts
         votes[pulse, rows.start, columns.start] = choice.votes(left_out=int((~asked).sum()))
 
     held = _FINER * evaluation.time.size
@@ -178,13 +213,65 @@ def choice_of_kernels(
         replace(
             KernelVotes.joined([of_block for p, of_block in in_order if p == pulse]),
             misfit=misfits.shares,
-            misfit_limit=None if noise.is_white else misfits.limit,
+            misfit_limit=misfits.limit,
         )
-        for pulse, (noise, misfits) in enumerate(measured)
+        for pulse, (_, misfits) in enumerate(measured)
     ]
-    maps = {BEST: best, EVIDENCE: evidence, WHITENESS: white, VOTING: voting}
+    misfit = np.full(shape, np.nan)
+    for pulse, of_setting in enumerate(of_pulse):
+        if (name := of_setting.recommended()) is not None:
+            number = jury.kernels.index(name)
+            misfit[pulse] = pooled_share(along[number, pulse], power[number, pulse], voting[pulse] == OK)
+    maps = {BEST: best, EVIDENCE: evidence, MISFIT: misfit, VOTING: voting}
     made = _dataset_of_maps(jury, maps, np.nanmedian(limits, axis=(1, 2)))
-    return KernelChoice(tuple(of_pulse), made, weights)
+    return KernelChoice(tuple(of_pulse), made, weights, tuple(noise for noise, _ in measured))
+
+
+def with_averages(choice: KernelChoice, evaluation: Evaluation, *, jobs: int = 1) -> KernelChoice:
+    """Return a choice with D over its kernels, for each pulse setting and pixel; as it is without a tip radius.
+
+    Every kernel is fitted to the whole map.
+    """
+    if evaluation.settings.length is None or not choice.together.judged:
+        return choice
+    averages = averages_of_map(choice.kernels, choice.weights, evaluation, jobs=jobs)
+    maps = choice.maps.copy()
+    for place, number in enumerate(WINDOWS):
+        of_pulses = [by_window[place][0] for by_window in averages]
+        for quantity, unit, stack in (
+            ("D_kernels", "m²/s", [of_pulse.diffusion for of_pulse in of_pulses]),
+            ("D_kernels_noise", "", [of_pulse.noise_error for of_pulse in of_pulses]),
+            ("D_kernels_spread", "", [of_pulse.kernel_error for of_pulse in of_pulses]),
+        ):
+            name = f"{quantity}_{number}"
+            attributes = {"units": unit, "long_name": AVERAGE_MAPS[name]}
+            maps[name] = (("pulse", "y", "x"), np.stack(stack), attributes)
+    said = tuple(tuple(s for _, s in by_window if s is not None) for by_window in averages)
+    return replace(choice, maps=maps, averages=said)
+
+
+def designs_from_choice(choice: KernelChoice, evaluation: Evaluation) -> tuple[Design | None, ...]:
+    """Return for each pulse setting which other records would tell its kernel from the others; None without votes.
+
+    Parameters
+    ----------
+    choice : KernelChoice
+        Of this evaluation.
+    """
+    jury = _jury_from_evaluation(evaluation, choice.kernels)
+    sampled = sampled_pixels((evaluation.dataset.sizes["y"], evaluation.dataset.sizes["x"]))
+    designs: list[Design | None] = []
+    for pulse, votes in enumerate(choice.votes):
+        kernel = votes.recommended()
+        design = None
+        if kernel is not None:
+            asked = (choice.maps[VOTING].values[pulse] == OK)[sampled]
+            traces = sample_of_traces(evaluation, pulse)[asked]
+            sample = jury.sample(traces, kernel, choice.noises[pulse]) if len(traces) else None
+            rivals = [name for name in choice.kernels if name != kernel]
+            design = None if sample is None else design_from_sample(sample, rivals, pixels=votes.judged)
+        designs.append(design)
+    return tuple(designs)
 
 
 def check_choice(evaluation: Evaluation, *, kernels: Sequence[str] = COMPARED) -> None:
@@ -220,9 +307,21 @@ class _Jury:
             responding |= response_probability(fitted.r2, fitted.samples) < recipe.response_level
         return responding
 
-    def choice(self, traces: NDArray[np.floating], noise: NoiseModel | None = None) -> ModelChoice:
+    def choice(
+        self,
+        traces: NDArray[np.floating],
+        noise: NoiseModel | None = None,
+        common: Sequence[CommonCurves] = (),
+        own: NDArray[np.bool_] | None = None,
+    ) -> ModelChoice:
         """Return what traces, shape (n, time), say; n may be 0."""
-        return model_choice(traces, self.evaluation.time, self.pulse, noise=noise, **self._question)
+        return model_choice(
+            traces, self.evaluation.time, self.pulse, noise=noise, common=common, own=own, **self._question
+        )
+
+    def sample(self, traces: Array, kernel: str, noise: NoiseModel) -> Sample | None:
+        """Return what traces, shape (n, time), are for the design of other records."""
+        return sample_from_traces(traces, self.evaluation.time, self.pulse, kernel, noise, **self._question)
 
     def noise_and_misfits(
         self, pulse: int, limits_of: Callable[[Array, int], Array]

@@ -12,7 +12,8 @@ CLEAR: Final = 10.0
 
 Burnham, K. P. and Anderson, D. R. (2002). Model Selection and Multimodel Inference, 2nd ed., section 2.6."""
 MOSTLY: Final = 0.9
-"""A kernel describes a map where this part of the residuals is white; by chance alone 1 % are not."""
+"""Where too few traces are alike to have anything in common, a kernel describes a map if it leaves white residuals in
+this part of them; by chance alone 1 % are not."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class KernelVotes:
         Of each kernel the share of what it leaves over that all traces of one shape have in common
         (`napari_tesm.model_choice.misfits`); empty where it was not measured.
     misfit_limit : float, optional
-        Share up to which a kernel describes the traces; None where the noise is white and whiteness tells.
+        Share up to which a kernel describes the traces; None where it was not measured.
     """
 
     kernels: tuple[str, ...]
@@ -98,10 +99,10 @@ class KernelVotes:
 
     @property
     def describes(self) -> bool:
-        """Whether the recommended kernel describes the map.
+        """Whether the recommended kernel describes the map: traces of one shape have nothing in common that it misses.
 
-        In white noise it leaves white residuals nearly everywhere. Noise that is not white was measured from
-        residuals: those of a wrong kernel may pass for it, and what tells is what they have in common.
+        Residuals of a wrong kernel may pass for noise, which is measured from them, but noise has nothing in common.
+        Where too few traces are alike to tell, their residuals must be white.
         """
         name = self.recommended()
         if name is None:

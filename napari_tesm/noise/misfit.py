@@ -12,6 +12,33 @@ _FEWEST: Final = 8
 _MOST_LEVERAGE: Final = 0.95
 
 
+def groups_with_company(group: NDArray[np.intp], usable: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+    """Return groups that are large enough to have a curve in common; None where most traces have no company.
+
+    Parameters
+    ----------
+    group : ndarray of int, shape (n,)
+        Traces of one shape, from 0 in the order of the shapes. Neighbouring groups are joined until most traces have
+        company.
+    usable : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    ndarray of int, shape (n,), or None
+        From 0; −1 where a trace is not usable or has no company.
+    """
+    if not usable.any():
+        return None
+    for width in (1, 2, 4, 8, 16, 32):
+        joined = group // width
+        counts = np.bincount(joined[usable])
+        large = counts >= _FEWEST
+        if counts[large].sum() >= 0.75 * usable.sum():
+            numbers = np.where(large, np.cumsum(large) - 1, -1)
+            return np.where(usable, numbers[np.where(usable, joined, 0)], -1)
+    return None
+
+
 def without_misfit(residuals: Array, height: Array, group: NDArray[np.intp]) -> tuple[Array, float]:
     """Return residuals less what the kernel misses, and the share of their squares that it makes.
 
@@ -33,17 +60,13 @@ def without_misfit(residuals: Array, height: Array, group: NDArray[np.intp]) -> 
     usable = (group >= 0) & np.isfinite(height) & np.isfinite(residuals).all(axis=1)
     if not usable.any():
         return residuals, float("nan")
-    for width in (1, 2, 4, 8, 16, 32):
-        joined = group // width
-        counts = np.bincount(joined[usable])
-        if counts[counts >= _FEWEST].sum() >= 0.75 * usable.sum():
-            break
-    else:
+    joined = groups_with_company(group, usable)
+    if joined is None:
         return residuals, float("nan")
     left = np.full(residuals.shape, np.nan)
     by_chance = 0.0
-    for number in np.flatnonzero(counts >= _FEWEST):
-        rows = np.flatnonzero(usable & (joined == number))
+    for number in range(joined.max() + 1):
+        rows = np.flatnonzero(joined == number)
         # Without its sign: what noise leaves behind where it was taken for a response comes with either sign, a
         # response with one.
         amplitude = np.abs(height[rows])

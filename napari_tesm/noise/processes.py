@@ -57,15 +57,26 @@ class Process:
 
     def covariance(self, time: Array) -> Array:
         """Return the covariance of samples at times in s, shape (time, time)."""
-        if self.kind == "drift":
-            line = (time - time.mean()) * (np.sqrt(12) / self.time)
-            return np.asarray(np.outer(line, line), dtype=np.float64)
+        if (columns := self.columns(time)) is not None:
+            return np.asarray(columns @ columns.T, dtype=np.float64)
         if not _is_even(time):
             return self.autocorrelation(time[:, None] - time)
         # Of evenly spaced samples each row is the one before, a sample later.
         one_sided = self.autocorrelation(time - time[0])
         both = np.concatenate([one_sided[:0:-1], one_sided])
         return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(both, time.size)[::-1])
+
+    def columns(self, time: Array) -> Array | None:
+        """Return the few curves, shape (time, n), that mains or a drift are made of in every trace; None for others.
+
+        With independent factors of variance 1 they are the process: their products are its covariance.
+        """
+        if self.kind == "drift":
+            return np.asarray((time - time.mean()) * (np.sqrt(12) / self.time))[:, None]
+        if self.kind == "mains":
+            angle = 2 * np.pi * self.time * time
+            return np.column_stack([np.cos(angle), np.sin(angle)])
+        return None
 
     def autocorrelation(self, lags: Array) -> Array:
         """Return the correlation of two samples so far apart, for lags in s, of all but a drift."""

@@ -12,7 +12,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from napari_tesm.data.maps import labels_from_maps
-from napari_tesm.model_choice.maps import BEST, EVIDENCE, VOTING, KernelChoice
+from napari_tesm.model_choice.maps import BEST, EVIDENCE, MISFIT, VOTING, KernelChoice
+from napari_tesm.model_choice.misfits import LEAST
 from napari_tesm.model_choice.votes import KernelVotes, rounded
 from napari_tesm.plotting.maps import EMPTY, draw_map, draw_pixels, map_extent, map_proportion
 
@@ -32,17 +33,17 @@ def colour_of_kernel(name: str) -> str:
 
 
 def kernel_choice_figure(choice: KernelChoice) -> Figure:
-    """Return a figure of a choice: best kernel, evidence and votes, a row for each pulse setting (four at most)."""
+    """Return a figure of a choice: best kernel, evidence, misfit, votes; a row for each pulse setting, at most four."""
     pulses = min(len(choice.votes), _MOST_PULSES)
     proportion = map_proportion(map_extent(choice.maps[BEST])[0])
     row_height = float(np.clip(3.4 * proportion + 1.1, 2.9, 4.8))
-    figure = Figure(figsize=(13, row_height * pulses), dpi=110)
+    figure = Figure(figsize=(16.5, row_height * pulses), dpi=110)
     draw_kernel_choice(figure, choice)
     return figure
 
 
 def draw_kernel_choice(figure: Figure, choice: KernelChoice, *, in_words: bool = True) -> None:
-    """Draw best kernel, evidence and votes on an empty figure, a row for each pulse setting (four at most).
+    """Draw best kernel, evidence, misfit and votes on an empty figure, a row for each pulse setting (four at most).
 
     Parameters
     ----------
@@ -51,11 +52,12 @@ def draw_kernel_choice(figure: Figure, choice: KernelChoice, *, in_words: bool =
     """
     pulses = min(len(choice.votes), _MOST_PULSES)
     figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
-    axes = figure.subplots(pulses, 3, squeeze=False, width_ratios=(1, 1, 1.1))
+    axes = figure.subplots(pulses, 4, squeeze=False, width_ratios=(1, 1, 1, 1.1))
     for pulse, label in enumerate(labels_from_maps(choice.maps)[:pulses]):
         draw_best_kernel(axes[pulse, 0], choice, pulse, f"Best kernel {label}")
         draw_evidence(axes[pulse, 1], choice, pulse, f"Evidence {label}")
-        draw_votes(axes[pulse, 2], choice.votes[pulse], in_words=in_words)
+        draw_misfit(axes[pulse, 2], choice, pulse, f"Misfit {label}")
+        draw_votes(axes[pulse, 3], choice.votes[pulse], in_words=in_words)
 
 
 def draw_best_kernel(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:
@@ -87,22 +89,33 @@ def draw_evidence(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> N
     axes.set_title(f"{title}, ΔAICc", fontsize=11)
 
 
+def draw_misfit(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:
+    """Draw what part of the residuals of the recommended kernel is misfit, in percent."""
+    misfit = 100 * _of_voters(choice, MISFIT, pulse)
+    finite = misfit.values[np.isfinite(misfit.values)]
+    votes = choice.votes[pulse]
+    limit = 100 * (LEAST if votes.misfit_limit is None else votes.misfit_limit)
+    high = float(np.percentile(finite, 99)) if finite.size else limit
+    draw_map(axes, misfit, title, cmap="magma", norm=Normalize(0, max(high, 2 * limit)))
+    axes.set_title(f"{title}, % of the residuals", fontsize=11)
+
+
 def draw_votes(axes: Axes, votes: KernelVotes, *, in_words: bool = True) -> None:
-    """Draw for each kernel in how many pixels it is best and leaves white residuals, and say what follows."""
+    """Draw for each kernel in how many pixels it is best, and what part of its residuals is misfit."""
     names = votes.ranked()
     place = np.arange(len(names))
     if votes.judged:
         shares = [100 * votes.share(name) for name in names]
-        white = [100 * votes.white_share(name) for name in names]
+        missed = [100 * max(votes.misfit_share(name) or 0.0, 0.0) for name in names]
         colours = [colour_of_kernel(name) for name in names]
         axes.barh(place - 0.19, shares, 0.36, color=colours)
-        axes.barh(place + 0.19, white, 0.36, color="none", edgecolor=colours, hatch="////", linewidth=0.8)
+        axes.barh(place + 0.19, missed, 0.36, color="none", edgecolor=colours, hatch="////", linewidth=0.8)
         for number, name in enumerate(names):
             behind = votes.behind(name)
             text = "best of the map" if behind == 0 else f"AICc +{rounded(behind)}"
             axes.text(101, number, text, va="center", fontsize=8)
         axes.legend(
-            handles=[Patch(color="0.4", label="best in"), Patch(fill=False, ec="0.4", hatch="////", label="white in")],
+            handles=[Patch(color="0.4", label="best in"), Patch(fill=False, ec="0.4", hatch="////", label="misfit")],
             fontsize=8, frameon=False, loc="lower right", ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1,
         )  # fmt: skip
     axes.set_yticks(place, names)
@@ -110,7 +123,7 @@ def draw_votes(axes: Axes, votes: KernelVotes, *, in_words: bool = True) -> None
     axes.set_xlim(0, 100)
     axes.spines[["top", "right"]].set_visible(False)
     words = "\n" + textwrap.fill(votes.sentence(), _LINE) if in_words else ""
-    axes.set_xlabel(f"% of the pixels that vote{words}", fontsize=9)
+    axes.set_xlabel(f"% of the pixels that vote, % of the residuals{words}", fontsize=9)
 
 
 def _of_voters(choice: KernelChoice, name: str, pulse: int) -> xr.DataArray:

@@ -1,5 +1,6 @@
 """The tables of a scan: its regions, its grains, the kernels of its traces; for all doors from the same columns."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from napari_tesm.findings.comparison import (
 )
 from napari_tesm.findings.table import Column, Joined, Table
 from napari_tesm.grains import DistanceBins, GrainMeasure, GrainRow
+from napari_tesm.model_choice.design import Design
 from napari_tesm.model_choice.votes import KernelVotes, rounded
 from napari_tesm.quantities.scaling import Scaling
 from napari_tesm.regions.measures import Measure, Part
@@ -27,8 +29,7 @@ CLASSES_SHOWN: Final = ("class", _COUNT, _MEDIAN, _QUARTILES)
 VOTES_SHOWN: Final = (
     "kernel", "parameters", Joined("best in", ("best_share",), "{} %"),
     Joined("AICc", ("aicc_behind",), lambda _, behind: "best" if behind == 0 else f"+{rounded(behind)}"),
-    Joined("white in", ("white_share",), "{} %"),
-    Joined("common", ("misfit_share",), lambda _, share: "–" if share is None else f"{max(share, 0):.1f} %"),
+    Joined("misfit", ("misfit_share",), lambda _, share: "–" if share is None else f"{max(share, 0):.1f} %"),
 )  # fmt: skip
 """What the terminal and the screen show of the votes."""
 
@@ -186,17 +187,36 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
+def table_of_design(design: Design) -> Table:
+    """Return how many pixels each record takes to tell the kernel of a sample from each rival."""
+    rivals = [separation.rival for separation in design.rows[0].separations]
+    columns: list[Column | str] = [
+        "record",
+        Column("time of a pixel", "s", key="duration"),
+        *(Column(rival, key=rival) for rival in rivals),
+    ]
+    rows = [
+        [row.candidate.name, row.candidate.duration, *(_pixels(one.pixels) for one in row.separations)]
+        for row in design.rows
+    ]
+    return Table("", "", columns, rows)
+
+
+def _pixels(count: float) -> float | None:
+    return count if math.isfinite(count) else None
+
+
 def table_of_votes(votes: KernelVotes) -> Table:
     """Return what the traces say of each kernel, the best first."""
     columns: list[Column | str] = [
         "kernel", "parameters", Column("best in, %", key="best_share", decimals=1),
-        Column("AICc", key="aicc_behind"), Column("white in, %", key="white_share", decimals=1),
-        Column("common, %", key="misfit_share", decimals=1),
+        Column("AICc", key="aicc_behind"),
+        Column("misfit, %", key="misfit_share", decimals=1),
     ]  # fmt: skip
     rows = [
         [
             name, votes.parameters[votes.kernels.index(name)], 100 * votes.share(name), votes.behind(name),
-            100 * votes.white_share(name), _percent(votes.misfit_share(name)),
+            _percent(votes.misfit_share(name)),
         ]
         for name in votes.ranked()
     ]  # fmt: skip

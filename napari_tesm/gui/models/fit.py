@@ -23,7 +23,7 @@ from napari_tesm.findings.instrument import instrument_summary
 from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
+from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels, with_averages
 
 PREVIEW_SAMPLES: Final = 128 * 128 * 250
 """Samples that are refitted at each change of a parameter; larger maps are thinned to this."""
@@ -228,7 +228,9 @@ class FitModel:
         """Return which kernel the scan's traces support."""
         # The kernel of the fit plays no part in the question.
         recipe = replace(self.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
-        return choice_of_kernels(self.scan.evaluation.updated(recipe), jobs=jobs, progress=progress)
+        evaluation = self.scan.evaluation.updated(recipe)
+        choice = choice_of_kernels(evaluation, jobs=jobs, progress=progress)
+        return with_averages(choice, evaluation, jobs=jobs)
 
     def _say(self, message: str) -> None:
         if message != self.message:

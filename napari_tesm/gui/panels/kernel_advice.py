@@ -19,7 +19,7 @@ _RIGHT: Final = "<td align='right' style='padding-right: 12px'>"
 
 
 class KernelAdvice(QWidget):
-    """Progress while kernels are compared, then the votes, what they come to, and a button that takes the advice."""
+    """Progress while kernels are compared, then the votes, what they come to, D, and a button that takes the advice."""
 
     asked = Signal()
     wanted = Signal(str)
@@ -41,7 +41,8 @@ class KernelAdvice(QWidget):
         self.progress.setRange(0, 1000)
         self.progress.setFormat("comparing kernels: %p %")
         self.cancel_button = button("Cancel", "", self.worker.cancel)
-        self.verdict, self.table, self.voters = Words(narrow=True), QLabel(), QLabel()
+        self.verdict, self.averages = Words(narrow=True), Words(narrow=True)
+        self.table, self.voters = QLabel(), QLabel()
         self.table.setTextFormat(Qt.TextFormat.RichText)
         self.voters.setToolTip("Traces with a response; noise alone would support any kernel")
         give_way(self.voters)
@@ -49,7 +50,9 @@ class KernelAdvice(QWidget):
         self.close_button = button("Close", "The layers stay", self._close)
         running = laid_out(QHBoxLayout(), self.progress, self.cancel_button, spacing=4)
         buttons = laid_out(QHBoxLayout(), self.use_button, self.close_button, (self.voters, 1), spacing=4)
-        laid_out(QVBoxLayout(self), running, self.verdict, self.table, buttons, spacing=3, margin=0)
+        laid_out(
+            QVBoxLayout(self), running, self.verdict, self.table, self.averages, buttons, spacing=3, margin=0
+        )
         self.clear()
 
     def show_running(self, running: bool) -> None:
@@ -75,13 +78,20 @@ class KernelAdvice(QWidget):
         self.verdict.setText(f"⚠ {choice.sentence()}" if votes.is_doubtful else choice.sentence())
         self.table.setText(table_of_choice(choice) if votes.judged else "")
         self.table.setToolTip(
-            "Best in, white in: of the pixels that vote. AICc: of the whole map, above the best. White residuals: "
-            "what the kernel leaves looks like noise."
+            "Best in: of the pixels that vote. AICc: of the whole map, above the best. Misfit: the part of what the "
+            "kernel leaves that traces of one relaxation time have in common, as noise has not."
         )
         self.voters.setText(
             f"{grouped(votes.judged)} of {grouped(votes.judged + votes.left_out)} traces vote"
         )
-        for label in (self.verdict, self.table, self.voters):
+        averages = [
+            (f"{plain_label(label)}: " if len(choice.votes) > 1 else "", average)
+            for pulse, label in enumerate(labels_from_maps(choice.maps))
+            for average in choice.averages_of(pulse)
+        ]
+        self.averages.setText("\n".join(f"{label}{average.line()}" for label, average in averages))
+        self.averages.setToolTip("\n".join(f"{label}{average.sentence()}" for label, average in averages))
+        for label in (self.verdict, self.table, self.averages, self.voters):
             label.setVisible(bool(label.text()))
         self.show_present(fitted, present)
         self.close_button.setVisible(True)
@@ -107,7 +117,15 @@ class KernelAdvice(QWidget):
         self.choice = None
         self.verdict.setText("")
         self.table.setText("")
-        for widget in (self.verdict, self.table, self.voters, self.use_button, self.close_button):
+        self.averages.setText("")
+        for widget in (
+            self.verdict,
+            self.table,
+            self.averages,
+            self.voters,
+            self.use_button,
+            self.close_button,
+        ):
             widget.setVisible(False)
         self.show_running(self.worker.running)
 

@@ -9,13 +9,14 @@ from gwyfile.objects import GwyContainer
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.gwy import contents
 from napari_tesm.io.gwy.results import SHA256_KEY, add_channel, setting_metadata
-from napari_tesm.model_choice.maps import BEST, EVIDENCE, MAPS, KernelChoice
+from napari_tesm.model_choice.maps import AVERAGE_MAPS, BEST, EVIDENCE, MAPS, MISFIT, KernelChoice
+from napari_tesm.model_choice.misfits import LEAST
 from napari_tesm.model_choice.votes import rounded
 
 KERNEL_MAP_KEY: Final = "t-ESM kernel map"
 """Metadata key that marks such a channel; its value is the map's name."""
 _KERNELS_KEY: Final = "Kernels"
-_PALETTES: Final = {BEST: "Spectral", EVIDENCE: "Viridis"}
+_PALETTES: Final = {BEST: "Spectral", EVIDENCE: "Viridis", MISFIT: "Viridis"}
 
 
 def add_kernel_channels(container: GwyContainer, choice: KernelChoice, *, sha256: str = "") -> None:
@@ -24,7 +25,7 @@ def add_kernel_channels(container: GwyContainer, choice: KernelChoice, *, sha256
     ways = [str(way) for way in maps["direction"].values]
     for pulse, label in enumerate(pulse_labels(maps["voltage"].values, ways)):
         common = _metadata(choice, pulse, sha256)
-        for name, title in MAPS.items():
+        for name, title in choice.titles.items():
             values = maps[name].isel(pulse=pulse)
             values = values.where(maps["voting"].isel(pulse=pulse) == 0)
             finite = values.values[np.isfinite(values.values)]
@@ -42,9 +43,11 @@ def _shown_range(name: str, values: np.ndarray, kernels: int) -> tuple[float, fl
     """Return a colour range: the same for every choice among these kernels, and one that few pixels do not stretch."""
     if name == BEST:
         return 0.0, float(kernels - 1)
-    if name != EVIDENCE:
-        return 0.0, 1.0
+    if name in AVERAGE_MAPS:
+        return None
     high = float(np.percentile(values, 99)) if values.size else 0.0
+    if name == MISFIT:
+        return 0.0, max(high, LEAST)
     return (0.0, high) if high > 0 else None
 
 
@@ -61,8 +64,8 @@ def _metadata(choice: KernelChoice, pulse: int, sha256: str) -> dict[str, str]:
     }
     entries |= {
         f"Kernel {name}": f"{votes.parameters[votes.kernels.index(name)]} parameters, best in "
-        f"{100 * votes.share(name):.1f} %, AICc of the map {rounded(votes.behind(name))} above the best, white in "
-        f"{100 * votes.white_share(name):.1f} %"
+        f"{100 * votes.share(name):.1f} %, AICc of the map {rounded(votes.behind(name))} above the best"
+        + _misfit(votes.misfit_share(name))
         for name in (votes.ranked() if votes.judged else ())
     }
     for meaning, count in choice.left_out(pulse).items():
@@ -73,9 +76,13 @@ def _metadata(choice: KernelChoice, pulse: int, sha256: str) -> dict[str, str]:
     return entries
 
 
+def _misfit(share: float | None) -> str:
+    return "" if share is None else f", misfit {100 * share:.1f} %"
+
+
 def is_kernel_map(metadata: Mapping[str, str]) -> bool:
     """Whether the metadata of a channel say that it came from a comparison of kernels."""
-    return metadata.get(KERNEL_MAP_KEY) in MAPS
+    return metadata.get(KERNEL_MAP_KEY) in {*MAPS, *AVERAGE_MAPS}
 
 
 def kernel_map_attributes(metadata: Mapping[str, str]) -> dict[str, str]:

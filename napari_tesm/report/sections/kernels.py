@@ -8,8 +8,7 @@ from napari_tesm.data.dataset import thinned
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.sentences import Sentence
-from napari_tesm.model_choice.averages import averaged_diffusion
-from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
+from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels, with_averages
 from napari_tesm.model_choice.votes import CLEAR, KernelVotes
 from napari_tesm.plotting.kernel_choice import draw_kernel_choice
 from napari_tesm.report.data import ReportData, ReportScan
@@ -33,8 +32,7 @@ def section_from_data(data: ReportData) -> Section | None:
     recipe = replace(scan.recipe, kernel=Recipe().kernel, geometry=Recipe().geometry)
     try:
         evaluation = Evaluation.of(dataset, recipe)
-        choice = choice_of_kernels(evaluation)
-        averages = averaged_diffusion(choice, evaluation)[0] if choice.votes[0].judged else []
+        choice = with_averages(choice_of_kernels(evaluation), evaluation)
     except ValueError as error:
         return section.lacking(Sentence("Kernels cannot be compared: {error}.", error=error))
     votes = choice.votes[0]
@@ -43,13 +41,12 @@ def section_from_data(data: ReportData) -> Section | None:
     section.paragraphs.append(
         "All kernels were fitted to the same samples of every trace with a response, from the start of the pulse on. "
         f"AICc weighs how close they come against their parameters; a kernel is preferred clearly beyond {CLEAR:g}. It "
-        "only ranks: whether the best one describes the traces is said by its residuals, which are white if what is "
-        "left is noise (Ljung and Box, ten lags, 1 %), and by the share of them that all traces of one relaxation time "
-        "have in common, which noise has not. Noise that is not white was measured, and residuals decorrelated before "
-        "they were judged; whether a kernel describes the traces is then said by the common share."
+        "only ranks: whether the best one describes the traces is said by its misfit, the share of what it leaves over "
+        "that all traces of one relaxation time have in common, which noise has not. The map of it shows where. Noise "
+        "that is not white was measured, and residuals decorrelated before AICc was taken."
         + (f" Of this large map one pixel in {step**2} was asked." if step > 1 else "")
     )
-    section.paragraphs += [average.sentence() for average in averages]
+    section.paragraphs += [average.sentence() for average in choice.averages_of(0)]
     used = scan.recipe.kernel
     if votes.is_doubtful:
         section.warnings.append(f"Which kernel: {votes.sentence()}")
@@ -65,25 +62,25 @@ def section_from_data(data: ReportData) -> Section | None:
         )
         section.tables.append(replace(table_of_votes(votes), name="kernels", caption=caption))
     section.numbers |= {"scan": scan.name, "pulse": label, "every": step, **votes.to_dict()}
-    section.numbers["diffusion"] = [average.to_dict() for average in averages]
+    section.numbers["diffusion"] = [average.to_dict() for average in choice.averages_of(0)]
     return section
 
 
 def _comparison(votes: KernelVotes, used: str) -> str:
     if used not in votes.kernels:
         return "it was not among those compared"
-    return (
-        f"AICc of the map {votes.behind(used):.0f} larger, residuals white in {100 * votes.white_share(used):.0f} % "
-        "of the traces"
-    )
+    words = f"AICc of the map {votes.behind(used):.0f} larger"
+    misfit = votes.misfit_share(used)
+    return words if misfit is None else f"{words}, {100 * max(misfit, 0):.1f} % of its residuals are misfit"
 
 
 def _figure(scan: ReportScan, choice: KernelChoice, label: str) -> ReportFigure:
     votes = choice.votes[0]
     return ReportFigure(
         "kernels",
-        f"{scan.name}: kernel that describes each pixel best {label}, by how much its AICc is ahead, and the "
-        f"votes; n = {votes.judged} traces with a response, {votes.left_out} without a vote are grey.",
+        f"{scan.name}: kernel that describes each pixel best {label}, by how much its AICc is ahead, the misfit of "
+        f"the kernel that the map supports, and the votes; n = {votes.judged} traces with a response, "
+        f"{votes.left_out} without a vote are grey.",
         lambda figure: draw_kernel_choice(figure, choice, in_words=False),
-        (10.0, 3.2),
+        (12.6, 3.2),
     )
