@@ -34,9 +34,9 @@ def test_the_share_is_what_was_put_in_and_the_map_says_where():
     assert votes.recommended() == "exponential"
     misfit = choice.maps[MISFIT].values[0]
     # Two thirds of the noise, in half the traces. What all have in common is half as high, and so much of it lies along
-    # the residuals of those; the others have none.
+    # the residuals of those; the others have none. Fits follow a little of it, so that times tell some of both apart.
     half = np.square(height[left]).sum() / np.square(height).sum()
-    assert votes.misfit_share("exponential") == pytest.approx(2 / 3 * half**2 / (1 + 2 / 3 * half), abs=0.01)
+    assert votes.misfit_share("exponential") == pytest.approx(2 / 3 * half**2 / (1 + 2 / 3 * half), abs=0.025)
     assert not votes.describes
     assert "% of its residuals in common: none of these kernels" in votes.sentence()
     assert misfit[:, :15].mean() == pytest.approx(2 / 3 * half / (1 + 4 / 3 * half), abs=0.03)

@@ -71,11 +71,11 @@ class AveragedDiffusion:
         Examples
         --------
         >>> AveragedDiffusion("D2", 48, 4e-13, 0.0488, 0.5, {}).line()
-        'D2 over the kernels: 4.00e-13 m²/s, ×/÷ 1.05 from the noise, ×/÷ 1.65 between the kernels'
+        'D2 over the kernels: 4e-13 m²/s; in a pixel factors of 1.05 from the noise and 1.65 between the kernels'
         """
         return (
-            f"{self.name} over the kernels: {text_from_quantity(self.diffusion, 'm²/s', digits=3)}, ×/÷ "
-            f"{np.exp(self.noise_error):.2f} from the noise, ×/÷ {np.exp(self.kernel_error):.2f} between the kernels"
+            f"{self.name} over the kernels: {text_from_quantity(self.diffusion, 'm²/s', digits=3)}; in a pixel factors "
+            f"of {np.exp(self.noise_error):.2f} from the noise and {np.exp(self.kernel_error):.2f} between the kernels"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def table_of_design(design: Design) -> Table:
     columns: list[Column | str] = [
         "record",
         Column("time of a pixel", "s", key="duration"),
-        *(Column(rival, key=rival) for rival in rivals),
+        *(Column(rival, key=rival, decimals=0) for rival in rivals),
     ]
     rows = [
         [row.candidate.name, row.candidate.duration, *(_pixels(one.pixels) for one in row.separations)]

@@ -10,9 +10,12 @@ from test_fit_panel import open_scan  # noqa: F401
 from test_workspace import add_scan, settle
 
 from napari_tesm import kernel_choice, save
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.layers.kernel_layers import layers_from_choice
 from napari_tesm.gui.layers.scan_layers import layers_from_scan
 from napari_tesm.gui.models.scan import Scan, scans_from_path
+from napari_tesm.model_choice.maps import choice_of_kernels, with_averages
 from napari_tesm.plotting.kernel_choice import colour_of_kernel
 from napari_tesm.scan import save_scan
 
@@ -31,7 +34,7 @@ def ask(qtbot):
 
 
 def choice_layers(panel):
-    names = ("best_kernel", "evidence")
+    names = ("best_kernel", "evidence", "misfit", "D_kernels_2", "D_kernels_spread_2")
     layers = panel.session.layers_of(panel.scan, "map")
     return {
         layer.metadata["tesm"]["map"]: layer for layer in layers if layer.metadata["tesm"]["map"] in names
@@ -48,6 +51,8 @@ def test_the_answer_is_shown_and_one_click_follows_it(open_scan, ask, qtbot):  #
     assert "⚠" not in advice.verdict.text()
     assert colour_of_kernel("flux-pulse") in advice.table.text()
     assert advice.voters.text() == "48 of 48 traces vote"
+    assert "D2 over the kernels: " in advice.averages.text()
+    assert "between the kernels" in advice.averages.text()
     layers = choice_layers(panel)
     assert layers["best_kernel"].visible
     best = panel.scan.choice.maps["best_kernel"].values[0]
@@ -61,7 +66,7 @@ def test_the_answer_is_shown_and_one_click_follows_it(open_scan, ask, qtbot):  #
     # Asked again: the layers are replaced, and what is in use already needs no click.
     ask(panel)
     assert not advice.use_button.isEnabled()
-    assert len(choice_layers(panel)) == 2
+    assert len(choice_layers(panel)) == 5
     assert sum(layer.name.startswith("Best kernel") for layer in panel.viewer.layers) == 1
 
 
@@ -109,8 +114,8 @@ def test_layers_lie_on_the_map_and_come_back_from_a_file(tmp_path, viewer_model)
     (scan,) = scans_from_path(source)
     scan.choice = kernel_choice(dataset, kernels=KERNELS, threshold=0.97)
     voting = scan.choice.maps["voting"].values[0] == 0
-    (evidence, best) = layers_from_choice(scan, scan.choice)
-    for data, options, kind in (evidence, best):
+    (misfit, evidence, best) = layers_from_choice(scan, scan.choice)
+    for data, options, kind in (misfit, evidence, best):
         assert data.shape == voting.shape
         assert options["scale"] == scan.display.layer_options()["scale"]
         assert options["units"] == scan.display.layer_options()["units"]
@@ -127,3 +132,25 @@ def test_layers_lie_on_the_map_and_come_back_from_a_file(tmp_path, viewer_model)
     assert restored[1]["features"]["kernel"] == [*KERNELS, "no vote"]
     assert "Mask of Best kernel (-3 V)" not in layers
     np.testing.assert_allclose(layers["Evidence (-3 V)"][0], evidence[0], rtol=1e-6)
+    np.testing.assert_allclose(layers["Misfit (-3 V)"][0], misfit[0], rtol=1e-6)
+
+
+def test_d_over_the_kernels_is_in_layers_in_the_file_and_in_the_panel_s_words(tmp_path, viewer_model):
+    dataset = dataset_of(traces_of("flux-pulse", 4e-13, shape=(3, 8), noise=0.05))
+    source, out = tmp_path / "scan.gwy", tmp_path / "out.gwy"
+    save(source, dataset)
+    (scan,) = scans_from_path(source)
+    evaluation = Evaluation.of(scan.dataset, Recipe())
+    scan.choice = with_averages(
+        choice_of_kernels(evaluation, kernels=("exponential", "flux-pulse")), evaluation
+    )
+    layers = {options["name"]: data for data, options, _ in layers_from_choice(scan, scan.choice)}
+    median = np.median(layers["D2 over kernels (-3 V)"])
+    assert median == pytest.approx(4e-13, rel=0.1)
+    spread = layers["D2 over kernels: error between kernels (-3 V)"]
+    assert np.median(spread) < 0.1
+    assert "D1 over kernels: error from noise (-3 V)" not in layers
+    save_scan(scan, out)
+    (again,) = scans_from_path(out)
+    restored = {options["name"]: data for data, options, _ in layers_from_scan(again)}
+    np.testing.assert_allclose(restored["D2 over kernels: error between kernels (-3 V)"], spread, rtol=1e-6)
