@@ -204,9 +204,11 @@ def test_few_independent_samples_are_no_step(seed):
     for _ in range(lock_in[1]):
         curves = lfilter([1 - memory], [1, -memory], curves, axis=-1)
     traces = curves[:, ::50].repeat(40, axis=0) + behind_lock_in(rng, 480, *lock_in) / 10
-    assert (
-        instrument_summary(fit(dataset_of(traces, lock_in=lock_in), kernel="flux-pulse"))["fitted"] == "none"
-    )
+    summary = instrument_summary(fit(dataset_of(traces, lock_in=lock_in), kernel="flux-pulse"))
+    assert summary["fitted"] == "none"
+    # Errors of ln tau are about 1 here, and the fit is not linear that far.
+    (step,) = (test for test in summary["nuisances"] if test["text"] == "step")
+    assert step["significance"] < 5
 
 
 @pytest.mark.parametrize("frequency", [50.0, 60.0])
