@@ -192,6 +192,15 @@ def test_parts_are_what_goes_with_the_voltage_and_with_its_square(positive, nega
         np.testing.assert_allclose(some.values, expected[1:3, 2][:, [4, 7]], rtol=1e-9, atol=1e-9)
 
 
+def test_the_even_part_has_more_or_less_noise_than_the_odd_one_where_voltages_differ():
+    noise = np.random.default_rng(8).standard_normal((2, 12, 15, TIMES.size))
+    dataset = dataset_of(noise, [2.0, -3.5])
+    even, odd = (parts_of(dataset, parity)["displacement"].values.std() for parity in ("even", "odd"))
+    (pair,) = pairs_of_settings(np.array([2.0, -3.5]), ["", ""])
+    assert pair.even_noise == pytest.approx(even / odd, rel=0.01)
+    assert pair.even_noise < 0.7
+
+
 def test_unequal_voltages_are_said_to_take_the_linear_part_for_the_odd_one():
     dataset, truth, force = scene(np.random.default_rng(6), voltages=(3.0, -2.5))
     maps = fit(dataset, kernel="flux-pulse", nuisance="none", parity="odd")
