@@ -198,7 +198,7 @@ def noise_and_misfits(
     traces: ArrayLike,
     time: ArrayLike,
     pulse: Window,
-    noises: Sequence[NoiseModel],
+    noises: Sequence[NoiseModel] | None,
     *,
     kernels: Sequence[str] = COMPARED,
     stop: float | None = None,
@@ -211,8 +211,8 @@ def noise_and_misfits(
     ----------
     traces : array-like, shape (n, time)
         With a response.
-    noises : sequence of NoiseModel
-        What each kernel leaves over.
+    noises : sequence of NoiseModel, optional
+        What each kernel leaves over; None takes all noise for white.
     time, pulse, kernels, stop, skip, low_pass
         As for `model_choice`.
     """
@@ -224,7 +224,9 @@ def noise_and_misfits(
         Explained(*question.fitted(y, name), question.since, parameters)
         for name, parameters in zip(question.names, question.parameters, strict=True)
     ]
-    noise = likely_noise(explained, noises, processes_from_times(question.since, low_pass))
+    noise = NoiseModel()
+    if noises is not None:
+        noise = likely_noise(explained, noises, processes_from_times(question.since, low_pass))
     return noise, Misfits.of(explained, noise)
 
 

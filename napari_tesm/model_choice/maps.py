@@ -213,7 +213,8 @@ def choice_of_kernels(
         replace(
             KernelVotes.joined([of_block for p, of_block in in_order if p == pulse]),
             misfit=misfits.shares,
-            misfit_limit=misfits.limit,
+            # Noise that is taken for white must look white, whatever traces have in common.
+            misfit_limit=None if jury.takes_white else misfits.limit,
         )
         for pulse, (_, misfits) in enumerate(measured)
     ]
@@ -289,6 +290,11 @@ class _Jury:
     relaxation: Window
     low_pass: LowPass | None
 
+    @property
+    def takes_white(self) -> bool:
+        """Whether all noise is taken for white."""
+        return self.evaluation.recipe.noise == "white"
+
     def status(self, traces: NDArray[np.floating], height: Array, threshold: Array) -> NDArray[np.int8]:
         """Return 0 where a trace deserves a vote, else the status value that says why not, shape of `height`."""
         status = np.full(height.shape, BELOW_THRESHOLD, dtype=np.int8)
@@ -330,7 +336,9 @@ class _Jury:
 
         `limits_of` gives the smallest |H| that counts, of traces of a pulse setting.
         """
-        noises = [instrument_of(self._fit(name)).noises[pulse] for name in self.kernels]
+        noises = None
+        if not self.takes_white:
+            noises = [instrument_of(self._fit(name)).noises[pulse] for name in self.kernels]
         traces = sample_of_traces(self.evaluation, pulse)
         height = height_from_traces(traces, self.evaluation.time, self.pulse, low_pass=self.low_pass)
         asked = traces[self.status(traces, height, limits_of(traces, pulse)) == OK]
