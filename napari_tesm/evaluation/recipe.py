@@ -80,7 +80,8 @@ class Recipe:
     skip_after_edge : float
         Samples within this time after a window's start are left out, in s.
     response_level : float
-        A pixel shows a response where the F-test against a constant stays below this probability.
+        A pixel shows a response where the probability of a constant in the noise as it is (in white noise that of the
+        F-test) stays below this.
     max_log_tau_error : float
         A larger standard error of ln tau means unresolved.
     phase_rotation : float or "auto", optional

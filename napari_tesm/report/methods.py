@@ -156,8 +156,8 @@ def _about_height(recipe: Recipe, settings: Settings) -> str:
         "H, the displacement by the pulse, is the mean of the last 5 % of the pulse's samples less the mean of the "
         "samples before the pulse (the level of a fit to the pulse where there are none), with its sign. Pixels are "
         "fitted where |H| "
-        f"is at least {_words_of_threshold(recipe)}, and where the "
-        f"window is described better than by a constant (F-test, p < {recipe.response_level:g})."
+        f"is at least {_words_of_threshold(recipe)}, and where the window is described better than by a constant "
+        f"(p < {recipe.response_level:g}: in white noise the F-test, else draws of the noise as it was measured)."
     )
     return words if recipe.threshold_of == OF_NOISE else f"{words} {_about_selection(settings)}"
 

@@ -57,7 +57,7 @@ _TIPS: Final = {
     "that hot pixels and bad lines do not count. Noise: the standard error of each pixel's own H",
     "kernel": "Shape of the relaxation",
     "geometry": "How D follows from τ and the length l: the contact radius, else the tip radius",
-    "response_level": "F-test against a constant: a pixel responds where its probability is below this",
+    "response_level": "Probability of a constant in the noise as measured (white: F-test): below this a pixel responds",
     "max_log_tau_error": "A larger standard error of ln τ means unresolved",
     "skip_after_edge": "Samples within this time after a window's start are left out, in ms",
     "lock_in_time_constant": "Time constant of the lock-in's low-pass, in ms, which the kernel passes, too; 0: none",
