@@ -1,4 +1,4 @@
-"""D found against D put in, for every kernel, and what a wrong kernel makes of it: all of docs/validation.md.
+"""D found against D put in, for every kernel, and what a wrong kernel makes of it: docs/validation.md.
 
 Run: python benchmarks/validation.py; two minutes on one core. Seeded: the same numbers every time. Writes the figures
 docs/images/validation_*.png, the table docs/validation.csv, and the tables between the markers of docs/validation.md

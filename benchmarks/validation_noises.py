@@ -287,7 +287,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small one, printed only")
     quick = parser.parse_args().quick
-    many, some, maps = (256, 128, 1) if quick else (2048, 1024, 2)
+    many, some, maps = (256, 128, 1) if quick else (2048, 768, 2)
     tables: dict[str, Callable[[], str]] = {
         "noise alone": lambda: gate_table(many),
         "errors, SNR 10": lambda: error_table(some, SNR),

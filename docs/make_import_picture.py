@@ -2,7 +2,7 @@
 
 Run it on a screen of its own::
 
-    xvfb-run -a -s "-screen 0 1280x800x24" .venv/bin/python docs/make_import_picture.py
+    xvfb-run -a -s "-screen 0 1280x960x24" .venv/bin/python docs/make_import_picture.py
 """
 
 import tempfile

@@ -2,7 +2,7 @@
 
 Run it on a screen of its own::
 
-    xvfb-run -a -s "-screen 0 1280x800x24" .venv/bin/python docs/make_null_pictures.py
+    xvfb-run -a -s "-screen 0 1280x960x24" .venv/bin/python docs/make_null_pictures.py
 """
 
 from make_screenshots import IMAGES, ROOT, SIZE, take, wait, wait_for  # sets napari's settings apart

@@ -2,7 +2,7 @@
 
 Run it on a screen of its own::
 
-    xvfb-run -a -s "-screen 0 1280x800x24" .venv/bin/python docs/make_screenshots.py
+    xvfb-run -a -s "-screen 0 1280x960x24" .venv/bin/python docs/make_screenshots.py
 """
 
 import os
@@ -25,7 +25,7 @@ from napari_tesm.regions.shapes import Region
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
-SIZE = (1280, 800)
+SIZE = (1280, 960)
 COLOURS = 256
 """A picture of this many colours is a third as large and looks the same."""
 
