@@ -1,8 +1,8 @@
 """D, its error, the gate and the choice of the kernel in the noise of instruments: the tables of docs/validation.md.
 
 Run: python benchmarks/validation_noises.py; some five minutes of one core (``--quick``: a small one that is printed and
-writes nothing). Seeded: the same numbers every time. Traces and noise come from `napari_tesm.simulation`, which shares
-nothing with the fit and with what measures the noise.
+writes nothing; ``--choice``: which kernel is recommended, printed). Seeded: the same numbers every time. Traces and
+noise come from `napari_tesm.simulation`, which shares nothing with the fit and with what measures the noise.
 """
 
 import argparse
@@ -286,15 +286,21 @@ def main() -> None:
     """Measure and write, one table after another."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small one, printed only")
-    quick = parser.parse_args().quick
-    many, some, maps = (256, 128, 1) if quick else (2048, 768, 2)
+    parser.add_argument(
+        "--choice", action="store_true", help="the choice of the kernel instead, printed only"
+    )
+    given = parser.parse_args()
+    quick = given.quick
+    if given.choice:
+        print(choice_table(1 if quick else 4))
+        return
+    many, some = (256, 128) if quick else (2048, 768)
     tables: dict[str, Callable[[], str]] = {
         "noise alone": lambda: gate_table(many),
         "errors, SNR 10": lambda: error_table(some, SNR),
         "disturbed": lambda: nuisance_table(some),
         "errors, SNR 30": lambda: error_table(some, 3 * SNR),
         "wrong kernels": lambda: wrong_table(some // 2),
-        "choice in noise": lambda: choice_table(maps),
     }
     for name, table in tables.items():
         text = table()
