@@ -22,6 +22,7 @@ from napari_tesm.evaluation.rivals import rival_of_kernel
 from napari_tesm.evaluation.traces import Maps, maps_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.noise.level import NoiseLevel
 from napari_tesm.noise.processes import Process
 from napari_tesm.quantities.limits import LARGEST
 from napari_tesm.quantities.status import OK
@@ -107,6 +108,8 @@ class Instrument:
                     "shares": shares,
                     "parts": parts,
                     "windows": windows,
+                    "variance": None if np.isnan(noise.level.variance) else noise.level.variance,
+                    "scatter": noise.level.scatter,
                 }
             )
         tests = [{**asdict(test), "unclear": test.unclear} for test in self.tests]
@@ -145,6 +148,9 @@ def instrument_from_maps(maps: xr.Dataset, evaluation: Evaluation) -> Instrument
             NoiseModel(
                 {Process(kind, time, order): share for kind, time, order, share in noise["parts"]},
                 noise["traces"],
+                NoiseLevel(noise["variance"] or np.nan, noise["scatter"])
+                if "variance" in noise
+                else NoiseLevel(),
             )
             for noise in noises
         )

@@ -191,9 +191,9 @@ def _missed(window: WindowLeftovers, noise: NoiseModel) -> float:
     covariance = noise.covariance(window.times)
     if not noise.is_white:
         residuals = _without_selection(window, covariance)
-        share = without_misfit(residuals, window.height, window.alike)[1]
+        share = without_misfit(residuals, window.height, window.alike.members)[1]
     squares = np.vecdot(residuals, residuals)
-    there = np.isfinite(squares) & (window.alike >= 0)
+    there = np.isfinite(squares) & (window.alike.members >= 0)
     chance = share_by_chance(covariance, int(there.sum()))
     return float(share * squares[there].sum()) if share > _BY_CHANCE * chance else 0.0
 

@@ -1,5 +1,6 @@
 """What the noise of an instrument comes to for the fits of one window: errors, statuses, the gate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,9 +11,12 @@ from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.tangents import Cells, parameter_names, tangents_of_curve
 from napari_tesm.fitting import fit_traces
+from napari_tesm.fitting.nuisances import NuisanceColumns
+from napari_tesm.kernels.named import AnyKernel
 from napari_tesm.noise.correlation import NoiseModel
-from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.errors import ErrorFactors, factors_from_tangents
 from napari_tesm.noise.gate import NullDistribution
+from napari_tesm.noise.level import NoiseLevel
 from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 Array = NDArray[np.float64]
@@ -35,6 +39,10 @@ class WindowNoise:
         Its trace is the number of samples.
     null : NullDistribution
         How well noise alone is described.
+    level : NoiseLevel
+        How strong it is in the record.
+    part : float
+        Its variance in the window, in parts of that in the record.
     """
 
     evaluation: Evaluation
@@ -42,7 +50,9 @@ class WindowNoise:
     times: Array
     covariance: Array
     null: NullDistribution
-    factors: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False)
+    level: NoiseLevel = field(default_factory=NoiseLevel)
+    part: float = 1.0
+    factors: dict[tuple[float, ...], ErrorFactors] = field(default_factory=dict, repr=False)
     """By which errors grow, by the shape of the curve: those that were asked for, kept for the next map."""
 
     @classmethod
@@ -51,10 +61,13 @@ class WindowNoise:
         settings, time = evaluation.settings, evaluation.time
         times = time[settings.samples(number, time)]
         covariance = model.covariance(times)
-        covariance *= times.size / np.trace(covariance)
+        part = float(np.trace(covariance)) / times.size
+        covariance /= part
         draws = _draws(covariance, _DRAWS)
         fitted = fit_traces(draws, times, **settings.fit_options(number, times, evaluation.recipe))
-        return cls(evaluation, number, times, covariance, NullDistribution.of_draws(fitted.r2))
+        return cls(
+            evaluation, number, times, covariance, NullDistribution.of_draws(fitted.r2), model.level, part
+        )
 
     def draws(self, count: int) -> Array:
         """Return draws of the noise, of variance 1, shape (count, time); the same ones for the same noise."""
@@ -78,30 +91,47 @@ class WindowNoise:
             kernel, {name: maps[map_name(name, number)].ravel() for name in parameter_names(kernel)}
         )
         since = self.times - settings.start(number, self.times)
-        of_shapes = np.ones((len(names), len(cells.shapes) + 1))
-        for cell, shape in enumerate(cells.shapes):
-            key = tuple(shape.values())
-            if key not in self.factors:
-                tangents = tangents_of_curve(kernel, since, shape)
-                if nuisances is not None:
-                    tangents = np.column_stack([tangents, nuisances.columns])
-                finite = bool(np.isfinite(tangents).all())
-                self.factors[key] = (
-                    factors_from_tangents(tangents, self.covariance).errors if finite else np.ones(len(names))
-                )
-            of_shapes[:, cell] = self.factors[key]
         # The last column is for fits without a shape.
-        factors = of_shapes[:, cells.members].reshape(-1, *tau.shape)
-        for name, factor in zip(names, factors, strict=True):
-            maps[map_name(f"{name}_stderr", number)] *= factor
-        maps[map_name("inflation", number)] *= factors[0]
+        of_shapes = np.ones((len(names) + 2, len(cells.shapes) + 1))
+        for cell, shape in enumerate(cells.shapes):
+            factors = self._factors(kernel, since, shape, nuisances)
+            if factors is not None:
+                of_shapes[:, cell] = [*factors.errors, factors.variance, factors.freedom]
+        *of_names, variance, freedom = of_shapes[:, cells.members].reshape(-1, *tau.shape)
+        rms, samples = maps[map_name("rms", number)], maps[map_name("samples", number)]
+        shown = variance * np.square(rms) * samples / np.maximum(samples - len(names), 1)
+        # Of a pixel its few independent samples say little: what all say of its noise is put beside them.
+        known = self.level.known(shown, freedom, part=self.part)
+        steadier = np.sqrt(np.divide(known, shown, out=np.ones_like(shown), where=shown > 0))
+        for name, factor in zip(names, of_names, strict=True):
+            maps[map_name(f"{name}_stderr", number)] *= factor * steadier
+        of_tau = of_names[0] * steadier
+        maps[map_name("inflation", number)] *= of_tau
         if kernel.time_of_diffusion != "tau":
-            maps[map_name(f"{kernel.time_of_diffusion}_stderr", number)] *= factors[0]
+            maps[map_name(f"{kernel.time_of_diffusion}_stderr", number)] *= of_tau
         status, error = maps[map_name("status", number)], maps[map_name("tau_stderr", number)]
         uncertain = (status == OK) & ~(error <= max_log_tau_error * tau)
         window = np.ptp(self.times) * self.times.size / (self.times.size - 1)
         status[uncertain] = np.where(tau > window / 2, UNRESOLVED_SLOW, UNRESOLVED_FAST)[uncertain]
         maps[map_name("p", number)][...] = self.null.probability(maps[map_name("r2", number)])
+
+    def _factors(
+        self,
+        kernel: AnyKernel,
+        since: Array,
+        shape: Mapping[str, float],
+        nuisances: NuisanceColumns | None,
+    ) -> ErrorFactors | None:
+        """Return by what errors grow for a shape of the curve, None where the curve is not one."""
+        key = tuple(shape.values())
+        if key not in self.factors:
+            tangents = tangents_of_curve(kernel, since, shape)
+            if nuisances is not None:
+                tangents = np.column_stack([tangents, nuisances.columns])
+            if not np.isfinite(tangents).all():
+                return None
+            self.factors[key] = factors_from_tangents(tangents, self.covariance)
+        return self.factors[key]
 
 
 def _draws(covariance: Array, count: int) -> Array:

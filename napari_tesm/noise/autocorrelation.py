@@ -1,17 +1,13 @@
 """How samples of the noise hang together over time: as the residuals show it, and as the model of the noise has it."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.noise.correlation import NoiseModel, Residuals
+from napari_tesm.noise.correlation import NoiseModel, Residuals, counted_rows
 
 Array = NDArray[np.float64]
-
-_OUTLYING: Final = 20.0
-"""Times the median square, beyond which something else than noise is left over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +29,9 @@ class Autocorrelation:
 
 def autocorrelation_from_residuals(window: Residuals, model: NoiseModel) -> Autocorrelation | None:
     """Return the autocorrelation of the residuals of a window; None where there are none."""
-    square = np.vecdot(window.values, window.values)
-    good = np.isfinite(square) & (square > 0) & (window.group >= 0)
-    if not good.any():
+    good = counted_rows(window)
+    if not good.size:
         return None
-    # Not each row by its own size, which follows its few independent samples; and none outweighs all others.
-    good &= square < _OUTLYING * np.median(square[good])
     rows = window.values[good]
     covariance = model.covariance(window.time)
     expected = np.zeros(covariance.shape)

@@ -6,13 +6,15 @@ best. What a fit takes out of the noise is taken out of the model of it, too, an
 the residuals before: for all pixels of one relaxation time that is the same curve.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.level import NoiseLevel
 from napari_tesm.noise.processes import Process
 
 Array = NDArray[np.float64]
@@ -26,6 +28,10 @@ _SIGNIFICANT: Final = 4.0
 _SMALL: Final = 1e-4
 _NO_DIMENSION: Final = 1e-8
 """Directions that reach no farther than this part of the farthest are rounding."""
+_ROUNDS: Final = 2
+"""So many times residuals are judged in the noise that they have shown."""
+_OUTLYING: Final = 20.0
+"""Times the median square, beyond which something else than noise is left over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +44,13 @@ class NoiseModel:
         Parts of the variance; they add up to 1.
     traces : int
         How many traces it was measured from; 0 where it was not.
+    level : NoiseLevel
+        How strong it is.
     """
 
     weights: Mapping[Process, float] = field(default_factory=lambda: {Process("white"): 1.0})
     traces: int = 0
+    level: NoiseLevel = field(default_factory=NoiseLevel)
 
     @property
     def is_white(self) -> bool:
@@ -58,7 +67,7 @@ class NoiseModel:
 
     def without(self, kind: str) -> "NoiseModel":
         """Return the same noise less the processes of a kind; its variance is smaller then."""
-        return NoiseModel({p: w for p, w in self.weights.items() if p.kind != kind}, self.traces)
+        return NoiseModel({p: w for p, w in self.weights.items() if p.kind != kind}, self.traces, self.level)
 
     def covariance(self, time: Array) -> Array:
         """Return the covariance of samples at times in s, shape (time, time)."""
@@ -90,25 +99,67 @@ class Residuals:
     tangents: Sequence[Array]
 
 
-def noise_from_residuals(windows: Sequence[Residuals], processes: Sequence[Process]) -> NoiseModel:
-    """Return the mixture that fits the mean product of residuals best; white where nothing else is significant."""
-    terms = [term for window in windows if (term := _moments(window, processes)) is not None]
-    if not terms:
+def noise_from_residuals(
+    windows: Sequence[Residuals],
+    processes: Sequence[Process],
+    *,
+    judged_in: Callable[[NoiseModel], Sequence[Residuals]] | None = None,
+) -> NoiseModel:
+    """Return the mixture that fits the mean product of residuals best; white where nothing else is significant.
+
+    Parameters
+    ----------
+    judged_in : callable, optional
+        Returns the same windows with residuals that follow from a model of the noise, in the same order; where there is
+        correlated noise they are asked for twice.
+    """
+    rows = [counted_rows(window) for window in windows]
+    places = [place for place, part in enumerate(rows) if part.size >= _FEWEST_TRACES]
+    counted = [(windows[place], rows[place]) for place in places]
+    if not counted:
         return NoiseModel()
-    traces = max(term.traces for term in terms)
-    gram = sum((term.gram for term in terms), np.zeros((len(processes),) * 2))
-    right = sum((term.right for term in terms), np.zeros(len(processes)))
-    if not any(term.significance(processes) > _SIGNIFICANT for term in terms):
+    traces = max(part.size for _, part in counted)
+    expected = [_expected(window, part, processes) for window, part in counted]
+    moments = _moments(counted, expected)
+    if not any(term.significance(processes) > _SIGNIFICANT for term in moments):
         return NoiseModel(traces=traces)
+    model = _mixture(moments, processes, traces)
+    if judged_in is not None:
+        for _ in range(_ROUNDS):
+            again = judged_in(model)
+            counted = [(again[place], counted_rows(again[place])) for place in places]
+            model = _mixture(_moments(counted, expected), processes, traces)
+    return replace(model, level=_level_of_pixels(counted, model))
+
+
+def _mixture(moments: Sequence["_Moments"], processes: Sequence[Process], traces: int) -> NoiseModel:
+    """Return the mixture without a negative weight that is nearest to what was observed."""
     from scipy.linalg import cholesky, solve_triangular
     from scipy.optimize import nnls
 
+    gram = sum((term.gram for term in moments), np.zeros((len(processes),) * 2))
+    right = sum((term.right for term in moments), np.zeros(len(processes)))
     scale = np.sqrt(np.diag(gram))
     root = cholesky(gram / np.outer(scale, scale) + 1e-9 * np.eye(len(processes)))
     weights = nnls(root, solve_triangular(root, right / scale, trans="T"))[0] / scale
     total = weights.sum()
-    kept = {p: float(w / total) for p, w in zip(processes, weights, strict=True) if w > _SMALL * total}
-    return NoiseModel(kept, traces)
+    return NoiseModel(
+        {p: float(w / total) for p, w in zip(processes, weights, strict=True) if w > _SMALL * total}, traces
+    )
+
+
+def _level_of_pixels(counted: Sequence[tuple[Residuals, NDArray[np.intp]]], model: NoiseModel) -> NoiseLevel:
+    """Return how strong the noise is, from the variances that single traces show in each window."""
+    variances, freedom = [], []
+    for window, rows in counted:
+        covariance = model.covariance(window.time)
+        for group in np.unique(window.group[rows]):
+            factors = factors_from_tangents(window.tangents[group], covariance)
+            left = (window.time.size - window.tangents[group].shape[1]) / factors.variance
+            values = window.values[rows[window.group[rows] == group]]
+            variances.append(np.vecdot(values, values) / left)
+            freedom.append(np.full(len(values), factors.freedom))
+    return NoiseLevel.of_pixels(np.concatenate(variances), np.concatenate(freedom))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +168,8 @@ class _Moments:
 
     gram: Array
     right: Array
-    traces: int
+    independent: float
+    """So many traces of one size would scatter as much."""
 
     def significance(self, processes: Sequence[Process]) -> float:
         """Return by how many standard deviations the clearest process shows beside white noise."""
@@ -129,26 +181,47 @@ class _Moments:
         lengths = np.sqrt(
             np.maximum(np.diag(self.gram) - self.gram[white] ** 2 / self.gram[white, white], 1e-12)
         )
-        return float((beside / lengths).max(initial=0.0, where=lengths > 1e-3) / np.sqrt(2 / self.traces))
+        return float(
+            (beside / lengths).max(initial=0.0, where=lengths > 1e-3) / np.sqrt(2 / self.independent) / level
+        )
 
 
-def _moments(window: Residuals, processes: Sequence[Process]) -> _Moments | None:
+def counted_rows(window: Residuals) -> NDArray[np.intp]:
+    """Return the rows that show the noise: finite, of a fit, and none that outweighs all others."""
     square = np.vecdot(window.values, window.values)
     good = np.isfinite(square) & (square > 0) & (window.group >= 0)
-    count = int(good.sum())
-    if count < _FEWEST_TRACES:
-        return None
-    samples = window.time.size
-    chosen = _compared(samples)
-    rows = window.values[good] * np.sqrt(samples / square[good])[:, None]
-    compared = rows[:, chosen]
-    observed = compared.T @ compared / count
-    groups, counts = np.unique(window.group[good], return_counts=True)
-    taken_out = _TakenOut.of([window.tangents[group] for group in groups], counts / count)
-    expected = np.stack(
+    if good.any():
+        good &= square < _OUTLYING * np.median(square[good])
+    return np.flatnonzero(good)
+
+
+def _expected(window: Residuals, rows: NDArray[np.intp], processes: Sequence[Process]) -> Array:
+    """Return what fits leave of the covariance of each process, at the samples that are compared: one row each."""
+    chosen = _compared(window.time.size)
+    groups, counts = np.unique(window.group[rows], return_counts=True)
+    taken_out = _TakenOut.of([window.tangents[group] for group in groups], counts / rows.size)
+    return np.stack(
         [taken_out.left_over(process.covariance(window.time), chosen).ravel() for process in processes]
     )
-    return _Moments(expected @ expected.T, expected @ observed.ravel(), count)
+
+
+def _moments(
+    counted: Sequence[tuple[Residuals, NDArray[np.intp]]], expected: Sequence[Array]
+) -> list[_Moments]:
+    """Return the products of residuals of each window, all in units of one mean square.
+
+    Not each row by its own size: that follows its few independent samples, and slow processes would shrink.
+    """
+    squares = [np.vecdot(part := window.values[rows], part) for window, rows in counted]
+    level = sum(float(part.sum()) for part in squares)
+    level /= max(sum(window.time.size * rows.size for window, rows in counted), 1)
+    moments = []
+    for (window, rows), square, of_processes in zip(counted, squares, expected, strict=True):
+        compared = window.values[rows][:, _compared(window.time.size)] / np.sqrt(level)
+        observed = compared.T @ compared / rows.size
+        independent = float(square.sum() ** 2 / np.square(square).sum())
+        moments.append(_Moments(of_processes @ of_processes.T, of_processes @ observed.ravel(), independent))
+    return moments
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,10 +25,14 @@ class ErrorFactors:
         By which the standard errors of the parameters grow, in the order of the columns.
     variance : float
         By which the variance of a sample grows that follows from the residuals.
+    freedom : float
+        Degrees of freedom of that variance, (tr M)²/tr(M²) with M what the fit leaves of R (Satterthwaite, F. E.
+        (1946). Biometrics Bull. 2, 110-114).
     """
 
     errors: Array
     variance: float
+    freedom: float
 
 
 def factors_from_tangents(tangents: Array, covariance: Array) -> ErrorFactors:
@@ -44,7 +48,8 @@ def factors_from_tangents(tangents: Array, covariance: Array) -> ErrorFactors:
     # Columns of one length: the derivatives have units of their own.
     scaled = tangents / np.maximum(np.linalg.norm(tangents, axis=0), np.finfo(float).tiny)
     basis, triangle = np.linalg.qr(scaled)
-    inner = basis.T @ covariance @ basis
+    moved = covariance @ basis
+    inner = basis.T @ moved
     back = np.linalg.pinv(triangle)
     white = np.vecdot(back, back)
     variances = np.vecdot(back @ inner, back)
@@ -53,4 +58,6 @@ def factors_from_tangents(tangents: Array, covariance: Array) -> ErrorFactors:
     variance = (samples - parameters) / left
     # What does not move the curve has no error to grow.
     grown = np.divide(variances, white, out=np.ones_like(white), where=white > 0)
-    return ErrorFactors(np.sqrt(variance * np.maximum(grown, 0)), variance)
+    squares = np.vdot(covariance, covariance) - 2 * np.vdot(moved, moved) + np.vdot(inner, inner)
+    freedom = max(left**2 / max(float(squares), np.finfo(float).tiny), 1.0)
+    return ErrorFactors(np.sqrt(variance * np.maximum(grown, 0)), variance, freedom)

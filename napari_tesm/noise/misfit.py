@@ -10,6 +10,9 @@ Array = NDArray[np.float64]
 _FEWEST: Final = 8
 """Traces of a group: with fewer the common curve is mostly their noise."""
 _MOST_LEVERAGE: Final = 0.95
+_COMPANY: Final = 0.75
+"""Part of the traces that must have company."""
+_DOUBLINGS: Final = 6
 
 
 def groups_with_company(group: NDArray[np.intp], usable: NDArray[np.bool_]) -> NDArray[np.intp] | None:
@@ -33,13 +36,20 @@ def groups_with_company(group: NDArray[np.intp], usable: NDArray[np.bool_]) -> N
         joined = group // width
         counts = np.bincount(joined[usable])
         large = counts >= _FEWEST
-        if counts[large].sum() >= 0.75 * usable.sum():
+        if counts[large].sum() >= _COMPANY * usable.sum():
             numbers = np.where(large, np.cumsum(large) - 1, -1)
             return np.where(usable, numbers[np.where(usable, joined, 0)], -1)
     return None
 
 
-def without_misfit(residuals: Array, height: Array, group: NDArray[np.intp]) -> tuple[Array, float]:
+def without_misfit(
+    residuals: Array,
+    height: Array,
+    group: NDArray[np.intp],
+    *,
+    places: Array | None = None,
+    reach: float = 1.0,
+) -> tuple[Array, float]:
     """Return residuals less what the kernel misses, and the share of their squares that it makes.
 
     Parameters
@@ -50,6 +60,12 @@ def without_misfit(residuals: Array, height: Array, group: NDArray[np.intp]) -> 
     group : ndarray of int, shape (n,)
         Traces of one shape, from 0 in the order of the shapes; −1 for none. Neighbouring groups are joined until most
         traces have company.
+    places : ndarray, shape (groups,), optional
+        ln tau of each group: groups are not joined but averaged, with the weights of a normal distribution around each.
+    reach : float
+        Its standard deviation, in ln tau. Correlated noise moves tau and leaves a part of itself behind, so that
+        traces alike in the tau that was found have noise in common. Over several standard errors of ln tau it
+        averages out, and what the kernel misses stays.
 
     Returns
     -------
@@ -60,28 +76,48 @@ def without_misfit(residuals: Array, height: Array, group: NDArray[np.intp]) -> 
     usable = (group >= 0) & np.isfinite(height) & np.isfinite(residuals).all(axis=1)
     if not usable.any():
         return residuals, float("nan")
-    joined = groups_with_company(group, usable)
-    if joined is None:
+    if places is None:
+        joined = groups_with_company(group, usable)
+        if joined is None:
+            return residuals, float("nan")
+        group, usable = joined, joined >= 0
+        together = np.eye(group.max() + 1)
+    else:
+        together = _neighbours(np.bincount(group[usable]), places, reach)
+        usable &= (together @ np.bincount(group[usable]) >= _FEWEST)[np.where(usable, group, 0)]
+    if not usable.any():
         return residuals, float("nan")
+    # Without its sign: what noise leaves behind where it was taken for a response comes with either sign, a
+    # response with one.
+    amplitude = np.abs(height)
+    sums, squares = np.zeros((len(together), residuals.shape[1])), np.zeros(len(together))
+    for number in np.unique(group[usable]):
+        rows = np.flatnonzero(usable & (group == number))
+        sums[number], squares[number] = amplitude[rows] @ residuals[rows], amplitude[rows] @ amplitude[rows]
+    total, spread = together @ squares, np.square(together) @ squares
+    total = np.where(total > 0, total, 1.0)
+    missed = (together @ sums) / total[:, None]
+    rows = np.flatnonzero(usable)
+    own, of_group = amplitude[rows], group[rows]
+    # How much of a trace's own noise is in the common curve.
+    leverage = 2 * own**2 / total[of_group] - own**2 * spread[of_group] / total[of_group] ** 2
+    leverage = np.minimum(leverage, _MOST_LEVERAGE)
     left = np.full(residuals.shape, np.nan)
-    by_chance = 0.0
-    for number in range(joined.max() + 1):
-        rows = np.flatnonzero(joined == number)
-        # Without its sign: what noise leaves behind where it was taken for a response comes with either sign, a
-        # response with one.
-        amplitude = np.abs(height[rows])
-        total = amplitude @ amplitude
-        if total == 0:
-            left[rows] = residuals[rows]
-            continue
-        missed = amplitude @ residuals[rows] / total
-        leverage = np.minimum(amplitude**2 / total, _MOST_LEVERAGE)
-        left[rows] = (residuals[rows] - amplitude[:, None] * missed) / np.sqrt(1 - leverage)[:, None]
-        by_chance += (leverage * np.vecdot(left[rows], left[rows])).sum()
-    kept = np.isfinite(left).all(axis=1)
-    before = np.vecdot(residuals[kept], residuals[kept]).sum()
-    after = np.vecdot(left[kept], left[kept]).sum()
+    left[rows] = (residuals[rows] - own[:, None] * missed[of_group]) / np.sqrt(1 - leverage)[:, None]
+    before = np.vecdot(residuals[rows], residuals[rows]).sum()
+    after = np.vecdot(left[rows], left[rows]).sum()
     return left, float(1 - after / before) if before > 0 else float("nan")
+
+
+def _neighbours(counts: NDArray[np.intp], places: Array, reach: float) -> Array:
+    """Return the weights of groups in the curve of each, shape (groups, groups): most traces have company."""
+    places = places[: counts.size]
+    together = np.ones((counts.size, counts.size))
+    for doubling in range(_DOUBLINGS):
+        together = np.exp(-np.square((places[:, None] - places) / (reach * 2**doubling)) / 2)
+        if counts[together @ counts >= _FEWEST].sum() >= _COMPANY * counts.sum():
+            break
+    return together
 
 
 def share_by_chance(covariance: Array, traces: int) -> float:

@@ -128,7 +128,7 @@ def _autocorrelations(scan: ReportScan, pulse: int) -> dict[int, Autocorrelation
     if instrument is None or not instrument.noises[pulse].traces:
         return {}
     evaluation, model = instrument.evaluation, instrument.noises[pulse]
-    left = leftovers_of_fits(sample_of_traces(evaluation, pulse, most=_TRACES), evaluation)
+    left = leftovers_of_fits(sample_of_traces(evaluation, pulse, most=_TRACES), evaluation).judged_in(model)
     drawn = {}
     for window in left.windows:
         if window.times.size > _MOST_SAMPLES:
