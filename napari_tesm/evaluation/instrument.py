@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import map_name
+from napari_tesm.evaluation.delay import Delay, delay_of_pulse
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.height_error import HeightNoise
 from napari_tesm.evaluation.leftovers import leftovers_of_fits
@@ -48,12 +49,15 @@ class Instrument:
         Of what was tried; empty where the recipe asked for no test.
     price : float, optional
         Factor by which the nuisances that were found make the standard error of ln tau larger.
+    delay : Delay, optional
+        By which the pulse seems to start later than stated; it is not applied.
     """
 
     evaluation: Evaluation
     noises: tuple[NoiseModel, ...]
     tests: tuple[NuisanceTest, ...] = ()
     price: float | None = None
+    delay: Delay | None = None
     windows: dict[tuple[int, int], WindowNoise] = field(default_factory=dict)
     heights: dict[int, HeightNoise] = field(default_factory=dict)
 
@@ -119,6 +123,7 @@ class Instrument:
                 "nuisances": tests,
                 "fitted": ",".join(self.evaluation.settings.nuisances.texts) or "none",
                 "price": self.price,
+                "delay": None if self.delay is None else asdict(self.delay),
             }
         )
 
@@ -193,7 +198,7 @@ def _measured(evaluation: Evaluation) -> Instrument:
         return Instrument(evaluation, (NoiseModel(),) * pulses)
     samples = [sample_of_traces(evaluation, pulse) for pulse in range(pulses)]
     tests: tuple[NuisanceTest, ...] = ()
-    price = None
+    price, delay = None, None
     if recipe.nuisance == AUTO:
         plain = _with_nuisances(evaluation, [])
         possible = evaluation.settings.testable_nuisances
@@ -204,10 +209,12 @@ def _measured(evaluation: Evaluation) -> Instrument:
         evaluation = _with_nuisances(evaluation, chosen) if chosen else evaluation
         if chosen:
             price = _median_error(samples, evaluation) / _median_error(samples, plain)
+        if evaluation.settings.kernel.joint:
+            delay = delay_of_pulse(np.concatenate(samples), plain, evaluation)
     if white:
-        return Instrument(evaluation, (NoiseModel(),) * pulses, tests, price)
+        return Instrument(evaluation, (NoiseModel(),) * pulses, tests, price, delay)
     noises = [leftovers_of_fits(traces, evaluation).noise(evaluation) for traces in samples]
-    return Instrument(evaluation, tuple(noises), tests, price)
+    return Instrument(evaluation, tuple(noises), tests, price, delay)
 
 
 def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array]) -> tuple[NuisanceTest, ...]:

@@ -121,6 +121,24 @@ def few_samples_in_words(entry: dict[str, Any]) -> str:
     return f"Fewer than {FEWEST_SAMPLES} independent samples in {' and '.join(few)}: take single errors with care"
 
 
+def _delay_in_words(delay: dict[str, Any] | None) -> Iterator[str]:
+    """Yield a sentence on a pulse that does not start when it is stated to."""
+    if not delay:
+        return
+    size, error, start = (1e3 * delay[name] for name in ("seconds", "error", "start"))
+    other = ""
+    if delay["filter_unknown"] and size > 0:
+        other = (
+            " The filter of a lock-in that the file does not tell of looks alike: if there was one, state its time "
+            "constant instead."
+        )
+    yield (
+        f"The pulse seems to start {abs(size):.3g} ± {error:.1g} ms "
+        f"{'later' if size > 0 else 'earlier'} than stated: with a pulse start of {start:.4g} ms nothing of that is "
+        f"left. It is not applied unless you state it.{other}"
+    )
+
+
 def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
     """Yield sentences on what was tried beside the curve."""
     tests = summary["nuisances"]
@@ -138,6 +156,7 @@ def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
             f"({test['significance']:.0f} standard deviations); left out, it would move ln tau by "
             f"{test['bias']:.2g} standard errors."
         )
+    yield from _delay_in_words(summary.get("delay"))
     yield from _unclear_in_words([test for test in tests if test.get("unclear")])
     if fitted and summary["price"] is not None and math.isfinite(summary["price"]):
         yield f"The price: standard errors of tau {summary['price']:.2g} times as large as without."
