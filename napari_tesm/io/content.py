@@ -6,7 +6,7 @@ lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapp
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,7 @@ from napari_tesm.data.time_base import TimeBase, even_step
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.mapped import MappedFile
 from napari_tesm.files.optional import MissingPackageError
+from napari_tesm.io.unit_attributes import unit_beside
 from napari_tesm.quantities.text import factor_from_unit, plain_text
 
 _SI_UNITS: Final = (
@@ -199,7 +200,14 @@ class Collection:
     def content(
         self, path: Path, kind: str, check: Callable[[], None] | None = None, *, noted: str = "notes"
     ) -> FileContent:
-        """Return all of it, with notes, `noted` in a word, that are not endlessly many."""
+        """Return all of it, with notes, `noted` in a word, that are not endlessly many.
+
+        Arrays without a unit get the one that stands beside them: ``time_unit`` of ``time``.
+        """
+        self.sources = [
+            source if source.unit else replace(source, unit=unit_beside(source.name, self.attributes))
+            for source in self.sources
+        ]
         more = len(self.notes) - _MOST_NOTES
         notes = [*self.notes[:_MOST_NOTES], *([f"{more} more {noted} are left out."] if more > 0 else [])]
         return FileContent(path, kind, self.sources, self.attributes, notes, check)

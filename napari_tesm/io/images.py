@@ -8,8 +8,8 @@ import xarray as xr
 
 from napari_tesm.data.dataset import slug_from_title
 from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
-from napari_tesm.io.mapping.entries import ImageEntry, MappingError
-from napari_tesm.quantities.text import factor_from_unit
+from napari_tesm.io.mapping.entries import ImageEntry, MappingError, ScanEntry
+from napari_tesm.io.mapping.grid import PixelGrid, Positions, grid_from_scan, lateral_axis
 
 _LARGEST_IMAGE: Final = 1 << 28
 """Values of the largest image that is opened, 2 GiB of doubles."""
@@ -22,35 +22,93 @@ _NAMES: Final = {
 
 
 def images_from_content(
-    content: FileContent, entries: Sequence[ImageEntry], *, lateral_unit: str | None = None
+    content: FileContent,
+    entries: Sequence[ImageEntry],
+    *,
+    lateral_unit: str | None = None,
+    grids: Sequence[PixelGrid] = (),
+    scan: ScanEntry | None = None,
 ) -> list[xr.DataArray]:
-    """Return the images that are named, each with its axes in m where the file says so."""
+    """Return the images that are named, each with its axes in m where the file says so.
+
+    Parameters
+    ----------
+    content : FileContent
+    entries : sequence of ImageEntry
+    lateral_unit : str, optional
+        Unit of places that have none in the file.
+    grids : sequence of PixelGrid
+        Pixels of the traces: an array of their number that says nothing of places lies on them.
+    scan : ScanEntry, optional
+        Gives images their size where there are no traces.
+
+    Raises
+    ------
+    MappingError
+        If one is no image.
+    """
     images: list[xr.DataArray] = []
     for entry in entries:
         source = content.source(entry.source)
         roles = roles_of_axes(source.axes)
-        long = [number for number, axis in enumerate(source.axes) if axis.size > 1]
-        if len(long) > 2 or source.array.dtype.kind not in "fiub":
+        if source.array.dtype.kind not in "fiub" or sum(axis.size > 1 for axis in source.axes) > 2:
             raise MappingError(f"'{entry.source}' is no image: its size is {size_in_words(source)}")
         if np.prod(source.shape) > _LARGEST_IMAGE:
             raise MappingError(f"the image '{entry.source}' is too large: {size_in_words(source)}")
-        order = _image_axes(source, roles)
         values = np.asarray(source.array[tuple(slice(None) for _ in source.axes)], dtype=np.float64)
-        values = np.transpose(values, [*[n for n in range(values.ndim) if n not in order], *order])
-        values = values.reshape(values.shape[-2:])
+        placed = _on_grid(source, values, roles, grids, scan, lateral_unit)
+        image, y, x = placed or _by_its_axes(source, values, roles, lateral_unit)
         factor, unit = si_from_unit(entry.unit or source.unit)
-        axes = {}
-        for number, name in zip(order, ("y", "x"), strict=True):
-            positions, spacing, lateral, flipped = lateral_axis(source.axes[number], lateral_unit)
-            values = np.flip(values, 0 if name == "y" else 1) if flipped else values
-            axes[name] = (name, positions, {"units": lateral, "spacing": spacing})
+        coords = {
+            name: (name, along.centres, {"units": along.unit, "spacing": along.spacing})
+            for name, along in (("y", y), ("x", x))
+        }
         title = entry.title or source.title
         name = slug_from_title(title, [str(image.name) for image in images])
         attributes = {"units": unit, "long_name": title}
         images.append(
-            xr.DataArray(values * factor, dims=("y", "x"), coords=axes, name=name, attrs=attributes)
+            xr.DataArray(image * factor, dims=("y", "x"), coords=coords, name=name, attrs=attributes)
         )
     return images
+
+
+def _on_grid(
+    source: Source,
+    values: np.ndarray,
+    roles: Sequence[str],
+    grids: Sequence[PixelGrid],
+    scan: ScanEntry | None,
+    lateral_unit: str | None,
+) -> tuple[np.ndarray, Positions, Positions] | None:
+    """Return an image without places of its own on the pixels that have its number; None where there are none."""
+    long = [number for number, axis in enumerate(source.axes) if axis.size > 1]
+    if any(lateral_axis(source.axes[number], lateral_unit)[0].unit for number in long):
+        return None
+    bare = values.reshape([source.axes[number].size for number in long])
+    grids = list(grids)
+    if scan is not None and not grids and bare.ndim == 2:
+        own = grid_from_scan(scan, (bare.shape[0], bare.shape[1]))
+        grids = [own] if own is not None else []
+    for grid in grids:
+        image = grid.image_from(bare, [roles[number] for number in long])
+        if image is not None:
+            return image, grid.y, grid.x
+    return None
+
+
+def _by_its_axes(
+    source: Source, values: np.ndarray, roles: Sequence[str], lateral_unit: str | None
+) -> tuple[np.ndarray, Positions, Positions]:
+    """Return an image as its own axes have it."""
+    order = _image_axes(source, roles)
+    values = np.transpose(values, [*[n for n in range(values.ndim) if n not in order], *order])
+    values = values.reshape(values.shape[-2:])
+    places = []
+    for along, number in enumerate(order):
+        positions, flipped = lateral_axis(source.axes[number], lateral_unit)
+        values = np.flip(values, along) if flipped else values
+        places.append(positions)
+    return values, places[0], places[1]
 
 
 def is_image(source: Source) -> bool:
@@ -73,27 +131,6 @@ def _image_axes(source: Source, roles: Sequence[str]) -> list[int]:
         raise MappingError(f"'{source.name}' is no image: its size is {size_in_words(source)}")
     # Of a single line or pixel, the axes of length one are y and x.
     return sorted([*long, *short[: 2 - len(long)]])
-
-
-def lateral_axis(axis: Axis, lateral_unit: str | None) -> tuple[np.ndarray, float, str, bool]:
-    """Return pixel centres, their distance, the unit, and whether the axis runs backwards in the file."""
-    written = axis.unit or (lateral_unit or "")
-    factor, unit = si_from_unit(written)
-    if not axis.known or unit != "m":
-        return np.arange(axis.size) + 0.5, 1.0, "", False
-    if lateral_unit is not None and axis.unit and factor_from_unit(lateral_unit, "m") != factor:
-        raise MappingError(
-            f"the axis '{axis.name}' is in {axis.unit}: {lateral_unit} would contradict the file"
-        )
-    positions = axis.positions() * factor
-    flipped = positions.size > 1 and positions[-1] < positions[0]
-    positions = positions[::-1] if flipped else positions
-    if not np.isfinite(positions).all() or (np.diff(positions) <= 0).any():
-        raise MappingError(f"the positions of the axis '{axis.name}' do not increase")
-    spacing = (
-        float(np.ptp(positions) / (positions.size - 1)) if positions.size > 1 else abs(axis.step) * factor
-    )
-    return positions, spacing or 1.0, "m", bool(flipped)
 
 
 def roles_of_axes(axes: Sequence[Axis]) -> list[str]:

@@ -79,6 +79,10 @@ def content_from_numpy(path: str | PathLike[str]) -> FileContent:
         kind = "NumPy archive"
         arrays = _members(mapped, collected)
     for name, array in arrays.items():
+        if array.size == 1 and array.dtype.kind in "US":
+            if text := one_line(str(np.asarray(array[...]).astype("U").item()), 10_000):
+                collected.attributes[name] = text
+            continue
         try:
             for part, numbers in numbers_of(array, name):
                 if numbers.size == 0:

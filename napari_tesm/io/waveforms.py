@@ -10,17 +10,6 @@ from typing import Any, Final, TypeGuard
 from napari_tesm.io.content import Axis, si_from_unit
 from napari_tesm.quantities.text import quantity_from_text
 
-_UNITS: Final = (
-    "units",
-    "unit",
-    "unitstring",
-    "unitlabel",
-    "unitname",
-    "niunitdescription",
-    "physicalunit",
-    "uom",
-)
-"""What an attribute that holds a unit is called, without capitals, blanks and underlines; the first goes first."""
 _INTERVALS: Final = (
     "wf_increment",
     "dt",
@@ -35,43 +24,6 @@ _CLOCKS: Final = ("wf_start_time", "start_time", "t0", "start", "timestamp")
 _EPOCH: Final = datetime(1904, 1, 1, tzinfo=UTC)
 """From which National Instruments count; another would do as well."""
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?")
-
-
-def unit_from_attributes(attributes: Mapping[str, Any]) -> str:
-    """Return the unit that attributes state under one of its usual names; empty where none does.
-
-    Examples
-    --------
-    >>> unit_from_attributes({"UNIT": "s"}), unit_from_attributes({"Unit Label": "mV", "units": 3})
-    ('s', 'mV')
-    """
-    spelled: dict[str, str] = {}
-    for name, value in attributes.items():
-        if isinstance(value, str) and value.strip():
-            spelled.setdefault(re.sub(r"[\s_\-]", "", str(name)).lower(), value)
-    return next((spelled[name] for name in _UNITS if name in spelled), "")
-
-
-def unit_beside(name: str, attributes: Mapping[str, Any]) -> str:
-    """Return the unit that a text beside a value states: ``time_unit`` of ``time``, ``t.unit`` of ``t.data``.
-
-    Examples
-    --------
-    >>> unit_beside("time", {"time_units": "ms"}), unit_beside("scan/t/data", {"scan/t/UNIT": "s"})
-    ('ms', 's')
-    """
-    stems = [name]
-    parent = re.fullmatch(r"(.+)[./](?:data|values?)", name)
-    stems += [parent[1]] if parent else []
-    for stem in stems:
-        beside = {
-            key[len(stem) :].lstrip("./"): value
-            for key, value in attributes.items()
-            if key.startswith(stem) and key != stem
-        }
-        if unit := unit_from_attributes(beside):
-            return unit
-    return ""
 
 
 def axis_from_waveform(attributes: Mapping[str, Any], size: int, note: Callable[[str], None]) -> Axis:

@@ -38,6 +38,7 @@ def dataset_from_recording(
     order: ScanOrder,
     *,
     names: Mapping[str, str] | None = None,
+    begins: Sequence[int] = (),
     scan_size: tuple[float, float] | None = None,
     before: float | None = None,
     after: float | None = None,
@@ -60,6 +61,9 @@ def dataset_from_recording(
     order : ScanOrder
     names : mapping of str, optional
         What the streams are called in sentences.
+    begins : sequence of int
+        Samples of X at which pieces of the recording begin. No record reaches from one into the next; where there are
+        as many as passes over lines and no line trigger, each is one.
     scan_size : (float, float), optional
         Width and height of the scan, in m; pixel numbers stand in for positions where it is unknown.
     before, after : float, optional
@@ -97,6 +101,9 @@ def dataset_from_recording(
     lines = None
     if "line" in streams:
         lines = alignment.in_lead("line", find_edges(streams["line"], name="the line trigger"))
+    pieces = np.asarray(begins, dtype=np.int64) - alignment.spans["X"][0]
+    if lines is None and len(pieces) == order.passes > 1:
+        lines = pieces
     places = places_from_events(
         starts, order, rate, line_triggers=lines,
         voltage=None if pulses is None else pulses.voltage,
@@ -104,6 +111,9 @@ def dataset_from_recording(
         record=None if pulses is None else samples,
     )  # fmt: skip
     start_of_pixels = np.where(places.event == MISSING, -1, starts[places.event])
+    first, last = start_of_pixels - samples[0], start_of_pixels + samples[1] - 1
+    across = np.searchsorted(pieces, first, side="right") != np.searchsorted(pieces, last, side="right")
+    start_of_pixels[across] = -1
     left_out = [signal for signal in SIGNALS if signal in streams and not alignment.is_sampled_alike(signal)]
     traces = {
         signal: [CutTraces(streams[signal], of_setting, *samples) for of_setting in start_of_pixels]

@@ -8,7 +8,7 @@ from napari_tesm.files.lazy import UnusableArrayError
 from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis, axis_from_positions, one_line
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array, text_of
-from napari_tesm.io.waveforms import unit_from_attributes
+from napari_tesm.io.unit_attributes import unit_from_attributes
 
 
 def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list[str], list[str]]:

@@ -30,7 +30,8 @@ from napari_tesm.io.hdf5.datasets import (
 )
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
 from napari_tesm.io.rehearsal import rehearse
-from napari_tesm.io.waveforms import axes_with_waveform, unit_from_attributes
+from napari_tesm.io.unit_attributes import unit_from_attributes
+from napari_tesm.io.waveforms import axes_with_waveform
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _MOST_ITEMS: Final = 20_000

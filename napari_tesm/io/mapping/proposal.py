@@ -19,6 +19,7 @@ from napari_tesm.io.mapping.entries import (
     TimeEntry,
     TraceEntry,
 )
+from napari_tesm.io.mapping.pieces import patterns_among
 from napari_tesm.io.mapping.text import text_from_mapping
 from napari_tesm.io.mapping.times import missing_time
 
@@ -241,7 +242,10 @@ def _traces_proposed(
 
 
 def _streams(content: FileContent) -> list[Source]:
-    """Return the channels of one continuous recording: long, along time, and as many samples as the most have."""
+    """Return the channels of one continuous recording: long, along time.
+
+    Those without a time base have as many samples as the most have; others say themselves how they lie.
+    """
     long = [
         source
         for source in content.sources
@@ -255,7 +259,11 @@ def _streams(content: FileContent) -> list[Source]:
     if not sizes:
         return []
     most = max(set(sizes), key=lambda size: (sizes.count(size), size))
-    return [source for source, size in zip(long, sizes, strict=True) if size == most]
+    return [
+        source
+        for source, size in zip(long, sizes, strict=True)
+        if size == most or any(axis.known and si_from_unit(axis.unit)[1] == "s" for axis in source.axes)
+    ]
 
 
 def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...]) -> Proposal | None:
@@ -265,6 +273,8 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
     questions = []
     times = times_among(streams)
     streams = [stream for stream in streams if stream not in times]
+    patterns = patterns_among([stream.name for stream in streams])
+    streams = _one_of_each(streams, patterns)
     for role in _LIKELY:
         taken = names.values()
         called = [stream for stream in streams if _is_called(stream, role) and stream.name not in taken]
@@ -278,6 +288,7 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
         if role not in names and not asked:
             questions.append(f"which channel is {_in_words(role)}: {_listed(free or streams)}")
     time = streams[0].axes[0]
+    names = {role: patterns.get(name, name) for role, name in names.items()}
     listed = TimeEntry()
     if not time.known or si_from_unit(time.unit)[1] != "s":
         unit = unit_in_name(times[0].title, "s") if times else ""
@@ -298,6 +309,18 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
     )
     mapping = Mapping(images=images, recording=recording, scan=ScanEntry(), time=listed)
     return Proposal(mapping, tuple(questions))
+
+
+def _one_of_each(streams: Sequence[Source], patterns: dict[str, str]) -> list[Source]:
+    """Return the channels, those in pieces by their first one."""
+    seen: set[str] = set()
+    chosen = []
+    for stream in streams:
+        pattern = patterns.get(stream.name, "")
+        if pattern not in seen:
+            chosen.append(stream)
+        seen |= {pattern} - {""}
+    return chosen
 
 
 def _is_called(source: Source, role: str) -> bool:

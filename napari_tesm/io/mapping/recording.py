@@ -11,6 +11,7 @@ from napari_tesm.data.time_base import TimeBase
 from napari_tesm.io.content import FileContent, Source, si_from_unit
 from napari_tesm.io.images import channels_on_grid, size_in_words
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TimeEntry
+from napari_tesm.io.mapping.pieces import is_pattern, joined_channels
 from napari_tesm.io.mapping.proposal import UNKNOWN
 from napari_tesm.io.mapping.times import time_base_of
 from napari_tesm.recording import ScanOrder, dataset_from_recording
@@ -85,7 +86,7 @@ def dataset_from_streams(
             raise MappingError(
                 f"'{name}' cannot be both {_ENTRIES.get(role, role)} and {_ENTRIES.get(twin, twin)}"
             )
-    sources = {role: content.source(name) for role, name in names.items()}
+    sources, begins = _sources(content, names, notes)
     unit = si_from_unit(sources["X"].unit)[1]
     streams = {
         role: Stream(source, 1.0 if role in ("trigger", "line") else si_from_unit(source.unit)[0])
@@ -112,7 +113,8 @@ def dataset_from_streams(
         if after <= 0:
             raise MappingError("'length' of 'recording' must be longer than 'before'")
     dataset = dataset_from_recording(
-        streams, bases, order, names={role: source.name for role, source in sources.items()}, scan_size=size,
+        streams, bases, order, names={role: source.name for role, source in sources.items()}, begins=begins,
+        scan_size=size,
         before=entry.before, after=after, unit=unit or "V",
         protocol=mapping.protocol, pulse_delay=entry.pulse_delay, check=content.check,
     )  # fmt: skip
@@ -131,6 +133,22 @@ def dataset_from_streams(
         dataset[str(channel.name)] = channel.variable
     dataset.attrs["traces"] = [sources["X"].name] * dataset.sizes["pulse"]
     return dataset
+
+
+def _sources(
+    content: FileContent, names: dict[str, str], notes: list[str]
+) -> tuple[dict[str, Source], Sequence[int]]:
+    """Return the channels by role, and where the pieces begin that they were joined of, if they were."""
+    in_pieces = {role: name for role, name in names.items() if is_pattern(name, content)}
+    if not in_pieces:
+        return {role: content.source(name) for role, name in names.items()}, ()
+    if whole := [name for role, name in names.items() if role not in in_pieces]:
+        raise MappingError(
+            f"'{whole[0]}' is one array where other channels are in pieces: name it with a '*', too"
+        )
+    joined = joined_channels(content, names)
+    notes += joined.notes
+    return joined.sources, joined.begins
 
 
 def _bases(

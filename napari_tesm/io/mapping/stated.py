@@ -13,7 +13,7 @@ from napari_tesm.io.content import FileContent, Source, si_from_unit
 from napari_tesm.io.mapping.entries import FileValue, Mapping, MappingError
 from napari_tesm.io.mapping.reader import PROTOCOL, EntryReader, unit_of_entry
 from napari_tesm.io.mapping.text import mapping_from_entries, protocol_from_entries, text_from_mapping
-from napari_tesm.io.waveforms import unit_beside
+from napari_tesm.io.unit_attributes import unit_beside
 from napari_tesm.quantities.text import text_from_quantity
 
 _MOST_VALUES: Final = 100_000

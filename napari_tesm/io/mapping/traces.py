@@ -12,12 +12,13 @@ from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
 from napari_tesm.io.images import (
     channels_on_grid,
     images_from_content,
-    lateral_axis,
     roles_of_axes,
     size_in_words,
 )
 from napari_tesm.io.mapping.arranged import ArrangedTraces
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TraceEntry
+from napari_tesm.io.mapping.grid import PixelGrid, grid_from_axes, grid_from_scan
+from napari_tesm.io.mapping.pieces import is_pattern, stacked_source
 from napari_tesm.io.mapping.stated import mapping_as_stated
 from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
 
@@ -57,14 +58,16 @@ def opened_from_content(
         If the mapping does not fit the file; the sentence names the entry.
     """
     try:
-        channels = images_from_content(content, mapping.images, lateral_unit=lateral_unit)
-        opened = OpenedContent(channels=channels, notes=list(content.notes))
-        if mapping.traces or mapping.recording:
-            mapping = mapping_as_stated(mapping, content, opened.notes)
-        if mapping.traces:
-            groups = _groups(content, mapping, time_unit, lateral_unit, opened.notes)
-            opened.datasets = [_dataset(group, content, mapping, channels) for group in groups]
-        elif mapping.recording is not None:
+        opened = OpenedContent(notes=list(content.notes))
+        mapping = mapping_as_stated(mapping, content, opened.notes)
+        groups = _groups(content, mapping, time_unit, lateral_unit, opened.notes) if mapping.traces else []
+        of_scan = grid_from_scan(mapping.scan) if mapping.recording else None
+        grids = [group[0].grid for group in groups] if of_scan is None else [of_scan]
+        opened.channels = channels = images_from_content(
+            content, mapping.images, lateral_unit=lateral_unit, grids=grids, scan=mapping.scan
+        )
+        opened.datasets = [_dataset(group, content, mapping, channels) for group in groups]
+        if mapping.recording is not None:
             from napari_tesm.io.mapping.recording import dataset_from_streams
 
             opened.datasets = [dataset_from_streams(content, mapping, channels, opened.notes)]
@@ -84,13 +87,13 @@ class _Stack:
     direction: str
     traces: ArrangedTraces
     time: np.ndarray
-    x: tuple[np.ndarray, float, str]
-    y: tuple[np.ndarray, float, str]
+    grid: PixelGrid
     unit: str
 
     def key(self) -> tuple[Any, ...]:
         return (
-            self.traces.shape, self.time.tobytes(), self.unit, self.x[0].tobytes(), self.y[0].tobytes(), self.x[2],
+            self.traces.shape, self.time.tobytes(), self.unit, self.grid.x.centres.tobytes(),
+            self.grid.y.centres.tobytes(), self.grid.x.unit,
         )  # fmt: skip
 
 
@@ -122,7 +125,10 @@ def _stacks(
     lateral_unit: str | None,
     notes: list[str],
 ) -> list[_Stack]:
-    source = content.source(entry.source)
+    if is_pattern(entry.source, content):
+        source = stacked_source(content, entry.source, notes)
+    else:
+        source = content.source(entry.source)
     if source.array.dtype.kind not in "fiu":
         raise MappingError(f"'{entry.source}' does not hold real numbers")
     axes = list(entry.axes) or roles_of_axes(source.axes)
@@ -142,16 +148,16 @@ def _stacks(
         raise MappingError(f"'{entry.source}' cannot have both a pixel axis and x or y")
     factor, unit = si_from_unit(entry.unit or source.unit)
     time = _time(source, named["time"], mapping, content, time_unit, notes)
-    columns, x, y, flipped = _grid(named, mapping, entry.source, lateral_unit)
+    grid = grid_from_axes(named, mapping, entry.source, lateral_unit)
     voltages = _voltages(entry, mapping, named)
     return [
         _Stack(
             entry, voltage, entry.direction,
             ArrangedTraces(
-                source.array, axes, columns=columns, flipped=flipped, serpentine=mapping.scan.serpentine,
+                source.array, axes, columns=grid.columns, flipped=grid.flipped, serpentine=grid.serpentine,
                 factor=factor, pulse=number,
             ),
-            time, x, y, unit,
+            time, grid, unit,
         )
         for number, voltage in enumerate(voltages)
     ]  # fmt: skip
@@ -189,55 +195,11 @@ def _time(
     return base.positions()
 
 
-def _grid(
-    named: dict[str, Axis], mapping: Mapping, name: str, lateral_unit: str | None
-) -> tuple[int | None, tuple[Any, ...], tuple[Any, ...], list[str]]:
-    """Return the pixels in a line (of a pixel axis), the axes x and y, and which of them run backwards."""
-    scan, flipped = mapping.scan, []
-    sizes = {axis: named[axis].size if axis in named else 1 for axis in ("y", "x")}
-    columns = None
-    if "pixel" in named:
-        count = named["pixel"].size
-        columns = scan.pixels or (count // scan.lines if scan.lines and count % scan.lines == 0 else None)
-        if columns is None:
-            raise MappingError(
-                f"'{name}' has {count} pixels in a row: say how many make a line, scan: {{pixels: 64, lines: 48}}"
-            )
-        if count % columns:
-            raise MappingError(f"the {count} pixels of '{name}' do not make whole lines of {columns}")
-        sizes = {"y": count // columns, "x": columns}
-    for axis, wanted in (("x", scan.pixels), ("y", scan.lines)):
-        if wanted is not None and wanted != sizes[axis]:
-            what = "pixels in a line" if axis == "x" else "lines"
-            raise MappingError(f"'{name}' has {sizes[axis]} {what}, 'scan' says {wanted}")
-    lateral: dict[str, tuple[np.ndarray, float, str]] = {}
-    for axis, size in (("x", scan.width), ("y", scan.height)):
-        if size is not None:
-            step = size / sizes[axis]
-            lateral[axis] = ((np.arange(sizes[axis]) + 0.5) * step, step, "m")
-        elif axis in named:
-            centres, spacing, unit, backwards = lateral_axis(named[axis], lateral_unit)
-            lateral[axis] = (centres, spacing, unit)
-            flipped += [axis] if backwards else []
-    for axis, other in (("x", "y"), ("y", "x")):
-        if axis not in lateral:  # counted, or a single line or pixel: in the unit of the other axis
-            _, spacing, unit = lateral.get(other, (None, 1.0, ""))
-            lateral[axis] = (
-                (np.arange(sizes[axis]) + 0.5) * spacing,
-                spacing,
-                unit if sizes[axis] == 1 else "",
-            )
-    if lateral["x"][2] != lateral["y"][2]:
-        raise MappingError(
-            f"one axis of '{name}' has a size in m and the other has none: give both in 'scan'"
-        )
-    return columns, lateral["x"], lateral["y"], flipped
-
-
 def _dataset(
     stacks: list[_Stack], content: FileContent, mapping: Mapping, channels: Sequence[xr.DataArray]
 ) -> xr.Dataset:
     first = stacks[0]
+    y, x = first.grid.y, first.grid.x
     origin = mapping.protocol.pulse_start
     origin = float(first.time[0]) if origin is None else origin
     main = [stack for stack in stacks if stack.entry.signal == first.entry.signal]
@@ -259,17 +221,17 @@ def _dataset(
     dataset = dataset_from_traces(
         by_signal,
         time=first.time - origin,
-        x=first.x[0],
-        y=first.y[0],
+        x=x.centres,
+        y=y.centres,
         voltage=[stack.voltage for stack in main],
         direction=[stack.direction for stack in main],
         unit=first.unit,
-        lateral_unit=first.x[2],
+        lateral_unit=x.unit,
         protocol=mapping.protocol,
-        channels=channels_on_grid(channels, first.y[0], first.x[0], (first.y[1], first.x[1]), first.x[2]),
+        channels=channels_on_grid(channels, y.centres, x.centres, (y.spacing, x.spacing), x.unit),
         check=content.check,
     )
-    dataset["x"].attrs["spacing"], dataset["y"].attrs["spacing"] = first.x[1], first.y[1]
+    dataset["x"].attrs["spacing"], dataset["y"].attrs["spacing"] = x.spacing, y.spacing
     dataset.attrs["time_origin"] = origin
     dataset.attrs["traces"] = [stack.entry.source for stack in main]
     return dataset

@@ -22,7 +22,8 @@ from napari_tesm.io.content import (
 )
 from napari_tesm.io.tdms.samples import RawSamples, sample_array
 from napari_tesm.io.tdms.segments import Channel, TdmsIndex, TimeStamp, tdms_index
-from napari_tesm.io.waveforms import axis_from_waveform, unit_from_attributes
+from napari_tesm.io.unit_attributes import unit_from_attributes
+from napari_tesm.io.waveforms import axis_from_waveform
 from napari_tesm.quantities.text import text_from_quantity
 
 _FRACTION: Final = 2.0**-64

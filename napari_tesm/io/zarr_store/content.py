@@ -19,7 +19,8 @@ from napari_tesm.io.content import (
     one_line,
 )
 from napari_tesm.io.hdf5.datasets import plain_value, with_cf_scaling
-from napari_tesm.io.waveforms import axes_with_waveform, unit_from_attributes
+from napari_tesm.io.unit_attributes import unit_from_attributes
+from napari_tesm.io.waveforms import axes_with_waveform
 from napari_tesm.io.zarr_store.arrays import (
     dimension_names,
     lazy_array,
