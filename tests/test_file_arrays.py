@@ -310,3 +310,29 @@ def test_images_take_the_size_of_the_scan(tmp_path, file):
         mapping=mapping_from_text("images: [{source: height}]\nscan: {width: 1.6 µm, height: 0.9 µm}"),
     )
     assert alone.channels[0]["y"].attrs["units"] == "m"
+
+
+# The command that checks
+
+
+def test_a_mapping_is_proposed_checked_and_refused_by_one_option(tmp_path, capsys):
+    stated = str(hdf5(tmp_path / "a.h5", traces=stack(UNEVEN), time=(UNEVEN, {"UNIT": "s"})))
+    for words in (["--mapping", stated], [stated, "--mapping"]):
+        assert main(["info", *words]) == 0
+        proposed = capsys.readouterr().out
+        assert mapping_from_text(proposed).time == TimeEntry(source="time")
+    (tmp_path / "m.yaml").write_text(proposed + PROTOCOL, encoding="utf-8")
+    for words in (
+        ["--mapping", str(tmp_path / "m.yaml"), stated],
+        [stated, "--mapping", str(tmp_path / "m.yaml")],
+    ):
+        assert main(["info", *words]) == 0
+        said = capsys.readouterr().out
+        assert "m.yaml fits a.h5:" in said
+        assert "8 × 6 pixels, 150 samples from -1 to 25 ms" in said
+        assert "pulse duration: 10 ms" in said
+        assert "missing: tip radius" in said
+    (tmp_path / "m.yaml").write_text(proposed.replace("source: time", "source: tyme"), encoding="utf-8")
+    assert main(["info", stated, "--mapping", str(tmp_path / "m.yaml")]) == 1
+    assert "there is no 'tyme' in a.h5" in capsys.readouterr().err
+    assert main(["info", "--mapping"]) == 2

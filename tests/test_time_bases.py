@@ -158,16 +158,36 @@ def test_a_longer_signal_is_cropped_to_what_all_channels_have(tmp_path):
     assert_truth(dataset, missing=2 * COLUMNS)
 
 
-@pytest.mark.parametrize("every", [2, 5, 10])
+@pytest.mark.parametrize("every", [2, 5, 7, 10])
 def test_a_slower_dc_voltage_is_enough_to_find_pulses(tmp_path, every):
     x, dc, line = recording()
     slow = dict(STEP, wf_increment=every * 1e-4)
     channels = {"X": (x, STEP), "dc": (dc[::every], slow), "line": (line[::every], slow)}
     dataset = open_dataset(tdms(tmp_path / "a.tdms", channels), mapping=mapping_from_text(MAPPING))
     assert_truth(dataset)
-    assert f"have a sample every {every / 10:g} ms" in dataset.attrs[REPORT].replace(
-        "500 µs", "0.5 ms"
-    ).replace("200 µs", "0.2 ms")
+    every_time = "1 ms" if every == 10 else f"{100 * every} µs"
+    assert f"have a sample every {every_time} and 'Rec/X' every 100 µs" in dataset.attrs[REPORT]
+    assert f"is known to {every_time} only" in dataset.attrs[REPORT]
+
+
+def test_a_dc_voltage_that_is_too_slow_is_refused(tmp_path):
+    x, dc, line = recording()
+    channels = {"X": (x, STEP), "dc": (dc[::25], dict(STEP, wf_increment=25e-4)), "line": (line, STEP)}
+    with pytest.raises(MappingError, match="too slow: it has 4 samples in a pulse"):
+        open_dataset(tdms(tmp_path / "a.tdms", channels), mapping=mapping_from_text(MAPPING))
+
+
+def test_one_mapping_names_the_voltages_of_a_whole_series(tmp_path):
+    x, dc, line = recording()
+    paths = []
+    for n in (1, 2, 3):
+        channels = {"X": (x * n / 3, STEP), "dc": (dc * n / 3, STEP), "line": (line, STEP)}
+        paths.append(tdms(tmp_path / f"{n}.tdms", channels))
+    mapping = mapping_from_text(MAPPING.replace("[-3 V]", "[-1 V, -2 V, -3 V]"))
+    series = open_series(paths, mapping=mapping)
+    assert series["voltage"].values.tolist() == [-1.0, -2.0, -3.0]
+    assert not np.isnan(series["displacement"].values).any()
+    assert "Of the voltages -1 V, -2 V, -3 V the recording holds -2 V alone." in series.attrs[REPORT]
 
 
 # Recordings that were not finished

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
@@ -15,10 +16,16 @@ from napari_tesm.quantities.text import prefix_for
 
 def run_command(options: argparse.Namespace) -> int:
     """Describe a file; see ``tesm info --help``."""
+    if options.file is None:  # tesm info --mapping FILE proposes one
+        if not isinstance(options.mapping, str):
+            raise UsageError("the following arguments are required: FILE")
+        options.file, options.mapping = options.mapping, True
+    if isinstance(options.mapping, str) and not is_gwy(options.file):
+        return _check_mapping(options)
     if not says_itself_what_it_is(options.file):
         return _describe_content(options)
-    if options.mapping and is_gwy(options.file):
-        raise UsageError("a .gwy file says itself what is what: there is no mapping to propose")
+    if options.mapping is not None and is_gwy(options.file):
+        raise UsageError("a .gwy file says itself what is what: there is no mapping to propose or to check")
     description = description_from_file(options.file)
     _spell_missing(description)
     if options.json:
@@ -36,7 +43,7 @@ def _describe_content(options: argparse.Namespace) -> int:
 
     content = content_from_file(options.file)
     proposal = proposal_from_content(content)
-    if options.mapping:
+    if options.mapping is not None:
         if proposal is None:
             raise ValueError(
                 f"{options.file} holds nothing that could be traces or images: there is nothing to map"
@@ -63,6 +70,43 @@ def _describe_content(options: argparse.Namespace) -> int:
         lines += _trace_lines(description)
     else:
         lines.append("Traces for a fit: none, images only")
+    for line in lines:
+        print(printable(line))
+    return 0
+
+
+def _check_mapping(options: argparse.Namespace) -> int:
+    """Say what a file gives with a mapping, and what a fit still lacks; what does not fit is refused in a sentence."""
+    from napari_tesm.cli.importing import lines_from_scan
+    from napari_tesm.io.content_description import description_of_traces
+    from napari_tesm.io.mapping.text import mapping_from_file, text_from_mapping
+    from napari_tesm.io.registry import open_file
+    from napari_tesm.scan import scans_from_opened
+
+    mapping = mapping_from_file(options.mapping)
+    opened = open_file(options.file, mapping=mapping)
+    if opened.refusal is not None and (mapping.traces or mapping.recording):
+        raise opened.refusal
+    path = Path(options.file)
+    scans = scans_from_opened(path, opened)
+    description: dict[str, Any] = {
+        "name": path.name,
+        "mapping": text_from_mapping(mapping),
+        "imported": [line for scan in scans for line in lines_from_scan(scan)],
+        "notes": [str(note) for note in opened.notes],
+        "traces": [description_of_traces(dataset) for dataset in opened.datasets],
+        "problems": [],
+    }
+    _spell_missing(description)
+    if options.json:
+        print(json.dumps(description, indent=2, ensure_ascii=True))
+        return 0
+    lines = [
+        f"{Path(options.mapping).name} fits {path.name}:",
+        *(f"  {line}" for line in description["imported"]),
+    ]
+    lines += [f"Note: {note}" for note in description["notes"]]
+    lines += _trace_lines(description) if opened.datasets else []
     for line in lines:
         print(printable(line))
     return 0

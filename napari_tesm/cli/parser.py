@@ -21,9 +21,10 @@ def parser_for_tesm() -> argparse.ArgumentParser:
 # fmt: off
 _COMMANDS: Final = {
     "info": Command("say what a file holds and what is missing for a fit", (
-        shared.FILE,
+        shared.files(name="file", nargs="?"),
         flag("json", "print the same for programs"),
-        flag("mapping", "print a mapping to start from, for a file that does not say what is what"),
+        shared.taken("mapping", "M.yaml", "check a mapping; without a name: print one to start from, for a file that "
+                     "does not say what is what", nargs="?", const=True),
         shared.DEBUG,
     )),
     "import": Command("make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, vendors'", (

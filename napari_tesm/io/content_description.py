@@ -25,7 +25,7 @@ def description_from_content(content: FileContent, proposal: Proposal | None) ->
     traces, problems = [], []
     if proposal is not None and proposal.is_complete and proposal.mapping.traces:
         try:
-            traces = [_traces(dataset) for dataset in open_datasets(path)]
+            traces = [description_of_traces(dataset) for dataset in open_datasets(path)]
         except ValueError as error:
             problems = [str(error)]
     return {
@@ -42,7 +42,8 @@ def description_from_content(content: FileContent, proposal: Proposal | None) ->
     }
 
 
-def _traces(dataset: xr.Dataset) -> Entry:
+def description_of_traces(dataset: xr.Dataset) -> Entry:
+    """Return what is known of the pulse of traces, and what a fit of them lacks."""
     voltages = [text_from_quantity(float(v), "V") for v in dataset["voltage"].values if np.isfinite(v)]
     stated = {"pulse voltage": ", ".join(voltages)} if voltages else {}
     titles = list(dict.fromkeys(dataset.attrs["traces"]))

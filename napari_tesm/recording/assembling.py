@@ -1,6 +1,7 @@
 """A continuous recording made into a dataset: pulses found, put in their pixels, traces cut."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_tesm.files.lazy import LazyArray
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.order import ScanOrder
-from napari_tesm.recording.places import MISSING, Places, places_from_events
+from napari_tesm.recording.places import MISSING, OTHER_VOLTAGE, Places, places_from_events
 from napari_tesm.recording.pulses import Pulses, find_edges, find_pulses, pulses_in_lead
 from napari_tesm.recording.rhythm import rhythm_from_times
 from napari_tesm.recording.streams import length_of
@@ -28,6 +29,8 @@ _BASELINE: Final = 0.02
 """Part of the record that lies before the pulse, where nobody says: as many samples as H takes from the pulse's end,
 and few enough to stay clear of the pixel before."""
 
+_STRAY: Final = 0.02
+"""Part of the pulses up to which those of a voltage are strays."""
 _MOST: Final = 2 / 3
 """Part of the records from which their length is wrong, not a few pulses: of two pulses in each pixel half may do."""
 
@@ -97,6 +100,7 @@ def dataset_from_recording(
     else:
         edges = alignment.in_lead("trigger", find_edges(streams["trigger"], name="the pixel trigger"))
         starts = edges + round((pulse_delay or 0.0) * rate)
+    order, held = _order_of_voltages_held(order, pulses)
     samples = _record(starts, pulses, rate, before, after)
     lines = None
     if "line" in streams:
@@ -108,6 +112,7 @@ def dataset_from_recording(
         starts, order, rate, line_triggers=lines,
         voltage=None if pulses is None else pulses.voltage,
         length=None if pulses is None else pulses.stop - pulses.start,
+        length_error=0.0 if pulses is None else pulses.edge_error,
         record=None if pulses is None else samples,
     )  # fmt: skip
     start_of_pixels = np.where(places.event == MISSING, -1, starts[places.event])
@@ -130,7 +135,12 @@ def dataset_from_recording(
     )  # fmt: skip
     dataset.attrs["time_origin"] = samples[0] / rate
     dataset.attrs["sampling_rate"] = float(rate)
-    said = [alignment.sentence] if alignment.sentence else []
+    said = [sentence for sentence in (alignment.sentence, held) if sentence]
+    if pulses is not None and pulses.edge_error > 1:
+        known = text_from_quantity(pulses.edge_error / rate, "s", digits=3)
+        said.append(
+            f"When a pulse begins and ends is known to {known} only, the time between two samples of the dc voltage."
+        )
     said += [
         f"'{(names or {}).get(name, name)}' was not sampled with X and is left out." for name in left_out
     ]
@@ -150,6 +160,27 @@ def _aligned(
             raise ValueError(f"the sampling rate must be a number larger than zero, not {sampling}")
         bases = {name: TimeBase(size, interval=1.0 / sampling) for name, size in sizes.items()}
     return aligned(bases, "X", names)
+
+
+def _order_of_voltages_held(order: ScanOrder, pulses: Pulses | None) -> tuple[ScanOrder, str]:
+    """Return the order with the voltages that the recording holds, and a sentence where it lacks some.
+
+    One mapping does for a series: it names the voltages of all its recordings, each of which may hold one.
+    """
+    named = np.array(order.voltages)
+    if pulses is None or order.voltages_per != "pixel" or named.size < 2 or not np.isfinite(named).all():
+        return order, ""
+    away = np.abs(pulses.voltage[:, None] - named)
+    nearest = named[np.argmin(away, axis=1)]
+    alike = away.min(axis=1) <= OTHER_VOLTAGE * np.abs(nearest)
+    share = {value: float(np.mean(alike & (nearest == value))) for value in named.tolist()}
+    held = tuple(value for value in order.voltages if share[value] > _STRAY)
+    if not held or len(held) == named.size:
+        return order, ""
+    listed, own = (
+        ", ".join(text_from_quantity(value, "V") for value in values) for values in (order.voltages, held)
+    )
+    return replace(order, voltages=held), f"Of the voltages {listed} the recording holds {own} alone."
 
 
 def _even_interval(base: TimeBase, name: str) -> float:

@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 MISSING: Final = -1
 _OTHER_LENGTH: Final = 0.05
 """Difference in length from which a pulse is another one, as a part of the usual length; at least two samples."""
-_OTHER_VOLTAGE: Final = 0.2
+OTHER_VOLTAGE: Final = 0.2
 """Difference in voltage from which a pulse does not belong to its setting, as a part of it."""
 
 
@@ -92,6 +92,7 @@ def places_from_events(
     *,
     voltage: ArrayLike | None = None,
     length: ArrayLike | None = None,
+    length_error: float = 0.0,
     line_triggers: ArrayLike | None = None,
     record: tuple[int, int] | None = None,
 ) -> Places:
@@ -108,6 +109,8 @@ def places_from_events(
         Measured voltages, in V.
     length : array-like, shape (pulse,), optional
         Lengths in samples: a pulse of another length than the others was disturbed, and its pixel is left out.
+    length_error : float
+        By how many samples lengths may differ because they were measured so coarsely.
     line_triggers : array-like, optional
         Samples at which lines begin.
     record : (int, int), optional
@@ -141,7 +144,7 @@ def places_from_events(
     near = _on_pace(entries, beats.rhythm.period)
     kept = near & ~_doubles(entries, near, beats.rhythm.jitter)
     entries, extra = entries.chosen(kept), entries.chosen(~kept)
-    disturbed = _disturbed(starts, length, record)
+    disturbed = _disturbed(starts, length, length_error, record)
     problems = {first + passage.number: passage.problem for passage in beats.passes if passage.problem}
     if volts is not None:
         disturbed |= _other_voltages(entries, volts, order, problems)
@@ -228,13 +231,15 @@ def _doubles(entries: _Entries, near: Mask, jitter: float) -> Mask:
     return double
 
 
-def _disturbed(starts: Indices, length: ArrayLike | None, record: tuple[int, int] | None) -> Mask:
+def _disturbed(
+    starts: Indices, length: ArrayLike | None, length_error: float, record: tuple[int, int] | None
+) -> Mask:
     """Return which pulses have another length than the others, or another pulse within their record."""
     disturbed = np.zeros(starts.size, np.bool_)
     if length is not None:
         lengths = np.asarray(length, dtype=np.float64)
         usual = float(np.median(lengths))
-        disturbed |= np.abs(lengths - usual) > max(2.0, _OTHER_LENGTH * usual)
+        disturbed |= np.abs(lengths - usual) > max(2.0, 1.01 * length_error, _OTHER_LENGTH * usual)
     if record is not None:
         before, after = record
         apart = np.diff(starts)
@@ -256,7 +261,7 @@ def _other_voltages(entries: _Entries, volts: Array, order: ScanOrder, problems:
             continue
         measured = volts[entries.event[mine]]
         expected = float(np.median(measured)) if np.isnan(nominal) else nominal
-        unlike = np.abs(measured - expected) > _OTHER_VOLTAGE * abs(expected)
+        unlike = np.abs(measured - expected) > OTHER_VOLTAGE * abs(expected)
         other[entries.event[mine]] = unlike
         for number in np.unique(entries.number[mine][unlike]):
             here = entries.number[mine] == number

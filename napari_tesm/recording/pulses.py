@@ -29,6 +29,9 @@ _LONGEST_EDGE: Final = 64
 _SHORTEST_PERIOD: Final = 5
 _TOO_MANY: Final = 100_000
 """Pulses beyond one in five samples from which a channel is none of pulses."""
+_WHOLE_SAMPLE: Final = 1.01
+_FEWEST_OF_A_SLOW_PULSE: Final = 8
+"""Samples in a pulse below which a dc channel that is slower than the signal makes tau wrong by more than 5 %."""
 _SHORTEST: Final = 0.25
 """Pulses shorter than this part of the usual length are spikes."""
 _HOLE: Final = 0.05
@@ -50,6 +53,8 @@ class Pulses:
         Excursions too short for a pulse, left out.
     clipped : int
         Pulses the recording begins or ends in, left out.
+    edge_error : float
+        Samples within which a pulse begins and ends before the one that says so.
     """
 
     start: Indices
@@ -58,6 +63,7 @@ class Pulses:
     levels: Levels
     spikes: int = 0
     clipped: int = 0
+    edge_error: float = 1.0
 
 
 def find_pulses(stream: Any, *, idle: float | None = None, block: int = BLOCK) -> Pulses:
@@ -100,9 +106,22 @@ def find_pulses(stream: Any, *, idle: float | None = None, block: int = BLOCK) -
 
 
 def pulses_in_lead(pulses: Pulses, alignment: Alignment) -> Pulses:
-    """Return pulses of the dc channel counted in the samples of the leading channel."""
+    """Return pulses of the dc channel counted in the samples of the leading channel.
+
+    Raises
+    ------
+    ValueError
+        If the dc channel is so slow that their edges are not known well enough for a fit.
+    """
     start, stop = (alignment.in_lead("dc", numbers) for numbers in (pulses.start, pulses.stop))
-    return replace(pulses, start=start, stop=np.maximum(stop, start + 1))
+    coarse = alignment.bases["dc"].spacing / alignment.bases[alignment.lead].spacing
+    own = float(np.median(pulses.stop - pulses.start))
+    if coarse > _WHOLE_SAMPLE and own < _FEWEST_OF_A_SLOW_PULSE:
+        raise ValueError(
+            f"the dc channel is too slow: it has {own:.0f} samples in a pulse, and when that begins and ends is not "
+            "known well enough"
+        )
+    return replace(pulses, start=start, stop=np.maximum(stop, start + 1), edge_error=max(coarse, 1.0))
 
 
 def find_edges(
