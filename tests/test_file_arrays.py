@@ -167,8 +167,8 @@ def test_size_voltage_and_protocol_may_stand_in_the_file(tmp_path):
         + "protocol: {pulse start: 0 s, pulse duration: {source: length, unit: s}}\n"
     )
     dataset = open_dataset(path, mapping=mapping_from_text(text))
-    assert np.allclose(dataset["x"].values, (np.arange(COLUMNS) + 0.5) * 0.2e-6, rtol=1e-9)
-    assert np.allclose(dataset["y"].values, (np.arange(ROWS) + 0.5) * 0.15e-6, rtol=1e-9)
+    assert np.allclose(dataset["x"].values, (np.arange(COLUMNS) + 0.5) * 0.2e-6, rtol=1e-9, atol=0)
+    assert np.allclose(dataset["y"].values, (np.arange(ROWS) + 0.5) * 0.15e-6, rtol=1e-9, atol=0)
     assert dataset["voltage"].values.tolist() == [-3.0]
     assert dataset.attrs["pulse_duration"] == pytest.approx(10e-3)
     assert_taus(dataset)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tesm import fit, open_dataset
+from napari_tesm import fit, open_dataset, open_series
 from napari_tesm.data.time_base import TimeBase, aligned, time_base_from_times
+from napari_tesm.io.mapping.entries import MappingError
 from napari_tesm.io.mapping.text import mapping_from_text
 from napari_tesm.recording import REPORT
 

@@ -64,6 +64,10 @@ class Axis:
             return np.asarray(self.values, dtype=np.float64)
         return self.start + self.step * np.arange(self.size, dtype=np.float64)
 
+    def cropped(self, size: int) -> "Axis":
+        """Return the first part of the axis."""
+        return replace(self, size=size, values=None if self.values is None else self.values[:size])
+
     def time_base(self, factor: float = 1.0) -> TimeBase:
         """Return when the samples along a time axis were taken; `factor` is its unit in s."""
         start, origin = self.start * factor, self.origin

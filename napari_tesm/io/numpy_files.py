@@ -25,6 +25,7 @@ from napari_tesm.io.content import (
     mapped_content,
     one_line,
 )
+from napari_tesm.io.cut_arrays import cut_array, missing_share
 
 _NPY: Final = b"\x93NUMPY"
 _ZIP: Final = b"PK\x03\x04"
@@ -72,7 +73,7 @@ def content_from_numpy(path: str | PathLike[str]) -> FileContent:
     if mapped[:6] == _NPY:
         kind = "NumPy array"
         try:
-            arrays = {path.stem: _mapped_array(mapped, 0, mapped.n_bytes)}
+            arrays = {path.stem: _mapped_array(mapped, 0, mapped.n_bytes, collected)}
         except UnusableArrayError as error:
             raise ContentError(f"{path} cannot be read: {error}") from None
     else:
@@ -127,10 +128,24 @@ def _header(raw: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     return tuple(shape), bool(by_columns), dtype, raw.tell()
 
 
-def _mapped_array(mapped: MappedFile, start: int, stop: int) -> LazyArray:
+def _mapped_array(
+    mapped: MappedFile, start: int, stop: int, collected: Collection | None = None
+) -> LazyArray:
+    """Return an array of a .npy file, or of a member that is not packed; what is whole of one that was cut.
+
+    Parameters
+    ----------
+    collected : Collection, optional
+        Takes up how much is missing; without it, an array that was cut is refused.
+    """
     raw = io.BytesIO(mapped[start : min(start + _LONGEST_HEADER + 16, stop)])
     shape, by_columns, dtype, offset = _header(raw)
     n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > stop - start - offset and collected is not None and dtype.kind in "iuf":
+        array = cut_array(mapped, shape, dtype, start + offset, by_columns=by_columns)
+        missing = missing_share(shape, dtype, start + offset, mapped.n_bytes)
+        collected.note(f"The file was cut: {missing} are missing; what was whole is used.")
+        return array
     if n_bytes > stop - start - offset:
         raise UnusableArrayError(f"it claims {n_bytes} bytes where {stop - start - offset} are: it was cut.")
     if not n_bytes:

@@ -115,10 +115,7 @@ def dataset_from_recording(
         length_error=0.0 if pulses is None else pulses.edge_error,
         record=None if pulses is None else samples,
     )  # fmt: skip
-    start_of_pixels = np.where(places.event == MISSING, -1, starts[places.event])
-    first, last = start_of_pixels - samples[0], start_of_pixels + samples[1] - 1
-    across = np.searchsorted(pieces, first, side="right") != np.searchsorted(pieces, last, side="right")
-    start_of_pixels[across] = -1
+    start_of_pixels = _starts_of_pixels(places, starts, samples, pieces)
     left_out = [signal for signal in SIGNALS if signal in streams and not alignment.is_sampled_alike(signal)]
     traces = {
         signal: [CutTraces(streams[signal], of_setting, *samples) for of_setting in start_of_pixels]
@@ -136,16 +133,11 @@ def dataset_from_recording(
     dataset.attrs["time_origin"] = samples[0] / rate
     dataset.attrs["sampling_rate"] = float(rate)
     said = [sentence for sentence in (alignment.sentence, held) if sentence]
-    if pulses is not None and pulses.edge_error > 1:
-        known = text_from_quantity(pulses.edge_error / rate, "s", digits=3)
-        said.append(
-            f"When a pulse begins and ends is known to {known} only, the time between two samples of the dc voltage."
-        )
     said += [
         f"'{(names or {}).get(name, name)}' was not sampled with X and is left out." for name in left_out
     ]
-    said += _not_whole(traces["X"], places)
-    dataset.attrs[REPORT] = "\n".join([*places.report(), *_pulse_notes(pulses), *said])
+    said += [*_pulse_notes(pulses, rate), *_not_whole(traces["X"], places)]
+    dataset.attrs[REPORT] = "\n".join([*places.report(), *said])
     return dataset
 
 
@@ -204,6 +196,16 @@ def _part(stream: Any, span: tuple[int, int]) -> Any:
 
 def _stretch(stream: Any, part: slice, first: int) -> NDArray[Any]:
     return np.asarray(stream[part.start + first : part.stop + first])[:: part.step]
+
+
+def _starts_of_pixels(
+    places: Places, starts: NDArray[np.int64], samples: tuple[int, int], pieces: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return when the pulse of each pixel starts; negative where it has none, or its record reaches over two pieces."""
+    start = np.where(places.event == MISSING, -1, starts[places.event])
+    first, last = start - samples[0], start + samples[1] - 1
+    across = np.searchsorted(pieces, first, side="right") != np.searchsorted(pieces, last, side="right")
+    return np.where(across, -1, start)
 
 
 def _not_whole(traces: Sequence[CutTraces], places: Places) -> list[str]:
@@ -301,11 +303,17 @@ def _protocol(
     return protocol.updated(pulse_start=start)
 
 
-def _pulse_notes(pulses: Pulses | None) -> list[str]:
+def _pulse_notes(pulses: Pulses | None, rate: float) -> list[str]:
     if pulses is None:
         return []
     what = {
         "pulses are cut by the begin or the end of the recording": pulses.clipped,
         "spikes of the dc voltage are too short for a pulse": pulses.spikes,
     }
-    return [f"{count} {words}." for words, count in what.items() if count]
+    notes = [f"{count} {words}." for words, count in what.items() if count]
+    if pulses.edge_error > 1:
+        known = text_from_quantity(pulses.edge_error / rate, "s", digits=3)
+        notes.append(
+            f"When a pulse begins and ends is known to {known} only, the time between two samples of the dc voltage."
+        )
+    return notes

@@ -28,6 +28,7 @@ from napari_tesm.io.hdf5.datasets import (
     text_of,
     with_cf_scaling,
 )
+from napari_tesm.io.hdf5.superblock import CompletedFile, superblock_put_right
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
 from napari_tesm.io.rehearsal import rehearse
 from napari_tesm.io.unit_attributes import unit_from_attributes
@@ -84,8 +85,9 @@ def opened(mapped: MappedFile) -> Any:
     """
     import h5py
 
+    head, missing = superblock_put_right(mapped)
     try:
-        return h5py.File(MappedBytes(mapped), "r")
+        return h5py.File(CompletedFile(mapped, head, missing) if missing else MappedBytes(mapped), "r")
     except Exception as error:
         raise ContentError(f"{mapped.path} is not a sound HDF5 file: {one_line(str(error))}.") from None
 
@@ -102,12 +104,17 @@ class _Walk(Collection):
         super().__init__()
         self.file = file
         self.mapped = mapped
+        _, self.missing = superblock_put_right(mapped)
         self.datasets: list[tuple[str, Any]] = []
         self.used: set[int] = set()
         """Datasets that describe others: scales and tables."""
         self.kinds: set[str] = set()
 
     def read(self, path: Path) -> FileContent:
+        if self.missing > 0:
+            self.note(f"The file was cut: it ends {self.missing} bytes too early; what was whole is used.")
+        elif self.missing < 0:
+            self.note("The program that wrote this file did not close it; what it wrote is all there is.")
         self.visit(self.file, "", {_address(self.file)}, 0)
         tables = {}
         for name, dataset in self.datasets:
@@ -180,6 +187,8 @@ class _Walk(Collection):
         for part, numbers in numbers_of(array, name):
             of_part = part[len(name) :].replace("/", " ")
             called = f"{title or name.rsplit('/', 1)[-1]}{of_part}"
+            if numbers.shape != tuple(axis.size for axis in axes):  # of a row, the part that is there
+                axes = [axis.cropped(size) for axis, size in zip(axes, numbers.shape, strict=True)]
             self.add(part, with_cf_scaling(numbers, attributes), axes, unit, called, attributes)
 
     def scalar(self, name: str, dataset: Any) -> None:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
 from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import one_line
+from napari_tesm.io.cut_arrays import cut_array, with_missing_rows
+from napari_tesm.io.hdf5.superblock import superblock_put_right
 
 # zlib cannot do better than 1032:1; a file that promises more promises numbers it does not have. The allowance on top
 # is for what is reserved and not written yet.
@@ -25,6 +27,8 @@ _NUMBERS: Final = "biufc"
 
 def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
     """Return a dataset's numbers, read when they are asked for.
+
+    Of a file that ends too early what is whole is returned, a row shorter than it is announced.
 
     Parameters
     ----------
@@ -47,6 +51,7 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
         raise UnusableArrayError("its numbers are in other files, which are not opened.")
     if dataset.is_virtual:
         raise UnusableArrayError("it is put together from other files, which are not opened.")
+    is_cut = superblock_put_right(mapped)[1] > 0
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes > _BEST_COMPRESSION * mapped.n_bytes + _ALLOWANCE:
         raise UnusableArrayError(f"it claims {n_bytes:.3g} bytes in a file of {mapped.n_bytes}.")
@@ -54,6 +59,8 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
     layout = dataset.id.get_create_plist().get_layout()
     offset = dataset.id.get_offset() if layout == h5py.h5d.CONTIGUOUS else None
     if offset is not None and same_bytes and dtype.kind != "b":
+        if offset + n_bytes > mapped.n_bytes and is_cut and dtype.kind in "iuf":
+            return cut_array(mapped, shape, dtype, offset)
         if offset + n_bytes > mapped.n_bytes:
             raise UnusableArrayError(
                 f"it ends {offset + n_bytes - mapped.n_bytes} bytes behind the end of the file."
@@ -75,7 +82,24 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
                 f"{mapped.path}: '{dataset.name}' cannot be read ({one_line(str(error))})."
             ) from None
 
-    return LazyArray(shape, dtype, read, check=mapped.check)
+    array = LazyArray(shape, dtype, read, check=mapped.check)
+    whole = _whole_rows(dataset, mapped.n_bytes) if is_cut and dataset.chunks is not None else shape[0]
+    if whole == shape[0]:
+        return array
+    if not whole or dtype.kind not in "iuf":
+        raise UnusableArrayError("nothing of it is whole: the file was cut.")
+    held = LazyArray((whole, *shape[1:]), dtype, read, check=mapped.check)
+    return held if len(shape) == 1 else with_missing_rows(held, None, shape, dtype, mapped)
+
+
+def _whole_rows(dataset: Any, n_bytes: int) -> int:
+    """Return how many rows of a dataset in chunks lie before the first chunk that the file does not hold whole."""
+    whole = int(dataset.shape[0])
+    for number in range(dataset.id.get_num_chunks()):
+        chunk = dataset.id.get_chunk_info(number)
+        if chunk.byte_offset is None or chunk.byte_offset + chunk.size > n_bytes:
+            whole = min(whole, int(chunk.chunk_offset[0]))
+    return whole
 
 
 def with_cf_scaling(array: LazyArray, attributes: dict[str, Any]) -> LazyArray:
@@ -99,6 +123,8 @@ def small_array(dataset: Any, mapped: MappedFile, longest: int) -> NDArray[Any]:
     array = lazy_array(dataset, mapped)
     if array.size > longest:
         raise UnusableArrayError(f"it has {array.size} numbers where at most {longest} are possible.")
+    if array.shape != dataset.shape:
+        raise UnusableArrayError("it is not whole: the file was cut.")
     return np.asarray(array[...])
 
 

@@ -40,6 +40,8 @@ def mapping_as_stated(mapping: Mapping, content: FileContent, notes: list[str] |
         Naming file and attribute where one cannot be understood.
     """
     mapping = _looked_up(mapping, content)
+    if not (mapping.traces or mapping.recording):
+        return mapping
     said = {name: getattr(mapping.protocol, field) for name, field in PROTOCOL.items()}
     voltages = [entry.voltage for entry in mapping.traces]
     said["voltage"] = mapping.scan.voltages or None not in voltages or None
