@@ -1,6 +1,8 @@
 """HDF5 by its structure: NSID, USID and others, lazily, without opening another file, whatever a file claims."""
 
 import random
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -359,10 +361,63 @@ def test_cut_and_changed_files_are_read_or_refused(tmp_path, seed):
     assert "\n" not in message
 
 
-def test_a_cut_file_is_refused(tmp_path):
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+@pytest.mark.parametrize("chunks", [None, (2, 4, 10)])
+def test_what_is_whole_of_a_cut_file_is_used(tmp_path, libver, chunks):
+    values = np.arange(6 * 4 * 10, dtype="<f4").reshape(6, 4, 10)
+    path = tmp_path / "cut.h5"
+    with h5py.File(path, "w", libver=libver) as file:
+        file["first"] = np.arange(7.0)
+        file.create_dataset("last", data=values, chunks=chunks)
+        places = file["last"].id
+        if chunks is None:
+            end = places.get_offset() + values.nbytes
+            keep = end - 4 * (2 * 40 + 13)  # two lines, a trace and 3 samples are missing
+        else:
+            third = max(places.get_chunk_info(n).byte_offset for n in range(3))
+            keep = third + 7
+    whole = path.read_bytes()
+    path.write_bytes(whole[:keep])
+    content = content_from_hdf5(path)
+    assert np.array_equal(content.source("first").array[...], np.arange(7.0))
+    note, *left_out = content.notes
+    assert note == f"The file was cut: it ends {len(whole) - keep} bytes too early; what was whole is used."
+    if left_out:  # the older format keeps the list of chunks behind them
+        assert (libver, chunks is None, "'last' is left out" in left_out[0]) == ("earliest", False, True)
+        return
+    expected = values.astype(float)
+    if chunks is None:
+        expected.reshape(24, 10)[24 - 10 :] = np.nan
+    else:
+        expected[4:] = np.nan
+    assert np.array_equal(content.source("last").array[...], expected, equal_nan=True)
+    assert np.array_equal(content.source("first").array[...], np.arange(7.0))
+    assert content.notes == [
+        f"The file was cut: it ends {len(whole) - keep} bytes too early; what was whole is used."
+    ]
+
+
+def test_a_file_whose_writer_was_killed_is_read_as_far_as_it_was_written(tmp_path):
+    path = tmp_path / "killed.h5"
+    code = (
+        "import h5py, numpy as np, os, sys\n"
+        "file = h5py.File(sys.argv[1], 'w', libver='latest')\n"
+        "rows = file.create_dataset('rows', shape=(0,), maxshape=(None,), chunks=(100,), dtype='f8')\n"
+        "file.swmr_mode = True\n"
+        "for n in range(1, 4):\n"
+        "    rows.resize((500 * n,)); rows[-500:] = np.arange(500) + 500 * (n - 1); rows.flush()\n"
+        "os._exit(1)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    content = content_from_hdf5(path)
+    assert np.array_equal(content.source("rows").array[...], np.arange(1500.0))
+    assert any("did not close it" in note for note in content.notes)
+
+
+def test_a_file_cut_before_its_arrays_is_refused(tmp_path):
     path = tmp_path / "cut.h5"
     raw = sound_file(path)
-    path.write_bytes(raw[: len(raw) // 2])
+    path.write_bytes(raw[:60])
     with pytest.raises(ContentError, match=r"cut\.h5"):
         content_from_hdf5(path)
     path.write_bytes(b"")

@@ -130,6 +130,11 @@ class _Walk(Collection):
                 self.dataset(name, dataset, tables.get(name))
             except UnusableArrayError as error:
                 self.leave_out(name, error)
+            # HDF5 has no common error for what it does not find where a file ends too early.
+            except Exception:
+                if self.missing <= 0:
+                    raise
+                self.leave_out(name, "what describes it was in the part that is missing.")
         kind = next((f", {kind}" for kind in ("NSID", "USID", "netCDF") if kind in self.kinds), "")
         return self.content(path, f"HDF5{kind}", self.mapped.check)
 
@@ -147,7 +152,13 @@ class _Walk(Collection):
             # What a soft link points to is there under its own name.
             if not isinstance(link, h5py.HardLink):
                 continue
-            item = group[key]
+            try:
+                item = group[key]
+            except Exception:  # as above
+                if self.missing <= 0:
+                    raise
+                self.leave_out(name, "what describes it was in the part that is missing.")
+                continue
             address = _address(item)
             if address in seen:
                 continue
