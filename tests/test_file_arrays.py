@@ -271,6 +271,53 @@ def test_arrays_of_pixels_or_lines_are_stacked_in_order(tmp_path, kind):
     assert np.array_equal(dataset["displacement"][0, 3, 1:6:2, ::7].values, traces[3, 1:6:2, ::7])
 
 
+# Scans that were not finished
+
+
+@pytest.mark.parametrize("file", ["npz", "h5", "mat"])
+@pytest.mark.parametrize("kind", ["pixels", "lines", "serpentine"])
+def test_an_unfinished_scan_keeps_its_size_and_says_what_is_missing(tmp_path, file, kind):
+    traces, height = stack(TIMES), np.arange(48.0).reshape(ROWS, COLUMNS)
+    text = (
+        "scan: {pixels: 8, lines: 6, width: 1.6 µm, height: 0.9 µm}\ntime: {interval: 0.1 ms, start: -1 ms}\n"
+    )
+    expected = traces.copy()
+    if kind == "lines":
+        held, heights, axes = traces[:4], height[:4], "[y, x, time]"
+        expected[4:] = np.nan
+    else:
+        listed, heights = traces.copy(), height.copy()
+        if kind == "serpentine":
+            text = text.replace("width", "serpentine: yes, width")
+            listed[1::2], heights[1::2] = listed[1::2, ::-1].copy(), heights[1::2, ::-1].copy()
+        held, heights, axes = listed.reshape(48, -1)[:29], heights.ravel()[:29], "[pixel, time]"
+        expected[4:] = expected[3, 5:] = np.nan
+        if kind == "serpentine":
+            expected = traces.copy()
+            expected[4:] = expected[3, :3] = np.nan
+    arrays = {"traces": held, "height": heights}
+    if file == "npz":
+        np.savez(tmp_path / "a.npz", **arrays)
+    elif file == "h5":
+        hdf5(tmp_path / "a.h5", **arrays)
+    else:
+        from scipy.io import savemat
+
+        savemat(tmp_path / "a.mat", arrays)
+    text += f"traces: [{{source: traces, axes: {axes}, unit: m}}]\nimages: [{{source: height, unit: nm}}]\n"
+    opened = open_file(tmp_path / f"a.{file}", mapping=mapping_from_text(text))
+    (dataset,) = opened.datasets
+    assert np.array_equal(dataset["displacement"].values[0], expected, equal_nan=True)
+    assert np.array_equal(np.isnan(dataset["height"].values), np.isnan(expected[..., 0]))
+    assert np.allclose(dataset["height"].values[0], height[0] * 1e-9, rtol=1e-12, atol=0)
+    assert np.allclose(dataset["y"].values, (np.arange(ROWS) + 0.5) * 0.15e-6, rtol=1e-9, atol=0)
+    missing = "4 of the scan's 6 lines: 33.3 %" if kind == "lines" else "29 of the scan's 48 pixels: 39.6 %"
+    assert any(missing in note for note in opened.notes)
+    if kind == "pixels":
+        maps = fit(dataset, pulse_start="0 s", pulse_duration="10 ms")
+        assert int((maps["status1"].values == 0).sum()) == 29
+
+
 # Images on the pixels of the traces
 
 

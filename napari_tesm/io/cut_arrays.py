@@ -1,6 +1,7 @@
 """Arrays of which a file holds the beginning: its recorder died, or it was cut on its way. What is whole is used."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -54,47 +55,65 @@ def cut_array(
     whole, rest = divmod(traces, slab)
     held: NDArray[Any] = np.ndarray((whole, *sizes[1:]), kind, mapped, start)
     # The slab in which the file ends is completed by what is missing.
-    last = np.full(sizes[1:], np.nan)
+    last = np.full((1, *sizes[1:]), np.nan)
     if rest:
         begun: NDArray[Any] = np.ndarray(
             (rest, sizes[-1]), kind, mapped, start + whole * slab * sizes[-1] * kind.itemsize
         )
         last.reshape(slab, sizes[-1])[:rest] = begun
-    array = with_missing_rows(held, last, sizes, kind, mapped)
+    array = padded_array(_TwoParts(held, last, whole + 1 if rest else whole), 0, sizes[0], check=mapped.check)
     return array.transposed() if by_columns else array
 
 
-def with_missing_rows(
-    held: Any, next_row: NDArray[np.float64] | None, shape: tuple[int, ...], dtype: Any, mapped: MappedFile
-) -> LazyArray:
-    """Return an array whose first rows are there; one more may be given, the others are NaN.
+class _TwoParts:
+    """Rows in a file, and one in memory behind them."""
+
+    def __init__(self, held: NDArray[Any], last: NDArray[np.float64], size: int) -> None:
+        self._held, self._last = held, last
+        self.shape = (size, *held.shape[1:])
+        self.dtype = held.dtype
+
+    def __getitem__(self, part: Part) -> NDArray[Any]:
+        along, *inner = part
+        rows = np.asarray(
+            self._held[(slice(along.start, min(along.stop, len(self._held)), along.step), *inner)]
+        )
+        ends = (along.start, along.step, along.stop)
+        if len(self._held) not in range(ends[0], ends[2], ends[1]):
+            return rows
+        return np.concatenate([rows, self._last[(slice(None), *inner)]])
+
+
+def padded_array(array: Any, axis: int, size: int, *, check: Callable[[], None] | None = None) -> LazyArray:
+    """Return an array that is longer along one axis, with NaN where it holds nothing.
+
+    Whole numbers become floating-point ones, which can be missing.
 
     Parameters
     ----------
-    held : array-like
-        Indexed with slices; as many rows as are whole, or more.
-    next_row : ndarray, optional
-        The row after these.
-    shape, dtype
-        Of the whole array; whole numbers become floating-point ones, which can be missing.
-    mapped : MappedFile
+    array : array-like
+        Indexed with a slice for each axis.
+    axis : int
+    size : int
+        Along that axis.
+    check : callable, optional
+        Called before each reading.
     """
-    kind = np.dtype(dtype)
+    kind = np.dtype(array.dtype)
     kind = kind.newbyteorder("=") if kind.kind == "f" else np.dtype(np.float64)
-    whole = int(held.shape[0])
+    whole = int(array.shape[axis])
 
     def read(part: Part) -> NDArray[Any]:
-        along, *inner = part
-        rows = np.arange(along.start, along.stop, along.step)
-        out = np.full((rows.size, *(len(range(p.start, p.stop, p.step)) for p in inner)), np.nan, kind)
-        count = int(np.searchsorted(rows, whole))
+        along = part[axis]
+        out = np.full([len(range(p.start, p.stop, p.step)) for p in part], np.nan, kind)
+        inside = slice(along.start, min(along.stop, whole), along.step)
+        count = len(range(inside.start, inside.stop, inside.step))
         if count:
-            out[:count] = held[(slice(along.start, min(along.stop, whole), along.step), *inner)]
-        if next_row is not None and whole in rows:
-            out[int(np.searchsorted(rows, whole))] = next_row[tuple(inner)]
+            there = tuple(slice(count) if n == axis else slice(None) for n in range(out.ndim))
+            out[there] = array[tuple(inside if n == axis else p for n, p in enumerate(part))]
         return out
 
-    return LazyArray(shape, kind, read, check=mapped.check)
+    return LazyArray((*array.shape[:axis], size, *array.shape[axis + 1 :]), kind, read, check=check)
 
 
 def missing_share(shape: tuple[int, ...], dtype: Any, start: int, n_bytes: int) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
 from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import one_line
-from napari_tesm.io.cut_arrays import cut_array, with_missing_rows
+from napari_tesm.io.cut_arrays import cut_array, padded_array
 from napari_tesm.io.hdf5.superblock import superblock_put_right
 
 # zlib cannot do better than 1032:1; a file that promises more promises numbers it does not have. The allowance on top
@@ -89,7 +89,7 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
     if not whole or dtype.kind not in "iuf":
         raise UnusableArrayError("nothing of it is whole: the file was cut.")
     held = LazyArray((whole, *shape[1:]), dtype, read, check=mapped.check)
-    return held if len(shape) == 1 else with_missing_rows(held, None, shape, dtype, mapped)
+    return held if len(shape) == 1 else padded_array(held, 0, shape[0])
 
 
 def _whole_rows(dataset: Any, n_bytes: int) -> int:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.io.content import Axis, si_from_unit
+from napari_tesm.io.content import Axis, Source, si_from_unit
+from napari_tesm.io.cut_arrays import padded_array
 from napari_tesm.io.mapping.entries import Mapping, MappingError, ScanEntry
 from napari_tesm.quantities.text import factor_from_unit
 
@@ -39,6 +40,8 @@ class PixelGrid:
         Which of the two comes first in the file.
     serpentine : bool
         Every second line of a row of pixels was scanned backwards.
+    listed : int, optional
+        Pixels that the file holds, where the scan was not finished.
     """
 
     x: Positions
@@ -47,6 +50,7 @@ class PixelGrid:
     flipped: tuple[str, ...] = ()
     order: tuple[str, str] = ("y", "x")
     serpentine: bool = False
+    listed: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,6 +68,9 @@ class PixelGrid:
             What its axes are by their names, "y", "x", "pixel", or empty.
         """
         lines, columns = self.shape
+        if values.size == self.listed and (values.ndim == 1 or values.shape[-1] == columns):
+            values = np.append(values.ravel(), np.full(lines * columns - values.size, np.nan))
+            values = values if self.columns is not None else values.reshape(self.shape)
         if values.ndim == 1 and values.size == lines * columns and min(self.shape) > 1:
             image = values.reshape(self.shape).copy()
             if self.serpentine:
@@ -140,6 +147,41 @@ def grid_from_axes(
         ("x", "y") if "pixel" not in named and [a for a in named if a in "xy"] == ["x", "y"] else ("y", "x")
     )
     return PixelGrid(lateral["x"], lateral["y"], columns, tuple(flipped), order, mapping.scan.serpentine)
+
+
+def lines_completed(
+    source: Source, axes: Sequence[str], scan: ScanEntry, notes: list[str]
+) -> tuple[Source, int | None]:
+    """Return an array with as many pixels or lines as the scan has, and how many pixels it holds where it has fewer.
+
+    Parameters
+    ----------
+    source : Source
+    axes : sequence of str
+        What its axes are.
+    scan : ScanEntry
+    notes : list of str
+        Takes up how much is missing.
+    """
+    for axis, what, wanted in (
+        ("pixel", "pixels", scan.pixels * scan.lines if scan.pixels and scan.lines else None),
+        ("y", "lines", scan.lines),
+    ):
+        if axis not in axes or wanted is None:
+            continue
+        number = list(axes).index(axis)
+        own = source.axes[number]
+        if own.size >= wanted or own.values is not None:
+            continue
+        share = f"{100 * (wanted - own.size) / wanted:.3g} %"
+        notes.append(
+            f"'{source.name}' holds {own.size} of the scan's {wanted} {what}: {share} of it are missing"
+        )
+        array = padded_array(source.array, number, wanted)
+        completed = [replace(a, size=wanted) if n == number else a for n, a in enumerate(source.axes)]
+        columns = 1 if axis == "pixel" else source.axes[list(axes).index("x")].size if "x" in axes else 1
+        return replace(source, array=array, axes=completed), own.size * columns
+    return source, None
 
 
 def grid_from_scan(scan: ScanEntry, shape: tuple[int, int] | None = None) -> PixelGrid | None:

@@ -1,7 +1,7 @@
 """From an instrument's file and a mapping to what everything else consumes: datasets of traces, and images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from napari_tesm.io.images import (
 )
 from napari_tesm.io.mapping.arranged import ArrangedTraces
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TraceEntry
-from napari_tesm.io.mapping.grid import PixelGrid, grid_from_axes, grid_from_scan
+from napari_tesm.io.mapping.grid import PixelGrid, grid_from_axes, grid_from_scan, lines_completed
 from napari_tesm.io.mapping.pieces import is_pattern, stacked_source
 from napari_tesm.io.mapping.stated import mapping_as_stated
 from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
@@ -143,12 +143,13 @@ def _stacks(
     for axis, own in zip(axes, source.axes, strict=True):
         if axis == "skip" and own.size > 1:
             raise MappingError(f"an axis of '{entry.source}' with {own.size} samples cannot be skipped")
+    source, listed = lines_completed(source, axes, mapping.scan, notes)
     named = dict(zip(axes, source.axes, strict=True))
     if "pixel" in named and {"x", "y"} & set(named):
         raise MappingError(f"'{entry.source}' cannot have both a pixel axis and x or y")
     factor, unit = si_from_unit(entry.unit or source.unit)
     time = _time(source, named["time"], mapping, content, time_unit, notes)
-    grid = grid_from_axes(named, mapping, entry.source, lateral_unit)
+    grid = replace(grid_from_axes(named, mapping, entry.source, lateral_unit), listed=listed)
     voltages = _voltages(entry, mapping, named)
     return [
         _Stack(
