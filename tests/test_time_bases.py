@@ -191,6 +191,36 @@ def test_one_mapping_names_the_voltages_of_a_whole_series(tmp_path):
     assert "Of the voltages -1 V, -2 V, -3 V the recording holds -2 V alone." in series.attrs[REPORT]
 
 
+CHANNELS_OF_A_MAPPING = {
+    "start": "time: {interval: 0.1 ms, channels: {dc: {start: 2 ms}, line trigger: {start: 2 ms}}}",
+    "times": "time: {source: t, unit: ms, channels: {dc: {source: u, unit: s}, line trigger: {source: u, unit: s}}}",
+}
+
+
+@pytest.mark.parametrize("said", CHANNELS_OF_A_MAPPING)
+def test_a_mapping_says_when_the_channels_of_arrays_began(tmp_path, said):
+    x, dc, line = recording()
+    times = np.arange(SAMPLES) * 1e-4
+    np.savez(tmp_path / "a.npz", X=x, dc=dc[20:], line=line[20:], t=times * 1e3, u=times[20:])
+    text = MAPPING.replace("Rec/", "") + CHANNELS_OF_A_MAPPING[said]
+    assert_truth(open_dataset(tmp_path / "a.npz", mapping=mapping_from_text(text)), missing=1)
+
+
+def test_arrays_with_times_of_their_own_are_laid_side_by_side(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    x, dc, line = recording()
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, values, first in (("X", x, 2), ("dc", dc, 20), ("line", line, 7)):
+            data = file.create_dataset(f"Rec/{name}", data=values[first:])
+            if name == "dc":
+                data.attrs.update(
+                    {"sampling_rate": "10 kHz", "start_time": f"2026-01-01T08:00:00.{first:04d}"}
+                )
+            else:
+                data.attrs.update({"dt": "0.1 ms", "start_time": f"2026-01-01 08:00:00.{100 * first:06d}Z"})
+    assert_truth(open_dataset(tmp_path / "a.h5", mapping=mapping_from_text(MAPPING)), missing=1)
+
+
 # Recordings that were not finished
 
 

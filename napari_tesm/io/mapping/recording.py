@@ -1,6 +1,7 @@
 """Channels of a file, as a mapping names them, made into the streams of a recording and cut at its pulses."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -164,15 +165,28 @@ def _bases(
         axis = next((axis for axis in source.axes if axis.size > 1), source.axes[0])
         entry = mapping.time.channels.get(_ENTRIES.get(role, role))
         if entry is None:
-            entry = mapping.time
+            # Time counts from the pulses; a start would move X against the channels that know theirs.
+            entry = replace(mapping.time, start=None)
             knows = axis.known and si_from_unit(axis.unit)[1] == "s"
             if role != "X" and (
                 (knows and not entry.override) or (entry.source and axis.size != sources["X"].shape[0])
             ):
                 entry = TimeEntry(unit=entry.unit)
+        elif entry.interval is None and not entry.source:  # only its start, or unit, is another
+            entry = replace(entry, interval=mapping.time.interval)
         bases[role] = time_base_of(source, axis, entry, content, time_unit=None, notes=notes)
     if not bases["X"].is_known:
         raise MappingError(
             f"the sampling rate of '{sources['X'].name}' is not in the file: say it, time: {{interval: 0.1 ms}}"
         )
-    return bases
+    said = {
+        role
+        for role in bases
+        if (own := mapping.time.channels.get(_ENTRIES.get(role, role))) and own.start is not None
+    }
+    return {
+        role: replace(base, interval=bases["X"].spacing, origin=bases["X"].origin)
+        if role in said and not base.is_known
+        else base
+        for role, base in bases.items()
+    }
