@@ -103,6 +103,29 @@ def test_an_interval_of_the_mapping_leaves_the_start_of_the_file(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("width", "keeps"), [("1.6 µm", True), ("1.601 µm", True), ("2.4 µm", False)])
+def test_a_size_of_the_mapping_moves_and_turns_nothing(tmp_path, width, keeps):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["traces"], file["height"] = stack(TIMES), np.arange(48.0).reshape(ROWS, COLUMNS)
+        scales = {"y": (3 + 0.15 * np.arange(ROWS)[::-1], "µm"), "x": (5 + 0.2 * np.arange(COLUMNS), "µm")}
+        for number, (name, (values, unit)) in enumerate((scales | {"time": (TIMES, "s")}).items()):
+            file[name] = values
+            file[name].attrs["units"] = unit
+            file[name].make_scale(name)
+            file["traces"].dims[number].attach_scale(file[name])
+    text = TRACES + f"images: [{{source: height}}]\nscan: {{width: {width}, height: 0.9 µm}}"
+    opened = open_file(tmp_path / "a.h5", mapping=mapping_from_text(text))
+    (dataset,) = opened.datasets
+    first = 5e-6 if keeps else 0.15e-6
+    assert float(dataset["x"][0]) == pytest.approx(first)
+    assert float(dataset["y"][0]) == pytest.approx(3e-6)
+    assert np.array_equal(dataset["displacement"].values[0], stack(TIMES)[::-1])
+    assert float(dataset["height"][0, 0]) == 40.0
+    said = "gets the width of the mapping, 2.4 µm, where the file says 1.6 µm"
+    assert any(said in note for note in opened.notes) is not keeps
+
+
 def test_a_protocol_that_differs_from_the_file_is_noted(tmp_path):
     path = with_scale(tmp_path / "a.h5", TIMES, "units", "s")
     h5py = pytest.importorskip("h5py")

@@ -9,7 +9,7 @@ from napari_tesm import simulate_dataset
 from napari_tesm.gui.models.importing import ImportModel
 from napari_tesm.gui.reader import layers_from_paths, napari_get_reader
 from napari_tesm.io.acquisition_files import mapping_from_acquisition, save_tdms
-from napari_tesm.io.mapping.entries import MappingError
+from napari_tesm.io.mapping.entries import FileValue, MappingError
 from napari_tesm.io.mapping.text import text_from_mapping
 from napari_tesm.simulation.acquisition import simulate_acquisition
 
@@ -60,6 +60,20 @@ def test_a_mapping_fills_the_form(recording, truth):
     assert model.texts["scan.pixels"] == "12"
     (scan,) = model.scans()
     assert np.array_equal(scan.dataset["displacement"].values, truth["displacement"].values)
+
+
+def test_what_stands_in_the_file_stays_there_until_somebody_changes_it(recording, tmp_path):
+    said = recording.with_name("mine.yaml").read_text(encoding="utf-8")
+    said = said.replace("width: 72 nm", "width: {source: size, unit: nm}")
+    (tmp_path / "other.yaml").write_text(said, encoding="utf-8")
+    model = ImportModel()
+    model.open(recording)
+    model.load_mapping(tmp_path / "other.yaml")
+    assert model.texts["scan.width"] == "from 'size'"
+    assert model.mapping().lookups == {"scan.width": FileValue("size", "nm")}
+    model.texts["scan.width"] = "72 nm"
+    assert model.mapping().lookups == {}
+    assert model.mapping().scan.width == pytest.approx(72e-9)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from napari_tesm.io.content import Axis, Source, si_from_unit
 from napari_tesm.io.cut_arrays import padded_array
 from napari_tesm.io.mapping.entries import Mapping, MappingError, ScanEntry
-from napari_tesm.quantities.text import factor_from_unit
+from napari_tesm.quantities.text import factor_from_unit, text_from_quantity
 
+_SAME_SIZE: Final = 1e-3
+"""Part of a size by which mapping and file may differ: what people round."""
 Array = NDArray[np.floating[Any]]
 
 
@@ -90,7 +92,7 @@ class PixelGrid:
 
 
 def grid_from_axes(
-    named: Dictionary[str, Axis], mapping: Mapping, name: str, lateral_unit: str | None
+    named: Dictionary[str, Axis], mapping: Mapping, name: str, lateral_unit: str | None, notes: list[str]
 ) -> PixelGrid:
     """Return the pixels of an array of traces, by its axes and what the mapping says of the scan.
 
@@ -103,6 +105,8 @@ def grid_from_axes(
         What the array is called in sentences.
     lateral_unit : str, optional
         Unit of places that have none in the file.
+    notes : list of str
+        Takes up where the size of the scan is not that of the file; the mapping's holds.
 
     Raises
     ------
@@ -129,11 +133,20 @@ def grid_from_axes(
     lateral: dict[str, Positions] = {}
     flipped = []
     for axis, size in (("x", scan.width), ("y", scan.height)):
-        if size is not None:
-            lateral[axis] = _spread(size, sizes[axis])
-        elif axis in named:
+        if axis in named:
             lateral[axis], backwards = lateral_axis(named[axis], lateral_unit)
             flipped += [axis] if backwards else []
+        if size is None:
+            continue
+        own = lateral.get(axis)
+        extent = own.spacing * sizes[axis] if own is not None and own.unit else None
+        if extent is not None and abs(extent - size) <= _SAME_SIZE * size:
+            continue  # and the scan keeps its place
+        if extent is not None:
+            told, was = (text_from_quantity(value, "m", digits=4) for value in (size, extent))
+            what = "width" if axis == "x" else "height"
+            notes.append(f"'{name}' gets the {what} of the mapping, {told}, where the file says {was}")
+        lateral[axis] = _spread(size, sizes[axis])
     for axis, other in (("x", "y"), ("y", "x")):
         if axis not in lateral:  # counted, or a single line or pixel: in the unit of the other axis
             beside = lateral.get(other, Positions(np.empty(0), 1.0, ""))

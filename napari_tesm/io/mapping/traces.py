@@ -21,6 +21,7 @@ from napari_tesm.io.mapping.grid import PixelGrid, grid_from_axes, grid_from_sca
 from napari_tesm.io.mapping.pieces import is_pattern, stacked_source
 from napari_tesm.io.mapping.stated import mapping_as_stated
 from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
+from napari_tesm.quantities.text import text_from_quantity
 
 
 @dataclass
@@ -148,9 +149,13 @@ def _stacks(
     if "pixel" in named and {"x", "y"} & set(named):
         raise MappingError(f"'{entry.source}' cannot have both a pixel axis and x or y")
     factor, unit = si_from_unit(entry.unit or source.unit)
+    if entry.unit and source.unit and si_from_unit(source.unit) != (factor, unit):
+        notes.append(
+            f"'{entry.source}' is in {entry.unit}, as the mapping says, where the file says {source.unit}"
+        )
     time = _time(source, named["time"], mapping, content, time_unit, notes)
-    grid = replace(grid_from_axes(named, mapping, entry.source, lateral_unit), listed=listed)
-    voltages = _voltages(entry, mapping, named)
+    grid = replace(grid_from_axes(named, mapping, entry.source, lateral_unit, notes), listed=listed)
+    voltages = _voltages(entry, mapping, named, notes)
     return [
         _Stack(
             entry, voltage, entry.direction,
@@ -164,7 +169,7 @@ def _stacks(
     ]  # fmt: skip
 
 
-def _voltages(entry: TraceEntry, mapping: Mapping, named: dict[str, Axis]) -> list[float]:
+def _voltages(entry: TraceEntry, mapping: Mapping, named: dict[str, Axis], notes: list[str]) -> list[float]:
     if "pulse" not in named:
         if entry.voltage is not None:
             return [entry.voltage]
@@ -172,8 +177,16 @@ def _voltages(entry: TraceEntry, mapping: Mapping, named: dict[str, Axis]) -> li
     count = named["pulse"].size
     voltages = list(mapping.scan.voltages)
     factor, unit = si_from_unit(named["pulse"].unit)
-    if unit == "V" and named["pulse"].known and not voltages:
-        voltages = list(named["pulse"].positions() * factor)
+    if unit == "V" and named["pulse"].known:
+        own = list(named["pulse"].positions() * factor)
+        if voltages and len(voltages) == count and not np.allclose(voltages, own, rtol=1e-3, atol=1e-3):
+            told, was = (
+                ", ".join(text_from_quantity(v, "V", digits=4) for v in vs) for vs in (voltages, own)
+            )
+            notes.append(
+                f"'{entry.source}' has the voltages of the mapping, {told}, where the file says {was}"
+            )
+        voltages = voltages or own
     if voltages and len(voltages) != count:
         raise MappingError(
             f"'{entry.source}' has {count} pulse settings, 'voltages' of 'scan' names {len(voltages)}"
