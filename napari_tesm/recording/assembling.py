@@ -93,18 +93,9 @@ def dataset_from_recording(
     alignment = _aligned(streams, sampling, names)
     streams = {name: _part(stream, alignment.spans[name]) for name, stream in streams.items()}
     rate = 1.0 / _even_interval(alignment.bases["X"], (names or {}).get("X", "X"))
-    pulses = None
-    if "dc" in streams:
-        pulses = pulses_in_lead(find_pulses(streams["dc"]), alignment)
-        starts = pulses.start
-    else:
-        edges = alignment.in_lead("trigger", find_edges(streams["trigger"], name="the pixel trigger"))
-        starts = edges + round((pulse_delay or 0.0) * rate)
+    pulses, starts, lines = _events(streams, alignment, round((pulse_delay or 0.0) * rate))
     order, held = _order_of_voltages_held(order, pulses)
     samples = _record(starts, pulses, rate, before, after)
-    lines = None
-    if "line" in streams:
-        lines = alignment.in_lead("line", find_edges(streams["line"], name="the line trigger"))
     pieces = np.asarray(begins, dtype=np.int64) - alignment.spans["X"][0]
     if lines is None and len(pieces) == order.passes > 1:
         lines = pieces
@@ -152,6 +143,20 @@ def _aligned(
             raise ValueError(f"the sampling rate must be a number larger than zero, not {sampling}")
         bases = {name: TimeBase(size, interval=1.0 / sampling) for name, size in sizes.items()}
     return aligned(bases, "X", names)
+
+
+def _events(
+    streams: Mapping[str, Any], alignment: Alignment, delay: int
+) -> tuple[Pulses | None, NDArray[np.int64], NDArray[np.int64] | None]:
+    """Return the pulses of the dc voltage, when each pixel's pulse starts, and when lines begin, in samples of X."""
+    lines = None
+    if "line" in streams:
+        lines = alignment.in_lead("line", find_edges(streams["line"], name="the line trigger"))
+    if "dc" in streams:
+        pulses = pulses_in_lead(find_pulses(streams["dc"]), alignment)
+        return pulses, pulses.start, lines
+    edges = alignment.in_lead("trigger", find_edges(streams["trigger"], name="the pixel trigger"))
+    return None, edges + delay, lines
 
 
 def _order_of_voltages_held(order: ScanOrder, pulses: Pulses | None) -> tuple[ScanOrder, str]:
