@@ -6,8 +6,8 @@ from gwyfile.objects import GwyContainer, GwyDataField, GwyObject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_tesm.files.disk import DiskArray
 from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.mapped import mapped_file_of
 from napari_tesm.gwy import (
     Brick,
     Curve,
@@ -352,12 +352,18 @@ def test_a_calibration_keeps_a_unit_of_its_own(tmp_path):
     assert (back.unit_z, back.calibration_unit, back.unit_w) == ("s", "V", "m")
 
 
-def test_volumes_and_curve_maps_are_read_without_a_copy(tmp_path):
-    brick = Brick.from_object(through_a_file(EXAMPLES[3].to_object(), tmp_path))
-    assert brick.values.shape == (4, 3, 2)
-    assert mapped_file_of(brick.values[:, 1, 1]) is not None
-    lawn = Lawn.from_object(through_a_file(EXAMPLES[5].to_object(), tmp_path))
-    assert mapped_file_of(lawn.data) is not None
+def test_large_volumes_and_curve_maps_stay_in_the_file(tmp_path):
+    values = RNG.standard_normal((41, 70, 60))
+    brick = Brick.from_object(through_a_file(Brick(values).to_object(), tmp_path))
+    assert isinstance(brick.values, DiskArray)
+    turned = brick.values.transposed((1, 2, 0))
+    pixels = (slice(3, 60, 7), [1, 5, 6, 59], slice(40, None, -3))
+    np.testing.assert_array_equal(turned.outer(pixels), values.transpose(1, 2, 0)[pixels])
+    samples = values.reshape(70, 60, 1, 41)
+    given_ = Lawn(samples.reshape(-1), np.full((70, 60), 41, np.int32), ["m"], ["x"])
+    curves = Lawn.from_object(through_a_file(given_.to_object(), tmp_path)).regular_curves()
+    assert isinstance(curves, DiskArray)
+    np.testing.assert_array_equal(curves.at(2, 0)[10:70:9, -1, 5], samples[10:70:9, -1, 0, 5])
 
 
 def test_regular_curves_are_a_view():

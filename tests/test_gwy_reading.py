@@ -15,8 +15,8 @@ from gwyfile.objects import GwyContainer, GwyDataField, GwyObject, GwySIUnit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_tesm.files.disk import DiskArray, DiskFile, disk_file_of
 from napari_tesm.files.errors import FileChangedError, GwyFormatError
-from napari_tesm.files.mapped import MappedFile, mapped_file_of
 from napari_tesm.gwy import read_container, write_container
 from napari_tesm.gwy.objects import Brick
 from napari_tesm.gwy.parts import put
@@ -107,7 +107,8 @@ def same(first, second):
             and all(first.typecodes[key] == second.typecodes[key] for key in first)
             and all(same(first[key], second[key]) for key in first)
         )
-    if isinstance(first, np.ndarray):
+    if isinstance(first, np.ndarray | DiskArray):
+        first, second = np.asarray(first), np.asarray(second)
         return (
             first.dtype == second.dtype
             and first.shape == second.shape
@@ -268,20 +269,27 @@ def test_any_tree_is_the_same_through_gwyfile_and_through_us(tmp_path, container
     assert same(read_container(theirs), gwyfile.load(str(theirs)))
 
 
-# Mapping
+# Large arrays
 
 
-def test_arrays_lie_in_the_file(read):
+def test_large_arrays_stay_in_the_file(read, tmp_path):
     container = read(EVERYTHING)
     values = container["/0/data"]["data"]
     assert not values.flags.writeable
-    assert not values.flags.owndata
-    mapped = container.mapped_file
-    assert isinstance(mapped, MappedFile)
-    assert mapped_file_of(container) is mapped_file_of(container["/0/data"].data[1:]) is mapped
-    assert mapped_file_of(values.copy()) is None
-    assert (mapped.path.name, mapped.n_bytes) == ("file.gwy", len(EVERYTHING))
-    assert mapped.mtime_ns == mapped.path.stat().st_mtime_ns
+    disk = container.disk_file
+    assert isinstance(disk, DiskFile)
+    assert disk_file_of(container) is disk
+    assert (disk.path.name, disk.n_bytes) == ("file.gwy", len(EVERYTHING))
+    assert disk.mtime_ns == disk.path.stat().st_mtime_ns
+    brick_file(tmp_path / "large.gwy", 40, 80, 60)
+    container = read_container(tmp_path / "large.gwy")
+    stored = container["/brick/0"]["data"]
+    assert isinstance(stored, DiskArray)
+    assert (
+        disk_file_of(stored)
+        is disk_file_of(Brick.from_object(container["/brick/0"]).values)
+        is container.disk_file
+    )
 
 
 def brick_file(path, planes, rows, columns):
@@ -319,41 +327,41 @@ def test_two_gigabytes_open_at_once_and_cost_nothing(tmp_path):
 
 class TestChangedUnderneath:
     @pytest.fixture
-    def mapped(self, tmp_path):
+    def disk(self, tmp_path):
         (tmp_path / "file.gwy").write_bytes(EVERYTHING)
-        mapped = read_container(tmp_path / "file.gwy").mapped_file
-        mapped.check()
-        return mapped
+        disk = read_container(tmp_path / "file.gwy").disk_file
+        disk.check()
+        return disk
 
-    def test_truncated(self, mapped):
-        os.truncate(mapped.path, 20)
+    def test_truncated(self, disk):
+        os.truncate(disk.path, 20)
         with pytest.raises(FileChangedError, match="to 20 bytes"):
-            mapped.check()
+            disk.check()
 
-    def test_written_to(self, mapped):
-        os.utime(mapped.path, ns=(0, mapped.mtime_ns + 1))
+    def test_written_to(self, disk):
+        os.utime(disk.path, ns=(0, disk.mtime_ns + 1))
         with pytest.raises(FileChangedError, match="was written to"):
-            mapped.check()
+            disk.check()
 
-    def test_replaced(self, mapped):
-        other = mapped.path.with_name("other")
+    def test_replaced(self, disk):
+        other = disk.path.with_name("other")
         other.write_bytes(EVERYTHING)
-        os.utime(other, ns=(mapped.mtime_ns, mapped.mtime_ns))
-        other.replace(mapped.path)
+        os.utime(other, ns=(disk.mtime_ns, disk.mtime_ns))
+        other.replace(disk.path)
         with pytest.raises(FileChangedError, match="replaced"):
-            mapped.check()
+            disk.check()
 
-    def test_removed(self, mapped):
-        mapped.path.unlink()
+    def test_removed(self, disk):
+        disk.path.unlink()
         with pytest.raises(FileChangedError, match="no longer there"):
-            mapped.check()
+            disk.check()
 
     def test_a_change_of_folder_does_not_matter(self, tmp_path, monkeypatch):
         (tmp_path / "file.gwy").write_bytes(EVERYTHING)
         monkeypatch.chdir(tmp_path)
         container = read_container("file.gwy")
         monkeypatch.chdir("/")
-        container.mapped_file.check()
+        container.disk_file.check()
 
 
 # Hostile input

@@ -10,7 +10,7 @@ import pytest
 
 from napari_tesm.io.content import ContentError
 from napari_tesm.io.hdf5 import content_from_hdf5, is_hdf5
-from napari_tesm.io.hdf5.content import _content, mapped_hdf5
+from napari_tesm.io.hdf5.content import _content, hdf5_on_disk
 from napari_tesm.io.hdf5.usid import grid_from_tables
 
 h5py = pytest.importorskip("h5py")
@@ -18,7 +18,7 @@ h5py = pytest.importorskip("h5py")
 
 def unrehearsed(path):
     """Sound files of a test need no other process to open them first."""
-    return _content(path, mapped_hdf5(path))
+    return _content(path, hdf5_on_disk(path))
 
 
 # Real files

@@ -28,7 +28,7 @@ from tdms_bytes import (
     text,
 )
 
-from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.io.content import ContentError
 from napari_tesm.io.tdms import content_from_tdms, is_tdms
 from napari_tesm.io.tdms.segments import tdms_index
@@ -288,11 +288,11 @@ def test_a_large_file_takes_little_memory_in_one_segment_of_any_layout(tmp_path)
 def test_pieces_of_equal_distance_are_one(tmp_path):
     objects = [described(channel("a"), samples_of("i2", 2))]
     raw = segment(objects, b"\1\0\2\0") + 500 * segment(None, b"\3\0\4\0", RAW)
-    index = tdms_index(MappedFile(written(tmp_path, raw)))
+    index = tdms_index(DiskFile(written(tmp_path, raw)))
     stream = index.channels[0].streams[None]
     assert len(stream) == 1002
     assert stream.n_pieces == 1
-    assert stream.read(index.mapped, 500, 503).tolist() == [3, 4, 3]
+    assert stream.read(index.disk, 500, 503).tolist() == [3, 4, 3]
 
 
 # Time bases

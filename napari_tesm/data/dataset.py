@@ -14,7 +14,7 @@ name                       dims                    meaning
 
 The pulse protocol lives in the attributes (see `napari_tesm.data.protocol.PulseProtocol`), and with it `time_origin`,
 where the file's time axis has this one's zero (s; the start of the pulse where it is left out). Traces stay where
-they are, in a mapped file or any other array, until rows of them are asked for.
+they are, in a file on disk or any other array, until rows of them are asked for.
 """
 
 import re
@@ -51,7 +51,7 @@ class TraceStack(BackendArray):
     Parameters
     ----------
     sources : sequence of array-like, each of shape (y, x, time)
-        One array per pulse setting: a view of a mapped file, an HDF5 dataset, a plain array, in any memory
+        One array per pulse setting: a view of a file on disk, an HDF5 dataset, a plain array, in any memory
         order. One with a method `outer` is given the index of each axis, a slice, an integer or a list of integers,
         all at once; others are given slices alone.
     check : callable, optional

@@ -1,1 +1,1 @@
-"""Files as bytes: mapped, replaced whole or not at all, read lazily; libraries that may be missing."""
+"""Files as bytes: read piece by piece, replaced whole or not at all, read lazily; libraries that may be missing."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 _NUMBERS: Final = "biufc"
 Part = tuple[slice, ...]
 """One slice for each dimension, with start, stop and a positive step."""
+Read = Callable[[Part], NDArray[Any]]
 
 
 class UnusableArrayError(ValueError):
@@ -41,14 +45,14 @@ class LazyArray:
         self,
         shape: tuple[int, ...],
         dtype: Any,
-        read: Callable[[Part], NDArray[Any]],
+        read: Read,
         *,
         check: Callable[[], None] | None = None,
     ) -> None:
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype)
         self.check = check
-        self._read = read
+        self.read = read
 
     @property
     def ndim(self) -> int:
@@ -92,18 +96,57 @@ class LazyArray:
                 after.append(0)
         if self.check is not None:
             self.check()
-        return self._read(tuple(part))[tuple(after)]
+        return self.read(tuple(part))[tuple(after)]
 
-    def transposed(self) -> LazyArray:
-        """Return the array with its dimensions in the opposite order."""
+    def outer(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        """Return what all combinations of the indices of each axis give: a slice, an integer or a list of integers.
+
+        Of the first axis with a list only what is in the list is read.
+        """
+        lists = [axis for axis, index in enumerate(key) if not isinstance(index, slice | int | np.integer)]
+        if not lists:
+            return np.asarray(self[key])
+        along = lists[0]
+        wanted = np.asarray(key[along], dtype=np.intp)
+        wanted = np.where(wanted < 0, wanted + self.shape[along], wanted)
+        n_dropped = sum(not isinstance(index, slice) for index in key[:along])
+        others = lists[1:]
+        spans, within = list(key), []
+        for axis in others:
+            index = np.asarray(key[axis], dtype=np.intp)
+            index = np.where(index < 0, index + self.shape[axis], index)
+            low, high = (int(index.min()), int(index.max()) + 1) if index.size else (0, 0)
+            spans[axis] = slice(low, high)
+            within.append(index - low)
+        parts = []
+        for run in _runs(wanted):
+            spans[along] = run
+            values = self[tuple(spans)]
+            for axis, index in zip(others, within, strict=True):
+                place = axis - sum(not isinstance(other, slice) for other in spans[:axis])
+                values = np.take(values, index, axis=place)
+            parts.append(values)
+        return np.concatenate(parts, axis=along - n_dropped)
+
+    def transposed(self, order: tuple[int, ...] | None = None) -> LazyArray:
+        """Return the array with its dimensions in another order, by default the opposite one."""
+        order = tuple(range(self.ndim))[::-1] if order is None else order
         return LazyArray(
-            self.shape[::-1], self.dtype, lambda part: self._read(part[::-1]).T, check=self.check
+            tuple(self.shape[axis] for axis in order),
+            self.dtype,
+            _Transposed(self.read, order),
+            check=self.check,
         )
+
+    def at(self, axis: int, index: int) -> LazyArray:
+        """Return the array at one place along an axis, without that."""
+        shape = self.shape[:axis] + self.shape[axis + 1 :]
+        return LazyArray(shape, self.dtype, _At(self.read, axis, index), check=self.check)
 
     def converted(self, convert: Callable[[NDArray[Any]], NDArray[Any]]) -> LazyArray:
         """Return the array with a function of its values, which keeps their shape."""
         dtype = convert(np.zeros((1,) * self.ndim, self.dtype)).dtype
-        return LazyArray(self.shape, dtype, lambda part: convert(self._read(part)), check=self.check)
+        return LazyArray(self.shape, dtype, _Converted(self.read, convert), check=self.check)
 
     def regrouped(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> LazyArray:
         """Return an array of two dimensions with each of them made several, the last of each the fastest.
@@ -115,22 +158,89 @@ class LazyArray:
         """
         if self.shape != (int(np.prod(rows)), int(np.prod(columns))):
             raise ValueError(f"{self.shape} cannot be made {rows} and {columns}")
-
-        def read(part: Part) -> NDArray[Any]:
-            of_rows, of_columns = part[: len(rows)], part[len(rows) :]
-            wanted = _flat_positions(of_columns, columns)
-            sizes = [len(range(along.start, along.stop, along.step)) for along in part]
-            out = np.empty((int(np.prod(sizes[: len(rows)])), wanted.size), self.dtype)
-            if out.size:
-                low, high = int(wanted.min()), int(wanted.max()) + 1
-                done = 0
-                for run in _flat_runs(of_rows, rows):
-                    values = self._read((run, slice(low, high, 1)))
-                    out[done : done + len(values)] = values[:, wanted - low]
-                    done += len(values)
-            return out.reshape(sizes)
-
+        read = _Regrouped(self.read, rows, columns, self.dtype)
         return LazyArray(rows + columns, self.dtype, read, check=self.check)
+
+
+# What reads is an object that can be pickled, not a function within another: a dataset goes to other processes.
+
+
+@dataclass(frozen=True)
+class _Transposed:
+    read: Read
+    order: tuple[int, ...]
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        inside = [part[0]] * len(part)
+        for axis, along in zip(self.order, part, strict=True):
+            inside[axis] = along
+        return self.read(tuple(inside)).transpose(self.order)
+
+
+@dataclass(frozen=True)
+class _At:
+    read: Read
+    axis: int
+    index: int
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        here = slice(self.index, self.index + 1, 1)
+        values = self.read((*part[: self.axis], here, *part[self.axis :]))
+        return values[(slice(None),) * self.axis + (0,)]
+
+
+@dataclass(frozen=True)
+class _Converted:
+    read: Read
+    convert: Callable[[NDArray[Any]], NDArray[Any]]
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        return self.convert(self.read(part))
+
+
+@dataclass(frozen=True)
+class _Regrouped:
+    read: Read
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        of_rows, of_columns = part[: len(self.rows)], part[len(self.rows) :]
+        wanted = _flat_positions(of_columns, self.columns)
+        sizes = [len(range(along.start, along.stop, along.step)) for along in part]
+        out = np.empty((int(np.prod(sizes[: len(self.rows)])), wanted.size), self.dtype)
+        if out.size:
+            low, high = int(wanted.min()), int(wanted.max()) + 1
+            done = 0
+            for run in _flat_runs(of_rows, self.rows):
+                values = self.read((run, slice(low, high, 1)))
+                out[done : done + len(values)] = values[:, wanted - low]
+                done += len(values)
+        return out.reshape(sizes)
+
+
+class UnpackedOnce:
+    """Reads parts of an array that is unpacked as a whole when the first is asked for, and then kept.
+
+    Parameters
+    ----------
+    unpack : callable
+        Returns the whole.
+    """
+
+    def __init__(self, unpack: Callable[[], NDArray[Any]]) -> None:
+        self.unpack = unpack
+        self._whole: NDArray[Any] | None = None
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        """Return a part of the whole."""
+        if self._whole is None:
+            self._whole = self.unpack()
+        return np.array(self._whole[part])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UnpackedOnce, (self.unpack,)
 
 
 def numbers_of(array: LazyArray, name: str) -> Iterator[tuple[str, LazyArray]]:
@@ -147,7 +257,7 @@ def numbers_of(array: LazyArray, name: str) -> Iterator[tuple[str, LazyArray]]:
         if not fields:
             raise UnusableArrayError("its records hold no numbers.")
         for field in fields:
-            yield from numbers_of(array.converted(_field(field)), f"{name}/{field}")
+            yield from numbers_of(array.converted(partial(_field, field)), f"{name}/{field}")
     elif dtype.kind == "c":
         yield f"{name}/real", array.converted(np.real)
         yield f"{name}/imag", array.converted(np.imag)
@@ -157,8 +267,16 @@ def numbers_of(array: LazyArray, name: str) -> Iterator[tuple[str, LazyArray]]:
         raise UnusableArrayError(f"it holds {'text' if dtype.kind in 'OSU' else 'no numbers'}.")
 
 
-def _field(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    return lambda records: np.ascontiguousarray(records[name])
+def _field(name: str, records: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(records[name])
+
+
+def _runs(wanted: NDArray[np.intp]) -> list[slice]:
+    """Return slices that give indices in their order; one empty slice for none."""
+    if not wanted.size:
+        return [slice(0, 0)]
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(wanted) != 1) + 1, [wanted.size]])
+    return [slice(int(wanted[first]), int(wanted[stop - 1]) + 1) for first, stop in pairwise(starts)]
 
 
 def _flat_positions(part: Part, sizes: tuple[int, ...]) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""The codec of Gwyddion's ``.gwy`` files, free of t-ESM: bytes (mapped reading, streaming writing) and objects."""
+"""The codec of Gwyddion's ``.gwy`` files, free of t-ESM: bytes (read piece by piece, streamed out) and objects."""
 
 from napari_tesm.gwy.graphs import Curve, Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from gwyfile.objects import GwyObject
 
+from napari_tesm.files.disk import DiskArray
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy.parts import (
     Doubles,
     Stored,
-    doubles_in_shape,
     geometry,
     list_of,
     positive_int,
+    stored_doubles,
 )
 from napari_tesm.gwy.si_units import checked_unit, is_empty_for_gwyddion, si_unit, unit_text
 from napari_tesm.gwy.values import LazyArray
@@ -32,7 +33,7 @@ class Lawn(Stored):
 
     Parameters
     ----------
-    data : numpy.ndarray or LazyArray
+    data : numpy.ndarray, DiskArray or LazyArray
         All samples, flat, in the order pixel (row by row), curve, sample.
     lengths : numpy.ndarray
         Samples of each curve of every pixel, shape ``(y, x)``.
@@ -52,7 +53,7 @@ class Lawn(Stored):
     TYPE = "GwyLawn"
     COMPONENTS = geometry("x", "y", units="xy")
 
-    data: Doubles | LazyArray
+    data: Doubles | DiskArray | LazyArray
     lengths: Counts
     units: Sequence[str]
     labels: Sequence[str]
@@ -69,8 +70,8 @@ class Lawn(Stored):
         """Number of curves per pixel."""
         return len(self.units)
 
-    def regular_curves(self) -> Doubles | None:
-        """Return all curves as one view, shape ``(y, x, curve, sample)``, or None where lengths differ."""
+    def regular_curves(self) -> Doubles | DiskArray | None:
+        """Return all curves as one array, shape ``(y, x, curve, sample)``, or None where lengths differ."""
         length = int(self.lengths.flat[0])
         if isinstance(self.data, LazyArray) or not (self.lengths == length).all():
             return None
@@ -139,7 +140,7 @@ class Lawn(Stored):
         units = list_of(obj, "si_units_curves", key)
         segments, segment_labels = _segments(obj, (rows, columns), key)
         return {
-            "data": doubles_in_shape(obj, "data", (int(lengths.sum(dtype=np.int64)) * n_curves,), key),
+            "data": stored_doubles(obj, "data", (int(lengths.sum(dtype=np.int64)) * n_curves,), key),
             "lengths": lengths,
             "units": _filled([unit_text(unit, key) for unit in units], n_curves),
             "labels": _filled(list_of(obj, "curve_labels", key), n_curves),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gwyfile.objects import GwyContainer, GwyDataField, GwyObject
 
+from napari_tesm.files.disk import DiskArray
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy.parts import (
     Doubles,
@@ -22,6 +23,7 @@ from napari_tesm.gwy.parts import (
     geometry,
     list_of,
     positive_int,
+    stored_doubles,
 )
 from napari_tesm.gwy.values import LazyArray
 
@@ -137,7 +139,7 @@ class Brick(Stored):
 
     Parameters
     ----------
-    values : numpy.ndarray or LazyArray
+    values : numpy.ndarray, DiskArray or LazyArray
         Shape ``(z, y, x)``, in `unit_w`. An array of any memory layout, or a source in this order.
     x_real, y_real, z_real : float
         Extents in `unit_x`, `unit_y`, `unit_z`.
@@ -152,7 +154,7 @@ class Brick(Stored):
     TYPE = "GwyBrick"
     COMPONENTS = geometry("x", "y", "z", units="x y z w")
 
-    values: Doubles | LazyArray
+    values: Doubles | DiskArray | LazyArray
     x_real: float = 1.0
     y_real: float = 1.0
     z_real: float = 1.0
@@ -205,7 +207,7 @@ class Brick(Stored):
                 "set it anew in Gwyddion."
             )
         return {
-            "values": doubles_in_shape(obj, "data", (planes, rows, columns), key),
+            "values": stored_doubles(obj, "data", (planes, rows, columns), key),
             "calibration": None if line is None else line.values,
             "calibration_unit": "" if line is None else line.unit_y,
         }

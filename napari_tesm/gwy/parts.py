@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gwyfile.objects import GwyObject
 
+from napari_tesm.files.disk import DiskArray
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy.si_units import si_unit, unit_text
 
@@ -177,10 +178,15 @@ def extent(obj: GwyObject, component: str) -> float:
 
 
 def doubles_in_shape(obj: GwyObject, component: str, shape: tuple[int, ...], key: str) -> Doubles:
-    """Return an array in its shape without copying; raises GwyFormatError if its size is another."""
+    """Return an array in its shape, read from the file; raises GwyFormatError if its size is another."""
+    return np.asarray(stored_doubles(obj, component, shape, key))
+
+
+def stored_doubles(obj: GwyObject, component: str, shape: tuple[int, ...], key: str) -> Doubles | DiskArray:
+    """Return an array in its shape, still in the file where it is large; raises GwyFormatError as above."""
     value = obj.get(component)
     needed = math.prod(shape)
-    if isinstance(value, np.ndarray) and value.dtype == np.float64:
+    if isinstance(value, np.ndarray | DiskArray) and value.dtype == np.float64:
         if value.size == needed:
             return value.reshape(shape)
         content = f"{value.size} values"

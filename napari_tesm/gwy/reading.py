@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 from gwyfile.objects import GwyContainer, GwyDataField, GwyObject, GwySIUnit
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.gwy.values import ARRAYS, COUNT, MAX_DEPTH, SCALARS
 
 # Gwyddion 1.x wrote the items of the outermost container as (GType, key, value) instead of (key, type code,
 # value); everything below that container is as in GWYP. Found by feeding such files to Gwyddion 2.62.
 _GTYPES = {16: "c", 20: "b", 24: "i", 40: "q", 60: "d", 64: "s", 80: "o"}
+
+# What may be too much to be read before somebody asks for it: the component "data" of these, beyond so many bytes.
+_LARGE = ("GwyBrick", "GwyLawn", "GwyDataField")
+_LARGE_BYTES = 1 << 20
 
 # The least an item of an array can take: a string its NUL, an object an empty name, its NUL and a size.
 _LEAST_BYTES = {"S": 1, "O": 5}
@@ -24,9 +28,9 @@ _LEAST_BYTES = {"S": 1, "O": 5}
 def read_container(path: str | os.PathLike[str]) -> GwyContainer:
     """Return the objects of a ``.gwy`` file, large arrays left in the file.
 
-    Arrays are read-only, flat, little-endian and possibly unaligned views of a mapping of the file, so that
-    opening takes neither time nor memory for them. The mapping is the ``mapped_file`` attribute of the
-    container and found from any array by `mapped_file_of`; call its ``check`` before reading much.
+    Arrays are read-only, flat and little-endian. The samples of volumes, curve maps and large images stay in the file
+    as `DiskArray`, so that opening takes neither time nor memory for them. The file is the ``disk_file`` attribute of
+    the container and found from any such array by `disk_file_of`.
 
     Parameters
     ----------
@@ -47,26 +51,26 @@ def read_container(path: str | os.PathLike[str]) -> GwyContainer:
     OSError
         If it cannot be opened.
     """
-    mapped = MappedFile(path)
-    magic = mapped[:4]
+    disk = DiskFile(path)
+    magic = disk[:4]
     if magic not in (b"GWYP", b"GWYO"):
         raise GwyFormatError(f"{path} is not a Gwyddion file: it starts with {magic!r} instead of b'GWYP'.")
-    reader = _Reader(mapped, str(path))
-    container, _ = reader.object(4, mapped.n_bytes, "", 0, old_style=magic == b"GWYO")
+    reader = _Reader(disk, str(path))
+    container, _ = reader.object(4, disk.n_bytes, "", 0, old_style=magic == b"GWYO")
     if container.name != "GwyContainer":
         raise GwyFormatError(
             f"{path} holds a single {_shown(container.name)} instead of a container: "
             "open it in Gwyddion and save it anew."
         )
-    container.mapped_file = mapped
+    container.disk_file = disk
     return container
 
 
 class _Reader:
-    """One pass over a mapped file; positions count from its start, `end` is where the parent object ends."""
+    """One pass over a file; positions count from its start, `end` is where the parent object ends."""
 
-    def __init__(self, mapped: MappedFile, name: str) -> None:
-        self.mapped = mapped
+    def __init__(self, disk: DiskFile, name: str) -> None:
+        self.disk = disk
         self.name = name
 
     def error(self, what: str, pos: int, key: str) -> GwyFormatError:
@@ -83,10 +87,10 @@ class _Reader:
         return pos + size
 
     def string(self, pos: int, end: int, key: str, what: str) -> tuple[str, int]:
-        stop = self.mapped.find(b"\0", pos, end)
+        stop = self.disk.find(b"\0", pos, end)
         if stop < 0:
             raise self.error(f"{what} has no end", pos, key)
-        return self.mapped[pos:stop].decode("utf-8", "surrogateescape"), stop + 1
+        return self.disk[pos:stop].decode("utf-8", "surrogateescape"), stop + 1
 
     def object(
         self, pos: int, end: int, key: str, depth: int, *, old_style: bool = False
@@ -95,7 +99,7 @@ class _Reader:
             raise self.error(f"objects are nested deeper than {MAX_DEPTH} levels", pos, key)
         name, pos = self.string(pos, end, key, "the name of an object")
         body = self.take(4, pos, end, key, "the size of an object")
-        (size,) = COUNT.unpack_from(self.mapped, pos)
+        (size,) = self.disk.unpacked(COUNT, pos)
         stop = self.take(size, body, end, key, f"the object {_shown(name)}")
         values: OrderedDict[str, Any] = OrderedDict()
         typecodes: dict[str, str] = {}
@@ -106,43 +110,47 @@ class _Reader:
             else:
                 item, pos = self.string(pos, stop, key, "the name of a component")
                 after = self.take(1, pos, stop, key, "a type code")
-                typecode, pos = chr(self.mapped[pos]), after
+                typecode, pos = self.disk[pos:after].decode("latin-1"), after
             within = item if depth == 0 else f"{key}/{item}"
-            values[item], pos = self.value(typecode, pos, stop, within, depth)
+            may_stay = item == "data" and name in _LARGE
+            values[item], pos = self.value(typecode, pos, stop, within, depth, may_stay=may_stay)
             typecodes[item] = typecode
         return _object(name, values, typecodes), stop
 
     def old_item(self, pos: int, end: int, key: str) -> tuple[str, str, int]:
         after = self.take(4, pos, end, key, "a type number")
-        (gtype,) = COUNT.unpack_from(self.mapped, pos)
+        (gtype,) = self.disk.unpacked(COUNT, pos)
         if gtype not in _GTYPES:
             raise self.error(f"unknown type number {gtype}", pos, key)
         item, after = self.string(after, end, key, "the name of a component")
         return item, _GTYPES[gtype], after
 
-    def value(self, typecode: str, pos: int, end: int, key: str, depth: int) -> tuple[Any, int]:
+    def value(
+        self, typecode: str, pos: int, end: int, key: str, depth: int, *, may_stay: bool = False
+    ) -> tuple[Any, int]:
         if typecode == "o":
             return self.object(pos, end, key, depth + 1)
         if typecode == "s":
             return self.string(pos, end, key, "a string")
         if typecode in ("b", "c"):
             after = self.take(1, pos, end, key, "a value")
-            byte = self.mapped[pos]
+            byte = self.disk[pos:after][0]
             return (byte != 0 if typecode == "b" else byte), after
         if typecode in SCALARS:
             scalar = SCALARS[typecode]
             after = self.take(scalar.size, pos, end, key, "a number")
-            return scalar.unpack_from(self.mapped, pos)[0], after
+            return self.disk.unpacked(scalar, pos)[0], after
         if typecode not in ARRAYS and typecode not in _LEAST_BYTES:
             raise self.error(f"unknown type code {typecode!r}", pos - 1, key)
 
         start = self.take(4, pos, end, key, "the length of an array")
-        (count,) = COUNT.unpack_from(self.mapped, pos)
+        (count,) = self.disk.unpacked(COUNT, pos)
         if typecode in ARRAYS:
             dtype = ARRAYS[typecode]
             after = self.take(count * dtype.itemsize, start, end, key, f"an array of {count} values")
-            # ndarray() rather than frombuffer(): its `base` is the mapping itself, and it takes empty arrays.
-            return np.ndarray((count,), dtype, self.mapped, start), after
+            if may_stay and after - start > _LARGE_BYTES:
+                return self.disk.array((count,), dtype, start), after
+            return np.frombuffer(self.disk[start:after], dtype), after
         self.take(count * _LEAST_BYTES[typecode], start, end, key, f"an array of {count} items")
         items: list[Any] = []
         for number in range(count):

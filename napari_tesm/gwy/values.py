@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from gwyfile.objects import GwyObject
 
+from napari_tesm.files.disk import DiskArray
+
 MAX_DEPTH = 100
 """Objects within objects deeper than this are refused; real files have about five levels."""
 
@@ -92,7 +94,7 @@ def typecode_of(value: Any, key: str) -> str:
         return value.typecode
     if isinstance(value, (bytes, bytearray)):
         return "C"
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, DiskArray)):
         return _array_typecode(value, key)
     if isinstance(value, (list, tuple)) and value:
         if all(isinstance(item, str) for item in value):
@@ -105,7 +107,7 @@ def typecode_of(value: Any, key: str) -> str:
     raise TypeError(f".gwy files cannot hold {what}, as found under {key!r}.")
 
 
-def _array_typecode(array: npt.NDArray[Any], key: str) -> str:
+def _array_typecode(array: npt.NDArray[Any] | DiskArray, key: str) -> str:
     kind, size = array.dtype.kind, array.dtype.itemsize
     if array.ndim == 0:
         return typecode_of(array[()], key)
@@ -152,7 +154,7 @@ def _character(value: Any) -> bytes:
     return bytes([value])
 
 
-def flat_array(value: Any, typecode: str, key: str) -> npt.NDArray[Any] | LazyArray:
+def flat_array(value: Any, typecode: str, key: str) -> npt.NDArray[Any] | DiskArray | LazyArray:
     """Return the array checked to be exactly representable as the given array type; not copied.
 
     Raises
@@ -163,6 +165,10 @@ def flat_array(value: Any, typecode: str, key: str) -> npt.NDArray[Any] | LazyAr
     if isinstance(value, LazyArray):
         if value.typecode != typecode:
             raise TypeError(f"The array under {key!r} is of type {value.typecode!r}, not {typecode!r}.")
+        return value
+    if isinstance(value, DiskArray):
+        if value.dtype != ARRAYS[typecode]:
+            raise TypeError(f"The {value.dtype} array under {key!r} is not of type {typecode!r}.")
         return value
     array = np.frombuffer(value, "u1") if isinstance(value, (bytes, bytearray)) else np.asarray(value)
     target = ARRAYS[typecode]
@@ -182,7 +188,9 @@ def flat_array(value: Any, typecode: str, key: str) -> npt.NDArray[Any] | LazyAr
     )
 
 
-def array_blocks(array: npt.NDArray[Any] | LazyArray, typecode: str, key: str) -> Iterator[npt.NDArray[Any]]:
+def array_blocks(
+    array: npt.NDArray[Any] | DiskArray | LazyArray, typecode: str, key: str
+) -> Iterator[npt.NDArray[Any]]:
     """Yield C-contiguous blocks of the array in file order, a few MB at a time whatever its size and layout.
 
     Raises
@@ -203,7 +211,7 @@ def array_blocks(array: npt.NDArray[Any] | LazyArray, typecode: str, key: str) -
             count = f"more than {array.size}" if supplied > array.size else f"{supplied} of {array.size}"
             raise ValueError(f"The source of the array under {key!r} supplied {count} announced values.")
         return
-    if array.flags.c_contiguous:
+    if isinstance(array, DiskArray) or array.flags.c_contiguous:
         array = array.reshape(-1)
         rows = _BLOCK_BYTES // target.itemsize
     else:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from gwyfile.objects import GwyObject
 
 from napari_tesm.files.atomic import atomic_output, refuse_same_file
+from napari_tesm.files.disk import DiskArray, DiskFile, disk_file_of
 from napari_tesm.files.errors import GwySizeError
-from napari_tesm.files.mapped import MappedFile, mapped_file_of
 from napari_tesm.gwy.values import (
     ARRAYS,
     COUNT,
@@ -31,7 +31,7 @@ LARGEST_BODY = 2**32 - 1
 """Sizes and counts are 32-bit; Gwyddion itself writes a wrapped size without a word, and the file is lost."""
 
 # A piece of the file: bytes, or a large array with its type code and key, streamed when its turn comes.
-_Array = tuple[npt.NDArray[Any] | LazyArray, str, str]
+_Array = tuple[npt.NDArray[Any] | DiskArray | LazyArray, str, str]
 _Piece = bytes | _Array
 
 
@@ -66,7 +66,7 @@ def write_container(path: str | os.PathLike[str], container: GwyObject, *, overw
     """Write a ``.gwy`` file whole or not at all.
 
     The same container gives the same bytes, in the order of its keys. Type codes are taken from ``typecodes``
-    where present and inferred otherwise. Large arrays are streamed, whether they lie in memory, in a mapped
+    where present and inferred otherwise. Large arrays are streamed, whether they lie in memory, in a disk
     file or in a `LazyArray`.
 
     Parameters
@@ -93,9 +93,10 @@ def write_container(path: str | os.PathLike[str], container: GwyObject, *, overw
     """
     pieces = list(_object_pieces(container, "", 0))
     _checked_size(pieces)
-    refuse_same_file(path, *(mapped.path for mapped in _mapped_files(pieces)))
+    sources = _disk_files(container, pieces)
+    refuse_same_file(path, *(disk.path for disk in sources))
     with atomic_output(path, overwrite=overwrite) as file:
-        _stream(file, pieces)
+        _stream(file, pieces, sources)
 
 
 def write_container_to(file: BinaryIO, container: GwyObject) -> None:
@@ -108,26 +109,25 @@ def write_container_to(file: BinaryIO, container: GwyObject) -> None:
     """
     pieces = list(_object_pieces(container, "", 0))
     _checked_size(pieces)
-    _stream(file, pieces)
+    _stream(file, pieces, _disk_files(container, pieces))
 
 
-def _stream(file: BinaryIO, pieces: list[_Piece]) -> None:
-    sources = _mapped_files(pieces)
+def _stream(file: BinaryIO, pieces: list[_Piece], sources: list[DiskFile]) -> None:
     file.write(MAGIC)
     for piece in pieces:
         if isinstance(piece, bytes):
             file.write(piece)
             continue
-        # A truncated file would kill the process at the next page; asking costs microseconds per 8 MB.
+        # Between two blocks a file may become another one of the same length; asking costs microseconds per 8 MB.
         _check(sources)
         for block in array_blocks(*piece):
             file.write(block.data)
             _check(sources)
 
 
-def _check(sources: list[MappedFile]) -> None:
-    for mapped in sources:
-        mapped.check()
+def _check(sources: list[DiskFile]) -> None:
+    for disk in sources:
+        disk.check()
 
 
 def _checked_size(pieces: list[_Piece]) -> int:
@@ -148,11 +148,13 @@ def _size(piece: _Piece) -> int:
     return array.size * ARRAYS[typecode].itemsize
 
 
-def _mapped_files(pieces: Iterable[_Piece]) -> list[MappedFile]:
-    files = {}
+def _disk_files(container: GwyObject, pieces: Iterable[_Piece]) -> list[DiskFile]:
+    """Return the files that a container was read from and takes its numbers from."""
+    read_from = disk_file_of(container)
+    files = {} if read_from is None else {id(read_from): read_from}
     for piece in pieces:
-        if not isinstance(piece, bytes) and (mapped := mapped_file_of(piece[0])) is not None:
-            files[id(mapped)] = mapped
+        if not isinstance(piece, bytes) and (disk := disk_file_of(piece[0])) is not None:
+            files[id(disk)] = disk
     return list(files.values())
 
 

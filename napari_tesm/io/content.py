@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.data.time_base import TimeBase, even_step
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.files.optional import MissingPackageError
 from napari_tesm.io.unit_attributes import unit_beside
 from napari_tesm.quantities.text import factor_from_unit, plain_text
@@ -252,8 +252,8 @@ def axis_from_positions(positions: NDArray[Any], name: str, unit: str) -> Axis:
     return Axis(values.size, name, unit, float(values[0]), step)
 
 
-def mapped_content(path: str | PathLike[str]) -> MappedFile:
-    """Return a file, mapped.
+def disk_content(path: str | PathLike[str]) -> DiskFile:
+    """Return a file, open for reading.
 
     Raises
     ------
@@ -263,7 +263,7 @@ def mapped_content(path: str | PathLike[str]) -> MappedFile:
         If it cannot be opened.
     """
     try:
-        return MappedFile(path)
+        return DiskFile(path)
     except GwyFormatError as error:
         raise ContentError(str(error)) from None
 

@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
-from napari_tesm.files.mapped import MappedFile
 
 _LEAST_PART: Final = 1e-3
 """Part of an array below which a file does not hold its beginning but lies about its size."""
 
 
 def cut_array(
-    mapped: MappedFile, shape: tuple[int, ...], dtype: Any, start: int, *, by_columns: bool = False
+    disk: DiskFile, shape: tuple[int, ...], dtype: Any, start: int, *, by_columns: bool = False
 ) -> LazyArray:
     """Return what a file holds of an array that lies in it as it is, to the last number or the end of the file.
 
@@ -24,7 +25,7 @@ def cut_array(
 
     Parameters
     ----------
-    mapped : MappedFile
+    disk : DiskFile
     shape, dtype
         As the file announces them.
     start : int
@@ -38,37 +39,34 @@ def cut_array(
         If nothing of it is whole.
     """
     kind = np.dtype(dtype)
-    there = max(mapped.n_bytes - start, 0) // kind.itemsize
+    there = max(disk.n_bytes - start, 0) // kind.itemsize
     if there < _LEAST_PART * math.prod(shape):
         raise UnusableArrayError(
             f"{there} of the {math.prod(shape)} numbers it claims are there: it was cut."
         )
     if len(shape) == 1:
         size = min(there, shape[0])
-        row: NDArray[Any] = np.ndarray((size,), kind, mapped, start)
-        return LazyArray((size,), kind, lambda part: row[part].copy(), check=mapped.check)
+        return disk.array((size,), kind, start)
     sizes = shape[::-1] if by_columns else shape
     traces = min(there // sizes[-1], math.prod(sizes[:-1]))
     if not traces:
         raise UnusableArrayError("not one row of it is whole: the file was cut.")
     slab = math.prod(sizes[1:-1])
     whole, rest = divmod(traces, slab)
-    held: NDArray[Any] = np.ndarray((whole, *sizes[1:]), kind, mapped, start)
+    held = disk.array((whole, *sizes[1:]), kind, start)
     # The slab in which the file ends is completed by what is missing.
     last = np.full((1, *sizes[1:]), np.nan)
     if rest:
-        begun: NDArray[Any] = np.ndarray(
-            (rest, sizes[-1]), kind, mapped, start + whole * slab * sizes[-1] * kind.itemsize
-        )
-        last.reshape(slab, sizes[-1])[:rest] = begun
-    array = padded_array(_TwoParts(held, last, whole + 1 if rest else whole), 0, sizes[0], check=mapped.check)
+        begun = disk.array((rest, sizes[-1]), kind, start + whole * slab * sizes[-1] * kind.itemsize)
+        last.reshape(slab, sizes[-1])[:rest] = begun[...]
+    array = padded_array(_TwoParts(held, last, whole + 1 if rest else whole), 0, sizes[0], check=disk.check)
     return array.transposed() if by_columns else array
 
 
 class _TwoParts:
     """Rows in a file, and one in memory behind them."""
 
-    def __init__(self, held: NDArray[Any], last: NDArray[np.float64], size: int) -> None:
+    def __init__(self, held: LazyArray, last: NDArray[np.float64], size: int) -> None:
         self._held, self._last = held, last
         self.shape = (size, *held.shape[1:])
         self.dtype = held.dtype
@@ -103,17 +101,28 @@ def padded_array(array: Any, axis: int, size: int, *, check: Callable[[], None] 
     kind = kind.newbyteorder("=") if kind.kind == "f" else np.dtype(np.float64)
     whole = int(array.shape[axis])
 
-    def read(part: Part) -> NDArray[Any]:
-        along = part[axis]
-        out = np.full([len(range(p.start, p.stop, p.step)) for p in part], np.nan, kind)
-        inside = slice(along.start, min(along.stop, whole), along.step)
+    read = _Padded(array, axis, whole, kind)
+    return LazyArray((*array.shape[:axis], size, *array.shape[axis + 1 :]), kind, read, check=check)
+
+
+@dataclass(frozen=True)
+class _Padded:
+    """Reads an array with NaN where it holds nothing; an object that can be pickled."""
+
+    array: Any
+    axis: int
+    whole: int
+    kind: np.dtype[Any]
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        along = part[self.axis]
+        out = np.full([len(range(p.start, p.stop, p.step)) for p in part], np.nan, self.kind)
+        inside = slice(along.start, min(along.stop, self.whole), along.step)
         count = len(range(inside.start, inside.stop, inside.step))
         if count:
-            there = tuple(slice(count) if n == axis else slice(None) for n in range(out.ndim))
-            out[there] = array[tuple(inside if n == axis else p for n, p in enumerate(part))]
+            there = tuple(slice(count) if n == self.axis else slice(None) for n in range(out.ndim))
+            out[there] = self.array[tuple(inside if n == self.axis else p for n, p in enumerate(part))]
         return out
-
-    return LazyArray((*array.shape[:axis], size, *array.shape[axis + 1 :]), kind, read, check=check)
 
 
 def missing_share(shape: tuple[int, ...], dtype: Any, start: int, n_bytes: int) -> str:

@@ -1,5 +1,6 @@
 """Label images of other programs: .npy, .tif and .png, and channels of .gwy files."""
 
+import math
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.reading import read_container
+from napari_tesm.io.content import one_line
+from napari_tesm.io.numpy_files import content_from_numpy
 from napari_tesm.io.registry import is_gwy
 
 _KNOWN: Final = ".npy, .tif, .png or .gwy"
@@ -64,20 +67,30 @@ def _read(file: Path) -> NDArray[Any]:
         return contents.image(container, number).values
     suffix = file.suffix.lower()
     try:
+        # The size is asked first: a damaged one must not take all memory.
         if suffix == ".npy":
-            mapped = np.load(file, mmap_mode="r", allow_pickle=False)
-            if mapped.size > _LARGEST:
-                raise ValueError("it is too large for an image")
-            return np.asarray(mapped)
+            (source,) = content_from_numpy(file).sources
+            _check_size(source.shape)
+            return np.asarray(source.array[...])
         if suffix in (".tif", ".tiff"):
             import tifffile  # comes with scikit-image
 
-            return np.asarray(tifffile.imread(file))
+            with tifffile.TiffFile(file) as tiff:
+                _check_size(tiff.series[0].shape)
+                return np.asarray(tiff.asarray())
         if suffix == ".png":
             from PIL import Image  # comes with scikit-image
 
             with Image.open(file) as picture:
+                _check_size(picture.size)
                 return np.asarray(picture)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise ValueError(f"{file.name} cannot be read as a label image: {error}") from None
+    # What can go wrong in a damaged picture has no common type.
+    except Exception as error:
+        reason = one_line(str(error)) or type(error).__name__
+        raise ValueError(f"{file.name} cannot be read as a label image: {reason}") from None
     raise ValueError(f"{file.name} is no label image that is known here: give {_KNOWN}")
+
+
+def _check_size(shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > _LARGEST:
+        raise ValueError("it is too large for an image")

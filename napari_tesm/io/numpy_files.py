@@ -6,6 +6,7 @@ import io
 import math
 import struct
 import zipfile
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Final
@@ -14,15 +15,15 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError, numbers_of
-from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.disk import DiskFile
+from napari_tesm.files.lazy import LazyArray, UnpackedOnce, UnusableArrayError, numbers_of
 from napari_tesm.io.content import (
     Collection,
     ContentError,
     FileContent,
     damage_told,
+    disk_content,
     distinct_name,
-    mapped_content,
     one_line,
 )
 from napari_tesm.io.cut_arrays import cut_array, missing_share
@@ -68,17 +69,17 @@ def content_from_numpy(path: str | PathLike[str]) -> FileContent:
         If it cannot be opened.
     """
     path = Path(path)
-    mapped = mapped_content(path)
+    disk = disk_content(path)
     collected = Collection()
-    if mapped[:6] == _NPY:
+    if disk[:6] == _NPY:
         kind = "NumPy array"
         try:
-            arrays = {path.stem: _mapped_array(mapped, 0, mapped.n_bytes, collected)}
+            arrays = {path.stem: _array_on_disk(disk, 0, disk.n_bytes, collected)}
         except UnusableArrayError as error:
             raise ContentError(f"{path} cannot be read: {error}") from None
     else:
         kind = "NumPy archive"
-        arrays = _members(mapped, collected)
+        arrays = _members(disk, collected)
     for name, array in arrays.items():
         if array.size == 1 and array.dtype.kind in "US":
             if text := one_line(str(np.asarray(array[...]).astype("U").item()), 10_000):
@@ -96,7 +97,7 @@ def content_from_numpy(path: str | PathLike[str]) -> FileContent:
             collected.leave_out(name, error)
     if sidecar := _sidecar(path):
         collected.attributes["sidecar"] = str(sidecar)
-    return collected.content(path, kind, mapped.check, noted="members")
+    return collected.content(path, kind, disk.check, noted="members")
 
 
 def _sidecar(path: Path) -> Path | None:
@@ -128,9 +129,7 @@ def _header(raw: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     return tuple(shape), bool(by_columns), dtype, raw.tell()
 
 
-def _mapped_array(
-    mapped: MappedFile, start: int, stop: int, collected: Collection | None = None
-) -> LazyArray:
+def _array_on_disk(disk: DiskFile, start: int, stop: int, collected: Collection | None = None) -> LazyArray:
     """Return an array of a .npy file, or of a member that is not packed; what is whole of one that was cut.
 
     Parameters
@@ -138,37 +137,35 @@ def _mapped_array(
     collected : Collection, optional
         Takes up how much is missing; without it, an array that was cut is refused.
     """
-    raw = io.BytesIO(mapped[start : min(start + _LONGEST_HEADER + 16, stop)])
+    raw = io.BytesIO(disk[start : min(start + _LONGEST_HEADER + 16, stop)])
     shape, by_columns, dtype, offset = _header(raw)
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes > stop - start - offset and collected is not None and dtype.kind in "iuf":
-        array = cut_array(mapped, shape, dtype, start + offset, by_columns=by_columns)
-        missing = missing_share(shape, dtype, start + offset, mapped.n_bytes)
+        array = cut_array(disk, shape, dtype, start + offset, by_columns=by_columns)
+        missing = missing_share(shape, dtype, start + offset, disk.n_bytes)
         collected.note(f"The file was cut: {missing} are missing; what was whole is used.")
         return array
     if n_bytes > stop - start - offset:
         raise UnusableArrayError(f"it claims {n_bytes} bytes where {stop - start - offset} are: it was cut.")
     if not n_bytes:
-        return LazyArray(shape, dtype, lambda part: np.zeros((0,) * len(shape), dtype))
-    order: Any = "F" if by_columns else "C"
-    values: NDArray[Any] = np.ndarray(shape, dtype, mapped, start + offset, order=order)
-    return LazyArray(shape, dtype, lambda part: np.array(values[part]), check=mapped.check)
+        return LazyArray(shape, dtype, np.empty(shape, dtype).__getitem__)
+    return disk.array(shape, dtype, start + offset, by_columns=by_columns)
 
 
-def _members(mapped: MappedFile, collected: Collection) -> dict[str, LazyArray]:
+def _members(disk: DiskFile, collected: Collection) -> dict[str, LazyArray]:
     """Return the arrays of an archive by name; what is none is noted."""
     # zipfile tells of damage in half a dozen ways, NotImplementedError and struct.error among them.
-    with damage_told(mapped.path, "is not a sound NumPy archive"), zipfile.ZipFile(mapped.path) as archive:
+    with damage_told(disk.path, "is not a sound NumPy archive"), zipfile.ZipFile(disk.path) as archive:
         infos = archive.infolist()
         if len(infos) > _MOST_MEMBERS:
-            raise ContentError(f"{mapped.path} has {len(infos)} members, more than {_MOST_MEMBERS}.")
+            raise ContentError(f"{disk.path} has {len(infos)} members, more than {_MOST_MEMBERS}.")
         arrays: dict[str, LazyArray] = {}
         for info in infos:
             name = one_line(info.filename.removesuffix(".npy"))
             try:
                 if not info.filename.endswith(".npy"):
                     raise UnusableArrayError("it is no array.")
-                array = _member(mapped, archive, info)
+                array = _member(disk, archive, info)
             except UnusableArrayError as error:
                 collected.leave_out(name, error)
             else:
@@ -176,38 +173,29 @@ def _members(mapped: MappedFile, collected: Collection) -> dict[str, LazyArray]:
     return arrays
 
 
-def _member(mapped: MappedFile, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> LazyArray:
+def _member(disk: DiskFile, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> LazyArray:
     if info.flag_bits & 1:
         raise UnusableArrayError("it is encrypted.")
     if info.compress_type == zipfile.ZIP_STORED:
-        start = _start_of_member(mapped, info)
-        if info.file_size > mapped.n_bytes - start:
-            raise ContentError(f"{mapped.path} is cut: '{one_line(info.filename)}' ends behind its end.")
-        return _mapped_array(mapped, start, start + info.file_size)
+        start = _start_of_member(disk, info)
+        if info.file_size > disk.n_bytes - start:
+            raise ContentError(f"{disk.path} is cut: '{one_line(info.filename)}' ends behind its end.")
+        return _array_on_disk(disk, start, start + info.file_size)
     if info.file_size > min(_BEST_COMPRESSION * info.compress_size + _LONGEST_HEADER, _LARGEST_PACKED):
         raise UnusableArrayError(f"it claims {info.file_size} bytes unpacked.")
     with archive.open(info) as raw:
         shape, _, dtype, offset = _header(io.BytesIO(raw.read(_LONGEST_HEADER + 16)))
     if math.prod(shape) * dtype.itemsize > info.file_size - offset:
         raise UnusableArrayError(f"it claims the shape {shape} in {info.file_size} bytes.")
-    kept: list[LazyArray | NDArray[Any]] = []
-
-    def read(part: Part) -> NDArray[Any]:
-        if not kept:
-            kept.append(_unpacked(mapped.path, info))
-        return np.array(kept[0][part])
-
-    return LazyArray(shape, dtype, read, check=mapped.check)
+    return LazyArray(shape, dtype, UnpackedOnce(partial(_unpacked, disk.path, info)), check=disk.check)
 
 
-def _start_of_member(mapped: MappedFile, info: zipfile.ZipInfo) -> int:
+def _start_of_member(disk: DiskFile, info: zipfile.ZipInfo) -> int:
     """Return where the bytes of a member start, behind its own header."""
     start = info.header_offset
-    if start + 30 > mapped.n_bytes or mapped[start : start + 4] != _ZIP:
-        raise ContentError(
-            f"{mapped.path} is damaged: '{one_line(info.filename)}' is not where it should be."
-        )
-    of_name, of_extra = struct.unpack_from("<HH", mapped, start + 26)
+    if start + 30 > disk.n_bytes or disk[start : start + 4] != _ZIP:
+        raise ContentError(f"{disk.path} is damaged: '{one_line(info.filename)}' is not where it should be.")
+    of_name, of_extra = disk.unpacked("<HH", start + 26)
     return int(start + 30 + of_name + of_extra)
 
 

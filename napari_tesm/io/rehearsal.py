@@ -20,7 +20,7 @@ from napari_tesm.io.content import ContentError, FileContent, one_line
 
 _SECONDS: Final = 15.0
 _BYTES_PER_SECOND: Final = 20e6
-# What opening may take beside the mapped file; arrays stay in it.
+# What opening may take beside the file on disk; arrays stay in it.
 _MEMORY: Final = 4 << 30
 _survived: set[tuple[str, int, int]] = set()
 _rehearsing = False

@@ -1,6 +1,6 @@
 """A recorded channel read block by block: all that the search for pulses asks of it.
 
-A stream is anything with `shape`, `dtype` and slices: a plain array, a mapped file, a channel of a TDMS or HDF5 file.
+A stream is anything with `shape`, `dtype` and slices: a plain array, a file on disk, a channel of a TDMS or HDF5 file.
 """
 
 from collections.abc import Iterator

@@ -108,7 +108,7 @@ def _traces_layer(scan: Scan, dataset: xr.Dataset, pulse: int) -> LayerTuple:
 
 def _sampled(traces: xr.DataArray) -> NDArray[np.float64]:
     """Return samples of some 64 pixels, whatever the size of the whole, to find a contrast."""
-    # Slices with steps are views of a mapped file; lists of indices would copy whole planes first.
+    # Slices with steps are views of a file on disk; lists of indices would copy whole planes first.
     steps = {axis: max(1, traces.sizes[axis] // count) for axis, count in (("y", 8), ("x", 8), ("time", 24))}
     parts = {axis: slice(step // 2, None, step) for axis, step in steps.items()}
     return np.asarray(traces.isel(parts).values, dtype=np.float64)

@@ -36,9 +36,7 @@ def description_from_file(path: str | PathLike[str]) -> Entry:
     problems: list[str] = []
     return {
         "name": Path(path).name,
-        "format": "Gwyddion 1 file (GWYO)"
-        if container.mapped_file[:4] == b"GWYO"
-        else "Gwyddion file (GWYP)",
+        "format": "Gwyddion 1 file (GWYO)" if container.disk_file[:4] == b"GWYO" else "Gwyddion file (GWYP)",
         "bytes": Path(path).stat().st_size,
         "channels": _entries(container, contents.CHANNEL, _channel),
         "volumes": _entries(container, contents.BRICK, _volume),

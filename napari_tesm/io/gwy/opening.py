@@ -10,7 +10,7 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.files.mapped import mapped_file_of
+from napari_tesm.files.disk import disk_file_of
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.io.gwy.edits import remember
 from napari_tesm.io.gwy.traces import (
@@ -122,7 +122,7 @@ def _dataset(
     main = by_signal["X"]
     spacing = {"x": first.extents[1] / first.x.size, "y": first.extents[3] / first.y.size}
     same_grid = channels_on_grid(channels, first.y, first.x, (spacing["y"], spacing["x"]), first.lateral_unit)
-    mapped = mapped_file_of(container)
+    disk = disk_file_of(container)
     dataset = dataset_from_traces(
         {signal: [stack.values for stack in members] for signal, members in by_signal.items()},
         time=time - origin,
@@ -134,7 +134,7 @@ def _dataset(
         lateral_unit=unit,
         protocol=protocol,
         channels=same_grid,
-        check=None if mapped is None else mapped.check,
+        check=None if disk is None else disk.check,
     )
     for axis, step in spacing.items():
         dataset[axis].attrs["spacing"] = step * scale

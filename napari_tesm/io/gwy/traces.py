@@ -9,7 +9,9 @@ from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
 from napari_tesm.data.protocol import UNITS, PulseProtocol, text_from_radius
+from napari_tesm.files.disk import DiskArray
 from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.lazy import LazyArray
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.lawns import Lawn
@@ -53,8 +55,8 @@ class TraceStackInfo:
 
     Parameters
     ----------
-    values : ndarray, shape (y, x, time)
-        A view of the file.
+    values : ndarray or LazyArray, shape (y, x, time)
+        Still in the file where they are large.
     time : ndarray, shape (time,)
         Sample times on the file's axis, in `time_unit`.
     x, y : ndarray
@@ -66,7 +68,7 @@ class TraceStackInfo:
     kind: str
     number: int
     title: str
-    values: Array
+    values: Array | LazyArray
     time: Array
     time_unit: str
     x: Array
@@ -229,13 +231,14 @@ def metadata_from_protocol(
 def _stack_from_brick(container: GwyContainer, number: int) -> TraceStackInfo:
     key = contents.object_key(contents.BRICK, number)
     brick = Brick.from_object(container[key], key)
-    values = np.asarray(brick.values)
+    values: Any = brick.values
+    order = (1, 2, 0)
     metadata = contents.texts_of(container, contents.BRICK, number)
     return TraceStackInfo(
         contents.BRICK,
         number,
         contents.title(container, contents.BRICK, number),
-        values.transpose(1, 2, 0),
+        values.transposed(order) if isinstance(values, DiskArray) else np.transpose(values, order),
         np.asarray(brick.z),
         brick.z_unit,
         _centres(brick.x_offset, brick.x_real, values.shape[2]),
@@ -260,7 +263,11 @@ def _stacks_from_lawn(container: GwyContainer, number: int) -> list[TraceStackIn
     if curves is None or not times or curves.shape[-1] == 0:
         return []
     time = np.array(curves[0, 0, times[0]])
-    if not np.allclose(curves[:, :, times[0]], time, rtol=0, atol=1e-6 * float(np.ptp(time) or 1.0)):
+    slack = 1e-6 * float(np.ptp(time) or 1.0)
+    if not all(
+        np.allclose(row[:, times[0]], time, rtol=0, atol=slack)
+        for row in map(curves.__getitem__, range(len(curves)))
+    ):
         return []
     metadata = contents.texts_of(container, contents.LAWN, number)
     title = contents.title(container, contents.LAWN, number)
@@ -270,7 +277,7 @@ def _stacks_from_lawn(container: GwyContainer, number: int) -> list[TraceStackIn
             contents.LAWN,
             number,
             title if len(lawn.units) == 2 else f"{title} {lawn.labels[index]}".strip(),
-            curves[:, :, index],
+            curves.at(2, index) if isinstance(curves, DiskArray) else curves[:, :, index],
             time,
             lawn.units[times[0]],
             _centres(lawn.x_offset, lawn.x_real, width),

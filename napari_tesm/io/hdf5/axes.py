@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import UnusableArrayError
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis, axis_from_positions, one_line
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array, text_of
 from napari_tesm.io.unit_attributes import unit_from_attributes
 
 
-def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list[str], list[str]]:
+def axes_from_scales(dataset: Any, disk: DiskFile) -> tuple[list[Axis], list[str], list[str]]:
     """Return the axes of a dataset, what kinds of dimensions they are, and what is wrong with them.
 
     Parameters
     ----------
     dataset : h5py.Dataset
-    mapped : MappedFile
+    disk : DiskFile
 
     Returns
     -------
@@ -42,7 +42,7 @@ def axes_from_scales(dataset: Any, mapped: MappedFile) -> tuple[list[Axis], list
             try:
                 if scale.shape != (size,) or scale.dtype.kind not in "iuf":
                     raise UnusableArrayError(f"its scale {number + 1} has not {size} numbers.")
-                scaled = axis_from_positions(small_array(scale, mapped, size), name, unit)
+                scaled = axis_from_positions(small_array(scale, disk, size), name, unit)
                 if not scaled.known:
                     raise UnusableArrayError(f"its scale {number + 1} is not finite.")
                 axis = scaled

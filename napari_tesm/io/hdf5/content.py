@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError, numbers_of
-from napari_tesm.files.mapped import MappedBytes, MappedFile
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import (
     Axis,
@@ -15,7 +15,7 @@ from napari_tesm.io.content import (
     ContentError,
     FileContent,
     damage_told,
-    mapped_content,
+    disk_content,
     one_line,
     si_from_unit,
 )
@@ -24,11 +24,12 @@ from napari_tesm.io.hdf5.conventions import axes_by_convention, named_scales
 from napari_tesm.io.hdf5.datasets import (
     attributes_of,
     lazy_array,
+    opened,
     plain_value,
     text_of,
     with_cf_scaling,
 )
-from napari_tesm.io.hdf5.superblock import CompletedFile, superblock_put_right
+from napari_tesm.io.hdf5.superblock import superblock_put_right
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
 from napari_tesm.io.rehearsal import rehearse
 from napari_tesm.io.unit_attributes import unit_from_attributes
@@ -65,46 +66,31 @@ def content_from_hdf5(path: str | PathLike[str]) -> FileContent:
     MissingPackageError
         If h5py is not installed.
     """
-    mapped = mapped_hdf5(path)
+    disk = hdf5_on_disk(path)
     rehearse(path, __name__, "content_from_hdf5")
-    return _content(Path(path), mapped)
+    return _content(Path(path), disk)
 
 
-def mapped_hdf5(path: str | PathLike[str]) -> MappedFile:
-    """Return the file, mapped, once it is sure that h5py is there to read it."""
-    mapped = mapped_content(path)
+def hdf5_on_disk(path: str | PathLike[str]) -> DiskFile:
+    """Return the file, open for reading, once it is sure that h5py is there to read it."""
+    disk = disk_content(path)
     optional_module("h5py", path, "an HDF5 file")
-    return mapped
+    return disk
 
 
-def opened(mapped: MappedFile) -> Any:
-    """Return the h5py.File of a mapped file; it closes with the last array that uses it.
-
-    HDF5 gets its bytes from the mapping. Opening a file by its path a second time, it would show what it read the
-    first time, even if the file was written anew since.
-    """
-    import h5py
-
-    head, missing = superblock_put_right(mapped)
-    try:
-        return h5py.File(CompletedFile(mapped, head, missing) if missing else MappedBytes(mapped), "r")
-    except Exception as error:
-        raise ContentError(f"{mapped.path} is not a sound HDF5 file: {one_line(str(error))}.") from None
-
-
-def _content(path: Path, mapped: MappedFile) -> FileContent:
+def _content(path: Path, disk: DiskFile) -> FileContent:
     with damage_told(path, "is not a sound HDF5 file"):
-        return _Walk(opened(mapped), mapped).read(path)
+        return _Walk(opened(disk), disk).read(path)
 
 
 class _Walk(Collection):
     """Goes once through every group and dataset of a file."""
 
-    def __init__(self, file: Any, mapped: MappedFile) -> None:
+    def __init__(self, file: Any, disk: DiskFile) -> None:
         super().__init__()
         self.file = file
-        self.mapped = mapped
-        _, self.missing = superblock_put_right(mapped)
+        self.disk = disk
+        _, self.missing = superblock_put_right(disk)
         self.datasets: list[tuple[str, Any]] = []
         self.used: set[int] = set()
         """Datasets that describe others: scales and tables."""
@@ -136,7 +122,7 @@ class _Walk(Collection):
                     raise
                 self.leave_out(name, "what describes it was in the part that is missing.")
         kind = next((f", {kind}" for kind in ("NSID", "USID", "netCDF") if kind in self.kinds), "")
-        return self.content(path, f"HDF5{kind}", self.mapped.check)
+        return self.content(path, f"HDF5{kind}", self.disk.check)
 
     def visit(self, group: Any, prefix: str, seen: set[int], depth: int) -> None:
         """Collect what is in a group; links back to where we came from end here."""
@@ -164,7 +150,7 @@ class _Walk(Collection):
                 continue
             seen.add(address)
             if len(seen) > _MOST_ITEMS or depth > _DEEPEST:
-                raise ContentError(f"{self.mapped.path} holds too many groups, or nests them too deeply.")
+                raise ContentError(f"{self.disk.path} holds too many groups, or nests them too deeply.")
             if isinstance(item, h5py.Group):
                 self.visit(item, f"{name}/", seen, depth + 1)
             elif isinstance(item, h5py.Dataset):
@@ -175,7 +161,7 @@ class _Walk(Collection):
             self.scalar(name, dataset)
             return
         attributes = attributes_of(dataset)
-        array = lazy_array(dataset, self.mapped)
+        array = lazy_array(dataset, self.disk)
         unit = unit_from_attributes(attributes)
         title = text_of(attributes, "quantity", "long_name")
         axes: list[Axis] | None = None
@@ -183,10 +169,10 @@ class _Walk(Collection):
             array, axes = self.usid(name, array, tables)
             self.kinds.add("USID")
         if axes is None:
-            axes, kinds, notes = axes_from_scales(dataset, self.mapped)
+            axes, kinds, notes = axes_from_scales(dataset, self.disk)
             for sentence in notes:
                 self.note(sentence)
-            axes = axes_by_convention(axes, dataset, self.mapped)
+            axes = axes_by_convention(axes, dataset, self.disk)
             axes = axes_with_waveform(axes, attributes, lambda said: self.note(f"'{name}': {said}"))
             if any(kinds):
                 attributes["dimension_type"] = kinds
@@ -216,7 +202,7 @@ class _Walk(Collection):
     ) -> tuple[LazyArray, list[Axis] | None]:
         """Return a USID array in the shape of its grid, and its axes."""
         try:
-            rows, columns = grids_from_tables(tables, (array.shape[0], array.shape[1]), self.mapped)
+            rows, columns = grids_from_tables(tables, (array.shape[0], array.shape[1]), self.disk)
         except UnusableArrayError as error:
             self.note(f"'{name}' has no axes: {error}")
             return array, None
@@ -244,16 +230,10 @@ def _without_single(array: LazyArray, rows: Grid, columns: Grid) -> tuple[LazyAr
     kept = [number for number, axis in enumerate(axes) if axis.size > 1] or [len(axes) - 1]
     if len(kept) == len(axes):
         return array, axes
-    full = array
-
-    def read(part: tuple[slice, ...]) -> Any:
-        wanted: list[slice | int] = [0] * len(axes)
-        for number, along in zip(kept, part, strict=True):
-            wanted[number] = along
-        return full[tuple(wanted)]
-
-    shape = tuple(axes[number].size for number in kept)
-    return LazyArray(shape, array.dtype, read), [axes[number] for number in kept]
+    # From the last on, so that the axes before keep their numbers.
+    for number in sorted(set(range(len(axes))) - set(kept), reverse=True):
+        array = array.at(number, 0)
+    return array, [axes[number] for number in kept]
 
 
 def _address(item: Any) -> int:

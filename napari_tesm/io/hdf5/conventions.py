@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import UnusableArrayError
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis, axis_from_positions
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array, text_of
 from napari_tesm.io.unit_attributes import unit_from_attributes
@@ -38,7 +38,7 @@ def named_scales(dataset: Any) -> list[Any | None]:
     return [None] * len(shape)
 
 
-def axes_by_convention(axes: list[Axis], dataset: Any, mapped: MappedFile) -> list[Axis]:
+def axes_by_convention(axes: list[Axis], dataset: Any, disk: DiskFile) -> list[Axis]:
     """Return axes, with those that are not known as the conventions of NeXus, xarray and hyperspy have them.
 
     Parameters
@@ -46,7 +46,7 @@ def axes_by_convention(axes: list[Axis], dataset: Any, mapped: MappedFile) -> li
     axes : list of Axis
         From dimension scales; those that are known stay.
     dataset : h5py.Dataset
-    mapped : MappedFile
+    disk : DiskFile
     """
     if all(axis.known for axis in axes):
         return axes
@@ -56,14 +56,14 @@ def axes_by_convention(axes: list[Axis], dataset: Any, mapped: MappedFile) -> li
             continue
         attributes = attributes_of(scale)
         name = axis.name or text_of(attributes, "name") or scale.name.rsplit("/", 1)[-1]
-        completed[number] = _axis_of(scale, name, unit_from_attributes(attributes), axis.size, mapped) or axis
-    hyperspy = _hyperspy_axes(dataset, mapped)
+        completed[number] = _axis_of(scale, name, unit_from_attributes(attributes), axis.size, disk) or axis
+    hyperspy = _hyperspy_axes(dataset, disk)
     return [own if own.known else other or own for own, other in zip(completed, hyperspy, strict=True)]
 
 
-def _axis_of(scale: Any, name: str, unit: str, size: int, mapped: MappedFile) -> Axis | None:
+def _axis_of(scale: Any, name: str, unit: str, size: int, disk: DiskFile) -> Axis | None:
     try:
-        axis = axis_from_positions(small_array(scale, mapped, size), name, unit)
+        axis = axis_from_positions(small_array(scale, disk, size), name, unit)
     except UnusableArrayError:
         return None
     return axis if axis.known else None
@@ -122,7 +122,7 @@ def _inside(group: Any, name: str) -> Any | None:
     return group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
 
 
-def _hyperspy_axes(dataset: Any, mapped: MappedFile) -> list[Axis | None]:
+def _hyperspy_axes(dataset: Any, disk: DiskFile) -> list[Axis | None]:
     """Return the axes that hyperspy's groups ``axis-0``, ``axis-1`` … beside a dataset describe."""
     import h5py
 
@@ -139,7 +139,7 @@ def _hyperspy_axes(dataset: Any, mapped: MappedFile) -> list[Axis | None]:
         if attributes.get("size", size) != size:
             return [None] * len(shape)
         if isinstance(listed, h5py.Dataset) and listed.shape == (size,):
-            axes.append(_axis_of(listed, name, unit, size, mapped))
+            axes.append(_axis_of(listed, name, unit, size, disk))
         elif isinstance(scale, int | float) and isinstance(offset, int | float) and scale:
             axes.append(Axis(size, name, unit, float(offset), float(scale)))
         else:

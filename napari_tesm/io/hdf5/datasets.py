@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.disk import DiskBytes, DiskFile
+from napari_tesm.files.errors import FileChangedError
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
-from napari_tesm.files.mapped import MappedFile
-from napari_tesm.io.content import one_line
+from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.cut_arrays import cut_array, padded_array
-from napari_tesm.io.hdf5.superblock import superblock_put_right
+from napari_tesm.io.hdf5.superblock import CompletedFile, superblock_put_right
 
 # zlib cannot do better than 1032:1; a file that promises more promises numbers it does not have. The allowance on top
 # is for what is reserved and not written yet.
@@ -25,7 +28,7 @@ _LONGEST_ARRAY_ATTRIBUTE: Final = 64
 _NUMBERS: Final = "biufc"
 
 
-def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
+def lazy_array(dataset: Any, disk: DiskFile) -> LazyArray:
     """Return a dataset's numbers, read when they are asked for.
 
     Of a file that ends too early what is whole is returned, a row shorter than it is announced.
@@ -34,7 +37,7 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
     ----------
     dataset : h5py.Dataset
         Of numbers or of records; closing its file ends its use.
-    mapped : MappedFile
+    disk : DiskFile
         The same file; where the numbers lie in it as they are, HDF5 is not asked again.
 
     Raises
@@ -51,45 +54,85 @@ def lazy_array(dataset: Any, mapped: MappedFile) -> LazyArray:
         raise UnusableArrayError("its numbers are in other files, which are not opened.")
     if dataset.is_virtual:
         raise UnusableArrayError("it is put together from other files, which are not opened.")
-    is_cut = superblock_put_right(mapped)[1] > 0
+    is_cut = superblock_put_right(disk)[1] > 0
     n_bytes = math.prod(shape) * dtype.itemsize
-    if n_bytes > _BEST_COMPRESSION * mapped.n_bytes + _ALLOWANCE:
-        raise UnusableArrayError(f"it claims {n_bytes:.3g} bytes in a file of {mapped.n_bytes}.")
+    if n_bytes > _BEST_COMPRESSION * disk.n_bytes + _ALLOWANCE:
+        raise UnusableArrayError(f"it claims {n_bytes:.3g} bytes in a file of {disk.n_bytes}.")
     same_bytes = h5py.h5t.py_create(dtype, logical=True) == dataset.id.get_type()
     layout = dataset.id.get_create_plist().get_layout()
     offset = dataset.id.get_offset() if layout == h5py.h5d.CONTIGUOUS else None
     if offset is not None and same_bytes and dtype.kind != "b":
-        if offset + n_bytes > mapped.n_bytes and is_cut and dtype.kind in "iuf":
-            return cut_array(mapped, shape, dtype, offset)
-        if offset + n_bytes > mapped.n_bytes:
+        if offset + n_bytes > disk.n_bytes and is_cut and dtype.kind in "iuf":
+            return cut_array(disk, shape, dtype, offset)
+        if offset + n_bytes > disk.n_bytes:
             raise UnusableArrayError(
-                f"it ends {offset + n_bytes - mapped.n_bytes} bytes behind the end of the file."
+                f"it ends {offset + n_bytes - disk.n_bytes} bytes behind the end of the file."
             )
-        view: NDArray[Any] = np.ndarray(shape, dtype, mapped, offset)
-        return LazyArray(shape, dtype, lambda part: view[part].copy(), check=mapped.check)
+        return disk.array(shape, dtype, offset)
     if dataset.chunks is not None:
         if math.prod(dataset.chunks) * dtype.itemsize > _LARGEST_CHUNK:
             raise UnusableArrayError(f"its chunks of {dataset.chunks} are too large.")
         # Goes through the whole index of chunks, which a damaged file should not survive later than now.
         dataset.id.get_num_chunks()
 
-    def read(part: Part) -> NDArray[Any]:
-        try:
-            return np.asarray(dataset[part])
-        # HDF5 finds the damage when it unpacks a chunk, and says so in many ways.
-        except Exception as error:
-            raise OSError(
-                f"{mapped.path}: '{dataset.name}' cannot be read ({one_line(str(error))})."
-            ) from None
-
-    array = LazyArray(shape, dtype, read, check=mapped.check)
-    whole = _whole_rows(dataset, mapped.n_bytes) if is_cut and dataset.chunks is not None else shape[0]
+    read = _ByHdf5(disk, dataset)
+    array = LazyArray(shape, dtype, read, check=disk.check)
+    whole = _whole_rows(dataset, disk.n_bytes) if is_cut and dataset.chunks is not None else shape[0]
     if whole == shape[0]:
         return array
     if not whole or dtype.kind not in "iuf":
         raise UnusableArrayError("nothing of it is whole: the file was cut.")
-    held = LazyArray((whole, *shape[1:]), dtype, read, check=mapped.check)
+    held = LazyArray((whole, *shape[1:]), dtype, read, check=disk.check)
     return held if len(shape) == 1 else padded_array(held, 0, shape[0])
+
+
+@dataclass(frozen=True)
+class _ByHdf5:
+    """What HDF5 has to unpack or to convert, read by it; pickled as the dataset's name in its file."""
+
+    disk: DiskFile
+    dataset: Any
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        try:
+            return np.asarray(self.dataset[part])
+        except FileChangedError:
+            raise
+        # HDF5 finds the damage when it unpacks a chunk, and says so in many ways.
+        except Exception as error:
+            self.disk.check()
+            raise OSError(
+                f"{self.disk.path}: '{self.dataset.name}' cannot be read ({one_line(str(error))})."
+            ) from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _by_hdf5, (self.disk, self.dataset.name)
+
+
+def _by_hdf5(disk: DiskFile, name: str) -> _ByHdf5:
+    return _ByHdf5(disk, opened(disk)[name])
+
+
+def opened(disk: DiskFile) -> Any:
+    """Return the h5py.File of a file on disk; it closes with the last array that uses it.
+
+    HDF5 gets its bytes from us. Opening a file by its path a second time, it would show what it read the
+    first time, even if the file was written anew since.
+
+    Raises
+    ------
+    ContentError
+        If it is none.
+    """
+    import h5py
+
+    head, missing = superblock_put_right(disk)
+    try:
+        return h5py.File(CompletedFile(disk, head, missing) if missing else DiskBytes(disk), "r")
+    except FileChangedError:
+        raise
+    except Exception as error:
+        raise ContentError(f"{disk.path} is not a sound HDF5 file: {one_line(str(error))}.") from None
 
 
 def _whole_rows(dataset: Any, n_bytes: int) -> int:
@@ -109,10 +152,14 @@ def with_cf_scaling(array: LazyArray, attributes: dict[str, Any]) -> LazyArray:
         return array
     if (factor, offset) == (1.0, 0.0):
         return array
-    return array.converted(lambda values: values * np.float64(factor) + np.float64(offset))
+    return array.converted(partial(_scaled, np.float64(factor), np.float64(offset)))
 
 
-def small_array(dataset: Any, mapped: MappedFile, longest: int) -> NDArray[Any]:
+def _scaled(factor: np.float64, offset: np.float64, values: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(values * factor + offset)
+
+
+def small_array(dataset: Any, disk: DiskFile, longest: int) -> NDArray[Any]:
     """Return all numbers of a dataset that describes another.
 
     Raises
@@ -120,7 +167,7 @@ def small_array(dataset: Any, mapped: MappedFile, longest: int) -> NDArray[Any]:
     UnusableArrayError
         If there are more than `longest`, or it cannot be read.
     """
-    array = lazy_array(dataset, mapped)
+    array = lazy_array(dataset, disk)
     if array.size > longest:
         raise UnusableArrayError(f"it has {array.size} numbers where at most {longest} are possible.")
     if array.shape != dataset.shape:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
-from napari_tesm.files.mapped import MappedBytes, MappedFile
+from napari_tesm.files.disk import DiskBytes, DiskFile
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _MOST_MISSING: Final = 1000
@@ -19,17 +19,17 @@ _MOST_MISSING: Final = 1000
 _MASK: Final = 0xFFFFFFFF
 
 
-class CompletedFile(MappedBytes):
+class CompletedFile(DiskBytes):
     """The bytes of a file, with others in the place of its first ones and zeros where its end is missing.
 
     The zeros let HDF5 open what lies before them; nothing that would lie in them may be read.
     """
 
-    def __init__(self, mapped: MappedFile, head: bytes, missing: int) -> None:
-        super().__init__(mapped)
+    def __init__(self, disk: DiskFile, head: bytes, missing: int) -> None:
+        super().__init__(disk)
         self._head = head
-        self._there = mapped.n_bytes
-        self._size = mapped.n_bytes + max(missing, 0)
+        self._there = disk.n_bytes
+        self._size = disk.n_bytes + max(missing, 0)
         self._at = 0
 
     def tell(self) -> int:  # noqa: D102
@@ -53,7 +53,7 @@ class CompletedFile(MappedBytes):
         return count
 
 
-def superblock_put_right(mapped: MappedFile) -> tuple[bytes, int]:
+def superblock_put_right(disk: DiskFile) -> tuple[bytes, int]:
     """Return the first bytes of a file as HDF5 takes them, and how many bytes are missing at its end.
 
     The bytes are empty where they are right as they are, or of a kind that is not known; the number is negative where
@@ -61,14 +61,14 @@ def superblock_put_right(mapped: MappedFile) -> tuple[bytes, int]:
 
     Parameters
     ----------
-    mapped : MappedFile
+    disk : DiskFile
 
     Notes
     -----
     HDF5 File Format Specification, II.A: versions 0 and 1 hold the end of the file behind the base address and the
     address of free space, versions 2 and 3 behind the base address and that of an extension, with a checksum.
     """
-    head = bytearray(mapped[: min(96, mapped.n_bytes)])
+    head = bytearray(disk[: min(96, disk.n_bytes)])
     if head[:8] != _SIGNATURE or len(head) < 96:
         return b"", 0
     version = head[8]
@@ -81,12 +81,12 @@ def superblock_put_right(mapped: MappedFile) -> tuple[bytes, int]:
         return b"", 0
     (said,) = struct.unpack_from("<Q", head, at)
     is_open = size > 0 and head[11] != 0
-    missing = said - mapped.n_bytes
-    if missing > _MOST_MISSING * mapped.n_bytes:
+    missing = said - disk.n_bytes
+    if missing > _MOST_MISSING * disk.n_bytes:
         return b"", 0
     if not is_open:
         return b"", max(missing, 0)
-    struct.pack_into("<Q", head, at, mapped.n_bytes)
+    struct.pack_into("<Q", head, at, disk.n_bytes)
     head[11] = 0
     struct.pack_into("<I", head, size, lookup3(head[:size]))
     return bytes(head[: size + 4]), -1

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import UnusableArrayError
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Axis, axis_from_positions
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array
 
@@ -54,9 +54,7 @@ def tables_of(dataset: Any) -> dict[str, Any] | None:
     return tables
 
 
-def grids_from_tables(
-    tables: dict[str, Any], shape: tuple[int, int], mapped: MappedFile
-) -> tuple[Grid, Grid]:
+def grids_from_tables(tables: dict[str, Any], shape: tuple[int, int], disk: DiskFile) -> tuple[Grid, Grid]:
     """Return what the rows and the columns of a USID array are.
 
     Raises
@@ -73,7 +71,7 @@ def grids_from_tables(
                 raise UnusableArrayError(f"its {kind.lower()} tables do not fit its shape {shape}.")
             if table.dtype.kind not in "iuf" or not 0 < table.shape[1 - along] <= _MOST_DIMENSIONS:
                 raise UnusableArrayError(f"its {kind.lower()} tables make no sense.")
-            numbers = small_array(table, mapped, size * _MOST_DIMENSIONS)
+            numbers = small_array(table, disk, size * _MOST_DIMENSIONS)
             arrays.append(numbers if along == 0 else numbers.T)
         attributes = attributes_of(values) | attributes_of(indices)
         labels, units = (_texts(attributes.get(name), arrays[0].shape[1]) for name in ("labels", "units"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from napari_tesm.io.content import ContentError, FileContent, mapped_content
+from napari_tesm.io.content import ContentError, FileContent, disk_content
 from napari_tesm.io.matlab.variables import Variables
 
 
@@ -48,9 +48,9 @@ def content_from_matlab(path: str | PathLike[str]) -> FileContent:
     from napari_tesm.io.matlab.version73 import read_version_7_3
 
     path = Path(path)
-    mapped = mapped_content(path)
-    variables = Variables(mapped)
-    head = mapped[:4096]
+    disk = disk_content(path)
+    variables = Variables(disk)
+    head = disk[:4096]
     if is_version_7_3(head):
         version = "7.3"
         read_version_7_3(path, variables)
@@ -61,4 +61,4 @@ def content_from_matlab(path: str | PathLike[str]) -> FileContent:
         raise ContentError(
             f"{path} is no MATLAB file of version 5 or 7.3: save it anew in MATLAB with -v7.3."
         )
-    return variables.content(path, f"MATLAB {version}", mapped.check, noted="variables")
+    return variables.content(path, f"MATLAB {version}", disk.check, noted="variables")

@@ -1,12 +1,12 @@
 """The variables of a .mat file as they are met: arrays become sources, single numbers and texts attributes."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import LazyArray, numbers_of
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.content import Collection, ContentError, one_line
 
 _MOST_VARIABLES: Final = 20_000
@@ -15,9 +15,9 @@ _MOST_VARIABLES: Final = 20_000
 class Variables(Collection):
     """Collects what is found in a .mat file."""
 
-    def __init__(self, mapped: MappedFile) -> None:
+    def __init__(self, disk: DiskFile) -> None:
         super().__init__()
-        self.mapped = mapped
+        self.disk = disk
         self._n_visited = 0
 
     def visit(self) -> None:
@@ -31,7 +31,7 @@ class Variables(Collection):
         self._n_visited += 1
         if self._n_visited > _MOST_VARIABLES:
             raise ContentError(
-                f"{self.mapped.path} holds more than {_MOST_VARIABLES} variables, fields and cells."
+                f"{self.disk.path} holds more than {_MOST_VARIABLES} variables, fields and cells."
             )
 
     def add_array(self, name: str, array: LazyArray) -> None:
@@ -48,15 +48,7 @@ class Variables(Collection):
 def _as_vector(array: LazyArray) -> LazyArray:
     if array.ndim != 2 or 1 not in array.shape:
         return array
-    long = int(array.shape[0] == 1)
-    size = array.shape[long]
-
-    def read(part: tuple[slice, ...]) -> Any:
-        key: list[slice | int] = [0, 0]
-        key[long] = part[0]
-        return array[tuple(key)]
-
-    return LazyArray((size,), array.dtype, read)
+    return array.at(int(array.shape[0] != 1), 0)
 
 
 def element_names(name: str, shape: tuple[int, ...], form: str) -> Callable[[int], str]:

@@ -1,6 +1,6 @@
-"""MATLAB's .mat format of version 5, read from a mapping: nothing is believed, nothing unpacked before it is used.
+"""MATLAB's .mat format of version 5, read piece by piece: nothing is believed, nothing unpacked before it is used.
 
-Numbers that are not packed stay in the mapping. Packed ones are SciPy's to unpack, which ends the process at a number
+Numbers that are not packed stay in the file. Packed ones are SciPy's to unpack, which ends the process at a number
 type that it does not know: what stands in the header of a variable is checked first; what does not, the type of the
 imaginary parts, is tried in another process.
 """
@@ -12,13 +12,14 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.files.lazy import LazyArray
-from napari_tesm.files.mapped import MappedBytes, MappedFile
+from napari_tesm.files.disk import DiskBytes, DiskFile
+from napari_tesm.files.lazy import LazyArray, UnpackedOnce
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
@@ -35,6 +36,7 @@ _OTHERS: Final = {_SPARSE: "a sparse matrix", 16: "a function", 17: "an object"}
 _COMPLEX, _LOGICAL = 0x08, 0x02
 _DEEPEST: Final = 32
 _MOST_DIMENSIONS: Final = 32
+_LONGEST_LENGTH: Final = 8
 _LARGEST: Final = 1 << 31
 """MATLAB's own limit for a variable of this version, in bytes."""
 _LARGEST_STRUCT: Final = 1 << 28
@@ -44,22 +46,22 @@ _PREFIX: Final = 1 << 14
 
 
 def read_version_5(variables: Variables) -> None:
-    """Put the variables of the mapped file into `variables`.
+    """Put the variables of the file on disk into `variables`.
 
     Raises
     ------
     ContentError
         If the file is damaged.
     """
-    mapped = variables.mapped
-    if mapped.n_bytes < _HEADER:
-        raise ContentError(f"{mapped.path} is cut: it ends within its header.")
-    order = "<" if mapped[126:128] == b"IM" else ">"
-    text = mapped[:116].decode("latin-1").rstrip("\0 ")
+    disk = variables.disk
+    if disk.n_bytes < _HEADER:
+        raise ContentError(f"{disk.path} is cut: it ends within its header.")
+    order = "<" if disk[126:128] == b"IM" else ">"
+    text = disk[:116].decode("latin-1").rstrip("\0 ")
     variables.attributes["header"] = one_line(text)
     pos = _HEADER
-    while pos < mapped.n_bytes:
-        block = _Block(mapped, order, mapped, 0, mapped.n_bytes)
+    while pos < disk.n_bytes:
+        block = _Block(disk, order, disk, 0, disk.n_bytes)
         element = block.element(pos)
         if element.kind == _COMPRESSED:
             _read_compressed(variables, block, element)
@@ -88,7 +90,7 @@ class _Element:
 class _Block:
     """Bytes with elements in them: the file, or an unpacked variable."""
 
-    mapped: MappedFile
+    disk: DiskFile
     order: str
     bytes: Any
     base: int
@@ -98,13 +100,13 @@ class _Block:
 
     def error(self, what: str, pos: int) -> ContentError:
         at = self.base or pos
-        return ContentError(f"{self.mapped.path} is not a sound MATLAB file: {one_line(what)} at byte {at}.")
+        return ContentError(f"{self.disk.path} is not a sound MATLAB file: {one_line(what)} at byte {at}.")
 
     def element(self, pos: int, end: int | None = None) -> _Element:
         end = self.end if end is None else end
         if min(end, len(self.bytes)) - pos < 8:
             raise self.error("a part has no end", pos)
-        kind, size = struct.unpack_from(self.order + "II", self.bytes, pos)
+        kind, size = struct.unpack(self.order + "II", self.bytes[pos : pos + 8])
         if kind >> 16:
             kind, size = kind & 0xFFFF, kind >> 16
             if size > 4:
@@ -117,9 +119,16 @@ class _Block:
         return _Element(kind, start, start + size, min(start + size + -size % 8, end))
 
     def numbers(self, element: _Element) -> NDArray[Any]:
-        """Return the numbers of an element, a view of the block."""
+        """Return the numbers of an element that describes another."""
+        return np.frombuffer(self.bytes[element.start : element.stop], self.type_of_numbers(element))
+
+    def stored_numbers(self, element: _Element, shape: tuple[int, ...]) -> LazyArray:
+        """Return the numbers of an element, in MATLAB's order, as they are stored and where they are."""
         dtype = self.type_of_numbers(element)
-        return np.ndarray((element.size // dtype.itemsize,), dtype, self.bytes, element.start)
+        if isinstance(self.bytes, DiskFile):
+            return self.bytes.array(shape, dtype, element.start, by_columns=True)
+        unpacked = np.frombuffer(self.bytes[element.start : element.stop], dtype).reshape(shape, order="F")
+        return LazyArray(shape, dtype, unpacked.__getitem__)
 
     def type_of_numbers(self, element: _Element) -> np.dtype[Any]:
         code = _NUMBERS.get(element.kind)
@@ -170,7 +179,7 @@ def _head(block: _Block, element: _Element) -> _Head:
         or dimensions.size > 4 * _MOST_DIMENSIONS
     ):
         raise block.error("a variable has no proper header", element.start)
-    (word,) = struct.unpack_from(block.order + "I", block.bytes, flags.start)
+    (word,) = struct.unpack(block.order + "I", block.bytes[flags.start : flags.start + 4])
     shape = tuple(int(size) for size in block.numbers(dimensions).astype(np.int64))
     if len(shape) < 2 or min(shape) < 0:
         raise block.error(f"a variable has the shape {shape}", element.start)
@@ -178,7 +187,7 @@ def _head(block: _Block, element: _Element) -> _Head:
 
 
 def _read_compressed(variables: Variables, outside: _Block, packed: _Element) -> None:
-    mapped, order = outside.mapped, outside.order
+    disk, order = outside.disk, outside.order
     prefix = _unpacked(outside, packed, _PREFIX)
     if len(prefix) < 8:
         raise outside.error("a packed variable is empty", packed.start)
@@ -187,7 +196,7 @@ def _read_compressed(variables: Variables, outside: _Block, packed: _Element) ->
         raise outside.error(f"a packed variable claims {size} bytes", packed.start)
     if len(prefix) < min(size + 8, _PREFIX):
         raise outside.error(f"a packed variable is not the {size} bytes it says", packed.start)
-    block = _Block(mapped, order, prefix, packed.start, size + 8)
+    block = _Block(disk, order, prefix, packed.start, size + 8)
     element = block.element(0)
     head = _head(block, element)
     if not head.name:
@@ -205,7 +214,7 @@ def _read_compressed(variables: Variables, outside: _Block, packed: _Element) ->
         variables.leave_out(head.name, f"it claims {size} bytes unpacked; save it with -v7.3.")
     else:
         whole = _unpacked(outside, packed, size + 8, all_of_it=True)
-        block = _Block(mapped, order, whole, packed.start, len(whole))
+        block = _Block(disk, order, whole, packed.start, len(whole))
         _Reader(variables, block).matrix(block.element(0), None, 0)
 
 
@@ -226,33 +235,46 @@ def _unpacked(outside: _Block, packed: _Element, size: int, *, all_of_it: bool =
 
 def _add_packed_numbers(variables: Variables, head: _Head, packed: _Element) -> None:
     """Add numbers that are unpacked when the first of them is asked for, and then kept."""
-    mapped = variables.mapped
-    kept: list[NDArray[Any]] = []
-
-    def unpack() -> NDArray[Any]:
-        from scipy.io import loadmat
-
-        alone = MappedBytes(mapped, [slice(0, _HEADER), slice(packed.start - 8, packed.stop)])
-        try:
-            if head.dtype.kind == "c":
-                rehearse(mapped.path, "napari_tesm.io.matlab", "content_from_matlab")
-            (values,) = (value for value in loadmat(alone).values() if isinstance(value, np.ndarray))
-            with np.errstate(all="ignore"):
-                return values.reshape(head.shape).astype(head.dtype, copy=False)
-        # SciPy raises half a dozen kinds of errors at damage; all of them mean the same.
-        except Exception as error:
-            raise OSError(
-                f"'{one_line(head.name)}' cannot be read, packed at byte {packed.start} of {mapped.path}: "
-                f"{one_line(str(error)) or type(error).__name__}"
-            ) from None
-
-    def read(part: tuple[slice, ...]) -> NDArray[Any]:
-        if not kept:
-            kept.append(unpack())
-        return kept[0][part]
-
     variables.visit()
-    variables.add_array(head.name, LazyArray(head.shape, head.dtype, read, check=mapped.check))
+    read = UnpackedOnce(partial(_unpacked_numbers, variables.disk, head, packed))
+    variables.add_array(head.name, LazyArray(head.shape, head.dtype, read, check=variables.disk.check))
+
+
+def _unpacked_numbers(disk: DiskFile, head: _Head, packed: _Element) -> NDArray[Any]:
+    """Return the numbers of a packed variable, as SciPy unpacks them; raises OSError."""
+    from scipy.io import loadmat
+
+    alone = DiskBytes(disk, [slice(0, _HEADER), slice(packed.start - 8, packed.stop)])
+    try:
+        if head.dtype.kind == "c":
+            rehearse(disk.path, "napari_tesm.io.matlab", "content_from_matlab")
+        (values,) = (value for value in loadmat(alone).values() if isinstance(value, np.ndarray))
+        with np.errstate(all="ignore"):
+            return values.reshape(head.shape).astype(head.dtype, copy=False)
+    # SciPy raises half a dozen kinds of errors at damage; all of them mean the same.
+    except Exception as error:
+        disk.check()
+        raise OSError(
+            f"'{one_line(head.name)}' cannot be read, packed at byte {packed.start} of {disk.path}: "
+            f"{one_line(str(error)) or type(error).__name__}"
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Reads the numbers of a variable in its own type, however they are stored."""
+
+    real: LazyArray
+    imaginary: LazyArray | None
+    dtype: np.dtype[Any]
+
+    def __call__(self, part: tuple[slice, ...]) -> NDArray[Any]:
+        # A wider type than the variable's own, which no writer uses, may hold what that cannot.
+        with np.errstate(all="ignore"):
+            values = self.real[part].astype(self.dtype)
+            if self.imaginary is not None:
+                values.imag = self.imaginary[part]
+        return np.asarray(values)
 
 
 class _Reader:
@@ -293,7 +315,7 @@ class _Reader:
         if head.kind == _OBJECT:
             pos = block.element(pos, element.stop).after
         length_element = block.element(pos, element.stop)
-        lengths = block.numbers(length_element)
+        lengths = block.numbers(length_element) if length_element.size <= _LONGEST_LENGTH else np.empty(0)
         names = block.element(length_element.after, element.stop)
         length = int(lengths[0]) if lengths.size == 1 else 0
         if length <= 0 or names.size % length:
@@ -326,24 +348,16 @@ class _Reader:
         """Return the numbers of a variable in its own type, however they are stored."""
         block, dtype = self.block, head.dtype
         if 0 in head.shape:
-            return LazyArray(head.shape, float, lambda part: np.zeros(head.shape)[part])
+            return LazyArray(head.shape, float, np.zeros(head.shape).__getitem__)
         stored = block.element(head.body, element.stop)
         real = self.part(head, stored)
         imaginary = self.part(head, block.element(stored.after, element.stop)) if dtype.kind == "c" else None
 
-        def read(part: tuple[slice, ...]) -> NDArray[Any]:
-            # A wider type than the variable's own, which no writer uses, may hold what that cannot.
-            with np.errstate(all="ignore"):
-                values = real[part].astype(dtype)
-                if imaginary is not None:
-                    values.imag = imaginary[part]
-            return values
+        return LazyArray(head.shape, dtype, _Numbers(real, imaginary, dtype), check=block.disk.check)
 
-        return LazyArray(head.shape, dtype, read, check=block.mapped.check)
-
-    def part(self, head: _Head, element: _Element) -> NDArray[Any]:
+    def part(self, head: _Head, element: _Element) -> LazyArray:
         self.block.check_count(head, element)
-        return self.block.numbers(element).reshape(head.shape[::-1]).T
+        return self.block.stored_numbers(element, head.shape)
 
     def characters(self, head: _Head, element: _Element) -> str:
         block = self.block

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import UnusableArrayError, numbers_of
 from napari_tesm.io.content import ContentError, damage_told, one_line
-from napari_tesm.io.hdf5.content import mapped_hdf5, opened
-from napari_tesm.io.hdf5.datasets import lazy_array, plain_value
+from napari_tesm.io.hdf5.content import hdf5_on_disk
+from napari_tesm.io.hdf5.datasets import lazy_array, opened, plain_value
 from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
 
@@ -30,9 +31,9 @@ def read_version_7_3(path: Path, variables: Variables) -> None:
     ContentError
         If the file is damaged.
     """
-    mapped_hdf5(path)
+    hdf5_on_disk(path)
     rehearse(path, "napari_tesm.io.matlab", "content_from_matlab")
-    file = opened(variables.mapped)
+    file = opened(variables.disk)
     with damage_told(path, "is not a sound MATLAB file"):
         _Walk(file, variables).group(file, "", 0)
 
@@ -61,7 +62,7 @@ class _Walk:
 
         self.variables.visit()
         if depth > _DEEPEST:
-            raise ContentError(f"{self.variables.mapped.path} nests variables deeper than {_DEEPEST} levels.")
+            raise ContentError(f"{self.variables.disk.path} nests variables deeper than {_DEEPEST} levels.")
         kind = str(plain_value(item.attrs.get("MATLAB_class")) or "")
         try:
             if isinstance(item, h5py.Group):
@@ -91,13 +92,11 @@ class _Walk:
         if dataset.shape == ():
             self.variables.attributes[name] = plain_value(dataset[()])
             return
-        for part, array in numbers_of(lazy_array(dataset, self.variables.mapped).transposed(), name):
-            self.variables.add_array(
-                part, array.converted(lambda values: values != 0) if kind == "logical" else array
-            )
+        for part, array in numbers_of(lazy_array(dataset, self.variables.disk).transposed(), name):
+            self.variables.add_array(part, array.converted(_is_true) if kind == "logical" else array)
 
     def characters(self, dataset: Any) -> str:
-        array = lazy_array(dataset, self.variables.mapped)
+        array = lazy_array(dataset, self.variables.disk)
         if array.size > _LONGEST_TEXT or array.dtype.kind != "u" or array.dtype.itemsize > 4:
             raise UnusableArrayError("it is no text of a usual length.")
         codes = np.atleast_2d(np.asarray(array[...])).T
@@ -116,3 +115,7 @@ class _Walk:
         for index, reference in enumerate(dataset[...].reshape(-1)):
             if reference:
                 self.item(self.file[reference], f"{name_of(index)}{dot}{field}", depth + 1)
+
+
+def _is_true(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(values != 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from napari_tesm.io.content import (
     Axis,
     Collection,
     FileContent,
-    mapped_content,
+    disk_content,
     one_line,
     si_from_unit,
 )
@@ -63,7 +64,7 @@ def content_from_tdms(path: str | PathLike[str]) -> FileContent:
     """
     path = Path(path)
     scaling_module = optional_module("nptdms.scaling", path, "a TDMS file")
-    index = tdms_index(mapped_content(path))
+    index = tdms_index(disk_content(path))
     collected = _Channels()
     for channel in index.channels:
         _add_channel(collected, channel, index, scaling_module)
@@ -77,7 +78,7 @@ def content_from_tdms(path: str | PathLike[str]) -> FileContent:
     if index.incomplete:
         notes.append("A segment ends within a chunk; of this incomplete one, every channel has its share.")
     notes += collected.notes_together()
-    return FileContent(path, "NI TDMS", collected.sources, _file_attributes(index), notes, index.mapped.check)
+    return FileContent(path, "NI TDMS", collected.sources, _file_attributes(index), notes, index.disk.check)
 
 
 class _Channels(Collection):
@@ -113,21 +114,21 @@ def _add_channel(collected: _Channels, channel: Channel, index: TdmsIndex, scali
     _note_pauses(channel, axis, name, collected)
     code = channel.streams[None].code if None in channel.streams else ""
     if code == "time":
-        first = channel.streams[None].read(index.mapped, 0, 1)
-        array = sample_array(index.mapped, channel.streams, _seconds_since(first))
+        first = channel.streams[None].read(index.disk, 0, 1)
+        array = sample_array(index.disk, channel.streams, partial(_seconds_since, first))
         first_time = str(TimeStamp(*(int(part) for part in first[0])))
         collected.add(name, array, [axis], "s", channel.name, {**properties, "first_time": first_time})
         return
     unit = unit_from_attributes(channel.properties)
     if code.startswith("c"):
         for part in ("real", "imag"):
-            array = sample_array(index.mapped, channel.streams).converted(
+            array = sample_array(index.disk, channel.streams).converted(
                 np.real if part == "real" else np.imag
             )
             collected.add(f"{name}/{part}", array, [axis], unit, f"{channel.name} {part}", properties)
         return
     try:
-        array = sample_array(index.mapped, channel.streams, _scaling(channel, index, scalings))
+        array = sample_array(index.disk, channel.streams, _scaling(channel, index, scalings))
     # A scaling is made of whatever the properties say; what goes wrong in its arithmetic can be anything.
     except Exception as error:
         collected.note_of(name, f"left out: the scaling cannot be applied ({_reason(error)}).")
@@ -232,15 +233,12 @@ def _note_pauses(channel: Channel, axis: Axis, name: str, collected: _Channels) 
         )
 
 
-def _seconds_since(first: NDArray[Any]) -> Callable[[RawSamples], NDArray[Any]]:
-    def seconds(raw: RawSamples) -> NDArray[Any]:
-        assert raw.data is not None
-        # Differences of the whole seconds are exact; only then the parts come in, so that no digit is lost.
-        whole = raw.data["seconds"] - first["seconds"]
-        parts = raw.data["fractions"].astype(np.float64) - first["fractions"].astype(np.float64)
-        return np.asarray(whole + parts * _FRACTION)
-
-    return seconds
+def _seconds_since(first: NDArray[Any], raw: RawSamples) -> NDArray[Any]:
+    assert raw.data is not None
+    # Differences of the whole seconds are exact; only then the parts come in, so that no digit is lost.
+    whole = raw.data["seconds"] - first["seconds"]
+    parts = raw.data["fractions"].astype(np.float64) - first["fractions"].astype(np.float64)
+    return np.asarray(whole + parts * _FRACTION)
 
 
 def _attribute(value: Any) -> Any:

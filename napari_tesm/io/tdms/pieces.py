@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.disk import DiskFile, read_strided
 
 _COLUMNS: Final = 5
+_SAMPLES_AT_ONCE: Final = 1 << 17
 # 40 bytes each; a file of 2 GB in pieces of 100 samples has this many.
 _MOST_PIECES: Final = 5_000_000
 _TIME: Final = {
@@ -100,7 +102,7 @@ class Pieces:
             self._ends = np.cumsum(table[:, 2] * table[:, 3])
         return self._ends
 
-    def read(self, mapped: MappedFile, first: int, stop: int) -> NDArray[Any]:
+    def read(self, disk: DiskFile, first: int, stop: int) -> NDArray[Any]:
         """Return the samples from `first` to `stop` as they are written, in the machine's byte order."""
         ends = self._finished()
         out = np.empty(max(stop - first, 0), self.dtype)
@@ -112,23 +114,42 @@ class Pieces:
             low, high = first + done - before, min(stop - before, count * chunks)
             order = chr(self._orders[number])
             dtype = _TIME[order] if self.code == "time" else np.dtype(order + self._written)
-            blocks: NDArray[Any] = np.ndarray((chunks, count), dtype, mapped, start, (pitch, step))
-            done = _copy_run(blocks, low, high, out, done)
+            done = _copy_run(_Blocks(disk, dtype, start, step, count, pitch), low, high, out, done)
             number += 1
         if self.bit is not None:
             out = out >> self.bit & 1
         return out
 
 
-def _copy_run(blocks: NDArray[Any], low: int, high: int, out: NDArray[Any], done: int) -> int:
+@dataclass(frozen=True)
+class _Blocks:
+    """Equally spaced blocks of `count` equally spaced samples."""
+
+    disk: DiskFile
+    dtype: np.dtype[Any]
+    start: int
+    step: int
+    count: int
+    pitch: int
+
+    def read(self, block: int, within: int, shape: tuple[int, int]) -> NDArray[Any]:
+        """Return samples of some blocks, from a block and a sample within it on."""
+        part = np.empty(shape, self.dtype)
+        start = self.start + block * self.pitch + within * self.step
+        read_strided(self.disk, start, (self.pitch, self.step), part)
+        return part
+
+
+def _copy_run(blocks: _Blocks, low: int, high: int, out: NDArray[Any], done: int) -> int:
     """Copy samples `low` to `high`, counted through all blocks, to `out` from `done` on; return where that ends."""
-    count = blocks.shape[1]
+    count = blocks.count
+    most = max(_SAMPLES_AT_ONCE // count, 1)
     while low < high:
         block, within = divmod(low, count)
-        if within or high - low < count:
-            part = blocks[block, within : within + high - low]
+        if within or high - low < count or count > _SAMPLES_AT_ONCE:
+            part = blocks.read(block, within, (1, min(count - within, high - low, _SAMPLES_AT_ONCE)))
         else:
-            part = blocks[block : high // count]
+            part = blocks.read(block, 0, (min(high // count - block, most), count))
         target = out[done : done + part.size].reshape(part.shape)
         if target.dtype.names:
             for name in target.dtype.names:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import LazyArray, Part
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.io.tdms.pieces import Pieces
 
 _BLOCK: Final = 1 << 20
@@ -25,7 +25,7 @@ class RawSamples:
 
 
 def sample_array(
-    mapped: MappedFile,
+    disk: DiskFile,
     streams: Mapping[int | None, Pieces],
     convert: Callable[[RawSamples], NDArray[Any]] | None = None,
 ) -> LazyArray:
@@ -33,7 +33,7 @@ def sample_array(
 
     Parameters
     ----------
-    mapped : MappedFile
+    disk : DiskFile
     streams : mapping of Pieces
         By the number of the device's scaler, or under None.
     convert : callable, optional
@@ -45,30 +45,35 @@ def sample_array(
         What `convert` raises on a sample.
     """
     size = min(len(stream) for stream in streams.values())
+    read = _Samples(disk, streams, convert)
+    # Only values tell the type: a scaling may be a table, a sum of others ...
+    return LazyArray((size,), read.between(0, min(size, 2)).dtype, read, check=disk.check)
 
-    def read(first: int, stop: int) -> NDArray[Any]:
-        samples = {number: stream.read(mapped, first, stop) for number, stream in streams.items()}
-        if convert is None:
+
+@dataclass(frozen=True)
+class _Samples:
+    """Reads samples and makes the channel's values of them."""
+
+    disk: DiskFile
+    streams: Mapping[int | None, Pieces]
+    convert: Callable[[RawSamples], NDArray[Any]] | None
+
+    def between(self, first: int, stop: int) -> NDArray[Any]:
+        samples = {number: stream.read(self.disk, first, stop) for number, stream in self.streams.items()}
+        if self.convert is None:
             return samples[None]
         scalers = {number: data for number, data in samples.items() if number is not None}
         # Samples outside a table or a formula become NaN or infinite, which is what they are.
         with np.errstate(all="ignore"):
-            return np.asarray(convert(RawSamples(samples.get(None), scalers)))
+            return np.asarray(self.convert(RawSamples(samples.get(None), scalers)))
 
-    # Only values tell the type: a scaling may be a table, a sum of others ...
-    dtype = np.dtype(read(0, min(size, 2)).dtype)
-
-    def read_part(part: Part) -> NDArray[Any]:
+    def __call__(self, part: Part) -> NDArray[Any]:
         (along,) = part
         if along.step == 1:
-            return read(along.start, along.stop)
+            return self.between(along.start, along.stop)
         # Every n-th sample, without holding those between.
         chosen = range(along.start, along.stop, along.step)
-        out = np.empty(len(chosen), dtype)
         at_once = max(_BLOCK // along.step, 1)
-        for done in range(0, len(chosen), at_once):
-            block = chosen[done : done + at_once]
-            out[done : done + len(block)] = read(block[0], block[-1] + 1)[:: along.step]
-        return out
-
-    return LazyArray((size,), dtype, read_part, check=mapped.check)
+        blocks = [chosen[done : done + at_once] for done in range(0, len(chosen), at_once)]
+        parts = [self.between(block[0], block[-1] + 1)[:: along.step].copy() for block in blocks]
+        return np.concatenate(parts) if parts else self.between(0, 0)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from napari_tesm.files.mapped import MappedFile
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.tdms.layout import Layout, Place, Samples, Scaler, itemsize
 from napari_tesm.io.tdms.pieces import Pieces
@@ -83,7 +83,7 @@ class Channel:
 class TdmsIndex:
     """What a TDMS file says of its channels, and where their samples are."""
 
-    mapped: MappedFile
+    disk: DiskFile
     properties: dict[str, Any] = field(default_factory=dict)
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     channels: list[Channel] = field(default_factory=list)
@@ -95,7 +95,7 @@ class TdmsIndex:
     """Bytes by which the file ends too early."""
 
 
-def tdms_index(mapped: MappedFile) -> TdmsIndex:
+def tdms_index(disk: DiskFile) -> TdmsIndex:
     """Return what the segments of a TDMS file say.
 
     Raises
@@ -103,7 +103,7 @@ def tdms_index(mapped: MappedFile) -> TdmsIndex:
     ContentError
         If they contradict the file or each other.
     """
-    return _Reader(mapped).index()
+    return _Reader(disk).index()
 
 
 _Listed = dict[str, tuple[Samples | None, bool]]
@@ -126,9 +126,9 @@ class _Run:
 
 
 class _Reader:
-    def __init__(self, mapped: MappedFile) -> None:
-        self.mapped = mapped
-        self.result = TdmsIndex(mapped)
+    def __init__(self, disk: DiskFile) -> None:
+        self.disk = disk
+        self.result = TdmsIndex(disk)
         self.channels: dict[str, Channel] = {}
         self.described: dict[str, Samples | None] = {}
         self.listed_so_far = 0
@@ -137,26 +137,26 @@ class _Reader:
         self.order = "<"
 
     def error(self, what: str, pos: int) -> ContentError:
-        return ContentError(f"{self.mapped.path} is not a sound TDMS file: {one_line(what)} at byte {pos}.")
+        return ContentError(f"{self.disk.path} is not a sound TDMS file: {one_line(what)} at byte {pos}.")
 
     def take(self, form: str, pos: int, end: int) -> tuple[Any, ...]:
         size = struct.calcsize("=" + form)
         if size > end - pos:
             raise self.error(f"{size} bytes are needed where {max(end - pos, 0)} are left", pos)
-        return struct.unpack_from(self.order + form, self.mapped, pos)
+        return self.disk.unpacked(self.order + form, pos)
 
     def text(self, pos: int, end: int) -> tuple[str, int]:
         (size,) = self.take("I", pos, end)
         pos += 4
         if size > end - pos:
             raise self.error(f"a text of {size} bytes does not fit", pos)
-        return self.mapped[pos : pos + size].decode("utf-8", "replace"), pos + size
+        return self.disk[pos : pos + size].decode("utf-8", "replace"), pos + size
 
     def index(self) -> TdmsIndex:
-        pos, end = 0, self.mapped.n_bytes
+        pos, end = 0, self.disk.n_bytes
         listed: _Listed | None = None
         while pos < end:
-            if self.mapped[pos : pos + 4] != b"TDSm"[: end - pos]:
+            if self.disk[pos : pos + 4] != b"TDSm"[: end - pos]:
                 raise self.error("no segment starts", pos)
             if pos and end - pos < _LEAD_IN:
                 self.result.missing = _LEAD_IN - (end - pos)

@@ -11,8 +11,8 @@ import numpy as np
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
+from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.errors import GwyFormatError
-from napari_tesm.files.mapped import MappedFile
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
@@ -24,7 +24,7 @@ from napari_tesm.io.content import (
     ContentError,
     FileContent,
     axis_from_positions,
-    mapped_content,
+    disk_content,
     one_line,
 )
 from napari_tesm.io.vendor.converter import convert
@@ -67,8 +67,8 @@ def content_from_vendor(path: str | PathLike[str]) -> FileContent:
         If the converter is not installed.
     """
     path = Path(path)
-    mapped = mapped_content(path)
-    if mapped[:4] == b"PK\x03\x04" and _JPK in mapped[:200]:
+    disk = disk_content(path)
+    if disk[:4] == b"PK\x03\x04" and _JPK in disk[:200]:
         raise ContentError(
             f"{path} is a force file of JPK, in which Gwyddion finds no data: a map of curves cannot be read from it."
         )
@@ -78,7 +78,7 @@ def content_from_vendor(path: str | PathLike[str]) -> FileContent:
         kind = convert(path, output)
         try:
             container = read_container(output)
-            collected = _Conversion(mapped)
+            collected = _Conversion(disk)
             collected.read(container)
         except GwyFormatError as error:
             reason = one_line(str(error).replace(str(output), "its conversion"))
@@ -88,16 +88,16 @@ def content_from_vendor(path: str | PathLike[str]) -> FileContent:
     if not collected.sources:
         raise ContentError(f"{path} holds neither images nor curves.")
     return FileContent(
-        path, f"microscope file ({kind})", collected.sources, notes=collected.notes, check=mapped.check
+        path, f"microscope file ({kind})", collected.sources, notes=collected.notes, check=disk.check
     )
 
 
 class _Conversion(Collection):
     """Collects what is in a converted file, as copies."""
 
-    def __init__(self, mapped: MappedFile) -> None:
+    def __init__(self, disk: DiskFile) -> None:
         super().__init__()
-        self.mapped = mapped
+        self.disk = disk
 
     def read(self, container: GwyContainer) -> None:
         for kind, reading in (
@@ -131,11 +131,12 @@ class _Conversion(Collection):
 
     def curve_map(self, item: Any, title: str, metadata: dict[str, Any]) -> None:
         lawn = Lawn.from_object(item, title)
-        curves = lawn.regular_curves()
-        if curves is None:
+        regular = lawn.regular_curves()
+        if regular is None:
             lengths = f"{int(lawn.lengths.min())} to {int(lawn.lengths.max())}"
             self.leave_out(title, f"its curves have {lengths} samples, and only one length makes a map.")
             return
+        curves = np.asarray(regular)
         axes = _lateral_axes(lawn, lawn.lengths.shape, lawn.unit_xy)
         attributes = dict(metadata)
         if lawn.segments is not None:
@@ -214,7 +215,7 @@ class _Conversion(Collection):
                 np.array(curve.x), "time" if graph.x_unit == "s" else graph.x_label, graph.x_unit
             )
             values = np.array(curve.y)
-            if _is_backwards(values, self.mapped):
+            if _is_backwards(values, self.disk):
                 values = values[::-1].copy()
                 self.note(f"'{name}' is in the order of the file, in which Gwyddion shows it backwards.")
             self.add(
@@ -231,7 +232,7 @@ def _lateral_axes(item: Any, shape: tuple[int, ...], unit: str) -> list[Axis]:
     return axes
 
 
-def _is_backwards(values: NDArray[np.float64], mapped: MappedFile) -> bool:
+def _is_backwards(values: NDArray[np.float64], disk: DiskFile) -> bool:
     """Return whether the samples of a curve stand in the file as they are, but in the opposite order.
 
     Gwyddion takes the curves of an Igor file for lines of an image, which are turned upside down.
@@ -241,7 +242,7 @@ def _is_backwards(values: NDArray[np.float64], mapped: MappedFile) -> bool:
             forwards = values.astype(code)
         if not np.array_equal(forwards, values):
             continue
-        if mapped.find(forwards.tobytes()) < 0 <= mapped.find(forwards[::-1].tobytes()):
+        if disk.find(forwards.tobytes()) < 0 <= disk.find(forwards[::-1].tobytes()):
             return True
     return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -143,17 +144,24 @@ def lazy_array(array: Any, name: str, path: Path, n_stored: int) -> LazyArray:
     if math.prod(chunks) * dtype.itemsize > _LARGEST_CHUNK:
         raise UnusableArrayError(f"its chunks of {chunks} are too large.")
 
-    def read(part: Part) -> NDArray[Any]:
-        missing = missing_chunks(array, part)
+    return LazyArray(shape, dtype, _ByZarr(array, name, path))
+
+
+@dataclass(frozen=True)
+class _ByZarr:
+    array: Any
+    name: str
+    path: Path
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        missing = missing_chunks(self.array, part)
         if missing:
-            raise OSError(f"{path}: '{name}' is incomplete: its piece '{missing[0]}' is not there.")
+            raise OSError(f"{self.path}: '{self.name}' is incomplete: its piece '{missing[0]}' is not there.")
         try:
-            return np.asarray(array[part])
+            return np.asarray(self.array[part])
         # Each codec has errors of its own for damaged bytes.
         except Exception as error:
-            raise OSError(f"{path}: '{name}' cannot be read ({one_line(str(error))}).") from None
-
-    return LazyArray(shape, dtype, read)
+            raise OSError(f"{self.path}: '{self.name}' cannot be read ({one_line(str(error))}).") from None
 
 
 def missing_chunks(array: Any, part: Part) -> list[str]:
