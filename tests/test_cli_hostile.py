@@ -19,7 +19,7 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm import fit, open_dataset, open_datasets, save, simulate_dataset
 from napari_tesm.cli import main
-from napari_tesm.cli.terminal import printable
+from napari_tesm.files.texts import printable
 from napari_tesm.gwy.objects import Brick, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.writing import write_container_to

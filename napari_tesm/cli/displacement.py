@@ -10,8 +10,8 @@ from napari_tesm.cli.opening import scan_to_evaluate
 from napari_tesm.cli.outputs import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.displacement_maps import displacement_maps
+from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.results_reading import maps_from_container
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.scan import Scan

@@ -16,9 +16,10 @@ from typing import Any, Final
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.parser import COMMANDS, parser_for_tesm
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import prepare_process, printable, sentence_from_error, shortened
+from napari_tesm.cli.terminal import prepare_process, sentence_from_error, shortened
 from napari_tesm.files.leftovers import still_there
 from napari_tesm.files.sentences import Sentence, sentence_begun
+from napari_tesm.files.texts import printable
 
 _PATIENCE: Final = 3
 """Signals after which clearing up is given up."""

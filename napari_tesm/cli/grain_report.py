@@ -10,9 +10,9 @@ import numpy as np
 from napari_tesm.cli.grain_scan import GrainScan
 from napari_tesm.cli.outputs import wrapped
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.files.texts import printable
 from napari_tesm.findings.comparison import NUMBERS, comparison_entry
 from napari_tesm.findings.table import Joined, Table, joined
 from napari_tesm.grains import DistanceBins, GrainMeasure

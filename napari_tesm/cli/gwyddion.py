@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.cli.terminal import printable
+from napari_tesm.files.texts import printable
 from napari_tesm.gwyddion_install import OtherSystemError, Status, install, status, uninstall
 from napari_tesm.version import __version__
 

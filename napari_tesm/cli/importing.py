@@ -9,8 +9,8 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import refuse_inputs
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.texts import printable
 from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import UnknownContentError, is_gwy

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import printable
+from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.description import description_from_file
 from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
 from napari_tesm.quantities.text import prefix_for

@@ -12,10 +12,10 @@ from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.outputs import outputs_of, print_outcome
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import printable
 from napari_tesm.data.maps import DERIVED, MAP_KINDS
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.files.texts import printable
 from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
 from napari_tesm.io.gwy.map_graphs import add_map_graphs
 from napari_tesm.recording import REPORT

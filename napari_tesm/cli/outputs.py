@@ -12,8 +12,8 @@ from typing import Any, Final
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.cli.terminal import printable
 from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
+from napari_tesm.files.texts import printable
 from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.gwy.writing import write_container_to
 

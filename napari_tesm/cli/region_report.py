@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from napari_tesm.cli.region_scan import RegionScan
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import printable
 from napari_tesm.files.checksum import sha256_of_file
+from napari_tesm.files.texts import printable
 from napari_tesm.findings.comparison import NUMBERS
 from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.quantities.numbers import plain_value
@@ -82,4 +82,4 @@ def report_of_regions(scan: RegionScan, measures: Sequence[Measure], file: str) 
 def csv_of_regions(scan: RegionScan, measures: Sequence[Measure]) -> str:
     """Return a row for each part, quantity and pulse setting; empty where there is no number."""
     table = table_of_parts(scan.parts, measures, scan.pulse_settings()).select(_IN_CSV)
-    return table.with_texts(printable).csv(for_programs=True)
+    return table.csv(for_programs=True)

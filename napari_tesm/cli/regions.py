@@ -9,8 +9,8 @@ from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.region_report import csv_of_regions, lines_of_measure, report_of_regions
 from napari_tesm.cli.region_scan import RegionScan, region_scan
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage
+from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.region_graphs import container_of_region_graphs
 from napari_tesm.regions.measures import Measure, measure_from_map, measures_from_maps
 

@@ -10,8 +10,8 @@ from napari_tesm.cli.outputs import wrapped
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.cli.terminal import printable
 from napari_tesm.evaluation.pipeline import progress_of_stage
+from napari_tesm.files.texts import printable
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.gathering import recipe_in_files, report_data_from_files
 from napari_tesm.report.writing import PAGE, check_folder, write_report

@@ -13,7 +13,7 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.terminal import printable
+from napari_tesm.files.texts import printable
 from napari_tesm.gwy.writing import LARGEST_BODY
 from napari_tesm.interface import save
 from napari_tesm.io.unfinished import UnfinishedTraces

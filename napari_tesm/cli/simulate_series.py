@@ -7,8 +7,8 @@ from typing import BinaryIO
 import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.cli.terminal import printable
 from napari_tesm.files.atomic import AtomicOutputs
+from napari_tesm.files.texts import printable
 from napari_tesm.gwy.writing import LARGEST_BODY, write_container_to
 from napari_tesm.scan import Scan, container_from_scan
 from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text

@@ -2,31 +2,11 @@
 
 import io
 import sys
-import unicodedata
 import warnings
 
 from napari_tesm.cli.spelling import spelled
 
 _LONGEST_MESSAGE = 2000
-_ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories that move the cursor, break the line, turn the text or cannot be encoded."""
-
-
-def printable(text: str) -> str:
-    r"""Return `text` on one line, with everything that would steer the terminal written as an escape.
-
-    Examples
-    --------
-    >>> printable("Topography\x1b[31m\n2")
-    'Topography\\x1b[31m\\n2'
-    """
-    if text.isprintable():
-        return text
-    return "".join(_escape(letter) if unicodedata.category(letter) in _ESCAPED else letter for letter in text)
-
-
-def _escape(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 def shortened(text: str) -> str:

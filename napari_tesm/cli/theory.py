@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome
-from napari_tesm.cli.terminal import printable
+from napari_tesm.files.texts import printable
 from napari_tesm.findings.table import AS_IT_IS, Column, Joined, Table
 from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
 from napari_tesm.physics.tip import TipContact, resolution_from_frequency

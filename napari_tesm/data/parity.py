@@ -229,7 +229,7 @@ class _Part:
 
 
 def _slice_of(places: NDArray[np.intp]) -> slice | NDArray[np.intp]:
-    """Return places as a slice where they follow one another: of a mapped file that copies nothing else."""
+    """Return places as a slice where they follow one another: of a file nothing else is read."""
     first, last = int(places[0]), int(places[-1])
     return (
         slice(first, last + 1) if last - first == places.size - 1 and (np.diff(places) == 1).all() else places

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Any, Final
 
+from napari_tesm.files.texts import cell_from_text
 from napari_tesm.quantities.numbers import MISSING, plain_value
 from napari_tesm.quantities.scaling import Scaling, scaling_of
 
@@ -173,7 +174,7 @@ class Table:
         return replace(self, columns=columns, rows=rows)
 
     def csv(self, *, for_programs: bool = False, separator: str = ",", digits: int | None = None) -> str:
-        """Return the table as CSV, numbers in SI; empty where there is none.
+        """Return the table as CSV, numbers in SI; empty where there is none. Texts are harmless in a spreadsheet.
 
         Parameters
         ----------
@@ -187,12 +188,14 @@ class Table:
             plain = plain_value(value)
             if isinstance(plain, bool):
                 return int(plain) if for_programs else _word(plain)
+            if isinstance(plain, str):
+                return cell_from_text(plain)
             return f"{plain:.{digits}g}" if digits and isinstance(plain, float) else plain
 
         text = io.StringIO()
         writer = csv.writer(text, delimiter=separator, lineterminator="\n")
         titles = [f"{column.title} ({column.unit})" if column.unit else column.title for column in self.heads]
-        writer.writerow(self.keys if for_programs else titles)
+        writer.writerow(map(cell_from_text, self.keys if for_programs else titles))
         writer.writerows([cell(value) for value in row] for row in self.rows)
         return text.getvalue().encode("utf-8", "replace").decode("utf-8")
 

@@ -38,13 +38,16 @@ def layers_from_paths(path: str | Sequence[str]) -> list[Any]:
     for file in paths:
         try:
             scans += scans_from_path(file)
-        except (OSError, ValueError) as error:
+        except Exception as error:
             if _viewer_with_window() is None:
                 raise
             if isinstance(error, UnknownContentError):
                 _open_import_later(file)
-            else:
+            elif isinstance(error, OSError | ValueError):
                 say(f"Not opened: {FORMS(error)}", warning=True)
+            else:
+                kind = type(error).__name__
+                say(f"Not opened: {file.name}: unexpected {kind}: {error} (please report it)", warning=True)
     if not scans:
         return [(None,)]
     share_unit_of_viewer(scans)

@@ -230,6 +230,8 @@ def damage_told(path: str | PathLike[str], verdict: str) -> Iterator[None]:
         yield
     except (OSError, ContentError, MissingPackageError):
         raise
+    except MemoryError:
+        raise ContentError(f"{path} {verdict}: it claims more memory than there is.") from None
     except Exception as error:
         raise ContentError(f"{path} {verdict}: {one_line(str(error)) or type(error).__name__}.") from None
 

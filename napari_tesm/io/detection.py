@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from napari_tesm.io.content import ContentError, FileContent
+from napari_tesm.io.content import ContentError, FileContent, damage_told
 
 _HEAD: Final = 4096
 _GWY: Final = (b"GWYP", b"GWYO")
@@ -60,10 +60,12 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
     if not head and not path.is_dir():
         raise ContentError(f"{path} is empty (0 bytes): copy it again from where it was made.")
     reader = _reader(path, head)
-    if reader is not None:
-        return reader[1](path)
-    if is_vendor(path, head):
-        return content_from_vendor(path)
+    # A reader's library may raise anything at a file that is not what it seems.
+    with damage_told(path, "cannot be read"):
+        if reader is not None:
+            return reader[1](path)
+        if is_vendor(path, head):
+            return content_from_vendor(path)
     what = "a folder that is no Zarr store" if path.is_dir() else "of no format that is known"
     raise ContentError(f"{path} is {what}: {KNOWN_FORMATS}.")
 

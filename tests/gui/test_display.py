@@ -62,3 +62,30 @@ def test_pixels_keep_their_height_and_width_in_either_unit(dx):
 
 def test_a_grid_without_unit_is_counted_in_pixels():
     assert display_from_axes(*axes(3, 3, dy=1, dx=1, y0=0, x0=0, unit="")).unit == "pixel"
+
+
+STRANGE = [
+    "m/",
+    "(",
+    "m(",
+    "{}",
+    "m**",
+    '"' * 3,
+    "m**(9**9**9)",
+    "9**9**9",
+    "\x00",
+    "m[0]",
+    "1/0",
+    "m" * 10**6,
+]
+
+
+@pytest.mark.parametrize("unit", STRANGE, ids=lambda unit: ascii(unit)[:12])
+def test_any_text_may_stand_for_a_unit(unit):
+    """Found in files and made by hand; the registry fails at each in a way of its own, or never ends."""
+    y, x = axes(3, 4, unit=unit)
+    assert display_from_axes(y, x).unit == "pixel"
+
+
+def test_a_prefix_is_for_one_word():
+    assert [display_from_axes(*axes(3, 4, unit=unit)).unit for unit in ("V", "m^2/s")] == ["nV", "m^2/s"]

@@ -4,6 +4,8 @@ napari's world is the dataset's own coordinates in nm or µm, never in metres (i
 without units would take them from all others, so every layer the plugin makes gets them from here.
 """
 
+import contextlib
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +22,9 @@ _LARGEST_IN_NM: Final = 2e-6
 
 LENGTHS: Final = {"nm": 1e-9, "µm": 1e-6}
 """Units of length of the viewer, in m."""
+
+_UNIT: Final = re.compile(r"({0}[ */·])*{0}".format(r"[^\W\d]{1,20}((\^|\*\*)?-?\d|[²³⁻¹]{1,2})?"))
+"""Words with exponents of one digit, one after the other or divided: m^2/s."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,10 @@ def display_from_axes(y: xr.DataArray, x: xr.DataArray, *, unit: str | None = No
         shown = unit if unit in LENGTHS else ("nm" if extent <= _LARGEST_IN_NM else "µm")
         factor = LENGTHS[shown]
     elif written and _is_known(written):
-        factor, shown = prefix_for(extent, written)
+        # A prefix goes with one word: of a square metre it would be squared, too.
+        factor, shown = prefix_for(extent, written) if written.isalpha() else (1.0, written)
+        if not _is_known(shown):
+            factor, shown = 1.0, written
     else:  # in pixel widths: there is nothing else to say of an axis without unit
         factor, shown = steps["x"], "pixel"
     return Display(
@@ -111,12 +119,15 @@ def display_from_axes(y: xr.DataArray, x: xr.DataArray, *, unit: str | None = No
 
 
 def _is_known(unit: str) -> bool:
-    """Whether napari's unit registry knows a unit."""
+    """Whether napari's unit registry knows a unit; the text may be anything that stood in a file."""
+    # The registry computes what it is given: ``m**(9**9**9)`` never ends.
+    if not _UNIT.fullmatch(unit):
+        return False
     import pint
 
     registry: Any = pint.application_registry
-    try:
+    # It takes the text apart as Python does, and raises what that raises.
+    with contextlib.suppress(Exception):
         registry.parse_units(unit)
-    except (pint.UndefinedUnitError, ValueError, AttributeError, TypeError):
-        return False
-    return True
+        return True
+    return False

@@ -1,6 +1,5 @@
 """The evaluation on the screen, spelled as a command line and as Python: the same recipe, the same numbers."""
 
-import shlex
 from dataclasses import fields
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ import numpy as np
 from napari_tesm.data.protocol import RADII, Window, text_from_radius
 from napari_tesm.evaluation.recipe import OF_NOISE, UNITS, Recipe
 from napari_tesm.files.sentences import option_from_field
+from napari_tesm.files.texts import line_from_words
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.scan import scans_from_file
@@ -68,19 +68,24 @@ def command_from_scan(scan: Scan) -> str:
     if changed:
         named = ", ".join(name.replace("_", " ") for name in changed)
         raise ValueError(f"the command line takes {named} from a recipe file only: copy as Python instead")
-    words = ["tesm", "fit", str(scan.path), "-o", scan.path_beside("_D.gwy").name]
+    # A name that begins with a dash would be taken for an option.
+    words = ["tesm", "fit", _path_word(str(scan.path)), "-o", _path_word(scan.path_beside("_D.gwy").name)]
     for name, value in _entries(recipe):
         option = option_from_field(name)
         if name == "traces":
-            for title in value:
-                words += [option, str(title)]
+            words += [f"{option}={title}" for title in value]
         elif name == "intervals":
             words.append(option)
         elif str(value).startswith("-"):
             words.append(f"{option}={value}")
         else:
             words += [option, str(value)]
-    return shlex.join(words)
+    return line_from_words(words)
+
+
+def _path_word(path: str) -> str:
+    """Return a path as no command takes it for an option."""
+    return f"./{path}" if path.startswith("-") else path
 
 
 def python_from_scan(scan: Scan) -> str:
