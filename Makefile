@@ -20,7 +20,7 @@ PYTEST_OPTIONS ?= -n 2 --dist loadfile
 # What takes no more than a second and needs neither a window, nor Qt, nor Gwyddion, nor anything of the system.
 QUICK := -m "not display and not gwyddion and not slow" -p no:pytest-qt
 
-.PHONY: run test check lint kill-points benchmark clean system-packages
+.PHONY: run test check lint fuzz kill-points benchmark clean system-packages
 
 run: $(VENV)/installed
 	@mkdir -p build
@@ -36,6 +36,10 @@ lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Files with mistakes in them through each reader; INPUTS="gwy --count 1000000 --seed 7" takes days.
+fuzz: $(VENV)/installed-for-tests
+	$(BIN)/python tests/fuzzing.py $(INPUTS)
 
 # Every moment at which a process can be stopped while it writes; STOPS="--every 10" tries fewer.
 kill-points: $(VENV)/installed-for-tests

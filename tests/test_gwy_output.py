@@ -8,6 +8,7 @@ from examples import CORNER, PROTOCOL, SPACING, example_dataset, exponential_tra
 
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.files.disk import DiskArray
 from napari_tesm.files.errors import GwySizeError
 from napari_tesm.gwy import metadata_entries, read_container, size_of
 from napari_tesm.io.gwy.results import field_on_grid, is_result
@@ -75,8 +76,8 @@ def test_input_content_is_carried_over_bit_equal(tmp_path, shared_data):
 
 def _assert_same(first, second):
     assert type(first) is type(second)
-    if isinstance(first, np.ndarray):
-        assert first.tobytes() == second.tobytes()
+    if isinstance(first, np.ndarray | DiskArray):
+        assert np.asarray(first).tobytes() == np.asarray(second).tobytes()
     elif isinstance(first, dict):
         assert list(first) == list(second)
         assert first.typecodes == second.typecodes
