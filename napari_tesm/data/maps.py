@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.parity import COORDINATE, EVEN, ODD
+from napari_tesm.quantities.status import UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 WINDOWS: Final = (1, 2)
 JOINT: Final = 0
@@ -198,6 +199,33 @@ def values_of(maps: xr.Dataset, name: str, pulse: int) -> NDArray[np.float64]:
     """Return what every statistic takes from a map of one pulse setting, shape (y, x): H without its hot pixels."""
     values = np.array(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
     return without_hot_pixels(values) if name == "H" else values
+
+
+def limited_values(maps: xr.Dataset, name: str, pulse: int) -> NDArray[np.float64]:
+    """Return a map as `values_of` does, with limits for pixels of tau and D that are too slow or too fast to tell.
+
+    They are there, only not known: minus infinity stands for lower than can be told and infinity for higher. What is
+    left of a slow map without them would be its fastest pixels alone.
+
+    Returns
+    -------
+    ndarray, shape (y, x)
+        NaN where nothing responds, too little does, or the record contradicts itself.
+    """
+    values = values_of(maps, name, pulse)
+    kind = MAP_KINDS.get(name)
+    quantity = next(
+        (stem for stem in _LIMITED if kind and kind.fit is not None and map_name(stem, kind.fit) == name), ""
+    )
+    if not quantity or status_name(name) not in maps:
+        return values
+    status = maps[status_name(name)].isel(pulse=pulse).transpose("y", "x").values
+    for beyond, limit in ((UNRESOLVED_SLOW, -np.inf), (UNRESOLVED_FAST, np.inf)):
+        values[status == beyond] = limit if quantity == "D" else -limit
+    return values
+
+
+_LIMITED: Final = ("tau", "D")
 
 
 def exported_maps(maps: xr.Dataset) -> Sequence[str]:

@@ -5,14 +5,25 @@ Regions, grains, controls, the report and the screen take them from here: one or
 
 from typing import Any, Final
 
+import numpy as np
+
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.statistics.description import Description
 from napari_tesm.statistics.ranks import Comparison
 from napari_tesm.statistics.ratios import SignalRatio
 
-NUMBERS: Final = ("n", "median", "q25", "q75", "mean", "std")
-"""Keys of what is said of a sample."""
-_TITLES: Final = ("n", "median", "quartile 1", "quartile 3", "mean", "standard deviation")
+NUMBERS: Final = ("n", "median", "q25", "q75", "mean", "std", "n_below", "n_above")
+"""Keys of what is said of a sample; the last two count the values that are lower and higher than can be told."""
+_TITLES: Final = (
+    "n",
+    "median",
+    "quartile 1",
+    "quartile 3",
+    "mean",
+    "standard deviation",
+    "n below",
+    "n above",
+)
 
 COMPARISON: Final = (
     Column("first", key="names"), Column("second", key="names"), Column("n first", key="n"),
@@ -27,7 +38,11 @@ COMPARISON: Final = (
 
 def description_columns(unit: str = "", *, logarithmic: bool = False) -> list[Column]:
     """Return the columns of `NUMBERS`, in the unit that suits the median; the spread of logarithms is a factor."""
-    units = dict.fromkeys(NUMBERS, unit) | {"n": ""} | ({"std": ""} if logarithmic else {})
+    units = (
+        dict.fromkeys(NUMBERS, unit)
+        | {key: "" for key in NUMBERS if key.startswith("n")}
+        | ({"std": ""} if logarithmic else {})
+    )
     return [
         Column(title, units[key], key=key, scale="median")
         for key, title in zip(NUMBERS, _TITLES, strict=True)
@@ -37,7 +52,8 @@ def description_columns(unit: str = "", *, logarithmic: bool = False) -> list[Co
 def description_cells(sample: Description, *, logarithmic: bool = False) -> list[Any]:
     """Return the cells of `NUMBERS`; of logarithms (base 10) what they stand for."""
     measured = (sample.median, sample.q25, sample.q75, sample.mean, sample.std)
-    return [sample.n, *(float(10.0**value) if logarithmic else value for value in measured)]
+    numbers = (float(10.0**value) if logarithmic and np.isfinite(value) else value for value in measured)
+    return [sample.n, *numbers, sample.n_below, sample.n_above]
 
 
 def comparison_cells(pair: Comparison | SignalRatio, names: tuple[str, str] = ("", "")) -> list[Any]:

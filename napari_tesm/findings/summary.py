@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import without_hot_pixels
-from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
+from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, limited_values, map_name
 from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import sentence_about_chance
@@ -21,7 +21,7 @@ from napari_tesm.physics.tip_radius import systematic_intervals
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.statistics.description import quartiles
+from napari_tesm.statistics.description import quartiles, values_on_scale
 from napari_tesm.statistics.modes import mode_from_map, patchwork_from_map
 
 
@@ -35,7 +35,7 @@ def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> 
     name, sha256 : str
         File name and hash of the input.
     """
-    pulses = [_pulse_summary(maps.isel(pulse=index)) for index in range(maps.sizes["pulse"])]
+    pulses = [_pulse_summary(maps, index) for index in range(maps.sizes["pulse"])]
     return {
         "version": maps.attrs["version"],
         "input": {"name": name, "sha256": sha256},
@@ -55,10 +55,14 @@ def _length_summary(maps: xr.Dataset) -> dict[str, Any] | None:
     return {"name": length.name, "value": length.value, "error": length.error}
 
 
+_MOST_SAID_LAST: Final = 0.1
+"""Part of the pixels that are limits up to which they are counted at the end only."""
+
 _SUMMARIZED: Final = ("D", "tau", "beta", "tau_slow", "share", "exponent", "tau_mean")
 
 
-def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
+def _pulse_summary(all_maps: xr.Dataset, pulse: int) -> dict[str, Any]:
+    maps = all_maps.isel(pulse=pulse)
     entry: dict[str, Any] = {
         "voltage": plain_value(maps["voltage"].values),
         "direction": str(maps["direction"].values),
@@ -78,7 +82,8 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
         for number in FITS:
             name = map_name(prefix, number)
             if name in maps:
-                entry[name] = _map_summary(maps, name, map_name("status", number))
+                values = limited_values(all_maps, name, pulse)
+                entry[name] = _map_summary(values, maps[map_name("status", number)].values)
                 if map_name(f"{prefix}_lower", number) in maps:
                     entry[name]["limits"] = _limits_summary(maps, prefix, number)
                 if prefix == "D":
@@ -89,16 +94,17 @@ def _pulse_summary(maps: xr.Dataset) -> dict[str, Any]:
     return entry
 
 
-def _map_summary(maps: xr.Dataset, name: str, status_name: str) -> dict[str, Any]:
-    status = maps[status_name].values
-    values = maps[name].values
+def _map_summary(values: NDArray[np.float64], status: NDArray[np.integer]) -> dict[str, Any]:
     counts = np.bincount(status.ravel(), minlength=len(STATUS_MEANINGS))
     with np.errstate(invalid="ignore", divide="ignore"):  # a share may be negative
-        logs = np.log10(np.where(status == OK, values, np.nan))
+        logs = values_on_scale(values, "log")
     mode = mode_from_map(logs, scale="linear", patchwork=patchwork_from_map(logs, scale="linear"))
     return {
         # A mean time, and D with it, may be missing where the fit itself is ok.
         "n_ok": int(((status == OK) & np.isfinite(values)).sum()),
+        # Slower or faster than can be told: they count in median, quartiles and mode.
+        "n_below": int((values == -np.inf).sum()),
+        "n_above": int((values == np.inf).sum()),
         "status": {meaning: int(count) for meaning, count in zip(STATUS_MEANINGS, counts, strict=True)},
         **_distribution(values),
         "mode_log10": None if mode is None else mode.value,
@@ -203,6 +209,22 @@ def _shape_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
         yield f"  {title}  median {middle}, half of the pixels within {low} … {high}{missing}"
 
 
+def _known(value: float | None, unit: str = "") -> str:
+    """Return a number as text; in words where it lies among the pixels that are too slow or too fast to tell."""
+    if value is None:
+        return "beyond what can be told"
+    return text_from_quantity(value, unit, digits=3) if unit else f"{value:.3g}"
+
+
+def _limits_in_words(tau: dict[str, Any], name: str) -> Iterator[str]:
+    """Yield which part of the pixels is slower or faster than can be told, where that matters to a median."""
+    slow, fast = tau["n_above"], tau["n_below"]
+    total = tau["n_ok"] + slow + fast
+    for count, word in ((slow, "slower"), (fast, "faster")):
+        if count > _MOST_SAID_LAST * total:
+            yield f"  {name:4}  {100 * count / total:.0f} % of the pixels that respond are {word} than can be told"
+
+
 def _window_lines(entry: dict[str, Any], number: int, attributes: Mapping[Any, Any]) -> Iterator[str]:
     tau_name, d_name = map_name("tau", number), map_name("D", number)
     tau = entry[tau_name]
@@ -216,14 +238,18 @@ def _window_lines(entry: dict[str, Any], number: int, attributes: Mapping[Any, A
         yield f"  {tau_name:4}  no pixel accepted: {others}"
         yield from _limits_line(entry, number)
         return
-    low, middle, high = (text_from_quantity(tau[key], "s", digits=3) for key in ("q25", "median", "q75"))
-    yield f"  {tau_name:4}  median {middle}, half of the pixels within {low} … {high}"
+    yield from _limits_in_words(tau, tau_name)
+    low, middle, high = (_known(tau[key], "s") for key in ("q25", "median", "q75"))
+    half = "" if tau["median"] is None else f", half of the pixels within {low} … {high}"
+    yield f"  {tau_name:4}  median {middle}{half}"
     yield from _shape_lines(entry, number)
     if d_name in entry and entry[d_name]["n_ok"] == 0:
         yield f"  {d_name:4}  none: the mean time is not known in any pixel"
     elif d_name in entry:
         d = entry[d_name]
-        text = f"  {d_name:4}  median {d['median']:.3g} m²/s, half within {d['q25']:.3g} … {d['q75']:.3g}"
+        low, middle, high = (_known(d[key]) for key in ("q25", "median", "q75"))
+        half = "" if d["median"] is None else f" m²/s, half within {low} … {high}"
+        text = f"  {d_name:4}  median {middle}{half}"
         if d["mode_log10"] is not None:
             text += f", mode {10 ** d['mode_log10']:.3g}"
         length = length_from_attributes(attributes)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import labels_from_maps, values_of
+from napari_tesm.data.maps import labels_from_maps, limited_values
 from napari_tesm.grains.boundaries import PIXEL_CLASSES, Boundaries
 from napari_tesm.grains.labels import Grains, touches_edge
 from napari_tesm.regions.measures import QUANTITIES, Measured, comparison_of_masks
@@ -16,6 +16,7 @@ from napari_tesm.statistics.description import (
     Description,
     description_from_values,
     quartiles,
+    sentence_about_limits,
     values_on_scale,
 )
 from napari_tesm.statistics.independence import independent_samples
@@ -84,9 +85,11 @@ class GrainMeasure(Measured):
     @property
     def verdict(self) -> str:
         """Whether boundaries differ, by how much and in which direction, in a sentence."""
-        return (
-            self.problem if self.comparison is None else verdict_from_comparison(self.comparison, self.title)
-        )
+        limits = (f"{name}: {sentence_about_limits(part)}" for name, part in self.values.items())
+        said = "".join(f" {self.title}, {sentence}." for sentence in limits if not sentence.endswith(": "))
+        if self.comparison is None:
+            return self.problem + said
+        return verdict_from_comparison(self.comparison, self.title) + said
 
 
 def verdict_from_comparison(comparison: Comparison, title: str) -> str:
@@ -126,7 +129,7 @@ def measures_at_boundaries(maps: xr.Dataset, boundaries: Boundaries) -> list[Gra
     """
     return [
         measure_at_boundaries(
-            values_of(maps, name, pulse), boundaries, name, str(maps[name].attrs.get("units", "")), label, pulse,
+            limited_values(maps, name, pulse), boundaries, name, str(maps[name].attrs.get("units", "")), label, pulse,
             logarithmic=name != "H",
         )
         for pulse, label in enumerate(labels_from_maps(maps))
@@ -184,7 +187,7 @@ def curve_from_boundary(
     _check_size(values, boundaries.classes)
     used = boundaries.mask("boundary") | boundaries.mask("interior")
     scaled = values_on_scale(values, "log" if logarithmic else "linear")
-    used &= np.isfinite(boundaries.distance) & np.isfinite(scaled)
+    used &= np.isfinite(boundaries.distance) & ~np.isnan(scaled)
     if not used.any():
         nothing = np.zeros(0)
         return DistanceBins(nothing, bin_width, *(nothing,) * 5, np.zeros(0, dtype=np.int64), nothing)
@@ -200,14 +203,22 @@ def curve_from_boundary(
         inside = scaled[mask]
         if inside.size == 0:
             continue
-        columns[:3, number] = np.percentile(inside, [50, 25, 75])
+        q25, middle, q75 = quartiles(inside)
+        columns[:3, number] = middle, q25, q75
+        if np.isinf(inside).any():
+            continue  # of medians among limits there is no interval
         n = min(independent[number], float(inside.size))
         if n >= _FEWEST:
             columns[3:, number] = interval_of_median(inside, n, seed=rng)
-    median, q25, q75, low, high = (np.asarray(10.0**column if logarithmic else column) for column in columns)
+    columns[np.isinf(columns)] = np.nan
+    median, low_quartile, high_quartile, low, high = (
+        np.asarray(10.0**column if logarithmic else column) for column in columns
+    )
     centres: Array = (np.arange(count, dtype=np.float64) + 0.5) * bin_width
     counts = np.array([int(mask.sum()) for mask in masks], dtype=np.int64)
-    return DistanceBins(centres, float(bin_width), median, low, high, q25, q75, counts, independent)
+    return DistanceBins(
+        centres, float(bin_width), median, low, high, low_quartile, high_quartile, counts, independent
+    )
 
 
 def curves_of_measures(
@@ -216,7 +227,7 @@ def curves_of_measures(
     """Return what was measured at boundaries against the distance from them; see `curve_from_boundary`."""
     return [
         curve_from_boundary(
-            values_of(maps, measure.quantity, measure.pulse or 0),
+            limited_values(maps, measure.quantity, measure.pulse or 0),
             boundaries,
             bin_width=bin_width,
             logarithmic=measure.logarithmic,
@@ -299,7 +310,9 @@ def table_of_grains(
     sources: dict[tuple[str, int], Array] = {}
     if maps is not None:
         for pulse in range(maps.sizes["pulse"]):
-            sources |= {(name, pulse): values_of(maps, name, pulse) for name in QUANTITIES if name in maps}
+            sources |= {
+                (name, pulse): limited_values(maps, name, pulse) for name in QUANTITIES if name in maps
+            }
     for image in (*sources.values(), *(() if topography is None else (topography,))):
         _check_size(image, labels)
     edge, flat = touches_edge(labels), labels.ravel()
@@ -348,7 +361,7 @@ def default_bin_width(spacing: tuple[float, float]) -> float:
 
 
 def _value(values: Array, classes: NDArray[np.int8]) -> GrainValue:
-    good = np.isfinite(values)
+    good = ~np.isnan(values)
     q25, median, q75 = quartiles(values)
     ratio = float("nan")
     parts: Sequence[Array] = [
@@ -356,8 +369,8 @@ def _value(values: Array, classes: NDArray[np.int8]) -> GrainValue:
     ]
     if all(part.size for part in parts):
         at, inside = (float(np.median(part)) for part in parts)
-        ratio = at / inside if at * inside > 0 else float("nan")
-    return GrainValue(int(good.sum()), median, q25, q75, ratio)
+        ratio = at / inside if np.isfinite([at, inside]).all() and at * inside > 0 else float("nan")
+    return GrainValue(int(np.isfinite(values).sum()), median, q25, q75, ratio)
 
 
 def _check_size(values: Array, like: NDArray[np.integer]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import FITS, WINDOWS, labels_from_maps, map_name
+from napari_tesm.data.maps import FITS, WINDOWS, labels_from_maps, limited_values, map_name
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.model_choice.drift import DriftFinding, drift_beside_diffusion
 from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result, unresolved_share
@@ -25,6 +25,7 @@ from napari_tesm.statistics.description import (
     description_from_values,
     half_maximum_from_values,
     histograms_from_values,
+    sentence_about_limits,
     values_on_scale,
 )
 from napari_tesm.statistics.long_range import independent_in_map
@@ -113,7 +114,11 @@ class HistogramComparison:
 
     def sentences(self) -> list[str]:
         """Return the comparison in sentences: modes, bins, ratio, what diffusion would have shown, what that means."""
-        lines = [_modes_in_words(self, scale) for scale in SCALES]
+        limits = (
+            (window.name, sentence_about_limits(window.description)) for window in self.windows.values()
+        )
+        lines = [f"{name}: {sentence}." for name, sentence in limits if sentence]
+        lines += [_modes_in_words(self, scale) for scale in SCALES]
         lines.append(
             f"Bins: {self.histograms['log'].rule}, and {self.histograms['linear'].rule}; the same for all."
         )
@@ -223,12 +228,11 @@ def histogram_comparison(
         raise ValueError(
             f"the result has {maps.sizes['pulse']} pulse settings: there is no number {pulse + 1}"
         )
-    here = maps.isel(pulse=pulse)
     quantity = "D" if any(map_name("D", n) in maps for n in FITS) else "tau"
     numbers = [n for n in FITS if map_name(quantity, n) in maps]
     if not numbers:
         raise ValueError("the result holds neither D nor tau: fit the traces first")
-    windows = {n: _window(here, quantity, n) for n in numbers}
+    windows = {n: _window(maps, pulse, quantity, n) for n in numbers}
     samples = {window.name: window.values for window in windows.values()}
     histograms = {scale: histograms_from_values(samples, scale=scale, bins=bins) for scale in SCALES}
     compared = HistogramComparison(
@@ -239,18 +243,19 @@ def histogram_comparison(
     return _with_drift(_with_ratio(compared, maps, dataset), maps, dataset, pulse)
 
 
-def _window(maps: xr.Dataset, quantity: str, number: int) -> WindowHistogram:
+def _window(maps: xr.Dataset, pulse: int, quantity: str, number: int) -> WindowHistogram:
     name = map_name(quantity, number)
-    values = np.asarray(maps[name].values, dtype=np.float64)
-    status = maps[map_name("status", number)].values
+    limited = limited_values(maps, name, pulse)
+    values = np.where(np.isfinite(limited), limited, np.nan)
+    status = maps[map_name("status", number)].values[pulse]
     logs = values_on_scale(values, "log")
     return WindowHistogram(
         name,
         values,
-        description_from_values(values),
+        description_from_values(limited),
         independent_in_map(logs),
-        {scale: _mode(values, scale) for scale in SCALES},
-        {scale: half_maximum_from_values(values, scale=scale) for scale in SCALES},
+        {scale: _mode(limited, scale) for scale in SCALES},
+        {scale: half_maximum_from_values(limited, scale=scale) for scale in SCALES},
         unresolved_share(status),
     )
 
@@ -328,7 +333,13 @@ def _modes_in_words(compared: HistogramComparison, scale: Scale) -> str:
     for window in compared.windows.values():
         mode, ends = window.modes[scale], window.half_maxima[scale]
         if mode is None or ends is None:
-            parts.append(f"{window.name} too few values (n = {window.description.n})")
+            limits = window.description.n_below + window.description.n_above
+            why = (
+                "none, as too many pixels are limits"
+                if limits > window.description.n / 4
+                else "too few values"
+            )
+            parts.append(f"{window.name} {why} (n = {window.description.n})")
             continue
         interval = f"95 % {scaling.text(mode.low)} to {scaling.text(mode.high)}"
         interval = interval if mode.has_interval else AS_ONE_REGION

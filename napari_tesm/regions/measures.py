@@ -12,10 +12,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import labels_from_maps, values_of
+from napari_tesm.data.maps import labels_from_maps, limited_values
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import Region, mask_from_region
-from napari_tesm.statistics.description import Description, description_from_values, values_on_scale
+from napari_tesm.statistics.description import (
+    Description,
+    description_from_values,
+    sentence_about_limits,
+    values_on_scale,
+)
 from napari_tesm.statistics.independence import independent_samples
 from napari_tesm.statistics.ranks import Comparison, comparison_from_values
 
@@ -199,7 +204,7 @@ def measures_from_maps(
         unit = str(maps[name].attrs.get("units", ""))
         measures.append(
             measure_from_map(
-                values_of(maps, name, pulse),
+                limited_values(maps, name, pulse),
                 parts,
                 name,
                 unit,
@@ -227,10 +232,16 @@ def measure_from_map(
     """
     if any(part.mask.shape != values.shape for part in parts):
         raise ValueError("the regions and the map differ in size")
-    comparisons, problems = [], []
+    comparisons: list[Comparison] = []
+    problems: list[str] = []
     # A damaged file may hold numbers whose squares are none; what comes of them is no number either.
     with np.errstate(over="ignore", invalid="ignore"):
         described = tuple(description_from_values(values[part.mask]) for part in parts)
+        problems += [
+            f"{part.name}: {sentence}"
+            for part, sample in zip(parts, described, strict=True)
+            if (sentence := sentence_about_limits(sample))
+        ]
         for first, second, names in _pairs(parts):
             try:
                 comparisons.append(

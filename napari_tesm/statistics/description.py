@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 _BINS: Final = 512
 _REPLICATES: Final = 500
 _FEWEST_VALUES: Final = 10
+_WORTH_SAYING: Final = 0.1
+MOST_LIMITS: Final = 0.2
+"""Part of the values that may be limits where the others are taken for all."""
 _FARTHEST: Final = 40
 """Values are looked at to this distance from the median, in units of the spread."""
 
@@ -34,12 +37,29 @@ class Estimate:
 
 
 def quartiles(values: NDArray[np.floating]) -> tuple[float, float, float]:
-    """Return the lower quartile, the median and the upper quartile of the finite values; NaN without any."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
+    """Return the lower quartile, the median and the upper quartile of the values; NaN without any.
+
+    Infinite values are limits, lower or higher than can be told: they count, and a quartile among them is infinite.
+    """
+    numbers = np.sort(values[~np.isnan(values)], axis=None)
+    if not np.isfinite(numbers).any():
         return (np.nan, np.nan, np.nan)
-    low, middle, high = np.percentile(finite, [25, 50, 75])
-    return float(low), float(middle), float(high)
+    if np.isfinite(numbers[[0, -1]]).all():
+        low, middle, high = np.percentile(numbers, [25, 50, 75])
+        return float(low), float(middle), float(high)
+    ends = []
+    for part in (0.25, 0.5, 0.75):
+        place = part * (numbers.size - 1)
+        below, above = numbers[int(np.floor(place))], numbers[int(np.ceil(place))]
+        known = np.isfinite(below) and np.isfinite(above)
+        ends.append(below + (above - below) * (place % 1) if known else below if np.isinf(below) else above)
+    return float(ends[0]), float(ends[1]), float(ends[2])
+
+
+def share_of_limits(values: NDArray[np.floating]) -> float:
+    """Return which part of the values, NaN left out, is lower or higher than can be told; 0 without any."""
+    there = int((~np.isnan(values)).sum())
+    return float(np.isinf(values).sum()) / there if there else 0.0
 
 
 Scale = Literal["linear", "log"]
@@ -61,11 +81,13 @@ def finite_mean_and_std(values: Array, axis: int) -> tuple[Array, Array, NDArray
 
 
 def values_on_scale(values: NDArray[np.floating], scale: Scale) -> Array:
-    """Return the values, or their decimal logarithms, NaN where there is none."""
+    """Return the values, or their decimal logarithms, NaN where there is none; limits stay infinite."""
     numbers = np.asarray(values, dtype=np.float64)
-    good = np.isfinite(numbers) & ((numbers > 0) if scale == "log" else True)
-    numbers = np.where(good, numbers, np.nan)
-    return np.log10(numbers) if scale == "log" else numbers
+    if scale == "linear":
+        return numbers.copy()
+    limits = np.isinf(numbers)
+    logs = np.log10(np.where((numbers > 0) & ~limits, numbers, np.nan))
+    return np.asarray(np.where(limits, numbers, logs))
 
 
 def _back_from_scale(value: float, scale: Scale) -> float:
@@ -81,6 +103,8 @@ def mode_from_values(
     seed: int = 0,
 ) -> Estimate | None:
     """Return the mode of a sample with its 95 % bootstrap interval, or None for fewer than ten values.
+
+    None, too, where more than a fifth of the values are limits: what is left has a mode of its own.
 
     The mode is the maximum of the density estimated with a Gaussian kernel of Silverman's width (Silverman
     1986, eq. 3.31). The bootstrap draws the counts of 512 fine bins anew, which is the same as drawing the
@@ -100,7 +124,7 @@ def mode_from_values(
         Seed of the bootstrap.
     """
     numbers = values_on_scale(values, scale)
-    sample = _scaled_sample(numbers)
+    sample = None if share_of_limits(numbers) > MOST_LIMITS else _scaled_sample(numbers)
     if sample is None:
         return None
     if sample.spread == 0:  # half of the values are one and the same
@@ -129,7 +153,8 @@ def half_maximum_from_values(
     Their distance is the full width at half maximum (FWHM). It is that of the density that `mode_from_values` looks at:
     for 1000 values of a normal distribution its kernel makes it 3 % wider than the distribution.
     """
-    sample = _scaled_sample(values_on_scale(values, scale))
+    numbers = values_on_scale(values, scale)
+    sample = None if share_of_limits(numbers) > MOST_LIMITS else _scaled_sample(numbers)
     if sample is None:
         return None
     if sample.spread == 0:
@@ -226,8 +251,12 @@ class Description:
     ----------
     n, n_total : int
         Finite values, and pixels.
-    std : float
-        Standard deviation, n − 1.
+    mean, std : float
+        Mean and standard deviation, n − 1; NaN where more than a fifth of the values are limits.
+    median, q25, q75 : float
+        Infinite where they lie among the limits.
+    n_below, n_above : int
+        Values that are lower, and higher, than can be told.
     """
 
     n: int
@@ -239,26 +268,42 @@ class Description:
     q75: float
     minimum: float
     maximum: float
+    n_below: int = 0
+    n_above: int = 0
 
 
 def description_from_values(values: NDArray[np.floating]) -> Description:
-    """Return number, mean, standard deviation, quartiles and extremes of the finite values."""
+    """Return number, mean, standard deviation, quartiles and extremes of the values; infinite ones are limits."""
     numbers = np.asarray(values, dtype=np.float64).ravel()
     finite = numbers[np.isfinite(numbers)]
+    limits = int((numbers == -np.inf).sum()), int((numbers == np.inf).sum())
     if finite.size == 0:
-        return Description(0, numbers.size, *(float("nan"),) * 7)
-    q25, median, q75 = quartiles(finite)
+        return Description(0, numbers.size, *(float("nan"),) * 7, *limits)
+    q25, median, q75 = quartiles(numbers)
+    whole = share_of_limits(numbers) <= MOST_LIMITS
     return Description(
         n=finite.size,
         n_total=numbers.size,
-        mean=float(finite.mean()),
-        std=float(finite.std(ddof=1)) if finite.size > 1 else float("nan"),
+        mean=float(finite.mean()) if whole else float("nan"),
+        std=float(finite.std(ddof=1)) if finite.size > 1 and whole else float("nan"),
         median=median,
         q25=q25,
         q75=q75,
         minimum=float(finite.min()),
         maximum=float(finite.max()),
+        n_below=limits[0],
+        n_above=limits[1],
     )
+
+
+def sentence_about_limits(sample: Description) -> str:
+    """Return how many values are limits where that is more than a tenth of them; empty elsewhere."""
+    total = sample.n + sample.n_below + sample.n_above
+    if sample.n_below + sample.n_above <= _WORTH_SAYING * total:
+        return ""
+    sides = ((sample.n_below, "lower"), (sample.n_above, "higher"))
+    words = " and ".join(f"{count} {side}" for count, side in sides if count)
+    return f"of {total} pixels {words} than can be told; medians and ranks count them"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.statistics.description import Estimate, Scale, mode_from_values, values_on_scale
+from napari_tesm.statistics.description import (
+    MOST_LIMITS,
+    Estimate,
+    Scale,
+    mode_from_values,
+    share_of_limits,
+    values_on_scale,
+)
 from napari_tesm.statistics.independence import Mask
 from napari_tesm.statistics.long_range import independent_in_map
 from napari_tesm.statistics.ratios import ONE_REGION
@@ -80,7 +87,9 @@ def mode_from_map(
     patchwork: Patchwork | None = None,
     seed: int = 0,
 ) -> Estimate | None:
-    """Return the mode of a map, in its unit, with its 95 % interval; None for fewer than ten values.
+    """Return the mode of a map, in its unit, with its 95 % interval.
+
+    None for fewer than ten values, and where more than a fifth of the pixels are too slow or too fast to tell.
 
     The interval is NaN where the map is one independent region: nothing in it says where the mode of the next would be.
 
@@ -101,6 +110,9 @@ def mode_from_map(
     """
     cut = patchwork_from_map(values, scale=scale) if patchwork is None else patchwork
     inside = np.isfinite(values_on_scale(values, scale)) & (True if mask is None else mask)
+    meant = np.asarray(values, dtype=np.float64)[np.ones(inside.shape, dtype=bool) if mask is None else mask]
+    if share_of_limits(meant) > MOST_LIMITS:
+        return None
     chosen = np.asarray(values, dtype=np.float64)[inside]
     if cut.side == 1:
         return mode_from_values(chosen, scale=scale, seed=seed)

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.statistics.description import MOST_LIMITS, share_of_limits
 from napari_tesm.statistics.ratios import AS_ONE_REGION, interval_of_ratio
 
 Array = NDArray[np.float64]
@@ -29,7 +30,7 @@ class Comparison:
     ----------
     names : (str, str)
     n : (int, int)
-        Finite values.
+        Values, limits among them.
     independent : (float, float)
         As how many independent values they count.
     medians : (float, float)
@@ -104,7 +105,7 @@ def comparison_from_values(
     Parameters
     ----------
     a, b : ndarray
-        Values that are not finite are left out.
+        NaN is left out; infinite values are limits, lower or higher than can be told, and have their ranks.
     independent : (float, float), optional
         From `independent_samples`; without it every value counts as independent.
 
@@ -114,7 +115,7 @@ def comparison_from_values(
         If one of the two has fewer than two values.
     """
     samples = tuple(np.asarray(part, dtype=np.float64).ravel() for part in (a, b))
-    first, second = (part[np.isfinite(part)] for part in samples)
+    first, second = (part[~np.isnan(part)] for part in samples)
     for name, part in zip(names, (first, second), strict=True):
         if part.size < 2:
             few = "no pixel" if part.size == 0 else "only one pixel"
@@ -156,13 +157,34 @@ def ranks_of(values: Array) -> Array:
 
 
 def _ratio_of_medians(a: Array, b: Array, independent: tuple[float, float]) -> tuple[float, float, float]:
-    """Return the ratio of the medians and its 95 % interval, NaN where the values have not all the same sign."""
+    """Return the ratio of the medians and its 95 % interval.
+
+    NaN where the values have not all the same sign, or a median is a limit; the interval, too, where many values are.
+    """
+    if any(np.isinf(part).any() for part in (a, b)):
+        known = [part[np.isfinite(part)] for part in (a, b)]
+        medians_known = np.isfinite([np.median(part) for part in (a, b)]).all()
+        if not medians_known or not all(part.size and (part > 0).all() for part in known):
+            return (float("nan"),) * 3
+        ratio = float(np.median(a) / np.median(b))
+        if max(share_of_limits(part) for part in (a, b)) > MOST_LIMITS:
+            return ratio, float("nan"), float("nan")
+        # Where the limits are does not matter to a median, as long as they are beyond all others.
+        a, b = (
+            np.clip(part, kept.min() / 2, 2 * kept.max()) for part, kept in zip((a, b), known, strict=True)
+        )
+        return ratio, *interval_of_ratio(a, b, independent)
     if not ((a > 0).all() and (b > 0).all()) and not ((a < 0).all() and (b < 0).all()):
         return (float("nan"),) * 3
     return float(np.median(a) / np.median(b)), *interval_of_ratio(a, b, independent)
 
 
 def _hedges_g(a: Array, b: Array) -> float:
+    if max(share_of_limits(part) for part in (a, b)) > MOST_LIMITS:
+        return float("nan")
+    a, b = (part[np.isfinite(part)] for part in (a, b))
+    if min(a.size, b.size) < 2:
+        return float("nan")
     if (a > 0).all() and (b > 0).all():
         a, b = np.log(a), np.log(b)
     degrees = a.size + b.size - 2

@@ -16,7 +16,13 @@ from napari_tesm.gui.models.scan import Scan
 from napari_tesm.model_choice.histograms import RATIO, ratios_of_maps
 from napari_tesm.plotting.theme import colour_of_point, mixed
 from napari_tesm.quantities.scaling import scaling_of
-from napari_tesm.statistics.description import Estimate, Scale, histograms_from_values
+from napari_tesm.statistics.description import (
+    Estimate,
+    Scale,
+    description_from_values,
+    histograms_from_values,
+    sentence_about_limits,
+)
 from napari_tesm.statistics.modes import Patchwork, mode_from_map, patchwork_from_map
 from napari_tesm.statistics.ratios import AS_ONE_REGION
 
@@ -257,26 +263,30 @@ class HistogramModel(QuantityModel):
         if not places:
             what = "region" if self.split == "regions" else "class"
             return [], f"No {what} is drawn yet: draw some in the tab Regions."
-        samples = []
+        samples, said = [], []
         for label, colour, indices in places:
             for number, quantity in enumerate(quantities):
                 grid = self._field(quantity)
+                inside = ~np.isnan(grid.limited)
                 if indices is None:
-                    inside, words = np.isfinite(grid.values), self.title_of(quantity)
+                    words = self.title_of(quantity)
                 else:
-                    inside = RegionTable.of(self.scan).mask_of(indices, grid) & np.isfinite(grid.values)
+                    inside &= RegionTable.of(self.scan).mask_of(indices, grid)
                     words = f"{quantity.title}, {label}" if len(quantities) > 1 else label
                 shade = (
                     mixed(colour, "#808080", 0.6)
                     if colour and number == 0 and len(quantities) > 1
                     else colour
                 )
-                samples.append(Sample(words, shade, grid.values[inside], grid.values, inside, quantity.key))
+                values = grid.values[inside & np.isfinite(grid.values)]
+                samples.append(Sample(words, shade, values, grid.limited, inside, quantity.key))
+                if limits := sentence_about_limits(description_from_values(grid.limited[inside])):
+                    said.append(f"{words}: {limits}.")
         if len(samples) > _MOST:
             return samples[
                 :_MOST
             ], f"The first {_MOST} of {len(samples)} are shown: select the regions to look at."
-        return samples, ""
+        return samples, " ".join(said)
 
     def _field(self, quantity: Quantity) -> Field:
         """Return the values of a quantity; of D2/D1 where both are known."""
@@ -285,7 +295,8 @@ class HistogramModel(QuantityModel):
         first, second = (
             self.book.field(replace(quantity, key=name, title=name), self.pulse) for name in ("D1", "D2")
         )
-        return replace(first, values=ratios_of_maps(second.values, first.values))
+        ratios = ratios_of_maps(second.values, first.values)
+        return replace(first, values=ratios, limited=ratios)
 
     def _places(self) -> list[tuple[str, str, list[int] | None]]:
         """Return name, colour and regions of every place; None stands for the whole map."""

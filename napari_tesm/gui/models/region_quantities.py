@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.data.maps import values_of
+from napari_tesm.data.maps import limited_values
 from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.scan import Scan
@@ -61,12 +61,15 @@ class Field:
         Pixel centres, in the lateral unit of the dataset.
     spacing : (float, float)
         Size of a pixel along y and x.
+    limited : ndarray, shape (y, x)
+        With infinities where a pixel is too slow or too fast to tell (`napari_tesm.data.maps.limited_values`).
     """
 
     values: Array
     x: Array
     y: Array
     spacing: tuple[float, float]
+    limited: Array
 
     @property
     def grid(self) -> tuple[bytes, bytes]:
@@ -121,7 +124,7 @@ class QuantityBook(ScanModel):
                 raise ValueError(f"{quantity.title} is not known: fit the traces first")
             pulse = min(pulse, maps.sizes["pulse"] - 1)
             image = maps[quantity.key].isel(pulse=pulse)
-            values = values_of(maps, quantity.key, pulse)
+            limited = limited_values(maps, quantity.key, pulse)
             # Maps that came out of a file may have lost a digit on the way: their grid is that of the traces.
             grid = self.scan.grid
             axes = grid if all(grid.sizes[axis] == image.sizes[axis] for axis in ("y", "x")) else image
@@ -131,10 +134,11 @@ class QuantityBook(ScanModel):
             if not channels:
                 raise ValueError(f"the channel {quantity.title} is not there any more")
             axes = channels[0]
-            values = np.asarray(axes.transpose("y", "x").values, dtype=np.float64)
+            limited = np.array(axes.transpose("y", "x").values, dtype=np.float64)
+            limited[~np.isfinite(limited)] = np.nan
         x, y = (np.asarray(axes[axis].values, dtype=np.float64) for axis in ("x", "y"))
         spacing = (axis_spacing(axes["y"]), axis_spacing(axes["x"]))
-        return Field(np.where(np.isfinite(values), values, np.nan), x, y, spacing)
+        return Field(np.where(np.isfinite(limited), limited, np.nan), x, y, spacing, limited)
 
     def topography(self) -> Quantity | None:
         """Return the channel that holds heights, None without one."""

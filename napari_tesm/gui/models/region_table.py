@@ -128,7 +128,7 @@ class RegionTable(QuantityModel):
             return ""
         masks = {name: self.mask_of_class(name, field) for name in self.model.classes}
         try:
-            comparison = comparison_of_steps(field.values, masks, many_decades=quantity.many_decades)
+            comparison = comparison_of_steps(field.limited, masks, many_decades=quantity.many_decades)
         except ValueError as error:
             return sentence_for_forms(error)
         return comparison.sentence_about(self.title_of(quantity))
@@ -193,4 +193,4 @@ def _cells(row: RegionRow) -> list[Any]:
 def _measured(inside: Mask | None, field: Field | None) -> tuple[int, Description | None]:
     if inside is None or field is None:
         return 0, None
-    return int(inside.sum()), description_from_values(field.values[inside])
+    return int(inside.sum()), description_from_values(field.limited[inside])

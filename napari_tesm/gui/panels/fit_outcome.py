@@ -4,7 +4,6 @@ import math
 from html import escape
 from typing import Final
 
-import numpy as np
 import xarray as xr
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -15,6 +14,7 @@ from napari_tesm.data.maps import (
     LOGARITHMS,
     MAP_KINDS,
     labels_from_maps,
+    limited_values,
     map_name,
     words_of_fit,
 )
@@ -36,6 +36,7 @@ from napari_tesm.gui.panels.widgets import (
     laid_out,
 )
 from napari_tesm.quantities.status import STATUS_MEANINGS
+from napari_tesm.statistics.description import quartiles
 
 _MOST_ROWS: Final = 3
 
@@ -156,8 +157,7 @@ def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
     fit = MAP_KINDS[source].fit
     if fit is None or source != map_name("D", fit):
         return ""
-    values = maps[source].values[pulse]
-    median = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
+    median = quartiles(limited_values(maps, source, pulse))[1]
     intervals = intervals_of_median(median, maps.attrs)
     length = length_from_attributes(maps.attrs)
     if length is None or intervals is None or not maps.attrs.get("systematic"):

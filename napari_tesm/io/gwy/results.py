@@ -14,6 +14,7 @@ from napari_tesm.data.maps import (
     MAP_KINDS,
     exported_maps,
     labels_from_maps,
+    limited_values,
     map_name,
     map_title,
     map_values,
@@ -35,6 +36,7 @@ from napari_tesm.kernels.named import kernel_from_name
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.statistics.description import quartiles
 
 MAP_KEY: Final = "t-ESM map"
 """Metadata key that marks a channel as a result; its value is the map's name."""
@@ -259,9 +261,11 @@ def _interval_metadata(maps: xr.Dataset, name: str) -> dict[str, str]:
     """Return the median of a map of D, and where it lies for what is known of its length l."""
     source = DERIVED.get(name, name)
     fit = MAP_KINDS[source].fit
-    if fit is None or source != map_name("D", fit) or not np.isfinite(maps[source].values).any():
+    if fit is None or source != map_name("D", fit):
         return {}
-    median = float(np.nanmedian(maps[source].values))
+    median = quartiles(limited_values(maps.expand_dims("pulse"), source, 0))[1]
+    if not np.isfinite(median):
+        return {}
     entries = {"Median": f"{median:.4g} m²/s"}
     radius = getattr(length_from_attributes(maps.attrs), "name", "")
     for level, (low, high) in (intervals_of_median(median, maps.attrs) or {}).items():

@@ -46,13 +46,18 @@ def section_from_data(data: ReportData) -> Section | None:
     if not rows:
         return section.lacking("No file holds traces that could be fitted, or maps of an earlier fit.")
     section.tables.append(
-        Table("summary", "All pulse settings; medians of tau over the fitted pixels.", columns, rows)
+        Table(
+            "summary",
+            "All pulse settings; medians of tau count what is too slow or too fast to tell.",
+            columns,
+            rows,
+        )
     )
     if any(value is not None for row in diffusion_rows for value in row[2:]):
         section.tables.append(
             Table(
                 "summary_diffusion",
-                "D of the fitted pixels: median, quartiles, and the mode of its logarithm.",
+                "D: median, quartiles, and the mode of its logarithm; none where it lies beyond what can be told.",
                 of_diffusion,
                 diffusion_rows,
             )
@@ -103,6 +108,6 @@ def _warnings(scan: ReportScan, label: str, entry: dict[str, Any], numbers: list
         if slow + fast > 0.1 * responding:
             sentences.append(
                 f"{where}: of {responding} pixels that respond above the threshold {slow} are too slow and {fast} too "
-                "fast for this record. They are left out, which narrows the distribution."
+                "fast for this record. Medians and quartiles count them; a mode is given where they are few."
             )
     return sentences
