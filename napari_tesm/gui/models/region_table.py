@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from napari_tesm.regions.step_proposals import steps_from_images
 from napari_tesm.statistics.description import Description, description_from_values
 
 Mask = NDArray[np.bool_]
+
+_SHOWN: Final = tuple(key for key in NUMBERS if key not in ("n_below", "n_above"))
+"""The tab is narrow: what is lower or higher than can be told is a sentence of the histogram."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ class RegionTable(QuantityModel):
         quantity = self.quantity
         unit, title = ("", "") if quantity is None else (quantity.unit, f"{self.title_of(quantity)} ")
         lateral = self.scan.lateral_unit or "pixel"
-        count, *measured = description_columns(unit)
+        count, *measured = [column for column in description_columns(unit) if column.key in _SHOWN]
         columns: list[Column | str] = [
             "name", "class", "kind", Column("width", lateral), "pixels",
             replace(count, title="n ok"),
@@ -185,7 +188,7 @@ class RegionTable(QuantityModel):
 
 
 def _cells(row: RegionRow) -> list[Any]:
-    numbers = [None] * len(NUMBERS) if row.values is None else description_cells(row.values)
+    numbers = [None] * len(_SHOWN) if row.values is None else description_cells(row.values)[: len(_SHOWN)]
     width = row.width if row.kind else None
     return [row.name, row.region_class, row.kind or "class", width, row.pixels, *numbers]
 
