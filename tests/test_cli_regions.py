@@ -150,7 +150,7 @@ def test_numbers_are_those_of_numpy_and_the_schema_is_stable(
             for pulse in (1, 2):
                 line = statistics(found, name, quantity, pulse)
                 assert list(line) == [
-                    "quantity", "unit", "pulse", "n", "median", "q25", "q75", "mean", "std"
+                    "quantity", "unit", "pulse", "n", "median", "q25", "q75", "mean", "std", "n_below", "n_above",
                 ]  # fmt: skip
                 assert line["unit"] == maps[quantity].attrs["units"]
                 check_against_numpy(line, maps[quantity].values[pulse - 1][mask])
@@ -234,7 +234,7 @@ def test_csv_has_a_row_for_each_part_map_and_pulse(fitted: Path, tmp_path: Path)
     rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
     assert list(rows[0]) == [
         "part", "name", "class", "shape", "pixels", "quantity", "unit", "pulse", "voltage", "direction", "n",
-        "median", "q25", "q75", "mean", "std", "note",
+        "median", "q25", "q75", "mean", "std", "n_below", "n_above", "note",
     ]  # fmt: skip
     assert len(rows) == 7 * 10
     found = json.loads(also.read_text(encoding="utf-8"))
@@ -447,7 +447,7 @@ def test_maps_without_a_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     found = report(capsys, path)
     assert statistics(found, "left step", "D2", 1) == {
         "quantity": "D2", "unit": "m²/s", "pulse": 1, "n": 0, "median": None, "q25": None, "q75": None,
-        "mean": None, "std": None,
+        "mean": None, "std": None, "n_below": 0, "n_above": 0,
     }  # fmt: skip
 
 
