@@ -166,6 +166,11 @@ def test_times_beside_the_traces_are_proposed_and_pointed_to(tmp_path):
     proposal = proposal_from_content(content_from_file(bare))
     assert proposal.questions == ("the unit of the times in 'time', as time: {source: time, unit: ms}",)
     assert_taus(open_dataset(bare, time_unit="s"))
+    assert "the times of the traces are taken from 'time'" in open_file(stated).notes
+    two = tmp_path / "two.npz"
+    np.savez(two, traces=stack(UNEVEN), t=UNEVEN, time=UNEVEN)
+    (question,) = proposal_from_content(content_from_file(two)).questions
+    assert question == "which of 't', 'time' holds the times, as time: {source: …}"
     named = tmp_path / "c.npz"
     np.savez(named, **{"traces": stack(UNEVEN), "time (ms)": UNEVEN * 1e3})
     assert_taus(open_dataset(named))

@@ -16,6 +16,7 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.gwy.channels import channels_from_container
 from napari_tesm.io.gwy.opening import datasets_from_container
+from napari_tesm.io.mapping.companions import UNIT_OF_TIMES
 from napari_tesm.io.mapping.entries import Mapping, MappingError
 from napari_tesm.io.mapping.proposal import lines_from_content, proposal_from_content
 from napari_tesm.io.mapping.text import mapping_from_file, text_from_mapping
@@ -157,6 +158,7 @@ def _opened_as_mapped(
         return OpenedFile(_chosen([dataset], traces), channels, content=content)
     content = content_from_file(path)
     questions: tuple[str, ...] = ()
+    said: list[str] = []
     given = mapping or mapping_beside(path)
     if given is None:
         proposal = proposal_from_content(content, time_unit=time_unit)
@@ -164,7 +166,10 @@ def _opened_as_mapped(
             raise ValueError(sentence_about_nothing(content))
         questions = proposal.questions
         given = proposal.mapping if proposal.is_complete else Mapping(images=proposal.mapping.images)
+        if given.time.source and given.traces:
+            said = [f"the times of the traces are taken from '{given.time.source}'"]
     opened = opened_from_content(content, given, time_unit=time_unit, lateral_unit=lateral_unit)
+    opened.notes += said
     text = text_from_mapping(given)
     for dataset in opened.datasets:
         dataset.attrs["mapping"] = text
@@ -187,6 +192,8 @@ def _refusal(path: Path, questions: Sequence[str]) -> ValueError:
     template = (
         "{name}: it is not known {question}. Write what is what into a mapping: {proposer} proposes one"
     )
+    if len(questions) == 1 and questions[0].startswith(UNIT_OF_TIMES):
+        template = "{name}: it is not known {question} in a mapping. Say it there, or give {time_unit:ms}"
     refusal = UnknownContentError(
         Sentence(template, name=path.name, question=questions[0] + more, proposer=Field("the command line"))
     )

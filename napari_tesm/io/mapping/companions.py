@@ -12,6 +12,8 @@ from napari_tesm.io.images import roles_of_axes
 from napari_tesm.io.mapping.entries import FileValue, TimeEntry
 from napari_tesm.io.mapping.stated import numbers_of_row
 
+UNIT_OF_TIMES: Final = "the unit of the times"
+"""How the question begins that a unit alone answers."""
 _LONGEST: Final = 10_000_000
 _MOST_PULSES: Final = 64
 _IN_NAME: Final = re.compile(r"[\s_]*[(\[]\s*([^()\[\]]+?)\s*[)\]]$|_(s|ms|us|µs|ns|min)$")
@@ -67,15 +69,20 @@ def companions_of(source: Source, content: FileContent, time_unit: str | None = 
         return None
     rows = [other for other in content.sources if other is not source and _is_row(other)]
     times = list(_fitting(source, roles, rows, "time"))
-    if len(times) != 1:
+    if len({number for number, _ in times}) != 1:
         return None
     number, row = times[0]
     roles[number] = "time"
+    if len(times) > 1:
+        listed = ", ".join(f"'{other.name}'" for _, other in times)
+        return Companions(
+            roles, TimeEntry(), questions=[f"which of {listed} holds the times, as time: {{source: …}}"]
+        )
     unit = "" if si_from_unit(row.unit)[1] else unit_in_name(row.title, "s")
     time = TimeEntry(source=row.name, unit=unit)
     questions = []
     if not (row.unit or unit or time_unit):
-        questions = [f"the unit of the times in '{row.name}', as time: {{source: {row.name}, unit: ms}}"]
+        questions = [f"{UNIT_OF_TIMES} in '{row.name}', as time: {{source: {row.name}, unit: ms}}"]
     lookups: dict[str, FileValue] = {}
     for role, entry in (("pulse", "voltages"), ("x", "width"), ("y", "height")):
         fitting = list(_fitting(source, roles, rows, role))

@@ -9,7 +9,13 @@ import numpy as np
 
 from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
 from napari_tesm.io.images import is_image, roles_of_axes, size_in_words
-from napari_tesm.io.mapping.companions import Companions, companions_of, times_among, unit_in_name
+from napari_tesm.io.mapping.companions import (
+    UNIT_OF_TIMES,
+    Companions,
+    companions_of,
+    times_among,
+    unit_in_name,
+)
 from napari_tesm.io.mapping.entries import (
     FileValue,
     ImageEntry,
@@ -296,7 +302,9 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
             listed = TimeEntry(source=times[0].name, unit="" if times[0].unit else unit)
         elif len(times) == 1:
             listed = TimeEntry(source=times[0].name)
-            questions.append(f"the unit of the times in '{times[0].name}', as time: {{source: …, unit: ms}}")
+            questions.append(
+                f"{UNIT_OF_TIMES} in '{times[0].name}', as time: {{source: {times[0].name}, unit: ms}}"
+            )
         else:
             questions.append("the sampling rate, as time: {interval: 0.1 ms}")
     questions.append("the number of pixels and lines, and the size of the image, as scan: {…}")

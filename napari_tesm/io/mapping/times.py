@@ -7,7 +7,7 @@ import numpy as np
 from napari_tesm.data.time_base import SAME, TimeBase, even_step, time_base_from_times
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
-from napari_tesm.io.mapping.companions import companions_of
+from napari_tesm.io.mapping.companions import UNIT_OF_TIMES, companions_of
 from napari_tesm.io.mapping.entries import MappingError, TimeEntry
 from napari_tesm.io.mapping.stated import array_in_file
 from napari_tesm.quantities.text import text_from_quantity
@@ -75,7 +75,7 @@ def missing_time(source: Source, axis: Axis) -> str:
     if axis.known and not unit and axis.size > 1:
         positions = axis.positions()
         return (
-            f"the unit of the times of '{source.name}', {positions[0]:.6g} to {positions[-1]:.6g}, as "
+            f"{UNIT_OF_TIMES} of '{source.name}', {positions[0]:.6g} to {positions[-1]:.6g}, as "
             "time: {unit: ms}"
         )
     return f"the time between two samples of '{source.name}', as time: {{interval: 0.1 ms}}"
@@ -84,7 +84,7 @@ def missing_time(source: Source, axis: Axis) -> str:
 def refusal_of_missing_time(source: Source, axis: Axis, content: FileContent) -> MappingError:
     """Return the refusal of an array whose times are not known, which asks for what is missing and no more."""
     beside = companions_of(source, content)
-    if beside is not None and not axis.known:
+    if beside is not None and beside.time.source and not axis.known:
         unit = "" if not beside.questions else ", unit: ms"
         return MappingError(
             f"nothing says that the times of '{source.name}' are those in '{beside.time.source}': say it in a mapping, "
