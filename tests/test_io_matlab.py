@@ -353,6 +353,18 @@ def test_cut_and_changed_files_are_read_or_refused(tmp_path, compressed):
         assert_harmless(path, changed)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_variables_before_a_cut_are_used(tmp_path, compressed):
+    path = tmp_path / "cut.mat"
+    values = np.random.default_rng(1).standard_normal((7, 30))
+    scipy.io.savemat(path, {"a": values, "b": values + 1}, do_compression=compressed)
+    path.write_bytes(path.read_bytes()[:-400])
+    content = content_from_matlab(path)
+    assert [source.name for source in content.sources] == ["a"]
+    assert np.array_equal(content.source("a").array[...], values)
+    assert "was cut" in content.notes[0]
+
+
 def assert_harmless(path, raw):
     path.write_bytes(raw)
     message = ""

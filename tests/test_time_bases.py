@@ -171,6 +171,18 @@ def test_a_slower_dc_voltage_is_enough_to_find_pulses(tmp_path, every):
     assert f"is known to {every_time} only" in dataset.attrs[REPORT]
 
 
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_faster_dc_voltage_starts_no_pulse_early(tmp_path, offset):
+    x, dc, line = recording()
+    slow = dict(STEP, wf_increment=2e-4, wf_start_offset=offset * 1e-4)
+    channels = {"X": (x[offset::2], slow), "dc": (dc, STEP), "line": (line, STEP)}
+    dataset = open_dataset(tdms(tmp_path / "a.tdms", channels), mapping=mapping_from_text(MAPPING))
+    assert_truth(dataset)
+    # X rises by 1 - exp(-0.1 ms / 2 ms) of 1 µm within the sample that it lacks; no record has more before its start.
+    before = dataset["displacement"].values[0, :, :, dataset["time"].values < -1e-9]
+    assert float(np.abs(before).max()) < 0.03e-6
+
+
 def test_a_dc_voltage_that_is_too_slow_is_refused(tmp_path):
     x, dc, line = recording()
     channels = {"X": (x, STEP), "dc": (dc[::25], dict(STEP, wf_increment=25e-4)), "line": (line, STEP)}

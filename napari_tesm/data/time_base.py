@@ -21,6 +21,8 @@ SAME: Final = 1e-4
 """Part of an interval by which two intervals, or the samples of an even axis, may differ."""
 _WHOLE: Final = 1e-3
 """Part of a sample by which a time may miss the sample it belongs to, and still be that sample's."""
+_TOGETHER: Final = 0.05
+"""Part of a sample by which two samples that were taken together may differ in time."""
 _SAMPLED_ALIKE: Final = 1.5
 """Ratio of lengths from which channels without a time base of their own are not taken for channels of one rate."""
 
@@ -176,14 +178,15 @@ class Alignment:
     sentence: str = ""
 
     def in_lead(self, name: str, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the samples of the leading channel at which samples of another were taken, the nearest ones.
+        """Return the first samples of the leading channel that were taken with samples of another, or after them.
 
-        Both count from the begin of the common part.
+        Both count from the begin of the common part. As an edge lies before the first sample that shows it, the sample
+        of the leading channel does not lie before the edge either.
         """
         if self.bases[name] is self.bases[self.lead]:
             return index
         number = self.bases[self.lead].number_at(self.bases[name].at(index))
-        return np.asarray(np.rint(number), dtype=np.int64)
+        return np.asarray(np.ceil(number - _TOGETHER), dtype=np.int64)
 
     def is_sampled_alike(self, name: str) -> bool:
         """Return whether a channel has the leading one's samples, to a tenth of one everywhere."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -104,23 +106,20 @@ class _Walk(Collection):
         self.visit(self.file, "", {_address(self.file)}, 0)
         tables = {}
         for name, dataset in self.datasets:
-            if own_tables := tables_of(dataset):
-                tables[name] = own_tables
-                self.used |= {_address(table) for table in own_tables.values()}
-            self.used |= {_address(scale) for dimension in dataset.dims for scale in dimension.values()}
-            self.used |= {_address(scale) for scale in named_scales(dataset) if scale is not None}
+            with self.what_is_missing_left_out(name):
+                if own_tables := tables_of(dataset):
+                    tables[name] = own_tables
+                    self.used |= {_address(table) for table in own_tables.values()}
+                self.used |= {_address(scale) for dimension in dataset.dims for scale in dimension.values()}
+                self.used |= {_address(scale) for scale in named_scales(dataset) if scale is not None}
         for name, dataset in self.datasets:
-            if _address(dataset) in self.used:
-                continue
-            try:
-                self.dataset(name, dataset, tables.get(name))
-            except UnusableArrayError as error:
-                self.leave_out(name, error)
-            # HDF5 has no common error for what it does not find where a file ends too early.
-            except Exception:
-                if self.missing <= 0:
-                    raise
-                self.leave_out(name, "what describes it was in the part that is missing.")
+            with self.what_is_missing_left_out(name):
+                if _address(dataset) in self.used:
+                    continue
+                try:
+                    self.dataset(name, dataset, tables.get(name))
+                except UnusableArrayError as error:
+                    self.leave_out(name, error)
         kind = next((f", {kind}" for kind in ("NSID", "USID", "netCDF") if kind in self.kinds), "")
         return self.content(path, f"HDF5{kind}", self.disk.check)
 
@@ -138,23 +137,32 @@ class _Walk(Collection):
             # What a soft link points to is there under its own name.
             if not isinstance(link, h5py.HardLink):
                 continue
-            try:
+            with self.what_is_missing_left_out(name):
                 item = group[key]
-            except Exception:  # as above
-                if self.missing <= 0:
-                    raise
-                self.leave_out(name, "what describes it was in the part that is missing.")
-                continue
-            address = _address(item)
-            if address in seen:
-                continue
-            seen.add(address)
-            if len(seen) > _MOST_ITEMS or depth > _DEEPEST:
-                raise ContentError(f"{self.disk.path} holds too many groups, or nests them too deeply.")
-            if isinstance(item, h5py.Group):
-                self.visit(item, f"{name}/", seen, depth + 1)
-            elif isinstance(item, h5py.Dataset):
-                self.datasets.append((name, item))
+                address = _address(item)
+                if address in seen:
+                    continue
+                seen.add(address)
+                if len(seen) > _MOST_ITEMS or depth > _DEEPEST:
+                    raise ContentError(f"{self.disk.path} holds too many groups, or nests them too deeply.")
+                if isinstance(item, h5py.Group):
+                    self.visit(item, f"{name}/", seen, depth + 1)
+                elif isinstance(item, h5py.Dataset):
+                    self.datasets.append((name, item))
+
+    @contextmanager
+    def what_is_missing_left_out(self, name: str) -> Iterator[None]:
+        """Leave out, and note, what HDF5 does not find because the file ends too early."""
+        try:
+            yield
+        except ContentError:
+            raise
+        except Exception:  # it has no common error for that
+            if self.missing <= 0:
+                raise
+            sentence = f"'{name}' is left out: what describes it was in the part that is missing."
+            if sentence not in self.notes:
+                self.note(sentence)
 
     def dataset(self, name: str, dataset: Any, tables: dict[str, Any] | None) -> None:
         if dataset.shape == () and dataset.dtype.kind != "V":

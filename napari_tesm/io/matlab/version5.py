@@ -62,7 +62,15 @@ def read_version_5(variables: Variables) -> None:
     pos = _HEADER
     while pos < disk.n_bytes:
         block = _Block(disk, order, disk, 0, disk.n_bytes)
-        element = block.element(pos)
+        try:
+            element = block.element(pos)
+        except ContentError:
+            if not variables.sources:
+                raise
+            variables.note(
+                "The file was cut within a variable, or holds none there: those before it are used."
+            )
+            break
         if element.kind == _COMPRESSED:
             _read_compressed(variables, block, element)
         elif element.kind == _MATRIX:
