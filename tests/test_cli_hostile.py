@@ -215,6 +215,9 @@ def test_what_differs_is_not_mixed(tmp_path: Path, run: Run, change: dict, metad
 def test_an_unknown_unit_in_the_metadata_is_known_before_the_fit(tmp_path: Path, run: Run) -> None:
     path = written(tmp_path / "s.gwy", (brick(unit_w=""), METADATA | {"Unit": "bananas"}, "T"))
     assert run("fit", path, "-o", tmp_path / "o.gwy")[0] == 0
+    assert open_dataset(path)["displacement"].attrs["units"] == "bananas"
+    # A unit that the file could hold as one and does not was taken away by somebody.
+    path = written(tmp_path / "v.gwy", (brick(unit_w=""), METADATA | {"Unit": "V"}, "T"))
     assert open_dataset(path)["displacement"].attrs["units"] == ""
 
 

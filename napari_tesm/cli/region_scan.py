@@ -12,6 +12,7 @@ from napari_tesm.evaluation.pipeline import Progress
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
+from napari_tesm.gwy.si_units import unit_from_stored
 from napari_tesm.io.gwy.annotations import channels_on_grid
 from napari_tesm.io.gwy.region_sources import (
     axes_of_field,
@@ -90,7 +91,7 @@ def _values_of(
     if is_result(texts) or channel not in channels_on_grid(container, y, x):
         return None
     title = contents.title(container, contents.CHANNEL, channel).strip() or f"Channel {channel}"
-    return title, image.unit_z or texts.get("Unit", ""), np.array(image.values, dtype=np.float64)
+    return title, unit_from_stored(image.unit_z, texts), np.array(image.values, dtype=np.float64)
 
 
 def _sentence_about_no_region(

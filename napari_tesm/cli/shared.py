@@ -43,7 +43,7 @@ TIME_UNIT: Final = option("time-unit", "s", "unit of a time axis that has none")
 LATERAL_UNIT: Final = option("lateral-unit", "m", "unit of image axes that have none")
 _PROTOCOL: Final = (
     option("traces", "TITLE|N", "trace stack; may be repeated", action="append"),
-    option("voltage", "-3V", "pulse voltage"),
+    option("voltage", "-3V", "pulse voltage, or one for each setting: 3V,-3V"),
     option("pulse-start", "0ms", "start of the pulse on the file's time axis"),
     option("pulse-duration", "10ms"), TIME_UNIT, LATERAL_UNIT,
     taken("mapping", "M.yaml", "what is what in a file that is no .gwy"),

@@ -41,6 +41,7 @@ SIGNALS: Final = {
 DIRECTIONS: Final = ("trace", "retrace", "")
 Block = tuple[int, slice, slice]
 """A part of a map: a pulse setting, rows and columns."""
+_VOLTAGE: Final = re.compile(r"\(([+−-]?\d+(?:[.,]\d+)?) ?V\b")
 BLOCK_BYTES: Final = 1 << 25
 """Traces read at once by one thread, as doubles; 32 MB are some 16 000 pixels of 250 samples."""
 
@@ -265,7 +266,7 @@ def thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
 def with_protocol(
     dataset: xr.Dataset,
     *,
-    voltage: float | None = None,
+    voltage: float | Sequence[float] | None = None,
     **protocol: float | None,
 ) -> xr.Dataset:
     """Return the dataset with what the caller knows of the protocol put in.
@@ -275,8 +276,8 @@ def with_protocol(
 
     Parameters
     ----------
-    voltage : float, optional
-        Pulse voltage in V, for every pulse setting.
+    voltage : float or sequence of float, optional
+        Pulse voltage in V, for every pulse setting, or for each one in turn.
     **protocol : float, optional
         Fields of `PulseProtocol`; None leaves what the dataset has.
     """
@@ -291,7 +292,7 @@ def with_protocol(
         changed.attrs["time_origin"] = after.pulse_start
     if voltage is not None:
         voltages = dataset["voltage"]
-        changed = changed.assign_coords(voltage=voltages.copy(data=np.full(voltages.shape, float(voltage))))
+        changed = changed.assign_coords(voltage=voltages.copy(data=np.full(voltages.shape, voltage, float)))
     return changed
 
 
@@ -320,6 +321,18 @@ def pulse_labels(voltage: ArrayLike, direction: Sequence[str], *, always: bool =
         wrapped = f"({text})" if text else ""
         labels.append(wrapped if count == 1 else f"{wrapped} #{count}".strip())
     return labels
+
+
+def voltage_in_title(title: str) -> float:
+    """Return the voltage that a title says in parentheses, in V, as `pulse_labels` writes it; NaN where it says none.
+
+    Examples
+    --------
+    >>> voltage_in_title("Traces Y (-3.5 V retrace) #2"), voltage_in_title("Traces (3)")
+    (-3.5, nan)
+    """
+    said = _VOLTAGE.search(title)
+    return float(said[1].replace(",", ".").replace("−", "-")) if said else np.nan
 
 
 def _voltage_label(voltage: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import check_dataset, with_protocol
+from napari_tesm.data.dataset import check_dataset, voltage_in_title, with_protocol
 from napari_tesm.data.displacement import samples_for_displacement
 from napari_tesm.data.parity import EACH, parity_of_dataset
 from napari_tesm.data.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
@@ -175,15 +175,41 @@ class LastEvaluation:
 
 
 def _with_protocol_of_recipe(dataset: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    recorded = np.unique(dataset["voltage"].values[np.isfinite(dataset["voltage"].values)])
-    if recipe.voltage is not None and recorded.size > 1:
-        template = (
-            "the file holds pulses of {voltages}: choose one with {traces} before giving it another {voltage}"
-        )
-        voltages = ", ".join(text_from_quantity(float(value), "V") for value in recorded)
-        raise ValueError(Sentence(template, voltages=voltages))
+    if recipe.voltage is not None:
+        _check_voltage(dataset, np.atleast_1d(recipe.voltage))
     given = {name: getattr(recipe, name) for name in _PROTOCOL}
     return with_protocol(dataset, voltage=recipe.voltage, **given)
+
+
+def _check_voltage(dataset: xr.Dataset, given: NDArray[np.float64]) -> None:
+    """Raise a ValueError where voltages do not fit the pulse settings as the file or the titles of its traces say.
+
+    Parameters
+    ----------
+    given : ndarray, shape (pulse,) or (1,)
+        In V.
+    """
+    settings = dataset.sizes["pulse"]
+    if given.size > 1 and given.size != settings:
+        template = "{n} voltages are given for {settings} pulse settings: give {voltage} one, or one for each"
+        raise ValueError(Sentence(template, n=given.size, settings=settings))
+    if given.size > 1 or settings == 1:
+        return
+    said = np.array(dataset["voltage"].values, dtype=np.float64)
+    titles = dataset.attrs.get("traces", [])
+    if len(titles) == settings:
+        unsaid = np.isnan(said)
+        said[unsaid] = np.array([voltage_in_title(str(title)) for title in titles])[unsaid]
+    stated = np.unique(said[np.isfinite(said)])
+    if stated.size > 1 or (
+        stated.size and stated[0] != given[0] and np.isnan(dataset["voltage"].values).any()
+    ):
+        template = (
+            "the file holds pulses of {voltages}: choose one with {traces} before giving it another {voltage}, or "
+            "give one for each"
+        )
+        voltages = ", ".join(text_from_quantity(float(value), "V") for value in stated)
+        raise ValueError(Sentence(template, voltages=voltages))
 
 
 def _angle_from_recipe(dataset: xr.Dataset, recipe: Recipe) -> float:

@@ -69,8 +69,10 @@ class Recipe:
         none.
     lock_in_order : int, optional
         Number of its stages, by default the file's, or 1.
-    pulse_start, pulse_duration, voltage : float, optional
-        Stand in for metadata the file lacks; s on the file's time axis, s, V.
+    pulse_start, pulse_duration : float, optional
+        Stand in for metadata the file lacks; s on the file's time axis, s.
+    voltage : float or tuple of float, optional
+        Likewise, in V: of every pulse setting, or of each one in turn.
     window1, window2 : Window, "none" or None
         Replace the windows that follow from the pulse; "none" leaves one out.
     time_unit, lateral_unit : str, optional
@@ -117,7 +119,7 @@ class Recipe:
     threshold_of: Literal["robust", "max", "p99", "noise"] = "robust"
     pulse_start: float | None = None
     pulse_duration: float | None = None
-    voltage: float | None = None
+    voltage: float | tuple[float, ...] | None = None
     window1: WindowChoice = None
     window2: WindowChoice = None
     time_unit: str | None = None
@@ -307,6 +309,10 @@ def _value_from_json(name: str, value: Any) -> Any:
         if name in _NEVER_NONE:
             raise ValueError(f"the recipe's '{name}' must not be null")
         return None
+    if name == "voltage" and isinstance(value, list) and value and all(map(_is_number, value)):
+        if not all(map(math.isfinite, value)):
+            raise ValueError("the recipe's 'voltage' must hold finite numbers")
+        return tuple(map(float, value)) if len(value) > 1 else float(value[0])
     if name == "traces":
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)

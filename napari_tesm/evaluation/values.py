@@ -52,6 +52,8 @@ def recipe_from_values(recipe: Recipe | None = None, **values: Any) -> Recipe:
             understood[name] = [value]
         elif name == "lock_in_order":
             understood[name] = order_from_text(value)
+        elif name == "voltage":
+            understood[name] = [quantity_from_text(part, "V") for part in value.split(",")]
         elif name in UNITS:
             understood[name] = quantity_from_text(value, UNITS[name])
         else:

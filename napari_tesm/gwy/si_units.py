@@ -8,12 +8,17 @@ back as they were written are ever written.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from gwyfile.objects import GwyObject, GwySIUnit
 
 from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.files.texts import printable
 
+UNIT_KEY: Final = "Unit"
+"""Metadata key of a unit that is none of physics, such as a.u. or counts."""
+_LONGEST_UNIT: Final = 200
 _SYMBOLS = frozenset(
     re.findall(r"\S+", "m g s A K mol cd rad sr Hz N Pa J W C V F Ω S Wb T H lm lx Bq Gy Sv eV deg")
 )
@@ -40,6 +45,29 @@ def si_unit(text: str) -> GwySIUnit:
     'm^2/s'
     """
     return GwySIUnit(unitstr=checked_unit(text))
+
+
+def stored_unit(text: str) -> tuple[str, dict[str, str]]:
+    """Return the unit that a .gwy file gets, and metadata that say what it cannot hold as one.
+
+    Examples
+    --------
+    >>> stored_unit("m²/s"), stored_unit("Vrms")
+    (('m^2/s', {}), ('', {'Unit': 'Vrms'}))
+    """
+    try:
+        return checked_unit(text), {}
+    except ValueError:
+        return "", {UNIT_KEY: printable(text)[:_LONGEST_UNIT]}
+
+
+def unit_from_stored(unit: str, metadata: Mapping[str, str]) -> str:
+    """Return the unit of an object, or else that of its metadata, where no file could hold it as one.
+
+    Any other text there would contradict the file: somebody has taken the unit away.
+    """
+    text = metadata.get(UNIT_KEY, "").strip()
+    return unit or (text if stored_unit(text)[1] else "")
 
 
 def checked_unit(text: str) -> str:

@@ -7,6 +7,7 @@ from gwyfile.objects import GwyContainer
 from napari_tesm.data.dataset import slug_from_title
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
+from napari_tesm.gwy.si_units import unit_from_stored
 from napari_tesm.io.gwy.annotations import is_annotation
 from napari_tesm.io.gwy.grains import is_grain_channel
 from napari_tesm.io.gwy.kernel_channels import kernel_map_attributes
@@ -28,7 +29,7 @@ def channels_from_container(container: GwyContainer) -> list[xr.DataArray]:
         title = contents.title(container, contents.CHANNEL, number).strip() or f"Channel {number}"
         names.append(slug_from_title(title, names))
         field = contents.image(container, number)
-        channel = _channel(field.values, field, names[-1], title, field.unit_z)
+        channel = _channel(field.values, field, names[-1], title, unit_from_stored(field.unit_z, metadata))
         of_comparison = kernel_map_attributes(metadata)
         channel.attrs |= of_comparison
         marked = contents.mask(container, number)

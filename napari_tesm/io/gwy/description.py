@@ -17,6 +17,7 @@ from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import Brick
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.selections import Selection
+from napari_tesm.gwy.si_units import unit_from_stored
 from napari_tesm.io.gwy.results import MAP_KEY, is_result
 from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, trace_stacks
 from napari_tesm.quantities.text import text_from_quantity
@@ -71,7 +72,7 @@ def _channel(container: GwyContainer, number: int, key: str) -> Entry:
         "pixels": [field.values.shape[1], field.values.shape[0]],
         "size": [field.x_real, field.y_real],
         "lateral_unit": field.unit_xy,
-        "unit": field.unit_z,
+        "unit": unit_from_stored(field.unit_z, contents.texts_of_channel(container, number)),
         "selections": [],
     }
     mask = contents.mask(container, number)
@@ -96,7 +97,7 @@ def _volume(container: GwyContainer, number: int, key: str) -> Entry:
         "samples": planes,
         "time_range": [float(brick.z[0]), float(brick.z[-1])],
         "time_unit": brick.z_unit,
-        "unit": brick.unit_w,
+        "unit": unit_from_stored(brick.unit_w, contents.texts_of(container, contents.BRICK, number)),
     }
 
 

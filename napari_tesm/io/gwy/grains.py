@@ -17,6 +17,7 @@ from napari_tesm.data.maps import MAP_KINDS, labels_from_maps, map_title, values
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.grains import Boundaries, Grains
 from napari_tesm.gwy import contents
+from napari_tesm.gwy.si_units import stored_unit
 from napari_tesm.io.gwy.annotations import channels_on_grid, number_for_json, storable_text
 from napari_tesm.io.gwy.results import field_on_grid, filled, put_channel
 from napari_tesm.quantities.axes import axis_spacing
@@ -84,10 +85,9 @@ def add_grains(
             values, missing = filled(values_of(maps, name, pulse))
             if missing.all():
                 continue
-            unit = str(maps[name].attrs.get("units", MAP_KINDS[name].unit))
+            unit, in_words = stored_unit(str(maps[name].attrs.get("units", MAP_KINDS[name].unit)))
             metadata = {KIND_KEY: "map", **common, "Mask": "pixels at grain boundaries that have a value"}
-            if unit == "a.u.":
-                unit, metadata = "", metadata | {"Unit": unit}
+            metadata |= in_words
             title = f"{map_title(name, label)} with grain boundaries"
             field = field_on_grid(values, like, unit)
             put_channel(container, field, title, metadata, palette="Viridis", mask=band & ~missing)

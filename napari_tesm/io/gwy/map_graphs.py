@@ -11,6 +11,7 @@ from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import Graph, stairs
 from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.si_units import stored_unit
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.statistics.description import histograms_from_values
@@ -70,5 +71,5 @@ def histogram_graph(
         return None
     # A logarithm has no unit; Gwyddion would show 1e-13 m²/s with an odd prefix.
     label = f"log10 {quantity} ({unit})" if log else quantity
-    x_unit = "" if log or unit == "a.u." else unit
+    x_unit = "" if log else stored_unit(unit)[0]
     return Graph(curves, title=title, x_label=label, y_label="share of pixels", x_unit=x_unit)

@@ -164,7 +164,12 @@ def _dataset(
 def _stacks_by_signal(stacks: list[TraceStackInfo]) -> dict[str, list[TraceStackInfo]]:
     """Return the stacks by lock-in signal; X (or the only signal there is) rules the pulse settings."""
     signals = {stack.signal for stack in stacks}
-    leading = "X" if "X" in signals else stacks[0].signal
+    leading = next((signal for signal in ("X", "R") if signal in signals), None)
+    if leading is None:  # maps of these would pass for maps of the response
+        template = (
+            "{name} is the lock-in's {signal}, which is no displacement without X: choose both with {traces}"
+        )
+        raise ValueError(Sentence(template, name=stacks[0].name, signal=stacks[0].signal))
     main = [stack for stack in stacks if stack.signal == leading]
     grouped = {"X": main}
     for signal in sorted(signals - {leading, "X"}):

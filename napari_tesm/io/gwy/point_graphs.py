@@ -16,6 +16,7 @@ from napari_tesm.evaluation.places import traces_at
 from napari_tesm.fitting import fit_traces
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.graphs import LINE, POINTS, Curve, Graph
+from napari_tesm.gwy.si_units import stored_unit
 from napari_tesm.io.gwy.region_sources import pixels_at
 from napari_tesm.kernels.named import AnyKernel, curves_of_fit
 from napari_tesm.kernels.two_parameters import ShapeKernel
@@ -48,8 +49,7 @@ def add_point_graphs(
 
 def trace_graph(curves: Sequence[Curve], title: str, dataset: xr.Dataset) -> Graph:
     """Return curves of the displacement of a dataset, or of means of it, over time."""
-    unit = str(dataset["displacement"].attrs.get("units", ""))
-    unit = "" if unit == "a.u." else unit
+    unit, _ = stored_unit(str(dataset["displacement"].attrs.get("units", "")))
     return Graph(curves, title=title, x_label="time", y_label="displacement", x_unit="s", y_unit=unit)
 
 

@@ -30,6 +30,7 @@ from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
+from napari_tesm.gwy.si_units import stored_unit
 from napari_tesm.io.gwy.digests import digest_metadata
 from napari_tesm.io.gwy.traces import PROTOCOL_FIELDS
 from napari_tesm.kernels.named import kernel_from_name
@@ -89,9 +90,8 @@ def _add_channel(
     container: GwyContainer, values: xr.DataArray, name: str, title: str, metadata: dict[str, str]
 ) -> None:
     numbers = np.asarray(values.values, dtype=np.float64)
-    unit = str(values.attrs.get("units", "")) if name not in DERIVED else ""
-    if unit == "a.u.":
-        unit, metadata = "", metadata | {"Unit": "a.u."}
+    unit, in_words = stored_unit(str(values.attrs.get("units", "")) if name not in DERIVED else "")
+    metadata = metadata | in_words
     add_channel(
         container,
         values,

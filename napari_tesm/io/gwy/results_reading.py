@@ -16,6 +16,7 @@ from napari_tesm.evaluation.parity import ATTRIBUTE as PARTS
 from napari_tesm.evaluation.pipeline import systematic_from_attributes
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
+from napari_tesm.gwy.si_units import unit_from_stored
 from napari_tesm.io.gwy.digests import changes_since_fit, fill_of
 from napari_tesm.io.gwy.results import (
     INSTRUMENT_KEY,
@@ -114,7 +115,7 @@ class _Result:
     @property
     def unit(self) -> str:
         unit = MAP_KINDS[self.name].unit
-        return self.metadata.get("Unit", self.field.unit_z) if unit == "displacement" else unit
+        return unit_from_stored(self.field.unit_z, self.metadata) if unit == "displacement" else unit
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:

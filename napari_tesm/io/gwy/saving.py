@@ -15,7 +15,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy.objects import Brick, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.gwy.si_units import checked_unit
+from napari_tesm.gwy.si_units import stored_unit
 from napari_tesm.gwy.values import LazyArray
 from napari_tesm.gwy.writing import LARGEST_BODY, size_of
 from napari_tesm.io.gwy.edits import is_edited
@@ -89,10 +89,7 @@ def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
     """Return images as channels, each on its own grid."""
     container = GwyContainer()
     for number, channel in enumerate(channels):
-        unit = str(channel.attrs.get("units", ""))
-        metadata = {}
-        if unit and not _can_be_written(unit):
-            unit, metadata = "", {"Unit": unit}
+        unit, metadata = stored_unit(str(channel.attrs.get("units", "")))
         if meanings := str(channel.attrs.get("flag_meanings", "")).split():
             flags = np.asarray(channel.attrs.get("flag_values", range(len(meanings)))).tolist()
             metadata["Values"] = ", ".join(
@@ -108,15 +105,6 @@ def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
         if metadata:
             put(container, f"/{number}/meta", metadata_container(metadata), "o")
     return container
-
-
-def _can_be_written(unit: str) -> bool:
-    """Whether Gwyddion would read a unit as what it is; counts and a.u. are kept in words."""
-    try:
-        checked_unit(unit)
-    except ValueError:
-        return False
-    return True
 
 
 def _add_brick(
@@ -144,7 +132,7 @@ def _add_brick(
         unit_x=lateral,
         unit_y=lateral,
         unit_z="s",
-        unit_w="" if unit == "a.u." else unit,
+        unit_w=stored_unit(unit)[0],
         calibration=None if uniform else time,
         calibration_unit="s",
     )
@@ -172,7 +160,7 @@ def _add_brick(
     preview = np.nan_to_num(traces.isel(time=shown).values.astype(np.float64))
     # A few hot pixels would leave the rest of a preview black.
     preview = np.clip(preview, *np.percentile(preview, [1, 99]))
-    field = field_on_grid(preview, dataset[name], "" if unit == "a.u." else unit)
+    field = field_on_grid(preview, dataset[name], stored_unit(unit)[0])
     put(container, f"/brick/{number}/preview", field.to_object(), "o")
     put(container, f"/brick/{number}/meta", metadata_container(metadata), "o")
 

@@ -1,5 +1,6 @@
 """Trace stacks in a container: which bricks and curve maps hold traces, and their pulse protocol."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import Brick
+from napari_tesm.gwy.si_units import stored_unit, unit_from_stored
 from napari_tesm.kernels.low_pass import order_from_text
 from napari_tesm.quantities.text import (
     factor_from_unit,
@@ -39,6 +41,7 @@ _RADII: Final = {"Tip radius": "tip_radius", "Contact radius": "contact_radius"}
 """Metadata that hold a radius, with or without its error, and its field in the protocol."""
 _ORDER: Final = "Lock-in order"
 """Metadata key of a number without a unit."""
+_TITLED: Final = re.compile(r"traces (y|r|phase)\b", re.IGNORECASE)
 _SIGNALS: Final = {"x": "X", "y": "Y", "r": "R", "phase": "phase"}
 
 ORIGIN_KEYS: Final = {"Mapping": "mapping", "Recording report": "recording_report"}
@@ -124,8 +127,9 @@ class TraceStackInfo:
 
     @property
     def signal(self) -> str:
-        """Lock-in signal: X, Y, R or phase; X where nothing is said."""
-        text = plain_text(self.metadata.get("Lock-in signal", "X")).lower()
+        """Lock-in signal: X, Y, R or phase, by the metadata or else the title; X where neither says one."""
+        titled = _TITLED.match(self.title)
+        text = plain_text(self.metadata.get("Lock-in signal", titled[1] if titled else "X")).lower()
         if text not in _SIGNALS:
             raise GwyFormatError(
                 f"the metadata 'Lock-in signal' of {self.name} is '{text}', not X, Y, R or phase"
@@ -223,9 +227,7 @@ def metadata_from_protocol(
     if direction:
         entries["Scan direction"] = direction
     entries["Lock-in signal"] = signal
-    if unit == "a.u.":
-        entries["Unit"] = unit
-    return entries
+    return entries | stored_unit(unit)[1]
 
 
 def _stack_from_brick(container: GwyContainer, number: int) -> TraceStackInfo:
@@ -245,7 +247,7 @@ def _stack_from_brick(container: GwyContainer, number: int) -> TraceStackInfo:
         _centres(brick.y_offset, brick.y_real, values.shape[1]),
         (brick.x_offset, brick.x_real, brick.y_offset, brick.y_real),
         brick.unit_x,
-        brick.unit_w or _unit_from_metadata(metadata),
+        unit_from_stored(brick.unit_w, metadata),
         metadata,
     )
 
@@ -284,17 +286,12 @@ def _stacks_from_lawn(container: GwyContainer, number: int) -> list[TraceStackIn
             _centres(lawn.y_offset, lawn.y_real, height),
             (lawn.x_offset, lawn.x_real, lawn.y_offset, lawn.y_real),
             lawn.unit_xy,
-            lawn.units[index] or _unit_from_metadata(metadata),
+            unit_from_stored(lawn.units[index], metadata),
             metadata,
         )
         for index in range(lawn.n_curves)
         if index != times[0]
     ]
-
-
-def _unit_from_metadata(metadata: dict[str, str]) -> str:
-    """Return the one unit that a .gwy file cannot hold; any other text there would contradict the file."""
-    return "a.u." if metadata.get("Unit", "").strip() == "a.u." else ""
 
 
 def _centres(offset: float, real: float, count: int) -> Array:

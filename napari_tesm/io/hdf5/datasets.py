@@ -202,7 +202,11 @@ def text_of(attributes: dict[str, Any], *names: str) -> str:
 def plain_value(value: Any) -> Any:
     """Return a value as text, number, short array of numbers or list of texts; None where it is no such."""
     if isinstance(value, bytes | np.bytes_):
-        return bytes(value).decode("utf-8", "replace")
+        # Older programs write the µ of a unit as one byte, as Latin-1 has it.
+        try:
+            return bytes(value).decode("utf-8")
+        except UnicodeDecodeError:
+            return bytes(value).decode("latin-1")
     if isinstance(value, str):
         return str(value)
     if isinstance(value, np.generic) and value.dtype.kind in _NUMBERS:

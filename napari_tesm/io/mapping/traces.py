@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.data.dataset import SIGNALS, dataset_from_traces
-from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
+from napari_tesm.gwy.si_units import stored_unit
+from napari_tesm.io.content import Axis, FileContent, Source, one_line, si_from_unit
 from napari_tesm.io.images import (
     channels_on_grid,
     images_from_content,
@@ -149,6 +150,10 @@ def _stacks(
     if "pixel" in named and {"x", "y"} & set(named):
         raise MappingError(f"'{entry.source}' cannot have both a pixel axis and x or y")
     factor, unit = si_from_unit(entry.unit or source.unit)
+    if unit not in ("", "a.u.") and stored_unit(unit)[1]:
+        notes.append(
+            f"'{entry.source}' is in '{one_line(unit)}', which is no unit of physics: its numbers stay as they are"
+        )
     if entry.unit and source.unit and si_from_unit(source.unit) != (factor, unit):
         notes.append(
             f"'{entry.source}' is in {entry.unit}, as the mapping says, where the file says {source.unit}"
