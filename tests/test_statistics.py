@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from napari_tesm.statistics.description import (
     description_from_values,
@@ -141,3 +142,23 @@ def test_the_mode_depends_on_the_scale_it_is_looked_for_on():
     logarithmic, linear = mode_from_values(values, scale="log"), mode_from_values(values, scale="linear")
     assert logarithmic.low <= 1.0 <= logarithmic.high  # the median of ln x
     assert linear.value == pytest.approx(np.exp(-0.64), rel=0.15)  # exp(µ − σ²)
+
+
+def test_grains_that_differ_do_not_make_their_pixels_alike():
+    from napari_tesm.statistics.independence import independent_samples
+
+    shape = (60, 84)
+    rng = np.random.default_rng(2)
+    grain, step = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    level = np.zeros(shape)
+    for number, column in enumerate((2, 23, 44, 65)):
+        grain[4:56, column : column + 13] = True
+        step[4:56, column + 16 : column + 18] = True
+        level[:, column - 2 : column + 19] = number  # grains of a class differ by three standard deviations
+    field = 0.3 * gaussian_filter(rng.standard_normal(shape), 1.5) / 0.19
+    alike = independent_samples(field, step, grain)
+    pooled = independent_samples(field + level, step, grain)
+    assert pooled == pytest.approx(alike, rel=0.3)
+    assert min(alike) > 10
+    # One region that slopes has no grains to part it by.
+    assert independent_samples(field + np.linspace(0, 3, shape[1]), np.ones(shape, dtype=bool))[0] < 10

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_SMALLEST_PATCH: Final = 50
+"""Pixels of a patch that has a middle of its own."""
+_MOST_PATCHES: Final = 12
 _NOISE: Final = 0.05
 """A correlation below this is noise of its estimate."""
 
@@ -18,9 +21,10 @@ def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[flo
     The variance of a region's mean is ``σ²/n² Σ ρ(distance of two pixels)`` over all its pairs; n² over that sum is the
     number of independent pixels that would have the same (Bayley and Hammersley 1946, in two dimensions). The
     correlation ρ is that of what remains of the map when each region's own middle is taken off, in all regions
-    together. Taking the middle off takes the variance of the middle off ρ at every distance, which is put back. ρ is
-    cut where it falls below 0.05, as its tail is noise: in all directions alike, and along lines and columns by
-    themselves, which the noise of scan lines makes alike far beyond their neighbours.
+    together. Patches of a mask that do not touch, the grains of a class, have each their own: that grains differ does
+    not make the pixels within them alike. Taking the middle off takes the variance of the middle off ρ at every
+    distance, which is put back. ρ is cut where it falls below 0.05, as its tail is noise: in all directions alike, and
+    along lines and columns by themselves, which the noise of scan lines makes alike far beyond their neighbours.
 
     Parameters
     ----------
@@ -39,7 +43,11 @@ def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[flo
     finite = np.isfinite(numbers)
     used = [mask & finite for mask in masks]
     shared = [pairs_by_shift(mask) for mask in used]
-    correlation = _correlation_by_distance(numbers, used, shared)
+    patches = [patch & finite for mask in masks for patch in _patches(mask)]
+    whole = len(patches) == len(used)
+    correlation = _correlation_by_distance(
+        numbers, patches, shared if whole else [pairs_by_shift(patch) for patch in patches]
+    )
     counted = [int(mask.sum()) for mask in used]
     return tuple(_independent(n, pairs, correlation) for n, pairs in zip(counted, shared, strict=True))
 
@@ -57,6 +65,20 @@ def clipped_about_median(values: Array) -> Array:
 def pairs_by_shift(mask: Mask) -> Array:
     """Return how many pairs of pixels of a mask lie each shift apart, shape (2 y, 2 x), negative shifts at the end."""
     return _autocorrelation(mask.astype(np.float64))
+
+
+def _patches(mask: Mask) -> list[Mask]:
+    """Return the parts of a mask that do not touch, those too small for a middle of their own in one."""
+    from scipy.ndimage import label
+
+    numbers, count = label(mask, structure=np.ones((3, 3)))
+    sizes = np.bincount(numbers.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    large = np.argsort(-sizes, kind="stable")[: min(_MOST_PATCHES, int((sizes >= _SMALLEST_PATCH).sum()))]
+    if not large.size:
+        return [mask]
+    rest = mask & ~np.isin(numbers, large)
+    return [*(numbers == number for number in large), *([rest] if rest.any() else [])]
 
 
 def _correlation_by_distance(numbers: Array, used: list[Mask], shared: list[Array]) -> Array:
