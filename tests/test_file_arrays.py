@@ -282,6 +282,23 @@ def test_groups_of_lines_are_joined_in_order(tmp_path, pause):
     assert "48 pulses placed in 6 of 6" in dataset.attrs[REPORT]
 
 
+def test_groups_of_pixels_keep_their_records_to_themselves(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    x, dc, _ = recording()
+    x, dc = (values.reshape(ROWS, LINE)[:, : LINE - PAUSE].reshape(ROWS * COLUMNS, -1) for values in (x, dc))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for number in range(ROWS * COLUMNS):
+            for name, values, unit in (("X", x, "m"), ("dc", dc, "V")):
+                data = file.create_dataset(f"{number}/{name}", data=values[number])
+                data.attrs.update({"wf_increment": 1e-4, "units": unit})
+    text = 'recording: {X: "*/X", dc: "*/dc"}\nscan: {pixels: 8, lines: 6, voltages: [-3 V]}'
+    dataset = open_dataset(tmp_path / "a.h5", mapping=mapping_from_text(text))
+    assert (
+        dataset.sizes["time"] == 245
+    )  # from five samples before the pulse, a fiftieth of the record, to the end
+    assert np.array_equal(dataset["displacement"].values[0].reshape(48, -1), x[:, 5:])
+
+
 @pytest.mark.parametrize("kind", ["pixels", "lines"])
 def test_arrays_of_pixels_or_lines_are_stacked_in_order(tmp_path, kind):
     traces = stack(TIMES)

@@ -115,6 +115,20 @@ def test_what_has_no_time_in_common_is_refused():
         aligned(bases, "X", {"dc": "Bias"})
 
 
+def test_one_sentence_says_how_channels_lie():
+    x = TimeBase(1000, 0.0, 1e-3)
+    late = {"dc": TimeBase(1000, 2e-3, 1e-3), "line": TimeBase(1000, 2e-3, 1e-3)}
+    assert aligned({"X": x, **late}, "X").sentence == (
+        "'dc' and 'line' begin and end 2 ms after 'X': laid side by side by the time base of each, 998 ms of 'X' are "
+        "used, 2 of its 1000 samples (0.2 %) are left out."
+    )
+    other = {"dc": TimeBase(900, 5e-3, 1e-3), "line": TimeBase(1000, 0.0, 1e-3)}
+    assert aligned({"X": x, **other}, "X").sentence.startswith(
+        "'dc' begins 5 ms after and ends 95 ms before 'X': "
+    )
+    assert aligned({"X": x, "line": TimeBase(1000, 0.0, 1e-3)}, "X").sentence == ""
+
+
 def test_a_channel_without_times_is_taken_along_unless_its_length_speaks_against_it():
     known = TimeBase(1000, 0.0, 1e-3)
     together = aligned({"X": known, "line": TimeBase(900)}, "X")

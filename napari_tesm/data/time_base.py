@@ -295,19 +295,7 @@ def _what_was_done(
 ) -> str:
     """Return one sentence on how the channels lie and what is left out of the leading one."""
     leading = bases[lead]
-    parts = []
-    for what, own in (("begins", 0), ("ends", -1)):
-        times = {name: float(base.at(0)) if own == 0 else _end(base, leading) for name, base in bases.items()}
-        moved: dict[str, list[str]] = {}
-        for name, time in times.items():
-            by = time - times[lead]
-            if name == lead or abs(by) < 0.5 * leading.spacing:
-                continue
-            words = f"{text_from_quantity(abs(by), 's', digits=4)} {'after' if by > 0 else 'before'}"
-            moved.setdefault(words, []).append(called[name])
-        for words, others in moved.items():
-            plural = what if len(others) == 1 else what[:-1]
-            parts.append(f"{_listed(others)} {plural} {words} {called[lead]}")
+    parts = _moves(bases, lead, called)
     slower: dict[str, list[str]] = {}
     for name, base in bases.items():
         if abs(base.spacing - leading.spacing) > SAME * leading.spacing:
@@ -328,6 +316,29 @@ def _what_was_done(
     how = "by the time base of each" if not assumed else "as if they began together"
     begun = "; ".join(parts) or "the channels do not cover the same time"
     return f"{begun}: laid side by side {how}, {common} of {called[lead]} are used{lost}."
+
+
+def _moves(bases: Mapping[str, TimeBase], lead: str, called: Mapping[str, str]) -> list[str]:
+    """Return which channels begin or end before or after the leading one, in words."""
+    leading = bases[lead]
+    ends: dict[tuple[str, str], list[str]] = {}
+    for name, base in bases.items():
+        if name == lead:
+            continue
+        words = []
+        for by in (float(base.at(0)) - float(leading.at(0)), _end(base, leading) - _end(leading, leading)):
+            early = "after" if by > 0 else "before"
+            apart = abs(by) >= 0.5 * leading.spacing
+            words.append(f"{text_from_quantity(abs(by), 's', digits=4)} {early}" if apart else "")
+        ends.setdefault((words[0], words[1]), []).append(called[name])
+    parts = []
+    for (begin, end), names in ends.items():
+        s = "s" if len(names) == 1 else ""
+        said = [f"begin{s} and end{s} {begin}"] if begin == end and begin else []
+        said = said or [f"{verb}{s} {words}" for verb, words in (("begin", begin), ("end", end)) if words]
+        if said:
+            parts.append(f"{_listed(names)} {' and '.join(said)} {called[lead]}")
+    return parts
 
 
 def _listed(names: Sequence[str]) -> str:

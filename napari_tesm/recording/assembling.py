@@ -95,8 +95,9 @@ def dataset_from_recording(
     rate = 1.0 / _even_interval(alignment.bases["X"], (names or {}).get("X", "X"))
     pulses, starts, lines = _events(streams, alignment, round((pulse_delay or 0.0) * rate))
     order, held = _order_of_voltages_held(order, pulses)
-    samples = _record(starts, pulses, rate, before, after)
     pieces = np.asarray(begins, dtype=np.int64) - alignment.spans["X"][0]
+    room = _room_in_pieces(starts, pieces, alignment.bases["X"].size)
+    samples = _record(starts, pulses, rate, before, after, room)
     if lines is None and len(pieces) == order.passes > 1:
         lines = pieces
     places = places_from_events(
@@ -237,10 +238,31 @@ def _check_streams(streams: Mapping[str, Any]) -> None:
         )
 
 
+def _room_in_pieces(starts: NDArray[np.int64], pieces: NDArray[np.int64], size: int) -> tuple[float, float]:
+    """Return how many samples a piece usually has before its first pulse, and from the start of its last one."""
+    number = np.searchsorted(pieces, starts, side="right") - 1
+    if pieces.size < 2 or not (number >= 0).any():
+        return np.inf, np.inf
+    held, first = np.unique(number, return_index=True)
+    last = np.searchsorted(number, held, side="right") - 1
+    ends = np.append(pieces[1:], size)
+    inside = held >= 0
+    before = (starts[first] - pieces[held])[inside]
+    return float(np.median(before)), float(np.median((ends[held] - starts[last])[inside]))
+
+
 def _record(
-    starts: NDArray[np.int64], pulses: Pulses | None, rate: float, before: float | None, after: float | None
+    starts: NDArray[np.int64],
+    pulses: Pulses | None,
+    rate: float,
+    before: float | None,
+    after: float | None,
+    room: tuple[float, float],
 ) -> tuple[int, int]:
-    """Return the samples of a record before and from the start of the pulse."""
+    """Return the samples of a record before and from the start of the pulse.
+
+    Where nobody says it, a record is as long as the pulses are apart, and has room in the pieces of the recording.
+    """
     for name, value in (("before", before), ("after", after)):
         if value is not None and not (np.isfinite(value) and value >= 0):
             raise ValueError(f"the record {name} the pulse must be a time from zero, not {value}")
@@ -249,8 +271,8 @@ def _record(
         rhythm = rhythm_from_times(starts.astype(np.float64))
         whole = int(rhythm.period * (1 - min(4 * rhythm.jitter, 0.5)))
         usual = max(1, min(round(_BASELINE * whole), (whole - pulse) // 4))
-    first = usual if before is None else round(before * rate)
-    last = max(1, whole - first) if after is None else round(after * rate)
+    first = int(min(usual, room[0])) if before is None else round(before * rate)
+    last = int(min(max(1, whole - first), room[1])) if after is None else round(after * rate)
     if last < 1:
         raise ValueError(
             f"the record after the start of the pulse is shorter than a sample of {1 / rate:g} s"

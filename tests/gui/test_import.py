@@ -62,6 +62,15 @@ def test_a_mapping_fills_the_form(recording, truth):
     assert np.array_equal(scan.dataset["displacement"].values, truth["displacement"].values)
 
 
+def test_channels_in_pieces_can_be_chosen(tmp_path):
+    values = np.random.default_rng(0).standard_normal(1500)
+    np.savez(tmp_path / "a.npz", **{f"Line {n}/{name}": values for n in range(3) for name in ("X", "dc")})
+    model = ImportModel()
+    model.open(tmp_path / "a.npz")
+    assert model.channels["X"] == "Line */X"
+    assert model.arrays[:3] == ["Line */X", "Line */dc", "Line 0/X"]
+
+
 def test_what_stands_in_the_file_stays_there_until_somebody_changes_it(recording, tmp_path):
     said = recording.with_name("mine.yaml").read_text(encoding="utf-8")
     said = said.replace("width: 72 nm", "width: {source: size, unit: nm}")

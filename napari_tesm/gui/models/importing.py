@@ -10,6 +10,7 @@ from napari_tesm.gui.models.protocol import Question
 from napari_tesm.gui.models.scan import Scan, live_scans
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.mapping.entries import Mapping, MappingError
+from napari_tesm.io.mapping.pieces import patterns_among
 from napari_tesm.io.mapping.proposal import UNKNOWN, lines_from_content, proposal_from_content
 from napari_tesm.io.mapping.text import mapping_from_file, mapping_from_text, text_from_mapping
 from napari_tesm.scan import scans_from_opened
@@ -74,8 +75,10 @@ class ImportModel:
 
     @property
     def arrays(self) -> list[str]:
-        """Names of the arrays of the file."""
-        return [] if self.content is None else [source.name for source in self.content.sources]
+        """Names of the arrays of the file, and of those that are in pieces what stands for all of them."""
+        names = [] if self.content is None else [source.name for source in self.content.sources]
+        named = [name for name in self.channels.values() if name]
+        return list(dict.fromkeys([*patterns_among(names).values(), *names, *named]))
 
     def open(self, path: Path) -> None:
         """Look into a file and propose what is what; the mapping beside it is taken where there is one.

@@ -11,7 +11,7 @@ from napari_tesm.io.content import Axis, axis_from_positions
 from napari_tesm.io.hdf5.datasets import attributes_of, small_array, text_of
 from napari_tesm.io.unit_attributes import unit_from_attributes
 
-_LISTS: Final = ("axes", "dims", "dimensions", "_ARRAY_DIMENSIONS", "DIMENSION_LABELS", "coordinates")
+_LISTS: Final = ("axes", "dims", "dimensions", "_ARRAY_DIMENSIONS", "DIMENSION_LABELS")
 """Attributes in which files list their axes."""
 
 
