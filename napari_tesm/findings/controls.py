@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import words_of_fit
+from napari_tesm.quantities.numbers import counted
 from napari_tesm.quantities.status import OK
 from napari_tesm.quantities.text import prefix_for, text_from_quantity
 from napari_tesm.statistics.independence import independent_samples
@@ -207,7 +208,7 @@ def sentence_about_chance(counts: Mapping[str, int], response_level: float) -> s
     for count, level in ((counts["ok"], response_level), (passed, min(_LEVEL_HOLDS * response_level, 1.0))):
         if not pixels or accepted_share(0, count, pixels, response_level=level).chance < _UNLIKELY:
             return ""
-    return f"No response: {passed} of {pixels} pixels passed, no more than noise alone lets pass"
+    return f"No response: {passed} of {counted(pixels, 'pixel')} passed, no more than noise alone lets pass"
 
 
 def compare_with_control(
@@ -243,7 +244,7 @@ def sentences_from_control(response: ControlResponse, *, unit: str, label: str =
     """
     where = f" {label}" if label else ""
     first = {
-        "no response": f"No response{where}: the mean H of {response.pixels} pixels is "
+        "no response": f"No response{where}: the mean H of {counted(response.pixels, 'pixel')} is "
         f"{_with_interval(response, unit)}, consistent with zero.",
         "shift": f"No pixel by itself responds{where}, but the mean H of all {response.pixels} is "
         f"{_with_interval(response, unit)}, which is not zero.",
@@ -260,7 +261,7 @@ def sentences_from_control(response: ControlResponse, *, unit: str, label: str =
             "side)."
         )
     if response.hot:
-        sentences.append(f"Left out of the mean as hot: {response.hot} pixels.")
+        sentences.append(f"Left out of the mean as hot: {counted(response.hot, 'pixel')}.")
     if response.masked and response.shares:
         sentences.append("The maps of tau and D are wholly masked.")
     return sentences

@@ -18,7 +18,7 @@ from napari_tesm.findings.instrument import instrument_lines, instrument_summary
 from napari_tesm.findings.parity import even_in_words, even_summary, parts_in_words, parts_summary
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
-from napari_tesm.quantities.numbers import plain_value
+from napari_tesm.quantities.numbers import counted, plain_value
 from napari_tesm.quantities.status import OK, STATUS_MEANINGS
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.statistics.description import quartiles, values_on_scale
@@ -148,7 +148,7 @@ def _limits_line(entry: dict[str, Any], number: int) -> Iterator[str]:
     if limits is not None:
         sides = (("n_only_upper", "only an upper limit"), ("n_only_lower", "only a lower one"))
         words = "".join(f", {side} in {limits[key]}" for key, side in sides if limits[key])
-        yield f"        {100 * limits['level']:g} % interval of {name} in {limits['n_both']} pixels{words}"
+        yield f"        {100 * limits['level']:g} % interval of {name} in {counted(limits['n_both'], 'pixel')}{words}"
 
 
 def _distribution(values: NDArray[np.floating]) -> dict[str, float | None]:
@@ -162,7 +162,7 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
     labels = labels_from_maps(maps)
     level = float(summary["recipe"]["response_level"])
     for entry, label in zip(summary["pulses"], labels, strict=True):
-        yield f"Pulse {label or 'setting'}: {entry['n_pixels']} pixels"
+        yield f"Pulse {label or 'setting'}: {counted(entry['n_pixels'], 'pixel')}"
         if "H" in entry and entry["H"]["median"] is not None:
             yield _height_line(entry["H"], unit)
         if "even" in entry:
@@ -204,7 +204,7 @@ def _shape_lines(entry: dict[str, Any], number: int) -> Iterator[str]:
             text_from_quantity(entry[name][key], unit, digits=3) for key in ("q25", "median", "q75")
         )
         lost = entry[map_name("tau", number)]["n_ok"] - entry[name]["n_ok"]
-        missing = f"; not known in {lost} pixels, nor is D" if lost else ""
+        missing = f"; not known in {counted(lost, 'pixel')}, nor is D" if lost else ""
         title = MAP_KINDS[name].title
         yield f"  {title}  median {middle}, half of the pixels within {low} … {high}{missing}"
 
@@ -263,4 +263,6 @@ def _window_lines(entry: dict[str, Any], number: int, attributes: Mapping[Any, A
             ]
             yield f"        median for the error of the {length.name}: {', '.join(parts)}, common to all pixels"
     yield from _limits_line(entry, number)
-    yield f"        {tau['n_ok']} pixels fitted ({share:.1f} %)" + (f"; {others}" if others else "")
+    yield f"        {counted(tau['n_ok'], 'pixel')} fitted ({share:.1f} %)" + (
+        f"; {others}" if others else ""
+    )

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.numbers import counted
 from napari_tesm.statistics.images import filled
 
 Array = NDArray[np.float64]
@@ -133,7 +134,10 @@ def grains_from_labels(
     if (numbers == 0).any():
         numbers, given = _without_thin_lines(numbers)
         if given:
-            words.append(f"{given} pixels of thin lines between grains were given to the nearest grain.")
+            were = "was" if given == 1 else "were"
+            words.append(
+                f"{counted(given, 'pixel')} of thin lines between grains {were} given to the nearest grain."
+            )
     return Grains(
         numbers.astype(np.int32),
         (float(spacing[0]), float(spacing[1])),

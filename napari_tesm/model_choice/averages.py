@@ -19,6 +19,7 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.kernels.named import ALL_KERNELS
+from napari_tesm.quantities.numbers import counted
 from napari_tesm.quantities.text import text_from_quantity
 
 Array = NDArray[np.float64]
@@ -60,7 +61,8 @@ class AveragedDiffusion:
         )
         mean = text_from_quantity(self.diffusion, "m²/s", digits=3)
         return (
-            f"{self.name} over the kernels with their weights: {mean} (median of {self.pixels} pixels), in a pixel "
+            f"{self.name} over the kernels with their weights: {mean} (median of {counted(self.pixels, 'pixel')}), "
+            "in a pixel "
             f"×/÷ {np.exp(self.noise_error):.2f} from the noise and ×/÷ {np.exp(self.kernel_error):.2f} "
             f"between the kernels. Each alone: {alone}."
         )

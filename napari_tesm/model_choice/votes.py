@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from napari_tesm.quantities.numbers import counted
+
 CLEAR: Final = 10.0
 """A kernel is preferred clearly where its AICc is smaller by this.
 
@@ -136,7 +138,7 @@ class KernelVotes:
             words = f"The data support '{name}'"
         else:
             words = f"The data hardly tell '{name}' from '{second}'"
-        words += f": best in {100 * self.share(name):.0f} % of {self.judged} traces"
+        words += f": best in {100 * self.share(name):.0f} % of {counted(self.judged, 'trace')}"
         words += f", AICc of the map {rounded(margin)} below that of '{second}'"
         if (rival := self.rival) is not None:
             words += f" (but '{rival}' is best in more of them, {100 * self.share(rival):.0f} %: the traces differ)"

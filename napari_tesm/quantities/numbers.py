@@ -47,6 +47,17 @@ def power_of_ten(power: int) -> str:
     return f"10{str(power).translate(_SUPERSCRIPTS)}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of what has a regular plural.
+
+    Examples
+    --------
+    >>> counted(1, "pixel"), counted(12, "pixel")
+    ('1 pixel', '12 pixels')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def plain_value(value: Any) -> Any:
     """Return what JSON can hold: numpy's numbers and arrays as Python's, and None for what is no number.
 

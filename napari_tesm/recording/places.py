@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_tesm.quantities.numbers import counted
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.beats import Beats, beats_from_starts
 from napari_tesm.recording.order import ScanOrder
@@ -60,7 +61,7 @@ class Places:
             f"jitter {text_from_quantity(self.jitter, 's', digits=2)}.",
             f"{total(lambda line: line.found)} pulses placed in {len(self.lines)} of {self.order.passes} passes over "
             f"lines; {total(lambda line: len(line.dropped))} missing, {total(lambda line: len(line.doubled))} doubled, "
-            f"{total(lambda line: len(line.spoiled))} pixels left out because of a disturbed pulse, "
+            f"{counted(total(lambda line: len(line.spoiled)), 'pixel')} left out because of a disturbed pulse, "
             f"{total(lambda line: bool(line.problem))} lines left out.",
             *self.notes,
         ]
