@@ -299,6 +299,22 @@ def test_groups_of_pixels_keep_their_records_to_themselves(tmp_path):
     assert np.array_equal(dataset["displacement"].values[0].reshape(48, -1), x[:, 5:])
 
 
+def test_a_record_that_would_reach_into_the_next_line_is_left_empty(tmp_path):
+    x, dc, _ = recording()
+    lines = {"X": x.reshape(ROWS, LINE)[:, : LINE - PAUSE], "dc": dc.reshape(ROWS, LINE)[:, : LINE - PAUSE]}
+    np.savez(
+        tmp_path / "a.npz", **{f"{n}/{name}": own[n] for name, own in lines.items() for n in range(ROWS)}
+    )
+    text = (
+        'recording: {X: "*/X", dc: "*/dc", before: 0.5 ms, length: 25 ms}\ntime: {interval: 0.1 ms}\n'
+        "scan: {pixels: 8, lines: 6, voltages: [-3 V]}"
+    )
+    dataset = open_dataset(tmp_path / "a.npz", mapping=mapping_from_text(text))
+    empty = np.isnan(dataset["displacement"].values[0]).all(axis=-1)
+    assert np.array_equal(empty, np.broadcast_to(np.arange(COLUMNS) == COLUMNS - 1, (ROWS, COLUMNS)))
+    assert "6 pixels have their pulse within the recording, but not the whole record" in dataset.attrs[REPORT]
+
+
 @pytest.mark.parametrize("kind", ["pixels", "lines"])
 def test_arrays_of_pixels_or_lines_are_stacked_in_order(tmp_path, kind):
     traces = stack(TIMES)
