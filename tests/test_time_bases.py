@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_tesm import fit, open_dataset, open_series
+from napari_tesm.cli import main
 from napari_tesm.data.time_base import TimeBase, aligned, time_base_from_times
 from napari_tesm.io.mapping.entries import MappingError
 from napari_tesm.io.mapping.text import mapping_from_text
@@ -215,6 +216,19 @@ def test_one_mapping_names_the_voltages_of_a_whole_series(tmp_path):
     assert series["voltage"].values.tolist() == [-1.0, -2.0, -3.0]
     assert not np.isnan(series["displacement"].values).any()
     assert "Of the voltages -1 V, -2 V, -3 V the recording holds -2 V alone." in series.attrs[REPORT]
+
+
+def test_a_fit_says_how_the_channels_of_a_recording_lie_and_once(tmp_path, capsys):
+    x, dc, line = recording()
+    path = tdms(tmp_path / "a.tdms", {"X": (x, STEP), "dc": (dc[:-100], STEP), "line": (line, STEP)})
+    (tmp_path / "a.yaml").write_text(MAPPING, encoding="utf-8")
+    words = ["--maps-only", "--progress", "none", "-o"]
+    assert main(["displacement", str(path), *words, str(tmp_path / "h.gwy")]) == 0
+    assert "'Rec/dc' ends 10 ms before 'Rec/X'" in capsys.readouterr().out
+    assert main(["import", str(path), "-o", str(tmp_path / "b.gwy"), "--progress", "none"]) == 0
+    assert "'Rec/dc' ends 10 ms before 'Rec/X'" in capsys.readouterr().out
+    assert main(["displacement", str(tmp_path / "b.gwy"), *words, str(tmp_path / "g.gwy")]) == 0
+    assert "Rec/dc" not in capsys.readouterr().out
 
 
 CHANNELS_OF_A_MAPPING = {

@@ -62,8 +62,13 @@ def write_maps(
 
 
 def _import_lines(scan: Scan) -> list[str]:
-    """Return what was said about opening the file: where the pulses of a recording went, and what was odd."""
-    report = "" if scan.dataset is None else str(scan.dataset.attrs.get(REPORT, ""))
+    """Return what was said about opening the file: where the pulses of a recording went, and what was odd.
+
+    What a .gwy file holds was said when it was imported.
+    """
+    report = ""
+    if scan.dataset is not None and scan.container is None:
+        report = str(scan.dataset.attrs.get(REPORT, ""))
     return [printable(line) for line in (*report.splitlines(), *(f"Note: {note}" for note in scan.notes))]
 
 
