@@ -23,7 +23,7 @@ from napari_tesm.gwy import (
 from napari_tesm.gwy.graphs import DataLine
 from napari_tesm.io.content import ContentError
 from napari_tesm.io.vendor import content_from_vendor, is_vendor
-from napari_tesm.io.vendor.content import _grid
+from napari_tesm.io.point_grid import grid_of_points
 
 pytest.importorskip("gwyddionpy_converter")
 posix = pytest.mark.skipif(os.name != "posix", reason="the converter of these tests is a shell script")
@@ -284,7 +284,7 @@ def test_points_that_scatter_by_rounding_are_a_grid_still():
     rows, columns = np.indices((4, 3))
     chance = np.random.default_rng(0).permutation(12)
     exact = np.c_[columns.ravel() * 1e-6 + 5e-6, rows.ravel() * 2e-6][chance]
-    y, x, order = _grid(exact + 1e-15 * np.random.default_rng(1).normal(size=exact.shape))
+    y, x, order = grid_of_points(exact + 1e-15 * np.random.default_rng(1).normal(size=exact.shape))
     np.testing.assert_allclose(x, [5e-6, 6e-6, 7e-6])
     np.testing.assert_allclose(y, [0, 2e-6, 4e-6, 6e-6], atol=1e-14)
     np.testing.assert_allclose(exact[order[..., 0], 0], np.broadcast_to(x, (4, 3)))
@@ -302,7 +302,7 @@ def test_points_that_scatter_by_rounding_are_a_grid_still():
     ],
 )
 def test_points_that_are_no_full_grid_are_none(points):
-    assert _grid(np.array(points, float)) is None
+    assert grid_of_points(np.array(points, float)) is None
 
 
 # Without the converter, and what is none of its business

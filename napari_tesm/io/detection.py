@@ -17,6 +17,7 @@ _READERS: Final = (
     ("HDF5", "hdf5", "is_hdf5", "content_from_hdf5"),
     ("NumPy", "numpy_files", "is_numpy", "content_from_numpy"),
     ("microscope", "vendor", "is_marked", "content_from_vendor"),
+    ("text", "text", "is_text", "content_from_text"),
 )
 """Format, module, test and reader, in the order in which they are asked: MATLAB's newer files are HDF5, too."""
 
@@ -66,7 +67,8 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
             return reader[1](path)
         if is_vendor(path, head):
             return content_from_vendor(path)
-    what = "a folder that is no Zarr store" if path.is_dir() else "of no format that is known"
+    what = "a folder that is neither a Zarr store nor one of numbered text files"
+    what = what if path.is_dir() else "of no format that is known"
     raise ContentError(f"{path} is {what}: {KNOWN_FORMATS}.")
 
 
@@ -97,9 +99,12 @@ def _beginning(path: Path) -> bytes:
 
 def _reader(path: Path, head: bytes) -> tuple[str, Callable[[Path], FileContent]] | None:
     if path.is_dir():
+        from napari_tesm.io.text import content_from_text_folder, is_text_folder
         from napari_tesm.io.zarr_store import content_from_zarr, is_zarr
 
-        return ("Zarr", content_from_zarr) if is_zarr(path) else None
+        if is_zarr(path):
+            return "Zarr", content_from_zarr
+        return ("text", content_from_text_folder) if is_text_folder(path) else None
     if not head:
         return None
     for name, module_name, test, reader in _READERS:

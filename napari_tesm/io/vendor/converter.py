@@ -20,7 +20,7 @@ _MEMORY: Final = 8 << 30
 _LARGEST_OUTPUT: Final = 2 << 30
 _UNKNOWN: Final = "No module can load"
 _PREFIX: Final = re.compile(r"^.*?cannot load '.*?': ", re.DOTALL)
-KNOWN_FORMATS: Final = ".gwy, TDMS, HDF5, MATLAB, NumPy, Zarr and microscopes' own files can be opened"
+KNOWN_FORMATS: Final = ".gwy, TDMS, HDF5, MATLAB, NumPy, Zarr, text and microscopes' own files can be opened"
 
 
 def convert(path: Path, output: Path) -> str:

@@ -1,0 +1,181 @@
+"""How a text file is laid out: what separates its fields, where its table begins, and what stands above it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from napari_tesm.io.content import one_line
+from napari_tesm.io.text.names import is_unit, name_and_unit
+from napari_tesm.io.text.numbers import COMMENTS, MISSING, Spelling, is_comment
+
+_SEPARATORS: Final = ("\t", ";", ",", "")
+_LEAST_OF_TABLE: Final = 0.5
+"""Part of the lines below its first that must be rows for a text to be a table."""
+_ENOUGH: Final = 100_000
+"""Characters that tell how a text is laid out, where they are at least so many lines:"""
+_LEAST_ROWS: Final = 12
+_MOST_ABOVE: Final = 200
+_STATED: Final = re.compile(r"([^:=\t]{1,60}?)\s*[:=\t]\s*(.{1,200})")
+_FRACTION: Final = re.compile(r"0\d+|\d{4,}")
+"""What stands behind a decimal comma and is no whole number of its own."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is told from the beginning of a file.
+
+    Parameters
+    ----------
+    spelling : Spelling
+    width : int
+        Fields of a row.
+    first : int
+        Number of the line where the table begins, counted from 0.
+    names, units : list of str
+        One for each column; empty where the file does not say it.
+    attributes : dict of str
+        What is stated above the table, ``Scan size: 1 µm``, by words in small letters joined by underlines.
+    notes : list of str
+    """
+
+    spelling: Spelling
+    width: int
+    first: int
+    names: list[str]
+    units: list[str]
+    attributes: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def layout_of(lines: Sequence[str], *, whole: bool = True) -> Layout | None:
+    """Return how a text is laid out; None where it is no table of numbers.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        The first lines of the file.
+    whole : bool
+        The last of them is whole.
+    """
+    sample = [(n, line) for n, line in enumerate(lines) if not is_comment(line)]
+    sample = sample if whole or len(sample) < 2 else sample[:-1]
+    enough = np.searchsorted(np.cumsum([len(line) for _, line in sample]), _ENOUGH)
+    sample = sample[: max(int(enough), _LEAST_ROWS)]
+    tried = [
+        attempt
+        for separator in _SEPARATORS
+        for decimal in ".,"
+        if not separator == decimal == ","
+        if (attempt := _attempt(sample, Spelling(separator, decimal))) is not None
+    ]
+    # A comma may be in quotation marks.
+    quoted = [] if not any('"' in line for _, line in sample[:20]) else [_attempt(sample, Spelling(",", ","))]
+    tried += [attempt for attempt in quoted if attempt is not None]
+    if not tried:
+        return None
+    # Of several readings that of most rows holds, then that of most columns: "1 2" is two numbers, not none.
+    _, width, first, spelling = max(tried, key=lambda attempt: (attempt[0], attempt[1]))
+    notes: list[str] = []
+    alone = next((a for a in tried if a[3] == Spelling("", ",") and a[1] == 1), None)
+    below = [line for number, line in sample if number >= first]
+    if spelling == Spelling(",", ".") and width == 2 and alone is not None and _are_fractions(below):
+        spelling, width = alone[3], 1
+        notes.append("Its commas are taken for decimal ones, in one column of numbers.")
+    names, units, attributes = _above(lines[:first], spelling, width)
+    return Layout(spelling, width, first, names, units, attributes, notes)
+
+
+def _attempt(sample: Sequence[tuple[int, str]], spelling: Spelling) -> tuple[int, int, int, Spelling] | None:
+    """Return how many rows a spelling makes, of what width, and the line of the first."""
+    widths: list[int] = []
+    for _, line in sample:
+        fields = spelling.fields(line)
+        if len(fields) > 1 and not fields[-1]:
+            fields = fields[:-1]
+        widths.append(len(fields) if spelling.numbers(fields) is not None else 0)
+    most = max(set(widths) - {0}, key=lambda width: (widths.count(width), width), default=0)
+    if not most or (spelling.decimal == "," and not _has_comma(sample, spelling)):
+        return None
+    start = _start(widths, most)
+    behind = widths[start:]
+    count = behind.count(most)
+    if count < _LEAST_OF_TABLE * len(behind) or (count < 2 and most < 2):
+        return None
+    return count, most, sample[start][0], spelling
+
+
+def _start(widths: Sequence[int], width: int) -> int:
+    """Return where rows of a width begin: at the first that another row, or the end, follows."""
+    for n, (own, following) in enumerate(pairwise([*widths, width])):
+        if own == width == following:
+            return n
+    return widths.index(width)
+
+
+def _has_comma(sample: Sequence[tuple[int, str]], spelling: Spelling) -> bool:
+    """Whether a decimal comma stands in a number anywhere; without one, a point does as well."""
+    return any(
+        "," in field
+        for _, line in sample
+        for field in spelling.fields(line)
+        if spelling.number(field) is not None
+    )
+
+
+def _are_fractions(lines: Sequence[str]) -> bool:
+    """Whether what stands behind the only comma of each line can be no column of whole numbers."""
+    behind = [line.partition(",")[2].strip() for line in lines if line.count(",") == 1]
+    return any(_FRACTION.fullmatch(part) for part in behind) and all(part.isdecimal() for part in behind)
+
+
+def _above(
+    lines: Sequence[str], spelling: Spelling, width: int
+) -> tuple[list[str], list[str], dict[str, str]]:
+    """Return names and units of columns, and what else is stated above the table."""
+    texts = [line.strip("\x1a\x00\r\n").lstrip("".join({mark[0] for mark in COMMENTS})) for line in lines]
+    texts = [text for text in texts if text.strip()][-_MOST_ABOVE:]
+    units = [""] * width
+    last = _fields(texts[-1], spelling, width) if texts else None
+    if last is not None and _are_units(last):
+        units = [text.strip("()[] ") for text in last]
+        texts = texts[:-1]
+    names = _fields(texts[-1], spelling, width) if texts else None
+    if names is None:
+        names = [""] * width
+    else:
+        texts = texts[:-1]
+        parted = [name_and_unit(name) for name in names]
+        names = [one_line(name, 80) for name, _ in parted]
+        units = [own or beside for own, (_, beside) in zip(units, parted, strict=True)]
+    attributes: dict[str, str] = {}
+    for text in texts:
+        parts = _STATED.fullmatch(text.strip())
+        if parts:
+            key = re.sub(r"\W+", "_", parts[1].strip().lower()).strip("_")
+            attributes.setdefault(key, one_line(parts[2].strip().strip('"')))
+    return names, units, attributes
+
+
+def _fields(text: str, spelling: Spelling, width: int) -> list[str] | None:
+    """Return the fields of a heading, where it has one for each column."""
+    ways = [spelling.fields(text.strip(" "))]
+    if spelling.separator != "\t":
+        ways.append([field.strip() for field in text.strip().split("\t")])
+    if not spelling.separator:
+        ways += [re.split(r"\s{2,}", text.strip()), [part.strip() for part in text.split(",")]]
+        # A unit is often a word of its own: "Time (ms)  X (nm)".
+        ways.append(re.sub(r"\s+([(\[])", r"\1", text).split())
+    for fields in ways:
+        fields = fields[:-1] if len(fields) == width + 1 and not fields[-1] else fields
+        if len(fields) == width and any(fields):
+            return fields
+    return None
+
+
+def _are_units(fields: Sequence[str]) -> bool:
+    some = [text.strip("()[] ") for text in fields if text.strip().lower() not in MISSING]
+    return bool(some) and all(is_unit(text) for text in some)
