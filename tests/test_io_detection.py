@@ -66,7 +66,8 @@ def test_made_files_are_known(tmp_path):
     zarr.create_array(tmp_path / "d", data=np.arange(3))
     with h5py.File(tmp_path / "e", "w", userblock_size=512) as file:
         file["x"] = np.arange(3)
-    expected = {"a": "MATLAB", "b.npy": "NumPy", "c.npz": "NumPy", "d": "Zarr", "e": "HDF5"}
+    (tmp_path / "f").write_text("x (nm)\n0\n1\n2\n")
+    expected = {"a": "MATLAB", "b.npy": "NumPy", "c.npz": "NumPy", "d": "Zarr", "e": "HDF5", "f": "text"}
     for name, kind in expected.items():
         assert format_of_file(tmp_path / name) == kind
         (source,) = content_from_file(str(tmp_path / name)).sources
@@ -75,7 +76,8 @@ def test_made_files_are_known(tmp_path):
 
 OTHERS = {
     "text": b"some words\n" * 20,
-    "table": b"time,displacement\n0,1\n1,2\n",
+    "table of napari's": b"index,shape-type,vertex-index,axis-0,axis-1\n0,0,0,1.5,2\n0,0,1,3,4\n",
+    "points of napari's": b"index,axis-0,axis-1\n0,1.5,2\n1,3,4\n",
     "program": b"#!/bin/sh\necho\n",
     "nothing but zeros": bytes(5000),
     "png": b"\x89PNG\r\n\x1a\n" + bytes(100),
@@ -102,7 +104,7 @@ def test_what_is_no_file_is_said_in_a_sentence(tmp_path, shared_data):
     for name, kind, word in (
         ("none.h5", FileNotFoundError, "does not exist"),
         ("empty.tdms", ContentError, "empty"),
-        (".", ContentError, "folder that is no Zarr store"),
+        (".", ContentError, "folder that is neither a Zarr store"),
     ):
         with pytest.raises(kind, match=word) as refused:
             content_from_file(tmp_path / name)

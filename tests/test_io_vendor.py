@@ -22,8 +22,8 @@ from napari_tesm.gwy import (
 )
 from napari_tesm.gwy.graphs import DataLine
 from napari_tesm.io.content import ContentError
-from napari_tesm.io.vendor import content_from_vendor, is_vendor
 from napari_tesm.io.point_grid import grid_of_points
+from napari_tesm.io.vendor import content_from_vendor, is_vendor
 
 pytest.importorskip("gwyddionpy_converter")
 posix = pytest.mark.skipif(os.name != "posix", reason="the converter of these tests is a shell script")

@@ -27,7 +27,7 @@ _COMMANDS: Final = {
                      "does not say what is what", nargs="?", const=True),
         shared.DEBUG,
     )),
-    "import": Command("make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, vendors'", (
+    "import": Command("make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, text, vendors'", (
         shared.files("RECORDING", "several become one voltage series", nargs="+"),
         shared.output("OUT.gwy|OUT.zarr", required=True),
         shared.taken("mapping", "M.yaml", "what is what in the file"),

@@ -236,7 +236,8 @@ def open_datasets(
     Parameters
     ----------
     path : path-like
-        A .gwy file, or one of an instrument: NI TDMS, HDF5, MATLAB, NumPy, Zarr.
+        A .gwy file, or one of an instrument: NI TDMS, HDF5, MATLAB, NumPy, Zarr, text, or a
+        microscope's.
     traces : str or sequence of str, optional
         Titles or numbers of the trace stacks to take.
     time_unit, lateral_unit : str, optional

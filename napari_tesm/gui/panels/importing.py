@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _FILES = ";;".join(
     (
-        "Recordings (*.tdms *.h5 *.hdf5 *.mat *.npy *.npz)",
+        "Recordings (*.tdms *.h5 *.hdf5 *.mat *.npy *.npz *.csv *.tsv *.txt *.dat *.asc *.lvm)",
         "AFM files (*.spm *.0?? *.ibw *.mdt *.nid)",
         "All files (*)",
     )
@@ -66,7 +66,7 @@ class ImportPanel(QWidget):
         self.fields: dict[str, QLineEdit] = {}
         self.boxes: dict[str, QComboBox] = {}
         self.file_button = button(
-            "Recording…", "The recorder's file: TDMS, HDF5, MATLAB, NumPy, Zarr", self._choose
+            "Recording…", "The recorder's file: TDMS, HDF5, MATLAB, NumPy, Zarr, text", self._choose
         )
         self.file_label = QLabel()
         self.scan_button = button(

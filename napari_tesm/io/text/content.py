@@ -35,6 +35,8 @@ _CALLED: Final = {
     "count": r"(index|sample|samples|no|nr|n|i|#|sample ?(no|nr|number|index)\.?)",
 }
 _PLACES: Final = (("y", "x"), ("row", "column"), ("pixel",))
+_LAYERS: Final = "axis-0"
+"""A column of the tables in which napari keeps points and shapes, which it reads itself."""
 _AGREE: Final = 0.01
 """Part of a sampling interval by which the times of two pixels may differ."""
 
@@ -43,7 +45,10 @@ def is_text(path: str | PathLike[str], head: bytes) -> bool:
     """Return whether a file starting with the bytes `head` is text that holds a table of numbers."""
     from napari_tesm.io.text.lvm import is_lvm
 
-    return is_lvm(head) or layout_of_file(Path(path), head)[1] is not None
+    if is_lvm(head):
+        return True
+    layout = layout_of_file(Path(path), head)[1]
+    return layout is not None and _LAYERS not in layout.names
 
 
 def content_from_text(path: str | PathLike[str]) -> FileContent:
@@ -51,8 +56,8 @@ def content_from_text(path: str | PathLike[str]) -> FileContent:
 
     Columns that are called alike but for a number are one array with an axis of pixels, or of y and x where their names
     say it (``row 3 col 7``); rows are pixels where the heading is a row of times; a list with places (x, y, time and
-    value) becomes an image of traces. Other columns are channels. Times are those of a column called so, or stated above the
-    table (``dt: 0.1 ms``). The numbers are read at once, and kept in a temporary file where they are many.
+    value) becomes an image of traces. Other columns are channels. Times are those of a column called so, or stated
+    above the table (``dt: 0.1 ms``). The numbers are read at once, and kept in a temporary file where they are many.
 
     Raises
     ------

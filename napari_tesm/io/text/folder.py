@@ -30,7 +30,7 @@ def content_from_text_folder(path: str | PathLike[str]) -> FileContent:
     """Return the arrays of a folder of text files, each put together of all files.
 
     Files are pixels, or lines where each holds several pixels. Names with a row and a column make a grid; files that
-    are missing in it are pixels without a trace. A file that is shorter than the others is completed by missing samples.
+    are missing in it are pixels without a trace. A file that is shorter than the first is completed by missing samples.
 
     Raises
     ------
