@@ -109,10 +109,44 @@ def seeds(folder: Path) -> dict[str, list[Path]]:
         "tdms": [folder / "a.tdms"],
         "hdf5": [folder / "a.h5"],
         "zarr": [folder / "a.zarr"],
+        "text": [folder / "columns.csv", folder / "rows.txt", folder / "a.lvm"],
     }
+    _write_text(made["text"], traces)
     _write_tdms(made["tdms"][0], traces)
     _write_hdf5(made["hdf5"][0], traces)
     return made
+
+
+def _write_text(paths: list[Path], traces: np.ndarray) -> None:
+    columns, rows, lvm = paths
+    pixels, times = traces.reshape(-1, traces.shape[-1])[:9], np.arange(traces.shape[-1]) * 0.1
+    names = ";".join(["Time (ms)", *(f"row {n // 3} col {n % 3} (nm)" for n in range(len(pixels)))])
+    lines = [
+        ";".join(f"{v:.3f}".replace(".", ",") for v in row) for row in np.column_stack([times, pixels.T])
+    ]
+    columns.write_text("\n".join(["# pulse duration: 1 ms", names, *lines]), encoding="latin-1")
+    heading = "\t".join(["x (nm)", "y (nm)", *(f"{time:g} ms" for time in times)])
+    places = [[100.0 * (n % 3), 50.0 * (n // 3)] for n in range(len(pixels))]
+    lines = ["\t".join(map(str, row)) for row in np.column_stack([places, pixels]).tolist()]
+    rows.write_text("\n".join([heading, *lines]), encoding="utf-16")
+    lines = ["LabVIEW Measurement\t", "Separator\tTab", "Decimal_Separator\t.", "***End_of_Header***\t"]
+    for trace in pixels:
+        lines += [
+            "Channels\t1",
+            f"Samples\t{trace.size}",
+            "Date\t2026/01/31",
+            "Time\t08:00:00.5",
+            "Y_Unit_Label\tnm",
+        ]
+        lines += [
+            "X_Dimension\tTime",
+            "X0\t0.0",
+            "Delta_X\t0.0001",
+            "***End_of_Header***\t",
+            "X_Value\tX\tComment",
+        ]
+        lines += [f"{n * 1e-4}\t{value}" for n, value in enumerate(trace.tolist())]
+    lvm.write_text("\n".join(lines))
 
 
 def _write_tdms(path: Path, traces: np.ndarray) -> None:

@@ -51,6 +51,28 @@ class Layout:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """What a spelling makes of a text.
+
+    Parameters
+    ----------
+    rows, width : int
+        Lines that are rows, and fields of each.
+    first : int
+        Line of the first row.
+    spelling : Spelling
+    trailing : bool
+        All rows end with a separator.
+    """
+
+    rows: int
+    width: int
+    first: int
+    spelling: Spelling
+    trailing: bool
+
+
 def layout_of(lines: Sequence[str], *, whole: bool = True) -> Layout | None:
     """Return how a text is laid out; None where it is no table of numbers.
 
@@ -65,38 +87,32 @@ def layout_of(lines: Sequence[str], *, whole: bool = True) -> Layout | None:
     sample = sample if whole or len(sample) < 2 else sample[:-1]
     enough = np.searchsorted(np.cumsum([len(line) for _, line in sample]), _ENOUGH)
     sample = sample[: max(int(enough), _LEAST_ROWS)]
-    tried = [
-        attempt
+    # Commas both between fields and in numbers need quotation marks.
+    quoted = any('"' in line for _, line in sample[:20])
+    readings = [
+        reading
         for separator in _SEPARATORS
         for decimal in ".,"
-        if not separator == decimal == ","
-        if (attempt := _attempt(sample, Spelling(separator, decimal))) is not None
+        if quoted or not separator == decimal == ","
+        if (reading := _reading(sample, Spelling(separator, decimal))) is not None
     ]
-    # A comma may be in quotation marks.
-    quoted = [] if not any('"' in line for _, line in sample[:20]) else [_attempt(sample, Spelling(",", ","))]
-    tried += [attempt for attempt in quoted if attempt is not None]
-    if not tried:
+    if not readings:
         return None
-    # Of several readings that of most rows holds, then that of most columns: "1 2" is two numbers, not none.
-    _, width, first, spelling = max(tried, key=lambda attempt: (attempt[0], attempt[1]))
+    # The most rows decide, then the most columns: "1 2" is two numbers, not none.
+    best = max(readings, key=lambda reading: (reading.rows, reading.width))
     notes: list[str] = []
-    alone = next((a for a in tried if a[3] == Spelling("", ",") and a[1] == 1), None)
-    below = [line for number, line in sample if number >= first]
-    if spelling == Spelling(",", ".") and width == 2 and alone is not None and _are_fractions(below):
-        spelling, width = alone[3], 1
+    alone = next((own for own in readings if own.spelling == Spelling("", ",") and own.width == 1), None)
+    below = [line for number, line in sample if number >= best.first]
+    if best.spelling == Spelling(",", ".") and best.width == 2 and alone is not None and _are_fractions(below):
+        best = alone
         notes.append("Its commas are taken for decimal ones, in one column of numbers.")
-    names, units, attributes = _above(lines[:first], spelling, width)
-    return Layout(spelling, width, first, names, units, attributes, notes)
+    names, units, attributes = _above(lines[: best.first], best)
+    return Layout(best.spelling, best.width, best.first, names, units, attributes, notes)
 
 
-def _attempt(sample: Sequence[tuple[int, str]], spelling: Spelling) -> tuple[int, int, int, Spelling] | None:
-    """Return how many rows a spelling makes, of what width, and the line of the first."""
-    widths: list[int] = []
-    for _, line in sample:
-        fields = spelling.fields(line)
-        if len(fields) > 1 and not fields[-1]:
-            fields = fields[:-1]
-        widths.append(len(fields) if spelling.numbers(fields) is not None else 0)
+def _reading(sample: Sequence[tuple[int, str]], spelling: Spelling) -> _Reading | None:
+    fields = [spelling.fields(line) for _, line in sample]
+    widths = [len(own) if spelling.numbers(own) is not None else 0 for own in fields]
     most = max(set(widths) - {0}, key=lambda width: (widths.count(width), width), default=0)
     if not most or (spelling.decimal == "," and not _has_comma(sample, spelling)):
         return None
@@ -105,7 +121,8 @@ def _attempt(sample: Sequence[tuple[int, str]], spelling: Spelling) -> tuple[int
     count = behind.count(most)
     if count < _LEAST_OF_TABLE * len(behind) or (count < 2 and most < 2):
         return None
-    return count, most, sample[start][0], spelling
+    rows = [own for own, width in zip(fields, widths, strict=True) if width == most]
+    return _Reading(count, most, sample[start][0], spelling, most > 1 and not any(own[-1] for own in rows))
 
 
 def _start(widths: Sequence[int], width: int) -> int:
@@ -132,18 +149,17 @@ def _are_fractions(lines: Sequence[str]) -> bool:
     return any(_FRACTION.fullmatch(part) for part in behind) and all(part.isdecimal() for part in behind)
 
 
-def _above(
-    lines: Sequence[str], spelling: Spelling, width: int
-) -> tuple[list[str], list[str], dict[str, str]]:
+def _above(lines: Sequence[str], reading: _Reading) -> tuple[list[str], list[str], dict[str, str]]:
     """Return names and units of columns, and what else is stated above the table."""
+    width = reading.width
     texts = [line.strip("\x1a\x00\r\n").lstrip("".join({mark[0] for mark in COMMENTS})) for line in lines]
     texts = [text for text in texts if text.strip()][-_MOST_ABOVE:]
     units = [""] * width
-    last = _fields(texts[-1], spelling, width) if texts else None
+    last = _fields(texts[-1], reading) if texts else None
     if last is not None and _are_units(last):
         units = [text.strip("()[] ") for text in last]
         texts = texts[:-1]
-    names = _fields(texts[-1], spelling, width) if texts else None
+    names = _fields(texts[-1], reading) if texts else None
     if names is None:
         names = [""] * width
     else:
@@ -160,8 +176,9 @@ def _above(
     return names, units, attributes
 
 
-def _fields(text: str, spelling: Spelling, width: int) -> list[str] | None:
+def _fields(text: str, reading: _Reading) -> list[str] | None:
     """Return the fields of a heading, where it has one for each column."""
+    spelling, width = reading.spelling, reading.width
     ways = [spelling.fields(text.strip(" "))]
     if spelling.separator != "\t":
         ways.append([field.strip() for field in text.strip().split("\t")])
@@ -170,6 +187,8 @@ def _fields(text: str, spelling: Spelling, width: int) -> list[str] | None:
         # A unit is often a word of its own: "Time (ms)  X (nm)".
         ways.append(re.sub(r"\s+([(\[])", r"\1", text).split())
     for fields in ways:
+        if len(fields) == width - 1 > 1:  # R leaves out the heading of the numbers of the rows
+            fields = [*fields, ""] if reading.trailing else ["", *fields]
         fields = fields[:-1] if len(fields) == width + 1 and not fields[-1] else fields
         if len(fields) == width and any(fields):
             return fields

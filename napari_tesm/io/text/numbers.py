@@ -143,7 +143,8 @@ class Rows:
         if self._file is not None:
             self._file.flush()
             shape = (self._held // self.width, self.width)
-            return np.memmap(self._file, dtype=np.float64, mode="r", shape=shape)
+            with self._file:  # what maps it keeps it
+                return np.memmap(self._file, dtype=np.float64, mode="r", shape=shape)
         return np.concatenate(self._blocks) if self._blocks else np.empty((0, self.width))
 
     def _row(self, number: int, line: str) -> list[float] | None:
@@ -153,18 +154,14 @@ class Rows:
         if len(fields) > self.width and (self.spare or not any(trailing)):
             fields = fields[: self.width]
         if len(fields) != self.width:
-            fewer = len(fields) < self.width
-            if fewer and self.spelling.separator and self.spare:
-                fields += [""] * (self.width - len(fields))
-            else:
-                why = (
-                    f"{self.path}, line {number} has {len(fields)} fields where the others have {self.width}: "
-                    "it is no table."
-                )
-                if not fewer:
-                    raise ContentError(why)
-                self._doubtful = number, why
-                return None
+            why = (
+                f"{self.path}, line {number} has {len(fields)} fields where the others have {self.width}: "
+                "it is no table."
+            )
+            if len(fields) > self.width:
+                raise ContentError(why)
+            self._doubtful = number, why
+            return None
         values = [self.spelling.number(field) for field in fields]
         if None in values:
             column = values.index(None)
