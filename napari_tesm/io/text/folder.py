@@ -159,7 +159,8 @@ def _members(path: Path) -> list[Path]:
                 kinds.setdefault((stem_of(name.stem), name.suffix.lower()), []).append(path / name)
     if not kinds:
         return []
-    members = sorted(max(kinds.values(), key=lambda kind: len(kind)), key=lambda member: member.name)
+    kind = max(kinds, key=lambda kind: len(kinds[kind]))
+    members = sorted(kinds[kind], key=lambda member: member.name)
     lying = arrangement_of([member.stem for member in members])
     return members if lying is None else _by_place(members, lying)
 
