@@ -1,5 +1,6 @@
 """The command line against input that means harm: one sentence, an exit code, nothing half done."""
 
+import contextlib
 import json
 import os
 import random
@@ -335,3 +336,11 @@ def test_a_large_scene_takes_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 100e6
+
+
+@pytest.mark.parametrize("name", ["Sample_A.dat", "Si scan.dat", "Sample", "A b.dat", "The file"])
+def test_names_of_files_keep_their_capitals(tmp_path: Path, run: Run, name: str) -> None:
+    (tmp_path / name).write_bytes(b"no known format at all " * 20)
+    assert run("info", tmp_path / name)[2].startswith(f"tesm: {tmp_path / name}")
+    with contextlib.chdir(tmp_path):
+        assert run("info", name)[2].startswith(f"tesm: {name} is of no format")

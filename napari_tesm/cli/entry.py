@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -39,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except UsageError as error:
-        _say(error)
+        _say(words, error)
         return 2
     except KeyboardInterrupt:
-        _say(f"interrupted; {_what_is_left()}")
+        _say(words, f"interrupted; {_what_is_left()}")
         return 130
     except _Terminated:
-        _say(f"terminated; {_what_is_left()}")
+        _say(words, f"terminated; {_what_is_left()}")
         return 143
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; Python must not complain about it at exit.
@@ -55,18 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         if debug:
             raise
-        _say(Sentence("there is not enough memory: use fewer {jobs}, or fewer traces at a time"))
+        _say(words, Sentence("there is not enough memory: use fewer {jobs}, or fewer traces at a time"))
         return 1
     except (OSError, ValueError, TypeError, ImportError) as error:
         if debug:
             raise
-        _say(error)
+        _say(words, error)
         return 1
     except Exception as error:
         if debug:
             raise
         template = "unexpected {kind}: {error} (please report it, with what {debug} prints)"
-        _say(Sentence(template, kind=type(error).__name__, error=error))
+        _say(words, Sentence(template, kind=type(error).__name__, error=error))
         return 1
     finally:
         for number, handler in previous.items():
@@ -149,8 +150,11 @@ def _what_is_left() -> str:
     return f"{names} could not be removed, and the next command that writes there will do it"
 
 
-def _say(message: object) -> None:
+def _say(words: Sequence[str], message: object) -> None:
     text = sentence_from_error(message) if isinstance(message, BaseException) else spelled(message)
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()] or ["failed"]
     text = "\n".join(lines[:3]) if isinstance(message, UsageError) else " ".join(lines)
-    print(f"tesm: {shortened(sentence_begun(text, capital=False))}", file=sys.stderr)
+    # A sentence may begin with the name of a file, which keeps its capital.
+    given = (name for word in words for name in (word, Path(word).name) if name)
+    named = text.startswith(tuple(map(printable, given)))
+    print(f"tesm: {shortened(text if named else sentence_begun(text, capital=False))}", file=sys.stderr)

@@ -15,6 +15,7 @@ from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import UnknownContentError, is_gwy
 from napari_tesm.io.series import series_from_datasets
+from napari_tesm.quantities.text import prefix_for
 from napari_tesm.recording import REPORT
 from napari_tesm.scan import Scan, save_scan, scan_with_traces, scans_from_file
 
@@ -87,9 +88,10 @@ def lines_from_scan(scan: Scan) -> list[str]:
     lines = ["Images alone, no time traces"]
     if scan.dataset is not None:
         sizes, time = scan.dataset.sizes, scan.dataset["time"].values
+        factor, unit = prefix_for(float(abs(time).max()), "s")
         lines = [
-            f"{sizes['x']} × {sizes['y']} pixels, {sizes['time']} samples from {time[0] * 1e3:.6g} to "
-            f"{time[-1] * 1e3:.6g} ms, pulse settings: {', '.join(_pulse_settings(scan.dataset))}"
+            f"{sizes['x']} × {sizes['y']} pixels, {sizes['time']} samples from {time[0] / factor:.6g} to "
+            f"{time[-1] / factor:.6g} {unit}, pulse settings: {', '.join(_pulse_settings(scan.dataset))}"
         ]
     if scan.channels:
         lines.append(

@@ -4,6 +4,7 @@ The readers of TDMS, HDF5, MATLAB, NumPy and the vendors' formats say what is th
 lock-in's X and which the dc voltage, is said by a mapping (`napari_tesm.io.mapping.entries`).
 """
 
+import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ _SI_UNITS: Final = (
     "m", "s", "V", "A", "Hz", "deg", "rad", "N", "Pa", "m/V", "V/m", "m2/s", "K", "C", "F", "Ohm", "W",
 )  # fmt: skip
 _MOST_NOTES: Final = 50
+_UNKNOWN_CALL: Final = re.compile(
+    r"unexpected keyword argument|positional arguments? but|missing \d+ required"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,6 +236,14 @@ def damage_told(path: str | PathLike[str], verdict: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise ContentError(f"{path} {verdict}: it claims more memory than there is.") from None
+    except TypeError as error:
+        # A call that its library does not know is our mistake, or the library of another age; the file is sound.
+        if _UNKNOWN_CALL.search(str(error)):
+            raise MissingPackageError(
+                f"{path} cannot be read with the packages that are installed ({one_line(str(error))}): "
+                "pip install --upgrade 'napari-tesm[instruments]'."
+            ) from error
+        raise ContentError(f"{path} {verdict}: {one_line(str(error))}.") from None
     except Exception as error:
         raise ContentError(f"{path} {verdict}: {one_line(str(error)) or type(error).__name__}.") from None
 

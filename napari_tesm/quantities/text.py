@@ -265,14 +265,16 @@ def text_from_quantity(value: float, unit: str, *, digits: int | None = None) ->
     --------
     >>> text_from_quantity(2.5e-8, "m")
     '25 nm'
-    >>> text_from_quantity(-3, "V")
-    '-3 V'
+    >>> text_from_quantity(-3, "V"), text_from_quantity(2.04e-7, "s", digits=2)
+    ('-3 V', '200 ns')
     """
     if not math.isfinite(value):
         return "unknown"
     value += 0.0  # no minus before a zero
     factor, shown = prefix_for(value, unit)
     number = f"{value / factor:.{digits}g}" if digits else _shortest_number(value, factor)
+    if "e+" in number and abs(value / factor) < 1e4:
+        number = f"{float(number):.0f}"  # 200, not 2e+02
     return f"{number} {shown}".rstrip()
 
 

@@ -24,6 +24,10 @@ OTHER_VOLTAGE: Final = 0.2
 """Difference in voltage from which a pulse does not belong to its setting, as a part of it."""
 
 
+_NO_JITTER: Final = 1e-9
+"""Of the time from pixel to pixel."""
+
+
 @dataclass(frozen=True, eq=False)
 class Places:
     """Which pulse belongs to which pixel.
@@ -56,9 +60,12 @@ class Places:
         def total(of_line: Callable[[LineReport], int]) -> int:
             return sum(map(of_line, self.lines))
 
+        # What arithmetic leaves over is none.
+        measured = self.jitter > _NO_JITTER * self.pixel_period
+        jitter = text_from_quantity(self.jitter, "s", digits=2) if measured else "none"
         text = [
             f"{self.order}; a pixel every {text_from_quantity(self.pixel_period, 's', digits=5)}, "
-            f"jitter {text_from_quantity(self.jitter, 's', digits=2)}.",
+            f"jitter {jitter}.",
             f"{total(lambda line: line.found)} pulses placed in {len(self.lines)} of {self.order.passes} passes over "
             f"lines; {total(lambda line: len(line.dropped))} missing, {total(lambda line: len(line.doubled))} doubled, "
             f"{counted(total(lambda line: len(line.spoiled)), 'pixel')} left out because of a disturbed pulse, "

@@ -71,7 +71,7 @@ def content_from_vendor(path: str | PathLike[str]) -> FileContent:
     disk = disk_content(path)
     if disk[:4] == b"PK\x03\x04" and _JPK in disk[:200]:
         raise ContentError(
-            f"{path} is a force file of JPK, in which Gwyddion finds no data: a map of curves cannot be read from it."
+            f"{path} is a force file of JPK, whose curves are not read here: export them as text or HDF5."
         )
     # Converted files disappear at once: what is found in them is copied.
     with tempfile.TemporaryDirectory(prefix="tesm-", ignore_cleanup_errors=True) as folder:
