@@ -166,7 +166,7 @@ def test_a_package_of_another_age_is_not_told_as_a_damaged_file(tmp_path, monkey
     """What our call does not fit is no fault of the file; what a library finds in the file is."""
     np.save(tmp_path / "a.npy", np.ones((3, 4)))
     monkeypatch.setattr("napari_tesm.io.numpy_files._header", lambda raw, *, older: raw)
-    with pytest.raises(MissingPackageError, match=r"a\.npy cannot be read with the packages .* --upgrade"):
+    with pytest.raises(MissingPackageError, match=r"a\.npy cannot be read with the packages .* -U"):
         content_from_file(tmp_path / "a.npy")
     monkeypatch.setattr("napari_tesm.io.numpy_files._header", lambda raw: 1 / 0)
     with pytest.raises(ContentError, match=r"a\.npy cannot be read: division by zero"):

@@ -205,8 +205,7 @@ def _check_voltage(dataset: xr.Dataset, given: NDArray[np.float64]) -> None:
         stated.size and stated[0] != given[0] and np.isnan(dataset["voltage"].values).any()
     ):
         template = (
-            "the file holds pulses of {voltages}: choose one with {traces} before giving it another {voltage}, or "
-            "give one for each"
+            "the file holds pulses of {voltages}: choose one with {traces} before giving it another {voltage}"
         )
         voltages = ", ".join(text_from_quantity(float(value), "V") for value in stated)
         raise ValueError(Sentence(template, voltages=voltages))

@@ -241,7 +241,7 @@ def damage_told(path: str | PathLike[str], verdict: str) -> Iterator[None]:
         if _UNKNOWN_CALL.search(str(error)):
             raise MissingPackageError(
                 f"{path} cannot be read with the packages that are installed ({one_line(str(error))}): "
-                "pip install --upgrade 'napari-tesm[instruments]'."
+                "pip install -U 'napari-tesm[instruments]'."
             ) from error
         raise ContentError(f"{path} {verdict}: {one_line(str(error))}.") from None
     except Exception as error:
