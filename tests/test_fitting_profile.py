@@ -1,7 +1,9 @@
+import noises
 import numpy as np
 import pytest
 
 from napari_tesm.fitting import fit_traces, profile_intervals
+from napari_tesm.fitting.nuisances import NuisanceColumns
 
 TIME = np.arange(250) * 4e-5
 WINDOW = 10e-3
@@ -56,6 +58,45 @@ def test_joint_kernels_have_intervals_too():
     traces = clean / clean.max() + np.random.default_rng(0).standard_normal((1000, 250)) / 10
     found = profile_intervals(traces, time, kernel="flux-pulse", pulse=10e-3)
     assert 0.92 < ((found.low <= 4e-4) & (found.high >= 4e-4)).mean() < 0.985
+
+
+def beside_a_flux(count, gaps=0.0):
+    """A step of 0.4 and a drift of 0.5 beside flux diffusion of height 1, SNR 10, and what fits both."""
+    rng = np.random.default_rng(2)
+    on = (noises.TIME < noises.PULSE - 1e-9).astype(float)
+    columns = np.stack([on, noises.TIME], axis=1)
+    flux = noises.flux_displacement(np.array([4e-13]))
+    traces = flux + columns @ [0.4, 20.0] + rng.standard_normal((count, noises.TIME.size)) / 10
+    traces[rng.random(traces.shape) < gaps] = np.nan
+    return traces, columns
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
+def test_intervals_know_what_is_fitted_beside_the_curve(gaps):
+    """Without the step and the drift none of these holds the truth."""
+    traces, columns = beside_a_flux(400, gaps)
+    tau = noises.RADIUS**2 / (4 * 4e-13)
+    found = profile_intervals(
+        traces, noises.TIME, kernel="flux-pulse", pulse=noises.PULSE, start=0.0,
+        nuisances=NuisanceColumns.of(("step", "drift"), columns),
+    )  # fmt: skip
+    assert 0.91 < ((found.low <= tau) & (found.high >= tau)).mean() < 0.985
+
+
+def test_gaps_beside_nuisances_are_as_good_as_times_that_were_never_there():
+    traces, columns = beside_a_flux(4)
+    kept = np.r_[0:150, 190:320, 330 : noises.TIME.size]
+    options = {"kernel": "flux-pulse", "pulse": noises.PULSE, "start": 0.0, "bounds": (1e-6, 1e-1)}
+    expected = profile_intervals(
+        traces[:, kept], noises.TIME[kept],
+        nuisances=NuisanceColumns.of(("step", "drift"), columns[kept]), **options,
+    )  # fmt: skip
+    traces[:, np.setdiff1d(np.arange(noises.TIME.size), kept)] = np.nan
+    found = profile_intervals(
+        traces, noises.TIME, nuisances=NuisanceColumns.of(("step", "drift"), columns), **options
+    )
+    np.testing.assert_allclose(found.low, expected.low, rtol=1e-5)
+    np.testing.assert_allclose(found.high, expected.high, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,16 @@ def test_what_is_there_is_found_by_name_and_fitted():
     assert "The price: standard errors of tau" in words
 
 
+def test_intervals_go_with_what_is_fitted_beside_the_curve():
+    """Taken from the likelihood of the curve alone they hold the truth in 0 % beside a step."""
+    rng = np.random.default_rng(13)
+    traces = disturbed(rng, np.full(480, 4e-13), step=0.3, drift=0.0, hum=0.0, snr=10)
+    maps = fit(dataset_of(traces), kernel="flux-pulse", nuisance="step", intervals=True)
+    assert np.nanmedian(maps["D_stderr"] / maps["D"]) > 0.15
+    inside = (maps["D_lower"] <= 4e-13) & (maps["D_upper"] >= 4e-13)
+    assert 0.91 < float(inside.mean()) < 0.985
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_found_where_nothing_is(seed):
     rng = np.random.default_rng(seed)

@@ -48,6 +48,7 @@ def add_limits(traces: NDArray[np.floating], maps: Maps, evaluation: Evaluation)
         limits = limits_of_tau(
             traces[:, inside], time[inside], tau, error / tau, status, kernel=settings.kernel,
             start=settings.start(number, time[inside]), bounds=recipe.tau_bounds, inflation=inflation,
+            nuisances=settings.nuisance_columns(number, time[inside]),
         )  # fmt: skip
         for name, values in zip(LIMITS, limits, strict=True):
             maps[map_name(name, number)][...] = values

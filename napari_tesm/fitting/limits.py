@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.fitting.profile import profile_intervals
 from napari_tesm.kernels.one_parameter import Kernel
 from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
@@ -37,6 +38,7 @@ def limits_of_tau(
     start: float,
     bounds: tuple[float, float] | None = None,
     inflation: Array | None = None,
+    nuisances: NuisanceColumns | None = None,
 ) -> tuple[Array, Array]:
     """Return the lower and the upper limit of tau for each trace, in the unit of the times.
 
@@ -46,7 +48,7 @@ def limits_of_tau(
         What was fitted.
     tau, log_tau_stderr, status : ndarray, shape (n,)
         Of their fits; limits are taken where the status is one of `KNOWN`.
-    kernel, start, bounds
+    kernel, start, bounds, nuisances
         As they were for the fit.
     inflation : ndarray, shape (n,), optional
         By what the noise makes the standard error larger than white noise would; it is in `log_tau_stderr`. The
@@ -81,6 +83,7 @@ def limits_of_tau(
             level=LEVEL,
             bounds=searched,
             inflation=None if inflation is None else inflation[rows],
+            nuisances=nuisances,
         )
         lower[rows] = np.where(intervals.low > 0, intervals.low, np.nan)
         upper[rows] = np.where(np.isfinite(intervals.high), intervals.high, np.nan)

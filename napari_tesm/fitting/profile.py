@@ -19,6 +19,7 @@ from napari_tesm.fitting.inputs import (
     range_of_tau,
     window_from_times,
 )
+from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.fitting.special import FEWEST_SAMPLES, take_exponent_out
 from napari_tesm.fitting.table import unit_curves
 from napari_tesm.kernels.one_parameter import Kernel
@@ -63,8 +64,9 @@ def profile_intervals(
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
     inflation: NDArray[np.floating] | None = None,
+    nuisances: NuisanceColumns | None = None,
 ) -> TauIntervals:
-    """Return the intervals that hold tau with a probability, from the likelihood with a and c at their best.
+    """Return the intervals that hold tau with a probability, from the likelihood with all else at its best.
 
     Parameters
     ----------
@@ -80,6 +82,8 @@ def profile_intervals(
         Range of tau; by default the kernel's, ten times as far on either side.
     inflation : ndarray of float, shape (...), optional
         By what the noise makes the standard error larger than white noise would.
+    nuisances : NuisanceColumns, optional
+        What was fitted beside the curve.
 
     Raises
     ------
@@ -89,8 +93,8 @@ def profile_intervals(
     Notes
     -----
     All tau with ``RSS(tau) ≤ RSS_min [1 + F/(n − 3)]``, F being the quantile of F(1, n − 3) (Bates, D. M. and Watts, D.
-    G. (1988). Nonlinear Regression Analysis and Its Applications, section 6.1). Where the profile has several valleys
-    the interval reaches from the first to the last.
+    G. (1988). Nonlinear Regression Analysis and Its Applications, section 6.1); each nuisance counts as one parameter
+    more. Where the profile has several valleys the interval reaches from the first to the last.
 
     Examples
     --------
@@ -117,13 +121,18 @@ def profile_intervals(
     ends = np.full((2, len(flat)), np.nan)
     if times.size < FEWEST_SAMPLES:
         return TauIntervals(*ends.reshape(2, *values.shape[:-1]))
-    curves = _curves_of_scan(checked, (times - origin_from_start(start, times)).tobytes(), u.tobytes())
+    since = times - origin_from_start(start, times)
+    columns = 0 if nuisances is None else len(nuisances.names)
+    shape = checked if nuisances is None else nuisances.kernel(checked, since)
+    curves = _curves_of_scan(shape, since.tobytes(), u.tobytes())
     for first in range(0, len(flat), _CHUNK):
         part = slice(first, first + _CHUNK)
         y = flat[part].astype(np.float64)
-        whole = np.asarray(np.isfinite(y).all(axis=1))
-        rss, count = _profile(y, curves, whole)
-        limit = fdtri(1, np.maximum(count - 3, 1), level) / np.maximum(count - 3, 1) * flattened[part]
+        if nuisances is not None:
+            y -= nuisances.coordinates(y) @ nuisances.basis.T
+        rss, count = _profile(y, curves, None if nuisances is None else nuisances.basis)
+        free = np.maximum(count - 3 - columns, 1)
+        limit = fdtri(1, free, level) / free * flattened[part]
         ends[:, part] = _ends(rss, limit, u)
     return TauIntervals(*ends.reshape(2, *values.shape[:-1]))
 
@@ -139,25 +148,40 @@ def _curves_of_scan(kernel: Kernel, time: bytes, u: bytes) -> Array:
     return curves
 
 
-def _profile(y: Array, curves: Array, whole: NDArray[np.bool_]) -> tuple[Array, NDArray[np.intp]]:
-    """Return the residual sum of squares at every tau, shape (rows, n), and the samples there are."""
+def _profile(y: Array, curves: Array, basis: Array | None) -> tuple[Array, NDArray[np.intp]]:
+    """Return the residual sum of squares at every tau, shape (rows, n), and the samples there are.
+
+    With `basis`, shape (time, columns), neither traces nor curves have a part along it, but for what gaps make of that.
+    """
     present = np.isfinite(y)
+    whole = np.asarray(present.all(axis=1))
     count = present.sum(axis=1)
     y = np.where(present, y, 0.0)
     take_exponent_out(y)
     y = np.where(present, y - (y.sum(axis=1) / np.maximum(count, 1))[:, None], 0.0)
     products = y @ curves.T
     squares = np.ones_like(products)
+    columns = 0 if basis is None else basis.shape[1]
     if not whole.all():
         weight = present[~whole].astype(np.float64)
         lengths = (
             weight @ (curves * curves).T - (weight @ curves.T) ** 2 / np.maximum(count[~whole], 1)[:, None]
         )
+        for along in _left_by_gaps(weight, basis) if basis is not None else ():
+            lengths -= (along @ curves.T) ** 2
         squares[~whole] = np.maximum(lengths, 1e-12)
     total = np.vecdot(y, y)
     rss = np.maximum(total[:, None] - products**2 / squares, 1e-14 * total[:, None])
-    rss[(count < FEWEST_SAMPLES) | ~(total > 0)] = np.nan
+    rss[(count < FEWEST_SAMPLES + columns) | ~(total > 0)] = np.nan
     return rss, count
+
+
+def _left_by_gaps(weight: Array, basis: Array) -> Array:
+    """Return the basis on the samples there are, orthonormal and without mean again, shape (columns, rows, time)."""
+    there = weight[:, :, None] * basis
+    count = np.maximum(weight.sum(axis=1), 1)[:, None]
+    there -= weight[:, :, None] * (there.sum(axis=1) / count)[:, None, :]
+    return np.moveaxis(np.linalg.qr(there)[0], 2, 0)
 
 
 def _ends(rss: Array, limit: Array, u: Array) -> Array:
