@@ -43,6 +43,17 @@ def test_the_share_is_what_was_put_in_and_the_map_says_where():
     assert abs(misfit[:, 17:].mean()) < 0.02
 
 
+def test_traces_of_either_sign_miss_the_same():
+    rng = np.random.default_rng(6)
+    traces, _ = with_a_misfit(rng, count=96, share=0.3, of=np.ones(96, bool))
+    shares = []
+    for signs in (np.ones(96), np.where(np.arange(96) % 32 < 16, -1.0, 1.0)):
+        votes = kernel_choice(map_of(signs[:, None] * traces), kernels=("exponential", "flux-pulse")).together
+        assert not votes.describes
+        shares.append(votes.misfit_share("exponential"))
+    assert shares[1] == pytest.approx(shares[0], abs=0.01)
+
+
 def test_noise_has_nothing_in_common_in_white_noise_and_behind_a_filter():
     rng = np.random.default_rng(4)
     shares = []

@@ -174,6 +174,26 @@ def test_what_a_kernel_misses_is_taken_out_and_noise_is_not():
     signs = rng.choice([-1.0, 1.0], 400)
     left, share = without_misfit(signs[:, None] * missed + noise, signs, np.repeat(np.arange(4), 100))
     assert share < 0.1
+    # Of responses that are clear it is one, in domains of both signs.
+    signs *= 100
+    left, share = without_misfit(signs[:, None] * missed / 100 + noise, signs, np.repeat(np.arange(4), 100))
+    assert share == pytest.approx(1 - 0.04 / (0.04 + np.mean(missed**2)), abs=0.02)
+    assert np.std(left) == pytest.approx(0.2, rel=0.02)
+
+
+def test_the_error_of_a_kernel_is_no_noise_where_domains_have_either_sign():
+    """A flux seen by an exponential: its misfit was called drift, and no pixel kept its D2."""
+    rng = np.random.default_rng(15)
+    curves = flux_displacement(np.geomspace(1e-13, 1e-12, 24)).repeat(20, axis=0)
+    noise = rng.standard_normal(curves.shape) / 20
+    either = np.where(np.arange(480) % WIDTH < WIDTH // 2, -1.0, 1.0)[:, None]
+    of_one_sign, of_either = (fit(dataset_of(signs * curves + noise)) for signs in (1.0, either))
+    for name in ("D1", "D2"):
+        one_error, either_error = (
+            float((maps[f"{name}_stderr"] / maps[name]).median()) for maps in (of_one_sign, of_either)
+        )
+        assert either_error == pytest.approx(one_error, rel=0.1)
+    assert float((of_either["status2"] == OK).mean()) > 0.99
 
 
 @pytest.mark.slow

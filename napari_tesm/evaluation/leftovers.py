@@ -48,7 +48,8 @@ class WindowLeftovers:
     misfit : float
         Share of the squares that the kernel misses.
     height : ndarray, shape (n,)
-        Of the fitted curves (root mean square about the mean): what the kernel misses grows with it.
+        Of the fitted curves (root of the sum of squares about the mean) with the sign of the amplitude: what the
+        kernel misses grows with it.
     alike : Cells
         Of shapes, fine; what is taken for a constant is no member.
     cells : Cells
@@ -189,6 +190,7 @@ def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
             tangents[-1] = np.column_stack([tangents[-1], nuisances.columns])
         with np.errstate(invalid="ignore", divide="ignore"):
             height = values["rms"] * np.sqrt(times.size * values["r2"] / (1 - values["r2"]))
+        height = np.copysign(height, values["a"])
         alike = Cells.of(settings.kernel, values)
         alike.members[silent] = -1
         noise, misfit = _without_misfit(residuals, height, alike.members)

@@ -174,7 +174,7 @@ def _scores(
             numbers = maps[map_name(name, number)][rows]
             if name.startswith("mains"):
                 # Mains meet every trace at another phase; what is alike in all is what the kernel misses.
-                numbers = numbers - size * np.median(numbers / size)
+                numbers = numbers - amplitude[rows] * np.median(numbers / amplitude[rows])
             in_white = maps[map_name(f"{name}_stderr", number)][rows]
             errors = in_white * factors.errors[own + column]
             shift = moved[column] / scale

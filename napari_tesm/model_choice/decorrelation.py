@@ -43,7 +43,7 @@ class FittedPart:
     values : dict of str to ndarray, shape (n,)
         The parameters.
     height : ndarray, shape (n,)
-        Standard deviation of each fitted curve.
+        Standard deviation of each fitted curve, with the sign of its amplitude.
     """
 
     kernel: AnyKernel

@@ -356,7 +356,9 @@ class _Question:
             numbers = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
             curves = fitted_curves(kernel, times - start, numbers)
             residuals[:, samples] = y[:, samples] - curves
-            fits.append(FittedPart(kernel, samples, times - start, numbers, curves.std(axis=1)))
+            # Domains of either sign miss curves of either sign.
+            height = np.copysign(curves.std(axis=1), fitted.a)
+            fits.append(FittedPart(kernel, samples, times - start, numbers, height))
         return residuals, fits
 
 

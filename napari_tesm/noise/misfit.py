@@ -13,6 +13,8 @@ _MOST_LEVERAGE: Final = 0.95
 _COMPANY: Final = 0.75
 """Part of the traces that must have company."""
 _DOUBLINGS: Final = 6
+_CLEAR: Final = 4.0
+"""Squares of a curve over those of the residuals from which on its sign counts: R² of 0.8."""
 
 
 def groups_with_company(group: NDArray[np.intp], usable: NDArray[np.bool_]) -> NDArray[np.intp] | None:
@@ -56,7 +58,8 @@ def without_misfit(
     ----------
     residuals : ndarray, shape (n, time)
     height : ndarray, shape (n,)
-        Amplitude of each trace: what the kernel misses grows with it.
+        Of the fitted curves, the root of the sum of squares about their mean, with the sign of their amplitude: what
+        the kernel misses grows with it.
     group : ndarray of int, shape (n,)
         Traces of one shape, from 0 in the order of the shapes; −1 for none. Neighbouring groups are joined until most
         traces have company.
@@ -87,9 +90,10 @@ def without_misfit(
         usable &= (together @ np.bincount(group[usable]) >= _FEWEST)[np.where(usable, group, 0)]
     if not usable.any():
         return residuals, float("nan")
-    # Without its sign: what noise leaves behind where it was taken for a response comes with either sign, a
-    # response with one.
-    amplitude = np.abs(height)
+    # What noise leaves behind where it was taken for a response goes with the sign of that, and is no misfit. A clear
+    # response has a sign of its own: domains of both in one map miss curves of opposite sign.
+    clear = np.square(height) > _CLEAR * np.vecdot(residuals, residuals)
+    amplitude = np.where(clear, height, np.abs(height))
     sums, squares = np.zeros((len(together), residuals.shape[1])), np.zeros(len(together))
     for number in np.unique(group[usable]):
         rows = np.flatnonzero(usable & (group == number))
