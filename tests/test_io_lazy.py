@@ -34,6 +34,8 @@ def test_every_index_gives_what_it_gives_of_an_array(data):
     turned = data.draw(basic_indices(shape[::-1], allow_newaxis=False))
     np.testing.assert_array_equal(array.transposed()[turned], values.T[turned])
     np.testing.assert_array_equal(array.converted(np.negative)[key], -values[key])
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    np.testing.assert_array_equal(array.flipped(axis)[key], np.flip(values, axis)[key])
 
 
 @given(st.data())

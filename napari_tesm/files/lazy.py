@@ -143,6 +143,12 @@ class LazyArray:
         shape = self.shape[:axis] + self.shape[axis + 1 :]
         return LazyArray(shape, self.dtype, _At(self.read, axis, index), check=self.check)
 
+    def flipped(self, axis: int) -> LazyArray:
+        """Return the array with one dimension in the opposite order."""
+        return LazyArray(
+            self.shape, self.dtype, _Flipped(self.read, axis, self.shape[axis]), check=self.check
+        )
+
     def converted(self, convert: Callable[[NDArray[Any]], NDArray[Any]]) -> LazyArray:
         """Return the array with a function of its values, which keeps their shape."""
         dtype = convert(np.zeros((1,) * self.ndim, self.dtype)).dtype
@@ -187,6 +193,22 @@ class _At:
         here = slice(self.index, self.index + 1, 1)
         values = self.read((*part[: self.axis], here, *part[self.axis :]))
         return values[(slice(None),) * self.axis + (0,)]
+
+
+@dataclass(frozen=True)
+class _Flipped:
+    read: Read
+    axis: int
+    size: int
+
+    def __call__(self, part: Part) -> NDArray[Any]:
+        along = part[self.axis]
+        chosen = range(along.start, along.stop, along.step)
+        inside = slice(0, 0, 1)
+        if chosen:
+            inside = slice(self.size - 1 - chosen[-1], self.size - chosen[0], along.step)
+        values = self.read((*part[: self.axis], inside, *part[self.axis + 1 :]))
+        return np.flip(values, self.axis)
 
 
 @dataclass(frozen=True)

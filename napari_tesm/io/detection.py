@@ -16,6 +16,7 @@ _READERS: Final = (
     ("MATLAB", "matlab", "is_matlab", "content_from_matlab"),
     ("HDF5", "hdf5", "is_hdf5", "content_from_hdf5"),
     ("NumPy", "numpy_files", "is_numpy", "content_from_numpy"),
+    ("Igor", "igor", "is_igor_stack", "content_from_igor"),
     ("microscope", "vendor", "is_marked", "content_from_vendor"),
     ("text", "text", "is_text", "content_from_text"),
 )

@@ -103,7 +103,12 @@ def layout_of(lines: Sequence[str], *, whole: bool = True) -> Layout | None:
     notes: list[str] = []
     alone = next((own for own in readings if own.spelling == Spelling("", ",") and own.width == 1), None)
     below = [line for number, line in sample if number >= best.first]
-    if best.spelling == Spelling(",", ".") and best.width == 2 and alone is not None and _are_fractions(below):
+    if (
+        best.spelling == Spelling(",", ".")
+        and best.width == 2
+        and alone is not None
+        and _are_fractions(below)
+    ):
         best = alone
         notes.append("Its commas are taken for decimal ones, in one column of numbers.")
     names, units, attributes = _above(lines[: best.first], best)
@@ -167,13 +172,24 @@ def _above(lines: Sequence[str], reading: _Reading) -> tuple[list[str], list[str
         parted = [name_and_unit(name) for name in names]
         names = [one_line(name, 80) for name, _ in parted]
         units = [own or beside for own, (_, beside) in zip(units, parted, strict=True)]
-    attributes: dict[str, str] = {}
-    for text in texts:
-        parts = _STATED.fullmatch(text.strip())
+    return names, units, stated_values(texts)
+
+
+def stated_values(lines: Sequence[str]) -> dict[str, str]:
+    """Return what lines state, by words in small letters joined by underlines.
+
+    Examples
+    --------
+    >>> stated_values(["Pulse duration: 10 ms", "a remark", "dt = 0.1 ms"])
+    {'pulse_duration': '10 ms', 'dt': '0.1 ms'}
+    """
+    values: dict[str, str] = {}
+    for line in lines:
+        parts = _STATED.fullmatch(line.strip())
         if parts:
             key = re.sub(r"\W+", "_", parts[1].strip().lower()).strip("_")
-            attributes.setdefault(key, one_line(parts[2].strip().strip('"')))
-    return names, units, attributes
+            values.setdefault(key, one_line(parts[2].strip().strip('"')))
+    return values
 
 
 def _fields(text: str, reading: _Reading) -> list[str] | None:

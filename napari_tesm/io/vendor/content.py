@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from os import PathLike
 from pathlib import Path
@@ -23,6 +24,7 @@ from napari_tesm.io.content import (
     Collection,
     ContentError,
     FileContent,
+    Source,
     axis_from_positions,
     disk_content,
     one_line,
@@ -37,6 +39,9 @@ _OTHERS: Final = (
 )  # fmt: skip
 _JPK: Final = b"header.properties"
 _MOST_CURVES: Final = 10_000
+_LEAST_STACK: Final = 16
+"""Fewer images with one title are channels, ways of the scan, or repetitions."""
+_NUMBER: Final = re.compile(r"[\s_#\-]*\d+$")
 
 
 def is_vendor(path: str | PathLike[str], head: bytes) -> bool:
@@ -112,8 +117,31 @@ class _Conversion(Collection):
                 title = contents.title(container, kind, number).strip() or f"{kind.capitalize()} {number}"
                 metadata = contents.texts_of(container, kind, number)
                 reading(container[contents.object_key(kind, number)], title, metadata)
+        self.stack_images()
         if self.sources and all(len(source.axes) == 1 for source in self.sources):
             self.note("It holds single curves and no map.")
+
+    def stack_images(self) -> None:
+        """Make one array of many images that are called alike: samples in time, at moments that have to be said."""
+        kinds: dict[tuple[Any, ...], list[Source]] = {}
+        for source in self.sources:
+            if [axis.name for axis in source.axes] == ["y", "x"]:
+                places = [(axis.size, axis.start, axis.step, axis.unit) for axis in source.axes]
+                kinds.setdefault((_NUMBER.sub("", source.title), source.unit, *places), []).append(source)
+        for (title, unit, *_), layers in kinds.items():
+            if len(layers) < _LEAST_STACK:
+                continue
+            first = self.sources.index(layers[0])
+            own = set(layers)
+            self.sources = [source for source in self.sources if source not in own]
+            axes = [Axis(len(layers), "time", known=False), *layers[0].axes]
+            stack = Source(
+                one_line(title or layers[0].name), np.stack([layer.array for layer in layers]), axes, unit
+            )
+            self.sources.insert(first, stack)
+            self.note(
+                f"{len(layers)} images called '{stack.title}' are taken for samples in time, in the order of the file."
+            )
 
     def image(self, item: Any, title: str, metadata: dict[str, Any]) -> None:
         field = Field.from_object(item, title)
