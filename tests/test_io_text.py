@@ -141,6 +141,28 @@ def test_a_list_of_samples_with_their_places_in_any_order(tmp_path):
     assert [source.name for source in content_from_file(path).sources] == ["X", "Y"]
 
 
+def test_a_list_of_samples_by_rows_and_columns_and_moments_instead_of_times(tmp_path):
+    rows = [(y, x, k, traces()[y, x, k]) for y in range(3) for x in range(5) for k in range(SAMPLES)]
+    lines = [f"{y + 1},{x + 1},{TIMES[k] * 1e3:.3f},{value:.5f}" for y, x, k, value in rows]
+    assert_holds_the_traces(written(tmp_path / "a.csv", "\n".join(["Row,Column,Time (ms),X (nm)", *lines])))
+    lines = [
+        f"2026-01-31 08:00:{2 + n * 0.5e-3:.6f};" + ";".join(f"{value:.5f}" for value in row)
+        for n, row in enumerate(traces().reshape(-1, SAMPLES).T)
+    ]
+    heading = ";".join(["Moment", *(f"line {y} px {x} (nm)" for y in range(3) for x in range(5))])
+    assert_holds_the_traces(written(tmp_path / "b.csv", "\n".join([heading, *lines]).replace(":2.", ":02.")))
+
+
+def test_a_heading_of_counts_is_no_pixel(tmp_path):
+    lines = [
+        f"{n}," + ",".join(f"{value:.5f}" for value in row)
+        for n, row in enumerate(traces().reshape(-1, SAMPLES))
+    ]
+    path = written(tmp_path / "frame.csv", "\n".join(["," + ",".join(map(str, range(SAMPLES))), *lines]))
+    mapping = "traces:\n- {source: table, axes: [pixel, time], unit: nm}\nscan: {pixels: 5}\ntime: {interval: 0.5 ms}\n"
+    assert_holds_the_traces(path, mapping)
+
+
 def test_times_that_begin_anew_are_pixels(tmp_path):
     rows = np.column_stack([np.tile(TIMES, LINES * COLUMNS), traces().ravel()])
     path = written(tmp_path / "scan.txt", table(["time (s)", "X (nm)"], rows))
@@ -272,7 +294,20 @@ def test_a_table_that_was_cut_is_used_as_far_as_it_is_whole(tmp_path):
     path = written(tmp_path / "scan.txt", text[: text.rindex("\t")])
     dataset = open_dataset(path)
     np.testing.assert_allclose(dataset["displacement"].values[0], traces()[..., :-1] * 1e-9, atol=1e-14)
-    assert any("The last line, 41, is not whole" in note for note in content_from_file(path).notes)
+    assert any("The last line, 41, is no whole row" in note for note in content_from_file(path).notes)
+
+
+def test_a_last_number_that_was_cut_is_no_number(tmp_path):
+    text = in_columns().rstrip()
+    notes = content_from_file(written(tmp_path / "whole.txt", text)).notes
+    assert notes == []
+    for lost in (1, 4):
+        path = written(tmp_path / "cut.txt", text[:-lost])
+        values = open_dataset(path)["displacement"].values[0]
+        np.testing.assert_allclose(values, traces()[..., :-1] * 1e-9, atol=1e-14)
+        assert any(
+            "The last number of line 41 is not whole" in note for note in content_from_file(path).notes
+        )
 
 
 def test_many_numbers_are_kept_in_a_file_and_are_the_same(tmp_path, monkeypatch):

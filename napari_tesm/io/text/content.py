@@ -88,9 +88,10 @@ def collect_table(table: Table, path: Path, collected: Collection) -> None:
         collected.note(note)
     roles = _roles(table)
     columns = [n for n in range(len(table.names)) if n not in roles.values()]
-    times = _times_in_names(table, columns)
-    if times is None and {"x", "y"} <= roles.keys() and not _are_places(table, roles["x"], roles["y"]):
-        del roles["x"], roles["y"]  # the lock-in's
+    times = None if "time" in roles else _times_in_names(table, columns)
+    both = {"x", "y"} <= roles.keys()
+    if times is None and not (both and _are_places(table, roles["x"], roles["y"])):
+        roles = {role: n for role, n in roles.items() if role not in ("x", "y")}  # those are the lock-in's
         columns = [n for n in range(len(table.names)) if n not in roles.values()]
     places = next((names for names in _PLACES if all(name in roles for name in names)), ())
     if not (columns or len(roles) > len(places) + ("time" in roles)):
@@ -123,6 +124,9 @@ def _roles(table: Table) -> dict[str, int]:
             fitting = [min(fitting, key=lambda n: np.unique(table.values[:, n]).size)]
         if len(fitting) == 1 and role not in roles:
             roles[role] = fitting[0]
+    unnamed = [n for n, name in enumerate(table.names) if not name]
+    if unnamed == [0] and len(table.names) > 1 and (np.diff(table.values[:, 0]) == 1).all():
+        roles["count"] = 0
     if not any(table.names) and len(table.names) > 1 and len(table.values) > 2:
         # Without a heading: a first column that goes forwards evenly is the time, in a unit that has to be said.
         first = np.asarray(table.values[:, 0])
@@ -151,7 +155,7 @@ def _times_in_names(table: Table, columns: Sequence[int]) -> Axis | None:
         return None
     unit = units.pop()
     if not unit and (values == np.arange(values.size) + values[0]).all():
-        return Axis(values.size, "sample", known=False)  # a count
+        return None  # a count, of samples or of pixels
     if unit and si_from_unit(unit)[1] != "s":
         return None
     return axis_from_positions(values, "time", unit)
@@ -245,7 +249,7 @@ def _collect_list(
 
 def _collect_columns(table: Table, columns: Sequence[int], time: int | None, collected: Collection) -> None:
     """Take up channels, and pixels in columns; where the times begin anew for each pixel, these are cut there."""
-    values = np.asarray(table.values) if not isinstance(table.values, np.memmap) else table.values
+    values = np.asarray(table.values)
     size, blocks = len(values), 1
     if time is None:
         along = axis_from_waveform(table.attributes, size, collected.note)
@@ -258,7 +262,8 @@ def _collect_columns(table: Table, columns: Sequence[int], time: int | None, col
     for (_, unit), members in groups.items():
         names = [table.names[n] for n in members]
         lying = arrangement_of(names) if blocks == 1 else None
-        if lying is not None and are_pixels(names, lying):
+        counted = time is None and not any(name.strip("0123456789") for name in names)
+        if lying is not None and not counted and are_pixels(names, lying):
             traces = arranged_columns(values, members, lying)
             stacked = replace(along, name=along.name or "time")
             collected.add(lying.stem or "traces", traces, [stacked, *axes_of(lying, names, collected)], unit)
@@ -266,8 +271,8 @@ def _collect_columns(table: Table, columns: Sequence[int], time: int | None, col
             collected.add(
                 "traces", values[:, members], [along, Axis(len(members), "pixel", known=False)], unit
             )
-        elif not any(names) and len(members) > 2:
-            collected.add("table", values[:, members])
+        elif counted and len(members) > 2:
+            collected.add("table", values[:, members])  # nobody says whether rows or columns are pixels
         else:
             for n in members:
                 channel = values[: blocks * size, n]
@@ -312,7 +317,10 @@ def arranged_columns(
     if lying.missing == 0:
         order = np.empty(len(members), np.intp)
         order[lying.places] = members
-        return values[:, order].reshape(len(values), *lying.shape)
+        # Columns in their order are taken as they are: of a table in a file nothing is copied.
+        in_order = bool((np.diff(order) == 1).all())
+        chosen = values[:, order[0] : order[-1] + 1] if in_order else values[:, order]
+        return chosen.reshape(len(values), *lying.shape)
     traces = np.full((len(values), int(np.prod(lying.shape))), np.nan)
     traces[:, lying.places] = values[:, members]
     return traces.reshape(len(values), *lying.shape)

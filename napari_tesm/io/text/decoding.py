@@ -46,11 +46,11 @@ def encoding_of(head: bytes) -> str:
     return ""
 
 
-def lines_of_file(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a file in lists, each with the number of its first line, counted from 1.
+def lines_of_file(path: Path, encoding: str) -> Iterator[tuple[int, list[str], bool]]:
+    """Yield the lines of a file in lists, with the number of the first, from 1, and whether all of them have an end.
 
-    Bytes that are not of the encoding become the sign that stands for such. The end of a file that does not end with a
-    line break is a line, too.
+    Bytes that are not of the encoding become the sign that stands for such. What stands behind the last line break is
+    a line without an end: a file that was cut ends so, and others do, too.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def lines_of_file(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
                     f"{path}, line {number + len(lines)} has no end: it is no table of numbers."
                 )
             if lines:
-                yield number, lines
+                yield number, lines, True
             number += len(lines)
     if rest.strip("\x1a\x00 \t"):
-        yield number, [rest]
+        yield number, [rest], False

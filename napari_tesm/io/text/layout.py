@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from napari_tesm.io.content import one_line
 from napari_tesm.io.text.names import is_unit, name_and_unit
 from napari_tesm.io.text.numbers import COMMENTS, MISSING, Spelling, is_comment
+from napari_tesm.io.waveforms import moment_from_text
 
 _SEPARATORS: Final = ("\t", ";", ",", "")
 _LEAST_OF_TABLE: Final = 0.5
@@ -111,8 +112,17 @@ def layout_of(lines: Sequence[str], *, whole: bool = True) -> Layout | None:
     ):
         best = alone
         notes.append("Its commas are taken for decimal ones, in one column of numbers.")
+    if (
+        _are_counts(best.spelling.fields(lines[best.first])) and best.rows > 1
+    ):  # as pandas heads a frame without names
+        best = replace(best, first=next(number for number, _ in sample if number > best.first))
     names, units, attributes = _above(lines[: best.first], best)
-    return Layout(best.spelling, best.width, best.first, names, units, attributes, notes)
+    spelling = best.spelling
+    for column, field_of in enumerate(spelling.fields(lines[best.first])):
+        moment = moment_from_text(field_of.strip('"'))
+        if moment is not None:
+            spelling, units[column] = replace(spelling, origin=moment), "s"
+    return Layout(spelling, best.width, best.first, names, units, attributes, notes)
 
 
 def _reading(sample: Sequence[tuple[int, str]], spelling: Spelling) -> _Reading | None:
@@ -209,6 +219,14 @@ def _fields(text: str, reading: _Reading) -> list[str] | None:
         if len(fields) == width and any(fields):
             return fields
     return None
+
+
+def _are_counts(fields: Sequence[str]) -> bool:
+    """Whether a line is no row of numbers but counts the columns behind one without a heading: ``,0,1,2``."""
+    numbers = [int(text) if text.isdecimal() else -1 for text in (text.strip('"') for text in fields[1:])]
+    return (
+        len(numbers) > 1 and not fields[0] and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    )
 
 
 def _are_units(fields: Sequence[str]) -> bool:

@@ -93,7 +93,6 @@ class _Reader:
         """Take up a line of that number."""
         text = line.strip("\r\x1a\x00\ufeff")
         if self._state == "data" and not re.match(r"[*\s]*[A-Z*]", text):
-            self._pending = self._pending or []
             self._first = self._first if self._pending else number
             self._pending.append(text)
             if len(self._pending) >= _PENDING:
@@ -114,10 +113,10 @@ class _Reader:
         else:
             self._heading[key] = values
 
-    def flush(self) -> None:
-        """Hand the lines that wait over to the segment they are of."""
+    def flush(self, *, ended: bool = True) -> None:
+        """Hand the lines that wait over to the segment they are of; the last may have no end."""
         if self._pending:
-            self.segments[-1].rows.take(self._first, self._pending)
+            self.segments[-1].rows.take(self._first, self._pending, ended=ended)
         self._pending = []
 
     def _general(self, key: str, values: Sequence[str]) -> None:
@@ -157,10 +156,12 @@ def collect_lvm(path: Path, head: bytes, collected: Collection) -> None:
     encoding = encoding_of(head)
     first = head.decode(encoding, "replace").lstrip("\ufeff")[len(_MARK) :]
     reader = _Reader(path, "," if first.startswith(",") else "\t")
-    for number, lines in lines_of_file(path, encoding):
+    ended = True
+    for number, lines, all_ended in lines_of_file(path, encoding):
         for own, line in enumerate(lines, start=number):
             reader.take(own, line)
-    reader.flush()
+        ended = all_ended
+    reader.flush(ended=ended)
     segments = []
     for segment in reader.segments:
         segment.values = segment.rows.whole()

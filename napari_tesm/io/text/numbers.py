@@ -5,12 +5,14 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.waveforms import moment_from_text
 
 COMMENTS: Final = ("#", "%", "//", "!", "*")
 """How lines begin that are none of the table."""
@@ -19,6 +21,8 @@ MISSING: Final = frozenset(
 )
 """What stands, without capitals, where there is no number."""
 _IN_MEMORY: Final = 1 << 29
+_ALIKE: Final = 20
+"""Lines whose last numbers have as many digits as each other, for a shorter one to be cut."""
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([ed][+-]?\d+)?", re.IGNORECASE)
 _INFINITE: Final = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
@@ -32,10 +36,13 @@ class Spelling:
     separator : str
         Between two fields; empty for any number of blanks and tabs.
     decimal : "." or ","
+    origin : Fraction, optional
+        Moment from which dates with a time count, in s; each from itself where it is not given.
     """
 
     separator: str
     decimal: str = "."
+    origin: Fraction | None = None
 
     def fields(self, line: str) -> list[str]:
         """Return the fields of a line; those in quotation marks may hold a separator."""
@@ -53,13 +60,16 @@ class Spelling:
         text = field.strip().strip('"').strip().replace("\u2212", "-")
         if text.lower() in MISSING:
             return np.nan
-        if self.decimal == ",":
+        if self.decimal == "," and ":" not in text:
             if "." in text:
                 return None
             text = text.replace(",", ".", 1)
         if _NUMBER.fullmatch(text):
             return float(re.sub("[dD]", "e", text))
-        return float(text) if _INFINITE.fullmatch(text) else None
+        if _INFINITE.fullmatch(text):
+            return float(text)
+        moment = moment_from_text(text)
+        return None if moment is None else float(moment - (self.origin or moment))
 
     def numbers(self, fields: Sequence[str]) -> list[float] | None:
         """Return the numbers of a line; None where a field is none, or all of them are missing."""
@@ -99,9 +109,10 @@ class Rows:
         self._held = 0
         self._file: Any = None
         self._doubtful: tuple[int, str] | None = None
+        self._recent: list[str] = []
 
-    def take(self, number: int, lines: Sequence[str]) -> None:
-        """Take up lines, of which the first has that number in its file.
+    def take(self, number: int, lines: Sequence[str], *, ended: bool = True) -> None:
+        """Take up lines, of which the first has that number in its file; the last may have no end there.
 
         Raises
         ------
@@ -110,6 +121,13 @@ class Rows:
         """
         values: list[float] = []
         separator, comma = self.spelling.separator or None, self.spelling.decimal == ","
+        if not ended and self._is_cut(lines[-1], [*self._recent, *lines[:-1]][-_ALIKE:]):
+            last = number + len(lines) - 1
+            self.notes.append(
+                f"The last number of line {last} is not whole: the file was cut, the line is left out."
+            )
+            lines = lines[:-1]
+        self._recent = [*self._recent, *lines[-_ALIKE:]][-_ALIKE:]
         for own, line in enumerate(lines, start=number):
             if is_comment(line):
                 continue
@@ -138,7 +156,7 @@ class Rows:
             number, why = self._doubtful
             if not (self._blocks or self._file):
                 raise ContentError(why)
-            self.notes.append(f"The last line, {number}, is not whole and is left out: the file was cut.")
+            self.notes.append(f"The last line, {number}, is no whole row of the table and is left out.")
             self._doubtful = None
         if self._file is not None:
             self._file.flush()
@@ -146,6 +164,12 @@ class Rows:
             with self._file:  # what maps it keeps it
                 return np.memmap(self._file, dtype=np.float64, mode="r", shape=shape)
         return np.concatenate(self._blocks) if self._blocks else np.empty((0, self.width))
+
+    def _is_cut(self, line: str, before: Sequence[str]) -> bool:
+        """Whether a line ends within its last number: where all before it have as many digits, and it has fewer."""
+        lasts = [self.spelling.fields(own)[-1:] for own in (*before, line) if not is_comment(own)]
+        digits = [len(own[0].partition(self.spelling.decimal)[2]) if own else 0 for own in lasts]
+        return len(digits) > _ALIKE and len(set(digits[:-1])) == 1 and digits[-1] < digits[0]
 
     def _row(self, number: int, line: str) -> list[float] | None:
         """Return the numbers of a line; None where it is not whole, which the last line of a file may be."""

@@ -14,6 +14,7 @@ from napari_tesm.io.text.layout import Layout, layout_of
 from napari_tesm.io.text.numbers import Rows
 
 _HEAD: Final = 1 << 20
+_BLOCK: Final = 1 << 12
 _LEAST_LINES: Final = 200
 _LONGEST_HEAD: Final = 1 << 24
 
@@ -76,12 +77,17 @@ def table_from_file(path: Path, head: bytes) -> Table:
     if layout is None:
         raise ContentError(f"{path} holds no table of numbers.")
     rows = Rows(path, layout.spelling, layout.width)
-    for number, lines in lines_of_file(path, encoding):
+    for number, lines, ended in lines_of_file(path, encoding):
         above = max(layout.first + 1 - number, 0)
         if above < len(lines):
-            rows.take(number + above, lines[above:])
+            rows.take(number + above, lines[above:], ended=ended)
     values = rows.whole()
-    kept = [n for n in range(layout.width) if not np.isnan(values[:, n]).all()]
+    some = np.zeros(layout.width, dtype=bool)
+    for first in range(
+        0, len(values), _BLOCK
+    ):  # a table in a file is gone through once, from its begin to its end
+        some |= ~np.isnan(values[first : first + _BLOCK]).all(axis=0)
+    kept = np.flatnonzero(some).tolist()
     empty = [layout.names[n] for n in range(layout.width) if n not in kept and layout.names[n]]
     notes = [*layout.notes, *rows.notes]
     if empty:
