@@ -94,7 +94,8 @@ def content_from_igor(path: str | PathLike[str]) -> FileContent:
 
 
 def _axis(wave: _Wave, dimension: int) -> Axis:
-    size, step, start, unit = (of[dimension] for of in (wave.sizes, wave.steps, wave.starts, wave.units))
+    size, unit = wave.sizes[dimension], wave.units[dimension]
+    step, start = wave.steps[dimension], wave.starts[dimension]
     name = _names(wave)[dimension]
     # Without a unit, a step of 1 is what waves have when nobody sets it.
     if (not unit and step == 1.0) or not np.isfinite([step, start]).all() or step == 0:
