@@ -357,10 +357,10 @@ def test_many_keys_take_linear_time(tmp_path):
     container = GwyContainer()
     for number in range(20_000):
         put(container, f"/{number}/meta", new_object("GwyContainer", key=("s", "value")), "o")
-    started = time.perf_counter()
+    started = time.process_time()
     write_container(tmp_path / "file.gwy", container)
     assert same(read_container(tmp_path / "file.gwy")["/7/meta"]["key"], "value")
-    assert time.perf_counter() - started < 5  # 0.4 s; quadratic would be minutes
+    assert time.process_time() - started < 5  # 0.4 s; quadratic would be minutes
 
 
 def test_layout_of_the_simplest_file(tmp_path):

@@ -251,7 +251,8 @@ def test_the_choice_of_a_kernel_and_the_null_curve_know_the_filter():
     for low_pass, share in ((LowPass(4e-4, 3), 1.0), (None, 0.0)):
         choice = model_choice(traces, TIME, Window(0.0, PULSE), low_pass=low_pass)
         assert choice.votes().share("flux-pulse") == pytest.approx(share, abs=0.15)
-        assert (choice.white >= 0.01).mean() == pytest.approx(share, abs=0.15)
+        of_flux = choice.whiteness[choice.kernels.index("flux-pulse")]
+        assert (of_flux >= 0.01).mean() == pytest.approx(share, abs=0.15)
 
     d = np.array([1e-14, 1e-13])
     curves = [
