@@ -11,7 +11,15 @@ import pytest
 def test_damaged_files_of_each_format_end_in_a_sentence(tmp_path):
     made = fuzzing.seeds(tmp_path)
     fuzzing.open_whole(made["gwy"][-1])
-    for name, count in {"gwy": 60, "numpy": 80, "matlab": 80, "tdms": 80, "zarr": 25, "hdf5": 2, "text": 60}.items():
+    for name, count in {
+        "gwy": 60,
+        "numpy": 80,
+        "matlab": 80,
+        "tdms": 80,
+        "zarr": 25,
+        "hdf5": 2,
+        "text": 60,
+    }.items():
         counts = fuzzing.fuzzed(name, made[name], count, tmp_path, seed=11, kept=tmp_path / "kept")
         assert counts.faults == []
         assert counts.opened + counts.refused == count
