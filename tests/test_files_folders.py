@@ -8,11 +8,14 @@ from pathlib import Path
 
 import kill_points
 import pytest
+from examples import example_dataset
 
+from napari_tesm import open_dataset
 from napari_tesm.files import folders
 from napari_tesm.files.atomic import atomic_output
 from napari_tesm.files.folders import folder_output, swapped
 from napari_tesm.files.leftovers import put_right, still_there
+from napari_tesm.io.zarr_store import save_zarr
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and locks of POSIX")
 
@@ -96,6 +99,17 @@ def test_what_stood_aside_when_a_process_was_killed_comes_back(tmp_path):
     assert put_right(target)
     assert (names(tmp_path), content(target)) == (["maps"], "old")
     assert not put_right(target)
+
+
+def test_opening_or_replacing_what_a_kill_left_aside_brings_it_back(tmp_path):
+    dataset = example_dataset(shape=(3, 4))
+    save_zarr(tmp_path / "a.zarr", dataset)
+    (tmp_path / "a.zarr").rename(tmp_path / ".a.zarr.0123456789ab.previous")
+    assert open_dataset(tmp_path / "a.zarr").sizes["x"] == 4
+    (tmp_path / "a.zarr").rename(tmp_path / ".a.zarr.0123456789ab.previous")
+    with pytest.raises(FileExistsError):
+        save_zarr(tmp_path / "a.zarr", dataset)
+    assert names(tmp_path) == ["a.zarr"]
 
 
 def test_names_that_only_look_like_leftovers_stay(tmp_path):
