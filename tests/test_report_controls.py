@@ -113,7 +113,7 @@ def test_x_beside_r(with_quadrature):
     assert "98.1 % of the energy" in section.paragraphs[0]
     assert section.warnings == []
     for figure in section.figures:
-        assert drawn_figure(figure).png.startswith(b"\x89PNG")
+        assert drawn_figure(figure).files["png"].startswith(b"\x89PNG")
 
 
 def test_x_that_is_unfit_is_warned_of_and_turned(with_quadrature):
@@ -193,7 +193,7 @@ def test_cells_are_laid_over_each_other(tmp_path):
             )
     assert "bad.csv: no line names" in section.missing[0]
     assert "absent" in section.missing[1]
-    assert drawn_figure(section.figures[0]).png.startswith(b"\x89PNG")
+    assert drawn_figure(section.figures[0]).files["png"].startswith(b"\x89PNG")
     assert cycling.section_from_data(example_data()) is None
 
 

@@ -47,7 +47,7 @@ def test_the_verdict_numbers_and_tables_are_those_of_the_truth(made):
     assert names == ["grain_classes", "grain_table", "grain_distances"]
     areas = [row[2] for row in section.tables[1].rows]
     assert sum(areas) == pytest.approx(32 * 40 * 54e-18)
-    assert drawn_figure(section.figures[0]).png.startswith(b"\x89PNG")
+    assert drawn_figure(section.figures[0]).files["png"].startswith(b"\x89PNG")
 
 
 def test_saved_grains_and_their_band_are_taken_and_defects_count_apart(made):

@@ -90,7 +90,7 @@ def test_the_bands_in_the_table_run_from_the_smaller_ratio_to_the_larger():
 
 def test_both_figures_are_drawn_and_say_what_is_counted(section):
     for figure in section.figures:
-        assert drawn_figure(figure).png.startswith(b"\x89PNG")
+        assert drawn_figure(figure).files["png"].startswith(b"\x89PNG")
         assert "Freedman and Diaconis" in figure.caption
         assert "n = " in figure.caption
     assert section.title == "Histograms of D1 and D2 (-3 V)"
@@ -103,14 +103,14 @@ def test_without_a_tip_radius_tau_takes_the_place_of_d():
     assert "tip radius" in section.missing[0]
     assert "tau1" in section.title
     assert any("No comparison with pure diffusion" in line for line in section.paragraphs)
-    assert drawn_figure(section.figures[0]).png
+    assert drawn_figure(section.figures[0]).files["png"]
 
 
 def test_a_joint_kernel_has_one_histogram_and_no_ratio():
     section = histograms.section_from_data(example_data(example_scan(replace(RECIPE, kernel="flux-pulse"))))
     assert len(section.tables) == 1
     assert section.numbers["settings"][0]["ratio"] is None
-    assert drawn_figure(section.figures[0]).png
+    assert drawn_figure(section.figures[0]).files["png"]
 
 
 def test_without_an_accepted_pixel_there_is_nothing_to_count():

@@ -29,7 +29,7 @@ def test_the_kernel_of_the_maps_is_held_against_what_the_traces_support():
     (table,) = section.tables
     assert table.rows[0][0] == "flux-pulse"
     assert sum(row[2] for row in table.rows) == pytest.approx(100)
-    assert drawn_figure(section.figures[0]).png.startswith(b"\x89PNG")
+    assert drawn_figure(section.figures[0]).files["png"].startswith(b"\x89PNG")
     main = data.main
     agreed = replace(main, recipe=replace(main.recipe, kernel="flux-pulse"))
     assert section_from_data(replace(data, scans=[agreed])).warnings == []

@@ -59,7 +59,7 @@ def test_the_trace_marks_h_as_the_maps_have_it(data):
     assert numbers["H"]["(-3 V)"] == pytest.approx(float(near.isel(pulse=1).mean()), rel=1e-9)
     assert numbers["H"]["(+3 V)"] == pytest.approx(float(near.isel(pulse=0).mean()), rel=1e-9)
     assert numbers["H"]["(+3 V)"] < 0 < numbers["H"]["(-3 V)"]
-    assert drawn_figure(section.figures[0]).png.startswith(b"\x89PNG")
+    assert drawn_figure(section.figures[0]).files["png"].startswith(b"\x89PNG")
 
 
 def test_both_polarities_are_alike_and_not_shifted(data):

@@ -173,7 +173,7 @@ def test_scans_of_other_size_without_images_or_values_are_named_and_the_rest_sho
     # −3 and −5 V alone; the second point lies beyond the smaller scan.
     assert [one["verdict"] for one in found["points"]["H"]] == ["rising", "missing", "rising"]
     for figure in section.figures:
-        assert drawn_figure(figure).png.startswith(b"\x89PNG")
+        assert drawn_figure(figure).files["png"].startswith(b"\x89PNG")
 
 
 def test_no_scan_with_maps_is_no_error():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gwyfile.objects import GwyContainer
 
@@ -16,6 +16,9 @@ from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
 from napari_tesm.files.texts import printable
 from napari_tesm.findings.table import LINE_WIDTH
 from napari_tesm.gwy.writing import write_container_to
+
+if TYPE_CHECKING:
+    from napari_tesm.plotting.style import FigureStyle
 
 _BINARY: Final = ("output", "figure")
 _FILES: Final = ("output", "json", "csv", "figure", "save_recipe")
@@ -34,8 +37,10 @@ def check_outputs(options: argparse.Namespace) -> None:
     Raises
     ------
     UsageError
-        If one is.
+        If one is; or if a figure's width does not go with its style.
     """
+    if getattr(options, "figure_width", None) and options.style == "screen":
+        raise UsageError("--figure-width goes with --style paper")
     paths = list(paths_asked(options).values())
     targets = [Path(path).resolve() for path in paths]
     for index, path in enumerate(paths):
@@ -54,11 +59,29 @@ def refuse_inputs(output: str | Path, *inputs: str | None) -> None:
         raise UsageError(error) from None
 
 
+def figure_style(options: argparse.Namespace) -> "FigureStyle":
+    """Return what figures are made for, as the options say.
+
+    Raises
+    ------
+    UsageError
+        If a width is given for a screen.
+    """
+    from napari_tesm.plotting.style import FigureStyle
+
+    try:
+        return FigureStyle.of(options.style, options.figure_width)
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Open files by the names of their options; what nobody asked for is not made."""
 
     files: Mapping[str, Any]
+    paths: Mapping[str, str]
+    options: argparse.Namespace
 
     def write_container(self, make: Callable[[], GwyContainer]) -> None:
         """Write the .gwy file."""
@@ -66,9 +89,13 @@ class Outputs:
             write_container_to(self.files["output"], make())
 
     def write_figure(self, make: Callable[[], Any]) -> None:
-        """Write a matplotlib figure as PNG, the same bytes for the same figure."""
+        """Write a matplotlib figure in the format of its file's name; the same bytes for the same figure."""
         if "figure" in self.files:
-            make().savefig(self.files["figure"], format="png", metadata={"Software": None})
+            from napari_tesm.plotting.style import bytes_of_figure, format_from_name
+
+            style = figure_style(self.options)
+            kind = format_from_name(self.paths["figure"])
+            self.files["figure"].write(bytes_of_figure(make(), kind, style))
 
     def write_text(self, name: str, make: Callable[[], str]) -> None:
         """Write the text file of an option."""
@@ -99,7 +126,9 @@ def outputs_of(
     with AtomicOutputs(overwrite=options.overwrite) as files:
         asked = paths_asked(options) if paths is None else paths
         yield Outputs(
-            {n: files.open(path) if n in _BINARY else files.open_text(path) for n, path in asked.items()}
+            {n: files.open(path) if n in _BINARY else files.open_text(path) for n, path in asked.items()},
+            {name: str(path) for name, path in asked.items()},
+            options,
         )
 
 

@@ -62,8 +62,8 @@ _COMMANDS: Final = {
             "output",
             shared.output("OUT.gwy", "maps of the best kernel, the evidence, the misfit and D over the kernels, "
                           "beside what the input holds"),
-            shared.MAPS_ONLY, shared.json_or_stdout(), shared.written("figure", "CHOICE.png"), shared.JOBS,
-            *shared.WAYS,
+            shared.MAPS_ONLY, shared.json_or_stdout(),
+            shared.written("figure", "CHOICE.png", shared.FIGURE_WORDS), *shared.STYLE, shared.JOBS, *shared.WAYS,
         ),
     ), "Compare kernels on the same samples of every pixel with a response (AICc), and see whether what the best one "
        "leaves is noise. Quantities carry their unit: 10ms."),
@@ -126,12 +126,12 @@ _COMMANDS: Final = {
             shared.taken("cycling", "CSV", "capacity against voltage", nargs="+", action="extend", default=[]),
         ),
         group(
-            "output", shared.JOBS, flag("overwrite", "replace an earlier report in DIR"), shared.PROGRESS, shared.QUIET,
-            shared.DEBUG,
+            "output", *shared.STYLE, shared.JOBS, flag("overwrite", "replace an earlier report in DIR"),
+            shared.PROGRESS, shared.QUIET, shared.DEBUG,
         ),
     ), "Fit every pixel and make the figures and tables of the t-ESM paper, as far as the data allow: one HTML page "
-       "that needs nothing beside it, figures as PNG and SVG, tables as CSV, all numbers as JSON. What cannot be made "
-       "says what is missing."),
+       "that needs nothing beside it, figures as PNG and SVG (for print PDF, too), tables as CSV, all numbers "
+       "as JSON. What cannot be made says what is missing."),
     "simulate": Command("write a simulated dataset with known D", (
         shared.output("FILE.gwy|FILE.tdms|FOLDER", ".tdms: as a recorder writes it, with its mapping and the AFM's "
                       "images beside it; a folder for the preset paper-series", required=True),
@@ -165,8 +165,8 @@ _COMMANDS: Final = {
         option("apparent", "2e-13m2/s", "only this: the true D of an apparent one, with ± its error"),
         group(
             "output", shared.json_or_stdout("NULL.json|-"),
-            shared.written("csv", "CURVES.csv", "a row per true D and source"), shared.written("figure", "CURVES.png"),
-            shared.OVERWRITE, shared.DEBUG,
+            shared.written("csv", "CURVES.csv", "a row per true D and source"),
+            shared.written("figure", "CURVES.png", shared.FIGURE_WORDS), *shared.STYLE, shared.OVERWRITE, shared.DEBUG,
         ),
     ), "What one exponential for each window and D = l²/tau return for pure diffusion with this pulse, windows, "
        "sampling and radius, and the way back from the apparent D to the true one. The protocol is that of a "
@@ -179,8 +179,8 @@ _COMMANDS: Final = {
         option("noise", "1%", default="1%"), option("seed", "0", default="0"),
         group(
             "output", shared.taken("json", "THEORY.json", "- for standard output"),
-            shared.written("csv", "RECORDS.csv"), shared.written("figure", "THEORY.png"),
-            shared.OVERWRITE, shared.DEBUG,
+            shared.written("csv", "RECORDS.csv"),
+            shared.written("figure", "THEORY.png", shared.FIGURE_WORDS), *shared.STYLE, shared.OVERWRITE, shared.DEBUG,
         ),
     )),
     "view": Command("open files in napari, with the t-ESM workspace beside them", (

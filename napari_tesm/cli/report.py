@@ -6,7 +6,7 @@ from typing import Final
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
-from napari_tesm.cli.outputs import wrapped
+from napari_tesm.cli.outputs import figure_style, wrapped
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.cli.spelling import spelled
@@ -27,6 +27,7 @@ def run_command(options: argparse.Namespace) -> int:
         raise UsageError(
             f"there are {len(options.files)} files and {len(options.labels)} --labels: give one for each file"
         )
+    style = figure_style(options)
     recipe = recipe_from_options(options, recipe_in_files(options.files))
     inputs = [*options.files, *options.control, *options.cycling]
     check_folder(options.output, overwrite=options.overwrite, inputs=inputs)
@@ -43,8 +44,9 @@ def run_command(options: argparse.Namespace) -> int:
         progress=progress_of_stage(progress, 0.0, _FITTING),
     )
     report = report_from_data(
-        data, strict=options.debug, progress=progress_of_stage(progress, _FITTING, 0.99), spelling=spelled
-    )
+        data, strict=options.debug, progress=progress_of_stage(progress, _FITTING, 0.99), spelling=spelled,
+        style=style,
+    )  # fmt: skip
     write_report(report, options.output, overwrite=options.overwrite)
     if progress is not None:
         progress(1.0, "done")

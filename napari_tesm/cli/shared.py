@@ -97,9 +97,16 @@ QUIET: Final = flag("quiet", "print no summary")
 DEBUG: Final = flag("debug", "show a traceback when something fails")
 WAYS: Final = (OVERWRITE, PROGRESS, QUIET, DEBUG)
 """How outputs are written and what is said meanwhile."""
+STYLE: Final = (
+    option("style", None, "figures as for a screen (default), or for print: journal's width, type and fonts",
+           choices=("screen", "paper"), default="screen"),
+    option("figure-width", None, "of a figure for paper: a column or the page (default)", choices=("85mm", "180mm")),
+)
+FIGURE_WORDS: Final = "by its name a PNG, SVG or PDF"
 MAPS_ONLY: Final = flag("maps-only", "leave out what the input held")
 MAP_FILES: Final = (
-    MAPS_ONLY, written("json", "SUMMARY.json"), written("csv", "PIXELS.csv"), written("figure", "OVERVIEW.png"), *WAYS,
+    MAPS_ONLY, written("json", "SUMMARY.json"), written("csv", "PIXELS.csv"),
+    written("figure", "OVERVIEW.png", FIGURE_WORDS), *STYLE, *WAYS,
 )
 """The files that maps are written to."""
 # fmt: on

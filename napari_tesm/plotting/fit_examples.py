@@ -67,8 +67,8 @@ def draw_fit_example(above: Axes, below: Axes, example: FitExample, *, factor: f
         words.append(_words(window))
     below.axhline(0, color="0.3", lw=0.6)
     below.set_xlabel(f"time ({t_unit})")
-    where = f"{example.name}, row {example.row}, column {example.column}"
-    above.set_title("\n".join([where, *words]), fontsize=8)
+    where = f"row {example.row}, column {example.column}"
+    above.set_title("\n".join([example.name, where, *words]), fontsize=8)
 
 
 def _words(window: FittedWindow) -> str:
@@ -79,4 +79,7 @@ def _words(window: FittedWindow) -> str:
     text = f"{name} {text_with_error(values['tau'], values['tau_stderr'], 's')}"
     if np.isfinite(values["D"]):
         text += f", {map_name('D', number)} {text_with_error(values['D'], values['D_stderr'], 'm²/s')}"
-    return f"{text}, R² {values['r2']:.3f}"
+    # Where there is little room lines end between two quantities.
+    return f"{text}, R² {values['r2']:.3f}".replace(" ", "\N{NO-BREAK SPACE}").replace(
+        ",\N{NO-BREAK SPACE}", ", "
+    )

@@ -44,6 +44,7 @@ def draw_grains(
     title: str = "",
     unit: str = "",
     lateral_unit: str = "m",
+    origin: tuple[float, float] = (0.0, 0.0),
     boundaries: Boundaries | None = None,
     theme: PlotTheme = LIGHT,
 ) -> Any:
@@ -57,6 +58,8 @@ def draw_grains(
         On the grid of the image.
     title, unit : str
         Name and unit of the image; the unit stands in the title.
+    origin : (float, float)
+        Upper and left edge of the scan, in the lateral unit.
     boundaries : Boundaries, optional
         Their classes are laid over the image.
 
@@ -71,7 +74,8 @@ def draw_grains(
     finite = image[np.isfinite(image)]
     low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
     factor, shown = scale_for([low, high], unit)
-    box = (0, extent[0] / lateral, extent[1] / lateral, 0)
+    top, left = (edge / lateral for edge in origin)
+    box = (left, left + extent[0] / lateral, top + extent[1] / lateral, top)
     drawn = axes.imshow(
         image / factor,
         cmap="gray",
@@ -86,7 +90,9 @@ def draw_grains(
             colours[number] = to_rgba(CLASS_COLOURS[name], 0.0 if name == "interior" else 0.4)
         axes.imshow(colours[boundaries.classes], extent=box, interpolation="nearest")
     lines = LineCollection(
-        list(outline_segments(grains) / lateral), colors=CLASS_COLOURS["boundary"], linewidths=0.9
+        list(outline_segments(grains) / lateral + np.array([left, top])),
+        colors=CLASS_COLOURS["boundary"],
+        linewidths=0.9,
     )
     axes.add_collection(lines)
     style_axes(axes, theme)

@@ -15,6 +15,9 @@ from napari_tesm.statistics.description import Scale
 
 WINDOW_COLOURS: Final = {1: "#b35806", 2: "#5e3c99", JOINT: "#1b7837"}
 _RATIO_COLOUR: Final = "#3b5b73"
+_FILL: Final = 0.35
+_BAND: Final = 0.09
+"""How much of the paper bars and the bands of intervals cover: the counts come first."""
 _HEADROOM: Final = 1.45
 """Empty share of the axes above the highest bar, for the brackets and the legend."""
 
@@ -41,7 +44,7 @@ def draw_histogram_comparison(axes: Axes, compared: HistogramComparison, *, scal
         counts = histograms.counts[window.name]
         highest = max(highest, int(counts.max()))
         colour = WINDOW_COLOURS[number]
-        axes.stairs(counts, edges, fill=True, alpha=0.28, color=colour)
+        axes.stairs(counts, edges, fill=True, alpha=_FILL, color=colour)
         mode = window.modes[scale]
         label = f"{window.name}: n = {window.description.n}"
         if mode is not None:
@@ -49,7 +52,7 @@ def draw_histogram_comparison(axes: Axes, compared: HistogramComparison, *, scal
             label += f", mode {scaling.text(mode.value)}"
             if mode.has_interval:
                 low, high = mode.low / scaling.factor, mode.high / scaling.factor
-                axes.axvspan(low, high, color=colour, alpha=0.2, lw=0)
+                axes.axvspan(low, high, color=colour, alpha=_BAND, lw=0, zorder=0.3)
                 label += f" ({scaling.text(mode.low)} to {scaling.text(mode.high)})"
         axes.stairs(counts, edges, color=colour, lw=1.3, label=label)
     _finish(
@@ -80,11 +83,11 @@ def draw_ratio_comparison(axes: Axes, compared: HistogramComparison) -> None:
     low, high = np.nanpercentile(compared.ratios, [0.5, 99.5])
     bands = {} if compared.alike is None else compared.alike.ratios
     ends = [low, high, 1.0, *(end for band in bands.values() for end in band)]
-    axes.stairs(counts, edges, fill=True, alpha=0.28, color=_RATIO_COLOUR)
+    axes.stairs(counts, edges, fill=True, alpha=_FILL, color=_RATIO_COLOUR)
     label = f"n = {ratio.n}, median {ratio.median:.2f}"
     if ratio.has_interval:
         label += f" ({ratio.low:.2f} to {ratio.high:.2f})"
-        axes.axvspan(ratio.low, ratio.high, color=_RATIO_COLOUR, alpha=0.3, lw=0)
+        axes.axvspan(ratio.low, ratio.high, color=_RATIO_COLOUR, alpha=_BAND, lw=0, zorder=0.3)
     axes.stairs(counts, edges, color=_RATIO_COLOUR, lw=1.3, label=label)
     axes.axvline(ratio.median, color=_RATIO_COLOUR, lw=1.1, ls=(0, (4, 2)))
     shown = np.array([min(ends) / 1.06, max(ends) * 1.06])

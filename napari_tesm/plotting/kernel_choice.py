@@ -85,8 +85,7 @@ def draw_evidence(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> N
     evidence = _of_voters(choice, EVIDENCE, pulse)
     finite = evidence.values[np.isfinite(evidence.values)]
     high = float(np.percentile(finite, 99)) if finite.size else 1.0
-    draw_map(axes, evidence, title, cmap="viridis", norm=Normalize(0, max(high, 1.0)))
-    axes.set_title(f"{title}, ΔAICc", fontsize=11)
+    draw_map(axes, evidence, title, cmap="viridis", norm=Normalize(0, max(high, 1.0)), quantity="ΔAICc")
 
 
 def draw_misfit(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> None:
@@ -96,8 +95,8 @@ def draw_misfit(axes: Axes, choice: KernelChoice, pulse: int, title: str) -> Non
     votes = choice.votes[pulse]
     limit = 100 * (LEAST if votes.misfit_limit is None else votes.misfit_limit)
     high = float(np.percentile(finite, 99)) if finite.size else limit
-    draw_map(axes, misfit, title, cmap="magma", norm=Normalize(0, max(high, 2 * limit)))
-    axes.set_title(f"{title}, % of the residuals", fontsize=11)
+    norm = Normalize(0, max(high, 2 * limit))
+    draw_map(axes, misfit, title, cmap="magma", norm=norm, quantity="misfit (%)")
 
 
 def draw_votes(axes: Axes, votes: KernelVotes, *, in_words: bool = True) -> None:

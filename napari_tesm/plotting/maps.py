@@ -1,5 +1,6 @@
 """Maps on their physical scale, and what was drawn on them: steps, regions, points, the part shown larger elsewhere."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,53 +30,62 @@ EMPTY: Final = "#d9d9d9"
 """Colour of pixels without a value: neither end of any colour map in use."""
 _STEEPEST: Final = 1000.0
 _BINS: Final = 64
+_BAR_PART: Final = 0.3
+"""A scale bar is at most this part of the image's width."""
 
 
 @dataclass(frozen=True)
 class MapFrame:
-    """From positions in the lateral unit to those on drawn axes, which begin at the image's corner.
+    """From positions in the lateral unit to those on drawn axes, which are the scan's own.
 
     Parameters
     ----------
-    left, top : float
-        Corner of the first pixel, in the lateral unit.
     factor : float
         Lateral units in one unit of the axes.
     """
 
-    left: float
-    top: float
     factor: float
 
     @classmethod
     def of(cls, values: xr.DataArray) -> "MapFrame":
         """Return the frame in which `draw_map` draws a map."""
-        extent, _ = map_extent(values)
-        x, y = values["x"], values["y"]
-        dx = axis_spacing(x)
-        return cls(float(x[0]) - dx / 2, float(y[0]) - axis_spacing(y) / 2, dx * x.size / extent[1])
+        return cls(_lateral_scale(values)[0])
 
     def shown(self, xy: Array) -> Array:
         """Return positions (…, 2), x before y, on the axes."""
-        return np.asarray((xy - np.array([self.left, self.top])) / self.factor)
+        return np.asarray(xy) / self.factor
 
 
 def map_extent(values: xr.DataArray) -> tuple[tuple[float, float, float, float], str]:
     """Return the edges of the image, y downwards as the file has it, and their unit."""
+    factor, unit = _lateral_scale(values)
+    left, right, top, bottom = (edge / factor for edge in _edges(values))
+    return (left, right, bottom, top), unit
+
+
+def _edges(values: xr.DataArray) -> tuple[float, float, float, float]:
     edges = []
     for axis in ("x", "y"):
         centres, step = values[axis].values, axis_spacing(values[axis])
-        edges += [centres[0] - step / 2, centres[-1] + step / 2]
+        edges += [float(centres[0] - step / 2), float(centres[-1] + step / 2)]
     left, right, top, bottom = edges
-    factor, unit = prefix_for([right - left, bottom - top], str(values["x"].attrs.get("units", "")))
-    return (0.0, (right - left) / factor, (bottom - top) / factor, 0.0), unit
+    return left, right, top, bottom
+
+
+def _lateral_scale(values: xr.DataArray) -> tuple[float, str]:
+    left, right, top, bottom = _edges(values)
+    return prefix_for([right - left, bottom - top], str(values["x"].attrs.get("units", "")))
 
 
 def map_proportion(extent: tuple[float, float, float, float]) -> float:
     """Return height over width of an image, within a thousand either way."""
     with np.errstate(all="ignore"):
         return float(
-            np.clip(np.nan_to_num(np.divide(extent[2], extent[1]), nan=1.0), 1 / _STEEPEST, _STEEPEST)
+            np.clip(
+                np.nan_to_num(np.divide(abs(extent[2] - extent[3]), abs(extent[1] - extent[0])), nan=1.0),
+                1 / _STEEPEST,
+                _STEEPEST,
+            )
         )
 
 
@@ -113,9 +123,24 @@ def surface_norm(image: Array) -> Normalize:
 
 
 def draw_map(
-    axis: Axes, values: xr.DataArray, title: str, *, cmap: str, norm: Normalize | None = None
+    axis: Axes,
+    values: xr.DataArray,
+    title: str,
+    *,
+    cmap: str,
+    norm: Normalize | None = None,
+    quantity: str | None = None,
+    taken: Array | None = None,
 ) -> None:
-    """Draw a map on its physical scale, with a colour bar; pixels without a value are grey."""
+    """Draw a map on its physical scale, with a scale bar and a colour bar; pixels without a value are grey.
+
+    Parameters
+    ----------
+    quantity : str, optional
+        What stands at the colour bar with the unit, by default the map's name.
+    taken : ndarray, shape (points, 2), optional
+        What else is drawn on the axes, which the scale bar keeps away from.
+    """
     numbers = np.asarray(values.values, dtype=np.float64)
     unit = str(values.attrs.get("units", ""))
     factor, shown = (1.0, unit) if isinstance(norm, LogNorm) else prefix_for(numbers, unit)
@@ -124,7 +149,10 @@ def draw_map(
         scaled = Normalize(norm.vmin / factor, norm.vmax / factor)
     image = draw_pixels(axis, values, numbers / factor, title, cmap=cmap, norm=scaled)
     bar = axis.figure.colorbar(image, ax=axis, fraction=0.05, pad=0.03)
-    bar.set_label(shown)
+    named = quantity or str(values.attrs.get("long_name") or values.name or "")
+    bar.set_label(label_with_unit(named, shown))
+    extent, lateral = map_extent(values)
+    draw_scale_bar(axis, extent, lateral, taken)
     if isinstance(norm, LogNorm):
         _label_ones_twos_and_fives(bar.ax.yaxis)
     if not np.isfinite(numbers).any():
@@ -154,9 +182,48 @@ def draw_pixels(
     return image
 
 
+def draw_scale_bar(
+    axes: Axes, extent: tuple[float, float, float, float], unit: str, taken: Array | None = None
+) -> None:
+    """Draw a scale bar in a lower corner, in that which is farther from what is taken already.
+
+    Parameters
+    ----------
+    extent : tuple of float
+        From `map_extent`; nothing is drawn for an image without a size.
+    taken : ndarray, shape (points, 2), optional
+        On the axes, x before y.
+    """
+    left, right, bottom, top = extent
+    width, height = right - left, bottom - top
+    if not (np.isfinite(width) and np.isfinite(height) and width > 0):
+        return
+    power = 10.0 ** math.floor(math.log10(_BAR_PART * width))
+    length = max((digit * power for digit in (1, 2, 5) if digit * power <= _BAR_PART * width), default=power)
+    level = bottom - 0.07 * height
+    starts = (left + 0.05 * width, right - 0.05 * width - length)
+    places = np.zeros((0, 2)) if taken is None else taken
+    near = [
+        min((math.hypot(start + length / 2 - x, level - y) for x, y in places), default=0.0)
+        for start in starts
+    ]
+    start = starts[int(near[1] > near[0])]
+    for colour, thick in (("#ffffff", 3.5), ("#111111", 2.0)):
+        axes.plot(
+            [start, start + length], [level, level], color=colour, lw=thick, solid_capstyle="butt", zorder=4,
+            scalex=False, scaley=False,
+        )  # fmt: skip
+    text = axes.text(
+        start + length / 2, level - 0.03 * height, f"{length:g} {unit}".rstrip(), ha="center", va="bottom", fontsize=8,
+        zorder=4,
+    )  # fmt: skip
+    text.set_bbox({"facecolor": "#ffffff", "alpha": 0.6, "edgecolor": "none", "pad": 1.0})
+
+
 def draw_surface(axes: Axes, image: xr.DataArray, title: str) -> None:
     """Draw topography or deflection error in grey."""
-    draw_map(axes, image, title, cmap="gray", norm=surface_norm(np.asarray(image.values, dtype=np.float64)))
+    norm = surface_norm(np.asarray(image.values, dtype=np.float64))
+    draw_map(axes, image, title, cmap="gray", norm=norm)
 
 
 def draw_regions(axes: Axes, frame: MapFrame, regions: Sequence[Region]) -> None:
@@ -193,8 +260,10 @@ def draw_height(
 ) -> None:
     """Draw a map of H of one pulse setting, zero in the middle of its colours, with points on it."""
     own = norm or signed_norm([np.asarray(height.values, dtype=np.float64)])
-    draw_map(axes, height, f"H {label}".rstrip(), cmap="RdBu_r", norm=own)
-    draw_points(axes, MapFrame.of(height), points)
+    frame = MapFrame.of(height)
+    taken = frame.shown(np.array([[point.x, point.y] for point in points]).reshape(-1, 2))
+    draw_map(axes, height, f"H {label}".rstrip(), cmap="RdBu_r", norm=own, taken=taken)
+    draw_points(axes, frame, points)
 
 
 def draw_zoom_frame(axes: Axes, frame: MapFrame, box: tuple[float, float, float, float]) -> None:
@@ -208,7 +277,8 @@ def draw_overlay(axes: Axes, surface: xr.DataArray, values: xr.DataArray, title:
     size = np.abs(np.asarray(values.values, dtype=np.float64))
     finite = size[np.isfinite(size)]
     high = float(np.percentile(finite, 99.5)) if finite.size else 1.0
-    draw_map(axes, values.copy(data=size), title, cmap="inferno", norm=Normalize(0.0, high or 1.0))
+    norm = Normalize(0.0, high or 1.0)
+    draw_map(axes, values.copy(data=size), title, cmap="inferno", norm=norm, quantity="|H|")
     image = axes.images[0]
     alpha = np.clip(np.nan_to_num(size) / (high or 1.0), 0.0, 1.0)
     image.set_alpha(0.15 + 0.75 * alpha)

@@ -10,12 +10,11 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.plotting.maps import MapFrame, draw_points, map_extent
+from napari_tesm.plotting.maps import MapFrame, draw_points, draw_scale_bar, map_extent
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import prefix_for
 from napari_tesm.regions.shapes import PinnedPoint
@@ -33,8 +32,6 @@ PAPER_COLOURS: Final = {1: "#d62728", 2: "#000000", 3: "#1f77b4"}
 VERDICT_COLOURS: Final = ("#1b9e77", "#e6ab02", "#7570b3", "#d95f02", "#d9d9d9", "#888888", "#ffffff")
 """One for each of `VERDICT_MEANINGS`: rising, saturating, peaked, falling, flat, undecided, missing."""
 _MARKERS: Final = "osD^vPX<>*hp"
-_BAR_PART: Final = 0.3
-"""A scale bar is at most this part of the image's width."""
 
 Trend = Literal["mode", "width", "peak"]
 
@@ -58,7 +55,7 @@ def draw_series_maps(
         Scans that are drawn at the most, those with the smallest voltages.
     """
     series = aligned.series
-    shown = range(min(len(series.members), most))
+    shown = members_with_values(aligned)[:most]
     columns = map_columns(len(shown))
     rows = math.ceil(len(shown) / columns) or 1
     figure.set_layout_engine("constrained")
@@ -86,9 +83,15 @@ def draw_series_maps(
         axes.set_axis_off()
     if image is not None:
         taken = frame.shown(np.array([[point.x, point.y] for point in points]).reshape(-1, 2))
-        _draw_scale_bar(grid.flat[0], (extent[1], abs(extent[2] - extent[3])), lateral, taken)
+        draw_scale_bar(grid.flat[0], extent, lateral, taken)
         bar = figure.colorbar(image, ax=list(grid.flat), fraction=0.04, pad=0.02)
         bar.set_label(label_with_unit("H", unit))
+
+
+def members_with_values(aligned: AlignedSeries) -> list[int]:
+    """Return which scans of a series have an H to draw."""
+    members = aligned.series.members
+    return [index for index, member in enumerate(members) if np.isfinite(member.values("H")).any()]
 
 
 def map_columns(count: int) -> int:
@@ -222,24 +225,3 @@ def _label_voltages(axes: Axes, volts: np.ndarray) -> None:
 
 def _colours(count: int) -> list[str]:
     return [to_hex(colormaps["plasma"](place)) for place in np.linspace(0.88, 0.05, max(count, 1))][:count]
-
-
-def _draw_scale_bar(axes: Axes, size: tuple[float, float], unit: str, taken: np.ndarray) -> None:
-    """Draw a scale bar in the lower corner that is farther from the points."""
-    width, height = size
-    power = 10.0 ** math.floor(math.log10(_BAR_PART * width)) if width > 0 else 1.0
-    length = max((digit * power for digit in (1, 2, 5) if digit * power <= _BAR_PART * width), default=power)
-    level = 0.93 * height
-    lefts = (0.05 * width, 0.95 * width - length)
-    distances = [
-        min((math.hypot(left + length / 2 - x, level - y) for x, y in taken), default=0.0) for left in lefts
-    ]
-    left = lefts[int(distances[1] > distances[0])]
-    for colour, thick in (("#ffffff", 3.5), ("#111111", 2.0)):
-        axes.add_line(
-            Line2D([left, left + length], [level, level], color=colour, lw=thick, solid_capstyle="butt")
-        )
-    text = axes.text(
-        left + length / 2, level - 0.03 * height, f"{length:g} {unit}", ha="center", va="bottom", fontsize=8
-    )
-    text.set_bbox({"facecolor": "#ffffff", "alpha": 0.6, "edgecolor": "none", "pad": 1.0})

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 _PULSE: Final = "#e9edf2"
 _COLOURS: Final = {"R": "#1a1a1a", "X": "#b2182b", "Y": "#2166ac"}
 _PHASE: Final = "#5e3c99"
+_LEAST_TURN: Final = 5.0
+"""Degrees to both sides that the colours of a phase map span at the least."""
 
 
 def draw_signals(
@@ -86,15 +88,24 @@ def draw_signal_maps(
     x, size = height.in_phase[pulse], height.size[pulse]
     chosen = height.responding()[pulse]
     norm = signed_norm([size])
-    draw_map(axes[0], like.copy(data=x), f"H of X {label}".rstrip(), cmap="RdBu_r", norm=norm)
+    draw_map(
+        axes[0], like.copy(data=x), f"H of X {label}".rstrip(), cmap="RdBu_r", norm=norm, quantity="H of X"
+    )
     largest = float(norm.vmax or 1.0)
-    draw_map(axes[1], like.copy(data=size), "H of R", cmap="inferno", norm=Normalize(0.0, largest))
+    draw_map(
+        axes[1],
+        like.copy(data=size),
+        "H of R",
+        cmap="inferno",
+        norm=Normalize(0.0, largest),
+        quantity="H of R",
+    )
     angle = np.rad2deg(
         np.arctan(np.divide(height.quadrature[pulse], x, out=np.full(x.shape, np.nan), where=x != 0))
     )
     phase = like.copy(data=np.where(chosen, angle, np.nan))
     phase.attrs["units"] = "°"
-    draw_map(axes[2], phase, "phase of H", cmap="twilight", norm=Normalize(-90.0, 90.0))
+    draw_map(axes[2], phase, "phase of H", cmap="PuOr", norm=_phase_norm(phase.values), quantity="phase")
     factor, shown = prefix_for(largest, str(like.attrs.get("units", "")))
     axes[3].plot(size[chosen] / factor, np.abs(x[chosen]) / factor, ".", ms=2, color=_COLOURS["X"], alpha=0.4)
     end = 1.08 * largest / factor
@@ -103,3 +114,13 @@ def draw_signal_maps(
     axes[3].set_xlabel(label_with_unit("|H| of R", shown))
     axes[3].set_ylabel(label_with_unit("|H| of X", shown))
     axes[3].spines[["top", "right"]].set_visible(False)
+
+
+def _phase_norm(angles: Array) -> Normalize:
+    """Return a scale that shows how the phase differs over the map, hot pixels left out, and no more than its noise."""
+    finite = angles[np.isfinite(angles)]
+    if not finite.size:
+        return Normalize(-90.0, 90.0)
+    low, middle, high = np.percentile(finite, [1, 50, 99])
+    half = max(float(high - middle), float(middle - low), _LEAST_TURN)
+    return Normalize(max(float(middle) - half, -90.0), min(float(middle) + half, 90.0))

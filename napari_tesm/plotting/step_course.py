@@ -104,6 +104,6 @@ def draw_across_step(figure: Figure, quantities: Sequence[AcrossStep], *, latera
             what = "strip" if quantity.width.kind == "ridge" else "edge"
             words = f"{what}, FWHM {text_with_error(quantity.width.fwhm, quantity.width.error, lateral_unit)}"
         axis.set_title(f"{quantity.title}: {words}", fontsize=10, loc="left")
-        axis.set_ylabel(value_unit or quantity.title)
+        axis.set_ylabel(label_with_unit(quantity.title, value_unit))
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel(label_with_unit("position across the step", shown))

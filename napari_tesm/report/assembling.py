@@ -1,28 +1,19 @@
 """From data to a finished report: the sections are asked, their figures drawn, their failures turned into sentences."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.image import imsave
-
 from napari_tesm.evaluation.pipeline import Cancelled, Progress
 from napari_tesm.files.sentences import KEYWORDS
+from napari_tesm.plotting.style import SCREEN, FigureStyle, drawn_bytes
 from napari_tesm.report.data import InputFile, ReportData
 from napari_tesm.report.methods import methods_from_data, versions, warnings_about
 from napari_tesm.report.section import ReportFigure, Section
 from napari_tesm.report.sections import SectionFromData, section_functions
 
-DPI: Final = 120
-"""Of the PNG; a page of ten inches is then 1200 pixels wide, two for each of a phone's."""
-
-_NO_SOFTWARE: Final[dict[str, Any]] = {"Software": None}
+_ON_THE_PAGE: Final = {False: 120, True: 96}
+"""Pixels of the page to an inch of a figure, for a screen and for print, where a page's inch has 96."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +22,15 @@ class DrawnFigure:
 
     Parameters
     ----------
-    png, svg : bytes
+    files : dict of str to bytes
+        By the endings of their names, the PNG among them.
     width, height : int
-        Of the PNG, in pixels.
+        On the page, in its pixels.
     """
 
     name: str
     caption: str
-    png: bytes
-    svg: bytes
+    files: dict[str, bytes]
     width: int
     height: int
 
@@ -80,6 +71,7 @@ def report_from_data(
     strict: bool = False,
     progress: Progress | None = None,
     spelling: Callable[[object], str] = KEYWORDS,
+    style: FigureStyle = SCREEN,
 ) -> Report:
     """Return the report on some data, its figures drawn.
 
@@ -94,6 +86,8 @@ def report_from_data(
         What it raises (`Cancelled`) ends the work.
     spelling : callable
         Returns a sentence with its fields as they are called where the report is asked for; by default Python's.
+    style : FigureStyle
+        What the figures are made for.
     """
     wanted = section_functions() if sections is None else sections
     tell = progress or (lambda fraction, text: None)
@@ -121,7 +115,7 @@ def report_from_data(
         for figure in list(section.figures):
             tell(0.3 + 0.7 * len(drawn) / max(count, 1), f"drawing {section.title}")
             try:
-                drawn[figure.name] = drawn_figure(figure)
+                drawn[figure.name] = drawn_figure(figure, style)
             except Cancelled:
                 raise
             except Exception as error:
@@ -143,30 +137,11 @@ def report_from_data(
     )  # fmt: skip
 
 
-def drawn_figure(figure: ReportFigure) -> DrawnFigure:
-    """Draw a figure as PNG and SVG; the same bytes for the same data."""
-    # Not by savefig, which goes through all of a figure twice for each format.
-    canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=DPI, facecolor="white"))
-    figure.fill(canvas.figure)
-    layout = canvas.figure.get_layout_engine()
-    if layout is not None:
-        # Maps keep their proportions, so their ticks are known after a first round only: one alone cuts labels off.
-        layout.execute(canvas.figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    png, svg = io.BytesIO(), io.StringIO()
-    # No metadata: the version of matplotlib, which it puts in by itself, is in the methods.
-    imsave(png, pixels, format="png", dpi=DPI, metadata=_NO_SOFTWARE)
-    # The layout is settled now.
-    canvas.figure.set_layout_engine("none")
-    # The ids in an SVG are random but for the salt.
-    with mpl.rc_context({"svg.hashsalt": "napari-tesm"}):
-        vector = FigureCanvasSVG(canvas.figure)
-        vector.print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
-    height, width = pixels.shape[:2]
-    return DrawnFigure(
-        figure.name, figure.caption, png.getvalue(), svg.getvalue().encode("utf-8"), width, height
-    )
+def drawn_figure(figure: ReportFigure, style: FigureStyle = SCREEN) -> DrawnFigure:
+    """Draw a figure in the formats of a style; the same bytes for the same data."""
+    files, (width, height) = drawn_bytes(figure.fill, figure.size, style)
+    scale = _ON_THE_PAGE[style.for_print]
+    return DrawnFigure(figure.name, figure.caption, files, round(scale * width), round(scale * height))
 
 
 def _check_names(sections: Sequence[Section]) -> None:

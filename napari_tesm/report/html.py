@@ -91,7 +91,7 @@ def _section(section: Section, drawn: dict[str, DrawnFigure]) -> str:
 
 
 def _figure(figure: DrawnFigure) -> str:
-    data = base64.b64encode(figure.png).decode("ascii")
+    data = base64.b64encode(figure.files["png"]).decode("ascii")
     return (
         f'<figure id="figure-{figure.name}">\n<img src="data:image/png;base64,{data}" width="{figure.width}" '
         f'height="{figure.height}" alt="{_text(figure.caption)}">\n'

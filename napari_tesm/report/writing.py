@@ -77,8 +77,7 @@ def files_of_report(report: Report) -> dict[str, bytes]:
     for section in report.sections:
         for figure in section.figures:
             drawn = report.drawn[figure.name]
-            contents[f"figures/{figure.name}.png"] = drawn.png
-            contents[f"figures/{figure.name}.svg"] = drawn.svg
+            contents |= {f"figures/{figure.name}.{ending}": made for ending, made in drawn.files.items()}
         for table in section.tables:
             contents[f"tables/{table.name}.csv"] = table.csv().encode("utf-8")
     numbers = numbers_of_report(report) | {"files": sorted([*contents, NUMBERS])}

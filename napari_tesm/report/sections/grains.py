@@ -139,6 +139,7 @@ def _figure(
     unit = measure.unit if image is None else str(image.attrs.get("units", ""))
 
     def draw(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
         axes = figure.subplots(1, 3)
         draw_grains(
             axes[0],
@@ -147,6 +148,7 @@ def _figure(
             title=title,
             unit=unit,
             lateral_unit=scan.lateral_unit,
+            origin=(scan.y[0] - grains.spacing[0] / 2, scan.x[0] - grains.spacing[1] / 2),
             boundaries=boundaries,
         )
         draw_classes(
@@ -156,7 +158,6 @@ def _figure(
             axes[2], {measure.quantity: curve}, name=measure.quantity, unit=measure.unit, log=measure.logarithmic,
             lateral_unit=scan.lateral_unit, width=boundaries.width,
         )  # fmt: skip
-        figure.subplots_adjust(left=0.06, right=0.99, bottom=0.17, top=0.92, wspace=0.3)
 
     inside, at = (measure.values[name].n for name in ("interior", "boundary"))
     caption = (

@@ -19,6 +19,7 @@ from napari_tesm.plotting.series import (
     draw_shifts,
     draw_verdicts,
     map_columns,
+    members_with_values,
 )
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions.shapes import PinnedPoint
@@ -149,14 +150,16 @@ def _figures(
     stem: str,
 ) -> list[ReportFigure]:
     series = aligned.series
-    shown = min(len(series.members), _MOST_MAPS)
+    filled = members_with_values(aligned)
+    shown = min(len(filled), _MOST_MAPS)
     columns = map_columns(shown)
     rows = -(-shown // columns)
     width, height = row_size(aligned.grid, columns)
     limits = aligned.colour_limits()
-    cut = (
-        f" The first {_MOST_MAPS} of {len(series.members)} scans." if len(series.members) > _MOST_MAPS else ""
-    )
+    cut = f" The first {_MOST_MAPS} of {len(filled)} scans." if len(filled) > _MOST_MAPS else ""
+    empty = [label for index, label in enumerate(series.labels) if index not in filled]
+    if empty:
+        cut += f" Left out, for no pixel has an H: {', '.join(empty)}."
 
     def draw_histograms(figure: Figure) -> None:
         figure.set_layout_engine("constrained")

@@ -1,0 +1,253 @@
+"""Type on a finished figure: its size in print, labels broken and ticks thinned to the room, legends off the data."""
+
+import itertools
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
+from matplotlib.collections import Collection
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FixedLocator
+from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
+
+TEXT_SIZE: Final = 7.0
+TITLE_SIZE: Final = 8.0
+"""In points, as journals ask for."""
+_THINNER: Final = 0.7
+"""Lines are drawn for a screen's page, half as wide again as paper."""
+_THINNEST: Final = 0.5
+_FRAME: Final = 0.6
+_GAP: Final = 2.0
+"""Least distance of two tick labels, in points."""
+_FEWEST: Final = 8
+"""Letters on a line, at the least."""
+_IN_MATHS: Final = "\N{WORD JOINER}"
+
+
+def set_type(figure: Figure) -> None:
+    """Give all text the size of print, titles one of their own, and all lines the width that goes with it."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_fontsize(TEXT_SIZE)
+    for axes in figure.axes:
+        axes.tick_params(which="both", labelsize=TEXT_SIZE, width=_FRAME, length=2.5, pad=2)
+        axes.tick_params(which="minor", length=1.5)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.labelpad = 2
+        for title in _titles(axes):
+            title.set_fontsize(TITLE_SIZE)
+        for spine in axes.spines.values():
+            spine.set_linewidth(_FRAME)
+    heading = figure.get_suptitle()
+    if heading:
+        figure.suptitle(heading, fontsize=TITLE_SIZE)
+    for artist in figure.findobj(lambda artist: isinstance(artist, Line2D | Patch | Collection)):
+        _make_thinner(artist)
+
+
+def fit_texts(figure: Figure) -> None:
+    """Break what is longer than its place into lines, and leave out tick labels that touch; after the layout."""
+    for axes in figure.axes:
+        if not axes.get_visible():
+            continue
+        if axes.axison:
+            for axis in (axes.xaxis, axes.yaxis):
+                _part_tick_labels(axis)
+        left, right = _cell(axes)
+        frame = axes.get_window_extent()
+        for text in (*_titles(axes), axes.xaxis.label):
+            box = text.get_window_extent()
+            middle = (box.x0 + box.x1) / 2
+            is_centred = text.get_horizontalalignment() == "center"
+            _wrap(text, box.width, 2 * min(middle - left, right - middle) if is_centred else right - box.x0)
+        label = axes.yaxis.label
+        _wrap(label, label.get_window_extent().height, 1.2 * frame.height)
+        legend = axes.get_legend()
+        if legend is not None:
+            _narrow(legend, right - left)
+        for text in axes.texts:
+            box = text.get_window_extent()
+            if text.get_visible() and (box.x0 < left or box.x1 > right):
+                _wrap(text, box.width, min(0.95 * frame.width, right - left))
+    width = figure.bbox.width
+    for text in figure.texts:
+        _wrap(text, text.get_window_extent().width, 0.97 * width)
+
+
+def move_legends_off_data(figure: Figure, *, beside_too: bool = False) -> None:
+    """Put legends that lie on lines or bars above their axes, with the axes' title above them; after the layout.
+
+    Parameters
+    ----------
+    beside_too : bool
+        Also those at the right of their axes, which take from the width.
+    """
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        if legend is None or not legend.get_visible():
+            continue
+        box = legend.get_window_extent()
+        beside = beside_too and box.x0 >= axes.get_window_extent().x1 - 1
+        if beside or any(_touches(artist, box) for artist in _data_of(axes)):
+            put_legend_above(axes)
+
+
+def put_legend_above(axes: Axes) -> None:
+    """Put the legend of axes above them, under their title."""
+    legend = axes.get_legend()
+    assert legend is not None
+    handles, labels = legend.legend_handles, [text.get_text() for text in legend.get_texts()]
+    title = axes.title
+    size = legend.get_texts()[0].get_fontsize() if legend.get_texts() else TEXT_SIZE
+    columns = max(1, min(len(labels), 40 // max(max(map(len, labels), default=1) + 4, 1)))
+    made = axes.legend(
+        handles=[handle for handle in handles if handle is not None], labels=labels, loc="lower center",
+        bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=size, ncols=columns, borderaxespad=0.2,
+        title=title.get_text() or None, title_fontsize=title.get_fontsize(),
+    )  # fmt: skip
+    made.set_zorder(5)
+    axes.set_title("")
+
+
+def _titles(axes: Axes) -> tuple[Text, ...]:
+    # The three titles are found through the axes' children: only the middle one has a public name.
+    return tuple(
+        child
+        for child in axes.get_children()
+        if isinstance(child, Text) and child.get_transform() == axes.title.get_transform()
+    )
+
+
+def _make_thinner(artist: Artist) -> None:
+    if isinstance(artist, Line2D):
+        artist.set_linewidth(max(_THINNER * artist.get_linewidth(), _THINNEST))
+        artist.set_markersize(max(_THINNER * artist.get_markersize(), 1.0))
+        artist.set_markeredgewidth(_THINNER * artist.get_markeredgewidth())
+    elif isinstance(artist, Patch):
+        artist.set_linewidth(_THINNER * artist.get_linewidth())
+    elif isinstance(artist, Collection):
+        artist.set_linewidth((_THINNER * np.atleast_1d(artist.get_linewidth())).tolist())
+
+
+def _cell(axes: Axes) -> tuple[float, float]:
+    """Return from where to where on the figure the place of some axes reaches across, in dots."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    place = axes.get_subplotspec()
+    if place is None:  # a colour bar
+        return figure.bbox.x0, figure.bbox.x1
+    columns = place.get_gridspec().ncols
+    width = figure.bbox.width / columns
+    room = 0.01 * width
+    return place.colspan.start * width + room, place.colspan.stop * width - room
+
+
+def _wrap(text: Text, extent: float, room: float) -> None:
+    """Break a text into lines that are not longer than the room for them, in dots."""
+    words = text.get_text()
+    if not words.strip() or extent <= room or room <= 0:
+        return
+    lines = words.split("\n")
+    longest = max(len(_plain(line)) for line in lines)
+    most = max(int(0.97 * longest * room / extent), _FEWEST)
+    # A break inside a formula would end it.
+    broken = "\n".join(
+        textwrap.fill(_with_whole_formulas(line), most, break_long_words=False, break_on_hyphens=False)
+        for line in lines
+    )
+    text.set_text(broken.replace(_IN_MATHS, " "))
+
+
+def _with_whole_formulas(line: str) -> str:
+    pieces = line.split("$")
+    return "$".join(
+        piece.replace(" ", _IN_MATHS) if number % 2 else piece for number, piece in enumerate(pieces)
+    )
+
+
+def _plain(line: str) -> str:
+    return "".join(letter for letter in line if letter not in "$\\{}^_")
+
+
+def _narrow(legend: Legend, room: float) -> None:
+    width = legend.get_window_extent().width
+    texts = legend.get_texts()
+    if width <= room or not texts:
+        return
+    longest = max(text.get_window_extent().width for text in texts)
+    # Handles and gaps stay as they are.
+    rest = width - longest
+    for text in texts:
+        _wrap(text, text.get_window_extent().width, max(room - rest, 0.3 * room))
+    title = legend.get_title()
+    _wrap(title, title.get_window_extent().width, room)
+
+
+def _part_tick_labels(axis: Axis) -> None:
+    """Leave every other label out, or turn names, until none touches its neighbour."""
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    axis.get_tightbbox()
+    low, high = sorted(axis.get_view_interval())
+    slack = 1e-9 * (high - low)
+    ticks = [
+        (float(place), label)
+        for place, label in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=False)
+        if label.get_text() and label.get_visible() and low - slack <= place <= high + slack
+    ]
+    if len(ticks) < 2:
+        return
+    boxes = [label.get_window_extent() for _, label in ticks]
+    across = isinstance(axis, XAxis)
+    gap = _GAP * figure.dpi / 72 if across else 0.0
+    sides = sorted((box.x0, box.x1) if across else (box.y0, box.y1) for box in boxes)
+    if all(after[0] - before[1] >= gap for before, after in itertools.pairwise(sides)):
+        return
+    if across and any(letter.isalpha() for _, label in ticks for letter in _plain_number(label.get_text())):
+        axis.set_tick_params(labelrotation=90)
+        return
+    formatter: Any = axis.get_major_formatter()
+    offset = formatter.get_offset()
+    kept = ticks[::2] if len(ticks) > 2 else ticks[-1:]
+    names = FixedFormatter([label.get_text() for _, label in kept])
+    names.set_offset_string(offset)
+    axis.set_major_locator(FixedLocator([place for place, _ in kept]))
+    axis.set_major_formatter(names)
+
+
+def _plain_number(text: str) -> str:
+    return "" if "$" in text else text.replace("e", "")
+
+
+def _data_of(axes: Axes) -> Iterator[Artist]:
+    yield from axes.lines
+    # Shaded stretches that reach over all of the axes are no data.
+    yield from (patch for patch in axes.patches if patch.get_transform() == axes.transData)
+
+
+def _touches(artist: Artist, box: Bbox) -> bool:
+    if isinstance(artist, Line2D):
+        if artist.axes is None or artist.get_transform() != artist.axes.transData:
+            return False
+        path = artist.get_transform().transform_path(artist.get_path())
+        if artist.get_linestyle() == "None":
+            return bool(_inside(np.asarray(path.vertices), box))
+        return bool(path.intersects_bbox(box, filled=False))
+    if isinstance(artist, Patch):
+        path = artist.get_transform().transform_path(artist.get_path())
+        return bool(path.intersects_bbox(box, filled=True))
+    return False
+
+
+def _inside(points: NDArray[np.float64], box: Bbox) -> bool:
+    low, high = np.array([box.x0, box.y0]), np.array([box.x1, box.y1])
+    return bool(((points >= low) & (points <= high)).all(axis=1).any())

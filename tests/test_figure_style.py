@@ -1,0 +1,165 @@
+"""Figures for print: their width, the size of their letters as they come out, their fonts, and nothing cut off."""
+
+import argparse
+import itertools
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from report_examples import example_data
+
+from napari_tesm.cli.entry import main
+from napari_tesm.cli.outputs import outputs_of
+from napari_tesm.plotting.style import FigureStyle, bytes_of_figure, drawn_bytes, finish
+from napari_tesm.report.section import ReportFigure
+from napari_tesm.report.sections import section_functions
+
+MILLIMETRES = {"85mm": 85.0, "180mm": 180.0}
+
+
+@cache
+def figures() -> dict[str, ReportFigure]:
+    data = example_data()
+    made = {}
+    for subject in ("diffusion", "histograms"):
+        section = section_functions()[subject](data)
+        made |= {figure.name: figure for figure in section.figures}
+    return made
+
+
+@cache
+def finished(name: str, width: str) -> Figure:
+    figure = figures()[name]
+    canvas = FigureCanvasAgg(Figure(figsize=figure.size, dpi=150))
+    figure.fill(canvas.figure)
+    finish(canvas.figure, FigureStyle.of("paper", width))
+    canvas.draw()
+    return canvas.figure
+
+
+def letters(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", MILLIMETRES)
+@pytest.mark.parametrize("name", ["diffusion_maps", "histograms_log"])
+def test_letters_can_be_read_on_paper_and_none_is_cut_off(name, width):
+    figure = finished(name, width)
+    assert figure.get_size_inches()[0] * 25.4 == pytest.approx(MILLIMETRES[width], abs=0.01)
+    assert {text.get_fontsize() for text in letters(figure)} <= {7.0, 8.0}
+    whole = figure.bbox
+    for axes in figure.axes:
+        box = axes.get_tightbbox()
+        # Half a point, the room of an accent.
+        assert box.x0 >= whole.x0 - 1, axes.get_title()
+        assert box.x1 <= whole.x1 + 1, axes.get_title()
+        assert box.y0 >= whole.y0 - 1, axes.get_title()
+        assert box.y1 <= whole.y1 + 1, axes.get_title()
+
+
+@pytest.mark.slow
+def test_maps_keep_their_place_on_the_sample_and_a_size_that_shows_them():
+    scan = example_data().main
+    dx = scan.spacing[1]
+    edges = 1e9 * np.array([scan.x[0] - dx / 2, scan.x[-1] + dx / 2])
+    for width, least in (("85mm", 0.5), ("180mm", 0.3)):
+        figure = finished("diffusion_maps", width)
+        maps = [axes for axes in figure.axes if axes.images and axes.get_xlabel() == "x (nm)"]
+        assert len(maps) == 3
+        np.testing.assert_allclose(maps[0].get_xlim(), edges, rtol=1e-9)
+        assert edges[0] <= maps[1].get_xlim()[0] < maps[1].get_xlim()[1] <= edges[1]
+        assert maps[1].get_ylim()[1] == pytest.approx(-2222.0)
+        bars = [axes for axes in figure.axes if axes.get_ylabel().startswith("D")]
+        assert {bar.get_ylabel() for bar in bars} == {"D1 (m²/s)", "D2 (m²/s)"}
+        for axes in maps:
+            assert axes.get_window_extent().width > least * figure.bbox.width
+            lines = [text.get_text() for text in axes.texts]
+            assert any(re.fullmatch(r"\d+ nm", line) for line in lines)
+
+
+def test_fonts_are_in_the_file_and_letters_stay_letters():
+    def drawn():
+        figure = Figure(figsize=(6.0, 3.0))
+        for axes in figure.subplots(1, 2):
+            axes.plot([0, 1, 2], [3, 1, 2])
+            axes.set_xlabel("time (µs)")
+        return figure
+
+    style = FigureStyle.of("paper", "85mm")
+    pdf = bytes_of_figure(drawn(), "pdf", style)
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+    box = [float(number) for number in re.search(rb"/MediaBox \[([^\]]*)\]", pdf)[1].split()]
+    assert box[2] / 72 * 25.4 == pytest.approx(85.0, abs=0.05)
+    svg = bytes_of_figure(drawn(), "svg", style).decode()
+    assert "<text" in svg
+    assert "time (µs)" in svg
+    assert pdf == bytes_of_figure(drawn(), "pdf", style)
+
+
+def test_a_screen_has_paths_and_its_own_size():
+    def fill(figure):
+        figure.subplots().plot([0, 1], [0, 1])
+
+    files, size = drawn_bytes(fill, (6.0, 3.5), FigureStyle.of("screen"))
+    assert size == (6.0, 3.5)
+    assert sorted(files) == ["png", "svg"]
+    assert b"<text" not in files["svg"]
+
+
+def test_a_legend_leaves_the_data():
+    figure = Figure(figsize=(4.0, 3.0))
+    FigureCanvasAgg(figure)
+    free, covered = figure.subplots(1, 2)
+    for axes, values in ((free, [0, 0, 0]), (covered, [0, 1, 1])):
+        axes.plot([0, 1, 2], values, label="u")
+        axes.set_ylim(-0.5, 1.2)
+        axes.set_title("control")
+        axes.legend(loc="upper right")
+    finish(figure, FigureStyle.of("screen"))
+    assert covered.get_legend().get_window_extent().y0 >= covered.get_window_extent().y1 - 1
+    assert covered.get_legend().get_title().get_text() == "control"
+    assert covered.get_title() == ""
+    assert free.get_legend().get_window_extent().y1 <= free.get_window_extent().y1
+
+
+def test_ticks_that_would_touch_are_left_out():
+    figure = Figure(figsize=(10.0, 2.0))
+    for axes in figure.subplots(1, 3):
+        axes.set_xticks(np.arange(0, 1.3e6, 5e4))
+    FigureCanvasAgg(figure)
+    finish(figure, FigureStyle.of("paper", "85mm"))
+    figure.canvas.draw()
+    for axes in figure.axes:
+        labels = [label for label in axes.get_xticklabels() if label.get_text()]
+        boxes = sorted((label.get_window_extent().x0, label.get_window_extent().x1) for label in labels)
+        assert len(boxes) >= 2
+        assert all(before[1] < after[0] for before, after in itertools.pairwise(boxes))
+
+
+def test_widths_and_styles_that_there_are_not(tmp_path, capsys):
+    for name, width in (("poster", None), ("paper", "90mm"), ("screen", "85mm")):
+        with pytest.raises(ValueError, match=r"figures|width"):
+            FigureStyle.of(name, width)
+    assert main(["theory", "--figure-width", "85mm", "--figure", str(tmp_path / "b.png")]) == 2
+    assert "paper" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
+
+
+def empty_axes() -> Figure:
+    figure = Figure(figsize=(5.0, 3.0))
+    figure.subplots()
+    return figure
+
+
+def test_a_command_writes_the_format_that_the_name_of_its_figure_says(tmp_path):
+    options = argparse.Namespace(overwrite=False, style="paper", figure_width="85mm")
+    for name, start in (("a.pdf", b"%PDF"), ("a.SVG", b"<?xml"), ("a.png", b"\x89PNG"), ("a", b"\x89PNG")):
+        with outputs_of(options, {"figure": tmp_path / name}) as outputs:
+            outputs.write_figure(empty_axes)
+        assert (tmp_path / name).read_bytes().startswith(start)
