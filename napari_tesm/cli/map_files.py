@@ -11,6 +11,7 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 
 from napari_tesm.cli.outputs import outputs_of, print_outcome
+from napari_tesm.cli.recipes import origins_from_options
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.data.maps import DERIVED, MAP_KINDS
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -51,7 +52,8 @@ def write_maps(
         if getattr(options, "graphs", False) and scan.dataset is not None:
             add_map_graphs(container, scan.dataset, maps, scan.points)
         outputs.write_container(lambda: container)
-        summary = summary_from_maps(maps, name=Path(options.file).name, sha256=sha256)
+        origins = origins_from_options(options, evaluation.asked)
+        summary = summary_from_maps(maps, name=Path(options.file).name, sha256=sha256, origins=origins)
         outputs.write_json(summary, escaped=False)
         if "csv" in outputs.files:
             _write_pixels(outputs.files["csv"], maps)

@@ -8,7 +8,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.outputs import figure_style, wrapped
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.recipes import recipe_from_options
+from napari_tesm.cli.recipes import origins_from_options, recipe_from_options
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.evaluation.pipeline import progress_of_stage
 from napari_tesm.files.texts import printable
@@ -28,7 +28,8 @@ def run_command(options: argparse.Namespace) -> int:
             f"there are {len(options.files)} files and {len(options.labels)} --labels: give one for each file"
         )
     style = figure_style(options)
-    recipe = recipe_from_options(options, recipe_in_files(options.files))
+    earlier = recipe_in_files(options.files)
+    recipe = recipe_from_options(options, earlier)
     inputs = [*options.files, *options.control, *options.cycling]
     check_folder(options.output, overwrite=options.overwrite, inputs=inputs)
     progress = progress_for(options.progress)
@@ -43,6 +44,7 @@ def run_command(options: argparse.Namespace) -> int:
         jobs=jobs,
         progress=progress_of_stage(progress, 0.0, _FITTING),
     )
+    data.origins = origins_from_options(options, recipe, earlier)
     report = report_from_data(
         data, strict=options.debug, progress=progress_of_stage(progress, _FITTING, 0.99), spelling=spelled,
         style=style,

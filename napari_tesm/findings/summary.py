@@ -15,6 +15,7 @@ from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import sentence_about_chance
 from napari_tesm.findings.instrument import instrument_lines, instrument_summary
+from napari_tesm.findings.parameters import parameters_as_entries, parameters_from_maps
 from napari_tesm.findings.parity import even_in_words, even_summary, parts_in_words, parts_summary
 from napari_tesm.fitting.limits import LEVEL
 from napari_tesm.physics.tip_radius import systematic_intervals
@@ -25,7 +26,9 @@ from napari_tesm.statistics.description import quartiles, values_on_scale
 from napari_tesm.statistics.modes import mode_from_map, patchwork_from_map
 
 
-def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> dict[str, Any]:
+def summary_from_maps(
+    maps: xr.Dataset, *, name: str = "", sha256: str = "", origins: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the summary of a result; all numbers SI, None where there is nothing to state.
 
     Parameters
@@ -34,12 +37,15 @@ def summary_from_maps(maps: xr.Dataset, *, name: str = "", sha256: str = "") -> 
         From `napari_tesm.evaluation.pipeline.run`.
     name, sha256 : str
         File name and hash of the input.
+    origins : mapping of str to str, optional
+        Where the recipe's fields come from, as `napari_tesm.findings.parameters.parameters_from_maps` takes it.
     """
     pulses = [_pulse_summary(maps, index) for index in range(maps.sizes["pulse"])]
     return {
         "version": maps.attrs["version"],
         "input": {"name": name, "sha256": sha256},
         "recipe": json.loads(maps.attrs["recipe"]),
+        "parameters": parameters_as_entries(parameters_from_maps(maps, origins)),
         "length": _length_summary(maps),
         "instrument": instrument_summary(maps),
         "parts": parts_summary(maps),

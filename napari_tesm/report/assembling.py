@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from napari_tesm.evaluation.pipeline import Cancelled, Progress
 from napari_tesm.files.sentences import KEYWORDS
+from napari_tesm.findings.parameters import Parameter, parameters_from_maps
 from napari_tesm.plotting.style import SCREEN, FigureStyle, drawn_bytes
 from napari_tesm.report.data import InputFile, ReportData
 from napari_tesm.report.methods import methods_from_data, versions, warnings_about
@@ -50,6 +51,8 @@ class Report:
         Paragraphs.
     files : sequence of InputFile
     recipe : dict
+    parameters : dict of str to list of Parameter
+        Of each scan with maps, by its name.
     versions : dict of str to str
     """
 
@@ -61,6 +64,7 @@ class Report:
     methods: list[str]
     files: Sequence[InputFile]
     recipe: dict[str, Any]
+    parameters: dict[str, list[Parameter]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -133,7 +137,7 @@ def report_from_data(
     missing += [(section.slug, sentence) for section in made for sentence in section.missing]
     return Report(
         data.title, made, drawn, warnings, missing, methods_from_data(data), data.files,
-        data.recipe.to_dict(), versions(),
+        data.recipe.to_dict(), _parameters(data), versions(),
     )  # fmt: skip
 
 
@@ -142,6 +146,15 @@ def drawn_figure(figure: ReportFigure, style: FigureStyle = SCREEN) -> DrawnFigu
     files, (width, height) = drawn_bytes(figure.fill, figure.size, style)
     scale = _ON_THE_PAGE[style.for_print]
     return DrawnFigure(figure.name, figure.caption, files, round(scale * width), round(scale * height))
+
+
+def _parameters(data: ReportData) -> dict[str, list[Parameter]]:
+    scans = (*data.scans, *data.controls)
+    return {
+        scan.name: parameters_from_maps(scan.maps, data.origins)
+        for scan in scans
+        if scan.maps is not None and "recipe" in scan.maps.attrs
+    }
 
 
 def _check_names(sections: Sequence[Section]) -> None:

@@ -201,6 +201,8 @@ class ReportData:
         Of all of these, once each.
     notes : list of str
         Sentences about the files as such.
+    origins : dict of str to str, optional
+        Where the recipe's fields come from, from `napari_tesm.findings.parameters.origins_from_recipes`.
     """
 
     scans: Sequence[ReportScan]
@@ -210,6 +212,7 @@ class ReportData:
     title: str = "t-ESM report"
     files: Sequence[InputFile] = ()
     notes: list[str] = field(default_factory=list)
+    origins: dict[str, str] | None = None
 
     @property
     def main(self) -> ReportScan:

@@ -138,18 +138,37 @@ def _methods(report: Report) -> str:
     parts += [f"<p>{_text(paragraph)}</p>" for paragraph in report.methods]
     files = [(file.role, file.name, file.sha256) for file in report.files]
     caption = "Input files and the SHA-256 of their content."
-    recipe = [
-        (name, "from the file" if value is None else str(value)) for name, value in report.recipe.items()
-    ]
     parts += [
         _table(Table("inputs", caption, ("used as", "file", "SHA-256"), files)),
-        "<details>",
-        "<summary>The recipe: every parameter</summary>",
-        _table(Table("recipe", "What the numbers were made with.", ("parameter", "value"), recipe)),
-        "</details>",
+        *map(_table, _tables_of_parameters(report)),
         "</section>",
     ]
     return "\n".join(parts)
+
+
+def _tables_of_parameters(report: Report) -> list[Table]:
+    """Return every parameter with its value and where it came from, for scans that differ in one a table each."""
+    groups: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
+    for name, parameters in report.parameters.items():
+        rows = tuple((each.name, _value(each.value), each.origin) for each in parameters)
+        groups.setdefault(rows, []).append(name)
+    return [
+        Table(
+            "recipe" if number == 1 else f"recipe_{number}",
+            f"What the numbers of {', '.join(names)} were made with, in SI units, and where that comes from.",
+            ("parameter", "value", "from"),
+            [list(row) for row in rows],
+        )
+        for number, (rows, names) in enumerate(groups.items(), start=1)
+    ]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _text(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from napari_tesm.files.atomic import exists_already
 from napari_tesm.files.folders import folder_output
 from napari_tesm.files.leftovers import put_right
+from napari_tesm.findings.parameters import parameters_as_entries
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.report.assembling import Report
 from napari_tesm.report.html import page_from_report
@@ -97,6 +98,7 @@ def numbers_of_report(report: Report) -> dict[str, Any]:
                 {"role": file.role, "name": file.name, "sha256": file.sha256} for file in report.files
             ],
             "recipe": report.recipe,
+            "parameters": {name: parameters_as_entries(each) for name, each in report.parameters.items()},
             "warnings": [sentence for _, sentence in report.warnings],
             "missing": [sentence for _, sentence in report.missing],
             "sections": {section.slug: section.numbers for section in report.sections},
