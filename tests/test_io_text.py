@@ -73,6 +73,13 @@ def test_a_column_for_each_pixel_in_every_spelling(tmp_path, spelling):
     assert dataset["displacement"].attrs["units"] == "m"
 
 
+def test_columns_stand_in_any_order(tmp_path):
+    places = np.random.default_rng(2).permutation(LINES * COLUMNS)
+    heading = ["t / s", *(f"x{n % COLUMNS} y{n // COLUMNS} / nm" for n in places)]
+    rows = np.column_stack([TIMES, traces().reshape(-1, SAMPLES)[places].T])
+    assert_holds_the_traces(written(tmp_path / "scan.txt", table(heading, rows)))
+
+
 def test_blanks_comments_and_units_in_a_line_of_their_own(tmp_path):
     rows = in_columns(separator="  ").splitlines()[1:]
     rows[7:7] = ["", "# a word in between", "   "]
