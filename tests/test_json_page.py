@@ -17,7 +17,8 @@ from napari_tesm.quantities.status import STATUS_MEANINGS
 
 PAGE = Path(__file__).parents[1] / "docs" / "json.md"
 NAMES = {
-    *MAP_KINDS, *STATUS_MEANINGS, *ALL_KERNELS, "interior", "boundary", "cluster", "defect", "none", "white", "1", "2", "68", "95",
+    *MAP_KINDS, *STATUS_MEANINGS, *ALL_KERNELS, "interior", "boundary", "cluster", "defect",
+    "none", "white", "1", "2", "68", "95",
     *(entry.name for entry in (*fields(Recipe), *fields(PulseProtocol))),
 }  # fmt: skip
 """Keys that are names of something: maps, statuses, kernels, classes, parameters, windows, probabilities."""
