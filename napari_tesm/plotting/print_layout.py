@@ -48,9 +48,9 @@ def rearrange(figure: Figure, width: float) -> None:
     columns = _columns(len(used), width / _NARROWEST[_kind(panels, boxes)])
     placed, rows = _places(boxes, grid.nrows, grid.ncols, columns, used)
     heights = _row_heights(grid, float(old_height), float(old_width), panels, placed, rows, width / columns)
-    figure.set_size_inches(
-        width, sum(heights) + sum(_room_for_labels(placed, row) for row in range(len(rows)))
-    )
+    labels = sum(_room_for_labels(placed, row) for row in range(len(rows)))
+    # Higher than needed, so that legends and titles of any size leave the axes some room: `tighten` takes the rest off.
+    figure.set_size_inches(width, 2.0 * (sum(heights) + labels))
     ratios = _ratios(grid.get_width_ratios(), columns) if columns == grid.ncols else None
     new = GridSpec(len(rows), columns, figure=figure, height_ratios=heights, width_ratios=ratios)
     for axes, (top, bottom, left, right) in placed.items():
