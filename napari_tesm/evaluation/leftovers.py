@@ -122,7 +122,10 @@ def _mean_errors(places: Array, counts: NDArray[np.intp], errors: Array) -> Arra
     width = np.maximum(errors / 2, CELL)
     apart = (places - places[:, None]) / width[:, None]
     weights = counts * np.exp(-np.square(apart) / 2)
-    return np.asarray(-errors / width * np.vecdot(weights, apart) / weights.sum(axis=1))
+    total = weights.sum(axis=1)
+    # Where no trace lies, and none near, nobody asks.
+    means = np.divide(np.vecdot(weights, apart), total, out=np.zeros_like(total), where=total > 0)
+    return np.asarray(-errors / width * means)
 
 
 @dataclass(frozen=True, eq=False)
