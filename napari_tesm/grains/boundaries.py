@@ -121,7 +121,7 @@ def overrides_from_regions(
     """
     masks: dict[str, Mask] = {}
     for region in regions:
-        words = f"{region.region_class} {region.name if region.region_class == 'other' else ''}".lower()
+        words = f"{region.region_class} {region.name if region.region_class in ('', 'other') else ''}".lower()
         name = next((own for own in OWN_CLASSES if own in words), None)
         if name is not None:
             mask = mask_from_region(region, x, y, spacing=spacing)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.ending import run_until_ended
 
 
 def view(paths: Sequence[str], *, block: bool = True) -> Any:
@@ -27,5 +28,5 @@ def view(paths: Sequence[str], *, block: bool = True) -> Any:
             add_layer(viewer, layer)
     open_workspace(viewer)
     if block:
-        napari.run()
+        run_until_ended(viewer)
     return viewer

@@ -6,8 +6,10 @@ from typing import Any
 from napari.layers import Layer
 
 from napari_tesm.gui.layers.grain_layer import take_painted_labels
+from napari_tesm.gui.models.agreement import sentence_about_maps
 from napari_tesm.gui.models.region_shapes import reading_from_layer
 from napari_tesm.gui.models.scan import role_of
+from napari_tesm.gui.saying import say
 
 
 def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
@@ -36,6 +38,8 @@ def write_layers(path: str, layer_data: Sequence[tuple[Any, dict[str, Any], str]
     painted = _data_of(layer_data, "grains", "labels")
     if painted is not None:
         take_painted_labels(scan, painted[0])
+    if sentence := sentence_about_maps(scan):
+        say(sentence, warning=True)
     return [str(scan.save(path, overwrite=True))]
 
 

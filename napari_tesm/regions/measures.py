@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import labels_from_maps, limited_values
 from napari_tesm.quantities.axes import axis_spacing
-from napari_tesm.regions.shapes import Region, mask_from_region
+from napari_tesm.regions.shapes import LINE_KINDS, Region, mask_from_region
 from napari_tesm.statistics.description import (
     Description,
     description_from_values,
@@ -145,7 +145,7 @@ def parts_of_image(
         name = region.name or f"region {number}"
         note = "" if inside.any() else _reason_for_no_pixel(region, x, y, steps)
         parts.append(Part("region", name, inside, region.region_class, region.kind, note=note))
-    for name in dict.fromkeys(region.region_class for region in regions):
+    for name in dict.fromkeys(region.region_class for region in regions if region.region_class):
         members = [part.mask for part in parts if part.part == "region" and part.region_class == name]
         union = np.logical_or.reduce(members)
         title = title_of_class(name, len(members))
@@ -295,9 +295,13 @@ def _pairs(parts: Sequence[Part]) -> list[tuple[Mask, Mask, tuple[str, str]]]:
     classes = {part.region_class: part.mask for part in parts if part.part == "class"}
     if "step" in classes:
         pairs.append(_steps_and_others(classes))
-    elif classes:
-        inside = np.logical_or.reduce(list(classes.values()))
-        regions = [part for part in parts if part.part == "region"]
+    # A line that nobody has classed was drawn for its profile.
+    elif regions := [
+        part
+        for part in parts
+        if part.part == "region" and (part.region_class or part.shape not in LINE_KINDS)
+    ]:
+        inside = np.logical_or.reduce([part.mask for part in regions])
         name = regions[0].name if len(regions) == 1 else "the regions"
         pairs.append((inside, ~inside, (name, "the rest of the image")))
     for under, beside in pairwise(parts):

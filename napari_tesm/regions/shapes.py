@@ -35,7 +35,7 @@ class Region:
         In m. A rectangle and an ellipse have the four corners of their frame, in order, and may be turned.
     name : str
     region_class : str
-        "step", "grain", "other", or a name of one's own.
+        "step", "grain", "other", or a name of one's own; empty where nobody has given it one.
     width : float
         Full width of a line or path, in m; 0 takes the pixels it passes through.
 
@@ -70,6 +70,11 @@ class Region:
     def is_line(self) -> bool:
         """Whether it has a length rather than an area."""
         return self.kind in LINE_KINDS
+
+    @property
+    def is_a_line_alone(self) -> bool:
+        """Whether it was drawn for its profile: a line or path that nobody has given a class."""
+        return self.is_line and not self.region_class
 
     def xy(self) -> Array:
         """Return the vertices, shape (vertex, 2), x before y, in m."""

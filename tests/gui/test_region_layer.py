@@ -60,7 +60,14 @@ def test_shapes_become_regions_of_their_kind(link, scan):
     assert (line.width, path.width) == pytest.approx((0.8e-6, 0.3e-6))
     assert {box.width, oval.width, polygon.width} == {0.0}
     np.testing.assert_allclose(polygon.xy()[2:], placed((3.33, 7.5)), rtol=1e-6)
-    assert [region.name for region in scan.regions] == [f"step {n}" for n in range(1, 6)]
+    assert [region.name for region in scan.regions] == [
+        "line 1",
+        "region 1",
+        "region 2",
+        "region 3",
+        "path 1",
+    ]
+    assert {region.region_class for region in scan.regions} == {""}
 
 
 def test_new_shapes_get_class_name_and_colours_of_the_pen(link, scan):
@@ -70,6 +77,7 @@ def test_new_shapes_get_class_name_and_colours_of_the_pen(link, scan):
     model.set_pen(region_class="grain")
     link.layer.add(world((0.25, 0.1), (0.375, 7), (7.5, 3.33)), shape_type="polygon")
     assert [(r.name, r.region_class) for r in scan.regions] == [("region 1", "other"), ("grain 1", "grain")]
+    assert model.pen_class == "", "a class that was given is that drawing's alone"
     layer = link.layer
     assert list(layer.features["name"]) == ["region 1", "grain 1"]
     assert list(layer.features["class"]) == ["other", "grain"]
@@ -153,7 +161,7 @@ def test_names_and_classes_can_be_changed_in_napari_s_feature_table(link, scan):
     RegionModel.of(scan).rename(1, "hole")
     assert list(link.layer.features["name"]) == ["left edge", "hole"]
     link.layer.features = {"name": ["", None], "class": [None, "x"]}
-    assert [r.region_class for r in scan.regions] == ["step", "x"]
+    assert [r.region_class for r in scan.regions] == ["", "x"]
     assert all(region.name for region in scan.regions)
 
 
@@ -234,7 +242,7 @@ def test_drawing_while_nobody_listens_is_found_later(viewer_model, scan):
     assert scan.regions == []
     session.attach()
     link.attach()
-    assert [(r.kind, r.name) for r in scan.regions] == [("polygon", "step 1")]
+    assert [(r.kind, r.name) for r in scan.regions] == [("polygon", "region 1")]
     link.detach()
     regions.add(world((2.5, 1), (8.9125, 9)), shape_type="line", edge_width=0.8)
     assert len(scan.regions) == 1

@@ -191,7 +191,7 @@ def test_rows_and_shapes_are_selected_together(panel, scan, qtbot):
     assert scan.regions == [Region("line", LINE.vertices, "step 1", "step", 1.2e-6)]
 
 
-def test_the_class_box_is_for_selected_shapes_except_while_drawing(panel, scan, mouse, qtbot):
+def test_the_class_box_is_for_selected_shapes_and_for_what_was_just_drawn(panel, scan, mouse, qtbot):
     scan.set_regions([BOX])
     panel.tool_buttons["select"].click()
     mouse.click(at(4.375, 5))
@@ -199,8 +199,11 @@ def test_the_class_box_is_for_selected_shapes_except_while_drawing(panel, scan, 
     assert scan.regions[0].region_class == "other"
     panel.tool_buttons["add_rectangle"].click()
     mouse.drag(at(7.5, 2), at(10, 6))
+    assert [region.region_class for region in scan.regions] == ["other", ""], (
+        "no drawing takes the last class"
+    )
     choose_class(panel, "step")
-    assert [region.region_class for region in scan.regions] == ["other", "other"]
+    assert [region.region_class for region in scan.regions] == ["other", "step"]
 
 
 def test_a_region_outside_the_image_says_so(panel, scan, qtbot):

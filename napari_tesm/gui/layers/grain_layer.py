@@ -38,6 +38,9 @@ def show_grains(session: Session, scan: Scan, grains: Grains) -> Any:
         changed = np.nonzero(np.asarray(layer.data) != grains.labels)
         if changed[0].size:
             layer.data_setitem(changed, grains.labels[changed].astype(layer.data.dtype))
+        # Over the maps that came since: under one they would fill the pixels without a value.
+        layers = session.viewer.layers
+        layers.move(layers.index(layer), session.place_below_drawings(scan))
         layer.visible = True
         return layer
     layer = add_below_drawings(session, scan, grains_layer(scan, grains))

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_tesm.data.maps import labels_from_maps
 from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer
-from napari_tesm.gui.layers.result_layers import add_below_drawings, hide_maps
+from napari_tesm.gui.layers.result_layers import add_below_drawings, hide_colours_below, hide_maps
 from napari_tesm.gui.layers.scan_layers import map_layer, role_of_map
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
@@ -56,4 +56,5 @@ def add_choice_layers(session: Session, scan: Scan, choice: KernelChoice) -> Non
                 layers.remove(layer)
         hide_maps(session, scan)
         made = [add_below_drawings(session, scan, layer) for layer in layers_from_choice(scan, choice)]
+        hide_colours_below(session, scan, made[-1])
         made[-1].visible = True

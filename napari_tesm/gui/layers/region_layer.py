@@ -110,13 +110,14 @@ class RegionLayerLink(Companion[Session]):
         viewer.layers.selection.active = self.layer
         self.layer.mode = mode
 
-    def set_class_of_drawing(self, region_class: str) -> None:
-        """Put the shape that is being drawn, if there is one, into another class."""
+    def set_class_of_drawing(self, region_class: str) -> bool:
+        """Put the shape that is being drawn into another class; return whether there is one."""
         layer = self.layer
-        if getattr(layer, "_is_creating", False):
+        if drawing := getattr(layer, "_is_creating", False):
             names, classes = column(layer, "name"), column(layer, "class")
-            classes[-1] = region_class.strip() or "other"
+            classes[-1] = region_class.strip()
             describe(layer, names, classes, classes[-1])
+        return bool(drawing)
 
     def _follow(self, scan: Scan | None) -> None:
         if scan is self._scan:
@@ -166,7 +167,7 @@ class RegionLayerLink(Companion[Session]):
         scan = self._scan
         assert scan is not None
         last = self._written.get(layer)
-        model = RegionModel.of(scan)
+        model, was_changed = RegionModel.of(scan), bool(scan.unsaved())
         is_new = last is None and not model.history.can_undo and not model.history.can_redo
         # A layer seen for the first time was made from the scan, unless it is empty where the scan is not.
         scan_is_newer = (
@@ -180,6 +181,8 @@ class RegionLayerLink(Companion[Session]):
         if is_new:
             # Names given to shapes that came without one are no action of the user.
             model.history = RegionHistory(scan.regions)
+            if not was_changed:
+                scan.take_as_saved()
         self._apply_pen()
 
     def _data_changed(self, event: Any) -> None:
@@ -195,8 +198,10 @@ class RegionLayerLink(Companion[Session]):
             self._read(settle=True)
             self._restyle()
             model = self.model
-            if action == "added" and model and model.regions and model.regions[-1].kind == "line":
-                self.profile_wanted.emit()
+            if action == "added" and model:
+                model.set_pen(region_class="")  # a class that was given is that drawing's alone
+                if model.regions and model.regions[-1].kind == "line":
+                    self.profile_wanted.emit()
 
     def _drawn(self, event: Any = None) -> None:
         self._read(settle=False)
@@ -223,7 +228,7 @@ class RegionLayerLink(Companion[Session]):
             return
         model = RegionModel.of(scan)
         with self._busy:
-            read = reading_from_layer(layer, scan.display, before=scan.regions, new_class=model.pen_class)
+            read = reading_from_layer(layer, scan.display, before=scan.regions)
             self._shapes = read.shapes
             if settle:
                 model.settle(read.regions, merge=merge)

@@ -15,6 +15,7 @@ from napari_tesm.gui.models.layer_looks import colour_limits, look_of
 from napari_tesm.gui.models.scan import Scan, role_of
 
 PREVIEW: Final = " preview"
+_GREYS: Final = ("gray", "gray_r", "grayclip")
 
 
 def add_result_layers(
@@ -51,6 +52,7 @@ def _replace_preview(
         tuple_[1]["visible"] = _key_of(tuple_) == shown
         made.append(add_below_drawings(session, scan, tuple_))
         if made[-1].visible:
+            hide_colours_below(session, scan, made[-1])
             _select(session, made[-1])
     return made
 
@@ -106,6 +108,25 @@ def hide_maps(session: Session, scan: Scan, *, but: Any = None) -> None:
             layer.visible = False
 
 
+def hide_colours_below(session: Session, scan: Scan, layer: Any) -> None:
+    """Hide what lies in colours under a map of a scan: in pixels without a value it would look like one.
+
+    Grey images stay as the ground, and what lies over the map was put there to be seen.
+    """
+    layers = session.viewer.layers
+    for below in list(layers)[: layers.index(layer)]:
+        if below.visible and role_of(below.metadata).get("scan") is scan and _is_coloured(below):
+            below.visible = False
+
+
+def _is_coloured(layer: Any) -> bool:
+    from napari.layers import Image, Labels
+
+    if isinstance(layer, Labels):
+        return not layer.contour  # outlines hide nothing
+    return isinstance(layer, Image) and str(layer.colormap.name) not in _GREYS
+
+
 def show_preview(session: Session, scan: Scan, maps: xr.Dataset, shown: tuple[str, int]) -> Any:
     """Draw the preview of a map, in the layer it had before where there is one, and return that layer.
 
@@ -142,6 +163,7 @@ def remove_preview(session: Session, scan: Scan) -> None:
 def _put_on_top(session: Session, scan: Scan, layer: Any) -> None:
     """Show one map and no other, and let napari's controls be its, unless they serve something else than a map."""
     hide_maps(session, scan, but=layer)
+    hide_colours_below(session, scan, layer)
     layer.visible = True
     _select(session, layer)
 

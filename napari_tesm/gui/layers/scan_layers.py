@@ -192,6 +192,8 @@ def _show_the_first_glance(layers: list[LayerTuple]) -> None:
         elif role["kind"] == "map":
             (heights if role["map"] == "H" else maps).append(options)
     results = any(options["visible"] for options in maps)
+    if results and ground:
+        ground[-1]["colormap"] = "gray"  # colours under pixels without a value look like one
     shown = [*ground[-1:], *(heights[-1:] if not results else [])]
     for options in shown if shown or results else traces[:1]:
         options["visible"] = True

@@ -1,7 +1,6 @@
 """The fit widget without its widgets: parameters as people write them, previews, which map is shown, messages."""
 
 import re
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,12 +14,12 @@ from napari_tesm.data.parity import EACH, pairs_of_settings, parity_of_dataset
 from napari_tesm.data.protocol import RADII, PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
-from napari_tesm.evaluation.recipe import AUTO, NO_WINDOW, Recipe
+from napari_tesm.evaluation.recipe import NO_WINDOW, Recipe
 from napari_tesm.evaluation.settings import protocol_with_radii
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.files.sentences import Field
-from napari_tesm.findings.instrument import instrument_summary
 from napari_tesm.gui.layers.scan_layers import names_of_maps
+from napari_tesm.gui.models.agreement import maps_are_of_present_recipe
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels, with_averages
@@ -130,16 +129,7 @@ class FitModel:
     @property
     def is_stale(self) -> bool:
         """Whether the maps that are looked at belong to another recipe than the present one."""
-        written = None if self.maps is None else self.maps.attrs.get("recipe")
-        present = self.recipe
-        with suppress(ValueError):
-            present = self.scan.evaluation.recipe
-        if not written or self.maps is None:
-            return False
-        made_with = Recipe.from_json(str(written))
-        if present.nuisance == AUTO and (instrument_summary(self.maps) or {}).get("nuisances"):
-            made_with = replace(made_with, nuisance=AUTO)  # what was found stands for it
-        return made_with != present
+        return not maps_are_of_present_recipe(self.scan, self.maps)
 
     def show(self, name: str, pulse: int) -> None:
         """Choose the map on top."""

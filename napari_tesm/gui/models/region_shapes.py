@@ -32,9 +32,7 @@ class ShapesReading:
     shapes: list[int]
 
 
-def reading_from_layer(
-    layer: Any, display: Display, *, before: Sequence[Region] = (), new_class: str = "other"
-) -> ShapesReading:
+def reading_from_layer(layer: Any, display: Display, *, before: Sequence[Region] = ()) -> ShapesReading:
     """Return the regions that a Shapes layer shows.
 
     Parameters
@@ -44,8 +42,6 @@ def reading_from_layer(
         Of the scan.
     before : sequence of Region
         What was read or written before; regions whose shape was not touched keep their exact numbers.
-    new_class : str
-        Class of shapes that say none.
     """
     exact = {_key(region.kind, display.world_from_xy(region.xy())): region.vertices for region in before}
     widths = {edge_width_of(region.width, display): region.width for region in before if region.is_line}
@@ -63,11 +59,10 @@ def reading_from_layer(
         world = _world(layer, np.asarray(data))
         if not _has_size(world, kind) or (kind == "polygon" and len(world) < 3):
             continue
-        region_class = classes[index] or new_class
-        name = names[index]
+        name, region_class = names[index], classes[index]
         # A shape drawn with napari's tools, or pasted, comes without a name, or with that of its model.
         if not name or (index >= len(before) and name in taken):
-            name = free_name(region_class, taken | set(names))
+            name = free_name(region_class, taken | set(names), kind=str(kind))
         taken.add(name)
         vertices = exact.get(_key(kind, world)) or tuple(
             (float(x), float(y)) for x, y in display.xy_from_world(world)
@@ -88,9 +83,9 @@ def write_to_layer(layer: Any, display: Display, regions: Sequence[Region]) -> N
         layer.remove_selected()
         return
     if layer.nshapes == 0:
-        describe(layer, [], [], "other")
+        describe(layer, [], [], "")
     layer.data = [(display.world_from_xy(region.xy()), region.kind) for region in regions]
-    describe(layer, [region.name for region in regions], [region.region_class for region in regions], "other")
+    describe(layer, [region.name for region in regions], [region.region_class for region in regions], "")
     layer.edge_width = [shown_width(region, display) for region in regions]
     layer.edge_color = [colour_of_class(region.region_class) for region in regions]
     layer.face_color = [fill_of_class(region.region_class, is_line=region.is_line) for region in regions]

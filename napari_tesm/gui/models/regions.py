@@ -13,21 +13,24 @@ from psygnal import Signal
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.regions.shapes import Region
+from napari_tesm.regions.shapes import LINE_KINDS, Region
 
 _NAME_OF_CLASS: Final = {"other": "region", "": "region"}
 _LONGEST_HISTORY: Final = 200
 
 
-def free_name(region_class: str, taken: Collection[str]) -> str:
-    """Return the first name of the row ``step 1``, ``step 2`` … (``region 1`` … for other) that is not taken.
+def free_name(region_class: str, taken: Collection[str], *, kind: str = "") -> str:
+    """Return the first name of the row ``step 1``, ``step 2`` … that is not taken.
+
+    Without a class it is ``region 1``, or ``line 1`` and ``path 1`` where it is one.
 
     Examples
     --------
     >>> free_name("step", ["step 1", "grain 2"])
     'step 2'
     """
-    stem = _NAME_OF_CLASS.get(region_class, region_class)
+    alone = not region_class and kind in LINE_KINDS
+    stem = kind if alone else _NAME_OF_CLASS.get(region_class, region_class)
     return next(name for n in range(1, len(taken) + 2) if (name := f"{stem} {n}") not in taken)
 
 
@@ -121,7 +124,8 @@ class RegionModel(ScanModel):
         super().__init__(scan)
         self.history = RegionHistory(scan.regions)
         self.selection: frozenset[int] = frozenset()
-        self.pen_class = "step"
+        self.pen_class = ""
+        """Class of the next drawing; it has none unless one is given, which then holds for that drawing alone."""
         display = scan.display
         self.pen_width = round_length(5 * max(display.spacing)) * display.factor
         self.is_live = False
@@ -137,7 +141,7 @@ class RegionModel(ScanModel):
     @property
     def classes(self) -> list[str]:
         """Classes in use, in the order of their first region."""
-        return list(dict.fromkeys(region.region_class for region in self.regions))
+        return list(dict.fromkeys(region.region_class for region in self.regions if region.region_class))
 
     @property
     def line_of_interest(self) -> Region | None:
@@ -196,7 +200,11 @@ class RegionModel(ScanModel):
         for region in regions:
             taken = {other.name for other in together}
             fresh = region.name and region.name not in taken
-            together.append(region if fresh else replace(region, name=free_name(region.region_class, taken)))
+            together.append(
+                region
+                if fresh
+                else replace(region, name=free_name(region.region_class, taken, kind=region.kind))
+            )
         self.settle(together)
 
     def remove(self, indices: Iterable[int]) -> None:
@@ -211,8 +219,8 @@ class RegionModel(ScanModel):
             self._change([index], name=name.strip())
 
     def set_class(self, indices: Iterable[int], region_class: str) -> None:
-        """Put regions into a class, "step", "grain", "other" or one of the user's own."""
-        self._change(indices, region_class=region_class.strip() or "other")
+        """Put regions into a class, "step", "grain", "other" or one of the user's own; an empty one takes it away."""
+        self._change(indices, region_class=region_class.strip())
 
     def set_width(self, indices: Iterable[int], width: float) -> None:
         """Set the width, in the dataset's lateral unit, of those of the regions that are lines."""
@@ -222,7 +230,7 @@ class RegionModel(ScanModel):
     def set_pen(self, *, region_class: str | None = None, width: float | None = None) -> None:
         """Choose class and width, in the dataset's lateral unit, of what is drawn next."""
         before = (self.pen_class, self.pen_width)
-        self.pen_class = self.pen_class if region_class is None else region_class.strip() or "other"
+        self.pen_class = self.pen_class if region_class is None else region_class.strip()
         self.pen_width = self.pen_width if width is None else max(0.0, width)
         if before != (self.pen_class, self.pen_width):
             self.pen_changed.emit()

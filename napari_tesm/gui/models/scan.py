@@ -24,6 +24,7 @@ from napari_tesm.evaluation.settings import Settings
 from napari_tesm.grains import Grains
 from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
 from napari_tesm.gui.models.form_words import sentence_for_forms
+from napari_tesm.gui.models.work import changed_work, work_on_scan
 from napari_tesm.io.registry import UnknownContentError
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.scan import Scan as PlainScan
@@ -73,6 +74,7 @@ class Scan(PlainScan):
         self._last_evaluation = LastEvaluation()
         if self.is_empty:
             raise self.refusal or ValueError(f"{self.name} holds neither traces nor images")
+        self.take_as_saved()
 
     @property
     def problem(self) -> str:
@@ -281,7 +283,16 @@ class Scan(PlainScan):
             path = path.with_name(f"{path.name}.gwy")
         # Results that nobody can have fitted anew stay as they are.
         save_scan(self, path, overwrite=overwrite, kept=("maps",) if self.dataset is None else ())
+        self.take_as_saved()
         return path
+
+    def take_as_saved(self) -> None:
+        """Take what is there for what its file has: when the scan is opened, and when it is saved."""
+        self._saved = work_on_scan(self)
+
+    def unsaved(self) -> list[str]:
+        """Return in words what was done since the scan was opened or last saved."""
+        return changed_work(self._saved, work_on_scan(self))
 
     def suggested_path(self) -> Path:
         """Return where results are likely to be wanted: beside the scan's file, ``scan.gwy`` as ``scan_D.gwy``."""

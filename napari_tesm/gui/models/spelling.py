@@ -115,23 +115,27 @@ def _entries(recipe: Recipe, *, plain: bool = False) -> list[tuple[str, Any]]:
     default = Recipe()
     for field in fields(recipe):
         name, value = field.name, getattr(recipe, field.name)
-        text: Any
         of_noise = recipe.threshold_of == OF_NOISE
         if name.endswith("_radius_error") or (name == "threshold_of" and of_noise):
             continue
         if value == getattr(default, name) and not (name == "threshold" and of_noise):
             continue
-        if name == "traces":
-            text = list(value)
-        elif name in RADII:
-            text = text_from_radius(value, getattr(recipe, f"{name}_error"))
-        elif isinstance(value, Window):
-            text = str(value)
-        elif name in UNITS:
-            text = text_from_quantity(value, UNITS[name])
-        elif name == "threshold":
-            text = value if plain and not of_noise else recipe.threshold_text
-        else:
-            text = value if plain else str(value)
+        text = text_of_entry(recipe, name, plain=plain)
         entries.append((name, repr(text) if plain else text))
     return entries
+
+
+def text_of_entry(recipe: Recipe, name: str, *, plain: bool = False) -> Any:
+    """Return an entry that is not None as text with units, `traces` as a list; what has no unit as it is if `plain`."""
+    value = getattr(recipe, name)
+    if name == "traces":
+        return list(value)
+    if name in RADII:
+        return text_from_radius(value, getattr(recipe, f"{name}_error"))
+    if isinstance(value, Window):
+        return str(value)
+    if name in UNITS:
+        return text_from_quantity(value, UNITS[name])
+    if name == "threshold" and not (plain and recipe.threshold_of != OF_NOISE):
+        return recipe.threshold_text
+    return value if plain else str(value)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QApplication, QMenu, QProgressBar, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QApplication, QMenu, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.evaluation.pipeline import Cancelled, default_jobs
@@ -23,7 +23,7 @@ from napari_tesm.gui.panels.fit_form import FitForm, row_of
 from napari_tesm.gui.panels.fit_outcome import FitOutcome
 from napari_tesm.gui.panels.kernel_advice import KernelAdvice
 from napari_tesm.gui.panels.panel import Connection, Panel
-from napari_tesm.gui.panels.widgets import Words, button, laid_out
+from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, laid_out
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.gui.saying import say
 from napari_tesm.model_choice.maps import KernelChoice
@@ -77,7 +77,10 @@ class FitPanel(Panel):
             self.form.preview.native,
         )  # fmt: skip
         parts = (self.form, buttons, self.message, self.advice, self.outcome, None)
-        laid_out(QVBoxLayout(self), *parts, spacing=3, margin=2)
+        content = QWidget()
+        laid_out(QVBoxLayout(content), *parts, spacing=3, margin=2)
+        self.area = ScrolledArea(content)
+        laid_out(QVBoxLayout(self), self.area, spacing=0, margin=0)
         self._show_running(False)
 
     # What the model says, shown
@@ -217,8 +220,8 @@ class FitPanel(Panel):
             and self.form.preview.value
         )
 
-    def fit_all(self) -> None:
-        """Fit the whole scan in the background."""
+    def fit_all(self, *_: Any, after: Callable[[], None] | None = None) -> None:
+        """Fit the whole scan in the background; afterwards, where that worked, call `after`."""
         model = self.model
         if model is None or model.scan.dataset is None or self._fit_worker.running:
             return
@@ -229,12 +232,12 @@ class FitPanel(Panel):
         self._show_running(True)
         self._fit_worker.start(
             lambda progress: model.fit(jobs=default_jobs(), progress=progress),
-            done=lambda maps: self._fit_done(model, maps),
+            done=lambda maps: self._fit_done(model, maps, after),
             failed=lambda error: self._stopped(model, error, "fit", self._show_running),
             progress=lambda fraction, _: self.progress.setValue(round(1000 * fraction)),
         )
 
-    def _fit_done(self, model: FitModel, maps: Any) -> None:
+    def _fit_done(self, model: FitModel, maps: Any, after: Callable[[], None] | None) -> None:
         self._show_running(False)
         scan = model.scan
         if scan not in self.session.scans:
@@ -246,6 +249,8 @@ class FitPanel(Panel):
         scan.set_results(maps)
         model.show_preview(None)
         self.refresh_soon()
+        if after is not None:
+            after()
 
     def _stopped(
         self, model: FitModel, error: BaseException, what: str, show_running: Callable[[bool], None]

@@ -65,11 +65,15 @@ class RegionPanel(DrawnPanel):
             "Propose steps from topography and deflection error; they can be edited and undone",
             self.find_steps,
         )
-        classes = [(name, None) for name in REGION_CLASSES]
+        classes = [(name, None) for name in ("", *REGION_CLASSES)]
         self.class_box = choice_box(
-            "Class of what is drawn next, and of selected shapes", self._class_chosen, classes
+            "Class of the selected shapes, else of the next drawing; without one a line is a line and no step",
+            self._class_chosen,
+            classes,
         )
         self.class_box.setEditable(True)
+        self.class_box.lineEdit().setPlaceholderText("no class")
+        self._shown_class = ""
         self.class_box.lineEdit().editingFinished.connect(self._class_chosen)
         self.width_box = QDoubleSpinBox()
         self.width_box.setRange(0.0, 1e6)
@@ -239,23 +243,23 @@ class RegionPanel(DrawnPanel):
         self.width_box.setMaximum(2 * max(display.extent()))
         if abs(self.width_box.value() - width / display.factor) > 0.5 * 10.0 ** -self.width_box.decimals():
             self.width_box.setValue(width / display.factor)
-        chosen = {model.regions[i].region_class for i in model.selection} if self._is_selecting() else set()
-        shown = chosen.pop() if len(chosen) == 1 else model.pen_class
-        if not self.class_box.lineEdit().hasFocus() and self.class_box.currentText() != shown:
-            self.class_box.setCurrentText(shown)
+        chosen = {model.regions[i].region_class for i in model.selection}
+        shown = (chosen.pop() if len(chosen) == 1 else "") if chosen else model.pen_class
+        if not self.class_box.lineEdit().hasFocus():
+            self._shown_class = shown
+            if self.class_box.currentText() != shown:
+                self.class_box.setCurrentText(shown)
 
-    def _is_selecting(self) -> bool:
-        """Whether the class that is chosen is meant for the selected shapes: not while new ones are drawn."""
-        return self.link.layer is not None and not self.link.mode.startswith("add_")
-
-    def _class_chosen(self, *_: Any) -> None:
-        if self._busy or self.table is None:
+    def _class_chosen(self, *chosen: Any) -> None:
+        """Class the selected shapes, or what is being drawn; to leave the entry as it is says nothing."""
+        name = self.class_box.currentText().strip()
+        if self._busy or self.table is None or (not chosen and name == self._shown_class):
             return
-        model, name = self.table.model, self.class_box.currentText()
-        if self._is_selecting() and model.selection:
+        model, self._shown_class = self.table.model, name
+        if self.link.set_class_of_drawing(name) or not model.selection:
+            model.set_pen(region_class=name)
+        else:
             model.set_class(model.selection, name)
-        self.link.set_class_of_drawing(name)
-        model.set_pen(region_class=name)
 
     def _width_entered(self, value: float) -> None:
         if self._busy or self.table is None:

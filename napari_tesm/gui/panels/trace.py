@@ -29,6 +29,8 @@ from napari_tesm.gui.saying import say
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
 from napari_tesm.plotting.words import sentence_from_fit, sentence_from_limits_of_fit
 
+_LEAST_HEIGHT: Final = 120
+"""Of the plot, in pixels: in a window of 800 the form of the fit is to be there beside it, too."""
 _NO_LIMIT: Final = 16_777_215
 """Qt's own largest height."""
 _HINT: Final = "Move over the image to see traces; click pins a point, shift-click the mean of 3 × 3."
@@ -48,7 +50,7 @@ class TracePanel(Panel):
         super().__init__(viewer)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.model: TraceModel | None = None
-        self.canvas = PlotCanvas(height=190)
+        self.canvas = PlotCanvas(height=_LEAST_HEIGHT)
         self.plot = TracePlot(self.canvas.figure)
         self.plot.on_window_dragged = self._window_dragged
         self.plot.on_curve_clicked = self._select
@@ -204,6 +206,13 @@ class TracePanel(Panel):
         self.plot.show([curve for place in places for curve in self._curves(model, place)])
         self.table.fill(model, places, theme_of(self.viewer).foreground)
         self._say_in_words(model, places)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Give table and sentence the room of all their lines now: drawing may come before Qt gets to the layout."""
+        self.sentence.keep_lines(at_least=2)
+        if (layout := self.layout()) is not None:
+            layout.activate()
 
     def _curves(self, model: TraceModel, place: PlaceTraces) -> list[TraceCurve]:
         assert model.scan.dataset is not None

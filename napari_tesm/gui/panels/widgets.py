@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QBoxLayout,
@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QLayout,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QWidget,
 )
@@ -30,6 +31,8 @@ Slot = Callable[..., Any]
 Box = TypeVar("Box", bound=QBoxLayout)
 
 
+_NO_LIMIT: Final = 16_777_215
+"""Qt's own largest height."""
 _NARROWEST: Final = 200
 """Of a label that has been laid out, in pixels."""
 
@@ -55,15 +58,52 @@ class Words(QLabel):
         """Show a sentence, or what an exception says."""
         super().setText(FORMS(message))
 
-    def keep_lines(self) -> None:
+    def keep_lines(self, *, at_least: int = 0) -> None:
         """Ask for the height of all lines at the present width, which a layout would take from the neighbours."""
         if self.width() > _NARROWEST:
-            self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
+            least = at_least * self.fontMetrics().height()
+            self.setMinimumHeight(max(least, self.heightForWidth(self.width())))
 
     def show_if_any(self, message: object) -> None:
         """Show a sentence, or take no room where there is none."""
         self.setText(message)
         self.setVisible(bool(self.text()))
+
+
+class ScrolledArea(QScrollArea):
+    """Shows a widget whole where there is room for it, else with a bar to scroll; never wider than it is itself.
+
+    Parameters
+    ----------
+    widget : QWidget
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__()
+        self._most = _NO_LIMIT
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(widget)
+
+    def take_at_most(self, height: int) -> None:
+        """Ask its neighbours for no more than this height, in pixels."""
+        if height != self._most:
+            self._most = height
+            self.updateGeometry()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        widget = self.widget()
+        wanted = QSize(0, 0) if widget is None else widget.minimumSizeHint()
+        bar = self.verticalScrollBar()
+        width = wanted.width() + (0 if bar is None else bar.sizeHint().width())
+        return QSize(width, min(wanted.height(), self._most))
+
+    def event(self, event: QEvent | None) -> bool:  # noqa: D102
+        handled = bool(super().event(event))
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # what is shown wants another height
+        return handled
 
 
 def button(text: str, tip: str, clicked: Slot | None = None) -> QPushButton:

@@ -1,23 +1,27 @@
 """The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile and others below."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QToolButton, QVBoxLayout
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_tesm.files.sentences import Sentence
-from napari_tesm.gui.layers.grain_layer import take_painted_labels
+from napari_tesm.gui.layers.drawing import take_up_drawing
 from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.layers.map_legend import show_map_legend
-from napari_tesm.gui.layers.region_layer import RegionLayerLink
+from napari_tesm.gui.models.agreement import sentence_about_maps
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.closing import guard_window
 from napari_tesm.gui.panels.compare import ComparePanel
 from napari_tesm.gui.panels.fit import FitPanel
+from napari_tesm.gui.panels.fit_notice import FitNotice, ask_before_saving
 from napari_tesm.gui.panels.grains import GrainPanel
 from napari_tesm.gui.panels.histogram import HistogramPanel
 from napari_tesm.gui.panels.panel import Connection, Panel
@@ -49,6 +53,9 @@ _TABS = (
     ("Compare", ComparePanel),
     ("Grains", GrainPanel),
 )
+_LEAST_FORM = 120
+_BETWEEN = 24
+"""Pixels between trace and form: the handle, and a line that the sentence of the trace may grow by."""
 _NOTHING = "Drop a .gwy file on napari, or choose File → Open Sample → t-ESM."
 
 
@@ -74,7 +81,7 @@ class Workspace(Panel):
             "Save results, regions, points and what was entered as a new .gwy file",
             self.ask_and_save,
         )
-        self.report_button = ReportButton(self, self._take_up_drawing)
+        self.report_button = ReportButton(self, self.take_up_drawing)
         self.form = ProtocolForm()
         self.form.hide()
         self.trace = TracePanel(viewer)
@@ -86,6 +93,9 @@ class Workspace(Panel):
             self.panels[title] = panel = self.fit_panel if make is FitPanel else make(viewer)
             self.tabs.addTab(panel, title)
         self.panels["Profile"].profile_wanted.connect(self._raise_profile)
+        self.notice = FitNotice()
+        self.notice.fit_wanted.connect(self._fit_first)
+        self.tabs.currentChanged.connect(self._show_notice)
         self._asked_about: WeakSet[Scan] = WeakSet()
         self._told: WeakSet[Scan] = WeakSet()
         self._shown: ReferenceType[Scan] | None = None
@@ -94,9 +104,11 @@ class Workspace(Panel):
 
         buttons = (self.protocol_button, self.save_button, self.report_button)
         top = laid_out(QHBoxLayout(), (self.summary, 1), self.scan_box, *buttons)
-        splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter = splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.trace)
-        splitter.addWidget(self.tabs)
+        below = QWidget()
+        laid_out(QVBoxLayout(below), self.notice, (self.tabs, 1), spacing=2, margin=0)
+        splitter.addWidget(below)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
         splitter.setChildrenCollapsible(False)
@@ -117,6 +129,7 @@ class Workspace(Panel):
                 (scan.dataset_changed, self._recording_changed),
                 (scan.points_changed, self._points_changed),
                 (scan.results_changed, self.refresh_soon),
+                (scan.recipe_changed, self._show_notice),
                 (scan.time_changed, self._show_time),
             ]
             for layer in self.session.layers_of(scan, "traces"):
@@ -141,6 +154,38 @@ class Workspace(Panel):
         self._ask_about(scan)
         self.form.show_scan(scan)
         self.form.setVisible(scan is not None and self.protocol_button.isChecked())
+        self._show_notice()
+
+    def come(self) -> None:
+        """Watch over the window that the workspace is in."""
+        guard_window(self, self)
+
+    def _show_notice(self, *_: Any) -> None:
+        self.notice.show_scan(self.scan, beside_form=self.tabs.currentWidget() is self.fit_panel)
+        self._share_room()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Share the height between the trace and what is below it."""
+        super().resizeEvent(event)
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Let the form of the fit scroll rather than lie over the trace, or make the window higher than the screen."""
+        notice = self.notice.minimumSizeHint().height() if self.notice.isVisible() else 0
+        taken = self.trace.minimumSizeHint().height() + self.tabs.tabBar().sizeHint().height() + notice
+        self.fit_panel.area.take_at_most(max(_LEAST_FORM, self.splitter.height() - taken - _BETWEEN))
+
+    def _fit_first(self, then: Callable[[], None] | None = None) -> None:
+        """Fit with what the form says, in its tab, and come back to the one that was shown."""
+        tab = self.tabs.currentIndex()
+        self.tabs.setCurrentWidget(self.fit_panel)
+
+        def go_on() -> None:
+            self.tabs.setCurrentIndex(tab)
+            if then is not None:
+                then()
+
+        self.fit_panel.fit_all(after=go_on)
 
     def _ask_about(self, scan: Scan | None) -> None:
         """Open the form once for every scan that lacks something, and close it when one comes that lacks nothing."""
@@ -166,30 +211,36 @@ class Workspace(Panel):
         scan = self.scan
         if scan is None:
             return
-        if path := path_to_save(self, "Save t-ESM results", scan.suggested_path(), "Gwyddion (*.gwy)"):
-            self.save_to(path)
+        if sentence := sentence_about_maps(scan):
+            answer = ask_before_saving(self, sentence)
+            if answer == "fit":
+                self._fit_first(lambda: None if self.scan is not scan else self.ask_and_save())
+            if answer != "save":
+                return
+        self.ask_and_save_scan(scan)
 
-    def save_to(self, path: Path) -> bool:
-        """Save to a path that the user has agreed to; return whether it worked."""
-        if self.scan is None:
+    def ask_and_save_scan(self, scan: Scan) -> bool:
+        """Ask for a file name and save a scan as it is; return whether that was done."""
+        path = path_to_save(self, "Save t-ESM results", scan.suggested_path(), "Gwyddion (*.gwy)")
+        return path is not None and self.save_to(path, scan)
+
+    def save_to(self, path: Path, scan: Scan | None = None) -> bool:
+        """Save a scan, by default the one looked at, to a path that the user agreed to; return whether it worked."""
+        scan = scan or self.scan
+        if scan is None:
             return False
-        self._take_up_drawing()
+        self.take_up_drawing()
         try:
-            written = self.scan.save(path, overwrite=True)
+            written = scan.save(path, overwrite=True)
         except (OSError, ValueError) as error:
             say(Sentence("Not saved: {error}", error=error), warning=True)
             return False
         say(f"Saved {written.name}")
         return True
 
-    def _take_up_drawing(self) -> None:
+    def take_up_drawing(self) -> None:
         """Take up what somebody drew while none of the tabs that notice it was open."""
-        link = RegionLayerLink.of(self.session)
-        link.attach()
-        link.detach()
-        if self.scan is not None:
-            for layer in self.session.layers_of(self.scan, "grains")[:1]:
-                take_painted_labels(self.scan, layer.data)
+        take_up_drawing(self.session)
 
     def _scan_chosen(self, index: int) -> None:
         scans = self.session.scans

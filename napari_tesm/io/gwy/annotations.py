@@ -42,6 +42,8 @@ CLASS_KEY: Final = "t-ESM region class"
 
 _KINDS: Final = ("point", "line", "rectangle", "ellipse", "path")
 _GRAPH_TITLE: Final = re.compile(r"t-ESM point (\d+) \(row (-?\d+), column (-?\d+)\)")
+UNCLASSED: Final = "no class"
+"""Name of the mask of regions that nobody has given a class."""
 _FARTHEST: Final = 1000.0
 """Selections farther away than so many images are damaged: in Gwyddion nobody can draw beside the image."""
 
@@ -354,10 +356,10 @@ def _masks_by_class(
     regions: Iterable[Region], y: xr.DataArray, x: xr.DataArray
 ) -> dict[str, NDArray[np.bool_]]:
     masks: dict[str, NDArray[np.bool_]] = {}
-    for region in regions:
+    for region in (region for region in regions if not region.is_a_line_alone):
         mask = mask_from_region(region, x.values, y.values, spacing=(axis_spacing(y), axis_spacing(x)))
         if mask.any():
-            name = " ".join(storable_text(region.region_class).split())
+            name = " ".join(storable_text(region.region_class or UNCLASSED).split())
             masks[name] = masks[name] | mask if name in masks else mask
     return masks
 

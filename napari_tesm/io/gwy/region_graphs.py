@@ -20,6 +20,7 @@ from napari_tesm.io.gwy.annotations import storable_text
 from napari_tesm.io.gwy.map_graphs import histogram_graph
 from napari_tesm.io.gwy.point_graphs import curves_of_finite, trace_graph
 from napari_tesm.regions.measures import Part
+from napari_tesm.regions.shapes import LINE_KINDS
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -74,15 +75,16 @@ def _parts_side_by_side(parts: Sequence[Part]) -> Iterator[list[Part]]:
     """Yield the parts that are drawn in one graph: classes (or a lone region) and the rest, a mask and the rest."""
     lone = [part for part in parts if part.part == "region"]
     classes = [part for part in parts if part.part == "class"]
+    unclassed = [part for part in lone if not part.region_class and part.shape not in LINE_KINDS]
     outside = [part for part in parts if part.part in ("outside", "image")]
-    if classes:
+    if classes or unclassed:
         inside = [
             next(region for region in lone if region.region_class == part.region_class)
             if part.members == 1
             else part
             for part in classes
         ]
-        yield [part for part in (*inside, *outside) if part.pixels]
+        yield [part for part in (*inside, *unclassed, *outside) if part.pixels]
     elif outside and outside[0].part == "image":
         yield outside
     for under, beside in pairwise(parts):
