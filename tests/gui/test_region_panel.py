@@ -77,24 +77,23 @@ def test_a_rectangle_a_line_and_a_polygon_are_drawn_with_the_mouse(panel, mouse,
     panel.tool_buttons["add_rectangle"].click()
     mouse.drag(at(2.25, 3), at(7.25, 10))
     assert len(followed) >= 4, "the region follows the mouse"
-    choose_class(panel, "step")
-    panel.width_box.setValue(1.25)
     panel.tool_buttons["add_line"].click()
     mouse.drag(at(1.25, 11), at(10, 15))
+    panel.width_box.setValue(1.25)
     panel.tool_buttons["add_polygon"].click()
     for place in ((8.75, 1), (8.75, 6), (11.25, 6)):
         mouse.click(at(*place))
     mouse.double_click(at(11.25, 1))
     box, line, polygon = scan.regions
     assert [region.kind for region in scan.regions] == ["rectangle", "line", "polygon"]
-    assert [region.name for region in scan.regions] == ["grain 1", "step 1", "step 2"]
+    assert [region.name for region in scan.regions] == ["grain 1", "line 1", "region 1"]
     np.testing.assert_allclose(box.xy().min(axis=0), placed((3, 2.25))[0], atol=4e-8)
     np.testing.assert_allclose(box.xy().max(axis=0), placed((10, 7.25))[0], atol=4e-8)
     np.testing.assert_allclose(line.xy(), placed((11, 1.25), (15, 10)), atol=4e-8)
     assert line.width == 1.25e-6
     assert len(polygon.vertices) == 4
     _settled(qtbot, panel)
-    assert _cells(panel, 0) == ["grain 1", "step 1", "step 2", "all steps (2)"]
+    assert _cells(panel, 0) == ["grain 1", "line 1", "region 1"], "what has no class is in none"
     inside = int(_cells(panel, 2)[0].split("/")[1])
     assert inside == 35, "7 columns and 5 rows"
 
