@@ -122,7 +122,16 @@ def test_summary_pixels_and_figure(scan: Path, tmp_path: Path, capsys: pytest.Ca
     assert "tip radius" not in printed.out
     wanted = fit(open_dataset(scan))["H"].values
     entries = json.loads(summary.read_text())
-    assert list(entries) == ["version", "input", "recipe", "parameters", "length", "instrument", "parts", "pulses"]
+    assert list(entries) == [
+        "version",
+        "input",
+        "recipe",
+        "parameters",
+        "length",
+        "instrument",
+        "parts",
+        "pulses",
+    ]
     assert len(entries["input"]["sha256"]) == 64
     for entry, height, voltage in zip(entries["pulses"], wanted, (3.0, -3.0), strict=True):
         low, median, high = np.percentile(height, [25, 50, 75])
