@@ -19,7 +19,7 @@ def test_a_format_is_read_by_its_content_and_a_mapping(tmp_path, monkeypatch):
     (code,), (line,) = blocks("A file format"), blocks("A file format", "text")
     monkeypatch.setitem(sys.modules, "napari_tesm.io.columns", module_from_block(code, "columns"))
     (entry,) = eval(f"[{line}]")
-    monkeypatch.setattr(detection, "_READERS", (*detection._READERS, entry))
+    monkeypatch.setattr(detection, "_READERS", (entry, *detection._READERS))
     time = np.arange(-10, 240) * 1e-4
     truth = np.random.default_rng(3).normal(size=(6, 8, time.size))
     path = tmp_path / "scan.txt"

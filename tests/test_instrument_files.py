@@ -20,7 +20,7 @@ REFUSED = {
     "hdf5/BEPS_PTO_50x50.h5": "Voltage",
     "bruker/force_bruker.001": "single curves and no map",
     "ibw/force_ibw.ibw": "single curves and no map",
-    "spectra/map2x2.jpk-force-map": "a map of curves cannot be read from it",
+    "spectra/map2x2.jpk-force-map": "whose curves are not read here",
     "tdms/raw_timestamps.tdms": "128",
 }
 ASKED = {

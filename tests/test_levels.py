@@ -98,7 +98,8 @@ def test_the_error_that_is_stated_is_the_one_there_is(kind, snr, lock_in, low, h
     instrument.apply(maps, 0)
     pull = (maps["H"] - curve.any()) / instrument.error_of_displacement(maps, 0)
     assert low < np.sqrt(np.mean(pull**2)) < high
-    assert instrument.noises[0].is_white == (lock_in == 0)
+    # A few per cent of what a wrong kernel leaves over may pass for noise.
+    assert (instrument.noises[0].shares.get("white", 0) > 0.95) == (lock_in == 0)
 
 
 def test_behind_a_filter_that_is_told_the_level_is_what_was_there_before():

@@ -239,7 +239,7 @@ def _fields(path):
     ]
     if not sentences or path.name == "sentences.py":
         return set()
-    braced = {name for _, text in _texts(path) for name in re.findall(r"\{([a-z_0-9]+)[:}]", text)}
+    braced = {name for _, text in _texts(path) for name in re.findall(r"\{([a-z_0-9]+)(?::(?! )|\})", text)}
     return braced - {keyword.arg for sentence in sentences for keyword in sentence.keywords}
 
 

@@ -156,9 +156,13 @@ def test_grains_that_differ_do_not_make_their_pixels_alike():
         step[4:56, column + 16 : column + 18] = True
         level[:, column - 2 : column + 19] = number  # grains of a class differ by three standard deviations
     field = 0.3 * gaussian_filter(rng.standard_normal(shape), 1.5) / 0.19
-    alike = independent_samples(field, step, grain)
-    pooled = independent_samples(field + level, step, grain)
+    alike = independent_samples(field, step, grain, apart=True)
+    pooled = independent_samples(field + level, step, grain, apart=True)
     assert pooled == pytest.approx(alike, rel=0.3)
     assert min(alike) > 10
+    assert max(independent_samples(field + level, step, grain)) < 10
     # One region that slopes has no grains to part it by.
-    assert independent_samples(field + np.linspace(0, 3, shape[1]), np.ones(shape, dtype=bool))[0] < 10
+    assert (
+        independent_samples(field + np.linspace(0, 3, shape[1]), np.ones(shape, dtype=bool), apart=True)[0]
+        < 10
+    )

@@ -132,7 +132,7 @@ def pairs_of_dataset(dataset: xr.Dataset) -> list[Pair]:
     raise ValueError(
         "the odd and even parts come from two pulse settings of opposite voltage, of which neither is twice the "
         f"other; here is {settings}. Trace and retrace of one voltage do not tell the parts apart; a recording of the "
-        "other voltage in a file of its own has to be joined to this one first (tesm fit --with, open_series in Python)"
+        "other voltage in a file of its own has to be opened together with this one"
     )
 
 

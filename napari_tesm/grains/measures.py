@@ -151,7 +151,7 @@ def measure_at_boundaries(
         try:
             comparison = comparison_of_masks(
                 values, boundaries.mask("boundary"), boundaries.mask("interior"), ("boundaries", "interiors"),
-                many_decades=logarithmic,
+                many_decades=logarithmic, apart=False,
             )  # fmt: skip
         except ValueError as error:
             title = f"{quantity} {label}".rstrip()

@@ -273,12 +273,21 @@ def comparison_of_steps(values: Array, masks: Mapping[str, Mask], *, many_decade
 
 
 def comparison_of_masks(
-    values: Array, first: Mask, second: Mask, names: tuple[str, str], *, many_decades: bool
+    values: Array,
+    first: Mask,
+    second: Mask,
+    names: tuple[str, str],
+    *,
+    many_decades: bool,
+    apart: bool = True,
 ) -> Comparison:
-    """Compare a map's values under one mask with those under another; raises as `comparison_of_steps`."""
+    """Compare a map's values under one mask with those under another; raises as `comparison_of_steps`.
+
+    Whether patches of a mask stand `apart` is said in `napari_tesm.statistics.independence.independent_samples`.
+    """
     # The test goes by ranks; how alike neighbours are is told better on the scale on which they are symmetric.
     scaled = values_on_scale(values, "log" if many_decades else "linear")
-    n_first, n_second = independent_samples(scaled, first, second)
+    n_first, n_second = independent_samples(scaled, first, second, apart=apart)
     return comparison_from_values(values[first], values[second], names=names, independent=(n_first, n_second))
 
 

@@ -15,14 +15,13 @@ _NOISE: Final = 0.05
 """A correlation below this is noise of its estimate."""
 
 
-def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[float, ...]:
+def independent_samples(values: NDArray[np.floating], *masks: Mask, apart: bool = False) -> tuple[float, ...]:
     """Return as how many independent pixels each region counts for the mean of a quantity.
 
     The variance of a region's mean is ``σ²/n² Σ ρ(distance of two pixels)`` over all its pairs; n² over that sum is the
     number of independent pixels that would have the same (Bayley and Hammersley 1946, in two dimensions). The
     correlation ρ is that of what remains of the map when each region's own middle is taken off, in all regions
-    together. Patches of a mask that do not touch, the grains of a class, have each their own: that grains differ does
-    not make the pixels within them alike. Taking the middle off takes the variance of the middle off ρ at every
+    together. Taking the middle off takes the variance of the middle off ρ at every
     distance, which is put back. ρ is cut where it falls below 0.05, as its tail is noise: in all directions alike, and
     along lines and columns by themselves, which the noise of scan lines makes alike far beyond their neighbours.
 
@@ -31,6 +30,10 @@ def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[flo
     values : ndarray, shape (y, x)
         On the scale on which they are symmetric: logarithms of a diffusion coefficient.
     *masks : ndarray of bool, shape (y, x)
+    apart : bool
+        Patches of a mask that do not touch have each a middle of their own: of regions that somebody drew, which are
+        all there are of their class, that they differ does not make the pixels within them alike. Grains of which
+        there are more than those in the map stand for others, and what they have in common counts.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def independent_samples(values: NDArray[np.floating], *masks: Mask) -> tuple[flo
     finite = np.isfinite(numbers)
     used = [mask & finite for mask in masks]
     shared = [pairs_by_shift(mask) for mask in used]
-    patches = [patch & finite for mask in masks for patch in _patches(mask)]
+    patches = [patch & finite for mask in masks for patch in (_patches(mask) if apart else [mask])]
     whole = len(patches) == len(used)
     correlation = _correlation_by_distance(
         numbers, patches, shared if whole else [pairs_by_shift(patch) for patch in patches]

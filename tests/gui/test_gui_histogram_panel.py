@@ -89,7 +89,7 @@ def test_regions_are_followed(panel, scan, qtbot, tmp_path):
     assert not panel.export_button.isEnabled()
     panel.link.layer.add(world((0, 0), (0, 7), (12, 7), (12, 0)), shape_type="rectangle")
     _settled(qtbot, panel)
-    assert "step 1" in panel.words.text()
+    assert "region 1" in panel.words.text()
     RegionModel.of(scan).rename(0, "mine")
     _settled(qtbot, panel)
     assert "mine" in panel.words.text()
