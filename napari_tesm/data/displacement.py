@@ -91,12 +91,16 @@ def displacement_from_samples(before: NDArray[np.floating], at_end: NDArray[np.f
     still = np.flatnonzero(np.abs(height) <= 1e-12 * np.abs(start))
     if still.size:
         rows = [samples.reshape(-1, samples.shape[-1])[still] for samples in (before, at_end)]
-        samples = np.concatenate(rows, axis=1)
-        finite = np.isfinite(samples)
-        low = np.where(finite, samples, np.inf).min(axis=1)
-        high = np.where(finite, samples, -np.inf).max(axis=1)
-        height.flat[still[low == high]] = np.nan
+        height.flat[still[are_dead(np.concatenate(rows, axis=1))]] = np.nan
     return height
+
+
+def are_dead(traces: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return which traces, shape (..., time), have no two finite samples that differ."""
+    finite = np.isfinite(traces)
+    low = np.where(finite, traces, np.inf).min(axis=-1)
+    high = np.where(finite, traces, -np.inf).max(axis=-1)
+    return np.asarray(~(high > low))
 
 
 def noise_from_traces(traces: NDArray[np.floating]) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import hot_pixels
+from napari_tesm.data.displacement import are_dead, hot_pixels
 from napari_tesm.statistics.description import finite_mean_and_std
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ def traces_at(
     flat = block.reshape(block.shape[0], -1, block.shape[-1])
     mean, spread = flat[:, 0], None
     if flat.shape[1] > 1:
-        left_out = _dead(flat) | _hot(dataset, maps, around).reshape(flat.shape[:2])
+        left_out = are_dead(flat) | _hot(dataset, maps, around).reshape(flat.shape[:2])
         left_out[left_out.all(axis=1)] = False
         mean, spread, _ = finite_mean_and_std(np.where(left_out[..., None], np.nan, flat), axis=1)
     x, y = (float(dataset[axis].values[place]) for axis, place in (("x", column), ("y", row)))
@@ -109,10 +109,3 @@ def _hot(dataset: xr.Dataset, maps: xr.Dataset | None, around: dict[str, slice])
         if maps is None
         else hot_traces(maps, dataset)[:, around["y"], around["x"]]
     )
-
-
-def _dead(traces: Array) -> NDArray[np.bool_]:
-    finite = np.isfinite(traces)
-    low = np.where(finite, traces, np.inf).min(axis=-1)
-    high = np.where(finite, traces, -np.inf).max(axis=-1)
-    return np.asarray(~(high > low))
