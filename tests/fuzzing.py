@@ -1,8 +1,9 @@
 """Files with mistakes in them, opened one after the other: ``python tests/fuzzing.py [FORMAT...] --count N``.
 
 What is mutated is the structure: objects, keys, type codes, sizes, texts and units of a .gwy file, and bytes of all
-formats, mostly those of headers. An input that is refused at a new place is mutated further. Each must end as a scan or
-in one sentence, within 5 s of processor time and 1.5 GB, without a crash. Files that did not are kept.
+formats, mostly those of headers; ``layers`` opens files as napari does. An input that is refused at a new place is
+mutated further. Each must end as a scan or in one sentence, within 5 s of processor time and 1.5 GB, without a crash.
+Files that did not are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,13 +25,16 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from fuzzing_seeds import seeds
 from gwyfile.objects import GwyContainer, GwyObject
 
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.writing import write_container_to
+from napari_tesm.io import rehearsal
 
 SECONDS, BYTES = 5.0, 1_500_000_000
 _BATCH = 250
@@ -61,115 +66,6 @@ class Counts:
             f"{name}: {self.opened + self.refused} inputs in {seconds:.0f} s, {self.opened} opened, {self.refused} "
             f"refused at {len(self.places)} places, slowest {self.slowest:.1f} s, {len(self.faults)} faults"
         )
-
-
-# Inputs.
-
-
-def seeds(folder: Path) -> dict[str, list[Path]]:
-    """Write sound files of each format, and return them."""
-    from scipy.io import savemat
-
-    from napari_tesm import fit, save, simulate_dataset
-    from napari_tesm.io.zarr_store import save_zarr
-    from napari_tesm.regions.shapes import PinnedPoint, Region
-
-    dataset = simulate_dataset(size=(5, 4), samples=40)
-    plain, fitted, regions = folder / "plain.gwy", folder / "fitted.gwy", folder / "regions.gwy"
-    save(plain, dataset)
-    maps = fit(dataset, tip_radius="25 nm", threshold=0.05)
-    save(fitted, dataset, maps)
-    x, y = dataset["x"].values, dataset["y"].values
-    corners = tuple((float(a), float(b)) for a, b in ((x[0], y[0]), (x[-1], y[0]), (x[-1], y[-1])))
-    drawn = [
-        Region("polygon", corners, "A", "step"),
-        Region("line", corners[:2], "B", width=float(x[1] - x[0])),
-    ]
-    save(
-        regions,
-        dataset,
-        maps,
-        regions=drawn,
-        points=[PinnedPoint(1, *corners[0]), PinnedPoint(2, *corners[2], size=3)],
-    )
-    traces = dataset["displacement"].values[0]
-    npy, npz = folder / "a.npy", folder / "a.npz"
-    np.save(npy, traces)
-    np.savez(npz, traces=traces, z=traces[0] + 1j)
-    savemat(
-        folder / "a.mat",
-        {"traces": traces, "s": {"x": [1.0, 2.0], "t": "text"}, "c": np.array([1, "b"], object)},
-    )
-    savemat(folder / "packed.mat", {"traces": traces}, do_compression=True)
-    save_zarr(folder / "a.zarr", dataset)
-    made = {
-        "gwy": [plain, fitted, regions],
-        "numpy": [npy, npz],
-        "matlab": [folder / "a.mat", folder / "packed.mat"],
-        "tdms": [folder / "a.tdms"],
-        "hdf5": [folder / "a.h5"],
-        "zarr": [folder / "a.zarr"],
-        "text": [folder / "columns.csv", folder / "rows.txt", folder / "a.lvm"],
-    }
-    _write_text(made["text"], traces)
-    _write_tdms(made["tdms"][0], traces)
-    _write_hdf5(made["hdf5"][0], traces)
-    return made
-
-
-def _write_text(paths: list[Path], traces: np.ndarray) -> None:
-    columns, rows, lvm = paths
-    pixels, times = traces.reshape(-1, traces.shape[-1])[:9], np.arange(traces.shape[-1]) * 0.1
-    names = ";".join(["Time (ms)", *(f"row {n // 3} col {n % 3} (nm)" for n in range(len(pixels)))])
-    lines = [
-        ";".join(f"{v:.3f}".replace(".", ",") for v in row) for row in np.column_stack([times, pixels.T])
-    ]
-    columns.write_text("\n".join(["# pulse duration: 1 ms", names, *lines]), encoding="latin-1")
-    heading = "\t".join(["x (nm)", "y (nm)", *(f"{time:g} ms" for time in times)])
-    places = [[100.0 * (n % 3), 50.0 * (n // 3)] for n in range(len(pixels))]
-    lines = ["\t".join(map(str, row)) for row in np.column_stack([places, pixels]).tolist()]
-    rows.write_text("\n".join([heading, *lines]), encoding="utf-16")
-    lines = ["LabVIEW Measurement\t", "Separator\tTab", "Decimal_Separator\t.", "***End_of_Header***\t"]
-    for trace in pixels:
-        lines += [
-            "Channels\t1",
-            f"Samples\t{trace.size}",
-            "Date\t2026/01/31",
-            "Time\t08:00:00.5",
-            "Y_Unit_Label\tnm",
-        ]
-        lines += [
-            "X_Dimension\tTime",
-            "X0\t0.0",
-            "Delta_X\t0.0001",
-            "***End_of_Header***\t",
-            "X_Value\tX\tComment",
-        ]
-        lines += [f"{n * 1e-4}\t{value}" for n, value in enumerate(trace.tolist())]
-    lvm.write_text("\n".join(lines))
-
-
-def _write_tdms(path: Path, traces: np.ndarray) -> None:
-    from nptdms import ChannelObject, RootObject, TdmsWriter
-
-    with TdmsWriter(path) as file:
-        for part in np.array_split(traces.reshape(-1), 3):
-            channels = [
-                ChannelObject("Rec", name, part * factor, {"wf_increment": 1e-4, "unit_string": "V"})
-                for name, factor in (("X", 1.0), ("dc", 3.0))
-            ]
-            file.write_segment([RootObject({"tip_radius": "25 nm"}), *channels])
-
-
-def _write_hdf5(path: Path, traces: np.ndarray) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
-        stored = file.create_dataset("traces", data=traces, chunks=(2, 5, 40), compression=1)
-        stored.attrs["units"] = "V"
-        file["t"] = np.arange(40) * 1e-4
-        file["t"].make_scale("time")
-        stored.dims[2].attach_scale(file["t"])
 
 
 def mutated_tree(whole: bytes, draw: random.Random, path: Path) -> bytes:
@@ -290,8 +186,18 @@ def _mutated_folder(parent: Path, target: Path, draw: random.Random) -> None:
 # Opening.
 
 
+def open_layers(path: Path) -> None:
+    """Open a file as napari does when it is dropped there, and make its layers as napari makes them."""
+    from napari.layers import Layer
+
+    from napari_tesm.gui.reader import layers_from_paths
+
+    for layer in layers_from_paths(os.fspath(path)):
+        Layer.create(*layer)
+
+
 def open_whole(path: Path) -> None:
-    """Open a file as napari and the command line do, to the layers and the first and last traces."""
+    """Open a file as the command line does, to how its images lie in napari and the first and last traces."""
     from napari_tesm.io.detection import content_from_file
     from napari_tesm.io.gwy.description import description_from_file
     from napari_tesm.io.registry import is_gwy
@@ -310,6 +216,10 @@ def open_whole(path: Path) -> None:
             for place in (0, -1):
                 scan.dataset["displacement"].isel(y=place, x=place).values  # noqa: B018
         _make_layers(scan)
+
+
+OPENING = {"layers": open_layers}
+"""How the inputs of a format are opened, where that is not `open_whole`."""
 
 
 def _make_layers(scan: Any) -> None:
@@ -390,17 +300,19 @@ def _work(name: str, parents: list[Path], numbers: range, folder: Path, seed: in
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    rehearsal.subprocess = ForkedPython  # type: ignore[attr-defined]
     target = folder / f"input{parents[0].suffix}"
+    opened = OPENING.get(name, open_whole)
     places: set[str] = set()
     before = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in numbers:
         draw = random.Random(f"{name}-{seed}-{number}")
-        make_input(name, draw.choice(parents), target, draw)
+        make_input(draw.choice(parents), target, draw)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         started = time.process_time()
         state, text = "opened", "opened"
         try:
-            open_whole(target)
+            opened(target)
         except (OSError, ValueError) as error:
             state, text = "refused", _place(error)
             if "\n" in str(error) or not str(error).strip():
@@ -420,6 +332,31 @@ def _work(name: str, parents: list[Path], numbers: range, folder: Path, seed: in
         said.write(f"{number}\t{state}\t{time.process_time() - started:.3f}\t{line}\n")
 
 
+class ForkedPython:
+    """What `rehearsal` takes for `subprocess`: a fork of this process in place of a new Python, fifty times as fast."""
+
+    DEVNULL, TimeoutExpired = subprocess.DEVNULL, subprocess.TimeoutExpired
+
+    @staticmethod
+    def run(command: list[str], *, timeout: float, **_: Any) -> SimpleNamespace:
+        """Return what the rehearsal of a file printed; nothing where it did not survive."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(reading)
+                signal.setitimer(signal.ITIMER_PROF, timeout)
+                with os.fdopen(writing, "w") as sys.stdout:
+                    rehearsal._perform(*command[-3:])
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as answer:
+            printed = answer.read()
+        os.waitpid(child, 0)
+        return SimpleNamespace(stdout=printed)
+
+
 def _copied(path: Path, target: Path) -> None:
     if path.is_dir():
         shutil.copytree(path, target, dirs_exist_ok=True)
@@ -427,14 +364,14 @@ def _copied(path: Path, target: Path) -> None:
         shutil.copy(path, target)
 
 
-def make_input(name: str, parent: Path, target: Path, draw: random.Random) -> None:
+def make_input(parent: Path, target: Path, draw: random.Random) -> None:
     """Write a mutation of a file or folder."""
     if parent.is_dir():
         _mutated_folder(parent, target, draw)
         return
     whole = parent.read_bytes()
     changed: bytes | None = None
-    if name == "gwy" and draw.random() < 0.75:
+    if whole.startswith(b"GWY") and draw.random() < 0.75:
         # A tree that cannot be read, or not be written, is mutated as bytes.
         try:
             changed = mutated_tree(whole, draw, target)
@@ -460,18 +397,31 @@ def main() -> int:
     """Fuzz all formats, or those named; print the counts, and every fault with the file that shows it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("formats", nargs="*")
-    parser.add_argument("--count", type=int, default=2000, help="inputs of each format; of HDF5 a twentieth")
+    parser.add_argument("--count", type=int, default=2000, help="inputs of each format")
+    parser.add_argument(
+        "--more", type=Path, nargs="*", default=[], help="files of these formats to begin with, too"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=Path("build/fuzzing"), help="folder for what went wrong")
     options = parser.parse_args()
     n_faults = 0
     with tempfile.TemporaryDirectory(prefix="fuzzing-") as folder:
         made = seeds(Path(folder))
-        open_whole(made["gwy"][-1])  # everything is imported before the first fork
+        # Everything is imported before the first fork.
+        open_whole(made["gwy"][-1])
+        open_whole(made["hdf5"][-1])
+        if not options.formats or "layers" in options.formats:
+            open_layers(made["gwy"][-1])
         for name in options.formats or made:
-            count = max(options.count // (20 if name == "hdf5" else 1), 1)
             started = time.perf_counter()
-            counts = fuzzed(name, made[name], count, Path(folder), seed=options.seed, kept=options.keep)
+            counts = fuzzed(
+                name,
+                [*made[name], *options.more],
+                options.count,
+                Path(folder),
+                seed=options.seed,
+                kept=options.keep,
+            )
             n_faults += len(counts.faults)
             print(counts.line(name, time.perf_counter() - started), flush=True)
             for fault in counts.faults:

@@ -6,8 +6,9 @@ from examples import example_dataset
 
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.gwy.reading import read_container
+from napari_tesm.io.gwy.edits import is_edited
 from napari_tesm.regions.shapes import PinnedPoint, Region
-from napari_tesm.scan import scans_from_file
+from napari_tesm.scan import save_scan, scans_from_file
 
 
 @pytest.fixture
@@ -78,3 +79,19 @@ def test_what_was_only_looked_at_stays_bit_equal(path, tmp_path, load):
     before, after = (read_container(file) for file in (path, tmp_path / "same.gwy"))
     assert list(before) == list(after)
     assert (tmp_path / "same.gwy").read_bytes() == path.read_bytes()
+
+
+def test_whether_traces_were_edited_is_asked_once_for_a_save(path, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "napari_tesm.scan.saving.is_edited", lambda dataset: asked.append(dataset) or is_edited(dataset)
+    )
+    scan = scans_from_file(path)[0]
+    save_scan(scan, tmp_path / "same.gwy")
+    scan.dataset["displacement"] *= -1
+    save_scan(scan, tmp_path / "turned.gwy")
+    assert len(asked) == 2
+    np.testing.assert_array_equal(
+        open_dataset(tmp_path / "turned.gwy")["displacement"].values,
+        -open_dataset(tmp_path / "same.gwy")["displacement"].values,
+    )

@@ -11,18 +11,33 @@ import pytest
 def test_damaged_files_of_each_format_end_in_a_sentence(tmp_path):
     made = fuzzing.seeds(tmp_path)
     fuzzing.open_whole(made["gwy"][-1])
+    fuzzing.open_whole(made["hdf5"][-1])
     for name, count in {
         "gwy": 60,
         "numpy": 80,
         "matlab": 80,
+        "matlab-7.3": 10,
         "tdms": 80,
         "zarr": 25,
-        "hdf5": 2,
+        "hdf5": 10,
         "text": 60,
+        "igor": 40,
+        "vendor": 4,
     }.items():
         counts = fuzzing.fuzzed(name, made[name], count, tmp_path, seed=11, kept=tmp_path / "kept")
         assert counts.faults == []
         assert counts.opened + counts.refused == count
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs processes that are forked")
+def test_layers_of_damaged_files_are_made_or_refused(tmp_path):
+    pytest.importorskip("napari")
+    made = fuzzing.seeds(tmp_path)["layers"]
+    fuzzing.open_layers(made[0])
+    counts = fuzzing.fuzzed("layers", made, 20, tmp_path, seed=11, kept=tmp_path / "kept")
+    assert counts.faults == []
+    assert counts.opened > 3
 
 
 def two_lines(path):

@@ -63,9 +63,9 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False,
         origin = recording.encoding.get("source") or recording.encoding.get("origin")
     if origin is not None:
         refuse_same_file(path, origin)
-    edited = recording is not None and is_edited(recording)
+    edited = _is_edited(scan)
     sha256 = "" if origin is None or edited else sha256_of_file(origin)
-    container = container_from_scan(scan, sha256=sha256, **ways)
+    container = container_from_scan(scan, sha256=sha256, edited=edited, **ways)
     with atomic_output(path, overwrite=overwrite) as file:
         write_container_to(file, container)
 
@@ -78,6 +78,7 @@ def container_from_scan(
     kept: Collection[str] = (),
     boundaries: Boundaries | None = None,
     sha256: str = "",
+    edited: bool | None = None,
 ) -> GwyContainer:
     """Return what to write: what the scan's file holds, bit-equal, with earlier results replaced by its own.
 
@@ -96,6 +97,8 @@ def container_from_scan(
         Of the grains; by default as they follow from grains, regions and width.
     sha256 : str
         Of the file that the maps were made from.
+    edited : bool, optional
+        Whether the traces are other ones than the file's, where that was asked already: they are read for the answer.
 
     Raises
     ------
@@ -105,8 +108,10 @@ def container_from_scan(
         If there is no image that regions and points could be saved with.
     """
     dataset, maps, choice = scan.dataset, None if "maps" in kept else scan.maps, scan.choice
-    source = None if maps_only else _source_of(scan)
-    container = GwyContainer() if maps_only else container_of(scan)
+    source, container = None, GwyContainer()
+    if not maps_only:
+        source = _source_of(scan, edited=_is_edited(scan) if edited is None else edited)
+        container = _content_of(scan, source)
     grid = _grid_axes(scan, container)
     regions, points = (None if name in kept else getattr(scan, name) for name in ("regions", "points"))
     if grid is None:
@@ -161,14 +166,22 @@ def container_from_scan(
 
 def container_of(scan: Scan) -> GwyContainer:
     """Return what the .gwy file of a scan holds, read anew; of other files the traces and images as such objects."""
-    source = _source_of(scan)
+    return _content_of(scan, _source_of(scan, edited=_is_edited(scan)))
+
+
+def _content_of(scan: Scan, source: str | Path | None) -> GwyContainer:
     if source is not None:
         return read_container(source)
     recording = scan.recording
     return container_from_images(scan.channels) if recording is None else container_from_dataset(recording)
 
 
-def _source_of(scan: Scan) -> str | Path | None:
+def _is_edited(scan: Scan) -> bool:
+    """Whether the traces of a scan are other ones than those of its file; they are compared, so ask once."""
+    return scan.recording is not None and is_edited(scan.recording)
+
+
+def _source_of(scan: Scan, *, edited: bool) -> str | Path | None:
     """Return the .gwy file whose content is carried over: that of the traces where there are some, as they are there.
 
     Traces that were edited in memory are written with what is in memory beside them; of the file regions and points
@@ -177,7 +190,7 @@ def _source_of(scan: Scan) -> str | Path | None:
     recording = scan.recording
     if recording is not None:
         source: str | None = recording.encoding.get("source")
-        return None if source is None or is_edited(recording) else source
+        return None if edited else source
     return scan.path if scan.path is not None and is_gwy(scan.path) else None
 
 
