@@ -273,6 +273,17 @@ def test_errors_are_what_they_claim(name, low, high, spread):
         assert 0.93 < (np.abs(pull) < 1.96).mean() < 0.97
 
 
+def test_a_drift_that_moves_tau_is_no_misfit():
+    """Traces of one tau, sorted by the tau that their drift gave them, have their drift in common."""
+    rng = np.random.default_rng(21)
+    noise, _ = noise_of("white + drift", rng, 720)
+    maps = fit(dataset_of(exponential_displacement(np.full(720, 2.2e-3)) + noise / 30))
+    assert instrument_summary(maps)["noise"][0]["shares"]["drift"] > 0.15
+    for number in (1, 2):
+        tau, error = (maps[f"tau{number}{name}"].values for name in ("", "_stderr"))
+        assert 0.91 < (np.log(tau / 2.2e-3) / (error / tau)).std() < 1.09
+
+
 def filtered(traces, time_constant, order):
     """Return traces behind RC stages, by convolution on a grid fifty times as fine; they are 0 before t = 0."""
     from scipy.signal import lfilter

@@ -1,6 +1,7 @@
 """What fits of a sample of traces leave over, and the noise in it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +27,9 @@ _FOLLOWED: Final = 0.1
 """Mean square, in standard errors, of the errors of ln tau that traces of one ln tau as it was found have in common;
 1 where tau is the same all over the map."""
 _CLEAR_MISFIT: Final = 0.15
-"""Where a kernel misses more, what traces of one tau have in common is that."""
+"""Where a kernel misses more for all traces of a map, what traces of one tau have in common is that, too."""
+_FINEST: Final = 1e-3
+"""In ln tau: so near each other no two values are told apart."""
 _COARSE: Final = 4
 """So many cells of shapes are one where the noise is measured."""
 
@@ -43,10 +46,6 @@ class WindowLeftovers:
         That were fitted, in s.
     residuals : ndarray, shape (n, time)
         Data less fit, NaN where there is none.
-    noise : ndarray, shape (n, time)
-        The same without what the kernel misses.
-    misfit : float
-        Share of the squares that the kernel misses.
     height : ndarray, shape (n,)
         Of the fitted curves (root of the sum of squares about the mean) with the sign of the amplitude: what the
         kernel misses grows with it.
@@ -56,51 +55,80 @@ class WindowLeftovers:
         Of shapes, coarse.
     tangents : list of ndarray, shape (time, p)
         What a fit takes out, for each cell, the derivative by ln tau first.
-    errors : ndarray, shape (n,)
-        Standard errors of ln tau in white noise, NaN where tau is not resolved.
+    log_tau, errors : ndarray, shape (n,)
+        ln tau and its standard errors in white noise, NaN where tau is not resolved.
     """
 
     number: int
     times: Array
     residuals: Array
-    noise: Array
-    misfit: float
     height: Array
     alike: Cells
     cells: Cells
     tangents: list[Array]
+    log_tau: Array
     errors: Array
 
     @property
-    def without_misfit(self) -> Residuals:
-        """What the noise is measured from."""
-        return Residuals(self.times, self.noise, self.cells.members, self.tangents)
+    def misfit(self) -> float:
+        """Share of the squares that the kernel misses, of what traces of one tau have in common."""
+        return self._of_each_tau[1]
 
-    def judged_in(self, model: NoiseModel) -> "WindowLeftovers":
-        """Return the same with what the kernel misses taken out as this noise allows."""
-        if not self.alike.shapes or len(self.alike.shapes[0]) > 1 or self.misfit > _CLEAR_MISFIT:
-            return self  # along two parameters there is no telling what is near
-        covariance = model.covariance(self.times)
-        factors = np.array([factors_from_tangents(part, covariance).errors[0] for part in self.tangents])
+    def without_misfit(self, *, of_each_tau: bool) -> Residuals:
+        """Return what the noise is measured from at first: without what all or those of one tau have in common.
+
+        What all have in common is what a kernel misses. Of what differs with tau noise that moved tau may be the
+        reason, and nobody knows yet how far it does.
+        """
+        return self._as_noise((self._of_each_tau if of_each_tau or self._is_clear else self._of_all)[0])
+
+    def judged_in(self, model: NoiseModel) -> Residuals:
+        """Return what the noise is measured from, with what the kernel misses taken out as this noise allows."""
+        error = None if self._is_clear else self._error_that_groups(model)
+        if error is None:
+            return self._as_noise(self._of_each_tau[0])
+        places = np.log([shape["tau"] for shape in self.alike.shapes])
+        return self._as_noise(self._without(self.alike.members, places=places, reach=_REACH * error)[0])
+
+    @cached_property
+    def _of_each_tau(self) -> tuple[Array, float]:
+        """Residuals without what traces of one tau have in common, and its share."""
+        return self._without(self.alike.members)
+
+    @cached_property
+    def _of_all(self) -> tuple[Array, float]:
+        """Residuals without what all traces have in common, and its share."""
+        return self._without(np.minimum(self.alike.members, 0))
+
+    @property
+    def _is_clear(self) -> bool:
+        """Whether a misfit is clear, or nobody can tell: along two parameters there is no telling what is near."""
+        return not self.alike.shapes or len(self.alike.shapes[0]) > 1 or bool(self._of_all[1] > _CLEAR_MISFIT)
+
+    def _without(self, group: NDArray[np.intp], **reach: Any) -> tuple[Array, float]:
+        left, misfit = _without_misfit(self.residuals, self.height, group, **reach)
+        silent = self.alike.members < 0
+        left[silent] = self.residuals[silent]
+        return left, misfit
+
+    def _as_noise(self, rows: Array) -> Residuals:
+        return Residuals(self.times, rows, self.cells.members, self.tangents)
+
+    def _error_that_groups(self, model: NoiseModel) -> float | None:
+        """Return the standard error of ln tau where errors have sorted the traces by tau; None where tau itself has."""
         resolved = np.isfinite(self.errors) & (self.alike.members >= 0)
         if not resolved.any():
-            return self
-        errors = self.errors * factors[self.cells.members]
-        error = float(np.median(errors[resolved]))
-        members, places = self.alike.members, np.log([shape["tau"] for shape in self.alike.shapes])
-        of_place = [errors[resolved & (members == place)] for place in range(places.size)]
-        followed = _mean_errors(
-            places,
-            np.bincount(members[members >= 0], minlength=places.size),
-            np.array([np.median(part) if part.size else error for part in of_place]),
-        )
-        if np.mean(np.square(followed[members[members >= 0]])) < _FOLLOWED:
-            return self
-        left, misfit = _without_misfit(
-            self.residuals, self.height, members, places=places, reach=_REACH * error
-        )
-        left[members < 0] = self.noise[members < 0]
-        return replace(self, noise=left, misfit=misfit)
+            return None
+        covariance = model.covariance(self.times)
+        factors = np.array([factors_from_tangents(part, covariance).errors[0] for part in self.tangents])
+        errors = self.errors[resolved] * factors[self.cells.members[resolved]]
+        error = float(np.median(errors))
+        # In steps that are fine beside the errors, lest what lies within a cell of shapes be taken for spread.
+        steps = np.rint(self.log_tau[resolved] / max(error / 4, _FINEST))
+        places, members, counts = np.unique(steps, return_inverse=True, return_counts=True)
+        of_place = np.bincount(members, errors) / counts
+        followed = _mean_errors(places * max(error / 4, _FINEST), counts, of_place)
+        return error if np.mean(np.square(followed[members])) >= _FOLLOWED else None
 
 
 def _without_misfit(
@@ -119,7 +147,7 @@ def _mean_errors(places: Array, counts: NDArray[np.intp], errors: Array) -> Arra
     For errors of one size that is −s·f'/f, with the density f of what was found (Tweedie's formula: Efron, B. (2011).
     J. Am. Stat. Assoc. 106, 1602-1614).
     """
-    width = np.maximum(errors / 2, CELL)
+    width = np.maximum(errors / 2, _FINEST)
     apart = (places - places[:, None]) / width[:, None]
     weights = counts * np.exp(-np.square(apart) / 2)
     total = weights.sum(axis=1)
@@ -151,15 +179,13 @@ class Leftovers:
             for process in processes_from_times(evaluation.time, settings.kernel.low_pass)
             if process.kind not in fitted
         ]
+        # Where a drift and mains are columns of the fit little is left that moves tau, and a kernel's error would pass
+        # for it: errors of tau are large beside them.
         return noise_from_residuals(
-            [window.without_misfit for window in self.windows],
+            [window.without_misfit(of_each_tau=bool(fitted)) for window in self.windows],
             processes,
-            judged_in=lambda model: [window.without_misfit for window in self.judged_in(model).windows],
+            judged_in=lambda model: [window.judged_in(model) for window in self.windows],
         )
-
-    def judged_in(self, model: NoiseModel) -> "Leftovers":
-        """Return the same with what the kernel misses taken out as this noise allows."""
-        return replace(self, windows=tuple(window.judged_in(model) for window in self.windows))
 
 
 def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
@@ -196,12 +222,11 @@ def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
         height = np.copysign(height, values["a"])
         alike = Cells.of(settings.kernel, values)
         alike.members[silent] = -1
-        noise, misfit = _without_misfit(residuals, height, alike.members)
-        noise[silent] = residuals[silent]
         resolved = maps[map_name("status", number)] == OK
         with np.errstate(invalid="ignore", divide="ignore"):
             errors = np.where(resolved, maps[map_name("tau_stderr", number)] / values["tau"], np.nan)
+            log_tau = np.where(resolved, np.log(values["tau"]), np.nan)
         windows.append(
-            WindowLeftovers(number, times, residuals, noise, misfit, height, alike, cells, tangents, errors)
+            WindowLeftovers(number, times, residuals, height, alike, cells, tangents, log_tau, errors)
         )
     return Leftovers(maps, tuple(windows))

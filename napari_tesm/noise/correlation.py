@@ -120,15 +120,15 @@ def noise_from_residuals(
         return NoiseModel()
     traces = max(part.size for _, part in counted)
     expected = [_expected(window, part, processes) for window, part in counted]
-    moments = _moments(counted, expected)
-    if not any(term.significance(processes) > _SIGNIFICANT for term in moments):
-        return NoiseModel(traces=traces)
-    model = _mixture(moments, processes, traces)
-    if judged_in is not None:
-        for _ in range(_ROUNDS):
+    model = NoiseModel(traces=traces)
+    for number in range(1 if judged_in is None else 1 + _ROUNDS):
+        if number > 0 and judged_in is not None:
             again = judged_in(model)
             counted = [(again[place], counted_rows(again[place])) for place in places]
-            model = _mixture(_moments(counted, expected), processes, traces)
+        moments = _moments(counted, expected)
+        if not any(term.significance(processes) > _SIGNIFICANT for term in moments):
+            return NoiseModel(traces=traces)
+        model = _mixture(moments, processes, traces)
     return replace(model, level=_level_of_pixels(counted, model))
 
 

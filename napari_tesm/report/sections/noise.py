@@ -128,12 +128,12 @@ def _autocorrelations(scan: ReportScan, pulse: int) -> dict[int, Autocorrelation
     if instrument is None or not instrument.noises[pulse].traces:
         return {}
     evaluation, model = instrument.evaluation, instrument.noises[pulse]
-    left = leftovers_of_fits(sample_of_traces(evaluation, pulse, most=_TRACES), evaluation).judged_in(model)
+    left = leftovers_of_fits(sample_of_traces(evaluation, pulse, most=_TRACES), evaluation)
     drawn = {}
     for window in left.windows:
         if window.times.size > _MOST_SAMPLES:
             continue
-        noise = autocorrelation_from_residuals(window.without_misfit, model)
+        noise = autocorrelation_from_residuals(window.judged_in(model), model)
         if noise is not None:
             drawn[window.number] = noise
     return drawn
