@@ -197,6 +197,40 @@ def test_a_kernel_that_needs_no_step_speaks_against_it():
     )
 
 
+def test_mains_in_windows_are_fitted_where_errors_are_no_larger_for_it():
+    """Taken for noise mains of a standard deviation move ln tau by three times as much as white noise does."""
+    rng = np.random.default_rng(17)
+    noise = rng.standard_normal((720, TIME.size)) + mains(rng, 720)
+    tau = np.geomspace(1.2e-3, 3.5e-3, 60).repeat(12)
+    dataset = dataset_of(exponential_displacement(tau) + noise / 30)
+    maps, taken_for_noise = fit(dataset), fit(dataset, nuisance="none")
+    (test,) = instrument_summary(maps)["nuisances"]
+    assert instrument_summary(maps)["fitted"] == test["text"]
+    assert float(test["text"].removeprefix("mains:").removesuffix("Hz")) == pytest.approx(50, abs=1.5)
+    for number in (1, 2):
+        found, error = (maps[f"tau{number}{name}"].values.ravel() for name in ("", "_stderr"))
+        pull = np.log(found / tau) / (error / found)
+        assert 0.92 < np.nanstd(pull) < 1.1
+        assert np.isfinite(pull).mean() > 0.95
+    assert np.nanmedian(maps["tau2_stderr"]) < 0.4 * np.nanmedian(taken_for_noise["tau2_stderr"])
+    assert any("mains, 50 Hz" in line or "mains, 51 Hz" in line for line in instrument_lines(maps, [""]))
+    # The amplitude of what was put in: √2/30.
+    assert np.nanmedian(maps["mains2"]) == pytest.approx(np.sqrt(2) / 30, rel=0.1)
+
+
+def test_mains_may_be_fitted_in_one_window_only():
+    rng = np.random.default_rng(18)
+    traces = exponential_displacement(np.full(96, 2e-3)) + rng.standard_normal((96, TIME.size)) / 30
+    both, second, none = (
+        fit(dataset_of(traces), nuisance=text, noise="white")
+        for text in ("mains:50Hz", "mains2:50Hz", "none")
+    )
+    np.testing.assert_array_equal(second["tau1"].values, none["tau1"].values)
+    np.testing.assert_array_equal(second["tau2"].values, both["tau2"].values)
+    assert "mains1" not in second
+    assert Nuisances.from_text("mains2:50Hz").texts == ("mains2:50Hz",)
+
+
 def test_mains_beside_a_wrong_kernel_are_found():
     rng = np.random.default_rng(12)
     traces = of_many_times(exponentials(np.geomspace(1e-3, 8e-3, 36)), rng, 20)

@@ -1,13 +1,13 @@
 """The standard error of H: of the difference of two levels, under the noise as it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.data.displacement import samples_for_displacement
-from napari_tesm.data.maps import map_name
+from napari_tesm.data.maps import JOINT, map_name
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.levels import LevelTable, has_samples_before, level_table
@@ -79,14 +79,26 @@ class HeightNoise:
         """
         sample = self._error_of_sample(maps)
         if self.table is None:
-            return np.asarray(sample * self.factor)
+            return np.hypot(sample * self.factor, self._moved_by_mains(maps))
         with np.errstate(invalid="ignore"):
-            return self._beside_level(maps, sample)
+            return np.hypot(self._beside_level(maps, sample), self._moved_by_mains(maps))
 
     def error_of_sum(self, maps: Maps, weights: Array) -> Array:
         """Return the standard error of another sum of the samples of pixels, by its weights, shape (time,)."""
         factor = _factor(weights, self.evaluation.time, self.noise, self.growth)
         return np.asarray(self._error_of_sample(maps) * factor)
+
+    def _moved_by_mains(self, maps: Maps) -> Array | float:
+        """Return by how much mains that are fitted in the first window, and so no part of the noise, move H."""
+        settings, time = self.evaluation.settings, self.evaluation.time
+        number = min(settings.windows)
+        mains = replace(settings.nuisances.of_window(number), drift=False)
+        if number == JOINT or not mains.names:
+            return 0.0  # of the whole record they are taken out of H
+        assert settings.pulse is not None
+        moved = weights_of_displacement(time, settings.pulse) @ settings.columns_of([mains], time)
+        numbers = np.stack([np.nan_to_num(maps[map_name(name, number)]) for name in mains.names])
+        return np.asarray(np.tensordot(moved, numbers, axes=1))
 
     def _error_of_sample(self, maps: Maps) -> Array:
         """Return the standard deviation of a sample of pixels, as the residuals of their first fit show it."""

@@ -16,8 +16,9 @@ from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.delay import Delay, delay_of_pulse
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.height_error import HeightNoise
-from napari_tesm.evaluation.leftovers import leftovers_of_fits
-from napari_tesm.evaluation.nuisance_tests import NuisanceTest, mains_frequency, tests_of_nuisances
+from napari_tesm.evaluation.leftovers import Leftovers, leftovers_of_fits
+from napari_tesm.evaluation.mains import mains_frequency, windows_with_mains
+from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisances
 from napari_tesm.evaluation.recipe import AUTO, Recipe
 from napari_tesm.evaluation.rivals import rival_of_kernel
 from napari_tesm.evaluation.traces import Maps, maps_from_traces
@@ -31,6 +32,8 @@ from napari_tesm.quantities.status import OK
 Array = NDArray[np.float64]
 TRACES: Final = 1024
 """Of each pulse setting, in whole rows evenly over the image, that are looked at."""
+_LEAST_MAINS: Final = 0.01
+"""Part of the variance of the noise from which on mains are looked at by themselves."""
 _PRICED: Final = 256
 """Of these, whose errors are compared with and without nuisances: a median needs no more."""
 
@@ -199,22 +202,52 @@ def _measured(evaluation: Evaluation) -> Instrument:
     samples = [sample_of_traces(evaluation, pulse) for pulse in range(pulses)]
     tests: tuple[NuisanceTest, ...] = ()
     price, delay = None, None
+    measured: list[tuple[Leftovers, NoiseModel]] | None = None
     if recipe.nuisance == AUTO:
         plain = _with_nuisances(evaluation, [])
         possible = evaluation.settings.testable_nuisances
-        if possible:
+        if evaluation.settings.kernel.joint:
             tests = _tests(plain, possible, samples)
+        elif possible and not white:
+            measured = _with_noise(samples, plain)
+            tests = _tests_of_mains(plain, measured, samples)
         chosen = [test.text for test in tests if test.counts and not test.unclear]
         # Where there is nothing the recipe goes on asking.
         evaluation = _with_nuisances(evaluation, chosen) if chosen else evaluation
         if chosen:
             price = _median_error(samples, evaluation) / _median_error(samples, plain)
+            measured = None
         if evaluation.settings.kernel.joint:
             delay = delay_of_pulse(np.concatenate(samples), plain, evaluation)
     if white:
         return Instrument(evaluation, (NoiseModel(),) * pulses, tests, price, delay)
-    noises = [leftovers_of_fits(traces, evaluation).noise(evaluation) for traces in samples]
+    noises = [noise for _, noise in measured or _with_noise(samples, evaluation)]
     return Instrument(evaluation, tuple(noises), tests, price, delay)
+
+
+def _with_noise(samples: Sequence[Array], evaluation: Evaluation) -> list[tuple[Leftovers, NoiseModel]]:
+    """Return what fits of traces of each pulse setting leave over, and the noise in it."""
+    leftovers = [leftovers_of_fits(traces, evaluation) for traces in samples]
+    return [(left, left.noise(evaluation)) for left in leftovers]
+
+
+def _tests_of_mains(
+    plain: Evaluation, measured: Sequence[tuple[Leftovers, NoiseModel]], samples: Sequence[Array]
+) -> tuple[NuisanceTest, ...]:
+    """Return the test of mains in windows that are fitted by themselves, where they are part of the noise."""
+    if max(noise.shares.get("mains", 0.0) for _, noise in measured) < _LEAST_MAINS:
+        return ()
+    frequency = mains_frequency([left for left, _ in measured])
+    if frequency is None:
+        return ()
+    tried = _with_nuisances(plain, [f"mains:{frequency:g}Hz"])
+    beside = _with_noise(samples, tried)
+    windows = windows_with_mains(measured, beside)
+    tests = tests_of_nuisances([left for left, _ in beside], [noise for _, noise in beside], tried)
+    if not windows:
+        return ()
+    only = "" if len(windows) == len(plain.settings.windows) else str(windows[0])
+    return tuple(replace(test, text=test.text.replace("mains", f"mains{only}")) for test in tests)
 
 
 def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array]) -> tuple[NuisanceTest, ...]:
@@ -232,7 +265,9 @@ def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array])
     tests = tests_of_nuisances(leftovers, noises, tried)
     asked = [test.counts and not test.unclear and not test.text.startswith("mains") for test in tests]
     rival = rival_of_kernel(samples, leftovers, noises, tried) if any(asked) else ""
-    return tuple(replace(test, rival=rival) if yes else test for test, yes in zip(tests, asked, strict=True))
+    tests = tuple(replace(test, rival=rival) if yes else test for test, yes in zip(tests, asked, strict=True))
+    # They were looked for, too, where nothing has a frequency of theirs.
+    return tests if frequency is not None else (*tests, NuisanceTest("mains", 0.0, 0.0, 0.0))
 
 
 def _with_nuisances(evaluation: Evaluation, chosen: Sequence[str]) -> Evaluation:

@@ -173,7 +173,18 @@ class Leftovers:
     def noise(self, evaluation: Evaluation) -> NoiseModel:
         """Return the noise, without what the evaluation fits as nuisances."""
         settings = evaluation.settings
-        fitted = {name.split("_")[0] for name in settings.nuisances.names}
+        # What is fitted in some of the windows only is noise in the others.
+        fitted = set.intersection(
+            *(
+                {name.split("_")[0] for name in columns.names} if columns is not None else set()
+                for number in settings.windows
+                for columns in [
+                    settings.nuisance_columns(
+                        number, evaluation.time[settings.samples(number, evaluation.time)]
+                    )
+                ]
+            )
+        )
         processes = [
             process
             for process in processes_from_times(evaluation.time, settings.kernel.low_pass)

@@ -18,7 +18,6 @@ from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.leftovers import Leftovers, WindowLeftovers
 from napari_tesm.evaluation.tangents import parameter_names
-from napari_tesm.kernels.nuisances import Nuisances
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.noise.errors import factors_from_tangents
 from napari_tesm.noise.misfit import share_by_chance, without_misfit
@@ -42,8 +41,6 @@ _CLIPPED: Final = 3.0
 """Single scores count up to here."""
 _MEAN_OF_CLIPPED, _VARIANCE_OF_CLIPPED = 0.9950, 1.80
 """Of min(z², 9) for a standard normal z."""
-_FREQUENCIES: Final = np.arange(44.0, 67.0)
-"""Where mains are looked for, in Hz."""
 _FEWEST: Final = 24
 """Fits that are resolved; with fewer there is no tau to be moved."""
 
@@ -113,7 +110,7 @@ def tests_of_nuisances(
     ]
     tests = []
     for text in evaluation.settings.nuisances.texts:
-        rows = [numbers for name, numbers in parts if name.startswith(text.partition(":")[0])]
+        rows = [numbers for name, numbers in parts if name.startswith(text.partition(":")[0].rstrip("12"))]
         if not rows:
             tests.append(NuisanceTest(text, 0.0, 0.0, 0.0))
             continue
@@ -122,7 +119,7 @@ def tests_of_nuisances(
         clipped = np.clip(z, -_CLIPPED, _CLIPPED)
         common = (abs(clipped.mean()) - _CURVATURE * np.median(uncertainty)) * np.sqrt(z.size)
         excess = (clipped.var() - _MEAN_OF_CLIPPED) * np.sqrt(z.size / _VARIANCE_OF_CLIPPED)
-        columns = len({name for name, _ in parts if name.startswith(text.partition(":")[0])})
+        columns = len({name for name, _ in parts if name.startswith(text.partition(":")[0].rstrip("12"))})
         size, moved = (
             float(np.sqrt(columns * max(0.0, _trimmed_mean(np.square(number) - np.square(error)))))
             for number, error in ((part, part_of_noise), (bias, bias_of_noise))
@@ -226,24 +223,3 @@ def _trimmed_mean(values: Array) -> float:
     ordered = np.sort(values)
     cut = ordered.size // 20
     return float(ordered[cut : ordered.size - cut].mean())
-
-
-def mains_frequency(leftovers: Sequence[Leftovers]) -> float | None:
-    """Return the frequency between 45 and 65 Hz that takes most out of what is left over, beside what the fits took.
-
-    None where the most lies outside: whatever that is, it is no mains.
-    """
-    taken = np.zeros(_FREQUENCIES.size)
-    for left in leftovers:
-        for window in left.windows:
-            waves = np.stack([Nuisances(mains=f).columns(window.times, None, None) for f in _FREQUENCIES])
-            for cell, tangents in enumerate(window.tangents):
-                residuals = window.residuals[window.cells.members == cell]
-                residuals = residuals[np.isfinite(residuals).all(axis=1)]
-                if not len(residuals):
-                    continue
-                fitted = np.linalg.qr(tangents)[0]
-                basis = np.linalg.qr(waves - fitted @ (fitted.T @ waves))[0]
-                taken += np.square(residuals @ basis).sum(axis=(1, 2))
-    best = int(taken.argmax())
-    return float(_FREQUENCIES[best]) if 0 < best < _FREQUENCIES.size - 1 else None

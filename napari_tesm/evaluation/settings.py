@@ -66,11 +66,13 @@ class Settings:
     @property
     def testable_nuisances(self) -> tuple[str, ...]:
         """Names of what can be told from the curves: within one window a drift looks like a slow relaxation."""
-        return NUISANCES if self.kernel.joint else ()
+        if self.kernel.joint:
+            return NUISANCES
+        return () if self.kernel.quantities else ("mains",)
 
     def nuisance_columns(self, number: int, time: Array) -> NuisanceColumns | None:
         """Return what is fitted beside the curve in a window, given the times that are fitted; None for nothing."""
-        chosen = self.nuisances if number == JOINT else replace(self.nuisances, step=False)
+        chosen = self.nuisances if number == JOINT else self.nuisances.of_window(number)
         if not chosen.names:
             return None
         return NuisanceColumns.of(chosen.names, self.columns_of([chosen], time))

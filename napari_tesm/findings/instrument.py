@@ -17,7 +17,10 @@ KINDS_IN_WORDS: Final = {
     "slow": "slow (1/f)", "mains": "mains", "drift": "drift",
 }  # fmt: skip
 _IN_SHORT: Final = {**KINDS_IN_WORDS, "lock-in": "lock-in", "fast": "some filter", "slow": "1/f"}
-_NUISANCES: Final = {"drift": "drift", "step": "a step with the voltage", "mains": "mains"}
+_NUISANCES: Final = {
+    "drift": "drift", "step": "a step with the voltage", "mains": "mains", "mains1": "mains in window 1",
+    "mains2": "mains in window 2",
+}  # fmt: skip
 _SHOWN: Final = 0.005
 
 
@@ -146,7 +149,7 @@ def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
     tried = {test["text"]: test for test in tests}
     for text in fitted:
         name, _, frequency = text.partition(":")
-        words = _NUISANCES[name] + (f" of {frequency.removesuffix('Hz')} Hz" if frequency else "")
+        words = _NUISANCES[name] + (f", {frequency.removesuffix('Hz')} Hz" if frequency else "")
         test = tried.get(text)
         if test is None:
             yield f"Fitted beside the curve, as asked for: {words}."
@@ -160,7 +163,8 @@ def nuisances_in_words(summary: dict[str, Any]) -> Iterator[str]:
     yield from _unclear_in_words([test for test in tests if test.get("unclear")])
     if fitted and summary["price"] is not None and math.isfinite(summary["price"]):
         yield f"The price: standard errors of tau {summary['price']:.2g} times as large as without."
-    if not tests and not fitted and all(int(n) for entry in summary["noise"] for n in entry["windows"]):
+    wanders = any(text.startswith(("drift", "step")) for text in (*tried, *fitted))
+    if not wanders and all(int(n) for entry in summary["noise"] for n in entry["windows"]):
         yield (
             "Not tested for drift and steps: within one window a slow relaxation looks like a drift. Kernels of the "
             "whole record tell them apart."

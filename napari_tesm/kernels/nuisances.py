@@ -3,7 +3,7 @@
 They are columns beside the constant of a fit, and leave the time of the relaxation alone only if they are in it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,8 @@ from napari_tesm.kernels.low_pass import LowPass
 Array = NDArray[np.float64]
 
 NUISANCES: Final = ("drift", "step", "mains")
+_WINDOWS: Final = ("", "1", "2")
+"""Mains may be named with the window they are fitted in."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,18 @@ class Nuisances:
         lock-in's filter. Its number is the height.
     mains : float
         Frequency of an oscillation of any phase, in Hz; 0 for none.
+    mains_window : str
+        Number of the only window that mains are fitted in; empty for all.
     """
 
     drift: bool = False
     step: bool = False
     mains: float = 0.0
+    mains_window: str = ""
 
     @classmethod
     def from_text(cls, text: str) -> "Nuisances":
-        """Return the nuisances that a text lists: ``none``, ``drift,step,mains:50Hz``.
+        """Return the nuisances that a text lists: ``none``, ``drift,step,mains:50Hz``, ``mains2:50Hz``.
 
         Raises
         ------
@@ -47,11 +52,14 @@ class Nuisances:
         Examples
         --------
         >>> Nuisances.from_text("drift,mains:60Hz")
-        Nuisances(drift=True, step=False, mains=60.0)
+        Nuisances(drift=True, step=False, mains=60.0, mains_window='')
         """
-        chosen: dict[str, float | bool] = {}
+        chosen: dict[str, float | bool | str] = {}
         for part in (part.strip() for part in text.split(",") if text.strip() != "none"):
             name, _, value = part.partition(":")
+            window = name.removeprefix("mains")
+            if window in _WINDOWS and name != window:
+                name, chosen["mains_window"] = "mains", window
             if name not in NUISANCES or (value and name != "mains"):
                 raise ValueError(
                     f"there is no nuisance '{part}': give some of {', '.join(NUISANCES)}, or none"
@@ -74,8 +82,13 @@ class Nuisances:
         return (
             *(("drift",) if self.drift else ()),
             *(("step",) if self.step else ()),
-            *((f"mains:{self.mains:g}Hz",) if self.mains else ()),
+            *((f"mains{self.mains_window}:{self.mains:g}Hz",) if self.mains else ()),
         )
+
+    def of_window(self, number: int) -> "Nuisances":
+        """Return those that are fitted in a window that is fitted by itself: there a step is a constant."""
+        elsewhere = self.mains_window not in ("", str(number))
+        return replace(self, step=False, mains=0.0 if elsewhere else self.mains)
 
     def columns(self, time: Array, pulse: tuple[float, float] | None, low_pass: LowPass | None) -> Array:
         """Return what each adds, shape (time, columns).
