@@ -201,6 +201,10 @@ class Collection:
         """Note what is odd."""
         self.notes.append(one_line(sentence, 400))
 
+    def note_of(self, name: str, said: str) -> None:
+        """Note what is odd about an array."""
+        self.note(f"'{name}': {said}")
+
     def leave_out(self, name: str, reason: object) -> None:
         """Note that an array is left out."""
         self.note(f"'{name}' is left out: {reason}")

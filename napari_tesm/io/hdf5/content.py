@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -25,10 +26,10 @@ from napari_tesm.io.hdf5.axes import axes_from_scales
 from napari_tesm.io.hdf5.conventions import axes_by_convention, named_scales
 from napari_tesm.io.hdf5.datasets import (
     attributes_of,
-    lazy_array,
     opened,
     plain_value,
     text_of,
+    whole_array,
     with_cf_scaling,
 )
 from napari_tesm.io.hdf5.superblock import superblock_put_right
@@ -169,7 +170,7 @@ class _Walk(Collection):
             self.scalar(name, dataset)
             return
         attributes = attributes_of(dataset)
-        array = lazy_array(dataset, self.disk)
+        array = whole_array(dataset, self.disk, partial(self.note_of, name))
         unit = unit_from_attributes(attributes)
         title = text_of(attributes, "quantity", "long_name")
         axes: list[Axis] | None = None
@@ -181,7 +182,7 @@ class _Walk(Collection):
             for sentence in notes:
                 self.note(sentence)
             axes = axes_by_convention(axes, dataset, self.disk)
-            axes = axes_with_waveform(axes, attributes, lambda said: self.note(f"'{name}': {said}"))
+            axes = axes_with_waveform(axes, attributes, partial(self.note_of, name))
             if any(kinds):
                 attributes["dimension_type"] = kinds
                 self.wrong_lengths(name, axes, kinds)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +18,7 @@ from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.cut_arrays import cut_array, padded_array
 from napari_tesm.io.hdf5.superblock import CompletedFile, superblock_put_right
+from napari_tesm.io.lost_pieces import Pieces, counts_of_pieces, with_pieces_missing
 
 # zlib cannot do better than 1032:1; a file that promises more promises numbers it does not have. The allowance on top
 # is for what is reserved and not written yet.
@@ -23,6 +26,7 @@ _BEST_COMPRESSION: Final = 1032
 _ALLOWANCE: Final = 1 << 28
 # HDF5 reads a chunk as a whole to give one number of it.
 _LARGEST_CHUNK: Final = 1 << 28
+_MOST_CHUNKS: Final = 5_000_000
 _LARGEST_ATTRIBUTE: Final = 1 << 16
 _LONGEST_ARRAY_ATTRIBUTE: Final = 64
 _NUMBERS: Final = "biufc"
@@ -86,6 +90,37 @@ def lazy_array(dataset: Any, disk: DiskFile) -> LazyArray:
     return held if len(shape) == 1 else padded_array(held, 0, shape[0])
 
 
+def whole_array(dataset: Any, disk: DiskFile, note: Callable[[str], None]) -> LazyArray:
+    """Return a dataset's numbers as `lazy_array`, NaN in chunks that were never written.
+
+    Parameters
+    ----------
+    note : callable
+        Takes what was done about those, in the words that follow the dataset's name.
+
+    Raises
+    ------
+    UnusableArrayError
+        As of `lazy_array`, or if no chunk is there.
+    """
+    array = lazy_array(dataset, disk)
+    if dataset.chunks is None or superblock_put_right(disk)[1] > 0:
+        return array
+    counts = counts_of_pieces(dataset.shape, dataset.chunks)
+    if dataset.id.get_num_chunks() >= math.prod(counts):
+        return array
+    there: set[tuple[int, ...]] = set()
+    dataset.id.chunk_iter(
+        lambda chunk: there.add(
+            tuple(first // size for first, size in zip(chunk.chunk_offset, dataset.chunks, strict=True))
+        )
+    )
+    if math.prod(counts) > _MOST_CHUNKS:
+        raise UnusableArrayError(f"it has {len(there)} of {math.prod(counts)} chunks.")
+    missing = frozenset(place for place in product(*map(range, counts)) if place not in there)
+    return with_pieces_missing(array, Pieces(dataset.chunks, counts, missing), dataset.fillvalue, note)
+
+
 @dataclass(frozen=True)
 class _ByHdf5:
     """What HDF5 has to unpack or to convert, read by it; pickled as the dataset's name in its file."""
@@ -146,17 +181,26 @@ def _whole_rows(dataset: Any, n_bytes: int) -> int:
 
 
 def with_cf_scaling(array: LazyArray, attributes: dict[str, Any]) -> LazyArray:
-    """Return the array with netCDF's ``scale_factor`` and ``add_offset`` applied, where there are such."""
+    """Return the array with netCDF's ``scale_factor`` and ``add_offset`` applied, and NaN for what it calls missing."""
     factor, offset = attributes.get("scale_factor", 1.0), attributes.get("add_offset", 0.0)
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in (factor, offset)):
+        factor, offset = 1.0, 0.0
+    stated = (attributes.get(name) for name in ("_FillValue", "missing_value"))
+    missing = tuple(value for value in stated if isinstance(value, int | float) and math.isfinite(value))
+    if (factor, offset) == (1.0, 0.0) and not missing:
         return array
-    if (factor, offset) == (1.0, 0.0):
-        return array
-    return array.converted(partial(_scaled, np.float64(factor), np.float64(offset)))
+    return array.converted(partial(_scaled, np.float64(factor), np.float64(offset), missing))
 
 
-def _scaled(factor: np.float64, offset: np.float64, values: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(values * factor + offset)
+def _scaled(
+    factor: np.float64, offset: np.float64, missing: tuple[float, ...], values: NDArray[Any]
+) -> NDArray[Any]:
+    # Numbers of single precision stay such where nothing but gaps is put into them.
+    plain = (factor, offset) == (1.0, 0.0) and values.dtype.kind == "f"
+    scaled = np.array(values) if plain else np.asarray(values * factor + offset)
+    for value in missing:
+        scaled[values == value] = np.nan
+    return scaled
 
 
 def small_array(dataset: Any, disk: DiskFile, longest: int) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from napari_tesm.files.lazy import UnusableArrayError, numbers_of
 from napari_tesm.io.content import ContentError, damage_told, one_line
 from napari_tesm.io.hdf5.content import hdf5_on_disk
-from napari_tesm.io.hdf5.datasets import lazy_array, opened, plain_value
+from napari_tesm.io.hdf5.datasets import lazy_array, opened, plain_value, whole_array
 from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
 
@@ -92,7 +93,8 @@ class _Walk:
         if dataset.shape == ():
             self.variables.attributes[name] = plain_value(dataset[()])
             return
-        for part, array in numbers_of(lazy_array(dataset, self.variables.disk).transposed(), name):
+        note = partial(self.variables.note_of, name)
+        for part, array in numbers_of(whole_array(dataset, self.variables.disk, note).transposed(), name):
             self.variables.add_array(part, array.converted(_is_true) if kind == "logical" else array)
 
     def characters(self, dataset: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from os import PathLike
@@ -18,6 +18,7 @@ from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
 from napari_tesm.files.leftovers import put_right
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.lost_pieces import Pieces, counts_of_pieces, with_pieces_missing
 
 MARK: Final = "t-ESM dataset 1"
 """Attribute ``tesm_format`` of a store that `save_zarr` wrote."""
@@ -113,7 +114,9 @@ def stored_bytes(path: Path) -> int:
     return total
 
 
-def lazy_array(array: Any, name: str, path: Path, n_stored: int) -> LazyArray:
+def lazy_array(
+    array: Any, name: str, path: Path, n_stored: int, *, lost: Callable[[str], None] | None = None
+) -> LazyArray:
     """Return a zarr array whose chunks are read when they are asked for.
 
     Parameters
@@ -125,6 +128,8 @@ def lazy_array(array: Any, name: str, path: Path, n_stored: int) -> LazyArray:
         Folder of the store.
     n_stored : int
         Bytes the store has for all its arrays.
+    lost : callable, optional
+        Takes what was done about chunks that are not there. Without it to read one that cannot be made up is an error.
 
     Raises
     ------
@@ -143,8 +148,30 @@ def lazy_array(array: Any, name: str, path: Path, n_stored: int) -> LazyArray:
     chunks = tuple(array.chunks)
     if math.prod(chunks) * dtype.itemsize > _LARGEST_CHUNK:
         raise UnusableArrayError(f"its chunks of {chunks} are too large.")
+    if lost is None:
+        return LazyArray(shape, dtype, _ByZarr(array, name, path))
+    held = LazyArray(shape, dtype, _ByZarr(array, name, path, may_lack=True))
+    return with_pieces_missing(held, _pieces_of(array), array.fill_value, lost)
 
-    return LazyArray(shape, dtype, _ByZarr(array, name, path))
+
+def _pieces_of(array: Any) -> Pieces:
+    """Return in which files of their own the numbers of an array are, and which of those are not there."""
+    size = tuple(getattr(array, "shards", None) or array.chunks)
+    counts = counts_of_pieces(tuple(array.shape), size)
+    n_pieces = math.prod(counts)
+    if n_pieces > _MOST_FILES:
+        raise UnusableArrayError(f"it is cut into {n_pieces} pieces.")
+    folder = Path(array.store.root) / array.path
+    there = {
+        os.path.join(inside, name)[len(str(folder)) + 1 :].replace(os.sep, "/")  # noqa: PTH118 - for speed
+        for inside, _, names in os.walk(folder)
+        for name in names
+    }
+    if len(there - set(_MARKS)) >= n_pieces:
+        return Pieces(size, counts)
+    places = product(*map(range, counts))
+    key = array.metadata.encode_chunk_key
+    return Pieces(size, counts, frozenset(place for place in places if key(place) not in there))
 
 
 @dataclass(frozen=True)
@@ -152,9 +179,11 @@ class _ByZarr:
     array: Any
     name: str
     path: Path
+    may_lack: bool = False
+    """Whether what is missing was seen to already."""
 
     def __call__(self, part: Part) -> NDArray[Any]:
-        missing = missing_chunks(self.array, part)
+        missing = [] if self.may_lack else missing_chunks(self.array, part)
         if missing:
             raise OSError(f"{self.path}: '{self.name}' is incomplete: its piece '{missing[0]}' is not there.")
         try:

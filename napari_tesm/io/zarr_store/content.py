@@ -67,7 +67,8 @@ def _content(path: Path, root: Any) -> FileContent:
             continue
         shown = name or path.stem
         try:
-            arrays[shown] = item, lazy_array(item, shown, path, n_stored)
+            lost = partial(collected.note_of, shown)
+            arrays[shown] = item, lazy_array(item, shown, path, n_stored, lost=lost)
         except UnusableArrayError as error:
             collected.leave_out(shown, error)
     used: set[str] = set()
@@ -81,8 +82,10 @@ def _content(path: Path, root: Any) -> FileContent:
         of_array = _plain(dict(array.attrs))
         try:
             axes = [
-                _axis(size, called, arrays.get(_beside(name)(called)))
-                for size, called in zip(array.shape, dimension_names(array), strict=True)
+                _axis(size, called, arrays.get(_beside(name)(called)), whole)
+                for size, whole, called in zip(
+                    numbers.shape, array.shape, dimension_names(array), strict=True
+                )
             ]
             if not numbers.size:
                 raise UnusableArrayError("it is empty.")
@@ -91,7 +94,7 @@ def _content(path: Path, root: Any) -> FileContent:
                 if value is not None:
                     attributes[name] = value
                 continue
-            axes = axes_with_waveform(axes, of_array, partial(_note_of, collected, name))
+            axes = axes_with_waveform(axes, of_array, partial(collected.note_of, name))
             unit = unit_from_attributes(of_array)
             title = str(of_array.get("long_name") or "")
             for part, real in numbers_of(numbers, name):
@@ -102,21 +105,19 @@ def _content(path: Path, root: Any) -> FileContent:
     return collected.content(path, "Zarr")
 
 
-def _note_of(collected: Collection, name: str, said: str) -> None:
-    collected.note(f"'{name}': {said}")
-
-
 def _beside(name: str) -> Any:
     """Return what gives the name of an array in the same group, none for a dimension without a name."""
     group = name.rpartition("/")[0]
     return lambda other: f"{group}/{other}".strip("/") if other else ""
 
 
-def _axis(size: int, name: str, scale: tuple[Any, LazyArray] | None) -> Axis:
-    if scale is None or scale[1].shape != (size,) or scale[1].dtype.kind not in "iuf" or not size:
+def _axis(size: int, name: str, scale: tuple[Any, LazyArray] | None, whole: int) -> Axis:
+    """Return the axis along a dimension, of which an array may hold the first part alone."""
+    if scale is None or scale[1].shape != (whole,) or scale[1].dtype.kind not in "iuf" or not size:
         return Axis(size, name, known=False)
     array, positions = scale
-    return axis_from_positions(positions[...], name, unit_from_attributes(_plain(dict(array.attrs))))
+    axis = axis_from_positions(positions[...], name, unit_from_attributes(_plain(dict(array.attrs))))
+    return axis.cropped(size)
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
