@@ -283,3 +283,62 @@ def test_what_was_whole_when_the_recorder_died_is_used(tmp_path, part, died):
     assert_truth(dataset, missing=ROWS * COLUMNS - pixels)
     if part > 0.1:
         assert "are left out" in dataset.attrs[REPORT]
+
+
+# Samples that are not equally apart
+
+
+def thinned(keep):
+    """Return the time, X, dc and line trigger of a recorder that keeps some samples of each period."""
+    kept = np.tile(np.concatenate([np.tile(keep, COLUMNS), np.ones(PAUSE, bool)]), ROWS)
+    x, dc, line = recording()
+    return (np.arange(SAMPLES) / RATE)[kept], x[kept], dc[kept], line[kept]
+
+
+def uneven_recording(path, t, x, dc, line):
+    channels = {"t": t, "X": x, "dc": dc, "line": line}
+    units = {"t": "s", "X": "m", "dc": "V", "line": "V"}
+    tdms(path, {name: (values, {"unit_string": units[name]}) for name, values in channels.items()})
+    return open_dataset(path, mapping=mapping_from_text(MAPPING + "time: {source: Rec/t}\n"))
+
+
+NUMBER = np.arange(PERIOD)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        (NUMBER < 150) | (NUMBER % 3 == 0),  # the end of the relaxation is sampled thrice as coarsely
+        (NUMBER % 2 == 0) | (NUMBER > 99),  # the pulse half as densely
+        NUMBER < 244,  # it stops between pixels
+    ],
+)
+def test_a_recorder_whose_samples_are_not_equally_apart_is_cut_by_its_times(tmp_path, keep):
+    dataset = uneven_recording(tmp_path / "scan.tdms", *thinned(keep))
+    number = NUMBER[keep] - START
+    number = number[(number >= -5) & (number < 235)]
+    np.testing.assert_allclose(dataset["time"].values, number / RATE, atol=1e-9)
+    assert dataset.attrs["pulse_duration"] == pytest.approx(10e-3)
+    assert dataset.attrs["time_origin"] == pytest.approx(-number[0] / RATE)
+    assert_truth(dataset)
+    assert "'Rec/X' are not equally apart" in dataset.attrs[REPORT]
+
+
+def test_times_that_tremble_are_the_middle_ones_and_a_gap_costs_its_pixel(tmp_path):
+    t, x, dc, line = thinned(NUMBER >= 0)
+    t = t + np.random.default_rng(2).uniform(-0.1, 0.1, t.size) / RATE
+    t[LINE + 3 * PERIOD + 60 :] += 0.8 / RATE  # within a record
+    dataset = uneven_recording(tmp_path / "scan.tdms", t, x, dc, line)
+    np.testing.assert_allclose(dataset["time"].values, (np.arange(240) - 5) / RATE, atol=0.1 / RATE)
+    assert_truth(dataset, missing=1)
+    assert np.isnan(dataset["displacement"].values[0, 1, 3]).all()
+    report = dataset.attrs[REPORT]
+    assert "1 pixel left empty: the samples there were taken at other times" in report
+    assert "from pixel to pixel; those in the middle are taken" in report
+
+
+def test_times_without_any_order_are_refused(tmp_path):
+    t, x, dc, line = thinned(NUMBER >= 0)
+    t = np.cumsum(np.random.default_rng(3).exponential(1.0, t.size)) / RATE
+    with pytest.raises(ValueError, match="not equally apart"):
+        uneven_recording(tmp_path / "scan.tdms", t, x, dc, line)

@@ -13,6 +13,7 @@ from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.data.time_base import Alignment, TimeBase, aligned
 from napari_tesm.files.lazy import LazyArray
 from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.recording.clock import Clock, times_of_records
 from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.places import MISSING, OTHER_VOLTAGE, Places, places_from_events
@@ -92,39 +93,42 @@ def dataset_from_recording(
     _check_streams(streams)
     alignment = _aligned(streams, sampling, names)
     streams = {name: _part(stream, alignment.spans[name]) for name, stream in streams.items()}
-    rate = 1.0 / _even_interval(alignment.bases["X"], (names or {}).get("X", "X"))
-    pulses, starts, lines = _events(streams, alignment, round((pulse_delay or 0.0) * rate))
+    clock, name_of_x = Clock.of(alignment.bases["X"]), (names or {}).get("X", "X")
+    rate = 1.0 / clock.interval
+    pulses, starts, lines = _events(streams, alignment, clock, pulse_delay or 0.0)
     order, held = _order_of_voltages_held(order, pulses)
     pieces = np.asarray(begins, dtype=np.int64) - alignment.spans["X"][0]
     room = _room_in_pieces(starts, pieces, alignment.bases["X"].size)
-    samples = _record(starts, pulses, rate, before, after, room)
+    samples = _record(starts, pulses, clock, before, after, room)
     if lines is None and len(pieces) == order.passes > 1:
         lines = pieces
     places = places_from_events(
-        starts, order, rate, line_triggers=lines,
+        clock.ticks(starts), order, rate, line_triggers=None if lines is None else clock.ticks(lines),
         voltage=None if pulses is None else pulses.voltage,
-        length=None if pulses is None else pulses.stop - pulses.start,
+        length=None if pulses is None else clock.ticks(pulses.stop) - clock.ticks(pulses.start),
         length_error=0.0 if pulses is None else pulses.edge_error,
-        record=None if pulses is None else samples,
+        record=None if pulses is None else _record_in_ticks(clock, starts, samples),
     )  # fmt: skip
-    start_of_pixels = _starts_of_pixels(places, starts, samples, pieces)
+    time, start_of_pixels, said_of_times = times_of_records(
+        clock, _starts_of_pixels(places, starts, samples, pieces), samples, name_of_x
+    )
     left_out = [signal for signal in SIGNALS if signal in streams and not alignment.is_sampled_alike(signal)]
     traces = {
         signal: [CutTraces(streams[signal], of_setting, *samples) for of_setting in start_of_pixels]
         for signal in SIGNALS
         if signal in streams and signal not in left_out
     }
-    time = (np.arange(sum(samples)) - samples[0]) / rate
     x, y, lateral = _positions(order, scan_size)
     pulse_known = pulses is not None or pulse_delay is not None
-    filled = _protocol(protocol, pulses, rate, samples[0] / rate if pulse_known else None)
+    origin = float(-time[0])
+    filled = _protocol(protocol, pulses, clock, origin if pulse_known else None)
     dataset = dataset_from_traces(
         traces, time=time, x=x, y=y, voltage=_voltages(places, pulses), direction=[way for way, _ in order.settings],
         unit=unit, lateral_unit=lateral, protocol=filled, channels=channels, check=check,
     )  # fmt: skip
-    dataset.attrs["time_origin"] = samples[0] / rate
+    dataset.attrs["time_origin"] = origin
     dataset.attrs["sampling_rate"] = float(rate)
-    said = [sentence for sentence in (alignment.sentence, held) if sentence]
+    said = [sentence for sentence in (alignment.sentence, held, *said_of_times) if sentence]
     said += [
         f"'{(names or {}).get(name, name)}' was not sampled with X and is left out." for name in left_out
     ]
@@ -147,7 +151,7 @@ def _aligned(
 
 
 def _events(
-    streams: Mapping[str, Any], alignment: Alignment, delay: int
+    streams: Mapping[str, Any], alignment: Alignment, clock: Clock, delay: float
 ) -> tuple[Pulses | None, NDArray[np.int64], NDArray[np.int64] | None]:
     """Return the pulses of the dc voltage, when each pixel's pulse starts, and when lines begin, in samples of X."""
     lines = None
@@ -157,7 +161,7 @@ def _events(
         pulses = pulses_in_lead(find_pulses(streams["dc"]), alignment)
         return pulses, pulses.start, lines
     edges = alignment.in_lead("trigger", find_edges(streams["trigger"], name="the pixel trigger"))
-    return None, edges + delay, lines
+    return None, clock.later(edges, delay), lines
 
 
 def _order_of_voltages_held(order: ScanOrder, pulses: Pulses | None) -> tuple[ScanOrder, str]:
@@ -179,17 +183,6 @@ def _order_of_voltages_held(order: ScanOrder, pulses: Pulses | None) -> tuple[Sc
         ", ".join(text_from_quantity(value, "V") for value in values) for values in (order.voltages, held)
     )
     return replace(order, voltages=held), f"Of the voltages {listed} the recording holds {own} alone."
-
-
-def _even_interval(base: TimeBase, name: str) -> float:
-    """Return the time between two samples; records are cut by numbers of samples."""
-    if base.interval is not None:
-        return base.interval
-    assert base.times is not None
-    steps = np.diff(base.times)
-    if steps.size == 0 or np.ptp(steps) > 1e-3 * steps.mean():
-        raise ValueError(f"the samples of '{name}' are not equally apart: its pulses cannot be cut")
-    return float(steps.mean())
 
 
 def _part(stream: Any, span: tuple[int, int]) -> Any:
@@ -254,7 +247,7 @@ def _room_in_pieces(starts: NDArray[np.int64], pieces: NDArray[np.int64], size: 
 def _record(
     starts: NDArray[np.int64],
     pulses: Pulses | None,
-    rate: float,
+    clock: Clock,
     before: float | None,
     after: float | None,
     room: tuple[float, float],
@@ -271,14 +264,24 @@ def _record(
         rhythm = rhythm_from_times(starts.astype(np.float64))
         whole = int(rhythm.period * (1 - min(4 * rhythm.jitter, 0.5)))
         usual = max(1, min(round(_BASELINE * whole), (whole - pulse) // 4))
-    first = int(min(usual, room[0])) if before is None else round(before * rate)
-    last = int(min(max(1, whole - first), room[1])) if after is None else round(after * rate)
+    first = int(min(usual, room[0])) if before is None else clock.samples_before(starts, before)
+    last = int(min(max(1, whole - first), room[1])) if after is None else clock.samples_after(starts, after)
     if last < 1:
         raise ValueError(
-            f"the record after the start of the pulse is shorter than a sample of {1 / rate:g} s"
+            f"the record after the start of the pulse is shorter than a sample of {clock.interval:g} s"
         )
-    _refuse_records_that_hold_others(starts, pulse, rate, first, last)
+    _refuse_records_that_hold_others(starts, pulse, 1.0 / clock.interval, first, last)
     return first, last
+
+
+def _record_in_ticks(clock: Clock, starts: NDArray[np.int64], samples: tuple[int, int]) -> tuple[int, int]:
+    """Return how long a record lasts before the start of the pulse and from it on, as an even clock counts."""
+    if clock.is_even:
+        return samples
+    some = starts[:: max(1, starts.size // 100)]
+    before = clock.ticks(some) - clock.ticks(np.maximum(some - samples[0], 0))
+    after = clock.ticks(some + samples[1] - 1) - clock.ticks(some)
+    return int(np.median(before)), int(np.median(after)) + 1
 
 
 def _refuse_records_that_hold_others(
@@ -322,11 +325,12 @@ def _voltages(places: Places, pulses: Pulses | None) -> list[float]:
 
 
 def _protocol(
-    given: PulseProtocol | None, pulses: Pulses | None, rate: float, start: float | None
+    given: PulseProtocol | None, pulses: Pulses | None, clock: Clock, start: float | None
 ) -> PulseProtocol:
     protocol = given or PulseProtocol()
     if pulses is not None and protocol.pulse_duration is None:
-        protocol = protocol.updated(pulse_duration=float(np.median(pulses.stop - pulses.start)) / rate)
+        duration = float(np.median(clock.seconds(pulses.start, pulses.stop)))
+        protocol = protocol.updated(pulse_duration=duration)
     return protocol.updated(pulse_start=start)
 
 
