@@ -1,6 +1,7 @@
 """Time bases of several channels or arrays: compared, laid side by side, cropped or refused; from files to tau."""
 
 from fractions import Fraction
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from napari_tesm import fit, open_dataset, open_series
 from napari_tesm.cli import main
 from napari_tesm.data.time_base import TimeBase, aligned, time_base_from_times
+from napari_tesm.io.detection import content_from_file
 from napari_tesm.io.mapping.entries import MappingError
 from napari_tesm.io.mapping.text import mapping_from_text
 from napari_tesm.recording import REPORT
@@ -342,3 +344,48 @@ def test_times_without_any_order_are_refused(tmp_path):
     t = np.cumsum(np.random.default_rng(3).exponential(1.0, t.size)) / RATE
     with pytest.raises(ValueError, match="not equally apart"):
         uneven_recording(tmp_path / "scan.tdms", t, x, dc, line)
+
+
+def labview_file(path, channels, delta):
+    """Write a measurement file of LabVIEW whose channels, (times in s, unit, samples), have X values each."""
+    n, names = len(channels), "\t".join(f"X_Value\t{name}" for name in channels)
+    lines = ["LabVIEW Measurement\t", "Separator\tTab", "Decimal_Separator\t.", "X_Columns\tMulti"]
+    lines += ["***End_of_Header***\t", "", f"Channels\t{n}"]
+    for key, values in {
+        "Samples": [values.size for _, _, values in channels.values()],
+        "Y_Unit_Label": [unit for _, unit, _ in channels.values()],
+        "X_Dimension": ["Time"] * n, "X0": ["0.0E+0"] * n, "Delta_X": [f"{delta:.6E}"] * n,
+    }.items():  # fmt: skip
+        lines.append("\t".join([key, "\t\t".join(map(str, values))]))
+    lines += ["***End_of_Header***\t", f"{names}\tComment"]
+    columns = [
+        [f"{v:.6f}\t{x:.5f}" for v, x in zip(times, values, strict=True)]
+        for times, _, values in channels.values()
+    ]
+    lines += ["\t".join(row) for row in zip_longest(*columns, fillvalue="\t")]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_x_values_of_labview_that_each_channel_has_for_itself_are_its_times(tmp_path):
+    t, x, dc, line = thinned((NUMBER < 150) | (NUMBER % 3 == 0))
+    channels = {"X": (t, "nm", x * 1e9), "dc": (t[40:], "Volts", dc[40:]), "line": (t, "V", line)}
+    path = labview_file(tmp_path / "scan.lvm", channels, 1 / RATE)
+    dataset = open_dataset(path, mapping=mapping_from_text(MAPPING.replace("Rec/", "")))
+    number = np.append(np.arange(-5, 140), np.arange(150, 245, 3) - START)
+    np.testing.assert_allclose(dataset["time"].values, number[number < 235] / RATE, atol=1e-9)
+    assert_truth(dataset, missing=1)  # the first pulse began before dc
+    assert "'dc' begins" in dataset.attrs[REPORT]
+
+
+def test_times_written_with_few_digits_are_as_far_apart_as_they_were(tmp_path):
+    # 30 kHz in a file of microseconds: 0.000033, 0.000067, 0.000100.
+    t = np.arange(60) / 30e3
+    path = labview_file(tmp_path / "scan.lvm", {"X": (t, "nm", t * 1e5), "dc": (t, "V", t)}, 1.0)
+    (axis,) = content_from_file(path).source("X").axes
+    assert axis.values is None
+    assert axis.step == pytest.approx(1 / 30e3, rel=1e-3)
+    table = "time (ms);X (nm)\n" + "\n".join(f"{1e3 * v:.3f};{v:.4f}" for v in t)
+    (tmp_path / "scan.csv").write_text(table)
+    (axis,) = content_from_file(tmp_path / "scan.csv").source("X").axes
+    assert axis.step == pytest.approx(1 / 30, rel=1e-3)

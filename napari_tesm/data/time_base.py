@@ -138,7 +138,9 @@ def time_base_from_times(times: ArrayLike, *, digits: type[np.floating[Any]] = n
     return TimeBase(values.size, float(values[0]), times=values)
 
 
-def even_step(values: Array, *, digits: type[np.floating[Any]] = np.float64) -> float | None:
+def even_step(
+    values: Array, *, digits: type[np.floating[Any]] = np.float64, rounded: float = 0.0
+) -> float | None:
     """Return the step of equally spaced positions, None where they are not equally spaced or only one.
 
     Parameters
@@ -146,14 +148,34 @@ def even_step(values: Array, *, digits: type[np.floating[Any]] = np.float64) -> 
     values : ndarray, shape (size,)
     digits : numpy.float32 or numpy.float64
         What they were kept in: single precision rounds more.
+    rounded : float
+        By how much they may be off because they were written with few digits.
     """
     if values.size < 2:
         return None
     step = float(values[-1] - values[0]) / (values.size - 1)
     even = values[0] + step * np.arange(values.size)
-    rounded = 4 * float(np.finfo(digits).eps) * float(np.abs(values).max()) if digits is np.float32 else 0.0
+    if digits is np.float32:
+        rounded = 4 * float(np.finfo(digits).eps) * float(np.abs(values).max())
     allowed = max(SAME * abs(step), min(rounded, 0.1 * abs(step)))
     return step if step != 0 and float(np.abs(values - even).max()) <= allowed else None
+
+
+def last_digit(values: Array) -> float:
+    """Return the last decimal that numbers were written with, as far as it can be seen of them.
+
+    Of rounded numbers in a straight line none lies farther off the one through the first and the last of them.
+
+    Examples
+    --------
+    >>> last_digit(np.array([0.0, 0.033, 0.067]))
+    0.001
+    """
+    some = values[:1000]
+    for decimals in range(12):
+        if (np.abs(some - np.round(some, decimals)) <= 1e-6 * 10.0**-decimals).all():
+            return float(10.0**-decimals)
+    return 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -252,19 +252,22 @@ def damage_told(path: str | PathLike[str], verdict: str) -> Iterator[None]:
         raise ContentError(f"{path} {verdict}: {one_line(str(error)) or type(error).__name__}.") from None
 
 
-def axis_from_positions(positions: NDArray[Any], name: str, unit: str) -> Axis:
+def axis_from_positions(positions: NDArray[Any], name: str, unit: str, *, rounded: float = 0.0) -> Axis:
     """Return an axis with start and step where the positions are equally spaced, see `even_step`.
 
     Parameters
     ----------
     positions : ndarray, shape (size,)
+    rounded : float
+        By how much they may be off because they were written with few digits.
     """
     values = np.asarray(positions, dtype=np.float64)
     if not np.isfinite(values).all():
         return Axis(values.size, name, unit, known=False)
     if values.size == 1:
         return Axis(1, name, unit, float(values[0]), 1.0)
-    step = even_step(values, digits=np.float32 if positions.dtype == np.float32 else np.float64)
+    digits = np.float32 if positions.dtype == np.float32 else np.float64
+    step = even_step(values, digits=digits, rounded=rounded)
     if step is None:
         return Axis(values.size, name, unit, float(values[0]), values=values)
     return Axis(values.size, name, unit, float(values[0]), step)

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.data.time_base import last_digit
 from napari_tesm.io.content import (
     Axis,
     Collection,
@@ -158,7 +159,7 @@ def _times_in_names(table: Table, columns: Sequence[int]) -> Axis | None:
         return None  # a count, of samples or of pixels
     if unit and si_from_unit(unit)[1] != "s":
         return None
-    return axis_from_positions(values, "time", unit)
+    return axis_from_positions(values, "time", unit, rounded=last_digit(values))
 
 
 def _number_and_unit(name: str, unit: str) -> tuple[str, str]:
@@ -237,7 +238,7 @@ def _collect_list(
     interval = float(np.median(np.diff(times[0]))) if counts[0] > 1 else 1.0
     if not (np.abs(times - times[0]) <= _AGREE * abs(interval)).all():
         raise ContentError(f"{path}: the times of its pixels are not the same.")
-    along = axis_from_positions(times[0], "time", table.units[roles["time"]])
+    along = axis_from_positions(times[0], "time", table.units[roles["time"]], rounded=last_digit(times[0]))
     for n in columns:
         traces = cut[:, :, n]
         axes = [Axis(len(different), "pixel", known=False)]
@@ -304,7 +305,7 @@ def _time_axis(
             size = times.size
     if si_from_unit(unit)[1] == "s" or not unit:
         name = "time"
-    along = axis_from_positions(np.asarray(times[:size]), name, unit)
+    along = axis_from_positions(np.asarray(times[:size]), name, unit, rounded=last_digit(times[:size]))
     if not along.known:
         collected.note(f"'{table.names[column]}' is not finite everywhere: these are no times.")
     return along, blocks

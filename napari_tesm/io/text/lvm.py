@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.data.time_base import SAME, even_step, last_digit
 from napari_tesm.io.content import Axis, Collection, ContentError, one_line
 from napari_tesm.io.text.decoding import encoding_of, lines_of_file
 from napari_tesm.io.text.numbers import Rows, Spelling
@@ -55,13 +55,26 @@ class _Segment:
         first = 1 if self.columns and not self.columns[0] else 0
         return [n for n, name in enumerate(self.columns) if n >= first and name != _X]
 
+    def listed(self, column: int, size: int) -> NDArray[np.float64] | None:
+        """Return the X values beside the samples of a column: those of its own, or the ones that all share."""
+        before = [n for n, name in enumerate(self.columns[:column]) if name == _X]
+        values = self.values[:size, before[-1]] if before else np.empty(0)
+        sound = values.size > 1 and np.isfinite(values).all() and (np.diff(values) > 0).all()
+        return values if sound else None
+
+    def stated(self, key: str, number: int) -> str:
+        """Return what the heading says of a channel; channels with X values of their own have two columns each."""
+        own = self.heading.get(key, [])
+        if self.columns.count(_X) > 1 and len(own) > 1 and not any(own[1::2]):
+            own = own[::2]
+        return own[number] if number < len(own) else ""
+
     def attributes(self, number: int) -> dict[str, Any]:
         """Return the time base of a channel as LabVIEW's waveforms have it."""
         decimal = self.rows.spelling.decimal
 
         def of(key: str) -> str:
-            own = self.heading.get(key, [])
-            return own[number] if number < len(own) else ""
+            return self.stated(key, number)
 
         def number_of(key: str) -> float | None:
             return self.rows.spelling.number(of(key)) if of(key) else None
@@ -181,19 +194,20 @@ def collect_lvm(path: Path, head: bytes, collected: Collection) -> None:
 def _collect_channel(segments: Sequence[_Segment], number: int, column: int, collected: Collection) -> None:
     first = segments[0]
     name = first.columns[column] or f"channel {number + 1}"
-    units = first.heading.get("Y_Unit_Label", [])
-    unit = units[number] if number < len(units) else ""
+    unit = first.stated("Y_Unit_Label", number)
     parts = [_samples(segment, number, column) for segment in segments]
     axes = [
-        _axis(segment, number, part.size, collected) for segment, part in zip(segments, parts, strict=True)
+        _axis(segment, number, column, part.size, collected)
+        for segment, part in zip(segments, parts, strict=True)
     ]
     if not any(part.size for part in parts):
         collected.leave_out(name, "it holds no numbers.")
         return
     if len(parts) == 1 or _follow(axes):
-        along = Axis(
-            sum(part.size for part in parts), axes[0].name, axes[0].unit, axes[0].start, axes[0].step,
-            axes[0].values if len(parts) == 1 else None, axes[0].known, axes[0].origin,
+        uneven = any(axis.values is not None for axis in axes)
+        along = replace(
+            axes[0], size=sum(part.size for part in parts),
+            values=np.concatenate([axis.positions() + _late(axis, axes[0]) for axis in axes]) if uneven else None,
         )  # fmt: skip
         collected.add(name, np.concatenate(parts), [along], unit)
         return
@@ -208,31 +222,56 @@ def _collect_channel(segments: Sequence[_Segment], number: int, column: int, col
 def _samples(segment: _Segment, number: int, column: int) -> NDArray[np.float64]:
     """Return the samples of a channel, of which a segment may have fewer than of others."""
     values = segment.values[:, column]
-    counts = segment.heading.get("Samples", [])
-    stated = int(counts[number]) if number < len(counts) and counts[number].isdecimal() else values.size
+    count = segment.stated("Samples", number)
+    stated = int(count) if count.isdecimal() else values.size
     known = np.flatnonzero(np.isfinite(values))
     end = int(known[-1]) + 1 if known.size else 0
     return values[: min(max(stated, end), values.size) if stated >= end else end]
 
 
-def _axis(segment: _Segment, number: int, size: int, collected: Collection) -> Axis:
+def _axis(segment: _Segment, number: int, column: int, size: int, collected: Collection) -> Axis:
+    """Return the axis of a channel: as its heading says, or its X values where they say otherwise."""
     attributes = segment.attributes(number)
     said: list[str] = []
     along = axis_from_waveform(attributes, size, said.append)
-    if not collected.sources:
+    listed = segment.listed(column, size)
+    if listed is not None and listed.size == size and not _goes_with(along, listed):
+        if along.known:
+            name = segment.columns[column] or f"channel {number + 1}"
+            said.insert(0, f"The X values of '{name}' are not {along.step:g} apart, as its heading says: they are "
+                           "taken as they stand.")  # fmt: skip
+        even = even_step(listed, rounded=last_digit(listed))
+        step = float(np.median(np.diff(listed))) if even is None else even
+        name, unit = along.name or "time", along.unit or "s"
+        values = listed if even is None else None
+        along = Axis(size, name, unit, float(listed[0]), step, values, origin=along.origin)
+    if not collected.sources or listed is not None:
         for sentence in said[:1]:
             collected.note(sentence)
     return along
 
 
+def _goes_with(along: Axis, listed: NDArray[np.float64]) -> bool:
+    """Whether X values are as far apart as a heading says, to the digits they are written with."""
+    if not along.known:
+        return False
+    expected = along.positions() - along.start + listed[0]
+    return bool((np.abs(listed - expected) <= last_digit(listed) + SAME * along.step).all())
+
+
+def _late(axis: Axis, first: Axis) -> float:
+    """Return by how much the clock of a segment is behind that of another."""
+    return float((axis.origin or 0) - (first.origin or 0))
+
+
 def _follow(axes: Sequence[Axis]) -> bool:
     """Whether each segment begins where the one before it ended."""
-    ends: Fraction | float | None = None
+    end: float | None = None
     for axis in axes:
         if not axis.known:
             return False
-        start = axis.start + float((axis.origin or 0) - (axes[0].origin or 0))
-        if ends is not None and abs(start - float(ends)) > _FOLLOWS * axis.step:
+        at = axis.positions() + _late(axis, axes[0])
+        if end is not None and abs(float(at[0]) - end) > _FOLLOWS * axis.step:
             return False
-        ends = start + axis.size * axis.step
+        end = float(at[-1]) + axis.step
     return True
