@@ -124,11 +124,11 @@ def times_of_records(
     before, after = samples
     offsets = np.arange(-before, after)
     if clock.is_even:
-        return offsets / (1.0 / clock.interval), start, []
+        return np.asarray(offsets / (1.0 / clock.interval), dtype=np.float64), start, []
     whole = (start >= before) & (start <= clock.base.size - after)
     held = start[whole]
     if not held.size:
-        return offsets * clock.interval, start, []
+        return np.asarray(offsets * clock.interval, dtype=np.float64), start, []
     at: Any = clock.base.times
     some = held[:: max(1, held.size // _LOOKED_AT)]
     some = some[: some.size - 1 + some.size % 2]  # the middle one of an odd number is one that was measured
@@ -154,4 +154,4 @@ def times_of_records(
         notes.append(f"{counted(others, 'pixel')} left empty: the samples there were taken at other times.")
     kept = start.copy()
     kept[whole] = np.where(away > _OFF, -1, held)
-    return times, kept, notes
+    return np.asarray(times, dtype=np.float64), kept, notes
