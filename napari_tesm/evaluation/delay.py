@@ -54,7 +54,9 @@ class Delay:
     filter_unknown: bool
 
 
-def delay_of_pulse(traces: Array, evaluation: Evaluation, beside: Evaluation) -> Delay | None:
+def delay_of_pulse(
+    traces: Array, evaluation: Evaluation, beside: Evaluation, *, fitted: Leftovers | None = None
+) -> Delay | None:
     """Return by how much the pulse starts later than stated; None where there is no sign of it, or it cannot be told.
 
     Parameters
@@ -66,6 +68,8 @@ def delay_of_pulse(traces: Array, evaluation: Evaluation, beside: Evaluation) ->
     beside : Evaluation
         The same with the nuisances that were found. A step or a drift looks a little like a delay; what describes the
         traces as well with no more than a delay is one.
+    fitted : Leftovers, optional
+        What the fits of the evaluation leave of the traces, where they were made already.
     """
     stated = evaluation.protocol.pulse_start or 0.0
     interval = float(np.diff(evaluation.time).min())
@@ -73,7 +77,7 @@ def delay_of_pulse(traces: Array, evaluation: Evaluation, beside: Evaluation) ->
     for number in range(_ROUNDS):
         try:
             moved = evaluation.updated(replace(evaluation.recipe, pulse_start=start)) if number else moved
-            left = leftovers_of_fits(traces, moved)
+            left = fitted if fitted is not None and not number else leftovers_of_fits(traces, moved)
         except ValueError:
             return None  # no samples where the pulse would be
         step, error = _step_of_delay(left, moved)

@@ -154,4 +154,4 @@ def _growth(settings: Settings, time: Array, noise: NoiseModel) -> float:
     nuisances = settings.nuisance_columns(number, times)
     if nuisances is not None:
         smooth = np.column_stack([smooth, nuisances.columns])
-    return factors_from_tangents(smooth, noise.covariance(times)).variance
+    return float(factors_from_tangents(smooth, noise.covariance(times)).variance)

@@ -21,7 +21,7 @@ from napari_tesm.evaluation.mains import mains_frequency, windows_with_mains
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisances
 from napari_tesm.evaluation.recipe import AUTO, Recipe
 from napari_tesm.evaluation.rivals import rival_of_kernel
-from napari_tesm.evaluation.traces import Maps, maps_from_traces
+from napari_tesm.evaluation.traces import Maps, fits_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.noise.level import NoiseLevel
@@ -34,6 +34,8 @@ TRACES: Final = 1024
 """Of each pulse setting, in whole rows evenly over the image, that are looked at."""
 _LEAST_MAINS: Final = 0.01
 """Part of the variance of the noise from which on mains are looked at by themselves."""
+_TIMED: Final = 512
+"""Of these, that tell the frequency of mains."""
 _PRICED: Final = 256
 """Of these, whose errors are compared with and without nuisances: a median needs no more."""
 
@@ -218,7 +220,10 @@ def _measured(evaluation: Evaluation) -> Instrument:
             price = _median_error(samples, evaluation) / _median_error(samples, plain)
             measured = None
         if evaluation.settings.kernel.joint:
-            delay = delay_of_pulse(np.concatenate(samples), plain, evaluation)
+            if not (chosen or white):
+                measured = _with_noise(samples, plain)
+            fitted = measured[0][0] if measured and pulses == 1 else None
+            delay = delay_of_pulse(np.concatenate(samples), plain, evaluation, fitted=fitted)
     if white:
         return Instrument(evaluation, (NoiseModel(),) * pulses, tests, price, delay)
     noises = [noise for _, noise in measured or _with_noise(samples, evaluation)]
@@ -254,12 +259,14 @@ def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array])
     """Return the tests of nuisances, all fitted at once."""
     texts = [name for name in possible if name != "mains"]
     without_mains = _with_nuisances(plain, texts)
-    leftovers = [leftovers_of_fits(traces, without_mains) for traces in samples]
-    frequency = mains_frequency(leftovers)
+    # A frequency takes fewer traces than the test; where they show none all are fitted without.
+    frequency = mains_frequency(
+        [leftovers_of_fits(traces[:: max(1, len(traces) // _TIMED)], without_mains) for traces in samples]
+    )
     tried = without_mains
     if frequency is not None:
         tried = _with_nuisances(plain, [*texts, f"mains:{frequency:g}Hz"])
-        leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
+    leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
     white = plain.recipe.noise == "white"
     noises = [NoiseModel() if white else left.noise(tried) for left in leftovers]
     tests = tests_of_nuisances(leftovers, noises, tried)
@@ -305,7 +312,7 @@ def _median_error(samples: Sequence[Array], evaluation: Evaluation) -> float:
     """Return the median standard error of ln tau, in parts of the root mean square of what is left over."""
     relative = []
     for traces in samples:
-        maps = maps_from_traces(traces[:: max(1, len(traces) // _PRICED)], evaluation)
+        maps = fits_from_traces(traces[:: max(1, len(traces) // _PRICED)], evaluation)
         for number in evaluation.settings.windows:
             tau, error, rms, status = (
                 maps[map_name(name, number)] for name in ("tau", "tau_stderr", "rms", "status")

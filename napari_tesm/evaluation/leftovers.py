@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.tangents import CELL, Cells, parameter_names, tangents_of_curve
-from napari_tesm.evaluation.traces import Maps, maps_from_traces
+from napari_tesm.evaluation.tangents import CELL, Cells, parameter_names, tangents_of_curves
+from napari_tesm.evaluation.traces import Maps, fits_from_traces
 from napari_tesm.noise.correlation import NoiseModel, Residuals, noise_from_residuals
-from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.errors import factors_of_shapes
 from napari_tesm.noise.misfit import without_misfit
 from napari_tesm.noise.processes import processes_from_times
 from napari_tesm.quantities.status import OK
@@ -120,7 +120,7 @@ class WindowLeftovers:
         if not resolved.any():
             return None
         covariance = model.covariance(self.times)
-        factors = np.array([factors_from_tangents(part, covariance).errors[0] for part in self.tangents])
+        factors = np.array([part.errors[0] for part in factors_of_shapes(self.tangents, covariance)])
         errors = self.errors[resolved] * factors[self.cells.members[resolved]]
         error = float(np.median(errors))
         # In steps that are fine beside the errors, lest what lies within a cell of shapes be taken for spread.
@@ -163,7 +163,7 @@ class Leftovers:
     Parameters
     ----------
     maps : dict of str to ndarray, shape (n,)
-        From `napari_tesm.evaluation.traces.maps_from_traces`.
+        From `napari_tesm.evaluation.traces.fits_from_traces`.
     windows : tuple of WindowLeftovers
     """
 
@@ -202,7 +202,7 @@ class Leftovers:
 def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
     """Return what the fits of traces, shape (n, time), leave over."""
     settings, time = evaluation.settings, evaluation.time
-    maps = maps_from_traces(traces, evaluation)
+    maps = fits_from_traces(traces, evaluation)
     windows = []
     for number in settings.windows:
         inside = settings.samples(number, time)
@@ -213,7 +213,7 @@ def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
         residuals = traces[:, inside] - settings.fitted_curves(number, time, values)[1]
         cells = Cells.of(settings.kernel, values, width=_COARSE * CELL)
         since = times - settings.start(number, times)
-        tangents = [tangents_of_curve(settings.kernel, since, shape) for shape in cells.shapes]
+        tangents = list(tangents_of_curves(settings.kernel, since, cells.shapes))
         if nuisances is not None:
             tangents = [np.column_stack([part, nuisances.columns]) for part in tangents]
         nowhere = [cell for cell, part in enumerate(tangents) if not np.isfinite(part).all()]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_tesm.evaluation.leftovers import Leftovers, WindowLeftovers
 from napari_tesm.kernels.nuisances import Nuisances
 from napari_tesm.noise.correlation import NoiseModel
-from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.errors import factors_of_shapes
 
 Array = NDArray[np.float64]
 
@@ -80,6 +80,6 @@ def windows_with_mains(
 def _errors(window: WindowLeftovers, noise: NoiseModel) -> Array:
     """Return standard errors of ln tau in a noise, infinite where tau is not resolved."""
     covariance = noise.covariance(window.times)
-    factors = np.array([factors_from_tangents(part, covariance).errors[0] for part in window.tangents])
+    factors = np.array([part.errors[0] for part in factors_of_shapes(window.tangents, covariance)])
     errors = window.errors * factors[window.cells.members]
     return np.where(np.isfinite(errors), errors, np.inf)

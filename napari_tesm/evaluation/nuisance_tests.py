@@ -19,7 +19,7 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.leftovers import Leftovers, WindowLeftovers
 from napari_tesm.evaluation.tangents import parameter_names
 from napari_tesm.noise.correlation import NoiseModel
-from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.errors import factors_of_shapes
 from napari_tesm.noise.misfit import share_by_chance, without_misfit
 from napari_tesm.quantities.status import OK
 
@@ -150,14 +150,15 @@ def _scores(
         return
     covariance = noise.covariance(window.times)
     own = len(parameter_names(kernel))
+    beside = factors_of_shapes(window.tangents, covariance)
+    by_itself = factors_of_shapes([part[:, :own] for part in window.tangents], covariance)
     for cell, tangents in enumerate(window.tangents):
         rows = resolved & (window.cells.members == cell)
         if not rows.any() or tangents.shape[1] <= own:
             continue
-        factors = factors_from_tangents(tangents, covariance)
+        factors, alone = beside[cell], by_itself[cell]
         # What a fit without the nuisances makes of each: least squares on the tangents, first that of ln tau.
         moved = np.linalg.lstsq(tangents[:, :own], nuisances.columns, rcond=None)[0][0]
-        alone = factors_from_tangents(tangents[:, :own], covariance)
         shrunk = (
             _relative_error(tangents[:, :own])
             * alone.errors[0]

@@ -12,7 +12,7 @@ from napari_tesm.evaluation.leftovers import Leftovers, leftovers_of_fits
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
 from napari_tesm.kernels.one_parameter import KERNELS
 from napari_tesm.noise.correlation import NoiseModel
-from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.errors import factors_of_shapes
 
 Array = NDArray[np.float64]
 
@@ -31,11 +31,10 @@ def variances_of_traces(left: Leftovers, noise: NoiseModel) -> Array:
     for window in left.windows:
         covariance = noise.covariance(window.times)
         remaining = np.full(len(window.residuals), np.nan)
+        factors = factors_of_shapes(window.tangents, covariance)
         for cell, tangents in enumerate(window.tangents):
             rows = window.cells.members == cell
-            if rows.any():
-                factor = factors_from_tangents(tangents, covariance).variance
-                remaining[rows] = (len(tangents) - tangents.shape[1]) / factor
+            remaining[rows] = (len(tangents) - tangents.shape[1]) / factors[cell].variance
         squares = squares + np.vecdot(window.residuals, window.residuals)
         degrees = degrees + remaining
     return np.asarray(squares / degrees)

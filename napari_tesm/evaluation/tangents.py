@@ -1,6 +1,6 @@
 """How fitted curves move with their parameters, for shapes that stand for those of many pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,17 +40,29 @@ def tangents_of_curve(kernel: AnyKernel, time: Array, shape: Mapping[str, float]
     -------
     ndarray, shape (time, p)
     """
+    return np.asarray(tangents_of_curves(kernel, time, [shape])[0])
+
+
+def tangents_of_curves(kernel: AnyKernel, time: Array, shapes: Sequence[Mapping[str, float]]) -> Array:
+    """Return the tangents of several shapes, shape (shapes, time, p)."""
     names = parameter_names(kernel)
-    here = {**shape, "a": 1.0, "c": 0.0}
-    rows: dict[str, list[float]] = {name: [] for name in names}
+    if not shapes:
+        return np.zeros((0, time.size, len(names)))
+    # For each shape every parameter but c is moved up and down.
+    here = {
+        name: np.array([{**shape, "a": 1.0, "c": 0.0}[name] for shape in shapes], dtype=np.float64)
+        for name in names
+    }
+    moved: dict[str, list[Array]] = {name: [] for name in names}
     for name in names[:-1]:
         for sign in (1, -1):
-            moved = here[name] + sign * _STEP if name == "share" else here[name] * np.exp(sign * _STEP)
+            there = here[name] + sign * _STEP if name == "share" else here[name] * np.exp(sign * _STEP)
             for key in names:
-                rows[key].append(moved if key == name else here[key])
-    curves = fitted_curves(kernel, time, {name: np.array(numbers) for name, numbers in rows.items()})
-    slopes = (curves[::2] - curves[1::2]) / (2 * _STEP)
-    return np.column_stack([*slopes, np.ones(time.size)])
+                moved[key].append(there if key == name else here[key])
+    curves = fitted_curves(kernel, time, {name: np.concatenate(rows) for name, rows in moved.items()})
+    curves = curves.reshape(len(names) - 1, 2, len(shapes), time.size)
+    slopes = (curves[:, 0] - curves[:, 1]) / (2 * _STEP)
+    return np.concatenate([np.moveaxis(slopes, 0, -1), np.ones((len(shapes), time.size, 1))], axis=2)
 
 
 def logarithms_of_parameters(kernel: AnyKernel, values: Mapping[str, Array]) -> Array:

@@ -34,6 +34,17 @@ def maps_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Ma
         Beside the maps of numbers ``status`` as the fit has it, the number of ``samples``, and what the error of an H
         depends on whose level was fitted (`napari_tesm.evaluation.levels.Levels`).
     """
+    maps, of_pulse = _fits(traces, evaluation)
+    return _heights(traces, evaluation.settings, evaluation.time, of_pulse) | maps
+
+
+def fits_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Maps:
+    """Return the same without H and what belongs to it, which take as long as the fits where a level is fitted."""
+    return _fits(traces, evaluation)[0]
+
+
+def _fits(traces: NDArray[np.floating], evaluation: Evaluation) -> tuple[Maps, FitResult | None]:
+    """Return maps of the fits of every window, and that one which the level of H is taken from."""
     settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
     maps: Maps = {}
     of_pulse: FitResult | None = None
@@ -53,7 +64,7 @@ def maps_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Ma
         maps[map_name("inflation", number)] = np.ones(len(traces))
         if recipe.intervals:
             maps |= {map_name(name, number): np.full(len(traces), np.nan) for name in LIMITS}
-    return _heights(traces, settings, time, of_pulse) | maps
+    return maps, of_pulse
 
 
 def _heights(traces: NDArray[np.floating], settings: Settings, time: Array, fitted: FitResult | None) -> Maps:

@@ -1,7 +1,8 @@
 """What the noise of an instrument comes to for the fits of one window: errors, statuses, the gate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
-from napari_tesm.evaluation.tangents import Cells, parameter_names, tangents_of_curve
+from napari_tesm.evaluation.tangents import Cells, parameter_names, tangents_of_curves
 from napari_tesm.fitting import fit_traces
 from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.kernels.named import AnyKernel
@@ -22,7 +23,7 @@ from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 Array = NDArray[np.float64]
 Maps = dict[str, NDArray[Any]]
 
-_DRAWS: Final = 8192
+_DRAWS: Final = 4096
 """Of noise, for the level of the gate."""
 _ROUNDING: Final = 1e-9
 
@@ -93,8 +94,9 @@ class WindowNoise:
         since = self.times - settings.start(number, self.times)
         # The last column is for fits without a shape.
         of_shapes = np.ones((len(names) + 2, len(cells.shapes) + 1))
+        self._add_factors(kernel, since, cells.shapes, nuisances)
         for cell, shape in enumerate(cells.shapes):
-            factors = self._factors(kernel, since, shape, nuisances)
+            factors = self.factors.get(tuple(shape.values()))
             if factors is not None:
                 of_shapes[:, cell] = [*factors.errors, factors.variance, factors.freedom]
         *of_names, variance, freedom = of_shapes[:, cells.members].reshape(-1, *tau.shape)
@@ -115,25 +117,34 @@ class WindowNoise:
         status[uncertain] = np.where(tau > window / 2, UNRESOLVED_SLOW, UNRESOLVED_FAST)[uncertain]
         maps[map_name("p", number)][...] = self.null.probability(maps[map_name("r2", number)])
 
-    def _factors(
+    def _add_factors(
         self,
         kernel: AnyKernel,
         since: Array,
-        shape: Mapping[str, float],
+        shapes: Sequence[Mapping[str, float]],
         nuisances: NuisanceColumns | None,
-    ) -> ErrorFactors | None:
-        """Return by what errors grow for a shape of the curve, None where the curve is not one."""
-        key = tuple(shape.values())
-        if key not in self.factors:
-            tangents = tangents_of_curve(kernel, since, shape)
-            if nuisances is not None:
-                tangents = np.column_stack([tangents, nuisances.columns])
-            if not np.isfinite(tangents).all():
-                return None
-            self.factors[key] = factors_from_tangents(tangents, self.covariance)
-        return self.factors[key]
+    ) -> None:
+        """Keep by what errors grow for shapes of the curve, but for those that are no curve."""
+        new = [shape for shape in shapes if tuple(shape.values()) not in self.factors]
+        tangents = tangents_of_curves(kernel, since, new)
+        if nuisances is not None:
+            columns = np.broadcast_to(nuisances.columns, (len(new), *nuisances.columns.shape))
+            tangents = np.concatenate([tangents, columns], axis=2)
+        good = np.flatnonzero(np.isfinite(tangents).all(axis=(1, 2)))
+        if good.size:
+            factors = factors_from_tangents(tangents[good], self.covariance)
+            for row, place in enumerate(good):
+                self.factors[tuple(new[place].values())] = ErrorFactors(
+                    factors.errors[row], factors.variance[row], factors.freedom[row]
+                )
 
 
 def _draws(covariance: Array, count: int) -> Array:
     root = np.linalg.cholesky(covariance + _ROUNDING * np.eye(len(covariance)))
-    return np.asarray(np.random.default_rng(0).standard_normal((count, len(root))) @ root.T)
+    return np.asarray(_independent(count, len(root)) @ root.T)
+
+
+@lru_cache(maxsize=2)
+def _independent(count: int, samples: int) -> Array:
+    """Return normal numbers, the same ones every time; those of the two windows of one scan after another are kept."""
+    return np.random.default_rng(0).standard_normal((count, samples))

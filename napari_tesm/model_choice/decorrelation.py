@@ -14,7 +14,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.evaluation.tangents import Cells, parameter_names, tangents_of_curve
+from napari_tesm.evaluation.tangents import Cells, tangents_of_curves
 from napari_tesm.kernels.named import AnyKernel
 from napari_tesm.model_choice.whiteness import correlation_of_residuals
 from napari_tesm.noise.correlation import NoiseModel
@@ -60,11 +60,8 @@ class FittedPart:
     @cached_property
     def tangents(self) -> Array:
         """Derivatives of the curve of each cell, shape (cells, p, samples)."""
-        own = len(parameter_names(self.kernel))
-        columns = np.zeros((len(self.cells.shapes), own, self.time.size))
-        for row, shape in zip(columns, self.cells.shapes, strict=True):
-            row[...] = tangents_of_curve(self.kernel, self.time, shape).T
-        return columns
+        columns = tangents_of_curves(self.kernel, self.time, self.cells.shapes)
+        return np.ascontiguousarray(np.swapaxes(columns, 1, 2))
 
     def columns(self, kept: NDArray[np.intp]) -> Array:
         """Return derivatives of each cell at samples of the record, 0 outside of its part, shape (cells, p, kept)."""

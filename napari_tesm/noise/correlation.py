@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.noise.errors import factors_from_tangents
+from napari_tesm.noise.errors import factors_of_shapes
 from napari_tesm.noise.level import NoiseLevel
 from napari_tesm.noise.processes import Process
 
@@ -119,12 +119,17 @@ def noise_from_residuals(
     if not counted:
         return NoiseModel()
     traces = max(part.size for _, part in counted)
-    expected = [_expected(window, part, processes) for window, part in counted]
+    expected = [_Expected.of(window, part, processes) for window, part in counted]
     model = NoiseModel(traces=traces)
     for number in range(1 if judged_in is None else 1 + _ROUNDS):
         if number > 0 and judged_in is not None:
-            again = judged_in(model)
-            counted = [(again[place], counted_rows(again[place])) for place in places]
+            judged = judged_in(model)
+            again = [judged[place] for place in places]
+            if all(
+                window.values is before.values for window, (before, _) in zip(again, counted, strict=True)
+            ):
+                break
+            counted = [(window, counted_rows(window)) for window in again]
         moments = _moments(counted, expected)
         if not any(term.significance(processes) > _SIGNIFICANT for term in moments):
             return NoiseModel(traces=traces)
@@ -153,8 +158,9 @@ def _level_of_pixels(counted: Sequence[tuple[Residuals, NDArray[np.intp]]], mode
     variances, freedom = [], []
     for window, rows in counted:
         covariance = model.covariance(window.time)
+        of_groups = factors_of_shapes(window.tangents, covariance)
         for group in np.unique(window.group[rows]):
-            factors = factors_from_tangents(window.tangents[group], covariance)
+            factors = of_groups[group]
             left = (window.time.size - window.tangents[group].shape[1]) / factors.variance
             values = window.values[rows[window.group[rows] == group]]
             variances.append(np.vecdot(values, values) / left)
@@ -195,18 +201,8 @@ def counted_rows(window: Residuals) -> NDArray[np.intp]:
     return np.flatnonzero(good)
 
 
-def _expected(window: Residuals, rows: NDArray[np.intp], processes: Sequence[Process]) -> Array:
-    """Return what fits leave of the covariance of each process, at the samples that are compared: one row each."""
-    chosen = _compared(window.time.size)
-    groups, counts = np.unique(window.group[rows], return_counts=True)
-    taken_out = _TakenOut.of([window.tangents[group] for group in groups], counts / rows.size)
-    return np.stack(
-        [taken_out.left_over(process.covariance(window.time), chosen).ravel() for process in processes]
-    )
-
-
 def _moments(
-    counted: Sequence[tuple[Residuals, NDArray[np.intp]]], expected: Sequence[Array]
+    counted: Sequence[tuple[Residuals, NDArray[np.intp]]], expected: Sequence["_Expected"]
 ) -> list[_Moments]:
     """Return the products of residuals of each window, all in units of one mean square.
 
@@ -220,7 +216,7 @@ def _moments(
         compared = window.values[rows][:, _compared(window.time.size)] / np.sqrt(level)
         observed = compared.T @ compared / rows.size
         independent = float(square.sum() ** 2 / np.square(square).sum())
-        moments.append(_Moments(of_processes @ of_processes.T, of_processes @ observed.ravel(), independent))
+        moments.append(_Moments(of_processes.gram, of_processes.products(observed), independent))
     return moments
 
 
@@ -235,14 +231,14 @@ class _TakenOut:
     ----------
     basis : ndarray, shape (time, dimensions)
         B.
-    coordinates : list of ndarray, shape (dimensions, p)
-        C of each group.
+    projectors : ndarray, shape (groups, dimensions, dimensions)
+        CCᵀ of each group.
     shares : ndarray, shape (groups,)
         Parts of the traces.
     """
 
     basis: Array
-    coordinates: list[Array]
+    projectors: Array
     shares: Array
 
     @classmethod
@@ -251,20 +247,70 @@ class _TakenOut:
         bases = [np.linalg.qr(part)[0] for part in columns]
         left, sizes, _ = np.linalg.svd(np.concatenate(bases, axis=1), full_matrices=False)
         basis = left[:, sizes > _NO_DIMENSION * sizes[0]]
-        return cls(basis, [basis.T @ part for part in bases], shares)
+        coordinates = [basis.T @ part for part in bases]
+        return cls(basis, np.stack([part @ part.T for part in coordinates]), shares)
 
-    def left_over(self, covariance: Array, chosen: NDArray[np.intp]) -> Array:
-        """Return what remains of a covariance, at some of the samples, mean over the groups."""
+    def side(self, covariance: Array) -> Array:
+        """Return A, shape (time, dimensions): of a covariance V remains V − ABᵀ − BAᵀ, mean over the groups."""
         moved = covariance @ self.basis
         inner = self.basis.T @ moved
-        once, twice = np.zeros_like(inner), np.zeros_like(inner)
-        for share, part in zip(self.shares, self.coordinates, strict=True):
-            projector = part @ part.T
-            once += share * projector
-            twice += share * (projector @ inner @ projector)
-        there = self.basis[chosen]
-        product = (moved[chosen] @ once - there @ (twice / 2)) @ there.T
-        return np.asarray(covariance[np.ix_(chosen, chosen)] - product - product.T)
+        once = np.tensordot(self.shares, self.projectors, 1)
+        twice = np.tensordot(self.shares, self.projectors @ inner @ self.projectors, 1)
+        return np.asarray(moved @ once - self.basis @ (twice / 2))
+
+
+@dataclass(frozen=True, eq=False)
+class _Expected:
+    """What fits leave of the covariances V of processes, at the samples that are compared: V − ABᵀ − BAᵀ of each.
+
+    Their products with each other and with what is observed are made of V, A and B; the matrices themselves, large as
+    they are, are never needed.
+
+    Parameters
+    ----------
+    covariances : ndarray, shape (processes, samples²)
+    sides : ndarray, shape (processes, samples, dimensions)
+        A of each.
+    basis : ndarray, shape (samples, dimensions)
+    gram : ndarray, shape (processes, processes)
+        Sums of products of the elements of each two.
+    """
+
+    covariances: Array
+    sides: Array
+    basis: Array
+    gram: Array
+
+    @classmethod
+    def of(cls, window: Residuals, rows: NDArray[np.intp], processes: Sequence[Process]) -> "_Expected":
+        """Return what fits of some rows of a window leave of processes."""
+        chosen = _compared(window.time.size)
+        groups, counts = np.unique(window.group[rows], return_counts=True)
+        taken_out = _TakenOut.of([window.tangents[group] for group in groups], counts / rows.size)
+        basis = taken_out.basis[chosen]
+        covariances = np.empty((len(processes), chosen.size, chosen.size))
+        sides = np.empty((len(processes), *basis.shape))
+        for covariance, side, process in zip(covariances, sides, processes, strict=True):
+            whole = process.covariance(window.time)
+            covariance[...] = whole if chosen.size == window.time.size else whole[np.ix_(chosen, chosen)]
+            side[...] = taken_out.side(whole)[chosen]
+        flat, flat_sides = (part.reshape(len(processes), -1) for part in (covariances, sides))
+        across = flat_sides @ (covariances @ basis).reshape(len(processes), -1).T
+        along = sides @ (basis.T @ basis)
+        turned = np.swapaxes(sides, 1, 2) @ basis
+        gram = flat @ flat.T - 2 * (across + across.T)
+        gram += 2 * flat_sides @ along.reshape(len(processes), -1).T
+        gram += (
+            2 * turned.reshape(len(processes), -1) @ np.swapaxes(turned, 1, 2).reshape(len(processes), -1).T
+        )
+        return cls(flat, sides, basis, gram)
+
+    def products(self, observed: Array) -> Array:
+        """Return the sum of products with a symmetric matrix, shape (samples, samples), of each process."""
+        seen = (observed @ self.basis).ravel()
+        return np.asarray(
+            self.covariances @ observed.ravel() - 2 * self.sides.reshape(len(self.sides), -1) @ seen
+        )
 
 
 def _compared(samples: int) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ the curve, R the correlation of the noise, and σ² from the residuals, of which
 depends on the shape of the curve alone, and comes as a factor on the error of today.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,22 +18,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ErrorFactors:
-    """Factors for one shape of the curve.
+    """Factors for one shape of the curve, or for several.
 
     Parameters
     ----------
-    errors : ndarray, shape (p,)
+    errors : ndarray, shape (..., p)
         By which the standard errors of the parameters grow, in the order of the columns.
-    variance : float
+    variance : ndarray, shape (...)
         By which the variance of a sample grows that follows from the residuals.
-    freedom : float
+    freedom : ndarray, shape (...)
         Degrees of freedom of that variance, (tr M)²/tr(M²) with M what the fit leaves of R (Satterthwaite, F. E.
         (1946). Biometrics Bull. 2, 110-114).
     """
 
     errors: Array
-    variance: float
-    freedom: float
+    variance: Array
+    freedom: Array
 
 
 def factors_from_tangents(tangents: Array, covariance: Array) -> ErrorFactors:
@@ -40,24 +41,38 @@ def factors_from_tangents(tangents: Array, covariance: Array) -> ErrorFactors:
 
     Parameters
     ----------
-    tangents : ndarray, shape (time, p)
-        Derivatives of the fitted curve.
+    tangents : ndarray, shape (..., time, p)
+        Derivatives of the fitted curve; of several shapes at once the factors have their axes in front.
     covariance : ndarray, shape (time, time)
         Of noise of variance 1.
     """
+    samples, parameters = tangents.shape[-2:]
     # Columns of one length: the derivatives have units of their own.
-    scaled = tangents / np.maximum(np.linalg.norm(tangents, axis=0), np.finfo(float).tiny)
-    basis, triangle = np.linalg.qr(scaled)
-    moved = covariance @ basis
-    inner = basis.T @ moved
+    lengths = np.linalg.norm(tangents, axis=-2, keepdims=True)
+    basis, triangle = np.linalg.qr(tangents / np.maximum(lengths, np.finfo(float).tiny))
+    side_by_side = np.moveaxis(basis, -2, 0)
+    moved = np.moveaxis((covariance @ side_by_side.reshape(samples, -1)).reshape(side_by_side.shape), 0, -2)
+    inner = np.swapaxes(basis, -1, -2) @ moved
     back = np.linalg.pinv(triangle)
     white = np.vecdot(back, back)
     variances = np.vecdot(back @ inner, back)
-    samples, parameters = tangents.shape
-    left = max(float(np.trace(covariance) - np.trace(inner)), 1e-9 * samples)
+    left = np.maximum(np.trace(covariance) - np.trace(inner, axis1=-2, axis2=-1), 1e-9 * samples)
     variance = (samples - parameters) / left
     # What does not move the curve has no error to grow.
     grown = np.divide(variances, white, out=np.ones_like(white), where=white > 0)
-    squares = np.vdot(covariance, covariance) - 2 * np.vdot(moved, moved) + np.vdot(inner, inner)
-    freedom = max(left**2 / max(float(squares), np.finfo(float).tiny), 1.0)
-    return ErrorFactors(np.sqrt(variance * np.maximum(grown, 0)), variance, freedom)
+    squares = np.vdot(covariance, covariance) + (
+        np.square(inner).sum(axis=-1) - 2 * np.square(moved).sum(axis=-2)
+    ).sum(axis=-1)
+    freedom = np.maximum(left**2 / np.maximum(squares, np.finfo(float).tiny), 1.0)
+    return ErrorFactors(np.sqrt(variance[..., None] * np.maximum(grown, 0)), variance, freedom)
+
+
+def factors_of_shapes(tangents: Sequence[Array], covariance: Array) -> list[ErrorFactors]:
+    """Return the factors of each of several shapes, each of tangents of shape (time, p), all at once."""
+    factors: dict[int, ErrorFactors] = {}
+    for width in {part.shape[1] for part in tangents}:
+        places = [place for place, part in enumerate(tangents) if part.shape[1] == width]
+        together = factors_from_tangents(np.stack([tangents[place] for place in places]), covariance)
+        for row, place in enumerate(places):
+            factors[place] = ErrorFactors(together.errors[row], together.variance[row], together.freedom[row])
+    return [factors[place] for place in range(len(tangents))]

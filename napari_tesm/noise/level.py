@@ -72,10 +72,12 @@ class NoiseLevel:
         if not np.isfinite(centre):
             return variances
         own = freedom * self.scatter
+        # Pixels of one shape of the curve have one number of degrees of freedom.
+        distinct, members = np.unique(freedom, return_inverse=True)
         if self.scatter > 0:
-            most = fdtri(freedom, 1 / self.scatter, 1 - _OUTLYING)
+            most = fdtri(distinct, 1 / self.scatter, 1 - _OUTLYING)[members]
         else:
-            most = chdtri(freedom, _OUTLYING) / freedom
+            most = (chdtri(distinct, _OUTLYING) / distinct)[members]
         return np.asarray(
             np.where(variances > most * centre, variances, (centre + own * variances) / (1 + own))
         )
