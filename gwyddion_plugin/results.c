@@ -9,6 +9,7 @@
 
 /* What the engine wrote, as new data in the open file. */
 #include <string.h>
+#include <libgwydgets/gwygraphmodel.h>
 #include "tesm.h"
 
 static gint
@@ -111,6 +112,68 @@ adopt_channel(const TesmSource *source, const TesmFunction *function, GwyContain
     g_free(from);
 }
 
+static gchar*
+title_of_graph(GwyGraphModel *graph)
+{
+    gchar *title;
+
+    g_object_get(graph, "title", &title, NULL);
+    return title;
+}
+
+/* The graph of the open file with the title of another, NULL if there is none. */
+static GwyGraphModel*
+graph_with_title_of(GwyContainer *data, GwyGraphModel *other)
+{
+    gint *ids = gwy_app_data_browser_get_graph_ids(data), *id;
+    gchar *wanted = title_of_graph(other), *title;
+    GwyGraphModel *graph, *same = NULL;
+
+    for (id = ids; *id >= 0 && !same; id++) {
+        graph = gwy_container_get_object(data, gwy_app_get_graph_key_for_id(*id));
+        title = title_of_graph(graph);
+        if (!g_strcmp0(title, wanted))
+            same = graph;
+        g_free(title);
+    }
+    g_free(wanted);
+    g_free(ids);
+    return same;
+}
+
+/* Another run of the same kind changes the graphs that are there, in the windows in which they are. */
+static void
+replace_graph(GwyGraphModel *graph, GwyGraphModel *other)
+{
+    static const gchar *names[] = {
+        "axis-label-left", "axis-label-bottom", "si-unit-x", "si-unit-y", "x-logarithmic", "y-logarithmic",
+    };
+    GValue value = { 0 };
+    guint i;
+
+    gwy_graph_model_remove_all_curves(graph);
+    for (i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_value_init(&value, g_object_class_find_property(G_OBJECT_GET_CLASS(other), names[i])->value_type);
+        g_object_get_property(G_OBJECT(other), names[i], &value);
+        g_object_set_property(G_OBJECT(graph), names[i], &value);
+        g_value_unset(&value);
+    }
+    for (i = 0; i < (guint)gwy_graph_model_get_n_curves(other); i++)
+        gwy_graph_model_add_curve(graph, gwy_graph_model_get_curve(other, i));
+}
+
+static void
+adopt_graph(const TesmSource *source, GwyContainer *results, gint number)
+{
+    GwyGraphModel *graph = gwy_container_get_object(results, gwy_app_get_graph_key_for_id(number)), *same;
+
+    if ((same = graph_with_title_of(source->data, graph)))
+        replace_graph(same, graph);
+    else
+        gwy_app_data_browser_add_graph_model(graph, source->data,
+                                             is_visible(results, "/0/graph/graph/%d/visible", number));
+}
+
 /* Adds everything that is in a file to the open one and returns how much it was, -1 with an error. */
 gint
 tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const gchar *path, GError **error)
@@ -135,12 +198,8 @@ tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const
     graphs = numbers_of_items(results, "/0/graph/graph/", "");
     for (i = 0; i < channels->len; i++)
         adopt_channel(source, function, results, g_array_index(channels, gint, i));
-    for (i = 0; i < graphs->len; i++) {
-        gint number = g_array_index(graphs, gint, i);
-
-        gwy_app_data_browser_add_graph_model(gwy_container_get_object(results, gwy_app_get_graph_key_for_id(number)),
-                                             source->data, is_visible(results, "/0/graph/graph/%d/visible", number));
-    }
+    for (i = 0; i < graphs->len; i++)
+        adopt_graph(source, results, g_array_index(graphs, gint, i));
     n = channels->len + graphs->len;
     if (!n)
         g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The engine has written a file without a result.");

@@ -72,10 +72,41 @@ def test_without_a_tip_radius_they_are_of_tau(tmp_path):
     protocol = replace(PROTOCOL, tip_radius=None, tip_radius_error=None)
     save(tmp_path / "scan.gwy", example_dataset(protocol=protocol))
     graphs = graphs_of(fitted(tmp_path / "scan.gwy", tmp_path / "out.gwy", "--graphs"))
-    graph, shown = graphs["t-ESM histogram (-3 V)"]
+    graph, _ = graphs["t-ESM histogram (-3 V)"]
     assert graph.x_label == "log10 tau (s)"
     assert [curve.description.split(",")[0] for curve in graph.curves] == ["tau1", "tau2"]
-    assert shown
+
+
+def visible_channels(path):
+    container = read_container(path)
+    return [
+        container[key.removesuffix("visible") + "title"]
+        for key in container
+        if key.endswith("/data/visible") and container[key]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--tip-radius", "25nm"], ["D1 (+3 V)", "D2 (+3 V)"]),
+        ([], ["tau1 (+3 V)", "tau2 (+3 V)"]),
+        (["--tip-radius", "25nm", "--kernel", "flux-pulse"], ["D (+3 V)", "D (-3 V)"]),
+        (["--tip-radius", "25nm", "--window1", "none"], ["D2 (+3 V)", "D2 (-3 V)"]),
+    ],
+)
+def test_what_was_asked_for_is_shown_and_nothing_else(tmp_path, words, shown):
+    protocol = replace(PROTOCOL, tip_radius=None, tip_radius_error=None)
+    save(tmp_path / "scan.gwy", example_dataset(protocol=protocol))
+    out = fitted(tmp_path / "scan.gwy", tmp_path / "out.gwy", "--graphs", *words)
+    assert visible_channels(out) == shown
+    assert [title for title, (_, shown) in graphs_of(out).items() if shown] == ["t-ESM histogram (+3 V)"]
+
+
+def test_maps_of_the_displacement_alone_are_shown(scan, tmp_path):
+    out = tmp_path / "H.gwy"
+    assert main(["displacement", str(scan), "-o", str(out), "--maps-only", "--quiet"]) == 0
+    assert visible_channels(out) == ["H (+3 V)", "H (-3 V)"]
 
 
 def test_points_pinned_and_drawn_have_their_curves(scan, tmp_path):

@@ -34,8 +34,6 @@ class MapKind:
         NaN where the status is not ok.
     exported : bool
         Written as a channel of a .gwy file.
-    visible : bool
-        Shown when the file is opened.
     fit : int, optional
         Number of the fit it comes from; None for H, which comes from none.
     parity : str
@@ -46,7 +44,6 @@ class MapKind:
     unit: str = ""
     gated: bool = False
     exported: bool = False
-    visible: bool = False
     fit: int | None = None
     parity: str = ""
 
@@ -88,8 +85,8 @@ _FITTED: Final[dict[str, tuple[MapKind, tuple[str, ...]]]] = {
     "share": (MapKind("share", gated=True, exported=True), _WITH_ERROR),
     "exponent": (MapKind("exponent", gated=True, exported=True), _WITH_ERROR),
     "tau_mean": (MapKind("mean tau", "s", gated=True, exported=True), _WITH_ERROR),
-    "D": (MapKind("D", "m²/s", gated=True, exported=True, visible=True), ENDINGS),
-    "log10_D": (MapKind("log10 D", gated=True, exported=True, visible=True), ()),
+    "D": (MapKind("D", "m²/s", gated=True, exported=True), ENDINGS),
+    "log10_D": (MapKind("log10 D", gated=True, exported=True), ()),
     "r2": (MapKind("R2", exported=True), ()),
     "status": (MapKind("status", exported=True), ()),
     "a": (MapKind("a", "displacement"), _WITH_ERROR),
@@ -107,8 +104,8 @@ _FITTED: Final[dict[str, tuple[MapKind, tuple[str, ...]]]] = {
 
 def _kinds() -> dict[str, MapKind]:
     kinds = {
-        "H": MapKind("H", "displacement", exported=True, visible=True),
-        "even": MapKind("height", "displacement", exported=True, visible=True, parity=EVEN),
+        "H": MapKind("H", "displacement", exported=True),
+        "even": MapKind("height", "displacement", exported=True, parity=EVEN),
         "even_stderr": MapKind("height standard error", "displacement", exported=True, parity=EVEN),
         "even_share": MapKind("share of H", exported=True, parity=EVEN),
     }
@@ -125,7 +122,6 @@ def _kinds() -> dict[str, MapKind]:
                     kind,
                     title=f"{title} {words}",
                     gated=kind.gated and ending == "_stderr",
-                    visible=False,
                     fit=n,
                 )
     return kinds

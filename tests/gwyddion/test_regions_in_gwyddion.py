@@ -66,6 +66,24 @@ def test_what_is_drawn_on_the_channel_becomes_graphs_and_a_table(
     assert gwyoracle(tmp_path / "out.gwy").problems == []
 
 
+def test_graphs_of_the_same_name_are_replaced(host, with_maps, tmp_path):
+    source = drawn(
+        with_maps, tmp_path / "maps.gwy", selection=[[5e-8, 5e-8, 15e-8, 20e-8]], without=["/brick"]
+    )
+    assert host("proc", REGIONS, 0, source, tmp_path / "first.gwy").log == []
+    first = graphs(read_container(tmp_path / "first.gwy"))
+    drawn(tmp_path / "first.gwy", tmp_path / "moved.gwy", selection=[[10e-8, 5e-8, 22e-8, 20e-8]])
+    assert host("proc", REGIONS, 0, tmp_path / "moved.gwy", tmp_path / "second.gwy").log == []
+    second = graphs(read_container(tmp_path / "second.gwy"))
+    drawn(source, tmp_path / "anew.gwy", selection=[[10e-8, 5e-8, 22e-8, 20e-8]])
+    assert host("proc", REGIONS, 0, tmp_path / "anew.gwy", tmp_path / "expected.gwy").log == []
+    assert_same_graphs(second, graphs(read_container(tmp_path / "expected.gwy")))
+    assert [graph.title for graph in second] == [graph.title for graph in first]
+    assert any(
+        mine.curves[0].y.tolist() != its.curves[0].y.tolist() for mine, its in zip(first, second, strict=True)
+    )
+
+
 def test_maps_without_traces_have_statistics_too(host, with_maps, tmp_path):
     source = drawn(
         with_maps, tmp_path / "maps.gwy", selection=[[5e-8, 5e-8, 15e-8, 20e-8]], without=["/brick"]

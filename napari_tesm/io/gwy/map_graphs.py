@@ -33,8 +33,8 @@ def add_map_graphs(
         Their results. Histograms are of D, or of tau where there is no tip radius, in bins that both windows have
         in common; a window without a single value is left out.
     """
-    for graph in _histograms(maps):
-        contents.add_graph(container, graph, visible=True)
+    for number, graph in enumerate(_histograms(maps)):
+        contents.add_graph(container, graph, visible=number == 0)
     before = set(contents.ids(container, contents.GRAPH))
     add_point_graphs(container, dataset, maps, points)
     for number in contents.ids(container, contents.GRAPH):

@@ -60,12 +60,12 @@ def container_of_region_graphs(
     if dataset is not None:
         hot = None if maps is None else hot_traces(maps, dataset)
         for members, graphs in zip(sets, _trace_graphs(sets, dataset, hot, progress), strict=True):
-            for graph in graphs:
-                _add(container, graph, members)
+            for pulse, graph in enumerate(graphs):
+                _add(container, graph, members, visible=pulse == 0 and members is sets[0])
     if maps is not None:
         for members in sets:
-            for graph in _histogram_graphs(members, maps):
-                _add(container, graph, members)
+            for pulse, graph in _histogram_graphs(members, maps):
+                _add(container, graph, members, visible=pulse == 0 and members is sets[0])
     if not container:
         raise ValueError("there is nothing to draw: no part of the image holds a trace or a fitted value")
     return container
@@ -154,7 +154,7 @@ def mean_traces(
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
-def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[Graph]:
+def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[tuple[int, Graph]]:
     choices = (("D1", "D2", "D"), ("tau1", "tau2", "tau"), ("H",))
     names = next(filter(None, ([name for name in choice if name in maps] for choice in choices)), [])
     for pulse, label in enumerate(labels_from_maps(maps)):
@@ -165,12 +165,13 @@ def _histogram_graphs(members: Sequence[Part], maps: xr.Dataset) -> Iterator[Gra
             title = f"t-ESM histogram {name} {label}".rstrip()
             graph = histogram_graph(samples, name, unit, title, log=name != "H")
             if graph is not None:
-                yield graph
+                yield pulse, graph
 
 
-def _add(container: GwyContainer, graph: Graph, members: Sequence[Part]) -> None:
+def _add(container: GwyContainer, graph: Graph, members: Sequence[Part], *, visible: bool) -> None:
+    """Add a graph; of one pulse setting they have windows, the others wait in Gwyddion's data browser."""
     names = ", ".join(_name(part) for part in members)
-    contents.add_graph(container, replace(graph, title=f"{graph.title}: {names}"), visible=True)
+    contents.add_graph(container, replace(graph, title=f"{graph.title}: {names}"), visible=visible)
 
 
 def _name(part: Part) -> str:

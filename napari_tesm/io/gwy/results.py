@@ -53,6 +53,8 @@ STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record",
 INSTRUMENT_KEY: Final = "t-ESM instrument"
 PARTS_KEY: Final = "t-ESM parts"
 PARITY_KEY: Final = "Parity"
+_MOST_WINDOWS: Final = 3
+"""Of maps; with a graph there are four, which a screen has room for."""
 _SIGNED: Final = ("H", "even")
 """Maps whose colours have zero in their middle."""
 _PALETTES: Final = {"H": "Warpp-spectral", "even": "Warpp-spectral", "r2": "Gray", "status": "Spectral"}
@@ -76,18 +78,41 @@ def add_results(container: GwyContainer, maps: xr.Dataset, *, sha256: str = "") 
     Pixels without a value carry the median of the others (0 if there are none) and are marked in the mask:
     Gwyddion cannot show NaN.
     """
-    common = _common_metadata(maps, sha256)
+    common, shown = _common_metadata(maps, sha256), shown_maps(maps)
     for pulse, label in enumerate(labels_from_maps(maps)):
         here = maps.isel(pulse=pulse)
         for name in exported_maps(maps):
-            values = map_values(here, name)
             _add_channel(
-                container, values, name, map_title(name, label), common | _metadata(here, name, pulse)
+                container,
+                map_values(here, name),
+                name,
+                map_title(name, label),
+                common | _metadata(here, name, pulse),
+                visible=(name, pulse) in shown,
             )
 
 
+def shown_maps(maps: xr.Dataset) -> list[tuple[str, int]]:
+    """Return name and pulse of the maps that have a window when Gwyddion opens the file.
+
+    What was asked for, D or else tau or else H, and no more windows of it than three; Gwyddion's data browser has the
+    rest.
+    """
+    choices = (("D1", "D2", "D"), ("tau1", "tau2", "tau"), ("H",))
+    names = next(filter(None, ([name for name in choice if name in maps] for choice in choices)), [])
+    names += [name for name in ("even",) if name in maps]
+    pulses = max(1, _MOST_WINDOWS // max(1, len(names)))
+    return [(name, pulse) for name in names for pulse in range(min(pulses, maps.sizes["pulse"]))]
+
+
 def _add_channel(
-    container: GwyContainer, values: xr.DataArray, name: str, title: str, metadata: dict[str, str]
+    container: GwyContainer,
+    values: xr.DataArray,
+    name: str,
+    title: str,
+    metadata: dict[str, str],
+    *,
+    visible: bool,
 ) -> None:
     numbers = np.asarray(values.values, dtype=np.float64)
     unit, in_words = stored_unit(str(values.attrs.get("units", "")) if name not in DERIVED else "")
@@ -100,7 +125,7 @@ def _add_channel(
         unit=unit,
         palette=next((palette for start, palette in _PALETTES.items() if name.startswith(start)), "Viridis"),
         limits=_shown_range(name, numbers[np.isfinite(numbers)]),
-        visible=MAP_KINDS[name].visible,
+        visible=visible,
     )
 
 
