@@ -1,5 +1,7 @@
 """Units that are none of physics: what one format cannot hold as a unit travels as text, and ends no job."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ from examples import example_dataset
 
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.cli import main
+from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.gwy import read_container
 from napari_tesm.io.zarr_store import dataset_from_zarr, save_zarr
+from napari_tesm.quantities.text import quantity_from_text
 from napari_tesm.scan import scans_from_file
 
 MAPPING = """format: t-ESM mapping 1
@@ -61,3 +65,24 @@ def test_a_recording_in_any_unit_is_fitted_and_the_unit_is_noted_once(tmp_path, 
     factor = {b"\xb5m": 1e-6, "µV".encode(): 1e-6}.get(written, 1.0)
     height = float(scans_from_file(tmp_path / "o.gwy")[0].maps["H"].mean())
     assert height == pytest.approx(factor * (1 - np.exp(-5)), rel=0.02)
+
+
+def test_numbers_are_shown_with_digits_that_mean_something(tmp_path, capsys):
+    protocol = PulseProtocol(pulse_start=0.51020408163265307e-3, pulse_duration=10e-3)
+    save(tmp_path / "scan.gwy", example_dataset(shape=(4, 5), protocol=protocol))
+    assert main(["info", str(tmp_path / "scan.gwy")]) == 0
+    said = capsys.readouterr().out
+    assert "  pulse start: 510.204 µs\n  pulse duration: 10 ms\n" in said
+    assert " MB" not in said  # of a file of kilobytes
+    assert main(["info", "--json", str(tmp_path / "scan.gwy")]) == 0
+    told = json.loads(capsys.readouterr().out)["traces"][0]["protocol"]["pulse start"]
+    assert quantity_from_text(told, "s") == protocol.pulse_start
+    with h5py.File(tmp_path / "image.h5", "w") as file:
+        image = file.create_dataset("height", data=np.zeros((6, 5)))
+        for axis, (name, size, unit) in enumerate([("y", 6, "m"), ("x", 5, "deg")]):
+            file[name] = 4e-8 * np.arange(size)
+            file[name].attrs["units"] = unit
+            file[name].make_scale(name)
+            image.dims[axis].attach_scale(file[name])
+    assert main(["info", str(tmp_path / "image.h5")]) == 0
+    assert "height: 6 × 5 (y 0 to 200 nm, x 0 to 1.6e-07 deg)\n" in capsys.readouterr().out

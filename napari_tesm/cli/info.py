@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.spelling import spelled
@@ -12,6 +13,8 @@ from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.description import description_from_file
 from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
 from napari_tesm.quantities.text import prefix_for
+
+_LONG_NUMBER: Final = re.compile(r"[+-]?(?=[\d.]{8})\d*\.\d+")
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -56,7 +59,7 @@ def _describe_content(options: argparse.Namespace) -> int:
         print(json.dumps(description, indent=2, ensure_ascii=True))
         return 0
     lines = [
-        f"{description['name']}: {description['format']}, {description['bytes'] / 1e6:.1f} MB",
+        f"{description['name']}: {description['format']}, {_size(description['bytes'])}",
         "Arrays:",
     ]
     lines += [f"  {line}" for line in lines_from_content(content)] or ["  none"]
@@ -113,8 +116,7 @@ def _check_mapping(options: argparse.Namespace) -> int:
 
 
 def _lines(description: dict[str, Any]) -> Iterator[str]:
-    size = description["bytes"]
-    yield f"{description['name']}: {description['format']}, {size / 1e6:.1f} MB"
+    yield f"{description['name']}: {description['format']}, {_size(description['bytes'])}"
     for key in ("channels", "volumes", "curve_maps", "graphs", "spectra"):
         entries = description[key]
         if not entries:
@@ -139,7 +141,7 @@ def _trace_lines(description: dict[str, Any]) -> Iterator[str]:
     for group in description["traces"]:
         yield f"Traces for a fit: {', '.join(group['titles'])}"
         for name, value in group["protocol"].items():
-            yield f"  {name}: {value}"
+            yield f"  {name}: {_rounded(value)}"
         for sentence in group["missing"]:
             yield f"  missing: {sentence}"
     if not description["traces"]:
@@ -182,6 +184,17 @@ def _entry_line(entry: dict[str, Any]) -> str:
 def _extent(size: list[float], unit: str) -> str:
     factor, shown = prefix_for(max(size), unit)
     return f"{size[0] / factor:.5g} × {size[1] / factor:.5g} {shown or '(no unit)'}"
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes as text: kB where MB would be 0.0."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def _rounded(value: str) -> str:
+    """Return a quantity with six digits: those that it takes to read the same number back are for programs."""
+    number, _, unit = value.partition(" ")
+    return f"{float(number):.6g} {unit}".rstrip() if _LONG_NUMBER.fullmatch(number) else value
 
 
 def _samples(curve: dict[str, Any]) -> str:

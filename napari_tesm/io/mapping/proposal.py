@@ -28,11 +28,13 @@ from napari_tesm.io.mapping.entries import (
 from napari_tesm.io.mapping.pieces import patterns_among
 from napari_tesm.io.mapping.text import text_from_mapping
 from napari_tesm.io.mapping.times import missing_time
+from napari_tesm.quantities.text import prefix_for
 
 UNKNOWN: Final = "?"
 MICROSCOPE: Final = "microscope file"
 """How the formats of the vendors' reader begin."""
 _SHORTEST_RECORDING: Final = 1000
+_WITH_PREFIXES: Final = ("m", "s", "V", "A", "N", "Hz")
 _LIKELY: Final = {
     "dc": r"\b(dc|bias|pulse|tip ?voltage|v ?tip|drive)\b",
     "line trigger": r"\b(line|frame|eol|sol)\b",
@@ -138,9 +140,13 @@ def _axis_in_words(axis: Axis) -> str:
         return f"{axis.name or 'axis'} without positions"
     if not axis.name and not axis.unit:
         return ""
+    if not axis.size:
+        return f"{axis.name} {axis.unit}".strip()
     positions = axis.positions()
-    span = f" {positions[0]:.5g} to {positions[-1]:.5g}" if axis.size else ""
-    return f"{axis.name}{span} {axis.unit}".strip()
+    ends = [float(positions[0]), float(positions[-1])]
+    # What is no symbol of a base unit is shown as the file has it.
+    factor, unit = prefix_for(ends, axis.unit) if axis.unit in _WITH_PREFIXES else (1.0, axis.unit)
+    return f"{axis.name} {ends[0] / factor:.5g} to {ends[1] / factor:.5g} {unit}".strip()
 
 
 def _holds_traces(source: Source) -> bool:
