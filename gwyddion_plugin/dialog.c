@@ -11,29 +11,99 @@
 #include <string.h>
 #include "tesm.h"
 
+#define TAKE_OVER 100        /* a response beside Gwyddion's own */
+#define LONGEST_ORIGIN 24
+
+/* An entry that says at once what is wrong with it. */
+static void
+append_entry(GwyParamTable *table, gint id, const gchar *example)
+{
+    gwy_param_table_append_entry(table, id);
+    gwy_param_table_entry_set_instant_changes(table, id, TRUE);
+    gwy_param_table_set_unitstr(table, id, example);
+}
+
 static gboolean
 engine_has_kernel(const GwyEnum *kernel, G_GNUC_UNUSED gpointer unused)
 {
     return tesm_engine_knows(tesm_kernel_name(kernel->value));
 }
 
+/* Two columns: one below the other they would not fit a screen of 800 lines. */
+typedef struct {
+    GwyParamTable *measured, *evaluated;     /* the same where there is nothing to evaluate */
+    GwyParams *params;
+    GtkDialog *dialog;
+    const TesmFunction *function;
+    const TesmSource *source;
+} Shown;
+
+/* What cannot be understood or is missing is said before the engine is called, not by it. */
+static void
+show_problem(const Shown *shown)
+{
+    gchar *problem = tesm_params_problem(shown->params, shown->function, shown->source);
+
+    gwy_param_table_set_label(shown->measured, TESM_MESSAGE, problem ? problem : "");
+    gtk_dialog_set_response_sensitive(shown->dialog, GTK_RESPONSE_OK, !problem);
+    g_free(problem);
+}
+
+/* One below the other, or NULL: in one line they would make the dialog wider than a screen. */
+static gchar*
+lines_of_suggestion(const TesmSource *source, const TesmFunction *function, GwyParams *params)
+{
+    gchar *text = tesm_entered_suggest(source, function, params, NULL, NULL), *lines;
+
+    lines = text ? gwy_strreplace(text, "; ", "\n", (gsize)-1) : NULL;
+    g_free(text);
+    return lines;
+}
+
+static void
+show_suggestion(const Shown *shown)
+{
+    gchar *text;
+
+    if (!gwy_param_table_exists(shown->measured, TESM_INFO_SUGGESTED))
+        return;
+    text = lines_of_suggestion(shown->source, shown->function, shown->params);
+    gwy_param_table_info_set_valuestr(shown->measured, TESM_INFO_SUGGESTED, text ? text : "nothing more");
+    gwy_param_table_set_sensitive(shown->measured, TESM_BUTTON_SUGGESTED, text != NULL);
+    g_free(text);
+}
+
 /* The error belongs to the radius that is set here; an enabler switches only one row. */
 static void
-param_changed(GwyParamTable *table, gint id, GwyParams *params)
+param_changed(G_GNUC_UNUSED GwyParamTable *table, gint id, const Shown *shown)
 {
-    if (id < 0 || id == TESM_USE_RADIUS)
-        gwy_param_table_set_sensitive(table, TESM_RADIUS_ERROR, gwy_params_get_boolean(params, TESM_USE_RADIUS));
-    if (id < 0 || id == TESM_USE_CONTACT)
-        gwy_param_table_set_sensitive(table, TESM_CONTACT_ERROR, gwy_params_get_boolean(params, TESM_USE_CONTACT));
-    if (id < 0 || id == TESM_KERNEL || id == TESM_THRESHOLD_OF) {
+    GwyParams *params = shown->params;
+    const TesmRadius *radius;
+
+    for (radius = tesm_radii; shown->function->fits && radius->option; radius++) {
+        if (id < 0 || id == radius->use)
+            gwy_param_table_set_sensitive(shown->measured, radius->error, gwy_params_get_boolean(params, radius->use));
+    }
+    if (shown->function->fits && (id < 0 || id == TESM_KERNEL || id == TESM_THRESHOLD_OF)) {
         static const gint beside_kernel[] = {
             TESM_GEOMETRY, TESM_WINDOW1, TESM_WINDOW2, TESM_NUISANCE, TESM_THRESHOLD, TESM_SIGMAS
         };
         guint i;
 
         for (i = 0; i < G_N_ELEMENTS(beside_kernel); i++)
-            gwy_param_table_set_sensitive(table, beside_kernel[i], tesm_params_use(params, beside_kernel[i]));
+            gwy_param_table_set_sensitive(shown->evaluated, beside_kernel[i],
+                                          tesm_params_use(params, beside_kernel[i]));
     }
+    show_suggestion(shown);
+    show_problem(shown);
+}
+
+static void
+dialog_response(G_GNUC_UNUSED GtkDialog *dialog, gint response, const Shown *shown)
+{
+    if (response == TAKE_OVER)
+        g_free(tesm_entered_suggest(shown->source, shown->function, shown->params, shown->measured,
+                                    shown->evaluated));
 }
 
 /* Rows in which another radius than the file's, and its error, are set. */
@@ -60,7 +130,7 @@ append_info(GwyParamTable *table, gint id, const gchar *label, gchar *text, cons
 }
 
 static void
-append_fit(GwyParamTable *table, const TesmSource *source)
+append_radii(GwyParamTable *table, const TesmSource *source)
 {
     gchar *contact = tesm_source_metadata(source, "Contact radius");
     gboolean known = contact != NULL;
@@ -70,7 +140,11 @@ append_fit(GwyParamTable *table, const TesmSource *source)
     append_radius(table, TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR);
     append_info(table, TESM_INFO_CONTACT, "Contact radius in the file", contact, "not known: D by the tip radius");
     append_radius(table, TESM_USE_CONTACT, TESM_CONTACT, TESM_CONTACT_ERROR);
+}
 
+static void
+append_fit(GwyParamTable *table)
+{
     gwy_param_table_append_header(table, TESM_HEADER_FIT, "Fit");
     gwy_param_table_append_combo(table, TESM_KERNEL);
     gwy_param_table_combo_set_filter(table, TESM_KERNEL, engine_has_kernel, NULL, NULL);
@@ -84,35 +158,46 @@ append_fit(GwyParamTable *table, const TesmSource *source)
     gwy_param_table_set_unitstr(table, TESM_SIGMAS, "σ");
     gwy_param_table_append_combo(table, TESM_NOISE);
     gwy_param_table_append_combo(table, TESM_SIGN);
-    gwy_param_table_append_entry(table, TESM_NUISANCE);
-    gwy_param_table_set_unitstr(table, TESM_NUISANCE, "e.g. none");
-    gwy_param_table_append_entry(table, TESM_WINDOW1);
-    gwy_param_table_set_unitstr(table, TESM_WINDOW1, "e.g. 0 ms:10 ms");
-    gwy_param_table_append_entry(table, TESM_WINDOW2);
-    gwy_param_table_set_unitstr(table, TESM_WINDOW2, "or none");
-    gwy_param_table_append_entry(table, TESM_SKIP);
-    gwy_param_table_set_unitstr(table, TESM_SKIP, "e.g. 0.1 ms");
+    append_entry(table, TESM_NUISANCE, "e.g. none");
+    append_entry(table, TESM_WINDOW1, "e.g. 0 ms:10 ms");
+    append_entry(table, TESM_WINDOW2, "or none");
+    append_entry(table, TESM_SKIP, "e.g. 0.1 ms");
+}
+
+/* What was typed last for other traces is said, and taken over only by whoever wants it. */
+static void
+append_suggestion(GwyParamTable *table, GwyParams *params, const TesmFunction *function, const TesmSource *source)
+{
+    gchar *text = lines_of_suggestion(source, function, params), *start, *label;
+    const gchar *origin = tesm_entered_origin();
+
+    if (!text)
+        return;
+    start = g_utf8_substring(origin, 0, MIN(g_utf8_strlen(origin, -1), LONGEST_ORIGIN));
+    label = g_strdup_printf("Typed last, for %s%s", start, strlen(start) < strlen(origin) ? "…" : "");
+    g_free(start);
+    append_info(table, TESM_INFO_SUGGESTED, label, text, "");
+    gwy_param_table_append_button(table, TESM_BUTTON_SUGGESTED, -1, TAKE_OVER, "Take O_ver");
+    g_free(label);
 }
 
 static void
 append_pulse(GwyParamTable *table, const TesmSource *source)
 {
-    static const gchar *examples[] = { "e.g. 0 ms", "e.g. 10 ms", "e.g. -3 V", "e.g. s", "e.g. nm" };
     const TesmFileValue *value;
-    gchar *text;
-    gint i;
+    gchar *text, *shown;
 
     gwy_param_table_append_header(table, TESM_HEADER_PULSE, "Pulse");
-    for (value = tesm_file_values, i = 0; value->option; value++, i++) {
-        if (!tesm_source_says(source, value)) {
-            gwy_param_table_append_entry(table, value->id);
-            gwy_param_table_set_unitstr(table, value->id, examples[i]);
-        }
-        else if (value->metadata) {
+    for (value = tesm_file_values; value->option; value++) {
+        if (!tesm_source_says(source, value))
+            append_entry(table, value->id, value->example);
+        else if (value->in_metadata) {
             /* An info row goes by a number of its own: that of the parameter is the entry's. */
-            text = tesm_source_metadata(source, value->metadata);
-            gwy_param_table_append_info(table, 100 + value->id, value->metadata);
-            gwy_param_table_info_set_valuestr(table, 100 + value->id, text);
+            text = tesm_source_metadata(source, value->name);
+            gwy_param_table_append_info(table, 100 + value->id, value->name);
+            shown = tesm_text_rounded(text);
+            gwy_param_table_info_set_valuestr(table, 100 + value->id, shown);
+            g_free(shown);
             g_free(text);
         }
     }
@@ -179,12 +264,24 @@ append_engine(GwyParamTable *table, GwyParams *params)
     g_free(path);
 }
 
+static GtkWidget*
+columns_of(const Shown *shown)
+{
+    GtkWidget *columns = gtk_hbox_new(FALSE, 24);
+
+    gtk_box_pack_start(GTK_BOX(columns), gwy_param_table_widget(shown->measured), FALSE, FALSE, 0);
+    if (shown->evaluated != shown->measured)
+        gtk_box_pack_start(GTK_BOX(columns), gwy_param_table_widget(shown->evaluated), FALSE, FALSE, 0);
+    return columns;
+}
+
 /* Returns whether the user wants it done; what was set is in `params` either way. */
 gboolean
 tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSource *source)
 {
     GwyDialog *dialog = GWY_DIALOG(gwy_dialog_new(function->title));
-    GwyParamTable *table = gwy_param_table_new(params);
+    GwyParamTable *table = gwy_param_table_new(params), *other = function->fits ? gwy_param_table_new(params) : table;
+    Shown shown = { table, other, params, GTK_DIALOG(dialog), function, source };
     gchar *titles = tesm_source_titles(source);
 
     gwy_dialog_add_buttons(dialog, GWY_RESPONSE_RESET, GTK_RESPONSE_CANCEL, GTK_RESPONSE_OK, 0);
@@ -196,15 +293,23 @@ tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSourc
     if (!function->about_regions && source->menu == TESM_IMAGE && source->bricks->len > 1)
         append_volume(table, source);
     if (function->fits)
-        append_fit(table, source);
+        append_radii(table, source);
     if (tesm_source_has_traces(source))
         append_pulse(table, source);
-    append_engine(table, params);
+    append_suggestion(table, params, function, source);
+    if (function->fits)
+        append_fit(other);
+    append_engine(other, params);
+    gwy_param_table_append_message(table, TESM_MESSAGE, "");
+    gwy_param_table_message_set_type(table, TESM_MESSAGE, GTK_MESSAGE_ERROR);
     gwy_dialog_add_param_table(dialog, table);
-    if (function->fits) {
-        g_signal_connect(table, "param-changed", G_CALLBACK(param_changed), params);
-        param_changed(table, -1, params);
-    }
-    gwy_dialog_add_content(dialog, gwy_param_table_widget(table), FALSE, FALSE, 0);
+    if (other != table)
+        gwy_dialog_add_param_table(dialog, other);
+    gwy_dialog_add_content(dialog, columns_of(&shown), FALSE, FALSE, 0);
+    g_signal_connect(table, "param-changed", G_CALLBACK(param_changed), &shown);
+    if (other != table)
+        g_signal_connect(other, "param-changed", G_CALLBACK(param_changed), &shown);
+    g_signal_connect(dialog, "response", G_CALLBACK(dialog_response), &shown);
+    param_changed(table, -1, &shown);
     return gwy_dialog_run(dialog) != GWY_DIALOG_CANCEL;
 }

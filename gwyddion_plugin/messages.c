@@ -8,7 +8,10 @@
  */
 
 /* What the user gets to read. */
+#include <app/gwymoduleutils.h>
 #include "tesm.h"
+
+enum { COPY = 1, SAVE };
 
 /* Without a window there is nobody to read a dialog: scripts and tests find the sentence in the log. */
 void
@@ -28,14 +31,26 @@ tesm_show_error(GtkWindow *window, const gchar *title, const GError *error)
     gtk_widget_destroy(dialog);
 }
 
-/* A table of the engine in columns, to read and to copy; it does not keep anybody from working on. */
+static void
+table_response(GtkDialog *dialog, gint response, const gchar *text)
+{
+    if (response == COPY)
+        gtk_clipboard_set_text(gtk_clipboard_get(GDK_SELECTION_CLIPBOARD), text, -1);
+    else if (response == SAVE)
+        gwy_save_auxiliary_data("Save Table", GTK_WINDOW(dialog), -1, text);
+    else
+        gtk_widget_destroy(GTK_WIDGET(dialog));
+}
+
+/* A table of the engine in columns, to read, to copy and to save; it does not keep anybody from working on. */
 void
 tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text)
 {
-    GtkWidget *dialog = gtk_dialog_new_with_buttons(title, window, GTK_DIALOG_DESTROY_WITH_PARENT, GTK_STOCK_CLOSE,
-                                                    GTK_RESPONSE_CLOSE, NULL);
+    GtkWidget *dialog = gtk_dialog_new_with_buttons(title, window, GTK_DIALOG_DESTROY_WITH_PARENT, GTK_STOCK_SAVE, SAVE,
+                                                    GTK_STOCK_COPY, COPY, GTK_STOCK_CLOSE, GTK_RESPONSE_CLOSE, NULL);
     GtkWidget *view = gtk_text_view_new(), *scrolled = gtk_scrolled_window_new(NULL, NULL);
     PangoFontDescription *font = pango_font_description_from_string("monospace");
+    gchar *kept = g_strdup(text);
 
     gtk_widget_modify_font(view, font);
     pango_font_description_free(font);
@@ -46,6 +61,8 @@ tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text)
     gtk_container_add(GTK_CONTAINER(scrolled), view);
     gtk_box_pack_start(GTK_BOX(GTK_DIALOG(dialog)->vbox), scrolled, TRUE, TRUE, 6);
     gtk_window_set_default_size(GTK_WINDOW(dialog), 860, 420);
-    g_signal_connect(dialog, "response", G_CALLBACK(gtk_widget_destroy), NULL);
+    gtk_dialog_set_default_response(GTK_DIALOG(dialog), GTK_RESPONSE_CLOSE);
+    g_object_set_data_full(G_OBJECT(dialog), "tesm-table", kept, g_free);
+    g_signal_connect(dialog, "response", G_CALLBACK(table_response), kept);
     gtk_widget_show_all(dialog);
 }

@@ -133,12 +133,27 @@ forget_folder(GError *error, const gchar *folder)
     g_free(prefix);
 }
 
+/* The same again is what nobody is asked about: it takes the values of these traces, and nobody else's. */
+static gboolean
+can_be_repeated(const TesmSource *source, const TesmFunction *function, GError **error)
+{
+    gchar *names = tesm_entered_missing(source, function);
+
+    if (!names)
+        return TRUE;
+    g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
+                "Typed for other traces (%s) and not known of these: %s. Choose '%s' in the menu, to take it over or to "
+                "type it.", tesm_entered_origin(), names, function->title);
+    g_free(names);
+    return FALSE;
+}
+
 /* Asks for the parameters, if somebody is to be asked, and has the engine do it. */
 static gboolean
 make_data(TesmSource *source, const TesmFunction *function, GwyRunType run, GError **error)
 {
     GwyParams *params;
-    gboolean ok = FALSE;
+    gboolean ok = FALSE, wanted;
     gchar *folder;
 
     if (!function->about_regions && !tesm_source_has_traces(source)) {
@@ -147,20 +162,22 @@ make_data(TesmSource *source, const TesmFunction *function, GwyRunType run, GErr
                     "to work on.");
         return FALSE;
     }
-    params = tesm_params_new(function);
-    if (run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source)) {
-        /* Also where nobody was asked: the log takes the parameters from the settings. */
-        tesm_params_save(params);
-        if (!function->about_regions)
-            tesm_params_choose(params, source);
-        if ((folder = tesm_folder_new(error))) {
-            ok = call_engine(source, function, params, folder, error);
-            forget_folder(*error, folder);
-            tesm_folder_remove(folder);
-        }
+    params = tesm_params_new(function, source);
+    wanted = run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source);
+    if (wanted && !function->about_regions && tesm_params_choose(params, source) && run == GWY_RUN_IMMEDIATE)
+        tesm_entered_load(source, function, params);
+    /* Also where nobody was asked: the log takes the parameters from the settings. */
+    tesm_params_save(params);
+    if (wanted && run != GWY_RUN_IMMEDIATE)
+        tesm_entered_remember(source, function, params);
+    if (wanted && (run != GWY_RUN_IMMEDIATE || can_be_repeated(source, function, error))
+        && (folder = tesm_folder_new(error))) {
+        ok = call_engine(source, function, params, folder, error);
+        forget_folder(*error, folder);
+        tesm_folder_remove(folder);
     }
-    else
-        tesm_params_save(params);
+    if (ok && run != GWY_RUN_IMMEDIATE)
+        tesm_entered_keep(source, function, params);
     g_object_unref(params);
     return ok;
 }

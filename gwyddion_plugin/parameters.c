@@ -72,12 +72,18 @@ static const gchar *geometry_names[] = { "l2/tau", "l2/2tau", "l2/4tau", "l2/6ta
 
 /* Asked for only where the file does not say it: a value remembered from another file must not win over this one's. */
 const TesmFileValue tesm_file_values[] = {
-    { TESM_START,        "--pulse-start",    "Pulse start"    },
-    { TESM_DURATION,     "--pulse-duration", "Pulse duration" },
-    { TESM_VOLTAGE,      "--voltage",        "Pulse voltage"  },
-    { TESM_TIME_UNIT,    "--time-unit",      NULL             },
-    { TESM_LATERAL_UNIT, "--lateral-unit",   NULL             },
-    { 0, NULL, NULL },
+    { TESM_START,        "--pulse-start",    "Pulse start",            TRUE,  "s", "e.g. 0 ms"  },
+    { TESM_DURATION,     "--pulse-duration", "Pulse duration",         TRUE,  "s", "e.g. 10 ms" },
+    { TESM_VOLTAGE,      "--voltage",        "Pulse voltage",          TRUE,  "V", "e.g. -3 V"  },
+    { TESM_TIME_UNIT,    "--time-unit",      "Unit of the time axis",  FALSE, "s", "e.g. s"     },
+    { TESM_LATERAL_UNIT, "--lateral-unit",   "Unit of the image axes", FALSE, "m", "e.g. nm"    },
+    { 0, NULL, NULL, FALSE, NULL, NULL },
+};
+
+const TesmRadius tesm_radii[] = {
+    { TESM_RADIUS,  TESM_USE_RADIUS,  TESM_RADIUS_ERROR,  "--tip-radius",     "Tip radius"     },
+    { TESM_CONTACT, TESM_USE_CONTACT, TESM_CONTACT_ERROR, "--contact-radius", "Contact radius" },
+    { 0, 0, 0, NULL, NULL },
 };
 
 static void
@@ -129,8 +135,20 @@ new_definition(const TesmFunction *function)
     return definition;
 }
 
+/* Whether one of the volumes of these data was chosen: what is remembered may be of another file. */
+static gboolean
+volume_is_chosen(GwyParams *params, const TesmSource *source)
+{
+    GwyAppDataId volume = gwy_params_get_data_id(params, TESM_VOLUME_ID);
+
+    return (source->menu == TESM_IMAGE && gwy_params_get_boolean(params, TESM_USE_VOLUME)
+            && volume.datano == gwy_app_data_browser_get_number(source->data)
+            && tesm_source_has_volume(source, volume.id));
+}
+
+/* What was typed of a file comes from that file; the rest is how to evaluate, and remembered. */
 GwyParams*
-tesm_params_new(const TesmFunction *function)
+tesm_params_new(const TesmFunction *function, const TesmSource *source)
 {
     static GHashTable *definitions = NULL;
     GwyParamDef *definition;
@@ -150,6 +168,9 @@ tesm_params_new(const TesmFunction *function)
     if (function->fits && !tesm_engine_knows(tesm_kernel_name(gwy_params_get_enum(params, TESM_KERNEL))))
         gwy_params_set_enum(params, TESM_KERNEL, 0);
     g_free(engine);
+    tesm_entered_load(source, function, params);
+    if (!function->about_regions && !volume_is_chosen(params, source))
+        gwy_params_set_boolean(params, TESM_USE_VOLUME, FALSE);
     return params;
 }
 
@@ -160,18 +181,14 @@ tesm_params_save(GwyParams *params)
     gwy_params_save_to_settings(params);
 }
 
-/* One volume instead of all on the grid of the channel, if it is one of them: what is remembered may be of another
- * file. */
-void
+/* One volume instead of all on the grid of the channel; returns whether it is so. */
+gboolean
 tesm_params_choose(GwyParams *params, TesmSource *source)
 {
-    GwyAppDataId volume;
-
-    if (source->menu != TESM_IMAGE || !gwy_params_get_boolean(params, TESM_USE_VOLUME))
-        return;
-    volume = gwy_params_get_data_id(params, TESM_VOLUME_ID);
-    if (volume.datano == gwy_app_data_browser_get_number(source->data) && tesm_source_has_volume(source, volume.id))
-        tesm_source_choose_volume(source, volume.id);
+    if (!volume_is_chosen(params, source))
+        return FALSE;
+    tesm_source_choose_volume(source, gwy_params_get_data_id(params, TESM_VOLUME_ID).id);
+    return TRUE;
 }
 
 const gchar*
@@ -199,18 +216,62 @@ tesm_params_use(GwyParams *params, gint id)
     return TRUE;
 }
 
-gboolean
-tesm_source_says(const TesmSource *source, const TesmFileValue *value)
+static gchar*
+problem_of_entry(const gchar *text, const gchar *name, const gchar *kind, const gchar *example)
 {
-    gchar *text;
+    return g_strdup_printf("%s: '%s' is no %s (%s).", name, text, kind, example);
+}
 
-    if (value->id == TESM_TIME_UNIT)
-        return tesm_source_has_time_unit(source);
-    if (value->id == TESM_LATERAL_UNIT)
-        return tesm_source_has_lateral_unit(source);
-    text = tesm_source_metadata(source, value->metadata);
-    g_free(text);
-    return text != NULL;
+/* What cannot be understood of a part of the fit; NULL if all can. */
+static gchar*
+problem_of_fit(GwyParams *params)
+{
+    static const struct { gint id; const gchar *name; } edges[] = {
+        { TESM_WINDOW1, "Window 1" }, { TESM_WINDOW2, "Window 2" },
+    };
+    const gchar *text;
+    guint i;
+
+    for (i = 0; i < G_N_ELEMENTS(edges); i++) {
+        text = gwy_params_get_string(params, edges[i].id);
+        if (*text && tesm_params_use(params, edges[i].id) && !tesm_text_is_window(text))
+            return problem_of_entry(text, edges[i].name, "window", "e.g. 0 ms:10 ms, or none");
+    }
+    text = gwy_params_get_string(params, TESM_SKIP);
+    if (*text && !tesm_text_is_quantity(text, "s"))
+        return problem_of_entry(text, "Leave out after an edge", "time", "e.g. 0.1 ms");
+    return NULL;
+}
+
+/* Whether windows are typed, so that the pulse need not be known. */
+static gboolean
+has_windows(GwyParams *params, const TesmFunction *function)
+{
+    return (function->fits && tesm_params_use(params, TESM_WINDOW1)
+            && (*gwy_params_get_string(params, TESM_WINDOW1) || *gwy_params_get_string(params, TESM_WINDOW2)));
+}
+
+/* Why the engine would refuse what is set, in the words of the dialog; NULL if nothing is known that it would. */
+gchar*
+tesm_params_problem(GwyParams *params, const TesmFunction *function, const TesmSource *source)
+{
+    const TesmFileValue *value;
+    const gchar *text;
+    gboolean ok;
+
+    for (value = tesm_file_values; value->option; value++) {
+        if (!tesm_source_has_traces(source) || tesm_source_says(source, value))
+            continue;
+        text = gwy_params_get_string(params, value->id);
+        ok = value->in_metadata ? tesm_text_is_quantity(text, value->unit) : tesm_text_is_unit(text, value->unit);
+        if (*text && !ok)
+            return problem_of_entry(text, value->name, !value->in_metadata ? "such unit"
+                                                       : *value->unit == 'V' ? "voltage" : "time", value->example);
+        if (!*text && !function->about_regions && value->id != TESM_VOLTAGE && value->id != TESM_LATERAL_UNIT
+            && (value->id == TESM_TIME_UNIT || !has_windows(params, function)))
+            return g_strdup_printf("%s: the file does not say it (%s).", value->name, value->example);
+    }
+    return function->fits ? problem_of_fit(params) : NULL;
 }
 
 static void
@@ -238,18 +299,21 @@ text_from_number(gdouble value)
     return g_strdup(g_ascii_formatd(buffer, sizeof(buffer), "%.6g", value));
 }
 
-static gchar*
-radius_text(GwyParams *params, gint radius_id, gint error_id)
+/* "27.5 nm ± 2.5 nm" as set, NULL if it is not. */
+gchar*
+tesm_radius_text(GwyParams *params, const TesmRadius *radius, const gchar *plus_minus)
 {
-    gchar *radius = text_from_number(1e9*gwy_params_get_double(params, radius_id));
-    gchar *error = text_from_number(1e9*gwy_params_get_double(params, error_id));
-    gchar *text;
+    gchar *value, *error, *text;
 
-    if (gwy_params_get_double(params, error_id) > 0.0)
-        text = g_strdup_printf("%snm+/-%snm", radius, error);
+    if (!gwy_params_get_boolean(params, radius->use))
+        return NULL;
+    value = text_from_number(1e9*gwy_params_get_double(params, radius->id));
+    error = text_from_number(1e9*gwy_params_get_double(params, radius->error));
+    if (gwy_params_get_double(params, radius->error) > 0.0)
+        text = g_strdup_printf("%s nm %s %s nm", value, plus_minus, error);
     else
-        text = g_strdup_printf("%snm", radius);
-    g_free(radius);
+        text = g_strdup_printf("%s nm", value);
+    g_free(value);
     g_free(error);
     return text;
 }
@@ -271,10 +335,13 @@ add_threshold_words(GwyParams *params, GPtrArray *words)
 static void
 add_fit_words(GwyParams *params, GPtrArray *words)
 {
-    if (gwy_params_get_boolean(params, TESM_USE_RADIUS))
-        add_option(words, "--tip-radius", radius_text(params, TESM_RADIUS, TESM_RADIUS_ERROR));
-    if (gwy_params_get_boolean(params, TESM_USE_CONTACT))
-        add_option(words, "--contact-radius", radius_text(params, TESM_CONTACT, TESM_CONTACT_ERROR));
+    const TesmRadius *radius;
+    gchar *text;
+
+    for (radius = tesm_radii; radius->option; radius++) {
+        if ((text = tesm_radius_text(params, radius, "+/-")))
+            add_option(words, radius->option, text);
+    }
     if (tesm_params_use(params, TESM_GEOMETRY))
         add_text_option(words, "--geometry", geometry_names[gwy_params_get_enum(params, TESM_GEOMETRY)]);
     add_threshold_words(params, words);

@@ -156,16 +156,47 @@ tesm_source_has_grid(const TesmSource *source, GwyDataField *field)
     return !gwy_data_field_check_compatibility(field, field_of(source, source->id), SAME_GRID);
 }
 
-static const gchar*
-metadata_entry(const TesmSource *source, GQuark key, const gchar *name)
+guint
+tesm_source_count(const TesmSource *source)
+{
+    return source->bricks->len + source->lawns->len;
+}
+
+/* Volumes first, then curve maps. */
+static GQuark
+metadata_key(const TesmSource *source, guint i)
+{
+    if (i < source->bricks->len)
+        return gwy_app_get_brick_meta_key_for_id(g_array_index(source->bricks, gint, i));
+    return gwy_app_get_lawn_meta_key_for_id(g_array_index(source->lawns, gint, i - source->bricks->len));
+}
+
+/* What one of the traces says, NULL if it does not. */
+const gchar*
+tesm_source_metadata_of(const TesmSource *source, guint i, const gchar *name)
 {
     GwyContainer *metadata;
     const guchar *text;
 
-    if (gwy_container_gis_object(source->data, key, &metadata)
+    if (gwy_container_gis_object(source->data, metadata_key(source, i), &metadata)
         && gwy_container_gis_string_by_name(metadata, name, &text))
         return (const gchar*)text;
     return NULL;
+}
+
+/* To write into; made where there are none. */
+GwyContainer*
+tesm_source_metadata_container(const TesmSource *source, guint i)
+{
+    GQuark key = metadata_key(source, i);
+    GwyContainer *metadata;
+
+    if (!gwy_container_gis_object(source->data, key, &metadata)) {
+        metadata = gwy_container_new();
+        gwy_container_set_object(source->data, key, metadata);
+        g_object_unref(metadata);
+    }
+    return metadata;
 }
 
 static void
@@ -180,17 +211,12 @@ tesm_source_metadata(const TesmSource *source, const gchar *name)
 {
     GHashTable *seen = g_hash_table_new(g_str_hash, g_str_equal);
     GString *joined = g_string_new(NULL);
-    guint i, n = source->bricks->len + source->lawns->len;
+    guint i, n = tesm_source_count(source);
     gboolean complete = n > 0;
     const gchar *text;
-    GQuark key;
 
     for (i = 0; i < n && complete; i++) {
-        if (i < source->bricks->len)
-            key = gwy_app_get_brick_meta_key_for_id(g_array_index(source->bricks, gint, i));
-        else
-            key = gwy_app_get_lawn_meta_key_for_id(g_array_index(source->lawns, gint, i - source->bricks->len));
-        text = metadata_entry(source, key, name);
+        text = tesm_source_metadata_of(source, i, name);
         complete = text != NULL;
         if (complete && g_hash_table_add(seen, (gpointer)text))
             append_text(joined, text);

@@ -55,6 +55,9 @@ TesmSource*   tesm_source_new     (GwyContainer *data, TesmMenu menu, gboolean a
 void          tesm_source_free    (TesmSource *source);
 gboolean      tesm_source_has_traces(const TesmSource *source);
 gboolean      tesm_source_has_grid(const TesmSource *source, GwyDataField *field);
+guint         tesm_source_count   (const TesmSource *source);
+const gchar*  tesm_source_metadata_of(const TesmSource *source, guint i, const gchar *name);
+GwyContainer* tesm_source_metadata_container(const TesmSource *source, guint i);
 gchar*        tesm_source_metadata(const TesmSource *source, const gchar *name);
 gboolean      tesm_source_has_time_unit   (const TesmSource *source);
 gboolean      tesm_source_has_lateral_unit(const TesmSource *source);
@@ -92,19 +95,48 @@ enum {
     TESM_THRESHOLD_OF, TESM_SIGMAS, TESM_NOISE, TESM_NUISANCE, TESM_SIGN, TESM_KERNEL, TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_START, TESM_DURATION, TESM_VOLTAGE,
     TESM_TIME_UNIT, TESM_LATERAL_UNIT, TESM_ENGINE,
     TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_CONTACT, TESM_INFO_ENGINE,
-    TESM_HEADER_FIT, TESM_HEADER_PULSE, TESM_HEADER_ENGINE,
+    TESM_HEADER_FIT, TESM_HEADER_PULSE, TESM_HEADER_ENGINE, TESM_INFO_SUGGESTED, TESM_BUTTON_SUGGESTED, TESM_MESSAGE,
 };
-GwyParams*    tesm_params_new   (const TesmFunction *function);
+GwyParams*    tesm_params_new   (const TesmFunction *function, const TesmSource *source);
 void          tesm_params_save  (GwyParams *params);
-void          tesm_params_choose(GwyParams *params, TesmSource *source);
+gboolean      tesm_params_choose(GwyParams *params, TesmSource *source);
 void          tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source,
                                     GPtrArray *words);
 gboolean      tesm_params_use   (GwyParams *params, gint id);
+gchar*        tesm_params_problem(GwyParams *params, const TesmFunction *function, const TesmSource *source);
 const gchar*  tesm_kernel_name  (gint kernel);
 
-typedef struct { gint id; const gchar *option, *metadata; } TesmFileValue;
+typedef struct {
+    gint id;
+    const gchar *option, *name;
+    gboolean in_metadata;    /* of its name; else it is an axis that says it */
+    const gchar *unit, *example;
+} TesmFileValue;
 extern const TesmFileValue tesm_file_values[];   /* what a file may say itself; ends with a NULL option */
-gboolean      tesm_source_says  (const TesmSource *source, const TesmFileValue *value);
+
+typedef struct {
+    gint id, use, error;
+    const gchar *option, *name;
+} TesmRadius;
+extern const TesmRadius tesm_radii[];            /* ends with a NULL option */
+#define TESM_PLUS_MINUS "±"      /* as people read it; a command line takes only "+/-" in every locale */
+gchar*        tesm_radius_text  (GwyParams *params, const TesmRadius *radius, const gchar *plus_minus);
+
+/* entered.c */
+gboolean      tesm_source_says    (const TesmSource *source, const TesmFileValue *value);
+void          tesm_entered_load   (const TesmSource *source, const TesmFunction *function, GwyParams *params);
+void          tesm_entered_remember(const TesmSource *source, const TesmFunction *function, GwyParams *params);
+void          tesm_entered_keep   (const TesmSource *source, const TesmFunction *function, GwyParams *params);
+gchar*        tesm_entered_missing(const TesmSource *source, const TesmFunction *function);
+gchar*        tesm_entered_suggest(const TesmSource *source, const TesmFunction *function, GwyParams *params,
+                                   GwyParamTable *measured, GwyParamTable *evaluated);
+const gchar*  tesm_entered_origin (void);
+
+/* texts.c */
+gboolean      tesm_text_is_unit    (const gchar *text, const gchar *unit);
+gboolean      tesm_text_is_quantity(const gchar *text, const gchar *unit);
+gboolean      tesm_text_is_window  (const gchar *text);
+gchar*        tesm_text_rounded    (const gchar *text);
 
 /* dialog.c */
 gboolean      tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSource *source);

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gwyddion import gui_session
 from gwyddion.modulehost import Host, compile_host
 from gwyddion.stress import Stress
 from napari_tesm.gwyddion_install.building import build_module
@@ -40,3 +41,12 @@ def stress(host: Host, sample: Path, tmp_path: Path) -> Iterator[Stress]:
 @pytest.fixture(scope="session")
 def sample() -> Path:
     return SAMPLE
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """Name of a display with a window manager."""
+    if missing := gui_session.missing_tools():
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with gui_session.screen() as name:
+        yield name

@@ -6,12 +6,19 @@
  * the current channel, volume or curve map, CHANNEL that of the channel that is current beside it.  IN.gwy may be
  * "huge:NX:NY:NZ", a volume of zeros in no file.  What the function has made of the data is saved to OUT.gwy.
  *
+ * "ask:FUNCTION" runs it with its dialog, which needs a display: $HOST_TYPES holds what is typed there, NAME=VALUE with "|"
+ * between them ("+" presses the button that takes over what was typed last), and OK is pressed if it can be.
+ *
  * Prints, on stdout: "function NAME" for each function of the module, "milliseconds T" for the run, "filename PATH" under
  * which the data go afterwards, "decimal POINT" of the locale, "peak KB" of memory.  Every warning of the libraries goes
  * to stderr as "LOG DOMAIN: TEXT".  Settings are read and saved as Gwyddion does.
  *
+ * Of a dialog: "entry NAME TEXT" as it comes up, "label TEXT" of what is to be read when all is typed, "ok 0" or "ok 1".
+ *
  * Exit status: 0 no warnings, 1 warnings, 2 could not be run.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +32,11 @@
 #include <libgwydgets/gwydgets.h>
 #include <libgwymodule/gwymodule.h>
 #include <app/gwyapp.h>
+#include "tesm.h"
 
+#define TAKE_OVER 100        /* the response of the button of the module's dialog */
+
+static GwyParamTable *tables[2] = { NULL, NULL };     /* of the dialog that is up */
 static gint n_warnings = 0;
 
 static void
@@ -101,6 +112,93 @@ load_data(const gchar *name)
     return data;
 }
 
+/* The module asks the program for these two before the libraries: it is answered in the user's place. */
+GwyParamTable*
+gwy_param_table_new(GwyParams *params)
+{
+    GwyParamTable* (*original)(GwyParams*) = (GwyParamTable* (*)(GwyParams*))dlsym(RTLD_NEXT, "gwy_param_table_new");
+
+    tables[1] = tables[0];
+    return tables[0] = original(params);
+}
+
+static GwyParamTable*
+table_with(gint id)
+{
+    return tables[1] && gwy_param_table_exists(tables[1], id) ? tables[1] : tables[0];
+}
+
+static const struct { const gchar *name; gint id; } typed_entries[] = {
+    { "pulse_start", TESM_START }, { "pulse_duration", TESM_DURATION }, { "voltage", TESM_VOLTAGE },
+    { "time_unit", TESM_TIME_UNIT }, { "lateral_unit", TESM_LATERAL_UNIT }, { "window1", TESM_WINDOW1 },
+    { "window2", TESM_WINDOW2 }, { "skip_after_edge", TESM_SKIP },
+};
+
+static void
+print_label(const gchar *text)
+{
+    gchar *line = g_strdelimit(g_strdup(text), "\n", '|');
+
+    if (*line)
+        printf("label %s\n", line);
+    g_free(line);
+}
+
+static void
+print_labels(GtkWidget *widget, gpointer unused)
+{
+    if (GTK_IS_LABEL(widget))
+        print_label(gtk_label_get_text(GTK_LABEL(widget)));
+    if (GTK_IS_ENTRY(widget))
+        print_label(gtk_entry_get_text(GTK_ENTRY(widget)));
+    if (GTK_IS_CONTAINER(widget))
+        gtk_container_forall(GTK_CONTAINER(widget), print_labels, unused);
+}
+
+static void
+type_one(GwyDialog *dialog, const gchar *text)
+{
+    gchar **parts = g_strsplit(text, "=", 2);
+    guint i;
+
+    if (gwy_strequal(text, "+"))
+        gtk_dialog_response(GTK_DIALOG(dialog), TAKE_OVER);
+    else if (gwy_strequal(parts[0], "tip_radius")) {
+        gwy_param_table_set_boolean(table_with(TESM_USE_RADIUS), TESM_USE_RADIUS, TRUE);
+        gwy_param_table_set_double(table_with(TESM_RADIUS), TESM_RADIUS, g_ascii_strtod(parts[1], NULL));
+    }
+    else if (gwy_strequal(parts[0], "tip_radius_error"))
+        gwy_param_table_set_double(table_with(TESM_RADIUS_ERROR), TESM_RADIUS_ERROR, g_ascii_strtod(parts[1], NULL));
+    for (i = 0; i < G_N_ELEMENTS(typed_entries); i++) {
+        if (gwy_strequal(parts[0], typed_entries[i].name))
+            gwy_param_table_set_string(table_with(typed_entries[i].id), typed_entries[i].id, parts[1]);
+    }
+    g_strfreev(parts);
+}
+
+GwyDialogOutcome
+gwy_dialog_run(GwyDialog *dialog)
+{
+    gchar **typed = g_strsplit(g_getenv("HOST_TYPES") ? g_getenv("HOST_TYPES") : "", "|", -1), **text;
+    GwyParams *params = gwy_param_table_params(tables[0]);
+    gboolean ok;
+    guint i;
+
+    for (i = 0; i < G_N_ELEMENTS(typed_entries); i++) {
+        if (gwy_param_table_exists(table_with(typed_entries[i].id), typed_entries[i].id))
+            printf("entry %s %s\n", typed_entries[i].name, gwy_params_get_string(params, typed_entries[i].id));
+    }
+    for (text = typed; *text; text++)
+        type_one(dialog, *text);
+    g_strfreev(typed);
+    print_labels(GTK_WIDGET(dialog), NULL);
+    ok = gtk_widget_is_sensitive(gtk_dialog_get_widget_for_response(GTK_DIALOG(dialog), GTK_RESPONSE_OK));
+    printf("ok %d\n", ok);
+    gtk_widget_destroy(GTK_WIDGET(dialog));
+    tables[0] = tables[1] = NULL;
+    return ok ? GWY_DIALOG_PROCEED : GWY_DIALOG_CANCEL;
+}
+
 static void
 move_point(GwyContainer *data, gint id)
 {
@@ -115,19 +213,23 @@ move_point(GwyContainer *data, gint id)
 static void
 run_function(GwyContainer *data, const gchar *kind, const gchar *name, gint id)
 {
+    gboolean asks = g_str_has_prefix(name, "ask:");
+    GwyRunType run = asks ? GWY_RUN_INTERACTIVE : GWY_RUN_IMMEDIATE;
+
+    name += asks ? strlen("ask:") : 0;
     if (gwy_strequal(name, "move"))
         move_point(data, id);
     else if (gwy_strequal(kind, "proc")) {
         gwy_app_data_browser_select_data_field(data, id);
-        gwy_process_func_run(name, data, GWY_RUN_IMMEDIATE);
+        gwy_process_func_run(name, data, run);
     }
     else if (gwy_strequal(kind, "volume")) {
         gwy_app_data_browser_select_brick(data, id);
-        gwy_volume_func_run(name, data, GWY_RUN_IMMEDIATE);
+        gwy_volume_func_run(name, data, run);
     }
     else {
         gwy_app_data_browser_select_lawn(data, id);
-        gwy_curve_map_func_run(name, data, GWY_RUN_IMMEDIATE);
+        gwy_curve_map_func_run(name, data, run);
     }
 }
 
@@ -165,6 +267,10 @@ main(int argc, char **argv)
     }
     setlocale(LC_ALL, "");
     g_log_set_default_handler(note_warning, NULL);
+    if (strstr(argv[3], "ask:") && !gtk_init_check(&argc, &argv)) {
+        fprintf(stderr, "There is no display for a dialog.\n");
+        return 2;
+    }
     start_gwyddion();
     load_module(argv[1]);
     for (item = gwy_module_get_functions("tesm"); item; item = g_slist_next(item))

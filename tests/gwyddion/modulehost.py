@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_tesm.gwyddion_install.places import own_engine
+from napari_tesm.gwyddion_install.places import own_engine, source_folder
 
 SOURCE = Path(__file__).with_suffix(".c")
 TIMEOUT = 120  # s
@@ -20,8 +20,17 @@ def compile_host(folder: Path) -> Path:
         ["pkg-config", "--cflags", "--libs", "gwyddion"], capture_output=True, text=True, check=True
     ).stdout.split()
     # The program has to bring all libraries along: the module asks it for their functions.
-    command = ["gcc", "-O1", "-Wno-deprecated-declarations", "-Wl,--no-as-needed", "-o", program, SOURCE]
-    subprocess.run([*command, *flags, "-lm"], check=True, timeout=300)
+    command = [
+        "gcc",
+        "-O1",
+        "-Wno-deprecated-declarations",
+        "-Wl,--no-as-needed",
+        "-rdynamic",
+        "-o",
+        program,
+        SOURCE,
+    ]
+    subprocess.run([*command, f"-I{source_folder()}", *flags, "-lm", "-ldl"], check=True, timeout=300)
     return program
 
 
@@ -35,6 +44,9 @@ class Run:
     decimal: str
     peak: int  # bytes
     stderr: str
+    entries: dict[str, str]  # of the dialog as it came up
+    labels: list[str]  # of the dialog when all was typed
+    ok: bool  # whether its button could be pressed
 
     @property
     def log(self) -> list[str]:
@@ -91,7 +103,7 @@ class Host:
             process.kill()
             raise
         assert process.returncode in (0, 1), stderr
-        words = [line.split(" ", 1) for line in stdout.splitlines()]
+        words = [line.partition(" ")[::2] for line in stdout.splitlines()]
         said = dict(words)
         return Run(
             functions={value for name, value in words if name == "function"},
@@ -100,6 +112,9 @@ class Host:
             decimal=said["decimal"],
             peak=int(said["peak"]) * 1024,
             stderr=stderr,
+            entries=dict(text.partition(" ")[::2] for name, text in words if name == "entry"),
+            labels=[text for name, text in words if name == "label"],
+            ok=said.get("ok") == "1",
         )
 
     def leftovers(self) -> list[str]:

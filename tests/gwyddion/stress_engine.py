@@ -7,6 +7,7 @@ Called as the module calls ``tesm``; ``$STRESS_NOTES`` is a file for what a test
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,9 @@ def main(words: list[str]) -> int:
         return 0
     if mode == "junk":
         output.write_bytes(b"GWYPjunkjunk")
+        return 0
+    if mode == "quick":  # a result that somebody else has made
+        shutil.copy(os.environ["STRESS_TARGET"], output)
         return 0
     if mode == "empty":
         output.write_bytes(b"GWYPGwyContainer\0\0\0\0\0")

@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from gwyddion import gui_session
 from gwyddion.gui_session import session
 from gwyddion.stress import gone_soon, is_alive
 from gwyddion.test_regions_in_gwyddion import drawn
@@ -14,28 +13,21 @@ pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
 FUNCTION = "tesm_diffusion_maps"
 
 
-@pytest.fixture(scope="module")
-def display():
-    if missing := gui_session.missing_tools():
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    with gui_session.screen() as name:
-        yield name
-
-
 def test_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, display, host):
     with session(
         module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
     ) as gwyddion:
-        gwyddion.call(FUNCTION, "Traces (-3 V)", menu="alt")
+        before = set(gwyddion.windows())
+        gwyddion.call(FUNCTION, "Topography")
         gwyddion.wait_for("Diffusion Maps")
         gwyddion.shot("dialog")
         gwyddion.key("alt+o")
-        # Their windows open one after the other; the last ones are those of the other voltage.
-        wanted = [f"[{name} (-3 V)]" for name in ("H", "D1", "log10 D1", "D2", "log10 D2")] + ["(+3 V)]"]
-        gwyddion.wait(lambda windows: all(name in " ".join(windows) for name in wanted), "the maps")
-        titles = " ".join(gwyddion.windows())
-        assert "[tau1 (-3 V)]" not in titles  # in the data browser, not on the screen
-        assert "[D1 (+3 V)]" not in titles
+        gwyddion.wait(lambda windows: "t-ESM histogram (+3 V)" in " ".join(windows), "the graph")
+        gwyddion.wait_for_peace()
+        opened = [title for title in gwyddion.windows() if title not in before]
+        # Of two pulses with fifteen maps each: the rest is in the data browser, not on the screen.
+        assert len(opened) == 3
+        assert all(name in " ".join(opened) for name in ("[D1 (+3 V)]", "[D2 (+3 V)]"))
         gwyddion.shot("maps")
         assert gwyddion.problems() == []
         assert gwyddion.leftovers() == []
@@ -50,7 +42,7 @@ def test_one_of_several_volumes_can_be_chosen(module, sample, tmp_path, display,
         gwyddion.key("alt+y")
         gwyddion.shot("one volume")
         gwyddion.key("alt+o")
-        gwyddion.wait(lambda windows: any("[log10 D2 (+3 V)]" in title for title in windows), "the maps")
+        gwyddion.wait(lambda windows: any("[D2 (+3 V)]" in title for title in windows), "the maps")
         gwyddion.wait_for_peace()
         assert not [title for title in gwyddion.windows() if "[D1 (-3 V)]" in title]
         assert gwyddion.problems() == []
@@ -67,7 +59,7 @@ def test_a_joint_kernel_can_be_chosen_after_a_geometry_and_a_window(module, samp
         gwyddion.key("alt+k", "End", "Up")
         gwyddion.shot("joint kernel")  # geometry and windows are grey
         gwyddion.key("alt+o")
-        gwyddion.wait(lambda windows: any("[log10 D (" in title for title in windows), "the map")
+        gwyddion.wait(lambda windows: any("[D (" in title for title in windows), "the map")
         assert gwyddion.problems() == []
         assert gwyddion.leftovers() == []
 
@@ -120,8 +112,16 @@ def test_region_statistics_are_a_table_to_read_and_graphs(module, sample, tmp_pa
         gwyddion.key("alt+o")
         gwyddion.wait(lambda windows: any("t-ESM mean trace" in title for title in windows), "the graphs")
         gwyddion.wait_for("Region Statistics")
-        gwyddion.wait_for("t-ESM mean trace (-3 V): rectangle 1, outside of all")
+        gwyddion.wait_for("t-ESM mean trace (+3 V): rectangle 1, outside of all")
+        gwyddion.wait_for_peace()
         gwyddion.shot("regions")
+        # A second time the graphs are drawn anew where they are; another table comes.
+        before = sorted(gwyddion.windows())
+        gwyddion.call("tesm_region_statistics", "Topography")
+        gwyddion.wait(lambda windows: len(windows) == len(before), "the dialog")
+        gwyddion.key("alt+o")
+        gwyddion.wait_for_peace()
+        assert sorted(gwyddion.windows()) == before
         assert gwyddion.problems() == []
         assert gwyddion.leftovers() == []
         # The table keeps nobody from working on.

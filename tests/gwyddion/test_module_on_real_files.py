@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gwyddion.comparing import assert_same_channels, channels, fitted, graphs
-from gwyddion.test_module_parameters import remember
+from gwyddion.test_module_parameters import typed_for
 from napari_tesm.gwy import Field, metadata_entries, read_container
 
 pytestmark = pytest.mark.gwyddion
@@ -22,8 +22,12 @@ def test_a_volume_without_units_or_pulse_is_fitted_when_the_dialog_says_them(hos
     assert len(run.log) == 1
     assert "has no unit: give it with 'Unit of the time axis'" in run.log[0]
     assert "--" not in run.log[0]
-    remember(host, **PULSE)
-    run = host("volume", "tesm_diffusion_maps", 0, path, tmp_path / "out.gwy")
+    names = {"time_unit": "unit_of_the_time_axis", "lateral_unit": "unit_of_the_image_axes"}
+    typed = typed_for(
+        path, tmp_path / "typed", 0, ["Pulse start", "Pulse duration"],
+        **{names.get(name, name): text for name, text in PULSE.items()},
+    )  # fmt: skip
+    run = host("volume", "tesm_diffusion_maps", 0, typed, tmp_path / "out.gwy")
     assert run.log == []
     words = [f"--{name.replace('_', '-')}={value}" for name, value in PULSE.items()]
     expected = fitted(path, tmp_path / "fit.gwy", "--traces", "0", *words)

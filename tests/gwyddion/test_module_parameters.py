@@ -26,6 +26,22 @@ def remember(host, **values):
     settings.write_text("\n".join(["Gwyddion Settings 1.0", *lines, ""]))
 
 
+def typed_for(source, folder, number, said=(), **entered):
+    """Copy a file of which somebody has typed in the dialog what it does not say, as one that was saved afterwards.
+
+    `said` are those of the entries that stand in the metadata of the volume under their own names, too.
+    """
+    container = read_container(source)
+    key = f"/brick/{number}/meta"
+    entries = metadata_entries(container[key]) if key in container else {}
+    names = {name.replace("_", " ").capitalize(): text for name, text in entered.items()}
+    entries["Entered in t-ESM"] = "; ".join(f"{name}: {text}" for name, text in names.items())
+    put(container, key, metadata_container(entries | {name: names[name] for name in said}), "o")
+    folder.mkdir(exist_ok=True)
+    write_container(folder / source.name, container)
+    return folder / source.name
+
+
 @pytest.fixture(scope="session")
 def german(tmp_path_factory):
     """Environment in which a decimal point is a comma."""
@@ -42,10 +58,11 @@ def german(tmp_path_factory):
 
 def test_every_parameter_reaches_the_engine_in_a_german_locale(host, sample, tmp_path, german):
     remember(
-        host, use_tip_radius=True, tip_radius=27.5e-9, tip_radius_error=2.5e-9, geometry=2, threshold=0.225,
-        threshold_of=1, window1="0 ms:5,5ms".replace(",", "."), window2="none", skip_after_edge="0.2 ms",
+        host, geometry=2, threshold=0.225, threshold_of=1, window1="0 ms:5,5ms".replace(",", "."), window2="none",
+        skip_after_edge="0.2 ms",
     )  # fmt: skip
-    run = host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy", environment=german)
+    typed = typed_for(sample, tmp_path / "typed", 1, tip_radius="27.5 nm ± 2.5 nm")
+    run = host("volume", FUNCTION, 1, typed, tmp_path / "out.gwy", environment=german)
     assert run.decimal == ","
     assert run.log == []
     expected = fitted(
@@ -58,11 +75,8 @@ def test_every_parameter_reaches_the_engine_in_a_german_locale(host, sample, tmp
 
 
 def test_a_contact_radius_goes_before_the_tip_radius(host, sample, tmp_path, german):
-    remember(
-        host, use_tip_radius=True, tip_radius=27.5e-9, use_contact_radius=True, contact_radius=5.5e-9,
-        contact_radius_error=1.5e-9,
-    )  # fmt: skip
-    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy", environment=german).log == []
+    typed = typed_for(sample, tmp_path / "typed", 1, tip_radius="27.5 nm", contact_radius="5.5 nm ± 1.5 nm")
+    assert host("volume", FUNCTION, 1, typed, tmp_path / "out.gwy", environment=german).log == []
     made = read_container(tmp_path / "out.gwy")
     expected = fitted(
         sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "27.5nm", "--contact-radius",
@@ -77,10 +91,17 @@ def test_a_threshold_is_a_number_of_standard_errors_too_beside_noise_sign_and_nu
     host, sample, tmp_path, german
 ):
     remember(
-        host, use_tip_radius=True, threshold_of=3, sigmas=30.5, threshold=0.9, noise=1, sign=1, kernel=6,
+        host,
+        threshold_of=3,
+        sigmas=30.5,
+        threshold=0.9,
+        noise=1,
+        sign=1,
+        kernel=6,
         nuisance="drift,mains:50Hz",
-    )  # fmt: skip
-    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy", environment=german).log == []
+    )
+    typed = typed_for(sample, tmp_path / "typed", 1, tip_radius="25 nm")
+    assert host("volume", FUNCTION, 1, typed, tmp_path / "out.gwy", environment=german).log == []
     expected = fitted(
         sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "25nm", "--kernel", "flux-pulse",
         "--threshold", "30.5sigma", "--noise", "white", "--sign", "any", "--nuisance", "drift,mains:50Hz",
@@ -99,9 +120,10 @@ def test_a_threshold_is_a_number_of_standard_errors_too_beside_noise_sign_and_nu
 
 
 def test_settings_are_remembered_to_the_last_digit(host, sample, tmp_path, german):
-    remember(host, use_tip_radius=True, tip_radius=27.5e-9, threshold=0.225)
-    host("volume", FUNCTION, 1, sample, tmp_path / "1.gwy", environment=german)
-    host("volume", FUNCTION, 1, sample, tmp_path / "2.gwy", environment=german)
+    remember(host, threshold=0.225)
+    typed = typed_for(sample, tmp_path / "typed", 1, tip_radius="27.5 nm")
+    host("volume", FUNCTION, 1, typed, tmp_path / "1.gwy", environment=german)
+    host("volume", FUNCTION, 1, typed, tmp_path / "2.gwy", environment=german)
     first, second = (read_container(tmp_path / f"{number}.gwy") for number in (1, 2))
     entries = metadata_entries(first[f"/{channels(first)['D1 (-3 V)']}/meta"])
     assert entries["Tip radius"] == "27.5 nm"
@@ -125,8 +147,9 @@ def test_what_is_remembered_of_another_kernel_does_not_keep_one_from_running(
     """A kernel of diffusion has a geometry of its own; one for the whole record has no windows, either."""
     joint = number > 5
     windows = {"window1": "none", "window2": "12 ms:20 ms"} if joint else {}
-    remember(host, use_tip_radius=True, geometry=3, kernel=number, **windows)
-    run = host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy")
+    remember(host, geometry=3, kernel=number, **windows)
+    typed = typed_for(sample, tmp_path / "typed", 1, tip_radius="25 nm")
+    run = host("volume", FUNCTION, 1, typed, tmp_path / "out.gwy")
     assert run.log == []
     expected = fitted(
         sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "25nm", "--kernel", kernel
@@ -139,8 +162,9 @@ def test_what_is_remembered_of_another_kernel_does_not_keep_one_from_running(
 
 
 def test_geometry_and_windows_hold_for_the_other_kernels(host, sample, tmp_path):
-    remember(host, use_tip_radius=True, geometry=3, kernel=0, window1="none")
-    assert host("volume", FUNCTION, 1, sample, tmp_path / "out.gwy").log == []
+    remember(host, geometry=3, kernel=0, window1="none")
+    typed = typed_for(sample, tmp_path / "typed", 1, tip_radius="25 nm")
+    assert host("volume", FUNCTION, 1, typed, tmp_path / "out.gwy").log == []
     expected = fitted(
         sample, tmp_path / "fit.gwy", "--traces", "1", "--tip-radius", "25nm", "--geometry", "l2/6tau",
         "--window1", "none",
@@ -175,8 +199,11 @@ def without_metadata(sample, path, *names):
 
 def test_the_pulse_of_the_dialog_stands_in_only_for_what_the_file_lacks(host, sample, tmp_path):
     lacking = without_metadata(sample, tmp_path / "lacking.gwy", "Pulse duration", "Pulse voltage")
-    remember(host, pulse_start="1 ms", pulse_duration="9 ms", voltage="-2.5 V")
-    run = host("volume", FUNCTION, 1, lacking, tmp_path / "out.gwy")
+    typed = typed_for(
+        lacking, tmp_path / "typed", 1, ["Pulse duration", "Pulse voltage"], pulse_start="1 ms",
+        pulse_duration="9 ms", pulse_voltage="-2.5 V",
+    )  # fmt: skip
+    run = host("volume", FUNCTION, 1, typed, tmp_path / "out.gwy")
     assert run.log == []
     made = read_container(tmp_path / "out.gwy")
     entries = metadata_entries(made[f"/{channels(made)['D1 (-2.5 V)']}/meta"])
