@@ -720,3 +720,19 @@ def test_help_names_what_counts_as_a_region(capsys: pytest.CaptureFixture[str]) 
     text = " ".join(capsys.readouterr().out.split())
     for word in ("selections", "masks", "--channel", "--json", "--csv"):
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("reader", "words"), [("", "run 'tesm fit' first"), ("gwyddion", "run 'Diffusion Maps' first")]
+)
+def test_what_to_run_first_is_called_as_the_reader_knows_it(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    reader: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv("TESM_READER", reader)
+    save(tmp_path / "scan.gwy", example_dataset(), regions=[STEP])
+    assert main(["regions", str(tmp_path / "scan.gwy")]) == 0
+    assert f"Note: only H is known, measured from the traces: {words}" in capsys.readouterr().out

@@ -12,11 +12,13 @@ from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import FileChangedError
-from napari_tesm.files.sentences import Sentence
+from napari_tesm.files.sentences import Field, Sentence
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.series import series_from_datasets
 from napari_tesm.scan import Scan, scan_with_traces, scans_from_file
 from napari_tesm.scan.restoring import recipe_from_container
+
+_FIT = Field("a fit")
 
 
 def scan_to_evaluate(options: argparse.Namespace, recipe: Recipe) -> tuple[Scan, Evaluation]:
@@ -100,14 +102,15 @@ def _scan_with_heights(
     except FileChangedError:
         raise
     except ValueError as error:
-        template = "there are no result maps, run 'tesm fit' first; H alone cannot be measured: {error}"
-        sentence = Sentence(template, error=error)
+        template = "there are no result maps, run {fit} first; H alone cannot be measured: {error}"
+        sentence = Sentence(template, fit=_FIT, error=error)
         if without_maps is None or options.traces:
             raise ValueError(sentence) from None
         scan.dataset = None
         scan.notes.append(Sentence("{words}{sentence}", words=without_maps, sentence=sentence))
     else:
-        scan.notes.append("only H is known, measured from the traces: run 'tesm fit' first to get tau and D")
+        template = "only H is known, measured from the traces: run {fit} first to get tau and D"
+        scan.notes.append(Sentence(template, fit=_FIT))
     return scan
 
 

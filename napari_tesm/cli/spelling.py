@@ -33,8 +33,9 @@ def _setting(name: str, value: str) -> str:
     return f"{option_from_field(name, value)} in tesm.conf"
 
 
-_NAMES: Final = {"the command line": "tesm info --mapping FILE"}
-_SPELLINGS: Final = {"gwyddion": Spelling(_dialog_entry, _NAMES), "pygwy": Spelling(_setting, _NAMES)}
+_NAMES: Final = {"the command line": "tesm info --mapping FILE", "a fit": "'tesm fit'"}
+_MENU: Final = _NAMES | {"a fit": "'Diffusion Maps'"}
+_SPELLINGS: Final = {"gwyddion": Spelling(_dialog_entry, _MENU), "pygwy": Spelling(_setting, _MENU)}
 _ON_A_TERMINAL: Final = Spelling(option_from_field, _NAMES)
 
 
