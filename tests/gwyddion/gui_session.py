@@ -17,7 +17,7 @@ KEYS = {"tesm_diffusion_maps": "F11", "tesm_displacement_map": "F10", "tesm_regi
         "tesm_open_in_napari": "F8"}  # fmt: skip
 _ITEMS = {"tesm_diffusion_maps": "Diffusion Maps", "tesm_displacement_map": "Displacement Map",
           "tesm_region_statistics": "Region Statistics", "tesm_open_in_napari": "Open in napari"}  # fmt: skip
-PATIENCE = 40  # s; the machine may have other things to do
+PATIENCE = 180  # s; the machine may have other things to do
 
 
 def missing_tools() -> list[str]:

@@ -103,6 +103,8 @@ def test_the_next_file_is_not_given_what_was_typed_for_the_last(engine, silent, 
     assert "Typed last, for silent.gwy:" in run.labels
     assert "Pulse duration: 10 ms|Tip radius: 27.5 nm ± 2.5 nm" in run.labels
     assert "Pulse duration: the file does not say it (e.g. 10 ms)." in run.labels
+    # A dialog that is cancelled leaves nothing but the place of its sliders.
+    assert not engine(FITS, half_silent, typed="tip_radius=4e-8|tip_radius_error=1e-9|pulse_duration=x")[0].ok
     # Whoever confirms it, confirms it for this file.
     run, given = engine(FITS, half_silent, tmp_path / "kept.gwy", typed="+")
     assert (run.log, given) == ([], {name: GIVEN[name] for name in ("--pulse-duration", "--tip-radius")})

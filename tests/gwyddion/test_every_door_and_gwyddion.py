@@ -117,7 +117,7 @@ def test_every_region_has_the_same_numbers(by_command, by_napari):
     data = report_data_from_files([by_command / "command.gwy"])
     section = section_functions()["regions"]
     (report,) = report_from_data(data, sections={"regions": section}, strict=True).sections
-    table, asked = RegionTable.of(by_napari), 0
+    table, asked, checked = RegionTable.of(by_napari), 0, set()
     for part in parts:
         for entry in part["statistics"] if part["name"] in PARTS else ():
             measures = next(
@@ -129,13 +129,16 @@ def test_every_region_has_the_same_numbers(by_command, by_napari):
             shown = next(row.values for row in table.rows() if row.name == part["name"])
             for name in NUMBERS:
                 assert measures[name] == getattr(shown, name) == entry[name]
-            # numpy's own word, of the pixels as they are.
+            # numpy's own word, of the pixels as they are; where none was too slow or too fast to be told.
             left, right, _ = PARTS[part["name"]]
             values = by_napari.maps[entry["quantity"]].values[entry["pulse"] - 1][:, left:right]
             assert entry["n"] == np.isfinite(values).sum()
-            assert entry["median"] == pytest.approx(np.nanmedian(values), rel=1e-12)
+            if not measures["n_below"] + measures["n_above"]:
+                assert entry["median"] == pytest.approx(np.nanmedian(values), rel=1e-12)
+                checked.add(entry["quantity"])
             asked += 1
     assert asked == 2 * len(QUANTITIES) * 2
+    assert checked >= {"H", "tau1", "D1"}
 
 
 def test_gwyddions_table_is_that_of_the_command_line(by_command, by_gwyddion, capsys):
