@@ -116,12 +116,17 @@ def test_region_statistics_are_a_table_to_read_and_graphs(module, sample, tmp_pa
         gwyddion.wait_for_peace()
         gwyddion.shot("regions")
         # A second time the graphs are drawn anew where they are; another table comes.
-        before = sorted(gwyddion.windows())
+        opened = sorted(gwyddion.windows())
+        gwyddion.focus(gwyddion.windows()["Region Statistics"])
+        gwyddion.key("Escape")
+        gwyddion.wait(lambda windows: "Region Statistics" not in windows, "the end of the table")
         gwyddion.call("tesm_region_statistics", "Topography")
-        gwyddion.wait(lambda windows: len(windows) == len(before), "the dialog")
+        gwyddion.wait_for("Region Statistics")
         gwyddion.key("alt+o")
+        gwyddion.wait(lambda windows: "Region Statistics" not in windows, "the end of the dialog")
+        gwyddion.wait_for("Region Statistics")
         gwyddion.wait_for_peace()
-        assert sorted(gwyddion.windows()) == before
+        assert sorted(gwyddion.windows()) == opened
         assert gwyddion.problems() == []
         assert gwyddion.leftovers() == []
         # The table keeps nobody from working on.
