@@ -155,6 +155,15 @@ def test_aicc_is_that_of_generalised_least_squares():
         assert abs(ordinary - expected) > 100
 
 
+def test_behind_a_slow_filter_noise_is_that_of_the_filter():
+    """A tenth of this was called mains, of others a third drift: three of forty maps were taken for a flux."""
+    lock_in = {"time_constant": 3e-4, "order": 4}
+    traces = traces_in(filtered(3e-4, 4), "exponential", seed=11, **lock_in)
+    choice = kernel_choice(map_of(traces, **lock_in), kernels=("exponential", "flux-pulse"))
+    assert choice.noises[0].shares["lock-in"] > 0.95
+    assert choice.recommended() == "exponential"
+
+
 def test_noise_is_as_white_as_it_should_be_and_gaps_cost_nothing():
     noise = NoiseModel({Process("lock-in", 3e-4, 4): 1.0})
     rng = np.random.default_rng(2)
