@@ -72,6 +72,37 @@ def test_five_methods_give_back_the_one_coefficient(diffusion):
     assert results[0].seconds < results[2].seconds / 20
 
 
+def test_the_errors_of_the_bulk_methods_are_their_scatter():
+    rng = np.random.default_rng(3)
+    late, pulse = np.linspace(0, 1.5 * SPAN, 301)[1:], 0.05 * SPAN
+    current, rest = titration_current(late, FILM), np.linspace(0, 2 * SPAN, 801)[1:]
+    potential = pulse_potential(rest, FILM, pulse=pulse)
+    where = np.geomspace(0.02, 200, 41) / SPAN
+    z = impedance(where, FILM)
+    pulls = {"PITT": [], "GITT": [], "EIS": []}
+    for _ in range(40):
+        noise = rng.standard_normal(1200)
+        found = {
+            "PITT": diffusion_from_titration_current(
+                late, current + 0.01 * current.max() * noise[: late.size], FILM.thickness
+            ),
+            "GITT": diffusion_from_pulse_potential(
+                rest,
+                potential + 0.01 * np.abs(potential).max() * noise[: rest.size],
+                FILM.thickness,
+                pulse=pulse,
+            ),
+            "EIS": diffusion_from_impedance(
+                where, z * (1 + 0.02 * (noise[:41] + 1j * noise[41:82])), FILM.thickness
+            ),
+        }
+        for name, one in found.items():
+            pulls[name].append(np.log(one.value / D) / (one.error / one.value))
+    for name, each in pulls.items():
+        # The spread of the Warburg line about 45° counts as scatter, so that EIS is rather too careful.
+        assert 0.4 < np.std(each) < 1.4, name
+
+
 def test_kinetics_that_are_left_out_falsify_the_coefficient():
     # What the comparison knows of the surface is what the record was made with; here it is not.
     from napari_tesm.physics.tip import diffusion_from_response, response_from_time
@@ -79,7 +110,7 @@ def test_kinetics_that_are_left_out_falsify_the_coefficient():
     time = np.linspace(1e-4, 25e-3, 200)
     slow = TipContact(D, 25e-9, surface_rate=D / 25e-9)
     trace = response_from_time(time, slow, pulse=10e-3)
-    found = diffusion_from_response(time, trace, TipContact(D, 25e-9), pulse=10e-3)
+    found = diffusion_from_response(time, trace, TipContact(D, 25e-9), pulse=10e-3).value
     assert found < 0.6 * D
 
 

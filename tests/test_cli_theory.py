@@ -24,7 +24,9 @@ def test_every_method_is_in_the_table_the_records_and_the_figure(tmp_path, capsy
     assert len(found["methods"]) == 5
     for one in found["methods"]:
         assert one["D"] == pytest.approx(2e-13, rel=5e-3, abs=0)
-        assert f"{one['D']:.3e}" in next(line for line in table.splitlines() if line.startswith(one["name"]))
+        # Four digits without an error to speak of.
+        assert 0 <= one["D_stderr"] < 0.04 * one["D"]
+        assert any(line.startswith(one["name"]) and "×10⁻¹³" in line for line in table.splitlines())
     rows = list(csv.DictReader(records.read_text().splitlines()))
     assert {row["method"] for row in rows} == {one["name"] for one in found["methods"]}
     assert figure.read_bytes().startswith(b"\x89PNG")
@@ -42,6 +44,25 @@ def test_the_same_seed_gives_the_same_numbers_as_json(capsys):
     json.loads(outputs[0])
 
 
+@pytest.mark.slow
+def test_frequencies_that_were_asked_for_are_those_of_the_record_and_of_the_regimes(tmp_path, capsys):
+    records, numbers = tmp_path / "a.csv", tmp_path / "a.json"
+    words = ["theory", "--frequencies", "10mHz:1MHz", "--csv", str(records), "--json", str(numbers)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    rows = [
+        row for row in csv.DictReader(records.read_text().splitlines()) if row["method"] == "ESM, frequency"
+    ]
+    where = [float(row["time_or_frequency"]) for row in rows]
+    assert (len(where), where[0], where[-1]) == (65, pytest.approx(1e-2), pytest.approx(1e6))
+    found = json.loads(numbers.read_text())
+    assert [regime["exponent"] for regime in found["regimes"]] == [0, -0.5]
+    assert found["methods"][1]["seconds"] == pytest.approx(100)
+    assert found["methods"][1]["D"] == pytest.approx(4e-13, abs=4 * found["methods"][1]["D_stderr"])
+    assert "constant from 10 mHz" in said
+    assert "to 1 MHz" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -55,6 +76,9 @@ def test_the_same_seed_gives_the_same_numbers_as_json(capsys):
         (["--noise", "5"], "percentage"),
         (["--noise", "150%"], "noise"),
         (["--pulse-duration", "0ms"], "pulse"),
+        (["--frequencies", "1MHz"], "10mHz:1MHz"),
+        (["--frequencies", "1kHz:1Hz"], "larger one"),
+        (["--frequencies", "1:10"], "unit"),
         (["--seed", "x"], "--seed"),
     ],
 )

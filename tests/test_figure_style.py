@@ -10,7 +10,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from report_examples import example_data
+from plotting_checks import faults_of_print
+from report_examples import example_data, example_scan
 
 from napari_tesm.cli.entry import main
 from napari_tesm.cli.outputs import outputs_of
@@ -23,9 +24,18 @@ MILLIMETRES = {"85mm": 85.0, "180mm": 180.0}
 
 @cache
 def figures() -> dict[str, ReportFigure]:
-    data = example_data()
+    data = example_data(controls=[example_scan(label="a control")])
     made = {}
-    for subject in ("diffusion", "histograms"):
+    for subject in (
+        "diffusion",
+        "histograms",
+        "trace",
+        "similarity",
+        "points",
+        "noise",
+        "fit_examples",
+        "controls",
+    ):
         section = section_functions()[subject](data)
         made |= {figure.name: figure for figure in section.figures}
     return made
@@ -52,6 +62,7 @@ def test_letters_can_be_read_on_paper_and_none_is_cut_off(name, width):
     figure = finished(name, width)
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(MILLIMETRES[width], abs=0.01)
     assert {text.get_fontsize() for text in letters(figure)} <= {7.0, 8.0}
+    assert faults_of_print(figure) == []
     whole = figure.bbox
     for axes in figure.axes:
         box = axes.get_tightbbox()
@@ -60,6 +71,27 @@ def test_letters_can_be_read_on_paper_and_none_is_cut_off(name, width):
         assert box.x1 <= whole.x1 + 1, axes.get_title()
         assert box.y0 >= whole.y0 - 1, axes.get_title()
         assert box.y1 <= whole.y1 + 1, axes.get_title()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [
+        ("trace", "85mm"), ("controls", "85mm"), ("similarity_difference", "180mm"), ("noise_autocorrelation", "85mm"),
+        ("fit_examples_quality", "85mm"),
+    ],
+)  # fmt: skip
+def test_figures_for_print_have_nothing_on_their_data_and_no_type_too_small(name, width):
+    assert faults_of_print(finished(name, width)) == []
+
+
+@pytest.mark.slow
+def test_a_colour_bar_is_as_high_as_its_map_and_beside_it():
+    figure = finished("similarity_difference", "180mm")
+    axes = next(axes for axes in figure.axes if axes.images and axes.images[0].colorbar is not None)
+    across, bar = axes.get_window_extent(), axes.images[0].colorbar.ax.get_window_extent()
+    assert (bar.y0, bar.y1) == pytest.approx((across.y0, across.y1), abs=1)
+    assert 0 < bar.x0 - across.x1 < 0.1 * figure.dpi
 
 
 @pytest.mark.slow
@@ -126,6 +158,48 @@ def test_a_legend_leaves_the_data():
     assert covered.get_legend().get_title().get_text() == "control"
     assert covered.get_title() == ""
     assert free.get_legend().get_window_extent().y1 <= free.get_window_extent().y1
+
+
+def test_a_legend_leaves_error_bars_and_filled_stretches_and_keeps_to_its_column():
+    figure = Figure(figsize=(8.0, 3.0))
+    FigureCanvasAgg(figure)
+    bars, filled = figure.subplots(1, 2)
+    bars.errorbar([0, 1, 2], [0, 0, 0], yerr=[0.1, 0.1, 1.0], label="a mean that is high")
+    for number in range(5):
+        bars.plot([0, 2], [-1 - number, -1 - number], label=f"a long name of curve {number}")
+    bars.legend(loc="upper right")
+    bars.set_title("left out", loc="left")
+    filled.fill_between([0, 1, 2], [0, 0, 0], [1, 1, 1], label="ac")
+    filled.legend(loc="upper right")
+    finish(figure, FigureStyle.of("paper", "180mm"))
+    for axes in (bars, filled):
+        legend = axes.get_legend()
+        assert legend.get_window_extent().y0 >= axes.get_window_extent().y1 - 1
+    assert bars.get_legend().get_title().get_text() == "left out"
+    assert bars.get_title(loc="left") == ""
+    assert faults_of_print(figure) == []
+
+
+def test_the_check_of_print_sees_what_is_wrong():
+    figure = Figure(figsize=(3.0, 3.0), dpi=100)
+    FigureCanvasAgg(figure)
+    figure.subplots_adjust(0.2, 0.2, 0.8, 0.8)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#1b6ca8")
+    axes.text(0.5, 0.5, "on the curve", ha="center", va="center")
+    axes.text(0.1, 0.9, "tiny", fontsize=5)
+    axes.text(1.2, 0.1, "far outside")
+    axes.text(0.1, 0.88, "over", fontsize=9)
+    axes.text(0.9, 0.1, "free", fontsize=7, ha="right")
+    told = "; ".join(faults_of_print(figure))
+    for words in (
+        "'on the curve' lies on curves",
+        "'tiny' has 5.0",
+        "'far outside' is cut off",
+        "'tiny' lies on 'over'",
+    ):
+        assert words in told
+    assert "free" not in told
 
 
 def test_ticks_that_would_touch_are_left_out():

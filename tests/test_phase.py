@@ -43,6 +43,19 @@ def turned_scan(degrees, *, height=0.2, noise=0.01, seed=0, size=(14, 18), signa
     )  # fmt: skip
 
 
+def test_the_sign_of_x_alone_is_turned_round_by_half_a_turn_and_recorded():
+    scan = turned_scan(0.0, signals=("X",))
+    turned = rotated_dataset(scan, 180.0)
+    np.testing.assert_array_equal(turned["displacement"].values, -scan["displacement"].values)
+    assert turned.attrs["phase_rotation"] == 180.0
+    evaluation = Evaluation.of(scan, Recipe(phase_rotation=180.0))
+    heights = displacement_maps(evaluation)["H"].values
+    np.testing.assert_allclose(heights, -displacement_maps(Evaluation.of(scan))["H"].values, rtol=1e-12)
+    assert evaluation.recipe.phase_rotation == 180.0
+    with pytest.raises(ValueError, match="all but 180"):
+        rotated_dataset(scan, 90.0)
+
+
 @pytest.mark.parametrize("degrees", [0.0, 8.0, -35.0, 70.0, 89.0])
 def test_the_axis_of_the_response_is_found(degrees):
     found = response_axis(complex_displacement(turned_scan(degrees), PULSE))

@@ -106,7 +106,8 @@ def test_a_way_back_from_beyond_the_window_is_compared_as_it_is_and_said_so(axis
     assert section.numbers["shift_pixels"] is None
     assert section.numbers["correlation_after"] == section.numbers["correlation_before"]
     assert "by no shift that could be measured" in section.paragraphs[0]
-    assert len(section.figures) == 2
+    # Maps, difference, overlay.
+    assert len(section.figures) == 3
     assert set(section.numbers["with_surface"]) == {"topography", "slope of topography", "deflection error"}
 
 
@@ -194,6 +195,22 @@ def test_pinned_points_keep_their_numbers_places_and_colours():
     names = [column.title for column in table.heads]
     assert row[names.index("D2")] == pytest.approx(float(scan.maps["D2"].values[1, 5, 3]))
     assert not section.numbers["chosen_by_program"]
+
+
+def test_where_no_point_is_pinned_on_the_step_some_are_chosen_there(data):
+    scan = example_scan()
+    # A corner, far from the step.
+    scan.points = [PinnedPoint(7, float(scan.x[-2]), float(scan.y[-2]), 1, "#123456")]
+    section = points.section_from_data(example_data(scan))
+    assert section.numbers["groups"]["away from steps"] == [7]
+    assert section.numbers["groups"]["on a step"] == section.numbers["chosen_on_step"] == [8, 9, 10]
+    distance = simulation().truth["distance"].values
+    table = next(each for each in section.tables if each.name == "points_si")
+    assert [row[0] for row in table.rows] == [7, 8, 9, 10]
+    assert all(abs(distance[row[2], row[3]]) < 12e-9 for row in table.rows[1:])
+    # What was pinned stays what is followed elsewhere.
+    assert [point.number for point in scan.points] == [7]
+    assert points.section_from_data(data).numbers["chosen_on_step"] == []
 
 
 def test_fitted_curves_are_those_of_the_maps(data):

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from series_examples import channel, point, result, scans
 
 from napari_tesm.series import (
     VERDICT_MEANINGS,
     aligned_series,
     distributions_of_series,
+    equality_of_points,
     images_of_pulses,
     point_curves,
     repeats_of_series,
@@ -54,6 +56,50 @@ def test_a_voltage_scanned_twice_shows_what_changed_between_scans():
     same = series_from_results([result(noise_map(pulses=2, seed=2), [-3.0, -3.0])])[0]
     assert repeats_of_series(aligned_series(same))[0].warning == ""
     assert repeats_of_series(aligned_series(series_from_results([result(maps, [-3.0, -5.0, -6.0])])[0])) == []
+
+
+def heights_of_points(levels, *, shape=(20, 30), noise=0.002, seed=3):
+    """H of scans in which the right half responds as the second list of levels says, the left as the first."""
+    rng = np.random.default_rng(seed)
+    maps = np.empty((len(levels[0]), *shape))
+    maps[:, :, :15], maps[:, :, 15:] = (np.array(each)[:, None, None] for each in levels)
+    return maps + noise * rng.standard_normal(maps.shape)
+
+
+def test_points_are_equal_at_the_smallest_voltage_or_are_said_not_to_be():
+    voltages = [-3.0, -5.0, -6.0]
+    for second, equal in (([0.3, 0.5, 0.7], True), ([0.36, 0.5, 0.7], False)):
+        series = series_from_results([result(heights_of_points(([0.3, 0.6, 0.9], second)), voltages)])[0]
+        curves = point_curves(aligned_series(series), [point(1, 9, 5), point(2, 9, 24)])
+        equality = equality_of_points(curves)
+        assert equality.voltage == -3.0
+        assert equality.points == (1, 2)
+        assert equality.degrees == 4
+        # Two points: Tukey's test is Student's.
+        t_test = scipy.stats.ttest_ind(curves[0].values[0], curves[1].values[0])
+        assert equality.p_value == pytest.approx(t_test.pvalue, rel=3e-3)
+        assert equality.difference == pytest.approx(abs(np.diff([c.means[0] for c in curves])[0]))
+        assert ("are equal" in equality.sentence) is equal
+    assert equality_of_points(curves[:1]) is None
+    assert equality_of_points([]) is None
+
+
+def test_a_straight_rise_is_told_from_a_bent_one():
+    voltages = [-3.0, -5.0, -6.0, -8.0]
+    straight, bent = [0.3, 0.5, 0.6, 0.8], [0.3, 0.6, 0.7, 0.8]
+    series = series_from_results([result(heights_of_points((straight, bent)), voltages)])[0]
+    first, second = point_curves(aligned_series(series), [point(1, 9, 5), point(2, 9, 24)])
+    assert (first.verdict, first.linear_to) == ("rising", -8.0)
+    assert first.p_linear > 0.05
+    assert second.p_linear < 0.001
+    assert "linear up to −8 V" in first.sentence
+    assert "not linear" in second.sentence
+    # Beyond a peak nothing is asked of the line.
+    peaked = [0.3, 0.5, 0.6, 0.45]
+    series = series_from_results([result(heights_of_points((peaked, straight)), voltages)])[0]
+    curve = point_curves(aligned_series(series), [point(1, 9, 5)])[0]
+    assert (curve.verdict, curve.linear_to) == ("peaked", -6.0)
+    assert curve.p_linear > 0.05
 
 
 def test_a_point_beside_the_scan_is_missing():

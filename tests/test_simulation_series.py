@@ -45,6 +45,18 @@ def maps(scans):
     return fit(scans[3.0])
 
 
+def test_the_truth_counts_the_dead_and_hot_pixels_of_each_scan(scans):
+    truth = SERIES.truth()
+    assert set(truth["pixels"]) == {"grain", "step", "no_response"}
+    assert sum(truth["pixels"].values()) == 64 * 48
+    for entry, scan in zip(truth["scans"], scans.values(), strict=True):
+        traces = scan["displacement"].values[-1]
+        # A dead trace is zero throughout; a hot one lies 40 times higher than anything.
+        assert entry["dead_line"] == int((np.ptp(traces, axis=-1) == 0).sum())
+        assert entry["hot_pixel"] == int((np.abs(traces).mean(axis=-1) > 2).sum())
+    assert sum(entry["hot_pixel"] for entry in truth["scans"]) > 0
+
+
 def test_each_scan_follows_the_schema(scans):
     for voltage, scan in scans.items():
         assert violations(scan) == []

@@ -198,6 +198,28 @@ def test_the_thickness_of_a_strip_is_that_of_the_strip_and_not_of_its_neighbour(
     assert found.fwhm == pytest.approx(width, rel=0.15)
 
 
+def test_a_rise_at_the_step_is_an_edge_and_not_the_strip_beside_it():
+    # A trench 52 nm wide whose higher side is the step: 12 nm up, over 10.6 nm.
+    u = X - MIDDLE
+    values = -5e-9 / (1 + np.exp(-(u + 52e-9) / 3e-9)) + 12e-9 / (1 + np.exp(-u / 3e-9))
+    values = values + 0.2e-9 * np.random.default_rng(0).standard_normal((Y.size, X.size))
+    _, found = thickness_of_step(values, STEP, X, Y, spacing=(PIXEL, PIXEL))
+    assert found is not None
+    assert found.kind == "edge"
+    assert abs(found.height) == pytest.approx(12e-9, rel=0.3)
+    # The slope of a logistic course is half as steep ln(3 + 2√2) widths to either side.
+    assert found.fwhm == pytest.approx(2 * np.log(3 + 2 * np.sqrt(2)) * 3e-9, rel=0.35)
+
+
+def test_a_width_that_is_not_known_to_half_of_itself_is_none():
+    strip = np.exp(-4 * np.log(2) * ((X - MIDDLE) / 15e-9) ** 2)
+    for noise in (0.3, 0.6, 1.2):
+        for seed in range(4):
+            values = strip + noise * np.random.default_rng(seed).standard_normal((Y.size, X.size))
+            _, found = thickness_of_step(values, STEP, X, Y, spacing=(PIXEL, PIXEL))
+            assert found is None or found.error < found.fwhm / 2
+
+
 def test_noise_has_no_thickness():
     values = np.random.default_rng(1).standard_normal((Y.size, X.size))
     assert thickness_of_step(values, STEP, X, Y, spacing=(PIXEL, PIXEL))[1] is None

@@ -175,6 +175,7 @@ _COMMANDS: Final = {
         option("diffusion", "4e-13m2/s", default="4e-13 m²/s"), option("tip-radius", "25nm", default="25 nm"),
         option("surface-rate", "10um/s", "of the reaction at the surface; by default always in balance"),
         option("poisson-ratio", "0.25", default="0.25"), option("pulse-duration", "10ms", default="10 ms"),
+        option("frequencies", "10mHz:1MHz", "of the drive, from and to; by default about D/R0²"),
         option("thickness", "1um", "of the film of the bulk methods", default="1 um"),
         option("noise", "1%", default="1%"), option("seed", "0", default="0"),
         group(

@@ -2,16 +2,23 @@
 
 import argparse
 import math
-from typing import Any
+from typing import Any, Final
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome
 from napari_tesm.files.texts import printable
 from napari_tesm.findings.table import AS_IT_IS, Column, Joined, Table
 from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
-from napari_tesm.physics.tip import TipContact, resolution_from_frequency
-from napari_tesm.quantities.text import fraction_from_text, quantity_from_text, text_from_quantity
+from napari_tesm.physics.tip import TipContact, regimes_of_response, resolution_from_frequency
+from napari_tesm.quantities.text import (
+    fraction_from_text,
+    quantity_from_text,
+    text_from_quantity,
+    text_with_error,
+)
 from napari_tesm.version import __version__
+
+_POWERS: Final = {0.0: "constant", -0.5: "as f^(−1/2)", -1.0: "as 1/f"}
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -30,8 +37,9 @@ def run_command(options: argparse.Namespace) -> int:
         if not options.seed.isdecimal() or len(options.seed) > 9:
             raise UsageError(f"--seed takes a whole number, not '{options.seed}'")
         results = compared_methods(
-            film, contact, pulse=pulse, noise=fraction_from_text(options.noise), seed=int(options.seed)
-        )
+            film, contact, pulse=pulse, noise=fraction_from_text(options.noise), seed=int(options.seed),
+            frequencies=_frequencies(options.frequencies),
+        )  # fmt: skip
     except ValueError as error:
         raise UsageError(error) from None
     content = _content(options, results, contact)
@@ -51,6 +59,16 @@ def run_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def _frequencies(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    parts = text.split(":")
+    if len(parts) != 2:
+        raise UsageError(f"--frequencies takes where they begin and end, 10mHz:1MHz, not '{text}'")
+    start, stop = (quantity_from_text(part, "Hz") for part in parts)
+    return start, stop
+
+
 def _number(text: str, option: str) -> float:
     try:
         return float(text)
@@ -64,11 +82,14 @@ def _lines(results: list[MethodResult], film: Film, contact: TipContact) -> list
     if math.isfinite(contact.surface_rate):
         header += f", D/(k_s R0) = {contact.kinetic_length:.3g}"
     shown = (
-        "name", "D", Joined("error", ("error",), lambda _, error: f"{error:+.2f}%"),
+        "name", Joined(
+            "D", ("D", "D_stderr"), lambda _, value, error: text_with_error(value, error).strip()
+        ),
+        Joined("off by", ("off",), lambda _, off: f"{off:+.2f}%"),
         Joined("takes", ("seconds",), lambda _, value: text_from_quantity(value, "s", digits=3)),
         Joined("ions move", ("length",), lambda _, value: text_from_quantity(value, "m", digits=3)),
     )  # fmt: skip
-    lines = [header, "", *_table(results, film.diffusion).lines(shown, least=(16, 10, 7, 8, 10))]
+    lines = [header, "", *_table(results, film.diffusion).lines(shown, least=(16, 14, 7, 8, 10))]
     slow, fast = (
         text_from_quantity(resolution_from_frequency(frequency, contact), "m", digits=3)
         for frequency in (0.0, 1e3 / contact.diffusion_time)
@@ -76,18 +97,47 @@ def _lines(results: list[MethodResult], film: Film, contact: TipContact) -> list
     lines += [
         "",
         f"ESM resolves half-periods of {slow} (slow drive) to {fast} (fast drive) at half contrast.",
+        _sentence_about_regimes(results, contact),
     ]
     return lines
 
 
+def _sentence_about_regimes(results: list[MethodResult], contact: TipContact) -> str:
+    """Return over which of the frequencies the amplitude is constant, and where it falls as which power."""
+    where = _frequencies_of_esm(results)
+    told = [
+        f"{_POWERS[regime.exponent]} from {_hertz(regime.start)} to {_hertz(regime.stop)}"
+        for regime in regimes_of_response(*where, contact)
+    ]
+    range_ = f"between {_hertz(where[0])} and {_hertz(where[1])}"
+    return (
+        f"ESM's amplitude {range_}: {', '.join(told)}."
+        if told
+        else f"ESM's amplitude {range_} follows no one power."
+    )
+
+
+def _frequencies_of_esm(results: list[MethodResult]) -> tuple[float, float]:
+    where = next(result.where for result in results if result.name == "ESM, frequency")
+    return float(where[0]), float(where[-1])
+
+
+def _hertz(value: float) -> str:
+    return text_from_quantity(value, "Hz", digits=2)
+
+
 def _table(results: list[MethodResult], true: float) -> Table:
     columns: list[Column | str] = [
-        Column("method", key="name"), Column("D", "m²/s", digits=4, scale=AS_IT_IS), "error", "seconds", "length",
+        Column("method", key="name"), Column("D", "m²/s", digits=4, scale=AS_IT_IS), Column("D_stderr", "m²/s"), "off",
+        "seconds", "length",
     ]  # fmt: skip
     rows = [
-        [result.name, result.diffusion, 100 * (result.diffusion / true - 1), result.seconds, result.length]
+        [
+            result.name, result.diffusion, result.error, 100 * (result.diffusion / true - 1), result.seconds,
+            result.length,
+        ]
         for result in results
-    ]
+    ]  # fmt: skip
     return Table("", "", columns, rows)
 
 
@@ -100,7 +150,12 @@ def _content(options: argparse.Namespace, results: list[MethodResult], contact: 
         "noise": fraction_from_text(options.noise),
         "seed": int(options.seed),
         "resolution_slow": resolution_from_frequency(0.0, contact),
-        "methods": _table(results, contact.diffusion).select(["name", "D", "seconds", "length"]).entries(),
+        "regimes": [
+            regime._asdict() for regime in regimes_of_response(*_frequencies_of_esm(results), contact)
+        ],
+        "methods": _table(results, contact.diffusion)
+        .select(["name", "D", "D_stderr", "seconds", "length"])
+        .entries(),
     }
 
 

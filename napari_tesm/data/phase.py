@@ -81,23 +81,27 @@ def rotated_dataset(dataset: xr.Dataset, degrees: float) -> xr.Dataset:
     Raises
     ------
     ValueError
-        If Y is not known.
+        If Y is not known, and the angle is no half turn, which takes the sign of X round and needs no Y.
     """
     turned = float(dataset.attrs.get(ATTRIBUTE, 0.0))
     if degrees == turned:
         return dataset
-    if not has_quadrature(dataset):
+    both = has_quadrature(dataset)
+    if not both and (degrees - turned) % 180:
         raise ValueError(
-            "the phase cannot be turned: the file holds lock-in X alone, Y (or amplitude and phase) is needed"
+            "the phase cannot be turned by this angle: the file holds lock-in X alone, Y (or amplitude and phase) is "
+            "needed for all but 180, which turns the sign of X round"
         )
     angle = np.deg2rad(degrees - turned)
     cosine, sine = float(np.cos(angle)), float(np.sin(angle))
     variables = {}
-    for name, factors in ((SIGNALS["X"], (cosine, sine)), (SIGNALS["Y"], (-sine, cosine))):
+    turns = {SIGNALS["X"]: (cosine, sine), SIGNALS["Y"]: (-sine, cosine)}
+    for name, factors in list(turns.items())[: 1 + both]:
         parts = [_Turned(dataset, pulse, *factors) for pulse in range(dataset.sizes["pulse"])]
         stack = indexing.LazilyIndexedArray(TraceStack(parts))
         variables[name] = xr.Variable(TRACE_DIMS, stack, dict(dataset[SIGNALS["X"]].attrs))
-    variables[SIGNALS["Y"]].attrs["long_name"] = "Traces, lock-in Y"
+    if both:
+        variables[SIGNALS["Y"]].attrs["long_name"] = "Traces, lock-in Y"
     # The recorded phase is that of the traces as they were.
     rest = dataset.drop_vars(SIGNALS["phase"], errors="ignore")
     return rest.assign(variables).assign_attrs({ATTRIBUTE: float(degrees)})
@@ -115,6 +119,9 @@ class _Turned:
     def outer(self, key: tuple[Any, ...]) -> Array:
         """Return the traces at an index of each axis."""
         where = dict(zip(TRACE_DIMS[1:], key, strict=True))
+        if not has_quadrature(self._dataset):
+            in_phase = self._dataset[SIGNALS["X"]].isel(pulse=self._pulse, **where).values
+            return self._factors[0] * np.asarray(in_phase, dtype=np.float64)
         first, second = in_phase_and_quadrature(self._dataset, pulse=self._pulse, **where)
         return self._factors[0] * first + self._factors[1] * second
 

@@ -278,12 +278,15 @@ def words_of_threshold(threshold: float, of: str) -> str:
 
     Examples
     --------
-    >>> words_of_threshold(0.15, "robust"), words_of_threshold(5, "noise")
-    ('15 % of the robust maximum', '5 standard errors of the H of each pixel')
+    >>> words_of_threshold(0.6, "max"), words_of_threshold(5, "noise")
+    ('60 % of the plain maximum', '5 standard errors of the H of each pixel')
     """
     if of == OF_NOISE:
         return f"{threshold:g} standard errors of the H of each pixel"
-    return f"{100 * threshold:g} % of the {of} maximum"
+    return f"{100 * threshold:g} % of the {_WORDS_OF_MAXIMA[of]}"
+
+
+_WORDS_OF_MAXIMA: Final = {"robust": "robust maximum", "max": "plain maximum", "p99": "99th percentile"}
 
 
 _TEXTS: Final = (

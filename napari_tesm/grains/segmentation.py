@@ -201,7 +201,8 @@ def _smoothing(
         if steep >= _CLEAR * float(np.median(steepness(grass, spacing, sigma))) or sigma >= largest:
             break
     text = _length_text(sigma, unit)
-    return sigma, f"Smoothed with {text} ({scale:g} pixels), chosen as the least that the noise allows."
+    pixels = "1 pixel" if scale == 1 else f"{scale:g} pixels"
+    return sigma, f"Smoothed with {text} ({pixels}), chosen as the least that the noise allows."
 
 
 def _segmented(

@@ -18,8 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.physics.tip import (
+    Estimate,
     TipContact,
+    check_frequency_range,
     diffusion_from_response,
+    error_of_logarithm,
     response_from_frequency,
     response_from_time,
 )
@@ -35,6 +38,8 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 FARADAY: Final = 96485.33212
+_MEDIAN: Final = 1.2533
+"""Standard error of a median over that of a mean, √(π/2)."""
 _TERMS: Final = 20
 _FLAT: Final = 0.02
 _LATE: Final = 0.65
@@ -108,11 +113,11 @@ def titration_current(time: ArrayLike, film: Film, *, potential_step: float = -1
     return np.asarray(current.reshape(np.shape(time)))
 
 
-def diffusion_from_titration_current(time: ArrayLike, current: ArrayLike, thickness: float) -> float:
+def diffusion_from_titration_current(time: ArrayLike, current: ArrayLike, thickness: float) -> Estimate:
     """Return D from the late PITT current: an exponential from where 65 % of the record's charge has passed.
 
-    By then the next term of the series is below 0.2 %. The charge finds the place, not the current: noise cancels
-    in it.
+    With its standard error, from what the exponential leaves over. By then the next term of the series is below 0.2 %.
+    The charge finds the place, not the current: noise cancels in it.
 
     Raises
     ------
@@ -137,7 +142,9 @@ def diffusion_from_titration_current(time: ArrayLike, current: ArrayLike, thickn
     best = minimize_scalar(misfit, bounds=(low, high), method="bounded", options={"xatol": 1e-8})
     if not low + 0.1 < best.x < high - 0.1:
         raise ValueError("the late current does not decay as PITT has it: no D")
-    return _positive(4 * thickness**2 / np.pi**2 * float(np.exp(best.x)), "PITT")
+    curve = np.exp(-np.exp(best.x) * t)
+    relative = error_of_logarithm(i, curve, -np.exp(best.x) * t * curve)
+    return _positive(4 * thickness**2 / np.pi**2 * float(np.exp(best.x)), relative, "PITT")
 
 
 def pulse_potential(time: ArrayLike, film: Film, *, pulse: float, current: float = 1e-3) -> Array:
@@ -157,23 +164,30 @@ def pulse_potential(time: ArrayLike, film: Film, *, pulse: float, current: float
 
 def diffusion_from_pulse_potential(
     time: ArrayLike, potential: ArrayLike, thickness: float, *, pulse: float
-) -> float:
+) -> Estimate:
     """Return D from a GITT pulse: ΔE_t from E against √t in the pulse, ΔE_s from the last tenth of the rest.
+
+    With its standard error, from the scatter about the line in the pulse and about the mean of the rest.
 
     Raises
     ------
     ValueError
         If there are too few samples in the pulse or in the rest.
     """
+    from scipy.stats import linregress
+
     _check_thickness(thickness)
     check_duration(pulse, "pulse")
     t, e = _pair(time, potential)
     inside, late = (t > 0.05 * pulse) & (t <= pulse), t >= t.max() - 0.1 * (t.max() - pulse)
     if inside.sum() < 3 or not late.any() or t.max() <= pulse:
         raise ValueError("GITT needs samples during the pulse and a rest after it")
-    transient = np.polyfit(np.sqrt(t[inside]), e[inside], 1)[0] * np.sqrt(pulse)
-    ratio = float(e[late].mean() / transient)
-    return _positive(4 / (np.pi * pulse) * (thickness * ratio) ** 2, "GITT")
+    line = linregress(np.sqrt(t[inside]), e[inside])
+    rest = float(e[late].mean())
+    ratio = rest / (line.slope * np.sqrt(pulse))
+    of_rest = float(e[late].std(ddof=1)) / np.sqrt(late.sum()) if late.sum() > 1 else 0.0
+    relative = 2 * float(np.hypot(line.stderr / line.slope, of_rest / rest))
+    return _positive(4 / (np.pi * pulse) * (thickness * ratio) ** 2, relative, "GITT")
 
 
 def impedance(frequency: ArrayLike, film: Film) -> Complex:
@@ -189,8 +203,10 @@ def impedance(frequency: ArrayLike, film: Film) -> Complex:
     return np.asarray(resistance / (root * np.tanh(root)))
 
 
-def diffusion_from_impedance(frequency: ArrayLike, impedances: ArrayLike, thickness: float) -> float:
+def diffusion_from_impedance(frequency: ArrayLike, impedances: ArrayLike, thickness: float) -> Estimate:
     """Return D from the Warburg line where the phase is within 3° of −45°, and the capacity at low frequencies.
+
+    With its standard error, from the scatter of both about their medians.
 
     Raises
     ------
@@ -208,9 +224,16 @@ def diffusion_from_impedance(frequency: ArrayLike, impedances: ArrayLike, thickn
     if warburg.sum() < 3 or not capacitive.any():
         raise ValueError("the spectrum must reach from Warburg's line down to where the film is a capacity")
     omega = 2 * np.pi * f
-    coefficient = float(np.median(np.abs(z[warburg]) * np.sqrt(omega[warburg] / 2)))
-    capacity = float(np.median(-1 / (omega * z.imag)[capacitive]))
-    return _positive(0.5 * (thickness / (coefficient * capacity)) ** 2, "EIS")
+    coefficients, capacities = (
+        np.abs(z[warburg]) * np.sqrt(omega[warburg] / 2),
+        -1 / (omega * z.imag)[capacitive],
+    )
+    coefficient, capacity = float(np.median(coefficients)), float(np.median(capacities))
+    # One noise in both: a single frequency in one of them has no scatter of its own.
+    left = np.concatenate([coefficients / coefficient, capacities / capacity]) - 1
+    scatter = float(np.sqrt(left @ left / (left.size - 2)))
+    relative = 2 * _MEDIAN * scatter * float(np.sqrt(1 / coefficients.size + 1 / capacities.size))
+    return _positive(0.5 * (thickness / (coefficient * capacity)) ** 2, relative, "EIS")
 
 
 @dataclass(frozen=True)
@@ -222,8 +245,8 @@ class MethodResult:
     name : str
     where, signal : ndarray
         Times in s or frequencies in Hz, and the record with its noise.
-    diffusion : float
-        D in m²/s.
+    diffusion, error : float
+        D in m²/s, and its standard error.
     seconds : float
         How long the measurement lasts: the record, or one period of the lowest frequency.
     length : float
@@ -234,12 +257,19 @@ class MethodResult:
     where: Array
     signal: NDArray[np.generic]
     diffusion: float
+    error: float
     seconds: float
     length: float
 
 
 def compared_methods(
-    film: Film, contact: TipContact, *, pulse: float = 10e-3, noise: float = 0.01, seed: int = 0
+    film: Film,
+    contact: TipContact,
+    *,
+    pulse: float = 10e-3,
+    noise: float = 0.01,
+    seed: int = 0,
+    frequencies: tuple[float, float] | None = None,
 ) -> list[MethodResult]:
     """Return ESM in time and frequency, PITT, GITT and EIS of one material, each with noise.
 
@@ -252,6 +282,8 @@ def compared_methods(
     noise : float
         Standard deviation, as a part of the largest value of a record in time, of each value of one in frequency.
     seed : int
+    frequencies : (float, float), optional
+        From where to where the tip is driven, in Hz; by default about the reciprocal of R0²/D.
 
     Raises
     ------
@@ -280,24 +312,27 @@ def compared_methods(
     time = np.asarray(np.arange(1, 251) * (pulse / 100), dtype=np.float64)
     trace = real(response_from_time(time, contact, pulse=pulse))
     diffusion = diffusion_from_response(time, trace, start, pulse=pulse)
-    out.append(MethodResult("ESM, time", time, trace, diffusion, 2.5 * pulse, contact.tip_radius))
-    where = np.geomspace(span / 100, span * 1000, 41)
+    out.append(MethodResult("ESM, time", time, trace, *diffusion, 2.5 * pulse, contact.tip_radius))
+    low, high = frequencies or (span / 100, span * 1000)
+    check_frequency_range(low, high)
+    # Eight to a decade; a narrow range has as many as the usual one.
+    where = np.geomspace(low, high, max(41, 1 + round(8 * np.log10(high / low))))
     spectrum = each(response_from_frequency(where, contact))
     diffusion = diffusion_from_response(where, spectrum, start)
-    out.append(MethodResult("ESM, frequency", where, spectrum, diffusion, 1 / where[0], contact.tip_radius))
+    out.append(MethodResult("ESM, frequency", where, spectrum, *diffusion, 1 / where[0], contact.tip_radius))
     time = np.linspace(0, 1.5 * slow, 1501)[1:]
     current = real(titration_current(time, film))
     diffusion = diffusion_from_titration_current(time, current, film.thickness)
-    out.append(MethodResult("PITT", time, current, diffusion, 1.5 * slow, film.thickness))
+    out.append(MethodResult("PITT", time, current, *diffusion, 1.5 * slow, film.thickness))
     gitt_pulse = GITT_PULSE * slow
     time = np.linspace(0, 2 * slow, 4001)[1:]
     potential = real(pulse_potential(time, film, pulse=gitt_pulse))
     diffusion = diffusion_from_pulse_potential(time, potential, film.thickness, pulse=gitt_pulse)
-    out.append(MethodResult("GITT", time, potential, diffusion, 2 * slow, film.thickness))
+    out.append(MethodResult("GITT", time, potential, *diffusion, 2 * slow, film.thickness))
     where = np.geomspace(0.02 / slow, 200 / slow, 41)
     z = each(impedance(where, film))
     diffusion = diffusion_from_impedance(where, z, film.thickness)
-    out.append(MethodResult("EIS", where, z, diffusion, 1 / where[0], film.thickness))
+    out.append(MethodResult("EIS", where, z, *diffusion, 1 / where[0], film.thickness))
     return out
 
 
@@ -338,7 +373,7 @@ def _check_thickness(thickness: float) -> None:
         raise ValueError(f"the thickness of the film lies between 1 pm and 1 m, not at {thickness:g} m")
 
 
-def _positive(value: float, method: str) -> float:
+def _positive(value: float, relative: float, method: str) -> Estimate:
     if not 0 < value < np.inf:
         raise ValueError(f"{method} does not tell D from this record")
-    return float(value)
+    return Estimate(float(value), abs(float(value * relative)))

@@ -14,9 +14,9 @@ with p = iω, or p the variable of Laplace for a step. With x = kR0, Q = qR0 and
 :math:`\omega^{-1/2}` at 45° where diffusion limits it, as 1/ω at 90° where the reaction does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +45,35 @@ _AT_ONCE: Final = 4096
 _SLOWEST_REACTION: Final = 1e-30
 _FASTEST: Final = 1e18
 _FEWEST_POINTS: Final = 3
+_STEP_OF_SLOPE: Final = 0.02
+"""Of the logarithm, for differences."""
+_ALIKE: Final = 0.05
+"""How near a slope comes to the exponent of a regime that is taken to have begun."""
+_WIDE: Final = 3.0
+"""A regime reaches over more than this factor of the frequency."""
+
+
+class Estimate(NamedTuple):
+    """A number that was taken from a record, and its standard error by what the record leaves over."""
+
+    value: float
+    error: float
+
+
+class Regime(NamedTuple):
+    """A stretch of frequencies over which the amplitude goes as one power of the frequency.
+
+    Parameters
+    ----------
+    exponent : float
+        0 where ions follow, −1/2 where diffusion limits them, −1 where the reaction does.
+    start, stop : float
+        In Hz; within what was asked for.
+    """
+
+    exponent: float
+    start: float
+    stop: float
 
 
 @dataclass(frozen=True)
@@ -127,6 +156,48 @@ def response_from_frequency(frequency: ArrayLike, contact: TipContact) -> Comple
     return np.asarray(contact.scale * _integral(laplace, contact.kinetic_length))
 
 
+def regimes_of_response(start: float, stop: float, contact: TipContact) -> list[Regime]:
+    """Return where between two frequencies, in Hz, the amplitude is constant, goes as f^(−1/2), and as 1/f.
+
+    Raises
+    ------
+    ValueError
+        If the frequencies are not positive and increasing.
+
+    Examples
+    --------
+    >>> [regime.exponent for regime in regimes_of_response(1e-2, 1e6, TipContact(4e-13))]
+    [0.0, -0.5]
+    """
+    check_frequency_range(start, stop)
+    frequencies = np.geomspace(start, stop, 400)
+    step = np.exp(_STEP_OF_SLOPE / 2)
+    ends = [np.log(np.abs(response_from_frequency(frequencies * f, contact))) for f in (1 / step, step)]
+    slope = (ends[1] - ends[0]) / _STEP_OF_SLOPE
+    regimes = []
+    for exponent in (0.0, -0.5, -1.0):
+        inside = frequencies[np.abs(slope - exponent) < _ALIKE]
+        # What only passes through a slope on its way to another keeps to it for less.
+        if inside.size and inside[-1] > _WIDE * inside[0]:
+            regimes.append(Regime(exponent, float(inside[0]), float(inside[-1])))
+    return regimes
+
+
+def check_frequency_range(start: float, stop: float) -> None:
+    """Refuse a range of frequencies, in Hz, that does not go from a positive one to a larger one.
+
+    Raises
+    ------
+    ValueError
+        If it does not, or one is beyond those of light.
+    """
+    _check_frequencies(np.array([start, stop], dtype=np.float64))
+    if not 0 < start < stop:
+        raise ValueError(
+            f"frequencies go from one above zero to a larger one, not from {start:g} to {stop:g} Hz"
+        )
+
+
 def response_from_time(time: ArrayLike, contact: TipContact, *, pulse: float = np.inf) -> Array:
     """Return the displacement under the tip, in m, at times in s, for a step of the tip's concentration.
 
@@ -183,8 +254,8 @@ def resolution_from_frequency(frequency: float, contact: TipContact) -> float:
 
 def diffusion_from_response(
     where: ArrayLike, response: ArrayLike, contact: TipContact, *, pulse: float = np.inf
-) -> float:
-    """Return D, in m²/s, from a response up to a real scale.
+) -> Estimate:
+    """Return D, in m²/s, from a response up to a real scale, with its standard error.
 
     Parameters
     ----------
@@ -201,8 +272,6 @@ def diffusion_from_response(
     ValueError
         If the best D lies at the end of the search: the response does not tell it.
     """
-    from dataclasses import replace
-
     from scipy.optimize import minimize_scalar
 
     values, points = np.asarray(response), np.asarray(where, dtype=np.float64)
@@ -217,13 +286,16 @@ def diffusion_from_response(
     # Amplitudes fall by decades over the frequencies: each point counts by its own size there.
     weight = 1 / np.abs(values) if np.iscomplexobj(values) else np.ones(values.size)
 
-    def misfit(log_d: float) -> float:
+    data = values * weight
+
+    def curve_of(log_d: float) -> NDArray[np.inexact]:
         model = replace(contact, diffusion=contact.diffusion * float(np.exp(log_d)))
         if np.iscomplexobj(values):
-            curve = response_from_frequency(points, model) * weight
-        else:
-            curve = response_from_time(points, model, pulse=pulse) * weight
-        data = values * weight
+            return np.asarray(response_from_frequency(points, model) * weight)
+        return np.asarray(response_from_time(points, model, pulse=pulse) * weight)
+
+    def misfit(log_d: float) -> float:
+        curve = curve_of(log_d)
         size = float((curve.conj() @ curve).real)
         likeness = float((curve.conj() @ data).real)
         return float((data.conj() @ data).real) - (likeness**2 / size if size > 0 and likeness > 0 else 0.0)
@@ -235,7 +307,34 @@ def diffusion_from_response(
         raise ValueError("the response does not tell D: the best one lies at the end of the search")
     minimum = minimize_scalar(misfit, bounds=(grid[best - 1], grid[best + 1]), method="bounded",
                             options={"xatol": _FINEST})  # fmt: skip
-    return float(contact.diffusion * np.exp(minimum.x))
+    diffusion = float(contact.diffusion * np.exp(minimum.x))
+    ends = [curve_of(float(minimum.x) + sign * _STEP_OF_SLOPE / 2) for sign in (1, -1)]
+    relative = error_of_logarithm(data, curve_of(float(minimum.x)), (ends[0] - ends[1]) / _STEP_OF_SLOPE)
+    return Estimate(diffusion, relative * diffusion)
+
+
+def error_of_logarithm(
+    data: NDArray[np.inexact], curve: NDArray[np.inexact], slope: NDArray[np.inexact]
+) -> float:
+    """Return the standard error of the logarithm of the one parameter that gives a curve its shape.
+
+    The curve's real scale is free beside it; how loud the noise is, is taken from what the fit leaves over.
+
+    Parameters
+    ----------
+    data, curve, slope : ndarray, shape (n,)
+        The record, the curve up to its scale, and how it changes with the logarithm.
+    """
+    # Real and imaginary parts are numbers of their own.
+    record, shape, change = (
+        np.concatenate([np.real(part), np.imag(part)]) if np.iscomplexobj(data) else np.asarray(part)
+        for part in (data, curve, slope)
+    )
+    size = float(shape @ shape)
+    scale = float(shape @ record) / size
+    apart = scale * (change - shape * float(shape @ change) / size)
+    left = record - scale * shape
+    return float(np.sqrt(left @ left / (record.size - 2) / (apart @ apart)))
 
 
 def _check_frequencies(values: Array) -> None:

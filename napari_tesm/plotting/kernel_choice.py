@@ -25,6 +25,8 @@ KERNEL_COLOURS: Final = {
 _OTHER: Final = "#666666"
 _MOST_PULSES: Final = 4
 _LINE: Final = 62
+_WITH_WORDS: Final = 165
+"""Where the axis of the votes ends: what stands beside the bars takes the rest."""
 
 
 def colour_of_kernel(name: str) -> str:
@@ -112,14 +114,17 @@ def draw_votes(axes: Axes, votes: KernelVotes, *, in_words: bool = True) -> None
         for number, name in enumerate(names):
             behind = votes.behind(name)
             text = "best of the map" if behind == 0 else f"AICc +{rounded(behind)}"
-            axes.text(101, number, text, va="center", fontsize=8)
+            axes.text(103, number, text, va="center", fontsize=8)
         axes.legend(
             handles=[Patch(color="0.4", label="best in"), Patch(fill=False, ec="0.4", hatch="////", label="misfit")],
             fontsize=8, frameon=False, loc="lower right", ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1,
         )  # fmt: skip
     axes.set_yticks(place, names)
     axes.invert_yaxis()
-    axes.set_xlim(0, 100)
+    # Words beside the bars are inside the axes: outside they would push the colour bars of the maps away from them.
+    axes.set_xlim(0, _WITH_WORDS if votes.judged else 100)
+    axes.set_xticks(range(0, 101, 25))
+    axes.spines["bottom"].set_bounds(0, 100)
     axes.spines[["top", "right"]].set_visible(False)
     words = "\n" + textwrap.fill(votes.sentence(), _LINE) if in_words else ""
     axes.set_xlabel(f"% of the pixels that vote, % of the residuals{words}", fontsize=9)

@@ -28,6 +28,8 @@ _HALO: Final = "#ffffff"
 _ZOOM: Final = "#e3120b"
 EMPTY: Final = "#d9d9d9"
 """Colour of pixels without a value: neither end of any colour map in use."""
+BAR_OF_ONE_MAP: Final = "colour bar of one map"
+"""What the axes of a colour bar are called that belongs to no other map."""
 _STEEPEST: Final = 1000.0
 _BINS: Final = 64
 _BAR_PART: Final = 0.3
@@ -149,6 +151,7 @@ def draw_map(
         scaled = Normalize(norm.vmin / factor, norm.vmax / factor)
     image = draw_pixels(axis, values, numbers / factor, title, cmap=cmap, norm=scaled)
     bar = axis.figure.colorbar(image, ax=axis, fraction=0.05, pad=0.03)
+    bar.ax.set_label(BAR_OF_ONE_MAP)
     named = quantity or str(values.attrs.get("long_name") or values.name or "")
     bar.set_label(label_with_unit(named, shown))
     extent, lateral = map_extent(values)

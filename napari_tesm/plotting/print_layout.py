@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, GridSpecBase
 
+from napari_tesm.plotting.maps import BAR_OF_ONE_MAP
+
 _NARROWEST: Final = {"image": 3.0, "curves": 2.2, "shared": 1.6}
 """A panel with its labels is at least so many inches wide: with a colour bar, without, and with labels in common."""
 _BESIDE: Final = {True: (1.4, 0.9), False: (0.9, 0.6)}
@@ -16,6 +18,8 @@ _ABOVE: Final = (0.65, 0.5)
 _LINE: Final = 0.14
 _BETWEEN: Final = 0.1
 """Inches that the layout keeps free between two rows."""
+_GAP_OF_BAR: Final = 0.06
+"""Inches between a map and its colour bar."""
 _LOWEST: Final = 0.45
 _STEEPEST: Final = 0.75
 """Curves are at most so high for their width."""
@@ -80,6 +84,21 @@ def tighten(figure: Figure) -> None:
     # In constrained layout ratios are those of the axes, without their labels.
     grid.set_height_ratios(heights)
     figure.set_size_inches(width, sum(heights) + labels)
+
+
+def align_colour_bars(figure: Figure) -> None:
+    """Give colour bars of single maps the height of their map, and put them beside it; after the last layout."""
+    for axes in figure.axes:
+        bars = [image.colorbar for image in axes.images if image.colorbar is not None]
+        for bar in bars:
+            if bar.ax.get_label() != BAR_OF_ONE_MAP or bar.orientation != "vertical":
+                continue
+            axes.apply_aspect()
+            bar.ax.apply_aspect()
+            place, thick = axes.get_position(), bar.ax.get_position().width
+            bar.ax.set_box_aspect(None)
+            gap = _GAP_OF_BAR / float(figure.get_size_inches()[0])
+            bar.ax.set_position((place.x1 + gap, place.y0, thick, place.height))
 
 
 def _labels_above_and_below(axes: Axes) -> float:

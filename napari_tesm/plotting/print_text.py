@@ -28,6 +28,8 @@ _THINNEST: Final = 0.5
 _FRAME: Final = 0.6
 _GAP: Final = 2.0
 """Least distance of two tick labels, in points."""
+_MOST_COLUMNS: Final = 4
+"""Of a legend above its axes."""
 _FEWEST: Final = 8
 """Letters on a line, at the least."""
 _IN_MATHS: Final = "\N{WORD JOINER}"
@@ -70,7 +72,7 @@ def fit_texts(figure: Figure) -> None:
             is_centred = text.get_horizontalalignment() == "center"
             _wrap(text, box.width, 2 * min(middle - left, right - middle) if is_centred else right - box.x0)
         label = axes.yaxis.label
-        _wrap(label, label.get_window_extent().height, 1.2 * frame.height)
+        _wrap(label, label.get_window_extent().height, frame.height)
         legend = axes.get_legend()
         if legend is not None:
             _narrow(legend, right - left)
@@ -84,7 +86,7 @@ def fit_texts(figure: Figure) -> None:
 
 
 def move_legends_off_data(figure: Figure, *, beside_too: bool = False) -> None:
-    """Put legends that lie on lines or bars above their axes, with the axes' title above them; after the layout.
+    """Put legends that lie on the data above their axes, with the axes' title above them; after the layout.
 
     Parameters
     ----------
@@ -102,20 +104,26 @@ def move_legends_off_data(figure: Figure, *, beside_too: bool = False) -> None:
 
 
 def put_legend_above(axes: Axes) -> None:
-    """Put the legend of axes above them, under their title."""
+    """Put the legend of axes above them, under their title, in as many columns as there is room for."""
     legend = axes.get_legend()
     assert legend is not None
     handles, labels = legend.legend_handles, [text.get_text() for text in legend.get_texts()]
-    title = axes.title
+    titles = [title for title in _titles(axes) if title.get_text()]
     size = legend.get_texts()[0].get_fontsize() if legend.get_texts() else TEXT_SIZE
-    columns = max(1, min(len(labels), 40 // max(max(map(len, labels), default=1) + 4, 1)))
-    made = axes.legend(
-        handles=[handle for handle in handles if handle is not None], labels=labels, loc="lower center",
-        bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=size, ncols=columns, borderaxespad=0.2,
-        title=title.get_text() or None, title_fontsize=title.get_fontsize(),
-    )  # fmt: skip
+    left, right = _cell(axes)
+    words, title_size = "  ".join(title.get_text() for title in titles) or None, axes.title.get_fontsize()
+    for columns in range(min(len(labels), _MOST_COLUMNS) or 1, 0, -1):
+        made = axes.legend(
+            handles=[handle for handle in handles if handle is not None], labels=labels, loc="lower center",
+            bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=size, ncols=columns, borderaxespad=0.2,
+            title=words, title_fontsize=title_size,
+        )  # fmt: skip
+        middle = (axes.get_window_extent().x0 + axes.get_window_extent().x1) / 2
+        if made.get_window_extent().width <= 2 * min(middle - left, right - middle):
+            break
     made.set_zorder(5)
-    axes.set_title("")
+    for title in titles:
+        title.set_text("")
 
 
 def _titles(axes: Axes) -> tuple[Text, ...]:
@@ -159,6 +167,11 @@ def _wrap(text: Text, extent: float, room: float) -> None:
     lines = words.split("\n")
     longest = max(len(_plain(line)) for line in lines)
     most = max(int(0.97 * longest * room / extent), _FEWEST)
+    # A number is parted from its unit only where both together are too long for a line.
+    lines = [
+        " ".join(word.replace("\xa0", " ") if len(_plain(word)) > most else word for word in line.split(" "))
+        for line in lines
+    ]
     # A break inside a formula would end it.
     broken = "\n".join(
         textwrap.fill(_with_whole_formulas(line), most, break_long_words=False, break_on_hyphens=False)
@@ -232,6 +245,7 @@ def _data_of(axes: Axes) -> Iterator[Artist]:
     yield from axes.lines
     # Shaded stretches that reach over all of the axes are no data.
     yield from (patch for patch in axes.patches if patch.get_transform() == axes.transData)
+    yield from axes.collections
 
 
 def _touches(artist: Artist, box: Bbox) -> bool:
@@ -242,10 +256,28 @@ def _touches(artist: Artist, box: Bbox) -> bool:
         if artist.get_linestyle() == "None":
             return bool(_inside(np.asarray(path.vertices), box))
         return bool(path.intersects_bbox(box, filled=False))
+    if isinstance(artist, Collection):
+        return _touched_by_collection(artist, box)
     if isinstance(artist, Patch):
         path = artist.get_transform().transform_path(artist.get_path())
         return bool(path.intersects_bbox(box, filled=True))
     return False
+
+
+def _touched_by_collection(artist: Collection, box: Bbox) -> bool:
+    """Whether points, error bars or filled stretches of the data reach into a box."""
+    axes = artist.axes
+    if axes is None:
+        return False
+    if artist.get_offset_transform() == axes.transData:
+        return _inside(axes.transData.transform(np.ma.filled(artist.get_offsets(), np.nan)), box)
+    if artist.get_transform() != axes.transData:
+        return False
+    filled = bool(np.size(artist.get_facecolor()))
+    return any(
+        bool(axes.transData.transform_path(path).intersects_bbox(box, filled=filled))
+        for path in artist.get_paths()
+    )
 
 
 def _inside(points: NDArray[np.float64], box: Bbox) -> bool:

@@ -131,7 +131,7 @@ def _draw_response(axes: Axes, time: Array, response: Response, factor: float, u
     if low != high:
         arrow = {"arrowstyle": "<->", "color": _HEIGHT, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (at, high), (at, low), arrowprops=arrow)
-    size = text_from_quantity((high - low) * factor, unit, digits=3)
+    size = text_from_quantity((high - low) * factor, unit, digits=3).replace("-", "\N{MINUS SIGN}")
     axes.annotate(
         f"H = {size}", (at, (low + high) / 2), (-6, 0), textcoords="offset points", ha="right", va="center",
         color=_HEIGHT, fontsize=10, bbox={"facecolor": _PULSE, "edgecolor": "none", "alpha": 0.8, "pad": 1},

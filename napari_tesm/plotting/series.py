@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from napari_tesm.plotting.axes import label_with_unit
-from napari_tesm.plotting.maps import MapFrame, draw_points, draw_scale_bar, map_extent
+from napari_tesm.plotting.maps import MapFrame, draw_points, draw_scale_bar, logarithmic_norm, map_extent
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import prefix_for
 from napari_tesm.regions.shapes import PinnedPoint
@@ -41,9 +41,10 @@ def draw_series_maps(
     aligned: AlignedSeries,
     points: Sequence[PinnedPoint] = (),
     *,
+    name: str = "H",
     most: int = 12,
 ) -> None:
-    """Draw the maps of H of a series side by side, on one colour scale and one grid, with a scale bar and the points.
+    """Draw one map of each scan of a series side by side, on one colour scale and one grid, with the points.
 
     Each map is moved onto the reference by parts of a pixel; where a scan does not reach it is grey.
 
@@ -51,25 +52,31 @@ def draw_series_maps(
     ----------
     figure : Figure
         Empty.
+    name : str
+        H, or tau or D, which have a logarithmic scale.
     most : int
         Scans that are drawn at the most, those with the smallest voltages.
     """
     series = aligned.series
-    shown = members_with_values(aligned)[:most]
+    shown = members_with_values(aligned, name)[:most]
     columns = map_columns(len(shown))
     rows = math.ceil(len(shown) / columns) or 1
     figure.set_layout_engine("constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    low, high = aligned.colour_limits()
-    factor, unit = prefix_for(max(abs(low), abs(high)), series.unit())
-    norm = Normalize(low / factor, high / factor)
+    if name == "H":
+        low, high = aligned.colour_limits()
+        factor, unit = prefix_for(max(abs(low), abs(high)), series.unit())
+        norm = Normalize(low / factor, high / factor)
+    else:
+        factor, unit = 1.0, series.unit(name)
+        norm = logarithmic_norm([series.members[index].values(name) for index in shown])
     extent, lateral = map_extent(aligned.grid)
     frame = MapFrame.of(aligned.grid)
     image = None
     for axes, index in zip(grid.flat, shown, strict=False):
         axes.set_facecolor("0.85")
         image = axes.imshow(
-            aligned.moved(index) / factor,
+            aligned.moved(index, name) / factor,
             extent=extent,
             cmap="viridis",
             norm=norm,
@@ -85,13 +92,13 @@ def draw_series_maps(
         taken = frame.shown(np.array([[point.x, point.y] for point in points]).reshape(-1, 2))
         draw_scale_bar(grid.flat[0], extent, lateral, taken)
         bar = figure.colorbar(image, ax=list(grid.flat), fraction=0.04, pad=0.02)
-        bar.set_label(label_with_unit("H", unit))
+        bar.set_label(label_with_unit(name, unit))
 
 
-def members_with_values(aligned: AlignedSeries) -> list[int]:
-    """Return which scans of a series have an H to draw."""
+def members_with_values(aligned: AlignedSeries, name: str = "H") -> list[int]:
+    """Return which scans of a series have values of a map to draw."""
     members = aligned.series.members
-    return [index for index, member in enumerate(members) if np.isfinite(member.values("H")).any()]
+    return [index for index, member in enumerate(members) if np.isfinite(member.values(name)).any()]
 
 
 def map_columns(count: int) -> int:

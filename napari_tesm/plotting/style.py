@@ -13,9 +13,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from napari_tesm.plotting.print_layout import rearrange, tighten
+from napari_tesm.plotting.print_layout import align_colour_bars, rearrange, tighten
 from napari_tesm.plotting.print_text import fit_texts, move_legends_off_data, set_type
 from napari_tesm.quantities.text import quantity_from_text
 
@@ -27,7 +28,7 @@ _INCH: Final = 25.4e-3
 _PRINT_DPI: Final = 300
 _SCREEN_DPI: Final = 120
 """A page of ten inches is then 1200 pixels wide, two for each of a phone's."""
-_ROUNDS: Final = 2
+_MOST_ROUNDS: Final = 4
 """Labels that were broken into lines, and rows that got lower, change the room that is left for others."""
 
 
@@ -90,8 +91,7 @@ def finish(figure: Figure, style: FigureStyle) -> None:
     Parameters
     ----------
     figure : Figure
-        With a canvas that can measure text, which Agg's does. Its layout is constrained afterwards in print, and
-        as it was on a screen.
+        With a canvas that can measure text, which Agg's does. Its layout is fixed afterwards.
     """
     if style.width is not None:
         if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
@@ -100,13 +100,23 @@ def finish(figure: Figure, style: FigureStyle) -> None:
         set_type(figure)
     _settle(figure)
     move_legends_off_data(figure, beside_too=style.for_print)
-    if style.for_print:
-        for _ in range(_ROUNDS):
-            _settle(figure)
-            fit_texts(figure)
-            _settle(figure)
-            tighten(figure)
+    for _ in range(_MOST_ROUNDS if style.for_print else 0):
+        _settle(figure, rounds=1)
+        before = _words(figure)
+        fit_texts(figure)
+        _settle(figure, rounds=1)
+        tighten(figure)
+        if _words(figure) == before:
+            break
     _settle(figure)
+    if style.for_print:
+        # Axes that changed their size carry their curves under a legend that was free of them.
+        move_legends_off_data(figure)
+        _settle(figure)
+    if figure.get_layout_engine() is not None:
+        # The layout gives a colour bar the room of its row, the proportions of a map leave less.
+        figure.set_layout_engine("none")
+        align_colour_bars(figure)
 
 
 def drawn_bytes(
@@ -125,8 +135,6 @@ def drawn_bytes(
     fill(canvas.figure)
     finish(canvas.figure, style)
     pixels = _pixels(canvas)
-    # The layout is settled now.
-    canvas.figure.set_layout_engine("none")
     made = {"png": _png(pixels, style.dpi)}
     for name in style.formats[1:]:
         made[name] = _vector(canvas.figure, name, style)
@@ -142,8 +150,6 @@ def bytes_of_figure(figure: Figure, kind: str, style: FigureStyle) -> bytes:
     finish(figure, style)
     if kind == "png":
         return _png(_pixels(canvas), figure.dpi)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    figure.set_layout_engine("none")
     return _vector(figure, kind, style)
 
 
@@ -159,12 +165,16 @@ def format_from_name(name: str) -> str:
     return ending if ending in FORMATS else "png"
 
 
-def _settle(figure: Figure) -> None:
+def _words(figure: Figure) -> list[str]:
+    return [str(text.get_text()) for axes in figure.axes for text in axes.findobj(Text)]
+
+
+def _settle(figure: Figure, *, rounds: int = 2) -> None:
+    # Maps keep their proportions, so their ticks are known after a first round only: one alone cuts labels off.
     layout = figure.get_layout_engine()
     if layout is not None:
-        # Maps keep their proportions, so their ticks are known after a first round only: one alone cuts labels off.
-        layout.execute(figure)
-        layout.execute(figure)
+        for _ in range(rounds):
+            layout.execute(figure)
 
 
 def _pixels(canvas: FigureCanvasAgg) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from napari_tesm.physics.tip import (
     response_from_frequency,
     response_from_time,
 )
-from napari_tesm.quantities.text import prefix_for, text_from_quantity
+from napari_tesm.quantities.text import prefix_for, text_from_quantity, text_with_error
 
 Array = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def theory_figure(
 
 def _title(axes: Axes, result: MethodResult) -> None:
     axes.set_title(
-        f"{result.name}: D = {text_from_quantity(result.diffusion, 'm²/s', digits=3)}", fontsize=10
+        f"{result.name}: D = {text_with_error(result.diffusion, result.error, 'm²/s')}", fontsize=10
     )
 
 

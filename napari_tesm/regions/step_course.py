@@ -34,6 +34,8 @@ _FEWEST: Final = 12
 """Pixels that a zone, or a bin that may be the peak, must have."""
 _ZONES: Final = ("near", "middle", "far")
 _LEVEL: Final = 0.05
+_LARGEST_ERROR: Final = 0.5
+"""A width that is not known to this part of itself is none."""
 _KINDS: Final[tuple[Literal["auto", "ridge", "edge"], ...]] = ("auto", "ridge", "edge")
 
 
@@ -334,7 +336,7 @@ def thickness_of_step(
     profile : Profile
         Thrice the width and six pixels to either side at most.
     width : StepWidth or None
-        None where nothing stands out that reaches over the middle, or its error is as large as itself.
+        None where nothing stands out with its middle on the step, or its error is as large as half of it.
 
     Raises
     ------
@@ -352,11 +354,20 @@ def thickness_of_step(
     profile = profile_along(values, across, x, y, width=along, spacing=spacing)
     for kind in _KINDS:
         step_width = width_from_profile(profile, kind=kind)
-        # What lies beside the step is not the step, however well it stands out.
-        if step_width is None or step_width.error >= step_width.fwhm:
+        if step_width is None:
             continue
-        if abs(step_width.centre - reach) <= max(step_width.fwhm / 2, max(spacing)):
-            return profile, step_width
+        # What lies beside the step is not the step, however well it stands out, and however wide it is.
+        away = abs(step_width.centre - reach)
+        if away <= max(width / 2, step_width.fwhm / 4) + max(spacing):
+            if step_width.error < _LARGEST_ERROR * step_width.fwhm:
+                return profile, step_width
+        elif step_width.kind == "ridge" and away <= step_width.fwhm:
+            # The step is a side of that strip: an edge, which is looked at without the strip's other side.
+            nearer, along = line_across_step(step, away)
+            side = profile_along(values, nearer, x, y, width=along, spacing=spacing)
+            edge = width_from_profile(side, kind="edge")
+            if edge is not None and abs(edge.centre - away) <= max(width / 2, edge.fwhm / 4) + max(spacing):
+                return (side, edge) if edge.error < _LARGEST_ERROR * edge.fwhm else (profile, None)
     return profile, None
 
 

@@ -37,6 +37,33 @@ def choose_examples(scan: ReportScan) -> None:
         scan.points_on_step = tuple(range(1, len(on_step) + 1))
 
 
+def with_points_on_step(scan: ReportScan, points: list[PinnedPoint]) -> tuple[list[PinnedPoint], list[int]]:
+    """Return points and, where they were pinned and none of them lies on a step, more on the most prominent one.
+
+    Returns
+    -------
+    points : list of PinnedPoint
+        The given ones first; the others carry on their numbers.
+    chosen : list of int
+        Numbers of those that were chosen.
+    """
+    steps = scan.steps
+    if scan.points_chosen or not steps or not points:
+        return points, []
+    inside = np.logical_or.reduce(
+        [mask_from_region(step, scan.x, scan.y, spacing=scan.spacing) for step in steps]
+    )
+    if any(inside[scan.pixel_at(point.x, point.y)] for point in points):
+        return points, []
+    on_step, _ = chosen_pixels(scan)
+    first = max(point.number for point in points) + 1
+    more = [
+        PinnedPoint(n, float(scan.x[column]), float(scan.y[row]), _SIZE, colour_of_point(n))
+        for n, (row, column) in enumerate(on_step, start=first)
+    ]
+    return [*points, *more], [point.number for point in more]
+
+
 def proposed_steps(scan: ReportScan) -> list[Region]:
     """Return the steps that stand out in topography and deflection error; none where both are missing."""
     topography, error = scan.surface("topography"), scan.surface("deflection_error")

@@ -2,6 +2,7 @@
 
 from napari_tesm.series.alignment import AlignedSeries, Alignment, aligned_series
 from napari_tesm.series.distributions import Distribution, Distributions, distributions_of_series
+from napari_tesm.series.equality import Equality, equality_of_points
 from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
 from napari_tesm.series.points import PointCurve, point_curves
 from napari_tesm.series.repeats import Repeat, repeats_of_series
@@ -14,6 +15,7 @@ __all__ = [
     "Alignment",
     "Distribution",
     "Distributions",
+    "Equality",
     "Member",
     "Noise",
     "PointCurve",
@@ -23,6 +25,7 @@ __all__ = [
     "aligned_series",
     "counts_of_verdicts",
     "distributions_of_series",
+    "equality_of_points",
     "images_of_pulses",
     "noise_of_series",
     "point_curves",

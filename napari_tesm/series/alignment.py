@@ -146,10 +146,10 @@ class AlignedSeries:
         """Pixel size (dy, dx) of the grid."""
         return axis_spacing(self.grid["y"]), axis_spacing(self.grid["x"])
 
-    def moved(self, index: int) -> Array:
-        """Return a member's H on the common grid, moved by parts of a pixel, NaN outside of it: to be looked at."""
+    def moved(self, index: int, name: str = "H") -> Array:
+        """Return a member's map on the common grid, moved by parts of a pixel, NaN outside of it: to be looked at."""
         rows, columns = self.places(index)
-        return map_at(self.series.members[index].values("H"), rows, columns)
+        return map_at(self.series.members[index].values(name), rows, columns)
 
     def measured(self, index: int, name: str = "H") -> Array:
         """Return a member's map on the common grid, in each pixel the value of the nearest one: to be tested.

@@ -36,6 +36,9 @@ from napari_tesm.statistics.ranks import p_in_words
 
 Array = NDArray[np.float64]
 
+_FEWEST_OF_LINE = 3
+"""Voltages: two lie on a line always."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -82,6 +85,9 @@ class PointCurve:
         As in `Verdicts`.
     steps : tuple of Step
         Between the voltages that have a value, in the direction of the response.
+    linear_to, p_linear : float
+        Up to which voltage the rise was held against a straight line, and p of what the line leaves over, small where
+        the rise is bent; NaN where it does not rise or has fewer than three voltages.
     """
 
     number: int
@@ -99,6 +105,8 @@ class PointCurve:
     p_plateau: float
     degrees: float
     steps: tuple[Step, ...]
+    linear_to: float = float("nan")
+    p_linear: float = float("nan")
 
     @property
     def means(self) -> Array:
@@ -118,7 +126,14 @@ class PointCurve:
     @property
     def sentence(self) -> str:
         """The verdict in words, with the tests it stands on."""
-        return f"Point {self.number} {self._what()}."
+        return f"Point {self.number} {self._what()}{self._how_straight()}."
+
+    def _how_straight(self) -> str:
+        if not np.isfinite(self.p_linear):
+            return ""
+        bent = self.p_linear < LEVEL
+        words = "not linear" if bent else "linear"
+        return f"; {words} up to {voltage_text(self.linear_to)} ({p_in_words(self.p_linear)} for a straight line)"
 
     @property
     def first_step(self) -> str:
@@ -237,7 +252,29 @@ def _curve(aligned: AlignedSeries, point: PinnedPoint, name: str, noise: Noise) 
         p_plateau=float(verdicts.p_plateau[0]),
         degrees=float(verdicts.degrees[0]),
         steps=_steps(verdicts),
+        **(_straightness(verdicts) if name == "H" else {}),
     )
+
+
+def _straightness(verdicts: Verdicts) -> dict[str, float]:
+    """Return up to which voltage the rise of a point was held against a straight line, and the p of that."""
+    from scipy.stats import f
+
+    kind, levels = int(verdicts.kind[0]), np.abs(verdicts.levels)
+    means, errors, degrees = verdicts.means[0], verdicts.errors[0], float(verdicts.degrees[0])
+    usable = np.isfinite(means) & (errors > 0)
+    if kind not in (RISING, PEAKED) or not usable.any():
+        return {}
+    top = abs(float(verdicts.voltage[0])) if kind == PEAKED else float(levels[usable].max())
+    usable &= levels <= top * (1 + 1e-9)
+    if usable.sum() < _FEWEST_OF_LINE:
+        return {}
+    weighted = np.column_stack([np.ones(usable.sum()), levels[usable]]) / errors[usable, None]
+    values = means[usable] / errors[usable]
+    left = values - weighted @ np.linalg.lstsq(weighted, values, rcond=None)[0]
+    free = int(usable.sum()) - 2
+    last = float(verdicts.levels[np.flatnonzero(usable)[-1]])
+    return {"linear_to": last, "p_linear": float(f.sf(left @ left / free, free, degrees))}
 
 
 def _inside(aligned: AlignedSeries, point: PinnedPoint) -> bool:

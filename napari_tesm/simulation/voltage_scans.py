@@ -34,6 +34,7 @@ from napari_tesm.simulation.scene import (
     DEAD_LINE,
     FEEDBACK_LAG,
     GRAIN,
+    HOT_PIXEL,
     NO_RESPONSE,
     PIXEL_SIZE,
     SECOND_STEP_DISTANCE,
@@ -154,6 +155,21 @@ class SimulatedSeries:
 
         That of 3 V has the pulses of +3 V of the way forth, too, and X and Y; the others have X alone.
         """
+        marked, rng = self._with_defects(voltage)
+        time, start = record_of_samples(self.samples)
+        unit = unit_traces("exponential", marked, time if self.noise is None else self.noise.times(time))
+        first = voltage == VOLTAGES[0]
+        settings = (
+            [(voltage, "trace", -0.9), (-voltage, "retrace", 1.0)] if first else [(-voltage, "retrace", 1.0)]
+        )
+        signals = {"X": 1.0, "Y": float(np.tan(PHASE))} if first else {"X": 1.0}
+        return dataset_of_scene(
+            marked, unit, time, start, PRESETS["si-c-step"], settings, signals, rng,
+            remark=f", pulses of {voltage:g} V", instrument=self.noise,
+        )  # fmt: skip
+
+    def _with_defects(self, voltage: float) -> tuple[Scene, np.random.Generator]:
+        """Return the surface of a scan with its dead lines and hot pixels, and what draws the rest of its chance."""
         scene = self.scene(voltage)
         rng = np.random.default_rng([self.seed, 1, int(voltage)])
         marked = replace(scene, classes=scene.classes.copy())
@@ -167,17 +183,7 @@ class SimulatedSeries:
         marked.classes[near] = scene.classes[near]
         dead = (marked.classes == DEAD_LINE).any(axis=1) & near.any(axis=1)
         marked.classes[dead] = scene.classes[dead]
-        time, start = record_of_samples(self.samples)
-        unit = unit_traces("exponential", marked, time if self.noise is None else self.noise.times(time))
-        first = voltage == VOLTAGES[0]
-        settings = (
-            [(voltage, "trace", -0.9), (-voltage, "retrace", 1.0)] if first else [(-voltage, "retrace", 1.0)]
-        )
-        signals = {"X": 1.0, "Y": float(np.tan(PHASE))} if first else {"X": 1.0}
-        return dataset_of_scene(
-            marked, unit, time, start, PRESETS["si-c-step"], settings, signals, rng,
-            remark=f", pulses of {voltage:g} V", instrument=self.noise,
-        )  # fmt: skip
+        return marked, rng
 
     def control(self, preset: str) -> xr.Dataset:
         """Return a scan without response, or with a weak one: "silicon-wafer", "hopg"."""
@@ -250,7 +256,9 @@ class SimulatedSeries:
             "pixel_size": PIXEL_SIZE,
             "phase": float(np.rad2deg(PHASE)),
             "scans": [
-                {"voltage": -voltage, "drift_pixels": list(_DRIFTS[voltage])} | _of_heights(heights[voltage])
+                {"voltage": -voltage, "drift_pixels": list(_DRIFTS[voltage])}
+                | _of_heights(heights[voltage])
+                | self._defects(voltage)
                 for voltage in VOLTAGES
             ],
             "D": {
@@ -264,7 +272,12 @@ class SimulatedSeries:
                 }
                 for name, values in (("D1", scene.d1), ("D2", scene.d2))
             },
-            "pixels": {name: int((scene.classes == number).sum()) for number, name in enumerate(CLASSES)},
+            # Dead lines and hot pixels are no part of the surface: each scan has its own.
+            "pixels": {
+                name: int((scene.classes == number).sum())
+                for number, name in enumerate(CLASSES)
+                if number <= NO_RESPONSE
+            },
             "step_widths": [STEP_WIDTH, SECOND_STEP_WIDTH],
             "step_against_grain": float(
                 np.median(heights[3.0][parts["step"]]) / np.median(heights[3.0][parts["grain"]])
@@ -281,6 +294,11 @@ class SimulatedSeries:
             ],
             "weak_control": PRESETS["hopg"].displacement / PRESETS["si-c-step"].displacement,
         }
+
+    def _defects(self, voltage: float) -> dict[str, int]:
+        """Return how many pixels of a scan are dead or hot, by their class."""
+        classes = self._with_defects(voltage)[0].classes
+        return {CLASSES[number]: int((classes == number).sum()) for number in (DEAD_LINE, HOT_PIXEL)}
 
     def _topography(self, dx: float, dy: float) -> Array:
         """Return the height of the drawn surface, averaged over each pixel.

@@ -36,7 +36,7 @@ def test_maps_of_another_recipe_are_said_with_what_differs_and_those_of_this_one
     model.set(threshold_of="max", window2="11ms:20ms")
     words = sentence_about_maps(scan)
     assert "15 % of the robust maximum" in words
-    assert "60 % of the max maximum" in words
+    assert "60 % of the plain maximum" in words
     assert "window 2" in words
     scan.set_results(model.fit())
     assert sentence_about_maps(scan) == ""

@@ -292,8 +292,8 @@ def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) ->
                 rows.append(
                     [step.name, title, "strip" if width.kind == "ridge" else "edge", width.fwhm, width.error]
                 )
-        if number == 0 and profiles:
-            section.figures.append(_figure_across(scan, pulse, step, profiles))
+        if profiles:
+            section.figures.append(_figure_across(scan, pulse, step, profiles, number))
     table = Table(
         "diffusion_thickness",
         "Thickness of the steps: full width at half maximum of a strip, or of the slope of an edge, across the "
@@ -309,9 +309,11 @@ def _add_thickness(section: Section, scan: ReportScan, pulse: int, name: str) ->
     section.numbers["thickness"] = table.entries()
 
 
-def _figure_across(scan: ReportScan, pulse: int, step: Region, profiles: list[AcrossStep]) -> ReportFigure:
+def _figure_across(
+    scan: ReportScan, pulse: int, step: Region, profiles: list[AcrossStep], number: int
+) -> ReportFigure:
     return ReportFigure(
-        "diffusion_thickness",
+        "diffusion_thickness" if number == 0 else f"diffusion_thickness_{number + 1}",
         f"Mean profiles across the middle of {step.name or 'the step'}, {scan.labels[pulse]}, with the standard "
         "deviation along it. Shaded: the full width at half maximum.".replace(", ,", ","),
         lambda figure: draw_across_step(figure, profiles, lateral_unit=scan.lateral_unit),

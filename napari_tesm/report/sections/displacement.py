@@ -18,6 +18,7 @@ from napari_tesm.plotting.maps import (
     row_size,
 )
 from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.registration.information import SHARED, SharedInformation, shared_information
 from napari_tesm.registration.maps import Correlation, correlation_between, slope_of
 from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
@@ -41,6 +42,10 @@ def section_from_data(data: ReportData) -> Section | None:
     section.title = f"Displacement {label} and the surface".replace("  ", " ")
     section.figures.append(_figure(scan, label, height, surfaces))
     correlations = _correlations(size, surfaces, scan.spacing)
+    shared = {
+        name: shared_information(size, np.asarray(image.values, dtype=np.float64))
+        for name, image in surfaces.items()
+    }
     for name, corr in correlations.items():
         section.paragraphs.append(
             f"|H| against the {name}: r = {corr.pearson:.2f} ({corr.low:.2f} to {corr.high:.2f}), rank correlation "
@@ -61,16 +66,17 @@ def section_from_data(data: ReportData) -> Section | None:
             Table(
                 "displacement",
                 "Correlation of |H| with the surface, hot pixels left out; the 95 % interval counts independent "
-                "pixels.",
-                ["surface", "Pearson r", "from", "to", "Spearman", "pixels"],
+                f"pixels. {SHARED}",
+                ["surface", "Pearson r", "from", "to", "Spearman", "pixels", "shared bits", "p, shared"],
                 [
-                    [name, corr.pearson, corr.low, corr.high, corr.spearman, corr.n]
+                    [name, corr.pearson, corr.low, corr.high, corr.spearman, corr.n, *_bits(shared.get(name))]
                     for name, corr in correlations.items()
                 ],
             )
         )
     section.numbers |= {
         "scan": scan.name, "pulse": label, "with_surface": {name: asdict(corr) for name, corr in correlations.items()},
+        "shared_information": {name: asdict(each) for name, each in shared.items()},
     }  # fmt: skip
     return section
 
@@ -100,6 +106,10 @@ def _figure(
         row_size(height, 1 if name is None else 3),
         1 if name is None else 3,
     )
+
+
+def _bits(shared: SharedInformation | None) -> tuple[float | None, float | None]:
+    return (None, None) if shared is None else (shared.bits, shared.p_value)
 
 
 def _correlations(

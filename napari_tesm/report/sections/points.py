@@ -14,6 +14,7 @@ from napari_tesm.plotting.positions import PositionCurve
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_with_error
 from napari_tesm.regions.shapes import PinnedPoint, mask_from_region
+from napari_tesm.report.choices import with_points_on_step
 from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
@@ -32,7 +33,7 @@ def section_from_data(data: ReportData) -> Section | None:
     if not scan.points:
         return section.lacking("No point is pinned, and none could be chosen.")
     pulse = scan.main_pulse
-    points = scan.points[:_MOST]
+    points, added = with_points_on_step(scan, scan.points[:_MOST])
     if len(scan.points) > _MOST:
         section.missing.append(f"Of {len(scan.points)} points the first {_MOST} are shown.")
     groups = _groups(scan, points)
@@ -47,6 +48,8 @@ def section_from_data(data: ReportData) -> Section | None:
         if scan.points_chosen and scan.steps
         else " The program chose the points: where the surface moved most, and where it moved as much as the median."
         if scan.points_chosen
+        else f" No point was pinned on a step: the program chose {_listed(added)} on the most prominent one."
+        if added
         else ""
     )
     section.figures += [
@@ -63,9 +66,15 @@ def section_from_data(data: ReportData) -> Section | None:
         "scan": scan.name,
         "pulse": label,
         "chosen_by_program": scan.points_chosen,
+        "chosen_on_step": added,
         "groups": {title: [point.number for point in members] for title, members in groups.items()},
     }
     return section
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *rest, last = map(str, numbers)
+    return f"{', '.join(rest)} and {last}" if rest else last
 
 
 def _groups(scan: ReportScan, points: Sequence[PinnedPoint]) -> dict[str, list[PinnedPoint]]:
@@ -166,6 +175,8 @@ def _tables_of_points(scan: ReportScan, pulse: int, groups: dict[str, list[Pinne
             ]
             shown.append([*fixed, *in_words])
             in_si.append([*fixed, *list(values.values())[1:]])
+    for rows in (shown, in_si):
+        rows.sort(key=lambda row: float(str(row[0])))
     words = [_title(scan, name) for name in fitted]
     columns = [Column(_title(scan, name), unit) for name, unit in (fitted | errors).items()]
     return [

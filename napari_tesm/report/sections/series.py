@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_tesm.data.maps import FITS, map_name
 from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.plotting.maps import row_size
@@ -33,6 +34,7 @@ from napari_tesm.series import (
     aligned_series,
     counts_of_verdicts,
     distributions_of_series,
+    equality_of_points,
     images_of_pulses,
     noise_of_series,
     point_curves,
@@ -95,6 +97,7 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
         if sum(name in member.maps and np.isfinite(member.values(name)).any() for member in series.members)
         > 1
     }
+    more: dict[str, Any] = {}
     counts = counts_of_verdicts(verdicts)
     total = sum(counts.values())
     named = ", ".join(f"{100 * count / total:.0f} % {name}" for name, count in counts.items() if count)
@@ -105,6 +108,10 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
     if curves:
         section.paragraphs.append(" ".join(curve.sentence for curve in curves))
         section.paragraphs.append(" ".join(filter(None, (curve.first_step for curve in curves))))
+        equality = equality_of_points(curves)
+        if equality is not None:
+            section.paragraphs.append(equality.sentence)
+            more["equality"] = asdict(equality)
     section.paragraphs.append(
         f"Of all {total} pixels, each judged with its two neighbours along the fast axis: {named}. Of pixels whose H "
         "does not depend on the voltage 5 % are called something else by chance. "
@@ -135,7 +142,7 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
             others,
             counts,
             distributions,
-            {"noise": asdict(noise), "repeats": [asdict(repeat) for repeat in repeats]},
+            {"noise": asdict(noise), "repeats": [asdict(repeat) for repeat in repeats], **more},
         )
     )
 
@@ -182,7 +189,8 @@ def _figures(
             f"{series.unit()}, moved onto {series.labels[aligned.reference]}.{cut}",
             lambda figure: draw_series_maps(figure, aligned, points, most=_MOST_MAPS),
             (max(width, 5.0), min(rows * height + 0.3, 9.0)),
-        )
+        ),
+        *(_figure_of_maps(aligned, points, name, stem) for name in _names_of_maps(aligned)),
     ]
     if curves:
         figures.append(
@@ -223,6 +231,29 @@ def _figures(
         ),
     ]
     return figures
+
+
+def _names_of_maps(aligned: AlignedSeries) -> list[str]:
+    """Return the maps of D, of tau where there is none, that two scans have."""
+    for stem in ("D", "tau"):
+        names = [map_name(stem, number) for number in FITS]
+        shown = [name for name in names if len(members_with_values(aligned, name)) > 1]
+        if shown:
+            return shown
+    return []
+
+
+def _figure_of_maps(aligned: AlignedSeries, points: list[PinnedPoint], name: str, stem: str) -> ReportFigure:
+    shown = min(len(members_with_values(aligned, name)), _MOST_MAPS)
+    columns = map_columns(shown)
+    width, height = row_size(aligned.grid, columns)
+    return ReportFigure(
+        f"{stem}_maps_{name.lower()}",
+        f"{name} of the same area, {aligned.series.name}, on one logarithmic scale, first to 99th percentile, moved "
+        f"onto {aligned.series.labels[aligned.reference]}; pixels without a value are grey.",
+        lambda figure: draw_series_maps(figure, aligned, points, name=name, most=_MOST_MAPS),
+        (max(width, 5.0), min(-(-shown // columns) * height + 0.3, 9.0)),
+    )
 
 
 def _table_of_registration(aligned: AlignedSeries, stem: str) -> Table:
@@ -342,6 +373,7 @@ def _numbers(
                     "standard_deviation": curve.stds, "n": curve.counts, "verdict": curve.verdict,
                     "voltage": curve.voltage, "t": curve.statistic, "p": curve.p_value, "p_plateau": curve.p_plateau,
                     "degrees": curve.degrees, "steps": [asdict(step) for step in curve.steps],
+                    "linear_to": curve.linear_to, "p_linear": curve.p_linear,
                 }
                 for curve in group
             ]

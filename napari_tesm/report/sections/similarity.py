@@ -16,6 +16,7 @@ from napari_tesm.plotting.maps import (
     draw_density,
     draw_height,
     draw_map,
+    draw_overlay,
     draw_regions,
     draw_surface,
     row_size,
@@ -23,6 +24,7 @@ from napari_tesm.plotting.maps import (
 )
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.registration import Shift, shift_between
+from napari_tesm.registration.information import SHARED, SharedInformation, shared_information
 from napari_tesm.registration.maps import (
     Correlation,
     CrossTalk,
@@ -64,8 +66,11 @@ def section_from_data(data: ReportData) -> Section | None:
     surfaces = {name: np.asarray(image.values, dtype=np.float64) for name, image in scan.surfaces().items()}
     talk = cross_talk_from_maps(sizes[0], aligned, surfaces, spacing=scan.spacing)
     _say_how_alike(section, scan, labels, shift, before, talk, sizes, aligned)
+    mean = (sizes[0] + aligned) / 2
+    shared = {name: shared_information(mean, image) for name, image in surfaces.items()}
     section.figures.append(_figure_of_difference(scan, labels, heights[0], sizes[0], aligned, talk))
-    section.tables.append(_table(labels, talk))
+    section.figures += _figures_of_overlay(scan, pair)
+    section.tables.append(_table(labels, talk, shared))
     section.warnings += [f"{sentence}" for sentence in talk.warnings]
     if not surfaces:
         section.missing.append(
@@ -80,6 +85,7 @@ def section_from_data(data: ReportData) -> Section | None:
         "correlation_after": talk.between.pearson,
         "between": asdict(talk.between),
         "with_surface": {name: asdict(corr) for name, corr in talk.with_surface.items()},
+        "shared_information": {name: asdict(each) for name, each in shared.items()},
     }
     return section
 
@@ -113,6 +119,31 @@ def _figure_of_maps(scan: ReportScan, labels: list[str], heights: list[xr.DataAr
         row_size(heights[0], panels),
         panels,
     )
+
+
+def _figures_of_overlay(scan: ReportScan, pair: tuple[int, int]) -> list[ReportFigure]:
+    """Return |H| of the main pulse over each image of the surface there is, as in the paper's Fig. 3."""
+    assert scan.maps is not None
+    surfaces = scan.surfaces()
+    if not surfaces:
+        return []
+    pulse = scan.main_pulse if scan.main_pulse in pair else pair[1]
+    height, label = scan.maps["H"].isel(pulse=pulse), scan.labels[pulse]
+
+    def draw(*axes: Axes) -> None:
+        for axis, (name, image) in zip(axes, surfaces.items(), strict=True):
+            draw_overlay(axis, image, height, f"|H| over the {name}")
+
+    over = " and ".join(f"the {name}" for name in surfaces)
+    return [
+        ReportFigure(
+            "similarity_overlay",
+            f"{scan.name}: |H| {label} over {over}, opaque where it is large.",
+            draw,
+            row_size(height, len(surfaces)),
+            len(surfaces),
+        )
+    ]
 
 
 def _words_of_regions(scan: ReportScan) -> str:
@@ -217,14 +248,16 @@ def _sentence_about_surface(name: str, corr: Correlation) -> str:
     )
 
 
-def _table(labels: list[str], talk: CrossTalk) -> Table:
+def _table(labels: list[str], talk: CrossTalk, shared: dict[str, SharedInformation]) -> Table:
     rows: list[list[Any]] = []
     for name, corr in ((f"|H| {labels[0]} with |H| {labels[1]}", talk.between), *talk.with_surface.items()):
         shown = name if name.startswith("|H|") else f"mean |H| with {name}"
-        rows.append([shown, corr.pearson, corr.low, corr.high, corr.spearman, corr.n])
+        bits, p = (shared[name].bits, shared[name].p_value) if name in shared else (None, None)
+        rows.append([shown, corr.pearson, corr.low, corr.high, corr.spearman, corr.n, bits, p])
     return Table(
         "similarity",
-        "Correlations of the maps, hot pixels left out; the 95 % interval of r (Fisher) counts independent pixels.",
-        ["maps", "Pearson r", "from", "to", "Spearman", "pixels"],
+        "Correlations of the maps, hot pixels left out; the 95 % interval of r (Fisher) counts independent pixels. "
+        + SHARED,
+        ["maps", "Pearson r", "from", "to", "Spearman", "pixels", "shared bits", "p, shared"],
         rows,
     )
