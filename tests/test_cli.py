@@ -62,6 +62,8 @@ def test_fit_writes_all_outputs(scan, tmp_path, capsys):
     assert (row["pulse"], row["row"], row["column"]) == ("2", "2", "7")
     assert float(row["D2"]) == float(maps["D2"][1, 2, 7])
     assert (row["voltage"], row["direction"]) == ("-3.0", "retrace")
+    assert list(row)[-1] == "recipe"
+    assert {row["recipe"] for row in rows} == {entries["recipe_digest"]}
     # Centres of pixels, from wherever the image lies.
     place = [corner + (n + 0.5) * step for corner, n, step in zip(CORNER, (2, 7), SPACING, strict=True)]
     assert [float(row["y"]), float(row["x"])] == pytest.approx(place)

@@ -1,6 +1,7 @@
 """``tesm regions``: numbers against numpy, what is drawn where, and files that mean harm."""
 
 import csv
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -234,10 +235,13 @@ def test_csv_has_a_row_for_each_part_map_and_pulse(fitted: Path, tmp_path: Path)
     rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
     assert list(rows[0]) == [
         "part", "name", "class", "shape", "pixels", "quantity", "unit", "pulse", "voltage", "direction", "n",
-        "median", "q25", "q75", "mean", "std", "n_below", "n_above", "note",
+        "median", "q25", "q75", "mean", "std", "n_below", "n_above", "note", "recipe",
     ]  # fmt: skip
     assert len(rows) == 7 * 10
     found = json.loads(also.read_text(encoding="utf-8"))
+    written = json.dumps(found["recipe"], ensure_ascii=False, sort_keys=True)
+    assert {row["recipe"] for row in rows} == {hashlib.sha256(written.encode()).hexdigest()[:12]}
+    assert found["recipe_digest"] == rows[0]["recipe"]
     for row in rows:
         line = statistics(found, row["name"], row["quantity"], int(row["pulse"]))
         assert int(row["n"]) == line["n"]
@@ -424,7 +428,9 @@ def test_a_file_of_images_alone(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with path.open("wb") as file:
         write_container_to(file, container)
     assert tesm("regions", path) == 1
-    assert "tesm fit" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "tesm fit" in said
+    assert "an image of the file is measured with --channel ('Height')" in said
     found = report(capsys, path, "--channel", "Height")
     check_against_numpy(statistics(found, "under the mask of Height", "Height", None), values[:, :2].ravel())
     assert found["recipe"] is None

@@ -11,6 +11,7 @@ from napari_tesm.cli.grain_scan import GrainScan
 from napari_tesm.cli.outputs import wrapped
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.files.texts import printable
 from napari_tesm.findings.comparison import NUMBERS, comparison_entry
@@ -206,16 +207,17 @@ def csv_of_grains(scan: GrainScan) -> str:
         cells = [pulse + 1 if names else None, *setting.values()]
         values = [_values(scan, name, pulse, f"{name}_{{}}") for name in names]
         tables.append(grains.beside(Table("", "", ("pulse", *setting), [cells] * len(grains.rows)), *values))
-    return joined(tables).csv(for_programs=True)
+    return joined(tables).with_recipe(digest_of_maps(scan.maps)).csv(for_programs=True)
 
 
 def csv_of_classes(scan: GrainScan) -> str:
     """Return a row for each quantity, pulse setting and class of pixels."""
     keys = ("quantity", "unit", "pulse", "logarithmic", "class", "n", "pixels", *NUMBERS[1:], "verdict")
-    return table_of_classes(scan.measures).select(keys).csv(for_programs=True)
+    table = table_of_classes(scan.measures).select(keys)
+    return table.with_recipe(digest_of_maps(scan.maps)).csv(for_programs=True)
 
 
 def csv_of_distances(scan: GrainScan) -> str:
     """Return a row for each quantity, pulse setting and bin of distance from the nearest boundary."""
     table = table_of_distances(scan.measures, scan.curves)
-    return table.select(table.keys[1:]).csv(for_programs=True)
+    return table.select(table.keys[1:]).with_recipe(digest_of_maps(scan.maps)).csv(for_programs=True)

@@ -15,6 +15,7 @@ from napari_tesm.cli.recipes import origins_from_options
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.data.maps import DERIVED, MAP_KINDS
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.files.texts import printable
 from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
@@ -88,14 +89,16 @@ def carried_over(options: argparse.Namespace, scan: Scan, sha256: str) -> GwyCon
 def _write_pixels(file: TextIO, maps: xr.Dataset) -> None:
     names = [name for name in MAP_KINDS if name in maps.data_vars and name not in DERIVED]
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["pulse", "voltage", "direction", "row", "column", "x", "y", *names])
+    writer.writerow(["pulse", "voltage", "direction", "row", "column", "x", "y", *names, "recipe"])
+    recipe = digest_of_maps(maps)
     for pulse in range(maps.sizes["pulse"]):
         here = maps.isel(pulse=pulse)
         voltage = _cell(float(here["voltage"]))
         direction = str(here["direction"].values)
         for row in range(maps.sizes["y"]):
             columns = [here[name].values[row].tolist() for name in names]
-            writer.writerows(_pixel_rows(here, columns, [pulse + 1, voltage, direction, row], row))
+            pixels = _pixel_rows(here, columns, [pulse + 1, voltage, direction, row], row)
+            writer.writerows([*pixel, recipe] for pixel in pixels)
 
 
 def _pixel_rows(here: xr.Dataset, columns: list[list[Any]], head: list[Any], row: int) -> Iterator[list[Any]]:

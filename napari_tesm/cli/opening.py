@@ -4,6 +4,7 @@ import argparse
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.data.parity import EACH
@@ -19,6 +20,8 @@ from napari_tesm.scan import Scan, scan_with_traces, scans_from_file
 from napari_tesm.scan.restoring import recipe_from_container
 
 _FIT = Field("a fit")
+_TITLES: Final = 4
+"""Images of a file that one sentence names."""
 
 
 def scan_to_evaluate(options: argparse.Namespace, recipe: Recipe) -> tuple[Scan, Evaluation]:
@@ -104,6 +107,13 @@ def _scan_with_heights(
     except ValueError as error:
         template = "there are no result maps, run {fit} first; H alone cannot be measured: {error}"
         sentence = Sentence(template, fit=_FIT, error=error)
+        if without_maps is None and scan.channels and not options.traces:
+            images = [channel for channel in scan.channels if channel.dtype != bool]
+            titles = [f"'{image.attrs.get('long_name', image.name)}'" for image in images]
+            more = f" and {len(titles) - _TITLES} more" if len(titles) > _TITLES else ""
+            template = "{sentence}; an image of the file is measured with {channel} ({titles})"
+            titles_shown = ", ".join(titles[:_TITLES]) + more
+            raise ValueError(Sentence(template, sentence=sentence, titles=titles_shown)) from None
         if without_maps is None or options.traces:
             raise ValueError(sentence) from None
         scan.dataset = None

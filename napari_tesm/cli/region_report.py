@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from napari_tesm.cli.region_scan import RegionScan
 from napari_tesm.cli.spelling import spelled
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.files.texts import printable
 from napari_tesm.findings.comparison import NUMBERS
@@ -58,6 +59,7 @@ def report_of_regions(scan: RegionScan, measures: Sequence[Measure], file: str) 
         "version": __version__,
         "input": {"name": Path(file).name, "sha256": sha256_of_file(file)},
         "recipe": recipe if isinstance(recipe, dict) else None,
+        "recipe_digest": digest_of_maps(scan.maps) or None,
         "pulses": plain_value(scan.pulse_settings()),
         "parts": [
             {
@@ -80,6 +82,6 @@ def report_of_regions(scan: RegionScan, measures: Sequence[Measure], file: str) 
 
 
 def csv_of_regions(scan: RegionScan, measures: Sequence[Measure]) -> str:
-    """Return a row for each part, quantity and pulse setting; empty where there is no number."""
+    """Return a row for each part, quantity and pulse setting, with the maps' recipe; empty where there is no number."""
     table = table_of_parts(scan.parts, measures, scan.pulse_settings()).select(_IN_CSV)
-    return table.csv(for_programs=True)
+    return table.with_recipe(digest_of_maps(scan.maps)).csv(for_programs=True)

@@ -3,12 +3,13 @@
 Values are SI. What is None follows from the file: the same recipe on the same file gives the same numbers.
 """
 
+import hashlib
 import json
 import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from napari_tesm.data.parity import EACH, PARITIES, Parity
 from napari_tesm.data.protocol import RADII, Window
@@ -19,6 +20,9 @@ from napari_tesm.kernels.nuisances import Nuisances
 from napari_tesm.physics.diffusion import geometry_factor
 from napari_tesm.quantities.limits import check_radius
 from napari_tesm.quantities.text import text_from_quantity
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 RECIPE_VERSION: Final = 1
 DEFAULT_GEOMETRY: Final = "l2/tau"
@@ -228,6 +232,11 @@ class Recipe:
         """Return the recipe as JSON, the same text for the same recipe."""
         return json.dumps(self.to_dict(), ensure_ascii=False, sort_keys=True)
 
+    @property
+    def digest(self) -> str:
+        """Twelve signs that stand for the recipe in tables: the same for the same recipe, others for any other."""
+        return hashlib.sha256(self.to_json().encode("utf-8", "replace")).hexdigest()[:12]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as what JSON knows: numbers, texts, lists and None."""
         entries: dict[str, Any] = {"version": RECIPE_VERSION}
@@ -271,6 +280,14 @@ class Recipe:
         for name, value in values.items():
             values[name] = _value_from_json(name, value)
         return cls(**values)
+
+
+def digest_of_maps(maps: "xr.Dataset | None") -> str:
+    """Return the digest of the recipe that made maps, empty where they do not say one that this version knows."""
+    try:
+        return "" if maps is None else Recipe.from_json(str(maps.attrs["recipe"])).digest
+    except (KeyError, ValueError):
+        return ""
 
 
 def words_of_threshold(threshold: float, of: str) -> str:

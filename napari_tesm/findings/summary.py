@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, limited_values, map_name
 from napari_tesm.data.protocol import length_from_attributes
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import sentence_about_chance
 from napari_tesm.findings.instrument import instrument_lines, instrument_summary
@@ -45,6 +46,7 @@ def summary_from_maps(
         "version": maps.attrs["version"],
         "input": {"name": name, "sha256": sha256},
         "recipe": json.loads(maps.attrs["recipe"]),
+        "recipe_digest": digest_of_maps(maps),
         "parameters": parameters_as_entries(parameters_from_maps(maps, origins)),
         "length": _length_summary(maps),
         "instrument": instrument_summary(maps),

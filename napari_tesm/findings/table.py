@@ -167,6 +167,10 @@ class Table:
         rows = [list(chain(*parts)) for parts in zip(*(table.rows for table in tables), strict=True)]
         return replace(self, columns=list(chain(*(table.columns for table in tables))), rows=rows)
 
+    def with_recipe(self, digest: str) -> "Table":
+        """Return the table with the digest of the recipe that made its numbers in every row, as last column."""
+        return self.beside(Table("", "", ["recipe"], [[digest]] * len(self.rows)))
+
     def with_texts(self, spelled: Callable[[str], str]) -> "Table":
         """Return the table with all its texts and titles changed."""
         columns = [replace(column, title=spelled(column.title)) for column in self.heads]

@@ -168,11 +168,12 @@ def test_one_pixel_and_equal_values_have_a_histogram(scan):
     assert model.view().counts[0].sum() == 2 * 96
 
 
-def test_the_bins_are_exported_in_si_units(model):
+def test_the_bins_are_exported_in_si_units(model, scan):
     model.choose("D1 and D2", pulse=1)
     view = model.view()
     rows = [row for row in csv.reader(io.StringIO(model.csv_text())) if not row[0].startswith("#")]
-    assert rows[0] == ["from (m²/s)", "to (m²/s)", "D1 (-3 V)", "D2 (-3 V)"]
+    assert rows[0] == ["from (m²/s)", "to (m²/s)", "D1 (-3 V)", "D2 (-3 V)", "recipe"]
+    assert {row.pop() for row in rows[1:]} == {Recipe.from_json(scan.maps.attrs["recipe"]).digest}
     table = np.array(rows[1:], dtype=float)
     np.testing.assert_allclose(table[:, 0], view.edges[:-1], rtol=1e-8)
     np.testing.assert_allclose(table[:, 1], view.edges[1:], rtol=1e-8)

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from examples import drawn, example_dataset
 
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.models.profile import ProfileModel
 from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
@@ -224,7 +225,9 @@ def test_the_profile_is_exported_in_si_units(images, scan):
     rows = list(csv.reader(io.StringIO(model.csv_text())))
     assert rows[0][0].startswith("# Strip in Deflection_Error: FWHM")
     assert rows[1][:3] == ["position (m)", "Topography (m)", "Topography sd (m)"]
-    table = np.array([[float(cell or "nan") for cell in row] for row in rows[2:]])
+    assert rows[1][-1] == "recipe"
+    assert {row[-1] for row in rows[2:]} == {""}  # nothing was fitted
+    table = np.array([[float(cell or "nan") for cell in row[:-1]] for row in rows[2:]])
     view = model.line_view()
     np.testing.assert_allclose(table[:, 0], view.curves[0][0].profile.position, rtol=1e-8)
     np.testing.assert_allclose(table[:, 1], view.curves[0][0].profile.mean, rtol=1e-8)
@@ -234,13 +237,14 @@ def test_the_profile_is_exported_in_si_units(images, scan):
     rows = list(csv.reader(io.StringIO(other.csv_text())))
     assert rows[0][:2] == ["distance (m)", "D2 (+3 V) median (m²/s)"]
     values = scan.maps["D2"].values[0]
-    assert sum(int(row[-1]) for row in rows[1:]) == np.isfinite(values).sum()
+    assert {row[-1] for row in rows[1:]} == {Recipe.from_json(scan.maps.attrs["recipe"]).digest}
+    assert sum(int(row[-2]) for row in rows[1:]) == np.isfinite(values).sum()
     # Bins of the larger side of a pixel, 0.4 µm, one of them about the line.
     away = distance_from_region(ON_SCAN, scan.dataset["x"].values, scan.dataset["y"].values)
     number = np.floor(away / 0.4e-6 + 0.5)
-    assert rows[0][2:] == ["D2 (+3 V) mean (m²/s)", "D2 (+3 V) sd (m²/s)", "n"]
+    assert rows[0][2:] == ["D2 (+3 V) mean (m²/s)", "D2 (+3 V) sd (m²/s)", "n", "recipe"]
     for row in rows[1:]:
-        distance, median, mean, std, count = (float(cell or "nan") for cell in row)
+        distance, median, mean, std, count = (float(cell or "nan") for cell in row[:-1])
         inside = values[(number == round(distance / 0.4e-6)) & np.isfinite(values)]
         assert count == inside.size
         expected = [np.median(inside), inside.mean(), inside.std(ddof=1)]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from examples import example_dataset
 
+from napari_tesm import fit
+
 pytest.importorskip("psygnal")
 from napari_tesm.gui.models.scan import Scan, share_world_unit
 
@@ -90,3 +92,45 @@ def test_the_form_asks_once_about_each_scan_and_goes_away_with_it(viewer, qtbot)
     choose(lacking)
     assert not workspace.form.isVisible()
     assert [workspace.scan_box.itemText(i) for i in range(2)] == ["example", "example [1]"]
+
+
+def test_a_map_that_is_shown_by_its_eye_hides_what_would_look_like_its_pixels(viewer_model):
+    from napari.layers import Image
+
+    from napari_tesm.gui.layers.result_layers import MapsApart, add_result_layers
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+    from napari_tesm.gui.layers.session import Session
+
+    session = Session.of(viewer_model)
+    below, above = scan_of_size(4e-6), scan_of_size(4e-6)
+    for scan in (below, above):
+        for layer in layers_from_scan(scan):
+            add_layer(viewer_model, layer)
+        add_result_layers(session, scan, fit(scan.dataset))
+    apart = MapsApart(session)
+    session.attach()
+    session.visible_changed.connect(apart.take_note)
+
+    def seen():
+        return {layer for layer in viewer_model.layers if layer.visible and isinstance(layer, Image)}
+
+    of_below, of_above = (session.layers_of(scan, "map") for scan in (below, above))
+    of_below[-2].visible = True  # as the eye does
+    of_above[-2].visible = True
+    assert seen() & {*of_below, *of_above} == {of_above[-2]}
+    assert all(str(layer.colormap.name) == "gray" for layer in seen() - {of_above[-2]})
+    of_above[-1].visible = True
+    assert seen() & {*of_below, *of_above} == {of_above[-1]}
+    # What is half transparent is meant to be seen with the others.
+    of_above[-2].opacity = 0.5
+    of_above[-2].visible = True
+    assert seen() & {*of_below, *of_above} == {of_above[-1], of_above[-2]}
+    # Another place: nothing shows through.
+    of_above[-1].visible = of_above[-2].visible = False
+    for layer in of_above:
+        layer.translate = np.array(layer.translate) + 1e6
+    of_below[-1].visible = True
+    of_above[-1].visible = True
+    assert seen() & {*of_below, *of_above} == {of_below[-1], of_above[-1]}
+    session.visible_changed.disconnect(apart.take_note)
+    session.detach()

@@ -56,5 +56,5 @@ def add_choice_layers(session: Session, scan: Scan, choice: KernelChoice) -> Non
                 layers.remove(layer)
         hide_maps(session, scan)
         made = [add_below_drawings(session, scan, layer) for layer in layers_from_choice(scan, choice)]
-        hide_colours_below(session, scan, made[-1])
+        hide_colours_below(session, made[-1])
         made[-1].visible = True

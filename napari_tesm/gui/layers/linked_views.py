@@ -55,6 +55,7 @@ class SideBySide:
         grid = viewer.canvas.grid
         for layer in viewer.layers:
             layer.visible = False
+        grid.enabled = True  # before two maps are visible, which would lie over each other
         options = scan.display.drawing_options()
         # The bottom of napari's list is the first cell; two layers make a cell: a map, and the cross on it.
         for number, layer in enumerate(layers):
@@ -80,7 +81,6 @@ class SideBySide:
         viewer.layers.selection.active = layers[0]
         grid.stride = 2
         grid.shape = _largest_cells(len(layers), scan.display.extent(), viewer.canvas.size)
-        grid.enabled = True
 
     def _layers_changed(self) -> None:
         self.disturbed.emit()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any, Final
+from weakref import WeakSet
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,7 @@ from napari_tesm.data.maps import DERIVED, LOGARITHMS, labels_from_maps, map_tit
 from napari_tesm.gui.layers.label_layers import LayerTuple
 from napari_tesm.gui.layers.scan_layers import layers_from_maps, names_of_maps
 from napari_tesm.gui.layers.session import Session
+from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.display import Display
 from napari_tesm.gui.models.layer_looks import colour_limits, look_of
 from napari_tesm.gui.models.scan import Scan, role_of
@@ -52,7 +54,7 @@ def _replace_preview(
         tuple_[1]["visible"] = _key_of(tuple_) == shown
         made.append(add_below_drawings(session, scan, tuple_))
         if made[-1].visible:
-            hide_colours_below(session, scan, made[-1])
+            hide_colours_below(session, made[-1])
             _select(session, made[-1])
     return made
 
@@ -108,15 +110,61 @@ def hide_maps(session: Session, scan: Scan, *, but: Any = None) -> None:
             layer.visible = False
 
 
-def hide_colours_below(session: Session, scan: Scan, layer: Any) -> None:
-    """Hide what lies in colours under a map of a scan: in pixels without a value it would look like one.
+def hide_colours_below(session: Session, layer: Any) -> None:
+    """Hide what lies in colours under a map, of any scan: in pixels without a value it would look like one.
 
     Grey images stay as the ground, and what lies over the map was put there to be seen.
     """
     layers = session.viewer.layers
     for below in list(layers)[: layers.index(layer)]:
-        if below.visible and role_of(below.metadata).get("scan") is scan and _is_coloured(below):
+        if not below.visible or role_of(below.metadata).get("scan") is None:
+            continue
+        if _is_coloured(below) and _overlap(below, layer):
             below.visible = False
+
+
+def _overlap(a: Any, b: Any) -> bool:
+    """Whether two layers share a part of the image plane."""
+    (low_a, high_a), (low_b, high_b) = (layer.extent.world[:, -2:] for layer in (a, b))
+    return bool((np.minimum(high_a, high_b) > np.maximum(low_a, low_b)).all())
+
+
+class MapsApart:
+    """Shows one map at a time also to whom shows it by the eye in napari's list of layers, or by its key.
+
+    A map that is made transparent, or shown beside others in napari's grid, is meant to be seen with them.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._shown: WeakSet[Any] = WeakSet(self._visible())
+        self._busy = Busy()
+
+    def take_note(self) -> None:
+        """Hide what is in the way of maps that were not visible before; called when anything was shown or hidden."""
+        if self._busy:
+            return
+        with self._busy:
+            for layer in self._visible():
+                if layer in self._shown or layer.opacity < 1 or self._session.viewer.canvas.grid.enabled:
+                    continue
+                hide_maps(self._session, role_of(layer.metadata)["scan"], but=layer)
+                hide_colours_below(self._session, layer)
+        self._shown = WeakSet(self._visible())
+
+    def _visible(self) -> list[Any]:
+        session = self._session
+        return [
+            layer
+            for scan in session.scans
+            for kind in ("map", "preview")
+            for layer in session.layers_of(scan, kind)
+            if layer.visible
+        ]
 
 
 def _is_coloured(layer: Any) -> bool:
@@ -163,7 +211,7 @@ def remove_preview(session: Session, scan: Scan) -> None:
 def _put_on_top(session: Session, scan: Scan, layer: Any) -> None:
     """Show one map and no other, and let napari's controls be its, unless they serve something else than a map."""
     hide_maps(session, scan, but=layer)
-    hide_colours_below(session, scan, layer)
+    hide_colours_below(session, layer)
     layer.visible = True
     _select(session, layer)
 

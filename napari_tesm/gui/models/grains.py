@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.data.maps import labels_from_maps, values_of
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.findings.table import Table
 from napari_tesm.grains import (
     Boundaries,
@@ -247,7 +248,7 @@ class GrainModel(ScanModel):
         table = self.table()
         left_out = ("pixels", "x", "y")
         keys = [key for key in table.keys if key not in left_out and not key.endswith(" iqr")]
-        return table.select(keys).csv(for_programs=True)
+        return table.select(keys).with_recipe(digest_of_maps(self.scan.maps)).csv(for_programs=True)
 
 
 def _rank(title: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
 from napari_tesm.gui.models.form_words import sentence_for_forms
@@ -256,7 +257,8 @@ class HistogramModel(QuantityModel):
             *(sample.label for sample in view.samples),
         ]
         head = "".join(Table("", "", comment, []).csv() for comment in comments)
-        return head + Table("", "", columns, rows).csv(digits=DIGITS_COPIED)
+        table = Table("", "", columns, rows).with_recipe(digest_of_maps(self.scan.maps))
+        return head + table.csv(digits=DIGITS_COPIED)
 
     def _samples(self, quantities: list[Quantity]) -> tuple[list[Sample], str]:
         places = self._places()

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityModel
@@ -225,7 +226,8 @@ class ProfileModel(QuantityModel):
             parts = [curves[0].profile.position, *parts] if curves else []
         rows = list(zip(*(part.tolist() for part in parts), strict=True))
         head = Table("", "", [f"# {comment}"], []).csv() if comment else ""
-        return head + Table("", "", columns, rows).csv(digits=DIGITS_COPIED)
+        table = Table("", "", columns, rows).with_recipe(digest_of_maps(self.scan.maps))
+        return head + table.csv(digits=DIGITS_COPIED)
 
     def _steps(self) -> list[Region]:
         """Return the regions that distances are counted from: the selected ones, else all steps, else the last line."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.findings.comparison import NUMBERS, description_cells, description_columns
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.layers.scan_layers import REGION_COLOURS
@@ -181,6 +182,11 @@ class RegionTable(QuantityModel):
             *(replace(c, title=f"{title}{'sd' if c.key == 'std' else c.key}") for c in measured),
         ]  # fmt: skip
         return Table("", "", columns, [_cells(row) for row in rows])
+
+    def csv_text(self) -> str:
+        """Return the table for a file, in SI units, with the recipe that its maps were made with in every row."""
+        recipe = digest_of_maps(self.scan.maps)
+        return self.table(self.rows()).with_recipe(recipe).csv(digits=DIGITS_COPIED)
 
     def separated_text(self, separator: str = "\t") -> str:
         """Return the table as text that a spreadsheet takes, all numbers in SI units."""

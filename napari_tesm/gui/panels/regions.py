@@ -205,8 +205,8 @@ class RegionPanel(DrawnPanel):
             self.tell("the table is on the clipboard, in SI units")
 
     def csv_text(self) -> str:
-        """Return the table, in SI units."""
-        return "" if self.table is None else self.table.separated_text(",")
+        """Return the table for a file, in SI units."""
+        return "" if self.table is None else self.table.csv_text()
 
     def tell(self, sentence: object) -> None:
         """Show a sentence, or what an exception says, below the table."""

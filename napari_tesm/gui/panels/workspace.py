@@ -15,6 +15,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.layers.drawing import take_up_drawing
 from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.layers.map_legend import show_map_legend
+from napari_tesm.gui.layers.result_layers import MapsApart
 from napari_tesm.gui.models.agreement import sentence_about_maps
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.scan import Scan
@@ -100,6 +101,7 @@ class Workspace(Panel):
         self._told: WeakSet[Scan] = WeakSet()
         self._shown: ReferenceType[Scan] | None = None
         self._keeping_points = Busy()
+        self._maps_apart = MapsApart(self.session)
         self._legend_timer = single_shot(self, 0, self._show_legend)
 
         buttons = (self.protocol_button, self.save_button, self.report_button)
@@ -123,6 +125,7 @@ class Workspace(Panel):
             (self.session.layers_changed, self.refresh_soon),
             (self.session.layers_changed, self._legend_soon),
             (self.session.visible_changed, self._legend_soon),
+            (self.session.visible_changed, self._maps_apart.take_note),
         ]
         if scan is not None:
             connections += [
