@@ -19,7 +19,10 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +35,7 @@ WAYS = {
     "interrupt twice": (signal.SIGINT, signal.SIGINT),
 }
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+WINDOW = "save in napari's window"
 PROMISE = "no half-written output is left"
 _STEPS = (
     "open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.chmod", "os.truncate", "os.listdir",
@@ -232,6 +236,7 @@ def operations() -> Iterator[dict[str, Operation]]:
     """Give the operations by name; what they read is made beforehand and removed at the end."""
     from napari_tesm import save, simulate_dataset
     from napari_tesm.cli import main
+    from napari_tesm.gui.models.scan import live_scans
     from napari_tesm.io.zarr_store import save_zarr
     from napari_tesm.report.assembling import Report
     from napari_tesm.report.section import Section
@@ -278,17 +283,55 @@ def operations() -> Iterator[dict[str, Operation]]:
             save_scan(scan, folder / "o.gwy", overwrite=True)
             return 0
 
+        def saved_in_window(folder: Path, version: int) -> int:
+            (scan,) = live_scans(scans_from_file(inputs[version]))
+            return _save_in_window(scan, folder / "o.gwy")
+
         yield {
             each.name: each
             for each in (
                 Operation("save a .zarr", stored, ("o.zarr",)),
                 Operation("write a report", reported, ("report",)),
                 Operation("save from napari", saved, ("o.gwy",)),
+                Operation(WINDOW, saved_in_window, ("o.gwy",)),
                 Operation("import to .zarr", imported("zarr"), ("o.zarr",), words=True),
                 Operation("import to .gwy", imported("gwy"), ("o.gwy",), words=True),
                 Operation("fit", fitted, ("o.gwy", "s.json", "p.csv"), words=True),
             )
         }
+
+
+def _save_in_window(scan: Any, path: Path) -> int:
+    """Save as the button of the workspace does, while Qt waits for hands and `tesm view` for signals."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    import napari
+    from napari.components import ViewerModel
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication
+
+    from napari_tesm.gui.ending import run_until_ended
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+    from napari_tesm.gui.panels.workspace import Workspace
+
+    class Viewer(ViewerModel):
+        def close(self) -> None:
+            """A window would close here."""
+
+    application = QApplication([])
+    napari.run = application.exec
+    viewer = Viewer()
+    for layer in layers_from_scan(scan):
+        add_layer(viewer, layer)
+    workspace = Workspace(viewer)
+    saved: list[bool] = []
+
+    def press() -> None:
+        saved.append(workspace.save_to(path, scan))
+        application.exit(0)
+
+    QTimer.singleShot(0, press)
+    run_until_ended(viewer)
+    return 0 if saved == [True] else 1
 
 
 _MAPPING = """format: t-ESM mapping 1
@@ -308,13 +351,20 @@ def main() -> int:
     total: Counter[str] = Counter()
     with operations() as known:
         for name in options.names or known:
+            if name == WINDOW:
+                if find_spec("napari") is None:
+                    continue
+                # Once, before the first fork.
+                for needed in ("napari.components", "napari.layers", "napari_tesm.gui.panels.workspace"):
+                    import_module(needed)
             outcome = outcome_of(known[name], every=options.every)
             print(
                 f"{name}: {outcome.steps} steps, {outcome.tried} stops, {outcome.new} ended with the new output, "
-                f"{len(outcome.faults)} faults"
+                f"{len(outcome.faults)} faults",
+                flush=True,
             )
             for fault in outcome.faults:
-                print(f"  {fault}")
+                print(f"  {fault}", flush=True)
             total.update(stops=outcome.tried, faults=len(outcome.faults))
     print(f"All: {total['stops']} stops, {total['faults']} faults")
     return int(total["faults"] > 0)

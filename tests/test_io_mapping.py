@@ -282,6 +282,40 @@ def test_pulses_and_signals_become_settings_of_one_dataset():
     assert np.array_equal(dataset["displacement_quadrature"].values, both * 2 * 1e-3)
 
 
+@pytest.mark.parametrize(
+    "names", [["Traces Y (+3 V)"], ["Lock-in Y"], ["quadrature"], ["phase"], ["Y", "phase"]]
+)
+def test_a_signal_that_is_no_displacement_is_not_taken_for_one(names):
+    held = content(*(source(TRACES, Y, X, TIME, name=name) for name in names))
+    proposal = proposal_from_content(held)
+    assert not proposal.is_complete
+    assert "which array is X" in proposal.questions[0]
+    with pytest.raises(MappingError, match="which is no displacement without X"):
+        opened_from_content(held, proposal.mapping)
+    # Its owner may say that it is X after all.
+    told = replace(proposal.mapping, traces=(replace(proposal.mapping.traces[0], signal="X"),))
+    assert np.array_equal(
+        opened_from_content(held, told).datasets[0]["displacement"].values[0], TRACES * 1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "signals"),
+    [
+        (["A: phase", "B: R"], ["displacement", "displacement_phase"]),
+        (["amplitude (+3 V)", "amplitude (-3 V)"], ["displacement"]),
+        (["Y", "traces X"], ["displacement", "displacement_quadrature"]),
+    ],
+)
+def test_x_or_else_the_amplitude_leads_wherever_it_stands_in_the_file(names, signals):
+    held = content(*(source(TRACES + n, Y, X, TIME, name=name) for n, name in enumerate(names)))
+    proposal = proposal_from_content(held)
+    (dataset,) = opened_from_content(held, proposal.mapping).datasets
+    assert [name for name in dataset.data_vars if dataset[name].ndim == 4] == signals
+    leading = 0 if "amplitude" in names[0] else 1
+    assert np.array_equal(dataset["displacement"].values[0], (TRACES + leading) * 1e-3)
+
+
 def test_a_recording_is_recognised_by_the_names_of_its_channels():
     time = Axis(5000, "time", "s", 0.0, 1e-4)
     channels = [

@@ -42,6 +42,7 @@ DIRECTIONS: Final = ("trace", "retrace", "")
 Block = tuple[int, slice, slice]
 """A part of a map: a pulse setting, rows and columns."""
 _VOLTAGE: Final = re.compile(r"\(([+−-]?\d+(?:[.,]\d+)?) ?V\b")
+_SOME_VOLTAGE: Final = re.compile(r"(?<![\w.,])([+−-]?\d+(?:[.,]\d+)?) ?V(?![A-Za-z])")
 BLOCK_BYTES: Final = 1 << 25
 """Traces read at once by one thread, as doubles; 32 MB are some 16 000 pixels of 250 samples."""
 
@@ -331,7 +332,27 @@ def voltage_in_title(title: str) -> float:
     >>> voltage_in_title("Traces Y (-3.5 V retrace) #2"), voltage_in_title("Traces (3)")
     (-3.5, nan)
     """
-    said = _VOLTAGE.search(title)
+    return _voltage(_VOLTAGE.search(title))
+
+
+def voltages_that_titles_tell_apart(titles: Sequence[str]) -> NDArray[np.float64]:
+    """Return the voltages that titles say, in V: in parentheses, or anywhere where all say one and not all the same.
+
+    Examples
+    --------
+    >>> voltages_that_titles_tell_apart(["forward +3V", "backward -3V"]).tolist()
+    [3.0, -3.0]
+    >>> voltages_that_titles_tell_apart(["1 V ac, trace", "1 V ac, retrace"]).tolist()
+    [nan, nan]
+    """
+    said = np.array([voltage_in_title(title) for title in titles])
+    anywhere = np.array([_voltage(_SOME_VOLTAGE.search(title)) for title in titles])
+    if np.isnan(said).any() and np.isfinite(anywhere).all() and np.unique(anywhere).size > 1:
+        return anywhere
+    return said
+
+
+def _voltage(said: re.Match[str] | None) -> float:
     return float(said[1].replace(",", ".").replace("−", "-")) if said else np.nan
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import check_dataset, voltage_in_title, with_protocol
+from napari_tesm.data.dataset import check_dataset, voltages_that_titles_tell_apart, with_protocol
 from napari_tesm.data.displacement import samples_for_displacement
 from napari_tesm.data.parity import EACH, parity_of_dataset
 from napari_tesm.data.phase import ATTRIBUTE, complex_displacement, response_axis, rotated_dataset
@@ -199,7 +199,7 @@ def _check_voltage(dataset: xr.Dataset, given: NDArray[np.float64]) -> None:
     titles = dataset.attrs.get("traces", [])
     if len(titles) == settings:
         unsaid = np.isnan(said)
-        said[unsaid] = np.array([voltage_in_title(str(title)) for title in titles])[unsaid]
+        said[unsaid] = voltages_that_titles_tell_apart([str(title) for title in titles])[unsaid]
     stated = np.unique(said[np.isfinite(said)])
     if stated.size > 1 or (
         stated.size and stated[0] != given[0] and np.isnan(dataset["voltage"].values).any()

@@ -191,7 +191,12 @@ def _show_the_first_glance(layers: list[LayerTuple]) -> None:
             traces.append(options)
         elif role["kind"] == "map":
             (heights if role["map"] == "H" else maps).append(options)
-    results = any(options["visible"] for options in maps)
+    shown_maps = [options for options in maps if options["visible"]]
+    for options in shown_maps[
+        :-1
+    ]:  # through pixels without a value another map would show, and look like this one
+        options["visible"] = False
+    results = bool(shown_maps)
     if results and ground:
         ground[-1]["colormap"] = "gray"  # colours under pixels without a value look like one
     shown = [*ground[-1:], *(heights[-1:] if not results else [])]

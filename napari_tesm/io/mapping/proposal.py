@@ -238,9 +238,10 @@ def _traces_proposed(
         if "pixel" in roles:
             questions.append(f"how many of the {source.axes[roles.index('pixel')].size} pixels make a line")
         signal = next((name for name in ("Y", "R", "phase") if _is_called(source, name)), "X")
-        entries.append(TraceEntry(source.name, tuple(roles), signal if len(sources) > 1 else "X"))
-    if len(entries) > 1 and not any(entry.signal == "X" for entry in entries):
-        entries = [TraceEntry(entry.source, entry.axes) for entry in entries]
+        entries.append(TraceEntry(source.name, tuple(roles), signal))
+    if not any(entry.signal in ("X", "R") for entry in entries):
+        names = " and ".join(f"'{entry.source}' is {entry.signal}" for entry in entries[:3])
+        questions.append(f"which array is X, the displacement, as signal: X (by name {names})")
     times = {beside.time.source: beside.time for beside in timed.values()}
     if len(times) > 1:
         questions.append(

@@ -109,7 +109,7 @@ def _groups(
         for stack in _stacks(content, mapping, entry, time_unit, lateral_unit, notes)
     ]
     groups: dict[tuple[Any, ...], list[_Stack]] = {}
-    for stack in stacks:
+    for stack in sorted(stacks, key=lambda stack: stack.entry.signal == "phase"):
         same = (
             next((key for key in groups if key[:2] == stack.key()[:2]), stack.key())
             if stack.entry.signal == "phase"
@@ -217,7 +217,13 @@ def _time(
 def _dataset(
     stacks: list[_Stack], content: FileContent, mapping: Mapping, channels: Sequence[xr.DataArray]
 ) -> xr.Dataset:
-    first = stacks[0]
+    first = next((stack for signal in ("X", "R") for stack in stacks if stack.entry.signal == signal), None)
+    if first is None:  # maps of these would pass for maps of the response
+        entry = stacks[0].entry
+        raise MappingError(
+            f"'{entry.source}' is the lock-in's {entry.signal}, which is no displacement without X: name X beside it, "
+            "or say signal: X where it is that"
+        )
     y, x = first.grid.y, first.grid.x
     origin = mapping.protocol.pulse_start
     origin = float(first.time[0]) if origin is None else origin
