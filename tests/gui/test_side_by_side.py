@@ -94,3 +94,12 @@ def test_the_colour_bar_is_left_alone_once_the_dock_is_gone(fitted, qtbot):
     viewer.window.remove_dock_widget(workspace)
     qtbot.wait(30)
     assert len(session.visible_changed) == len(session.layers_changed) == 0
+
+
+def test_a_map_that_is_shown_by_its_eye_is_the_one_that_is_seen_and_has_the_colour_bar(fitted, qtbot):
+    viewer, _, scan = fitted
+    (before,) = seen(viewer)
+    height = next(layer for layer in Session.of(viewer).layers_of(scan, "map") if layer is not before)
+    height.visible = True
+    assert seen(viewer) == [height]
+    qtbot.waitUntil(lambda: height.colorbar.visible and not before.visible)
