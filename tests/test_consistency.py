@@ -54,6 +54,18 @@ def test_traces_that_go_on_rising_after_the_pulse_are_inconsistent(kernel):
         assert (status[~rising] == OK).all()
 
 
+def test_rising_is_noticed_behind_a_slow_filter_too():
+    """H is not sure there, and the relaxation has to speak against the pulse by itself."""
+    traces, rising = traces_of(), scattered(320)
+    end = traces[0, 0, ~AFTER][-1]
+    traces[rising] = np.where(AFTER, 2 * end - traces[rising], traces[rising])
+    maps = run(Evaluation.of(dataset_of(traces, noise=0.25, lock_in=2.0), Recipe(nuisance="none")))
+    status = maps["status1"].values[0]
+    passing = np.isin(status[rising], (OK, INCONSISTENT))
+    assert (status[rising] == OK).sum() < 0.18 * passing.sum()
+    assert (status[~rising] != INCONSISTENT).all()
+
+
 def test_a_joint_curve_that_contradicts_h_is_inconsistent():
     # A disturbance at the end of the pulse turns H round; the curve of the whole record keeps its sign.
     traces, disturbed = traces_of(), scattered(40)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from maps_of_noise import like_1_over_f, map_of_noise
 from noises import behind_lock_in
 
 from napari_tesm import fit, simulate_dataset
@@ -15,6 +16,7 @@ from napari_tesm.evaluation.instrument import instrument_of
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.findings.controls import (
     ControlResponse,
+    WeakResponse,
     accepted_share,
     compare_with_control,
     response_of_control,
@@ -144,6 +146,20 @@ def test_noise_of_h_is_that_of_its_samples():
     noise = noise_of_samples(traces, TIME, PULSE)
     assert noise == pytest.approx(0.02, rel=0.02)
     assert noise_of_displacement(noise, TIME, PULSE) == pytest.approx(height.std(), rel=0.05)
+
+
+def test_of_a_map_that_is_alike_as_far_as_it_reaches_a_ratio_has_no_interval():
+    """The correlation of a 1/f-like map, cut where it falls to noise, made tens of independent pixels of it."""
+    rng = np.random.default_rng(3)
+    maps = [mean * (1 + 0.1 * map_of_noise(rng, like_1_over_f(3), shape=(30, 44))) for mean in (0.3, 0.06)]
+    ratio = signal_ratio(*maps)
+    assert min(ratio.independent) < 2
+    assert np.isnan(ratio.low)
+    assert ratio.ratio == pytest.approx(5, rel=0.3)
+    for of_noise in (0.1, 0.9):
+        words = sentence_from_comparison(WeakResponse(ratio, of_noise), names=("scan", "wafer"))
+        assert "nan" not in words
+        assert "as one independent region" in words
 
 
 @pytest.mark.parametrize("reach", [0, pytest.param(3, marks=pytest.mark.slow)])

@@ -16,7 +16,7 @@ from napari_tesm.quantities.numbers import counted
 from napari_tesm.quantities.status import OK
 from napari_tesm.quantities.text import prefix_for, text_from_quantity
 from napari_tesm.statistics.independence import independent_samples
-from napari_tesm.statistics.ratios import SignalRatio, signal_ratio
+from napari_tesm.statistics.ratios import AS_ONE_REGION, SignalRatio, signal_ratio
 
 Verdict = Literal["no response", "shift", "response"]
 
@@ -276,14 +276,19 @@ def sentence_from_comparison(weak: WeakResponse, *, names: tuple[str, str]) -> s
         Of the measurement and of the control.
     """
     ratio = weak.ratio
+    known = np.isfinite(ratio.low)
     if weak.at_least:
+        least = (
+            f"at least {ratio.low:.3g}" if known else f"some {ratio.ratio:.3g} (a map counts {AS_ONE_REGION})"
+        )
         return (
-            f"{names[0]} responds at least {ratio.low:.3g} times as strongly as {names[1]}, where |H| is noise: "
+            f"{names[0]} responds {least} times as strongly as {names[1]}, where |H| is noise: "
             f"{100 * min(weak.of_noise, 1.0):.0f} % of its median is what noise alone gives."
         )
+    interval = f"95 %: {ratio.low:.3g} to {ratio.high:.3g}" if known else f"a map counts {AS_ONE_REGION}"
     return (
-        f"{names[0]} responds {ratio.ratio:.3g} times as strongly as {names[1]} (95 %: {ratio.low:.3g} to "
-        f"{ratio.high:.3g}; medians of |H| over {ratio.n[0]} and {ratio.n[1]} pixels that count as "
+        f"{names[0]} responds {ratio.ratio:.3g} times as strongly as {names[1]} ({interval}; "
+        f"medians of |H| over {ratio.n[0]} and {ratio.n[1]} pixels that count as "
         f"{ratio.independent[0]:.0f} and {ratio.independent[1]:.0f} independent ones). Another tip, laser spot or "
         "lock-in range is not in the interval."
     )

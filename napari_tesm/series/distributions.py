@@ -15,7 +15,7 @@ from napari_tesm.statistics.description import (
     quartiles,
     smoothed_counts,
 )
-from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.statistics.long_range import independent_in_map
 
 Array = NDArray[np.float64]
 
@@ -125,7 +125,7 @@ def distributions_of_series(series: Series, *, seed: int = 0) -> Distributions:
         inside = samples[member.label]
         rng = np.random.default_rng(seed)
         q25, median, q75 = quartiles(part)
-        independent = independent_samples(values, np.isfinite(values))[0] if part.size else 0.0
+        independent = independent_in_map(values) if part.size else 0.0
         mode, width, peak = _shape(inside, independent, float(np.diff(histograms.edges[:2])[0]), rng)
         distributions.append(
             Distribution(
