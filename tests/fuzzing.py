@@ -407,7 +407,8 @@ def main() -> int:
     n_faults = 0
     with tempfile.TemporaryDirectory(prefix="fuzzing-") as folder:
         made = seeds(Path(folder))
-        # Everything is imported before the first fork.
+        # Everything is imported before the first fork; a rehearsal in a new Python may take too long beside other work.
+        rehearsal.subprocess = ForkedPython  # type: ignore[attr-defined]
         open_whole(made["gwy"][-1])
         open_whole(made["hdf5"][-1])
         if not options.formats or "layers" in options.formats:
