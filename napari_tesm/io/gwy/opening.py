@@ -60,7 +60,9 @@ def datasets_from_container(
     ValueError
         If there are no traces, or a unit contradicts the file.
     """
-    stacks = chosen_stacks(trace_stacks(container), traces)
+    stacks = trace_stacks(container)
+    # Where there is none, that is to be said, and not that one of them is missing.
+    stacks = chosen_stacks(stacks, traces) if stacks else []
     if not stacks:
         raise ValueError(f"{Path(path).name} holds no time traces: no volume or curve map with a time axis")
     told = fitted or Recipe()

@@ -20,6 +20,8 @@ _MEMORY: Final = 8 << 30
 _LARGEST_OUTPUT: Final = 2 << 30
 _UNKNOWN: Final = "No module can load"
 _PREFIX: Final = re.compile(r"^.*?cannot load '.*?': ", re.DOTALL)
+_LOG: Final = re.compile(r"^.*\b(?:CRITICAL|WARNING|ERROR|Message) ?(?:\*\*)?: .*$\n?", re.MULTILINE)
+"""Lines that GLib writes for programmers: ``(gwyconvert:12): GwyModule-CRITICAL **: 10:00:00.000: …``."""
 KNOWN_FORMATS: Final = ".gwy, TDMS, HDF5, MATLAB, NumPy, Zarr, text and microscopes' own files can be opened"
 
 
@@ -83,6 +85,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _reason(path: Path, code: int, message: str) -> str:
+    message = _LOG.sub("", message)
     if code != 1 or not message.strip():
         return f"{path} is damaged: the converter of microscopes' files fails on it (exit {code})."
     if _UNKNOWN in message:
