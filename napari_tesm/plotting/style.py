@@ -98,7 +98,13 @@ def finish(figure: Figure, style: FigureStyle) -> None:
             figure.set_layout_engine("constrained")
         rearrange(figure, style.width / _INCH)
         set_type(figure)
+    # Words without a frame, not yet broken into lines, may leave no room for anything else in a new arrangement.
+    unframed = [axes for axes in figure.axes if style.for_print and not axes.axison]
+    for axes in unframed:
+        axes.set_in_layout(False)
     _settle(figure)
+    for axes in unframed:
+        axes.set_in_layout(True)
     move_legends_off_data(figure, beside_too=style.for_print)
     for _ in range(_MOST_ROUNDS if style.for_print else 0):
         _settle(figure, rounds=1)
