@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from napari_tesm.version import __version__
 
 if TYPE_CHECKING:
-    from napari_tesm.interface import compare_histograms, fit, kernel_choice, pure_diffusion, save
+    from napari_tesm.interface import compare_histograms, fit, kernel_choice, lateral, pure_diffusion, save
     from napari_tesm.io.registry import open_dataset, open_datasets
     from napari_tesm.io.series import open_series
     from napari_tesm.simulation import simulate_dataset
 
 __all__ = [
-    "__version__", "compare_histograms", "fit", "kernel_choice", "open_dataset", "open_datasets", "open_series",
-    "pure_diffusion", "save", "simulate_dataset",
+    "__version__", "compare_histograms", "fit", "kernel_choice", "lateral", "open_dataset", "open_datasets",
+    "open_series", "pure_diffusion", "save", "simulate_dataset",
 ]  # fmt: skip
 
 # Loaded when first asked for: `import napari_tesm` itself costs nothing.
@@ -24,6 +24,7 @@ _HOMES = {
     "compare_histograms": "napari_tesm.interface",
     "fit": "napari_tesm.interface",
     "kernel_choice": "napari_tesm.interface",
+    "lateral": "napari_tesm.interface",
     "pure_diffusion": "napari_tesm.interface",
     "save": "napari_tesm.interface",
     "open_dataset": "napari_tesm.io.registry",

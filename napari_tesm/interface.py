@@ -12,10 +12,12 @@ from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.grains import Boundaries, Grains
+from napari_tesm.inversion.lateral import lateral_maps, prior_from_text
 from napari_tesm.model_choice.evidence import COMPARED
 from napari_tesm.model_choice.histograms import HistogramComparison, histogram_comparison
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels
 from napari_tesm.model_choice.null_bands import NullBands, null_bands_from_result
+from napari_tesm.physics.lateral_response import FLUX
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.scan import Scan, save_scan
 
@@ -51,6 +53,48 @@ def fit(
     """
     evaluation = Evaluation.of(dataset, recipe_from_values(recipe, **values))
     return run(evaluation, jobs=jobs, progress=progress)
+
+
+def lateral(
+    dataset: xr.Dataset,
+    *,
+    prior: str = "auto",
+    together: bool = False,
+    recipe: Recipe | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    **values: Any,
+) -> xr.Dataset:
+    """Return the result maps of a dataset with lateral diffusion taken out, beside those of `fit`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From `open_dataset` or `simulate_dataset`; pixels in m.
+    prior : str
+        ``"auto"``, or standard deviation of ln D and correlation length of a Gaussian, ``"0.5:50nm"``.
+    together : bool
+        Pulse settings share their ln D.
+    recipe, jobs, progress, **values
+        As for `fit`; ``kernel="flux-pulse"`` (default) or ``"clamped"``.
+
+    Returns
+    -------
+    Dataset
+        As `fit` gives, with ``D_lateral`` in m²/s, ``log_D_lateral_stderr``, ``amplitude_lateral`` and
+        ``misfit_lateral``; ``attrs["lateral"]`` holds D0, resolution, prior, misfit and change as JSON.
+
+    Raises
+    ------
+    ValueError
+        As `fit`, and if the kernel has no lateral form or no radius is known.
+    """
+    if recipe is None:
+        values = {"kernel": FLUX} | values
+    evaluation = Evaluation.of(dataset, recipe_from_values(recipe, **values))
+    return lateral_maps(
+        evaluation, prior=prior_from_text(prior), together=together, jobs=jobs, progress=progress
+    )
 
 
 def kernel_choice(

@@ -21,7 +21,7 @@ FLOORS = (
     {"files", "kernels", "quantities", "statistics", "version"},
     {"data", "fitting", "gwyddion_install", "noise", "physics", "registration"},
     {"evaluation", "recording", "regions"},
-    {"findings", "grains", "gwy", "model_choice", "series", "simulation"},
+    {"findings", "grains", "gwy", "inversion", "model_choice", "series", "simulation"},
     {"io", "plotting"},
     {"scan"},
     {"interface", "report"},

@@ -47,6 +47,18 @@ _COMMANDS: Final = {
             shared.written("save-recipe", "R.json"), shared.JOBS,
         ),
     ), "Fit every pixel and write maps of tau and D. Quantities carry their unit: 25nm, 10ms."),
+    "lateral": Command("take lateral diffusion out: D at the place itself, from the traces around it", (
+        shared.FILE, shared.OUTPUT, *shared.FITTING,
+        group(
+            "what is taken for granted",
+            option("prior", "auto|SD:LENGTH", "how ln D varies: found from the map and free at steps (default), or a "
+                   "Gaussian of this standard deviation and length, 0.5:50nm", default="auto"),
+            flag("together", "all pulse settings of the file share their D"),
+        ),
+        group("output", *shared.MAP_FILES, shared.written("save-recipe", "R.json"), shared.JOBS),
+    ), "Ions diffuse farther than from pixel to pixel during a pulse, and a fit of each pixel by itself averages over "
+       "all of that. Here all traces of the map are explained by one D(x, y). Kernels: flux-pulse (default) "
+       "and clamped. Quantities carry their unit: 25nm, 10ms."),
     "kernels": Command("say which kernel the traces support, and whether it describes them", (
         shared.FILE,
         option("kernels", "A,B,...", "at least two; by default %(default)s",

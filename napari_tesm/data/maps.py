@@ -124,13 +124,19 @@ def _kinds() -> dict[str, MapKind]:
                     gated=kind.gated and ending == "_stderr",
                     fit=n,
                 )
-    return kinds
+    return kinds | {
+        "D_lateral": MapKind("D lateral", "m²/s", gated=True, exported=True),
+        "log10_D_lateral": MapKind("log10 D lateral", gated=True, exported=True),
+        "log_D_lateral_stderr": MapKind("ln D lateral standard error", gated=True, exported=True),
+        "amplitude_lateral": MapKind("amplitude lateral", "displacement", gated=True, exported=True),
+        "misfit_lateral": MapKind("misfit lateral", gated=True, exported=True),
+    }
 
 
 MAP_KINDS: Final = _kinds()
 """Every map by its name, in the order in which channels and columns are written."""
 
-DERIVED: Final = {map_name("log10_D", n): map_name("D", n) for n in FITS}
+DERIVED: Final = {map_name("log10_D", n): map_name("D", n) for n in FITS} | {"log10_D_lateral": "D_lateral"}
 """Maps that are computed from another one when they are written; the results do not hold them."""
 
 

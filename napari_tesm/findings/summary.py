@@ -16,6 +16,7 @@ from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.controls import sentence_about_chance
 from napari_tesm.findings.instrument import instrument_lines, instrument_summary
+from napari_tesm.findings.lateral import lateral_in_words, lateral_summary
 from napari_tesm.findings.parameters import parameters_as_entries, parameters_from_maps
 from napari_tesm.findings.parity import even_in_words, even_summary, parts_in_words, parts_summary
 from napari_tesm.fitting.limits import LEVEL
@@ -86,6 +87,8 @@ def _pulse_summary(all_maps: xr.Dataset, pulse: int) -> dict[str, Any]:
         entry["H"] = _distribution(values) | {"threshold": plain_value(threshold)} | pixels
     if (even := even_summary(maps)) is not None:
         entry["even"] = even
+    if "D_lateral" in maps:
+        entry |= lateral_summary(maps, pulse)
     for prefix in _SUMMARIZED:
         for number in FITS:
             name = map_name(prefix, number)
@@ -181,6 +184,8 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
                 counts = entry[map_name("tau", number)]["status"]
                 if chance := sentence_about_chance(counts, level):
                     yield f"        {chance}."
+        if "lateral" in entry:
+            yield from lateral_in_words(entry)
     yield from parts_in_words(maps)
     yield from instrument_lines(maps, labels)
     names = {name for entry in summary["pulses"] for name in entry}

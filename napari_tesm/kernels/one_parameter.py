@@ -159,7 +159,7 @@ def flux_pulse(
     :math:`F(t) = t - \sqrt{t(t+\tau)} + \tau\,\mathrm{asinh}\sqrt{t/\tau}` and 0 before t = 0.
     At short times F ≈ t, what flows in piles up; at long ones it grows as ln t.
     """
-    return _of_a_pulse(_flux_response, time, log_tau, pulse, low_pass)
+    return _of_a_pulse(flux_response, time, log_tau, pulse, low_pass)
 
 
 def clamped_contact(
@@ -171,7 +171,7 @@ def clamped_contact(
     Hankel transform of :math:`\mathrm{erf}(k s)/(2k) - k s^2\,\mathrm{erfc}(k s) + s\,e^{-k^2s^2}/\sqrt\pi`, s = √(Dt),
     over :math:`c_0(k) \propto e^{-k^2R_0^2/4}`. Short times 4√x/π (Cottrell), late 1 − 4/(3π√x).
     """
-    return _of_a_pulse(_clamped_response, time, log_tau, pulse, low_pass)
+    return _of_a_pulse(clamped_response, time, log_tau, pulse, low_pass)
 
 
 def _of_a_pulse(
@@ -189,13 +189,13 @@ def _of_a_pulse(
     after = int(np.searchsorted(time, pulse, side="right"))
     curves[:, after:] -= since_switched(time[after:] - pulse)
     # A scale that keeps the curve of order one or below: the fit's amplitude takes the place of all prefactors.
-    if response is _flux_response:
+    if response is flux_response:
         curves /= pulse * rate
     return curves, np.zeros(log_tau.size)
 
 
-def _flux_response(x: Array) -> Array:
-    """Return F/tau at x = t/tau."""
+def flux_response(x: Array) -> Array:
+    """Return F/tau at x = t/tau: what a flux that stays on makes of the displacement; see `flux_pulse`."""
     root = np.sqrt(x)
     # x − √(x(1 + x)) without its cancellation.
     values: Array = np.arcsinh(root) - root / (root + np.sqrt(1 + x))
@@ -206,7 +206,8 @@ def _flux_response(x: Array) -> Array:
     return values
 
 
-def _clamped_response(x: Array) -> Array:
+def clamped_response(x: Array) -> Array:
+    """Return U at x = t/tau: what a concentration that is held makes of the displacement; see `clamped_contact`."""
     root = np.sqrt(x)
     with np.errstate(divide="ignore"):
         inverse = np.divide(1.0, root, out=np.full(x.shape, np.inf), where=root > 0)

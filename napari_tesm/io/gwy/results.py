@@ -31,6 +31,7 @@ from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.si_units import stored_unit
+from napari_tesm.inversion.lateral import ATTRIBUTE as LATERAL
 from napari_tesm.io.gwy.digests import digest_metadata
 from napari_tesm.io.gwy.traces import PROTOCOL_FIELDS
 from napari_tesm.kernels.named import kernel_from_name
@@ -52,6 +53,7 @@ STRETCHES: Final = (("Window 1", "window1"), ("Window 2", "window2"), ("Record",
 """Metadata key and attribute of the maps of what was fitted."""
 INSTRUMENT_KEY: Final = "t-ESM instrument"
 PARTS_KEY: Final = "t-ESM parts"
+LATERAL_KEY: Final = "t-ESM lateral"
 PARITY_KEY: Final = "Parity"
 _MOST_WINDOWS: Final = 3
 """Of maps; with a graph there are four, which a screen has room for."""
@@ -95,10 +97,10 @@ def add_results(container: GwyContainer, maps: xr.Dataset, *, sha256: str = "") 
 def shown_maps(maps: xr.Dataset) -> list[tuple[str, int]]:
     """Return name and pulse of the maps that have a window when Gwyddion opens the file.
 
-    What was asked for, D or else tau or else H, and no more windows of it than three; Gwyddion's data browser has the
-    rest.
+    What was asked for, D (with lateral diffusion taken out where it was) or else tau or else H, and no more windows of
+    it than three; Gwyddion's data browser has the rest.
     """
-    choices = (("D1", "D2", "D"), ("tau1", "tau2", "tau"), ("H",))
+    choices = (("D_lateral",), ("D1", "D2", "D"), ("tau1", "tau2", "tau"), ("H",))
     names = next(filter(None, ([name for name in choice if name in maps] for choice in choices)), [])
     names += [name for name in ("even",) if name in maps]
     pulses = max(1, _MOST_WINDOWS // max(1, len(names)))
@@ -235,6 +237,8 @@ def _common_metadata(maps: xr.Dataset, sha256: str) -> dict[str, str]:
     if PARTS in attributes:
         entries[PARTS_KEY] = str(attributes[PARTS])
         entries["Parts"] = " ".join(parts_in_words(maps))
+    if LATERAL in attributes:
+        entries[LATERAL_KEY] = str(attributes[LATERAL])
     if "systematic" in attributes:
         entries["systematic"] = f"{float(attributes['systematic']):.6g}"
     return entries

@@ -17,9 +17,11 @@ from napari_tesm.evaluation.pipeline import systematic_from_attributes
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
 from napari_tesm.gwy.si_units import unit_from_stored
+from napari_tesm.inversion.lateral import ATTRIBUTE as LATERAL
 from napari_tesm.io.gwy.digests import changes_since_fit, fill_of
 from napari_tesm.io.gwy.results import (
     INSTRUMENT_KEY,
+    LATERAL_KEY,
     MAP_KEY,
     PARITY_KEY,
     PARTS_KEY,
@@ -189,6 +191,8 @@ def _attributes(metadata: dict[str, str], notes: list[str]) -> dict[str, Any]:
     attributes |= systematic_from_attributes(attributes)
     if INSTRUMENT_KEY in metadata:
         attributes["instrument"] = metadata[INSTRUMENT_KEY]
+    if LATERAL_KEY in metadata:
+        attributes[LATERAL] = metadata[LATERAL_KEY]
     if PARTS_KEY in metadata:
         attributes[PARTS] = metadata[PARTS_KEY]
     # Empty where what was fitted had come from no file.

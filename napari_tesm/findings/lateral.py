@@ -1,0 +1,88 @@
+"""What an inversion with lateral diffusion says, as numbers and in words."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from napari_tesm.data.maps import JOINT, map_name
+from napari_tesm.quantities.numbers import counted, plain_value
+from napari_tesm.quantities.status import OK
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.statistics.description import quartiles
+
+_POOR: Final = 1.3
+"""Chi-square per degree of freedom, from which on the traces hold something that the model has not."""
+_CHANGING: Final = 0.05
+"""Change of ln D in the last round, from which on it is said."""
+
+
+def lateral_summary(maps: xr.Dataset, pulse: int) -> dict[str, Any]:
+    """Return the entries of a pulse setting: ``lateral`` and ``D_lateral``, all numbers SI.
+
+    Parameters
+    ----------
+    maps : Dataset
+        Of one pulse setting, from `napari_tesm.inversion.lateral.lateral_maps`.
+    """
+    values = maps["D_lateral"].values
+    low, median, high = quartiles(values)
+    try:
+        found = json.loads(str(maps.attrs["lateral"]))[pulse]
+    except (KeyError, ValueError, IndexError):  # edited by somebody; the map is there
+        found = {}
+    return {
+        "lateral": found,
+        "D_lateral": {
+            "n_ok": int(np.isfinite(values).sum()),
+            "median": plain_value(median),
+            "q25": plain_value(low),
+            "q75": plain_value(high),
+            "ratio": plain_value(_ratio(maps)),
+        },
+    }
+
+
+def _ratio(maps: xr.Dataset) -> float:
+    """Return by how much D of pixels by themselves differs from the lateral one: e to the rms of what ln D differs."""
+    name = map_name("D", JOINT)
+    if name not in maps:
+        return math.nan
+    counts = (maps[map_name("status", JOINT)].values == OK) & np.isfinite(maps["D_lateral"].values)
+    if not counts.any():
+        return math.nan
+    apart = np.log(maps["D_lateral"].values[counts] / maps[name].values[counts])
+    return float(np.exp(np.sqrt(np.mean(np.square(apart)))))
+
+
+def lateral_in_words(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield what an inversion has found, as lines of a summary."""
+    found, diffusion = entry["lateral"], entry["D_lateral"]
+    if diffusion["n_ok"] == 0 or diffusion["median"] is None:
+        yield "  D lateral  none: too few pixels respond"
+        return
+    yield (
+        f"  D lateral  median {diffusion['median']:.3g} m²/s, half within {diffusion['q25']:.3g} … "
+        f"{diffusion['q75']:.3g}, lateral diffusion taken out"
+    )
+    if diffusion["ratio"] is not None:
+        factor = f"{diffusion['ratio']:.2f}"
+        yield f"        each pixel by itself gives a D that differs by a factor of {factor} (root mean square)"
+    if (resolution := found.get("resolution")) is not None:
+        length = text_from_quantity(resolution, "m", digits=2)
+        yield f"        half of a contrast comes back at {length} (half a period)"
+    elif found:
+        yield "        no contrast of D is resolved: the map is as even as its noise"
+    misfit, change = found.get("misfit"), found.get("change")
+    if misfit is not None and misfit > _POOR:
+        yield (
+            f"        the traces are not described: chi-square is {misfit:.2f} per degree of freedom. The boundary, "
+            "the tip's radius or a D that changes with depth may be the reason"
+        )
+    if change is not None and change > _CHANGING:
+        yield f"        the last round still changed ln D by {change:.2f} somewhere"
+    if found.get("n_prior"):
+        yield f"        {counted(found['n_prior'], 'pixel')} too far from any response to tell: masked"

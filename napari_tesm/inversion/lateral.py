@@ -1,0 +1,319 @@
+"""From an evaluation to maps of D with lateral diffusion taken out, beside those of every pixel by itself."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.data.dataset import Block
+from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.instrument import instrument_of
+from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks, progress_of_stage, run
+from napari_tesm.files.sentences import Sentence
+from napari_tesm.fitting import single_threaded_blas
+from napari_tesm.inversion.compression import Compression, Nodes
+from napari_tesm.inversion.errors import coverage, is_told, resolution_of, standard_error
+from napari_tesm.inversion.plane import Plane
+from napari_tesm.inversion.solver import Recording, Solution, centred, solve
+from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.physics.lateral_response import BOUNDARIES, uniform_response
+from napari_tesm.quantities.axes import axis_spacing
+from napari_tesm.quantities.numbers import plain_value
+from napari_tesm.quantities.status import INVALID, NO_RESPONSE
+from napari_tesm.quantities.text import quantity_from_text
+
+Array = NDArray[np.float64]
+
+ATTRIBUTE: Final = "lateral"
+"""Of the maps: what was found for each pulse setting, as JSON."""
+_SMALLEST_MARGIN: Final = 4.0
+"""In tip radii; beyond, the outside reaches as far as ions come from."""
+_CURVE: Final = 24
+_FEWEST: Final = 16
+_MOST_CELLS: Final = 4_000_000
+
+
+def lateral_maps(
+    evaluation: Evaluation,
+    *,
+    prior: tuple[float, float] | None = None,
+    together: bool = False,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Return the maps of `napari_tesm.evaluation.pipeline.run` with those of the inversion beside them.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With the kernel "flux-pulse" or "clamped" and the tip's radius.
+    prior : tuple of float, optional
+        Standard deviation of ln D and correlation length in m of a Gaussian; by default found from the map, and free at
+        steps.
+    together : bool
+        Pulse settings share their ln D; otherwise each has its own.
+    jobs : int
+        Threads for reading and fitting.
+    progress : callable, optional
+        Called with the fraction done and a few words. What it raises (`Cancelled`) ends the run.
+
+    Returns
+    -------
+    Dataset
+        With ``D_lateral`` in m²/s, ``log_D_lateral_stderr``, ``amplitude_lateral`` in the unit of the traces, the
+        largest displacement if D were the same everywhere, and ``misfit_lateral``, chi-square per degree of freedom;
+        NaN where D would be the prior's.
+
+    Raises
+    ------
+    ValueError
+        If the kernel has no lateral form, the radius is not known, pixels are not evenly spaced in m, or fewer than 16
+        pixels respond.
+    """
+    spacing = check_lateral(evaluation)
+    settings, dataset = evaluation.settings, evaluation.dataset
+    assert settings.length is not None
+    maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.3))
+    counted = ~np.isin(maps[map_name("status", JOINT)].values, (INVALID, NO_RESPONSE))
+    nodes, recordings, scales = _compressed(evaluation, counted, jobs, progress_of_stage(progress, 0.3, 0.5))
+    radius, shape = settings.length.value, (dataset.sizes["y"], dataset.sizes["x"])
+
+    def plane_of(background: float) -> Plane:
+        reach = float(np.sqrt(4 * background * nodes.last))
+        steps = (spacing[0] / radius, spacing[1] / radius)
+        plane = Plane(shape, steps, max(_SMALLEST_MARGIN, reach))
+        if np.prod(plane.grid) > _MOST_CELLS:
+            raise ValueError(
+                f"with what ions reach around it the map is {plane.grid[1]} × {plane.grid[0]} pixels, and the "
+                f"inversion holds {_MOST_CELLS} at once: crop it, or bin its pixels"
+            )
+        return plane
+
+    groups = [list(range(len(recordings)))] if together else [[n] for n in range(len(recordings))]
+    stage = progress_of_stage(progress, 0.5, 1.0)
+    found: list[dict[str, Any]] = [{} for _ in recordings]
+    values = {name: np.full(maps["H"].shape, np.nan) for name in _MAPS}
+    for number, group in enumerate(groups):
+        of_group = [recordings[pulse] for pulse in group]
+        if min(np.count_nonzero(recording.weight) for recording in of_group) < _FEWEST:
+            continue  # nothing responds, and that is a result
+        with single_threaded_blas():
+            solution = centred(
+                solve(
+                    of_group,
+                    nodes.times,
+                    plane_of,
+                    settings.kernel.name,
+                    prior=None if prior is None else (prior[0], prior[1] / radius),
+                    progress=_counted(stage, number, len(groups)),
+                )
+            )
+        covered = coverage(solution, of_group)
+        for place, pulse in enumerate(group):
+            amplitude = solution.linear.amplitudes[place].reshape(shape)
+            amplitude = amplitude * scales[pulse](solution.background, settings.kernel.name)
+            counts = of_group[place].weight.reshape(shape) > 0
+            of_pulse = _maps_of(solution, covered, amplitude, counts, radius)
+            for name, value in of_pulse.items():
+                values[name][pulse] = value
+            found[pulse] = _summary(solution, radius, of_pulse, covered)
+    return _with(maps, values, found)
+
+
+def prior_from_text(text: str) -> tuple[float, float] | None:
+    """Return the standard deviation of ln D and the correlation length, in m, that a text says; None for auto.
+
+    Examples
+    --------
+    >>> prior_from_text("0.5:50nm")
+    (0.5, 5e-08)
+
+    Raises
+    ------
+    ValueError
+        If it says neither.
+    """
+    if text == "auto":
+        return None
+    deviation, _, length = text.partition(":")
+    try:
+        values = float(deviation), quantity_from_text(length, "m")
+    except ValueError:
+        values = (0.0, 0.0)
+    if not (0 < values[0] <= _LARGEST_DEVIATION and 0 < values[1] <= _LONGEST):
+        raise ValueError(
+            Sentence(
+                "{prior} is auto, or standard deviation of ln D and length, 0.5:50nm; not '{text}'", text=text
+            )
+        )
+    return values
+
+
+_LARGEST_DEVIATION: Final = 10.0
+_LONGEST: Final = 1e-3
+
+
+def check_lateral(evaluation: Evaluation) -> tuple[float, float]:
+    """Return how far pixels are apart along y and x, in m, or raise a ValueError for what cannot be inverted."""
+    settings, dataset = evaluation.settings, evaluation.dataset
+    if settings.kernel.name not in BOUNDARIES:
+        raise ValueError(
+            Sentence(
+                "lateral diffusion is taken out with {kernel:flux-pulse} or {kernel:clamped}: '{name}' does not say "
+                "what happens at the surface",
+                name=settings.kernel.name,
+            )
+        )
+    if settings.length is None:
+        raise ValueError(
+            Sentence("how far ions diffuse is measured in tip radii: give {tip_radius:25nm}, for example")
+        )
+    if settings.pulse is None or settings.pulse.stop is None:
+        raise ValueError(
+            Sentence("it is not known when the pulse ended: give {pulse_duration:10ms}, for example")
+        )
+    return _spacing_in_metres(dataset)
+
+
+_MAPS: Final = ("D_lateral", "log_D_lateral_stderr", "amplitude_lateral", "misfit_lateral")
+
+
+def _spacing_in_metres(dataset: xr.Dataset) -> tuple[float, float]:
+    """Return the distance of pixels along y and x."""
+    for axis in ("y", "x"):
+        if dataset[axis].attrs.get("units", "") != "m":
+            raise ValueError(
+                Sentence(
+                    "how far pixels are apart must be known in metres: give {lateral_unit:m}, if they are"
+                )
+            )
+        steps = np.diff(dataset[axis].values)
+        if steps.size and np.ptp(steps) > 1e-3 * np.abs(steps).max():
+            raise ValueError(f"the pixels are not evenly spaced along {axis}, and transforms need that")
+    return axis_spacing(dataset["y"]), axis_spacing(dataset["x"])
+
+
+def _compressed(
+    evaluation: Evaluation, counted: NDArray[np.bool_], jobs: int, progress: Progress | None
+) -> tuple[Nodes, list[Recording], list[Callable[[float, str], float]]]:
+    """Return times of step responses, the traces of each pulse setting, and what one amplitude is as displacement."""
+    instrument = instrument_of(evaluation)
+    settings, dataset = instrument.evaluation.settings, instrument.evaluation.dataset
+    inside = settings.samples(JOINT, instrument.evaluation.time)
+    times = instrument.evaluation.time[inside]
+    assert settings.pulse is not None
+    assert settings.pulse.stop is not None
+    start = settings.pulse.start
+    nodes = Nodes(float(times[-1] - start))
+    of_nodes = nodes.of_pulse(times - start, settings.pulse.stop - start, settings.kernel.low_pass)
+    nuisances = settings.nuisance_columns(JOINT, times)
+    columns = None if nuisances is None else nuisances.columns
+    pulses, pixels = dataset.sizes["pulse"], dataset.sizes["y"] * dataset.sizes["x"]
+    compressions = [
+        Compression.of(of_nodes, columns, _covariance(noise, times)) for noise in instrument.noises
+    ]
+    numbers = [np.zeros((pixels, len(part.traces))) for part in compressions]
+    variance = np.full((pulses, pixels), np.inf)
+    places = np.arange(pixels).reshape(dataset.sizes["y"], dataset.sizes["x"])
+
+    def compress(traces: xr.DataArray, block: Block) -> None:
+        number, rows, columns = block
+        values = np.asarray(traces.values, dtype=np.float64).reshape(-1, dataset.sizes["time"])[:, inside]
+        there = places[rows, columns].ravel()
+        with np.errstate(all="ignore"):
+            numbers[number][there], variance[number, there] = compressions[number].compress(values)
+
+    evaluate_blocks(compress, dataset, jobs=jobs, progress=progress, words="reading")
+    variance[~counted.reshape(pulses, -1)] = np.inf
+    recordings = [
+        Recording(part.response, number, of_pulse)
+        for part, number, of_pulse in zip(compressions, numbers, variance, strict=True)
+    ]
+
+    def scale(background: float, boundary: str) -> float:
+        response = uniform_response(nodes.times * background, np.zeros(nodes.times.size), boundary)[0]
+        return float(np.abs(response @ of_nodes).max())
+
+    return nodes, recordings, [scale] * pulses
+
+
+def _covariance(noise: NoiseModel, times: Array) -> Array | None:
+    if noise.is_white:
+        return None
+    covariance = noise.covariance(times)
+    return np.asarray(covariance * (times.size / np.trace(covariance)))
+
+
+def _counted(progress: Progress | None, number: int, count: int) -> Callable[[float], None] | None:
+    if progress is None:
+        return None
+    return lambda part: progress((number + part) / count, "taking lateral diffusion out")
+
+
+def _maps_of(
+    solution: Solution,
+    covered: Array,
+    amplitude: Array,
+    counts: NDArray[np.bool_],
+    radius: float,
+) -> dict[str, Array]:
+    """Return the maps of one pulse setting, shape (y, x)."""
+    told = is_told(covered)
+    log_ratio = solution.plane.on_map(solution.log_ratio)
+    diffusion = solution.background * radius**2 * np.exp(log_ratio)
+    freedom = solution.freedom
+    misfit = solution.linear.chi_square.reshape(solution.plane.shape) / freedom
+    return {
+        "D_lateral": np.where(told, diffusion, np.nan),
+        "log_D_lateral_stderr": np.where(told, standard_error(solution, covered), np.nan),
+        "amplitude_lateral": np.where(counts, amplitude, np.nan),
+        "misfit_lateral": np.where(counts, misfit, np.nan),
+    }
+
+
+def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered: Array) -> dict[str, Any]:
+    """Return what JSON says of a pulse setting; lengths in m."""
+    resolution = resolution_of(solution)
+    deviation, length = solution.stiffness.spread(solution.log_ratio, solution.information)
+    misfit = maps["misfit_lateral"]
+    lengths = np.geomspace(resolution.half_periods[0], resolution.half_periods[-1], _CURVE)
+    contrast = np.interp(np.log(lengths), np.log(resolution.half_periods), resolution.contrast)
+    return {
+        "D0": plain_value(solution.background * radius**2),
+        "resolution": plain_value(resolution.half * radius),
+        "prior": {
+            "sd": plain_value(deviation),
+            "length": plain_value(length * radius),
+            "given": solution.stiffness.fixed,
+        },
+        "misfit": plain_value(float(np.nanmean(misfit)) if np.isfinite(misfit).any() else np.nan),
+        "change": plain_value(solution.change),
+        "rounds": solution.rounds,
+        "curve": {
+            "half_period": [plain_value(length) for length in lengths * radius],
+            "contrast": [plain_value(part) for part in contrast],
+        },
+        "n_prior": int((~is_told(covered)).sum()),
+    }
+
+
+def _with(maps: xr.Dataset, values: dict[str, Array], found: list[dict[str, Any]]) -> xr.Dataset:
+    unit = str(maps["H"].attrs["units"]) if "H" in maps else ""
+    new = {
+        name: (
+            ("pulse", "y", "x"),
+            value,
+            {
+                "units": unit if MAP_KINDS[name].unit == "displacement" else MAP_KINDS[name].unit,
+                "long_name": MAP_KINDS[name].title,
+            },
+        )
+        for name, value in values.items()
+    }
+    result = maps.assign(new)
+    result.attrs[ATTRIBUTE] = json.dumps(found)
+    return result

@@ -1,0 +1,292 @@
+"""ln D(x, y) and the amplitude of every pixel from all traces at once: Gauss-Newton rounds of conjugate gradients.
+
+Of a plane of ln D each trace needs a few averages around it (`averages`), and its amplitude is projected out pixel by
+pixel. A round linearises the responses about the last ln D, follows the stiffness of the prior, and solves the normal
+equations; averages of all pixels are a few transforms of the plane, and no matrix is larger than a pixel's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.inversion.averages import Averages
+from napari_tesm.inversion.edges import Stiffness
+from napari_tesm.inversion.plane import Plane
+from napari_tesm.physics.lateral_response import uniform_response
+
+Array = NDArray[np.float64]
+
+_ROUNDS: Final = 24
+_FEWEST_ROUNDS: Final = 10
+_STILL: Final = 0.01
+"""Change of ln D anywhere, below which a round was the last."""
+_LONGEST_STEP: Final = 1.5
+_OFF: Final = 0.02
+"""Mean of ln(D/D0), beyond which D0 is moved."""
+_CENTRED: Final = 5
+_TOLERANCE: Final = 1e-3
+_ITERATIONS: Final = 200
+_AT_ONCE: Final = 4096
+"""Pixels whose responses are worked out together, for the sake of memory."""
+_SEARCHED: Final = np.log(10) * np.linspace(-4, 4, 161)
+_LEAST: Final = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """The traces of one pulse setting, compressed (`napari_tesm.inversion.compression`).
+
+    Parameters
+    ----------
+    response : ndarray, shape (numbers, nodes)
+        What the numbers are of a step response.
+    numbers : ndarray, shape (pixels, numbers)
+    variance : ndarray, shape (pixels,)
+        Of the noise; infinite where a pixel does not count.
+    """
+
+    response: Array
+    numbers: Array
+    variance: Array
+
+    @property
+    def weight(self) -> Array:
+        """One over the variance, shape (pixels,)."""
+        with np.errstate(divide="ignore"):
+            return np.where(np.isfinite(self.variance), 1 / self.variance, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """Responses linearised about a ln D, over all recordings.
+
+    Parameters
+    ----------
+    hessian : ndarray, shape (pixels, averages, averages)
+    gradient : ndarray, shape (pixels, averages)
+    amplitudes : tuple of ndarray, shape (pixels,)
+        For each recording.
+    chi_square : ndarray, shape (pixels,)
+        What is left over, in variances of the noise.
+    """
+
+    hessian: Array
+    gradient: Array
+    amplitudes: tuple[Array, ...]
+    chi_square: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What was found.
+
+    Parameters
+    ----------
+    plane : Plane
+    background : float
+        D0·(unit of time)/R0²: the ln D is relative to it.
+    log_ratio : ndarray, shape of the plane's grid
+    stiffness : Stiffness
+    information : ndarray, shape of the plane's transform
+        What the data say of a wave of ln D, per pixel that counts.
+    linear : Linear
+        At the ln D.
+    freedom : int
+        Degrees of freedom of a pixel's chi-square.
+    change : float
+        Largest change of ln D in the last round.
+    """
+
+    plane: Plane
+    background: float
+    log_ratio: Array
+    stiffness: Stiffness
+    information: Array
+    linear: Linear
+    freedom: int
+    change: float = np.inf
+    rounds: int = 0
+
+
+def solve(
+    recordings: Sequence[Recording],
+    times: Array,
+    plane_of: Callable[[float], Plane],
+    boundary: str,
+    *,
+    prior: tuple[float, float] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Solution:
+    """Return the ln D that explains all traces of an area.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        Pulse settings of one area, which share ln D; each has its amplitudes.
+    times : ndarray, shape (nodes,)
+        Of the step responses, in any unit.
+    plane_of : callable
+        Returns the plane for a D0, in R0² per unit of time: where ions come from decides its margin.
+    boundary : {"flux-pulse", "clamped"}
+    prior : tuple of float, optional
+        Standard deviation of ln D and correlation length in R0 of a Gaussian; by default found from the map.
+    progress : callable, optional
+        Called with the part that is done; what it raises ends the inversion.
+    """
+    background = uniform_background(recordings, times, boundary)
+    plane = plane_of(background)
+    stiffness = Stiffness.soft(plane) if prior is None else Stiffness.gaussian(plane, *prior)
+    averages = Averages.of(boundary, times * background, float(plane.wave_numbers.max()))
+    kernels = averages.on_waves(plane.wave_numbers)
+    log_ratio = np.zeros(plane.grid)
+    counted = sum((recording.weight for recording in recordings), np.zeros(()))
+    part = np.count_nonzero(counted) / np.prod(plane.grid)
+    change, number = np.inf, 0
+    for number in range(1, _ROUNDS + 1):
+        if progress is not None:
+            progress((number - 1) / _ROUNDS)
+        mixed = _averages_of(plane, kernels, log_ratio)
+        linear = linearised(recordings, averages, mixed)
+        information = _information(kernels, linear, counted)
+        if number > 1:
+            stiffness = stiffness.followed(log_ratio, information)
+        later = _next(plane, kernels, linear, mixed, stiffness, information * part, log_ratio)
+        step = later - log_ratio
+        change = float(np.abs(plane.on_map(step)).max())
+        log_ratio = log_ratio + step * min(1.0, _LONGEST_STEP / max(change, _LEAST))
+        mean = float(plane.on_map(log_ratio).mean())
+        if abs(mean) > _OFF and number < _CENTRED:
+            background, log_ratio = background * np.exp(mean), log_ratio - mean
+            averages = Averages.of(boundary, times * background, float(plane.wave_numbers.max()))
+            kernels = averages.on_waves(plane.wave_numbers)
+        elif change < _STILL and number >= _FEWEST_ROUNDS:
+            break
+    linear = linearised(recordings, averages, _averages_of(plane, kernels, log_ratio))
+    return Solution(
+        plane,
+        background,
+        log_ratio,
+        stiffness,
+        _information(kernels, linear, counted),
+        linear,
+        sum(len(recording.response) - 1 for recording in recordings),
+        change,
+        number,
+    )
+
+
+def uniform_background(recordings: Sequence[Recording], times: Array, boundary: str) -> float:
+    """Return the D, in R0² per unit of `times`, that explains most if it is the same everywhere."""
+    last = float(times[-1])
+    explained = []
+    for log_d in _SEARCHED:
+        response = uniform_response(times / last * np.exp(log_d), np.zeros(times.size), boundary)[0]
+        total = 0.0
+        for recording in recordings:
+            curve = recording.response @ response
+            total += float(recording.weight @ np.square(recording.numbers @ curve)) / float(curve @ curve)
+        explained.append(total)
+    best = int(np.argmax(explained))
+    inner = np.clip(best, 1, len(explained) - 2)
+    before, at, after = explained[inner - 1 : inner + 2]
+    bend = before - 2 * at + after
+    moved = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    spacing = float(_SEARCHED[1] - _SEARCHED[0])
+    return float(np.exp(_SEARCHED[inner] + np.clip(moved, -1, 1) * spacing) / last)
+
+
+def linearised(recordings: Sequence[Recording], averages: Averages, mixed: Array) -> Linear:
+    """Return the responses linearised about averages, shape (pixels, averages), amplitudes projected out."""
+    pixels, count = mixed.shape
+    hessian, gradient = np.zeros((pixels, count, count)), np.zeros((pixels, count))
+    chi_square = np.zeros(pixels)
+    amplitudes = tuple(np.zeros(pixels) for _ in recordings)
+    for first in range(0, pixels, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        responses, by_averages = averages.responses(mixed[part])
+        for recording, amplitude in zip(recordings, amplitudes, strict=True):
+            curve = responses @ recording.response.T
+            along = by_averages @ recording.response.T
+            square = np.vecdot(curve, curve)
+            numbers, weight = recording.numbers[part], recording.weight[part]
+            amplitude[part] = np.vecdot(curve, numbers) / square
+            left = numbers - amplitude[part, None] * curve
+            # A change along the curve itself is one of the amplitude.
+            along -= ((along @ curve[:, :, None]) / square[:, None, None]) * curve[:, None, :]
+            scale = np.square(amplitude[part]) * weight
+            hessian[part] += (along @ along.swapaxes(1, 2)) * scale[:, None, None]
+            gradient[part] += (along @ left[:, :, None])[..., 0] * (amplitude[part] * weight)[:, None]
+            chi_square[part] += np.vecdot(left, left) * weight
+    return Linear(hessian, gradient, amplitudes, chi_square)
+
+
+def _averages_of(plane: Plane, kernels: Array, log_ratio: Array) -> Array:
+    """Return the averages around each pixel of the map, shape (pixels, averages)."""
+    fields = plane.on_map(plane.inverse(kernels * plane.transform(log_ratio)))
+    return fields.reshape(len(kernels), -1).T
+
+
+def _back(plane: Plane, kernels: Array, values: Array) -> Array:
+    """Return what the transpose of `_averages_of` makes of values, shape (pixels, averages)."""
+    fields = plane.from_map(values.T.reshape(-1, *plane.shape))
+    return plane.inverse(np.asarray((kernels * plane.transform(fields)).sum(axis=0)))
+
+
+def _information(kernels: Array, linear: Linear, counted: Array) -> Array:
+    """Return what the data say of a wave of ln D, mean of the pixels that count."""
+    mean = linear.hessian[counted > 0].mean(axis=0)
+    told = np.einsum("ayx,ab,byx->yx", kernels, mean, kernels, optimize=True)
+    return np.asarray(np.maximum(told, _LEAST))
+
+
+def _next(
+    plane: Plane,
+    kernels: Array,
+    linear: Linear,
+    mixed: Array,
+    stiffness: Stiffness,
+    information: Array,
+    start: Array,
+) -> Array:
+    """Return the ln D that solves the normal equations of a round, by preconditioned conjugate gradients."""
+
+    def of_data(field: Array) -> Array:
+        return np.asarray((linear.hessian @ _averages_of(plane, kernels, field)[:, :, None])[..., 0])
+
+    def apply(field: Array) -> Array:
+        return _back(plane, kernels, of_data(field)) + stiffness.resisted(field)
+
+    scale = 1 / (information + stiffness.typical * plane.roughness + stiffness.mean)
+
+    def precondition(field: Array) -> Array:
+        return plane.inverse(scale * plane.transform(field))
+
+    about = linear.gradient + (linear.hessian @ mixed[:, :, None])[..., 0]
+    right = _back(plane, kernels, about)
+    field = start
+    left = right - apply(field)
+    direction = turned = precondition(left)
+    size = float(np.vdot(left, turned))
+    enough = _TOLERANCE**2 * float(np.vdot(right, precondition(right)))
+    for _ in range(_ITERATIONS):
+        if size <= enough:
+            break
+        image = apply(direction)
+        length = size / float(np.vdot(direction, image))
+        field = field + length * direction
+        left = left - length * image
+        turned = precondition(left)
+        size, before = float(np.vdot(left, turned)), size
+        direction = turned + (size / before) * direction
+    return field
+
+
+def centred(solution: Solution) -> Solution:
+    """Return a solution whose ln D has no mean on the map: D0 is the geometric mean of D."""
+    mean = float(solution.plane.on_map(solution.log_ratio).mean())
+    return replace(
+        solution, background=solution.background * np.exp(mean), log_ratio=solution.log_ratio - mean
+    )
