@@ -1,6 +1,4 @@
-"""``tesm simulate --model``: diffusion in earnest, and long simulations that go on after an interruption."""
-
-from functools import partial
+"""``tesm simulate --model``: diffusion in earnest, and what a long one says before it begins."""
 
 import numpy as np
 import pytest
@@ -8,8 +6,8 @@ import pytest
 import napari_tesm.cli.simulate as command
 from napari_tesm import open_dataset
 from napari_tesm.cli import main
-from napari_tesm.io.unfinished import UnfinishedTraces
-from napari_tesm.simulation import BoxGrid, TipModel, apparent_diffusion, models, simulate
+from napari_tesm.simulation import TipModel, apparent_diffusion, models, simulate
+from napari_tesm.simulation.scene import STEP_ANGLE
 
 
 @pytest.mark.parametrize(("model", "boundary"), [("flux-pulse", "flux"), ("clamped", "clamped")])
@@ -34,58 +32,33 @@ def test_the_model_is_named_in_the_file(tmp_path, capsys):
     assert "lateral" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_an_interrupted_simulation_goes_on(tmp_path, capsys, monkeypatch):
-    coarse = partial(TipModel, grid=BoxGrid(0.25, 1.25, 0.08, 1.25))
-    monkeypatch.setattr(models, "TipModel", coarse)
-    path, other = tmp_path / "line.gwy", tmp_path / "whole.gwy"
-    words = ["--size", "3x1", "--samples", "25", "--model", "lateral", "--progress", "lines", "--jobs", "1"]
-    assert main(["simulate", "-o", str(other), *words]) == 0
-    assert not list(tmp_path.glob("*.unfinished"))
+@pytest.mark.parametrize(("model", "boundary"), [("lateral", "flux"), ("lateral-clamped", "clamped")])
+def test_ions_cross_the_pixels_of_a_simulated_scan_and_what_is_beyond_it(
+    tmp_path, capsys, monkeypatch, model, boundary
+):
+    asked = []
 
-    store = UnfinishedTraces.store
-    calls = []
+    def map_traces(D, x, y, *, time, **options):
+        asked.append((D, x, y, options))
+        return np.zeros((len(y), len(x), len(time)))
 
-    def once(self, number, trace):
-        store(self, number, trace)
-        calls.append(number)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(UnfinishedTraces, "store", once)
-    assert main(["simulate", "-o", str(path), *words]) == 130
-    assert not path.exists()
-    kept = path.with_name("line.gwy.unfinished")
-    assert kept.exists()
-    monkeypatch.setattr(
-        UnfinishedTraces, "store", lambda self, *what: (calls.append(what[0]), store(self, *what))
-    )
-    assert main(["simulate", "-o", str(path), *words, "--seed", "1"]) == 1
-    assert "another simulation" in capsys.readouterr().err
+    monkeypatch.setattr(models, "map_traces", map_traces)
+    path = tmp_path / "map.gwy"
+    words = ["--size", "70x40", "--samples", "25", "--model", model, "--jobs", "3", "--seed", "4"]
     assert main(["simulate", "-o", str(path), *words]) == 0
-    err = capsys.readouterr().err
-    assert "1 of them there" in err
-    assert "PROGRESS" in err
-    assert sorted(calls) == [0, 1, 2]
-    assert not kept.exists()
-    one, two = (open_dataset(name)["displacement"].values for name in (path, other))
-    np.testing.assert_array_equal(one, two)
-
-
-def test_a_record_cut_off_is_left_out(tmp_path):
-    path = tmp_path / "a.unfinished"
-    first = UnfinishedTraces(path, {"seed": 1}, 4)
-    for number in (3, 5):
-        first.store(number, np.arange(4.0) + number)
-    content = path.read_bytes()
-    path.write_bytes(content[:-5])
-    second = UnfinishedTraces(path, {"seed": 1}, 4)
-    assert list(second.traces) == [3]
-    second.store(7, np.zeros(4))
-    assert list(UnfinishedTraces(path, {"seed": 1}, 4).traces) == [3, 7]
-    with pytest.raises(ValueError, match="another"):
-        UnfinishedTraces(path, {"seed": 2}, 4)
-    path.write_bytes(content[:9])
-    assert UnfinishedTraces(path, {"seed": 1}, 4).traces == {}
+    said = capsys.readouterr()
+    assert "2800 tip positions: about" in said.err
+    assert f"model {model}" in said.out
+    (D, x, y, options), truth = asked[0], simulate(size=(70, 40), seed=4, model="clamped").truth
+    assert (options["boundary"], options["jobs"], options["pulse"]) == (boundary, 3, 10e-3)
+    truth = truth["D"].where(truth["pixel_class"] < 2)
+    drawn = D(*np.meshgrid(x, y))
+    np.testing.assert_array_equal(drawn[truth.notnull()], truth.values[truth.notnull()])
+    # Along the first step, 300 nm above and 200 nm below the scan, and beside it there.
+    along = np.array([-0.42e-6, 0.32e-6])
+    middle = 0.4 * 70 * 6e-9 + along * np.cos(STEP_ANGLE), 0.5 * 40 * 6e-9 - along * np.sin(STEP_ANGLE)
+    np.testing.assert_allclose(D(*middle), 1e-12)
+    assert (D(middle[0] - 40e-9, middle[1]) < 9e-13).all()
 
 
 def test_an_existing_output_is_refused_before_the_work(tmp_path, capsys, monkeypatch):

@@ -105,36 +105,27 @@ def test_apparent_is_true_where_the_sample_is_uniform(boundary):
     assert np.isnan(apparent_diffusion(traces[0, 0], model, expected=5e-12))
 
 
-@pytest.mark.slow
-def test_known_places_are_not_computed_again_and_threads_change_nothing():
-    time = record_times(samples=25)
-    model = TipModel(band_diffusion(INSIDE, OUTSIDE, 12e-9), time=time, grid=COARSE)
-    places = [(0.0, 0.0), (10e-9, 0.0), (20e-9, 0.0)]
-    stored, parts = {}, []
-    whole = traces_at(model, places, store=stored.__setitem__, progress=lambda part, text: parts.append(part))
-    assert sorted(stored) == [0, 1, 2]
+def test_places_come_in_their_order_whatever_the_threads():
+    model = TipModel(band_diffusion(INSIDE, OUTSIDE, 12e-9), time=record_times(samples=25), grid=COARSE)
+    places, parts = [(0.0, 0.0), (20e-9, 0.0)], []
+    whole = traces_at(model, places, jobs=2, progress=lambda part, text: parts.append(part))
     assert parts[0] == 0
     assert parts[-1] == 1
-    np.testing.assert_array_equal(traces_at(model, places, jobs=2), whole)
-    again = {}
-    marked = np.full(25, 5.0)
-    resumed = traces_at(model, places, known={1: marked}, store=again.__setitem__)
-    assert sorted(again) == [0, 2]
-    np.testing.assert_array_equal(resumed[1], marked)
-    np.testing.assert_array_equal(resumed[[0, 2]], whole[[0, 2]])
+    np.testing.assert_array_equal(whole, [model.trace_at(*place) for place in places])
 
 
-def test_an_interruption_keeps_what_was_stored():
+def test_what_progress_raises_stops_the_work():
     model = TipModel(uniform(OUTSIDE), time=record_times(samples=25), grid=COARSE)
-    stored = {}
+    parts = []
 
     def stop_after_one(part, text):
+        parts.append(part)
         if part > 0:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        traces_at(model, [(0, 0)] * 4, store=stored.__setitem__, progress=stop_after_one)
-    assert 1 <= len(stored) < 4
+        traces_at(model, [(0, 0)] * 4, progress=stop_after_one)
+    assert parts == [0, 0.25]
 
 
 def test_maps_are_looked_up_by_their_pixels():
@@ -156,7 +147,6 @@ def test_maps_are_looked_up_by_their_pixels():
         (lambda: TipModel(uniform(1e-13), boundary="magic"), "clamped"),
         (lambda: BoxGrid(finest=0.6), "coarse"),
         (lambda: traces_at(TipModel(uniform(1e-13)), [(0, 0, 0)]), "pairs"),
-        (lambda: traces_at(TipModel(uniform(1e-13)), [(0, 0)], known={3: np.zeros(625)}), "earlier run"),
     ],
 )
 def test_nonsense_is_refused(call, word):

@@ -149,14 +149,14 @@ _COMMANDS: Final = {
                       "images beside it; a folder for the preset paper-series", required=True),
         option("preset", None, "si-c-step, silicon-wafer or hopg; paper-series: one area with six voltages, two "
                "controls, the truth", default="si-c-step"),
-        option("model", None, "exponential, or diffusion: flux-pulse, clamped (each pixel by itself), lateral (across "
-               "the pixels; slow)", default="exponential"),
+        option("model", None, "exponential, or diffusion: flux-pulse, clamped (each pixel by itself), lateral, "
+               "lateral-clamped (across the pixels; a minute for 64x48)", default="exponential"),
         option("size", "64x48", "pixels across and down", default="64x48"),
         option("samples", "250", default="250"), option("seed", "0", default="0"),
         option("noise", "lock-in:0.1ms:4,mains:50Hz:0.3", "what an instrument adds: some of lock-in:0.1ms:4, "
                "drift:10%%, mains:50Hz:0.3, pink:0.5, step:30%%, delay:50us, steps:0.2, glitches:0.2%%; %% of H, else "
                "in parts of the white noise"),
-        option("jobs", "N", "threads of the lateral model"), shared.PROGRESS,
+        option("jobs", "N", "threads of the lateral models"), shared.PROGRESS,
         flag("overwrite", "replace a file that exists"), shared.DEBUG,
     )),
     "null": Command("say what D1, D2 and D2/D1 the exponential recipe returns for pure diffusion", (

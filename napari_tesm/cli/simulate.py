@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from napari_tesm.cli.progress import progress_for
 from napari_tesm.files.texts import printable
 from napari_tesm.gwy.writing import LARGEST_BODY
 from napari_tesm.interface import save
-from napari_tesm.io.unfinished import UnfinishedTraces
 from napari_tesm.simulation import (
+    LATERAL,
     PRESETS,
     SERIES_PRESET,
     InstrumentNoise,
@@ -26,8 +25,6 @@ from napari_tesm.simulation import (
     seconds_from_size,
     simulate,
 )
-from napari_tesm.simulation.level0 import record_of_samples
-from napari_tesm.version import __version__
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -62,18 +59,14 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         more = f", or {SERIES_PRESET}" if options.preset not in PRESETS else ""
         raise UsageError(f"{error}{more}") from None
-    unfinished = _unfinished(options, pixels, jobs, noise) if options.model == "lateral" else None
+    if options.model in LATERAL:
+        _say_duration(options, pixels, jobs)
     try:
         work = Work(jobs, progress=progress_for(options.progress))
-        if unfinished:
-            work = replace(work, known=unfinished.traces, store=unfinished.store)
         dataset = simulate(options.preset, work=work, noise=noise, **asked).dataset
     except ValueError as error:
         raise UsageError(error) from None
-    _write(options, dataset)
-    if unfinished:
-        unfinished.discard()
-    return 0
+    return _write(options, dataset)
 
 
 def _simulate_series(
@@ -98,32 +91,15 @@ def _simulate_series(
     return 0
 
 
-def _unfinished(
-    options: argparse.Namespace, size: tuple[int, int], jobs: int, noise: InstrumentNoise | None
-) -> UnfinishedTraces:
-    """Return the traces of an interrupted run, having said what the rest will take."""
+def _say_duration(options: argparse.Namespace, size: tuple[int, int], jobs: int) -> None:
+    """Say what the traces will take, unless they could not be written."""
     output = Path(options.output)
     if output.exists() and not options.overwrite:
-        # Hours before the traces are there, not after.
+        # Before the traces are there, not after.
         raise FileExistsError(f"{output} exists: choose another name, or --overwrite")
-    names = ("preset", "samples", "seed", "model")
-    parameters = {name: getattr(options, name) for name in names} | {
-        "size": list(size),
-        "version": __version__,
-    }
-    times, _ = record_of_samples(int(options.samples))
-    if noise is not None:
-        parameters["noise"], times = str(noise), noise.times(times)
-    unfinished = UnfinishedTraces(f"{output}.unfinished", parameters, times.size)
-    share = 1 - len(unfinished.traces) / (size[0] * size[1])
-    minutes = share * seconds_from_size(size) / min(jobs, os.cpu_count() or 1) / 60
+    minutes = seconds_from_size(size) / min(jobs, os.cpu_count() or 1) / 60
     duration = f"{max(minutes, 1):.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"
-    print(
-        f"{size[0] * size[1]} tip positions, {len(unfinished.traces)} of them there: about {duration}. "
-        "Interrupted, the same command goes on from there.",
-        file=sys.stderr,
-    )
-    return unfinished
+    print(f"{size[0] * size[1]} tip positions: about {duration}.", file=sys.stderr)
 
 
 def _write(options: argparse.Namespace, dataset: xr.Dataset) -> int:

@@ -18,7 +18,15 @@ from napari_tesm.quantities.limits import check_count
 from napari_tesm.simulation.instrument_noise import InstrumentNoise
 from napari_tesm.simulation.level1 import MOST_SAMPLES, PULSE
 from napari_tesm.simulation.models import MODELS, TIP_RADIUS, Work, unit_traces
-from napari_tesm.simulation.scene import CLASSES, DEAD_LINE, HOT_PIXEL, NO_RESPONSE, Scene, drawn_scene
+from napari_tesm.simulation.scene import (
+    CLASSES,
+    DEAD_LINE,
+    HOT_PIXEL,
+    NO_RESPONSE,
+    Scene,
+    diffusion_of_scene,
+    drawn_scene,
+)
 
 RECORD: Final = 25e-3
 TIP_RADIUS_ERROR: Final = 2e-9
@@ -103,12 +111,12 @@ def simulate(
     seed : int
         The same seed gives the same numbers.
     model : str
-        A key of `MODELS`. The lateral one takes seconds for each pixel.
+        A key of `MODELS`. The lateral ones take seconds for each 20 × 20 pixels.
     noise : str or InstrumentNoise, optional
         What an instrument adds, as ``"lock-in:0.1ms:4,drift:10%,mains:50Hz:0.3"``. The same seed gives the same sample
         and, without a filter, the same white noise below it.
     work : Work, optional
-        Threads, traces of an earlier run and progress, for the lateral model.
+        Threads and progress, for the lateral models.
 
     Raises
     ------
@@ -125,7 +133,10 @@ def simulate(
     if chosen.defects:
         mark_defects(scene, rng)
     instrument = instrument_noise_from(noise)
-    unit = unit_traces(model, scene, time if instrument is None else instrument.times(time), work)
+    times = time if instrument is None else instrument.times(time)
+    # In the same state the generator draws the same surface.
+    anywhere = diffusion_of_scene(width, height, np.random.default_rng(int(seed)))
+    unit = unit_traces(model, scene, times, work, diffusion=anywhere)
     remark = "" if model == "exponential" else f" ({MODELS[model]})"
     dataset = dataset_of_scene(
         scene, unit, time, start, chosen, _SETTINGS, {"X": 1.0}, rng, remark=remark, instrument=instrument

@@ -124,20 +124,32 @@ class TipModel:
         """
         from scipy.interpolate import CubicHermiteSpline
 
-        if not (abs(x) <= _FARTHEST and abs(y) <= _FARTHEST):
-            raise ValueError("the place of the tip is x and y in m, and within a metre of zero")
+        check_place(x, y)
         end = max(float(self.times.max()), self.pulse)
         unit, plane = self._plane_at(x, y, end)
         rate = unit / self.tip_radius**2
         steps, strain, slopes, mass = plane.step_response(end * rate, self.boundary)
-        response = CubicHermiteSpline(steps, strain, slopes)
+        return self.traces_of_response(CubicHermiteSpline(steps, strain, slopes), unit), mass
+
+    def traces_of_response(self, response: Callable[[Array], Array], unit: float) -> Array:
+        """Return displacements, in m, shape (..., time), made of strain integrals after the drive was switched on.
+
+        Parameters
+        ----------
+        response : callable
+            Takes durations, shape (time,), in R0²/D of the unit; returns integrals as `step_response` does, shape
+            (..., time).
+        unit : float
+            D in m²/s.
+        """
+        rate = unit / self.tip_radius**2
         after = self.times - self.pulse
         on = np.where(self.times > 0, response(np.maximum(self.times, 0) * rate), 0.0)
         off = np.where(after > 0, response(np.maximum(after, 0) * rate), 0.0)
         scale = (1 + self.poisson_ratio) / np.pi * self.vegard * self.drive * self.tip_radius
         if self.boundary == "flux":
             scale *= self.tip_radius / unit
-        return np.asarray(scale * (on - off)), mass
+        return np.asarray(scale * (on - off))
 
     def _plane_at(self, x: float, y: float, end: float) -> tuple[float, "_Plane"]:
         """Return the D that serves as unit, that under the tip, and the cells around it."""
@@ -171,11 +183,22 @@ class TipModel:
                 f"D is too small for this tip and pulse: the ions spread by {spread:.2g} tip radii during the pulse, "
                 f"and the grid is too coarse to follow that: its first layer is {self.grid.finest_z:g} thick"
             )
-        if reach > _FARTHEST_REACH * self.tip_radius:
-            raise ValueError(
-                f"D is too large for this tip and record: the ions spread over {reach / self.tip_radius:.3g} tip "
-                f"radii, and a grid for more than {_FARTHEST_REACH:g} would be too large"
-            )
+        check_reach(reach / self.tip_radius)
+
+
+def check_place(x: float, y: float) -> None:
+    """Raise a ValueError unless a place of the tip, in m, is within a metre of zero."""
+    if not (abs(x) <= _FARTHEST and abs(y) <= _FARTHEST):
+        raise ValueError("the place of the tip is x and y in m, and within a metre of zero")
+
+
+def check_reach(reach: float) -> None:
+    """Raise a ValueError if ions spread over more tip radii than a plane around the tip can have."""
+    if reach > _FARTHEST_REACH:
+        raise ValueError(
+            f"D is too large for this tip and record: the ions spread over {reach:.3g} tip radii, and a grid for more "
+            f"than {_FARTHEST_REACH:g} would be too large"
+        )
 
 
 class _Plane:

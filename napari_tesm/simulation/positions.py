@@ -1,7 +1,8 @@
-"""Level 2 at many places: a line across a step or a whole map, in parallel, and what its traces look like as D."""
+"""Level 2 at any places, in parallel, what D is there, and what the traces look like as D."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -13,9 +14,6 @@ from napari_tesm.simulation.level2 import DiffusionMap, TipModel
 
 Array = NDArray[np.float64]
 
-SECONDS_PER_TRACE: Final = 4.5
-"""What one place takes of a core, in s: 64 places across the steps of a drawn surface, with the default grid and tip,
-took 285 s of processor time on two busy cores. It grows with D, 3 s at 4e-13 m²/s and 7 s at 3e-12."""
 _TABLE: Final = 241
 _TABLE_DECADES: Final = 1.5
 
@@ -51,12 +49,10 @@ def map_diffusion(x: ArrayLike, y: ArrayLike, D: ArrayLike) -> DiffusionMap:
     ValueError
         If the shapes do not fit, the centres do not increase, or a D is not positive.
     """
-    xs, ys, values = (np.asarray(part, dtype=np.float64) for part in (x, y, D))
+    xs, ys, values = np.asarray(x), np.asarray(y), np.asarray(D, dtype=np.float64)
     if xs.ndim != 1 or ys.ndim != 1 or values.shape != (ys.size, xs.size) or not values.size:
         raise ValueError(f"the map of D has the shape {values.shape}, its axes say ({ys.size}, {xs.size})")
-    for axis, name in ((xs, "x"), (ys, "y")):
-        if not np.isfinite(axis).all() or not (np.diff(axis) > 0).all():
-            raise ValueError(f"the centres along {name} must be finite and increase")
+    xs, ys = check_centres(xs, "x"), check_centres(ys, "y")
     check_diffusion(values)
 
     def nearest(points: Array, axis: Array) -> NDArray[np.intp]:
@@ -65,13 +61,24 @@ def map_diffusion(x: ArrayLike, y: ArrayLike, D: ArrayLike) -> DiffusionMap:
     return lambda px, py: values[nearest(py, ys), nearest(px, xs)]
 
 
+def check_centres(centres: ArrayLike, name: str) -> Array:
+    """Return the centres of columns or rows, in m, shape (n,), or raise a ValueError if they cannot be that."""
+    values = np.asarray(centres, dtype=np.float64)
+    if (
+        values.ndim != 1
+        or not values.size
+        or not np.isfinite(values).all()
+        or not (np.diff(values) > 0).all()
+    ):
+        raise ValueError(f"the centres along {name} must be finite and increase")
+    return values
+
+
 def traces_at(
     model: TipModel,
     places: ArrayLike,
     *,
     jobs: int = 1,
-    known: Mapping[int, Array] | None = None,
-    store: Callable[[int, Array], None] | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Array:
     """Return the trace of each place of the tip, in m, shape (place, time).
@@ -82,47 +89,61 @@ def traces_at(
         x and y in m.
     jobs : int
         Threads; the numbers do not depend on it.
-    known : mapping of int to ndarray, optional
-        Traces of an earlier run, by the number of their place: they are not computed again.
-    store : callable, optional
-        Called with the number of a place and its trace as soon as it is there, in the caller's thread.
     progress : callable, optional
         Called with the fraction done and a text; what it raises stops the work.
 
     Raises
     ------
     ValueError
-        If the places are not pairs, or a trace of an earlier run has another length.
+        If the places are not pairs.
     """
     points = np.asarray(places, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ValueError("the places of the tip are pairs of x and y, in m")
-    check_count(jobs, "number of threads", fewest=1, most=256)
-    out = np.full((len(points), model.times.size), np.nan)
-    for number, trace in (known or {}).items():
-        if not 0 <= number < len(points) or np.shape(trace) != out.shape[1:]:
-            raise ValueError("the traces of the earlier run are those of other places or times")
+    out = np.empty((len(points), model.times.size))
+    tasks = [partial(model.trace_at, *place) for place in points]
+    for number, trace in finished_in_threads(tasks, jobs=jobs, progress=progress, words="tip position"):
         out[number] = trace
-    missing = [number for number in range(len(points)) if number not in (known or {})]
-    done = len(points) - len(missing)
+    return out
+
+
+def finished_in_threads(
+    tasks: Sequence[Callable[[], Array]],
+    *,
+    jobs: int,
+    progress: Callable[[float, str], None] | None,
+    words: str,
+) -> Iterator[tuple[int, Array]]:
+    """Yield the number and the result of each task as it is done.
+
+    Parameters
+    ----------
+    jobs : int
+        Threads.
+    progress : callable, optional
+        Called with the fraction done and a text that begins with the words; what it raises stops the work.
+
+    Raises
+    ------
+    ValueError
+        If the number of threads makes no sense.
+    """
+    check_count(jobs, "number of threads", fewest=1, most=256)
+    done = 0
     with ThreadPoolExecutor(jobs) as executor:
-        running = {executor.submit(model.trace_at, *points[number]): number for number in missing}
+        running = {executor.submit(task): number for number, task in enumerate(tasks)}
         try:
             while running:
                 if progress:
-                    progress(done / len(points), f"tip position {done} of {len(points)}")
+                    progress(done / len(tasks), f"{words} {done} of {len(tasks)}")
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    number = running.pop(future)
-                    out[number] = future.result()
-                    if store:
-                        store(number, out[number])
+                    yield running.pop(future), future.result()
                     done += 1
         finally:
             for future in running:
                 future.cancel()
     if progress:
         progress(1.0, "done")
-    return out
 
 
 def apparent_diffusion(traces: ArrayLike, model: TipModel, *, expected: float) -> Array:

@@ -4,6 +4,7 @@ Shapes follow the t-ESM paper's Figs. 4 and 7: a diagonal step of 12 nm with D2 
 35 nm, 6e-13 beside the step rising slightly further away at one side, 4e-13 at the other.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,16 +68,11 @@ def drawn_scene(
     x = np.asarray((np.arange(width) + 0.5) * PIXEL_SIZE, dtype=np.float64)
     y = np.asarray((np.arange(height) + 0.5) * PIXEL_SIZE, dtype=np.float64)
     across, down = np.meshgrid(x - drift[0], y - drift[1])
-    extent = np.array([x.max(), y.max()]) + PIXEL_SIZE
     distance = distance_from_step(across, down, width, height)
-    first = band(distance, STEP_WIDTH)
-    second = band(distance - SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH)
-    step = np.maximum(first, second)
+    step = _step_share(distance)
 
-    grain, tilt = _grains(across, down, extent, rng)
-    beyond = np.clip(-distance / 200e-9, 0, 1)
-    in_grains = np.where(distance < 0, 6e-13 * (1 + 0.15 * beyond), 4e-13) * np.exp(0.08 * grain)
-    d2 = np.exp(np.log(in_grains) * (1 - step) + np.log(STEP_DIFFUSION) * step)
+    grain, tilt = _Grains.drawn(width, height, rng).at(across, down)
+    d2 = _diffusion_from(distance, grain)
     amplitude = (0.55 + 0.05 * grain) * (1 - step) + step
 
     classes = np.where(step > 0.5, STEP, GRAIN).astype(np.int8)
@@ -98,6 +94,20 @@ def drawn_scene(
     )  # fmt: skip
 
 
+def diffusion_of_scene(width: int, height: int, rng: np.random.Generator) -> Callable[[Array, Array], Array]:
+    """Return D2, in m²/s, of a drawn surface as a function of x and y, in m: between the pixels and beyond them, too.
+
+    Steps go on, and so do the grains at the edge.
+
+    Parameters
+    ----------
+    rng : Generator
+        In the state in which `drawn_scene` was given it.
+    """
+    grains = _Grains.drawn(width, height, rng)
+    return lambda x, y: _diffusion_from(distance_from_step(x, y, width, height), grains.at(x, y)[0])
+
+
 def distance_from_step(across: Array, down: Array, width: int, height: int) -> Array:
     """Return the signed distance from the middle of the first step, in m: positive to its lower right.
 
@@ -117,16 +127,42 @@ def _rise(distance: Array, width: float) -> Array:
     return np.asarray(0.5 * (1 + np.tanh(2 * distance / width)))
 
 
-def _grains(across: Array, down: Array, extent: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return a random number per grain, and a height that is tilted within each grain."""
-    from scipy.spatial import cKDTree  # slow to load, and needed here alone
+def _step_share(distance: Array) -> Array:
+    """Return how much of a place is step, 0 … 1."""
+    first = band(distance, STEP_WIDTH)
+    return np.maximum(first, band(distance - SECOND_STEP_DISTANCE, SECOND_STEP_WIDTH))
 
-    count = max(2, int(extent.prod() / _GRAIN_SIZE**2))
-    centres = rng.uniform(0, 1, (count, 2)) * extent
-    # By a tree: a table of every distance would take 60 GB for a million pixels.
-    nearest = cKDTree(centres).query(np.stack([across, down], axis=-1))[1]
-    values = np.clip(rng.standard_normal(count), -2, 2)
-    angles = rng.uniform(0, 2 * np.pi, count)
-    from_centre = (across - centres[nearest, 0]) * np.cos(angles[nearest])
-    from_centre += (down - centres[nearest, 1]) * np.sin(angles[nearest])
-    return values[nearest], from_centre / _GRAIN_SIZE
+
+def _diffusion_from(distance: Array, grain: Array) -> Array:
+    """Return D2, in m²/s, at a distance from the first step, in m, in grains of a number."""
+    beyond = np.clip(-distance / 200e-9, 0, 1)
+    in_grains = np.where(distance < 0, 6e-13 * (1 + 0.15 * beyond), 4e-13) * np.exp(0.08 * grain)
+    step = _step_share(distance)
+    return np.asarray(np.exp(np.log(in_grains) * (1 - step) + np.log(STEP_DIFFUSION) * step))
+
+
+@dataclass(frozen=True)
+class _Grains:
+    """Grains: what is nearest to each centre, shape (grain, 2), in m, with a number and the direction of its tilt."""
+
+    centres: Array
+    numbers: Array
+    angles: Array
+
+    @classmethod
+    def drawn(cls, width: int, height: int, rng: np.random.Generator) -> "_Grains":
+        extent = (np.array([width, height]) + 0.5) * PIXEL_SIZE
+        count = max(2, int(extent.prod() / _GRAIN_SIZE**2))
+        centres = rng.uniform(0, 1, (count, 2)) * extent
+        return cls(centres, np.clip(rng.standard_normal(count), -2, 2), rng.uniform(0, 2 * np.pi, count))
+
+    def at(self, across: Array, down: Array) -> tuple[Array, Array]:
+        """Return the number of the grain at each place, and a height that is tilted within each grain."""
+        from scipy.spatial import cKDTree  # slow to load, and needed here alone
+
+        # By a tree: a table of every distance would take 60 GB for a million pixels.
+        nearest = cKDTree(self.centres).query(np.stack([across, down], axis=-1))[1]
+        angles = self.angles[nearest]
+        from_centre = (across - self.centres[nearest, 0]) * np.cos(angles)
+        from_centre += (down - self.centres[nearest, 1]) * np.sin(angles)
+        return self.numbers[nearest], from_centre / _GRAIN_SIZE
