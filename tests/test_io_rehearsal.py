@@ -15,6 +15,11 @@ from napari_tesm.io.content import FileContent
 def fine(path): return FileContent(path, "", [])
 def crash(path): ctypes.string_at(0)
 def hang(path): time.sleep(1000)
+def spin(path):
+    while True: pass
+def wait(path):
+    time.sleep(1.5)
+    return FileContent(path, "", [])
 def fill(path): bytearray(1 << 40)
 def refuse(path): raise ValueError(f"{path} is no good.")
 def stumble(path): raise KeyError("two\\nlines")
@@ -56,11 +61,27 @@ def test_memory_without_end_is_refused(rehearse):
         rehearse("fill")
 
 
-def test_time_without_end_is_refused(rehearse, monkeypatch):
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_computing_without_end_is_refused(rehearse, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_SECONDS", 0.2)
+    monkeypatch.setattr(rehearsal, "_PATIENCE", 1000.0)
+    with pytest.raises(ContentError, match=r"damaged.*does not come to an end"):
+        rehearse("spin")
+
+
+def test_a_file_that_only_waits_for_its_turn_is_sound(rehearse, monkeypatch):
     monkeypatch.setattr(rehearsal, "_SECONDS", 1.0)
+    monkeypatch.setattr(rehearsal, "_PATIENCE", 1000.0)
+    rehearse("wait")
+
+
+def test_waiting_without_end_is_no_damage(rehearse, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_SECONDS", 1.0)
+    monkeypatch.setattr(rehearsal, "_PATIENCE", 1.0)
     started = time.monotonic()
-    with pytest.raises(ContentError, match="end"):
+    with pytest.raises(ContentError, match=r"data\.h5 could not be read in time") as refused:
         rehearse("hang")
+    assert "damaged" not in str(refused.value)
     assert time.monotonic() - started < 30
 
 

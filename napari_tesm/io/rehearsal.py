@@ -10,16 +10,22 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
+import signal
 import subprocess
 import sys
+import time
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
 from napari_tesm.io.content import ContentError, FileContent, one_line
 
+# Of processor time: by the clock on the wall a sound file takes as long as other programs let it.
 _SECONDS: Final = 15.0
 _BYTES_PER_SECOND: Final = 20e6
+# How much longer by the clock on the wall, which also ends what waits and never works.
+_PATIENCE: Final = 10.0
 # What opening may take beside the file on disk; arrays stay in it.
 _MEMORY: Final = 4 << 30
 _survived: set[tuple[str, int, int]] = set()
@@ -38,7 +44,8 @@ def rehearse(path: str | PathLike[str], module: str, reader: str) -> None:
     Raises
     ------
     ContentError
-        If that process crashed, did not come to an end, needed too much memory, or raised an error of its own.
+        If that process crashed, computed without end, could not finish in time, needed too much memory, or raised an
+        error of its own.
 
     Notes
     -----
@@ -56,17 +63,22 @@ def rehearse(path: str | PathLike[str], module: str, reader: str) -> None:
     allowed = _SECONDS + status.st_size / _BYTES_PER_SECOND
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code, module, reader, key[0]],
+            [sys.executable, "-c", code, module, reader, key[0], str(allowed)],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            timeout=allowed,
+            timeout=_PATIENCE * allowed,
             check=False,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except subprocess.TimeoutExpired:
         raise ContentError(
-            f"{path} is damaged: reading it does not come to an end (stopped after {allowed:.0f} s)."
+            f"{path} could not be read in time (stopped after {_PATIENCE * allowed:.0f} s): try again when the machine "
+            "and the disk are less busy."
         ) from None
+    if _time_was_up(done.returncode):
+        raise ContentError(
+            f"{path} is damaged: reading it does not come to an end (stopped after {allowed:.0f} s of processor time)."
+        )
     try:
         verdict = json.loads(done.stdout)
     except ValueError:
@@ -76,11 +88,11 @@ def rehearse(path: str | PathLike[str], module: str, reader: str) -> None:
     _survived.add(key)
 
 
-def _perform(module: str, reader: str, path: str) -> None:
+def _perform(module: str, reader: str, path: str, seconds: str) -> None:
     """Read the file and print ``null``, or the sentence that says why not."""
     global _rehearsing
     _rehearsing = True
-    _limit_memory(_MEMORY + Path(path).stat().st_size)
+    _limit(_MEMORY + Path(path).stat().st_size, time.process_time() + float(seconds))
     verdict = None
     try:
         _touch(getattr(importlib.import_module(module), reader)(path))
@@ -102,11 +114,18 @@ def _touch(content: FileContent) -> None:
                 source.array[(corner,) * len(source.axes)]
 
 
-def _limit_memory(limit: int) -> None:
+def _limit(memory: int, seconds: float) -> None:
+    """End this process when it takes more memory (bytes) or processor time (s) than that."""
     try:
         import resource
-    except ImportError:  # Windows has no such limit; the time limit holds there, too
+    except ImportError:  # Windows has no such limits; the clock on the wall holds there, too
         return
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), resource.RLIM_INFINITY))
     # A crash is expected here and needs no core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _time_was_up(code: int) -> bool:
+    """Return whether a process that ended with this code had used up its processor time."""
+    return sys.platform != "win32" and code == -signal.SIGXCPU
