@@ -12,6 +12,12 @@ def voltages(value, **options):
     return example_dataset(shape=(5, 6), voltage=(value, -value), **options)
 
 
+def moved(dataset, distance):
+    """The same with another origin of x; its attributes are kept, whatever xarray does by default."""
+    x = dataset["x"]
+    return dataset.assign_coords(x=(x + distance).assign_attrs(x.attrs))
+
+
 def test_pulse_settings_follow_one_another_and_images_keep_their_file(tmp_path):
     datasets = [voltages(value) for value in (1.0, 2.0, 3.0)]
     paths = [tmp_path / f"scan{number}.gwy" for number in (1, 2, 3)]
@@ -52,7 +58,7 @@ def test_traces_stay_in_their_files(tmp_path):
     ("other", "words"),
     [
         (lambda: example_dataset(shape=(5, 7)), "7 × 5 pixels, not 6 × 5"),
-        (lambda: voltages(3.0).assign_coords(x=voltages(3.0)["x"] + 1e-6), "other places"),
+        (lambda: moved(voltages(3.0), 1e-6), "other places"),
         (lambda: voltages(3.0).isel(time=slice(0, 100)), "100 samples"),
         (
             lambda: voltages(3.0, protocol=PulseProtocol(pulse_start=0.0, pulse_duration=0.008)),
