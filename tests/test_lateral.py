@@ -166,7 +166,7 @@ def test_a_uniform_sample_shows_no_more_structure_than_its_error_behind_a_lock_i
     assert abs(log_d.mean()) < 0.02
     assert np.abs(log_d - log_d.mean()).max() < 3 * maps["log_D_lateral_stderr"].values.max()
     alone = np.log(maps["D"].values / 3e-13)
-    assert log_d.std() < 0.6 * np.nanstd(alone)
+    assert log_d.std() < 0.8 * np.nanstd(alone)
 
 
 def test_what_is_missing_is_bridged_near_a_response_and_masked_far_from_any():
@@ -268,3 +268,13 @@ def test_a_given_gaussian_prior_is_taken_as_it_is(small_scan):
     assert prior["sd"] == pytest.approx(0.6)
     assert prior["length"] == pytest.approx(40e-9)
     assert prior["given"]
+
+
+def test_a_glitch_in_one_trace_is_no_spot_of_d():
+    _, _, dataset = _banded(60e-9, 2.5, FLUX, half=120e-9)
+    clean = lateral(dataset, noise="white", nuisance="none")["D_lateral"].values[0]
+    dataset["displacement"][0, 4, 5, 30:60] += np.float32(2e-4)
+    maps = lateral(dataset, noise="white", nuisance="none")
+    assert np.abs(np.log(maps["D_lateral"].values[0] / clean)).max() < 0.1
+    assert json.loads(maps.attrs["lateral"])[0]["n_outlying"] == 1
+    assert maps["misfit_lateral"].values[0, 4, 5] > 10

@@ -84,5 +84,7 @@ def lateral_in_words(entry: dict[str, Any]) -> Iterator[str]:
         )
     if change is not None and change > _CHANGING:
         yield f"        the last round still changed ln D by {change:.2f} somewhere"
+    if found.get("n_outlying"):
+        yield f"        {counted(found['n_outlying'], 'pixel')} described far worse than the others: they hardly count"
     if found.get("n_prior"):
         yield f"        {counted(found['n_prior'], 'pixel')} too far from any response to tell: masked"

@@ -8,8 +8,8 @@ stiffness w, and the ln D of given stiffnesses is linear in the data; the stiffn
 
 (a pixel has one ln D, and its gradient no more freedom than that) with the variance σ² that the noise leaves in the
 gradient (variational Bayes: Tipping, M. E. and Lawrence, N. D. (2005). Neurocomputing 69, 123-141). Gradients are those
-of ln D smoothed over half a tip radius. A Gaussian prior, the same stiffness everywhere, rounds steps and leaves noise
-in grains (`docs/lateral.md`).
+of ln D smoothed over a third of a tip radius. A Gaussian prior, the same stiffness everywhere, rounds steps and leaves
+noise in grains (`docs/lateral.md`).
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _MEAN: Final = 1e-3
 _ROUNDS: Final = 20
 _STIFFEST: Final = 1e6
 _TABLE: Final = 96
-_BAND: Final = 0.5
+_BAND: Final = 0.35
 """Width in R0 over which gradients are looked at: finer ones the data do not tell, and what the prior says of them
 would outweigh all that they do."""
 

@@ -12,8 +12,8 @@ Array = NDArray[np.float64]
 
 _NEAR: Final = 1.0
 """Width in R0 over which a pixel's neighbours tell its ln D."""
-_LEAST_COVERED: Final = 0.25
-"""Part of what a pixel of the map is usually told, below which its ln D is the prior's."""
+_LEAST_COVERED: Final = 0.08
+"""Part of what a pixel of the map is usually told, below which its ln D is the prior's; a corner is told a quarter."""
 _TABLE: Final = 40
 _PARTS: Final = 12
 
@@ -70,6 +70,7 @@ def coverage(solution: Solution, recordings: list[Recording]) -> Array:
     told = np.zeros(recordings[0].weight.shape)
     for amplitude, recording in zip(solution.linear.amplitudes, recordings, strict=True):
         told += np.square(amplitude) * recording.weight
+    told *= solution.linear.trusted
     usual = float(np.median(told[told > 0])) if (told > 0).any() else 1.0
     field = plane.from_map(np.minimum(told / usual, 4.0).reshape(plane.shape))
     return np.maximum(plane.on_map(plane.smoothed(field, _NEAR)), 0.0)

@@ -280,6 +280,8 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
     resolution = resolution_of(solution)
     deviation, length = solution.stiffness.spread(solution.log_ratio, solution.information)
     misfit = maps["misfit_lateral"]
+    outlying = np.isfinite(misfit) & (solution.linear.trusted.reshape(misfit.shape) < 1)
+    described = misfit[np.isfinite(misfit) & ~outlying]
     lengths = np.geomspace(resolution.half_periods[0], resolution.half_periods[-1], _CURVE)
     contrast = np.interp(np.log(lengths), np.log(resolution.half_periods), resolution.contrast)
     return {
@@ -290,13 +292,14 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
             "length": plain_value(length * radius),
             "given": solution.stiffness.fixed,
         },
-        "misfit": plain_value(float(np.nanmean(misfit)) if np.isfinite(misfit).any() else np.nan),
+        "misfit": plain_value(float(described.mean()) if described.size else np.nan),
         "change": plain_value(solution.change),
         "rounds": solution.rounds,
         "curve": {
             "half_period": [plain_value(length) for length in lengths * radius],
             "contrast": [plain_value(part) for part in contrast],
         },
+        "n_outlying": int(outlying.sum()),
         "n_prior": int((~is_told(covered)).sum()),
     }
 

@@ -33,6 +33,9 @@ _AT_ONCE: Final = 4096
 """Pixels whose responses are worked out together, for the sake of memory."""
 _SEARCHED: Final = np.log(10) * np.linspace(-4, 4, 161)
 _LEAST: Final = 1e-12
+_NEARLY_ALL: Final = 0.9
+_OUTLYING: Final = 3.0
+"""Times the chi-square that nearly all pixels stay below."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +74,15 @@ class Linear:
         For each recording.
     chi_square : ndarray, shape (pixels,)
         What is left over, in variances of the noise.
+    trusted : ndarray, shape (pixels,)
+        1, and less for pixels that are described far worse than nearly all others.
     """
 
     hessian: Array
     gradient: Array
     amplitudes: tuple[Array, ...]
     chi_square: Array
+    trusted: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,13 +220,26 @@ def linearised(recordings: Sequence[Recording], averages: Averages, mixed: Array
             numbers, weight = recording.numbers[part], recording.weight[part]
             amplitude[part] = np.vecdot(curve, numbers) / square
             left = numbers - amplitude[part, None] * curve
+            chi_square[part] += np.vecdot(left, left) * weight
             # A change along the curve itself is one of the amplitude.
             along -= ((along @ curve[:, :, None]) / square[:, None, None]) * curve[:, None, :]
             scale = np.square(amplitude[part]) * weight
             hessian[part] += (along @ along.swapaxes(1, 2)) * scale[:, None, None]
             gradient[part] += (along @ left[:, :, None])[..., 0] * (amplitude[part] * weight)[:, None]
-            chi_square[part] += np.vecdot(left, left) * weight
-    return Linear(hessian, gradient, amplitudes, chi_square)
+    trusted = _trust(chi_square)
+    return Linear(
+        hessian * trusted[:, None, None], gradient * trusted[:, None], amplitudes, chi_square, trusted
+    )
+
+
+def _trust(chi_square: Array) -> Array:
+    """Return by how much less pixels count that are described far worse than nearly all others: a glitch is no D."""
+    counted = chi_square[chi_square > 0]
+    if counted.size == 0:
+        return np.ones(chi_square.shape)
+    limit = _OUTLYING * float(np.quantile(counted, _NEARLY_ALL))
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.minimum(1.0, np.square(limit / chi_square)))
 
 
 def _averages_of(plane: Plane, kernels: Array, log_ratio: Array) -> Array:

@@ -8,12 +8,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from napari_tesm.data.maps import JOINT, labels_from_maps, map_name
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.maps import (
     draw_map,
-    label_ones_twos_and_fives,
     logarithmic_norm,
     map_extent,
     map_proportion,
@@ -65,7 +65,9 @@ def _draw_resolution(axes: Axes, found: dict[str, Any]) -> None:
     lengths = np.array(curve["half_period"])
     factor, unit = prefix_for(lengths, "m")
     axes.semilogx(lengths / factor, curve["contrast"], color=_COLOUR, lw=1.8)
-    label_ones_twos_and_fives(axes.xaxis)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda length, _: f"{length:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axhline(0.5, color="0.6", lw=0.8)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(label_with_unit("half a period", unit))

@@ -157,7 +157,7 @@ def draw_map(
     extent, lateral = map_extent(values)
     draw_scale_bar(axis, extent, lateral, taken)
     if isinstance(norm, LogNorm):
-        label_ones_twos_and_fives(bar.ax.yaxis)
+        _label_ones_twos_and_fives(bar.ax.yaxis)
     if not np.isfinite(numbers).any():
         axis.text(
             0.5, 0.5, "no pixel accepted", transform=axis.transAxes, ha="center", va="center", fontsize=10
@@ -314,7 +314,7 @@ def draw_density(axes: Axes, first: Array, second: Array, *, names: tuple[str, s
     axes.set_ylabel(label_with_unit(f"|H| {names[1]}", shown))
 
 
-def label_ones_twos_and_fives(axis: Axis) -> None:
+def _label_ones_twos_and_fives(axis: Axis) -> None:
     """Keep the labels of a logarithmic axis apart where it spans about a decade."""
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
