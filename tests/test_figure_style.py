@@ -31,7 +31,6 @@ def figures() -> dict[str, ReportFigure]:
         "histograms",
         "trace",
         "similarity",
-        "points",
         "noise",
         "fit_examples",
         "controls",

@@ -5,7 +5,7 @@ import math
 from typing import Any, Final
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome
+from napari_tesm.cli.outputs import figure_style, outputs_of, paths_asked, print_outcome
 from napari_tesm.files.texts import printable
 from napari_tesm.findings.table import AS_IT_IS, Column, Joined, Table
 from napari_tesm.physics.bulk_methods import GITT_PULSE, Film, MethodResult, compared_methods
@@ -23,6 +23,8 @@ _POWERS: Final = {0.0: "constant", -0.5: "as f^(−1/2)", -1.0: "as 1/f"}
 
 def run_command(options: argparse.Namespace) -> int:
     """Compare the methods as the options say; see ``tesm theory --help``."""
+    if options.figure_width:
+        figure_style(options)  # refused before anything is computed
     try:
         diffusion = quantity_from_text(options.diffusion, "m²/s")
         rate = quantity_from_text(options.surface_rate, "m/s") if options.surface_rate else math.inf

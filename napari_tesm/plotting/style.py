@@ -180,7 +180,14 @@ def _settle(figure: Figure, *, rounds: int = 2) -> None:
     layout = figure.get_layout_engine()
     if layout is not None:
         for _ in range(rounds):
+            before = _places(figure)
             layout.execute(figure)
+            if _places(figure) == before:
+                break  # another round would find the same
+
+
+def _places(figure: Figure) -> list[tuple[float, ...]]:
+    return [axes.get_position(original).bounds for axes in figure.axes for original in (True, False)]
 
 
 def _pixels(canvas: FigureCanvasAgg) -> NDArray[np.uint8]:
