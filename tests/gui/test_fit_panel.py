@@ -18,7 +18,7 @@ from test_workspace import add_scan, settle
 
 from napari_tesm import save
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.gui.dock import open_workspace
+from napari_tesm.gui.dock import WIDTH, open_workspace
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 
 pytestmark = pytest.mark.display
@@ -86,6 +86,16 @@ def test_maps_follow_what_is_typed_in_one_layer_that_stays(panel, qtbot):
     # D = l²/tau: four times as large, in decades.
     assert np.nanmedian(second.data - values) == pytest.approx(np.log10(4), abs=1e-5)
     assert results(panel) == []
+
+
+def test_the_form_fits_the_dock_and_never_scrolls_sideways(panel, qtbot):
+    area = panel.area
+    bar = area.verticalScrollBar().sizeHint().width()
+    panel.form.gates_button.setChecked(True)
+    qtbot.waitUntil(panel.form.gates.isVisible)
+    # As wide as the dock opens, less the margins of the workspace and of the tab.
+    assert area.widget().minimumSizeHint().width() <= WIDTH - bar - 16
+    panel.form.gates_button.setChecked(False)
 
 
 def test_of_a_burst_of_changes_the_last_one_is_shown(panel, qtbot):

@@ -23,7 +23,7 @@ from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, SIGNS, Re
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import LABELS
-from napari_tesm.gui.panels.widgets import laid_out
+from napari_tesm.gui.panels.widgets import laid_out, narrow
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.physics.diffusion import GEOMETRIES
 
@@ -41,6 +41,8 @@ _THRESHOLDS: Final = (
     ("noise of H", "noise"),
 )
 _PARITIES: Final = (("each as recorded", EACH), ("odd part of +V and −V", ODD), ("even part", EVEN))
+_SHORTEST: Final = 5
+"""Wide letters of a kernel that are shown at least: its row has to fit into a dock of 450 pixels."""
 USUAL_SIGMA: Final = "5sigma"
 _GEOMETRIES: Final = tuple(
     (f"D = {name}".replace("l2", "l²").replace("tau", "τ").replace("pi2", "π²"), name) for name in GEOMETRIES
@@ -106,6 +108,7 @@ class FitForm(QWidget):
         }
         self.kernel = ComboBox(name="kernel", choices=list(ALL_KERNELS), tooltip=_TIPS["kernel"])
         self.geometry = ComboBox(name="geometry", choices=_GEOMETRIES, tooltip=_TIPS["geometry"])
+        narrow(self.kernel.native, _SHORTEST)
         self.intervals = CheckBox(name="intervals", text="95 % limits", tooltip=_TIPS["intervals"])
         self.noise = ComboBox(name="noise", choices=list(NOISES), tooltip=_TIPS["noise"])
         self.sign = ComboBox(name="sign", choices=list(SIGNS), tooltip=_TIPS["sign"])
@@ -169,7 +172,7 @@ class FitForm(QWidget):
                 self._of_opposite_voltages = cells
         laid_out(QVBoxLayout(self), grid, self.gates, spacing=2, margin=0)
         for entry in self._line_edits():
-            entry.native.setMinimumWidth(36)
+            entry.native.setMinimumWidth(34)
         # From left to right, and line by line.
         order = [
             *(widget for _, widgets in rows for widget in widgets),

@@ -204,6 +204,12 @@ def give_way(*widgets: QWidget) -> None:
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, widget.sizePolicy().verticalPolicy())
 
 
+def narrow(box: QComboBox, letters: int) -> None:
+    """Let a box be as narrow as some letters of its longest item; its list shows them whole."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(letters)
+
+
 def fill_box(box: QComboBox, items: Sequence[tuple[str, Any]], chosen: Any = None) -> None:
     """Put items, each with its text and data, into a box and choose one by its data.
 
