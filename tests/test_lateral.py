@@ -53,7 +53,7 @@ def _banded(width, contrast, boundary, *, rows=8, snr=100.0, half=250e-9, seed=3
     amplitude = np.exp(0.25 * rng.standard_normal((rows, x.size, 1)))
     noisy = amplitude * traces + rng.standard_normal((rows, *traces.shape)) / snr
     # Rows are farther apart than pixels.
-    return x, diffusion, _dataset(noisy, time, (6e-9, float(x[1] - x[0])))
+    return x, diffusion, _dataset(noisy, time, (12e-9, float(x[1] - x[0])))
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
