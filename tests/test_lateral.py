@@ -12,6 +12,7 @@ from noises import behind_lock_in, flux_displacement
 
 from napari_tesm import lateral, open_dataset, save
 from napari_tesm.cli import main
+from napari_tesm.findings.lateral import lateral_in_words, lateral_summary
 from napari_tesm.inversion.compression import Compression, Nodes
 from napari_tesm.inversion.plane import Plane
 from napari_tesm.kernels.low_pass import LowPass
@@ -278,3 +279,25 @@ def test_a_glitch_in_one_trace_is_no_spot_of_d():
     assert np.abs(np.log(maps["D_lateral"].values[0] / clean)).max() < 0.1
     assert json.loads(maps.attrs["lateral"])[0]["n_outlying"] == 1
     assert maps["misfit_lateral"].values[0, 4, 5] > 10
+
+
+def test_a_very_slow_sample_in_a_scan_hardly_larger_than_the_tip_comes_out_right():
+    time, shape, diffusion = (np.arange(125) + 0.5) * 2e-4, (4, 7), 1e-16
+    curve = flux_displacement(diffusion, time=time)[0]
+    noise = np.random.default_rng(1).standard_normal((*shape, 125)) * 0.01 * np.abs(curve).max()
+    maps = lateral(_dataset(curve + noise, time, (6e-9, 5e-9)), noise="white", nuisance="none")
+    assert np.abs(np.log(maps["D_lateral"].values / diffusion)).max() < 0.05
+    assert 0.8 < json.loads(maps.attrs["lateral"])[0]["misfit"] < 1.2
+
+
+def test_traces_that_do_not_count_are_said_and_why_there_is_no_map():
+    _, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=60e-9)
+    there = dataset["displacement"].values
+    there[0, :3, :, 60] = np.nan
+    entry = lateral_summary(lateral(dataset, noise="white", nuisance="none").isel(pulse=0), 0)
+    assert any("87 traces with missing samples" in line for line in lateral_in_words(entry))
+    there[0, :, 3:, 60] = np.nan
+    entry = lateral_summary(lateral(dataset, noise="white", nuisance="none").isel(pulse=0), 0)
+    words = "\n".join(lateral_in_words(entry))
+    assert "fewer than 16" in words
+    assert "139 traces with missing samples" in words

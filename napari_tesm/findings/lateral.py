@@ -62,7 +62,8 @@ def lateral_in_words(entry: dict[str, Any]) -> Iterator[str]:
     """Yield what an inversion has found, as lines of a summary."""
     found, diffusion = entry["lateral"], entry["D_lateral"]
     if diffusion["n_ok"] == 0 or diffusion["median"] is None:
-        yield "  D lateral  none: too few pixels respond"
+        yield f"  D lateral  none: {_WHY_NONE[bool(found.get('n_prior'))]}"
+        yield from _left_out(found)
         return
     yield (
         f"  D lateral  median {diffusion['median']:.3g} m²/s, half within {diffusion['q25']:.3g} … "
@@ -88,3 +89,13 @@ def lateral_in_words(entry: dict[str, Any]) -> Iterator[str]:
         yield f"        {counted(found['n_outlying'], 'pixel')} described far worse than the others: they hardly count"
     if found.get("n_prior"):
         yield f"        {counted(found['n_prior'], 'pixel')} too far from any response to tell: masked"
+    yield from _left_out(found)
+
+
+_WHY_NONE: Final = ("fewer than 16 pixels respond", "the pixels that count lie too far apart to tell")
+
+
+def _left_out(found: dict[str, Any]) -> Iterator[str]:
+    """Yield how many traces did not count for a missing sample."""
+    if found.get("n_incomplete"):
+        yield f"        {counted(found['n_incomplete'], 'trace')} with missing samples did not count"

@@ -34,7 +34,8 @@ _LONGEST: Final = 0.02
 _DEPENDENT: Final = 3e-4
 """Dimensions below this part of the first move ln D by less than anybody sees."""
 _SHORTEST: Final = 1e-4
-"""In R0²/D0: ions have not left the contact."""
+"""In R0²/D0: ions have not left the contact, and earlier averages are those of this time. Responses are not: of a slow
+sample they may take a good part of the record."""
 _TIMES: Final = 56
 _NEWTON: Final = 3
 
@@ -78,18 +79,18 @@ class Averages:
         """
         from scipy.interpolate import CubicSpline
 
-        times = np.maximum(times, _SHORTEST)
+        late = np.maximum(times, _SHORTEST)
         waves = np.concatenate([[1e-6], np.geomspace(_LONGEST, max(highest, 1.0) * 1.001, _WAVES - 1)])
         # The transfer functions change with the logarithm of time, and slowly.
-        logs = np.linspace(np.log(times[0] / 2), np.log(times[-1] * 2), _TIMES)
+        logs = np.linspace(np.log(late[0] / 2), np.log(late[-1] * 2), _TIMES)
         transfers = np.stack([transfer_function(wave, np.exp(logs), boundary) for wave in waves])
         nothing = np.zeros((waves.size, times.size))
         if boundary == FLUX:
             curve = CubicSpline(logs, transfers / transfers[0], axis=1)
-            parts = [*(curve(np.log(times), derivative) for derivative in range(3)), nothing]
+            parts = [*(curve(np.log(late), derivative) for derivative in range(3)), nothing]
         else:
-            weights = np.exp(-np.square(waves)[:, None] * (_NARROW**2 + _WIDENING * times) / 2)
-            now = CubicSpline(logs, transfers, axis=1)(np.log(times))
+            weights = np.exp(-np.square(waves)[:, None] * (_NARROW**2 + _WIDENING * late) / 2)
+            now = CubicSpline(logs, transfers, axis=1)(np.log(late))
             parts = [weights, nothing, nothing, now - now[0] * weights]
         left, sizes, right = np.linalg.svd(np.concatenate(parts, axis=1), full_matrices=False)
         count = int((sizes > _DEPENDENT * sizes[0]).sum())

@@ -71,8 +71,8 @@ def lateral_maps(
     Raises
     ------
     ValueError
-        If the kernel has no lateral form, the radius is not known, pixels are not evenly spaced in m, or fewer than 16
-        pixels respond.
+        If the kernel has no lateral form, the radius is not known, or pixels are not evenly spaced in m. Where fewer
+        than 16 pixels respond the maps hold NaN.
     """
     spacing = check_lateral(evaluation)
     settings, dataset = evaluation.settings, evaluation.dataset
@@ -99,6 +99,10 @@ def lateral_maps(
     values = {name: np.full(maps["H"].shape, np.nan) for name in _MAPS}
     for number, group in enumerate(groups):
         of_group = [recordings[pulse] for pulse in group]
+        for pulse in group:
+            responds = counted[pulse].ravel()
+            incomplete = int((responds & ~np.isfinite(recordings[pulse].variance)).sum())
+            found[pulse] = {"n_incomplete": incomplete}
         if min(np.count_nonzero(recording.weight) for recording in of_group) < _FEWEST:
             continue  # nothing responds, and that is a result
         with single_threaded_blas():
@@ -120,7 +124,7 @@ def lateral_maps(
             of_pulse = _maps_of(solution, covered, amplitude, counts, radius)
             for name, value in of_pulse.items():
                 values[name][pulse] = value
-            found[pulse] = _summary(solution, radius, of_pulse, covered)
+            found[pulse] |= _summary(solution, radius, of_pulse, covered)
     return _with(maps, values, found)
 
 
