@@ -24,6 +24,7 @@ from napari_tesm.physics.lateral_response import (
     transfer_function,
     uniform_response,
 )
+from napari_tesm.regions.measures import Part, measures_from_maps
 
 
 @cache
@@ -293,11 +294,46 @@ def test_a_very_slow_sample_in_a_scan_hardly_larger_than_the_tip_comes_out_right
 def test_traces_that_do_not_count_are_said_and_why_there_is_no_map():
     _, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=60e-9)
     there = dataset["displacement"].values
-    there[0, :3, :, 60] = np.nan
+    there[0, :3, :, 60:80] = np.nan
     entry = lateral_summary(lateral(dataset, noise="white", nuisance="none").isel(pulse=0), 0)
     assert any("87 traces with missing samples" in line for line in lateral_in_words(entry))
-    there[0, :, 3:, 60] = np.nan
+    there[0, :, 3:, 60:80] = np.nan
     entry = lateral_summary(lateral(dataset, noise="white", nuisance="none").isel(pulse=0), 0)
     words = "\n".join(lateral_in_words(entry))
     assert "fewer than 16" in words
     assert "139 traces with missing samples" in words
+
+
+def test_a_few_samples_that_are_missing_cost_no_trace():
+    x, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=120e-9)
+    whole = lateral(dataset, noise="white", nuisance="none")["D_lateral"].values[0]
+    values = dataset["displacement"].values
+    values[np.random.default_rng(4).random(values.shape) < 0.01] = np.nan
+    maps = lateral(dataset, noise="white", nuisance="none")
+    assert json.loads(maps.attrs["lateral"])[0]["n_incomplete"] == 0
+    with_gaps, error = (maps[name].values[0] for name in ("D_lateral", "log_D_lateral_stderr"))
+    assert np.abs(np.log(with_gaps / whole) / error).max() < 1
+    assert np.median(with_gaps[:, np.abs(x) < 15e-9]) > 2 * 4e-13
+    # What was measured stays as it was.
+    assert np.isnan(dataset["displacement"].values).any()
+
+
+def test_a_record_of_few_samples_gives_d_as_well():
+    time, shape, diffusion = (np.arange(16) + 0.5) * 1.5e-3, (6, 12), 3e-13
+    curve = flux_displacement(diffusion, time=time)[0]
+    noise = np.random.default_rng(1).standard_normal((*shape, 16)) * 0.02
+    maps = lateral(_dataset(curve + noise, time, (9e-9, 5e-9)), noise="white", nuisance="none")
+    log_d = np.log(maps["D_lateral"].values / diffusion)
+    assert abs(log_d.mean()) < 3 * maps["log_D_lateral_stderr"].values.mean() / np.sqrt(6)
+    assert np.abs(log_d).max() < 4 * maps["log_D_lateral_stderr"].values.max()
+    assert 0.5 < json.loads(maps.attrs["lateral"])[0]["misfit"] < 1.3
+
+
+def test_steps_are_compared_with_grains_on_the_lateral_d_too():
+    x, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=120e-9)
+    maps = lateral(dataset, noise="white", nuisance="none")
+    inside = np.broadcast_to(np.abs(x) < 15e-9, (5, x.size))
+    parts = [Part("region", "step", inside, "step"), Part("outside", "outside", ~inside)]
+    medians = {m.quantity: [part.median for part in m.values] for m in measures_from_maps(maps, parts)}
+    assert medians["D_lateral"][0] > 2 * medians["D_lateral"][1]
+    assert medians["D"][0] < 1.3 * medians["D"][1]

@@ -31,7 +31,7 @@ from napari_tesm.scan.tables import (
 )
 from napari_tesm.version import __version__
 
-_SHOWN: Final = ("H", "D1", "D2", "D")
+_SHOWN: Final = ("H", "D1", "D2", "D", "D_lateral")
 _MOST_SHOWN: Final = 3
 """More quantities do not fit beside a grain on the terminal."""
 _WIDTHS: Final = (26, 9, 6, 15, 17)

@@ -13,6 +13,7 @@ from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import instrument_of
 from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks, progress_of_stage, run
+from napari_tesm.evaluation.tangents import parameter_names
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.inversion.compression import Compression, Nodes
@@ -34,6 +35,10 @@ _SMALLEST_MARGIN: Final = 4.0
 """In tip radii; beyond, the outside reaches as far as ions come from."""
 _CURVE: Final = 24
 _FEWEST: Final = 16
+_FEWEST_FREE: Final = 12
+"""Degrees of freedom beside all responses, below which the noise of a pixel is that of its own fit."""
+_MOST_MISSING: Final = 0.1
+"""Of the samples of a trace, up to which its own fit stands in for them; with more the pixel does not count."""
 _MOST_CELLS: Final = 4_000_000
 
 
@@ -79,7 +84,9 @@ def lateral_maps(
     assert settings.length is not None
     maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.3))
     counted = ~np.isin(maps[map_name("status", JOINT)].values, (INVALID, NO_RESPONSE))
-    nodes, recordings, scales = _compressed(evaluation, counted, jobs, progress_of_stage(progress, 0.3, 0.5))
+    nodes, recordings, scales = _compressed(
+        evaluation, maps, counted, jobs, progress_of_stage(progress, 0.3, 0.5)
+    )
     radius, shape = settings.length.value, (dataset.sizes["y"], dataset.sizes["x"])
 
     def plane_of(background: float) -> Plane:
@@ -202,7 +209,11 @@ def _spacing_in_metres(dataset: xr.Dataset) -> tuple[float, float]:
 
 
 def _compressed(
-    evaluation: Evaluation, counted: NDArray[np.bool_], jobs: int, progress: Progress | None
+    evaluation: Evaluation,
+    maps: xr.Dataset,
+    counted: NDArray[np.bool_],
+    jobs: int,
+    progress: Progress | None,
 ) -> tuple[Nodes, list[Recording], list[Callable[[float, str], float]]]:
     """Return times of step responses, the traces of each pulse setting, and what one amplitude is as displacement."""
     instrument = instrument_of(evaluation)
@@ -222,14 +233,20 @@ def _compressed(
     ]
     numbers = [np.zeros((pixels, len(part.traces))) for part in compressions]
     variance = np.full((pulses, pixels), np.inf)
+    names = (*parameter_names(settings.kernel), "rms", *(nuisances.names if nuisances else ()))
     places = np.arange(pixels).reshape(dataset.sizes["y"], dataset.sizes["x"])
 
     def compress(traces: xr.DataArray, block: Block) -> None:
         number, rows, columns = block
-        values = np.asarray(traces.values, dtype=np.float64).reshape(-1, dataset.sizes["time"])[:, inside]
+        values = np.array(traces.values, dtype=np.float64).reshape(-1, dataset.sizes["time"])[:, inside]
         there = places[rows, columns].ravel()
+        fitted = {name: maps[map_name(name, JOINT)].values[block].ravel() for name in names}
+        made, missing = compressions[number], _fill_gaps(values, fitted, instrument.evaluation)
         with np.errstate(all="ignore"):
-            numbers[number][there], variance[number, there] = compressions[number].compress(values)
+            numbers[number][there], shown = made.compress(values)
+            if made.freedom < _FEWEST_FREE:
+                shown = np.where(np.isfinite(fitted["rms"]), np.square(fitted["rms"]), np.inf)
+            variance[number, there] = shown * times.size / (times.size - missing)
 
     evaluate_blocks(compress, dataset, jobs=jobs, progress=progress, words="reading")
     variance[~counted.reshape(pulses, -1)] = np.inf
@@ -243,6 +260,24 @@ def _compressed(
         return float(np.abs(response @ of_nodes).max())
 
     return nodes, recordings, [scale] * pulses
+
+
+def _fill_gaps(values: Array, fitted: dict[str, Array], evaluation: Evaluation) -> NDArray[np.intp]:
+    """Put the curve of the pixel's own fit where a few samples are missing, in place; return how many are.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, time)
+        Of the samples that are fitted.
+    """
+    gaps = ~np.isfinite(values)
+    missing = np.asarray(gaps.sum(axis=1))
+    few = (missing > 0) & (missing <= _MOST_MISSING * values.shape[1])
+    if few.any():
+        of_gaps = {name: part[few] for name, part in fitted.items()}
+        curves = evaluation.settings.fitted_curves(JOINT, evaluation.time, of_gaps)[1]
+        values[few] = np.where(gaps[few], curves, values[few])
+    return np.where(few, missing, 0)
 
 
 def _covariance(noise: NoiseModel, times: Array) -> Array | None:

@@ -30,7 +30,7 @@ Progress = Callable[[float, str], None]
 
 PartKind = Literal["region", "class", "masked", "unmasked", "outside", "image"]
 
-QUANTITIES: Final = ("H", "tau1", "D1", "tau2", "D2", "tau", "D")
+QUANTITIES: Final = ("H", "tau1", "D1", "tau2", "D2", "tau", "D", "D_lateral")
 """Maps that are measured in regions, in this order."""
 _PLURALS: Final = {"step": "all steps", "grain": "all grains", "other": "all others"}
 _OUTSIDE_IMAGE: Final = "lies outside the image"

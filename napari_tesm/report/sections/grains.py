@@ -30,7 +30,7 @@ from napari_tesm.scan.tables import (
 )
 
 _DRAWN: Final = ("D2", "D1", "D", "H")
-_IN_TABLE: Final = ("H", "D1", "D2", "D")
+_IN_TABLE: Final = ("H", "D1", "D2", "D", "D_lateral")
 _MOST_BOUNDARY: Final = 0.75
 """Where more of the image than this is boundary, roughness was cut up, not grains."""
 
