@@ -131,10 +131,12 @@ def test_mutated_files_end_in_a_sentence(tmp_path: Path, run: Run) -> None:
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "value", [pytest.param(value, marks=pytest.mark.slow) for value in (1e306, -1e160, 1e-320)]
+    ("where", "value"),
+    [((1, 2, 3, 17), 1e306), ((1, 2), -1e160), ((), 1e-320)],
+    ids=["sample", "line", "scan"],
 )
-@pytest.mark.parametrize("where", [(1, 2, 3, 17), (1, 2), ()], ids=["sample", "line", "scan"])
 def test_samples_of_absurd_size(tmp_path: Path, run: Run, where: tuple[int, ...], value: float) -> None:
     """A flipped bit makes an exponent: the other pixels keep their numbers, and all commands end."""
     dataset = simulate_dataset(size=(6, 5), samples=40)
