@@ -126,6 +126,7 @@ def test_summary_pixels_and_figure(scan: Path, tmp_path: Path, capsys: pytest.Ca
         "version",
         "input",
         "recipe",
+        "recipe_digest",
         "parameters",
         "length",
         "instrument",
@@ -140,7 +141,7 @@ def test_summary_pixels_and_figure(scan: Path, tmp_path: Path, capsys: pytest.Ca
         assert (entry["voltage"], entry["n_pixels"]) == (voltage, 54)
         assert set(entry) == {"voltage", "direction", "n_pixels", "H"}
     rows = list(csv.DictReader(pixels.read_text().splitlines()))
-    assert list(rows[0]) == ["pulse", "voltage", "direction", "row", "column", "x", "y", "H"]
+    assert list(rows[0]) == ["pulse", "voltage", "direction", "row", "column", "x", "y", "H", "recipe"]
     assert float(rows[54 + 9 * 2 + 7]["H"]) == wanted[1, 2, 7]
     assert figure.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 

@@ -131,7 +131,9 @@ def test_numbers_are_those_of_numpy_and_the_schema_is_stable(
     found = report(capsys, fitted)
     maps = maps_from_container(read_container(fitted))
     assert maps is not None
-    assert list(found) == ["version", "input", "recipe", "pulses", "parts", "comparisons", "notes"]
+    assert list(found) == [
+        "version", "input", "recipe", "recipe_digest", "pulses", "parts", "comparisons", "notes",
+    ]  # fmt: skip
     assert (found["input"]["name"], len(found["input"]["sha256"])) == ("fitted.gwy", 64)
     assert found["recipe"]["threshold"] == 0.15
     assert found["pulses"] == [

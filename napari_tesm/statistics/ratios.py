@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.statistics.independence import independent_samples
 from napari_tesm.statistics.long_range import independent_in_map
 
 Array = NDArray[np.float64]
@@ -212,7 +213,7 @@ def signal_ratio(a: NDArray[np.floating], b: NDArray[np.floating], *, seed: int 
         if np.median(heights[good]) == 0:
             raise ValueError(f"H of the {name} map is zero in most pixels: no ratio can be given")
         samples.append(heights[good])
-        counts.append(independent_in_map(heights))
+        counts.append(independent_samples(heights, good)[0])
     independent = (counts[0], counts[1])
     low, high = interval_of_ratio(samples[0], samples[1], independent, seed)
     medians = (float(np.median(samples[0])), float(np.median(samples[1])))
