@@ -21,7 +21,7 @@ from napari_tesm.evaluation.instrument import instrument_of
 from napari_tesm.evaluation.pipeline import run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.instrument import instrument_summary, noise_in_words
-from napari_tesm.noise.correlation import NoiseModel, Residuals, noise_from_residuals
+from napari_tesm.noise.correlation import NoiseModel, Residuals, noise_from_residuals, nonnegative_weights
 from napari_tesm.noise.errors import factors_from_tangents
 from napari_tesm.noise.gate import NullDistribution
 from napari_tesm.noise.level import NoiseLevel
@@ -358,3 +358,22 @@ def test_the_largest_error_is_no_matter_of_the_instrument():
     within = maps["tau1_stderr"].values <= 0.1 * maps["tau1"].values
     assert 0 < within[ok].mean() < 1
     np.testing.assert_array_equal(again["status1"].values == OK, ok & within)
+
+
+@pytest.mark.parametrize("below_zero", [0.0, 1e-8, 1e-4])
+def test_weights_of_processes_that_are_alike_need_no_positive_matrix(below_zero):
+    """A Gram matrix of 15 processes of which 6 are told apart, its zeros moved below zero as rounding does."""
+    rng = np.random.default_rng(5)
+    shapes = rng.standard_normal((40, 6)) @ rng.standard_normal((6, 15))
+    wanted = np.zeros(15)
+    wanted[[2, 11]] = 0.7, 3.0
+    size = np.exp(rng.normal(0, 3, 15))
+    shapes *= size
+    values, vectors = np.linalg.eigh(shapes.T @ shapes / np.outer(*2 * [np.linalg.norm(shapes, axis=0)]))
+    values[:9] = -below_zero
+    gram = (vectors * values) @ vectors.T * np.outer(*2 * [np.linalg.norm(shapes, axis=0)])
+    weights = nonnegative_weights(gram, shapes.T @ (shapes @ wanted))
+    assert (weights >= 0).all()
+    # Which of the alike ones get the weight is open; what they make is not.
+    made = shapes @ wanted
+    np.testing.assert_allclose(shapes @ weights, made, atol=1e-3 * np.abs(made).max())

@@ -61,9 +61,10 @@ def test_every_door_leaves_out_the_same_pixels(maps):
     clean, broken = maps
     for pulse in (0, 1):
         wanted = np.where(left(pulse), values_of(clean, "H", pulse), np.nan)
-        np.testing.assert_array_equal(values_of(broken, "H", pulse), wanted)
+        # Traces are evaluated in groups, and the last bit of a group hangs on how it is aligned.
+        np.testing.assert_allclose(values_of(broken, "H", pulse), wanted, rtol=1e-12)
         series = series_from_results([broken.isel(pulse=[pulse])])
-        np.testing.assert_array_equal(series[0].members[0].values("H"), wanted)
+        np.testing.assert_array_equal(series[0].members[0].values("H"), values_of(broken, "H", pulse))
     np.testing.assert_array_equal(hot_pixels(broken["H"].values[0]), ~left() & left(1))
 
 

@@ -10,16 +10,20 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from napari_tesm.data.maps import JOINT, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import sample_of_traces
 from napari_tesm.evaluation.leftovers import Leftovers, leftovers_of_fits
+from napari_tesm.evaluation.levels import height_from_traces
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisances
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY
 from napari_tesm.evaluation.rivals import CLEARLY, excess_of_variances, variances_of_traces
 from napari_tesm.model_choice.null_curve import SOURCES
 from napari_tesm.noise.correlation import NoiseModel
+
+Array = NDArray[np.float64]
 
 _TRACES: Final = 512
 """That are asked."""
@@ -67,6 +71,8 @@ def drift_beside_diffusion(dataset: xr.Dataset, maps: xr.Dataset, pulse: int = 0
         return None  # windows of their own, or a pulse that nobody knows
     traces = sample_of_traces(evaluation, 0, most=_TRACES)
     own = leftovers_of_fits(traces, evaluation)
+    low_pass = evaluation.settings.kernel.low_pass
+    heights = height_from_traces(traces, evaluation.time, evaluation.pulse, low_pass=low_pass)
     described: list[tuple[float, DriftFinding]] = []
     asked = False
     for source, whole in joint.items():
@@ -82,7 +88,7 @@ def drift_beside_diffusion(dataset: xr.Dataset, maps: xr.Dataset, pulse: int = 0
             asked = True
             if more <= CLEARLY:
                 test = tests_of_nuisances([left], [noise], beside)[0]
-                described.append((level, DriftFinding(source, _size(left, test), test.significance)))
+                described.append((level, DriftFinding(source, _size(left, heights, test), test.significance)))
                 break
     if not asked:
         return None
@@ -90,11 +96,10 @@ def drift_beside_diffusion(dataset: xr.Dataset, maps: xr.Dataset, pulse: int = 0
     return finding if finding.significance > _SIGNIFICANT else NO_DRIFT
 
 
-def _size(left: Leftovers, test: NuisanceTest) -> float:
+def _size(left: Leftovers, heights: Array, test: NuisanceTest) -> float:
     """Return the median in parts of H where most drift alike, else the root mean square in parts of the curve."""
-    drift, height = left.maps[map_name("drift", JOINT)], left.maps["H"]
     with np.errstate(invalid="ignore", divide="ignore"):
-        common = abs(float(np.nanmedian(drift / height)))
+        common = abs(float(np.nanmedian(left.maps[map_name("drift", JOINT)] / heights)))
     return common if common > test.size / 2 else test.size
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.model_choice.decorrelation import Decorrelation, FittedPart
-from napari_tesm.noise.correlation import NoiseModel
+from napari_tesm.noise.correlation import NoiseModel, nonnegative_weights
 from napari_tesm.noise.processes import Process
 
 Array = NDArray[np.float64]
@@ -205,8 +205,6 @@ class _Part:
 
 
 def _refined(noise: NoiseModel, parts: Sequence[_Part], explained: Explained) -> NoiseModel:
-    from scipy.optimize import nnls
-
     weights = np.array([noise.weights.get(part.process, 0.0) for part in parts])
     for _ in range(_STEPS):
         there = zip(weights, parts, strict=True)
@@ -221,9 +219,7 @@ def _refined(noise: NoiseModel, parts: Sequence[_Part], explained: Explained) ->
         right = np.array([np.vdot(rows, part.times(rows)) for part in parts]) / len(white)
         standing = bases[:: max(1, len(bases) // _STANDING)]
         gram = _gram(parts, back @ back.T, back @ standing)
-        scale = np.sqrt(np.diag(gram))
-        root = np.linalg.cholesky(gram / np.outer(scale, scale) + 1e-9 * np.eye(scale.size))
-        found = nnls(root.T, np.linalg.solve(root, right / scale))[0] / scale
+        found = nonnegative_weights(gram, right)
         before, weights = weights, found / found.sum()
         if np.abs(weights - before).max() < _SETTLED:
             break

@@ -26,6 +26,8 @@ _FEWEST_TRACES: Final = 24
 _SIGNIFICANT: Final = 4.0
 """Standard deviations by which a process must show beside white noise; 20 are tried, of which many are alike."""
 _SMALL: Final = 1e-4
+_ALIKE: Final = 1e-9
+"""Added to every eigenvalue of a Gram matrix, in parts of its diagonal: below, processes are not told apart."""
 _NO_DIMENSION: Final = 1e-8
 """Directions that reach no farther than this part of the farthest are rounding."""
 _ROUNDS: Final = 2
@@ -139,18 +141,31 @@ def noise_from_residuals(
 
 def _mixture(moments: Sequence["_Moments"], processes: Sequence[Process], traces: int) -> NoiseModel:
     """Return the mixture without a negative weight that is nearest to what was observed."""
-    from scipy.linalg import cholesky, solve_triangular
-    from scipy.optimize import nnls
-
     gram = sum((term.gram for term in moments), np.zeros((len(processes),) * 2))
-    right = sum((term.right for term in moments), np.zeros(len(processes)))
-    scale = np.sqrt(np.diag(gram))
-    root = cholesky(gram / np.outer(scale, scale) + 1e-9 * np.eye(len(processes)))
-    weights = nnls(root, solve_triangular(root, right / scale, trans="T"))[0] / scale
+    weights = nonnegative_weights(gram, sum((term.right for term in moments), np.zeros(len(processes))))
     total = weights.sum()
     return NoiseModel(
         {p: float(w / total) for p, w in zip(processes, weights, strict=True) if w > _SMALL * total}, traces
     )
+
+
+def nonnegative_weights(gram: Array, products: Array) -> Array:
+    """Return the weights w ≥ 0, shape (n,), with the least wᵀGw − 2wᵀb.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (n, n)
+        G, products of the processes with each other. It is made of differences, and where processes are alike rounding
+        can leave it not quite positive: eigenvalues below zero count as zero.
+    products : ndarray, shape (n,)
+        b, products of the processes with what is observed.
+    """
+    from scipy.optimize import nnls
+
+    scale = np.sqrt(np.diag(gram))
+    values, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
+    roots = np.sqrt(np.maximum(values, 0) + _ALIKE)
+    return np.asarray(nnls(roots[:, None] * vectors.T, vectors.T @ (products / scale) / roots)[0] / scale)
 
 
 def _level_of_pixels(counted: Sequence[tuple[Residuals, NDArray[np.intp]]], model: NoiseModel) -> NoiseLevel:

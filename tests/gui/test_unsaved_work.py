@@ -136,7 +136,10 @@ def test_a_map_hides_colours_below_it_and_leaves_grey_and_what_lies_over_it(view
     ground.colormap, ground.visible = "gray", True
     scan.set_results(maps)
     painted = viewer.add_labels(
-        np.ones((6, 9), dtype=np.uint8), metadata={"tesm": {"scan": scan, "kind": "channel"}}
+        np.ones((6, 9), dtype=np.uint8),
+        metadata={"tesm": {"scan": scan, "kind": "channel"}},
+        scale=ground.scale,
+        translate=ground.translate,
     )
     show_one_map(session, scan, "D1", 0)
     assert ground.visible
