@@ -49,7 +49,7 @@ def draw(figure: Figure) -> None:
                 )
             )
             name = room.rstrip("/").removesuffix(".py")
-            axes.text(x + step / 2, floor, name.replace("_", "_\n") if len(name) > 12 else name,
+            axes.text(x + step / 2, floor, name.replace("_", "_\n") if len(name) > 11 * step else name,
                       ha="center", va="center", fontsize=9.5, family="monospace")  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from napari_tesm.quantities.status import STATUS_MEANINGS
 PAGE = Path(__file__).parents[1] / "docs" / "json.md"
 NAMES = {
     *MAP_KINDS, *STATUS_MEANINGS, *ALL_KERNELS, "interior", "boundary", "cluster", "defect",
-    "none", "white", "1", "2", "68", "95",
+    "none", "white", "0", "1", "2", "68", "95",
     *(entry.name for entry in (*fields(Recipe), *fields(PulseProtocol))),
 }  # fmt: skip
 """Keys that are names of something: maps, statuses, kernels, classes, parameters, windows, probabilities."""
@@ -59,14 +59,20 @@ def fitted(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["fit", "regions", "kernels", "null", "theory", "grains"])
+@pytest.mark.parametrize("command", ["fit", "lateral", "regions", "kernels", "null", "theory", "grains"])
 def test_keys_are_those_of_the_page(fitted, command):
     file = fitted / f"{command}.json"
-    source = {"theory": [], "kernels": [str(fitted / "out.gwy"), "--kernels", "exponential,flux-pulse"]}
+    source = {
+        "theory": [],
+        "kernels": [str(fitted / "out.gwy"), "--kernels", "exponential,flux-pulse"],
+        "lateral": [str(fitted / "scan.gwy"), "-o", str(fitted / "lateral.gwy"), "--tip-radius", "25nm"],
+    }
     if command != "fit":
         assert main([command, *source.get(command, [str(fitted / "out.gwy")]), "--json", str(file)]) == 0
     written = keys(json.loads(file.read_text(encoding="utf-8")))
     assert written
     pages = words_of_page()
-    assert not written - pages[command] - pages["In all of them"] - NAMES
+    pages["lateral"] |= pages["fit"]
+    unnamed = written - pages[command] - pages["In all of them"] - NAMES
+    assert not unnamed
     assert not first_cells(command) - written

@@ -329,6 +329,27 @@ def test_a_record_of_few_samples_gives_d_as_well():
     assert 0.5 < json.loads(maps.attrs["lateral"])[0]["misfit"] < 1.3
 
 
+@pytest.mark.parametrize(("present", "wanted"), [(False, "none"), (True, "drift")])
+def test_nuisances_are_those_beside_lateral_diffusion(present, wanted):
+    """A clamped band: by themselves pixels take what comes from beside them for a step with the voltage."""
+    x, diffusion, dataset = _banded(100e-9, 2.5, CLAMPED, rows=9, snr=20)
+    time = dataset["time"].values
+    size = float(np.abs(dataset["displacement"].values).max())
+    of_pixels = 0.3 * size * np.random.default_rng(1).standard_normal((9, x.size, 1)) * present
+    traces = dataset["displacement"].values + of_pixels * time / time[-1]
+    maps = lateral(dataset.assign(displacement=dataset["displacement"].copy(data=traces)), kernel=CLAMPED)
+    found = json.loads(maps.attrs["lateral"])[0]
+    by_pixels = json.loads(maps.attrs["instrument"])["fitted"]
+    assert "step" in by_pixels
+    assert found["nuisance"] == wanted
+    words = "\n".join(lateral_in_words(lateral_summary(maps, 0), by_pixels))
+    assert f"the traces hold {'drift' if present else 'neither drift, nor step'}" in words
+    inside = np.abs(x) < 40e-9
+    assert 2.1 < np.median(maps["D_lateral"].values[0][:, inside]) / diffusion.min() < 2.8
+    asked = lateral(dataset, kernel=CLAMPED, nuisance="none", noise="white")
+    assert present or np.array_equal(asked["D_lateral"], maps["D_lateral"], equal_nan=True)
+
+
 def test_steps_are_compared_with_grains_on_the_lateral_d_too():
     x, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=120e-9)
     maps = lateral(dataset, noise="white", nuisance="none")

@@ -58,8 +58,16 @@ def _ratio(maps: xr.Dataset) -> float:
     return float(np.exp(np.sqrt(np.mean(np.square(apart)))))
 
 
-def lateral_in_words(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield what an inversion has found, as lines of a summary."""
+def lateral_in_words(entry: dict[str, Any], fitted_by_pixels: str = "none") -> Iterator[str]:
+    """Yield what an inversion has found, as lines of a summary.
+
+    Parameters
+    ----------
+    entry : dict
+        With what `lateral_summary` returns.
+    fitted_by_pixels : str
+        Nuisances that fits of each pixel by itself were made with, as in ``fitted`` of the instrument.
+    """
     found, diffusion = entry["lateral"], entry["D_lateral"]
     if diffusion["n_ok"] == 0 or diffusion["median"] is None:
         yield f"  D lateral  none: {_WHY_NONE[bool(found.get('n_prior'))]}"
@@ -77,6 +85,7 @@ def lateral_in_words(entry: dict[str, Any]) -> Iterator[str]:
         yield f"        half of a contrast comes back at {length} (half a period)"
     elif found:
         yield "        no contrast of D is resolved: the map is as even as its noise"
+    yield from _nuisances_in_words(found.get("nuisance"), fitted_by_pixels)
     misfit, change = found.get("misfit"), found.get("change")
     if misfit is not None and misfit > _POOR:
         yield (
@@ -85,11 +94,20 @@ def lateral_in_words(entry: dict[str, Any]) -> Iterator[str]:
         )
     if change is not None and change > _CHANGING:
         yield f"        the last round still changed ln D by {change:.2f} somewhere"
-    if found.get("n_outlying"):
-        yield f"        {counted(found['n_outlying'], 'pixel')} described far worse than the others: they hardly count"
+    if outlying := found.get("n_outlying"):
+        hardly = "it hardly counts" if outlying == 1 else "they hardly count"
+        yield f"        {counted(outlying, 'pixel')} described far worse than the others: {hardly}"
     if found.get("n_prior"):
         yield f"        {counted(found['n_prior'], 'pixel')} too far from any response to tell: masked"
     yield from _left_out(found)
+
+
+def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:
+    """Yield what was fitted beside the response where that is not what pixels by themselves were fitted with."""
+    if fitted is None or fitted == by_pixels:
+        return
+    words = "neither drift, nor step, nor mains" if fitted == "none" else fitted.replace(",", ", ")
+    yield f"        beside lateral diffusion the traces hold {words}: by itself a pixel takes the one for the other"
 
 
 _WHY_NONE: Final = ("fewer than 16 pixels respond", "the pixels that count lie too far apart to tell")

@@ -185,7 +185,7 @@ def lines_from_summary(summary: dict[str, Any], maps: xr.Dataset) -> Iterator[st
                 if chance := sentence_about_chance(counts, level):
                     yield f"        {chance}."
         if "lateral" in entry:
-            yield from lateral_in_words(entry)
+            yield from lateral_in_words(entry, (summary["instrument"] or {}).get("fitted", "none"))
     yield from parts_in_words(maps)
     yield from instrument_lines(maps, labels)
     names = {name for entry in summary["pulses"] for name in entry}

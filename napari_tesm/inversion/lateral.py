@@ -2,26 +2,25 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.dataset import Block
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import instrument_of
-from napari_tesm.evaluation.pipeline import Progress, evaluate_blocks, progress_of_stage, run
-from napari_tesm.evaluation.tangents import parameter_names
+from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting import single_threaded_blas
-from napari_tesm.inversion.compression import Compression, Nodes
 from napari_tesm.inversion.errors import coverage, is_told, resolution_of, standard_error
+from napari_tesm.inversion.exchange import instrument_beside_exchange, is_alike
 from napari_tesm.inversion.plane import Plane
-from napari_tesm.inversion.solver import Recording, Solution, centred, solve
-from napari_tesm.noise.correlation import NoiseModel
-from napari_tesm.physics.lateral_response import BOUNDARIES, uniform_response
+from napari_tesm.inversion.recordings import Recorded
+from napari_tesm.inversion.solver import Solution, centred, solve
+from napari_tesm.physics.lateral_response import BOUNDARIES
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.status import INVALID, NO_RESPONSE
@@ -33,12 +32,10 @@ ATTRIBUTE: Final = "lateral"
 """Of the maps: what was found for each pulse setting, as JSON."""
 _SMALLEST_MARGIN: Final = 4.0
 """In tip radii; beyond, the outside reaches as far as ions come from."""
+_WIDEST_MARGIN: Final = 2.0
+"""In widths of the map."""
 _CURVE: Final = 24
 _FEWEST: Final = 16
-_FEWEST_FREE: Final = 12
-"""Degrees of freedom beside all responses, below which the noise of a pixel is that of its own fit."""
-_MOST_MISSING: Final = 0.1
-"""Of the samples of a trace, up to which its own fit stands in for them; with more the pixel does not count."""
 _MOST_CELLS: Final = 4_000_000
 
 
@@ -82,57 +79,80 @@ def lateral_maps(
     spacing = check_lateral(evaluation)
     settings, dataset = evaluation.settings, evaluation.dataset
     assert settings.length is not None
-    maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.3))
+    maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.25))
     counted = ~np.isin(maps[map_name("status", JOINT)].values, (INVALID, NO_RESPONSE))
-    nodes, recordings, scales = _compressed(
-        evaluation, maps, counted, jobs, progress_of_stage(progress, 0.3, 0.5)
-    )
+    instrument = instrument_of(evaluation)
+    fitted_by = instrument.evaluation
     radius, shape = settings.length.value, (dataset.sizes["y"], dataset.sizes["x"])
+    plane_of = partial(_plane, shape, (spacing[0] / radius, spacing[1] / radius))
+    pulses = range(dataset.sizes["pulse"])
+    groups = [list(pulses)] if together else [[pulse] for pulse in pulses]
 
-    def plane_of(background: float) -> Plane:
-        reach = float(np.sqrt(4 * background * nodes.last))
-        steps = (spacing[0] / radius, spacing[1] / radius)
-        plane = Plane(shape, steps, max(_SMALLEST_MARGIN, reach))
-        if np.prod(plane.grid) > _MOST_CELLS:
-            raise ValueError(
-                f"with what ions reach around it the map is {plane.grid[1]} × {plane.grid[0]} pixels, and the "
-                f"inversion holds {_MOST_CELLS} at once: crop it, or bin its pixels"
-            )
-        return plane
-
-    groups = [list(range(len(recordings)))] if together else [[n] for n in range(len(recordings))]
-    stage = progress_of_stage(progress, 0.5, 1.0)
-    found: list[dict[str, Any]] = [{} for _ in recordings]
-    values = {name: np.full(maps["H"].shape, np.nan) for name in _MAPS}
-    for number, group in enumerate(groups):
-        of_group = [recordings[pulse] for pulse in group]
-        for pulse in group:
-            responds = counted[pulse].ravel()
-            incomplete = int((responds & ~np.isfinite(recordings[pulse].variance)).sum())
-            found[pulse] = {"n_incomplete": incomplete}
-        if min(np.count_nonzero(recording.weight) for recording in of_group) < _FEWEST:
-            continue  # nothing responds, and that is a result
-        with single_threaded_blas():
-            solution = centred(
-                solve(
+    def solved(recorded: Recorded, stage: Progress | None) -> list[Solution | None]:
+        """Return the solution of each group; none where nothing responds, and that is a result."""
+        solutions: list[Solution | None] = []
+        for number, group in enumerate(groups):
+            of_group = [recorded.recordings[pulse] for pulse in group]
+            if min(np.count_nonzero(recording.weight) for recording in of_group) < _FEWEST:
+                solutions.append(None)
+                continue
+            with single_threaded_blas():
+                solution = solve(
                     of_group,
-                    nodes.times,
-                    plane_of,
+                    recorded.nodes.times,
+                    partial(plane_of, recorded.nodes.last),
                     settings.kernel.name,
                     prior=None if prior is None else (prior[0], prior[1] / radius),
                     progress=_counted(stage, number, len(groups)),
                 )
-            )
+            solutions.append(solution)
+        return solutions
+
+    recorded = Recorded.of(
+        instrument, maps, fitted_by, counted, jobs=jobs, progress=progress_of_stage(progress, 0.25, 0.3)
+    )
+    solutions = solved(recorded, progress_of_stage(progress, 0.3, 0.65))
+    measured = instrument_beside_exchange(evaluation, recorded, solutions, groups)
+    if not is_alike(measured, instrument):
+        recorded = Recorded.of(measured, maps, fitted_by, counted, jobs=jobs, progress=None)
+        solutions = solved(recorded, progress_of_stage(progress, 0.65, 1.0))
+    found: list[dict[str, Any]] = [{} for _ in pulses]
+    values = {name: np.full(maps["H"].shape, np.nan) for name in _MAPS}
+    for group, solution in zip(groups, solutions, strict=True):
+        of_group = [recorded.recordings[pulse] for pulse in group]
+        for pulse, recording in zip(group, of_group, strict=True):
+            responds = counted[pulse].ravel()
+            found[pulse] = {
+                "nuisance": ",".join(recorded.instrument.evaluation.settings.nuisances.texts) or "none",
+                "n_incomplete": int((responds & ~np.isfinite(recording.variance)).sum()),
+            }
+        if solution is None:
+            continue
+        solution = centred(solution)
         covered = coverage(solution, of_group)
+        scale = recorded.largest_response(solution.background, settings.kernel.name)
         for place, pulse in enumerate(group):
-            amplitude = solution.linear.amplitudes[place].reshape(shape)
-            amplitude = amplitude * scales[pulse](solution.background, settings.kernel.name)
+            amplitude = solution.linear.amplitudes[place].reshape(shape) * scale
             counts = of_group[place].weight.reshape(shape) > 0
             of_pulse = _maps_of(solution, covered, amplitude, counts, radius)
             for name, value in of_pulse.items():
                 values[name][pulse] = value
             found[pulse] |= _summary(solution, radius, of_pulse, covered)
     return _with(maps, values, found)
+
+
+def _plane(shape: tuple[int, int], steps: tuple[float, float], last: float, background: float) -> Plane:
+    """Return the plane around a map: as far beyond its edges as ions come by the last time."""
+    reach = float(np.sqrt(4 * background * last))
+    # Beyond a few maps nothing is told apart, however fast ions are.
+    widest = _WIDEST_MARGIN * max(size * step for size, step in zip(shape, steps, strict=True))
+    plane = Plane(shape, steps, max(_SMALLEST_MARGIN, min(reach, widest)))
+    if np.prod(plane.grid) > _MOST_CELLS:
+        raise ValueError(
+            f"with what ions reach around it the map is {plane.grid[1]} × {plane.grid[0]} pixels, and the "
+            f"inversion holds {_MOST_CELLS} at once: crop it, or bin its pixels"
+        )
+    return plane
 
 
 def prior_from_text(text: str) -> tuple[float, float] | None:
@@ -206,85 +226,6 @@ def _spacing_in_metres(dataset: xr.Dataset) -> tuple[float, float]:
         if steps.size and np.ptp(steps) > 1e-3 * np.abs(steps).max():
             raise ValueError(f"the pixels are not evenly spaced along {axis}, and transforms need that")
     return axis_spacing(dataset["y"]), axis_spacing(dataset["x"])
-
-
-def _compressed(
-    evaluation: Evaluation,
-    maps: xr.Dataset,
-    counted: NDArray[np.bool_],
-    jobs: int,
-    progress: Progress | None,
-) -> tuple[Nodes, list[Recording], list[Callable[[float, str], float]]]:
-    """Return times of step responses, the traces of each pulse setting, and what one amplitude is as displacement."""
-    instrument = instrument_of(evaluation)
-    settings, dataset = instrument.evaluation.settings, instrument.evaluation.dataset
-    inside = settings.samples(JOINT, instrument.evaluation.time)
-    times = instrument.evaluation.time[inside]
-    assert settings.pulse is not None
-    assert settings.pulse.stop is not None
-    start = settings.pulse.start
-    nodes = Nodes(float(times[-1] - start))
-    of_nodes = nodes.of_pulse(times - start, settings.pulse.stop - start, settings.kernel.low_pass)
-    nuisances = settings.nuisance_columns(JOINT, times)
-    columns = None if nuisances is None else nuisances.columns
-    pulses, pixels = dataset.sizes["pulse"], dataset.sizes["y"] * dataset.sizes["x"]
-    compressions = [
-        Compression.of(of_nodes, columns, _covariance(noise, times)) for noise in instrument.noises
-    ]
-    numbers = [np.zeros((pixels, len(part.traces))) for part in compressions]
-    variance = np.full((pulses, pixels), np.inf)
-    names = (*parameter_names(settings.kernel), "rms", *(nuisances.names if nuisances else ()))
-    places = np.arange(pixels).reshape(dataset.sizes["y"], dataset.sizes["x"])
-
-    def compress(traces: xr.DataArray, block: Block) -> None:
-        number, rows, columns = block
-        values = np.array(traces.values, dtype=np.float64).reshape(-1, dataset.sizes["time"])[:, inside]
-        there = places[rows, columns].ravel()
-        fitted = {name: maps[map_name(name, JOINT)].values[block].ravel() for name in names}
-        made, missing = compressions[number], _fill_gaps(values, fitted, instrument.evaluation)
-        with np.errstate(all="ignore"):
-            numbers[number][there], shown = made.compress(values)
-            if made.freedom < _FEWEST_FREE:
-                shown = np.where(np.isfinite(fitted["rms"]), np.square(fitted["rms"]), np.inf)
-            variance[number, there] = shown * times.size / (times.size - missing)
-
-    evaluate_blocks(compress, dataset, jobs=jobs, progress=progress, words="reading")
-    variance[~counted.reshape(pulses, -1)] = np.inf
-    recordings = [
-        Recording(part.response, number, of_pulse)
-        for part, number, of_pulse in zip(compressions, numbers, variance, strict=True)
-    ]
-
-    def scale(background: float, boundary: str) -> float:
-        response = uniform_response(nodes.times * background, np.zeros(nodes.times.size), boundary)[0]
-        return float(np.abs(response @ of_nodes).max())
-
-    return nodes, recordings, [scale] * pulses
-
-
-def _fill_gaps(values: Array, fitted: dict[str, Array], evaluation: Evaluation) -> NDArray[np.intp]:
-    """Put the curve of the pixel's own fit where a few samples are missing, in place; return how many are.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n, time)
-        Of the samples that are fitted.
-    """
-    gaps = ~np.isfinite(values)
-    missing = np.asarray(gaps.sum(axis=1))
-    few = (missing > 0) & (missing <= _MOST_MISSING * values.shape[1])
-    if few.any():
-        of_gaps = {name: part[few] for name, part in fitted.items()}
-        curves = evaluation.settings.fitted_curves(JOINT, evaluation.time, of_gaps)[1]
-        values[few] = np.where(gaps[few], curves, values[few])
-    return np.where(few, missing, 0)
-
-
-def _covariance(noise: NoiseModel, times: Array) -> Array | None:
-    if noise.is_white:
-        return None
-    covariance = noise.covariance(times)
-    return np.asarray(covariance * (times.size / np.trace(covariance)))
 
 
 def _counted(progress: Progress | None, number: int, count: int) -> Callable[[float], None] | None:

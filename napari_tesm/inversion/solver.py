@@ -100,6 +100,10 @@ class Solution:
         What the data say of a wave of ln D, per pixel that counts.
     linear : Linear
         At the ln D.
+    averages : Averages
+        About the D0 of the last round.
+    mixed : ndarray, shape (pixels, averages)
+        Of ln D around each pixel of the map.
     freedom : int
         Degrees of freedom of a pixel's chi-square.
     change : float
@@ -112,6 +116,8 @@ class Solution:
     stiffness: Stiffness
     information: Array
     linear: Linear
+    averages: Averages
+    mixed: Array
     freedom: int
     change: float = np.inf
     rounds: int = 0
@@ -170,7 +176,8 @@ def solve(
             kernels = averages.on_waves(plane.wave_numbers)
         elif change < _STILL and number >= _FEWEST_ROUNDS:
             break
-    linear = linearised(recordings, averages, _averages_of(plane, kernels, log_ratio))
+    mixed = _averages_of(plane, kernels, log_ratio)
+    linear = linearised(recordings, averages, mixed)
     return Solution(
         plane,
         background,
@@ -178,6 +185,8 @@ def solve(
         stiffness,
         _information(kernels, linear, counted),
         linear,
+        averages,
+        mixed,
         sum(len(recording.response) - 1 for recording in recordings),
         change,
         number,
