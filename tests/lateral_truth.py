@@ -7,6 +7,7 @@ to 1e-3 of the largest displacement. Lengths in R0, times in R0²/D0.
 from collections.abc import Callable
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -79,3 +80,28 @@ def band_traces(
     )
     traces = steps[:, :times] - steps[:, times:]
     return x * radius, time, background * diffusion(x), traces / np.abs(traces).max()
+
+
+def band_recording(*, rows: int = 6, half: float = 110e-9, snr: float = 100.0) -> xr.Dataset:
+    """Return a dataset of a band, 35 nm wide, of 2.5 times the D around it, in two voltages.
+
+    Pixels are 4.2 nm across and 12 nm down, amplitudes differ, and the last 16 columns of -3 V hold nothing.
+    """
+    rng = np.random.default_rng(7)
+    x, time, _, traces = band_traces(35e-9, 2.5, times=60, length=24.0, count=144)
+    near = np.abs(x) < half
+    amplitudes = np.exp(0.2 * rng.standard_normal((rows, near.sum(), 1)))
+    noise = rng.standard_normal((2, rows, near.sum(), time.size)) / snr
+    values = 3e-4 * (amplitudes * traces[near] * np.array([1.0, -1.4])[:, None, None, None] + noise)
+    values[1, :, -16:] = np.nan
+    return xr.Dataset(
+        {"displacement": (("pulse", "y", "x", "time"), values.astype("f4"), {"units": "V"})},
+        coords={
+            "x": ("x", 2e-7 + x[near] - x[near][0], {"units": "m"}),
+            "y": ("y", 12e-9 * np.arange(rows), {"units": "m"}),
+            "time": ("time", time, {"units": "s"}),
+            "voltage": ("pulse", [3.0, -3.0], {"units": "V"}),
+            "direction": ("pulse", ["", ""]),
+        },
+        attrs={"pulse_start": 0.0, "pulse_duration": 10e-3, "tip_radius": 25e-9},
+    )

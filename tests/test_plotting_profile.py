@@ -239,3 +239,20 @@ def test_every_status_has_its_words():
         assert words in sentence_from_fit(a_fit(status, tau=np.nan, D=np.nan, samples=0))
     with pytest.raises(ValueError, match="no status"):
         sentence_from_fit(a_fit(9))
+
+
+def test_what_is_known_to_a_factor_has_a_band_of_that_factor():
+    values, factor = 3e-13 * (1 + HILL), np.exp(0.1 + 0.3 * HILL)
+    plot = a_plot()
+    curves = (ProfileCurve(0.5 * values, label="D"), ProfileCurve(values, factor=factor, label="D lateral"))
+    plot.show(POSITION, [ProfilePanel("D", "m²/s", curves, log=True)])
+    none, band = plot.axes[0].collections
+    assert not none.get_visible()
+    (outline,) = [path.vertices for path in band.get_paths()]
+    scale = 10.0 ** round(np.log10(3e-13 / np.median(plot.axes[0].lines[-2].get_ydata())))
+    drawn = np.sort(outline[:, 1].reshape(-1))
+    wanted = np.sort(np.concatenate([values / factor, values * factor]))
+    assert drawn[0] * scale == pytest.approx(wanted[0], rel=1e-6)
+    assert drawn[-1] * scale == pytest.approx(wanted[-1], rel=1e-6)
+    low, high = plot.axes[0].get_ylim()
+    assert low <= drawn[0] < drawn[-1] <= high

@@ -136,6 +136,9 @@ def _kinds() -> dict[str, MapKind]:
 MAP_KINDS: Final = _kinds()
 """Every map by its name, in the order in which channels and columns are written."""
 
+LATERAL: Final = tuple(name for name in MAP_KINDS if "_lateral" in name)
+"""The maps of an inversion, which belong to no fit of a pixel by itself."""
+
 DERIVED: Final = {map_name("log10_D", n): map_name("D", n) for n in FITS} | {"log10_D_lateral": "D_lateral"}
 """Maps that are computed from another one when they are written; the results do not hold them."""
 

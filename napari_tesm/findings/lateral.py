@@ -1,6 +1,5 @@
 """What an inversion with lateral diffusion says, as numbers and in words."""
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from napari_tesm.data.lateral import found_in_maps
 from napari_tesm.data.maps import JOINT, map_name
 from napari_tesm.quantities.numbers import counted, plain_value
 from napari_tesm.quantities.status import OK
@@ -30,12 +30,8 @@ def lateral_summary(maps: xr.Dataset, pulse: int) -> dict[str, Any]:
     """
     values = maps["D_lateral"].values
     low, median, high = quartiles(values)
-    try:
-        found = json.loads(str(maps.attrs["lateral"]))[pulse]
-    except (KeyError, ValueError, IndexError):  # edited by somebody; the map is there
-        found = {}
     return {
-        "lateral": found,
+        "lateral": _found(maps, pulse),
         "D_lateral": {
             "n_ok": int(np.isfinite(values).sum()),
             "median": plain_value(median),
@@ -44,6 +40,20 @@ def lateral_summary(maps: xr.Dataset, pulse: int) -> dict[str, Any]:
             "ratio": plain_value(_ratio(maps)),
         },
     }
+
+
+def resolution_of_maps(maps: xr.Dataset, pulse: int) -> float | None:
+    """Return the length, in m, at which half of a contrast comes back; None where none does, or nobody says."""
+    resolution = _found(maps, pulse).get("resolution")
+    if isinstance(resolution, int | float) and math.isfinite(resolution) and resolution > 0:
+        return float(resolution)
+    return None
+
+
+def _found(maps: xr.Dataset, pulse: int) -> dict[str, Any]:
+    """Return what was found for a pulse setting; nothing where somebody edited it, the map is there."""
+    found = found_in_maps(maps)
+    return found[pulse] if pulse < len(found) else {}
 
 
 def _ratio(maps: xr.Dataset) -> float:
@@ -86,14 +96,8 @@ def lateral_in_words(entry: dict[str, Any], fitted_by_pixels: str = "none") -> I
     elif found:
         yield "        no contrast of D is resolved: the map is as even as its noise"
     yield from _nuisances_in_words(found.get("nuisance"), fitted_by_pixels)
-    misfit, change = found.get("misfit"), found.get("change")
-    if misfit is not None and misfit > _POOR:
-        yield (
-            f"        the traces are not described: chi-square is {misfit:.2f} per degree of freedom. The boundary, "
-            "the tip's radius or a D that changes with depth may be the reason"
-        )
-    if change is not None and change > _CHANGING:
-        yield f"        the last round still changed ln D by {change:.2f} somewhere"
+    for warning in lateral_warnings(found):
+        yield f"        {warning}"
     if outlying := found.get("n_outlying"):
         hardly = "it hardly counts" if outlying == 1 else "they hardly count"
         yield f"        {counted(outlying, 'pixel')} described far worse than the others: {hardly}"
@@ -108,6 +112,18 @@ def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:
         return
     words = "neither drift, nor step, nor mains" if fitted == "none" else fitted.replace(",", ", ")
     yield f"        beside lateral diffusion the traces hold {words}: by itself a pixel takes the one for the other"
+
+
+def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
+    """Yield what speaks against an inversion; nothing where nothing does."""
+    misfit, change = found.get("misfit"), found.get("change")
+    if misfit is not None and misfit > _POOR:
+        yield (
+            f"the traces are not described: chi-square is {misfit:.2f} per degree of freedom. The boundary, "
+            "the tip's radius or a D that changes with depth may be the reason"
+        )
+    if change is not None and change > _CHANGING:
+        yield f"the last round still changed ln D by {change:.2f} somewhere"
 
 
 _WHY_NONE: Final = ("fewer than 16 pixels respond", "the pixels that count lie too far apart to tell")

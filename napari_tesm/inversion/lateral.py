@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.lateral import ATTRIBUTE
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import instrument_of
@@ -28,8 +29,6 @@ from napari_tesm.quantities.text import quantity_from_text
 
 Array = NDArray[np.float64]
 
-ATTRIBUTE: Final = "lateral"
-"""Of the maps: what was found for each pulse setting, as JSON."""
 _SMALLEST_MARGIN: Final = 4.0
 """In tip radii; beyond, the outside reaches as far as ions come from."""
 _WIDEST_MARGIN: Final = 2.0
@@ -121,10 +120,10 @@ def lateral_maps(
     for group, solution in zip(groups, solutions, strict=True):
         of_group = [recorded.recordings[pulse] for pulse in group]
         for pulse, recording in zip(group, of_group, strict=True):
-            responds = counted[pulse].ravel()
             found[pulse] = {
                 "nuisance": ",".join(recorded.instrument.evaluation.settings.nuisances.texts) or "none",
-                "n_incomplete": int((responds & ~np.isfinite(recording.variance)).sum()),
+                "n_incomplete": int((counted[pulse].ravel() & ~np.isfinite(recording.variance)).sum()),
+                **_asked(prior, len(group)),
             }
         if solution is None:
             continue
@@ -137,8 +136,16 @@ def lateral_maps(
             of_pulse = _maps_of(solution, covered, amplitude, counts, radius)
             for name, value in of_pulse.items():
                 values[name][pulse] = value
-            found[pulse] |= _summary(solution, radius, of_pulse, covered)
+            found[pulse] = _summary(solution, radius, of_pulse, covered) | found[pulse]
     return _with(maps, values, found)
+
+
+def _asked(prior: tuple[float, float] | None, sharing: int) -> dict[str, Any]:
+    """Return what was asked for: whether pulse settings share their D, and a prior as it was given, to the last bit."""
+    told: dict[str, Any] = {"together": sharing > 1}
+    if prior is not None:
+        told["prior"] = {"sd": prior[0], "length": prior[1], "given": True}
+    return told
 
 
 def _plane(shape: tuple[int, int], steps: tuple[float, float], last: float, background: float) -> Plane:

@@ -165,7 +165,16 @@ def solve(
         information = _information(kernels, linear, counted)
         if number > 1:
             stiffness = stiffness.followed(log_ratio, information)
-        later = _next(plane, kernels, linear, mixed, stiffness, information * part, log_ratio)
+        later = _next(
+            plane,
+            kernels,
+            linear,
+            mixed,
+            stiffness,
+            information * part,
+            log_ratio,
+            None if progress is None else _within(progress, number),
+        )
         step = later - log_ratio
         change = float(np.abs(plane.on_map(step)).max())
         log_ratio = log_ratio + step * min(1.0, _LONGEST_STEP / max(change, _LEAST))
@@ -191,6 +200,11 @@ def solve(
         change,
         number,
     )
+
+
+def _within(progress: Callable[[float], None], number: int) -> Callable[[float], None]:
+    """Return the progress of one round."""
+    return lambda part: progress((number - 1 + part) / _ROUNDS)
 
 
 def uniform_background(recordings: Sequence[Recording], times: Array, boundary: str) -> float:
@@ -278,8 +292,12 @@ def _next(
     stiffness: Stiffness,
     information: Array,
     start: Array,
+    progress: Callable[[float], None] | None = None,
 ) -> Array:
-    """Return the ln D that solves the normal equations of a round, by preconditioned conjugate gradients."""
+    """Return the ln D that solves the normal equations of a round, by preconditioned conjugate gradients.
+
+    Progress is told at each of them: on a large map a round takes many seconds, and who cancels is not to wait.
+    """
 
     def of_data(field: Array) -> Array:
         return np.asarray((linear.hessian @ _averages_of(plane, kernels, field)[:, :, None])[..., 0])
@@ -299,9 +317,11 @@ def _next(
     direction = turned = precondition(left)
     size = float(np.vdot(left, turned))
     enough = _TOLERANCE**2 * float(np.vdot(right, precondition(right)))
-    for _ in range(_ITERATIONS):
+    for iteration in range(_ITERATIONS):
         if size <= enough:
             break
+        if progress is not None:
+            progress(iteration / _ITERATIONS)
         image = apply(direction)
         length = size / float(np.vdot(direction, image))
         field = field + length * direction

@@ -38,7 +38,9 @@ class ProfileCurve:
     values : ndarray, shape (position,)
         In the panel's unit; what is not finite is left out.
     spread : ndarray, shape (position,), optional
-        Standard deviation over the width of the line.
+        Standard deviation over the width of the line: a band from the values less it to the values with it.
+    factor : ndarray, shape (position,), optional
+        In place of a spread, for what is known to a factor: a band from the values over it to the values times it.
     colour : str
         Empty takes the theme's colours in turn.
     label : str
@@ -52,6 +54,18 @@ class ProfileCurve:
     colour: str = ""
     label: str = ""
     points: bool = False
+    factor: ArrayLike | None = None
+
+    def band(self) -> tuple[Array, Array] | None:
+        """Return lower and upper edge of what lies about the values; None where nothing is known."""
+        values = finite_or_nan(self.values)
+        if self.factor is not None:
+            factor = finite_or_nan(self.factor)
+            return values / factor, values * factor
+        if self.spread is not None:
+            spread = finite_or_nan(self.spread)
+            return values - spread, values + spread
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +125,12 @@ class PanelArtists:
         if (panel.name, panel.unit) != self._shown:
             self._shown, self._limits = (panel.name, panel.unit), None
         arrays = [finite_or_nan(curve.values) for curve in panel.curves]
-        spreads = [None if curve.spread is None else finite_or_nan(curve.spread) for curve in panel.curves]
-        pairs = list(zip(arrays, spreads, strict=True))
-        around = [*arrays, *(values + spread for values, spread in pairs if spread is not None)]
-        if not panel.log:  # a lower end near zero would stretch a logarithmic axis for nothing
-            around += [values - spread for values, spread in pairs if spread is not None]
+        bands = [curve.band() for curve in panel.curves]
+        around = [*arrays, *(band[1] for band in bands if band is not None)]
+        for curve, band in zip(panel.curves, bands, strict=True):
+            # A lower end near zero would stretch a logarithmic axis for nothing.
+            if band is not None and (curve.factor is not None or not panel.log):
+                around.append(band[0])
         if panel.log:
             with np.errstate(invalid="ignore", divide="ignore"):
                 logs = [np.log10(np.where(values > 0, values, np.nan)) for values in around]
@@ -130,7 +145,7 @@ class PanelArtists:
             low, high = self._limits[0]
             self._factor, unit = scale_for([low, high], panel.unit)
         self.axes.set_ylim(low / self._factor, high / self._factor)
-        for index, (curve, values, spread) in enumerate(zip(panel.curves, arrays, spreads, strict=True)):
+        for index, (curve, values, edges_of_band) in enumerate(zip(panel.curves, arrays, bands, strict=True)):
             colour = curve.colour or (
                 self.theme.foreground if len(arrays) == 1 else self.theme.colour_of_window(index + 1)
             )
@@ -147,7 +162,7 @@ class PanelArtists:
             )
             line.set(markersize=3, alpha=0.45 if curve.points else 1.0, markeredgewidth=0)
             self._labels[index].set(text=curve.label, color=colour)
-            self._fill(self._bands[index], position, values, spread, low, colour)
+            self._fill(self._bands[index], position, edges_of_band, low, colour)
         visible = edges is not None
         self._span.set_visible(visible)
         for line in self._edges:
@@ -190,14 +205,13 @@ class PanelArtists:
         self,
         band: PolyCollection,
         position: Array,
-        values: Array,
-        spread: Array | None,
+        edges: tuple[Array, Array] | None,
         low: float,
         colour: str,
     ) -> None:
-        band.set_visible(spread is not None)
-        if spread is not None:
-            lower, upper = values - spread, values + spread
+        band.set_visible(edges is not None)
+        if edges is not None:
+            lower, upper = edges
             if self.kind[0]:
                 lower = np.where(lower > 0, lower, low)  # the band reaches below zero: down to the axis
             band.set_verts(band_outlines(position, lower / self._factor, upper / self._factor))

@@ -32,6 +32,7 @@ class ScatterPlot:
             interpolation="nearest",
         )
         (self._equal,) = self.axes.plot([0, 1], [0, 1], lw=0.8, ls="--")
+        figure.canvas.mpl_connect("resize_event", self._place)
         self.set_theme(theme)
 
     def set_theme(self, theme: PlotTheme) -> None:
@@ -60,7 +61,11 @@ class ScatterPlot:
         self.axes.set_xlabel(label_with_unit(f"|H| {names[0]}", shown), fontsize=size)
         self.axes.set_ylabel(label_with_unit(f"|H| {names[1]}", shown), fontsize=size)
         self.axes.locator_params(nbins=3)
+        self._place()
+        self.figure.canvas.draw_idle()
+
+    def _place(self, _: object = None) -> None:
+        """Leave room for what stands beside the axes, which does not shrink with the figure."""
         width, height = self.figure.get_size_inches() * 72
         left, bottom = min(0.4, 38 / width), min(0.45, 30 / height)
         self.axes.set_position((left, bottom, 0.97 - left, 0.96 - bottom))
-        self.figure.canvas.draw_idle()

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import labels_from_maps, limited_values
+from napari_tesm.data.maps import MAP_KINDS, labels_from_maps, limited_values
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import LINE_KINDS, Region, mask_from_region
 from napari_tesm.statistics.description import (
@@ -94,7 +94,8 @@ class Measured:
     @property
     def title(self) -> str:
         """What is measured, ``D2 (-3 V)``."""
-        return f"{self.quantity} {self.label}".rstrip()
+        kind = MAP_KINDS.get(self.quantity)
+        return f"{self.quantity if kind is None else kind.title} {self.label}".rstrip()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the colours on the canvas mean: one colour bar, and above it the name and the unit of the map it belongs to."""
+"""What is said of the map on the canvas: a colour bar, its name and unit, and how long the shortest it resolves is."""
 
 from typing import Any, Final
 
@@ -7,13 +7,16 @@ from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan, role_of
 
 _OVERLAY: Final = "tesm_map"
+_BAR: Final = "tesm_resolution"
+_WORD_AT_BAR: Final = "tesm_resolution_word"
 _UNITS: Final = dict.fromkeys(LOGARITHMS, "D in m²/s")
 
 
 def show_map_legend(session: Session, scan: Scan | None) -> None:
     """Show a colour bar for the topmost map that is visible, with its name and unit, and none for any other layer.
 
-    Side by side, in napari's grid, every map has its own.
+    A map with lateral diffusion taken out has its resolution beside it, as a bar of that length. Side by side, in
+    napari's grid, every map has its own colour bar, and nothing else is shown.
     """
     viewer = session.viewer
     grid = viewer.canvas.grid.enabled
@@ -32,7 +35,9 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
             layer.colorbar.visible = wanted
         if hasattr(layer, "name_overlay") and layer.name_overlay.visible != (wanted and grid):
             layer.name_overlay.visible = wanted and grid
-    _write_title(viewer, "" if grid or top is None else _title_of(top))
+    alone = None if grid else top
+    _write_title(viewer, "" if alone is None else _title_of(alone))
+    _show_resolution(session, alone)
 
 
 def _title_of(layer: Any) -> str:
@@ -55,3 +60,36 @@ def _write_title(viewer: Any, text: str) -> None:
         overlay.text = text
     if overlay.visible != bool(text):
         overlay.visible = bool(text)
+
+
+def _show_resolution(session: Session, layer: Any) -> None:
+    """Draw a bar as long as what a map resolves; none for a map that is of each pixel by itself."""
+    from napari.components._viewer_constants import CanvasPosition
+    from napari.components.overlays import ScaleBarOverlay, TextOverlay
+
+    overlays = session.viewer.canvas.overlays
+    length = _resolution_in_world(session, layer)
+    if length is None:
+        for name in (_BAR, _WORD_AT_BAR):
+            if name in overlays:
+                overlays[name].visible = False
+        return
+    if _BAR not in overlays:
+        place = {"position": CanvasPosition.BOTTOM_LEFT}
+        overlays[_BAR] = ScaleBarOverlay(**place)
+        overlays[_WORD_AT_BAR] = TextOverlay(text="resolution", **place)
+    if overlays[_BAR].length != length:
+        overlays[_BAR].length = length
+    for name in (_BAR, _WORD_AT_BAR):
+        if not overlays[name].visible:
+            overlays[name].visible = True
+
+
+def _resolution_in_world(session: Session, layer: Any) -> float | None:
+    """Return half the period at which half of a contrast comes back, to two digits, in the unit of napari's world."""
+    role = {} if layer is None else role_of(layer.metadata)
+    if (length := role.get("resolution")) is None:
+        return None
+    display = role["scan"].display
+    shown = length / display.factor / session.world_step(-1, display.unit)
+    return float(f"{shown:.2g}")

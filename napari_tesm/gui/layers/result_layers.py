@@ -11,6 +11,7 @@ from napari_tesm.data.maps import DERIVED, LOGARITHMS, labels_from_maps, map_tit
 from napari_tesm.gui.layers.label_layers import LayerTuple
 from napari_tesm.gui.layers.scan_layers import layers_from_maps, names_of_maps
 from napari_tesm.gui.layers.session import Session
+from napari_tesm.gui.models.agreement import PREVIEW_STEP
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.display import Display
 from napari_tesm.gui.models.layer_looks import colour_limits, look_of
@@ -286,7 +287,7 @@ def _follow_limits(layer: Any, wanted: tuple[float, float]) -> None:
 
 def _display_of_preview(maps: xr.Dataset, scan: Scan) -> Display:
     """Return how a preview lies: every k-th pixel of the scan, in the scan's own unit."""
-    whole, step = scan.display, int(maps.attrs.get("preview_step", 1))
+    whole, step = scan.display, int(maps.attrs.get(PREVIEW_STEP, 1))
     origin = (float(maps["y"].values[0]) / whole.factor, float(maps["x"].values[0]) / whole.factor)
     shape = (maps.sizes["y"], maps.sizes["x"])
     spacing = (whole.spacing[0] * step, whole.spacing[1] * step)

@@ -22,6 +22,7 @@ from napari_tesm.data.maps import (
     map_title,
     map_values,
 )
+from napari_tesm.findings.lateral import resolution_of_maps
 from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer, classes_layer, grains_layer
 from napari_tesm.gui.layers.time_stack import traces_layers
 from napari_tesm.gui.models.display import Display, display_from_axes
@@ -30,6 +31,8 @@ from napari_tesm.gui.models.layer_looks import STATUS_COLOURS, colour_limits, lo
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import prefix_for
 
+_RESOLVED: Final = ("D_lateral", "log10_D_lateral", "log_D_lateral_stderr")
+"""Maps beside which the length is shown that they resolve."""
 REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#ff6ad5", "other": "#8fd3ff"}
 
 
@@ -78,6 +81,8 @@ def layers_from_maps(
                 unit = "" if name in DERIVED else unit
                 layer = map_layer(scan, np.asarray(values.values), name, title, unit, pulse)
             layer[1]["metadata"]["tesm"] |= {"kind": kind, "recipe": maps.attrs.get("recipe", "")}
+            if name in _RESOLVED:
+                layer[1]["metadata"]["tesm"]["resolution"] = resolution_of_maps(maps, pulse)
             layer[1]["visible"] = name in first
             of_name.append(layer)
         if not name.startswith("status"):

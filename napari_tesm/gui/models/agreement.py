@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.lateral import Inversion, inversion_of_maps
 from napari_tesm.data.protocol import RADII, length_from_attributes
 from napari_tesm.evaluation.recipe import AUTO, Recipe, words_of_threshold
 from napari_tesm.files.sentences import Field
@@ -20,6 +21,9 @@ from napari_tesm.quantities.text import text_from_quantity
 
 _MOST: Final = 3
 """Entries that one sentence names."""
+_LATERAL: Final = "lateral diffusion"
+PREVIEW_STEP: Final = "preview_step"
+"""Attribute of the maps of a preview: every how many pixels are in them."""
 _TIMES: Final = ("pulse_start", "pulse_duration")
 _TOLD_WITH: Final = {"threshold_of": "threshold", **{f"{name}_error": name for name in RADII}}
 """Entries that are part of the text of another one."""
@@ -80,7 +84,7 @@ def differences_of_maps(scan: Scan, maps: xr.Dataset | None) -> list[Difference]
         Difference(FORMS(Field(name)), _text(made_with, name, short=short), _text(present, name, short=short))
         for name in named
     ]
-    return [*differences, *_of_protocol(maps, attributes, voltages)]
+    return [*differences, *_of_inversion(maps, scan.inversion), *_of_protocol(maps, attributes, voltages)]
 
 
 def sentence_about_maps(scan: Scan) -> str:
@@ -105,11 +109,35 @@ def recipe_in_short(scan: Scan) -> str:
     length = length_from_attributes(scan.maps.attrs)
     if length is not None:
         parts.append(f"{length.name} {text_from_quantity(length.value, 'm')}")
+    if (inversion := inversion_of_maps(scan.maps)) is not None:
+        parts.append(f"{_LATERAL} {words_of_inversion(inversion)}")
     told = ("kernel", "threshold", "traces", *_TOLD_WITH, *RADII)
     for name in (field.name for field in fields(Recipe) if field.name not in told):
         if getattr(recipe, name) != getattr(default, name):
             parts.append(f"{FORMS(Field(name))} {_text(recipe, name)}")
     return " · ".join(parts)
+
+
+def words_of_inversion(inversion: Inversion | None) -> str:
+    """Return what becomes of lateral diffusion, in words.
+
+    Examples
+    --------
+    >>> words_of_inversion(None), words_of_inversion(Inversion((0.5, 5e-8), together=True))
+    ('left in', 'taken out, with the prior 0.5:50nm, of all voltages together')
+    """
+    if inversion is None:
+        return "left in"
+    prior = "" if inversion.prior is None else f", with the prior {inversion.prior_text}"
+    return f"taken out{prior}{', of all voltages together' if inversion.together else ''}"
+
+
+def _of_inversion(maps: xr.Dataset, present: Inversion | None) -> list[Difference]:
+    """Return whether lateral diffusion was taken out otherwise; a preview always leaves it in."""
+    made_with = inversion_of_maps(maps)
+    if made_with == present or PREVIEW_STEP in maps.attrs:
+        return []
+    return [Difference(_LATERAL, words_of_inversion(made_with), words_of_inversion(present))]
 
 
 def _of_protocol(

@@ -9,7 +9,8 @@ import xarray as xr
 from psygnal import Signal
 
 from napari_tesm.data.dataset import thinned
-from napari_tesm.data.maps import ENDINGS
+from napari_tesm.data.lateral import Inversion
+from napari_tesm.data.maps import ENDINGS, LATERAL
 from napari_tesm.data.parity import EACH, pairs_of_settings, parity_of_dataset
 from napari_tesm.data.protocol import RADII, PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
@@ -19,16 +20,17 @@ from napari_tesm.evaluation.settings import protocol_with_radii
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.files.sentences import Field
 from napari_tesm.gui.layers.scan_layers import names_of_maps
-from napari_tesm.gui.models.agreement import maps_are_of_present_recipe
+from napari_tesm.gui.models.agreement import PREVIEW_STEP, maps_are_of_present_recipe
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.inversion.lateral import check_lateral, lateral_maps, prior_from_text
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels, with_averages
 
 PREVIEW_SAMPLES: Final = 128 * 128 * 250
 """Samples that are refitted at each change of a parameter; larger maps are thinned to this."""
 
 
-_FIRST_SHOWN: Final = ("log10_D2", "log10_D1", "log10_D", "tau2", "tau1", "tau", "H")
+_FIRST_SHOWN: Final = ("log10_D_lateral", "log10_D2", "log10_D1", "log10_D", "tau2", "tau1", "tau", "H")
 
 
 class FitModel:
@@ -95,6 +97,23 @@ class FitModel:
         return self.scan.fit_problem
 
     @property
+    def lateral_problem(self) -> str:
+        """Why lateral diffusion cannot be taken out of these traces with this recipe; empty where it can."""
+        try:
+            check_lateral(self.scan.evaluation)
+        except ValueError as error:
+            return sentence_for_forms(error)
+        return ""
+
+    @property
+    def refusal(self) -> str:
+        """Why the whole fit cannot be made as it is asked for, in a sentence; empty where it can.
+
+        A preview, which is of each pixel by itself, may still be possible.
+        """
+        return self.problem or ("" if self.scan.inversion is None else self.lateral_problem)
+
+    @property
     def _protocol(self) -> PulseProtocol:
         """What the file says of the pulse; nothing where there are no traces."""
         return PulseProtocol.from_attributes({} if self.scan.dataset is None else self.scan.dataset.attrs)
@@ -125,6 +144,14 @@ class FitModel:
             window = re.sub(f"({'|'.join(ENDINGS)})$", "", name)[-1:]
             name = next((first for first in candidates if first[-1] == window), candidates[0])
         return name, min(pulse, pulses - 1)
+
+    def show_fitted(self, maps: xr.Dataset) -> tuple[str, int]:
+        """Return which of the maps of a whole fit comes on top; D with lateral diffusion taken out where it is new."""
+        name, pulse = self.shown_of(maps)
+        if "D_lateral" in maps and name not in LATERAL:
+            name = _FIRST_SHOWN[0]
+            self._choice = (name, pulse)
+        return name, pulse
 
     @property
     def is_stale(self) -> bool:
@@ -170,6 +197,30 @@ class FitModel:
             return False
         return True
 
+    def set_lateral(self, *, wanted: bool, together: bool = False, prior: str = "") -> bool:
+        """Take lateral diffusion out from now on, or leave it in.
+
+        Parameters
+        ----------
+        together : bool
+            Pulse settings share their D.
+        prior : str
+            As `napari_tesm.inversion.lateral.prior_from_text` reads it; empty for auto.
+
+        Returns
+        -------
+        bool
+            Whether it made sense; where not, `message` says why, and everything stays as it was.
+        """
+        try:
+            inversion = Inversion(prior_from_text(prior or "auto"), together) if wanted else None
+        except ValueError as error:
+            self.refuse(error, entry="prior")
+            return False
+        self._say("")
+        self.scan.set_lateral(inversion)
+        return True
+
     def refuse(self, message: object, *, entry: str = "") -> None:
         """Say what is wrong with an entry that was not understood, or why something could not be done."""
         if isinstance(message, MemoryError):
@@ -207,12 +258,17 @@ class FitModel:
         )
         self._previewed = evaluation
         maps = run(evaluation, jobs=1, progress=progress)
-        maps.attrs["preview_step"] = step
+        maps.attrs[PREVIEW_STEP] = step
         return maps
 
     def fit(self, *, jobs: int = 1, progress: Progress | None = None) -> xr.Dataset:
-        """Return the maps of the whole scan."""
-        return run(self.scan.evaluation, jobs=jobs, progress=progress)
+        """Return the maps of the whole scan, with lateral diffusion taken out where that is asked for."""
+        evaluation, inversion = self.scan.evaluation, self.scan.inversion
+        if inversion is None:
+            return run(evaluation, jobs=jobs, progress=progress)
+        return lateral_maps(
+            evaluation, prior=inversion.prior, together=inversion.together, jobs=jobs, progress=progress
+        )
 
     def compare_kernels(self, *, jobs: int = 1, progress: Progress | None = None) -> KernelChoice:
         """Return which kernel the scan's traces support."""

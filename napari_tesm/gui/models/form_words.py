@@ -10,11 +10,20 @@ LABELS: Final = {
     "tip_radius": "Tip radius", "contact_radius": "Contact radius", "threshold": "Threshold", "window1": "Windows 1",
     "window2": "Windows 2", "kernel": "Kernel", "skip_after_edge": "skip",
     "lock_in_time_constant": "Lock-in's low-pass", "lock_in_order": "order", "noise": "Noise",
-    "nuisance": "Nuisances", "parity": "Voltages", "sign": "Sign",
+    "nuisance": "Nuisances", "parity": "Voltages", "sign": "Sign", "lateral": "Lateral",
+    "prior": "Prior of ln D",
 }  # fmt: skip
 """What stands beside the entries."""
 _PROTOCOL: Final = ("pulse_start", "pulse_duration", "voltage", "time_unit", "lateral_unit")
-_GATES: Final = ("skip_after_edge", "lock_in_time_constant", "lock_in_order", "noise", "nuisance", "sign")
+_GATES: Final = (
+    "skip_after_edge",
+    "lock_in_time_constant",
+    "lock_in_order",
+    "noise",
+    "nuisance",
+    "sign",
+    "prior",
+)
 _NAMES: Final = {
     "tip_radius_error": "tip radius", "contact_radius_error": "contact radius", "window1": "window 1",
     "window2": "window 2", "skip_after_edge": "time to skip", "max_log_tau_error": "largest error of ln τ",

@@ -133,7 +133,7 @@ class GrainModel(ScanModel):
     def quantities(self) -> list[str]:
         """Return the quantities that can be measured: D before tau, as it is what one asks for."""
         maps = self.maps()
-        order = ("D2", "D", "D1", "H", "tau2", "tau", "tau1")
+        order = ("D_lateral", "D2", "D", "D1", "H", "tau2", "tau", "tau1")
         return [] if maps is None else [name for name in order if name in maps and name in QUANTITIES]
 
     def chosen(self) -> str:

@@ -26,8 +26,8 @@ class Look:
 
 _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     # The first pattern that the slug of a title or the name of a map matches decides.
-    (r"^h$|^h_\d|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
-    (r"^log10_d|^d[12]?(_lower|_upper)?$", Look("viridis")),
+    (r"^h$|^h_\d|^amplitude_lateral|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
+    (r"^log10_d|^d[12]?(_lower|_upper|_lateral)?$", Look("viridis")),
     (r"^tau", Look("plasma")),
     (r"stderr|standard_error", Look("magma")),
     (r"^evidence|^misfit|^d[12]?_(over_)?kernels", Look("viridis")),

@@ -21,7 +21,7 @@ from napari_tesm.regions.widths import StepWidth, width_from_profile
 Array = NDArray[np.float64]
 
 VIEWS: Final = {"line": "Profile", "distance": "Distance"}
-_WIDTH_FROM: Final = ("H", "D2", "D1", "D")
+_WIDTH_FROM: Final = ("H", "D_lateral", "D2", "D1", "D")
 """What the width of a step is taken from, where nobody has chosen: the first of these that is known.
 
 H is known at every pixel, and where terraces differ in D their difference does not tilt it."""
@@ -46,11 +46,15 @@ class Curve:
         With the pulse setting.
     profile : Profile
         In SI units; of what spreads over decades the geometric mean, without a spread.
+    log_error : ndarray, shape (position,), optional
+        Standard error of the natural logarithm, where one is known: the mean over the width of the line, as pixels
+        beside each other share their error.
     """
 
     quantity: Quantity
     title: str
     profile: Profile
+    log_error: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,15 @@ class ProfileModel(QuantityModel):
             }
         except ValueError as error:
             return LineView(message=sentence_for_forms(error))
-        curves = [Curve(quantity, self.title_of(quantity), profiles[quantity.key]) for quantity in drawn]
+        curves = [
+            Curve(
+                quantity,
+                self.title_of(quantity),
+                profiles[quantity.key],
+                self._log_error(line, quantity, step),
+            )
+            for quantity in drawn
+        ]
         if not any(np.isfinite(profile.mean).any() for profile in profiles.values()):
             return LineView(message="The line lies outside the image: move it across a step.")
         if measured is None:
@@ -220,10 +232,13 @@ class ProfileModel(QuantityModel):
             curves = [curve for group in shown.curves for curve in group]
             comment = shown.words
             columns = [Column("position", lateral)]
+            parts = [curves[0].profile.position] if curves else []
             for curve in curves:
                 columns += [Column(f"{curve.title}{word}", curve.quantity.unit) for word in ("", " sd")]
-            parts = [part for curve in curves for part in (curve.profile.mean, curve.profile.std)]
-            parts = [curves[0].profile.position, *parts] if curves else []
+                parts += [curve.profile.mean, curve.profile.std]
+                if curve.log_error is not None:
+                    columns.append(f"ln {curve.title} standard error")
+                    parts.append(curve.log_error)
         rows = list(zip(*(part.tolist() for part in parts), strict=True))
         head = Table("", "", [f"# {comment}"], []).csv() if comment else ""
         table = Table("", "", columns, rows).with_recipe(digest_of_maps(self.scan.maps))
@@ -245,6 +260,16 @@ class ProfileModel(QuantityModel):
         length = float(np.hypot(*np.diff(line.xy(), axis=0).T).sum())
         finest = min(min(grid.spacing) for grid in fields)
         return max(finest / 2, length / _MOST_SAMPLES)
+
+    def _log_error(self, line: Region, quantity: Quantity, step: float) -> Array | None:
+        """Return the standard error of the logarithm along a line, None where there is no map of it."""
+        grid = self.book.error_of_log(quantity, self.pulse)
+        if grid is None:
+            return None
+        along = profile_along(
+            grid.values, line.xy(), grid.x, grid.y, width=line.width, step=step, spacing=grid.spacing
+        )
+        return along.mean
 
     def _width(self, profile: Profile, quantity: Quantity) -> StepWidth | None:
         """Return the width of the step; the same profile is not searched twice."""
@@ -290,11 +315,12 @@ def _profile(line: Region, quantity: Quantity, grid: Field, step: float) -> Prof
 
 
 def _grouped(curves: list[Curve]) -> list[list[Curve]]:
-    """Put D1 and D2, tau1 and tau2 on one pair of axes: they are compared."""
+    """Put D1 and D2, tau1 and tau2, D and D lateral on one pair of axes: they are compared."""
     groups: dict[str, list[Curve]] = {}
     for curve in curves:
         name = curve.quantity.key
-        groups.setdefault(name.rstrip("12") if curve.quantity.many_decades else name, []).append(curve)
+        stem = name.removesuffix("_lateral").rstrip("12") if curve.quantity.many_decades else name
+        groups.setdefault(stem, []).append(curve)
     return list(groups.values())
 
 

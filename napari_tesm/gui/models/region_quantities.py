@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.data.maps import limited_values
+from napari_tesm.data.maps import MAP_KINDS, limited_values
 from napari_tesm.gui.models.companion import ScanModel
 from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.scan import Scan
@@ -17,9 +17,11 @@ from napari_tesm.quantities.axes import axis_spacing
 
 Array = NDArray[np.float64]
 
-_FITTED: Final = ("H", "tau1", "D1", "tau2", "D2", "tau", "D")
-_FAVOURITES: Final = ("D2", "D1", "D", "tau2", "tau1", "tau", "H")
+_FITTED: Final = ("H", "tau1", "D1", "tau2", "D2", "tau", "D", "D_lateral")
+_FAVOURITES: Final = ("D_lateral", "D2", "D1", "D", "tau2", "tau1", "tau", "H")
 """What is looked at first, where nobody has chosen: the first of these that is known."""
+_LOG_ERRORS: Final = {"D_lateral": "log_D_lateral_stderr"}
+"""Maps of the standard error of ln of another one."""
 _TOPOGRAPHY: Final = r"topograph|height|zsensor|^z_"
 _DEFLECTION: Final = r"deflection"
 
@@ -96,7 +98,8 @@ class QuantityBook(ScanModel):
         for name in _FITTED:
             if maps is not None and name in maps:
                 unit = str(maps[name].attrs.get("units", ""))
-                quantities.append(Quantity(name, name, unit, by_pulse=True, many_decades=name != "H"))
+                title = MAP_KINDS[name].title
+                quantities.append(Quantity(name, title, unit, by_pulse=True, many_decades=name != "H"))
         for channel in self.scan.channels:
             if channel.dtype.kind in "fiu":
                 name = str(channel.name)
@@ -122,23 +125,28 @@ class QuantityBook(ScanModel):
             maps = self.maps()
             if maps is None or quantity.key not in maps:
                 raise ValueError(f"{quantity.title} is not known: fit the traces first")
-            pulse = min(pulse, maps.sizes["pulse"] - 1)
-            image = maps[quantity.key].isel(pulse=pulse)
-            limited = limited_values(maps, quantity.key, pulse)
-            # Maps that came out of a file may have lost a digit on the way: their grid is that of the traces.
-            grid = self.scan.grid
-            axes = grid if all(grid.sizes[axis] == image.sizes[axis] for axis in ("y", "x")) else image
-        else:
-            name = quantity.key.removeprefix("channel:")
-            channels = [channel for channel in self.scan.channels if str(channel.name) == name]
-            if not channels:
-                raise ValueError(f"the channel {quantity.title} is not there any more")
-            axes = channels[0]
-            limited = np.array(axes.transpose("y", "x").values, dtype=np.float64)
-            limited[~np.isfinite(limited)] = np.nan
-        x, y = (np.asarray(axes[axis].values, dtype=np.float64) for axis in ("x", "y"))
-        spacing = (axis_spacing(axes["y"]), axis_spacing(axes["x"]))
-        return Field(np.where(np.isfinite(limited), limited, np.nan), x, y, spacing, limited)
+            return self._field_of_map(maps, quantity.key, min(pulse, maps.sizes["pulse"] - 1))
+        name = quantity.key.removeprefix("channel:")
+        channels = [channel for channel in self.scan.channels if str(channel.name) == name]
+        if not channels:
+            raise ValueError(f"the channel {quantity.title} is not there any more")
+        limited = np.array(channels[0].transpose("y", "x").values, dtype=np.float64)
+        limited[~np.isfinite(limited)] = np.nan
+        return _field_on(channels[0], limited)
+
+    def error_of_log(self, quantity: Quantity, pulse: int = 0) -> Field | None:
+        """Return the standard error of the natural logarithm of a quantity, None where no map of it is known."""
+        maps, name = self.maps(), _LOG_ERRORS.get(quantity.key)
+        if maps is None or name is None or name not in maps:
+            return None
+        return self._field_of_map(maps, name, min(pulse, maps.sizes["pulse"] - 1))
+
+    def _field_of_map(self, maps: xr.Dataset, name: str, pulse: int) -> Field:
+        image = maps[name].isel(pulse=pulse)
+        # Maps that came out of a file may have lost a digit on the way: their grid is that of the traces.
+        grid = self.scan.grid
+        axes = grid if all(grid.sizes[axis] == image.sizes[axis] for axis in ("y", "x")) else image
+        return _field_on(axes, limited_values(maps, name, pulse))
 
     def topography(self) -> Quantity | None:
         """Return the channel that holds heights, None without one."""
@@ -170,6 +178,13 @@ class QuantityBook(ScanModel):
         if self._heights is None or self._heights[0] is not dataset:
             self._heights = (dataset, displacement_maps(self.scan))
         return self._heights[1]
+
+
+def _field_on(axes: xr.DataArray | xr.Dataset, limited: Array) -> Field:
+    """Return values, some of which may be infinite, on the grid of an image."""
+    x, y = (np.asarray(axes[axis].values, dtype=np.float64) for axis in ("x", "y"))
+    spacing = (axis_spacing(axes["y"]), axis_spacing(axes["x"]))
+    return Field(np.where(np.isfinite(limited), limited, np.nan), x, y, spacing, limited)
 
 
 class QuantityModel(ScanModel):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.data.dataset import with_protocol
+from napari_tesm.data.lateral import Inversion, inversion_of_maps
 from napari_tesm.data.parity import EACH
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation, LastEvaluation
@@ -26,6 +27,7 @@ from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.work import changed_work, work_on_scan
 from napari_tesm.io.registry import UnknownContentError
+from napari_tesm.physics.lateral_response import BOUNDARIES
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.scan import Scan as PlainScan
 from napari_tesm.scan import save_scan, scans_from_file
@@ -51,6 +53,9 @@ class Scan(PlainScan):
         That the slider shows, in s.
     world_unit : str
         Unit of length of the viewer, where other scans have settled it; empty where this one may choose.
+    lateral : Inversion, optional
+        How lateral diffusion is to be taken out, with a kernel that allows it; None where it is to be left in. By
+        default as in the maps.
     """
 
     dataset_changed = Signal()
@@ -68,10 +73,12 @@ class Scan(PlainScan):
     probe_size: int = 1
     time: float = 0.0
     world_unit: str = ""
+    lateral: Inversion | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._last_evaluation = LastEvaluation()
+        self.lateral = self.lateral or inversion_of_maps(self.maps)
         if self.is_empty:
             raise self.refusal or ValueError(f"{self.name} holds neither traces nor images")
         self.take_as_saved()
@@ -119,6 +126,11 @@ class Scan(PlainScan):
         except ValueError as error:
             return sentence_for_forms(error)
         return ""
+
+    @property
+    def inversion(self) -> Inversion | None:
+        """How a fit takes lateral diffusion out now; None where it leaves it in."""
+        return self.lateral if self.recipe.kernel in BOUNDARIES else None
 
     @property
     def evaluated(self) -> xr.Dataset | None:
@@ -216,6 +228,12 @@ class Scan(PlainScan):
             self.dataset_changed.emit()
         self.recipe = recipe
         self.recipe_changed.emit(recipe)
+
+    def set_lateral(self, lateral: Inversion | None) -> None:
+        """Take lateral diffusion out in the next fit, or leave it in with None; what goes by the recipe hears of it."""
+        if lateral != self.lateral:
+            self.lateral = lateral
+            self.recipe_changed.emit(self.recipe)
 
     def set_results(self, maps: xr.Dataset | None) -> None:
         """Take the maps of a whole fit; a save writes the last ones."""

@@ -56,7 +56,7 @@ def recipe_for_file(scan: Scan) -> Recipe:
 
 
 def command_from_scan(scan: Scan) -> str:
-    """Return the `tesm fit` line that gives the maps on the screen.
+    """Return the `tesm fit`, or `tesm lateral`, line that gives the maps on the screen.
 
     Raises
     ------
@@ -69,7 +69,12 @@ def command_from_scan(scan: Scan) -> str:
         named = ", ".join(name.replace("_", " ") for name in changed)
         raise ValueError(f"the command line takes {named} from a recipe file only: copy as Python instead")
     # A name that begins with a dash would be taken for an option.
-    words = ["tesm", "fit", _path_word(str(scan.path)), "-o", _path_word(scan.path_beside("_D.gwy").name)]
+    command = "fit" if scan.inversion is None else "lateral"
+    words = ["tesm", command, _path_word(str(scan.path)), "-o", _path_word(scan.path_beside("_D.gwy").name)]
+    if scan.inversion is not None and scan.inversion.prior is not None:
+        words += [option_from_field("prior"), scan.inversion.prior_text]
+    if scan.inversion is not None and scan.inversion.together:
+        words.append(option_from_field("together"))
     for name, value in _entries(recipe):
         option = option_from_field(name)
         if name == "traces":
@@ -101,10 +106,17 @@ def python_from_scan(scan: Scan) -> str:
     arguments = ["dataset"]
     for name, value in _entries(recipe, plain=True):
         (opening if name in ("traces", "time_unit", "lateral_unit") else arguments).append(f"{name}={value}")
+    inversion = scan.inversion
+    function = "fit" if inversion is None else "lateral"
+    if inversion is not None and inversion.prior is not None:
+        arguments.append(f"prior={inversion.prior_text!r}")
+    if inversion is not None and inversion.together:
+        arguments.append("together=True")
+    names = ", ".join(sorted((function, "open_dataset", "save")))
     return (
-        "from napari_tesm import fit, open_dataset, save\n\n"
+        f"from napari_tesm import {names}\n\n"
         f"dataset = open_dataset({', '.join(opening)})\n"
-        f"maps = fit({', '.join(arguments)})\n"
+        f"maps = {function}({', '.join(arguments)})\n"
         f"save({scan.path_beside('_D.gwy').name!r}, dataset, maps)\n"
     )
 

@@ -87,7 +87,7 @@ class ComparePanel(Panel):
         self.canvas = PlotCanvas(height=110)
         self.canvas.setMinimumWidth(110)
         self.plot = ScatterPlot(self.canvas.figure)
-        self.sentence = Words()
+        self.sentence = Words(whole=True)
         pair = (self.first_box, QLabel("and"), self.second_box, self.side_button)
         top = laid_out(QHBoxLayout(), *pair, None)
         tools = laid_out(QHBoxLayout(), self.flip_box, *self.spins.values(), self.measure_button, None)

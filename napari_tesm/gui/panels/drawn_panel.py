@@ -126,7 +126,7 @@ class PlotPanel(DrawnPanel):
     ) -> None:
         super().__init__(viewer, parent)
         self.canvas = PlotCanvas(height=height)
-        self.words = Words()
+        self.words = Words(whole=True)
         self.export_button = button("CSV…", tip, self.ask_and_export)
 
     def tell(self, sentence: object) -> None:

@@ -19,11 +19,11 @@ from napari_tesm.gui.layers.result_layers import (
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.spelling import command_from_scan, python_from_scan
-from napari_tesm.gui.panels.fit_form import FitForm, row_of
+from napari_tesm.gui.panels.fit_form import FitForm
 from napari_tesm.gui.panels.fit_outcome import FitOutcome
 from napari_tesm.gui.panels.kernel_advice import KernelAdvice
 from napari_tesm.gui.panels.panel import Connection, Panel
-from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, laid_out
+from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, laid_out, row_of
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.gui.saying import say
 from napari_tesm.model_choice.maps import KernelChoice
@@ -137,7 +137,7 @@ class FitPanel(Panel):
     def _show_message(self) -> None:
         model = self.model
         self.message.show_if_any(
-            "No scan is open." if model is None else model.message or model.problem or model.hint
+            "No scan is open." if model is None else model.message or model.refusal or model.hint
         )
         self.message.keep_lines()
 
@@ -225,8 +225,8 @@ class FitPanel(Panel):
         model = self.model
         if model is None or model.scan.dataset is None or self._fit_worker.running:
             return
-        if problem := model.problem:
-            model.refuse(problem)
+        if refusal := model.refusal:
+            model.refuse(refusal)
             return
         self._fitted = model
         self._show_running(True)
@@ -245,7 +245,7 @@ class FitPanel(Panel):
         # A preview that is still computed would lie over what has just been fitted.
         self._preview_wanted = False
         self._preview_worker.cancel()
-        add_result_layers(self.session, scan, maps, shown=model.shown_of(maps))
+        add_result_layers(self.session, scan, maps, shown=model.show_fitted(maps))
         scan.set_results(maps)
         model.show_preview(None)
         self.refresh_soon()

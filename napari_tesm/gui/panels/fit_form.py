@@ -6,16 +6,7 @@ from typing import Any, Final
 
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import (
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_tesm.data.parity import EACH, EVEN, ODD
 from napari_tesm.data.protocol import RADII
@@ -23,7 +14,8 @@ from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, SIGNS, Re
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import LABELS
-from napari_tesm.gui.panels.widgets import laid_out, narrow
+from napari_tesm.gui.panels.lateral_entries import LateralEntries
+from napari_tesm.gui.panels.widgets import laid_out, narrow, row_of
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.physics.diffusion import GEOMETRIES
 
@@ -114,6 +106,7 @@ class FitForm(QWidget):
         self.sign = ComboBox(name="sign", choices=list(SIGNS), tooltip=_TIPS["sign"])
         self.nuisance = LineEdit(name="nuisance", tooltip=_TIPS["nuisance"])
         self.parity = ComboBox(name="parity", choices=_PARITIES, tooltip=_TIPS["parity"])
+        self.lateral = LateralEntries(self.taking)
         self.preview = CheckBox(name="preview", text="Live preview", value=True)
         self.preview.tooltip = "Maps follow while a parameter changes"
         self.units = {name: QLabel("nm") for name in RADII}
@@ -147,7 +140,7 @@ class FitForm(QWidget):
             self.intervals.native,
         )  # fmt: skip
         self.gates = QWidget()
-        laid_out(QVBoxLayout(self.gates), gates, lock_in, instrument, spacing=2, margin=0)
+        laid_out(QVBoxLayout(self.gates), gates, lock_in, instrument, self.lateral.row, spacing=2, margin=0)
         self.gates.hide()
         rows = (
             *(
@@ -157,6 +150,7 @@ class FitForm(QWidget):
             (LABELS["threshold"], (self.threshold.native, self.threshold_unit, self.threshold_of.native)),
             ("Windows", (*windows, QLabel("ms"))),
             (LABELS["kernel"], (self.kernel.native, self.geometry.native, self.gates_button)),
+            (LABELS["lateral"], (self.lateral.box.native, self.lateral.together.native)),
             (LABELS["parity"], (self.parity.native,)),
         )
         grid = QGridLayout()
@@ -181,6 +175,7 @@ class FitForm(QWidget):
             self.noise.native,
             self.nuisance.native,
             self.intervals.native,
+            self.lateral.prior.native,
         ]
         stops = [widget for widget in dict.fromkeys(order) if not isinstance(widget, QLabel)]
         for before, after in pairwise(stops):
@@ -255,6 +250,7 @@ class FitForm(QWidget):
         self.sign.value = recipe.sign
         _set_text(self.nuisance, recipe.nuisance)
         self.kernel.value = recipe.kernel
+        self.lateral.show_model(model)
         kernel = ALL_KERNELS[recipe.kernel]
         self.geometry.value = kernel.geometry or recipe.geometry
         self.geometry.enabled = kernel.geometry is None
@@ -374,20 +370,6 @@ class FitForm(QWidget):
                 model.refuse(f"'{text}' is not a number", entry=entry)
                 return
         model.set(**{entry: value})
-
-
-def row_of(*widgets: QWidget) -> QWidget:
-    """Return widgets side by side; labels and buttons keep their size, entries share the rest."""
-    row = QWidget()
-    # A row that gives way cuts through what is written in it: the trace above has room to give.
-    row.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    for widget in widgets:
-        stretch = 0 if isinstance(widget, QLabel | QPushButton | QToolButton) else 1
-        layout.addWidget(widget, stretch, Qt.AlignmentFlag.AlignVCenter)
-    return row
 
 
 def _step(entry: LineEdit, direction: int) -> None:

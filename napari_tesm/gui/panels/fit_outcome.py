@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_tesm.data.maps import (
     DERIVED,
     FITS,
+    LATERAL,
     LOGARITHMS,
     MAP_KINDS,
     labels_from_maps,
@@ -20,10 +21,12 @@ from napari_tesm.data.maps import (
 )
 from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.findings.controls import sentence_about_chance
-from napari_tesm.findings.instrument import instrument_in_short, instrument_lines
+from napari_tesm.findings.instrument import instrument_in_short, instrument_lines, instrument_summary
+from napari_tesm.findings.lateral import lateral_in_words, lateral_summary, lateral_warnings
 from napari_tesm.findings.parity import parts_in_short, parts_in_words
 from napari_tesm.findings.summary import intervals_of_median
 from napari_tesm.gui.layers.scan_layers import names_of_maps
+from napari_tesm.gui.models.agreement import PREVIEW_STEP
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.fit_counts import FitCounts, counts_from_maps, grouped
 from napari_tesm.gui.models.layer_looks import STATUS_COLOURS
@@ -78,12 +81,12 @@ class FitOutcome(QWidget):
         fit = MAP_KINDS[shown[0]].fit
         lines = (
             _no_response(counts, model, *shown),
-            _reasons(counts, *shown),
+            *(lateral_lines(maps, shown[1]) if shown[0] in LATERAL else [_reasons(counts, *shown)]),
             _radius_line(maps, *shown),
             instrument_in_short(maps, shown[1], counts[0].window if fit is None else fit),
             parts_in_short(maps, shown[1]),
         )
-        self.reasons.show_if_any("<br>".join(filter(None, lines)) + _note(maps))
+        self.reasons.show_if_any("<br>".join(filter(None, (*lines, *_notes(maps, model)))))
         self.reasons.keep_lines()
         self.reasons.setToolTip(
             "".join(
@@ -151,6 +154,15 @@ def _reasons(counts: list[FitCounts], name: str, pulse: int) -> str:
     return ("" if of_status else "Left out: ") + "&nbsp; ".join(_in_colour(*part) for part in parts)
 
 
+def lateral_lines(maps: xr.Dataset, pulse: int) -> list[str]:
+    """Return what an inversion found, in the words of the command line; as rich text, what speaks against it bold."""
+    entry = lateral_summary(maps.isel(pulse=pulse), pulse)
+    fitted_by_pixels = (instrument_summary(maps) or {}).get("fitted", "none")
+    lines = [escape(line.strip()) for line in lateral_in_words(entry, fitted_by_pixels)]
+    warnings = {escape(line) for line in lateral_warnings(entry["lateral"])}
+    return [f"<b>{line}</b>" if line in warnings else line for line in lines]
+
+
 def _radius_line(maps: xr.Dataset, name: str, pulse: int) -> str:
     """Return where the median of a map of D lies for what is known of its length l, shared by all pixels."""
     source = DERIVED.get(name, name)
@@ -173,9 +185,16 @@ def _in_colour(meaning: str, count: int) -> str:
     return f"<span style='color:{STATUS_COLOURS[meaning]}'>■</span>&nbsp;{words}"
 
 
-def _note(maps: xr.Dataset) -> str:
-    step = int(maps.attrs.get("preview_step", 1))
-    return f"<br>Preview of every {_ordinal(step)} pixel each way." if step > 1 else ""
+def _notes(maps: xr.Dataset, model: FitModel | None) -> list[str]:
+    """Return in what a preview is less than the fit it stands for."""
+    if PREVIEW_STEP not in maps.attrs:
+        return []
+    step = int(maps.attrs[PREVIEW_STEP])
+    lateral = model is not None and model.scan.inversion is not None
+    return [
+        f"Preview of every {_ordinal(step)} pixel each way." if step > 1 else "",
+        "Preview of each pixel by itself: Fit all takes lateral diffusion out." if lateral else "",
+    ]
 
 
 def _ordinal(number: int) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
+from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.grains import Grains
 from napari_tesm.gui.layers.grain_layer import remove_preview, show_grains, show_preview, take_painted_labels
@@ -138,7 +139,8 @@ class GrainPanel(Panel):
             self.words.setText(NO_SCAN)
             self._draw(None)
             return
-        fill_box(self.quantity_box, [(name, name) for name in model.quantities()], model.chosen())
+        quantities = [(MAP_KINDS[name].title, name) for name in model.quantities()]
+        fill_box(self.quantity_box, quantities, model.chosen())
         fill_pulses(self.pulse_box, scan, model.pulse)
         factor, unit = model.length
         with QSignalBlocker(self.width_spin):

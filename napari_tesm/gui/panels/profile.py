@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from psygnal import SignalInstance
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
@@ -114,6 +115,7 @@ class ProfilePanel(PlotPanel):
                     ProfileCurve(
                         curve.profile.mean,
                         None if group[0].quantity.many_decades else curve.profile.std,
+                        factor=None if curve.log_error is None else np.exp(curve.log_error),
                         label=curve.quantity.title if len(group) > 1 else "",
                     )
                     for curve in group

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtGui import QKeySequence
+from qtpy.QtGui import QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
     QCheckBox,
@@ -13,12 +13,14 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
     QLayout,
     QLineEdit,
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QToolButton,
     QWidget,
 )
 
@@ -45,10 +47,13 @@ class Words(QLabel):
     text : str
     narrow : bool
         Whether it may be as narrow as the room that is left.
+    whole : bool
+        Whether it always keeps the height of all its lines.
     """
 
-    def __init__(self, text: str = "", *, narrow: bool = False) -> None:
+    def __init__(self, text: str = "", *, narrow: bool = False, whole: bool = False) -> None:
         super().__init__()
+        self._whole = whole
         self.setWordWrap(True)
         if narrow:
             self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
@@ -57,6 +62,13 @@ class Words(QLabel):
     def setText(self, message: object) -> None:
         """Show a sentence, or what an exception says."""
         super().setText(FORMS(message))
+        if self._whole:
+            self.keep_lines()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        if self._whole:
+            self.keep_lines()
 
     def keep_lines(self, *, at_least: int = 0) -> None:
         """Ask for the height of all lines at the present width, which a layout would take from the neighbours."""
@@ -160,6 +172,20 @@ def single_shot(parent: QWidget, interval: int, slot: Slot) -> QTimer:
     timer.setInterval(interval)
     timer.timeout.connect(slot)
     return timer
+
+
+def row_of(*widgets: QWidget) -> QWidget:
+    """Return widgets side by side; labels and buttons keep their size, entries share the rest."""
+    row = QWidget()
+    # A row that gives way cuts through what is written in it: the trace above has room to give.
+    row.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in widgets:
+        stretch = 0 if isinstance(widget, QLabel | QPushButton | QToolButton) else 1
+        layout.addWidget(widget, stretch, Qt.AlignmentFlag.AlignVCenter)
+    return row
 
 
 def laid_out(

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.data.lateral import ATTRIBUTE as LATERAL
 from napari_tesm.data.maps import (
     DERIVED,
     MAP_KINDS,
@@ -31,7 +32,6 @@ from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.si_units import stored_unit
-from napari_tesm.inversion.lateral import ATTRIBUTE as LATERAL
 from napari_tesm.io.gwy.digests import digest_metadata
 from napari_tesm.io.gwy.traces import PROTOCOL_FIELDS
 from napari_tesm.kernels.named import kernel_from_name

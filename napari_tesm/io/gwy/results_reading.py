@@ -9,6 +9,7 @@ import xarray as xr
 from gwyfile.objects import GwyContainer
 from numpy.typing import NDArray
 
+from napari_tesm.data.lateral import ATTRIBUTE as LATERAL
 from napari_tesm.data.maps import DERIVED, MAP_KINDS, status_name
 from napari_tesm.data.parity import COORDINATE, EVEN, ODD
 from napari_tesm.data.protocol import UNITS
@@ -17,7 +18,6 @@ from napari_tesm.evaluation.pipeline import systematic_from_attributes
 from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
 from napari_tesm.gwy.si_units import unit_from_stored
-from napari_tesm.inversion.lateral import ATTRIBUTE as LATERAL
 from napari_tesm.io.gwy.digests import changes_since_fit, fill_of
 from napari_tesm.io.gwy.results import (
     INSTRUMENT_KEY,
