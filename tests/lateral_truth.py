@@ -5,6 +5,7 @@ to 1e-3 of the largest displacement. Lengths in R0, times in R0²/D0.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -54,6 +55,7 @@ def step_responses(
     return x, responses
 
 
+@cache
 def band_traces(
     width: float,
     contrast: float,
@@ -105,3 +107,47 @@ def band_recording(*, rows: int = 6, half: float = 110e-9, snr: float = 100.0) -
         },
         attrs={"pulse_start": 0.0, "pulse_duration": 10e-3, "tip_radius": 25e-9},
     )
+
+
+def dataset_of_traces(
+    traces: Array,
+    time: Array,
+    pixel: tuple[float, float],
+    *,
+    unit: str = "V",
+    radius: float = 25e-9,
+    size: float = 3e-4,
+) -> xr.Dataset:
+    """Return a dataset of traces (y, x, time), largest 1; pixels (y, x) in m."""
+    return xr.Dataset(
+        {"displacement": (("pulse", "y", "x", "time"), (size * traces[None]).astype("f4"), {"units": unit})},
+        coords={
+            "x": ("x", 1e-6 + pixel[1] * np.arange(traces.shape[1]), {"units": "m"}),
+            "y": ("y", pixel[0] * np.arange(traces.shape[0]), {"units": "m"}),
+            "time": ("time", time, {"units": "s"}),
+            "voltage": ("pulse", [-3.0], {"units": "V"}),
+            "direction": ("pulse", [""]),
+        },
+        attrs={"pulse_start": 0.0, "pulse_duration": 10e-3, "tip_radius": radius},
+    )
+
+
+def banded_scan(
+    width: float,
+    contrast: float,
+    boundary: str,
+    *,
+    rows: int = 8,
+    snr: float = 100.0,
+    half: float = 250e-9,
+    seed: int = 3,
+) -> tuple[Array, Array, xr.Dataset]:
+    """Return x in m from the middle of a band, D in m²/s, and a noisy scan across it, its amplitudes uneven."""
+    x, time, diffusion, traces = band_traces(width, contrast, clamped=boundary == "clamped")
+    near = np.abs(x) < half
+    x, diffusion, traces = x[near], diffusion[near], traces[near]
+    rng = np.random.default_rng(seed)
+    amplitude = np.exp(0.25 * rng.standard_normal((rows, x.size, 1)))
+    noisy = amplitude * traces + rng.standard_normal((rows, *traces.shape)) / snr
+    # Rows are farther apart than pixels.
+    return x, diffusion, dataset_of_traces(noisy, time, (12e-9, float(x[1] - x[0])))

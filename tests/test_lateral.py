@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
-import xarray as xr
-from lateral_truth import band_traces, step_responses
+from lateral_truth import banded_scan, dataset_of_traces, step_responses
 from noises import behind_lock_in, flux_displacement
 
 from napari_tesm import lateral, open_dataset, save
@@ -25,37 +23,6 @@ from napari_tesm.physics.lateral_response import (
     uniform_response,
 )
 from napari_tesm.regions.measures import Part, measures_from_maps
-
-
-@cache
-def _band(width: float, contrast: float, boundary: str):
-    return band_traces(width, contrast, clamped=boundary == CLAMPED)
-
-
-def _dataset(traces, time, pixel, *, unit="V", radius=25e-9, size=3e-4):
-    """Return a dataset of traces (y, x, time), largest 1; pixels (y, x) in m."""
-    return xr.Dataset(
-        {"displacement": (("pulse", "y", "x", "time"), (size * traces[None]).astype("f4"), {"units": unit})},
-        coords={
-            "x": ("x", 1e-6 + pixel[1] * np.arange(traces.shape[1]), {"units": "m"}),
-            "y": ("y", pixel[0] * np.arange(traces.shape[0]), {"units": "m"}),
-            "time": ("time", time, {"units": "s"}),
-            "voltage": ("pulse", [-3.0], {"units": "V"}),
-            "direction": ("pulse", [""]),
-        },
-        attrs={"pulse_start": 0.0, "pulse_duration": 10e-3, "tip_radius": radius},
-    )
-
-
-def _banded(width, contrast, boundary, *, rows=8, snr=100.0, half=250e-9, seed=3):
-    x, time, diffusion, traces = _band(width, contrast, boundary)
-    near = np.abs(x) < half
-    x, diffusion, traces = x[near], diffusion[near], traces[near]
-    rng = np.random.default_rng(seed)
-    amplitude = np.exp(0.25 * rng.standard_normal((rows, x.size, 1)))
-    noisy = amplitude * traces + rng.standard_normal((rows, *traces.shape)) / snr
-    # Rows are farther apart than pixels.
-    return x, diffusion, _dataset(noisy, time, (12e-9, float(x[1] - x[0])))
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -124,7 +91,7 @@ def test_numbers_of_a_trace_hold_all_that_it_says():
 
 
 def test_a_narrow_fast_step_is_seen_fast_where_single_pixels_show_it_slow():
-    x, diffusion, dataset = _banded(12e-9, 2.5, FLUX)
+    x, diffusion, dataset = banded_scan(12e-9, 2.5, FLUX)
     maps = lateral(dataset, noise="white", nuisance="none").isel(pulse=0)
     inside = np.abs(x) < 6e-9
     outside = np.abs(x) > 66e-9
@@ -143,7 +110,7 @@ def test_a_narrow_fast_step_is_seen_fast_where_single_pixels_show_it_slow():
 
 
 def test_a_wide_slow_band_under_a_clamped_tip():
-    x, _, dataset = _banded(60e-9, 0.4, CLAMPED, snr=50.0)
+    x, _, dataset = banded_scan(60e-9, 0.4, CLAMPED, snr=50.0)
     maps = lateral(dataset, kernel="clamped", noise="white", nuisance="none").isel(pulse=0)
     joint = maps["D_lateral"].values
     outside = np.median(joint[:, np.abs(x) > 90e-9])
@@ -163,7 +130,7 @@ def test_a_uniform_sample_shows_no_more_structure_than_its_error_behind_a_lock_i
     shape = (12, 40)
     noise = behind_lock_in(rng, shape[0] * shape[1], 3e-4, 4, samples=time.size, step=2e-4)
     traces = curve + noise.reshape(*shape, -1) / 30
-    maps = lateral(_dataset(traces, time, (9e-9, 5e-9), radius=radius)).isel(pulse=0)
+    maps = lateral(dataset_of_traces(traces, time, (9e-9, 5e-9), radius=radius)).isel(pulse=0)
     log_d = np.log(maps["D_lateral"].values / 3e-13)
     assert abs(log_d.mean()) < 0.02
     assert np.abs(log_d - log_d.mean()).max() < 3 * maps["log_D_lateral_stderr"].values.max()
@@ -172,7 +139,7 @@ def test_a_uniform_sample_shows_no_more_structure_than_its_error_behind_a_lock_i
 
 
 def test_what_is_missing_is_bridged_near_a_response_and_masked_far_from_any():
-    _, _, dataset = _banded(60e-9, 2.5, FLUX, rows=24, half=120e-9)
+    _, _, dataset = banded_scan(60e-9, 2.5, FLUX, rows=24, half=120e-9)
     dataset["displacement"][0, 10, 20] = np.nan
     dataset["displacement"][0, 10:, 40:] = np.nan
     maps = lateral(dataset, noise="white", nuisance="none").isel(pulse=0)
@@ -185,7 +152,7 @@ def test_what_is_missing_is_bridged_near_a_response_and_masked_far_from_any():
 
 
 def test_the_left_edge_knows_nothing_of_the_right_one():
-    x, _, dataset = _banded(60e-9, 2.5, FLUX, half=250e-9)
+    x, _, dataset = banded_scan(60e-9, 2.5, FLUX, half=250e-9)
     # The band at the right edge of the image.
     cut = dataset.isel(x=np.flatnonzero(x < 30e-9))
     joint = lateral(cut, noise="white", nuisance="none")["D_lateral"].values[0]
@@ -209,7 +176,7 @@ def test_the_transpose_of_differences_is_their_divergence():
 
 @pytest.fixture(scope="module")
 def small_scan(tmp_path_factory):
-    _, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=90e-9)
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=90e-9)
     path = tmp_path_factory.mktemp("lateral") / "scan.gwy"
     save(path, dataset)
     return path
@@ -273,7 +240,7 @@ def test_a_given_gaussian_prior_is_taken_as_it_is(small_scan):
 
 
 def test_a_glitch_in_one_trace_is_no_spot_of_d():
-    _, _, dataset = _banded(60e-9, 2.5, FLUX, half=120e-9)
+    _, _, dataset = banded_scan(60e-9, 2.5, FLUX, half=120e-9)
     clean = lateral(dataset, noise="white", nuisance="none")["D_lateral"].values[0]
     dataset["displacement"][0, 4, 5, 30:60] += np.float32(2e-4)
     maps = lateral(dataset, noise="white", nuisance="none")
@@ -286,13 +253,13 @@ def test_a_very_slow_sample_in_a_scan_hardly_larger_than_the_tip_comes_out_right
     time, shape, diffusion = (np.arange(125) + 0.5) * 2e-4, (4, 7), 1e-16
     curve = flux_displacement(diffusion, time=time)[0]
     noise = np.random.default_rng(1).standard_normal((*shape, 125)) * 0.01 * np.abs(curve).max()
-    maps = lateral(_dataset(curve + noise, time, (6e-9, 5e-9)), noise="white", nuisance="none")
+    maps = lateral(dataset_of_traces(curve + noise, time, (6e-9, 5e-9)), noise="white", nuisance="none")
     assert np.abs(np.log(maps["D_lateral"].values / diffusion)).max() < 0.05
     assert 0.8 < json.loads(maps.attrs["lateral"])[0]["misfit"] < 1.2
 
 
 def test_traces_that_do_not_count_are_said_and_why_there_is_no_map():
-    _, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=60e-9)
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=60e-9)
     there = dataset["displacement"].values
     there[0, :3, :, 60:80] = np.nan
     entry = lateral_summary(lateral(dataset, noise="white", nuisance="none").isel(pulse=0), 0)
@@ -305,7 +272,7 @@ def test_traces_that_do_not_count_are_said_and_why_there_is_no_map():
 
 
 def test_a_few_samples_that_are_missing_cost_no_trace():
-    x, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=120e-9)
+    x, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=120e-9)
     whole = lateral(dataset, noise="white", nuisance="none")["D_lateral"].values[0]
     values = dataset["displacement"].values
     values[np.random.default_rng(4).random(values.shape) < 0.01] = np.nan
@@ -322,7 +289,7 @@ def test_a_record_of_few_samples_gives_d_as_well():
     time, shape, diffusion = (np.arange(16) + 0.5) * 1.5e-3, (6, 12), 3e-13
     curve = flux_displacement(diffusion, time=time)[0]
     noise = np.random.default_rng(1).standard_normal((*shape, 16)) * 0.02
-    maps = lateral(_dataset(curve + noise, time, (9e-9, 5e-9)), noise="white", nuisance="none")
+    maps = lateral(dataset_of_traces(curve + noise, time, (9e-9, 5e-9)), noise="white", nuisance="none")
     log_d = np.log(maps["D_lateral"].values / diffusion)
     assert abs(log_d.mean()) < 3 * maps["log_D_lateral_stderr"].values.mean() / np.sqrt(6)
     assert np.abs(log_d).max() < 4 * maps["log_D_lateral_stderr"].values.max()
@@ -332,7 +299,7 @@ def test_a_record_of_few_samples_gives_d_as_well():
 @pytest.mark.parametrize(("present", "wanted"), [(False, "none"), (True, "drift")])
 def test_nuisances_are_those_beside_lateral_diffusion(present, wanted):
     """A clamped band: by themselves pixels take what comes from beside them for a step with the voltage."""
-    x, diffusion, dataset = _banded(100e-9, 2.5, CLAMPED, rows=9, snr=20)
+    x, diffusion, dataset = banded_scan(100e-9, 2.5, CLAMPED, rows=9, snr=20)
     time = dataset["time"].values
     size = float(np.abs(dataset["displacement"].values).max())
     of_pixels = 0.3 * size * np.random.default_rng(1).standard_normal((9, x.size, 1)) * present
@@ -351,7 +318,7 @@ def test_nuisances_are_those_beside_lateral_diffusion(present, wanted):
 
 
 def test_steps_are_compared_with_grains_on_the_lateral_d_too():
-    x, _, dataset = _banded(35e-9, 2.5, FLUX, rows=5, half=120e-9)
+    x, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=120e-9)
     maps = lateral(dataset, noise="white", nuisance="none")
     inside = np.broadcast_to(np.abs(x) < 15e-9, (5, x.size))
     parts = [Part("region", "step", inside, "step"), Part("outside", "outside", ~inside)]

@@ -1,7 +1,6 @@
 """``tesm lateral``: D with lateral diffusion taken out, beside that of every pixel by itself."""
 
 import argparse
-from dataclasses import replace
 from typing import Any
 
 import xarray as xr
@@ -13,9 +12,13 @@ from napari_tesm.cli.opening import scan_to_evaluate
 from napari_tesm.cli.outputs import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.inversion.lateral import check_lateral, lateral_maps, prior_from_text
+from napari_tesm.inversion.lateral import (
+    check_lateral,
+    lateral_maps,
+    prior_from_text,
+    recipe_for_lateral,
+)
 from napari_tesm.io.gwy.saving import check_output_size
-from napari_tesm.physics.lateral_response import BOUNDARIES, FLUX
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -23,8 +26,8 @@ def run_command(options: argparse.Namespace) -> int:
     jobs = jobs_from_text(options.jobs)
     recipe = recipe_from_options(options)
     # A recipe of a fit may name a kernel that says nothing of the surface; one that is asked for is refused below.
-    if options.kernel is None and recipe.kernel not in BOUNDARIES:
-        recipe = replace(recipe, kernel=FLUX)
+    if options.kernel is None:
+        recipe = recipe_for_lateral(recipe).updated(geometry=options.geometry)
     try:
         prior = prior_from_text(options.prior)
     except ValueError as error:

@@ -40,7 +40,7 @@ _COMMANDS: Final = {
         shared.FILE, shared.OUTPUT,
         shared.taken("with", "OTHER.gwy", "recording of the same pixels at another voltage, joined with FILE: for "
                      "--parity", dest="joined", action="append"),
-        *shared.FITTING,
+        *shared.fitting(),
         group(
             "output", *shared.MAP_FILES,
             flag("graphs", "with --maps-only: histograms of D and curves at the points, too"),
@@ -48,7 +48,9 @@ _COMMANDS: Final = {
         ),
     ), "Fit every pixel and write maps of tau and D. Quantities carry their unit: 25nm, 10ms."),
     "lateral": Command("take lateral diffusion out: D at the place itself, from the traces around it", (
-        shared.FILE, shared.OUTPUT, *shared.FITTING,
+        shared.FILE, shared.OUTPUT,
+        *shared.fitting(option("kernel", "flux-pulse|clamped", "whether the pulse drives ions through the surface "
+                               "(default), or holds their concentration under the tip")),
         group(
             "what is taken for granted",
             option("prior", "auto|SD:LENGTH", "how ln D varies: found from the map and free at steps (default), or a "
@@ -57,8 +59,8 @@ _COMMANDS: Final = {
         ),
         group("output", *shared.MAP_FILES, shared.written("save-recipe", "R.json"), shared.JOBS),
     ), "Ions diffuse farther than from pixel to pixel during a pulse, and a fit of each pixel by itself averages over "
-       "all of that. Here all traces of the map are explained by one D(x, y). Kernels: flux-pulse (default) "
-       "and clamped. Quantities carry their unit: 25nm, 10ms."),
+       "all of that. Here all traces of the map are explained by one D(x, y). Quantities carry their unit: 25nm, "
+       "10ms."),
     "kernels": Command("say which kernel the traces support, and whether it describes them", (
         shared.FILE,
         option("kernels", "A,B,...", "at least two; by default %(default)s",
@@ -128,7 +130,7 @@ _COMMANDS: Final = {
        "defect are classes of their own. Quantities carry their unit: 30nm."),
     "report": Command("make the paper's figures and tables of a scan or a series, as one HTML page", (
         shared.files(words="a scan, or those of a series", nargs="+"),
-        shared.output("DIR", required=True), *shared.FITTING,
+        shared.output("DIR", required=True), *shared.fitting(),
         group(
             "what else goes into the report",
             option("labels", "LABEL", "what each file is called, in their order", nargs="+", action="extend"),
@@ -136,6 +138,8 @@ _COMMANDS: Final = {
             shared.taken("control", "FILE", "scans in which no or little response is expected", nargs="+",
                          action="extend", default=[]),
             shared.taken("cycling", "CSV", "capacity against voltage", nargs="+", action="extend", default=[]),
+            flag("lateral", "D with lateral diffusion taken out, too, as of tesm lateral; what a FILE holds of it is "
+                 "shown in any case"),
         ),
         group(
             "output", *shared.STYLE, shared.JOBS, flag("overwrite", "replace an earlier report in DIR"),

@@ -41,6 +41,7 @@ def run_command(options: argparse.Namespace) -> int:
         cycling=options.cycling,
         mapping=options.mapping,
         title=options.title or "",
+        lateral=options.lateral,
         jobs=jobs,
         progress=progress_of_stage(progress, 0.0, _FITTING),
     )

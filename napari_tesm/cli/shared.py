@@ -61,34 +61,40 @@ PARITY: Final = option(
     "parity", None, "of two settings of opposite voltage the part that turns round with it, or does not",
     choices=("each", "odd", "even"),
 )
-FITTING: Final = (
-    protocol(
-        option("tip-radius", "25nm±5nm", "characteristic length l of D, with its error if known"),
-        option("contact-radius", "5nm±1nm", "radius in which tip and sample touch: l in place of the tip radius"),
-        option("lock-in-time-constant", "100us", "of its low-pass filter, which kernels pass, too; 0s: none"),
-        option("lock-in-order", "1", "RC stages of that filter, 1 to 8"),
-    ),
-    group(
-        "how to fit",
-        *WINDOWS,
-        option("kernel", "exponential", KERNELS),
-        GEOMETRY,
-        option("threshold", "15%|5sigma", "smallest |H| to fit, of the map's maximum or of the pixel's noise"),
-        THRESHOLD_OF,
-        SKIP,
-        option("rotate-phase", "auto|DEG", "turn the lock-in's X and Y by an angle; auto: so that X holds most of the "
-               "response", dest="phase_rotation"),
-        flag("intervals", "limits of tau and D that hold them with 95 %%", default=None),
-        option("noise", "measured|white", "errors and gates by the noise as the residuals show it (default), or for "
-               "white noise"),
-        option("sign", "auto|any", "auto (default): leave out pixels that contradict themselves or their map in sign"),
-        option("nuisance", "auto|none|LIST", "what is fitted beside the curve: some of drift, step, mains:50Hz; auto "
-               "(default): what shows and moves tau"),
-        PARITY,
-        RECIPE,
-    ),
-)
-"""What decides the numbers of a fit; the same for every command that fits."""
+_KERNEL: Final = option("kernel", "exponential", KERNELS)
+
+
+def fitting(kernel: Option = _KERNEL) -> tuple[Group, Group]:
+    """Return what decides the numbers of a fit: the same for every command that fits, but for the kernels it takes."""
+    return (
+        protocol(
+            option("tip-radius", "25nm±5nm", "characteristic length l of D, with its error if known"),
+            option("contact-radius", "5nm±1nm", "radius in which tip and sample touch: l in place of the tip radius"),
+            option("lock-in-time-constant", "100us", "of its low-pass filter, which kernels pass, too; 0s: none"),
+            option("lock-in-order", "1", "RC stages of that filter, 1 to 8"),
+        ),
+        group(
+            "how to fit",
+            *WINDOWS,
+            kernel,
+            GEOMETRY,
+            option("threshold", "15%|5sigma", "smallest |H| to fit, of the map's maximum or of the pixel's noise"),
+            THRESHOLD_OF,
+            SKIP,
+            option("rotate-phase", "auto|DEG", "turn the lock-in's X and Y by an angle; auto: so that X holds most of "
+                   "the response", dest="phase_rotation"),
+            flag("intervals", "limits of tau and D that hold them with 95 %%", default=None),
+            option("noise", "measured|white", "errors and gates by the noise as the residuals show it (default), or "
+                   "for white noise"),
+            option("sign", "auto|any", "auto (default): leave out pixels that contradict themselves or their map in "
+                   "sign"),
+            option("nuisance", "auto|none|LIST", "what is fitted beside the curve: some of drift, step, mains:50Hz; "
+                   "auto (default): what shows and moves tau"),
+            PARITY,
+            RECIPE,
+        ),
+    )
+
 
 JOBS: Final = option("jobs", "N", "threads (default: one for each core, eight at most)")
 OVERWRITE: Final = flag("overwrite", "replace files that exist")

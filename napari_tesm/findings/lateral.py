@@ -78,32 +78,32 @@ def lateral_in_words(entry: dict[str, Any], fitted_by_pixels: str = "none") -> I
     fitted_by_pixels : str
         Nuisances that fits of each pixel by itself were made with, as in ``fitted`` of the instrument.
     """
+    first, *more = lateral_sentences(entry, fitted_by_pixels)
+    yield f"  D lateral  {first}"
+    warnings = lateral_warnings(entry["lateral"]) if entry["D_lateral"]["n_ok"] else ()
+    for sentence in (*more, *warnings, *lateral_left_out(entry)):
+        yield f"        {sentence}"
+
+
+def lateral_sentences(entry: dict[str, Any], fitted_by_pixels: str = "none") -> Iterator[str]:
+    """Yield what an inversion has found: D, how far it is from that of pixels by themselves, what is resolved."""
     found, diffusion = entry["lateral"], entry["D_lateral"]
     if diffusion["n_ok"] == 0 or diffusion["median"] is None:
-        yield f"  D lateral  none: {_WHY_NONE[bool(found.get('n_prior'))]}"
-        yield from _left_out(found)
+        yield f"none: {_WHY_NONE[bool(found.get('n_prior'))]}"
         return
     yield (
-        f"  D lateral  median {diffusion['median']:.3g} m²/s, half within {diffusion['q25']:.3g} … "
+        f"median {diffusion['median']:.3g} m²/s, half within {diffusion['q25']:.3g} … "
         f"{diffusion['q75']:.3g}, lateral diffusion taken out"
     )
     if diffusion["ratio"] is not None:
         factor = f"{diffusion['ratio']:.2f}"
-        yield f"        each pixel by itself gives a D that differs by a factor of {factor} (root mean square)"
+        yield f"each pixel by itself gives a D that differs by a factor of {factor} (root mean square)"
     if (resolution := found.get("resolution")) is not None:
         length = text_from_quantity(resolution, "m", digits=2)
-        yield f"        half of a contrast comes back at {length} (half a period)"
+        yield f"half of a contrast comes back at {length} (half a period)"
     elif found:
-        yield "        no contrast of D is resolved: the map is as even as its noise"
+        yield "no contrast of D is resolved: the map is as even as its noise"
     yield from _nuisances_in_words(found.get("nuisance"), fitted_by_pixels)
-    for warning in lateral_warnings(found):
-        yield f"        {warning}"
-    if outlying := found.get("n_outlying"):
-        hardly = "it hardly counts" if outlying == 1 else "they hardly count"
-        yield f"        {counted(outlying, 'pixel')} described far worse than the others: {hardly}"
-    if found.get("n_prior"):
-        yield f"        {counted(found['n_prior'], 'pixel')} too far from any response to tell: masked"
-    yield from _left_out(found)
 
 
 def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:
     if fitted is None or fitted == by_pixels:
         return
     words = "neither drift, nor step, nor mains" if fitted == "none" else fitted.replace(",", ", ")
-    yield f"        beside lateral diffusion the traces hold {words}: by itself a pixel takes the one for the other"
+    yield f"beside lateral diffusion the traces hold {words}: by itself a pixel takes the one for the other"
 
 
 def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
@@ -129,7 +129,14 @@ def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
 _WHY_NONE: Final = ("fewer than 16 pixels respond", "the pixels that count lie too far apart to tell")
 
 
-def _left_out(found: dict[str, Any]) -> Iterator[str]:
-    """Yield how many traces did not count for a missing sample."""
+def lateral_left_out(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield how many pixels hardly count, have no D, or did not count for a missing sample."""
+    found = entry["lateral"]
+    if entry["D_lateral"]["n_ok"]:
+        if outlying := found.get("n_outlying"):
+            hardly = "it hardly counts" if outlying == 1 else "they hardly count"
+            yield f"{counted(outlying, 'pixel')} described far worse than the others: {hardly}"
+        if found.get("n_prior"):
+            yield f"{counted(found['n_prior'], 'pixel')} too far from any response to tell: masked"
     if found.get("n_incomplete"):
-        yield f"        {counted(found['n_incomplete'], 'trace')} with missing samples did not count"
+        yield f"{counted(found['n_incomplete'], 'trace')} with missing samples did not count"

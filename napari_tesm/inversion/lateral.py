@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import instrument_of
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
+from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, Recipe
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.inversion.errors import coverage, is_told, resolution_of, standard_error
@@ -21,7 +23,7 @@ from napari_tesm.inversion.exchange import instrument_beside_exchange, is_alike
 from napari_tesm.inversion.plane import Plane
 from napari_tesm.inversion.recordings import Recorded
 from napari_tesm.inversion.solver import Solution, centred, solve
-from napari_tesm.physics.lateral_response import BOUNDARIES
+from napari_tesm.physics.lateral_response import BOUNDARIES, FLUX
 from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.status import INVALID, NO_RESPONSE
@@ -41,6 +43,7 @@ _MOST_CELLS: Final = 4_000_000
 def lateral_maps(
     evaluation: Evaluation,
     *,
+    maps: xr.Dataset | None = None,
     prior: tuple[float, float] | None = None,
     together: bool = False,
     jobs: int = 1,
@@ -52,6 +55,8 @@ def lateral_maps(
     ----------
     evaluation : Evaluation
         With the kernel "flux-pulse" or "clamped" and the tip's radius.
+    maps : Dataset, optional
+        What `run` has made of the evaluation, where that was done already.
     prior : tuple of float, optional
         Standard deviation of ln D and correlation length in m of a Gaussian; by default found from the map, and free at
         steps.
@@ -78,7 +83,8 @@ def lateral_maps(
     spacing = check_lateral(evaluation)
     settings, dataset = evaluation.settings, evaluation.dataset
     assert settings.length is not None
-    maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.25))
+    if maps is None:
+        maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.25))
     counted = ~np.isin(maps[map_name("status", JOINT)].values, (INVALID, NO_RESPONSE))
     instrument = instrument_of(evaluation)
     fitted_by = instrument.evaluation
@@ -119,12 +125,8 @@ def lateral_maps(
     values = {name: np.full(maps["H"].shape, np.nan) for name in _MAPS}
     for group, solution in zip(groups, solutions, strict=True):
         of_group = [recorded.recordings[pulse] for pulse in group]
-        for pulse, recording in zip(group, of_group, strict=True):
-            found[pulse] = {
-                "nuisance": ",".join(recorded.instrument.evaluation.settings.nuisances.texts) or "none",
-                "n_incomplete": int((counted[pulse].ravel() & ~np.isfinite(recording.variance)).sum()),
-                **_asked(prior, len(group)),
-            }
+        for pulse in group:
+            found[pulse] = _what_counts(recorded, pulse, counted[pulse]) | _asked(prior, len(group))
         if solution is None:
             continue
         solution = centred(solution)
@@ -138,6 +140,14 @@ def lateral_maps(
                 values[name][pulse] = value
             found[pulse] = _summary(solution, radius, of_pulse, covered) | found[pulse]
     return _with(maps, values, found)
+
+
+def _what_counts(recorded: Recorded, pulse: int, counted: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what is fitted beside the response, and how many traces did not count for what they miss."""
+    return {
+        "nuisance": ",".join(recorded.instrument.evaluation.settings.nuisances.texts) or "none",
+        "n_incomplete": int((counted.ravel() & ~np.isfinite(recorded.recordings[pulse].variance)).sum()),
+    }
 
 
 def _asked(prior: tuple[float, float] | None, sharing: int) -> dict[str, Any]:
@@ -193,6 +203,19 @@ def prior_from_text(text: str) -> tuple[float, float] | None:
 
 _LARGEST_DEVIATION: Final = 10.0
 _LONGEST: Final = 1e-3
+
+
+def with_lateral_maps(maps: xr.Dataset, inverted: xr.Dataset) -> xr.Dataset:
+    """Return maps of the same traces with those of an inversion beside them."""
+    own = {name: inverted[name].variable for name in _MAPS if name in inverted}
+    return maps.assign(own).assign_attrs({ATTRIBUTE: inverted.attrs.get(ATTRIBUTE, "[]")})
+
+
+def recipe_for_lateral(recipe: Recipe) -> Recipe:
+    """Return a recipe with a kernel that says what happens at the surface: its own where it does, else "flux-pulse"."""
+    if recipe.kernel in BOUNDARIES:
+        return recipe
+    return replace(recipe, kernel=FLUX, geometry=DEFAULT_GEOMETRY)
 
 
 def check_lateral(evaluation: Evaluation) -> tuple[float, float]:

@@ -210,16 +210,35 @@ def draw_scale_bar(
         min((math.hypot(start + length / 2 - x, level - y) for x, y in places), default=0.0)
         for start in starts
     ]
-    start = starts[int(near[1] > near[0])]
+    draw_length(axes, extent, (starts[int(near[1] > near[0])], level), length, f"{length:g} {unit}".rstrip())
+
+
+def draw_length(
+    axes: Axes,
+    extent: tuple[float, float, float, float],
+    place: tuple[float, float],
+    length: float,
+    words: str,
+) -> None:
+    """Draw a length as a bar on a map, with words above it on a ground of their own.
+
+    Parameters
+    ----------
+    extent : tuple of float
+        From `map_extent`.
+    place : (float, float)
+        Left end of the bar, on the axes.
+    """
+    start, level = place
+    height = extent[2] - extent[3]
     for colour, thick in (("#ffffff", 3.5), ("#111111", 2.0)):
         axes.plot(
             [start, start + length], [level, level], color=colour, lw=thick, solid_capstyle="butt", zorder=4,
             scalex=False, scaley=False,
         )  # fmt: skip
     text = axes.text(
-        start + length / 2, level - 0.03 * height, f"{length:g} {unit}".rstrip(), ha="center", va="bottom", fontsize=8,
-        zorder=4,
-    )  # fmt: skip
+        start + length / 2, level - 0.03 * height, words, ha="center", va="bottom", fontsize=8, zorder=4
+    )
     text.set_bbox({"facecolor": "#ffffff", "alpha": 0.6, "edgecolor": "none", "pad": 1.0})
 
 

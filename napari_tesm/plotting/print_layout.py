@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, GridSpecBase
 
@@ -59,6 +60,7 @@ def rearrange(figure: Figure, width: float) -> None:
     new = GridSpec(len(rows), columns, figure=figure, height_ratios=heights, width_ratios=ratios)
     for axes, (top, bottom, left, right) in placed.items():
         axes.set_subplotspec(new[top:bottom, left:right])
+        _take_colour_bars_along(axes)
     _label_first_columns(boxes, placed)
 
 
@@ -89,16 +91,28 @@ def tighten(figure: Figure) -> None:
 def align_colour_bars(figure: Figure) -> None:
     """Give colour bars of single maps the height of their map, and put them beside it; after the last layout."""
     for axes in figure.axes:
-        bars = [image.colorbar for image in axes.images if image.colorbar is not None]
-        for bar in bars:
-            if bar.ax.get_label() != BAR_OF_ONE_MAP or bar.orientation != "vertical":
-                continue
+        for bar in _own_bars(axes):
             axes.apply_aspect()
             bar.ax.apply_aspect()
             place, thick = axes.get_position(), bar.ax.get_position().width
             bar.ax.set_box_aspect(None)
             gap = _GAP_OF_BAR / float(figure.get_size_inches()[0])
             bar.ax.set_position((place.x1 + gap, place.y0, thick, place.height))
+
+
+def _own_bars(axes: Axes) -> list[Colorbar]:
+    """Return the upright colour bars that belong to these axes alone."""
+    bars = [image.colorbar for image in axes.images if image.colorbar is not None]
+    return [bar for bar in bars if bar.ax.get_label() == BAR_OF_ONE_MAP and bar.orientation == "vertical"]
+
+
+def _take_colour_bars_along(axes: Axes) -> None:
+    """Put colour bars beside axes that came to another place: the layout takes one far off for a part of its map."""
+    place = axes.get_position(original=True)
+    for bar in _own_bars(axes):
+        before = bar.ax.get_position(original=True)
+        bar.ax.set_position((before.x0, place.y0, before.width, place.height))
+        bar.ax.set_in_layout(True)  # what is put somewhere by hand is left out of it
 
 
 def _labels_above_and_below(axes: Axes) -> float:

@@ -85,6 +85,14 @@ def fit_texts(figure: Figure) -> None:
         _wrap(text, text.get_window_extent().width, 0.97 * width)
 
 
+def part_tick_labels(figure: Figure) -> None:
+    """Leave tick labels out that touch; after the last change of axes."""
+    for axes in figure.axes:
+        if axes.get_visible() and axes.axison:
+            for axis in (axes.xaxis, axes.yaxis):
+                _part_tick_labels(axis)
+
+
 def move_legends_off_data(figure: Figure, *, beside_too: bool = False) -> None:
     """Put legends that lie on the data above their axes, with the axes' title above them; after the layout.
 

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.print_layout import align_colour_bars, rearrange, tighten
-from napari_tesm.plotting.print_text import fit_texts, move_legends_off_data, set_type
+from napari_tesm.plotting.print_text import fit_texts, move_legends_off_data, part_tick_labels, set_type
 from napari_tesm.quantities.text import quantity_from_text
 
 STYLES: Final = ("screen", "paper")
@@ -123,6 +123,8 @@ def finish(figure: Figure, style: FigureStyle) -> None:
         # The layout gives a colour bar the room of its row, the proportions of a map leave less.
         figure.set_layout_engine("none")
         align_colour_bars(figure)
+        if style.for_print:
+            part_tick_labels(figure)  # of bars that got shorter
 
 
 def drawn_bytes(

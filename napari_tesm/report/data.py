@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import values_of
+from napari_tesm.data.maps import JOINT, map_name, values_of
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import FittedTrace, curves_from_maps, fits_of_traces
 from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
@@ -21,6 +21,8 @@ from napari_tesm.regions.shapes import Region
 from napari_tesm.scan import Scan
 
 Array = NDArray[np.float64]
+LATERAL: Final = frozenset({map_name("D", JOINT), "D_lateral", "log_D_lateral_stderr", "misfit_lateral"})
+"""Maps without which nothing is shown of an inversion."""
 PAPER_VOLTAGE: Final = -3.0
 """Of the pulse on the way back, in V: the setting that the paper's maps are of."""
 
@@ -58,6 +60,8 @@ class ReportScan(Scan):
         them.
     maps_from_file : bool
         Whether the maps are those of an earlier fit, taken as they are.
+    inverted : Dataset, optional
+        Maps of an inversion with lateral diffusion that are not those of `maps`: made with another kernel, or earlier.
     """
 
     file: InputFile
@@ -65,6 +69,7 @@ class ReportScan(Scan):
     points_chosen: bool = False
     points_on_step: tuple[int, ...] = ()
     maps_from_file: bool = False
+    inverted: xr.Dataset | None = None
 
     @property
     def pulsed(self) -> xr.Dataset | None:
@@ -131,6 +136,16 @@ class ReportScan(Scan):
     def steps(self) -> list[Region]:
         """Regions of the class "step"."""
         return [region for region in self.regions if region.region_class == "step"]
+
+    @property
+    def lateral(self) -> xr.Dataset | None:
+        """Maps that hold D with lateral diffusion taken out, beside those of each pixel by itself; None without any."""
+        held = (maps for maps in (self.maps, self.inverted) if maps is not None)
+        return next((maps for maps in held if set(maps) >= LATERAL), None)
+
+    def forget_maps(self) -> None:
+        """Let go of maps that are to be made anew, all but D with lateral diffusion taken out."""
+        self.inverted, self.maps = self.lateral, None
 
     def surfaces(self) -> dict[str, xr.DataArray]:
         """Return topography and deflection error by their plain names, as far as they are there."""

@@ -5,12 +5,15 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+import xarray as xr
+
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy.reading import read_container
+from napari_tesm.inversion.lateral import lateral_maps, recipe_for_lateral, with_lateral_maps
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
 from napari_tesm.report.choices import choose_examples
@@ -39,6 +42,7 @@ def report_data_from_files(
     cycling: Sequence[PathLikeText] = (),
     mapping: PathLikeText | None = None,
     title: str = "",
+    lateral: bool = False,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> ReportData:
@@ -58,6 +62,8 @@ def report_data_from_files(
         CSV files.
     mapping : path-like, optional
         What is what in files that do not say it.
+    lateral : bool
+        Take lateral diffusion out of D of the scans, too. What an earlier inversion left in a file is kept anyway.
     jobs : int
         Threads.
     progress : callable, optional
@@ -89,7 +95,8 @@ def report_data_from_files(
         inputs.append(file)
         opened = scans_of_report(path, file, label, chosen, mapping=mapping)
         for group, scan in enumerate(opened):
-            fit_scan(scan, jobs=jobs, progress=_part(part, group, len(opened)))
+            stage = _part(part, group, len(opened))
+            fit_scan(scan, lateral=lateral and role == "scan", jobs=jobs, progress=stage)
         scans[role] += opened
     inputs += [InputFile(Path(path).name, sha256_of_file(path), "cycling") for path in cycling]
     notes = _notes_about(scans["scan"])
@@ -126,7 +133,8 @@ def scans_of_report(
         titles = [] if scan.dataset is None or len(opened) == 1 else scan.dataset.attrs["traces"]
         made = ReportScan.of(scan, file=file, name=f"{name}: {' + '.join(titles)}" if titles else name)
         if made.dataset is not None:
-            made.maps, made.recipe = None, recipe
+            made.forget_maps()
+            made.recipe = recipe
             if made.recorded is not None:  # the file is that of an odd or even part
                 made.take_parts(recipe)
         elif made.maps is None:
@@ -144,16 +152,59 @@ def scans_of_report(
     return scans
 
 
-def fit_scan(scan: ReportScan, *, jobs: int = 1, progress: Progress | None = None) -> None:
-    """Put the maps of its traces into a scan; why there are none is said in its notes."""
+def fit_scan(
+    scan: ReportScan, *, lateral: bool = False, jobs: int = 1, progress: Progress | None = None
+) -> None:
+    """Put the maps of its traces into a scan; why there are none is said in its notes.
+
+    Parameters
+    ----------
+    lateral : bool
+        Take lateral diffusion out of D, too. Otherwise the scan keeps the D of an earlier inversion: among its maps
+        where they are made by the same recipe, else apart.
+    """
     if scan.dataset is None:
         return
+    fitting, inverting = _part(progress, 0, 1 + lateral), _part(progress, lateral, 1 + lateral)
     try:
         evaluation = Evaluation.of(scan.dataset, scan.recipe)
         scan.dataset, scan.recipe = evaluation.dataset, evaluation.recipe
-        scan.maps = run(evaluation, jobs=jobs, progress=progress)
+        scan.maps = run(evaluation, jobs=jobs, progress=fitting)
     except ValueError as error:
         scan.notes.append(Sentence("the traces were not fitted: {error}", error=error))
+        return
+    if lateral:
+        _invert(scan, evaluation, jobs, inverting)
+    elif scan.inverted is not None and _same_recipe(scan.maps, scan.inverted):
+        scan.maps = with_lateral_maps(scan.maps, scan.inverted)
+
+
+def _invert(scan: ReportScan, evaluation: Evaluation, jobs: int, progress: Progress | None) -> None:
+    """Take lateral diffusion out of D, with the kernel of the maps or, where it has no lateral form, another."""
+    assert scan.maps is not None
+    recipe = recipe_for_lateral(evaluation.recipe)
+    same = recipe == evaluation.recipe
+    try:
+        joint = evaluation if same else evaluation.updated(recipe)
+        found = lateral_maps(joint, maps=scan.maps if same else None, jobs=jobs, progress=progress)
+    except ValueError as error:
+        scan.notes.append(Sentence("lateral diffusion was not taken out: {error}", error=error))
+        return
+    if same:
+        scan.maps, scan.inverted = found, None
+    else:
+        scan.inverted = found
+
+
+def _same_recipe(maps: xr.Dataset, earlier: xr.Dataset) -> bool:
+    """Whether maps of as many pulse settings were made by one recipe, whatever the traces were called in it."""
+    try:
+        recipes = {
+            replace(Recipe.from_json(str(each.attrs["recipe"])), traces=None) for each in (maps, earlier)
+        }
+    except (KeyError, ValueError):
+        return False
+    return len(recipes) == 1 and maps.sizes == earlier.sizes
 
 
 def _labels(paths: Sequence[PathLikeText]) -> list[str]:

@@ -172,7 +172,7 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
         if made.dataset is None:
             made.maps_from_file = made.maps is not None
         elif made.maps is None or made.maps.attrs.get("recipe") != made.recipe.to_json():
-            made.maps = None
+            made.forget_maps()
             fit_scan(made, jobs=default_jobs(), progress=progress)
         return made
 

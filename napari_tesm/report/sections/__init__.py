@@ -16,6 +16,7 @@ SECTIONS: Final = (
     "similarity",
     "points",
     "diffusion",
+    "lateral",
     "parity",
     "noise",
     "kernels",
