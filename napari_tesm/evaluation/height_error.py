@@ -53,8 +53,8 @@ class HeightNoise:
     growth: float
     factor: float
     table: LevelTable | None
-    factors: dict[int, tuple[float, float]] = field(default_factory=dict, repr=False)
-    """Of the two fits, by the place in the table: those that were asked for."""
+    factors: dict[int, Array] = field(default_factory=dict, repr=False)
+    """Of the two fits, shape (2,), by the place in the table: those that were asked for."""
 
     @classmethod
     def of(cls, evaluation: Evaluation, noise: NoiseModel) -> "HeightNoise":
@@ -116,33 +116,38 @@ class HeightNoise:
         """Return the error of H over a level that was fitted, given the standard deviation of a sample."""
         node, weight, gap, change = (maps[f"level_{name}"] for name in ("node", "weight", "gap", "change"))
         nodes, members = np.unique(node, return_inverse=True)
-        plain, shaped = np.array([self._factors_at(int(place)) for place in nodes]).reshape(-1, 2).T
+        plain, shaped = self._factors_at(nodes)
         members = members.reshape(node.shape)
         first = sample * np.sqrt((1 - weight) * plain[members] ** 2 + weight * shaped[members] ** 2)
         error = np.hypot(np.hypot(first, np.sqrt(weight * (1 - weight)) * gap), change)
         return np.asarray(np.minimum(error, _MOST * self.factor * sample))
 
-    def _factors_at(self, node: int) -> tuple[float, float]:
-        if node < 0:
-            return self.factor, self.factor
-        if node not in self.factors:
-            time, pulse = self.evaluation.time, self.evaluation.settings.pulse
-            assert self.table is not None
-            assert pulse is not None
-            of_level = np.zeros((2, time.size))
-            of_level[:, pulse.samples(time)] = self.table.weights(node)
-            end = np.maximum(weights_of_displacement(time, pulse), 0)
-            plain, shaped = (_factor(end - level, time, self.noise, self.growth) for level in of_level)
-            self.factors[node] = (plain, shaped)
-        return self.factors[node]
+    def _factors_at(self, nodes: NDArray[np.integer]) -> Array:
+        """Return the errors of H over the levels of the two fits, in those of a sample, shape (2, nodes)."""
+        time, pulse, table = self.evaluation.time, self.evaluation.settings.pulse, self.table
+        assert pulse is not None
+        assert table is not None
+        new = np.array([node for node in nodes if node >= 0 and node not in self.factors], dtype=np.intp)
+        if new.size:
+            inside = pulse.samples(time)
+            end = np.maximum(weights_of_displacement(time, pulse), 0)[inside]
+            factors = _factors(end - table.weights(new), time[inside], self.noise, self.growth)
+            self.factors.update(zip(new.tolist(), factors.T, strict=True))
+        without = np.array([self.factor, self.factor])
+        return np.array([self.factors.get(int(node), without) for node in nodes]).reshape(-1, 2).T
 
 
 def _factor(weights: Array, time: Array, noise: NoiseModel, growth: float) -> float:
     """Return the standard error of a sum of samples, in parts of the standard deviation that residuals show."""
-    if noise.is_white:
-        return float(np.linalg.norm(weights))
     used = np.flatnonzero(weights)
-    return float(np.sqrt(growth * (weights[used] @ noise.covariance(time[used]) @ weights[used])))
+    return float(_factors(weights[used], time[used], noise, growth))
+
+
+def _factors(weights: Array, time: Array, noise: NoiseModel, growth: float) -> Array:
+    """Return the same for sums by many weights, shape (..., time)."""
+    if noise.is_white:
+        return np.asarray(np.linalg.norm(weights, axis=-1))
+    return np.asarray(np.sqrt(growth * np.vecdot(weights @ noise.covariance(time), weights)))
 
 
 def _growth(settings: Settings, time: Array, noise: NoiseModel) -> float:

@@ -33,7 +33,7 @@ from napari_tesm.data.displacement import (
     samples_for_displacement,
 )
 from napari_tesm.data.protocol import Window
-from napari_tesm.evaluation.tangents import tangents_of_curve
+from napari_tesm.evaluation.tangents import tangents_of_curves
 from napari_tesm.fitting import FitResult, fit_traces
 from napari_tesm.fitting.inputs import range_of_tau, window_from_times
 from napari_tesm.kernels.low_pass import LowPass
@@ -110,16 +110,16 @@ class LevelTable:
         count = self.start.shape[1]
         return [*dict.fromkeys(count >> power for power in range(count.bit_length()))]
 
-    def weights(self, node: int) -> tuple[Array, Array]:
-        """Return by what the samples are multiplied to give the level of either fit, each of shape (time,).
+    def weights(self, nodes: NDArray[np.intp]) -> Array:
+        """Return by what the samples are multiplied to give the level of either fit, shape (2, n, time).
 
         Of the exponential, by its tangents, and of the fit that has the shape of the misfit, too.
         """
         kernel = kernel_from_name("exponential", low_pass=self.low_pass)
-        tangents = _tangents(kernel, self.time, float(self.log_tau[node]))
-        basis, _ = np.linalg.qr(tangents)
-        plain = basis @ basis[0]
-        return plain, plain + self.start[node, 0] * (self.misfit[node] @ self.shapes)
+        basis = np.linalg.qr(_tangents(kernel, self.time, self.log_tau[nodes]))[0]
+        plain = (basis @ basis[:, 0, :, None])[..., 0]
+        shaped = plain + self.start[nodes, 0, None] * (self.misfit[nodes] @ self.shapes)
+        return np.stack([plain, shaped])
 
 
 def has_samples_before(time: Array, pulse: Window) -> bool:
@@ -309,10 +309,11 @@ def _beyond_noise(residuals: Array, halves: list[int], neighbours: Array, memory
     return change
 
 
-def _tangents(kernel: AnyKernel, time: Array, log_tau: float) -> Array:
-    """Return the directions that a fit takes out, of one length: amplitudes and times have units of their own."""
-    tangents = tangents_of_curve(kernel, time, {"tau": float(np.exp(log_tau))})
-    return np.asarray(tangents / np.maximum(np.linalg.norm(tangents, axis=0), np.finfo(float).tiny))
+def _tangents(kernel: AnyKernel, time: Array, log_tau: Array) -> Array:
+    """Return the directions that fits take out, of one length, shape (n, time, p): amplitude and time have units."""
+    tangents = tangents_of_curves(kernel, time, [{"tau": float(tau)} for tau in np.exp(log_tau)])
+    lengths = np.linalg.norm(tangents, axis=1, keepdims=True)
+    return np.asarray(tangents / np.maximum(lengths, np.finfo(float).tiny))
 
 
 @lru_cache(maxsize=8)
@@ -343,10 +344,8 @@ def _table_from_times(time_bytes: bytes, low_pass: LowPass | None) -> LevelTable
     above = np.minimum(below + 1, known.size - 1)
     part = (place - below)[:, None]
     raw = (1 - part) * missed[below] + part * missed[above]
-    misfit = np.empty_like(raw)
-    for row, at in enumerate(log_tau):
-        basis, _ = np.linalg.qr(_tangents(kernel, time, float(at)))
-        misfit[row] = raw[row] - basis @ (basis.T @ raw[row])
+    bases = np.linalg.qr(_tangents(kernel, time, log_tau))[0]
+    misfit = raw - (bases @ (bases.mT @ raw[:, :, None]))[..., 0]
     length = np.linalg.norm(misfit, axis=1)
     scale = np.divide(1, length, out=np.zeros_like(length), where=length > 1e-9)[:, None]
     _, sizes, shapes = np.linalg.svd(misfit * scale, full_matrices=False)
