@@ -1,8 +1,10 @@
 """Fixtures of the tests of the napari plugin: a viewer model without a display, and a real window under xvfb."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -34,6 +36,13 @@ def viewer_model() -> Any:
     return ViewerModel()
 
 
+@cache
+def _leave_imports_out_of_collections() -> None:
+    """Take what importing has made out of the garbage collection, which every viewer of a test runs four times."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def make_viewer(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Call to get a real napari viewer in a window; it is closed and checked for leaks after the test."""
@@ -44,6 +53,7 @@ def make_viewer(request: pytest.FixtureRequest) -> Callable[..., Any]:
         _refuse(_NO_NAPARI)
     if reason := _missing_display():
         _refuse(reason)
+    _leave_imports_out_of_collections()
     return request.getfixturevalue("make_napari_viewer")
 
 
