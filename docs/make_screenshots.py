@@ -1,8 +1,10 @@
-"""Take the pictures of the README from a real napari with the shipped (simulated) sample.
+"""Take the pictures of the README from a real napari with the shipped (simulated) sample, and that of lateral D.
 
 Run it on a screen of its own::
 
     xvfb-run -a -s "-screen 0 1280x960x24" .venv/bin/python docs/make_screenshots.py
+
+Tip positions across the pixels are simulated for the last one, which takes half a minute.
 """
 
 import os
@@ -20,8 +22,10 @@ from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-from napari_tesm.gui.models.scan import scans_from_path
+from napari_tesm.gui.models.profile import ProfileModel
+from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.regions.shapes import Region
+from napari_tesm.simulation import simulate
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -45,21 +49,27 @@ def wait_for(condition: Any, longest: int = 20_000) -> None:
 
 
 def take(viewer: Any, name: str) -> None:
-    wait(600)
+    wait(2500)  # a busy machine lays out and draws late
     picture = viewer.screenshot(canvas_only=False, flash=False)
     image = Image.fromarray(np.asarray(picture)[..., :3])
     image.quantize(COLOURS, kmeans=3, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
 
 
-def main() -> None:
+def opened(scan: Scan) -> tuple[Any, Any]:
+    """Return a viewer that shows a scan, and its workspace."""
     viewer = napari.Viewer(title="napari")
     viewer.window._qt_window.resize(*SIZE)
     viewer.theme = "dark"
-    (scan,) = scans_from_path(ROOT / "sample_data" / "si_c_step.gwy")
     for layer in layers_from_scan(scan):
         add_layer(viewer, layer)
     workspace = open_workspace(viewer)
     wait(800)
+    return viewer, workspace
+
+
+def take_pictures_of_sample() -> None:
+    (scan,) = scans_from_path(ROOT / "sample_data" / "si_c_step.gwy")
+    viewer, workspace = opened(scan)
     workspace.panels["Fit"].fit_all()
     wait_for(lambda: scan.maps is not None)
     for pixel in ((14, 37), (30, 12)):
@@ -90,6 +100,29 @@ def main() -> None:
     scan.look_at((20, 20))
     take(viewer, "napari_compare.png")
     viewer.close()
+
+
+def take_picture_of_lateral() -> None:
+    dataset = simulate("si-c-step", size=(48, 40), samples=150, model="lateral").dataset
+    scan = Scan("simulated", dataset, [dataset["topography"], dataset["deflection_error"]])
+    viewer, workspace = opened(scan)
+    panel = workspace.panels["Fit"]
+    panel.form.kernel.value = "flux-pulse"
+    panel.form.lateral.box.value = True
+    panel.fit_all()
+    wait_for(lambda: scan.maps is not None, 120_000)
+    scan.set_regions([Region("line", ((145e-9, 105e-9), (265e-9, 205e-9)), "line 1", "other", 24e-9)])
+    ProfileModel.of(scan).choose(shown=["H", "D", "D_lateral"], width_key="D_lateral")
+    workspace.tabs.setCurrentWidget(workspace.panels["Profile"])
+    viewer.reset_view()
+    scan.look_at((25, 34))
+    take(viewer, "napari_lateral.png")
+    viewer.close()
+
+
+def main() -> None:
+    take_pictures_of_sample()
+    take_picture_of_lateral()
 
 
 if __name__ == "__main__":
