@@ -299,7 +299,7 @@ def test_a_record_of_few_samples_gives_d_as_well():
 @pytest.mark.parametrize(("present", "wanted"), [(False, "none"), (True, "drift")])
 def test_nuisances_are_those_beside_lateral_diffusion(present, wanted):
     """A clamped band: by themselves pixels take what comes from beside them for a step with the voltage."""
-    x, diffusion, dataset = banded_scan(100e-9, 2.5, CLAMPED, rows=9, snr=20)
+    x, diffusion, dataset = banded_scan(100e-9, 2.5, CLAMPED, rows=9)
     time = dataset["time"].values
     size = float(np.abs(dataset["displacement"].values).max())
     of_pixels = 0.3 * size * np.random.default_rng(1).standard_normal((9, x.size, 1)) * present

@@ -377,3 +377,20 @@ def test_weights_of_processes_that_are_alike_need_no_positive_matrix(below_zero)
     # Which of the alike ones get the weight is open; what they make is not.
     made = shapes @ wanted
     np.testing.assert_allclose(shapes @ weights, made, atol=1e-3 * np.abs(made).max())
+
+
+@pytest.mark.parametrize(("step", "wanted"), [(0.0, ""), (0.3, "step")])
+def test_a_fast_sample_is_not_taken_for_a_step(step, wanted):
+    """It responds nearly like a step, and the few traces that keep a tau beside one are those that noise has chosen."""
+    rng = np.random.default_rng(2)
+    time = np.arange(125) * 2e-4 + 1e-4
+    curve = flux_displacement(6e-12, time=time)[0] + step * (time < PULSE)
+    traces = np.exp(0.25 * rng.standard_normal((14, 20, 1))) * (
+        curve + rng.standard_normal((14, 20, 125)) / 50
+    )
+    dataset = dataset_from_traces(
+        [traces], time=time, x=np.arange(20) * 5e-9, y=np.arange(14) * 9e-9, voltage=[-3.0], unit="V",
+        protocol=PulseProtocol(0.0, PULSE, tip_radius=RADIUS),
+    )  # fmt: skip
+    instrument = instrument_of(Evaluation.of(dataset, Recipe(kernel="flux-pulse")))
+    assert ",".join(instrument.evaluation.settings.nuisances.texts) == wanted

@@ -20,7 +20,7 @@ from napari_tesm.evaluation.leftovers import Leftovers, leftovers_of_fits
 from napari_tesm.evaluation.mains import mains_frequency, windows_with_mains
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisances
 from napari_tesm.evaluation.recipe import AUTO, Recipe
-from napari_tesm.evaluation.rivals import rival_of_kernel
+from napari_tesm.evaluation.rivals import is_chosen_by_noise, rival_of_kernel
 from napari_tesm.evaluation.traces import Maps, fits_from_traces
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
@@ -271,6 +271,10 @@ def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array])
     noises = [NoiseModel() if white else left.noise(tried) for left in leftovers]
     tests = tests_of_nuisances(leftovers, noises, tried)
     asked = [test.counts and not test.unclear and not test.text.startswith("mains") for test in tests]
+    if any(asked) and is_chosen_by_noise(samples, leftovers, noises, tried):
+        nothing = [NuisanceTest(test.text, 0.0, 0.0, 0.0) for test in tests]
+        tests = tuple(none if yes else test for test, none, yes in zip(tests, nothing, asked, strict=True))
+        asked = [False] * len(tests)
     rival = rival_of_kernel(samples, leftovers, noises, tried) if any(asked) else ""
     tests = tuple(replace(test, rival=rival) if yes else test for test, yes in zip(tests, asked, strict=True))
     # They were looked for, too, where nothing has a frequency of theirs.

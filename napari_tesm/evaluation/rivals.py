@@ -21,6 +21,11 @@ CLEARLY: Final = 3.0
 clamped tip at SNR 5 and 20 exponentials leave more over than these, by more than 10 of them; on traces of two
 exponentials less by more than 40 (576 traces, drift from −10 to 30 % of H)."""
 _FEWEST: Final = 24
+_MOST: Final = 0.5
+"""Of the traces that respond: with more of them resolved they are no choice that noise has made."""
+_SHOWS: Final = 3.0
+"""Standard errors by which a nuisance that is there shows in what is left over: of fast samples without one they are
+below −5, with a step of 0.3 H at SNR 20 above 7."""
 _TRACES: Final = 256
 """Of each pulse setting that a rival is fitted to."""
 
@@ -81,20 +86,58 @@ def rival_of_kernel(
     evaluation : Evaluation
         Of those fits; mains are beside the rival's curve, too, as no kernel takes their phase.
     """
-    mains = [text for text in evaluation.settings.nuisances.texts if text.startswith("mains")]
     names = [name for name, kernel in KERNELS.items() if kernel.joint and name != evaluation.recipe.kernel]
     for name in names:
-        recipe = replace(
-            evaluation.recipe, kernel=name, geometry=DEFAULT_GEOMETRY, tau_bounds=None,
-            nuisance=",".join(mains) or "none",
-        )  # fmt: skip
-        rival = evaluation.updated(recipe)
-        of_rival, of_own = [], []
-        for traces, left, noise in zip(samples, leftovers, noises, strict=True):
-            rows = slice(None, None, max(1, len(traces) // _TRACES))
-            of_rival.append(variances_of_traces(leftovers_of_fits(traces[rows], rival), noise))
-            of_own.append(variances_of_traces(left, noise)[rows])
-        more, _ = excess_of_variances(np.concatenate(of_rival), np.concatenate(of_own))
-        if more <= CLEARLY:
+        if _excess_of_kernel(name, samples, leftovers, noises, evaluation, most=_TRACES) <= CLEARLY:
             return name
     return ""
+
+
+def is_chosen_by_noise(
+    samples: Sequence[Array],
+    leftovers: Sequence[Leftovers],
+    noises: Sequence[NoiseModel],
+    evaluation: Evaluation,
+) -> bool:
+    """Return whether nuisances may show only as noise has chosen the traces that they are judged by.
+
+    A fast sample responds like a step. Beside one most of its traces keep no tau, and those that do are the ones that
+    noise has made slower: all of them have a step. Then the kernel describes the traces as well without it.
+
+    Parameters
+    ----------
+    samples, leftovers, noises, evaluation
+        As for `rival_of_kernel`.
+    """
+    responds = resolved = 0
+    for left in leftovers:
+        for window in left.windows:
+            there = window.alike.members >= 0
+            responds += int(np.count_nonzero(there))
+            resolved += int(np.count_nonzero(np.isfinite(window.errors) & there))
+    if resolved >= _MOST * responds:
+        return False
+    return _excess_of_kernel(evaluation.recipe.kernel, samples, leftovers, noises, evaluation) <= _SHOWS
+
+
+def _excess_of_kernel(
+    name: str,
+    samples: Sequence[Array],
+    leftovers: Sequence[Leftovers],
+    noises: Sequence[NoiseModel],
+    evaluation: Evaluation,
+    *,
+    most: int | None = None,
+) -> float:
+    """Return by how many standard errors a kernel leaves more over without drift and step than the fits with them."""
+    mains = [text for text in evaluation.settings.nuisances.texts if text.startswith("mains")]
+    recipe = replace(evaluation.recipe, kernel=name, nuisance=",".join(mains) or "none")
+    if name != evaluation.recipe.kernel:
+        recipe = replace(recipe, geometry=DEFAULT_GEOMETRY, tau_bounds=None)
+    rival = evaluation.updated(recipe)
+    of_rival, of_own = [], []
+    for traces, left, noise in zip(samples, leftovers, noises, strict=True):
+        rows = slice(None, None, 1 if most is None else max(1, len(traces) // most))
+        of_rival.append(variances_of_traces(leftovers_of_fits(traces[rows], rival), noise))
+        of_own.append(variances_of_traces(left, noise)[rows])
+    return excess_of_variances(np.concatenate(of_rival), np.concatenate(of_own))[0]
