@@ -90,9 +90,11 @@ param_changed(G_GNUC_UNUSED GwyParamTable *table, gint id, const Shown *shown)
         };
         guint i;
 
-        for (i = 0; i < G_N_ELEMENTS(beside_kernel); i++)
-            gwy_param_table_set_sensitive(shown->evaluated, beside_kernel[i],
-                                          tesm_params_use(params, beside_kernel[i]));
+        for (i = 0; i < G_N_ELEMENTS(beside_kernel); i++) {
+            if (gwy_param_table_exists(shown->evaluated, beside_kernel[i]))
+                gwy_param_table_set_sensitive(shown->evaluated, beside_kernel[i],
+                                              tesm_params_use(params, beside_kernel[i]));
+        }
     }
     show_suggestion(shown);
     show_problem(shown);
@@ -130,10 +132,10 @@ append_info(GwyParamTable *table, gint id, const gchar *label, gchar *text, cons
 }
 
 static void
-append_radii(GwyParamTable *table, const TesmSource *source)
+append_radii(GwyParamTable *table, const TesmSource *source, const TesmFunction *function)
 {
     gchar *contact = tesm_source_metadata(source, "Contact radius");
-    gboolean known = contact != NULL;
+    gboolean known = contact != NULL || function->lateral;
 
     append_info(table, TESM_INFO_RADIUS, "Tip radius in the file", tesm_source_metadata(source, "Tip radius"),
                 known ? "not known" : "not known: maps of τ only");
@@ -143,12 +145,13 @@ append_radii(GwyParamTable *table, const TesmSource *source)
 }
 
 static void
-append_fit(GwyParamTable *table)
+append_fit(GwyParamTable *table, const TesmFunction *function, const TesmSource *source)
 {
     gwy_param_table_append_header(table, TESM_HEADER_FIT, "Fit");
     gwy_param_table_append_combo(table, TESM_KERNEL);
     gwy_param_table_combo_set_filter(table, TESM_KERNEL, engine_has_kernel, NULL, NULL);
-    gwy_param_table_append_combo(table, TESM_GEOMETRY);
+    if (!function->lateral)
+        gwy_param_table_append_combo(table, TESM_GEOMETRY);
     gwy_param_table_append_slider(table, TESM_THRESHOLD);
     gwy_param_table_slider_set_factor(table, TESM_THRESHOLD, 100.0);
     gwy_param_table_set_unitstr(table, TESM_THRESHOLD, "%");
@@ -159,8 +162,15 @@ append_fit(GwyParamTable *table)
     gwy_param_table_append_combo(table, TESM_NOISE);
     gwy_param_table_append_combo(table, TESM_SIGN);
     append_entry(table, TESM_NUISANCE, "e.g. none");
-    append_entry(table, TESM_WINDOW1, "e.g. 0 ms:10 ms");
-    append_entry(table, TESM_WINDOW2, "or none");
+    if (function->lateral) {
+        append_entry(table, TESM_PRIOR, "e.g. 0.5:50 nm");
+        if (tesm_source_count(source) > 1)
+            gwy_param_table_append_checkbox(table, TESM_TOGETHER);
+    }
+    else {
+        append_entry(table, TESM_WINDOW1, "e.g. 0 ms:10 ms");
+        append_entry(table, TESM_WINDOW2, "or none");
+    }
     append_entry(table, TESM_SKIP, "e.g. 0.1 ms");
 }
 
@@ -293,12 +303,12 @@ tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSourc
     if (!function->about_regions && source->menu == TESM_IMAGE && source->bricks->len > 1)
         append_volume(table, source);
     if (function->fits)
-        append_radii(table, source);
+        append_radii(table, source, function);
     if (tesm_source_has_traces(source))
         append_pulse(table, source);
     append_suggestion(table, params, function, source);
     if (function->fits)
-        append_fit(other);
+        append_fit(other, function, source);
     append_engine(other, params);
     gwy_param_table_append_message(table, TESM_MESSAGE, "");
     gwy_param_table_message_set_type(table, TESM_MESSAGE, GTK_MESSAGE_ERROR);

@@ -365,7 +365,8 @@ tesm_entered_suggest(const TesmSource *source, const TesmFunction *function, Gwy
     }
     for (i = 0; i < G_N_ELEMENTS(windows) && function->fits; i++) {
         typed = value_in_text(suggested, windows[i].name);
-        if (typed && !*gwy_params_get_string(params, windows[i].id) && !windows_fit(source, function)) {
+        if (typed && !function->lateral && !*gwy_params_get_string(params, windows[i].id)
+            && !windows_fit(source, function)) {
             add_to_text(text, windows[i].name, typed);
             if (evaluated)
                 gwy_param_table_set_string(evaluated, windows[i].id, typed);

@@ -42,9 +42,10 @@ table_response(GtkDialog *dialog, gint response, const gchar *text)
         gtk_widget_destroy(GTK_WIDGET(dialog));
 }
 
-/* A table of the engine in columns, to read, to copy and to save; it does not keep anybody from working on. */
+/* A table of the engine in columns, or sentences whose lines may be broken, to read, to copy and to save; it does not keep
+ * anybody from working on. */
 void
-tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text)
+tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text, gboolean sentences)
 {
     GtkWidget *dialog = gtk_dialog_new_with_buttons(title, window, GTK_DIALOG_DESTROY_WITH_PARENT, GTK_STOCK_SAVE, SAVE,
                                                     GTK_STOCK_COPY, COPY, GTK_STOCK_CLOSE, GTK_RESPONSE_CLOSE, NULL);
@@ -56,6 +57,8 @@ tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text)
     pango_font_description_free(font);
     gtk_text_buffer_set_text(gtk_text_view_get_buffer(GTK_TEXT_VIEW(view)), text, -1);
     gtk_text_view_set_editable(GTK_TEXT_VIEW(view), FALSE);
+    if (sentences)
+        gtk_text_view_set_wrap_mode(GTK_TEXT_VIEW(view), GTK_WRAP_WORD);
     gtk_text_view_set_cursor_visible(GTK_TEXT_VIEW(view), FALSE);
     gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(scrolled), GTK_POLICY_AUTOMATIC, GTK_POLICY_AUTOMATIC);
     gtk_container_add(GTK_CONTAINER(scrolled), view);

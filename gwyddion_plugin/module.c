@@ -31,19 +31,23 @@ GWY_MODULE_QUERY2(module_info, tesm)
 static const TesmFunction functions[] = {
     {
         "tesm_diffusion_maps", "Diffusion Maps", "/_t-ESM/_Diffusion Maps...",
-        "Fit the traces of all pixels: maps of tau and D", "fit", TRUE, FALSE,
+        "Fit the traces of all pixels: maps of tau and D", "fit", TRUE, FALSE, FALSE,
+    },
+    {
+        "tesm_lateral_diffusion", "Lateral Diffusion", "/_t-ESM/_Lateral Diffusion...",
+        "Take lateral diffusion out: D at the place itself, from the traces around it", "lateral", TRUE, TRUE, FALSE,
     },
     {
         "tesm_displacement_map", "Displacement Map", "/_t-ESM/Displacement _Map...",
-        "Map of H, the displacement caused by the pulse", "displacement", FALSE, FALSE,
+        "Map of H, the displacement caused by the pulse", "displacement", FALSE, FALSE, FALSE,
     },
     {
         "tesm_region_statistics", "Region Statistics", "/_t-ESM/_Region Statistics...",
-        "D and mean traces inside and outside of what is drawn on the channel", "regions", FALSE, TRUE,
+        "D and mean traces inside and outside of what is drawn on the channel", "regions", FALSE, FALSE, TRUE,
     },
     {
         "tesm_open_in_napari", "Open in napari", "/_t-ESM/_Open in napari",
-        "Open the file in napari, with the t-ESM workspace beside it", NULL, FALSE, FALSE,
+        "Open the file in napari, with the t-ESM workspace beside it", NULL, FALSE, FALSE, FALSE,
     },
 };
 
@@ -66,9 +70,10 @@ show_table(const TesmSource *source, const TesmFunction *function, gchar *printe
     g_strchomp(printed);
     if (!*printed)
         return;
-    tesm_results_keep_table(source, printed);
+    if (function->about_regions)
+        tesm_results_keep_table(source, printed);
     if (source->window)
-        tesm_show_table(source->window, function->title, printed);
+        tesm_show_table(source->window, function->title, printed, !function->about_regions);
 }
 
 /* A large volume takes seconds, in which nothing else can be shown. */
@@ -108,7 +113,8 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
         ok = (tesm_process_run((gchar**)words->pdata, source->window, function->title, &printed, error)
               && tesm_results_adopt(source, function, output, error) >= 0);
     }
-    if (ok && function->about_regions)
+    /* What an inversion has to say against itself, no map shows. */
+    if (ok && (function->about_regions || function->lateral))
         show_table(source, function, printed);
     g_ptr_array_free(words, TRUE);
     g_free(printed);

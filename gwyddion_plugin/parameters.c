@@ -10,6 +10,7 @@
 /* What can be set, as Gwyddion remembers it and as the engine is told. */
 #include "tesm.h"
 
+#define FLUX_PULSE 6         /* of the kernels, the first with a lateral form */
 #define TESM_OF_NOISE 3      /* what a threshold is of: no maximum */
 
 static const GwyEnum kernels[] = {
@@ -20,6 +21,12 @@ static const GwyEnum kernels[] = {
     { "erfc",              4 },
     { "Gaussian source",   5 },
     { "Flux pulse",        6 },
+    { "Clamped",           7 },
+};
+
+/* Those that say what happens at the surface, with the numbers they have above. */
+static const GwyEnum lateral_kernels[] = {
+    { "Flux pulse",        FLUX_PULSE },
     { "Clamped",           7 },
 };
 
@@ -92,6 +99,12 @@ add_text(GwyParamDef *definition, gint id, const gchar *name, const gchar *label
     gwy_param_def_add_string(definition, id, name, label, GWY_PARAM_STRING_NULL_IS_EMPTY, NULL, "");
 }
 
+static gint
+first_kernel(const TesmFunction *function)
+{
+    return function->lateral ? FLUX_PULSE : 0;
+}
+
 static GwyParamDef*
 new_definition(const TesmFunction *function)
 {
@@ -117,10 +130,17 @@ new_definition(const TesmFunction *function)
         gwy_param_def_add_gwyenum(definition, TESM_NOISE, "noise", "_Noise", noises, G_N_ELEMENTS(noises), 0);
         add_text(definition, TESM_NUISANCE, "nuisance", "Drift, step, _mains (empty: found)");
         gwy_param_def_add_gwyenum(definition, TESM_SIGN, "sign", "S_ign of a pixel", signs, G_N_ELEMENTS(signs), 0);
-        gwy_param_def_add_gwyenum(definition, TESM_KERNEL, "kernel", "_Kernel", kernels, G_N_ELEMENTS(kernels), 0);
+        gwy_param_def_add_gwyenum(definition, TESM_KERNEL, "kernel", "_Kernel",
+                                  function->lateral ? lateral_kernels : kernels,
+                                  function->lateral ? G_N_ELEMENTS(lateral_kernels) : G_N_ELEMENTS(kernels),
+                                  first_kernel(function));
         add_text(definition, TESM_WINDOW1, "window1", "Window _1 (empty: the pulse)");
         add_text(definition, TESM_WINDOW2, "window2", "Window _2 (empty: after the pulse)");
         add_text(definition, TESM_SKIP, "skip_after_edge", "_Leave out after an edge");
+    }
+    if (function->lateral) {
+        add_text(definition, TESM_PRIOR, "prior", "Ho_w ln D varies (empty: found)");
+        gwy_param_def_add_boolean(definition, TESM_TOGETHER, "together", "All _pulse settings share their D", FALSE);
     }
     add_text(definition, TESM_START, "pulse_start", "Pulse s_tart");
     add_text(definition, TESM_DURATION, "pulse_duration", "Pulse _duration");
@@ -166,7 +186,7 @@ tesm_params_new(const TesmFunction *function, const TesmSource *source)
     gwy_params_set_string(params, TESM_ENGINE, engine);
     /* What was remembered may be of a later engine. */
     if (function->fits && !tesm_engine_knows(tesm_kernel_name(gwy_params_get_enum(params, TESM_KERNEL))))
-        gwy_params_set_enum(params, TESM_KERNEL, 0);
+        gwy_params_set_enum(params, TESM_KERNEL, first_kernel(function));
     g_free(engine);
     tesm_entered_load(source, function, params);
     if (!function->about_regions && !volume_is_chosen(params, source))
@@ -222,9 +242,30 @@ problem_of_entry(const gchar *text, const gchar *name, const gchar *kind, const 
     return g_strdup_printf("%s: '%s' is no %s (%s).", name, text, kind, example);
 }
 
+/* What taking lateral diffusion out needs beside a fit; NULL if all is there. */
+static gchar*
+problem_of_lateral(GwyParams *params, const TesmSource *source)
+{
+    const gchar *text = gwy_params_get_string(params, TESM_PRIOR);
+    const TesmRadius *radius;
+    gboolean known = FALSE;
+    gchar *said;
+
+    for (radius = tesm_radii; radius->option; radius++) {
+        said = tesm_source_metadata(source, radius->name);
+        known = known || said || gwy_params_get_boolean(params, radius->use);
+        g_free(said);
+    }
+    if (!known)
+        return g_strdup("Tip radius: the file does not say it: tick it and set it.");
+    if (*text && !tesm_text_is_prior(text))
+        return problem_of_entry(text, "How ln D varies", "standard deviation with a length", "e.g. 0.5:50 nm");
+    return NULL;
+}
+
 /* What cannot be understood of a part of the fit; NULL if all can. */
 static gchar*
-problem_of_fit(GwyParams *params)
+problem_of_fit(GwyParams *params, const TesmFunction *function, const TesmSource *source)
 {
     static const struct { gint id; const gchar *name; } edges[] = {
         { TESM_WINDOW1, "Window 1" }, { TESM_WINDOW2, "Window 2" },
@@ -240,7 +281,7 @@ problem_of_fit(GwyParams *params)
     text = gwy_params_get_string(params, TESM_SKIP);
     if (*text && !tesm_text_is_quantity(text, "s"))
         return problem_of_entry(text, "Leave out after an edge", "time", "e.g. 0.1 ms");
-    return NULL;
+    return function->lateral ? problem_of_lateral(params, source) : NULL;
 }
 
 /* Whether windows are typed, so that the pulse need not be known. */
@@ -267,11 +308,12 @@ tesm_params_problem(GwyParams *params, const TesmFunction *function, const TesmS
         if (*text && !ok)
             return problem_of_entry(text, value->name, !value->in_metadata ? "such unit"
                                                        : *value->unit == 'V' ? "voltage" : "time", value->example);
-        if (!*text && !function->about_regions && value->id != TESM_VOLTAGE && value->id != TESM_LATERAL_UNIT
+        if (!*text && !function->about_regions && value->id != TESM_VOLTAGE
+            && (value->id != TESM_LATERAL_UNIT || function->lateral)
             && (value->id == TESM_TIME_UNIT || !has_windows(params, function)))
             return g_strdup_printf("%s: the file does not say it (%s).", value->name, value->example);
     }
-    return function->fits ? problem_of_fit(params) : NULL;
+    return function->fits ? problem_of_fit(params, function, source) : NULL;
 }
 
 static void
@@ -357,6 +399,14 @@ add_fit_words(GwyParams *params, GPtrArray *words)
     add_text_option(words, "--skip-after-edge", gwy_params_get_string(params, TESM_SKIP));
 }
 
+static void
+add_lateral_words(GwyParams *params, const TesmSource *source, GPtrArray *words)
+{
+    add_text_option(words, "--prior", gwy_params_get_string(params, TESM_PRIOR));
+    if (tesm_source_count(source) > 1 && gwy_params_get_boolean(params, TESM_TOGETHER))
+        g_ptr_array_add(words, g_strdup("--together"));
+}
+
 void
 tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source, GPtrArray *words)
 {
@@ -371,13 +421,15 @@ tesm_params_add_words(GwyParams *params, const TesmFunction *function, const Tes
         add_option(words, "--channel", g_strdup_printf("%d", source->channel));
     if (function->fits)
         add_fit_words(params, words);
+    if (function->lateral)
+        add_lateral_words(params, source, words);
     for (value = tesm_file_values; value->option; value++) {
         if (!tesm_source_says(source, value))
             add_text_option(words, value->option, gwy_params_get_string(params, value->id));
     }
     if (!function->about_regions)
         g_ptr_array_add(words, g_strdup("--maps-only"));
-    if (function->fits)
+    if (function->fits && !function->lateral)
         g_ptr_array_add(words, g_strdup("--graphs"));
     g_ptr_array_add(words, g_strdup("--progress=lines"));
 }

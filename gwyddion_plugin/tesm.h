@@ -31,6 +31,7 @@ typedef struct {
     const gchar *tooltip;
     const gchar *command;    /* of the engine; NULL for none that makes data */
     gboolean fits;           /* takes the parameters of a fit, not only the pulse */
+    gboolean lateral;        /* fits all pixels together: only kernels that say what happens at the surface */
     gboolean about_regions;  /* is about what is drawn on the current channel: prints a table, can do without traces */
 } TesmFunction;
 
@@ -93,6 +94,7 @@ enum {
     TESM_USE_VOLUME, TESM_VOLUME_ID, TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR,
     TESM_USE_CONTACT, TESM_CONTACT, TESM_CONTACT_ERROR, TESM_GEOMETRY, TESM_THRESHOLD,
     TESM_THRESHOLD_OF, TESM_SIGMAS, TESM_NOISE, TESM_NUISANCE, TESM_SIGN, TESM_KERNEL, TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_START, TESM_DURATION, TESM_VOLTAGE,
+    TESM_PRIOR, TESM_TOGETHER,
     TESM_TIME_UNIT, TESM_LATERAL_UNIT, TESM_ENGINE,
     TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_CONTACT, TESM_INFO_ENGINE,
     TESM_HEADER_FIT, TESM_HEADER_PULSE, TESM_HEADER_ENGINE, TESM_INFO_SUGGESTED, TESM_BUTTON_SUGGESTED, TESM_MESSAGE,
@@ -136,6 +138,7 @@ const gchar*  tesm_entered_origin (void);
 gboolean      tesm_text_is_unit    (const gchar *text, const gchar *unit);
 gboolean      tesm_text_is_quantity(const gchar *text, const gchar *unit);
 gboolean      tesm_text_is_window  (const gchar *text);
+gboolean      tesm_text_is_prior   (const gchar *text);
 gchar*        tesm_text_rounded    (const gchar *text);
 
 /* dialog.c */
@@ -149,7 +152,7 @@ void          tesm_results_keep_table(const TesmSource *source, const gchar *tab
 
 /* messages.c */
 void          tesm_show_error(GtkWindow *window, const gchar *title, const GError *error);
-void          tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text);
+void          tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text, gboolean sentences);
 
 /* napari.c */
 gboolean      tesm_open_in_napari(const TesmSource *source, const TesmFunction *function, GError **error);

@@ -90,6 +90,25 @@ tesm_text_is_window(const gchar *text)
     return is;
 }
 
+/* Whether it is "auto", or a number and a length with a colon between them, as "0.5:50 nm". */
+gboolean
+tesm_text_is_prior(const gchar *text)
+{
+    gchar *written = stripped(text), **parts = g_strsplit(written, ":", -1), *deviation;
+    const gchar *end;
+    gboolean is = gwy_strequal(written, "auto");
+
+    if (!is && g_strv_length(parts) == 2) {
+        deviation = stripped(parts[0]);
+        end = end_of_number(deviation);
+        is = end && !*end && g_ascii_strtod(deviation, NULL) > 0.0 && tesm_text_is_quantity(parts[1], "m");
+        g_free(deviation);
+    }
+    g_strfreev(parts);
+    g_free(written);
+    return is;
+}
+
 /* A quantity with six digits, as it is to be read; what is none stays as it is. */
 gchar*
 tesm_text_rounded(const gchar *text)

@@ -131,7 +131,7 @@ table_with(gint id)
 static const struct { const gchar *name; gint id; } typed_entries[] = {
     { "pulse_start", TESM_START }, { "pulse_duration", TESM_DURATION }, { "voltage", TESM_VOLTAGE },
     { "time_unit", TESM_TIME_UNIT }, { "lateral_unit", TESM_LATERAL_UNIT }, { "window1", TESM_WINDOW1 },
-    { "window2", TESM_WINDOW2 }, { "skip_after_edge", TESM_SKIP },
+    { "window2", TESM_WINDOW2 }, { "skip_after_edge", TESM_SKIP }, { "prior", TESM_PRIOR },
 };
 
 static void

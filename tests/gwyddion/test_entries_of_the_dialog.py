@@ -11,6 +11,7 @@ from napari_tesm.quantities.text import quantity_from_text
 pytestmark = pytest.mark.gwyddion
 
 FITS, MAP_OF_H, REGIONS = "tesm_diffusion_maps", "tesm_displacement_map", "tesm_region_statistics"
+LATERAL = "tesm_lateral_diffusion"
 PULSE = ["Pulse start", "Pulse duration", "Pulse voltage", "Tip radius"]
 OPTIONS = (
     "--pulse-start",
@@ -207,3 +208,23 @@ def test_what_the_engine_understands_is_not_held_up(engine, silent, written):
 def test_regions_need_no_pulse(engine, silent):
     run, given = engine(REGIONS, silent, typed="")
     assert (run.ok, given) == (True, {})
+
+
+def test_taking_lateral_diffusion_out_needs_a_radius_and_takes_two_kernels(engine, silent, sample, stress):
+    pulse = "pulse_start=0.5 ms|pulse_duration=10 ms|voltage=-2.5 V"
+    run, given = engine(LATERAL, silent, typed=pulse)
+    assert (run.log, run.ok, given) == ([], False, None)
+    assert "Tip radius: the file does not say it: tick it and set it." in run.labels
+    assert not {"Geometry:", "Window 1 (empty: the pulse):"} & set(run.labels)
+    run, given = engine(LATERAL, silent, typed=f"{pulse}|tip_radius=27.5e-9|tip_radius_error=2.5e-9")
+    assert (run.log, run.ok, given) == ([], True, GIVEN)
+    assert {"--kernel=flux-pulse", "--maps-only"} <= set(stress.said("words"))
+    assert not {"--graphs", "--together"} & set(stress.said("words"))
+    run, _ = engine(LATERAL, sample, typed="prior=soft")
+    assert not run.ok
+    assert "How ln D varies: 'soft' is no standard deviation with a length (e.g. 0.5:50 nm)." in run.labels
+    for text in ("0.5:50", "-1:50 nm", "0.5:50 ms", "0:50 nm"):
+        assert not engine(LATERAL, sample, typed=f"prior={text}")[0].ok
+    run, _ = engine(LATERAL, sample, typed="prior=0.5:50 nm")
+    assert run.ok
+    assert "--prior=0.5:50 nm" in stress.said("words")

@@ -64,6 +64,24 @@ def test_a_joint_kernel_can_be_chosen_after_a_geometry_and_a_window(module, samp
         assert gwyddion.leftovers() == []
 
 
+def test_lateral_diffusion_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, display, host):
+    with session(
+        module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+    ) as gwyddion:
+        gwyddion.call("tesm_lateral_diffusion", "Traces (-3 V)", menu="alt")
+        gwyddion.wait_for("Lateral Diffusion")
+        gwyddion.shot("lateral dialog")
+        gwyddion.key("alt+o")
+        gwyddion.wait(lambda windows: "Lateral Diffusion" not in windows, "the end of the dialog")
+        gwyddion.shot("lateral progress")
+        gwyddion.wait(lambda windows: any("[D lateral (-3 V)]" in title for title in windows), "the map")
+        gwyddion.wait_for("Lateral Diffusion")  # what there is to say of it
+        gwyddion.wait_for_peace()
+        gwyddion.shot("lateral map")
+        assert gwyddion.problems() == []
+        assert gwyddion.leftovers() == []
+
+
 @pytest.mark.parametrize("mode", ["hang", "stubborn"])
 def test_cancel_ends_the_engine_and_its_children(module, sample, tmp_path, display, stress, mode):
     with session(module, sample, tmp_path, display, **stress.environment(mode)) as gwyddion:

@@ -15,11 +15,11 @@ pytestmark = pytest.mark.gwyddion
 FUNCTION = "tesm_diffusion_maps"
 
 
-def remember(host, **values):
-    """Write Gwyddion's settings as if somebody had entered these values in the dialog."""
+def remember(host, function=FUNCTION, **values):
+    """Write Gwyddion's settings as if somebody had entered these values in the dialog of a function."""
     kinds = {str: 'string "{}"', bool: "boolean {}", int: "int32 {}", float: "double {!r}"}
     lines = [
-        f'"/module/{FUNCTION}/{name}" {kinds[type(value)].format(value)}' for name, value in values.items()
+        f'"/module/{function}/{name}" {kinds[type(value)].format(value)}' for name, value in values.items()
     ]
     settings = host.home / ".gwyddion" / "settings"
     settings.parent.mkdir(parents=True, exist_ok=True)
