@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from napari_tesm.io import rehearsal
+from napari_tesm.io import patience, rehearsal
 from napari_tesm.io.content import ContentError
 
 READERS = """
@@ -64,20 +64,20 @@ def test_memory_without_end_is_refused(rehearse):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 def test_computing_without_end_is_refused(rehearse, monkeypatch):
     monkeypatch.setattr(rehearsal, "_SECONDS", 0.2)
-    monkeypatch.setattr(rehearsal, "_PATIENCE", 1000.0)
+    monkeypatch.setattr(patience, "PATIENCE", 1000.0)
     with pytest.raises(ContentError, match=r"damaged.*does not come to an end"):
         rehearse("spin")
 
 
 def test_a_file_that_only_waits_for_its_turn_is_sound(rehearse, monkeypatch):
     monkeypatch.setattr(rehearsal, "_SECONDS", 1.0)
-    monkeypatch.setattr(rehearsal, "_PATIENCE", 1000.0)
+    monkeypatch.setattr(patience, "PATIENCE", 1000.0)
     rehearse("wait")
 
 
 def test_waiting_without_end_is_no_damage(rehearse, monkeypatch):
     monkeypatch.setattr(rehearsal, "_SECONDS", 1.0)
-    monkeypatch.setattr(rehearsal, "_PATIENCE", 1.0)
+    monkeypatch.setattr(patience, "PATIENCE", 1.0)
     started = time.monotonic()
     with pytest.raises(ContentError, match=r"data\.h5 could not be read in time") as refused:
         rehearse("hang")

@@ -218,16 +218,39 @@ def test_a_converter_that_never_ends_is_stopped_with_all_it_started(
     converter, no_leftovers, monkeypatch, tmp_path
 ):
     monkeypatch.setattr("napari_tesm.io.vendor.converter._SECONDS", 0.5)
+    monkeypatch.setattr("napari_tesm.io.patience.PATIENCE", 1.0)
     alive = tmp_path / "alive"
     path = converter(f"(while :; do touch {alive}; sleep 0.1; done) & sleep 1000")
     started = time.monotonic()
-    with pytest.raises(ContentError, match="does not come to an end"):
+    # It waits, and nothing says that the file is the reason.
+    with pytest.raises(ContentError, match=r"scan\.xyz could not be converted in time") as refused:
         content_from_vendor(path)
+    assert "damaged" not in str(refused.value)
     assert time.monotonic() - started < 20
     time.sleep(0.3)
     alive.unlink()
     time.sleep(0.5)
     assert not alive.exists()
+
+
+@posix
+@pytest.mark.slow
+def test_a_converter_that_computes_without_end_is_stopped(converter, no_leftovers, monkeypatch):
+    monkeypatch.setattr("napari_tesm.io.vendor.converter._SECONDS", 0.5)
+    monkeypatch.setattr("napari_tesm.io.patience.PATIENCE", 1000.0)
+    path = converter("while :; do :; done")
+    with pytest.raises(ContentError, match=r"scan\.xyz is damaged: converting it does not come to an end"):
+        content_from_vendor(path)
+
+
+@posix
+def test_a_converter_that_waits_for_its_turn_is_given_time(converter, no_leftovers, monkeypatch):
+    """On a busy machine a sound file took longer than a minute by the clock, and was called damaged."""
+    monkeypatch.setattr("napari_tesm.io.vendor.converter._SECONDS", 0.2)
+    monkeypatch.setattr("napari_tesm.io.patience.PATIENCE", 100.0)
+    path = converter("sleep 1; echo \"gwyconvert: cannot load 'a': It is sound.\" >&2; exit 1")
+    with pytest.raises(ContentError, match="It is sound"):
+        content_from_vendor(path)
 
 
 @posix

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_tesm import open_dataset
+from napari_tesm.cli import main
 from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.io.content import ContentError
@@ -142,6 +144,32 @@ def test_damaged_stores_are_said_in_a_sentence(tmp_path):
     meta.unlink()
     with pytest.raises(ContentError, match=r"a\.zarr"):
         dataset_from_zarr(path)
+
+
+@pytest.mark.parametrize(
+    "name", [".zarray", ".zattrs", "displacement/.zarray", "displacement/.zattrs", "time/.zarray"]
+)
+def test_a_description_that_is_a_folder_is_damage_and_no_warning(tmp_path, capsys, name):
+    """zarr passed over the array with a warning, and the command said that all was well."""
+    path = tmp_path / "a.zarr"
+    save_zarr(path, example_dataset(shape=(3, 5)))
+    (path / "notes.txt").write_text("What lies beside the arrays is nobody's business.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert dataset_from_zarr(path).sizes["x"] == 5
+        assert main(["info", str(path)]) == 0
+        (path / name).unlink(missing_ok=True)
+        (path / name).mkdir()
+        for read in (dataset_from_zarr, content_from_file):
+            with pytest.raises(ContentError, match=rf"a\.zarr is damaged: '{name}' is a folder"):
+                read(path)
+        capsys.readouterr()
+        for words in (["info", str(path)], ["fit", str(path), "-o", str(tmp_path / "D.gwy")]):
+            assert main(words) == 1
+            said = capsys.readouterr()
+            assert said.out == ""
+            assert said.err.count("\n") == 1
+            assert f"'{name}' is a folder where a file should be" in said.err
 
 
 def test_any_other_store_is_described(tmp_path):

@@ -9,6 +9,7 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import refuse_inputs
 from napari_tesm.cli.progress import progress_for
+from napari_tesm.data.dataset import titles_of_traces
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.texts import printable
 from napari_tesm.io.mapping.entries import Mapping
@@ -57,7 +58,7 @@ def _scan(name: str, mapping: Mapping | None, options: argparse.Namespace) -> Sc
         raise first.refusal
     if others:
         kinds = [first.dataset, *(scan.dataset for scan in others)]
-        titles = "; ".join(" + ".join(dataset.attrs["traces"]) for dataset in kinds if dataset is not None)
+        titles = "; ".join(" + ".join(titles_of_traces(dataset)) for dataset in kinds if dataset is not None)
         raise ValueError(
             f"{name} holds traces of different time bases, units or grids ({titles}): "
             "name those of one kind in a mapping"

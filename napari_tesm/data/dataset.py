@@ -324,6 +324,15 @@ def pulse_labels(voltage: ArrayLike, direction: Sequence[str], *, always: bool =
     return labels
 
 
+def titles_of_traces(dataset: xr.Dataset) -> list[str]:
+    """Return what the traces are called: as in their file, else ``Traces (-3 V)`` for each pulse setting."""
+    titles = dataset.attrs.get("traces")
+    if isinstance(titles, list | tuple) and titles:
+        return [str(title) for title in titles]
+    labels = pulse_labels(dataset["voltage"].values, [str(way) for way in dataset["direction"].values])
+    return [f"Traces {label}".rstrip() for label in labels]
+
+
 def voltage_in_title(title: str) -> float:
     """Return the voltage that a title says in parentheses, in V, as `pulse_labels` writes it; NaN where it says none.
 

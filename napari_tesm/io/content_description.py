@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from napari_tesm.data.dataset import titles_of_traces
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.io.content import Axis, FileContent, Source
 from napari_tesm.io.gwy.description import entry_of_traces
@@ -46,7 +47,7 @@ def description_of_traces(dataset: xr.Dataset) -> Entry:
     """Return what is known of the pulse of traces, and what a fit of them lacks."""
     voltages = [text_from_quantity(float(v), "V") for v in dataset["voltage"].values if np.isfinite(v)]
     stated = {"pulse voltage": ", ".join(voltages)} if voltages else {}
-    titles = list(dict.fromkeys(dataset.attrs["traces"]))
+    titles = list(dict.fromkeys(titles_of_traces(dataset)))
     return entry_of_traces(titles, stated, PulseProtocol.from_attributes(dataset.attrs))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import xarray as xr
 from gwyfile.objects import GwyContainer
 
+from napari_tesm.data.dataset import titles_of_traces
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.leftovers import put_right
@@ -266,14 +267,14 @@ def _chosen(datasets: list[xr.Dataset], names: Sequence[str] | None) -> list[xr.
     if not names or not datasets:
         return datasets
     chosen = []
-    titles = [title for dataset in datasets for title in dataset.attrs["traces"]]
+    titles = [title for dataset in datasets for title in titles_of_traces(dataset)]
     for name in names:
         if name not in titles and not (name.isdecimal() and int(name) < len(titles)):
             listed = ", ".join(f"{number} '{title}'" for number, title in enumerate(titles))
             raise ValueError(f"there are no traces called '{name}'; the file holds: {listed}")
     first = 0
     for dataset in datasets:
-        own = dataset.attrs["traces"]
+        own = titles_of_traces(dataset)
         wanted = [n for n, title in enumerate(own) if title in names or str(first + n) in names]
         first += len(own)
         if wanted:
@@ -306,7 +307,7 @@ def open_dataset(
 def only_dataset(groups: Sequence[xr.Dataset], path: str | PathLike[str]) -> xr.Dataset:
     """Return the one group of traces of a file; raises ValueError where there are several."""
     if len(groups) > 1:
-        titles = "; ".join(" + ".join(f"'{title}'" for title in group.attrs["traces"]) for group in groups)
+        titles = "; ".join(" + ".join(f"'{title}'" for title in titles_of_traces(group)) for group in groups)
         raise ValueError(
             Sentence(
                 "{path} holds traces with different time bases, protocols, units or grids: "

@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import json
 import math
-import signal
 import subprocess
 import sys
 import time
@@ -19,13 +18,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from napari_tesm.io import patience
 from napari_tesm.io.content import ContentError, FileContent, one_line
 
-# Of processor time: by the clock on the wall a sound file takes as long as other programs let it.
+# Of processor time.
 _SECONDS: Final = 15.0
 _BYTES_PER_SECOND: Final = 20e6
-# How much longer by the clock on the wall, which also ends what waits and never works.
-_PATIENCE: Final = 10.0
 # What opening may take beside the file on disk; arrays stay in it.
 _MEMORY: Final = 4 << 30
 _survived: set[tuple[str, int, int]] = set()
@@ -66,19 +64,14 @@ def rehearse(path: str | PathLike[str], module: str, reader: str) -> None:
             [sys.executable, "-c", code, module, reader, key[0], str(allowed)],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            timeout=_PATIENCE * allowed,
+            timeout=patience.PATIENCE * allowed,
             check=False,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except subprocess.TimeoutExpired:
-        raise ContentError(
-            f"{path} could not be read in time (stopped after {_PATIENCE * allowed:.0f} s): try again when the machine "
-            "and the disk are less busy."
-        ) from None
-    if _time_was_up(done.returncode):
-        raise ContentError(
-            f"{path} is damaged: reading it does not come to an end (stopped after {allowed:.0f} s of processor time)."
-        )
+        raise patience.late(path, "read", patience.PATIENCE * allowed) from None
+    if patience.time_was_up(done.returncode):
+        raise patience.endless(path, "reading", allowed)
     try:
         verdict = json.loads(done.stdout)
     except ValueError:
@@ -124,8 +117,3 @@ def _limit(memory: int, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), resource.RLIM_INFINITY))
     # A crash is expected here and needs no core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _time_was_up(code: int) -> bool:
-    """Return whether a process that ended with this code had used up its processor time."""
-    return sys.platform != "win32" and code == -signal.SIGXCPU

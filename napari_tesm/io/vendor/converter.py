@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from napari_tesm.files.optional import MissingPackageError
+from napari_tesm.io import patience
 from napari_tesm.io.content import ContentError, one_line
 
+# Of processor time.
 _SECONDS: Final = 60.0
 _BYTES_PER_SECOND: Final = 2e6
 _MEMORY: Final = 8 << 30
@@ -43,12 +46,13 @@ def convert(path: Path, output: Path) -> str:
     Raises
     ------
     ContentError
-        If the file is of no known format or damaged, or the converter takes too long or too much memory.
+        If the file is of no known format or damaged, or the converter computes without end, does not finish in time or
+        takes too much memory.
     MissingPackageError
         If there is no converter.
     """
-    command = _limited([_converter(path), str(path.absolute()), str(output)])
     allowed = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
+    command = _limited([_converter(path), str(path.absolute()), str(output)], allowed)
     # A new session: what the converter may start ends with it.
     process = subprocess.Popen(
         command,
@@ -61,13 +65,13 @@ def convert(path: Path, output: Path) -> str:
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     try:
-        stdout, stderr = process.communicate(timeout=allowed)
+        stdout, stderr = process.communicate(timeout=patience.PATIENCE * allowed)
     except subprocess.TimeoutExpired:
-        raise ContentError(
-            f"{path} is damaged: converting it does not come to an end (stopped after {allowed:.0f} s)."
-        ) from None
+        raise patience.late(path, "converted", patience.PATIENCE * allowed) from None
     finally:
         _end(process)
+    if patience.time_was_up(process.returncode):
+        raise patience.endless(path, "converting", allowed)
     if process.returncode == 0 and output.is_file():
         module = re.search(rb'"module": *"([^"]*)"', stdout)
         return one_line(module[1].decode("utf-8", "replace")) if module else ""
@@ -121,12 +125,14 @@ def _environment() -> dict[str, str]:
     return environment | {"LC_NUMERIC": "C", "GTK_MODULES": "", "GDK_PIXBUF_MODULE_FILE": os.devnull}
 
 
-def _limited(command: list[str]) -> list[str]:
-    """Return the command with limits on memory and on what it writes, where the system has such."""
+def _limited(command: list[str], seconds: float) -> list[str]:
+    """Return the command with limits on processor time, memory and what it writes, where the system has such."""
     shell = "/bin/sh"
     if os.name != "posix" or not Path(shell).exists():
         return command
     limits = (
-        f"ulimit -v {_MEMORY >> 10} 2>/dev/null; ulimit -f {_LARGEST_OUTPUT >> 9} 2>/dev/null; ulimit -c 0"
+        # The soft limit alone: at the hard one a process is killed, and nobody can tell by what.
+        f"ulimit -S -t {math.ceil(seconds)}; ulimit -v {_MEMORY >> 10} 2>/dev/null; "
+        f"ulimit -f {_LARGEST_OUTPUT >> 9} 2>/dev/null; ulimit -c 0"
     )
     return [shell, "-c", f'{limits}; exec "$@"', shell, *command]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from os import PathLike
@@ -24,7 +25,9 @@ MARK: Final = "t-ESM dataset 1"
 """Attribute ``tesm_format`` of a store that `save_zarr` wrote."""
 OTHER_CHANNELS: Final = "other_channels"
 """Group of the images that lie on other grids; they travel in the encoding of a dataset under this name."""
-_MARKS: Final = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+_NODES: Final = ("zarr.json", ".zgroup", ".zarray")
+"""Files that say that a folder is a group or an array."""
+_MARKS: Final = (*_NODES, ".zattrs", ".zmetadata")
 # What unpacks numbers and nothing else. Zarr knows codecs that load pickled objects, which run what they like.
 _SAFE_CODECS: Final = {
     "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta", "endian", "fixedscaleoffset",
@@ -63,6 +66,7 @@ def opened_group(path: str | PathLike[str]) -> Any:
             f"{path} is no Zarr folder: it holds neither 'zarr.json' nor '.zgroup' nor '.zarray'."
         )
     zarr = optional_module("zarr", path, "a Zarr folder")
+    _check_descriptions(Path(path), "")
     try:
         # Without consolidated metadata: it may name members that are not in the folder.
         return zarr.open_group(str(path), mode="r", use_consolidated=False)
@@ -96,11 +100,43 @@ def members(group: Any, path: Path) -> Iterator[tuple[str, Any]]:
         yield name, item
         if not hasattr(item, "members"):
             continue
-        inside = sorted(item.members(use_consolidated_for_children=False))
+        if name:
+            _check_descriptions(path, name)
+        # What is no part of a store, a note or a preview beside the arrays, is none of its business.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            inside = sorted(item.members(use_consolidated_for_children=False))
+        _check_members(path, name, dict(inside))
         n_seen += len(inside)
         if n_seen > _MOST_MEMBERS or name.count("/") > _DEEPEST:
             raise ContentError(f"{path} holds too many arrays, or nests them too deeply.")
         waiting += [(f"{name}/{key}".strip("/"), member) for key, member in inside]
+
+
+def _check_descriptions(path: Path, name: str) -> None:
+    """Raise a ContentError where a description of a group or its members is no file: Zarr passes over what it means."""
+    group = path / name
+    with os.scandir(group) as entries:
+        folders = [group, *sorted(Path(entry) for entry in entries if entry.is_dir())]
+    for place in (folder / mark for folder in folders for mark in _MARKS):
+        if place.is_dir():
+            where = place.relative_to(path).as_posix()
+            raise ContentError(f"{path} is damaged: '{where}' is a folder where a file should be.")
+
+
+def _check_members(path: Path, name: str, known: Mapping[str, Any]) -> None:
+    """Raise a ContentError where something is described that Zarr has passed over, as it does what it cannot read.
+
+    An array whose description it cannot read it may take for an empty group, too.
+    """
+    with os.scandir(path / name) as entries:
+        folders = sorted(entry.name for entry in entries if entry.is_dir())
+    for folder in folders:
+        wrong = _NODES if folder not in known else (".zarray",) if hasattr(known[folder], "members") else ()
+        mark = next((mark for mark in wrong if (path / name / folder / mark).is_file()), None)
+        if mark is not None:
+            where = (Path(name) / folder / mark).as_posix()
+            raise ContentError(f"{path} is no sound Zarr store: '{where}' cannot be understood.")
 
 
 def stored_bytes(path: Path) -> int:
