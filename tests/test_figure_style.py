@@ -7,14 +7,18 @@ from functools import cache
 
 import numpy as np
 import pytest
+from examples import example_dataset
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from plotting_checks import faults_of_print
-from report_examples import example_data, example_scan
+from report_examples import example_data, example_scan, fitted
 
 from napari_tesm.cli.entry import main
 from napari_tesm.cli.outputs import outputs_of
+from napari_tesm.plotting.maps import draw_map
+from napari_tesm.plotting.overview import overview_figure
+from napari_tesm.plotting.print_layout import rearrange
 from napari_tesm.plotting.style import FigureStyle, bytes_of_figure, drawn_bytes, finish
 from napari_tesm.report.section import ReportFigure
 from napari_tesm.report.sections import section_functions
@@ -111,6 +115,38 @@ def test_maps_keep_their_place_on_the_sample_and_a_size_that_shows_them():
             assert axes.get_window_extent().width > least * figure.bbox.width
             lines = [text.get_text() for text in axes.texts]
             assert any(re.fullmatch(r"\d+ nm", line) for line in lines)
+
+
+@pytest.mark.slow
+def test_the_overview_fits_a_page():
+    """It once collapsed: half a metre high at 180 mm, panels and type on top of each other."""
+    figure = overview_figure(*(each.isel(pulse=[1]) for each in fitted()))
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(150)
+    finish(figure, FigureStyle.of("paper", "180mm"))
+    canvas.draw()
+    maps = [axes for axes in figure.axes if axes.images]
+    assert len(maps) == 5
+    assert figure.get_size_inches()[1] * 25.4 < 320
+    boxes = [axes.get_tightbbox() for axes in figure.axes if axes.get_subplotspec() is not None]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    for axes in maps:
+        box = axes.get_window_extent()
+        assert box.height < 1.01 * box.width * 32 * 6 / (40 * 9)
+
+
+def test_colour_bars_go_with_their_maps_when_panels_are_arranged_anew():
+    """From where they were the layout kept most of the figure free; an overview of two pulses collapsed."""
+    figure = Figure(figsize=(18.0, 7.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    image = example_dataset()["topography"]
+    grid = figure.subplots(3, 5)
+    for axes in grid[:, :3].flat:
+        draw_map(axes, image, "Topography", cmap="gray")
+    rearrange(figure, 180 / 25.4)
+    for axes in grid[:, :3].flat:
+        place, bar = (each.get_position(original=True) for each in (axes, axes.images[0].colorbar.ax))
+        assert (bar.y0, bar.y1) == pytest.approx((place.y0, place.y1))
 
 
 def test_fonts_are_in_the_file_and_letters_stay_letters():

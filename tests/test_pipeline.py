@@ -205,3 +205,27 @@ def test_one_voltage_is_not_put_on_pulses_of_different_ones():
         run(Evaluation.of(example_dataset(), Recipe(voltage=-5.0)))
     maps = run(Evaluation.of(example_dataset(voltage=(-3.0,), direction=("",)), Recipe(voltage=-5.0)))
     assert maps["voltage"].values.tolist() == [-5.0]
+
+
+@pytest.mark.parametrize(("lock_in", "kernel"), [(0, "exponential"), (2.0, "exponential"), (0, "flux-pulse")])
+def test_reduced_chi_square_is_one_where_the_kernel_describes_the_traces(lock_in, kernel):
+    """Its truth is the noise that was put in, sample by sample."""
+    noise = 0.004
+    dataset = example_dataset(shape=(30, 42), noise=noise, lock_in=lock_in)
+    maps = run(Evaluation.of(dataset, Recipe(kernel=kernel, all_parameters=True)))
+    numbers = ("",) if kernel == "flux-pulse" else ("1", "2")
+    for number in numbers:
+        name = f"chi2_{number}".rstrip("_")
+        found = maps[name].values
+        assert np.isfinite(found).all()
+        if kernel == "exponential":
+            assert np.median(found) == pytest.approx(1.0, abs=0.05)
+            samples = 100 if number == "1" else 150
+            rms = maps[f"rms_{number}"].values
+            if lock_in == 0:
+                wanted = rms**2 * samples / (samples - 3) / noise**2
+                assert np.median(found / wanted) == pytest.approx(1.0, abs=0.03)
+        else:
+            # The traces are exponentials, which a flux is not.
+            assert np.median(found) > 1.3
+    assert not any(name.startswith("chi2") for name in run(Evaluation.of(dataset)).data_vars)

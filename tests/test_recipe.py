@@ -62,6 +62,7 @@ def test_every_field_survives_json():
         skip_after_edge=1e-4, response_level=0.01, max_log_tau_error=0.3, phase_rotation=-12.5,
         lock_in_time_constant=1e-4, lock_in_order=4, intervals=True, noise="white", contact_radius=5e-9,
         nuisance="drift,mains:60Hz", contact_radius_error=1e-9, sign="any", parity="odd",
+            all_parameters=True,
     )  # fmt: skip
     default = Recipe()
     same = [

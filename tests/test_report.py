@@ -15,6 +15,7 @@ from report_examples import RECIPE, StrictPage, example_data, example_scan, simu
 from napari_tesm import save
 from napari_tesm.cli import main
 from napari_tesm.evaluation.pipeline import Cancelled
+from napari_tesm.findings.summary import summary_from_maps
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.report.assembling import report_from_data
 from napari_tesm.report.gathering import report_data_from_files
@@ -82,13 +83,35 @@ def test_warnings_and_what_is_missing_stand_before_the_first_section(report):
     assert text.index("The other half is missing.") < text.index('<section id="plain"')
 
 
-def test_a_page_writes_numbers_with_prefixes_and_the_csv_in_si(report):
+def test_a_page_writes_numbers_with_prefixes_and_the_csv_in_si(data, report):
     page = StrictPage.of(page_from_report(report))
     assert "tau (ms)" in page.text
     assert "1.25" in page.text
     assert "D (10⁻¹³ m²/s)" in page.text
     csv = files_of_report(report)["tables/plain.csv"].decode()
-    assert csv == 'name,tau (s),D (m²/s),sure\n"a, b",0.00125,4e-13,yes\nc,,,no\n'
+    digest = summary_from_maps(data.main.maps)["recipe_digest"]
+    assert re.fullmatch("[0-9a-f]{12}", digest)
+    assert csv == f'name,tau (s),D (m²/s),sure,recipe\n"a, b",0.00125,4e-13,yes,{digest}\nc,,,no,{digest}\n'
+
+
+def test_each_row_of_a_csv_names_the_recipe_of_its_own_scan():
+    """Maps of an earlier fit keep the recipe that made them."""
+    other = replace(RECIPE, threshold=0.2)
+    scans = [example_scan(), example_scan(other, label="other")]
+
+    def both(data):
+        rows = [[scan.name, 1.0] for scan in data.scans]
+        return Section("both", "Both", tables=[Table("both", "Both.", ["scan", "n"], [*rows, [None, 2.0]])])
+
+    report = report_from_data(example_data(*scans), sections={"both": both, "cycling": lambda data: Section(
+        "cycling", "Cells", tables=[Table("cells", "Cells.", ["n"], [[1]])]
+    )}, strict=True)  # fmt: skip
+    digests = [summary_from_maps(scan.maps)["recipe_digest"] for scan in scans]
+    assert digests[0] != digests[1]
+    files = files_of_report(report)
+    _, *rows = files["tables/both.csv"].decode().splitlines()
+    assert [row.split(",")[-1] for row in rows] == [*digests, digests[0]]
+    assert files["tables/cells.csv"].decode() == "n\n1\n"
 
 
 def test_numbers_are_json_without_nan(report):

@@ -5,13 +5,18 @@ from functools import cache
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from report_examples import RECIPE, StrictPage, example_data, example_scan
 
 from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.regions.shapes import Region
 from napari_tesm.report.assembling import drawn_figure, report_from_data
+from napari_tesm.report.choices import choose_marks
 from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.report.html import page_from_report
+from napari_tesm.report.sections import points as curves_at_points
+from napari_tesm.report.sections import regions as parts_of_scans
 from napari_tesm.report.sections.series import section_from_data
 from napari_tesm.simulation import simulate_series
 from napari_tesm.simulation.voltage_scans import POINTS, VOLTAGES
@@ -133,6 +138,80 @@ def test_tables_and_numbers_tell_right_from_down_and_a_mean_from_its_spread():
         entry = numbers["points"]["H"][number - 1]
         assert (entry["number"], entry["x"], entry["y"]) == (number, pinned.x, pinned.y)
         assert entry["standard_deviation"][0] == pytest.approx(three.std(ddof=1))
+
+
+def expected_pixel(scan, place, voltage):
+    """Return the pixel (row, column) in which a place of the −3 V scan lies in another one, or None near a border."""
+    right, down = next(one["drift_pixels"] for one in SIMULATED.truth()["scans"] if one["voltage"] == voltage)
+    down_by, right_by = scan.spacing
+    fractions = (
+        (place.y - scan.y[0]) / down_by + down, (place.x - scan.x[0]) / right_by + right,
+    )  # fmt: skip
+    nearest = [round(at) for at in fractions]
+    near_border = any(abs(at - pixel) > 0.4 for at, pixel in zip(fractions, nearest, strict=True))
+    return None if near_border else tuple(nearest)
+
+
+def test_curves_at_the_points_are_there_for_every_scan_where_the_points_lie_in_it():
+    scans = [wider(voltage) for voltage in VOLTAGES[:2]]
+    scans[0].points = [replace(one, size=1) for one in scans[0].points]
+    data = replace(only(VOLTAGES[:2]), scans=scans)
+    section = curves_at_points.section_from_data(data)
+    tables = {table.name: table for table in section.tables}
+    curves = [dict(zip(tables["points_series_curves"].keys, row, strict=True)) for row in
+              tables["points_series_curves"].rows]  # fmt: skip
+    heights = [dict(zip(tables["points_series"].keys, row, strict=True)) for row in
+               tables["points_series"].rows]  # fmt: skip
+    compared = 0
+    for one, voltage in zip(scans, (-3.0, -5.0), strict=True):
+        pulse = list(one.voltages).index(voltage)
+        label = f"−{-voltage:g} V"
+        for point in scans[0].points:
+            pixel = expected_pixel(one, point, voltage)
+            if pixel is None:
+                continue
+            compared += 1
+            values = [row[f"point {point.number}"] for row in curves if row["pulse"] == label]
+            np.testing.assert_array_equal(values, one.dataset["displacement"].values[pulse][pixel])
+            (height,) = [row for row in heights if (row["pulse"], row["point"]) == (label, point.number)]
+            assert height["H"] == one.maps["H"].values[pulse][pixel]
+            assert (height["row"], height["column"]) == pixel
+            assert height["scan"] == one.name
+    assert compared >= 4
+    figure = next(figure for figure in section.figures if figure.name == "points_series")
+    canvas = Figure(figsize=figure.size)
+    figure.fill(canvas)
+    assert [axes.get_title() for axes in canvas.axes if axes.axison] == ["−3 V", "−5 V"]
+    assert all(len(axes.get_legend().get_texts()) == len(scans[0].points) for axes in canvas.axes)
+
+
+def test_regions_of_the_main_scan_are_laid_on_the_others_of_its_series():
+    scans = [wider(voltage) for voltage in VOLTAGES[:3]]
+    first = scans[0]
+    corners = [(first.x[column], first.y[row]) for column, row in ((12, 10), (30, 10), (30, 24), (12, 24))]
+    first.regions = [Region("rectangle", tuple(corners), "mine", "step")]
+    own = Region("line", tuple(corners[:2]), "own", "grain")
+    scans[2].regions = [own]
+    scans[1].points = []
+    choose_marks(replace(only(VOLTAGES[:3]), scans=scans))
+    right, down = next(one["drift_pixels"] for one in SIMULATED.truth()["scans"] if one["voltage"] == -5.0)
+    (lent,) = scans[1].regions
+    assert (lent.name, lent.region_class, scans[1].regions_of) == ("mine", "step", first.name)
+    moved = np.array(corners) + np.array([9e-9 * right, 6e-9 * down])
+    np.testing.assert_allclose(lent.xy(), moved, atol=0.9e-9)
+    assert abs(right) + abs(down) > 0.5
+    # Regions that somebody drew are left alone.
+    assert scans[2].regions == [own]
+    np.testing.assert_allclose(
+        [(point.x, point.y) for point in scans[1].points],
+        [(point.x + 9e-9 * right, point.y + 6e-9 * down) for point in first.points],
+        atol=0.9e-9,
+    )
+    section = parts_of_scans.section_from_data(replace(only(VOLTAGES[:3]), scans=scans))
+    table = next(table for table in section.tables if table.name == "regions_si")
+    named = {(row[0], row[2]) for row in table.rows}
+    assert {(first.name, "mine"), (scans[1].name, "mine"), (scans[2].name, "own")} <= named
+    assert f"the regions are those of {first.name}" in " ".join(section.paragraphs)
 
 
 def test_its_figures_are_drawn_and_its_page_is_valid():

@@ -63,6 +63,33 @@ def test_restored_maps_say_all_that_the_new_ones_said(recorded, saved):
     assert back["status1"].attrs["flag_meanings"] == maps["status1"].attrs["flag_meanings"]
 
 
+def test_all_parameters_become_channels_where_they_are_asked_for(recorded, saved, tmp_path):
+    dataset, plain = recorded
+    maps = fit(dataset, tip_radius="25 nm", all_parameters=True)
+    path = tmp_path / "all.gwy"
+    save(path, dataset, maps)
+    wanted = {
+        f"{name} ({volts} V)"
+        for volts in ("+3", "-3")
+        for n in (1, 2)
+        for name in (
+            f"a{n}", f"a{n} standard error", f"c{n}", f"c{n} standard error", f"RMS {n}", f"reduced chi2 {n}",
+        )
+    }  # fmt: skip
+    titles = set(result_keys(read_container(path)))
+    assert titles - set(result_keys(read_container(saved))) == wanted
+    back = maps_from_container(read_container(path))
+    for name in ("a1", "c2_stderr", "rms_2", "chi2_1"):
+        np.testing.assert_array_equal(back[name].values, maps[name].values)
+        assert back[name].attrs["units"] == maps[name].attrs["units"]
+    # The numbers of what is written without being asked for stay what they are.
+    for name in set(exported_maps(plain)) & set(plain.data_vars):
+        np.testing.assert_array_equal(back[name].values, maps[name].values)
+    (scan,) = scans_from_file(path)
+    save_scan(scan, tmp_path / "again.gwy")
+    assert (tmp_path / "again.gwy").read_bytes() == path.read_bytes()
+
+
 def test_opened_and_saved_again_the_file_is_the_same_byte_for_byte(saved, tmp_path):
     before = saved
     for number in range(2):

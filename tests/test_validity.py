@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from examples import example_dataset
+from examples import example_dataset, pinned
+from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from napari_tesm import fit
@@ -12,7 +13,12 @@ from napari_tesm.evaluation.displacement_maps import displacement_maps
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.places import traces_at
 from napari_tesm.findings.summary import lines_from_summary, summary_from_maps
+from napari_tesm.plotting.displacement import displacement_figure
+from napari_tesm.plotting.maps import draw_map
+from napari_tesm.plotting.overview import overview_figure
 from napari_tesm.registration import shift_between
+from napari_tesm.report.data import InputFile, ReportData, ReportScan
+from napari_tesm.report.sections import section_functions
 from napari_tesm.series.members import series_from_results
 
 SHAPE = (30, 41)
@@ -109,3 +115,51 @@ def test_a_mean_of_neighbours_is_that_of_the_valid_ones(scans, maps):
     # A point on a dead pixel, asked for alone, is that pixel.
     alone = traces_at(broken, (DEAD, 20), maps=maps[1])
     assert (np.ptp(alone.mean, axis=1) == 0).all()
+
+
+def images_of(figure, label):
+    """Return the masks of the images of a figure whose colour bar has a label that begins so."""
+    images = [image for axes in figure.axes for image in axes.images if image.colorbar is not None]
+    bars = [(str(image.colorbar.ax.get_ylabel()), image) for image in images]
+    return [np.ma.getmaskarray(image.get_array()) for bar, image in bars if bar.startswith(label)]
+
+
+def report_figures(dataset, maps):
+    images = [image for image in dataset.data_vars.values() if image.dims == ("y", "x")]
+    scan = ReportScan(
+        "scan", dataset, images, file=InputFile("scan.gwy", ""), maps=maps, points=[pinned(1, (5, 3))]
+    )
+    data = ReportData([scan], controls=[scan])
+    for subject in ("displacement", "similarity", "points", "controls"):
+        section = section_functions()[subject](data)
+        for report_figure in section.figures if section else []:
+            figure = Figure(figsize=report_figure.size)
+            report_figure.fill(figure)
+            yield report_figure, figure
+
+
+def test_every_map_that_is_drawn_leaves_out_what_is_not_counted(scans, maps):
+    dataset, broken = Evaluation.of_maps(scans[1], maps[1]).dataset, maps[1]
+    drawn = [overview_figure(dataset, broken), displacement_figure(dataset, broken)]
+    for figure in drawn:
+        seen = images_of(figure, "H")
+        assert len(seen) == broken.sizes["pulse"]
+        for pulse, mask in enumerate(seen):
+            np.testing.assert_array_equal(mask, ~left(pulse), err_msg=f"pulse {pulse}")
+    shown = 0
+    for report_figure, figure in report_figures(dataset, broken):
+        for mask in (*images_of(figure, "H"), *images_of(figure, "|H|")):
+            shown += 1
+            assert any((mask == ~left(pulse)).all() for pulse in (0, 1)), report_figure.name
+        if report_figure.name == "similarity_maps":
+            assert f"{left().sum()} pixels (3 hot pixels left out)" in report_figure.caption
+    assert shown >= 6
+
+
+def test_a_raw_map_is_not_drawn(maps):
+    axes = Figure().subplots()
+    with pytest.raises(TypeError, match="map_of"):
+        draw_map(axes, maps[1]["H"].isel(pulse=0), "H", cmap="RdBu_r")
+    with pytest.raises(TypeError, match="map_of"):
+        draw_map(axes, maps[1]["status2"].isel(pulse=0), "status2", cmap="RdBu_r")
+    assert not axes.images

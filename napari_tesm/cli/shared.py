@@ -84,6 +84,7 @@ def fitting(kernel: Option = _KERNEL) -> tuple[Group, Group]:
             option("rotate-phase", "auto|DEG", "turn the lock-in's X and Y by an angle; auto: so that X holds most of "
                    "the response", dest="phase_rotation"),
             flag("intervals", "limits of tau and D that hold them with 95 %%", default=None),
+            flag("all-parameters", "also write a, c, the RMS and the reduced chi-square of each window", default=None),
             option("noise", "measured|white", "errors and gates by the noise as the residuals show it (default), or "
                    "for white noise"),
             option("sign", "auto|any", "auto (default): leave out pixels that contradict themselves or their map in "

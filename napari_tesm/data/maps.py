@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_tesm.data.dataset import pulse_labels
 from napari_tesm.data.displacement import without_hot_pixels
 from napari_tesm.data.parity import COORDINATE, EVEN, ODD
+from napari_tesm.quantities.numbers import counted
 from napari_tesm.quantities.status import UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 WINDOWS: Final = (1, 2)
@@ -34,6 +35,8 @@ class MapKind:
         NaN where the status is not ok.
     exported : bool
         Written as a channel of a .gwy file.
+    on_demand : bool
+        Written as one where all parameters were asked for, which a reduced chi-square beside it tells.
     fit : int, optional
         Number of the fit it comes from; None for H, which comes from none.
     parity : str
@@ -44,6 +47,7 @@ class MapKind:
     unit: str = ""
     gated: bool = False
     exported: bool = False
+    on_demand: bool = False
     fit: int | None = None
     parity: str = ""
 
@@ -56,7 +60,7 @@ _OF_RECORDS: Final = ("step",)
 
 ENDINGS: Final = ("_stderr", "_lower", "_upper")
 """What is known of a quantity beside its value."""
-_APART: Final = ("r2", "rms")
+_APART: Final = ("r2", "rms", "chi2")
 """Quantities whose own digit or word stands apart from the number of the fit."""
 
 
@@ -89,10 +93,11 @@ _FITTED: Final[dict[str, tuple[MapKind, tuple[str, ...]]]] = {
     "log10_D": (MapKind("log10 D", gated=True, exported=True), ()),
     "r2": (MapKind("R2", exported=True), ()),
     "status": (MapKind("status", exported=True), ()),
-    "a": (MapKind("a", "displacement"), _WITH_ERROR),
+    "chi2": (MapKind("reduced chi2", exported=True), ()),
+    "a": (MapKind("a", "displacement", on_demand=True), _WITH_ERROR),
     "b": (MapKind("b", "1/s", gated=True), _WITH_ERROR),
-    "c": (MapKind("c", "displacement"), _WITH_ERROR),
-    "rms": (MapKind("RMS", "displacement"), ()),
+    "c": (MapKind("c", "displacement", on_demand=True), _WITH_ERROR),
+    "rms": (MapKind("RMS", "displacement", on_demand=True), ()),
     "drift": (MapKind("drift", "displacement", exported=True), _WITH_ERROR),
     "step": (MapKind("edge step", "displacement", exported=True), _WITH_ERROR),
     "mains": (MapKind("mains", "displacement", exported=True), _WITH_ERROR),
@@ -200,10 +205,43 @@ def labels_from_maps(maps: xr.Dataset) -> list[str]:
     return pulse_labels(maps["voltage"].values, ways)
 
 
+HOT: Final = "hot_pixels"
+"""Attribute of a map that was made by `map_of`: how many hot pixels were taken out of it."""
+
+
+def map_of(maps: xr.Dataset, name: str, pulse: int) -> xr.DataArray:
+    """Return a map of one pulse setting as all figures and statistics take it, dims (y, x): H without its hot pixels.
+
+    The attribute `HOT` says that it was made here, and how many pixels were taken out; maps without it are not drawn.
+    """
+    return valid_map(maps[name].isel(pulse=pulse), name)
+
+
+def valid_map(values: xr.DataArray, name: str) -> xr.DataArray:
+    """Return a map of this name, dims y and x, as `map_of` does."""
+    ordered = values.transpose("y", "x")
+    numbers = np.array(ordered.values, dtype=np.float64)
+    if name == "H":
+        numbers = without_hot_pixels(numbers)
+    hot = int(np.isnan(numbers).sum() - np.isnan(ordered.values).sum())
+    return ordered.copy(data=numbers).assign_attrs({HOT: hot})
+
+
+def hot_in_words(values: xr.DataArray) -> str:
+    """Return how many hot pixels `map_of` took out, to be put behind a count of pixels; empty where there were none.
+
+    Examples
+    --------
+    >>> hot_in_words(xr.DataArray(np.zeros((2, 3)), attrs={HOT: 2}))
+    ' (2 hot pixels left out)'
+    """
+    hot = int(values.attrs.get(HOT, 0))
+    return f" ({counted(hot, 'hot pixel')} left out)" if hot else ""
+
+
 def values_of(maps: xr.Dataset, name: str, pulse: int) -> NDArray[np.float64]:
-    """Return what every statistic takes from a map of one pulse setting, shape (y, x): H without its hot pixels."""
-    values = np.array(maps[name].isel(pulse=pulse).transpose("y", "x").values, dtype=np.float64)
-    return without_hot_pixels(values) if name == "H" else values
+    """Return the values of a map as `map_of` does, shape (y, x)."""
+    return np.asarray(map_of(maps, name, pulse).values)
 
 
 def limited_values(maps: xr.Dataset, name: str, pulse: int) -> NDArray[np.float64]:
@@ -238,7 +276,11 @@ def exported_maps(maps: xr.Dataset) -> Sequence[str]:
     return [
         name
         for name, kind in MAP_KINDS.items()
-        if kind.exported and DERIVED.get(name, name) in maps.data_vars
+        if DERIVED.get(name, name) in maps.data_vars
+        and (
+            kind.exported
+            or (kind.on_demand and kind.fit is not None and map_name("chi2", kind.fit) in maps.data_vars)
+        )
     ]
 
 

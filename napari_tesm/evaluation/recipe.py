@@ -95,6 +95,8 @@ class Recipe:
         of the response into X, and stands for that angle in the recipe of the result.
     intervals : bool
         Also take the limits between which tau and D lie with 95 %.
+    all_parameters : bool
+        Also take the reduced chi-square of each window, and write a, c and the RMS as channels beside it.
     noise : {"measured", "white"}
         Whether errors and gates know the noise as the residuals show it, or take it for white.
     sign : {"auto", "any"}
@@ -142,6 +144,7 @@ class Recipe:
     contact_radius_error: float | None = None
     sign: Literal["auto", "any"] = "auto"
     parity: Parity = EACH
+    all_parameters: bool = False
 
     def __post_init__(self) -> None:
         kernel = kernel_from_name(self.kernel)
@@ -319,8 +322,9 @@ _TEXTS: Final = (
 )
 _NEVER_NONE: Final = (
     "kernel", "geometry", "threshold", "threshold_of", "skip_after_edge", "response_level", "max_log_tau_error",
-    "intervals", "noise", "nuisance", "sign", "parity",
+    "intervals", "noise", "nuisance", "sign", "parity", "all_parameters",
 )  # fmt: skip
+_FLAGS: Final = ("intervals", "all_parameters")
 
 
 def _value_from_json(name: str, value: Any) -> Any:
@@ -352,10 +356,10 @@ def _value_from_json(name: str, value: Any) -> Any:
             if name != "tau_bounds" and (value[1] is None or _is_number(value[1])):
                 return Window(float(value[0]), None if value[1] is None else float(value[1]))
         raise ValueError(f"the recipe's '{name}' must be two times in s, not {value!r}")
-    if name == "intervals":
+    if name in _FLAGS:
         if isinstance(value, bool):
             return value
-        raise ValueError(f"the recipe's 'intervals' must be true or false, not {value!r}")
+        raise ValueError(f"the recipe's '{name}' must be true or false, not {value!r}")
     if not _is_number(value):
         raise ValueError(f"the recipe's '{name}' must be a number, not {value!r}")
     return int(value) if name == "lock_in_order" and value == int(value) else float(value)

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import displacement_from_traces, response_probability
+from napari_tesm.data.displacement import displacement_from_traces, noise_from_traces, response_probability
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.levels import has_samples_before, height_above_levels, levels_of_traces
@@ -62,9 +62,30 @@ def _fits(traces: NDArray[np.floating], evaluation: Evaluation) -> tuple[Maps, F
             fitted.r2, free, parameters=settings.kernel.parameters
         )
         maps[map_name("inflation", number)] = np.ones(len(traces))
+        if recipe.all_parameters:
+            maps[map_name("chi2", number)] = _reduced_chi_square(data, fitted, number, evaluation)
         if recipe.intervals:
             maps |= {map_name(name, number): np.full(len(traces), np.nan) for name in LIMITS}
     return maps, of_pulse
+
+
+def _reduced_chi_square(
+    data: NDArray[np.floating], fitted: FitResult, number: int, evaluation: Evaluation
+) -> Array:
+    """Return the sum of squares that fits leave over per degree of freedom and variance of white noise.
+
+    The variance is that of the differences of what is left over from sample to sample
+    (`napari_tesm.data.displacement.noise_from_traces`), which sees nothing slow, as what a kernel misses is. Where
+    noise is not white, what was measured takes its place (`napari_tesm.evaluation.window_noise`).
+    """
+    settings, time = evaluation.settings, evaluation.time
+    nuisances = settings.nuisance_columns(number, time[settings.samples(number, time)])
+    known = {"tau": fitted.tau, "a": fitted.a, "c": fitted.c, **fitted.extra}
+    residuals = data - settings.fitted_curves(number, time, known)[1]
+    free = fitted.samples - settings.kernel.parameters - (0 if nuisances is None else len(nuisances.names))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chi2 = np.square(fitted.rms) * fitted.samples / free / np.square(noise_from_traces(residuals))
+    return np.asarray(np.where((free > 0) & np.isfinite(chi2), chi2, np.nan))
 
 
 def _heights(traces: NDArray[np.floating], settings: Settings, time: Array, fitted: FitResult | None) -> Maps:

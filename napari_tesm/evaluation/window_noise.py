@@ -102,6 +102,9 @@ class WindowNoise:
         *of_names, variance, freedom = of_shapes[:, cells.members].reshape(-1, *tau.shape)
         rms, samples = maps[map_name("rms", number)], maps[map_name("samples", number)]
         shown = variance * np.square(rms) * samples / np.maximum(samples - len(names), 1)
+        if (chi2 := map_name("chi2", number)) in maps:
+            level = self.level.variance * self.part
+            maps[chi2][...] = shown / level if level > 0 else np.nan
         # Of a pixel its few independent samples say little: what all say of its noise is put beside them.
         known = self.level.known(shown, freedom, part=self.part)
         steadier = np.sqrt(np.divide(known, shown, out=np.ones_like(shown), where=shown > 0))

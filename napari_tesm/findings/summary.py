@@ -9,8 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import without_hot_pixels
-from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, limited_values, map_name
+from napari_tesm.data.maps import FITS, HOT, MAP_KINDS, labels_from_maps, limited_values, map_name, map_of
 from napari_tesm.data.protocol import length_from_attributes
 from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.files.sentences import Sentence
@@ -80,11 +79,10 @@ def _pulse_summary(all_maps: xr.Dataset, pulse: int) -> dict[str, Any]:
     if "H" in maps:
         # Where nothing was fitted there is no threshold.
         threshold = float(maps["threshold"]) if "threshold" in maps.coords else math.nan
-        values = without_hot_pixels(maps["H"].transpose("y", "x").values)
+        height = map_of(all_maps, "H", pulse)
         # Neither is in the numbers of H.
-        invalid = int(maps["H"].isnull().sum())
-        pixels = {"n_hot": int(np.isnan(values).sum()) - invalid, "n_invalid": invalid}
-        entry["H"] = _distribution(values) | {"threshold": plain_value(threshold)} | pixels
+        pixels = {"n_hot": height.attrs[HOT], "n_invalid": int(maps["H"].isnull().sum())}
+        entry["H"] = _distribution(height.values) | {"threshold": plain_value(threshold)} | pixels
     if (even := even_summary(maps)) is not None:
         entry["even"] = even
     if "D_lateral" in maps:

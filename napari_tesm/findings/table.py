@@ -9,7 +9,7 @@ import io
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Any, Final
@@ -25,6 +25,8 @@ DIGITS_COPIED: Final = 9
 AS_IT_IS: Final = "as it is"
 """Scale of a column that spans decades: SI, with a power of ten at every number."""
 _LONGEST_TEXT: Final = 26
+_SCANS: Final = ("file", "scan", "control")
+"""Keys of columns that say of which scan a row is."""
 _NAME: Final = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
@@ -167,9 +169,19 @@ class Table:
         rows = [list(chain(*parts)) for parts in zip(*(table.rows for table in tables), strict=True)]
         return replace(self, columns=list(chain(*(table.columns for table in tables))), rows=rows)
 
-    def with_recipe(self, digest: str) -> "Table":
-        """Return the table with the digest of the recipe that made its numbers in every row, as last column."""
-        return self.beside(Table("", "", ["recipe"], [[digest]] * len(self.rows)))
+    def with_recipe(self, digest: str, of_scans: Mapping[str, str] | None = None) -> "Table":
+        """Return the table with the digest of the recipe that made its numbers in every row, as last column.
+
+        Parameters
+        ----------
+        digest : str
+        of_scans : mapping of str to str, optional
+            Those of scans by their names, for rows that say of which scan they are.
+        """
+        named = next((key for key in _SCANS if key in self.keys), None)
+        names = [None] * len(self.rows) if named is None else self.values(named)
+        digests = [(of_scans or {}).get(str(name), digest) for name in names]
+        return self.beside(Table("", "", ["recipe"], [[each] for each in digests]))
 
     def with_texts(self, spelled: Callable[[str], str]) -> "Table":
         """Return the table with all its texts and titles changed."""

@@ -10,7 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from napari_tesm.data.displacement import samples_for_displacement, supported_maximum
-from napari_tesm.data.maps import labels_from_maps
+from napari_tesm.data.maps import labels_from_maps, map_of
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.levels import has_samples_before
 from napari_tesm.plotting.axes import label_with_unit
@@ -43,7 +43,7 @@ def displacement_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     figure = Figure(figsize=(13, row_height * pulses), layout=layout, dpi=110)
     axes = figure.subplots(pulses, 3, squeeze=False)
     for pulse, label in enumerate(labels_from_maps(maps)[:pulses]):
-        height = maps["H"].isel(pulse=pulse)
+        height = map_of(maps, "H", pulse)
         draw_map(axes[pulse, 0], height, f"H {label}", cmap="RdBu_r", norm=signed_norm([height.values]))
         if np.isfinite(height.values).any():
             _draw_histogram(axes[pulse, 1], height)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from napari_tesm.data.maps import JOINT, labels_from_maps, map_name
+from napari_tesm.data.maps import JOINT, labels_from_maps, map_name, map_of
 from napari_tesm.findings.lateral import lateral_summary, resolution_of_maps
 from napari_tesm.plotting.axes import label_log_axis, label_with_unit
 from napari_tesm.plotting.maps import (
@@ -64,7 +64,7 @@ def draw_both(left: Axes, right: Axes, maps: xr.Dataset, pulse: int) -> None:
     for axis, (name, title) in zip((left, right), titles.items(), strict=True):
         # Axes that share a norm would update each other.
         shared = LogNorm(norm.vmin, norm.vmax)
-        draw_map(axis, here[name], _tidy(title), cmap="viridis", norm=shared, quantity="D")
+        draw_map(axis, map_of(maps, name, pulse), _tidy(title), cmap="viridis", norm=shared, quantity="D")
 
 
 def draw_resolved(axes: Axes, maps: xr.Dataset, pulse: int) -> None:
@@ -90,7 +90,7 @@ def draw_factor(axes: Axes, maps: xr.Dataset, pulse: int) -> None:
     here, label = maps.isel(pulse=pulse), labels_from_maps(maps)[pulse]
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = here["D_lateral"].values / here[map_name("D", JOINT)].values
-    values = here["D_lateral"].copy(data=factor).assign_attrs(units="", long_name="factor")
+    values = map_of(maps, "D_lateral", pulse).copy(data=factor).assign_attrs(units="", long_name="factor")
     sizes = np.abs(np.log(factor[np.isfinite(factor)]))
     limit = float(np.exp(np.percentile(sizes, 99))) if sizes.size else 1.0
     norm = LogNorm(1 / max(limit, _LEAST_FACTOR), max(limit, _LEAST_FACTOR))
@@ -104,15 +104,13 @@ def draw_factor(axes: Axes, maps: xr.Dataset, pulse: int) -> None:
 
 def draw_standard_error(axes: Axes, maps: xr.Dataset, pulse: int) -> None:
     """Draw the standard error of ln D."""
-    here, label = maps.isel(pulse=pulse), labels_from_maps(maps)[pulse]
-    title = _tidy(f"standard error of ln D {label}")
-    draw_map(axes, here["log_D_lateral_stderr"], title, cmap="magma", quantity="error")
+    title = _tidy(f"standard error of ln D {labels_from_maps(maps)[pulse]}")
+    draw_map(axes, map_of(maps, "log_D_lateral_stderr", pulse), title, cmap="magma", quantity="error")
 
 
 def draw_misfit(axes: Axes, maps: xr.Dataset, pulse: int) -> None:
     """Draw chi-square per degree of freedom, which is 1 where the traces hold nothing that the model has not."""
-    here, label = maps.isel(pulse=pulse), labels_from_maps(maps)[pulse]
-    values = here["misfit_lateral"]
+    values, label = map_of(maps, "misfit_lateral", pulse), labels_from_maps(maps)[pulse]
     finite = values.values[np.isfinite(values.values)]
     # A few pixels that are described far worse than the others do not rule the scale.
     norm = Normalize(0.0, max(float(np.percentile(finite, 99)) if finite.size else 1.0, 2.0))

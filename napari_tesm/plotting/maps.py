@@ -15,6 +15,7 @@ from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from napari_tesm.data.maps import HOT, MAP_KINDS
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.theme import colour_of_point, text_colour_on
 from napari_tesm.quantities.axes import axis_spacing
@@ -167,7 +168,15 @@ def draw_map(
 def draw_pixels(
     axis: Axes, like: xr.DataArray, values: Array, title: str, *, cmap: str | Colormap, norm: Normalize | None
 ) -> AxesImage:
-    """Draw values on the physical scale of a map, without a colour bar; pixels without a value are grey."""
+    """Draw values on the physical scale of a map, without a colour bar; pixels without a value are grey.
+
+    Raises
+    ------
+    TypeError
+        If it is a result map that was not made by `napari_tesm.data.maps.map_of`: what is drawn is what is counted.
+    """
+    if like.name in MAP_KINDS and HOT not in like.attrs:
+        raise TypeError(f"the map '{like.name}' is drawn raw: take it from napari_tesm.data.maps.map_of")
     extent, lateral = map_extent(like)
     axis.set_facecolor(EMPTY)
     image = axis.imshow(

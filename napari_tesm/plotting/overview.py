@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from napari_tesm.data.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name
+from napari_tesm.data.maps import FITS, JOINT, WINDOWS, labels_from_maps, map_name, map_of
 from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import curves_from_maps
@@ -69,13 +69,14 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
         here = maps.isel(pulse=pulse)
         row = list(axes[pulse])
         if "H" in here:
-            draw_map(row[0], here["H"], f"H {label}", cmap="RdBu_r", norm=signed_norm([here["H"].values]))
+            height = map_of(maps, "H", pulse)
+            draw_map(row[0], height, f"H {label}", cmap="RdBu_r", norm=signed_norm([height.values]))
         else:
             row[0].set_axis_off()
         for axis, number in zip_longest(row[1:3], slots):
             name = "" if number is None else map_name(quantity, number)
             if name in here:
-                draw_map(axis, here[name], f"{name} {label}", cmap="viridis", norm=norm)
+                draw_map(axis, map_of(maps, name, pulse), f"{name} {label}", cmap="viridis", norm=norm)
             else:
                 axis.set_axis_off()
         compared = histogram_comparison(maps, dataset, pulse=pulse)

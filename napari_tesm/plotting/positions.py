@@ -29,12 +29,15 @@ class PositionCurve:
     values : ndarray, shape (time,)
     fits : sequence of (time, values)
         Fitted curves in their windows.
+    time : ndarray, optional
+        Of its samples in s, where they are not those of the other curves.
     """
 
     label: str
     colour: str
     values: Array
     fits: Sequence[tuple[Array, Array]] = ()
+    time: Array | None = None
 
 
 def draw_positions(

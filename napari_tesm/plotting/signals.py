@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from napari_tesm.data.displacement import hot_pixels
 from napari_tesm.data.phase import ComplexDisplacement
 from napari_tesm.plotting.axes import label_with_unit
 from napari_tesm.plotting.lines import thinned
@@ -76,7 +77,7 @@ def draw_signals(
 def draw_signal_maps(
     figure: Figure, like: xr.DataArray, height: ComplexDisplacement, pulse: int, *, label: str
 ) -> None:
-    """Draw H of X, the size of the response, its phase where it is clear, and one against the other.
+    """Draw H of X, the size of the response, its phase where it is clear, and one against the other; no hot pixels.
 
     Parameters
     ----------
@@ -85,8 +86,9 @@ def draw_signal_maps(
     """
     figure.set_layout_engine("constrained")
     axes = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1])
-    x, size = height.in_phase[pulse], height.size[pulse]
-    chosen = height.responding()[pulse]
+    hot = hot_pixels(height.in_phase[pulse]) | hot_pixels(height.size[pulse])
+    x, size = (np.where(hot, np.nan, part[pulse]) for part in (height.in_phase, height.size))
+    chosen = height.responding()[pulse] & ~hot
     norm = signed_norm([size])
     draw_map(
         axes[0], like.copy(data=x), f"H of X {label}".rstrip(), cmap="RdBu_r", norm=norm, quantity="H of X"

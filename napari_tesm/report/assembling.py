@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from napari_tesm.evaluation.pipeline import Cancelled, Progress
+from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.files.sentences import KEYWORDS
 from napari_tesm.findings.parameters import Parameter, parameters_from_maps
 from napari_tesm.plotting.style import SCREEN, FigureStyle, drawn_bytes
@@ -54,6 +55,10 @@ class Report:
     parameters : dict of str to list of Parameter
         Of each scan with maps, by its name.
     versions : dict of str to str
+    digest : str
+        Of the recipe that made the maps of the main scan; empty where they do not say one.
+    digests : dict of str to str
+        The same of each scan with maps, by its name.
     """
 
     title: str
@@ -66,6 +71,8 @@ class Report:
     recipe: dict[str, Any]
     parameters: dict[str, list[Parameter]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 def report_from_data(
@@ -137,7 +144,8 @@ def report_from_data(
     missing += [(section.slug, sentence) for section in made for sentence in section.missing]
     return Report(
         data.title, made, drawn, warnings, missing, methods_from_data(data), data.files,
-        data.recipe.to_dict(), _parameters(data), versions(),
+        data.recipe.to_dict(), _parameters(data), versions(), digest_of_maps(data.main.maps),
+        {scan.name: digest_of_maps(scan.maps) for scan in (*data.scans, *data.controls) if scan.maps is not None},
     )  # fmt: skip
 
 

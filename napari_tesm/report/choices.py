@@ -1,5 +1,7 @@
 """What a report picks by itself where nobody drew or pinned anything: steps, and points on them and beside them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -8,7 +10,8 @@ from numpy.typing import NDArray
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions.shapes import PinnedPoint, Region, distance_from_path, mask_from_region
 from napari_tesm.regions.step_proposals import steps_from_images
-from napari_tesm.report.data import ReportScan
+from napari_tesm.report.data import ReportData, ReportScan
+from napari_tesm.series import Alignment
 
 Array = NDArray[np.float64]
 
@@ -35,6 +38,42 @@ def choose_examples(scan: ReportScan) -> None:
         ]
         scan.points_chosen = bool(pixels)
         scan.points_on_step = tuple(range(1, len(on_step) + 1))
+
+
+def choose_marks(data: ReportData) -> None:
+    """Put steps and points into all scans that have none: in a series those of the main scan, moved by the drift."""
+    choose_examples(data.main)
+    for aligned in data.aligned:
+        members = aligned.series.members
+        if members[aligned.reference].source != data.main.name:
+            continue
+        for member, alignment in zip(members, aligned.alignments, strict=True):
+            scan = data.scan_named(member.source)
+            if scan is not None and scan is not data.main and alignment.shift is not None:
+                _lend_marks(data.main, scan, alignment)
+    for scan in (*data.scans, *data.controls):
+        choose_examples(scan)
+
+
+def _lend_marks(main: ReportScan, scan: ReportScan, alignment: Alignment) -> None:
+    if scan.lateral_unit != main.lateral_unit:
+        return
+    down, right = alignment.length
+    if not scan.regions and main.regions:
+        scan.regions = [region.moved(-right, -down) for region in main.regions]
+        scan.regions_proposed, scan.regions_of = main.regions_proposed, main.name
+    if not scan.points:
+        scan.points = points_elsewhere(main.points, scan, alignment)
+        scan.points_chosen, scan.points_on_step = main.points_chosen, main.points_on_step
+
+
+def points_elsewhere(
+    points: Sequence[PinnedPoint], scan: ReportScan, alignment: Alignment
+) -> list[PinnedPoint]:
+    """Return points of the reference of a series where they lie in one of its scans; those beside it are left out."""
+    down, right = alignment.length
+    moved = [replace(point, x=point.x - right, y=point.y - down) for point in points]
+    return [point for point in moved if scan.covers(point.x, point.y)]
 
 
 def with_points_on_step(scan: ReportScan, points: list[PinnedPoint]) -> tuple[list[PinnedPoint], list[int]]:

@@ -19,6 +19,7 @@ from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.regions.shapes import Region
 from napari_tesm.scan import Scan
+from napari_tesm.series import AlignedSeries, Series, aligned_series, images_of_pulses, series_from_results
 
 Array = NDArray[np.float64]
 LATERAL: Final = frozenset({map_name("D", JOINT), "D_lateral", "log_D_lateral_stderr", "misfit_lateral"})
@@ -62,6 +63,8 @@ class ReportScan(Scan):
         Whether the maps are those of an earlier fit, taken as they are.
     inverted : Dataset, optional
         Maps of an inversion with lateral diffusion that are not those of `maps`: made with another kernel, or earlier.
+    regions_of : str
+        Name of the scan whose regions these are, moved by the drift between the two; empty where they are its own.
     """
 
     file: InputFile
@@ -70,6 +73,7 @@ class ReportScan(Scan):
     points_on_step: tuple[int, ...] = ()
     maps_from_file: bool = False
     inverted: xr.Dataset | None = None
+    regions_of: str = ""
 
     @property
     def pulsed(self) -> xr.Dataset | None:
@@ -133,6 +137,11 @@ class ReportScan(Scan):
         return None if self.settings is None else self.settings.pulse_edges
 
     @property
+    def titles_of_traces(self) -> list[str]:
+        """What the traces of each pulse setting are called in the file; none without traces."""
+        return [] if self.dataset is None else [str(title) for title in self.dataset.attrs.get("traces", [])]
+
+    @property
     def steps(self) -> list[Region]:
         """Regions of the class "step"."""
         return [region for region in self.regions if region.region_class == "step"]
@@ -164,6 +173,12 @@ class ReportScan(Scan):
     def pixel_at(self, x: float, y: float) -> tuple[int, int]:
         """Return row and column of the pixel nearest to a position."""
         return int(np.abs(self.y - y).argmin()), int(np.abs(self.x - x).argmin())
+
+    def covers(self, x: float, y: float) -> bool:
+        """Whether a position lies on one of the scan's pixels."""
+        dy, dx = self.spacing
+        sides = ((self.x, x, dx), (self.y, y, dy))
+        return all(axis.min() - step / 2 <= at <= axis.max() + step / 2 for axis, at, step in sides)
 
     def trace_at(self, pulse: int, row: int, column: int, *, size: int = 1) -> Array:
         """Return the mean trace of the valid of `size` × `size` pixels, shape (time,)."""
@@ -234,6 +249,32 @@ class ReportData:
         """The scan that figures of a single scan show: of those with maps the one with the pulse nearest to -3 V."""
         fitted = [scan for scan in self.scans if scan.maps is not None]
         return min(fitted, key=_away_from_paper) if fitted else self.scans[0]
+
+    @cached_property
+    def series(self) -> list[Series]:
+        """The scans with an H by polarity and scan direction, also where there is one voltage only."""
+        scans = [scan for scan in self.scans if scan.maps is not None and "H" in scan.maps]
+        return series_from_results(
+            [scan.maps for scan in scans if scan.maps is not None],
+            images=[images_of_pulses(scan.images, scan.titles_of_traces, scan.pulses) for scan in scans],
+            names=[scan.name for scan in scans],
+        )
+
+    @cached_property
+    def aligned(self) -> list[AlignedSeries]:
+        """The series of two or more voltages, each laid on the main scan where that belongs to it."""
+        made = []
+        for series in self.series:
+            if series.levels.size < 2:
+                continue
+            with_values = [i for i, m in enumerate(series.members) if np.isfinite(m.values("H")).any()]
+            of_main = [i for i in with_values if series.members[i].source == self.main.name]
+            made.append(aligned_series(series, reference=(of_main or with_values or [0])[0]))
+        return made
+
+    def scan_named(self, name: str) -> ReportScan | None:
+        """Return the first scan of a name."""
+        return next((scan for scan in self.scans if scan.name == name), None)
 
     @property
     def settings_of_series(self) -> list[tuple[ReportScan, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from napari_tesm.data.dataset import titles_of_traces
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
 from napari_tesm.evaluation.recipe import Recipe
@@ -16,7 +17,7 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.inversion.lateral import lateral_maps, recipe_for_lateral, with_lateral_maps
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import is_gwy, says_itself_what_it_is
-from napari_tesm.report.choices import choose_examples
+from napari_tesm.report.choices import choose_marks
 from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.scan import scans_from_file
 from napari_tesm.scan.restoring import recipe_from_container
@@ -102,10 +103,8 @@ def report_data_from_files(
     notes = _notes_about(scans["scan"])
     if not any(scan.maps is not None or scan.images for scan in scans["scan"]):
         raise ValueError(notes[0] if notes else "the files hold nothing to report on")
-    for scan in (*scans["scan"], *scans["control"]):
-        choose_examples(scan)
     names = ", ".join(dict.fromkeys(scan.name for scan in scans["scan"]))
-    return ReportData(
+    data = ReportData(
         scans["scan"],
         scans["control"],
         [Path(path) for path in cycling],
@@ -114,6 +113,8 @@ def report_data_from_files(
         inputs,
         notes,
     )
+    choose_marks(data)
+    return data
 
 
 def scans_of_report(
@@ -130,7 +131,7 @@ def scans_of_report(
     opened = scans_from_file(path, recipe, mapping=entries)
     scans = []
     for scan in opened:
-        titles = [] if scan.dataset is None or len(opened) == 1 else scan.dataset.attrs["traces"]
+        titles = [] if scan.dataset is None or len(opened) == 1 else titles_of_traces(scan.dataset)
         made = ReportScan.of(scan, file=file, name=f"{name}: {' + '.join(titles)}" if titles else name)
         if made.dataset is not None:
             made.forget_maps()

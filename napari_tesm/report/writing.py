@@ -21,6 +21,9 @@ NUMBERS: Final = "numbers.json"
 _MARK: Final = "t-ESM report"
 """What `numbers.json` says it belongs to, by which the folder of an earlier report is known."""
 
+_WITHOUT_FIT: Final = ("cycling",)
+"""Sections whose tables hold nothing that a recipe made."""
+
 
 def check_folder(
     folder: str | PathLike[str], *, overwrite: bool = False, inputs: Sequence[str | PathLike[str]] = ()
@@ -80,7 +83,8 @@ def files_of_report(report: Report) -> dict[str, bytes]:
             drawn = report.drawn[figure.name]
             contents |= {f"figures/{figure.name}.{ending}": made for ending, made in drawn.files.items()}
         for table in section.tables:
-            contents[f"tables/{table.name}.csv"] = table.csv().encode("utf-8")
+            made = table if section.slug in _WITHOUT_FIT else table.with_recipe(report.digest, report.digests)
+            contents[f"tables/{table.name}.csv"] = made.csv().encode("utf-8")
     numbers = numbers_of_report(report) | {"files": sorted([*contents, NUMBERS])}
     text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
     contents[NUMBERS] = f"{text}\n".encode("utf-8", "replace")

@@ -1,18 +1,18 @@
 """The scans of a voltage series: which maps belong together, in which order, and what is missing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import without_hot_pixels
+from napari_tesm.data.maps import FITS, map_name, valid_map
 
 Array = NDArray[np.float64]
 
-QUANTITIES: Final = ("H", "D1", "D2", "D")
+QUANTITIES: Final = ("H", *(map_name(stem, number) for stem in ("D", "tau") for number in FITS))
 """Maps that a series follows over the voltage."""
 
 _SURFACES: Final = (
@@ -37,6 +37,8 @@ class Member:
         "deflection error" and "topography", taken together with this member's traces.
     source : str
         Which scan it comes from.
+    pulse : int
+        Which of its pulse settings it is.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Member:
     maps: dict[str, xr.DataArray]
     surfaces: dict[str, xr.DataArray] = field(default_factory=dict)
     source: str = ""
+    pulse: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,9 +58,8 @@ class Member:
         """Return a map as doubles, H without hot pixels, NaN everywhere where it is not there."""
         if name not in self.maps:
             return np.full(self.shape, np.nan)
-        values = np.asarray(self.maps[name].values, dtype=np.float64)
-        values = np.where(np.isfinite(values), values, np.nan)
-        return without_hot_pixels(values) if name == "H" else values
+        values = np.asarray(valid_map(self.maps[name], name).values)
+        return np.where(np.isfinite(values), values, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +131,7 @@ def series_from_results(
     list of Series
         Negative voltages first; empty where no voltage is known.
     """
-    groups: dict[
-        tuple[float, str], list[tuple[float, dict[str, xr.DataArray], dict[str, xr.DataArray], str]]
-    ] = {}
+    groups: dict[tuple[float, str], list[Member]] = {}
     unknown: list[str] = []
     for number, result in enumerate(results):
         source = names[number] if names else ""
@@ -147,17 +147,17 @@ def series_from_results(
                 continue
             way = str(result["direction"].values[pulse]) if "direction" in result.coords else ""
             surfaces = _surfaces(taken_with[pulse])
-            entry = (float(volts), maps, surfaces, source)
-            groups.setdefault((float(np.sign(volts)), way), []).append(entry)
+            found = Member(voltage_text(float(volts)), float(volts), maps, surfaces, source, pulse)
+            groups.setdefault((float(np.sign(volts)), way), []).append(found)
     series = []
-    for (sign, way), entries in sorted(groups.items()):
-        entries.sort(key=lambda entry: abs(entry[0]))
+    for (sign, way), found_there in sorted(groups.items()):
+        found_there.sort(key=lambda member: abs(member.voltage))
         counted: dict[float, int] = {}
         members = []
-        for volts, maps, surfaces, source in entries:
-            counted[volts] = counted.get(volts, 0) + 1
-            label = voltage_text(volts) + (f" #{counted[volts]}" if counted[volts] > 1 else "")
-            members.append(Member(label, volts, maps, _informative(surfaces, entries), source))
+        for member in found_there:
+            count = counted[member.voltage] = counted.get(member.voltage, 0) + 1
+            label = f"{member.label} #{count}" if count > 1 else member.label
+            members.append(replace(member, label=label, surfaces=_informative(member.surfaces, found_there)))
         name = f"{'positive' if sign > 0 else 'negative'} voltages" + (f", {way}" if way else "")
         of_way = Series(name, tuple(members), _sign_of_answer(members))
         of_way.missing.extend([*unknown, *_what_is_missing(of_way)])
@@ -216,16 +216,14 @@ def _surfaces(images: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
     return surfaces
 
 
-def _informative(
-    surfaces: dict[str, xr.DataArray],
-    entries: Sequence[tuple[float, dict[str, xr.DataArray], dict[str, xr.DataArray], str]],
-) -> dict[str, xr.DataArray]:
+def _informative(surfaces: dict[str, xr.DataArray], members: Sequence[Member]) -> dict[str, xr.DataArray]:
     """Return the surfaces that are not one and the same image for several pulse settings: that would tell no drift."""
     kept = {}
     for kind, image in surfaces.items():
         same = sum(
-            kind in others and np.array_equal(others[kind].values, image.values, equal_nan=True)
-            for _, _, others, _ in entries
+            kind in member.surfaces
+            and np.array_equal(member.surfaces[kind].values, image.values, equal_nan=True)
+            for member in members
         )
         if same == 1:
             kept[kind] = image

@@ -182,6 +182,9 @@ def test_csv_holds_the_curves_and_the_numbers(tmp_path):
     comments = [line for line in lines if line.startswith("#")]
     assert sum("point 1" in line for line in comments) == 2
     assert any("tau2=" in line for line in comments)
+    rows = [line.split(",") for line in lines if not line.startswith("#")]
+    assert rows[0][-1] == "recipe"
+    assert {row[-1] for row in rows[1:]} == {model.scan.evaluation.recipe.digest}
     table = np.genfromtxt([line for line in lines if not line.startswith("#")], delimiter=",", names=True)
     assert np.array_equal(table["time_s"], dataset["time"].values)
     names = table.dtype.names

@@ -16,7 +16,7 @@ from napari_tesm.data.maps import (
     DERIVED,
     FITS,
     LOGARITHMS,
-    MAP_KINDS,
+    exported_maps,
     labels_from_maps,
     map_name,
     map_title,
@@ -94,7 +94,7 @@ def layers_from_maps(
 
 def names_of_maps(maps: xr.Dataset) -> list[str]:
     """Return the names of the maps of a result that can be shown, in their order."""
-    return [name for name in MAP_KINDS if MAP_KINDS[name].exported and DERIVED.get(name, name) in maps]
+    return list(exported_maps(maps))
 
 
 def map_layer(scan: Scan, values: NDArray[Any], name: str, title: str, unit: str, pulse: int) -> LayerTuple:

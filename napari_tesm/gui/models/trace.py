@@ -204,7 +204,8 @@ class TraceModel:
     def csv_text(self) -> str:
         """Return all curves shown as CSV: time in s, then data, spread and fits of every place and pulse setting.
 
-        Parameters of the fits stand in comment lines before, in SI units.
+        The digest of the recipe of the fits is the last column. Their parameters stand in comment lines before, in SI
+        units.
 
         Raises
         ------
@@ -224,7 +225,9 @@ class TraceModel:
                 columns += list(_columns(place, pulse, time))
         rows = np.column_stack([values for _, values in columns]).tolist()
         head = "".join(f"# {line}\n" for line in comments)
-        return head + Table("", "", [name for name, _ in columns], rows).csv()
+        # The curves go with the form as it stands, also where the maps are those of an earlier fit.
+        recipe = "" if self.scan.settings is None else self.scan.evaluation.recipe.digest
+        return head + Table("", "", [name for name, _ in columns], rows).with_recipe(recipe).csv()
 
     def _place(self, point: PinnedPoint | None, pixel: tuple[int, int], size: int) -> PlaceTraces:
         # Everything that the numbers depend on; a hover asks for the pinned places again and again.

@@ -126,13 +126,12 @@ def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
     recipes = {scan.recipe.to_json() for scan in scans}
 
     def gather(progress: Progress) -> "ReportData":
-        from napari_tesm.report.choices import choose_examples
+        from napari_tesm.report.choices import choose_marks
         from napari_tesm.report.data import ReportData
 
         made = []
         for number, make in enumerate(frozen):
             made.append(make(progress_of_stage(progress, number / len(frozen), (number + 1) / len(frozen))))
-            choose_examples(made[-1])
         said: list[str] = [
             Sentence("{name}: {note}", name=scan.name, note=note) for scan in made for note in scan.notes
         ]
@@ -140,13 +139,15 @@ def gatherer_of(scans: Sequence[Scan]) -> "Callable[[Progress], ReportData]":
             said.append("The scans were fitted with different parameters; those of the first are listed.")
         if not any(scan.maps is not None or scan.images for scan in made):
             raise ValueError(said[-1] if said else "there is nothing to report on")
-        return ReportData(
+        data = ReportData(
             made,
             recipe=made[0].recipe,
             title=f"t-ESM report: {', '.join(names)}",
             files=list({scan.file.name: scan.file for scan in made}.values()),
             notes=said,
         )
+        choose_marks(data)
+        return data
 
     return gather
 

@@ -51,7 +51,9 @@ def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection
     GwySizeError
         If the file would pass the 4 GiB the format can hold.
     """
-    exported = sum(kind.exported for kind in MAP_KINDS.values()) if names is None else len(names)
+    exported = (
+        sum(kind.exported or kind.on_demand for kind in MAP_KINDS.values()) if names is None else len(names)
+    )
     pixels = dataset.sizes["y"] * dataset.sizes["x"]
     # Values and mask as doubles, and some room for titles and metadata.
     size = dataset.sizes["pulse"] * exported * (2 * 8 * pixels + 8192)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from napari_tesm.data.maps import FITS, JOINT, map_name, words_of_fit
+from napari_tesm.data.maps import FITS, JOINT, map_name, map_of, words_of_fit
 from napari_tesm.evaluation.window_noise import WindowNoise
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.comparison import comparison_entry
@@ -192,7 +192,7 @@ def _figure(number: int, scan: ReportScan, main: ReportScan) -> ReportFigure:
     assert scan.maps is not None
     assert scan.dataset is not None
     pulse = scan.main_pulse
-    height = scan.maps["H"].isel(pulse=pulse)
+    height = map_of(scan.maps, "H", pulse)
     surface = scan.surface("deflection_error")
     points = scan.points[:_MOST_CURVES]
     time = scan.time

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import FITS, map_name, words_of_fit
+from napari_tesm.data.maps import FITS, map_name, map_of, words_of_fit
 from napari_tesm.evaluation.recipe import words_of_threshold
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.findings.table import Column, Table
@@ -107,7 +107,7 @@ def _zoom_box(scan: ReportScan) -> Box | None:
 
 def _figure_of_maps(scan: ReportScan, pulse: int, names: list[str], box: Box | None) -> ReportFigure:
     assert scan.maps is not None
-    maps = [scan.maps[name].isel(pulse=pulse) for name in names]
+    maps = [map_of(scan.maps, name, pulse) for name in names]
     norm = logarithmic_norm([np.asarray(values.values, dtype=np.float64) for values in maps])
     zoomed = None if box is None else _part_of(maps[0], box)
     panels = len(maps) + (zoomed is not None)

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import values_of
+from napari_tesm.data.maps import hot_in_words, map_of
 from napari_tesm.findings.table import Table
 from napari_tesm.plotting.maps import (
     MapFrame,
@@ -36,8 +36,8 @@ def section_from_data(data: ReportData) -> Section | None:
         )
     pulse = scan.main_pulse
     label = scan.labels[pulse]
-    height = scan.maps["H"].isel(pulse=pulse)
-    size = np.abs(values_of(scan.maps, "H", pulse))
+    height = map_of(scan.maps, "H", pulse)
+    size = np.abs(height.values)
     surfaces = scan.surfaces()
     section.title = f"Displacement {label} and the surface".replace("  ", " ")
     section.figures.append(_figure(scan, label, height, surfaces))
@@ -96,12 +96,11 @@ def _figure(
     finite = height.values[np.isfinite(height.values)]
     middle = text_from_quantity(float(np.median(finite)), scan.unit, digits=3) if finite.size else "not known"
     surface = "" if name is None else f"{name}; "
+    counted = f"n = {finite.size} pixels{hot_in_words(height)}"
     overlay = "" if name is None else f"; |H| over the {name}, opaque where it is large"
     return ReportFigure(
         "displacement",
-        f"{scan.name}: {surface}H {label}, signed, median {middle}, n = {finite.size} pixels{overlay}.".replace(
-            "  ", " "
-        ),
+        f"{scan.name}: {surface}H {label}, signed, median {middle}, {counted}{overlay}.".replace("  ", " "),
         draw,
         row_size(height, 1 if name is None else 3),
         1 if name is None else 3,

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import FITS, labels_from_maps, map_name, map_title
+from napari_tesm.data.maps import FITS, MAP_KINDS, labels_from_maps, map_name, map_of, map_title
 from napari_tesm.data.parity import COORDINATE, ODD, pairs_of_settings
 from napari_tesm.evaluation.parity import PairMade, Parts
 from napari_tesm.evaluation.pipeline import run
@@ -67,7 +67,7 @@ def _directions(maps: xr.Dataset) -> list[str]:
 
 
 def _figure(scan: ReportScan, odd: xr.Dataset, pulse: int, label: str) -> ReportFigure:
-    here = odd.isel(pulse=pulse)
+    here = {name: map_of(odd, name, pulse) for name in odd.data_vars if name in MAP_KINDS}
     drawn = [name for name in (map_name(of, n) for of in ("D", "tau") for n in FITS) if name in here]
     drawn = [name for name in drawn if name[0] == drawn[0][0]]
 

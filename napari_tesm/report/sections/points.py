@@ -1,20 +1,21 @@
 """Curves at marked points, those on a step beside those away from it, on one scale (the paper's Fig. 5)."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import FITS, map_name
-from napari_tesm.findings.table import Column, Table
+from napari_tesm.data.maps import FITS, map_name, map_of
+from napari_tesm.findings.table import Column, Table, joined
 from napari_tesm.plotting.maps import draw_height, row_size
 from napari_tesm.plotting.point_curves import draw_point_curves
 from napari_tesm.plotting.positions import PositionCurve
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.quantities.text import text_with_error
 from napari_tesm.regions.shapes import PinnedPoint, mask_from_region
-from napari_tesm.report.choices import with_points_on_step
+from napari_tesm.report.choices import points_elsewhere, with_points_on_step
 from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
 
@@ -22,6 +23,8 @@ Array = NDArray[np.float64]
 
 _MOST: Final = 12
 """Points that are shown; more curves cannot be told apart by their colours."""
+_IN_A_ROW: Final = 3
+"""Scans of a series side by side."""
 
 
 def section_from_data(data: ReportData) -> Section | None:
@@ -62,6 +65,7 @@ def section_from_data(data: ReportData) -> Section | None:
         *_tables_of_points(scan, pulse, groups),
         _table_of_curves(time, [curve for members in curves.values() for curve in members], scan.unit),
     ]
+    _add_series(section, data, scan, points)
     section.numbers |= {
         "scan": scan.name,
         "pulse": label,
@@ -70,6 +74,108 @@ def section_from_data(data: ReportData) -> Section | None:
         "groups": {title: [point.number for point in members] for title, members in groups.items()},
     }
     return section
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A pulse setting of a series, with the points where they lie in its scan."""
+
+    label: str
+    scan: ReportScan
+    pulse: int
+    points: list[PinnedPoint]
+
+    def curves(self) -> list[PositionCurve]:
+        made = [_curve(self.scan, self.pulse, point) for point in self.points]
+        return [replace(curve, time=self.scan.time) for curve in made]
+
+
+def _add_series(section: Section, data: ReportData, scan: ReportScan, points: list[PinnedPoint]) -> None:
+    """Add the curves at the same places of the sample for every voltage of the series that the main pulse is of."""
+    recorded = _recorded(data, scan, points)
+    if len(recorded) < 2:
+        return
+    curves = {each.label: each.curves() for each in recorded}
+    edges = _edges_of_pulse(scan)
+    rows = -(-len(recorded) // _IN_A_ROW)
+    section.figures.append(
+        ReportFigure(
+            "points_series",
+            "Displacement against time at the same points of the sample for every voltage of the series, moved by the "
+            f"drift of the scans, on one scale, each curve in the colour of its point (n = {len(points)}); "
+            "dashed: the fits.",
+            lambda figure: draw_point_curves(
+                figure, scan.time, curves, unit=scan.unit, pulse=edges, most=_IN_A_ROW
+            ),
+            (10.0, 0.6 + 2.9 * rows),
+        )
+    )
+    groups = _groups(scan, points)
+    parts = [
+        _in_series(each, _tables_of_points(each.scan, each.pulse, _of_groups(each.points, groups)))
+        for each in recorded
+    ]
+    shown, in_si = (joined(tables) for tables in zip(*parts, strict=True))
+    caption = "The same points in every scan of the series, where they lie in each."
+    section.tables += [
+        replace(shown, name="points_series", caption=caption),
+        replace(in_si, name="points_series_si", caption="The same in SI units.", on_page=False),
+        _table_of_series_curves(recorded, curves, [point.number for point in points], scan.unit),
+    ]
+
+
+def _recorded(data: ReportData, scan: ReportScan, points: list[PinnedPoint]) -> list[_Recorded]:
+    """Return the pulse settings of the main pulse's series that have traces like its own; none without a series."""
+    for aligned in data.aligned:
+        members = aligned.series.members
+        if not any((member.source, member.pulse) == (scan.name, scan.main_pulse) for member in members):
+            continue
+        found = []
+        for member, alignment in zip(members, aligned.alignments, strict=True):
+            other = data.scan_named(member.source)
+            if other is None or other.dataset is None or (other.unit, other.lateral_unit) != (
+                scan.unit, scan.lateral_unit
+            ):  # fmt: skip
+                continue
+            here = points_elsewhere(points, other, alignment)
+            if here:
+                found.append(_Recorded(member.label, other, member.pulse, here))
+        return found
+    return []
+
+
+def _of_groups(
+    points: Sequence[PinnedPoint], groups: Mapping[str, Sequence[PinnedPoint]]
+) -> dict[str, list[PinnedPoint]]:
+    """Return moved points in the groups that they belong to in the main scan."""
+    numbers = {title: [point.number for point in members] for title, members in groups.items()}
+    return {title: [point for point in points if point.number in those] for title, those in numbers.items()}
+
+
+def _in_series(each: _Recorded, tables: Sequence[Table]) -> list[Table]:
+    count = len(tables[0].rows)
+    head = Table("", "", ["scan", Column("pulse")], [[each.scan.name, each.label]] * count)
+    return [head.beside(table) for table in tables]
+
+
+def _table_of_series_curves(
+    recorded: Sequence[_Recorded],
+    curves: Mapping[str, Sequence[PositionCurve]],
+    numbers: list[int],
+    unit: str,
+) -> Table:
+    """Return the curves one below the other, as the scans may have samples of their own."""
+    rows: list[list[Any]] = []
+    for each in recorded:
+        of_point = {point.number: curve for point, curve in zip(each.points, curves[each.label], strict=True)}
+        for index, time in enumerate(each.scan.time.tolist()):
+            values = [float(of_point[n].values[index]) if n in of_point else None for n in numbers]
+            rows.append([each.scan.name, each.label, time, *values])
+    columns: list[Column | str] = ["scan", "pulse", Column("time", "s")]
+    columns += [Column(f"point {n}", unit) for n in numbers]
+    return Table(
+        "points_series_curves", "The curves of every scan of the series.", columns, rows, on_page=False
+    )
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -111,7 +217,7 @@ def _curve(scan: ReportScan, pulse: int, point: PinnedPoint) -> PositionCurve:
 def _figure_of_map(scan: ReportScan, pulse: int, points: Sequence[PinnedPoint]) -> list[ReportFigure]:
     if scan.maps is None or "H" not in scan.maps:
         return []
-    height = scan.maps["H"].isel(pulse=pulse)
+    height = map_of(scan.maps, "H", pulse)
 
     return [
         ReportFigure(
@@ -124,12 +230,18 @@ def _figure_of_map(scan: ReportScan, pulse: int, points: Sequence[PinnedPoint]) 
     ]
 
 
+def _edges_of_pulse(scan: ReportScan) -> tuple[float, float] | None:
+    """Return when the pulse was on, in s, to be shaded; until the last sample where its end is not known."""
+    pulse = None if scan.settings is None else scan.settings.pulse
+    return (
+        None if pulse is None else (pulse.start, float(scan.time[-1]) if pulse.stop is None else pulse.stop)
+    )
+
+
 def _figure_of_curves(
     scan: ReportScan, time: Array, curves: dict[str, list[PositionCurve]], caption: str, chosen: str
 ) -> ReportFigure:
-    pulse = None if scan.settings is None else scan.settings.pulse
-    edges = None if pulse is None else (pulse.start, float(time[-1]) if pulse.stop is None else pulse.stop)
-
+    edges = _edges_of_pulse(scan)
     shown = "; ".join(f"{title} (n = {len(members)})" for title, members in curves.items() if members)
     dashed = (
         " Dashed: the fits." if any(curve.fits for members in curves.values() for curve in members) else ""

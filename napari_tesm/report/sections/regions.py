@@ -27,6 +27,12 @@ def section_from_data(data: ReportData) -> Section | None:
             f"{', '.join(bare)}: no region is drawn and no step stands out. Draw regions of the classes 'step' and "
             "'grain' in napari, or make selections in Gwyddion."
         )
+    lent = [scan for scan in with_maps if scan.regions_of]
+    if lent:
+        names = ", ".join(scan.name for scan in lent)
+        section.paragraphs.append(
+            f"{names}: the regions are those of {lent[0].regions_of}, moved by the drift between the scans."
+        )
     for scan in with_maps:
         if not scan.regions:
             continue

@@ -3,7 +3,6 @@
 from dataclasses import asdict, astuple, replace
 from typing import Any, Final
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -30,16 +29,12 @@ from napari_tesm.series import (
     AlignedSeries,
     Distributions,
     PointCurve,
-    Series,
-    aligned_series,
     counts_of_verdicts,
     distributions_of_series,
     equality_of_points,
-    images_of_pulses,
     noise_of_series,
     point_curves,
     repeats_of_series,
-    series_from_results,
     verdict_map,
 )
 
@@ -50,39 +45,26 @@ _MOST_MAPS: Final = 12
 def section_from_data(data: ReportData) -> Section | None:
     """Return the series of each polarity and scan direction; what is missing where there is none."""
     section = Section("series", "Voltage series")
-    scans = [scan for scan in data.scans if scan.maps is not None and "H" in scan.maps]
-    every_series = series_from_results(
-        [scan.maps for scan in scans if scan.maps is not None],
-        images=[images_of_pulses(scan.images, _titles(scan), scan.pulses) for scan in scans],
-        names=[scan.name for scan in scans],
-    )
-    several = [series for series in every_series if series.levels.size > 1]
-    if not several:
+    if not data.aligned:
         section.missing.append(
             "There is no voltage series: that takes scans of one area with pulses of two or more voltages of one sign. "
             "Give the files of all voltages."
         )
-        if len(scans) > 1:
+        if len(data.scans) > 1:
             section.missing += list(
-                dict.fromkeys(sentence for series in every_series for sentence in series.missing)
+                dict.fromkeys(sentence for series in data.series for sentence in series.missing)
             )
         return section
-    for number, series in enumerate(several):
-        _add_series(section, series, data.main, "series" if number == 0 else f"series{number + 1}")
-    alone = [series.name for series in every_series if series.levels.size == 1]
+    for number, aligned in enumerate(data.aligned):
+        _add_series(section, aligned, data.main, "series" if number == 0 else f"series{number + 1}")
+    alone = [series.name for series in data.series if series.levels.size == 1]
     if alone:
         section.missing.append(f"There is one voltage only of these: {'; '.join(alone)}.")
     return section
 
 
-def _titles(scan: ReportScan) -> list[str]:
-    return [] if scan.dataset is None else [str(title) for title in scan.dataset.attrs.get("traces", [])]
-
-
-def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -> None:
-    with_values = [i for i, member in enumerate(series.members) if np.isfinite(member.values("H")).any()]
-    of_main = [i for i in with_values if series.members[i].source == main.name]
-    aligned = aligned_series(series, reference=(of_main or with_values or [0])[0])
+def _add_series(section: Section, aligned: AlignedSeries, main: ReportScan, stem: str) -> None:
+    series = aligned.series
     noise = noise_of_series(aligned)
     points = [
         replace(point, colour=point.colour or colour_of_point(point.number))
@@ -91,12 +73,7 @@ def _add_series(section: Section, series: Series, main: ReportScan, stem: str) -
     curves = point_curves(aligned, points, noise=noise)
     verdicts = verdict_map(aligned, noise=noise)
     distributions = distributions_of_series(series)
-    others = {
-        name: point_curves(aligned, points, name=name)
-        for name in ("D1", "D2", "D")
-        if sum(name in member.maps and np.isfinite(member.values(name)).any() for member in series.members)
-        > 1
-    }
+    others = {name: point_curves(aligned, points, name=name) for name in _names_of_maps(aligned)}
     more: dict[str, Any] = {}
     counts = counts_of_verdicts(verdicts)
     total = sum(counts.values())

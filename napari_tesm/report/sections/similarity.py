@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from napari_tesm.data.maps import values_of
+from napari_tesm.data.maps import hot_in_words, map_of
 from napari_tesm.findings.table import Table
 from napari_tesm.plotting.maps import (
     MapFrame,
@@ -50,9 +50,9 @@ def section_from_data(data: ReportData) -> Section | None:
     labels = [scan.labels[pulse] for pulse in pair]
     told = " and ".join(label.strip("()") for label in labels)
     section = Section("similarity", f"Both polarities, {told}: displacement and its cross-talk")
-    heights = [scan.maps["H"].isel(pulse=pulse) for pulse in pair]
+    heights = [map_of(scan.maps, "H", pulse) for pulse in pair]
     section.figures.append(_figure_of_maps(scan, labels, heights))
-    sizes = [np.abs(values_of(scan.maps, "H", pulse)) for pulse in pair]
+    sizes = [np.abs(np.asarray(height.values)) for height in heights]
     before = correlation_between(*sizes).pearson
     shift, aligned = None, sizes[1]
     try:
@@ -105,7 +105,7 @@ def _figure_of_maps(scan: ReportScan, labels: list[str], heights: list[xr.DataAr
         for axis, height, label in zip(axes[-2:], heights, labels, strict=True):
             draw_height(axis, height, label, scan.points if axis is axes[-1] else (), norm=norm)
 
-    counted = [int(np.isfinite(height.values).sum()) for height in heights]
+    counted = [f"{np.isfinite(height.values).sum()} pixels{hot_in_words(height)}" for height in heights]
     first = f"{name} with {_words_of_regions(scan)}; " if surface is not None else ""
     directions = [str(height["direction"].values) for height in heights]
     ways = " and ".join(
@@ -113,7 +113,7 @@ def _figure_of_maps(scan: ReportScan, labels: list[str], heights: list[xr.DataAr
     )
     return ReportFigure(
         "similarity_maps",
-        f"{scan.name}: {first}{ways}, signed, on one colour scale (n = {counted[0]} and {counted[1]} pixels"
+        f"{scan.name}: {first}{ways}, signed, on one colour scale (n = {counted[0]} and {counted[1]}"
         f"{'; points as in the curves' if scan.points else ''}).",
         draw,
         row_size(heights[0], panels),
@@ -128,7 +128,7 @@ def _figures_of_overlay(scan: ReportScan, pair: tuple[int, int]) -> list[ReportF
     if not surfaces:
         return []
     pulse = scan.main_pulse if scan.main_pulse in pair else pair[1]
-    height, label = scan.maps["H"].isel(pulse=pulse), scan.labels[pulse]
+    height, label = map_of(scan.maps, "H", pulse), scan.labels[pulse]
 
     def draw(*axes: Axes) -> None:
         for axis, (name, image) in zip(axes, surfaces.items(), strict=True):
