@@ -8,6 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from napari_tesm.data.dataset import titles_of_traces
+from napari_tesm.data.lateral import Inversion
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
 from napari_tesm.evaluation.recipe import Recipe
@@ -97,7 +98,8 @@ def report_data_from_files(
         opened = scans_of_report(path, file, label, chosen, mapping=mapping)
         for group, scan in enumerate(opened):
             stage = _part(part, group, len(opened))
-            fit_scan(scan, lateral=lateral and role == "scan", jobs=jobs, progress=stage)
+            inversion = Inversion() if lateral and role == "scan" else None
+            fit_scan(scan, lateral=inversion, jobs=jobs, progress=stage)
         scans[role] += opened
     inputs += [InputFile(Path(path).name, sha256_of_file(path), "cycling") for path in cycling]
     notes = _notes_about(scans["scan"])
@@ -154,19 +156,20 @@ def scans_of_report(
 
 
 def fit_scan(
-    scan: ReportScan, *, lateral: bool = False, jobs: int = 1, progress: Progress | None = None
+    scan: ReportScan, *, lateral: Inversion | None = None, jobs: int = 1, progress: Progress | None = None
 ) -> None:
     """Put the maps of its traces into a scan; why there are none is said in its notes.
 
     Parameters
     ----------
-    lateral : bool
-        Take lateral diffusion out of D, too. Otherwise the scan keeps the D of an earlier inversion: among its maps
-        where they are made by the same recipe, else apart.
+    lateral : Inversion, optional
+        How to take lateral diffusion out of D, too. Without it the scan keeps the D of an earlier inversion: among its
+        maps where they are made by the same recipe, else apart.
     """
     if scan.dataset is None:
         return
-    fitting, inverting = _part(progress, 0, 1 + lateral), _part(progress, lateral, 1 + lateral)
+    inverts = int(lateral is not None)
+    fitting, inverting = _part(progress, 0, 1 + inverts), _part(progress, inverts, 1 + inverts)
     try:
         evaluation = Evaluation.of(scan.dataset, scan.recipe)
         scan.dataset, scan.recipe = evaluation.dataset, evaluation.recipe
@@ -174,20 +177,29 @@ def fit_scan(
     except ValueError as error:
         scan.notes.append(Sentence("the traces were not fitted: {error}", error=error))
         return
-    if lateral:
-        _invert(scan, evaluation, jobs, inverting)
+    if lateral is not None:
+        _invert(scan, evaluation, lateral, jobs, inverting)
     elif scan.inverted is not None and _same_recipe(scan.maps, scan.inverted):
         scan.maps = with_lateral_maps(scan.maps, scan.inverted)
 
 
-def _invert(scan: ReportScan, evaluation: Evaluation, jobs: int, progress: Progress | None) -> None:
+def _invert(
+    scan: ReportScan, evaluation: Evaluation, asked: Inversion, jobs: int, progress: Progress | None
+) -> None:
     """Take lateral diffusion out of D, with the kernel of the maps or, where it has no lateral form, another."""
     assert scan.maps is not None
     recipe = recipe_for_lateral(evaluation.recipe)
     same = recipe == evaluation.recipe
     try:
         joint = evaluation if same else evaluation.updated(recipe)
-        found = lateral_maps(joint, maps=scan.maps if same else None, jobs=jobs, progress=progress)
+        found = lateral_maps(
+            joint,
+            maps=scan.maps if same else None,
+            prior=asked.prior,
+            together=asked.together,
+            jobs=jobs,
+            progress=progress,
+        )
     except ValueError as error:
         scan.notes.append(Sentence("lateral diffusion was not taken out: {error}", error=error))
         return

@@ -102,6 +102,7 @@ def test_save_writes_what_the_copied_command_writes_to_the_last_bit(
 
 
 def test_a_prior_and_one_d_for_all_voltages_reach_every_door(path, tmp_path, monkeypatch):
+    pytest.importorskip("qtpy")
     model = opened(path)
     assert model.set_lateral(wanted=True, together=True, prior="0.7:45nm")
     maps = model.fit()
@@ -119,6 +120,10 @@ def test_a_prior_and_one_d_for_all_voltages_reach_every_door(path, tmp_path, mon
         if name in maps:
             assert np.array_equal(names["maps"][name].values, maps[name].values, equal_nan=True), name
             assert np.array_equal(again.maps[name].values, maps[name].values, equal_nan=True), name
+    from napari_tesm.gui.panels.report_button import gatherer_of
+
+    of_report = gatherer_of([model.scan])(lambda *_: None).scans[0].maps
+    assert np.array_equal(of_report["D_lateral"].values, maps["D_lateral"].values, equal_nan=True)
     # Opened again, the form says what made the maps, and a fit would give them.
     assert again.inversion == Inversion((0.7, 45e-9), together=True) == model.scan.inversion
     assert sentence_about_maps(again) == ""

@@ -10,6 +10,7 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QMenu, QPushButton
 
+from napari_tesm.data.lateral import inversion_of_maps
 from napari_tesm.evaluation.pipeline import Cancelled, Progress, default_jobs, progress_of_stage
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.models.form_words import FORMS
@@ -157,6 +158,7 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
     if scan.unfinished is not None:
         raise ValueError(f"{scan.name}: the unit of the time axis is not known: enter it first")
     frozen = PlainScan.of(scan, dataset=scan.evaluated)
+    wanted = scan.inversion
     with suppress(ValueError):  # there are no traces, or the report says why they cannot be fitted
         frozen.recipe = scan.evaluation.recipe
 
@@ -172,9 +174,11 @@ def _scan_as_it_is(scan: Scan) -> "Callable[[Progress | None], ReportScan]":
         made = ReportScan.of(frozen, file=file)
         if made.dataset is None:
             made.maps_from_file = made.maps is not None
-        elif made.maps is None or made.maps.attrs.get("recipe") != made.recipe.to_json():
+            return made
+        others = made.maps is None or made.maps.attrs.get("recipe") != made.recipe.to_json()
+        if others or wanted not in (None, inversion_of_maps(made.maps)):
             made.forget_maps()
-            fit_scan(made, jobs=default_jobs(), progress=progress)
+            fit_scan(made, lateral=wanted, jobs=default_jobs(), progress=progress)
         return made
 
     return made_scan
