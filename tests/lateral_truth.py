@@ -1,7 +1,7 @@
 """Exact traces of a tip along a line across D(x), for tests: eigenmodes along x, waves along y and z; no perturbation.
 
 It shares nothing with the inversion: neither its kernels nor its times. For a uniform D it agrees with the closed forms
-to 1e-3 of the largest displacement. Lengths in R0, times in R0²/D0.
+to 5e-4 of the largest displacement. Lengths in R0, times in R0²/D0.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def step_responses(
     shift = (np.arange(count)[:, None] - np.arange(count) + count // 2) % count
     nodes, shares = np.polynomial.legendre.leggauss(24)
     across, across_shares = 1.5 * (1 + nodes) / (1 - nodes), 1.5 * 2 * shares / (1 - nodes) ** 2
-    angle_nodes, angle_shares = np.polynomial.legendre.leggauss(8)
+    angle_nodes, angle_shares = np.polynomial.legendre.leggauss(40)
     angles, angle_shares = (angle_nodes + 1) * np.pi / 4, angle_shares * np.pi / 4
     responses = np.zeros((count, times.size))
     for wave, share in zip(across, across_shares, strict=True):
