@@ -135,7 +135,9 @@ def main() -> None:
     strip = found["flux"]["1/100"]
     draw_strip(axes[0, 0], strip, "D", "flux, noise 1/100: each pixel by itself")
     draw_strip(axes[0, 1], strip, "D_lateral", "lateral diffusion taken out")
-    bar = figure.colorbar(axes[0, 1].images[0], ax=list(axes[0]), fraction=0.03, pad=0.01, aspect=6, shrink=0.9)
+    bar = figure.colorbar(
+        axes[0, 1].images[0], ax=list(axes[0]), fraction=0.03, pad=0.01, aspect=6, shrink=0.9
+    )
     bar.set_label("D (m²/s)", fontsize=8.5)
     bar.ax.tick_params(which="both", labelsize=8.5)
     for panel, boundary in zip(axes[1], KERNELS, strict=True):

@@ -10,6 +10,7 @@ from noises import behind_lock_in, flux_displacement
 
 from napari_tesm import lateral, open_dataset, save
 from napari_tesm.cli import main
+from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.lateral import lateral_in_words, lateral_summary
 from napari_tesm.inversion.compression import Compression, Nodes
 from napari_tesm.inversion.plane import Plane
@@ -222,6 +223,26 @@ def test_the_command_writes_what_python_gives_and_reads_it_back(small_scan, tmp_
 def test_what_cannot_be_inverted_is_refused_in_a_sentence(small_scan, change, words):
     with pytest.raises(ValueError, match=words):
         lateral(open_dataset(small_scan), **change)
+
+
+def test_the_help_names_kernels_that_are_taken(capsys):
+    assert main(["lateral", "--help"]) == 0
+    words = capsys.readouterr().out
+    assert "--kernel flux-pulse|clamped" in words
+    assert "exponential" not in words
+
+
+def test_a_geometry_that_is_asked_for_is_refused_and_that_of_an_earlier_recipe_is_not(
+    small_scan, tmp_path, capsys
+):
+    words = ["lateral", str(small_scan), "-o", str(tmp_path / "out.gwy"), "--noise", "white", "--quiet"]
+    assert main([*words, "--geometry", "l2/6tau"]) != 0
+    assert "the geometry 'l2/6tau' has no place" in capsys.readouterr().err
+    recipe = Recipe(geometry="l2/6tau", threshold=0.2)
+    (tmp_path / "recipe.json").write_text(recipe.to_json())
+    assert main([*words, "--recipe", str(tmp_path / "recipe.json"), "--json", str(tmp_path / "s.json")]) == 0
+    made = json.loads((tmp_path / "s.json").read_text())["recipe"]
+    assert (made["kernel"], made["geometry"], made["threshold"]) == ("flux-pulse", "l2/tau", 0.2)
 
 
 def test_without_a_radius_there_is_no_unit_of_length(small_scan):

@@ -299,3 +299,22 @@ def test_a_wrong_boundary_stands_out_in_bold(path):
     lines = lateral_lines(model.fit(), 0)
     (bold,) = [line for line in lines if line.startswith("<b>")]
     assert "the traces are not described" in bold
+
+
+def test_a_report_shows_the_d_lateral_that_is_on_the_screen(scan):
+    pytest.importorskip("qtpy")
+    from napari_tesm.gui.panels.report_button import gatherer_of
+
+    def never(*_):
+        raise AssertionError("the maps are there")
+
+    on_screen = scan.maps["D_lateral"].values
+    (shown,) = gatherer_of([scan])(never).scans
+    assert shown.lateral is shown.maps
+    np.testing.assert_array_equal(shown.lateral["D_lateral"].values, on_screen)
+    # Fitted anew with another kernel it stays, with the D of pixels by themselves that it was made beside.
+    FitModel(scan).set(kernel="exponential", nuisance="none")
+    (shown,) = gatherer_of([scan])(lambda *_: None).scans
+    assert "D1" in shown.maps
+    np.testing.assert_array_equal(shown.lateral["D_lateral"].values, on_screen)
+    assert {"D", "status"} <= set(shown.lateral)
