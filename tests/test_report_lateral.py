@@ -193,6 +193,17 @@ def test_the_maps_of_an_earlier_inversion_are_shown_as_they_are(files):
     assert scan.regions[0].name == "band"
 
 
+def test_maps_without_their_traces_will_do_and_so_will_a_recipe_of_another_version(files, tmp_path):
+    maps = maps_from_container(read_container(files[1]))
+    save(tmp_path / "maps.gwy", None, maps)
+    data = report_data_from_files([tmp_path / "maps.gwy"])
+    assert data.main.maps_from_file
+    section = of_lateral.section_from_data(data)
+    assert section.numbers["pulses"][0]["D_lateral"]["n_ok"] == np.isfinite(maps["D_lateral"].values).sum()
+    data.main.maps.attrs["recipe"] = '{"version": 99}'
+    assert len(of_lateral.section_from_data(data).tables) == len(section.tables)
+
+
 def test_an_inversion_with_other_parameters_stays_apart_and_that_is_said(files):
     kept = maps_from_container(read_container(files[1]))
     recipe = Recipe.from_json(kept.attrs["recipe"])

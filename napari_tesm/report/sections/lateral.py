@@ -81,13 +81,15 @@ def _shown_pulse(scan: ReportScan, maps: xr.Dataset) -> int:
 
 def _say_how_made(section: Section, scan: ReportScan, maps: xr.Dataset) -> None:
     """Say with which kernel an inversion was made, and warn where it was made with more that differs."""
-    recipe = Recipe.from_json(str(maps.attrs["recipe"]))
+    recipe = _recipe_of(maps)
+    if recipe is None:
+        return
     section.numbers.setdefault("recipes", {})[scan.name] = recipe.to_dict()
     words = f"{scan.name}: the kernel is '{recipe.kernel}'"
-    if maps is scan.maps or scan.maps is None:
+    used = None if scan.maps is None else _recipe_of(scan.maps)
+    if maps is scan.maps or used is None:
         section.paragraphs.append(f"{words}, as in the maps above.")
         return
-    used = Recipe.from_json(str(scan.maps.attrs["recipe"]))
     if used.kernel != recipe.kernel:
         words += f", in the maps above '{used.kernel}'"
     section.paragraphs.append(f"{words}; D of each pixel by itself is that of the same kernel here.")
@@ -102,6 +104,14 @@ def _say_how_made(section: Section, scan: ReportScan, maps: xr.Dataset) -> None:
                 scan=scan.name, **{f"field{number}": Field(name) for number, name in enumerate(different)},
             )
         )  # fmt: skip
+
+
+def _recipe_of(maps: xr.Dataset) -> Recipe | None:
+    """Return the recipe that made maps; None where they do not say one that this version knows."""
+    try:
+        return Recipe.from_json(str(maps.attrs.get("recipe", "")))
+    except ValueError:
+        return None
 
 
 def _say_what_was_found(section: Section, where: str, summary: dict[str, Any], maps: xr.Dataset) -> None:
