@@ -59,7 +59,7 @@ def test_by_mouse_from_the_box_to_the_bar_and_back(panel, qtbot):
     qtbot.waitUntil(lambda: panel.progress.value() > 500, timeout=20_000)
     before = list(panel.viewer.layers)
     qtbot.mouseClick(panel.cancel_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._fit_worker.running, timeout=2_000)
+    qtbot.waitUntil(lambda: not panel._fit_worker.running, timeout=10_000)
     assert scan.maps is None
     assert list(panel.viewer.layers) == before
 
