@@ -6,7 +6,6 @@ to 5e-4 of the largest displacement. Lengths in R0, times in R0²/D0.
 
 from collections.abc import Callable
 from functools import cache
-from functools import cache
 
 import numpy as np
 import xarray as xr
