@@ -133,7 +133,8 @@ def _write(group: Any, dataset: xr.Dataset, attributes: dict[str, Any], stop: Ev
             # No value is a fill value, and every chunk is written: one that is missing is then known to be lost.
             fill_value=None,
             config={"write_empty_chunks": True},
-            compressors=numcodecs.Blosc(cname="zstd", clevel=1, shuffle=numcodecs.Blosc.SHUFFLE),
+            # With a checksum, which blosc has none of: a changed byte is no other number.
+            compressors=numcodecs.Zstd(level=1, checksum=True),
             attributes=_attributes(f"'{name}'", variable.attrs)
             | {"_ARRAY_DIMENSIONS": [str(dim) for dim in variable.dims]},
         )
