@@ -174,6 +174,12 @@ def test_times_beside_the_traces_are_proposed_and_pointed_to(tmp_path):
     named = tmp_path / "c.npz"
     np.savez(named, **{"traces": stack(UNEVEN), "time (ms)": UNEVEN * 1e3})
     assert_taus(open_dataset(named))
+    # What the refusal says, and nothing else, is then understood.
+    assert_taus(open_dataset(named, mapping=mapping_from_text(f"{TRACES}time: {{source: time (ms)}}\n")))
+    inside = tmp_path / "e.npz"
+    np.savez(inside, **{"scan.traces": stack(UNEVEN), "scan.t": UNEVEN})
+    (question,) = proposal_from_content(content_from_file(inside)).questions
+    assert question == "the unit of the times in 'scan.t', as time: {source: scan.t, unit: ms}"
     beside = tmp_path / "d.npz"
     np.savez(beside, traces=stack(UNEVEN), time=UNEVEN * 1e6, time_units="us")
     assert_taus(open_dataset(beside))

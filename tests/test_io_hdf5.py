@@ -8,10 +8,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from napari_tesm import open_dataset
 from napari_tesm.io.content import ContentError
 from napari_tesm.io.hdf5 import content_from_hdf5, is_hdf5
 from napari_tesm.io.hdf5.content import _content, hdf5_on_disk
 from napari_tesm.io.hdf5.usid import grid_from_tables
+from napari_tesm.io.mapping.entries import MappingError
+from napari_tesm.io.mapping.text import mapping_from_text
 
 h5py = pytest.importorskip("h5py")
 
@@ -439,3 +442,55 @@ def test_attributes_that_make_no_sense_cost_the_array_its_unit_and_nothing_else(
     trace = next(source for source in content_from_hdf5(tmp_path / "a.h5").sources if source.name == "tr")
     assert (trace.unit, trace.title) == ("", "tr")
     assert np.array_equal(trace.array[...], np.arange(60.0).reshape(3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "factor"),
+    [
+        ("time", {"Einheit": "ms"}, 1e3), ("time", {"si_unit": "s"}, 1), ("time", {"units": "msec"}, 1e3),
+        ("time", {"units": "Sekunden"}, 1), ("time [ms]", {}, 1e3), ("t_us", {}, 1e6), ("Time (s)", {}, 1),
+        ("t in ms", {}, 1e3), ("Time [ms]", {"units": "s"}, 1),
+    ],
+)  # fmt: skip
+def test_the_unit_of_times_is_read_however_it_is_spelled(tmp_path, name, attributes, factor):
+    path = tmp_path / "scan.h5"
+    times = np.geomspace(1e-4, 2e-2, 40)
+    with h5py.File(path, "w") as file:
+        file["traces"], file["scale"] = np.ones((3, 4, 40)), factor * times
+        file["scale"].attrs.update(attributes)
+        file["scale"].make_scale(name)
+        file["traces"].dims[2].attach_scale(file["scale"])
+        for number, label in enumerate(("y", "x", name)):
+            file["traces"].dims[number].label = label
+    mapping = mapping_from_text(MAPPING_OF_TRACES)
+    np.testing.assert_allclose(taken_at(open_dataset(path, mapping=mapping)), times, rtol=1e-12)
+
+
+def test_a_unit_of_times_that_nobody_knows_is_asked_for_and_the_file_keeps_its_start(tmp_path):
+    """The interval was asked for, and where it was said the times began at zero: tau1 was 2.97 for 2 ms."""
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        file["traces"], file["time"] = np.ones((3, 4, 40)), np.arange(-10, 30) * 2.0
+        file["time"].attrs["units"] = "ticks"
+        file["time"].make_scale("time")
+        file["traces"].dims[2].attach_scale(file["time"])
+        for number, label in enumerate(("y", "x", "time")):
+            file["traces"].dims[number].label = label
+    with pytest.raises(MappingError, match=r"are in 'ticks', which is no unit that is known"):
+        open_dataset(path, mapping=mapping_from_text(MAPPING_OF_TRACES))
+    for entry, step in (("{unit: ms}", 2e-3), ("{interval: 0.5 ms}", 0.5e-3)):
+        opened = open_dataset(path, mapping=mapping_from_text(f"{MAPPING_OF_TRACES}time: {entry}\n"))
+        np.testing.assert_allclose(taken_at(opened), step * np.arange(-10, 30), atol=1e-12)
+    opened = open_dataset(path, mapping=mapping_from_text(MAPPING_OF_TRACES), time_unit="us")
+    np.testing.assert_allclose(taken_at(opened), 2e-6 * np.arange(-10, 30), atol=1e-15)
+
+
+def taken_at(opened):
+    """Return the times as the file has them: a dataset's begin with its record."""
+    return opened["time"].values + opened.attrs["time_origin"]
+
+
+MAPPING_OF_TRACES = """format: t-ESM mapping 1
+traces: [{source: traces, unit: V, voltage: -3 V}]
+scan: {width: 80 nm, height: 45 nm}
+"""

@@ -146,6 +146,12 @@ def test_what_is_written_is_read_as_it_was(mapping):
         ("traces: [{source: a, axes: [z, time]}]", "not 'z'"),
         ("traces: [{source: a, voltage: 3}]", "'3' has no unit"),
         ("traces: [{source: a, signal: Z}]", "'signal' of number 1 of 'traces' is 'Z'"),
+        (
+            "traces: [{source: demod0/LockIn_Y}]",
+            "'demod0/LockIn_Y' is by its name the lock-in's Y, no displacement",
+        ),
+        ("traces: [{source: X}, {source: imaginary part}]", "number 2 .* by its name the lock-in's Y"),
+        ("traces: [{source: Phase}]", "signal: phase and name X beside it"),
         ("images: [{source: a}]\nscan: {pixels: 0}", "'pixels' of 'scan' must be a whole number"),
         ("images: [{source: a}]\nscan: {pixels: yes}", "'pixels' of 'scan' must be a whole number"),
         ("images: [{source: a}]\nscan: {width: -1 nm}", "'width' of 'scan' must be larger than zero"),
@@ -172,6 +178,13 @@ def test_what_makes_no_sense_is_said_in_a_sentence(text, words):
     with pytest.raises(MappingError, match=words) as caught:
         mapping_from_text(text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_tells_no_more_than_what_is_said():
+    text = "traces: [{source: Y, signal: X}, {source: y_scan/traces}, {source: Yield}]"
+    mapping = mapping_from_text(text)
+    assert [entry.signal for entry in mapping.traces] == ["X", "X", "X"]
+    assert mapping_from_text(text_from_mapping(mapping)) == mapping
 
 
 BOMB = "a: &a [lol, lol]\n" + "".join(

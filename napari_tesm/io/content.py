@@ -330,10 +330,18 @@ def si_from_unit(written: str) -> tuple[float, str]:
     return 1.0, text
 
 
+def unit_is_known(written: str) -> bool:
+    """Whether a text is a unit whose SI unit is known."""
+    return si_from_unit(written)[1] in _SI_UNITS
+
+
 _WORDS = {
     "volt": "V", "volts": "V", "v": "V", "millivolt": "mV", "millivolts": "mV", "meter": "m", "meters": "m",
     "metre": "m", "metres": "m", "nanometer": "nm", "nanometers": "nm", "micrometer": "µm", "micrometers": "µm",
     "second": "s", "seconds": "s", "sec": "s", "millisecond": "ms", "milliseconds": "ms", "microseconds": "µs",
+    "msec": "ms", "usec": "µs", "µsec": "µs", "nsec": "ns", "secs": "s", "msecs": "ms", "usecs": "µs",
+    "microsecond": "µs", "nanosecond": "ns", "nanoseconds": "ns", "sek": "s", "sekunde": "s", "sekunden": "s",
+    "millisekunden": "ms", "mikrosekunden": "µs",
     "hertz": "Hz", "amps": "A", "ampere": "A", "amperes": "A", "degree": "deg", "degrees": "deg", "°": "deg",
     "arb": "a.u.", "arb.": "a.u.", "arbitrary": "a.u.", "none": "", "~m": "µm",
 }  # fmt: skip

@@ -2,12 +2,14 @@
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from napari_tesm.io.content import ContentError, FileContent, damage_told
+from napari_tesm.io.content import Axis, ContentError, FileContent, damage_told
+from napari_tesm.io.text.names import name_and_unit
 
 _HEAD: Final = 4096
 _GWY: Final = (b"GWYP", b"GWYO")
@@ -65,12 +67,25 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
     # A reader's library may raise anything at a file that is not what it seems.
     with damage_told(path, "cannot be read"):
         if reader is not None:
-            return reader[1](path)
+            return _with_units_of_names(reader[1](path))
         if is_vendor(path, head):
-            return content_from_vendor(path)
+            return _with_units_of_names(content_from_vendor(path))
     what = "a folder that is neither a Zarr store nor one of numbered text files"
     what = what if path.is_dir() else "of no format that is known"
     raise ContentError(f"{path} is {what}: {KNOWN_FORMATS}.")
+
+
+def _with_units_of_names(content: FileContent) -> FileContent:
+    """Put the units that stand in the names of axes, ``time [ms]``, where the file states none."""
+    for number, source in enumerate(content.sources):
+        axes = [axis if axis.unit else _with_unit_of_name(axis) for axis in source.axes]
+        content.sources[number] = replace(source, axes=axes)
+    return content
+
+
+def _with_unit_of_name(axis: Axis) -> Axis:
+    name, unit = name_and_unit(axis.name)
+    return replace(axis, name=name, unit=unit) if unit else axis
 
 
 def _beginning(path: Path) -> bytes:

@@ -13,6 +13,10 @@ _UNITS: Final = (
     "niunitdescription",
     "physicalunit",
     "uom",
+    "siunit",
+    "unit(si)",
+    "dimensionunit",
+    "einheit",
 )
 """What an attribute that holds a unit is called, without capitals, blanks and underlines; the first goes first."""
 

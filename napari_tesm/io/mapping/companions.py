@@ -133,7 +133,9 @@ def _is_row(source: Source) -> bool:
 def _is_for(row: Source, role: str) -> bool:
     """Return whether a row of numbers can be the positions along an axis: its unit fits, and its name where it must."""
     unit = si_from_unit(row.unit)[1]
-    words = re.sub(r"[_\s]+", " ", _IN_NAME.sub("", row.title)).strip()
+    # What stands in a structure is called by its own name.
+    own = _IN_NAME.sub("", row.title).rpartition(".")[2]
+    words = re.sub(r"[_\s]+", " ", own).strip()
     called = re.fullmatch(_CALLED[role], words, re.IGNORECASE) is not None
     if role == "time":
         return unit == "s" or (called and not unit)

@@ -1,13 +1,12 @@
 """What the arrays of a file probably are, and what nobody but its owner can say: a mapping to start from."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
+from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit, unit_is_known
 from napari_tesm.io.images import is_image, roles_of_axes, size_in_words
 from napari_tesm.io.mapping.companions import (
     UNIT_OF_TIMES,
@@ -26,6 +25,7 @@ from napari_tesm.io.mapping.entries import (
     TraceEntry,
 )
 from napari_tesm.io.mapping.pieces import patterns_among
+from napari_tesm.io.mapping.signals import ROLES, is_called
 from napari_tesm.io.mapping.text import text_from_mapping
 from napari_tesm.io.mapping.times import missing_time
 from napari_tesm.quantities.text import prefix_for
@@ -35,16 +35,6 @@ MICROSCOPE: Final = "microscope file"
 """How the formats of the vendors' reader begin."""
 _SHORTEST_RECORDING: Final = 1000
 _WITH_PREFIXES: Final = ("m", "s", "V", "A", "N", "Hz")
-_LIKELY: Final = {
-    "dc": r"\b(dc|bias|pulse|tip ?voltage|v ?tip|drive)\b",
-    "line trigger": r"\b(line|frame|eol|sol)\b",
-    "pixel trigger": r"\b(trig\w*|pixel|px|ttl|clock|sync)\b",
-    "Y": r"(\by\b|quadrature|out of phase)",
-    "R": r"(\br\b|\bmag\w*|amplitude)",
-    "phase": r"(\bphase\b|\btheta\b|\bphi\b)",
-    "X": r"(\bx\b|in ?phase|displacement|lock ?in)",
-}
-"""What channels of recorders are called, in the order in which they are looked for."""
 
 
 @dataclass(frozen=True)
@@ -233,11 +223,13 @@ def _traces_proposed(
         if beside is not None:
             questions += beside.questions
             lookups |= beside.lookups
-        elif (missing := missing_time(source, time)) and not (time.known and not time.unit and time_unit):
+        elif (missing := missing_time(source, time)) and not (
+            time.known and not unit_is_known(time.unit) and time_unit
+        ):
             questions.append(missing)
         if "pixel" in roles:
             questions.append(f"how many of the {source.axes[roles.index('pixel')].size} pixels make a line")
-        signal = next((name for name in ("Y", "R", "phase") if _is_called(source, name)), "X")
+        signal = next((name for name in ("Y", "R", "phase") if is_called(source.title, name)), "X")
         entries.append(TraceEntry(source.name, tuple(roles), signal))
     if not any(entry.signal in ("X", "R") for entry in entries):
         names = " and ".join(f"'{entry.source}' is {entry.signal}" for entry in entries[:3])
@@ -288,9 +280,9 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
     streams = [stream for stream in streams if stream not in times]
     patterns = patterns_among([stream.name for stream in streams])
     streams = _one_of_each(streams, patterns)
-    for role in _LIKELY:
+    for role in ROLES:
         taken = names.values()
-        called = [stream for stream in streams if _is_called(stream, role) and stream.name not in taken]
+        called = [stream for stream in streams if is_called(stream.title, role) and stream.name not in taken]
         if len(called) == 1:
             names[role] = called[0].name
         elif len(called) > 1 and role in ("dc", "X"):
@@ -336,11 +328,6 @@ def _one_of_each(streams: Sequence[Source], patterns: dict[str, str]) -> list[So
             chosen.append(stream)
         seen |= {pattern} - {""}
     return chosen
-
-
-def _is_called(source: Source, role: str) -> bool:
-    words = re.sub(r"[_\-./]+|(?<=[a-z])(?=[A-Z])", " ", source.title)
-    return re.search(_LIKELY[role], words, re.IGNORECASE) is not None
 
 
 def _in_words(role: str) -> str:

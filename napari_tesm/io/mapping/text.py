@@ -44,12 +44,15 @@ from napari_tesm.io.mapping.entries import (
     TraceEntry,
 )
 from napari_tesm.io.mapping.reader import PROTOCOL, EntryReader, unit_of_entry
+from napari_tesm.io.mapping.signals import signal_by_name
 from napari_tesm.io.mapping.yaml import entries_from_yaml, shown
 from napari_tesm.kernels.low_pass import order_from_text
 from napari_tesm.quantities.text import quantity_and_error_from_text, text_from_quantity
 
 FORMAT: Final = "t-ESM mapping 1"
 _LARGEST: Final = 1 << 20
+_NO_DISPLACEMENT: Final = ("Y", "phase")
+"""Signals of a lock-in that are none without X."""
 _FROM_FILE: Final = {
     "scan": ("pixels", "lines", "width", "height", "voltages"),
     "time": ("interval", "start"),
@@ -165,10 +168,16 @@ def _trace(reader: EntryReader) -> TraceEntry:
         axes.count("time") != 1 or len(set(axes) - {"skip"}) != len([a for a in axes if a != "skip"])
     ):
         raise MappingError(f"the axes of {reader.where} must name time once, and no other axis twice")
+    source, signal = _needed(reader, "source"), reader.choice("signal", (*SIGNALS, ""), "")
+    if not signal and (named := signal_by_name(source)) in _NO_DISPLACEMENT:
+        raise MappingError(
+            f"{reader.where}: '{source}' is by its name the lock-in's {named}, no displacement: say signal: X where it "
+            f"is that, or signal: {named} and name X beside it"
+        )
     entry = TraceEntry(
-        source=_needed(reader, "source"),
+        source=source,
         axes=axes,
-        signal=reader.choice("signal", tuple(SIGNALS), "X"),
+        signal=signal or "X",
         voltage=reader.quantity("voltage"),
         direction=reader.choice("direction", DIRECTIONS, ""),
         unit=reader.text("unit"),
@@ -307,6 +316,8 @@ def _entries(
             written |= value
         elif name == "channels":
             written |= {name: {role: _entries(own) for role, own in value.items()}} if value else {}
+        elif name == "signal" and signal_by_name(str(getattr(entry, "source", ""))) in _NO_DISPLACEMENT:
+            written[name] = value
         elif value != item.default and value not in (None, "", ()):
             written[name] = _written(name, value)
     return written

@@ -6,8 +6,8 @@ import numpy as np
 
 from napari_tesm.data.time_base import SAME, TimeBase, even_step, time_base_from_times
 from napari_tesm.files.sentences import Sentence
-from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit
-from napari_tesm.io.mapping.companions import UNIT_OF_TIMES, companions_of
+from napari_tesm.io.content import Axis, FileContent, Source, one_line, si_from_unit, unit_is_known
+from napari_tesm.io.mapping.companions import UNIT_OF_TIMES, companions_of, unit_in_name
 from napari_tesm.io.mapping.entries import MappingError, TimeEntry
 from napari_tesm.io.mapping.stated import array_in_file
 from napari_tesm.quantities.text import text_from_quantity
@@ -72,10 +72,11 @@ def missing_time(source: Source, axis: Axis) -> str:
     unit = si_from_unit(axis.unit)[1]
     if axis.known and unit == "s":
         return ""
-    if axis.known and not unit and axis.size > 1:
+    if axis.known and not unit_is_known(axis.unit) and axis.size > 1:
         positions = axis.positions()
+        unknown = f" ('{unit}' is none that is known)" if unit else ""
         return (
-            f"{UNIT_OF_TIMES} of '{source.name}', {positions[0]:.6g} to {positions[-1]:.6g}, as "
+            f"{UNIT_OF_TIMES} of '{source.name}', {positions[0]:.6g} to {positions[-1]:.6g}{unknown}, as "
             "time: {unit: ms}"
         )
     return f"the time between two samples of '{source.name}', as time: {{interval: 0.1 ms}}"
@@ -90,13 +91,16 @@ def refusal_of_missing_time(source: Source, axis: Axis, content: FileContent) ->
             f"nothing says that the times of '{source.name}' are those in '{beside.time.source}': say it in a mapping, "
             f"time: {{source: {beside.time.source}{unit}}}"
         )
-    if axis.known and not axis.unit:
+    if axis.known and not unit_is_known(axis.unit):
         positions = axis.positions()
+        lack = (
+            f"are in '{one_line(axis.unit)}', which is no unit that is known" if axis.unit else "have no unit"
+        )
         return MappingError(
             Sentence(
-                "the times of '{name}', {first:.6g} to {last:.6g}, have no unit: give it by {time_unit:ms}, or in a "
+                "the times of '{name}', {first:.6g} to {last:.6g}, {lack}: give it by {time_unit:ms}, or in a "
                 "mapping as time: {entry}",
-                name=source.name, first=positions[0], last=positions[-1], entry="{unit: ms}",
+                name=source.name, first=positions[0], last=positions[-1], lack=lack, entry="{unit: ms}",
             )
         )  # fmt: skip
     return MappingError(
@@ -106,11 +110,13 @@ def refusal_of_missing_time(source: Source, axis: Axis, content: FileContent) ->
 
 def _own_base(source: Source, axis: Axis, given_unit: str, *, may_lack_unit: bool) -> TimeBase:
     """Return what the file says; not known where the unit of its times is not, or they are no times."""
-    factor, unit = si_from_unit(axis.unit or given_unit)
+    # A unit that nobody knows contradicts nothing that is said.
+    stated = axis.unit if unit_is_known(axis.unit) else ""
+    factor, unit = si_from_unit(stated or given_unit)
     if unit != "s":
         return TimeBase(axis.size, origin=axis.origin)
     given = si_from_unit(given_unit)
-    if axis.unit and given_unit and given != (factor, unit) and axis.known:
+    if stated and given_unit and given != (factor, unit) and axis.known:
         raise MappingError(
             f"the times of '{source.name}' are in {axis.unit}: {given_unit} would contradict the file"
         )
@@ -134,7 +140,7 @@ def _listed_times(
         raise MappingError(f"'{entry.source}' has {values.size} times where '{name}' has {axis.size} samples")
     if stated and given_unit and si_from_unit(stated) != si_from_unit(given_unit):
         raise MappingError(f"'{entry.source}' is in {stated}: {given_unit} would contradict the file")
-    factor, unit = si_from_unit(stated or given_unit)
+    factor, unit = si_from_unit(stated or given_unit or unit_in_name(entry.source, "s"))
     if not unit:
         raise MappingError(
             f"'{entry.source}' has no unit in the file: say it, time: {{source: {entry.source}, unit: ms}}"
@@ -159,7 +165,7 @@ def _with_interval(own: TimeBase, axis: Axis, entry: TimeEntry, name: str, notes
     assert interval is not None
     if not own.is_known or entry.override:
         start = own.start
-        if not own.is_known and axis.known and not axis.unit:
+        if not own.is_known and axis.known and not unit_is_known(axis.unit):
             # Times without a unit: the interval says what their step is, and so where they begin.
             step = even_step(axis.positions())
             if step is None and axis.size > 1:

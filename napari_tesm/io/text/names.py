@@ -14,8 +14,9 @@ _WITH_UNIT: Final = (
     re.compile(r"(.*?)[\s_]*[(\[{]\s*([^()\[\]{}]*)\s*[)\]}]"),
     re.compile(r"(.*\S)\s*/\s*([^/\s]+)"),
     re.compile(r"(.*\S)\s*,\s*([^,\s]+)"),
+    re.compile(r"(.*\S)\s+in\s+([^\s]+)"),
 )
-"""``Time (ms)``, ``Time [ms]``; ``Time / ms``; ``Time, ms``."""
+"""``Time (ms)``, ``Time [ms]``; ``Time / ms``; ``Time, ms``; ``t in ms``."""
 _BEHIND: Final = re.compile(r"(.*[^\W_])_(s|ms|us|µs|ns|V|mV|uV|µV|nm|pm|um|µm)")
 _UNITS: Final = frozenset(
     {"m", "s", "V", "A", "Hz", "deg", "rad", "m/V", "a.u.", "N", "C", "K", "W", "Pa", "F", "Ohm"}
