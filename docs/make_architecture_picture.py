@@ -49,8 +49,10 @@ def draw(figure: Figure) -> None:
                 )
             )
             name = room.rstrip("/").removesuffix(".py")
-            axes.text(x + step / 2, floor, name.replace("_", "_\n") if len(name) > 11 * step else name,
-                      ha="center", va="center", fontsize=9.5, family="monospace")  # fmt: skip
+            name = name.replace("_", "_\n") if len(name) > 11 * step else name
+            # Letters of the typewriter are 0.6 of their size wide; a unit of the axes is 0.96 inch.
+            size = min(9.5, (step - 0.2) * 0.96 * 72 / (0.602 * max(map(len, name.split("\n")))))
+            axes.text(x + step / 2, floor, name, ha="center", va="center", fontsize=size, family="monospace")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ FLOORS = (
     {"files", "kernels", "quantities", "statistics", "version"},
     {"data", "fitting", "gwyddion_install", "noise", "physics", "registration"},
     {"evaluation", "recording", "regions"},
-    {"findings", "grains", "gwy", "inversion", "model_choice", "series", "simulation"},
+    {"findings", "grains", "gwy", "inversion", "model_choice", "series", "simulation", "volumes"},
     {"io", "plotting"},
     {"scan"},
     {"interface", "report"},
@@ -33,7 +33,7 @@ FLOORS = (
 HEAVY = frozenset(
     {
         "napari", "qtpy", "PyQt6", "PySide6", "magicgui", "matplotlib", "dask", "skimage", "scipy", "nptdms", "h5py",
-        "zarr", "gwyddionpy",
+        "zarr", "gwyddionpy", "tifffile",
     }
 )  # fmt: skip
 QT = frozenset({"napari", "qtpy", "PyQt6", "PySide6", "magicgui"})
@@ -98,6 +98,32 @@ def test_a_file_imports_from_lower_floors_only():
     assert [arrow for arrow in between if _floor(_room(arrow[0])) <= _floor(_room(arrow[1]))] == []
 
 
+WALLED = (f"{FACE}.volumes", f"{FACE}.io.volumes", f"{FACE}.gui.volumes", f"{FACE}.cli.volume")
+"""Volumes of electrodes: a sub-package of its own, which nothing of t-ESM needs."""
+
+
+def _is_walled(module: str) -> bool:
+    return any(module == part or module.startswith(f"{part}.") for part in WALLED)
+
+
+def test_nothing_outside_the_wall_uses_volumes():
+    arrows = [
+        (module, other)
+        for module in _modules()
+        if not _is_walled(module)
+        for other in sorted(_imports(module))
+        if _is_walled(other)
+    ]
+    assert sum(map(_is_walled, _modules())) > 10
+    # The parser shows the commands; it takes their words from a file without a single import of volumes.
+    assert arrows == [(f"{FACE}.cli.parser", f"{FACE}.cli.volume.commands")]
+
+
+def test_volumes_know_nothing_of_traces():
+    used = {_room(other) for module in _modules() if _room(module) == "volumes" for other in _imports(module)}
+    assert used <= {"volumes", "files", "quantities", "statistics", "regions"}
+
+
 def test_no_files_import_each_other_in_a_circle():
     try:
         TopologicalSorter({module: _imports(module) for module in _modules()}).prepare()
@@ -112,7 +138,7 @@ LIGHT = (
     "model_choice.histograms", "findings.summary",
     "io.registry", "io.gwy.results", "io.tdms", "io.hdf5", "io.matlab", "io.numpy_files", "io.zarr_store",
     "io.vendor", "io.detection", "scan", "interface", "cli.fit", "cli.kernels", "cli.info", "cli.displacement",
-    "cli.regions", "cli.importing",
+    "cli.regions", "cli.importing", "volumes.simulation", "io.volumes", "cli.volume.info", "cli.volume.convert",
 )  # fmt: skip
 """Modules that need neither a screen nor a plot, and are quick to load for it."""
 

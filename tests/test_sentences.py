@@ -220,15 +220,19 @@ def test_labels_for_gwyddion_are_those_of_the_dialog():
 def test_every_field_of_a_sentence_is_an_option():
     from napari_tesm.cli.parser import parser_for_tesm
 
-    commands = next(
-        action for action in parser_for_tesm()._actions if action.dest == "command"
-    ).choices.values()
-    options = {
-        option for command in commands for action in command._actions for option in action.option_strings
-    }
+    options = set(_options(parser_for_tesm()))
     fields = set().union(*map(_fields, sorted(PACKAGE.rglob("*.py"))))
     assert len(fields) > 12
     assert {field for field in fields if OPTIONS(Sentence(f"{{{field}}}")) not in options} == set()
+
+
+def _options(parser):
+    """Yield the options of all commands of a parser, and of the commands within these."""
+    for action in parser._actions:
+        yield from action.option_strings
+        if action.dest.endswith("command"):
+            for command in action.choices.values():
+                yield from _options(command)
 
 
 def _fields(path):

@@ -62,6 +62,23 @@ class Command(NamedTuple):
                 group.add_argument(*option.words, **option.settings)
 
 
+class Family(NamedTuple):
+    """Commands under a common word; which was chosen is said by ``<word>_command``."""
+
+    help: str
+    commands: dict[str, Command]
+    description: str | None = None
+
+    def add_to(self, commands: "argparse._SubParsersAction[Parser]", name: str) -> None:
+        """Add the word and its commands to the parser of all."""
+        parser = commands.add_parser(name, help=self.help, description=self.description)
+        inside = parser.add_subparsers(
+            dest=f"{name}_command", title="commands", metavar="COMMAND", parser_class=Parser
+        )
+        for inner, command in self.commands.items():
+            command.add_to(inside, inner)
+
+
 def option(name: str, metavar: str | None = None, words: str | None = None, **settings: Any) -> Option:
     """Return an option that takes a value; its short form is asked for by `short`."""
     short = (settings.pop("short"),) if "short" in settings else ()

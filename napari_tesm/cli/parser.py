@@ -4,7 +4,8 @@ import argparse
 from typing import Final
 
 from napari_tesm.cli import shared
-from napari_tesm.cli.arguments import Command, Option, Parser, flag, group, option
+from napari_tesm.cli.arguments import Command, Family, Option, Parser, flag, group, option
+from napari_tesm.cli.volume.commands import COMMANDS as VOLUME_COMMANDS
 from napari_tesm.version import __version__
 
 
@@ -19,7 +20,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
 
 
 # fmt: off
-_COMMANDS: Final = {
+_COMMANDS: Final[dict[str, Command | Family]] = {
     "info": Command("say what a file holds and what is missing for a fit", (
         shared.files(name="file", nargs="?"),
         flag("json", "print the same for programs"),
@@ -200,6 +201,9 @@ _COMMANDS: Final = {
             shared.written("figure", "THEORY.png", shared.FIGURE_WORDS), *shared.STYLE, shared.OVERWRITE, shared.DEBUG,
         ),
     )),
+    "volume": Family("what X-ray nano-tomography shows of an electrode in depth", VOLUME_COMMANDS,
+                     "Volumes of electrodes, as X-ray nano-tomography gives them: z leads away from the collector. "
+                     "Quantities carry their unit: 60nm."),
     "view": Command("open files in napari, with the t-ESM workspace beside them", (
         shared.files(nargs="+"), shared.DEBUG,
     )),

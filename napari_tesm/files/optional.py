@@ -11,8 +11,8 @@ class MissingPackageError(ValueError):
     """A file needs a package that is not installed. The sentence says how to install it."""
 
 
-def optional_module(name: str, path: str | PathLike[str], kind: str) -> Any:
-    """Return a module of a package of the extra ``instruments``.
+def optional_module(name: str, path: str | PathLike[str], kind: str, *, extra: str = "instruments") -> Any:
+    """Return a module of a package that comes with an extra.
 
     Parameters
     ----------
@@ -22,6 +22,8 @@ def optional_module(name: str, path: str | PathLike[str], kind: str) -> Any:
         The file to be read, for the message.
     kind : str
         What it is: ``"a TDMS file"``.
+    extra : str
+        What installs the package.
 
     Raises
     ------
@@ -33,5 +35,5 @@ def optional_module(name: str, path: str | PathLike[str], kind: str) -> Any:
     except ImportError as error:
         raise MissingPackageError(
             f"{path} is {kind}, and reading it needs {name.split('.')[0]} ({error}): "
-            "pip install 'napari-tesm[instruments]'."
+            f"pip install 'napari-tesm[{extra}]'."
         ) from None

@@ -34,7 +34,7 @@ def format_of_file(path: str | PathLike[str]) -> str:
         If it cannot be read.
     """
     path = Path(path)
-    reader = _reader(path, _beginning(path))
+    reader = _reader(path, beginning_of_file(path))
     return "" if reader is None else reader[0]
 
 
@@ -56,7 +56,7 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
     from napari_tesm.io.vendor.converter import KNOWN_FORMATS
 
     path = Path(path)
-    head = _beginning(path)
+    head = beginning_of_file(path)
     if head.startswith(_GWY):
         raise ContentError(
             f"{path} is a file of Gwyddion's own, which says itself what is what: open it as such."
@@ -88,7 +88,7 @@ def _with_unit_of_name(axis: Axis) -> Axis:
     return replace(axis, name=name, unit=unit) if unit else axis
 
 
-def _beginning(path: Path) -> bytes:
+def beginning_of_file(path: Path) -> bytes:
     """Return the first bytes of a file, none of a folder.
 
     Raises

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import xarray as xr
-from numpy.typing import NDArray
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
 from napari_tesm.data.dataset import violations
 from napari_tesm.files.lazy import LazyArray, UnusableArrayError
+from napari_tesm.files.variables import stored_variable
 from napari_tesm.io.content import ContentError, damage_told, one_line
 from napari_tesm.io.zarr_store.arrays import (
     MARK,
@@ -28,22 +26,6 @@ from napari_tesm.io.zarr_store.arrays import (
 
 # What is smaller is read at once.
 _SMALL: Final = 1 << 20
-
-
-class _StoredArray(BackendArray):
-    """A lazy array as xarray takes it."""
-
-    def __init__(self, array: LazyArray) -> None:
-        self.array = array
-        self.shape = array.shape
-        self.dtype = array.dtype
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> NDArray[Any]:
-        basic = indexing.IndexingSupport.BASIC
-        values: NDArray[Any] = indexing.explicit_indexing_adapter(
-            key, self.shape, basic, self.array.__getitem__
-        )
-        return values
 
 
 def is_dataset_store(path: str | PathLike[str]) -> bool:
@@ -133,4 +115,4 @@ def _dataset(path: Path, group: Any, arrays: list[tuple[str, Any]], n_stored: in
 def _variable(dims: list[str], array: LazyArray, attributes: dict[str, Any]) -> xr.Variable:
     if array.size * array.dtype.itemsize <= _SMALL:
         return xr.Variable(dims, array[...], attributes)
-    return xr.Variable(dims, indexing.LazilyIndexedArray(_StoredArray(array)), attributes)
+    return stored_variable(dims, array, attributes)

@@ -75,10 +75,10 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
             for number, image in enumerate(others):
                 _write(root.require_group(f"{OTHER_CHANNELS}/{number}"), image, {}, stop)
 
-        _run_to_its_end(write)
+        run_to_its_end(write)
 
 
-def _run_to_its_end(write: Callable[[Event], None]) -> None:
+def run_to_its_end(write: Callable[[Event], None]) -> None:
     """Run a function in a thread and do not leave before it has ended, interrupted or not.
 
     Zarr writes from a thread of its own: an interrupt would leave it writing, and making anew what is cleared away.

@@ -1,0 +1,48 @@
+"""The commands of ``tesm volume`` and what each takes, as data; nothing heavy is imported for them."""
+
+from typing import Final
+
+from napari_tesm.cli import shared
+from napari_tesm.cli.arguments import Command, flag, group, option
+
+# fmt: off
+_VOLUME: Final = shared.files("VOLUME", "a TIFF stack or a folder of slices, HDF5, OME-Zarr, MRC", name="file")
+_READING: Final = group(
+    "what the file does not say",
+    option("voxel", "60nm|100nm,50nm,50nm", "distance of slices, rows and columns"),
+    option("up", "z", "axis of the file that leads away from the collector: z (slices, default), y (rows), x "
+           "(columns), or -z, -y, -x", default="z"),
+    option("array", "NAME", "which array of an HDF5 file"),
+    shared.taken("mapping", "M.yaml", "what a file of bare numbers holds"),
+)
+_LEVELS: Final = group(
+    "grey values in place of those that are found", option("air", "GREY"), option("collector", "GREY"),
+)
+COMMANDS: Final = {
+    "info": Command("say what a file holds, and what is missing", (
+        _VOLUME, _READING, flag("json", "print the same for programs"), shared.DEBUG,
+    )),
+    "convert": Command("make an OME-Zarr of it, with levels of half the resolution", (
+        _VOLUME, shared.output("V.zarr", required=True), _READING, shared.OVERWRITE, shared.PROGRESS, shared.QUIET,
+        shared.DEBUG,
+    )),
+    "surfaces": Command("find the surfaces of collector and electrode, and the thickness between them", (
+        _VOLUME, _READING, _LEVELS,
+        group("output",
+              shared.output("S.gwy", "surfaces and thickness as channels"),
+              shared.json_or_stdout(instead_of="summary"), *shared.WAYS),
+    ), "The surfaces of collector and electrode in every column, by likelihood and with a place within the voxel, and "
+       "the thickness between them, written as channels of a .gwy file. Quantities carry their unit: 60nm."),
+    "simulate": Command("write a simulated volume with known surfaces", (
+        shared.output("V.zarr", required=True),
+        shared.written("truth", "T.gwy", "its true surfaces and thickness, as channels"),
+        option("preset", None, "np-si-pristine, np-si-lithiated, np-si-2000, or collector, the control",
+               default="np-si-pristine"),
+        option("shape", "160x200x220", "slices, rows and columns", default="160x200x220"),
+        option("voxel", "60nm", default="60nm"),
+        option("noise", "5%", "of a voxel, in parts of the contrast between collector and air", default="5%"),
+        option("seed", "0", default="0"),
+        shared.OVERWRITE, shared.PROGRESS, shared.QUIET, shared.DEBUG,
+    )),
+}
+# fmt: on

@@ -1,0 +1,55 @@
+"""The volume that options name, and numbers as options write them."""
+
+import argparse
+import math
+from typing import Any
+
+import xarray as xr
+
+from napari_tesm.cli.arguments import UsageError
+from napari_tesm.io.volumes import open_volume
+from napari_tesm.volumes.dataset import UP, voxel_from_text
+from napari_tesm.volumes.levels import Levels, levels_of
+
+
+def reading_from_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how a file is to be read.
+
+    Raises
+    ------
+    UsageError
+        If an option is no size or no direction.
+    """
+    if options.up not in UP:
+        raise UsageError(f"--up takes one of {', '.join(UP)}, not '{options.up}'")
+    try:
+        voxel = None if options.voxel is None else voxel_from_text(options.voxel)
+    except ValueError as error:
+        raise UsageError(f"--voxel: {error}") from None
+    return {"voxel": voxel, "up": options.up, "array": options.array, "mapping": options.mapping}
+
+
+def volume_to_read(options: argparse.Namespace) -> xr.Dataset:
+    """Return the volume of the file that options name."""
+    return open_volume(options.file, **reading_from_options(options))
+
+
+def levels_from_options(options: argparse.Namespace, volume: xr.Dataset) -> Levels:
+    """Return the grey values that are found in a volume, or said by options.
+
+    Raises
+    ------
+    UsageError
+        If an option is no number.
+    """
+    given: dict[str, float | None] = {}
+    for name in ("air", "collector"):
+        text = getattr(options, name)
+        try:
+            number = None if text is None else float(text)
+        except ValueError:
+            number = math.nan
+        if number is not None and not math.isfinite(number):
+            raise UsageError(f"--{name} takes a grey value, a number, not '{text}'")
+        given[name] = number
+    return levels_of(volume, **given)

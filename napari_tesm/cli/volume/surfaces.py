@@ -1,0 +1,67 @@
+"""``tesm volume surfaces``: where collector and electrode end, and the thickness between."""
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+import xarray as xr
+
+from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome, refuse_inputs
+from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.volume.opening import levels_from_options, volume_to_read
+from napari_tesm.files.texts import printable
+from napari_tesm.io.gwy.saving import container_from_images
+from napari_tesm.volumes.dataset import voxel_in_words, voxel_of
+from napari_tesm.volumes.levels import Levels
+from napari_tesm.volumes.surfaces import surfaces_of
+from napari_tesm.volumes.thickness import Thickness, thickness_of
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Find the surfaces; see ``tesm volume surfaces --help``."""
+    for path in paths_asked(options).values():
+        refuse_inputs(path, options.file)
+    volume = volume_to_read(options)
+    with outputs_of(options) as outputs:
+        levels = levels_from_options(options, volume)
+        surfaces = surfaces_of(volume, levels, progress=progress_for(options.progress))
+        thickness = thickness_of(surfaces["thickness"].values)
+        content = _content(volume, levels, surfaces, thickness)
+        outputs.write_container(lambda: container_from_images(list(surfaces.data_vars.values())))
+        outputs.write_json(content)
+    print_outcome(options, content, _lines(volume, levels, surfaces, thickness))
+    return 0
+
+
+def _content(
+    volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, thickness: Thickness
+) -> dict[str, Any]:
+    electrode = surfaces.attrs["electrode_level"]
+    return {
+        "voxel": list(voxel_of(volume)),
+        "levels": {"air": levels.air, "collector": levels.collector, "electrode": electrode},
+        "thickness": {
+            key: value for key, value in asdict(thickness).items() if key in ("mean", "sd", "mean_error")
+        },
+        "simulated": bool(volume.attrs.get("simulated", False)),
+        "notes": volume.attrs["notes"],
+    }
+
+
+def _lines(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, thickness: Thickness) -> list[str]:
+    electrode = surfaces.attrs["electrode_level"]
+    lines = [f"Note: {note}" for note in volume.attrs["notes"]]
+    if volume.attrs.get("simulated"):
+        lines.append("Simulated volume")
+    lines.append(f"Voxel: {voxel_in_words(voxel_of(volume))}")
+    lines.append(f"Grey values: air {levels.air:.5g}, collector {levels.collector:.5g}")
+    if electrode is None:
+        lines.append("Nothing lies on the collector: no electrode was found.")
+    else:
+        share = (electrode - levels.air) / levels.contrast
+        lines[-1] += f", electrode {electrode:.5g} ({100 * share:.2g} % of the contrast)"
+        mean, sd, error = (
+            f"{value * 1e6:.3f}" for value in (thickness.mean, thickness.sd, thickness.mean_error)
+        )
+        lines.append(f"Thickness: {mean} µm, ± {sd} µm over the field, standard error of the mean {error} µm")
+    return [printable(line) for line in lines]

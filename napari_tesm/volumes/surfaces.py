@@ -1,0 +1,179 @@
+"""Where the collector ends and the electrode ends, for every column: sub-voxel, by likelihood, not by a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.volumes.dataset import INTENSITY, voxel_of
+from napari_tesm.volumes.levels import Levels, bright_above, electrode_level
+from napari_tesm.volumes.tiles import columns_of, side_of_tiles, tiles
+
+Map = NDArray[np.float32]
+Progress = Callable[[float, str], None]
+
+_ABOVE: Final = 0.12
+"""Part of the contrast that lies on the collector: any between air and particles moves the split by little."""
+_LATERAL: Final = 1.0
+_WINDOW: Final = 6
+"""Voxels on both sides of an edge whose area gives its place within a voxel."""
+_TOP_LATERAL: Final = 3.0
+_TOP_COARSE: Final = 12.0
+_TOP_ALONG: Final = 0.7
+_REACH: Final = 18
+"""Voxels that the electrode's surface may leave the coarse one: a crack or a ring tears it no farther down."""
+_TENT: Final = 3
+_WIDEST: Final = 2.0
+"""Standard deviations to which smoothing reaches."""
+HALO: Final = int(_WIDEST * _TOP_LATERAL + 0.5) + int(_WIDEST * _TOP_COARSE + 0.5) + 4 + 2
+"""Columns around a tile that its own depend on: smoothing, the coarse surface's median of nine, the last of five."""
+_PLACES: Final = ((0.5, 0.5), (0, 0), (0, 1), (1, 0), (1, 1))
+"""Where the electrode's grey value is looked for: the middle and the corners, in parts of rows and columns."""
+_SAMPLE_SIDE: Final = 72
+
+
+def surfaces_of(
+    volume: xr.Dataset, levels: Levels, *, side: int | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Return the surfaces of collector and electrode.
+
+    Parameters
+    ----------
+    volume : xarray.Dataset
+    levels : Levels
+    side : int, optional
+        Columns along a side of the tiles that are held in memory; by default some 400 MB of them.
+    progress : callable, optional
+
+    Returns
+    -------
+    xarray.Dataset
+        `collector_surface`, `electrode_surface` and `thickness` (y, x) in m, surfaces from the volume's lowest face.
+        ``attrs["electrode_level"]`` is the electrode's grey value, None where nothing lies on the collector: both
+        surfaces are one then.
+
+    Notes
+    -----
+    For two known grey values and white noise the likelihood that a column changes from one to the other above voxel k
+    is, up to constants, the sum of what exceeds their middle up to k: the collector ends where that sum is largest.
+    Where it ends within the voxel follows from the area under the edge (Gibbs' dividing surface), which blur does not
+    move.
+    """
+    planes, rows, columns = volume[INTENSITY].shape
+    side = side_of_tiles(planes, HALO) if side is None else side
+    level = _level_of_electrode(volume, levels)
+    bottom, top = np.empty((2, rows, columns), np.float32)
+    every = list(tiles((rows, columns), side, HALO))
+    for number, tile in enumerate(every):
+        values = columns_of(volume, tile.outer)
+        lower = collector_surface(values, levels)
+        upper = lower if level is None else electrode_surface(values, levels, level, lower)
+        bottom[tile.target], top[tile.target] = lower[tile.inner], upper[tile.inner]
+        if progress is not None:
+            progress((number + 1) / len(every), "finding the surfaces")
+    return _as_dataset(volume, bottom, top, level)
+
+
+def collector_surface(values: NDArray[np.float32], levels: Levels) -> Map:
+    """Return the height of the collector's surface in voxels from the lowest face.
+
+    Parameters
+    ----------
+    values : ndarray, shape (z, y, x)
+    levels : Levels
+
+    Returns
+    -------
+    ndarray, shape (y, x)
+    """
+    smooth = _smoothed(values, (0.0, _LATERAL, _LATERAL))
+    middle = levels.air + 0.5 * (1 + _ABOVE) * levels.contrast
+    last = np.cumsum(smooth - np.float32(middle), axis=0, dtype=np.float32).argmax(axis=0)
+    around = last + np.arange(-_WINDOW, _WINDOW + 1)[:, None, None]
+    window = np.take_along_axis(smooth, np.clip(around, 0, values.shape[0] - 1), axis=0)
+    below = np.median(window[: _WINDOW - 2], axis=0)
+    above = np.median(window[_WINDOW + 4 :], axis=0)
+    contrast = np.maximum(below - above, np.float32(0.3 * levels.contrast))
+    filled = np.clip((window - above) / contrast, -0.2, 1.2).sum(axis=0)
+    return np.asarray(np.clip(last - _WINDOW + filled, 0, values.shape[0]), dtype=np.float32)
+
+
+def electrode_surface(values: NDArray[np.float32], levels: Levels, electrode: float, bottom: Map) -> Map:
+    """Return the height of the electrode's surface in voxels from the lowest face, nowhere below the collector's.
+
+    First a coarse surface, then the finest within reach of it. Bright particles count as electrode and no more, so that
+    they do not outvote the air above pores.
+
+    Parameters
+    ----------
+    values : ndarray, shape (z, y, x)
+    levels : Levels
+    electrode : float
+        Its typical grey value.
+    bottom : ndarray, shape (y, x)
+        The collector's surface in voxels.
+    """
+    from scipy.ndimage import median_filter
+
+    half = np.float32(0.5 * (electrode - levels.air))
+    heights = np.arange(values.shape[0], dtype=np.float32)[:, None, None]
+    excess = _smoothed(values, (_TOP_ALONG, _TOP_LATERAL, _TOP_LATERAL))
+    excess -= np.float32(levels.air) + half
+    np.clip(excess, -half, half, out=excess)
+    excess[heights < bottom] = 0
+    likelihood = np.cumsum(excess, axis=0, out=excess)
+    rough = _smoothed(likelihood, (0.0, _TOP_COARSE, _TOP_COARSE)).argmax(axis=0)
+    rough = median_filter(rough, 9)
+    within = np.abs(heights - rough) <= _REACH
+    last = np.where(within, likelihood, -np.inf).argmax(axis=0)
+    # A sharp end makes the sum a tent whose ridge lies between two voxels.
+    ends = [
+        np.take_along_axis(likelihood, np.clip(last + step, 0, values.shape[0] - 1)[None], axis=0)[0]
+        for step in (-_TENT, _TENT)
+    ]
+    shift = np.clip((ends[1] - ends[0]) / (2 * half), -1, 1)
+    return np.asarray(np.maximum(median_filter(last + 1 + shift, 5), bottom), dtype=np.float32)
+
+
+def _level_of_electrode(volume: xr.Dataset, levels: Levels) -> float | None:
+    """Return the electrode's grey value from a few places, the corners and the middle."""
+    rows, columns = volume[INTENSITY].shape[1:]
+    heights = []
+    for y, x in _PLACES:
+        starts = [int(part * max(size - _SAMPLE_SIDE, 0)) for part, size in ((y, rows), (x, columns))]
+        area = (slice(starts[0], starts[0] + _SAMPLE_SIDE), slice(starts[1], starts[1] + _SAMPLE_SIDE))
+        values = columns_of(volume, area)
+        heights.append(bright_above(values, levels, collector_surface(values, levels)))
+    return electrode_level(heights, levels)
+
+
+def _smoothed(values: NDArray[np.float32], widths: tuple[float, float, float]) -> NDArray[np.float32]:
+    from scipy.ndimage import gaussian_filter1d
+
+    for axis, width in enumerate(widths):
+        if width:
+            values = gaussian_filter1d(values, width, axis=axis, truncate=_WIDEST)
+    return values
+
+
+def _as_dataset(volume: xr.Dataset, bottom: Map, top: Map, level: float | None) -> xr.Dataset:
+    height = voxel_of(volume)[0]
+    maps = {"collector_surface": bottom, "electrode_surface": top, "thickness": top - bottom}
+    names = {"collector_surface": "Collector surface", "electrode_surface": "Electrode surface"}
+    attributes: dict[str, Any] = {"electrode_level": level}
+    return xr.Dataset(
+        {
+            name: (
+                ("y", "x"),
+                values.astype(np.float64) * height,
+                {"units": "m", "long_name": names.get(name, "Thickness")},
+            )
+            for name, values in maps.items()
+        },
+        {axis: volume[axis] for axis in ("y", "x")},
+        attributes,
+    )

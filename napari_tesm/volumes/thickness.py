@@ -1,0 +1,64 @@
+"""What a map of thickness comes to: mean, heterogeneity, and the error of the mean of one field of view."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tesm.statistics.independence import independent_samples
+
+_LARGEST: Final = 512
+"""Pixels along a side of the map whose correlation is looked at; larger ones are averaged over blocks first."""
+
+
+@dataclass(frozen=True)
+class Thickness:
+    """Thickness of an electrode over one field of view, in m.
+
+    Parameters
+    ----------
+    mean : float
+    sd : float
+        Standard deviation over the field: the electrode's own heterogeneity, no error.
+    mean_error : float
+        Standard error of the mean, as far as one field tells; samples differ by more.
+    independent : float
+        As how many independent values the columns count.
+    """
+
+    mean: float
+    sd: float
+    mean_error: float
+    independent: float
+
+
+def thickness_of(thickness: NDArray[np.floating]) -> Thickness:
+    """Return mean, standard deviation and the error of the mean of a map of thickness.
+
+    Neighbouring columns are alike, so the error counts independent ones: `independent_samples`.
+
+    Parameters
+    ----------
+    thickness : ndarray, shape (y, x), in m
+    """
+    values = np.asarray(thickness, dtype=np.float64)
+    coarse = _in_blocks(values, -(-max(values.shape) // _LARGEST))
+    (independent,) = independent_samples(coarse, np.ones(coarse.shape, dtype=bool))
+    mean, sd = float(values.mean()), float(values.std())
+    if sd == 0:
+        return Thickness(mean, 0.0, 0.0, independent)
+    # The spread about the field's own mean lacks what that mean took up.
+    error = float(coarse.std()) / math.sqrt(max(independent - 1, 1.0))
+    return Thickness(mean, sd, error, independent)
+
+
+def _in_blocks(values: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    if side == 1:
+        return values
+    rows, columns = (size // side for size in values.shape)
+    whole = values[: rows * side, : columns * side]
+    return np.asarray(whole.reshape(rows, side, columns, side).mean(axis=(1, 3)))

@@ -1,0 +1,93 @@
+"""Columns of a volume taken tile by tile, so that memory is set by the tile and not by the volume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.volumes.dataset import INTENSITY
+
+_BUDGET: Final = 400 << 20
+"""Bytes of a tile with everything that is made of it."""
+_COPIES: Final = 8
+"""Arrays of single precision that are held of a tile at the same time."""
+_LEAST: Final = 24
+"""Columns along a side of a tile without its halo."""
+
+Area = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Columns that are worked on together.
+
+    Parameters
+    ----------
+    outer : tuple of slice
+        Rows and columns that are read: the tile with its halo.
+    inner : tuple of slice
+        The tile within these.
+    target : tuple of slice
+        The tile within the whole volume.
+    """
+
+    outer: Area
+    inner: Area
+    target: Area
+
+
+def tiles(shape: tuple[int, int], side: int, halo: int) -> Iterator[Tile]:
+    """Yield tiles that cover rows and columns once, each with a halo that ends at the borders of the volume.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    side, halo : int
+        Columns along a side of a tile, and around it.
+    """
+    for y in range(0, shape[0], side):
+        for x in range(0, shape[1], side):
+            target = tuple(
+                slice(start, min(start + side, size)) for start, size in zip((y, x), shape, strict=True)
+            )
+            outer = tuple(
+                slice(max(part.start - halo, 0), min(part.stop + halo, size))
+                for part, size in zip(target, shape, strict=True)
+            )
+            inner = tuple(
+                slice(part.start - around.start, part.stop - around.start)
+                for part, around in zip(target, outer, strict=True)
+            )
+            yield Tile((outer[0], outer[1]), (inner[0], inner[1]), (target[0], target[1]))
+
+
+def side_of_tiles(planes: int, halo: int) -> int:
+    """Return the side of tiles that keep within memory, for columns of so many voxels."""
+    columns = _BUDGET / (4 * _COPIES * planes)
+    return max(int(math.sqrt(columns)) - 2 * halo, _LEAST)
+
+
+def columns_of(volume: xr.Dataset, area: Area, planes: slice = slice(None)) -> NDArray[np.float32]:
+    """Return the grey values of an area, shape (z, y, x), in single precision.
+
+    Raises
+    ------
+    ValueError
+        If some are not finite.
+    """
+    values = as_stored(volume, (planes, *area)).astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise ValueError("the volume holds values that are no numbers: cut it to where it is whole")
+    return values
+
+
+def as_stored(volume: xr.Dataset, part: tuple[slice, ...]) -> NDArray[Any]:
+    """Return the numbers of a part of a volume as they are stored."""
+    return np.asarray(volume[INTENSITY][part].values)
