@@ -239,6 +239,23 @@ CHANNELS_OF_A_MAPPING = {
 }
 
 
+def test_a_pulse_that_is_typed_against_the_file_is_said(tmp_path, capsys):
+    """Typed for another file it moved tau1 from 2 to 2.3 ms without a word."""
+    x, dc, line = recording()
+    path, mapping = tmp_path / "rec.tdms", tmp_path / "m.yaml"
+    tdms(path, {name: (v, {"wf_increment": 1 / RATE}) for name, v in (("X", x), ("dc", dc), ("line", line))})
+    mapping.write_text(MAPPING)
+    words = ["fit", str(path), "--mapping", str(mapping), "-o", str(tmp_path / "D.gwy"), "--overwrite"]
+    for typed, notes in (
+        ([], 0), (["--pulse-start", "0.5ms"], 0), (["--pulse-start", "0ms"], 1),
+        (["--pulse-start", "0ms", "--pulse-duration", "9ms"], 2),
+    ):  # fmt: skip
+        assert main([*words, *typed]) == 0
+        said = capsys.readouterr()
+        assert (said.out + said.err).count("as given, where the file says") == notes
+    assert "the pulse start is 0 s, as given, where the file says 500 µs" in said.out + said.err
+
+
 @pytest.mark.parametrize("said", CHANNELS_OF_A_MAPPING)
 def test_a_mapping_says_when_the_channels_of_arrays_began(tmp_path, said):
     x, dc, line = recording()

@@ -60,7 +60,8 @@ def write_maps(
             _write_pixels(outputs.files["csv"], maps)
         outputs.write_figure(lambda: draw(maps))
         outputs.write_json(evaluation.recipe.to_dict(), "save_recipe", escaped=False)
-    lines = [*_import_lines(scan), *lines_from_summary(summary, maps)]
+    notes = [f"Note: {sentence}" for sentence in evaluation.contradictions()]
+    lines = [*_import_lines(scan), *notes, *lines_from_summary(summary, maps)]
     print_outcome(options, summary, map(spelled, lines))
 
 

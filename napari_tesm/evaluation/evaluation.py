@@ -120,6 +120,20 @@ class Evaluation:
         """Protocol of the pulse, the recipe's put in."""
         return PulseProtocol.from_attributes(self.dataset.attrs)
 
+    def contradictions(self) -> list[str]:
+        """Return in a sentence each where the recipe has the pulse at another time than the file; the recipe holds."""
+        stated = PulseProtocol.from_attributes(self.source.attrs)
+        apart = float(np.diff(self.source["time"].values[:2]).sum()) / 2
+        told = []
+        for name in ("pulse_start", "pulse_duration"):
+            given, said = getattr(self.asked, name), getattr(stated, name)
+            if given is not None and said is not None and abs(given - said) > apart:
+                values = (text_from_quantity(value, "s", digits=6) for value in (given, said))
+                told.append(
+                    "the {} is {}, as given, where the file says {}".format(name.replace("_", " "), *values)
+                )
+        return told
+
     @property
     def time(self) -> NDArray[np.float64]:
         """Times of the samples in s from the start of the pulse, shape (time,)."""
