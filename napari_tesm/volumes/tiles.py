@@ -68,9 +68,9 @@ def tiles(shape: tuple[int, int], side: int, halo: int) -> Iterator[Tile]:
             yield Tile((outer[0], outer[1]), (inner[0], inner[1]), (target[0], target[1]))
 
 
-def side_of_tiles(planes: int, halo: int) -> int:
-    """Return the side of tiles that keep within memory, for columns of so many voxels."""
-    columns = _BUDGET / (4 * _COPIES * planes)
+def side_of_tiles(planes: int, halo: int, copies: int = _COPIES) -> int:
+    """Return the side of tiles that keep within memory, for columns of so many voxels held so many times."""
+    columns = _BUDGET / (4 * copies * planes)
     return max(int(math.sqrt(columns)) - 2 * halo, _LEAST)
 
 

@@ -33,6 +33,18 @@ COMMANDS: Final = {
               shared.json_or_stdout(instead_of="summary"), *shared.WAYS),
     ), "The surfaces of collector and electrode in every column, by likelihood and with a place within the voxel, and "
        "the thickness between them, written as channels of a .gwy file. Quantities carry their unit: 60nm."),
+    "profile": Command("measure attenuation against distance from the collector, and sections that follow it", (
+        _VOLUME, _READING, _LEVELS,
+        group("what is measured",
+              option("bin", "120nm", "width of the bins of distance (default: two voxels)"),
+              option("reach", "4um", "largest distance (default: beyond most of the electrode)"),
+              option("section", "972nm", "a section at this height above the collector; may be repeated",
+                     action="append", default=[])),
+        group("output",
+              shared.output("S.gwy", "the sections as channels"), shared.json_or_stdout(),
+              shared.written("csv", "PROFILE.csv", "a row for each distance"), *shared.WAYS),
+    ), "Attenuation (air 0, collector 1) against the Euclidean distance from the collector's rough surface, and "
+       "sections at a height above it. Quantities carry their unit: 120nm."),
     "simulate": Command("write a simulated volume with known surfaces", (
         shared.output("V.zarr", required=True),
         shared.written("truth", "T.gwy", "its true surfaces and thickness, as channels"),

@@ -1,0 +1,108 @@
+"""``tesm volume profile``: attenuation against the distance from the collector, and sections that follow it."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.cli.arguments import UsageError
+from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome, refuse_inputs
+from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.volume.opening import levels_from_options, volume_to_read
+from napari_tesm.files.texts import printable
+from napari_tesm.io.gwy.saving import container_from_images
+from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
+from napari_tesm.volumes.profile import Profile, profile_of
+from napari_tesm.volumes.sections import section_at
+from napari_tesm.volumes.surfaces import surfaces_of
+
+_COLUMNS = ("distance", "attenuation", "sd", "mean_error", "within", "share", "count")
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Measure the profile; see ``tesm volume profile --help``."""
+    heights = [_length(text, "section") for text in options.section]
+    width, reach = (_length(text, name) for text, name in ((options.bin, "bin"), (options.reach, "reach")))
+    if heights and any(height is None or height < 0 for height in heights):
+        raise UsageError("--section takes a height above the collector, like 972nm")
+    if bool(heights) != bool(options.output):
+        raise UsageError("sections are written to a file: --section and -o go together")
+    for path in paths_asked(options).values():
+        refuse_inputs(path, options.file)
+    volume = volume_to_read(options)
+    progress = progress_for(options.progress)
+    with outputs_of(options) as outputs:
+        levels = levels_from_options(options, volume)
+        surfaces = surfaces_of(volume, levels, progress=_part(progress, 0, 0.6))
+        sections = [section_at(volume, levels, surfaces, height) for height in heights if height is not None]
+        profile = profile_of(
+            volume, levels, surfaces, bin_width=width, reach=reach, progress=_part(progress, 0.6, 1)
+        )
+        content = _content(volume, profile)
+        outputs.write_container(lambda: container_from_images(sections))
+        outputs.write_json(content)
+        outputs.write_text("csv", lambda: _table(profile))
+    print_outcome(options, content, _lines(volume, profile))
+    return 0
+
+
+def _length(text: str | None, name: str) -> float | None:
+    try:
+        return None if text is None else quantity_from_text(text, "m")
+    except ValueError as error:
+        raise UsageError(f"--{name}: {error}") from None
+
+
+def _part(
+    progress: Callable[[float, str], None] | None, start: float, stop: float
+) -> Callable[[float, str], None] | None:
+    """Return the callback of one of several steps."""
+    if progress is None:
+        return None
+    return lambda fraction, text: progress(start + (stop - start) * fraction, text)
+
+
+def _content(volume: xr.Dataset, profile: Profile) -> dict[str, Any]:
+    columns = {name: _numbers(getattr(profile, name)) for name in _COLUMNS}
+    return {
+        **columns,
+        "mixed_below": profile.mixed_below,
+        "simulated": bool(volume.attrs.get("simulated", False)),
+        "notes": volume.attrs["notes"],
+    }
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _table(profile: Profile) -> str:
+    rows = zip(*(_numbers(getattr(profile, name)) for name in _COLUMNS), strict=True)
+    lines = [",".join(_COLUMNS)]
+    lines += [",".join("" if value is None else repr(value) for value in row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(volume: xr.Dataset, profile: Profile) -> Iterator[str]:
+    for note in volume.attrs["notes"]:
+        yield printable(f"Note: {note}")
+    if volume.attrs.get("simulated"):
+        yield "Simulated volume"
+    yield "Attenuation (air 0, collector 1) against the distance from the collector's surface"
+    yield f"  {'distance':>10}  {'all voxels':>10}  {'error':>8}  {'± sd':>7}  {'electrode':>9}  {'of it':>6}"
+    for place, mean, error, sd, within, share in zip(
+        profile.distance,
+        profile.attenuation,
+        profile.mean_error,
+        profile.sd,
+        profile.within,
+        profile.share,
+        strict=True,
+    ):
+        electrode = f"{within:9.4f}" if np.isfinite(within) else f"{'–':>9}"
+        mixed = "  mixed with the collector" if place < profile.mixed_below else ""
+        length = text_from_quantity(float(place), "m", digits=4)
+        yield f"  {length:>10}  {mean:10.4f}  {error:8.4f}  {sd:7.3f}  {electrode}  {100 * share:4.0f} %{mixed}"

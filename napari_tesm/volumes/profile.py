@@ -1,0 +1,226 @@
+"""Attenuation against the distance from the collector's surface, which is rough: not against height."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.files.sentences import Sentence
+from napari_tesm.volumes.dataset import INTENSITY, voxel_of
+from napari_tesm.volumes.levels import Levels
+from napari_tesm.volumes.tiles import Tile, columns_of, side_of_tiles, tiles
+
+Array = NDArray[np.float64]
+
+_MIXED: Final = 4
+"""Voxels from the collector that its own blur reaches: grey values there are no electrode's alone."""
+_COPIES: Final = 14
+"""Arrays of single precision that a tile and its distances come to."""
+_BLOCKS: Final = 5
+"""Blocks along each side of the field whose means tell the error."""
+_BIN: Final = 2
+_BEYOND: Final = 0.5e-6
+_MOST_BINS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Attenuation, air 0 and collector 1, in bins of distance from the collector's surface.
+
+    Parameters
+    ----------
+    distance : ndarray, shape (bins,), in m
+        Middles of the bins.
+    attenuation, sd : ndarray
+        Mean and standard deviation over all voxels at this distance, pores and air above the electrode among them; the
+        noise of a voxel is part of the latter.
+    mean_error : ndarray
+        Standard error of the mean, from the scatter of 5 × 5 blocks of the field.
+    within : ndarray
+        Mean over the voxels below the electrode's surface alone; NaN where there are none.
+    share : ndarray
+        Part of the voxels that lies below it.
+    count : ndarray
+        Voxels.
+    mixed_below : float
+        Distance in m up to which the collector's blur is mixed in.
+    """
+
+    distance: Array
+    attenuation: Array
+    sd: Array
+    mean_error: Array
+    within: Array
+    share: Array
+    count: Array
+    mixed_below: float
+
+
+def profile_of(
+    volume: xr.Dataset,
+    levels: Levels,
+    surfaces: xr.Dataset,
+    *,
+    bin_width: float | None = None,
+    reach: float | None = None,
+    side: int | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> Profile:
+    """Return the attenuation against the Euclidean distance from the collector's surface.
+
+    Parameters
+    ----------
+    volume : xarray.Dataset
+    levels : Levels
+    surfaces : xarray.Dataset
+        As `surfaces_of` gives them.
+    bin_width : float, optional
+        In m; two voxels by default.
+    reach : float, optional
+        Largest distance in m; by default half a micrometre beyond nearly all of the electrode.
+    side : int, optional
+        Columns along a side of the tiles that are held in memory.
+    progress : callable, optional
+
+    Raises
+    ------
+    ValueError
+        If the bins are narrower than a voxel, or none fits into the reach.
+    """
+    voxel = voxel_of(volume)
+    planes, rows, columns = volume[INTENSITY].shape
+    width = _BIN * max(voxel) if bin_width is None else bin_width
+    wanted = float(np.quantile(surfaces["thickness"], 0.99)) + _BEYOND if reach is None else reach
+    count = math.ceil(wanted / width - 1e-9) if width > 0 and math.isfinite(wanted) else 0
+    if not max(voxel) * (1 - 1e-9) <= width:
+        raise ValueError(
+            Sentence(
+                "bins of distance are no narrower than a voxel: give {bin:{edge}}", edge=_text(max(voxel))
+            )
+        )
+    if not 1 <= count <= _MOST_BINS:
+        raise ValueError(
+            Sentence(
+                "a reach of {wanted:.3g} m makes {count} bins: give {reach:4um}", wanted=wanted, count=count
+            )
+        )
+    halo = math.ceil(count * width / min(voxel[1:])) + 1
+    side = (
+        side_of_tiles(_planes_needed(surfaces, voxel[0], count * width, planes), halo, _COPIES)
+        if side is None
+        else side
+    )
+    sums = np.zeros((3, _BLOCKS**2, count))
+    inside = np.zeros((2, count))
+    every = list(tiles((rows, columns), side, halo))
+    for number, tile in enumerate(every):
+        _add_tile(volume, levels, surfaces, tile, width, sums, inside)
+        if progress is not None:
+            progress((number + 1) / len(every), "measuring the profile")
+    return _profile(sums, inside, width, _MIXED * max(voxel))
+
+
+def _add_tile(
+    volume: xr.Dataset,
+    levels: Levels,
+    surfaces: xr.Dataset,
+    tile: Tile,
+    width: float,
+    sums: Array,
+    inside: Array,
+) -> None:
+    """Add what the columns of a tile come to: numbers, sums and squares for each block and bin, and those within."""
+    voxel = voxel_of(volume)
+    total, rows, columns = volume[INTENSITY].shape
+    count = sums.shape[2]
+    surface = surfaces["collector_surface"].values[tile.outer] / voxel[0]
+    low = max(math.floor(surface.min()) - 1, 0)
+    # Beside a hill voxels are nearer to it than to what lies below them: the halo's hills count.
+    high = min(math.ceil(surface.max() + count * width / voxel[0]) + 1, total)
+    distance = distance_from_surface(surface, slice(low, high), voxel)[:, tile.inner[0], tile.inner[1]]
+    values = levels.normalised(columns_of(volume, tile.target, slice(low, high)))
+    near = (distance > 0) & (distance < count * width)
+    bins = (distance[near] / np.float32(width)).astype(np.intp)
+    bins = np.minimum(bins, count - 1)
+    taken = values[near].astype(np.float64)
+    blocks = [
+        np.minimum(np.arange(part.start, part.stop) * _BLOCKS // size, _BLOCKS - 1)
+        for part, size in zip(tile.target, (rows, columns), strict=True)
+    ]
+    block = np.broadcast_to(blocks[0][:, None] * _BLOCKS + blocks[1][None, :], near.shape)[near]
+    place = block * count + bins
+    for total_of, weights in zip(sums, (None, taken, taken**2), strict=True):
+        total_of += np.bincount(place, weights, total_of.size).reshape(total_of.shape)
+    top = surfaces["electrode_surface"].values[tile.target] / voxel[0]
+    below = (np.arange(low, high)[:, None, None] + 0.5 < top)[near]
+    inside[0] += np.bincount(bins[below], minlength=count)
+    inside[1] += np.bincount(bins[below], taken[below], count)
+
+
+def distance_from_surface(
+    surface: NDArray[np.floating], planes: slice, voxel: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """Return the Euclidean distance of the middle of each voxel from a surface below it, in m; 0 below the surface.
+
+    The nearest voxel below the surface is found (Maurer's exact transform); where it is the highest of its column, the
+    surface within that voxel counts and not its middle.
+
+    Parameters
+    ----------
+    surface : ndarray, shape (y, x)
+        In voxels from the lowest face.
+    planes : slice
+        Of the volume, with start and stop; there must be voxels below the surface among them.
+    voxel : tuple of float
+        Size along z, y, x in m.
+
+    Returns
+    -------
+    ndarray, shape (planes, y, x)
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    middles = np.arange(planes.start, planes.stop)[:, None, None] + 0.5
+    above = middles >= surface
+    if above.all():
+        raise ValueError("the collector's surface lies below the volume: there is no distance from it")
+    nearest = distance_transform_edt(above, sampling=voxel, return_distances=False, return_indices=True)
+    z, y, x = nearest
+    # Of the highest voxel below the surface the surface itself is taken, which lies up to a voxel from its middle.
+    highest = np.ceil(surface - 0.5).astype(np.intp) - 1 - planes.start
+    ends = np.where(z == highest[y, x], surface[y, x] - planes.start, z + 0.5).astype(np.float32)
+    rows, columns = np.indices(surface.shape, dtype=np.float32)
+    squares = ((middles.astype(np.float32) - planes.start - ends) * np.float32(voxel[0])) ** 2
+    squares += ((rows - y.astype(np.float32)) * np.float32(voxel[1])) ** 2
+    squares += ((columns - x.astype(np.float32)) * np.float32(voxel[2])) ** 2
+    return np.asarray(np.where(above, np.sqrt(squares), 0), dtype=np.float32)
+
+
+def _profile(sums: Array, inside: Array, width: float, mixed_below: float) -> Profile:
+    counts, totals, squares = sums.sum(axis=1)
+    there = np.maximum(counts, 1)
+    mean = np.where(counts > 0, totals / there, np.nan)
+    sd = np.sqrt(np.maximum(squares / there - mean**2, 0))
+    weights = sums[0] / there
+    of_blocks = sums[1] / np.maximum(sums[0], 1)
+    # Of blocks that weigh unequally: the variance of their weighted mean, with Bessel's correction.
+    filled = np.maximum((sums[0] > 0).sum(axis=0), 2)
+    error = np.sqrt((weights**2 * (of_blocks - mean) ** 2).sum(axis=0) * filled / (filled - 1))
+    within = np.where(inside[0] > 0, inside[1] / np.maximum(inside[0], 1), np.nan)
+    distance = (np.arange(counts.size) + 0.5) * width
+    return Profile(distance, mean, sd, error, within, inside[0] / there, counts, mixed_below)
+
+
+def _planes_needed(surfaces: xr.Dataset, height: float, reach: float, most: int) -> int:
+    span = float(np.ptp(surfaces["collector_surface"].values)) + reach
+    return max(min(most, math.ceil(span / height) + 3), 1)
+
+
+def _text(length: float) -> Any:
+    return f"{length * 1e9:.6g}nm"

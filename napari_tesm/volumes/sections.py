@@ -1,0 +1,70 @@
+"""Sections of a volume that follow the collector's surface at a height above it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from napari_tesm.files.sentences import Sentence
+from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.volumes.dataset import INTENSITY, voxel_of
+from napari_tesm.volumes.levels import Levels
+from napari_tesm.volumes.tiles import columns_of, side_of_tiles, tiles
+
+
+def section_at(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, height: float) -> xr.DataArray:
+    """Return the attenuation at a height above the collector's surface, column by column.
+
+    Parameters
+    ----------
+    volume : xarray.Dataset
+    levels : Levels
+    surfaces : xarray.Dataset
+        As `surfaces_of` gives them.
+    height : float
+        In m.
+
+    Returns
+    -------
+    xarray.DataArray, dims (y, x)
+        Air 0, collector 1; NaN where the section leaves the volume.
+
+    Raises
+    ------
+    ValueError
+        If all of it lies outside the volume.
+    """
+    edge = voxel_of(volume)[0]
+    planes, rows, columns = volume[INTENSITY].shape
+    # Voxel k has its middle at k + 1/2.
+    places = (surfaces["collector_surface"].values + height) / edge - 0.5
+    there = (places >= 0) & (places <= planes - 1)
+    if not there.any():
+        raise ValueError(
+            Sentence(
+                "a section at {text} lies outside the volume: give a {section}",
+                text=text_from_quantity(height, "m"),
+            )
+        )
+    values = np.full(places.shape, np.nan)
+    span = min(planes, math.ceil(float(np.ptp(places))) + 2)
+    for tile in tiles((rows, columns), side_of_tiles(span, 0), 0):
+        here = np.clip(places[tile.target], 0, planes - 1)
+        low, high = math.floor(here.min()), min(math.floor(here.max()) + 2, planes)
+        slab = levels.normalised(columns_of(volume, tile.target, slice(low, high)))
+        below = np.minimum(np.floor(here).astype(np.intp) - low, slab.shape[0] - 1)
+        above = np.minimum(below + 1, slab.shape[0] - 1)
+        lower, upper = (np.take_along_axis(slab, index[None], axis=0)[0] for index in (below, above))
+        part = here - low - below
+        values[tile.target] = lower * (1 - part) + upper * part
+    values[~there] = np.nan
+    title = f"Section {text_from_quantity(height, 'm')}"
+    return xr.DataArray(
+        values,
+        {axis: volume[axis] for axis in ("y", "x")},
+        ("y", "x"),
+        name="section",
+        attrs={"units": "", "long_name": title},
+    )
