@@ -44,7 +44,9 @@ def draw(figure: Figure) -> None:
     section_axes.set(title="Section 972 nm above the collector", xlabel="x (µm)", ylabel="y (µm)")
     figure.colorbar(shown, ax=section_axes, label="Attenuation", extend="max")
     distance = profile.distance / MICROMETRE
-    profile_axes.axvspan(0, profile.mixed_below / MICROMETRE, color="#d8d8d8", label="mixed with the collector")
+    profile_axes.axvspan(
+        0, profile.mixed_below / MICROMETRE, color="#d8d8d8", label="mixed with the collector"
+    )
     band = profile.attenuation + np.multiply.outer((-1, 1), profile.sd)
     profile_axes.fill_between(distance, *band, alpha=0.25, lw=0, label="± standard deviation")
     profile_axes.plot(distance, profile.attenuation, label="all voxels")
