@@ -11,7 +11,7 @@ from noises import behind_lock_in, flux_displacement
 from napari_tesm import lateral, open_dataset, save
 from napari_tesm.cli import main
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.findings.lateral import lateral_in_words, lateral_summary
+from napari_tesm.findings.lateral import lateral_in_words, lateral_summary, lateral_warnings
 from napari_tesm.inversion.compression import Compression, Nodes
 from napari_tesm.inversion.plane import Plane
 from napari_tesm.kernels.low_pass import LowPass
@@ -346,3 +346,24 @@ def test_steps_are_compared_with_grains_on_the_lateral_d_too():
     medians = {m.quantity: [part.median for part in m.values] for m in measures_from_maps(maps, parts)}
     assert medians["D_lateral"][0] > 2 * medians["D_lateral"][1]
     assert medians["D"][0] < 1.3 * medians["D"][1]
+
+
+@pytest.mark.parametrize("truth", BOUNDARIES)
+def test_the_wrong_boundary_is_named_with_the_d_of_the_other_one(truth):
+    """Beside a drift, and noise that leaves the misfit of the wrong one below what is warned of."""
+    _, diffusion, dataset = banded_scan(100e-9, 2.5, truth, rows=11, snr=30)
+    time = dataset["time"].values
+    drift = 2e-5 * np.random.default_rng(4).standard_normal((11, dataset.sizes["x"], 1)) * time / time[-1]
+    dataset = dataset.assign(displacement=dataset["displacement"].copy(data=dataset["displacement"] + drift))
+    (wrong,) = set(BOUNDARIES) - {truth}
+    for asked in BOUNDARIES:
+        maps = lateral(dataset, kernel=asked)
+        entry = lateral_summary(maps, 0)
+        assert entry["lateral"]["misfit"] < 1.3
+        assert entry["lateral"]["other_boundary"]["better"] == (asked == wrong)
+        named = [line for line in lateral_warnings(entry["lateral"]) if f"'{truth}' describes" in line]
+        assert len(named) == (asked == wrong)
+        if asked == wrong:
+            there = entry["lateral"]["other_boundary"]["D"]
+            assert 0.85 < there / np.median(diffusion) < 1.2
+            assert not 0.3 < entry["D_lateral"]["median"] / np.median(diffusion) < 3

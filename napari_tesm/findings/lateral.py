@@ -116,8 +116,14 @@ def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:
 
 def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
     """Yield what speaks against an inversion; nothing where nothing does."""
-    misfit, change = found.get("misfit"), found.get("change")
-    if misfit is not None and misfit > _POOR:
+    misfit, change, other = found.get("misfit"), found.get("change"), found.get("other_boundary")
+    if isinstance(other, dict) and other.get("better"):
+        yield (
+            f"'{other['kernel']}' describes the traces better: chi-square {other['misfit']:.3f} per degree of freedom, "
+            f"not {other['own_misfit']:.3f}. With it the median of D is {other['D']:.2g} m²/s: which boundary holds at "
+            "the surface decides D"
+        )
+    elif misfit is not None and misfit > _POOR:
         yield (
             f"the traces are not described: chi-square is {misfit:.2f} per degree of freedom. The boundary, "
             "the tip's radius or a D that changes with depth may be the reason"

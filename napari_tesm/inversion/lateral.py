@@ -18,6 +18,7 @@ from napari_tesm.evaluation.pipeline import Progress, progress_of_stage, run
 from napari_tesm.evaluation.recipe import DEFAULT_GEOMETRY, Recipe
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting import single_threaded_blas
+from napari_tesm.inversion.boundary import OtherBoundary, other_boundary
 from napari_tesm.inversion.errors import coverage, is_told, resolution_of, standard_error
 from napari_tesm.inversion.exchange import instrument_beside_exchange, is_alike
 from napari_tesm.inversion.plane import Plane
@@ -31,13 +32,8 @@ from napari_tesm.quantities.text import quantity_from_text
 
 Array = NDArray[np.float64]
 
-_SMALLEST_MARGIN: Final = 4.0
-"""In tip radii; beyond, the outside reaches as far as ions come from."""
-_WIDEST_MARGIN: Final = 2.0
-"""In widths of the map."""
 _CURVE: Final = 24
 _FEWEST: Final = 16
-_MOST_CELLS: Final = 4_000_000
 
 
 def lateral_maps(
@@ -89,7 +85,8 @@ def lateral_maps(
     instrument = instrument_of(evaluation)
     fitted_by = instrument.evaluation
     radius, shape = settings.length.value, (dataset.sizes["y"], dataset.sizes["x"])
-    plane_of = partial(_plane, shape, (spacing[0] / radius, spacing[1] / radius))
+    plane_of = partial(Plane.around, shape, (spacing[0] / radius, spacing[1] / radius))
+    prior_in_radii = None if prior is None else (prior[0], prior[1] / radius)
     pulses = range(dataset.sizes["pulse"])
     groups = [list(pulses)] if together else [[pulse] for pulse in pulses]
 
@@ -107,7 +104,7 @@ def lateral_maps(
                     recorded.nodes.times,
                     partial(plane_of, recorded.nodes.last),
                     settings.kernel.name,
-                    prior=None if prior is None else (prior[0], prior[1] / radius),
+                    prior=prior_in_radii,
                     progress=_counted(stage, number, len(groups)),
                 )
             solutions.append(solution)
@@ -129,6 +126,10 @@ def lateral_maps(
             found[pulse] = _what_counts(recorded, pulse, counted[pulse]) | _asked(prior, len(group))
         if solution is None:
             continue
+        with single_threaded_blas():
+            other = other_boundary(
+                solution, of_group, recorded.nodes.times, recorded.nodes.last, prior=prior_in_radii
+            )
         solution = centred(solution)
         covered = coverage(solution, of_group)
         scale = recorded.largest_response(solution.background, settings.kernel.name)
@@ -139,6 +140,7 @@ def lateral_maps(
             for name, value in of_pulse.items():
                 values[name][pulse] = value
             found[pulse] = _summary(solution, radius, of_pulse, covered) | found[pulse]
+            found[pulse]["other_boundary"] = None if other is None else _told(other, radius)
     return _with(maps, values, found)
 
 
@@ -150,26 +152,23 @@ def _what_counts(recorded: Recorded, pulse: int, counted: NDArray[np.bool_]) -> 
     }
 
 
+def _told(other: OtherBoundary, radius: float) -> dict[str, Any]:
+    """Return what JSON says of the other boundary."""
+    return {
+        "kernel": other.kernel,
+        "D": plain_value(other.diffusion * radius**2),
+        "misfit": plain_value(other.misfit),
+        "own_misfit": plain_value(other.own_misfit),
+        "better": other.clear,
+    }
+
+
 def _asked(prior: tuple[float, float] | None, sharing: int) -> dict[str, Any]:
     """Return what was asked for: whether pulse settings share their D, and a prior as it was given, to the last bit."""
     told: dict[str, Any] = {"together": sharing > 1}
     if prior is not None:
         told["prior"] = {"sd": prior[0], "length": prior[1], "given": True}
     return told
-
-
-def _plane(shape: tuple[int, int], steps: tuple[float, float], last: float, background: float) -> Plane:
-    """Return the plane around a map: as far beyond its edges as ions come by the last time."""
-    reach = float(np.sqrt(4 * background * last))
-    # Beyond a few maps nothing is told apart, however fast ions are.
-    widest = _WIDEST_MARGIN * max(size * step for size, step in zip(shape, steps, strict=True))
-    plane = Plane(shape, steps, max(_SMALLEST_MARGIN, min(reach, widest)))
-    if np.prod(plane.grid) > _MOST_CELLS:
-        raise ValueError(
-            f"with what ions reach around it the map is {plane.grid[1]} × {plane.grid[0]} pixels, and the "
-            f"inversion holds {_MOST_CELLS} at once: crop it, or bin its pixels"
-        )
-    return plane
 
 
 def prior_from_text(text: str) -> tuple[float, float] | None:

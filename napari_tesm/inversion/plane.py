@@ -5,12 +5,20 @@ Transforms want a periodic plane; a margin of unknown ln D keeps the edges of th
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+
+
+_SMALLEST_MARGIN: Final = 4.0
+"""In tip radii; beyond, the outside reaches as far as ions come from."""
+_WIDEST_MARGIN: Final = 2.0
+"""In widths of the map: beyond a few maps nothing is told apart, however fast ions are."""
+_MOST_CELLS: Final = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,34 @@ class Plane:
     shape: tuple[int, int]
     spacing: tuple[float, float]
     margin: float
+
+    @classmethod
+    def around(
+        cls, shape: tuple[int, int], spacing: tuple[float, float], last: float, background: float
+    ) -> "Plane":
+        """Return the plane around a map: as far beyond its edges as ions come by the last time.
+
+        Parameters
+        ----------
+        last : float
+            Of the record.
+        background : float
+            D in R0² per unit of that time.
+
+        Raises
+        ------
+        ValueError
+            If it is larger than the inversion holds at once.
+        """
+        reach = float(np.sqrt(4 * background * last))
+        widest = _WIDEST_MARGIN * max(size * step for size, step in zip(shape, spacing, strict=True))
+        plane = cls(shape, spacing, max(_SMALLEST_MARGIN, min(reach, widest)))
+        if np.prod(plane.grid) > _MOST_CELLS:
+            raise ValueError(
+                f"with what ions reach around it the map is {plane.grid[1]} × {plane.grid[0]} pixels, and the "
+                f"inversion holds {_MOST_CELLS} at once: crop it, or bin its pixels"
+            )
+        return plane
 
     @cached_property
     def grid(self) -> tuple[int, int]:
