@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -77,23 +77,72 @@ def lateral_maps(
         than 16 pixels respond the maps hold NaN.
     """
     spacing = check_lateral(evaluation)
-    settings, dataset = evaluation.settings, evaluation.dataset
-    assert settings.length is not None
     if maps is None:
         maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.25))
     counted = ~np.isin(maps[map_name("status", JOINT)].values, (INVALID, NO_RESPONSE))
     instrument = instrument_of(evaluation)
     fitted_by = instrument.evaluation
-    radius, shape = settings.length.value, (dataset.sizes["y"], dataset.sizes["x"])
-    plane_of = partial(Plane.around, shape, (spacing[0] / radius, spacing[1] / radius))
-    prior_in_radii = None if prior is None else (prior[0], prior[1] / radius)
-    pulses = range(dataset.sizes["pulse"])
-    groups = [list(pulses)] if together else [[pulse] for pulse in pulses]
+    area = _Area.of(evaluation, spacing, prior, together)
+    recorded = Recorded.of(
+        instrument, maps, fitted_by, counted, jobs=jobs, progress=progress_of_stage(progress, 0.25, 0.3)
+    )
+    solutions = area.solved(recorded, progress_of_stage(progress, 0.3, 0.6))
+    measured = instrument_beside_exchange(evaluation, recorded, solutions, area.groups)
+    if not is_alike(measured, instrument):
+        recorded = Recorded.of(measured, maps, fitted_by, counted, jobs=jobs, progress=None)
+        solutions = area.solved(recorded, progress_of_stage(progress, 0.6, 0.9))
+    values, found = area.described(recorded, solutions, counted, progress_of_stage(progress, 0.9, 1.0))
+    return _with(maps, values, found)
 
-    def solved(recorded: Recorded, stage: Progress | None) -> list[Solution | None]:
+
+@dataclass(frozen=True)
+class _Area:
+    """What is solved for: the pixels of a map, and which pulse settings share their D.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    spacing : tuple of float
+        Of the pixels in tip radii.
+    radius : float
+        In m.
+    boundary : str
+    prior : tuple of float, optional
+        As it was given, in m.
+    groups : list of list of int
+        Of pulse settings.
+    """
+
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    radius: float
+    boundary: str
+    prior: tuple[float, float] | None
+    groups: list[list[int]]
+
+    @classmethod
+    def of(
+        cls,
+        evaluation: Evaluation,
+        spacing: tuple[float, float],
+        prior: tuple[float, float] | None,
+        together: bool,
+    ) -> "_Area":
+        settings, sizes = evaluation.settings, evaluation.dataset.sizes
+        assert settings.length is not None
+        radius, pulses = settings.length.value, range(sizes["pulse"])
+        groups = [list(pulses)] if together else [[pulse] for pulse in pulses]
+        in_radii = spacing[0] / radius, spacing[1] / radius
+        return cls((sizes["y"], sizes["x"]), in_radii, radius, settings.kernel.name, prior, groups)
+
+    @property
+    def prior_in_radii(self) -> tuple[float, float] | None:
+        return None if self.prior is None else (self.prior[0], self.prior[1] / self.radius)
+
+    def solved(self, recorded: Recorded, stage: Progress | None) -> list[Solution | None]:
         """Return the solution of each group; none where nothing responds, and that is a result."""
         solutions: list[Solution | None] = []
-        for number, group in enumerate(groups):
+        for number, group in enumerate(self.groups):
             of_group = [recorded.recordings[pulse] for pulse in group]
             if min(np.count_nonzero(recording.weight) for recording in of_group) < _FEWEST:
                 solutions.append(None)
@@ -102,46 +151,51 @@ def lateral_maps(
                 solution = solve(
                     of_group,
                     recorded.nodes.times,
-                    partial(plane_of, recorded.nodes.last),
-                    settings.kernel.name,
-                    prior=prior_in_radii,
-                    progress=_counted(stage, number, len(groups)),
+                    partial(Plane.around, self.shape, self.spacing, recorded.nodes.last),
+                    self.boundary,
+                    prior=self.prior_in_radii,
+                    progress=_counted(stage, number, len(self.groups)),
                 )
             solutions.append(solution)
         return solutions
 
-    recorded = Recorded.of(
-        instrument, maps, fitted_by, counted, jobs=jobs, progress=progress_of_stage(progress, 0.25, 0.3)
-    )
-    solutions = solved(recorded, progress_of_stage(progress, 0.3, 0.65))
-    measured = instrument_beside_exchange(evaluation, recorded, solutions, groups)
-    if not is_alike(measured, instrument):
-        recorded = Recorded.of(measured, maps, fitted_by, counted, jobs=jobs, progress=None)
-        solutions = solved(recorded, progress_of_stage(progress, 0.65, 1.0))
-    found: list[dict[str, Any]] = [{} for _ in pulses]
-    values = {name: np.full(maps["H"].shape, np.nan) for name in _MAPS}
-    for group, solution in zip(groups, solutions, strict=True):
-        of_group = [recorded.recordings[pulse] for pulse in group]
-        for pulse in group:
-            found[pulse] = _what_counts(recorded, pulse, counted[pulse]) | _asked(prior, len(group))
-        if solution is None:
-            continue
-        with single_threaded_blas():
-            other = other_boundary(
-                solution, of_group, recorded.nodes.times, recorded.nodes.last, prior=prior_in_radii
-            )
-        solution = centred(solution)
-        covered = coverage(solution, of_group)
-        scale = recorded.largest_response(solution.background, settings.kernel.name)
-        for place, pulse in enumerate(group):
-            amplitude = solution.linear.amplitudes[place].reshape(shape) * scale
-            counts = of_group[place].weight.reshape(shape) > 0
-            of_pulse = _maps_of(solution, covered, amplitude, counts, radius)
-            for name, value in of_pulse.items():
-                values[name][pulse] = value
-            found[pulse] = _summary(solution, radius, of_pulse, covered) | found[pulse]
-            found[pulse]["other_boundary"] = None if other is None else _told(other, radius)
-    return _with(maps, values, found)
+    def described(
+        self,
+        recorded: Recorded,
+        solutions: list[Solution | None],
+        counted: NDArray[np.bool_],
+        stage: Progress | None,
+    ) -> tuple[dict[str, Array], list[dict[str, Any]]]:
+        """Return the maps, each of shape (pulse, y, x), and what is said of each pulse setting."""
+        found: list[dict[str, Any]] = [{} for _ in recorded.recordings]
+        values = {name: np.full((len(found), *self.shape), np.nan) for name in _MAPS}
+        for number, (group, solution) in enumerate(zip(self.groups, solutions, strict=True)):
+            of_group = [recorded.recordings[pulse] for pulse in group]
+            for pulse in group:
+                found[pulse] = _what_counts(recorded, pulse, counted[pulse]) | _asked(self.prior, len(group))
+            if solution is None:
+                continue
+            with single_threaded_blas():
+                other = other_boundary(
+                    solution,
+                    of_group,
+                    recorded.nodes.times,
+                    recorded.nodes.last,
+                    prior=self.prior_in_radii,
+                    progress=_counted(stage, number, len(self.groups)),
+                )
+            solution = centred(solution)
+            covered = coverage(solution, of_group)
+            scale = recorded.largest_response(solution.background, self.boundary)
+            for place, pulse in enumerate(group):
+                amplitude = solution.linear.amplitudes[place].reshape(self.shape) * scale
+                counts = of_group[place].weight.reshape(self.shape) > 0
+                of_pulse = _maps_of(solution, covered, amplitude, counts, self.radius)
+                for name, value in of_pulse.items():
+                    values[name][pulse] = value
+                found[pulse] = _summary(solution, self.radius, of_pulse, covered) | found[pulse]
+                found[pulse]["other_boundary"] = None if other is None else _told(other, self.radius)
+        return values, found
 
 
 def _what_counts(recorded: Recorded, pulse: int, counted: NDArray[np.bool_]) -> dict[str, Any]:
