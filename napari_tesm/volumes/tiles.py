@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.volumes.dataset import INTENSITY
 
-_BUDGET: Final = 400 << 20
+_BUDGET: Final = 480 << 20
 """Bytes of a tile with everything that is made of it."""
 _COPIES: Final = 8
 """Arrays of single precision that are held of a tile at the same time."""
