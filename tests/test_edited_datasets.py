@@ -7,6 +7,7 @@ from examples import example_dataset
 from napari_tesm import fit, open_dataset, save
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.edits import is_edited
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.scan import save_scan, scans_from_file
 
@@ -60,6 +61,18 @@ def test_a_part_is_saved_as_that_part(path, tmp_path):
     np.testing.assert_array_equal(again["displacement"].values, part["displacement"].values)
     np.testing.assert_allclose(again["x"].values, part["x"].values, rtol=1e-12)
     np.testing.assert_allclose(again["y"].values, part["y"].values, rtol=1e-12)
+
+
+def test_pixels_that_are_binned_or_left_out_are_as_far_apart_as_they_lie(path):
+    dataset = open_dataset(path)
+    spacing = axis_spacing(dataset["x"])
+    binned = dataset[["displacement"]].coarsen(x=2, y=3, boundary="trim").mean()
+    assert binned["x"].attrs["spacing"] == spacing  # of the grid that it was
+    assert axis_spacing(binned["x"]) == pytest.approx(2 * spacing, rel=1e-9)
+    assert axis_spacing(binned["y"]) == pytest.approx(3 * axis_spacing(dataset["y"]), rel=1e-9)
+    assert axis_spacing(dataset["x"][::5]) == pytest.approx(5 * spacing, rel=1e-9)
+    # What agrees with the centres but for rounding is taken as it is written, and so is that of a single pixel.
+    assert axis_spacing(dataset["x"][2:9]) == axis_spacing(dataset["x"][4:5]) == spacing
 
 
 def test_moved_pixels_are_saved_where_they_are(path, tmp_path):

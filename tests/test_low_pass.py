@@ -235,6 +235,7 @@ def test_the_file_s_metadata_count_and_zero_turns_them_off(tmp_path):
         ({"lock_in_time_constant": "1 ms", "lock_in_order": "two"}, "whole number from 1 to 8, not 'two'"),
         ({"lock_in_order": 2}, "says nothing without its time constant"),
         ({"lock_in_time_constant": "20 ms"}, "is longer than what is fitted"),
+        ({"lock_in_time_constant": "1 s", "kernel": "flux-pulse"}, "what is fitted, from 0 s on: nothing of"),
     ],
 )
 def test_nonsense_is_refused_in_a_sentence(values, words):

@@ -177,6 +177,11 @@ class Window:
         stop = "" if self.stop is None else text_from_quantity(self.stop, "s")
         return f"{text_from_quantity(self.start, 's')}:{stop}"
 
+    @property
+    def in_words(self) -> str:
+        """The window within a sentence, where a colon with nothing behind it would puzzle."""
+        return f"from {text_from_quantity(self.start, 's')} on" if self.stop is None else str(self)
+
     @classmethod
     def from_text(cls, text: str) -> "Window":
         """Return the window written as ``10ms:25ms``; ``10ms:`` is open to the end of the record.

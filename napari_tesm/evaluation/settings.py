@@ -246,7 +246,7 @@ def _check_samples(settings: Settings, time: Array) -> None:
         if count < fewest:
             name = "the record" if number == JOINT else f"window {number}"
             raise ValueError(
-                f"{name}, {window}, holds {count} samples where {fewest} "
+                f"{name}, {window.in_words}, holds {count} samples where {fewest} "
                 f"are needed: the record runs from {text_from_quantity(time[0], 's', digits=4)} to "
                 f"{text_from_quantity(time[-1], 's', digits=4)} with {time.size} samples"
             )
@@ -257,7 +257,7 @@ def _check_samples(settings: Settings, time: Array) -> None:
                     "the lock-in's time constant, {constant}, is longer than what is fitted, {window}: nothing of the "
                     "relaxation is left ({lock_in_time_constant:0s}: without a filter)",
                     constant=text_from_quantity(low_pass.time_constant, "s"),
-                    window=window,
+                    window=window.in_words,
                 )
             )
 

@@ -132,7 +132,10 @@ def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
         yield f"the last round still changed ln D by {change:.2f} somewhere"
 
 
-_WHY_NONE: Final = ("fewer than 16 pixels respond", "the pixels that count lie too far apart to tell")
+_WHY_NONE: Final = (
+    "fewer than 16 pixels respond",
+    "the pixels that count lie too far apart to tell, or the map is too small for this radius",
+)
 
 
 def lateral_left_out(entry: dict[str, Any]) -> Iterator[str]:
