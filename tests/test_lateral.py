@@ -13,6 +13,7 @@ from napari_tesm.cli import main
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.lateral import lateral_in_words, lateral_summary, lateral_warnings
 from napari_tesm.inversion.compression import Compression, Nodes
+from napari_tesm.inversion.edges import Stiffness
 from napari_tesm.inversion.plane import Plane
 from napari_tesm.kernels.low_pass import LowPass
 from napari_tesm.kernels.one_parameter import KERNELS
@@ -173,6 +174,27 @@ def test_the_transpose_of_differences_is_their_divergence():
     energy = np.square(by_y).sum() + np.square(by_x).sum()
     counts = plane.shares / plane.shares.min()
     assert energy == pytest.approx((spectrum / plane.shares * counts).sum() / field.size)
+
+
+def test_the_prior_makes_of_a_mirrored_ln_d_what_it_makes_of_the_ln_d_mirrored():
+    plane = Plane((7, 9), (0.3, 0.2), 2.0)
+    rng = np.random.default_rng(0)
+    log_ratio, information = rng.standard_normal(plane.grid), np.ones_like(plane.wave_numbers)
+    as_it_is = Stiffness.soft(plane).followed(log_ratio, information)
+    for axes in (0, 1, (0, 1)):
+        # The margin is on the other side then; it wraps around, and so does where the map begins.
+        mirrored = np.roll(np.flip(log_ratio, axes), [-place for place in begins(plane, axes)], (0, 1))
+        stiffness = Stiffness.soft(plane).followed(mirrored, information)
+        back = np.flip(plane.on_map(stiffness.weights), axes)
+        np.testing.assert_allclose(back, plane.on_map(as_it_is.weights), rtol=1e-9)
+        back = np.flip(plane.on_map(stiffness.resisted(mirrored)), axes)
+        np.testing.assert_allclose(back, plane.on_map(as_it_is.resisted(log_ratio)), rtol=1e-9, atol=1e-12)
+
+
+def begins(plane, axes):
+    """Where the map begins in a plane that is mirrored along axes."""
+    mirrored = np.atleast_1d(axes)
+    return [plane.grid[axis] - plane.shape[axis] if axis in mirrored else 0 for axis in (0, 1)]
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,8 @@ class Stiffness:
     def resisted(self, log_ratio: Array) -> Array:
         """Return the gradient of the prior's energy at ln D, both of the plane's grid."""
         along_y, along_x = self.plane.differences(log_ratio)
-        return self.mean * log_ratio + self.plane.divergence(self.weights * along_y, self.weights * along_x)
+        stiff_y, stiff_x = self.plane.between(self.weights)
+        return self.mean * log_ratio + self.plane.divergence(stiff_y * along_y, stiff_x * along_x)
 
     @property
     def typical(self) -> float:
@@ -122,7 +123,8 @@ class Stiffness:
     def _steepness(self, log_ratio: Array) -> Array:
         """Return the squared gradient of ln D, smoothed."""
         along_y, along_x = self.plane.differences(self.plane.smoothed(log_ratio, _BAND))
-        return np.square(along_y) + np.square(along_x)
+        # Of both sides of a pixel: those to the next alone would make of a mirrored map another one.
+        return self.plane.beside(np.square(along_y), np.square(along_x))
 
     def _variances(self, information: Array) -> tuple[Array, Array]:
         """Return stiffnesses, and the variance of the smoothed gradient that is left where they hold."""

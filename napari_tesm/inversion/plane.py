@@ -156,6 +156,15 @@ class Plane:
                 total += (np.roll(values, 1, axis) - values) / self.spacing[axis]
         return total
 
+    def between(self, field: Array) -> tuple[Array, Array]:
+        """Return the means of a field at each pixel and the next along y and x: where `differences` belong."""
+        along_y, along_x = ((field + np.roll(field, -1, axis)) / 2 for axis in (0, 1))
+        return along_y, along_x
+
+    def beside(self, along_y: Array, along_x: Array) -> Array:
+        """Return the transpose of `between`: to each pixel half of what lies on either side of it."""
+        return np.asarray((along_y + np.roll(along_y, 1, 0) + along_x + np.roll(along_x, 1, 1)) / 2)
+
     def smoothed(self, field: Array, width: float) -> Array:
         """Return a field folded with a Gaussian of so many tip radii."""
         return self.inverse(self.transform(field) * np.exp(-np.square(self.wave_numbers * width) / 2))
