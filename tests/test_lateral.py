@@ -389,3 +389,14 @@ def test_the_wrong_boundary_is_named_with_the_d_of_the_other_one(truth):
             there = entry["lateral"]["other_boundary"]["D"]
             assert 0.85 < there / np.median(diffusion) < 1.2
             assert not 0.3 < entry["D_lateral"]["median"] / np.median(diffusion) < 3
+
+
+def test_an_inversion_that_does_not_settle_gives_no_d_and_says_so():
+    """A lock-in is stated whose filter these traces have not passed."""
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=9, half=120e-9)
+    maps = lateral(dataset, lock_in_time_constant=1e-4, lock_in_order=4)
+    assert np.isnan(maps["D_lateral"]).all()
+    entry = lateral_summary(maps, 0)
+    assert entry["lateral"]["resolution"] is None
+    assert "does not settle" in "\n".join(lateral_in_words(entry))
+    assert json.loads(lateral(dataset).attrs["lateral"])[0]["settled"]

@@ -80,7 +80,8 @@ def lateral_in_words(entry: dict[str, Any], fitted_by_pixels: str = "none") -> I
     """
     first, *more = lateral_sentences(entry, fitted_by_pixels)
     yield f"  D lateral  {first}"
-    warnings = lateral_warnings(entry["lateral"]) if entry["D_lateral"]["n_ok"] else ()
+    answered = entry["D_lateral"]["n_ok"] or not entry["lateral"].get("settled", True)
+    warnings = lateral_warnings(entry["lateral"]) if answered else ()
     for sentence in (*more, *warnings, *lateral_left_out(entry)):
         yield f"        {sentence}"
 
@@ -89,7 +90,7 @@ def lateral_sentences(entry: dict[str, Any], fitted_by_pixels: str = "none") -> 
     """Yield what an inversion has found: D, how far it is from that of pixels by themselves, what is resolved."""
     found, diffusion = entry["lateral"], entry["D_lateral"]
     if diffusion["n_ok"] == 0 or diffusion["median"] is None:
-        yield f"none: {_WHY_NONE[bool(found.get('n_prior'))]}"
+        yield f"none: {_why_none(found)}"
         return
     yield (
         f"median {diffusion['median']:.3g} m²/s, half within {diffusion['q25']:.3g} … "
@@ -128,14 +129,20 @@ def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
             f"the traces are not described: chi-square is {misfit:.2f} per degree of freedom. The boundary, "
             "the tip's radius or a D that changes with depth may be the reason"
         )
-    if change is not None and change > _CHANGING:
+    if change is not None and change > _CHANGING and found.get("settled", True):
         yield f"the last round still changed ln D by {change:.2f} somewhere"
 
 
-_WHY_NONE: Final = (
-    "fewer than 16 pixels respond",
-    "the pixels that count lie too far apart to tell, or the map is too small for this radius",
-)
+def _why_none(found: dict[str, Any]) -> str:
+    """Return why there is no D at all."""
+    if not found.get("settled", True):
+        return (
+            f"the inversion does not settle, its last round changed ln D by {found['change']:.2g}: the kernel, the "
+            "lock-in or the radius is not that of these traces"
+        )
+    if found.get("n_prior"):
+        return "the pixels that count lie too far apart to tell, or the map is too small for this radius"
+    return "fewer than 16 pixels respond"
 
 
 def lateral_left_out(entry: dict[str, Any]) -> Iterator[str]:

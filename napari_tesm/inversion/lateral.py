@@ -1,7 +1,7 @@
 """From an evaluation to maps of D with lateral diffusion taken out, beside those of every pixel by itself."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -90,7 +90,7 @@ def lateral_maps(
     measured = instrument_beside_exchange(evaluation, recorded, solutions, area.groups)
     if not is_alike(measured, instrument):
         recorded = Recorded.of(measured, maps, fitted_by, counted, jobs=jobs, progress=None)
-        solutions = area.solved(recorded, progress_of_stage(progress, 0.6, 0.9))
+        solutions = area.solved(recorded, progress_of_stage(progress, 0.6, 0.9), solutions)
     values, found = area.described(recorded, solutions, counted, progress_of_stage(progress, 0.9, 1.0))
     return _with(maps, values, found)
 
@@ -139,8 +139,19 @@ class _Area:
     def prior_in_radii(self) -> tuple[float, float] | None:
         return None if self.prior is None else (self.prior[0], self.prior[1] / self.radius)
 
-    def solved(self, recorded: Recorded, stage: Progress | None) -> list[Solution | None]:
-        """Return the solution of each group; none where nothing responds, and that is a result."""
+    def solved(
+        self,
+        recorded: Recorded,
+        stage: Progress | None,
+        before: Sequence[Solution | None] | None = None,
+    ) -> list[Solution | None]:
+        """Return the solution of each group; none where nothing responds, and that is a result.
+
+        Parameters
+        ----------
+        before : sequence of Solution, optional
+            Those in another noise, to begin with.
+        """
         solutions: list[Solution | None] = []
         for number, group in enumerate(self.groups):
             of_group = [recorded.recordings[pulse] for pulse in group]
@@ -154,6 +165,7 @@ class _Area:
                     partial(Plane.around, self.shape, self.spacing, recorded.nodes.last),
                     self.boundary,
                     prior=self.prior_in_radii,
+                    start=None if before is None else before[number],
                     progress=_counted(stage, number, len(self.groups)),
                 )
             solutions.append(solution)
@@ -325,7 +337,7 @@ def _maps_of(
     radius: float,
 ) -> dict[str, Array]:
     """Return the maps of one pulse setting, shape (y, x)."""
-    told = is_told(covered)
+    told = is_told(covered) & solution.settled
     log_ratio = solution.plane.on_map(solution.log_ratio)
     diffusion = solution.background * radius**2 * np.exp(log_ratio)
     freedom = solution.freedom
@@ -349,7 +361,7 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
     contrast = np.interp(np.log(lengths), np.log(resolution.half_periods), resolution.contrast)
     return {
         "D0": plain_value(solution.background * radius**2),
-        "resolution": plain_value(resolution.half * radius),
+        "resolution": plain_value(resolution.half * radius if solution.settled else np.nan),
         "prior": {
             "sd": plain_value(deviation),
             "length": plain_value(length * radius),
@@ -357,6 +369,7 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
         },
         "misfit": plain_value(float(described.mean()) if described.size else np.nan),
         "change": plain_value(solution.change),
+        "settled": solution.settled,
         "rounds": solution.rounds,
         "curve": {
             "half_period": [plain_value(length) for length in lengths * radius],

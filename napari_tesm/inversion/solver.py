@@ -21,13 +21,18 @@ Array = NDArray[np.float64]
 
 _ROUNDS: Final = 24
 _FEWEST_ROUNDS: Final = 10
+_FEWEST_MORE: Final = 4
 _STILL: Final = 0.01
 """Change of ln D anywhere, below which a round was the last."""
 _LONGEST_STEP: Final = 1.5
 _OFF: Final = 0.02
 """Mean of ln(D/D0), beyond which D0 is moved."""
 _CENTRED: Final = 5
-_TOLERANCE: Final = 1e-3
+_SETTLED: Final = 0.2
+"""Root mean square of the last round's change, beyond which there is no ln D that explains the traces."""
+_TOLERANCE, _FINE_TOLERANCE = 1e-3, 1e-4
+"""Of the conjugate gradients, in parts of the right side: while rounds still move ln D, and in the last ones."""
+_NEARLY_STILL: Final = 0.1
 _ITERATIONS: Final = 200
 _AT_ONCE: Final = 4096
 """Pixels whose responses are worked out together, for the sake of memory."""
@@ -108,6 +113,8 @@ class Solution:
         Degrees of freedom of a pixel's chi-square.
     change : float
         Largest change of ln D in the last round.
+    moved : float
+        Root mean square of that.
     """
 
     plane: Plane
@@ -120,7 +127,13 @@ class Solution:
     mixed: Array
     freedom: int
     change: float = np.inf
+    moved: float = np.inf
     rounds: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the rounds have come to an end."""
+        return self.moved < _SETTLED
 
 
 def solve(
@@ -130,6 +143,7 @@ def solve(
     boundary: str,
     *,
     prior: tuple[float, float] | None = None,
+    start: Solution | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Solution:
     """Return the ln D that explains all traces of an area.
@@ -145,18 +159,24 @@ def solve(
     boundary : {"flux-pulse", "clamped"}
     prior : tuple of float, optional
         Standard deviation of ln D and correlation length in R0 of a Gaussian; by default found from the map.
+    start : Solution, optional
+        Of the same traces in another noise, to begin with.
     progress : callable, optional
         Called with the part that is done; what it raises ends the inversion.
     """
-    background = uniform_background(recordings, times, boundary)
-    plane = plane_of(background)
-    stiffness = Stiffness.soft(plane) if prior is None else Stiffness.gaussian(plane, *prior)
+    if start is None:
+        background = uniform_background(recordings, times, boundary)
+        plane = plane_of(background)
+        stiffness = Stiffness.soft(plane) if prior is None else Stiffness.gaussian(plane, *prior)
+        log_ratio, fewest = np.zeros(plane.grid), _FEWEST_ROUNDS
+    else:
+        background, plane, stiffness = start.background, start.plane, start.stiffness
+        log_ratio, fewest = start.log_ratio, _FEWEST_MORE
     averages = Averages.of(boundary, times * background, float(plane.wave_numbers.max()))
     kernels = averages.on_waves(plane.wave_numbers)
-    log_ratio = np.zeros(plane.grid)
     counted = sum((recording.weight for recording in recordings), np.zeros(()))
     part = np.count_nonzero(counted) / np.prod(plane.grid)
-    change, number = np.inf, 0
+    change, moved, number = np.inf, np.inf, 0
     for number in range(1, _ROUNDS + 1):
         if progress is not None:
             progress((number - 1) / _ROUNDS)
@@ -173,17 +193,19 @@ def solve(
             stiffness,
             information * part,
             log_ratio,
+            _TOLERANCE if change > _NEARLY_STILL else _FINE_TOLERANCE,
             None if progress is None else _within(progress, number),
         )
         step = later - log_ratio
         change = float(np.abs(plane.on_map(step)).max())
+        moved = float(np.sqrt(np.square(plane.on_map(step)).mean()))
         log_ratio = log_ratio + step * min(1.0, _LONGEST_STEP / max(change, _LEAST))
         mean = float(plane.on_map(log_ratio).mean())
         if abs(mean) > _OFF and number < _CENTRED:
             background, log_ratio = background * np.exp(mean), log_ratio - mean
             averages = Averages.of(boundary, times * background, float(plane.wave_numbers.max()))
             kernels = averages.on_waves(plane.wave_numbers)
-        elif change < _STILL and number >= _FEWEST_ROUNDS:
+        elif change < _STILL and number >= fewest:
             break
     mixed = _averages_of(plane, kernels, log_ratio)
     linear = linearised(recordings, averages, mixed)
@@ -198,6 +220,7 @@ def solve(
         mixed,
         sum(len(recording.response) - 1 for recording in recordings),
         change,
+        moved,
         number,
     )
 
@@ -292,6 +315,7 @@ def _next(
     stiffness: Stiffness,
     information: Array,
     start: Array,
+    tolerance: float,
     progress: Callable[[float], None] | None = None,
 ) -> Array:
     """Return the ln D that solves the normal equations of a round, by preconditioned conjugate gradients.
@@ -316,7 +340,7 @@ def _next(
     left = right - apply(field)
     direction = turned = precondition(left)
     size = float(np.vdot(left, turned))
-    enough = _TOLERANCE**2 * float(np.vdot(right, precondition(right)))
+    enough = tolerance**2 * float(np.vdot(right, precondition(right)))
     for iteration in range(_ITERATIONS):
         if size <= enough:
             break
