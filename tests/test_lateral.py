@@ -357,7 +357,8 @@ def test_nuisances_are_those_beside_lateral_diffusion(present, wanted):
     inside = np.abs(x) < 40e-9
     assert 2.1 < np.median(maps["D_lateral"].values[0][:, inside]) / diffusion.min() < 2.8
     asked = lateral(dataset, kernel=CLAMPED, nuisance="none", noise="white")
-    assert present or np.array_equal(asked["D_lateral"], maps["D_lateral"], equal_nan=True)
+    # With what was found stated the rounds begin elsewhere, and end at the same D.
+    assert present or np.allclose(asked["D_lateral"], maps["D_lateral"], rtol=0.01, equal_nan=True)
 
 
 def test_steps_are_compared_with_grains_on_the_lateral_d_too():

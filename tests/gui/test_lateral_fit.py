@@ -298,7 +298,7 @@ def test_a_wrong_boundary_stands_out_in_bold(path):
     assert model.set_lateral(wanted=True)
     lines = lateral_lines(model.fit(), 0)
     (bold,) = [line for line in lines if line.startswith("<b>")]
-    assert "the traces are not described" in bold
+    assert "describes the traces better" in bold
 
 
 def test_a_report_shows_the_d_lateral_that_is_on_the_screen(scan):

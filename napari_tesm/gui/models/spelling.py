@@ -79,7 +79,7 @@ def command_from_scan(scan: Scan) -> str:
         option = option_from_field(name)
         if name == "traces":
             words += [f"{option}={title}" for title in value]
-        elif value is True:
+        elif getattr(recipe, name) is True:
             words.append(option)
         elif str(value).startswith("-"):
             words.append(f"{option}={value}")
