@@ -17,6 +17,8 @@ SYSTEM_PACKAGES := gwyddion libgwyddion20-dev libgtk2.0-dev libgtkglext1-dev lib
 SCREEN := xvfb-run -a -s "-screen 0 1600x1200x24"
 # Two processes; the tests of one file stay together, as they share what is costly to make.
 PYTEST_OPTIONS ?= -n 2 --dist loadfile
+# Each process has a core; linear algebra that took both in each would have four threads push each other aside.
+ONE_THREAD := env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 # What takes no more than a second and needs neither a window, nor Qt, nor Gwyddion, nor anything of the system.
 QUICK := -m "not display and not gwyddion and not slow" -p no:pytest-qt
 
@@ -27,10 +29,10 @@ run: $(VENV)/installed
 	@$(BIN)/tesm fit $(SAMPLE) -o $(OUT).gwy --figure $(OUT).png --json $(OUT).json --overwrite
 
 test: system-packages $(VENV)/installed-for-tests lint
-	$(SCREEN) $(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(ONE_THREAD) $(SCREEN) $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 check: lint
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(QUICK)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(QUICK)
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .

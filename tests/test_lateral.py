@@ -374,7 +374,7 @@ def test_steps_are_compared_with_grains_on_the_lateral_d_too():
 @pytest.mark.parametrize("truth", BOUNDARIES)
 def test_the_wrong_boundary_is_named_with_the_d_of_the_other_one(truth):
     """Beside a drift, and noise that leaves the misfit of the wrong one below what is warned of."""
-    _, diffusion, dataset = banded_scan(100e-9, 2.5, truth, rows=11, snr=30)
+    _, diffusion, dataset = banded_scan(100e-9, 2.5, truth, rows=11, snr=30, half=200e-9)
     time = dataset["time"].values
     drift = 2e-5 * np.random.default_rng(4).standard_normal((11, dataset.sizes["x"], 1)) * time / time[-1]
     dataset = dataset.assign(displacement=dataset["displacement"].copy(data=dataset["displacement"] + drift))
@@ -394,7 +394,7 @@ def test_the_wrong_boundary_is_named_with_the_d_of_the_other_one(truth):
 
 def test_an_inversion_that_does_not_settle_gives_no_d_and_says_so():
     """A lock-in is stated whose filter these traces have not passed."""
-    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=9, half=120e-9)
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=80e-9)
     maps = lateral(dataset, lock_in_time_constant=1e-4, lock_in_order=4)
     assert np.isnan(maps["D_lateral"]).all()
     entry = lateral_summary(maps, 0)
