@@ -155,6 +155,7 @@ class _Area:
         solutions: list[Solution | None] = []
         for number, group in enumerate(self.groups):
             of_group = [recorded.recordings[pulse] for pulse in group]
+            start = None if before is None else before[number]
             if min(np.count_nonzero(recording.weight) for recording in of_group) < _FEWEST:
                 solutions.append(None)
                 continue
@@ -165,7 +166,8 @@ class _Area:
                     partial(Plane.around, self.shape, self.spacing, recorded.nodes.last),
                     self.boundary,
                     prior=self.prior_in_radii,
-                    start=None if before is None else before[number],
+                    # What went astray for want of a drift or step is not where to look for D with one.
+                    start=start if start is not None and start.settled else None,
                     progress=_counted(stage, number, len(self.groups)),
                 )
             solutions.append(solution)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from functools import partial
 from os import PathLike
@@ -14,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from napari_tesm.files.atomic import exists_already, refuse_same_file
+from napari_tesm.files.atomic import refuse_same_file
 from napari_tesm.files.folders import folder_output
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.volumes.ome_zarr import ABOUT, MARK
-from napari_tesm.io.zarr_store.saving import run_to_its_end
+from napari_tesm.io.zarr_store.saving import refuse_existing, run_to_its_end
 from napari_tesm.volumes.dataset import AXES, INTENSITY, voxel_of
 from napari_tesm.volumes.tiles import as_stored
 
@@ -64,7 +63,9 @@ def save_volume(
     voxel = voxel_of(volume)
     if "origin" in volume.encoding:
         refuse_same_file(asked, volume.encoding["origin"])
-    with folder_output(asked, check=partial(_refuse_existing, asked, overwrite)) as folder:
+    with folder_output(
+        asked, check=partial(refuse_existing, asked, overwrite, _is_ours, "volume written here")
+    ) as folder:
 
         def write(stop: Event) -> None:
             root = zarr.create_group(str(folder), zarr_format=2)
@@ -160,20 +161,6 @@ def _transformations(voxel: tuple[float, ...], number: int) -> list[dict[str, An
     scale = [size * 2**number for size in sizes]
     shift = [size * (2**number - 1) / 2 for size in sizes]
     return [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
-
-
-def _refuse_existing(path: Path, overwrite: bool) -> None:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist.")
-    if not os.path.lexists(path):
-        return
-    if not overwrite:
-        raise exists_already(path)
-    # A folder of other things would be lost with everything in it.
-    if not _is_ours(path):
-        raise FileExistsError(
-            f"{path} exists and is no volume written here, so it is not replaced: choose another name."
-        )
 
 
 def _is_ours(path: Path) -> bool:

@@ -66,7 +66,9 @@ def save_zarr(path: str | PathLike[str], dataset: xr.Dataset, *, overwrite: bool
     for origin in ("source", "origin"):
         if origin in dataset.encoding:
             refuse_same_file(asked, dataset.encoding[origin])
-    with folder_output(asked, check=partial(_refuse_existing, asked, overwrite)) as folder:
+    with folder_output(
+        asked, check=partial(refuse_existing, asked, overwrite, is_dataset_store, "t-ESM dataset")
+    ) as folder:
 
         def write(stop: Event) -> None:
             # Readable by all that read Zarr, and with fixed-length texts, which format 3 has not settled yet.
@@ -94,7 +96,21 @@ def run_to_its_end(write: Callable[[Event], None]) -> None:
                 wait([running])
 
 
-def _refuse_existing(path: Path, overwrite: bool) -> None:
+def refuse_existing(path: Path, overwrite: bool, is_ours: Callable[[Path], bool], what: str) -> None:
+    """Refuse to write where the folder is missing, something is in the way, or it is not what we may replace.
+
+    Parameters
+    ----------
+    is_ours : callable
+        Returns whether a path is a store that was written here.
+    what : str
+        That it would be, as "t-ESM dataset".
+
+    Raises
+    ------
+    OSError
+        In a sentence.
+    """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist.")
     if not os.path.lexists(path):
@@ -102,10 +118,8 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
     if not overwrite:
         raise exists_already(path)
     # A folder of other things would be lost with everything in it.
-    if not is_dataset_store(path):
-        raise FileExistsError(
-            f"{path} exists and is no t-ESM dataset, so it is not replaced: choose another name."
-        )
+    if not is_ours(path):
+        raise FileExistsError(f"{path} exists and is no {what}, so it is not replaced: choose another name.")
 
 
 def _check_storable(dataset: xr.Dataset) -> None:
