@@ -6,9 +6,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from napari_tesm.gui.dock import open_import, open_workspace
 from napari_tesm.gui.layers.scan_layers import layers_from_scan
 from napari_tesm.gui.models.form_words import FORMS
-from napari_tesm.gui.models.scan import IMPORT, Scan, role_of, scans_from_path, share_world_unit
+from napari_tesm.gui.models.scan import Scan, role_of, scans_from_path, share_world_unit
 from napari_tesm.gui.saying import say
 from napari_tesm.io.registry import UnknownContentError, is_gwy
 
@@ -92,8 +93,7 @@ def _open_import_later(path: Path) -> None:
     viewer = _viewer_with_window()
 
     def show() -> None:
-        _, panel = viewer.window.add_plugin_dock_widget("napari-tesm", IMPORT)
-        panel.open_file(path)
+        open_import(viewer).open_file(path)
 
     QTimer.singleShot(0, show)
 
@@ -115,8 +115,6 @@ def open_workspace_later() -> None:
     from qtpy.QtCore import QTimer
 
     def show() -> None:
-        from napari_tesm.gui.dock import open_workspace
-
         if _viewer_with_window() is viewer:
             open_workspace(viewer)
 

@@ -227,7 +227,7 @@ def test_a_wrong_answer_is_said_and_changes_nothing(viewer, qtbot):
 
 def test_opening_and_closing_twenty_times_leaves_no_callback(opened, qtbot):
     viewer, workspace, scan = opened
-    dock = viewer.window._wrapped_dock_widgets["t-ESM workspace (napari-tesm)"]
+    dock = viewer.window._wrapped_dock_widgets["t-ESM workspace (t-ESM)"]
     dock.hide()
     settle(qtbot)
     before = callbacks_of(viewer, scan)

@@ -31,6 +31,7 @@ from napari_tesm.gui.panels.protocol_form import ProtocolForm
 from napari_tesm.gui.panels.regions import RegionPanel
 from napari_tesm.gui.panels.report_button import ReportButton
 from napari_tesm.gui.panels.trace import TracePanel
+from napari_tesm.gui.panels.wheel import turn_only_in_focus
 from napari_tesm.gui.panels.widgets import (
     Words,
     button,
@@ -118,6 +119,7 @@ class Workspace(Panel):
         splitter.setSizes([430, 280])
         laid_out(QVBoxLayout(self), top, self.form, (splitter, 1), spacing=4, margin=4)
         self.setMinimumWidth(400)
+        turn_only_in_focus(self)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to what changes layers or the head line."""
@@ -160,8 +162,12 @@ class Workspace(Panel):
         self._show_notice()
 
     def come(self) -> None:
-        """Watch over the window that the workspace is in."""
+        """Watch over the window that the workspace is in, and be the only one there."""
         guard_window(self, self)
+        # A program can still open a second one by another name: two would act on the same layers.
+        for other in self.window().findChildren(Workspace):
+            if other is not self and other.isVisible() and (dock := other.parentWidget()) is not None:
+                dock.hide()
 
     def _show_notice(self, *_: Any) -> None:
         self.notice.show_scan(self.scan, beside_form=self.tabs.currentWidget() is self.fit_panel)
