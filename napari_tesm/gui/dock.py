@@ -3,13 +3,12 @@
 from typing import Any, Final
 
 from napari_tesm.gui.layers.session import Session
-from napari_tesm.gui.models.scan import IMPORT, role_of
+from napari_tesm.gui.models.scan import role_of
 
-WORKSPACE: Final = "t-ESM workspace"
+_WORKSPACE: Final = "napari-tesm.workspace"
+_IMPORT: Final = "napari-tesm.import"
 WIDTH: Final = 450
 """Width of the workspace when it opens, in pixels."""
-_IN_MENU: Final = "{} (t-ESM)"
-"""What napari calls a dock that its menu opens; it looks for one that is there by this name."""
 
 
 def open_workspace(viewer: Any) -> Any:
@@ -17,10 +16,9 @@ def open_workspace(viewer: Any) -> Any:
     from qtpy.QtCore import Qt
 
     from napari_tesm.gui.panels.widgets import single_shot
-    from napari_tesm.gui.panels.workspace import Workspace
 
     viewer = Session.of(viewer).viewer
-    dock, widget = _dock_with(viewer, WORKSPACE, Workspace)
+    dock, widget = _dock_with(viewer, _WORKSPACE)
     prepare_canvas(viewer)
     _select_a_map(viewer)
     window = dock.window()
@@ -33,17 +31,23 @@ def open_workspace(viewer: Any) -> Any:
 
 def open_import(viewer: Any) -> Any:
     """Show the dock that asks what is what in a recording, and return its widget."""
-    from napari_tesm.gui.panels.importing import ImportPanel
-
-    return _dock_with(Session.of(viewer).viewer, IMPORT, ImportPanel)[1]
+    return _dock_with(Session.of(viewer).viewer, _IMPORT)[1]
 
 
-def _dock_with(viewer: Any, title: str, make: Any) -> tuple[Any, Any]:
-    """Return a dock and its widget, shown before those that share its place; it is made where there is none."""
-    name = _IN_MENU.format(title)
+def _dock_with(viewer: Any, command: str) -> tuple[Any, Any]:
+    """Return the dock of a widget of the manifest, and the widget, shown before those that share its place.
+
+    napari's menu looks for a dock by its name, and add_plugin_dock_widget would give it another.
+    """
+    from npe2 import PluginManager
+
+    manager = PluginManager.instance()
+    manifest = manager.get_manifest(command)
+    titles = {widget.command: widget.display_name for widget in manifest.contributions.widgets or ()}
+    name = f"{titles[command]} ({manifest.display_name})"
     widget = viewer.window.dock_widgets.get(name)
     if widget is None:
-        widget = make(viewer)
+        widget = manager.commands.get(command)(viewer)
         dock = viewer.window.add_dock_widget(widget, name=name)
     else:
         dock = widget.parentWidget()
