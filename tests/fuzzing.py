@@ -347,14 +347,14 @@ class ForkedPython:
                 os.close(reading)
                 signal.setitimer(signal.ITIMER_PROF, timeout)
                 with os.fdopen(writing, "w") as sys.stdout:
-                    rehearsal._perform(*command[-3:])
+                    rehearsal._perform(*command[-4:])
             finally:
                 os._exit(0)
         os.close(writing)
         with os.fdopen(reading, "rb") as answer:
             printed = answer.read()
-        os.waitpid(child, 0)
-        return SimpleNamespace(stdout=printed)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return SimpleNamespace(stdout=printed, returncode=code)
 
 
 def _copied(path: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from napari_tesm.io.channel_times import content_with_times_of_channels
 from napari_tesm.io.content import Axis, ContentError, FileContent, damage_told
 from napari_tesm.io.text.names import name_and_unit
 
@@ -67,9 +68,9 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
     # A reader's library may raise anything at a file that is not what it seems.
     with damage_told(path, "cannot be read"):
         if reader is not None:
-            return _with_units_of_names(reader[1](path))
+            return content_with_times_of_channels(_with_units_of_names(reader[1](path)))
         if is_vendor(path, head):
-            return _with_units_of_names(content_from_vendor(path))
+            return content_with_times_of_channels(_with_units_of_names(content_from_vendor(path)))
     what = "a folder that is neither a Zarr store nor one of numbered text files"
     what = what if path.is_dir() else "of no format that is known"
     raise ContentError(f"{path} is {what}: {KNOWN_FORMATS}.")

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Final, TypeGuard
 
 from napari_tesm.io.content import Axis, si_from_unit
+from napari_tesm.io.unit_attributes import unit_beside
 from napari_tesm.quantities.text import quantity_from_text
 
 _INTERVALS: Final = (
@@ -21,6 +22,8 @@ _INTERVALS: Final = (
 _RATES: Final = ("sampling_rate", "sample_rate", "sampling_frequency", "fs")
 _STARTS: Final = ("wf_start_offset", "t0", "start_time", "start_offset", "time_offset", "start")
 _CLOCKS: Final = ("wf_start_time", "start_time", "t0", "start", "timestamp")
+TIME_BASE: Final = tuple(dict.fromkeys((*_INTERVALS, *_RATES, *_STARTS, *_CLOCKS)))
+"""Names of attributes that say when the samples of a channel were taken."""
 _EPOCH: Final = datetime(1904, 1, 1, tzinfo=UTC)
 """From which National Instruments count; another would do as well."""
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?")
@@ -30,7 +33,8 @@ def axis_from_waveform(attributes: Mapping[str, Any], size: int, note: Callable[
     """Return the axis of a channel whose attributes state its time base; not known where none does.
 
     ``wf_increment`` and ``wf_start_offset`` are numbers in their unit, as LabVIEW writes them; ``wf_start_time`` is a
-    moment. Other spellings (``dt``, ``sampling_rate``, ``t0`` …) count as texts with a unit, or with a date.
+    moment. Other spellings (``dt``, ``sampling_rate``, ``t0`` …) count as texts with a unit, or with a date; as numbers
+    their unit stands beside them (``dt_unit``), or the times have none.
 
     Parameters
     ----------
@@ -48,7 +52,7 @@ def axis_from_waveform(attributes: Mapping[str, Any], size: int, note: Callable[
     if step is None:
         seconds = _stated_interval(attributes)
         if seconds is None:
-            return Axis(size, "time", "s", known=False, origin=origin)
+            return _axis_from_numbers(attributes, size, origin, note)
         return Axis(size, "time", "s", _stated_start(attributes), seconds, origin=origin)
     if not _is_finite(step) or step <= 0 or not _is_finite(start):
         note(
@@ -74,7 +78,31 @@ def axes_with_waveform(
     if len(axes) != 1 or axes[0].known:
         return axes
     stated = axis_from_waveform(attributes, axes[0].size, note)
-    return [stated] if stated.known else axes
+    # When it began counts where the interval is said elsewhere, too.
+    return [stated] if stated.known or stated.origin is not None or stated.start else axes
+
+
+def _axis_from_numbers(
+    attributes: Mapping[str, Any], size: int, origin: Fraction | None, note: Callable[[str], None]
+) -> Axis:
+    """Return the axis of a channel whose attributes state no interval with a unit."""
+    texts = _stated_start(attributes)
+    numbers = {name: value for name, value in attributes.items() if _is_finite(value)}
+    name = next((name for name in (*_INTERVALS[1:], *_RATES) if numbers.get(name, 0.0) > 0), "")
+    first = next((name for name in _STARTS[1:] if name in numbers), "")
+    value, start = numbers.get(name, 0.0), numbers.get(first, 0.0)
+    if not name:
+        if start and not texts:
+            note(f"{first} is {start:g}, and the time between two samples is not stated: it is not used.")
+        return Axis(size, "time", "s", texts, known=False, origin=origin)
+    factor, unit = si_from_unit(unit_beside(name, attributes))
+    if unit != ("Hz" if name in _RATES else "s"):
+        step = 1.0 / value if name in _RATES else value
+        return Axis(size, "time", "", start, step, origin=origin)
+    step = 1.0 / (value * factor) if name in _RATES else value * factor
+    of_start, its_unit = si_from_unit(unit_beside(first, attributes))
+    begin = texts or start * (of_start if its_unit == "s" else 1.0 if name in _RATES else factor)
+    return Axis(size, "time", "s", begin, step, origin=origin)
 
 
 def moment_from_text(text: str) -> Fraction | None:

@@ -95,7 +95,7 @@ def companions_of(source: Source, content: FileContent, time_unit: str | None = 
 
 def times_among(sources: Sequence[Source]) -> list[Source]:
     """Return which of the channels of a recording are the times of the others: told by name or unit, and ascending."""
-    return [source for source in sources if _is_for(source, "time") and _ascends(source)]
+    return [source for source in sources if _is_for(source, "time") and _is_row(source) and _ascends(source)]
 
 
 def unit_in_name(name: str, wanted: str) -> str:

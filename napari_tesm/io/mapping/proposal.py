@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from napari_tesm.io.channel_times import TIMES_OF
 from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit, unit_is_known
 from napari_tesm.io.images import is_image, roles_of_axes, size_in_words
 from napari_tesm.io.mapping.companions import (
@@ -276,6 +277,7 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
         return Proposal(Mapping(images=images)) if images else None
     names: dict[str, str] = {}
     questions = []
+    streams = [stream for stream in streams if TIMES_OF not in stream.attributes]
     times = times_among(streams)
     streams = [stream for stream in streams if stream not in times]
     patterns = patterns_among([stream.name for stream in streams])
@@ -295,7 +297,9 @@ def _recording_proposed(streams: Sequence[Source], images: tuple[ImageEntry, ...
     time = streams[0].axes[0]
     names = {role: patterns.get(name, name) for role, name in names.items()}
     listed = TimeEntry()
-    if not time.known or si_from_unit(time.unit)[1] != "s":
+    if time.known and not unit_is_known(time.unit) and (lacking := missing_time(streams[0], time)):
+        questions.append(lacking)
+    elif not time.known or si_from_unit(time.unit)[1] != "s":
         unit = unit_in_name(times[0].title, "s") if times else ""
         if len(times) == 1 and (times[0].unit or unit):
             listed = TimeEntry(source=times[0].name, unit="" if times[0].unit else unit)

@@ -9,12 +9,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.time_base import TimeBase
-from napari_tesm.io.content import FileContent, Source, si_from_unit
+from napari_tesm.io.channel_times import TIMES_OF, axes_with_times, same_axes
+from napari_tesm.io.content import Axis, FileContent, Source, si_from_unit, unit_is_known
 from napari_tesm.io.images import channels_on_grid, size_in_words
+from napari_tesm.io.mapping.companions import times_among
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TimeEntry
 from napari_tesm.io.mapping.pieces import is_pattern, joined_channels
 from napari_tesm.io.mapping.proposal import UNKNOWN
-from napari_tesm.io.mapping.times import time_base_of
+from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
 from napari_tesm.recording import ScanOrder, dataset_from_recording
 
 _ENTRIES: Final = {"trigger": "pixel trigger", "line": "line trigger"}
@@ -52,7 +54,12 @@ class Stream:
 
 
 def dataset_from_streams(
-    content: FileContent, mapping: Mapping, channels: Sequence[xr.DataArray], notes: list[str]
+    content: FileContent,
+    mapping: Mapping,
+    channels: Sequence[xr.DataArray],
+    notes: list[str],
+    *,
+    time_unit: str | None = None,
 ) -> xr.Dataset:
     """Return the traces of a continuous recording, each in its pixel.
 
@@ -62,6 +69,8 @@ def dataset_from_streams(
         Images of the file; those of the traces' grid join them.
     notes : list of str
         Takes up what is odd, in sentences.
+    time_unit : str, optional
+        Unit of times that have none in the file.
 
     Raises
     ------
@@ -88,6 +97,8 @@ def dataset_from_streams(
                 f"'{name}' cannot be both {_ENTRIES.get(role, role)} and {_ENTRIES.get(twin, twin)}"
             )
     sources, begins = _sources(content, names, notes)
+    if not (mapping.time.source or mapping.time.channels):
+        sources = _with_shared_times(sources, content)
     unit = si_from_unit(sources["X"].unit)[1]
     streams = {
         role: Stream(source, 1.0 if role in ("trigger", "line") else si_from_unit(source.unit)[0])
@@ -97,7 +108,7 @@ def dataset_from_streams(
         if signal in sources and si_from_unit(sources[signal].unit)[1] != unit:
             notes.append(f"'{sources[signal].name}' is in another unit than X and is left out")
             del streams[signal]
-    bases = _bases({role: sources[role] for role in streams}, mapping, content, notes)
+    bases = _bases({role: sources[role] for role in streams}, mapping, content, notes, time_unit)
     order = ScanOrder(
         scan.pixels, scan.lines, ways=scan.ways, serpentine=scan.serpentine, voltages=scan.voltages,
         voltages_per="way" if scan.voltages_per == "way" else "pixel", upward=scan.upward,
@@ -152,32 +163,87 @@ def _sources(
     return joined.sources, joined.begins
 
 
+def _with_shared_times(sources: dict[str, Source], content: FileContent) -> dict[str, Source]:
+    """Return the channels, those without a time axis with the times of the file where it holds one row of them.
+
+    Raises
+    ------
+    MappingError
+        If it holds several that differ: nobody says which channel each belongs to.
+    """
+    named = {source.name for source in sources.values()}
+    sizes = {source.shape for source in sources.values() if not any(axis.known for axis in source.axes)}
+    rows = times_among(
+        [
+            row
+            for row in content.sources
+            if row.name not in named and row.shape in sizes and TIMES_OF not in row.attributes
+        ]
+    )
+    timed: dict[str, Source] = {}
+    for role, source in sources.items():
+        own = [row for row in rows if row.shape == source.shape]
+        axes = [axes_with_times(source, row) for row in own]
+        for row, other in zip(own[1:], axes[1:], strict=True):
+            if not same_axes(axes[0], other):
+                raise MappingError(
+                    f"'{own[0].name}' and '{row.name}' are times and differ, and nothing says which channel each "
+                    f"belongs to: say it, time: {{source: {own[0].name}, channels: {{dc: {{source: {row.name}}}}}}}"
+                )
+        timed[role] = source
+        if axes and not isinstance(axes[0], str):
+            timed[role] = replace(source, axes=axes[0])
+    return timed
+
+
 def _bases(
-    sources: dict[str, Source], mapping: Mapping, content: FileContent, notes: list[str]
+    sources: dict[str, Source],
+    mapping: Mapping,
+    content: FileContent,
+    notes: list[str],
+    time_unit: str | None,
 ) -> dict[str, TimeBase]:
     """Return the time base of each stream: the file's, and what the mapping adds.
 
     The mapping's interval is the signal's. It stands in for those of other channels where the file knows none, and
-    leaves them alone where it does.
+    leaves them alone where it does. Times without a unit are in the signal's, which its interval may tell.
     """
-    bases = {}
-    for role, source in sources.items():
+    bases: dict[str, TimeBase] = {}
+    without_unit = []
+    for role, source in sorted(sources.items(), key=lambda item: item[0] != "X"):
         axis = next((axis for axis in source.axes if axis.size > 1), source.axes[0])
+        knows = axis.known and si_from_unit(axis.unit)[1] == "s"
+        lacks_unit = axis.known and not unit_is_known(axis.unit) and not _only_counts(axis)
+        given_unit = mapping.time.unit or time_unit or ""
         entry = mapping.time.channels.get(_ENTRIES.get(role, role))
         if entry is None:
             # Time counts from the pulses; a start would move X against the channels that know theirs.
             entry = replace(mapping.time, start=None)
-            knows = axis.known and si_from_unit(axis.unit)[1] == "s"
             if role != "X" and (
-                (knows and not entry.override) or (entry.source and axis.size != sources["X"].shape[0])
+                (knows and not entry.override)
+                or lacks_unit
+                or (entry.source and axis.size != sources["X"].shape[0])
             ):
-                entry = TimeEntry(unit=entry.unit)
+                entry = TimeEntry(unit="" if knows else given_unit)
         elif entry.interval is None and not entry.source:  # only its start, or unit, is another
-            entry = replace(entry, interval=mapping.time.interval)
-        bases[role] = time_base_of(source, axis, entry, content, time_unit=None, notes=notes)
-    if not bases["X"].is_known:
-        raise MappingError(
-            f"the sampling rate of '{sources['X'].name}' is not in the file: say it, time: {{interval: 0.1 ms}}"
+            entry = replace(entry, interval=None if lacks_unit else mapping.time.interval)
+        if lacks_unit and role != "X" and not (entry.unit or given_unit or entry.interval or entry.source):
+            bases[role] = axis.time_base(_unit_of(sources["X"], bases["X"], source))
+            bases[role] = bases[role] if entry.start is None else bases[role].restarted(entry.start)
+            without_unit.append(f"'{source.name}'")
+            continue
+        unit = None if knows and role != "X" else time_unit
+        bases[role] = time_base_of(source, axis, entry, content, time_unit=unit, notes=notes)
+        if role == "X" and not bases["X"].is_known:
+            if lacks_unit:
+                raise refusal_of_missing_time(source, axis, content)
+            raise MappingError(
+                f"the sampling rate of '{source.name}' is not in the file: say it, time: {{interval: 0.1 ms}}"
+            )
+    if without_unit:
+        listed = " and ".join(without_unit)
+        notes.append(
+            f"the times of {listed} have no unit in the file: that of '{sources['X'].name}' is taken"
         )
     said = {
         role
@@ -190,3 +256,18 @@ def _bases(
         else base
         for role, base in bases.items()
     }
+
+
+def _only_counts(axis: Axis) -> bool:
+    """Return whether the positions along an axis are the numbers of its samples, which say nothing."""
+    return axis.values is None and axis.step == 1.0 and axis.start == 0.0
+
+
+def _unit_of(x: Source, base: TimeBase, source: Source) -> float:
+    """Return what turns times of a channel without a unit into s, as it does the signal's."""
+    axis = next((axis for axis in x.axes if axis.size > 1), x.axes[0])
+    if not axis.known or unit_is_known(axis.unit):
+        raise MappingError(
+            f"the times of '{source.name}' have no unit in the file: say it, time: {{channels: {{dc: {{unit: ms}}}}}}"
+        )
+    return base.spacing / axis.time_base().spacing

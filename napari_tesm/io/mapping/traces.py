@@ -72,7 +72,9 @@ def opened_from_content(
         if mapping.recording is not None:
             from napari_tesm.io.mapping.recording import dataset_from_streams
 
-            opened.datasets = [dataset_from_streams(content, mapping, channels, opened.notes)]
+            opened.datasets = [
+                dataset_from_streams(content, mapping, channels, opened.notes, time_unit=time_unit)
+            ]
     except ValueError as error:
         if isinstance(error, MappingError):
             raise
