@@ -357,12 +357,34 @@ def test_dragging_an_edge_moves_the_window(played):
     assert len(calls) == 2
 
 
-def test_of_two_edges_on_one_spot_that_of_the_side_of_the_mouse_is_taken(played):
+@pytest.mark.parametrize("beside", [-2, 0, 2])
+def test_the_edge_that_two_windows_share_goes_either_way(played, beside):
     plot, calls = played
-    mouse(plot, "button_press_event", 10e-3, shift=(2, 0))
+    mouse(plot, "button_press_event", 10e-3, shift=(beside, 0))
+    mouse(plot, "motion_notify_event", 11e-3)
     mouse(plot, "button_release_event", 12e-3)
     assert calls[-1][:2] == ("window", 2)
+    assert plot.windows[2].start == pytest.approx(12e-3, abs=1e-4)
     assert plot.windows[2].stop is None, "an open end stays open"
+    assert plot.windows[1] == WINDOWS[1]
+    plot.set_windows(WINDOWS)
+    mouse(plot, "button_press_event", 10e-3, shift=(beside, 0))
+    mouse(plot, "motion_notify_event", 9e-3)
+    mouse(plot, "button_release_event", 8e-3)
+    assert calls[-1][:2] == ("window", 1)
+    assert plot.windows[1].stop == pytest.approx(8e-3, abs=1e-4)
+    assert plot.windows[2] == WINDOWS[2]
+
+
+@pytest.mark.parametrize("beside", [-3, 0, 3])
+def test_a_click_at_an_edge_moves_no_window_and_is_a_click(played, beside):
+    plot, calls = played
+    mouse(plot, "button_press_event", 10e-3, 0.97, shift=(beside, 0))
+    mouse(plot, "motion_notify_event", 10e-3, 0.97, shift=(beside + 1, 1))  # no hand is quite still
+    mouse(plot, "button_release_event", 10e-3, 0.97, shift=(beside + 1, 1))
+    assert plot.windows == dict(WINDOWS)
+    assert [call[0] for call in calls] == ["time"]
+    assert calls[0][1] == pytest.approx(10e-3, abs=5e-4)
 
 
 def test_shift_snaps_an_edge_to_a_sample(played):
@@ -375,9 +397,10 @@ def test_shift_snaps_an_edge_to_a_sample(played):
 
 def test_windows_do_not_cross_nor_starve(played):
     plot, calls = played
+    plot.set_windows({1: PULSE, 2: Window(12e-3)})
     mouse(plot, "button_press_event", 10e-3, shift=(-2, 0))
     mouse(plot, "motion_notify_event", 20e-3)
-    assert plot.windows[1].stop == pytest.approx(10e-3)
+    assert plot.windows[1].stop == pytest.approx(12e-3)
     mouse(plot, "button_release_event", -5e-3)
     inside = plot.windows[1].samples(TIME)
     assert inside.stop - inside.start == 6

@@ -2,17 +2,12 @@
 
 import argparse
 from dataclasses import fields
-from pathlib import Path
-from typing import Final
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.findings.parameters import origins_from_recipes
-from napari_tesm.gwy.reading import read_container
-from napari_tesm.io.gwy.results import recipe_text
-
-_LARGEST_RECIPE: Final = 1 << 20
+from napari_tesm.io.recipe_file import recipe_from_file
 
 
 def recipe_from_options(options: argparse.Namespace, base: Recipe | None = None) -> Recipe:
@@ -44,28 +39,4 @@ def origins_from_options(
 
 def _base_of(options: argparse.Namespace, base: Recipe | None) -> Recipe | None:
     name = getattr(options, "recipe", None)
-    return _recipe_from_file(name) if name else base
-
-
-def _recipe_from_file(name: str) -> Recipe:
-    """Return the recipe of a JSON file or of an earlier output, told apart by content."""
-    path = Path(name)
-    if path.is_dir():
-        raise IsADirectoryError(f"{name} is a folder, not a recipe")
-    with path.open("rb") as file:
-        start = file.read(_LARGEST_RECIPE + 1)
-    if start[:4] in (b"GWYP", b"GWYO"):
-        text = recipe_text(read_container(path))
-        if text is None:
-            raise ValueError(f"{name} holds no recipe: it is no output of tesm fit")
-    elif len(start) > _LARGEST_RECIPE:
-        raise ValueError(f"{name} is no recipe: it is larger than 1 MB")
-    else:
-        try:
-            text = start.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ValueError(f"{name} is neither a recipe in JSON nor an earlier output") from None
-    try:
-        return Recipe.from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+    return recipe_from_file(name) if name else base

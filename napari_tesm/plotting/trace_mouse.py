@@ -21,6 +21,8 @@ _NEAR_EDGE: Final = 4.4
 """How far from a window's edge the mouse may be, in points; 6 pixels of an ordinary screen."""
 _NEAR_CURVE: Final = 4.4
 _NEAR_BADGE: Final = 6.0
+_DRAG: Final = 2.2
+"""How far the mouse moves, in points, before a press on an edge is a drag and no click; 3 pixels of a usual screen."""
 
 
 class PlotUnderMouse(Protocol):
@@ -57,6 +59,8 @@ class TraceMouse:
 
     def __init__(self, plot: PlotUnderMouse) -> None:
         self._plot = plot
+        self._pressed: tuple[Any, list[Edge]] | None = None
+        """A press near edges that may become a drag: its event, and the edges, the nearest first."""
         self._dragged: Edge | None = None
         self._scrubbing = False
         canvas = plot.figure.canvas
@@ -82,35 +86,58 @@ class TraceMouse:
             return
         if event.inaxes is not frame.strip and event.inaxes not in frame.data_axes:
             return
-        self._dragged = self._edge_at(event)
-        if self._dragged is not None:
+        if edges := self._edges_at(event):
+            self._pressed = (event, edges)
             return
+        self._click(event)
+        self._scrubbing = self._curve_at(event) is None
+
+    def _click(self, event: Any) -> None:
+        """Choose the curve under the mouse, else set the time."""
         number = self._curve_at(event)
         if number is not None:
             self._choose(number)
-            return
-        self._scrubbing = True
-        self._set_time(event)
+        else:
+            self._set_time(event)
 
     def _move(self, event: Any) -> None:
         frame = self._plot.frame
         if frame is None:
             return
+        if self._pressed is not None:
+            self._begin_drag(event)
         if self._dragged is not None:
             self._drag(event, final=False)
+        elif self._pressed is not None:
+            return
         elif self._scrubbing:
             self._set_time(event)
         else:
             over = event.inaxes is frame.strip or event.inaxes in frame.data_axes
-            near = over and self._edge_at(event) is not None
+            near = over and bool(self._edges_at(event))
             self._plot.figure.canvas.set_cursor(Cursors.RESIZE_HORIZONTAL if near else Cursors.POINTER)
 
     def _release(self, event: Any) -> None:
         if event.button != 1:
             return
+        if self._pressed is not None:
+            self._begin_drag(event)
         if self._dragged is not None and self._plot.frame is not None:
             self._drag(event, final=True)
-        self._dragged, self._scrubbing = None, False
+        elif self._pressed is not None and self._plot.frame is not None:
+            self._click(self._pressed[0])
+        self._pressed, self._dragged, self._scrubbing = None, None, False
+
+    def _begin_drag(self, event: Any) -> None:
+        """Take hold of an edge once the mouse has left where it was pressed: of two on one spot that which can go."""
+        assert self._pressed is not None
+        pressed, edges = self._pressed
+        moved = event.x - pressed.x
+        if abs(moved) < self._plot.pixels(_DRAG):
+            return
+        way = "stop" if moved < 0 else "start"
+        self._dragged = next((edge for edge in edges if len(edges) > 1 and edge[1] == way), edges[0])
+        self._pressed = None
 
     def _choose(self, number: int) -> None:
         if self._plot.on_curve_clicked is not None:
@@ -142,12 +169,11 @@ class TraceMouse:
         x, _ = frame.panels[0].transData.inverted().transform((event.x, event.y))
         return float(x) * frame.time_factor
 
-    def _edge_at(self, event: Any) -> Edge | None:
-        """Return the window edge under the mouse; of two on one spot that of the window the mouse is in."""
+    def _edges_at(self, event: Any) -> list[Edge]:
+        """Return the window edge under the mouse, and with it the one on the same spot."""
         frame = self._plot.frame
         assert frame is not None
-        here = self._time_at(event)
-        near: list[tuple[float, bool, Edge]] = []
+        near: list[tuple[float, Edge]] = []
         for number, window in self._plot.windows.items():
             if number == JOINT:
                 continue  # it follows from the pulse
@@ -155,11 +181,11 @@ class TraceMouse:
             sides: tuple[Literal["start", "stop"], ...] = ("start", "stop")
             for side, time in zip(sides, (start, stop), strict=True):
                 x, _ = frame.panels[0].transData.transform((time / frame.time_factor, 0))
-                near.append((round(abs(x - event.x), 3), not start <= here <= stop, (number, side)))
-        if not near:
-            return None
-        distance, _, edge = min(near)
-        return edge if distance <= self._plot.pixels(_NEAR_EDGE) else None
+                near.append((abs(x - event.x), (number, side)))
+        near.sort()
+        if not near or near[0][0] > self._plot.pixels(_NEAR_EDGE):
+            return []
+        return [edge for distance, edge in near if distance < near[0][0] + 1]
 
     def _curve_at(self, event: Any) -> int | None:
         """Return the number of the pinned curve nearest to the mouse, if it is near enough."""

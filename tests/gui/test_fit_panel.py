@@ -281,10 +281,10 @@ def test_the_command_and_the_python_code_go_to_the_clipboard(open_scan, qtbot, t
     (scan,) = scans_from_path(path)
     panel = open_scan(scan)
     type_into(qtbot, panel.form.numbers["tip_radius"], "20")
-    panel.copy_command.trigger()
+    panel.recipe_button.copy_command.trigger()
     assert QApplication.clipboard().text().startswith("tesm fit ")
     assert "20" in QApplication.clipboard().text()
-    panel.copy_python.trigger()
+    panel.recipe_button.copy_python.trigger()
     compile(QApplication.clipboard().text(), "copied", "exec")
     assert "my scan.gwy" in QApplication.clipboard().text()
 

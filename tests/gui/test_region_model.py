@@ -6,7 +6,8 @@ from examples import example_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tesm.gui.models.regions import RegionHistory, RegionModel, free_name, round_length
+from napari_tesm.gui.models.history import History
+from napari_tesm.gui.models.regions import RegionModel, free_name, round_length
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
 
@@ -39,27 +40,27 @@ def test_a_round_length_is_near(length):
 
 
 def test_undo_and_redo_step_through_whole_lists():
-    history = RegionHistory([])
+    history = History(())
     a, b = _line(), _box()
-    assert history.settle([a])
-    assert history.settle([a, b])
-    assert not history.settle([a, b])
-    assert history.undo() == [a]
-    assert history.undo() == []
+    assert history.settle((a,))
+    assert history.settle((a, b))
+    assert not history.settle((a, b))
+    assert history.undo() == (a,)
+    assert history.undo() == ()
     assert history.undo() is None
-    assert history.redo() == [a]
-    assert history.settle([b])
+    assert history.redo() == (a,)
+    assert history.settle((b,))
     assert history.redo() is None
-    assert history.undo() == [a]
+    assert history.undo() == (a,)
 
 
 def test_steps_of_one_spin_box_are_one_action():
-    history = RegionHistory([_line()])
+    history = History((_line(),))
     for width in (21e-9, 22e-9, 23e-9):
-        history.settle([_line(width=width)], merge="width 0")
-    history.settle([_line(width=30e-9)], merge="width 1")
-    assert history.undo() == [_line(width=23e-9)]
-    assert history.undo() == [_line()]
+        history.settle((_line(width=width),), merge="width 0")
+    history.settle((_line(width=30e-9),), merge="width 1")
+    assert history.undo() == (_line(width=23e-9),)
+    assert history.undo() == (_line(),)
     assert not history.can_undo
 
 
@@ -67,14 +68,14 @@ def test_steps_of_one_spin_box_are_one_action():
 def test_the_history_behaves_as_a_list_with_a_cursor(actions):
     states = [()]
     cursor = 0
-    history = RegionHistory([])
+    history = History(())
     for action in actions:
         if action == "undo":
-            expected = None if cursor == 0 else list(states[cursor - 1])
+            expected = None if cursor == 0 else states[cursor - 1]
             cursor = max(0, cursor - 1)
             assert history.undo() == expected
         elif action == "redo":
-            expected = None if cursor == len(states) - 1 else list(states[cursor + 1])
+            expected = None if cursor == len(states) - 1 else states[cursor + 1]
             cursor = min(len(states) - 1, cursor + 1)
             assert history.redo() == expected
         else:

@@ -16,6 +16,7 @@ from napari_tesm.gui.layers.scan_layers import (
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.companion import Companion
+from napari_tesm.gui.models.history import History
 from napari_tesm.gui.models.region_shapes import (
     column,
     describe,
@@ -25,7 +26,7 @@ from napari_tesm.gui.models.region_shapes import (
     untransform,
     write_to_layer,
 )
-from napari_tesm.gui.models.regions import RegionHistory, RegionModel
+from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import Region
 
@@ -180,7 +181,7 @@ class RegionLayerLink(Companion[Session]):
             self._restyle()
         if is_new:
             # Names given to shapes that came without one are no action of the user.
-            model.history = RegionHistory(scan.regions)
+            model.history = History(tuple(scan.regions))
             if not was_changed:
                 scan.take_as_saved()
         self._apply_pen()

@@ -12,11 +12,11 @@ from psygnal import Signal
 
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.companion import ScanModel
+from napari_tesm.gui.models.history import History
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.regions.shapes import LINE_KINDS, Region
 
 _NAME_OF_CLASS: Final = {"other": "region", "": "region"}
-_LONGEST_HISTORY: Final = 200
 
 
 def free_name(region_class: str, taken: Collection[str], *, kind: str = "") -> str:
@@ -42,69 +42,6 @@ def round_length(length: float) -> float:
     return min((power * digit for digit in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / length)))
 
 
-class RegionHistory:
-    """Whole lists of regions as they were after each action of the user.
-
-    Parameters
-    ----------
-    regions : iterable of Region
-        What is there before anything is done.
-    """
-
-    def __init__(self, regions: Iterable[Region] = ()) -> None:
-        self._now = tuple(regions)
-        self._past: list[tuple[Region, ...]] = []
-        self._future: list[tuple[Region, ...]] = []
-        self._merging = ""
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is an action to take back."""
-        return bool(self._past)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is an action that was taken back."""
-        return bool(self._future)
-
-    def settle(self, regions: Iterable[Region], *, merge: str = "") -> bool:
-        """Note that an action is over, and return whether it changed anything.
-
-        Parameters
-        ----------
-        regions : iterable of Region
-            What it left.
-        merge : str
-            Actions that follow each other with the same word here are one, such as the steps of a spin box.
-        """
-        after = tuple(regions)
-        if after == self._now:
-            return False
-        if not merge or merge != self._merging:
-            self._past.append(self._now)
-            del self._past[:-_LONGEST_HISTORY]
-        self._now, self._merging = after, merge
-        self._future.clear()
-        return True
-
-    def undo(self) -> list[Region] | None:
-        """Return the regions as they were before the last action, None where there was none."""
-        return self._step(self._past, self._future)
-
-    def redo(self) -> list[Region] | None:
-        """Return the regions after the action that was taken back last, None where there is none."""
-        return self._step(self._future, self._past)
-
-    def _step(
-        self, source: list[tuple[Region, ...]], target: list[tuple[Region, ...]]
-    ) -> list[Region] | None:
-        if not source:
-            return None
-        target.append(self._now)
-        self._now, self._merging = source.pop(), ""
-        return list(self._now)
-
-
 class RegionModel(ScanModel):
     """The regions of one scan as the user works on them.
 
@@ -122,7 +59,7 @@ class RegionModel(ScanModel):
 
     def __init__(self, scan: Scan) -> None:
         super().__init__(scan)
-        self.history = RegionHistory(scan.regions)
+        self.history: History[tuple[Region, ...]] = History(tuple(scan.regions))
         self.selection: frozenset[int] = frozenset()
         self.pen_class = ""
         """Class of the next drawing; it has none unless one is given, which then holds for that drawing alone."""
@@ -168,7 +105,7 @@ class RegionModel(ScanModel):
         was_live, self.is_live = self.is_live, False
         if regions is not None:
             self._set(regions)
-        if self.history.settle(self.regions, merge=merge) or was_live:
+        if self.history.settle(tuple(self.regions), merge=merge) or was_live:
             self.settled.emit()
 
     def note(self) -> None:
@@ -242,7 +179,7 @@ class RegionModel(ScanModel):
                 regions[index] = replace(regions[index], **changes)  # type: ignore[arg-type]
         self.settle(regions, merge=merge)
 
-    def _restore(self, regions: list[Region] | None) -> bool:
+    def _restore(self, regions: tuple[Region, ...] | None) -> bool:
         if regions is None:
             return False
         self._set(regions)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QApplication, QMenu, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.evaluation.pipeline import Cancelled, default_jobs
@@ -18,11 +18,11 @@ from napari_tesm.gui.layers.result_layers import (
 )
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.models.spelling import command_from_scan, python_from_scan
 from napari_tesm.gui.panels.fit_form import FitForm
 from napari_tesm.gui.panels.fit_outcome import FitOutcome
 from napari_tesm.gui.panels.kernel_advice import KernelAdvice
 from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.recipe_button import RecipeButton
 from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, laid_out, row_of
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.gui.saying import say
@@ -60,20 +60,13 @@ class FitPanel(Panel):
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setMinimumWidth(60)
-        self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip("This evaluation as a command line, or as Python")
-        menu = QMenu(self.copy_button)
-        self.copy_command = menu.addAction("Copy as command")
-        self.copy_command.triggered.connect(lambda: self._copy(command_from_scan, "command"))
-        self.copy_python = menu.addAction("Copy as Python")
-        self.copy_python.triggered.connect(lambda: self._copy(python_from_scan, "Python code"))
-        self.copy_button.setMenu(menu)
+        self.recipe_button = RecipeButton(self)
         self.message = Words(narrow=True)
         self.message.setObjectName("message")
 
     def _lay_out(self) -> None:
         buttons = row_of(
-            self.fit_button, self.progress, self.cancel_button, self.advice.ask_button, self.copy_button,
+            self.fit_button, self.progress, self.cancel_button, self.advice.ask_button, self.recipe_button,
             self.form.preview.native,
         )  # fmt: skip
         parts = (self.form, buttons, self.message, self.advice, self.outcome, None)
@@ -106,7 +99,7 @@ class FitPanel(Panel):
         model = self.model
         usable = model is not None and model.scan.dataset is not None
         self.form.setEnabled(usable)
-        for widget in (self.copy_button, self.form.preview.native):
+        for widget in (self.recipe_button, self.form.preview.native):
             widget.setEnabled(usable)
         self.advice.ask_button.setEnabled(usable and not self.advice.worker.running)
         self._show_advice()
@@ -296,16 +289,6 @@ class FitPanel(Panel):
             show_one_preview(self.session, model.scan, model.preview_maps, (name, pulse))
         else:
             show_one_map(self.session, model.scan, name, pulse)
-
-    def _copy(self, spell: Callable[[Scan], str], what: str) -> None:
-        if self.scan is None:
-            return
-        try:
-            QApplication.clipboard().setText(spell(self.scan))
-        except (ValueError, OSError) as error:
-            say(error, warning=True)
-        else:
-            say(f"The {what} is on the clipboard")
 
     def _show_running(self, running: bool) -> None:
         self.progress.setVisible(running)

@@ -12,6 +12,7 @@ from napari_tesm.data.parity import EACH, EVEN, ODD
 from napari_tesm.data.protocol import RADII
 from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, SIGNS, Recipe
 from napari_tesm.gui.models.busy import Busy
+from napari_tesm.gui.models.entries import EntryModel
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import LABELS
 from napari_tesm.gui.panels.lateral_entries import LateralEntries
@@ -198,6 +199,7 @@ class FitForm(QWidget):
         for entry in self._line_edits():
             entry.native.editingFinished.connect(self._tidy)
             entry.native.installEventFilter(self)
+        self.threshold.native.editingFinished.connect(self._part)
         self.gates_button.toggled.connect(self._gates_toggled)
 
     def _line_edits(self) -> list[LineEdit]:
@@ -206,6 +208,11 @@ class FitForm(QWidget):
     def _gates_toggled(self, shown: bool) -> None:
         self.gates.setVisible(shown)
         self.gates_button.setText("Gates ▾" if shown else "Gates ▸")
+
+    @property
+    def _typed(self) -> set[str]:
+        """Entries whose changes come digit by digit, or step by step, until they are left."""
+        return {*self.numbers, "window1", "window2", "nuisance", "threshold"}
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -268,6 +275,7 @@ class FitForm(QWidget):
 
     def _tidy(self) -> None:
         """Write what holds when an entry is left: an emptied one takes the file's value; an error stays to be seen."""
+        self._part()
         if self.model is not None and not self.model.message:
             self.fill(self.model)
 
@@ -275,6 +283,11 @@ class FitForm(QWidget):
         # The edges of a window that is taken in again are to be seen; one that cannot be left out stays ticked.
         if not self._filling and self.model is not None:
             self.fill(self.model)
+
+    def _part(self) -> None:
+        """End an entry: what is entered next is taken back by itself."""
+        if self.model is not None:
+            EntryModel.of(self.model.scan).part()
 
     # What is entered, taken
 
@@ -293,6 +306,8 @@ class FitForm(QWidget):
             if not self._filling and self.model is not None:
                 with self.taking:
                     self._take(self.model, entry)
+                if entry not in self._typed:
+                    self._part()
                 self.show_origin()
 
         return changed

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.importing import CHANNELS, WAYS, ImportModel
-from napari_tesm.gui.panels.wheel import turn_only_in_focus
+from napari_tesm.gui.panels.entry_guard import guard_entries
 from napari_tesm.gui.panels.widgets import (
     Words,
     button,
@@ -93,7 +93,7 @@ class ImportPanel(QWidget):
         self.progress.setRange(0, 0)
         self.progress.hide()
         self._lay_out()
-        turn_only_in_focus(self)
+        guard_entries(self)
         self._build()
 
     def _lay_out(self) -> None:

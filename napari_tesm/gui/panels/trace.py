@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_tesm.gui.models.entries import EntryModel
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.trace import SIZES, PlaceTraces, TraceModel
@@ -297,6 +298,8 @@ class TracePanel(Panel):
     def _window_dragged(self, number: int, start: float, stop: float, final: bool) -> None:
         if self.model is not None:
             self.model.set_window(number, start, stop)
+            if final:
+                EntryModel.of(self.model.scan).part()
 
     def _time_clicked(self, time: float) -> None:
         """Move napari's slider to a time that was clicked in the plot."""

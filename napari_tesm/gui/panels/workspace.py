@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_tesm.files.sentences import Sentence
@@ -18,9 +18,11 @@ from napari_tesm.gui.layers.map_legend import show_map_legend
 from napari_tesm.gui.layers.result_layers import MapsApart
 from napari_tesm.gui.models.agreement import sentence_about_maps
 from napari_tesm.gui.models.busy import Busy
+from napari_tesm.gui.models.entries import EntryModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.closing import guard_window
 from napari_tesm.gui.panels.compare import ComparePanel
+from napari_tesm.gui.panels.entry_guard import guard_entries
 from napari_tesm.gui.panels.fit import FitPanel
 from napari_tesm.gui.panels.fit_notice import FitNotice, ask_before_saving
 from napari_tesm.gui.panels.grains import GrainPanel
@@ -31,7 +33,6 @@ from napari_tesm.gui.panels.protocol_form import ProtocolForm
 from napari_tesm.gui.panels.regions import RegionPanel
 from napari_tesm.gui.panels.report_button import ReportButton
 from napari_tesm.gui.panels.trace import TracePanel
-from napari_tesm.gui.panels.wheel import turn_only_in_focus
 from napari_tesm.gui.panels.widgets import (
     Words,
     button,
@@ -40,6 +41,7 @@ from napari_tesm.gui.panels.widgets import (
     laid_out,
     path_to_save,
     single_shot,
+    undo_or_redo,
 )
 from napari_tesm.gui.saying import say
 from napari_tesm.quantities.text import prefix_for
@@ -119,10 +121,12 @@ class Workspace(Panel):
         splitter.setSizes([430, 280])
         laid_out(QVBoxLayout(self), top, self.form, (splitter, 1), spacing=4, margin=4)
         self.setMinimumWidth(400)
-        turn_only_in_focus(self)
+        guard_entries(self)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to what changes layers or the head line."""
+        if scan is not None:
+            EntryModel.of(scan)  # from now on what is entered can be taken back
         connections: list[Connection] = [
             (self.session.layers_changed, self.refresh_soon),
             (self.session.layers_changed, self._legend_soon),
@@ -160,6 +164,20 @@ class Workspace(Panel):
         self.form.show_scan(scan)
         self.form.setVisible(scan is not None and self.protocol_button.isChecked())
         self._show_notice()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Claim the keys for undo and redo while the focus is in here: elsewhere they are napari's."""
+        if event is not None and event.type() == QEvent.Type.ShortcutOverride and undo_or_redo(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Undo an entry with Ctrl+Z, redo it with Ctrl+Shift+Z."""
+        if wanted := undo_or_redo(event):
+            self.fit_panel.recipe_button.step(wanted)
+        else:
+            super().keyPressEvent(event)
 
     def come(self) -> None:
         """Watch over the window that the workspace is in, and be the only one there."""
