@@ -16,6 +16,7 @@ from napari_tesm.io.mapping.companions import times_among
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TimeEntry
 from napari_tesm.io.mapping.pieces import is_pattern, joined_channels
 from napari_tesm.io.mapping.proposal import UNKNOWN
+from napari_tesm.io.mapping.stated import voltage_contradictions
 from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
 from napari_tesm.recording import ScanOrder, dataset_from_recording
 
@@ -114,6 +115,7 @@ def dataset_from_streams(
         voltages_per="way" if scan.voltages_per == "way" else "pixel", upward=scan.upward,
         first_line=scan.first_line,
     )  # fmt: skip
+    notes += voltage_contradictions(sources["X"], scan.voltages, content)
     size = None if scan.width is None or scan.height is None else (scan.width, scan.height)
     if (scan.width is None) != (scan.height is None):
         raise MappingError("'scan' gives one of width and height: give both, or none")

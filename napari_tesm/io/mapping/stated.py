@@ -1,5 +1,6 @@
 """What a file states itself, put into its mapping: attributes named as the protocol is, and values it is pointed to."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -14,11 +15,17 @@ from napari_tesm.io.mapping.entries import FileValue, Mapping, MappingError
 from napari_tesm.io.mapping.reader import PROTOCOL, EntryReader, unit_of_entry
 from napari_tesm.io.mapping.text import mapping_from_entries, protocol_from_entries, text_from_mapping
 from napari_tesm.io.unit_attributes import unit_beside
-from napari_tesm.quantities.text import text_from_quantity
+from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
 
 _MOST_VALUES: Final = 100_000
 _DIFFERENT: Final = 1e-4
 """Part of a value by which mapping and file may differ before that is said."""
+_VOLTAGES: Final = ("voltage", "pulse_voltage", "dc_voltage", "bias", "bias_voltage", "tip_voltage")
+_IN_NAME: Final = re.compile(
+    r"(?<![\w.,])(?<!ac )(?<!drive )(?P<number>[+\u2212-]?\d+(?:[.,]\d+)?) ?(?P<milli>m?)V"
+    r"(?![A-Za-z])(?! ?(?:ac|drive|rms|pp)\b)",
+    re.IGNORECASE,
+)
 
 
 def mapping_as_stated(mapping: Mapping, content: FileContent, notes: list[str] | None = None) -> Mapping:
@@ -161,6 +168,50 @@ def _factor(stated: str, value: FileValue, name: str, where: str) -> float:
     if si != wanted:
         raise MappingError(f"{where}: '{value.source}' is in {unit}, not in {wanted}")
     return factor
+
+
+def voltage_contradictions(source: Source, voltages: Sequence[float], content: FileContent) -> list[str]:
+    """Return the sentence that says where a mapping's voltages are not what an array or its file states, if so.
+
+    Its attributes state it with a unit, its name anywhere but for an ac voltage; a name without a sign states the
+    amount. Of the file, attributes count where there is one such array.
+    """
+    given = [voltage for voltage in voltages if np.isfinite(voltage)]
+    if not given:
+        return []
+    own = {str(key).lower().replace(" ", "_"): value for key, value in source.attributes.items()}
+    whole = {str(key).lower().replace(" ", "_"): value for key, value in content.attributes.items()}
+    for where, held in ((f"'{source.name}'", own), (content.path.name, whole)):
+        for name in _VOLTAGES:
+            stated = _voltage_of(held.get(name))
+            if stated is not None and not any(_agree(stated, voltage) for voltage in given):
+                return [_contradiction_in_words("its attribute states", where, stated, given)]
+    in_name = _IN_NAME.search(re.sub(r"_", " ", source.name))
+    if in_name is None:
+        return []
+    stated = float(in_name["number"].replace(",", ".").replace("\u2212", "-")) * (
+        1e-3 if in_name["milli"] else 1.0
+    )
+    signed = in_name["number"][0] in "+-\u2212"
+    if any(_agree(stated, voltage if signed else abs(voltage)) for voltage in given):
+        return []
+    return [_contradiction_in_words("its name says", f"'{source.name}'", stated, given)]
+
+
+def _voltage_of(value: Any) -> float | None:
+    try:
+        return quantity_from_text(value, "V") if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _agree(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-3 * max(abs(a), abs(b))
+
+
+def _contradiction_in_words(verb: str, where: str, stated: float, given: Sequence[float]) -> str:
+    told = ", ".join(text_from_quantity(voltage, "V") for voltage in given)
+    return f"the mapping says {told} for {where}, {verb} {text_from_quantity(stated, 'V')}: the mapping's is used"
 
 
 def _contradictions(name: str, entry: float, value: str, content: FileContent) -> Sequence[str]:

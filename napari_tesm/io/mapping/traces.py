@@ -20,7 +20,7 @@ from napari_tesm.io.mapping.arranged import ArrangedTraces
 from napari_tesm.io.mapping.entries import Mapping, MappingError, TraceEntry
 from napari_tesm.io.mapping.grid import PixelGrid, grid_from_axes, grid_from_scan, lines_completed
 from napari_tesm.io.mapping.pieces import is_pattern, stacked_source
-from napari_tesm.io.mapping.stated import mapping_as_stated
+from napari_tesm.io.mapping.stated import mapping_as_stated, voltage_contradictions
 from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
 from napari_tesm.quantities.text import text_from_quantity
 
@@ -163,6 +163,8 @@ def _stacks(
     time = _time(source, named["time"], mapping, content, time_unit, notes)
     grid = replace(grid_from_axes(named, mapping, entry.source, lateral_unit, notes), listed=listed)
     voltages = _voltages(entry, mapping, named, notes)
+    if "pulse" not in named:
+        notes += voltage_contradictions(source, voltages, content)
     return [
         _Stack(
             entry, voltage, entry.direction,
