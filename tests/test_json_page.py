@@ -76,3 +76,22 @@ def test_keys_are_those_of_the_page(fitted, command):
     unnamed = written - pages[command] - pages["In all of them"] - NAMES
     assert not unnamed
     assert not first_cells(command) - written
+
+
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("json") / "v.zarr")
+    words = ["--preset", "np-si-2000", "--shape", "140x64x70", "--voxel", "90nm", "--seed", "3"]
+    assert main(["volume", "simulate", "-o", path, *words, "--quiet"]) == 0
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["info", "surfaces", "profile", "bodies --tortuosity"])
+def test_keys_of_volumes_are_those_of_the_page(volume, capsys, command):
+    command, *words = command.split()
+    assert main(["volume", command, volume, *words, "--json"]) == 0
+    written = keys(json.loads(capsys.readouterr().out))
+    title = f"volume {command}"
+    assert not written - words_of_page()[title] - words_of_page()["In all of them"]
+    assert not first_cells(title) - written

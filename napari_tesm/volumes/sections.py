@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.quantities.text import text_from_quantity
@@ -54,11 +55,7 @@ def section_at(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, height:
         here = np.clip(places[tile.target], 0, planes - 1)
         low, high = math.floor(here.min()), min(math.floor(here.max()) + 2, planes)
         slab = levels.normalised(columns_of(volume, tile.target, slice(low, high)))
-        below = np.minimum(np.floor(here).astype(np.intp) - low, slab.shape[0] - 1)
-        above = np.minimum(below + 1, slab.shape[0] - 1)
-        lower, upper = (np.take_along_axis(slab, index[None], axis=0)[0] for index in (below, above))
-        part = here - low - below
-        values[tile.target] = lower * (1 - part) + upper * part
+        values[tile.target] = values_at(slab, here[None] - low)[0]
     values[~there] = np.nan
     title = f"Section {text_from_quantity(height, 'm')}"
     return xr.DataArray(
@@ -68,3 +65,22 @@ def section_at(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, height:
         name="section",
         attrs={"units": "", "long_name": title},
     )
+
+
+def values_at(values: NDArray[np.float32], places: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return values between voxels of each column, by a straight line.
+
+    Parameters
+    ----------
+    values : ndarray, shape (z, y, x)
+    places : ndarray, shape (heights, y, x)
+        In voxels from the middle of the lowest one; those beyond either end are taken to be at it.
+    """
+    last = values.shape[0] - 1
+    inside = np.clip(places, 0, last)
+    below = np.minimum(inside.astype(np.intp), max(last - 1, 0))
+    part = (inside - below).astype(np.float32)
+    lower, upper = (
+        np.take_along_axis(values, np.minimum(index, last), axis=0) for index in (below, below + 1)
+    )
+    return np.asarray(lower + (upper - lower) * part)

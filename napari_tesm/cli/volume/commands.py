@@ -45,6 +45,17 @@ COMMANDS: Final = {
               shared.written("csv", "PROFILE.csv", "a row for each distance"), *shared.WAYS),
     ), "Attenuation (air 0, collector 1) against the Euclidean distance from the collector's rough surface, and "
        "sections at a height above it. Quantities carry their unit: 120nm."),
+    "bodies": Command("find gaps to the collector, agglomerates, particles and pores", (
+        _VOLUME, _READING, _LEVELS,
+        group("what is looked for",
+              option("least", "800nm", "diameter of the smallest body that counts as an agglomerate (default: 800nm)"),
+              flag("tortuosity", "solve the diffusion through pores and solid in a box, too")),
+        group("output",
+              shared.output("B.gwy", "height of the gap and numbers of the agglomerates as channels"),
+              shared.json_or_stdout(instead_of="summary"),
+              shared.written("csv", "BODIES.csv", "a row for each agglomerate"), *shared.WAYS),
+    ), "Where the electrode has come off its collector, and what lies in it; each number with the band that it has for "
+       "thresholds a tenth of the contrast lower and higher. Quantities carry their unit: 800nm."),
     "simulate": Command("write a simulated volume with known surfaces", (
         shared.output("V.zarr", required=True),
         shared.written("truth", "T.gwy", "its true surfaces and thickness, as channels"),

@@ -2,12 +2,14 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from typing import Any
 
 import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.io.volumes import open_volume
+from napari_tesm.quantities.text import quantity_from_text
 from napari_tesm.volumes.dataset import UP, voxel_from_text
 from napari_tesm.volumes.levels import Levels, levels_of
 
@@ -53,3 +55,26 @@ def levels_from_options(options: argparse.Namespace, volume: xr.Dataset) -> Leve
             raise UsageError(f"--{name} takes a grey value, a number, not '{text}'")
         given[name] = number
     return levels_of(volume, **given)
+
+
+def length_from_option(text: str | None, name: str) -> float | None:
+    """Return the length that an option says in m, None where it is not given.
+
+    Raises
+    ------
+    UsageError
+        If it says none.
+    """
+    try:
+        return None if text is None else quantity_from_text(text, "m")
+    except ValueError as error:
+        raise UsageError(f"--{name}: {error}") from None
+
+
+def part_of(
+    progress: Callable[[float, str], None] | None, start: float, stop: float
+) -> Callable[[float, str], None] | None:
+    """Return the callback of one of several steps."""
+    if progress is None:
+        return None
+    return lambda fraction, text: progress(start + (stop - start) * fraction, text)

@@ -1,7 +1,7 @@
 """``tesm volume profile``: attenuation against the distance from the collector, and sections that follow it."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome, refuse_inputs
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.volume.opening import levels_from_options, volume_to_read
+from napari_tesm.cli.volume.opening import length_from_option, levels_from_options, part_of, volume_to_read
 from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.saving import container_from_images
-from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.profile import Profile, profile_of
 from napari_tesm.volumes.sections import section_at
 from napari_tesm.volumes.surfaces import surfaces_of
@@ -24,8 +24,10 @@ _COLUMNS = ("distance", "attenuation", "sd", "mean_error", "within", "share", "c
 
 def run_command(options: argparse.Namespace) -> int:
     """Measure the profile; see ``tesm volume profile --help``."""
-    heights = [_length(text, "section") for text in options.section]
-    width, reach = (_length(text, name) for text, name in ((options.bin, "bin"), (options.reach, "reach")))
+    heights = [length_from_option(text, "section") for text in options.section]
+    width, reach = (
+        length_from_option(text, name) for text, name in ((options.bin, "bin"), (options.reach, "reach"))
+    )
     if heights and any(height is None or height < 0 for height in heights):
         raise UsageError("--section takes a height above the collector, like 972nm")
     if bool(heights) != bool(options.output):
@@ -36,10 +38,10 @@ def run_command(options: argparse.Namespace) -> int:
     progress = progress_for(options.progress)
     with outputs_of(options) as outputs:
         levels = levels_from_options(options, volume)
-        surfaces = surfaces_of(volume, levels, progress=_part(progress, 0, 0.6))
+        surfaces = surfaces_of(volume, levels, progress=part_of(progress, 0, 0.6))
         sections = [section_at(volume, levels, surfaces, height) for height in heights if height is not None]
         profile = profile_of(
-            volume, levels, surfaces, bin_width=width, reach=reach, progress=_part(progress, 0.6, 1)
+            volume, levels, surfaces, bin_width=width, reach=reach, progress=part_of(progress, 0.6, 1)
         )
         content = _content(volume, profile)
         outputs.write_container(lambda: container_from_images(sections))
@@ -47,22 +49,6 @@ def run_command(options: argparse.Namespace) -> int:
         outputs.write_text("csv", lambda: _table(profile))
     print_outcome(options, content, _lines(volume, profile))
     return 0
-
-
-def _length(text: str | None, name: str) -> float | None:
-    try:
-        return None if text is None else quantity_from_text(text, "m")
-    except ValueError as error:
-        raise UsageError(f"--{name}: {error}") from None
-
-
-def _part(
-    progress: Callable[[float, str], None] | None, start: float, stop: float
-) -> Callable[[float, str], None] | None:
-    """Return the callback of one of several steps."""
-    if progress is None:
-        return None
-    return lambda fraction, text: progress(start + (stop - start) * fraction, text)
 
 
 def _content(volume: xr.Dataset, profile: Profile) -> dict[str, Any]:
