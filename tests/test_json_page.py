@@ -81,7 +81,18 @@ def test_keys_are_those_of_the_page(fitted, command):
 @pytest.fixture(scope="module")
 def volume(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("json") / "v.zarr")
-    words = ["--preset", "np-si-2000", "--shape", "140x64x70", "--voxel", "90nm", "--seed", "3"]
+    words = [
+        "--preset",
+        "np-si-2000",
+        "--shape",
+        "140x64x70",
+        "--voxel",
+        "90nm",
+        "--seed",
+        "3",
+        "--noise",
+        "2%",
+    ]
     assert main(["volume", "simulate", "-o", path, *words, "--quiet"]) == 0
     return path
 
