@@ -497,3 +497,15 @@ def test_twelve_points_have_twelve_colours_that_stand_out():
     colours = [colour_of_point(number) for number in range(1, 13)]
     assert len(set(colours)) == 12
     assert colour_of_point(13) == colours[0]
+
+
+def test_what_is_in_axes_without_room_is_not_drawn_over_others():
+    plot = a_plot((400, 130))
+    plot.show(both(0.1))
+    hidden = [axes for axes in plot.figure.axes if not axes.get_visible()]
+    assert plot.frame.residuals in hidden
+    drawn = []
+    plot.figure.draw_artist = drawn.append
+    plot.figure.canvas.draw()
+    assert drawn
+    assert not [artist for artist in drawn if artist.axes in hidden]

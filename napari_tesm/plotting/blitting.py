@@ -91,7 +91,8 @@ class LayeredBlitting:
             if number > first:
                 self._keep_picture(number)
             for artist in self._layers[number]:
-                if artist.get_visible():
+                # Small plots have axes without room, which a full draw leaves out with all that is in them.
+                if artist.get_visible() and (artist.axes is None or artist.axes.get_visible()):
                     self._figure.draw_artist(artist)
 
     def _keep_picture(self, number: int) -> None:

@@ -161,6 +161,22 @@ def bytes_of_figure(figure: Figure, kind: str, style: FigureStyle) -> bytes:
     return _vector(figure, kind, style)
 
 
+def bytes_as_it_is(figure: Figure, kind: str, style: FigureStyle) -> bytes:
+    """Return a figure on any canvas in one of `FORMATS`, laid out as it is, with what is redrawn by itself on a screen.
+
+    Unlike `bytes_of_figure` it leaves size, type and layout alone, and the figure stays on its canvas.
+    """
+    metadata: dict[str, dict[str, Any]] = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+        "pdf": dict.fromkeys(("CreationDate", "Creator", "Producer")),
+    }
+    file = io.BytesIO()
+    with mpl.rc_context(_vector_settings(style)):
+        figure.savefig(file, format=kind, dpi=style.dpi, metadata=metadata[kind])
+    return file.getvalue()
+
+
 def format_from_name(name: str) -> str:
     """Return the format that the ending of a file's name asks for; PNG for any other ending.
 
@@ -207,11 +223,7 @@ def _png(pixels: NDArray[np.uint8], dpi: float) -> bytes:
 
 
 def _vector(figure: Figure, kind: str, style: FigureStyle) -> bytes:
-    # The ids in an SVG are random but for the salt. Print: letters stay letters, TrueType in the PDF.
-    settings: dict[Any, Any] = {"svg.hashsalt": "napari-tesm"}
-    if style.for_print:
-        settings |= {"svg.fonttype": "none", "pdf.fonttype": 42}
-    with mpl.rc_context(settings):
+    with mpl.rc_context(_vector_settings(style)):
         if kind == "svg":
             text = io.StringIO()
             canvas = FigureCanvasSVG(figure)
@@ -221,3 +233,11 @@ def _vector(figure: Figure, kind: str, style: FigureStyle) -> bytes:
         nothing: dict[str, Any] = dict.fromkeys(("CreationDate", "Creator", "Producer"))
         FigureCanvasPdf(figure).print_pdf(file, metadata=nothing)  # type: ignore[no-untyped-call]
         return file.getvalue()
+
+
+def _vector_settings(style: FigureStyle) -> dict[Any, Any]:
+    # The ids in an SVG are random but for the salt. Print: letters stay letters, TrueType in the PDF.
+    settings: dict[Any, Any] = {"svg.hashsalt": "napari-tesm"}
+    if style.for_print:
+        settings |= {"svg.fonttype": "none", "pdf.fonttype": 42}
+    return settings

@@ -130,6 +130,8 @@ def apply_theme(figure: Figure, theme: PlotTheme) -> None:
 def style_axes(axes: Axes, theme: PlotTheme) -> None:
     """Give axes the house's look: thin spines at the left and below, a grid that stays behind the data."""
     axes.set_facecolor(theme.background)
+    # Ticks that are written as words or powers have no reading under the mouse.
+    axes.format_coord = lambda x, y: f"{x:.4g}, {y:.4g}"  # type: ignore[method-assign]
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(theme.muted)

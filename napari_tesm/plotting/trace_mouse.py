@@ -78,7 +78,8 @@ class TraceMouse:
 
     def _press(self, event: Any) -> None:
         frame = self._plot.frame
-        if event.button != 1 or frame is None:
+        # Where the figure has tools of its own, they have the mouse while one is switched on.
+        if event.button != 1 or frame is None or self._plot.figure.canvas.widgetlock.locked():
             return
         badge = self._badge_at(event)
         if badge is not None:

@@ -18,6 +18,11 @@ class PlotCanvas(FigureCanvasQTAgg):
         self.setMinimumHeight(height)
         self.setMinimumWidth(280)
 
+    def shape_on_paper(self, width: float) -> float:
+        """Return height in parts of the width, in points, that the plot is printed at: about as on the screen."""
+        on_screen = self.figure.get_size_inches()
+        return float(min(max(on_screen[1] / on_screen[0], 0.5), 1.0))
+
 
 def theme_of(viewer: Any) -> PlotTheme:
     """Return the plot colours that go with the viewer's theme."""

@@ -95,6 +95,7 @@ class ComparePanel(Panel):
         buttons = laid_out(QHBoxLayout(), self.difference_button, self.aligned_button, None)
         parts = (top, tools, (middle, 1), self.sentence, buttons)
         laid_out(QVBoxLayout(self), *parts, spacing=4, margin=2)
+        self.add_plot_menu(self.canvas, self.plot.set_theme, "Comparison", exported=False)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Follow the scan's H and the theme."""

@@ -1,6 +1,6 @@
 """Boundaries beside interiors, and the course with the distance, side by side in a panel."""
 
-from typing import Any
+from typing import Any, Final
 
 from qtpy.QtCore import QSize
 
@@ -12,6 +12,8 @@ from napari_tesm.plotting.theme import PlotTheme
 
 _LEFT, _BOTTOM, _TOP, _GAP, _RIGHT = 44.0, 34.0, 14.0, 42.0, 8.0
 """Room around the axes, in points."""
+_NARROW: Final = 320.0
+"""Points of width below which there is no room for two plots side by side."""
 
 
 class GrainPlots(PlotCanvas):
@@ -20,6 +22,7 @@ class GrainPlots(PlotCanvas):
     def __init__(self) -> None:
         super().__init__(height=120)
         self.classes, self.course = self.figure.subplots(1, 2)
+        self.mpl_connect("resize_event", self._place)  # keeps the room for the labels
 
     def show_model(self, model: GrainModel | None, theme: PlotTheme) -> None:
         """Draw what is chosen in a model; without one there are no axes."""
@@ -47,14 +50,17 @@ class GrainPlots(PlotCanvas):
         """Return a height that leaves the trace above its room: there are more rows here than in other tabs."""
         return QSize(640, 360)
 
-    def resizeEvent(self, event: Any) -> None:
-        """Keep the room for the labels."""
-        super().resizeEvent(event)  # type: ignore[no-untyped-call]
-        self._place()
+    def shape_on_paper(self, width: float) -> float:
+        """Return the shape of two plots side by side, or of one below the other."""
+        return 1.3 if width < _NARROW else 0.4
 
-    def _place(self) -> None:
+    def _place(self, _: object = None) -> None:
         width, height = size_in_points(self.figure)
-        each = max(0.1, (1 - (_LEFT + _GAP + _RIGHT) / width) / 2)
-        tall = max(0.1, 1 - (_BOTTOM + _TOP) / height)
-        self.classes.set_position((_LEFT / width, _BOTTOM / height, each, tall))
-        self.course.set_position(((_LEFT + _GAP) / width + each, _BOTTOM / height, each, tall))
+        columns, rows = (1, 2) if width < _NARROW and height > width else (2, 1)
+        across = max(0.1, (1 - (_LEFT + (columns - 1) * _GAP + _RIGHT) / width) / columns)
+        up = max(0.1, (1 - rows * (_BOTTOM + _TOP) / height) / rows)
+        for number, axes in enumerate((self.classes, self.course)):
+            column, below = number % columns, rows - 1 - number // columns
+            left = _LEFT / width + column * (_GAP / width + across)
+            bottom = _BOTTOM / height + below * ((_BOTTOM + _TOP) / height + up)
+            axes.set_position((left, bottom, across, up))

@@ -33,6 +33,7 @@ from napari_tesm.gui.panels.widgets import (
     spin_box,
 )
 from napari_tesm.gui.panels.worker import Worker
+from napari_tesm.plotting.theme import PlotTheme
 
 if TYPE_CHECKING:
     import napari
@@ -88,7 +89,9 @@ class GrainPanel(Panel):
         # Who looks for grains needs the parameters, who has them the plots: there is no room for both at once.
         self.search = QWidget()
         self.views.addTab(self.search, "Search")
-        self.views.addTab(self.canvas, "Plots")
+        self.plots = QWidget()
+        laid_out(QVBoxLayout(self.plots), self.canvas, spacing=0, margin=0)
+        self.views.addTab(self.plots, "Plots")
         self.views.addTab(self.table, "Grains")
         self.words = Words()
         self._edit_timer = single_shot(self, _EDITED_AFTER, self._take_edits)
@@ -98,6 +101,7 @@ class GrainPanel(Panel):
         self.table.chosen.connect(self._select_label)
         self.views.currentChanged.connect(self.refresh_soon)
         self._lay_out()
+        self.add_plot_menu(self.canvas, self._restyle, "Grains")
 
     @property
     def model(self) -> GrainModel | None:
@@ -108,7 +112,7 @@ class GrainPanel(Panel):
         """Listen to results, regions and what is painted."""
         self._found = None
         if scan is not None and scan.grains is not None and self.views.currentWidget() is self.search:
-            self.views.setCurrentWidget(self.canvas)
+            self.views.setCurrentWidget(self.plots)
         connections: list[Connection] = [
             (self.viewer.events.theme, self.refresh_soon),
             (self.session.layers_changed, self._layers_changed),
@@ -198,7 +202,11 @@ class GrainPanel(Panel):
             self.words.setText(self._sentence(model, "" if measure is None else measure.verdict))
             grains = model.scan.grains
             self.words.setToolTip("" if grains is None else "\n".join(grains.words))
-        self.canvas.show_model(None if measure is None else model, theme_of(self.viewer))
+        self._restyle(theme_of(self.viewer))
+
+    def _restyle(self, theme: PlotTheme) -> None:
+        model = self.model
+        self.canvas.show_model(None if model is None or model.measure() is None else model, theme)
 
     def _sentence(self, model: GrainModel, verdict: str) -> str:
         grains = model.scan.grains
@@ -292,7 +300,7 @@ class GrainPanel(Panel):
         model.scan.set_grains(grains)
         show_grains(self.session, model.scan, grains)
         if self.views.currentWidget() is self.search:
-            self.views.setCurrentWidget(self.canvas)
+            self.views.setCurrentWidget(self.plots)
 
     def take_labels(self, source: Path | ArrayWithName) -> None:
         """Take the grains of a label image: a file, or a pair of name and array."""

@@ -47,6 +47,7 @@ class HistogramPanel(PlotPanel):
         self._worker = Worker(self)
         boxes = {self.quantity_box: 14, self.pulse_box: 9, self.split_box: 11}
         self._lay_out({**boxes, self.log_box: 0, self.null_box: 0})
+        self.add_plot_menu(self.canvas, self.plot.set_theme, "Histogram")
 
     @property
     def model(self) -> HistogramModel | None:

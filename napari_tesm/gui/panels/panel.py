@@ -13,7 +13,10 @@ from qtpy.QtWidgets import QWidget
 
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panels.plot_menu import PlotMenu
 from napari_tesm.gui.panels.widgets import path_to_save, single_shot
+from napari_tesm.plotting.theme import PlotTheme
 
 Connection = tuple[Any, Callable[..., Any]]
 
@@ -35,6 +38,7 @@ class Panel(QWidget):
         self._connected: list[Connection] = []
         self._scan: Scan | None = None
         self._listening = False
+        self.plot_menu: PlotMenu | None = None
         # One redraw for a burst of events, drawn when Qt is idle.
         self._refresh_timer = single_shot(self, 0, self._refresh_if_shown)
 
@@ -81,8 +85,32 @@ class Panel(QWidget):
             self.come()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """Stop listening."""
+        """Stop listening, but for a plot that is looked at in a window of its own."""
         super().hideEvent(event)
+        if self.plot_menu is None or not self.plot_menu.is_enlarged:
+            self._stop_listening()
+
+    def add_plot_menu(
+        self, canvas: PlotCanvas, restyle: Callable[[PlotTheme], Any], title: str, *, exported: bool = True
+    ) -> None:
+        """Let the plot of this panel be saved, copied and enlarged.
+
+        Parameters
+        ----------
+        canvas, restyle, title
+            As in `PlotMenu`.
+        exported : bool
+            Whether `ask_and_export` writes the numbers behind it.
+        """
+        export = self.ask_and_export if exported else None
+        self.plot_menu = PlotMenu(canvas, restyle, lambda: theme_of(self.viewer), title, export)
+        self.plot_menu.brought_back.connect(self._plot_came_back)
+
+    def _plot_came_back(self) -> None:
+        if not self.isVisible():
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
         if self._listening:
             self.leave()
             self._listening = False

@@ -52,6 +52,7 @@ class ProfilePanel(PlotPanel):
         self.plot = ProfilePlot(self.canvas.figure)
         boxes = {self.view_box: 13, self.pulse_box: 9, self.width_box: 12}
         self._lay_out({self.draw_button: 0, **boxes, self.shown_button: 0})
+        self.add_plot_menu(self.canvas, self.plot.set_theme, "Profile")
 
     @property
     def profile_wanted(self) -> SignalInstance:

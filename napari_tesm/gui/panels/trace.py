@@ -83,6 +83,7 @@ class TracePanel(Panel):
         laid_out(QHBoxLayout(self.tools), *boxes, None, *buttons, spacing=3, margin=0)
         parts = ((self.canvas, 1), self.tools, self.table, self.sentence)
         laid_out(QVBoxLayout(self), *parts, spacing=2, margin=0)
+        self.add_plot_menu(self.canvas, self.plot.set_theme, "Traces")
 
         # Hovering draws at most once per frame, and only the blitted part; numbers follow when the hand rests.
         self._hover_timer = single_shot(self, 15, self._draw_curves)

@@ -187,6 +187,12 @@ class Workspace(Panel):
             if other is not self and other.isVisible() and (dock := other.parentWidget()) is not None:
                 dock.hide()
 
+    def leave(self) -> None:
+        """Take plots back that are in windows of their own: nothing would be left to draw them."""
+        for panel in (self.trace, *self.panels.values()):
+            if panel.plot_menu is not None:
+                panel.plot_menu.bring_back()
+
     def _show_notice(self, *_: Any) -> None:
         self.notice.show_scan(self.scan, beside_form=self.tabs.currentWidget() is self.fit_panel)
         self._share_room()
