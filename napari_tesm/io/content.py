@@ -164,6 +164,10 @@ class FileContent:
             return candidates[0]
         names = ", ".join(f"'{source.name}'" for source in self.sources[:20]) or "nothing"
         more = f" and {len(self.sources) - 20} more" if len(self.sources) > 20 else ""
+        if lost := next(
+            (note for note in self.notes if "was cut" in note or f"'{name}' is left out" in note), ""
+        ):
+            more += f" ({lost.rstrip('.')})"
         reason = "there is no" if not candidates else "there are several"
         raise ValueError(f"{reason} '{name}' in {self.path.name}; it holds {names}{more}")
 

@@ -44,9 +44,9 @@ def cut_array(
         raise UnusableArrayError(
             f"{there} of the {math.prod(shape)} numbers it claims are there: it was cut."
         )
-    if len(shape) == 1:
-        size = min(there, shape[0])
-        return disk.array((size,), kind, start)
+    if max(shape) == math.prod(shape):  # MATLAB's rows of numbers have an axis of one
+        size = min(there, max(shape))
+        return disk.array(tuple(size if length == max(shape) else 1 for length in shape), kind, start)
     sizes = shape[::-1] if by_columns else shape
     traces = min(there // sizes[-1], math.prod(sizes[:-1]))
     if not traces:

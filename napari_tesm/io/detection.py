@@ -64,6 +64,10 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
         )
     if not head and not path.is_dir():
         raise ContentError(f"{path} is empty (0 bytes): copy it again from where it was made.")
+    if head.lstrip(b"\xef\xbb\xbf").startswith(b"format: t-ESM mapping"):
+        raise ContentError(
+            f"{path} is a mapping, which says what is what in another file: name that file, too."
+        )
     reader = _reader(path, head)
     # A reader's library may raise anything at a file that is not what it seems.
     with damage_told(path, "cannot be read"):

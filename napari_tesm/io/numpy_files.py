@@ -154,12 +154,15 @@ def _array_on_disk(disk: DiskFile, start: int, stop: int, collected: Collection 
 
 def _members(disk: DiskFile, collected: Collection) -> dict[str, LazyArray]:
     """Return the arrays of an archive by name; what is none is noted."""
+    headless = disk[: len(_ZIP)] == _ZIP and not zipfile.is_zipfile(disk.path)
+    if headless and (arrays := _members_without_directory(disk, collected)):
+        return arrays
     # zipfile tells of damage in half a dozen ways, NotImplementedError and struct.error among them.
     with damage_told(disk.path, "is not a sound NumPy archive"), zipfile.ZipFile(disk.path) as archive:
         infos = archive.infolist()
         if len(infos) > _MOST_MEMBERS:
             raise ContentError(f"{disk.path} has {len(infos)} members, more than {_MOST_MEMBERS}.")
-        arrays: dict[str, LazyArray] = {}
+        arrays = {}
         for info in infos:
             name = one_line(info.filename.removesuffix(".npy"))
             try:
@@ -170,6 +173,39 @@ def _members(disk: DiskFile, collected: Collection) -> dict[str, LazyArray]:
                 collected.leave_out(name, error)
             else:
                 arrays[distinct_name(name, arrays)] = array
+    return arrays
+
+
+def _members_without_directory(disk: DiskFile, collected: Collection) -> dict[str, LazyArray]:
+    """Return the arrays of an archive that was cut: its list of members was at the end, each begins with a name.
+
+    Those that are not packed say themselves how long they are, and the last one may be there in part.
+    """
+    arrays: dict[str, LazyArray] = {}
+    start = 0
+    while start >= 0 and len(arrays) < _MOST_MEMBERS and disk.n_bytes - start >= 30:
+        of_name, of_extra = disk.unpacked("<HH", start + 26)
+        (packed,) = disk.unpacked("<H", start + 8)
+        first = start + 30 + of_name + of_extra
+        name = one_line(bytes(disk[start + 30 : start + 30 + of_name]).decode("utf-8", "replace"))
+        name = name.removesuffix(".npy")
+        if packed:
+            collected.leave_out(name, "it is packed, and the file was cut.")
+            break
+        try:
+            arrays[distinct_name(name, arrays)] = _array_on_disk(disk, first, disk.n_bytes, collected)
+            shape, _, dtype, offset = _header(io.BytesIO(disk[first : first + _LONGEST_HEADER + 16]))
+        except UnusableArrayError as error:
+            collected.leave_out(name, error)
+            break
+        after = first + offset + math.prod(shape) * dtype.itemsize
+        # Between two members there may be a checksum and sizes.
+        near = bytes(disk[after : min(after + 64, disk.n_bytes)]) if after < disk.n_bytes else b""
+        start = after + near.find(_ZIP) if _ZIP in near else -1
+    if arrays and not any("was cut" in note for note in collected.notes):
+        collected.note(
+            "The file was cut between two arrays, or its list of them is damaged: those found are used."
+        )
     return arrays
 
 

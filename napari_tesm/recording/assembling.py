@@ -12,6 +12,7 @@ from napari_tesm.data.dataset import SIGNALS, dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.data.time_base import Alignment, TimeBase, aligned
 from napari_tesm.files.lazy import LazyArray
+from napari_tesm.quantities.numbers import counted
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.clock import Clock, times_of_records
 from napari_tesm.recording.cutting import CutTraces
@@ -337,11 +338,11 @@ def _protocol(
 def _pulse_notes(pulses: Pulses | None, rate: float) -> list[str]:
     if pulses is None:
         return []
-    what = {
-        "pulses are cut by the begin or the end of the recording": pulses.clipped,
-        "spikes of the dc voltage are too short for a pulse": pulses.spikes,
-    }
-    notes = [f"{count} {words}." for words, count in what.items() if count]
+    notes = []
+    if pulses.clipped:
+        notes.append(f"{counted(pulses.clipped, 'pulse')} cut by the begin or the end of the recording.")
+    if pulses.spikes:
+        notes.append(f"{counted(pulses.spikes, 'spike')} of the dc voltage too short for a pulse.")
     if pulses.edge_error > 1:
         known = text_from_quantity(pulses.edge_error / rate, "s", digits=3)
         notes.append(

@@ -66,10 +66,11 @@ class Places:
         text = [
             f"{self.order}; a pixel every {text_from_quantity(self.pixel_period, 's', digits=5)}, "
             f"jitter {jitter}.",
-            f"{total(lambda line: line.found)} pulses placed in {len(self.lines)} of {self.order.passes} passes over "
-            f"lines; {total(lambda line: len(line.dropped))} missing, {total(lambda line: len(line.doubled))} doubled, "
+            f"{counted(total(lambda line: line.found), 'pulse')} placed in {len(self.lines)} of {self.order.passes} "
+            f"passes over lines; {total(lambda line: len(line.dropped))} missing, "
+            f"{total(lambda line: len(line.doubled))} doubled, "
             f"{counted(total(lambda line: len(line.spoiled)), 'pixel')} left out because of a disturbed pulse, "
-            f"{total(lambda line: bool(line.problem))} lines left out.",
+            f"{counted(total(lambda line: bool(line.problem)), 'line')} left out.",
             *self.notes,
         ]
         flawed = [str(line) for line in self.lines if not line.flawless]
@@ -290,7 +291,7 @@ def _places(
     bounds = np.searchsorted(entries.number, np.arange(first, first + len(beats.passes) + 1))
     stray_number, stray_pixel, outside = beats.strays_in_passes()
     if outside:
-        notes = [*notes, f"{outside} pulses came between the lines and belong to no pixel."]
+        notes = [*notes, f"{counted(outside, 'pulse')} came between the lines, of no pixel."]
     reports, squares = [], []
     for passage in beats.passes:
         number = first + passage.number

@@ -32,7 +32,7 @@ from napari_tesm.io.hdf5.datasets import (
     whole_array,
     with_cf_scaling,
 )
-from napari_tesm.io.hdf5.superblock import superblock_put_right
+from napari_tesm.io.hdf5.superblock import cut_in_words, superblock_put_right
 from napari_tesm.io.hdf5.usid import Grid, grids_from_tables, tables_of
 from napari_tesm.io.rehearsal import rehearse
 from napari_tesm.io.unit_attributes import unit_from_attributes
@@ -100,10 +100,8 @@ class _Walk(Collection):
         self.kinds: set[str] = set()
 
     def read(self, path: Path) -> FileContent:
-        if self.missing > 0:
-            self.note(f"The file was cut: it ends {self.missing} bytes too early; what was whole is used.")
-        elif self.missing < 0:
-            self.note("The program that wrote this file did not close it; what it wrote is all there is.")
+        if self.missing:
+            self.note(cut_in_words(self.missing))
         self.visit(self.file, "", {_address(self.file)}, 0)
         tables = {}
         for name, dataset in self.datasets:

@@ -14,6 +14,8 @@ from typing import Any, Final
 from napari_tesm.files.disk import DiskBytes, DiskFile
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+_BEFORE: Final = (0, 512, 1024, 2048)
+"""Bytes of the user's before the superblock; MATLAB's header is 512."""
 _MOST_MISSING: Final = 1000
 """Files that claim to have been so many times as long lie about it."""
 _MASK: Final = 0xFFFFFFFF
@@ -68,28 +70,36 @@ def superblock_put_right(disk: DiskFile) -> tuple[bytes, int]:
     HDF5 File Format Specification, II.A: versions 0 and 1 hold the end of the file behind the base address and the
     address of free space, versions 2 and 3 behind the base address and that of an extension, with a checksum.
     """
-    head = bytearray(disk[: min(96, disk.n_bytes)])
-    if head[:8] != _SIGNATURE or len(head) < 96:
+    head = bytearray(disk[: min(_BEFORE[-1] + 96, disk.n_bytes)])
+    base = next((base for base in _BEFORE if head[base : base + 8] == _SIGNATURE), None)
+    if base is None or len(head) < base + 96:
         return b"", 0
-    version = head[8]
-    if version in (0, 1) and head[13] == 8:
-        at = 40 if version == 0 else 44
+    version = head[base + 8]
+    if version in (0, 1) and head[base + 13] == 8:
+        at = base + (40 if version == 0 else 44)
         size = 0
-    elif version in (2, 3) and head[9] == 8:
-        at, size = 28, 44
+    elif version in (2, 3) and head[base + 9] == 8:
+        at, size = base + 28, 44
     else:
         return b"", 0
     (said,) = struct.unpack_from("<Q", head, at)
-    is_open = size > 0 and head[11] != 0
+    is_open = size > 0 and head[base + 11] != 0
     missing = said - disk.n_bytes
     if missing > _MOST_MISSING * disk.n_bytes:
         return b"", 0
     if not is_open:
         return b"", max(missing, 0)
     struct.pack_into("<Q", head, at, disk.n_bytes)
-    head[11] = 0
-    struct.pack_into("<I", head, size, lookup3(head[:size]))
-    return bytes(head[: size + 4]), -1
+    head[base + 11] = 0
+    struct.pack_into("<I", head, base + size, lookup3(head[base : base + size]))
+    return bytes(head[: base + size + 4]), -1
+
+
+def cut_in_words(missing: int) -> str:
+    """Return the sentence about a file that ends too early, or was not closed, as `superblock_put_right` tells it."""
+    if missing < 0:
+        return "The program that wrote this file did not close it; what it wrote is all there is."
+    return f"The file was cut: it ends {missing} bytes too early; what was whole is used."
 
 
 def lookup3(data: Sequence[int]) -> int:

@@ -13,6 +13,7 @@ from napari_tesm.files.lazy import UnusableArrayError, numbers_of
 from napari_tesm.io.content import ContentError, damage_told, one_line
 from napari_tesm.io.hdf5.content import hdf5_on_disk
 from napari_tesm.io.hdf5.datasets import lazy_array, opened, plain_value, whole_array
+from napari_tesm.io.hdf5.superblock import cut_in_words, superblock_put_right
 from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
 
@@ -43,6 +44,9 @@ class _Walk:
     def __init__(self, file: Any, variables: Variables) -> None:
         self.file = file
         self.variables = variables
+        _, self.missing = superblock_put_right(variables.disk)
+        if self.missing:
+            variables.note(cut_in_words(self.missing))
 
     def group(self, group: Any, prefix: str, depth: int) -> None:
         """Put the variables of the file, or the fields of a struct, to the others."""
@@ -56,7 +60,14 @@ class _Walk:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 self.variables.leave_out(name, "it is a link, which MATLAB does not write.")
                 continue
-            self.item(group[key], name, depth)
+            try:
+                item = group[key]
+            except Exception:  # h5py has no common error for what lies behind the end
+                if self.missing <= 0:
+                    raise
+                self.variables.leave_out(name, "what describes it was in the part that is missing.")
+                continue
+            self.item(item, name, depth)
 
     def item(self, item: Any, name: str, depth: int) -> None:
         import h5py
