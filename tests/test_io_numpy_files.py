@@ -175,8 +175,10 @@ def test_cut_and_changed_files_are_read_or_refused(tmp_path):
             content = harmless(path, raw[:length])
             if path.suffix == ".npy" and length >= 128 + 5 * 8:  # a row is whole
                 assert "was cut" in content.notes[0], length
-            else:
+            elif path.name != "p.npz":
                 assert content is None, (path.name, length)
+            elif content is not None:  # arrays that are not packed are used as far as they go
+                assert "was cut" in " ".join(content.notes), length
         for _ in range(600):
             changed = bytearray(raw)
             for _ in range(chance.randint(1, 3)):
