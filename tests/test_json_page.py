@@ -98,7 +98,9 @@ def volume(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["info", "surfaces", "profile", "bodies --tortuosity"])
+@pytest.mark.parametrize(
+    "command", ["info", "surfaces", "profile", "bodies --tortuosity", "compare --capacity 1000"]
+)
 def test_keys_of_volumes_are_those_of_the_page(volume, capsys, command):
     command, *words = command.split()
     assert main(["volume", command, volume, *words, "--json"]) == 0

@@ -1,4 +1,4 @@
-"""What lies in an electrode: agglomerates, particles, pores and how much attenuates, tile by tile."""
+"""What lies in an electrode: agglomerates, particles and pores, tile by tile."""
 
 from __future__ import annotations
 
@@ -106,10 +106,6 @@ class Bodies:
     phases : Phases
     grid : Grid
         The blocks on which they are told apart.
-    attenuation : float
-        Mean of the electrode.
-    material : float
-        Attenuation times height, in m: how thick a layer of collector would attenuate as much.
     """
 
     agglomerates: list[Body]
@@ -121,8 +117,6 @@ class Bodies:
     pores: tuple[float, float, float]
     phases: Phases
     grid: Grid
-    attenuation: float
-    material: float
 
     @property
     def resolution(self) -> float:
@@ -204,8 +198,8 @@ class _Search:
         self._volume, self._levels, self._surfaces, self._gap = volume, levels, surfaces, gap
         self._grid, self._phases, self._least = grid, phases, least
         self._sums = [BodySums() for _ in _SHIFTS]
-        self._within = np.zeros(2)
-        """Blocks of the electrode, and the sum of their attenuation."""
+        self._within = 0
+        """Blocks of the electrode."""
         self._beside = np.zeros(2)
         """Of columns without an agglomerate: blocks of particles, and all of the electrode."""
         self._particles, self._pores = np.zeros(3), np.zeros(3)
@@ -267,7 +261,7 @@ class _Search:
         tile: Tile,
     ) -> None:
         """Take in what the columns of a tile come to, and which bodies they hold."""
-        self._within += (within.sum(), blocks[within].sum(dtype=np.float64))
+        self._within += int(within.sum())
         free = ~(labels > 0).any(axis=0)
         self._beside += ((bright & within)[:, free].sum(), within[:, free].sum())
         highest = labels.shape[0] - 1 - (labels[::-1] > 0).argmax(axis=0)
@@ -324,25 +318,21 @@ class _Search:
         numbers = np.zeros(len(self._sums[0].joined.roots()), np.int64)
         for place, number in enumerate(order, start=1):
             numbers[number] = place
-        blocks, attenuation = self._within.tolist()
-        there = max(blocks, 1)
-        height = float((self._surfaces["thickness"].values - self._gap.map.values).mean())
-        shares = [tuple(float(part / there) for part in parts) for parts in (self._particles, self._pores)]
+        blocks = max(self._within, 1)
+        shares = [tuple(float(part / blocks) for part in parts) for parts in (self._particles, self._pores)]
         nothing = (math.nan,) * 3
         return Bodies(
             [self._body(tables[0][number]) for number in order],
             self._as_map(numbers[self._sums[0].joined.roots()][self._map]),
             _three([float(len(part)) for part in kept]),
             _three([float(np.mean(part)) if part else math.nan for part in whole]),
-            nothing if self._phases.particle is None or not blocks else _three(shares[0]),
+            nothing if self._phases.particle is None or not self._within else _three(shares[0]),
             float(self._beside[0] / self._beside[1])
             if self._beside[1] and self._phases.particle
             else math.nan,
-            nothing if self._phases.pore_threshold() is None or not blocks else _three(shares[1]),
+            nothing if self._phases.pore_threshold() is None or not self._within else _three(shares[1]),
             self._phases,
             self._grid,
-            attenuation / there if blocks else math.nan,
-            attenuation / there * height if blocks else math.nan,
         )
 
     def _body(self, row: NDArray[np.float64]) -> Body:

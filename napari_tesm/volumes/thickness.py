@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from napari_tesm.statistics.independence import independent_samples
 
+METHOD: Final = 0.01
+"""By which part a mean thickness has been found wrong where it is known (see the page on volumes)."""
 _LARGEST: Final = 512
 """Pixels along a side of the map whose correlation is looked at; larger ones are averaged over blocks first."""
 
@@ -34,6 +36,11 @@ class Thickness:
     sd: float
     mean_error: float
     independent: float
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean with what the method itself may be wrong by: one per cent."""
+        return math.hypot(self.mean_error, METHOD * self.mean)
 
 
 def thickness_of(thickness: NDArray[np.floating]) -> Thickness:

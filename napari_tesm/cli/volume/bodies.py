@@ -17,7 +17,9 @@ from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.bodies import LEAST, Bodies, bodies_of
 from napari_tesm.volumes.gaps import Gap, gap_of
+from napari_tesm.volumes.material import material_of
 from napari_tesm.volumes.surfaces import surfaces_of
+from napari_tesm.volumes.thickness import Thickness, thickness_of
 from napari_tesm.volumes.transport import Way, ways_through
 
 _SHOWN = 20
@@ -58,20 +60,23 @@ def run_command(options: argparse.Namespace) -> int:
             least=LEAST if least is None else least,
             progress=part_of(progress, 0.7, 1),
         )
+        material = thickness_of(material_of(volume, levels, surfaces).values)
         ways = None
         if options.tortuosity:
             ways = ways_through(volume, levels, surfaces, gap, bodies.phases, bodies.grid)
-        content = _content(volume, gap, bodies) | (
+        content = _content(volume, gap, bodies, material) | (
             {"transport": _transport(ways)} if options.tortuosity else {}
         )
         outputs.write_container(lambda: container_from_images([gap.map, bodies.map]))
         outputs.write_json(content)
         outputs.write_text("csv", lambda: _table(bodies))
-    print_outcome(options, content, map(printable, _lines(volume, gap, bodies, ways, options.tortuosity)))
+    print_outcome(
+        options, content, map(printable, _lines(volume, gap, bodies, material, ways, options.tortuosity))
+    )
     return 0
 
 
-def _content(volume: xr.Dataset, gap: Gap, bodies: Bodies) -> dict[str, Any]:
+def _content(volume: xr.Dataset, gap: Gap, bodies: Bodies, material: Thickness) -> dict[str, Any]:
     return {
         "gap": {
             "area_fraction": gap.area_fraction,
@@ -99,7 +104,7 @@ def _content(volume: xr.Dataset, gap: Gap, bodies: Bodies) -> dict[str, Any]:
             "particle": bodies.phases.particle,
             "noise": bodies.phases.noise,
         },
-        "material": {"attenuation": _known(bodies.attenuation), "thickness": _known(bodies.material)},
+        "material": {"thickness": material.mean, "sd": material.sd, "mean_error": material.mean_error},
         "simulated": bool(volume.attrs.get("simulated", False)),
         "notes": volume.attrs["notes"],
     }
@@ -141,7 +146,12 @@ def _table(bodies: Bodies) -> str:
 
 
 def _lines(
-    volume: xr.Dataset, gap: Gap, bodies: Bodies, ways: dict[str, Way] | None, asked: bool
+    volume: xr.Dataset,
+    gap: Gap,
+    bodies: Bodies,
+    material: Thickness,
+    ways: dict[str, Way] | None,
+    asked: bool,
 ) -> Iterator[str]:
     yield from (f"Note: {note}" for note in volume.attrs["notes"])
     if volume.attrs.get("simulated"):
@@ -178,11 +188,10 @@ def _lines(
         yield f"Pores: {_percent(bodies.pores[0])} of the electrode ({_span(bodies.pores[1:], _percent)})"
     else:
         yield "Pores: hidden by the noise"
-    if math.isfinite(bodies.material):
-        yield (
-            f"Material: attenuates {bodies.attenuation:.4f} in the mean, as much as {_length(bodies.material)} of "
-            "collector"
-        )
+    yield (
+        f"Material: attenuates as much as {_length(material.mean)} of collector, ± {_length(material.sd)} over the "
+        f"field, standard error {_length(material.mean_error)}"
+    )
     if asked:
         yield from _of_ways(ways)
 

@@ -56,10 +56,26 @@ COMMANDS: Final = {
               shared.written("csv", "BODIES.csv", "a row for each agglomerate"), *shared.WAYS),
     ), "Where the electrode has come off its collector, and what lies in it; each number with the band that it has for "
        "thresholds a tenth of the contrast lower and higher. Quantities carry their unit: 800nm."),
+    "compare": Command("put states of an electrode side by side: thickness and material against a reference", (
+        shared.files("VOLUME", "as many states as there are, the reference among them", nargs="+"), _READING,
+        group("what the states are",
+              option("reference", "NAME", "the state that others are compared with (default: the first)"),
+              option("cycles", "0,2,500", "number of cycles of each"),
+              option("capacity", "0,1000,1000", "capacity each was cycled with, in mAh/g of silicon"),
+              option("porosity", "60.4%", "of the silicon before cycling (default: 60.4%)".replace("%", "%%"))),
+        group("output",
+              shared.json_or_stdout(), shared.written("csv", "STATES.csv", "a row for each state"),
+              shared.written("figure", "STATES.png", shared.FIGURE_WORDS),
+              shared.taken("cycling", "CELL.csv", "cycling curves to draw beside the bars; may be repeated",
+                           action="append", default=[]),
+              *shared.STYLE, *shared.WAYS),
+    ), "Thickness of each state with its error, its ratio to the reference beside what its capacity predicts, and what "
+       "is left of the material. Surfaces are found in each volume by its own grey values of air and collector."),
     "simulate": Command("write a simulated volume with known surfaces", (
         shared.output("V.zarr", required=True),
         shared.written("truth", "T.gwy", "its true surfaces and thickness, as channels"),
-        option("preset", None, "np-si-pristine, np-si-lithiated, np-si-2000, or collector, the control",
+        option("preset", None, "np-si-pristine, np-si-lithiated, np-si-500, np-si-1556, np-si-2000, np-si-2000-100, "
+               "np-si-2000-460, or collector, the control",
                default="np-si-pristine"),
         option("shape", "160x200x220", "slices, rows and columns", default="160x200x220"),
         option("voxel", "60nm", default="60nm"),

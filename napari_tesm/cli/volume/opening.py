@@ -31,9 +31,9 @@ def reading_from_options(options: argparse.Namespace) -> dict[str, Any]:
     return {"voxel": voxel, "up": options.up, "array": options.array, "mapping": options.mapping}
 
 
-def volume_to_read(options: argparse.Namespace) -> xr.Dataset:
-    """Return the volume of the file that options name."""
-    return open_volume(options.file, **reading_from_options(options))
+def volume_to_read(options: argparse.Namespace, path: str | None = None) -> xr.Dataset:
+    """Return the volume of the file that options name, or of one of several."""
+    return open_volume(options.file if path is None else path, **reading_from_options(options))
 
 
 def levels_from_options(options: argparse.Namespace, volume: xr.Dataset) -> Levels:
