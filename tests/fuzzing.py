@@ -29,12 +29,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from fuzzing_seeds import seeds
 from gwyfile.objects import GwyContainer, GwyObject
 
+from napari_tesm.gui.models.display import display_from_axes
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io import rehearsal
+from napari_tesm.io.content import ContentError
+from napari_tesm.io.vendor import content as vendor
 
 SECONDS, BYTES = 5.0, 1_500_000_000
 _BATCH = 250
@@ -222,9 +226,15 @@ OPENING = {"layers": open_layers}
 """How the inputs of a format are opened, where that is not `open_whole`."""
 
 
-def _make_layers(scan: Any) -> None:
-    from napari_tesm.gui.models.display import display_from_axes
+CONVERTED = ("vendor", "layers")
+"""Formats whose inputs go to the converter of microscopes' files, in a process of its own each; others end before."""
 
+
+def _converted_by_nobody(path: Path, output: Path) -> str:
+    raise ContentError(f"{path} is of no format that is known.")
+
+
+def _make_layers(scan: Any) -> None:
     held = scan.pulsed
     if held is not None:
         display_from_axes(held["y"], held["x"]).layer_options()
@@ -301,6 +311,8 @@ def _work(name: str, parents: list[Path], numbers: range, folder: Path, seed: in
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     rehearsal.subprocess = ForkedPython  # type: ignore[attr-defined]
+    if name not in CONVERTED:
+        vendor.convert = _converted_by_nobody
     target = folder / f"input{parents[0].suffix}"
     opened = OPENING.get(name, open_whole)
     places: set[str] = set()
@@ -405,12 +417,16 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path("build/fuzzing"), help="folder for what went wrong")
     options = parser.parse_args()
     n_faults = 0
-    with tempfile.TemporaryDirectory(prefix="fuzzing-") as folder:
+    # In memory where there is such a folder: on a disk, making and removing files takes as long as opening them.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="fuzzing-", dir=memory) as folder:
         made = seeds(Path(folder))
         # Everything is imported before the first fork; a rehearsal in a new Python may take too long beside other work.
         rehearsal.subprocess = ForkedPython  # type: ignore[attr-defined]
         open_whole(made["gwy"][-1])
         open_whole(made["hdf5"][-1])
+        axes = (xr.DataArray([0.0, 1.0], dims=dim, name=dim, attrs={"units": "furlong"}) for dim in "yx")
+        display_from_axes(*axes)  # an unknown unit has the registry of all units read
         if not options.formats or "layers" in options.formats:
             open_layers(made["gwy"][-1])
         for name in options.formats or made:
