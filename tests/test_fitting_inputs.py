@@ -389,3 +389,11 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(change, words):
     options = {"traces": TRACES, "time": TIME} | change
     with pytest.raises(ValueError, match=words):
         fit_traces(options.pop("traces"), options.pop("time"), **options)
+
+
+def test_a_scan_most_of_whose_traces_are_missing_is_fitted_where_it_is_not():
+    few = np.full((CHUNK + 1500, TIME.size), np.nan)
+    few[700:720] = TRACES[:20]
+    result = fit_traces(few, TIME)
+    assert (np.delete(result.status, np.arange(700, 720)) == INVALID).all()
+    np.testing.assert_allclose(result.tau[700:720], EXPECTED.tau[:20], rtol=1e-9)

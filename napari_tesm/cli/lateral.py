@@ -12,12 +12,8 @@ from napari_tesm.cli.opening import scan_to_evaluate
 from napari_tesm.cli.outputs import check_outputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
-from napari_tesm.inversion.lateral import (
-    check_lateral,
-    lateral_maps,
-    prior_from_text,
-    recipe_for_lateral,
-)
+from napari_tesm.inversion.lateral import lateral_maps, prior_from_text, recipe_for_lateral
+from napari_tesm.inversion.requirements import check_lateral
 from napari_tesm.io.gwy.saving import check_output_size
 
 

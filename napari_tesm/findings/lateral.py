@@ -16,6 +16,8 @@ from napari_tesm.statistics.description import quartiles
 
 _POOR: Final = 1.3
 """Chi-square per degree of freedom, from which on the traces hold something that the model has not."""
+_PIXELS: Final = 2.0
+"""Times a pixel: half of the shortest period whose crests and troughs can be told from each other."""
 _CHANGING: Final = 0.05
 """Change of ln D in the last round, from which on it is said."""
 
@@ -99,12 +101,29 @@ def lateral_sentences(entry: dict[str, Any], fitted_by_pixels: str = "none") -> 
     if diffusion["ratio"] is not None:
         factor = f"{diffusion['ratio']:.2f}"
         yield f"each pixel by itself gives a D that differs by a factor of {factor} (root mean square)"
-    if (resolution := found.get("resolution")) is not None:
-        length = text_from_quantity(resolution, "m", digits=2)
-        yield f"half of a contrast comes back at {length} (half a period)"
-    elif found:
-        yield "no contrast of D is resolved: the map is as even as its noise"
+    yield from _resolution_in_words(found)
     yield from _nuisances_in_words(found.get("nuisance"), fitted_by_pixels)
+
+
+def _resolution_in_words(found: dict[str, Any]) -> Iterator[str]:
+    """Yield at which length half of a contrast comes back, where pixels and the map can show that length."""
+    resolution = found.get("resolution")
+    if resolution is None:
+        if found:
+            yield "no contrast of D is resolved: the map is as even as its noise"
+        return
+    pixels, sizes = ([length for length in found.get(name) or () if length] for name in ("pixel", "size"))
+    length = text_from_quantity(resolution, "m", digits=2)
+    if pixels and resolution < _PIXELS * max(pixels):
+        shortest = text_from_quantity(_PIXELS * max(pixels), "m", digits=2)
+        yield f"half of a contrast comes back at lengths finer than the pixels can show, {shortest} (half a period)"
+    elif sizes and resolution > max(sizes) / 2:
+        yield (
+            f"half of a contrast comes back at {length} (half a period), and that is more than half of the map: no "
+            "structure can be resolved on it"
+        )
+    else:
+        yield f"half of a contrast comes back at {length} (half a period)"
 
 
 def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:
@@ -117,6 +136,8 @@ def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:
 
 def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
     """Yield what speaks against an inversion; nothing where nothing does."""
+    if _are_exponentials(found):
+        return
     misfit, change, other = found.get("misfit"), found.get("change"), found.get("other_boundary")
     if isinstance(other, dict) and other.get("better"):
         yield (
@@ -129,20 +150,40 @@ def lateral_warnings(found: dict[str, Any]) -> Iterator[str]:
             f"the traces are not described: chi-square is {misfit:.2f} per degree of freedom. The boundary, "
             "the tip's radius or a D that changes with depth may be the reason"
         )
+    radius, pixels = found.get("radius"), [length for length in found.get("pixel") or () if length]
+    if radius and pixels and max(pixels) > radius:
+        yield (
+            f"pixels of {text_from_quantity(max(pixels), 'm', digits=2)} are larger than the contact, whose radius is "
+            f"{text_from_quantity(radius, 'm', digits=2)}: of what lies between their middles the traces tell little"
+        )
     if change is not None and change > _CHANGING and found.get("settled", True):
         yield f"the last round still changed ln D by {change:.2f} somewhere"
 
 
 def _why_none(found: dict[str, Any]) -> str:
     """Return why there is no D at all."""
+    if _are_exponentials(found):
+        exponentials = found["exponentials"]
+        return (
+            f"exponentials of each pixel by itself describe these traces, chi-square {exponentials['misfit']:.3f} per "
+            f"degree of freedom, and diffusion does not, {exponentials['own_misfit']:.3f}: nothing in them says that "
+            "ions go from pixel to pixel"
+        )
     if not found.get("settled", True):
         return (
             f"the inversion does not settle, its last round changed ln D by {found['change']:.2g}: the kernel, the "
             "lock-in or the radius is not that of these traces"
         )
     if found.get("n_prior"):
-        return "the pixels that count lie too far apart to tell, or the map is too small for this radius"
+        count = f"{found['n_counted']} of {found['n_prior']} pixels" if "n_counted" in found else "the pixels"
+        return f"{count} count, and they lie too far apart to tell: D is masked everywhere"
     return "fewer than 16 pixels respond"
+
+
+def _are_exponentials(found: dict[str, Any]) -> bool:
+    """Whether D is withheld because exponentials describe the traces, and diffusion does not."""
+    exponentials = found.get("exponentials")
+    return isinstance(exponentials, dict) and bool(exponentials.get("better"))
 
 
 def lateral_left_out(entry: dict[str, Any]) -> Iterator[str]:

@@ -81,7 +81,8 @@ def special_fits(
             own = table
         for rows in batches(pixels[group]):
             y = traces[rows].astype(np.float64)
-            yield rows, *_fit_batch(y if kept is None or kept.all() else y[:, kept], own)
+            # Traces without one sample are as long as the others: what is done with a trace asks for its largest.
+            yield rows, *_fit_batch(y if kept is None or kept.all() or not kept.any() else y[:, kept], own)
 
 
 def _same_gaps(patterns: NDArray[np.uint8], samples: int) -> Iterator[tuple[Rows, Mask | None]]:

@@ -80,18 +80,31 @@ def other_boundary(
     ]
     there = counts[rows, columns].ravel()
     squares = [found.linear.chi_square[there] / found.freedom for found in tried]
-    # Traces that neither describes decide nothing.
-    usual = 3 * np.median(squares, axis=1, keepdims=True)
-    better = np.subtract(*np.minimum(squares, usual))
-    mean, error = float(better.mean()), float(better.std() / np.sqrt(better.size))
+    clear, (own_misfit, misfit) = is_clear(*squares)
     ratio = tried[1].plane.on_map(tried[1].log_ratio)
     return OtherBoundary(
         other,
         tried[1].background * float(np.exp(np.median(ratio))),
-        float(np.minimum(squares, usual)[1].mean()),
-        float(np.minimum(squares, usual)[0].mean()),
-        mean > max(_CLEARLY * error, _WORTH),
+        misfit,
+        own_misfit,
+        clear,
     )
+
+
+def is_clear(own: Array, other: Array) -> tuple[bool, tuple[float, float]]:
+    """Return whether another model describes traces clearly better, and the means of chi-square with both.
+
+    Parameters
+    ----------
+    own, other : ndarray, shape (pixels,)
+        Chi-square per degree of freedom.
+    """
+    # Traces that neither describes decide nothing.
+    usual = [np.minimum(squares, 3 * np.median(squares)) for squares in (own, other)]
+    better = usual[0] - usual[1]
+    error = float(better.std() / np.sqrt(better.size))
+    means = float(usual[0].mean()), float(usual[1].mean())
+    return float(better.mean()) > max(_CLEARLY * error, _WORTH), means
 
 
 def _block(counts: NDArray[np.bool_], axis: int) -> slice:

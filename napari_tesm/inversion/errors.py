@@ -1,5 +1,6 @@
 """How well a lateral ln D is known: its standard error in each pixel, its resolution, and where it is the prior's."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,6 +75,11 @@ def coverage(solution: Solution, recordings: list[Recording]) -> Array:
     usual = float(np.median(told[told > 0])) if (told > 0).any() else 1.0
     field = plane.from_map(np.minimum(told / usual, 4.0).reshape(plane.shape))
     return np.maximum(plane.on_map(plane.smoothed(field, _NEAR)), 0.0)
+
+
+def most_covered(sides: list[float]) -> float:
+    """Return the `coverage` in the middle of a map all of whose pixels respond, its sides in R0."""
+    return math.prod(math.erf(side / (2 * math.sqrt(2) * _NEAR)) for side in sides)
 
 
 def standard_error(solution: Solution, covered: Array) -> Array:

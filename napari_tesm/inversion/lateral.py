@@ -21,11 +21,12 @@ from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.inversion.boundary import OtherBoundary, other_boundary
 from napari_tesm.inversion.errors import coverage, is_told, resolution_of, standard_error
 from napari_tesm.inversion.exchange import instrument_beside_exchange, is_alike
+from napari_tesm.inversion.exponentials import Exponentials, exponentials_beside
 from napari_tesm.inversion.plane import Plane
 from napari_tesm.inversion.recordings import Recorded
+from napari_tesm.inversion.requirements import check_lateral
 from napari_tesm.inversion.solver import Solution, centred, solve
 from napari_tesm.physics.lateral_response import BOUNDARIES, FLUX
-from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.quantities.numbers import plain_value
 from napari_tesm.quantities.status import INVALID, NO_RESPONSE
 from napari_tesm.quantities.text import quantity_from_text
@@ -198,17 +199,29 @@ class _Area:
                     prior=self.prior_in_radii,
                     progress=_counted(stage, number, len(self.groups)),
                 )
+                exponentials = exponentials_beside(solution, recorded, group)
             solution = centred(solution)
+            diffuses = exponentials is None or not _exponentials_alone(exponentials, other)
             covered = coverage(solution, of_group)
             scale = recorded.largest_response(solution.background, self.boundary)
             for place, pulse in enumerate(group):
                 amplitude = solution.linear.amplitudes[place].reshape(self.shape) * scale
                 counts = of_group[place].weight.reshape(self.shape) > 0
-                of_pulse = _maps_of(solution, covered, amplitude, counts, self.radius)
+                answered = solution.settled and diffuses
+                of_pulse = _maps_of(solution, covered, amplitude, counts, self.radius, answered=answered)
                 for name, value in of_pulse.items():
                     values[name][pulse] = value
                 found[pulse] = _summary(solution, self.radius, of_pulse, covered) | found[pulse]
                 found[pulse]["other_boundary"] = None if other is None else _told(other, self.radius)
+                found[pulse]["exponentials"] = (
+                    None
+                    if exponentials is None
+                    else {
+                        "misfit": plain_value(exponentials.misfit),
+                        "own_misfit": plain_value(exponentials.own_misfit),
+                        "better": not diffuses,
+                    }
+                )
         return values, found
 
 
@@ -216,6 +229,7 @@ def _what_counts(recorded: Recorded, pulse: int, counted: NDArray[np.bool_]) -> 
     """Return what is fitted beside the response, and how many traces did not count for what they miss."""
     return {
         "nuisance": ",".join(recorded.instrument.evaluation.settings.nuisances.texts) or "none",
+        "n_counted": int(np.isfinite(recorded.recordings[pulse].variance).sum()),
         "n_incomplete": int((counted.ravel() & ~np.isfinite(recorded.recordings[pulse].variance)).sum()),
     }
 
@@ -229,6 +243,12 @@ def _told(other: OtherBoundary, radius: float) -> dict[str, Any]:
         "own_misfit": plain_value(other.own_misfit),
         "better": other.clear,
     }
+
+
+def _exponentials_alone(exponentials: Exponentials, other: OtherBoundary | None) -> bool:
+    """Whether exponentials describe the traces, and diffusion does not, whatever holds at the surface."""
+    by_other = other is not None and other.clear and other.misfit < exponentials.misfit
+    return exponentials.clear and not by_other
 
 
 def _asked(prior: tuple[float, float] | None, sharing: int) -> dict[str, Any]:
@@ -285,44 +305,7 @@ def recipe_for_lateral(recipe: Recipe) -> Recipe:
     return replace(recipe, kernel=FLUX, geometry=DEFAULT_GEOMETRY)
 
 
-def check_lateral(evaluation: Evaluation) -> tuple[float, float]:
-    """Return how far pixels are apart along y and x, in m, or raise a ValueError for what cannot be inverted."""
-    settings, dataset = evaluation.settings, evaluation.dataset
-    if settings.kernel.name not in BOUNDARIES:
-        raise ValueError(
-            Sentence(
-                "lateral diffusion is taken out with {kernel:flux-pulse} or {kernel:clamped}: '{name}' does not say "
-                "what happens at the surface",
-                name=settings.kernel.name,
-            )
-        )
-    if settings.length is None:
-        raise ValueError(
-            Sentence("how far ions diffuse is measured in tip radii: give {tip_radius:25nm}, for example")
-        )
-    if settings.pulse is None or settings.pulse.stop is None:
-        raise ValueError(
-            Sentence("it is not known when the pulse ended: give {pulse_duration:10ms}, for example")
-        )
-    return _spacing_in_metres(dataset)
-
-
 _MAPS: Final = ("D_lateral", "log_D_lateral_stderr", "amplitude_lateral", "misfit_lateral")
-
-
-def _spacing_in_metres(dataset: xr.Dataset) -> tuple[float, float]:
-    """Return the distance of pixels along y and x."""
-    for axis in ("y", "x"):
-        if dataset[axis].attrs.get("units", "") != "m":
-            raise ValueError(
-                Sentence(
-                    "how far pixels are apart must be known in metres: give {lateral_unit:m}, if they are"
-                )
-            )
-        steps = np.diff(dataset[axis].values)
-        if steps.size and np.ptp(steps) > 1e-3 * np.abs(steps).max():
-            raise ValueError(f"the pixels are not evenly spaced along {axis}, and transforms need that")
-    return axis_spacing(dataset["y"]), axis_spacing(dataset["x"])
 
 
 def _counted(progress: Progress | None, number: int, count: int) -> Callable[[float], None] | None:
@@ -337,9 +320,11 @@ def _maps_of(
     amplitude: Array,
     counts: NDArray[np.bool_],
     radius: float,
+    *,
+    answered: bool,
 ) -> dict[str, Array]:
-    """Return the maps of one pulse setting, shape (y, x)."""
-    told = is_told(covered) & solution.settled
+    """Return the maps of one pulse setting, shape (y, x); without D where the traces have not answered."""
+    told = is_told(covered) & answered
     log_ratio = solution.plane.on_map(solution.log_ratio)
     diffusion = solution.background * radius**2 * np.exp(log_ratio)
     freedom = solution.freedom
@@ -360,6 +345,7 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
     outlying = np.isfinite(misfit) & (solution.linear.trusted.reshape(misfit.shape) < 1)
     described = misfit[np.isfinite(misfit) & ~outlying]
     lengths = np.geomspace(resolution.half_periods[0], resolution.half_periods[-1], _CURVE)
+    of_plane = solution.plane.shape, solution.plane.spacing
     contrast = np.interp(np.log(lengths), np.log(resolution.half_periods), resolution.contrast)
     return {
         "D0": plain_value(solution.background * radius**2),
@@ -373,6 +359,9 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
         "change": plain_value(solution.change),
         "settled": solution.settled,
         "rounds": solution.rounds,
+        "radius": radius,
+        "pixel": [step * radius if count > 1 else None for count, step in zip(*of_plane, strict=True)],
+        "size": [count * step * radius if count > 1 else None for count, step in zip(*of_plane, strict=True)],
         "curve": {
             "half_period": [plain_value(length) for length in lengths * radius],
             "contrast": [plain_value(part) for part in contrast],

@@ -41,12 +41,21 @@ class Recorded:
         What turns a step response into the response to the pulse, at the samples that are fitted.
     recordings : sequence of Recording
         For each pulse setting.
+    compressions : sequence of Compression
+        That made them.
+    since_start : ndarray, shape (time,)
+        Of the samples that are fitted, from the start of the pulse, in s.
+    pulse_length : float
+        In s.
     """
 
     instrument: Instrument
     nodes: Nodes
     of_nodes: Array
     recordings: Sequence[Recording]
+    compressions: Sequence[Compression]
+    since_start: Array
+    pulse_length: float
 
     @classmethod
     def of(
@@ -75,9 +84,9 @@ class Recorded:
         times = instrument.evaluation.time[inside]
         assert settings.pulse is not None
         assert settings.pulse.stop is not None
-        start = settings.pulse.start
-        nodes = Nodes(float(times[-1] - start))
-        of_nodes = nodes.of_pulse(times - start, settings.pulse.stop - start, settings.kernel.low_pass)
+        since, length = times - settings.pulse.start, settings.pulse.stop - settings.pulse.start
+        nodes = Nodes(float(since[-1]))
+        of_nodes = nodes.of_pulse(since, length, settings.kernel.low_pass)
         nuisances = settings.nuisance_columns(JOINT, times)
         columns = None if nuisances is None else nuisances.columns
         pulses, pixels = dataset.sizes["pulse"], dataset.sizes["y"] * dataset.sizes["x"]
@@ -108,7 +117,7 @@ class Recorded:
             Recording(part.response, number, of_pulse)
             for part, number, of_pulse in zip(compressions, numbers, variance, strict=True)
         ]
-        return cls(instrument, nodes, of_nodes, recordings)
+        return cls(instrument, nodes, of_nodes, recordings, compressions, since, length)
 
     def largest_response(self, background: float, boundary: str) -> float:
         """Return the largest displacement of a uniform sample of amplitude 1 and a D, in R0² per second."""

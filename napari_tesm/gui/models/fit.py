@@ -23,7 +23,8 @@ from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.agreement import PREVIEW_STEP, maps_are_of_present_recipe
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.inversion.lateral import check_lateral, lateral_maps, prior_from_text
+from napari_tesm.inversion.lateral import lateral_maps, prior_from_text
+from napari_tesm.inversion.requirements import check_lateral
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels, with_averages
 
 PREVIEW_SAMPLES: Final = 128 * 128 * 250

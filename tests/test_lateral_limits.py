@@ -1,0 +1,109 @@
+"""What lateral D says, or refuses, where traces, pixels and map cannot tell it."""
+
+import json
+import time as clock
+
+import numpy as np
+import pytest
+from lateral_truth import banded_scan, dataset_of_traces
+
+from napari_tesm import lateral
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.findings.lateral import (
+    lateral_in_words,
+    lateral_sentences,
+    lateral_summary,
+    lateral_warnings,
+)
+from napari_tesm.inversion.requirements import check_lateral
+from napari_tesm.physics.lateral_response import CLAMPED, FLUX
+
+AS_STATED = {"noise": "white", "nuisance": "none"}
+
+
+@pytest.mark.parametrize(("boundary", "snr"), [(FLUX, 25), (CLAMPED, 100)])
+def test_exponentials_have_no_lateral_d(boundary, snr):
+    """Those of the paper: one time in the pulse, another after it, amplitudes and times of every pixel its own."""
+    time, pulse, shape = (np.arange(90) + 0.5) * 2.7e-4, 10e-3, (9, 13, 1)
+    rng = np.random.default_rng(2)
+    rise, fall = (tau * np.exp(0.2 * rng.standard_normal(shape)) for tau in (3e-3, 1.4e-3))
+    after = np.maximum(time - pulse, 0)
+    traces = -np.expm1(-np.minimum(time, pulse) / rise) * np.exp(-after / fall)
+    traces = traces * np.exp(0.2 * rng.standard_normal(shape)) + rng.standard_normal((9, 13, 90)) / snr
+    maps = lateral(dataset_of_traces(traces, time, (9e-9, 6e-9)), kernel=boundary, **AS_STATED)
+    assert np.isnan(maps["D_lateral"]).all()
+    # What was found beside D stays to be looked at.
+    assert np.isfinite(maps["misfit_lateral"]).all()
+    entry = lateral_summary(maps, 0)
+    assert 0.8 < entry["lateral"]["exponentials"]["misfit"] < 1.2
+    words = "\n".join(lateral_in_words(entry))
+    assert "none: exponentials of each pixel by itself describe these traces" in words
+    assert list(lateral_warnings(entry["lateral"])) == []
+
+
+@pytest.mark.parametrize(("boundary", "snr"), [(FLUX, 300), (CLAMPED, 10)])
+def test_diffusion_is_not_taken_for_exponentials(boundary, snr):
+    _, _, dataset = banded_scan(35e-9, 2.5, boundary, rows=5, half=90e-9, snr=snr)
+    maps = lateral(dataset, kernel=boundary, **AS_STATED)
+    found = json.loads(maps.attrs["lateral"])[0]["exponentials"]
+    assert not found["better"]
+    assert found["own_misfit"] < found["misfit"] + 0.1
+    assert np.isfinite(maps["D_lateral"]).all()
+
+
+def test_pixels_in_micrometres_are_as_far_apart_as_in_metres():
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=60e-9)
+
+    def spacing(unit, factor):
+        axes = {axis: (axis, dataset[axis].values * factor, {"units": unit}) for axis in ("y", "x")}
+        return check_lateral(Evaluation.of(dataset.assign_coords(axes), Recipe(kernel=FLUX)))
+
+    assert spacing("µm", 1e6) == pytest.approx((12e-9, 25e-9 / 6), rel=1e-6)
+    assert spacing("nm", 1e9) == pytest.approx((12e-9, 25e-9 / 6), rel=1e-6)
+    with pytest.raises(ValueError, match="'V' along y is no unit of length"):
+        spacing("V", 1.0)
+    with pytest.raises(ValueError, match="lateral_unit"):
+        spacing("", 1.0)
+
+
+def test_a_map_that_is_tiny_against_the_tip_is_refused_at_once():
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=60e-9)
+    begun = clock.process_time()
+    with pytest.raises(ValueError, match=r"121 nm × 60 nm tells no D under a tip with a radius of 500 nm"):
+        lateral(dataset, tip_radius="500 nm", **AS_STATED)
+    assert clock.process_time() - begun < 1.0
+
+
+def test_where_nearly_all_pixels_are_dead_it_is_said_how_many_are_left():
+    _, _, dataset = banded_scan(60e-9, 2.5, FLUX, rows=24, half=120e-9)
+    values = dataset["displacement"].values
+    alive = np.zeros(values.shape[:3], dtype=bool)
+    alive[:, ::5, ::5] = True
+    values[~alive] = np.nan
+    maps = lateral(dataset, **AS_STATED)
+    assert np.isnan(maps["D_lateral"]).all()
+    (first, *_) = lateral_in_words(lateral_summary(maps, 0))
+    assert f"none: {alive.sum()} of {alive.size} pixels count, and they lie too far apart to tell" in first
+
+
+def test_a_resolution_is_that_which_pixels_and_map_can_show():
+    found = {"resolution": 5e-9, "pixel": [9e-9, 6e-9], "size": [90e-9, 120e-9], "radius": 25e-9}
+    diffusion = {"n_ok": 9, "median": 4e-13, "q25": 3e-13, "q75": 5e-13, "ratio": None}
+
+    def words(**change):
+        return "\n".join(lateral_sentences({"lateral": found | change, "D_lateral": diffusion}))
+
+    assert "finer than the pixels can show, 18 nm" in words()
+    assert "comes back at 30 nm" in words(resolution=30e-9)
+    assert "no structure can be resolved" in words(resolution=70e-9)
+    # A single line has no distance across it.
+    assert "finer than the pixels can show, 12 nm" in words(pixel=[None, 6e-9], size=[None, 120e-9])
+    # Written by an earlier version.
+    assert "comes back at 5 nm" in words(pixel=None, size=None)
+
+
+def test_pixels_larger_than_the_contact_are_warned_of():
+    assert list(lateral_warnings({"radius": 25e-9, "pixel": [12e-9, 6e-9]})) == []
+    (line,) = lateral_warnings({"radius": 8e-9, "pixel": [12e-9, 6e-9]})
+    assert "pixels of 12 nm are larger than the contact, whose radius is 8 nm" in line
