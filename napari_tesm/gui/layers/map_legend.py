@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from napari_tesm.data.maps import LOGARITHMS
+from napari_tesm.gui.layers.scan_views import title_of
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan, role_of
 
@@ -43,7 +44,7 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
 def _title_of(layer: Any) -> str:
     role = layer.metadata["tesm"]
     unit = _UNITS.get(role["map"], str(role.get("unit", "")))
-    return f"{layer.name}   {unit}".rstrip()
+    return f"{title_of(layer)}   {unit}".rstrip()
 
 
 def _write_title(viewer: Any, text: str) -> None:

@@ -7,7 +7,7 @@ from weakref import WeakSet
 import numpy as np
 import xarray as xr
 
-from napari_tesm.data.maps import DERIVED, LOGARITHMS, labels_from_maps, map_title, map_values
+from napari_tesm.data.maps import DERIVED, LATERAL, LOGARITHMS, labels_from_maps, map_title, map_values
 from napari_tesm.gui.layers.label_layers import LayerTuple
 from napari_tesm.gui.layers.scan_layers import layers_from_maps, names_of_maps
 from napari_tesm.gui.layers.session import Session
@@ -44,6 +44,14 @@ def _replace_preview(
     hide_maps(session, scan)
     tuples = [layer for layer in layers_from_maps(scan, maps) if not _is_there(layer, earlier)]
     keys = [_key(options["metadata"]["tesm"]) for _, options, _ in tuples]
+    for layer in earlier:
+        role = layer.metadata["tesm"]
+        if (
+            _key(role) in keys
+            and role.get("recipe") == maps.attrs.get("recipe", "")
+            and role["map"] not in LATERAL
+        ):
+            session.viewer.layers.remove(layer)  # the same recipe gives the same map
     if shown is not None and shown[0] == "H":
         shown = None  # it may be there already, and is not what was fitted
     if shown is not None and shown not in keys:
@@ -254,7 +262,9 @@ def _update(layer: Any, maps: xr.Dataset, display: Display) -> bool:
     role["recipe"] = maps.attrs.get("recipe", "")
     title = map_title(name, labels_from_maps(maps)[pulse]) + PREVIEW
     if title != role["title"]:
-        role["title"] = layer.name = title
+        role["title"] = title
+        role.pop("named", None)  # whoever names layers does so when the next one comes
+        layer.name = title
     return True
 
 

@@ -118,6 +118,32 @@ def recipe_in_short(scan: Scan) -> str:
     return " · ".join(parts)
 
 
+def words_of_earlier_recipe(scan: Scan, written: object) -> str:
+    """Return in what the recipe of maps of an earlier fit differs from that of the results of a scan, in short.
+
+    Parameters
+    ----------
+    written : object
+        The recipe of the earlier maps, as JSON; anything else belongs to whatever was fitted.
+    """
+    latest = None if scan.maps is None else scan.maps.attrs.get("recipe")
+    if not written or not latest or written == latest:
+        return ""
+    with suppress(ValueError):
+        then, now = Recipe.from_json(str(written)), Recipe.from_json(str(latest))
+        changed = [
+            _TOLD_WITH.get(field.name, field.name)
+            for field in fields(Recipe)
+            if getattr(then, field.name) != getattr(now, field.name)
+        ]
+        return ", ".join(_in_short(then, name) for name in list(dict.fromkeys(changed))[:_MOST])
+    return "earlier fit"
+
+
+def _in_short(recipe: Recipe, name: str) -> str:
+    return recipe.kernel if name == "kernel" else f"{FORMS(Field(name))} {_text(recipe, name)}"
+
+
 def words_of_inversion(inversion: Inversion | None) -> str:
     """Return what becomes of lateral diffusion, in words.
 

@@ -29,10 +29,10 @@ def sentence_about_unsaved(scans: list[Scan]) -> str:
     return f"Not saved yet: {'; '.join(parts)}." if parts else ""
 
 
-def ask_before_closing(parent: QWidget, sentence: str) -> str:
-    """Ask what becomes of what is not saved; return "save", "discard" or "" for a window that stays open."""
+def ask_before_closing(parent: QWidget, sentence: str, *, title: str = "Close napari") -> str:
+    """Ask what becomes of what is not saved; return "save", "discard" or "" for what stays open."""
     buttons = QMessageBox.StandardButton
-    box = QMessageBox(QMessageBox.Icon.Warning, "Close napari", sentence, parent=parent)
+    box = QMessageBox(QMessageBox.Icon.Warning, title, sentence, parent=parent)
     box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
     box.setDefaultButton(buttons.Save)
     answer = box.exec()

@@ -94,6 +94,12 @@ class FitPanel(Panel):
             (self.model.shown_changed, self._show_outcome),
         ]
 
+    def let_go(self) -> None:
+        """Hold no scan that was closed, even where the tab is hidden and hears of nothing."""
+        if self.model is not None and self.model.scan not in self.session.scans:
+            self.model = self._fitted = self.form.model = None
+            self.outcome.show_model(None)
+
     def refresh(self) -> None:
         """Fill the form from the scan."""
         model = self.model

@@ -1,6 +1,5 @@
 """The t-ESM workspace: one dock with the trace on top and the tabs Fit, Regions, Profile and others below."""
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from napari_tesm.gui.layers.drawing import take_up_drawing
 from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.layers.map_legend import show_map_legend
 from napari_tesm.gui.layers.result_layers import MapsApart
+from napari_tesm.gui.layers.scan_views import ScanViews, names_told_apart
 from napari_tesm.gui.models.agreement import sentence_about_maps
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.entries import EntryModel
@@ -32,6 +32,7 @@ from napari_tesm.gui.panels.profile import ProfilePanel
 from napari_tesm.gui.panels.protocol_form import ProtocolForm
 from napari_tesm.gui.panels.regions import RegionPanel
 from napari_tesm.gui.panels.report_button import ReportButton
+from napari_tesm.gui.panels.scans import ScansPanel
 from napari_tesm.gui.panels.trace import TracePanel
 from napari_tesm.gui.panels.widgets import (
     Words,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     import napari
 
 _TABS = (
+    ("Scans", ScansPanel),
     ("Fit", FitPanel),
     ("Regions", RegionPanel),
     ("Profile", ProfilePanel),
@@ -96,6 +98,8 @@ class Workspace(Panel):
         for title, make in _TABS:
             self.panels[title] = panel = self.fit_panel if make is FitPanel else make(viewer)
             self.tabs.addTab(panel, title)
+        self.tabs.setCurrentWidget(self.fit_panel)
+        self.panels["Scans"].work_with(self)
         self.panels["Profile"].profile_wanted.connect(self._raise_profile)
         self.notice = FitNotice()
         self.notice.fit_wanted.connect(self._fit_first)
@@ -105,6 +109,7 @@ class Workspace(Panel):
         self._shown: ReferenceType[Scan] | None = None
         self._keeping_points = Busy()
         self._maps_apart = MapsApart(self.session)
+        self.views = ScanViews(self.session)
         self._legend_timer = single_shot(self, 0, self._show_legend)
 
         buttons = (self.protocol_button, self.save_button, self.report_button)
@@ -128,6 +133,8 @@ class Workspace(Panel):
         if scan is not None:
             EntryModel.of(scan)  # from now on what is entered can be taken back
         connections: list[Connection] = [
+            (self.session.layers_changed, self.views.name_layers),
+            (self.session.layers_changed, self.fit_panel.let_go),
             (self.session.layers_changed, self.refresh_soon),
             (self.session.layers_changed, self._legend_soon),
             (self.session.visible_changed, self._legend_soon),
@@ -138,6 +145,7 @@ class Workspace(Panel):
                 (scan.dataset_changed, self._recording_changed),
                 (scan.points_changed, self._points_changed),
                 (scan.results_changed, self.refresh_soon),
+                (scan.results_changed, self.views.name_layers),
                 (scan.recipe_changed, self._show_notice),
                 (scan.time_changed, self._show_time),
             ]
@@ -151,7 +159,7 @@ class Workspace(Panel):
         """Show which scan is looked at and what is missing."""
         scan, scans = self.scan, self.session.scans
         self.scan_box.setVisible(len(scans) > 1)
-        names = _told_apart([open_scan.name for open_scan in scans])
+        names = names_told_apart(scans)
         fill_box(self.scan_box, [(name, number) for number, name in enumerate(names)])
         if scan in scans:
             self.scan_box.setCurrentIndex(scans.index(scan))
@@ -179,9 +187,15 @@ class Workspace(Panel):
         else:
             super().keyPressEvent(event)
 
+    def _scan_changed(self, scan: Scan | None) -> None:
+        super()._scan_changed(scan)
+        self.views.show(scan)
+
     def come(self) -> None:
         """Watch over the window that the workspace is in, and be the only one there."""
         guard_window(self, self)
+        self.views.show(self.scan)
+        self.views.name_layers()
         # A program can still open a second one by another name: two would act on the same layers.
         for other in self.window().findChildren(Workspace):
             if other is not self and other.isVisible() and (dock := other.parentWidget()) is not None:
@@ -331,13 +345,3 @@ def _unbroken(summary: str) -> str:
     """Return a summary whose lines are broken between its parts, never between a number and its unit."""
     parts = summary.split(" · ")
     return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    """Return names in which one that comes again is numbered, as napari does with its layers."""
-    seen: Counter[str] = Counter()
-    titles = []
-    for name in names:
-        titles.append(f"{name} [{seen[name]}]" if seen[name] else name)
-        seen[name] += 1
-    return titles
