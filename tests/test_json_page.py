@@ -6,14 +6,17 @@ from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_tesm.cli.entry import main
 from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.io.volumes import open_volume, save_volume
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.quantities.status import STATUS_MEANINGS
+from napari_tesm.volumes.dataset import volume_from_array
 
 PAGE = Path(__file__).parents[1] / "docs" / "json.md"
 NAMES = {
@@ -99,10 +102,15 @@ def volume(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", ["info", "surfaces", "profile", "bodies --tortuosity", "compare --capacity 1000"]
+    "command", ["info", "surfaces", "profile", "bodies --tortuosity", "compare --capacity 1000", "segment"]
 )
-def test_keys_of_volumes_are_those_of_the_page(volume, capsys, command):
+def test_keys_of_volumes_are_those_of_the_page(volume, tmp_path, capsys, command):
     command, *words = command.split()
+    if command == "segment":
+        words = ["-o", str(tmp_path / "s.zarr"), "--labels", str(tmp_path / "l.zarr")]
+        grey = open_volume(volume)["intensity"].values
+        strokes = np.where(grey > 700, 2, np.where(grey < 100, 1, 0)).astype(np.uint8)
+        save_volume(tmp_path / "l.zarr", volume_from_array(strokes, (90e-9,) * 3))
     assert main(["volume", command, volume, *words, "--json"]) == 0
     written = keys(json.loads(capsys.readouterr().out))
     title = f"volume {command}"

@@ -56,6 +56,14 @@ COMMANDS: Final = {
               shared.written("csv", "BODIES.csv", "a row for each agglomerate"), *shared.WAYS),
     ), "Where the electrode has come off its collector, and what lies in it; each number with the band that it has for "
        "thresholds a tenth of the contrast lower and higher. Quantities carry their unit: 800nm."),
+    "segment": Command("tell the class of every voxel from painted strokes, or from levels", (
+        _VOLUME, _READING, _LEVELS,
+        group("what parts the classes",
+              shared.taken("labels", "STROKES", "a volume of that size with the number of a class where it was painted"),
+              option("thresholds", "0.03,0.13,0.6", "attenuations (air 0, collector 1) between classes, instead")),
+        shared.output("S.zarr", required=True), shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
+    ), "Writes an OME-Zarr of labels. A few strokes of each class in two or three sections are enough; those of the "
+       "collector, too, so that its blur is not taken for particles."),
     "compare": Command("put states of an electrode side by side: thickness and material against a reference", (
         shared.files("VOLUME", "as many states as there are, the reference among them", nargs="+"), _READING,
         group("what the states are",

@@ -19,6 +19,7 @@ from napari_tesm.files.optional import optional_module
 from napari_tesm.io.volumes.ome_zarr import ABOUT, MARK
 from napari_tesm.io.zarr_store.saving import refuse_existing, run_to_its_end
 from napari_tesm.volumes.dataset import AXES, INTENSITY, voxel_of
+from napari_tesm.volumes.segmentation import LABELS
 from napari_tesm.volumes.tiles import as_stored
 
 _CHUNK: Final = (64, 128, 128)
@@ -92,7 +93,7 @@ def _write_levels(
             level[along] = (
                 as_stored(volume, (along, slice(None), slice(None)))
                 if below is None
-                else _halved(below, along)
+                else _halved(below, along, labels=bool(volume.attrs.get(LABELS)))
             )
             if progress is not None and below is None:
                 progress(along.stop / shape[0], "writing the volume")
@@ -124,10 +125,12 @@ def _planes(shape: tuple[int, ...], itemsize: int) -> int:
     return max(_CHUNK[0] if wanted >= _CHUNK[0] else wanted, 1)
 
 
-def _halved(below: Any, along: slice) -> np.ndarray:
-    """Return slices of a level, each voxel the mean of eight of the level below."""
+def _halved(below: Any, along: slice, *, labels: bool) -> np.ndarray:
+    """Return slices of a level, each voxel the mean of eight of the level below, or of labels one of them."""
     ny, nx = (size // 2 for size in below.shape[1:])
     fine = below[2 * along.start : 2 * along.stop, : 2 * ny, : 2 * nx]
+    if labels:
+        return np.asarray(fine[::2, ::2, ::2])
     blocks = fine.reshape(along.stop - along.start, 2, ny, 2, nx, 2)
     mean = blocks.mean(axis=(1, 3, 5), dtype=np.float32)
     return np.asarray(np.rint(mean) if below.dtype.kind in "iu" else mean).astype(below.dtype)
