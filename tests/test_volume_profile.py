@@ -111,9 +111,10 @@ def test_the_error_of_the_mean_is_the_scatter_over_fields():
     assert np.mean(errors) == pytest.approx(np.std(means, ddof=1), rel=0.5)
 
 
-def test_tiles_change_nothing():
+@pytest.mark.parametrize("reach", [8e-7, 2.2e-6])
+def test_tiles_change_nothing(reach):
     _, volume, levels, surfaces = drawn_and_opened(seed=5)
-    whole, tiled = (profile_of(volume, levels, surfaces, reach=8e-7, side=side) for side in (500, 23))
+    whole, tiled = (profile_of(volume, levels, surfaces, reach=reach, side=side) for side in (500, 23))
     np.testing.assert_array_equal(tiled.count, whole.count)
     for name in ("attenuation", "sd", "mean_error", "within"):
         np.testing.assert_allclose(getattr(tiled, name), getattr(whole, name), rtol=1e-6, err_msg=name)

@@ -27,6 +27,8 @@ _BLOCKS: Final = 5
 _BIN: Final = 2
 _BEYOND: Final = 0.5e-6
 _MOST_BINS: Final = 10_000
+COLUMNS: Final = ("distance", "attenuation", "sd", "mean_error", "within", "share", "count")
+"""What a profile tells for each bin."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,10 @@ def profile_of(
                 "a reach of {wanted:.3g} m makes {count} bins: give {reach:4um}", wanted=wanted, count=count
             )
         )
-    halo = math.ceil(count * width / min(voxel[1:])) + 1
-    side = (
-        side_of_tiles(_planes_needed(surfaces, voxel[0], count * width, planes), halo, _COPIES)
-        if side is None
-        else side
-    )
+    halo = _columns_beside(surfaces, voxel, count * width)
+    if side is None:
+        needed = _planes_needed(surfaces, voxel[0], count * width, planes)
+        side = side_of_tiles(needed, halo, _COPIES, within=(rows, columns))
     sums = np.zeros((3, _BLOCKS**2, count))
     inside = np.zeros((2, count))
     every = list(tiles((rows, columns), side, halo))
@@ -215,6 +215,24 @@ def _profile(sums: Array, inside: Array, width: float, mixed_below: float) -> Pr
     within = np.where(inside[0] > 0, inside[1] / np.maximum(inside[0], 1), np.nan)
     distance = (np.arange(counts.size) + 0.5) * width
     return Profile(distance, mean, sd, error, within, inside[0] / there, counts, mixed_below)
+
+
+def csv_from_profile(profile: Profile) -> str:
+    """Return a profile as comma-separated text, a row for each distance; empty where there is no number."""
+    rows = zip(*(getattr(profile, name) for name in COLUMNS), strict=True)
+    lines = [",".join(COLUMNS)]
+    lines += [",".join(repr(float(value)) if np.isfinite(value) else "" for value in row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _columns_beside(surfaces: xr.Dataset, voxel: tuple[float, float, float], reach: float) -> int:
+    """Return how many columns from its own the nearest point of the surface may lie, for distances within reach.
+
+    A voxel at distance d is at least d above the surface of its own column, so at least d − R above any other, with the
+    relief R: the nearest point is no farther aside than √(d² − (d − R)²).
+    """
+    relief = min(float(np.ptp(surfaces["collector_surface"].values)) + 2 * voxel[0], reach)
+    return math.ceil(math.sqrt(reach**2 - (reach - relief) ** 2) / min(voxel[1:])) + 2
 
 
 def _planes_needed(surfaces: xr.Dataset, height: float, reach: float, most: int) -> int:

@@ -15,6 +15,7 @@ from napari_tesm.volumes.dataset import INTENSITY
 
 _BUDGET: Final = 480 << 20
 """Bytes of a tile with everything that is made of it."""
+_STRETCH: Final = 1.5
 _COPIES: Final = 8
 """Arrays of single precision that are held of a tile at the same time."""
 _LEAST: Final = 24
@@ -68,9 +69,20 @@ def tiles(shape: tuple[int, int], side: int, halo: int) -> Iterator[Tile]:
             yield Tile((outer[0], outer[1]), (inner[0], inner[1]), (target[0], target[1]))
 
 
-def side_of_tiles(planes: int, halo: int, copies: int = _COPIES) -> int:
-    """Return the side of tiles that keep within memory, for columns of so many voxels held so many times."""
+def side_of_tiles(
+    planes: int, halo: int, copies: int = _COPIES, *, within: tuple[int, int] | None = None
+) -> int:
+    """Return the side of tiles that keep within memory, for columns of so many voxels held so many times.
+
+    Parameters
+    ----------
+    within : tuple of int, optional
+        Rows and columns of the volume: one that takes little more than a tile may is worked on as a whole, where tiles
+        with wide halos would each be nearly all of it.
+    """
     columns = _BUDGET / (4 * copies * planes)
+    if within is not None and within[0] * within[1] <= _STRETCH * columns:
+        return max(within)
     return max(int(math.sqrt(columns)) - 2 * halo, _LEAST)
 
 

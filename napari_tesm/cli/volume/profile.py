@@ -15,11 +15,9 @@ from napari_tesm.cli.volume.opening import length_from_option, levels_from_optio
 from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.volumes.profile import Profile, profile_of
+from napari_tesm.volumes.profile import COLUMNS, Profile, csv_from_profile, profile_of
 from napari_tesm.volumes.sections import section_at
 from napari_tesm.volumes.surfaces import surfaces_of
-
-_COLUMNS = ("distance", "attenuation", "sd", "mean_error", "within", "share", "count")
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -46,13 +44,13 @@ def run_command(options: argparse.Namespace) -> int:
         content = _content(volume, profile)
         outputs.write_container(lambda: container_from_images(sections))
         outputs.write_json(content)
-        outputs.write_text("csv", lambda: _table(profile))
+        outputs.write_text("csv", lambda: csv_from_profile(profile))
     print_outcome(options, content, _lines(volume, profile))
     return 0
 
 
 def _content(volume: xr.Dataset, profile: Profile) -> dict[str, Any]:
-    columns = {name: _numbers(getattr(profile, name)) for name in _COLUMNS}
+    columns = {name: _numbers(getattr(profile, name)) for name in COLUMNS}
     return {
         **columns,
         "mixed_below": profile.mixed_below,
@@ -63,13 +61,6 @@ def _content(volume: xr.Dataset, profile: Profile) -> dict[str, Any]:
 
 def _numbers(values: NDArray[np.float64]) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
-
-
-def _table(profile: Profile) -> str:
-    rows = zip(*(_numbers(getattr(profile, name)) for name in _COLUMNS), strict=True)
-    lines = [",".join(_COLUMNS)]
-    lines += [",".join("" if value is None else repr(value) for value in row) for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def _lines(volume: xr.Dataset, profile: Profile) -> Iterator[str]:
