@@ -98,7 +98,10 @@ def test_a_file_imports_from_lower_floors_only():
     assert [arrow for arrow in between if _floor(_room(arrow[0])) <= _floor(_room(arrow[1]))] == []
 
 
-WALLED = (f"{FACE}.volumes", f"{FACE}.io.volumes", f"{FACE}.gui.volumes", f"{FACE}.cli.volume")
+WALLED = (
+    f"{FACE}.volumes", f"{FACE}.io.volumes", f"{FACE}.plotting.volumes", f"{FACE}.report.volumes",
+    f"{FACE}.gui.volumes", f"{FACE}.cli.volume",
+)  # fmt: skip
 """Volumes of electrodes: a sub-package of its own, which nothing of t-ESM needs."""
 
 
@@ -138,7 +141,8 @@ LIGHT = (
     "model_choice.histograms", "findings.summary",
     "io.registry", "io.gwy.results", "io.tdms", "io.hdf5", "io.matlab", "io.numpy_files", "io.zarr_store",
     "io.vendor", "io.detection", "scan", "interface", "cli.fit", "cli.kernels", "cli.info", "cli.displacement",
-    "cli.regions", "cli.importing", "volumes.simulation", "io.volumes", "cli.volume.info", "cli.volume.convert",
+    "cli.regions", "cli.importing", "volumes.simulation", "volumes.section_lines", "io.volumes",
+    "cli.volume.info", "cli.volume.convert",
 )  # fmt: skip
 """Modules that need neither a screen nor a plot, and are quick to load for it."""
 

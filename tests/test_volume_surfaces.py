@@ -12,7 +12,8 @@ from napari_tesm.gwy.contents import image
 from napari_tesm.io.volumes import open_volume, save_volume
 from napari_tesm.volumes.dataset import volume_from_array
 from napari_tesm.volumes.levels import Levels, levels_of
-from napari_tesm.volumes.surfaces import HALO, collector_surface, surfaces_of
+from napari_tesm.volumes.section_lines import surfaces_on_section
+from napari_tesm.volumes.surfaces import HALO, collector_surface, level_of_electrode, surfaces_of
 from napari_tesm.volumes.thickness import thickness_of
 
 VOXEL = (60e-9, 50e-9, 70e-9)
@@ -48,6 +49,42 @@ def test_surfaces_are_where_they_were_drawn(settings, most):
     assert float(surfaces["thickness"].mean()) == pytest.approx(true, rel=most)
     assert float(surfaces["thickness"].std()) == pytest.approx(
         (drawn.z1 - drawn.z0).std() * NM * 1e-9, rel=0.15
+    )
+
+
+def test_lines_on_one_section_are_where_they_were_drawn():
+    drawn = electrode_volume(seed=16)
+    volume = volume_from_array(drawn.grey, VOXEL)
+    whole = surfaces_of(volume, TRUE)
+    level = level_of_electrode(volume, TRUE)
+    for axis, index in (("y", 0), ("y", 51), ("x", 40), ("x", 93)):
+        number = "yx".index(axis)
+        z0, z1 = surfaces_on_section(volume, TRUE, level, axis, index)
+        assert np.sqrt(((z0 * 1e9 - np.take(drawn.z0, index, number) * NM) ** 2).mean()) < 15
+        if index in (51, 40):  # at the border of the volume smoothing looks to one side
+            assert np.median(np.abs(z1 * 1e9 - np.take(drawn.z1, index, number) * NM)) < 80
+        # The collector's are those that are found in the whole volume, the electrode's nearly.
+        same = whole.isel({axis: index})
+        np.testing.assert_allclose(z0, same["collector_surface"], rtol=0, atol=2e-12)
+        assert np.median(np.abs(z1 - same["electrode_surface"].values)) < 30e-9
+
+
+def test_a_section_that_is_not_there_is_refused():
+    volume = volume_from_array(electrode_volume((40, 30, 26)).grey, VOXEL)
+    with pytest.raises(ValueError, match="no section 26 along x: the volume has 26"):
+        surfaces_on_section(volume, TRUE, None, "x", 26)
+    assert surfaces_on_section(volume, TRUE, None, "x", 25)[1] is None
+
+
+def test_the_electrode_s_grey_value_can_be_given():
+    drawn = electrode_volume(seed=17, thickness=33.0)
+    volume = volume_from_array(drawn.grey, VOXEL)
+    itself = surfaces_of(volume, TRUE)
+    same = surfaces_of(volume, TRUE, electrode=itself.attrs["electrode_level"])
+    np.testing.assert_array_equal(same["thickness"], itself["thickness"])
+    grains = GREY_AIR + 0.25 * TRUE.contrast  # only grains are as bright: their tops are the surface
+    assert float(surfaces_of(volume, TRUE, electrode=grains)["thickness"].mean()) < 0.9 * float(
+        itself["thickness"].mean()
     )
 
 

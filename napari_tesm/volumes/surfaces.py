@@ -18,10 +18,10 @@ Progress = Callable[[float, str], None]
 
 _ABOVE: Final = 0.12
 """Part of the contrast that lies on the collector: any between air and particles moves the split by little."""
-_LATERAL: Final = 1.0
+LATERAL: Final = 1.0
 _WINDOW: Final = 6
 """Voxels on both sides of an edge whose area gives its place within a voxel."""
-_TOP_LATERAL: Final = 3.0
+TOP_LATERAL: Final = 3.0
 _TOP_COARSE: Final = 12.0
 _TOP_ALONG: Final = 0.7
 _STRIDE: Final = 3
@@ -29,9 +29,9 @@ _STRIDE: Final = 3
 _REACH: Final = 18
 """Voxels that the electrode's surface may leave the coarse one: a crack or a ring tears it no farther down."""
 _TENT: Final = 3
-_WIDEST: Final = 2.0
+WIDEST: Final = 2.0
 """Standard deviations to which smoothing reaches."""
-HALO: Final = int(_WIDEST * _TOP_LATERAL + 0.5) + int(_WIDEST * _TOP_COARSE + 0.5) + 4 + 2
+HALO: Final = int(WIDEST * TOP_LATERAL + 0.5) + int(WIDEST * _TOP_COARSE + 0.5) + 4 + 2
 """Columns around a tile that its own depend on: smoothing, the coarse surface's median of nine, the last of five."""
 _PLACES: Final = ((0.5, 0.5), (0, 0), (0, 1), (1, 0), (1, 1))
 """Where the electrode's grey value is looked for: the middle and the corners, in parts of rows and columns."""
@@ -39,7 +39,12 @@ _SAMPLE_SIDE: Final = 72
 
 
 def surfaces_of(
-    volume: xr.Dataset, levels: Levels, *, side: int | None = None, progress: Progress | None = None
+    volume: xr.Dataset,
+    levels: Levels,
+    *,
+    electrode: float | None = None,
+    side: int | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Return the surfaces of collector and electrode.
 
@@ -47,6 +52,8 @@ def surfaces_of(
     ----------
     volume : xarray.Dataset
     levels : Levels
+    electrode : float, optional
+        Its typical grey value, in place of what `level_of_electrode` finds.
     side : int, optional
         Columns along a side of the tiles that are held in memory; by default some 480 MB of them.
     progress : callable, optional
@@ -67,7 +74,7 @@ def surfaces_of(
     """
     planes, rows, columns = volume[INTENSITY].shape
     side = side_of_tiles(planes, HALO) if side is None else side
-    level = _level_of_electrode(volume, levels)
+    level = level_of_electrode(volume, levels) if electrode is None else electrode
     bottom, top = np.empty((2, rows, columns), np.float32)
     every = list(tiles((rows, columns), side, HALO))
     for number, tile in enumerate(every):
@@ -92,7 +99,7 @@ def collector_surface(values: NDArray[np.float32], levels: Levels) -> Map:
     -------
     ndarray, shape (y, x)
     """
-    smooth = _smoothed(values, (0.0, _LATERAL, _LATERAL))
+    smooth = _smoothed(values, (0.0, LATERAL, LATERAL))
     middle = levels.air + 0.5 * (1 + _ABOVE) * levels.contrast
     last = np.cumsum(smooth - np.float32(middle), axis=0, dtype=np.float32).argmax(axis=0)
     around = last + np.arange(-_WINDOW, _WINDOW + 1)[:, None, None]
@@ -123,7 +130,7 @@ def electrode_surface(values: NDArray[np.float32], levels: Levels, electrode: fl
 
     half = np.float32(0.5 * (electrode - levels.air))
     heights = np.arange(values.shape[0], dtype=np.float32)[:, None, None]
-    excess = _smoothed(values, (_TOP_ALONG, _TOP_LATERAL, _TOP_LATERAL))
+    excess = _smoothed(values, (_TOP_ALONG, TOP_LATERAL, TOP_LATERAL))
     excess -= np.float32(levels.air) + half
     np.clip(excess, -half, half, out=excess)
     excess[heights < bottom] = 0
@@ -141,8 +148,16 @@ def electrode_surface(values: NDArray[np.float32], levels: Levels, electrode: fl
     return np.asarray(np.maximum(median_filter(last + 1 + shift, 5), bottom), dtype=np.float32)
 
 
-def _level_of_electrode(volume: xr.Dataset, levels: Levels) -> float | None:
-    """Return the electrode's grey value from a few places, the corners and the middle."""
+def level_of_electrode(volume: xr.Dataset, levels: Levels) -> float | None:
+    """Return the electrode's typical grey value from a few places, the corners and the middle.
+
+    None where nothing lies on the collector; see `electrode_level`.
+
+    Parameters
+    ----------
+    volume : xarray.Dataset
+    levels : Levels
+    """
     rows, columns = volume[INTENSITY].shape[1:]
     heights = []
     for y, x in _PLACES:
@@ -158,7 +173,7 @@ def _smoothed(values: NDArray[np.float32], widths: tuple[float, float, float]) -
 
     for axis, width in enumerate(widths):
         if width:
-            values = gaussian_filter1d(values, width, axis=axis, truncate=_WIDEST)
+            values = gaussian_filter1d(values, width, axis=axis, truncate=WIDEST)
     return values
 
 
