@@ -14,6 +14,7 @@ from napari_tesm.plotting.theme import colour_of_point
 
 _MICROMETRE: Final = 1e-6
 _WIDTH: Final = 0.62
+_INK: Final = "#333333"
 _APART: Final = 0.5
 """Room between groups, in bars."""
 
@@ -59,14 +60,22 @@ def draw_states(figure: Figure, bars: Sequence[Bar], records: Sequence[Cycling] 
     draw_thickness(left, bars)
 
 
-def draw_thickness(axes: Axes, bars: Sequence[Bar]) -> None:
-    """Draw a bar for each state: thin whiskers are the heterogeneity of the field, thick ones the error of the mean."""
+def draw_thickness(axes: Axes, bars: Sequence[Bar], *, ink: str = _INK) -> None:
+    """Draw a bar for each state: thin whiskers are the heterogeneity of the field, thick ones the error of the mean.
+
+    Parameters
+    ----------
+    axes : Axes
+    bars : sequence of Bar
+    ink : str
+        Colour of the whiskers, which have to stand out of bars and background.
+    """
     place, places, middles = 0.0, [], []
     first = _once()
     for number, (group, members) in enumerate(groupby(bars, key=lambda bar: bar.group)):
         start = place
         for bar in members:
-            _draw_bar(axes, place, bar, colour_of_point(number + 1), first)
+            _draw_bar(axes, place, bar, (colour_of_point(number + 1), ink), first)
             places.append(place)
             place += 1
         middles.append(((start + place - 1) / 2, group))
@@ -85,16 +94,20 @@ def draw_thickness(axes: Axes, bars: Sequence[Bar]) -> None:
     highest = max((bar.mean + bar.sd for bar in bars), default=0) / _MICROMETRE
     axes.set_ylim(0, 1.28 * highest or 1)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    if bars:
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
 
 
-def _draw_bar(axes: Axes, place: float, bar: Bar, colour: str, first: Callable[[str], str | None]) -> None:
+def _draw_bar(
+    axes: Axes, place: float, bar: Bar, colours: tuple[str, str], first: Callable[[str], str | None]
+) -> None:
+    colour, ink = colours
     mean, sd, error = (value / _MICROMETRE for value in (bar.mean, bar.sd, bar.error))
     axes.bar(place, mean, _WIDTH, color=colour, alpha=0.75)
     axes.errorbar(
-        place, mean, sd, color="#333333", lw=1, capsize=4, label=first("± standard deviation over the field")
+        place, mean, sd, color=ink, lw=1, capsize=4, label=first("± standard deviation over the field")
     )
-    axes.errorbar(place, mean, error, color="#333333", lw=3.5, label=first("standard error of the mean"))
+    axes.errorbar(place, mean, error, color=ink, lw=3.5, label=first("standard error of the mean"))
     if bar.expected is not None:
         low, high = (value / _MICROMETRE for value in bar.expected)
         edges = (place - 0.46, place + 0.46)

@@ -1,8 +1,8 @@
-"""Figures of electrode volumes: sections with their surfaces, attenuation against distance, thickness of states."""
+"""Figures of electrode volumes: attenuation against the distance from the collector."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -10,11 +10,8 @@ from matplotlib.axes import Axes
 
 from napari_tesm.plotting.theme import LIGHT, POINT_COLOURS, PlotTheme
 from napari_tesm.volumes.profile import Profile
-from napari_tesm.volumes.thickness import Thickness
 
 _MICROMETRE: Final = 1e-6
-_LABELLED: Final = 8
-"""Bars whose names are written upright at most."""
 
 
 def draw_profiles(axes: Axes, profiles: Mapping[str, Profile], *, theme: PlotTheme = LIGHT) -> None:
@@ -63,34 +60,3 @@ def draw_profiles(axes: Axes, profiles: Mapping[str, Profile], *, theme: PlotThe
         # Beside the collector values rise to 1: the electrode is what is looked at.
         axes.set(xlim=(0, max(ends) / _MICROMETRE), ylim=(-0.25 * highest, 1.25 * highest or 1))
         axes.legend(frameon=False, fontsize=theme.font_size, loc="upper right")
-
-
-def draw_thickness_bars(
-    axes: Axes, names: Sequence[str], thicknesses: Sequence[Thickness | None], *, theme: PlotTheme = LIGHT
-) -> None:
-    """Draw the mean thickness of states as bars: wide whiskers are heterogeneity, the thick part the mean's error.
-
-    Parameters
-    ----------
-    axes : Axes
-    names : sequence of str
-    thicknesses : sequence of Thickness or None
-        None where it is not known.
-    theme : PlotTheme
-    """
-    for place, thickness in enumerate(thicknesses):
-        if thickness is None:
-            axes.text(place, 0, "?", ha="center", va="bottom", color=theme.muted, fontsize=theme.font_size)
-            continue
-        mean, sd, error = (
-            value / _MICROMETRE for value in (thickness.mean, thickness.sd, thickness.mean_error)
-        )
-        axes.bar(place, mean, 0.6, color=POINT_COLOURS[place % len(POINT_COLOURS)], alpha=0.8)
-        axes.errorbar(place, mean, sd, color=theme.foreground, capsize=5, lw=1)
-        axes.errorbar(place, mean, error, color=theme.foreground, lw=3.5)
-    turned = len(names) > _LABELLED or max(map(len, names), default=0) * len(names) > 48
-    axes.set_xticks(
-        range(len(names)), names, rotation=25 if turned else 0, ha="right" if turned else "center"
-    )
-    axes.set(ylabel="Thickness (µm)", xlim=(-0.6, max(len(names), 2) - 0.4))
-    axes.set_ylim(bottom=0)

@@ -96,11 +96,6 @@ class VolumeState:
         return int(np.prod(self.shape, dtype=np.int64)) * self.volume[INTENSITY].dtype.itemsize
 
     @property
-    def mean_thickness(self) -> float | None:
-        """In m; None before the surfaces are found, and where nothing lies on the collector."""
-        return None if self.thickness is None or self.no_electrode else self.thickness.mean
-
-    @property
     def no_electrode(self) -> bool:
         """Whether the surfaces say that nothing lies on the collector."""
         return self.surfaces is not None and self.surfaces.attrs["electrode_level"] is None

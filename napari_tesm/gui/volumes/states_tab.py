@@ -8,7 +8,7 @@ from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.panels.widgets import button, check_box, laid_out, spin_box
 from napari_tesm.gui.volumes.work import VolumeWork
 from napari_tesm.plotting.theme import apply_theme
-from napari_tesm.plotting.volumes import draw_thickness_bars
+from napari_tesm.plotting.volume_states import Bar, draw_thickness
 
 
 class StatesTab(QWidget):
@@ -50,17 +50,21 @@ class StatesTab(QWidget):
         scene = self._work.scene
         self.together.setChecked(scene.together)
         self.find_button.setEnabled(bool(scene.states))
-        names = [state.name for state in scene.states]
-        found = [None if state.mean_thickness is None else state.thickness for state in scene.states]
+        found = [(state.name, state.thickness) for state in scene.states if not state.no_electrode]
+        bars = tuple(
+            Bar(name, "", thickness.mean, thickness.sd, thickness.mean_error)
+            for name, thickness in found
+            if thickness is not None
+        )
         theme = theme_of(scene.viewer)
-        drawn = (tuple(names), tuple(found), theme)
+        drawn = (bars, theme)
         if drawn == self._drawn:
             return
         self._drawn = drawn
         figure = self.canvas.figure
         figure.clear()
         figure.set_layout_engine("constrained")
-        draw_thickness_bars(figure.subplots(), names, found, theme=theme)
+        draw_thickness(figure.subplots(), bars, ink=theme.foreground)
         apply_theme(figure, theme)
         self.canvas.draw_idle()  # type: ignore[no-untyped-call]
 
