@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 
 LINE_STYLES: Final = ("-", (0, (3.0, 1.2)), (0, (1.0, 1.0)), (0, (5.0, 1.2, 1.0, 1.2)))
 """Line styles of the data, by pulse setting."""
+THEORY_COLOUR: Final = "#2fae66"
+"""On light and on dark; windows, polarities and the first points have other colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,8 @@ class TraceCurve:
     spread : ndarray, shape (time,), optional
         Standard deviation over the neighbourhood that `values` is the mean of.
     fits : tuple of FitCurve
+    theory : FitCurve, optional
+        What a model of the whole record gives.
     voltage : float
         In V; NaN where unknown.
     role : {"probe", "pinned"}
@@ -67,6 +71,7 @@ class TraceCurve:
     colour: str = ""
     spread: Array | None = None
     fits: tuple[FitCurve, ...] = ()
+    theory: FitCurve | None = None
     voltage: float = np.nan
     role: Literal["probe", "pinned"] = "probe"
     number: int | None = None
@@ -96,6 +101,10 @@ class TraceCurve:
         pairs = [(self.values, other.values), (self.spread, other.spread)]
         if [fit.window_number for fit in self.fits] != [fit.window_number for fit in other.fits]:
             return False
+        if (self.theory is None) != (other.theory is None):
+            return False
+        if self.theory is not None and other.theory is not None:
+            pairs += [(self.theory.time, other.theory.time), (self.theory.values, other.theory.values)]
         for ours, theirs in zip(self.fits, other.fits, strict=True):
             pairs += [(ours.time, theirs.time), (ours.values, theirs.values)]
         return all(_same(*pair) for pair in pairs)
@@ -131,6 +140,7 @@ class CurveArtists:
         self.band = PolyCollection([], linewidths=0, alpha=0.22, zorder=level)
         panel.add_collection(self.band, autolim=False)
         self.data = self._line(panel, level + 0.1, 0.6 if pinned else 0.8)
+        self.theory = self._line(panel, level + 0.3, 1.4)
         # A dark edge under a fit would cost as much again as the fit; width alone sets it off.
         self.fits = {
             number: self._line(panel, level + 0.2, 1.1 if pinned else 1.9)
@@ -144,7 +154,7 @@ class CurveArtists:
     def artists(self) -> list[Artist]:
         """All artists, from the back to the front."""
         rest = [] if self.residuals is None else [self.residuals]
-        return [self.band, self.data, *self.fits.values(), *rest]
+        return [self.band, self.data, *self.fits.values(), self.theory, *rest]
 
     def hide(self) -> None:
         """Show nothing."""
@@ -175,6 +185,11 @@ class CurveArtists:
         )  # fmt: skip
         self._show_band(curve, shown, factor, colour)
         self._show_fits(curve, time_factor, factor, colour)
+        self.theory.set_visible(curve.theory is not None)
+        if curve.theory is not None:
+            times, heights = thinned(curve.theory.time, curve.theory.values)
+            self.theory.set_data(times / time_factor, heights / factor)
+            self.theory.set(color=THEORY_COLOUR, linestyle=self.data.get_linestyle())
         if self.residuals is not None:
             self.residuals.set_visible(residuals and bool(curve.fits))
             if self.residuals.get_visible():

@@ -19,6 +19,7 @@ from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
 from napari_tesm.evaluation.places import TraceSample
 from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.theory import TheoryCurve, TheoryModel
 from napari_tesm.quantities.status import INCONSISTENT, OK
 from napari_tesm.regions.shapes import PinnedPoint
 
@@ -70,6 +71,9 @@ class TraceModel:
         """Number of the point that arrow keys move."""
         self._cache: dict[object, PlaceTraces] = {}
         self._cached_for: tuple[object, ...] = ()
+        self.shows_theory = False
+        """Whether what pure diffusion would have shown is laid over the trace that is spoken of."""
+        self._theory = TheoryModel()
         self._measured: tuple[int, Evaluation, Instrument | None] | None = None
 
     @property
@@ -127,6 +131,30 @@ class TraceModel:
         inside = window.samples(time, skip=self.scan.recipe.skip_after_edge)
         if inside.stop - inside.start >= 6:
             self.scan.set_recipe(replace(self.scan.recipe, **{f"window{number}": window}))  # type: ignore[arg-type]
+
+    def show_theory(self, shown: bool) -> None:
+        """Lay the response of a tip to one D over the traces, or take it off."""
+        self.shows_theory = shown
+        self.changed.emit()
+
+    def theory_of(self, place: PlaceTraces) -> dict[int, TheoryCurve]:
+        """Return the response of a tip to one D that comes nearest to each trace of a place, by pulse setting.
+
+        Raises
+        ------
+        ValueError
+            If there can be none, in one sentence.
+        """
+        if not self.shows_theory or self.scan.settings is None:
+            return {}
+        curves = self._theory.curves(place.sample.mean, self.scan.labels, self.scan.evaluation)
+        return {pulse: curves[pulse] for pulse in self.pulses}
+
+    def _theory_or_none(self, place: PlaceTraces) -> dict[int, TheoryCurve]:
+        try:
+            return self.theory_of(place)
+        except ValueError:
+            return {}
 
     def select(self, number: int | None) -> None:
         """Select a pinned point by its number."""
@@ -223,6 +251,7 @@ class TraceModel:
         for place in places:
             for pulse in self.pulses:
                 columns += list(_columns(place, pulse, time))
+            columns += _theory_columns(place, self._theory_or_none(place), time)
         rows = np.column_stack([values for _, values in columns]).tolist()
         head = "".join(f"# {line}\n" for line in comments)
         # The curves go with the form as it stands, also where the maps are those of an earlier fit.
@@ -311,6 +340,15 @@ def _columns(
         curve = np.full(time.size, np.nan)
         curve[np.searchsorted(time, fit.time)] = fit.curve
         yield f"{name} fit" if number == JOINT else f"{name} fit {number}", curve
+
+
+def _theory_columns(
+    place: PlaceTraces, theory: dict[int, TheoryCurve], time: NDArray[np.float64]
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    for curve in theory.values():
+        values = np.full(time.size, np.nan)
+        values[np.searchsorted(time, curve.window.time)] = curve.window.curve
+        yield f"{name_of(place)} {curve.label} pure diffusion".replace("  ", " "), values
 
 
 def _parameter_lines(place: PlaceTraces, pulses: list[int]) -> Iterator[str]:

@@ -9,9 +9,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_tesm.data.maps import JOINT
 from napari_tesm.gui.models.entries import EntryModel
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.theory import TheoryCurve, theory_in_words
 from napari_tesm.gui.models.trace import SIZES, PlaceTraces, TraceModel
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.panels.panel import Connection, Panel
@@ -57,6 +59,7 @@ class TracePanel(Panel):
         self.plot.on_curve_clicked = self._select
         self.plot.on_time_clicked = self._time_clicked
         self._axes_for: tuple[Any, ...] | None = None
+        self._spoken: PlaceTraces | None = None
 
         self.pulse_box = choice_box("Which pulse settings are drawn", self._pulses_chosen)
         self.layout_button = button("Stack", "One axis for each polarity, on one scale")
@@ -67,6 +70,11 @@ class TracePanel(Panel):
         )
         for box in (self.pulse_box, self.size_box):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.theory_button = button(
+            "Theory",
+            "Lay over it, in green, what pure diffusion from a clamped tip shows with the D that comes nearest",
+        )
+        self.theory_button.toggled.connect(self._theory_toggled)
         self.pin_button = button("Pin", "Pin the pixel under the probe (space)", self._pin)
         self.remove_button = button("Unpin", "Remove the selected point (Delete)", self._remove)
         self.export_button = button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
@@ -78,7 +86,7 @@ class TracePanel(Panel):
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
 
         self.tools = QWidget()
-        boxes = (self.pulse_box, self.layout_button, self.size_box)
+        boxes = (self.pulse_box, self.layout_button, self.size_box, self.theory_button)
         buttons = (self.pin_button, self.remove_button, self.export_button)
         laid_out(QHBoxLayout(self.tools), *boxes, None, *buttons, spacing=3, margin=0)
         parts = ((self.canvas, 1), self.tools, self.table, self.sentence)
@@ -92,6 +100,8 @@ class TracePanel(Panel):
         """Follow the probe, the points, the recipe, the slider and the theme."""
         connections: list[Connection] = [(self.viewer.events.theme, self.refresh_soon)]
         self.model = None if scan is None else TraceModel(scan)
+        if self.model is not None:
+            self.model.shows_theory = self.theory_button.isChecked()
         if scan is not None and self.model is not None:
             connections += [
                 (scan.probe_changed, self._probe_changed),
@@ -205,9 +215,10 @@ class TracePanel(Panel):
             self.table.clear()
             self.sentence.setText(sentence_for_forms(error))
             return
-        self.plot.show([curve for place in places for curve in self._curves(model, place)])
+        theory, problem = self._theory(model, places)
+        self.plot.show([curve for place in places for curve in self._curves(model, place, theory)])
         self.table.fill(model, places, theme_of(self.viewer).foreground)
-        self._say_in_words(model, places)
+        self._say_in_words(model, places, [problem, theory_in_words(list(theory.values()))])
         self._make_room()
 
     def _make_room(self) -> None:
@@ -216,8 +227,18 @@ class TracePanel(Panel):
         if (layout := self.layout()) is not None:
             layout.activate()
 
-    def _curves(self, model: TraceModel, place: PlaceTraces) -> list[TraceCurve]:
+    def _theory(self, model: TraceModel, places: list[PlaceTraces]) -> tuple[dict[int, TheoryCurve], str]:
+        """Return the theory for the place that is spoken of, or why there is none."""
+        try:
+            return (model.theory_of(self._spoken_of(model, places)) if places else {}), ""
+        except ValueError as error:
+            return {}, sentence_for_forms(error)
+
+    def _curves(
+        self, model: TraceModel, place: PlaceTraces, theory: dict[int, TheoryCurve]
+    ) -> list[TraceCurve]:
         assert model.scan.dataset is not None
+        here = theory if place is self._spoken else {}
         voltages = model.scan.dataset["voltage"].values
         point = place.point
         return [
@@ -229,6 +250,9 @@ class TracePanel(Panel):
                 fits=tuple(
                     FitCurve(number, fit.time, fit.curve) for number, fit in place.fits[pulse].windows.items()
                 ),
+                theory=FitCurve(JOINT, here[pulse].window.time, here[pulse].window.curve)
+                if pulse in here
+                else None,
                 voltage=float(voltages[pulse]),
                 role="probe" if point is None else "pinned",
                 number=None if point is None else point.number,
@@ -237,12 +261,17 @@ class TracePanel(Panel):
             for pulse in model.pulses
         ]
 
-    def _say_in_words(self, model: TraceModel, places: list[PlaceTraces]) -> None:
+    def _spoken_of(self, model: TraceModel, places: list[PlaceTraces]) -> PlaceTraces:
+        """Return the place that the sentence is about: the selected point, or what the cursor is over."""
+        chosen = next((p for p in places if p.point is not None and p.point.number == model.selected), None)
+        self._spoken = chosen if chosen is not None and model.scan.probe is None else places[0]
+        return self._spoken
+
+    def _say_in_words(self, model: TraceModel, places: list[PlaceTraces], theory: list[str]) -> None:
         if not places or model.scan.fit_problem:
             self.sentence.setText(model.scan.fit_problem or _HINT)
             return
-        chosen = next((p for p in places if p.point is not None and p.point.number == model.selected), None)
-        place = chosen if chosen is not None and model.scan.probe is None else places[0]
+        place = self._spoken_of(model, places)
         lines = []
         for pulse in model.pulses[-1:]:
             for window in place.fits[pulse].windows.values():
@@ -250,7 +279,7 @@ class TracePanel(Panel):
                     lines.append(sentence_from_fit(window))
                 lines += [words] if (words := sentence_from_limits_of_fit(window)) else []
         where = self._place_words(model, place)
-        self.sentence.setText(" · ".join([where, *lines]))
+        self.sentence.setText(" · ".join([where, *lines, *filter(None, theory)]))
 
     def _place_words(self, model: TraceModel, place: PlaceTraces) -> str:
         sample = place.sample
@@ -264,7 +293,7 @@ class TracePanel(Panel):
 
     def _fill_pulse_box(self) -> None:
         labels = [] if self.model is None else self.model.scan.labels
-        fill_box(self.pulse_box, [("All pulses", None), *items_of_pulses(labels)])
+        fill_box(self.pulse_box, [("All", None), *items_of_pulses(labels)])
         several = len(labels) > 1
         self.pulse_box.setVisible(several)
         self.layout_button.setVisible(several)
@@ -321,6 +350,10 @@ class TracePanel(Panel):
     def _size_chosen(self, index: int) -> None:
         if self.scan is not None:
             self.scan.look_at(self.scan.probe, size=SIZES[index])
+
+    def _theory_toggled(self, shown: bool) -> None:
+        if self.model is not None:
+            self.model.show_theory(shown)
 
     def _pin(self) -> None:
         if self.model is None or self.model.pin_probe() is None:
