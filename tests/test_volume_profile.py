@@ -16,7 +16,7 @@ from napari_tesm.io.volumes import save_volume
 from napari_tesm.volumes.dataset import volume_from_array
 from napari_tesm.volumes.levels import Levels, levels_of
 from napari_tesm.volumes.profile import distance_from_surface, profile_of
-from napari_tesm.volumes.sections import section_at
+from napari_tesm.volumes.sections import section_at, upright_section
 from napari_tesm.volumes.surfaces import surfaces_of
 
 VOXEL = (60e-9, 50e-9, 70e-9)
@@ -172,3 +172,27 @@ def test_attenuation_is_0_in_air_and_1_in_the_collector():
     levels = Levels(GREY_AIR, GREY_COLLECTOR)
     grey = np.array([GREY_AIR, GREY_COLLECTOR, (GREY_AIR + GREY_COLLECTOR) / 2], np.float32)
     np.testing.assert_allclose(levels.normalised(grey), [0, 1, 0.5], atol=1e-6)
+
+
+def test_an_upright_section_is_the_plane_itself_with_air_at_the_top(tmp_path, capsys):
+    drawn = electrode_volume((60, 50, 44), thickness=20.0, seed=12)
+    volume = volume_from_array(drawn.grey, VOXEL)
+    levels = Levels(GREY_AIR, GREY_COLLECTOR)
+    section = upright_section(volume, levels, "y", 1.01e-6)  # the twenty-first row of 50 nm
+    np.testing.assert_allclose(section.values, levels.normalised(drawn.grey)[::-1, 20], atol=1e-6)
+    assert section.attrs["long_name"] == "Section y = 1.01 µm"
+    np.testing.assert_allclose(section["y"].values, (np.arange(60) + 0.5) * 60e-9)
+    other = upright_section(volume, levels, "x", 0.0)
+    np.testing.assert_allclose(other.values, levels.normalised(drawn.grey)[::-1, :, 0], atol=1e-6)
+    for place in (2.51e-6, -1e-9):
+        with pytest.raises(ValueError, match="outside the volume"):
+            upright_section(volume, levels, "y", place)
+    path, out = str(tmp_path / "v.zarr"), str(tmp_path / "s.gwy")
+    save_volume(path, volume)
+    assert main(["volume", "profile", path, "--upright", "x=1um", "-o", out]) == 0
+    field = image(read_container(out), 0)
+    assert (field.x_real, field.y_real) == pytest.approx((50 * 50e-9, 60 * 60e-9))
+    assert field.values[-1].mean() == pytest.approx(1, abs=0.05)
+    capsys.readouterr()
+    for wrong in ("z=1um", "x", "x=1", "y="):
+        assert main(["volume", "profile", path, "--upright", wrong, "-o", out]) == 2

@@ -15,6 +15,7 @@ from napari_tesm.volumes.levels import Levels, levels_of
 from napari_tesm.volumes.section_lines import surfaces_on_section
 from napari_tesm.volumes.surfaces import HALO, collector_surface, level_of_electrode, surfaces_of
 from napari_tesm.volumes.thickness import thickness_of
+from napari_tesm.volumes.threshold_surfaces import surfaces_by_thresholds
 
 VOXEL = (60e-9, 50e-9, 70e-9)
 NM = 60.0
@@ -219,3 +220,19 @@ def test_a_simulated_volume_is_called_simulated_and_has_the_surfaces_of_its_trut
     assert abs(apart.mean()) < 5e-9
     assert image(measured, 2).values.mean() == pytest.approx(image(true, 2).values.mean(), rel=0.03)
     assert image(true, 2).values.mean() == pytest.approx(2e-6, rel=0.05)
+
+
+def test_the_recipe_of_the_document_is_there_to_be_compared_with(stored, capsys):
+    path, drawn = stored
+    assert main(["volume", "surfaces", path, "--thresholds", "0.13,0.5", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["thresholds"] == [0.13, 0.5]
+    volume = open_volume(path)
+    surfaces = surfaces_by_thresholds(volume, TRUE, (0.13, 0.5))
+    z0, _ = errors(surfaces, drawn)
+    assert 10 < np.sqrt((z0**2).mean()) < 120  # whole voxels, and none of them lost
+    heights = surfaces["collector_surface"].values / VOXEL[0]
+    np.testing.assert_allclose(heights, np.round(heights), atol=1e-6)
+    for wrong, code in (("0.5,0.1", 1), ("0.5", 2), ("a,b", 2), ("0,0.5", 1)):
+        assert main(["volume", "surfaces", path, "--thresholds", wrong]) == code
+        assert len(capsys.readouterr().err.splitlines()) == 1

@@ -67,6 +67,54 @@ def section_at(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, height:
     )
 
 
+def upright_section(volume: xr.Dataset, levels: Levels, axis: str, place: float) -> xr.DataArray:
+    """Return the attenuation on a plane across the collector.
+
+    Parameters
+    ----------
+    volume : xarray.Dataset
+    levels : Levels
+    axis : {"y", "x"}
+        The axis that the plane cuts.
+    place : float
+        Where it cuts it, in m from the first row or column.
+
+    Returns
+    -------
+    xarray.DataArray, dims (y, x)
+        Air 0, collector 1; the other axis along x, and height along y, air in the first row.
+
+    Raises
+    ------
+    ValueError
+        If it lies outside the volume.
+    """
+    along = {"y": 1, "x": 2}[axis]
+    voxel = voxel_of(volume)
+    planes, *sizes = volume[INTENSITY].shape
+    index = math.floor(place / voxel[along])
+    if not 0 <= index < volume[INTENSITY].shape[along]:
+        raise ValueError(
+            Sentence(
+                "a section at {axis} = {text} lies outside the volume, which is {length} wide: give another {upright}",
+                axis=axis, text=text_from_quantity(place, "m"),
+                length=text_from_quantity(sizes[along - 1] * voxel[along], "m", digits=4),
+            )
+        )  # fmt: skip
+    area = [slice(0, sizes[0]), slice(0, sizes[1])]
+    area[along - 1] = slice(index, index + 1)
+    values = levels.normalised(columns_of(volume, (area[0], area[1])))
+    other = "x" if axis == "y" else "y"
+    heights = (np.arange(planes) + 0.5) * voxel[0]
+    return xr.DataArray(
+        np.squeeze(values, along)[::-1].astype(np.float64),
+        {"y": ("y", heights, {"units": "m"}), "x": ("x", volume[other].values, {"units": "m"})},
+        ("y", "x"),
+        name="section",
+        attrs={"units": "", "long_name": f"Section {axis} = {text_from_quantity(place, 'm')}"},
+    )
+
+
 def values_at(values: NDArray[np.float32], places: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return values between voxels of each column, by a straight line.
 

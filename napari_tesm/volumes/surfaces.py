@@ -84,7 +84,7 @@ def surfaces_of(
         bottom[tile.target], top[tile.target] = lower[tile.inner], upper[tile.inner]
         if progress is not None:
             progress((number + 1) / len(every), "finding the surfaces")
-    return _as_dataset(volume, bottom, top, level)
+    return surfaces_from_maps(volume, bottom, top, level)
 
 
 def collector_surface(values: NDArray[np.float32], levels: Levels) -> Map:
@@ -177,7 +177,8 @@ def _smoothed(values: NDArray[np.float32], widths: tuple[float, float, float]) -
     return values
 
 
-def _as_dataset(volume: xr.Dataset, bottom: Map, top: Map, level: float | None) -> xr.Dataset:
+def surfaces_from_maps(volume: xr.Dataset, bottom: Map, top: Map, level: float | None) -> xr.Dataset:
+    """Return both surfaces, in voxels from the lowest face, as `surfaces_of` does."""
     height = voxel_of(volume)[0]
     maps = {"collector_surface": bottom, "electrode_surface": top, "thickness": top - bottom}
     names = {"collector_surface": "Collector surface", "electrode_surface": "Electrode surface"}

@@ -28,6 +28,9 @@ COMMANDS: Final = {
     )),
     "surfaces": Command("find the surfaces of collector and electrode, and the thickness between them", (
         _VOLUME, _READING, _LEVELS,
+        group("how surfaces are found",
+              option("thresholds", "0.03,0.5", "the recipe of document 003 instead, to compare with: topmost voxels "
+                     "above the attenuation of electrode and of collector in smoothed sections")),
         group("output",
               shared.output("S.gwy", "surfaces and thickness as channels"),
               shared.json_or_stdout(instead_of="summary"), *shared.WAYS),
@@ -39,7 +42,9 @@ COMMANDS: Final = {
               option("bin", "120nm", "width of the bins of distance (default: two voxels)"),
               option("reach", "4um", "largest distance (default: beyond most of the electrode)"),
               option("section", "972nm", "a section at this height above the collector; may be repeated",
-                     action="append", default=[])),
+                     action="append", default=[]),
+              option("upright", "y=3um|x=3um", "a section across the collector; may be repeated", action="append",
+                     default=[])),
         group("output",
               shared.output("S.gwy", "the sections as channels"), shared.json_or_stdout(),
               shared.written("csv", "PROFILE.csv", "a row for each distance"), *shared.WAYS),
@@ -59,7 +64,7 @@ COMMANDS: Final = {
     "segment": Command("tell the class of every voxel from painted strokes, or from levels", (
         _VOLUME, _READING, _LEVELS,
         group("what parts the classes",
-              shared.taken("labels", "STROKES", "a volume of that size with the number of a class where it was painted"),
+              shared.taken("labels", "STROKES", "a volume of its size with the number of a class where it was painted"),
               option("thresholds", "0.03,0.13,0.6", "attenuations (air 0, collector 1) between classes, instead")),
         shared.output("S.zarr", required=True), shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
     ), "Writes an OME-Zarr of labels. A few strokes of each class in two or three sections are enough; those of the "

@@ -16,7 +16,7 @@ from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.profile import COLUMNS, Profile, csv_from_profile, profile_of
-from napari_tesm.volumes.sections import section_at
+from napari_tesm.volumes.sections import section_at, upright_section
 from napari_tesm.volumes.surfaces import surfaces_of
 
 
@@ -28,8 +28,9 @@ def run_command(options: argparse.Namespace) -> int:
     )
     if heights and any(height is None or height < 0 for height in heights):
         raise UsageError("--section takes a height above the collector, like 972nm")
-    if bool(heights) != bool(options.output):
-        raise UsageError("sections are written to a file: --section and -o go together")
+    upright = [_upright(text) for text in options.upright]
+    if bool(heights or upright) != bool(options.output):
+        raise UsageError("sections are written to a file: --section or --upright and -o go together")
     for path in paths_asked(options).values():
         refuse_inputs(path, options.file)
     volume = volume_to_read(options)
@@ -38,6 +39,7 @@ def run_command(options: argparse.Namespace) -> int:
         levels = levels_from_options(options, volume)
         surfaces = surfaces_of(volume, levels, progress=part_of(progress, 0, 0.6))
         sections = [section_at(volume, levels, surfaces, height) for height in heights if height is not None]
+        sections += [upright_section(volume, levels, axis, place) for axis, place in upright]
         profile = profile_of(
             volume, levels, surfaces, bin_width=width, reach=reach, progress=part_of(progress, 0.6, 1)
         )
@@ -47,6 +49,15 @@ def run_command(options: argparse.Namespace) -> int:
         outputs.write_text("csv", lambda: csv_from_profile(profile))
     print_outcome(options, content, _lines(volume, profile))
     return 0
+
+
+def _upright(text: str) -> tuple[str, float]:
+    """Return the axis that an upright section cuts, and where."""
+    axis, equals, length = text.partition("=")
+    place = length_from_option(length, "upright") if equals and axis in ("y", "x") else None
+    if place is None:
+        raise UsageError(f"--upright takes where a section cuts an axis, like y=3um or x=3um, not '{text}'")
+    return axis, place
 
 
 def _content(volume: xr.Dataset, profile: Profile) -> dict[str, Any]:

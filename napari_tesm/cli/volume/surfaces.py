@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome, refuse_inputs
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.volume.opening import levels_from_options, volume_to_read
@@ -15,22 +16,40 @@ from napari_tesm.volumes.dataset import voxel_in_words, voxel_of
 from napari_tesm.volumes.levels import Levels
 from napari_tesm.volumes.surfaces import surfaces_of
 from napari_tesm.volumes.thickness import Thickness, thickness_of
+from napari_tesm.volumes.threshold_surfaces import surfaces_by_thresholds
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Find the surfaces; see ``tesm volume surfaces --help``."""
+    thresholds = _thresholds(options.thresholds)
     for path in paths_asked(options).values():
         refuse_inputs(path, options.file)
     volume = volume_to_read(options)
     with outputs_of(options) as outputs:
         levels = levels_from_options(options, volume)
-        surfaces = surfaces_of(volume, levels, progress=progress_for(options.progress))
+        progress = progress_for(options.progress)
+        if thresholds is None:
+            surfaces = surfaces_of(volume, levels, progress=progress)
+        else:
+            surfaces = surfaces_by_thresholds(volume, levels, thresholds, progress=progress)
         thickness = thickness_of(surfaces["thickness"].values)
-        content = _content(volume, levels, surfaces, thickness)
+        content = _content(volume, levels, surfaces, thickness) | {"thresholds": thresholds}
         outputs.write_container(lambda: container_from_images(list(surfaces.data_vars.values())))
         outputs.write_json(content)
     print_outcome(options, content, _lines(volume, levels, surfaces, thickness))
     return 0
+
+
+def _thresholds(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        electrode, collector = (float(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--thresholds takes the attenuations of electrode and collector, like 0.03,0.5, not '{text}'"
+        ) from None
+    return electrode, collector
 
 
 def _content(
