@@ -101,6 +101,20 @@ def test_the_right_kernel_is_recommended_and_describes_in_every_noise(name, kind
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [1007])
+def test_every_kernel_is_judged_by_noise_of_all_processes_that_any_of_them_leaves(seed):
+    def mixture(rng, n):
+        filtered_part, slow = noises.behind_lock_in(rng, n, 1e-4, 4), noises.pink(rng, n)
+        together = np.sqrt(0.4) * filtered_part + np.sqrt(0.3) * slow + np.sqrt(0.3) * noises.mains(rng, n)
+        return together + 0.5 * rng.standard_normal((n, 1)) * TIME / np.ptp(TIME)
+
+    lock_in = {"time_constant": 1e-4, "order": 4}
+    votes = kernel_choice(map_of(traces_in(mixture, "exponential", seed=seed, **lock_in), **lock_in)).together
+    assert votes.recommended() == "exponential"
+    assert votes.describes
+
+
+@pytest.mark.slow
 def test_a_lock_in_misled_who_took_its_noise_for_white():
     noise, lock_in = NOISES["0.1 ms x 4"]
     dataset = map_of(traces_in(noise, "exponential", seed=0, **lock_in), **lock_in)

@@ -34,7 +34,7 @@ _STANDING: Final = 16
 """Traces whose tangents stand for all where it is asked what a fit takes out of a process."""
 _SMALL: Final = 1e-5
 _ALWAYS: Final = ("lock-in", "mains", "drift")
-"""Processes that are always possible; of the others those that a kernel leaves, and those likely for one before."""
+"""Processes that are always possible; of the others those that any kernel leaves."""
 _CLEARLY: Final = 10.0
 """Of −2 ln L of all traces, beside 2 for each process more, by which noise must be likelier than white noise."""
 
@@ -119,7 +119,9 @@ def likely_noise(
         What the noise may be made of.
     """
     white = next(process for process in processes if process.kind == "white")
+    # The same for every kernel: what one leaves may be another's noise, which its own residuals hide.
     possible = {white, *(process for process in processes if process.kind in _ALWAYS)}
+    possible = possible.union(*(noise.weights for noise in noises))
     plain = NoiseModel({white: 1.0}, max(noise.traces for noise in noises))
     likeliest = min(by_kernel.unlikelihood(plain) for by_kernel in explained) - _CLEARLY
     chosen, judge = plain, explained[0]
@@ -129,13 +131,12 @@ def likely_noise(
         time = by_kernel.time[by_kernel.kept]
         parts = []
         for process in processes:
-            if process in possible or process in start.weights:
+            if process in possible:
                 key = (process, time.tobytes())
                 if key not in made:
                     made[key] = _Part.of(process, time)
                 parts.append(made[key])
         noise = _refined(start, parts, by_kernel)
-        possible |= noise.weights.keys()
         level = by_kernel.unlikelihood(noise) + 2 * len(noise.weights)
         if level < likeliest:
             likeliest, chosen, judge = level, noise, by_kernel
