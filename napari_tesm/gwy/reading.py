@@ -11,6 +11,7 @@ from gwyfile.objects import GwyContainer, GwyDataField, GwyObject, GwySIUnit
 
 from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.errors import GwyFormatError
+from napari_tesm.gwy.copies import allow_copies
 from napari_tesm.gwy.values import ARRAYS, COUNT, MAX_DEPTH, SCALARS
 
 # Gwyddion 1.x wrote the items of the outermost container as (GType, key, value) instead of (key, type code,
@@ -23,6 +24,8 @@ _LARGE_BYTES = 1 << 20
 
 # The least an item of an array can take: a string its NUL, an object an empty name, its NUL and a size.
 _LEAST_BYTES = {"S": 1, "O": 5}
+
+allow_copies()
 
 
 def read_container(path: str | os.PathLike[str]) -> GwyContainer:

@@ -172,6 +172,7 @@ def fit_scan(
     fitting, inverting = _part(progress, 0, 1 + inverts), _part(progress, inverts, 1 + inverts)
     try:
         evaluation = Evaluation.of(scan.dataset, scan.recipe)
+        scan.notes += evaluation.contradictions()
         scan.dataset, scan.recipe = evaluation.dataset, evaluation.recipe
         scan.maps = run(evaluation, jobs=jobs, progress=fitting)
     except ValueError as error:

@@ -154,3 +154,10 @@ def test_a_kernel_with_a_shape_of_its_own_takes_no_nuisances(form):
     assert not form.nuisance.enabled
     form.kernel.value = "flux-pulse"
     assert form.nuisance.enabled
+
+
+def test_all_parameters_are_asked_for_under_the_gates(form):
+    form.all_parameters.native.click()
+    assert form.model.recipe.all_parameters
+    form.all_parameters.native.click()
+    assert not form.model.recipe.all_parameters

@@ -66,6 +66,7 @@ _TIPS: Final = {
     "even one does not, as an electrostatic force goes with V²",
     "sign": "Auto: pixels whose H, pulse and relaxation contradict each other in sign, or that have a sign the map "
     "does not show elsewhere, are inconsistent; any: no sign is asked for",
+    "all": "Maps of a and c with their errors, of the RMS and the reduced χ² of each window, too",
     "intervals": "Maps of the limits that hold τ and D with 95 %; where a pixel is unresolved, what can be said of it",
 }
 
@@ -103,13 +104,14 @@ class FitForm(QWidget):
         self.geometry = ComboBox(name="geometry", choices=_GEOMETRIES, tooltip=_TIPS["geometry"])
         narrow(self.kernel.native, _SHORTEST)
         self.intervals = CheckBox(name="intervals", text="95 % limits", tooltip=_TIPS["intervals"])
+        self.all_parameters = CheckBox(name="all_parameters", text="all parameters", tooltip=_TIPS["all"])
         self.noise = ComboBox(name="noise", choices=list(NOISES), tooltip=_TIPS["noise"])
         self.sign = ComboBox(name="sign", choices=list(SIGNS), tooltip=_TIPS["sign"])
         self.nuisance = LineEdit(name="nuisance", tooltip=_TIPS["nuisance"])
         self.parity = ComboBox(name="parity", choices=_PARITIES, tooltip=_TIPS["parity"])
         self.lateral = LateralEntries(self.taking)
-        self.preview = CheckBox(name="preview", text="Live preview", value=True)
-        self.preview.tooltip = "Maps follow while a parameter changes"
+        followed = "Maps follow while a parameter changes"
+        self.preview = CheckBox(name="preview", text="Live preview", value=True, tooltip=followed)
         self.units = {name: QLabel("nm") for name in RADII}
         """What stands behind a radius: its unit, and whether it is the file's."""
         self.gates_button = QToolButton()
@@ -136,12 +138,12 @@ class FitForm(QWidget):
             self.sign.native,
         )
         # Beside each other: the form has to leave room for the words on what came of it.
-        instrument = row_of(
-            QLabel(LABELS["noise"]), self.noise.native, QLabel(LABELS["nuisance"]), self.nuisance.native,
-            self.intervals.native,
-        )  # fmt: skip
+        beside = (self.noise.native, QLabel(LABELS["nuisance"]), self.nuisance.native)
+        instrument = row_of(QLabel(LABELS["noise"]), *beside)
+        further = row_of(self.intervals.native, self.all_parameters.native)
         self.gates = QWidget()
-        laid_out(QVBoxLayout(self.gates), gates, lock_in, instrument, self.lateral.row, spacing=2, margin=0)
+        parts = (gates, lock_in, instrument, further, self.lateral.row)
+        laid_out(QVBoxLayout(self.gates), *parts, spacing=2, margin=0)
         self.gates.hide()
         rows = (
             *(
@@ -172,10 +174,10 @@ class FitForm(QWidget):
         order = [
             *(widget for _, widgets in rows for widget in widgets),
             *native.values(),
-            self.sign.native,
-            self.noise.native,
-            self.nuisance.native,
-            self.intervals.native,
+            *(
+                box.native
+                for box in (self.sign, self.noise, self.nuisance, self.intervals, self.all_parameters)
+            ),
             self.lateral.prior.native,
         ]
         stops = [widget for widget in dict.fromkeys(order) if not isinstance(widget, QLabel)]
@@ -193,7 +195,7 @@ class FitForm(QWidget):
         self.nuisance.native.textEdited.connect(self._entered("nuisance"))
         for widget in (
             self.kernel, self.geometry, self.threshold_of, self.threshold, self.intervals, self.noise, self.parity,
-            self.sign,
+            self.sign, self.all_parameters,
         ):  # fmt: skip
             widget.changed.connect(self._entered(widget.name))
         for entry in self._line_edits():
@@ -250,6 +252,7 @@ class FitForm(QWidget):
                 _set_text(self.edges[number, edge], text)
             self.edges[number, "stop"].native.setPlaceholderText("end" if window is not None else "")
         self.intervals.value = recipe.intervals
+        self.all_parameters.value = recipe.all_parameters
         self.noise.value = recipe.noise
         self.parity.value = recipe.parity
         for widget in self._of_opposite_voltages:

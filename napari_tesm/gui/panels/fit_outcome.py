@@ -186,12 +186,16 @@ def _in_colour(meaning: str, count: int) -> str:
 
 
 def _notes(maps: xr.Dataset, model: FitModel | None) -> list[str]:
-    """Return in what a preview is less than the fit it stands for."""
+    """Return where the form contradicts the file, and in what a preview is less than the fit it stands for."""
+    scan = None if model is None else model.scan
+    against = [] if scan is None or scan.settings is None else scan.evaluation.contradictions()
+    against = [f"{escape(sentence[0].upper() + sentence[1:])}." for sentence in against]
     if PREVIEW_STEP not in maps.attrs:
-        return []
+        return against
     step = int(maps.attrs[PREVIEW_STEP])
     lateral = model is not None and model.scan.inversion is not None
     return [
+        *against,
         f"Preview of every {_ordinal(step)} pixel each way." if step > 1 else "",
         "Preview of each pixel by itself: Fit all takes lateral diffusion out." if lateral else "",
     ]
