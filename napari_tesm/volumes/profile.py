@@ -12,22 +12,27 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.volumes.blur import blur_of
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.levels import Levels
 from napari_tesm.volumes.tiles import Tile, columns_of, side_of_tiles, tiles
 
 Array = NDArray[np.float64]
 
-_MIXED: Final = 4
-"""Voxels from the collector that its own blur reaches: grey values there are no electrode's alone."""
+_MIXED: Final = 5.0
+"""Widths of the collector's edge that its blur reaches: grey values there are no electrode's alone."""
+_SHARPEST: Final = 2
+"""Voxels that are mixed however sharp the edge is: distances are right to a part of one."""
 _COPIES: Final = 14
 """Arrays of single precision that a tile and its distances come to."""
-_BLOCKS: Final = 5
+_BLOCKS: Final = 6
 """Blocks along each side of the field whose means tell the error."""
+_COARSER: Final = (1, 2, 3)
+"""Blocks along each side that are taken together, where neighbours may be alike: the largest error counts."""
 _BIN: Final = 2
 _BEYOND: Final = 0.5e-6
 _MOST_BINS: Final = 10_000
-COLUMNS: Final = ("distance", "attenuation", "sd", "mean_error", "within", "share", "count")
+COLUMNS: Final = ("distance", "attenuation", "sd", "mean_error", "within", "share", "count", "control")
 """What a profile tells for each bin."""
 
 
@@ -43,13 +48,15 @@ class Profile:
         Mean and standard deviation over all voxels at this distance, pores and air above the electrode among them; the
         noise of a voxel is part of the latter.
     mean_error : ndarray
-        Standard error of the mean, from the scatter of 5 × 5 blocks of the field.
+        Standard error of the mean, from the scatter of 6 × 6, 3 × 3 or 2 × 2 blocks of the field: the largest.
     within : ndarray
         Mean over the voxels below the electrode's surface alone; NaN where there are none.
     share : ndarray
         Part of the voxels that lies below it.
     count : ndarray
         Voxels.
+    control : ndarray
+        What the same measurement finds of this collector alone, blurred as it is and with nothing on it.
     mixed_below : float
         Distance in m up to which the collector's blur is mixed in.
     """
@@ -61,6 +68,7 @@ class Profile:
     within: Array
     share: Array
     count: Array
+    control: Array
     mixed_below: float
 
 
@@ -71,6 +79,7 @@ def profile_of(
     *,
     bin_width: float | None = None,
     reach: float | None = None,
+    mixed_below: float | None = None,
     side: int | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Profile:
@@ -86,6 +95,8 @@ def profile_of(
         In m; two voxels by default.
     reach : float, optional
         Largest distance in m; by default half a micrometre beyond nearly all of the electrode.
+    mixed_below : float, optional
+        Distance in m up to which the collector's blur counts as mixed in; by default five widths of its edge.
     side : int, optional
         Columns along a side of the tiles that are held in memory.
     progress : callable, optional
@@ -116,14 +127,18 @@ def profile_of(
     if side is None:
         needed = _planes_needed(surfaces, voxel[0], count * width, planes)
         side = side_of_tiles(needed, halo, _COPIES, within=(rows, columns))
+    blur = blur_of(volume, levels, surfaces)
     sums = np.zeros((3, _BLOCKS**2, count))
+    alone = np.zeros(count)
     inside = np.zeros((2, count))
     every = list(tiles((rows, columns), side, halo))
     for number, tile in enumerate(every):
-        _add_tile(volume, levels, surfaces, tile, width, sums, inside)
+        _add_tile(volume, levels, surfaces, tile, width, sums, inside, alone, blur)
         if progress is not None:
             progress((number + 1) / len(every), "measuring the profile")
-    return _profile(sums, inside, width, _MIXED * max(voxel))
+    if mixed_below is None:
+        mixed_below = max(_MIXED * blur, _SHARPEST * max(voxel))
+    return _profile(sums, inside, alone, width, mixed_below)
 
 
 def _add_tile(
@@ -134,8 +149,10 @@ def _add_tile(
     width: float,
     sums: Array,
     inside: Array,
+    alone: Array,
+    blur: float,
 ) -> None:
-    """Add what the columns of a tile come to: numbers, sums and squares for each block and bin, and those within."""
+    """Add what a tile comes to: numbers, sums and squares by block and bin, those within, and of a bare collector."""
     voxel = voxel_of(volume)
     total, rows, columns = volume[INTENSITY].shape
     count = sums.shape[2]
@@ -159,6 +176,8 @@ def _add_tile(
         total_of += np.bincount(place, weights, total_of.size).reshape(total_of.shape)
     top = surfaces["electrode_surface"].values[tile.target] / voxel[0]
     below = (np.arange(low, high)[:, None, None] + 0.5 < top)[near]
+    bare = _collector_alone(surface, slice(low, high), voxel, blur)[:, tile.inner[0], tile.inner[1]]
+    alone += np.bincount(bins, bare[near], count)
     inside[0] += np.bincount(bins[below], minlength=count)
     inside[1] += np.bincount(bins[below], taken[below], count)
 
@@ -202,19 +221,43 @@ def distance_from_surface(
     return np.asarray(np.where(above, np.sqrt(squares), 0), dtype=np.float32)
 
 
-def _profile(sums: Array, inside: Array, width: float, mixed_below: float) -> Profile:
+def _collector_alone(
+    surface: NDArray[np.floating], planes: slice, voxel: tuple[float, float, float], blur: float
+) -> NDArray[np.float32]:
+    """Return the attenuation of a collector with nothing on it, blurred alike in all directions."""
+    from scipy.ndimage import gaussian_filter
+
+    # A voxel holds its part of the collector, which blurs along z by itself.
+    alone = np.clip(surface[None] - np.arange(planes.start, planes.stop)[:, None, None], 0, 1).astype(
+        np.float32
+    )
+    width = math.sqrt(max(blur**2 - voxel[0] ** 2 / 12, 0.0))
+    return np.asarray(gaussian_filter(alone, [width / edge for edge in voxel]))
+
+
+def _profile(sums: Array, inside: Array, alone: Array, width: float, mixed_below: float) -> Profile:
     counts, totals, squares = sums.sum(axis=1)
     there = np.maximum(counts, 1)
     mean = np.where(counts > 0, totals / there, np.nan)
     sd = np.sqrt(np.maximum(squares / there - mean**2, 0))
-    weights = sums[0] / there
-    of_blocks = sums[1] / np.maximum(sums[0], 1)
-    # Of blocks that weigh unequally: the variance of their weighted mean, with Bessel's correction.
-    filled = np.maximum((sums[0] > 0).sum(axis=0), 2)
-    error = np.sqrt((weights**2 * (of_blocks - mean) ** 2).sum(axis=0) * filled / (filled - 1))
+    error = np.max([_error_of_blocks(sums[:2], side, mean) for side in _COARSER], axis=0)
     within = np.where(inside[0] > 0, inside[1] / np.maximum(inside[0], 1), np.nan)
     distance = (np.arange(counts.size) + 0.5) * width
-    return Profile(distance, mean, sd, error, within, inside[0] / there, counts, mixed_below)
+    share, control = inside[0] / there, alone / there
+    return Profile(distance, mean, sd, error, within, share, counts, control, mixed_below)
+
+
+def _error_of_blocks(sums: Array, side: int, mean: Array) -> Array:
+    """Return the standard error of the mean from the scatter of blocks, so many along each side taken together."""
+    count = _BLOCKS // side
+    together = sums.reshape(2, count, side, count, side, -1).sum(axis=(2, 4)).reshape(2, count**2, -1)
+    numbers, totals = together
+    weights = numbers / np.maximum(numbers.sum(axis=0), 1)
+    of_blocks = totals / np.maximum(numbers, 1)
+    # Of blocks that weigh unequally: the variance of their weighted mean, with Bessel's correction.
+    filled = np.maximum((numbers > 0).sum(axis=0), 2)
+    variance = (weights**2 * (of_blocks - mean) ** 2).sum(axis=0) * filled / (filled - 1)
+    return np.asarray(np.sqrt(variance))
 
 
 def csv_from_profile(profile: Profile) -> str:

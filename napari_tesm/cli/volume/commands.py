@@ -41,6 +41,8 @@ COMMANDS: Final = {
         group("what is measured",
               option("bin", "120nm", "width of the bins of distance (default: two voxels)"),
               option("reach", "4um", "largest distance (default: beyond most of the electrode)"),
+              option("mixed", "240nm", "distance up to which the collector's blur is mixed in (default: five widths of "
+                     "its edge)"),
               option("section", "972nm", "a section at this height above the collector; may be repeated",
                      action="append", default=[]),
               option("upright", "y=3um|x=3um", "a section across the collector; may be repeated", action="append",

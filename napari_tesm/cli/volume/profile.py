@@ -23,8 +23,8 @@ from napari_tesm.volumes.surfaces import surfaces_of
 def run_command(options: argparse.Namespace) -> int:
     """Measure the profile; see ``tesm volume profile --help``."""
     heights = [length_from_option(text, "section") for text in options.section]
-    width, reach = (
-        length_from_option(text, name) for text, name in ((options.bin, "bin"), (options.reach, "reach"))
+    width, reach, mixed = (
+        length_from_option(getattr(options, name), name) for name in ("bin", "reach", "mixed")
     )
     if heights and any(height is None or height < 0 for height in heights):
         raise UsageError("--section takes a height above the collector, like 972nm")
@@ -41,7 +41,13 @@ def run_command(options: argparse.Namespace) -> int:
         sections = [section_at(volume, levels, surfaces, height) for height in heights if height is not None]
         sections += [upright_section(volume, levels, axis, place) for axis, place in upright]
         profile = profile_of(
-            volume, levels, surfaces, bin_width=width, reach=reach, progress=part_of(progress, 0.6, 1)
+            volume,
+            levels,
+            surfaces,
+            bin_width=width,
+            reach=reach,
+            mixed_below=mixed,
+            progress=part_of(progress, 0.6, 1),
         )
         content = _content(volume, profile)
         outputs.write_container(lambda: container_from_images(sections))
