@@ -45,7 +45,7 @@ def _install_module() -> int:
         )
     if current.program is None:
         print("Gwyddion itself is not on the PATH; its libraries are here and load the module.")
-    print("Start Gwyddion anew and look under Volume Data, Curve Maps and Data Process for t-ESM.")
+    print("Restart Gwyddion and look under Volume Data, Curve Maps and Data Process for t-ESM.")
     return 0
 
 
@@ -54,7 +54,7 @@ def _install_plugins() -> int:
     for path in installed.plugins:
         print(f"Plug-in: {printable(str(path))}")
     print(f"Engine:  {printable(str(installed.engine))}")
-    print("A Gwyddion that has pygwy shows them under Volume Data and Data Process when it is started anew.")
+    print("A Gwyddion that has pygwy shows them under Volume Data and Data Process after a restart.")
     return 0
 
 
@@ -63,7 +63,7 @@ def _lines(current: Status) -> Iterator[str]:
         yield "Module:   not installed for this user; tesm gwyddion install does it"
     else:
         version = current.version or "unknown version"
-        other = "" if version == __version__ else f" (this is napari-tesm {__version__}: install it anew)"
+        other = "" if version == __version__ else f" (this is napari-tesm {__version__}: install it again)"
         yield f"Module:   {version}{other}, {current.module}"
     program = current.program or "no program gwyddion on the PATH"
     # The version is known only where the libraries were asked to load the module.

@@ -21,7 +21,7 @@ _PACKAGES: Final = ("numpy", "scipy", "xarray", "matplotlib", "scikit-image", "g
 _SELECTED: Final = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11)
 """Values of D in m²/s for which the height of a pulse is said."""
 _MAXIMA: Final = {
-    "robust": "the largest |H| that three neighbouring pixels support and no single line makes up",
+    "robust": "the largest |H| that three neighbouring pixels reach and that is not confined to one scan line",
     "max": "the largest |H| of the map",
     "p99": "the 99th percentile of |H|",
 }

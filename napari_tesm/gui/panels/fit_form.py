@@ -48,7 +48,7 @@ _TIPS: Final = {
     "the tip radius. Empty: the file's, where it says one.",
     "contact_radius_error": "Its standard error, in nm",
     "threshold": "Pixels with a smaller |H| are not evaluated, in % of the map's maximum or in standard errors of H",
-    "threshold_of": "Robust: the largest |H| that three neighbouring pixels support and no single line makes up, so "
+    "threshold_of": "Robust: the largest |H| that three neighbouring pixels reach and that is not confined to one line, so "
     "that hot pixels and bad lines do not count. Noise: the standard error of each pixel's own H",
     "kernel": "Shape of the relaxation",
     "geometry": "How D follows from τ and the length l: the contact radius, else the tip radius",
