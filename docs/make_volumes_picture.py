@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from napari_tesm.plotting.volumes import attenuation_colours
 from napari_tesm.volumes.dataset import INTENSITY
 from napari_tesm.volumes.levels import levels_of
 from napari_tesm.volumes.profile import profile_of
@@ -26,8 +25,7 @@ def draw(figure: Figure) -> None:
     section = section_at(volume, levels, surfaces, 972e-9)
     x, y = (volume[axis].values / MICROMETRE for axis in ("x", "y"))
     height = volume["z"].values[-1] / MICROMETRE
-    turbo = colormaps["turbo"]
-    colours = ListedColormap(turbo(np.linspace(0.05, 0.95, 256))).with_extremes(over="#8a8a8a")
+    colours = attenuation_colours()
     (cut_axes, map_axes), (section_axes, profile_axes) = figure.subplots(2, 2)
     row = len(y) // 2
     cut = levels.normalised(volume[INTENSITY][:, row].values)

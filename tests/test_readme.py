@@ -32,5 +32,7 @@ def test_the_table_of_regions_is_that_of_the_command(tmp_path, capsys):
     save(out, dataset, fit(dataset, tip_radius="25 nm"), regions=regions_of_sample(dataset))
     assert main(["regions", str(out)]) == 0
     printed = capsys.readouterr().out
-    (block,) = re.findall(r"```\n(D2 \(-3 V\) in.*?)```", (ROOT / "docs" / "command_line.md").read_text("utf-8"), re.DOTALL)
+    (block,) = re.findall(
+        r"```\n(D2 \(-3 V\) in.*?)```", (ROOT / "docs" / "command_line.md").read_text("utf-8"), re.DOTALL
+    )
     assert block.strip() in printed

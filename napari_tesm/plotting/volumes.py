@@ -1,4 +1,4 @@
-"""Figures of electrode volumes: attenuation against the distance from the collector."""
+"""Figures of electrode volumes: sections with their surfaces, thickness, attenuation against distance."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+import xarray as xr
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.image import AxesImage
 
+from napari_tesm.plotting.maps import map_extent
 from napari_tesm.plotting.theme import LIGHT, POINT_COLOURS, PlotTheme
+from napari_tesm.quantities.axes import axis_spacing
 from napari_tesm.volumes.profile import Profile
 
 _MICROMETRE: Final = 1e-6
@@ -60,3 +66,77 @@ def draw_profiles(axes: Axes, profiles: Mapping[str, Profile], *, theme: PlotThe
         # Beside the collector values rise to 1: the electrode is what is looked at.
         axes.set(xlim=(0, max(ends) / _MICROMETRE), ylim=(-0.25 * highest, 1.25 * highest or 1))
         axes.legend(frameon=False, fontsize=theme.font_size, loc="upper right")
+
+
+def draw_upright(axes: Axes, section: xr.DataArray, surfaces: xr.Dataset, *, largest: float) -> AxesImage:
+    """Draw an upright section, z upward, with the surfaces of collector (white) and electrode.
+
+    Parameters
+    ----------
+    axes : Axes
+    section : DataArray, dims (z, x) or (z, y)
+        Attenuation, air 0 and collector 1.
+    surfaces : Dataset
+        On that section, in m; both surfaces are one where there is no electrode.
+    largest : float
+        Attenuation at the end of the colours; what is brighter is grey.
+    """
+    along = str(section.dims[1])
+    across, upward = (section[name].values / _MICROMETRE for name in (along, "z"))
+    steps = [axis_spacing(section[name]) / _MICROMETRE for name in (along, "z")]
+    extent = (
+        across[0] - steps[0] / 2, across[-1] + steps[0] / 2, upward[0] - steps[1] / 2, upward[-1] + steps[1] / 2,
+    )  # fmt: skip
+    image = axes.imshow(
+        section.values, origin="lower", extent=extent, cmap=attenuation_colours(), vmin=0, vmax=largest,
+        interpolation="nearest",
+    )  # fmt: skip
+    for name, colour in (("collector_surface", "white"), ("electrode_surface", "#ff4fd8")):
+        axes.plot(across, surfaces[name].values / _MICROMETRE, color=colour, lw=1)
+    axes.set(xlabel=f"{along} (µm)", ylabel="z (µm)", xlim=extent[:2], ylim=extent[2:])
+    return image
+
+
+def draw_attenuation(axes: Axes, section: xr.DataArray, *, largest: float) -> AxesImage:
+    """Draw a section from above, rows downward.
+
+    Parameters
+    ----------
+    axes : Axes
+    section : DataArray, dims (y, x)
+        Attenuation, air 0 and collector 1.
+    largest : float
+    """
+    (left, right, bottom, top), unit = map_extent(section)
+    image = axes.imshow(
+        section.values, extent=(left, right, bottom, top), cmap=attenuation_colours(), vmin=0, vmax=largest,
+        interpolation="nearest",
+    )  # fmt: skip
+    axes.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+    return image
+
+
+def draw_thickness_histogram(axes: Axes, thickness: xr.DataArray, *, bins: int = 60) -> None:
+    """Draw how thick the columns of an electrode are, with their mean and standard deviation.
+
+    Parameters
+    ----------
+    axes : Axes
+    thickness : DataArray, dims (y, x), in m
+    bins : int
+    """
+    values = thickness.values.ravel() / _MICROMETRE
+    mean, sd = float(values.mean()), float(values.std())
+    axes.hist(
+        values, bins, weights=np.full(values.size, 100 / values.size), color=POINT_COLOURS[0], alpha=0.75
+    )
+    axes.axvline(mean, color="#333333", lw=1.5, label=f"mean {mean:.2f} µm")
+    axes.axvspan(mean - sd, mean + sd, color="#333333", alpha=0.12, lw=0, label=f"± sd {sd:.2f} µm")
+    axes.set(xlabel="Thickness (µm)", ylabel="Columns (%)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def attenuation_colours() -> Colormap:
+    """Return turbo from low (blue, lithiated) to high (red), and the collector grey."""
+    return ListedColormap(colormaps["turbo"](np.linspace(0.05, 0.95, 256))).with_extremes(over="#8a8a8a")

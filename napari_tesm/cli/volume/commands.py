@@ -86,6 +86,19 @@ COMMANDS: Final = {
               *shared.STYLE, *shared.WAYS),
     ), "Thickness of each state with its error, its ratio to the reference beside what its capacity predicts, and what "
        "is left of the material. Surfaces are found in each volume by its own grey values of air and collector."),
+    "report": Command("make figures and tables of one state or several, as one HTML page", (
+        shared.files("VOLUME", "a state, or several on one scale", nargs="+"), shared.output("DIR", required=True),
+        _READING,
+        group("what goes into the report",
+              option("labels", "LABEL", "what each state is called, in their order", nargs="+", action="extend"),
+              option("title", "TEXT", "heading of the page"),
+              option("section", "972nm", "height above the collector of the sections that follow it",
+                     default="972nm")),
+        group("output", *shared.STYLE, flag("overwrite", "replace an earlier report in DIR"), shared.PROGRESS,
+              shared.QUIET, shared.DEBUG),
+    ), "Thickness as a map and a histogram, sections across the collector and along it, and attenuation against the "
+       "distance from it, of all states on one scale: one HTML page that needs nothing beside it, figures as PNG and "
+       "SVG (for print PDF, too), tables as CSV, all numbers as JSON."),
     "simulate": Command("write a simulated volume with known surfaces", (
         shared.output("V.zarr", required=True),
         shared.written("truth", "T.gwy", "its true surfaces and thickness, as channels"),

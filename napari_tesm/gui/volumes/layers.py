@@ -22,7 +22,6 @@ MAPS: Final = {
 }
 ATTENUATION: Final = "attenuation"
 """Name of the colours of attenuation."""
-_GREY: Final = (0.54, 0.54, 0.54, 1.0)
 _LEAST: Final = 1e-6
 
 
@@ -109,10 +108,12 @@ def set_limits(layer: Any, limits: tuple[float, float]) -> None:
 
 def attenuation_colours() -> Any:
     """Return turbo from low (blue, lithiated) to high (red), and the collector grey."""
-    from matplotlib import colormaps
     from napari.utils.colormaps import Colormap
 
-    return Colormap(colormaps["turbo"](np.linspace(0.05, 0.95, 256)), name=ATTENUATION, high_color=_GREY)
+    from napari_tesm.plotting import volumes
+
+    colours = volumes.attenuation_colours()
+    return Colormap(colours(np.arange(colours.N)), name=ATTENUATION, high_color=colours.get_over())
 
 
 def _limits(values: NDArray[Any], percent: tuple[float, float]) -> tuple[float, float]:

@@ -64,7 +64,7 @@ class OpeningForm(QWidget):
         )
         self.folder_button = button("Folder…", "An OME-Zarr, or a folder of TIFF slices", self._choose_folder)
         self.layer_button = button(
-            "Layer", "Take the selected image layer with its scale", self.take_selected_layer
+            "Selected layer", "Take the selected image layer with its scale", self.take_selected_layer
         )
         self.close_button = button("✕", "Open nothing", self.close_form)
         self.words = Words(_HINT, narrow=True)
