@@ -84,7 +84,7 @@ class ComparePanel(Panel):
             "Add aligned map", "A new layer: the second map laid on the first", self.add_aligned
         )
         self.table = TableView(_Correlations(), stretched=0)
-        self.canvas = PlotCanvas(height=110)
+        self.canvas = PlotCanvas(height=90)
         self.canvas.setMinimumWidth(110)
         self.plot = ScatterPlot(self.canvas.figure)
         self.sentence = Words(whole=True)

@@ -34,7 +34,7 @@ _THRESHOLDS: Final = (
     ("noise of H", "noise"),
 )
 _PARITIES: Final = (("each as recorded", EACH), ("odd part of +V and −V", ODD), ("even part", EVEN))
-_SHORTEST: Final = 5
+_SHORTEST: Final = 4
 """Wide letters of a kernel that are shown at least: its row has to fit into a dock of 450 pixels."""
 USUAL_SIGMA: Final = "5sigma"
 _GEOMETRIES: Final = tuple(
@@ -48,8 +48,8 @@ _TIPS: Final = {
     "the tip radius. Empty: the file's, where it says one.",
     "contact_radius_error": "Its standard error, in nm",
     "threshold": "Pixels with a smaller |H| are not evaluated, in % of the map's maximum or in standard errors of H",
-    "threshold_of": "Robust: the largest |H| that three neighbouring pixels reach and that is not confined to one line, so "
-    "that hot pixels and bad lines do not count. Noise: the standard error of each pixel's own H",
+    "threshold_of": "Robust: the largest |H| that three neighbouring pixels reach and that is not confined to one "
+    "line, so that hot pixels and bad lines do not count. Noise: the standard error of each pixel's own H",
     "kernel": "Shape of the relaxation",
     "geometry": "How D follows from τ and the length l: the contact radius, else the tip radius",
     "response_level": "Probability of a constant in the noise as measured (white: F-test): below this a pixel responds",
@@ -102,7 +102,8 @@ class FitForm(QWidget):
         }
         self.kernel = ComboBox(name="kernel", choices=list(ALL_KERNELS), tooltip=_TIPS["kernel"])
         self.geometry = ComboBox(name="geometry", choices=_GEOMETRIES, tooltip=_TIPS["geometry"])
-        narrow(self.kernel.native, _SHORTEST)
+        for box in (self.kernel, self.geometry, self.threshold_of):
+            narrow(box.native, _SHORTEST)
         self.intervals = CheckBox(name="intervals", text="95 % limits", tooltip=_TIPS["intervals"])
         self.all_parameters = CheckBox(name="all_parameters", text="all parameters", tooltip=_TIPS["all"])
         self.noise = ComboBox(name="noise", choices=list(NOISES), tooltip=_TIPS["noise"])
@@ -151,7 +152,7 @@ class FitForm(QWidget):
                 for name in RADII
             ),
             (LABELS["threshold"], (self.threshold.native, self.threshold_unit, self.threshold_of.native)),
-            ("Windows", (*windows, QLabel("ms"))),
+            ("Windows (ms)", tuple(windows)),
             (LABELS["kernel"], (self.kernel.native, self.geometry.native, self.gates_button)),
             (LABELS["lateral"], (self.lateral.box.native, self.lateral.together.native)),
             (LABELS["parity"], (self.parity.native,)),

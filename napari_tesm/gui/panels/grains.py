@@ -74,7 +74,7 @@ class GrainPanel(Panel):
             "Labels…", "Take the labels of a file: .npy, .tif, .png or .gwy", self._ask_for_labels
         )
         self.layer_button = button(
-            "From layer", "Take the labels of the selected napari layer", self.take_selected_layer
+            "Layer", "Take the labels of the selected napari layer", self.take_selected_layer
         )
         self.defects_button = button(
             "Defects?", "Propose: draw particles and holes as regions of class defect", self._propose_defects

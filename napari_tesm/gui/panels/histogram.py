@@ -32,7 +32,7 @@ class HistogramPanel(PlotPanel):
     EXPORTED = ("Save the histograms", "histograms.csv")
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(viewer, parent, height=150, tip="Save the bins and their counts, in SI units")
+        super().__init__(viewer, parent, height=110, tip="Save the bins and their counts, in SI units")
         self.quantity_box = choice_box("What is counted", self._chosen)
         self.pulse_box = choice_box("Pulse setting", self._chosen)
         splits = [(title, key) for key, title in SPLITS.items()]

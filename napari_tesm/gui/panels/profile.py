@@ -33,7 +33,7 @@ class ProfilePanel(PlotPanel):
     EXPORTED = ("Save the profile", "profile.csv")
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(viewer, parent, height=180, tip="Save what is shown, in SI units")
+        super().__init__(viewer, parent, height=110, tip="Save what is shown, in SI units")
         self.draw_button = self._add_tool("add_line", "Line: drag across a step")
         self.view_box = choice_box(
             "Values along the line, or of all pixels against their distance from the step",

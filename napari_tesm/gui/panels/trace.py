@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_tesm.data.maps import JOINT
 from napari_tesm.gui.models.entries import EntryModel
@@ -25,6 +25,7 @@ from napari_tesm.gui.panels.widgets import (
     fill_box,
     items_of_pulses,
     laid_out,
+    narrow,
     save_text,
     single_shot,
 )
@@ -32,8 +33,10 @@ from napari_tesm.gui.saying import say
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
 from napari_tesm.plotting.words import sentence_from_fit, sentence_from_limits_of_fit
 
-_LEAST_HEIGHT: Final = 120
+_LEAST_HEIGHT: Final = 100
 """Of the plot, in pixels: in a window of 800 the form of the fit is to be there beside it, too."""
+_SHORTEST: Final = 4
+"""Wide letters of a choice that are shown at least: with large type a dock of 400 pixels has room for no more."""
 _NO_LIMIT: Final = 16_777_215
 """Qt's own largest height."""
 _HINT: Final = "Move over the image to see traces; click pins a point, shift-click the mean of 3 × 3."
@@ -69,7 +72,7 @@ class TracePanel(Panel):
             "Mean and standard deviation of the pixels around the cursor", self._size_chosen, sizes
         )
         for box in (self.pulse_box, self.size_box):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+            narrow(box, _SHORTEST)
         self.theory_button = button(
             "Theory",
             "Lay over it, in green, what pure diffusion from a clamped tip shows with the D that comes nearest",
@@ -77,7 +80,6 @@ class TracePanel(Panel):
         self.theory_button.toggled.connect(self._theory_toggled)
         self.pin_button = button("Pin", "Pin the pixel under the probe (space)", self._pin)
         self.remove_button = button("Unpin", "Remove the selected point (Delete)", self._remove)
-        self.export_button = button("CSV…", "Save the curves shown, with their numbers", self.ask_and_export)
 
         self.table = TraceTable()
         self.table.place_chosen.connect(self._select)
@@ -87,7 +89,7 @@ class TracePanel(Panel):
 
         self.tools = QWidget()
         boxes = (self.pulse_box, self.layout_button, self.size_box, self.theory_button)
-        buttons = (self.pin_button, self.remove_button, self.export_button)
+        buttons = (self.pin_button, self.remove_button)
         laid_out(QHBoxLayout(self.tools), *boxes, None, *buttons, spacing=3, margin=0)
         parts = ((self.canvas, 1), self.tools, self.table, self.sentence)
         laid_out(QVBoxLayout(self), *parts, spacing=2, margin=0)

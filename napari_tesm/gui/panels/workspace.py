@@ -125,7 +125,6 @@ class Workspace(Panel):
         # Said, not left to what the tallest tab would like: the trace is looked at beside every tab.
         splitter.setSizes([430, 280])
         laid_out(QVBoxLayout(self), top, self.form, (splitter, 1), spacing=4, margin=4)
-        self.setMinimumWidth(400)
         guard_entries(self)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
@@ -159,6 +158,9 @@ class Workspace(Panel):
         """Show which scan is looked at and what is missing."""
         scan, scans = self.scan, self.session.scans
         self.scan_box.setVisible(len(scans) > 1)
+        self.summary.setVisible(
+            len(scans) <= 1
+        )  # of several the tab of scans says it, and there is room for one
         names = names_told_apart(scans)
         fill_box(self.scan_box, [(name, number) for number, name in enumerate(names)])
         if scan in scans:
