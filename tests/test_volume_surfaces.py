@@ -10,9 +10,14 @@ from napari_tesm.cli import main
 from napari_tesm.gwy import read_container
 from napari_tesm.gwy.contents import image
 from napari_tesm.io.volumes import open_volume, save_volume
+from napari_tesm.volumes.bodies import bodies_of
 from napari_tesm.volumes.dataset import volume_from_array
+from napari_tesm.volumes.gaps import gap_of
 from napari_tesm.volumes.levels import Levels, levels_of
+from napari_tesm.volumes.material import material_of
+from napari_tesm.volumes.profile import profile_of
 from napari_tesm.volumes.section_lines import surfaces_on_section
+from napari_tesm.volumes.sections import section_at
 from napari_tesm.volumes.surfaces import HALO, collector_surface, level_of_electrode, surfaces_of
 from napari_tesm.volumes.thickness import thickness_of
 from napari_tesm.volumes.threshold_surfaces import surfaces_by_thresholds
@@ -203,8 +208,11 @@ def test_a_volume_that_is_upside_down_or_on_its_side_is_refused(tmp_path, capsys
     broken = drawn.grey.copy()
     broken[30, 20, 10] = np.nan
     save_volume(tmp_path / "n.zarr", volume_from_array(broken, (60e-9,) * 3))
-    assert main(["volume", "surfaces", str(tmp_path / "n.zarr")]) == 1
-    assert "no numbers" in capsys.readouterr().err
+    assert main(["volume", "surfaces", str(tmp_path / "n.zarr"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["known"] == 1
+    broken[:] = np.nan
+    save_volume(tmp_path / "nothing.zarr", volume_from_array(broken, (60e-9,) * 3))
+    assert main(["volume", "surfaces", str(tmp_path / "nothing.zarr")]) == 1
 
 
 def test_a_simulated_volume_is_called_simulated_and_has_the_surfaces_of_its_truth(tmp_path, capsys):
@@ -236,3 +244,40 @@ def test_the_recipe_of_the_document_is_there_to_be_compared_with(stored, capsys)
     for wrong, code in (("0.5,0.1", 1), ("0.5", 2), ("a,b", 2), ("0,0.5", 1)):
         assert main(["volume", "surfaces", path, "--thresholds", wrong]) == code
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_what_was_not_reconstructed_is_masked_and_changes_nothing_beside_it():
+    drawn = electrode_volume((84, 100, 90), thickness=34.0, gap=400 / 60, lumps=2, radii=(9.0, 11.0), seed=23)
+    y, x = np.indices(drawn.z0.shape)
+    outside = np.hypot(y - 50, x - 45) > 52  # the corners of a field of view that is a circle
+    holed = drawn.grey.copy()
+    holed[:, outside] = np.nan
+    holed[np.random.default_rng(0).random(holed.shape) < 0.001] = np.nan
+    whole, masked = (volume_from_array(grey, VOXEL) for grey in (drawn.grey, holed))
+    levels = levels_of(masked)
+    assert levels.air == pytest.approx(GREY_AIR, abs=0.3)
+    assert levels.collector == pytest.approx(GREY_COLLECTOR, abs=0.3)
+    surfaces, true = surfaces_of(masked, levels), surfaces_of(whole, levels)
+    np.testing.assert_array_equal(np.isnan(surfaces["thickness"].values), outside)
+    z0, _ = errors(surfaces, drawn)
+    assert np.sqrt(np.nanmean(z0**2)) < 15
+    inner = np.hypot(y - 50, x - 45) < 40
+    assert (
+        np.nanmedian(np.abs((surfaces["electrode_surface"] - true["electrode_surface"]).values[inner]))
+        < 20e-9
+    )
+    stated = thickness_of(surfaces["thickness"].values)
+    assert stated.mean == pytest.approx((drawn.z1 - drawn.z0)[~outside].mean() * NM * 1e-9, rel=0.03)
+    gap = gap_of(masked, levels, surfaces)
+    assert gap.area_fraction == pytest.approx((drawn.gap > 0)[~outside].mean(), abs=0.05)
+    assert (np.isnan(gap.map.values) == outside).all()
+    bodies = bodies_of(masked, levels, surfaces, gap)
+    assert len(bodies.agglomerates) <= 2
+    assert not np.isfinite(bodies.map.values[outside]).any()
+    profile = profile_of(masked, levels, surfaces, reach=1.5e-6)
+    beside = profile_of(whole, levels, true, reach=1.5e-6)
+    assert profile.count.sum() < 0.95 * beside.count.sum()
+    np.testing.assert_allclose(profile.attenuation[4:], beside.attenuation[4:], atol=0.012)
+    section = section_at(masked, levels, surfaces, 972e-9)
+    assert (np.isnan(section.values) >= outside).all()
+    assert np.isnan(material_of(masked, levels, surfaces).values[outside]).all()

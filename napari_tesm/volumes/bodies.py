@@ -40,6 +40,7 @@ from napari_tesm.volumes.phases import (
     map_in_blocks,
     phases_of,
 )
+from napari_tesm.volumes.surfaces import known_surfaces
 from napari_tesm.volumes.tiles import Tile, side_of_tiles, tiles
 
 LEAST: Final = 0.8e-6
@@ -50,6 +51,8 @@ _HALO: Final = 2.5
 _COPIES: Final = 12
 _CLEAR: Final = 20
 """Blocks below a body from which on the share of particles among them says something."""
+_WHOLE: Final = 0.999
+"""Part of the columns of a block that must be known."""
 _SHIFTS: Final = (0.0, -BAND, BAND)
 
 
@@ -94,7 +97,8 @@ class Bodies:
     agglomerates : list of Body
         The largest first.
     map : DataArray, dims (y, x)
-        The number of the agglomerate in each column, from 1 on as in the list, the highest where several are; else 0.
+        The number of the agglomerate in each column, from 1 on as in the list, the highest where several are; else 0,
+        and NaN where it is not known.
     counts, diameters : tuple of float
         Number of agglomerates and their mean diameter in m (NaN: none) at the threshold, below it and above it.
     particles : tuple of float
@@ -165,11 +169,14 @@ def bodies_of(
                 size=least,
             )
         )  # fmt: skip
+    surfaces, known = known_surfaces(surfaces)
     grid = Grid.of(voxel, least / _PARTS)
     if surfaces.attrs["electrode_level"] is None:
-        return _Search(volume, levels, surfaces, gap, grid, Phases(0.0, None, math.nan), least).result()
+        return _Search(
+            volume, levels, surfaces, known, gap, grid, Phases(0.0, None, math.nan), least
+        ).result()
     phases = phases_of(volume, levels, surfaces, grid)
-    search = _Search(volume, levels, surfaces, gap, grid, phases, least)
+    search = _Search(volume, levels, surfaces, known, gap, grid, phases, least)
     unit = math.lcm(*grid.factors[1:])
     halo = math.ceil(_HALO * least / min(voxel[1:]) / unit) * unit
     if side is None:
@@ -190,12 +197,14 @@ class _Search:
         volume: xr.Dataset,
         levels: Levels,
         surfaces: xr.Dataset,
+        known: NDArray[np.bool_],
         gap: Gap,
         grid: Grid,
         phases: Phases,
         least: float,
     ) -> None:
-        self._volume, self._levels, self._surfaces, self._gap = volume, levels, surfaces, gap
+        self._volume, self._levels, self._surfaces, self._known = volume, levels, surfaces, known
+        self._gap = np.nan_to_num(gap.map.values)
         self._grid, self._phases, self._least = grid, phases, least
         self._sums = [BodySums() for _ in _SHIFTS]
         self._within = 0
@@ -214,7 +223,7 @@ class _Search:
             map_in_blocks(self._surfaces[f"{name}_surface"].values, tile.outer, grid)
             for name in ("collector", "electrode")
         )
-        start = bottom + map_in_blocks(self._gap.map.values, tile.outer, grid)
+        start = bottom + map_in_blocks(self._gap, tile.outer, grid)
         low = max(math.floor(float(bottom.min()) / grid.edges[0]), 0)
         most = self._volume[INTENSITY].shape[0] // grid.factors[0]
         high = min(math.ceil(float(top.max()) / grid.edges[0]) + FROM_SURFACES, most)
@@ -223,8 +232,9 @@ class _Search:
         )
         heights = ((np.arange(low, high) + 0.5) * grid.edges[0]).astype(np.float32)[:, None, None]
         apart = np.float32(FROM_SURFACES * grid.edges[0])
-        above = heights > start + apart / 2
-        within = (heights > start + apart) & (heights < top - apart)
+        known = map_in_blocks(self._known.astype(np.float32), tile.outer, grid) > _WHOLE
+        above = known & (heights > start + apart / 2)
+        within = known & (heights > start + apart) & (heights < top - apart)
         inner = tuple(
             slice(part.start // factor, -(-part.stop // factor))
             for part, factor in zip(tile.inner, grid.factors[1:], strict=True)
@@ -361,7 +371,7 @@ class _Search:
         fine = np.repeat(np.repeat(numbers, fy, axis=0), fx, axis=1)
         whole[: fine.shape[0], : fine.shape[1]] = fine
         return xr.DataArray(
-            whole,
+            np.where(self._known, whole, np.nan),
             {axis: self._volume[axis] for axis in ("y", "x")},
             ("y", "x"),
             name="agglomerates",

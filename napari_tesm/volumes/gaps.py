@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.levels import Levels
 from napari_tesm.volumes.sections import values_at
+from napari_tesm.volumes.surfaces import known_surfaces
 from napari_tesm.volumes.tiles import columns_of, side_of_tiles, tiles
 
 Map = NDArray[np.float32]
@@ -47,7 +48,7 @@ class Gap:
     Parameters
     ----------
     map : DataArray, dims (y, x)
-        Height of the gap in m, 0 where there is none.
+        Height of the gap in m, 0 where there is none, NaN where it is not known.
     area_fraction, height : float
         Part of the field that has one, and its mean height there in m, cracks left out; NaN where there is none.
     area_band, height_band : tuple of float
@@ -93,8 +94,9 @@ def gap_of(
     smoothing leaves half of the sum.
     """
     level = surfaces.attrs["electrode_level"]
+    surfaces, known = known_surfaces(surfaces)
     if level is None:
-        return _gap(surfaces, np.zeros((4, *surfaces["thickness"].shape), np.float32))
+        return _gap(surfaces, known, np.zeros((4, *surfaces["thickness"].shape), np.float32))
     edge = voxel_of(volume)[0]
     planes, rows, columns = volume[INTENSITY].shape
     heights = np.arange(_FIRST, max(_LONGEST / edge, _FIRST + 6), dtype=np.float32)
@@ -121,7 +123,7 @@ def gap_of(
             found[place][tile.target] = lengths[tile.inner]
         if progress is not None:
             progress((number + 1) / len(every), "looking for gaps")
-    return _gap(surfaces, found * edge)
+    return _gap(surfaces, known, found * edge)
 
 
 def gap_lengths(along: Map, heights: Map, middle: float, electrode: float, noise: float) -> Map:
@@ -171,11 +173,11 @@ def _noise_of_air(volume: xr.Dataset, levels: Levels) -> float:
     return 1.4826 * float(np.median(np.abs(smooth - np.median(smooth))))
 
 
-def _gap(surfaces: xr.Dataset, found: NDArray[np.float32]) -> Gap:
-    shares = [float((lengths > 0).mean()) for lengths in found]
-    heights = [_height(lengths[lengths > 0]) for lengths in found]
+def _gap(surfaces: xr.Dataset, known: NDArray[np.bool_], found: NDArray[np.float32]) -> Gap:
+    shares = [float((lengths[known] > 0).mean()) for lengths in found]
+    heights = [_height(lengths[known & (lengths > 0)]) for lengths in found]
     lengths = xr.DataArray(
-        found[0].astype(np.float64),
+        np.where(known, found[0], np.nan).astype(np.float64),
         {axis: surfaces[axis] for axis in ("y", "x")},
         ("y", "x"),
         name="gap",

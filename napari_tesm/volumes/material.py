@@ -10,6 +10,7 @@ import xarray as xr
 
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.levels import Levels
+from napari_tesm.volumes.surfaces import known_surfaces
 from napari_tesm.volumes.tiles import columns_of, side_of_tiles, tiles
 
 _BLUR: Final = 2.0
@@ -43,6 +44,7 @@ def material_of(
         In m: how thick a layer of collector would attenuate as much.
     """
     edge = voxel_of(volume)[0]
+    surfaces, known = known_surfaces(surfaces)
     planes, rows, columns = volume[INTENSITY].shape
     total = np.zeros((rows, columns))
     side = side_of_tiles(planes, 0, _COPIES) if side is None else side
@@ -60,7 +62,7 @@ def material_of(
         if progress is not None:
             progress((number + 1) / len(every), "adding up the attenuation")
     return xr.DataArray(
-        total,
+        np.where(known, total, np.nan),
         {axis: surfaces[axis] for axis in ("y", "x")},
         ("y", "x"),
         name="material",

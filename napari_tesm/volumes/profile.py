@@ -15,6 +15,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.volumes.blur import blur_of
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.levels import Levels
+from napari_tesm.volumes.surfaces import known_surfaces
 from napari_tesm.volumes.tiles import Tile, columns_of, side_of_tiles, tiles
 
 Array = NDArray[np.float64]
@@ -107,6 +108,7 @@ def profile_of(
         If the bins are narrower than a voxel, or none fits into the reach.
     """
     voxel = voxel_of(volume)
+    surfaces, known = known_surfaces(surfaces)
     planes, rows, columns = volume[INTENSITY].shape
     width = _BIN * max(voxel) if bin_width is None else bin_width
     wanted = float(np.quantile(surfaces["thickness"], 0.99)) + _BEYOND if reach is None else reach
@@ -133,7 +135,7 @@ def profile_of(
     inside = np.zeros((2, count))
     every = list(tiles((rows, columns), side, halo))
     for number, tile in enumerate(every):
-        _add_tile(volume, levels, surfaces, tile, width, sums, inside, alone, blur)
+        _add_tile(volume, levels, surfaces, known, tile, width, sums, inside, alone, blur)
         if progress is not None:
             progress((number + 1) / len(every), "measuring the profile")
     if mixed_below is None:
@@ -145,6 +147,7 @@ def _add_tile(
     volume: xr.Dataset,
     levels: Levels,
     surfaces: xr.Dataset,
+    known: NDArray[np.bool_],
     tile: Tile,
     width: float,
     sums: Array,
@@ -162,7 +165,7 @@ def _add_tile(
     high = min(math.ceil(surface.max() + count * width / voxel[0]) + 1, total)
     distance = distance_from_surface(surface, slice(low, high), voxel)[:, tile.inner[0], tile.inner[1]]
     values = levels.normalised(columns_of(volume, tile.target, slice(low, high)))
-    near = (distance > 0) & (distance < count * width)
+    near = known[tile.target] & (distance > 0) & (distance < count * width)
     bins = (distance[near] / np.float32(width)).astype(np.intp)
     bins = np.minimum(bins, count - 1)
     taken = values[near].astype(np.float64)

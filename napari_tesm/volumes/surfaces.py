@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.levels import Levels, bright_above, electrode_level
-from napari_tesm.volumes.tiles import columns_of, side_of_tiles, tiles
+from napari_tesm.volumes.tiles import columns_and_holes, side_of_tiles, tiles
 
 Map = NDArray[np.float32]
 Progress = Callable[[float, str], None]
@@ -36,6 +36,8 @@ HALO: Final = int(WIDEST * TOP_LATERAL + 0.5) + int(WIDEST * _TOP_COARSE + 0.5) 
 _PLACES: Final = ((0.5, 0.5), (0, 0), (0, 1), (1, 0), (1, 1))
 """Where the electrode's grey value is looked for: the middle and the corners, in parts of rows and columns."""
 _SAMPLE_SIDE: Final = 72
+HOLES: Final = 0.1
+"""Part of a column that may be missing: what is left would hardly tell where its surfaces are."""
 
 
 def surfaces_of(
@@ -62,6 +64,7 @@ def surfaces_of(
     -------
     xarray.Dataset
         `collector_surface`, `electrode_surface` and `thickness` (y, x) in m, surfaces from the volume's lowest face.
+        NaN in columns of which a tenth or more is missing.
         ``attrs["electrode_level"]`` is the electrode's grey value, None where nothing lies on the collector: both
         surfaces are one then.
 
@@ -78,10 +81,12 @@ def surfaces_of(
     bottom, top = np.empty((2, rows, columns), np.float32)
     every = list(tiles((rows, columns), side, HALO))
     for number, tile in enumerate(every):
-        values = columns_of(volume, tile.outer)
+        values, holes = columns_and_holes(volume, tile.outer)
         lower = collector_surface(values, levels)
         upper = lower if level is None else electrode_surface(values, levels, level, lower)
-        bottom[tile.target], top[tile.target] = lower[tile.inner], upper[tile.inner]
+        missing = holes[tile.inner] > HOLES
+        for surface, found in ((bottom, lower), (top, upper)):
+            surface[tile.target] = np.where(missing, np.nan, found[tile.inner])
         if progress is not None:
             progress((number + 1) / len(every), "finding the surfaces")
     return surfaces_from_maps(volume, bottom, top, level)
@@ -148,6 +153,28 @@ def electrode_surface(values: NDArray[np.float32], levels: Levels, electrode: fl
     return np.asarray(np.maximum(median_filter(last + 1 + shift, 5), bottom), dtype=np.float32)
 
 
+def known_surfaces(surfaces: xr.Dataset) -> tuple[xr.Dataset, NDArray[np.bool_]]:
+    """Return surfaces that are continued into columns where they are not known, and where they are, shape (y, x).
+
+    Raises
+    ------
+    ValueError
+        If they are known nowhere.
+    """
+    known: NDArray[np.bool_] = np.isfinite(surfaces["thickness"].values)
+    if known.all():
+        return surfaces, known
+    if not known.any():
+        raise ValueError("in every column of the volume too many numbers are missing")
+    from scipy.ndimage import distance_transform_edt
+
+    nearest = tuple(distance_transform_edt(~known, return_distances=False, return_indices=True))
+    continued = {
+        name: (("y", "x"), values.values[nearest], values.attrs) for name, values in surfaces.items()
+    }
+    return surfaces.assign(continued), known
+
+
 def level_of_electrode(volume: xr.Dataset, levels: Levels) -> float | None:
     """Return the electrode's typical grey value from a few places, the corners and the middle.
 
@@ -163,8 +190,9 @@ def level_of_electrode(volume: xr.Dataset, levels: Levels) -> float | None:
     for y, x in _PLACES:
         starts = [int(part * max(size - _SAMPLE_SIDE, 0)) for part, size in ((y, rows), (x, columns))]
         area = (slice(starts[0], starts[0] + _SAMPLE_SIDE), slice(starts[1], starts[1] + _SAMPLE_SIDE))
-        values = columns_of(volume, area)
-        heights.append(bright_above(values, levels, collector_surface(values, levels)))
+        values, holes = columns_and_holes(volume, area)
+        if (holes > HOLES).mean() < 0.5:
+            heights.append(bright_above(values, levels, collector_surface(values, levels)))
     return electrode_level(heights, levels)
 
 

@@ -51,15 +51,25 @@ def thickness_of(thickness: NDArray[np.floating]) -> Thickness:
     Parameters
     ----------
     thickness : ndarray, shape (y, x), in m
+        NaN where it is not known.
+
+    Raises
+    ------
+    ValueError
+        If it is known nowhere.
     """
     values = np.asarray(thickness, dtype=np.float64)
+    if not np.isfinite(values).any():
+        raise ValueError(
+            "the thickness is not known in any column: too many numbers of the volume are missing"
+        )
     coarse = _in_blocks(values, -(-max(values.shape) // _LARGEST))
     (independent,) = independent_samples(coarse, np.ones(coarse.shape, dtype=bool))
-    mean, sd = float(values.mean()), float(values.std())
+    mean, sd = float(np.nanmean(values)), float(np.nanstd(values))
     if sd == 0:
         return Thickness(mean, 0.0, 0.0, independent)
     # The spread about the field's own mean lacks what that mean took up.
-    error = float(coarse.std()) / math.sqrt(max(independent - 1, 1.0))
+    error = float(np.nanstd(coarse)) / math.sqrt(max(independent - 1, 1.0))
     return Thickness(mean, sd, error, independent)
 
 

@@ -10,8 +10,8 @@ import xarray as xr
 
 from napari_tesm.volumes.dataset import INTENSITY
 from napari_tesm.volumes.levels import Levels
-from napari_tesm.volumes.surfaces import surfaces_from_maps
-from napari_tesm.volumes.tiles import columns_of, side_of_tiles, tiles
+from napari_tesm.volumes.surfaces import HOLES, surfaces_from_maps
+from napari_tesm.volumes.tiles import columns_and_holes, side_of_tiles, tiles
 
 _SMOOTHING: Final = 1.5
 """Width of the smoothing within a section in voxels."""
@@ -63,12 +63,13 @@ def surfaces_by_thresholds(
     halo = int(4 * _SMOOTHING + 0.5)
     every = list(tiles((rows, columns), side_of_tiles(planes, halo, _COPIES), halo))
     for number, tile in enumerate(every):
-        values = levels.normalised(columns_of(volume, tile.outer))
+        grey, holes = columns_and_holes(volume, tile.outer)
+        values, missing = levels.normalised(grey), holes[tile.inner] > HOLES
         smooth = gaussian_filter(values, (_SMOOTHING, 0, _SMOOTHING))[(slice(None), *tile.inner)]
         for surface, threshold in ((bottom, collector), (top, electrode)):
             above = smooth >= threshold
             highest = planes - above[::-1].argmax(axis=0)
-            surface[tile.target] = np.where(above.any(axis=0), highest, 0)
+            surface[tile.target] = np.where(missing, np.nan, np.where(above.any(axis=0), highest, 0))
         if progress is not None:
             progress((number + 1) / len(every), "finding the surfaces")
     level = levels.air + 2 * electrode * levels.contrast

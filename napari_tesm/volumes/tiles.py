@@ -87,17 +87,36 @@ def side_of_tiles(
 
 
 def columns_of(volume: xr.Dataset, area: Area, planes: slice = slice(None)) -> NDArray[np.float32]:
-    """Return the grey values of an area, shape (z, y, x), in single precision.
+    """Return the grey values of an area, shape (z, y, x), in single precision; see `columns_and_holes`."""
+    return columns_and_holes(volume, area, planes)[0]
 
-    Raises
-    ------
-    ValueError
-        If some are not finite.
+
+def columns_and_holes(
+    volume: xr.Dataset, area: Area, planes: slice = slice(None)
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the grey values of an area, and what part of each column is missing.
+
+    Where there is no number, as outside of what was reconstructed, the nearest of the column stands, and for a whole
+    column the nearest one: statistics go on as if nothing was missing, and who knows the holes leaves them out.
+
+    Returns
+    -------
+    values : ndarray, shape (z, y, x)
+    holes : ndarray, shape (y, x)
     """
     values = as_stored(volume, (planes, *area)).astype(np.float32, copy=False)
-    if not np.isfinite(values).all():
-        raise ValueError("the volume holds values that are no numbers: cut it to where it is whole")
-    return values
+    there = np.isfinite(values)
+    if there.all():
+        return values, np.zeros(values.shape[1:], np.float32)
+    holes = 1 - there.mean(axis=0, dtype=np.float32)
+    if not there.any():
+        return np.zeros_like(values), holes
+    from scipy.ndimage import distance_transform_edt
+
+    # Along a column everything is nearer than the next column.
+    far = 2.0 * values.shape[0]
+    nearest = distance_transform_edt(~there, (1, far, far), return_distances=False, return_indices=True)
+    return values[tuple(nearest)], holes
 
 
 def as_stored(volume: xr.Dataset, part: tuple[slice, ...]) -> NDArray[Any]:

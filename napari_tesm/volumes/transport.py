@@ -75,9 +75,10 @@ def ways_through(
     thresholds = [threshold for threshold in shifted if threshold is not None]
     edge = grid.edges[0]
     start = surfaces["collector_surface"].values + gap.map.values
-    low = math.ceil(float(np.quantile(start, 1 - _OUTSIDE)) / edge) + FROM_SURFACES
+    low = math.ceil(float(np.nanquantile(start, 1 - _OUTSIDE)) / edge) + FROM_SURFACES
     high = (
-        math.floor(float(np.quantile(surfaces["electrode_surface"].values, _OUTSIDE)) / edge) - FROM_SURFACES
+        math.floor(float(np.nanquantile(surfaces["electrode_surface"].values, _OUTSIDE)) / edge)
+        - FROM_SURFACES
     )
     if high - low < _LEAST_HEIGHT or not thresholds:
         return None

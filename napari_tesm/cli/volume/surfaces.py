@@ -4,6 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
@@ -62,6 +63,7 @@ def _content(
         "thickness": {
             key: value for key, value in asdict(thickness).items() if key in ("mean", "sd", "mean_error")
         },
+        "known": float(np.isfinite(surfaces["thickness"].values).mean()),
         "simulated": bool(volume.attrs.get("simulated", False)),
         "notes": volume.attrs["notes"],
     }
@@ -72,6 +74,11 @@ def _lines(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, thickness: 
     lines = [f"Note: {note}" for note in volume.attrs["notes"]]
     if volume.attrs.get("simulated"):
         lines.append("Simulated volume")
+    known = float(np.isfinite(surfaces["thickness"].values).mean())
+    if known < 1:
+        lines.append(
+            f"Note: in {100 * (1 - known):.2g} % of the columns too many numbers are missing: they are left out"
+        )
     lines.append(f"Voxel: {voxel_in_words(voxel_of(volume))}")
     lines.append(f"Grey values: air {levels.air:.5g}, collector {levels.collector:.5g}")
     if electrode is None:
