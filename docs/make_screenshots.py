@@ -24,8 +24,10 @@ from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.models.profile import ProfileModel
 from napari_tesm.gui.models.scan import Scan, scans_from_path
+from napari_tesm.gui.volumes.state import VolumeState
 from napari_tesm.regions.shapes import Region
 from napari_tesm.simulation import simulate
+from napari_tesm.volumes.simulation import simulate_volume
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -120,9 +122,32 @@ def take_picture_of_lateral() -> None:
     viewer.close()
 
 
+def take_picture_of_volumes() -> None:
+    viewer = napari.Viewer(title="napari")
+    viewer.window._qt_window.resize(*SIZE)
+    viewer.theme = "dark"
+    _, panel = viewer.window.add_plugin_dock_widget("napari-tesm", "Electrode volume")
+    wait(800)
+    for name, preset, shape in (
+        ("pristine", "np-si-pristine", (120, 180, 200)),
+        ("1st lithiation", "np-si-2000", (210, 180, 200)),
+    ):
+        panel.work.add(VolumeState(name, simulate_volume(preset, shape=shape, seed=2)[0]))
+    panel.tabs.setCurrentIndex(3)
+    wait(800)  # until the buttons know of the states
+    panel.states.together.click()
+    panel.states.find_button.click()
+    wait(500)
+    wait_for(lambda: not panel.work.tasks.running, 120_000)
+    viewer.reset_view()
+    take(viewer, "napari_volume.png")
+    viewer.close()
+
+
 def main() -> None:
     take_pictures_of_sample()
     take_picture_of_lateral()
+    take_picture_of_volumes()
 
 
 if __name__ == "__main__":

@@ -328,6 +328,41 @@ def test_a_selected_layer_is_taken_with_its_scale(viewer, panel, drawn):
     assert not viewer.layers["measured"].visible
 
 
+@pytest.mark.display
+def test_classes_come_from_strokes_that_are_painted(
+    viewer, qtbot, panel, drawn, volume, tmp_path, monkeypatch
+):
+    panel.work.add(VolumeState("a", volume))
+    idle(qtbot, panel)
+    panel.classes.find_button.click()
+    assert "paint strokes" in panel.words.text()
+    panel.classes.paint_button.click()
+    strokes = viewer.layers["Strokes – a"]
+    assert viewer.layers.selection.active is strokes
+    np.testing.assert_allclose(strokes.translate, viewer.layers["a"].translate)
+    panel.classes.find_button.click()
+    idle(qtbot, panel)
+    assert "class" in panel.words.text().lower()  # nothing is painted
+    middle = drawn.z0.mean(axis=0)
+    for row in (12, 30):
+        for column in range(4, 40, 6):
+            bottom, top = round(middle[column]), round(drawn.z1[row, column])
+            for number, plane in ((1, top + 7), (2, (bottom + top) // 2), (4, bottom - 8)):
+                strokes.data[plane, row, column : column + 5] = number
+    panel.classes.find_button.click()
+    idle(qtbot, panel)
+    found = viewer.layers["Classes – a"].data
+    planes = np.arange(SHAPE[0])[:, None, None] + 0.5
+    assert (found[(planes < drawn.z0 - 2)] == 4).mean() > 0.97
+    assert (found[(planes > drawn.z1 + 3)] == 1).mean() > 0.95
+    assert (found[(planes > drawn.z0 + 4) & (planes < drawn.z1 - 3)] == 2).mean() > 0.9
+    assert panel.classes.words.text().startswith("Class 1: ")
+    dialog = "napari_tesm.gui.volumes.classes_tab.QFileDialog.getSaveFileName"
+    monkeypatch.setattr(dialog, lambda *_: (str(tmp_path / "classes.zarr"), ""))
+    panel.classes.save_button.click()
+    np.testing.assert_array_equal(open_volume(tmp_path / "classes.zarr")["intensity"].values, found)
+
+
 def slow(*_, progress=None, **__):
     for step in range(2000):
         time.sleep(0.005)

@@ -20,6 +20,7 @@ MAPS: Final = {
     "electrode_surface": "Electrode surface",
     "section": "Section",
 }
+_NAMES: Final = MAPS | {"solid": "3-D", "strokes": "Strokes", "classes": "Classes"}
 ATTENUATION: Final = "attenuation"
 """Name of the colours of attenuation."""
 _LEAST: Final = 1e-6
@@ -27,7 +28,7 @@ _LEAST: Final = 1e-6
 
 def layer_name(state: VolumeState, kind: str) -> str:
     """Return what the layer is called that shows something of a state."""
-    return state.name if kind == "volume" else f"{MAPS.get(kind, '3-D')} – {state.name}"
+    return state.name if kind == "volume" else f"{_NAMES[kind]} – {state.name}"
 
 
 def first_voxel(state: VolumeState, factor: int = 1) -> NDArray[np.float64]:
@@ -66,6 +67,17 @@ def map_layer(state: VolumeState, kind: str, values: xr.DataArray) -> Any:
         map_values(values), name=layer_name(state, kind), colormap="viridis" if kind == "thickness" else "gist_earth",
         contrast_limits=(0.0, 1.0), visible=False, **_placement(state, ndim=2),
     )  # fmt: skip
+
+
+def labels_layer(state: VolumeState, kind: str, values: NDArray[np.uint8]) -> Any:
+    """Return the layer of strokes, thick enough to paint, or of classes, through which the volume is seen."""
+    from napari.layers import Labels
+
+    layer = Labels(
+        values, name=layer_name(state, kind), opacity=0.8 if kind == "strokes" else 0.45, **_placement(state)
+    )
+    layer.brush_size = 3
+    return layer
 
 
 def map_values(values: xr.DataArray) -> NDArray[np.float32]:

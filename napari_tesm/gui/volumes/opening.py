@@ -130,7 +130,12 @@ class OpeningForm(QWidget):
         """Open nothing."""
         self._path = self._layer = self._mapping = None
         self._show_fields(False)
-        self.words.show_if_any(_HINT)
+        self.words.show_if_any("")
+
+    def show_hint(self, *, wanted: bool) -> None:
+        """Say what can be opened, where nothing is open yet and nothing else is said."""
+        if self.words.text() in ("", _HINT):
+            self.words.show_if_any(_HINT if wanted else "")
 
     def add(self) -> None:
         """Open what was chosen, as the form says, or say what is missing."""
@@ -140,7 +145,6 @@ class OpeningForm(QWidget):
             self.words.setText(volume_sentence(error))
             return
         self.close_form()
-        self.words.hide()
         self.opened.emit(state)
 
     def _opened(self) -> xr.Dataset:

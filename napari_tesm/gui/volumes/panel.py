@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_tesm.gui.dock import WIDTH
 from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, choice_box, laid_out, single_shot
+from napari_tesm.gui.volumes.classes_tab import ClassesTab
 from napari_tesm.gui.volumes.layers import MAPS
 from napari_tesm.gui.volumes.lines import SectionLines
 from napari_tesm.gui.volumes.opening import OpeningForm
@@ -83,6 +84,7 @@ class VolumePanel(QWidget):
         )
         self.surfaces = SurfacesTab(self.work)
         self.profile = ProfileTab(self.work)
+        self.classes = ClassesTab(self.work)
         self.states = StatesTab(self.work)
         self.tabs = QTabWidget()
         self.words = Words(whole=True)
@@ -118,7 +120,8 @@ class VolumePanel(QWidget):
         views.addWidget(self.map_box, 1)
         views.setSpacing(2)
         for tab, title in (
-            (self.surfaces, "Surfaces"), (self.profile, "Profile and section"), (self.states, "States")
+            (self.surfaces, "Surfaces"), (self.profile, "Profile and section"), (self.classes, "Classes"),
+            (self.states, "States"),
         ):  # fmt: skip
             self.tabs.addTab(ScrolledArea(tab), title)
         running = laid_out(QHBoxLayout(), (self.progress, 1), self.cancel_button, spacing=4)
@@ -136,6 +139,7 @@ class VolumePanel(QWidget):
             margin=4,
         )
         self.words.hide()
+        self.progress.setRange(0, 100)
         self.progress.hide()
         self.cancel_button.hide()
         self.setMinimumWidth(430)
@@ -186,8 +190,10 @@ class VolumePanel(QWidget):
             self.remove_button.setEnabled(scene.current is not None)
         finally:
             self._refreshing = False
+        self.opening.show_hint(wanted=not scene.states)
         self.surfaces.refresh(scene.current)
         self.profile.refresh(scene.current)
+        self.classes.refresh(scene.current)
         self.states.refresh()
 
     def showEvent(self, event: QShowEvent | None) -> None:
@@ -225,6 +231,9 @@ class VolumePanel(QWidget):
             dock = dock.parentWidget()
         if dock is not None and isinstance(window := dock.window(), QMainWindow) and dock.width() > WIDTH:
             window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
+            if self.scene.states:
+                # The canvas takes its new size when Qt gets to it; only then is it known what fits.
+                single_shot(self, 50, lambda: self.scene.viewer.reset_view(reset_camera_angle=False)).start()
 
     def _changed(self, event: Any = None) -> None:
         # One refresh for a burst of events.
@@ -245,7 +254,6 @@ class VolumePanel(QWidget):
         self.progress.setVisible(task is not None)
         self.cancel_button.setVisible(task is not None and task.asked)
         if task is not None:
-            self.progress.setRange(0, 100 if fraction else 0)
             self.progress.setValue(round(100 * fraction))
             stopping = words == "stopping"
             self.progress.setFormat(f"{'stopping: ' if stopping else ''}{task.words} %p %")

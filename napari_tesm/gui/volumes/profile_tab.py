@@ -57,6 +57,9 @@ class ProfileTab(QWidget):
         self.height.valueChanged.connect(self._entered)
         self.section_button = button("Show", "Show the section at this height from above", self.show_section)
         self.save_button = button("Save .gwy…", "The section as a channel", self.ask_and_save_section)
+        # There is no room for examples in full.
+        self.bin.setPlaceholderText("120nm")
+        self.reach.setPlaceholderText("4um")
         for entry in (self.bin, self.reach):
             entry.returnPressed.connect(self.measure)
             entry.setMinimumWidth(50)

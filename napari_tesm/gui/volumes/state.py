@@ -167,7 +167,7 @@ class VolumeState:
 
     def work_surfaces(self, progress: Progress | None = None) -> Callable[[], None]:
         """Find the surfaces, in a thread; return what takes them over."""
-        greys = self._greys_needed()
+        greys = self.known_greys()
         surfaces = surfaces_of(self.volume, greys.levels, electrode=greys.electrode, progress=progress)
         thickness = thickness_of(surfaces["thickness"].values)
 
@@ -182,7 +182,7 @@ class VolumeState:
         self, bin_width: float | None, reach: float | None, progress: Progress | None = None
     ) -> Callable[[], None]:
         """Measure the profile, in a thread; return what takes it over."""
-        greys, surfaces = self._greys_needed(), self._surfaces_needed()
+        greys, surfaces = self.known_greys(), self._surfaces_needed()
         profile = profile_of(
             self.volume, greys.levels, surfaces, bin_width=bin_width, reach=reach, progress=progress
         )
@@ -244,7 +244,7 @@ class VolumeState:
             If the surfaces are not known yet, or the section lies outside the volume.
         """
         surfaces = self._surfaces_needed()
-        return section_at(self.volume, self._greys_needed().levels, surfaces, height)
+        return section_at(self.volume, self.known_greys().levels, surfaces, height)
 
     def highest_section(self) -> float:
         """Return the largest height in m at which a section lies in the volume everywhere, at least a voxel."""
@@ -273,7 +273,14 @@ class VolumeState:
             )
         return lines
 
-    def _greys_needed(self) -> Greys:
+    def known_greys(self) -> Greys:
+        """Return the grey values.
+
+        Raises
+        ------
+        ValueError
+            If they are not known.
+        """
         if self.greys is None:
             raise ValueError(
                 self.problem

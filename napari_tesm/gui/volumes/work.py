@@ -56,7 +56,7 @@ class VolumeWork(QObject):
         self.look_for_greys(state)
         others = sum(each.n_bytes for each in self.scene.states if each.is_read)
         if not state.is_read and others + state.n_bytes <= _MOST_READ:
-            self._do(state, f"reading {state.name}", state.work_reading, asked=False)
+            self.do(state, f"reading {state.name}", state.work_reading, asked=False)
 
     def look_for_greys(self, state: VolumeState) -> None:
         """Find the grey values of a state."""
@@ -78,14 +78,14 @@ class VolumeWork(QObject):
         """Find the surfaces of some states."""
         self.tell("")
         for state in states:
-            self._do(state, f"finding the surfaces of {state.name}", state.work_surfaces)
+            self.do(state, f"finding the surfaces of {state.name}", state.work_surfaces)
 
     def measure_profile(self, state: VolumeState, width: float | None, reach: float | None) -> None:
         """Measure a profile, after the surfaces where they are not known."""
         self.tell("")
         if state.surfaces is None:
             self.find_surfaces([state])
-        self._do(
+        self.do(
             state,
             f"measuring the profile of {state.name}",
             lambda progress: state.work_profile(width, reach, progress),
@@ -100,7 +100,7 @@ class VolumeWork(QObject):
                     values, factor = state.work_solid(progress)
                     return lambda: self.scene.show_solid(state, values, factor)
 
-                self._do(state, f"preparing {state.name} for 3-D", work)
+                self.do(state, f"preparing {state.name} for 3-D", work)
 
     def give_up(self, state: VolumeState) -> None:
         """Stop what is done for a state that is gone."""
@@ -118,7 +118,7 @@ class VolumeWork(QObject):
         else:
             self.tell(f"Saved {path.name}")
 
-    def _do(
+    def do(
         self,
         state: VolumeState,
         words: str,
