@@ -153,3 +153,32 @@ def banded_scan(
     noisy = amplitude * traces + rng.standard_normal((rows, *traces.shape)) / snr
     # Rows are farther apart than pixels.
     return x, diffusion, dataset_of_traces(noisy, time, (12e-9, float(x[1] - x[0])))
+
+
+@cache
+def gaussian_line(
+    seed: int, boundary: str, *, deviation: float = 0.5, length: float = 2.0
+) -> tuple[Array, Array, Array]:
+    """Return ln(D/D0), times in s and traces, largest 1, of a line of pixels of 5 nm whose ln D is a Gaussian field.
+
+    Its power falls as 1/(1 + (wave number · length)²), the length in R0.
+    """
+    count, pixel, unit = 120, 0.2, 25e-9**2 / 4e-13
+    time = (np.arange(60) + 0.5) * 25e-3 / 60
+    waves = np.arange(count) * 2 * np.pi / count
+    power = 1 / (1 + np.square(2 * length / pixel * np.sin(waves / 2)))
+    white = np.random.default_rng(seed).standard_normal(count)
+    log_ratio = np.fft.ifft(np.fft.fft(white) * np.sqrt(power / power.mean())).real * deviation
+
+    def diffusion(x: Array) -> Array:
+        return np.exp(log_ratio[np.round(x / pixel).astype(int) % count - count // 2])
+
+    _, steps = step_responses(
+        diffusion,
+        np.concatenate([time, time - 10e-3]) / unit,
+        length=count * pixel,
+        count=count,
+        clamped=boundary == "clamped",
+    )
+    traces = steps[:, :60] - steps[:, 60:]
+    return log_ratio, time, traces / np.abs(traces).max()

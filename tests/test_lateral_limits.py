@@ -5,9 +5,10 @@ import time as clock
 
 import numpy as np
 import pytest
-from lateral_truth import banded_scan, dataset_of_traces
+from lateral_truth import banded_scan, dataset_of_traces, gaussian_line
 
-from napari_tesm import lateral
+from napari_tesm import lateral, save
+from napari_tesm.cli import main
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.lateral import (
@@ -17,7 +18,7 @@ from napari_tesm.findings.lateral import (
     lateral_warnings,
 )
 from napari_tesm.inversion.requirements import check_lateral
-from napari_tesm.physics.lateral_response import CLAMPED, FLUX
+from napari_tesm.physics.lateral_response import BOUNDARIES, CLAMPED, FLUX
 
 AS_STATED = {"noise": "white", "nuisance": "none"}
 
@@ -107,3 +108,45 @@ def test_pixels_larger_than_the_contact_are_warned_of():
     assert list(lateral_warnings({"radius": 25e-9, "pixel": [12e-9, 6e-9]})) == []
     (line,) = lateral_warnings({"radius": 8e-9, "pixel": [12e-9, 6e-9]})
     assert "pixels of 12 nm are larger than the contact, whose radius is 8 nm" in line
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("snr", [100, 20])
+def test_the_standard_error_is_that_of_fields_as_the_prior_has_them(boundary, snr):
+    """Lines of exact traces, ln D drawn from the prior that is stated."""
+    pulls = []
+    for seed in range(2):
+        log_ratio, time, traces = gaussian_line(seed, boundary)
+        rng = np.random.default_rng(seed)
+        noisy = np.exp(0.2 * rng.standard_normal((120, 1))) * traces + rng.standard_normal((120, 60)) / snr
+        dataset = dataset_of_traces(noisy[None], time, (5e-9, 5e-9))
+        maps = lateral(dataset, kernel=boundary, prior="0.5:50nm", **AS_STATED).isel(pulse=0)
+        off = np.log(maps["D_lateral"].values[0] / 4e-13) - log_ratio
+        pulls.append(off / maps["log_D_lateral_stderr"].values[0])
+    assert 0.85 < np.sqrt(np.mean(np.square(pulls))) < 1.15
+
+
+def test_a_crop_shows_the_d_of_the_whole_map():
+    """Beyond its edges a crop knows nothing; what it shows is moved by less than its error."""
+    x, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=130e-9)
+    inside = np.flatnonzero(np.abs(x + 20e-9) < 75e-9)
+    whole = lateral(dataset, **AS_STATED)["D_lateral"].values[0][:, inside]
+    maps = lateral(dataset.isel(x=inside), **AS_STATED).isel(pulse=0)
+    moved = np.log(maps["D_lateral"].values / whole)
+    assert np.sqrt(np.mean(np.square(moved / maps["log_D_lateral_stderr"].values))) < 0.6
+    assert np.abs(moved).max() < 0.25
+    assert np.abs(moved[:, 5:-5]).max() < 0.12
+
+
+def test_ctrl_c_while_inverting_leaves_nothing(tmp_path, monkeypatch, capsys):
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=60e-9)
+    save(tmp_path / "scan.gwy", dataset)
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_tesm.inversion.lateral.solve", interrupted)
+    options = ["--json", str(tmp_path / "s.json"), "--figure", str(tmp_path / "f.png")]
+    assert main(["lateral", str(tmp_path / "scan.gwy"), "-o", str(tmp_path / "out.gwy"), *options]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.gwy"]
