@@ -9,7 +9,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.map_files import write_maps
 from napari_tesm.cli.opening import scan_to_evaluate
-from napari_tesm.cli.outputs import check_outputs
+from napari_tesm.cli.outputs import check_outputs, figure_style
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.evaluation.pipeline import run
@@ -33,7 +33,11 @@ def run_command(options: argparse.Namespace) -> int:
 
     def figure(maps: xr.Dataset) -> Any:
         from napari_tesm.plotting.overview import overview_figure
+        from napari_tesm.plotting.overview_page import overview_page
 
+        width = figure_style(options).width
+        if width is not None:
+            return overview_page(evaluation.source, maps, width)
         return overview_figure(evaluation.source, maps)
 
     write_maps(options, scan, evaluation, lambda: run(evaluation, jobs=jobs, progress=progress), figure)

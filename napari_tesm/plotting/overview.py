@@ -1,12 +1,12 @@
 """One page that shows a whole result: maps, histograms and examples of fits."""
 
 import textwrap
-from itertools import zip_longest
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -34,6 +34,8 @@ from napari_tesm.quantities.text import prefix_for, text_with_error
 
 _COLUMNS: Final = 4
 _MOST_PULSES: Final = 4
+RANKS: Final = (0.9, 0.3)
+"""Of the pixels whose fits are shown, among tau's values."""
 
 
 def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
@@ -50,15 +52,15 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
 
     Notes
     -----
-    At most four pulse settings are drawn. Without a tip radius tau takes the place of D.
+    At most four pulse settings are drawn. Without a tip radius tau takes the place of D. For print see
+    `napari_tesm.plotting.overview_page.overview_page`.
     """
     pulses = min(maps.sizes["pulse"], _MOST_PULSES)
     extent, _ = map_extent(maps[next(name for n in FITS if (name := map_name("status", n)) in maps)])
     # A map is some 2.6 inches wide; its row is as high as that leaves it, within reason.
     row_height = float(np.clip(2.6 * map_proportion(extent) + 0.9, 2.3, 4.5))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    quantity = "D" if any(map_name("D", number) in maps for number in FITS) else "tau"
-    numbers = [number for number in FITS if map_name(quantity, number) in maps]
+    quantity, numbers = quantity_of_maps(maps)
     # D2/D1 has a column of its own, beside the histograms.
     columns = _COLUMNS + int(all(number in numbers for number in WINDOWS))
     figure = Figure(figsize=(3.75 * columns, row_height * (pulses + 1)), layout=layout, dpi=110)
@@ -68,15 +70,10 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     for pulse, label in enumerate(labels_from_maps(maps)[:pulses]):
         here = maps.isel(pulse=pulse)
         row = list(axes[pulse])
-        if "H" in here:
-            height = map_of(maps, "H", pulse)
-            draw_map(row[0], height, f"H {label}", cmap="RdBu_r", norm=signed_norm([height.values]))
-        else:
-            row[0].set_axis_off()
-        for axis, number in zip_longest(row[1:3], slots):
-            name = "" if number is None else map_name(quantity, number)
+        names = ["H", *("" if number is None else map_name(quantity, number) for number in slots)]
+        for axis, name in zip(row[:3], [*names, ""], strict=False):
             if name in here:
-                draw_map(axis, map_of(maps, name, pulse), f"{name} {label}", cmap="viridis", norm=norm)
+                draw_map_of_pulse(axis, maps, name, pulse, label, norm)
             else:
                 axis.set_axis_off()
         compared = histogram_comparison(maps, dataset, pulse=pulse)
@@ -87,6 +84,23 @@ def overview_figure(dataset: xr.Dataset, maps: xr.Dataset) -> Figure:
     if axes.shape[1] > _COLUMNS:
         _write_sentences(axes[-1, -1], compared)
     return figure
+
+
+def quantity_of_maps(maps: xr.Dataset) -> tuple[str, list[int]]:
+    """Return "D", or "tau" where there is no D, and the numbers of the fits that gave it."""
+    quantity = "D" if any(map_name("D", number) in maps for number in FITS) else "tau"
+    return quantity, [number for number in FITS if map_name(quantity, number) in maps]
+
+
+def draw_map_of_pulse(
+    axis: Axes, maps: xr.Dataset, name: str, pulse: int, label: str, norm: Normalize | None
+) -> None:
+    """Draw a map of one pulse setting: H on a scale of its own about zero, others on the one given."""
+    values = map_of(maps, name, pulse)
+    if name == "H":
+        draw_map(axis, values, f"H {label}", cmap="RdBu_r", norm=signed_norm([values.values]))
+    else:
+        draw_map(axis, values, f"{name} {label}", cmap="viridis", norm=norm)
 
 
 def draw_fit(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, pulse: int, row: int, column: int) -> None:
@@ -124,22 +138,32 @@ def draw_trace(
 
 
 def _draw_last_row(axes: list[Axes], dataset: xr.Dataset, maps: xr.Dataset) -> None:
-    channels = [
+    for axis, name in zip(axes[:2], [*surfaces_of(dataset)[:2], None, None], strict=False):
+        if name is None:
+            axis.set_axis_off()
+        else:
+            draw_surface(axis, dataset[name], str(dataset[name].attrs.get("long_name", name)))
+    for axis, fraction in zip(axes[2:], RANKS, strict=True):
+        draw_example(axis, dataset, maps, fraction)
+
+
+def surfaces_of(dataset: xr.Dataset) -> list[str]:
+    """Return the names of the images of a dataset, those first that show the surface."""
+    names = [
         name
         for name in ("deflection_error", "topography", *dataset.data_vars)
         if name in dataset and dataset[name].dims == ("y", "x") and dataset[name].dtype.kind == "f"
     ]
-    for axis, name in zip(axes[:2], [*list(dict.fromkeys(channels))[:2], None, None], strict=False):
-        if name is None:
-            axis.set_axis_off()
-            continue
-        draw_surface(axis, dataset[name], str(dataset[name].attrs.get("long_name", name)))
-    for axis, fraction in zip(axes[2:], (0.9, 0.3), strict=True):
-        pixel = _example_pixel(maps, fraction)
-        if pixel is None:
-            axis.set_axis_off()
-        else:
-            draw_fit(axis, dataset, maps, *pixel)
+    return [str(name) for name in dict.fromkeys(names)]
+
+
+def draw_example(axis: Axes, dataset: xr.Dataset, maps: xr.Dataset, fraction: float) -> None:
+    """Draw the fit of an accepted pixel at a given rank among tau's values; nothing where there is none."""
+    pixel = _example_pixel(maps, fraction)
+    if pixel is None:
+        axis.set_axis_off()
+    else:
+        draw_fit(axis, dataset, maps, *pixel)
 
 
 def _write_sentences(axis: Axes, compared: HistogramComparison) -> None:
