@@ -2,6 +2,7 @@
 
 import json
 import struct
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -320,3 +321,32 @@ def test_the_wrong_words_are_usage_errors(tmp_path, capsys):
         assert main(["volume", *words]) == 2
         assert 0 < len(capsys.readouterr().err.splitlines()) <= 3
     assert not (tmp_path / "v.zarr").exists()
+
+
+def _counted(read, times):
+    def counted(page):
+        times.append(page.index)
+        return read(page)
+
+    return counted
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">u2", "u1"])
+def test_slices_of_a_packed_stack_are_unpacked_once_for_all_tiles(tmp_path, monkeypatch, dtype):
+    values = (GREY - GREY.min()).astype(dtype)
+    path = write_tiff(
+        tmp_path / "p.tif", values, compression="zlib", byteorder=">" if dtype[0] == ">" else "<"
+    )
+    unpacked = []
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", _counted(tifffile.TiffPage.asarray, unpacked))
+    volume = open_volume(path, voxel=VOXEL)["intensity"]
+    for rows in (slice(0, 3), slice(2, 5), slice(1, None, 2)):
+        for columns in (slice(0, 2), slice(1, None), slice(None, None, 2)):
+            np.testing.assert_array_equal(volume[:, rows, columns].values, values[:, rows, columns])
+    assert len(unpacked) == len(values)
+    # Where disk is short they are unpacked anew.
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    again = open_volume(path, voxel=VOXEL)["intensity"]
+    for _ in range(2):
+        np.testing.assert_array_equal(again[:, 1:3].values, values[:, 1:3])
+    assert len(unpacked) == 3 * len(values)

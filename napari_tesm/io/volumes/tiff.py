@@ -18,6 +18,7 @@ from napari_tesm.files.lazy import LazyArray, Part
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import ContentError, damage_told, disk_content, one_line
 from napari_tesm.io.volumes.stored import StoredVolume, check_claim, metres_from
+from napari_tesm.io.volumes.unpacked import UnpackedSlices
 
 _MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_SLICES: Final = 100_000
@@ -145,21 +146,32 @@ def volume_from_tiff_folder(path: Path) -> StoredVolume:
 
 
 class _Slices:
-    """Slices that are unpacked as a whole, one at a time."""
+    """Slices that are unpacked as a whole, one at a time; where parts of them are asked for, once for all."""
 
     def __init__(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[int], NDArray[Any]], path: Path
     ) -> None:
         self.shape, self.dtype, self.read, self.path = shape, dtype, read, path
+        self._unpacked: UnpackedSlices | None = None
 
     def __call__(self, part: Part) -> NDArray[Any]:
         chosen = range(part[0].start, part[0].stop, part[0].step)
         sizes = [len(range(along.start, along.stop, along.step)) for along in part]
         out = np.empty(sizes, self.dtype)
+        if self._unpacked is None and any(
+            along.stop - along.start < size for along, size in zip(part[1:], self.shape[1:], strict=True)
+        ):
+            self._unpacked = UnpackedSlices(self.shape, self.dtype)
         for place, number in enumerate(chosen):
+            if self._unpacked is not None and (kept := self._unpacked.rows_of(number, part[1])) is not None:
+                out[place] = kept[:: part[1].step, part[2]]
+                continue
             try:
                 with _read_quietly(self.path):
-                    out[place] = self.read(number).reshape(self.shape[1:])[part[1:]]
+                    whole = np.asarray(self.read(number)).reshape(self.shape[1:])
+                    out[place] = whole[part[1:]]
+                if self._unpacked is not None:
+                    self._unpacked.keep(number, whole)
             except (FileChangedError, ContentError, MemoryError):
                 raise
             # Each way of packing has errors of its own for damaged bytes.
