@@ -125,7 +125,7 @@ def draw_thickness_histogram(axes: Axes, thickness: xr.DataArray, *, bins: int =
     thickness : DataArray, dims (y, x), in m
     bins : int
     """
-    values = thickness.values.ravel() / _MICROMETRE
+    values = thickness.values[np.isfinite(thickness.values)] / _MICROMETRE
     mean, sd = float(values.mean()), float(values.std())
     axes.hist(
         values, bins, weights=np.full(values.size, 100 / values.size), color=POINT_COLOURS[0], alpha=0.75

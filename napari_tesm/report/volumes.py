@@ -206,9 +206,9 @@ def _thickness_figure(number: int, state: ReportedState) -> ReportFigure:
         for value in (state.thickness.mean, state.thickness.sd, state.thickness.mean_error)
     )
     caption = (
-        f"{state.name}: thickness in {thickness.size} columns, {mean} ± {sd} (standard deviation over the field; "
+        f"{state.name}: thickness in {int(thickness.count())} columns, {mean} ± {sd} (standard deviation over the field; "
         "error of "
-        f"the mean {error})."
+        f"of the mean {error})."
     )
     return ReportFigure(f"thickness_{number + 1}", caption, draw, (9.0, _height(thickness, 2)))
 
@@ -241,7 +241,9 @@ def _sections(states: Sequence[ReportedState], height: float) -> Section:
             f"section {words} above the collector."
         )
         if out:
-            caption += f" {out} of {state.parallel.size} columns leave the volume."
+            caption += (
+                f" In {out} of {state.parallel.size} columns it leaves the volume or what is known of it."
+            )
         section.figures.append(
             ReportFigure(f"sections_{number + 1}", caption, draw, (9.0, _height(state.parallel, 2)))
         )

@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.levels import Levels
-from napari_tesm.volumes.surfaces import LATERAL, TOP_LATERAL, WIDEST, collector_surface, electrode_surface
-from napari_tesm.volumes.tiles import columns_of
+from napari_tesm.volumes.surfaces import (
+    HOLES,
+    LATERAL,
+    TOP_LATERAL,
+    WIDEST,
+    collector_surface,
+    electrode_surface,
+)
+from napari_tesm.volumes.tiles import columns_and_holes
 
 _AROUND: Final = int(WIDEST * TOP_LATERAL + 0.5)
 """Sections on either side that are averaged with it."""
@@ -40,12 +47,12 @@ def surfaces_on_section(
     Returns
     -------
     tuple of ndarray, shape (columns,)
-        The second is None where there is no electrode.
+        NaN in columns of which too much is missing. The second is None where there is no electrode.
 
     Raises
     ------
     ValueError
-        If values of it are no numbers, or there is no such section.
+        If there is no such section.
     """
     along = {"y": 0, "x": 1}[axis]
     count = volume[INTENSITY].shape[1 + along]
@@ -54,14 +61,16 @@ def surfaces_on_section(
     low, high = max(index - _AROUND, 0), min(index + _AROUND + 1, count)
     area = [slice(None), slice(None)]
     area[along] = slice(low, high)
-    values = columns_of(volume, (area[0], area[1]))
+    values, holes = columns_and_holes(volume, (area[0], area[1]))
+    known = np.take(holes, index - low, axis=along) <= HOLES
     height = voxel_of(volume)[0]
     fine = _averaged(values, 1 + along, index - low, LATERAL)
     bottom = collector_surface(fine, levels)
     if electrode is None:
-        return _in_metres(bottom, height), None
+        return _in_metres(bottom, height, known), None
     broad = _averaged(values, 1 + along, index - low, TOP_LATERAL)
-    return _in_metres(bottom, height), _in_metres(electrode_surface(broad, levels, electrode, bottom), height)
+    top = electrode_surface(broad, levels, electrode, bottom)
+    return _in_metres(bottom, height, known), _in_metres(top, height, known)
 
 
 def _averaged(values: NDArray[np.float32], axis: int, index: int, width: float) -> NDArray[np.float32]:
@@ -76,5 +85,5 @@ def _averaged(values: NDArray[np.float32], axis: int, index: int, width: float) 
     return np.expand_dims(mean, axis)
 
 
-def _in_metres(surface: NDArray[np.float32], height: float) -> NDArray[np.float64]:
-    return surface.ravel().astype(np.float64) * height
+def _in_metres(surface: NDArray[np.float32], height: float, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.where(known, surface.ravel().astype(np.float64) * height, np.nan)

@@ -310,6 +310,28 @@ def test_from_a_file_without_a_voxel_to_thickness(viewer, qtbot, panel, drawn, t
 
 
 @pytest.mark.display
+def test_where_nothing_was_reconstructed_no_line_is_drawn(viewer, qtbot, panel, drawn):
+    y, x = np.indices(SHAPE[1:])
+    outside = (y - 22) ** 2 / 21**2 + (x - 26) ** 2 / 25**2 > 1
+    grey = np.where(outside, np.nan, drawn.grey)
+    panel.work.add(VolumeState("a", volume_from_array(grey, VOXEL)))
+    idle(qtbot, panel)
+    viewer.dims.set_current_step(1, 8)
+    for _ in range(2):  # on the section alone, and as found in the whole volume
+        idle(qtbot, panel)
+        bottom, top = lines_on_screen(viewer)
+        np.testing.assert_array_equal(bottom[:, 2], np.flatnonzero(~outside[8]))
+        assert np.abs(bottom[:, 0] + 0.5 - drawn.z0[8][~outside[8]]).mean() < 0.4
+        assert np.isfinite(top).all()
+        panel.surfaces.find()
+    idle(qtbot, panel)
+    panel.show_view("map")
+    low, high = viewer.layers["Thickness – a"].contrast_limits
+    assert 0 < low < high
+    assert "too many numbers are missing" in "".join(panel.scene.current.numbers())
+
+
+@pytest.mark.display
 def test_a_selected_layer_is_taken_with_its_scale(viewer, panel, drawn):
     viewer.add_image(np.zeros((4, 5)), name="flat")
     panel.opening.layer_button.click()

@@ -97,13 +97,16 @@ class SectionLines(QObject):
         if layer is None or not np.array_equal(layer.scale, voxel):
             layer = scene.put(None, "lines", lines_layer(voxel))
         lines = [
-            (self._path(section, surface) / UNIT_IN_METRES / voxel - 0.5, colour)
+            (path / UNIT_IN_METRES / voxel - 0.5, colour)
             for section, surfaces in found
             for surface, colour in zip(surfaces, _COLOURS, strict=True)
             if surface is not None
+            for path in whole_parts(self._path(section, surface))
         ]
         widest = max(max(section.state.size) for section, _ in found) / UNIT_IN_METRES
         layer.data = []
+        if not lines:
+            return
         layer.add_paths(
             [path for path, _ in lines],
             edge_color=[colour for _, colour in lines],
@@ -137,3 +140,16 @@ def shown_sections(scene: VolumeScene) -> list[ShownSection]:
         if state.greys is not None and 0 <= index < state.shape[axis]:
             found.append(ShownSection(state, axis, index))
     return found
+
+
+def whole_parts(path: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return the parts of a line in which every point is known, of two points at least.
+
+    Examples
+    --------
+    >>> [part.ravel().tolist() for part in whole_parts(np.array([[1.0], [2.0], [np.nan], [4.0], [5.0]]))]
+    [[1.0, 2.0], [4.0, 5.0]]
+    """
+    known = np.isfinite(path).all(axis=1)
+    parts = np.split(path, np.flatnonzero(np.diff(known)) + 1)
+    return [part for part in parts if len(part) > 1 and np.isfinite(part[0]).all()]

@@ -260,7 +260,7 @@ class VolumeScene(Companion[Any]):
         for kind in MAPS:
             layers = [layer for (_, each), layer in self._layers.items() if each == kind != "section"]
             for layer in layers:
-                ends = [end(other.data) for end in (np.min, np.max) for other in layers]
+                ends = [end(other.data) for end in (np.nanmin, np.nanmax) for other in layers]
                 set_limits(layer, (float(min(ends)), float(max(ends))))
 
     def slider_place(self, axis: int) -> float:

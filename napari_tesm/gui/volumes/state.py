@@ -233,6 +233,9 @@ class VolumeState:
             solid[plane] = blocks.mean(axis=(0, 2, 4), dtype=np.float32)
             if plane % 16 == 0:
                 _tell(progress, plane / planes, "preparing the view in 3-D")
+        # Where nothing was reconstructed there is nothing to be seen in 3-D either.
+        if np.isfinite(solid).any():
+            solid[~np.isfinite(solid)] = np.nanmin(solid)
         return solid, factor
 
     def section(self, height: float) -> xr.DataArray:
@@ -249,7 +252,7 @@ class VolumeState:
     def highest_section(self) -> float:
         """Return the largest height in m at which a section lies in the volume everywhere, at least a voxel."""
         surface = self._surfaces_needed()["collector_surface"].values
-        return max(self.size[0] - self.voxel[0] / 2 - float(surface.max()), self.voxel[0])
+        return max(self.size[0] - self.voxel[0] / 2 - float(np.nanmax(surface)), self.voxel[0])
 
     # What somebody reads
 
@@ -271,6 +274,11 @@ class VolumeState:
                 f"Thickness {mean:.3f} ± {sd:.3f} µm (standard deviation over the field); standard error of the "
                 f"mean {error:.3f} µm"
             )
+            known = float(np.isfinite(self._surfaces_needed()["thickness"].values).mean())
+            if known < 1:
+                lines.append(
+                    f"In {100 * (1 - known):.2g} % of the columns too many numbers are missing: they are left out."
+                )
         return lines
 
     def known_greys(self) -> Greys:
