@@ -205,10 +205,10 @@ def _thickness_figure(number: int, state: ReportedState) -> ReportFigure:
         text_from_quantity(value, "m", digits=3)
         for value in (state.thickness.mean, state.thickness.sd, state.thickness.mean_error)
     )
+    count = int(thickness.count())
     caption = (
-        f"{state.name}: thickness in {int(thickness.count())} columns, {mean} ± {sd} (standard deviation over the field; "
-        "error of "
-        f"of the mean {error})."
+        f"{state.name}: thickness in {count} columns, {mean} ± {sd} (standard deviation over the field; error of the "
+        f"mean {error})."
     )
     return ReportFigure(f"thickness_{number + 1}", caption, draw, (9.0, _height(thickness, 2)))
 
