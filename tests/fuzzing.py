@@ -38,6 +38,7 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io import rehearsal
 from napari_tesm.io.content import ContentError
+from napari_tesm.io.mapping.text import mapping_from_text
 from napari_tesm.io.vendor import content as vendor
 
 SECONDS, BYTES = 5.0, 1_500_000_000
@@ -214,13 +215,22 @@ def open_whole(path: Path) -> None:
             if source.array.size < _MOST_NUMBERS:
                 source.array[...]
             source.array[(-1,) * len(source.axes)]
-    scans = scans_from_file(path)
+    mapping = mapping_from_text(MAPPINGS[path.suffix]) if path.suffix in MAPPINGS else None
+    scans = scans_from_file(path, mapping=mapping)
     for scan in scans:
         if scan.dataset is not None:
             for place in (0, -1):
                 scan.dataset["displacement"].isel(y=place, x=place).values  # noqa: B018
         _make_layers(scan)
 
+
+MAPPINGS = {
+    ".tdms": """format: t-ESM mapping 1
+recording: {X: Rec/X, dc: Rec/dc, before: 0.3 ms, length: 3.5 ms}
+scan: {pixels: 4, lines: 5, width: 80 nm, height: 50 nm, ways: [trace], voltages: [-3 V]}
+"""
+}
+"""What files of recorders come with: without it they would be refused before their pulses are looked for."""
 
 OPENING = {"layers": open_layers}
 """How the inputs of a format are opened, where that is not `open_whole`."""

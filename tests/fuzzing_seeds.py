@@ -28,10 +28,17 @@ def seeds(folder: Path) -> dict[str, list[Path]]:
     traces = dataset["displacement"].values[0]
     npy, npz = folder / "a.npy", folder / "a.npz"
     np.save(npy, traces)
-    np.savez(npz, traces=traces, z=traces[0] + 1j)
+    beside = {
+        "X": traces[0, 0],
+        "t_X": np.arange(40) * 0.1,
+        "dc": traces[0, 1],
+        "dc_dt": 1e-4,
+        "dc_t0": "2 ms",
+    }
+    np.savez(npz, traces=traces, z=traces[0] + 1j, **beside)
     savemat(
         folder / "a.mat",
-        {"traces": traces, "s": {"x": [1.0, 2.0], "t": "text"}, "c": np.array([1, "b"], object)},
+        {**beside, "traces": traces, "s": {"x": [1.0, 2.0], "t": "text"}, "c": np.array([1, "b"], object)},
     )
     savemat(folder / "packed.mat", {"traces": traces}, do_compression=True)
     save_zarr(folder / "a.zarr", dataset)
@@ -116,10 +123,15 @@ def _write_tdms(path: Path, traces: np.ndarray) -> None:
     from nptdms import ChannelObject, RootObject, TdmsWriter
 
     with TdmsWriter(path) as file:
-        for part in np.array_split(traces.reshape(-1), 3):
+        # Five lines of four pulses, and a pause after each.
+        on = np.where(np.arange(40) < 15, -3.0, 0.0)
+        dc = np.tile(np.concatenate([np.tile(on, 4), np.zeros(90)]), 5)
+        x = np.tile(np.concatenate([traces[0, :4].reshape(-1), np.zeros(90)]), 5)
+        for number in range(3):
+            part = slice(number * dc.size // 3, (number + 1) * dc.size // 3)
             channels = [
-                ChannelObject("Rec", name, part * factor, {"wf_increment": 1e-4, "unit_string": "V"})
-                for name, factor in (("X", 1.0), ("dc", 3.0))
+                ChannelObject("Rec", name, values[part], {"wf_increment": 1e-4, "unit_string": "V"})
+                for name, values in (("X", x), ("dc", dc))
             ]
             file.write_segment([RootObject({"tip_radius": "25 nm"}), *channels])
 
