@@ -243,6 +243,17 @@ def test_opening_and_closing_twenty_times_leaves_no_callback(opened, qtbot):
     assert not Session.of(viewer).is_attached
 
 
+@pytest.mark.parametrize(
+    ("tab", "after"), [("Regions", "Regions"), ("Fit", "Profile"), ("Histogram", "Profile")]
+)
+def test_a_line_shows_its_profile_but_to_whom_draws_regions(opened, qtbot, tab, after):
+    _, workspace, _ = opened
+    workspace.tabs.setCurrentWidget(workspace.panels[tab])
+    settle(qtbot)
+    workspace.panels["Profile"].profile_wanted.emit()
+    assert workspace.tabs.currentWidget() is workspace.panels[after]
+
+
 def test_deleting_any_layer_while_everything_is_open_raises_nothing(opened, qtbot):
     viewer, workspace, scan = opened
     CanvasMouse(viewer).click(world_of(scan, 4, 4))

@@ -340,7 +340,9 @@ class Workspace(Panel):
                 points_moved(self.session, self.scan)
 
     def _raise_profile(self) -> None:
-        self.tabs.setCurrentWidget(self.panels["Profile"])
+        # Whoever draws lines in the tab of regions wants more of them, and the table.
+        if self.tabs.currentWidget() is not self.panels["Regions"]:
+            self.tabs.setCurrentWidget(self.panels["Profile"])
 
 
 def _unbroken(summary: str) -> str:
