@@ -1,5 +1,6 @@
 """Files of volumes: every format opened by its content, the voxel from the file or refused, and nothing else."""
 
+import gzip
 import json
 import struct
 from types import SimpleNamespace
@@ -47,6 +48,26 @@ def mrc(folder, order="<", axes=(1, 2, 3)):
     head[208:212] = b"MAP "
     path = folder / "m.mrc"
     path.write_bytes(bytes(head) + bytes(160) + GREY.astype(f"{order}u2").tobytes())
+    return path
+
+
+def nrrd(folder, encoding="raw", *, values=GREY, beside=None, **fields):
+    """An NRRD of the Slicer's kind; `beside` is the name of the file for the numbers."""
+    fields = {
+        "type": "unsigned short", "dimension": "3", "space": "left-posterior-superior", "sizes": "11 9 7",
+        "space directions": "(0,0.05,0) (0.06,0,0) (0,0,-0.08)", "endian": "little", "encoding": encoding,
+        "space units": '"um" "microns" "µm"',
+    } | {name.replace("_", " "): text for name, text in fields.items()}  # fmt: skip
+    numbers = values.tobytes()
+    if encoding == "gzip":
+        numbers = gzip.compress(numbers)
+    if beside:
+        (folder / beside).write_bytes(numbers)
+        fields["data file"] = beside
+    lines = ["NRRD0004", "# a comment", *(f"{name}: {text}" for name, text in fields.items()), "key:=value"]
+    path = folder / ("n.nhdr" if beside else "n.nrrd")
+    head = "\n".join(lines).encode()
+    path.write_bytes(head + b"\n" if beside else head + b"\n\n" + numbers)
     return path
 
 
@@ -108,8 +129,11 @@ def bare(folder, **entries):
 @pytest.mark.parametrize(
     "make",
     [imagej, lambda folder: imagej(folder, byteorder=">"), ome, mrc, lambda f: mrc(f, ">"),
-     lambda f: mrc(f, axes=(3, 1, 2)), nxdata, ome_zarr, lambda f: ome_zarr(f, "0.5")],
-    ids=["imagej", "imagej-big-endian", "ome-tiff", "mrc", "mrc-big-endian", "mrc-turned", "nxdata", "ome-zarr",
+     lambda f: mrc(f, axes=(3, 1, 2)), nrrd, lambda f: nrrd(f, "gzip"),
+     lambda f: nrrd(f, values=GREY.astype(">u2"), endian="big", beside="n.raw", byte_skip="-1"), nxdata,
+     ome_zarr, lambda f: ome_zarr(f, "0.5")],
+    ids=["imagej", "imagej-big-endian", "ome-tiff", "mrc", "mrc-big-endian", "mrc-turned", "nrrd", "nrrd-gzip",
+         "nrrd-beside", "nxdata", "ome-zarr",
          "ome-zarr-0.5"],
 )  # fmt: skip
 def test_a_file_that_says_its_voxel_is_opened(make, tmp_path):
@@ -289,6 +313,10 @@ def colours(folder):
 
 HOSTILE = [
     damaged_zarr, huge_zarr, huge_mrc, huge_tiff, unequal_slices, text, projections, several, colours,
+    lambda f: cut(nrrd(f), 700), lambda f: cut(nrrd(f, "gzip"), 700), lambda f: cut(nrrd(f), 20),
+    lambda f: nrrd(f, sizes="11 9 700000000"), lambda f: nrrd(f, "gzip", sizes="90000 90000 90000"),
+    lambda f: nrrd(f, "bzip2"), lambda f: nrrd(f, sizes="11 9"), lambda f: nrrd(f, data_file="../n.raw"),
+    lambda f: nrrd(f, data_file="gone.raw"), lambda f: nrrd(f, type="block"), lambda f: nrrd(f, byte_skip="9999"),
     lambda f: cut(mrc(f), 1300), lambda f: cut(mrc(f), 900), lambda f: cut(imagej(f), 900),
     lambda f: cut(imagej(f), 60), lambda f: cut(ome(f), 700), lambda f: cut(exchange(f), 2500),
     lambda f: cut(text(f), 0), lambda f: f,

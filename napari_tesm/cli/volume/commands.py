@@ -6,7 +6,7 @@ from napari_tesm.cli import shared
 from napari_tesm.cli.arguments import Command, flag, group, option
 
 # fmt: off
-_VOLUME: Final = shared.files("VOLUME", "a TIFF stack or a folder of slices, HDF5, OME-Zarr, MRC", name="file")
+_VOLUME: Final = shared.files("VOLUME", "a TIFF stack or a folder of slices, HDF5, OME-Zarr, MRC, NRRD", name="file")
 _READING: Final = group(
     "what the file does not say",
     option("voxel", "60nm|100nm,50nm,50nm", "distance of slices, rows and columns"),

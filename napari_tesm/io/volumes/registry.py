@@ -14,14 +14,15 @@ from napari_tesm.io.detection import beginning_of_file
 from napari_tesm.io.hdf5 import is_hdf5
 from napari_tesm.io.volumes.arrays import volume_from_hdf5
 from napari_tesm.io.volumes.mrc import is_mrc, volume_from_mrc
+from napari_tesm.io.volumes.nrrd import is_nrrd, volume_from_nrrd
 from napari_tesm.io.volumes.ome_zarr import is_ome_zarr, volume_from_ome_zarr
 from napari_tesm.io.volumes.raw import volume_from_raw
 from napari_tesm.io.volumes.stored import StoredVolume
 from napari_tesm.io.volumes.tiff import is_tiff, slices_in_folder, volume_from_tiff, volume_from_tiff_folder
 from napari_tesm.volumes.dataset import Voxel, volume_from_array, voxel_in_words
 
-_READERS: Final = ((is_tiff, volume_from_tiff), (is_mrc, volume_from_mrc))
-_KNOWN: Final = "TIFF stacks and folders of slices, HDF5 (Data Exchange, NXdata), OME-Zarr, MRC"
+_READERS: Final = ((is_tiff, volume_from_tiff), (is_mrc, volume_from_mrc), (is_nrrd, volume_from_nrrd))
+_KNOWN: Final = "TIFF stacks and folders of slices, HDF5 (Data Exchange, NXdata), OME-Zarr, MRC, NRRD"
 _SAME: Final = 1e-3
 
 
@@ -38,7 +39,8 @@ def open_volume(
     Parameters
     ----------
     path : path-like
-        A TIFF stack, a folder of TIFF slices, HDF5, an OME-Zarr folder, an MRC map, or bare numbers with a mapping.
+        A TIFF stack, a folder of TIFF slices, HDF5, an OME-Zarr folder, an MRC map, NRRD, or bare numbers with a
+        mapping.
     voxel : tuple of float, optional
         Distance of slices, rows and columns in m, in place of what the file says.
     up : {"z", "-z", "y", "-y", "x", "-x"}
