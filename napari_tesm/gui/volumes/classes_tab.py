@@ -119,6 +119,7 @@ class ClassesTab(QWidget):
         state, scene = self._work.state, self._work.scene
         if state is None:
             return
+        self._work.tell("")
         layer = scene.layer_of(state, "strokes")
         if layer is None:
             if np.prod(state.shape, dtype=np.int64) > _MOST_PAINTED:

@@ -64,7 +64,14 @@ class StatesTab(QWidget):
         figure = self.canvas.figure
         figure.clear()
         figure.set_layout_engine("constrained")
-        draw_thickness(figure.subplots(), bars, ink=theme.foreground)
+        axes = figure.subplots()
+        if bars:
+            draw_thickness(axes, bars, ink=theme.foreground)
+        else:
+            axes.set_axis_off()
+            axes.text(
+                0.5, 0.5, "Thickness stands here when surfaces are found", ha="center", color=theme.muted
+            )
         apply_theme(figure, theme)
         self.canvas.draw_idle()  # type: ignore[no-untyped-call]
 
