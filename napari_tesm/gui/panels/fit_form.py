@@ -66,6 +66,7 @@ _TIPS: Final = {
     "even one does not, as an electrostatic force goes with V²",
     "sign": "Auto: pixels whose H, pulse and relaxation contradict each other in sign, or that have a sign the map "
     "does not show elsewhere, are inconsistent; any: no sign is asked for",
+    "preview": "Maps follow while a parameter changes",
     "all": "Maps of a and c with their errors, of the RMS and the reduced χ² of each window, too",
     "intervals": "Maps of the limits that hold τ and D with 95 %; where a pixel is unresolved, what can be said of it",
 }
@@ -111,8 +112,7 @@ class FitForm(QWidget):
         self.nuisance = LineEdit(name="nuisance", tooltip=_TIPS["nuisance"])
         self.parity = ComboBox(name="parity", choices=_PARITIES, tooltip=_TIPS["parity"])
         self.lateral = LateralEntries(self.taking)
-        followed = "Maps follow while a parameter changes"
-        self.preview = CheckBox(name="preview", text="Live preview", value=True, tooltip=followed)
+        self.preview = CheckBox(name="preview", text="Live preview", value=True, tooltip=_TIPS["preview"])
         self.units = {name: QLabel("nm") for name in RADII}
         """What stands behind a radius: its unit, and whether it is the file's."""
         self.gates_button = QToolButton()
@@ -131,20 +131,17 @@ class FitForm(QWidget):
             QLabel(LABELS["skip_after_edge"]), native["skip_after_edge"], QLabel("ms"),
         )  # fmt: skip
         lock_in = row_of(
-            QLabel(LABELS["lock_in_time_constant"]),
-            native["lock_in_time_constant"],
-            QLabel(f"ms, {LABELS['lock_in_order']}"),
-            native["lock_in_order"],
-            QLabel(LABELS["sign"]),
-            self.sign.native,
-        )
+            QLabel(LABELS["lock_in_time_constant"]), native["lock_in_time_constant"],
+            QLabel(f"ms, {LABELS['lock_in_order']}"), native["lock_in_order"],
+            QLabel(LABELS["sign"]), self.sign.native,
+        )  # fmt: skip
         # Beside each other: the form has to leave room for the words on what came of it.
         beside = (self.noise.native, QLabel(LABELS["nuisance"]), self.nuisance.native)
         instrument = row_of(QLabel(LABELS["noise"]), *beside)
-        further = row_of(self.intervals.native, self.all_parameters.native)
         self.gates = QWidget()
-        parts = (gates, lock_in, instrument, further, self.lateral.row)
-        laid_out(QVBoxLayout(self.gates), *parts, spacing=2, margin=0)
+        further = row_of(self.intervals.native, self.all_parameters.native)
+        gate_rows = (gates, lock_in, instrument, further, self.lateral.row)
+        laid_out(QVBoxLayout(self.gates), *gate_rows, spacing=2, margin=0)
         self.gates.hide()
         rows = (
             *(
