@@ -38,6 +38,8 @@ def test_exponentials_have_no_lateral_d(boundary, snr):
     assert np.isfinite(maps["misfit_lateral"]).all()
     entry = lateral_summary(maps, 0)
     assert 0.8 < entry["lateral"]["exponentials"]["misfit"] < 1.2
+    assert entry["lateral"]["resolution"] is None
+    assert entry["lateral"]["curve"] is None
     words = "\n".join(lateral_in_words(entry))
     assert "none: exponentials of each pixel by itself describe these traces" in words
     assert list(lateral_warnings(entry["lateral"])) == []

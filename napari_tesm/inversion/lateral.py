@@ -211,7 +211,8 @@ class _Area:
                 of_pulse = _maps_of(solution, covered, amplitude, counts, self.radius, answered=answered)
                 for name, value in of_pulse.items():
                     values[name][pulse] = value
-                found[pulse] = _summary(solution, self.radius, of_pulse, covered) | found[pulse]
+                told = _summary(solution, self.radius, of_pulse, covered, answered=answered)
+                found[pulse] = told | found[pulse]
                 found[pulse]["other_boundary"] = None if other is None else _told(other, self.radius)
                 found[pulse]["exponentials"] = (
                     None
@@ -337,8 +338,10 @@ def _maps_of(
     }
 
 
-def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered: Array) -> dict[str, Any]:
-    """Return what JSON says of a pulse setting; lengths in m."""
+def _summary(
+    solution: Solution, radius: float, maps: dict[str, Array], covered: Array, *, answered: bool
+) -> dict[str, Any]:
+    """Return what JSON says of a pulse setting, of the resolution only where there is a D; lengths in m."""
     resolution = resolution_of(solution)
     deviation, length = solution.stiffness.spread(solution.log_ratio, solution.information)
     misfit = maps["misfit_lateral"]
@@ -349,7 +352,7 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
     contrast = np.interp(np.log(lengths), np.log(resolution.half_periods), resolution.contrast)
     return {
         "D0": plain_value(solution.background * radius**2),
-        "resolution": plain_value(resolution.half * radius if solution.settled else np.nan),
+        "resolution": plain_value(resolution.half * radius if answered else np.nan),
         "prior": {
             "sd": plain_value(deviation),
             "length": plain_value(length * radius),
@@ -365,7 +368,9 @@ def _summary(solution: Solution, radius: float, maps: dict[str, Array], covered:
         "curve": {
             "half_period": [plain_value(length) for length in lengths * radius],
             "contrast": [plain_value(part) for part in contrast],
-        },
+        }
+        if answered
+        else None,
         "n_outlying": int(outlying.sum()),
         "n_prior": int((~is_told(covered)).sum()),
     }
