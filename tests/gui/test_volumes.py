@@ -294,6 +294,10 @@ def test_from_a_file_without_a_voxel_to_thickness(viewer, qtbot, panel, drawn, t
     assert state.profile is not None
     assert panel.table.item(0, 1).text() == f"{state.thickness.mean * 1e6:.3f}"
     assert state.thickness.mean == pytest.approx((drawn.z1 - drawn.z0).mean() * 60e-9, rel=0.03)
+    panel.profile.plot_menu.save_to(tmp_path / "profile.svg", "85mm")
+    assert "Distance from the collector" in (tmp_path / "profile.svg").read_text()
+    panel.states.plot_menu.save_to(tmp_path / "states.pdf", "180mm")
+    assert (tmp_path / "states.pdf").read_bytes().startswith(b"%PDF")
     panel.profile.height.setValue(600)
     qtbot.waitUntil(lambda: "Section – stack" in viewer.layers and not panel.profile.running, timeout=5000)
     np.testing.assert_allclose(viewer.layers["Section – stack"].data, state.section(600e-9).values, rtol=1e-6)

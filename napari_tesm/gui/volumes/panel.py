@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.gui.dock import WIDTH
+from napari_tesm.gui.panels.entry_guard import guard_entries
 from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, choice_box, laid_out, single_shot
 from napari_tesm.gui.volumes.classes_tab import ClassesTab
 from napari_tesm.gui.volumes.layers import MAPS
@@ -92,6 +93,7 @@ class VolumePanel(QWidget):
         self.progress = QProgressBar()
         self.cancel_button = button("Cancel", "Stop what is being done", self.work.tasks.cancel)
         self._lay_out()
+        guard_entries(self)
 
     def _lay_out(self) -> None:
         self.table.setHorizontalHeaderLabels(list(_COLUMNS))
@@ -217,6 +219,8 @@ class VolumePanel(QWidget):
         if not self._listening:
             return
         self._listening = False
+        for tab in (self.profile, self.states):
+            tab.plot_menu.bring_back()
         self._refresh_timer.stop()
         self.scene.changed.disconnect(self._changed)
         self.scene.moved.disconnect(self.lines.follow)

@@ -9,11 +9,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QVBoxLayout, QWidget
 
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panels.plot_menu import PlotMenu
 from napari_tesm.gui.panels.widgets import button, laid_out, line_edit, path_to_save, save_text, spin_box
 from napari_tesm.gui.volumes.state import VolumeState, save_channels
 from napari_tesm.gui.volumes.tasks import Latest
 from napari_tesm.gui.volumes.work import VolumeWork
-from napari_tesm.plotting.theme import apply_theme
+from napari_tesm.plotting.theme import PlotTheme, apply_theme
 from napari_tesm.plotting.volumes import draw_profiles
 from napari_tesm.quantities.text import quantity_from_text
 from napari_tesm.volumes.profile import csv_from_profile
@@ -72,6 +73,13 @@ class ProfileTab(QWidget):
             spacing=4,
         )  # fmt: skip
         laid_out(QVBoxLayout(self), (self.canvas, 1), profile, section, spacing=4, margin=4)
+        self.plot_menu = PlotMenu(
+            self.canvas,
+            self._restyle,
+            lambda: theme_of(work.scene.viewer),
+            "Profile",
+            self.ask_and_save_profile,
+        )
 
     def refresh(self, state: VolumeState | None) -> None:
         """Show what is known of a state."""
@@ -186,6 +194,11 @@ class ProfileTab(QWidget):
         if self._drawn == (profile, theme):
             return
         self._drawn = (profile, theme)
+        self._restyle(theme)
+
+    def _restyle(self, theme: PlotTheme) -> None:
+        state = self._work.state
+        profile = None if state is None else state.profile
         figure = self.canvas.figure
         figure.clear()
         figure.set_layout_engine("constrained")

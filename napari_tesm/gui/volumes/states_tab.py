@@ -5,9 +5,10 @@ from __future__ import annotations
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panels.plot_menu import PlotMenu
 from napari_tesm.gui.panels.widgets import button, check_box, laid_out, spin_box
 from napari_tesm.gui.volumes.work import VolumeWork
-from napari_tesm.plotting.theme import apply_theme
+from napari_tesm.plotting.theme import PlotTheme, apply_theme
 from napari_tesm.plotting.volume_states import Bar, draw_thickness
 
 
@@ -23,6 +24,7 @@ class StatesTab(QWidget):
         super().__init__()
         self._work = work
         self._drawn: tuple[object, ...] = ()
+        self._bars: tuple[Bar, ...] = ()
         self.together: QCheckBox = check_box(
             "Side by side", "All states next to each other, in sections, maps and in 3-D", self._put_together
         )
@@ -44,6 +46,9 @@ class StatesTab(QWidget):
             spacing=4,
         )
         laid_out(QVBoxLayout(self), row, (self.canvas, 1), spacing=4, margin=4)
+        self.plot_menu = PlotMenu(
+            self.canvas, self._restyle, lambda: theme_of(work.scene.viewer), "Thickness of states"
+        )
 
     def refresh(self) -> None:
         """Show what is known of the states."""
@@ -60,7 +65,11 @@ class StatesTab(QWidget):
         drawn = (bars, theme)
         if drawn == self._drawn:
             return
-        self._drawn = drawn
+        self._drawn, self._bars = drawn, bars
+        self._restyle(theme)
+
+    def _restyle(self, theme: PlotTheme) -> None:
+        bars = self._bars
         figure = self.canvas.figure
         figure.clear()
         figure.set_layout_engine("constrained")
