@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from napari_tesm.gwy.contents import image
 from napari_tesm.io.volumes import save_volume
 from napari_tesm.volumes.dataset import volume_from_array
 from napari_tesm.volumes.levels import Levels, levels_of
-from napari_tesm.volumes.profile import distance_from_surface, profile_of
+from napari_tesm.volumes.profile import _distances, distance_from_surface, profile_of
 from napari_tesm.volumes.sections import section_at, upright_section
 from napari_tesm.volumes.surfaces import surfaces_of
+from napari_tesm.volumes.tiles import tiles
 
 VOXEL = (60e-9, 50e-9, 70e-9)
 SHAPE = (70, 88, 74)
@@ -231,3 +233,19 @@ def test_in_a_field_that_is_hardly_larger_than_its_patches_the_error_is_no_small
         means.append(profile.attenuation[3])
         errors.append(profile.mean_error[3])
     assert 0.8 < np.sqrt(np.mean(np.square(errors))) / np.std(means, ddof=1) < 1.7
+
+
+def test_far_above_the_collector_blocks_of_voxels_tell_the_distance_as_well():
+    drawn = electrode_volume((90, 90, 82), rough=5.0, tilt=0.12, seed=9)
+    exact = distance_from_surface(drawn.z0, slice(2, 90), VOXEL)
+    far = []
+    for tile in tiles((90, 82), 41, 60):
+        found = _distances(drawn.z0[tile.outer], slice(2, 90), VOXEL, tile)
+        apart = np.abs(found - exact[(slice(None), *tile.target)])
+        near = math.ceil(drawn.z0[tile.outer].max()) + 16 - 2
+        assert found.shape[0] - near > 16
+        assert apart[:near].max() < 1e-12
+        far.append(apart[near:].ravel())
+    together = np.concatenate(far)
+    assert together.mean() < 12e-9  # a fifth of a voxel, on slopes of up to 45 degrees
+    assert np.quantile(together, 0.999) < 60e-9

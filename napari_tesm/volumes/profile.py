@@ -30,6 +30,8 @@ _BLOCKS: Final = 6
 """Blocks along each side of the field whose means tell the error."""
 _COARSER: Final = (1, 2, 3)
 """Blocks along each side that are taken together, where neighbours may be alike: the largest error counts."""
+_NEAR: Final = 16
+"""Voxels above the highest point of the surface up to which distances are those of every voxel by itself."""
 _BIN: Final = 2
 _BEYOND: Final = 0.5e-6
 _MOST_BINS: Final = 10_000
@@ -128,7 +130,7 @@ def profile_of(
     halo = _columns_beside(surfaces, voxel, count * width)
     if side is None:
         needed = _planes_needed(surfaces, voxel[0], count * width, planes)
-        side = side_of_tiles(needed, halo, _COPIES, within=(rows, columns))
+        side = _side(needed, halo, (rows, columns))
     blur = blur_of(volume, levels, surfaces)
     sums = np.zeros((3, _BLOCKS**2, count))
     alone = np.zeros(count)
@@ -163,7 +165,7 @@ def _add_tile(
     low = max(math.floor(surface.min()) - 1, 0)
     # Beside a hill voxels are nearer to it than to what lies below them: the halo's hills count.
     high = min(math.ceil(surface.max() + count * width / voxel[0]) + 1, total)
-    distance = distance_from_surface(surface, slice(low, high), voxel)[:, tile.inner[0], tile.inner[1]]
+    distance = _distances(surface, slice(low, high), voxel, tile)
     values = levels.normalised(columns_of(volume, tile.target, slice(low, high)))
     near = known[tile.target] & (distance > 0) & (distance < count * width)
     bins = (distance[near] / np.float32(width)).astype(np.intp)
@@ -179,10 +181,61 @@ def _add_tile(
         total_of += np.bincount(place, weights, total_of.size).reshape(total_of.shape)
     top = surfaces["electrode_surface"].values[tile.target] / voxel[0]
     below = (np.arange(low, high)[:, None, None] + 0.5 < top)[near]
-    bare = _collector_alone(surface, slice(low, high), voxel, blur)[:, tile.inner[0], tile.inner[1]]
-    alone += np.bincount(bins, bare[near], count)
+    # Where its blur has ended nothing of a collector alone is left.
+    end = min(high, math.ceil(surface.max() + 8 * blur / voxel[0]) + 1)
+    bare = _collector_alone(surface, slice(low, end), voxel, blur)[:, tile.inner[0], tile.inner[1]]
+    close = near[: end - low]
+    alone += np.bincount(bins[: close.sum()], bare[close], count)
     inside[0] += np.bincount(bins[below], minlength=count)
     inside[1] += np.bincount(bins[below], taken[below], count)
+
+
+def _distances(
+    surface: NDArray[np.floating], planes: slice, voxel: tuple[float, float, float], tile: Tile
+) -> NDArray[np.float32]:
+    """Return the distance from a surface within a tile: far above it from blocks of eight voxels, between them.
+
+    What is far needs a wide halo, in which all of a tile's memory would lie; and there distances hardly bend.
+    """
+    inner = tile.inner
+    middle = min(math.ceil(surface.max()) + _NEAR, planes.stop)
+    if planes.stop - middle < _NEAR:
+        return distance_from_surface(surface, planes, voxel)[:, inner[0], inner[1]]
+    halo = _beside(float(np.ptp(surface)) * voxel[0], (middle - planes.start) * voxel[0], voxel)
+    close = tuple(
+        slice(max(part.start - halo, 0), min(part.stop + halo, size))
+        for part, size in zip(inner, surface.shape, strict=True)
+    )
+    within = tuple(
+        slice(part.start - around.start, part.stop - around.start)
+        for part, around in zip(inner, close, strict=True)
+    )
+    near = distance_from_surface(surface[close], slice(planes.start, middle), voxel)[:, within[0], within[1]]
+    padded = np.pad(surface, [(0, size % 2) for size in surface.shape], mode="edge")
+    rows, columns = (size // 2 for size in padded.shape)
+    coarse = padded.reshape(rows, 2, columns, 2).mean(axis=(1, 3)) / 2
+    first = planes.start // 2
+    far = distance_from_surface(
+        coarse, slice(first, -(-planes.stop // 2) + 1), (2 * voxel[0], 2 * voxel[1], 2 * voxel[2])
+    )
+    starts = (
+        np.arange(middle, planes.stop) - 2 * first,
+        *(np.arange(part.start, part.stop) for part in inner),
+    )
+    for axis, places in enumerate(starts):
+        far = _between(far, (places + 0.5) / 2 - 0.5, axis)
+    return np.concatenate([near, far])
+
+
+def _between(values: NDArray[np.float32], places: Array, axis: int) -> NDArray[np.float32]:
+    """Return values along an axis at places between them, by a straight line."""
+    inside = np.clip(places, 0, values.shape[axis] - 1)
+    below = np.minimum(inside.astype(np.intp), max(values.shape[axis] - 2, 0))
+    part = (inside - below).astype(np.float32).reshape([-1 if axis == other else 1 for other in range(3)])
+    lower, upper = (
+        np.take(values, np.minimum(index, values.shape[axis] - 1), axis=axis) for index in (below, below + 1)
+    )
+    return np.asarray(lower + (upper - lower) * part)
 
 
 def distance_from_surface(
@@ -277,8 +330,25 @@ def _columns_beside(surfaces: xr.Dataset, voxel: tuple[float, float, float], rea
     A voxel at distance d is at least d above the surface of its own column, so at least d − R above any other, with the
     relief R: the nearest point is no farther aside than √(d² − (d − R)²).
     """
-    relief = min(float(np.ptp(surfaces["collector_surface"].values)) + 2 * voxel[0], reach)
-    return math.ceil(math.sqrt(reach**2 - (reach - relief) ** 2) / min(voxel[1:])) + 2
+    return _beside(float(np.ptp(surfaces["collector_surface"].values)), reach, voxel)
+
+
+def _beside(relief: float, reach: float, voxel: tuple[float, float, float]) -> int:
+    most = min(relief + 2 * voxel[0], reach)
+    return math.ceil(math.sqrt(reach**2 - (reach - most) ** 2) / min(voxel[1:])) + 2
+
+
+def _side(planes: int, halo: int, shape: tuple[int, int]) -> int:
+    """Return the side of tiles whose halo holds blocks of eight voxels only, as far as distances come from these."""
+    whole = side_of_tiles(planes, 0, _COPIES, within=shape)
+    if whole >= max(shape) or planes <= 3 * _NEAR:
+        return side_of_tiles(planes, halo, _COPIES, within=shape)
+    # The columns of the tile, and an eighth of them with the halo, take as much memory as is given.
+    return (
+        max(int((math.sqrt(72 * whole**2 - 32 * halo**2) - 2 * halo) / 9), 2 * _NEAR)
+        if whole > halo
+        else 2 * _NEAR
+    )
 
 
 def _planes_needed(surfaces: xr.Dataset, height: float, reach: float, most: int) -> int:
