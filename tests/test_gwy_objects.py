@@ -474,3 +474,16 @@ def test_keys_that_belong_together(container):
     ]
     assert gwy_contents.keys_of(container, "brick", 4) == ["/brick/4", "/brick/4/preview", "/brick/4/title"]
     assert gwy_contents.keys_of(container, "channel", 0) == []
+
+
+def test_an_array_in_the_place_of_a_number_is_refused_in_one_line():
+    from gwyfile.objects import GwyObject
+
+    from napari_tesm.gwy.parts import positive_int
+
+    damaged = GwyObject("GwyBrick", {"xres": np.linspace(0.0, 1.0, 40), "yres": "x" * 5000})
+    for component, shown in (("xres", "an array"), ("yres", "'xxx")):
+        with pytest.raises(ValueError, match=f"/0/data has {component} = {shown}") as error:
+            positive_int(damaged, component, "/0/data")
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 160

@@ -144,8 +144,9 @@ def positive_int(obj: GwyObject, component: str, key: str) -> int:
     """Return a positive number of items; raises GwyFormatError."""
     value = obj.get(component)
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        shown = "an array" if np.ndim(value) else repr(value)[:60]
         raise GwyFormatError(
-            f"{key or obj.name} has {component} = {value!r}, where a positive number is needed."
+            f"{key or obj.name} has {component} = {shown}, where a positive number is needed."
         )
     return value
 
