@@ -185,3 +185,18 @@ def test_fitting_twice_keeps_earlier_maps_under_what_was_different(viewer, qtbot
     assert "log10 D2 (-3 V)" in names
     assert "log10 D2 (-3 V) · tip radius 17 nm" in names
     assert not [name for name in names if "[" in name]
+
+
+def test_h_of_a_fit_takes_the_place_of_another_h_from_before(viewer, qtbot):
+    scan = add_scan(viewer, "only")
+    workspace = open_workspace(viewer)
+    before = next(layer for layer in layers_of(viewer, scan) if layer.name == "H (-3 V)")
+    before.data = 1.1 * before.data  # as with other clean-up than that of the fit
+    workspace.fit_panel.fit_all()
+    qtbot.waitUntil(lambda: scan.maps is not None, timeout=60000)
+    qtbot.wait(40)
+    names = [layer.name for layer in layers_of(viewer, scan)]
+    assert not [name for name in names if "[" in name]
+    (after,) = [layer for layer in layers_of(viewer, scan) if layer.name == "H (-3 V)"]
+    factor = after.metadata["tesm"]["factor"]
+    np.testing.assert_allclose(after.data * factor, scan.maps["H"].values[1], rtol=1e-5)

@@ -45,13 +45,8 @@ def _replace_preview(
     tuples = [layer for layer in layers_from_maps(scan, maps) if not _is_there(layer, earlier)]
     keys = [_key(options["metadata"]["tesm"]) for _, options, _ in tuples]
     for layer in earlier:
-        role = layer.metadata["tesm"]
-        if (
-            _key(role) in keys
-            and role.get("recipe") == maps.attrs.get("recipe", "")
-            and role["map"] not in LATERAL
-        ):
-            session.viewer.layers.remove(layer)  # the same recipe gives the same map
+        if _key(layer.metadata["tesm"]) in keys and _is_replaced(layer.metadata["tesm"], maps):
+            session.viewer.layers.remove(layer)
     if shown is not None and shown[0] == "H":
         shown = None  # it may be there already, and is not what was fitted
     if shown is not None and shown not in keys:
@@ -314,6 +309,13 @@ def _key_of(tuple_: LayerTuple) -> tuple[str, int]:
 
 def _layer_of_map(scan: Scan, maps: xr.Dataset, shown: tuple[str, int], *, kind: str = "map") -> LayerTuple:
     return layers_from_maps(scan, maps, kind=kind, names=[shown[0]])[shown[1]]
+
+
+def _is_replaced(role: dict[str, Any], maps: xr.Dataset) -> bool:
+    """Whether a map of a new fit takes the place of one that is there: of the same recipe, or H from before any fit."""
+    if role["map"] == "H" and role.get("recipe") is None:
+        return True
+    return role.get("recipe") == maps.attrs.get("recipe", "") and role["map"] not in LATERAL
 
 
 def _is_there(tuple_: LayerTuple, layers: list[Any]) -> bool:
