@@ -77,3 +77,22 @@ def test_a_selection_stays_on_its_rows_and_is_copied_in_si_units(qtbot):
     qtbot.keyClick(view, Qt.Key.Key_C, modifier=Qt.KeyboardModifier.ControlModifier)
     lines = QGuiApplication.clipboard().text().splitlines()
     assert [line.split("\t")[0] for line in lines[1:]] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.display
+def test_a_stretched_column_stays_readable_where_there_is_no_room_for_all(qtbot):
+    view = TableView(TableModel(), stretched=0)
+    qtbot.addWidget(view)
+    rows = [[f"left step {n}", "grain", 1e-13] for n in range(3)]
+    view.resize(600, 200)
+    view.show()
+    view.shown.show_table(Table("", "", ["name", "class", Column("D", "m²/s")], rows))
+    header = view.horizontalHeader()
+    total = sum(header.sectionSize(column) for column in range(3))
+    assert total == pytest.approx(view.viewport().width(), abs=2), "it takes what is left"
+    written = view.sizeHintForColumn(0)
+    view.resize(header.sectionSize(1) + header.sectionSize(2) + 30, 200)
+    assert header.sectionSize(0) == written, "and keeps its words where nothing is"
+    qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() > 0)
+    view.resize(600, 200)
+    assert header.sectionSize(0) > written

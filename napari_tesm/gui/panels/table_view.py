@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QStyledItemDelegate, QTableView, QWidget
 
 from napari_tesm.findings.table import DIGITS_COPIED, Joined, ShownColumn, Table
 
+_NAME: Final = 110
+"""Pixels of a stretched column that are seen in any case, as far as it is written in."""
 _RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -154,9 +156,23 @@ class TableView(QTableView):
         header.setStyleSheet("QHeaderView::section { padding: 1px 3px; font-weight: normal; }")
         self.setStyleSheet("QTableView::item { padding: 0px 2px; }")
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give the stretched column what the others leave."""
+        super().resizeEvent(event)
+        self._stretch()
+
     def _stretch(self) -> None:
-        if 0 <= self._stretched < self.shown.columnCount():
-            self.horizontalHeader().setSectionResizeMode(self._stretched, QHeaderView.ResizeMode.Stretch)
+        """Let a column take the room that is left; where there is none it shows its words, and all scroll."""
+        column, header = self._stretched, self.horizontalHeader()
+        if not 0 <= column < self.shown.columnCount():
+            return
+        others = sum(header.sectionSize(n) for n in range(self.shown.columnCount()) if n != column)
+        wanted = min(self.sizeHintForColumn(column), _NAME)
+        if self.viewport().width() - others >= wanted:
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        else:
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, wanted)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Copy the selected lines, or all of them, with Ctrl+C; all numbers in SI units."""
