@@ -26,6 +26,21 @@ COMMANDS: Final = {
         _VOLUME, shared.output("V.zarr", required=True), _READING, shared.OVERWRITE, shared.PROGRESS, shared.QUIET,
         shared.DEBUG,
     )),
+    "reconstruct": Command("make a volume of raw projections, as an OME-Zarr", (
+        shared.files("RAW", "HDF5 Data Exchange or NXtomo, or any stack of projections", name="file"), _READING,
+        group("what the projections are",
+              option("angles", "0:180", "of the first and of the last projection in degrees, in place of the file's"),
+              option("white", "W.tif|1", "frames without a sample, or one number for all pixels"),
+              option("dark", "D.tif|0", "frames without a beam, or one number for all pixels"),
+              flag("line-integrals", "the numbers are -ln of the transmission already")),
+        group("how they are reconstructed",
+              option("centre", "COLUMN", "column of the detector on which the axis of rotation falls, 0 in the middle "
+                     "of the first pixel (default: it is found)"),
+              option("rings", "5", "columns of the median against rings, 0 for none (default: one per cent of the "
+                     "detector, at least 5)".replace("%", "%%"))),
+        shared.output("V.zarr", required=True), shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
+    ), "Flat field, logarithm, removal of rings, and filtered back-projection, slice by slice; the axis of rotation is "
+       "found and stated. Slices are the rows of the detector: --up says which axis leads away from the collector."),
     "surfaces": Command("find the surfaces of collector and electrode, and the thickness between them", (
         _VOLUME, _READING, _LEVELS,
         group("how surfaces are found",

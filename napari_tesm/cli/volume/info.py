@@ -26,9 +26,10 @@ def run_command(options: argparse.Namespace) -> int:
 def _lines(description: dict[str, Any]) -> list[str]:
     slices, rows, columns = description["shape"]
     kind = f"{description['format']}{', simulated' if description['simulated'] else ''}"
+    what = "frames" if description["projections"] else "slices"
     lines = [
         f"{description['name']}: {kind}",
-        f"  {slices} slices of {rows} × {columns}, {description['dtype']}",
+        f"  {slices} {what} of {rows} × {columns}, {description['dtype']}",
     ]
     if any(edge is not None for edge in description["voxel"]):
         lines.append(

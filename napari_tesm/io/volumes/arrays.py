@@ -12,7 +12,7 @@ from napari_tesm.io.hdf5 import content_from_hdf5
 from napari_tesm.io.volumes.stored import StoredVolume, metres_from
 
 _EXCHANGE: Final = "exchange/data"
-_OF_PROJECTIONS: Final = ("data_white", "data_dark", "theta", "image_key", "rotation_angle")
+OF_PROJECTIONS: Final = ("data_white", "data_dark", "theta", "image_key", "rotation_angle")
 """What lies beside projections and has no business beside a reconstruction."""
 _SHOWN: Final = 8
 
@@ -29,27 +29,39 @@ def volume_from_hdf5(path: Path, *, array: str | None = None) -> StoredVolume:
     Raises
     ------
     ContentError
-        If there is none, or several, or they are projections: nothing is reconstructed here.
+        If there is none, or several. Of projections the refusal says so: nothing is reconstructed here.
     """
     content = content_from_hdf5(path)
-    source = _chosen(content, array)
+    source = chosen_source(content, array)
     beside = [other.name.rpartition("/")[2] for other in content.sources]
-    if array is None and (raw := next((name for name in _OF_PROJECTIONS if name in beside), None)):
-        raise ContentError(
-            Sentence(
-                "{path} holds projections ('{raw}' lies beside '{name}'), no reconstructed volume: reconstruct it "
-                "first, with tomopy for example, or name the reconstruction with {array}",
-                path=path, raw=raw, name=source.name,
-            )
-        )  # fmt: skip
+    raw = None if array is not None else next((name for name in OF_PROJECTIONS if name in beside), None)
     if not isinstance(source.array, LazyArray):
         raise ContentError(f"{path}: '{source.name}' cannot be read piece by piece: convert it first.")
     z, y, x = (_edge(axis) for axis in source.axes)
     kind = "Data Exchange" if source.name == _EXCHANGE else source.name
-    return StoredVolume(f"{content.format}, {kind}", source.array, (z, y, x), tuple(content.notes))
+    if raw is None:
+        return StoredVolume(f"{content.format}, {kind}", source.array, (z, y, x), tuple(content.notes))
+    refusal = Sentence(
+        "{path} holds raw projections ('{raw}' lies beside '{name}'), not a volume: make one of them with 'tesm volume "
+        "reconstruct', or name a reconstruction in it with {array}",
+        path=path, raw=raw, name=source.name,
+    )  # fmt: skip
+    return StoredVolume(
+        f"{content.format}, {kind}: raw projections, not a volume",
+        source.array,
+        notes=tuple(content.notes),
+        refusal=refusal,
+    )
 
 
-def _chosen(content: FileContent, name: str | None) -> Source:
+def chosen_source(content: FileContent, name: str | None) -> Source:
+    """Return the array of three dimensions that is asked for, or the one that must be meant.
+
+    Raises
+    ------
+    ContentError
+        If there is none, or several.
+    """
     path = content.path
     volumes = [source for source in content.sources if _may_be_volume(source)]
     if name is not None:

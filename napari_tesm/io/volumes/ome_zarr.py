@@ -20,7 +20,7 @@ MARK: Final = "t-ESM volume 1"
 ABOUT: Final = "tesm_volume"
 """Attribute of such a folder: what else is known of the volume."""
 _SPACE: Final = ("z", "y", "x")
-_KEPT: Final = ("simulated", "preset", "seed")
+_KEPT: Final = ("simulated", "preset", "seed", "reconstruction")
 _MOST_AXES: Final = 5
 
 

@@ -67,7 +67,9 @@ def open_volume(
         If a package that reads it is not installed.
     """
     path = Path(path)
-    stored = _stored(path, array, mapping)
+    stored = stored_volume(path, array, mapping)
+    if stored.refusal:
+        raise ContentError(stored.refusal)
     notes = [*stored.notes, *_contradiction(stored.voxel, voxel)]
     try:
         volume = volume_from_array(stored.array, voxel or stored.voxel, up=up, attributes=stored.attributes)
@@ -92,14 +94,16 @@ def describe_volume(
     -------
     dict
         ``name``, ``format``, ``shape`` (slices, rows, columns), ``dtype``, ``voxel`` (m, None where it is not known),
-        ``size`` (m, as the voxel), ``up``, ``notes``, ``simulated``, and ``missing``: sentences.
+        ``size`` (m, as the voxel), ``up``, ``projections`` (whether they are raw ones and no volume), ``notes``,
+        ``simulated``, and ``missing``: sentences.
     """
     path = Path(path)
-    stored = _stored(path, array, mapping)
+    stored = stored_volume(path, array, mapping)
     edges = voxel or stored.voxel
-    missing = []
+    missing: list[str] = [stored.refusal] if stored.refusal else []
     try:
-        volume_from_array(stored.array, edges, up=up)
+        if not stored.refusal:
+            volume_from_array(stored.array, edges, up=up)
     except ValueError as error:
         missing.append(error.args[0])
     return {
@@ -113,13 +117,15 @@ def describe_volume(
             for edge, count in zip(edges, stored.array.shape, strict=True)
         ],
         "up": up,
+        "projections": bool(stored.refusal),
         "simulated": bool(stored.attributes.get("simulated", False)),
         "notes": [*stored.notes, *_contradiction(stored.voxel, voxel)],
         "missing": missing,
     }
 
 
-def _stored(path: Path, array: str | None, mapping: str | PathLike[str] | None) -> StoredVolume:
+def stored_volume(path: Path, array: str | None, mapping: str | PathLike[str] | None) -> StoredVolume:
+    """Return what a file of any format holds, its voxel known or not; parameters and errors as of `open_volume`."""
     head = beginning_of_file(path)
     if mapping is not None:
         return volume_from_raw(path, Path(mapping))

@@ -139,7 +139,9 @@ def _halved(below: Any, along: slice, *, labels: bool) -> np.ndarray:
 def _attributes(
     path: Path, voxel: tuple[float, ...], count: int, attributes: dict[str, Any]
 ) -> dict[str, Any]:
-    kept = {key: attributes[key] for key in ("simulated", "preset", "seed") if key in attributes}
+    kept = {
+        key: attributes[key] for key in ("simulated", "preset", "seed", "reconstruction") if key in attributes
+    }
     return {
         "multiscales": [
             {

@@ -30,6 +30,8 @@ class StoredVolume:
         What is odd and was not refused.
     attributes : dict
         What is kept with the Dataset.
+    refusal : str
+        Why this is no volume though it looks like one, empty where it is one.
     """
 
     format: str
@@ -37,6 +39,7 @@ class StoredVolume:
     voxel: tuple[float | None, float | None, float | None] = (None, None, None)
     notes: tuple[str, ...] = ()
     attributes: dict[str, Any] = field(default_factory=dict)
+    refusal: str = ""
 
 
 def metres_from(number: Any, unit: str) -> float | None:

@@ -18,7 +18,7 @@ from napari_tesm.files.lazy import LazyArray, Part
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import ContentError, damage_told, disk_content, one_line
 from napari_tesm.io.volumes.stored import StoredVolume, check_claim, metres_from
-from napari_tesm.io.volumes.unpacked import UnpackedSlices
+from napari_tesm.volumes.unpacked import UnpackedSlices
 
 _MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_SLICES: Final = 100_000
@@ -49,8 +49,14 @@ def _parts(file: Path) -> list[str]:
     return _NUMBERS.split(file.name.lower())
 
 
-def volume_from_tiff(path: Path) -> StoredVolume:
+def volume_from_tiff(path: Path, *, single: bool = False) -> StoredVolume:
     """Return the stack of a TIFF file.
+
+    Parameters
+    ----------
+    path : Path
+    single : bool
+        Take one image, too, as a stack of one.
 
     Raises
     ------
@@ -66,6 +72,8 @@ def volume_from_tiff(path: Path) -> StoredVolume:
         if colours > 1 or series.keyframe.photometric == 3:
             raise ContentError(f"{path} holds colours, no grey values: save it as a grey stack.")
         kept = tuple(size for size in shape if size > 1)
+        if single and len(kept) == 2:
+            kept = (1, *kept)
         if len(kept) < 3:
             raise ContentError(
                 f"{path} holds {' × '.join(map(str, shape))} values, one image and no stack, or was cut: give the "

@@ -1,4 +1,4 @@
-"""Slices of packed files kept unpacked on disk: tiles, which need a part of each, do not unpack all of them anew."""
+"""Slices that take work to have, kept on disk: tiles, which need a part of each, do not have all of them made anew."""
 
 from __future__ import annotations
 
