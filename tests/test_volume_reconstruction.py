@@ -128,6 +128,13 @@ def test_angles_as_they_come(angles):
     assert values[within(1)].mean() == pytest.approx(ELLIPSES[0][-1] + ELLIPSES[1][-1], rel=0.02)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_noise_does_not_move_the_axis(seed):
+    # Full of noise, a sum of absolute values is least anywhere within a pixel.
+    values = noisy(5.11, seed, rings=True, noise=0.04)
+    assert centre_of(projections_of(values)) == pytest.approx((COLUMNS - 1) / 2 + 5.11, abs=0.12)
+
+
 def test_an_axis_has_to_be_given_where_nothing_was_seen_from_the_other_side():
     angles = np.radians(np.linspace(0, 150, 151))
     with pytest.raises(ValueError, match="give centre="):

@@ -37,6 +37,7 @@ _SAME: Final = 1e-6
 _SAMPLED_POINTS: Final = 30_000
 _ROWS_LOOKED_AT: Final = 24
 _ROWS_TRIED: Final = 4
+_SMOOTHED: Final = 2.0
 _OPPOSITE: Final = math.radians(3)
 
 
@@ -277,6 +278,8 @@ def centre_of(projections: Projections, *, progress: Callable[[float, str], None
     ValueError
         If the sample does not show in the projections, or no two of them lie half a turn apart.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     check_size(projections)
     sinograms = _telling_sinograms(projections)
     best = _centre_from_opposite(sinograms, projections.angles)
@@ -289,7 +292,9 @@ def centre_of(projections: Projections, *, progress: Callable[[float, str], None
         )
     columns, reach, step = projections.columns, 3.0, 0.5
     half = np.abs(projections.angles - projections.angles[0]) <= np.pi + _SAME
-    sinograms, angles = sinograms[half], projections.angles[half]
+    # Noise swings below zero about any axis: edges are told from it by what is wider than a pixel.
+    sinograms = gaussian_filter1d(sinograms[half], _SMOOTHED, axis=2, mode="nearest")
+    angles = projections.angles[half]
     while True:
         count = round(reach / step)
         tried = best + step * np.arange(-count, count + 1)
@@ -304,17 +309,15 @@ def centre_of(projections: Projections, *, progress: Callable[[float, str], None
         place = int(np.argmin(sums))
         best = float(tried[place])
         if step <= 0.25:
-            return best + step * _vertex(sums, place)
+            return _vertex(tried, sums, best)
         reach, step = 2 * step, step / 2
 
 
-def _vertex(values: list[float], place: int) -> float:
-    """Return how far from the least value the parabola through it and its neighbours is least."""
-    if not 0 < place < len(values) - 1:
-        return 0.0
-    before, here, after = values[place - 1 : place + 2]
-    bend = before - 2 * here + after
-    return 0.5 * (before - after) / bend if bend > 0 else 0.0
+def _vertex(places: NDArray[np.floating[Any]], values: list[float], least: float) -> float:
+    """Return where the parabola through all values is least, or the place of the least value if that is not near it."""
+    bend, slope, _ = np.polyfit(places - least, values, 2)
+    off = float(-slope / (2 * bend)) if bend > 0 else 0.0
+    return least + off if abs(off) < places[1] - places[0] else least
 
 
 def _sampled_points(columns: int, lowest: float, highest: float) -> NDArray[np.float32]:
