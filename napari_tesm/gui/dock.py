@@ -49,11 +49,24 @@ def _dock_with(viewer: Any, command: str) -> tuple[Any, Any]:
     if widget is None:
         widget = manager.commands.get(command)(viewer)
         dock = viewer.window.add_dock_widget(widget, name=name)
+        share_place(dock)
     else:
         dock = widget.parentWidget()
     dock.show()
     dock.raise_()
     return dock, widget
+
+
+def share_place(dock: Any) -> None:
+    """Put a dock behind or before others of this plugin: two below each other are higher than most screens."""
+    from qtpy.QtWidgets import QDockWidget
+
+    window = dock.window()
+    for other in window.findChildren(QDockWidget):
+        ours = any(str(other.windowTitle()).endswith(f"({name})") for name in ("t-ESM", "napari-tesm"))
+        if ours and other is not dock and other.isVisible() and hasattr(window, "tabifyDockWidget"):
+            window.tabifyDockWidget(other, dock)
+            dock.raise_()
 
 
 def _select_a_map(viewer: Any) -> None:

@@ -116,3 +116,15 @@ def test_a_wheel_that_turns_nothing_is_left_to_the_form_and_the_focus_makes_it_t
     )  # no window has it on a screen without a window manager
     turn_wheel(box)
     assert box.currentIndex() == chosen + 1
+
+
+def test_docks_of_the_plugin_share_one_place(viewer, workspace, qtbot):
+    dock, _ = viewer.window.add_plugin_dock_widget("napari-tesm", "Electrode volume")
+    qtbot.wait(150)
+    window = viewer.window._qt_window
+    assert workspace.parentWidget() in window.tabifiedDockWidgets(dock)
+    assert window.minimumSizeHint().height() < 1000
+    import_form = open_import(viewer)
+    qtbot.wait(100)
+    assert import_form.parentWidget() in window.tabifiedDockWidgets(dock)
+    assert import_form.isVisible()

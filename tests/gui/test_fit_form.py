@@ -4,6 +4,8 @@ import pytest
 from examples import example_dataset
 
 pytest.importorskip("qtpy")
+from qtpy.QtCore import Qt
+
 from napari_tesm.data.protocol import PulseProtocol, Window
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.scan import Scan
@@ -161,3 +163,30 @@ def test_all_parameters_are_asked_for_under_the_gates(form):
     assert form.model.recipe.all_parameters
     form.all_parameters.native.click()
     assert not form.model.recipe.all_parameters
+
+
+@pytest.mark.display
+def test_ctrl_z_in_an_entry_goes_back_to_what_held_before_it(viewer, qtbot):
+    from napari_tesm.gui.dock import open_workspace
+    from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+
+    scan = Scan("example", example_dataset(shape=(4, 6)))
+    for layer in layers_from_scan(scan):
+        add_layer(viewer, layer)
+    form = open_workspace(viewer).fit_panel.form
+    qtbot.wait(80)
+    entry = form.numbers["contact_radius"].native
+    for text in ("50", "5"):
+        entry.setFocus()
+        qtbot.keyClicks(entry, text)
+        entry.editingFinished.emit()
+    assert entry.text() == "505"
+    undo = {"modifier": Qt.KeyboardModifier.ControlModifier}
+    qtbot.keyClick(entry, Qt.Key.Key_Z, **undo)
+    assert entry.text() == "50"
+    qtbot.keyClicks(entry, "x")  # which is refused
+    assert scan.recipe.contact_radius == pytest.approx(50e-9)
+    qtbot.keyClick(entry, Qt.Key.Key_Z, **undo)
+    assert entry.text() == "50"
+    qtbot.keyClick(entry, Qt.Key.Key_Z, **undo)
+    assert (entry.text(), scan.recipe.contact_radius) == ("", None)

@@ -110,6 +110,19 @@ def test_an_enlarged_plot_follows_the_scan_though_its_tab_is_hidden(workspace, q
     assert panel.canvas.window() is workspace.window()
 
 
+def test_a_drag_in_an_enlarged_plot_is_taken_back_there(workspace, qtbot):
+    trace, scan = workspace.trace, workspace.scan
+    trace.plot_menu.enlarge()
+    qtbot.wait(60)
+    trace._window_dragged(1, 0.0, 7.893456e-3, True)
+    assert scan.recipe.window1.stop == pytest.approx(7.893e-3, abs=1e-9), "without digits that mean nothing"
+    qtbot.keyClick(trace.canvas, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
+    assert scan.recipe.window1 is None
+    button, canvas = trace.plot_menu.button, trace.canvas
+    assert button.x() + button.width() > canvas.width() - 10, "the button is in the corner of the new size"
+    trace.plot_menu.bring_back()
+
+
 def test_closing_the_workspace_takes_enlarged_plots_back(workspace, qtbot):
     menu = workspace.trace.plot_menu
     menu.enlarge()

@@ -200,3 +200,21 @@ def test_h_of_a_fit_takes_the_place_of_another_h_from_before(viewer, qtbot):
     (after,) = [layer for layer in layers_of(viewer, scan) if layer.name == "H (-3 V)"]
     factor = after.metadata["tesm"]["factor"]
     np.testing.assert_allclose(after.data * factor, scan.maps["H"].values[1], rtol=1e-5)
+
+
+def test_a_name_that_is_taken_is_numbered_everywhere(opened, qtbot):
+    viewer, workspace, scans = opened
+    panel = workspace.panels["Scans"]
+    panel.table.item(0, 0).setText("third")
+    qtbot.wait(80)
+    assert [scan.name for scan in scans] == ["third [1]", "second", "third"]
+    assert [panel.table.item(row, 0).text() for row in range(3)] == ["third [1]", "second", "third"]
+    assert [workspace.scan_box.itemText(row) for row in range(3)] == ["third [1]", "second", "third"]
+    for scan in scans:
+        assert {layer.name.split(" · ")[-1] for layer in layers_of(viewer, scan)} == {scan.name}
+    panel.table.item(1, 0).setText("  ")
+    qtbot.wait(60)
+    assert panel.table.item(1, 0).text() == "second", "an empty name is none"
+    same = add_scan(viewer, "second", seed=9)
+    qtbot.wait(80)
+    assert same.name == "second [1]"

@@ -1,8 +1,7 @@
 """Several scans in one viewer: the layers of the one that is looked at are seen, and all are named after their scan."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -89,9 +88,16 @@ class ScanViews:
             return
         scans = self._session.scans
         with self._naming:
-            for scan, name in zip(scans, names_told_apart(scans), strict=True):
+            for scan in scans:
                 for layer in self._layers_of(scan):
-                    self._name(layer, scan, f" · {name}" if len(scans) > 1 else "")
+                    role = layer.metadata["tesm"]
+                    role.setdefault(
+                        "title", _NUMBERED.sub("", str(layer.name)).removesuffix(f" · {scan.name}")
+                    )
+            tell_apart(scans)
+            for scan in scans:
+                for layer in self._layers_of(scan):
+                    self._name(layer, scan, f" · {scan.name}" if len(scans) > 1 else "")
 
     def _fit_to(self, scan: Scan) -> None:
         """Bring a scan into sight; napari's own way goes by all layers, or fails where some have less dimensions."""
@@ -121,11 +127,9 @@ class ScanViews:
         role = layer.metadata["tesm"]
         if role.get("named") not in (None, layer.name):
             return
-        if "title" not in role:
-            role["title"] = _NUMBERED.sub("", str(layer.name)).removesuffix(f" · {scan.name}")
         of_earlier = words_of_earlier_recipe(scan, role.get("recipe")) if role["kind"] == "map" else ""
         wanted = " · ".join(part for part in (role["title"], of_earlier) if part) + ending
-        if _NUMBERED.sub("", str(layer.name)) != wanted:
+        if not re.fullmatch(re.escape(wanted) + r"( \[\d+\])?", str(layer.name)):
             layer.name = wanted
         role["named"] = layer.name
 
@@ -139,14 +143,26 @@ def title_of(layer: Any) -> str:
     return str(role["title"] if "title" in role and role.get("named") == layer.name else layer.name)
 
 
-def names_told_apart(scans: Sequence[Scan]) -> list[str]:
-    """Return the names of scans; one that comes again is numbered, as napari does with its layers."""
-    seen: Counter[str] = Counter()
-    names = []
-    for name in (scan.name for scan in scans):
-        names.append(f"{name} [{seen[name]}]" if seen[name] else name)
-        seen[name] += 1
-    return names
+def tell_apart(scans: Sequence[Scan]) -> None:
+    """Give scans names that no other has: one whose name is taken by an earlier one is numbered."""
+    taken: set[str] = set()
+    for scan in scans:
+        scan.name = free_scan_name(scan.name, taken)
+        taken.add(scan.name)
+
+
+def free_scan_name(name: str, taken: Collection[str]) -> str:
+    """Return a name, or its first number that is not taken.
+
+    Examples
+    --------
+    >>> free_scan_name("scan", ["scan", "scan [1]"])
+    'scan [2]'
+    """
+    if name not in taken:
+        return name
+    stem = _NUMBERED.sub("", name)
+    return next(f"{stem} [{n}]" for n in range(1, len(taken) + 2) if f"{stem} [{n}]" not in taken)
 
 
 def _lie_alike(first: Scan, second: Scan) -> bool:

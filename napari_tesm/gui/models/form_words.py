@@ -48,3 +48,14 @@ def sentence_for_forms(message: object) -> str:
     """Return a sentence, or what an exception says, from its capital to its full stop; its fields by their places."""
     text = FORMS(message) or type(message).__name__
     return f"{sentence_begun(text)}{'' if text[-1] in '.!?' else '.'}"
+
+
+def text_with_unit(text: str, unit: str) -> str:
+    """Return what was typed with the unit that stands beside the entry, unless it was typed with one.
+
+    Examples
+    --------
+    >>> text_with_unit("25", "nm"), text_with_unit("0.03 µm", "nm")
+    ('25 nm', '0.03 µm')
+    """
+    return text if text[-1:].isalpha() or text.endswith("%") else f"{text} {unit}"

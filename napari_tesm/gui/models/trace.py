@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.data.maps import JOINT, WINDOWS, map_name
-from napari_tesm.data.protocol import Window
+from napari_tesm.data.protocol import Window, sampling_interval
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.fits import FittedWindow, fits_of_traces
 from napari_tesm.evaluation.instrument import Instrument, instrument_from_maps
@@ -124,6 +124,7 @@ class TraceModel:
         if settings is None or number not in settings.windows or number == JOINT:
             return  # what a joint kernel fits follows from the pulse
         open_end = stop is None or stop >= time[-1]
+        start, stop = _rounded_edge(start, time), None if stop is None else _rounded_edge(stop, time)
         try:
             window = Window(float(start), None if open_end else float(stop))  # type: ignore[arg-type]
         except ValueError:
@@ -320,6 +321,16 @@ class TraceModel:
             return 0.0
         value = float(maps["threshold"].values[pulse])
         return value if np.isfinite(value) else 0.0
+
+
+def _rounded_edge(edge: float, time: Array) -> float:
+    """Return an edge that a hand has moved without digits that mean nothing: to some hundredths of a sample's interval.
+
+    One that lies on a sample stays there.
+    """
+    if np.isclose(time, edge, rtol=0, atol=1e-12).any():
+        return edge
+    return round(edge, -int(np.floor(np.log10(sampling_interval(time) / 50))))
 
 
 def name_of(place: PlaceTraces) -> str:

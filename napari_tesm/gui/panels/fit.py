@@ -60,7 +60,7 @@ class FitPanel(Panel):
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setMinimumWidth(60)
-        self.recipe_button = RecipeButton(self)
+        self.recipe_button = RecipeButton(self, self._put_right)
         self.message = Words(narrow=True)
         self.message.setObjectName("message")
 
@@ -157,6 +157,15 @@ class FitPanel(Panel):
         if self.model is not None and self.advice.choice is not None:
             self.advice.show_present(self.form.kernels, self.model.recipe.kernel)
         self.start_preview()
+
+    def _put_right(self) -> bool:
+        """Write what holds over an entry that was not understood; return whether there was one."""
+        model = self.model
+        if model is None or not model.message:
+            return False
+        model.set()  # nothing, which makes sense
+        self.form.fill(model)
+        return True
 
     def _dataset_changed(self) -> None:
         if self._fit_worker.running and self._fitted is self.model:

@@ -14,9 +14,9 @@ from napari_tesm.evaluation.recipe import NO_WINDOW, NOISES, OF_NOISE, SIGNS, Re
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.entries import EntryModel
 from napari_tesm.gui.models.fit import FitModel
-from napari_tesm.gui.models.form_words import LABELS
+from napari_tesm.gui.models.form_words import LABELS, text_with_unit
 from napari_tesm.gui.panels.lateral_entries import LateralEntries
-from napari_tesm.gui.panels.widgets import laid_out, narrow, row_of
+from napari_tesm.gui.panels.widgets import laid_out, narrow, row_of, undo_or_redo
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.physics.diffusion import GEOMETRIES
 
@@ -293,8 +293,11 @@ class FitForm(QWidget):
     # What is entered, taken
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Step numbers with the arrow keys, in the last digit that is written."""
+        """Step numbers with the arrow keys, in the last digit that is written; leave undo to the whole form."""
         if event is not None and event.type() == QEvent.Type.KeyPress:
+            if undo_or_redo(event):  # an entry by itself would go back to what was typed first
+                event.ignore()
+                return True
             direction = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}.get(event.key())
             entry = next((entry for entry in self._line_edits() if entry.native is watched), None)
             if direction is not None and entry is not None and entry.value.strip():
@@ -320,8 +323,8 @@ class FitForm(QWidget):
             if not radius:
                 model.set(**{entry: None})
             else:
-                radius = _with_unit(radius, "nm")
-                model.set(**{entry: f"{radius} ± {_with_unit(error, 'nm')}" if error else radius})
+                radius = text_with_unit(radius, "nm")
+                model.set(**{entry: f"{radius} ± {text_with_unit(error, 'nm')}" if error else radius})
         elif entry in ("window1", "window2"):
             self._take_window(model, entry)
         elif entry == "threshold":
@@ -374,14 +377,18 @@ class FitForm(QWidget):
         elif not start and not stop:
             model.set(**{entry: None})
         else:
-            model.set(**{entry: f"{_with_unit(start or '0', 'ms')}:{_with_unit(stop, 'ms') if stop else ''}"})
+            model.set(
+                **{
+                    entry: f"{text_with_unit(start or '0', 'ms')}:{text_with_unit(stop, 'ms') if stop else ''}"
+                }
+            )
 
     def _take_number(self, model: FitModel, entry: str) -> None:
         text, (unit, _) = self.numbers[entry].value.strip(), _NUMBERS[entry]
         value: str | float | None = None
         if text:
             try:
-                value = _with_unit(text, unit) if unit else float(text)
+                value = text_with_unit(text, unit) if unit else float(text)
             except ValueError:
                 model.refuse(f"'{text}' is not a number", entry=entry)
                 return
@@ -402,11 +409,6 @@ def _step(entry: LineEdit, direction: int) -> None:
     if not stepped.startswith("-") or text.startswith("-"):
         entry.value = stepped
         entry.native.textEdited.emit(stepped)
-
-
-def _with_unit(text: str, unit: str) -> str:
-    """Return what was typed with the unit that stands beside the entry, unless it was typed with one."""
-    return text if text[-1:].isalpha() or text.endswith("%") else f"{text} {unit}"
 
 
 def _set_text(entry: LineEdit, text: str) -> None:

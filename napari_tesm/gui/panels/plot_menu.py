@@ -8,13 +8,13 @@ from typing import Any, Final
 from matplotlib.backend_bases import ResizeEvent
 from matplotlib.backends.backend_qt import NavigationToolbar2QT
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QCloseEvent, QImage
+from qtpy.QtGui import QCloseEvent, QImage, QKeyEvent
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_tesm.files.atomic import atomic_output
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.panels.canvas import PlotCanvas
-from napari_tesm.gui.panels.widgets import laid_out, path_to_save
+from napari_tesm.gui.panels.widgets import laid_out, path_to_save, undo_or_redo
 from napari_tesm.gui.saying import say
 from napari_tesm.plotting.style import FORMATS, FigureStyle, bytes_as_it_is, format_from_name
 from napari_tesm.plotting.theme import LIGHT, PlotTheme
@@ -83,15 +83,19 @@ class PlotMenu(QObject):
         canvas.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Show the button while the mouse is over the plot, and the menu where it is asked for."""
+        """Show the button while the mouse is over the plot, the menu where it is asked for, and let undo through."""
         kind = None if event is None else event.type()
-        if kind == QEvent.Type.Enter:
+        if kind in (QEvent.Type.Enter, QEvent.Type.Resize):
             self.button.move(self._canvas.width() - _SIDE - 2, self._canvas.height() - _SIDE - 2)
+        if kind == QEvent.Type.Enter:
             self.button.show()
         elif kind == QEvent.Type.Leave:
             self.button.hide()
         elif kind == QEvent.Type.ContextMenu:
             self.menu.popup(event.globalPos())  # type: ignore[union-attr]
+            return True
+        elif kind == QEvent.Type.KeyPress and event is not None and undo_or_redo(event):
+            event.ignore()  # the canvas would swallow it
             return True
         return False
 
@@ -206,6 +210,21 @@ class PlotWindow(QWidget):
         self.show()
         self.raise_()
         self.activateWindow()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Claim the keys for undo and redo: what was dragged in here is taken back by the panel."""
+        if event is not None and event.type() == QEvent.Type.ShortcutOverride and undo_or_redo(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Hand undo and redo to the panel: no key leaves a window by itself."""
+        panel = self.parentWidget()
+        if event is not None and panel is not None and undo_or_redo(event):
+            QApplication.sendEvent(panel, event)
+        else:
+            super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Give the canvas back, with the whole of the plot in sight and no tool switched on."""

@@ -22,11 +22,13 @@ class RecipeButton(QPushButton):
     Parameters
     ----------
     panel : Panel
+    put_right : callable
+        Writes what holds over an entry that was refused, and returns whether there was one.
     """
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, put_right: Callable[[], bool]) -> None:
         super().__init__("Recipe")
-        self._panel = panel
+        self._panel, self._put_right = panel, put_right
         self.setToolTip("Take entries back, put the defaults, load, save or copy the recipe")
         menu = QMenu(self)
         keys = QKeySequence.StandardKey
@@ -48,6 +50,8 @@ class RecipeButton(QPushButton):
 
     def step(self, wanted: str) -> None:
         """Take the last entry back ("undo"), or do it again ("redo")."""
+        if wanted == "undo" and self._put_right():
+            return  # what was typed last was never taken
         step, what = {"undo": (EntryModel.undo, "take back"), "redo": (EntryModel.redo, "do again")}[wanted]
 
         def take(entries: EntryModel) -> None:

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tesm.evaluation.pipeline import Cancelled, default_jobs
-from napari_tesm.gui.layers.scan_views import ScanViews, names_told_apart
+from napari_tesm.gui.layers.scan_views import ScanViews, free_scan_name
 from napari_tesm.gui.models.fit import FitModel
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
@@ -126,9 +126,9 @@ class ScansPanel(Panel):
         scans = self.session.scans
         with QSignalBlocker(self.table):
             self.table.setRowCount(len(scans))
-            for number, (scan, name) in enumerate(zip(scans, names_told_apart(scans), strict=True)):
+            for number, scan in enumerate(scans):
                 row = row_of_scan(scan)
-                texts = (name, row.size, row.voltage, row.state, row.unsaved)
+                texts = (row.name, row.size, row.voltage, row.state, row.unsaved)
                 for column, text in enumerate(texts):
                     item = QTableWidgetItem(text)
                     item.setToolTip(str(scan.path or text) if column == 0 else text)
@@ -239,9 +239,14 @@ class ScansPanel(Panel):
             self.session.choose(self._shown[row])
 
     def _renamed(self, item: QTableWidgetItem) -> None:
-        if item.column() == 0 and item.row() < len(self._shown) and item.text().strip():
-            self._shown[item.row()].name = item.text().strip()
-            self.session.layers_changed.emit()
+        """Take another name; a number is added to one that another scan has, and an empty one is none."""
+        if item.column() == 0 and item.row() < len(self._shown):
+            scan = self._shown[item.row()]
+            if wanted := item.text().strip():
+                others = {other.name for other in self._shown if other is not scan}
+                scan.name = free_scan_name(wanted, others)
+                self.session.layers_changed.emit()
+            self.refresh_soon()
 
     def _ask_and_save(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Save all scans in a folder"):

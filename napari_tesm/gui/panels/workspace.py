@@ -15,7 +15,7 @@ from napari_tesm.gui.layers.drawing import take_up_drawing
 from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording, show_points
 from napari_tesm.gui.layers.map_legend import show_map_legend
 from napari_tesm.gui.layers.result_layers import MapsApart
-from napari_tesm.gui.layers.scan_views import ScanViews, names_told_apart
+from napari_tesm.gui.layers.scan_views import ScanViews
 from napari_tesm.gui.models.agreement import sentence_about_maps
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.entries import EntryModel
@@ -161,8 +161,7 @@ class Workspace(Panel):
         self.summary.setVisible(
             len(scans) <= 1
         )  # of several the tab of scans says it, and there is room for one
-        names = names_told_apart(scans)
-        fill_box(self.scan_box, [(name, number) for number, name in enumerate(names)])
+        fill_box(self.scan_box, [(other.name, number) for number, other in enumerate(scans)])
         if scan in scans:
             self.scan_box.setCurrentIndex(scans.index(scan))
         self.summary.setText(_NOTHING if scan is None else _unbroken(scan.summary()))

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tesm.gui.dock import WIDTH
+from napari_tesm.gui.dock import WIDTH, share_place
 from napari_tesm.gui.panels.entry_guard import guard_entries
 from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, choice_box, laid_out, single_shot
 from napari_tesm.gui.volumes.classes_tab import ClassesTab
@@ -233,6 +233,8 @@ class VolumePanel(QWidget):
         dock = self.parentWidget()
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parentWidget()
+        if dock is not None:
+            share_place(dock)
         if dock is not None and isinstance(window := dock.window(), QMainWindow) and dock.width() > WIDTH:
             window.resizeDocks([dock], [WIDTH], Qt.Orientation.Horizontal)
             if self.scene.states:
