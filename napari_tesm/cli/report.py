@@ -10,9 +10,9 @@ from napari_tesm.cli.outputs import figure_style, wrapped
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import origins_from_options, recipe_from_options
 from napari_tesm.cli.spelling import spelled
-from napari_tesm.evaluation.pipeline import progress_of_stage
+from napari_tesm.evaluation.pipeline import Progress, progress_of_stage
 from napari_tesm.files.texts import printable
-from napari_tesm.report.assembling import report_from_data
+from napari_tesm.report.assembling import Report, report_from_data
 from napari_tesm.report.gathering import recipe_in_files, report_data_from_files
 from napari_tesm.report.writing import PAGE, check_folder, write_report
 
@@ -50,6 +50,12 @@ def run_command(options: argparse.Namespace) -> int:
         data, strict=options.debug, progress=progress_of_stage(progress, _FITTING, 0.99), spelling=spelled,
         style=style,
     )  # fmt: skip
+    write_and_tell(report, options, progress)
+    return 0
+
+
+def write_and_tell(report: Report, options: argparse.Namespace, progress: Progress | None) -> None:
+    """Write a report into the folder of ``-o``, and say how much there is in it, what to note, and what is missing."""
     write_report(report, options.output, overwrite=options.overwrite)
     if progress is not None:
         progress(1.0, "done")
@@ -60,4 +66,3 @@ def run_command(options: argparse.Namespace) -> int:
             for _, sentence in sentences:
                 print("\n".join(wrapped(f"{heading}: {sentence}")))
         print(f"Written: {printable(str(Path(options.output) / PAGE))}")
-    return 0

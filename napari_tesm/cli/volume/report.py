@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 
 from napari_tesm.cli.arguments import UsageError
-from napari_tesm.cli.outputs import figure_style, wrapped
+from napari_tesm.cli.outputs import figure_style
 from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.report import write_and_tell
 from napari_tesm.cli.volume.opening import length_from_option, part_of, volume_to_read
 from napari_tesm.files.checksum import sha256_of_file
-from napari_tesm.files.texts import printable
 from napari_tesm.report.data import InputFile
 from napari_tesm.report.volumes import report_from_states, reported_state
-from napari_tesm.report.writing import PAGE, check_folder, write_report
+from napari_tesm.report.writing import check_folder
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -37,14 +37,5 @@ def run_command(options: argparse.Namespace) -> int:
         inputs.append(InputFile(Path(path).name, sha256_of_file(path), "state"))
     title = options.title or f"Electrode volumes: {', '.join(names)}"
     report = report_from_states(states, height=height, title=title, files=inputs, style=style)
-    write_report(report, options.output, overwrite=options.overwrite)
-    if progress is not None:
-        progress(1.0, "done")
-    if not options.quiet:
-        figures = sum(len(section.figures) for section in report.sections)
-        print(f"{len(report.sections)} sections, {figures} figures")
-        for heading, sentences in (("Note", report.warnings), ("Missing", report.missing)):
-            for _, sentence in sentences:
-                print("\n".join(wrapped(f"{heading}: {sentence}")))
-        print(f"Written: {printable(str(Path(options.output) / PAGE))}")
+    write_and_tell(report, options, progress)
     return 0
