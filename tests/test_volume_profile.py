@@ -106,7 +106,9 @@ def test_the_error_of_the_mean_is_the_scatter_over_fields():
         volume = volume_from_array(grey, (60e-9,) * 3)
         surface = np.full(patches.shape, 8 * 60e-9)
         surfaces = surfaces_of(volume, Levels(0.0, 1.0)).assign(
-            collector_surface=(("y", "x"), surface), electrode_surface=(("y", "x"), surface + 1e-6)
+            collector_surface=(("y", "x"), surface),
+            electrode_surface=(("y", "x"), surface + 0.9e-6),
+            thickness=(("y", "x"), np.full_like(surface, 0.9e-6)),  # its own end is the volume's
         )
         profile = profile_of(volume, Levels(0.0, 1.0), surfaces, reach=0.6e-6)
         means.append(profile.attenuation[3])

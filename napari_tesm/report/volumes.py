@@ -29,8 +29,8 @@ from napari_tesm.volumes.dataset import INTENSITY, shape_in_words, voxel_in_word
 from napari_tesm.volumes.levels import Levels, levels_of
 from napari_tesm.volumes.profile import COLUMNS, Profile, profile_of
 from napari_tesm.volumes.sections import section_at
-from napari_tesm.volumes.surfaces import surfaces_of
-from napari_tesm.volumes.thickness import Thickness, thickness_of
+from napari_tesm.volumes.surfaces import notes_of, nothing_lies_on, surfaces_of
+from napari_tesm.volumes.thickness import Thickness, thickness_of_electrode
 
 Progress = Callable[[float, str], None]
 _LARGEST: Final = 0.3
@@ -52,7 +52,7 @@ class ReportedState:
     surfaces : Dataset
     thickness : Thickness
     profile : Profile or None
-        None where nothing lies on the collector.
+        None where nothing lies on the collector, or all of it reaches the top of the volume.
     upright, parallel : DataArray
         Attenuation on the upright section through the middle, and at a height above the collector.
     simulated : bool
@@ -73,9 +73,14 @@ class ReportedState:
 
     @property
     def electrode(self) -> float | None:
-        """Grey value of the electrode, None where nothing lies on the collector."""
-        level: float | None = self.surfaces.attrs["electrode_level"]
+        """Grey value of the electrode, None where nothing lies on the collector or nobody can tell."""
+        level: float | None = self.surfaces.attrs["electrode_level"] if self.surfaces.attrs["air"] else None
         return level
+
+    @property
+    def has_thickness(self) -> bool:
+        """Whether there is an electrode whose thickness is known."""
+        return self.electrode is not None and self.thickness.known
 
 
 def reported_state(
@@ -99,7 +104,7 @@ def reported_state(
     """
     levels = levels_of(volume)
     surfaces = surfaces_of(volume, levels, progress=_part(progress, 0, 0.6))
-    found = surfaces.attrs["electrode_level"] is not None
+    found = surfaces["thickness"].notnull().any() and not nothing_lies_on(surfaces)
     profile = profile_of(volume, levels, surfaces, progress=_part(progress, 0.6, 1)) if found else None
     middle = volume[INTENSITY].shape[1] // 2
     cut = volume[INTENSITY][:, middle]
@@ -109,9 +114,9 @@ def reported_state(
         ("z", "x"),
     )
     return ReportedState(
-        name, volume[INTENSITY].shape, voxel_of(volume), levels, surfaces, thickness_of(surfaces["thickness"].values),
+        name, volume[INTENSITY].shape, voxel_of(volume), levels, surfaces, thickness_of_electrode(surfaces),
         profile, upright, section_at(volume, levels, surfaces, height), bool(volume.attrs.get("simulated", False)),
-        tuple(volume.attrs.get("notes", ())),
+        tuple(notes_of(volume, surfaces)),
     )  # fmt: skip
 
 
@@ -155,7 +160,7 @@ def _thickness(states: Sequence[ReportedState]) -> Section:
     bars = [
         Bar(state.name, "", state.thickness.mean, state.thickness.sd, state.thickness.mean_error)
         for state in states
-        if state.electrode is not None
+        if state.has_thickness
     ]
     if len(bars) > 1:
         caption = f"Mean thickness of {len(bars)} states, one field of view each."
@@ -163,8 +168,13 @@ def _thickness(states: Sequence[ReportedState]) -> Section:
             ReportFigure("thickness_of_states", caption, lambda figure: draw_states(figure, bars), (6.0, 3.6))
         )
     for number, state in enumerate(states):
-        if state.electrode is None:
+        if nothing_lies_on(state.surfaces):
             section.missing.append(f"{state.name}: nothing lies on the collector, there is no thickness.")
+            continue
+        if not state.has_thickness:
+            section.missing.append(
+                f"{state.name}: the top of the volume cuts the electrode off, there is no thickness."
+            )
             continue
         if state.thickness.mean < _THIN * state.voxel[0]:
             section.warnings.append(
@@ -180,7 +190,7 @@ def _thickness(states: Sequence[ReportedState]) -> Section:
     rows = [
         [
             state.name,
-            *(([None] * 4) if state.electrode is None else asdict(state.thickness).values()),
+            *(asdict(state.thickness).values() if state.has_thickness else [None] * 4),
             state.levels.air, state.levels.collector, state.electrode,
         ]
         for state in states
@@ -254,7 +264,9 @@ def _attenuation(states: Sequence[ReportedState]) -> Section:
     section = Section("electrode_attenuation", "Attenuation against the distance from the collector")
     profiles = {state.name: state.profile for state in states if state.profile is not None}
     if not profiles:
-        return section.lacking("Nothing lies on any collector: there is no profile.")
+        return section.lacking(
+            "There is no electrode between air and collector in any state: there is no profile."
+        )
     section.paragraphs.append(
         "The distance is Euclidean, from the collector's rough surface. In the nearest voxels its blur is mixed "
         "in: that "
@@ -316,7 +328,7 @@ def _numbers(state: ReportedState) -> dict[str, Any]:
             "collector": state.levels.collector,
             "electrode": state.electrode,
         },
-        "thickness": None if state.electrode is None else asdict(state.thickness),
+        "thickness": asdict(state.thickness) if state.has_thickness else None,
         "simulated": state.simulated,
     }
 

@@ -62,12 +62,21 @@ def levels_of(volume: xr.Dataset, *, air: float | None = None, collector: float 
     Raises
     ------
     ValueError
-        If the lowest slices are not brighter than the highest ones: the volume is upside down, or one is missing.
+        If the lowest slices are not brighter than the highest ones: the volume is upside down, or one is missing; or
+        they are nearer to air than to a collector that is given.
     """
     low, high = _slabs(volume)
     found_collector, width = _mode(low)
     found_air, other_width = _mode(high)
     levels = Levels(found_air if air is None else air, found_collector if collector is None else collector)
+    if collector is not None and levels.air < found_collector < 0.5 * (levels.air + collector):
+        raise ValueError(
+            Sentence(
+                "the collector is said to be {said:.4g}, and the lowest slices ({found:.4g}) are nearer to air "
+                "({air_grey:.4g}): give another {collector}, or leave it out",
+                said=collector, found=found_collector, air_grey=levels.air,
+            )
+        )  # fmt: skip
     noise = max(width, other_width)
     if levels.contrast < -_LEAST_CONTRAST * noise:
         raise ValueError(

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
+from napari_tesm.volumes.headroom import cut_columns
 from napari_tesm.volumes.levels import Levels
 from napari_tesm.volumes.surfaces import (
     HOLES,
@@ -47,7 +48,8 @@ def surfaces_on_section(
     Returns
     -------
     tuple of ndarray, shape (columns,)
-        NaN in columns of which too much is missing. The second is None where there is no electrode.
+        NaN in columns of which too much is missing, and of the second where the electrode reaches the top. The second
+        is None where there is no electrode.
 
     Raises
     ------
@@ -70,7 +72,8 @@ def surfaces_on_section(
         return _in_metres(bottom, height, known), None
     broad = _averaged(values, 1 + along, index - low, TOP_LATERAL)
     top = electrode_surface(broad, levels, electrode, bottom)
-    return _in_metres(bottom, height, known), _in_metres(top, height, known)
+    ends = known & ~cut_columns(top, len(values)).ravel()
+    return _in_metres(bottom, height, known), _in_metres(top, height, ends)
 
 
 def _averaged(values: NDArray[np.float32], axis: int, index: int, width: float) -> NDArray[np.float32]:

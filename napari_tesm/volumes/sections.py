@@ -12,7 +12,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.levels import Levels
-from napari_tesm.volumes.surfaces import known_surfaces
+from napari_tesm.volumes.surfaces import known_collector
 from napari_tesm.volumes.tiles import columns_of, side_of_tiles, tiles
 
 
@@ -41,8 +41,8 @@ def section_at(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, height:
     edge = voxel_of(volume)[0]
     planes, rows, columns = volume[INTENSITY].shape
     # Voxel k has its middle at k + 1/2.
-    surfaces, known = known_surfaces(surfaces)
-    places = (surfaces["collector_surface"].values + height) / edge - 0.5
+    bottom, known = known_collector(surfaces)
+    places = (bottom + height) / edge - 0.5
     there = known & (places >= 0) & (places <= planes - 1)
     if not there.any():
         raise ValueError(

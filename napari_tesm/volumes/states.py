@@ -44,7 +44,7 @@ class Change:
     Parameters
     ----------
     ratio, ratio_error : float
-        Of the mean thickness, with its standard error; NaN where the reference holds no electrode.
+        Of the mean thickness, with its standard error; NaN where either holds no electrode or it is not known.
     expected : tuple of float, optional
         The ratios that the capacity predicts: where silicon swells into its pores, and where these keep their share.
     excess : float, optional
@@ -115,9 +115,9 @@ def expected_expansion(capacity: float, porosity: float = POROSITY) -> tuple[flo
 
 
 def _ratio(value: Thickness, reference: Thickness, *, same: bool) -> tuple[float, float]:
+    if not (value.known and reference.mean > 0):
+        return math.nan, math.nan
     if same:
         return 1.0, 0.0
-    if not reference.mean > 0:
-        return math.nan, math.nan
     ratio = value.mean / reference.mean
     return ratio, math.hypot(value.error, ratio * reference.error) / reference.mean

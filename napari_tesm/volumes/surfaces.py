@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
+from napari_tesm.volumes.headroom import cut_columns, is_air_above
 from napari_tesm.volumes.levels import Levels, bright_above, electrode_level
 from napari_tesm.volumes.tiles import columns_and_holes, side_of_tiles, tiles
 
@@ -38,6 +39,11 @@ _PLACES: Final = ((0.5, 0.5), (0, 0), (0, 1), (1, 0), (1, 1))
 _SAMPLE_SIDE: Final = 72
 HOLES: Final = 0.1
 """Part of a column that may be missing: what is left would hardly tell where its surfaces are."""
+MOST_CUT: Final = 0.5
+"""Part of the columns that may be cut off by the top of the volume: of more the mean of the others says nothing."""
+NO_TOP: Final = (
+    "the electrode reaches the top of the volume in most or all columns: its thickness cannot be told"
+)
 
 
 def surfaces_of(
@@ -64,9 +70,11 @@ def surfaces_of(
     -------
     xarray.Dataset
         `collector_surface`, `electrode_surface` and `thickness` (y, x) in m, surfaces from the volume's lowest face.
-        NaN in columns of which a tenth or more is missing.
+        NaN in columns of which a tenth or more is missing; the electrode's surface and the thickness are NaN where the
+        electrode reaches the top of the volume, too.
         ``attrs["electrode_level"]`` is the electrode's grey value, None where nothing lies on the collector: both
-        surfaces are one then.
+        surfaces are one then. ``attrs["cut"]`` is the part of the known columns in which the electrode reaches the
+        top, ``attrs["air"]`` False where electrode was taken for air: the thickness is known nowhere then.
 
     Notes
     -----
@@ -89,7 +97,7 @@ def surfaces_of(
             surface[tile.target] = np.where(missing, np.nan, found[tile.inner])
         if progress is not None:
             progress((number + 1) / len(every), "finding the surfaces")
-    return surfaces_from_maps(volume, bottom, top, level)
+    return surfaces_from_maps(volume, bottom, top, level, air=is_air_above(volume, top))
 
 
 def collector_surface(values: NDArray[np.float32], levels: Levels) -> Map:
@@ -164,15 +172,69 @@ def known_surfaces(surfaces: xr.Dataset) -> tuple[xr.Dataset, NDArray[np.bool_]]
     known: NDArray[np.bool_] = np.isfinite(surfaces["thickness"].values)
     if known.all():
         return surfaces, known
+    bottom = known_collector(surfaces)[0]
+    if not known.any():
+        raise ValueError(NO_TOP)
+    # Where the electrode is cut its collector is known: what is continued is the height above it.
+    high = _continued(surfaces["thickness"].values)
+    maps = {"collector_surface": bottom, "electrode_surface": bottom + high, "thickness": high}
+    return surfaces.assign(
+        {name: (("y", "x"), values, surfaces[name].attrs) for name, values in maps.items()}
+    ), known
+
+
+def known_collector(surfaces: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the collector's surface in m, continued into columns where it is not known, and where it is.
+
+    Raises
+    ------
+    ValueError
+        If it is known nowhere.
+    """
+    bottom = surfaces["collector_surface"].values
+    known: NDArray[np.bool_] = np.isfinite(bottom)
     if not known.any():
         raise ValueError("in every column of the volume too many numbers are missing")
+    return _continued(bottom), known
+
+
+def _continued(values: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.ndimage import distance_transform_edt
 
-    nearest = tuple(distance_transform_edt(~known, return_distances=False, return_indices=True))
-    continued = {
-        name: (("y", "x"), values.values[nearest], values.attrs) for name, values in surfaces.items()
-    }
-    return surfaces.assign(continued), known
+    missing = np.isnan(values)
+    if not missing.any():
+        return values
+    nearest = tuple(distance_transform_edt(missing, return_distances=False, return_indices=True))
+    return np.asarray(values[nearest])
+
+
+def nothing_lies_on(surfaces: xr.Dataset) -> bool:
+    """Return whether the collector is bare."""
+    return surfaces.attrs["electrode_level"] is None and surfaces.attrs["air"]
+
+
+def notes_of(volume: xr.Dataset, surfaces: xr.Dataset) -> list[str]:
+    """Return what somebody has to know of a volume and its surfaces before their numbers are believed, in sentences."""
+    notes = [str(note) for note in volume.attrs.get("notes", ())]
+    missing = float(np.isnan(surfaces["collector_surface"].values).mean())
+    if missing:
+        notes.append(
+            f"in {100 * missing:.3g} % of the columns too many numbers are missing: they are left out"
+        )
+    cut = surfaces.attrs["cut"]
+    if not surfaces.attrs["air"]:
+        notes.append(NO_TOP)
+    elif cut > MOST_CUT:
+        notes.append(
+            f"the electrode reaches the top of the volume in {100 * cut:.3g} % of the columns: its thickness cannot be "
+            "told"
+        )
+    elif cut:
+        notes.append(
+            f"the electrode reaches the top of the volume in {100 * cut:.3g} % of the columns: they are left out, and "
+            "the mean thickness of the others is too small"
+        )
+    return notes
 
 
 def level_of_electrode(volume: xr.Dataset, levels: Levels) -> float | None:
@@ -205,12 +267,19 @@ def _smoothed(values: NDArray[np.float32], widths: tuple[float, float, float]) -
     return values
 
 
-def surfaces_from_maps(volume: xr.Dataset, bottom: Map, top: Map, level: float | None) -> xr.Dataset:
+def surfaces_from_maps(
+    volume: xr.Dataset, bottom: Map, top: Map, level: float | None, *, air: bool = True
+) -> xr.Dataset:
     """Return both surfaces, in voxels from the lowest face, as `surfaces_of` does."""
     height = voxel_of(volume)[0]
+    cut = cut_columns(top, volume[INTENSITY].shape[0])
+    known = int(np.isfinite(bottom).sum())
+    top = np.where(cut | (not air), np.float32(np.nan), top)
     maps = {"collector_surface": bottom, "electrode_surface": top, "thickness": top - bottom}
     names = {"collector_surface": "Collector surface", "electrode_surface": "Electrode surface"}
-    attributes: dict[str, Any] = {"electrode_level": level}
+    attributes: dict[str, Any] = {
+        "electrode_level": level, "cut": float(cut.sum()) / known if known else 0.0, "air": air
+    }  # fmt: skip
     return xr.Dataset(
         {
             name: (

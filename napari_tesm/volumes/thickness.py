@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.statistics.independence import independent_samples
+from napari_tesm.volumes.surfaces import MOST_CUT
 
 METHOD: Final = 0.01
 """By which part a mean thickness has been found wrong where it is known (see the page on volumes)."""
@@ -41,6 +43,33 @@ class Thickness:
     def error(self) -> float:
         """Standard error of the mean with what the method itself may be wrong by: one per cent."""
         return math.hypot(self.mean_error, METHOD * self.mean)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number at all."""
+        return math.isfinite(self.mean)
+
+
+UNKNOWN: Final = Thickness(math.nan, math.nan, math.nan, 0.0)
+"""Of an electrode that most of its columns do not tell."""
+
+
+def thickness_of_electrode(surfaces: xr.Dataset) -> Thickness:
+    """Return the thickness between surfaces, `UNKNOWN` where the top of the volume cuts off more than half of it.
+
+    Parameters
+    ----------
+    surfaces : xarray.Dataset
+        As `surfaces_of` gives them.
+
+    Raises
+    ------
+    ValueError
+        If too many numbers are missing in every column.
+    """
+    if surfaces.attrs["cut"] > MOST_CUT or not surfaces.attrs["air"]:
+        return UNKNOWN
+    return thickness_of(surfaces["thickness"].values)
 
 
 def thickness_of(thickness: NDArray[np.floating]) -> Thickness:

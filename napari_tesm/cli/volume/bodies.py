@@ -18,7 +18,7 @@ from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.bodies import LEAST, Bodies, bodies_of
 from napari_tesm.volumes.gaps import Gap, gap_of
 from napari_tesm.volumes.material import material_of
-from napari_tesm.volumes.surfaces import surfaces_of
+from napari_tesm.volumes.surfaces import notes_of, surfaces_of
 from napari_tesm.volumes.thickness import Thickness, thickness_of
 from napari_tesm.volumes.transport import Way, ways_through
 
@@ -64,14 +64,14 @@ def run_command(options: argparse.Namespace) -> int:
         ways = None
         if options.tortuosity:
             ways = ways_through(volume, levels, surfaces, gap, bodies.phases, bodies.grid)
-        content = _content(volume, gap, bodies, material) | (
-            {"transport": _transport(ways)} if options.tortuosity else {}
-        )
+        content = _content(volume, gap, bodies, material) | {"notes": notes_of(volume, surfaces)}
+        if options.tortuosity:
+            content["transport"] = _transport(ways)
         outputs.write_container(lambda: container_from_images([gap.map, bodies.map]))
         outputs.write_json(content)
         outputs.write_text("csv", lambda: _table(bodies))
     print_outcome(
-        options, content, map(printable, _lines(volume, gap, bodies, material, ways, options.tortuosity))
+        options, content, map(printable, _lines(content, gap, bodies, material, ways, options.tortuosity))
     )
     return 0
 
@@ -106,7 +106,6 @@ def _content(volume: xr.Dataset, gap: Gap, bodies: Bodies, material: Thickness) 
         },
         "material": {"thickness": material.mean, "sd": material.sd, "mean_error": material.mean_error},
         "simulated": bool(volume.attrs.get("simulated", False)),
-        "notes": volume.attrs["notes"],
     }
 
 
@@ -146,15 +145,15 @@ def _table(bodies: Bodies) -> str:
 
 
 def _lines(
-    volume: xr.Dataset,
+    content: dict[str, Any],
     gap: Gap,
     bodies: Bodies,
     material: Thickness,
     ways: dict[str, Way] | None,
     asked: bool,
 ) -> Iterator[str]:
-    yield from (f"Note: {note}" for note in volume.attrs["notes"])
-    if volume.attrs.get("simulated"):
+    yield from (f"Note: {note}" for note in content["notes"])
+    if content["simulated"]:
         yield "Simulated volume"
     yield "In brackets: with the threshold a tenth of the contrast lower and higher"
     height = f", {_length(gap.height)} ({_span(gap.height_band, _length)}) high" if gap.area_fraction else ""

@@ -21,8 +21,8 @@ from napari_tesm.quantities.text import fraction_from_text
 from napari_tesm.volumes.levels import levels_of
 from napari_tesm.volumes.material import material_of
 from napari_tesm.volumes.states import POROSITY, Change, State, change_of
-from napari_tesm.volumes.surfaces import surfaces_of
-from napari_tesm.volumes.thickness import thickness_of
+from napari_tesm.volumes.surfaces import notes_of, nothing_lies_on, surfaces_of
+from napari_tesm.volumes.thickness import UNKNOWN, thickness_of, thickness_of_electrode
 
 _COLUMNS = (
     "state", "cycles", "capacity", "thickness", "sd", "mean_error", "error", "ratio", "ratio_error", "expected_low",
@@ -49,8 +49,9 @@ def run_command(options: argparse.Namespace) -> int:
             part = part_of(progress, number / len(files), (number + 1) / len(files))
             volume = volume_to_read(options, path)
             simulated |= bool(volume.attrs.get("simulated", False))
-            notes += [f"{Path(path).stem}: {note}" for note in volume.attrs["notes"]]
-            states.append(_state(volume, path, part, cycles[number], capacities[number]))
+            state, found = _state(volume, path, part, cycles[number], capacities[number])
+            states.append(state)
+            notes += [f"{state.name}: {note}" for note in found]
         changes = [change_of(state, states[reference], porosity=porosity) for state in states]
         content: dict[str, Any] = {
             "reference": states[reference].name,
@@ -120,17 +121,20 @@ def _state(
     progress: Callable[[float, str], None] | None,
     cycles: float | None,
     capacity: float | None,
-) -> State:
+) -> tuple[State, list[str]]:
+    """Return a state, and what has to be known of it; numbers are `UNKNOWN` where nobody can tell them."""
     levels = levels_of(volume)
     surfaces = surfaces_of(volume, levels, progress=part_of(progress, 0, 0.85))
-    material = material_of(volume, levels, surfaces, progress=part_of(progress, 0.85, 1))
-    return State(
-        Path(path).stem,
-        thickness_of(surfaces["thickness"].values),
-        thickness_of(material.values),
-        cycles,
-        capacity,
-    )
+    notes = notes_of(volume, surfaces)
+    thickness = material = UNKNOWN
+    if nothing_lies_on(surfaces):
+        notes.append("nothing lies on the collector")
+    elif (found := thickness_of_electrode(surfaces)).known:
+        thickness = found
+        material = thickness_of(
+            material_of(volume, levels, surfaces, progress=part_of(progress, 0.85, 1)).values
+        )
+    return State(Path(path).stem, thickness, material, cycles, capacity), notes
 
 
 def _entry(state: State, change: Change) -> dict[str, Any]:
@@ -144,15 +148,17 @@ def _entry(state: State, change: Change) -> dict[str, Any]:
             "sd": thickness.sd,
             "mean_error": thickness.mean_error,
             "error": thickness.error,
-        },
+        }
+        if thickness.known
+        else None,
         "ratio": _known(change.ratio),
         "ratio_error": _known(change.ratio_error),
         "expansion": _known(change.ratio - 1),
         "expected": None if change.expected is None else list(change.expected),
         "excess": _known(change.excess),
         "material": {
-            "thickness": material.mean,
-            "mean_error": material.mean_error,
+            "thickness": _known(material.mean),
+            "mean_error": _known(material.mean_error),
             "ratio": _known(change.material),
             "ratio_error": _known(change.material_error),
         },
@@ -166,12 +172,12 @@ def _known(value: float | None) -> float | None:
 def _table(entries: Sequence[dict[str, Any]]) -> str:
     lines = [",".join(_COLUMNS)]
     for entry in entries:
-        thickness, material = entry["thickness"], entry["material"]
+        thickness, material = entry["thickness"] or {}, entry["material"]
         low, high = entry["expected"] or (None, None)
         name = entry["name"].replace('"', '""')
         cells = [
-            f'"{name}"', entry["cycles"], entry["capacity"], thickness["mean"], thickness["sd"],
-            thickness["mean_error"], thickness["error"], entry["ratio"], entry["ratio_error"], low, high,
+            f'"{name}"', entry["cycles"], entry["capacity"], thickness.get("mean"), thickness.get("sd"),
+            thickness.get("mean_error"), thickness.get("error"), entry["ratio"], entry["ratio_error"], low, high,
             entry["excess"], material["thickness"], material["ratio"], material["ratio_error"],
         ]  # fmt: skip
         lines.append(",".join("" if cell is None else str(cell) for cell in cells))
@@ -190,12 +196,15 @@ def _lines(content: dict[str, Any], reference: State) -> Iterator[str]:
     )
     for entry in content["states"]:
         thickness, material = entry["thickness"], entry["material"]
-        mean, sd, error = (f"{thickness[key] * 1e6:.2f}" for key in ("mean", "sd", "error"))
+        of_mean, error = "–", "–"
+        if thickness is not None:
+            mean, sd, error = (f"{thickness[key] * 1e6:.2f}" for key in ("mean", "sd", "error"))
+            of_mean = f"{mean} ± {sd}"
         expected = entry["expected"]
         between = "" if expected is None else f"{expected[0]:.2f} … {expected[1]:.2f}"
         yield (
             f"  {entry['name']:<{width}}  {_short(entry['cycles']):>6}  {_short(entry['capacity']):>6}  "
-            f"{f'{mean} ± {sd}':>16}  {error:>6}  {_with_error(entry['ratio'], entry['ratio_error']):>13}  "
+            f"{of_mean:>16}  {error:>6}  {_with_error(entry['ratio'], entry['ratio_error']):>13}  "
             f"{between:>12}  {_with_error(material['ratio'], material['ratio_error']):>13}"
         )
     yield "Errors are those of one field of view each; states of other samples differ by how samples differ, too."
@@ -213,7 +222,7 @@ def _short(value: float | None) -> str:
 def _with_error(value: float | None, error: float | None) -> str:
     if value is None or error is None:
         return "–"
-    return "1" if not error else f"{value:.2f} ± {error:.2f}"
+    return f"{value:g}" if not error else f"{value:.2f} ± {error:.2f}"
 
 
 def _write_figure(
@@ -236,6 +245,8 @@ def _write_figure(
     bars = []
     for number in order:
         state, expected = states[number], changes[number].expected
+        if not state.thickness.known:
+            continue
         group = (
             "" if state.capacity is None else f"{state.capacity:g} mAh/g" if state.capacity else "pristine"
         )
@@ -247,7 +258,9 @@ def _write_figure(
                 state.thickness.mean,
                 state.thickness.sd,
                 state.thickness.error,
-                None if not expected or not state.capacity else (expected[0] * mean, expected[1] * mean),
+                None
+                if not expected or not state.capacity or not reference.thickness.known
+                else (expected[0] * mean, expected[1] * mean),
             )
         )
 

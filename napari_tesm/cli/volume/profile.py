@@ -17,7 +17,7 @@ from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.profile import COLUMNS, Profile, csv_from_profile, profile_of
 from napari_tesm.volumes.sections import section_at, upright_section
-from napari_tesm.volumes.surfaces import surfaces_of
+from napari_tesm.volumes.surfaces import notes_of, surfaces_of
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -38,6 +38,7 @@ def run_command(options: argparse.Namespace) -> int:
     with outputs_of(options) as outputs:
         levels = levels_from_options(options, volume)
         surfaces = surfaces_of(volume, levels, progress=part_of(progress, 0, 0.6))
+        notes = notes_of(volume, surfaces)
         sections = [section_at(volume, levels, surfaces, height) for height in heights if height is not None]
         sections += [upright_section(volume, levels, axis, place) for axis, place in upright]
         profile = profile_of(
@@ -49,11 +50,11 @@ def run_command(options: argparse.Namespace) -> int:
             mixed_below=mixed,
             progress=part_of(progress, 0.6, 1),
         )
-        content = _content(volume, profile)
+        content = _content(volume, profile, notes)
         outputs.write_container(lambda: container_from_images(sections))
         outputs.write_json(content)
         outputs.write_text("csv", lambda: csv_from_profile(profile))
-    print_outcome(options, content, _lines(volume, profile))
+    print_outcome(options, content, _lines(volume, profile, notes))
     return 0
 
 
@@ -66,13 +67,13 @@ def _upright(text: str) -> tuple[str, float]:
     return axis, place
 
 
-def _content(volume: xr.Dataset, profile: Profile) -> dict[str, Any]:
+def _content(volume: xr.Dataset, profile: Profile, notes: list[str]) -> dict[str, Any]:
     columns = {name: _numbers(getattr(profile, name)) for name in COLUMNS}
     return {
         **columns,
         "mixed_below": profile.mixed_below,
         "simulated": bool(volume.attrs.get("simulated", False)),
-        "notes": volume.attrs["notes"],
+        "notes": notes,
     }
 
 
@@ -80,8 +81,8 @@ def _numbers(values: NDArray[np.float64]) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
 
 
-def _lines(volume: xr.Dataset, profile: Profile) -> Iterator[str]:
-    for note in volume.attrs["notes"]:
+def _lines(volume: xr.Dataset, profile: Profile, notes: list[str]) -> Iterator[str]:
+    for note in notes:
         yield printable(f"Note: {note}")
     if volume.attrs.get("simulated"):
         yield "Simulated volume"

@@ -15,8 +15,8 @@ from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.volumes.dataset import voxel_in_words, voxel_of
 from napari_tesm.volumes.levels import Levels
-from napari_tesm.volumes.surfaces import surfaces_of
-from napari_tesm.volumes.thickness import Thickness, thickness_of
+from napari_tesm.volumes.surfaces import notes_of, nothing_lies_on, surfaces_of
+from napari_tesm.volumes.thickness import Thickness, thickness_of_electrode
 from napari_tesm.volumes.threshold_surfaces import surfaces_by_thresholds
 
 
@@ -33,7 +33,7 @@ def run_command(options: argparse.Namespace) -> int:
             surfaces = surfaces_of(volume, levels, progress=progress)
         else:
             surfaces = surfaces_by_thresholds(volume, levels, thresholds, progress=progress)
-        thickness = thickness_of(surfaces["thickness"].values)
+        thickness = thickness_of_electrode(surfaces)
         content = _content(volume, levels, surfaces, thickness) | {"thresholds": thresholds}
         outputs.write_container(lambda: container_from_images(list(surfaces.data_vars.values())))
         outputs.write_json(content)
@@ -62,30 +62,31 @@ def _content(
         "levels": {"air": levels.air, "collector": levels.collector, "electrode": electrode},
         "thickness": {
             key: value for key, value in asdict(thickness).items() if key in ("mean", "sd", "mean_error")
-        },
+        }
+        if thickness.known
+        else None,
         "known": float(np.isfinite(surfaces["thickness"].values).mean()),
         "simulated": bool(volume.attrs.get("simulated", False)),
-        "notes": volume.attrs["notes"],
+        "cut": surfaces.attrs["cut"] if surfaces.attrs["air"] else None,
+        "notes": notes_of(volume, surfaces),
     }
 
 
 def _lines(volume: xr.Dataset, levels: Levels, surfaces: xr.Dataset, thickness: Thickness) -> list[str]:
     electrode = surfaces.attrs["electrode_level"]
-    lines = [f"Note: {note}" for note in volume.attrs["notes"]]
+    lines = [f"Note: {note}" for note in notes_of(volume, surfaces)]
     if volume.attrs.get("simulated"):
         lines.append("Simulated volume")
-    known = float(np.isfinite(surfaces["thickness"].values).mean())
-    if known < 1:
-        lines.append(
-            f"Note: in {100 * (1 - known):.2g} % of the columns too many numbers are missing: they are left out"
-        )
     lines.append(f"Voxel: {voxel_in_words(voxel_of(volume))}")
     lines.append(f"Grey values: air {levels.air:.5g}, collector {levels.collector:.5g}")
-    if electrode is None:
+    if nothing_lies_on(surfaces):
         lines.append("Nothing lies on the collector: no electrode was found.")
-    else:
+    elif electrode is not None and surfaces.attrs["air"]:
         share = (electrode - levels.air) / levels.contrast
         lines[-1] += f", electrode {electrode:.5g} ({100 * share:.2g} % of the contrast)"
+    if not thickness.known:
+        lines.append("Thickness: not known")
+    elif electrode is not None:
         mean, sd, error = (
             f"{value * 1e6:.3f}" for value in (thickness.mean, thickness.sd, thickness.mean_error)
         )

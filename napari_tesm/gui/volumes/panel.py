@@ -271,5 +271,7 @@ def _cells(state: VolumeState) -> tuple[str, str, str, str]:
         return state.name, "", "", ""
     if state.no_electrode:
         return state.name, "none", "", ""
+    if not thickness.known:
+        return state.name, "not known", "", ""
     mean, sd, error = (f"{value * 1e6:.3f}" for value in (thickness.mean, thickness.sd, thickness.mean_error))
     return state.name, mean, sd, error

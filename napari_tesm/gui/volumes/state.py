@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.files.atomic import atomic_output
-from napari_tesm.files.sentences import Sentence
+from napari_tesm.files.sentences import Sentence, sentence_begun
 from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.volumes.dataset import AXES, INTENSITY, Voxel, voxel_of
 from napari_tesm.volumes.levels import Levels, levels_of
 from napari_tesm.volumes.profile import Profile, profile_of
 from napari_tesm.volumes.sections import section_at
-from napari_tesm.volumes.surfaces import level_of_electrode, surfaces_of
-from napari_tesm.volumes.thickness import Thickness, thickness_of
+from napari_tesm.volumes.surfaces import level_of_electrode, notes_of, nothing_lies_on, surfaces_of
+from napari_tesm.volumes.thickness import Thickness, thickness_of_electrode
 
 Progress = Callable[[float, str], None]
 GREYS: Final = ("air", "collector", "electrode")
@@ -98,7 +98,7 @@ class VolumeState:
     @property
     def no_electrode(self) -> bool:
         """Whether the surfaces say that nothing lies on the collector."""
-        return self.surfaces is not None and self.surfaces.attrs["electrode_level"] is None
+        return self.surfaces is not None and nothing_lies_on(self.surfaces)
 
     # What is found
 
@@ -169,7 +169,7 @@ class VolumeState:
         """Find the surfaces, in a thread; return what takes them over."""
         greys = self.known_greys()
         surfaces = surfaces_of(self.volume, greys.levels, electrode=greys.electrode, progress=progress)
-        thickness = thickness_of(surfaces["thickness"].values)
+        thickness = thickness_of_electrode(surfaces)
 
         def take() -> None:
             if self.greys == greys:
@@ -263,10 +263,13 @@ class VolumeState:
         lines = [f"{planes} × {rows} × {columns} voxels, {z:.4g} × {y:.4g} × {x:.4g} µm (z, y, x)"]
         if self.volume.attrs.get("simulated"):
             lines[0] += ", simulated"
-        lines += [str(note) for note in self.volume.attrs.get("notes", ())]
+        if self.surfaces is None:
+            lines += [str(note) for note in self.volume.attrs.get("notes", ())]
+        else:
+            lines += [f"{sentence_begun(note)}." for note in notes_of(self.volume, self.surfaces)]
         if self.thickness is not None and self.no_electrode:
             lines.append("Nothing lies on the collector: no electrode was found.")
-        elif self.thickness is not None:
+        elif self.thickness is not None and self.thickness.known:
             mean, sd, error = (
                 value * 1e6 for value in (self.thickness.mean, self.thickness.sd, self.thickness.mean_error)
             )
@@ -274,11 +277,6 @@ class VolumeState:
                 f"Thickness {mean:.3f} ± {sd:.3f} µm (standard deviation over the field); standard error of the "
                 f"mean {error:.3f} µm"
             )
-            known = float(np.isfinite(self._surfaces_needed()["thickness"].values).mean())
-            if known < 1:
-                lines.append(
-                    f"In {100 * (1 - known):.2g} % of the columns too many numbers are missing: they are left out."
-                )
         return lines
 
     def known_greys(self) -> Greys:

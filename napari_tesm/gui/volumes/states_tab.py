@@ -59,7 +59,7 @@ class StatesTab(QWidget):
         bars = tuple(
             Bar(name, "", thickness.mean, thickness.sd, thickness.mean_error)
             for name, thickness in found
-            if thickness is not None
+            if thickness is not None and thickness.known
         )
         theme = theme_of(scene.viewer)
         drawn = (bars, theme)
