@@ -113,7 +113,7 @@ def test_the_command_writes_labels(painted, tmp_path, capsys):
     )
     drawn, out, numbers = (str(tmp_path / name) for name in ("l.zarr", "s.zarr", "s.json"))
     save_volume(drawn, volume_from_array(labels[::-1].transpose(1, 0, 2).copy(), (1e-9, 1e-9, 1e-9)))
-    words = ["volume", "segment", turned, "--up=-y", "-o", out, "--json", numbers]
+    words = ["volume", "segment", turned, "--up", "-y", "-o", out, "--json", numbers]
     assert main([*words, "--labels", drawn]) == 0
     assert "Class 3" in capsys.readouterr().out
     found = open_volume(out)

@@ -94,10 +94,10 @@ def _run(words: list[str]) -> int:
 
 
 def _with_joined_values(words: list[str]) -> list[str]:
-    """Join options with values that begin with a minus: argparse takes ``-3V`` for an option."""
+    """Join options with values that begin with a minus: argparse takes ``-3V``, and the axis ``-z``, for an option."""
     joined: list[str] = []
     for word in words:
-        if joined and re.fullmatch(r"--[a-z0-9-]+", joined[-1]) and re.match(r"-[0-9.]", word):
+        if joined and re.fullmatch(r"--[a-z0-9-]+", joined[-1]) and re.match(r"-([0-9.]|[xyz]$)", word):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
