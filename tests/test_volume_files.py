@@ -378,3 +378,26 @@ def test_slices_of_a_packed_stack_are_unpacked_once_for_all_tiles(tmp_path, monk
     for _ in range(2):
         np.testing.assert_array_equal(again[:, 1:3].values, values[:, 1:3])
     assert len(unpacked) == 3 * len(values)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "between"),
+    [
+        ([*range(5), *range(6, 12)], "s0004.tif and s0006.tif"),
+        ([*range(0, 10, 2), *range(12, 30, 2)], "s0008.tif and s0012.tif"),
+        ([0, 1, 2, 4, 5, 6, 8, 9, 10, 11], "s0002.tif and s0004.tif, and in 1 more place"),
+        (range(7, 18), ""),
+        (range(0, 40, 4), ""),
+    ],
+)
+def test_a_slice_that_is_missing_in_a_folder_is_named(tmp_path, numbers, between):
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    for number in numbers:
+        tifffile.imwrite(folder / f"s{number:04}.tif", np.full((5, 7), number, dtype=np.uint16))
+    if between:
+        with pytest.raises(ValueError, match=between):
+            open_volume(folder, voxel=(60e-9, 60e-9, 60e-9))
+    else:
+        volume = open_volume(folder, voxel=(60e-9, 60e-9, 60e-9))
+        np.testing.assert_array_equal(volume["intensity"].values[:, 0, 0], list(numbers))

@@ -18,6 +18,7 @@ from napari_tesm.files.lazy import LazyArray, Part
 from napari_tesm.files.optional import optional_module
 from napari_tesm.io.content import ContentError, damage_told, disk_content, one_line
 from napari_tesm.io.volumes.stored import StoredVolume, check_claim, metres_from
+from napari_tesm.quantities.numbers import counted
 from napari_tesm.volumes.unpacked import UnpackedSlices
 
 _MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -47,6 +48,26 @@ def slices_in_folder(path: Path) -> list[Path]:
 def _parts(file: Path) -> list[str]:
     # Texts and numbers take turns, so that none is compared with the other.
     return _NUMBERS.split(file.name.lower())
+
+
+def _check_numbers(files: list[Path], path: Path) -> None:
+    """Raise ContentError where the numbers of slices skip some: all above would lie too low."""
+    parts = [_parts(file) for file in files]
+    if len({len(of_file) for of_file in parts}) > 1:
+        return
+    counting = [n for n in range(len(parts[0])) if len({of_file[n] for of_file in parts}) > 1]
+    if len(counting) != 1 or not all(of_file[counting[0]].isdecimal() for of_file in parts):
+        return  # names of another kind
+    steps = np.diff([int(of_file[counting[0]]) for of_file in parts])
+    usual = int(np.median(steps))
+    skipped = np.flatnonzero(steps > usual)
+    if 0 < skipped.size <= len(steps) / 3:
+        low, high = (files[skipped[0] + n].name for n in (0, 1))
+        more = f", and in {counted(skipped.size - 1, 'more place')}" if skipped.size > 1 else ""
+        raise ContentError(
+            f"{path} lacks a slice between {low} and {high}{more}: put it back, or give the slices new numbers if none "
+            "is missing."
+        )
 
 
 def volume_from_tiff(path: Path, *, single: bool = False) -> StoredVolume:
@@ -122,6 +143,7 @@ def volume_from_tiff_folder(path: Path) -> StoredVolume:
     files = slices_in_folder(path)
     if len(files) < 2:
         raise ContentError(f"{path} holds {len(files)} TIFF files, no stack of slices.")
+    _check_numbers(files, path)
     first = files[0]
     disk = disk_content(first)
     with _read_quietly(first):
