@@ -1,7 +1,7 @@
 """The scans of a viewer as a list: what is known of each, and what can be done with several at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_tesm.files.sentences import Sentence
@@ -54,9 +54,9 @@ def copy_entries(source: Scan, others: Sequence[Scan], what: str) -> str:
                 EntryModel.of(scan).take(source.recipe)
                 scan.set_lateral(source.lateral)
             elif what == "regions":
-                scan.set_regions(replace(region) for region in source.regions)
+                scan.set_regions(source.regions)
             else:
-                scan.set_points(replace(point) for point in source.points)
+                scan.set_points(source.points)
         except ValueError as error:
             failed.append(str(Sentence("{name}: {error}", name=scan.name, error=error)))
     done = len(others) - len(failed)
