@@ -107,7 +107,7 @@ def map_columns(count: int) -> int:
 
 
 def draw_point_values(axes: Axes, curves: Sequence[PointCurve]) -> None:
-    """Draw the mean of the pixels of each point against the voltage, with their standard deviation.
+    """Draw the mean of the pixels of each point or region against the voltage, with their standard deviation.
 
     A point without a colour of its own has that of the paper, red, black, blue, and from the fourth on one that
     everybody can tell apart; markers differ, too.
@@ -120,7 +120,7 @@ def draw_point_values(axes: Axes, curves: Sequence[PointCurve]) -> None:
         factor, shown = 10.0**power, f"10$^{{{power}}}$ m²/s"
     for number, curve in enumerate(curves):
         colour = curve.colour or PAPER_COLOURS.get(curve.number, colour_of_point(curve.number))
-        label = f"{curve.number}: {curve.verdict}"
+        label = f"{curve.label}: {curve.verdict}"
         if np.isfinite(curve.voltage):
             label += f", {'from' if curve.verdict == 'saturating' else 'at'} {voltage_text(curve.voltage)}"
         axes.errorbar(

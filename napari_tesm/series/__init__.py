@@ -3,8 +3,10 @@
 from napari_tesm.series.alignment import AlignedSeries, Alignment, aligned_series
 from napari_tesm.series.distributions import Distribution, Distributions, distributions_of_series
 from napari_tesm.series.equality import Equality, equality_of_points
+from napari_tesm.series.findings import SeriesFindings
 from napari_tesm.series.members import Member, Series, images_of_pulses, series_from_results, voltage_text
 from napari_tesm.series.points import PointCurve, point_curves
+from napari_tesm.series.region_curves import RegionCurve, region_curves
 from napari_tesm.series.repeats import Repeat, repeats_of_series
 from napari_tesm.series.verdict_maps import counts_of_verdicts, noise_of_series, verdict_map
 from napari_tesm.series.verdicts import VERDICT_MEANINGS, Noise, Verdicts, verdicts_from_values
@@ -19,8 +21,10 @@ __all__ = [
     "Member",
     "Noise",
     "PointCurve",
+    "RegionCurve",
     "Repeat",
     "Series",
+    "SeriesFindings",
     "Verdicts",
     "aligned_series",
     "counts_of_verdicts",
@@ -29,6 +33,7 @@ __all__ = [
     "images_of_pulses",
     "noise_of_series",
     "point_curves",
+    "region_curves",
     "repeats_of_series",
     "series_from_results",
     "verdict_map",

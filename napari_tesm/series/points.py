@@ -9,10 +9,12 @@ registration, and what is averaged are measured pixels.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series.alignment import AlignedSeries
 from napari_tesm.series.members import voltage_text
@@ -124,9 +126,19 @@ class PointCurve:
         return finite_mean_and_std(self.values, axis=1)[2]
 
     @property
+    def label(self) -> str:
+        """What it is called."""
+        return str(self.number)
+
+    @property
+    def subject(self) -> str:
+        """What is judged, within a sentence."""
+        return f"point {self.number}"
+
+    @property
     def sentence(self) -> str:
         """The verdict in words, with the tests it stands on."""
-        return f"Point {self.number} {self._what()}{self._how_straight()}."
+        return f"{sentence_begun(self.subject)} {self._what()}{self._how_straight()}."
 
     def _how_straight(self) -> str:
         if not np.isfinite(self.p_linear):
@@ -144,20 +156,18 @@ class PointCurve:
         low, high = voltage_text(step.start), voltage_text(step.stop)
         if step.change > 0 and step.p_value < LEVEL:
             return (
-                f"{low} does not saturate point {self.number}: {self.quantity}({high}) > {self.quantity}({low}), "
+                f"{low} does not saturate {self.subject}: {self.quantity}({high}) > {self.quantity}({low}), "
                 f"{p_in_words(step.p_value)}."
             )
         return (
-            f"Whether {low} saturates point {self.number} is open: {self.quantity}({high}) is not significantly larger "
+            f"Whether {low} saturates {self.subject} is open: {self.quantity}({high}) is not significantly larger "
             f"than {self.quantity}({low}), {p_in_words(step.p_value)}."
         )
 
     def _what(self) -> str:
         kind = VERDICT_MEANINGS.index(self.verdict)
         if kind == MISSING:
-            usable = int((self.counts >= 2).sum())
-            total = self.voltages.size
-            return f"cannot be judged: {usable} of {total} voltages have values in at least two of its pixels"
+            return f"cannot be judged: {self._why_missing()}"
         at = voltage_text(self.voltage) if np.isfinite(self.voltage) else ""
         first, last = (voltage_text(volt) for volt in (self.steps[0].start, self.steps[-1].stop))
         if kind == FLAT:
@@ -190,6 +200,10 @@ class PointCurve:
                 "at this noise"
             )
         return f"goes up and down more than once ({p_in_words(self.p_value)}): no single verdict"
+
+    def _why_missing(self) -> str:
+        usable = int((self.counts >= 2).sum())
+        return f"{usable} of {self.voltages.size} voltages have values in at least two of its pixels"
 
 
 def point_curves(
@@ -228,14 +242,6 @@ def _curve(aligned: AlignedSeries, point: PinnedPoint, name: str, noise: Noise) 
             rows, columns = aligned.places(index)
             values[index] = adjacent_values(member.values(name), rows[row], columns[column])
     tested = tested_values(values, name, series.sign)
-    usable = np.isfinite(tested)
-    # A pixel that fails at some voltage is left out of the test at all of them, unless that leaves no scatter.
-    scans = usable.sum(axis=1) >= 2
-    columns_used = usable[scans].all(axis=0) if scans.any() else np.zeros(PIXELS, dtype=bool)
-    if columns_used.sum() < 2:
-        scans, columns_used = usable.all(axis=1), np.ones(PIXELS, dtype=bool)
-    chosen = np.where(scans[:, None], tested, np.nan)[:, columns_used]
-    verdicts = verdicts_from_values(chosen[None], series.voltages, noise=noise)
     return PointCurve(
         number=point.number,
         x=point.x,
@@ -245,15 +251,40 @@ def _curve(aligned: AlignedSeries, point: PinnedPoint, name: str, noise: Noise) 
         unit=series.unit(name),
         voltages=series.voltages,
         values=values,
-        verdict=VERDICT_MEANINGS[int(verdicts.kind[0])],
-        voltage=float(verdicts.voltage[0]),
-        statistic=float(verdicts.statistic[0]),
-        p_value=float(verdicts.p_value[0]),
-        p_plateau=float(verdicts.p_plateau[0]),
-        degrees=float(verdicts.degrees[0]),
-        steps=_steps(verdicts),
-        **(_straightness(verdicts) if name == "H" else {}),
+        **judged(tested, series.voltages, name, noise),
     )
+
+
+def judged(tested: Array, voltages: Array, name: str, noise: Noise | None) -> dict[str, Any]:
+    """Return the fields of a `PointCurve` that its verdict makes.
+
+    Parameters
+    ----------
+    tested : ndarray, shape (scan, pixel)
+        On the scale on which they are tested; NaN where there is none.
+    voltages : ndarray, shape (scan,)
+    name : str
+        H is held against a straight line, too.
+    noise : Noise, optional
+    """
+    usable = np.isfinite(tested)
+    # A pixel that fails at some voltage is left out of the test at all of them, unless that leaves no scatter.
+    scans = usable.sum(axis=1) >= 2
+    columns_used = usable[scans].all(axis=0) if scans.any() else np.zeros(tested.shape[1], dtype=bool)
+    if columns_used.sum() < 2:
+        scans, columns_used = usable.all(axis=1), np.ones(tested.shape[1], dtype=bool)
+    chosen = np.where(scans[:, None], tested, np.nan)[:, columns_used]
+    verdicts = verdicts_from_values(chosen[None], voltages, noise=noise)
+    return {
+        "verdict": VERDICT_MEANINGS[int(verdicts.kind[0])],
+        "voltage": float(verdicts.voltage[0]),
+        "statistic": float(verdicts.statistic[0]),
+        "p_value": float(verdicts.p_value[0]),
+        "p_plateau": float(verdicts.p_plateau[0]),
+        "degrees": float(verdicts.degrees[0]),
+        "steps": _steps(verdicts),
+        **(_straightness(verdicts) if name == "H" else {}),
+    }
 
 
 def _straightness(verdicts: Verdicts) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """A voltage series: maps on one scale, points and histograms against the voltage, verdicts (the paper's Fig. 6)."""
 
-from dataclasses import asdict, astuple, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import xarray as xr
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from napari_tesm.data.maps import FITS, map_name
 from napari_tesm.files.sentences import sentence_begun
-from napari_tesm.findings.table import Column, Table
+from napari_tesm.findings.table import Table
 from napari_tesm.plotting.maps import row_size
 from napari_tesm.plotting.series import (
     draw_distribution_trend,
@@ -25,17 +25,20 @@ from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.report.data import ReportData, ReportScan
 from napari_tesm.report.section import ReportFigure, Section
+from napari_tesm.report.series_tables import (
+    table_of_curves,
+    table_of_distributions,
+    table_of_registration,
+    table_of_verdicts,
+)
 from napari_tesm.series import (
     AlignedSeries,
     Distributions,
     PointCurve,
+    RegionCurve,
+    SeriesFindings,
     counts_of_verdicts,
-    distributions_of_series,
     equality_of_points,
-    noise_of_series,
-    point_curves,
-    repeats_of_series,
-    verdict_map,
 )
 
 _MOST_POINTS: Final = 12
@@ -65,15 +68,16 @@ def section_from_data(data: ReportData) -> Section | None:
 
 def _add_series(section: Section, aligned: AlignedSeries, main: ReportScan, stem: str) -> None:
     series = aligned.series
-    noise = noise_of_series(aligned)
+    findings = SeriesFindings(aligned)
+    noise = findings.noise()
     points = [
         replace(point, colour=point.colour or colour_of_point(point.number))
         for point in main.points[:_MOST_POINTS]
     ]
-    curves = point_curves(aligned, points, noise=noise)
-    verdicts = verdict_map(aligned, noise=noise)
-    distributions = distributions_of_series(series)
-    others = {name: point_curves(aligned, points, name=name) for name in _names_of_maps(aligned)}
+    curves = findings.points(points)
+    verdicts, distributions = findings.verdicts, findings.distributions
+    others = {name: findings.points(points, name) for name in _names_of_maps(aligned)}
+    parts = findings.regions(main.regions)
     more: dict[str, Any] = {}
     counts = counts_of_verdicts(verdicts)
     total = sum(counts.values())
@@ -96,15 +100,17 @@ def _add_series(section: Section, aligned: AlignedSeries, main: ReportScan, stem
     )
     section.figures += _figures(aligned, points, curves, others, verdicts, distributions, stem)
     section.tables += [
-        _table_of_registration(aligned, stem),
-        *([_table_of_points(curves, others, stem), _table_of_verdicts(curves, stem)] if curves else []),
-        _table_of_distributions(distributions, stem),
+        table_of_registration(aligned, f"{stem}_registration"),
+        *(_tables_of(curves, others, f"{stem}_points", f"{stem}_verdicts") if curves else []),
+        table_of_distributions(distributions, f"{stem}_histograms"),
     ]
+    if parts:
+        _add_regions(section, findings, main, parts, stem)
     section.missing += [sentence for sentence in series.missing if sentence not in section.missing]
     if not points:
         section.missing.append("No point is pinned, and none could be chosen: H is not followed at points.")
     section.warnings += [scan.warning for scan in aligned.alignments if scan.warning]
-    repeats = repeats_of_series(aligned)
+    repeats = findings.repeats
     section.paragraphs += [repeat.sentence for repeat in repeats]
     section.warnings += [repeat.warning for repeat in repeats if repeat.warning]
     if noise.line > 1.5:
@@ -120,6 +126,46 @@ def _add_series(section: Section, aligned: AlignedSeries, main: ReportScan, stem
             counts,
             distributions,
             {"noise": asdict(noise), "repeats": [asdict(repeat) for repeat in repeats], **more},
+        )
+    )
+
+
+def _tables_of(
+    curves: list[PointCurve], others: dict[str, list[PointCurve]], values: str, verdicts: str
+) -> list[Table]:
+    return [
+        table_of_curves({curves[0].quantity: curves, **others}, values),
+        table_of_verdicts(curves, verdicts),
+    ]
+
+
+def _add_regions(
+    section: Section, findings: SeriesFindings, main: ReportScan, curves: list[RegionCurve], stem: str
+) -> None:
+    """Add the regions of the main scan against the voltage."""
+    series = findings.aligned.series
+    section.paragraphs.append(" ".join(curve.sentence for curve in curves))
+    others = {name: findings.regions(main.regions, name) for name in _names_of_maps(findings.aligned)}
+    section.tables += _tables_of(
+        [*curves],
+        {name: [*group] for name, group in others.items()},
+        f"{stem}_regions",
+        f"{stem}_region_verdicts",
+    )
+    groups = [curves, *others.values()]
+
+    def draw_values(*panels: Axes) -> None:
+        for axes, group in zip(panels, groups, strict=True):
+            draw_point_values(axes, group)
+
+    section.figures.append(
+        ReportFigure(
+            f"{stem}_regions",
+            f"{', '.join(('H', *others))} in the regions against the voltage, {series.name}: mean of all pixels, error "
+            "bars their standard deviation. The tests go by means of strips of each region.",
+            draw_values,
+            (min(4.5 * len(groups) + 0.5, 10.0), 3.8),
+            len(groups),
         )
     )
 
@@ -231,90 +277,6 @@ def _figure_of_maps(aligned: AlignedSeries, points: list[PinnedPoint], name: str
         lambda figure: draw_series_maps(figure, aligned, points, name=name, most=_MOST_MAPS),
         (max(width, 5.0), min(-(-shown // columns) * height + 0.3, 9.0)),
     )
-
-
-def _table_of_registration(aligned: AlignedSeries, stem: str) -> Table:
-    unit = aligned.alignments[0].unit
-    rows = []
-    for scan, member in zip(aligned.alignments, aligned.series.members, strict=True):
-        shift = scan.shift
-        reference = shift is None and not scan.note
-        rows.append(
-            [
-                scan.label, member.source, scan.channel or None, scan.pixels[1], scan.pixels[0],
-                None if shift is None else shift.error, scan.length[1], scan.length[0],
-                None if shift is None else shift.before, None if shift is None else shift.after,
-                None if reference else scan.left, "reference" if reference else scan.note or None,
-            ]
-        )  # fmt: skip
-    return Table(
-        f"{stem}_registration",
-        f"Registration of the scans, {aligned.series.name}.",
-        [
-            "scan", "file", "by", "right, pixels", "down, pixels", "standard error, pixels", Column("right", unit),
-            Column("down", unit), "correlation before", "correlation after", "left in the halves, pixels", "remark",
-        ],
-        rows,
-    )  # fmt: skip
-
-
-def _table_of_points(curves: list[PointCurve], others: dict[str, list[PointCurve]], stem: str) -> Table:
-    groups = {curves[0].quantity: curves, **others}
-    columns: list[Column | str] = ["point", Column("voltage", "V")]
-    for name, members in groups.items():
-        unit = members[0].unit
-        columns += [Column(name, unit), Column(f"{name}, standard deviation", unit), f"{name}, pixels"]
-    rows = [
-        [
-            curve.number, float(volts),
-            *(
-                numbers[scan].item()
-                for members in groups.values()
-                for numbers in (members[number].means, members[number].stds, members[number].counts)
-            ),
-        ]
-        for number, curve in enumerate(curves)
-        for scan, volts in enumerate(curve.voltages)
-    ]  # fmt: skip
-    caption = "Mean and standard deviation of three adjacent pixels at each point and voltage."
-    return Table(f"{stem}_points", caption, columns, rows)
-
-
-def _table_of_verdicts(curves: list[PointCurve], stem: str) -> Table:
-    return Table(
-        f"{stem}_verdicts",
-        "What H does with the voltage at each point.",
-        [
-            "point", "verdict", Column("voltage", "V"), "t", "p, family of pairs", "p, plateau", "degrees of freedom",
-            "in words",
-        ],
-        [
-            [
-                curve.number, curve.verdict, curve.voltage, curve.statistic, curve.p_value, curve.p_plateau,
-                curve.degrees, curve.sentence,
-            ]
-            for curve in curves
-        ],
-    )  # fmt: skip
-
-
-def _table_of_distributions(distributions: Distributions, stem: str) -> Table:
-    measured = ("mode", "mode, from", "mode, to", "median", "IQR", "FWHM", "FWHM, from", "FWHM, to")
-    return Table(
-        f"{stem}_histograms",
-        "Distribution of H over all image points, with the sign of the response; 95 % intervals.",
-        [
-            "scan", "pixels", "independent", *(Column(title, distributions.unit) for title in measured),
-            "peak, pixels in a bin", "outside the bins",
-        ],
-        [
-            [
-                sample.label, sample.n, sample.independent, *astuple(sample.mode), sample.median, sample.iqr,
-                *astuple(sample.width), sample.peak.value, sample.outside,
-            ]
-            for sample in distributions.each
-        ],
-    )  # fmt: skip
 
 
 def _numbers(
