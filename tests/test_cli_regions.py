@@ -704,7 +704,7 @@ def test_damaged_files_end_in_a_sentence(
     words = [p for m in re.finditer(rb"[\x00-\x7f]{6,}", whole) for p in range(*m.span())]
     draw = np.random.default_rng(0)
     broken, out = tmp_path / "b.gwy", tmp_path / "o.gwy"
-    for trial in range(60):
+    for trial in range(30):
         damaged = bytearray(whole)
         if trial % 6 == 0:
             del damaged[int(draw.integers(len(whole))) :]

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -103,6 +105,24 @@ def test_indexing_equals_numpy(key, time_first):
     plain = xr.Variable(("pulse", "y", "x", "time"), values)
     lazy = dataset["displacement"].variable
     np.testing.assert_array_equal(lazy[key].values, plain[key].values)
+
+
+@pytest.mark.parametrize("key", [{"time": 7}, {"y": 3}, {"time": [2, 9]}, {"x": [0, 50], "time": 1}])
+def test_only_what_is_asked_for_is_copied(key):
+    """Of traces whose time lies first, as in a volume of Gwyddion."""
+    volume = np.random.default_rng(0).standard_normal((40, 60, 90))
+    dataset = dataset_from_traces(
+        [np.moveaxis(volume, 0, -1)], time=np.arange(40.0), x=np.arange(90.0), y=np.arange(60.0), unit="V"
+    )
+    tracemalloc.start()
+    part = dataset["displacement"].isel(key).values
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    expected = np.moveaxis(volume, 0, -1)[None]
+    for name, place in key.items():
+        expected = np.take(expected, np.atleast_1d(place), ("pulse", "y", "x", "time").index(name))
+    np.testing.assert_array_equal(part.ravel(), expected.ravel())
+    assert peak < volume.nbytes / 4
 
 
 def test_unequal_sources_are_refused():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tesm import open_dataset, save
 from napari_tesm.cli.entry import main
 from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.data.protocol import PulseProtocol
@@ -58,6 +59,7 @@ def fitted(tmp_path_factory):
     assert main(["simulate", "-o", scan, "--size", "24x16", "--samples", "60", *quiet[1:]]) == 0
     fit = ["fit", scan, "-o", out, "--tip-radius", "25nm±2nm", "--json", str(folder / "fit.json"), *quiet]
     assert main(fit) == 0
+    save(folder / "corner.gwy", open_dataset(scan).isel(x=slice(0, 9), y=slice(0, 7)))
     return folder
 
 
@@ -68,7 +70,7 @@ def test_keys_are_those_of_the_page(fitted, command):
     source = {
         "theory": [],
         "kernels": [str(fitted / "out.gwy"), "--kernels", "exponential,flux-pulse"],
-        "lateral": [str(fitted / "scan.gwy"), "-o", str(fitted / "lateral.gwy"), "--tip-radius", "25nm"],
+        "lateral": [str(fitted / "corner.gwy"), "-o", str(fitted / "lateral.gwy"), "--tip-radius", "25nm"],
     }
     if command != "fit":
         assert main([command, *source.get(command, [str(fitted / "out.gwy")]), "--json", str(file)]) == 0

@@ -395,7 +395,7 @@ def test_the_wrong_boundary_is_named_with_the_d_of_the_other_one(truth):
 
 def test_an_inversion_that_does_not_settle_gives_no_d_and_says_so():
     """A lock-in is stated whose filter these traces have not passed."""
-    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=5, half=80e-9)
+    _, _, dataset = banded_scan(35e-9, 2.5, FLUX, rows=4, half=50e-9)
     maps = lateral(dataset, lock_in_time_constant=1e-4, lock_in_order=4)
     assert np.isnan(maps["D_lateral"]).all()
     entry = lateral_summary(maps, 0)

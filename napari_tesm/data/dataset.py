@@ -91,11 +91,17 @@ class TraceStack(BackendArray):
         # What is no view of an array, but cut or computed when asked, takes lists of pixels itself.
         if hasattr(source, "outer"):
             return np.asarray(source.outer(tuple(key)))
-        # Slices first: they only narrow the view; lists of rows, columns or samples then copy little.
-        view = source[tuple(part if isinstance(part, slice) else slice(None) for part in key)]
-        for axis in range(len(key) - 1, -1, -1):
-            if not isinstance(key[axis], slice):
-                view = np.take(view, key[axis], axis=axis)
+        # Slices and single places first: they only narrow the view; lists of rows, columns or samples then copy little.
+        single = [isinstance(part, int | np.integer) for part in key]
+        narrow = [
+            slice(part, part + 1 or None) if alone else part for part, alone in zip(key, single, strict=True)
+        ]
+        view = source[tuple(part if isinstance(part, slice) else slice(None) for part in narrow)]
+        for axis, part in enumerate(narrow):
+            if not isinstance(part, slice):
+                # Not np.take, which first copies all of a view whose time lies first.
+                view = view[(slice(None),) * axis + (part,)]
+        view = view[tuple(0 if alone else slice(None) for alone in single)]
         return np.asarray(view)
 
 

@@ -16,6 +16,7 @@ coordinates about k = 0 and k = q the integrand is smooth, and Gauss's rule righ
 For q → 0 the response is that of a uniform sample to its ln D: `uniform_response` says the same from a closed form.
 """
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -114,7 +115,7 @@ _SERIES_BELOW: Final = 1e-3
 def _wave_vectors(wave_number: float) -> tuple[Array, Array, Array, Array]:
     """Return |k|, |q − k|, −k·(q − k) and the weights of an integral over the plane of k, each of shape (points,)."""
     rho, across = _half_line(_RADII, 1.5)
-    nodes, along = np.polynomial.legendre.leggauss(_ANGLES)
+    nodes, along = _gauss_points(_ANGLES)
     angle, along = (nodes + 1) * np.pi / 2, along * np.pi / 2
     half = wave_number / 2
     mean, apart = np.hypot(half, rho)[:, None], half * np.cos(angle)
@@ -131,8 +132,14 @@ def _two_decays(slow: Array, fast: Array, time: Array) -> Array:
     return np.asarray(time * np.exp(-np.outer(np.minimum(slow, fast), time)) * ratio)
 
 
+@cache
+def _gauss_points(count: int) -> tuple[Array, Array]:
+    """Return Gauss's points on (-1, 1) and their weights; found once, as each of a thousand integrals asks."""
+    return np.polynomial.legendre.leggauss(count)
+
+
 def _half_line(count: int, scale: float) -> tuple[Array, Array]:
     """Return Gauss's points on (0, ∞), half of them below a scale, and their weights."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes, weights = _gauss_points(count)
     x, shares = (nodes + 1) / 2, weights / 2
     return scale * x / (1 - x), scale * shares / (1 - x) ** 2

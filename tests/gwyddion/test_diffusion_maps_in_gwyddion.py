@@ -48,7 +48,7 @@ def test_the_log_tells_the_parameters(host, sample, tmp_path):
 
 def test_graphs_come_with_the_maps(host, sample, tmp_path):
     container = read_container(sample)
-    points = np.array([[20e-8, 10e-8], [30e-8, 20e-8]])
+    points = np.array([[12e-8, 10e-8], [20e-8, 13e-8]])
     put(container, "/0/select/point", Selection("point", points).to_object(), "o")
     write_container(tmp_path / "scan.gwy", container)
     run = host("proc", FUNCTION, 0, tmp_path / "scan.gwy", tmp_path / "out.gwy")

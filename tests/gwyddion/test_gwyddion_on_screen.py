@@ -7,6 +7,7 @@ import pytest
 from gwyddion.gui_session import session
 from gwyddion.stress import gone_soon, is_alive
 from gwyddion.test_regions_in_gwyddion import drawn
+from napari_tesm import open_dataset, save
 
 pytestmark = [pytest.mark.gwyddion, pytest.mark.slow]
 
@@ -65,8 +66,10 @@ def test_a_joint_kernel_can_be_chosen_after_a_geometry_and_a_window(module, samp
 
 
 def test_lateral_diffusion_from_the_menu_to_maps_in_the_open_file(module, sample, tmp_path, display, host):
+    corner = tmp_path / "corner.gwy"
+    save(corner, open_dataset(sample).isel(x=slice(0, 14), y=slice(0, 10)))
     with session(
-        module, sample, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
+        module, corner, tmp_path, display, TESM_ENGINE=host.environment()["TESM_ENGINE"]
     ) as gwyddion:
         gwyddion.call("tesm_lateral_diffusion", "Traces (-3 V)", menu="alt")
         gwyddion.wait_for("Lateral Diffusion")

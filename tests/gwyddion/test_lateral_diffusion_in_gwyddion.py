@@ -21,10 +21,10 @@ MAPS = {f"{name} (-3 V)" for name in ("D", "D lateral", "log10 D lateral", "ln D
 @pytest.fixture(scope="session")
 def scan(tmp_path_factory):
     """Path of a scan across a fast band with pulses of +3 V and -3 V, and a channel."""
-    _, _, dataset = banded_scan(35e-9, 2.5, "flux-pulse", rows=6, half=70e-9)
-    other = banded_scan(35e-9, 2.5, "flux-pulse", rows=6, half=70e-9, seed=8)[2]
+    _, _, dataset = banded_scan(35e-9, 2.5, "flux-pulse", rows=4, half=60e-9)
+    other = banded_scan(35e-9, 2.5, "flux-pulse", rows=4, half=60e-9, seed=8)[2]
     both = xr.concat([other.assign_coords(voltage=("pulse", [3.0])), dataset], "pulse")
-    height = np.random.default_rng(2).standard_normal((6, dataset.sizes["x"])) * 1e-9
+    height = np.random.default_rng(2).standard_normal((4, dataset.sizes["x"])) * 1e-9
     both["topography"] = (("y", "x"), height, {"units": "m", "long_name": "Topography"})
     path = tmp_path_factory.mktemp("scan") / "scan.gwy"
     save(path, both.assign_attrs(dataset.attrs))
