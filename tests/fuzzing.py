@@ -80,7 +80,7 @@ def mutated_tree(whole: bytes, draw: random.Random, path: Path) -> bytes:
     for _ in range(draw.choice((1, 1, 2, 4))):
         _mutate(container, draw)
     out = io.BytesIO()
-    write_container_to(out, container)
+    write_container_to(out, container, path)
     return out.getvalue()
 
 

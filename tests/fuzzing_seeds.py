@@ -14,6 +14,7 @@ def seeds(folder: Path) -> dict[str, list[Path]]:
     from scipy.io import savemat
 
     from napari_tesm import fit, save, simulate_dataset
+    from napari_tesm.gwy import read_container, write_container
     from napari_tesm.io.zarr_store import save_zarr
 
     dataset = simulate_dataset(size=(5, 4), samples=40)
@@ -42,8 +43,12 @@ def seeds(folder: Path) -> dict[str, list[Path]]:
     )
     savemat(folder / "packed.mat", {"traces": traces}, do_compression=True)
     save_zarr(folder / "a.zarr", dataset)
+    of_3 = [path.with_suffix(".gwy3") for path in (plain, fitted, drawn, whole)]
+    for path in of_3:
+        write_container(path, read_container(path.with_suffix(".gwy")))
     made = {
         "gwy": [plain, fitted, drawn, whole],
+        "gwy3": of_3,
         "layers": [drawn, fitted, folder / "columns.csv", folder / "stack.ibw"],
         "numpy": [npy, npz],
         "matlab": [folder / "a.mat", folder / "packed.mat"],

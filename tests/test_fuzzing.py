@@ -14,6 +14,7 @@ def test_damaged_files_of_each_format_end_in_a_sentence(tmp_path):
     fuzzing.open_whole(made["hdf5"][-1])
     for name, count in {
         "gwy": 60,
+        "gwy3": 30,
         "numpy": 80,
         "matlab": 80,
         "matlab-7.3": 10,

@@ -164,8 +164,10 @@ def test_too_large_an_output_is_refused_before_fitting(tmp_path):
         unit="V", protocol=PROTOCOL,
     )  # fmt: skip
     assert size_of(carried_container(dataset)) > 2**32
-    with pytest.raises(GwySizeError, match="leave the traces out with maps_only=True"):
-        check_output_size(dataset, maps_only=False)
+    with pytest.raises(
+        GwySizeError, match=r"leave the traces out with maps_only=True, or end its name in \.gwy3"
+    ):
+        check_output_size(dataset, maps_only=False, path="out.gwy2")
 
 
 def test_a_file_that_changes_while_open_is_noticed(tmp_path):

@@ -401,7 +401,7 @@ def test_no_permission(tmp_path, without_privileges):
     [
         (b"", "is empty"),
         (b"G", "is not a Gwyddion file"),
-        (b"GWYQ" + EVERYTHING[4:], "is not a Gwyddion file"),
+        (b"GWYR" + EVERYTHING[4:], "is not a Gwyddion file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "is not a Gwyddion file"),
         (b"GWYP", "the name of an object has no end at byte 4"),
         (b"GWYPGwyContainer\0\1", "needs 4 bytes where 1 are left"),

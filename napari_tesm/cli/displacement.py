@@ -24,7 +24,7 @@ def run_command(options: argparse.Namespace) -> int:
     whole = not options.maps_only
     scan, evaluation = scan_to_evaluate(options, recipe)
     _ = evaluation.pulse  # what has no H is refused before a file is opened for it
-    check_output_size(evaluation.source, maps_only=options.maps_only, names=("H",))
+    check_output_size(evaluation.source, maps_only=options.maps_only, path=options.output, names=("H",))
     progress = progress_for(options.progress)
 
     def figure(maps: xr.Dataset) -> Any:

@@ -28,7 +28,7 @@ def run_command(options: argparse.Namespace) -> int:
     if options.graphs:
         restore_drawings(scan)
     _ = evaluation.settings  # what cannot be fitted is refused before a file is opened for it
-    check_output_size(evaluation.source, maps_only=options.maps_only)
+    check_output_size(evaluation.source, maps_only=options.maps_only, path=options.output)
     progress = progress_for(options.progress)
 
     def figure(maps: xr.Dataset) -> Any:

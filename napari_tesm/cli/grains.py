@@ -19,7 +19,6 @@ from napari_tesm.cli.grain_scan import GrainScan, grain_scan, quantity_from_opti
 from napari_tesm.cli.outputs import check_outputs, outputs_of, paths_asked, print_outcome
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.grains.measures import default_bin_width
-from napari_tesm.gwy.writing import check_size
 from napari_tesm.io.gwy.grains import add_grains, remove_grains
 from napari_tesm.scan import container_of
 
@@ -57,7 +56,6 @@ def _output(scan: GrainScan) -> GwyContainer:
     container, axes = scan.container or container_of(scan), (scan.grid["y"], scan.grid["x"])
     remove_grains(container, *axes)
     add_grains(container, scan.grains, scan.boundaries, *axes, maps=scan.maps)
-    check_size(container)
     return container
 
 

@@ -12,6 +12,7 @@ from napari_tesm.cli.progress import progress_for
 from napari_tesm.data.dataset import titles_of_traces
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.texts import printable
+from napari_tesm.gwy.forms import is_named_gwy
 from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.io.mapping.text import mapping_from_file
 from napari_tesm.io.registry import UnknownContentError, is_gwy
@@ -24,7 +25,7 @@ from napari_tesm.scan import Scan, save_scan, scan_with_traces, scans_from_file
 def run_command(options: argparse.Namespace) -> int:
     """Import a file as a mapping says; see ``tesm import --help``."""
     output = Path(options.output)
-    if output.suffix.lower() not in (".gwy", ".zarr"):
+    if not is_named_gwy(output) and output.suffix.lower() != ".zarr":
         raise UsageError(f"the output is FILE.gwy or FILE.zarr, not '{options.output}'")
     refuse_inputs(output, *options.files, options.scan, options.mapping)
     mapping = mapping_from_file(options.mapping) if options.mapping else None

@@ -48,7 +48,8 @@ def run_command(options: argparse.Namespace) -> int:
     scan, evaluation = scan_to_evaluate(options, recipe)
     check_choice(evaluation, kernels=kernels)
     if options.output:
-        check_output_size(evaluation.source, maps_only=options.maps_only, names=(*MAPS, *AVERAGE_MAPS))
+        names = (*MAPS, *AVERAGE_MAPS)
+        check_output_size(evaluation.source, maps_only=options.maps_only, path=options.output, names=names)
     progress = progress_for(options.progress)
     with outputs_of(options) as outputs:
         choice = choice_of_kernels(evaluation, kernels=kernels, jobs=jobs, progress=progress)

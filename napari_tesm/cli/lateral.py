@@ -31,7 +31,7 @@ def run_command(options: argparse.Namespace) -> int:
     check_outputs(options)
     scan, evaluation = scan_to_evaluate(options, recipe)
     check_lateral(evaluation)
-    check_output_size(evaluation.source, maps_only=options.maps_only)
+    check_output_size(evaluation.source, maps_only=options.maps_only, path=options.output)
     progress = progress_for(options.progress)
 
     def figure(maps: xr.Dataset) -> Any:

@@ -15,7 +15,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.files.atomic import AtomicOutputs, refuse_same_file
 from napari_tesm.files.texts import printable
 from napari_tesm.findings.table import LINE_WIDTH
-from napari_tesm.gwy.writing import write_container_to
+from napari_tesm.gwy.writing import LARGEST_BODY, write_container_to
 
 if TYPE_CHECKING:
     from napari_tesm.plotting.style import FigureStyle
@@ -86,7 +86,7 @@ class Outputs:
     def write_container(self, make: Callable[[], GwyContainer]) -> None:
         """Write the .gwy file."""
         if "output" in self.files:
-            write_container_to(self.files["output"], make())
+            write_container_to(self.files["output"], make(), self.paths["output"])
 
     def write_figure(self, make: Callable[[], Any]) -> None:
         """Write a matplotlib figure in the format of its file's name; the same bytes for the same figure."""
@@ -152,8 +152,10 @@ def print_outcome(
     elif not getattr(options, "quiet", False):
         for line in lines:
             print(line)
-        names = ", ".join(
-            printable(str(p)) for p in (paths_asked(options).values() if written is None else written)
-        )
-        if names:
-            print(f"Written: {names}")
+        paths = [*(paths_asked(options).values() if written is None else written)]
+        if paths:
+            print(f"Written: {', '.join(printable(str(path)) for path in paths)}")
+        for path in map(str, paths):
+            if path.endswith(".gwy") and Path(path).stat().st_size > LARGEST_BODY:
+                name = printable(path)
+                print(f"Note: {name} passes 4 GiB, where files of Gwyddion 2 end: it is one of Gwyddion 3")

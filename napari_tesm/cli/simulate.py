@@ -13,6 +13,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.jobs import jobs_from_text
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.files.texts import printable
+from napari_tesm.gwy.forms import GWYDDION_3, form_asked_for
 from napari_tesm.gwy.writing import LARGEST_BODY
 from napari_tesm.interface import save
 from napari_tesm.simulation import (
@@ -42,11 +43,11 @@ def run_command(options: argparse.Namespace) -> int:
     if options.preset == SERIES_PRESET:
         return _simulate_series(options, (int(size[1]), int(size[2])), noise)
     size_in_file = 2 * 8 * int(size[1]) * int(size[2]) * int(options.samples)
-    if size_in_file > LARGEST_BODY:
+    if size_in_file > LARGEST_BODY and form_asked_for(options.output) is not GWYDDION_3:
         gibibytes = size_in_file / 2**30
         raise UsageError(
             f"the traces would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: "
-            "choose a smaller --size or fewer --samples"
+            "choose a smaller --size or fewer --samples, or end its name in .gwy3"
         )
     jobs = jobs_from_text(options.jobs)
     pixels = (int(size[1]), int(size[2]))

@@ -9,6 +9,7 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.texts import printable
+from napari_tesm.gwy.forms import ENDINGS
 from napari_tesm.gwy.writing import LARGEST_BODY, write_container_to
 from napari_tesm.scan import Scan, container_from_scan
 from napari_tesm.simulation.cells import CELLS, CYCLES, cycle_capacities, cycling_text
@@ -46,7 +47,7 @@ def write_series(
         If it cannot be written, or a file is there and `overwrite` is not set.
     """
     folder = Path(output)
-    if folder.suffix.lower() in (".gwy", ".tdms") or folder.is_file():
+    if folder.suffix.lower() in (*ENDINGS, ".tdms") or folder.is_file():
         raise UsageError(f"this preset is several files: give a folder to write them to, not {output}")
     bytes_of_first = _STACKS_OF_FIRST * 8 * size[0] * size[1] * samples
     if bytes_of_first > LARGEST_BODY:

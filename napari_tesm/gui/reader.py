@@ -11,6 +11,7 @@ from napari_tesm.gui.layers.scan_layers import layers_from_scan
 from napari_tesm.gui.models.form_words import FORMS
 from napari_tesm.gui.models.scan import Scan, role_of, scans_from_path, share_world_unit
 from napari_tesm.gui.saying import say
+from napari_tesm.gwy.forms import is_named_gwy
 from napari_tesm.io.registry import UnknownContentError, is_gwy
 
 _MICROSCOPES = re.compile(r"\.(ibw|spm|mdt|nid|gsf|sxm|jpk|jpk-force-map|[0-9]{3})")
@@ -62,7 +63,7 @@ def layers_from_paths(path: str | Sequence[str]) -> list[Any]:
 
 def _is_gwy(path: Path) -> bool:
     # What has the name of a Gwyddion file is taken too: the reader says best what is wrong with it.
-    return path.is_file() if path.suffix.lower() == ".gwy" else is_gwy(path)
+    return path.is_file() if is_named_gwy(path) else is_gwy(path)
 
 
 def _is_instruments(path: Path) -> bool:

@@ -15,14 +15,13 @@ from napari_tesm.gwy.reading import read_container
 from napari_tesm.gwy.si_units import checked_unit, si_unit, unit_text
 from napari_tesm.gwy.values import LazyArray
 from napari_tesm.gwy.writing import (
-    check_size,
     size_of,
     write_container,
     write_container_to,
 )
 
 __all__ = [
-    "Brick", "Curve", "DataLine", "Field", "Graph", "Lawn", "LazyArray", "Spectra", "check_size",
+    "Brick", "Curve", "DataLine", "Field", "Graph", "Lawn", "LazyArray", "Spectra",
     "checked_unit", "mask_field", "metadata_container", "metadata_entries", "new_object", "put",
     "read_container", "si_unit", "size_of", "unit_text",
     "write_container", "write_container_to",

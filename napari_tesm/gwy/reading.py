@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections import OrderedDict
 from typing import Any
 
 import numpy as np
-from gwyfile.objects import GwyContainer, GwyDataField, GwyObject, GwySIUnit
+from gwyfile.objects import GwyContainer, GwyObject
 
 from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy.copies import allow_copies
-from napari_tesm.gwy.values import ARRAYS, COUNT, MAX_DEPTH, SCALARS
+from napari_tesm.gwy.forms import GWYDDION_2, GWYDDION_3, MAGICS, OLD_MAGIC, Form
+from napari_tesm.gwy.gwyddion3 import container_of_2, empty_object, object_of_2
+from napari_tesm.gwy.values import ARRAYS, MAX_DEPTH, SCALARS
 
 # Gwyddion 1.x wrote the items of the outermost container as (GType, key, value) instead of (key, type code,
 # value); everything below that container is as in GWYP. Found by feeding such files to Gwyddion 2.62.
 _GTYPES = {16: "c", 20: "b", 24: "i", 40: "q", 60: "d", 64: "s", 80: "o"}
 
 # What may be too much to be read before somebody asks for it: the component "data" of these, beyond so many bytes.
-_LARGE = ("GwyBrick", "GwyLawn", "GwyDataField")
+_LARGE = ("GwyBrick", "GwyLawn", "GwyDataField", "GwyField")
 _LARGE_BYTES = 1 << 20
 
 # The least an item of an array can take: a string its NUL, an object an empty name, its NUL and a size.
 _LEAST_BYTES = {"S": 1, "O": 5}
+
+# Types of number that Gwyddion 3 has beside those of Gwyddion 2, and what holds each of their values.
+_NARROW = {"h": struct.Struct("<h"), "f": struct.Struct("<f")}
+_NARROW_ARRAYS: dict[str, np.dtype[Any]] = {"H": np.dtype("<i2"), "F": np.dtype("<f4")}
+_HELD_AS = {"h": "i", "f": "d", "H": "I", "F": "D"}
 
 allow_copies()
 
@@ -38,14 +46,14 @@ def read_container(path: str | os.PathLike[str]) -> GwyContainer:
     Parameters
     ----------
     path : path-like
-        A file of Gwyddion 2 (GWYP) or Gwyddion 1 (GWYO).
+        A file of Gwyddion 2 (GWYP), Gwyddion 3 (GWYQ) or Gwyddion 1 (GWYO).
 
     Returns
     -------
     gwyfile.objects.GwyContainer
-        With exact ``typecodes`` on every object. Bytes that are not UTF-8 become surrogate escapes and are
-        written back as they were; ``c`` is an int, ``C`` an array of bytes; of items with the same key the
-        last counts. Bytes after the container are ignored, as Gwyddion does.
+        With the keys and types of Gwyddion 2, and exact ``typecodes`` on every object. Bytes that are not UTF-8
+        become surrogate escapes and are written back as they were; ``c`` is an int, ``C`` an array of bytes; of items
+        with the same key the last counts. Bytes after the container are ignored, as Gwyddion does.
 
     Raises
     ------
@@ -56,15 +64,18 @@ def read_container(path: str | os.PathLike[str]) -> GwyContainer:
     """
     disk = DiskFile(path)
     magic = disk[:4]
-    if magic not in (b"GWYP", b"GWYO"):
+    if magic not in MAGICS:
         raise GwyFormatError(f"{path} is not a Gwyddion file: it starts with {magic!r} instead of b'GWYP'.")
-    reader = _Reader(disk, str(path))
-    container, _ = reader.object(4, disk.n_bytes, "", 0, old_style=magic == b"GWYO")
-    if container.name != "GwyContainer":
+    form = GWYDDION_3 if magic == GWYDDION_3.magic else GWYDDION_2
+    reader = _Reader(disk, str(path), form)
+    container, _ = reader.object(4, disk.n_bytes, "", 0, old_style=magic == OLD_MAGIC)
+    if container.name != form.top:
         raise GwyFormatError(
             f"{path} holds a single {_shown(container.name)} instead of a container: "
             "open it in Gwyddion and save it anew."
         )
+    if form is GWYDDION_3:
+        container = container_of_2(container)
     container.disk_file = disk
     return container
 
@@ -72,9 +83,11 @@ def read_container(path: str | os.PathLike[str]) -> GwyContainer:
 class _Reader:
     """One pass over a file; positions count from its start, `end` is where the parent object ends."""
 
-    def __init__(self, disk: DiskFile, name: str) -> None:
+    def __init__(self, disk: DiskFile, name: str, form: Form) -> None:
         self.disk = disk
         self.name = name
+        self.count = form.count
+        self.is_of_3 = form is GWYDDION_3
 
     def error(self, what: str, pos: int, key: str) -> GwyFormatError:
         under = f", under {_shown(key)}" if key else ""
@@ -101,8 +114,8 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise self.error(f"objects are nested deeper than {MAX_DEPTH} levels", pos, key)
         name, pos = self.string(pos, end, key, "the name of an object")
-        body = self.take(4, pos, end, key, "the size of an object")
-        (size,) = self.disk.unpacked(COUNT, pos)
+        body = self.take(self.count.size, pos, end, key, "the size of an object")
+        (size,) = self.disk.unpacked(self.count, pos)
         stop = self.take(size, body, end, key, f"the object {_shown(name)}")
         values: OrderedDict[str, Any] = OrderedDict()
         typecodes: dict[str, str] = {}
@@ -117,12 +130,15 @@ class _Reader:
             within = item if depth == 0 else f"{key}/{item}"
             may_stay = item == "data" and name in _LARGE
             values[item], pos = self.value(typecode, pos, stop, within, depth, may_stay=may_stay)
-            typecodes[item] = typecode
-        return _object(name, values, typecodes), stop
+            typecodes[item] = _HELD_AS.get(typecode, typecode)
+        result = empty_object(name)
+        result.update(values)
+        result.typecodes = typecodes
+        return (object_of_2(result) if self.is_of_3 else result), stop
 
     def old_item(self, pos: int, end: int, key: str) -> tuple[str, str, int]:
         after = self.take(4, pos, end, key, "a type number")
-        (gtype,) = self.disk.unpacked(COUNT, pos)
+        (gtype,) = self.disk.unpacked(GWYDDION_2.count, pos)
         if gtype not in _GTYPES:
             raise self.error(f"unknown type number {gtype}", pos, key)
         item, after = self.string(after, end, key, "the name of a component")
@@ -131,7 +147,7 @@ class _Reader:
     def value(
         self, typecode: str, pos: int, end: int, key: str, depth: int, *, may_stay: bool = False
     ) -> tuple[Any, int]:
-        if typecode == "o":
+        if typecode == "o" or (typecode == "r" and self.is_of_3):
             return self.object(pos, end, key, depth + 1)
         if typecode == "s":
             return self.string(pos, end, key, "a string")
@@ -139,15 +155,20 @@ class _Reader:
             after = self.take(1, pos, end, key, "a value")
             byte = self.disk[pos:after][0]
             return (byte != 0 if typecode == "b" else byte), after
-        if typecode in SCALARS:
-            scalar = SCALARS[typecode]
+        if typecode in SCALARS or (typecode in _NARROW and self.is_of_3):
+            scalar = SCALARS.get(typecode) or _NARROW[typecode]
             after = self.take(scalar.size, pos, end, key, "a number")
             return self.disk.unpacked(scalar, pos)[0], after
-        if typecode not in ARRAYS and typecode not in _LEAST_BYTES:
+        is_narrow = typecode in _NARROW_ARRAYS and self.is_of_3
+        if typecode not in ARRAYS and typecode not in _LEAST_BYTES and not is_narrow:
             raise self.error(f"unknown type code {typecode!r}", pos - 1, key)
 
-        start = self.take(4, pos, end, key, "the length of an array")
-        (count,) = self.disk.unpacked(COUNT, pos)
+        start = self.take(self.count.size, pos, end, key, "the length of an array")
+        (count,) = self.disk.unpacked(self.count, pos)
+        if is_narrow:
+            dtype = _NARROW_ARRAYS[typecode]
+            after = self.take(count * dtype.itemsize, start, end, key, f"an array of {count} values")
+            return np.frombuffer(self.disk[start:after], dtype).astype(ARRAYS[_HELD_AS[typecode]]), after
         if typecode in ARRAYS:
             dtype = ARRAYS[typecode]
             after = self.take(count * dtype.itemsize, start, end, key, f"an array of {count} values")
@@ -163,21 +184,6 @@ class _Reader:
                 item, start = self.object(start, end, f"{key}/{number}", depth + 1)
             items.append(item)
         return items, start
-
-
-def _object(name: str, values: OrderedDict[str, Any], typecodes: dict[str, str]) -> GwyObject:
-    if name == "GwyContainer":
-        result = GwyContainer()
-    elif name == "GwyDataField":
-        result = GwyDataField(OrderedDict())
-    elif name == "GwySIUnit":
-        result = GwySIUnit(OrderedDict())
-    else:
-        result = GwyObject(name)
-    result.update(values)
-    # The constructors of gwyfile declare codes for components that may be absent or of another type here.
-    result.typecodes = typecodes
-    return result
 
 
 def _shown(text: str) -> str:

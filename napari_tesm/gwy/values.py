@@ -25,7 +25,6 @@ ARRAYS: dict[str, np.dtype[Any]] = {
     "Q": np.dtype("<i8"),
     "D": np.dtype("<f8"),
 }
-COUNT = struct.Struct("<I")
 
 _BLOCK_BYTES = 8 << 20
 

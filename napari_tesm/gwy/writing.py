@@ -1,4 +1,4 @@
-"""Writing ``.gwy`` bytes: sizes first, then one streaming pass in the order of the keys."""
+"""Writing ``.gwy`` bytes for Gwyddion 2 or 3: sizes first, then one streaming pass in the order of the keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from gwyfile.objects import GwyObject
 from napari_tesm.files.atomic import atomic_output, refuse_same_file
 from napari_tesm.files.disk import DiskArray, DiskFile, disk_file_of
 from napari_tesm.files.errors import GwySizeError
+from napari_tesm.gwy.forms import GWYDDION_2, GWYDDION_3, Form, form_asked_for
+from napari_tesm.gwy.gwyddion3 import file_of_3, is_of_3_alone
 from napari_tesm.gwy.values import (
     ARRAYS,
-    COUNT,
     MAX_DEPTH,
     LazyArray,
     array_blocks,
@@ -26,9 +27,8 @@ from napari_tesm.gwy.values import (
     typecode_of,
 )
 
-MAGIC = b"GWYP"
-LARGEST_BODY = 2**32 - 1
-"""Sizes and counts are 32-bit; Gwyddion itself writes a wrapped size without a word, and the file is lost."""
+LARGEST_BODY = GWYDDION_2.largest
+"""Where files of Gwyddion 2 end. Gwyddion itself writes a wrapped size without a word, and the file is lost."""
 
 # A piece of the file: bytes, or a large array with its type code and key, streamed when its turn comes.
 _Array = tuple[npt.NDArray[Any] | DiskArray | LazyArray, str, str]
@@ -36,7 +36,7 @@ _Piece = bytes | _Array
 
 
 def size_of(container: GwyObject) -> int:
-    """Return the size of the file the container would make, in bytes; no large array is touched.
+    """Return the size of the file of Gwyddion 2 the container would make, in bytes; no large array is touched.
 
     Parameters
     ----------
@@ -48,18 +48,7 @@ def size_of(container: GwyObject) -> int:
     TypeError
         If something in it cannot be written.
     """
-    return len(MAGIC) + sum(map(_size, _object_pieces(container, "", 0)))
-
-
-def check_size(container: GwyObject) -> int:
-    """Return the size of the file in bytes, once it is sure that the format can hold it.
-
-    Raises
-    ------
-    GwySizeError
-        If it would pass 4 GiB.
-    """
-    return _checked_size(list(_object_pieces(container, "", 0)))
+    return _size_of_file(_pieces(container, GWYDDION_2))
 
 
 def write_container(path: str | os.PathLike[str], container: GwyObject, *, overwrite: bool = False) -> None:
@@ -72,7 +61,8 @@ def write_container(path: str | os.PathLike[str], container: GwyObject, *, overw
     Parameters
     ----------
     path : path-like
-        The file; written under another name in the same folder first.
+        The file; written under another name in the same folder first. One that ends in ``.gwy3`` has the form of
+        Gwyddion 3, and so has one in ``.gwy`` that passes 4 GiB; one in ``.gwy2`` is refused then.
     container : gwyfile.objects.GwyContainer
         What to write.
     overwrite : bool
@@ -81,7 +71,7 @@ def write_container(path: str | os.PathLike[str], container: GwyObject, *, overw
     Raises
     ------
     GwySizeError
-        If the file would pass 4 GiB; nothing is written then.
+        If the file would pass 4 GiB and its name asks for Gwyddion 2; nothing is written then.
     TypeError, ValueError
         If something in the container cannot be written.
     FileExistsError
@@ -91,29 +81,27 @@ def write_container(path: str | os.PathLike[str], container: GwyObject, *, overw
     OSError
         If the folder cannot be written to or the disk is full.
     """
-    pieces = list(_object_pieces(container, "", 0))
-    _checked_size(pieces)
+    pieces, form = _pieces_to_write(container, form_asked_for(path))
     sources = _disk_files(container, pieces)
     refuse_same_file(path, *(disk.path for disk in sources))
     with atomic_output(path, overwrite=overwrite) as file:
-        _stream(file, pieces, sources)
+        _stream(file, form, pieces, sources)
 
 
-def write_container_to(file: BinaryIO, container: GwyObject) -> None:
-    """Write the bytes of a ``.gwy`` file to an open file, e.g. one of `AtomicOutputs`.
+def write_container_to(file: BinaryIO, container: GwyObject, path: str | os.PathLike[str] = "") -> None:
+    """Write the bytes of a ``.gwy`` file to an open file, e.g. one of `AtomicOutputs`, in the form its name asks for.
 
     Raises
     ------
     GwySizeError, TypeError, ValueError, FileChangedError, OSError
         As `write_container`; that the file is not one the data come from is for the caller to see to.
     """
-    pieces = list(_object_pieces(container, "", 0))
-    _checked_size(pieces)
-    _stream(file, pieces, _disk_files(container, pieces))
+    pieces, form = _pieces_to_write(container, form_asked_for(path))
+    _stream(file, form, pieces, _disk_files(container, pieces))
 
 
-def _stream(file: BinaryIO, pieces: list[_Piece], sources: list[DiskFile]) -> None:
-    file.write(MAGIC)
+def _stream(file: BinaryIO, form: Form, pieces: list[_Piece], sources: list[DiskFile]) -> None:
+    file.write(form.magic)
     for piece in pieces:
         if isinstance(piece, bytes):
             file.write(piece)
@@ -130,15 +118,27 @@ def _check(sources: list[DiskFile]) -> None:
         disk.check()
 
 
-def _checked_size(pieces: list[_Piece]) -> int:
-    size = len(MAGIC) + sum(map(_size, pieces))
-    # The outermost body is the largest 32-bit size of the file; its own header is the first piece.
-    if size - len(MAGIC) - _size(pieces[0]) > LARGEST_BODY:
-        raise GwySizeError(
-            f"The file would take {size / 2**30:.2f} GiB, and .gwy files end at 4 GiB: "
-            "leave out the large volumes."
-        )
-    return size
+def _pieces_to_write(container: GwyObject, form: Form | None) -> tuple[list[_Piece], Form]:
+    """Return the pieces of the file and its form, once it is sure that this can hold them."""
+    if form is not GWYDDION_3:
+        pieces = list(_pieces(container, GWYDDION_2))
+        # The outermost body is the largest size of the file; its own header is the first piece.
+        if sum(map(_size, pieces[1:])) <= LARGEST_BODY:
+            return pieces, GWYDDION_2
+        if form is not None:
+            raise GwySizeError(
+                f"The file would take {_size_of_file(pieces) / 2**30:.2f} GiB, and files of Gwyddion 2 end at 4 GiB: "
+                "leave out the large volumes, or end its name in .gwy3."
+            )
+    return list(_pieces(container, GWYDDION_3)), GWYDDION_3
+
+
+def _pieces(container: GwyObject, form: Form) -> Iterator[_Piece]:
+    return _object_pieces(file_of_3(container) if form is GWYDDION_3 else container, "", 0, form)
+
+
+def _size_of_file(pieces: Iterable[_Piece]) -> int:
+    return len(GWYDDION_2.magic) + sum(map(_size, pieces))
 
 
 def _size(piece: _Piece) -> int:
@@ -158,7 +158,7 @@ def _disk_files(container: GwyObject, pieces: Iterable[_Piece]) -> list[DiskFile
     return list(files.values())
 
 
-def _object_pieces(obj: GwyObject, key: str, depth: int) -> Iterator[_Piece]:
+def _object_pieces(obj: GwyObject, key: str, depth: int, form: Form) -> Iterator[_Piece]:
     """Header first, so that the size of everything within is found before anything of it is written."""
     if not isinstance(obj, GwyObject):
         raise TypeError(f"A {type(obj).__name__} stands under {key!r} where a Gwyddion object is needed.")
@@ -170,31 +170,33 @@ def _object_pieces(obj: GwyObject, key: str, depth: int) -> Iterator[_Piece]:
     for item, value in obj.items():
         path = item if depth == 0 else f"{key}/{item}"
         typecode = obj.typecodes.get(item) or typecode_of(value, path)
+        if form is GWYDDION_2 and is_of_3_alone(value, typecode):
+            continue
         within.append(encoded(item, path) + typecode.encode("ascii"))
-        within.extend(_value_pieces(value, typecode, path, depth))
+        within.extend(_value_pieces(value, typecode, path, depth, form))
     size = sum(map(_size, within))
-    # A size beyond 32 bits is refused by `_checked_size`; here it only must not fail, for `size_of`.
-    yield encoded(obj.name, key) + COUNT.pack(min(size, LARGEST_BODY))
+    # A size beyond 32 bits is refused by `_pieces_to_write`; here it only must not fail, for `size_of`.
+    yield encoded(obj.name, key) + form.count.pack(min(size, form.largest))
     yield from within
 
 
-def _value_pieces(value: Any, typecode: str, key: str, depth: int) -> Iterator[_Piece]:
-    if typecode == "o":
-        yield from _object_pieces(value, key, depth + 1)
+def _value_pieces(value: Any, typecode: str, key: str, depth: int, form: Form) -> Iterator[_Piece]:
+    if typecode in ("o", "r"):
+        yield from _object_pieces(value, key, depth + 1, form)
     elif typecode == "s":
         yield _string(value, key)
     elif typecode in ("b", "c", "i", "q", "d"):
         yield scalar_bytes(value, typecode, key)
     elif typecode in ARRAYS:
         array = flat_array(value, typecode, key)
-        yield COUNT.pack(min(array.size, LARGEST_BODY))
+        yield form.count.pack(min(array.size, form.largest))
         yield (array, typecode, key)
     elif typecode == "S":
-        yield COUNT.pack(len(value)) + b"".join(_string(item, key) for item in value)
+        yield form.count.pack(len(value)) + b"".join(_string(item, key) for item in value)
     elif typecode == "O":
-        yield COUNT.pack(len(value))
+        yield form.count.pack(len(value))
         for number, item in enumerate(value):
-            yield from _object_pieces(item, f"{key}/{number}", depth + 1)
+            yield from _object_pieces(item, f"{key}/{number}", depth + 1, form)
     else:
         raise TypeError(f"{typecode!r}, declared for {key!r}, is no type code of the format.")
 

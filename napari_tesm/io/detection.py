@@ -8,12 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from napari_tesm.gwy.forms import MAGICS
 from napari_tesm.io.channel_times import content_with_times_of_channels
 from napari_tesm.io.content import Axis, ContentError, FileContent, damage_told
 from napari_tesm.io.text.names import name_and_unit
 
 _HEAD: Final = 4096
-_GWY: Final = (b"GWYP", b"GWYO")
 _READERS: Final = (
     ("NI TDMS", "tdms", "is_tdms", "content_from_tdms"),
     ("MATLAB", "matlab", "is_matlab", "content_from_matlab"),
@@ -58,7 +58,7 @@ def content_from_file(path: str | PathLike[str]) -> FileContent:
 
     path = Path(path)
     head = beginning_of_file(path)
-    if head.startswith(_GWY):
+    if head.startswith(MAGICS):
         raise ContentError(
             f"{path} is a file of Gwyddion's own, which says itself what is what: open it as such."
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.gwy.forms import MAGICS
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.gwy.results import recipe_text
 
@@ -25,7 +26,7 @@ def recipe_from_file(name: str | PathLike[str]) -> Recipe:
         raise IsADirectoryError(f"{name} is a folder, not a recipe")
     with path.open("rb") as file:
         start = file.read(_LARGEST + 1)
-    if start[:4] in (b"GWYP", b"GWYO"):
+    if start[:4] in MAGICS:
         text = recipe_text(read_container(path))
         if text is None:
             raise ValueError(f"{name} holds no recipe: it is no output of tesm fit")

@@ -13,6 +13,7 @@ from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.leftovers import put_right
 from napari_tesm.files.sentences import Field, Sentence
+from napari_tesm.gwy.forms import MAGICS
 from napari_tesm.gwy.reading import read_container
 from napari_tesm.io.content import FileContent
 from napari_tesm.io.gwy.channels import channels_from_container
@@ -23,7 +24,6 @@ from napari_tesm.io.mapping.proposal import lines_from_content, proposal_from_co
 from napari_tesm.io.mapping.text import mapping_from_file, text_from_mapping
 from napari_tesm.io.mapping.traces import OpenedContent, opened_from_content
 
-_GWY = (b"GWYP", b"GWYO")
 _SHORTEST = 8
 _SIDECARS = (".yaml", ".yml")
 
@@ -63,7 +63,7 @@ def is_gwy(path: str | PathLike[str]) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return file.read(4) in _GWY
+            return file.read(4) in MAGICS
     except OSError:
         return False
 

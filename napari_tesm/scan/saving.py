@@ -15,7 +15,7 @@ from napari_tesm.gwy import contents
 from napari_tesm.gwy.objects import Field
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
-from napari_tesm.gwy.writing import check_size, write_container_to
+from napari_tesm.gwy.writing import write_container_to
 from napari_tesm.io.gwy.annotations import (
     Annotations,
     add_annotations,
@@ -67,7 +67,7 @@ def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False,
     sha256 = "" if origin is None or edited else sha256_of_file(origin)
     container = container_from_scan(scan, sha256=sha256, edited=edited, **ways)
     with atomic_output(path, overwrite=overwrite) as file:
-        write_container_to(file, container)
+        write_container_to(file, container, path)
 
 
 def container_from_scan(
@@ -102,8 +102,6 @@ def container_from_scan(
 
     Raises
     ------
-    GwySizeError
-        If the file would pass 4 GiB.
     ValueError
         If there is no image that regions and points could be saved with.
     """
@@ -160,7 +158,6 @@ def container_from_scan(
             add_point_graphs(container, dataset, maps if same_pulses else None, points)
     if grains is not None and grains[0].count:
         add_grains(container, *grains, *grid, maps=maps)
-    check_size(container)
     return container
 
 

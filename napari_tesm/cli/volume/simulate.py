@@ -41,7 +41,7 @@ def run_command(options: argparse.Namespace) -> int:
     save_volume(options.output, volume, overwrite=options.overwrite, progress=progress_for(options.progress))
     if options.truth:
         with atomic_output(options.truth, overwrite=options.overwrite) as file:
-            write_container_to(file, container_from_images(list(truth.data_vars.values())))
+            write_container_to(file, container_from_images(list(truth.data_vars.values())), options.truth)
     if not options.quiet:
         print(f"Written: {', '.join(map(printable, outputs))} (simulated, preset {options.preset})")
     return 0

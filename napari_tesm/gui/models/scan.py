@@ -26,6 +26,7 @@ from napari_tesm.grains import Grains
 from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.work import changed_work, work_on_scan
+from napari_tesm.gwy.forms import is_named_gwy
 from napari_tesm.io.registry import UnknownContentError
 from napari_tesm.physics.lateral_response import BOUNDARIES
 from napari_tesm.regions.shapes import PinnedPoint, Region
@@ -297,7 +298,7 @@ class Scan(PlainScan):
             If it cannot be written; nothing is left behind then.
         """
         path = Path(path)
-        if path.suffix.lower() != ".gwy":
+        if not is_named_gwy(path):
             path = path.with_name(f"{path.name}.gwy")
         # Results that nobody can have fitted anew stay as they are.
         save_scan(self, path, overwrite=overwrite, kept=("maps",) if self.dataset is None else ())

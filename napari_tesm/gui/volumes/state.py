@@ -311,7 +311,7 @@ def save_channels(path: Path, channels: Sequence[xr.DataArray]) -> None:
         If it cannot be written.
     """
     with atomic_output(path, overwrite=True) as file:
-        write_container_to(file, container_from_images(list(channels)))
+        write_container_to(file, container_from_images(list(channels)), path)
 
 
 def _tell(progress: Progress | None, fraction: float, words: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from gwyfile.objects import GwyContainer
@@ -12,6 +12,7 @@ from napari_tesm.data.protocol import UNITS, PulseProtocol
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gwy import contents
+from napari_tesm.gwy.forms import GWYDDION_2, GWYDDION_3, OLD_MAGIC
 from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import Brick
@@ -23,6 +24,11 @@ from napari_tesm.io.gwy.traces import TraceStackInfo, chosen_stacks, trace_stack
 from napari_tesm.quantities.text import text_from_quantity
 
 Entry = dict[str, Any]
+_FORMATS: Final = {
+    OLD_MAGIC: "Gwyddion 1 file (GWYO)",
+    GWYDDION_2.magic: "Gwyddion file (GWYP)",
+    GWYDDION_3.magic: "Gwyddion 3 file (GWYQ)",
+}
 
 
 def description_from_file(path: str | PathLike[str]) -> Entry:
@@ -37,7 +43,7 @@ def description_from_file(path: str | PathLike[str]) -> Entry:
     problems: list[str] = []
     return {
         "name": Path(path).name,
-        "format": "Gwyddion 1 file (GWYO)" if container.disk_file[:4] == b"GWYO" else "Gwyddion file (GWYP)",
+        "format": _FORMATS[container.disk_file[:4]],
         "bytes": Path(path).stat().st_size,
         "channels": _entries(container, contents.CHANNEL, _channel),
         "volumes": _entries(container, contents.BRICK, _volume),

@@ -1,6 +1,7 @@
 """Traces and images as the objects of a .gwy file, and whether results will fit beside what a file holds."""
 
 from collections.abc import Collection, Iterator, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.data.protocol import PulseProtocol, sampling_interval
 from napari_tesm.files.errors import GwySizeError
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.gwy.forms import GWYDDION_2, form_asked_for
 from napari_tesm.gwy.objects import Brick, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
 from napari_tesm.gwy.reading import read_container
@@ -38,19 +40,29 @@ def carried_container(dataset: xr.Dataset) -> GwyContainer:
     return container
 
 
-def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection[str] | None = None) -> None:
+def check_output_size(
+    dataset: xr.Dataset,
+    *,
+    maps_only: bool,
+    path: str | PathLike[str],
+    names: Collection[str] | None = None,
+) -> None:
     """See that the results will fit beside what is carried over, before anything is fitted.
 
     Parameters
     ----------
+    path : path-like
+        The output. Only one that ends in ``.gwy2`` has to end before 4 GiB: others become files of Gwyddion 3.
     names : collection of str, optional
         The maps there will be beside what the input holds; by default all that a fit makes.
 
     Raises
     ------
     GwySizeError
-        If the file would pass the 4 GiB the format can hold.
+        If the file would pass the 4 GiB its form can hold.
     """
+    if form_asked_for(path) is not GWYDDION_2:
+        return
     exported = (
         sum(kind.exported or kind.on_demand for kind in MAP_KINDS.values()) if names is None else len(names)
     )
@@ -60,10 +72,14 @@ def check_output_size(dataset: xr.Dataset, *, maps_only: bool, names: Collection
     if not maps_only:
         size += size_of(carried_container(dataset))
     if size > LARGEST_BODY:
-        template = "the output would take {gibibytes:.1f} GiB, .gwy files end at 4 GiB: " + (
-            "choose fewer traces at a time with {traces}"
-            if maps_only
-            else "leave the traces out with {maps_only}"
+        template = (
+            "the output would take {gibibytes:.1f} GiB, files of Gwyddion 2 end at 4 GiB: "
+            + (
+                "choose fewer traces at a time with {traces}"
+                if maps_only
+                else "leave the traces out with {maps_only}"
+            )
+            + ", or end its name in .gwy3"
         )
         raise GwySizeError(Sentence(template, gibibytes=size / 2**30))
 

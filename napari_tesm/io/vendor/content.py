@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.errors import GwyFormatError
 from napari_tesm.gwy import contents
+from napari_tesm.gwy.forms import MAGICS
 from napari_tesm.gwy.graphs import Graph, Spectra
 from napari_tesm.gwy.lawns import Lawn
 from napari_tesm.gwy.objects import Brick, Field
@@ -34,7 +35,7 @@ from napari_tesm.io.vendor.converter import convert
 
 # Pictures and documents, which say nothing of units; of .gwy files there is a reader of their own.
 _OTHERS: Final = (
-    b"GWYP", b"GWYO", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"<svg", b"\x7fELF", b"#!", b"\x1f\x8b",
+    *MAGICS, b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"<svg", b"\x7fELF", b"#!", b"\x1f\x8b",
     b"\xd0\xcf\x11\xe0",
 )  # fmt: skip
 _JPK: Final = b"header.properties"
