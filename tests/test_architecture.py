@@ -25,7 +25,7 @@ FLOORS = (
     {"io", "plotting"},
     {"scan"},
     {"interface", "report"},
-    {"gui", FACE},
+    {"batch", "gui", FACE},
     {"cli"},
 )
 """The rooms, the lowest floor first. A room may use those of the floors below it, and no other."""
@@ -141,7 +141,7 @@ LIGHT = (
     "model_choice.histograms", "findings.summary",
     "io.registry", "io.gwy.results", "io.tdms", "io.hdf5", "io.matlab", "io.numpy_files", "io.zarr_store",
     "io.vendor", "io.detection", "scan", "interface", "cli.fit", "cli.kernels", "cli.info", "cli.displacement",
-    "cli.regions", "cli.importing", "volumes.simulation", "volumes.section_lines", "io.volumes",
+    "cli.regions", "cli.importing", "cli.batch", "volumes.simulation", "volumes.section_lines", "io.volumes",
     "cli.volume.info", "cli.volume.convert",
 )  # fmt: skip
 """Modules that need neither a screen nor a plot, and are quick to load for it."""

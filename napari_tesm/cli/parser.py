@@ -48,6 +48,26 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
             shared.written("save-recipe", "R.json"), shared.JOBS,
         ),
     ), "Fit every pixel and write maps of tau and D. Quantities carry their unit: 25nm, 10ms."),
+    "batch": Command("fit many files by one recipe, each by itself, into one table", (
+        shared.files("PATH", "files, and folders of them", nargs="+"),
+        shared.output("FOLDER", "results, batch.csv, batch.json and batch.html", required=True),
+        group(
+            "which files",
+            option("pattern", "*.gwy", "of a folder only what is called so; may be repeated", action="append",
+                   default=[]),
+            option("part", "2/5", "the second of five parts: for array jobs on a cluster", default="1/1"),
+            flag("watch", "go on looking for new files"),
+        ),
+        *shared.fitting(),
+        group(
+            "output", shared.MAPS_ONLY,
+            option("jobs", "N", "files at once (default: one for each core, eight at most)"),
+            option("patience", "1800s", "give a file up in which nothing happens for so long"),
+            shared.PROGRESS, shared.QUIET, shared.DEBUG,
+        ),
+    ), "Fit many files in processes of their own: what is broken, hangs or crashes never stops the others. Called "
+       "again only what is new, changed or failed is fitted; several machines may share FOLDER. A recipe beside a "
+       "file, scan.recipe.json with scan.gwy, is its own. Quantities carry their unit: 25nm, 10ms."),
     "lateral": Command("take lateral diffusion out: D at the place itself, from the traces around it", (
         shared.FILE, shared.OUTPUT,
         *shared.fitting(option("kernel", "flux-pulse|clamped", "whether the pulse drives ions through the surface "

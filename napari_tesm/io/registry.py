@@ -217,11 +217,20 @@ def mapping_beside(path: Path) -> Mapping | None:
     MappingError
         If it cannot be understood.
     """
-    for ending in _SIDECARS:
-        for candidate in (path.with_name(path.name + ending), path.with_suffix(ending)):
-            if candidate != path and candidate.is_file():
-                return mapping_from_file(candidate)
+    for candidate in mappings_beside(path):
+        if candidate.is_file():
+            return mapping_from_file(candidate)
     return None
+
+
+def mappings_beside(path: Path) -> list[Path]:
+    """Return where a mapping of a file would lie, the first that is there counts."""
+    candidates = [
+        candidate
+        for ending in _SIDECARS
+        for candidate in (path.with_name(path.name + ending), path.with_suffix(ending))
+    ]
+    return [candidate for candidate in candidates if candidate != path]
 
 
 def open_datasets(

@@ -1,6 +1,7 @@
 """A report as one page of HTML that needs nothing beside it: figures inside, own style, no script, no request."""
 
 import base64
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
@@ -17,14 +18,29 @@ _SHORT: Final = 24
 
 def page_from_report(report: Report) -> str:
     """Return the page."""
-    style = files("napari_tesm.report").joinpath("page.css").read_text(encoding="utf-8")
     body = [
-        f"<h1>{_text(report.title)}</h1>",
+        f"<h1>{html_from_text(report.title)}</h1>",
         _contents(report),
         _alerts(report),
         *(_section(section, report.drawn) for section in report.sections),
         _methods(report),
     ]
+    return page_from_body(report.title, body)
+
+
+def page_from_body(title: str, body: Iterable[str], more_style: str = "") -> str:
+    """Return a page of HTML in the style of reports.
+
+    Parameters
+    ----------
+    title : str
+        For the window, as plain text.
+    body : iterable of str
+        HTML.
+    more_style : str
+        CSS that stands after that of reports.
+    """
+    style = files("napari_tesm.report").joinpath("page.css").read_text(encoding="utf-8") + more_style
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -35,7 +51,7 @@ def page_from_report(report: Report) -> str:
             '<meta name="color-scheme" content="light dark">',
             # An empty icon: a browser would ask a server for one.
             '<link rel="icon" href="data:,">',
-            f"<title>{_text(report.title)}</title>",
+            f"<title>{html_from_text(title)}</title>",
             f"<style>\n{style}</style>",
             "</head>",
             "<body>",
@@ -53,7 +69,7 @@ def _contents(report: Report) -> str:
     links = [("warnings", "Before you read on")] if report.warnings or report.missing else []
     links += [(section.slug, section.title) for section in report.sections]
     links.append(("methods", "Methods"))
-    items = "\n".join(f'<li><a href="#{slug}">{_text(title)}</a></li>' for slug, title in links)
+    items = "\n".join(f'<li><a href="#{slug}">{html_from_text(title)}</a></li>' for slug, title in links)
     return f'<nav aria-label="Contents">\n<ul>\n{items}\n</ul>\n</nav>'
 
 
@@ -70,22 +86,24 @@ def _alerts(report: Report) -> str:
             parts.append(f"<h3>{heading}</h3>")
             parts.append(f'<ul class="{name}">')
             for slug, sentence in sentences:
-                where = f' <a href="#{slug}">{_text(titles[slug])}</a>' if slug else ""
-                parts.append(f"<li>{_text(sentence)}{where}</li>")
+                where = f' <a href="#{slug}">{html_from_text(titles[slug])}</a>' if slug else ""
+                parts.append(f"<li>{html_from_text(sentence)}{where}</li>")
             parts.append("</ul>")
     parts.append("</section>")
     return "\n".join(parts)
 
 
 def _section(section: Section, drawn: dict[str, DrawnFigure]) -> str:
-    parts = [f'<section id="{section.slug}">', f"<h2>{_text(section.title)}</h2>"]
-    parts += [f"<p>{_text(paragraph)}</p>" for paragraph in section.paragraphs]
-    parts += [f'<p class="note">{_text(sentence)}</p>' for sentence in section.missing]
+    parts = [f'<section id="{section.slug}">', f"<h2>{html_from_text(section.title)}</h2>"]
+    parts += [f"<p>{html_from_text(paragraph)}</p>" for paragraph in section.paragraphs]
+    parts += [f'<p class="note">{html_from_text(sentence)}</p>' for sentence in section.missing]
     parts += [_figure(drawn[figure.name]) for figure in section.figures]
     parts += [_table(table) for table in section.tables if table.on_page]
     hidden = [f"tables/{table.name}.csv" for table in section.tables if not table.on_page]
     if hidden:
-        parts.append(f'<p class="note">More numbers beside this page: {_text(", ".join(hidden))}.</p>')
+        parts.append(
+            f'<p class="note">More numbers beside this page: {html_from_text(", ".join(hidden))}.</p>'
+        )
     parts.append("</section>")
     return "\n".join(parts)
 
@@ -94,14 +112,14 @@ def _figure(figure: DrawnFigure) -> str:
     data = base64.b64encode(figure.files["png"]).decode("ascii")
     return (
         f'<figure id="figure-{figure.name}">\n<img src="data:image/png;base64,{data}" width="{figure.width}" '
-        f'height="{figure.height}" alt="{_text(figure.caption)}">\n'
-        f"<figcaption>{_text(figure.caption)}</figcaption>\n</figure>"
+        f'height="{figure.height}" alt="{html_from_text(figure.caption)}">\n'
+        f"<figcaption>{html_from_text(figure.caption)}</figcaption>\n</figure>"
     )
 
 
 def _table(table: Table) -> str:
     columns = table.shown()
-    heads = "".join(f'<th scope="col">{_text(column.head)}</th>' for column in columns)
+    heads = "".join(f'<th scope="col">{html_from_text(column.head)}</th>' for column in columns)
     rows = []
     for row, texts in zip(
         table.rows[:_MOST_ROWS], zip(*(column.texts for column in columns), strict=True), strict=False
@@ -115,7 +133,7 @@ def _table(table: Table) -> str:
         [
             '<div class="table" tabindex="0">',
             f'<table id="table-{table.name}">',
-            f"<caption>{_text(caption)}</caption>",
+            f"<caption>{html_from_text(caption)}</caption>",
             f"<thead><tr>{heads}</tr></thead>",
             "<tbody>",
             *rows,
@@ -128,14 +146,14 @@ def _table(table: Table) -> str:
 
 def _cell(value: Any, text: str) -> str:
     if not isinstance(value, str):
-        return f'<td class="number">{_text(text.replace("-", "−"))}</td>'
+        return f'<td class="number">{html_from_text(text.replace("-", "−"))}</td>'
     kind = ' class="short"' if len(value) <= _SHORT else "" if " " in value else ' class="hash"'
-    return f"<td{kind}>{_text(text)}</td>"
+    return f"<td{kind}>{html_from_text(text)}</td>"
 
 
 def _methods(report: Report) -> str:
     parts = ['<section id="methods">', "<h2>Methods</h2>"]
-    parts += [f"<p>{_text(paragraph)}</p>" for paragraph in report.methods]
+    parts += [f"<p>{html_from_text(paragraph)}</p>" for paragraph in report.methods]
     files = [(file.role, file.name, file.sha256) for file in report.files]
     caption = "Input files and the SHA-256 of their content."
     parts += [
@@ -171,7 +189,7 @@ def _value(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def _text(text: str) -> str:
+def html_from_text(text: str) -> str:
     """Return plain text as HTML; what is no character in HTML is shown as such."""
     shown = "".join(
         letter if letter.isprintable() or letter == " " else "\N{REPLACEMENT CHARACTER}" for letter in text

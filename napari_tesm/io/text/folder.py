@@ -20,9 +20,20 @@ _AGREE: Final = 0.01
 """Part of a sampling interval by which the times of two files may differ."""
 
 
-def is_text_folder(path: str | PathLike[str]) -> bool:
-    """Return whether a folder holds text files that are pieces of one scan: their names differ by numbers."""
+def is_text_folder(path: str | PathLike[str], *, of_pixels: bool = False) -> bool:
+    """Return whether a folder holds text files that are pieces of one scan: their names differ by numbers.
+
+    Parameters
+    ----------
+    path : path-like
+    of_pixels : bool
+        Only where the names have a row and a column: those of many scans differ by one number, too.
+    """
     members = _members(Path(path))
+    if of_pixels:
+        lying = arrangement_of([member.stem for member in members])
+        if lying is None or len(lying.axes) != 2:
+            return False
     return len(members) > 1 and _is_table(members[0]) and _is_table(members[-1])
 
 

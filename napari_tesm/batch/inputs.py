@@ -1,0 +1,133 @@
+"""Which files a batch is about, and how their results are called."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final
+
+from napari_tesm.io.registry import mappings_beside
+from napari_tesm.io.text import is_text_folder
+from napari_tesm.io.zarr_store import is_zarr
+
+_RESULT: Final = "_D.gwy"
+_BESIDE: Final = (
+    ".yaml", ".yml", ".json", ".md", ".rst", ".log", ".ini", ".conf", ".html", ".pdf", ".png", ".jpg", ".jpeg", ".svg",
+    ".tif", ".tiff", ".doc", ".docx", ".odt", ".xlsx", ".ods", ".pptx", ".py", ".ipynb", ".m", ".sh", ".bat", ".zip",
+    ".tdms_index",
+)  # fmt: skip
+"""What lies beside scans in a folder and is none."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to fit.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a folder that is one: a Zarr store, text files that are pieces of one scan.
+    name : str
+        What it is called in tables: its path below the folder that was given, with ``/``.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def result(self) -> str:
+        """Where its maps go, below the batch's folder."""
+        return (self.name.removesuffix(".gwy") if self.name.lower().endswith(".gwy") else self.name) + _RESULT
+
+
+def inputs_from_paths(
+    paths: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    patterns: Sequence[str] = (),
+) -> list[Input]:
+    """Return the inputs among files and folders, in the order of their names.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        A folder stands for all files below it that can be scans. Of several folders the name of each stands before
+        those of its files.
+    output : path-like
+        The batch's own folder, which is left out.
+    patterns : sequence of str
+        Which names of files in folders to take, ``*.gwy``; by default all but those that lie beside scans.
+
+    Raises
+    ------
+    OSError
+        If one of the paths is not there.
+    ValueError
+        If two inputs have one name, as files of folders of the same name do.
+    """
+    output = Path(output).resolve()
+    folders = sum(Path(path).is_dir() and not _is_one_scan(Path(path)) for path in paths)
+    inputs: dict[str, Input] = {}
+    for path in map(Path, paths):
+        if not os.path.lexists(path):
+            raise FileNotFoundError(f"{path} does not exist.")
+        for found in _found(path, output, patterns, with_folder=folders > 1):
+            other = inputs.setdefault(found.name, found)
+            if other.path.resolve() != found.path.resolve():
+                raise ValueError(
+                    f"{other.path} and {found.path} would have one result, {found.result}: "
+                    "fit them into two folders"
+                )
+    results: dict[str, Input] = {}
+    for each in inputs.values():
+        if (other := results.setdefault(each.result, each)) is not each:
+            raise ValueError(
+                f"{other.path} and {each.path} would have one result, {each.result}: fit them into two folders"
+            )
+    return [inputs[name] for name in sorted(inputs)]
+
+
+def _found(path: Path, output: Path, patterns: Sequence[str], *, with_folder: bool) -> Iterator[Input]:
+    if not path.is_dir() or _is_one_scan(path):
+        yield Input(path, path.name or path.resolve().name)
+        return
+    before = f"{path.resolve().name}/" if with_folder else ""
+    for found in _below(path, output, patterns):
+        yield Input(found, before + found.relative_to(path).as_posix())
+
+
+def _below(folder: Path, output: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    """Yield what can be a scan below a folder; a folder that cannot be listed is left to be refused by itself."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and not entry.is_symlink() and entry.resolve() == output:
+            continue
+        if entry.is_dir() and not _is_one_scan(entry):
+            if not entry.is_symlink():  # which may lead in a circle
+                yield from _below(entry, output, patterns)
+        elif _is_wanted(entry.name, patterns):
+            yield entry
+
+
+def _is_wanted(name: str, patterns: Sequence[str]) -> bool:
+    if patterns:
+        return any(fnmatch(name, pattern) for pattern in patterns)
+    return not name.lower().endswith(_BESIDE) and not name.endswith(_RESULT)
+
+
+def _is_one_scan(folder: Path) -> bool:
+    """Whether a folder is one scan, and not a folder of scans: names of scans in text have a number, too."""
+    if not folder.is_dir():
+        return False
+    if folder.suffix.lower() == ".zarr" or is_zarr(folder) or any(map(Path.is_file, mappings_beside(folder))):
+        return True
+    try:
+        return is_text_folder(folder, of_pixels=True)
+    except (OSError, ValueError):
+        return False
