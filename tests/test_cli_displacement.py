@@ -216,7 +216,12 @@ def test_results_of_an_earlier_fit_are_left_out_and_named(
         (["SCAN"], "required"),
         (["SCAN", "-o", "SCAN", "--overwrite"], "input file itself"),
         (["SCAN", "-o", "OUT", "--json", "OUT"], "twice"),
-        (["SCAN", "-o", "OUT", "--csv", "SCAN", "--overwrite"], "input file itself"),
+        (
+            ["SCAN", "-o", "OUT", "--csv", "SCAN", "--overwrite"],
+            "would be no .gwy file: give a name that ends in .csv",
+        ),
+        (["SCAN", "-o", "OUT.tif"], "ends in .gwy"),
+        (["SCAN", "-o", "OUT", "--figure", "OUT.jpg"], "ends in .png or .svg or .pdf"),
         (["SCAN", "-o", "OUT", "--pulse-start", "0"], "unit"),
         (["SCAN", "-o", "OUT", "--tip-radius", "25nm"], "unrecognized"),
         (["SCAN", "-o", ""], "empty"),
@@ -227,9 +232,9 @@ def test_bad_usage(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
 ) -> None:
     before = scan.read_bytes()
-    replaced = {"SCAN": str(scan), "OUT": str(tmp_path / "out.gwy")}
+    replaced = {"SCAN": str(scan), "OUT": str(tmp_path / "out")}
     assert tesm("displacement", *[replaced.get(word, word) for word in words]) == 2
-    said = capsys.readouterr().err
+    said = capsys.readouterr().err.replace(str(tmp_path), "")  # the folder bears the sentence in its name
     assert sentence in said
     assert 1 <= len(said.splitlines()) <= 3
     assert scan.read_bytes() == before

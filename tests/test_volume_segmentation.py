@@ -150,3 +150,24 @@ def test_coarser_levels_of_labels_hold_labels(tmp_path):
     save_volume(tmp_path / "s.zarr", segmented_by_levels(striped, Levels(0.0, 1.0), [0.2], smoothing=0.01))
     coarse = zarr.open_group(str(tmp_path / "s.zarr"))["1"][:]
     assert set(np.unique(coarse)) == {1, 2}
+
+
+def test_voxels_without_a_number_have_no_class():
+    drawn = electrode_volume((60, 52, 46), noise=0.02, seed=5)
+    grey = drawn.grey.astype(np.float32)
+    grey[:, :9, 30:] = np.nan
+    volume, whole = (volume_from_array(values, VOXEL) for values in (grey, drawn.grey.astype(np.float32)))
+    levels, missing = levels_of(whole), np.isnan(grey)
+    classes = classes_from_labels(whole, levels, strokes(phases(drawn), np.random.default_rng(1)))
+    for found, of_whole in (
+        (segmented_by_levels(volume, levels, [0.03, 0.6]), segmented_by_levels(whole, levels, [0.03, 0.6])),
+        (segmented(volume, levels, classes), segmented(whole, levels, classes)),
+    ):
+        values, expected = found[INTENSITY].values, of_whole[INTENSITY].values
+        assert (values[missing] == 0).all()
+        assert (values[~missing] > 0).all()
+        # Away from the hole nothing is other than without one.
+        assert np.array_equal(values[:, 30:, :20], expected[:, 30:, :20])
+        shares = shares_of(found)
+        assert sum(shares.values()) == pytest.approx(1)
+        assert shares[1] == pytest.approx((values[~missing] == 1).mean())

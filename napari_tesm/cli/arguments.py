@@ -1,8 +1,16 @@
 """The parser of the words of the command line, and commands and options as data that it is made from."""
 
 import argparse
+from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any, Final, NamedTuple, NoReturn
 
+_OTHER_FIGURES: Final = [".svg", ".pdf"]
+_KNOWN_ENDINGS: Final = frozenset(
+    ".bmp .csv .eps .gif .gwy .gwyq .h5 .hdf5 .html .ibw .jpeg .jpg .json .mat .mrc .nc .npy .npz .nrrd .pdf .png .spm "
+    ".svg .tdms .tif .tiff .txt .xlsx .xml .yaml .yml .zarr".split()
+)
+"""What people know the kind of a file by: a file of another kind under such a name opens nowhere."""
 KERNELS: Final = "{kernels}"
 """Stands in a help for the kernels there are; they are loaded only when it is shown."""
 
@@ -102,8 +110,25 @@ def file_name(text: str) -> str:
     return text
 
 
-def output_name(text: str) -> str:
-    """Refuse what cannot be a file that is written."""
-    if text == "-":
-        raise argparse.ArgumentTypeError("outputs are files: give a name instead of '-'")
-    return file_name(text)
+def output_name(metavar: str | None) -> Callable[[str], str]:
+    """Return what refuses names that cannot be of a file that is written, or that end like another kind of file.
+
+    Parameters
+    ----------
+    metavar : str
+        Shows how names end, like ``OUT.gwy|OUT.zarr``; with ``|-`` standard output may stand in for a file.
+    """
+    kinds = [f".{word.rpartition('.')[2]}" for word in (metavar or "").split("|") if "." in word]
+    endings = kinds + _OTHER_FIGURES * (".png" in kinds)
+
+    def checked(text: str) -> str:
+        ending = PurePath(text).suffix.lower()
+        if text == "-" and not (metavar or "").endswith("|-"):
+            raise argparse.ArgumentTypeError("outputs are files: give a name instead of '-'")
+        if endings and ending in _KNOWN_ENDINGS and ending not in endings:
+            raise argparse.ArgumentTypeError(
+                f"{text} would be no {ending} file: give a name that ends in {' or '.join(endings)}"
+            )
+        return file_name(text)
+
+    return checked

@@ -12,7 +12,7 @@ def taken(name: str, metavar: str, words: str | None = None, **settings: Any) ->
 
 def written(name: str, metavar: str, words: str | None = None, **settings: Any) -> Option:
     """Return an option that takes the name of a file to write."""
-    return option(name, metavar, words, type=output_name, **settings)
+    return option(name, metavar, words, type=output_name(metavar), **settings)
 
 
 def output(metavar: str, words: str | None = None, **settings: Any) -> Option:
@@ -28,7 +28,7 @@ def files(metavar: str = "FILE", words: str | None = None, name: str = "files", 
 def json_or_stdout(metavar: str = "OUT.json|-", instead_of: str = "table") -> Option:
     """Return the option of a file for programs that standard output can stand in for."""
     words = f"the same for programs; without a name, or -, on stdout instead of the {instead_of}"
-    return taken("json", metavar, words, nargs="?", const="-")
+    return written("json", metavar, words, nargs="?", const="-")
 
 
 def protocol(*more: Option) -> Group:

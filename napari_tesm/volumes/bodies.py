@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.agglomerates import labelled_bodies, pairs_that_are_one
 from napari_tesm.volumes.body_sums import (
     BRIGHT,
@@ -161,14 +162,20 @@ def bodies_of(
     voxel = voxel_of(volume)
     planes, rows, columns = volume[INTENSITY].shape
     lengths = [count * edge for count, edge in zip((planes, rows, columns), voxel, strict=True)]
-    if not 4 * max(voxel) <= least <= min(lengths) / 2:
+    smallest, largest = 4 * max(voxel), min(lengths) / 2
+    if smallest > largest:
+        raise ValueError("agglomerates are looked for in volumes of eight voxels and more along each axis")
+    if not smallest <= least <= largest:
+        size, low, high = (text_from_quantity(length, "m", digits=3) for length in (least, smallest, largest))
+        example = text_from_quantity(
+            float(np.clip(least, 1.01 * smallest, 0.99 * largest)), "m", digits=3
+        ).replace(" ", "")
         raise ValueError(
             Sentence(
-                "agglomerates of {size:.3g} m and more cannot be told in this volume: give {least:1um}, between four "
-                "voxels and half of the volume",
-                size=least,
+                f"agglomerates of {size} and more cannot be told in this volume: give {{least:{example}}}, or another "
+                f"size from four voxels ({low}) to half of the volume ({high})"
             )
-        )  # fmt: skip
+        )
     surfaces, known = known_surfaces(surfaces)
     grid = Grid.of(voxel, least / _PARTS)
     if surfaces.attrs["electrode_level"] is None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.volumes.dataset import INTENSITY
-from napari_tesm.volumes.tiles import columns_of
+from napari_tesm.volumes.tiles import filled_and_missing
 
 _SLAB_BYTES: Final = 96 << 20
 _THINNEST: Final = 4
@@ -62,12 +62,13 @@ def levels_of(volume: xr.Dataset, *, air: float | None = None, collector: float 
     Raises
     ------
     ValueError
-        If the lowest slices are not brighter than the highest ones: the volume is upside down, or one is missing; or
-        they are nearer to air than to a collector that is given.
+        If the lowest slices are not brighter than the highest ones: the volume is upside down, or one is missing; if
+        they are nearer to air than to a collector that is given; or if they hold no number.
     """
-    low, high = _slabs(volume)
-    found_collector, width = _mode(low)
-    found_air, other_width = _mode(high)
+    thickness = _thickness_of_slabs(volume)
+    found_collector, width = _found(volume, "lowest", slice(0, thickness), collector)
+    planes = volume[INTENSITY].shape[0]
+    found_air, other_width = _found(volume, "highest", slice(planes - thickness, planes), air)
     levels = Levels(found_air if air is None else air, found_collector if collector is None else collector)
     if collector is not None and levels.air < found_collector < 0.5 * (levels.air + collector):
         raise ValueError(
@@ -158,14 +159,22 @@ def electrode_level(heights: list[list[NDArray[np.float32]]], levels: Levels) ->
     return float(np.median(np.concatenate(found))) if seen > 1 else None
 
 
-def _slabs(volume: xr.Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _thickness_of_slabs(volume: xr.Dataset) -> int:
     planes, rows, columns = volume[INTENSITY].shape
     wanted = max(_THINNEST, min(planes // 20, _SLAB_BYTES // (4 * rows * columns)))
-    thickness = min(wanted, planes // 2)
-    whole = (slice(None), slice(None))
-    return columns_of(volume, whole, slice(0, thickness)), columns_of(
-        volume, whole, slice(planes - thickness, planes)
-    )
+    return int(min(wanted, planes // 2))
+
+
+def _found(volume: xr.Dataset, place: str, planes: slice, given: float | None) -> tuple[float, float]:
+    """Return the most frequent grey value of slices and its width; what is given and no width where none has a number."""
+    values, missing = filled_and_missing(volume, (planes, slice(None), slice(None)))
+    if missing is None or not missing.all():
+        return _mode(values)
+    if given is None:
+        raise ValueError(
+            f"the {planes.stop - planes.start} {place} slices hold no number: cut the volume to what was reconstructed"
+        )
+    return given, 0.0
 
 
 def _mode(values: NDArray[np.float32]) -> tuple[float, float]:

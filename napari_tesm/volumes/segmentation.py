@@ -15,7 +15,7 @@ from napari_tesm.files.lazy import LazyArray, Part
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.volumes.dataset import INTENSITY, shape_in_words, volume_from_array, voxel_of
 from napari_tesm.volumes.levels import Levels
-from napari_tesm.volumes.tiles import columns_of
+from napari_tesm.volumes.tiles import columns_of, filled_and_missing
 
 Features = NDArray[np.float32]
 
@@ -149,7 +149,7 @@ def features_of(volume: xr.Dataset, levels: Levels, part: Part) -> Features:
 
 
 def classified(volume: xr.Dataset, levels: Levels, classes: Classes, part: Part) -> NDArray[np.uint8]:
-    """Return the class of each voxel of a part.
+    """Return the class of each voxel of a part, 0 where the volume has no number.
 
     At the collector's surface every voxel is a mixture, of any brightness between it and the electrode: within two
     voxels of the collector the class of the nearest voxel beyond is taken.
@@ -162,11 +162,19 @@ def classified(volume: xr.Dataset, levels: Levels, classes: Classes, part: Part)
     part : tuple of slice
     """
     outer, inner = _with_halo(volume, part, HALO)
-    features = _features(levels.normalised(columns_of(volume, (outer[1], outer[2]), outer[0])))
+    values, missing = filled_and_missing(volume, outer)
+    features = _features(levels.normalised(values))
     found = classes.most_likely(features)
     if classes.collector is not None:
         _clear_of_blur(found, features[0] > _EDGE, classes.collector, _BLUR)
-    return found[inner]
+    return _known(found, missing)[inner]
+
+
+def _known(found: NDArray[np.uint8], missing: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    """Return classes without those of voxels that have no number."""
+    if missing is not None:
+        found[missing] = 0
+    return found
 
 
 def _clear_of_blur(found: NDArray[np.uint8], bright: NDArray[np.bool_], collector: int, reach: float) -> None:
@@ -223,6 +231,8 @@ def segmented_by_levels(
 ) -> xr.Dataset:
     """Return classes by the smoothed attenuation: 1 below the lowest threshold, 2 from there on, and so forth.
 
+    Voxels without a number have the class 0.
+
     Where the highest threshold is near the middle between air and collector, its class is the collector, and what is
     within its blur has the class of what lies beyond.
 
@@ -254,23 +264,24 @@ def segmented_by_levels(
 
     def found(part: Part) -> NDArray[np.uint8]:
         outer, inner = _with_halo(volume, part, halo)
-        values = levels.normalised(columns_of(volume, (outer[1], outer[2]), outer[0]))
-        smooth = gaussian_filter(values, smoothing, truncate=_WIDEST)
+        values, missing = filled_and_missing(volume, outer)
+        smooth = gaussian_filter(levels.normalised(values), smoothing, truncate=_WIDEST)
         classes: NDArray[np.uint8] = (np.digitize(smooth, edges) + 1).astype(np.uint8)
         if edges[-1] >= _EDGE - 0.1:
             _clear_of_blur(classes, smooth > edges[-1], edges.size + 1, reach)
-        return np.asarray(classes[inner])
+        return np.asarray(_known(classes, missing)[inner])
 
     return _volume_of(volume, found)
 
 
 def shares_of(labels: xr.Dataset) -> dict[int, float]:
-    """Return the part of the voxels that each class has."""
+    """Return the part that each class has of the voxels that have one."""
     counts = np.zeros(MOST_CLASSES + 1, np.int64)
     array = labels[INTENSITY]
     for piece in _pieces(tuple(slice(0, size) for size in array.shape), 8 * _PIECE):
         counts += np.bincount(np.asarray(array[piece].values).ravel(), minlength=counts.size)
-    return {number: float(count / array.size) for number, count in enumerate(counts.tolist()) if count}
+    counts[0] = 0
+    return {number: count / counts.sum().item() for number, count in enumerate(counts.tolist()) if count}
 
 
 def _volume_of(volume: xr.Dataset, found: Callable[[Part], NDArray[np.uint8]]) -> xr.Dataset:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from napari_tesm.volumes.dataset import INTENSITY
+from napari_tesm.volumes.headroom import is_air_above
 from napari_tesm.volumes.levels import Levels
 from napari_tesm.volumes.surfaces import HOLES, surfaces_from_maps
 from napari_tesm.volumes.tiles import columns_and_holes, side_of_tiles, tiles
@@ -73,4 +74,5 @@ def surfaces_by_thresholds(
         if progress is not None:
             progress((number + 1) / len(every), "finding the surfaces")
     level = levels.air + 2 * electrode * levels.contrast
-    return surfaces_from_maps(volume, bottom, np.maximum(top, bottom), level)
+    top = np.maximum(top, bottom)
+    return surfaces_from_maps(volume, bottom, top, level, air=is_air_above(volume, top))

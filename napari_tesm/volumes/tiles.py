@@ -104,19 +104,36 @@ def columns_and_holes(
     values : ndarray, shape (z, y, x)
     holes : ndarray, shape (y, x)
     """
-    values = as_stored(volume, (planes, *area)).astype(np.float32, copy=False)
-    there = np.isfinite(values)
-    if there.all():
+    values, missing = filled_and_missing(volume, (planes, *area))
+    if missing is None:
         return values, np.zeros(values.shape[1:], np.float32)
-    holes = 1 - there.mean(axis=0, dtype=np.float32)
-    if not there.any():
-        return np.zeros_like(values), holes
+    return values, missing.mean(axis=0, dtype=np.float32)
+
+
+def filled_and_missing(
+    volume: xr.Dataset, part: tuple[slice, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the grey values of a part, missing ones filled as `columns_and_holes` does, and which voxels are missing.
+
+    Returns
+    -------
+    values : ndarray, shape (z, y, x)
+        Zeros where no number is there at all.
+    missing : ndarray of bool, shape (z, y, x), or None
+        None where every voxel has a number.
+    """
+    values = as_stored(volume, part).astype(np.float32, copy=False)
+    missing = ~np.isfinite(values)
+    if not missing.any():
+        return values, None
+    if missing.all():
+        return np.zeros_like(values), missing
     from scipy.ndimage import distance_transform_edt
 
     # Along a column everything is nearer than the next column.
     far = 2.0 * values.shape[0]
-    nearest = distance_transform_edt(~there, (1, far, far), return_distances=False, return_indices=True)
-    return values[tuple(nearest)], holes
+    nearest = distance_transform_edt(missing, (1, far, far), return_distances=False, return_indices=True)
+    return values[tuple(nearest)], missing
 
 
 def as_stored(volume: xr.Dataset, part: tuple[slice, ...]) -> NDArray[Any]:

@@ -11,14 +11,13 @@ import xarray as xr
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome, refuse_inputs
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.volume.opening import length_from_option, levels_from_options, part_of, volume_to_read
+from napari_tesm.cli.volume.opening import length_from_option, part_of, surfaces_from_options, volume_to_read
 from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.bodies import LEAST, Bodies, bodies_of
 from napari_tesm.volumes.gaps import Gap, gap_of
 from napari_tesm.volumes.material import material_of
-from napari_tesm.volumes.surfaces import notes_of, surfaces_of
 from napari_tesm.volumes.thickness import Thickness, thickness_of
 from napari_tesm.volumes.transport import Way, ways_through
 
@@ -49,8 +48,7 @@ def run_command(options: argparse.Namespace) -> int:
     volume = volume_to_read(options)
     progress = progress_for(options.progress)
     with outputs_of(options) as outputs:
-        levels = levels_from_options(options, volume)
-        surfaces = surfaces_of(volume, levels, progress=part_of(progress, 0, 0.6))
+        levels, surfaces, notes = surfaces_from_options(options, volume, part_of(progress, 0, 0.6))
         gap = gap_of(volume, levels, surfaces, progress=part_of(progress, 0.6, 0.7))
         bodies = bodies_of(
             volume,
@@ -64,7 +62,7 @@ def run_command(options: argparse.Namespace) -> int:
         ways = None
         if options.tortuosity:
             ways = ways_through(volume, levels, surfaces, gap, bodies.phases, bodies.grid)
-        content = _content(volume, gap, bodies, material) | {"notes": notes_of(volume, surfaces)}
+        content = _content(volume, gap, bodies, material) | {"notes": notes}
         if options.tortuosity:
             content["transport"] = _transport(ways)
         outputs.write_container(lambda: container_from_images([gap.map, bodies.map]))

@@ -12,6 +12,7 @@ from napari_tesm.io.volumes import open_volume
 from napari_tesm.quantities.text import quantity_from_text
 from napari_tesm.volumes.dataset import UP, voxel_from_text
 from napari_tesm.volumes.levels import Levels, levels_of
+from napari_tesm.volumes.surfaces import notes_of, surfaces_of
 
 
 def reading_from_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -55,6 +56,15 @@ def levels_from_options(options: argparse.Namespace, volume: xr.Dataset) -> Leve
             raise UsageError(f"--{name} takes a grey value, a number, not '{text}'")
         given[name] = number
     return levels_of(volume, **given)
+
+
+def surfaces_from_options(
+    options: argparse.Namespace, volume: xr.Dataset, progress: Callable[[float, str], None] | None
+) -> tuple[Levels, xr.Dataset, list[str]]:
+    """Return the grey values of a volume, its surfaces, and what is to be known before their numbers are believed."""
+    levels = levels_from_options(options, volume)
+    surfaces = surfaces_of(volume, levels, progress=progress)
+    return levels, surfaces, notes_of(volume, surfaces)
 
 
 def length_from_option(text: str | None, name: str) -> float | None:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome, refuse_inputs
 from napari_tesm.cli.progress import progress_for
-from napari_tesm.cli.volume.opening import length_from_option, levels_from_options, part_of, volume_to_read
+from napari_tesm.cli.volume.opening import length_from_option, part_of, surfaces_from_options, volume_to_read
 from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.profile import COLUMNS, Profile, csv_from_profile, profile_of
 from napari_tesm.volumes.sections import section_at, upright_section
-from napari_tesm.volumes.surfaces import notes_of, surfaces_of
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -36,9 +35,7 @@ def run_command(options: argparse.Namespace) -> int:
     volume = volume_to_read(options)
     progress = progress_for(options.progress)
     with outputs_of(options) as outputs:
-        levels = levels_from_options(options, volume)
-        surfaces = surfaces_of(volume, levels, progress=part_of(progress, 0, 0.6))
-        notes = notes_of(volume, surfaces)
+        levels, surfaces, notes = surfaces_from_options(options, volume, part_of(progress, 0, 0.6))
         sections = [section_at(volume, levels, surfaces, height) for height in heights if height is not None]
         sections += [upright_section(volume, levels, axis, place) for axis, place in upright]
         profile = profile_of(

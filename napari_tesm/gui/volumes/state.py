@@ -168,6 +168,8 @@ class VolumeState:
     def work_surfaces(self, progress: Progress | None = None) -> Callable[[], None]:
         """Find the surfaces, in a thread; return what takes them over."""
         greys = self.known_greys()
+        # What was entered is refused for the same reasons as on the command line.
+        levels_of(self.volume, air=greys.levels.air, collector=greys.levels.collector)
         surfaces = surfaces_of(self.volume, greys.levels, electrode=greys.electrode, progress=progress)
         thickness = thickness_of_electrode(surfaces)
 
