@@ -6,10 +6,13 @@ from pathlib import PurePath
 from typing import Any, Final, NamedTuple, NoReturn
 
 _OTHER_FIGURES: Final = [".svg", ".pdf"]
-_KNOWN_ENDINGS: Final = frozenset(
-    ".bmp .csv .eps .gif .gwy .gwyq .h5 .hdf5 .html .ibw .jpeg .jpg .json .mat .mrc .nc .npy .npz .nrrd .pdf .png .spm "
-    ".svg .tdms .tif .tiff .txt .xlsx .xml .yaml .yml .zarr".split()
-)
+# fmt: off
+_KNOWN_ENDINGS: Final = frozenset((
+    ".bmp", ".csv", ".eps", ".gif", ".gwy", ".gwyq", ".h5", ".hdf5", ".html", ".ibw", ".jpeg", ".jpg", ".json", ".mat",
+    ".mrc", ".nc", ".npy", ".npz", ".nrrd", ".pdf", ".png", ".spm", ".svg", ".tdms", ".tif", ".tiff", ".txt", ".xlsx",
+    ".xml", ".yaml", ".yml", ".zarr",
+))
+# fmt: on
 """What people know the kind of a file by: a file of another kind under such a name opens nowhere."""
 KERNELS: Final = "{kernels}"
 """Stands in a help for the kernels there are; they are loaded only when it is shown."""

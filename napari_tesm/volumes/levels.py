@@ -166,7 +166,7 @@ def _thickness_of_slabs(volume: xr.Dataset) -> int:
 
 
 def _found(volume: xr.Dataset, place: str, planes: slice, given: float | None) -> tuple[float, float]:
-    """Return the most frequent grey value of slices and its width; what is given and no width where none has a number."""
+    """Return the most frequent grey value of slices and its width; without any number what is given, and 0."""
     values, missing = filled_and_missing(volume, (planes, slice(None), slice(None)))
     if missing is None or not missing.all():
         return _mode(values)
