@@ -131,8 +131,8 @@ def _fitted(task: Task, progress: Progress | None) -> Record:
     if evaluation.recipe.parity != EACH:
         scan.dataset, scan.recorded = evaluation.dataset, dataset
     _ = evaluation.settings  # what cannot be fitted is refused before hours are spent
-    check_output_size(evaluation.source, maps_only=asked.maps_only)
     target = task.folder / task.source.result
+    check_output_size(evaluation.source, maps_only=asked.maps_only, path=target)
     refuse_same_file(target, path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_output(target, overwrite=True) as file:
