@@ -145,7 +145,7 @@ def _fitted(task: Task, progress: Progress | None) -> Record:
             kept=("regions", "points", "grains"),
             sha256=sha256,
         )
-        write_container_to(file, container)
+        write_container_to(file, container, target)
     pulses = summary_from_maps(maps, name=path.name, sha256=sha256)["pulses"]
     for pulse, entry in enumerate(pulses):
         if "H" in entry:
