@@ -22,7 +22,7 @@ ONE_THREAD := env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 # What takes no more than a second and needs neither a window, nor Qt, nor Gwyddion, nor anything of the system.
 QUICK := -m "not display and not gwyddion and not slow" -p no:pytest-qt
 
-.PHONY: run test check lint fuzz kill-points benchmark clean system-packages
+.PHONY: run test check lint fuzz kill-points benchmark wheels clean system-packages
 
 run: $(VENV)/installed
 	@mkdir -p build
@@ -49,6 +49,10 @@ kill-points: $(VENV)/installed-for-tests
 
 benchmark: $(VENV)/installed-for-tests
 	$(BIN)/python benchmarks/engine.py
+
+# Wheels in build/wheels: for all platforms, and for Linux with the Gwyddion module built in, which then needs no compiler.
+wheels: $(VENV)/installed
+	$(BIN)/python gwyddion_plugin/make_wheels.py build/wheels
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,7 +19,7 @@ from napari_tesm.files.sentences import KEYWORDS, OPTIONS, Field, Sentence, Spel
 
 PACKAGE = Path(napari_tesm.__file__).parent
 PLUGIN = PACKAGE.parent / "gwyddion_plugin"
-COMPILERS = ("napari_tesm/gwyddion_install/building.py", "napari_tesm/gwyddion_install/status.py")
+COMPILERS = tuple(f"napari_tesm/gwyddion_install/{name}.py" for name in ("building", "programs", "status"))
 """Files that call foreign programs by options of theirs."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.files.texts import printable
-from napari_tesm.gwyddion_install import OtherSystemError, Status, install, status, uninstall
+from napari_tesm.gwyddion_install import OLDEST_GWYDDION, OtherSystemError, Status, install, status, uninstall
 from napari_tesm.version import __version__
 
 
@@ -33,18 +33,24 @@ def _install_module() -> int:
         installed = install()
     except OtherSystemError as error:
         raise OSError(
-            f"{error}. A Gwyddion with pygwy can have the plug-ins: tesm gwyddion install --pygwy; every Gwyddion "
+            f"{error}. A Gwyddion 2 with pygwy can have the plug-ins: tesm gwyddion install --pygwy; every Gwyddion "
             "reads what tesm fit writes"
         ) from None
-    print(f"Module: {printable(str(installed.module))}")
+    how = " (as it came with napari-tesm)" if installed.prebuilt else ""
+    print(f"Module: {printable(str(installed.module))}{how}")
     print(f"Engine: {printable(str(installed.engine))}")
     current = status()
     if current.problem:
         raise RuntimeError(
             f"the module is built and installed, but Gwyddion would not load it: {current.problem}"
         )
-    if current.program is None:
+    if not current.programs:
         print("Gwyddion itself is not on the PATH; its libraries are here and load the module.")
+    for program in current.programs:
+        if not program.takes_module:
+            print(
+                f"{printable(program.name)} does not take it: it is for Gwyddion 2 from {OLDEST_GWYDDION} on."
+            )
     print("Restart Gwyddion and look under Volume Data, Curve Maps and Data Process for t-ESM.")
     return 0
 
@@ -65,9 +71,12 @@ def _lines(current: Status) -> Iterator[str]:
         version = current.version or "unknown version"
         other = "" if version == __version__ else f" (this is napari-tesm {__version__}: install it again)"
         yield f"Module:   {version}{other}, {current.module}"
-    program = current.program or "no program gwyddion on the PATH"
-    # The version is known only where the libraries were asked to load the module.
-    yield f"Gwyddion: {current.gwyddion + ', ' if current.gwyddion else ''}{program}"
+    for program in current.programs:
+        for_it = "" if program.takes_module else f" (the module is for Gwyddion 2 from {OLDEST_GWYDDION} on)"
+        yield f"Gwyddion: {program.version}, {program.path}{for_it}"
+    if not current.programs:
+        # The version is known only where the libraries were asked to load the module.
+        yield f"Gwyddion: {current.gwyddion + ', ' if current.gwyddion else ''}no program gwyddion on the PATH"
     if current.module is not None:
         kinds = {"proc": "Data Process", "volume": "Volume Data", "cmap": "Curve Maps"}
         menus = sorted({kinds[name.split("::")[0]] for name in current.functions})

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from napari_tesm.gwyddion_install.places import MODULE_NAME, output_of, source_folder
+from napari_tesm.gwyddion_install.programs import OLDEST_GWYDDION
 
-OLDEST_GWYDDION: Final = "2.60"
-"""The first with curve maps and with the parameter tables that the dialogs are made of."""
 _FIRST_TOO_NEW: Final = "3"
 _FLAGS: Final = (
     "-std=gnu99",
@@ -68,15 +67,24 @@ def build_module(folder: Path) -> Path:
     if sys.platform in ("win32", "darwin"):
         raise OtherSystemError("the module is built on Linux")
     _check_requirements()
-    flags = _pkg_config("--cflags", "gwyddion").stdout.split()
     module = folder / MODULE_NAME
-    # Gwyddion's functions are found in the program that loads the module: nothing is linked.
-    sources = [str(path) for path in sorted(source_folder().glob("*.c"))]
-    done = _output([*(_compiler() or []), *_FLAGS, "-o", str(module), *sources, *flags])
+    done = _output(command_to_build(_compiler() or [], source_folder(), module, flags_of_headers()))
     if done.returncode or not module.is_file():
         errors = [line.strip() for line in done.stderr.splitlines() if "error" in line]
         raise RuntimeError(f"the compiler failed: {errors[0] if errors else done.stderr.strip()[:300]}")
     return module
+
+
+def command_to_build(
+    compiler: Sequence[str], sources: Path, module: Path, headers: Sequence[str]
+) -> list[str]:
+    """Return what makes the module of the sources; Gwyddion's functions are found in the program that loads it."""
+    return [*compiler, *_FLAGS, "-o", str(module), *map(str, sorted(sources.glob("*.c"))), *headers]
+
+
+def flags_of_headers() -> list[str]:
+    """Return what has a compiler find the headers of Gwyddion 2."""
+    return _pkg_config("--cflags", "gwyddion").stdout.split()
 
 
 def missing_requirements() -> list[Requirement]:
@@ -103,7 +111,9 @@ def _check_requirements() -> None:
     if _pkg_config(f"--atleast-version={OLDEST_GWYDDION}", "gwyddion").returncode:
         raise OSError(f"the headers are of Gwyddion {version}: {OLDEST_GWYDDION} or later is needed")
     if not _pkg_config(f"--atleast-version={_FIRST_TOO_NEW}", "gwyddion").returncode:
-        raise OSError(f"the headers are of Gwyddion {version}: the module is for Gwyddion 2")
+        raise OSError(
+            f"the headers are of Gwyddion {version}, and the module is for Gwyddion 2: install those of Gwyddion 2"
+        )
     # What else the file of Gwyddion asks for on this system.
     asked = _pkg_config("--cflags", "gwyddion")
     if asked.returncode:

@@ -8,8 +8,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_tesm.gwyddion_install.building import build_module
-from napari_tesm.gwyddion_install.places import memory_path, module_path, own_engine, pygwy_paths
+from napari_tesm.gwyddion_install.building import OtherSystemError, build_module
+from napari_tesm.gwyddion_install.places import (
+    memory_path,
+    module_path,
+    own_engine,
+    prebuilt_module,
+    pygwy_paths,
+)
+from napari_tesm.gwyddion_install.programs import programs_here, why_no_module
+from napari_tesm.gwyddion_install.status import findings_of
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.version import __version__
 
@@ -26,17 +34,21 @@ class Installed:
         The plug-ins for pygwy.
     engine : Path
         The program that they call.
+    prebuilt : bool
+        Whether the module came with the package, and was not built here.
     """
 
     module: Path | None
     plugins: tuple[Path, ...]
     engine: Path
+    prebuilt: bool = False
 
 
 def install(*, pygwy: bool = False) -> Installed:
-    """Build the module and install it for this user; the module remembers the ``tesm`` of this Python.
+    """Install the module for this user; the module remembers the ``tesm`` of this Python.
 
-    An earlier one is replaced, and stays if anything fails.
+    What came built with the package is taken where Gwyddion's loader takes it, else it is built. An earlier one is
+    replaced, and stays if anything fails.
 
     Parameters
     ----------
@@ -46,7 +58,7 @@ def install(*, pygwy: bool = False) -> Installed:
     Raises
     ------
     OSError, RuntimeError
-        If it cannot be built or written.
+        If it cannot be built or written, or the Gwyddion on the PATH is one that it is not made for.
     """
     if pygwy:
         engine = own_engine()
@@ -55,12 +67,23 @@ def install(*, pygwy: bool = False) -> Installed:
             _write(target, source.read_bytes())
         _remember(engine)
         return Installed(None, tuple(plugins.values()), engine)
-    with tempfile.TemporaryDirectory(prefix="tesm-module-") as folder:
-        built = build_module(Path(folder)).read_bytes()
+    if reason := why_no_module(programs_here()):
+        raise OtherSystemError(reason)
+    content = _prebuilt()
+    prebuilt = content is not None
+    if content is None:
+        with tempfile.TemporaryDirectory(prefix="tesm-module-") as folder:
+            content = build_module(Path(folder)).read_bytes()
     engine = own_engine()
-    _write(module_path(), built, executable=True)
+    _write(module_path(), content, executable=True)
     _remember(engine)
-    return Installed(module_path(), (), engine)
+    return Installed(module_path(), (), engine, prebuilt)
+
+
+def _prebuilt() -> bytes | None:
+    """Return the module that came with the package, None where there is none or Gwyddion would not load it."""
+    path = prebuilt_module()
+    return None if path is None or findings_of(path).get("problem") else path.read_bytes()
 
 
 def uninstall() -> list[Path]:

@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 MODULE_NAME: Final = "tesm.so"
+_MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
+"""Other names of the same kinds of computer."""
 _SETTING: Final = re.compile(r'^"/module/tesm/engine" string "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 """The engine chosen in the module's dialog, as Gwyddion writes its settings."""
 
@@ -28,6 +31,13 @@ def source_folder() -> Path:
         if (folder / "tesm.h").is_file():
             return folder
     raise FileNotFoundError("the sources of the Gwyddion module are missing: install napari-tesm anew")
+
+
+def prebuilt_module() -> Path | None:
+    """Return the module that came built with the package, None where none came for this kind of computer."""
+    machine = platform.machine().lower()
+    path = source_folder() / "prebuilt" / f"tesm-linux-{_MACHINES.get(machine, machine)}.so"
+    return path if sys.platform == "linux" and path.is_file() else None
 
 
 def gwyddion_folder() -> Path:

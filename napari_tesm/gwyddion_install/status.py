@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_tesm.gwyddion_install.places import engine_for_gwyddion, module_path, output_of, pygwy_paths
+from napari_tesm.gwyddion_install.programs import Program, programs_here
 
 _TIMEOUT: Final = 60  # s
 
@@ -26,8 +26,8 @@ class Status:
         The module's version, as Gwyddion's loader read it; empty if it could not.
     gwyddion : str
         Version of Gwyddion's libraries; empty where there are none.
-    program : str, optional
-        Path of the program ``gwyddion``.
+    programs : tuple of Program
+        The Gwyddions on the PATH, those that the module is made for first.
     functions : tuple of str
         What the module offers in Gwyddion, as ``"volume::tesm_diffusion_maps"``.
     plugins : tuple of Path
@@ -45,7 +45,7 @@ class Status:
     module: Path | None
     version: str
     gwyddion: str
-    program: str | None
+    programs: tuple[Program, ...]
     functions: tuple[str, ...]
     plugins: tuple[Path, ...]
     problem: str
@@ -56,19 +56,24 @@ class Status:
     @property
     def ready(self) -> bool:
         """Whether everything is there and fits together."""
-        return bool(self.module and self.program and not self.problem and self.engine_version)
+        return bool(
+            self.module
+            and any(program.takes_module for program in self.programs)
+            and not self.problem
+            and self.engine_version
+        )
 
 
 def status() -> Status:
     """Return the state of the module on this computer."""
     module = module_path() if module_path().is_file() else None
-    said: dict[str, Any] = _findings(module) if module else {"problem": "it is not installed"}
+    said: dict[str, Any] = findings_of(module) if module else {"problem": "it is not installed"}
     engine, origin = engine_for_gwyddion()
     return Status(
         module=module,
         version=said.get("module", ""),
         gwyddion=said.get("gwyddion") or "",
-        program=shutil.which("gwyddion"),
+        programs=tuple(programs_here()),
         functions=tuple(said.get("functions", ())),
         plugins=tuple(path for path in pygwy_paths().values() if path.is_file()),
         problem=said.get("problem", ""),
@@ -78,7 +83,8 @@ def status() -> Status:
     )
 
 
-def _findings(module: Path) -> dict[str, Any]:
+def findings_of(module: Path) -> dict[str, Any]:
+    """Return what Gwyddion's own loader makes of a module: see `napari_tesm.gwyddion_install.loading`."""
     script = Path(__file__).with_name("loading.py")
     try:
         done = output_of([sys.executable, "-I", str(script), os.fspath(module)], _TIMEOUT)

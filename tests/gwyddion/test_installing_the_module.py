@@ -1,10 +1,15 @@
 """``tesm gwyddion install | status | uninstall`` for a user of the tests' own."""
 
+import base64
+import hashlib
 import os
+import platform
+import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -197,6 +202,82 @@ def test_a_build_that_fails_leaves_the_earlier_module(home, capsys, tmp_path, mo
     assert "nobody" in err
     assert module.read_bytes() == b"earlier"
     assert sorted(path.name for path in module.parent.iterdir()) == ["tesm.so"]
+
+
+def fake_gwyddions(folder, monkeypatch, **versions):
+    """Have these programs alone on the PATH."""
+    folder.mkdir()
+    for name, version in versions.items():
+        (folder / name).write_text(f"#!/bin/sh\necho 'Gwyddion {version} (2026-08-31)'\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_the_module_is_only_put_where_a_gwyddion_takes_it(home, capsys, tmp_path, monkeypatch):
+    fake_gwyddions(tmp_path / "three", monkeypatch, gwyddion3="3.12", gwyddion="3.12.1")
+    code, out, err = tesm(capsys, "install")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "the module is for Gwyddion 2 from 2.60 on, and here is Gwyddion 3.12.1 (" in err
+    assert f"and Gwyddion 3.12 ({tmp_path / 'three' / 'gwyddion3'})" in err
+    assert not (home / ".gwyddion").exists()
+    said = f"Gwyddion: 3.12, {tmp_path / 'three' / 'gwyddion3'} (the module is for Gwyddion 2 from 2.60 on)\n"
+    assert said in tesm(capsys, "status")[1]
+    fake_gwyddions(tmp_path / "old", monkeypatch, gwyddion="2.59")
+    assert "here is Gwyddion 2.59 (" in tesm(capsys, "install")[2]
+    fake_gwyddions(tmp_path / "other", monkeypatch, gwyddion="x")  # somebody else's program of that name
+    assert "no program gwyddion on the PATH" in tesm(capsys, "status")[1]
+    # The one that takes it is named first.
+    fake_gwyddions(tmp_path / "both", monkeypatch, gwyddion="3.1", gwyddion3="2.70")
+    out = tesm(capsys, "status")[1]
+    assert out.index("Gwyddion: 2.70") < out.index("Gwyddion: 3.1,")
+
+
+@pytest.mark.gwyddion
+def test_what_came_built_needs_no_compiler_and_counts_only_where_it_loads(
+    home, capsys, tmp_path, monkeypatch, module
+):
+    sources = tmp_path / "sources"
+    shutil.copytree(ROOT / "gwyddion_plugin", sources)
+    machine = platform.machine()
+    built = sources / "prebuilt" / f"tesm-linux-{machine}.so"
+    built.parent.mkdir()
+    shutil.copy(module, built)
+    monkeypatch.setattr(places, "source_folder", lambda: sources)
+    monkeypatch.setenv("CC", "no-such-program")
+    code, out, err = tesm(capsys, "install")
+    assert (code, err) == (0, "")
+    installed = home / ".gwyddion" / "modules" / "tesm.so"
+    assert f"Module: {installed} (as it came with napari-tesm)\n" in out
+    assert installed.read_bytes() == module.read_bytes()
+    # One for another Gwyddion, or cut on its way, is not taken; then it is built.
+    built.write_bytes(module.read_bytes()[:5000])
+    assert "a C compiler is missing" in tesm(capsys, "install")[2]
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    assert places.prebuilt_module() is None
+
+
+def test_a_wheel_with_the_module_is_one_that_pip_takes(tmp_path):
+    with_module = runpy.run_path(str(ROOT / "gwyddion_plugin" / "make_wheels.py"))["with_module"]
+    plain, module = tmp_path / "a-1.0-py3-none-any.whl", tmp_path / "tesm-linux-aarch64.so"
+    module.write_bytes(b"\x7fELF")
+    with zipfile.ZipFile(plain, "w") as wheel:
+        wheel.writestr("a/__init__.py", "x = 1\n")
+        wheel.writestr(
+            "a-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("a-1.0.dist-info/RECORD", "")
+    (tmp_path / "out").mkdir()
+    made = with_module(plain, module, "manylinux_2_17_aarch64", tmp_path / "out")
+    assert made.name == "a-1.0-py3-none-manylinux_2_17_aarch64.whl"
+    with zipfile.ZipFile(made) as wheel:
+        assert b"Tag: py3-none-manylinux_2_17_aarch64\n" in wheel.read("a-1.0.dist-info/WHEEL")
+        assert wheel.read("napari_tesm/gwyddion_plugin/prebuilt/tesm-linux-aarch64.so") == b"\x7fELF"
+        recorded = dict(
+            line.split(",", 1) for line in wheel.read("a-1.0.dist-info/RECORD").decode().splitlines()
+        )
+        assert set(recorded) == set(wheel.namelist())
+        digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).decode().rstrip("=")
+        assert recorded["a/__init__.py"] == f"sha256={digest},6"
 
 
 def test_the_plugins_for_pygwy_come_and_go_without_a_compiler(home, capsys, monkeypatch):
