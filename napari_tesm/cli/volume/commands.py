@@ -13,6 +13,7 @@ _READING: Final = group(
     option("up", "z", "axis of the file that leads away from the collector: z (slices, default), y (rows), x "
            "(columns), or -z, -y, -x", default="z"),
     option("array", "NAME", "which array of an HDF5 file"),
+    option("peak", "7Li+|7.016", "which peak of a mass spectrometer's file; 6Li+,7Li+ is a sum, 7Li+/total a ratio"),
     shared.taken("mapping", "M.yaml", "what a file of bare numbers holds"),
 )
 _LEVELS: Final = group(

@@ -4,6 +4,7 @@ import argparse
 import json
 from typing import Any
 
+from napari_tesm.cli.outputs import wrapped
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.volume.opening import reading_from_options
 from napari_tesm.files.texts import printable
@@ -35,6 +36,8 @@ def _lines(description: dict[str, Any]) -> list[str]:
         lines.append(
             f"  voxel {voxel_in_words(description['voxel'])}, volume {_size_in_words(description['size'])}"
         )
+    if description["peaks"]:
+        lines += wrapped(f"{len(description['peaks'])} peaks: {', '.join(description['peaks'])}", "  ")
     lines += [f"  note: {note}" for note in description["notes"]]
     return lines + [f"  missing: {sentence}" for sentence in description["missing"]]
 

@@ -29,7 +29,13 @@ def reading_from_options(options: argparse.Namespace) -> dict[str, Any]:
         voxel = None if options.voxel is None else voxel_from_text(options.voxel)
     except ValueError as error:
         raise UsageError(f"--voxel: {error}") from None
-    return {"voxel": voxel, "up": options.up, "array": options.array, "mapping": options.mapping}
+    return {
+        "voxel": voxel,
+        "up": options.up,
+        "array": options.array,
+        "mapping": options.mapping,
+        "peak": options.peak,
+    }
 
 
 def volume_to_read(options: argparse.Namespace, path: str | None = None) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""Volumes in HDF5 files: Data Exchange, NXdata, or whichever array has three dimensions."""
+"""Volumes in HDF5 files: Data Exchange, NXdata, TofDaq, or whichever array has three dimensions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.io.content import Axis, ContentError, FileContent, Source
 from napari_tesm.io.hdf5 import content_from_hdf5
 from napari_tesm.io.volumes.stored import StoredVolume, metres_from
+from napari_tesm.io.volumes.tofdaq import is_tofdaq, volume_from_tofdaq
 
 _EXCHANGE: Final = "exchange/data"
 OF_PROJECTIONS: Final = ("data_white", "data_dark", "theta", "image_key", "rotation_angle")
@@ -17,7 +18,7 @@ OF_PROJECTIONS: Final = ("data_white", "data_dark", "theta", "image_key", "rotat
 _SHOWN: Final = 8
 
 
-def volume_from_hdf5(path: Path, *, array: str | None = None) -> StoredVolume:
+def volume_from_hdf5(path: Path, *, array: str | None = None, peak: str | None = None) -> StoredVolume:
     """Return the volume of an HDF5 file.
 
     Parameters
@@ -25,6 +26,8 @@ def volume_from_hdf5(path: Path, *, array: str | None = None) -> StoredVolume:
     path : Path
     array : str, optional
         Its name, where the file holds several arrays of three dimensions.
+    peak : str, optional
+        Of TofDaq's files, as of `volume_from_tofdaq`.
 
     Raises
     ------
@@ -32,6 +35,8 @@ def volume_from_hdf5(path: Path, *, array: str | None = None) -> StoredVolume:
         If there is none, or several. Of projections the refusal says so: nothing is reconstructed here.
     """
     content = content_from_hdf5(path)
+    if array is None and is_tofdaq(content):
+        return volume_from_tofdaq(content, peak)
     source = chosen_source(content, array)
     beside = [other.name.rpartition("/")[2] for other in content.sources]
     raw = None if array is not None else next((name for name in OF_PROJECTIONS if name in beside), None)

@@ -20,7 +20,8 @@ MARK: Final = "t-ESM volume 1"
 ABOUT: Final = "tesm_volume"
 """Attribute of such a folder: what else is known of the volume."""
 _SPACE: Final = ("z", "y", "x")
-_KEPT: Final = ("simulated", "preset", "seed", "reconstruction")
+KEPT: Final = ("simulated", "preset", "seed", "reconstruction", "peak")
+"""What is kept of a volume beside its numbers."""
 _MOST_AXES: Final = 5
 
 
@@ -60,7 +61,7 @@ def volume_from_ome_zarr(path: Path) -> StoredVolume:
         volume = _without_others(array, names, path)
         edges = {name: metres_from(step, unit) for name, step, unit in zip(names, steps, units, strict=True)}
         about = attributes.get(ABOUT)
-    kept = {key: about[key] for key in _KEPT if key in about} if isinstance(about, dict) else {}
+    kept = {key: about[key] for key in KEPT if key in about} if isinstance(about, dict) else {}
     order = sorted((name for name in names if name in _SPACE), key=_SPACE.index)
     z, y, x = (edges[name] for name in order)
     return StoredVolume("OME-Zarr", volume, (z, y, x), tuple(notes), kept)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import xarray as xr
 
 from napari_tesm.files.sentences import Sentence
-from napari_tesm.io.content import ContentError
+from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.detection import beginning_of_file
 from napari_tesm.io.hdf5 import is_hdf5
 from napari_tesm.io.volumes.arrays import volume_from_hdf5
@@ -19,10 +19,11 @@ from napari_tesm.io.volumes.ome_zarr import is_ome_zarr, volume_from_ome_zarr
 from napari_tesm.io.volumes.raw import volume_from_raw
 from napari_tesm.io.volumes.stored import StoredVolume
 from napari_tesm.io.volumes.tiff import is_tiff, slices_in_folder, volume_from_tiff, volume_from_tiff_folder
+from napari_tesm.io.volumes.tofdaq import PEAK
 from napari_tesm.volumes.dataset import Voxel, volume_from_array, voxel_in_words
 
 _READERS: Final = ((is_tiff, volume_from_tiff), (is_mrc, volume_from_mrc), (is_nrrd, volume_from_nrrd))
-_KNOWN: Final = "TIFF stacks and folders of slices, HDF5 (Data Exchange, NXdata), OME-Zarr, MRC, NRRD"
+_KNOWN: Final = "TIFF stacks and folders of slices, HDF5 (Data Exchange, NXdata, TofDaq), OME-Zarr, MRC, NRRD"
 _SAME: Final = 1e-3
 
 
@@ -33,6 +34,7 @@ def open_volume(
     up: str = "z",
     array: str | None = None,
     mapping: str | PathLike[str] | None = None,
+    peak: str | None = None,
 ) -> xr.Dataset:
     """Return the volume of a file; its numbers stay there until they are asked for.
 
@@ -49,6 +51,9 @@ def open_volume(
         Which array of an HDF5 file.
     mapping : path-like, optional
         What bare numbers are.
+    peak : str, optional
+        Which peaks of a mass spectrometer: a label or m/z, several for their sum, and after a stroke what it is divided
+        by. A file that has no peaks is taken as it is, and a note says so.
 
     Returns
     -------
@@ -67,10 +72,10 @@ def open_volume(
         If a package that reads it is not installed.
     """
     path = Path(path)
-    stored = stored_volume(path, array, mapping)
+    stored = stored_volume(path, array, mapping, peak)
     if stored.refusal:
         raise ContentError(stored.refusal)
-    notes = [*stored.notes, *_contradiction(stored.voxel, voxel)]
+    notes = [*stored.notes, *_contradiction(stored.voxel, voxel), *_without_peaks(stored, peak)]
     try:
         volume = volume_from_array(stored.array, voxel or stored.voxel, up=up, attributes=stored.attributes)
     except ValueError as error:
@@ -87,6 +92,7 @@ def describe_volume(
     up: str = "z",
     array: str | None = None,
     mapping: str | PathLike[str] | None = None,
+    peak: str | None = None,
 ) -> dict[str, Any]:
     """Return what a file holds, also where it does not say the size of a voxel; parameters as of `open_volume`.
 
@@ -94,11 +100,11 @@ def describe_volume(
     -------
     dict
         ``name``, ``format``, ``shape`` (slices, rows, columns), ``dtype``, ``voxel`` (m, None where it is not known),
-        ``size`` (m, as the voxel), ``up``, ``projections`` (whether they are raw ones and no volume), ``notes``,
-        ``simulated``, and ``missing``: sentences.
+        ``size`` (m, as the voxel), ``up``, ``projections`` (whether they are raw ones and no volume), ``peaks`` (of a
+        mass spectrometer), ``notes``, ``simulated``, and ``missing``: sentences.
     """
     path = Path(path)
-    stored = stored_volume(path, array, mapping)
+    stored = stored_volume(path, array, mapping, peak)
     edges = voxel or stored.voxel
     missing: list[str] = [stored.refusal] if stored.refusal else []
     try:
@@ -117,14 +123,17 @@ def describe_volume(
             for edge, count in zip(edges, stored.array.shape, strict=True)
         ],
         "up": up,
-        "projections": bool(stored.refusal),
+        "projections": bool(stored.refusal) and not stored.peaks,
+        "peaks": list(stored.peaks),
         "simulated": bool(stored.attributes.get("simulated", False)),
-        "notes": [*stored.notes, *_contradiction(stored.voxel, voxel)],
+        "notes": [*stored.notes, *_contradiction(stored.voxel, voxel), *_without_peaks(stored, peak)],
         "missing": missing,
     }
 
 
-def stored_volume(path: Path, array: str | None, mapping: str | PathLike[str] | None) -> StoredVolume:
+def stored_volume(
+    path: Path, array: str | None, mapping: str | PathLike[str] | None, peak: str | None = None
+) -> StoredVolume:
     """Return what a file of any format holds, its voxel known or not; parameters and errors as of `open_volume`."""
     head = beginning_of_file(path)
     if mapping is not None:
@@ -138,7 +147,7 @@ def stored_volume(path: Path, array: str | None, mapping: str | PathLike[str] | 
     if not head:
         raise ContentError(f"{path} is empty (0 bytes): copy it again from where it was made.")
     if is_hdf5(path, head):
-        return volume_from_hdf5(path, array=array)
+        return volume_from_hdf5(path, array=array, peak=peak)
     for test, reader in _READERS:
         if test(path, head):
             return reader(path)
@@ -148,6 +157,12 @@ def stored_volume(path: Path, array: str | None, mapping: str | PathLike[str] | 
             path=path, known=_KNOWN,
         )
     )  # fmt: skip
+
+
+def _without_peaks(stored: StoredVolume, peak: str | None) -> list[str]:
+    if peak is None or stored.peaks or stored.attributes.get(PEAK):
+        return []
+    return [f"The file has no peaks to choose among; what it holds is taken for '{one_line(peak)}'."]
 
 
 def _contradiction(said: tuple[float | None, ...], given: Voxel | None) -> list[str]:

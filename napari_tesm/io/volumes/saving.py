@@ -16,7 +16,7 @@ import xarray as xr
 from napari_tesm.files.atomic import refuse_same_file
 from napari_tesm.files.folders import folder_output
 from napari_tesm.files.optional import optional_module
-from napari_tesm.io.volumes.ome_zarr import ABOUT, MARK
+from napari_tesm.io.volumes.ome_zarr import ABOUT, KEPT, MARK
 from napari_tesm.io.zarr_store.saving import refuse_existing, run_to_its_end
 from napari_tesm.volumes.dataset import AXES, INTENSITY, voxel_of
 from napari_tesm.volumes.segmentation import LABELS
@@ -139,9 +139,7 @@ def _halved(below: Any, along: slice, *, labels: bool) -> np.ndarray:
 def _attributes(
     path: Path, voxel: tuple[float, ...], count: int, attributes: dict[str, Any]
 ) -> dict[str, Any]:
-    kept = {
-        key: attributes[key] for key in ("simulated", "preset", "seed", "reconstruction") if key in attributes
-    }
+    kept = {key: attributes[key] for key in KEPT if key in attributes}
     return {
         "multiscales": [
             {

@@ -32,6 +32,8 @@ class StoredVolume:
         What is kept with the Dataset.
     refusal : str
         Why this is no volume though it looks like one, empty where it is one.
+    peaks : tuple of str
+        Peaks of a mass spectrometer that can be chosen among.
     """
 
     format: str
@@ -40,6 +42,7 @@ class StoredVolume:
     notes: tuple[str, ...] = ()
     attributes: dict[str, Any] = field(default_factory=dict)
     refusal: str = ""
+    peaks: tuple[str, ...] = ()
 
 
 def metres_from(number: Any, unit: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.files.disk import DiskBytes, DiskFile
-from napari_tesm.files.errors import FileChangedError
-from napari_tesm.files.lazy import LazyArray, Part
+from napari_tesm.files.lazy import LazyArray
 from napari_tesm.files.optional import optional_module
-from napari_tesm.io.content import ContentError, damage_told, disk_content, one_line
+from napari_tesm.io.content import ContentError, damage_told, disk_content
+from napari_tesm.io.volumes.slices import WholeSlices
 from napari_tesm.io.volumes.stored import StoredVolume, check_claim, metres_from
 from napari_tesm.quantities.numbers import counted
-from napari_tesm.volumes.unpacked import UnpackedSlices
 
 _MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_SLICES: Final = 100_000
@@ -122,7 +121,10 @@ def _array(tiff: Any, series: Any, disk: DiskFile, shape: tuple[int, ...], dtype
     pages = series.pages
     if len(pages) == shape[0]:
         return LazyArray(
-            shape, dtype, _Slices(shape, dtype, lambda k: pages[k].asarray(), disk.path), check=disk.check
+            shape,
+            dtype,
+            WholeSlices(shape, dtype, lambda k: pages[k].asarray(), disk.path, _read_quietly),
+            check=disk.check,
         )
     if len(pages) == 1:
         whole = series.asarray().reshape(shape)
@@ -170,46 +172,9 @@ def volume_from_tiff_folder(path: Path) -> StoredVolume:
     whole = (len(files), *shape)
     return StoredVolume(
         f"folder of {len(files)} TIFF slices",
-        LazyArray(whole, dtype, _Slices(whole, dtype, read, path)),
+        LazyArray(whole, dtype, WholeSlices(whole, dtype, read, path, _read_quietly)),
         voxel,
     )
-
-
-class _Slices:
-    """Slices that are unpacked as a whole, one at a time; where parts of them are asked for, once for all."""
-
-    def __init__(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[int], NDArray[Any]], path: Path
-    ) -> None:
-        self.shape, self.dtype, self.read, self.path = shape, dtype, read, path
-        self._unpacked: UnpackedSlices | None = None
-
-    def __call__(self, part: Part) -> NDArray[Any]:
-        chosen = range(part[0].start, part[0].stop, part[0].step)
-        sizes = [len(range(along.start, along.stop, along.step)) for along in part]
-        out = np.empty(sizes, self.dtype)
-        if self._unpacked is None and any(
-            along.stop - along.start < size for along, size in zip(part[1:], self.shape[1:], strict=True)
-        ):
-            self._unpacked = UnpackedSlices(self.shape, self.dtype)
-        for place, number in enumerate(chosen):
-            if self._unpacked is not None and (kept := self._unpacked.rows_of(number, part[1])) is not None:
-                out[place] = kept[:: part[1].step, part[2]]
-                continue
-            try:
-                with _read_quietly(self.path):
-                    whole = np.asarray(self.read(number)).reshape(self.shape[1:])
-                    out[place] = whole[part[1:]]
-                if self._unpacked is not None:
-                    self._unpacked.keep(number, whole)
-            except (FileChangedError, ContentError, MemoryError):
-                raise
-            # Each way of packing has errors of its own for damaged bytes.
-            except Exception as error:
-                raise OSError(
-                    f"{self.path}: slice {number} cannot be read ({one_line(str(error)) or type(error).__name__})."
-                ) from None
-        return out
 
 
 @contextmanager
