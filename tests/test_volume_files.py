@@ -1,8 +1,10 @@
 """Files of volumes: every format opened by its content, the voxel from the file or refused, and nothing else."""
 
 import gzip
+import itertools
 import json
 import struct
+import zlib
 from types import SimpleNamespace
 
 import h5py
@@ -13,6 +15,8 @@ import zarr
 
 from napari_tesm.cli import main
 from napari_tesm.io.volumes import open_volume, save_volume
+from napari_tesm.io.volumes.projections import projections_from_file
+from napari_tesm.io.volumes.zeiss import ZeissFile
 from napari_tesm.volumes.dataset import volume_from_array, voxel_of
 
 VOXEL = (80e-9, 60e-9, 50e-9)
@@ -69,6 +73,59 @@ def nrrd(folder, encoding="raw", *, values=GREY, beside=None, **fields):
     head = "\n".join(lines).encode()
     path.write_bytes(head + b"\n" if beside else head + b"\n\n" + numbers)
     return path
+
+
+def in_runs(content):
+    """Bytes in Amira's runs: a count and what it repeats, or 128 and a count and bytes as they are."""
+    out, plain = bytearray(), bytearray()
+
+    def put_plain():
+        for start in range(0, len(plain), 127):
+            part = plain[start : start + 127]
+            out.extend(bytes([128 + len(part)]) + part)
+        plain.clear()
+
+    for byte, group in itertools.groupby(content):
+        count = len(list(group))
+        if count < 3:
+            plain.extend([byte] * count)
+            continue
+        put_plain()
+        for start in range(0, count, 127):
+            out.extend([min(127, count - start), byte])
+    put_plain()
+    return bytes(out)
+
+
+def amira(
+    folder, codec="", *, order="<", kind="ushort", values=GREY, unit='Units { Coordinates "µm" }', **words
+):
+    """An Amira mesh; its box runs from the middle of the first voxel to that of the last one."""
+    numbers = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    packed = {"HxZip": zlib.compress, "HxByteRLE": in_runs}.get(codec, bytes)(numbers)
+    words = {"size": "11 9 7", "places": "uniform", "claimed": len(packed)} | words
+    packing = f"({codec},{words['claimed']})" if codec else ""
+    mark = "BINARY-LITTLE-ENDIAN 2.1" if order == "<" else "BINARY 2.1"
+    head = f"""# AmiraMesh {mark}
+define Lattice {words["size"]}
+Parameters {{
+    Materials {{ Exterior {{ Id 0 }} Inside {{ Color 0.6 0.7 0.8, Id 1 }} }}
+    {unit}
+    BoundingBox 3 3.5 -1.2 -0.72 0.04 0.52,
+    CoordType "{words["places"]}"
+}}
+Lattice {{ {kind} Data }} @1{packing}
+
+# Data section follows
+@1
+"""
+    path = folder / "a.am"
+    path.write_bytes(head.encode() + packed + b"\n")
+    return path
+
+
+LABELS = np.repeat(np.random.default_rng(2).integers(0, 3, (7, 9, 1)), 11, axis=2).astype(np.uint8)
+LABELS[3, 4] = np.arange(11)
 
 
 def nxdata(folder):
@@ -131,9 +188,10 @@ def bare(folder, **entries):
     [imagej, lambda folder: imagej(folder, byteorder=">"), ome, mrc, lambda f: mrc(f, ">"),
      lambda f: mrc(f, axes=(3, 1, 2)), nrrd, lambda f: nrrd(f, "gzip"),
      lambda f: nrrd(f, values=GREY.astype(">u2"), endian="big", beside="n.raw", byte_skip="-1"), nxdata,
+     amira, lambda f: amira(f, "HxZip"), lambda f: amira(f, "HxZip", order=">"),
      ome_zarr, lambda f: ome_zarr(f, "0.5")],
     ids=["imagej", "imagej-big-endian", "ome-tiff", "mrc", "mrc-big-endian", "mrc-turned", "nrrd", "nrrd-gzip",
-         "nrrd-beside", "nxdata", "ome-zarr",
+         "nrrd-beside", "nxdata", "amira", "amira-zip", "amira-big-endian", "ome-zarr",
          "ome-zarr-0.5"],
 )  # fmt: skip
 def test_a_file_that_says_its_voxel_is_opened(make, tmp_path):
@@ -144,6 +202,74 @@ def test_a_file_that_says_its_voxel_is_opened(make, tmp_path):
     # From the middle of the first voxel on, and a part is read alone.
     assert float(volume["x"][0]) == pytest.approx(25e-9)
     np.testing.assert_array_equal(volume["intensity"][2:5, 3, ::-2].values, GREY[2:5, 3, ::-2])
+
+
+def test_labels_of_amira_are_unpacked_from_their_runs(tmp_path):
+    path = amira(tmp_path, "HxByteRLE", kind="byte", values=LABELS)
+    assert len(in_runs(LABELS.tobytes())) < LABELS.size
+    np.testing.assert_array_equal(open_volume(path)["intensity"].values, LABELS)
+
+
+def test_real_files_of_amira_are_opened(shared_data):
+    labels = open_volume(shared_data / "volumes" / "amira_labels_test9.am", voxel=VOXEL)["intensity"]
+    assert labels.shape == (284, 284, 284)
+    assert not labels.values.any()
+    assert open_volume(shared_data / "volumes" / "amira_testscalar.am", voxel=VOXEL)["intensity"].shape == (
+        8,
+        6,
+        4,
+    )
+
+
+@pytest.fixture
+def zeiss(shared_data, tmp_path):
+    """Copies the file of a real microscope with other images, and with other angles."""
+    olefile = pytest.importorskip("olefile")
+    grey = np.random.default_rng(9).integers(0, 60000, (7, 256, 256)).astype("<u2")
+
+    def copy(angles=None):
+        path = tmp_path / "z.txrm"
+        path.write_bytes((shared_data / "volumes" / "zeiss_chip_tomo.txrm").read_bytes())
+        with olefile.OleFileIO(str(path), write_mode=True) as file:
+            for number, image in enumerate(grey, start=1):
+                file.write_stream(f"ImageData1/Image{number}", image.tobytes())
+            if angles is not None:
+                file.write_stream("ImageInfo/Angles", np.asarray(angles, "<f4").tobytes())
+        return path
+
+    return copy, grey
+
+
+def test_images_at_one_angle_are_a_reconstruction_of_zeiss(zeiss):
+    copy, grey = zeiss
+    volume = open_volume(copy(np.zeros(7)))
+    np.testing.assert_array_equal(volume["intensity"].values, grey)
+    np.testing.assert_array_equal(volume["intensity"][5:1:-2, 7:9, 3].values, grey[5:1:-2, 7:9, 3])
+    assert voxel_of(volume) == pytest.approx((155.789e-9,) * 3, rel=1e-5)
+
+
+def test_images_at_angles_are_projections_of_zeiss(zeiss, shared_data, tmp_path, capsys):
+    copy, grey = zeiss
+    path = copy()
+    with pytest.raises(ValueError, match=r"raw projections at 7 angles.*reconstruct"):
+        open_volume(path)
+    found = projections_from_file(path, white=60000.0)
+    np.testing.assert_array_equal(found.counts[2:4], grey[2:4])
+    assert np.degrees(found.angles) == pytest.approx(np.arange(-45, 46, 15), abs=0.05)
+    assert found.pixel == pytest.approx((155.789e-9,) * 2, rel=1e-5)
+    # One image with the reference of its microscope.
+    single = ZeissFile(shared_data / "volumes" / "zeiss_chip00.xrm")
+    assert single.reference.shape == (512, 512) == single.shape[1:]
+    assert 0.05 < np.median(single.images[0] / single.reference) < 1  # a transmission
+    content = path.read_bytes()
+    out = tmp_path / "out.zarr"
+    for damaged in (content[:40000], content[:600], content[:512] + bytes(2048) + content[2560:]):
+        path.write_bytes(damaged)
+        assert main(["volume", "convert", str(path), "--voxel", "60nm", "-o", str(out)]) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert "z.txrm" in line
+        assert "unexpected" not in line
+        assert not out.exists()
 
 
 def plain_tiff(folder):
@@ -317,6 +443,12 @@ HOSTILE = [
     lambda f: nrrd(f, sizes="11 9 700000000"), lambda f: nrrd(f, "gzip", sizes="90000 90000 90000"),
     lambda f: nrrd(f, "bzip2"), lambda f: nrrd(f, sizes="11 9"), lambda f: nrrd(f, data_file="../n.raw"),
     lambda f: nrrd(f, data_file="gone.raw"), lambda f: nrrd(f, type="block"), lambda f: nrrd(f, byte_skip="9999"),
+    lambda f: cut(amira(f), 900), lambda f: cut(amira(f, "HxZip"), 900), lambda f: cut(amira(f), 300),
+    lambda f: amira(f, "HxZip", claimed=10**12), lambda f: amira(f, "HxByteRLE"),
+    lambda f: amira(f, places="curvilinear"),
+    lambda f: amira(f, size="11 9 700000000"), lambda f: amira(f, "HxZip", size="1100 900 700"),
+    lambda f: amira(f, kind="complex"), lambda f: amira(f, "HxMotion"), lambda f: amira(f, size="0 9 7"),
+    lambda f: amira(f, "HxByteRLE", kind="byte", values=LABELS, size="21 9 7"),
     lambda f: cut(mrc(f), 1300), lambda f: cut(mrc(f), 900), lambda f: cut(imagej(f), 900),
     lambda f: cut(imagej(f), 60), lambda f: cut(ome(f), 700), lambda f: cut(exchange(f), 2500),
     lambda f: cut(text(f), 0), lambda f: f,

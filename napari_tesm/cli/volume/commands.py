@@ -6,7 +6,8 @@ from napari_tesm.cli import shared
 from napari_tesm.cli.arguments import Command, flag, group, option
 
 # fmt: off
-_VOLUME: Final = shared.files("VOLUME", "a TIFF stack or a folder of slices, HDF5, OME-Zarr, MRC, NRRD", name="file")
+_VOLUME: Final = shared.files("VOLUME", "a TIFF stack or a folder of slices, HDF5, OME-Zarr, MRC, NRRD, Amira, "
+                             "Zeiss TXM", name="file")
 _READING: Final = group(
     "what the file does not say",
     option("voxel", "60nm|100nm,50nm,50nm", "distance of slices, rows and columns"),
@@ -28,7 +29,8 @@ COMMANDS: Final = {
         shared.DEBUG,
     )),
     "reconstruct": Command("make a volume of raw projections, as an OME-Zarr", (
-        shared.files("RAW", "HDF5 Data Exchange or NXtomo, or any stack of projections", name="file"), _READING,
+        shared.files("RAW", "HDF5 Data Exchange or NXtomo, Zeiss TXRM, or any stack of projections", name="file"),
+        _READING,
         group("what the projections are",
               option("angles", "0:180", "of the first and of the last projection in degrees, in place of the file's"),
               option("white", "W.tif|1", "frames without a sample, or one number for all pixels"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-import zlib
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +15,11 @@ import numpy as np
 from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import LazyArray
 from napari_tesm.io.content import ContentError, disk_content, one_line
+from napari_tesm.io.volumes.packed import GZIP, inflated
 from napari_tesm.io.volumes.stored import StoredVolume, check_claim, metres_from
 
 _MARK: Final = b"NRRD000"
 _LONGEST_HEADER: Final = 1 << 16
-_LARGEST_UNPACKED: Final = 2 << 30
-_BLOCK: Final = 1 << 20
 _TYPES: Final = {
     "i1": ("signed char", "int8", "int8_t"), "u1": ("uchar", "unsigned char", "uint8", "uint8_t"),
     "i2": ("short", "short int", "signed short", "signed short int", "int16", "int16_t"),
@@ -72,7 +70,9 @@ def volume_from_nrrd(path: Path) -> StoredVolume:
             raise ContentError(f"{disk.path} was cut: {n_bytes} bytes of grey values do not fit into it.")
         array = disk.array(shape, dtype, start)
     elif encoding in ("gzip", "gz"):
-        whole = np.frombuffer(_unpacked(disk, start, max(skip, 0), n_bytes), dtype).reshape(shape)
+        whole = np.frombuffer(
+            inflated(disk, start, disk.n_bytes, n_bytes, kind=GZIP, skip=max(skip, 0)), dtype
+        ).reshape(shape)
         array = LazyArray(shape, dtype, whole.__getitem__, check=disk.check)
     else:
         raise ContentError(f"{path} is packed as '{one_line(encoding)}': save it raw, or packed by gzip.")
@@ -108,26 +108,6 @@ def _beside(path: Path, name: str) -> Path:
             f"{path} names '{one_line(name)}' for its numbers: only a single file in the same folder is read."
         )
     return path.parent / name
-
-
-def _unpacked(disk: DiskFile, start: int, skip: int, n_bytes: int) -> bytes:
-    if skip + n_bytes > _LARGEST_UNPACKED:
-        raise ContentError(f"{disk.path} holds more than 2 GiB packed by gzip: save it raw first.")
-    unpacker = zlib.decompressobj(wbits=31)
-    out = bytearray()
-    try:
-        while len(out) < skip + n_bytes and start < disk.n_bytes and not unpacker.eof:
-            packed = unpacker.unconsumed_tail or disk[start : min(start + _BLOCK, disk.n_bytes)]
-            start += 0 if unpacker.unconsumed_tail else len(packed)
-            out += unpacker.decompress(packed, skip + n_bytes - len(out))
-        out += unpacker.decompress(unpacker.unconsumed_tail, max(skip + n_bytes - len(out), 1))
-    except zlib.error:
-        raise ContentError(f"{disk.path} is damaged: its packed numbers cannot be unpacked.") from None
-    if len(out) < skip + n_bytes:
-        raise ContentError(
-            f"{disk.path} was cut: {skip + n_bytes - len(out)} bytes of grey values are missing."
-        )
-    return bytes(out[skip : skip + n_bytes])
 
 
 def _voxel(fields: dict[str, str]) -> tuple[float | None, float | None, float | None]:

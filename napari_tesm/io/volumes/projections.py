@@ -1,4 +1,4 @@
-"""Files of raw projections: HDF5 Data Exchange and NXtomo say what is what; of any other stack somebody has to.
+"""Files of raw projections: Data Exchange, NXtomo and Zeiss say what is what; of any other stack somebody has to.
 
 The formats: De Carlo et al. 2014, *Scientific data exchange: a schema for HDF5-based storage of raw and analyzed data*,
 J. Synchrotron Rad. 21, 1224, and https://manual.nexusformat.org/classes/applications/NXtomo.html.
@@ -25,6 +25,7 @@ from napari_tesm.io.volumes.arrays import chosen_source
 from napari_tesm.io.volumes.registry import stored_volume
 from napari_tesm.io.volumes.stored import metres_from
 from napari_tesm.io.volumes.tiff import is_tiff, volume_from_tiff
+from napari_tesm.io.volumes.zeiss import ZeissFile, is_zeiss
 from napari_tesm.volumes.dataset import shape_in_words
 from napari_tesm.volumes.projections import Projections
 
@@ -60,7 +61,8 @@ def projections_from_file(
     Parameters
     ----------
     path : path-like
-        HDF5, a stack or a folder of TIFF images, or any other format of `open_volume`: frames, rows, columns.
+        HDF5, Zeiss TXRM, a stack or a folder of TIFF images, or any other format of `open_volume`: frames, rows,
+        columns.
     angles : tuple of float, optional
         Of the first and of the last projection in rad, equal steps between them; in place of what the file says.
     white, dark : path-like or float, optional
@@ -82,6 +84,8 @@ def projections_from_file(
     path = Path(path)
     if mapping is None and path.is_file() and is_hdf5(path, beginning_of_file(path)):
         found = _of_hdf5(path, array, angles_wanted=angles is None)
+    elif mapping is None and path.is_file() and is_zeiss(path, beginning_of_file(path)):
+        found = _of_zeiss(path)
     else:
         stored = stored_volume(path, array, mapping)
         found = Projections(stored.array, np.empty(0), pixel=stored.voxel[1:], notes=stored.notes)
@@ -157,6 +161,13 @@ def _of_hdf5(path: Path, array: str | None, *, angles_wanted: bool) -> Projectio
     if frames is not None and len(angles) == source.shape[0]:
         angles = angles[frames]
     return Projections(source.array, angles, white, dark, frames, _pixel_of(path), tuple(notes))
+
+
+def _of_zeiss(path: Path) -> Projections:
+    file = ZeissFile(path)
+    if file.is_reconstruction:
+        raise ContentError(f"{path} holds no projections, but the volume that was made of them.")
+    return Projections(file.images, file.angles, file.reference, None, pixel=(file.pixel, file.pixel))
 
 
 def _beside(content: FileContent, source: Source, name: str) -> Source | None:

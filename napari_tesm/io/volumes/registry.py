@@ -12,6 +12,7 @@ from napari_tesm.files.sentences import Sentence
 from napari_tesm.io.content import ContentError, one_line
 from napari_tesm.io.detection import beginning_of_file
 from napari_tesm.io.hdf5 import is_hdf5
+from napari_tesm.io.volumes.amira import is_amira, volume_from_amira
 from napari_tesm.io.volumes.arrays import volume_from_hdf5
 from napari_tesm.io.volumes.mrc import is_mrc, volume_from_mrc
 from napari_tesm.io.volumes.nrrd import is_nrrd, volume_from_nrrd
@@ -20,10 +21,19 @@ from napari_tesm.io.volumes.raw import volume_from_raw
 from napari_tesm.io.volumes.stored import StoredVolume
 from napari_tesm.io.volumes.tiff import is_tiff, slices_in_folder, volume_from_tiff, volume_from_tiff_folder
 from napari_tesm.io.volumes.tofdaq import PEAK
+from napari_tesm.io.volumes.zeiss import is_zeiss, volume_from_zeiss
 from napari_tesm.volumes.dataset import Voxel, volume_from_array, voxel_in_words
 
-_READERS: Final = ((is_tiff, volume_from_tiff), (is_mrc, volume_from_mrc), (is_nrrd, volume_from_nrrd))
-_KNOWN: Final = "TIFF stacks and folders of slices, HDF5 (Data Exchange, NXdata, TofDaq), OME-Zarr, MRC, NRRD"
+_READERS: Final = (
+    (is_tiff, volume_from_tiff),
+    (is_mrc, volume_from_mrc),
+    (is_nrrd, volume_from_nrrd),
+    (is_amira, volume_from_amira),
+    (is_zeiss, volume_from_zeiss),
+)
+_KNOWN: Final = (
+    "TIFF stacks and folders of slices, HDF5 (Data Exchange, NXdata, TofDaq), OME-Zarr, MRC, NRRD, Amira, Zeiss TXM"
+)
 _SAME: Final = 1e-3
 
 
@@ -41,8 +51,8 @@ def open_volume(
     Parameters
     ----------
     path : path-like
-        A TIFF stack, a folder of TIFF slices, HDF5, an OME-Zarr folder, an MRC map, NRRD, or bare numbers with a
-        mapping.
+        A TIFF stack, a folder of TIFF slices, HDF5, an OME-Zarr folder, an MRC map, NRRD, Amira, Zeiss TXM, or bare
+        numbers with a mapping.
     voxel : tuple of float, optional
         Distance of slices, rows and columns in m, in place of what the file says.
     up : {"z", "-z", "y", "-y", "x", "-x"}
