@@ -7,6 +7,8 @@ are those that dxchange (De Carlo et al. 2014, J. Synchrotron Rad. 21, 1224) rea
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import LazyArray, Part
 from napari_tesm.files.optional import optional_module
-from napari_tesm.io.content import ContentError, damage_told, disk_content
+from napari_tesm.io.content import ContentError, damage_told, disk_content, one_line
 from napari_tesm.io.volumes.stored import StoredVolume, metres_from
 
 _MARK: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -56,7 +58,7 @@ class ZeissFile:
         olefile = optional_module("olefile", path, "a file of a Zeiss microscope", extra="volumes")
         self.path = path
         self.disk = disk_content(path)
-        with damage_told(path, _VERDICT):
+        with _damage_told(path):
             self._ole = olefile.OleFileIO(str(path))
         # The library moves one place in the file for all who read.
         self._lock = threading.Lock()
@@ -107,7 +109,7 @@ class ZeissFile:
         return f"ImageData{number // _IN_A_FOLDER + 1}/Image{number + 1}"
 
     def _size(self, name: str) -> int:
-        with damage_told(self.path, _VERDICT):
+        with _damage_told(self.path):
             return int(self._ole.get_size(name)) if self._ole.exists(name) else 0
 
     def _values(self, name: str, kind: Any) -> NDArray[Any]:
@@ -117,7 +119,7 @@ class ZeissFile:
             raise ContentError(f"{self.path} {_VERDICT}: '{name}' claims {size} bytes.")
         if not size:
             return np.empty(0, kind)
-        with damage_told(self.path, _VERDICT), self._lock:
+        with _damage_told(self.path), self._lock:
             content = self._ole.openstream(name).read()
         if len(content) < size:
             raise ContentError(f"{self.path} was cut: of '{name}' {size - len(content)} bytes are missing.")
@@ -126,6 +128,18 @@ class ZeissFile:
     def _number(self, name: str) -> int:
         values = self._values(name, "<i4")
         return int(values[0]) if values.size else -1
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn what olefile raises into sentences; what the disk says, which has a number, is left as it is."""
+    with damage_told(path, _VERDICT):
+        try:
+            yield
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise ContentError(f"{path} {_VERDICT}: {one_line(str(error))}.") from None
 
 
 def is_zeiss(path: Path, head: bytes) -> bool:
