@@ -31,7 +31,9 @@ _READERS: Final = (
     (is_amira, volume_from_amira),
     (is_zeiss, volume_from_zeiss),
 )
-_KNOWN: Final = "TIFF stacks and folders of them, HDF5 (Data Exchange, NXdata, TofDaq), OME-Zarr, MRC, NRRD, Amira, Zeiss TXM"
+_KNOWN: Final = (
+    "TIFF stacks and folders, HDF5 (Data Exchange, NXdata, TofDaq), OME-Zarr, MRC, NRRD, Amira, Zeiss TXM"
+)
 _SAME: Final = 1e-3
 
 
