@@ -106,22 +106,17 @@ def map_columns(count: int) -> int:
     return math.ceil(count / math.ceil(count / 4)) if count else 1
 
 
-def draw_point_values(axes: Axes, curves: Sequence[PointCurve]) -> None:
+def draw_point_values(axes: Axes, curves: Sequence[PointCurve], *, verdicts: bool = True) -> None:
     """Draw the mean of the pixels of each point or region against the voltage, with their standard deviation.
 
     A point without a colour of its own has that of the paper, red, black, blue, and from the fourth on one that
-    everybody can tell apart; markers differ, too.
+    everybody can tell apart; markers differ, too. With `verdicts` the legend says them.
     """
-    sizes = [abs(value) for curve in curves for value in curve.means if np.isfinite(value)]
-    unit = curves[0].unit if curves else ""
-    factor, shown = prefix_for(max(sizes, default=0.0), unit)
-    if unit == "m²/s" and sizes:
-        power = math.floor(math.log10(max(sizes)))
-        factor, shown = 10.0**power, f"10$^{{{power}}}$ m²/s"
+    factor, shown = _scale_of_curves(curves, curves[0].unit if curves else "")
     for number, curve in enumerate(curves):
         colour = curve.colour or PAPER_COLOURS.get(curve.number, colour_of_point(curve.number))
-        label = f"{curve.label}: {curve.verdict}"
-        if np.isfinite(curve.voltage):
+        label = f"{curve.label}: {curve.verdict}" if verdicts else curve.label
+        if verdicts and np.isfinite(curve.voltage):
             label += f", {'from' if curve.verdict == 'saturating' else 'at'} {voltage_text(curve.voltage)}"
         axes.errorbar(
             curve.voltages, curve.means / factor, curve.stds / factor, color=colour, label=label,
@@ -155,8 +150,13 @@ def draw_series_histograms(axes: Axes, distributions: Distributions) -> None:
         axes.legend(frameon=False, fontsize=8)
 
 
-def draw_distribution_trend(axes: Axes, distributions: Distributions, trend: Trend) -> None:
-    """Draw mode, full width at half maximum or height of the distributions against the voltage, with 95 % intervals."""
+def draw_distribution_trend(
+    axes: Axes, distributions: Distributions, trend: Trend, *, colour: str = "#333333", short: bool = False
+) -> None:
+    """Draw mode, full width at half maximum or height of the distributions against the voltage, with 95 % intervals.
+
+    With `short` words on axes that are small.
+    """
     estimates = [getattr(sample, trend) for sample in distributions.each]
     volts = np.array([sample.voltage for sample in distributions.each])
     values, low, high = (
@@ -168,11 +168,41 @@ def draw_distribution_trend(axes: Axes, distributions: Distributions, trend: Tre
     )
     errors = np.stack([values - low, high - values]) / factor
     axes.errorbar(
-        volts, values / factor, np.nan_to_num(errors), color="#333333", marker="o", ms=4, lw=1.2, capsize=3
+        volts, values / factor, np.nan_to_num(errors), color=colour, marker="o", ms=4, lw=1.2, capsize=3
     )
     names = {"mode": "mode of H", "width": "width (FWHM) of H", "peak": "peak"}
+    if short:
+        names = {"mode": "mode", "width": "FWHM", "peak": "peak"}
     axes.set_ylabel(label_with_unit(names[trend], unit if trend != "peak" else "pixels"))
     _label_voltages(axes, volts)
+    if short:
+        axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.set_xlabel("V")
+
+
+def draw_polarities(axes: Axes, negative: Sequence[PointCurve], positive: Sequence[PointCurve]) -> None:
+    """Draw points or regions against the size of the voltage, those of positive voltages beside those of negative ones.
+
+    Full symbols are of negative voltages, open ones of positive; H is drawn by its size.
+    """
+    groups = [("-", negative), ("--", positive)]
+    curves = [curve for _, group in groups for curve in group]
+    unit = curves[0].unit if curves else ""
+    factor, shown = _scale_of_curves(curves, unit)
+    for line, group in groups:
+        for number, curve in enumerate(group):
+            colour = curve.colour or colour_of_point(curve.number)
+            axes.errorbar(
+                np.abs(curve.voltages), np.abs(curve.means) / factor, curve.stds / factor, color=colour, ls=line,
+                marker=_MARKERS[number % len(_MARKERS)], mfc=colour if line == "-" else "none", ms=5, lw=1.2,
+                elinewidth=1.0, capsize=3, label=f"{curve.label} {'−V' if line == '-' else '+V'}",
+            )  # fmt: skip
+    quantity = curves[0].quantity if curves else "H"
+    axes.set_ylabel(label_with_unit(f"|{quantity}|" if quantity == "H" else quantity, shown))
+    axes.set_xlabel("size of the pulse voltage (V)")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    if curves:
+        axes.legend(frameon=False, fontsize=8, ncols=2)
 
 
 def draw_shifts(axes: Axes, aligned: AlignedSeries) -> None:
@@ -220,6 +250,15 @@ def draw_verdicts(axes: Axes, verdicts: xr.Dataset, points: Sequence[PinnedPoint
     ]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False, fontsize=8)
     draw_points(axes, MapFrame.of(kinds), points)
+
+
+def _scale_of_curves(curves: Sequence[PointCurve], unit: str) -> tuple[float, str]:
+    """Return the factor of the axis for the largest mean, and the unit with it."""
+    sizes = [abs(value) for curve in curves for value in curve.means if np.isfinite(value)]
+    if unit == "m²/s" and sizes:
+        power = math.floor(math.log10(max(sizes)))
+        return 10.0**power, f"10$^{{{power}}}$ m²/s"
+    return prefix_for(max(sizes, default=0.0), unit)
 
 
 def _label_voltages(axes: Axes, volts: np.ndarray) -> None:

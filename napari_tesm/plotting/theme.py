@@ -31,6 +31,8 @@ out by 1.7 : 1 from white and 1.8 : 1 from napari's dark grey. It is 0.09, where
 _FIT_COLOURS: Final = {False: ("#b35806", "#5e3c99"), True: ("#fdae61", "#b7a6f0")}
 """Fits and windows 1 and 2, on light and on dark: the overview's orange and violet, told apart by everybody."""
 
+_SEEN, _TOLD, _READ = 1.7, 3.0, 4.5
+"""Contrast to the background: what all colours of points have, what others are given, and what text needs (WCAG 2)."""
 _ACCENTS: Final = {False: "#0b72c4", True: "#4db2ff"}
 
 
@@ -66,6 +68,29 @@ class PlotTheme:
     def is_dark(self) -> bool:
         """Whether the background is darker than the text."""
         return _lightness(self.background) < _lightness(self.foreground)
+
+    def readable(self, colour: str, *, text: bool = False) -> str:
+        """Return a colour that somebody chose, moved towards that of text where it does not stand out as it is.
+
+        Parameters
+        ----------
+        colour : str
+        text : bool
+            Whether something is written in it, which takes more than a line.
+
+        Examples
+        --------
+        >>> DARK.readable("#d62728"), DARK.readable("#d62728", text=True)
+        ('#d62728', '#df6e6f')
+        """
+        enough, wanted = (_READ, _READ) if text else (_SEEN, _TOLD)
+        shown = to_hex(colour)
+        if _contrast(shown, self.background) >= enough:
+            return shown
+        shades = (mixed(colour, self.foreground, share / 20) for share in range(21))
+        return next(
+            (shade for shade in shades if _contrast(shade, self.background) >= wanted), self.foreground
+        )
 
     def colour_of_window(self, number: int) -> str:
         """Return the colour of a window, by its number from 1, and of the fit in it."""
@@ -156,6 +181,12 @@ def style_axes(axes: Axes, theme: PlotTheme) -> None:
     if legend is not None:
         for text in legend.get_texts():
             text.set(color=theme.foreground, fontsize=theme.font_size)
+
+
+def _contrast(a: str, b: str) -> float:
+    """Return the contrast of two colours, from 1 to 21 (WCAG 2)."""
+    dark, light = sorted((_lightness(a), _lightness(b)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 def _lightness(colour: str) -> float:

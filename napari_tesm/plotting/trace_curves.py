@@ -173,7 +173,7 @@ class CurveArtists:
     ) -> None:
         """Show a curve, its times and values divided by the factors of their readable units."""
         self.curve = curve
-        colour = curve.colour or self._theme.foreground
+        colour = self._theme.readable(curve.colour) if curve.colour else self._theme.foreground
         shown = time / time_factor
         values = curve.values / factor
         self.data.set_data(*thinned(shown, values))

@@ -5,6 +5,7 @@ from dataclasses import astuple
 
 from napari_tesm.findings.table import Column, Table
 from napari_tesm.series import AlignedSeries, Distributions, PointCurve, RegionCurve
+from napari_tesm.series.alignment import BY_HAND
 
 
 def table_of_registration(aligned: AlignedSeries, name: str) -> Table:
@@ -14,12 +15,13 @@ def table_of_registration(aligned: AlignedSeries, name: str) -> Table:
     for scan, member in zip(aligned.alignments, aligned.series.members, strict=True):
         shift = scan.shift
         reference = shift is None and not scan.note
+        by_hand = scan.channel == BY_HAND
         rows.append(
             [
                 scan.label, member.source, scan.channel or None, scan.pixels[1], scan.pixels[0],
-                None if shift is None else shift.error, scan.length[1], scan.length[0],
-                None if shift is None else shift.before, None if shift is None else shift.after,
-                None if reference else scan.left, "reference" if reference else scan.note or None,
+                None if shift is None or by_hand else shift.error, scan.length[1], scan.length[0],
+                *((None, None) if shift is None or by_hand else (shift.before, shift.after)),
+                None if reference or by_hand else scan.left, "reference" if reference else scan.note or None,
             ]
         )  # fmt: skip
     return Table(

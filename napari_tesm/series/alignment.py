@@ -4,7 +4,8 @@ Maps are moved, never traces. What is drawn is moved by parts of a pixel; what i
 the nearest pixels: a value between two pixels is their mean, which would have less noise than the test thinks.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,8 @@ _GAIN: Final = 0.02
 """By how much the correlation of a half has to grow for a large shift of its own."""
 _WORTH_SAYING: Final = 0.5
 """A residual, in pixels, that is worth a warning: half of a point's pixels are then others."""
+BY_HAND: Final = "hand"
+"""What an alignment was found by that somebody has entered."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,11 @@ class Alignment:
         dy, dx = self.pixels
         factor, unit = prefix_for(max(abs(part) for part in (*self.length, *self.spacing)), self.unit)
         down, right = (part / factor for part in self.length)
+        moved = f"{self.label}: ({dx:+.2f}, {dy:+.2f}) pixels right and down, ({right:+.3g}, {down:+.3g}) {unit}, "
+        if self.channel == BY_HAND:
+            return f"{moved}entered by hand."
         words = (
-            f"{self.label}: ({dx:+.2f}, {dy:+.2f}) pixels right and down, ({right:+.3g}, {down:+.3g}) {unit}, "
-            f"± {self.shift.error:.1g} pixels, by {self.channel}; correlation {self.shift.before:.2f} before, "
+            f"{moved}± {self.shift.error:.1g} pixels, by {self.channel}; correlation {self.shift.before:.2f} before, "
             f"{self.shift.after:.2f} after"
         )
         if np.isfinite(self.left):
@@ -165,9 +170,31 @@ class AlignedSeries:
         (step_y, step_x), own = self.spacing, self.series.members[index].maps["H"]
         return rows - dy * step_y / axis_spacing(own["y"]), columns - dx * step_x / axis_spacing(own["x"])
 
-    def colour_limits(self) -> tuple[float, float]:
+    def kept(self, indices: Sequence[int]) -> "AlignedSeries":
+        """Return the series with some of its members, the reference among them."""
+        members = tuple(self.series.members[index] for index in indices)
+        return AlignedSeries(
+            replace(self.series, members=members),
+            list(indices).index(self.reference),
+            tuple(self.alignments[index] for index in indices),
+        )
+
+    def moved_by_hand(self, index: int, dy: float, dx: float) -> "AlignedSeries":
+        """Return the series with one member moved by (dy, dx) pixels of the reference instead of what was measured."""
+        unknown = float("nan")
+        entered = replace(
+            self.alignments[index],
+            channel=BY_HAND,
+            shift=Shift(dy, dx, unknown, unknown, unknown, unknown),
+            residual=((unknown, unknown), (unknown, unknown)),
+            note="",
+        )
+        alignments = [*self.alignments[:index], entered, *self.alignments[index + 1 :]]
+        return replace(self, alignments=tuple(alignments))
+
+    def colour_limits(self, name: str = "H") -> tuple[float, float]:
         """Return limits of one colour scale for all voltages: those of 98 % of all values, H with its sign."""
-        parts = [member.values("H") for member in self.series.members]
+        parts = [member.values(name) for member in self.series.members]
         values = np.concatenate([part[np.isfinite(part)] for part in parts])
         if values.size == 0:
             return 0.0, 1.0

@@ -7,6 +7,7 @@ from napari_tesm.gui.layers.scan_views import title_of
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan, role_of
 
+_MAPS: Final = ("map", "preview", "series")
 _OVERLAY: Final = "tesm_map"
 _BAR: Final = "tesm_resolution"
 _WORD_AT_BAR: Final = "tesm_resolution_word"
@@ -24,16 +25,18 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
     top = None
     for layer in reversed(viewer.layers):
         role = role_of(layer.metadata)
-        is_map = layer.visible and role.get("kind") in ("map", "preview")
-        if role.get("kind") not in ("map", "preview", "channel", "traces"):
+        is_map = layer.visible and role.get("kind") in _MAPS
+        if role.get("kind") not in (*_MAPS, "channel", "traces"):
             continue
         top = layer if top is None and is_map and role.get("scan") is scan else top
         wanted = (is_map and grid) or layer is top
         if grid and not layer.visible:
             # Its bar is out of the scene: switched off now, it could not be switched on again afterwards.
             continue
-        if hasattr(layer, "colorbar") and layer.colorbar.visible != wanted:
-            layer.colorbar.visible = wanted
+        # All maps of a series have the scale that stands beside those in the tab.
+        bar = wanted and not (grid and role["kind"] == "series")
+        if hasattr(layer, "colorbar") and layer.colorbar.visible != bar:
+            layer.colorbar.visible = bar
         if hasattr(layer, "name_overlay") and layer.name_overlay.visible != (wanted and grid):
             layer.name_overlay.visible = wanted and grid
     alone = None if grid else top

@@ -8,7 +8,7 @@ import xarray as xr
 from napari_tesm.data.parity import coordinates_of_pulses
 from napari_tesm.data.protocol import PulseProtocol, windows_from_protocol
 from napari_tesm.evaluation.displacement_maps import displacement_of_pulses, samples_to_read
-from napari_tesm.gui.models.scan import Scan
+from napari_tesm.scan import Scan
 
 _LARGEST_READ: Final = 1 << 28
 """More than 256 MB are not read just to open a file; H then comes with the fit."""
@@ -38,7 +38,7 @@ def displacement_maps(scan: Scan) -> xr.Dataset | None:
     except OSError:  # the file is gone or another one: the trace panel says so
         return None
     attributes = {"units": scan.unit, "long_name": "H"}
-    settings = coordinates_of_pulses(dataset)
+    settings = coordinates_of_pulses(dataset) | {axis: dataset[axis] for axis in ("y", "x")}
     return xr.Dataset({"H": (("pulse", "y", "x"), heights, attributes)}, settings)
 
 

@@ -219,7 +219,7 @@ class TracePanel(Panel):
             return
         theory, problem = self._theory(model, places)
         self.plot.show([curve for place in places for curve in self._curves(model, place, theory)])
-        self.table.fill(model, places, theme_of(self.viewer).foreground)
+        self.table.fill(model, places, theme_of(self.viewer))
         self._say_in_words(model, places, [problem, theory_in_words(list(theory.values()))])
         self._make_room()
 

@@ -10,6 +10,7 @@ from napari_tesm.data.maps import map_name
 from napari_tesm.findings.table import Joined, Table
 from napari_tesm.gui.models.trace import PlaceTraces, TraceModel
 from napari_tesm.gui.panels.table_view import TableModel, TableView
+from napari_tesm.plotting.theme import PlotTheme
 from napari_tesm.plotting.words import sentence_from_fit, sentence_from_limits_of_fit
 from napari_tesm.quantities.scaling import Scaling
 
@@ -52,11 +53,14 @@ class TraceTable(TableView):
         self.horizontalHeader().setSortIndicatorShown(False)
         self._shrink_type()
 
-    def fill(self, model: TraceModel, places: list[PlaceTraces], probe_colour: str) -> None:
+    def fill(self, model: TraceModel, places: list[PlaceTraces], theme: PlotTheme) -> None:
         """Show the numbers of these places."""
         table = model.table(places)
         fits = [(place, place.fits[pulse]) for place in places for pulse in model.pulses]
-        self.shown.colours = [probe_colour if p.point is None else p.point.colour for p, _ in fits]
+        self.shown.colours = [
+            theme.foreground if p.point is None else theme.readable(p.point.colour, text=True)
+            for p, _ in fits
+        ]
         self.shown.tips = [
             {
                 map_name(name, number): "\n".join(

@@ -33,6 +33,7 @@ from napari_tesm.gui.panels.protocol_form import ProtocolForm
 from napari_tesm.gui.panels.regions import RegionPanel
 from napari_tesm.gui.panels.report_button import ReportButton
 from napari_tesm.gui.panels.scans import ScansPanel
+from napari_tesm.gui.panels.series import SeriesPanel
 from napari_tesm.gui.panels.trace import TracePanel
 from napari_tesm.gui.panels.widgets import (
     Words,
@@ -58,7 +59,10 @@ _TABS = (
     ("Histogram", HistogramPanel),
     ("Compare", ComparePanel),
     ("Grains", GrainPanel),
+    ("Series", SeriesPanel),
 )
+_TABS_STYLE = "QTabBar::tab { padding: 4px 5px; }"
+"""All tabs are seen beside each other, with no arrows to look for the others."""
 _LEAST_FORM = 120
 _BETWEEN = 24
 """Pixels between trace and form: the handle, and a line that the sentence of the trace may grow by."""
@@ -93,6 +97,7 @@ class Workspace(Panel):
         self.trace = TracePanel(viewer)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setStyleSheet(_TABS_STYLE)
         self.panels: dict[str, Panel] = {}
         self.fit_panel = FitPanel(viewer)
         for title, make in _TABS:
