@@ -14,6 +14,7 @@ from napari_tesm.data.parity import EACH
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import Recipe, digest_of_maps
+from napari_tesm.evaluation.resuming import journal_of_run
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.files.atomic import atomic_output, refuse_same_file
 from napari_tesm.files.checksum import sha256_of_file
@@ -135,8 +136,11 @@ def _fitted(task: Task, progress: Progress | None) -> Record:
     check_output_size(evaluation.source, maps_only=asked.maps_only, path=target)
     refuse_same_file(target, path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_output(target, overwrite=True) as file:
-        scan.maps = maps = run(evaluation, progress=progress)
+    with (
+        journal_of_run(target, evaluation, [path], anew=True) as journal,
+        atomic_output(target, overwrite=True) as file,
+    ):
+        scan.maps = maps = run(evaluation, progress=progress, journal=journal)
         sha256 = sha256_of_file(path)
         container = container_from_scan(
             scan,

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Self
 from napari_tesm.batch.inputs import Input
 from napari_tesm.files.atomic import atomic_output
 from napari_tesm.files.claims import Claim
+from napari_tesm.files.fingerprint import state_of_path
 
 State = Literal["ok", "failed", "skipped"]
 FOLDER: Final = ".batch"
@@ -145,24 +146,5 @@ def mark_of_input(source: Input, asked: Any, beside: list[Path]) -> str:
     beside : list of Path
         Files that decide the result, too; they need not be there.
     """
-    text = json.dumps([_state_of_path(source.path), asked, [_state_of_path(path) for path in beside]])
+    text = json.dumps([state_of_path(source.path), asked, [state_of_path(path) for path in beside]])
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _state_of_path(path: Path) -> list[int] | None:
-    """Return size and time of a file, of a folder those of all files in it; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    if not path.is_dir():
-        return [status.st_size, status.st_mtime_ns]
-    count, size, latest = 0, 0, status.st_mtime_ns
-    for inside, _, names in os.walk(path):
-        for name in names:
-            try:
-                status = os.stat(os.path.join(inside, name))  # noqa: PTH116, PTH118 - a store has a million
-            except OSError:
-                continue
-            count, size, latest = count + 1, size + status.st_size, max(latest, status.st_mtime_ns)
-    return [count, size, latest]

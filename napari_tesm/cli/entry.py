@@ -18,7 +18,7 @@ from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.parser import COMMANDS, parser_for_tesm
 from napari_tesm.cli.spelling import spelled
 from napari_tesm.cli.terminal import prepare_process, sentence_from_error, shortened
-from napari_tesm.files.leftovers import still_there
+from napari_tesm.files.leftovers import kept, still_there
 from napari_tesm.files.sentences import Sentence, sentence_begun
 from napari_tesm.files.texts import printable
 
@@ -145,7 +145,9 @@ def _what_is_left() -> str:
     """Return what became of the outputs that were being made, in true words."""
     left = still_there()
     if not left:
-        return "no half-written output is left"
+        files = ", ".join(printable(path.name) for path in kept())
+        more = f"; what was finished is kept in {files}, and the same command goes on there" if files else ""
+        return f"no half-written output is left{more}"
     names = ", ".join(printable(path.name) for path in left)
     return f"{names} could not be removed, and the next command that writes there will do it"
 

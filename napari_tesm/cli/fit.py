@@ -13,6 +13,7 @@ from napari_tesm.cli.outputs import check_outputs, figure_style
 from napari_tesm.cli.progress import progress_for
 from napari_tesm.cli.recipes import recipe_from_options
 from napari_tesm.evaluation.pipeline import run
+from napari_tesm.evaluation.resuming import journal_of_run
 from napari_tesm.io.gwy.saving import check_output_size
 from napari_tesm.scan.restoring import restore_drawings
 
@@ -40,5 +41,11 @@ def run_command(options: argparse.Namespace) -> int:
             return overview_page(evaluation.source, maps, width)
         return overview_figure(evaluation.source, maps)
 
-    write_maps(options, scan, evaluation, lambda: run(evaluation, jobs=jobs, progress=progress), figure)
+    inputs = [options.file, *(options.joined or ())]
+    with journal_of_run(options.output, evaluation, inputs, anew=options.overwrite) as journal:
+
+        def fitted() -> xr.Dataset:
+            return run(evaluation, jobs=jobs, progress=progress, journal=journal)
+
+        write_maps(options, scan, evaluation, fitted, figure)
     return 0

@@ -30,7 +30,8 @@ from napari_tesm.evaluation.parity import (
 )
 from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import Settings
-from napari_tesm.evaluation.traces import Maps, maps_from_traces
+from napari_tesm.evaluation.traces import LIMITS, Maps, maps_from_traces
+from napari_tesm.files.journal import Journal
 from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.fitting.chunks import run_in_threads
 from napari_tesm.physics.diffusion import systematic_error
@@ -60,7 +61,9 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
     """Raise it from a progress callback to end a run."""
 
 
-def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = None) -> xr.Dataset:
+def run(
+    evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = None, journal: Journal | None = None
+) -> xr.Dataset:
     """Evaluate every pixel of a dataset.
 
     Parameters
@@ -72,6 +75,8 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     progress : callable, optional
         Called from this thread with the fraction done and a few words. What it raises (`Cancelled`) ends the
         run between two blocks.
+    journal : Journal, optional
+        Holds blocks that an earlier run has finished, and gets those that this one finishes.
 
     Returns
     -------
@@ -100,17 +105,29 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     if weights is not None:
         maps["even"] = np.empty(shape)
 
-    def evaluate(traces: xr.DataArray, block: Block) -> None:
+    def fitted(traces: xr.DataArray, block: Block) -> Maps:
+        rows = np.require(traces.values.reshape(-1, samples), np.float64, ["C", "A"])
+        own = maps_from_traces(rows, evaluation)
         if weights is not None:
             even = dataset[EVEN_TRACES].isel(dict(zip(("pulse", "y", "x"), block, strict=True))).values
-            maps["even"][block] = even_height(even, weights, settings, evaluation.time)
-        rows = np.require(traces.values.reshape(-1, samples), np.float64, ["C", "A"])
-        for name, values in maps_from_traces(rows, evaluation).items():
+            own["even"] = even_height(even, weights, settings, evaluation.time)
+        return own
+
+    def evaluate(traces: xr.DataArray, block: Block) -> None:
+        for name, values in _journalled(journal, "fit", block, lambda: fitted(traces, block)).items():
             maps[name][block] = values.reshape(traces.shape[:-1])
 
-    def limit(traces: xr.DataArray, block: Block) -> None:
+    limits = [map_name(name, number) for number in settings.windows for name in LIMITS]
+
+    def limited(traces: xr.DataArray, block: Block) -> Maps:
         rows = np.require(traces.values.reshape(-1, samples), np.float64, ["C", "A"])
-        add_limits(rows, {name: values[block].reshape(-1) for name, values in maps.items()}, evaluation)
+        own = {name: values[block].reshape(-1) for name, values in maps.items()}
+        add_limits(rows, own, evaluation)
+        return {name: own[name] for name in limits}
+
+    def limit(traces: xr.DataArray, block: Block) -> None:
+        for name, values in _journalled(journal, "limits", block, lambda: limited(traces, block)).items():
+            maps[name][block] = values.reshape(traces.shape[:-1])
 
     stages = (0.0, 0.5 if recipe.intervals else 1.0, 1.0)
     evaluate_blocks(evaluate, dataset, jobs=jobs, progress=progress_of_stage(progress, *stages[:2]))
@@ -129,6 +146,19 @@ def run(evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = No
     result = dataset_from_maps(dataset, maps, thresholds, settings, recipe)
     result.attrs["instrument"] = instrument.to_text(maps)
     return result
+
+
+def _journalled(journal: Journal | None, stage: str, block: Block, make: Callable[[], Maps]) -> Maps:
+    """Return the maps of a block: those that an earlier run has finished, else those that are made now, and kept."""
+    pulse, rows, columns = block
+    name = f"{stage} {pulse} {rows.start}:{rows.stop} {columns.start}:{columns.stop}"
+    known = None if journal is None else journal.taken(name)
+    if known is not None:
+        return known
+    made = make()
+    if journal is not None:
+        journal.keep(name, made)
+    return made
 
 
 def _gate(maps: Maps, instrument: Instrument) -> Array | None:

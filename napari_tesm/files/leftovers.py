@@ -25,6 +25,7 @@ PREVIOUS: Final = ".previous"
 _LONGEST: Final = 200
 """Bytes of a target's name that leave room for the additions in the 255 of a file name; of more there is a checksum."""
 _in_the_making: set[Path] = set()
+_kept: set[Path] = set()
 
 
 def names_beside(target: Path) -> tuple[Path, Path]:
@@ -70,6 +71,18 @@ def clear_away(*paths: Path) -> None:
 def still_there() -> list[Path]:
     """Return what this process began to make and has neither finished nor removed."""
     return sorted(path for path in _in_the_making if os.path.lexists(path))
+
+
+def note_kept(path: Path) -> None:
+    """Note that a file stays on purpose: what is in it makes the next call shorter."""
+    _kept.add(path)
+
+
+def kept() -> list[Path]:
+    """Return what was left on purpose since this was asked last."""
+    paths = sorted(path for path in _kept if path.exists())
+    _kept.clear()
+    return paths
 
 
 def put_right(path: str | os.PathLike[str]) -> bool:
