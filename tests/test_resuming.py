@@ -156,6 +156,9 @@ def test_only_one_process_keeps_a_journal_and_a_full_disk_ends_no_fit(tmp_path, 
         monkeypatch.setattr(journal, "_write", full)
         journal.keep("b", values)
         assert journal.taken("b") is None
+    with journal_of(tmp_path / "o", content, anew=False) as journal:
+        pass
+    journal.keep("late", values)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -46,6 +46,7 @@ class Journal:
         self._lock_held: int | None = None
         self._places: dict[str, _Piece] = {}
         self._writing = threading.Lock()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._places)
@@ -93,6 +94,8 @@ class Journal:
         described = [[label, values.dtype.str, list(values.shape)] for label, values in whole.items()]
         line = {"name": name, "arrays": described, "checksum": checksum}
         with self._writing, contextlib.suppress(OSError):
+            if self._closed:  # a thread that nobody waits for has gone on
+                return
             if self._file is None:
                 self._open("x+b")
                 self._write({"content": self._content})
@@ -106,7 +109,9 @@ class Journal:
             self._places[name] = piece
 
     def close(self, *, remove: bool) -> None:
-        """Let go of the file, and remove it when its pieces are of no more use."""
+        """Let go of the file for good, and remove it when its pieces are of no more use."""
+        with self._writing:
+            self._closed = True
         if self._file is not None and self._lock_held is not None and remove:
             with contextlib.suppress(OSError):
                 self.path.unlink()
