@@ -17,6 +17,12 @@ _READING: Final = group(
     option("peak", "7Li+|7.016", "which peak of a mass spectrometer's file; 6Li+,7Li+ is a sum, 7Li+/total a ratio"),
     shared.taken("mapping", "M.yaml", "what a file of bare numbers holds"),
 )
+_FIXED: Final = group(
+    "what the second file does not say; the options above are for the first",
+    option("fixed-voxel", "100nm,50nm,50nm", "distance of its slices, rows and columns"),
+    option("fixed-up", "z", "as --up", default="z"),
+    option("fixed-array", "NAME", "as --array"), option("fixed-peak", "7Li+", "as --peak"),
+)
 _LEVELS: Final = group(
     "grey values in place of those that are found", option("air", "GREY"), option("collector", "GREY"),
 )
@@ -81,6 +87,19 @@ COMMANDS: Final = {
               shared.written("csv", "BODIES.csv", "a row for each agglomerate"), *shared.WAYS),
     ), "Where the electrode has come off its collector, and what lies in it; each number with the band that it has for "
        "thresholds a tenth of the contrast lower and higher. Quantities carry their unit: 800nm."),
+    "place": Command("find where a volume lies in another one of the same region", (
+        shared.files("MOVING", "the volume to be placed, such as counts of lithium", name="file"),
+        shared.files("FIXED", "the one it is placed in, such as electron images", name="fixed"), _READING, _FIXED,
+        group("how it is placed",
+              shared.taken("landmarks", "L.csv", "pairs of places to begin with: a row for each, z, y, x of MOVING, "
+                           "then of FIXED, in m or with a unit"),
+              flag("landmarks-only", "take the landmarks' matrix as it is"),
+              flag("no-turns", "do not look for quarter turns and mirror images")),
+        group("output",
+              shared.output("R.zarr", "MOVING on the voxels of FIXED, interpolated"),
+              shared.json_or_stdout(instead_of="summary"), *shared.WAYS),
+    ), "Quarter turns, mirror images and a shift first, then an affine by what both volumes show, with an error from "
+       "parts of the volume that are left out. Refused where that does not determine the placement."),
     "segment": Command("tell the class of every voxel from painted strokes, or from levels", (
         _VOLUME, _READING, _LEVELS,
         group("what parts the classes",

@@ -15,8 +15,8 @@ from napari_tesm.volumes.levels import Levels, levels_of
 from napari_tesm.volumes.surfaces import notes_of, surfaces_of
 
 
-def reading_from_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return how a file is to be read.
+def reading_from_options(options: argparse.Namespace, prefix: str = "") -> dict[str, Any]:
+    """Return how a file is to be read; the prefix is that of its options.
 
     Raises
     ------
@@ -24,11 +24,11 @@ def reading_from_options(options: argparse.Namespace) -> dict[str, Any]:
         If an option is no size or no direction.
     """
     if options.up not in UP:
-        raise UsageError(f"--up takes one of {', '.join(UP)}, not '{options.up}'")
+        raise UsageError(f"--{prefix}up takes one of {', '.join(UP)}, not '{options.up}'")
     try:
         voxel = None if options.voxel is None else voxel_from_text(options.voxel)
     except ValueError as error:
-        raise UsageError(f"--voxel: {error}") from None
+        raise UsageError(f"--{prefix}voxel: {error}") from None
     return {
         "voxel": voxel,
         "up": options.up,
@@ -94,3 +94,11 @@ def part_of(
     if progress is None:
         return None
     return lambda fraction, text: progress(start + (stop - start) * fraction, text)
+
+
+def fixed_volume(options: argparse.Namespace, path: str | None = None) -> xr.Dataset:
+    """Return the second volume of a command, by the options that are its own."""
+    own = argparse.Namespace(
+        **{name: getattr(options, f"fixed_{name}") for name in ("voxel", "up", "array", "peak")}, mapping=None
+    )
+    return open_volume(options.fixed if path is None else path, **reading_from_options(own, "fixed-"))
