@@ -40,7 +40,7 @@ static void
 share_channel(const TesmSource *source, GwyContainer *target, gint id)
 {
     GwyContainer *containers[] = { source->data, target };
-    gchar *selections = g_strdup_printf("/%d/select/", id);
+    gchar *selections = g_strdup_printf(TESM_SELECTIONS, id);
 
     share(source->data, target, gwy_app_get_data_key_for_id(id));
     share(source->data, target, gwy_app_get_data_title_key_for_id(id));
@@ -64,8 +64,8 @@ write_container(GwyContainer *container, const gchar *path, GError **error)
         g_free(text);
         return FALSE;
     }
-    /* The module "gwyfile" reports what it could not write, but not always why. */
-    if (!gwy_file_func_run_save("gwyfile", container, path, GWY_RUN_NONINTERACTIVE, error)) {
+    /* It reports what it could not write, but not always why. */
+    if (!gwy_file_func_run_save(TESM_FILE_MODULE, container, path, GWY_RUN_NONINTERACTIVE, error)) {
         if (error && !*error)
             g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "%s cannot be written.", path);
         return FALSE;
@@ -79,7 +79,7 @@ write_container(GwyContainer *container, const gchar *path, GError **error)
 gboolean
 tesm_handover_write(const TesmSource *source, const gchar *path, GError **error)
 {
-    GwyContainer *target = gwy_container_new();
+    GwyContainer *target = tesm_file_new();
     gboolean ok;
     gint *ids, *channel, id;
     guint i;
@@ -103,6 +103,7 @@ tesm_handover_write(const TesmSource *source, const gchar *path, GError **error)
             share_channel(source, target, *channel);
     }
     g_free(ids);
+    tesm_file_is_complete(target);
     ok = write_container(target, path, error);
     g_object_unref(target);
     return ok;
@@ -112,11 +113,12 @@ tesm_handover_write(const TesmSource *source, const gchar *path, GError **error)
 gboolean
 tesm_handover_write_all(GwyContainer *data, const gchar *path, GError **error)
 {
-    GwyContainer *target = gwy_container_new(), *containers[] = { data, target };
+    GwyContainer *target = tesm_file_new(), *containers[] = { data, target };
     gboolean ok;
 
     gwy_container_foreach(data, NULL, share_one, containers);
     gwy_container_remove_by_name(target, "/filename");
+    tesm_file_is_complete(target);
     ok = write_container(target, path, error);
     g_object_unref(target);
     return ok;
@@ -142,7 +144,10 @@ tesm_handover_path(GwyContainer *data, const gchar *folder)
     /* Not every name can take an ending. */
     if (strlen(name) > LONGEST_NAME)
         strcpy(name, "data");
-    copy = g_str_has_suffix(name, ".gwy") ? g_strdup(name) : g_strconcat(name, ".gwy", NULL);
+    if (g_str_has_suffix(name, ".gwy") || g_str_has_suffix(name, TESM_FILE_ENDING))
+        copy = g_strdup(name);
+    else
+        copy = g_strconcat(name, TESM_FILE_ENDING, NULL);
     full = g_build_filename(folder, copy, NULL);
     g_free(copy);
     g_free(name);

@@ -8,7 +8,6 @@
  */
 
 /* What the user gets to read. */
-#include <app/gwymoduleutils.h>
 #include "tesm.h"
 
 enum { COPY = 1, SAVE };
@@ -62,7 +61,7 @@ tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text, gboole
     gtk_text_view_set_cursor_visible(GTK_TEXT_VIEW(view), FALSE);
     gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(scrolled), GTK_POLICY_AUTOMATIC, GTK_POLICY_AUTOMATIC);
     gtk_container_add(GTK_CONTAINER(scrolled), view);
-    gtk_box_pack_start(GTK_BOX(GTK_DIALOG(dialog)->vbox), scrolled, TRUE, TRUE, 6);
+    gtk_box_pack_start(GTK_BOX(gtk_dialog_get_content_area(GTK_DIALOG(dialog))), scrolled, TRUE, TRUE, 6);
     gtk_window_set_default_size(GTK_WINDOW(dialog), 860, 420);
     gtk_dialog_set_default_response(GTK_DIALOG(dialog), GTK_RESPONSE_CLOSE);
     g_object_set_data_full(G_OBJECT(dialog), "tesm-table", kept, g_free);

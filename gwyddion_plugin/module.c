@@ -95,7 +95,7 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
             GError **error)
 {
     gchar *input = tesm_handover_path(source->data, folder), *output_folder = g_build_filename(folder, "out", NULL);
-    gchar *output = g_build_filename(output_folder, "out.gwy", NULL);
+    gchar *output = g_build_filename(output_folder, "out" TESM_FILE_ENDING, NULL);
     gchar *engine = NULL, *printed = NULL;
     GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
     gboolean ok = FALSE;
@@ -209,23 +209,9 @@ run_function(GwyContainer *data, GwyRunType run, const gchar *name, TesmMenu men
     tesm_source_free(source);
 }
 
-static void
-run_on_image(GwyContainer *data, GwyRunType run, const gchar *name)
-{
-    run_function(data, run, name, TESM_IMAGE);
-}
-
-static void
-run_on_volume(GwyContainer *data, GwyRunType run, const gchar *name)
-{
-    run_function(data, run, name, TESM_VOLUME);
-}
-
-static void
-run_on_curve_map(GwyContainer *data, GwyRunType run, const gchar *name)
-{
-    run_function(data, run, name, TESM_CURVE_MAP);
-}
+TESM_MENU_FUNCTION(run_on_image, image, TESM_IMAGE)
+TESM_MENU_FUNCTION(run_on_volume, volume, TESM_VOLUME)
+TESM_MENU_FUNCTION(run_on_curve_map, cmap, TESM_CURVE_MAP)
 
 static gboolean
 module_register(void)

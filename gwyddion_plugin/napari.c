@@ -101,7 +101,7 @@ file_as_it_is(GwyContainer *data)
 {
     gchar *path = tesm_file_name(data);
 
-    if (path && gwy_file_func_run_detect("gwyfile", path, FALSE) > 0 && tesm_file_holds(path, data))
+    if (path && gwy_file_func_run_detect(TESM_FILE_MODULE, path, FALSE) > 0 && tesm_file_holds(path, data))
         return path;
     g_free(path);
     return NULL;

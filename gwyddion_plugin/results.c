@@ -9,7 +9,6 @@
 
 /* What the engine wrote, as new data in the open file. */
 #include <string.h>
-#include <libgwydgets/gwygraphmodel.h>
 #include "tesm.h"
 
 static gint
@@ -49,12 +48,12 @@ typedef struct {
 static void
 move_value(gpointer key, gpointer value, gpointer user_data)
 {
+    static const gchar* const not_moved[] = { TESM_NOT_MOVED, NULL };
     const Move *move = user_data;
     const gchar *rest = g_quark_to_string(GPOINTER_TO_UINT(key)) + strlen(move->from);
     gchar *name;
 
-    /* The field itself and whether it is shown are the data browser's already; the log gets its entry later. */
-    if (gwy_strequal(rest, "data") || gwy_strequal(rest, "data/visible") || gwy_strequal(rest, "data/log"))
+    if (g_strv_contains(not_moved, rest))
         return;
     /* All graphs of a file are kept below channel 0, to which they do not belong. */
     if (g_str_has_prefix(rest, "graph/"))
@@ -78,7 +77,7 @@ is_visible(GwyContainer *container, const gchar *format, gint number)
 static gchar*
 name_in_log(const TesmSource *source, const TesmFunction *function)
 {
-    static const gchar *kinds[] = { "proc", "volume", "cmap" };
+    static const gchar *kinds[] = { TESM_LOG_OF_CHANNELS, "volume", "cmap" };
 
     return g_strconcat(kinds[source->menu], "::", function->name, NULL);
 }
@@ -96,13 +95,13 @@ forget_digest(GwyContainer *results, gint number)
 static void
 adopt_channel(const TesmSource *source, const TesmFunction *function, GwyContainer *results, gint number)
 {
-    gchar *from = g_strdup_printf("/%d/", number), *name;
+    gchar *from = g_strdup_printf(TESM_CHANNEL, number), *name;
     Move move = { source->data, from, NULL };
     gint id;
 
     id = gwy_app_data_browser_add_data_field(gwy_container_get_object(results, gwy_app_get_data_key_for_id(number)),
-                                             source->data, is_visible(results, "/%d/data/visible", number));
-    move.to = g_strdup_printf("/%d/", id);
+                                             source->data, is_visible(results, TESM_CHANNEL_VISIBLE, number));
+    move.to = g_strdup_printf(TESM_CHANNEL, id);
     forget_digest(results, number);
     gwy_container_foreach(results, from, move_value, &move);
     name = name_in_log(source, function);
@@ -146,7 +145,7 @@ static void
 replace_graph(GwyGraphModel *graph, GwyGraphModel *other)
 {
     static const gchar *names[] = {
-        "axis-label-left", "axis-label-bottom", "si-unit-x", "si-unit-y", "x-logarithmic", "y-logarithmic",
+        "axis-label-left", "axis-label-bottom", TESM_UNIT_X, TESM_UNIT_Y, "x-logarithmic", "y-logarithmic",
     };
     GValue value = { 0 };
     guint i;
@@ -171,7 +170,7 @@ adopt_graph(const TesmSource *source, GwyContainer *results, gint number)
         replace_graph(same, graph);
     else
         gwy_app_data_browser_add_graph_model(graph, source->data,
-                                             is_visible(results, "/0/graph/graph/%d/visible", number));
+                                             is_visible(results, TESM_GRAPH_VISIBLE, number));
 }
 
 /* Adds everything that is in a file to the open one and returns how much it was, -1 with an error. */
@@ -187,15 +186,15 @@ tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const
         g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The engine has ended without a result.");
         return -1;
     }
-    results = gwy_file_func_run_load("gwyfile", path, GWY_RUN_NONINTERACTIVE, &cause);
+    results = gwy_file_func_run_load(TESM_FILE_MODULE, path, GWY_RUN_NONINTERACTIVE, &cause);
     if (!results) {
         g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED, "The result of the engine cannot be read: %s",
                     cause ? cause->message : "it is no Gwyddion file");
         g_clear_error(&cause);
         return -1;
     }
-    channels = numbers_of_items(results, "/", "/data");
-    graphs = numbers_of_items(results, "/0/graph/graph/", "");
+    channels = numbers_of_items(results, TESM_CHANNELS, TESM_CHANNEL_IMAGE);
+    graphs = numbers_of_items(results, TESM_GRAPHS, "");
     for (i = 0; i < channels->len; i++)
         adopt_channel(source, function, results, g_array_index(channels, gint, i));
     for (i = 0; i < graphs->len; i++)

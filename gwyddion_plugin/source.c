@@ -8,7 +8,6 @@
  */
 
 /* What a function works on: the current traces, or those that belong to the current channel. */
-#include <libprocess/arithmetic.h>
 #include "tesm.h"
 
 static gint

@@ -12,12 +12,11 @@
 #define TESM_H
 
 #include <gtk/gtk.h>
-#include <libgwyddion/gwyddion.h>
-#include <libprocess/brick.h>
-#include <libprocess/datafield.h>
-#include <libprocess/lawn.h>
-#include <libgwymodule/gwymodule.h>
-#include <app/gwyapp.h>
+#ifdef TESM_GWYDDION_3
+#include "gwyddion3/gwyddion3.h"
+#else
+#include "gwyddion2.h"
+#endif
 
 #define TESM_VERSION "0.1.0"
 

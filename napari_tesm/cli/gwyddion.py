@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.files.texts import printable
-from napari_tesm.gwyddion_install import OLDEST_GWYDDION, OtherSystemError, Status, install, status, uninstall
+from napari_tesm.gwyddion_install import MADE_FOR, OtherSystemError, Status, install, status, uninstall
 from napari_tesm.version import __version__
 
 
@@ -36,21 +36,24 @@ def _install_module() -> int:
             f"{error}. A Gwyddion 2 with pygwy can have the plug-ins: tesm gwyddion install --pygwy; every Gwyddion "
             "reads what tesm fit writes"
         ) from None
-    how = " (as it came with napari-tesm)" if installed.prebuilt else ""
-    print(f"Module: {printable(str(installed.module))}{how}")
+    for generation, path in installed.modules.items():
+        how = " (as it came with napari-tesm)" if installed.prebuilt and generation == 2 else ""
+        print(f"Module: {printable(str(path))}{how}")
     print(f"Engine: {printable(str(installed.engine))}")
     current = status()
-    if current.problem:
-        raise RuntimeError(
-            f"the module is built and installed, but Gwyddion would not load it: {current.problem}"
-        )
+    for module in current.modules:
+        if module.generation in installed.modules and module.problem:
+            raise RuntimeError(
+                f"the module for Gwyddion {module.generation} is built and installed, but Gwyddion would not load it: "
+                f"{module.problem}"
+            )
     if not current.programs:
         print("Gwyddion itself is not on the PATH; its libraries are here and load the module.")
+    for reason in installed.refused:
+        print(f"Note: {printable(reason)}")
     for program in current.programs:
-        if not program.takes_module:
-            print(
-                f"{printable(program.name)} does not take it: it is for Gwyddion 2 from {OLDEST_GWYDDION} on."
-            )
+        if program.generation is None:
+            print(f"Note: {MADE_FOR}, and not for {printable(program.name)}")
     print("Restart Gwyddion and look under Volume Data, Curve Maps and Data Process for t-ESM.")
     return 0
 
@@ -65,23 +68,31 @@ def _install_plugins() -> int:
 
 
 def _lines(current: Status) -> Iterator[str]:
-    if current.module is None:
+    if not any(module.path for module in current.modules):
         yield "Module:   not installed for this user; tesm gwyddion install does it"
-    else:
-        version = current.version or "unknown version"
-        other = "" if version == __version__ else f" (this is napari-tesm {__version__}: install it again)"
-        yield f"Module:   {version}{other}, {current.module}"
+    for module in current.modules:
+        if module.path:
+            version = module.version or "unknown version"
+            other = (
+                "" if version == __version__ else f" (this is napari-tesm {__version__}: install it again)"
+            )
+            yield f"Module:   {version}{other}, {module.path}"
+        elif len(current.modules) > 1:
+            yield f"Module:   none for Gwyddion {module.generation}; tesm gwyddion install does it"
     for program in current.programs:
-        for_it = "" if program.takes_module else f" (the module is for Gwyddion 2 from {OLDEST_GWYDDION} on)"
-        yield f"Gwyddion: {program.version}, {program.path}{for_it}"
+        yield f"Gwyddion: {program.version}, {program.path}{'' if program.generation else f' ({MADE_FOR})'}"
     if not current.programs:
         # The version is known only where the libraries were asked to load the module.
-        yield f"Gwyddion: {current.gwyddion + ', ' if current.gwyddion else ''}no program gwyddion on the PATH"
-    if current.module is not None:
-        kinds = {"proc": "Data Process", "volume": "Volume Data", "cmap": "Curve Maps"}
-        menus = sorted({kinds[name.split("::")[0]] for name in current.functions})
-        loads = f"yes: {len(current.functions)} functions in {', '.join(menus)}"
-        yield f"Loads:    {loads if not current.problem else 'no: ' + current.problem}"
+        known = next((f"{module.gwyddion}, " for module in current.modules if module.gwyddion), "")
+        yield f"Gwyddion: {known}no program gwyddion on the PATH"
+    kinds = {
+        "proc": "Data Process", "image": "Image", "volume": "Volume Data", "cmap": "Curve Maps"
+    }  # fmt: skip
+    for module in current.modules:
+        if module.path:
+            menus = sorted({kinds[name.split("::")[0]] for name in module.functions})
+            loads = f"yes: {len(module.functions)} functions in {', '.join(menus)}"
+            yield f"Loads:    {loads if not module.problem else 'no: ' + module.problem}"
     if current.plugins:
         yield f"Plug-ins: for pygwy, in {current.plugins[-1].parent}"
     if current.engine is None:

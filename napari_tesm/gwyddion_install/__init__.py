@@ -2,7 +2,7 @@
 
 from napari_tesm.gwyddion_install.building import OtherSystemError
 from napari_tesm.gwyddion_install.installation import Installed, install, uninstall
-from napari_tesm.gwyddion_install.programs import OLDEST_GWYDDION
+from napari_tesm.gwyddion_install.programs import MADE_FOR
 from napari_tesm.gwyddion_install.status import Status, status
 
-__all__ = ["OLDEST_GWYDDION", "Installed", "OtherSystemError", "Status", "install", "status", "uninstall"]
+__all__ = ["MADE_FOR", "Installed", "OtherSystemError", "Status", "install", "status", "uninstall"]

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from napari_tesm.gwyddion_install.places import MODULE_NAME, output_of, source_folder
-from napari_tesm.gwyddion_install.programs import OLDEST_GWYDDION
+from napari_tesm.gwyddion_install.programs import OLDEST
 
-_FIRST_TOO_NEW: Final = "3"
 _FLAGS: Final = (
     "-std=gnu99",
     "-O2",
@@ -39,23 +38,25 @@ class Requirement:
 
 
 _COMPILER: Final = Requirement("a C compiler", "gcc libc6-dev", "gcc")
+_PACKAGE: Final = {2: "gwyddion", 3: "libgwyapp3"}
+"""Gwyddion's own, as pkg-config knows it."""
 _HEADERS: Final = {
-    # Debian's libgwyddion20-dev does not bring all that its own pkg-config file asks for.
-    "gwyddion": Requirement("the headers of Gwyddion", "libgwyddion20-dev", "gwyddion-devel"),
-    "gtk+-2.0": Requirement("the headers of GTK 2", "libgtk2.0-dev", "gtk2-devel"),
-    "gtkglext-1.0": Requirement("the headers of GtkGLExt", "libgtkglext1-dev", "gtkglext-devel"),
-    "fftw3": Requirement("the headers of FFTW", "libfftw3-dev", "fftw-devel"),
+    # Debian's packages of headers do not bring all that their own pkg-config files ask for.
+    2: {
+        "gwyddion": Requirement("the headers of Gwyddion", "libgwyddion20-dev", "gwyddion-devel"),
+        "gtk+-2.0": Requirement("the headers of GTK 2", "libgtk2.0-dev", "gtk2-devel"),
+        "gtkglext-1.0": Requirement("the headers of GtkGLExt", "libgtkglext1-dev", "gtkglext-devel"),
+        "fftw3": Requirement("the headers of FFTW", "libfftw3-dev", "fftw-devel"),
+    },
+    3: {
+        "libgwyapp3": Requirement("the headers of Gwyddion 3", "libgwyddion-dev", "gwyddion-devel"),
+        "gtk+-3.0": Requirement("the headers of GTK 3", "libgtk-3-dev", "gtk3-devel"),
+    },
 }
 
-_PKG_CONFIG: Final = Requirement(
-    "pkg-config (without it nobody can say which headers are here)",
-    " ".join(["pkg-config", *(headers.debian for headers in _HEADERS.values())]),
-    " ".join(["pkgconf-pkg-config", *(headers.fedora for headers in _HEADERS.values())]),
-)
 
-
-def build_module(folder: Path) -> Path:
-    """Compile the module into a folder and return its path.
+def build_module(folder: Path, generation: int = 2) -> Path:
+    """Compile the module for Gwyddion 2 or 3 into a folder and return its path.
 
     Raises
     ------
@@ -66,9 +67,10 @@ def build_module(folder: Path) -> Path:
     """
     if sys.platform in ("win32", "darwin"):
         raise OtherSystemError("the module is built on Linux")
-    _check_requirements()
+    _check_requirements(generation)
     module = folder / MODULE_NAME
-    done = _output(command_to_build(_compiler() or [], source_folder(), module, flags_of_headers()))
+    headers = flags_of_headers(generation)
+    done = _output(command_to_build(_compiler() or [], source_folder(), module, headers, generation))
     if done.returncode or not module.is_file():
         errors = [line.strip() for line in done.stderr.splitlines() if "error" in line]
         raise RuntimeError(f"the compiler failed: {errors[0] if errors else done.stderr.strip()[:300]}")
@@ -76,46 +78,59 @@ def build_module(folder: Path) -> Path:
 
 
 def command_to_build(
-    compiler: Sequence[str], sources: Path, module: Path, headers: Sequence[str]
+    compiler: Sequence[str], sources: Path, module: Path, headers: Sequence[str], generation: int = 2
 ) -> list[str]:
     """Return what makes the module of the sources; Gwyddion's functions are found in the program that loads it."""
-    return [*compiler, *_FLAGS, "-o", str(module), *map(str, sorted(sources.glob("*.c"))), *headers]
+    files = sorted(sources.glob("*.c"))
+    if generation == 3:
+        # What knows the bytes of a file of Gwyddion 2 has a counterpart there.
+        files = [path for path in files if path.name != "disk.c"] + sorted(sources.glob("gwyddion3/*.c"))
+    own = ["-DTESM_GWYDDION_3"] if generation == 3 else []
+    return [*compiler, *_FLAGS, *own, "-o", str(module), *map(str, files), *headers]
 
 
-def flags_of_headers() -> list[str]:
-    """Return what has a compiler find the headers of Gwyddion 2."""
-    return _pkg_config("--cflags", "gwyddion").stdout.split()
+def flags_of_headers(generation: int = 2) -> list[str]:
+    """Return what has a compiler find the headers of Gwyddion 2 or 3."""
+    return _pkg_config("--cflags", _PACKAGE[generation]).stdout.split()
 
 
-def missing_requirements() -> list[Requirement]:
+def missing_requirements(generation: int = 2) -> list[Requirement]:
     """Return what this computer lacks to build the module."""
     missing = []
     if _compiler() is None:
         missing.append(_COMPILER)
     if shutil.which(_pkg_config_name()) is None:
-        return [*missing, _PKG_CONFIG]
-    return missing + [requirement for name, requirement in _HEADERS.items() if not _is_there(name)]
+        headers = _HEADERS[generation].values()
+        what = "pkg-config (without it nobody can say which headers are here)"
+        packages = (
+            ["pkg-config", *(h.debian for h in headers)],
+            ["pkgconf-pkg-config", *(h.fedora for h in headers)],
+        )
+        return [*missing, Requirement(what, *map(" ".join, packages))]
+    return missing + [needed for name, needed in _HEADERS[generation].items() if not _is_there(name)]
 
 
-def _check_requirements() -> None:
-    if missing := missing_requirements():
+def _check_requirements(generation: int) -> None:
+    if missing := missing_requirements(generation):
         names = [requirement.what for requirement in missing]
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         verb = "is" if len(names) == 1 and not names[0].startswith("the ") else "are"
         raise OSError(
-            f"the module cannot be built: {listed} {verb} missing. "
+            f"the module for Gwyddion {generation} cannot be built: {listed} {verb} missing. "
             f"On Debian or Ubuntu: sudo apt-get install {' '.join(r.debian for r in missing)}; "
             f"on Fedora: sudo dnf install {' '.join(r.fedora for r in missing)}"
         )
-    version = _pkg_config("--modversion", "gwyddion").stdout.strip()
-    if _pkg_config(f"--atleast-version={OLDEST_GWYDDION}", "gwyddion").returncode:
-        raise OSError(f"the headers are of Gwyddion {version}: {OLDEST_GWYDDION} or later is needed")
-    if not _pkg_config(f"--atleast-version={_FIRST_TOO_NEW}", "gwyddion").returncode:
+    package = _PACKAGE[generation]
+    version = _pkg_config("--modversion", package).stdout.strip()
+    if _pkg_config(f"--atleast-version={OLDEST[generation]}", package).returncode:
+        raise OSError(f"the headers are of Gwyddion {version}: {OLDEST[generation]} or later is needed")
+    if not _pkg_config(f"--atleast-version={generation + 1}", package).returncode:
         raise OSError(
-            f"the headers are of Gwyddion {version}, and the module is for Gwyddion 2: install those of Gwyddion 2"
+            f"the headers are of Gwyddion {version}, and the module is for Gwyddion {generation}: "
+            f"install those of Gwyddion {generation}"
         )
     # What else the file of Gwyddion asks for on this system.
-    asked = _pkg_config("--cflags", "gwyddion")
+    asked = _pkg_config("--cflags", package)
     if asked.returncode:
         raise OSError(f"the headers of Gwyddion are not complete: {asked.stderr.strip().splitlines()[-1]}")
 

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_tesm.gwyddion_install.building import OtherSystemError, build_module
+from napari_tesm.gwyddion_install.building import build_module
 from napari_tesm.gwyddion_install.places import (
     memory_path,
     module_path,
@@ -16,7 +16,7 @@ from napari_tesm.gwyddion_install.places import (
     prebuilt_module,
     pygwy_paths,
 )
-from napari_tesm.gwyddion_install.programs import programs_here, why_no_module
+from napari_tesm.gwyddion_install.programs import OLDEST, generations_of, programs_here
 from napari_tesm.gwyddion_install.status import findings_of
 from napari_tesm.kernels.named import ALL_KERNELS
 from napari_tesm.version import __version__
@@ -28,20 +28,23 @@ class Installed:
 
     Parameters
     ----------
-    module : Path, optional
-        The module in C.
+    modules : dict of int to Path
+        The modules in C, for Gwyddion 2 and 3.
     plugins : tuple of Path
         The plug-ins for pygwy.
     engine : Path
         The program that they call.
     prebuilt : bool
-        Whether the module came with the package, and was not built here.
+        Whether the module for Gwyddion 2 came with the package, and was not built here.
+    refused : tuple of str
+        Why another Gwyddion that is here has got none, a sentence each.
     """
 
-    module: Path | None
+    modules: dict[int, Path]
     plugins: tuple[Path, ...]
     engine: Path
     prebuilt: bool = False
+    refused: tuple[str, ...] = ()
 
 
 def install(*, pygwy: bool = False) -> Installed:
@@ -66,22 +69,34 @@ def install(*, pygwy: bool = False) -> Installed:
         for source, target in plugins.items():
             _write(target, source.read_bytes())
         _remember(engine)
-        return Installed(None, tuple(plugins.values()), engine)
-    if reason := why_no_module(programs_here()):
-        raise OtherSystemError(reason)
-    content = _prebuilt()
-    prebuilt = content is not None
-    if content is None:
-        with tempfile.TemporaryDirectory(prefix="tesm-module-") as folder:
-            content = build_module(Path(folder)).read_bytes()
+        return Installed({}, tuple(plugins.values()), engine)
+    built: dict[int, bytes] = {}
+    errors: list[OSError | RuntimeError] = []
+    prebuilt = False
+    for generation in generations_of(programs_here()):
+        content = _prebuilt() if generation == 2 else None
+        prebuilt |= content is not None
+        try:
+            built[generation] = content or _built(generation)
+        except (OSError, RuntimeError) as error:
+            errors.append(error)
+    if not built:
+        raise errors[0]
     engine = own_engine()
-    _write(module_path(), content, executable=True)
-    _remember(engine)
-    return Installed(module_path(), (), engine, prebuilt)
+    for generation, content in built.items():
+        _write(module_path(generation), content, executable=True)
+        _remember(engine, generation)
+    modules = {generation: module_path(generation) for generation in built}
+    return Installed(modules, (), engine, prebuilt, tuple(map(str, errors)))
+
+
+def _built(generation: int) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="tesm-module-") as folder:
+        return build_module(Path(folder), generation).read_bytes()
 
 
 def _prebuilt() -> bytes | None:
-    """Return the module that came with the package, None where there is none or Gwyddion would not load it."""
+    """Return the module for Gwyddion 2 that came with the package, None where Gwyddion would not load it."""
     path = prebuilt_module()
     return None if path is None or findings_of(path).get("problem") else path.read_bytes()
 
@@ -90,7 +105,8 @@ def uninstall() -> list[Path]:
     """Remove what was installed for this user, and return what there was."""
     plugins = list(pygwy_paths().values())
     removed = []
-    for path in (module_path(), *plugins, memory_path()):
+    of_each = [path(generation) for generation in OLDEST for path in (module_path, memory_path)]
+    for path in (*of_each, *plugins):
         if path.is_file() or path.is_symlink():
             path.unlink()
             removed.append(path)
@@ -103,17 +119,17 @@ def uninstall() -> list[Path]:
     return removed
 
 
-def _remember(engine: Path) -> None:
+def _remember(engine: Path, generation: int = 2) -> None:
     # A GLib key file: a backslash is written twice there.
     command = str(engine).replace("\\", "\\\\")
     memory = configparser.RawConfigParser()
     # What the user has set for the plug-ins stays.
     with contextlib.suppress(configparser.Error, UnicodeDecodeError):
-        memory.read(memory_path(), encoding="utf-8")
+        memory.read(memory_path(generation), encoding="utf-8")
     memory["engine"] = {"command": command, "version": __version__, "kernels": f"{';'.join(ALL_KERNELS)};"}
     text = io.StringIO()
     memory.write(text, space_around_delimiters=False)
-    _write(memory_path(), text.getvalue().encode())
+    _write(memory_path(generation), text.getvalue().encode())
 
 
 def _write(path: Path, content: bytes, *, executable: bool = False) -> None:

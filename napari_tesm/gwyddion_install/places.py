@@ -34,20 +34,21 @@ def source_folder() -> Path:
 
 
 def prebuilt_module() -> Path | None:
-    """Return the module that came built with the package, None where none came for this kind of computer."""
+    """Return the module for Gwyddion 2 that came with the package, None where none came for this kind of computer."""
     machine = platform.machine().lower()
     path = source_folder() / "prebuilt" / f"tesm-linux-{_MACHINES.get(machine, machine)}.so"
     return path if sys.platform == "linux" and path.is_file() else None
 
 
-def gwyddion_folder() -> Path:
-    """Return Gwyddion's folder of this user."""
-    return Path.home() / ("gwyddion" if sys.platform == "win32" else ".gwyddion")
+def gwyddion_folder(generation: int = 2) -> Path:
+    """Return the folder of this user that belongs to Gwyddion 2 or 3."""
+    name = "gwyddion" if generation == 2 else f"gwyddion{generation}"
+    return Path.home() / (name if sys.platform == "win32" else f".{name}")
 
 
-def module_path() -> Path:
+def module_path(generation: int = 2) -> Path:
     """Return where the module is installed for this user."""
-    return gwyddion_folder() / "modules" / MODULE_NAME
+    return gwyddion_folder(generation) / "modules" / MODULE_NAME
 
 
 def pygwy_paths() -> dict[Path, Path]:
@@ -57,9 +58,9 @@ def pygwy_paths() -> dict[Path, Path]:
     return {path: target / path.relative_to(sources) for path in sorted(sources.rglob("*.py"))}
 
 
-def memory_path() -> Path:
+def memory_path(generation: int = 2) -> Path:
     """Return the file in which the installation tells the module of its engine."""
-    return gwyddion_folder() / "tesm.conf"
+    return gwyddion_folder(generation) / "tesm.conf"
 
 
 def own_engine() -> Path:
@@ -81,34 +82,34 @@ def own_engine() -> Path:
     return Path(program).absolute()
 
 
-def engine_for_gwyddion() -> tuple[Path | None, str]:
-    """Return the engine that the module would call, None if there is none, and where it is named.
+def engine_for_gwyddion(generation: int = 2) -> tuple[Path | None, str]:
+    """Return the engine that the module of a Gwyddion would call, None if there is none, and where it is named.
 
     The order is the module's own: ``$TESM_ENGINE``, the dialog, the installation, the PATH.
     """
     if given := os.environ.get("TESM_ENGINE"):
         return _program(given), "$TESM_ENGINE"
-    if chosen := _chosen_in_dialog():
+    if chosen := _chosen_in_dialog(generation):
         return _program(chosen), "chosen in Gwyddion"
-    if (remembered := remembered_engine()) and (program := _program(remembered)):
+    if (remembered := remembered_engine(generation)) and (program := _program(remembered)):
         return program, "remembered at installation"
     return _program("tesm"), "found on the PATH"
 
 
-def remembered_engine() -> str | None:
+def remembered_engine(generation: int = 2) -> str | None:
     """Return the engine that was remembered at installation."""
     memory = configparser.ConfigParser(interpolation=None)
     try:
-        memory.read(memory_path(), encoding="utf-8")
+        memory.read(memory_path(generation), encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):
         return None
     # GLib writes a backslash twice.
     return memory.get("engine", "command", fallback="").replace("\\\\", "\\") or None
 
 
-def _chosen_in_dialog() -> str:
+def _chosen_in_dialog(generation: int) -> str:
     try:
-        text = (gwyddion_folder() / "settings").read_text(encoding="utf-8", errors="replace")
+        text = (gwyddion_folder(generation) / "settings").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     setting = _SETTING.search(text)

@@ -10,8 +10,10 @@ from typing import Final
 
 from napari_tesm.gwyddion_install.places import output_of
 
-OLDEST_GWYDDION: Final = "2.60"
-"""The first with curve maps and with the parameter tables that the dialogs are made of."""
+OLDEST: Final = {2: "2.60", 3: "3.12"}
+"""Of Gwyddion 2 the first with curve maps and with the parameter tables that the dialogs are made of; of Gwyddion 3 the
+one that the module was tried in."""
+MADE_FOR: Final = f"the module is for Gwyddion 2 from {OLDEST[2]} and Gwyddion 3 from {OLDEST[3]} on"
 _COMMANDS: Final = ("gwyddion", "gwyddion3")
 _TIMEOUT: Final = 20  # s
 _VERSION: Final = re.compile(r"\bGwyddion (\d+)\.(\d+)\S*")
@@ -32,10 +34,11 @@ class Program:
     version: str
 
     @property
-    def takes_module(self) -> bool:
-        """Whether it is one that the module is made for."""
-        numbers = tuple(int(number) for number in re.findall(r"\d+", self.version)[:2])
-        return tuple(int(number) for number in OLDEST_GWYDDION.split(".")) <= numbers < (3,)
+    def generation(self) -> int | None:
+        """2 or 3, None where the module is made for neither."""
+        numbers = _numbers(self.version)
+        oldest = OLDEST.get(numbers[0])
+        return numbers[0] if oldest is not None and numbers >= _numbers(oldest) else None
 
     @property
     def name(self) -> str:
@@ -44,20 +47,30 @@ class Program:
 
 
 def programs_here() -> list[Program]:
-    """Return the Gwyddions on the PATH, those that the module is made for first; each program once."""
+    """Return the Gwyddions on the PATH, those that the module is made for first, and 2 before 3; each program once."""
     found: dict[Path, Program] = {}
     for command in _COMMANDS:
         if (path := shutil.which(command)) and (version := _version_of(path)):
             found.setdefault(Path(path).resolve(), Program(Path(path), version))
-    return sorted(found.values(), key=lambda program: not program.takes_module)
+    return sorted(found.values(), key=lambda program: program.generation or 9)
 
 
-def why_no_module(programs: Sequence[Program]) -> str:
-    """Return why none of these programs could have the module, empty where one can or there is no program."""
-    if not programs or any(program.takes_module for program in programs):
-        return ""
-    names = " and ".join(program.name for program in programs)
-    return f"the module is for Gwyddion 2 from {OLDEST_GWYDDION} on, and here is {names}"
+def generations_of(programs: Sequence[Program]) -> list[int]:
+    """Return for which of 2 and 3 the module is to be installed; 2 where there is no program.
+
+    Raises
+    ------
+    OSError
+        If none of the programs could have it.
+    """
+    found = sorted({program.generation for program in programs if program.generation is not None})
+    if programs and not found:
+        raise OSError(f"{MADE_FOR}, and here is {' and '.join(program.name for program in programs)}")
+    return found or [2]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _version_of(program: str) -> str:

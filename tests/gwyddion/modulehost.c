@@ -24,15 +24,14 @@
 #include <string.h>
 #include <locale.h>
 #include <gtk/gtk.h>
-#include <libgwyddion/gwyddion.h>
+#include "tesm.h"
+#ifndef TESM_GWYDDION_3
 #include <libprocess/gwyprocess.h>
 #include <libprocess/gwycalibration.h>
 #include <libprocess/gwygrainvalue.h>
 #include <libdraw/gwydraw.h>
 #include <libgwydgets/gwydgets.h>
-#include <libgwymodule/gwymodule.h>
-#include <app/gwyapp.h>
-#include "tesm.h"
+#endif
 
 #define TAKE_OVER 100        /* the response of the button of the module's dialog */
 
@@ -59,25 +58,57 @@ load_module(const gchar *path)
     }
 }
 
+static void
+load_settings(void)
+{
+    gchar *path = gwy_app_settings_get_settings_filename();
+
+    gwy_app_settings_create_config_dir(NULL);
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        gwy_app_settings_load(path, NULL);
+    g_free(path);
+    gwy_app_settings_get();
+}
+
 /* What gwyddion itself does before it shows a window. */
+#ifdef TESM_GWYDDION_3
+#define gwy_si_unit_set_from_string gwy_unit_set_from_string
+#define gwy_brick_get_si_unit_y gwy_brick_get_unit_y
+#define gwy_file_load(name, run, error) ((GwyDict*)(gwy_file_load)(name, run, error))
+#define gwy_app_data_browser_add(data) gwy_data_browser_add(GWY_FILE(data))
+#define gwy_app_data_browser_select_data_field(data, id) gwy_data_browser_select_data(GWY_FILE(data), GWY_FILE_IMAGE, id)
+#define gwy_app_data_browser_select_brick(data, id) gwy_data_browser_select_data(GWY_FILE(data), GWY_FILE_VOLUME, id)
+#define gwy_app_data_browser_select_lawn(data, id) gwy_data_browser_select_data(GWY_FILE(data), GWY_FILE_CMAP, id)
+#define gwy_process_func_run(name, data, run) gwy_image_func_run(name, GWY_FILE(data), run)
+#define gwy_volume_func_run(name, data, run) (gwy_volume_func_run)(name, GWY_FILE(data), run)
+#define gwy_curve_map_func_run(name, data, run) gwy_cmap_func_run(name, GWY_FILE(data), run)
+#define gwy_container_get_object_by_name gwy_dict_get_object_by_name
+
+static void
+start_gwyddion(void)
+{
+    g_set_prgname("gwyddion3");
+    gwy_app_init(FALSE, NULL);
+    gwy_data_browser_set_gui_enabled(FALSE);
+    gwy_app_wait_set_enabled(FALSE);
+    load_settings();
+    if (!gwy_file_func_exists(TESM_FILE_MODULE))
+        load_module(g_getenv("HOST_FILE_MODULE"));
+}
+#else
 static void
 start_gwyddion(void)
 {
     gchar *modules, *path;
 
     gwy_widgets_type_init();
-    gwy_app_settings_create_config_dir(NULL);
     gwy_app_data_browser_set_gui_enabled(FALSE);
     gwy_app_wait_set_enabled(FALSE);
     gwy_resource_class_load(g_type_class_peek(GWY_TYPE_GRADIENT));
     gwy_resource_class_load(g_type_class_peek(GWY_TYPE_GL_MATERIAL));
     gwy_resource_class_load(g_type_class_peek(GWY_TYPE_GRAIN_VALUE));
     gwy_resource_class_load(g_type_class_peek(GWY_TYPE_CALIBRATION));
-    path = gwy_app_settings_get_settings_filename();
-    if (g_file_test(path, G_FILE_TEST_EXISTS))
-        gwy_app_settings_load(path, NULL);
-    g_free(path);
-    gwy_app_settings_get();
+    load_settings();
     modules = gwy_find_self_dir("modules");
     load_module(path = g_build_filename(modules, "layer", "layer.so", NULL));
     g_free(path);
@@ -85,6 +116,7 @@ start_gwyddion(void)
     g_free(path);
     g_free(modules);
 }
+#endif
 
 static GwyContainer*
 load_data(const gchar *name)
@@ -202,7 +234,7 @@ gwy_dialog_run(GwyDialog *dialog)
 static void
 move_point(GwyContainer *data, gint id)
 {
-    gchar *key = g_strdup_printf("/%d/select/point", id);
+    gchar *key = g_strdup_printf(TESM_SELECTIONS "point", id);
     GwySelection *selection = GWY_SELECTION(gwy_container_get_object_by_name(data, key));
     gdouble xy[] = { 1e-8, 2e-8 };
 
@@ -292,7 +324,7 @@ main(int argc, char **argv)
     printf("decimal %s\n", localeconv()->decimal_point);
     printf("peak %ld\n", peak_of_memory());
     fflush(stdout);
-    if (*argv[6] && !gwy_file_func_run_save("gwyfile", data, argv[6], GWY_RUN_NONINTERACTIVE, &error)) {
+    if (*argv[6] && !gwy_file_func_run_save(TESM_FILE_MODULE, data, argv[6], GWY_RUN_NONINTERACTIVE, &error)) {
         fprintf(stderr, "%s: %s\n", argv[6], error->message);
         return 2;
     }

@@ -214,22 +214,34 @@ def fake_gwyddions(folder, monkeypatch, **versions):
 
 
 def test_the_module_is_only_put_where_a_gwyddion_takes_it(home, capsys, tmp_path, monkeypatch):
-    fake_gwyddions(tmp_path / "three", monkeypatch, gwyddion3="3.12", gwyddion="3.12.1")
+    system = os.environ["PATH"]
+    fake_gwyddions(tmp_path / "three", monkeypatch, gwyddion3="3.11", gwyddion="4.0")
     code, out, err = tesm(capsys, "install")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "the module is for Gwyddion 2 from 2.60 on, and here is Gwyddion 3.12.1 (" in err
-    assert f"and Gwyddion 3.12 ({tmp_path / 'three' / 'gwyddion3'})" in err
+    made_for = "the module is for Gwyddion 2 from 2.60 and Gwyddion 3 from 3.12 on"
+    assert f"{made_for}, and here is Gwyddion 4.0 (" in err
+    assert f"and Gwyddion 3.11 ({tmp_path / 'three' / 'gwyddion3'})" in err
     assert not (home / ".gwyddion").exists()
-    said = f"Gwyddion: 3.12, {tmp_path / 'three' / 'gwyddion3'} (the module is for Gwyddion 2 from 2.60 on)\n"
+    said = f"Gwyddion: 3.11, {tmp_path / 'three' / 'gwyddion3'} ({made_for})\n"
     assert said in tesm(capsys, "status")[1]
     fake_gwyddions(tmp_path / "old", monkeypatch, gwyddion="2.59")
     assert "here is Gwyddion 2.59 (" in tesm(capsys, "install")[2]
     fake_gwyddions(tmp_path / "other", monkeypatch, gwyddion="x")  # somebody else's program of that name
     assert "no program gwyddion on the PATH" in tesm(capsys, "status")[1]
-    # The one that takes it is named first.
+    # One that takes it is named first.
     fake_gwyddions(tmp_path / "both", monkeypatch, gwyddion="3.1", gwyddion3="2.70")
     out = tesm(capsys, "status")[1]
     assert out.index("Gwyddion: 2.70") < out.index("Gwyddion: 3.1,")
+    # Headers of 2 make no module for 3.
+    fake_gwyddions(tmp_path / "new", monkeypatch, gwyddion3="3.12")
+    tools = {name: shutil.which(name, path=system) for name in ("gcc", "pkg-config")}
+    for name, tool in tools.items():
+        if tool:
+            (tmp_path / "new" / name).symlink_to(tool)
+    code, out, err = tesm(capsys, "install")
+    assert (code, out) == (1, "")
+    assert "the module for Gwyddion 3 cannot be built: " in err
+    assert not (home / ".gwyddion3").exists()
 
 
 @pytest.mark.gwyddion
@@ -244,11 +256,16 @@ def test_what_came_built_needs_no_compiler_and_counts_only_where_it_loads(
     shutil.copy(module, built)
     monkeypatch.setattr(places, "source_folder", lambda: sources)
     monkeypatch.setenv("CC", "no-such-program")
+    system = os.environ["PATH"]
+    fake_gwyddions(tmp_path / "both", monkeypatch, gwyddion3="3.12")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'both'}:{system}")
     code, out, err = tesm(capsys, "install")
     assert (code, err) == (0, "")
     installed = home / ".gwyddion" / "modules" / "tesm.so"
     assert f"Module: {installed} (as it came with napari-tesm)\n" in out
     assert installed.read_bytes() == module.read_bytes()
+    assert "Note: the module for Gwyddion 3 cannot be built: a C compiler" in out
+    assert "Module:   none for Gwyddion 3; tesm gwyddion install does it\n" in tesm(capsys, "status")[1]
     # One for another Gwyddion, or cut on its way, is not taken; then it is built.
     built.write_bytes(module.read_bytes()[:5000])
     assert "a C compiler is missing" in tesm(capsys, "install")[2]
