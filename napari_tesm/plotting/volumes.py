@@ -10,14 +10,20 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
 from napari_tesm.plotting.maps import map_extent
 from napari_tesm.plotting.theme import LIGHT, POINT_COLOURS, PlotTheme
 from napari_tesm.quantities.axes import axis_spacing
+from napari_tesm.volumes.counting import Counts, Course
 from napari_tesm.volumes.profile import Profile
 
 _MICROMETRE: Final = 1e-6
+_ALARM: Final = 0.001
+"""Probability below which a particle is drawn as uneven."""
+_EVEN, _UNEVEN = "#0072b2", "#d55e00"
 
 
 def draw_profiles(axes: Axes, profiles: Mapping[str, Profile], *, theme: PlotTheme = LIGHT) -> None:
@@ -140,3 +146,45 @@ def draw_thickness_histogram(axes: Axes, thickness: xr.DataArray, *, bins: int =
 def attenuation_colours() -> Colormap:
     """Return turbo from low (blue, lithiated) to high (red), and the collector grey."""
     return ListedColormap(colormaps["turbo"](np.linspace(0.05, 0.95, 256))).with_extremes(over="#8a8a8a")
+
+
+def draw_counts(figure: Figure, counts: Counts) -> None:
+    """Draw the mean of each particle, and the course of counts below surfaces and beside cracks."""
+    figure.set_layout_engine("constrained")
+    left, middle, right = figure.subplots(1, 3)
+    _draw_means(left, counts)
+    _draw_course(middle, counts.from_rim, "Depth below the surface (µm)")
+    _draw_course(right, counts.from_crack, "Distance from a crack (µm)")
+
+
+def _draw_means(axes: Axes, counts: Counts) -> None:
+    known = [particle for particle in counts.particles if np.isfinite(particle.mean)]
+    for colour, label, chosen in (
+        (_EVEN, "even", [p for p in known if not p.p < _ALARM]),
+        (_UNEVEN, f"uneven, p < {_ALARM:g}", [p for p in known if p.p < _ALARM]),
+    ):
+        if chosen:
+            means = np.array([p.mean for p in chosen])
+            limits = np.abs(np.array([p.interval for p in chosen]).T - means)
+            places = [p.number for p in chosen]
+            axes.errorbar(places, means, limits, fmt="o", ms=4, capsize=2, color=colour, label=label)
+    axes.set(xlabel="Particle", ylabel="Counts in a voxel")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if known:
+        axes.legend(frameon=False, fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_course(axes: Axes, course: Course | None, label: str) -> None:
+    axes.set(xlabel=label, ylabel="Counts over the particle's mean")
+    axes.spines[["top", "right"]].set_visible(False)
+    if course is None:
+        axes.text(0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes)
+        return
+    distance = course.distance * 1e6
+    axes.fill_between(distance, course.low, course.high, color=_EVEN, alpha=0.25, lw=0)
+    axes.plot(distance, course.mean, "o-", ms=3, color=_EVEN, label="counted")
+    axes.plot(distance, course.uniform, "--", color="#555555", label="if it were uniform")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize="small")

@@ -100,6 +100,21 @@ COMMANDS: Final = {
               shared.json_or_stdout(instead_of="summary"), *shared.WAYS),
     ), "Quarter turns, mirror images and a shift first, then an affine by what both volumes show, with an error from "
        "parts of the volume that are left out. Refused where that does not determine the placement."),
+    "counts": Command("count ions in particles: exact errors, and whether they vary by more than chance", (
+        shared.files("COUNTS", "counts of ions, whole numbers", name="file"), _READING, _FIXED,
+        group("where they are counted",
+              shared.taken("particles", "FIXED", "labels of particles, or an image that shows them", dest="fixed",
+                           required=True),
+              shared.taken("placed", "P.json", "what place wrote for both (default: one frame for both)"),
+              flag("dark", "in the image particles are darker than what is around"),
+              option("least", "1um", "diameter of the smallest particle that is looked for in an image", default="1um"),
+              option("widest", "600nm", "width of the widest crack", default="600nm")),
+        group("output",
+              shared.json_or_stdout(), shared.written("csv", "PARTICLES.csv", "a row for each particle"),
+              shared.written("figure", "LITHIUM.png", shared.FIGURE_WORDS), *shared.STYLE, *shared.WAYS),
+    ), "Each particle's mean with its exact Poisson interval, cracks and voids left out and their part of it, a "
+       "test of whether the concentration is the same everywhere in it, and its course below the surface and beside "
+       "cracks."),
     "segment": Command("tell the class of every voxel from painted strokes, or from levels", (
         _VOLUME, _READING, _LEVELS,
         group("what parts the classes",

@@ -1,0 +1,120 @@
+"""Counts of ions in particles: true means by formulas, a control that is uniform, cracks that are known."""
+
+import json
+
+import numpy as np
+import pytest
+from lithium_volumes import lithium_pair, true_means
+
+from napari_tesm.cli import main
+from napari_tesm.io.volumes import save_volume
+from napari_tesm.volumes.counting import counts_in_particles, dispersion_of, exact_interval
+from napari_tesm.volumes.dataset import volume_from_array
+from napari_tesm.volumes.particles import particles_of
+
+SPREAD = 0.24
+
+
+def test_means_cracks_and_unevenness_of_particles_in_an_electron_image(tmp_path, capsys):
+    pair = lithium_pair(
+        seed=41, size=(4.2e-6, 5.4e-6, 6.6e-6), n=5, radii=(0.9e-6, 1.3e-6), counts=6.0, spread=SPREAD
+    )
+    for name, values, voxel in (("i", pair.counts, pair.ion_voxel), ("e", pair.image, pair.electron_voxel)):
+        save_volume(tmp_path / f"{name}.zarr", volume_from_array(values, voxel))
+    (tmp_path / "p.json").write_text(json.dumps({"matrix": pair.matrix.tolist()}))
+    outputs = [str(tmp_path / name) for name in ("c.json", "c.csv", "c.png")]
+    command = [
+        "volume",
+        "counts",
+        str(tmp_path / "i.zarr"),
+        "--peak",
+        "7Li+",
+        "--particles",
+        str(tmp_path / "e.zarr"),
+    ]
+    options = [
+        "--placed",
+        str(tmp_path / "p.json"),
+        "--json",
+        outputs[0],
+        "--csv",
+        outputs[1],
+        "--figure",
+        outputs[2],
+    ]
+    assert main([*command, *options]) == 0
+    assert "More uneven than counting makes it (p below 0.001)" in capsys.readouterr().out
+    found = json.loads((tmp_path / "c.json").read_text())
+    expected = true_means(pair, spread=SPREAD)
+    matched = {}
+    for particle in found["particles"]:
+        z, y, x = (
+            int(place / edge) for place, edge in zip(particle["centroid"], pair.electron_voxel, strict=True)
+        )
+        matched[int(pair.number[z, y, x])] = particle
+    assert set(matched) >= set(expected)
+    for number, particle in matched.items():
+        true_cracks = pair.crack[pair.number == number].mean()
+        assert particle["cracks"] == pytest.approx(true_cracks, abs=0.035)
+        if particle["voxels"] > 700:
+            assert particle["mean"] == pytest.approx(expected[number], rel=0.03)
+            assert particle["p"] < 1e-3
+            assert particle["spread"] == pytest.approx(SPREAD, abs=0.08)
+    # Far inside nothing is lost to the rim; what is not there at the rim is not there by blur alone.
+    rim = found["from_rim"]
+    assert rim["mean"][0] < 0.9
+    np.testing.assert_allclose(rim["mean"][:5], rim["uniform"][:5], atol=0.08)
+    rows = (tmp_path / "c.csv").read_text().splitlines()
+    assert rows[0].startswith("number,z,y,x,volume,cracks")
+    assert len(rows) == 1 + len(found["particles"])
+
+
+def test_uniform_particles_raise_no_alarm_and_uneven_ones_do():
+    rng = np.random.default_rng(17)
+    alarms = []
+    axes = np.meshgrid(*(np.arange(n) - n / 2 + 0.5 for n in (15, 17, 13)), indexing="ij")
+    ball = sum((axis / radius) ** 2 for axis, radius in zip(axes, (7.4, 8.3, 6.4), strict=True)) < 1
+    for _ in range(200):
+        rate = rng.uniform(1.5, 6.0)
+        wave = np.prod(
+            [np.cos(2 * np.pi * axis / rng.uniform(7, 11) + rng.uniform(0, 6)) for axis in axes], axis=0
+        )
+        uneven = rate * np.clip(1 + SPREAD * wave / wave[ball].std(), 0, None)
+        alarms.append(
+            [dispersion_of(rng.poisson(rates, ball.shape), ball)[1] < 1e-3 for rates in (rate, uneven)]
+        )
+    false, true = np.mean(alarms, axis=0)
+    assert false <= 0.01
+    assert true >= 0.95
+
+
+def test_the_exact_interval_holds_the_mean_at_least_as_often_as_it_says():
+    from scipy.stats import poisson
+
+    for mean in (0.7, 3.3, 41.0):
+        counts = np.arange(200)
+        held = [low <= mean <= high for low, high in map(exact_interval, counts.tolist())]
+        assert 0.95 <= poisson.pmf(counts, mean)[held].sum() < 0.995
+
+
+def test_labels_are_taken_as_they_are_and_parted_where_they_are_one(tmp_path):
+    z, y, x = np.meshgrid(*(np.arange(n) + 0.5 for n in (30, 44, 36)), indexing="ij")
+    centres = ((15, 14, 16), (15, 31, 18))
+    labels = np.zeros(z.shape, np.uint8)
+    for number, (a, b, c) in enumerate(centres, start=5):
+        labels[(z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2 < 8.8**2] = number
+    labels[14:16] = 0  # a crack of two voxels through both
+    voxel = (100e-9, 90e-9, 110e-9)
+    for values in (labels, (labels > 0).astype(np.uint8)):
+        particles = particles_of(volume_from_array(values, voxel))
+        counts = np.where(labels == 5, 4, 7).astype(np.uint16)
+        found = counts_in_particles(counts, voxel, particles, np.eye(4)).particles
+        assert len(found) == 2
+        by_place = sorted(found, key=lambda particle: particle.centroid[1])
+        assert [particle.mean for particle in by_place] == [4.0, 7.0]
+        crack = 2 * np.pi * 8.8**2 / (4 / 3 * np.pi * 8.8**3)
+        assert [particle.cracks for particle in by_place] == pytest.approx([crack] * 2, abs=0.02)
+    with pytest.raises(ValueError, match="no counts of ions"):
+        counts_in_particles(counts * 0.5, voxel, particles, np.eye(4))
+    with pytest.raises(ValueError, match="no particle is found"):
+        particles_of(volume_from_array(labels * 0, voxel))
