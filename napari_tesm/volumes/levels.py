@@ -15,6 +15,8 @@ from napari_tesm.volumes.tiles import filled_and_missing
 
 _SLAB_BYTES: Final = 96 << 20
 _THINNEST: Final = 4
+_THICKEST: Final = 16
+"""Slices that are enough to know a grey value by, however high the volume is: of a thin collector there are not more."""
 _BINS: Final = 200
 _LEAST_CONTRAST: Final = 5.0
 """Widths of the smoothed grey values of either by which collector and air differ at least."""
@@ -161,7 +163,7 @@ def electrode_level(heights: list[list[NDArray[np.float32]]], levels: Levels) ->
 
 def _thickness_of_slabs(volume: xr.Dataset) -> int:
     planes, rows, columns = volume[INTENSITY].shape
-    wanted = max(_THINNEST, min(planes // 20, _SLAB_BYTES // (4 * rows * columns)))
+    wanted = max(_THINNEST, min(planes // 20, _THICKEST, _SLAB_BYTES // (4 * rows * columns)))
     return int(min(wanted, planes // 2))
 
 
