@@ -22,7 +22,7 @@ ONE_THREAD := env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 # What takes no more than a second and needs neither a window, nor Qt, nor Gwyddion, nor anything of the system.
 QUICK := -m "not display and not gwyddion and not slow" -p no:pytest-qt
 
-.PHONY: run test check lint fuzz kill-points benchmark wheels clean system-packages
+.PHONY: run test check docs lint fuzz kill-points benchmark wheels clean system-packages
 
 run: $(VENV)/installed
 	@mkdir -p build
@@ -53,6 +53,11 @@ benchmark: $(VENV)/installed-for-tests
 # Wheels in build/wheels: for all platforms, and for Linux with the Gwyddion module built in, which then needs no compiler.
 wheels: $(VENV)/installed
 	$(BIN)/python gwyddion_plugin/make_wheels.py build/wheels
+
+# The site, in build/site; every warning is an error, and the tutorials run.
+docs: $(VENV)/installed-for-tests
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -d build/site-doctrees docs build/site
+	@echo "Open build/site/index.html"
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

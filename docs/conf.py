@@ -6,7 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent)]
 
-from napari_tesm.version import __version__  # noqa: E402
+from napari_tesm.version import __version__
 
 project = "napari-tesm"
 author = "The napari-tesm developers"
@@ -21,10 +21,18 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "api_pages",
     "command_pages",
     "links_outside",
 ]
-exclude_patterns = ["_extensions", "**/README.md", "tutorials", "gallery", "**/sg_execution_times.rst", "sg_execution_times.rst"]
+exclude_patterns = [
+    "_extensions",
+    "**/README.md",
+    "tutorials",
+    "gallery",
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
+]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["config.cache"]
@@ -55,6 +63,7 @@ html_title = "napari-tesm"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_search_scorer = str(HERE / "_static" / "search_scorer.js")
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,

@@ -23,10 +23,14 @@ def page_of_commands() -> str:
         usage = command.format_usage().removeprefix("usage: ")
         lines += ["```text", usage.rstrip(), "```", ""]
         for group in command._action_groups:
-            actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
+            actions = [
+                action for action in group._group_actions if not isinstance(action, argparse._HelpAction)
+            ]
             if not actions:
                 continue
-            title = {"positional arguments": "files", "options": "other options"}.get(group.title or "", group.title)
+            title = {"positional arguments": "files", "options": "other options"}.get(
+                group.title or "", group.title
+            )
             lines += [f"**{_capital(title or '')}**", ""]
             for action in actions:
                 lines += [_names(action), f": {_words(action)}", ""]
@@ -67,8 +71,9 @@ def _words(action: argparse.Action) -> str:
     if text == KERNELS:
         text = kernels_in_words()
     text = text.replace("%(default)s", str(action.default)).replace("%%", "%")
-    text += "" if action.required or not action.option_strings else ""
-    parts = [_sentence(text)] if text else ["As its name says."]
+    if not text:
+        raise ValueError(f"{_names(action)} says nothing of itself in the parser")
+    parts = [_sentence(text)]
     if action.required and action.option_strings:
         parts.append("Needed.")
     return " ".join(parts).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("$", "\\$")

@@ -8,7 +8,11 @@ from sphinx.application import Sphinx
 
 _ROOT = Path(__file__).parents[2]
 _OUTSIDE = re.compile(r"\]\(\.\./([^)\s]*)\)")
-_INSIDE = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "README.md#five-minutes-in-napari": "index.md"}
+_INSIDE = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "README.md#five-minutes-in-napari": "index.md",
+}
 
 
 def _repository() -> str:

@@ -22,7 +22,7 @@ def parser_for_tesm() -> argparse.ArgumentParser:
 # fmt: off
 _COMMANDS: Final[dict[str, Command | Family]] = {
     "info": Command("say what a file holds and what is missing for a fit", (
-        shared.files(name="file", nargs="?"),
+        shared.files(words="a scan or a recording", name="file", nargs="?"),
         flag("json", "print the same for programs"),
         shared.taken("mapping", "M.yaml", "check a mapping; without a name: print one to start from, for a file that "
                      "does not say what is what", nargs="?", const=True),
@@ -30,7 +30,7 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
     )),
     "import": Command("make a dataset of an instrument's files: TDMS, HDF5, MATLAB, NumPy, Zarr, text, vendors'", (
         shared.files("RECORDING", "several become one voltage series", nargs="+"),
-        shared.output("OUT.gwy|OUT.zarr", required=True),
+        shared.output("OUT.gwy|OUT.zarr", "the dataset", required=True),
         shared.taken("mapping", "M.yaml", "what is what in the file"),
         shared.taken("scan", "AFMFILE", "take its images along"),
         shared.TIME_UNIT, shared.LATERAL_UNIT, group("output", *shared.WAYS),
@@ -45,7 +45,7 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
         group(
             "output", *shared.MAP_FILES,
             flag("graphs", "with --maps-only: histograms of D and curves at the points, too"),
-            shared.written("save-recipe", "R.json"), shared.JOBS,
+            shared.written("save-recipe", "R.json", "the parameters, for --recipe"), shared.JOBS,
         ),
     ), "Fit every pixel and write maps of tau and D. Quantities carry their unit: 25nm, 10ms."),
     "batch": Command("fit many files by one recipe, each by itself, into one table", (
@@ -78,7 +78,10 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
                    "Gaussian of this standard deviation and length, 0.5:50nm", default="auto"),
             flag("together", "all pulse settings of the file share their D"),
         ),
-        group("output", *shared.MAP_FILES, shared.written("save-recipe", "R.json"), shared.JOBS),
+        group(
+            "output", *shared.MAP_FILES, shared.written("save-recipe", "R.json", "the parameters, for --recipe"),
+            shared.JOBS,
+        ),
     ), "Ions diffuse farther than from pixel to pixel during a pulse, and a fit of each pixel by itself averages over "
        "all of that. Here all traces of the map are explained by one D(x, y). Quantities carry their unit: 25nm, "
        "10ms."),
@@ -151,7 +154,7 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
        "defect are classes of their own. Quantities carry their unit: 30nm."),
     "report": Command("make the paper's figures and tables of a scan or a series, as one HTML page", (
         shared.files(words="a scan, or those of a series", nargs="+"),
-        shared.output("DIR", required=True), *shared.fitting(),
+        shared.output("DIR", "folder of the report", required=True), *shared.fitting(),
         group(
             "what else goes into the report",
             option("labels", "LABEL", "what each file is called, in their order", nargs="+", action="extend"),
@@ -177,7 +180,8 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
         option("model", None, "exponential, or diffusion: flux-pulse, clamped (each pixel by itself), lateral, "
                "lateral-clamped (across the pixels; a minute for 64x48)", default="exponential"),
         option("size", "64x48", "pixels across and down", default="64x48"),
-        option("samples", "250", default="250"), option("seed", "0", default="0"),
+        option("samples", "250", "of each trace", default="250"),
+        option("seed", "0", "another number draws other noise", default="0"),
         option("noise", "lock-in:0.1ms:4,mains:50Hz:0.3", "what an instrument adds: some of lock-in:0.1ms:4, "
                "drift:10%%, mains:50Hz:0.3, pink:0.5, step:30%%, delay:50us, steps:0.2, glitches:0.2%%; %% of H, else "
                "in parts of the white noise"),
@@ -209,15 +213,18 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
        "sampling and radius, and the way back from the apparent D to the true one. The protocol is that of a "
        "file, or said here. Quantities carry their unit: 25nm, 10ms."),
     "theory": Command("what ESM, PITT, GITT and EIS record of one material, and the D each gives back", (
-        option("diffusion", "4e-13m2/s", default="4e-13 m²/s"), option("tip-radius", "25nm", default="25 nm"),
+        option("diffusion", "4e-13m2/s", "true D", default="4e-13 m²/s"),
+        option("tip-radius", "25nm", "radius of the source", default="25 nm"),
         option("surface-rate", "10um/s", "of the reaction at the surface; by default always in balance"),
-        option("poisson-ratio", "0.25", default="0.25"), option("pulse-duration", "10ms", default="10 ms"),
+        option("poisson-ratio", "0.25", "of the sample", default="0.25"),
+        option("pulse-duration", "10ms", "how long the pulse is on", default="10 ms"),
         option("frequencies", "10mHz:1MHz", "of the drive, from and to; by default about D/R0²"),
         option("thickness", "1um", "of the film of the bulk methods", default="1 um"),
-        option("noise", "1%", default="1%"), option("seed", "0", default="0"),
+        option("noise", "1%", "of a sample, in parts of the response", default="1%"),
+        option("seed", "0", "another number draws other noise", default="0"),
         group(
             "output", shared.taken("json", "THEORY.json", "- for standard output"),
-            shared.written("csv", "RECORDS.csv"),
+            shared.written("csv", "RECORDS.csv", "the traces"),
             shared.written("figure", "THEORY.png", shared.FIGURE_WORDS), *shared.STYLE, shared.OVERWRITE, shared.DEBUG,
         ),
     )),
@@ -225,7 +232,7 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
                      "Volumes of electrodes, as X-ray nano-tomography gives them: z leads away from the collector. "
                      "Quantities carry their unit: 60nm."),
     "view": Command("open files in napari, with the t-ESM workspace beside them", (
-        shared.files(nargs="+"), shared.DEBUG,
+        shared.files(words="scans, results or images", nargs="+"), shared.DEBUG,
     )),
     "gwyddion": Command("install or remove the module for Gwyddion's menus", (
         Option(("action",), {"choices": ("install", "uninstall", "status"),

@@ -37,15 +37,15 @@ def protocol(*more: Option) -> Group:
 
 
 # fmt: off
-FILE: Final = files(name="file")
-OUTPUT: Final = output("OUT.gwy", required=True)
+FILE: Final = files(words="a scan: .gwy, or what tesm import reads", name="file")
+OUTPUT: Final = output("OUT.gwy", "the maps, beside what the input holds", required=True)
 TIME_UNIT: Final = option("time-unit", "s", "unit of a time axis that has none")
 LATERAL_UNIT: Final = option("lateral-unit", "m", "unit of image axes that have none")
 _PROTOCOL: Final = (
     option("traces", "TITLE|N", "trace stack; may be repeated", action="append"),
     option("voltage", "-3V", "pulse voltage, or one for each setting: 3V,-3V"),
     option("pulse-start", "0ms", "start of the pulse on the file's time axis"),
-    option("pulse-duration", "10ms"), TIME_UNIT, LATERAL_UNIT,
+    option("pulse-duration", "10ms", "how long the pulse is on"), TIME_UNIT, LATERAL_UNIT,
     taken("mapping", "M.yaml", "what is what in a file that is no .gwy"),
 )
 RECIPE: Final = taken("recipe", "R.json|OUT.gwy", "parameters of a file or of an earlier output")
@@ -99,7 +99,8 @@ def fitting(kernel: Option = _KERNEL) -> tuple[Group, Group]:
 
 JOBS: Final = option("jobs", "N", "threads (default: one for each core, eight at most)")
 OVERWRITE: Final = flag("overwrite", "replace files that exist")
-PROGRESS: Final = option("progress", choices=("bar", "lines", "none"))
+PROGRESS: Final = option("progress", words="how it is shown: bar (default on a terminal), lines for programs, or none",
+                         choices=("bar", "lines", "none"))
 QUIET: Final = flag("quiet", "print no summary")
 DEBUG: Final = flag("debug", "show a traceback when something fails")
 WAYS: Final = (OVERWRITE, PROGRESS, QUIET, DEBUG)
@@ -112,7 +113,8 @@ STYLE: Final = (
 FIGURE_WORDS: Final = "by its name a PNG, SVG or PDF"
 MAPS_ONLY: Final = flag("maps-only", "leave out what the input held")
 MAP_FILES: Final = (
-    MAPS_ONLY, written("json", "SUMMARY.json"), written("csv", "PIXELS.csv"),
+    MAPS_ONLY, written("json", "SUMMARY.json", "numbers of the maps, statuses and recipe, for programs"),
+    written("csv", "PIXELS.csv", "a row for each pixel and pulse setting"),
     written("figure", "OVERVIEW.png", FIGURE_WORDS), *STYLE, *WAYS,
 )
 """The files that maps are written to."""

@@ -304,8 +304,15 @@ def open_dataset(
 ) -> xr.Dataset:
     """Open a file as a dataset whose traces stay in the file until they are asked for.
 
-    Parameters and errors are those of `open_datasets`; where the file holds several groups, choose one by
-    `traces`.
+    Parameters
+    ----------
+    path, traces, time_unit, lateral_unit, mapping
+        As of `open_datasets`; where the file holds several groups, `traces` chooses one.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `open_datasets`, and if the file holds several groups.
     """
     groups = open_datasets(
         path, traces=traces, time_unit=time_unit, lateral_unit=lateral_unit, mapping=mapping

@@ -20,7 +20,7 @@ class Repeat:
     ----------
     labels : (str, str)
     ratio : PairedRatio
-        |H| of the second over that of the first, by the pixels that both have.
+        ``|H|`` of the second over that of the first, by the pixels that both have.
     """
 
     labels: tuple[str, str]

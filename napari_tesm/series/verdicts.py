@@ -80,9 +80,9 @@ class Verdicts:
     means, errors : ndarray, shape (point, voltage)
         Mean of the pixels, NaN where there is none, and its standard error for the tests.
     statistic, p_value : ndarray, shape (point,)
-        |t| of the difference that the verdict stands on, and its p for the whole family: the last step up (rising), the
-        rise to the plateau (saturating), the smaller of rise and drop (peaked), the drop (falling), the largest of all
-        differences (flat, undecided).
+        ``|t|`` of the difference that the verdict stands on, and its p for the whole family: the last step up (rising),
+        the rise to the plateau (saturating), the smaller of rise and drop (peaked), the drop (falling), the largest of
+        all differences (flat, undecided).
     p_plateau : ndarray, shape (point,)
         p of the tests that the plateau is one, times the number of voltages it could begin at; NaN where there is none.
     degrees : ndarray, shape (point,)

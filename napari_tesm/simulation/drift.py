@@ -207,7 +207,18 @@ def voltage_series(
     """Return H in m, shape (voltage,), and the traces, shape (voltage, time), for pulses of several voltages.
 
     H is the displacement at the end of the pulse. It falls behind the voltage as the sites under the tip fill up, or
-    empty: Fig. 6 of the t-ESM paper. Options are those of `drift_trace`.
+    empty: Fig. 6 of the t-ESM paper.
+
+    Parameters
+    ----------
+    voltages : sequence of float
+        In V.
+    host : Host, optional
+        The electrode under the tip.
+    progress : callable, optional
+        Takes the part that is done and what is being done.
+    **options
+        Those of `drift_trace`.
     """
     traces = []
     for index, voltage in enumerate(voltages):

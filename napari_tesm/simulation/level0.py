@@ -84,7 +84,13 @@ def simulate_dataset(
     seed: int = 0,
     noise: str | InstrumentNoise | None = None,
 ) -> xr.Dataset:
-    """Return a simulated dataset; see `simulate` for the truth behind it."""
+    """Return a simulated dataset; `simulate` gives the truth behind it, too.
+
+    Parameters
+    ----------
+    preset, size, samples, seed, noise
+        As of `simulate`.
+    """
     return simulate(preset, size=size, samples=samples, seed=seed, noise=noise).dataset
 
 
@@ -217,7 +223,18 @@ def dataset_of_scene(
 
 
 def check_simulation(preset: str, *, size: tuple[int, int], samples: int, seed: int, model: str) -> None:
-    """Raise a ValueError for what `simulate` cannot do, before anything is done."""
+    """See that `simulate` can do what is asked for, before anything is done.
+
+    Parameters
+    ----------
+    preset, size, samples, seed, model
+        As of `simulate`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
     if preset not in PRESETS:
         raise ValueError(f"unknown preset '{preset}': choose one of {', '.join(PRESETS)}")
     if model not in MODELS:

@@ -47,6 +47,12 @@ _LEAST_SPREAD: Final = 1e-5
 def record_times(pulse: float = PULSE, relaxation: float = RELAXATION, samples: int = SAMPLES) -> Array:
     """Return the times of a record that starts with the pulse, in s, shape (samples,).
 
+    Parameters
+    ----------
+    pulse, relaxation : float
+        How long they last, in s.
+    samples : int
+
     Raises
     ------
     ValueError
@@ -69,7 +75,7 @@ def traces_from_diffusion(
     vegard: float = 1.0,
     poisson_ratio: float = POISSON_RATIO,
 ) -> Array:
-    r"""Return the displacement of the surface under the tip for many D, in m, shape (*D.shape, time).
+    r"""Return the displacement of the surface under the tip for many D, in m, shape (..., time).
 
     Parameters
     ----------

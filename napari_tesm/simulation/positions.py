@@ -21,6 +21,13 @@ _TABLE_DECADES: Final = 1.5
 def band_diffusion(inside: float, outside: float, width: float, *, centre: float = 0.0) -> DiffusionMap:
     """Return a step: D is `inside` in a band of a width across x, in m, and `outside` elsewhere, in m²/s.
 
+    Parameters
+    ----------
+    inside, outside : float
+        In m²/s.
+    width, centre : float
+        Of the band along x, in m.
+
     Raises
     ------
     ValueError

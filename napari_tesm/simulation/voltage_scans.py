@@ -349,7 +349,13 @@ def simulate_series(
     seed: int = 0,
     noise: str | InstrumentNoise | None = None,
 ) -> SimulatedSeries:
-    """Return scans of one drawn area with six voltages; see `SimulatedSeries`."""
+    """Return scans of one drawn area with six voltages.
+
+    Parameters
+    ----------
+    size, samples, seed, noise
+        As of `simulate`; see `SimulatedSeries`, too.
+    """
     return SimulatedSeries(size, samples, seed, instrument_noise_from(noise))
 
 

@@ -16,7 +16,7 @@ from napari_tesm.volumes.tiles import filled_and_missing
 _SLAB_BYTES: Final = 96 << 20
 _THINNEST: Final = 4
 _THICKEST: Final = 16
-"""Slices that are enough to know a grey value by, however high the volume is: of a thin collector there are not more."""
+"""Slices that are enough to know a grey value by, however high the volume is: a thin collector has not more."""
 _BINS: Final = 200
 _LEAST_CONTRAST: Final = 5.0
 """Widths of the smoothed grey values of either by which collector and air differ at least."""

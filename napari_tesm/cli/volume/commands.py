@@ -24,15 +24,16 @@ _FIXED: Final = group(
     option("fixed-array", "NAME", "as --array"), option("fixed-peak", "7Li+", "as --peak"),
 )
 _LEVELS: Final = group(
-    "grey values in place of those that are found", option("air", "GREY"), option("collector", "GREY"),
+    "grey values in place of those that are found", option("air", "GREY", "of air"),
+    option("collector", "GREY", "of the collector"),
 )
 COMMANDS: Final = {
     "info": Command("say what a file holds, and what is missing", (
         _VOLUME, _READING, flag("json", "print the same for programs"), shared.DEBUG,
     )),
     "convert": Command("make an OME-Zarr of it, with levels of half the resolution", (
-        _VOLUME, shared.output("V.zarr", required=True), _READING, shared.OVERWRITE, shared.PROGRESS, shared.QUIET,
-        shared.DEBUG,
+        _VOLUME, shared.output("V.zarr", "the volume", required=True), _READING, shared.OVERWRITE, shared.PROGRESS,
+        shared.QUIET, shared.DEBUG,
     )),
     "reconstruct": Command("make a volume of raw projections, as an OME-Zarr", (
         shared.files("RAW", "HDF5 Data Exchange or NXtomo, Zeiss TXRM, or any stack of projections", name="file"),
@@ -47,7 +48,7 @@ COMMANDS: Final = {
                      "of the first pixel (default: it is found)"),
               option("rings", "5", "columns of the median against rings, 0 for none (default: one per cent of the "
                      "detector, at least 5)".replace("%", "%%"))),
-        shared.output("V.zarr", required=True), shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
+        shared.output("V.zarr", "the volume", required=True), shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
     ), "Flat field, logarithm, removal of rings, and filtered back-projection, slice by slice; the axis of rotation is "
        "found and stated. Slices are the rows of the detector: --up says which axis leads away from the collector."),
     "surfaces": Command("find the surfaces of collector and electrode, and the thickness between them", (
@@ -120,7 +121,8 @@ COMMANDS: Final = {
         group("what parts the classes",
               shared.taken("labels", "STROKES", "a volume of its size with the number of a class where it was painted"),
               option("thresholds", "0.03,0.13,0.6", "attenuations (air 0, collector 1) between classes, instead")),
-        shared.output("S.zarr", required=True), shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
+        shared.output("S.zarr", "the classes", required=True), shared.json_or_stdout(instead_of="summary"),
+        *shared.WAYS,
     ), "Writes an OME-Zarr of labels. A few strokes of each class in two or three sections are enough; those of the "
        "collector, too, so that its blur is not taken for particles."),
     "compare": Command("put states of an electrode side by side: thickness and material against a reference", (
@@ -139,7 +141,8 @@ COMMANDS: Final = {
     ), "Thickness of each state with its error, its ratio to the reference beside what its capacity predicts, and what "
        "is left of the material. Surfaces are found in each volume by its own grey values of air and collector."),
     "report": Command("make figures and tables of one state or several, as one HTML page", (
-        shared.files("VOLUME", "a state, or several on one scale", nargs="+"), shared.output("DIR", required=True),
+        shared.files("VOLUME", "a state, or several on one scale", nargs="+"),
+        shared.output("DIR", "folder of the report", required=True),
         _READING,
         group("what goes into the report",
               option("labels", "LABEL", "what each state is called, in their order", nargs="+", action="extend"),
@@ -152,15 +155,15 @@ COMMANDS: Final = {
        "distance from it, of all states on one scale: one HTML page that needs nothing beside it, figures as PNG and "
        "SVG (for print PDF, too), tables as CSV, all numbers as JSON."),
     "simulate": Command("write a simulated volume with known surfaces", (
-        shared.output("V.zarr", required=True),
+        shared.output("V.zarr", "the volume", required=True),
         shared.written("truth", "T.gwy", "its true surfaces and thickness, as channels"),
         option("preset", None, "np-si-pristine, np-si-lithiated, np-si-500, np-si-1556, np-si-2000, np-si-2000-100, "
                "np-si-2000-460, or collector, the control",
                default="np-si-pristine"),
         option("shape", "160x200x220", "slices, rows and columns", default="160x200x220"),
-        option("voxel", "60nm", default="60nm"),
+        option("voxel", "60nm", "edge of a voxel", default="60nm"),
         option("noise", "5%", "of a voxel, in parts of the contrast between collector and air", default="5%"),
-        option("seed", "0", default="0"),
+        option("seed", "0", "another number draws another volume", default="0"),
         shared.OVERWRITE, shared.PROGRESS, shared.QUIET, shared.DEBUG,
     )),
 }

@@ -104,7 +104,12 @@ def describe_volume(
     mapping: str | PathLike[str] | None = None,
     peak: str | None = None,
 ) -> dict[str, Any]:
-    """Return what a file holds, also where it does not say the size of a voxel; parameters as of `open_volume`.
+    """Return what a file holds, also where it does not say the size of a voxel.
+
+    Parameters
+    ----------
+    path, voxel, up, array, mapping, peak
+        As of `open_volume`.
 
     Returns
     -------
