@@ -19,7 +19,7 @@ FOUND = {
     "install": ["install"],
     "napari plugin": ["install", "napari"],
     "open TDMS": ["from_the_instrument", f"{TUTORIALS}02_own_recording"],
-    "open HDF5 file": ["from_the_instrument"],
+    "import HDF5": ["from_the_instrument"],
     "MATLAB": ["from_the_instrument"],
     "mapping": ["from_the_instrument"],
     "format not known": ["faq"],
