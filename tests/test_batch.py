@@ -217,7 +217,7 @@ def test_a_claim_holds_until_it_is_released_or_nobody_is_there(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["scan.working"]
 
 
-def test_folders_of_scans_and_folders_that_are_one(tmp_path):
+def test_folders_of_scans_and_folders_that_are_one(tmp_path, monkeypatch):
     for name in ("a/scan.gwy", "b/scan.gwy", "b/scan_D.gwy", "b/r1c1.txt", "out/old.gwy", "b/.hidden.gwy"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("1 2\n")
@@ -234,6 +234,13 @@ def test_folders_of_scans_and_folders_that_are_one(tmp_path):
     assert [each.name for each in both] == ["a/scan.gwy", "b/scan.gwy", "b/scan_D.gwy"]
     whole = inputs_from_paths([tmp_path], tmp_path / "out", ["*.gwy"])
     assert [each.name for each in whole] == ["a/scan.gwy", "b/scan.gwy", "b/scan_D.gwy"]
+    # Of another batch's folder its scans count, and its table is none.
+    for name in ("a/batch.csv", "b/batch.csv"):
+        (tmp_path / name).write_text("1 2\n")
+    (tmp_path / "a" / ".batch").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    assert [each.name for each in inputs_from_paths(["."], "out")] == ["scan.gwy"]
+    assert [each.name for each in inputs_from_paths([".."], "../out")][:2] == ["a/scan.gwy", "b/batch.csv"]
     with pytest.raises(ValueError, match="would have one result"):
         inputs_from_paths([tmp_path / "a" / "scan.gwy", tmp_path / "b" / "scan.gwy"], tmp_path / "out")
 

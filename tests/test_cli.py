@@ -176,6 +176,14 @@ def test_bad_usage_is_exit_2_in_at_most_three_lines(scan, tmp_path, capsys, word
     assert [path.name for path in tmp_path.iterdir()] == ["scan.gwy"]
 
 
+@pytest.mark.parametrize("output", ["/", ".", ".."])
+def test_a_folder_for_an_output_is_refused(scan, tmp_path, capsys, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    assert tesm("fit", scan, "-o", output) == 1
+    assert capsys.readouterr().err == f"tesm: {output} is a folder: give a file name within it.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.gwy"]
+
+
 def _broken_files(folder, whole):
     data = whole.read_bytes()
     yield "missing.gwy", None

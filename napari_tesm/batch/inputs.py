@@ -11,6 +11,9 @@ from napari_tesm.io.registry import mappings_beside
 from napari_tesm.io.text import is_text_folder
 from napari_tesm.io.zarr_store import is_zarr
 
+FOLDER: Final = ".batch"
+"""Below the batch's folder: a record of each file, and what is being worked on."""
+TABLE: Final = "batch.csv"
 _RESULT: Final = "_D.gwy"
 _BESIDE: Final = (
     ".yaml", ".yml", ".json", ".md", ".rst", ".log", ".ini", ".conf", ".html", ".pdf", ".png", ".jpg", ".jpeg", ".svg",
@@ -104,7 +107,7 @@ def _below(folder: Path, output: Path, patterns: Sequence[str]) -> Iterator[Path
         yield folder
         return
     for entry in entries:
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or (entry.name == TABLE and (folder / FOLDER).is_dir()):
             continue
         if entry.is_dir() and not entry.is_symlink() and entry.resolve() == output:
             continue

@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from napari_tesm.batch.inputs import Input
+from napari_tesm.batch.inputs import FOLDER, Input
 from napari_tesm.files.atomic import atomic_output
 from napari_tesm.files.claims import Claim
 from napari_tesm.files.fingerprint import state_of_path
 
 State = Literal["ok", "failed", "skipped"]
-FOLDER: Final = ".batch"
-"""Below the batch's folder: a record of each file, and what is being worked on."""
 _RECORD: Final = ".json"
 _CLAIM: Final = ".working"
 

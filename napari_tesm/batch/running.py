@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from napari_tesm.batch.fitting import Asked, Task, failed, record_of_fit
-from napari_tesm.batch.inputs import Input, inputs_from_paths
+from napari_tesm.batch.inputs import TABLE, Input, inputs_from_paths
 from napari_tesm.batch.records import Record, Records
 from napari_tesm.batch.table import csv_from_records, json_from_records
 from napari_tesm.batch.workers import Workers
 from napari_tesm.files.atomic import AtomicOutputs
 from napari_tesm.files.claims import Claim
 
-TABLES: Final = ("batch.csv", "batch.json", "batch.html")
+TABLES: Final = (TABLE, "batch.json", "batch.html")
 _TABLES_EVERY: Final = 30.0
 """Seconds between two tables of a batch that is not finished."""
 _SELDOM: Final = 50.0

@@ -224,6 +224,9 @@ def journal_of(
     """
     start = time.monotonic()
     target = Path(output).resolve()
+    if not target.name:  # the root, which the output's refusal is about
+        yield None
+        return
     journal = Journal(target.with_name(target.name + PARTIAL), content)
     try:
         usable = journal.open(anew=anew)

@@ -29,7 +29,15 @@ _kept: set[Path] = set()
 
 
 def names_beside(target: Path) -> tuple[Path, Path]:
-    """Return two new names in the folder of a target: of the output in the making, and of what it replaces."""
+    """Return two new names in the folder of a target: of the output in the making, and of what it replaces.
+
+    Raises
+    ------
+    IsADirectoryError
+        If the target is the root.
+    """
+    if not target.name:
+        raise IsADirectoryError(f"{target} is a folder: give a file name within it.")
     stem = f"{_beginning(target)}{secrets.token_hex(6)}"
     return target.with_name(f"{stem}{UNFINISHED}"), target.with_name(f"{stem}{PREVIOUS}")
 

@@ -225,6 +225,8 @@ def mapping_beside(path: Path) -> Mapping | None:
 
 def mappings_beside(path: Path) -> list[Path]:
     """Return where a mapping of a file would lie, the first that is there counts."""
+    if not path.name:  # the folder one is in, or the root: nothing lies beside it under its name
+        return []
     candidates = [
         candidate
         for ending in _SIDECARS
