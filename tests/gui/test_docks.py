@@ -123,7 +123,17 @@ def test_docks_of_the_plugin_share_one_place(viewer, workspace, qtbot):
     qtbot.wait(150)
     window = viewer.window._qt_window
     assert workspace.parentWidget() in window.tabifiedDockWidgets(dock)
-    assert window.minimumSizeHint().height() < 1000
+    for tab in range(workspace.tabs.count()):
+        workspace.tabs.setCurrentIndex(tab)
+        qtbot.wait(60)
+    dock.hide()
+    qtbot.wait(60)
+    # 1280 × 800 pixels with type of 125 %, less the title of the window; more would stay for good.
+    assert workspace.minimumSizeHint().width() <= 396
+    assert workspace.parentWidget().minimumWidth() <= 398
+    assert window.minimumSizeHint().height() <= 622
+    dock.show()
+    qtbot.wait(60)
     import_form = open_import(viewer)
     qtbot.wait(100)
     assert import_form.parentWidget() in window.tabifiedDockWidgets(dock)

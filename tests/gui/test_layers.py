@@ -12,12 +12,43 @@ from napari_tesm.gui.layers.scan_layers import (
     displacement_maps,
     layers_from_maps,
     layers_from_scan,
+    map_layer,
     names_of_maps,
+    share_colours,
 )
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.layers.time_stack import TimeStack
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 from napari_tesm.gui.reader import napari_get_reader
+
+
+def test_maps_of_one_sign_use_the_whole_scale_and_as_large_a_value_has_as_strong_a_colour():
+    scan = Scan("signs", dataset := example_dataset(shape=(6, 9)), [dataset["topography"]])
+    size = np.linspace(0.1, 0.3, 54).reshape(6, 9)
+
+    def looks(*maps):
+        layers = [map_layer(scan, values, "H", "H", "V", 0) for values in maps]
+        share_colours(layers)
+        return [
+            (
+                options["colormap"],
+                tuple(
+                    round(end * options["metadata"]["tesm"]["factor"], 3)
+                    for end in options["contrast_limits"]
+                ),
+            )
+            for _, options, _ in layers
+        ]
+
+    (up, (low, high)), (down, mirrored) = looks(size, -2 * size)
+    assert (up, down) == ("Reds", "Blues_r")
+    assert low == pytest.approx(0.1, abs=2e-3)
+    assert high == pytest.approx(0.6, abs=4e-3)
+    assert mirrored == (-high, -low)
+    both = looks(size, size - 0.2)
+    assert both[0] == both[1]
+    assert both[0][0] == "RdBu_r"
+    assert both[0][1][0] == -both[0][1][1]
 
 
 def show(viewer, layers):

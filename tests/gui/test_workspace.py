@@ -1,5 +1,7 @@
 """The workspace in a real napari window, used with mouse and keys."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from examples import example_dataset
@@ -105,6 +107,39 @@ def test_a_click_pins_and_a_drag_does_not(opened, qtbot):
     assert any(
         curve.number == 1 and curve.colour == scan.points[0].colour for curve in workspace.trace.plot._curves
     )
+
+
+def test_after_a_click_that_pins_the_keys_for_undo_work_on_the_canvas(opened, qtbot):
+    viewer, workspace, scan = opened
+    mouse = CanvasMouse(viewer)
+    mouse.click(world_of(scan, 3, 5))
+    mouse.click(world_of(scan, 6, 2))
+    settle(qtbot)
+    assert [point.number for point in scan.points] == [1, 2]
+    control = Qt.KeyboardModifier.ControlModifier
+    for modifiers, left in (
+        (control, 1),
+        (control | Qt.KeyboardModifier.ShiftModifier, 2),
+        (control, 1),
+        (control, 0),
+    ):
+        qtbot.keyClick(mouse.native, Qt.Key.Key_Z, modifiers)
+        settle(qtbot)
+        assert len(scan.points) == left
+    workspace.parentWidget().hide()
+    assert not any("Z" in str(key) for key in viewer.keymap), "without the workspace the keys are napari's"
+
+
+def test_a_sentence_on_the_last_fit_moves_no_entry(opened, qtbot):
+    _, workspace, scan = opened
+    scan.set_results(workspace.fit_panel.model.fit(jobs=1, progress=lambda *_: None))
+    settle(qtbot, 120)
+    entry = workspace.fit_panel.form.kernel.native
+    before = entry.mapTo(workspace, entry.rect().topLeft())
+    scan.set_recipe(replace(scan.recipe, threshold=0.4))
+    settle(qtbot, 120)
+    assert workspace.notice.isVisible()
+    assert entry.mapTo(workspace, entry.rect().topLeft()) == before
 
 
 def test_shift_click_pins_the_mean_of_the_neighbourhood(opened, qtbot):

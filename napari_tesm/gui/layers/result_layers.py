@@ -14,7 +14,7 @@ from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.agreement import PREVIEW_STEP
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.display import Display
-from napari_tesm.gui.models.layer_looks import colour_limits, look_of
+from napari_tesm.gui.models.layer_looks import colour_limits, look_of, sign_of_map
 from napari_tesm.gui.models.scan import Scan, role_of
 
 PREVIEW: Final = " preview"
@@ -267,7 +267,7 @@ def _limits_of_preview(maps: xr.Dataset, name: str, factor: float) -> tuple[floa
     """Return the colour limits that a map shares with those it will be compared with, in the unit of its layer."""
     alike = [other for other in LOGARITHMS if DERIVED[other] in maps] if name in LOGARITHMS else [name]
     limits = [
-        colour_limits(values, signed=look_of(name).signed)
+        colour_limits(values, signed=look_of(name).signed and not sign_of_map(values))
         for values in (
             map_values(maps, other).values[p] for other in alike for p in range(maps.sizes["pulse"])
         )

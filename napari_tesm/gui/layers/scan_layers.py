@@ -27,7 +27,14 @@ from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer, c
 from napari_tesm.gui.layers.time_stack import traces_layers
 from napari_tesm.gui.models.display import Display, display_from_axes
 from napari_tesm.gui.models.heights import displacement_maps
-from napari_tesm.gui.models.layer_looks import STATUS_COLOURS, colour_limits, look_of
+from napari_tesm.gui.models.layer_looks import (
+    NEGATIVE,
+    ONE_SIGN,
+    STATUS_COLOURS,
+    colour_limits,
+    look_of,
+    sign_of_map,
+)
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import prefix_for
 
@@ -120,14 +127,34 @@ def displacement_layers(scan: Scan) -> list[LayerTuple]:
 
 
 def share_colours(layers: list[LayerTuple]) -> None:
-    """Give maps that will be compared one colour scale: the widest of them, in the unit of each."""
-    factors = [options["metadata"]["tesm"]["factor"] for _, options, _ in layers]
-    limits = [options["contrast_limits"] for _, options, _ in layers]
+    """Give maps that will be compared one colour scale: the widest of them, in the unit of each.
+
+    Maps of one sign share one of sizes: where one is negative and the other positive, as large a value has the same
+    colour in both. Zero is in the middle for all as soon as one of them has both signs.
+    """
+    looks = [(options["colormap"], options["contrast_limits"]) for _, options, _ in layers]
+    of_one_sign = [name in (ONE_SIGN, NEGATIVE) for name, _ in looks]
+    if any(of_one_sign) and not all(of_one_sign):
+        both = next(name for (name, _), one in zip(looks, of_one_sign, strict=True) if not one)
+        for _, options, _ in layers:
+            high = max(map(abs, options["contrast_limits"]))
+            options |= {"colormap": both, "contrast_limits": (-high, high)}
+    ends = [
+        [
+            end * options["metadata"]["tesm"]["factor"] * _sign_of(options)
+            for end in options["contrast_limits"]
+        ]
+        for _, options, _ in layers
+    ]
     if layers:
-        low = min(pair[0] * factor for pair, factor in zip(limits, factors, strict=True))
-        high = max(pair[1] * factor for pair, factor in zip(limits, factors, strict=True))
-        for (_, options, _), factor in zip(layers, factors, strict=True):
-            options["contrast_limits"] = (low / factor, high / factor)
+        low, high = min(min(pair) for pair in ends), max(max(pair) for pair in ends)
+        for _, options, _ in layers:
+            factor = options["metadata"]["tesm"]["factor"] * _sign_of(options)
+            options["contrast_limits"] = tuple(sorted((low / factor, high / factor)))
+
+
+def _sign_of(options: dict[str, Any]) -> float:
+    return -1.0 if options["colormap"] == NEGATIVE else 1.0
 
 
 def _channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:
@@ -151,10 +178,12 @@ def _image_layer(
     values: NDArray[Any], title: str, name: str, display: Display, role: dict[str, Any]
 ) -> LayerTuple:
     look = look_of(name)
+    sign = sign_of_map(values) if look.signed else 0
+    diverging = look.signed and not sign
     options = {
         "name": title,
-        "colormap": look.colormap,
-        "contrast_limits": colour_limits(values, signed=look.signed),
+        "colormap": {1: ONE_SIGN, -1: NEGATIVE}.get(sign, look.colormap),
+        "contrast_limits": colour_limits(values, signed=diverging),
         "visible": False,
         "metadata": {"tesm": role},
         **display.layer_options(),

@@ -37,6 +37,10 @@ _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     (r"phase", Look("twilight_shifted")),
 )
 
+ONE_SIGN, NEGATIVE = "Reds", "Blues_r"
+"""Colours of a signed quantity that has one sign in a map, those of the diverging scale: the larger, the darker."""
+_OTHER_SIDE: Final = 0.1
+"""Part of the values of one sign that noise may lie on the other side of zero."""
 STATUS_COLOURS: Final = {
     "ok": "#009e73", "below_threshold": "#999999", "no_response": "#56b4e9", "unresolved_slow": "#e69f00",
     "unresolved_fast": "#d55e00", "invalid": "#cc79a7", "inconsistent": "#0072b2",
@@ -47,6 +51,27 @@ STATUS_COLOURS: Final = {
 def look_of(name: str) -> Look:
     """Return how a channel or map of this name is coloured."""
     return next((look for pattern, look in _LOOKS if re.search(pattern, name.lower())), Look("gray"))
+
+
+def sign_of_map(values: NDArray[Any], *, percent: float = 0.5) -> int:
+    """Return on which side of zero a map lies, 1 or -1; 0 for both: of a diverging scale one side would use a half.
+
+    Examples
+    --------
+    >>> (
+    ...     sign_of_map(np.array([1.0, 3.0])),
+    ...     sign_of_map(np.array([-2.0, -1.0])),
+    ...     sign_of_map(np.array([-1.0, 1.0])),
+    ... )
+    (1, -1, 0)
+    """
+    finite = np.asarray(values)[np.isfinite(values)]
+    if finite.size == 0:
+        return 0
+    low, high = (float(edge) for edge in np.percentile(finite, [percent, 100 - percent]))
+    if high > 0 and -low < _OTHER_SIDE * high:
+        return 1
+    return -1 if low < 0 and high < -_OTHER_SIDE * low else 0
 
 
 def colour_limits(values: NDArray[Any], *, signed: bool, percent: float = 0.5) -> tuple[float, float]:

@@ -34,8 +34,8 @@ _THRESHOLDS: Final = (
     ("noise of H", "noise"),
 )
 _PARITIES: Final = (("each as recorded", EACH), ("odd part of +V and −V", ODD), ("even part", EVEN))
-_SHORTEST: Final = 4
-"""Wide letters of a kernel that are shown at least: its row has to fit into a dock of 450 pixels."""
+_SHORTEST, _NARROWEST = 2, 24
+"""Wide letters of a kernel, and pixels of an entry, that are seen on the smallest screen."""
 USUAL_SIGMA: Final = "5sigma"
 _GEOMETRIES: Final = tuple(
     (f"D = {name}".replace("l2", "l²").replace("tau", "τ").replace("pi2", "π²"), name) for name in GEOMETRIES
@@ -133,13 +133,13 @@ class FitForm(QWidget):
         lock_in = row_of(
             QLabel(LABELS["lock_in_time_constant"]), native["lock_in_time_constant"],
             QLabel(f"ms, {LABELS['lock_in_order']}"), native["lock_in_order"],
-            QLabel(LABELS["sign"]), self.sign.native,
         )  # fmt: skip
         # Beside each other: the form has to leave room for the words on what came of it.
         beside = (self.noise.native, QLabel(LABELS["nuisance"]), self.nuisance.native)
         instrument = row_of(QLabel(LABELS["noise"]), *beside)
         self.gates = QWidget()
-        further = row_of(self.intervals.native, self.all_parameters.native)
+        ticks = (self.intervals.native, self.all_parameters.native)
+        further = row_of(QLabel(LABELS["sign"]), self.sign.native, *ticks)
         gate_rows = (gates, lock_in, instrument, further, self.lateral.row)
         laid_out(QVBoxLayout(self.gates), *gate_rows, spacing=2, margin=0)
         self.gates.hide()
@@ -157,7 +157,7 @@ class FitForm(QWidget):
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(2)
-        grid.setHorizontalSpacing(6)
+        grid.setHorizontalSpacing(4)
         grid.setColumnStretch(1, 1)
         for line, (title, widgets) in enumerate(rows):
             cells = (QLabel(title), row_of(*widgets))
@@ -167,7 +167,7 @@ class FitForm(QWidget):
                 self._of_opposite_voltages = cells
         laid_out(QVBoxLayout(self), grid, self.gates, spacing=2, margin=0)
         for entry in self._line_edits():
-            entry.native.setMinimumWidth(34)
+            entry.native.setMinimumWidth(_NARROWEST)
         # From left to right, and line by line.
         order = [
             *(widget for _, widgets in rows for widget in widgets),

@@ -20,7 +20,7 @@ class GrainPlots(PlotCanvas):
     """The two plots of a `GrainModel`."""
 
     def __init__(self) -> None:
-        super().__init__(height=90)
+        super().__init__(height=80)
         self.classes, self.course = self.figure.subplots(1, 2)
         self.mpl_connect("resize_event", self._place)  # keeps the room for the labels
 

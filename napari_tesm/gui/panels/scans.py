@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = ("Scan", "Size", "Voltage", "Fit", "Not saved")
 _HINT: Final = "Choose a scan to look at it; a double click renames it, Delete closes it."
+_WIDEST_NAME: Final = 150
+"""Pixels of a scan's name."""
 _COPIED: Final = ("form", "regions", "points")
 
 
@@ -79,6 +81,7 @@ class ScansPanel(Panel):
         if (columns := self.table.horizontalHeader()) is not None:
             columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             columns.setStretchLastSection(True)
+            columns.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         self.table.currentCellChanged.connect(self._chosen)
         self.table.itemChanged.connect(self._renamed)
         self.fit_button = button(
@@ -135,6 +138,8 @@ class ScansPanel(Panel):
                     if column:
                         item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                     self.table.setItem(number, column, item)
+            # A long name is cut, not the columns beside it; under the mouse it is whole.
+            self.table.setColumnWidth(0, min(self.table.sizeHintForColumn(0) + 8, _WIDEST_NAME))
             if self.scan in scans:
                 self.table.setCurrentCell(scans.index(self.scan), 0)
         self._shown = scans

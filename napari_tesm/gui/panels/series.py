@@ -99,7 +99,7 @@ class SeriesPanel(Panel):
         self.side_button = button("Side by side", "All voltages on the canvas, with one zoom and one cursor")
         self.side_button.toggled.connect(self._side_by_side)
         self.off_button = button("Off", "Take these maps off the canvas", self._leave_canvas)
-        self.canvas = PlotCanvas(height=110)
+        self.canvas = PlotCanvas(height=90)
         self.plot = SeriesPlot(self.canvas.figure)
         self.table = TableView(_Numbers(), stretched=1)
         self.table.shown.edited.connect(self._shift_entered)
@@ -119,6 +119,7 @@ class SeriesPanel(Panel):
         laid_out(QVBoxLayout(self), *parts, spacing=3, margin=4)
         self.add_plot_menu(self.canvas, self.plot.set_theme, "Series")
         self.layers.side_by_side.disturbed.connect(self._disturbed)
+        self._show_parts(None, problem=True)
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Follow what is open, what was fitted, and the points and regions of the scan that is looked at."""
@@ -154,7 +155,7 @@ class SeriesPanel(Panel):
         findings = model.findings
         waiting = self._worker.running and findings is None
         problem = _COMPARING.format(count=len(scans)) if waiting else model.problem(scans, self.scan)
-        self._show_parts(findings, bool(problem))
+        self._show_parts(findings, problem=bool(problem))
         if problem:
             self.plot.clear("" if findings is None else problem)
             self.words.show_if_any(problem if findings is None else model.words())
@@ -178,7 +179,7 @@ class SeriesPanel(Panel):
         fill_box(self.series_box, names, model.index if names else None)
         self.series_box.setVisible(len(names) > 1 and model.view != "polarities")
 
-    def _show_parts(self, findings: SeriesFindings | None, problem: bool) -> None:
+    def _show_parts(self, findings: SeriesFindings | None, *, problem: bool) -> None:
         view = self.model.view
         is_map = view == "maps" and findings is not None
         for widget in self._canvas_row:
@@ -203,7 +204,8 @@ class SeriesPanel(Panel):
             self.table.shown.show_table(table, (_VERDICTS[model.view], *_VERDICT_COLUMNS))
             line = self.table.verticalHeader().defaultSectionSize()
             header = self.table.horizontalHeader().sizeHint().height()
-            self.table.setFixedHeight(header + min(len(table.rows), _ROWS) * line + 6)
+            self.table.setMinimumHeight(header + line + 6)
+            self.table.setMaximumHeight(header + min(len(table.rows), _ROWS) * line + 6)
         if model.view != "registration":
             self.plot.show(self._drawer(findings))
         self._fill_slider(findings)
@@ -251,7 +253,6 @@ class SeriesPanel(Panel):
         table = self.model.table(self.session.scans, self.scan)
         self.table.shown.editable = dict.fromkeys(_EDITED, ())
         self.table.setMaximumHeight(16_777_215)
-        self.table.setMinimumHeight(90)
         self.table.shown.show_table(
             table, _SHIFT_COLUMNS, ["", *[_SHIFT_TIP] * 2, "Standard error, in pixels", "", _LEFT_TIP]
         )

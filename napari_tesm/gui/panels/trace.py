@@ -33,9 +33,9 @@ from napari_tesm.gui.saying import say
 from napari_tesm.plotting.trace import FitCurve, TraceCurve, TracePlot
 from napari_tesm.plotting.words import sentence_from_fit, sentence_from_limits_of_fit
 
-_LEAST_HEIGHT: Final = 100
+_LEAST_HEIGHT: Final = 90
 """Of the plot, in pixels: in a window of 800 the form of the fit is to be there beside it, too."""
-_SHORTEST: Final = 4
+_SHORTEST: Final = 2
 """Wide letters of a choice that are shown at least: with large type a dock of 400 pixels has room for no more."""
 _NO_LIMIT: Final = 16_777_215
 """Qt's own largest height."""

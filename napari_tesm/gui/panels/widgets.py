@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
+    QApplication,
     QBoxLayout,
     QCheckBox,
     QComboBox,
@@ -20,7 +21,9 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QTabWidget,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -33,6 +36,9 @@ Slot = Callable[..., Any]
 Box = TypeVar("Box", bound=QBoxLayout)
 
 
+_WIDE_TABS, _NARROW_TABS = "QTabBar::tab { padding: 4px 5px; }", "QTabBar::tab { padding: 4px 1px; }"
+_ALL_TABS: Final = 72
+"""Letters that the titles of all tabs of the workspace take, with what is beside them."""
 _NO_LIMIT: Final = 16_777_215
 """Qt's own largest height."""
 _NARROWEST: Final = 200
@@ -80,6 +86,60 @@ class Words(QLabel):
         """Show a sentence, or take no room where there is none."""
         self.setText(message)
         self.setVisible(bool(self.text()))
+
+
+class PanelTabs(QTabWidget):
+    """Tabs whose pages scroll where there is no room for them, rather than make the window higher than the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDocumentMode(True)
+        self.setUsesScrollButtons(False)
+        self.setElideMode(Qt.TextElideMode.ElideRight)
+        self._pages: list[QWidget] = []
+
+    def add_page(self, page: QWidget, title: str, *, scrolls: bool = False) -> None:
+        """Add a page, one that scrolls by itself as it is."""
+        self._pages.append(page)
+        if scrolls:
+            shown = page
+        else:
+            inside = QWidget()
+            laid_out(_AsLow(inside), page, spacing=0, margin=0)
+            shown = ScrolledArea(inside)
+        self.setTabToolTip(self.addTab(shown, title), title)
+
+    def currentWidget(self) -> QWidget | None:
+        """Return the page that is seen."""
+        return self._pages[self.currentIndex()] if self._pages else None
+
+    def setCurrentWidget(self, page: QWidget | None) -> None:
+        """Show a page."""
+        if page in self._pages:
+            self.setCurrentIndex(self._pages.index(page))
+
+    def take_at_most(self, height: int) -> None:
+        """Ask for no more than this height for a page, in pixels."""
+        for index in range(self.count()):
+            area = self.widget(index)
+            if isinstance(area, ScrolledArea):
+                area.take_at_most(height)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Take from beside the titles what they need to be seen whole."""
+        super().resizeEvent(event)
+        style = (
+            _WIDE_TABS if self.width() > _ALL_TABS * self.fontMetrics().averageCharWidth() else _NARROW_TABS
+        )
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
+
+
+class _AsLow(QVBoxLayout):
+    """A page as low as it can be: for the height that broken lines would like an area scrolls before it has to."""
+
+    def hasHeightForWidth(self) -> bool:
+        return False
 
 
 class ScrolledArea(QScrollArea):
@@ -216,6 +276,17 @@ def laid_out(
     if margin is not None:
         layout.setContentsMargins(margin, margin, margin, margin)
     return layout
+
+
+def take_style(parent: QWidget) -> None:
+    """Let widgets take the style of their window now: what was not shown yet asks for the room of another one."""
+    for widget in parent.findChildren(QWidget):
+        if not widget.isVisible():
+            widget.ensurePolished()
+            QApplication.sendEvent(widget, QEvent(QEvent.Type.StyleChange))
+    for layout in parent.findChildren(QLayout):
+        layout.invalidate()
+    parent.updateGeometry()
 
 
 def clear_form(form: QFormLayout) -> None:

@@ -8,7 +8,7 @@ from weakref import ReferenceType, WeakSet, ref
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeyEvent, QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.layers.drawing import take_up_drawing
@@ -16,10 +16,11 @@ from napari_tesm.gui.layers.layer_keeper import points_moved, rebuild_recording,
 from napari_tesm.gui.layers.map_legend import show_map_legend
 from napari_tesm.gui.layers.result_layers import MapsApart
 from napari_tesm.gui.layers.scan_views import ScanViews
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.agreement import sentence_about_maps
 from napari_tesm.gui.models.busy import Busy
 from napari_tesm.gui.models.entries import EntryModel
-from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.scan import Scan, role_of
 from napari_tesm.gui.panels.closing import guard_window
 from napari_tesm.gui.panels.compare import ComparePanel
 from napari_tesm.gui.panels.entry_guard import guard_entries
@@ -36,13 +37,16 @@ from napari_tesm.gui.panels.scans import ScansPanel
 from napari_tesm.gui.panels.series import SeriesPanel
 from napari_tesm.gui.panels.trace import TracePanel
 from napari_tesm.gui.panels.widgets import (
+    PanelTabs,
     Words,
     button,
     choice_box,
     fill_box,
     laid_out,
+    narrow,
     path_to_save,
     single_shot,
+    take_style,
     undo_or_redo,
 )
 from napari_tesm.gui.saying import say
@@ -61,8 +65,10 @@ _TABS = (
     ("Grains", GrainPanel),
     ("Series", SeriesPanel),
 )
-_TABS_STYLE = "QTabBar::tab { padding: 4px 5px; }"
-"""All tabs are seen beside each other, with no arrows to look for the others."""
+_SHORTEST_NAME = 4
+"""Wide letters of a scan's name that are seen; its list shows it whole."""
+_KEYS = {"Control-Z": "undo", "Control-Shift-Z": "redo", "Control-Y": "redo"}
+"""On the canvas: a click that pins leaves the focus there."""
 _LEAST_FORM = 120
 _BETWEEN = 24
 """Pixels between trace and form: the handle, and a line that the sentence of the trace may grow by."""
@@ -81,6 +87,7 @@ class Workspace(Panel):
         super().__init__(viewer)
         self.summary = Words(_NOTHING)
         self.scan_box = choice_box("The scan that the panels below look at", self._scan_chosen)
+        narrow(self.scan_box, _SHORTEST_NAME)
         self.protocol_button = QToolButton()
         self.protocol_button.setText("Protocol")
         self.protocol_button.setToolTip("What is known of the pulses, and what the file does not say")
@@ -95,14 +102,12 @@ class Workspace(Panel):
         self.form = ProtocolForm()
         self.form.hide()
         self.trace = TracePanel(viewer)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.setStyleSheet(_TABS_STYLE)
+        self.tabs = PanelTabs()
         self.panels: dict[str, Panel] = {}
         self.fit_panel = FitPanel(viewer)
         for title, make in _TABS:
             self.panels[title] = panel = self.fit_panel if make is FitPanel else make(viewer)
-            self.tabs.addTab(panel, title)
+            self.tabs.add_page(panel, title, scrolls=panel is self.fit_panel)
         self.tabs.setCurrentWidget(self.fit_panel)
         self.panels["Scans"].work_with(self)
         self.panels["Profile"].profile_wanted.connect(self._raise_profile)
@@ -122,7 +127,8 @@ class Workspace(Panel):
         self.splitter = splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.trace)
         below = QWidget()
-        laid_out(QVBoxLayout(below), self.notice, (self.tabs, 1), spacing=2, margin=0)
+        # Below the tabs: a sentence that comes and goes moves no form.
+        laid_out(QVBoxLayout(below), (self.tabs, 1), self.notice, spacing=2, margin=0)
         splitter.addWidget(below)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
@@ -193,6 +199,14 @@ class Workspace(Panel):
         else:
             super().keyPressEvent(event)
 
+    def step(self, wanted: str) -> None:
+        """Take back ("undo") or do again ("redo") what was done last, of regions while they are drawn."""
+        regions = self.panels["Regions"]
+        if _kind_of_active(self.session) != "regions":
+            self.fit_panel.recipe_button.step(wanted)
+        elif regions.isVisible():
+            getattr(regions, wanted)()
+
     def _scan_changed(self, scan: Scan | None) -> None:
         super()._scan_changed(scan)
         self.views.show(scan)
@@ -200,6 +214,18 @@ class Workspace(Panel):
     def come(self) -> None:
         """Watch over the window that the workspace is in, and be the only one there."""
         guard_window(self, self)
+        if (dock := self.parentWidget()) is not None:
+            # napari's own least size makes Qt keep the largest that was ever needed, beyond the screen.
+            dock.setMinimumSize(0, 0)
+        take_style(self)
+        me = ref(self)
+        for key, wanted in _KEYS.items():
+
+            def take(_: Any, wanted: str = wanted) -> None:
+                if (workspace := me()) is not None:
+                    workspace.step(wanted)
+
+            self.viewer.bind_key(key, take, overwrite=True)
         self.views.show(self.scan)
         self.views.name_layers()
         # A program can still open a second one by another name: two would act on the same layers.
@@ -208,7 +234,9 @@ class Workspace(Panel):
                 dock.hide()
 
     def leave(self) -> None:
-        """Take plots back that are in windows of their own: nothing would be left to draw them."""
+        """Take plots back that are in windows of their own, and leave the keys of the canvas to napari."""
+        for key in _KEYS:
+            self.viewer.bind_key(key, None)
         for panel in (self.trace, *self.panels.values()):
             if panel.plot_menu is not None:
                 panel.plot_menu.bring_back()
@@ -223,10 +251,12 @@ class Workspace(Panel):
         self._share_room()
 
     def _share_room(self) -> None:
-        """Let the form of the fit scroll rather than lie over the trace, or make the window higher than the screen."""
-        notice = self.notice.minimumSizeHint().height() if self.notice.isVisible() else 0
+        """Let what is in the tabs scroll rather than lie over the trace, or make the window higher than the screen."""
+        notice = self.notice.minimumSizeHint().height() + 2 if self.notice.isVisible() else 0
         taken = self.trace.minimumSizeHint().height() + self.tabs.tabBar().sizeHint().height() + notice
-        self.fit_panel.area.take_at_most(max(_LEAST_FORM, self.splitter.height() - taken - _BETWEEN))
+        room = max(_LEAST_FORM, self.splitter.height() - taken - _BETWEEN)
+        self.fit_panel.area.take_at_most(room)
+        self.tabs.take_at_most(room)
 
     def _fit_first(self, then: Callable[[], None] | None = None) -> None:
         """Fit with what the form says, in its tab, and come back to the one that was shown."""
@@ -347,6 +377,12 @@ class Workspace(Panel):
         # Whoever draws lines in the tab of regions wants more of them, and the table.
         if self.tabs.currentWidget() is not self.panels["Regions"]:
             self.tabs.setCurrentWidget(self.panels["Profile"])
+
+
+def _kind_of_active(session: Session) -> str:
+    """Return what the layer is that napari's tools act on: "map", "regions" …; empty for one of somebody else."""
+    active = session.viewer.layers.selection.active
+    return "" if active is None else str(role_of(active.metadata).get("kind", ""))
 
 
 def _unbroken(summary: str) -> str:
