@@ -82,6 +82,27 @@ def test_xarray_reads_what_is_stored(tmp_path):
     xr.testing.assert_identical(by_xarray.load(), dataset.load())
 
 
+def test_stores_of_earlier_versions_stay_readable(tmp_path):
+    numcodecs = pytest.importorskip("numcodecs")
+    dataset = example_dataset(shape=(4, 5))
+    save_zarr(tmp_path / "a.zarr", dataset)
+    group = zarr.open_group(tmp_path / "a.zarr", zarr_format=2)
+    for name, packed in (
+        ("displacement", {"compressors": numcodecs.Zstd(level=1, checksum=True)}),
+        ("topography", {"compressors": numcodecs.Blosc("zstd", clevel=1)}),
+    ):
+        new, attributes = group[name], dict(group[name].attrs)
+        values, chunks = new[...], new.chunks
+        assert new.filters[0].codec_id == "blosc"
+        del group[name]
+        array = group.create_array(
+            name, shape=values.shape, dtype=values.dtype, chunks=chunks, attributes=attributes,
+            fill_value=None, **packed,
+        )  # fmt: skip
+        array[...] = values
+    xr.testing.assert_identical(dataset_from_zarr(tmp_path / "a.zarr").load(), dataset.load())
+
+
 def test_any_part_of_the_traces_is_that_part(tmp_path):
     dataset = example_dataset(shape=(60, 40))
     save_zarr(tmp_path / "a.zarr", dataset)

@@ -106,8 +106,7 @@ def run(
         maps["even"] = np.empty(shape)
 
     def fitted(traces: xr.DataArray, block: Block) -> Maps:
-        rows = np.require(traces.values.reshape(-1, samples), np.float64, ["C", "A"])
-        own = maps_from_traces(rows, evaluation)
+        own = maps_from_traces(traces.values.reshape(-1, samples), evaluation)
         if weights is not None:
             even = dataset[EVEN_TRACES].isel(dict(zip(("pulse", "y", "x"), block, strict=True))).values
             own["even"] = even_height(even, weights, settings, evaluation.time)

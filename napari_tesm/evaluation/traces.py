@@ -5,13 +5,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.data.displacement import displacement_from_traces, noise_from_traces, response_probability
+from napari_tesm.data.displacement import (
+    displacement_from_samples,
+    noise_from_traces,
+    response_probability,
+    samples_for_displacement,
+)
 from napari_tesm.data.maps import map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.levels import has_samples_before, height_above_levels, levels_of_traces
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.fitting import FitResult, fit_traces
+from napari_tesm.fitting.inputs import rows_of_traces
 
 Array = NDArray[np.float64]
 Maps = dict[str, NDArray[Any]]
@@ -34,8 +40,16 @@ def maps_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Ma
         Beside the maps of numbers ``status`` as the fit has it, the number of ``samples``, and what the error of an H
         depends on whose level was fitted (`napari_tesm.evaluation.levels.Levels`).
     """
-    maps, of_pulse = _fits(traces, evaluation)
-    return _heights(traces, evaluation.settings, evaluation.time, of_pulse) | maps
+    settings, time = evaluation.settings, evaluation.time
+    if settings.pulse is None:
+        return _fits(traces, evaluation)[0]
+    if has_samples_before(time, settings.pulse):
+        samples = (rows_of_traces(traces[:, some]) for some in samples_for_displacement(time, settings.pulse))
+        return {"H": displacement_from_samples(*samples)} | _fits(traces, evaluation)[0]
+    # What was recorded in the pulse is looked at more than once; the fits turn and convert the rest in the cache.
+    rows = rows_of_traces(traces[:, settings.pulse.samples(time)])
+    maps, of_pulse = _fits(traces, evaluation, rows)
+    return _heights_above_levels(rows, settings, time, of_pulse) | maps
 
 
 def fits_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Maps:
@@ -43,14 +57,24 @@ def fits_from_traces(traces: NDArray[np.floating], evaluation: Evaluation) -> Ma
     return _fits(traces, evaluation)[0]
 
 
-def _fits(traces: NDArray[np.floating], evaluation: Evaluation) -> tuple[Maps, FitResult | None]:
-    """Return maps of the fits of every window, and that one which the level of H is taken from."""
+def _fits(
+    traces: NDArray[np.floating], evaluation: Evaluation, in_pulse: Array | None = None
+) -> tuple[Maps, FitResult | None]:
+    """Return maps of the fits of every window, and that one which the level of H is taken from.
+
+    Parameters
+    ----------
+    in_pulse : ndarray, optional
+        What `rows_of_traces` makes of the samples in the pulse, where that is done.
+    """
     settings, recipe, time = evaluation.settings, evaluation.recipe, evaluation.time
     maps: Maps = {}
     of_pulse: FitResult | None = None
     for number in settings.windows:
         inside = settings.samples(number, time)
         data, times = traces[:, inside], time[inside]
+        if in_pulse is not None and settings.pulse is not None and inside == settings.pulse.samples(time):
+            data = in_pulse
         fitted = fit_traces(data, times, **settings.fit_options(number, times, recipe))
         if _is_exponential_of_pulse(settings, number, recipe):
             of_pulse = fitted
@@ -63,7 +87,9 @@ def _fits(traces: NDArray[np.floating], evaluation: Evaluation) -> tuple[Maps, F
         )
         maps[map_name("inflation", number)] = np.ones(len(traces))
         if recipe.all_parameters:
-            maps[map_name("chi2", number)] = _reduced_chi_square(data, fitted, number, evaluation)
+            maps[map_name("chi2", number)] = _reduced_chi_square(
+                rows_of_traces(data), fitted, number, evaluation
+            )
         if recipe.intervals:
             maps |= {map_name(name, number): np.full(len(traces), np.nan) for name in LIMITS}
     return maps, of_pulse
@@ -88,16 +114,13 @@ def _reduced_chi_square(
     return np.asarray(np.where((free > 0) & np.isfinite(chi2), chi2, np.nan))
 
 
-def _heights(traces: NDArray[np.floating], settings: Settings, time: Array, fitted: FitResult | None) -> Maps:
-    """Return H, and where its level was fitted what its error depends on."""
-    if settings.pulse is None:
-        return {}
-    if has_samples_before(time, settings.pulse):
-        return {"H": displacement_from_traces(traces, time, settings.pulse)}
-    rows = np.asarray(traces, dtype=np.float64)
-    levels = levels_of_traces(rows, time, settings.pulse, low_pass=settings.kernel.low_pass, fitted=fitted)
+def _heights_above_levels(rows: Array, settings: Settings, time: Array, fitted: FitResult | None) -> Maps:
+    """Return H over levels that are fitted, and what its error depends on, from the samples in the pulse."""
+    assert settings.pulse is not None
+    times = time[settings.pulse.samples(time)]
+    levels = levels_of_traces(rows, times, settings.pulse, low_pass=settings.kernel.low_pass, fitted=fitted)
     return {
-        "H": height_above_levels(rows, time, settings.pulse, levels),
+        "H": height_above_levels(rows, times, settings.pulse, levels),
         "level_node": levels.node,
         "level_weight": levels.weight,
         "level_gap": levels.gap,

@@ -287,6 +287,11 @@ def read_strided(disk: DiskFile, start: int, strides: tuple[int, ...], out: NDAr
     if span == out.nbytes:
         disk.read_into(start, out.reshape(-1).view(np.uint8).data)
         return
+    if out.ndim > 1 and strides[0] - inner > _GAP and inner == out.nbytes // len(out):
+        # Planes of a brick, a stretch of each.
+        for index, part in enumerate(out):
+            disk.read_into(start + index * strides[0], part.reshape(-1).view(np.uint8).data)
+        return
     if strides[0] - inner > _GAP or inner > max(2 * (out.nbytes // len(out)), _WINDOW) or len(out) == 1:
         for index in range(len(out)):
             inside = out[index : index + 1].reshape(out.shape[1:])
