@@ -138,6 +138,16 @@ def test_every_command_and_option_is_on_its_page(site):
         assert f"tesm {' '.join(words)}" in text
 
 
+def test_what_the_questions_quote_is_what_the_program_says():
+    source = " ".join(path.read_text("utf-8") for path in (ROOT / "napari_tesm").rglob("*.py"))
+    said = re.sub(r"\{[^{}]*\}", "…", re.sub(r'"\s+f?"', "", source))
+    quoted = re.findall(r'^### "(.+)"$', (ROOT / "docs" / "faq.md").read_text("utf-8"), re.MULTILINE)
+    assert len(quoted) >= 4
+    for sentence in quoted:
+        for part in sentence.split("…"):
+            assert part.strip() in said, sentence
+
+
 @pytest.mark.slow
 def test_no_page_says_to_install_from_where_it_is_not(site):
     for page in site.rglob("*.html"):
