@@ -22,7 +22,7 @@ ONE_THREAD := env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 # What takes no more than a second and needs neither a window, nor Qt, nor Gwyddion, nor anything of the system.
 QUICK := -m "not display and not gwyddion and not slow" -p no:pytest-qt
 
-.PHONY: run test check docs lint fuzz kill-points benchmark wheels clean system-packages
+.PHONY: run test check docs lint fuzz kill-points benchmark wheels release clean system-packages
 
 run: $(VENV)/installed
 	@mkdir -p build
@@ -58,6 +58,11 @@ wheels: $(VENV)/installed
 docs: $(VENV)/installed-for-tests
 	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -d build/site-doctrees docs build/site
 	@echo "Open build/site/index.html"
+
+# A version that is written, built, tried in fresh environments, committed and tagged: make release VERSION=1.0.0rc1
+release: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet 'build>=1.2'
+	$(BIN)/python .ci/release.py $(VERSION)
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
