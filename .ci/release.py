@@ -67,12 +67,20 @@ def try_all(folder: Path) -> None:
         for path in sorted(folder.iterdir())
         if path.name.endswith(("-any.whl", f"{machine}.whl", ".tar.gz"))
     ]
-    for python in filter(shutil.which, PYTHONS):
+    for python in filter(_runs, PYTHONS):
         for path in built:
             print(f"trying {path.name} with {python}")
             with tempfile.TemporaryDirectory() as place:
                 for words in _trial(Path(place), python, path):
                     _run(*words, cwd=place)
+
+
+def _runs(python: str) -> bool:
+    # Some names on a PATH stand for a Python that is not chosen, and end in an error.
+    return (
+        shutil.which(python) is not None
+        and not subprocess.run([python, "-c", ""], capture_output=True).returncode
+    )
 
 
 def _trial(place: Path, python: str, path: Path) -> Iterator[tuple[object, ...]]:
