@@ -172,6 +172,8 @@ append_fit(GwyParamTable *table, const TesmFunction *function, const TesmSource 
         append_entry(table, TESM_WINDOW2, "or none");
     }
     append_entry(table, TESM_SKIP, "e.g. 0.1 ms");
+    if (!function->lateral)
+        gwy_param_table_append_checkbox(table, TESM_INTERVALS);
 }
 
 /* What was typed last for other traces is said, and taken over only by whoever wants it. */
@@ -285,6 +287,24 @@ columns_of(const Shown *shown)
     return columns;
 }
 
+static void
+help_clicked(GtkWidget *button, const TesmFunction *function)
+{
+    tesm_show_help(GTK_WINDOW(gtk_widget_get_toplevel(button)), function);
+}
+
+/* On the side of the others, as in all dialogs of the program; none of its responses, for any of them ends the dialog. */
+static void
+append_help(GtkDialog *dialog, const TesmFunction *function)
+{
+    GtkWidget *button = gtk_button_new_from_stock(GTK_STOCK_HELP), *area = gtk_dialog_get_action_area(dialog);
+
+    gtk_box_pack_start(GTK_BOX(area), button, FALSE, FALSE, 0);
+    gtk_button_box_set_child_secondary(GTK_BUTTON_BOX(area), button, TRUE);
+    gtk_widget_show(button);
+    g_signal_connect(button, "clicked", G_CALLBACK(help_clicked), (gpointer)function);
+}
+
 /* Returns whether the user wants it done; what was set is in `params` either way. */
 gboolean
 tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSource *source)
@@ -294,6 +314,7 @@ tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSourc
     Shown shown = { table, other, params, GTK_DIALOG(dialog), function, source };
     gchar *titles = tesm_source_titles(source);
 
+    append_help(GTK_DIALOG(dialog), function);
     gwy_dialog_add_buttons(dialog, GWY_RESPONSE_RESET, GTK_RESPONSE_CANCEL, GTK_RESPONSE_OK, 0);
     gwy_param_table_append_info(table, TESM_INFO_TRACES, "Traces");
     gwy_param_table_info_set_valuestr(table, TESM_INFO_TRACES, *titles ? titles : "none on this grid");

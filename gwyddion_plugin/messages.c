@@ -30,6 +30,22 @@ tesm_show_error(GtkWindow *window, const gchar *title, const GError *error)
     gtk_widget_destroy(dialog);
 }
 
+/* Beside a dialog, which keeps everybody from windows that are not its own. */
+void
+tesm_show_help(GtkWindow *window, const TesmFunction *function)
+{
+    GtkWidget *dialog = gtk_message_dialog_new(window, GTK_DIALOG_MODAL | GTK_DIALOG_DESTROY_WITH_PARENT,
+                                               GTK_MESSAGE_INFO, GTK_BUTTONS_CLOSE, "%s", function->title);
+
+    gtk_message_dialog_format_secondary_text(
+        GTK_MESSAGE_DIALOG(dialog), "%s\n\nPulse start, duration and voltage stand in the metadata of the volume "
+        "(Metadata Browser in the menu of the right mouse button); what is missing there is asked for here, and kept with "
+        "these traces.", function->help);
+    gtk_window_set_title(GTK_WINDOW(dialog), "t-ESM");
+    gtk_dialog_run(GTK_DIALOG(dialog));
+    gtk_widget_destroy(dialog);
+}
+
 static void
 table_response(GtkDialog *dialog, gint response, const gchar *text)
 {

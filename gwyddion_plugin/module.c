@@ -31,23 +31,47 @@ GWY_MODULE_QUERY2(module_info, tesm)
 static const TesmFunction functions[] = {
     {
         "tesm_diffusion_maps", "Diffusion Maps", "/_t-ESM/_Diffusion Maps...",
-        "Fit the traces of all pixels: maps of tau and D", "fit", TRUE, FALSE, FALSE,
+        "Fit the traces of all pixels: maps of tau and D", "fit", TRUE, FALSE, FALSE, FALSE,
+        "Each trace is fitted by one curve for the pulse and one for the time after it. D follows from the time constant "
+        "and the radius; without a radius there are maps of τ alone.\n\n"
+        "D1 and D2 (or τ) of the current volume are shown with their histogram; all other maps are in the data browser. "
+        "Pixels without a value are marked in the mask.\n\n"
+        "Windows count from the start of the pulse. Limits are those that hold τ and D of a pixel with 95 %; they take "
+        "several times as long.",
     },
     {
         "tesm_lateral_diffusion", "Lateral Diffusion", "/_t-ESM/_Lateral Diffusion...",
-        "Take lateral diffusion out: D at the place itself, from the traces around it", "lateral", TRUE, TRUE, FALSE,
+        "Take lateral diffusion out: D at the place itself, from the traces around it", "lateral", TRUE, TRUE, FALSE, TRUE,
+        "Ions also move from pixel to pixel. One D(x, y) is sought that explains all traces of the map together, which "
+        "takes a radius and pixels in metres.\n\n"
+        "The kernel says whether the pulse drives ions through the surface or holds their concentration under the tip. "
+        "What is resolved, and whether the traces are described, stands in a window of its own.",
     },
     {
         "tesm_displacement_map", "Displacement Map", "/_t-ESM/Displacement _Map...",
-        "Map of H, the displacement caused by the pulse", "displacement", FALSE, FALSE, FALSE,
+        "Map of H, the displacement caused by the pulse", "displacement", FALSE, FALSE, FALSE, FALSE,
+        "H is the mean of the last samples of the pulse less the mean of those before it, with its sign. Nothing is "
+        "fitted.",
+    },
+    {
+        "tesm_which_kernel", "Which Kernel?", "/_t-ESM/Which _Kernel?...",
+        "Compare kernels on the same traces: which of them do the data support", "kernels", FALSE, FALSE, FALSE, TRUE,
+        "Kernels are compared on the same samples of every pixel with a response, by AICc: exponential, stretched, "
+        "flux-pulse and clamped.\n\n"
+        "The verdict and what D comes to over the kernels stand in a window of their own. The map of the best kernel is "
+        "shown, the evidence and the misfit are in the data browser.",
     },
     {
         "tesm_region_statistics", "Region Statistics", "/_t-ESM/_Region Statistics...",
-        "D and mean traces inside and outside of what is drawn on the channel", "regions", FALSE, FALSE, TRUE,
+        "D and mean traces inside and outside of what is drawn on the channel", "regions", FALSE, FALSE, TRUE, TRUE,
+        "What is drawn on the current channel (selections, the mask) is compared with the rest; nothing drawn is the "
+        "whole image.\n\n"
+        "The table can be copied and saved, and stays in the metadata of the channel. A second run changes the graphs "
+        "that are there.",
     },
     {
         "tesm_open_in_napari", "Open in napari", "/_t-ESM/_Open in napari",
-        "Open the file in napari, with the t-ESM workspace beside it", NULL, FALSE, FALSE, FALSE,
+        "Open the file in napari, with the t-ESM workspace beside it", NULL, FALSE, FALSE, FALSE, FALSE, NULL,
     },
 };
 
@@ -73,7 +97,7 @@ show_table(const TesmSource *source, const TesmFunction *function, gchar *printe
     if (function->about_regions)
         tesm_results_keep_table(source, printed);
     if (source->window)
-        tesm_show_table(source->window, function->title, printed, !function->about_regions);
+        tesm_show_table(source->window, function->title, printed, function->lateral);
 }
 
 /* A large volume takes seconds, in which nothing else can be shown. */
@@ -113,8 +137,8 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
         ok = (tesm_process_run((gchar**)words->pdata, source->window, function->title, &printed, error)
               && tesm_results_adopt(source, function, output, error) >= 0);
     }
-    /* What an inversion has to say against itself, no map shows. */
-    if (ok && (function->about_regions || function->lateral))
+    /* As what an inversion has to say against itself. */
+    if (ok && function->tells)
         show_table(source, function, printed);
     g_ptr_array_free(words, TRUE);
     g_free(printed);

@@ -137,6 +137,7 @@ new_definition(const TesmFunction *function)
         add_text(definition, TESM_WINDOW1, "window1", "Window _1 (empty: the pulse)");
         add_text(definition, TESM_WINDOW2, "window2", "Window _2 (empty: after the pulse)");
         add_text(definition, TESM_SKIP, "skip_after_edge", "_Leave out after an edge");
+        gwy_param_def_add_boolean(definition, TESM_INTERVALS, "intervals", "Limits of _τ and D in each pixel", FALSE);
     }
     if (function->lateral) {
         add_text(definition, TESM_PRIOR, "prior", "Ho_w ln D varies (empty: found)");
@@ -429,7 +430,10 @@ tesm_params_add_words(GwyParams *params, const TesmFunction *function, const Tes
     }
     if (!function->about_regions)
         g_ptr_array_add(words, g_strdup("--maps-only"));
-    if (function->fits && !function->lateral)
+    if (function->fits && !function->lateral) {
         g_ptr_array_add(words, g_strdup("--graphs"));
+        if (gwy_params_get_boolean(params, TESM_INTERVALS))
+            g_ptr_array_add(words, g_strdup("--intervals"));
+    }
     g_ptr_array_add(words, g_strdup("--progress=lines"));
 }

@@ -31,7 +31,9 @@ typedef struct {
     const gchar *command;    /* of the engine; NULL for none that makes data */
     gboolean fits;           /* takes the parameters of a fit, not only the pulse */
     gboolean lateral;        /* fits all pixels together: only kernels that say what happens at the surface */
-    gboolean about_regions;  /* is about what is drawn on the current channel: prints a table, can do without traces */
+    gboolean about_regions;  /* is about what is drawn on the current channel: can do without traces */
+    gboolean tells;          /* prints what no map shows */
+    const gchar *help;       /* what it does, to read beside the dialog */
 } TesmFunction;
 
 /* What a function works on. */
@@ -92,7 +94,7 @@ void          tesm_folder_remove(gchar *folder);
 enum {
     TESM_USE_VOLUME, TESM_VOLUME_ID, TESM_USE_RADIUS, TESM_RADIUS, TESM_RADIUS_ERROR,
     TESM_USE_CONTACT, TESM_CONTACT, TESM_CONTACT_ERROR, TESM_GEOMETRY, TESM_THRESHOLD,
-    TESM_THRESHOLD_OF, TESM_SIGMAS, TESM_NOISE, TESM_NUISANCE, TESM_SIGN, TESM_KERNEL, TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_START, TESM_DURATION, TESM_VOLTAGE,
+    TESM_THRESHOLD_OF, TESM_SIGMAS, TESM_NOISE, TESM_NUISANCE, TESM_SIGN, TESM_KERNEL, TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_INTERVALS, TESM_START, TESM_DURATION, TESM_VOLTAGE,
     TESM_PRIOR, TESM_TOGETHER,
     TESM_TIME_UNIT, TESM_LATERAL_UNIT, TESM_ENGINE,
     TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_CONTACT, TESM_INFO_ENGINE,
@@ -151,6 +153,7 @@ void          tesm_results_keep_table(const TesmSource *source, const gchar *tab
 
 /* messages.c */
 void          tesm_show_error(GtkWindow *window, const gchar *title, const GError *error);
+void          tesm_show_help (GtkWindow *window, const TesmFunction *function);
 void          tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text, gboolean sentences);
 
 /* napari.c */

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from gwyddion.comparing import assert_same_channels, assert_same_graphs, channels, fitted, graphs
+from gwyddion.test_module_parameters import remember
+from napari_tesm import open_dataset, save
+from napari_tesm.cli import main
 from napari_tesm.gwy import put, read_container, write_container
 from napari_tesm.gwy.selections import Selection
 
@@ -44,6 +47,34 @@ def test_the_log_tells_the_parameters(host, sample, tmp_path):
     assert entries[0].startswith(f"volume::{FUNCTION}(")
     for name in ("threshold=0.15", "kernel=0", "use_tip_radius=False"):
         assert name in entries[0]
+
+
+def test_kernels_are_compared_and_limits_come_where_they_are_asked_for(host, sample, tmp_path):
+    small = tmp_path / "small.gwy"
+    save(small, open_dataset(sample).isel(x=slice(10, 17), y=slice(8, 14)))
+    remember(host, intervals=True)
+    run = host("volume", f"tesm_which_kernel,{FUNCTION}", 1, small, tmp_path / "out.gwy")
+    assert run.log == []
+    made = read_container(tmp_path / "out.gwy")
+    assert_same_channels(made, fitted(small, tmp_path / "fit.gwy", "--traces", "1", "--intervals"))
+    assert {"D1 lower (-3 V)", "D1 upper (-3 V)"} <= set(channels(made))
+    words = [
+        "kernels",
+        str(small),
+        "-o",
+        str(tmp_path / "kernels.gwy"),
+        "--traces",
+        "1",
+        "--maps-only",
+        "--quiet",
+    ]
+    assert main(words) == 0
+    compared = read_container(tmp_path / "kernels.gwy")
+    assert_same_channels(made, compared)
+    # The best kernel is what was asked for; the rest is in the data browser.
+    number = channels(compared)["Best kernel (-3 V)"]
+    shown = {key for key, value in compared.items() if key.endswith("/data/visible") and value}
+    assert shown == {f"/{number}/data/visible"}
 
 
 def test_graphs_come_with_the_maps(host, sample, tmp_path):

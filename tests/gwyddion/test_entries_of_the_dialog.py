@@ -72,6 +72,7 @@ GIVEN = {
 def test_what_was_typed_is_kept_with_the_traces_and_used_for_them_again(engine, silent, tmp_path):
     run, given = engine(FITS, silent, tmp_path / "kept.gwy", typed=TYPED)
     assert (run.log, run.ok, given) == ([], True, GIVEN)
+    assert "Help" in run.labels
     kept, before = metadata_of(tmp_path / "kept.gwy"), metadata_of(silent)
     assert {name: kept[name] for name in PULSE[:3]} == {
         "Pulse start": "0.5 ms", "Pulse duration": "10 ms", "Pulse voltage": "-2.5 V",

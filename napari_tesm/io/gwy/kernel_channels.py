@@ -36,6 +36,7 @@ def add_kernel_channels(container: GwyContainer, choice: KernelChoice, *, sha256
                 {KERNEL_MAP_KEY: name} | common,
                 palette=_PALETTES.get(name, "Gray"),
                 limits=_shown_range(name, finite, len(choice.kernels)),
+                visible=name == BEST and pulse == 0,
             )
 
 
