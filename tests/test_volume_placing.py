@@ -98,4 +98,4 @@ def test_landmarks_are_judged_by_the_pairs_that_are_left_out(tmp_path, capsys):
     assert found["correlation"] is None
     (tmp_path / "l.csv").write_text(text + "\n1,2,3")
     assert main([*command, "--landmarks-only"]) == 1
-    assert "line 10: six lengths are needed" in capsys.readouterr().err
+    assert "line 10: 6 lengths are needed" in capsys.readouterr().err

@@ -171,6 +171,84 @@ def _in_blocks(values: Array, side: int) -> Array:
     return np.asarray(padded.reshape(z, side, y, side, x, side).sum(axis=(1, 3, 5)).ravel())
 
 
+@dataclass(frozen=True, eq=False)
+class ParticlesOnIons:
+    """Particles asked for at the places of the voxels in which ions were counted.
+
+    Parameters
+    ----------
+    particles : Particles
+    matrix : ndarray, shape (4, 4)
+        From places of the ions' volume to places of the particles'.
+    voxel : tuple of float
+        Of the ions, in m.
+    number : ndarray of int, shape (z, y, x)
+        Of the particle; 0 outside.
+    seen : ndarray of bool, shape (z, y, x)
+        Where the volume of the particles reaches.
+    blur : float
+        Standard deviation of the blur in m under which the solid is most like the counts.
+    share : ndarray, shape (z, y, x)
+        Part of what a voxel shows, with that blur, that is solid.
+    """
+
+    particles: Particles
+    matrix: Matrix
+    voxel: Voxel
+    number: NDArray[np.int32]
+    seen: NDArray[np.bool_]
+    blur: float
+    share: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, counts: NDArray[Any], voxel: Voxel, particles: Particles, matrix: Matrix) -> ParticlesOnIons:
+        """Return the particles on the voxels of counts; ValueError if none lies in them."""
+
+        def on(values: NDArray[Any], **ways: Any) -> NDArray[np.float32]:
+            return _asked(values, particles, matrix, counts.shape, voxel, **ways)
+
+        number = on(particles.numbers, order=0).astype(np.int32)
+        seen = on(np.ones_like(particles.solid), order=0) > 0
+        if not number.any():
+            raise ValueError("no particle lies in what was counted: the placement is that of other volumes")
+        tried = {part * max(voxel): on(particles.solid, blur=part * max(voxel)) for part in _BLURS}
+        blur = max(tried, key=lambda width: _likeness(tried[width][seen], counts[seen]))
+        return cls(particles, matrix, voxel, number, seen, blur, tried[blur])
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Voxels that show nothing but the solid of particles."""
+        return np.asarray(self.share >= _INSIDE)
+
+    def asked(self, values: NDArray[Any], blur: float = 0.0) -> NDArray[np.float32]:
+        """Return what stands in a volume of the particles' voxels at the places of the ions'."""
+        return _asked(values, self.particles, self.matrix, self.number.shape, self.voxel, blur=blur)
+
+
+def _asked(
+    values: NDArray[Any],
+    particles: Particles,
+    matrix: Matrix,
+    shape: tuple[int, ...],
+    voxel: Voxel,
+    *,
+    blur: float = 0.0,
+    order: int = 1,
+) -> NDArray[np.float32]:
+    from scipy.ndimage import gaussian_filter
+
+    smooth = values.astype(np.float32)
+    if blur:
+        smooth = gaussian_filter(smooth, [blur / edge for edge in particles.voxel])
+    return resampled(smooth, particles.voxel, matrix, shape, voxel, order=order)
+
+
+def _likeness(share: NDArray[np.float32], counts: NDArray[Any]) -> float:
+    if not (np.ptp(share) > 0 and np.ptp(counts) > 0):
+        return 0.0
+    return float(np.corrcoef(share, counts)[0, 1])
+
+
 def counts_in_particles(
     counts: NDArray[Any],
     voxel: Voxel,
@@ -200,38 +278,22 @@ def counts_in_particles(
     if counts.dtype.kind not in "iu" or (counts.size and counts.min() < 0):
         raise ValueError("the numbers are no counts of ions, which are whole and not negative")
     tell = progress or (lambda fraction, words: None)
-    solid, cracked = particles.solid.astype(np.float32), particles.cracks.astype(np.float32)
-
-    def on_ions(values: NDArray[Any], blur: float = 0.0, **ways: Any) -> NDArray[np.float32]:
-        from scipy.ndimage import gaussian_filter
-
-        smooth = gaussian_filter(values, [blur / edge for edge in particles.voxel]) if blur else values
-        return resampled(smooth, particles.voxel, matrix, counts.shape, voxel, **ways)
-
-    number = on_ions(particles.numbers, order=0).astype(np.int32)
-    seen = on_ions(np.ones_like(solid), order=0) > 0
-    if not number.any():
-        raise ValueError("no particle lies in what was counted: the placement is that of other volumes")
     tell(0.1, "finding the blur of the ions")
-    blur, share, best = 0.0, solid, -np.inf
-    for part in _BLURS:
-        filled = on_ions(solid, part * max(voxel))
-        alike = np.corrcoef(filled[seen], counts[seen])[0, 1]
-        if alike > best:
-            best, blur, share = alike, part * max(voxel), filled
+    onto = ParticlesOnIons.of(counts, voxel, particles, matrix)
     tell(0.5, "counting")
-    inside = share >= _INSIDE
-    found = _of_each(counts, number, inside, on_ions(cracked) > _SHOWN, particles)
-    away = seen & (on_ions((particles.numbers > 0).astype(np.float32), 1.5 * blur) < 1 - _INSIDE)
+    cracked = onto.asked(particles.cracks) > _SHOWN
+    found = _of_each(counts, onto.number, onto.inside, cracked, particles)
+    away = onto.seen & (onto.asked(particles.numbers > 0, 1.5 * onto.blur) < 1 - _INSIDE)
     background = float(counts[away].mean()) if away.any() else float("nan")
     tell(0.8, "measuring distances")
-    courses = []
-    for distance in _distances(particles):
-        courses.append(
-            None if distance is None else _course(counts, number, share, on_ions(distance), found, max(voxel))
-        )
+    courses = [
+        None
+        if distance is None
+        else _course(counts, onto.number, onto.share, onto.asked(distance), found, max(voxel))
+        for distance in depth_and_distance(particles)
+    ]
     tell(1.0, "counted")
-    return Counts(tuple(found), blur, background, courses[0], courses[1])
+    return Counts(tuple(found), onto.blur, background, courses[0], courses[1])
 
 
 def _of_each(
@@ -278,7 +340,7 @@ def _of_each(
     return found
 
 
-def _distances(particles: Particles) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+def depth_and_distance(particles: Particles) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Return how deep each place lies below the surface of particles, and how far from the nearest crack."""
     from scipy.ndimage import distance_transform_edt
 

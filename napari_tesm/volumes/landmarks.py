@@ -25,6 +25,8 @@ class Landmarks:
         From the first volume to the second.
     kind : str
         ``"rigid"`` or ``"affine"``.
+    first, second : ndarray, shape (pairs, 3)
+        The places themselves.
     residuals : ndarray, shape (pairs,)
         Distances in m that remain: no error, as the matrix was made of these very pairs.
     left_out : ndarray, shape (pairs,)
@@ -33,6 +35,8 @@ class Landmarks:
 
     matrix: Matrix
     kind: str
+    first: Points
+    second: Points
     residuals: Points
     left_out: Points
 
@@ -78,7 +82,7 @@ def landmarks_matched(first: Points, second: Points, *, kind: str | None = None)
             expected = moved_points(make(first[others], second[others]), first[place])
             left_out[place] = np.linalg.norm(expected - second[place])
     residuals = np.linalg.norm(moved_points(matrix, first) - second, axis=1)
-    return Landmarks(matrix, chosen, residuals, left_out)
+    return Landmarks(matrix, chosen, first, second, residuals, left_out)
 
 
 def _dimensions(points: Points) -> int:

@@ -116,6 +116,25 @@ COMMANDS: Final = {
     ), "Each particle's mean with its exact Poisson interval, cracks and voids left out and their part of it, a "
        "test of whether the concentration is the same everywhere in it, and its course below the surface and beside "
        "cracks."),
+    "join": Command("lay a scan on a section through a volume, and read both on the same pixels", (
+        shared.files("SCAN.gwy", "a scan, best the output of tesm fit", name="file"),
+        shared.files("VOLUME", "in which it lies, such as electron images with particles", name="volume"),
+        group("what the volume does not say", *_READING.options),
+        group("where the scan lies",
+              shared.taken("landmarks", "L.csv", "a row for each: y, x in the scan as Gwyddion shows them, then z, y, "
+                           "x in VOLUME, in m or with a unit", required=True),
+              option("image", "TITLE", "channel that shows what the volume shows (default: deflection error, else "
+                     "topography)"),
+              flag("landmarks-only", "take the landmarks' place as it is")),
+        group("ions on the same pixels",
+              shared.taken("ions", "COUNTS", "counts of ions", dest="fixed"),
+              shared.taken("placed", "P.json", "what place wrote for COUNTS in VOLUME (default: one frame for both)")),
+        _FIXED,
+        group("output", shared.output("J.gwy", "the scan with what the volume shows on its pixels as channels"),
+              shared.json_or_stdout(), *shared.WAYS),
+    ), "A rigid place from at least three landmarks, refined by the scan's image and the volume. On the scan's own "
+       "pixels then lie the section, the particle, depth below its surface and distance from its cracks, and counts of "
+       "ions; D, tau and H are correlated with the ions in the solid of particles, counting noise taken off."),
     "segment": Command("tell the class of every voxel from painted strokes, or from levels", (
         _VOLUME, _READING, _LEVELS,
         group("what parts the classes",

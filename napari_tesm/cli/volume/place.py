@@ -1,22 +1,20 @@
 """``tesm volume place``: where a volume lies in another."""
 
 import argparse
-import csv
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, print_outcome, refuse_inputs
 from napari_tesm.cli.progress import progress_for
+from napari_tesm.cli.volume.lengths import lengths_from_file
 from napari_tesm.cli.volume.opening import fixed_volume, part_of, volume_to_read
 from napari_tesm.files.texts import printable
 from napari_tesm.io.volumes import save_volume
-from napari_tesm.quantities.text import quantity_from_text, text_from_quantity
+from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.landmarks import Landmarks, landmarks_matched
 from napari_tesm.volumes.placing import Placement, placed_volume, placement_from_landmarks, placement_of
 
@@ -50,52 +48,12 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def landmarks_from_file(name: str) -> Landmarks:
-    """Return what the pairs of a CSV file say.
-
-    Raises
-    ------
-    ValueError
-        If a row holds no six lengths, or the pairs determine no matrix.
-    """
-    rows = []
-    with Path(name).open(newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            cells = [cell.strip() for cell in row]
-            if not any(cells) or cells[0].startswith("#"):
-                continue
-            try:
-                if len(cells) != 6:
-                    raise ValueError(f"it has {len(cells)} cells")
-                rows.append([_length(cell) for cell in cells])
-            except ValueError as error:
-                if number == 1 and not any(_is_length(cell) for cell in cells):
-                    continue  # headings
-                raise ValueError(
-                    f"{name}, line {number}: six lengths are needed, z, y, x in the one and in the other ({error})"
-                ) from None
-    places = np.array(rows).reshape(-1, 6)
+    """Return what the pairs of a CSV file say; ValueError where they determine no matrix."""
+    places = lengths_from_file(name, 6, "z, y, x in the one and in the other")
     try:
         return landmarks_matched(places[:, :3], places[:, 3:])
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-
-
-def _length(cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        return quantity_from_text(cell, "m")
-    if not math.isfinite(value):
-        raise ValueError(f"'{cell}' is no length")
-    return value
-
-
-def _is_length(cell: str) -> bool:
-    try:
-        _length(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _content(placement: Placement, moving: xr.Dataset, fixed: xr.Dataset) -> dict[str, Any]:

@@ -91,6 +91,8 @@ def open_volume(
     except ValueError as error:
         raise ValueError(Sentence("{path}: {error}", path=path, error=error)) from None
     volume.attrs |= {"format": stored.format, "notes": notes}
+    if peak is not None:
+        volume.attrs.setdefault(PEAK, one_line(peak))
     volume.encoding["origin"] = str(path.absolute())
     return volume
 
