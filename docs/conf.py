@@ -29,7 +29,6 @@ exclude_patterns = [
     "_extensions",
     "**/README.md",
     "tutorials",
-    "gallery",
     "**/sg_execution_times.rst",
     "sg_execution_times.rst",
 ]
@@ -44,8 +43,8 @@ autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 
 sphinx_gallery_conf = {
-    "examples_dirs": ["tutorials", "gallery"],
-    "gallery_dirs": ["generated/tutorials", "generated/gallery"],
+    "examples_dirs": ["tutorials"],
+    "gallery_dirs": ["generated/tutorials"],
     "filename_pattern": "/",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,

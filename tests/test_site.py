@@ -44,7 +44,7 @@ FOUND = {
     "Gwyddion menu": ["gwyddion"],
     "repeat a fit recipe": ["faq", "command_line"],
     "cite": ["faq"],
-    "publication figure": ["generated/gallery/figures_for_print", "report"],
+    "publication figure": ["gallery", "report"],
     "custom kernel": ["extending"],
     "add a file format": ["extending"],
     "JSON keys": ["json"],

@@ -1,6 +1,6 @@
 // Pages that list everything contain every word: they come after those that explain it, and answers come first.
 const LISTS = [
-  "architecture", "explanation", "generated/api/", "generated/commands", "generated/gallery/index",
+  "architecture", "explanation", "generated/api/", "generated/commands", 
   "generated/tutorials/index", "howto", "index", "json", "reference",
 ];
 var Scorer = {
