@@ -1,7 +1,7 @@
 """Distributions over the same bins, one over the other, each with its mode."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from matplotlib.widgets import SpanSelector
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tesm.plotting.axes import (
@@ -71,6 +73,7 @@ class HistogramPlot:
         self.theme = theme
         self.axes: Axes | None = None
         self._edges: Array = np.zeros(0)
+        self._factor = 1.0
         self._distributions: tuple[Distribution, ...] = ()
         self._name, self._unit, self._log = "", "", False
         self._artists: list[_DistributionArtists] = []
@@ -78,6 +81,11 @@ class HistogramPlot:
         self._shaded = False
         self._marks: list[Artist] = []
         self._message = ""
+        self.on_selected: Callable[[float, float], None] | None = None
+        """Called with the ends of a range that was dragged over, in the unit of the bins; equal for a click."""
+        self._span: SpanSelector | None = None
+        self._selected: tuple[float, float] | None = None
+        self._band: Artist | None = None
         self._resizing = figure.canvas.mpl_connect("resize_event", self._after_resize)
         self._build()
 
@@ -140,6 +148,12 @@ class HistogramPlot:
         self._distributions, self._message = (), message
         self._draw()
 
+    def show_selected(self, ends: tuple[float, float] | None) -> None:
+        """Shade a range, in the unit of the bins, or none."""
+        self._selected = ends
+        self._shade_selected()
+        self.figure.canvas.draw_idle()
+
     def close(self) -> None:
         """Leave the canvas alone from now on."""
         self.figure.canvas.mpl_disconnect(self._resizing)
@@ -152,6 +166,11 @@ class HistogramPlot:
         self.axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
         style_axes(self.axes, theme)
         self._artists, self._marks = [], []
+        self._band = None
+        self._span = SpanSelector(
+            self.axes, self._dragged, "horizontal", props={"facecolor": theme.accent, "alpha": 0.25}
+        )
+        self.axes.dataLim.set_points(Bbox.null().get_points())  # the tool is no data
         size = theme.font_size
         self._x_label = figure.text(0, 0, "", ha="center", va="center", fontsize=size, color=theme.foreground)
         self._y_label = figure.text(
@@ -189,8 +208,26 @@ class HistogramPlot:
                 self._unit,
                 sample.colour or self.theme.colour_of_window(index + 1),
             )
+        self._shade_selected()
         self._x_label.set_text(label_with_unit(self._name, unit))
         self._y_label.set_text("pixels")
+
+    def _dragged(self, low: float, high: float) -> None:
+        if self.on_selected is not None and self._distributions:
+            self.on_selected(low * self._factor, high * self._factor)
+
+    def _shade_selected(self) -> None:
+        if self._band is not None:
+            self._band.remove()
+        self._band = None
+        if self._selected is not None and self.axes is not None and self._distributions:
+            ends = [end / self._factor for end in self._selected]
+            low, high = np.clip(ends, *self.axes.get_xlim())
+            across = self.axes.get_xaxis_transform()
+            self._band = Rectangle(
+                (low, 0), high - low, 1, transform=across, color=self.theme.accent, alpha=0.25, lw=0, zorder=1
+            )
+            self.axes.add_artist(self._band)
 
     def _place(self) -> None:
         axes = self.axes

@@ -127,6 +127,8 @@ class HistogramModel(QuantityModel):
         """None takes what suits the quantity."""
         self.with_nulls = True
         """Whether what pure diffusion shows stands beside D1, D2 and D2/D1."""
+        self.selected: tuple[float, float] | None = None
+        """Range of values that is looked at, in SI units."""
         self._nulls = ScanNulls.of(scan)
         self._patchworks: tuple[object, dict[tuple[str, int, Scale], Patchwork]] = (None, {})
 
@@ -154,7 +156,7 @@ class HistogramModel(QuantityModel):
         if choice in (None, self.chosen()):
             super().choose(**choices)
         else:
-            self.scale = None
+            self.scale = self.selected = None
             super().choose(choice=choice, **choices)
 
     def quantities(self) -> list[Quantity]:
@@ -212,6 +214,23 @@ class HistogramModel(QuantityModel):
             if self.with_nulls
             else NullMarks(),
         )
+
+    def select(self, low: float, high: float) -> None:
+        """Look at the pixels whose value lies in a range, in SI units; of no width: at none."""
+        self.selected = (low, high) if high > low else None
+        self.changed.emit()
+
+    def selected_pixels(self) -> NDArray[np.bool_] | None:
+        """Return which pixels have a value in the range, in the places that are counted; None without a range."""
+        if self.selected is None:
+            return None
+        low, high = self.selected
+        inside = [
+            sample.inside & (sample.field >= low) & (sample.field <= high)
+            for sample in self._samples(self.quantities())[0]
+            if sample.field.shape == self.scan.display.shape
+        ]
+        return np.logical_or.reduce(inside) if inside else None
 
     def _mode(self, sample: Sample, scale: Scale) -> Estimate | None:
         """Return the mode of a sample; how alike neighbours are is found once for each map."""

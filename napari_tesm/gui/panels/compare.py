@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout
 from napari_tesm.findings.table import Joined
 from napari_tesm.gui.layers.label_layers import LayerTuple
 from napari_tesm.gui.layers.linked_views import SideBySide
+from napari_tesm.gui.layers.marks import show_marks
 from napari_tesm.gui.layers.result_layers import add_below_drawings
 from napari_tesm.gui.layers.scan_layers import map_layer
 from napari_tesm.gui.models.compare import Alignment, CompareModel
@@ -29,6 +30,7 @@ from napari_tesm.gui.panels.widgets import (
 )
 from napari_tesm.gui.saying import say
 from napari_tesm.plotting.scatter import ScatterPlot
+from napari_tesm.quantities.numbers import counted
 
 _COLUMNS: Final = ("|H| with", "r", Joined("95 %", ("low", "high"), "{} … {}"))
 
@@ -87,6 +89,8 @@ class ComparePanel(Panel):
         self.canvas = PlotCanvas(height=90)
         self.canvas.setMinimumWidth(110)
         self.plot = ScatterPlot(self.canvas.figure)
+        self.plot.on_selected = self._selected
+        self.canvas.setToolTip("Drag over pixels to mark them on the map; a click marks none")
         self.sentence = Words(whole=True)
         pair = (self.first_box, QLabel("and"), self.second_box, self.side_button)
         top = laid_out(QHBoxLayout(), *pair, None)
@@ -140,6 +144,26 @@ class ComparePanel(Panel):
         )
         words = [model.message] if model.message else [f"{names[1]} is {model.shift_in_words()}."]
         self.sentence.setText(" ".join([*words, *(f"⚠ {text}" for text in result.warnings)]))
+
+    def leave(self) -> None:
+        """Take the marks off the map."""
+        if self.scan is not None:
+            show_marks(self.session, self.scan, None)
+
+    def _selected(self, across: tuple[float, float], up: tuple[float, float]) -> None:
+        """Mark the pixels whose |H| lie in a rectangle of the plot, and say how many they are."""
+        model = self.model
+        heights, second = (None, None) if model is None else (model.heights(), model.aligned())
+        if model is None or heights is None or second is None:
+            return
+        inside = [
+            (np.abs(values) >= low) & (np.abs(values) <= high)
+            for values, (low, high) in zip((heights[model.first], second), (across, up), strict=True)
+        ]
+        pixels = inside[0] & inside[1] if across[1] > across[0] and up[1] > up[0] else None
+        show_marks(self.session, model.scan, pixels)
+        if pixels is not None:
+            self.sentence.setText(f"{counted(int(pixels.sum()), 'pixel')} selected.")
 
     def add_difference(self) -> None:
         """Add the difference of the two maps as a layer."""

@@ -133,10 +133,11 @@ class PlotPanel(DrawnPanel):
         """Show a sentence, or what an exception says, below the plot."""
         self.words.setText(sentence_for_forms(sentence))
 
-    def _lay_out(self, choices: Mapping[QWidget, int]) -> None:
-        """Lay the widgets out: choices with their shares of the row, the plot, and what is below."""
+    def _lay_out(self, choices: Mapping[QWidget, int], *beside: QWidget) -> None:
+        """Lay the widgets out: choices with their shares of the row, the plot, and words with buttons."""
         give_way(*(widget for widget in choices if isinstance(widget, QComboBox)))
-        below = laid_out(QHBoxLayout(), (self.words, 1), self.export_button)
-        below.setAlignment(self.export_button, Qt.AlignmentFlag.AlignBottom)
+        below = laid_out(QHBoxLayout(), (self.words, 1), *beside, self.export_button)
+        for each in (*beside, self.export_button):
+            below.setAlignment(each, Qt.AlignmentFlag.AlignBottom)
         row = laid_out(QHBoxLayout(), *choices.items(), spacing=3)
         laid_out(QVBoxLayout(self), row, (self.canvas, 1), below, spacing=3, margin=4)

@@ -4,16 +4,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtWidgets import QWidget
 
+from napari_tesm.gui.layers.marks import show_marks
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
 from napari_tesm.gui.models.histogram import SPLITS, HistogramModel, HistogramView
 from napari_tesm.gui.models.histogram_nulls import NullOutcome
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import theme_of
+from napari_tesm.gui.panels.colour_button import ColourButton
 from napari_tesm.gui.panels.drawn_panel import PlotPanel
 from napari_tesm.gui.panels.panel import Connection
 from napari_tesm.gui.panels.widgets import check_box, choice_box, fill_box, fill_pulses
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.plotting.histogram import Distribution, HistogramPlot
+from napari_tesm.quantities.numbers import counted
 
 if TYPE_CHECKING:
     import napari
@@ -44,9 +47,12 @@ class HistogramPanel(PlotPanel):
             self._nulls_chosen,
         )
         self.plot = HistogramPlot(self.canvas.figure)
+        self.plot.on_selected = self._selected
+        self.colour_button = ColourButton(self.session, self._selected_range)
         self._worker = Worker(self)
         boxes = {self.quantity_box: 14, self.pulse_box: 9, self.split_box: 11}
-        self._lay_out({**boxes, self.log_box: 0, self.null_box: 0})
+        self._lay_out({**boxes, self.log_box: 0, self.null_box: 0}, self.colour_button)
+        self.canvas.setToolTip("Drag over values to mark their pixels on the map; a click marks none")
         self.add_plot_menu(self.canvas, self.plot.set_theme, "Histogram")
 
     @property
@@ -77,7 +83,14 @@ class HistogramPanel(PlotPanel):
         self.null_box.setChecked(model.with_nulls)
         self.null_box.setVisible(model.has_nulls())
         self._draw(view)
+        self._mark(model)
         self._compute_nulls(model)
+
+    def leave(self) -> None:
+        """Take the marks off the map: without the histogram nobody knows what they say."""
+        super().leave()
+        for scan in self.session.scans:
+            show_marks(self.session, scan, None)
 
     def csv_text(self) -> str:
         """Return the bins, in SI units."""
@@ -106,6 +119,25 @@ class HistogramPanel(PlotPanel):
         )  # fmt: skip
         self.words.setText(" ".join(part for part in (view.words(), view.nulls.words, view.message) if part))
         self.words.setToolTip("\n".join(part for part in (view.rule, view.nulls.explanation) if part))
+
+    def _mark(self, model: HistogramModel) -> None:
+        """Mark the pixels whose values are selected, and say how many they are."""
+        pixels = model.selected_pixels()
+        self.plot.show_selected(model.selected)
+        show_marks(self.session, model.scan, pixels)
+        if pixels is not None:
+            share = 100 * pixels.sum() / pixels.size
+            self.words.setText(f"{counted(int(pixels.sum()), 'pixel')} selected, {share:.1f} % of the map.")
+
+    def _selected(self, low: float, high: float) -> None:
+        if self.model is not None:
+            self.model.select(low, high)
+
+    def _selected_range(self) -> tuple[str, float, float] | None:
+        model = self.model
+        if model is None or model.selected is None or not model.quantities():
+            return None
+        return model.quantities()[0].key, *model.selected
 
     def _compute_nulls(self, model: HistogramModel) -> None:
         """Compute beside the window what pure diffusion shows of a long record, and whether the traces drift."""
