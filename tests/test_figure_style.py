@@ -274,3 +274,23 @@ def test_a_command_writes_the_format_that_the_name_of_its_figure_says(tmp_path):
         with outputs_of(options, {"figure": tmp_path / name}) as outputs:
             outputs.write_figure(empty_axes)
         assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_an_image_as_high_as_its_row_keeps_its_labels_on_the_page():
+    """Narrower than its place, it lets the layout believe that its labels need less room than they do."""
+    canvas = FigureCanvasAgg(Figure(figsize=(9, 4), dpi=100))
+    figure = canvas.figure
+    figure.set_layout_engine("constrained", wspace=0.08)
+    left, right = figure.subplots(1, 2)
+    for axes, extent in ((left, (0, 10.2, 0, 12.6)), (right, (0, 10.2, 9.0, 0))):
+        image = axes.imshow(np.arange(42.0).reshape(6, 7), extent=extent)
+        axes.set(xlabel="x (µm)", ylabel="z (µm)", title="a section")
+    figure.colorbar(image, ax=[left, right], label="Attenuation", extend="max", fraction=0.03)
+    finish(figure, FigureStyle.of("paper", "180mm"))
+    canvas.draw()
+    for axes in figure.axes:
+        box = axes.get_tightbbox()
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= figure.bbox.x1 + 1
+        assert box.y1 <= figure.bbox.y1 + 1

@@ -25,6 +25,11 @@ _LOWEST: Final = 0.45
 _STEEPEST: Final = 0.75
 """Curves are at most so high for their width."""
 
+_ROUNDS_ON_PAGE: Final = 3
+_WORTH_MOVING: Final = 1e-3
+_EDGE: Final = 4e-3
+"""Of the page, between its edge and what was moved back onto it."""
+
 Box = tuple[int, int, int, int]
 
 
@@ -98,6 +103,36 @@ def align_colour_bars(figure: Figure) -> None:
             bar.ax.set_box_aspect(None)
             gap = _GAP_OF_BAR / float(figure.get_size_inches()[0])
             bar.ax.set_position((place.x1 + gap, place.y0, thick, place.height))
+
+
+def keep_on_page(figure: Figure) -> None:
+    """Move what juts out of the page back onto it, all panels together; after the last layout.
+
+    A layout knows how far labels jut out of panels as they were before it: where an image is as high as its row allows,
+    and no longer as wide as its place, that is less than they do afterwards.
+    """
+    for _ in range(_ROUNDS_ON_PAGE):
+        boxes = [
+            box for axes in figure.axes if axes.get_visible() and (box := axes.get_tightbbox()) is not None
+        ]
+        whole = figure.bbox
+        if not boxes:
+            return
+        out = [
+            max(whole.x0 - min(box.x0 for box in boxes), 0) / whole.width,
+            max(max(box.x1 for box in boxes) - whole.x1, 0) / whole.width,
+            max(whole.y0 - min(box.y0 for box in boxes), 0) / whole.height,
+            max(max(box.y1 for box in boxes) - whole.y1, 0) / whole.height,
+        ]
+        if max(out) < _WORTH_MOVING:
+            return
+        left, right, below, above = (part + _EDGE if part else 0.0 for part in out)
+        for axes in figure.axes:
+            place = axes.get_position(original=True)
+            axes.set_position((
+                left + place.x0 * (1 - left - right), below + place.y0 * (1 - below - above),
+                place.width * (1 - left - right), place.height * (1 - below - above),
+            ))  # fmt: skip
 
 
 def _own_bars(axes: Axes) -> list[Colorbar]:

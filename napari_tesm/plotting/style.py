@@ -16,7 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from napari_tesm.plotting.print_layout import align_colour_bars, rearrange, tighten
+from napari_tesm.plotting.print_layout import align_colour_bars, keep_on_page, rearrange, tighten
 from napari_tesm.plotting.print_text import fit_texts, move_legends_off_data, part_tick_labels, set_type
 from napari_tesm.quantities.text import quantity_from_text
 
@@ -122,6 +122,7 @@ def finish(figure: Figure, style: FigureStyle) -> None:
     if figure.get_layout_engine() is not None:
         # The layout gives a colour bar the room of its row, the proportions of a map leave less.
         figure.set_layout_engine("none")
+        keep_on_page(figure)
         align_colour_bars(figure)
         if style.for_print:
             part_tick_labels(figure)  # of bars that got shorter
