@@ -48,7 +48,8 @@ def main(words: list[str]) -> int:
         shutil.copy(os.environ["STRESS_TARGET"], output)
         return 0
     if mode == "empty":
-        output.write_bytes(b"GWYPGwyContainer\0\0\0\0\0")
+        of_3 = output.suffix == ".gwy3"
+        output.write_bytes(b"GWYQGwyFile\0" + bytes(8) if of_3 else b"GWYPGwyContainer\0" + bytes(4))
         return 0
     if mode == "litter":  # what an engine that is killed leaves beside its output
         folder = output.parent
