@@ -101,7 +101,7 @@ def test_a_shift_that_is_entered_moves_maps_and_points_and_can_be_taken_back(ope
 
 def test_a_scan_of_another_place_is_left_out_and_named_and_one_can_be_taken_out():
     rng = np.random.default_rng(8)
-    other = traces(5.0).copy()
+    other = traces(3.0).copy()
     for name in ("displacement", "topography", "deflection_error"):
         if name in other:
             noise = rng.standard_normal(
@@ -116,8 +116,11 @@ def test_a_scan_of_another_place_is_left_out_and_named_and_one_can_be_taken_out(
     findings = computed(model, scans)
     assert findings.aligned.series.labels == ["−3 V", "−5 V"]
     assert any(
-        sentence.startswith("elsewhere (−5 V #2) is not of this area") for sentence in model.state.sentences
+        sentence.startswith("elsewhere (−3 V #2) is not of this area") for sentence in model.state.sentences
     )
+    # The wafer's other polarity is no point of this sample either: one +3 V, of the scan that belongs to it.
+    (alone,) = model.state.alone
+    assert [member.source for member in alone.aligned.series.members] == ["3V"]
     model.take_part(scans[1], takes_part=False)
     assert computed(model, scans) is None
     assert model.problem(scans, scans[0]).startswith("No series yet")
@@ -157,6 +160,7 @@ def test_the_tab_shows_the_series_and_its_maps_on_the_canvas_on_one_scale(viewer
     )
     limits = layer.contrast_limits
     panel.slider.setValue(1)
+    qtbot.waitUntil(lambda: viewer.canvas.overlays["tesm_map"].text.startswith("H at −5 V"), timeout=10_000)
     assert layer in viewer.layers, "the same layer, other pixels"
     assert layer.contrast_limits == limits
     assert layer.name == "H at −5 V"

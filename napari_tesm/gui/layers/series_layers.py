@@ -92,7 +92,7 @@ class SeriesLayers:
         low, high = limits_of_series(aligned, name)
         factor, shown = (1.0, "") if name != "H" else prefix_for(max(abs(low), abs(high)), unit)
         _, options, kind = map_layer(scan, values, _look_name(name), f"{name} series", unit, member.pulse)
-        role = {"kind": KIND, "map": name, "factor": factor, "unit": shown or unit}
+        role = {"kind": KIND, "map": name, "factor": factor, "unit": shown or f"{name} in {unit}"}
         options["metadata"]["tesm"] |= role
         options |= {
             "contrast_limits": (low / factor, high / factor),
@@ -107,6 +107,7 @@ class SeriesLayers:
         title = f"{_title_of(name)} at {aligned.series.labels[index]}"
         role["title"] = layer.name = title
         role["named"] = ""  # of no scan alone: it is not called after one
+        self._session.visible_changed.emit()  # what is written on the canvas says the voltage
 
 
 def shown_values(aligned: AlignedSeries, index: int, name: str) -> Array:

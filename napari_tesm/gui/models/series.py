@@ -112,7 +112,9 @@ class SeriesWork:
             state.findings.append(findings)
         for series in data.series:
             if series.levels.size == 1:
-                state.alone.append(SeriesFindings(aligned_series(series)))
+                of_main = (n for n, member in enumerate(series.members) if member.source == data.main.name)
+                aligned = aligned_series(series, reference=next(of_main, None))
+                state.alone.append(SeriesFindings(self._kept(aligned, state.sentences)))
         digests = {digest_of_maps(scan.maps) for scan in self.scans if scan.maps is not None}
         if len(digests) > 1:
             state.sentences.append("The scans were fitted with different parameters.")
