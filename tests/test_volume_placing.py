@@ -99,3 +99,17 @@ def test_landmarks_are_judged_by_the_pairs_that_are_left_out(tmp_path, capsys):
     (tmp_path / "l.csv").write_text(text + "\n1,2,3")
     assert main([*command, "--landmarks-only"]) == 1
     assert "line 10: 6 lengths are needed" in capsys.readouterr().err
+
+
+def test_a_simulated_pair_is_placed_as_its_truth_says(tmp_path, capsys):
+    names = [str(tmp_path / name) for name in ("e.zarr", "i.zarr", "t.json")]
+    command = ["volume", "simulate", "--preset", "cathode", "-o", names[0], "--seed", "3"]
+    assert main([*command, "--ions", names[1], "--placed", names[2]]) == 0
+    assert "(simulated, preset cathode)" in capsys.readouterr().out
+    assert main(["volume", "place", names[1], names[0], "--no-turns", "--json", "-"]) == 0
+    found, true = json.loads(capsys.readouterr().out), json.loads((tmp_path / "t.json").read_text())
+    middle = np.array([[2.4e-6, 3.3e-6, 3.6e-6]])
+    apart = through(np.array(found["matrix"]), middle) - through(np.array(true["matrix"]), middle)
+    assert np.linalg.norm(apart) < 30e-9
+    assert found["simulated"]
+    assert main(command) == 2

@@ -173,11 +173,13 @@ COMMANDS: Final = {
     ), "Thickness as a map and a histogram, sections across the collector and along it, and attenuation against the "
        "distance from it, of all states on one scale: one HTML page that needs nothing beside it, figures as PNG and "
        "SVG (for print PDF, too), tables as CSV, all numbers as JSON."),
-    "simulate": Command("write a simulated volume with known surfaces", (
+    "simulate": Command("write a simulated volume with known surfaces, or a pair with known placement", (
         shared.output("V.zarr", "the volume", required=True),
+        shared.written("ions", "I.zarr", "of a cathode, the counts of lithium beside the electron image"),
+        shared.written("placed", "P.json", "of a cathode, the true placement, as place would write it"),
         shared.written("truth", "T.gwy", "its true surfaces and thickness, as channels"),
         option("preset", None, "np-si-pristine, np-si-lithiated, np-si-500, np-si-1556, np-si-2000, np-si-2000-100, "
-               "np-si-2000-460, or collector, the control",
+               "np-si-2000-460, or collector, the control; cathode or cathode-uniform, a pair of one size",
                default="np-si-pristine"),
         option("shape", "160x200x220", "slices, rows and columns", default="160x200x220"),
         option("voxel", "60nm", "edge of a voxel", default="60nm"),
