@@ -80,18 +80,28 @@ class Journal:
             data = self._file.read(piece.size)
         if len(data) != piece.size:
             return None
-        arrays, start = {}, 0
-        for label, kind, shape in piece.arrays:
-            count = int(np.prod(shape))
-            arrays[label] = np.frombuffer(data, np.dtype(kind), count, start).reshape(shape)
-            start += arrays[label].nbytes
-        return arrays if _checksum(arrays) == piece.checksum else None
+        stored, start = {}, 0
+        for label, kind, _, size in piece.arrays:
+            stored[label] = np.frombuffer(data, np.dtype(kind), size, start)
+            start += stored[label].nbytes
+        if _checksum(stored) != piece.checksum:
+            return None
+        shapes = {label: shape for label, _, shape, _ in piece.arrays}
+        return {
+            label: np.broadcast_to(values, shapes[label])
+            if values.size < np.prod(shapes[label])
+            else values.reshape(shapes[label])
+            for label, values in stored.items()
+        }
 
     def keep(self, name: str, arrays: Arrays) -> None:
         """Keep a piece; where the disk has no room for it the computation goes on without."""
-        whole = {label: np.ascontiguousarray(values) for label, values in arrays.items()}
-        checksum = _checksum(whole)
-        described = [[label, values.dtype.str, list(values.shape)] for label, values in whole.items()]
+        stored = {label: _stored(values) for label, values in arrays.items()}
+        checksum = _checksum(stored)
+        described = [
+            [label, values.dtype.str, list(arrays[label].shape), values.size]
+            for label, values in stored.items()
+        ]
         line = {"name": name, "arrays": described, "checksum": checksum}
         with self._writing, contextlib.suppress(OSError):
             if self._closed:  # a thread that nobody waits for has gone on
@@ -103,7 +113,7 @@ class Journal:
             self._file.seek(0, os.SEEK_END)
             self._write(line)
             piece = _Piece(self._file.tell(), checksum, described)
-            for values in whole.values():
+            for values in stored.values():
                 self._file.write(values.data)
             self._file.flush()
             self._places[name] = piece
@@ -122,7 +132,7 @@ class Journal:
         self._file = self._lock_held = None
 
     def _open(self, mode: str) -> None:
-        file = cast("BinaryIO", self.path.open(mode, buffering=1 << 16))
+        file = cast("BinaryIO", self.path.open(mode))
         self._file, self._lock_held = file, lock_of(file.fileno())
 
     def _write(self, line: Mapping[str, Any]) -> None:
@@ -175,14 +185,23 @@ class _Piece:
 
     @property
     def size(self) -> int:
-        return sum(np.dtype(kind).itemsize * int(np.prod(shape)) for _, kind, shape in self.arrays)
+        return sum(np.dtype(kind).itemsize * size for _, kind, _, size in self.arrays)
+
+
+def _stored(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the numbers of an array in one row, a single one where they are all the same."""
+    row = np.ascontiguousarray(values).reshape(-1)
+    # Most arrays differ at their ends, and no more is looked at.
+    alike = row.size > 1 and row[0] == row[-1] and bool((row == row[0]).all())
+    # Zeros of both signs are equal and not the same.
+    return row[:1] if alike and row[0] != 0 else row
 
 
 def _checksum(arrays: Arrays) -> int:
     """Return the CRC-32 of the sums of arrays: a disk loses whole stretches, and a CRC of all takes too long."""
     checksum = 0
     for values in arrays.values():
-        raw = values.reshape(-1).view(np.uint8)
+        raw = values.view(np.uint8)
         words = raw.size // 8 * 8
         checksum = zlib.crc32(raw[:words].view(np.uint64).sum(dtype=np.uint64).tobytes(), checksum)
         checksum = zlib.crc32(raw[words:].tobytes(), checksum)
