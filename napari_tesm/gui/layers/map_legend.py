@@ -47,7 +47,8 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
 def _title_of(layer: Any) -> str:
     role = layer.metadata["tesm"]
     unit = _UNITS.get(role["map"], str(role.get("unit", "")))
-    return f"{title_of(layer)}   {unit}".rstrip()
+    # Words stand below: beside the name they would run into the colour bar of a narrow canvas.
+    return f"{title_of(layer)}\n{unit}" if " " in unit else f"{title_of(layer)}   {unit}".rstrip()
 
 
 def _write_title(viewer: Any, text: str) -> None:
