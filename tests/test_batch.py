@@ -148,6 +148,21 @@ def test_the_page_needs_nothing_beside_it_and_obeys_no_file_name(out):
     assert "first%20%CE%B1%20%231_D.gwy" in page
 
 
+def test_a_name_that_is_no_utf8_fails_alone_and_no_folder_is_told(tmp_path, monkeypatch):
+    inside = tmp_path / "in"
+    inside.mkdir()
+    with open(os.fsencode(inside) + b"/bad\xff.gwy", "wb") as file:
+        file.write(b"junk")
+    (inside / "b.h5").write_bytes(b"\x89HDF\r\n\x1a\n, and then junk")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):  # what is kept of it does no harm either
+        assert tesm("batch", "in", "-o", "out", "--jobs", 1, "--quiet") == 1
+        rows = {row["file"]: row["reason"] for row in rows_of(tmp_path / "out")}
+        assert rows.keys() == {"bad\\udcff.gwy", "b.h5"}
+        assert rows["b.h5"].startswith("b.h5 is not a sound HDF5 file")
+        assert "bad" in (tmp_path / "out" / "batch.html").read_text("utf-8")
+
+
 def test_a_second_call_does_what_is_new_changed_or_failed(week, out, capsys):
     def times():
         return {path.name: path.stat().st_mtime_ns for path in out.rglob("*_D.gwy")}

@@ -15,6 +15,33 @@ from napari_tesm.volumes.particles import particles_of
 SPREAD = 0.24
 
 
+def test_a_particle_beside_the_border_has_no_crack_for_it():
+    z, y, x = np.ogrid[:40, :52, :61]
+    labels = np.zeros((40, 52, 61), np.uint8)
+    for number, middle in enumerate(((11, 11, 11), (11, 40, 49), (28, 11, 49)), start=1):
+        labels[sum((axis - place) ** 2 for axis, place in zip((z, y, x), middle, strict=True)) < 64] = number
+    for touching in (labels, labels[3:, 3:, 3:-3], labels[6:, :-6, 6:-8]):
+        particles = particles_of(volume_from_array(touching, (100e-9, 120e-9, 90e-9)))
+        assert not particles.cracks.any()
+        np.testing.assert_array_equal(particles.numbers, touching)
+
+
+def test_the_spread_has_limits_that_hold_it():
+    rng = np.random.default_rng(4)
+    labels = np.zeros((26, 29, 31), np.uint8)
+    labels[3:-3, 3:-3, 3:-3] = 1
+    particles = particles_of(volume_from_array(labels, (1e-7,) * 3))
+    held = {0.0: 0, SPREAD: 0}
+    for spread in held:
+        for _ in range(24):
+            counts = rng.poisson(2.0 * np.exp(spread * rng.standard_normal(labels.shape) - spread**2 / 2))
+            (particle,) = counts_in_particles(counts, (1e-7,) * 3, particles, np.eye(4)).particles
+            low, high = particle.spread_interval
+            held[spread] += low <= spread <= high
+            assert low <= particle.spread <= high
+    assert min(held.values()) >= 20
+
+
 def test_means_cracks_and_unevenness_of_particles_in_an_electron_image(tmp_path, capsys):
     pair = lithium_pair(
         seed=41, size=(4.2e-6, 5.4e-6, 6.6e-6), n=5, radii=(0.9e-6, 1.3e-6), counts=6.0, spread=SPREAD

@@ -111,7 +111,10 @@ def record_of_fit(task: Task, progress: Progress | None = None) -> Record:
 def failed(task: Task, reason: str) -> Record:
     """Return the record of a file that could not be fitted."""
     # Where the file lies is nobody's business who is given the table.
-    line = " ".join(reason.replace(str(task.source.path), task.source.name).split())
+    path = task.source.path
+    for spelled in (path.resolve(), path.absolute(), path):
+        reason = reason.replace(str(spelled), task.source.name)
+    line = " ".join(reason.split())
     return Record(
         task.source.name,
         "failed",

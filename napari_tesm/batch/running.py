@@ -104,7 +104,10 @@ def run_batch(batch: Batch, told: Told = lambda _: None, progress: Progress | No
     OSError, ValueError
         If a path is not there, two inputs have one name, or the folder cannot be written.
     """
-    run = _Run(batch, Records.of(batch.folder), told, progress)
+    # With matplotlib, which no fit needs: loaded before anything can interrupt its loading half-way.
+    from napari_tesm.batch.page import page_from_records
+
+    run = _Run(batch, Records.of(batch.folder), page_from_records, told, progress)
     run.look()
     with Workers(record_of_fit, failed, jobs=batch.jobs, patience=batch.patience) as workers:
         try:
@@ -122,8 +125,15 @@ def run_batch(batch: Batch, told: Told = lambda _: None, progress: Progress | No
 
 
 class _Run:
-    def __init__(self, batch: Batch, records: Records, told: Told, progress: Progress | None) -> None:
-        self.batch, self.records, self.told, self.progress = batch, records, told, progress
+    def __init__(
+        self,
+        batch: Batch,
+        records: Records,
+        page: Callable[[Sequence[Record]], str],
+        told: Told,
+        progress: Progress | None,
+    ) -> None:
+        self.batch, self.records, self.page, self.told, self.progress = batch, records, page, told, progress
         self.inputs: dict[str, Input] = {}
         self.own: list[Input] = []
         self.waiting: list[Input] = []
@@ -219,16 +229,16 @@ class _Run:
 
     def write_tables(self) -> None:
         """Write the tables of all files of all parts, as far as they are known."""
-        from napari_tesm.batch.page import page_from_records  # with matplotlib, which no fit needs
-
         start = time.monotonic()
         claim = self.records.claim_of_tables(_PATIENCE)
         try:
             records = self.all_records()
             with AtomicOutputs(overwrite=True) as outputs:
-                makers = (csv_from_records, json_from_records, page_from_records)
+                makers = (csv_from_records, json_from_records, self.page)
                 for name, make in zip(TABLES, makers, strict=True):
-                    outputs.open_text(self.batch.folder / name).write(make(records))
+                    # Names that are no UTF-8 are spelled out, in tables that are.
+                    text = make(records).encode("utf-8", "backslashreplace")
+                    outputs.open(self.batch.folder / name).write(text)
         finally:
             if claim is not None:
                 claim.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,7 @@ _BLURS: Final = (0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 """Widths of the ions' blur that are tried, in their largest voxel."""
 _INSIDE: Final = 0.97
 """Part of a voxel, with its blur, that is solid of one particle where it is counted."""
+_TWO_SIDED: Final = 1.96
 _SCALES: Final = (1, 2, 4)
 """Voxels along the edges of blocks in which dispersion is looked at: what varies slowly shows in large ones."""
 _FEWEST: Final = 20
@@ -55,6 +57,8 @@ class ParticleCounts:
         everywhere.
     spread : float
         Standard deviation of the concentration from voxel to voxel over its mean, counting noise taken off.
+    spread_interval : tuple of float
+        That holds the spread with 95 %, as far as counting makes it uncertain; from 0 on where all may be alike.
     in_cracks : float
         Mean in the cracks over that in the solid; NaN where there are none. Blur alone fills thin ones.
     """
@@ -70,6 +74,7 @@ class ParticleCounts:
     dispersion: float
     p: float
     spread: float
+    spread_interval: tuple[float, float]
     in_cracks: float
 
 
@@ -322,19 +327,26 @@ def _of_each(
         ]
         here = (number[seen] == place) & inside[seen]
         total, n = int(counts[seen][here].sum()), int(here.sum())
-        mean = index = p = spread = within = low = high = float("nan")
+        mean = index = p = within = low = high = float("nan")
+        spread, limits = float("nan"), (float("nan"), float("nan"))
         if n >= _FEWEST:
             mean = total / n
             low, high = (limit / n for limit in exact_interval(total))
             index, p = dispersion_of(counts[seen], here)
             if total:
-                spread = float(np.sqrt(max(index - 1, 0) / mean))
+                apart = counts[seen][here] - mean
+                # What each voxel adds to the index: its scatter is that of the index, whatever is distributed how.
+                wide = _TWO_SIDED * float(np.std((apart**2 - index * apart) / mean)) / math.sqrt(n)
+                spread, *ends = (
+                    float(np.sqrt(max(value - 1, 0) / mean)) for value in (index, index - wide, index + wide)
+                )
+                limits = (ends[0], ends[1])
                 open_ = (number[seen] == place) & cracked[seen]
                 within = float(counts[seen][open_].mean() / mean) if open_.any() else float("nan")
         found.append(
             ParticleCounts(
                 place, (middle[0], middle[1], middle[2]), whole * size, cracks, n, total, mean, (low, high), index, p,
-                spread, within,
+                spread, limits, within,
             )
         )  # fmt: skip
     return found

@@ -166,13 +166,14 @@ def _with_cracks(labels: Numbers, solid: Mask, voxel: Voxel, widest: float) -> P
 
 
 def _closed(mask: Mask, voxel: Voxel, widest: float) -> Mask:
-    """Return a mask closed by a ball; the border of the array takes nothing away."""
+    """Return a mask closed by a ball, as if nothing lay beyond the array: a border is no other side of a crack."""
     from scipy.ndimage import distance_transform_edt
 
     radius = 0.5 * widest
-    if not mask.any() or mask.all():
+    if not mask.any():
         return mask
-    near = distance_transform_edt(~mask, sampling=voxel) <= radius
-    if near.all():
-        return np.ones_like(mask)
-    return np.asarray((distance_transform_edt(near, sampling=voxel) > radius) | mask)
+    room = [int(np.ceil(radius / edge)) + 1 for edge in voxel]
+    padded = np.pad(mask, [(more, more) for more in room])
+    near = distance_transform_edt(~padded, sampling=voxel) <= radius
+    inner = tuple(slice(more, -more) for more in room)
+    return np.asarray((distance_transform_edt(near, sampling=voxel) > radius)[inner] | mask)

@@ -87,7 +87,8 @@ def _content(counts: Counts, ions: xr.Dataset, volume: xr.Dataset) -> dict[str, 
     particles = []
     for particle in counts.particles:
         row = {key: _known(value) for key, value in asdict(particle).items()}
-        row["interval"] = [_known(limit) for limit in particle.interval]
+        for name in ("interval", "spread_interval"):
+            row[name] = [_known(limit) for limit in getattr(particle, name)]
         row["centroid"] = list(particle.centroid)
         particles.append(row)
     return {
@@ -133,11 +134,14 @@ def _lines(content: dict[str, Any]) -> Iterator[str]:
             yield f"  {row['number']:6}  too small to be counted apart from the blur of its surroundings"
             continue
         low, high = row["interval"]
-        spread = "–" if row["spread"] is None else f"{100 * row['spread']:.0f} %"
+        spread = "–"
+        if row["spread"] is not None:
+            least, most = (100 * limit for limit in row["spread_interval"])
+            spread = f"{100 * row['spread']:.0f} % ({least:.0f} … {most:.0f})"
         index, p = ("–" if row[key] is None else f"{row[key]:.3g}" for key in ("dispersion", "p"))
         yield (
             f"  {row['number']:6} {row['counts']:10} {row['mean']:9.4g}  {f'{low:.4g} … {high:.4g}':19} "
-            f"{100 * row['cracks']:6.1f} %  {index:>10}  {p:>8}  {spread:>6}"
+            f"{100 * row['cracks']:6.1f} %  {index:>10}  {p:>8}  {spread}"
         )
     if len(content["particles"]) > _SHOWN:
         yield f"  … and {len(content['particles']) - _SHOWN} more"
