@@ -151,8 +151,7 @@ def test_the_page_needs_nothing_beside_it_and_obeys_no_file_name(out):
 def test_a_name_that_is_no_utf8_fails_alone_and_no_folder_is_told(tmp_path, monkeypatch):
     inside = tmp_path / "in"
     inside.mkdir()
-    with open(os.fsencode(inside) + b"/bad\xff.gwy", "wb") as file:
-        file.write(b"junk")
+    (inside / os.fsdecode(b"bad\xff.gwy")).write_bytes(b"junk")
     (inside / "b.h5").write_bytes(b"\x89HDF\r\n\x1a\n, and then junk")
     monkeypatch.chdir(tmp_path)
     for _ in range(2):  # what is kept of it does no harm either
