@@ -7,8 +7,8 @@ from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QKeyEvent, QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QSplitter, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QKeyEvent, QKeySequence, QResizeEvent
+from qtpy.QtWidgets import QHBoxLayout, QShortcut, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.gui.layers.drawing import take_up_drawing
@@ -27,6 +27,7 @@ from napari_tesm.gui.panels.entry_guard import guard_entries
 from napari_tesm.gui.panels.fit import FitPanel
 from napari_tesm.gui.panels.fit_notice import FitNotice, ask_before_saving
 from napari_tesm.gui.panels.grains import GrainPanel
+from napari_tesm.gui.panels.help_window import open_help
 from napari_tesm.gui.panels.histogram import HistogramPanel
 from napari_tesm.gui.panels.panel import Connection, Panel
 from napari_tesm.gui.panels.profile import ProfilePanel
@@ -69,6 +70,7 @@ _SHORTEST_NAME = 4
 """Wide letters of a scan's name that are seen; its list shows it whole."""
 _KEYS = {"Control-Z": "undo", "Control-Shift-Z": "redo", "Control-Y": "redo"}
 """On the canvas: a click that pins leaves the focus there."""
+_WITHIN = Qt.ShortcutContext.WindowShortcut
 _LEAST_FORM = 120
 _BETWEEN = 24
 """Pixels between trace and form: the handle, and a line that the sentence of the trace may grow by."""
@@ -99,6 +101,11 @@ class Workspace(Panel):
             self.ask_and_save,
         )
         self.report_button = ReportButton(self, self.take_up_drawing)
+        self.help_button = QToolButton()
+        self.help_button.setText("?")
+        self.help_button.setToolTip("Explain this tab (F1)")
+        self.help_button.clicked.connect(self.explain)
+        QShortcut(QKeySequence(Qt.Key.Key_F1), self, self.explain, context=_WITHIN)
         self.form = ProtocolForm()
         self.form.hide()
         self.trace = TracePanel(viewer)
@@ -122,7 +129,7 @@ class Workspace(Panel):
         self.views = ScanViews(self.session)
         self._legend_timer = single_shot(self, 0, self._show_legend)
 
-        buttons = (self.protocol_button, self.save_button, self.report_button)
+        buttons = (self.protocol_button, self.save_button, self.report_button, self.help_button)
         top = laid_out(QHBoxLayout(), (self.summary, 1), self.scan_box, *buttons)
         self.splitter = splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.trace)
@@ -206,6 +213,10 @@ class Workspace(Panel):
             self.fit_panel.recipe_button.step(wanted)
         elif regions.isVisible():
             getattr(regions, wanted)()
+
+    def explain(self) -> None:
+        """Open the page of the documentation about the tab that is seen."""
+        open_help(self, self.tabs.tabText(self.tabs.currentIndex()))
 
     def _scan_changed(self, scan: Scan | None) -> None:
         super()._scan_changed(scan)

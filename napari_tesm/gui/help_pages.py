@@ -1,0 +1,49 @@
+"""Pages of the documentation for the window: they travel with the package, so that they are there without a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import napari_tesm
+
+PAGES: Final = {
+    "Scans": "napari.md#several-scans",
+    "Fit": "computed.md",
+    "Regions": "napari.md#drawings-and-classes",
+    "Profile": "napari.md#plots",
+    "Histogram": "null_curve.md#for-a-map-d1-and-d2-fig-8",
+    "Compare": "instrument.md",
+    "Grains": "grains.md",
+    "Series": "napari.md#a-voltage-series",
+    "Electrode volume": "volumes.md",
+}
+"""Of each tab the page, and the heading on it, that explains what it shows."""
+
+
+def folder_of_pages() -> Path | None:
+    """Return where the pages are: in the installed package, or in the clone that it runs from; None where nowhere."""
+    package = Path(napari_tesm.__file__).parent
+    found = (
+        folder for folder in (package / "docs", package.parent / "docs") if (folder / "napari.md").is_file()
+    )
+    return next(found, None)
+
+
+def page_text(path: Path) -> str:
+    """Return a page as Markdown that Qt shows: without what is for the site alone."""
+    text = path.read_text("utf-8")
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    return re.sub(r"^```\{[^}]*\}.*?^```\n", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchor_of(heading: str) -> str:
+    """Return the anchor of a heading, as links spell it.
+
+    Examples
+    --------
+    >>> anchor_of("Which length: tip radius or contact radius")
+    'which-length-tip-radius-or-contact-radius'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
