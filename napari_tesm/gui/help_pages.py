@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-import napari_tesm
-
+PACKAGE: Final = Path(__file__).parents[1]
 PAGES: Final = {
     "Scans": "napari.md#several-scans",
     "Fit": "computed.md",
@@ -24,11 +23,8 @@ PAGES: Final = {
 
 def folder_of_pages() -> Path | None:
     """Return where the pages are: in the installed package, or in the clone that it runs from; None where nowhere."""
-    package = Path(napari_tesm.__file__).parent
-    found = (
-        folder for folder in (package / "docs", package.parent / "docs") if (folder / "napari.md").is_file()
-    )
-    return next(found, None)
+    places = (PACKAGE / "docs", PACKAGE.parent / "docs")
+    return next((folder for folder in places if (folder / "napari.md").is_file()), None)
 
 
 def page_text(path: Path) -> str:
