@@ -286,3 +286,16 @@ def test_the_gwyddion_module_offers_what_the_engine_knows():
     for name in ALL_KERNELS:
         assert f'"{name}"' in source
     assert installation.ALL_KERNELS is ALL_KERNELS
+
+
+@pytest.mark.parametrize("kernel", list(QUANTITIES))
+def test_every_memory_order_gives_the_same_bits(kernel):
+    dataset = shape_dataset(kernel)
+    rows = np.array(dataset["displacement"].values[0].reshape(-1, dataset.sizes["time"]), np.float64) / 3
+    time = dataset["time"].values - dataset["time"].values[0]
+    expected = fit_traces(rows, time, kernel=kernel)
+    other = np.asfortranarray(rows)
+    found = fit_traces(other, time, kernel=kernel)
+    np.testing.assert_array_equal(found.tau, expected.tau)
+    np.testing.assert_array_equal(found.a, expected.a)
+    np.testing.assert_array_equal(other, rows)
