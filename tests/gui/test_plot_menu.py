@@ -45,7 +45,7 @@ def menus_of(workspace):
 
 
 def test_every_tab_with_a_plot_has_a_menu(workspace):
-    assert set(menus_of(workspace)) == {"Traces", "Profile", "Histogram", "Comparison", "Grains"}
+    assert set(menus_of(workspace)) == {"Traces", "Profile", "Histogram", "Comparison", "Grains", "Series"}
 
 
 def test_a_plot_is_saved_as_for_print_and_stays_as_it_is_on_the_screen(workspace, tmp_path, qtbot):
