@@ -153,7 +153,7 @@ def test_samples_of_absurd_size(tmp_path: Path, run: Run, where: tuple[int, ...]
     figure = "--figure", tmp_path / "o.png"
     for options in (
         ("--kernel", "biexponential"), ("--noise", "white"), ("--threshold", "5sigma"), ("--intervals",),
-        ("--kernel", "flux-pulse", *figure), ("--kernel", "exponential", *figure),
+        ("--kernel", "flux-pulse"), ("--kernel", "exponential", *figure),
     ):  # fmt: skip
         run("fit", source, "-o", tmp_path / "o.gwy", "--overwrite", *options)
     run("null", tmp_path / "o.gwy")

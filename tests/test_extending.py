@@ -37,7 +37,7 @@ def test_a_format_is_read_by_its_content_and_a_mapping(tmp_path, monkeypatch):
 
 
 def test_a_kernel_is_fitted_and_offered_by_its_name(monkeypatch, capsys):
-    (code,), (line,) = blocks("A kernel"), blocks("A kernel", "text")
+    (code,), (line,) = blocks("A custom kernel"), blocks("A custom kernel", "text")
     space = dict(vars(one_parameter))
     exec(code, space)
     (kernel,) = eval(f"[{line}]", space)
