@@ -255,7 +255,7 @@ def scan_file(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_command_makes_the_same_bytes_twice_and_says_where(scan_file, tmp_path, capsys):
+def test_the_command_makes_the_same_bytes_twice_and_says_where(tmp_path, capsys):
     one_pulse = tmp_path / "one.gwy"  # every figure of it is drawn twice
     save(one_pulse, simulation().dataset.isel(pulse=[1]))
     words = ["report", str(one_pulse), "--tip-radius", "25nm±2nm", "--title", "Two runs", "--debug"]
@@ -269,7 +269,7 @@ def test_the_command_makes_the_same_bytes_twice_and_says_where(scan_file, tmp_pa
     page = StrictPage.of(first["report.html"].decode())
     assert page.count("img") == sum(name.endswith(".png") for name in first)
     assert len(first["report.html"]) < 10_000_000
-    assert str(scan_file.parent).encode() not in b"".join(first.values())
+    assert str(one_pulse.parent).encode() not in b"".join(first.values())
     figures = {name: content for name, content in first.items() if name.endswith(".svg")}
     assert figures
     for content in figures.values():

@@ -122,7 +122,8 @@ def finish(figure: Figure, style: FigureStyle) -> None:
     if figure.get_layout_engine() is not None:
         # The layout gives a colour bar the room of its row, the proportions of a map leave less.
         figure.set_layout_engine("none")
-        keep_on_page(figure)
+        if style.for_print:
+            keep_on_page(figure)
         align_colour_bars(figure)
         if style.for_print:
             part_tick_labels(figure)  # of bars that got shorter
