@@ -329,7 +329,7 @@ def test_elsewhere_than_on_linux_the_way_out_is_named(home, capsys, monkeypatch,
 def test_the_sources_travel_with_the_package(tmp_path):
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     taken = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert taken == {"gwyddion_plugin": "napari_tesm/gwyddion_plugin"}
+    assert taken["gwyddion_plugin"] == "napari_tesm/gwyddion_plugin"
     # As installed from a wheel: the package with the sources inside it, and nothing beside it.
     site = tmp_path / "site"
     shutil.copytree(ROOT / "napari_tesm", site / "napari_tesm")
