@@ -18,8 +18,8 @@ from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.simulation import map_traces, record_times
 
-x, y = 6e-9 * np.arange(30), 6e-9 * np.arange(10)
-true_d = np.where(np.abs(x - x.mean()) < 18e-9, 1e-12, 4e-13) * np.ones((10, 1))
+x, y = 6e-9 * np.arange(26), 6e-9 * np.arange(6)
+true_d = np.where(np.abs(x - x.mean()) < 18e-9, 1e-12, 4e-13) * np.ones((6, 1))
 traces = map_traces(true_d, x, y)
 noise = np.random.default_rng(1).standard_normal(traces.shape) * traces.max() / 100
 time = record_times()
