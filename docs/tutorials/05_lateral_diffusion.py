@@ -46,7 +46,7 @@ axes.plot(1e9 * x, true_d[0], color="0.6", label="true")
 axes.plot(1e9 * x, np.median(maps["D"], axis=0), "o", label="each pixel by itself")
 axes.plot(1e9 * x, np.median(maps["D_lateral"], axis=0), "s", label="lateral diffusion taken out")
 axes.set(xlabel="x (nm)", ylabel="D (m²/s)", yscale="log")
-axes.legend(frameon=False)
+axes.legend(frameon=False, loc="upper left", fontsize=8)
 
 # %%
 # Resolution and prior are part of the answer:
