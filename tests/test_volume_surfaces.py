@@ -281,3 +281,12 @@ def test_what_was_not_reconstructed_is_masked_and_changes_nothing_beside_it():
     section = section_at(masked, levels, surfaces, 972e-9)
     assert (np.isnan(section.values) >= outside).all()
     assert np.isnan(material_of(masked, levels, surfaces).values[outside]).all()
+
+
+def test_a_thin_collector_is_found_below_a_high_volume():
+    """Of the lowest twentieth of the slices most are above it."""
+    rng = np.random.default_rng(6)
+    grey = rng.normal(-31.0, 2.0, (700, 18, 22)).astype(np.float32)
+    grey[:14] += 78.0
+    found = levels_of(volume_from_array(grey, (60e-9, 50e-9, 75e-9)))
+    assert (found.air, found.collector) == pytest.approx((-31.0, 47.0), abs=0.5)

@@ -1,7 +1,6 @@
 """The reference of the Python interface: a page for each room that says what is public in it (`__all__`)."""
 
-from pathlib import Path
-
+from generated import write_page
 from sphinx.application import Sphinx
 
 ROOMS = {
@@ -15,16 +14,12 @@ ROOMS = {
     "napari_tesm.registration": "How far one image is from another",
     "napari_tesm.io.volumes": "Electrode volumes opened and written",
 }
-_PLACE = Path(__file__).parents[1] / "generated" / "api"
 
 
 def _write(app: Sphinx) -> None:
-    _PLACE.mkdir(parents=True, exist_ok=True)
     pages = {"index": _index()} | {name: _page(name, words) for name, words in ROOMS.items()}
     for name, content in pages.items():
-        path = _PLACE / f"{name}.rst"
-        if not path.exists() or path.read_text("utf-8") != content:
-            path.write_text(content, "utf-8")
+        write_page(f"api/{name}.rst", content)
 
 
 def _page(name: str, words: str) -> str:

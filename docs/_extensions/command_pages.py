@@ -1,13 +1,12 @@
 """The reference of the command line, written from the parser that reads it: none of it can be out of date."""
 
 import argparse
-from pathlib import Path
 
+from generated import write_page
 from sphinx.application import Sphinx
 
 from napari_tesm.cli.parser import parser_for_tesm
-
-_PLACE = Path(__file__).parents[1] / "generated" / "commands.md"
+from napari_tesm.files.sentences import sentence_begun
 
 
 def page_of_commands() -> str:
@@ -31,7 +30,7 @@ def page_of_commands() -> str:
             title = {"positional arguments": "files", "options": "other options"}.get(
                 group.title or "", group.title
             )
-            lines += [f"**{_capital(title or '')}**", ""]
+            lines += [f"**{sentence_begun(title or '')}**", ""]
             for action in actions:
                 lines += [_names(action), f": {_words(action)}", ""]
     return "\n".join(lines)
@@ -80,19 +79,12 @@ def _words(action: argparse.Action) -> str:
 
 
 def _sentence(text: str) -> str:
-    text = _capital(" ".join(text.split()))
+    text = sentence_begun(" ".join(text.split()))
     return text if text.endswith((".", ":", ")")) else f"{text}."
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _write(app: Sphinx) -> None:
-    content = page_of_commands()
-    _PLACE.parent.mkdir(exist_ok=True)
-    if not _PLACE.exists() or _PLACE.read_text("utf-8") != content:
-        _PLACE.write_text(content, "utf-8")
+    write_page("commands.md", page_of_commands())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
