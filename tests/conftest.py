@@ -1,6 +1,7 @@
 """Fixtures that several rooms share: real instrument files, and Gwyddion as the judge of written files."""
 
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from hypothesis import settings
 # The first example of a property pays for imports; no test may depend on the speed of a machine.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+# A shell that starts the tests in its background has SIGINT ignored by all of them and by every command they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _approx = pytest.approx
 

@@ -289,6 +289,7 @@ def test_watching_fits_what_comes_and_ends_when_told(tmp_path):
         _, said = watching.communicate(timeout=60)
     finally:
         watching.kill()
+        watching.communicate()
     assert watching.returncode == 130
     assert "interrupted" in said
     assert [row["state"] for row in rows_of(folder)] == ["ok", "ok"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from examples import example_dataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tesm import open_dataset
@@ -41,6 +41,7 @@ def test_everything_comes_back_and_opens_by_content(tmp_path):
 
 
 @pytest.mark.slow
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_traces_are_the_same_to_the_last_bit(tmp_path_factory, data):
     dtype = data.draw(st.sampled_from(["f4", "f8", "i2"]))
