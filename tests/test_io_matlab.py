@@ -360,8 +360,13 @@ def test_variables_before_a_cut_are_used(tmp_path, compressed):
     scipy.io.savemat(path, {"a": values, "b": values + 1}, do_compression=compressed)
     path.write_bytes(path.read_bytes()[:-400])
     content = content_from_matlab(path)
-    assert [source.name for source in content.sources] == ["a"]
+    assert [source.name for source in content.sources] == ["a", "b"]
     assert np.array_equal(content.source("a").array[...], values)
+    begun = content.source("b").array[...]
+    whole = int(np.isfinite(begun).all(axis=0).sum())
+    assert 20 < whole < 30
+    np.testing.assert_array_equal(begun[:, :whole], values[:, :whole] + 1)
+    assert np.isnan(begun[:, whole:]).all()
     assert "was cut" in content.notes[0]
 
 

@@ -3,20 +3,59 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.files.disk import DiskFile
 from napari_tesm.files.lazy import LazyArray, Part, UnusableArrayError
 
 _LEAST_PART: Final = 1e-3
 """Part of an array below which a file does not hold its beginning but lies about its size."""
 
 
+class Held(Protocol):
+    """Bytes in which an array lies as it is: a `DiskFile`, or `UnpackedBytes`."""
+
+    @property
+    def n_bytes(self) -> int:
+        """How many there are."""
+
+    def array(self, shape: tuple[int, ...], dtype: Any, start: int, *, by_columns: bool = False) -> LazyArray:
+        """Return numbers that lie in them one behind the other."""
+
+    def check(self) -> None:
+        """See that they are still those that were opened."""
+
+
+@dataclass(frozen=True)
+class UnpackedBytes:
+    """What a packed array came to before the file ends, in memory.
+
+    Parameters
+    ----------
+    held : bytes
+    check : callable
+        Called before each reading.
+    """
+
+    held: bytes
+    check: Callable[[], None]
+
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes there are."""
+        return len(self.held)
+
+    def array(self, shape: tuple[int, ...], dtype: Any, start: int, *, by_columns: bool = False) -> LazyArray:
+        """Return numbers that lie in the bytes one behind the other."""
+        values = np.frombuffer(self.held, dtype, math.prod(shape), start)
+        arranged = values.reshape(shape, order="F" if by_columns else "C")
+        return LazyArray(shape, arranged.dtype, arranged.__getitem__, check=self.check)
+
+
 def cut_array(
-    disk: DiskFile, shape: tuple[int, ...], dtype: Any, start: int, *, by_columns: bool = False
+    disk: Held, shape: tuple[int, ...], dtype: Any, start: int, *, by_columns: bool = False
 ) -> LazyArray:
     """Return what a file holds of an array that lies in it as it is, to the last number or the end of the file.
 
@@ -25,7 +64,7 @@ def cut_array(
 
     Parameters
     ----------
-    disk : DiskFile
+    disk : DiskFile or UnpackedBytes
     shape, dtype
         As the file announces them.
     start : int

@@ -6,6 +6,7 @@ import io
 import math
 import struct
 import zipfile
+import zlib
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -26,7 +27,7 @@ from napari_tesm.io.content import (
     distinct_name,
     one_line,
 )
-from napari_tesm.io.cut_arrays import cut_array, missing_share
+from napari_tesm.io.cut_arrays import UnpackedBytes, cut_array, missing_share
 
 _NPY: Final = b"\x93NUMPY"
 _ZIP: Final = b"PK\x03\x04"
@@ -36,6 +37,7 @@ _MOST_MEMBERS: Final = 20_000
 _BEST_COMPRESSION: Final = 1032
 # A packed member is unpacked as a whole; beyond this, the file should have been saved unpacked.
 _LARGEST_PACKED: Final = 1 << 31
+_PIECE: Final = 1 << 20
 
 
 def is_numpy(path: str | PathLike[str], head: bytes) -> bool:
@@ -179,7 +181,7 @@ def _members(disk: DiskFile, collected: Collection) -> dict[str, LazyArray]:
 def _members_without_directory(disk: DiskFile, collected: Collection) -> dict[str, LazyArray]:
     """Return the arrays of an archive that was cut: its list of members was at the end, each begins with a name.
 
-    Those that are not packed say themselves how long they are, and the last one may be there in part.
+    Each member says itself how long it is, packed or not, and the last one may be there in part.
     """
     arrays: dict[str, LazyArray] = {}
     start = 0
@@ -189,16 +191,16 @@ def _members_without_directory(disk: DiskFile, collected: Collection) -> dict[st
         first = start + 30 + of_name + of_extra
         name = one_line(bytes(disk[start + 30 : start + 30 + of_name]).decode("utf-8", "replace"))
         name = name.removesuffix(".npy")
-        if packed:
-            collected.leave_out(name, "it is packed, and the file was cut.")
-            break
         try:
-            arrays[distinct_name(name, arrays)] = _array_on_disk(disk, first, disk.n_bytes, collected)
-            shape, _, dtype, offset = _header(io.BytesIO(disk[first : first + _LONGEST_HEADER + 16]))
+            if packed not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UnusableArrayError(
+                    "it is packed in a way that cannot be followed where a file was cut."
+                )
+            take = _packed_in_part if packed else _stored_in_part
+            arrays[distinct_name(name, arrays)], after = take(disk, first, collected)
         except UnusableArrayError as error:
             collected.leave_out(name, error)
             break
-        after = first + offset + math.prod(shape) * dtype.itemsize
         # Between two members there may be a checksum and sizes.
         near = bytes(disk[after : min(after + 64, disk.n_bytes)]) if after < disk.n_bytes else b""
         start = after + near.find(_ZIP) if _ZIP in near else -1
@@ -207,6 +209,58 @@ def _members_without_directory(disk: DiskFile, collected: Collection) -> dict[st
             "The file was cut between two arrays, or its list of them is damaged: those found are used."
         )
     return arrays
+
+
+def _stored_in_part(disk: DiskFile, first: int, collected: Collection) -> tuple[LazyArray, int]:
+    """Return a member that is not packed, as far as it goes, and where it would end."""
+    array = _array_on_disk(disk, first, disk.n_bytes, collected)
+    shape, _, dtype, offset = _header(io.BytesIO(disk[first : first + _LONGEST_HEADER + 16]))
+    return array, first + offset + math.prod(shape) * dtype.itemsize
+
+
+def _packed_in_part(disk: DiskFile, first: int, collected: Collection) -> tuple[LazyArray, int]:
+    """Return a packed member as far as it can be unpacked, and where it ends: the end of the file where it was cut."""
+    held, end = _inflated(disk, first)
+    shape, by_columns, dtype, offset = _header(io.BytesIO(held[: _LONGEST_HEADER + 16]))
+    if offset + math.prod(shape) * dtype.itemsize <= len(held):
+        return LazyArray(shape, dtype, UnpackedOnce(partial(_array_inflated, disk, first))), end
+    if dtype.kind not in "iuf":
+        raise UnusableArrayError("it was cut.")
+    array = cut_array(UnpackedBytes(held, disk.check), shape, dtype, offset, by_columns=by_columns)
+    missing = missing_share(shape, dtype, offset, len(held))
+    collected.note(f"The file was cut: {missing} are missing; what was whole is used.")
+    return array, end
+
+
+def _inflated(disk: DiskFile, first: int) -> tuple[bytes, int]:
+    """Return what a packed member comes to, as far as it is there, and where it ends.
+
+    Raises
+    ------
+    UnusableArrayError
+        If it is damaged before the file ends, or larger than what is unpacked as a whole.
+    """
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    pieces, size, pos = [], 0, first
+    while not unpacker.eof and pos < disk.n_bytes:
+        taken = disk[pos : min(pos + _PIECE, disk.n_bytes)]
+        pos += len(taken)
+        try:
+            pieces.append(unpacker.decompress(taken, _LARGEST_PACKED + 1 - size))
+        except zlib.error as error:
+            raise UnusableArrayError(f"it is damaged ({one_line(str(error))}).") from None
+        size += len(pieces[-1])
+        if size > _LARGEST_PACKED:
+            raise UnusableArrayError(f"it is larger than {_LARGEST_PACKED} bytes unpacked.")
+    return b"".join(pieces), pos - len(unpacker.unused_data)
+
+
+def _array_inflated(disk: DiskFile, first: int) -> NDArray[Any]:
+    """Return a packed member of an archive without a list."""
+    held, _ = _inflated(disk, first)
+    return np.asarray(
+        npy_format.read_array(io.BytesIO(held), allow_pickle=False, max_header_size=_LONGEST_HEADER)
+    )
 
 
 def _member(disk: DiskFile, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> LazyArray:

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.files.disk import DiskBytes, DiskFile
-from napari_tesm.files.lazy import LazyArray, UnpackedOnce
+from napari_tesm.files.lazy import LazyArray, UnpackedOnce, UnusableArrayError
 from napari_tesm.io.content import ContentError, one_line
+from napari_tesm.io.cut_arrays import Held, UnpackedBytes, cut_array, missing_share
 from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
 
@@ -65,6 +66,8 @@ def read_version_5(variables: Variables) -> None:
         try:
             element = block.element(pos)
         except ContentError:
+            if _read_cut(variables, block, pos):
+                break
             if not variables.sources:
                 raise
             variables.note(
@@ -224,6 +227,39 @@ def _read_compressed(variables: Variables, outside: _Block, packed: _Element) ->
         whole = _unpacked(outside, packed, size + 8, all_of_it=True)
         block = _Block(disk, order, whole, packed.start, len(whole))
         _Reader(variables, block).matrix(block.element(0), None, 0)
+
+
+def _read_cut(variables: Variables, outside: _Block, pos: int) -> bool:
+    """Put the whole part of the variable in which the file ends to the others; return whether there is such a part."""
+    disk = outside.disk
+    if disk.n_bytes - pos < 8:
+        return False
+    kind, size = disk.unpacked(outside.order + "II", pos)
+    block, start = outside, pos + 8
+    held: Held = disk
+    try:
+        if kind == _COMPRESSED:
+            # All there is, though it may be less than what is asked for.
+            unpacked = _unpacked(outside, _Element(kind, start, disk.n_bytes, disk.n_bytes), _LARGEST)
+            block = _Block(disk, outside.order, unpacked, pos, len(unpacked))
+            held, start = UnpackedBytes(unpacked, disk.check), 8
+            kind, size = struct.unpack(outside.order + "II", unpacked[:8].ljust(8, b"\0"))
+        if kind != _MATRIX:
+            return False
+        element = _Element(kind, start, start + size, start + size)
+        head = _head(block, element)
+        if head.kind not in _CLASSES or head.flags & _COMPLEX or not head.name:
+            return False
+        stored = block.element(head.body, element.stop)
+        block.check_count(head, stored)
+        dtype = block.type_of_numbers(stored)
+        array = cut_array(held, head.shape, dtype, stored.start, by_columns=True)
+    except (ContentError, UnusableArrayError):
+        return False
+    variables.add_array(head.name, array)
+    missing = missing_share(head.shape, dtype, stored.start, held.n_bytes)
+    variables.note(f"The file was cut: {missing} of '{head.name}' are missing; what was whole is used.")
+    return True
 
 
 def _unpacked(outside: _Block, packed: _Element, size: int, *, all_of_it: bool = False) -> bytes:
