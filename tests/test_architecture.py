@@ -24,7 +24,7 @@ FLOORS = (
     {"findings", "grains", "gwy", "inversion", "model_choice", "series", "simulation", "volumes"},
     {"io", "plotting"},
     {"scan"},
-    {"interface", "report"},
+    {"interface", "report", "watching"},
     {"batch", "gui", FACE},
     {"cli"},
 )
@@ -141,7 +141,8 @@ LIGHT = (
     "model_choice.histograms", "findings.summary",
     "io.registry", "io.gwy.results", "io.tdms", "io.hdf5", "io.matlab", "io.numpy_files", "io.zarr_store",
     "io.vendor", "io.detection", "scan", "interface", "cli.fit", "cli.kernels", "cli.info", "cli.displacement",
-    "cli.regions", "cli.importing", "cli.batch", "volumes.simulation", "volumes.section_lines", "io.volumes",
+    "cli.regions", "cli.importing", "cli.batch", "cli.watch", "watching.waiting", "volumes.simulation",
+    "volumes.section_lines", "io.volumes",
     "cli.volume.info", "cli.volume.convert",
 )  # fmt: skip
 """Modules that need neither a screen nor a plot, and are quick to load for it."""

@@ -69,7 +69,7 @@ def inputs_from_paths(
         If two inputs have one name, as files of folders of the same name do.
     """
     output = Path(output).resolve()
-    folders = sum(Path(path).is_dir() and not _is_one_scan(Path(path)) for path in paths)
+    folders = sum(map(is_folder_of_scans, paths))
     inputs: dict[str, Input] = {}
     for path in map(Path, paths):
         if not os.path.lexists(path):
@@ -88,6 +88,11 @@ def inputs_from_paths(
                 f"{other.path} and {each.path} would have one result, {each.result}: fit them into two folders"
             )
     return [inputs[name] for name in sorted(inputs)]
+
+
+def is_folder_of_scans(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a folder that holds scans, and not one scan itself."""
+    return Path(path).is_dir() and not _is_one_scan(Path(path))
 
 
 def _found(path: Path, output: Path, patterns: Sequence[str], *, with_folder: bool) -> Iterator[Input]:

@@ -68,6 +68,20 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
     ), "Fit many files in processes of their own: what is broken, hangs or crashes never stops the others. Called "
        "again only what is new, changed or failed is fitted; several machines may share FOLDER. A recipe beside a "
        "file, scan.recipe.json with scan.gwy, is its own. Quantities carry their unit: 25nm, 10ms."),
+    "watch": Command("fit a scan line by line while it is recorded, and all of it when it has ended", (
+        shared.files("FILE|FOLDER", "a file that a recorder writes, or will write; or a folder it writes them to",
+                     name="file"),
+        shared.output("OUT.gwy|FOLDER", "the maps of the whole scan; for a folder one of results", required=True),
+        option("idle", "60s", "the scan has ended when its file has not changed for so long (default: 60 s, longer "
+               "where lines take longer; 5 s where every line is there)"),
+        *shared.fitting(),
+        group(
+            "output", *shared.MAP_FILES,
+            shared.written("save-recipe", "R.json", "the parameters, for --recipe"), shared.JOBS,
+        ),
+    ), "Look at a file again and again while a recorder writes it, never holding it open in between. Lines that are "
+       "whole are fitted, and --figure is drawn anew with each; at the end everything is written that tesm fit would "
+       "have written. Ctrl+C ends it and leaves nothing half-written. Quantities carry their unit: 25nm, 10ms."),
     "lateral": Command("take lateral diffusion out: D at the place itself, from the traces around it", (
         shared.FILE, shared.OUTPUT,
         *shared.fitting(option("kernel", "flux-pulse|clamped", "whether the pulse drives ions through the surface "

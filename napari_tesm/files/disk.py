@@ -10,7 +10,8 @@ import stat
 import struct
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,22 @@ _GAP: Final = 1 << 14
 """Bytes between two wanted ones that are read along: another call costs as much."""
 _STRETCH: Final = 1 << 20
 """Bytes of such a stretch that are held at a time."""
+
+
+_may_grow: ContextVar[bool] = ContextVar("_may_grow", default=False)
+
+
+@contextlib.contextmanager
+def growing_files() -> Iterator[None]:
+    """Let files that are opened meanwhile go on growing in use: a recorder writes them.
+
+    What they held when they were opened is read; whether that is whole is for its reader to see.
+    """
+    token = _may_grow.set(True)
+    try:
+        yield
+    finally:
+        _may_grow.reset(token)
 
 
 class DiskFile:
@@ -89,6 +106,7 @@ class DiskFile:
         self.n_bytes = status.st_size
         self.mtime_ns = status.st_mtime_ns
         self._identity = (status.st_dev, status.st_ino)
+        self._may_grow = _may_grow.get()
         self._window = (0, b"")
         self._seeking = threading.Lock()
 
@@ -205,6 +223,8 @@ class DiskFile:
             ) from None
         if (status.st_dev, status.st_ino) != self._identity:
             raise FileChangedError(f"{self.path} was replaced by another file while in use: open it anew.")
+        if self._may_grow and status.st_size >= self.n_bytes:
+            return
         if status.st_size != self.n_bytes:
             raise FileChangedError(
                 f"{self.path} changed from {self.n_bytes} to {status.st_size} bytes in use: open it anew."

@@ -18,6 +18,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from napari_tesm.files.disk import growing_files
 from napari_tesm.io import patience
 from napari_tesm.io.content import ContentError, FileContent, one_line
 
@@ -88,7 +89,9 @@ def _perform(module: str, reader: str, path: str, seconds: str) -> None:
     _limit(_MEMORY + Path(path).stat().st_size, time.process_time() + float(seconds))
     verdict = None
     try:
-        _touch(getattr(importlib.import_module(module), reader)(path))
+        # Whether it changes meanwhile is seen by who opens it after this.
+        with growing_files():
+            _touch(getattr(importlib.import_module(module), reader)(path))
     except (OSError, ValueError) as error:
         verdict = str(error)
     except MemoryError:

@@ -1,0 +1,137 @@
+"""A scan that grows: each look opens its file anew, fits what is whole in it, and lets go of the file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.pipeline import run
+from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.files.disk import growing_files
+from napari_tesm.io.mapping.entries import Mapping
+from napari_tesm.quantities.status import INVALID
+from napari_tesm.scan import scan_with_traces, scans_from_file
+from napari_tesm.watching.lines import WholeLines, lines_alone, span_of_rows
+
+Progress = Callable[[float, str], None]
+Error = TypeVar("Error", bound=Exception)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a look at a growing scan has shown; it holds no file open.
+
+    Parameters
+    ----------
+    whole : ndarray of bool, shape (pulse, y)
+        Which of its lines are whole.
+    maps : Dataset, optional
+        Of the whole lines, on the grid of the scan and invalid elsewhere; None where there is none, or no map.
+    refusal : ValueError, optional
+        Why there are no maps of what is there.
+    """
+
+    whole: NDArray[np.bool_]
+    maps: xr.Dataset | None = None
+    refusal: ValueError | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every line is whole."""
+        return bool(self.whole.all())
+
+
+@dataclass
+class GrowingScan:
+    """A file that is looked at again and again while a recorder writes it.
+
+    Parameters
+    ----------
+    path : Path
+    recipe : Recipe
+    mapping : Mapping, optional
+        What is what in the file; by default what lies beside it.
+    """
+
+    path: Path
+    recipe: Recipe = field(default_factory=Recipe)
+    mapping: Mapping | None = None
+    _lines: WholeLines = field(default_factory=WholeLines)
+    _last: Look | None = None
+
+    def look(self, *, jobs: int = 1, progress: Progress | None = None) -> Look:
+        """Return what is there now.
+
+        Parameters
+        ----------
+        jobs : int
+            Threads.
+        progress : callable, optional
+            As of `napari_tesm.evaluation.pipeline.run`; what it raises ends the look.
+
+        Raises
+        ------
+        OSError, ValueError
+            If the file is not there yet, or what is there can not be understood: it may be half written, and be sound
+            at the next look.
+        """
+        with growing_files():
+            _, dataset = scan_with_traces(
+                scans_from_file(self.path, self.recipe, mapping=self.mapping, restored=False)
+            )
+            whole = self._lines.of(dataset)
+            last = self._last
+            if last is not None and last.maps is not None and np.array_equal(last.whole, whole):
+                return last
+            look = Look(whole)
+            if whole.any():
+                try:
+                    look = Look(whole, self._maps(dataset, whole, jobs, progress))
+                except ValueError as error:  # a line alone may not tell what many do
+                    look = Look(whole, refusal=without_frames(error))
+        self._last = look
+        return look
+
+    def _maps(
+        self, dataset: xr.Dataset, whole: NDArray[np.bool_], jobs: int, progress: Progress | None
+    ) -> xr.Dataset:
+        evaluation = Evaluation.of(lines_alone(dataset, whole), self.recipe)
+        try:
+            maps = run(evaluation, jobs=jobs, progress=progress)
+        finally:
+            # What it remembers knows the evaluation, and with it the file, which a recorder must find closed.
+            evaluation.memory.clear()
+        return on_all_rows(maps, dataset, span_of_rows(whole))
+
+
+def without_frames(error: Error) -> Error:
+    """Return an exception that no longer holds what was at work when it was raised, such as an open file."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
+
+
+def on_all_rows(maps: xr.Dataset, dataset: xr.Dataset, rows: slice) -> xr.Dataset:
+    """Return maps of some rows of a dataset on all of them, without values elsewhere.
+
+    Parameters
+    ----------
+    maps : Dataset
+    dataset : Dataset
+        Has the axis of all rows.
+    rows : slice
+        Those of the maps.
+    """
+    height = dataset.sizes["y"]
+    variables = {}
+    for name, array in maps.data_vars.items():
+        shape = (array.sizes["pulse"], height, array.sizes["x"])
+        empty = np.full(shape, INVALID if array.dtype.kind in "iu" else np.nan, array.dtype)
+        empty[:, rows] = array.values
+        variables[name] = (array.dims, empty, array.attrs)
+    others = {name: array.variable for name, array in maps.coords.items() if "y" not in array.dims}
+    return xr.Dataset(variables, {**others, "y": dataset["y"].variable}, maps.attrs)
