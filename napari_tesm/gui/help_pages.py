@@ -16,6 +16,11 @@ PAGES: Final = {
     "Compare": "instrument.md",
     "Grains": "grains.md",
     "Series": "napari.md#a-voltage-series",
+    "Lock-in phase": "napari.md#more",
+    "Controls": "napari.md#more",
+    "Cycling": "napari.md#more",
+    "Pure diffusion": "null_curve.md",
+    "Keys": "napari.md#keys",
     "Electrode volume": "volumes.md",
 }
 """Of each tab the page, and the heading on it, that explains what it shows."""

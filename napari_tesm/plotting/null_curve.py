@@ -35,13 +35,18 @@ def null_figure(bands: NullBands, title: str = "") -> Figure:
         The protocol, in words.
     """
     figure = Figure(figsize=(12.5, 4.6), layout="constrained", dpi=110)
+    draw_null_page(figure, bands)
+    if title:
+        figure.suptitle(f"Pure diffusion, one exponential for each window: {title}", fontsize=10)
+    return figure
+
+
+def draw_null_page(figure: Figure, bands: NullBands) -> None:
+    """Draw apparent D, D2/D1 and the way back beside each other on an empty figure."""
     left, middle, right = figure.subplots(1, 3)
     draw_apparent(left, bands)
     draw_null_ratio(middle, bands)
     draw_correction(right, bands)
-    if title:
-        figure.suptitle(f"Pure diffusion, one exponential for each window: {title}", fontsize=10)
-    return figure
 
 
 def draw_apparent(axes: Axes, bands: NullBands) -> None:

@@ -8,9 +8,11 @@ pytest.importorskip("qtpy")
 from qtpy.QtCore import QPoint, Qt
 
 from napari_tesm.gui.dock import open_workspace
-from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan, map_layer
+from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.colour_ranges import range_of_values
 from napari_tesm.gui.models.scan import Scan, role_of
+from napari_tesm.gui.panels.colour_button import ColourButton
 
 
 def test_ranges_of_colours_are_those_of_the_pixels_and_hot_ones_rule_none():
@@ -26,6 +28,38 @@ def test_ranges_of_colours_are_those_of_the_pixels_and_hot_ones_rule_none():
     assert range_of_values([np.array([-7.0, 1.0])], "all", signed=True) == (-7.0, 7.0)
     assert range_of_values([np.full(9, 2.0)], "2s") is None
     assert range_of_values([np.full(9, np.nan)], "all") is None
+
+
+def test_maps_of_opposite_sign_share_the_sizes_of_their_colours(qtbot, viewer_model):
+    size = np.linspace(1e-12, 9e-12, 12 * 16).reshape(12, 16)
+    scan = Scan("example", dataset := example_dataset(shape=(12, 16)), [dataset["topography"]])
+    maps = [
+        add_layer(viewer_model, map_layer(scan, values, "H", "H", "m", pulse))
+        for pulse, values in enumerate((size, -0.5 * size))
+    ]
+    session = Session.of(viewer_model)
+    session.scan = scan
+    maps[1].visible = True
+    chosen = -4e-12, -2e-12
+    button = ColourButton(session, lambda: ("H", *chosen))
+    qtbot.addWidget(button)
+
+    def ends():
+        return [tuple(np.array(one.contrast_limits) * one.metadata["tesm"]["factor"]) for one in maps]
+
+    button.take_selected()
+    assert ends() == [pytest.approx((2e-12, 4e-12)), pytest.approx((-4e-12, -2e-12))]
+    button.take("all")  # of both, as sizes: 0.5 to 9 pm
+    assert ends() == [pytest.approx((0.5e-12, 9e-12)), pytest.approx((-9e-12, -0.5e-12))]
+    button.lock_action.setChecked(False)
+    button.take("all")
+    assert ends() == [pytest.approx((0.5e-12, 9e-12)), pytest.approx((-4.5e-12, -0.5e-12))]
+    # One that has both signs puts all on the diverging scale.
+    button.lock_action.setChecked(True)
+    maps[0].colormap, maps[0].data = "RdBu_r", maps[0].data - 5
+    button.take("all")
+    assert ends() == [pytest.approx((-4.5e-12, 4.5e-12))] * 2
+    assert maps[1].colormap.name == "RdBu_r"
 
 
 def marks(viewer):

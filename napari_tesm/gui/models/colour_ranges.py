@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.gui.models.layer_looks import DIVERGING, NEGATIVE, ONE_SIGN
+
 Array = NDArray[np.float64]
 
 PRESETS: Final = {
@@ -17,6 +19,8 @@ PRESETS: Final = {
     "3s": "Mean ± 3 σ",
 }
 """Titles by what `range_of_values` knows them by."""
+SIGNED: Final = (ONE_SIGN, NEGATIVE, DIVERGING)
+"""Colours of one quantity: which of them a map has depends on its values."""
 _ROUNDS: Final = 3
 _CLIPPED: Final = 4.0
 
@@ -53,3 +57,43 @@ def range_of_values(
         high = max(abs(low), abs(high))
         low = -high
     return (low, high) if high > low else None
+
+
+def shared_colours(colormaps: Sequence[str], low: float, high: float) -> list[tuple[str, float, float]]:
+    """Return colours and their ends for maps of one quantity, those of the first map being given.
+
+    As large a value has as dark a colour in all of them: a map of negative values among positive ones gets the ends
+    with the other sign. Where one of the maps has both signs, all are on the diverging scale.
+
+    Parameters
+    ----------
+    colormaps : sequence of str
+        By name; only those of `SIGNED` say a sign.
+    low, high : float
+        For the first map.
+
+    Examples
+    --------
+    >>> shared_colours(["Reds", "Blues_r"], 1.0, 4.0)
+    [('Reds', 1.0, 4.0), ('Blues_r', -4.0, -1.0)]
+    >>> shared_colours(["RdBu_r", "Blues_r"], -3.0, 3.0)
+    [('RdBu_r', -3.0, 3.0), ('RdBu_r', -3.0, 3.0)]
+    """
+    if DIVERGING in colormaps and {*colormaps} <= {*SIGNED}:
+        reach = max(abs(low), abs(high))
+        return [(DIVERGING, -reach, reach)] * len(colormaps)
+    turned = [(name == NEGATIVE) != (colormaps[0] == NEGATIVE) for name in colormaps]
+    return [
+        (name, -high, -low) if turn else (name, low, high)
+        for name, turn in zip(colormaps, turned, strict=True)
+    ]
+
+
+def values_for_shared_colours(values: Sequence[Array], colormaps: Sequence[str]) -> list[Array]:
+    """Return the values that ends shared by maps are taken of: in the sign of the first, as `shared_colours` has it."""
+    if DIVERGING in colormaps:
+        return list(values)
+    return [
+        -part if (name == NEGATIVE) != (colormaps[0] == NEGATIVE) else part
+        for part, name in zip(values, colormaps, strict=True)
+    ]

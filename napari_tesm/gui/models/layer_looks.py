@@ -24,9 +24,12 @@ class Look:
     signed: bool = False
 
 
+ONE_SIGN, NEGATIVE, DIVERGING = "Reds", "Blues_r", "RdBu_r"
+"""Colours of a signed quantity that has one sign in a map, and the diverging scale they are the halves of: the larger,
+the darker."""
 _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     # The first pattern that the slug of a title or the name of a map matches decides.
-    (r"^h$|^h_\d|^amplitude_lateral|displacement|piezoresponse|strain", Look("RdBu_r", signed=True)),
+    (r"^h$|^h_\d|^amplitude_lateral|displacement|piezoresponse|strain", Look(DIVERGING, signed=True)),
     (r"^log10_d|^d[12]?(_lower|_upper|_lateral)?$", Look("viridis")),
     (r"^tau", Look("plasma")),
     (r"stderr|standard_error", Look("magma")),
@@ -37,8 +40,6 @@ _LOOKS: Final[tuple[tuple[str, Look], ...]] = (
     (r"phase", Look("twilight_shifted")),
 )
 
-ONE_SIGN, NEGATIVE = "Reds", "Blues_r"
-"""Colours of a signed quantity that has one sign in a map, those of the diverging scale: the larger, the darker."""
 _OTHER_SIDE: Final = 0.1
 """Part of the values of one sign that noise may lie on the other side of zero."""
 STATUS_COLOURS: Final = {

@@ -8,12 +8,18 @@ from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_tesm.data.maps import LOGARITHMS
 from napari_tesm.gui.layers.session import Session
-from napari_tesm.gui.models.colour_ranges import PRESETS, range_of_values
+from napari_tesm.gui.models.colour_ranges import (
+    PRESETS,
+    SIGNED,
+    range_of_values,
+    shared_colours,
+    values_for_shared_colours,
+)
+from napari_tesm.gui.models.layer_looks import DIVERGING
 from napari_tesm.gui.models.scan import role_of
 from napari_tesm.gui.saying import say
 
 _MAPS: Final = ("map", "preview", "channel", "derived", "series")
-_DIVERGING: Final = "RdBu_r"
 
 
 class ColourButton(QPushButton):
@@ -49,7 +55,9 @@ class ColourButton(QPushButton):
             say("There is no map on the canvas", warning=True)
             return
         values = [np.asarray(layer.data, dtype=np.float64) * _factor(layer) for layer in layers]
-        ends = range_of_values(values, preset, signed=str(layers[0].colormap.name) == _DIVERGING)
+        colours = [_colours(layer) for layer in layers]
+        values = values_for_shared_colours(values, colours)
+        ends = range_of_values(values, preset, signed=DIVERGING in colours)
         if ends is None:
             say("The map has no two different values", warning=True)
         else:
@@ -89,20 +97,30 @@ class ColourButton(QPushButton):
         return [top, *others]
 
     def _show(self, layers: list[Any], low: float, high: float) -> None:
-        for layer in layers:
+        shared = shared_colours([_colours(layer) for layer in layers], low, high)
+        for layer, (colours, first, last) in zip(layers, shared, strict=True):
             factor = _factor(layer)
+            if colours != _colours(layer):
+                layer.colormap = colours
             layer.contrast_limits_range = (
-                min(low / factor, layer.contrast_limits_range[0]),
-                max(high / factor, layer.contrast_limits_range[1]),
+                min(first / factor, layer.contrast_limits_range[0]),
+                max(last / factor, layer.contrast_limits_range[1]),
             )
-            layer.contrast_limits = (low / factor, high / factor)
+            layer.contrast_limits = (first / factor, last / factor)
 
 
 def _alike(layer: Any, top: Any) -> bool:
     role, other = role_of(layer.metadata), role_of(top.metadata)
     same = role.get("kind") in _MAPS and hasattr(layer, "contrast_limits")
     same &= (role.get("map"), role.get("channel")) == (other.get("map"), other.get("channel"))
-    return same and str(layer.colormap.name) == str(top.colormap.name)
+    if not same:
+        return False
+    colours = {_colours(layer), _colours(top)}
+    return bool(len(colours) == 1 or colours <= {*SIGNED})
+
+
+def _colours(layer: Any) -> str:
+    return str(layer.colormap.name)
 
 
 def _factor(layer: Any) -> float:

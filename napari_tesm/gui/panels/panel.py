@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
+from napari_tesm.gui.panels.focus_ring import FocusRing
 from napari_tesm.gui.panels.plot_menu import PlotMenu
 from napari_tesm.gui.panels.widgets import path_to_save, single_shot
 from napari_tesm.plotting.theme import PlotTheme
@@ -39,6 +40,7 @@ class Panel(QWidget):
         self._scan: Scan | None = None
         self._listening = False
         self.plot_menu: PlotMenu | None = None
+        self._focus_ring: FocusRing | None = None
         # One redraw for a burst of events, drawn when Qt is idle.
         self._refresh_timer = single_shot(self, 0, self._refresh_if_shown)
 
@@ -105,6 +107,16 @@ class Panel(QWidget):
         export = self.ask_and_export if exported else None
         self.plot_menu = PlotMenu(canvas, restyle, lambda: theme_of(self.viewer), title, export)
         self.plot_menu.brought_back.connect(self._plot_came_back)
+
+    def add_focus_ring(self) -> None:
+        """Show in here where the focus is, when it is moved by Tab: for what is a window or a dock by itself."""
+        self._focus_ring = FocusRing(self, lambda: theme_of(self.viewer).foreground)
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002 (Qt's name)
+        """Move the focus by Tab, and show where it goes."""
+        if self._focus_ring is not None:
+            self._focus_ring.by_key()
+        return bool(super().focusNextPrevChild(next))
 
     def _plot_came_back(self) -> None:
         if not self.isVisible():

@@ -29,6 +29,7 @@ from napari_tesm.gui.panels.fit_notice import FitNotice, ask_before_saving
 from napari_tesm.gui.panels.grains import GrainPanel
 from napari_tesm.gui.panels.help_window import open_help
 from napari_tesm.gui.panels.histogram import HistogramPanel
+from napari_tesm.gui.panels.more_button import MoreButton
 from napari_tesm.gui.panels.panel import Connection, Panel
 from napari_tesm.gui.panels.profile import ProfilePanel
 from napari_tesm.gui.panels.protocol_form import ProtocolForm
@@ -101,6 +102,7 @@ class Workspace(Panel):
             self.ask_and_save,
         )
         self.report_button = ReportButton(self, self.take_up_drawing)
+        self.more_button = MoreButton(viewer, self)
         self.help_button = QToolButton()
         self.help_button.setText("?")
         self.help_button.setToolTip("Explain this tab (F1)")
@@ -129,8 +131,8 @@ class Workspace(Panel):
         self.views = ScanViews(self.session)
         self._legend_timer = single_shot(self, 0, self._show_legend)
 
-        buttons = (self.protocol_button, self.save_button, self.report_button, self.help_button)
-        top = laid_out(QHBoxLayout(), (self.summary, 1), self.scan_box, *buttons)
+        buttons = (self.protocol_button, self.save_button, self.report_button, self.more_button)
+        top = laid_out(QHBoxLayout(), (self.summary, 1), self.scan_box, *buttons, self.help_button, spacing=2)
         self.splitter = splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self.trace)
         below = QWidget()
@@ -144,6 +146,7 @@ class Workspace(Panel):
         splitter.setSizes([430, 280])
         laid_out(QVBoxLayout(self), top, self.form, (splitter, 1), spacing=4, margin=4)
         guard_entries(self)
+        self.add_focus_ring()
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Listen to what changes layers or the head line."""
@@ -245,7 +248,8 @@ class Workspace(Panel):
                 dock.hide()
 
     def leave(self) -> None:
-        """Take plots back that are in windows of their own, and leave the keys of the canvas to napari."""
+        """Take plots back, close windows of their own, and leave the keys of the canvas to napari."""
+        self.more_button.close_pages()
         for key in _KEYS:
             self.viewer.bind_key(key, None)
         for panel in (self.trace, *self.panels.values()):
