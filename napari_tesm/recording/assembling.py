@@ -19,11 +19,13 @@ from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.places import MISSING, OTHER_VOLTAGE, Places, places_from_events
 from napari_tesm.recording.pulses import Pulses, find_edges, find_pulses, pulses_in_lead
+from napari_tesm.recording.raw import RawSignal, RawTraces, traces_from_raw
 from napari_tesm.recording.rhythm import rhythm_from_times
 from napari_tesm.recording.streams import length_of
 
-STREAMS: Final = (*SIGNALS, "dc", "trigger", "line")
-"""Names of the streams of a recording: the lock-in's signals, the dc voltage, the pixel and the line trigger."""
+STREAMS: Final = (*SIGNALS, "dc", "trigger", "line", "reference")
+"""Names of the streams of a recording: the lock-in's signals, the dc voltage, the pixel and the line trigger; with raw
+deflection as X the reference of the drive."""
 REPORT: Final = "recording_report"
 """Attribute of the dataset that holds what was found, as lines of text."""
 
@@ -52,6 +54,7 @@ def dataset_from_recording(
     pulse_delay: float | None = None,
     channels: Sequence[xr.DataArray] = (),
     check: Callable[[], None] | None = None,
+    raw: RawSignal | None = None,
 ) -> xr.Dataset:
     """Build a dataset over the streams of a continuous recording; traces are read when they are asked for.
 
@@ -85,6 +88,8 @@ def dataset_from_recording(
         Images of the same grid.
     check : callable, optional
         Called before each reading.
+    raw : RawSignal, optional
+        X is raw deflection, out of which the response at the drive's frequency is taken.
 
     Raises
     ------
@@ -113,27 +118,24 @@ def dataset_from_recording(
     time, start_of_pixels, said_of_times = times_of_records(
         clock, _starts_of_pixels(places, starts, samples, pieces), samples, name_of_x
     )
-    left_out = [signal for signal in SIGNALS if signal in streams and not alignment.is_sampled_alike(signal)]
-    traces = {
-        signal: [CutTraces(streams[signal], of_setting, *samples) for of_setting in start_of_pixels]
-        for signal in SIGNALS
-        if signal in streams and signal not in left_out
-    }
+    traces, unlike = _cut(streams, alignment, start_of_pixels, samples, names or {})
+    known = protocol or PulseProtocol()
+    if raw is not None:
+        made = _traces_from_raw(streams, alignment, start_of_pixels, samples, pulses, clock, known, raw)
+        traces, time, known = made.traces, made.time, made.protocol(known, raw)
+        said_of_times += made.notes
     x, y, lateral = _positions(order, scan_size)
     pulse_known = pulses is not None or pulse_delay is not None
     origin = float(-time[0])
-    filled = _protocol(protocol, pulses, clock, origin if pulse_known else None)
+    filled = _protocol(known, pulses, clock, origin if pulse_known else None)
     dataset = dataset_from_traces(
         traces, time=time, x=x, y=y, voltage=_voltages(places, pulses), direction=[way for way, _ in order.settings],
         unit=unit, lateral_unit=lateral, protocol=filled, channels=channels, check=check,
     )  # fmt: skip
     dataset.attrs["time_origin"] = origin
-    dataset.attrs["sampling_rate"] = float(rate)
+    dataset.attrs["sampling_rate"] = float(rate if raw is None else made.rate)
     said = [sentence for sentence in (alignment.sentence, held, *said_of_times) if sentence]
-    said += [
-        f"'{(names or {}).get(name, name)}' was not sampled with X and is left out." for name in left_out
-    ]
-    said += [*_pulse_notes(pulses, rate), *_not_whole(traces["X"], places)]
+    said += [*unlike, *_pulse_notes(pulses, rate), *_not_whole(traces["X"], places)]
     dataset.attrs[REPORT] = "\n".join([*places.report(), *said])
     return dataset
 
@@ -206,6 +208,45 @@ def _starts_of_pixels(
     first, last = start - samples[0], start + samples[1] - 1
     across = np.searchsorted(pieces, first, side="right") != np.searchsorted(pieces, last, side="right")
     return np.where(across, -1, start)
+
+
+def _cut(
+    streams: Mapping[str, Any],
+    alignment: Alignment,
+    starts: NDArray[np.int64],
+    samples: tuple[int, int],
+    names: Mapping[str, str],
+) -> tuple[dict[str, list[Any]], list[str]]:
+    """Return the traces of each signal and pulse setting, and a sentence about each that was not sampled with X."""
+    traces: dict[str, list[Any]] = {}
+    said = []
+    for signal in (signal for signal in SIGNALS if signal in streams):
+        if alignment.is_sampled_alike(signal):
+            traces[signal] = [CutTraces(streams[signal], of_setting, *samples) for of_setting in starts]
+        else:
+            said.append(f"'{names.get(signal, signal)}' was not sampled with X and is left out.")
+    return traces, said
+
+
+def _traces_from_raw(
+    streams: Mapping[str, Any],
+    alignment: Alignment,
+    starts: NDArray[np.int64],
+    samples: tuple[int, int],
+    pulses: Pulses | None,
+    clock: Clock,
+    known: PulseProtocol,
+    raw: RawSignal,
+) -> RawTraces:
+    if not clock.is_even:
+        raise ValueError("raw deflection must be sampled evenly: its samples are not equally apart")
+    if "reference" in streams and not alignment.is_sampled_alike("reference"):
+        raise ValueError("the reference was not sampled with the deflection: their phases cannot be compared")
+    rate = 1.0 / clock.interval
+    pulse = 0.0 if pulses is None else float(np.median(pulses.stop - pulses.start))
+    if known.pulse_duration is not None:
+        pulse = known.pulse_duration * rate
+    return traces_from_raw(dict(streams), starts, samples, round(pulse), rate, raw)
 
 
 def _not_whole(traces: Sequence[CutTraces], places: Places) -> list[str]:
@@ -326,9 +367,9 @@ def _voltages(places: Places, pulses: Pulses | None) -> list[float]:
 
 
 def _protocol(
-    given: PulseProtocol | None, pulses: Pulses | None, clock: Clock, start: float | None
+    given: PulseProtocol, pulses: Pulses | None, clock: Clock, start: float | None
 ) -> PulseProtocol:
-    protocol = given or PulseProtocol()
+    protocol = given
     if pulses is not None and protocol.pulse_duration is None:
         duration = float(np.median(clock.seconds(pulses.start, pulses.stop)))
         protocol = protocol.updated(pulse_duration=duration)

@@ -81,6 +81,34 @@ class RecordingEntry:
 
 
 @dataclass(frozen=True)
+class RawEntry:
+    """Raw deflection in place of the lock-in's X and Y of a recording.
+
+    Parameters
+    ----------
+    deflection : str
+        Its channel.
+    drive_frequency : tuple of float
+        Of the drive, Hz: that of the response, and others at which the sample is driven as well.
+    reference : str
+        Channel of the drive, recorded beside the deflection; empty where there is none.
+    periods : int
+        Drive periods in a window, at least.
+    time_constant : float, optional
+        Of a lock-in that is imitated, s; None for windows fitted by least squares.
+    order : int
+        Stages of its filter.
+    """
+
+    deflection: str
+    drive_frequency: tuple[float, ...] = ()
+    reference: str = ""
+    periods: int = 1
+    time_constant: float | None = None
+    order: int = 1
+
+
+@dataclass(frozen=True)
 class ScanEntry:
     """The image that the pixels make: their number, its size in m, and the order in which they were scanned.
 
@@ -188,6 +216,8 @@ class Mapping:
     ----------
     traces, images : tuple
     recording : RecordingEntry, optional
+    raw : RawEntry, optional
+        Beside a recording without X.
     scan : ScanEntry
     afm : AfmEntry
         For the images of another file.
@@ -200,6 +230,7 @@ class Mapping:
     traces: tuple[TraceEntry, ...] = ()
     images: tuple[ImageEntry, ...] = ()
     recording: RecordingEntry | None = None
+    raw: RawEntry | None = None
     scan: ScanEntry = field(default_factory=ScanEntry)
     afm: AfmEntry = field(default_factory=AfmEntry)
     time: TimeEntry = field(default_factory=TimeEntry)

@@ -10,7 +10,7 @@ from napari_tesm.quantities.text import quantity_from_text
 
 DIMENSIONS: Final = {
     "voltage": "V", "voltages": "V", "width": "m", "height": "m", "interval": "s", "start": "s", "offset x": "m",
-    "offset y": "m", "before": "s", "length": "s", "pulse delay": "s",
+    "offset y": "m", "before": "s", "length": "s", "pulse delay": "s", "drive frequency": "Hz", "time constant": "s",
 }  # fmt: skip
 """Units of the quantities of a mapping that are none of the protocol."""
 PROTOCOL: Final = {
@@ -103,6 +103,18 @@ class EntryReader:
         """Return a list; an empty one where it is not said."""
         values: list[Any] = self._take(name, [], "a list: [a, b]", lambda value: isinstance(value, list))
         return values
+
+    def quantities(self, name: str) -> tuple[float, ...]:
+        """Return one quantity or a list of them, each larger than zero; none where it is not said."""
+        value = self._take(name)
+        if value is None:
+            return ()
+        quantities = tuple(
+            self.quantity_of(name, each) for each in (value if isinstance(value, list) else [value])
+        )
+        if not all(each > 0 for each in quantities):
+            raise MappingError(f"'{name}' of {self.where} must be larger than zero")
+        return quantities
 
     def part(self, name: str) -> "EntryReader":
         """Return the entries below one, none where it is not said."""

@@ -18,7 +18,7 @@ from napari_tesm.io.mapping.pieces import is_pattern, joined_channels
 from napari_tesm.io.mapping.proposal import UNKNOWN
 from napari_tesm.io.mapping.stated import voltage_contradictions
 from napari_tesm.io.mapping.times import refusal_of_missing_time, time_base_of
-from napari_tesm.recording import ScanOrder, dataset_from_recording
+from napari_tesm.recording import RawSignal, ScanOrder, dataset_from_recording
 
 _ENTRIES: Final = {"trigger": "pixel trigger", "line": "line trigger"}
 """What streams are called in a mapping, where that is another name."""
@@ -83,11 +83,14 @@ def dataset_from_streams(
     if scan.pixels is None or scan.lines is None:
         missing = "pixels" if scan.pixels is None else "lines"
         raise MappingError(f"the number of {missing} is not known: say it, scan: {{pixels: 64, lines: 48}}")
+    raw, taken = _raw_signal(mapping)
     names = entry.signals | {
         role: name
-        for role, name in (("dc", entry.dc), ("trigger", entry.pixel_trigger), ("line", entry.line_trigger))
+        for role, name in (
+            *taken.items(), ("dc", entry.dc), ("trigger", entry.pixel_trigger), ("line", entry.line_trigger)
+        )
         if name
-    }
+    }  # fmt: skip
     unknown = [role for role, name in names.items() if name == UNKNOWN]
     if unknown:
         listed = ", ".join(f"'{source.name}'" for source in content.sources[:12])
@@ -130,7 +133,7 @@ def dataset_from_streams(
         streams, bases, order, names={role: source.name for role, source in sources.items()}, begins=begins,
         scan_size=size,
         before=entry.before, after=after, unit=unit or "V",
-        protocol=mapping.protocol, pulse_delay=entry.pulse_delay, check=content.check,
+        protocol=mapping.protocol, pulse_delay=entry.pulse_delay, check=content.check, raw=raw,
     )  # fmt: skip
     if not unit:
         notes.append(f"'{sources['X'].name}' has no unit in the file: it is taken as V")
@@ -147,6 +150,15 @@ def dataset_from_streams(
         dataset[str(channel.name)] = channel.variable
     dataset.attrs["traces"] = [sources["X"].name] * dataset.sizes["pulse"]
     return dataset
+
+
+def _raw_signal(mapping: Mapping) -> tuple[RawSignal | None, dict[str, str]]:
+    """Return how X is made of raw deflection, None where it was recorded, and the channels that it takes."""
+    entry = mapping.raw
+    if entry is None:
+        return None, {}
+    raw = RawSignal(entry.drive_frequency, entry.periods, entry.time_constant, entry.order)
+    return raw, {"X": entry.deflection, "reference": entry.reference}
 
 
 def _sources(

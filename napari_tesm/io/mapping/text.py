@@ -19,6 +19,11 @@ What stands in the file need not be written out: ``width: {source: scan/size, un
 cut at the pulses::
 
     recording: {X: Untitled/ai0, dc: Untitled/ai1, pixel trigger: Untitled/port0, before: 1 ms, length: 26 ms}
+
+Where raw deflection was recorded and not what a lock-in makes of it, it takes the place of X::
+
+    raw: {deflection: Untitled/ai0, drive frequency: 25 kHz}
+    recording: {dc: Untitled/ai1, pixel trigger: Untitled/port0}
 """
 
 from dataclasses import asdict, fields
@@ -38,6 +43,7 @@ from napari_tesm.io.mapping.entries import (
     ImageEntry,
     Mapping,
     MappingError,
+    RawEntry,
     RecordingEntry,
     ScanEntry,
     TimeEntry,
@@ -82,10 +88,12 @@ def mapping_from_entries(entries: Any) -> Mapping:
         raise MappingError(
             f"the mapping says format: {shown(entries['format'])}, this program knows '{FORMAT}'"
         )
+    raw = _raw(reader.part("raw")) if "raw" in entries else None
     mapping = Mapping(
         traces=tuple(map(_trace, reader.parts("traces"))),
         images=tuple(map(_image, reader.parts("images"))),
-        recording=_recording(reader.part("recording")) if "recording" in entries else None,
+        recording=_recording(reader.part("recording"), raw) if "recording" in entries else None,
+        raw=raw,
         scan=_scan(reader.part("scan")),
         afm=_afm(reader.part("afm")),
         time=_time(reader.part("time"), with_channels=True),
@@ -95,6 +103,10 @@ def mapping_from_entries(entries: Any) -> Mapping:
     reader.done()
     if mapping.recording is not None and mapping.traces:
         raise MappingError("a mapping has either 'traces' or a 'recording', not both")
+    if mapping.raw is not None and mapping.recording is None:
+        raise MappingError(
+            "'raw' needs a 'recording', which says where the dc voltage is, or the pixel trigger"
+        )
     if not (mapping.traces or mapping.recording or mapping.images):
         raise MappingError("the mapping names no traces, no recording and no image")
     return mapping
@@ -126,6 +138,7 @@ def text_from_mapping(mapping: Mapping) -> str:
         "traces": [_entries(entry) for entry in mapping.traces],
         "images": [_entries(entry) for entry in mapping.images],
         "recording": {} if mapping.recording is None else _entries(mapping.recording),
+        "raw": {} if mapping.raw is None else _entries(mapping.raw),
         "scan": _entries(mapping.scan),
         "afm": _entries(mapping.afm),
         "time": _entries(mapping.time),
@@ -192,9 +205,39 @@ def _image(reader: EntryReader) -> ImageEntry:
     return entry
 
 
-def _recording(reader: EntryReader) -> RecordingEntry:
+def _raw(reader: EntryReader) -> RawEntry:
+    entry = RawEntry(
+        deflection=_needed(reader, "deflection"),
+        drive_frequency=reader.quantities("drive frequency"),
+        reference=reader.text("reference"),
+        periods=reader.count("periods") or 1,
+        time_constant=reader.positive("time constant"),
+        order=_order(reader, "order") or 1,
+    )
+    reader.done()
+    if not (entry.drive_frequency or entry.reference):
+        raise MappingError(
+            "'raw' must say the 'drive frequency', or which channel is the 'reference' of the drive"
+        )
+    return entry
+
+
+def _order(reader: EntryReader, name: str) -> int | None:
+    """Return the stages of a filter, None where they are not said."""
+    text = reader.text(name)
+    try:
+        return order_from_text(text) if text else None
+    except ValueError as problem:
+        raise MappingError(f"'{name}' of {reader.where}: {problem}") from None
+
+
+def _recording(reader: EntryReader, raw: RawEntry | None) -> RecordingEntry:
     signals = {signal: name for signal in SIGNALS if (name := reader.text(signal))}
-    if "X" not in signals:
+    if raw is not None and signals:
+        raise MappingError(
+            "'recording' names a lock-in's signal, which 'raw' stands in for: name one of the two"
+        )
+    if "X" not in signals and raw is None:
         raise MappingError("'recording' must say which channel is X: the displacement")
     entry = RecordingEntry(
         signals=signals,
@@ -307,7 +350,7 @@ def _needed(reader: EntryReader, name: str) -> str:
 
 
 def _entries(
-    entry: TraceEntry | ImageEntry | RecordingEntry | ScanEntry | AfmEntry | TimeEntry,
+    entry: TraceEntry | ImageEntry | RecordingEntry | RawEntry | ScanEntry | AfmEntry | TimeEntry,
 ) -> dict[str, Any]:
     written: dict[str, Any] = {}
     for item in fields(entry):
@@ -326,6 +369,10 @@ def _entries(
 def _written(name: str, value: Any) -> Any:
     if name == "voltages":
         return [text_from_quantity(voltage, "V") for voltage in value]
+    if name == "drive frequency":
+        # Ten digits: the frequencies of two carriers may be close.
+        texts = [text_from_quantity(frequency, "Hz", digits=12) for frequency in value]
+        return texts if len(texts) > 1 else texts[0]
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, float):
