@@ -10,7 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 HERE = Path(__file__).parent
 COLOURS = ("#dbe7f3", "#cfe3dd", "#e4ecd0", "#f5ebc9", "#f6dcc4", "#f3cfd0", "#e6d3e8", "#d9d5ef", "#d3dcf0")
 WORDS = {
-    9: "the command line", 8: "napari, many files, names", 7: "for Python; the page; growing scans",
+    9: "the command line", 8: "napari, many files, names", 7: "Python, page, growing scans",
     6: "one scan", 5: "files and figures", 4: "what maps say; forward models",
     3: "from traces to maps", 2: "data, fit, physics",
     1: "foundations",

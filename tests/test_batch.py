@@ -293,3 +293,24 @@ def test_watching_fits_what_comes_and_ends_when_told(tmp_path):
     assert watching.returncode == 130
     assert "interrupted" in said
     assert [row["state"] for row in rows_of(folder)] == ["ok", "ok"]
+
+
+def test_a_file_under_several_links_is_fitted_once_and_what_is_passed_over_is_counted(tmp_path, capsys):
+    folder = tmp_path / "week"
+    (folder / "links").mkdir(parents=True)
+    elsewhere = tmp_path / "elsewhere.gwy"
+    for path in (elsewhere, folder / "scan.gwy"):
+        path.write_bytes(b"no scan")
+    (folder / "a link.gwy").symlink_to(folder / "scan.gwy")
+    (folder / "links" / "other.gwy").symlink_to(elsewhere)
+    (folder / "links" / "same.gwy").symlink_to(elsewhere)
+    (folder / "links" / "again.gwy").symlink_to("../scan.gwy")
+    (folder / "links" / "again.recipe.json").write_text("{}")
+    for name in ("notes.md", "one.PNG", "two.png", "old_D.gwy", "scan.yaml", ".hidden.png"):
+        (folder / name).write_text("")
+    passed = []
+    names = [each.name for each in inputs_from_paths([folder], tmp_path / "out", (), passed)]
+    assert names == ["links/again.gwy", "links/other.gwy", "scan.gwy"]
+    assert sorted(passed) == ["notes.md", "old_D.gwy", "one.PNG", "two.png"]
+    assert tesm("batch", folder, "-o", tmp_path / "out", "--jobs", 1, "--pattern", "*.nothing") == 0
+    assert "9 files passed over, by their names no scans: 6 .gwy, 2 .png, 1 .md" in capsys.readouterr().out

@@ -28,6 +28,8 @@ def test_the_model_is_named_in_the_file(tmp_path, capsys):
     assert main(["simulate", "-o", str(path), "--size", "6x4", "--model", "clamped"]) == 0
     assert "clamped" in capsys.readouterr().out
     assert open_dataset(path)["displacement"].sizes["x"] == 6
+    assert main(["simulate", "-o", str(path), "--size", "6x4", "--overwrite", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
     assert main(["simulate", "-o", str(path), "--model", "magic", "--overwrite"]) == 2
     assert "lateral" in capsys.readouterr().err
 

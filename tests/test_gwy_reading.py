@@ -428,6 +428,7 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path, content, message):
     path.write_bytes(content)
     text = refused(path)
     assert message in text
+    assert "\\" not in text  # a person reads it
     assert len(text) < 400
 
 

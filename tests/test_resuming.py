@@ -188,3 +188,17 @@ def test_the_time_to_go_is_that_of_the_speed_of_late():
     assert left.words(0.0) == ""
     now[0] += 100
     assert left.words(0.02) == ", 1 h 22 min to go"
+
+
+def test_the_time_to_go_counts_from_when_work_begins():
+    now = [0.0]
+    left = TimeToGo(lambda: now[0], silent=10.0)
+    for _ in range(20):  # processes start, and nothing is done
+        now[0] += 1
+        assert left.words(0.0) == ""
+    said = []
+    for n in range(1, 13):
+        now[0] += 1
+        said.append(left.words(0.01 * n))
+    assert said[:9] == [""] * 9
+    assert said[9:] == [", 2 min to go", ", 1 min to go", ", 1 min to go"]

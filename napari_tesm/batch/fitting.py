@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from napari_tesm.batch.inputs import Input
+from napari_tesm.batch.inputs import Input, recipe_beside
 from napari_tesm.batch.records import Record, mark_of_input
 from napari_tesm.batch.small_maps import small_maps
 from napari_tesm.data.maps import map_of
@@ -28,9 +28,6 @@ from napari_tesm.recording import REPORT
 from napari_tesm.scan import container_from_scan, scan_with_traces, scans_from_file
 from napari_tesm.statistics.modes import mode_from_map
 from napari_tesm.version import __version__
-
-RECIPE_BESIDE: Final = ".recipe.json"
-"""How the recipe of one file is called: that of ``scan.gwy`` is ``scan.recipe.json``."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +84,6 @@ class Task:
     folder: Path
     asked: Asked
     mark: str
-
-
-def recipe_beside(path: Path) -> Path:
-    """Return where the recipe of one file would lie."""
-    return path.with_name(path.stem + RECIPE_BESIDE)
 
 
 def record_of_fit(task: Task, progress: Progress | None = None) -> Record:

@@ -15,6 +15,10 @@ FOLDER: Final = ".batch"
 """Below the batch's folder: a record of each file, and what is being worked on."""
 TABLE: Final = "batch.csv"
 _RESULT: Final = "_D.gwy"
+RECIPE_BESIDE: Final = ".recipe.json"
+"""How the recipe of one file is called: that of ``scan.gwy`` is ``scan.recipe.json``."""
+_COMPANIONS: Final = (".yaml", ".yml", ".json")
+"""Of mappings and recipes, which are looked at with the scans they lie beside."""
 _BESIDE: Final = (
     ".yaml", ".yml", ".json", ".md", ".rst", ".log", ".ini", ".conf", ".html", ".pdf", ".png", ".jpg", ".jpeg", ".svg",
     ".tif", ".tiff", ".doc", ".docx", ".odt", ".xlsx", ".ods", ".pptx", ".py", ".ipynb", ".m", ".sh", ".bat", ".zip",
@@ -48,6 +52,7 @@ def inputs_from_paths(
     paths: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     patterns: Sequence[str] = (),
+    passed_over: list[str] | None = None,
 ) -> list[Input]:
     """Return the inputs among files and folders, in the order of their names.
 
@@ -60,6 +65,8 @@ def inputs_from_paths(
         The batch's own folder, which is left out.
     patterns : sequence of str
         Which names of files in folders to take, ``*.gwy``; by default all but those that lie beside scans.
+    passed_over : list of str, optional
+        Takes up the names of files in folders that are not taken, but for recipes and mappings.
 
     Raises
     ------
@@ -71,10 +78,11 @@ def inputs_from_paths(
     output = Path(output).resolve()
     folders = sum(map(is_folder_of_scans, paths))
     inputs: dict[str, Input] = {}
+    passed = [] if passed_over is None else passed_over
     for path in map(Path, paths):
         if not os.path.lexists(path):
             raise FileNotFoundError(f"{path} does not exist.")
-        for found in _found(path, output, patterns, with_folder=folders > 1):
+        for found in _found(path, output, patterns, passed, with_folder=folders > 1):
             other = inputs.setdefault(found.name, found)
             if other.path.resolve() != found.path.resolve():
                 raise ValueError(
@@ -87,7 +95,7 @@ def inputs_from_paths(
             raise ValueError(
                 f"{other.path} and {each.path} would have one result, {each.result}: fit them into two folders"
             )
-    return [inputs[name] for name in sorted(inputs)]
+    return _without_links(inputs)
 
 
 def is_folder_of_scans(path: str | os.PathLike[str]) -> bool:
@@ -95,16 +103,37 @@ def is_folder_of_scans(path: str | os.PathLike[str]) -> bool:
     return Path(path).is_dir() and not _is_one_scan(Path(path))
 
 
-def _found(path: Path, output: Path, patterns: Sequence[str], *, with_folder: bool) -> Iterator[Input]:
+def _without_links(inputs: dict[str, Input]) -> list[Input]:
+    """Return inputs in the order of their names, each file once: links to others are left out.
+
+    A link that has a recipe or a mapping of its own is another input.
+    """
+    taken: dict[Path, Input] = {}
+    for name in sorted(inputs, key=lambda name: (inputs[name].path.is_symlink(), name)):
+        each = inputs[name]
+        beside = (recipe_beside(each.path), *mappings_beside(each.path))
+        own = each.path.is_symlink() and any(map(Path.is_file, beside))
+        taken.setdefault(each.path.absolute() if own else each.path.resolve(), each)
+    return sorted(taken.values(), key=lambda each: each.name)
+
+
+def recipe_beside(path: Path) -> Path:
+    """Return where the recipe of one file would lie."""
+    return path.with_name(path.stem + RECIPE_BESIDE)
+
+
+def _found(
+    path: Path, output: Path, patterns: Sequence[str], passed_over: list[str], *, with_folder: bool
+) -> Iterator[Input]:
     if not path.is_dir() or _is_one_scan(path):
         yield Input(path, path.name or path.resolve().name)
         return
     before = f"{path.resolve().name}/" if with_folder else ""
-    for found in _below(path, output, patterns):
+    for found in _below(path, output, patterns, passed_over):
         yield Input(found, before + found.relative_to(path).as_posix())
 
 
-def _below(folder: Path, output: Path, patterns: Sequence[str]) -> Iterator[Path]:
+def _below(folder: Path, output: Path, patterns: Sequence[str], passed_over: list[str]) -> Iterator[Path]:
     """Yield what can be a scan below a folder; a folder that cannot be listed is left to be refused by itself."""
     try:
         entries = sorted(folder.iterdir())
@@ -118,9 +147,11 @@ def _below(folder: Path, output: Path, patterns: Sequence[str]) -> Iterator[Path
             continue
         if entry.is_dir() and not _is_one_scan(entry):
             if not entry.is_symlink():  # which may lead in a circle
-                yield from _below(entry, output, patterns)
+                yield from _below(entry, output, patterns, passed_over)
         elif _is_wanted(entry.name, patterns):
             yield entry
+        elif entry.is_file() and entry.suffix.lower() not in _COMPANIONS:
+            passed_over.append(entry.name)
 
 
 def _is_wanted(name: str, patterns: Sequence[str]) -> bool:

@@ -77,11 +77,14 @@ class Outcome:
         Files that this call has fitted.
     own : set of str
         Names of the files of this part.
+    passed_over : list of str
+        Names of files in folders that were not taken for scans.
     """
 
     records: list[Record] = field(default_factory=list)
     fitted: int = 0
     own: set[str] = field(default_factory=set)
+    passed_over: list[str] = field(default_factory=list)
 
     def failures(self) -> list[Record]:
         """Return the records of the files of this part that failed."""
@@ -136,6 +139,7 @@ class _Run:
         self.batch, self.records, self.page, self.told, self.progress = batch, records, page, told, progress
         self.inputs: dict[str, Input] = {}
         self.own: list[Input] = []
+        self.passed_over: list[str] = []
         self.waiting: list[Input] = []
         self.claims: dict[str, Claim] = {}
         self.elsewhere: set[str] = set()
@@ -148,7 +152,8 @@ class _Run:
     def look(self) -> None:
         """See which files are there, and put those of this part in line that are new or changed or have failed."""
         start = time.monotonic()
-        found = inputs_from_paths(self.batch.paths, self.batch.folder, self.batch.patterns)
+        self.passed_over = []
+        found = inputs_from_paths(self.batch.paths, self.batch.folder, self.batch.patterns, self.passed_over)
         number, parts = self.batch.part
         self.inputs = {each.name: each for each in found}
         self.own = found[number - 1 :: parts]
@@ -263,7 +268,7 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """Return what the call has come to."""
-        return Outcome(self.all_records(), self.fitted, {each.name for each in self.own})
+        return Outcome(self.all_records(), self.fitted, {each.name for each in self.own}, self.passed_over)
 
 
 def part_from_text(text: str) -> tuple[int, int]:

@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from napari_tesm.batch.fitting import Asked
@@ -24,16 +25,22 @@ from napari_tesm.quantities.numbers import counted
 from napari_tesm.quantities.text import quantity_from_text
 
 _PATIENCE: Final = "1800s"
+_SILENT: Final = 15.0
+"""Seconds of work before a time to go is said: the first files tell little of the others."""
+_ENDINGS: Final = 4
+"""Kinds of files that the sentence about those passed over names."""
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Fit files as the options say; see ``tesm batch --help``."""
     batch = _batch_from_options(options)
     told = _teller(quiet=options.quiet)
-    outcome = run_batch(batch, told, progress_for(options.progress))
+    outcome = run_batch(batch, told, progress_for(options.progress, silent=_SILENT))
     failures = outcome.failures()
     if not options.quiet:
         print(_sentence(outcome))
+        if outcome.passed_over:
+            print(sentence_about_passed(outcome.passed_over))
         names = ", ".join(printable(str(batch.folder / name)) for name in TABLES)
         print(f"Written: {names}")
     if failures:
@@ -92,3 +99,18 @@ def _sentence(outcome: Outcome) -> str:
     if others := sum(record.state == "skipped" for record in own):
         words.append(f"{others} left to others that work on them")
     return ", ".join(words)
+
+
+def sentence_about_passed(names: Sequence[str]) -> str:
+    """Return how many files were passed over, and of which kinds.
+
+    Examples
+    --------
+    >>> sentence_about_passed(["notes.md", "a.png", "b_D.gwy", "b.PNG"])
+    '4 files passed over, by their names no scans: 2 .png, 1 .md, 1 .gwy'
+    """
+    kinds = Counter(PurePath(name).suffix.lower() or "without an ending" for name in names)
+    listed = [f"{count} {kind}" for kind, count in kinds.most_common(_ENDINGS)]
+    if len(kinds) > _ENDINGS:
+        listed.append(f"{len(kinds) - _ENDINGS} more kinds")
+    return f"{counted(len(names), 'file')} passed over, by their names no scans: {', '.join(listed)}"

@@ -200,7 +200,7 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
                "drift:10%%, mains:50Hz:0.3, pink:0.5, step:30%%, delay:50us, steps:0.2, glitches:0.2%%; %% of H, else "
                "in parts of the white noise"),
         option("jobs", "N", "threads of the lateral models"), shared.PROGRESS,
-        flag("overwrite", "replace a file that exists"), shared.DEBUG,
+        flag("overwrite", "replace a file that exists"), flag("quiet", "say nothing of what was written"), shared.DEBUG,
     )),
     "null": Command("say what D1, D2 and D2/D1 the exponential recipe returns for pure diffusion", (
         shared.files(words="takes times and protocol from it", name="file", nargs="?"),

@@ -17,12 +17,18 @@ _MINUTE: Final = 60
 _HOUR: Final = 3600
 
 
-def progress_for(style: str | None) -> Callable[[float, str], None] | None:
-    """Return the callback for a style; by default a bar where stderr is a terminal."""
+def progress_for(style: str | None, *, silent: float = _SILENT) -> Callable[[float, str], None] | None:
+    """Return the callback for a style; by default a bar where stderr is a terminal.
+
+    Parameters
+    ----------
+    silent : float
+        Seconds of work before a time to go is said.
+    """
     if style == "lines":
-        return _Lines()
+        return _Lines(silent)
     if style == "bar" or (style is None and sys.stderr.isatty()):
-        return _Bar()
+        return _Bar(silent)
     return None
 
 
@@ -33,10 +39,12 @@ class TimeToGo:
     ----------
     clock : callable
         Returns seconds.
+    silent : float
+        Seconds of work before a time is said.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, silent: float = _SILENT) -> None:
+        self._clock, self._silent = clock, silent
         self._seen: deque[tuple[float, float]] = deque()
 
     def words(self, fraction: float) -> str:
@@ -44,11 +52,13 @@ class TimeToGo:
         now = self._clock()
         if self._seen and fraction < self._seen[-1][1]:  # another stage begins
             self._seen.clear()
+        if len(self._seen) == 1 and self._seen[0][1] == fraction:  # nothing has been done: it only starts
+            self._seen.clear()
         self._seen.append((now, fraction))
         while len(self._seen) > 2 and now - self._seen[1][0] > _LOOKED_BACK:
             self._seen.popleft()
         start, done = self._seen[0]
-        if fraction >= 1 or now - start < _SILENT or fraction - done < _LEAST:
+        if fraction >= 1 or now - start < self._silent or fraction - done < _LEAST:
             return ""
         return f", {_duration((1 - fraction) * (now - start) / (fraction - done))} to go"
 
@@ -64,8 +74,8 @@ def _duration(seconds: float) -> str:
 
 
 class _Lines:
-    def __init__(self) -> None:
-        self._time = TimeToGo()
+    def __init__(self, silent: float) -> None:
+        self._time = TimeToGo(silent=silent)
 
     def __call__(self, fraction: float, text: str) -> None:
         words = self._time.words(fraction)
@@ -73,9 +83,9 @@ class _Lines:
 
 
 class _Bar:
-    def __init__(self) -> None:
+    def __init__(self, silent: float) -> None:
         self._shown = ""
-        self._time = TimeToGo()
+        self._time = TimeToGo(silent=silent)
 
     def __call__(self, fraction: float, text: str) -> None:
         filled = round(_WIDTH * fraction)

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def _simulate_series(
         noise=noise,
         overwrite=options.overwrite,
     )
-    say_written(options.output, written, options.preset)
+    if not options.quiet:
+        say_written(options.output, written, options.preset)
     return 0
 
 
@@ -100,14 +102,15 @@ def _say_duration(options: argparse.Namespace, size: tuple[int, int], jobs: int)
         raise FileExistsError(f"{output} exists: choose another name, or --overwrite")
     minutes = seconds_from_size(size) / min(jobs, os.cpu_count() or 1) / 60
     duration = f"{max(minutes, 1):.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"
-    print(f"{size[0] * size[1]} tip positions: about {duration}.", file=sys.stderr)
+    if not options.quiet:
+        print(f"{size[0] * size[1]} tip positions: about {duration}.", file=sys.stderr)
 
 
 def _write(options: argparse.Namespace, dataset: xr.Dataset) -> int:
     if Path(options.output).suffix.lower() == ".tdms":
         return _write_acquisition(options, dataset)
     save(options.output, dataset, overwrite=options.overwrite)
-    print(f"Written: {printable(options.output)} (simulated, preset {options.preset}{_model_words(options)})")
+    _say_written(options, [options.output])
     return 0
 
 
@@ -138,9 +141,14 @@ def _write_acquisition(options: argparse.Namespace, dataset: xr.Dataset) -> int:
         for path in written:
             path.unlink(missing_ok=True)
         raise
-    names = ", ".join(printable(str(path)) for path in (stream, mapping, images))
-    print(f"Written: {names} (simulated, preset {options.preset}{_model_words(options)})")
+    _say_written(options, [stream, mapping, images])
     return 0
+
+
+def _say_written(options: argparse.Namespace, paths: Sequence[str | Path]) -> None:
+    if not options.quiet:
+        names = ", ".join(printable(str(path)) for path in paths)
+        print(f"Written: {names} (simulated, preset {options.preset}{_model_words(options)})")
 
 
 def _model_words(options: argparse.Namespace) -> str:

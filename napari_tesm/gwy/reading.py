@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from gwyfile.objects import GwyContainer, GwyObject
@@ -34,6 +34,9 @@ _NARROW_ARRAYS: dict[str, np.dtype[Any]] = {"H": np.dtype("<i2"), "F": np.dtype(
 _HELD_AS = {"h": "i", "f": "d", "H": "I", "F": "D"}
 
 allow_copies()
+
+_LONGEST_SHOWN: Final = 78
+"""Letters of a name of the file that a sentence shows."""
 
 
 def read_container(path: str | os.PathLike[str]) -> GwyContainer:
@@ -65,7 +68,8 @@ def read_container(path: str | os.PathLike[str]) -> GwyContainer:
     disk = DiskFile(path)
     magic = disk[:4]
     if magic not in MAGICS:
-        raise GwyFormatError(f"{path} is not a Gwyddion file: it starts with {magic!r} instead of b'GWYP'.")
+        begin = _shown(magic.decode("latin-1"))
+        raise GwyFormatError(f"{path} is not a Gwyddion file: it starts with {begin} instead of 'GWYP'.")
     form = GWYDDION_3 if magic == GWYDDION_3.magic else GWYDDION_2
     reader = _Reader(disk, str(path), form)
     container, _ = reader.object(4, disk.n_bytes, "", 0, old_style=magic == OLD_MAGIC)
@@ -161,7 +165,7 @@ class _Reader:
             return self.disk.unpacked(scalar, pos)[0], after
         is_narrow = typecode in _NARROW_ARRAYS and self.is_of_3
         if typecode not in ARRAYS and typecode not in _LEAST_BYTES and not is_narrow:
-            raise self.error(f"unknown type code {typecode!r}", pos - 1, key)
+            raise self.error(f"unknown type code {_shown(typecode)}", pos - 1, key)
 
         start = self.take(self.count.size, pos, end, key, "the length of an array")
         (count,) = self.disk.unpacked(self.count, pos)
@@ -187,6 +191,6 @@ class _Reader:
 
 
 def _shown(text: str) -> str:
-    """Text as it can be printed anywhere, and not too much of it."""
-    shown = repr(text)
-    return shown if len(shown) <= 80 else f"{shown[:77]}...'"
+    """Text in quotes, with a dot for what is no letter: a person is to read it, and not too much of it."""
+    shown = "".join(letter if letter.isprintable() else "·" for letter in text[: _LONGEST_SHOWN + 1])
+    return f"'{shown}'" if len(shown) <= _LONGEST_SHOWN else f"'{shown[: _LONGEST_SHOWN - 1]}…'"
