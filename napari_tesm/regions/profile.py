@@ -39,6 +39,52 @@ class Profile:
     sample_width: float
 
 
+@dataclass(frozen=True)
+class LineMeasure:
+    """How long a line is and where it goes.
+
+    Parameters
+    ----------
+    length : float
+        Along all its parts, in the unit of its vertices.
+    angle : float
+        Of the way from its first to its last vertex to the horizontal, in degrees from -180 to 180: counterclockwise as
+        the image is seen, with its first row at the top.
+    rise : float
+        Of the heights along it, from the first to the last that has a value, in their unit; NaN without heights.
+    """
+
+    length: float
+    angle: float
+    rise: float
+
+
+def measure_of_line(xy: ArrayLike, heights: ArrayLike = ()) -> LineMeasure:
+    """Return length, angle and rise of a line.
+
+    Parameters
+    ----------
+    xy : array-like, shape (vertex, 2)
+        The line, x to the right before y downward.
+    heights : array-like, shape (position,), optional
+        Along it.
+
+    Examples
+    --------
+    >>> measure_of_line([[0, 4], [3, 0]], [1.0, 2.0, 1.5])
+    LineMeasure(length=5.0, angle=53.13010235415598, rise=0.5)
+    """
+    vertices = np.asarray(xy, dtype=np.float64)
+    across, down = vertices[-1] - vertices[0]
+    known = np.asarray(heights, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    return LineMeasure(
+        float(np.hypot(*np.diff(vertices, axis=0).T).sum()),
+        float(np.degrees(np.arctan2(0.0 - down, across))),  # no minus before a zero
+        float(known[-1] - known[0]) if known.size else float("nan"),
+    )
+
+
 def profile_along(
     values: ArrayLike,
     xy: ArrayLike,

@@ -31,12 +31,12 @@ from napari_tesm.io.gwy.kernel_channels import add_kernel_channels, remove_kerne
 from napari_tesm.io.gwy.point_graphs import add_point_graphs
 from napari_tesm.io.gwy.region_sources import axes_of_field
 from napari_tesm.io.gwy.results import add_results, remove_results
-from napari_tesm.io.gwy.saving import container_from_dataset, container_from_images
+from napari_tesm.io.gwy.saving import add_images, container_from_dataset, container_from_images
 from napari_tesm.io.registry import is_gwy
 from napari_tesm.model_choice.maps import KernelChoice
 from napari_tesm.regions.shapes import Region
 from napari_tesm.scan.opening import by_grid
-from napari_tesm.scan.scan import Scan
+from napari_tesm.scan.scan import MADE_FROM, Scan
 
 
 def save_scan(scan: Scan, path: str | PathLike[str], *, overwrite: bool = False, **ways: Any) -> None:
@@ -110,6 +110,8 @@ def container_from_scan(
     if not maps_only:
         source = _source_of(scan, edited=_is_edited(scan) if edited is None else edited)
         container = _content_of(scan, source)
+        if source is not None or scan.recording is not None:
+            add_images(container, [image for image in scan.channels if MADE_FROM in image.attrs])
     grid = _grid_axes(scan, container)
     regions, points = (None if name in kept else getattr(scan, name) for name in ("regions", "points"))
     if grid is None:

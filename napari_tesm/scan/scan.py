@@ -29,6 +29,8 @@ from napari_tesm.regions.shapes import PinnedPoint, Region
 Array = NDArray[np.float64]
 Surface = Literal["topography", "deflection_error"]
 
+MADE_FROM: Final = "made_from"
+"""Attribute of an image that is not the file's: the title of the one it was made from; a save adds it."""
 WORDS_OF_SURFACE: Final[dict[Surface, tuple[str, ...]]] = {
     "topography": ("topograph", "height"),
     "deflection_error": ("deflection", "amplitude error"),

@@ -223,7 +223,8 @@ def test_the_profile_is_exported_in_si_units(images, scan):
     images.set_regions([ACROSS])
     model = ProfileModel(images)
     rows = list(csv.reader(io.StringIO(model.csv_text())))
-    assert rows[0][0].startswith("# Strip in Deflection_Error: FWHM")
+    assert rows[0][0].startswith("# Across: 200 nm, 0.0° to the horizontal")
+    assert "Strip in Deflection_Error: FWHM" in rows[0][0]
     assert rows[1][:3] == ["position (m)", "Topography (m)", "Topography sd (m)"]
     assert rows[1][-1] == "recipe"
     assert {row[-1] for row in rows[2:]} == {""}  # nothing was fitted

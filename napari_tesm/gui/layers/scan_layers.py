@@ -45,7 +45,7 @@ REGION_COLOURS: Final = {"step": "#ff9f1c", "grain": "#ff6ad5", "other": "#8fd3f
 
 def layers_from_scan(scan: Scan) -> list[LayerTuple]:
     """Return all layers of a scan, the bottom one first: channels, traces, results, regions, points."""
-    layers = [_channel_layer(scan, channel) for channel in _ordered(scan.channels)]
+    layers = [channel_layer(scan, channel) for channel in _ordered(scan.channels)]
     layers += traces_layers(scan)
     if scan.maps is not None:
         layers += layers_from_maps(scan, scan.maps)
@@ -157,7 +157,8 @@ def _sign_of(options: dict[str, Any]) -> float:
     return -1.0 if options["colormap"] == NEGATIVE else 1.0
 
 
-def _channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:
+def channel_layer(scan: Scan, channel: xr.DataArray) -> LayerTuple:
+    """Return the layer of an image."""
     name = str(channel.name)
     display = display_from_axes(channel["y"], channel["x"], unit=scan.display.unit)
     title = str(channel.attrs.get("long_name", name))

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tesm.evaluation.recipe import digest_of_maps
+from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.findings.table import DIGITS_COPIED, Column, Table
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.region_quantities import Field, Quantity, QuantityModel
 from napari_tesm.gui.models.regions import RegionModel
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.quantities.text import text_from_quantity, text_with_error
-from napari_tesm.regions.profile import Profile, profile_along
+from napari_tesm.regions.profile import Profile, measure_of_line, profile_along
 from napari_tesm.regions.shapes import DistanceCurve, Region, curve_from_distance, distance_from_region
 from napari_tesm.regions.widths import StepWidth, width_from_profile
 
@@ -172,12 +173,13 @@ class ProfileModel(QuantityModel):
         ]
         if not any(np.isfinite(profile.mean).any() for profile in profiles.values()):
             return LineView(message="The line lies outside the image: move it across a step.")
+        measure = self._measure_in_words(line)
         if measured is None:
-            return LineView(self.scan.lateral_unit, _grouped(curves))
+            return LineView(self.scan.lateral_unit, _grouped(curves), words=measure)
         if self.regions.is_live and profiles[measured.key].position.size > _MOST_SAMPLES_LIVE:
-            return LineView(self.scan.lateral_unit, _grouped(curves), words=f"Profile along {line.name} …")
+            return LineView(self.scan.lateral_unit, _grouped(curves), words=measure)
         width = self._width(profiles[measured.key], measured)
-        words = self._width_in_words(width, measured, line)
+        words = f"{measure} {self._width_in_words(width, measured, line)}"
         if width is not None and not width.error < width.fwhm:
             width = None
         return LineView(self.scan.lateral_unit, _grouped(curves), width, words)
@@ -288,6 +290,25 @@ class ProfileModel(QuantityModel):
         size = text_with_error(width.fwhm, width.error, self.scan.lateral_unit or "px")
         averaged = f", averaged over {self._length(line.width)}" if line.width else ""
         return f"{shape.capitalize()} in {title}: FWHM {size} along {line.name}{averaged}."
+
+    def _measure_in_words(self, line: Region) -> str:
+        """Return how long a line is, its angle to the horizontal, and how far it goes up."""
+        surface = self.book.topography()
+        heights = np.zeros(0)
+        if surface is not None:
+            # A step as long as the line: both ends, and nothing between them.
+            grid, length = self.book.field(surface, self.pulse), measure_of_line(line.xy()).length
+            heights = _profile(line, surface, grid, length).mean
+        found = measure_of_line(line.xy(), heights)
+        words = (
+            f"{sentence_begun(line.name)}: {self._length(found.length)}, {found.angle:.1f}° to the horizontal"
+        )
+        if surface is None or not np.isfinite(found.rise):
+            return f"{words}."
+        rise = text_from_quantity(found.rise, surface.unit, digits=3)
+        if surface.unit == self.scan.lateral_unit:
+            rise += f", a slope of {math.degrees(math.atan2(found.rise, found.length)):.2g}°"
+        return f"{words}; {surface.title} {'+' if found.rise > 0 else ''}{rise}."
 
     def _length(self, value: float) -> str:
         return text_from_quantity(value, self.scan.lateral_unit or "px", digits=3)

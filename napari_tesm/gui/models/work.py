@@ -5,6 +5,7 @@ from typing import Any
 
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.scan import Scan
+from napari_tesm.scan.scan import MADE_FROM
 
 
 def work_on_scan(scan: Scan) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def work_on_scan(scan: Scan) -> dict[str, Any]:
         "comparison of kernels": scan.choice,
         "region": tuple(scan.regions),
         "pinned point": tuple(scan.points),
+        "levelled image": tuple(id(image) for image in scan.channels if MADE_FROM in image.attrs),
         "grains": (scan.grains, scan.band_width),
     }
 

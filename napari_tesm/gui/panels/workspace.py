@@ -102,7 +102,7 @@ class Workspace(Panel):
             self.ask_and_save,
         )
         self.report_button = ReportButton(self, self.take_up_drawing)
-        self.more_button = MoreButton(viewer, self)
+        self.more_button = MoreButton(viewer, self, self.measure)
         self.help_button = QToolButton()
         self.help_button.setText("?")
         self.help_button.setToolTip("Explain this tab (F1)")
@@ -216,6 +216,12 @@ class Workspace(Panel):
             self.fit_panel.recipe_button.step(wanted)
         elif regions.isVisible():
             getattr(regions, wanted)()
+
+    def measure(self) -> None:
+        """Draw a line; the tab Profile says how long it is, its angle, and how far it goes up."""
+        profile = self.panels["Profile"]
+        self.tabs.setCurrentWidget(profile)
+        profile.draw("add_line")
 
     def explain(self) -> None:
         """Open the page of the documentation about the tab that is seen."""

@@ -13,6 +13,7 @@ from napari_tesm.data.maps import MAP_KINDS
 from napari_tesm.data.protocol import PulseProtocol, sampling_interval
 from napari_tesm.files.errors import GwySizeError
 from napari_tesm.files.sentences import Sentence
+from napari_tesm.gwy import contents
 from napari_tesm.gwy.forms import GWYDDION_2, form_asked_for
 from napari_tesm.gwy.objects import Brick, mask_field, metadata_container
 from napari_tesm.gwy.parts import put
@@ -106,7 +107,14 @@ def container_from_dataset(dataset: xr.Dataset) -> GwyContainer:
 def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
     """Return images as channels, each on its own grid."""
     container = GwyContainer()
-    for number, channel in enumerate(channels):
+    add_images(container, channels)
+    return container
+
+
+def add_images(container: GwyContainer, channels: Sequence[xr.DataArray]) -> None:
+    """Put images into a container as channels, in place, behind those that it holds."""
+    first = contents.next_id(container, contents.CHANNEL)
+    for number, channel in enumerate(channels, start=first):
         unit, metadata = stored_unit(str(channel.attrs.get("units", "")))
         if meanings := str(channel.attrs.get("flag_meanings", "")).split():
             flags = np.asarray(channel.attrs.get("flag_values", range(len(meanings)))).tolist()
@@ -122,7 +130,6 @@ def container_from_images(channels: Sequence[xr.DataArray]) -> GwyContainer:
         put(container, f"/{number}/data/visible", True, "b")
         if metadata:
             put(container, f"/{number}/meta", metadata_container(metadata), "o")
-    return container
 
 
 def _add_brick(
