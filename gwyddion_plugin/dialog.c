@@ -12,6 +12,7 @@
 #include "tesm.h"
 
 #define TAKE_OVER 100        /* a response beside Gwyddion's own */
+#define CHOOSE_FOLDER 101
 #define LONGEST_ORIGIN 24
 
 /* An entry that says at once what is wrong with it. */
@@ -80,7 +81,7 @@ param_changed(G_GNUC_UNUSED GwyParamTable *table, gint id, const Shown *shown)
     GwyParams *params = shown->params;
     const TesmRadius *radius;
 
-    for (radius = tesm_radii; shown->function->fits && radius->option; radius++) {
+    for (radius = tesm_radii; shown->function->recipe && radius->option; radius++) {
         if (id < 0 || id == radius->use)
             gwy_param_table_set_sensitive(shown->measured, radius->error, gwy_params_get_boolean(params, radius->use));
     }
@@ -101,11 +102,13 @@ param_changed(G_GNUC_UNUSED GwyParamTable *table, gint id, const Shown *shown)
 }
 
 static void
-dialog_response(G_GNUC_UNUSED GtkDialog *dialog, gint response, const Shown *shown)
+dialog_response(GtkDialog *dialog, gint response, const Shown *shown)
 {
     if (response == TAKE_OVER)
         g_free(tesm_entered_suggest(shown->source, shown->function, shown->params, shown->measured,
                                     shown->evaluated));
+    if (response == CHOOSE_FOLDER)
+        tesm_report_choose(shown->params, shown->measured, shown->source, GTK_WINDOW(dialog));
 }
 
 /* Rows in which another radius than the file's, and its error, are set. */
@@ -135,7 +138,7 @@ static void
 append_radii(GwyParamTable *table, const TesmSource *source, const TesmFunction *function)
 {
     gchar *contact = tesm_source_metadata(source, "Contact radius");
-    gboolean known = contact != NULL || function->lateral;
+    gboolean known = contact != NULL || function->lateral || function->graphs;
 
     append_info(table, TESM_INFO_RADIUS, "Tip radius in the file", tesm_source_metadata(source, "Tip radius"),
                 known ? "not known" : "not known: maps of τ only");
@@ -145,13 +148,8 @@ append_radii(GwyParamTable *table, const TesmSource *source, const TesmFunction 
 }
 
 static void
-append_fit(GwyParamTable *table, const TesmFunction *function, const TesmSource *source)
+append_gates(GwyParamTable *table)
 {
-    gwy_param_table_append_header(table, TESM_HEADER_FIT, "Fit");
-    gwy_param_table_append_combo(table, TESM_KERNEL);
-    gwy_param_table_combo_set_filter(table, TESM_KERNEL, engine_has_kernel, NULL, NULL);
-    if (!function->lateral)
-        gwy_param_table_append_combo(table, TESM_GEOMETRY);
     gwy_param_table_append_slider(table, TESM_THRESHOLD);
     gwy_param_table_slider_set_factor(table, TESM_THRESHOLD, 100.0);
     gwy_param_table_set_unitstr(table, TESM_THRESHOLD, "%");
@@ -162,6 +160,20 @@ append_fit(GwyParamTable *table, const TesmFunction *function, const TesmSource 
     gwy_param_table_append_combo(table, TESM_NOISE);
     gwy_param_table_append_combo(table, TESM_SIGN);
     append_entry(table, TESM_NUISANCE, "e.g. none");
+}
+
+static void
+append_recipe(GwyParamTable *table, const TesmFunction *function, const TesmSource *source)
+{
+    gwy_param_table_append_header(table, TESM_HEADER_FIT, "Fit");
+    if (function->fits) {
+        gwy_param_table_append_combo(table, TESM_KERNEL);
+        gwy_param_table_combo_set_filter(table, TESM_KERNEL, engine_has_kernel, NULL, NULL);
+    }
+    if (!function->lateral)
+        gwy_param_table_append_combo(table, TESM_GEOMETRY);
+    if (function->fits)
+        append_gates(table);
     if (function->lateral) {
         append_entry(table, TESM_PRIOR, "e.g. 0.5:50 nm");
         if (tesm_source_count(source) > 1)
@@ -172,8 +184,43 @@ append_fit(GwyParamTable *table, const TesmFunction *function, const TesmSource 
         append_entry(table, TESM_WINDOW2, "or none");
     }
     append_entry(table, TESM_SKIP, "e.g. 0.1 ms");
-    if (!function->lateral)
+    if (function->fits && !function->lateral)
         gwy_param_table_append_checkbox(table, TESM_INTERVALS);
+}
+
+static gboolean
+has_grid_of_source(GwyContainer *data, gint id, gpointer user_data)
+{
+    const TesmSource *source = user_data;
+    GwyDataField *field = NULL;
+
+    return (data == source->data && gwy_container_gis_object(data, gwy_app_get_data_key_for_id(id), &field)
+            && tesm_source_has_grid(source, field));
+}
+
+static void
+append_grains(GwyParamTable *table, const TesmSource *source)
+{
+    const TesmGrainEntry *entry;
+
+    gwy_param_table_append_header(table, TESM_HEADER_GRAINS, "Grains of the file, else of the topography");
+    gwy_param_table_append_image_id(table, TESM_IMAGE_ID);
+    gwy_param_table_data_id_set_filter(table, TESM_IMAGE_ID, has_grid_of_source, (gpointer)source, NULL);
+    gwy_param_table_add_enabler(table, TESM_USE_IMAGE, TESM_IMAGE_ID);
+    gwy_param_table_append_combo(table, TESM_METHOD);
+    for (entry = tesm_grain_entries; entry->option; entry++)
+        append_entry(table, entry->id, entry->example);
+}
+
+static void
+append_report(GwyParamTable *table)
+{
+    gwy_param_table_append_header(table, TESM_HEADER_REPORT, "Report");
+    gwy_param_table_append_entry(table, TESM_FOLDER);
+    gwy_param_table_entry_set_instant_changes(table, TESM_FOLDER, TRUE);
+    gwy_param_table_entry_set_width(table, TESM_FOLDER, 24);
+    gwy_param_table_append_button(table, TESM_BUTTON_FOLDER, -1, CHOOSE_FOLDER, "Choose...");
+    gwy_param_table_append_checkbox(table, TESM_REPLACE);
 }
 
 /* What was typed last for other traces is said, and taken over only by whoever wants it. */
@@ -310,26 +357,32 @@ gboolean
 tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSource *source)
 {
     GwyDialog *dialog = GWY_DIALOG(gwy_dialog_new(function->title));
-    GwyParamTable *table = gwy_param_table_new(params), *other = function->fits ? gwy_param_table_new(params) : table;
-    Shown shown = { table, other, params, GTK_DIALOG(dialog), function, source };
+    GwyParamTable *table = gwy_param_table_new(params), *other = table;
+    Shown shown = { table, table, params, GTK_DIALOG(dialog), function, source };
     gchar *titles = tesm_source_titles(source);
 
+    if (function->recipe)
+        shown.evaluated = other = gwy_param_table_new(params);
     append_help(GTK_DIALOG(dialog), function);
     gwy_dialog_add_buttons(dialog, GWY_RESPONSE_RESET, GTK_RESPONSE_CANCEL, GTK_RESPONSE_OK, 0);
     gwy_param_table_append_info(table, TESM_INFO_TRACES, "Traces");
     gwy_param_table_info_set_valuestr(table, TESM_INFO_TRACES, *titles ? titles : "none on this grid");
     g_free(titles);
-    if (function->about_regions)
+    if (function->on_image && !function->grains)
         append_drawn(table, source);
-    if (!function->about_regions && source->menu == TESM_IMAGE && source->bricks->len > 1)
+    if (!function->on_image && source->menu == TESM_IMAGE && source->bricks->len > 1)
         append_volume(table, source);
-    if (function->fits)
+    if (function->grains)
+        append_grains(table, source);
+    if (function->recipe)
         append_radii(table, source, function);
     if (tesm_source_has_traces(source))
         append_pulse(table, source);
     append_suggestion(table, params, function, source);
-    if (function->fits)
-        append_fit(other, function, source);
+    if (function->reports)
+        append_report(table);
+    if (function->recipe)
+        append_recipe(other, function, source);
     append_engine(other, params);
     gwy_param_table_append_message(table, TESM_MESSAGE, "");
     gwy_param_table_message_set_type(table, TESM_MESSAGE, GTK_MESSAGE_ERROR);

@@ -179,12 +179,12 @@ tesm_entered_load(const TesmSource *source, const TesmFunction *function, GwyPar
         gwy_params_set_string(params, value->id, text ? text : "");
         g_free(text);
     }
-    for (radius = tesm_radii; function->fits && radius->option; radius++) {
+    for (radius = tesm_radii; function->recipe && radius->option; radius++) {
         text = entered_value(source, radius->name);
         set_radius(params, radius, text);
         g_free(text);
     }
-    for (i = 0; i < G_N_ELEMENTS(windows) && function->fits && !windows_fit(source, function); i++)
+    for (i = 0; i < G_N_ELEMENTS(windows) && function->recipe && !windows_fit(source, function); i++)
         gwy_params_set_string(params, windows[i].id, "");
 }
 
@@ -202,12 +202,12 @@ text_of_run(const TesmSource *source, const TesmFunction *function, GwyParams *p
         if (!tesm_source_says(source, value))
             add_to_text(text, value->name, gwy_params_get_string(params, value->id));
     }
-    for (radius = tesm_radii; function->fits && radius->option; radius++) {
+    for (radius = tesm_radii; function->recipe && radius->option; radius++) {
         if ((written = tesm_radius_text(params, radius, TESM_PLUS_MINUS)))
             add_to_text(text, radius->name, written);
         g_free(written);
     }
-    for (i = 0; i < G_N_ELEMENTS(windows) && function->fits; i++) {
+    for (i = 0; i < G_N_ELEMENTS(windows) && function->recipe; i++) {
         if (tesm_params_use(params, windows[i].id))
             add_to_text(text, windows[i].name, gwy_params_get_string(params, windows[i].id));
     }
@@ -237,7 +237,7 @@ keep_with_traces(const TesmSource *source, guint i, const TesmFunction *function
         g_free(typed);
     }
     for (radius = tesm_radii; radius->option; radius++) {
-        typed = function->fits ? value_in_text(run, radius->name) : entered_of(source, i, radius->name);
+        typed = function->recipe ? value_in_text(run, radius->name) : entered_of(source, i, radius->name);
         add_to_text(text, radius->name, typed);
         g_free(typed);
     }
@@ -305,12 +305,12 @@ tesm_entered_missing(const TesmSource *source, const TesmFunction *function)
             add_name(names, value->name);
         g_free(typed);
     }
-    for (radius = tesm_radii; function->fits && radius->option; radius++) {
+    for (radius = tesm_radii; function->recipe && radius->option; radius++) {
         if ((typed = value_in_text(last, radius->name)) && !knows(source, radius->name))
             add_name(names, radius->name);
         g_free(typed);
     }
-    for (i = 0; i < G_N_ELEMENTS(windows) && function->fits && !windows_fit(source, function); i++) {
+    for (i = 0; i < G_N_ELEMENTS(windows) && function->recipe && !windows_fit(source, function); i++) {
         if ((typed = value_in_text(last, windows[i].name)))
             add_name(names, windows[i].name);
         g_free(typed);
@@ -350,7 +350,7 @@ tesm_entered_suggest(const TesmSource *source, const TesmFunction *function, Gwy
         }
         g_free(typed);
     }
-    for (radius = tesm_radii; function->fits && radius->option; radius++) {
+    for (radius = tesm_radii; function->recipe && radius->option; radius++) {
         typed = value_in_text(suggested, radius->name);
         if (typed && !gwy_params_get_boolean(params, radius->use) && !knows(source, radius->name)) {
             add_to_text(text, radius->name, typed);
@@ -363,7 +363,7 @@ tesm_entered_suggest(const TesmSource *source, const TesmFunction *function, Gwy
         }
         g_free(typed);
     }
-    for (i = 0; i < G_N_ELEMENTS(windows) && function->fits; i++) {
+    for (i = 0; i < G_N_ELEMENTS(windows) && function->recipe; i++) {
         typed = value_in_text(suggested, windows[i].name);
         if (typed && !function->lateral && !*gwy_params_get_string(params, windows[i].id)
             && !windows_fit(source, function)) {

@@ -46,6 +46,9 @@
         run_function(data, run, name, menu); \
     }
 
+#define tesm_show_uri(window, uri) \
+    gtk_show_uri(gtk_widget_get_screen(GTK_WIDGET(window)), uri, GDK_CURRENT_TIME, NULL)
+
 /* A file of its own, not one that the user sees. */
 #define tesm_file_new gwy_container_new
 #define tesm_file_is_complete(file)

@@ -30,8 +30,10 @@ GWY_MODULE_QUERY2(module_info, tesm)
 
 static const TesmFunction functions[] = {
     {
-        "tesm_diffusion_maps", "Diffusion Maps", "/_t-ESM/_Diffusion Maps...",
-        "Fit the traces of all pixels: maps of tau and D", "fit", TRUE, FALSE, FALSE, FALSE,
+        .name = "tesm_diffusion_maps", .title = "Diffusion Maps", .menu_path = "/_t-ESM/_Diffusion Maps...",
+        .tooltip = "Fit the traces of all pixels: maps of tau and D",
+        .command = "fit", .recipe = TRUE, .fits = TRUE,
+        .help =
         "Each trace is fitted by one curve for the pulse and one for the time after it. D follows from the time constant "
         "and the radius; without a radius there are maps of τ alone.\n\n"
         "D1 and D2 (or τ) of the current volume are shown with their histogram; all other maps are in the data browser. "
@@ -40,38 +42,79 @@ static const TesmFunction functions[] = {
         "several times as long.",
     },
     {
-        "tesm_lateral_diffusion", "Lateral Diffusion", "/_t-ESM/_Lateral Diffusion...",
-        "Take lateral diffusion out: D at the place itself, from the traces around it", "lateral", TRUE, TRUE, FALSE, TRUE,
+        .name = "tesm_lateral_diffusion", .title = "Lateral Diffusion", .menu_path = "/_t-ESM/_Lateral Diffusion...",
+        .tooltip = "Take lateral diffusion out: D at the place itself, from the traces around it",
+        .command = "lateral", .recipe = TRUE, .fits = TRUE, .lateral = TRUE, .tells = TRUE,
+        .help =
         "Ions also move from pixel to pixel. One D(x, y) is sought that explains all traces of the map together, which "
         "takes a radius and pixels in metres.\n\n"
         "The kernel says whether the pulse drives ions through the surface or holds their concentration under the tip. "
         "What is resolved, and whether the traces are described, stands in a window of its own.",
     },
     {
-        "tesm_displacement_map", "Displacement Map", "/_t-ESM/Displacement _Map...",
-        "Map of H, the displacement caused by the pulse", "displacement", FALSE, FALSE, FALSE, FALSE,
+        .name = "tesm_displacement_map", .title = "Displacement Map", .menu_path = "/_t-ESM/Displacement _Map...",
+        .tooltip = "Map of H, the displacement caused by the pulse",
+        .command = "displacement",
+        .help =
         "H is the mean of the last samples of the pulse less the mean of those before it, with its sign. Nothing is "
         "fitted.",
     },
     {
-        "tesm_which_kernel", "Which Kernel?", "/_t-ESM/Which _Kernel?...",
-        "Compare kernels on the same traces: which of them do the data support", "kernels", FALSE, FALSE, FALSE, TRUE,
+        .name = "tesm_which_kernel", .title = "Which Kernel?", .menu_path = "/_t-ESM/Which _Kernel?...",
+        .tooltip = "Compare kernels on the same traces: which of them do the data support",
+        .command = "kernels", .tells = TRUE,
+        .help =
         "Kernels are compared on the same samples of every pixel with a response, by AICc: exponential, stretched, "
         "flux-pulse and clamped.\n\n"
         "The verdict and what D comes to over the kernels stand in a window of their own. The map of the best kernel is "
         "shown, the evidence and the misfit are in the data browser.",
     },
     {
-        "tesm_region_statistics", "Region Statistics", "/_t-ESM/_Region Statistics...",
-        "D and mean traces inside and outside of what is drawn on the channel", "regions", FALSE, FALSE, TRUE, TRUE,
+        .name = "tesm_null_curve", .title = "Null Curve", .menu_path = "/_t-ESM/_Null Curve...",
+        .tooltip = "What D1, D2 and D2/D1 pure diffusion would have shown with this pulse and these windows",
+        .command = "null", .recipe = TRUE, .graphs = TRUE, .tells = TRUE,
+        .help =
+        "Diffusion makes no exponentials: one D alone gives a D1 and a D2 that differ from it and from each other. What a "
+        "map shows beyond that is a finding.\n\n"
+        "Computed for pulse, sampling and radius of these traces and for the windows and the geometry that are set here; "
+        "the traces themselves do not matter. The way back to the true D stands in a window of its own, beside graphs of "
+        "the apparent D and of D2/D1.",
+    },
+    {
+        .name = "tesm_region_statistics", .title = "Region Statistics", .menu_path = "/_t-ESM/_Region Statistics...",
+        .tooltip = "D and mean traces inside and outside of what is drawn on the channel",
+        .command = "regions", .on_image = TRUE, .tells = TRUE, .kept = "Region statistics",
+        .help =
         "What is drawn on the current channel (selections, the mask) is compared with the rest; nothing drawn is the "
         "whole image.\n\n"
         "The table can be copied and saved, and stays in the metadata of the channel. A second run changes the graphs "
         "that are there.",
     },
     {
-        "tesm_open_in_napari", "Open in napari", "/_t-ESM/_Open in napari",
-        "Open the file in napari, with the t-ESM workspace beside it", NULL, FALSE, FALSE, FALSE, FALSE, NULL,
+        .name = "tesm_grains", .title = "Grains", .menu_path = "/_t-ESM/_Grains...",
+        .tooltip = "Find grains, and compare H, tau and D at their boundaries with those inside",
+        .command = "grains", .on_image = TRUE, .grains = TRUE, .tells = TRUE, .kept = "Grain statistics",
+        .help =
+        "Grains are those of an earlier run, also where their labels were changed by hand; else they are found in the "
+        "topography, or anew in the image that is ticked here. What the maps come to at boundaries and in interiors is "
+        "compared by a test that knows that neighbours are alike.\n\n"
+        "The labels and D2 with the boundaries as its mask are shown, the other maps are in the data browser. The tables "
+        "can be copied and saved, and stay in the metadata of the channel. A second run changes the channels of grains "
+        "that are there. Without maps of a fit only H is compared.",
+    },
+    {
+        .name = "tesm_report", .title = "Report", .menu_path = "/_t-ESM/R_eport...",
+        .tooltip = "Fit all traces and write figures and tables as a page for the browser",
+        .command = "report", .recipe = TRUE, .fits = TRUE, .reports = TRUE, .tells = TRUE,
+        .help =
+        "All traces are fitted as Diffusion Maps does it, and figures, tables and what is to be noted are written to a "
+        "folder, as one page that is opened in the browser. Regions, points and grains of the file are in it.\n\n"
+        "Nothing of the open file is changed.",
+    },
+    {
+        .name = "tesm_open_in_napari", .title = "Open in napari", .menu_path = "/_t-ESM/_Open in napari",
+        .tooltip = "Open the file in napari, with the t-ESM workspace beside it",
+        .open = tesm_open_in_napari,
     },
 };
 
@@ -89,15 +132,15 @@ show_table(const TesmSource *source, const TesmFunction *function, gchar *printe
 
     g_strchomp(printed);
     last = strrchr(printed, '\n');
-    if (last && g_str_has_prefix(last + 1, "Written: "))
+    if (last && g_str_has_prefix(last + 1, "Written: ") && !function->reports)
         *last = '\0';
     g_strchomp(printed);
     if (!*printed)
         return;
-    if (function->about_regions)
-        tesm_results_keep_table(source, printed);
+    if (function->kept)
+        tesm_results_keep_table(source, function->kept, printed);
     if (source->window)
-        tesm_show_table(source->window, function->title, printed, function->lateral);
+        tesm_show_table(source, function, printed);
 }
 
 /* A large volume takes seconds, in which nothing else can be shown. */
@@ -114,12 +157,34 @@ write_input(const TesmSource *source, const gchar *path, GError **error)
     return ok;
 }
 
+/* What the engine has made, in the open file or before the eyes. */
+static gboolean
+take_output(const TesmSource *source, const TesmFunction *function, const gchar *output, gchar **printed, GError **error)
+{
+    gchar *said;
+
+    if (!function->reports) {
+        if (tesm_results_adopt(source, function, output, error) < 0)
+            return FALSE;
+    }
+    else if (source->window && !tesm_report_show(source, output)) {
+        said = g_strconcat(*printed, "No program was found that shows pages: open this one in a browser.\n", NULL);
+        g_free(*printed);
+        *printed = said;
+    }
+    /* As what an inversion has to say against itself. */
+    if (function->tells)
+        show_table(source, function, *printed);
+    return TRUE;
+}
+
 static gboolean
 call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *params, const gchar *folder,
             GError **error)
 {
     gchar *input = tesm_handover_path(source->data, folder), *output_folder = g_build_filename(folder, "out", NULL);
-    gchar *output = g_build_filename(output_folder, "out" TESM_FILE_ENDING, NULL);
+    gchar *output = function->reports ? tesm_report_path(params, source)
+                                      : g_build_filename(output_folder, "out" TESM_FILE_ENDING, NULL);
     gchar *engine = NULL, *printed = NULL;
     GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
     gboolean ok = FALSE;
@@ -135,11 +200,8 @@ call_engine(const TesmSource *source, const TesmFunction *function, GwyParams *p
         tesm_params_add_words(params, function, source, words);
         g_ptr_array_add(words, NULL);
         ok = (tesm_process_run((gchar**)words->pdata, source->window, function->title, &printed, error)
-              && tesm_results_adopt(source, function, output, error) >= 0);
+              && take_output(source, function, output, &printed, error));
     }
-    /* As what an inversion has to say against itself. */
-    if (ok && function->tells)
-        show_table(source, function, printed);
     g_ptr_array_free(words, TRUE);
     g_free(printed);
     g_free(engine);
@@ -186,7 +248,7 @@ make_data(TesmSource *source, const TesmFunction *function, GwyRunType run, GErr
     gboolean ok = FALSE, wanted;
     gchar *folder;
 
-    if (!function->about_regions && !tesm_source_has_traces(source)) {
+    if (!function->on_image && !tesm_source_has_traces(source)) {
         g_set_error(error, TESM_ERROR, TESM_ERROR_FAILED,
                     "This file holds no volume and no curve map with the pixels of this channel: there are no traces "
                     "to work on.");
@@ -194,7 +256,7 @@ make_data(TesmSource *source, const TesmFunction *function, GwyRunType run, GErr
     }
     params = tesm_params_new(function, source);
     wanted = run == GWY_RUN_IMMEDIATE || tesm_dialog_run(params, function, source);
-    if (wanted && !function->about_regions && tesm_params_choose(params, source) && run == GWY_RUN_IMMEDIATE)
+    if (wanted && !function->on_image && tesm_params_choose(params, source) && run == GWY_RUN_IMMEDIATE)
         tesm_entered_load(source, function, params);
     /* Also where nobody was asked: the log takes the parameters from the settings. */
     tesm_params_save(params);
@@ -222,11 +284,11 @@ run_function(GwyContainer *data, GwyRunType run, const gchar *name, TesmMenu men
     g_return_if_fail(run & RUN_MODES);
     while (!gwy_strequal(function->name, name))
         function++;
-    source = tesm_source_new(data, menu, function->about_regions);
+    source = tesm_source_new(data, menu, function->on_image);
     if (function->command)
         make_data(source, function, run, &error);
     else
-        tesm_open_in_napari(source, function, &error);
+        function->open(source, function, &error);
     if (error && !g_error_matches(error, TESM_ERROR, TESM_ERROR_CANCELLED))
         tesm_show_error(source->window, function->title, error);
     g_clear_error(&error);
@@ -241,13 +303,15 @@ static gboolean
 module_register(void)
 {
     const TesmFunction *function;
+    GwyRunType modes;
 
     for (function = functions; function < functions + G_N_ELEMENTS(functions); function++) {
-        gwy_process_func_register(function->name, run_on_image, function->menu_path, NULL, RUN_MODES,
+        modes = function->reports ? GWY_RUN_INTERACTIVE : RUN_MODES;
+        gwy_process_func_register(function->name, run_on_image, function->menu_path, NULL, modes,
                                   GWY_MENU_FLAG_DATA, function->tooltip);
-        gwy_volume_func_register(function->name, run_on_volume, function->menu_path, NULL, RUN_MODES,
+        gwy_volume_func_register(function->name, run_on_volume, function->menu_path, NULL, modes,
                                  GWY_MENU_FLAG_VOLUME, function->tooltip);
-        gwy_curve_map_func_register(function->name, run_on_curve_map, function->menu_path, NULL, RUN_MODES,
+        gwy_curve_map_func_register(function->name, run_on_curve_map, function->menu_path, NULL, modes,
                                     GWY_MENU_FLAG_CURVE_MAP, function->tooltip);
     }
     return TRUE;

@@ -11,7 +11,6 @@
 #include "tesm.h"
 
 #define FLUX_PULSE 6         /* of the kernels, the first with a lateral form */
-#define TESM_OF_NOISE 3      /* what a threshold is of: no maximum */
 
 static const GwyEnum kernels[] = {
     { "Exponential",       0 },
@@ -53,19 +52,16 @@ static const GwyEnum maxima[] = {
     { "99th percentile",             2 },
     { "noise of H in each pixel",    TESM_OF_NOISE },
 };
-static const gchar *maximum_names[] = { "robust", "max", "p99" };
 
 static const GwyEnum noises[] = {
     { "as measured",    0 },
     { "taken for white", 1 },
 };
-static const gchar *noise_names[] = { "measured", "white" };
 
 static const GwyEnum signs[] = {
     { "judged",     0 },
     { "any will do", 1 },
 };
-static const gchar *sign_names[] = { "auto", "any" };
 
 static const GwyEnum geometries[] = {
     { "D = l²/τ",      0 },
@@ -75,7 +71,6 @@ static const GwyEnum geometries[] = {
     { "D = l²/π²τ",    4 },
     { "D = 4l²/π²τ",   5 },
 };
-static const gchar *geometry_names[] = { "l2/tau", "l2/2tau", "l2/4tau", "l2/6tau", "l2/pi2tau", "4l2/pi2tau" };
 
 /* Asked for only where the file does not say it: a value remembered from another file must not win over this one's. */
 const TesmFileValue tesm_file_values[] = {
@@ -85,6 +80,23 @@ const TesmFileValue tesm_file_values[] = {
     { TESM_TIME_UNIT,    "--time-unit",      "Unit of the time axis",  FALSE, "s", "e.g. s"     },
     { TESM_LATERAL_UNIT, "--lateral-unit",   "Unit of the image axes", FALSE, "m", "e.g. nm"    },
     { 0, NULL, NULL, FALSE, NULL, NULL },
+};
+
+static const GwyEnum methods[] = {
+    { "what describes it better", 0 },
+    { "steep edges",              1 },
+    { "tops and grooves",         2 },
+};
+
+/* How grains are found and compared; what is empty, the engine finds itself. */
+const TesmGrainEntry tesm_grain_entries[] = {
+    { TESM_SMOOTH,       "--smooth",       "smooth",       "S_moothing (empty: by the noise)",            "m",  "e.g. 5 nm"    },
+    { TESM_MIN_AREA,     "--min-area",     "min_area",     "Smallest _grain (empty: by the smoothing)",   "m2", "e.g. 500 nm2" },
+    { TESM_NOISE_FACTOR, "--noise-factor", "noise_factor", "Borders above n_oise (empty: 1.5 times)",     "",   "e.g. 2"       },
+    { TESM_CONTRAST,     "--contrast",     "contrast",     "Borders above _others (empty: 0.15 of them)", "",   "e.g. 0.3"     },
+    { TESM_WIDTH,        "--width",        "width",        "_Band at boundaries (empty: twice the tip)",  "m",  "e.g. 30 nm"   },
+    { TESM_BIN,          "--bin",          "bin",          "B_ins of distance (empty: two pixels)",       "m",  "e.g. 10 nm"   },
+    { 0, NULL, NULL, NULL, NULL, NULL },
 };
 
 const TesmRadius tesm_radii[] = {
@@ -105,6 +117,55 @@ first_kernel(const TesmFunction *function)
     return function->lateral ? FLUX_PULSE : 0;
 }
 
+/* What makes D of a trace. */
+static void
+define_recipe(GwyParamDef *definition, const TesmFunction *function)
+{
+    gwy_param_def_add_boolean(definition, TESM_USE_RADIUS, "use_tip_radius", "Set the tip radius", FALSE);
+    gwy_param_def_add_double(definition, TESM_RADIUS, "tip_radius", "_Tip radius", 1e-9, 1e-5, 25e-9);
+    gwy_param_def_add_double(definition, TESM_RADIUS_ERROR, "tip_radius_error", "Its _standard error", 0.0, 1e-6,
+                             0.0);
+    gwy_param_def_add_boolean(definition, TESM_USE_CONTACT, "use_contact_radius", "Set the contact radius", FALSE);
+    gwy_param_def_add_double(definition, TESM_CONTACT, "contact_radius", "_Contact radius", 1e-10, 1e-5, 5e-9);
+    gwy_param_def_add_double(definition, TESM_CONTACT_ERROR, "contact_radius_error",
+                             "Error of the contact _radius", 0.0, 1e-6, 0.0);
+    gwy_param_def_add_gwyenum(definition, TESM_GEOMETRY, "geometry", "_Geometry", geometries,
+                              G_N_ELEMENTS(geometries), 0);
+    gwy_param_def_add_gwyenum(definition, TESM_KERNEL, "kernel", "_Kernel",
+                              function->lateral ? lateral_kernels : kernels,
+                              function->lateral ? G_N_ELEMENTS(lateral_kernels)
+                              : function->fits ? G_N_ELEMENTS(kernels) : 1,
+                              first_kernel(function));
+    add_text(definition, TESM_WINDOW1, "window1", "Window _1 (empty: the pulse)");
+    add_text(definition, TESM_WINDOW2, "window2", "Window _2 (empty: after the pulse)");
+    add_text(definition, TESM_SKIP, "skip_after_edge", "_Leave out after an edge");
+}
+
+static void
+define_fit(GwyParamDef *definition)
+{
+    gwy_param_def_add_percentage(definition, TESM_THRESHOLD, "threshold", "T_hreshold of |H|", 0.15);
+    gwy_param_def_add_gwyenum(definition, TESM_THRESHOLD_OF, "threshold_of", "o_f the", maxima,
+                              G_N_ELEMENTS(maxima), 0);
+    gwy_param_def_add_double(definition, TESM_SIGMAS, "sigmas", "Standard errors of H", 0.0, 100.0, 5.0);
+    gwy_param_def_add_gwyenum(definition, TESM_NOISE, "noise", "_Noise", noises, G_N_ELEMENTS(noises), 0);
+    add_text(definition, TESM_NUISANCE, "nuisance", "Drift, step, _mains (empty: found)");
+    gwy_param_def_add_gwyenum(definition, TESM_SIGN, "sign", "S_ign of a pixel", signs, G_N_ELEMENTS(signs), 0);
+    gwy_param_def_add_boolean(definition, TESM_INTERVALS, "intervals", "Limits of _τ and D in each pixel", FALSE);
+}
+
+static void
+define_grains(GwyParamDef *definition)
+{
+    const TesmGrainEntry *entry;
+
+    gwy_param_def_add_boolean(definition, TESM_USE_IMAGE, "find_anew", "Find them in one image", FALSE);
+    gwy_param_def_add_image_id(definition, TESM_IMAGE_ID, "source", "_Find them anew in");
+    gwy_param_def_add_gwyenum(definition, TESM_METHOD, "method", "B_y", methods, G_N_ELEMENTS(methods), 0);
+    for (entry = tesm_grain_entries; entry->option; entry++)
+        add_text(definition, entry->id, entry->name, entry->label);
+}
+
 static GwyParamDef*
 new_definition(const TesmFunction *function)
 {
@@ -112,43 +173,26 @@ new_definition(const TesmFunction *function)
 
     /* The log shows the settings that are stored under the name of the function. */
     gwy_param_def_set_function_name(definition, function->name);
-    if (function->fits) {
-        gwy_param_def_add_boolean(definition, TESM_USE_RADIUS, "use_tip_radius", "Set the tip radius", FALSE);
-        gwy_param_def_add_double(definition, TESM_RADIUS, "tip_radius", "_Tip radius", 1e-9, 1e-5, 25e-9);
-        gwy_param_def_add_double(definition, TESM_RADIUS_ERROR, "tip_radius_error", "Its _standard error", 0.0, 1e-6,
-                                 0.0);
-        gwy_param_def_add_boolean(definition, TESM_USE_CONTACT, "use_contact_radius", "Set the contact radius", FALSE);
-        gwy_param_def_add_double(definition, TESM_CONTACT, "contact_radius", "_Contact radius", 1e-10, 1e-5, 5e-9);
-        gwy_param_def_add_double(definition, TESM_CONTACT_ERROR, "contact_radius_error",
-                                 "Error of the contact _radius", 0.0, 1e-6, 0.0);
-        gwy_param_def_add_gwyenum(definition, TESM_GEOMETRY, "geometry", "_Geometry", geometries,
-                                  G_N_ELEMENTS(geometries), 0);
-        gwy_param_def_add_percentage(definition, TESM_THRESHOLD, "threshold", "T_hreshold of |H|", 0.15);
-        gwy_param_def_add_gwyenum(definition, TESM_THRESHOLD_OF, "threshold_of", "o_f the", maxima,
-                                  G_N_ELEMENTS(maxima), 0);
-        gwy_param_def_add_double(definition, TESM_SIGMAS, "sigmas", "Standard errors of H", 0.0, 100.0, 5.0);
-        gwy_param_def_add_gwyenum(definition, TESM_NOISE, "noise", "_Noise", noises, G_N_ELEMENTS(noises), 0);
-        add_text(definition, TESM_NUISANCE, "nuisance", "Drift, step, _mains (empty: found)");
-        gwy_param_def_add_gwyenum(definition, TESM_SIGN, "sign", "S_ign of a pixel", signs, G_N_ELEMENTS(signs), 0);
-        gwy_param_def_add_gwyenum(definition, TESM_KERNEL, "kernel", "_Kernel",
-                                  function->lateral ? lateral_kernels : kernels,
-                                  function->lateral ? G_N_ELEMENTS(lateral_kernels) : G_N_ELEMENTS(kernels),
-                                  first_kernel(function));
-        add_text(definition, TESM_WINDOW1, "window1", "Window _1 (empty: the pulse)");
-        add_text(definition, TESM_WINDOW2, "window2", "Window _2 (empty: after the pulse)");
-        add_text(definition, TESM_SKIP, "skip_after_edge", "_Leave out after an edge");
-        gwy_param_def_add_boolean(definition, TESM_INTERVALS, "intervals", "Limits of _τ and D in each pixel", FALSE);
-    }
+    if (function->recipe)
+        define_recipe(definition, function);
+    if (function->fits)
+        define_fit(definition);
     if (function->lateral) {
         add_text(definition, TESM_PRIOR, "prior", "Ho_w ln D varies (empty: found)");
         gwy_param_def_add_boolean(definition, TESM_TOGETHER, "together", "All _pulse settings share their D", FALSE);
+    }
+    if (function->grains)
+        define_grains(definition);
+    if (function->reports) {
+        add_text(definition, TESM_FOLDER, "folder", "Fol_der");
+        gwy_param_def_add_boolean(definition, TESM_REPLACE, "replace", "Replace a re_port that is there", FALSE);
     }
     add_text(definition, TESM_START, "pulse_start", "Pulse s_tart");
     add_text(definition, TESM_DURATION, "pulse_duration", "Pulse _duration");
     add_text(definition, TESM_VOLTAGE, "voltage", "Pulse _voltage");
     add_text(definition, TESM_TIME_UNIT, "time_unit", "_Unit of the time axis");
     add_text(definition, TESM_LATERAL_UNIT, "lateral_unit", "U_nit of the image axes");
-    if (!function->about_regions) {
+    if (!function->on_image) {
         gwy_param_def_add_boolean(definition, TESM_USE_VOLUME, "one_volume", "One volume only", FALSE);
         gwy_param_def_add_volume_id(definition, TESM_VOLUME_ID, "volume", "Onl_y");
     }
@@ -167,6 +211,23 @@ volume_is_chosen(GwyParams *params, const TesmSource *source)
             && tesm_source_has_volume(source, volume.id));
 }
 
+/* As that, of the image in which grains are to be found; else it is the current one, to be ticked. */
+static void
+suggest_image(GwyParams *params, const TesmSource *source)
+{
+    GwyAppDataId image = gwy_params_get_data_id(params, TESM_IMAGE_ID);
+    GwyDataField *field = NULL;
+
+    if (image.datano == gwy_app_data_browser_get_number(source->data) && image.id >= 0)
+        gwy_container_gis_object(source->data, gwy_app_get_data_key_for_id(image.id), &field);
+    if (field && tesm_source_has_grid(source, field))
+        return;
+    image.datano = gwy_app_data_browser_get_number(source->data);
+    image.id = source->channel;
+    gwy_params_set_image_id(params, TESM_IMAGE_ID, image);
+    gwy_params_set_boolean(params, TESM_USE_IMAGE, FALSE);
+}
+
 /* What was typed of a file comes from that file; the rest is how to evaluate, and remembered. */
 GwyParams*
 tesm_params_new(const TesmFunction *function, const TesmSource *source)
@@ -174,7 +235,7 @@ tesm_params_new(const TesmFunction *function, const TesmSource *source)
     static GHashTable *definitions = NULL;
     GwyParamDef *definition;
     GwyParams *params;
-    gchar *engine;
+    gchar *engine, *folder;
 
     if (!definitions)
         definitions = g_hash_table_new(g_str_hash, g_str_equal);
@@ -190,8 +251,16 @@ tesm_params_new(const TesmFunction *function, const TesmSource *source)
         gwy_params_set_enum(params, TESM_KERNEL, first_kernel(function));
     g_free(engine);
     tesm_entered_load(source, function, params);
-    if (!function->about_regions && !volume_is_chosen(params, source))
+    if (!function->on_image && !volume_is_chosen(params, source))
         gwy_params_set_boolean(params, TESM_USE_VOLUME, FALSE);
+    if (function->grains)
+        suggest_image(params, source);
+    if (function->reports) {
+        folder = tesm_report_folder(source);
+        gwy_params_set_string(params, TESM_FOLDER, folder);
+        gwy_params_set_boolean(params, TESM_REPLACE, FALSE);
+        g_free(folder);
+    }
     return params;
 }
 
@@ -235,205 +304,4 @@ tesm_params_use(GwyParams *params, gint id)
     if (id == TESM_SIGMAS)
         return gwy_params_get_enum(params, TESM_THRESHOLD_OF) == TESM_OF_NOISE;
     return TRUE;
-}
-
-static gchar*
-problem_of_entry(const gchar *text, const gchar *name, const gchar *kind, const gchar *example)
-{
-    return g_strdup_printf("%s: '%s' is no %s (%s).", name, text, kind, example);
-}
-
-/* What taking lateral diffusion out needs beside a fit; NULL if all is there. */
-static gchar*
-problem_of_lateral(GwyParams *params, const TesmSource *source)
-{
-    const gchar *text = gwy_params_get_string(params, TESM_PRIOR);
-    const TesmRadius *radius;
-    gboolean known = FALSE;
-    gchar *said;
-
-    for (radius = tesm_radii; radius->option; radius++) {
-        said = tesm_source_metadata(source, radius->name);
-        known = known || said || gwy_params_get_boolean(params, radius->use);
-        g_free(said);
-    }
-    if (!known)
-        return g_strdup("Tip radius: the file does not say it: tick it and set it.");
-    if (*text && !tesm_text_is_prior(text))
-        return problem_of_entry(text, "How ln D varies", "standard deviation with a length", "e.g. 0.5:50 nm");
-    return NULL;
-}
-
-/* What cannot be understood of a part of the fit; NULL if all can. */
-static gchar*
-problem_of_fit(GwyParams *params, const TesmFunction *function, const TesmSource *source)
-{
-    static const struct { gint id; const gchar *name; } edges[] = {
-        { TESM_WINDOW1, "Window 1" }, { TESM_WINDOW2, "Window 2" },
-    };
-    const gchar *text;
-    guint i;
-
-    for (i = 0; i < G_N_ELEMENTS(edges); i++) {
-        text = gwy_params_get_string(params, edges[i].id);
-        if (*text && tesm_params_use(params, edges[i].id) && !tesm_text_is_window(text))
-            return problem_of_entry(text, edges[i].name, "window", "e.g. 0 ms:10 ms, or none");
-    }
-    text = gwy_params_get_string(params, TESM_SKIP);
-    if (*text && !tesm_text_is_quantity(text, "s"))
-        return problem_of_entry(text, "Leave out after an edge", "time", "e.g. 0.1 ms");
-    return function->lateral ? problem_of_lateral(params, source) : NULL;
-}
-
-/* Whether windows are typed, so that the pulse need not be known. */
-static gboolean
-has_windows(GwyParams *params, const TesmFunction *function)
-{
-    return (function->fits && tesm_params_use(params, TESM_WINDOW1)
-            && (*gwy_params_get_string(params, TESM_WINDOW1) || *gwy_params_get_string(params, TESM_WINDOW2)));
-}
-
-/* Why the engine would refuse what is set, in the words of the dialog; NULL if nothing is known that it would. */
-gchar*
-tesm_params_problem(GwyParams *params, const TesmFunction *function, const TesmSource *source)
-{
-    const TesmFileValue *value;
-    const gchar *text;
-    gboolean ok;
-
-    for (value = tesm_file_values; value->option; value++) {
-        if (!tesm_source_has_traces(source) || tesm_source_says(source, value))
-            continue;
-        text = gwy_params_get_string(params, value->id);
-        ok = value->in_metadata ? tesm_text_is_quantity(text, value->unit) : tesm_text_is_unit(text, value->unit);
-        if (*text && !ok)
-            return problem_of_entry(text, value->name, !value->in_metadata ? "such unit"
-                                                       : *value->unit == 'V' ? "voltage" : "time", value->example);
-        if (!*text && !function->about_regions && value->id != TESM_VOLTAGE
-            && (value->id != TESM_LATERAL_UNIT || function->lateral)
-            && (value->id == TESM_TIME_UNIT || !has_windows(params, function)))
-            return g_strdup_printf("%s: the file does not say it (%s).", value->name, value->example);
-    }
-    return function->fits ? problem_of_fit(params, function, source) : NULL;
-}
-
-static void
-add_option(GPtrArray *words, const gchar *option, gchar *value)
-{
-    /* In one word: a value such as -3 V would be taken for an option otherwise. */
-    g_ptr_array_add(words, g_strconcat(option, "=", value, NULL));
-    g_free(value);
-}
-
-static void
-add_text_option(GPtrArray *words, const gchar *option, const gchar *text)
-{
-    if (text && *text)
-        add_option(words, option, g_strdup(text));
-}
-
-/* Six digits are what the dialog shows; more would turn 25 nm into 25.000000000000004 nm.  Never printf: the decimal
- * point is the locale's there. */
-static gchar*
-text_from_number(gdouble value)
-{
-    gchar buffer[G_ASCII_DTOSTR_BUF_SIZE];
-
-    return g_strdup(g_ascii_formatd(buffer, sizeof(buffer), "%.6g", value));
-}
-
-/* "27.5 nm ± 2.5 nm" as set, NULL if it is not. */
-gchar*
-tesm_radius_text(GwyParams *params, const TesmRadius *radius, const gchar *plus_minus)
-{
-    gchar *value, *error, *text;
-
-    if (!gwy_params_get_boolean(params, radius->use))
-        return NULL;
-    value = text_from_number(1e9*gwy_params_get_double(params, radius->id));
-    error = text_from_number(1e9*gwy_params_get_double(params, radius->error));
-    if (gwy_params_get_double(params, radius->error) > 0.0)
-        text = g_strdup_printf("%s nm %s %s nm", value, plus_minus, error);
-    else
-        text = g_strdup_printf("%s nm", value);
-    g_free(value);
-    g_free(error);
-    return text;
-}
-
-/* A share of the map's maximum, or a number of standard errors of each pixel's own H. */
-static void
-add_threshold_words(GwyParams *params, GPtrArray *words)
-{
-    gboolean of_noise = tesm_params_use(params, TESM_SIGMAS);
-    gchar *number = text_from_number(of_noise ? gwy_params_get_double(params, TESM_SIGMAS)
-                                              : 100.0*gwy_params_get_double(params, TESM_THRESHOLD));
-
-    add_option(words, "--threshold", g_strconcat(number, of_noise ? "sigma" : "%", NULL));
-    if (!of_noise)
-        add_text_option(words, "--threshold-of", maximum_names[gwy_params_get_enum(params, TESM_THRESHOLD_OF)]);
-    g_free(number);
-}
-
-static void
-add_fit_words(GwyParams *params, GPtrArray *words)
-{
-    const TesmRadius *radius;
-    gchar *text;
-
-    for (radius = tesm_radii; radius->option; radius++) {
-        if ((text = tesm_radius_text(params, radius, "+/-")))
-            add_option(words, radius->option, text);
-    }
-    if (tesm_params_use(params, TESM_GEOMETRY))
-        add_text_option(words, "--geometry", geometry_names[gwy_params_get_enum(params, TESM_GEOMETRY)]);
-    add_threshold_words(params, words);
-    add_text_option(words, "--noise", noise_names[gwy_params_get_enum(params, TESM_NOISE)]);
-    add_text_option(words, "--sign", sign_names[gwy_params_get_enum(params, TESM_SIGN)]);
-    if (tesm_params_use(params, TESM_NUISANCE))
-        add_text_option(words, "--nuisance", gwy_params_get_string(params, TESM_NUISANCE));
-    add_text_option(words, "--kernel", tesm_kernel_name(gwy_params_get_enum(params, TESM_KERNEL)));
-    if (tesm_params_use(params, TESM_WINDOW1)) {
-        add_text_option(words, "--window1", gwy_params_get_string(params, TESM_WINDOW1));
-        add_text_option(words, "--window2", gwy_params_get_string(params, TESM_WINDOW2));
-    }
-    add_text_option(words, "--skip-after-edge", gwy_params_get_string(params, TESM_SKIP));
-}
-
-static void
-add_lateral_words(GwyParams *params, const TesmSource *source, GPtrArray *words)
-{
-    add_text_option(words, "--prior", gwy_params_get_string(params, TESM_PRIOR));
-    if (tesm_source_count(source) > 1 && gwy_params_get_boolean(params, TESM_TOGETHER))
-        g_ptr_array_add(words, g_strdup("--together"));
-}
-
-void
-tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source, GPtrArray *words)
-{
-    const TesmFileValue *value;
-
-    if (source->chosen) {
-        const GArray *traces = source->bricks->len ? source->bricks : source->lawns;
-
-        add_option(words, "--traces", g_strdup_printf("%d", g_array_index(traces, gint, 0)));
-    }
-    if (function->about_regions && source->channel >= 0)
-        add_option(words, "--channel", g_strdup_printf("%d", source->channel));
-    if (function->fits)
-        add_fit_words(params, words);
-    if (function->lateral)
-        add_lateral_words(params, source, words);
-    for (value = tesm_file_values; value->option; value++) {
-        if (!tesm_source_says(source, value))
-            add_text_option(words, value->option, gwy_params_get_string(params, value->id));
-    }
-    if (!function->about_regions)
-        g_ptr_array_add(words, g_strdup("--maps-only"));
-    if (function->fits && !function->lateral) {
-        g_ptr_array_add(words, g_strdup("--graphs"));
-        if (gwy_params_get_boolean(params, TESM_INTERVALS))
-            g_ptr_array_add(words, g_strdup("--intervals"));
-    }
-    g_ptr_array_add(words, g_strdup("--progress=lines"));
 }

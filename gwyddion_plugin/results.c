@@ -11,6 +11,8 @@
 #include <string.h>
 #include "tesm.h"
 
+#define GRAINS "t-ESM grains"    /* in the metadata of a channel of grains */
+
 static gint
 compare_numbers(gconstpointer a, gconstpointer b)
 {
@@ -92,18 +94,60 @@ forget_digest(GwyContainer *results, gint number)
         gwy_container_remove_by_name(metadata, "Input SHA-256");
 }
 
+static const gchar*
+metadata_of_channel(GwyContainer *data, gint number, const gchar *name)
+{
+    GwyContainer *metadata;
+    const guchar *text = NULL;
+
+    if (gwy_container_gis_object(data, gwy_app_get_data_meta_key_for_id(number), &metadata))
+        gwy_container_gis_string_by_name(metadata, name, &text);
+    return (const gchar*)text;
+}
+
+/* The channel of an earlier run that another run replaces, -1 if there is none.  Of grains there is one set in a file: of
+ * two the engine would not know which is meant. */
+static gint
+channel_to_replace(const TesmSource *source, GwyContainer *results, gint number)
+{
+    gint *ids = gwy_app_data_browser_get_data_ids(source->data), *id, found = -1;
+    gchar *wanted = gwy_app_get_data_field_title(results, number), *title;
+
+    for (id = ids; *id >= 0 && found < 0 && metadata_of_channel(results, number, GRAINS); id++) {
+        title = gwy_app_get_data_field_title(source->data, *id);
+        if (gwy_strequal(title, wanted) && metadata_of_channel(source->data, *id, GRAINS)
+            && tesm_source_has_grid(source, gwy_container_get_object(source->data, gwy_app_get_data_key_for_id(*id))))
+            found = *id;
+        g_free(title);
+    }
+    g_free(wanted);
+    g_free(ids);
+    return found;
+}
+
 static void
 adopt_channel(const TesmSource *source, const TesmFunction *function, GwyContainer *results, gint number)
 {
     gchar *from = g_strdup_printf(TESM_CHANNEL, number), *name;
+    GwyDataField *field = gwy_container_get_object(results, gwy_app_get_data_key_for_id(number));
     Move move = { source->data, from, NULL };
-    gint id;
+    gint id = channel_to_replace(source, results, number);
+    GwyDataField *mask = NULL;
 
-    id = gwy_app_data_browser_add_data_field(gwy_container_get_object(results, gwy_app_get_data_key_for_id(number)),
-                                             source->data, is_visible(results, TESM_CHANNEL_VISIBLE, number));
+    if (id >= 0) {
+        /* Gwyddion 3 lets go of a mask that is replaced only after it is gone, if nobody holds it. */
+        if (gwy_container_gis_object(source->data, gwy_app_get_mask_key_for_id(id), &mask))
+            g_object_ref(mask);
+        gwy_app_undo_qcheckpoint(source->data, gwy_app_get_data_key_for_id(id), gwy_app_get_mask_key_for_id(id), 0);
+        gwy_container_set_object(source->data, gwy_app_get_data_key_for_id(id), field);
+    }
+    else
+        id = gwy_app_data_browser_add_data_field(field, source->data,
+                                                 is_visible(results, TESM_CHANNEL_VISIBLE, number));
     move.to = g_strdup_printf(TESM_CHANNEL, id);
     forget_digest(results, number);
     gwy_container_foreach(results, from, move_value, &move);
+    g_clear_object(&mask);
     name = name_in_log(source, function);
     gwy_app_channel_log_add(source->data, source->channel, id, name, NULL);
     g_free(name);
@@ -210,7 +254,7 @@ tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const
 
 /* Keeps a table with the channel that it is about: graphs have no metadata in Gwyddion. */
 void
-tesm_results_keep_table(const TesmSource *source, const gchar *table)
+tesm_results_keep_table(const TesmSource *source, const gchar *name, const gchar *table)
 {
     GwyContainer *metadata;
     GQuark key;
@@ -223,5 +267,5 @@ tesm_results_keep_table(const TesmSource *source, const gchar *table)
         gwy_container_set_object(source->data, key, metadata);
         g_object_unref(metadata);
     }
-    gwy_container_set_const_string_by_name(metadata, "Region statistics", (const guchar*)table);
+    gwy_container_set_const_string_by_name(metadata, name, (const guchar*)table);
 }

@@ -23,21 +23,30 @@
 /* The menu a function was called from. */
 typedef enum { TESM_IMAGE, TESM_VOLUME, TESM_CURVE_MAP } TesmMenu;
 
-typedef struct {
+typedef struct TesmFunction TesmFunction;
+typedef struct TesmSource TesmSource;
+
+struct TesmFunction {
     const gchar *name;       /* as registered, and as the settings and the log have it */
     const gchar *title;
     const gchar *menu_path;
     const gchar *tooltip;
-    const gchar *command;    /* of the engine; NULL for none that makes data */
-    gboolean fits;           /* takes the parameters of a fit, not only the pulse */
+    const gchar *command;    /* of the engine; NULL for none that is waited for */
+    gboolean (*open)(const TesmSource *source, const TesmFunction *function, GError **error);   /* without a command */
+    gboolean recipe;         /* takes radii, geometry and windows: what makes D of a trace */
+    gboolean fits;           /* and the other parameters of a fit */
     gboolean lateral;        /* fits all pixels together: only kernels that say what happens at the surface */
-    gboolean about_regions;  /* is about what is drawn on the current channel: can do without traces */
+    gboolean on_image;       /* is about the current channel and the maps on its grid: can do without traces */
+    gboolean grains;         /* has to find them */
+    gboolean reports;        /* writes a folder for people, which has to be named: nobody can be asked in vain */
+    gboolean graphs;         /* makes graphs and no maps */
     gboolean tells;          /* prints what no map shows */
+    const gchar *kept;       /* under this name in the metadata of the channel, what it prints */
     const gchar *help;       /* what it does, to read beside the dialog */
-} TesmFunction;
+};
 
 /* What a function works on. */
-typedef struct {
+struct TesmSource {
     GwyContainer *data;
     TesmMenu menu;
     gint id;                 /* current channel, volume or curve map */
@@ -45,7 +54,7 @@ typedef struct {
     GtkWindow *window;       /* NULL where there is no GUI */
     GArray *bricks, *lawns;  /* numbers of the traces */
     gboolean chosen;         /* it is one of them that somebody has named */
-} TesmSource;
+};
 
 #define TESM_ERROR (tesm_error_quark())
 typedef enum { TESM_ERROR_CANCELLED, TESM_ERROR_FAILED } TesmError;
@@ -96,17 +105,17 @@ enum {
     TESM_USE_CONTACT, TESM_CONTACT, TESM_CONTACT_ERROR, TESM_GEOMETRY, TESM_THRESHOLD,
     TESM_THRESHOLD_OF, TESM_SIGMAS, TESM_NOISE, TESM_NUISANCE, TESM_SIGN, TESM_KERNEL, TESM_WINDOW1, TESM_WINDOW2, TESM_SKIP, TESM_INTERVALS, TESM_START, TESM_DURATION, TESM_VOLTAGE,
     TESM_PRIOR, TESM_TOGETHER,
+    TESM_USE_IMAGE, TESM_IMAGE_ID, TESM_METHOD, TESM_SMOOTH, TESM_MIN_AREA, TESM_NOISE_FACTOR, TESM_CONTRAST, TESM_WIDTH, TESM_BIN,
+    TESM_FOLDER, TESM_REPLACE,
     TESM_TIME_UNIT, TESM_LATERAL_UNIT, TESM_ENGINE,
     TESM_INFO_TRACES, TESM_INFO_DRAWN, TESM_INFO_RADIUS, TESM_INFO_CONTACT, TESM_INFO_ENGINE,
-    TESM_HEADER_FIT, TESM_HEADER_PULSE, TESM_HEADER_ENGINE, TESM_INFO_SUGGESTED, TESM_BUTTON_SUGGESTED, TESM_MESSAGE,
+    TESM_HEADER_FIT, TESM_HEADER_GRAINS, TESM_HEADER_PULSE, TESM_HEADER_REPORT, TESM_BUTTON_FOLDER, TESM_HEADER_ENGINE, TESM_INFO_SUGGESTED, TESM_BUTTON_SUGGESTED, TESM_MESSAGE,
 };
 GwyParams*    tesm_params_new   (const TesmFunction *function, const TesmSource *source);
 void          tesm_params_save  (GwyParams *params);
 gboolean      tesm_params_choose(GwyParams *params, TesmSource *source);
-void          tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source,
-                                    GPtrArray *words);
 gboolean      tesm_params_use   (GwyParams *params, gint id);
-gchar*        tesm_params_problem(GwyParams *params, const TesmFunction *function, const TesmSource *source);
+#define TESM_OF_NOISE 3          /* what a threshold is of: no maximum */
 const gchar*  tesm_kernel_name  (gint kernel);
 
 typedef struct {
@@ -122,8 +131,22 @@ typedef struct {
     const gchar *option, *name;
 } TesmRadius;
 extern const TesmRadius tesm_radii[];            /* ends with a NULL option */
+
+typedef struct {
+    gint id;
+    const gchar *option, *name, *label, *unit, *example;
+} TesmGrainEntry;
+extern const TesmGrainEntry tesm_grain_entries[];    /* ends with a NULL option */
+
 #define TESM_PLUS_MINUS "±"      /* as people read it; a command line takes only "+/-" in every locale */
+
+/* words.c */
 gchar*        tesm_radius_text  (GwyParams *params, const TesmRadius *radius, const gchar *plus_minus);
+void          tesm_params_add_words(GwyParams *params, const TesmFunction *function, const TesmSource *source,
+                                    GPtrArray *words);
+
+/* problems.c */
+gchar*        tesm_params_problem(GwyParams *params, const TesmFunction *function, const TesmSource *source);
 
 /* entered.c */
 gboolean      tesm_source_says    (const TesmSource *source, const TesmFileValue *value);
@@ -140,6 +163,8 @@ gboolean      tesm_text_is_unit    (const gchar *text, const gchar *unit);
 gboolean      tesm_text_is_quantity(const gchar *text, const gchar *unit);
 gboolean      tesm_text_is_window  (const gchar *text);
 gboolean      tesm_text_is_prior   (const gchar *text);
+gboolean      tesm_text_is_number  (const gchar *text);
+gboolean      tesm_text_is_nuisance(const gchar *text);
 gchar*        tesm_text_rounded    (const gchar *text);
 
 /* dialog.c */
@@ -149,12 +174,19 @@ gboolean      tesm_dialog_run(GwyParams *params, const TesmFunction *function, c
 gint          tesm_results_adopt(const TesmSource *source, const TesmFunction *function, const gchar *path,
                                  GError **error);
 
-void          tesm_results_keep_table(const TesmSource *source, const gchar *table);
+void          tesm_results_keep_table(const TesmSource *source, const gchar *name, const gchar *table);
+
+/* report.c */
+gchar*        tesm_report_folder (const TesmSource *source);
+gchar*        tesm_report_problem(GwyParams *params, const TesmSource *source);
+gchar*        tesm_report_path   (GwyParams *params, const TesmSource *source);
+void          tesm_report_choose (GwyParams *params, GwyParamTable *table, const TesmSource *source, GtkWindow *window);
+gboolean      tesm_report_show   (const TesmSource *source, const gchar *folder);
 
 /* messages.c */
 void          tesm_show_error(GtkWindow *window, const gchar *title, const GError *error);
 void          tesm_show_help (GtkWindow *window, const TesmFunction *function);
-void          tesm_show_table(GtkWindow *window, const gchar *title, const gchar *text, gboolean sentences);
+void          tesm_show_table(const TesmSource *source, const TesmFunction *function, const gchar *text);
 
 /* napari.c */
 gboolean      tesm_open_in_napari(const TesmSource *source, const TesmFunction *function, GError **error);

@@ -48,8 +48,9 @@ gboolean
 tesm_text_is_unit(const gchar *text, const gchar *unit)
 {
     static const gchar *prefixes[] = { "", "a", "f", "p", "n", "u", "µ", "μ", "m", "c", "k", "M", "G", "T" };
-    gchar *written = stripped(text), *wanted;
-    gboolean is = unit[0] == 'm' && (gwy_strequal(written, "Å") || gwy_strequal(written, "Å"));
+    gchar *as_typed = stripped(text), *without = gwy_strreplace(as_typed, "²", "2", (gsize)-1), *wanted;
+    gchar *written = gwy_strreplace(without, "^2", "2", (gsize)-1);
+    gboolean is = gwy_strequal(unit, "m") && (gwy_strequal(written, "Å") || gwy_strequal(written, "Å"));
     guint i;
 
     for (i = 0; i < G_N_ELEMENTS(prefixes) && !is; i++) {
@@ -58,6 +59,8 @@ tesm_text_is_unit(const gchar *text, const gchar *unit)
         g_free(wanted);
     }
     g_free(written);
+    g_free(without);
+    g_free(as_typed);
     return is;
 }
 
@@ -70,6 +73,45 @@ tesm_text_is_quantity(const gchar *text, const gchar *unit)
     gboolean is = end && tesm_text_is_unit(end, unit);
 
     g_free(written);
+    return is;
+}
+
+/* Whether it is a number and nothing else. */
+gboolean
+tesm_text_is_number(const gchar *text)
+{
+    gchar *written = stripped(text);
+    const gchar *end = end_of_number(written);
+    gboolean is = end && !*end;
+
+    g_free(written);
+    return is;
+}
+
+static gboolean
+is_nuisance(const gchar *name)
+{
+    const gchar *end = name + strlen("mains");
+
+    if (gwy_strequal(name, "drift") || gwy_strequal(name, "step"))
+        return TRUE;
+    if (!g_str_has_prefix(name, "mains"))
+        return FALSE;
+    end += *end == '1' || *end == '2';      /* the window in which they are fitted */
+    return !*end || (*end == ':' && (tesm_text_is_quantity(end + 1, "Hz") || tesm_text_is_number(end + 1)));
+}
+
+/* Whether it is "auto", "none", or a list of what is fitted beside a curve, as "drift,step,mains:50Hz". */
+gboolean
+tesm_text_is_nuisance(const gchar *text)
+{
+    gchar **parts = g_strsplit(text, ",", -1), **part;
+    gboolean is = TRUE;
+
+    for (part = parts; *part; part++)
+        is = is && is_nuisance(g_strstrip(*part));
+    is = is || (g_strv_length(parts) == 1 && (gwy_strequal(parts[0], "auto") || gwy_strequal(parts[0], "none")));
+    g_strfreev(parts);
     return is;
 }
 

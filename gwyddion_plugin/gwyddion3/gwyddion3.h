@@ -122,6 +122,8 @@ typedef GwyRunModeFlags GwyRunType;
 #define gwy_save_auxiliary_data(title, window, length, text) \
     (gwy_save_auxiliary_data)(title, window, text, length, FALSE)
 
+#define tesm_show_uri(window, uri) gtk_show_uri_on_window(window, uri, GDK_CURRENT_TIME, NULL)
+
 void tesm_dict_foreach(GwyDict *dict, const gchar *prefix, GHFunc function, gpointer user_data);
 gint tesm_add_image   (GwyField *field, GwyDict *file, gboolean visible);
 gint tesm_add_graph   (GwyGraphModel *graph, GwyDict *file, gboolean visible);

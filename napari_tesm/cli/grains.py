@@ -28,6 +28,8 @@ _TABLES = {"grains.csv": csv_of_grains, "classes.csv": csv_of_classes, "distance
 def run_command(options: argparse.Namespace) -> int:
     """Find grains as the options say; see ``tesm grains --help``."""
     check_outputs(options)
+    if options.maps_only and not options.output:
+        raise UsageError("--maps-only says what goes into the output: give one with -o")
     tell = progress_for(options.progress) or (lambda fraction, words: None)
     paths: dict[str, str | Path] = {**paths_asked(options), **_table_paths(options.csv)}
     paths.pop("csv", None)
@@ -40,7 +42,7 @@ def run_command(options: argparse.Namespace) -> int:
         tell(0.5, "comparing")
         scan.measure(bin_width or default_bin_width(scan.grains.spacing))
         tell(0.9, "writing")
-        outputs.write_container(lambda: _output(scan))
+        outputs.write_container(lambda: _output(scan, maps_only=options.maps_only))
         report = report_of_grains(scan, options.file) if options.json else {}
         outputs.write_json(report)
         for table, make in _TABLES.items():
@@ -51,10 +53,12 @@ def run_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _output(scan: GrainScan) -> GwyContainer:
-    """Return the file as it was, with the grains of an earlier run replaced."""
-    container, axes = scan.container or container_of(scan), (scan.grid["y"], scan.grid["x"])
-    remove_grains(container, *axes)
+def _output(scan: GrainScan, *, maps_only: bool) -> GwyContainer:
+    """Return the file as it was, with the grains of an earlier run replaced; or the channels of grains alone."""
+    container, axes = GwyContainer(), (scan.grid["y"], scan.grid["x"])
+    if not maps_only:
+        container = scan.container or container_of(scan)
+        remove_grains(container, *axes)
     add_grains(container, scan.grains, scan.boundaries, *axes, maps=scan.maps)
     return container
 

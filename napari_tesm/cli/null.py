@@ -15,6 +15,7 @@ from napari_tesm.data.dataset import dataset_from_traces
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
+from napari_tesm.io.gwy.null_graphs import container_of_null_graphs
 from napari_tesm.model_choice.null_bands import USUAL_NOISE, NullBands, null_bands_from_evaluation
 from napari_tesm.model_choice.null_curve import SOURCES, NullCurve
 from napari_tesm.quantities.numbers import plain_value
@@ -64,6 +65,7 @@ def run_command(options: argparse.Namespace) -> int:
         raise UsageError(error) from None
     content = _content(record, bands, apparent)
     with outputs_of(options) as outputs:
+        outputs.write_container(lambda: container_of_null_graphs(bands))
         outputs.write_json(content)
         outputs.write_text("csv", lambda: table_of_curves(bands).csv())
         outputs.write_figure(lambda: _figure(record, bands))

@@ -157,7 +157,7 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
             "output",
             shared.output("OUT.gwy", "the file with channels of grains and boundaries, and maps under a mask of the "
                           "boundaries"),
-            shared.json_or_stdout(instead_of="tables"),
+            shared.MAPS_ONLY, shared.json_or_stdout(instead_of="tables"),
             shared.written("csv", "GRAINS.csv|DIR", "a row per grain and pulse; into a folder: grains.csv, "
                            "classes.csv and distances.csv"),
             *shared.WAYS,
@@ -219,7 +219,9 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
         ),
         option("apparent", "2e-13m2/s", "only this: the true D of an apparent one, with ± its error"),
         group(
-            "output", shared.json_or_stdout("NULL.json|-"),
+            "output",
+            shared.output("OUT.gwy", "graphs for Gwyddion: the apparent D, and D2/D1, against the true D"),
+            shared.json_or_stdout("NULL.json|-"),
             shared.written("csv", "CURVES.csv", "a row per true D and source"),
             shared.written("figure", "CURVES.png", shared.FIGURE_WORDS), *shared.STYLE, shared.OVERWRITE, shared.DEBUG,
         ),

@@ -14,7 +14,8 @@ _DIALOG: Final = {
     "threshold": "Threshold of |H|", "kernel": "Kernel", "window1": "Window 1", "window2": "Window 2",
     "skip_after_edge": "Leave out after an edge", "pulse_start": "Pulse start", "pulse_duration": "Pulse duration",
     "voltage": "Pulse voltage", "time_unit": "Unit of the time axis", "lateral_unit": "Unit of the image axes",
-    "traces": "One volume only", "prior": "How ln D varies",
+    "traces": "One volume only", "prior": "How ln D varies", "nuisance": "Drift, step, mains",
+    "source": "Find them anew in",
 }  # fmt: skip
 """The entries of the dialog of Gwyddion's module, by their fields."""
 _METADATA: Final = {"lock_in_time_constant": "Lock-in time constant", "lock_in_order": "Lock-in order"}

@@ -164,6 +164,8 @@ static const struct { const gchar *name; gint id; } typed_entries[] = {
     { "pulse_start", TESM_START }, { "pulse_duration", TESM_DURATION }, { "voltage", TESM_VOLTAGE },
     { "time_unit", TESM_TIME_UNIT }, { "lateral_unit", TESM_LATERAL_UNIT }, { "window1", TESM_WINDOW1 },
     { "window2", TESM_WINDOW2 }, { "skip_after_edge", TESM_SKIP }, { "prior", TESM_PRIOR },
+    { "nuisance", TESM_NUISANCE }, { "min_area", TESM_MIN_AREA }, { "noise_factor", TESM_NOISE_FACTOR },
+    { "folder", TESM_FOLDER },
 };
 
 static void

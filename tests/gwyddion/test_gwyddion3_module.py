@@ -15,6 +15,7 @@ import pytest
 from gwyddion.comparing import assert_same_channels, assert_same_graphs, channels, fitted, graphs
 from gwyddion.modulehost import SOURCE, Host
 from gwyddion.test_module_under_stress import *  # noqa: F403
+from napari_tesm.cli import main
 from napari_tesm.gwy import put, read_container, write_container
 from napari_tesm.gwyddion_install.building import command_to_build
 from napari_tesm.gwyddion_install.places import source_folder
@@ -75,7 +76,7 @@ def test_maps_of_gwyddion_3_are_the_engines(host, sample, tmp_path):
     """All traces of a channel's grid; a file of Gwyddion 2 is read, one of Gwyddion 3 written."""
     run = host("proc", "tesm_diffusion_maps", 0, sample, tmp_path / "out.gwy3")
     assert run.log == []
-    assert len(run.functions) == 18
+    assert len(run.functions) == 27
     assert (tmp_path / "out.gwy3").read_bytes().startswith(b"GWYQ")
     made, expected = read_container(tmp_path / "out.gwy3"), fitted(sample, tmp_path / "fit.gwy3")
     assert len(channels(expected)) == 30
@@ -103,6 +104,22 @@ def test_a_curve_map_and_regions_in_gwyddion_3(host, sample, tmp_path):
     assert titles
     assert len(titles) == len(set(titles))
     assert "Region statistics" in made["/0/meta"]
+
+
+def test_the_null_curve_and_grains_in_gwyddion_3(host, sample, tmp_path):
+    """Grains of H, where nothing was fitted; a second run changes the channels and graphs that are there."""
+    run = host(
+        "proc", "tesm_null_curve,tesm_grains,tesm_null_curve,tesm_grains", 0, sample, tmp_path / "out.gwy3"
+    )
+    assert run.log == []
+    made = read_container(tmp_path / "out.gwy3")
+    assert main(["null", str(sample), "-o", str(tmp_path / "null.gwy")]) == 0
+    assert_same_graphs(graphs(made), graphs(read_container(tmp_path / "null.gwy")))
+    assert main(["grains", str(sample), "-o", str(tmp_path / "grains.gwy"), "--maps-only", "--quiet"]) == 0
+    expected = read_container(tmp_path / "grains.gwy")
+    assert len(channels(made)) == len(channels(read_container(sample))) + len(channels(expected))
+    assert_same_channels(made, expected)
+    assert "Grain statistics" in made["/0/meta"]
 
 
 def test_a_refusal_is_one_sentence_and_changes_nothing(host, sample, tmp_path):

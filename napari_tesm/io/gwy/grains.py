@@ -28,6 +28,8 @@ KIND_KEY: Final = "t-ESM grains"
 """Metadata key that marks a channel as one of these; its value is "labels", "boundaries" or "map"."""
 _WIDTH_KEY: Final = "Boundary width"
 _SHOWN: Final = ("H", "D1", "D2", "D")
+_IN_A_WINDOW: Final = ("D2", "D", "D1", "H")
+"""Of the maps under the mask the first of these that is there opens with the file."""
 _TITLE: Final = "Grains"
 
 
@@ -74,12 +76,21 @@ def add_grains(
     common = {_WIDTH_KEY: width}
     text = storable_text(json.dumps(description, ensure_ascii=False, default=number_for_json))
     labels = field_on_grid(grains.labels.astype(np.float64), like, "")
-    put_channel(container, labels, _TITLE, {KIND_KEY: "labels", GRAINS_KEY: text}, palette="Spectral")
+    described = {KIND_KEY: "labels", GRAINS_KEY: text}
+    put_channel(container, labels, _TITLE, described, palette="Spectral", visible=True)
     band = boundaries.mask("boundary")
     shown = field_on_grid(band.astype(np.float64), like, "")
-    put_channel(container, shown, "Grain boundaries", {KIND_KEY: "boundaries", **common}, palette="Gray")
+    put_channel(
+        container,
+        shown,
+        "Grain boundaries",
+        {KIND_KEY: "boundaries", **common},
+        palette="Gray",
+        visible=False,
+    )
     if maps is None:
         return
+    in_a_window = next((name for name in _IN_A_WINDOW if name in maps), "")
     for pulse, label in enumerate(labels_from_maps(maps)):
         for name in (name for name in _SHOWN if name in maps):
             values, missing = filled(values_of(maps, name, pulse))
@@ -90,7 +101,9 @@ def add_grains(
             metadata |= in_words
             title = f"{map_title(name, label)} with grain boundaries"
             field = field_on_grid(values, like, unit)
-            put_channel(container, field, title, metadata, palette="Viridis", mask=band & ~missing)
+            visible = name == in_a_window and pulse == 0
+            mask = band & ~missing
+            put_channel(container, field, title, metadata, palette="Viridis", mask=mask, visible=visible)
 
 
 def remove_grains(container: GwyContainer, y: xr.DataArray, x: xr.DataArray) -> None:
