@@ -56,13 +56,17 @@ class GrowingScan:
     recipe : Recipe
     mapping : Mapping, optional
         What is what in the file; by default what lies beside it.
+    entered : callable
+        Puts into the dataset what somebody has said of it.
     """
 
     path: Path
     recipe: Recipe = field(default_factory=Recipe)
     mapping: Mapping | None = None
+    entered: Callable[[xr.Dataset], xr.Dataset] = lambda dataset: dataset
     _lines: WholeLines = field(default_factory=WholeLines)
     _last: Look | None = None
+    _recipe: Recipe | None = None
 
     def look(self, *, jobs: int = 1, progress: Progress | None = None) -> Look:
         """Return what is there now.
@@ -84,23 +88,31 @@ class GrowingScan:
             _, dataset = scan_with_traces(
                 scans_from_file(self.path, self.recipe, mapping=self.mapping, restored=False)
             )
+            dataset = self.entered(dataset)
             whole = self._lines.of(dataset)
             last = self._last
-            if last is not None and last.maps is not None and np.array_equal(last.whole, whole):
+            recipe = self.recipe
+            same = last is not None and last.maps is not None and np.array_equal(last.whole, whole)
+            if last is not None and same and recipe == self._recipe:
                 return last
             look = Look(whole)
             if whole.any():
                 try:
-                    look = Look(whole, self._maps(dataset, whole, jobs, progress))
+                    look = Look(whole, self._maps(dataset, whole, recipe, jobs, progress))
                 except ValueError as error:  # a line alone may not tell what many do
                     look = Look(whole, refusal=without_frames(error))
-        self._last = look
+        self._last, self._recipe = look, recipe
         return look
 
     def _maps(
-        self, dataset: xr.Dataset, whole: NDArray[np.bool_], jobs: int, progress: Progress | None
+        self,
+        dataset: xr.Dataset,
+        whole: NDArray[np.bool_],
+        recipe: Recipe,
+        jobs: int,
+        progress: Progress | None,
     ) -> xr.Dataset:
-        evaluation = Evaluation.of(lines_alone(dataset, whole), self.recipe)
+        evaluation = Evaluation.of(lines_alone(dataset, whole), recipe)
         try:
             maps = run(evaluation, jobs=jobs, progress=progress)
         finally:

@@ -3,7 +3,9 @@
 Knows neither napari nor Qt: every panel shows a `Scan` and changes it, and the tests drive it without a screen.
 """
 
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -22,6 +24,7 @@ from napari_tesm.evaluation.evaluation import Evaluation, LastEvaluation
 from napari_tesm.evaluation.places import TraceSample, traces_at
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
+from napari_tesm.files.disk import growing_files
 from napari_tesm.grains import Grains
 from napari_tesm.gui.models.display import LENGTHS, Display, display_from_axes
 from napari_tesm.gui.models.form_words import sentence_for_forms
@@ -37,6 +40,8 @@ Array = NDArray[np.float64]
 
 IMPORT: Final = "Import a t-ESM recording"
 """What the form is called in napari's menu that asks what is what in a recording."""
+_YOUNG: Final = 120.0
+"""Seconds after the last change of a file for which it is taken to be still written: longer than a line takes."""
 MISSING_PULSE: Final = ("pulse_start", "pulse_duration")
 
 
@@ -366,8 +371,19 @@ def share_world_unit(new: Sequence[Scan], present: Iterable[Scan] = ()) -> None:
 
 
 def scans_from_path(path: str | PathLike[str]) -> list[Scan]:
-    """Return the scans of a file; raises as `napari_tesm.scan.scans_from_file`, and where there is nothing to show."""
-    return live_scans(scans_from_file(path))
+    """Return the scans of a file; raises as `napari_tesm.scan.scans_from_file`, and where there is nothing to show.
+
+    A file that was written to a moment ago may go on growing while it is looked at: a recorder may be at it.
+    """
+    with growing_files() if _is_young(Path(path)) else nullcontext():
+        return live_scans(scans_from_file(path))
+
+
+def _is_young(path: Path) -> bool:
+    try:
+        return abs(time.time() - path.stat().st_mtime) < _YOUNG
+    except OSError:  # opening it says why
+        return False
 
 
 def live_scans(scans: Iterable[PlainScan]) -> list[Scan]:

@@ -26,6 +26,7 @@ from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.scan_list import copy_entries, row_of_scan, save_into
 from napari_tesm.gui.panels.closing import ask_before_closing, sentence_about_unsaved
 from napari_tesm.gui.panels.panel import Connection, Panel
+from napari_tesm.gui.panels.watch_button import WatchButton
 from napari_tesm.gui.panels.widgets import Words, button, laid_out
 from napari_tesm.gui.panels.worker import Worker
 
@@ -99,11 +100,15 @@ class ScansPanel(Panel):
         self.save_button = button(
             "Save all…", "Save every scan with unsaved work as a .gwy file in one folder", self._ask_and_save
         )
+        self.watch_button = WatchButton(self, self.session, self._say)
         self.close_button = button("Close", "Close the scan that is looked at", self.close_scan)
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.words = Words(_HINT)
-        tools = (self.fit_button, self.cancel_button, self.copy_button, self.save_button, self.close_button)
+        tools = (
+            self.fit_button, self.cancel_button, self.copy_button, self.save_button, self.watch_button,
+            self.close_button,
+        )  # fmt: skip
         row = laid_out(QHBoxLayout(), *tools, None, spacing=3)
         parts = ((self.table, 1), row, self.progress, self.words)
         laid_out(QVBoxLayout(self), *parts, spacing=3, margin=4)
@@ -111,7 +116,7 @@ class ScansPanel(Panel):
 
     def work_with(self, workspace: WorksOnScans) -> None:
         """Take the workspace that shows, saves and closes scans."""
-        self._workspace = workspace
+        self._workspace = self.watch_button.workspace = workspace
 
     def connections(self, scan: Scan | None) -> list[Connection]:
         """Follow what is open, and what is done with the scan that is looked at."""
