@@ -16,7 +16,7 @@ from report_examples import example_data, example_scan, fitted
 
 from napari_tesm.cli.entry import main
 from napari_tesm.cli.outputs import outputs_of
-from napari_tesm.plotting.maps import draw_map
+from napari_tesm.plotting.maps import BAR_OF_ONE_MAP, draw_map, draw_scale_bar
 from napari_tesm.plotting.overview_page import overview_page
 from napari_tesm.plotting.print_layout import rearrange
 from napari_tesm.plotting.style import FigureStyle, bytes_of_figure, drawn_bytes, finish
@@ -86,6 +86,77 @@ def test_letters_can_be_read_on_paper_and_none_is_cut_off(name, width):
 )  # fmt: skip
 def test_figures_for_print_have_nothing_on_their_data_and_no_type_too_small(name, width):
     assert faults_of_print(finished(name, width)) == []
+
+
+def test_panels_with_titles_go_on_as_words_do_under_one_legend():
+    """Six voltages in rows of three stand in rows of two, in their order; what they share is said once."""
+    figure = FigureCanvasAgg(Figure(figsize=(12, 5), dpi=150)).figure
+    grid = figure.subplots(2, 3, sharex=True, sharey=True)
+    for number, axes in enumerate(grid.flat):
+        for name in ("point 1", "point 2"):
+            axes.plot([0, 25], [0, number], label=name)
+        axes.set_title(f"−{number} V")
+        axes.legend()
+    for axes in grid[:, 0]:
+        axes.set_ylabel("displacement (mV)")
+    for axes in grid[1]:
+        axes.set_xlabel("time (ms)")
+    finish(figure, FigureStyle.of("paper", "85mm"))
+    boxes = [axes.get_window_extent() for axes in grid.flat]
+    order = sorted(range(6), key=lambda n: (-round(boxes[n].y0), boxes[n].x0))
+    assert order == list(range(6))
+    assert len({round(box.x0) for box in boxes}) == 2
+    assert [axes.get_legend() for axes in grid.flat] == [None] * 6
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["point 1", "point 2"]
+    said = [axes.get_ylabel().replace("\n", " ") for axes in grid.flat]
+    assert said == ["displacement (mV)", "", "displacement (mV)", "", "displacement (mV)", ""]
+    below = [axes.get_xlabel() if axes.xaxis.label.get_visible() else "" for axes in grid.flat]
+    assert below == [*[""] * 4, "time (ms)", "time (ms)"]
+
+
+def test_many_maps_in_a_narrow_column_are_no_higher_than_a_page():
+    figure = FigureCanvasAgg(Figure(figsize=(12, 6), dpi=100)).figure
+    grid = figure.subplots(2, 3)
+    for axes in grid.flat:
+        axes.imshow(np.arange(12.0).reshape(3, 4))
+        axes.set_title("−3 V")
+    finish(figure, FigureStyle.of("paper", "85mm"))
+    assert len({round(axes.get_position().x0, 2) for axes in grid.flat}) == 2
+    single = FigureCanvasAgg(Figure(figsize=(12, 6), dpi=100, layout="constrained")).figure
+    maps = single.subplots(1, 6)
+    for axes in maps:
+        bar = single.colorbar(axes.imshow(np.arange(12.0).reshape(4, 3)), ax=axes)
+        bar.ax.set_label(BAR_OF_ONE_MAP)
+        axes.set_title("−3 V")
+    finish(single, FigureStyle.of("paper", "85mm"))
+    for drawn in (figure, single):
+        assert drawn.get_size_inches()[1] * 25.4 <= 242
+
+
+def test_titles_are_broken_behind_commas():
+    figure = FigureCanvasAgg(Figure(figsize=(9, 4), dpi=150)).figure
+    for axes in figure.subplots(1, 2, sharey=True):
+        axes.set_title("τ 88(9) µs, D 1.78(18)×10⁻¹² m²/s, R² 0.973")
+    finish(figure, FigureStyle.of("paper", "85mm"))
+    for axes in figure.axes:
+        lines = axes.get_title().split("\n")
+        assert lines[0] == "τ 88(9) µs,"
+        assert lines[1].startswith("D 1.78(18)×10⁻¹²")
+        assert lines[-1].endswith("R² 0.973")
+
+
+def test_a_scale_bar_lies_on_no_mark():
+    extent = (-2.5, 147.5, 97.5, -2.5)
+    for taken, side, height in (
+        ([], "left", "below"),
+        ([(20.0, 90.0)], "right", "below"),
+        ([(20.0, 90.0), (120.0, 90.0)], "left", "above"),
+    ):
+        axes = Figure().subplots()
+        axes.imshow(np.zeros((20, 30)), extent=extent)
+        draw_scale_bar(axes, extent, "nm", np.array(taken).reshape(-1, 2))
+        x, y = axes.texts[-1].get_position()
+        assert ("left" if x < 72.5 else "right", "above" if y < 47.5 else "below") == (side, height)
 
 
 @pytest.mark.slow

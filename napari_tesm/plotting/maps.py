@@ -33,6 +33,8 @@ BAR_OF_ONE_MAP: Final = "colour bar of one map"
 """What the axes of a colour bar are called that belongs to no other map."""
 _STEEPEST: Final = 1000.0
 _BINS: Final = 64
+_FREE: Final = 0.15
+"""Of the map's width, between its scale bar and what is drawn on it."""
 _BAR_PART: Final = 0.3
 """A scale bar is at most this part of the image's width."""
 
@@ -197,7 +199,7 @@ def draw_pixels(
 def draw_scale_bar(
     axes: Axes, extent: tuple[float, float, float, float], unit: str, taken: Array | None = None
 ) -> None:
-    """Draw a scale bar in a lower corner, in that which is farther from what is taken already.
+    """Draw a scale bar in a corner, a lower one where nothing else lies there.
 
     Parameters
     ----------
@@ -212,14 +214,21 @@ def draw_scale_bar(
         return
     power = 10.0 ** math.floor(math.log10(_BAR_PART * width))
     length = max((digit * power for digit in (1, 2, 5) if digit * power <= _BAR_PART * width), default=power)
-    level = bottom - 0.07 * height
-    starts = (left + 0.05 * width, right - 0.05 * width - length)
-    places = np.zeros((0, 2)) if taken is None else taken
-    near = [
-        min((math.hypot(start + length / 2 - x, level - y) for x, y in places), default=0.0)
-        for start in starts
+    across = (left + 0.05 * width, right - 0.05 * width - length)
+    corners = [(start, level) for level in (bottom - 0.07 * height, top + 0.16 * height) for start in across]
+    # Above the bar stands its length.
+    free = [
+        min(
+            (
+                math.hypot(max(abs(x - start - length / 2) - length / 2, 0.0), y - level + 0.05 * height)
+                for x, y in (() if taken is None else taken)
+            ),
+            default=math.inf,
+        )
+        for start, level in corners
     ]
-    draw_length(axes, extent, (starts[int(near[1] > near[0])], level), length, f"{length:g} {unit}".rstrip())
+    enough = next((number for number, room in enumerate(free) if room > _FREE * width), free.index(max(free)))
+    draw_length(axes, extent, corners[enough], length, f"{length:g} {unit}".rstrip())
 
 
 def draw_length(

@@ -22,6 +22,12 @@ _BETWEEN: Final = 0.1
 _GAP_OF_BAR: Final = 0.06
 """Inches between a map and its colour bar."""
 _LOWEST: Final = 0.45
+_HIGHEST: Final = 240 / 25.4
+"""Inches of a page that a figure may take, its legend excepted: with a caption below it, it fits A4."""
+_LEAST_SHRUNK: Final = 0.25
+"""To which part of their height images are made smaller, rather than leave the page."""
+_LEAST_WITHOUT_LABELS: Final = 1.5
+"""Inches of panels that stand closer than is pleasant, rather than on a second page."""
 _STEEPEST: Final = 0.75
 """Curves are at most so high for their width."""
 
@@ -29,6 +35,9 @@ _ROUNDS_ON_PAGE: Final = 3
 _WORTH_MOVING: Final = 1e-3
 _EDGE: Final = 4e-3
 """Of the page, between its edge and what was moved back onto it."""
+
+_SIDES: Final = ("center", "left", "right")
+"""Where a panel may have its title."""
 
 Box = tuple[int, int, int, int]
 
@@ -56,9 +65,16 @@ def rearrange(figure: Figure, width: float) -> None:
     boxes = {axes: _box(axes) for axes in panels}
     used = sorted({column for axes in panels for column in range(*boxes[axes][2:])})
     columns = _columns(len(used), width / _NARROWEST[_kind(panels, boxes)])
-    placed, rows = _places(boxes, grid.nrows, grid.ncols, columns, used)
-    heights = _row_heights(grid, float(old_height), float(old_width), panels, placed, rows, width / columns)
-    labels = sum(_room_for_labels(placed, row) for row in range(len(rows)))
+    while True:
+        placed, rows = _places(boxes, grid.nrows, grid.ncols, columns, used)
+        heights = _row_heights(
+            grid, float(old_height), float(old_width), panels, placed, rows, width / columns
+        )
+        labels = sum(_room_for_labels(placed, row) for row in range(len(rows)))
+        crowded = columns >= len(used) or width / (columns + 1) < _LEAST_WITHOUT_LABELS
+        if crowded or sum(heights) + labels <= _HIGHEST or any(_own_bars(axes) for axes in panels):
+            break
+        columns += 1
     # Higher than needed, so that legends and titles of any size leave the axes some room: `tighten` takes the rest off.
     figure.set_size_inches(width, 2.0 * (sum(heights) + labels))
     ratios = _ratios(grid.get_width_ratios(), columns) if columns == grid.ncols else None
@@ -67,6 +83,7 @@ def rearrange(figure: Figure, width: float) -> None:
         axes.set_subplotspec(new[top:bottom, left:right])
         _take_colour_bars_along(axes)
     _label_first_columns(boxes, placed)
+    _label_last_rows(placed)
 
 
 def tighten(figure: Figure) -> None:
@@ -88,9 +105,14 @@ def tighten(figure: Figure) -> None:
         heights.append(max(*needed, _LOWEST) if needed else wanted[row])
         # Labels of an image that does not fill its place lie inside of that, where the layout has no need of room.
         labels += max((_labels_above_and_below(axes) for axes in here), default=0.0) + _BETWEEN
+    # What is too high for a page has narrower images.
+    heights = [
+        height * min(1.0, max(_HIGHEST - labels, _LEAST_SHRUNK * sum(heights)) / sum(heights))
+        for height in heights
+    ]
     # In constrained layout ratios are those of the axes, without their labels.
     grid.set_height_ratios(heights)
-    figure.set_size_inches(width, sum(heights) + labels)
+    figure.set_size_inches(width, sum(heights) + labels + _legends_above(figure))
 
 
 def align_colour_bars(figure: Figure) -> None:
@@ -158,6 +180,11 @@ def _labels_above_and_below(axes: Axes) -> float:
     return 0.0 if whole is None else float(whole.height - axes.get_window_extent().height) / figure.dpi
 
 
+def _legends_above(figure: Figure) -> float:
+    """Return the height of legends that belong to all panels, in inches."""
+    return sum(float(legend.get_window_extent().height) / figure.dpi + _BETWEEN for legend in figure.legends)
+
+
 def _ratios(given: Any, count: int) -> list[float]:
     return [1.0] * count if given is None else [float(ratio) for ratio in given]
 
@@ -209,7 +236,13 @@ def _places(
     spanning = any(box[3] - box[2] > 1 for box in boxes.values())
     number = {column: place for place, column in enumerate(used)}
     placed: dict[Axes, Box] = {}
-    if not spanning:
+    if not spanning and all(any(axes.get_title(loc) for loc in _SIDES) for axes in boxes):
+        # Each panel is whole by itself: they go on as words do.
+        in_order = sorted(boxes, key=lambda axes: (boxes[axes][0], boxes[axes][2]))
+        for place, axes in enumerate(in_order):
+            row, column = divmod(place, columns)
+            placed[axes] = (row, row + 1, column, column + 1)
+    elif not spanning:
         # What stands below one another, a trace and its residuals, stays together.
         for axes, (top, _, left, _) in boxes.items():
             block, column = divmod(number[left], columns)
@@ -282,3 +315,26 @@ def _label_first_columns(boxes: dict[Axes, Box], placed: dict[Axes, Box]) -> Non
         if axes.get_shared_y_axes().joined(axes, leader):
             axes.tick_params(axis="y", labelleft=True)
             axes.set_ylabel(axes.get_ylabel() or leader.get_ylabel())
+    first = {box[0]: axes for axes, box in placed.items() if box[2] == 0}
+    for axes, (top, _, left, _) in placed.items():
+        before = first.get(top)
+        if left and before is not None and axes.get_shared_y_axes().joined(axes, before):
+            axes.tick_params(axis="y", labelleft=False)
+            axes.set_ylabel("")
+
+
+def _label_last_rows(placed: dict[Axes, Box]) -> None:
+    """Have the scale that panels share along x named below the last one of each column alone."""
+    for axes, (_, bottom, left, right) in placed.items():
+        alike = [other for other in placed if other.get_shared_x_axes().joined(axes, other)]
+        labelled = [other.get_xlabel() for other in alike if other.get_xlabel()]
+        if len(alike) < 2 or not labelled:
+            continue
+        is_last = not any(
+            placed[other][0] >= bottom and placed[other][2] < right and placed[other][3] > left
+            for other in alike
+        )
+        axes.tick_params(axis="x", labelbottom=is_last)
+        axes.xaxis.label.set_visible(is_last)
+        if is_last:
+            axes.set_xlabel(labelled[0])

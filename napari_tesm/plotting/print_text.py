@@ -111,6 +111,41 @@ def move_legends_off_data(figure: Figure, *, beside_too: bool = False) -> None:
             put_legend_above(axes)
 
 
+def share_legend(figure: Figure) -> None:
+    """Put a legend that all panels have alike once above all of them; before the layout."""
+    legends = [(axes, axes.get_legend()) for axes in figure.axes if axes.get_visible()]
+    held = [(axes, legend) for axes, legend in legends if legend is not None and legend.get_visible()]
+    panels = [axes for axes in figure.axes if axes.get_subplotspec() is not None]
+    if len(held) < max(len(panels), 2) or len({_entries(legend) for _, legend in held}) > 1:
+        return
+    handles = [handle for handle in held[0][1].legend_handles if handle is not None]
+    labels = [text.get_text() for text in held[0][1].get_texts()]
+    for axes, legend in held:
+        if title := legend.get_title().get_text():
+            axes.set_title(title)
+        legend.remove()
+    for columns in range(min(len(labels), _MOST_COLUMNS), 0, -1):
+        for legend in figure.legends:
+            legend.remove()
+        made = figure.legend(
+            handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=TEXT_SIZE,
+            borderaxespad=0.2,
+        )  # fmt: skip
+        if made.get_window_extent().width <= figure.bbox.width:
+            break
+
+
+def _entries(legend: Legend) -> tuple[tuple[Any, ...], ...]:
+    """Return what tells legends apart: words with the look of what stands before them."""
+    looks = [
+        (str(handle.get_color()), handle.get_linestyle(), str(handle.get_marker()))
+        if isinstance(handle, Line2D)
+        else (str(getattr(handle, "get_facecolor", lambda: "")()), "", "")
+        for handle in legend.legend_handles
+    ]
+    return tuple((text.get_text(), *look) for text, look in zip(legend.get_texts(), looks, strict=False))
+
+
 def put_legend_above(axes: Axes) -> None:
     """Put the legend of axes above them, under their title, in as many columns as there is room for."""
     legend = axes.get_legend()
@@ -181,11 +216,21 @@ def _wrap(text: Text, extent: float, room: float) -> None:
         for line in lines
     ]
     # A break inside a formula would end it.
-    broken = "\n".join(
-        textwrap.fill(_with_whole_formulas(line), most, break_long_words=False, break_on_hyphens=False)
-        for line in lines
-    )
+    broken = "\n".join(_filled(_with_whole_formulas(line), most) for line in lines)
     text.set_text(broken.replace(_IN_MATHS, " "))
+
+
+def _filled(line: str, most: int) -> str:
+    """Return a line in lines of so many letters, broken behind commas where that is possible."""
+    lines: list[str] = []
+    for part in line.split(", "):
+        if lines and len(_plain(lines[-1] + part)) + 2 <= most:
+            lines[-1] += f", {part}"
+            continue
+        if lines:
+            lines[-1] += ","
+        lines += textwrap.wrap(part, most, break_long_words=False, break_on_hyphens=False) or [part]
+    return "\n".join(lines)
 
 
 def _with_whole_formulas(line: str) -> str:

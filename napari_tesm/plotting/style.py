@@ -17,7 +17,13 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from napari_tesm.plotting.print_layout import align_colour_bars, keep_on_page, rearrange, tighten
-from napari_tesm.plotting.print_text import fit_texts, move_legends_off_data, part_tick_labels, set_type
+from napari_tesm.plotting.print_text import (
+    fit_texts,
+    move_legends_off_data,
+    part_tick_labels,
+    set_type,
+    share_legend,
+)
 from napari_tesm.quantities.text import quantity_from_text
 
 STYLES: Final = ("screen", "paper")
@@ -98,6 +104,7 @@ def finish(figure: Figure, style: FigureStyle) -> None:
             figure.set_layout_engine("constrained")
         rearrange(figure, style.width / _INCH)
         set_type(figure)
+        share_legend(figure)
     # Words without a frame, not yet broken into lines, may leave no room for anything else in a new arrangement.
     unframed = [axes for axes in figure.axes if style.for_print and not axes.axison]
     for axes in unframed:

@@ -61,7 +61,10 @@ def section_from_data(data: ReportData) -> Section | None:
             entries.append({"scan": scan.name, "pulse": label, **summary, **_numbers(change)})
             if scan is shown and pulse == _shown_pulse(scan, maps):
                 section.paragraphs += [ratio.sentence() for ratio in change.ratios]
-    section.figures += _figures(shown)
+    if bool(_shown_values(shown).notnull().any()):
+        section.figures += _figures(shown)
+    else:
+        section.missing.append(f"{shown.name}: no pixel has a D lateral, so there is no map of it.")
     section.tables.append(_table_of_parts(rows))
     if any(change.ratios for _, change in rows):
         section.tables.append(_table_of_ratios(rows))
@@ -121,11 +124,17 @@ def _say_what_was_found(section: Section, where: str, summary: dict[str, Any], m
     section.warnings += [f"{where}: {sentence}." for sentence in lateral_warnings(summary["lateral"])]
 
 
+def _shown_values(scan: ReportScan) -> xr.DataArray:
+    """Return the map of D lateral that figures show."""
+    assert scan.lateral is not None
+    return scan.lateral["D_lateral"].isel(pulse=_shown_pulse(scan, scan.lateral))
+
+
 def _figures(scan: ReportScan) -> list[ReportFigure]:
     maps = scan.lateral
     assert maps is not None
     pulse = _shown_pulse(scan, maps)
-    values, label = maps["D_lateral"].isel(pulse=pulse), labels_from_maps(maps)[pulse]
+    values, label = _shown_values(scan), labels_from_maps(maps)[pulse]
     where = f"{scan.name} {label}".rstrip()
     kept, pixels = int(values.notnull().sum()), values.size
 
