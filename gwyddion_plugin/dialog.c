@@ -248,13 +248,13 @@ append_pulse(GwyParamTable *table, const TesmSource *source)
 
     gwy_param_table_append_header(table, TESM_HEADER_PULSE, "Pulse");
     for (value = tesm_file_values; value->option; value++) {
-        if (!tesm_source_says(source, value))
+        if (tesm_source_asks(source, value))
             append_entry(table, value->id, value->example);
         else if (value->in_metadata) {
             /* An info row goes by a number of its own: that of the parameter is the entry's. */
             text = tesm_source_metadata(source, value->name);
             gwy_param_table_append_info(table, 100 + value->id, value->name);
-            shown = tesm_text_rounded(text);
+            shown = text ? tesm_text_rounded(text) : g_strdup("see 'Protocol' in the menu");
             gwy_param_table_info_set_valuestr(table, 100 + value->id, shown);
             g_free(shown);
             g_free(text);
@@ -341,8 +341,8 @@ help_clicked(GtkWidget *button, const TesmFunction *function)
 }
 
 /* On the side of the others, as in all dialogs of the program; none of its responses, for any of them ends the dialog. */
-static void
-append_help(GtkDialog *dialog, const TesmFunction *function)
+void
+tesm_dialog_add_help(GtkDialog *dialog, const TesmFunction *function)
 {
     GtkWidget *button = gtk_button_new_from_stock(GTK_STOCK_HELP), *area = gtk_dialog_get_action_area(dialog);
 
@@ -363,7 +363,7 @@ tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSourc
 
     if (function->recipe)
         shown.evaluated = other = gwy_param_table_new(params);
-    append_help(GTK_DIALOG(dialog), function);
+    tesm_dialog_add_help(GTK_DIALOG(dialog), function);
     gwy_dialog_add_buttons(dialog, GWY_RESPONSE_RESET, GTK_RESPONSE_CANCEL, GTK_RESPONSE_OK, 0);
     gwy_param_table_append_info(table, TESM_INFO_TRACES, "Traces");
     gwy_param_table_info_set_valuestr(table, TESM_INFO_TRACES, *titles ? titles : "none on this grid");

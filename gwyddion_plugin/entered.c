@@ -99,6 +99,24 @@ tesm_source_says(const TesmSource *source, const TesmFileValue *value)
     return n_typed < n;
 }
 
+/* Whether the dialog asks for it.  Of several volumes one value may be true of all only as long as none says its own, and a
+ * voltage never is: there is a table for it. */
+gboolean
+tesm_source_asks(const TesmSource *source, const TesmFileValue *value)
+{
+    guint i, n = tesm_source_count(source);
+
+    if (tesm_source_says(source, value))
+        return FALSE;
+    if (!value->in_metadata || n < 2)
+        return TRUE;
+    for (i = 0; i < n; i++) {
+        if (tesm_source_metadata_of(source, i, value->name) && !is_typed(source, i, value->name))
+            return FALSE;
+    }
+    return value->id != TESM_VOLTAGE;
+}
+
 static gboolean
 knows(const TesmSource *source, const gchar *name)
 {
@@ -199,7 +217,7 @@ text_of_run(const TesmSource *source, const TesmFunction *function, GwyParams *p
     guint i;
 
     for (value = tesm_file_values; value->option; value++) {
-        if (!tesm_source_says(source, value))
+        if (tesm_source_asks(source, value))
             add_to_text(text, value->name, gwy_params_get_string(params, value->id));
     }
     for (radius = tesm_radii; function->recipe && radius->option; radius++) {
@@ -343,7 +361,7 @@ tesm_entered_suggest(const TesmSource *source, const TesmFunction *function, Gwy
 
     for (value = tesm_file_values; value->option; value++) {
         typed = value_in_text(suggested, value->name);
-        if (typed && !tesm_source_says(source, value) && !*gwy_params_get_string(params, value->id)) {
+        if (typed && tesm_source_asks(source, value) && !*gwy_params_get_string(params, value->id)) {
             add_to_text(text, value->name, typed);
             if (measured)
                 gwy_param_table_set_string(measured, value->id, typed);

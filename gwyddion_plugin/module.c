@@ -105,11 +105,19 @@ static const TesmFunction functions[] = {
     {
         .name = "tesm_report", .title = "Report", .menu_path = "/_t-ESM/R_eport...",
         .tooltip = "Fit all traces and write figures and tables as a page for the browser",
-        .command = "report", .recipe = TRUE, .fits = TRUE, .reports = TRUE, .tells = TRUE,
+        .command = "report", .recipe = TRUE, .fits = TRUE, .reports = TRUE, .asks = TRUE, .tells = TRUE,
         .help =
         "All traces are fitted as Diffusion Maps does it, and figures, tables and what is to be noted are written to a "
         "folder, as one page that is opened in the browser. Regions, points and grains of the file are in it.\n\n"
         "Nothing of the open file is changed.",
+    },
+    {
+        .name = "tesm_protocol", .title = "Protocol", .menu_path = "/_t-ESM/_Protocol...",
+        .tooltip = "Pulse start, duration and voltage of all volumes and curve maps of the file",
+        .open = tesm_protocol_edit, .asks = TRUE,
+        .help =
+        "A line for each volume and curve map. What a title says of the voltage is only shown beside it: Take Over from "
+        "Titles puts it into the entries that are empty, and OK keeps it. What is left empty is not known.",
     },
     {
         .name = "tesm_open_in_napari", .title = "Open in napari", .menu_path = "/_t-ESM/_Open in napari",
@@ -306,7 +314,7 @@ module_register(void)
     GwyRunType modes;
 
     for (function = functions; function < functions + G_N_ELEMENTS(functions); function++) {
-        modes = function->reports ? GWY_RUN_INTERACTIVE : RUN_MODES;
+        modes = function->asks ? GWY_RUN_INTERACTIVE : RUN_MODES;
         gwy_process_func_register(function->name, run_on_image, function->menu_path, NULL, modes,
                                   GWY_MENU_FLAG_DATA, function->tooltip);
         gwy_volume_func_register(function->name, run_on_volume, function->menu_path, NULL, modes,

@@ -101,19 +101,25 @@ tesm_params_problem(GwyParams *params, const TesmFunction *function, const TesmS
     const TesmFileValue *value;
     const gchar *text;
     gchar *problem;
-    gboolean ok;
+    gboolean ok, needed;
 
     for (value = tesm_file_values; value->option; value++) {
         if (!tesm_source_has_traces(source) || tesm_source_says(source, value))
             continue;
+        needed = (!function->on_image && value->id != TESM_VOLTAGE
+                  && (value->id != TESM_LATERAL_UNIT || function->lateral)
+                  && (value->id == TESM_TIME_UNIT || !has_windows(params, function)));
+        if (!tesm_source_asks(source, value)) {
+            if (needed)
+                return g_strdup_printf("%s: not all of the volumes say it: see 'Protocol' in the menu.", value->name);
+            continue;
+        }
         text = gwy_params_get_string(params, value->id);
         ok = value->in_metadata ? tesm_text_is_quantity(text, value->unit) : tesm_text_is_unit(text, value->unit);
         if (*text && !ok)
             return problem_of_entry(text, value->name, !value->in_metadata ? "such unit"
                                                        : *value->unit == 'V' ? "voltage" : "time", value->example);
-        if (!*text && !function->on_image && value->id != TESM_VOLTAGE
-            && (value->id != TESM_LATERAL_UNIT || function->lateral)
-            && (value->id == TESM_TIME_UNIT || !has_windows(params, function)))
+        if (!*text && needed)
             return g_strdup_printf("%s: the file does not say it (%s).", value->name, value->example);
     }
     if (function->reports && (problem = tesm_report_problem(params, source)))

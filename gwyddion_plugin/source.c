@@ -271,6 +271,15 @@ tesm_source_choose_volume(TesmSource *source, gint id)
     source->chosen = TRUE;
 }
 
+/* Of one of the traces; volumes first, then curve maps. */
+gchar*
+tesm_source_title(const TesmSource *source, guint i)
+{
+    if (i < source->bricks->len)
+        return gwy_app_get_brick_title(source->data, g_array_index(source->bricks, gint, i));
+    return gwy_app_get_lawn_title(source->data, g_array_index(source->lawns, gint, i - source->bricks->len));
+}
+
 /* For the dialog: "Traces (+3 V), Traces (-3 V)". */
 gchar*
 tesm_source_titles(const TesmSource *source)
@@ -279,15 +288,36 @@ tesm_source_titles(const TesmSource *source)
     gchar *title;
     guint i;
 
-    for (i = 0; i < source->bricks->len; i++) {
-        title = gwy_app_get_brick_title(source->data, g_array_index(source->bricks, gint, i));
-        append_text(titles, title);
-        g_free(title);
-    }
-    for (i = 0; i < source->lawns->len; i++) {
-        title = gwy_app_get_lawn_title(source->data, g_array_index(source->lawns, gint, i));
+    for (i = 0; i < tesm_source_count(source); i++) {
+        title = tesm_source_title(source, i);
         append_text(titles, title);
         g_free(title);
     }
     return g_string_free(titles, FALSE);
+}
+
+static void
+add_numbers(GArray *numbers, gint *ids)
+{
+    gint *id;
+
+    for (id = ids; *id >= 0; id++)
+        g_array_append_val(numbers, *id);
+    g_free(ids);
+    g_array_sort(numbers, compare_numbers);
+}
+
+/* All volumes and curve maps of the file, on whatever grid. */
+TesmSource*
+tesm_source_of_all(const TesmSource *source)
+{
+    TesmSource *all = g_new0(TesmSource, 1);
+
+    *all = *source;
+    g_object_ref(all->data);
+    all->bricks = g_array_new(FALSE, FALSE, sizeof(gint));
+    all->lawns = g_array_new(FALSE, FALSE, sizeof(gint));
+    add_numbers(all->bricks, gwy_app_data_browser_get_volume_ids(all->data));
+    add_numbers(all->lawns, gwy_app_data_browser_get_curve_map_ids(all->data));
+    return all;
 }

@@ -38,7 +38,8 @@ struct TesmFunction {
     gboolean lateral;        /* fits all pixels together: only kernels that say what happens at the surface */
     gboolean on_image;       /* is about the current channel and the maps on its grid: can do without traces */
     gboolean grains;         /* has to find them */
-    gboolean reports;        /* writes a folder for people, which has to be named: nobody can be asked in vain */
+    gboolean reports;        /* writes a folder for people, which has to be named */
+    gboolean asks;           /* is nothing without its dialog */
     gboolean graphs;         /* makes graphs and no maps */
     gboolean tells;          /* prints what no map shows */
     const gchar *kept;       /* under this name in the metadata of the channel, what it prints */
@@ -72,7 +73,9 @@ GwyContainer* tesm_source_metadata_container(const TesmSource *source, guint i);
 gchar*        tesm_source_metadata(const TesmSource *source, const gchar *name);
 gboolean      tesm_source_has_time_unit   (const TesmSource *source);
 gboolean      tesm_source_has_lateral_unit(const TesmSource *source);
+gchar*        tesm_source_title   (const TesmSource *source, guint i);
 gchar*        tesm_source_titles  (const TesmSource *source);
+TesmSource*   tesm_source_of_all  (const TesmSource *source);
 gboolean      tesm_source_has_volume(const TesmSource *source, gint id);
 void          tesm_source_choose_volume(TesmSource *source, gint id);
 
@@ -150,6 +153,7 @@ gchar*        tesm_params_problem(GwyParams *params, const TesmFunction *functio
 
 /* entered.c */
 gboolean      tesm_source_says    (const TesmSource *source, const TesmFileValue *value);
+gboolean      tesm_source_asks    (const TesmSource *source, const TesmFileValue *value);
 void          tesm_entered_load   (const TesmSource *source, const TesmFunction *function, GwyParams *params);
 void          tesm_entered_remember(const TesmSource *source, const TesmFunction *function, GwyParams *params);
 void          tesm_entered_keep   (const TesmSource *source, const TesmFunction *function, GwyParams *params);
@@ -157,6 +161,9 @@ gchar*        tesm_entered_missing(const TesmSource *source, const TesmFunction 
 gchar*        tesm_entered_suggest(const TesmSource *source, const TesmFunction *function, GwyParams *params,
                                    GwyParamTable *measured, GwyParamTable *evaluated);
 const gchar*  tesm_entered_origin (void);
+
+/* protocol.c */
+gboolean      tesm_protocol_edit(const TesmSource *source, const TesmFunction *function, GError **error);
 
 /* texts.c */
 gboolean      tesm_text_is_unit    (const gchar *text, const gchar *unit);
@@ -168,6 +175,7 @@ gboolean      tesm_text_is_nuisance(const gchar *text);
 gchar*        tesm_text_rounded    (const gchar *text);
 
 /* dialog.c */
+void          tesm_dialog_add_help(GtkDialog *dialog, const TesmFunction *function);
 gboolean      tesm_dialog_run(GwyParams *params, const TesmFunction *function, const TesmSource *source);
 
 /* results.c */

@@ -149,7 +149,7 @@ tesm_params_add_words(GwyParams *params, const TesmFunction *function, const Tes
     if (function->grains)
         add_grain_words(params, source, words);
     for (value = tesm_file_values; value->option; value++) {
-        if (!tesm_source_says(source, value))
+        if (tesm_source_asks(source, value))
             add_text_option(words, value->option, gwy_params_get_string(params, value->id));
     }
     if (function->fits && !function->lateral && gwy_params_get_boolean(params, TESM_INTERVALS))

@@ -15,11 +15,11 @@ from pathlib import Path
 TOOLS = ("Xvfb", "openbox", "xdotool", "import", "gwyddion")
 KEYS = {"tesm_diffusion_maps": "F11", "tesm_displacement_map": "F10", "tesm_region_statistics": "F9",
         "tesm_open_in_napari": "F8", "tesm_lateral_diffusion": "F7", "tesm_null_curve": "F6", "tesm_grains": "F5",
-        "tesm_report": "F4"}  # fmt: skip
+        "tesm_report": "F4", "tesm_protocol": "F3"}  # fmt: skip
 _ITEMS = {"tesm_diffusion_maps": "Diffusion Maps", "tesm_displacement_map": "Displacement Map",
           "tesm_region_statistics": "Region Statistics", "tesm_open_in_napari": "Open in napari",
           "tesm_lateral_diffusion": "Lateral Diffusion", "tesm_null_curve": "Null Curve", "tesm_grains": "Grains",
-          "tesm_report": "Report"}  # fmt: skip
+          "tesm_report": "Report", "tesm_protocol": "Protocol"}  # fmt: skip
 PATIENCE = 180  # s; the machine may have other things to do
 
 

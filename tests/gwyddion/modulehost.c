@@ -210,20 +210,37 @@ type_one(GwyDialog *dialog, const gchar *text)
     g_strfreev(parts);
 }
 
+/* Of a dialog without tables: "NAME=TEXT" by the names of its entries. */
+static void
+type_by_name(GtkWidget *widget, gpointer text)
+{
+    gchar **parts = g_strsplit(text, "=", 2);
+
+    if (GTK_IS_ENTRY(widget) && gwy_strequal(gtk_widget_get_name(widget), parts[0]))
+        gtk_entry_set_text(GTK_ENTRY(widget), parts[1]);
+    g_strfreev(parts);
+    if (GTK_IS_CONTAINER(widget))
+        gtk_container_forall(GTK_CONTAINER(widget), type_by_name, text);
+}
+
 GwyDialogOutcome
 gwy_dialog_run(GwyDialog *dialog)
 {
     gchar **typed = g_strsplit(g_getenv("HOST_TYPES") ? g_getenv("HOST_TYPES") : "", "|", -1), **text;
-    GwyParams *params = gwy_param_table_params(tables[0]);
+    GwyParams *params = tables[0] ? gwy_param_table_params(tables[0]) : NULL;
     gboolean ok;
     guint i;
 
-    for (i = 0; i < G_N_ELEMENTS(typed_entries); i++) {
+    for (i = 0; i < G_N_ELEMENTS(typed_entries) && params; i++) {
         if (gwy_param_table_exists(table_with(typed_entries[i].id), typed_entries[i].id))
             printf("entry %s %s\n", typed_entries[i].name, gwy_params_get_string(params, typed_entries[i].id));
     }
-    for (text = typed; *text; text++)
-        type_one(dialog, *text);
+    for (text = typed; *text; text++) {
+        if (params || gwy_strequal(*text, "+"))
+            type_one(dialog, *text);
+        else
+            type_by_name(GTK_WIDGET(dialog), *text);
+    }
     g_strfreev(typed);
     print_labels(GTK_WIDGET(dialog), NULL);
     ok = gtk_widget_is_sensitive(gtk_dialog_get_widget_for_response(GTK_DIALOG(dialog), GTK_RESPONSE_OK));

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gwyddion.test_module_parameters import remember, without_metadata
-from napari_tesm.gwy import metadata_entries, read_container, write_container
+from napari_tesm.gwy import metadata_container, metadata_entries, put, read_container, write_container
 from napari_tesm.gwy.si_units import si_unit
 from napari_tesm.quantities.text import quantity_from_text
 
@@ -229,3 +229,37 @@ def test_taking_lateral_diffusion_out_needs_a_radius_and_takes_two_kernels(engin
     run, _ = engine(LATERAL, sample, typed="prior=0.5:50 nm")
     assert run.ok
     assert "--prior=0.5:50 nm" in stress.said("words")
+
+
+def test_a_table_has_the_protocol_of_each_volume_and_takes_no_voltage_from_a_title_unasked(
+    engine, sample, tmp_path
+):
+    container = read_container(sample)
+    titles = ("Traces (\N{MINUS SIGN}2.5 V)", "AC 2 V, pulse 3 V")
+    for number, title in enumerate(titles):
+        entries = metadata_entries(container[f"/brick/{number}/meta"])
+        kept = {name: text for name, text in entries.items() if not name.startswith("Pulse")}
+        put(container, f"/brick/{number}/meta", metadata_container(kept | {"Pulse start": "0.123456789 ms"} if number
+            else kept), "o")  # fmt: skip
+        put(container, f"/brick/{number}/title", title, "s")
+    silent, told = tmp_path / "silent.gwy", tmp_path / "told.gwy"
+    write_container(silent, container)
+    # What some volumes say is not overruled by what is typed for all of them.
+    run, given = engine(FITS, silent, kind="proc", number=0, typed="pulse_duration=10 ms")
+    assert (run.ok, given) == (False, None)
+    assert "Pulse start: not all of the volumes say it: see 'Protocol' in the menu." in run.labels
+    assert not {"pulse_start", "voltage"} & set(run.entries)
+    run, _ = engine("tesm_protocol", silent, kind="proc", number=0, typed="tesm-1-2=10 ms|tesm-3-3=3")
+    assert not run.ok
+    assert "Pulse voltage: '3' is no voltage (e.g. -3 V)." in run.labels
+    assert {"-2.5 V", "nothing", "0.123457 ms"} <= set(run.labels)
+    run, _ = engine(
+        "tesm_protocol", silent, told, kind="proc", number=0, typed="tesm-2-1=0 s|tesm-1-2=10 ms|+"
+    )
+    assert (run.log, run.ok) == ([], True)
+    pulses = [{name: text for name, text in metadata_of(told, number).items() if name.startswith("Pulse")}
+              for number in (0, 1)]  # fmt: skip
+    assert pulses == [
+        {"Pulse start": "0 s", "Pulse duration": "10 ms", "Pulse voltage": "-2.5 V"},
+        {"Pulse start": "0.123456789 ms", "Pulse duration": "10 ms"},
+    ]

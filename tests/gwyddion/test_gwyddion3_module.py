@@ -76,7 +76,7 @@ def test_maps_of_gwyddion_3_are_the_engines(host, sample, tmp_path):
     """All traces of a channel's grid; a file of Gwyddion 2 is read, one of Gwyddion 3 written."""
     run = host("proc", "tesm_diffusion_maps", 0, sample, tmp_path / "out.gwy3")
     assert run.log == []
-    assert len(run.functions) == 27
+    assert len(run.functions) == 30
     assert (tmp_path / "out.gwy3").read_bytes().startswith(b"GWYQ")
     made, expected = read_container(tmp_path / "out.gwy3"), fitted(sample, tmp_path / "fit.gwy3")
     assert len(channels(expected)) == 30

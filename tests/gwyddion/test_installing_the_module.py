@@ -69,7 +69,7 @@ def test_installed_described_and_removed(home, capsys, gwyoracle):
     assert (code, err) == (0, "")
     lines = dict(line.split(":", 1) for line in out.splitlines())
     assert lines["Module"].split(",")[0].strip() == __version__
-    assert lines["Loads"].strip() == "yes: 27 functions in Curve Maps, Data Process, Volume Data"
+    assert lines["Loads"].strip() == "yes: 30 functions in Curve Maps, Data Process, Volume Data"
     assert "remembered at installation" in lines["Engine"]
     assert tesm(capsys, "uninstall") == (
         0,
