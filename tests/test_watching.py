@@ -12,6 +12,7 @@ import zarr
 from examples import example_dataset
 
 from napari_tesm.cli import main
+from napari_tesm.evaluation import pipeline
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.pipeline import run
 from napari_tesm.evaluation.recipe import Recipe
@@ -139,6 +140,43 @@ def test_maps_grow_by_whole_lines_and_the_file_is_let_go_of(recorder, tmp_path, 
     now = run(Evaluation.of(open_dataset(path, mapping=mapping_from_text(MAPPING)), Recipe()))
     for name in now.data_vars:
         np.testing.assert_array_equal(maps[name].values, now[name].values)
+
+
+def test_a_look_fits_what_is_new_alone_and_a_scan_begun_anew_is_another(tmp_path, monkeypatch):
+    path = tmp_path / "scan.zarr"
+    stored, _ = store(path)
+    fitted = []
+    original = pipeline.maps_from_traces
+
+    def counted(traces, evaluation):
+        fitted.append(len(traces))
+        return original(traces, evaluation)
+
+    monkeypatch.setattr(pipeline, "maps_from_traces", counted)
+    monkeypatch.setattr("napari_tesm.data.dataset.BLOCK_BYTES", 8 * SAMPLES * 5 * 2)  # blocks of two lines
+    scan = GrowingScan(path, mapping=mapping_from_text(MAPPING))
+
+    def look():
+        fitted.clear()
+        maps = scan.look().maps
+        return maps, sum(fitted)
+
+    stored[:, :4] = TRACES[:, :4]
+    assert look()[1] == 2 * 4 * 5
+    stored[:, 4] = TRACES[:, 4]
+    assert look()[1] == 2 * 1 * 5
+    stored[:, 5] = TRACES[:, 5]
+    maps, count = look()
+    assert count == 2 * 2 * 5
+    whole = run(Evaluation.of(open_dataset(path, mapping=mapping_from_text(MAPPING)), Recipe()))
+    for name in whole.data_vars:
+        np.testing.assert_array_equal(maps[name].values, whole[name].values)
+    stored[:] = 0.0
+    stored[:, :2] = TRACES[:, 2:4]
+    maps, count = look()
+    assert count == 2 * 2 * 5
+    assert np.isnan(maps["H"].values[:, 2:]).all()
+    np.testing.assert_array_equal(maps["H"].values[:, :2], whole["H"].values[:, 2:4])
 
 
 def open_files(path):

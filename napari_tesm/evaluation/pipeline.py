@@ -31,7 +31,7 @@ from napari_tesm.evaluation.parity import (
 from napari_tesm.evaluation.recipe import OF_NOISE, Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.evaluation.traces import LIMITS, Maps, maps_from_traces
-from napari_tesm.files.journal import Journal
+from napari_tesm.files.journal import Pieces
 from napari_tesm.fitting import single_threaded_blas
 from napari_tesm.fitting.chunks import run_in_threads
 from napari_tesm.physics.diffusion import systematic_error
@@ -62,7 +62,7 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
 
 
 def run(
-    evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = None, journal: Journal | None = None
+    evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = None, journal: Pieces | None = None
 ) -> xr.Dataset:
     """Evaluate every pixel of a dataset.
 
@@ -75,7 +75,7 @@ def run(
     progress : callable, optional
         Called from this thread with the fraction done and a few words. What it raises (`Cancelled`) ends the
         run between two blocks.
-    journal : Journal, optional
+    journal : Pieces, optional
         Holds blocks that an earlier run has finished, and gets those that this one finishes.
 
     Returns
@@ -147,7 +147,7 @@ def run(
     return result
 
 
-def _journalled(journal: Journal | None, stage: str, block: Block, make: Callable[[], Maps]) -> Maps:
+def _journalled(journal: Pieces | None, stage: str, block: Block, make: Callable[[], Maps]) -> Maps:
     """Return the maps of a block: those that an earlier run has finished, else those that are made now, and kept."""
     pulse, rows, columns = block
     name = f"{stage} {pulse} {rows.start}:{rows.stop} {columns.start}:{columns.stop}"

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,16 @@ WORTH_KEEPING: Final = 10.0
 """Seconds of work that somebody who interrupts it would miss; a kill leaves what there is."""
 _LONGEST_LINE: Final = 1 << 20
 Arrays = Mapping[str, NDArray[Any]]
+
+
+class Pieces(Protocol):
+    """Where finished pieces are kept, and taken from by whoever needs them again."""
+
+    def taken(self, name: str) -> dict[str, NDArray[Any]] | None:
+        """Return a piece, None where it is not there."""
+
+    def keep(self, name: str, arrays: Arrays) -> None:
+        """Keep a piece."""
 
 
 class Journal:

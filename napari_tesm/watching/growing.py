@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_tesm.data.parity import EACH
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.instrument import instrument_of
 from napari_tesm.evaluation.pipeline import run
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.files.disk import growing_files
@@ -17,6 +19,7 @@ from napari_tesm.io.mapping.entries import Mapping
 from napari_tesm.quantities.status import INVALID
 from napari_tesm.scan import scan_with_traces, scans_from_file
 from napari_tesm.watching.lines import WholeLines, lines_alone, span_of_rows
+from napari_tesm.watching.remembered import RememberedFits
 
 Progress = Callable[[float, str], None]
 Error = TypeVar("Error", bound=Exception)
@@ -65,6 +68,8 @@ class GrowingScan:
     mapping: Mapping | None = None
     entered: Callable[[xr.Dataset], xr.Dataset] = lambda dataset: dataset
     _lines: WholeLines = field(default_factory=WholeLines)
+    _looks: int = 0
+    _fits: RememberedFits = field(default_factory=RememberedFits)
     _last: Look | None = None
     _recipe: Recipe | None = None
 
@@ -113,12 +118,22 @@ class GrowingScan:
         progress: Progress | None,
     ) -> xr.Dataset:
         evaluation = Evaluation.of(lines_alone(dataset, whole), recipe)
+        rows = span_of_rows(whole)
         try:
-            maps = run(evaluation, jobs=jobs, progress=progress)
+            instrument = instrument_of(evaluation)
+            # A line in which a pulse was lost may get other pixels still, and is fitted at each look.
+            self._looks += 1
+            known, new = self._lines.contents(), f"look {self._looks}".encode()
+            lines = {(p, r - rows.start): known.get((p, r), new) for p, r in np.argwhere(whole).tolist()}
+            resolved = instrument.evaluation.recipe.to_json()
+            shape = tuple(evaluation.dataset.sizes[name] for name in ("pulse", "x", "time"))
+            parity = evaluation.recipe.parity == EACH
+            self._fits.begin((rows.start, resolved, shape, evaluation.time.tobytes()), lines)
+            maps = run(evaluation, jobs=jobs, progress=progress, journal=self._fits if parity else None)
         finally:
             # What it remembers knows the evaluation, and with it the file, which a recorder must find closed.
             evaluation.memory.clear()
-        return on_all_rows(maps, dataset, span_of_rows(whole))
+        return on_all_rows(maps, dataset, rows)
 
 
 def without_frames(error: Error) -> Error:

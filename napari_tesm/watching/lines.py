@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_tesm.files.lazy import LazyArray, Part
 from napari_tesm.files.variables import stored_variable
+from napari_tesm.recording import REPORT
 
 Line = tuple[int, int]
 """Pulse setting and row."""
@@ -42,14 +43,18 @@ class WholeLines:
         """
         self._looks += 1
         traces = dataset["displacement"]
-        pulses, height, width = (traces.sizes[name] for name in ("pulse", "y", "x"))
-        ends = sorted({0, width - 1})
+        pulses, height = (traces.sizes[name] for name in ("pulse", "y"))
+        # Lines of a recording may be put elsewhere when more of it is there; those of an array stay as they are.
+        stays = REPORT not in dataset.attrs and self._is_the_same(traces)
         filled = np.zeros((pulses, height), dtype=bool)
         begun = np.full((pulses, height), -1)
         for pulse in range(pulses):
             for row in range(height):
                 line = (pulse, row)
-                seen = traces.isel(pulse=pulse, y=row, x=ends).values
+                if stays and self._filled.get(line, (b"", False))[1]:
+                    begun[line], filled[line] = self._begun[line], True
+                    continue
+                seen = _ends(traces, line)
                 if not _has_numbers(seen).any():
                     # What is no longer there was put elsewhere, when more of the recording told its place.
                     self._begun.pop(line, None)
@@ -59,6 +64,22 @@ class WholeLines:
             self._drop(pulse, height)
         latest = begun.max(axis=1, keepdims=True, initial=-1)
         return np.asarray((begun >= 0) & (filled | (begun < latest)))
+
+    def _is_the_same(self, traces: xr.DataArray) -> bool:
+        """Whether the first line that was whole is as it was; else the scan was begun anew, and all is forgotten."""
+        line = next((line for line, (_, filled) in self._filled.items() if filled), None)
+        if line is None:
+            return True
+        inside = line[0] < traces.sizes["pulse"] and line[1] < traces.sizes["y"]
+        if inside and _ends(traces, line).tobytes() == self._filled[line][0]:
+            return True
+        self._begun.clear()
+        self._filled.clear()
+        return False
+
+    def contents(self) -> dict[Line, bytes]:
+        """Return what tells the content of each line that is filled: its first and last trace."""
+        return {line: seen for line, (seen, filled) in self._filled.items() if filled}
 
     def _is_filled(self, traces: xr.DataArray, line: Line, seen: bytes) -> bool:
         known, filled = self._filled.get(line, (b"", False))
@@ -71,6 +92,14 @@ class WholeLines:
     def _drop(self, pulse: int, height: int) -> None:
         for line in [line for line in self._begun if line[0] == pulse and line[1] >= height]:
             del self._begun[line]
+            self._filled.pop(line, None)
+
+
+def _ends(traces: xr.DataArray, line: Line) -> NDArray[Any]:
+    """Return the first and the last trace of a line, and no other is read."""
+    width = traces.sizes["x"]
+    ends = [slice(x, x + 1) for x in sorted({0, width - 1})]
+    return np.concatenate([traces.isel(pulse=line[0], y=line[1], x=end).values for end in ends])
 
 
 def _has_numbers(traces: NDArray[Any]) -> NDArray[np.bool_]:
